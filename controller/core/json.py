@@ -1,0 +1,140 @@
+"""Paths into plain trees of mappings and sequences: how every AWS body is addressed, walked and compared."""
+
+from __future__ import annotations
+
+import json as stdlib_json
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from typing import Any, TypeAlias
+
+# The shape of a body is botocore's business and is checked at run time (`schema.py`); a recursive alias would
+# only say "any tree" at greater length, because mypy cannot narrow it.
+Json: TypeAlias = Any
+Body: TypeAlias = Mapping[str, Json]
+Path: TypeAlias = tuple[str | int, ...]
+
+EACH = "[]"  # every element of a list, or of a list that became a map by key
+ANY = "*"  # every value of a map
+
+
+class Elements(dict[str, Json]):
+    """A list that was keyed: the elements of a list of AWS's as a map from their key; it compares as a dict."""
+
+
+def pattern(text: str) -> tuple[str, ...]:
+    """Split `a.b[].c.*` into its segments; keys with dots in them are reached through `*` or `[]`."""
+    segments: list[str] = []
+    for part in text.split("."):
+        name = part
+        suffix: list[str] = []
+        while name.endswith(EACH):
+            name = name[: -len(EACH)]
+            suffix.append(EACH)
+        segments += ([name] if name else []) + suffix
+    return tuple(segments)
+
+
+def locate(tree: Json, segments: Sequence[str], at: Path = ()) -> Iterator[tuple[Json, str | int, Path]]:
+    """Yield (container, key, path) for every place that the pattern names, also where the last key is absent.
+
+    A place is yielded only when its container exists, so a default is never put into a block nobody wrote.
+    """
+    if not segments:
+        return
+    head, rest = segments[0], segments[1:]
+    keys: Sequence[str | int]
+    if head in (EACH, ANY):
+        if isinstance(tree, Mapping):
+            keys = list(tree)
+        elif isinstance(tree, list) and head == EACH:
+            keys = range(len(tree))
+        else:
+            return
+    elif isinstance(tree, Mapping):
+        keys = [head]
+    else:
+        return
+    for key in keys:
+        if not rest:
+            yield tree, key, (*at, key)
+        elif not isinstance(tree, Mapping) or key in tree:
+            yield from locate(tree[key], rest, (*at, key))
+
+
+def matches(path: Path, segments: Sequence[str]) -> bool:
+    """Tell whether the path is the one that the pattern names, or lies below it."""
+    if len(path) < len(segments):
+        return False
+    return all(s in (EACH, ANY) or s == str(p) for p, s in zip(path, segments, strict=False))
+
+
+def at(tree: Json, path: Path, default: Json = None) -> Json:
+    """Return what stands at the path, or the default where any step of it is missing."""
+    for key in path:
+        if isinstance(tree, Mapping) and key in tree:
+            tree = tree[key]
+        elif isinstance(tree, Sequence) and not isinstance(tree, str) and isinstance(key, int) and key < len(tree):
+            tree = tree[key]
+        else:
+            return default
+    return tree
+
+
+def transform(tree: Json, leaf: Callable[[Json], Json]) -> Json:
+    """Return a fresh copy of the tree (dicts and lists all the way down) with every leaf passed through `leaf`."""
+    if isinstance(tree, Elements):
+        return Elements({key: transform(value, leaf) for key, value in tree.items()})
+    if isinstance(tree, Mapping):
+        return {key: transform(value, leaf) for key, value in tree.items()}
+    if isinstance(tree, (list, tuple)):
+        return [transform(value, leaf) for value in tree]
+    return leaf(tree)
+
+
+def thaw(tree: Json) -> Json:
+    """Return a fresh, mutable copy."""
+    return transform(tree, lambda leaf: leaf)
+
+
+def leaves(tree: Json, at: Path = ()) -> Iterator[tuple[Path, Json]]:
+    """Yield (path, leaf) for everything in the tree that is not a container; an empty container is a leaf."""
+    if isinstance(tree, Mapping) and tree:
+        for key, value in tree.items():
+            yield from leaves(value, (*at, key))
+    elif isinstance(tree, (list, tuple)) and tree:
+        for index, value in enumerate(tree):
+            yield from leaves(value, (*at, index))
+    else:
+        yield at, tree
+
+
+def merge(base: Body, patch: Body) -> dict[str, Json]:
+    """Apply a JSON merge patch (RFC 7396): a null removes, a mapping merges, anything else replaces."""
+    merged: MutableMapping[str, Json] = dict(base)
+    for key, value in patch.items():
+        if value is None:
+            merged.pop(key, None)
+        elif isinstance(value, Mapping):
+            below = merged.get(key)
+            merged[key] = merge(below if isinstance(below, Mapping) else {}, value)
+        else:
+            merged[key] = value
+    return dict(merged)
+
+
+def pointer(path: Path) -> str:
+    """Write the path as a JSON pointer (RFC 6901): the form of paths in plans, events and `ignore`."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+
+
+def dotted(path: Path) -> str:
+    """Write the path as people do: `containerDefinitions[web].image`."""
+    text = ""
+    for part in path:
+        plain = isinstance(part, str) and part.isidentifier()
+        text += (f".{part}" if text else str(part)) if plain else f"[{part}]"
+    return text
+
+
+def canonical(value: Json) -> str:
+    """Write the value so that equal values give equal text: sorted keys, no spaces; anything else as its `str`."""
+    return stdlib_json.dumps(value, sort_keys=True, separators=(",", ":"), default=str, ensure_ascii=False)

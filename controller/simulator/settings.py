@@ -1,0 +1,42 @@
+"""What a simulated account is like. All durations are simulated seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Timings:
+    """How long AWS takes. Defaults are what Fargate and an ALB take on an ordinary day."""
+
+    scheduler: float = 1.0  # the ECS scheduler notices a change
+    provisioning: float = 8.0  # PROVISIONING: the network interface is attached
+    pending: float = 12.0  # PENDING: images are pulled
+    activating: float = 2.0  # ACTIVATING: targets are registered
+    stopping: float = 3.0  # STOPPING: SIGTERM until the process is gone
+    deprovisioning: float = 6.0  # DEPROVISIONING: the network interface is deleted
+    crash: float = 5.0  # a crashing container lives this long
+    load_balancer: float = 90.0  # a load balancer stays in `provisioning`
+    health: float = 1.0  # factor on HealthyThresholdCount × HealthCheckIntervalSeconds
+    drain: float = 1.0  # factor on deregistration_delay.timeout_seconds
+    stopped_kept: float = 3600.0  # a STOPPED task is still described
+    inactive_kept: float = 3600.0  # an INACTIVE service is still described
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One simulated account.
+
+    With `settling` off, what was created can be used at once. With it on, a role can be assumed only
+    `role_seconds` after it was created, and the service-linked role of ECS works only
+    `service_linked_role_seconds` after the account's first cluster.
+    """
+
+    account: str = "123456789012"
+    region: str = "eu-central-1"
+    speed: float = 1.0
+    settling: bool = True
+    role_seconds: float = 10.0
+    service_linked_role_seconds: float = 15.0
+    seed: int = 7
+    timings: Timings = field(default_factory=Timings)
