@@ -70,9 +70,9 @@ def matches(path: Path, segments: Sequence[str]) -> bool:
 def at(tree: Json, path: Path, default: Json = None) -> Json:
     """Return what stands at the path, or the default where any step of it is missing."""
     for key in path:
-        if isinstance(tree, Mapping) and key in tree:
-            tree = tree[key]
-        elif isinstance(tree, Sequence) and not isinstance(tree, str) and isinstance(key, int) and key < len(tree):
+        if (isinstance(tree, Mapping) and key in tree) or (
+            isinstance(tree, Sequence) and not isinstance(tree, str) and isinstance(key, int) and key < len(tree)
+        ):
             tree = tree[key]
         else:
             return default

@@ -157,8 +157,12 @@ class Kind:
     # Only some kinds
     needs: Callable[[Desired, Sequence[Desired]], Iterable[Key]] | None = None  # edges that are not references
     links: Callable[[Present], Iterable[str]] | None = None  # ids in the live body that must outlive it (deletes)
-    inquire: Callable[[Reader, Desired, Present, Sequence[FieldChange]], Facts] | None = None  # facts read only when it differs
-    gate: Callable[[Desired, Present, Sequence[FieldChange], World], Gate] | None = None
+    inquire: Callable[[Reader, Desired, Present, Sequence[FieldChange]], Facts] | None = (
+        None  # facts read only when it differs
+    )
+    adjust: Callable[[Body, Present], Body] | None = None  # desired body, given what another controller decided
+    gate: Callable[[Desired, Present, Sequence[FieldChange], World], Gate] | None = None  # asked when it differs
+    leftovers: Callable[[Present, World], Iterable[tuple[Present, str]]] | None = None  # superseded, why not yet
     health: Callable[[Desired, Present], Health] = _healthy
     domain: Callable[[Body], str] | None = None  # one mutation at a time in it, across applications (rule 30)
     replaces_itself: bool = False  # a Replace runs without `ecsync/replace: allow` (rule 9)

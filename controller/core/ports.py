@@ -35,7 +35,9 @@ class AwsError(Exception):
 class SourceError(Exception):
     """A source that could not be read whole: the last good snapshot stays, and nothing is deleted."""
 
-    def __init__(self, message: str, *, reason: Literal["unreachable", "denied", "partial", "empty", "changing"]) -> None:
+    def __init__(
+        self, message: str, *, reason: Literal["unreachable", "denied", "partial", "empty", "changing"]
+    ) -> None:
         super().__init__(message)
         self.reason = reason
 

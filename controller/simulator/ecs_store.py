@@ -124,6 +124,7 @@ class EcsRegion:
     families: dict[str, dict[int, Body]] = field(default_factory=dict)
     services: dict[tuple[str, str], Service] = field(default_factory=dict)
     tasks: dict[str, Task] = field(default_factory=dict)
+    providers: dict[str, Body] = field(default_factory=dict)
     tags: dict[str, dict[str, str]] = field(default_factory=dict)
     addresses: dict[str, int] = field(default_factory=dict)  # per subnet: how many were given out
 
@@ -134,8 +135,10 @@ class EcsRegion:
     def cluster(self, reference: str | None) -> Body:
         """An ACTIVE cluster by name or ARN; absent means `default`."""
         found = self.clusters.get(self.cluster_name(reference))
-        if found is None or found["status"] == "INACTIVE":
+        if found is None:
             raise AwsError("ClusterNotFoundException", "Cluster not found.")
+        if found["status"] == "INACTIVE":
+            raise AwsError("ClusterNotFoundException", "The referenced cluster was inactive.")
         return found
 
     def cluster_name(self, reference: str | None) -> str:

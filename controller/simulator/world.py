@@ -5,7 +5,6 @@ from __future__ import annotations
 import heapq
 import itertools
 import random
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -23,12 +22,11 @@ DEFAULT_OUTCOMES = {"bad": "pull", "crash": "exit", "unhealthy": "unhealthy"}
 
 
 class World:
-    """Everything that `Simulator.reset` throws away. Touch it only while holding `lock`."""
+    """Everything that `Simulator.reset` throws away. Touch it only while holding the gateway's lock."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self.settings = settings
         self.clock = clock
-        self.lock = threading.RLock()
         self.random = random.Random(settings.seed)  # noqa: S311  # identifiers, not secrets
         self.image_outcomes: dict[str, str] = dict(DEFAULT_OUTCOMES)
         self.role_created: dict[str, float] = {}

@@ -1,0 +1,160 @@
+"""The one notion of equality: drift, plan, status, `compare` and the web all ask `differences`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from controller.core.json import Body, Elements, Json, Path, canonical, locate, matches
+from controller.core.model import Effect, Facts, FieldChange, Reason, Text
+from controller.core.normalise import normalise
+from controller.core.redact import masked
+from controller.core.rules import Computed, Delegated, Immutable, Rolls, Rules
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """A live value that was left alone, and who decides it."""
+
+    path: Path
+    value: Json
+    owner: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """What stands between two bodies: the fields to change, and the live values that are nobody's to enforce."""
+
+    fields: tuple[FieldChange, ...] = ()
+    left: tuple[Left, ...] = ()
+
+
+def differences(
+    desired: Body,
+    observed: Body,
+    rules: Rules,
+    *,
+    facts: Facts | None = None,
+    undeclared: bool = True,
+    ignore: tuple[tuple[str, ...], ...] = (),
+    reason: Callable[[Path], Reason] = lambda _: "drift",
+    whole: Effect | None = None,
+) -> Difference:
+    """Compare what is written with what is live.
+
+    `facts` decide who owns a delegated field. `undeclared=False` leaves alone every live member that is not written.
+    `ignore` are patterns the user took out. `reason` tells drift from pending per path. `whole` is the effect of any
+    change at all (a task definition is revised).
+    """
+    facts = facts or {}
+    want = normalise(desired, rules)
+    have = normalise(observed, rules)
+    written = normalise(desired, rules, fill=False)
+    left: list[Left] = []
+    for rule in rules:
+        if isinstance(rule, Delegated) and rule.when(facts):
+            left += _take_out(want, have, rule.segments, lambda _: False, rule.owner)
+        elif isinstance(rule, Computed) and (rule.when is None or rule.when(want)):
+            left += _take_out(want, have, rule.segments, lambda path: _stands(written, path), "AWS")
+    for segments in ignore:
+        left += _take_out(want, have, segments, lambda _: False, "ignored by the manifest")
+    if not undeclared:
+        left += [Left(path=path, value=value, owner="undeclared") for path, value in _restrict(want, have, written)]
+    fields = tuple(
+        FieldChange(
+            path=path,
+            before=masked(before, path, rules),
+            after=masked(after, path, rules),
+            effect=whole or effect_of(path, rules),
+            reason=reason(path),
+        )
+        for path, before, after in walk(have, want)
+    )
+    seen = tuple(Left(path=one.path, value=masked(one.value, one.path, rules), owner=one.owner) for one in left)
+    return Difference(fields=fields, left=seen)
+
+
+def walk(before: Json, after: Json, path: Path = ()) -> Iterator[tuple[Path, Json, Json]]:
+    """Yield (path, before, after) for every place where two canonical trees differ; None stands for absent.
+
+    A list that is not keyed differs as a whole. A block that is on one side only differs as a whole.
+    """
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        for key in sorted({*before, *after}, key=str):
+            yield from walk(before.get(key), after.get(key), (*path, key))
+    elif _differs(before, after):
+        yield path, before, after
+
+
+def effect_of(path: Path, rules: Rules) -> Effect:
+    """What changing the path does, from the rows about effects; the gravest where several speak."""
+    effect: Effect = "in-place"
+    for rule in rules:
+        match rule:
+            case Immutable() if rule.covers(path) or _above(path, rule.segments):
+                return "replace"
+            case Rolls(force=True) if rule.covers(path) and effect == "in-place":
+                effect = "needs-force"
+            case Rolls(force=False) if rule.covers(path):
+                effect = "rolls-tasks"
+            case _:
+                pass
+    return effect
+
+
+def _above(path: Path, segments: tuple[str, ...]) -> bool:
+    return len(path) < len(segments) and matches(path, segments[: len(path)])
+
+
+def _differs(before: Json, after: Json) -> bool:
+    if isinstance(before, bool) != isinstance(after, bool):
+        return True
+    if isinstance(before, (int, float)) and isinstance(after, (int, float)):
+        return before != after
+    if isinstance(before, (list, tuple)) and isinstance(after, (list, tuple)):
+        return len(before) != len(after) or any(_differs(b, a) for b, a in zip(before, after, strict=True))
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        return before.keys() != after.keys() or any(_differs(before[key], after[key]) for key in before)
+    # A reference that is not known yet may turn out to be anything.
+    return isinstance(after, Text) or bool(before != after)
+
+
+def _stands(written: Mapping[str, Json], path: Path) -> bool:
+    tree: Json = written
+    for key in path:
+        if not isinstance(tree, Mapping) or key not in tree:
+            return False
+        tree = tree[key]
+    return True
+
+
+def _take_out(
+    want: Json, have: Json, segments: tuple[str, ...], stays: Callable[[Path], bool], owner: str
+) -> list[Left]:
+    """Take the places out of both sides, unless they stay; return what the live side had there."""
+    left = []
+    for tree in (have, want):
+        for container, key, path in list(locate(tree, segments)):
+            if isinstance(container, dict) and key in container and not stays(path):
+                value = container.pop(str(key))
+                if tree is have:
+                    left.append(Left(path=path, value=value, owner=owner))
+    return left
+
+
+def _restrict(want: Json, have: Json, written: Json, path: Path = ()) -> Iterator[tuple[Path, Json]]:
+    """Take out of both sides each member of a block that is not written; elements of keyed lists always count."""
+    if not (isinstance(want, dict) and isinstance(have, dict) and isinstance(written, dict)):
+        return
+    for key in list(dict.fromkeys([*have, *want])):
+        if key not in written and not isinstance(have, Elements) and not isinstance(want, Elements):
+            want.pop(key, None)
+            if key in have:
+                yield (*path, key), have.pop(key)
+        else:
+            yield from _restrict(want.get(key), have.get(key), written.get(key), (*path, key))
+
+
+def same(one: Json, other: Json) -> bool:
+    """Tell whether two canonical trees are equal."""
+    return canonical(one) == canonical(other)

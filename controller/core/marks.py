@@ -1,0 +1,141 @@
+"""Our three tags, as values: who owns a resource, which resource the mark was written for, and what was applied.
+
+Format of `ecsync:applied`: `1` + flags + `:` + base64 of one entry per top-level member, 2 bytes of the path's hash
+and 3 of the value's (flag `s`: 2 and 2, where more than 37 members must fit into a tag's 256 characters).
+Flags: `r` retain on deletion, `a` adopted (undeclared members stay as they were found).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from hashlib import sha256
+
+from controller.core.json import Body, Json, canonical
+from controller.core.model import Applied, Key, Marks, PhysicalId
+
+OWNER, ID, APPLIED = "ecsync:owner", "ecsync:id", "ecsync:applied"
+PREFIX = "ecsync:"
+_ENTRY_BYTES, _SHORT_BYTES, _ROOM = 5, 4, 186  # 186 bytes make 248 characters of base64
+_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
+_FORMAT = re.compile(r"1([ars]*):([A-Za-z0-9+/=]*)")
+
+
+def owner(installation: str, key: Key) -> str:
+    """Return the value of `ecsync:owner`: `v1/<installation>/<application>/<Kind>/<name>`."""
+    return f"v1/{installation}/{key.application}/{key.kind}/{key.name}"
+
+
+def key_of(owner_value: str) -> tuple[str, Key] | None:
+    """Return (installation, key) of an owner mark; None where it is not in our format."""
+    parts = owner_value.split("/")
+    if len(parts) != 5 or parts[0] != "v1" or not all(_PART.fullmatch(part) for part in parts[1:]):
+        return None
+    return parts[1], Key(application=parts[2], kind=parts[3], name=parts[4])
+
+
+def identity(physical: PhysicalId) -> str:
+    """Return the value of `ecsync:id`: a mark that was copied to another resource does not match its new place."""
+    text = "/".join((physical.account, physical.region, physical.kind, physical.natural))
+    return sha256(text.encode()).hexdigest()[:12]
+
+
+def read(tags: Mapping[str, str]) -> Marks | None:
+    """Return our marks among a resource's tags; None where there is no owner mark."""
+    if OWNER not in tags:
+        return None
+    return Marks(owner=tags[OWNER], id=tags.get(ID, ""), applied=unpack(tags.get(APPLIED, "")))
+
+
+def foreign(tags: Mapping[str, str]) -> str:
+    """Name the other tool whose tags a resource carries; empty for none."""
+    for prefix, tool in (
+        ("aws:cloudformation:", "CloudFormation"),
+        ("copilot-", "AWS Copilot"),
+        ("terraform", "Terraform"),
+        ("pulumi:", "Pulumi"),
+    ):
+        if any(key.lower().startswith(prefix) for key in tags):
+            return tool
+    return ""
+
+
+def theirs(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return the tags that a manifest may speak of: without ours and AWS's."""
+    return {key: value for key, value in tags.items() if not key.startswith((PREFIX, "aws:")) and key != _MANAGED}
+
+
+_MANAGED = "AmazonECSManaged"  # put on Auto Scaling groups by ECS itself
+
+
+def members(body: Body, tags_member: str = "tags") -> Iterator[tuple[str, Json]]:
+    """Yield what counts as a member of its own: each top-level member, and each tag as `tags/<key>`."""
+    for name, value in body.items():
+        if name != tags_member:
+            yield name, value
+            continue
+        for key, text in tag_map(value).items():
+            yield f"tags/{key}", text
+
+
+def tag_map(value: Json) -> dict[str, str]:
+    """Return tags in any of AWS's spellings as a map."""
+    if isinstance(value, Mapping):
+        return {str(key): text for key, text in value.items()}
+    return {str(tag.get("key", tag.get("Key"))): tag.get("value", tag.get("Value", "")) for tag in value or ()}
+
+
+def pack(body: Body, tags_member: str = "tags", *, retain: bool = False, adopted: bool = False) -> str:
+    """Return the value of `ecsync:applied` for a body whose references are unresolved."""
+    entries = sorted((path_hash(name), value_hash(value)) for name, value in members(body, tags_member))
+    short = len(entries) * _ENTRY_BYTES > _ROOM
+    width = 2 if short else 3
+    packed = b"".join(bytes.fromhex(path) + bytes.fromhex(value)[:width] for path, value in entries)
+    flags = ("a" if adopted else "") + ("r" if retain else "") + ("s" if short else "")
+    whole = _ROOM // (_SHORT_BYTES if short else _ENTRY_BYTES) * (2 + width)
+    return f"1{flags}:{base64.b64encode(packed[:whole]).decode()}"
+
+
+def unpack(text: str) -> Applied | None:
+    """Read `ecsync:applied`; None where the format is not ours: origin unknown, and never a reason to write."""
+    found = _FORMAT.fullmatch(text)
+    if not found:
+        return None
+    flags, body = found.groups()
+    width = _SHORT_BYTES if "s" in flags else _ENTRY_BYTES
+    try:
+        packed = base64.b64decode(body, validate=True)
+    except binascii.Error:
+        return None
+    if len(packed) % width:
+        return None
+    entries = (packed[index : index + width] for index in range(0, len(packed), width))
+    return Applied(
+        members={entry[:2].hex(): entry[2:].hex() for entry in entries}, retain="r" in flags, adopted="a" in flags
+    )
+
+
+def path_hash(name: str) -> str:
+    """Return the hash of a member's name: 2 bytes, as hex."""
+    return sha256(name.encode()).hexdigest()[:4]
+
+
+def value_hash(value: Json) -> str:
+    """Return the hash of a member's value with references as they are written: 3 bytes, as hex."""
+    return sha256(canonical(value).encode()).hexdigest()[:6]
+
+
+def applied_equals(applied: Applied, name: str, value: Json) -> bool:
+    """Tell whether the member is now as it was when it was last applied (None: not declared, then and now)."""
+    before = applied.members.get(path_hash(name))
+    if value is None or before is None:
+        return value is None and before is None
+    return value_hash(value).startswith(before)
+
+
+def gone(applied: Applied, body: Body, candidates: Iterable[str], tags_member: str = "tags") -> tuple[str, ...]:
+    """Return the tag keys among the candidates that we once applied and the document does not declare any more."""
+    declared = tag_map(body.get(tags_member))
+    return tuple(key for key in candidates if key not in declared and path_hash(f"tags/{key}") in applied.members)

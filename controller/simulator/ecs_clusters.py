@@ -1,0 +1,140 @@
+"""Clusters of Amazon ECS."""
+
+from __future__ import annotations
+
+from controller.simulator import ecs_providers
+from controller.simulator.ecs_store import EcsRegion
+from controller.simulator.errors import AwsError, invalid_parameter
+from controller.simulator.paging import page, tags_to_dict, tags_to_list
+from controller.simulator.world import Body, Call, Handler
+
+# Members of a cluster that DescribeClusters answers only when `include` asks for them.
+INCLUDED = {"SETTINGS": "settings", "CONFIGURATIONS": "configuration"}
+
+
+def create_cluster(call: Call) -> Body:
+    """Create a cluster; an ACTIVE one of that name is returned as it is."""
+    ecs, params = call.ecs, call.params
+    name = params.get("clusterName") or "default"
+    existing = ecs.clusters.get(name)
+    if existing is not None and existing["status"] == "ACTIVE":
+        return {"cluster": _shown(ecs, existing, list(INCLUDED))}
+    providers, strategy = params.get("capacityProviders", []), params.get("defaultCapacityProviderStrategy", [])
+    ecs_providers.check_association(ecs, providers, strategy)
+    cluster: Body = {
+        "clusterArn": ecs.arn("cluster", name),
+        "clusterName": name,
+        "status": "ACTIVE",
+        "settings": params.get("settings") or [{"name": "containerInsights", "value": "disabled"}],
+        "capacityProviders": sorted(providers),
+        "defaultCapacityProviderStrategy": ecs_providers.strategy(strategy),
+    }
+    for member in ("configuration", "serviceConnectDefaults"):
+        if params.get(member):
+            cluster[member] = params[member]
+    ecs.clusters[name] = cluster
+    ecs.tags[cluster["clusterArn"]] = tags_to_dict(params.get("tags"))
+    if call.world.first_cluster_at is None:
+        call.world.first_cluster_at = call.world.now
+    return {"cluster": {**_shown(ecs, cluster, list(INCLUDED)), "tags": tags_to_list(ecs.tags[cluster["clusterArn"]])}}
+
+
+def describe_clusters(call: Call) -> Body:
+    """Describe up to 100 clusters; an INACTIVE one is still described."""
+    ecs, include = call.ecs, call.params.get("include", [])
+    references = call.params.get("clusters") or ["default"]
+    if len(references) > 100:
+        raise invalid_parameter("Clusters cannot have more than 100 elements.")
+    clusters, failures = [], []
+    for reference in references:
+        name = ecs.cluster_name(reference)
+        found = ecs.clusters.get(name)
+        if found is None:
+            arn = reference if reference.startswith("arn:") else ecs.arn("cluster", name)
+            failures.append({"arn": arn, "reason": "MISSING"})
+            continue
+        shown = _shown(ecs, found, include)
+        if "TAGS" in include:
+            shown["tags"] = tags_to_list(ecs.tags.get(found["clusterArn"], {}))
+        if "STATISTICS" in include:
+            shown["statistics"] = []
+        if "ATTACHMENTS" in include:
+            shown["attachments"] = []
+        clusters.append(shown)
+    return {"clusters": clusters, "failures": failures}
+
+
+def list_clusters(call: Call) -> Body:
+    """ARNs of the ACTIVE clusters, 100 on a page."""
+    active = [c["clusterArn"] for c in call.ecs.clusters.values() if c["status"] == "ACTIVE"]
+    size = call.params.get("maxResults", 100)
+    arns, token = page(active, size, call.params.get("nextToken"), invalid_parameter("Invalid token."))
+    return {"clusterArns": arns, **({"nextToken": token} if token else {})}
+
+
+def update_cluster(call: Call) -> Body:
+    """Change settings, configuration or Service Connect defaults; what is not sent is kept."""
+    cluster = call.ecs.cluster(call.params.get("cluster"))
+    for member in ("settings", "configuration", "serviceConnectDefaults"):
+        if member in call.params:
+            cluster[member] = call.params[member]
+    return {"cluster": _shown(call.ecs, cluster, list(INCLUDED))}
+
+
+def put_cluster_capacity_providers(call: Call) -> Body:
+    """Replace both the associated providers and the default strategy."""
+    ecs, params = call.ecs, call.params
+    cluster = ecs.cluster(params.get("cluster"))
+    providers, strategy = params["capacityProviders"], params["defaultCapacityProviderStrategy"]
+    ecs_providers.check_association(ecs, providers, strategy)
+    removed = set(cluster["capacityProviders"]) - set(providers)
+    for service in ecs.services.values():
+        used = {item["capacityProvider"] for item in service.body.get("capacityProviderStrategy", [])}
+        if service.cluster == cluster["clusterName"] and service.status == "ACTIVE" and used & removed:
+            raise AwsError(
+                "ResourceInUseException",
+                "The specified capacity provider is in use and cannot be removed.",
+            )
+    cluster["capacityProviders"] = sorted(providers)
+    cluster["defaultCapacityProviderStrategy"] = ecs_providers.strategy(strategy)
+    return {"cluster": _shown(ecs, cluster, list(INCLUDED))}
+
+
+def delete_cluster(call: Call) -> Body:
+    """Make an empty cluster INACTIVE."""
+    ecs = call.ecs
+    cluster = ecs.cluster(call.params.get("cluster"))
+    name = cluster["clusterName"]
+    if any(s.cluster == name and s.status != "INACTIVE" for s in ecs.services.values()):
+        raise AwsError(
+            "ClusterContainsServicesException", "The Cluster cannot be deleted while Services are active."
+        )
+    if any(t.cluster_arn == cluster["clusterArn"] and t.last != "STOPPED" for t in ecs.tasks.values()):
+        raise AwsError("ClusterContainsTasksException", "The Cluster cannot be deleted while Tasks are active.")
+    cluster["status"] = "INACTIVE"
+    ecs.tags.pop(cluster["clusterArn"], None)
+    return {"cluster": _shown(ecs, cluster, list(INCLUDED))}
+
+
+def _shown(ecs: EcsRegion, cluster: Body, include: list[str]) -> Body:
+    hidden = {member for name, member in INCLUDED.items() if name not in include}
+    tasks = [t for t in ecs.tasks.values() if t.cluster_arn == cluster["clusterArn"]]
+    services = [s for s in ecs.services.values() if s.cluster == cluster["clusterName"]]
+    return {
+        **{member: value for member, value in cluster.items() if member not in hidden},
+        "registeredContainerInstancesCount": 0,
+        "runningTasksCount": sum(t.last == "RUNNING" for t in tasks),
+        "pendingTasksCount": sum(t.last in ("PROVISIONING", "PENDING", "ACTIVATING") for t in tasks),
+        "activeServicesCount": sum(s.status == "ACTIVE" for s in services),
+    }
+
+
+OPERATIONS: dict[str, Handler] = {
+    "CreateCluster": create_cluster,
+    "DeleteCluster": delete_cluster,
+    "DescribeClusters": describe_clusters,
+    "ListClusters": list_clusters,
+    "PutClusterCapacityProviders": put_cluster_capacity_providers,
+    "UpdateCluster": update_cluster,
+    "UpdateClusterSettings": update_cluster,
+}

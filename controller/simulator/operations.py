@@ -1,0 +1,47 @@
+"""Which operations the simulator answers itself; all others go to moto."""
+
+from __future__ import annotations
+
+from controller.simulator import (
+    ecs_clusters,
+    ecs_deployments,
+    ecs_providers,
+    ecs_run,
+    ecs_services,
+    ecs_tags,
+    ecs_taskdefs,
+    elb_attributes,
+    elb_listeners,
+    elb_load_balancers,
+    elb_rules,
+    elb_tags,
+    elb_target_groups,
+    elb_targets,
+)
+from controller.simulator.world import Handler
+
+OPERATIONS: dict[str, dict[str, Handler]] = {
+    "ecs": {
+        **ecs_clusters.OPERATIONS,
+        **ecs_deployments.OPERATIONS,
+        **ecs_providers.OPERATIONS,
+        **ecs_run.OPERATIONS,
+        **ecs_services.OPERATIONS,
+        **ecs_tags.OPERATIONS,
+        **ecs_taskdefs.OPERATIONS,
+    },
+    "elbv2": {
+        **elb_attributes.OPERATIONS,
+        **elb_listeners.OPERATIONS,
+        **elb_load_balancers.OPERATIONS,
+        **elb_rules.OPERATIONS,
+        **elb_tags.OPERATIONS,
+        **elb_target_groups.OPERATIONS,
+        **elb_targets.OPERATIONS,
+    },
+}
+
+
+def find(service: str, operation: str) -> Handler | None:
+    """The simulator's own answer to an operation, if it has one."""
+    return OPERATIONS.get(service, {}).get(operation)

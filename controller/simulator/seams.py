@@ -1,0 +1,182 @@
+"""Every place where the simulator touches moto. Nothing else imports it.
+
+moto serves what the simulator does not answer itself (EC2, IAM, CloudWatch Logs, S3, STS, ...) and lends its
+request parsers. Where moto looks into its own ECS or load balancers it is shown the simulator's.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import moto
+from moto.core import base_backend, model_instances, parse, resource_tagging, routing
+from moto.core import utils as moto_utils
+from moto.core.model import OperationModel, ServiceModel
+from moto.core.request import Request, determine_request_protocol
+from moto.ec2.models import EC2Backend, ec2_backends
+from moto.ecs.models import EC2ContainerServiceBackend
+from moto.elbv2.models import ELBv2Backend
+from moto.iam.models import IAMBackend, iam_backends
+from moto.logs.models import LogsBackend, logs_backends
+from moto.moto_api._internal import mock_random
+from moto.moto_server import werkzeug_app
+
+ServicesLookup = Callable[[str, str, str], list[SimpleNamespace]]
+TaggedLookup = Callable[[str], Iterator[tuple[str, dict[str, str], str]]]
+
+# (object, attribute, parameters that must be there): what is checked at start-up.
+SEAMS: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
+    (werkzeug_app, "create_backend_app", ("service",)),
+    (werkzeug_app.DomainDispatcherApplication, "__call__", ("environ", "start_response")),
+    (base_backend.BackendDict, "_instances", ()),
+    (base_backend, "backend_lock", ()),
+    (model_instances, "reset_model_data", ()),
+    (parse, "PROTOCOL_PARSERS", ()),
+    (parse.RequestParser, "parse", ("request_dict",)),
+    (routing, "get_service_router", ("service_name",)),
+    (moto_utils, "get_service_model", ("service_name",)),
+    (resource_tagging, "TaggedResource", ("arn", "tags", "resource_type")),
+    (mock_random, "seed", ()),
+    (EC2Backend, "get_subnet", ("subnet_id",)),
+    (EC2Backend, "get_security_group_from_id", ("group_id",)),
+    (EC2Backend, "get_default_security_group", ("vpc_id",)),
+    (IAMBackend, "get_role", ("role_name",)),
+    (LogsBackend, "create_log_group", ("log_group_name", "tags")),
+    (LogsBackend, "delete_log_group", ("log_group_name",)),
+    (EC2ContainerServiceBackend, "describe_services", ("cluster_str", "service_names_or_arns")),
+    (EC2ContainerServiceBackend, "iter_tagged_resources", ()),
+    (ELBv2Backend, "iter_tagged_resources", ()),
+)
+
+
+class SeamError(RuntimeError):
+    """The installed moto is not the one that the simulator was written for."""
+
+
+def check() -> None:
+    """Raise a SeamError naming moto's version and the first seam that is not as it was."""
+    for owner, name, parameters in SEAMS:
+        where = f"{getattr(owner, '__name__', owner)}.{name}"
+        found = getattr(owner, name, None)
+        if found is None:
+            raise SeamError(f"moto {moto.__version__} has no {where}; the simulator needs moto 5.2")
+        if not parameters:
+            continue
+        signature = inspect.signature(found).parameters
+        missing = [parameter for parameter in parameters if parameter not in signature]
+        if missing:
+            raise SeamError(f"moto {moto.__version__}: {where} takes no {', '.join(missing)}")
+
+
+def install(services: ServicesLookup, ecs_tagged: TaggedLookup, elb_tagged: TaggedLookup) -> None:
+    """Let moto's other services see the simulator's ECS and load balancers instead of moto's own."""
+    # 1,285 images of no interest to ECS cost 45 ms per Region and reset.
+    os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
+
+    def describe_services(self: Any, cluster_str: str, service_names_or_arns: list[str]) -> tuple[list[Any], list[Any]]:
+        found: list[Any] = []
+        for name in service_names_or_arns:
+            found += services(self.region_name, cluster_str, name)
+        return found, []
+
+    def tagged(lookup: TaggedLookup) -> Callable[[Any], Iterator[Any]]:
+        def iter_tagged_resources(self: Any) -> Iterator[Any]:
+            for arn, tags, kind in lookup(self.region_name):
+                yield resource_tagging.TaggedResource(arn=arn, tags=tags, resource_type=kind)
+
+        return iter_tagged_resources
+
+    EC2ContainerServiceBackend.describe_services = describe_services
+    EC2ContainerServiceBackend.iter_tagged_resources = tagged(ecs_tagged)
+    ELBv2Backend.iter_tagged_resources = tagged(elb_tagged)
+
+
+def reset(seed: int) -> None:
+    """An empty account; moto's own reset builds each backend again only to throw it away."""
+    with base_backend.backend_lock:
+        for backends in list(base_backend.BackendDict._instances):
+            backends.clear()
+        base_backend.BackendDict._instances.clear()
+    model_instances.reset_model_data()
+    mock_random.seed(seed)
+
+
+def application() -> Any:
+    """Moto's WSGI application for all services."""
+    return werkzeug_app.DomainDispatcherApplication(werkzeug_app.create_backend_app)
+
+
+def service_model(service: str) -> ServiceModel:
+    """The botocore model of a service."""
+    return moto_utils.get_service_model(service)
+
+
+def operation_model(service: str, operation: str) -> OperationModel:
+    """The botocore model of an operation."""
+    return service_model(service).operation_model(operation)
+
+
+def parse_query(service: str, operation: str, values: dict[str, str], protocol: str) -> dict[str, Any]:
+    """The parameters of a query or ec2 request, as boto3 takes them."""
+    parser = parse.PROTOCOL_PARSERS[protocol](operation_model(service, operation))
+    return dict(parser.parse({"values": values}))
+
+
+def parse_rest(service: str, environ: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Operation and parameters of a REST request; the body of the request is left alone."""
+    request = Request(environ, populate_request=False)
+    operation, uri_params = routing.get_service_router(service).match(request)
+    protocol = determine_request_protocol(operation.service_model, request.content_type)
+    parser = parse.PROTOCOL_PARSERS[protocol](operation)
+    parsed = parser.parse(
+        {
+            "method": request.method,
+            "values": request.args,
+            "headers": request.headers,
+            "body": b"",
+            "url_path": request.path,
+            "url_params": uri_params,
+        }
+    )
+    return str(operation.name), {name: value for name, value in parsed.items() if value is not None}
+
+
+def subnet(account: str, region: str, subnet_id: str) -> Any | None:
+    """A subnet of moto's EC2, or None."""
+    for zone in ec2_backends[account][region].subnets.values():
+        if subnet_id in zone:
+            return zone[subnet_id]
+    return None
+
+
+def security_group(account: str, region: str, group_id: str) -> Any | None:
+    """A security group of moto's EC2, or None."""
+    return ec2_backends[account][region].get_security_group_from_id(group_id)
+
+
+def default_security_group(account: str, region: str, vpc_id: str) -> str | None:
+    """The id of a VPC's default security group."""
+    group = ec2_backends[account][region].get_default_security_group(vpc_id)
+    return str(group.id) if group else None
+
+
+def role(account: str, name: str) -> Any | None:
+    """A role of moto's IAM by name, or None."""
+    for candidate in iam_backends[account]["aws"].get_roles():
+        if candidate.name == name:
+            return candidate
+    return None
+
+
+def log_groups(account: str, region: str) -> Any:
+    """The log groups of one Region by name."""
+    return logs_backends[account][region].groups
+
+
+def create_log_group(account: str, region: str, name: str) -> None:
+    """Create a log group the way the awslogs driver does."""
+    logs_backends[account][region].create_log_group(name, {})
