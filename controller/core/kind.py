@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from controller.core.json import Body, Json
+from controller.core.json import Body, Path
 from controller.core.model import (
     Call,
     Create,
     Delete,
     Desired,
+    Effect,
     Facts,
     FieldChange,
     Health,
@@ -19,6 +20,7 @@ from controller.core.model import (
     Marks,
     Observed,
     Present,
+    Reason,
     Replace,
     Tags,
     Update,
@@ -157,9 +159,10 @@ class Kind:
     # Only some kinds
     needs: Callable[[Desired, Sequence[Desired]], Iterable[Key]] | None = None  # edges that are not references
     links: Callable[[Present], Iterable[str]] | None = None  # ids in the live body that must outlive it (deletes)
-    inquire: Callable[[Reader, Desired, Present, Sequence[FieldChange]], Facts] | None = (
-        None  # facts read only when it differs
-    )
+    whole: Effect | None = None  # any change at all has this effect (a task definition is revised)
+    # Facts that are read only when it differs (rule 15).
+    inquire: Callable[[Reader, Desired, Present, Sequence[FieldChange]], Facts] | None = None
+    reason: Callable[[Path, Present], Reason | None] | None = None  # overrides drift or pending, after `inquire`
     adjust: Callable[[Body, Present], Body] | None = None  # desired body, given what another controller decided
     gate: Callable[[Desired, Present, Sequence[FieldChange], World], Gate] | None = None  # asked when it differs
     leftovers: Callable[[Present, World], Iterable[tuple[Present, str]]] | None = None  # superseded, why not yet
@@ -169,11 +172,3 @@ class Kind:
     adopts: Literal["never", "if-untagged"] = "never"
     retains: bool = False  # `ecsync/deletion` is `retain` where the document says nothing
     actions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # IAM actions: read, write, delete
-
-
-def resolved(value: Json) -> bool:
-    """Tell whether the value holds no reference that is still unknown."""
-    from controller.core.json import leaves
-    from controller.core.model import Text
-
-    return not any(isinstance(leaf, Text) for _, leaf in leaves(value))

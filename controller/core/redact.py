@@ -9,7 +9,7 @@ from hashlib import sha256
 
 from controller.core.json import Json, Path, canonical, locate, thaw
 from controller.core.model import Redacted, Text
-from controller.core.rules import Rules, Sensitive
+from controller.core.rules import Keyed, Rules, Sensitive
 
 # Keyed for this process: a fingerprint tells that a value changed, and nothing to somebody who guesses values.
 _KEY = secrets.token_bytes(32)
@@ -39,6 +39,25 @@ def masked(value: Json, path: Path, rules: Rules) -> Json:
         for container, key, _ in list(locate(copy, segments)):
             if not isinstance(container, Mapping) or key in container:
                 container[key] = fingerprint(container[key])  # type: ignore[index]  # thaw made it mutable
+    return copy
+
+
+def params(call_params: Json, rules: Rules) -> Json:
+    """Return the parameters of a call as people may see them; of an element that is a name and a value, the value."""
+    copy = thaw(call_params)
+    pairs = {rule.segments: rule.value for rule in rules if isinstance(rule, Keyed) and rule.value}
+    for rule in rules:
+        if not isinstance(rule, Sensitive):
+            continue
+        member = pairs.get(rule.segments[:-1], "")
+        for container, key, _ in list(locate(copy, rule.segments)):
+            if isinstance(container, Mapping) and key not in container:
+                continue
+            value = container[key]
+            if member and isinstance(value, Mapping):
+                value[member] = fingerprint(value.get(member))  # type: ignore[index]  # thaw made it mutable
+            else:
+                container[key] = fingerprint(value)
     return copy
 
 

@@ -1,0 +1,170 @@
+"""All that a plan is made from, and the questions it is asked: what a reference is worth, how a resource differs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from controller.core import graph, marks
+from controller.core.diff import Difference, differences
+from controller.core.json import Json, Path
+from controller.core.kind import Kind, Owned, World
+from controller.core.model import (
+    Application,
+    Desired,
+    FieldChange,
+    Key,
+    PhysicalId,
+    Present,
+    Reason,
+    Ref,
+    Step,
+    Target,
+    Unreadable,
+)
+from controller.core.normalise import normalise
+from controller.core.references import resolve
+from controller.core.rules import CommaList
+
+Policy = Callable[[Step, "Scene"], str]  # why a step is withheld; empty: let through
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """The manifest, the world as it was read, and who we are."""
+
+    application: Application
+    kinds: Mapping[str, Kind]
+    world: World
+    target: Target
+    installation: str
+    revision: str = ""
+    lookups: tuple[Desired, ...] = ()  # resources of other applications that this one refers to
+    orphans: tuple[Owned, ...] = ()  # ours, and declared by no application of the latest complete snapshot
+    others: frozenset[str] = frozenset()  # owner marks that documents of this installation claim, all applications
+    policies: tuple[Policy, ...] = ()
+
+    @cached_property
+    def _documents(self) -> Mapping[Key, Desired]:
+        return {d.key: d for d in (*self.lookups, *self.application.resources)}
+
+    def desired(self, key: Key) -> Desired | None:
+        """Return what a manifest says of a key."""
+        return self._documents.get(key)
+
+    def kind(self, key: Key) -> Kind:
+        """Return the kind of a key."""
+        return self.kinds[key.kind]
+
+    def writable(self, desired: Desired) -> bool:
+        """Tell whether we may ever write the resource; a lookup is only read."""
+        return desired.options.manage and self.kind(desired.key).calls is not None
+
+    def physical(self, kind: str, natural: str) -> PhysicalId:
+        """Return the identity of a resource in the target."""
+        return PhysicalId(account=self.target.account, region=self.target.region, kind=kind, natural=natural)
+
+    def value_of(self, ref: Ref) -> str | tuple[str, ...] | None:
+        """Return the live value of an output, or what the body alone tells of it; None where it is not known."""
+        observed = self.world.get(ref.key)
+        if isinstance(observed, Present) and ref.output in observed.outputs:
+            return observed.outputs[ref.output]
+        desired = self.desired(ref.key)
+        if desired is None:
+            return None
+        known = self.kind(ref.key).known(desired.body).get(ref.output)
+        return known if isinstance(known, str) else None
+
+    def resolved(self, desired: Desired, invalid: Collection[tuple[Key, str]] = ()) -> Desired:
+        """Return the document with every reference replaced whose value is known and not about to change."""
+
+        def value(ref: Ref) -> str | tuple[str, ...] | None:
+            return None if (ref.key, ref.output) in invalid else self.value_of(ref)
+
+        commas = tuple(rule.segments for rule in self.kind(desired.key).rules if isinstance(rule, CommaList))
+        return replace(desired, body=resolve(desired.body, value, commas))
+
+
+def difference(
+    scene: Scene, desired: Desired, written: Desired, observed: Present, changing: Collection[Key] = ()
+) -> Difference:
+    """Compare a document whose references are resolved with what is live.
+
+    `written` is the same document with its references as they are: what marks are made of. `changing` are the
+    resources that change in the same plan.
+    """
+    kind = scene.kind(desired.key)
+    body = kind.adjust(desired.body, observed) if kind.adjust else desired.body
+    found = differences(
+        body,
+        observed.body,
+        kind.rules,
+        facts=observed.facts,
+        undeclared=not _leaves_undeclared(desired, observed),
+        ignore=desired.options.ignore,
+        reason=lambda path: reason(scene, written, observed, path, changing),
+        whole=kind.whole,
+    )
+    if kind.tagging is None or kind.whole is None:
+        return found
+    tags = kind.tagging.member  # tags never make a new revision
+    fields = tuple(replace(one, effect="in-place") if one.path[0] == tags else one for one in found.fields)
+    return replace(found, fields=fields)
+
+
+def fields_of(scene: Scene, desired: Desired, observed: Present) -> tuple[FieldChange, ...]:
+    """Return how a live resource differs from its document, nothing else of the plan considered."""
+    return difference(scene, scene.resolved(desired), desired, observed).fields
+
+
+def _leaves_undeclared(desired: Desired, observed: Present) -> bool:
+    adopted = bool(observed.marks and observed.marks.applied and observed.marks.applied.adopted)
+    return desired.options.undeclared == "ignore" or (desired.options.undeclared == "adopted" and adopted)
+
+
+def reason(scene: Scene, written: Desired, observed: Present, path: Path, changing: Collection[Key]) -> Reason:
+    """Tell drift (somebody changed it), pending (we have not applied it yet) and lookup (what we look up moved)."""
+    kind = scene.kind(written.key)
+    told = kind.reason(path, observed) if kind.reason else None
+    if told:
+        return told
+    tags = kind.tagging.member if kind.tagging else "tags"
+    member = f"tags/{path[1]}" if path[0] == tags and len(path) > 1 else str(path[0])
+    value = dict(marks.members(written.body, tags)).get(member)
+    targets = {ref.key for _, ref in graph.references(value)}
+    if targets & set(changing):
+        return "pending"
+    if observed.marks is None or observed.marks.applied is None:
+        return "drift"
+    if not marks.applied_equals(observed.marks.applied, member, value):
+        return "pending"
+    looked_up = (scene.desired(key) for key in targets)
+    return "lookup" if any(found and not scene.writable(found) for found in looked_up) else "drift"
+
+
+def declares(desired: Desired, kind: Kind) -> Callable[[Path], bool]:
+    """Return a test for whether the manifest itself speaks of a canonical path, or a default does."""
+    written = normalise(desired.body, kind.rules, fill=False)
+
+    def stands(path: Path) -> bool:
+        tree: Json = written
+        for part in path:
+            if not isinstance(tree, Mapping):
+                return True  # the manifest has a whole value here
+            if part not in tree:
+                return False
+            tree = tree[part]
+        return True
+
+    return stands
+
+
+def blocked(scene: Scene, desired: Desired, unreadable: Mapping[Key, str]) -> str:
+    """Say which reference cannot be known because its resource could not be read; empty where all can."""
+    for _, ref in graph.references(desired.body):
+        observed = scene.world.get(ref.key)
+        why = observed.error if isinstance(observed, Unreadable) else unreadable.get(ref.key)
+        if why:
+            return f"{ref} is not known: {why}"
+    return ""

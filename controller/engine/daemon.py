@@ -1,0 +1,287 @@
+"""The loop: a source is read, applications are queued, workers make passes; for ever, until told to stop."""
+
+from __future__ import annotations
+
+import random
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from controller.core.model import Application, Failed, Outcome, Plan, Problem, Progressing, Snapshot, Target
+from controller.core.ports import AwsError, Clock, SourceError
+from controller.engine.memory import Memory
+from controller.engine.queue import Claim, MemoryQueue
+from controller.engine.reconciler import Catalogue, Orders, Post, Refused, reconcile
+from controller.engine.store import ApplicationState, Pass, PassResult, Store
+from controller.engine.ticks import Ticks
+from controller.engine.verdict import delay
+
+BREATH = 2.0  # seconds that a worker waits for work before it shows that it is alive
+
+
+class Kept(Protocol):
+    """What is known of the source."""
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """The last good one."""
+
+    @property
+    def error(self) -> SourceError | None:
+        """What went wrong since."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether what the snapshot lacks may be taken as gone."""
+
+
+class Keeper(Protocol):
+    """Reads the source and keeps the last good snapshot."""
+
+    def refresh(self) -> Kept:
+        """Read it now; never raises SourceError."""
+
+
+class Teller(Protocol):
+    """Who is told what happens, in the engine's own terms; it must not raise or block."""
+
+    def source(self, kept: Any) -> None:
+        """The source was read."""
+
+    def problems(self, application: str, found: tuple[Problem, ...], revision: str) -> None:
+        """An application's manifests were read."""
+
+    def planned(self, application: Application, plan: Plan, reconcile_id: str) -> None:
+        """A plan is about to be carried out."""
+
+    def ended(self, application: Application, outcome: Outcome, reconcile_id: str) -> None:
+        """A pass came to an outcome."""
+
+    def passed(self, application: str, result: PassResult, error: AwsError | None) -> None:
+        """A pass is over, whatever came of it."""
+
+    def broke(self, application: str, error: Exception) -> None:
+        """A pass ended in an exception that nobody expected: a bug of ours."""
+
+    def beat(self, loop: str) -> None:
+        """A loop came round."""
+
+    def forget(self, application: str) -> None:
+        """An application is gone."""
+
+    def timer(self, phase: str) -> AbstractContextManager[object]:
+        """Time a phase of a pass."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """What the daemon is made of; `wiring` puts it together."""
+
+    keeper: Keeper
+    read: Callable[[Snapshot], Catalogue]
+    post_for: Callable[[Application], Post]  # raises AwsError (credentials) or Refused (wrong account, no consent)
+    consents: Callable[[Application], bool]  # the operator's word that this target may be written (rule 26)
+    target_of: Callable[[Application], Target]  # without asking AWS
+    clock: Clock
+    queue: MemoryQueue
+    ticks: Ticks
+    store: Store
+    teller: Teller
+    workers: int = 4
+    source_interval: float = 30.0
+    jitter: float = 0.1
+
+
+class Daemon:
+    """Runs until `stop`. Level-triggered: a pass knows nothing of why it was asked for."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._m = machine
+        self._catalogue = Catalogue(applications={})
+        self._kept: Kept | None = None
+        self._memories: dict[str, Memory] = {}
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Read the source, then begin to work."""
+        self._m.ticks.start()
+        self._m.ticks.poll(self.read_source, self._m.source_interval)
+        for number in range(self._m.workers):
+            thread = threading.Thread(target=self._work, name=f"worker-{number}", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def stop(self, within: float) -> bool:
+        """Finish the calls under way and end; false when a worker did not end within so many seconds."""
+        self._stopping.set()
+        self._m.queue.close()
+        self._m.ticks.stop()
+        deadline = self._m.clock.monotonic() + within
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - self._m.clock.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """What the latest good snapshot says."""
+        return self._catalogue
+
+    @property
+    def kept(self) -> Kept | None:
+        """What is known of the source; None before it was read."""
+        return self._kept
+
+    # ---------------------------------------------------------------- the source
+
+    def read_source(self) -> None:
+        """Read the source; queue what is new or has changed."""
+        self._m.teller.beat("source")
+        kept = self._m.keeper.refresh()
+        self._m.teller.source(kept)
+        before, self._kept = self._catalogue, kept
+        if kept.snapshot is None:
+            return
+        if kept.snapshot.revision != before.revision or not before.applications:
+            read = self._m.read(kept.snapshot)
+        else:
+            read = before
+        self._catalogue = replace(read, pruning=pruning(kept, read))
+        self._declare(before)
+
+    def _declare(self, before: Catalogue) -> None:
+        now = self._catalogue
+        gone = self._m.store.declare(self._state(application) for application in now.applications.values())
+        for name in gone:
+            self._m.queue.discard(name)
+            self._m.teller.forget(name)
+            self._memories.pop(name, None)
+        self._m.ticks.schedule({name: app.sync.interval for name, app in now.applications.items()})
+        for name in now.applications:
+            changed = before.applications.get(name) != now.applications[name]
+            if changed or before.holds(name) != now.holds(name):
+                self._m.teller.problems(name, now.holds(name), now.revision)
+                self._m.queue.add(name)
+
+    def _state(self, application: Application) -> ApplicationState:
+        return ApplicationState(
+            name=application.name,
+            target=self._m.target_of(application),
+            sync=application.sync,
+            revision=self._catalogue.revision,
+            problems=self._catalogue.holds(application.name),
+        )
+
+    # ---------------------------------------------------------------- the workers
+
+    def _work(self) -> None:
+        while not self._stopping.is_set():
+            self._m.teller.beat("worker")
+            claim = self._m.queue.take(BREATH)
+            if claim is not None:
+                self.once(claim)
+
+    def once(self, claim: Claim) -> None:
+        """Make one pass for a claim, and give it back with the time of the next one."""
+        after: float | None = None
+        try:
+            after = self._pass(claim)
+        except Exception as error:  # noqa: BLE001  # the edge of a thread: one poisoned application stops no other
+            self._m.teller.broke(claim.key, error)
+            after = self._backoff(claim.key)
+            self._finish(claim.key, "error", str(error), None, after)
+        finally:
+            claim.done(after)
+
+    def _pass(self, claim: Claim) -> float | None:
+        name, catalogue = claim.key, self._catalogue
+        application = catalogue.applications.get(name)
+        if application is None:
+            return None
+        if catalogue.holds(name):
+            self._finish(name, "frozen", "its manifests are not valid", None, application.sync.interval)
+            return application.sync.interval
+        memory = self._memories.setdefault(name, Memory())
+        reconcile_id = uuid.uuid4().hex[:8]
+        try:
+            outcome = self._reconcile(application, catalogue, memory, reconcile_id, claim)
+        except (AwsError, Refused) as error:
+            after = self._backoff(name)
+            self._finish(name, _result_of(error), str(error), error if isinstance(error, AwsError) else None, after)
+            return after
+        self._m.teller.ended(application, outcome, reconcile_id)
+        failed = any(isinstance(one, Failed) and one.retry == "soon" for one in outcome.results.values())
+        memory.failures = memory.failures + 1 if failed or outcome.plan.unreadable else 0
+        after = delay(outcome, interval=application.sync.interval, failures=memory.failures, jitter=self._jittered)
+        self._finish(name, result(outcome), "", None, after, outcome=outcome, reconcile_id=reconcile_id)
+        return after
+
+    def _reconcile(
+        self, application: Application, catalogue: Catalogue, memory: Memory, reconcile_id: str, claim: Claim
+    ) -> Outcome:
+        enforce = application.sync.mode == "enforce" and self._m.consents(application)
+        orders = Orders(
+            enforce=enforce,
+            may_go_on=lambda: not self._stopping.is_set() and claim.renew(),
+            planned=lambda plan: self._m.teller.planned(application, plan, reconcile_id) if enforce else None,
+            timer=self._m.teller.timer,
+        )
+        with self._m.teller.timer("total"):
+            return reconcile(application, catalogue, self._m.post_for(application), memory, orders)
+
+    def _finish(
+        self,
+        name: str,
+        came_to: PassResult,
+        error: str,
+        cause: AwsError | None,
+        after: float,
+        *,
+        outcome: Outcome | None = None,
+        reconcile_id: str = "",
+    ) -> None:
+        now: datetime = self._m.clock.now()
+        done = Pass(reconcile_id=reconcile_id, started=now, ended=now, result=came_to, error=error)
+        self._m.store.finish(name, done, outcome, now + timedelta(seconds=after))
+        self._m.teller.passed(name, came_to, cause)
+
+    def _backoff(self, name: str) -> float:
+        memory = self._memories.setdefault(name, Memory())
+        memory.failures += 1
+        return self._jittered(min(300.0, 5.0 * 2 ** min(memory.failures, 6)))
+
+    def _jittered(self, seconds: float) -> float:
+        return seconds * (1 + random.uniform(-self._m.jitter, self._m.jitter))  # noqa: S311  # spreads load, no secret
+
+
+def pruning(kept: Kept, catalogue: Catalogue) -> str:
+    """Say why nothing may be pruned now; empty when it may (rules 5 and 27)."""
+    if kept.error is not None:
+        return f"the source cannot be read ({kept.error.reason}); nothing is taken as gone"
+    if not kept.complete:
+        return "the source must read the same twice, 60 s apart, before what it lacks counts as gone"
+    if catalogue.problems:
+        return f"{catalogue.problems[0].origin} is not valid; nothing is taken as gone while a manifest is broken"
+    return ""
+
+
+def result(outcome: Outcome) -> PassResult:
+    """Say in one word what a pass came to."""
+    results: Mapping[Any, Any] = outcome.results
+    if any(isinstance(one, Failed) and one.retry == "soon" for one in results.values()) or outcome.plan.unreadable:
+        return "error"
+    if any(isinstance(one, Failed) for one in results.values()) or outcome.plan.stopped:
+        return "terminal"
+    if results and not all(isinstance(one, Progressing) for one in results.values()):
+        return "changed"
+    return "synced" if outcome.sync == "Synced" else "skipped"
+
+
+def _result_of(error: Exception) -> PassResult:
+    if isinstance(error, Refused):
+        return "frozen"
+    return "throttled" if isinstance(error, AwsError) and error.kind == "throttled" else "error"

@@ -1,0 +1,195 @@
+"""One pass over one application: observe, plan, carry out, say what it is now. It only sequences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
+
+from controller.core import graph, marks, plan, policy, status
+from controller.core.kind import Kind, Owned
+from controller.core.model import (
+    Application,
+    Desired,
+    Key,
+    Outcome,
+    PhysicalId,
+    Plan,
+    Problem,
+    Result,
+    StepId,
+    Target,
+)
+from controller.core.ports import Clock, Cloud
+from controller.core.scene import Scene
+from controller.engine.executor import Announce, Hands, execute
+from controller.engine.memory import Memory
+from controller.engine.observe import observe, orphans
+
+Timer = Callable[[str], AbstractContextManager[object]]
+
+UNASSERTED = (
+    "nothing of ours is in this account, and nobody asserted which account it is: set ECSYNC_ACCOUNT to its id "
+    "(now {account}), or pass --first-time"
+)
+
+
+@contextmanager
+def untimed(_: str) -> Iterator[None]:
+    """Time nothing."""
+    yield
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalogue:
+    """What the latest good snapshot says, all applications of it; `pruning` says why nothing may be pruned now."""
+
+    applications: Mapping[str, Application]
+    problems: tuple[Problem, ...] = ()
+    revision: str = ""
+    pruning: str = ""
+
+    def holds(self, name: str) -> tuple[Problem, ...]:
+        """Return the problems that hold an application back."""
+        return tuple(one for one in self.problems if one.application in ("", name))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Post:
+    """Where an application is reconciled, and as whom. `asserted` is true when the operator named the account."""
+
+    cloud: Cloud
+    target: Target
+    installation: str
+    kinds: Mapping[str, Kind]
+    clock: Clock
+    asserted: bool = True
+    serial: Callable[[str], AbstractContextManager[object]] = untimed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Orders:
+    """What a pass may do, and who wants to hear of it."""
+
+    enforce: bool = False
+    adopt: frozenset[Key] | None = None  # `ecsync adopt`: these, and nothing else is done; empty: all
+    only_digest: str = ""  # refuse any other plan
+    may_go_on: Callable[[], bool] = lambda: True
+    planned: Callable[[Plan], None] = lambda _: None
+    announce: Announce = lambda *_: None
+    timer: Timer = untimed
+
+
+class Refused(Exception):
+    """A safety guard stopped the pass before the first write; nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What a look at AWS gave: the scene and its plan."""
+
+    scene: Scene
+    plan: Plan
+    incomplete: str = field(default="")  # why the list of orphans may not be whole
+
+
+def look(application: Application, catalogue: Catalogue, post: Post, memory: Memory, timer: Timer = untimed) -> Seen:
+    """Observe an application and plan it. Raises AwsError only for lost credentials."""
+    scene = Scene(
+        application=application,
+        kinds=post.kinds,
+        world={},
+        target=post.target,
+        installation=post.installation,
+        revision=catalogue.revision,
+        lookups=_lookups(application, catalogue),
+        others=frozenset(marks.owner(post.installation, d.key) for d in _documents(catalogue)),
+    )
+    with timer("observe"):
+        scene = replace(scene, world=observe(post.cloud, scene, post.clock.now()))
+        claimed = _claims(scene)
+        names = frozenset({application.name, *application.formerly})
+        lost, incomplete = orphans(post.cloud, scene, scene.others, names)
+        lost = tuple(one for one in lost if not _claimed(scene, one, claimed))
+    policies = policy.standard(
+        prune=catalogue.pruning or incomplete, contended=memory.contended(post.clock.monotonic())
+    )
+    scene = replace(scene, orphans=lost, policies=policies)
+    with timer("plan"):
+        return Seen(scene=scene, plan=plan.build(scene), incomplete=incomplete)
+
+
+def reconcile(
+    application: Application, catalogue: Catalogue, post: Post, memory: Memory, orders: Orders | None = None
+) -> Outcome:
+    """Make one pass. Raises Refused where a guard stops it, AwsError for lost credentials."""
+    orders = orders or Orders()
+    seen = look(application, catalogue, post, memory, orders.timer)
+    orders.planned(seen.plan)
+    results: Mapping[StepId, Result] = {}
+    scene = seen.scene
+    if orders.enforce or orders.adopt is not None:
+        _guard(seen.plan, post, orders)
+        hands = Hands(
+            cloud=post.cloud,
+            clock=post.clock,
+            memory=memory,
+            may_go_on=orders.may_go_on,
+            serial=post.serial,
+            announce=orders.announce,
+            adopting=orders.adopt is not None,
+        )
+        with orders.timer("apply"):
+            results, world = execute(scene, _chosen(seen.plan, orders), hands)
+        scene = replace(scene, world=world)
+    return Outcome(plan=seen.plan, results=results, statuses=status.statuses(scene, seen.plan, results))
+
+
+def _guard(found: Plan, post: Post, orders: Orders) -> None:
+    if not post.installation:
+        raise Refused("no installation is configured: set ECSYNC_INSTALLATION to a name for this controller")
+    if orders.only_digest and orders.only_digest != plan.digest(found):
+        raise Refused(f"the plan is not {orders.only_digest} any more but {plan.digest(found)}: look at it again")
+    if not post.asserted and policy.nothing_but_creates(found):
+        raise Refused(UNASSERTED.format(account=post.target.account))
+
+
+def _chosen(found: Plan, orders: Orders) -> Plan:
+    if not orders.adopt:
+        return found
+    return replace(found, steps=tuple(step for step in found.steps if step.id.key in orders.adopt))
+
+
+def _documents(catalogue: Catalogue) -> Iterator[Desired]:
+    for application in catalogue.applications.values():
+        yield from application.resources
+
+
+def _lookups(application: Application, catalogue: Catalogue) -> tuple[Desired, ...]:
+    """Return the resources of other applications that this one refers to, and what those refer to."""
+    documents = {d.key: d for d in _documents(catalogue)}
+    own = {d.key for d in application.resources}
+    found: dict[Key, Desired] = {}
+    todo = list(application.resources)
+    while todo:
+        for _, ref in graph.references(todo.pop().body):
+            other = documents.get(ref.key)
+            if other is not None and ref.key not in own and ref.key not in found:
+                found[ref.key] = other
+                todo.append(other)
+    return tuple(found.values())
+
+
+def _claims(scene: Scene) -> frozenset[PhysicalId]:
+    """Return what the application's documents are in AWS: claimed physically, whatever the mark there says."""
+    found = set()
+    for desired in scene.application.resources:
+        natural = scene.kind(desired.key).natural(scene.resolved(desired).body)
+        if natural is not None:
+            found.add(scene.physical(desired.key.kind, natural))
+    return frozenset(found)
+
+
+def _claimed(scene: Scene, owned: Owned, claimed: frozenset[PhysicalId]) -> bool:
+    parsed = marks.key_of(owned.marks.owner)
+    return parsed is not None and scene.physical(parsed[1].kind, owned.natural) in claimed
