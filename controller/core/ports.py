@@ -45,20 +45,20 @@ class SourceError(Exception):
 class Reader(Protocol):
     """Read operations only. Raises AwsError."""
 
-    def call(self, service: str, operation: str, **params: Any) -> Mapping[str, Any]:
+    def call(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
         """Make one call and return its response without metadata."""
 
-    def pages(self, service: str, operation: str, result: str, **params: Any) -> Iterator[Any]:
+    def pages(self, service: str, operation: str, result: str, /, **params: Any) -> Iterator[Any]:
         """Yield every item of the list member `result` over all pages."""
 
-    def cached(self, service: str, operation: str, **params: Any) -> Mapping[str, Any]:
+    def cached(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
         """As `call`, for what AWS never changes (a task definition's content): read once per process."""
 
 
 class Cloud(Reader, Protocol):
     """One account and Region: reads, and the only way to write."""
 
-    def write(self, service: str, operation: str, **params: Any) -> Mapping[str, Any]:
+    def write(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
         """Make one mutating call and return its response without metadata. Raises AwsError."""
 
 

@@ -43,6 +43,7 @@ class Scene:
     lookups: tuple[Desired, ...] = ()  # resources of other applications that this one refers to
     orphans: tuple[Owned, ...] = ()  # ours, and declared by no application of the latest complete snapshot
     others: frozenset[str] = frozenset()  # owner marks that documents of this installation claim, all applications
+    young: frozenset[Key] = frozenset()  # made by us and not seen complete yet: what they lack is pending, not drift
     policies: tuple[Policy, ...] = ()
 
     @cached_property
@@ -125,6 +126,8 @@ def _leaves_undeclared(desired: Desired, observed: Present) -> bool:
 
 def reason(scene: Scene, written: Desired, observed: Present, path: Path, changing: Collection[Key]) -> Reason:
     """Tell drift (somebody changed it), pending (we have not applied it yet) and lookup (what we look up moved)."""
+    if written.key in changing or written.key in scene.young:
+        return "pending"
     kind = scene.kind(written.key)
     told = kind.reason(path, observed) if kind.reason else None
     if told:

@@ -185,6 +185,8 @@ def _call(run: _Run, step: Step) -> dict[str, str] | None:
     for call in step.calls:
         if not run.hands.may_go_on():
             return None
+        if isinstance(step.change, Create):
+            run.hands.memory.young.add(step.id.key)  # from the first call on: a later one may fail
         response = run.hands.cloud.write(call.service, call.operation, **resolve(call.params, value, ()))
         captured |= _captures(call, response)
     return captured

@@ -21,6 +21,7 @@ class Memory:
     tries: dict[StepId, int] = field(default_factory=dict)
     changed: dict[Key, float] = field(default_factory=dict)
     repairs: dict[Key, deque[float]] = field(default_factory=dict)
+    young: set[Key] = field(default_factory=set)  # made by us, and not seen complete yet
     failures: int = 0  # passes in a row that ended in a transient failure
 
     def went_well(self, step: StepId, now: float, *, repaired: bool) -> None:

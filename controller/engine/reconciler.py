@@ -15,6 +15,7 @@ from controller.core.model import (
     Outcome,
     PhysicalId,
     Plan,
+    Present,
     Problem,
     Result,
     StepId,
@@ -103,6 +104,7 @@ def look(application: Application, catalogue: Catalogue, post: Post, memory: Mem
         installation=post.installation,
         revision=catalogue.revision,
         lookups=_lookups(application, catalogue),
+        young=frozenset(memory.young),
         others=frozenset(marks.owner(post.installation, d.key) for d in _documents(catalogue)),
     )
     with timer("observe"):
@@ -116,7 +118,9 @@ def look(application: Application, catalogue: Catalogue, post: Post, memory: Mem
     )
     scene = replace(scene, orphans=lost, policies=policies)
     with timer("plan"):
-        return Seen(scene=scene, plan=plan.build(scene), incomplete=incomplete)
+        found = plan.build(scene)
+    memory.young -= {key for key in memory.young if _complete(scene, found, key)}
+    return Seen(scene=scene, plan=found, incomplete=incomplete)
 
 
 def reconcile(
@@ -143,6 +147,10 @@ def reconcile(
             results, world = execute(scene, _chosen(seen.plan, orders), hands)
         scene = replace(scene, world=world)
     return Outcome(plan=seen.plan, results=results, statuses=status.statuses(scene, seen.plan, results))
+
+
+def _complete(scene: Scene, found: Plan, key: Key) -> bool:
+    return isinstance(scene.world.get(key), Present) and not any(step.id.key == key for step in found.steps)
 
 
 def _guard(found: Plan, post: Post, orders: Orders) -> None:

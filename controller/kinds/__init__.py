@@ -3,10 +3,34 @@
 from __future__ import annotations
 
 from controller.core.kind import Kind
-from controller.kinds import log_group
+from controller.kinds import (
+    cluster,
+    listener,
+    listener_rule,
+    load_balancer,
+    log_group,
+    network,
+    role,
+    security_group,
+    service,
+    target_group,
+    task_definition,
+)
 
 # In the order in which they are observed: what identifies a resource comes before it, and Service comes before
 # TaskDefinition, whose live revision is first looked for where a service runs it (rule 17).
-ALL: tuple[Kind, ...] = (log_group.KIND,)
+ALL: tuple[Kind, ...] = (
+    network.KIND,
+    security_group.KIND,
+    role.KIND,
+    log_group.KIND,
+    cluster.KIND,
+    target_group.KIND,
+    load_balancer.KIND,
+    listener.KIND,
+    listener_rule.KIND,
+    service.KIND,
+    task_definition.KIND,
+)
 
 BY_NAME = {kind.name: kind for kind in ALL}

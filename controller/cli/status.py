@@ -1,0 +1,90 @@
+"""`ecsync status`: what each application is now, from a running daemon or looked at without one."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from controller.cli import _api, _exits, _options, _show
+
+
+def status(
+    path: Annotated[str | None, typer.Argument(metavar="[PATH]", help="Manifests, to look without a daemon.")] = None,
+    url: Annotated[str, typer.Option("--url", help="Where the daemon's API is.")] = _api.DEFAULT,
+    application: Annotated[str | None, typer.Option("--app", help="Only this application.")] = None,
+    config: _options.Config = None,
+    installation: _options.Installation = None,
+    region: _options.Region = None,
+    profile: _options.Profile = None,
+    output: _options.Output = "text",
+) -> int:
+    """Print what each application and resource is now.
+
+    Examples:
+      ecsync status                           ask the daemon on this machine
+      ecsync status manifests/shop            look at AWS, without a daemon
+    """
+    _options.choice(output, "text", "json")
+    if path is None:
+        found = [
+            _api.get(url, f"/api/v1/applications/{one['name']}")
+            for one in _api.get(url, "/api/v1/applications")["items"]
+        ]
+    else:
+        found = _live(path, _options.settings(config, installation=installation, region=region, profile=profile))
+    found = [one for one in found if application in (None, one["name"])]
+    if output == "json":
+        _show.put_json({"apiVersion": "ecsync/v1", "kind": "Status", "applications": found})
+    else:
+        _show.put(line for one in found for line in _lines(one))
+    return _exits.OK
+
+
+def _live(path: str, settings: Any) -> list[dict[str, Any]]:
+    from controller import wiring
+    from controller.core import status as statuses
+    from controller.core.model import Outcome
+    from controller.engine.memory import Memory
+    from controller.engine.reconciler import look
+    from controller.engine.store import ApplicationState
+    from controller.http import bodies
+    from controller.http.view import SourceView
+
+    bench = wiring.bench(settings, path, read_only=True)
+    catalogue = bench.catalogue(bench.source(path).fetch())
+    found = []
+    for name, application in catalogue.applications.items():
+        problems = catalogue.holds(name)
+        outcome = None
+        if not problems:
+            seen = look(application, catalogue, bench.post_for(application), Memory())
+            outcome = Outcome(plan=seen.plan, statuses=statuses.statuses(seen.scene, seen.plan, {}))
+        state = ApplicationState(
+            name=name,
+            target=outcome.plan.target if outcome else bench.target_of(application),
+            sync=application.sync,
+            revision=catalogue.revision,
+            problems=problems,
+            outcome=outcome,
+        )
+        found.append(bodies.application(state, SourceView(url=path, revision=catalogue.revision)))
+    return found
+
+
+def _lines(one: dict[str, Any]) -> list[tuple[str, str]]:
+    target = one["target"]
+    where = f"{target['account'] or '?'}/{target['region']}"
+    lines = [(f"{one['name']:<38} {one['sync']} · {one['health']}   {where} @ {one['revision']}", "title")]
+    for problem in one["problems"]:
+        lines.append((f"  ✖ {problem['file']}:{problem['line']}:{problem['column']}: {problem['message']}", "danger"))
+    for resource in one["resources"]:
+        good = resource["sync"] == "Synced" and resource["health"] == "Healthy"
+        why = resource["message"] or resource["why"]
+        name = f"{resource['kind']}/{resource['name']}"
+        lines.append(
+            (f"  {name:<36} {resource['sync']} · {resource['health']}  {why}".rstrip(), "good" if good else "change")
+        )
+        for field in resource["fields"]:
+            lines.append((f"      {field['path']}  {field['before']!r} → {field['after']!r}  ({field['reason']})", ""))
+    return lines

@@ -1,0 +1,83 @@
+"""uvicorn on a thread of this process."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+_START = 10.0  # seconds until the server must have started
+_MOST_CONNECTIONS = 100  # a scraper, a health check and some people; beyond that it answers 503
+
+
+class Server:
+    """Serves the application until told to stop. It handles no signals: that is the daemon's business."""
+
+    def __init__(self, host: str, port: int, app: ASGIApp) -> None:
+        import uvicorn
+
+        started = self._started = threading.Event()
+
+        class Announcing(uvicorn.Server):
+            async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+                await super().startup(sockets=sockets)
+                started.set()
+
+        self._host = host
+        self._port = port
+        self._server = Announcing(
+            uvicorn.Config(
+                app,
+                http="h11",
+                ws="none",
+                lifespan="off",
+                loop="asyncio",
+                log_config=None,  # the log is ours, and there is none of accesses
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                limit_concurrency=_MOST_CONNECTIONS,
+                timeout_keep_alive=5,
+            )
+        )
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> int:
+        """Start to serve and return the port, which the system chooses where 0 was asked for.
+
+        Raises OSError when the port cannot be had.
+        """
+        listener = _listen(self._host, self._port)
+        port: int = listener.getsockname()[1]
+        self._thread = threading.Thread(target=self._server.run, args=([listener],), name="http", daemon=True)
+        self._thread.start()
+        if not self._started.wait(_START):
+            listener.close()
+            raise OSError(f"the HTTP server on {self._host}:{port} did not start")
+        return port
+
+    def stop(self, deadline: float = 5.0) -> bool:
+        """Serve no more; answers under way may end within the deadline. False if it had to be left behind."""
+        if self._thread is None:
+            return True
+        self._server.config.timeout_graceful_shutdown = max(1, int(deadline) - 1)
+        self._server.should_exit = True
+        self._thread.join(deadline)
+        if self._thread.is_alive():
+            self._server.force_exit = True
+        return not self._thread.is_alive()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise OSError(f"{host}:{port}: {error.strerror or error}; set another port or host for HTTP") from error
+    return listener

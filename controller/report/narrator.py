@@ -1,0 +1,76 @@
+"""Keeps what has been told, application by application, and hands each event to every sink."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from controller.core.model import Event, Outcome, Plan, Problem
+from controller.core.ports import Sink
+from controller.report import events
+from controller.report.events import Context, Kept, Told
+
+
+class Narrator:
+    """The engine's one way to tell anything. For one thread at a time per application, as the queue ensures."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._told: dict[str, Told] = {}
+        self._source: Kept | None = None
+        self._lock = threading.Lock()
+
+    def started(self, plan: Plan, context: Context) -> None:
+        """A plan is about to be executed."""
+        self._tell(context, *events.started(self._of(context), plan, context))
+
+    def ended(self, outcome: Outcome, context: Context) -> None:
+        """A pass has come to an outcome."""
+        self._tell(context, *events.ended(self._of(context), outcome, context))
+
+    def problems(self, found: tuple[Problem, ...], context: Context) -> None:
+        """An application's manifests were read; nothing found is news too."""
+        self._tell(context, *events.problems(self._of(context), found, context))
+
+    def source(self, kept: Kept, time: datetime) -> None:
+        """The source was read."""
+        with self._lock:
+            before, self._source = self._source, kept
+        self._send(events.source(before, kept, time))
+
+    def forget(self, application: str) -> None:
+        """An application is gone."""
+        with self._lock:
+            self._told.pop(application, None)
+
+    def _of(self, context: Context) -> Told:
+        with self._lock:
+            return self._told.get(context.application, Told())
+
+    def _tell(self, context: Context, told: Told, found: tuple[Event, ...]) -> None:
+        with self._lock:
+            self._told[context.application] = told
+        self._send(found)
+
+    def _send(self, found: tuple[Event, ...]) -> None:
+        for event in found:
+            self._sink(event)
+
+
+def fan_out(sinks: Mapping[str, Sink], count: Callable[[str, bool], None]) -> Sink:
+    """Return a sink that passes each event to every sink, and `count`s by name whether that worked.
+
+    A sink that raises is counted and left out for that event: telling must not stop a repair (F63).
+    """
+
+    def send(event: Event) -> None:
+        for name, sink in sinks.items():
+            try:
+                sink(event)
+            except Exception:  # noqa: BLE001  # the edge to code that may be anyone's; `count` makes it visible
+                count(name, False)
+            else:
+                count(name, True)
+
+    return send

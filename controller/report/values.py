@@ -1,0 +1,26 @@
+"""Values of fields as they are told: plain trees, and short."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from controller.core.json import Json, canonical, transform
+from controller.core.model import FieldChange
+
+LONGEST = 500  # characters of one value in an event or a log line
+
+
+def plain(value: Json) -> Json:
+    """Return the value as JSON has it; what is not JSON (a reference, a masked value) as its text."""
+    return transform(value, lambda leaf: leaf if leaf is None or isinstance(leaf, (str, int, float)) else str(leaf))
+
+
+def short(value: Json) -> Json:
+    """Return the value, or its beginning and its length where it is too long for people."""
+    text = value if isinstance(value, str) else canonical(value)
+    return value if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text)} characters)"
+
+
+def short_change(change: FieldChange) -> FieldChange:
+    """Return the change with both values short."""
+    return replace(change, before=short(change.before), after=short(change.after))

@@ -1,0 +1,1 @@
+"""Where manifests come from: each source gives a whole Snapshot or raises SourceError, and none imports boto3."""

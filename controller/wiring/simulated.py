@@ -1,0 +1,46 @@
+"""A simulated AWS in this process, and this process's clients pointed at it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from controller import config
+from controller.config import ConfigError
+
+if TYPE_CHECKING:
+    from controller.simulator import Simulator
+
+REGION = "eu-west-1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Simulated:
+    """The simulated AWS and where it is."""
+
+    simulator: Simulator
+    url: str
+    account: str
+
+
+def start(*, port: int = 0, speed: float = 1.0, settling: bool = True, region: str = REGION) -> Simulated:
+    """Start a simulated AWS and point this process at it. Raises ConfigError where the extra is not installed."""
+    try:
+        from controller.simulator import Settings, Simulator, SpeedClock
+    except ImportError as error:
+        raise ConfigError(
+            f"the simulated AWS is not installed ({error.name} is missing): pip install 'ecsync[simulator]'"
+        ) from error
+    settings = Settings(region=region, speed=speed, settling=settling)
+    simulator = Simulator(settings, SpeedClock(speed))
+    url = simulator.start(port)
+    config.use_simulated(url, region)
+    return Simulated(simulator=simulator, url=url, account=settings.account)
+
+
+def quickstart() -> str:
+    """Return where the manifests of the quickstart are: beside an installed package, or in the checkout."""
+    package = Path(__file__).resolve().parent.parent
+    installed, checkout = package / "manifests" / "quickstart", package.parent / "manifests" / "quickstart"
+    return str(installed if installed.is_dir() else checkout)

@@ -1,0 +1,98 @@
+"""Outcomes to tell of, in few words."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from controller.core.model import (
+    Call,
+    Change,
+    Create,
+    Delete,
+    Desired,
+    FieldChange,
+    Health,
+    HealthStatus,
+    Key,
+    Outcome,
+    Plan,
+    Present,
+    Reason,
+    ResourceStatus,
+    Result,
+    Step,
+    StepId,
+    SyncStatus,
+    Target,
+    Update,
+    Withheld,
+)
+from controller.report.events import Context
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+TARGET = Target(account="123456789012", region="eu-central-1")
+API = Key(application="shop", kind="Service", name="api")
+WEB = Key(application="shop", kind="TargetGroup", name="web")
+CONTEXT = Context(time=NOW, application="shop", target=TARGET, revision="1", reconcile_id="r1")
+LIVE = Present(body={}, outputs={})
+
+
+def field(path: str, before: Any, after: Any, reason: Reason = "drift") -> FieldChange:
+    """A difference in one field."""
+    return FieldChange(path=(path,), before=before, after=after, reason=reason)
+
+
+def status(
+    key: Key, *fields: FieldChange, health: HealthStatus = "Healthy", sync: SyncStatus | None = None, why: str = ""
+) -> ResourceStatus:
+    """A resource: in sync when it has no differing field."""
+    return ResourceStatus(
+        key=key,
+        sync=sync or ("OutOfSync" if fields else "Synced"),
+        health=Health(status=health, why=why),
+        fields=fields,
+    )
+
+
+def create(key: Key) -> Create:
+    """A change that makes the resource."""
+    return Create(desired=Desired(key=key, body={}), marks={})
+
+
+def update(key: Key, *fields: FieldChange) -> Update:
+    """A change of fields."""
+    return Update(desired=Desired(key=key, body={}), observed=LIVE, fields=fields)
+
+
+def step(key: Key, change: Change) -> Step:
+    """A step with one call."""
+    return Step(id=StepId(key=key), change=change, calls=(Call(service="ecs", operation="UpdateService", params={}),))
+
+
+def outcome(
+    *statuses: ResourceStatus,
+    steps: tuple[Step, ...] = (),
+    results: tuple[Result, ...] = (),
+    held: tuple[Step, ...] = (),
+    revision: str = "1",
+    **plan: Any,
+) -> Outcome:
+    """An outcome of `shop`; the results are those of the steps, in order."""
+    return Outcome(
+        plan=Plan(
+            application="shop",
+            target=TARGET,
+            revision=revision,
+            steps=steps,
+            withheld=tuple(Withheld(step=each, because="prune is off") for each in held),
+            **plan,
+        ),
+        results={each.id: result for each, result in zip(steps, results, strict=False)},
+        statuses=statuses,
+    )
+
+
+def delete(key: Key) -> Delete:
+    """A change that removes the resource."""
+    return Delete(key=key, observed=LIVE)

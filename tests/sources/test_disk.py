@@ -1,0 +1,234 @@
+"""DiskSource: whole snapshots of a directory that somebody may be writing."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from controller.core.ports import SourceError
+from controller.sources.disk import DiskSource
+from controller.sources.files import digest
+
+
+class Writer:
+    """Changes the directory while the source waits between two readings."""
+
+    def __init__(self, *writes: Callable[[], object]) -> None:
+        self.writes = list(writes)
+        self.waits = 0
+
+    def __call__(self, _seconds: float) -> None:
+        self.waits += 1
+        if self.writes:
+            self.writes.pop(0)()
+
+
+def write(root: Path, files: dict[str, str]) -> Path:
+    """Write files below the root, and return it."""
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return root
+
+
+def source(path: Path, writer: Writer | None = None) -> DiskSource:
+    """A source that does not really wait."""
+    return DiskSource(path, wait=writer or Writer())
+
+
+def refusal(path: Path, writer: Writer | None = None) -> SourceError:
+    """The error that a fetch ends in."""
+    with pytest.raises(SourceError) as caught:
+        source(path, writer).fetch()
+    return caught.value
+
+
+def test_reads_manifests_by_relative_name(tmp_path: Path) -> None:
+    """Files of the three suffixes are read, by their relative names; anything else is left out."""
+    write(tmp_path, {"b.yml": "2", "shop/a.yaml": "1", "shop/c.json": "3", "README.md": "no", "x.yaml.bak": "no"})
+    found = source(tmp_path).fetch()
+    assert found.files == {"b.yml": b"2", "shop/a.yaml": b"1", "shop/c.json": b"3"}
+    assert not found.durable
+
+
+def test_one_file_is_a_source(tmp_path: Path) -> None:
+    """A path to one file gives that file, by its own name."""
+    write(tmp_path, {"a.yaml": "1", "b.yaml": "2"})
+    assert source(tmp_path / "a.yaml").fetch().files == {"a.yaml": b"1"}
+
+
+def test_hidden_and_editor_files_are_ignored(tmp_path: Path) -> None:
+    """What editors and tools leave lying about never becomes part of a release."""
+    names = [".a.yaml", ".#a.yaml", "#a.yaml#", "a.yaml~", ".a.yaml.swp", "a.yaml.tmp", ".git/config.yaml", "#x.yaml"]
+    write(tmp_path, {"a.yaml": "1"} | dict.fromkeys(names, "no"))
+    assert list(source(tmp_path).fetch().files) == ["a.yaml"]
+
+
+def test_the_same_files_are_the_same_revision(tmp_path: Path) -> None:
+    """A revision depends on names and contents alone."""
+    one = source(write(tmp_path / "one", {"a.yaml": "1", "b.yaml": "2"})).fetch().revision
+    two = source(write(tmp_path / "two", {"b.yaml": "2", "a.yaml": "1"})).fetch().revision
+    swapped = source(write(tmp_path / "three", {"a.yaml": "2", "b.yaml": "1"})).fetch().revision
+    assert one == two != swapped
+
+
+def test_a_change_between_two_readings_is_read_again(tmp_path: Path) -> None:
+    """A file that is still being written is waited for, and then read whole."""
+    write(tmp_path, {"a.yaml": "half"})
+    writer = Writer(lambda: write(tmp_path, {"a.yaml": "half and half"}), lambda: write(tmp_path, {"b.yaml": "new"}))
+    assert source(tmp_path, writer).fetch().files == {"a.yaml": b"half and half", "b.yaml": b"new"}
+    assert writer.waits == 3
+
+
+def test_a_directory_that_never_rests_is_no_snapshot(tmp_path: Path) -> None:
+    """After a bounded number of readings the source says that it is changing."""
+    write(tmp_path, {"a.yaml": "0"})
+    writer = Writer(*[lambda n=n: write(tmp_path, {"a.yaml": str(n)}) for n in range(1, 100)])
+    assert refusal(tmp_path, writer).reason == "changing"
+    assert writer.waits == 5
+
+
+def kubernetes(root: Path, release: str, files: dict[str, str]) -> None:
+    """Write a release as Kubernetes does: a fresh directory, then `..data` is swapped to it."""
+    write(root / f"..{release}", files)
+    fresh = root / "..data_tmp"
+    fresh.symlink_to(f"..{release}")
+    fresh.replace(root / "..data")
+    for name in files:
+        if not (root / name).is_symlink():
+            (root / name).symlink_to(f"..data/{name}")
+
+
+def test_the_swap_of_a_config_map_is_noticed(tmp_path: Path) -> None:
+    """A swap of `..data` between two readings gives the new release, never a mixture."""
+    kubernetes(tmp_path, "r1", {"a.yaml": "1", "b.yaml": "1"})
+    writer = Writer(lambda: kubernetes(tmp_path, "r2", {"a.yaml": "2", "b.yaml": "2"}))
+    assert source(tmp_path).fetch().files == {"a.yaml": b"1", "b.yaml": b"1"}
+    assert source(tmp_path, writer).fetch().files == {"a.yaml": b"2", "b.yaml": b"2"}
+
+
+def test_the_root_may_be_a_link(tmp_path: Path) -> None:
+    """`current -> release-2` is a source, and is resolved anew for each reading."""
+    write(tmp_path / "release-1", {"a.yaml": "1"})
+    write(tmp_path / "release-2", {"a.yaml": "2"})
+    current = tmp_path / "current"
+    current.symlink_to("release-1")
+
+    def swap() -> None:
+        current.unlink()
+        current.symlink_to("release-2")
+
+    assert source(current, Writer(swap)).fetch().files == {"a.yaml": b"2"}
+
+
+@pytest.mark.parametrize("link", ["file", "folder"])
+def test_a_link_out_of_the_source_is_refused(tmp_path: Path, link: str) -> None:
+    """A link to a file or folder elsewhere is refused and named: it could lead anywhere."""
+    outside = write(tmp_path / "outside", {"secret.yaml": "secret"})
+    root = write(tmp_path / "root", {"a.yaml": "1"})
+    (root / "evil.yaml").symlink_to(outside / "secret.yaml" if link == "file" else outside)
+    error = refusal(root)
+    assert error.reason == "denied"
+    assert "evil.yaml" in str(error)
+
+
+def test_a_loop_of_links_ends(tmp_path: Path) -> None:
+    """A folder that links to its own parent is an error, not an endless walk."""
+    write(tmp_path, {"a.yaml": "1"})
+    (tmp_path / "again").symlink_to(".")
+    assert refusal(tmp_path).reason == "partial"
+
+
+def test_a_link_to_nothing_is_changing(tmp_path: Path) -> None:
+    """A link whose target is missing may be one that is just being swapped; it is named if it stays."""
+    write(tmp_path, {"a.yaml": "1"})
+    (tmp_path / "b.yaml").symlink_to("gone.yaml")
+    error = refusal(tmp_path)
+    assert error.reason == "changing"
+    assert "gone.yaml" in str(error)
+
+
+def test_a_pipe_is_refused_and_does_not_hang(tmp_path: Path) -> None:
+    """Something that is not a regular file is refused by name."""
+    write(tmp_path, {"a.yaml": "1"})
+    os.mkfifo(tmp_path / "b.yaml")
+    assert "b.yaml" in str(refusal(tmp_path))
+
+
+def test_a_missing_directory_is_unreachable(tmp_path: Path) -> None:
+    """A path that does not exist is an error with the path in it."""
+    error = refusal(tmp_path / "typo")
+    assert error.reason == "unreachable"
+    assert "typo" in str(error)
+
+
+def test_no_manifest_is_empty_and_never_means_delete(tmp_path: Path) -> None:
+    """A directory without a manifest is an error: nothing may be concluded from it."""
+    write(tmp_path, {"README.md": "x"})
+    assert refusal(tmp_path).reason == "empty"
+
+
+def test_too_much_is_refused(tmp_path: Path) -> None:
+    """More than 10 MB in all is not a set of manifests."""
+    write(tmp_path, {f"{n}.yaml": "x" * 2_600_000 for n in range(4)})
+    error = refusal(tmp_path)
+    assert error.reason == "partial"
+    assert "10000000 bytes" in str(error)
+
+
+def test_an_unreadable_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file without permission fails the whole snapshot, and is named."""
+    write(tmp_path, {"a.yaml": "1", "b.yaml": "2"})
+    opened = os.open
+
+    def refuse(path: Path, flags: int) -> int:  # permissions do not stop a test that runs as root
+        if path.name == "b.yaml":
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, flags)
+
+    monkeypatch.setattr(os, "open", refuse)
+    error = refusal(tmp_path)
+    assert error.reason == "denied"
+    assert "b.yaml" in str(error)
+
+
+def index(files: dict[str, str]) -> str:
+    """The index of a release."""
+    return json.dumps({name: digest(text.encode()) for name, text in files.items()})
+
+
+def test_an_index_makes_the_snapshot_durable(tmp_path: Path) -> None:
+    """With an index, exactly what it lists is the release; a file beside it belongs to none."""
+    release = {"a.yaml": "1", "shop/b.yaml": "2"}
+    write(tmp_path, release | {"left-over.yaml": "old", "ecsync.index.json": index(release)})
+    found = source(tmp_path).fetch()
+    assert found.files == {"a.yaml": b"1", "shop/b.yaml": b"2"}
+    assert found.durable
+
+
+def test_objects_under_their_digest_win_over_names(tmp_path: Path) -> None:
+    """A published file is read from where its digest says, whatever lies under its name by now."""
+    release = {"a.yaml": "1"}
+    stored = f"ecsync.objects/{digest(b'1')}"
+    write(tmp_path, {"a.yaml": "the next release", stored: "1", "ecsync.index.json": index(release)})
+    assert source(tmp_path).fetch().files == {"a.yaml": b"1"}
+
+
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [
+        ({"a.yaml": "other", "ecsync.index.json": index({"a.yaml": "1"})}, "changing"),
+        ({"ecsync.index.json": index({"a.yaml": "1"})}, "partial"),
+        ({"a.yaml": "1", "ecsync.index.json": "{"}, "partial"),
+        ({"a.yaml": "1", "ecsync.index.json": '{"a.yaml": "nonsense"}'}, "partial"),
+        ({"a.yaml": "1", "ecsync.index.json": "{}"}, "empty"),
+        ({"a.yaml": "1", "ecsync.index.json": index({"../a.yaml": "1"})}, "empty"),
+    ],
+)
+def test_an_index_that_does_not_fit_is_no_snapshot(tmp_path: Path, files: dict[str, str], reason: str) -> None:
+    """What the index says and what is there must agree, and names cannot leave the source."""
+    assert refusal(write(tmp_path, files)).reason == reason

@@ -1,0 +1,250 @@
+"""S3Source: all or nothing, although S3 changes one key at a time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import boto3
+import pytest
+from botocore import xform_name
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from controller.core.ports import AwsError, ErrorClass, SourceError
+from controller.sources.files import digest
+from controller.sources.s3 import S3Source
+
+BUCKET = "manifests"
+OWNER = "123456789012"  # moto's account
+
+
+class MotoReader:
+    """Reads from moto; `before` is called with each operation's name and key before it is made."""
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+        self.calls: list[tuple[str, Mapping[str, Any]]] = []
+        self.before: Callable[[str, Mapping[str, Any]], object] = lambda _operation, _params: None
+
+    def call(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
+        self.before(operation, params)
+        self.calls.append((operation, params))
+        try:
+            answer: Mapping[str, Any] = getattr(self.client, xform_name(operation))(**params)
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            kind: ErrorClass = "missing" if code.startswith("NoSuch") else "invalid"
+            raise AwsError(kind, code, "moto says so", f"{service}.{operation}") from error
+        return answer
+
+    def pages(self, service: str, operation: str, result: str, /, **params: Any) -> Iterator[Any]:
+        token: dict[str, Any] = {}
+        while True:
+            page = self.call(service, operation, **params, **token, MaxKeys=2)
+            yield from page.get(result, ())
+            if not page["IsTruncated"]:
+                return
+            token = {"ContinuationToken": page["NextContinuationToken"]}
+
+    def cached(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
+        return self.call(service, operation, **params)
+
+    def put(self, name: str, text: str) -> None:
+        self.client.put_object(Bucket=BUCKET, Key=name, Body=text.encode())
+
+    def delete(self, name: str) -> None:
+        self.client.delete_object(Bucket=BUCKET, Key=name)
+
+    def once(self, operation: str, action: Callable[[], object], count: int = 1) -> None:
+        """Act before the `count`th call of the operation."""
+        seen = {"left": count}
+
+        def before(name: str, _params: Mapping[str, Any]) -> None:
+            seen["left"] -= name == operation
+            if seen["left"] == 0 and name == operation:
+                action()
+
+        self.before = before
+
+    def made(self, operation: str) -> int:
+        return sum(name == operation for name, _ in self.calls)
+
+
+@pytest.fixture(scope="module")
+def client() -> Any:
+    """A client costs 0.2 s; moto's state is made anew for each test."""
+    return boto3.client("s3", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
+
+
+@pytest.fixture
+def s3(client: Any) -> Iterator[MotoReader]:
+    """An empty bucket of moto's."""
+    with mock_aws():
+        reader = MotoReader(client)
+        reader.client.create_bucket(Bucket=BUCKET)
+        yield reader
+
+
+def put_all(s3: MotoReader, files: dict[str, str], prefix: str = "prod/") -> None:
+    """Write objects below the prefix."""
+    for name, text in files.items():
+        s3.put(prefix + name, text)
+
+
+def refusal(source: S3Source) -> SourceError:
+    """The error that a fetch ends in."""
+    with pytest.raises(SourceError) as caught:
+        source.fetch()
+    return caught.value
+
+
+def fail(kind: ErrorClass, code: str) -> Callable[[], None]:
+    """Something that raises an error of AWS's."""
+
+    def raise_it() -> None:
+        raise AwsError(kind, code, "on purpose", "s3.Any")
+
+    return raise_it
+
+
+def test_reads_every_page_of_the_prefix_alone(s3: MotoReader) -> None:
+    """All pages are read, names are relative to the prefix, and a prefix is a folder, not a beginning of names."""
+    put_all(s3, {"a.yaml": "1", "shop/b.yaml": "2", "c.json": "{}", "README.md": "x", ".hidden.yaml": "x"})
+    put_all(s3, {"a.yaml": "another"}, prefix="production/")
+    found = S3Source(s3, BUCKET, "prod", OWNER).fetch()
+    assert found.files == {"a.yaml": b"1", "shop/b.yaml": b"2", "c.json": b"{}"}
+    assert found.source == "s3://manifests/prod"
+    assert not found.durable
+
+
+def test_every_call_names_the_expected_owner(s3: MotoReader) -> None:
+    """A bucket that changed hands is refused by S3 itself, at every call."""
+    put_all(s3, {"a.yaml": "1"})
+    S3Source(s3, BUCKET, "prod/", OWNER).fetch()
+    assert {params["ExpectedBucketOwner"] for _, params in s3.calls} == {OWNER}
+
+
+def test_an_object_is_read_in_the_version_that_was_listed(s3: MotoReader) -> None:
+    """An object that was replaced between list and read fails the snapshot: it may belong to the next release."""
+    put_all(s3, {"a.yaml": "1", "b.yaml": "1"})
+    s3.once("GetObject", lambda: s3.put("prod/b.yaml", "2"), count=2)
+    assert refusal(S3Source(s3, BUCKET, "prod")).reason == "changing"
+
+
+def test_an_object_that_vanished_since_the_list_is_changing(s3: MotoReader) -> None:
+    """A key that is gone a moment after it was listed is somebody at work, not an absence."""
+    put_all(s3, {"a.yaml": "1", "b.yaml": "1"})
+    s3.once("GetObject", lambda: s3.delete("prod/b.yaml"), count=2)
+    assert refusal(S3Source(s3, BUCKET, "prod")).reason == "changing"
+
+
+def test_a_key_that_appears_while_reading_is_changing(s3: MotoReader) -> None:
+    """The second list must equal the first, else half a release would look whole."""
+    put_all(s3, {"a.yaml": "1"})
+    s3.once("GetObject", lambda: s3.put("prod/b.yaml", "1"))
+    source = S3Source(s3, BUCKET, "prod")
+    assert refusal(source).reason == "changing"
+    assert source.fetch().files == {"a.yaml": b"1", "b.yaml": b"1"}
+
+
+@pytest.mark.parametrize(
+    ("operation", "kind", "code", "reason"),
+    [
+        ("ListObjectsV2", "denied", "AccessDenied", "denied"),
+        ("ListObjectsV2", "credentials", "ExpiredToken", "denied"),
+        ("ListObjectsV2", "transient", "InternalError", "unreachable"),
+        ("ListObjectsV2", "missing", "NoSuchBucket", "unreachable"),
+        ("GetObject", "denied", "AccessDenied", "denied"),
+        ("GetObject", "throttled", "SlowDown", "partial"),
+    ],
+)
+def test_any_failed_read_fails_the_snapshot(
+    s3: MotoReader, operation: str, kind: ErrorClass, code: str, reason: str
+) -> None:
+    """Not one failed call is taken for an absence; the reason says whether to wait or to fix something."""
+    put_all(s3, {"a.yaml": "1", "b.yaml": "2", "c.yaml": "3"})
+    s3.once(operation, fail(kind, code), count=2)  # the second page, the second object
+    assert refusal(S3Source(s3, BUCKET, "prod")).reason == reason
+
+
+def test_a_bucket_that_is_not_there_is_unreachable(s3: MotoReader) -> None:
+    """A wrong bucket is named."""
+    error = refusal(S3Source(s3, "no-such-bucket", "prod"))
+    assert error.reason == "unreachable"
+    assert "no-such-bucket" in str(error)
+
+
+def test_a_prefix_without_manifests_is_empty(s3: MotoReader) -> None:
+    """A typo in the prefix matches nothing, and nothing is concluded from that."""
+    put_all(s3, {"a.yaml": "1"})
+    assert refusal(S3Source(s3, BUCKET, "prdo")).reason == "empty"
+
+
+def test_an_unchanged_prefix_is_listed_and_not_read_again(s3: MotoReader) -> None:
+    """Objects read before in the same version are not read again."""
+    put_all(s3, {"a.yaml": "1", "b.yaml": "2"})
+    source = S3Source(s3, BUCKET, "prod")
+    first = source.fetch()
+    s3.put("prod/b.yaml", "3")
+    second = source.fetch()
+    assert s3.made("GetObject") == 3
+    assert (first.files["b.yaml"], second.files["b.yaml"]) == (b"2", b"3")
+    assert first.revision != second.revision
+
+
+class Broken:
+    """A body whose connection breaks."""
+
+    def read(self) -> bytes:
+        raise RuntimeError("connection reset")
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+class Short:
+    """A body that ends early without saying so."""
+
+    def read(self) -> bytes:
+        return b"half"
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+@pytest.mark.parametrize("body", [Broken(), Short()])
+def test_a_body_that_is_cut_off_is_partial(s3: MotoReader, monkeypatch: pytest.MonkeyPatch, body: object) -> None:
+    """Half an object is no object."""
+    put_all(s3, {"a.yaml": "the whole of it"})
+    made = s3.call
+    monkeypatch.setattr(
+        s3, "call", lambda service, op, **p: {"Body": body} if op == "GetObject" else made(service, op, **p)
+    )
+    assert refusal(S3Source(s3, BUCKET, "prod")).reason == "partial"
+
+
+def test_too_much_is_refused_before_it_is_read(s3: MotoReader) -> None:
+    """More than 10 MB in all is refused from the list alone."""
+    put_all(s3, {f"{n}.yaml": "x" * 2_600_000 for n in range(4)})
+    assert refusal(S3Source(s3, BUCKET, "prod")).reason == "partial"
+    assert s3.made("GetObject") == 0
+
+
+def test_an_index_proves_the_release(s3: MotoReader) -> None:
+    """With an index only what it lists is read, from under its digest, and the snapshot is durable."""
+    release = {"a.yaml": "1", "b.yaml": "2"}
+    listing = {name: digest(text.encode()) for name, text in release.items()}
+    stored = {f"ecsync.objects/{digest(text.encode())}": text for text in [*release.values(), "an old release"]}
+    put_all(s3, stored | {"a.yaml": "by hand", "c.yaml": "by hand", "ecsync.index.json": json.dumps(listing)})
+    found = S3Source(s3, BUCKET, "prod").fetch()
+    assert found.files == {"a.yaml": b"1", "b.yaml": b"2"}
+    assert found.durable
+    assert s3.made("GetObject") == 3
+
+
+def test_an_index_whose_file_is_missing_is_partial(s3: MotoReader) -> None:
+    """An index without its files is a release that is not there."""
+    put_all(s3, {"ecsync.index.json": json.dumps({"a.yaml": digest(b"1")})})
+    assert refusal(S3Source(s3, BUCKET, "prod")).reason == "partial"

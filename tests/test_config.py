@@ -1,0 +1,154 @@
+"""Settings: four layers, one name for each setting, and errors that say where, what and what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from controller.config import ConfigError, Settings, load, load_from_process, template_environment
+
+
+def write(folder: Path, text: str) -> Path:
+    """A config file."""
+    file = folder / "ecsync.yaml"
+    file.write_text(text)
+    return file
+
+
+def refusal(file: Path | None = None, environment: dict[str, str] | None = None, **flags: object) -> str:
+    """The text of the error that loading ends in."""
+    with pytest.raises(ConfigError) as caught:
+        load(file, environment or {}, flags)
+    return str(caught.value)
+
+
+def test_defaults_observe_and_listen_to_this_machine_only() -> None:
+    """Without a word from the operator nothing is written and nobody else is served."""
+    settings = load(None, {}, {})
+    assert settings == Settings()
+    assert (settings.enforce, settings.first_time, settings.installation) == (False, False, "")
+    assert (settings.http.host, settings.loop.interval) == ("127.0.0.1", 60.0)
+
+
+def test_later_layers_win(tmp_path: Path) -> None:
+    """File over default, environment over file, flag over environment; a flag that was not given is no flag."""
+    file = write(tmp_path, "installation: file\nregion: file\nhttp: {port: 1, host: 0.0.0.0}\nlog: {level: debug}\n")
+    environment = {"ECSYNC_REGION": "environment", "ECSYNC_HTTP_PORT": "2", "ECSYNC_LOG_LEVEL": "warning"}
+    settings = load(file, environment, {"http.port": 3, "log.level": None})
+    assert (settings.installation, settings.region) == ("file", "environment")
+    assert (settings.http.host, settings.http.port, settings.log.level) == ("0.0.0.0", 3, "warning")  # noqa: S104
+
+
+def test_targets_come_from_the_file(tmp_path: Path) -> None:
+    """Accounts, Regions, roles and the consent to write are named by the operator."""
+    role = "arn:aws:iam::123456789012:role/ecsync"
+    text = f'targets:\n  prod: {{account: "123456789012", region: eu-central-1, role: "{role}", enforce: true}}\n'
+    target = load(write(tmp_path, text), {}, {}).targets["prod"]
+    assert (target.account, target.region, target.role, target.enforce) == ("123456789012", "eu-central-1", role, True)
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("90s", 90), ("1.5m", 90), ("1h", 3600), ("5m", 300)])
+def test_times_have_units(text: str, seconds: float) -> None:
+    """A time is a number of seconds, or has a unit."""
+    assert load(None, {"ECSYNC_LOOP_INTERVAL": text}, {}).loop.interval == seconds
+
+
+def test_settings_cannot_be_changed() -> None:
+    """What was read at the start holds until the end."""
+    with pytest.raises(ValidationError):
+        Settings().region = "elsewhere"
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "http:\n", "log:\n  # level: debug\n"])
+def test_a_file_may_say_nothing(tmp_path: Path, text: str) -> None:
+    """A file, or a group in it, with everything commented out is the defaults."""
+    assert load(write(tmp_path, text), {}, {}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("http: {prt: 1}", ["ecsync.yaml", "http.prt", "not a setting", '"http.port"']),
+        ("instalation: x", ["ecsync.yaml", "instalation", '"installation"']),
+        ('targets: {prod: {acount: "1"}}', ["ecsync.yaml", "targets.prod.acount", '"account"']),
+        ("targets: {prod: {region: x}}", ["ecsync.yaml", "targets.prod.account", "field required"]),
+        ("targets: {prod: {account: 123456789012}}", ["targets.prod.account", "in quotes"]),
+        ("http: {port: 99999}", ["ecsync.yaml", "http.port", "65535", "99999"]),
+        ("http: 8080", ["ecsync.yaml", "http"]),
+        ("log: {level: loud}", ["log.level", "'debug'", "loud"]),
+        ("loop: {interval: soon}", ["loop.interval", "90s, 5m or 1h", "soon"]),
+        ("installation: my shop", ["installation", "A-Z a-z 0-9"]),
+        ("- a list", ["ecsync.yaml", "map of settings"]),
+        ("a: [", ["ecsync.yaml", "not YAML", "line"]),
+    ],
+)
+def test_a_mistake_in_the_file_is_explained(tmp_path: Path, text: str, words: list[str]) -> None:
+    """The file, the key, what is wrong, and what was meant."""
+    said = refusal(write(tmp_path, text))
+    assert [word for word in words if word not in said] == []
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    """A file that was asked for and is not there is an error, not a default."""
+    assert "gone.yaml" in refusal(tmp_path / "gone.yaml")
+
+
+def test_a_bad_variable_or_flag_is_named() -> None:
+    """The place of the value that won is named, in the spelling of its layer."""
+    assert refusal(None, {"ECSYNC_HTTP_PORT": "x"}).startswith("ECSYNC_HTTP_PORT: http.port: ")
+    assert refusal(None, {"ECSYNC_LOOP_SOURCE_INTERVAL": "1"}, **{"loop.source_interval": 0}).startswith(
+        "--loop-source-interval: loop.source_interval: "
+    )
+
+
+def test_an_unknown_variable_is_an_error() -> None:
+    """A misspelt variable would do nothing, and nobody would see it."""
+    said = refusal(None, {"ECSYNC_INSTALATION": "x"})
+    assert said.startswith("ECSYNC_INSTALATION: not a setting")
+    assert "ECSYNC_INSTALLATION" in said
+
+
+def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
+    """One line for each, so one edit repairs all."""
+    said = refusal(write(tmp_path, "http: {port: -1}\nlog: {level: loud}\nnonsense: 1\n"))
+    assert len(said.splitlines()) == 3
+
+
+def test_other_variables_are_left_alone() -> None:
+    """AWS's variables are boto3's business, and those for manifests have a prefix of their own."""
+    environment = {"AWS_REGION": "x", "ECSYNC_VAR_HOST": "example.com", "ECSYNC_CONFIG": "f"}
+    assert load(None, environment, {}) == Settings()
+    assert template_environment(environment) == {"HOST": "example.com"}
+
+
+def test_writing_needs_an_installation() -> None:
+    """Without a name of the installation no mark can be written; the error says how to choose one."""
+    with pytest.raises(ConfigError, match="--installation NAME"):
+        Settings().installation_to_write()
+    assert Settings(installation="main").installation_to_write() == "main"
+
+
+@pytest.mark.parametrize("name", ["a", "A1", "my-shop_1.2", "x" * 63])
+def test_good_names_of_an_installation(name: str) -> None:
+    """Letters, digits, dots, dashes and underscores, up to 63."""
+    assert Settings(installation=name).installation == name
+
+
+@pytest.mark.parametrize("name", ["-a", "a/b", "ä", "x" * 64, "a b", "a\n"])
+def test_bad_names_of_an_installation(name: str) -> None:
+    """Anything that would not fit in a mark is refused."""
+    with pytest.raises(ValidationError):
+        Settings(installation=name)
+
+
+def test_the_process_gives_environment_and_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one place that looks at the process."""
+    file = write(tmp_path, "region: from-file\n")
+    monkeypatch.setenv("ECSYNC_CONFIG", str(file))
+    monkeypatch.setenv("ECSYNC_INSTALLATION", "main")
+    monkeypatch.setenv("ECSYNC_VAR_HOST", "example.com")
+    settings = load_from_process(overrides={"http.port": 0})
+    assert (settings.region, settings.installation, settings.http.port) == ("from-file", "main", 0)
+    assert template_environment()["HOST"] == "example.com"
