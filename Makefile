@@ -1,0 +1,49 @@
+# Everything works from nothing but Python >= 3.11 and make: each target sets up what it needs, in .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install run demo test check fix lock clean
+
+help:  ## This list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+
+install: $(STAMP)  ## Set up .venv with the locked dependencies
+
+$(STAMP): pyproject.toml locks/dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "ecsync needs Python 3.11 or newer; say which: make install PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+run: install  ## Keep manifests/quickstart on a simulated AWS, until interrupted
+	$(BIN)/ecsync run --aws simulated manifests/quickstart
+
+demo: install  ## Converge, break four things, watch them repaired; under a minute
+	$(BIN)/ecsync demo
+
+test: install  ## All tests, in a few minutes
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+check: install  ## ruff, mypy strict, and the rules about imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_imports.py
+
+fix: install  ## Format, and repair what ruff can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: install  ## Resolve the dependencies anew into locks/
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  pyproject.toml -o locks/run.txt
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --extra simulator --extra dev pyproject.toml -o locks/dev.txt
+
+clean:  ## Remove what the other targets made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
