@@ -159,6 +159,7 @@ def _decide_again(run: _Run, step: Step) -> Step | Result:
 
 def _orphan_again(run: _Run, scene: Scene, step: Step) -> Step | Result:
     """List again what we own of the kind: a delete bypasses everything that was read before."""
+    run.hands.memory.listed = None  # whatever comes of it, the list is not what it was
     kind = scene.kind(step.id.key)
     assert isinstance(step.change, Delete | Forget)
     before = step.change.observed

@@ -5,12 +5,23 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
+from controller.core.kind import Owned
 from controller.core.model import Failed, Key, Progressing, StepId
 from controller.core.ports import AwsError
 
 SETTLING = 300.0  # seconds: what is created takes this long at most to be seen by all of AWS (rule 23)
 CONFLICT = 900.0  # seconds: in use, draining, update in progress
 CONTENTION = (5, 600.0)  # so many repairs of one resource within so many seconds are a fight
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """The last list of what is ours and declared nowhere, for one revision of the manifests."""
+
+    revision: str
+    at: float
+    orphans: tuple[Owned, ...] = ()
+    incomplete: str = ""
 
 
 @dataclass(slots=True)
@@ -22,6 +33,7 @@ class Memory:
     changed: dict[Key, float] = field(default_factory=dict)
     repairs: dict[Key, deque[float]] = field(default_factory=dict)
     young: set[Key] = field(default_factory=set)  # made by us, and not seen complete yet
+    listed: Listed | None = None
     failures: int = 0  # passes in a row that ended in a transient failure
 
     def went_well(self, step: StepId, now: float, *, repaired: bool) -> None:

@@ -24,10 +24,12 @@ from controller.core.model import (
 from controller.core.ports import Clock, Cloud
 from controller.core.scene import Scene
 from controller.engine.executor import Announce, Hands, execute
-from controller.engine.memory import Memory
+from controller.engine.memory import Listed, Memory
 from controller.engine.observe import observe, orphans
 
 Timer = Callable[[str], AbstractContextManager[object]]
+
+RELIST = 600.0  # seconds: what we own changes only when manifests do, or when somebody copies our marks
 
 UNASSERTED = (
     "nothing of ours is in this account, and nobody asserted which account it is: set ECSYNC_ACCOUNT to its id "
@@ -109,10 +111,7 @@ def look(application: Application, catalogue: Catalogue, post: Post, memory: Mem
     )
     with timer("observe"):
         scene = replace(scene, world=observe(post.cloud, scene, post.clock.now()))
-        claimed = _claims(scene)
-        names = frozenset({application.name, *application.formerly})
-        lost, incomplete = orphans(post.cloud, scene, scene.others, names)
-        lost = tuple(one for one in lost if not _claimed(scene, one, claimed))
+        lost, incomplete = _orphans(scene, post, memory)
     policies = policy.standard(
         prune=catalogue.pruning or incomplete, contended=memory.contended(post.clock.monotonic())
     )
@@ -121,6 +120,19 @@ def look(application: Application, catalogue: Catalogue, post: Post, memory: Mem
         found = plan.build(scene)
     memory.young -= {key for key in memory.young if _complete(scene, found, key)}
     return Seen(scene=scene, plan=found, incomplete=incomplete)
+
+
+def _orphans(scene: Scene, post: Post, memory: Memory) -> tuple[tuple[Owned, ...], str]:
+    """Return what is ours and declared nowhere; listed anew for a new revision, and seldom otherwise."""
+    now = post.clock.monotonic()
+    listed = memory.listed
+    if listed is None or listed.revision != scene.revision or now - listed.at > RELIST or listed.incomplete:
+        application = scene.application
+        names = frozenset({application.name, *application.formerly})
+        found, incomplete = orphans(post.cloud, scene, scene.others, names)
+        listed = memory.listed = Listed(revision=scene.revision, at=now, orphans=found, incomplete=incomplete)
+    claimed = _claims(scene)
+    return tuple(one for one in listed.orphans if not _claimed(scene, one, claimed)), listed.incomplete
 
 
 def reconcile(
