@@ -82,8 +82,13 @@ def walk(before: Json, after: Json, path: Path = ()) -> Iterator[tuple[Path, Jso
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         for key in sorted({*before, *after}, key=str):
             yield from walk(before.get(key), after.get(key), (*path, key))
-    elif _differs(before, after):
+    elif _differs(_something(before), _something(after)):
         yield path, before, after
+
+
+def _something(value: Json) -> Json:
+    """A block from which everything was taken out says nothing."""
+    return None if isinstance(value, Mapping) and not value else value
 
 
 def effect_of(path: Path, rules: Rules) -> Effect:

@@ -70,11 +70,11 @@ def matches(path: Path, segments: Sequence[str]) -> bool:
 def at(tree: Json, path: Path, default: Json = None) -> Json:
     """Return what stands at the path, or the default where any step of it is missing."""
     for key in path:
-        if (isinstance(tree, Mapping) and key in tree) or (
-            isinstance(tree, Sequence) and not isinstance(tree, str) and isinstance(key, int) and key < len(tree)
-        ):
-            tree = tree[key]
-        else:
+        if not isinstance(tree, (Mapping, list, tuple)):
+            return default
+        try:
+            tree = tree[key]  # type: ignore[index]  # a wrong kind of key is the TypeError below
+        except (KeyError, IndexError, TypeError):
             return default
     return tree
 

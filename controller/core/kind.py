@@ -132,6 +132,7 @@ class Kind:
 
     # 1 IDENTITY
     natural: Callable[[Body], str | None]  # AWS's name of it; None while a reference in it is unknown
+    claim: Callable[[Body], str | None] | None = None  # what no two documents may both be; None: the natural name
     name_member: str = ""  # the member that is filled from metadata.name where spec gives none
     name_limit: int = 255
     primary: str  # the output of `${Kind/name}`

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from controller.core.json import Json, Path
-from controller.core.model import Desired, Origin
+from controller.core.kind import Kind
+from controller.core.model import Desired, Key, Origin
 from controller.core.normalise import keyed
 from controller.core.rules import Keyed, Rules
 
@@ -44,3 +45,14 @@ def _index(elements: Sequence[Json], name: str, path: Path, rules: Rules) -> int
             names = [next(iter(keyed([element], rule.key)), "") for element in elements]
             return names.index(name) if name in names else None
     return None
+
+
+def locator(resources: Sequence[Desired], kinds: Mapping[str, Kind]) -> Callable[[Key, Path], str]:
+    """Return a function that tells `file:line` of a field; empty for what no manifest speaks of."""
+    documents = {desired.key: desired for desired in resources}
+
+    def find(key: Key, path: Path) -> str:
+        desired = documents.get(key)
+        return str(where(desired, path, kinds[key.kind].rules)) if desired else ""
+
+    return find

@@ -59,9 +59,12 @@ def tags_for(scene: Scene, desired: Desired, written: Desired, *, adopted: bool 
     return tags
 
 
-def stale(scene: Scene, desired: Desired, written: Desired, observed: Present) -> dict[str, str]:
-    """Return the tags of ours that a live resource lacks or has out of date; an unknown format is left alone."""
-    live = observed.marks
+def stale(scene: Scene, desired: Desired, written: Desired, observed: Present | None) -> dict[str, str]:
+    """Return the tags of ours that a live resource lacks or has out of date; an unknown format is left alone.
+
+    With nothing observed, all of them.
+    """
+    live = observed.marks if observed else None
     was_adopted = bool(live and live.applied and live.applied.adopted)
     adopted = was_adopted and desired.options.undeclared == "adopted"
     want = tags_for(scene, desired, written, adopted=adopted)

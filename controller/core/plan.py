@@ -191,11 +191,13 @@ def _update(scene: Scene, draft: _Draft, desired: Desired, written: Desired, obs
     draft.unmanaged.extend(
         Unmanaged(key=desired.key, path=one.path, value=one.value, owner=one.owner) for one in found.left
     )
+    revised = any(one.effect == "revise" for one in found.fields)
     change = Update(
         desired=desired,
         observed=observed,
         fields=found.fields,
-        marks=ownership.stale(scene, desired, written, observed),
+        # A new revision carries every mark; anything else only those that are out of date.
+        marks=ownership.stale(scene, desired, written, None if revised else observed),
         untag=ownership.untag(scene, written, observed),
     )
     if found.fields and kind.gate is not None:
@@ -209,7 +211,9 @@ def _update(scene: Scene, draft: _Draft, desired: Desired, written: Desired, obs
             case Go(body=body, waiting=waiting):
                 staged = replace(desired, body=body)
                 fields = difference(scene, staged, written, observed, draft.changing).fields
-                _change(scene, draft, replace(change, desired=staged, fields=fields), waiting)
+                # What is not there yet is not said to be applied: the last stage writes the mark.
+                marks = {} if waiting else change.marks
+                _change(scene, draft, replace(change, desired=staged, fields=fields, marks=marks), waiting)
     else:
         _change(scene, draft, change)
     _leave_behind(scene, draft, desired.key, observed)
@@ -229,11 +233,9 @@ def _change(scene: Scene, draft: _Draft, change: Update, waiting: str = "") -> N
         if now or change.untag or not later:
             main = replace(change, fields=now, marks={} if later else change.marks)
             step = replace(_step(kind, main), waiting=waiting)
+            revised = any(one.effect == "revise" for one in now)
             _admit(
-                scene,
-                draft,
-                step,
-                kind.invalidates.get("revise" if kind.whole == "revise" else "update", ()) if step.calls else (),
+                scene, draft, step, kind.invalidates.get("revise" if revised else "update", ()) if step.calls else ()
             )
         if later:
             _admit(scene, draft, _step(kind, replace(change, fields=later, untag=()), "late"))
@@ -280,6 +282,7 @@ def _leave_behind(scene: Scene, draft: _Draft, key: Key, observed: Present) -> N
         return
     for superseded, not_yet in kind.leftovers(observed, scene.world):
         _admit(scene, draft, deletes.deletion(scene, key, superseded, waiting=not_yet, phase="late"))
+        return  # one at a time: a step has one result
 
 
 def _admit(scene: Scene, draft: _Draft, step: Step, invalidated: Iterable[str] = ()) -> bool:

@@ -17,8 +17,9 @@ from controller.kinds import (
     task_definition,
 )
 
-# In the order in which they are observed: what identifies a resource comes before it, and Service comes before
-# TaskDefinition, whose live revision is first looked for where a service runs it (rule 17).
+# In the order in which they are observed: what identifies a resource comes before it. Service comes before Listener and
+# ListenerRule, whose weights ECS may own for it, and before TaskDefinition, whose live revision is first looked for
+# where a service runs it (rule 17).
 ALL: tuple[Kind, ...] = (
     network.KIND,
     security_group.KIND,
@@ -27,9 +28,9 @@ ALL: tuple[Kind, ...] = (
     cluster.KIND,
     target_group.KIND,
     load_balancer.KIND,
+    service.KIND,
     listener.KIND,
     listener_rule.KIND,
-    service.KIND,
     task_definition.KIND,
 )
 

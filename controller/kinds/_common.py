@@ -10,7 +10,7 @@ from controller.core import marks
 from controller.core.json import Body, Json
 from controller.core.kind import Tagging
 from controller.core.model import Call, Marks, Present, Tags, Update
-from controller.core.ports import AwsError
+from controller.core.ports import AwsError, Reader
 from controller.core.rules import Computed, Keyed, Rules, Verbatim
 from controller.core.tagging import spelled
 
@@ -51,6 +51,7 @@ def tag_rows(member: str = "tags", name: str = "key", value: str = "value") -> R
         Verbatim(path=f"{member}[]", source="normalization.md §0.2"),
         Keyed(path=member, key=(name,), value=value, source="normalization.md §0.8"),
         Computed(path=f"{member}.*", source="architecture.md, Who owns a field"),
+        Computed(path=member, source="the same, where none is declared: no difference is an empty block"),
     )
 
 
@@ -108,3 +109,28 @@ def pick(body: Body, *members: str) -> dict[str, Json]:
 def without(body: Body, *members: str) -> dict[str, Json]:
     """Return the body without these members and without nulls (null says AWS's default, which omission gives)."""
     return {key: value for key, value in body.items() if key not in members and value is not None}
+
+
+def touched(change: Update, member: str, names: Iterable[str]) -> list[str]:
+    """Return those names below a member that the change is about; all of them where a field is the whole member."""
+    paths = [field.path for field in change.fields if field.path[0] == member]
+    whole = any(len(path) == 1 for path in paths)
+    said = {path[1] for path in paths if len(path) > 1}
+    return [name for name in names if whole or name in said]
+
+
+def tagged_arns(reader: Reader, resource_type: str) -> list[str]:
+    """Return the ARNs of one type that carry an owner mark of anybody: a hint for what to describe (rule 7)."""
+    tagged = reader.pages(
+        "resourcegroupstaggingapi",
+        "GetResources",
+        "ResourceTagMappingList",
+        ResourceTypeFilters=[resource_type],
+        TagFilters=[{"Key": marks.OWNER}],
+    )
+    return sorted({mapping["ResourceARN"] for mapping in tagged})
+
+
+def belongs(present: Present, installation: str) -> bool:
+    """Tell whether a live resource carries a mark of this installation."""
+    return present.marks is not None and present.marks.owner.startswith(f"v1/{installation}/")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from controller.simulator import ecs_providers
-from controller.simulator.ecs_store import EcsRegion
+from controller.simulator.ecs_store import EcsRegion, running_and_pending
 from controller.simulator.errors import AwsError, invalid_parameter
-from controller.simulator.paging import page, tags_to_dict, tags_to_list
+from controller.simulator.paging import by_token, tags_to_dict, tags_to_list
 from controller.simulator.world import Body, Call, Handler
 
 # Members of a cluster that DescribeClusters answers only when `include` asks for them.
@@ -67,9 +67,7 @@ def describe_clusters(call: Call) -> Body:
 def list_clusters(call: Call) -> Body:
     """ARNs of the ACTIVE clusters, 100 on a page."""
     active = [c["clusterArn"] for c in call.ecs.clusters.values() if c["status"] == "ACTIVE"]
-    size = call.params.get("maxResults", 100)
-    arns, token = page(active, size, call.params.get("nextToken"), invalid_parameter("Invalid token."))
-    return {"clusterArns": arns, **({"nextToken": token} if token else {})}
+    return by_token("clusterArns", active, call.params, 100)
 
 
 def update_cluster(call: Call) -> Body:
@@ -106,9 +104,7 @@ def delete_cluster(call: Call) -> Body:
     cluster = ecs.cluster(call.params.get("cluster"))
     name = cluster["clusterName"]
     if any(s.cluster == name and s.status != "INACTIVE" for s in ecs.services.values()):
-        raise AwsError(
-            "ClusterContainsServicesException", "The Cluster cannot be deleted while Services are active."
-        )
+        raise AwsError("ClusterContainsServicesException", "The Cluster cannot be deleted while Services are active.")
     if any(t.cluster_arn == cluster["clusterArn"] and t.last != "STOPPED" for t in ecs.tasks.values()):
         raise AwsError("ClusterContainsTasksException", "The Cluster cannot be deleted while Tasks are active.")
     cluster["status"] = "INACTIVE"
@@ -119,12 +115,13 @@ def delete_cluster(call: Call) -> Body:
 def _shown(ecs: EcsRegion, cluster: Body, include: list[str]) -> Body:
     hidden = {member for name, member in INCLUDED.items() if name not in include}
     tasks = [t for t in ecs.tasks.values() if t.cluster_arn == cluster["clusterArn"]]
+    running, pending = running_and_pending(tasks)
     services = [s for s in ecs.services.values() if s.cluster == cluster["clusterName"]]
     return {
         **{member: value for member, value in cluster.items() if member not in hidden},
         "registeredContainerInstancesCount": 0,
-        "runningTasksCount": sum(t.last == "RUNNING" for t in tasks),
-        "pendingTasksCount": sum(t.last in ("PROVISIONING", "PENDING", "ACTIVATING") for t in tasks),
+        "runningTasksCount": running,
+        "pendingTasksCount": pending,
         "activeServicesCount": sum(s.status == "ACTIVE" for s in services),
     }
 

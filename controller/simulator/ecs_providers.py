@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from controller.simulator.ecs_store import EcsRegion
 from controller.simulator.errors import AwsError, client_exception, invalid_parameter
-from controller.simulator.paging import page, tags_to_dict, tags_to_list
+from controller.simulator.paging import by_token, tags_to_dict, tags_to_list
 from controller.simulator.world import Body, Call, Handler
 
 FARGATE = ("FARGATE", "FARGATE_SPOT")
@@ -93,10 +93,9 @@ def describe_capacity_providers(call: Call) -> Body:
     names = [name.rsplit("/", 1)[-1] for name in params.get("capacityProviders") or known]
     missing = [{"arn": ecs.arn("capacity-provider", name), "reason": "MISSING"} for name in names if name not in known]
     found = [known[name] for name in names if name in known]
-    shown, token = page(found, params.get("maxResults", 10), params.get("nextToken"), invalid_parameter("Invalid token."))
     if "TAGS" in params.get("include", []):
-        shown = [{**p, "tags": tags_to_list(ecs.tags.get(p["capacityProviderArn"], {}))} for p in shown]
-    return {"capacityProviders": shown, "failures": missing, **({"nextToken": token} if token else {})}
+        found = [{**p, "tags": tags_to_list(ecs.tags.get(p["capacityProviderArn"], {}))} for p in found]
+    return {**by_token("capacityProviders", found, params, 10), "failures": missing}
 
 
 def _provider(ecs: EcsRegion, reference: str) -> Body:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from controller.simulator.errors import AwsError, client_exception
 
 Body = dict[str, Any]
+PENDING_STATES = ("PROVISIONING", "PENDING", "ACTIVATING")
 
 
 @dataclass
@@ -21,8 +23,11 @@ class Deployment:
     status: str = "PRIMARY"
     desired: int = 0
     failed_tasks: int = 0
-    breaker_failures: int = 0
+    failures_in_a_row: int = 0
+    throttled_at: int = 0  # the failure that starts were last throttled for
     start_not_before: float = 0.0
+    healthy_seen: set[str] = field(default_factory=set)
+    rolling_back: Body | None = None  # the service deployment that this one undoes
     rollout_state: str = "IN_PROGRESS"
     rollout_reason: str = ""
     history: Body = field(default_factory=dict)  # as DescribeServiceDeployments shows it
@@ -48,6 +53,7 @@ class Service:
     launch_type: str | None = None  # as created: what `capacityProviderStrategy: []` goes back to
     status: str = "ACTIVE"
     steady: bool = False
+    awake: bool = False  # the scheduler is going to look at it
     deployments: list[Deployment] = field(default_factory=list)  # PRIMARY first
     last_completed: Deployment | None = None
     history: list[Body] = field(default_factory=list)  # service deployments, newest first
@@ -103,15 +109,23 @@ class Task:
     containers: list[Body] = field(default_factory=list)
     attachment: Body | None = None
     address: str | None = None
+    zone: str | None = None
     security_groups: list[str] = field(default_factory=list)
     overrides: Body = field(default_factory=dict)
     targets: list[Target] = field(default_factory=list)
     step: int = 0  # a timer that was set in an earlier step is void
+    watch: Callable[[], None] = lambda: None  # called at each step
 
     @property
     def id(self) -> str:
         """The last part of the ARN."""
         return self.arn.rsplit("/", 1)[1]
+
+
+def running_and_pending(tasks: Iterable[Task]) -> tuple[int, int]:
+    """How many tasks run, and how many are on their way there."""
+    states = [task.last for task in tasks]
+    return states.count("RUNNING"), sum(state in PENDING_STATES for state in states)
 
 
 @dataclass

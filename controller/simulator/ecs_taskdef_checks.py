@@ -66,7 +66,8 @@ def _check_container(container: Body, params: Body, names: list[Any]) -> None:
             raise client_exception(f"Container.{member} should not be null or empty.")
     if not (params.get("memory") or container.get("memory") or container.get("memoryReservation")):
         raise client_exception(
-            f"Invalid setting for container '{name}'. At least one of 'memory' or 'memoryReservation' must be specified."
+            f"Invalid setting for container '{name}'."
+            " At least one of 'memory' or 'memoryReservation' must be specified."
         )
     if params.get("networkMode") == "awsvpc":
         for port in container.get("portMappings", []):

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import zlib
-
 from controller.simulator import ecs_tags
 from controller.simulator.ecs_taskdef_checks import check, compatibilities, required_attributes, units
 from controller.simulator.errors import client_exception, invalid_parameter
-from controller.simulator.paging import page, tags_to_dict, tags_to_list
+from controller.simulator.order import shuffled
+from controller.simulator.paging import by_token, tags_to_dict, tags_to_list
 from controller.simulator.world import Body, Call, Handler
 
 PASSED_ON = (
     "taskRoleArn", "executionRoleArn", "pidMode", "ipcMode", "proxyConfiguration", "inferenceAccelerators",
     "ephemeralStorage", "runtimePlatform", "enableFaultInjection", "trustedExecutionConfiguration",
 )  # fmt: skip
+UNKNOWN = "The specified task definition does not exist. Specify a valid account, family, revision and try again."
+STILL_ACTIVE = "The specified task definition is still in ACTIVE status. Please deregister the target and try again."
 HEALTH_CHECK: Body = {"interval": 30, "timeout": 5, "retries": 3}
 
 
@@ -60,9 +61,9 @@ def _container(declared: Body, mode: str) -> Body:
         "mountPoints": [],
         "systemControls": [],
         **declared,
-        "portMappings": [_port(port, mode) for port in declared.get("portMappings", [])],
-        "environment": sorted(declared.get("environment", []), key=lambda pair: zlib.crc32(pair["name"].encode())),
-        "volumesFrom": sorted(declared.get("volumesFrom", []), key=lambda v: str(v.get("sourceContainer"))),
+        "portMappings": shuffled(_port(port, mode) for port in declared.get("portMappings", [])),
+        "environment": shuffled(declared.get("environment", [])),
+        "volumesFrom": shuffled(declared.get("volumesFrom", [])),
     }
     if declared.get("links"):
         body["links"] = sorted(declared["links"])
@@ -73,7 +74,7 @@ def _container(declared: Body, mode: str) -> Body:
 
 def _port(declared: Body, mode: str) -> Body:
     port = {"protocol": "tcp", **declared}
-    if "containerPort" in port and "hostPort" not in port:
+    if "containerPort" in port and not port.get("hostPort"):
         port["hostPort"] = 0 if mode == "bridge" else port["containerPort"]
     return port
 
@@ -85,7 +86,11 @@ def _volume(declared: Body) -> Body:
     elif set(volume) <= {"name"}:
         volume["host"] = {}
     if "dockerVolumeConfiguration" in volume:
-        volume["dockerVolumeConfiguration"] = {"scope": "task", "driver": "local", **volume["dockerVolumeConfiguration"]}
+        volume["dockerVolumeConfiguration"] = {
+            "scope": "task",
+            "driver": "local",
+            **volume["dockerVolumeConfiguration"],
+        }
     return volume
 
 
@@ -111,8 +116,7 @@ def list_task_definitions(call: Call) -> Body:
     ]
     if params.get("sort") == "DESC":
         arns.reverse()
-    shown, token = page(arns, params.get("maxResults", 100), params.get("nextToken"), invalid_parameter("Invalid token."))
-    return {"taskDefinitionArns": shown, **({"nextToken": token} if token else {})}
+    return by_token("taskDefinitionArns", arns, params, 100)
 
 
 def list_task_definition_families(call: Call) -> Body:
@@ -124,8 +128,7 @@ def list_task_definition_families(call: Call) -> Body:
         active = any(body["status"] == "ACTIVE" for body in revisions.values())
         if family.startswith(prefix) and (status == "ALL" or active == (status == "ACTIVE")):
             found.append(family)
-    shown, token = page(found, params.get("maxResults", 100), params.get("nextToken"), invalid_parameter("Invalid token."))
-    return {"families": shown, **({"nextToken": token} if token else {})}
+    return by_token("families", found, params, 100)
 
 
 def deregister_task_definition(call: Call) -> Body:
@@ -151,12 +154,7 @@ def delete_task_definitions(call: Call) -> Body:
     for reference in references:
         found = ecs.find_task_definition(reference) if ":" in reference else None
         if found is None or found["status"] == "ACTIVE":
-            reason = (
-                "The specified task definition does not exist. Specify a valid account, family, revision and try again."
-                if found is None
-                else "The specified task definition is still in ACTIVE status. Please deregister the target and try again."
-            )
-            failures.append({"arn": reference, "reason": reason})
+            failures.append({"arn": reference, "reason": UNKNOWN if found is None else STILL_ACTIVE})
             continue
         found.update({"status": "DELETE_IN_PROGRESS", "deleteRequestedAt": call.world.now})
         deleted.append(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -38,6 +39,7 @@ class LedgerEntry:
     ok: bool
     error_code: str | None
     caller: str
+    region: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """The entry as the control endpoint shows it."""
@@ -52,6 +54,9 @@ class Ledger:
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def __iter__(self) -> Iterator[LedgerEntry]:
+        return iter(self._entries)
 
     def append(self, entry: LedgerEntry) -> None:
         """Record one call."""

@@ -17,6 +17,7 @@ from controller.simulator import (
     elb_tags,
     elb_target_groups,
     elb_targets,
+    logs,
 )
 from controller.simulator.world import Handler
 
@@ -39,6 +40,7 @@ OPERATIONS: dict[str, dict[str, Handler]] = {
         **elb_target_groups.OPERATIONS,
         **elb_targets.OPERATIONS,
     },
+    "logs": logs.OPERATIONS,
 }
 
 

@@ -18,13 +18,14 @@ from moto.core import utils as moto_utils
 from moto.core.model import OperationModel, ServiceModel
 from moto.core.request import Request, determine_request_protocol
 from moto.ec2.models import EC2Backend, ec2_backends
-from moto.ecs.models import EC2ContainerServiceBackend
-from moto.elbv2.models import ELBv2Backend
+from moto.ecs.models import EC2ContainerServiceBackend, ecs_backends
+from moto.elbv2.models import ELBv2Backend, elbv2_backends
 from moto.iam.models import IAMBackend, iam_backends
 from moto.logs.models import LogsBackend, logs_backends
 from moto.moto_api._internal import mock_random
 from moto.moto_server import werkzeug_app
 
+RequestHandler = werkzeug_app.MotoRequestHandler
 ServicesLookup = Callable[[str, str, str], list[SimpleNamespace]]
 TaggedLookup = Callable[[str], Iterator[tuple[str, dict[str, str], str]]]
 
@@ -90,17 +91,23 @@ def install(services: ServicesLookup, ecs_tagged: TaggedLookup, elb_tagged: Tagg
 
         return iter_tagged_resources
 
-    EC2ContainerServiceBackend.describe_services = describe_services
-    EC2ContainerServiceBackend.iter_tagged_resources = tagged(ecs_tagged)
-    ELBv2Backend.iter_tagged_resources = tagged(elb_tagged)
+    ecs: Any = EC2ContainerServiceBackend
+    elb: Any = ELBv2Backend
+    ecs.describe_services = describe_services
+    ecs.iter_tagged_resources = tagged(ecs_tagged)
+    elb.iter_tagged_resources = tagged(elb_tagged)
 
 
 def reset(seed: int) -> None:
     """An empty account; moto's own reset builds each backend again only to throw it away."""
+    known: Any = base_backend.BackendDict
     with base_backend.backend_lock:
-        for backends in list(base_backend.BackendDict._instances):
+        for backends in known._instances:
+            if backends.service_name == "s3":  # its objects are open temporary files
+                for account in backends.values():
+                    account.reset()
             backends.clear()
-        base_backend.BackendDict._instances.clear()
+        known._instances.clear()
     model_instances.reset_model_data()
     mock_random.seed(seed)
 
@@ -117,12 +124,13 @@ def service_model(service: str) -> ServiceModel:
 
 def operation_model(service: str, operation: str) -> OperationModel:
     """The botocore model of an operation."""
-    return service_model(service).operation_model(operation)
+    model: OperationModel = service_model(service).operation_model(operation)
+    return model
 
 
 def parse_query(service: str, operation: str, values: dict[str, str], protocol: str) -> dict[str, Any]:
     """The parameters of a query or ec2 request, as boto3 takes them."""
-    parser = parse.PROTOCOL_PARSERS[protocol](operation_model(service, operation))
+    parser: Any = parse.PROTOCOL_PARSERS[protocol](operation_model(service, operation))
     return dict(parser.parse({"values": values}))
 
 
@@ -143,6 +151,11 @@ def parse_rest(service: str, environ: dict[str, Any]) -> tuple[str, dict[str, An
         }
     )
     return str(operation.name), {name: value for name, value in parsed.items() if value is not None}
+
+
+def wake_tagged(account: str, region: str) -> None:
+    """The tagging API asks only those backends of moto that exist already."""
+    _ = ecs_backends[account][region], elbv2_backends[account][region]
 
 
 def subnet(account: str, region: str, subnet_id: str) -> Any | None:
@@ -180,3 +193,13 @@ def log_groups(account: str, region: str) -> Any:
 def create_log_group(account: str, region: str, name: str) -> None:
     """Create a log group the way the awslogs driver does."""
     logs_backends[account][region].create_log_group(name, {})
+
+
+def group_is_referenced(account: str, region: str, group_id: str) -> bool:
+    """Whether a rule of another security group names this one."""
+    for groups in ec2_backends[account][region].groups.values():
+        for group in groups.values():
+            rules = [*group.ingress_rules, *group.egress_rules]
+            if group.id != group_id and any(rule.source_group.get("GroupId") == group_id for rule in rules):
+                return True
+    return False

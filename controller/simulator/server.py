@@ -12,7 +12,7 @@ from typing import Any
 
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from controller.simulator import adjustments, operations, seams, wire
+from controller.simulator import adjustments, operations, seams, shapes, wire
 from controller.simulator.clock import Clock, VirtualClock
 from controller.simulator.control import Control
 from controller.simulator.errors import AwsError
@@ -24,11 +24,11 @@ Hook = Callable[[str, str], None]
 StartResponse = Callable[..., Any]
 
 
-class Dropped(Exception):  # noqa: N818  # not an error: the connection is dropped on purpose
+class Dropped(Exception):  # not an error: the connection is dropped on purpose
     """The caller will see a reset connection."""
 
 
-class QuietHandler(seams.werkzeug_app.MotoRequestHandler):  # type: ignore[misc]
+class QuietHandler(seams.RequestHandler):
     """Keeps connections open, sends at once, and logs nothing."""
 
     protocol_version = "HTTP/1.1"
@@ -66,9 +66,11 @@ class Gateway:
             except Dropped as dropped:
                 _reset(environ)
                 raise ConnectionAbortedError("dropped on purpose") from dropped
-        headers = {**response.headers, "Content-Length": str(len(response.body))}
+        headers = dict(response.headers)
+        if environ["REQUEST_METHOD"] != "HEAD":  # there the length is that of the body that GET would have
+            headers["Content-Length"] = str(len(response.body))
         start_response(f"{response.status} {'OK' if response.status < 400 else 'ERROR'}", list(headers.items()))
-        return [response.body] if environ["REQUEST_METHOD"] != "HEAD" else []
+        return [response.body]
 
     def _answer(self, environ: dict[str, Any], body: bytes) -> wire.Response:
         request = wire.decode(environ, body, self.world.settings.region)
@@ -105,14 +107,20 @@ class Gateway:
         handler = operations.find(request.service, request.operation)
         try:
             if handler is not None:
+                shapes.check(request.service, request.operation, request.params)
                 return wire.encode(request, handler(call))
             adjustments.before(request, environ, call)
             response = self._ask_moto(environ, body)
             if response.status < 400:
                 response = adjustments.after(request, response, call)
-            return response
         except AwsError as error:
             return wire.encode_error(request, error)
+        except NotImplementedError:
+            return wire.encode_error(request, AwsError("NotImplemented", f"{request.name} is not simulated", 501))
+        except Exception as error:  # noqa: BLE001  # a fault of ours or of moto's must be in the ledger
+            message = f"the simulator failed at {request.name}: {error!r}"
+            return wire.encode_error(request, AwsError("InternalFailure", message, 500))
+        return response
 
     def _ask_moto(self, environ: dict[str, Any], body: bytes) -> wire.Response:
         started: list[Any] = []
@@ -124,15 +132,10 @@ class Gateway:
         environ["HTTP_X_MOTO_ACCOUNT_ID"] = self.world.settings.account
         environ["wsgi.input"] = io.BytesIO(body)
         parts = self._moto(environ, start_response)
-        try:
-            answer = b"".join(parts)
-        finally:
-            if hasattr(parts, "close"):
-                parts.close()
-        headers = {name: value for name, value in started[1].items() if name.lower() != "content-length"}
-        if environ["REQUEST_METHOD"] == "HEAD":
-            headers = started[1]
-        return wire.Response(started[0], answer, headers)
+        answer = b"".join(parts)
+        if hasattr(parts, "close"):
+            parts.close()
+        return wire.Response(started[0], answer, started[1])
 
     def _record(self, request: wire.Request, error_code: str | None) -> None:
         self.ledger.append(
@@ -145,6 +148,7 @@ class Gateway:
                 ok=error_code is None,
                 error_code=error_code,
                 caller=request.caller,
+                region=request.region,
             )
         )
 
@@ -172,7 +176,10 @@ def _reset(environ: dict[str, Any]) -> None:
 
 def serve(gateway: Gateway, port: int) -> tuple[BaseWSGIServer, threading.Thread]:
     """Serve on the loopback interface only, in a thread of its own."""
-    server = make_server("127.0.0.1", port, gateway, threaded=True, request_handler=QuietHandler)
+    try:
+        server = make_server("127.0.0.1", port, gateway, threaded=True, request_handler=QuietHandler)
+    except SystemExit:  # werkzeug is made for command lines
+        raise OSError(f"port {port} of 127.0.0.1 is in use") from None
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     return server, thread

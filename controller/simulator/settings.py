@@ -16,6 +16,7 @@ class Timings:
     stopping: float = 3.0  # STOPPING: SIGTERM until the process is gone
     deprovisioning: float = 6.0  # DEPROVISIONING: the network interface is deleted
     crash: float = 5.0  # a crashing container lives this long
+    stabilise: float = 10.0  # a running task without health checks counts as healthy
     load_balancer: float = 90.0  # a load balancer stays in `provisioning`
     health: float = 1.0  # factor on HealthyThresholdCount × HealthCheckIntervalSeconds
     drain: float = 1.0  # factor on deregistration_delay.timeout_seconds

@@ -31,8 +31,7 @@ class Simulator:
         self.settings = settings or Settings()
         self.clock: Clock = clock or SpeedClock(self.settings.speed)
         seams.check()
-        seams.install(self._services, self._ecs_tagged, self._elb_tagged)
-        seams.reset(self.settings.seed)
+        self._empty_moto()
         self.world = World(self.settings, self.clock)
         self.gateway = Gateway(self.world, self.clock, Control(self))
         self._server: BaseWSGIServer | None = None
@@ -78,7 +77,7 @@ class Simulator:
     def reset(self) -> None:
         """Begin again with an empty account (and its default VPC), an empty ledger, no faults and no hooks."""
         with self.gateway.lock:
-            seams.reset(self.settings.seed)
+            self._empty_moto()
             self.world = World(self.settings, self.clock)
             self.gateway.world = self.world
             self.gateway.ledger = Ledger()
@@ -133,6 +132,10 @@ class Simulator:
             for task in running:
                 ecs_tasks.die(self.world, ecs, task)
             return tuple(task.arn for task in running)
+
+    def _empty_moto(self) -> None:
+        seams.install(self._services, self._ecs_tagged, self._elb_tagged)
+        seams.reset(self.settings.seed)
 
     def _tick_forever(self) -> None:
         while not self._stopping.wait(TICK):

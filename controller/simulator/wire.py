@@ -32,6 +32,11 @@ class Request:
     params: dict[str, Any]
     caller: str
 
+    @property
+    def name(self) -> str:
+        """Service and operation in one word."""
+        return f"{self.service}:{self.operation}"
+
 
 @dataclass
 class Response:

@@ -1,0 +1,93 @@
+"""What a document's annotations say about how we treat the resource."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from controller.core.documents import NAME
+from controller.core.kind import Kind
+from controller.core.model import Key, Options, Origin, Problem
+from controller.core.nodes import Node
+from controller.core.wording import nearest, quoted
+
+_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "ecsync/adopt": ("never", "if-untagged"),
+    "ecsync/replace": ("hold", "allow"),
+    "ecsync/deletion": ("delete", "retain"),
+    "ecsync/state": ("present", "absent"),
+    "ecsync/undeclared": ("default", "ignore"),
+    "ecsync/manage": ("read",),
+    "ecsync/suspend": ("true", "false"),
+}
+AFTER = "ecsync/after"
+KNOWN = (*_CHOICES, AFTER)
+_NEAR = 0.85  # a key of another tool is not a misspelt one of ours
+
+
+def options(
+    annotations: Mapping[str, Node], kind: Kind, application: str, ignore: tuple[tuple[str, ...], ...] = ()
+) -> tuple[Options, tuple[Problem, ...]]:
+    """Return the options of a resource, and what is wrong with its annotations. Foreign ones are left alone."""
+    problems = list(misspelt(annotations))
+    given: dict[str, str] = {}
+    for name, choices in _CHOICES.items():
+        node = annotations.get(name)
+        if node is None or node.value is None:
+            continue
+        text = _text(node)
+        if text not in choices:
+            message = f"{name} cannot be {quoted(text)}; it is one of {', '.join(choices)}"
+            problems.append(Problem(node.origin, message))
+        else:
+            given[name.removeprefix("ecsync/")] = text
+    after, wrong = _after(annotations.get(AFTER), application)
+    chosen: dict[str, Any] = {name: given[name] for name in ("replace", "state", "undeclared") if name in given}
+    return Options(
+        manage=given.get("manage") != "read" and kind.calls is not None,
+        adopt="if-untagged" if given.get("adopt", kind.adopts) == "if-untagged" else "never",
+        deletion="retain" if given.get("deletion", "retain" if kind.retains else "delete") == "retain" else "delete",
+        suspend=given.get("suspend") == "true",
+        after=after,
+        ignore=ignore,
+        **chosen,
+    ), (*problems, *wrong)
+
+
+def misspelt(annotations: Mapping[str, Node], known: tuple[str, ...] = KNOWN) -> tuple[Problem, ...]:
+    """Return a problem for every annotation that means to be ours and is not."""
+    problems: list[Problem] = []
+    for name, node in annotations.items():
+        if name in known:
+            continue
+        ours = name.startswith("ecsync/")
+        close = nearest(name, known, cutoff=0.6 if ours else _NEAR)
+        if ours or close is not None:
+            hint = f"; did you mean {quoted(close)}?" if close else f"; there is {', '.join(known) or 'none here'}"
+            problems.append(Problem(node.origin, f"unknown annotation {quoted(name)}{hint}"))
+    return tuple(problems)
+
+
+def _text(node: Node) -> str:
+    if isinstance(node.value, bool):
+        return "true" if node.value else "false"
+    return str(node.value) if not isinstance(node.value, (dict, list)) else "a block"
+
+
+def _after(node: Node | None, application: str) -> tuple[tuple[Key, ...], tuple[Problem, ...]]:
+    if node is None or node.value is None:
+        return (), ()
+    keys: list[Key] = []
+    for word in _text(node).replace(",", " ").split():
+        kind, _, name = word.partition("/")
+        if not kind.isalnum() or not NAME.fullmatch(name):
+            message = f"{AFTER} must name resources as Kind/name with commas between them, not {quoted(word)}"
+            return (), (Problem(node.origin, message),)
+        keys.append(Key(application=application, kind=kind, name=name))
+    return tuple(keys), ()
+
+
+def after_origin(annotations: Mapping[str, Node], otherwise: Origin) -> Origin:
+    """Return where `ecsync/after` is written."""
+    node = annotations.get(AFTER)
+    return node.origin if node is not None else otherwise

@@ -1,0 +1,160 @@
+"""What the kinds of Application Auto Scaling share: what they scale, and finding it exactly.
+
+`Service: ${Service/api.arn}` (or `cluster/name`) stands for ServiceNamespace, ResourceId and ScalableDimension of an
+ECS service. AWS's filters are narrower than they look and moto's are wrong, so every answer is matched again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TypeAlias
+
+from controller.core import marks
+from controller.core.json import Body, Json, Path
+from controller.core.kind import Wanted, World
+from controller.core.model import Desired, Key, Marks, Present, Text
+from controller.core.ports import Reader
+from controller.core.rules import Default, Immutable, Refers, Rules
+
+SERVICE = "application-autoscaling"
+IDENTITY = ("ServiceNamespace", "ResourceId", "ScalableDimension")
+_ECS = {"ServiceNamespace": "ecs", "ScalableDimension": "ecs:service:DesiredCount"}
+
+Target: TypeAlias = tuple[str, str, str]  # namespace, resource id, dimension
+
+
+def rows() -> Rules:
+    """Rows for what is scaled: identity, so that nothing of it changes in place."""
+    return (
+        *(Default(path=member, value=value, source="manifests.md, additions") for member, value in _ECS.items()),
+        *(Immutable(path=member, source="normalization.md §6 target identity") for member in IDENTITY),
+        Refers(path="Service", kind="Service", output="arn", source="manifests.md, additions"),
+    )
+
+
+def check_target(body: Body) -> Iterator[tuple[Path, str]]:
+    """Say what is wrong with how the scaled resource is named."""
+    service, resource = body.get("Service"), body.get("ResourceId")
+    if (service is None) is (resource is None):
+        yield (), "say what is scaled by either Service: ${Service/name} or ResourceId"
+    if isinstance(service, str) and resource_id({"Service": service}) is None:
+        yield ("Service",), "Service is ${Service/name}, the ARN of a service, or cluster/service"
+    if isinstance(resource, str) and not resource.startswith("service/"):
+        for member in ("ServiceNamespace", "ScalableDimension"):
+            if body.get(member) is None:
+                yield (member,), f"{member} can be left out for ECS services alone"
+
+
+def resource_id(body: Body) -> str | None:
+    """Return the id of the scaled resource; None while a reference in it is unknown, or where it has no cluster."""
+    service = body.get("Service")
+    if service is None:
+        found = body.get("ResourceId")
+        return found if isinstance(found, str) else None
+    if not isinstance(service, str):
+        return None
+    path = service.split(":")[-1].removeprefix("service/")
+    return f"service/{path}" if path.count("/") == 1 else None
+
+
+def target_of(body: Body) -> Target | None:
+    """Return the identity of what is scaled; None while it is not known."""
+    resource = resource_id(body)
+    if resource is None:
+        return None
+    return (
+        body.get("ServiceNamespace") or _ECS["ServiceNamespace"],
+        resource,
+        body.get("ScalableDimension") or _ECS["ScalableDimension"],
+    )
+
+
+def natural(body: Body, member: str = "") -> str | None:
+    """Return the name that AWS knows it by: the scaled resource, and the member that names a child of it."""
+    target, name = target_of(body), body.get(member) if member else ""
+    return "/".join((*target, name)).rstrip("/") if target and isinstance(name, str) else None
+
+
+def spelled_out(body: Body) -> dict[str, Json]:
+    """Return the body as AWS takes it: identity in its three members, `Service` and nulls gone."""
+    target = target_of(body)
+    rest = {member: value for member, value in body.items() if member != "Service" and value is not None}
+    if target:
+        return {**dict(zip(IDENTITY, target, strict=True)), **{m: v for m, v in rest.items() if m not in IDENTITY}}
+    unknown = {"ResourceId": _as_resource_id(body["Service"])} if "Service" in body else {}
+    return {**_ECS, **unknown, **rest}
+
+
+def _as_resource_id(service: Json) -> Json:
+    """Return a reference that is not known yet as it stands; the step is compiled again when it is."""
+    return service if isinstance(service, Text) else f"service/{service}"
+
+
+def adjusted(body: Body, present: Present) -> dict[str, Json]:
+    """Return the desired body with its identity spelled out; where it is not known (yet), it is the live one's."""
+    found = spelled_out(body)
+    if target_of(body) is None:
+        found |= {member: present.body[member] for member in IDENTITY if member in present.body}
+    return found
+
+
+def exactly(items: Iterable[Body], target: Target) -> Iterator[Body]:
+    """Yield the items that are of that target and no other."""
+    return (one for one in items if tuple(one.get(member) for member in IDENTITY) == target)
+
+
+def children(reader: Reader, operation: str, result: str, target: Target) -> list[Body]:
+    """Return the policies or scheduled actions of one target."""
+    namespace, resource, dimension = target
+    listed = reader.pages(
+        SERVICE, operation, result, ServiceNamespace=namespace, ResourceId=resource, ScalableDimension=dimension
+    )
+    return list(exactly(listed, target))
+
+
+def needs_service(desired: Desired, everything: Sequence[Desired]) -> Iterator[Key]:
+    """Yield the declared service that a literal id names; a reference is an edge by itself."""
+    target = target_of(desired.body)
+    for other in everything:
+        if target and other.key.kind == "Service":
+            cluster, name = other.body.get("cluster") or "default", other.body.get("serviceName")
+            if isinstance(cluster, str) and target[1] == f"service/{cluster.rsplit('/', 1)[-1]}/{name}":
+                yield other.key
+
+
+def needs_target(desired: Desired, everything: Sequence[Desired]) -> Iterator[Key]:
+    """Yield the declared scalable target that a policy or a scheduled action belongs to."""
+    mine = _as_written(desired.body)
+    for other in everything:
+        if other.key.kind == "ScalableTarget" and _as_written(other.body) == mine:
+            yield other.key
+
+
+def _as_written(body: Body) -> Json:
+    return target_of(body) or (body.get("Service"), body.get("ResourceId"), body.get("ScalableDimension"))
+
+
+# Marks of children: what Application Auto Scaling cannot tag --------------------------------------------------------
+
+
+def child_marks(want: Wanted, target: Target, world: World) -> tuple[Marks | None, str]:
+    """Return the marks that a policy or a scheduled action has by its target, and the other tool that manages it.
+
+    A child of a target of this installation is its document's (rules 7 and 8); of any other target nothing is known.
+    """
+    for key, parent in world.items():
+        if key.kind == "ScalableTarget" and isinstance(parent, Present) and target_of(parent.body) == target:
+            ours = parent.marks is not None and _installation(parent.marks.owner) == _installation(want.owner)
+            return (Marks(owner=want.owner, id="") if ours else None), parent.foreign
+    return None, ""
+
+
+def _installation(owner: str) -> str:
+    parsed = marks.key_of(owner)
+    return parsed[0] if parsed else owner
+
+
+def put(body: Body, live: Body, changed: Mapping[str, Json]) -> dict[str, Json]:
+    """Return a whole body for a Put, which drops what it is not told: declared over live, less what is to go."""
+    kept = {member: value for member, value in live.items() if member not in changed}
+    return {**kept, **spelled_out(body)}

@@ -1,0 +1,54 @@
+"""What moto answers, set right: refusals before it is asked, members that it forgets added after.
+
+One entry per operation. Everything else passes through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from controller.simulator import ec2, logs, s3, seams
+from controller.simulator.wire import Request, Response
+from controller.simulator.world import Call
+
+Before = Callable[[Call], None]
+After = Callable[[Call, Response], Response]
+
+
+def _remember_role(call: Call, response: Response) -> Response:
+    call.world.role_created[call.params["RoleName"]] = call.world.now
+    return response
+
+
+def _wake_tagged(call: Call) -> None:
+    seams.wake_tagged(call.world.settings.account, call.region)
+
+
+BEFORE: dict[tuple[str, str], Before] = {
+    ("ec2", "DeleteSecurityGroup"): ec2.check_delete_security_group,
+    ("logs", "CreateLogGroup"): logs.check_create_log_group,
+    ("logs", "DeleteLogGroup"): logs.check_delete_log_group,
+    ("logs", "PutRetentionPolicy"): logs.check_retention,
+    ("resourcegroupstaggingapi", "GetResources"): _wake_tagged,
+}
+AFTER: dict[tuple[str, str], After] = {
+    ("iam", "CreateRole"): _remember_role,
+    ("logs", "CreateLogGroup"): logs.remember_log_group,
+    ("logs", "DeleteLogGroup"): logs.forget_log_group,
+    ("logs", "DescribeLogGroups"): logs.complete_log_groups,
+}
+
+
+def before(request: Request, environ: dict[str, Any], call: Call) -> None:
+    """Raise the AwsError that moto would not."""
+    s3.check_owner(call.world.settings.account, environ)
+    check = BEFORE.get((request.service, request.operation))
+    if check is not None:
+        check(call)
+
+
+def after(request: Request, response: Response, call: Call) -> Response:
+    """What to answer instead of moto's answer."""
+    adjust = AFTER.get((request.service, request.operation))
+    return adjust(call, response) if adjust else response

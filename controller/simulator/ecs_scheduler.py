@@ -1,0 +1,208 @@
+"""The service scheduler: starts and stops tasks until what runs is what is declared.
+
+`wake` asks for a look at a service; `reconcile` is that look. It is level-triggered: it decides from what is
+there, never from what happened.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+from controller.simulator import ecs_events, ecs_rollouts, ecs_tasks
+from controller.simulator.ecs_store import PENDING_STATES, Deployment, EcsRegion, Service, Task
+from controller.simulator.world import Body, World
+
+GONE = ("STOPPING", "DEPROVISIONING", "STOPPED")  # states in which a task has left its service
+PATIENCE = 10  # failures in a row before starts are throttled
+LONGEST_THROTTLE = 900.0
+
+
+def wake(world: World, ecs: EcsRegion, service: Service, seconds: float | None = None) -> None:
+    """Look at a service soon."""
+    if seconds is None:
+        if service.awake:
+            return
+        service.awake = True
+        seconds = world.settings.timings.scheduler
+    world.after(seconds, partial(reconcile, world, ecs, service))
+
+
+def reconcile(world: World, ecs: EcsRegion, service: Service) -> None:
+    """One look at a service."""
+    service.awake = False
+    if service.status == "INACTIVE":
+        return
+    if service.status == "ACTIVE":
+        _judge(world, ecs, service)
+    while service.deployments and _step(world, ecs, service):
+        service.steady = False
+    _drop_drained(service)
+    if service.status == "DRAINING":
+        _retire(world, ecs, service)
+    else:
+        _conclude(world, ecs, service)
+
+
+def _alive(service: Service, deployment: Deployment) -> list[Task]:
+    return [task for task in service.tasks_of(deployment) if task.desired == "RUNNING"]
+
+
+def _judge(world: World, ecs: EcsRegion, service: Service) -> None:
+    """Count failures against the PRIMARY deployment: trip the circuit breaker, or throttle starts."""
+    primary = service.primary
+    breaker = service.body["deploymentConfiguration"].get("deploymentCircuitBreaker", {})
+    for task in _alive(service, primary):
+        if task.arn not in primary.healthy_seen and ecs_tasks.is_healthy(world, ecs, task):
+            primary.healthy_seen.add(task.arn)
+            if breaker.get("resetOnHealthyTask", True):
+                primary.failures_in_a_row = 0
+    if primary.rollout_state == "IN_PROGRESS" and breaker.get("enable"):
+        if primary.failures_in_a_row >= ecs_rollouts.threshold(service):
+            ecs_rollouts.trip(world, service)
+        return
+    failures = primary.failures_in_a_row
+    if failures >= PATIENCE and failures > primary.throttled_at:
+        primary.throttled_at = failures
+        delay = min(60.0 * 2 ** (failures - PATIENCE), LONGEST_THROTTLE)
+        primary.start_not_before = world.now + delay
+        ecs_events.inconsistent(world, service)
+        wake(world, ecs, service, delay)
+
+
+def _step(world: World, ecs: EcsRegion, service: Service) -> bool:
+    """Start or stop what can be started or stopped now; True when that may have made room for more."""
+    desired = service.desired if service.status == "ACTIVE" else 0
+    limits = service.body["deploymentConfiguration"]
+    most = math.floor(desired * limits["maximumPercent"] / 100)
+    least = math.ceil(desired * limits["minimumHealthyPercent"] / 100)
+    primary, *older = service.deployments
+    primary.desired = desired
+    mine = _alive(service, primary)
+    theirs = [task for deployment in older for task in _alive(service, deployment)]
+    stuck = primary.rollout_state == "FAILED" and service.status == "ACTIVE"
+
+    by_worth = sorted(mine, key=lambda task: (ecs_tasks.is_healthy(world, ecs, task), -task.created_at))
+    victims = by_worth[: max(len(mine) - desired, 0)]
+    started = 0
+    if not stuck:
+        started = _start(world, ecs, service, min(desired - len(mine), most - len(mine) - len(theirs)))
+        healthy = [task for task in theirs if ecs_tasks.is_healthy(world, ecs, task)]
+        spare = len(healthy) + sum(ecs_tasks.is_healthy(world, ecs, task) for task in mine) - least
+        useless = [task for task in theirs if task not in healthy]
+        victims += useless + healthy[: max(spare, 0)]
+    else:
+        victims += theirs[: max(len(mine) + len(theirs) - most, 0)]
+    _stop(world, ecs, service, victims)
+    for deployment in older:
+        deployment.desired = len(_alive(service, deployment))
+    return bool(victims) and started < desired - len(mine)
+
+
+def _stop(world: World, ecs: EcsRegion, service: Service, victims: list[Task]) -> None:
+    pending = [task for task in victims if task.last in PENDING_STATES]
+    if pending:
+        ecs_events.stopped_pending(world, service, len(pending))
+    reason = f"Scaling activity initiated by (deployment {service.primary.id})"
+    for task in victims:
+        ecs_tasks.stop(world, ecs, task, "ServiceSchedulerInitiated", reason)
+
+
+def _start(world: World, ecs: EcsRegion, service: Service, count: int) -> int:
+    primary = service.primary
+    if count <= 0 or world.now < primary.start_not_before:
+        return 0
+    if not ecs_rollouts.runs_on_fargate(primary.revision):
+        if service.steady or not service.events:
+            ecs_events.no_instances(world, service)
+        return 0
+    cluster = ecs.clusters[service.cluster]
+    definition = ecs.find_task_definition(primary.task_definition)
+    if definition is None:
+        return 0
+    tasks = []
+    for _ in range(count):
+        how = placement(primary.revision, [task.launch for task in _alive(service, primary)])
+        how["enableExecuteCommand"] = service.body["enableExecuteCommand"]
+        task = ecs_tasks.launch(
+            world, ecs, cluster, definition, primary.revision.get("networkConfiguration", {}),
+            group=f"service:{service.name}", started_by=primary.id, how=how,
+        )  # fmt: skip
+        task.service, task.deployment = service, primary
+        task.watch = partial(wake, world, ecs, service)
+        ecs.tags[task.arn] = _task_tags(ecs, service, definition)
+        service.tasks.append(task)
+        tasks.append(task)
+    ecs_events.started(world, service, tasks)
+    return count
+
+
+def placement(spec: Body, existing: list[Body]) -> Body:
+    """Launch type, or the provider of the strategy that is furthest behind: first its base, then its weight."""
+    how: Body = {"platformVersion": spec.get("platformVersion", ecs_rollouts.CURRENT_PLATFORM)}
+    strategy = spec.get("capacityProviderStrategy")
+    if not strategy:
+        return {**how, "launchType": spec.get("launchType", "EC2")}
+    used = {item["capacityProvider"]: 0 for item in strategy}
+    for other in existing:
+        name = other.get("capacityProviderName")
+        if name in used:
+            used[name] += 1
+    for item in strategy:
+        if used[item["capacityProvider"]] < item.get("base", 0):
+            return {**how, "capacityProviderName": item["capacityProvider"], "launchType": "FARGATE"}
+    weighted = [item for item in strategy if item.get("weight", 0) > 0] or strategy
+    best = min(
+        weighted,
+        key=lambda i: (used[i["capacityProvider"]] - i.get("base", 0) + 1) / max(i.get("weight", 0), 1),
+    )
+    return {**how, "capacityProviderName": best["capacityProvider"], "launchType": "FARGATE"}
+
+
+def _task_tags(ecs: EcsRegion, service: Service, definition: Body) -> dict[str, str]:
+    tags: dict[str, str] = {}
+    if service.body["enableECSManagedTags"]:
+        tags = {"aws:ecs:clusterName": service.cluster, "aws:ecs:serviceName": service.name}
+    source = {"SERVICE": service.arn, "TASK_DEFINITION": definition["taskDefinitionArn"]}
+    return {**tags, **ecs.tags.get(source.get(service.body["propagateTags"], ""), {})}
+
+
+def _drop_drained(service: Service) -> None:
+    def drained(deployment: Deployment) -> bool:
+        return all(task.last in GONE for task in service.tasks if task.deployment is deployment)
+
+    service.deployments[1:] = [d for d in service.deployments[1:] if not drained(d)]
+
+
+def _conclude(world: World, ecs: EcsRegion, service: Service) -> None:
+    """Say so when there is nothing left to do."""
+    primary = service.primary
+    mine = _alive(service, primary)
+    serving = sum(ecs_tasks.is_healthy(world, ecs, task) for task in mine)
+    if len(service.deployments) > 1 or len(mine) != service.desired or serving != service.desired:
+        service.steady = False
+        return
+    if primary.rollout_state == "IN_PROGRESS":
+        early = primary.updated_at + world.settings.timings.stabilise - world.now
+        if early > 0:
+            wake(world, ecs, service, early)
+            return
+        ecs_rollouts.complete(world, service)
+    if primary.rollout_state == "COMPLETED" and not service.steady:
+        service.steady = True
+        ecs_events.steady(world, service)
+
+
+def _retire(world: World, ecs: EcsRegion, service: Service) -> None:
+    """DRAINING ends when the last task has stopped."""
+    if any(task.last != "STOPPED" for task in service.tasks):
+        return
+    service.status = "INACTIVE"
+    service.deployments = []
+
+    def forget() -> None:
+        key = (service.cluster, service.name)
+        if ecs.services.get(key) is service:
+            del ecs.services[key]
+
+    world.after(world.settings.timings.inactive_kept, forget)

@@ -1,0 +1,49 @@
+"""What every AWS service checks first: members that are required, and strings that must be one of a list."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from controller.simulator import seams
+from controller.simulator.errors import AwsError, invalid_parameter, validation_error
+
+CODES = {"ecs": invalid_parameter, "elbv2": validation_error, "logs": invalid_parameter}
+
+
+def check(service: str, operation: str, params: dict[str, Any]) -> None:
+    """Raise what the service answers to a request that is not of its operation's shape."""
+    shape = seams.operation_model(service, operation).input_shape
+    problem = _problem(shape, params, "") if shape is not None else None
+    if problem is not None:
+        raise _error(service, problem)
+
+
+def _error(service: str, problem: str) -> AwsError:
+    return CODES[service](f"1 validation error detected: {problem}")
+
+
+def _problem(shape: Any, value: Any, path: str) -> str | None:
+    if shape.type_name == "structure":
+        return _structure_problem(shape, value, path)
+    if shape.type_name == "list":
+        problems = (_problem(shape.member, item, f"{path}.{n}.member") for n, item in enumerate(value, start=1))
+        return next((problem for problem in problems if problem), None)
+    if shape.type_name == "string" and shape.enum and value not in shape.enum:
+        return (
+            f"Value '{value}' at '{path}' failed to satisfy constraint: Member must satisfy enum value set:"
+            f" [{', '.join(shape.enum)}]"
+        )
+    return None
+
+
+def _structure_problem(shape: Any, value: dict[str, Any], path: str) -> str | None:
+    prefix = f"{path}." if path else ""
+    for name in shape.required_members:
+        if value.get(name) is None:
+            return f"Value null at '{prefix}{name}' failed to satisfy constraint: Member must not be null"
+    for name, item in value.items():
+        member = shape.members.get(name)
+        problem = _problem(member, item, f"{prefix}{name}") if member is not None and item is not None else None
+        if problem:
+            return problem
+    return None

@@ -1,0 +1,1 @@
+"""Contract tests: the simulated account behaves as AWS documents."""
