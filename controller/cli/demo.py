@@ -45,7 +45,10 @@ def _story(stage: _Stage) -> None:
     ecs, elb = stage.somebody("ecs"), stage.somebody("elbv2")
     stage.chapter(
         "somebody sets the service to 0 tasks",
-        lambda: ecs("UpdateService", cluster=_CLUSTER, service=_SERVICE, desiredCount=0),
+        # As the console does, which sends the grace period again because AWS resets what is left out.
+        lambda: ecs(
+            "UpdateService", cluster=_CLUSTER, service=_SERVICE, desiredCount=0, healthCheckGracePeriodSeconds=30
+        ),
         calls=1,
         drift=["Service/web /desiredCount"],
     )
@@ -109,7 +112,7 @@ class _Stage:
         self.chapters: list[_Chapter] = []
         self._timeout = timeout
         settings = load_from_process(None, {"installation": "demo", "account": simulated.account, "enforce": True})
-        self._bench = wiring.bench(settings, quickstart(), read_only=False)
+        self._bench = wiring.bench(settings, quickstart(), read_only=False, pace=simulated.speed)
         catalogue = self._bench.catalogue(self._bench.source(quickstart()).fetch())
         self._catalogue = catalogue
         self._application = next(iter(catalogue.applications.values()))

@@ -63,10 +63,10 @@ def run(
         raise typer.BadParameter("PATH is missing: a directory, or s3://bucket/prefix")
     if settings.enforce:
         settings.installation_to_write()
-    return _serve(settings, simulated_at)
+    return _serve(settings, simulated_at, pace=_SIMULATED_SPEED if simulated_at else 1.0)
 
 
-def _serve(settings: Settings, simulated_at: str) -> int:
+def _serve(settings: Settings, simulated_at: str, *, pace: float) -> int:
     from controller import wiring
     from controller.cli._view import View
     from controller.report import log
@@ -78,7 +78,7 @@ def _serve(settings: Settings, simulated_at: str) -> int:
     log.configure(sys.stderr, wiring.SystemClock(), level=settings.log.level, format=settings.log.format)
     metrics = daemon.build_metrics()
     watchers = daemon.metrics_watchers(metrics)
-    bench = wiring.bench(settings, settings.source, read_only=not _may_write(settings), watchers=watchers)
+    bench = wiring.bench(settings, settings.source, read_only=not _may_write(settings), watchers=watchers, pace=pace)
     bench.clouds.wait = stop.wait  # a worker that waits for its rate ends its wait when the process is to stop
     view = View(sys.stdout)
     running = daemon.start(settings, settings.source, bench, metrics, {"view": view.heard})

@@ -11,7 +11,10 @@ from controller.cli import _api, _exits, _options, _show
 
 def status(
     path: Annotated[str | None, typer.Argument(metavar="[PATH]", help="Manifests, to look without a daemon.")] = None,
-    url: Annotated[str, typer.Option("--url", help="Where the daemon's API is.")] = _api.DEFAULT,
+    url: Annotated[
+        str | None, typer.Option("--url", help=f"Where the daemon's API is; {_api.DEFAULT}, or where settings say.")
+    ] = None,
+    health: Annotated[bool, typer.Option("--health", help="Only tell whether the daemon works: 0 or 1.")] = False,
     application: Annotated[str | None, typer.Option("--app", help="Only this application.")] = None,
     config: _options.Config = None,
     installation: _options.Installation = None,
@@ -24,8 +27,16 @@ def status(
     Examples:
       ecsync status                           ask the daemon on this machine
       ecsync status manifests/shop            look at AWS, without a daemon
+      ecsync status --health                  what a container's health check runs
     """
     _options.choice(output, "text", "json")
+    if path is None:
+        url = url or _near(_options.settings(config).http)
+    if health:
+        if url is None:
+            raise typer.BadParameter("--health asks a daemon; leave PATH away, or name the daemon with --url")
+        _api.get(url, "/healthz")
+        return _exits.OK
     if path is None:
         found = [
             _api.get(url, f"/api/v1/applications/{one['name']}")

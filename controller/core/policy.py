@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from controller.core.model import Create, Delete, Forget, Key, Plan, Replace, Step, Update
+from controller.core.kind import World
+from controller.core.model import Create, Delete, Forget, Key, Plan, Present, Replace, Step, Update
 from controller.core.scene import Policy, Scene
 
 
@@ -76,7 +77,8 @@ def moved_lookups(step: Step, _: Scene) -> str:
     )
 
 
-def nothing_but_creates(plan: Plan) -> bool:
-    """Tell whether the plan finds nothing of ours: with no state file, a wrong account looks like that (rule 11)."""
+def finds_nothing_of_ours(plan: Plan, world: World) -> bool:
+    """Tell whether all is to be made: with no state file, a wrong account looks like that (rule 11)."""
     main = [step for step in plan.steps if step.id.phase == "main"]
-    return bool(main) and all(isinstance(step.change, Create) for step in main)
+    marked = any(isinstance(one, Present) and one.marks for one in world.values())
+    return bool(main) and all(isinstance(step.change, Create) for step in main) and not marked

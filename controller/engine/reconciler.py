@@ -145,7 +145,7 @@ def reconcile(
     results: Mapping[StepId, Result] = {}
     scene = seen.scene
     if orders.enforce or orders.adopt is not None:
-        _guard(seen.plan, post, orders)
+        _guard(seen, post, orders)
         hands = Hands(
             cloud=post.cloud,
             clock=post.clock,
@@ -165,12 +165,13 @@ def _complete(scene: Scene, found: Plan, key: Key) -> bool:
     return isinstance(scene.world.get(key), Present) and not any(step.id.key == key for step in found.steps)
 
 
-def _guard(found: Plan, post: Post, orders: Orders) -> None:
+def _guard(seen: Seen, post: Post, orders: Orders) -> None:
+    found = seen.plan
     if not post.installation:
         raise Refused("no installation is configured: set ECSYNC_INSTALLATION to a name for this controller")
     if orders.only_digest and orders.only_digest != plan.digest(found):
         raise Refused(f"the plan is not {orders.only_digest} any more but {plan.digest(found)}: look at it again")
-    if not post.asserted and policy.nothing_but_creates(found):
+    if not post.asserted and policy.finds_nothing_of_ours(found, seen.scene.world):
         raise Refused(UNASSERTED.format(account=post.target.account))
 
 

@@ -72,6 +72,7 @@ class Clouds:
     read_only: bool
     watchers: Watchers = field(default_factory=Watchers)
     wait: Callable[[float], object] = time.sleep
+    pace: float = 1.0  # seconds of AWS's in one of ours: a simulated AWS may run faster, and so do its rates
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
@@ -103,7 +104,9 @@ class Clouds:
             clients,
             region=region,
             reads=reads,
-            limiter=Limiter(monotonic=time.monotonic, wait=self.wait),
+            limiter=Limiter(
+                monotonic=lambda: time.monotonic() * self.pace, wait=lambda seconds: self.wait(seconds / self.pace)
+            ),
             account=expected_account(self.settings, target),
             observer=Observer(
                 on_request=self.watchers.on_request, on_retry=self.watchers.on_retry, on_wait=self.watchers.on_wait
@@ -219,8 +222,10 @@ class Bench:
         return open_source(where, lambda: self.clouds.of("", region), expected_owner=self.settings.source_owner)
 
 
-def bench(settings: Settings, where: str, *, read_only: bool, watchers: Watchers | None = None) -> Bench:
+def bench(
+    settings: Settings, where: str, *, read_only: bool, watchers: Watchers | None = None, pace: float = 1.0
+) -> Bench:
     """Return what a verb works with, for manifests at a path or `s3://bucket/prefix`."""
     name = where.rstrip("/").rpartition("/")[2] if "://" in where else Path(where).resolve().name
-    clouds = Clouds(settings=settings, read_only=read_only, watchers=watchers or Watchers())
+    clouds = Clouds(settings=settings, read_only=read_only, watchers=watchers or Watchers(), pace=pace)
     return Bench(settings=settings, clouds=clouds, root_name=name or "default")

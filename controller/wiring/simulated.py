@@ -22,6 +22,7 @@ class Simulated:
     simulator: Simulator
     url: str
     account: str
+    speed: float  # simulated seconds in one second
 
 
 def start(*, port: int = 0, speed: float = 1.0, settling: bool = True, region: str = REGION) -> Simulated:
@@ -36,7 +37,7 @@ def start(*, port: int = 0, speed: float = 1.0, settling: bool = True, region: s
     simulator = Simulator(settings, SpeedClock(speed))
     url = simulator.start(port)
     config.use_simulated(url, region)
-    return Simulated(simulator=simulator, url=url, account=settings.account)
+    return Simulated(simulator=simulator, url=url, account=settings.account, speed=speed)
 
 
 def quickstart() -> str:
