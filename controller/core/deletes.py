@@ -35,19 +35,30 @@ def _retained(scene: Scene, key: Key, observed: Present) -> bool:
 
 
 def of_orphans(scene: Scene, planned: Sequence[Step]) -> Iterator[Step]:
-    """Yield the deletion of each orphan; one that others still use comes after the steps that end the use."""
-    doomed = []
-    for orphan in scene.orphans:
-        parsed = marks.key_of(orphan.marks.owner)
-        if parsed and parsed[1].kind in scene.kinds:
-            doomed.append((deletion(scene, parsed[1], orphan.present), orphan.present))
-    for step, present in doomed:
-        ids = {value for value in present.outputs.values() if isinstance(value, str)}
-        users = {other.id for other, user in doomed if other is not step and ids & links(scene, other.id.key, user)}
-        for key, observed in scene.world.items():
-            if isinstance(observed, Present) and ids & links(scene, key, observed):
-                users |= {one.id for one in planned if one.id.key == key}
-        yield replace(step, after=frozenset(users))
+    """Yield the deletion of each orphan, behind the steps that end the use of it: users first."""
+    owners = [(marks.key_of(orphan.marks.owner), orphan.present) for orphan in scene.orphans]
+    doomed = [(owner[1], present) for owner, present in owners if owner and owner[1].kind in scene.kinds]
+    ids = [{value for value in present.outputs.values() if isinstance(value, str)} for _, present in doomed]
+    named = [links(scene, key, present) for key, present in doomed]
+    users = [{j for j, names in enumerate(named) if j != i and own & names} for i, own in enumerate(ids)]
+    world = [(key, links(scene, key, one)) for key, one in scene.world.items() if isinstance(one, Present)]
+    gone: list[int] = []
+    for index in _users_first(users):
+        key, present = doomed[index]
+        letting_go = {other for other, names in world if ids[index] & names}
+        after = {step.id for step in planned if step.id.key in letting_go}
+        after |= {StepId(key=doomed[user][0]) for user in users[index] if user in gone}
+        gone.append(index)
+        yield replace(deletion(scene, key, present), after=frozenset(after))
+
+
+def _users_first(users: Sequence[set[int]]) -> Iterator[int]:
+    """Yield each behind its users; of those that use each other in a circle the first, and AWS says which may go."""
+    left = dict(enumerate(users))
+    while left:
+        index = next((one for one, waits in left.items() if not waits & left.keys()), next(iter(left)))
+        del left[index]
+        yield index
 
 
 def links(scene: Scene, key: Key, present: Present) -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from graphlib import CycleError, TopologicalSorter
 
 from controller.core.json import Json, Path, leaves, locate
@@ -55,7 +55,19 @@ def edges(resources: Sequence[Desired], kinds: Mapping[str, Kind]) -> Edges:
                 found[main].add(StepId(key=key))
                 if key in with_late:
                     found[main].add(StepId(key=key, phase="late"))
-    return {step: frozenset(waits) for step, waits in found.items()}
+    return _backwards(found, {d.key for d in resources if d.options.state == "absent"})
+
+
+def _backwards(waits: Mapping[StepId, set[StepId]], doomed: Set[Key]) -> Edges:
+    """Turn round what is between two resources that are both to go: what refers goes before what it refers to."""
+    found: dict[StepId, set[StepId]] = {step: set() for step in waits}
+    for step, others in waits.items():
+        for other in others:
+            if not {step.key, other.key} <= doomed or step.key == other.key:
+                found[step].add(other)
+            elif step.phase == "main":
+                found.setdefault(other, set()).add(step)
+    return {step: frozenset(behind) for step, behind in found.items()}
 
 
 def _names(resources: Sequence[Desired], kinds: Mapping[str, Kind]) -> Mapping[str, Mapping[str, Key]]:

@@ -1,0 +1,221 @@
+"""Applications: which documents are whose, and what the Application document changes."""
+
+from __future__ import annotations
+
+from test_documents import loaded, resources
+
+from controller.core.documents import Document
+from controller.core.expand import Composite
+from controller.core.fixed_shape import INTEGER, STRING, structure
+from controller.core.model import Key, Ref, Sync, Text
+from controller.core.nodes import grow
+
+APP = """apiVersion: ecsync/v1
+kind: Application
+metadata: {{name: {name}}}
+spec:
+  target: {{account: prod, region: ap-northeast-2}}
+"""
+SHOP, STORE = APP.format(name="shop"), APP.format(name="store")
+GROUP = "resources: {{LogGroup/{}: {{}}}}\n"
+
+
+def test_a_directory_with_an_application_is_one_with_everything_below() -> None:
+    """A nested Application takes what is below itself; the rest is named after the root, and may not prune."""
+    result = loaded(
+        {
+            "x.yaml": GROUP.format("x"),
+            "shop/app.yaml": SHOP,
+            "shop/deep/er/a.yaml": GROUP.format("a"),
+            "shop/store/app.yaml": STORE + "---\n" + GROUP.format("b"),
+        }
+    )
+    assert {name: list(resources(result, name)) for name in ("shop", "store", "here")} == {
+        "shop": ["LogGroup/a"],
+        "store": ["LogGroup/b"],
+        "here": ["LogGroup/x"],
+    }
+    assert {one.name: one.declared for one in result.applications} == {"shop": True, "store": True, "here": False}
+
+
+def test_the_settings_are_read() -> None:
+    """Every field of an Application document arrives."""
+    text = """
+kind: Application
+metadata: {name: shop, formerly: [store]}
+spec:
+  target: {account: 123456789012, region: eu-west-1}
+  manage: [Service, TaskDefinition]
+  after: [here]
+  sync: {mode: enforce, prune: true, interval: 5m}
+  ignore:
+  - {kind: Service, name: api, paths: [/deploymentConfiguration/bakeTimeInMinutes, /tags/a~1b]}
+---
+resources: {Service/api: {}, Service/web: {}}
+"""
+    result = loaded({"shop/app.yaml": text, "x.yaml": GROUP.format("x")})
+    found = resources(result, "shop")
+    shop = result.applications[0]
+    assert (shop.account, shop.region, shop.formerly, shop.after) == (
+        "123456789012",
+        "eu-west-1",
+        ("store",),
+        ("here",),
+    )
+    assert shop.manage == ("Service", "TaskDefinition")
+    assert shop.sync == Sync(mode="enforce", prune=True, interval=300.0)
+    assert found["Service/api"].options.ignore == (("deploymentConfiguration", "bakeTimeInMinutes"), ("tags", "a/b"))
+    assert found["Service/web"].options.ignore == ()
+
+
+def test_all_kinds_means_all_of_them() -> None:
+    """`manage: [all]` names every kind, Role too."""
+    result = loaded({"app.yaml": SHOP + "  manage: [all]\n"})
+    assert "Role" in result.applications[0].manage
+
+
+def test_shared_documents_are_each_applications_own() -> None:
+    """An include brings documents in, with the application's own variables, images, names and patches."""
+    base = """
+kind: TaskDefinition
+metadata: {name: api}
+spec:
+  cpu: 256
+  containerDefinitions:
+  - {name: web, image: "${image:api}", environment: {STAGE: "${var:stage}"}}
+"""
+    shop = SHOP + "  include: [../base]\n  names: shop-{name}\n  vars: {stage: prod}\n  images: {api: a:1}\n"
+    store = STORE + '  include: [../base/td.yaml]\n  vars: {stage: "${env:STAGE}"}\n  images: {api: a:2}\n'
+    store += "  patches: {TaskDefinition/api: {cpu: 512, containerDefinitions: {web: {essential: true}}}}\n"
+    files = {"base/td.yaml": base, "shop/app.yaml": shop, "store/app.yaml": store}
+    result = loaded(files, environment={"STAGE": "dev"})
+    one, other = (resources(result, name)["TaskDefinition/api"] for name in ("shop", "store"))
+    assert one.body == {
+        "family": "shop-api",
+        "cpu": "256",
+        "containerDefinitions": [{"name": "web", "image": "a:1", "environment": [{"name": "STAGE", "value": "prod"}]}],
+    }
+    container = other.body["containerDefinitions"][0]
+    assert (other.body["family"], other.body["cpu"], container["essential"]) == ("api", "512", True)
+    assert container["environment"] == [{"name": "STAGE", "value": "dev"}]
+    assert str(other.origins[("cpu",)]) == "store/app.yaml:9"
+    assert str(other.origins[("containerDefinitions", 0, "image")]) == "base/td.yaml:7"
+    assert [application.name for application in result.applications] == ["shop", "store"]
+
+
+def test_a_lookup_keeps_its_own_name() -> None:
+    """`names` is for what is made here, not for what is there already."""
+    text = SHOP + "  names: shop-{name}\n---\nkind: Role\nmetadata: {name: exec, annotations: {ecsync/manage: read}}\n"
+    assert resources(loaded({"app.yaml": text}), "shop")["Role/exec"].body["RoleName"] == "exec"
+
+
+def test_references_cross_applications() -> None:
+    """`${app:…}` names another application's resource, and a name may have dots in it."""
+    files = {
+        "a/app.yaml": SHOP + '---\nresources: {Service/api: {cluster: "${app:store/Cluster/main.eu.arn}"}}\n',
+        "b/app.yaml": STORE + "---\nresources: {Cluster/main.eu: {}}\n",
+    }
+    cluster = resources(loaded(files), "shop")["Service/api"].body["cluster"]
+    assert cluster == Text((Ref(Key(application="store", kind="Cluster", name="main.eu"), "arn"),))
+
+
+def test_a_broken_application_disturbs_no_other() -> None:
+    """Problems carry the application that they hold; one whose Application cannot be read keeps its directory."""
+    files = {
+        "a/app.yaml": "kind: Application\nmetadata: {name: shop}\nspec: {vars: {a: ${b}}}\n",
+        "a/api.yaml": 'resources: {Service/api: {cluster: "${Cluster/gone}"}}\n',
+        "b/app.yaml": STORE + "---\n" + GROUP.format("b"),
+        "c.yaml": GROUP.format("c"),
+    }
+    result = loaded(files)
+    assert {problem.application for problem in result.problems} == {"shop"}
+    assert [problem.origin.file for problem in result.problems] == ["a/app.yaml"]
+    assert {one.name: [str(r.key) for r in one.resources] for one in result.applications} == {
+        "shop": ["Service/api"],
+        "store": ["LogGroup/b"],
+        "here": ["LogGroup/c"],
+    }
+    assert result.problems_of("store") == ()
+    assert len(result.problems_of("shop")) == 1
+
+
+def test_a_problem_in_a_shared_file_holds_all_who_include_it() -> None:
+    """Each application has its own copy of the problem."""
+    files = {
+        "base/x.yaml": "resources: {LogGroup/x: {retentionDays: 3}}\n",
+        "a/app.yaml": SHOP + "  include: [../base]\n",
+        "b/app.yaml": STORE + "  include: [../base]\n",
+    }
+    assert [problem.application for problem in loaded(files).problems] == ["shop", "store"]
+
+
+def test_late_references_close_no_cycle() -> None:
+    """A cluster names the group that names the cluster: AWS takes that in two steps."""
+    text = """
+resources:
+  Cluster/main: {capacityProviders: ["${AutoScalingGroup/x.name}"]}
+  AutoScalingGroup/x: {MinSize: 0, MaxSize: 1, HealthCheckType: "${Cluster/main}"}
+"""
+    assert len(resources(loaded({"a.yaml": text}))) == 2
+
+
+def test_cycles_across_applications_hold_each_of_them() -> None:
+    """The cycle names applications too."""
+    files = {
+        "a/app.yaml": SHOP + '---\nresources: {LogGroup/a: {kmsKeyId: "${app:store/LogGroup/b.arn}"}}\n',
+        "b/app.yaml": STORE + '---\nresources: {LogGroup/b: {kmsKeyId: "${app:shop/LogGroup/a.arn}"}}\n',
+    }
+    problems = loaded(files).problems
+    assert [problem.application for problem in problems] == ["shop", "store"]
+    assert "shop/LogGroup/a → store/LogGroup/b → shop/LogGroup/a" in problems[0].message
+
+
+def test_claims_look_through_references_that_documents_tell() -> None:
+    """Two services of one name in one cluster are one service, however the cluster is written."""
+    files = {
+        "a/app.yaml": SHOP
+        + '---\nresources: {Cluster/c: {clusterName: main}, Service/api: {cluster: "${Cluster/c}"}}\n',
+        "b/app.yaml": STORE + "---\nresources: {Service/x: {cluster: main, serviceName: api}}\n",
+    }
+    problems = loaded(files).problems
+    assert [problem.application for problem in problems] == ["shop", "store"]
+    assert "(b/app.yaml:7)" in problems[0].message
+    elsewhere = {**files, "b/app.yaml": files["b/app.yaml"].replace("ap-northeast-2", "eu-west-1")}
+    assert loaded(elsewhere).problems == ()
+    lookup = "kind: Service\nmetadata: {name: x, annotations: {ecsync/manage: read}}\n"
+    lookup += "spec: {cluster: main, serviceName: api}\n"
+    assert loaded({**files, "b/app.yaml": STORE + "---\n" + lookup}).problems == ()
+
+
+def _expand_web(document: Document, _: object) -> tuple[list[Document], list[object]]:
+    name, origin = document.name, document.origin
+    group = Document(
+        kind="LogGroup", name=name, spec=grow({"retentionInDays": document.spec.get("days")}, origin), origin=origin
+    )
+    container = {"name": name, "image": document.spec.get("image"), "command": ["${LogGroup/" + name + "}"]}
+    task = Document(
+        kind="TaskDefinition", name=name, spec=grow({"containerDefinitions": [container]}, origin), origin=origin
+    )
+    return [group, task], []
+
+
+def test_composites_are_expanded_before_references() -> None:
+    """Their fields are checked, their children keep places, and patches reach both."""
+    shape = structure({"image": STRING, "days": INTEGER}, "image")
+    web = Composite(name="Web", shape=shape, expand=_expand_web)  # type: ignore[arg-type]
+    app = SHOP + "  images: {a: x:1}\n  vars: {days: 7}\n"
+    app += "  patches: {Web/api: {days: 30}, TaskDefinition/api: {cpu: 256}}\n"
+    text = app + "---\nkind: Web\nmetadata: {name: api}\nspec:\n  image: ${image:a}\n  days: ${var:days}\n"
+    found = resources(loaded({"app.yaml": text}, composites={"Web": web}), "shop")
+    assert found["LogGroup/api"].body["retentionInDays"] == 30
+    task = found["TaskDefinition/api"]
+    assert task.body["cpu"] == "256"
+    assert task.body["containerDefinitions"][0]["image"] == "x:1"
+    assert task.body["containerDefinitions"][0]["command"] == [
+        Text((Ref(Key(application="shop", kind="LogGroup", name="api"), "name"),))
+    ]
+    assert task.origins[("containerDefinitions", 0, "image")].line == 13
+    wrong = text.replace("  image:", "  imgae:")
+    messages = [problem.message for problem in loaded({"app.yaml": wrong}, composites={"Web": web}).problems]
+    assert 'unknown field "imgae" in Web; did you mean "image"?' in messages
+    assert 'Web needs "image"' in messages

@@ -1,0 +1,53 @@
+"""Every kind of bad input gives exactly its messages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from cases import bad_cases, contents, load_files, messages
+
+
+@pytest.mark.parametrize("case", bad_cases(), ids=lambda case: case.name)
+def test_a_bad_manifest_gives_exactly_its_messages(case: Path) -> None:
+    """The messages of a case are the lines of the file beside it, in order."""
+    expected = case.with_name(case.name + ".expected").read_text(encoding="utf-8").splitlines()
+    assert messages(load_files(contents(case))) == expected
+
+
+def test_a_file_of_five_mebibytes_is_refused() -> None:
+    """A file beyond the limit is not parsed at all."""
+    loaded = load_files({"big.yaml": b"# " + b"x" * (5 * 1024 * 1024)})
+    assert messages(loaded) == ["big.yaml:1:1: the file has 5.0 MiB; at most 1 MiB is read: split it"]
+
+
+def test_a_snapshot_beyond_the_limit_holds_everything() -> None:
+    """Ten megabytes in all are refused before anything is parsed, for every application."""
+    files = {f"{number}.yaml": b"#" + b"x" * (1024 * 1024 - 1) for number in range(10)}
+    (problem,) = load_files(files).problems
+    assert problem.message == "the manifests have 10.5 MB in all; at most 10 MB are read"
+    assert problem.application == ""
+
+
+def test_a_file_name_cannot_write_to_the_terminal() -> None:
+    """A control character in a file name is a problem, and is not printed."""
+    (message,) = messages(load_files({"a\x1b[31m.yaml": b"kind: Service\n"}))
+    assert message == "a�[31m.yaml:1:1: the file's name has control characters in it; rename it"
+
+
+def test_no_secret_value_is_ever_repeated() -> None:
+    """The values of environment, secrets and tags are in no message, whatever is wrong with them."""
+    files = {
+        "a.yaml": b"""
+kind: TaskDefinition
+metadata: {name: api}
+spec:
+  tags: [{key: team, value: [hunter2]}, {key: team, valeu: hunter2}, hunter2]
+  containerDefinitions:
+  - {name: web, image: nginx, memory: 64, environment: [hunter2], secrets: hunter2}
+  - {name: two, image: nginx, memory: 64, environment: {A: {b: hunter2}}, secrets: [{name: A, valueFrom: [hunter2]}]}
+  - {name: three, image: nginx, memory: 64, environment: hunter2}
+"""
+    }
+    assert len(messages(load_files(files))) > 5
+    assert "hunter2" not in "\n".join(messages(load_files(files)))

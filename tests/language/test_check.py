@@ -1,0 +1,221 @@
+"""Bodies against botocore's own shapes: coercion, and what is wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from controller.aws import shapes
+from controller.core.check import Checked, check
+from controller.core.fixed_shape import ANY, BOOLEAN, Fixed, listing, mapping, structure
+from controller.core.kind import ShapeOf
+from controller.core.model import Key, Origin, Ref, Text
+from controller.core.nodes import Node, Spelled
+from controller.core.rules import CommaList, Keyed, Sensitive
+
+SERVICE = ShapeOf(operation="ecs.CreateService", describe="ecs.DescribeServices:services[]", optional=("serviceName",))
+TASK = ShapeOf(operation="ecs.RegisterTaskDefinition", required=("cpu",), optional=("family",))
+REF = Text((Ref(Key(application="a", kind="Network", name="n"), "subnetIds"),))
+
+SUBNETS = "X.networkConfiguration.awsvpcConfiguration.subnets "
+
+
+def checked(body: dict[str, Any], shape_of: ShapeOf = SERVICE, **more: Any) -> Checked:
+    """Check a body against the shape of a kind."""
+    return check(body, shapes.load(shape_of), name="X", **more)
+
+
+def messages(result: Checked) -> list[str]:
+    """Return what is wrong."""
+    return [finding.message for finding in result.problems]
+
+
+@pytest.mark.parametrize(
+    ("type_", "written", "sent"),
+    [
+        ("string", "a", "a"), ("string", True, "true"), ("string", False, "false"), ("string", 8080, "8080"),
+        ("string", Spelled(1.1, "1.10"), "1.10"), ("string", 0.5, "0.5"), ("string", Spelled(1000.0, "1e3"), "1e3"),
+        ("integer", 3, 3), ("integer", "3", 3), ("integer", "-3", -3), ("long", 3.0, 3),
+        ("double", 3, 3.0), ("float", "2.5", 2.5), ("double", ".5", 0.5),
+        ("boolean", True, True), ("boolean", "true", True), ("boolean", "false", False),
+        ("timestamp", "2026-01-02", "2026-01-02"), ("timestamp", 17, "17"), ("blob", "x", "x"),
+        ("any", {"a": [1, None]}, {"a": [1, None]}),
+    ],
+)  # fmt: skip
+def test_a_scalar_becomes_what_aws_wants(type_: Any, written: Any, sent: Any) -> None:
+    """Coercion goes as far as the value is plain, and keeps the spelling of numbers."""
+    result = check({"f": written}, structure({"f": Fixed(type=type_)}), name="X")
+    assert messages(result) == []
+    assert result.body == {"f": sent}
+    assert type(result.body["f"]) is type(sent)
+
+
+@pytest.mark.parametrize(
+    ("type_", "written", "message"),
+    [
+        ("integer", True, "X.f must be an integer, not true"),
+        ("integer", 2.5, "X.f must be an integer, not 2.5"),
+        ("integer", "2.0", 'X.f must be an integer, not "2.0"'),
+        ("integer", "٣", 'X.f must be an integer, not "٣"'),
+        ("double", True, "X.f must be a number, not true"),
+        ("double", float("inf"), "X.f must be a number, not inf"),
+        ("double", "1e3", 'X.f must be a number, not "1e3"'),
+        ("boolean", 1, "X.f must be true or false, not 1"),
+        ("boolean", "yes", 'X.f must be true or false, not "yes"'),
+        ("boolean", "True", 'X.f must be true or false, not "True"'),
+        ("string", ["a"], "X.f must be text, not a list"),
+        ("timestamp", True, "X.f must be a time, not true"),
+        ("structure", "a", 'X.f must be a block of fields, not "a"'),
+        ("structure", REF, 'X.f must be a block of fields, not "${Network/n.subnetIds}"'),
+    ],
+)
+def test_what_is_not_plain_is_refused(type_: Any, written: Any, message: str) -> None:
+    """A wrong type says what AWS wants and what was written."""
+    assert messages(check({"f": written}, structure({"f": Fixed(type=type_)}), name="X")) == [message]
+
+
+def test_null_stays_at_the_top_and_goes_below() -> None:
+    """At the top null says "AWS's default"; below, absence says the same."""
+    body = {
+        "cluster": None,
+        "deploymentConfiguration": {"maximumPercent": None, "alarms": None},
+        "loadBalancers": [None],
+    }
+    assert checked(body).body == {"cluster": None, "deploymentConfiguration": {}, "loadBalancers": []}
+
+
+def test_maps_stand_for_lists_of_pairs() -> None:
+    """Tags, environment, secrets and attributes may be maps; a null in one removes it."""
+    task = {
+        "cpu": "256",
+        "tags": {"team": "web"},
+        "containerDefinitions": [
+            {
+                "environment": {"A": True, "B": 8080, "C": "", "D": None},
+                "secrets": {"P": "arn"},
+                "dockerLabels": {"x": 1},
+                "logConfiguration": {"logDriver": "awslogs", "options": {"mode": False}},
+            }
+        ],
+    }
+    result = checked(task, TASK, tags="tags")
+    assert messages(result) == []
+    container = result.body["containerDefinitions"][0]
+    assert result.body["tags"] == [{"key": "team", "value": "web"}]
+    assert container["environment"] == [
+        {"name": "A", "value": "true"},
+        {"name": "B", "value": "8080"},
+        {"name": "C", "value": ""},
+    ]
+    assert container["secrets"] == [{"name": "P", "valueFrom": "arn"}]
+    assert container["dockerLabels"] == {"x": "1"}
+    assert container["logConfiguration"]["options"] == {"mode": "false"}
+
+
+def test_tags_in_every_style() -> None:
+    """A group's tags may have more members, and a log group's list becomes its map."""
+    group = ShapeOf(operation="autoscaling.CreateAutoScalingGroup", optional=("AutoScalingGroupName",))
+    body = {"MinSize": 0, "MaxSize": 1, "Tags": {"a": "b"}}
+    assert checked(body, group, tags="Tags").body["Tags"] == [{"Key": "a", "Value": "b"}]
+    logs = ShapeOf(operation="logs.CreateLogGroup", optional=("logGroupName",))
+    twice = checked({"tags": [{"key": "a", "value": 1}, {"key": "a", "value": 2}]}, logs, tags="tags")
+    assert twice.body == {"tags": {"a": "2"}}
+    assert messages(twice) == ['duplicate "a" in X.tags']
+
+
+def test_duplicates_by_key_are_refused() -> None:
+    """Names are unique in pairs and in every list that a rule keys; references count as they are written."""
+    rules = (Keyed(path="containerDefinitions", key=("name",)),)
+    body = {"cpu": 256, "containerDefinitions": [{"name": "a"}, {"name": "a"}, {"name": "b"}]}
+    result = checked(body, TASK, rules=rules)
+    assert messages(result) == ['duplicate "a" in X.containerDefinitions; it is first on line 1']
+    tags = {"tags": [{"key": "a", "value": "1"}, {"key": "a", "value": "2"}, {"key": "A", "value": "3"}]}
+    assert messages(checked(tags)) == ['duplicate "a" in X.tags; it is first on line 1']
+
+
+def test_what_describe_prints_is_dropped_with_a_note() -> None:
+    """Server-owned fields and tokens do no harm in a manifest."""
+    body = {"serviceName": "a", "serviceArn": "x", "runningCount": 2, "status": "ACTIVE", "clientToken": "t"}
+    result = checked(body, describe=shapes.load(ShapeOf(operation="", describe=SERVICE.describe)))
+    assert messages(result) == []
+    assert result.body == {"serviceName": "a"}
+    assert [finding.message for finding in result.notes] == [
+        'ignored "serviceArn": AWS sets it',
+        'ignored "runningCount": AWS sets it',
+        'ignored "status": AWS sets it',
+        'ignored "clientToken": we make our own',
+    ]
+
+
+def test_references_stand_wherever_a_value_can() -> None:
+    """Text passes scalars, enumerations, bounds and lists; where the types tell, a mismatch is said."""
+    one = Text((Ref(Key(application="a", kind="Cluster", name="c"), "arn"),))
+    lists = {REF.refs[0]}.__contains__
+    network = {"awsvpcConfiguration": {"subnets": REF, "securityGroups": [one, REF]}}
+    body = {"cluster": one, "launchType": one, "desiredCount": one, "networkConfiguration": network}
+    result = checked(body, lists=lists)
+    assert messages(result) == []
+    assert result.body == body
+    wrong = {"cluster": REF, "networkConfiguration": {"awsvpcConfiguration": {"subnets": one}}}
+    assert messages(checked(wrong, lists=lists)) == [
+        "X.cluster must be one value, and ${Network/n.subnetIds} is a list",
+        SUBNETS + 'must be a list, and ${Cluster/c.arn} is one value; write ["${Cluster/c.arn}"]',
+    ]
+
+
+def test_a_comma_list_may_be_written_as_a_list() -> None:
+    """Where AWS wants one text with commas, a list becomes it, references and all."""
+    group = ShapeOf(operation="autoscaling.CreateAutoScalingGroup", optional=("AutoScalingGroupName",))
+    rules = (CommaList(path="VPCZoneIdentifier"),)
+    sizes = {"MinSize": 0, "MaxSize": 1}
+
+    def zone(value: Any) -> Any:
+        result = checked(sizes | {"VPCZoneIdentifier": value}, group, rules=rules, lists=lambda _: True)
+        assert messages(result) == []
+        return result.body["VPCZoneIdentifier"]
+
+    assert zone(["a", "b"]) == "a,b"
+    assert zone(REF) == REF
+    assert zone([REF, "b"]) == Text((REF.refs[0], ",b"))
+
+
+def test_required_members_are_those_of_aws_and_of_the_kind() -> None:
+    """`required` adds, `optional` takes away, null does not count, and a partial body may lack anything."""
+    assert messages(checked({"containerDefinitions": None}, TASK)) == [
+        'X needs "containerDefinitions"',
+        'X needs "cpu"',
+    ]
+    assert messages(checked({}, TASK, partial=True)) == []
+
+
+def test_sensitive_values_are_not_repeated() -> None:
+    """Below environment, tags and what a rule marks, a message says only what kind of thing was written."""
+    shape = structure({"tags": mapping(BOOLEAN), "other": BOOLEAN})
+    result = check({"tags": {"a": "hunter2"}, "other": "hunter2"}, shape, name="X", rules=(Sensitive(path="other"),))
+    assert messages(result) == ["X.tags.a must be true or false, not text", "X.other must be true or false, not text"]
+
+
+def test_a_block_of_a_thousand_mistakes_is_not_read_to_the_end() -> None:
+    """Beyond a hundred problems nobody reads on, and neither do we."""
+    assert 100 <= len(messages(checked({f"f{number}": 1 for number in range(1000)}))) <= 102
+
+
+def test_a_long_value_is_cut_and_control_characters_are_not_printed() -> None:
+    """A message cannot write to the terminal or fill it."""
+    (message,) = messages(checked({"launchType": "\x1b[31m" + "x" * 500}))
+    assert "\x1b" not in message
+    assert len(message) < 250
+
+
+def test_places_go_with_the_values() -> None:
+    """A coerced tree knows where each value was written, also where a map became a list."""
+    node = Node({"tags": Node({"a": Node(1, Origin("f", 3))}, Origin("f", 2))}, Origin("f", 1))
+    result = check(node, shapes.load(SERVICE), name="X", tags="tags")
+    assert result.node.value["tags"].value[0].origin.line == 3
+
+
+def test_free_form_members_are_left_as_they_are() -> None:
+    """A policy document keeps its own types."""
+    document = {"Statement": [{"Effect": "Allow", "Condition": {"Bool": {"x": True}}, "Sid": None}]}
+    assert check({"p": document}, structure({"p": ANY, "l": listing(ANY)}), name="X").body == {"p": document}

@@ -1,0 +1,168 @@
+"""The forms that a document may have."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from sample_kinds import KINDS
+
+from controller.aws import shapes
+from controller.core.manifest import Loaded, load
+from controller.core.model import Desired, Key, Snapshot
+
+
+def loaded(files: Mapping[str, str], **more: Any) -> Loaded:
+    """Load files with the sample kinds."""
+    snapshot = Snapshot(revision="r", files={name: text.encode() for name, text in files.items()})
+    options: dict[str, Any] = {"kinds": KINDS, "shape_of": shapes.load, "environment": {}, "root_name": "here"} | more
+    return load(snapshot, **options)
+
+
+def resources(result: Loaded, application: str = "here") -> dict[str, Desired]:
+    """Return the resources of an application that has no problem."""
+    assert [str(problem) for problem in result.problems] == []
+    (found,) = (one for one in result.applications if one.name == application)
+    return {str(resource.key): resource for resource in found.resources}
+
+
+def test_an_envelope_and_resources_say_the_same() -> None:
+    """The two forms give equal resources."""
+    envelope = """
+apiVersion: ecsync/v1
+kind: LogGroup
+metadata: {name: api, annotations: {ecsync/deletion: delete}, labels: {a: b}}
+spec: {retentionInDays: 30}
+"""
+    short = """
+apiVersion: ecsync/v1
+metadata: {annotations: {ecsync/deletion: delete}}
+resources: {LogGroup/api: {retentionInDays: 30}}
+"""
+    one, other = resources(loaded({"a.yaml": envelope})), resources(loaded({"a.yaml": short}))
+    assert one["LogGroup/api"].body == other["LogGroup/api"].body == {"logGroupName": "api", "retentionInDays": 30}
+    assert one["LogGroup/api"].options == other["LogGroup/api"].options
+
+
+def test_an_empty_spec_is_a_spec() -> None:
+    """A kind that needs nothing may be given nothing."""
+    text = "resources: {Cluster/a: {}, Cluster/b: }\n---\nkind: Cluster\nmetadata: {name: c}\n"
+    assert list(resources(loaded({"a.yaml": text}))) == ["Cluster/a", "Cluster/b", "Cluster/c"]
+
+
+def test_the_name_goes_into_the_body_unless_spec_gives_one() -> None:
+    """`metadata.name` is the AWS name by default; a null is none."""
+    text = "resources:\n  Cluster/a: {clusterName: other}\n  Cluster/b: {clusterName: null}\n"
+    found = resources(loaded({"a.yaml": text}))
+    assert [one.body["clusterName"] for one in found.values()] == ["other", "b"]
+
+
+TASK = {"family": "web", "containerDefinitions": [{"name": "web", "image": "nginx", "memory": 64}]}
+
+
+@pytest.mark.parametrize(
+    ("content", "names"),
+    [
+        (TASK, ["TaskDefinition/web"]),
+        ({"taskDefinition": TASK | {"revision": 3, "status": "ACTIVE"}, "tags": [{"key": "a", "value": "b"}]},
+         ["TaskDefinition/web"]),
+        ({"serviceName": "api", "taskDefinition": "web:1"}, ["Service/api"]),
+        ({"services": [{"serviceName": "a", "events": []}, {"serviceName": "b"}], "failures": []},
+         ["Service/a", "Service/b"]),
+    ],
+)  # fmt: skip
+def test_plain_ecs_json_is_a_document(content: Any, names: list[str]) -> None:
+    """What the AWS CLI takes and prints is read as it is, in JSON or YAML."""
+    for name in ("a.json", "a.yaml"):
+        assert list(resources(loaded({name: json.dumps(content)}))) == names
+
+
+def test_a_described_service_keeps_what_describe_prints_elsewhere() -> None:
+    """The cluster comes from its ARN, and Service Connect from the primary deployment."""
+    connect = {"enabled": True, "namespace": "n"}
+    service = {
+        "serviceName": "api",
+        "clusterArn": "arn:c",
+        "status": "ACTIVE",
+        "deployments": [
+            {"status": "ACTIVE", "serviceConnectConfiguration": {"enabled": False}},
+            {"status": "PRIMARY", "serviceConnectConfiguration": connect},
+        ],
+    }
+    result = loaded({"a.json": json.dumps({"services": [service]})})
+    body = resources(result)["Service/api"].body
+    assert body == {"serviceName": "api", "cluster": "arn:c", "serviceConnectConfiguration": connect}
+    assert [note.message for note in result.notes] == [
+        'ignored "clusterArn": AWS sets it',
+        'ignored "status": AWS sets it',
+        'ignored "deployments": AWS sets it',
+    ]
+
+
+def test_tags_beside_a_described_task_definition_are_its_tags() -> None:
+    """`describe-task-definition --include TAGS` prints them as a sibling."""
+    text = json.dumps({"taskDefinition": TASK, "tags": [{"key": "a", "value": "b"}]})
+    assert resources(loaded({"a.json": text}))["TaskDefinition/web"].body["tags"] == [{"key": "a", "value": "b"}]
+
+
+def test_annotations_become_options() -> None:
+    """Every annotation has its option, the kind has the defaults, and foreign ones are nobody's business."""
+    text = """
+kind: Service
+metadata:
+  name: api
+  annotations:
+    ecsync/adopt: if-untagged
+    ecsync/replace: allow
+    ecsync/deletion: retain
+    ecsync/state: absent
+    ecsync/undeclared: ignore
+    ecsync/suspend: true
+    ecsync/manage: read
+    ecsync/after: "LogGroup/api, Cluster/main"
+    example.com/team: web
+---
+resources: {LogGroup/api: {}, Cluster/main: {}, Network/main: {default: true}}
+"""
+    found = resources(loaded({"a.yaml": text}))
+    options = found["Service/api"].options
+    assert (options.adopt, options.replace, options.deletion) == ("if-untagged", "allow", "retain")
+    assert (options.state, options.undeclared, options.suspend, options.manage) == ("absent", "ignore", True, False)
+    assert options.after == tuple(
+        Key(application="here", kind=kind, name=name) for kind, name in (("LogGroup", "api"), ("Cluster", "main"))
+    )
+    assert (found["LogGroup/api"].options.adopt, found["LogGroup/api"].options.deletion) == ("if-untagged", "retain")
+    assert (found["Cluster/main"].options.adopt, found["Cluster/main"].options.deletion) == ("never", "delete")
+    assert found["Cluster/main"].options.undeclared == "adopted"
+    assert found["Network/main"].options.manage is False
+
+
+def test_what_is_only_looked_up_needs_nothing_but_its_name() -> None:
+    """A lookup lacks what AWS requires of a create."""
+    text = "kind: Role\nmetadata: {name: exec, annotations: {ecsync/manage: read}}\n"
+    assert resources(loaded({"a.yaml": text}))["Role/exec"].body == {"RoleName": "exec"}
+
+
+def test_every_path_of_a_body_has_its_place() -> None:
+    """Origins know the file and line of every path, coerced, converted or filled in."""
+    text = """
+kind: TaskDefinition
+metadata: {name: api}
+spec:
+  containerDefinitions:
+  - name: web
+    image: nginx
+    environment:
+      A: 1
+      B: two
+"""
+    resource = resources(loaded({"a.yaml": text}))["TaskDefinition/api"]
+    lines = {path: origin.line for path, origin in resource.origins.items()}
+    assert lines[("family",)] == 2
+    assert lines[("containerDefinitions", 0, "image")] == 7
+    assert lines[("containerDefinitions", 0, "environment", 1, "value")] == 10
+    assert ("containerDefinitions", 1) not in resource.origins
+    assert ("family", "x") not in resource.origins
+    assert len(resource.origins) == len(lines)

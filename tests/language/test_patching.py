@@ -1,0 +1,77 @@
+"""Patches merge as people expect."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from controller.aws import shapes
+from controller.core.kind import ShapeOf
+from controller.core.model import Origin
+from controller.core.nodes import grow, plain
+from controller.core.patching import patched
+from controller.core.rules import Keyed
+
+RULES = (
+    Keyed(path="containerDefinitions", key=("name",)),
+    Keyed(path="containerDefinitions[].portMappings", key=("containerPort", "protocol")),
+)
+WEB = {"name": "web", "cpu": 1, "environment": [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]}
+LOG = {"name": "log", "cpu": 2}
+BASE = {"family": "f", "cpu": "256", "containerDefinitions": [WEB, LOG]}
+
+
+@pytest.mark.parametrize(
+    ("patch", "changed"),
+    [
+        ({"cpu": "512"}, {"cpu": "512"}),
+        ({"cpu": None}, {"cpu": ...}),
+        ({"runtimePlatform": {"cpuArchitecture": "ARM64"}}, {"runtimePlatform": {"cpuArchitecture": "ARM64"}}),
+        ({"containerDefinitions": [{"name": "web", "cpu": 9}]}, {"containerDefinitions": [WEB | {"cpu": 9}, LOG]}),
+        ({"containerDefinitions": {"log": {"cpu": 9}}}, {"containerDefinitions": [WEB, LOG | {"cpu": 9}]}),
+        ({"containerDefinitions": {"log": None}}, {"containerDefinitions": [WEB]}),
+        ({"containerDefinitions": [{"name": "new"}]}, {"containerDefinitions": [WEB, LOG, {"name": "new"}]}),
+        (
+            {"containerDefinitions": {"web": {"environment": {"A": None, "B": "x", "C": "3"}}}},
+            {"containerDefinitions": [
+                WEB | {"environment": [{"name": "B", "value": "x"}, {"name": "C", "value": "3"}]}, LOG]},
+        ),
+        (
+            {"containerDefinitions": {"web": {"environment": [{"name": "A", "value": "x"}]}}},
+            {"containerDefinitions": [
+                WEB | {"environment": [{"name": "A", "value": "x"}, {"name": "B", "value": "2"}]}, LOG]},
+        ),
+        (
+            {"containerDefinitions": {"log": {"command": ["a"], "portMappings": [{"containerPort": 80}]}}},
+            {"containerDefinitions": [WEB, LOG | {"command": ["a"], "portMappings": [{"containerPort": 80}]}]},
+        ),
+        ({"containerDefinitions": "nonsense"}, {"containerDefinitions": "nonsense"}),
+    ],
+)  # fmt: skip
+def test_a_patch_changes_what_it_names(patch: dict[str, Any], changed: dict[str, Any]) -> None:
+    """Null removes, maps merge, keyed lists merge by their key, other lists are replaced."""
+    shape = shapes.load(ShapeOf(operation="ecs.RegisterTaskDefinition"))
+    result = patched(grow(BASE, Origin("base", 1)), grow(patch, Origin("patch", 1)), shape=shape, rules=RULES)
+    expected = {key: value for key, value in (BASE | changed).items() if value is not ...}
+    assert plain(result) == expected
+
+
+def test_what_a_patch_touches_comes_from_the_patch() -> None:
+    """Each field knows the file that decided it."""
+    shape = shapes.load(ShapeOf(operation="ecs.RegisterTaskDefinition"))
+    patch = grow({"containerDefinitions": {"web": {"cpu": 9}}}, Origin("patch", 7))
+    result = patched(grow(BASE, Origin("base", 1)), patch, shape=shape, rules=RULES)
+    web = result.value["containerDefinitions"].value[0]
+    assert (web.value["cpu"].origin.file, web.value["name"].origin.file) == ("patch", "base")
+
+
+def test_maps_that_stand_for_lists_are_merged_as_maps() -> None:
+    """A base written as a map takes either form of patch."""
+    shape = shapes.load(ShapeOf(operation="ecs.CreateService"))
+    base = grow({"tags": {"a": "1", "b": "2"}}, Origin("f"))
+    assert plain(patched(base, grow({"tags": {"a": None}}, Origin("f")), shape=shape)) == {"tags": {"b": "2"}}
+    listed = grow({"tags": [{"key": "a", "value": "9"}]}, Origin("f"))
+    assert plain(patched(base, listed, shape=shape)) == {
+        "tags": [{"key": "a", "value": "9"}, {"key": "b", "value": "2"}]
+    }

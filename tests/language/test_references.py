@@ -1,0 +1,149 @@
+"""The grammar of references, and putting values in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from sample_kinds import KINDS
+
+from controller.core.model import Key, Origin, Ref, Text
+from controller.core.nodes import grow, plain
+from controller.core.references import Scope, Wrong, fill_values, read, resolve, substitute
+
+SCOPE = Scope(
+    application="shop",
+    kinds=KINDS,
+    declared={
+        "shop": frozenset({("Cluster", "main"), ("Service", "a.b"), ("Network", "net"), ("Service", "api.arn")}),
+        "platform": frozenset({("Cluster", "main")}),
+    },
+    variables={
+        "env": "prod",
+        "count": 3,
+        "ratio": 0.5,
+        "on": True,
+        "zones": ["a", "b"],
+        "map": {"k": "v"},
+        "odd": "${Cluster/main}",
+    },
+    images={"api": "registry/api:1"},
+    environment={"STAGE": "blue"},
+    composites=frozenset({"WebService"}),
+)
+
+
+def ref(kind: str, name: str, output: str, application: str = "shop") -> Ref:
+    """Return a reference."""
+    return Ref(Key(application=application, kind=kind, name=name), output)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("plain", "plain"),
+        ("${Cluster/main}", Text((ref("Cluster", "main", "name"),))),
+        ("${Cluster/main.arn}", Text((ref("Cluster", "main", "arn"),))),
+        ("x-${Cluster/main}-y", Text(("x-", ref("Cluster", "main", "name"), "-y"))),
+        ("${app:platform/Cluster/main.arn}", Text((ref("Cluster", "main", "arn", "platform"),))),
+        ("${Service/a.b}", Text((ref("Service", "a.b", "name"),))),
+        ("${Service/a.b.arn}", Text((ref("Service", "a.b", "arn"),))),
+        ("${Service/api.arn}", Text((ref("Service", "api.arn", "name"),))),
+        ("${var:env}", "prod"), ("${var:count}", 3), ("${var:zones}", ["a", "b"]), ("${var:map}", {"k": "v"}),
+        ("n=${var:count} ${var:on} ${var:ratio} ${var:zones}", "n=3 true 0.5 a,b"),
+        ("${image:api}@x", "registry/api:1@x"), ("${env:STAGE}", "blue"),
+        ("${var:odd}", "${Cluster/main}"), ("x ${var:odd}", "x ${Cluster/main}"),
+        ("$${var:env}", "${var:env}"), ("$${Cluster/main}", "${Cluster/main}"), ("$$${var:env}", "$${var:env}"),
+    ],
+)  # fmt: skip
+def test_a_reference_is_read(text: str, value: Any) -> None:
+    """A sole variable keeps its type, a value is never read again, and `$${` is literal."""
+    assert read(text, SCOPE) == value
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["${HOME}", "${HOME/a/b}", "${lower/x}", "${var:-default}", "${env:?gone}", "$(date)", "$HOME", "${}", "${", "$",
+     "${PATH%:*}", "${x:0:3}", "#{host}", "${app:-x}", "${ssm}", "{name}"],
+)  # fmt: skip
+def test_what_is_not_ours_survives(text: str) -> None:
+    """Shell snippets pass as they are."""
+    assert read(text, SCOPE) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("${Clutser/main}", 'unknown kind "Clutser"; did you mean "Cluster"? (for literal text write $${)'),
+        ("${Cluster/mian}", 'Cluster/mian is not declared; did you mean "Cluster/main"?'),
+        ("${Cluster/main.id}", 'Cluster/main has no output "id"; its outputs are name, arn'),
+        ("${app:other/Cluster/main}", 'unknown application "other"; there is platform, shop'),
+        (
+            "${Cluster/a/b}",
+            '"${Cluster/a/b}" is not a reference: write ${Kind/name} or ${Kind/name.output}, and $${ for a literal ${',
+        ),
+        ("${Cluster/main", 'the reference "${Cluster/main" has no closing brace'),
+        ("${Cluster/\n}", 'the reference "${Cluster/" has no closing brace'),
+        ("${var:envv}", 'variable "envv" is not set; did you mean "env"?'),
+        ("${image:web}", 'image "web" is not set; add it to images of the Application'),
+        ("${env:NOPE}", "${env:NOPE}: ECSYNC_VAR_NOPE is not set in the environment of the controller"),
+        ("x ${var:map}", "a variable that is a map, a list or null cannot stand inside a longer text"),
+        ("${WebService/a}", "WebService/a stands for several resources; refer to one of them, such as ${Service/a}"),
+    ],
+)
+def test_a_wrong_reference_says_what_to_do(text: str, message: str) -> None:
+    """The message names what is nearest."""
+    with pytest.raises(Wrong) as wrong:
+        read(text, SCOPE)
+    assert str(wrong.value) == message
+
+
+def test_lists_of_variables_are_spliced_into_lists() -> None:
+    """A variable that is a list becomes elements of the list it stands in."""
+    node, problems = substitute(grow({"a": ["x", "${var:zones}", "${var:count}"]}, Origin("f")), SCOPE)
+    assert plain(node) == {"a": ["x", "a", "b", 3]}
+    assert problems == ()
+
+
+def test_the_first_reading_leaves_resources_alone_and_hides_what_variables_hold() -> None:
+    """Composites see values and unread references; the second reading gives what one alone would."""
+    written = grow({"a": "${var:odd} ${Cluster/main} $${x}", "b": "${var:odd}"}, Origin("f"))
+    first, problems = fill_values(written, SCOPE)
+    assert problems == ()
+    assert plain(first) == {"a": "$${Cluster/main} ${Cluster/main} $${x}", "b": "$${Cluster/main}"}
+    assert plain(substitute(first, SCOPE)[0]) == plain(substitute(written, SCOPE)[0])
+
+
+VALUES: Mapping[Ref, str | tuple[str, ...]] = {
+    ref("Cluster", "main", "name"): "c",
+    ref("Network", "net", "subnetIds"): ("s-1", "s-2"),
+}
+SUBNETS = ref("Network", "net", "subnetIds")
+UNKNOWN = ref("Service", "api", "arn")
+
+
+@pytest.mark.parametrize(
+    ("value", "resolved"),
+    [
+        (Text((SUBNETS,)), ["s-1", "s-2"]),
+        (["x", Text((SUBNETS,))], ["x", "s-1", "s-2"]),
+        ([Text((UNKNOWN,)), Text((SUBNETS,))], [Text((UNKNOWN,)), "s-1", "s-2"]),
+        (Text(("in ", SUBNETS)), "in s-1,s-2"),
+        (Text((ref("Cluster", "main", "name"),)), "c"),
+        (Text((ref("Cluster", "main", "name"), "/", UNKNOWN)), Text(("c/", UNKNOWN))),
+        (Text((UNKNOWN,)), Text((UNKNOWN,))),
+        ({"a": [{"b": Text(("x", ref("Cluster", "main", "name")))}]}, {"a": [{"b": "xc"}]}),
+        (3, 3),
+    ],
+)
+def test_known_references_are_replaced_and_unknown_ones_stay(value: Any, resolved: Any) -> None:
+    """Resolving puts in what is known and keeps the rest as Text."""
+    assert resolve({"x": value}, VALUES.get) == {"x": resolved}
+
+
+def test_a_list_is_joined_where_aws_wants_one_text() -> None:
+    """At a CommaList path a list becomes one text, and only there."""
+    body = {"zones": Text((SUBNETS,)), "other": Text((SUBNETS,))}
+    assert resolve(body, VALUES.get, ["zones"]) == {"zones": "s-1,s-2", "other": ["s-1", "s-2"]}
+    assert resolve(body, VALUES.get, [("zones",)])["zones"] == "s-1,s-2"

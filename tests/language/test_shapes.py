@@ -1,0 +1,83 @@
+"""Shapes come from botocore's own models."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from controller.aws import shapes
+from controller.core.kind import ShapeOf
+
+
+def test_the_body_is_the_input_with_the_kinds_changes() -> None:
+    """Members are omitted, added and replaced; what is required follows."""
+    shape = shapes.load(
+        ShapeOf(
+            operation="logs.CreateLogGroup",
+            omit=("kmsKeyId",),
+            extra={
+                "retentionInDays": "logs.PutRetentionPolicy:retentionInDays",
+                "tags": "any",
+                "names": "strings",
+                "m": "map",
+            },
+            optional=("logGroupName",),
+            required=("names",),
+        )
+    )
+    assert "kmsKeyId" not in shape.members
+    assert shape.members["retentionInDays"].type == "integer"
+    assert shape.members["tags"].type == "any"
+    names = shape.members["names"]
+    assert (names.type, names.element and names.element.type) == ("list", "string")
+    assert shape.members["m"].type == "map"
+    assert shape.required == {"names"}
+
+
+def test_describe_is_the_shape_of_the_output() -> None:
+    """A path goes through lists, and to the output."""
+    shape = shapes.load(ShapeOf(operation="", describe="ecs.DescribeServices:services[]"))
+    assert {"serviceArn", "runningCount", "deployments"} <= set(shape.members)
+    revision = shapes.at_path(
+        "ecs.DescribeTaskDefinition:taskDefinition.containerDefinitions[].environment[]", side="output"
+    )
+    assert set(revision.members) == {"name", "value"}
+
+
+def test_enums_bounds_and_documentation_are_aws_own() -> None:
+    """What the model says of a member is there."""
+    shape = shapes.load(ShapeOf(operation="elbv2.CreateTargetGroup"))
+    assert shape.members["Port"].bounds == (1, 65535)
+    assert "HTTP" in shape.members["Protocol"].enum
+    assert "target group" in shape.members["Name"].documentation
+    assert shape.name == "CreateTargetGroupInput"
+
+
+def test_a_shape_may_contain_itself() -> None:
+    """Members are built when they are asked for."""
+    shape = shapes.at_path("wafv2.CreateRuleGroup:Rules[].Statement.NotStatement.Statement", side="input")
+    assert shape.type == "structure"
+
+
+def test_equal_requests_give_the_same_shape() -> None:
+    """Shapes are built once."""
+    assert shapes.load(ShapeOf(operation="ecs.CreateService")) is shapes.load(ShapeOf(operation="ecs.CreateService"))
+
+
+def test_a_wrong_path_fails() -> None:
+    """A member that is not there is a mistake of ours, and is loud."""
+    shape = shapes.load(ShapeOf(operation="ecs.CreateService", extra={"x": "ecs.CreateService:nope"}))
+    with pytest.raises(KeyError):
+        len(shape.members)
+
+
+def test_importing_costs_nothing_and_never_boto3() -> None:
+    """Nothing of botocore is imported before a shape is asked for, and boto3 never is."""
+    script = (
+        "import sys; from controller.aws import shapes; assert 'botocore' not in sys.modules;"
+        "from controller.core.kind import ShapeOf; shapes.load(ShapeOf(operation='ecs.CreateService')).members;"
+        "assert 'boto3' not in sys.modules and 'botocore.session' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
