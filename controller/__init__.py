@@ -1,0 +1,1 @@
+"""ecsync: a GitOps controller for Amazon ECS. Start with `core/model.py`, or with DESIGN.md."""

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from controller.cli._show import styled
 
 if TYPE_CHECKING:
-    from controller.core.model import Event, ResourceStatus
-    from controller.engine.store import ApplicationState
+    from controller.core.model import ApplicationState, Event, ResourceStatus
 
 _STYLE = {"Healthy": "good", "Progressing": "change", "Degraded": "danger", "Missing": "change", "Unknown": "danger"}
 _TOLD = ("drift.", "resource.", "sync.failed", "deployment.", "source.failed", "app.invalid")
@@ -44,7 +43,8 @@ class View:
         if not event.type.startswith(_TOLD):
             return
         style = {"error": "danger", "warning": "change"}.get(event.severity, "good")
-        fields = "".join(f"\n    {line}" for line in _fields(event))
+        told = event.type in ("drift.resolved", "resource.created")  # what differed was said before
+        fields = "" if told else "".join(f"\n    {line}" for line in _fields(event))
         self._print(f"{event.time:%H:%M:%S}  {event.type:<18} {event.message}", style, fields)
 
     def refresh(self) -> None:

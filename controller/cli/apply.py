@@ -99,9 +99,8 @@ def converge(bench: Bench, catalogue: Catalogue, *, timeout: float, wait: bool, 
         _show.say(f"{name}: {outcome.sync} · {outcome.health}", "good" if code == _exits.OK else "danger")
         for status in outcome.statuses:
             if status.sync != "Synced" or status.health.status != "Healthy":
-                _show.say(
-                    f"  {status.key!s:<36} {status.sync} · {status.health.status}  {status.message or status.health.why}"
-                )
+                why = status.message or status.health.why
+                _show.say(f"  {status.key!s:<36} {status.sync} · {status.health.status}  {why}")
         worst = max(worst, code)
     return worst
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from controller.cli import _api, _exits, _options, _show
 
+if TYPE_CHECKING:
+    from controller.config import HttpSettings
+
 
 def status(
     path: Annotated[str | None, typer.Argument(metavar="[PATH]", help="Manifests, to look without a daemon.")] = None,
     url: Annotated[
-        str | None, typer.Option("--url", help=f"Where the daemon's API is; {_api.DEFAULT}, or where settings say.")
+        str | None, typer.Option("--url", help="Where the daemon's API is, if not where this process's settings say.")
     ] = None,
     health: Annotated[bool, typer.Option("--health", help="Only tell whether the daemon works: 0 or 1.")] = False,
     application: Annotated[str | None, typer.Option("--app", help="Only this application.")] = None,
@@ -30,14 +33,13 @@ def status(
       ecsync status --health                  what a container's health check runs
     """
     _options.choice(output, "text", "json")
+    if health and path is not None:
+        raise typer.BadParameter("--health asks a running daemon: leave PATH away")
     if path is None:
         url = url or _near(_options.settings(config).http)
-    if health:
-        if url is None:
-            raise typer.BadParameter("--health asks a daemon; leave PATH away, or name the daemon with --url")
-        _api.get(url, "/healthz")
-        return _exits.OK
-    if path is None:
+        if health:
+            _api.get(url, "/healthz")
+            return _exits.OK
         found = [
             _api.get(url, f"/api/v1/applications/{one['name']}")
             for one in _api.get(url, "/api/v1/applications")["items"]
@@ -52,13 +54,19 @@ def status(
     return _exits.OK
 
 
+def _near(http: HttpSettings) -> str:
+    """Return where a daemon with the settings of this process is: in its container, it has the same."""
+    everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # nothing is bound here
+    host = everywhere.get(http.host, http.host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{http.port}"
+
+
 def _live(path: str, settings: Any) -> list[dict[str, Any]]:
     from controller import wiring
     from controller.core import status as statuses
-    from controller.core.model import Outcome
+    from controller.core.model import ApplicationState, Outcome
     from controller.engine.memory import Memory
     from controller.engine.reconciler import look
-    from controller.engine.store import ApplicationState
     from controller.http import bodies
     from controller.http.view import SourceView
 
@@ -88,14 +96,20 @@ def _lines(one: dict[str, Any]) -> list[tuple[str, str]]:
     where = f"{target['account'] or '?'}/{target['region']}"
     lines = [(f"{one['name']:<38} {one['sync']} · {one['health']}   {where} @ {one['revision']}", "title")]
     for problem in one["problems"]:
-        lines.append((f"  ✖ {problem['file']}:{problem['line']}:{problem['column']}: {problem['message']}", "danger"))
+        place = f"{problem['file']}:{problem['line']}:{problem['column']}"
+        lines += [(f"  ✖ {place}: {problem['message']}", "danger")]
     for resource in one["resources"]:
-        good = resource["sync"] == "Synced" and resource["health"] == "Healthy"
-        why = resource["message"] or resource["why"]
-        name = f"{resource['kind']}/{resource['name']}"
-        lines.append(
-            (f"  {name:<36} {resource['sync']} · {resource['health']}  {why}".rstrip(), "good" if good else "change")
-        )
-        for field in resource["fields"]:
-            lines.append((f"      {field['path']}  {field['before']!r} → {field['after']!r}  ({field['reason']})", ""))
+        lines += _resource(resource)
     return lines
+
+
+def _resource(resource: dict[str, Any]) -> list[tuple[str, str]]:
+    good = resource["sync"] == "Synced" and resource["health"] == "Healthy"
+    why = resource["message"] or resource["why"]
+    name = f"{resource['kind']}/{resource['name']}"
+    head = f"  {name:<36} {resource['sync']} · {resource['health']}  {why}".rstrip()
+    fields = [
+        (f"      {field['path']}  {field['before']!r} → {field['after']!r}  ({field['reason']})", "")
+        for field in resource["fields"]
+    ]
+    return [(head, "good" if good else "change"), *fields]

@@ -38,6 +38,8 @@ def of_orphans(scene: Scene, planned: Sequence[Step]) -> Iterator[Step]:
     """Yield the deletion of each orphan, behind the steps that end the use of it: users first."""
     owners = [(marks.key_of(orphan.marks.owner), orphan.present) for orphan in scene.orphans]
     doomed = [(owner[1], present) for owner, present in owners if owner and owner[1].kind in scene.kinds]
+    if not doomed:
+        return
     ids = [{value for value in present.outputs.values() if isinstance(value, str)} for _, present in doomed]
     named = [links(scene, key, present) for key, present in doomed]
     users = [{j for j, names in enumerate(named) if j != i and own & names} for i, own in enumerate(ids)]

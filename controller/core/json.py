@@ -95,6 +95,11 @@ def thaw(tree: Json) -> Json:
     return transform(tree, lambda leaf: leaf)
 
 
+def plain(tree: Json) -> Json:
+    """Return the tree as JSON has it; what is not JSON (a reference, a masked value) as its text."""
+    return transform(tree, lambda leaf: leaf if leaf is None or isinstance(leaf, (str, int, float)) else str(leaf))
+
+
 def leaves(tree: Json, at: Path = ()) -> Iterator[tuple[Path, Json]]:
     """Yield (path, leaf) for everything in the tree that is not a container; an empty container is a leaf."""
     if isinstance(tree, Mapping) and tree:

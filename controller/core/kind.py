@@ -69,6 +69,9 @@ class ShapeOf:
     optional: tuple[str, ...] = ()  # required by AWS's model, but filled in by us (the name)
 
 
+Printed: TypeAlias = Callable[[Body, Body], Present]  # (what describe prints, what is declared) as a resource
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tagging:
     """How a kind's tags are written: in the create input, and later by calls of their own.
@@ -153,6 +156,7 @@ class Kind:
     read: Callable[[Reader, Sequence[Wanted], World], Iterator[tuple[Key, Observed]]]
     owned: Callable[[Reader, str], Iterator[Owned]] | None = None  # installation -> what carries its marks
     reads: frozenset[str]  # every operation that `read`, `owned` and `inquire` use: `ecs.DescribeServices`
+    printed: Printed | None = None  # None: describe prints the members of the create input under their own names
 
     # 5 CALLS: pure
     calls: Callable[[Create | Update | Replace | Delete], tuple[Call, ...]] | None = None  # None: never written

@@ -504,6 +504,35 @@ class Outcome:
         return next((status for status in WORST_FIRST if status in seen), "Healthy")
 
 
+PassResult: TypeAlias = Literal["synced", "changed", "error", "terminal", "throttled", "frozen", "skipped"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pass:
+    """One pass over one application, as people are told of it."""
+
+    reconcile_id: str
+    started: datetime
+    ended: datetime
+    result: PassResult
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplicationState:
+    """One application as of now. `outcome` is of the last pass that came to a plan, which may be an earlier one."""
+
+    name: str
+    target: Target
+    sync: Sync = Sync()
+    revision: str = ""
+    problems: tuple[Problem, ...] = ()
+    outcome: Outcome | None = None
+    last_pass: Pass | None = None
+    last_success: datetime | None = None
+    next_pass: datetime | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """A change of state, told once: what the log, the metrics, the store and other sinks are given."""

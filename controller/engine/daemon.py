@@ -11,12 +11,24 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from controller.core.model import Application, Failed, Outcome, Plan, Problem, Progressing, Snapshot, Target
+from controller.core.model import (
+    Application,
+    ApplicationState,
+    Failed,
+    Outcome,
+    Pass,
+    PassResult,
+    Plan,
+    Problem,
+    Progressing,
+    Snapshot,
+    Target,
+)
 from controller.core.ports import AwsError, Clock, SourceError
 from controller.engine.memory import Memory
 from controller.engine.queue import Claim, MemoryQueue
 from controller.engine.reconciler import Catalogue, Orders, Post, Refused, reconcile
-from controller.engine.store import ApplicationState, Pass, PassResult, Store
+from controller.engine.store import Store
 from controller.engine.ticks import Ticks
 from controller.engine.verdict import delay
 

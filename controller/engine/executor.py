@@ -75,13 +75,13 @@ def execute(scene: Scene, plan_: Plan, hands: Hands) -> tuple[Mapping[StepId, Re
     """
     run = _Run(scene=scene, hands=hands, world=dict(scene.world))
     for step in plan_.steps:
-        if hands.adopting != isinstance(step.change, Adopt):
+        if hands.adopting != isinstance(step.change, Adopt):  # it is there, whoever's it is: nothing waits for it
             result: Result = Skipped(because="unclaimed; run `ecsync adopt` to take it over")
         else:
             result = _in_turn(run, step)
+            if isinstance(result, Failed | Skipped):
+                run.blocking.setdefault(step.id, "was not done")
         run.results[step.id] = result
-        if isinstance(result, Failed | Skipped):
-            run.blocking.setdefault(step.id, "was not done")
         hands.announce(step, result)
     return run.results, run.world
 
@@ -118,7 +118,7 @@ def _carry_out(run: _Run, step: Step) -> Result:
         if isinstance(fresh, Progressing):
             run.blocking[step.id] = "is not ready"
         return fresh
-    unknown = next((ref for call in fresh.calls for _, ref in references(call.params) if ref.key != step.id.key), None)
+    unknown = next((ref for call in fresh.calls for _, ref in references(call.params) if _unknown(fresh, ref)), None)
     if unknown is not None:
         return Skipped(because=f"{unknown} is not known yet")
     if fresh.waiting and not fresh.calls:
@@ -135,6 +135,11 @@ def _carry_out(run: _Run, step: Step) -> Result:
         run.halted = "the pass was told to stop"
         return Skipped(because=run.halted)
     return _afterwards(run, fresh, captured)
+
+
+def _unknown(step: Step, ref: Ref) -> bool:
+    """Tell whether nobody will know the value in time: only a create is told its own by its first call."""
+    return ref.key != step.id.key or not isinstance(step.change, Create)
 
 
 def _decide_again(run: _Run, step: Step) -> Step | Result:

@@ -5,40 +5,12 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import Literal, TypeAlias
 
-from controller.core.model import Event, Outcome, Problem, Sync, Target
+from controller.core.model import ApplicationState, Event, Outcome, Pass, PassResult
 
-PassResult: TypeAlias = Literal["synced", "changed", "error", "terminal", "throttled", "frozen", "skipped"]
 _GOOD: frozenset[PassResult] = frozenset({"synced", "changed"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pass:
-    """One pass over one application, as people are told of it."""
-
-    reconcile_id: str
-    started: datetime
-    ended: datetime
-    result: PassResult
-    error: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApplicationState:
-    """One application as of now. `outcome` is of the last pass that came to a plan, which may be an earlier one."""
-
-    name: str
-    target: Target
-    sync: Sync = field(default_factory=Sync)
-    revision: str = ""
-    problems: tuple[Problem, ...] = ()
-    outcome: Outcome | None = None
-    last_pass: Pass | None = None
-    last_success: datetime | None = None
-    next_pass: datetime | None = None
 
 
 class Store:

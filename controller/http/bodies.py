@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from controller.core.json import Json, pointer, transform
-from controller.core.model import Event, FieldChange, Origin, Outcome, Problem, ResourceStatus
-from controller.http.view import ApplicationState, Pass, SourceView
+from controller.core.json import Json, plain, pointer
+from controller.core.model import ApplicationState, Event, FieldChange, Origin, Outcome, Pass, Problem, ResourceStatus
+from controller.http.view import SourceView
 
 VERSION = "ecsync/v1"
 
@@ -78,11 +78,6 @@ def event(told: Event) -> dict[str, Json]:
         "fields": [_field(change, told.origins) for change in told.fields],
         "detail": plain(told.detail),
     }
-
-
-def plain(value: Json) -> Json:
-    """Return the value as JSON has it; what is not JSON (a reference, a masked value) as its text."""
-    return transform(value, lambda leaf: leaf if leaf is None or isinstance(leaf, (str, int, float)) else str(leaf))
 
 
 def _resource(status: ResourceStatus) -> dict[str, Json]:

@@ -7,71 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from controller.core.model import Event, Outcome, Problem, Sync, Target
-
-
-class Pass(Protocol):
-    """A pass over an application, as people are told of it."""
-
-    @property
-    def reconcile_id(self) -> str:
-        """What its log lines and events carry."""
-
-    @property
-    def started(self) -> datetime:
-        """Wall time."""
-
-    @property
-    def ended(self) -> datetime:
-        """Wall time."""
-
-    @property
-    def result(self) -> str:
-        """Synced, changed, error or such: one word."""
-
-    @property
-    def error(self) -> str:
-        """What went wrong, if anything did."""
-
-
-class ApplicationState(Protocol):
-    """One application as of now (`engine.store.ApplicationState`)."""
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-
-    @property
-    def target(self) -> Target:
-        """Where it runs."""
-
-    @property
-    def sync(self) -> Sync:
-        """How it is kept."""
-
-    @property
-    def revision(self) -> str:
-        """Of its manifests."""
-
-    @property
-    def problems(self) -> tuple[Problem, ...]:
-        """What is wrong with its manifests."""
-
-    @property
-    def outcome(self) -> Outcome | None:
-        """Of the last pass that came to a plan."""
-
-    @property
-    def last_pass(self) -> Pass | None:
-        """Whatever came of it."""
-
-    @property
-    def last_success(self) -> datetime | None:
-        """When a pass last came through."""
-
-    @property
-    def next_pass(self) -> datetime | None:
-        """When it is due."""
+from controller.core.model import ApplicationState, Event
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
-from typing import Protocol
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from controller.core.model import (
     Adopt,
+    ApplicationState,
     Create,
     Delete,
     Failed,
     Forget,
     Mark,
     Outcome,
-    Problem,
     Replace,
-    Sync,
-    Target,
     Update,
 )
 
@@ -35,46 +31,6 @@ ACTIONS = {
     Mark: "mark",
     Forget: "forget",
 }
-
-
-class Pass(Protocol):
-    """When a pass ended."""
-
-    @property
-    def ended(self) -> datetime:
-        """Wall time."""
-
-
-class ApplicationState(Protocol):
-    """What the gauges need to know of an application (`engine.store.ApplicationState`)."""
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-
-    @property
-    def target(self) -> Target:
-        """Where it runs."""
-
-    @property
-    def sync(self) -> Sync:
-        """How it is kept."""
-
-    @property
-    def problems(self) -> tuple[Problem, ...]:
-        """What is wrong with its manifests."""
-
-    @property
-    def outcome(self) -> Outcome | None:
-        """The last one."""
-
-    @property
-    def last_pass(self) -> Pass | None:
-        """The last one, whatever came of it."""
-
-    @property
-    def last_success(self) -> datetime | None:
-        """When a pass last came through."""
 
 
 class Applications(Collector):

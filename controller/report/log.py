@@ -10,11 +10,11 @@ import re
 from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, Literal, TextIO, TypeAlias
 
-from controller.core.json import canonical, pointer
+from controller.core.json import canonical, plain, pointer
 from controller.core.model import Event, FieldChange
 from controller.core.ports import Clock, Sink
 from controller.report.repeats import Repeats
-from controller.report.values import plain, short
+from controller.report.values import short
 
 Format: TypeAlias = Literal["auto", "json", "text"]
 Level: TypeAlias = Literal["debug", "info", "warning", "error"]

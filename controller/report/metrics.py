@@ -14,8 +14,8 @@ from typing import Literal, TypeAlias, get_args
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.exposition import choose_encoder
 
-from controller.core.model import Done, Event, Failed, Outcome
-from controller.report.gauges import ACTIONS, Applications, ApplicationState
+from controller.core.model import ApplicationState, Done, Event, Failed, Outcome
+from controller.report.gauges import ACTIONS, Applications
 
 Result: TypeAlias = Literal["synced", "changed", "error", "terminal", "throttled", "frozen", "skipped"]
 Phase: TypeAlias = Literal["fetch", "parse", "observe", "plan", "apply", "total"]

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 from controller.core import plan as planning
 from controller.core import redact, status
-from controller.core.json import Json, Path, pointer
+from controller.core.json import Json, Path, plain, pointer
 from controller.core.kind import Kind
 from controller.core.model import Call, FieldChange, HealthStatus, Key, Plan, Problem, Step, SyncStatus
-from controller.report.values import plain
 
 Where = Callable[[Key, Path], str]  # `file:line` of a field, or of its document
 

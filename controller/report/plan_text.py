@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from controller.core import plan as planning
 from controller.core import redact, status
-from controller.core.json import Json, Path, dotted
+from controller.core.json import Json, Path, dotted, plain
 from controller.core.model import (
     Adopt,
     Create,
@@ -24,7 +24,6 @@ from controller.core.model import (
     Update,
 )
 from controller.report.plan_json import Planned
-from controller.report.values import plain
 
 WIDTH = 100  # characters of a value that are shown
 COLUMN = 42

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from controller.core.json import Json, canonical, transform
+from controller.core.json import Json, canonical
 from controller.core.model import FieldChange
 
 LONGEST = 500  # characters of one value in an event or a log line
-
-
-def plain(value: Json) -> Json:
-    """Return the value as JSON has it; what is not JSON (a reference, a masked value) as its text."""
-    return transform(value, lambda leaf: leaf if leaf is None or isinstance(leaf, (str, int, float)) else str(leaf))
 
 
 def short(value: Json) -> Json:

@@ -15,12 +15,12 @@ import structlog
 from controller import kinds
 from controller.aws.errors import classify
 from controller.config import Settings
-from controller.core.model import Application, Event, Outcome, Plan, Problem
+from controller.core.model import Application, ApplicationState, Event, Outcome, PassResult, Plan, Problem
 from controller.core.origins import locator
 from controller.core.ports import AwsError, Clock, Sink
 from controller.engine.daemon import Daemon, Machine
 from controller.engine.queue import MemoryQueue
-from controller.engine.store import ApplicationState, PassResult, Store
+from controller.engine.store import Store
 from controller.engine.ticks import Ticks
 from controller.http.app import create_app
 from controller.http.server import Server

@@ -8,13 +8,14 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from controller.core.model import (
+    ApplicationState,
     Create,
     Desired,
     Event,
@@ -23,13 +24,13 @@ from controller.core.model import (
     Key,
     Origin,
     Outcome,
+    Pass,
     Plan,
     Problem,
     Redacted,
     ResourceStatus,
     Step,
     StepId,
-    Sync,
     Target,
     Withheld,
 )
@@ -46,47 +47,29 @@ FIELDS = (
 )
 
 
-@dataclass
-class Pass:
-    """As `engine.store.Pass`."""
-
-    reconcile_id: str = "r1"
-    started: datetime = NOW
-    ended: datetime = NOW + timedelta(seconds=2)
-    result: str = "error"
-    error: str = "throttled"
+PASS = Pass(reconcile_id="r1", started=NOW, ended=NOW + timedelta(seconds=2), result="error", error="throttled")
 
 
-@dataclass
-class App:
-    """As `engine.store.ApplicationState`."""
-
-    name: str = "shop"
-    target: Target = TARGET
-    sync: Sync = field(default_factory=Sync)
-    revision: str = "3f9c1d2"
-    problems: tuple[Problem, ...] = ()
-    outcome: Outcome | None = None
-    last_pass: Pass | None = None
-    last_success: datetime | None = None
-    next_pass: datetime | None = None
+def state(**known: Any) -> ApplicationState:
+    """An application that is known as far as given."""
+    return ApplicationState(**{"name": "shop", "target": TARGET, "revision": "3f9c1d2", **known})
 
 
 class FakeView:
     """An engine that says what a test tells it to."""
 
     def __init__(self) -> None:
-        self.apps: list[App] = [App()]
+        self.apps: list[ApplicationState] = [state()]
         self.beats: dict[str, Beat] = {"reconcile": Beat(age=1, interval=10)}
         self.not_ready: dict[str, str] = {"config": "", "source": ""}
         self.source_view = SourceView(url="s3://bucket/prod", revision="3f9c1d2", fetched_at=NOW, age=4.25)
         self.asked: dict[str, Any] = {}
         self.told: list[Event] = []
 
-    def applications(self) -> Sequence[App]:
+    def applications(self) -> Sequence[ApplicationState]:
         return self.apps
 
-    def application(self, name: str) -> App | None:
+    def application(self, name: str) -> ApplicationState | None:
         return next((app for app in self.apps if app.name == name), None)
 
     def source(self) -> SourceView:
@@ -233,10 +216,10 @@ def test_an_application_is_shown_whole(view: FakeView, ask: Ask) -> None:
         stopped={API: "rolled back"},
     )
     view.apps = [
-        App(
+        state(
             outcome=Outcome(plan=plan, statuses=(status,)),
             problems=(Problem(Origin("a.yaml", 9, 5), "unknown field"),),
-            last_pass=Pass(),
+            last_pass=PASS,
             last_success=NOW,
             next_pass=NOW + timedelta(seconds=60),
         )

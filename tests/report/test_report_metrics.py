@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from outcomes import API, NOW, TARGET, WEB, create, delete, outcome, status, step, update
 from outcomes import field as change
 from prometheus_client.parser import text_string_to_metric_families
 
-from controller.core.model import Done, Event, Failed, Origin, Outcome, Problem, Sync, Target
+from controller.core.model import ApplicationState, Done, Event, Failed, Origin, Pass, Problem
 from controller.core.ports import ErrorClass
 from controller.report.metrics import Fetch, Metrics, Reason
 
-
-@dataclass
-class Pass:
-    """When a pass ended."""
-
-    ended: datetime = NOW
+PASS = Pass(reconcile_id="r1", started=NOW, ended=NOW, result="synced")
 
 
-@dataclass
-class App:
-    """An application as the gauges need it."""
-
-    name: str = "shop"
-    target: Target = TARGET
-    sync: Sync = field(default_factory=Sync)
-    problems: tuple[Problem, ...] = ()
-    outcome: Outcome | None = None
-    last_pass: Pass | None = None
-    last_success: datetime | None = None
+def state(name: str = "shop", **known: Any) -> ApplicationState:
+    """An application that is known as far as given."""
+    return ApplicationState(name=name, target=TARGET, **known)
 
 
 @pytest.fixture
@@ -137,7 +122,7 @@ def test_state_is_read_from_the_last_outcomes(metrics: Metrics) -> None:
         steps=(step(API, update(API)),),
         held=(step(WEB, delete(WEB)),),
     )
-    metrics.watch_applications(lambda: [App(outcome=drifted, last_pass=Pass(), last_success=NOW)])
+    metrics.watch_applications(lambda: [state(outcome=drifted, last_pass=PASS, last_success=NOW)])
     info = {"account": TARGET.account, "region": TARGET.region, "mode": "observe"}
     sample = value(metrics, "ecsync_app_info", app="shop", sync_status="OutOfSync", health_status="Healthy", **info)
     assert sample == 1
@@ -157,14 +142,14 @@ def test_state_is_read_from_the_last_outcomes(metrics: Metrics) -> None:
 @pytest.mark.parametrize(
     ("app", "conditions"),
     [
-        (App(outcome=outcome(status(API))), {"Ready": 1, "Valid": 1, "Terminal": 0}),
-        (App(outcome=outcome(status(API)), problems=(Problem(Origin("a"), "x"),)), {"Ready": 0, "Valid": 0}),
-        (App(outcome=outcome(status(API, health="Degraded"))), {"Ready": 0}),
-        (App(outcome=outcome(status(API), stopped={API: "rolled back"})), {"Terminal": 1}),
-        (App(), {"Ready": 0, "Drifted": 0, "SourceReady": 1}),
+        (state(outcome=outcome(status(API))), {"Ready": 1, "Valid": 1, "Terminal": 0}),
+        (state(outcome=outcome(status(API)), problems=(Problem(Origin("a"), "x"),)), {"Ready": 0, "Valid": 0}),
+        (state(outcome=outcome(status(API, health="Degraded"))), {"Ready": 0}),
+        (state(outcome=outcome(status(API), stopped={API: "rolled back"})), {"Terminal": 1}),
+        (state(), {"Ready": 0, "Drifted": 0, "SourceReady": 1}),
     ],
 )
-def test_conditions(metrics: Metrics, app: App, conditions: dict[str, int]) -> None:
+def test_conditions(metrics: Metrics, app: ApplicationState, conditions: dict[str, int]) -> None:
     """Each condition says one thing, and an application without an outcome is not ready."""
     metrics.watch_applications(lambda: [app])
     assert {name: value(metrics, "ecsync_app_condition", app="shop", type=name) for name in conditions} == conditions
@@ -172,7 +157,7 @@ def test_conditions(metrics: Metrics, app: App, conditions: dict[str, int]) -> N
 
 def test_series_of_a_gone_application_vanish(metrics: Metrics) -> None:
     """There is no stale status to alert on."""
-    apps = [App("shop"), App("blog")]
+    apps = [state("shop"), state("blog")]
     metrics.watch_applications(lambda: apps)
     del apps[0]
     text = metrics.render()[0].decode()
@@ -184,7 +169,7 @@ def test_a_thousand_applications_stay_within_bounds(metrics: Metrics) -> None:
     """At most 40 series for each application, and no second series for a counter."""
     full = outcome(status(API, change("a", 1, 2)), status(WEB, change("b", 1, 2)))
     metrics.watch_applications(
-        lambda: [App(f"app-{n}", outcome=full, last_pass=Pass(), last_success=NOW) for n in range(1000)]
+        lambda: [state(f"app-{n}", outcome=full, last_pass=PASS, last_success=NOW) for n in range(1000)]
     )
     text = metrics.render()[0].decode()
     samples = [line for line in text.splitlines() if line.startswith("ecsync_")]
