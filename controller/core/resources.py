@@ -9,11 +9,12 @@ from controller.core.annotations import after_origin, options
 from controller.core.check import check
 from controller.core.documents import Document
 from controller.core.drafts import Draft
-from controller.core.json import Body, Path
+from controller.core.json import Body, Json, Path, locate
 from controller.core.kind import Kind, ShapeOf
-from controller.core.model import Desired, Key, Options, Origin, Problem, Ref
+from controller.core.model import Desired, Key, Options, Origin, Problem, Ref, Text
 from controller.core.nodes import Node, Origins, plain
 from controller.core.references import Scope, substitute
+from controller.core.rules import Refers
 from controller.core.schema import Shape
 from controller.core.settings import Ignore
 from controller.core.wording import quoted, suggestion
@@ -45,7 +46,7 @@ class Compiler:
         # What is only looked up is found by its name: the rest of the body may be left out.
         partial = kind.calls is not None and not chosen.manage
         node, wrong_body = self._checked(kind, spec, partial, unread=bool(unread))
-        body: Body = plain(node)
+        body: Body = self._as_taken(kind, plain(node))
         if not wrong and not wrong_body and not partial:
             wrong_body = [Problem(origin_at(node, path), message) for path, message in kind.check(body)]
         self.draft.problems += [*problems, *wrong, *wrong_body]
@@ -53,6 +54,18 @@ class Compiler:
         if not wrong and not wrong_body:
             desired = Desired(key=key, body=body, options=chosen, origin=document.origin, origins=Origins(node))
             self.draft.resources.append(desired)
+
+    def _as_taken(self, kind: Kind, body: Json) -> Json:
+        """Give `${Kind/name}` the output that AWS takes there, where the table says another than the primary one."""
+        for rule in kind.rules:
+            if not isinstance(rule, Refers) or not rule.output or rule.kind not in self.kinds:
+                continue
+            for container, place, _ in locate(body, rule.segments):
+                value = container.get(place) if isinstance(container, dict) else container[place]
+                ref = value.sole if isinstance(value, Text) else None
+                if ref and ref.key.kind == rule.kind and ref.output == self.kinds[rule.kind].primary:
+                    container[place] = Text((Ref(ref.key, rule.output),))
+        return body
 
     def _named(self, document: Document, kind: Kind, chosen: Options) -> tuple[Node, list[Problem]]:
         """Fill in the AWS name where the spec gives none; what is only looked up has the name that it has."""

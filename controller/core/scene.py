@@ -8,7 +8,7 @@ from functools import cached_property
 
 from controller.core import graph, marks
 from controller.core.diff import Difference, differences
-from controller.core.json import Json, Path
+from controller.core.json import Body, Json, Path
 from controller.core.kind import Kind, Owned, World
 from controller.core.model import (
     Application,
@@ -95,16 +95,35 @@ def difference(
     `written` is the same document with its references as they are: what marks are made of. `changing` are the
     resources that change in the same plan.
     """
-    kind = scene.kind(desired.key)
-    body = kind.adjust(desired.body, observed) if kind.adjust else desired.body
+    return between(
+        scene.kind(desired.key),
+        desired.body,
+        observed,
+        undeclared=not _leaves_undeclared(desired, observed),
+        ignore=desired.options.ignore,
+        reason=lambda path: reason(scene, written, observed, path, changing),
+    )
+
+
+def between(
+    kind: Kind,
+    desired: Body,
+    observed: Present,
+    *,
+    undeclared: bool = True,
+    ignore: tuple[tuple[str, ...], ...] = (),
+    reason: Callable[[Path], Reason] = lambda _: "drift",
+) -> Difference:
+    """Compare a body with what is live as the kind sees it: what others decided, its rules, its effects."""
+    body = kind.adjust(desired, observed) if kind.adjust else desired
     found = differences(
         body,
         observed.body,
         kind.rules,
         facts=observed.facts,
-        undeclared=not _leaves_undeclared(desired, observed),
-        ignore=desired.options.ignore,
-        reason=lambda path: reason(scene, written, observed, path, changing),
+        undeclared=undeclared,
+        ignore=ignore,
+        reason=reason,
         whole=kind.whole,
     )
     if kind.tagging is None or kind.whole is None:

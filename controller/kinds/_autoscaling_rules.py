@@ -70,7 +70,10 @@ def _templates(path: str) -> Rules:
         Default(path=f"{path}.Version", value="$Default", source=_CAPTURED),
         Computed(path=f"{path}.LaunchTemplateId", source=_CAPTURED, cases=("der-asg-lt-name-echo",)),
         Computed(path=f"{path}.LaunchTemplateName", source=_CAPTURED, cases=_CASES),
-        Refers(path=f"{path}.LaunchTemplateName", kind="LaunchTemplate", source="manifests.md, References"),
+        Refers(
+            path=f"{path}.LaunchTemplateName", kind="LaunchTemplate", output="name", source="manifests.md, References"
+        ),
+        Refers(path=f"{path}.LaunchTemplateId", kind="LaunchTemplate", source="core-rules.md 4"),
     )
 
 

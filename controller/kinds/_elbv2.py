@@ -10,7 +10,7 @@ from controller.core.model import Absent, Call, Key, Marks, Present, Ref, Text, 
 from controller.core.normalise import normalise
 from controller.core.ports import AwsError, Reader
 from controller.core.rules import Computed, Keyed, Rules, Verbatim
-from controller.kinds._common import batches, missing, pick, touched
+from controller.kinds._common import batches, missing, pick, read_tags, touched
 
 ATTRIBUTE_ROWS: Rules = (
     Verbatim(path="Attributes[]", source="normalization.md §4.3, listener attrs: others are empty"),
@@ -44,6 +44,14 @@ def own_arn(key: Key) -> Text:
 def seen(live: Body, known: Sequence[str], declared: Body) -> dict[str, Json]:
     """Return the live members that we know or somebody declares: a field new to AWS is no difference by itself."""
     return pick(live, *known, *declared)
+
+
+def as_printed(live: Body, body: Body) -> Present:
+    """Return a described resource whose attributes and tags, printed apart by AWS, stand in the document itself."""
+    tags, ours_on_it, foreign = read_tags(live.get("Tags"))
+    return Present(
+        body={**body, **pick(live, "Attributes"), "Tags": tags}, outputs={}, marks=ours_on_it, foreign=foreign
+    )
 
 
 # ---------------------------------------------------------------- tags

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from controller.core.json import Body, Json
@@ -198,6 +199,13 @@ def present_of(
     }
     outputs = {"name": str(service.get("serviceName", "")), "arn": str(service.get("serviceArn", ""))}
     return Present(body=body, outputs=outputs, marks=marked, facts=facts, foreign=foreign)
+
+
+def printed(service: Body, declared: Body) -> Present:
+    """Return what DescribeServices prints, or CreateService takes, as a resource: what is not in it is not there."""
+    named = {"clusterArn": service.get("cluster"), "roleArn": service.get("role")}
+    found = present_of({**named, **service}, declared, revision=service)
+    return replace(found, body={**pick(service, *_ON_DEPLOYMENT), **found.body})
 
 
 def _primary(service: Body) -> Body:

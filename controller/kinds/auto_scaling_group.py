@@ -231,6 +231,9 @@ KIND = Kind(
     rules=RULES,
     read=_read,
     owned=_owned,
+    printed=lambda live, declared: present_of(
+        {"AutoScalingGroupName": "", "AutoScalingGroupARN": "", **live}, declared, {}
+    ),
     reads=frozenset({"autoscaling.DescribeAutoScalingGroups"}),
     calls=_calls,
     adjust=_adjust,

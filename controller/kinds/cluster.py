@@ -256,6 +256,7 @@ KIND = Kind(
     rules=RULES,
     read=_read,
     owned=_owned,
+    printed=lambda live, _: present_of({"clusterName": "", "clusterArn": "", **live}),
     reads=frozenset({"ecs.DescribeClusters", "ecs.ListClusters", "servicediscovery.ListNamespaces"}),
     calls=_calls,
     adjust=_adjust,

@@ -16,7 +16,7 @@ from controller.core.kind import Kind, Owned, ShapeOf, Wanted, World
 from controller.core.model import Absent, Call, Create, Delete, Key, Observed, Present, Ref, Replace, Text, Update
 from controller.core.normalise import normalise
 from controller.core.ports import Reader
-from controller.core.rules import Drop, Immutable, Keyed, Refers, Rewrite, Unordered
+from controller.core.rules import Drop, Immutable, Keyed, Refers, Rewrite, Sensitive, Unordered
 from controller.kinds._common import batches, belongs, ec2_tagging, pick, read_tags, tag_rows, without_nones
 from controller.kinds._ec2 import tag_specifications
 from controller.kinds._ec2_user_data import decoded, encoded, plain
@@ -53,7 +53,13 @@ RULES = (
     Keyed(path=f"{_DATA}.BlockDeviceMappings", key=("DeviceName",), source=_STORED),
     Immutable(path="LaunchTemplateName", source="ec2 has no rename"),
     Immutable(path="Operator", source="ec2.ModifyLaunchTemplate has no Operator"),
+    Sensitive(
+        path=f"{_DATA}.UserData", source="core-rules.md 21: scripts hold credentials more often than they should"
+    ),
     Refers(path=f"{_DATA}.IamInstanceProfile.Name", kind="Role", source="manifests.md, References"),
+    Refers(path=f"{_DATA}.IamInstanceProfile.Arn", kind="Role", output="instanceProfileArn", source="core-rules.md 4"),
+    Refers(path=f"{_DATA}.SecurityGroupIds[]", kind="SecurityGroup", source="core-rules.md 4"),
+    Refers(path=f"{_DATA}.NetworkInterfaces[].Groups[]", kind="SecurityGroup", source="core-rules.md 4"),
 )
 
 # 4 READ ----------------------------------------------------------------------------------------------------------

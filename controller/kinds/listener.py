@@ -31,6 +31,7 @@ from controller.core.tagging import with_marks
 from controller.kinds._common import changed, elbv2_tagging, read_tags, tag_rows, without
 from controller.kinds._elbv2 import (
     ATTRIBUTE_ROWS,
+    as_printed,
     attribute_calls,
     changed_attributes,
     ours,
@@ -265,6 +266,7 @@ KIND = Kind(
     rules=RULES,
     read=_read,
     owned=_owned,
+    printed=lambda live, declared: as_printed(live, body_of(live, declared)),
     reads=reads(*_READS),
     calls=_calls,
     adjust=lambda body, present: as_ecs_has_it(_ACTIONS, body, present),

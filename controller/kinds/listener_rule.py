@@ -27,8 +27,8 @@ from controller.core.normalise import normalise
 from controller.core.ports import Reader
 from controller.core.rules import Immutable, Keyed, Refers, Rewrite, Verbatim
 from controller.core.tagging import with_marks
-from controller.kinds._common import changed, elbv2_tagging, read_tags, tag_rows, without
-from controller.kinds._elbv2 import ours, owner_in, reads, rights, seen, tagged, whole
+from controller.kinds._common import changed, elbv2_tagging, pick, read_tags, tag_rows, without
+from controller.kinds._elbv2 import as_printed, ours, owner_in, reads, rights, seen, tagged, whole
 from controller.kinds._elbv2_conditions import canonical_conditions
 from controller.kinds._forward import action_rows, as_ecs_has_it, contradictions, presents, with_pair
 from controller.kinds._forward_gate import staged
@@ -176,6 +176,12 @@ def _present(rule: Body, tags: Body, declared: Body, world: World, facts: Body) 
     return Present(body=body, outputs={"arn": rule["RuleArn"]}, marks=live, facts=known, foreign=foreign)
 
 
+def _printed(live: Body, declared: Body) -> Present:
+    """Return what DescribeRules prints; a document without a priority says nothing about it."""
+    known = {"Priority": declared.get("Priority"), **live}
+    return as_printed(live, {**body_of(known, declared), **pick(live, "ListenerArn")})
+
+
 def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
     for listener in every_listener(reader):
         arn = listener["ListenerArn"]
@@ -242,6 +248,7 @@ KIND = Kind(
     rules=RULES,
     read=_read,
     owned=_owned,
+    printed=_printed,
     reads=reads(*_READS),
     calls=_calls,
     adjust=lambda body, present: as_ecs_has_it(_ACTIONS, body, present),

@@ -36,6 +36,7 @@ from controller.kinds._common import (
 )
 from controller.kinds._elbv2 import (
     ATTRIBUTE_ROWS,
+    as_printed,
     attribute_calls,
     changed_attributes,
     ours,
@@ -172,6 +173,13 @@ def _present(reader: Reader, balancer: Body, tags: Body, declared: Body) -> Pres
     return Present(body=body, outputs=without_nones(outputs), marks=live, facts=facts, foreign=foreign)
 
 
+def _printed(live: Body, declared: Body) -> Present:
+    """Return what DescribeLoadBalancers prints; without zones it is what CreateLoadBalancer takes."""
+    if "AvailabilityZones" not in live:
+        return as_printed(live, live)
+    return as_printed(live, body_of({"LoadBalancerName": live.get("Name"), **live}, declared))
+
+
 def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
     balancers = whole(reader, "DescribeLoadBalancers", "LoadBalancers")
     for balancer, tags in ours(reader, installation, balancers, "LoadBalancerArn"):
@@ -261,6 +269,7 @@ KIND = Kind(
     rules=RULES,
     read=_read,
     owned=_owned,
+    printed=_printed,
     reads=reads(*_READS),
     calls=_calls,
     health=_health,

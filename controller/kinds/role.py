@@ -149,6 +149,15 @@ def _is_profile(reader: Reader, name: str) -> bool:
     return not profile.get("Roles")
 
 
+def _printed(live: Body, _: Body) -> Present:
+    """Return what GetRole prints; its policies, printed apart, stand in the document itself."""
+    boundary = live.get("PermissionsBoundary")
+    arn = boundary.get("PermissionsBoundaryArn") if isinstance(boundary, Mapping) else boundary
+    tags, ours, foreign = read_tags(live.get("Tags"))
+    body = without_nones({**live, "PermissionsBoundary": arn, "Tags": tags})
+    return Present(body=body, outputs={}, marks=ours, foreign=foreign)
+
+
 def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
     for listed in reader.pages("iam", "ListRoles", "Roles", PathPrefix=f"/ecsync/{installation}/"):
         role = _role(reader, listed["RoleName"])  # ListRoles leaves out the tags
@@ -199,6 +208,7 @@ KIND = Kind(
     rules=RULES,
     read=_read,
     owned=_owned,
+    printed=_printed,
     reads=frozenset(
         {
             "iam.GetRole",

@@ -15,7 +15,17 @@ from controller.core.kind import Kind, Owned, ShapeOf, Wanted, World
 from controller.core.model import Absent, Call, Create, Delete, Key, Observed, Present, Replace, Update
 from controller.core.ports import Reader
 from controller.core.rules import Default, Immutable, Late, Refers, Rewrite
-from controller.kinds._common import batches, ec2_tagging, pick, read_tags, tag_rows, touched, without, without_nones
+from controller.kinds._common import (
+    batches,
+    belongs,
+    ec2_tagging,
+    pick,
+    read_tags,
+    tag_rows,
+    touched,
+    without,
+    without_nones,
+)
 from controller.kinds._ec2 import tag_specifications
 from controller.kinds._ec2_permissions import (
     ALL_TRAFFIC,
@@ -87,11 +97,17 @@ def _present(group: Body) -> Present:
     return Present(body=without_nones(body), outputs={"id": group["GroupId"]}, marks=ours, foreign=foreign)
 
 
+def _printed(live: Body, _: Body) -> Present:
+    """Return what DescribeSecurityGroups prints; without an id it is what CreateSecurityGroup takes."""
+    if "GroupId" in live:
+        return _present(live)
+    return Present(body={**live, "Tags": read_tags(live.get("Tags"))[0]}, outputs={})
+
+
 def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
-    prefix = f"v1/{installation}/"
-    for mine in _groups(reader, f"tag:{marks.OWNER}", [f"{prefix}*"]):
+    for mine in _groups(reader, f"tag:{marks.OWNER}", [f"v1/{installation}/*"]):
         present = _present(mine)
-        if present.marks and present.marks.owner.startswith(prefix):
+        if present.marks and belongs(present, installation):
             yield Owned(marks=present.marks, natural=str(_natural(mine)), present=present)
 
 
@@ -186,6 +202,7 @@ KIND = Kind(
     rules=RULES,
     read=_read,
     owned=_owned,
+    printed=_printed,
     reads=frozenset({"ec2.DescribeSecurityGroups"}),
     calls=_calls,
     adjust=_declared,

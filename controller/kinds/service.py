@@ -11,7 +11,7 @@ from controller.core.rules import Resets
 from controller.core.tagging import with_marks
 from controller.kinds._common import ecs_tagging, without
 from controller.kinds._ecs import short, value_to_send, with_namespace_arn
-from controller.kinds._service_read import cluster_of, owned, read
+from controller.kinds._service_read import cluster_of, owned, printed, read
 from controller.kinds._service_rollout import gate, health, inquire, reason
 from controller.kinds._service_rules import RULES, controller_of, is_daemon
 from controller.kinds.task_definition import family_of
@@ -215,6 +215,7 @@ KIND = Kind(
     rules=RULES,
     read=read,
     owned=owned,
+    printed=printed,
     reads=frozenset(
         {
             "ecs.DescribeServices",

@@ -37,6 +37,7 @@ from controller.core.tagging import with_marks
 from controller.kinds._common import changed, elbv2_tagging, read_tags, tag_rows, without
 from controller.kinds._elbv2 import (
     ATTRIBUTE_ROWS,
+    as_printed,
     attribute_calls,
     changed_attributes,
     ours,
@@ -212,6 +213,15 @@ def _targets(reader: Reader, arn: str) -> dict[str, int]:
     return counts
 
 
+def _printed(live: Body, declared: Body) -> Present:
+    """Return what DescribeTargetGroups prints; a name that is neither the declared one nor a replacement's stays."""
+    body = body_of({"TargetGroupName": live.get("Name"), **live}, declared)
+    name = live.get("TargetGroupName") or live.get("Name")
+    if name and _prefix_of(name) != str(declared.get("Name"))[:_PREFIX]:
+        body["Name"] = name
+    return as_printed(live, body)
+
+
 def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
     groups = whole(reader, "DescribeTargetGroups", "TargetGroups")
     for group, tags in ours(reader, installation, groups, "TargetGroupArn"):
@@ -323,6 +333,7 @@ KIND = Kind(
     rules=RULES,
     read=_read,
     owned=_owned,
+    printed=_printed,
     reads=reads(*_READS),
     calls=_calls,
     leftovers=_leftovers,

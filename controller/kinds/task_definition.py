@@ -172,6 +172,12 @@ def present_of(revision: Body, tags: Json, declared: Body) -> Present:
     return Present(body=body, outputs=outputs, marks=marked, facts=facts, foreign=foreign)
 
 
+def _printed(live: Body, declared: Body) -> Present:
+    """Return what DescribeTaskDefinition prints; a definition that was never registered has no ARN or number."""
+    unregistered = {"taskDefinitionArn": "", "family": "", "revision": 0}
+    return present_of({**unregistered, **live}, live.get("tags"), declared)
+
+
 def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
     """Yield the newest ACTIVE revision of ours in each family."""
     tagged = reader.pages(
@@ -260,6 +266,7 @@ KIND = Kind(
     rules=RULES,
     read=_read,
     owned=_owned,
+    printed=_printed,
     reads=frozenset(
         {
             "ecs.ListTaskDefinitions",

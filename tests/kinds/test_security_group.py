@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 from elbv2 import refused
-from infra import Answers, Moto, compare, compiled, converges, desired, key, observe, plan_of, update, wanted
+from infra import TARGET, Answers, Moto, compare, compiled, converges, desired, key, observe, plan_of, update, wanted
 from moto import mock_aws
 
-from controller.core.model import Absent, Create, Delete, Observed, Present, Ref, Text
+from controller.core import plan
+from controller.core.model import Absent, Application, Create, Delete, Desired, Observed, Present, Ref, Text
 from controller.core.normalise import normalise
+from controller.core.scene import Scene
 from controller.kinds.security_group import KIND
 
 ANYWHERE = [{"CidrIp": "0.0.0.0/0"}]
@@ -163,6 +165,27 @@ class TestCalls:
         calls = KIND.calls(update(KIND, {**NAMES, "IpPermissions": [permission]}, _live()))  # type: ignore[misc]
         assert compiled(calls) == [
             ("ec2.AuthorizeSecurityGroupIngress", {"GroupId": "sg-1", "IpPermissions": [permission]})
+        ]
+
+    def test_groups_that_name_each_other_are_both_made_before_either_rule(self) -> None:
+        def named(mine: str, other: str) -> Desired:
+            pairs = [{"GroupId": Text((Ref(key(KIND, other), "id"),))}]
+            rule = {"IpProtocol": "-1", "UserIdGroupPairs": pairs}
+            return desired(KIND, {**NAMES, "GroupName": mine, "IpPermissions": [rule]}, mine)
+
+        both = (named("a", "b"), named("b", "a"))
+        scene = Scene(
+            application=Application(name="shop", resources=both),
+            kinds={KIND.name: KIND},
+            world={one.key: Absent() for one in both},
+            target=TARGET,
+            installation="prod",
+        )
+        assert [(step.id.key.name, step.id.phase) for step in plan.build(scene).steps] == [
+            ("a", "main"),
+            ("b", "main"),
+            ("a", "late"),
+            ("b", "late"),
         ]
 
     def test_a_delete_lets_go_of_other_groups_first(self) -> None:
