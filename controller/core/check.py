@@ -67,18 +67,19 @@ def check(
     lists: Callable[[Ref], bool] = _never,
     partial: bool = False,
     unread: bool = False,
+    closed: bool = True,
     who: str = "AWS",
 ) -> Checked:
     """Check and coerce a body; `name` is what messages call it.
 
     `describe` is the shape that describe prints: what it has beyond the input is left out with a note. `tags` is the
     member that holds tags. `lists` tells which references are lists. A `partial` body may lack what is required.
-    With `unread`, text with `${` in it may be anything, because references have not been read yet. `who` is whose
-    shape it is.
+    With `unread`, text with `${` in it may be anything, because references have not been read yet. Unless `closed`,
+    text may be what AWS's list of values does not have. `who` is whose shape it is.
     """
     node = grow(body, Origin(""))
     commas = tuple(row.segments for row in rules if isinstance(row, CommaList))
-    task = _Check(node, name, rules, commas, tags, lists, partial, unread, who)
+    task = _Check(node, name, rules, commas, tags, lists, partial, unread, closed, who)
     done = task.value(node, shape, (), describe)
     return Checked(node=done or Node({}, node.origin), problems=tuple(task.problems), notes=tuple(task.notes))
 
@@ -93,6 +94,7 @@ class _Check:
     lists: Callable[[Ref], bool]
     partial: bool
     unread: bool
+    closed: bool
     who: str
     problems: list[Finding] = field(default_factory=list)
     notes: list[Finding] = field(default_factory=list)
@@ -206,7 +208,7 @@ class _Check:
         if value is None:
             return self._wrong(node, shape, path)
         if isinstance(value, str):
-            if shape.enum and value not in shape.enum:
+            if self.closed and shape.enum and value not in shape.enum:
                 self._enum(value, shape, node, path)
             else:
                 self._bounds(len(value), " characters", shape, node.origin, path)

@@ -102,6 +102,16 @@ def cycles(graph: Mapping[_Node, set[_Node]]) -> Iterator[list[_Node]]:
 # ---------------------------------------------------------------- claims
 
 
+def together(applications: Sequence[Application], kinds: Mapping[str, Kind]) -> Iterator[Problem]:
+    """Yield what is wrong with a document beside the others of its application."""
+    for application in applications:
+        for resource in application.resources:
+            ask = kinds[resource.key.kind].together
+            for path, message in ask(resource, application.resources) if ask else ():
+                origin = resource.origins.get(path, resource.origin)
+                yield Problem(origin, message, application.name)
+
+
 def known_outputs(applications: Iterable[Application], kinds: Mapping[str, Kind]) -> Mapping[Ref, str]:
     """Return every output that a document alone tells: names, mostly."""
     known: dict[Ref, str] = {}

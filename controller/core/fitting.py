@@ -25,7 +25,7 @@ def fitted(tree: Json, *shapes: Shape, rules: Rules = (), tags: str = "", strict
     """Return the tree with the members that any of the shapes has, as the first shape that takes a value has it.
 
     Raises Misfit at a value that none of them takes. `tags` is the member that holds tags, in any spelling. Unless
-    `strict`, a member at the top that no shape has stays.
+    `strict`, such a value stays as it is, and so does a member at the top that no shape has.
     """
     commas = tuple(row.segments for row in rules if isinstance(row, CommaList))
     return _Fit(commas, tags, strict).value(tree, shapes, ())
@@ -57,7 +57,7 @@ class _Fit:
                 return list(value)
             if any(len(path) == len(comma) and matches(path, comma) for comma in self._commas):
                 return ",".join(map(str, value))
-        return _scalar(value, shapes, path)
+        return self._scalar(value, shapes, path)
 
     def _structure(self, value: Mapping[str, Json], shapes: Sequence[Shape], path: Path) -> dict[str, Json]:
         done = {}
@@ -68,6 +68,16 @@ class _Fit:
             elif not path and not self._strict:
                 done[name] = below
         return done
+
+    def _scalar(self, value: Json, shapes: Sequence[Shape], path: Path) -> Json:
+        for shape in shapes:
+            fit = coerced(value, shape.type) if isinstance(value, (str, int, float)) else None
+            if fit is not None:
+                return fit
+        if not self._strict:
+            return value
+        wanted = " or ".join(dict.fromkeys(shape.type for shape in shapes))
+        raise Misfit(f"{dotted(path) or 'the document'} must be of type {wanted}, not {type(value).__name__}")
 
 
 def _elements(shapes: Sequence[Shape]) -> list[Shape]:
@@ -81,12 +91,3 @@ def _as_pairs(value: Mapping[str, Json], lists: Sequence[Shape], *, tags: bool) 
         if pair is not None:
             return [{pair[0]: key, pair[1]: below} for key, below in value.items()]
     return value
-
-
-def _scalar(value: Json, shapes: Sequence[Shape], path: Path) -> Json:
-    for shape in shapes:
-        fit = coerced(value, shape.type) if isinstance(value, (str, int, float)) else None
-        if fit is not None:
-            return fit
-    wanted = " or ".join(dict.fromkeys(shape.type for shape in shapes))
-    raise Misfit(f"{dotted(path) or 'the document'} must be of type {wanted}, not {type(value).__name__}")

@@ -168,6 +168,9 @@ class Kind:
     # Facts that are read only when it differs (rule 15).
     inquire: Callable[[Reader, Desired, Present, Sequence[FieldChange]], Facts] | None = None
     reason: Callable[[Path, Present], Reason | None] | None = None  # overrides drift or pending, after `inquire`
+    # What is wrong with a document beside the others, and the body of its create beside them (rule 13).
+    together: Callable[[Desired, Sequence[Desired]], Iterable[tuple[Path, str]]] | None = None
+    completed: Callable[[Desired, Sequence[Desired]], Body] | None = None
     adjust: Callable[[Body, Present], Body] | None = None  # desired body, given what another controller decided
     gate: Callable[[Desired, Present, Sequence[FieldChange], World], Gate] | None = None  # asked when it differs
     leftovers: Callable[[Present, World], Iterable[tuple[Present, str]]] | None = None  # superseded, why not yet

@@ -123,6 +123,7 @@ def _together(drafts: Sequence[Draft], applications: Sequence[Application], kind
             problems += crosscheck.unknown_afters(application, draft.keys(), after_places)
     problems += crosscheck.reference_cycles(applications, kinds, after_places)
     problems += crosscheck.double_claims(applications, kinds)
+    problems += crosscheck.together(applications, kinds)
     names = [draft.settings.name for draft in drafts]
     problems += (problem for draft in drafts for problem in draft.unknown_applications(names))
     problems += crosscheck.application_cycles({draft.settings.name: draft.afters() for draft in drafts})

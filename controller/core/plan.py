@@ -143,6 +143,8 @@ def _decide(scene: Scene, draft: _Draft, written: Desired) -> None:
 def _create(scene: Scene, draft: _Draft, written: Desired) -> None:
     kind = scene.kind(written.key)
     desired = scene.resolved(written, draft.invalid)
+    if kind.completed is not None:
+        desired = replace(desired, body=kind.completed(desired, scene.application.resources))
     change = Create(desired=desired, marks=ownership.tags_for(scene, desired, written))
     step = Step(id=StepId(key=desired.key), change=change, calls=kind.calls(change) if kind.calls else ())
     known = kind.known(desired.body)

@@ -174,10 +174,11 @@ def _present(reader: Reader, balancer: Body, tags: Body, declared: Body) -> Pres
 
 
 def _printed(live: Body, declared: Body) -> Present:
-    """Return what DescribeLoadBalancers prints; without zones it is what CreateLoadBalancer takes."""
+    """Return what DescribeLoadBalancers prints; without zones the subnets are as CreateLoadBalancer takes them."""
+    body = body_of({"LoadBalancerName": live.get("Name"), **live}, declared)
     if "AvailabilityZones" not in live:
-        return as_printed(live, live)
-    return as_printed(live, body_of({"LoadBalancerName": live.get("Name"), **live}, declared))
+        body = {**pick(live, "Subnets", "SubnetMappings"), **without(body, "Subnets", "SubnetMappings")}
+    return as_printed(live, body)
 
 
 def _owned(reader: Reader, installation: str) -> Iterator[Owned]:

@@ -131,6 +131,34 @@ def adjust(body: Body, present: Present) -> Body:
     return adjusted
 
 
+def band(desired: Desired, others: Sequence[Desired]) -> tuple[int, int] | None:
+    """Return the bounds that a ScalableTarget document of the application sets for the service; None without one."""
+    for other in others:
+        service = other.body.get("Service") if other.key.kind == "ScalableTarget" else None
+        sole = service.sole if isinstance(service, Text) else None
+        if sole is None or sole.key != desired.key:
+            continue
+        low, high = other.body.get("MinCapacity"), other.body.get("MaxCapacity")
+        if isinstance(low, int) and isinstance(high, int):
+            return low, high
+    return None
+
+
+def _together(desired: Desired, others: Sequence[Desired]) -> Iterator[tuple[Path, str]]:
+    count, bounds = desired.body.get("desiredCount"), band(desired, others)
+    if isinstance(count, int) and bounds and not bounds[0] <= count <= bounds[1]:
+        allowed = f"{bounds[0]} to {bounds[1]}; leave it out, or write a number between them"
+        yield ("desiredCount",), f"desiredCount {count} is outside what its ScalableTarget allows, {allowed}"
+
+
+def _completed(desired: Desired, others: Sequence[Desired]) -> Body:
+    """Rule 13 at create: what is declared, else the least that the autoscaler will allow."""
+    bounds = band(desired, others)
+    if bounds is None or is_daemon(desired.body) or desired.body.get("desiredCount") is not None:
+        return desired.body
+    return {**desired.body, "desiredCount": bounds[0]}
+
+
 def _count(present: Present) -> Json:
     """Rule 13: inside the autoscaler's band its own, outside the nearest bound, fully suspended the manifest's."""
     target, live = present.facts.get("scalableTarget"), present.body.get("desiredCount")
@@ -233,6 +261,8 @@ KIND = Kind(
     needs=_needs,
     inquire=inquire,
     reason=reason,
+    together=_together,
+    completed=_completed,
     adjust=adjust,
     gate=_gate,
     health=health,

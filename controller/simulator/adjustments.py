@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from controller.simulator import ec2, logs, s3, seams
+from controller.simulator import ec2, iam, logs, s3, seams
 from controller.simulator.wire import Request, Response
 from controller.simulator.world import Call
 
@@ -27,12 +27,19 @@ def _wake_tagged(call: Call) -> None:
 
 BEFORE: dict[tuple[str, str], Before] = {
     ("ec2", "DeleteSecurityGroup"): ec2.check_delete_security_group,
+    ("iam", "AttachRolePolicy"): iam.load_policy,
+    ("iam", "GetPolicy"): iam.load_policy,
+    ("iam", "GetPolicyVersion"): iam.load_policy,
+    ("iam", "ListPolicies"): iam.load_policies,
+    ("iam", "ListPolicyVersions"): iam.load_policy,
     ("logs", "CreateLogGroup"): logs.check_create_log_group,
     ("logs", "DeleteLogGroup"): logs.check_delete_log_group,
     ("logs", "PutRetentionPolicy"): logs.check_retention,
     ("resourcegroupstaggingapi", "GetResources"): _wake_tagged,
 }
 AFTER: dict[tuple[str, str], After] = {
+    ("iam", "AddRoleToInstanceProfile"): iam.remember_profile,
+    ("iam", "CreateInstanceProfile"): iam.remember_profile,
     ("iam", "CreateRole"): _remember_role,
     ("logs", "CreateLogGroup"): logs.remember_log_group,
     ("logs", "DeleteLogGroup"): logs.forget_log_group,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from controller.simulator import elb_tags, elb_targets, seams
 from controller.simulator.elb_defaults import DENY_IPV6, LOAD_BALANCER
 from controller.simulator.elb_store import ElbRegion
@@ -49,7 +47,7 @@ def create_load_balancer(call: Call) -> Body:
         "LoadBalancerArn": arn,
         "DNSName": _dns_name(call, settings, identifier),
         "CanonicalHostedZoneId": ZONES[kind],
-        "CreatedTime": datetime.fromtimestamp(world.now, UTC).isoformat(),
+        "CreatedTime": world.iso,
     }
     if kind == "network" and body["SecurityGroups"]:
         body["EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic"] = "on"

@@ -7,7 +7,12 @@ from typing import Any
 from urllib.parse import unquote
 
 from controller.simulator import seams
-from controller.simulator.world import World
+from controller.simulator.wire import Response
+from controller.simulator.world import Call, World
+
+EC2 = "ec2.amazonaws.com"
+
+AWS_MANAGED = "arn:aws:iam::aws:policy/"
 
 
 def assumable(world: World, role: str, principal: str) -> bool:
@@ -26,3 +31,38 @@ def assumable(world: World, role: str, principal: str) -> bool:
 def _trusts(document: Any, principal: str) -> bool:
     text = document if isinstance(document, str) else json.dumps(document)
     return principal in unquote(text)
+
+
+def profile_usable(world: World, reference: str) -> bool:
+    """Whether EC2 can use an instance profile by now: it exists, and IAM has spread the word."""
+    found = seams.instance_profile(world.settings.account, reference)
+    if found is None:
+        return False
+    changed = world.profile_changed.get(found.name)
+    return changed is None or not world.settings.settling or world.now - changed >= world.settings.profile_seconds
+
+
+def instance_role(world: World, reference: str | None) -> str | None:
+    """The name of the role in an instance profile that EC2 can assume."""
+    found = seams.instance_profile(world.settings.account, reference) if reference else None
+    roles = [role for role in found.roles if _trusts(role.assume_role_policy_document, EC2)] if found else []
+    return str(roles[0].name) if roles else None
+
+
+def remember_profile(call: Call, response: Response) -> Response:
+    """After an instance profile or its role changed: it takes a while until EC2 knows."""
+    call.world.profile_changed[call.params["InstanceProfileName"]] = call.world.now
+    return response
+
+
+def load_policy(call: Call) -> None:
+    """Before an operation on a policy: AWS's own policies exist in every account."""
+    arn = call.params.get("PolicyArn", "")
+    if arn.startswith(AWS_MANAGED):
+        seams.load_managed_policy(call.world.settings.account, arn)
+
+
+def load_policies(call: Call) -> None:
+    """Before all policies are listed: AWS's own ones are among them."""
+    if call.params.get("Scope", "All") != "Local" and not call.params.get("OnlyAttached"):
+        seams.load_managed_policies(call.world.settings.account)

@@ -6,7 +6,9 @@ request parsers. Where moto looks into its own ECS or load balancers it is shown
 
 from __future__ import annotations
 
+import functools
 import inspect
+import json
 import os
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -20,7 +22,8 @@ from moto.core.request import Request, determine_request_protocol
 from moto.ec2.models import EC2Backend, ec2_backends
 from moto.ecs.models import EC2ContainerServiceBackend, ecs_backends
 from moto.elbv2.models import ELBv2Backend, elbv2_backends
-from moto.iam.models import IAMBackend, iam_backends
+from moto.iam import aws_managed_policies
+from moto.iam.models import AWSManagedPolicy, IAMBackend, iam_backends
 from moto.logs.models import LogsBackend, logs_backends
 from moto.moto_api._internal import mock_random
 from moto.moto_server import werkzeug_app
@@ -44,8 +47,15 @@ SEAMS: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
     (mock_random, "seed", ()),
     (EC2Backend, "get_subnet", ("subnet_id",)),
     (EC2Backend, "get_security_group_from_id", ("group_id",)),
+    (EC2Backend, "create_tags", ("resource_ids", "tags")),
+    (EC2Backend, "run_instances", ("image_id", "count", "user_data", "security_group_names")),
+    (EC2Backend, "terminate_instances", ("instance_ids",)),
+    (EC2Backend, "get_instance_by_id", ("instance_id",)),
     (EC2Backend, "get_default_security_group", ("vpc_id",)),
     (IAMBackend, "get_role", ("role_name",)),
+    (IAMBackend, "get_instance_profiles", ()),
+    (AWSManagedPolicy, "from_data", ("name", "account_id", "region_name", "data")),
+    (aws_managed_policies, "aws_managed_policies_data", ()),
     (LogsBackend, "create_log_group", ("log_group_name", "tags")),
     (LogsBackend, "delete_log_group", ("log_group_name",)),
     (EC2ContainerServiceBackend, "describe_services", ("cluster_str", "service_names_or_arns")),
@@ -166,6 +176,52 @@ def subnet(account: str, region: str, subnet_id: str) -> Any | None:
     return None
 
 
+def default_subnets(account: str, region: str, zones: list[str]) -> list[Any]:
+    """The default subnets of some zones."""
+    known = ec2_backends[account][region].subnets
+    return [subnet for zone in zones for subnet in known.get(zone, {}).values() if subnet.default_for_az]
+
+
+def ec2_tags(account: str, region: str, identifier: str) -> dict[str, str]:
+    """The tags that CreateTags and DeleteTags of moto's EC2 keep for anything at all."""
+    return dict(ec2_backends[account][region].tags.get(identifier, {}))
+
+
+def tag_ec2(account: str, region: str, identifier: str, tags: dict[str, str]) -> None:
+    """Tag something of EC2."""
+    ec2_backends[account][region].create_tags([identifier], tags)
+
+
+def forget_ec2_tags(account: str, region: str, identifier: str) -> None:
+    """Something of EC2 is gone."""
+    ec2_backends[account][region].tags.pop(identifier, None)
+
+
+def run_instance(account: str, region: str, *, image: str, tags: dict[str, str], **members: Any) -> Any:
+    """Run one instance; what moto calls it."""
+    reservation = ec2_backends[account][region].run_instances(
+        image, 1, None, [], region_name=region, is_instance_type_default=False, tags={"instance": tags}, **members
+    )
+    return reservation.instances[0]
+
+
+def terminate_instance(account: str, region: str, identifier: str) -> None:
+    """Terminate one instance, if it runs."""
+    backend = ec2_backends[account][region]
+    found = backend.get_instance_by_id(identifier)
+    if found is not None and found.state != "terminated":
+        found.disable_api_termination = False
+        backend.terminate_instances([identifier])
+
+
+def instance_profile(account: str, reference: str) -> Any | None:
+    """An instance profile of moto's IAM by name or ARN, or None."""
+    for profile in iam_backends[account]["aws"].get_instance_profiles():
+        if reference in (profile.name, profile.arn):
+            return profile
+    return None
+
+
 def security_group(account: str, region: str, group_id: str) -> Any | None:
     """A security group of moto's EC2, or None."""
     return ec2_backends[account][region].get_security_group_from_id(group_id)
@@ -183,6 +239,27 @@ def role(account: str, name: str) -> Any | None:
         if candidate.name == name:
             return candidate
     return None
+
+
+@functools.cache
+def _managed_policies() -> dict[str, tuple[str, dict[str, Any]]]:
+    """Name and data of AWS's own policies by ARN; moto would parse all 1,500 again for each empty account."""
+    known = json.loads(aws_managed_policies.aws_managed_policies_data)
+    return {f"arn:aws:iam::aws:policy{data['Path']}{name}": (name, data) for name, data in known.items()}
+
+
+def load_managed_policy(account: str, arn: str) -> None:
+    """Let moto know one of AWS's own policies, if there is one of that ARN."""
+    policies = iam_backends[account]["aws"].managed_policies
+    if arn not in policies and arn in _managed_policies():
+        name, data = _managed_policies()[arn]
+        policies[arn] = AWSManagedPolicy.from_data(name, account, "us-east-1", data)
+
+
+def load_managed_policies(account: str) -> None:
+    """Let moto know all of AWS's own policies."""
+    for arn in _managed_policies():
+        load_managed_policy(account, arn)
 
 
 def log_groups(account: str, region: str) -> Any:

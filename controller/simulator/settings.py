@@ -22,6 +22,14 @@ class Timings:
     drain: float = 1.0  # factor on deregistration_delay.timeout_seconds
     stopped_kept: float = 3600.0  # a STOPPED task is still described
     inactive_kept: float = 3600.0  # an INACTIVE service is still described
+    group: float = 2.0  # an Auto Scaling group notices a difference
+    group_deletion: float = 10.0  # an empty group stays in "Delete in progress"
+    instance_boot: float = 30.0  # Pending: an instance boots
+    instance_stop: float = 20.0  # Terminating: an instance shuts down
+    agent: float = 15.0  # a booted instance registers with its cluster
+    managed_scaling: float = 30.0  # a capacity provider notices that tasks wait for instances
+    managed_scale_in: float = 900.0  # a capacity provider lets instances go that were spare for so long
+    scaling_period: float = 60.0  # service auto scaling looks at its metrics
 
 
 @dataclass(frozen=True)
@@ -29,8 +37,9 @@ class Settings:
     """One simulated account.
 
     With `settling` off, what was created can be used at once. With it on, a role can be assumed only
-    `role_seconds` after it was created, and the service-linked role of ECS works only
-    `service_linked_role_seconds` after the account's first cluster.
+    `role_seconds` after it was created, an instance profile is seen only `profile_seconds` after its role was
+    put in, the service-linked role of ECS works only `service_linked_role_seconds` after the account's first
+    cluster, and a cluster is busy for `association_seconds` with each new set of capacity providers.
     """
 
     account: str = "123456789012"
@@ -39,5 +48,7 @@ class Settings:
     settling: bool = True
     role_seconds: float = 10.0
     service_linked_role_seconds: float = 15.0
+    profile_seconds: float = 10.0
+    association_seconds: float = 8.0
     seed: int = 7
     timings: Timings = field(default_factory=Timings)

@@ -100,13 +100,17 @@ def _rest(service: str, environ: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 
 
 def encode(request: Request, result: dict[str, Any]) -> Response:
-    """The answer to an operation that the simulator implements: JSON or query."""
+    """The answer to an operation that the simulator implements: JSON, query or ec2."""
     if request.protocol == "json":
         return Response(200, json.dumps(result).encode(), {"Content-Type": "application/x-amz-json-1.1"})
     model = seams.operation_model(request.service, request.operation)
     namespace = seams.service_model(request.service).metadata.get("xmlNamespace", "")
     name = request.operation
     inner = ""
+    if request.protocol == "ec2":
+        inner = _members(model.output_shape, result) if model.output_shape is not None else "<return>true</return>"
+        text = f'<{name}Response xmlns="{namespace}"><requestId>{REQUEST_ID}</requestId>{inner}</{name}Response>'
+        return Response(200, text.encode(), dict(XML))
     if model.output_shape is not None:
         wrapper = model.output_shape.serialization.get("resultWrapper", f"{name}Result")
         inner = f"<{wrapper}>{_members(model.output_shape, result)}</{wrapper}>"

@@ -7,8 +7,11 @@ import itertools
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
+from controller.simulator.aas_store import ScalingRegion
+from controller.simulator.asg_store import GroupsRegion
 from controller.simulator.clock import Clock
 from controller.simulator.ecs_store import EcsRegion
 from controller.simulator.elb_store import ElbRegion
@@ -32,6 +35,10 @@ class World:
         self.role_created: dict[str, float] = {}
         self.first_cluster_at: float | None = None
         self.log_groups: dict[tuple[str, str], Body] = {}
+        self.profile_changed: dict[str, float] = {}
+        self._templates: dict[str, dict[str, Body]] = {}
+        self._groups: dict[str, GroupsRegion] = {}
+        self._scaling: dict[str, ScalingRegion] = {}
         self._ecs: dict[str, EcsRegion] = {}
         self._elb: dict[str, ElbRegion] = {}
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
@@ -42,6 +49,23 @@ class World:
     def now(self) -> float:
         """The instant being simulated: while timers run it is the timer's own, not the clock's."""
         return self._now
+
+    @property
+    def iso(self) -> str:
+        """The instant being simulated, as XML services write it."""
+        return datetime.fromtimestamp(self._now, UTC).isoformat()
+
+    def templates(self, region: str) -> dict[str, Body]:
+        """The launch templates of one Region by id."""
+        return self._templates.setdefault(region, {})
+
+    def groups(self, region: str) -> GroupsRegion:
+        """Amazon EC2 Auto Scaling in one Region."""
+        return self._groups.setdefault(region, GroupsRegion(region, self.settings.account))
+
+    def scaling(self, region: str) -> ScalingRegion:
+        """Application Auto Scaling in one Region."""
+        return self._scaling.setdefault(region, ScalingRegion(region, self.settings.account))
 
     def ecs(self, region: str) -> EcsRegion:
         """Amazon ECS in one Region."""

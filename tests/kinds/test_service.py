@@ -17,7 +17,7 @@ from moto import mock_aws
 from controller.core.diff import differences
 from controller.core.json import Body, thaw
 from controller.core.marks import OWNER
-from controller.core.model import Absent, Create, Delete, Desired, Key, Present, Replace, Text, Unreadable
+from controller.core.model import Absent, Create, Delete, Desired, Key, Present, Ref, Replace, Text, Unreadable
 from controller.core.ports import AwsError
 from controller.kinds._service_read import present_of
 from controller.kinds.service import KIND
@@ -531,3 +531,29 @@ def test_it_converges_on_moto_although_that_forgets_most_of_it() -> None:
     body = {**BODY, "taskDefinition": registered["taskDefinition"]["taskDefinitionArn"]}
     assert converges(KIND, cloud, body) == ["ecs.CreateService"]
     assert converges(KIND, cloud, {**body, "desiredCount": 3}) == ["ecs.UpdateService", "ecs.TagResource"]
+
+
+def _with_target(count: int | None) -> tuple[Desired, Desired]:
+    service = desired(KIND, {"cluster": "prod", "taskDefinition": "api", "desiredCount": count})
+    scaled = {"Service": Text((Ref(service.key, "arn"),)), "MinCapacity": 2, "MaxCapacity": 4}
+    return service, Desired(key=replace(service.key, kind="ScalableTarget"), body=scaled)
+
+
+def test_a_service_is_created_with_the_least_that_its_scalable_target_allows() -> None:
+    """Where the manifest names no number, the autoscaler's least is the one that it would come to anyway."""
+    assert KIND.completed is not None
+    service, target = _with_target(None)
+    assert KIND.completed(service, (service, target))["desiredCount"] == 2
+    declared, target = _with_target(3)
+    assert KIND.completed(declared, (declared, target))["desiredCount"] == 3
+
+
+def test_a_count_outside_its_scalable_target_is_a_problem() -> None:
+    """Rule 13: the autoscaler would move it at once."""
+    assert KIND.together is not None
+    service, target = _with_target(9)
+    ((path, message),) = KIND.together(service, (service, target))
+    assert path == ("desiredCount",)
+    assert "9 is outside what its ScalableTarget allows, 2 to 4" in message
+    inside, target = _with_target(4)
+    assert not list(KIND.together(inside, (inside, target)))
