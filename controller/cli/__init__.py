@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from controller.cli import _exits, adopt, apply, demo, events, plan, run, simulate, status, validate
+from controller.cli import _exits, adopt, apply, demo, diff, events, plan, run, simulate, status, validate
 
 _HELP = """
 GitOps for Amazon ECS: YAML manifests in, the smallest AWS calls out, for ever.
@@ -30,6 +30,7 @@ _VERBS: tuple[tuple[str, Any], ...] = (
     ("run", run.run),
     ("status", status.status),
     ("events", events.events),
+    ("diff", diff.diff),
     ("simulate", simulate.simulate),
     ("demo", demo.demo),
 )

@@ -82,7 +82,8 @@ def converge(bench: Bench, catalogue: Catalogue, *, timeout: float, wait: bool, 
     deadline = time.monotonic() + timeout
     memories = {name: Memory() for name in catalogue.applications}
     worst = _exits.OK
-    for name, application in catalogue.applications.items():
+    for application in catalogue.ordered():
+        name = application.name
         first = digest
         while True:
             orders = Orders(enforce=True, only_digest=first, announce=_announce)

@@ -235,7 +235,7 @@ class Daemon:
     def _reconcile(
         self, application: Application, catalogue: Catalogue, memory: Memory, reconcile_id: str, claim: Claim
     ) -> Outcome:
-        enforce = application.sync.mode == "enforce" and self._m.consents(application)
+        enforce = application.sync.mode == "enforce" and self._m.consents(application) and self._preceded(application)
         orders = Orders(
             enforce=enforce,
             may_go_on=lambda: not self._stopping.is_set() and claim.renew(),
@@ -244,6 +244,12 @@ class Daemon:
         )
         with self._m.teller.timer("total"):
             return reconcile(application, catalogue, self._m.post_for(application), memory, orders)
+
+    def _preceded(self, application: Application) -> bool:
+        """Tell whether the applications that come first are in sync: until then this one is only looked at."""
+        states = (self._m.store.application(name) for name in application.after)
+        outcomes = (state.outcome if state else None for state in states)
+        return all(outcome is not None and outcome.sync == "Synced" for outcome in outcomes)
 
     def _finish(
         self,

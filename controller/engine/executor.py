@@ -138,8 +138,8 @@ def _carry_out(run: _Run, step: Step) -> Result:
 
 
 def _unknown(step: Step, ref: Ref) -> bool:
-    """Tell whether nobody will know the value in time: only a create is told its own by its first call."""
-    return ref.key != step.id.key or not isinstance(step.change, Create)
+    """Tell whether nobody will know the value in time: a step is told only what its own calls capture."""
+    return ref.key != step.id.key or not any(ref.output in call.captures for call in step.calls)
 
 
 def _decide_again(run: _Run, step: Step) -> Step | Result:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
+from graphlib import TopologicalSorter
 
 from controller.core import graph, marks, plan, policy, status
 from controller.core.kind import Kind, Owned
@@ -51,6 +52,11 @@ class Catalogue:
     problems: tuple[Problem, ...] = ()
     revision: str = ""
     pruning: str = ""
+
+    def ordered(self) -> tuple[Application, ...]:
+        """Return the applications so that each stands behind those that it comes after."""
+        waits = {name: set(app.after) & self.applications.keys() for name, app in self.applications.items()}
+        return tuple(self.applications[name] for name in TopologicalSorter(waits).static_order())
 
     def holds(self, name: str) -> tuple[Problem, ...]:
         """Return the problems that hold an application back."""

@@ -39,10 +39,14 @@ class Narrator:
             before, self._source = self._source, kept
         self._send(events.source(before, kept, time))
 
-    def forget(self, application: str) -> None:
-        """An application is gone."""
+    def forget(self, application: str, time: datetime) -> None:
+        """An application is gone from the source: what it had in AWS stays, and that is worth a word (rule 5)."""
         with self._lock:
             self._told.pop(application, None)
+        message = f"{application} is not declared any more; its resources stay as they are, and keep our marks"
+        self._send(
+            (Event(type="app.removed", time=time, application=application, message=message, severity="warning"),)
+        )
 
     def _of(self, context: Context) -> Told:
         with self._lock:

@@ -167,7 +167,7 @@ class _Teller:
         self.metrics.beat(loop, self.clock.now())
 
     def forget(self, application: str) -> None:
-        self.narrator.forget(application)
+        self.narrator.forget(application, self.clock.now())
         self.metrics.forget(application)
 
     @contextmanager

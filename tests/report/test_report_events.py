@@ -315,18 +315,18 @@ def types(found: Iterable[Event]) -> list[str]:
 
 
 def test_the_narrator_remembers_each_application_apart() -> None:
-    """What was told of one application is not told of, and is forgotten apart from, another."""
+    """What was told of one application is not told of, and is forgotten, which is told, apart from another."""
     seen: list[Event] = []
     narrator = Narrator(seen.append)
     blog = replace(CONTEXT, application="blog")
     for context in (CONTEXT, blog, CONTEXT, blog):
         narrator.ended(DRIFTED, context)
     assert [event.application for event in seen] == ["shop", "blog"]
-    narrator.forget("shop")
+    narrator.forget("shop", NOW)
     narrator.problems((), CONTEXT)
     narrator.started(DRIFTED.plan, CONTEXT)
     narrator.ended(DRIFTED, CONTEXT)
-    assert types(seen) == ["drift.detected"] * 3
+    assert types(seen) == ["drift.detected", "drift.detected", "app.removed", "drift.detected"]
 
 
 def test_a_sink_that_raises_stops_nobody() -> None:
