@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from controller.core.coerce import coerced, comma_list
 from controller.core.json import Body, Json, Path, matches
+from controller.core.marks import theirs
 from controller.core.model import Origin, Ref, Text
 from controller.core.nodes import Node, Spelled, grow, plain
 from controller.core.pairs import list_to_map, map_to_list, pair_members
@@ -75,7 +76,7 @@ def check(
     `describe` is the shape that describe prints: what it has beyond the input is left out with a note. `tags` is the
     member that holds tags. `lists` tells which references are lists. A `partial` body may lack what is required.
     With `unread`, text with `${` in it may be anything, because references have not been read yet. Unless `closed`,
-    text may be what AWS's list of values does not have. `who` is whose shape it is.
+    values and sizes may be others than AWS lists. `who` is whose shape it is.
     """
     node = grow(body, Origin(""))
     commas = tuple(row.segments for row in rules if isinstance(row, CommaList))
@@ -160,6 +161,8 @@ class _Check:
             node = map_to_list(node, *pair)
         if not isinstance(node.value, list):
             return self._wrong(node, shape, path)
+        if path == (self.tags,) and pair is not None:
+            node = self._theirs(node, pair[0])
         inner = describe.element if describe is not None else None
         done: list[Node] = []
         for index, below in enumerate(node.value):
@@ -173,6 +176,18 @@ class _Check:
         if not any(isinstance(below.value, Text) for below in done):
             self._bounds(len(done), " elements", shape, node.origin, path)
         return Node(done, node.origin)
+
+    def _theirs(self, tags: Node, key: str) -> Node:
+        """Leave out the tags that describe prints and nobody can write: AWS's own and our marks."""
+        kept = [below for below in tags.value if self._writable(below.get(key))]
+        return Node(kept, tags.origin)
+
+    def _writable(self, key: Node | None) -> bool:
+        if key is None or not isinstance(key.value, str) or theirs({key.value: ""}):
+            return True
+        message = f"ignored tag {quoted(key.value)}: it is not for manifests"
+        self.notes.append(Finding(path=(self.tags, key.value), message=message, origin=key.origin))
+        return False
 
     def _unique(self, elements: Sequence[Node], key: tuple[str, ...], path: Path) -> None:
         first: dict[tuple[Json, ...], Node] = {}
@@ -198,7 +213,10 @@ class _Check:
             return self._wrong(node, shape, path)
         if element.type == "any":
             return node  # a null in it is its own affair: `Cluster/main:` with nothing behind it is a document
-        done = {key: self.value(below, element, (*path, key)) for key, below in node.value.items()}
+        members = node.value.items()
+        if path == (self.tags,):
+            members = [(key, below) for key, below in members if self._writable(Node(key, below.origin))]
+        done = {key: self.value(below, element, (*path, key)) for key, below in members}
         return Node({key: below for key, below in done.items() if below is not None}, node.origin)
 
     # ------------------------------------------------------------ scalars
@@ -225,7 +243,7 @@ class _Check:
         self._complain(path, node.origin, message)
 
     def _bounds(self, size: float, unit: str, shape: Shape, origin: Origin, path: Path) -> None:
-        least, most = shape.bounds
+        least, most = shape.bounds if self.closed else (None, None)
         verb, shown = ("has", f"{size:g}{unit}") if unit else ("is", f"{size:g}")
         if least is not None and size < least:
             self._complain(path, origin, f"{self._label(path)} {verb} {shown}; {self.who} takes at least {least:.15g}")

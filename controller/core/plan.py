@@ -165,9 +165,8 @@ def _claim(scene: Scene, draft: _Draft, written: Desired, observed: Present) -> 
     kind = scene.kind(written.key)
     desired = scene.resolved(written, draft.invalid)
     verdict = ownership.whose(scene, desired, observed)
-    unmarkable = kind.tagging is None and verdict == ownership.NOBODYS
     by_itself = verdict == ownership.NOBODYS and desired.options.adopt == "if-untagged"
-    if verdict == ownership.OURS or unmarkable or by_itself:
+    if verdict == ownership.OURS or by_itself:
         _update(scene, draft, desired, written, observed)
         return
     found = difference(scene, desired, written, observed, draft.changing).fields

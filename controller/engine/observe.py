@@ -115,4 +115,6 @@ def _is_orphan(scene: Scene, kind: Kind, owned: Owned, declared: frozenset[str],
         return False
     if owned.marks.owner in declared or parsed[1].kind != kind.name:
         return False
+    if kind.tagging is None:
+        return True  # a child has its parent's mark, which was looked at with the parent
     return owned.marks.id == marks.identity(scene.physical(kind.name, owned.natural))

@@ -117,7 +117,7 @@ def look(application: Application, catalogue: Catalogue, post: Post, memory: Mem
     )
     with timer("observe"):
         scene = replace(scene, world=observe(post.cloud, scene, post.clock.now()))
-        lost, incomplete = _orphans(scene, post, memory)
+        lost, incomplete = _orphans(scene, catalogue, post, memory)
     policies = policy.standard(
         prune=catalogue.pruning or incomplete, contended=memory.contended(post.clock.monotonic())
     )
@@ -128,7 +128,7 @@ def look(application: Application, catalogue: Catalogue, post: Post, memory: Mem
     return Seen(scene=scene, plan=found, incomplete=incomplete)
 
 
-def _orphans(scene: Scene, post: Post, memory: Memory) -> tuple[tuple[Owned, ...], str]:
+def _orphans(scene: Scene, catalogue: Catalogue, post: Post, memory: Memory) -> tuple[tuple[Owned, ...], str]:
     """Return what is ours and declared nowhere; listed anew for a new revision, and seldom otherwise."""
     now = post.clock.monotonic()
     listed = memory.listed
@@ -138,7 +138,31 @@ def _orphans(scene: Scene, post: Post, memory: Memory) -> tuple[tuple[Owned, ...
         found, incomplete = orphans(post.cloud, scene, scene.others, names)
         listed = memory.listed = Listed(revision=scene.revision, at=now, orphans=found, incomplete=incomplete)
     claimed = _claims(scene)
-    return tuple(one for one in listed.orphans if not _claimed(scene, one, claimed)), listed.incomplete
+    doubtful = _doubtful(scene, catalogue)
+    lost = (one for one in listed.orphans if not _claimed(scene, one, claimed))
+    return tuple(one for one in lost if _kind_of(one) not in doubtful), listed.incomplete
+
+
+def _kind_of(owned: Owned) -> str:
+    parsed = marks.key_of(owned.marks.owner)
+    return parsed[1].kind if parsed else ""
+
+
+def _doubtful(scene: Scene, catalogue: Catalogue) -> frozenset[str]:
+    """Return the kinds of which it cannot be said now that no document claims one.
+
+    What carries no mark of its own is claimed by its name alone; while the name of one document is not known, or is
+    another application's to know, none of that kind counts as lost.
+    """
+    return frozenset(
+        desired.key.kind
+        for desired in _documents(catalogue)
+        if scene.kind(desired.key).tagging is None
+        and (
+            desired.key.application != scene.application.name
+            or scene.kind(desired.key).natural(scene.resolved(desired).body) is None
+        )
+    )
 
 
 def reconcile(

@@ -6,12 +6,14 @@ ECS service. AWS's filters are narrower than they look and moto's are wrong, so 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from controller.core import marks
 from controller.core.json import Body, Json, Path
-from controller.core.kind import Wanted, World
+from controller.core.kind import Owned, Wanted, World
 from controller.core.model import Desired, Key, Marks, Present, Text
 from controller.core.ports import Reader
 from controller.core.rules import Default, Immutable, Refers, Rules
@@ -103,13 +105,63 @@ def exactly(items: Iterable[Body], target: Target) -> Iterator[Body]:
     return (one for one in items if tuple(one.get(member) for member in IDENTITY) == target)
 
 
-def children(reader: Reader, operation: str, result: str, target: Target) -> list[Body]:
-    """Return the policies or scheduled actions of one target."""
-    namespace, resource, dimension = target
-    listed = reader.pages(
-        SERVICE, operation, result, ServiceNamespace=namespace, ResourceId=resource, ScalableDimension=dimension
-    )
-    return list(exactly(listed, target))
+Child: TypeAlias = Callable[[Body, Wanted, Target, World], Present]  # what describe printed -> the resource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Children:
+    """How one sort of child of a scalable target is listed: AWS can neither tag it nor name it alone."""
+
+    kind: str
+    operation: str
+    result: str
+    member: str  # that names it
+    show: Child
+
+    def listed(self, reader: Reader, target: Target) -> dict[str, Body]:
+        """Return the children of one target by name."""
+        namespace, resource, dimension = target
+        found = reader.pages(
+            SERVICE,
+            self.operation,
+            self.result,
+            ServiceNamespace=namespace,
+            ResourceId=resource,
+            ScalableDimension=dimension,
+        )
+        return {one[self.member]: one for one in exactly(found, target)}
+
+    def read(self, reader: Reader, wanted: Sequence[Wanted], world: World) -> Iterator[tuple[Wanted, Present | None]]:
+        """Yield each that is wanted with what is live; one listing per target."""
+        by_target: dict[Target, list[Wanted]] = {}
+        for want in wanted:
+            if target := target_of(want.body):
+                by_target.setdefault(target, []).append(want)
+        for target, wants in by_target.items():
+            found = self.listed(reader, target)
+            for want in wants:
+                live = found.get(want.body[self.member])
+                yield want, self.show(live, want, target, world) if live else None
+
+    def owned(self, reader: Reader, targets: Iterable[Owned]) -> Iterator[Owned]:
+        """Yield the children of targets that are ours (rule 7); whether a document claims one is told by its name."""
+        for parent in targets:
+            target, parsed = target_of(parent.present.body), marks.key_of(parent.marks.owner)
+            if target is None or parsed is None:
+                continue
+            for name, live in self.listed(reader, target).items():
+                key = Key(application=parsed[1].application, kind=self.kind, name=_document(name))
+                want = Wanted(key=key, body=live, owner=marks.owner(parsed[0], key))
+                world = {parsed[1]: parent.present}
+                present = self.show(live, want, target, world)
+                if present.marks:
+                    yield Owned(marks=present.marks, natural=str(natural(live, self.member)), present=present)
+
+
+def _document(name: str) -> str:
+    """Return a name that a document could have: the mark of a child names one, though none may be declared."""
+    kept = re.sub(r"[^A-Za-z0-9_.-]", "-", name)[:63].lstrip("_.-")
+    return kept or "unnamed"
 
 
 def needs_service(desired: Desired, everything: Sequence[Desired]) -> Iterator[Key]:
@@ -140,13 +192,14 @@ def _as_written(body: Body) -> Json:
 def child_marks(want: Wanted, target: Target, world: World) -> tuple[Marks | None, str]:
     """Return the marks that a policy or a scheduled action has by its target, and the other tool that manages it.
 
-    A child of a target of this installation is its document's (rules 7 and 8); of any other target nothing is known.
+    A child of a target of this installation is its document's (rules 7 and 8), and so is one whose target no document
+    speaks of: there is no mark to ask, and the document names it exactly. A child of somebody else's target is not.
     """
     for key, parent in world.items():
         if key.kind == "ScalableTarget" and isinstance(parent, Present) and target_of(parent.body) == target:
             ours = parent.marks is not None and _installation(parent.marks.owner) == _installation(want.owner)
             return (Marks(owner=want.owner, id="") if ours else None), parent.foreign
-    return None, ""
+    return Marks(owner=want.owner, id=""), ""
 
 
 def _installation(owner: str) -> str:

@@ -162,7 +162,8 @@ def _present(reader: Reader, live: Body, actions: Sequence[Body]) -> Present:
     return Present(body=without_nones(body), outputs=outputs, marks=ours, facts=facts, foreign=foreign)
 
 
-def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
+def owned(reader: Reader, installation: str) -> Iterator[Owned]:
+    """Yield the targets that carry a mark of the installation."""
     for live in reader.pages(SERVICE, "DescribeScalableTargets", "ScalableTargets", ServiceNamespace="ecs"):
         present = _present(reader, live, [])
         if present.marks and belongs(present, installation):
@@ -221,7 +222,7 @@ KIND = Kind(
     check=_check,
     rules=RULES,
     read=_read,
-    owned=_owned,
+    owned=owned,
     reads=frozenset(
         {
             f"{SERVICE}.DescribeScalableTargets",

@@ -9,26 +9,26 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from controller.core.json import Body, Json, Path
-from controller.core.kind import Kind, ShapeOf, Wanted, World
+from controller.core.kind import Kind, Owned, ShapeOf, Wanted, World
 from controller.core.model import Absent, Call, Create, Delete, Key, Observed, Present, Replace, Update
 from controller.core.ports import Reader
 from controller.core.rules import Default, Immutable, Keyed, Rewrite, Rules
+from controller.kinds import scalable_target
 from controller.kinds._common import changed, pick
 from controller.kinds._scaling import (
     IDENTITY,
     SERVICE,
+    Children,
     Target,
     adjusted,
     check_target,
     child_marks,
-    children,
     natural,
     needs_target,
     put,
     resource_id,
     rows,
     spelled_out,
-    target_of,
 )
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
@@ -113,25 +113,30 @@ RULES: Rules = (
 # 4 READ ----------------------------------------------------------------------------------------------------------
 
 
-def _read(reader: Reader, wanted: Sequence[Wanted], world: World) -> Iterator[tuple[Key, Observed]]:
-    by_target: dict[Target, list[Wanted]] = {}
-    for want in wanted:
-        if target := target_of(want.body):
-            by_target.setdefault(target, []).append(want)
-    for target, wants in by_target.items():
-        policies = children(reader, "DescribeScalingPolicies", "ScalingPolicies", target)
-        found = {policy["PolicyName"]: policy for policy in policies}
-        for want in wants:
-            policy = found.get(want.body["PolicyName"])
-            yield want.key, present_of(policy, want, target, world) if policy else Absent()
-
-
 def present_of(policy: Body, want: Wanted, target: Target, world: World) -> Present:
     """Return a policy that DescribeScalingPolicies printed as a resource."""
     ours, foreign = child_marks(want, target, world)
     body = pick(policy, *IDENTITY, "PolicyName", "PolicyType", *_TYPES)
     facts = {"alarms": tuple(alarm["AlarmName"] for alarm in policy.get("Alarms") or ())}
     return Present(body=body, outputs={"arn": policy["PolicyARN"]}, marks=ours, facts=facts, foreign=foreign)
+
+
+POLICIES = Children(
+    kind="ScalingPolicy",
+    operation="DescribeScalingPolicies",
+    result="ScalingPolicies",
+    member="PolicyName",
+    show=present_of,
+)
+
+
+def _read(reader: Reader, wanted: Sequence[Wanted], world: World) -> Iterator[tuple[Key, Observed]]:
+    for want, present in POLICIES.read(reader, wanted, world):
+        yield want.key, present or Absent()
+
+
+def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
+    return POLICIES.owned(reader, scalable_target.owned(reader, installation))
 
 
 # 5 CALLS ---------------------------------------------------------------------------------------------------------
@@ -171,7 +176,8 @@ KIND = Kind(
     check=_check,
     rules=RULES,
     read=_read,
-    reads=frozenset({f"{SERVICE}.DescribeScalingPolicies"}),
+    owned=_owned,
+    reads=scalable_target.KIND.reads | {f"{SERVICE}.DescribeScalingPolicies"},
     calls=_calls,
     needs=needs_target,
     adjust=adjusted,

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from controller.core.json import Body, Json, Path
-from controller.core.kind import Kind, ShapeOf, Wanted, World
+from controller.core.kind import Kind, Owned, ShapeOf, Wanted, World
 from controller.core.model import (
     Absent,
     Call,
@@ -21,6 +21,7 @@ from controller.core.model import (
     Desired,
     Health,
     Key,
+    Marks,
     Observed,
     Present,
     Replace,
@@ -28,22 +29,22 @@ from controller.core.model import (
 )
 from controller.core.ports import Reader
 from controller.core.rules import Default, Immutable, Resets, Rewrite, Rules
+from controller.kinds import scalable_target
 from controller.kinds._common import changed, pick
 from controller.kinds._scaling import (
     IDENTITY,
     SERVICE,
+    Children,
     Target,
     adjusted,
     check_target,
     child_marks,
-    children,
     natural,
     needs_target,
     put,
     resource_id,
     rows,
     spelled_out,
-    target_of,
 )
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
@@ -95,22 +96,6 @@ RULES: Rules = (
 # 4 READ ----------------------------------------------------------------------------------------------------------
 
 
-def _read(reader: Reader, wanted: Sequence[Wanted], world: World) -> Iterator[tuple[Key, Observed]]:
-    by_target: dict[Target, list[Wanted]] = {}
-    for want in wanted:
-        if target := target_of(want.body):
-            by_target.setdefault(target, []).append(want)
-    for target, wants in by_target.items():
-        actions = children(reader, "DescribeScheduledActions", "ScheduledActions", target)
-        found = {action["ScheduledActionName"]: action for action in actions}
-        for want in wants:
-            action = found.get(want.body["ScheduledActionName"])
-            if action:
-                yield want.key, _present(action, want, target, world)
-            else:
-                yield want.key, _done(want) if _is_past(want.body, datetime.now(UTC)) else Absent()
-
-
 def _present(action: Body, want: Wanted, target: Target, world: World) -> Present:
     ours, foreign = child_marks(want, target, world)
     members = ("ScheduledActionName", "Schedule", "Timezone", *_TIMES, "ScalableTargetAction")
@@ -119,9 +104,28 @@ def _present(action: Body, want: Wanted, target: Target, world: World) -> Presen
     return Present(body=body, outputs=outputs, marks=ours, foreign=foreign)
 
 
+ACTIONS = Children(
+    kind="ScheduledAction",
+    operation="DescribeScheduledActions",
+    result="ScheduledActions",
+    member="ScheduledActionName",
+    show=_present,
+)
+
+
+def _read(reader: Reader, wanted: Sequence[Wanted], world: World) -> Iterator[tuple[Key, Observed]]:
+    for want, present in ACTIONS.read(reader, wanted, world):
+        gone: Observed = _done(want) if _is_past(want.body, datetime.now(UTC)) else Absent()
+        yield want.key, present or gone
+
+
+def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
+    return ACTIONS.owned(reader, scalable_target.owned(reader, installation))
+
+
 def _done(want: Wanted) -> Present:
     """Return a one-time action that has run as it was declared: AWS would refuse to take it again."""
-    return Present(body=spelled_out(want.body), outputs={}, facts={"past": True})
+    return Present(body=spelled_out(want.body), outputs={}, marks=Marks(owner=want.owner, id=""), facts={"past": True})
 
 
 def _is_past(body: Body, now: datetime) -> bool:
@@ -177,7 +181,8 @@ KIND = Kind(
     check=_check,
     rules=RULES,
     read=_read,
-    reads=frozenset({f"{SERVICE}.DescribeScheduledActions"}),
+    owned=_owned,
+    reads=scalable_target.KIND.reads | {f"{SERVICE}.DescribeScheduledActions"},
     calls=_calls,
     needs=needs_target,
     adjust=adjusted,

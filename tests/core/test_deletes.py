@@ -1,0 +1,143 @@
+"""What is ours and declared no more: in the order that live bodies give, and only on a word."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tiny import at, calls, doc, live, plan_of, scene, steps, to
+
+from controller.core import deletes, plan
+from controller.core.kind import Owned
+from controller.core.model import Application, Desired, Forget, Options, Plan, Present, StepId, Sync
+from controller.core.policy import standard
+
+
+def orphan(document: Desired, **body: Any) -> Owned:
+    """Return a resource that its document has left."""
+    present = live(document, **body)
+    assert present.marks is not None
+    return Owned(marks=present.marks, natural=str(document.body["name"]), present=present)
+
+
+WIDGET = orphan(doc("Widget/w"))
+GADGET = orphan(doc("Gadget/g"), widget="widget-w")
+FURTHER = orphan(doc("Gadget/further"), widget="gadget-g")
+
+
+def pruned(*orphans: Owned, **more: Any) -> Plan:
+    """Return the plan that removes them."""
+    return plan_of(*more.pop("documents", ()), world=more.pop("world", {}), orphans=orphans, **more)
+
+
+def names(found: Plan) -> list[str]:
+    """Return the steps in order."""
+    return [str(step.id) for step in found.steps]
+
+
+class TestOrder:
+    """Users first."""
+
+    @pytest.mark.parametrize("listed", [(WIDGET, GADGET), (GADGET, WIDGET)], ids=["used first", "user first"])
+    def test_what_is_used_goes_after_its_user(self, listed: tuple[Owned, ...]) -> None:
+        """In whatever order they are listed; the live body says who uses what."""
+        found = pruned(*listed)
+        assert names(found) == ["Gadget/g", "Widget/w"]
+        assert found.steps[1].after == {StepId(key=at("Gadget/g"))}
+        assert found.steps[0].after == frozenset()
+
+    def test_a_circle_is_begun_somewhere(self) -> None:
+        """Nobody waits for one that waits for it: AWS says which may go."""
+        found = pruned(orphan(doc("Gadget/a"), widget="gadget-b"), orphan(doc("Gadget/b"), widget="gadget-a"))
+        assert names(found) == ["Gadget/a", "Gadget/b"]
+        assert found.steps[0].after == frozenset()
+
+    def test_what_a_declared_resource_uses_waits_for_its_change(self) -> None:
+        """It lets go first."""
+        gadget = doc("Gadget/g")
+        found = pruned(WIDGET, documents=(gadget,), world={"Gadget/g": live(gadget, widget="widget-w")})
+        assert steps(found) == [("Gadget/g", "Update"), ("Widget/w", "Delete")]
+        assert found.steps[1].after == {StepId(key=at("Gadget/g"))}
+
+    def test_what_a_kind_links_to_counts_as_well(self) -> None:
+        """Ids that its table does not name."""
+        linking = {**scene().kinds}
+        linking["Gadget"] = _linking(linking["Gadget"])
+        gadget = orphan(doc("Gadget/g"), elsewhere="widget-w")
+        here = scene(orphans=(WIDGET, gadget))
+        built = plan.build(type(here)(**{**here.__dict__, "kinds": linking}))
+        assert [str(step.id) for step in built.steps] == ["Gadget/g", "Widget/w"]
+
+
+def _linking(kind: Any) -> Any:
+    from dataclasses import replace
+
+    return replace(kind, links=lambda present: [str(present.body.get("elsewhere"))])
+
+
+class TestRetain:
+    """What is to stay only loses our marks."""
+
+    def test_the_mark_remembers(self) -> None:
+        """The document said `ecsync/deletion: retain` while it was there."""
+        present = live(doc("Widget/w"))
+        retained = Present(body=present.body, outputs=present.outputs, marks=_retained(present))
+        assert retained.marks is not None
+        (step,) = pruned(Owned(marks=retained.marks, natural="w", present=retained)).steps
+        assert isinstance(step.change, Forget)
+        assert [call.operation for call in step.calls] == ["UntagWidget"]
+
+    def test_the_document_decides_while_it_is_there(self) -> None:
+        """`ecsync/state: absent` with retain takes the marks off."""
+        for deletion, operation in (("retain", "UntagWidget"), ("delete", "DeleteWidget")):
+            widget = doc("Widget/w", Options(state="absent", deletion=deletion))  # type: ignore[arg-type]
+            assert calls(plan_of(widget, world={"Widget/w": live(widget)})) == [operation]
+
+
+def _retained(present: Present) -> Any:
+    from dataclasses import replace
+
+    assert present.marks is not None
+    assert present.marks.applied is not None
+    return replace(present.marks, applied=replace(present.marks.applied, retain=True))
+
+
+class TestPolicy:
+    """Only on an explicit word, from a source that was read whole."""
+
+    def held(self, prune: bool, forbidden: str = "") -> list[str]:
+        """Return why an orphan is withheld."""
+        application = Application(name="shop", sync=Sync(mode="enforce", prune=prune))
+        found = pruned(WIDGET, application=application, policies=standard(prune=forbidden))
+        return [one.because for one in found.withheld]
+
+    def test_prune_is_off(self) -> None:
+        """The reason names the word."""
+        assert self.held(prune=False) == [
+            "not declared any more; prune is off (sync.prune: true in its Application document removes it)"
+        ]
+
+    def test_prune_is_on(self) -> None:
+        """Nothing holds it."""
+        assert self.held(prune=True) == []
+
+    def test_the_source_is_not_trusted(self) -> None:
+        """Prune or not."""
+        assert self.held(prune=True, forbidden="the source cannot be read") == ["the source cannot be read"]
+
+
+def test_what_carries_no_key_of_ours_is_left() -> None:
+    """A kind that this version does not know, or an owner in another format."""
+    from dataclasses import replace
+
+    for owner in ("v1/prod/shop/Unknown/x", "v2/whatever"):
+        stranger = replace(WIDGET, marks=replace(WIDGET.marks, owner=owner))
+        assert pruned(stranger).steps == ()
+
+
+def test_links_are_what_the_table_says_it_refers_to() -> None:
+    """Single values and elements of lists; nothing where nothing is written."""
+    here = scene()
+    present = live(doc("Gadget/g"), widget="a", widgets=["b", "c"], colour="d")
+    assert deletes.links(here, at("Gadget/g"), present) == {"a", "b", "c"}
+    assert deletes.links(here, at("Gadget/g"), live(doc("Gadget/g", widget=to("Widget/w")))) == set()

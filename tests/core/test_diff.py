@@ -1,0 +1,209 @@
+"""The one notion of equality: what differs, what it would do, and what is left to others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from controller.core.diff import Left, differences, effect_of, same, walk
+from controller.core.json import pattern
+from controller.core.model import FieldChange, Key, Ref, Text
+from controller.core.rules import Computed, Default, Delegated, Immutable, Keyed, Rolls, Rules
+
+ARN = Text((Ref(Key(application="shop", kind="Role", name="task"), "arn"),))
+TAGS: Rules = (Keyed(path="tags", key=("key",), value="value"), Computed(path="tags.*"), Computed(path="tags"))
+
+
+def changes(desired: Any, observed: Any, rules: Rules = (), **options: Any) -> list[tuple[Any, Any, Any]]:
+    """Return (path, before, after) of each difference."""
+    return [(one.path, one.before, one.after) for one in differences(desired, observed, rules, **options).fields]
+
+
+@pytest.mark.parametrize(
+    ("desired", "observed", "expected"),
+    [
+        ({"a": 1}, {"a": 1}, []),
+        ({"a": 1}, {"a": 2}, [(("a",), 2, 1)]),
+        ({"a": 1}, {}, [(("a",), None, 1)]),
+        ({}, {"a": 1}, [(("a",), 1, None)]),
+        ({"a": None}, {"a": 1}, [(("a",), 1, None)]),
+        ({"a": None}, {}, []),
+        ({"a": []}, {}, []),
+        ({"a": 1}, {"a": 1.0}, []),
+        ({"a": True}, {"a": 1}, [(("a",), 1, True)]),
+        ({"a": False}, {"a": 0}, [(("a",), 0, False)]),
+        ({"a": "1"}, {"a": 1}, [(("a",), 1, "1")]),
+        ({"a": {"b": 1, "c": 2}}, {"a": {"b": 1, "c": 3}}, [(("a", "c"), 3, 2)]),
+        ({"a": {"b": 1}}, {}, [(("a",), None, {"b": 1})]),
+        ({"a": [1, 2]}, {"a": [2, 1]}, [(("a",), [2, 1], [1, 2])]),
+        ({"a": [{"b": True}]}, {"a": [{"b": 1}]}, [(("a",), [{"b": 1}], [{"b": True}])]),
+        ({"b": 1, "a": 1}, {"a": 2, "b": 2}, [(("a",), 2, 1), (("b",), 2, 1)]),
+    ],
+)
+def test_two_bodies_differ_where_they_mean_something_else(desired: Any, observed: Any, expected: Any) -> None:
+    """`before` is live, `after` is what was written; null and empty are absence; true is not one."""
+    assert changes(desired, observed) == expected
+
+
+def test_a_reference_that_is_not_known_differs_from_everything() -> None:
+    """It may turn out to be anything, also what is there now."""
+    assert changes({"a": ARN}, {"a": "arn:x"}) == [(("a",), "arn:x", ARN)]
+    assert changes({"a": [ARN]}, {"a": ["arn:x"]}) == [(("a",), ["arn:x"], [ARN])]
+    assert changes({"a": ARN}, {"a": ARN}) == [(("a",), ARN, ARN)]
+
+
+@pytest.mark.parametrize(
+    ("desired", "observed"),
+    [({"a": 1}, {"a": 2}), ({"a": {"b": [1]}}, {"a": {"b": [1, 2]}}), ({}, {"a": "x"}), ({"a": 1}, {"a": 1})],
+)
+def test_a_difference_has_two_sides(desired: Any, observed: Any) -> None:
+    """From either side the same places differ."""
+    there = changes(desired, observed)
+    back = [(path, after, before) for path, before, after in changes(observed, desired)]
+    assert there == back
+
+
+def test_an_element_of_a_keyed_list_is_a_place_of_its_own() -> None:
+    """Order means nothing, and one element's change is that element's."""
+    rules = (Keyed(path="a", key=("n",)),)
+    desired = {"a": [{"n": "x", "v": 1}, {"n": "y", "v": 2}]}
+    observed = {"a": [{"n": "y", "v": 3}, {"n": "x", "v": 1}, {"n": "z"}]}
+    assert changes(desired, observed, rules) == [(("a", "y", "v"), 3, 2), (("a", "z"), {"n": "z"}, None)]
+
+
+def test_a_default_that_is_not_written_is_enforced() -> None:
+    """Deleting a line converges to what AWS has where nothing is written."""
+    rules = (Default(path="a", value=7),)
+    assert changes({}, {"a": 7}, rules) == []
+    assert changes({}, {"a": 8}, rules) == [(("a",), 8, 7)]
+    assert changes({"a": 8}, {}, rules) == [(("a",), 7, 8)]
+
+
+class TestOthers:
+    """What is not the manifest's to enforce."""
+
+    def test_a_computed_value_that_is_not_written_is_left_and_listed(self) -> None:
+        """AWS decides it."""
+        found = differences({}, {"a": "x"}, (Computed(path="a"),))
+        assert found.fields == ()
+        assert found.left == (Left(path=("a",), value="x", owner="AWS"),)
+
+    def test_a_computed_value_that_is_written_is_enforced(self) -> None:
+        """Who writes it down owns it."""
+        assert changes({"a": "y"}, {"a": "x"}, (Computed(path="a"),)) == [(("a",), "x", "y")]
+
+    def test_a_computed_value_that_is_live_nowhere_is_no_difference(self) -> None:
+        """Nothing is listed either."""
+        assert differences({}, {}, (Computed(path="a"),)).left == ()
+
+    def test_computed_may_depend_on_the_body(self) -> None:
+        """Only where the condition holds."""
+        rules = (Computed(path="a", when=lambda body: body.get("mode") == "auto"),)
+        assert changes({"mode": "auto"}, {"mode": "auto", "a": 1}, rules) == []
+        assert changes({"mode": "own"}, {"mode": "own", "a": 1}, rules) == [(("a",), 1, None)]
+
+    def test_tags_of_others_stay_and_ours_are_enforced(self) -> None:
+        """Each tag counts for itself."""
+        observed = {"tags": [{"key": "team", "value": "b"}, {"key": "cost", "value": "7"}]}
+        assert changes({"tags": {"team": "a"}}, observed, TAGS) == [(("tags", "team"), "b", "a")]
+        assert changes({}, observed, TAGS) == []
+        assert changes({"tags": {"team": "a"}}, {}, TAGS) == [(("tags",), None, {"team": "a"})]
+
+    def test_a_delegated_field_is_not_compared_while_it_is_delegated(self) -> None:
+        """Written or not: the autoscaler decides it."""
+        rules = (Delegated(path="count", when=lambda facts: bool(facts.get("target")), owner="autoscaling"),)
+        found = differences({"count": 2}, {"count": 3}, rules, facts={"target": {}, "more": 1} | {"target": {"min": 2}})
+        assert found.fields == ()
+        assert found.left == (Left(path=("count",), value=3, owner="autoscaling"),)
+        assert changes({"count": 2}, {"count": 3}, rules) == [(("count",), 3, 2)]
+
+    def test_what_the_manifest_ignores_is_listed_and_not_compared(self) -> None:
+        """Written or not, at that path and below."""
+        found = differences({"a": {"b": 1}, "c": 1}, {"a": {"b": 2}, "c": 2}, (), ignore=(pattern("a.b"),))
+        assert [one.path for one in found.fields] == [("c",)]
+        assert found.left == (Left(path=("a", "b"), value=2, owner="ignored by the manifest"),)
+
+
+class TestUndeclared:
+    """`undeclared: ignore`, which an adopted resource starts with."""
+
+    def test_members_that_are_not_written_are_left(self) -> None:
+        """At every depth, defaults too."""
+        rules = (Default(path="d", value=1),)
+        found = differences({"a": {"b": 1}}, {"a": {"b": 1, "c": 2}, "e": 3, "d": 9}, rules, undeclared=False)
+        assert found.fields == ()
+        assert {one.path for one in found.left} == {("a", "c"), ("e",), ("d",)}
+
+    def test_members_that_are_written_are_enforced(self) -> None:
+        """As ever."""
+        assert changes({"a": {"b": 1}}, {"a": {"b": 2, "c": 2}}, undeclared=False) == [(("a", "b"), 2, 1)]
+
+    def test_a_default_that_is_live_nowhere_is_no_difference(self) -> None:
+        """Nobody wrote it, and nothing is there."""
+        assert changes({}, {}, (Default(path="d", value=1),), undeclared=False) == []
+
+    def test_elements_of_a_keyed_list_always_count(self) -> None:
+        """A container that is not written is one too many."""
+        rules = (Keyed(path="a", key=("n",)),)
+        observed = {"a": [{"n": "x", "v": 1}, {"n": "y"}]}
+        assert changes({"a": [{"n": "x"}]}, observed, rules, undeclared=False) == [(("a", "y"), {"n": "y"}, None)]
+
+
+class TestEffects:
+    """What changing a place does."""
+
+    ROWS: Rules = (
+        Rolls(path="soft", force=True),
+        Rolls(path="roll"),
+        Immutable(path="fixed"),
+        Rolls(path="block"),
+        Immutable(path="block.inner"),
+        Rolls(path="both", force=True),
+        Rolls(path="both"),
+    )
+
+    @pytest.mark.parametrize(
+        ("path", "effect"),
+        [
+            (("plain",), "in-place"),
+            (("soft",), "needs-force"),
+            (("roll",), "rolls-tasks"),
+            (("roll", "below"), "rolls-tasks"),
+            (("fixed",), "replace"),
+            (("fixed", "below"), "replace"),
+            (("block", "other"), "rolls-tasks"),
+            (("block", "inner"), "replace"),
+            (("block",), "replace"),  # the whole block appears or goes, and the fixed part with it
+            (("both",), "rolls-tasks"),
+        ],
+    )
+    def test_the_gravest_row_that_speaks_of_it_wins(self, path: Any, effect: str) -> None:
+        """A row covers its place and all below; a block above an immutable place is as grave."""
+        assert effect_of(path, self.ROWS) == effect
+
+    def test_a_kind_may_have_one_effect_for_all(self) -> None:
+        """Any change to a task definition revises it."""
+        found = differences({"a": 1}, {"a": 2}, self.ROWS, whole="revise")
+        assert [one.effect for one in found.fields] == ["revise"]
+
+
+def test_the_reason_is_asked_per_place() -> None:
+    """Drift for one, pending for the other."""
+    found = differences({"a": 1, "b": 1}, {"a": 2, "b": 2}, (), reason=lambda p: "drift" if p == ("a",) else "pending")
+    assert found.fields == (
+        FieldChange(path=("a",), before=2, after=1, reason="drift"),
+        FieldChange(path=("b",), before=2, after=1, reason="pending"),
+    )
+
+
+def test_walk_names_every_place_once_and_in_order() -> None:
+    """Plans are stable."""
+    before, after = {"b": {"x": 1, "y": 1}, "a": 1}, {"b": {"x": 2, "z": 1}, "c": 1}
+    assert [path for path, _, _ in walk(before, after)] == [("a",), ("b", "x"), ("b", "y"), ("b", "z"), ("c",)]
+
+
+def test_same_is_equality_of_what_is_written() -> None:
+    """Order of members means nothing, order of a list does."""
+    assert same({"a": 1, "b": [1, 2]}, {"b": [1, 2], "a": 1})
+    assert not same([1, 2], [2, 1])

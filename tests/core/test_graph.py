@@ -1,0 +1,122 @@
+"""The order of steps: what refers comes behind what it refers to, and a circle names itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from tiny import GADGET, KINDS, WIDGET, at, doc, to
+
+from controller.core import graph
+from controller.core.graph import Cycle
+from controller.core.model import Desired, Options, StepId
+from controller.kinds import BY_NAME
+
+
+def ordered(*documents: Desired, kinds: object = KINDS) -> list[str]:
+    """Return the names of the steps in order."""
+    return [str(step) for step in graph.order(graph.edges(documents, kinds))]  # type: ignore[arg-type]
+
+
+def behind(step: str, *documents: Desired) -> set[str]:
+    """Return what a main step waits for."""
+    return {str(one) for one in graph.edges(documents, KINDS)[StepId(key=at(step))]}
+
+
+def test_a_reference_is_an_edge() -> None:
+    """Wherever in the body it stands."""
+    assert behind("Gadget/a", doc("Gadget/a", deep=[{"x": to("Widget/w")}]), doc("Widget/w")) == {"Widget/w"}
+
+
+def test_a_literal_that_a_declared_resource_is_called_is_a_reference() -> None:
+    """A name in place of `${Widget/w}`; also inside a list, and only where the table says that it refers."""
+    widget = doc("Widget/w", name="the-widget")
+    assert behind("Gadget/a", doc("Gadget/a", widget="the-widget"), widget) == {"Widget/w"}
+    assert behind("Gadget/a", doc("Gadget/a", widgets=["x", "the-widget"]), widget) == {"Widget/w"}
+    assert behind("Gadget/a", doc("Gadget/a", colour="the-widget"), widget) == set()
+    assert behind("Gadget/a", doc("Gadget/a", widget="unknown"), widget) == set()
+
+
+def test_what_is_not_declared_here_is_no_edge() -> None:
+    """Another application orders itself; a resource that refers to itself waits for nobody."""
+    assert behind("Gadget/a", doc("Gadget/a", x=to("Widget/w"), y=to("Gadget/a"))) == set()
+
+
+def test_after_adds_an_edge_by_hand() -> None:
+    """`ecsync/after`."""
+    gadget = doc("Gadget/a", Options(after=(at("Widget/w"),)))
+    assert behind("Gadget/a", gadget, doc("Widget/w")) == {"Widget/w", "Widget/w (late)"}
+
+
+def test_needs_are_edges_that_are_no_references() -> None:
+    """To both parts of what is needed."""
+    kinds = {**KINDS, "Gadget": replace(GADGET, needs=lambda _, others: [one.key for one in others])}
+    assert ordered(doc("Gadget/a"), doc("Widget/w"), kinds=kinds) == ["Widget/w", "Widget/w (late)", "Gadget/a"]
+
+
+def test_a_late_part_comes_behind_what_it_refers_to_and_its_main_part_does_not() -> None:
+    """Two that name each other are no circle."""
+    documents = (doc("Widget/a", peers=[to("Widget/b")]), doc("Widget/b", peers=[to("Widget/a")]))
+    assert ordered(*documents) == ["Widget/a", "Widget/b", "Widget/a (late)", "Widget/b (late)"]
+
+
+def test_real_security_groups_may_name_each_other() -> None:
+    """Rule 2: rules between two groups are sent when both are there."""
+
+    def group(name: str, other: str) -> Desired:
+        pairs = [{"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": to(f"SecurityGroup/{other}")}]}]
+        return Desired(key=at(f"SecurityGroup/{name}"), body={"GroupName": name, "IpPermissions": pairs})
+
+    assert ordered(group("a", "b"), group("b", "a"), kinds=BY_NAME)[:2] == ["SecurityGroup/a", "SecurityGroup/b"]
+
+
+def test_a_circle_names_itself() -> None:
+    """Each that waits for the next, the first again at the end."""
+    documents = (
+        doc("Gadget/a", x=to("Gadget/b")),
+        doc("Gadget/b", x=to("Gadget/c")),
+        doc("Gadget/c", x=to("Gadget/a")),
+        doc("Gadget/d", x=to("Gadget/a")),
+    )
+    with pytest.raises(Cycle) as caught:
+        ordered(*documents)
+    names = str(caught.value).split(" → ")
+    assert names[0] == names[-1]
+    assert set(names) == {"Gadget/a", "Gadget/b", "Gadget/c"}
+    follows = {"Gadget/a": "Gadget/b", "Gadget/b": "Gadget/c", "Gadget/c": "Gadget/a"}
+    assert [follows[name] for name in names[:-1]] == names[1:]
+
+
+def test_the_order_is_the_same_each_time() -> None:
+    """By rank where one is given, else by name; whatever order they are declared in."""
+    documents = [doc("Widget/b"), doc("Gadget/a"), doc("Widget/a", recipe=to("Gadget/a"))]
+    assert ordered(*documents) == ordered(*reversed(documents))
+    waits = graph.edges(documents, KINDS)
+    first = graph.order(waits, [StepId(key=at("Widget/b")), StepId(key=at("Gadget/a"))])
+    assert [str(step) for step in first][:2] == ["Widget/b", "Gadget/a"]
+
+
+def test_what_has_nothing_to_do_passes_the_waiting_on() -> None:
+    """A step waits for the nearest that are in the plan, through those that are not."""
+    documents = (doc("Gadget/a"), doc("Gadget/b", x=to("Gadget/a")), doc("Gadget/c", x=to("Gadget/b")))
+    waits = graph.edges(documents, KINDS)
+    a, b, c = (StepId(key=at(f"Gadget/{name}")) for name in "abc")
+    assert graph.behind(c, waits, frozenset({a, b})) == {b}
+    assert graph.behind(c, waits, frozenset({a})) == {a}
+    assert graph.behind(a, waits, frozenset({b, c})) == frozenset()
+
+
+def test_what_is_to_go_goes_before_what_it_refers_to() -> None:
+    """Between two that are both declared absent the edge is turned round; to one that stays it is not."""
+    gone = Options(state="absent")
+    base, user = doc("Gadget/base", gone), doc("Gadget/user", gone, x=to("Gadget/base"))
+    assert ordered(base, user) == ["Gadget/user", "Gadget/base"]
+    assert ordered(doc("Gadget/base"), user) == ["Gadget/base", "Gadget/user"]
+    circle = (doc("Widget/a", gone, peers=[to("Widget/b")]), doc("Widget/b", gone, peers=[to("Widget/a")]))
+    assert set(ordered(*circle)) >= {"Widget/a", "Widget/b"}
+
+
+def test_late_is_what_the_table_says() -> None:
+    """The place and everything below."""
+    assert graph.late(WIDGET.rules, ("peers", 0))
+    assert not graph.late(WIDGET.rules, ("size",))

@@ -1,0 +1,168 @@
+"""Our three tags: whose, for which resource, and what was applied."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from controller.core import marks
+from controller.core.marks import APPLIED, ID, OWNER
+from controller.core.model import Applied, Key, Marks, PhysicalId, Ref, Text
+
+KEY = Key(application="shop", kind="Service", name="api")
+
+
+class TestOwner:
+    """`ecsync:owner`."""
+
+    def test_it_is_read_as_it_is_written(self) -> None:
+        """Installation and key come back."""
+        assert marks.owner("prod", KEY) == "v1/prod/shop/Service/api"
+        assert marks.key_of("v1/prod/shop/Service/api") == ("prod", KEY)
+
+    @pytest.mark.parametrize(
+        "text",
+        ["", "v1", "v2/prod/shop/Service/api", "v1/prod/shop/Service", "v1/prod/shop/Service/api/x",
+         "v1/prod//Service/api", "v1/prod/shop/Service/" + "a" * 64, "v1/prod/-shop/Service/api", "v1/p/s/Service/a b"],
+    )  # fmt: skip
+    def test_another_format_is_nobody_we_know(self, text: str) -> None:
+        """Neither ours nor free: the caller keeps its hands off."""
+        assert marks.key_of(text) is None
+
+
+class TestIdentity:
+    """`ecsync:id`."""
+
+    def test_it_changes_with_every_part_of_the_place(self) -> None:
+        """A mark that was copied does not fit where it is."""
+        here = {"account": "1", "region": "eu", "kind": "Service", "natural": "main/api"}
+        places = [PhysicalId(**here)] + [PhysicalId(**{**here, part: "x"}) for part in here]
+        found = {marks.identity(place) for place in places}
+        assert len(found) == 5
+        assert all(len(one) == 12 for one in found)
+
+
+class TestRead:
+    """Marks among a resource's tags."""
+
+    def test_without_an_owner_there_are_none(self) -> None:
+        """An id alone, or what was applied alone, is nothing."""
+        assert marks.read({"team": "a", ID: "1", APPLIED: "1:"}) is None
+
+    def test_an_unknown_format_of_what_was_applied_is_origin_unknown(self) -> None:
+        """The owner counts all the same."""
+        assert marks.read({OWNER: "o", ID: "i", APPLIED: "2:zzz"}) == Marks(owner="o", id="i", applied=None)
+        assert marks.read({OWNER: "o"}) == Marks(owner="o", id="", applied=None)
+
+    @pytest.mark.parametrize(
+        ("tags", "tool"),
+        [
+            ({}, ""),
+            ({"team": "copilots"}, ""),
+            ({"aws:cloudformation:stack-name": "x"}, "CloudFormation"),
+            ({"copilot-application": "x"}, "AWS Copilot"),
+            ({"Terraform": "true"}, "Terraform"),
+            ({"pulumi:project": "x"}, "Pulumi"),
+        ],
+    )
+    def test_another_tool_is_named(self, tags: dict[str, str], tool: str) -> None:
+        """By the keys that it writes, whatever their case."""
+        assert marks.foreign(tags) == tool
+
+    def test_a_manifest_speaks_of_neither_our_tags_nor_aws_s(self) -> None:
+        """What is left is the user's."""
+        tags = {OWNER: "o", ID: "i", APPLIED: "a", "aws:x": "y", "AmazonECSManaged": "", "team": "a"}
+        assert marks.theirs(tags) == {"team": "a"}
+
+    @pytest.mark.parametrize(
+        "spelled", [{"a": "1"}, [{"key": "a", "value": "1"}], [{"Key": "a", "Value": "1"}]], ids=["map", "key", "Key"]
+    )
+    def test_tags_are_a_map_in_every_spelling(self, spelled: Any) -> None:
+        """ECS, Elastic Load Balancing and logs each have their own."""
+        assert marks.tag_map(spelled) == {"a": "1"}
+
+
+def body(count: int) -> dict[str, Any]:
+    """Return a body of so many members."""
+    return {f"member{number}": number for number in range(count)}
+
+
+class TestApplied:
+    """`ecsync:applied`."""
+
+    @pytest.mark.parametrize("count", [0, 1, 37, 38, 46, 60])
+    def test_it_fits_into_a_tag(self, count: int) -> None:
+        """256 characters at most, also for sixty members."""
+        assert len(marks.pack(body(count), retain=True, adopted=True)) <= 256
+
+    @pytest.mark.parametrize("count", [0, 1, 37, 38, 46])
+    def test_every_member_is_in_it(self, count: int) -> None:
+        """What was applied equals what is written, member by member."""
+        applied = marks.unpack(marks.pack(body(count)))
+        assert applied is not None
+        assert len(applied.members) == count
+        assert all(marks.applied_equals(applied, name, value) for name, value in body(count).items())
+        assert not any(marks.applied_equals(applied, name, value + 1) for name, value in body(count).items())
+
+    def test_what_does_not_fit_any_more_is_unknown_and_not_wrong(self) -> None:
+        """Of sixty members those that are in it are right."""
+        applied = marks.unpack(marks.pack(body(60)))
+        assert applied is not None
+        known = [name for name in body(60) if marks.path_hash(name) in applied.members]
+        assert len(known) >= 40
+        assert all(marks.applied_equals(applied, name, body(60)[name]) for name in known)
+
+    @pytest.mark.parametrize("retain", [False, True])
+    @pytest.mark.parametrize("adopted", [False, True])
+    @pytest.mark.parametrize("count", [2, 50])
+    def test_flags_come_back(self, retain: bool, adopted: bool, count: int) -> None:
+        """`retain` matters when the document is gone, `adopted` on every pass."""
+        applied = marks.unpack(marks.pack(body(count), retain=retain, adopted=adopted))
+        assert applied is not None
+        assert (applied.retain, applied.adopted) == (retain, adopted)
+
+    @pytest.mark.parametrize("text", ["", "1", "2:AAAA", "1x:AAAA", "1:AAA", "1:!!!!", "1:AAAA", "1:AAAAAAA"])
+    def test_a_format_that_is_not_ours_is_unknown(self, text: str) -> None:
+        """Of another version, damaged, or cut short."""
+        assert marks.unpack(text) is None
+
+    def test_the_same_body_gives_the_same_mark(self) -> None:
+        """In whatever order it is written."""
+        assert marks.pack({"a": 1, "b": 2}) == marks.pack({"b": 2, "a": 1})
+
+    def test_references_are_hashed_as_they_are_written(self) -> None:
+        """A new value of what they refer to leaves the mark alone; another reference does not."""
+        api, web = (Text((Ref(Key(application="s", kind="TaskDefinition", name=n), "arn"),)) for n in ("api", "web"))
+        assert marks.pack({"taskDefinition": api}) == marks.pack({"taskDefinition": api})
+        assert marks.pack({"taskDefinition": api}) != marks.pack({"taskDefinition": web})
+        assert marks.pack({"taskDefinition": api}) != marks.pack({"taskDefinition": "arn:1"})
+
+    @pytest.mark.parametrize(
+        "spelled", [{"a": "1", "b": "2"}, [{"key": "b", "value": "2"}, {"key": "a", "value": "1"}]]
+    )
+    def test_each_tag_is_a_member_of_its_own(self, spelled: Any) -> None:
+        """However tags are spelled."""
+        assert dict(marks.members({"x": 1, "tags": spelled})) == {"x": 1, "tags/a": "1", "tags/b": "2"}
+
+    def test_tags_may_have_another_name(self) -> None:
+        """Elastic Load Balancing says Tags."""
+        assert dict(marks.members({"Tags": [{"Key": "a", "Value": "1"}]}, "Tags")) == {"tags/a": "1"}
+
+    def test_none_stands_for_not_declared(self) -> None:
+        """Then and now is equal; then or now is not."""
+        applied = marks.unpack(marks.pack({"a": 1}))
+        assert applied is not None
+        assert marks.applied_equals(applied, "b", None)
+        assert not marks.applied_equals(applied, "b", 1)
+        assert not marks.applied_equals(applied, "a", None)
+
+    def test_gone_are_tags_that_we_applied_and_nobody_declares(self) -> None:
+        """Tags of others are not ours to remove, and declared ones are not gone."""
+        applied = marks.unpack(marks.pack({"tags": {"team": "a", "cost": "7"}}))
+        assert applied is not None
+        assert marks.gone(applied, {"tags": {"team": "b"}}, ["team", "cost", "other"]) == ("cost",)
+
+    def test_nothing_is_gone_from_an_empty_mark(self) -> None:
+        """Whoever applied nothing removes nothing."""
+        assert marks.gone(Applied(members={}), {}, ["team"]) == ()

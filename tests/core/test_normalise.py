@@ -1,0 +1,141 @@
+"""One canonical form: what a body means, whoever wrote it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from controller.core.json import Elements
+from controller.core.model import Key, Ref, Text
+from controller.core.normalise import normalise
+from controller.core.rules import Default, Drop, Keyed, Reshape, Rewrite, Rule, Rules, Unordered, Verbatim
+
+ARN = Text((Ref(Key(application="shop", kind="Role", name="task"), "arn"),))
+
+
+@pytest.mark.parametrize(
+    ("body", "canonical"),
+    [
+        ({"a": None, "b": "", "c": [], "d": {}}, {}),
+        ({"a": 0, "b": False, "c": 0.0}, {"a": 0, "b": False, "c": 0.0}),
+        ({"a": {"b": {"c": None}}}, {}),
+        ({"a": [{"b": None}, {"b": 1}]}, {"a": [{"b": 1}]}),
+        ({"a": [None, {}, []]}, {}),
+        ({"command": [""]}, {"command": [""]}),
+        ({"command": ["", "x"]}, {"command": ["", "x"]}),
+        ({"a": ("x", "y")}, {"a": ["x", "y"]}),
+        ({"a": ARN}, {"a": ARN}),
+        ({"a": [ARN, ""]}, {"a": [ARN, ""]}),
+    ],
+)
+def test_what_says_nothing_is_taken_away(body: Any, canonical: Any) -> None:
+    """Null, empty text, empty lists and blocks; zero, false and an empty argument say something."""
+    assert normalise(body, ()) == canonical
+
+
+def test_the_body_that_was_given_is_left_as_it_is() -> None:
+    """Normalising makes a copy."""
+    body = {"list": [3, 1, 2], "empty": None}
+    normalise(body, (Unordered(path="list"), Default(path="more", value=1)))
+    assert body == {"list": [3, 1, 2], "empty": None}
+
+
+@pytest.mark.parametrize(
+    ("rules", "body", "canonical"),
+    [
+        # a map whose empty strings are values
+        ((Verbatim(path="env[]"),), {"env": [{"k": "A", "v": ""}]}, {"env": [{"k": "A", "v": ""}]}),
+        ((Verbatim(path="labels"),), {"labels": {"a": "", "b": None}}, {"labels": {"a": ""}}),
+        ((Verbatim(path="labels"),), {"labels": {}, "other": {"a": ""}}, {}),
+        # lists that are maps, or sets
+        ((Keyed(path="a", key=("n",)),), {"a": [{"n": "y"}, {"n": "x"}]}, {"a": {"x": {"n": "x"}, "y": {"n": "y"}}}),
+        ((Keyed(path="a", key=("n",), value="v"),), {"a": [{"n": "x", "v": "1"}]}, {"a": {"x": "1"}}),
+        ((Keyed(path="a", key=("n",), value="v"),), {"a": [{"n": "x", "v": None}]}, {"a": {}}),
+        ((Keyed(path="a", key=("p", "q")),), {"a": [{"p": 80, "q": "tcp"}]}, {"a": {"80/tcp": {"p": 80, "q": "tcp"}}}),
+        ((Keyed(path="a", key=("n",)),), {"a": [{"n": "x"}, {"n": "x"}]}, {"a": {"x": {"n": "x"}, "x#2": {"n": "x"}}}),
+        ((Keyed(path="a", key=("n",), value="v"),), {"a": {"x": "1"}}, {"a": {"x": "1"}}),
+        ((Unordered(path="a"),), {"a": ["b", "a", "c"]}, {"a": ["a", "b", "c"]}),
+        ((Unordered(path="a[].b"),), {"a": [{"b": [2, 1]}, {"c": 1}]}, {"a": [{"b": [1, 2]}, {"c": 1}]}),
+        # AWS's defaults
+        ((Default(path="a", value=1),), {}, {"a": 1}),
+        ((Default(path="a", value=1),), {"a": 0}, {"a": 0}),
+        ((Default(path="a", value=1),), {"a": None}, {"a": 1}),
+        ((Default(path="a.b", value=1),), {}, {}),
+        ((Default(path="a.b", value=1),), {"a": {"c": 2}}, {"a": {"b": 1, "c": 2}}),
+        ((Default(path="a[].b", value=1),), {"a": [{"c": 2}]}, {"a": [{"b": 1, "c": 2}]}),
+        ((Default(path="a", value=1, when=lambda body: body.get("b") == "x"),), {"b": "x"}, {"a": 1, "b": "x"}),
+        ((Default(path="a", value=1, when=lambda body: body.get("b") == "x"),), {"b": "y"}, {"b": "y"}),
+        ((Default(path="a[].b", value=lambda block, _: block["c"]),), {"a": [{"c": 2}]}, {"a": [{"b": 2, "c": 2}]}),
+        ((Default(path="a", value=lambda _, body: body.get("c")),), {"b": 1}, {"b": 1}),
+        # other spellings
+        ((Rewrite(path="a", to=str.lower),), {"a": "X"}, {"a": "x"}),
+        ((Rewrite(path="a", to=lambda _: None),), {"a": "X", "b": 1}, {"b": 1}),
+        ((Rewrite(path="a", to=str.lower),), {"a": ARN}, {"a": ARN}),
+        ((Reshape(path="a", to=lambda value, body: value + body["b"]),), {"a": 1, "b": 2}, {"a": 3, "b": 2}),
+        ((Reshape(path="a", to=lambda *_: 9, when=lambda body: "b" in body),), {"a": 1}, {"a": 1}),
+        # never compared
+        ((Drop(path="a"),), {"a": 1, "b": 2}, {"b": 2}),
+        ((Drop(path="a[].b"),), {"a": [{"b": 1, "c": 2}]}, {"a": [{"c": 2}]}),
+        ((Drop(path="a", when=lambda body: body.get("b") == 2),), {"a": 1, "b": 3}, {"a": 1, "b": 3}),
+    ],
+)
+def test_each_row_shapes_the_body(rules: Rules, body: Any, canonical: Any) -> None:
+    """What a row says, at the places that it names and nowhere else."""
+    assert normalise(body, rules) == canonical
+
+
+def test_rows_are_applied_in_their_order() -> None:
+    """A default that is filled in is seen by the rows below it."""
+    default, lower = Default(path="a", value="X"), Rewrite(path="a", to=str.lower)
+    assert normalise({}, (default, lower)) == {"a": "x"}
+    assert normalise({}, (lower, default)) == {"a": "X"}
+
+
+def test_without_fill_no_default_is_put_in() -> None:
+    """What remains is what somebody wrote."""
+    assert normalise({"b": 1}, (Default(path="a", value=1),), fill=False) == {"b": 1}
+
+
+def test_a_default_is_a_copy_each_time() -> None:
+    """Two bodies never share a block."""
+    rules = (Default(path="a", value={"x": []}),)
+    first, second = normalise({}, rules), normalise({}, rules)
+    first["a"]["x"].append(1)
+    assert second == {"a": {"x": []}}
+
+
+def test_a_list_that_was_keyed_says_so() -> None:
+    """Its elements count one by one where undeclared members are left alone."""
+    tree = normalise({"a": [{"n": "x"}]}, (Keyed(path="a", key=("n",)),))
+    assert isinstance(tree["a"], Elements)
+
+
+# ---------------------------------------------------------------- idempotent
+
+_NAMES = st.sampled_from(["a", "b", "c", "n", "v"])
+_LEAVES = st.one_of(st.none(), st.booleans(), st.integers(0, 3), st.sampled_from(["", "x", "X"]), st.just(ARN))
+_TREES = st.recursive(
+    _LEAVES,
+    lambda below: st.one_of(st.lists(below, max_size=3), st.dictionaries(_NAMES, below, max_size=3)),
+    max_leaves=8,
+)
+_PATHS = st.sampled_from(["a", "b", "a.b", "a[]", "a[].b", "a[].n", "b.*", "c.*.a"])
+_ROWS: st.SearchStrategy[Rule] = st.one_of(
+    _PATHS.map(lambda path: Verbatim(path=path)),
+    _PATHS.map(lambda path: Unordered(path=path)),
+    _PATHS.map(lambda path: Keyed(path=path, key=("n",))),
+    _PATHS.map(lambda path: Keyed(path=path, key=("n",), value="v")),
+    _PATHS.map(lambda path: Drop(path=path)),
+    st.builds(lambda path, value: Default(path=path, value=value), _PATHS, st.sampled_from([0, "x", {"n": 1}])),
+)
+
+
+@settings(max_examples=80, deadline=None, derandomize=True)
+@given(st.dictionaries(_NAMES, _TREES, max_size=4), _ROWS)
+def test_the_canonical_form_is_final(body: dict[str, Any], row: Rule) -> None:
+    """Whatever the body and the row, normalising twice is normalising once, and it never raises."""
+    once = normalise(body, (row,))
+    assert normalise(once, (row,)) == once

@@ -1,0 +1,63 @@
+"""Where in the manifests a canonical path was written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tiny import KINDS, at
+
+from controller.core.model import Desired, Origin
+from controller.core.origins import locator, where
+from controller.core.rules import Keyed
+
+RULES = (
+    Keyed(path="containers", key=("name",)),
+    Keyed(path="containers[].ports", key=("port", "protocol")),
+    Keyed(path="tags", key=("key",), value="value"),
+)
+DOCUMENT = Desired(
+    key=at("Widget/w"),
+    body={
+        "size": 1,
+        "containers": [{"name": "log"}, {"name": "web", "ports": [{"port": 80, "protocol": "tcp"}]}],
+        "tags": {"team": "a"},
+        "plain": ["x", "y"],
+    },
+    origin=Origin("shop.yaml", 1),
+    origins={
+        ("size",): Origin("shop.yaml", 2),
+        ("containers",): Origin("shop.yaml", 3),
+        ("containers", 1): Origin("shop.yaml", 5),
+        ("containers", 1, "ports", 0, "port"): Origin("shop.yaml", 7),
+        ("tags", "team"): Origin("shop.yaml", 9),
+        ("plain",): Origin("shop.yaml", 10),
+    },
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        (("size",), 2),
+        (("containers", "web"), 5),
+        (("containers", "web", "image"), 5),  # a default: the longest part that was written
+        (("containers", "web", "ports", "80/tcp", "port"), 7),
+        (("containers", "log", "image"), 3),
+        (("containers", "nobody"), 3),
+        (("tags", "team"), 9),
+        (("plain", 1), 10),
+        (("nothing",), 1),
+        ((), 1),
+    ],
+)
+def test_the_longest_part_that_was_written_says_where(path: Any, line: int) -> None:
+    """Keys of keyed lists are found again among the elements as they were written."""
+    assert where(DOCUMENT, path, RULES).line == line
+
+
+def test_the_locator_tells_file_and_line_and_nothing_of_what_nobody_declares() -> None:
+    """An orphan has no line."""
+    find = locator([DOCUMENT], KINDS)
+    assert find(at("Widget/w"), ("size",)) == "shop.yaml:2"
+    assert find(at("Widget/orphan"), ("size",)) == ""

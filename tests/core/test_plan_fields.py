@@ -1,0 +1,182 @@
+"""What a plan says of fields, tags, marks and references."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tiny import at, bare, calls, doc, live, plan_of, steps, to
+
+from controller.core.graph import Cycle
+from controller.core.marks import APPLIED, OWNER
+from controller.core.model import Absent, Adopt, Create, Mark, Marks, Options, Plan, Present, StepId
+from controller.core.policy import replacing
+
+
+class TestMarks:
+    """What our marks say, and what they are never a reason for."""
+
+    def test_an_unknown_format_is_never_a_write(self) -> None:
+        """A mark of a newer version, on a resource that is in sync."""
+        widget = doc("Widget/w")
+        observed = live(widget)
+        assert observed.marks is not None
+        newer = Present(
+            body=observed.body,
+            outputs=observed.outputs,
+            marks=Marks(owner=observed.marks.owner, id=observed.marks.id, applied=None),
+        )
+        assert plan_of(widget, world={"Widget/w": newer}).steps == ()
+
+    def test_a_renamed_document_takes_its_resource_along(self) -> None:
+        """Nobody declares the old name any more: one mark, no change."""
+        widget = doc("Widget/new", name="w")
+        found = plan_of(widget, world={"Widget/new": live(widget, owner="v1/prod/shop/Widget/old")})
+        (step,) = found.steps
+        assert isinstance(step.change, Mark)
+        assert step.calls[0].params["tags"] == {OWNER: "v1/prod/shop/Widget/new"}
+
+    def test_an_adopted_resource_says_so(self) -> None:
+        """Its undeclared members stay as they were found, on this pass and on all others."""
+        widget = doc("Widget/w", net="a")
+        (step,) = plan_of(widget, world={"Widget/w": bare(widget, size=7)}).steps
+        assert isinstance(step.change, Adopt)
+        assert step.change.marks[APPLIED].startswith("1a:")
+
+    def test_a_document_that_is_to_be_retained_says_so(self) -> None:
+        """The mark remembers it when the document is gone."""
+        (step,) = plan_of(doc("Widget/w", Options(deletion="retain")), world={"Widget/w": Absent()}).steps
+        assert isinstance(step.change, Create)
+        assert step.change.marks[APPLIED].startswith("1r:")
+
+    def test_repairing_drift_changes_no_mark(self) -> None:
+        """What was applied is what is declared."""
+        widget = doc("Widget/w", size=2)
+        assert calls(plan_of(widget, world={"Widget/w": live(widget, size=3)})) == ["UpdateWidget"]
+
+    def test_a_change_of_the_manifest_is_marked_last(self) -> None:
+        """A mark says what is done."""
+        before, after = doc("Widget/w", size=2), doc("Widget/w", size=3)
+        assert calls(plan_of(after, world={"Widget/w": live(before)})) == ["UpdateWidget", "TagWidget"]
+
+    def test_with_a_late_part_the_mark_comes_with_that(self) -> None:
+        """The main step leaves it stale, so that a crash between the two is seen."""
+        before, after = doc("Widget/w", size=2, peers=["a"]), doc("Widget/w", size=3, peers=["b"])
+        found = plan_of(after, world={"Widget/w": live(before)})
+        assert [[call.operation for call in step.calls] for step in found.steps] == [
+            ["UpdateWidget"],
+            ["UpdateWidget", "TagWidget"],
+        ]
+
+
+class TestTags:
+    """The tags of a manifest."""
+
+    def tagged(self, declared: dict[str, str], applied: dict[str, str], tags: dict[str, str]) -> Plan:
+        """Return the plan where these are declared, were applied, and are live."""
+        widget = doc("Widget/w", tags=declared)
+        return plan_of(widget, world={"Widget/w": live(widget, applied={"name": "w", "tags": applied}, tags=tags)})
+
+    def test_a_new_tag_is_one_call(self) -> None:
+        """With the mark in it, and nothing else is written."""
+        found = self.tagged({"a": "1", "b": "2"}, {"a": "1"}, {"a": "1"})
+        assert calls(found) == ["TagWidget"]
+        assert found.steps[0].calls[0].params["tags"].keys() == {"b", APPLIED}
+
+    def test_a_tag_that_we_applied_and_nobody_declares_is_removed(self) -> None:
+        """In applied and not in desired is ours to remove."""
+        found = self.tagged({"a": "1"}, {"a": "1", "b": "2"}, {"a": "1", "b": "2"})
+        assert calls(found) == ["TagWidget", "UntagWidget"]
+        assert found.steps[0].calls[1].params["keys"] == ["b"]
+
+    def test_a_tag_that_we_never_applied_stays(self) -> None:
+        """Whoever put it on."""
+        assert self.tagged({"a": "1"}, {"a": "1"}, {"a": "1", "b": "2"}).steps == ()
+
+    def test_a_tag_that_is_gone_already_is_not_removed_again(self) -> None:
+        """One mark, so that it is forgotten."""
+        assert calls(self.tagged({"a": "1"}, {"a": "1", "b": "2"}, {"a": "1"})) == ["TagWidget"]
+
+    def test_the_last_tag_can_go(self) -> None:
+        """Without any tags in the manifest."""
+        found = self.tagged({}, {"b": "2"}, {"b": "2"})
+        assert "UntagWidget" in calls(found)
+
+
+class TestReferences:
+    """A reference to what changes in this plan is not its old value."""
+
+    def test_a_revision_and_its_user_are_one_plan(self) -> None:
+        """The new revision's id is known after the first step."""
+        old, new = doc("Recipe/r", image="1"), doc("Recipe/r", image="2")
+        widget = doc("Widget/w", recipe=to("Recipe/r"))
+        world = {"Recipe/r": live(old), "Widget/w": live(widget, recipe="recipe-r")}
+        found = plan_of(new, widget, world=world)
+        assert steps(found) == [("Recipe/r", "Update"), ("Widget/w", "Update")]
+        assert found.steps[1].after == {StepId(key=at("Recipe/r"))}
+        assert found.steps[1].calls[0].params == {"id": "widget-w", "recipe": to("Recipe/r")}
+        (field,) = found.steps[1].fields
+        assert (field.before, field.after, field.reason) == ("recipe-r", to("Recipe/r"), "pending")
+
+    def test_an_output_that_does_not_change_is_its_value(self) -> None:
+        """The name of a recipe stays what it is."""
+        old, new = doc("Recipe/r", image="1"), doc("Recipe/r", image="2")
+        widget = doc("Widget/w", recipe=to("Recipe/r", "name"))
+        world = {"Recipe/r": live(old), "Widget/w": live(widget, recipe="r")}
+        assert steps(plan_of(new, widget, world=world)) == [("Recipe/r", "Update")]
+
+    def test_what_is_withheld_invalidates_nothing(self) -> None:
+        """The replacement does not happen, so the id stays, and its user has nothing to do."""
+        widget, gadget = doc("Widget/w", zone="a"), doc("Gadget/g", widget=to("Widget/w"))
+        world = {"Widget/w": live(widget, zone="b"), "Gadget/g": live(gadget, widget="widget-w")}
+        held = plan_of(widget, gadget, world=world, policies=(replacing,))
+        assert held.steps == ()
+        assert [str(one.step.id) for one in held.withheld] == ["Widget/w"]
+        assert steps(plan_of(widget, gadget, world=world)) == [("Widget/w", "Replace"), ("Gadget/g", "Update")]
+
+    def test_marks_are_made_of_references_as_they_are_written(self) -> None:
+        """A new value leaves the user's mark alone."""
+        widget = doc("Widget/w", recipe=to("Recipe/r"))
+        world = {"Recipe/r": live(doc("Recipe/r")), "Widget/w": live(widget, recipe="recipe-0")}
+        assert calls(plan_of(doc("Recipe/r"), widget, world=world)) == ["UpdateWidget"]
+
+    def test_a_circle_is_raised(self) -> None:
+        """The caller holds the application."""
+        documents = (doc("Gadget/a", x=to("Gadget/b")), doc("Gadget/b", x=to("Gadget/a")))
+        with pytest.raises(Cycle):
+            plan_of(*documents, world={"Gadget/a": Absent(), "Gadget/b": Absent()})
+
+
+class TestReasons:
+    """Drift, pending, lookup."""
+
+    def reason(self, document: Any, observed: Any, *others: Any, world: Any = None, **more: Any) -> str:
+        """Return the reason of the one field that differs."""
+        found = plan_of(document, *others, world={str(document.key): observed, **(world or {})}, **more)
+        (field,) = next(step for step in found.steps if step.id.key == document.key).fields
+        return field.reason
+
+    def test_somebody_changed_it(self) -> None:
+        """Applied is desired, and live is something else."""
+        widget = doc("Widget/w", size=2)
+        assert self.reason(widget, live(widget, size=3)) == "drift"
+
+    def test_we_have_not_applied_it_yet(self) -> None:
+        """Applied is something else."""
+        assert self.reason(doc("Widget/w", size=3), live(doc("Widget/w", size=2))) == "pending"
+
+    def test_what_we_made_a_moment_ago_is_not_complete_yet(self) -> None:
+        """A crash between two calls of a create is no drift."""
+        widget = doc("Widget/w", size=2)
+        assert self.reason(widget, live(widget, size=3), young=frozenset({widget.key})) == "pending"
+
+    def test_what_we_look_up_moved(self) -> None:
+        """Nobody changed the manifest, nobody changed the resource."""
+        lookup, widget = doc("Lookup/l"), doc("Widget/w", net=to("Lookup/l"))
+        world = {"Lookup/l": live(lookup)}
+        assert self.reason(widget, live(widget, net="old"), lookup, world=world) == "lookup"
+
+    def test_one_tag_that_somebody_changed(self) -> None:
+        """Tags count one by one."""
+        widget = doc("Widget/w", tags={"a": "1", "b": "2"})
+        assert self.reason(widget, live(widget, tags={"a": "1", "b": "3"})) == "drift"

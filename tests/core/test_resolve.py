@@ -1,0 +1,89 @@
+"""References become values when they are known, and stay what they are while they are not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tiny import at, doc, live, scene, to
+
+from controller.core.json import pattern
+from controller.core.model import Absent, Ref, Text
+from controller.core.references import resolve
+
+KNOWN = {"arn": "arn:1", "subnets": ("subnet-a", "subnet-b")}
+
+
+def ref(output: str) -> Ref:
+    """Return a reference to an output."""
+    return Ref(at("Lookup/net"), output)
+
+
+def text(*parts: str | Ref) -> Text:
+    """Return a text with references in it."""
+    return Text(parts)
+
+
+@pytest.mark.parametrize(
+    ("value", "resolved"),
+    [
+        ("plain", "plain"),
+        (text(ref("arn")), "arn:1"),
+        (text("a ", ref("arn"), " b"), "a arn:1 b"),
+        (text(ref("arn"), ref("arn")), "arn:1arn:1"),
+        (text(ref("nobody")), text(ref("nobody"))),
+        (text("a ", ref("arn"), ref("nobody")), text("a arn:1", ref("nobody"))),
+        # lists
+        (text(ref("subnets")), ["subnet-a", "subnet-b"]),
+        ([text(ref("subnets"))], ["subnet-a", "subnet-b"]),
+        (["x", text(ref("subnets")), "y"], ["x", "subnet-a", "subnet-b", "y"]),
+        (["x", text(ref("nobody"))], ["x", text(ref("nobody"))]),
+        (text("in ", ref("subnets")), "in subnet-a,subnet-b"),
+        ({"deep": [{"x": text(ref("arn"))}]}, {"deep": [{"x": "arn:1"}]}),
+    ],
+)
+def test_a_value_takes_the_place_and_the_type_of_its_reference(value: Any, resolved: Any) -> None:
+    """A list is spliced inside a list, joined inside a text, and kept where it stands alone."""
+    assert resolve({"m": value}, lambda one: KNOWN.get(one.output)) == {"m": resolved}
+
+
+@pytest.mark.parametrize("commas", ["m", pattern("m")])
+def test_a_list_is_one_string_where_aws_takes_one(commas: Any) -> None:
+    """With commas, at that very place."""
+    body = {"m": text(ref("subnets")), "n": text(ref("subnets"))}
+    assert resolve(body, lambda one: KNOWN.get(one.output), [commas]) == {
+        "m": "subnet-a,subnet-b",
+        "n": ["subnet-a", "subnet-b"],
+    }
+
+
+class TestScene:
+    """What a reference is worth in a plan."""
+
+    def test_a_live_output(self) -> None:
+        """As it was read."""
+        widget = doc("Widget/w")
+        assert scene(widget, world={"Widget/w": live(widget)}).value_of(Ref(at("Widget/w"), "id")) == "widget-w"
+
+    def test_a_name_is_known_before_there_is_anything(self) -> None:
+        """The body alone tells it; the id it does not."""
+        here = scene(doc("Widget/w", name="the-widget"), world={"Widget/w": Absent()})
+        assert here.value_of(Ref(at("Widget/w"), "name")) == "the-widget"
+        assert here.value_of(Ref(at("Widget/w"), "id")) is None
+
+    def test_what_nobody_declares_is_not_known(self) -> None:
+        """It stays a reference."""
+        assert scene().value_of(Ref(at("Widget/w"), "name")) is None
+
+    def test_an_output_that_is_about_to_change_is_not_its_old_value(self) -> None:
+        """Known after apply."""
+        widget, gadget = doc("Widget/w"), doc("Gadget/g", widget=to("Widget/w"))
+        here = scene(widget, gadget, world={"Widget/w": live(widget)})
+        assert here.resolved(gadget).body["widget"] == "widget-w"
+        assert here.resolved(gadget, {(at("Widget/w"), "id")}).body["widget"] == to("Widget/w")
+        assert here.resolved(gadget, {(at("Widget/w"), "name")}).body["widget"] == "widget-w"
+
+    def test_a_document_of_another_application_is_looked_up(self) -> None:
+        """Its outputs are known as ours are."""
+        other = doc("Widget/w", name="theirs")
+        assert scene(lookups=(other,)).value_of(Ref(at("Widget/w"), "name")) == "theirs"

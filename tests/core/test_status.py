@@ -1,0 +1,170 @@
+"""What each resource is after a pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from tiny import KINDS, at, bare, doc, live, plan_of, scene, to
+
+from controller.core import plan, status
+from controller.core.kind import Owned
+from controller.core.model import (
+    Absent,
+    Desired,
+    Done,
+    Failed,
+    Health,
+    Observed,
+    Options,
+    Outcome,
+    Progressing,
+    ResourceStatus,
+    Result,
+    StepId,
+    Unreadable,
+)
+from controller.core.policy import standard
+
+WIDGET = doc("Widget/w", size=2)
+IN_SYNC = live(WIDGET)
+DIFFERS = live(WIDGET, size=3)
+MAIN = StepId(key=WIDGET.key)
+
+
+def status_of(
+    observed: Observed, document: Desired = WIDGET, results: Mapping[StepId, Result] | None = None, **more: Any
+) -> ResourceStatus:
+    """Return the status of one resource."""
+    here = scene(document, world={str(document.key): observed}, policies=standard(), **more)
+    return status.statuses(here, plan.build(here), results or {})[0]
+
+
+@pytest.mark.parametrize(
+    ("observed", "sync", "health"),
+    [
+        (IN_SYNC, "Synced", "Healthy"),
+        (DIFFERS, "OutOfSync", "Healthy"),
+        (live(WIDGET, applied={"name": "w"}), "Synced", "Healthy"),  # a stale mark
+        (Absent(), "OutOfSync", "Missing"),
+        (Unreadable("denied"), "Unknown", "Unknown"),
+        (bare(WIDGET), "Synced", "Healthy"),  # unclaimed, and as declared
+        (bare(WIDGET, size=3), "OutOfSync", "Healthy"),
+    ],
+)
+def test_sync_and_health_are_two_things(observed: Observed, sync: str, health: str) -> None:
+    """As declared or not; well or not."""
+    found = status_of(observed)
+    assert (found.sync, found.health.status) == (sync, health)
+
+
+def test_what_is_to_be_absent_and_is_absent_is_well() -> None:
+    """`ecsync/state: absent`."""
+    gone = doc("Widget/w", Options(state="absent"))
+    assert (status_of(Absent(), gone).sync, status_of(Absent(), gone).health.status) == ("Synced", "Healthy")
+    assert status_of(live(gone), gone).sync == "OutOfSync"
+
+
+def test_a_failed_step_is_degraded_and_says_why() -> None:
+    """Whatever is live."""
+    assert status_of(DIFFERS, results={MAIN: Failed(error="denied")}).health == Health(status="Degraded", why="denied")
+
+
+def test_a_step_under_way_is_progressing() -> None:
+    """Unless something is worse."""
+    found = status_of(DIFFERS, results={MAIN: Progressing(why="in use")})
+    assert found.health == Health(status="Progressing", why="in use")
+    assert status_of(Absent(), results={MAIN: Progressing(why="early")}).health.status == "Missing"
+
+
+def test_a_step_that_is_done_leaves_the_health_to_the_resource() -> None:
+    """What the kind says of it."""
+    assert status_of(DIFFERS, results={MAIN: Done()}).health.status == "Healthy"
+
+
+def test_a_suspended_resource_is_suspended() -> None:
+    """And what is held says by what."""
+    found = status_of(live(WIDGET, size=3), doc("Widget/w", Options(suspend=True), size=2))
+    assert (found.sync, found.health.status, found.message) == ("OutOfSync", "Suspended", "suspended by ecsync/suspend")
+
+
+def test_the_kind_says_how_a_resource_does() -> None:
+    """It is asked with references resolved."""
+    asked: list[Any] = []
+
+    def health(desired: Desired, _: Any) -> Health:
+        asked.append(desired.body["net"])
+        return Health(status="Degraded", why="no tasks")
+
+    kinds = {**KINDS, "Widget": replace(KINDS["Widget"], health=health)}
+    widget, net = doc("Widget/w", net=to("Lookup/l")), doc("Lookup/l")
+    here = replace(scene(widget, net, world={"Widget/w": live(widget), "Lookup/l": live(net)}), kinds=kinds)
+    assert status.statuses(here, plan.build(here), {})[0].health.status == "Degraded"
+    assert asked == ["lookup-l"]
+
+
+def test_the_fields_that_differ_are_on_it_held_or_not() -> None:
+    """People see why."""
+    assert [one.path for one in status_of(DIFFERS).fields] == [("size",)]
+    held = status_of(live(doc("Widget/w", zone="a"), zone="b"), doc("Widget/w", zone="a"))
+    assert [one.path for one in held.fields] == [("zone",)]
+    assert "cannot be changed in place" in held.message
+
+
+def test_its_physical_name_is_its_arn_or_else_its_primary_output() -> None:
+    """Nothing where there is nothing."""
+    assert status_of(IN_SYNC).physical == "widget-w"
+    assert status_of(replace(IN_SYNC, outputs={"id": "i", "arn": "arn:1"})).physical == "arn:1"
+    assert status_of(Absent()).physical == ""
+
+
+def test_orphans_that_are_held_are_listed_after_the_declared() -> None:
+    """They are there, and nobody declares them."""
+    left = live(doc("Widget/old"))
+    assert left.marks is not None
+    orphan = Owned(marks=left.marks, natural="old", present=left)
+    here = scene(WIDGET, world={"Widget/w": IN_SYNC}, orphans=(orphan,), policies=standard())
+    found = status.statuses(here, plan.build(here), {})
+    assert [(one.key.name, one.sync) for one in found] == [("w", "Synced"), ("old", "OutOfSync")]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "sync", "health"),
+    [
+        ([], "Synced", "Healthy"),
+        ([("Synced", "Healthy"), ("OutOfSync", "Healthy")], "OutOfSync", "Healthy"),
+        ([("Synced", "Healthy"), ("Unknown", "Unknown")], "Unknown", "Unknown"),
+        ([("OutOfSync", "Missing"), ("Unknown", "Progressing")], "OutOfSync", "Missing"),
+        ([("Synced", "Suspended"), ("Synced", "Healthy")], "Synced", "Suspended"),
+        ([("Synced", "Degraded"), ("Synced", "Missing")], "Synced", "Degraded"),
+    ],
+)
+def test_an_application_is_as_its_worst_resource(statuses: list[tuple[Any, Any]], sync: str, health: str) -> None:
+    """OutOfSync before Unknown before Synced; the worst health."""
+    found = tuple(ResourceStatus(key=at("Widget/w"), sync=one, health=Health(status=other)) for one, other in statuses)
+    outcome = Outcome(plan=plan_of(world={}), statuses=found)
+    assert (outcome.sync, outcome.health) == (sync, health)
+
+
+def test_the_summary_counts_what_people_count() -> None:
+    """A create with its late part is one create; adoption makes no call of its own accord."""
+    documents = (doc("Widget/new", peers=["x"]), WIDGET, doc("Widget/theirs"), doc("Gadget/g"))
+    world: dict[str, Observed] = {
+        "Widget/new": Absent(),
+        "Widget/w": DIFFERS,
+        "Widget/theirs": bare(doc("Widget/theirs")),
+        "Gadget/g": live(doc("Gadget/g"), owner="v1/dev/shop/Gadget/g"),
+    }
+    assert status.summary(plan_of(*documents, world=world)) == {
+        "create": 1,
+        "update": 1,
+        "replace": 0,
+        "delete": 0,
+        "adopt": 1,
+        "mark": 0,
+        "forget": 0,
+        "held": 1,
+        "calls": 3,
+    }

@@ -1,0 +1,120 @@
+"""What the tests of the core share: made-up kinds, documents, and live resources as they are after a create."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from controller.core import marks, plan
+from controller.core.json import Body
+from controller.core.kind import Kind
+from controller.core.model import (
+    Application,
+    Call,
+    Change,
+    Desired,
+    Key,
+    Marks,
+    Observed,
+    Options,
+    Plan,
+    Present,
+    Ref,
+    Sync,
+    Target,
+    Text,
+)
+from controller.core.rules import Computed, Default, Immutable, Late, Refers, Rolls, Sensitive
+from controller.core.scene import Scene
+from controller.testing import memory_kind
+
+
+def _register(change: Change) -> tuple[Call, ...]:
+    """Each change of a recipe is a new revision of it."""
+    body = change.desired.body if not hasattr(change, "key") else {}
+    return (Call(service="memory", operation="RegisterRecipe", params=body, captures={"id": ("id",)}),)
+
+
+LOOKUP = memory_kind("Lookup", calls=None, tagging=None)  # only ever read
+RECIPE = memory_kind("Recipe", whole="revise", invalidates={"revise": ("id",)}, calls=_register)
+WIDGET = memory_kind(
+    "Widget",
+    rules=(
+        Default(path="size", value=1),
+        Computed(path="address"),
+        Sensitive(path="password"),
+        Immutable(path="zone"),
+        Rolls(path="recipe"),
+        Rolls(path="net"),
+        Late(path="peers"),
+        Refers(path="recipe", kind="Recipe"),
+    ),
+)
+GADGET = memory_kind("Gadget", rules=(Refers(path="widget", kind="Widget"), Refers(path="widgets[]", kind="Widget")))
+BARE = memory_kind("Bare", tagging=None)  # cannot carry marks
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (LOOKUP, RECIPE, WIDGET, GADGET, BARE)}
+TARGET = Target(account="111111111111", region="eu-west-1")
+
+
+def at(path: str, application: str = "shop") -> Key:
+    """Return the key of `Kind/name`."""
+    kind, name = path.split("/")
+    return Key(application=application, kind=kind, name=name)
+
+
+def to(path: str, output: str = "id") -> Text:
+    """Return a reference to an output of `Kind/name`."""
+    return Text((Ref(at(path), output),))
+
+
+def doc(path: str, options: Options | None = None, **body: Any) -> Desired:
+    """Return the document `Kind/name`."""
+    key = at(path)
+    return Desired(key=key, body={"name": key.name, **body}, options=options or Options())
+
+
+def live(document: Desired, applied: Body | None = None, owner: str = "", **body: Any) -> Present:
+    """Return a resource as it is after a create from the document; `body` is what is different by now.
+
+    `applied` is the body that the mark speaks of, `owner` another owner mark.
+    """
+    key = document.key
+    natural = marks.identity(Scene.physical(scene(), key.kind, str(document.body["name"])))
+    mark = Marks(
+        owner=owner or marks.owner("prod", key), id=natural, applied=marks.unpack(marks.pack(applied or document.body))
+    )
+    return Present(
+        body={**document.body, **body},
+        outputs={"id": f"{key.kind}-{key.name}".lower(), "name": str(document.body["name"])},
+        marks=mark,
+    )
+
+
+def bare(document: Desired, foreign: str = "", **body: Any) -> Present:
+    """Return a resource that carries no mark of ours."""
+    found = live(document, **body)
+    return Present(body=found.body, outputs=found.outputs, foreign=foreign)
+
+
+def scene(*documents: Desired, world: Mapping[str, Observed] | None = None, prune: bool = False, **more: Any) -> Scene:
+    """Return a scene; the world is by `Kind/name`."""
+    application = more.pop("application", None) or Application(
+        name="shop", sync=Sync(mode="enforce", prune=prune), resources=documents
+    )
+    seen = {at(path): observed for path, observed in (world or {}).items()}
+    return Scene(application=application, kinds=KINDS, world=seen, target=TARGET, installation="prod", **more)
+
+
+def plan_of(*documents: Desired, world: Mapping[str, Observed], **more: Any) -> Plan:
+    """Return the plan of documents over a world."""
+    return plan.build(scene(*documents, world=world, **more))
+
+
+def steps(found: Plan) -> list[tuple[str, str]]:
+    """Return the steps in order, as their names and what they are."""
+    return [(str(step.id), type(step.change).__name__) for step in found.steps]
+
+
+def calls(found: Plan) -> list[str]:
+    """Return the operations of all calls in order."""
+    return [call.operation for step in found.steps for call in step.calls]
