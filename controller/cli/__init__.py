@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from controller.cli import _exits, adopt, apply, demo, diff, events, plan, run, simulate, status, validate
+from controller.cli import _exits, adopt, apply, demo, diff, events, import_, plan, run, simulate, status, validate
 
 _HELP = """
 GitOps for Amazon ECS: YAML manifests in, the smallest AWS calls out, for ever.
@@ -27,6 +27,7 @@ _VERBS: tuple[tuple[str, Any], ...] = (
     ("plan", plan.plan),
     ("apply", apply.apply),
     ("adopt", adopt.adopt),
+    ("import", import_.import_),
     ("run", run.run),
     ("status", status.status),
     ("events", events.events),

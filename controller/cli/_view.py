@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from controller.cli._show import styled
 
@@ -14,6 +15,19 @@ _STYLE = {"Healthy": "good", "Progressing": "change", "Degraded": "danger", "Mis
 _TOLD = ("drift.", "resource.", "sync.failed", "deployment.", "source.failed", "app.invalid")
 
 
+class _Errors:
+    """Whatever `sys.stderr` is now."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+    def isatty(self) -> bool:
+        return sys.stderr.isatty()
+
+
 class View:
     """Prints changes of state, once each. `heard` is a sink for events; `refresh` is called now and then."""
 
@@ -21,22 +35,32 @@ class View:
         self._stream = stream
         self._states: Callable[[], Sequence[ApplicationState]] = lambda: ()
         self._printed: dict[str, str] = {}
-        self._live: Any = None
+        self._table: Any = None
 
-    def start(self, states: Callable[[], Sequence[ApplicationState]]) -> None:
+    @property
+    def live(self) -> bool:
+        """Whether it draws a table that stays in place."""
+        return self._stream.isatty()
+
+    @property
+    def errors(self) -> TextIO:
+        """Standard error as it is at each line: while a table stands, what goes there is printed above it."""
+        return cast(TextIO, _Errors())
+
+    def open(self, states: Callable[[], Sequence[ApplicationState]]) -> None:
         """Begin to show the applications."""
         self._states = states
-        if self._stream.isatty():
+        if self.live:
             from rich.console import Console
             from rich.live import Live
 
-            self._live = Live(console=Console(file=self._stream), refresh_per_second=4, transient=False)
-            self._live.start()
+            self._table = Live(console=Console(file=self._stream), refresh_per_second=4, transient=False)
+            self._table.start()
 
     def stop(self) -> None:
         """Show no more."""
-        if self._live is not None:
-            self._live.stop()
+        if self._table is not None:
+            self._table.stop()
 
     def heard(self, event: Event) -> None:
         """Print an event that people wait for."""
@@ -50,8 +74,8 @@ class View:
     def refresh(self) -> None:
         """Print what has changed since the last time, or draw the table again."""
         states = self._states()
-        if self._live is not None:
-            self._live.update(_table(states))
+        if self._table is not None:
+            self._table.update(_table(states))
             return
         for state in states:
             for status in state.outcome.statuses if state.outcome else ():
@@ -67,8 +91,8 @@ class View:
             self._print(f"  {name:<42} {text}", _STYLE.get(health, ""))
 
     def _print(self, text: str, style: str, more: str = "") -> None:
-        if self._live is not None:
-            self._live.console.print(text + more, markup=False, highlight=False)
+        if self._table is not None:
+            self._table.console.print(text + more, markup=False, highlight=False)
             return
         print(styled(text, style, self._stream) + more, file=self._stream, flush=True)
 

@@ -75,15 +75,16 @@ def _serve(settings: Settings, simulated_at: str, *, pace: float) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    log.configure(sys.stderr, wiring.SystemClock(), level=settings.log.level, format=settings.log.format)
+    view = View(sys.stdout)
+    log.configure(view.errors, wiring.SystemClock(), level=settings.log.level, format=settings.log.format)
     metrics = daemon.build_metrics()
     watchers = daemon.metrics_watchers(metrics)
     bench = wiring.bench(settings, settings.source, read_only=not _may_write(settings), watchers=watchers, pace=pace)
     bench.clouds.wait = stop.wait  # a worker that waits for its rate ends its wait when the process is to stop
-    view = View(sys.stdout)
-    running = daemon.start(settings, settings.source, bench, metrics, {"view": view.heard})
+    # On a terminal the view tells each event, and the log need not tell it again.
+    running = daemon.start(settings, settings.source, bench, metrics, {"log" if view.live else "view": view.heard})
     _introduce(running, settings, simulated_at)
-    view.start(running.store.applications)
+    view.open(running.store.applications)
     while not stop.wait(0.5):
         view.refresh()
     view.stop()
