@@ -53,7 +53,7 @@ def test_the_body_that_was_given_is_left_as_it_is() -> None:
         # lists that are maps, or sets
         ((Keyed(path="a", key=("n",)),), {"a": [{"n": "y"}, {"n": "x"}]}, {"a": {"x": {"n": "x"}, "y": {"n": "y"}}}),
         ((Keyed(path="a", key=("n",), value="v"),), {"a": [{"n": "x", "v": "1"}]}, {"a": {"x": "1"}}),
-        ((Keyed(path="a", key=("n",), value="v"),), {"a": [{"n": "x", "v": None}]}, {"a": {}}),
+        ((Keyed(path="a", key=("n",), value="v"),), {"a": [{"n": "x", "v": None}]}, {}),
         ((Keyed(path="a", key=("p", "q")),), {"a": [{"p": 80, "q": "tcp"}]}, {"a": {"80/tcp": {"p": 80, "q": "tcp"}}}),
         ((Keyed(path="a", key=("n",)),), {"a": [{"n": "x"}, {"n": "x"}]}, {"a": {"x": {"n": "x"}, "x#2": {"n": "x"}}}),
         ((Keyed(path="a", key=("n",), value="v"),), {"a": {"x": "1"}}, {"a": {"x": "1"}}),
@@ -101,10 +101,10 @@ def test_without_fill_no_default_is_put_in() -> None:
 
 def test_a_default_is_a_copy_each_time() -> None:
     """Two bodies never share a block."""
-    rules = (Default(path="a", value={"x": []}),)
+    rules = (Default(path="a", value={"x": [0]}),)
     first, second = normalise({}, rules), normalise({}, rules)
     first["a"]["x"].append(1)
-    assert second == {"a": {"x": []}}
+    assert second == {"a": {"x": [0]}}
 
 
 def test_a_list_that_was_keyed_says_so() -> None:

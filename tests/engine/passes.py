@@ -1,0 +1,119 @@
+"""What the tests of the engine share: an application on an account in memory, and passes over it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+
+from controller.core.kind import Kind
+from controller.core.model import Application, Desired, Key, Options, Outcome, Ref, Sync, Target, Text
+from controller.core.rules import Default, Immutable, Late, Refers, Rolls
+from controller.engine.memory import Memory
+from controller.engine.reconciler import Catalogue, Orders, Post, reconcile
+from controller.testing import FakeClock, MemoryCloud, memory_kind
+
+NET = memory_kind("Net", calls=None, tagging=None)  # only ever looked up
+BASE = memory_kind("Base", second=("size",), rules=(Late(path="peers"), Immutable(path="zone")))
+APP = memory_kind("App", rules=(Default(path="count", value=1), Rolls(path="net"), Refers(path="base", kind="Base")))
+LEAF = memory_kind("Leaf", rules=(Refers(path="app", kind="App"),))
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (NET, BASE, APP, LEAF)}
+TARGET = Target(account="111111111111", region="eu-west-1")
+
+
+def key(path: str, application: str = "shop") -> Key:
+    """Return the key of `Kind/name`."""
+    kind, _, name = path.partition("/")
+    return Key(application=application, kind=kind, name=name)
+
+
+def ref(path: str, output: str = "id", application: str = "shop") -> Text:
+    """Return a reference to an output of `Kind/name`."""
+    return Text((Ref(key(path, application), output),))
+
+
+def document(path: str, options: Options | None = None, application: str = "shop", **members: Any) -> Desired:
+    """Return the document `Kind/name`; its AWS name is that name unless a member says otherwise."""
+    at = key(path, application)
+    return Desired(key=at, body={"name": at.name, **members}, options=options or Options())
+
+
+def shop(*resources: Desired, name: str = "shop", prune: bool = False, **settings: Any) -> Application:
+    """Return an application that may write."""
+    sync = Sync(mode="enforce", prune=prune, interval=60.0)
+    return Application(name=name, sync=sync, resources=resources, **settings)
+
+
+def stack() -> tuple[Desired, ...]:
+    """Return a chain with a second call, a late part that closes a circle, and somebody who refers to nobody."""
+    return (
+        document("Base/base", size=3, peers=[ref("App/app")]),
+        document("App/app", base=ref("Base/base"), tags={"team": "a"}),
+        document("Leaf/leaf", app=ref("App/app"), colour="red"),
+        document("Leaf/alone"),
+    )
+
+
+ALL_THERE = {"Base": ["base"], "App": ["app"], "Leaf": ["alone", "leaf"]}
+
+
+@dataclass
+class Account:
+    """An account, time, and the memory of one controller."""
+
+    cloud: MemoryCloud = field(default_factory=MemoryCloud)
+    clock: FakeClock = field(default_factory=FakeClock)
+    memory: Memory = field(default_factory=Memory)
+    asserted: bool = True
+    installation: str = "prod"
+
+    def run(self, *applications: Application, orders: Orders | None = None, pruning: str = "", **more: Any) -> Outcome:
+        """Make one enforcing pass over the first of the applications."""
+        revision = sha256(repr(applications).encode()).hexdigest()
+        catalogue = Catalogue(applications={one.name: one for one in applications}, pruning=pruning, revision=revision)
+        orders = orders or Orders(enforce=True, **more)
+        return reconcile(applications[0], catalogue, self.post(), self.memory, orders)
+
+    def post(self) -> Post:
+        """Return where passes are made."""
+        return Post(
+            cloud=self.cloud,
+            target=TARGET,
+            installation=self.installation,
+            kinds=KINDS,
+            clock=self.clock,
+            asserted=self.asserted,
+        )
+
+    def settle(self, *applications: Application, limit: int = 12) -> Outcome:
+        """Make passes, five seconds apart, until one writes nothing."""
+        for _ in range(limit):
+            before = len(self.cloud.writes)
+            outcome = self.run(*applications)
+            if len(self.cloud.writes) == before and outcome.plan.empty:
+                return outcome
+            self.clock.advance(5)
+        raise AssertionError(f"does not settle: {self.cloud.writes}")
+
+    def restart(self) -> None:
+        """Begin with an empty memory, as a new process does."""
+        self.memory = Memory()
+
+    def there(self) -> dict[str, list[str]]:
+        """Return the names of what is there, by kind."""
+        found: dict[str, list[str]] = {}
+        for id_, one in self.cloud.objects.items():
+            found.setdefault(id_.partition("-")[0], []).append(one["name"])
+        return {kind: sorted(names) for kind, names in found.items()}
+
+    def body(self, path: str) -> dict[str, Any]:
+        """Return the live object `Kind/name`, to look at it or to change it behind our back."""
+        kind, _, name = path.partition("/")
+        found = self.cloud.named(kind, name)
+        assert found is not None, path
+        return found
+
+    def made(self) -> list[str]:
+        """Return what was created, in order."""
+        return [write for write in self.cloud.writes if write.startswith("Create")]

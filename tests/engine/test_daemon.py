@@ -1,0 +1,384 @@
+"""The loop: one application's trouble is its own, a bad source deletes nothing, and the end comes between two calls."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from passes import ALL_THERE, TARGET, Account, document, shop, stack
+
+from controller.core.model import Application, Options, Origin, Outcome, PassResult, Plan, Problem, Snapshot
+from controller.core.ports import AwsError, SourceError
+from controller.engine.daemon import Daemon, Machine
+from controller.engine.queue import MemoryQueue
+from controller.engine.reconciler import Catalogue, Post
+from controller.engine.store import Store
+from controller.engine.ticks import Ticks
+
+PATIENCE = 5.0  # seconds of ours that a thread may take before a test fails
+
+
+@dataclass
+class Kept:
+    """What is known of the source."""
+
+    snapshot: Snapshot | None = None
+    error: SourceError | None = None
+    complete: bool = True
+
+
+@dataclass
+class Heard:
+    """Who is told what happens: keeps it."""
+
+    passes: list[tuple[str, PassResult]] = field(default_factory=list)
+    broken: list[tuple[str, str]] = field(default_factory=list)
+    held: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+    forgotten: list[str] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+    leave: Callable[[], None] = lambda: None
+
+    def source(self, kept: Any) -> None:
+        """Nothing."""
+
+    def problems(self, application: str, found: tuple[Problem, ...], _revision: str) -> None:
+        """Keep what holds an application."""
+        self.held.append((application, tuple(one.message for one in found)))
+
+    def planned(self, application: Application, plan: Plan, reconcile_id: str) -> None:
+        """Nothing."""
+
+    def ended(self, _application: Application, outcome: Outcome, _reconcile_id: str) -> None:
+        """Keep the outcome."""
+        self.outcomes.append(outcome)
+
+    def passed(self, application: str, result: PassResult, _error: AwsError | None) -> None:
+        """Keep what a pass came to."""
+        self.passes.append((application, result))
+        self.leave()
+
+    def broke(self, application: str, error: Exception) -> None:
+        """Keep what nobody expected."""
+        self.broken.append((application, str(error)))
+
+    def beat(self, loop: str) -> None:
+        """Nothing."""
+
+    def forget(self, application: str) -> None:
+        """Keep who is gone."""
+        self.forgotten.append(application)
+
+    def timer(self, _phase: str) -> AbstractContextManager[object]:
+        """Time nothing."""
+        return nullcontext()
+
+
+class House:
+    """A daemon over an account in memory; its source is whatever the test says."""
+
+    def __init__(self, wait: Callable[[threading.Condition, float | None], object] | None = None) -> None:
+        self.account = Account()
+        self.kept = Kept()
+        self.catalogue = Catalogue(applications={})
+        self.heard = Heard()
+        self.store = Store()
+        self.poisoned: set[str] = set()
+        self.consents = True
+        clock = self.account.clock
+        self.queue = MemoryQueue(clock, wait=wait or clock.skip)
+        machine = Machine(
+            keeper=self,
+            read=lambda _: self.catalogue,
+            post_for=self.post_for,
+            consents=lambda _: self.consents,
+            target_of=lambda _: TARGET,
+            clock=clock,
+            queue=self.queue,
+            ticks=Ticks(self.queue.add),
+            store=self.store,
+            teller=self.heard,
+            workers=2,
+            jitter=0.0,
+        )
+        self.daemon = Daemon(machine)
+
+    def refresh(self) -> Kept:
+        """Read the source."""
+        return self.kept
+
+    def post_for(self, application: Application) -> Post:
+        """Return where an application is reconciled; a poisoned one is a bug of ours."""
+        if application.name in self.poisoned:
+            raise ZeroDivisionError("a bug")
+        return self.account.post()
+
+    def declare(self, *applications: Application, revision: str = "", problems: tuple[Problem, ...] = ()) -> None:
+        """Write the source, and have it read."""
+        revision = revision or str(hash(repr(applications)))
+        self.catalogue = Catalogue(
+            applications={one.name: one for one in applications}, problems=problems, revision=revision
+        )
+        self.kept = Kept(Snapshot(revision=revision, files={}))
+        self.daemon.read_source()
+
+    def work(self, seconds: float = 60.0) -> None:
+        """Do what falls due within so much time, on this thread."""
+        until = self.account.clock.monotonic() + seconds
+        while claim := self.queue.take(max(0.0, until - self.account.clock.monotonic())):
+            self.daemon.once(claim)
+
+
+@pytest.fixture
+def house() -> House:
+    """A daemon that nobody has started: the test does what its threads would do."""
+    return House()
+
+
+def problem(application: str = "") -> Problem:
+    """Return something wrong with the manifests of an application."""
+    return Problem(Origin("shop.yaml", 3), "unknown field", application)
+
+
+class TestApplications:
+    """Each is on its own."""
+
+    def test_a_new_one_is_looked_at_at_once_and_then_until_it_has_converged(self, house: House) -> None:
+        """Nobody has to wait for the first tick."""
+        house.declare(shop(*stack()))
+        house.work()
+        assert house.account.there() == ALL_THERE
+        state = house.store.application("shop")
+        assert state is not None
+        assert state.outcome is not None
+        assert (state.outcome.sync, state.outcome.health) == ("Synced", "Healthy")
+
+    def test_without_the_operator_s_consent_it_is_only_observed(self, house: House) -> None:
+        """Enforce in the manifest is not enough."""
+        house.consents = False
+        house.declare(shop(*stack()))
+        house.work()
+        assert house.account.cloud.writes == []
+        assert house.heard.outcomes[-1].sync == "OutOfSync"
+
+    def test_a_broken_one_holds_only_itself(self, house: House) -> None:
+        """Its manifests are wrong: the others go on, and say nothing of it."""
+        broken = shop(document("Leaf/leaf", application="broken"), name="broken")
+        house.declare(broken, shop(document("Leaf/alone")), problems=(problem("broken"),))
+        house.work(120)
+        assert house.account.there() == {"Leaf": ["alone"]}
+        assert house.heard.held == [("broken", ("unknown field",)), ("shop", ())]
+        assert set(house.heard.passes) >= {("broken", "frozen"), ("shop", "synced")}
+
+    def test_a_problem_of_the_whole_source_holds_everyone(self, house: House) -> None:
+        """What cannot be attributed could be about anything."""
+        house.declare(shop(*stack()), problems=(problem(),))
+        house.work()
+        assert house.account.cloud.writes == []
+
+    def test_a_broken_one_goes_on_when_it_is_mended(self, house: House) -> None:
+        """A new revision is read at once."""
+        house.declare(shop(*stack()), problems=(problem("shop"),), revision="1")
+        house.work()
+        house.declare(shop(*stack()), revision="2")
+        house.work()
+        assert house.account.there() == ALL_THERE
+
+    def test_a_poisoned_one_stops_no_other(self, house: House) -> None:
+        """An exception that nobody expected is told, and tried again more and more slowly."""
+        house.poisoned = {"poison"}
+        house.declare(shop(name="poison"), shop(document("Leaf/alone")))
+        house.work(600)
+        assert house.account.there() == {"Leaf": ["alone"]}
+        assert set(house.heard.broken) == {("poison", "a bug")}
+        assert 4 <= len(house.heard.broken) <= 7
+        assert house.heard.passes.count(("shop", "synced")) >= 9
+
+    def test_a_poisoned_one_heals(self, house: House) -> None:
+        """The queue still has it."""
+        house.poisoned = {"shop"}
+        house.declare(shop(document("Leaf/alone")))
+        house.work()
+        house.poisoned = set()
+        house.work(300)
+        assert house.account.there() == {"Leaf": ["alone"]}
+
+    def test_lost_credentials_are_an_error_and_not_a_bug(self, house: House) -> None:
+        """Nothing is written, and it goes on when there are new ones."""
+
+        def expired(operation: str, _: Mapping[str, Any]) -> None:
+            raise AwsError("credentials", "ExpiredToken", "expired", operation)
+
+        house.account.cloud.before = expired
+        house.declare(shop(document("Leaf/alone")))
+        house.work()
+        assert house.heard.broken == []
+        assert {result for _, result in house.heard.passes} == {"error"}
+        house.account.cloud.before = lambda *_: None
+        house.work(300)
+        assert house.account.there() == {"Leaf": ["alone"]}
+
+    def test_a_refused_one_says_why(self, house: House) -> None:
+        """A guard stopped it: that is its state."""
+        house.account.asserted = False
+        house.declare(shop(document("Leaf/alone")))
+        house.work(1)
+        state = house.store.application("shop")
+        assert state is not None
+        assert state.last_pass is not None
+        assert state.last_pass.result == "frozen"
+        assert "ECSYNC_ACCOUNT" in state.last_pass.error
+
+
+class TestSource:
+    """What is read, and what is not."""
+
+    @pytest.fixture
+    def running(self, house: House) -> House:
+        """A daemon that has converged an application that may prune."""
+        house.declare(shop(*stack(), prune=True), revision="1")
+        house.work(60)
+        house.account.cloud.writes.clear()
+        return house
+
+    @pytest.mark.parametrize("reason", ["unreachable", "denied", "partial", "empty", "changing"])
+    def test_a_source_that_fails_keeps_the_last_good_snapshot(self, running: House, reason: Any) -> None:
+        """Passes go on from it, repairs too, and nothing is deleted."""
+        last = running.kept.snapshot
+        running.kept = Kept(last, SourceError("it does not answer", reason=reason))
+        running.daemon.read_source()
+        running.account.body("Leaf/leaf")["colour"] = "blue"
+        running.queue.add("shop")
+        running.work(1)
+        assert running.account.there() == ALL_THERE
+        assert running.account.cloud.writes == ["UpdateLeaf leaf"]
+        assert running.daemon.catalogue.pruning == f"the source cannot be read ({reason}); nothing is taken as gone"
+
+    def test_nothing_is_pruned_from_a_source_that_was_not_read_whole(self, running: House) -> None:
+        """Half a release looks like a complete, valid listing."""
+        running.catalogue = Catalogue(applications={"shop": shop(document("Leaf/alone"), prune=True)}, revision="2")
+        running.kept = Kept(Snapshot(revision="2", files={}), complete=False)
+        running.daemon.read_source()
+        running.work(60)
+        assert running.account.there() == ALL_THERE
+        running.kept = Kept(running.kept.snapshot)
+        running.daemon.read_source()
+        running.queue.add("shop")
+        running.work(60)
+        assert running.account.there() == {"Leaf": ["alone"]}
+
+    def test_nothing_is_pruned_while_any_manifest_is_broken(self, running: House) -> None:
+        """What a broken document declares is not known."""
+        running.declare(shop(document("Leaf/alone"), prune=True), revision="2", problems=(problem("other"),))
+        running.work(60)
+        assert running.account.there() == ALL_THERE
+
+    def test_before_the_source_was_read_there_is_nothing_to_do(self, house: House) -> None:
+        """No snapshot is not an empty one."""
+        house.kept = Kept(None, SourceError("no such directory", reason="unreachable"))
+        house.daemon.read_source()
+        assert house.queue.depth() == 0
+        assert house.store.applications() == ()
+
+    def test_an_application_that_vanished_is_forgotten_and_its_resources_stay(self, running: House) -> None:
+        """Only an explicit word removes what is in AWS."""
+        running.declare(shop(name="other", prune=True), revision="2")
+        running.work(300)
+        assert running.account.there() == ALL_THERE
+        assert running.heard.forgotten == ["shop"]
+        assert [state.name for state in running.store.applications()] == ["other"]
+        assert running.heard.passes.count(("shop", "changed")) == 1
+
+    def test_what_has_not_changed_is_not_queued(self, running: House) -> None:
+        """A new revision that says the same of an application leaves it to its tick."""
+        depth = running.queue.due_in("shop")
+        running.declare(shop(*stack(), prune=True), shop(name="other"), revision="2")
+        assert running.queue.due_in("shop") == depth
+        assert running.queue.due_in("other") == 0.0
+
+    def test_what_changed_overtakes_its_backoff(self, house: House) -> None:
+        """A person who mends it does not wait."""
+        house.poisoned = {"shop"}
+        house.declare(shop(document("Leaf/alone")), revision="1")
+        house.work(200)
+        assert (house.queue.due_in("shop") or 0) > 10
+        house.declare(shop(document("Leaf/alone", colour="red")), revision="2")
+        assert house.queue.due_in("shop") == 0.0
+
+
+class TestThreads:
+    """The workers themselves."""
+
+    @pytest.fixture
+    def threaded(self) -> Iterator[House]:
+        """A daemon whose queue is waited on for real."""
+        house = House(wait=threading.Condition.wait)
+        yield house
+        house.daemon.stop(PATIENCE)
+
+    def test_the_end_comes_between_two_calls(self, threaded: House) -> None:
+        """Told to stop while a call is under way: that call is finished, and no other is made."""
+        under_way, told = threading.Event(), threading.Event()
+
+        def slow(operation: str, _: Mapping[str, Any]) -> None:
+            if operation == "CreateBase":
+                under_way.set()
+                assert told.wait(PATIENCE)
+
+        threaded.account.cloud.before = slow
+        threaded.declare(shop(*stack()[:3]))
+        threaded.daemon.start()
+        assert under_way.wait(PATIENCE)
+        stopper = threading.Thread(target=threaded.daemon.stop, args=(PATIENCE,))
+        threaded.queue.close()
+        stopper.start()
+        told.set()
+        stopper.join(PATIENCE)
+        assert not stopper.is_alive()
+        assert threaded.account.cloud.writes == ["CreateBase base"]
+
+    def test_a_worker_that_does_not_end_is_said(self, threaded: House) -> None:
+        """`stop` waits no longer than it may."""
+        under_way, release = threading.Event(), threading.Event()
+
+        def stuck(operation: str, _: Mapping[str, Any]) -> None:
+            if operation == "CreateLeaf":
+                under_way.set()
+                assert release.wait(PATIENCE)
+
+        threaded.account.cloud.before = stuck
+        threaded.declare(shop(document("Leaf/alone")))
+        threaded.daemon.start()
+        assert under_way.wait(PATIENCE)
+        assert threaded.daemon.stop(0.0) is False
+        release.set()
+        assert threaded.daemon.stop(PATIENCE) is True
+
+    def test_two_workers_never_have_the_same_application(self, threaded: House) -> None:
+        """Asked for again while a pass is under way, it is taken when that one is over."""
+        lock = threading.Lock()
+        inside: list[str] = []
+        together: list[int] = []
+        enough = threading.Event()
+
+        def enter(operation: str, _: Mapping[str, Any]) -> None:
+            if operation == "DescribeLeaf":
+                threaded.queue.add("shop")  # while this pass is under way
+                with lock:
+                    inside.append(threading.current_thread().name)
+                    together.append(len(inside))
+
+        def leave() -> None:
+            with lock:
+                inside.pop()
+            if len(together) >= 20:
+                enough.set()
+
+        threaded.account.cloud.before, threaded.heard.leave = enter, leave
+        threaded.declare(shop(document("Leaf/alone", Options(suspend=True))))
+        threaded.daemon.start()
+        assert enough.wait(PATIENCE)
+        assert set(together) == {1}

@@ -1,0 +1,59 @@
+"""The quickstart from nothing: made once, then left alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from . import command
+from .command import Command
+from .stage import Controller, Stage, made, names
+
+MADE_ONCE = Counter(
+    {
+        "iam.CreateRole": 1,
+        "iam.AttachRolePolicy": 1,
+        "logs.CreateLogGroup": 1,
+        "ec2.CreateSecurityGroup": 2,
+        "ec2.AuthorizeSecurityGroupIngress": 2,
+        "elbv2.CreateTargetGroup": 1,
+        "elbv2.CreateLoadBalancer": 1,
+        "elbv2.CreateListener": 1,
+        "elbv2.CreateRule": 1,
+        "ecs.CreateCluster": 1,
+        "ecs.RegisterTaskDefinition": 1,
+        "ecs.CreateService": 1,
+    }
+)
+
+
+def test_a_new_account_settles_and_nothing_is_made_twice(stage: Stage) -> None:
+    """Although a new account refuses right calls at first, all is well in the end, and each thing is there once."""
+    stage.empty(settling=True)
+    with stage.writes() as writes:
+        stage.controller().converge()
+    assert made(writes) == MADE_ONCE
+    assert [one.error_code for one in writes if not one.ok], "the account was to refuse something while it settled"
+    assert {one.operation for one in writes if not one.ok} == {"CreateService"}
+
+
+def test_a_pass_over_what_has_converged_writes_nothing(kept: Controller) -> None:
+    """Ten passes more make no mutating call."""
+    with kept.stage.writes() as writes:
+        kept.passes(10)
+    assert names(writes) == []
+
+
+def test_the_plan_of_what_has_converged_is_empty(kept: Controller, ecsync: Command) -> None:
+    """`plan --detailed-exitcode` exits 0, writes nothing and says that there is nothing to do."""
+    with kept.stage.writes() as writes:
+        answer = ecsync("plan", kept.where, "--detailed-exitcode")
+    assert answer.code == 0, answer
+    assert "Synced · Healthy" in answer.out
+    assert names(writes) == []
+
+
+def test_a_process_of_its_own_agrees(kept: Controller) -> None:
+    """The installed command, as a process, exits 0 as well."""
+    answer = command.run("plan", kept.where, "--detailed-exitcode", "-o", "json")
+    assert answer.code == 0, answer
+    assert answer.json["applications"][0]["steps"] == []
