@@ -213,7 +213,7 @@ class _Check:
             return self._wrong(node, shape, path)
         if element.type == "any":
             return node  # a null in it is its own affair: `Cluster/main:` with nothing behind it is a document
-        members = node.value.items()
+        members = list(node.value.items())
         if path == (self.tags,):
             members = [(key, below) for key, below in members if self._writable(Node(key, below.origin))]
         done = {key: self.value(below, element, (*path, key)) for key, below in members}
@@ -221,7 +221,9 @@ class _Check:
 
     # ------------------------------------------------------------ scalars
 
-    def _scalar(self, node: Node, shape: Shape, path: Path) -> Node:
+    def _scalar(self, node: Node, shape: Shape, path: Path) -> Node | None:
+        if node.value == "" and shape.enum and "" not in shape.enum and not isinstance(path[-1], int):
+            return None  # how templates and other tools write that it is not set
         value = coerced(node.value, shape.type)
         if value is None:
             return self._wrong(node, shape, path)

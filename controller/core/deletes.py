@@ -19,7 +19,7 @@ def deletion(scene: Scene, key: Key, observed: Present, *, waiting: str = "", ph
     """
     kind = scene.kind(key)
     step = StepId(key=key, phase=phase)
-    if phase == "main" and _retained(scene, key, observed):
+    if phase != "late" and _retained(scene, key, observed):
         forget = Forget(key=key, observed=observed)
         return Step(id=step, change=forget, calls=tagging.calls_for(kind.tagging, forget) if kind.tagging else ())
     change = Delete(key=key, observed=observed)
@@ -49,9 +49,9 @@ def of_orphans(scene: Scene, planned: Sequence[Step]) -> Iterator[Step]:
         key, present = doomed[index]
         letting_go = {other for other, names in world if ids[index] & names}
         after = {step.id for step in planned if step.id.key in letting_go}
-        after |= {StepId(key=doomed[user][0]) for user in users[index] if user in gone}
+        after |= {StepId(key=doomed[user][0], phase="prune") for user in users[index] if user in gone}
         gone.append(index)
-        yield replace(deletion(scene, key, present), after=frozenset(after))
+        yield replace(deletion(scene, key, present, phase="prune"), after=frozenset(after))
 
 
 def _users_first(users: Sequence[set[int]]) -> Iterator[int]:

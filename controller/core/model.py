@@ -354,18 +354,22 @@ class Call:
 
 # ---------------------------------------------------------------- plan
 
-Phase: TypeAlias = Literal["main", "late"]
+Phase: TypeAlias = Literal["main", "late", "prune"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class StepId:
-    """A step of a plan: a resource, and whether it is its own change or the fields that must come late."""
+    """A step of a plan: a resource, and which of its steps.
+
+    `main` is its own change, `late` the fields that must come after others, `prune` the end of one that is ours and
+    declared nowhere (its key may be declared: the document means another resource by now).
+    """
 
     key: Key
     phase: Phase = "main"
 
     def __str__(self) -> str:
-        return str(self.key) if self.phase == "main" else f"{self.key} ({self.phase})"
+        return f"{self.key} (late)" if self.phase == "late" else str(self.key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,7 +42,7 @@ def normalise(body: Body, rules: Rules, *, fill: bool = True) -> dict[str, Json]
                         container[key] = sorted(value, key=canonical)
             case _:
                 pass
-    return tree
+    return _pruned(tree, (), verbatim) or {}  # once more, for blocks that the rows left with nothing in them
 
 
 def keyed(elements: Sequence[Json], key: tuple[str, ...], value: str = "") -> Elements:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from controller.core.kind import World
-from controller.core.model import Create, Delete, Forget, Key, Plan, Present, Replace, Step, Update
+from controller.core.model import Create, Key, Plan, Present, Replace, Step, Update
 from controller.core.scene import Policy, Scene
 
 
@@ -48,7 +48,7 @@ def suspended(step: Step, scene: Scene) -> str:
 
 def pruning(step: Step, scene: Scene, forbidden: str) -> str:
     """What is declared no more goes only on an explicit word, from a source that was read whole."""
-    if not isinstance(step.change, Delete | Forget) or scene.desired(step.id.key) is not None:
+    if step.id.phase != "prune":
         return ""
     if not scene.application.sync.prune:
         return "not declared any more; prune is off (sync.prune: true in its Application document removes it)"

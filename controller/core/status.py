@@ -93,7 +93,7 @@ def _physical(scene: Scene, key: Key, observed: Observed) -> str:
 
 def _orphans(scene: Scene, plan: Plan) -> Iterator[ResourceStatus]:
     for one in plan.withheld:
-        if scene.desired(one.step.id.key) is None:
+        if one.step.id.phase == "prune" and scene.desired(one.step.id.key) is None:
             yield ResourceStatus(
                 key=one.step.id.key, sync="OutOfSync", health=Health(status="Healthy"), message=one.because
             )

@@ -145,7 +145,7 @@ def _unknown(step: Step, ref: Ref) -> bool:
 def _decide_again(run: _Run, step: Step) -> Step | Result:
     """Read the resource anew and plan it anew: nothing is written on what was true a while ago (rule 25)."""
     scene = replace(run.scene, world=run.world)
-    if run.scene.desired(step.id.key) is None:
+    if step.id.phase == "prune":
         return _orphan_again(run, scene, step)
     now = run.hands.clock.now()
     run.world = observe(run.hands.cloud, scene, now, only=step.id.key)

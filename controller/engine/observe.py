@@ -113,8 +113,17 @@ def _is_orphan(scene: Scene, kind: Kind, owned: Owned, declared: frozenset[str],
     parsed = marks.key_of(owned.marks.owner)
     if parsed is None or parsed[0] != scene.installation or parsed[1].application not in applications:
         return False
-    if owned.marks.owner in declared or parsed[1].kind != kind.name:
+    if parsed[1].kind != kind.name or (
+        owned.marks.owner in declared and not _left_behind(scene, kind, parsed[1], owned)
+    ):
         return False
     if kind.tagging is None:
         return True  # a child has its parent's mark, which was looked at with the parent
     return owned.marks.id == marks.identity(scene.physical(kind.name, owned.natural))
+
+
+def _left_behind(scene: Scene, kind: Kind, key: Key, owned: Owned) -> bool:
+    """Tell whether the document of that key means another resource by now: a new name, cluster or Region (rule 5)."""
+    desired = scene.desired(key)
+    natural = kind.natural(scene.resolved(desired).body) if desired else None
+    return natural is not None and natural != owned.natural

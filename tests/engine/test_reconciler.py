@@ -292,7 +292,7 @@ class TestPrune:
         outcome = running.run(shop(document("Leaf/alone")))
         assert running.there() == ALL_THERE
         assert all("sync.prune" in one.because for one in outcome.plan.withheld)
-        assert {str(one.step.id) for one in outcome.plan.withheld} == {"Base/base", "App/app", "Leaf/leaf"}
+        assert {str(one.step.id.key) for one in outcome.plan.withheld} == {"Base/base", "App/app", "Leaf/leaf"}
 
     def test_it_goes_with_prune_on(self, running: Account) -> None:
         """Only what is declared is left."""
@@ -336,6 +336,13 @@ class TestPrune:
         running.run(shop(*gone))
         running.run(shop(*gone))
         assert running.cloud.writes == ["DeleteLeaf alone"]
+
+    def test_a_resource_whose_name_in_aws_changed_leaves_an_orphan(self, account: Account) -> None:
+        """The same key and another physical identity (rule 5): the old one is shown, and goes with prune on."""
+        account.settle(shop(document("Leaf/alone", name="old")))
+        renamed = shop(document("Leaf/alone", name="new"))
+        account.settle(renamed)
+        assert [str(one.step.id.key) for one in account.run(renamed).plan.withheld] == ["Leaf/alone"]
 
     def test_a_copied_mark_deletes_nothing(self, running: Account) -> None:
         """An orphan must carry the id that its place gives."""
