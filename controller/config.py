@@ -164,6 +164,11 @@ def default_region() -> str:
     return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
 
 
+def no_colour() -> bool:
+    """Tell whether the user wants none (no-color.org)."""
+    return bool(os.environ.get("NO_COLOR"))
+
+
 def use_simulated(url: str, region: str) -> None:
     """Point this process's AWS clients at a simulated account: the address, and keys that open nothing else."""
     os.environ.update(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Iterable
 from typing import Any, TextIO
@@ -13,7 +12,11 @@ _COLOURS = {"good": "32", "change": "33", "danger": "31", "dim": "2", "title": "
 
 def coloured(stream: TextIO) -> bool:
     """Tell whether a stream takes colour."""
-    return stream.isatty() and "NO_COLOR" not in os.environ
+    if not stream.isatty():
+        return False
+    from controller.config import no_colour
+
+    return not no_colour()
 
 
 def styled(text: str, style: str, stream: TextIO = sys.stdout) -> str:

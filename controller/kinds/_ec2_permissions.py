@@ -45,6 +45,11 @@ def canonical_rules(permissions: Json) -> Elements | None:
     return Elements(plain) or None
 
 
+def canonical_egress(permissions: Json) -> Elements:
+    """Return the canonical form of what may go out, where permissions that let nothing out are no rule at all."""
+    return canonical_rules(permissions) or Elements(rules_of([NOTHING]))
+
+
 def as_permission(rule: Mapping[str, Json]) -> dict[str, Json]:
     """Return a single rule as the permission that AWS takes."""
     ports = {member: rule[member] for member in ("IpProtocol", "FromPort", "ToPort") if member in rule}
@@ -67,9 +72,10 @@ def _apart(permission: Body) -> Iterator[dict[str, Json]]:
     base: dict[str, Json] = {"IpProtocol": protocol}
     if protocol in _PORTS:
         base |= {"FromPort": permission.get("FromPort", -1), "ToPort": permission.get("ToPort", -1)}
-    for source_list in SOURCES:
+    for source_list, names in SOURCES.items():
         for source in permission.get(source_list) or ():
-            yield {**base, **_source(source)}
+            if any(source.get(name) for name in names):  # what names no source lets nobody in
+                yield {**base, **_source(source)}
 
 
 def _source(source: Body) -> dict[str, Json]:

@@ -71,9 +71,8 @@ def _update(change: Update) -> Iterator[Call]:
         yield from (_unput(name, policy) for policy in names if policy not in documents)
     if "InstanceProfile" in members:
         if members["InstanceProfile"]:
-            yield from _profile_calls(
-                name, change.desired.body.get("Path"), not change.observed.facts.get("emptyProfile")
-            )
+            path = change.desired.body.get("Path") or change.observed.body.get("Path")  # beside its role
+            yield from _profile_calls(name, path, not change.observed.facts.get("emptyProfile"))
         else:
             yield from _leave_profiles(change.observed, (name,))
 

@@ -17,6 +17,7 @@ from controller.core.kind import Owned, Wanted, World
 from controller.core.model import Desired, Key, Marks, Present, Text
 from controller.core.ports import Reader
 from controller.core.rules import Default, Immutable, Refers, Rules
+from controller.kinds._common import read_tags
 
 SERVICE = "application-autoscaling"
 IDENTITY = ("ServiceNamespace", "ResourceId", "ScalableDimension")
@@ -98,6 +99,12 @@ def adjusted(body: Body, present: Present) -> dict[str, Json]:
     if target_of(body) is None:
         found |= {member: present.body[member] for member in IDENTITY if member in present.body}
     return found
+
+
+def printed(live: Body, _: Body) -> Present:
+    """Return what a describe prints, or a manifest says, with its identity spelled out; tags may stand in it."""
+    tags = {"Tags": read_tags(live["Tags"])[0]} if "Tags" in live else {}
+    return Present(body={**spelled_out(live), **tags}, outputs={})
 
 
 def exactly(items: Iterable[Body], target: Target) -> Iterator[Body]:

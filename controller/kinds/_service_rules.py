@@ -117,7 +117,10 @@ _CAPACITY: Rules = (
         cases=("der-sv-launchtype-to-cps",),
     ),
     Delegated(
-        path="launchType", when=lambda facts: bool(facts.get("strategy")), owner="the capacity provider strategy"
+        path="launchType",
+        when=lambda facts: bool(facts.get("strategy")),
+        owner="the capacity provider strategy",
+        source=_S,
     ),
     Computed(path="launchType", source=_S, cases=("der-sv-launchtype-undeclared",)),
     Clears(path="capacityProviderStrategy", value=[], source=_CLEAR),
@@ -270,7 +273,11 @@ _CONNECT: Rules = (
     Rewrite(path=f"{_EBS}.tagSpecifications[].propagateTags", to=_none_propagated, source=_S + "volumeConfigurations"),
     Verbatim(path=f"{_EBS}.tagSpecifications[].tags[]", source="normalization.md §0.2"),
     Keyed(path=f"{_EBS}.tagSpecifications[].tags", key=("key",), value="value", source="normalization.md §0.8"),
-    Keyed(path=f"{_EBS}.tagSpecifications", key=("resourceType",), source="ecs.EBSTagSpecification"),
+    Keyed(
+        path=f"{_EBS}.tagSpecifications",
+        key=("resourceType", "propagateTags"),
+        source="ecs.EBSTagSpecification: a list",
+    ),
     Keyed(path="volumeConfigurations", key=("name",), source=_S + "volumeConfigurations"),
     Clears(path="volumeConfigurations", value=[], source=_CLEAR),
     Rolls(path="volumeConfigurations", source="ecs.UpdateService: triggers a new service deployment"),

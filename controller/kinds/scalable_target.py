@@ -38,6 +38,7 @@ from controller.kinds._scaling import (
     exactly,
     natural,
     needs_service,
+    printed,
     resource_id,
     rows,
     spelled_out,
@@ -223,6 +224,7 @@ KIND = Kind(
     rules=RULES,
     read=_read,
     owned=owned,
+    printed=printed,
     reads=frozenset(
         {
             f"{SERVICE}.DescribeScalableTargets",

@@ -25,6 +25,7 @@ from controller.kinds._scaling import (
     child_marks,
     natural,
     needs_target,
+    printed,
     put,
     resource_id,
     rows,
@@ -177,13 +178,14 @@ KIND = Kind(
     rules=RULES,
     read=_read,
     owned=_owned,
+    printed=printed,
     reads=scalable_target.KIND.reads | {f"{SERVICE}.DescribeScalingPolicies"},
     calls=_calls,
     needs=needs_target,
     adjust=adjusted,
     domain=lambda body: f"scaling/{resource_id(body)}",
     actions={
-        "read": ("application-autoscaling:DescribeScalingPolicies",),
+        "read": (*scalable_target.KIND.actions["read"], "application-autoscaling:DescribeScalingPolicies"),
         "write": (
             "application-autoscaling:PutScalingPolicy",
             "cloudwatch:DescribeAlarms",  # target tracking makes its alarms with our credentials

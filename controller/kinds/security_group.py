@@ -8,6 +8,7 @@ live.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from controller.core import marks
 from controller.core.json import Body, Json
@@ -32,6 +33,7 @@ from controller.kinds._ec2_permissions import (
     ALL_TRAFFIC_V6,
     NOTHING,
     as_permission,
+    canonical_egress,
     canonical_rules,
     is_nothing,
     rules_of,
@@ -55,7 +57,7 @@ RULES = (
     *tag_rows("Tags", "Key", "Value"),
     Rewrite(path="IpPermissions", to=canonical_rules, source="ec2.AuthorizeSecurityGroupIngress: canonicalizes CIDRs"),
     Default(path="IpPermissionsEgress", value=[ALL_TRAFFIC], source="manifests.md, additions: undeclared egress"),
-    Rewrite(path="IpPermissionsEgress", to=canonical_rules, source="ec2.AuthorizeSecurityGroupEgress"),
+    Rewrite(path="IpPermissionsEgress", to=canonical_egress, source="ec2.AuthorizeSecurityGroupEgress"),
     Immutable(path="GroupName", source="ec2 has no rename"),
     Immutable(path="Description", source="ec2.CreateSecurityGroup: there is no call that changes it"),
     Immutable(path="VpcId", source="ec2.CreateSecurityGroup"),
@@ -99,9 +101,9 @@ def _present(group: Body) -> Present:
 
 def _printed(live: Body, _: Body) -> Present:
     """Return what DescribeSecurityGroups prints; without an id it is what CreateSecurityGroup takes."""
-    if "GroupId" in live:
-        return _present(live)
-    return Present(body={**live, "Tags": read_tags(live.get("Tags"))[0]}, outputs={})
+    found = _present({"GroupId": "", **live})
+    said = "GroupId" in live or "IpPermissionsEgress" in live
+    return found if said else replace(found, body=without(found.body, "IpPermissionsEgress"))
 
 
 def _owned(reader: Reader, installation: str) -> Iterator[Owned]:

@@ -14,10 +14,11 @@ from pathlib import Path
 from controller import config, kinds
 from controller.aws import shapes
 from controller.config import Settings
-from controller.core.kind import Kind
+from controller.core.kind import Kind, ShapeOf
 from controller.core.manifest import Loaded, ParseCache, load
 from controller.core.model import Application, Snapshot, Target
 from controller.core.ports import Clock, Cloud, Source
+from controller.core.schema import Shape
 from controller.engine.reconciler import Catalogue, Post, Refused
 from controller.sources.keeper import open_source
 
@@ -178,14 +179,19 @@ class Bench:
         region = region_of(self.settings, application)
         cloud = self.clouds.of(application.account, region)
         account = getattr(cloud, "account", "")
-        asserted = bool(expected_account(self.settings, application.account)) or self.settings.first_time
+        expected = expected_account(self.settings, application.account)
+        if expected and account and account != expected:
+            raise Refused(
+                f"{application.name}: the credentials belong to account {account}, and {expected} is meant; "
+                "check AWS_PROFILE, ECSYNC_ACCOUNT and target.account"
+            )
         return Post(
             cloud=cloud,
             target=Target(account=account, region=region, name=application.account),
             installation=self.settings.installation,
             kinds=self._kinds,
             clock=self.clock,
-            asserted=asserted,
+            asserted=bool(expected) or self.settings.first_time,
             serial=self.serial,
         )
 
@@ -215,6 +221,11 @@ class Bench:
             problems=loaded.problems,
             revision=snapshot.revision,
         )
+
+    @staticmethod
+    def shape_of(of: ShapeOf) -> Shape:
+        """Return a shape of botocore's models."""
+        return shapes.load(of)
 
     def source(self, where: str) -> Source:
         """Return the source at a path or `s3://bucket/prefix`."""

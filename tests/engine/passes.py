@@ -67,6 +67,7 @@ class Account:
     memory: Memory = field(default_factory=Memory)
     asserted: bool = True
     installation: str = "prod"
+    kinds: Mapping[str, Kind] = field(default_factory=lambda: KINDS)
 
     def run(self, *applications: Application, orders: Orders | None = None, pruning: str = "", **more: Any) -> Outcome:
         """Make one enforcing pass over the first of the applications."""
@@ -81,7 +82,7 @@ class Account:
             cloud=self.cloud,
             target=TARGET,
             installation=self.installation,
-            kinds=KINDS,
+            kinds=self.kinds,
             clock=self.clock,
             asserted=self.asserted,
         )

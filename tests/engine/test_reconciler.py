@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from passes import ALL_THERE, Account, document, key, ref, shop, stack
+from passes import ALL_THERE, KINDS, Account, document, key, ref, shop, stack
 
 from controller.core import plan
+from controller.core.kind import Kind, Owned
 from controller.core.marks import APPLIED, OWNER
 from controller.core.model import Options
-from controller.core.ports import AwsError
+from controller.core.ports import AwsError, Reader
 from controller.engine.reconciler import Catalogue, Orders, Refused, look
 
 
@@ -344,11 +346,32 @@ class TestPrune:
         account.settle(renamed)
         assert [str(one.step.id.key) for one in account.run(renamed).plan.withheld] == ["Leaf/alone"]
 
+    def test_one_of_several_that_share_a_natural_name_is_an_orphan_too(self, account: Account) -> None:
+        """Rules are named by their listener, and claimed by their priority: the others do not hide the one."""
+        account.kinds = {**KINDS, "Leaf": _of_a_branch()}
+        leaves = (document("Leaf/a", branch="oak"), document("Leaf/b", branch="oak"))
+        account.settle(shop(*leaves))
+        account.settle(shop(leaves[0], prune=True))
+        assert account.there() == {"Leaf": ["a"]}
+
     def test_a_copied_mark_deletes_nothing(self, running: Account) -> None:
         """An orphan must carry the id that its place gives."""
         running.cloud.write("memory", "CreateLeaf", name="copy", tags=dict(running.body("Leaf/leaf")["tags"]))
         running.settle(shop(*stack(), prune=True))
         assert running.cloud.named("Leaf", "copy")
+
+
+def _of_a_branch() -> Kind:
+    """Return the kind of leaves whose natural name is their branch's, as a rule's is its listener's."""
+    leaf = KINDS["Leaf"]
+
+    def owned(reader: Reader, installation: str) -> Iterator[Owned]:
+        for one in leaf.owned(reader, installation) if leaf.owned else ():
+            yield replace(one, natural=one.present.body["branch"])
+
+    return replace(
+        leaf, natural=lambda body: body["branch"], claim=lambda body: f"{body['branch']}/{body['name']}", owned=owned
+    )
 
 
 class TestAcrossApplications:

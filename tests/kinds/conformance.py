@@ -1,0 +1,193 @@
+"""A simulated account in which one resource of every kind is made, call by call, and looked at after each call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from botocore.loaders import create_loader
+from botocore.model import ServiceModel
+from botocore.validate import ParamValidator
+
+from controller import kinds, wiring
+from controller.aws import shapes
+from controller.aws.clients import Access, Clients
+from controller.aws.cloud import BotoCloud
+from controller.aws.limits import Limiter
+from controller.core import plan
+from controller.core.json import at, thaw, transform
+from controller.core.kind import Kind
+from controller.core.manifest import load
+from controller.core.model import Application, Call, Create, Key, Observed, Present, Snapshot, Step, Target, Text
+from controller.core.references import resolve
+from controller.core.scene import Scene
+from controller.engine.observe import observe
+from controller.simulator import Settings, Simulator, VirtualClock
+
+CASES = Path(__file__).parent.parent / "cases" / "conformance"
+REGION, ACCOUNT = "eu-west-1", "123456789012"
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+LONG = 150.0  # seconds in which all that is under way in the account comes to its end
+Sent = tuple[str, dict[str, Any]]
+
+
+def application(file: str) -> Application:
+    """Return what one of the manifests declares, with the real kinds and shapes."""
+    snapshot = Snapshot(revision="test", files={file: (CASES / file).read_bytes()})
+    loaded = load(snapshot, kinds=kinds.BY_NAME, shape_of=shapes.load, environment={}, root_name="shop")
+    assert not loaded.problems, [str(problem) for problem in loaded.problems]
+    return replace(loaded.applications[0], manage=("all",))
+
+
+@dataclass
+class Half:
+    """What a plan says after so many of a create's calls, beside what is left of them."""
+
+    key: Key
+    made: int
+    left: list[Sent]
+    planned: list[Sent]
+
+
+@dataclass
+class Account:
+    """The account, and what was seen while the resources were made."""
+
+    simulator: Simulator
+    cloud: BotoCloud
+    halves: list[Half] = field(default_factory=list)
+    calls: dict[str, list[Call]] = field(default_factory=dict)  # by kind
+    _last: Scene | None = None
+
+    def scene(self, of: Application) -> Scene:
+        """Return a scene in which everything has been read."""
+        scene = Scene(
+            application=of,
+            kinds=kinds.BY_NAME,
+            world={},
+            target=Target(account=ACCOUNT, region=REGION),
+            installation="test",
+        )
+        return replace(scene, world=observe(self.cloud, scene, NOW))
+
+    @property
+    def last(self) -> Scene:
+        """What was read when all was done."""
+        assert self._last is not None
+        return self._last
+
+    @property
+    def world(self) -> Mapping[Key, Observed]:
+        """The resources when all was done."""
+        return self.last.world
+
+    def again(self, scene: Scene, step: Step) -> tuple[Scene, tuple[Step, ...]]:
+        """Read one resource again, and plan it."""
+        now = replace(scene, world=observe(self.cloud, scene, NOW, only=step.id.key))
+        return now, plan.again(now, step).steps
+
+    def converge(self, of: Application) -> None:
+        """Make everything, in order; look after each call of a create at what is left."""
+        for _ in range(8):
+            scene = self.scene(of)
+            steps = plan.build(scene).steps
+            if not steps:
+                self._last = scene
+                return
+            for step in steps:
+                scene = self._carry_out(scene, step)
+            self.simulator.advance(LONG)
+        raise AssertionError(f"does not converge: {[str(step.id) for step in steps]}")
+
+    def _carry_out(self, scene: Scene, step: Step) -> Scene:
+        scene, fresh = self.again(scene, step)
+        mine = next((one for one in fresh if one.id == step.id), None)
+        if mine is None or not mine.calls:
+            return scene
+        sequence = [call for one in fresh for call in one.calls]
+        captured: dict[str, str] = {}
+        self.calls.setdefault(step.id.key.kind, []).extend(sequence)
+        for number, call in enumerate(mine.calls, start=1):
+            response = self.cloud.write(call.service, call.operation, **_known(scene, step.id.key, call, captured))
+            captured |= {name: str(at(response, path)) for name, path in call.captures.items()}
+            scene, rest = self.again(scene, step)
+            if isinstance(mine.change, Create):
+                left = [_sent(scene, step.id.key, one, captured) for one in sequence[number:]]
+                planned = [_sent(scene, step.id.key, one, captured) for later in rest for one in later.calls]
+                self.halves.append(Half(step.id.key, number, left, planned))
+        return _seen(scene, step.id.key, captured)
+
+
+def _known(scene: Scene, key: Key, call: Call, captured: Mapping[str, str]) -> dict[str, Any]:
+    return resolve(
+        call.params,
+        lambda ref: captured.get(ref.output, scene.value_of(ref)) if ref.key == key else scene.value_of(ref),
+    )
+
+
+def _sent(scene: Scene, key: Key, call: Call, captured: Mapping[str, str]) -> Sent:
+    return call.name, thaw(_known(scene, key, call, captured))
+
+
+def _seen(scene: Scene, key: Key, captured: Mapping[str, str]) -> Scene:
+    """What a response told is known, also where a read does not show it yet."""
+    observed: Observed = scene.world[key]
+    if not isinstance(observed, Present):
+        return scene
+    known = replace(observed, outputs={**observed.outputs, **captured})
+    return replace(scene, world={**scene.world, key: known})
+
+
+def served() -> Iterator[Simulator]:
+    """Serve an account whose time stands still."""
+    simulator = Simulator(Settings(region=REGION, account=ACCOUNT, settling=False), VirtualClock())
+    simulator.start()
+    yield simulator
+    simulator.stop()
+
+
+def converged(simulator: Simulator, file: str) -> Account:
+    """Return an account in which everything that a manifest declares was made."""
+    simulator.reset()
+    clients = Clients(Access(region=REGION, endpoint_url=simulator.url), loader=_LOADER)
+    cloud = BotoCloud(
+        clients,
+        region=REGION,
+        reads=wiring.all_reads(),
+        limiter=Limiter(monotonic=lambda: 0.0, wait=lambda _: None, patience=float("inf")),
+        account=ACCOUNT,
+    )
+    account = Account(simulator, cloud)
+    account.converge(application(file))
+    return account
+
+
+_LOADER = create_loader()
+
+
+def writable() -> list[Kind]:
+    """Return the kinds that are ever written."""
+    return [kind for kind in kinds.ALL if kind.calls is not None]
+
+
+def refused(calls: Iterable[Call]) -> list[str]:
+    """Return what AWS's own model has against the calls; a reference is text to it."""
+    found = []
+    for call in calls:
+        params = transform(call.params, lambda leaf: str(leaf) if isinstance(leaf, Text) else leaf)
+        report = ParamValidator().validate(params, _input(call.service, call.operation))
+        found += [f"{call.name}: {report.generate_report()}"] if report.has_errors() else []
+    return found
+
+
+@cache
+def _model(service: str) -> ServiceModel:
+    return ServiceModel(_LOADER.load_service_model(service, "service-2"), service)
+
+
+def _input(service: str, operation: str) -> Any:
+    return _model(service).operation_model(operation).input_shape
