@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test check fix lock clean
+.PHONY: help install run demo test corpus check fix lock clean
 
 help:  ## This list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -29,6 +29,9 @@ demo: install  ## Converge, break four things, watch them repaired; under a minu
 test: install  ## All tests, in a few minutes
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
+corpus: install  ## Real definitions (ECSYNC_CORPUS) against the simulated AWS, as a table
+	PYTHONPATH=tests $(BIN)/python -m corpus.run
+
 check: install  ## ruff, mypy strict, and the rules about imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -44,6 +47,9 @@ lock: install  ## Resolve the dependencies anew into locks/
 	  pyproject.toml -o locks/run.txt
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	  --extra simulator --extra dev pyproject.toml -o locks/dev.txt
+	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
+	  | $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  - -o locks/build.txt
 
 clean:  ## Remove what the other targets made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build

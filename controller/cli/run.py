@@ -38,6 +38,9 @@ def run(
       ecsync run manifests/shop --installation prod --account 123456789012 --enforce
       ecsync run --aws simulated manifests/quickstart
     """
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):  # first of all: as process 1 nothing else would end it
+        signal.signal(number, lambda *_: stop.set())
     _options.choice(aws, "real", "simulated")
     flags = {
         "installation": installation,
@@ -63,18 +66,15 @@ def run(
         raise typer.BadParameter("PATH is missing: a directory, or s3://bucket/prefix")
     if settings.enforce:
         settings.installation_to_write()
-    return _serve(settings, simulated_at, pace=_SIMULATED_SPEED if simulated_at else 1.0)
+    return _serve(settings, simulated_at, stop, pace=_SIMULATED_SPEED if simulated_at else 1.0)
 
 
-def _serve(settings: Settings, simulated_at: str, *, pace: float) -> int:
+def _serve(settings: Settings, simulated_at: str, stop: threading.Event, *, pace: float) -> int:
     from controller import wiring
     from controller.cli._view import View
     from controller.report import log
     from controller.wiring import daemon
 
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
     view = View(sys.stdout)
     log.configure(view.errors, wiring.SystemClock(), level=settings.log.level, format=settings.log.format)
     metrics = daemon.build_metrics()

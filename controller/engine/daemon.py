@@ -117,20 +117,23 @@ class Daemon:
         self._kept: Kept | None = None
         self._memories: dict[str, Memory] = {}
         self._stopping = threading.Event()
+        self._due = threading.Event()  # the source is to be read
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
         """Read the source, then begin to work."""
         self._m.ticks.start()
-        self._m.ticks.poll(self.read_source, self._m.source_interval)
-        for number in range(self._m.workers):
-            thread = threading.Thread(target=self._work, name=f"worker-{number}", daemon=True)
+        self._m.ticks.poll(self._due.set, self._m.source_interval)
+        loops = [("source", self._keep_reading), *((f"worker-{n}", self._work) for n in range(self._m.workers))]
+        for name, loop in loops:
+            thread = threading.Thread(target=loop, name=name, daemon=True)
             thread.start()
             self._threads.append(thread)
 
     def stop(self, within: float) -> bool:
         """Finish the calls under way and end; false when a worker did not end within so many seconds."""
         self._stopping.set()
+        self._due.set()
         self._m.queue.close()
         self._m.ticks.stop()
         deadline = self._m.clock.monotonic() + within
@@ -150,9 +153,19 @@ class Daemon:
 
     # ---------------------------------------------------------------- the source
 
+    def _keep_reading(self) -> None:
+        """Read the source each time it is due. The scheduler only says so: a slow source must not hold it up."""
+        while not self._stopping.is_set():
+            self._m.teller.beat("source")
+            if self._due.wait(BREATH) and not self._stopping.is_set():
+                self._due.clear()
+                try:
+                    self.read_source()
+                except Exception as error:  # noqa: BLE001  # the edge of a thread: the next reading may go well
+                    self._m.teller.broke("", error)
+
     def read_source(self) -> None:
         """Read the source; queue what is new or has changed."""
-        self._m.teller.beat("source")
         kept = self._m.keeper.refresh()
         self._m.teller.source(kept)
         before, self._kept = self._catalogue, kept

@@ -235,12 +235,16 @@ def _claims(scene: Scene) -> frozenset[PhysicalId]:
     """Return what the application's documents are in AWS: claimed physically, whatever the mark there says."""
     found = set()
     for desired in scene.application.resources:
-        natural = scene.kind(desired.key).natural(scene.resolved(desired).body)
-        if natural is not None:
-            found.add(scene.physical(desired.key.kind, natural))
+        kind = scene.kind(desired.key)
+        name = (kind.claim or kind.natural)(scene.resolved(desired).body)
+        if name is not None:
+            found.add(scene.physical(kind.name, name))
     return frozenset(found)
 
 
 def _claimed(scene: Scene, owned: Owned, claimed: frozenset[PhysicalId]) -> bool:
-    parsed = marks.key_of(owned.marks.owner)
-    return parsed is not None and scene.physical(parsed[1].kind, owned.natural) in claimed
+    kind = scene.kinds.get(_kind_of(owned))
+    if kind is None:
+        return False
+    name = kind.claim(owned.present.body) if kind.claim else owned.natural
+    return name is not None and scene.physical(kind.name, name) in claimed

@@ -50,9 +50,9 @@ class Ticks:
         self._scheduler.start()
 
     def stop(self) -> None:
-        """Tick no more; a tick that is being enqueued is waited for."""
+        """Tick no more. What is being enqueued goes on: to wait for it here would be to wait for what waits for us."""
         if self._scheduler.running:
-            self._scheduler.shutdown(wait=True)
+            self._scheduler.shutdown(wait=False)
 
     def schedule(self, intervals: Mapping[str, float]) -> None:
         """Say which applications there are now, and the seconds between two looks at each.

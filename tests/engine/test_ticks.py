@@ -140,3 +140,23 @@ def test_stopping_twice_or_before_the_start_is_fine(ticks: Ticks) -> None:
     ticks.stop()
     ticks.start()
     ticks.stop()
+
+
+def test_stop_waits_for_no_job_that_waits_for_it() -> None:
+    """A poll that is still reading, and then schedules what it found, ends the process no later."""
+    reading, go_on = threading.Event(), threading.Event()
+    ticks = Ticks(lambda _: None)
+
+    def read() -> None:
+        reading.set()
+        go_on.wait(5)
+        ticks.schedule({"shop": 30.0})
+
+    ticks.start()
+    ticks.poll(read, 30.0)
+    assert reading.wait(5)
+    stopping = threading.Thread(target=ticks.stop, daemon=True)
+    stopping.start()
+    go_on.set()
+    stopping.join(5)
+    assert not stopping.is_alive()
