@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from controller import kinds
-from controller.aws import shapes
+from controller.aws import reviewed, shapes
 from controller.core.check import Checked, check
 from controller.core.diff import Difference
 from controller.core.fitting import Misfit, fitted
@@ -23,9 +23,9 @@ from controller.core.nodes import Node, grow, plain
 from controller.core.scene import between
 from controller.core.schema import Shape
 from controller.core.wording import suggestion
-from controller.kinds._common import pick
 
 CONTEXT = ("scalableTarget", "scheduledActions", "ecsBlueGreenTargetGroups", "namespaceArnByName")
+_KINDS = {kind.name: reviewed.with_newer(kind) for kind in kinds.ALL}
 _MOST_TOLD = 5  # problems of one message
 
 
@@ -55,9 +55,9 @@ def compare(
 
 def kind_of(name: str) -> Kind:
     """Return the kind of a name. Raises ValueError where there is none, or nothing of it to compare."""
-    kind = kinds.BY_NAME.get(name)
+    kind = _KINDS.get(name)
     if kind is None:
-        raise ValueError(f"unknown kind {name!r}{suggestion(name, kinds.BY_NAME)}")
+        raise ValueError(f"unknown kind {name!r}{suggestion(name, _KINDS)}")
     if kind.shape is None:
         raise ValueError(f"{name} is a lookup: nothing of it is compared")
     return kind
@@ -88,12 +88,13 @@ def written_as(kind: Kind, node: Node, *, unread: bool = False) -> Checked:
 def _as_created(kind: Kind, node: Node) -> Node:
     """Return a printed document with what AWS prints elsewhere, or under another name, where CreateX takes it."""
     shape, printed = _shapes(kind)
+    tags = kind.tagging.member if kind.tagging else ""
     if not any(name in printed.members and name not in shape.members for name in node.value):
         return node
     document = plain(node)
     members = dict(node.value)
     for name, value in _present(kind, document, document, "desired").body.items():
-        if document.get(name) != value and name in shape.members:
+        if document.get(name) != value and name in shape.members and name != tags:
             members[name] = grow(value, members[name].origin if name in members else node.origin)
     return Node(members, node.origin)
 
@@ -122,16 +123,16 @@ def _present(kind: Kind, live: Body, written: Body, side: str) -> Present:
     try:
         whole = fitted(live, shape, printed, rules=kind.rules, tags=tags)
         told = {name: value for name, value in whole.items() if value is not None}
-        present = kind.printed(told, written) if kind.printed else _as_it_stands(told, shape, tags)
+        present = kind.printed(told, written) if kind.printed else _as_it_stands(told, tags)
         body = fitted(present.body, shape, rules=kind.rules, tags=tags, strict=False)
     except Misfit as misfit:
         raise ValueError(f"{side}: {kind.name}.{misfit}") from None
-    return replace(present, body=body)
+    by_aws = printed.members.keys() - shape.members.keys()
+    return replace(present, body={name: value for name, value in body.items() if name not in by_aws})
 
 
-def _as_it_stands(live: Body, shape: Shape, tags: str) -> Present:
-    body = pick(live, *shape.members)
-    return Present(body={**body, tags: theirs(tag_map(live.get(tags)))} if tags else body, outputs={})
+def _as_it_stands(live: Body, tags: str) -> Present:
+    return Present(body={**live, tags: theirs(tag_map(live.get(tags)))} if tags else live, outputs={})
 
 
 def _resource(kind: Kind, node: Node) -> Node:

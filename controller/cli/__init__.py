@@ -8,7 +8,21 @@ from typing import Any
 
 import typer
 
-from controller.cli import _exits, adopt, apply, demo, diff, events, import_, plan, run, simulate, status, validate
+from controller.cli import (
+    _exits,
+    adopt,
+    apply,
+    demo,
+    diff,
+    events,
+    explain,
+    import_,
+    plan,
+    run,
+    simulate,
+    status,
+    validate,
+)
 
 _HELP = """
 GitOps for Amazon ECS: YAML manifests in, the smallest AWS calls out, for ever.
@@ -32,6 +46,7 @@ _VERBS: tuple[tuple[str, Any], ...] = (
     ("status", status.status),
     ("events", events.events),
     ("diff", diff.diff),
+    ("explain", explain.explain),
     ("simulate", simulate.simulate),
     ("demo", demo.demo),
 )

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from urllib.error import HTTPError, URLError
-from urllib.parse import urlencode
-from urllib.request import urlopen
 
 DEFAULT = "http://127.0.0.1:8080"
 _SECONDS = 5.0
@@ -18,6 +15,10 @@ class NoDaemon(Exception):
 
 def get(url: str, path: str, **query: object) -> Any:
     """Return the JSON at a path of the daemon's API. Raises NoDaemon."""
+    from urllib.error import HTTPError, URLError  # a quarter of what `--help` would take
+    from urllib.parse import urlencode
+    from urllib.request import urlopen
+
     if not url.startswith(("http://", "https://")):
         raise NoDaemon(f"{url}: not an http address")
     asked = urlencode({name: value for name, value in query.items() if value})

@@ -38,7 +38,7 @@ def import_(
     if adopt:
         settings.installation_to_write()
     try:
-        drawn = _draw(settings, cluster, directory)
+        drawn = _draw(settings, cluster.rsplit("/", 1)[-1], directory)
     except survey.NoCluster as error:
         _show.say(f"ecsync: {error}; `aws ecs list-clusters` names those that there are", "danger")
         return _exits.ERROR
@@ -59,7 +59,6 @@ def import_(
 
 def _draw(settings: Settings, cluster: str, directory: FilePath) -> Drawn:
     from controller import wiring
-    from controller.aws import shapes
     from controller.core.model import Application
     from controller.importer import drawing, naming, survey
 
@@ -67,6 +66,6 @@ def _draw(settings: Settings, cluster: str, directory: FilePath) -> Drawn:
     name = naming.valid(cluster)
     post = bench.post_for(Application(name=name))
     known = survey.Known(
-        kinds=post.kinds, shape_of=shapes.load, application=name, installation=post.installation, target=post.target
+        kinds=post.kinds, shape_of=bench.shape_of, application=name, installation=post.installation, target=post.target
     )
     return drawing.draw(survey.survey(post.cloud, cluster, known), cluster, known)

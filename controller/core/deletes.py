@@ -40,7 +40,7 @@ def of_orphans(scene: Scene, planned: Sequence[Step]) -> Iterator[Step]:
     doomed = [(owner[1], present) for owner, present in owners if owner and owner[1].kind in scene.kinds]
     if not doomed:
         return
-    ids = [{value for value in present.outputs.values() if isinstance(value, str)} for _, present in doomed]
+    ids = [_names(key, present) for key, present in doomed]
     named = [links(scene, key, present) for key, present in doomed]
     users = [{j for j, names in enumerate(named) if j != i and own & names} for i, own in enumerate(ids)]
     world = [(key, links(scene, key, one)) for key, one in scene.world.items() if isinstance(one, Present)]
@@ -63,13 +63,22 @@ def _users_first(users: Sequence[set[int]]) -> Iterator[int]:
         yield index
 
 
-def links(scene: Scene, key: Key, present: Present) -> set[str]:
-    """Return the ids in a live body that must outlive it: what its table says it refers to, and the kind's own."""
+Name = tuple[str, str]  # the kind, empty where any is meant, and what AWS calls it
+
+
+def _names(key: Key, present: Present) -> set[Name]:
+    """Return what a resource may be meant by: resources of two kinds are often called the same."""
+    values = {value for value in present.outputs.values() if isinstance(value, str)}
+    return {(key.kind, value) for value in values} | {("", value) for value in values}
+
+
+def links(scene: Scene, key: Key, present: Present) -> set[Name]:
+    """Return what a live body needs to outlive it: what its table says it refers to, and the kind's own."""
     kind = scene.kind(key)
-    found = set(kind.links(present)) if kind.links else set()
+    found = {("", value) for value in kind.links(present)} if kind.links else set()
     for rule in kind.rules:
         if isinstance(rule, Refers):
-            found |= set(_strings(present, rule.segments))
+            found |= {(rule.kind, value) for value in _strings(present, rule.segments)}
     return found
 
 

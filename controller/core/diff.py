@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from controller.core.json import Body, Elements, Json, Path, canonical, locate, matches
 from controller.core.model import Effect, Facts, FieldChange, Reason, Text
@@ -36,6 +37,7 @@ def differences(
     *,
     facts: Facts | None = None,
     undeclared: bool = True,
+    newer: Sequence[tuple[str, ...]] = (),
     ignore: tuple[tuple[str, ...], ...] = (),
     reason: Callable[[Path], Reason] = lambda _: "drift",
     whole: Effect | None = None,
@@ -43,23 +45,26 @@ def differences(
     """Compare what is written with what is live.
 
     `facts` decide who owns a delegated field. `undeclared=False` leaves alone every live member that is not written.
+    `newer` are patterns of members that no rule was written for yet: they count where they are written.
     `ignore` are patterns the user took out. `reason` tells drift from pending per path. `whole` is the effect of any
     change at all (a task definition is revised).
     """
     facts = facts or {}
     want = normalise(desired, rules)
     have = normalise(observed, rules)
-    written = normalise(desired, rules, fill=False)
+    written = cache(lambda: normalise(desired, rules, fill=False))  # often nobody asks
     left: list[Left] = []
     for rule in rules:
         if isinstance(rule, Delegated) and rule.when(facts):
             left += _take_out(want, have, rule.segments, lambda _: False, rule.owner)
         elif isinstance(rule, Computed) and (rule.when is None or rule.when(want)):
-            left += _take_out(want, have, rule.segments, lambda path: _stands(written, path), "AWS")
+            left += _take_out(want, have, rule.segments, lambda path: _stands(written(), path), "AWS")
+    for segments in newer:
+        left += _take_out(want, have, segments, lambda path: _stands(written(), path), "AWS, since this release")
     for segments in ignore:
         left += _take_out(want, have, segments, lambda _: False, "ignored by the manifest")
     if not undeclared:
-        left += [Left(path=path, value=value, owner="undeclared") for path, value in _restrict(want, have, written)]
+        left += [Left(path=path, value=value, owner="undeclared") for path, value in _restrict(want, have, written())]
     fields = tuple(
         FieldChange(
             path=path,

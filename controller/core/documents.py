@@ -197,6 +197,8 @@ def _bare(node: Node, reading: Reading) -> bool:
         for service in fields["services"].value:
             if not isinstance(service.value, dict) or not _bare(service, reading):
                 reading.complain(service.origin, "a service must have a serviceName")
+    elif "containerDefinitions" in fields:
+        reading.complain(node.origin, 'a task definition needs "family", or an envelope with metadata.name')
     else:
         return False
     return True

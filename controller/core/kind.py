@@ -151,6 +151,7 @@ class Kind:
 
     # 3 RULES
     rules: Rules = ()
+    newer: Callable[[], Sequence[tuple[str, ...]]] = tuple  # members of AWS's model that no row was written for yet
 
     # 4 READ: the only impure part. What it does not yield is Unreadable, never Absent.
     read: Callable[[Reader, Sequence[Wanted], World], Iterator[tuple[Key, Observed]]]

@@ -6,12 +6,13 @@ a kind's table in order, after taking away what says nothing (`None`, `""`, `[]`
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from controller.core.json import Body, Elements, Json, canonical, locate, matches, thaw
+from controller.core.json import ANY, EACH, Body, Elements, Json, canonical, thaw
 from controller.core.model import Text
-from controller.core.rules import Default, Drop, Keyed, Reshape, Rewrite, Rules, Unordered, Verbatim
+from controller.core.rules import Default, Drop, Keyed, Reshape, Rewrite, Rule, Rules, Unordered, Verbatim
 
 
 def normalise(body: Body, rules: Rules, *, fill: bool = True) -> dict[str, Json]:
@@ -19,30 +20,64 @@ def normalise(body: Body, rules: Rules, *, fill: bool = True) -> dict[str, Json]
 
     Keyed lists come back as `Elements` (a map by key), sets sorted, everything else as plain dicts and lists.
     """
-    verbatim = tuple(rule.segments for rule in rules if isinstance(rule, Verbatim))
-    tree: dict[str, Json] = _pruned(thaw(body), (), verbatim) or {}
-    for rule in rules:
+    table = _table(rules)
+    tree: dict[str, Json] = _copied(body, table.verbatim, keep_empty=False) or {}
+    for rule in table.rows if fill else table.unfilled:
+        segments = rule.segments
+        if segments[0] not in tree and segments[0] != ANY and (len(segments) > 1 or not isinstance(rule, Default)):
+            continue  # most rows speak of what is not there
         match rule:
-            case Default() if fill and (rule.when is None or rule.when(tree)):
+            case Default() if rule.when is None or rule.when(tree):
                 _fill(tree, rule)
             case Rewrite() | Reshape():
                 _rewrite(tree, rule)
             case Drop() if rule.when is None or rule.when(tree):
-                for container, key, _ in list(locate(tree, rule.segments)):
+                for container, key in list(_places(tree, segments)):
                     _remove(container, key)
             case Keyed():
-                for container, key, _ in list(locate(tree, rule.segments)):
+                for container, key in list(_places(tree, segments)):
                     value = _get(container, key)
                     if isinstance(value, list):
                         container[key] = keyed(value, rule.key, rule.value)
             case Unordered():
-                for container, key, _ in list(locate(tree, rule.segments)):
+                for container, key in list(_places(tree, segments)):
                     value = _get(container, key)
                     if isinstance(value, list):
                         container[key] = sorted(value, key=canonical)
             case _:
                 pass
-    return _pruned(tree, (), verbatim) or {}  # once more, for blocks that the rows left with nothing in them
+    _sweep(tree)
+    return tree
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """The rows of a table that shape a body, picked out once."""
+
+    rules: Rules  # held, so that its identity stays its own
+    rows: tuple[Rule, ...]
+    unfilled: tuple[Rule, ...]
+    verbatim: tuple[tuple[str, ...], ...]
+
+
+_TABLES: dict[int, _Table] = {}
+_MOST_TABLES = 500  # kinds are few; tests make tables of their own
+
+
+def _table(rules: Rules) -> _Table:
+    found = _TABLES.get(id(rules))
+    if found is None:
+        rows = tuple(row for row in rules if isinstance(row, (Default, Rewrite, Reshape, Drop, Keyed, Unordered)))
+        found = _Table(
+            rules=rules,
+            rows=rows,
+            unfilled=tuple(row for row in rows if not isinstance(row, Default)),
+            verbatim=tuple(row.segments for row in rules if isinstance(row, Verbatim)),
+        )
+        if len(_TABLES) >= _MOST_TABLES:
+            _TABLES.clear()
+        _TABLES[id(rules)] = found
+    return found
 
 
 def keyed(elements: Sequence[Json], key: tuple[str, ...], value: str = "") -> Elements:
@@ -72,25 +107,82 @@ def _word(value: Json) -> str:
     return str(value) if isinstance(value, (str, int, float, Text)) else canonical(value)
 
 
-def _pruned(tree: Any, path: tuple[str | int, ...], verbatim: tuple[tuple[str, ...], ...]) -> Any:
-    """Take away what says nothing. In a list only empty blocks and nulls go: `command: [""]` is a command."""
-    if isinstance(tree, dict):
-        keep_empty = isinstance(tree, Elements) or any(len(path) == len(v) and matches(path, v) for v in verbatim)
-        for key in list(tree):
-            below = _pruned(tree[key], (*path, key), verbatim)
-            if below is None or (below == "" and not keep_empty):
-                del tree[key]
-            else:
-                tree[key] = below
-        return tree or None
-    if isinstance(tree, list):
-        kept = [below for item in tree if (below := _pruned(item, (*path, "[]"), verbatim)) is not None]
+def _copied(tree: Any, verbatim: tuple[tuple[str, ...], ...], *, keep_empty: bool) -> Any:
+    """Return a fresh copy without what says nothing. In a list only empty blocks and nulls go: `command: [""]` stays.
+
+    `verbatim` are the patterns of maps whose empty strings are values, from here on down; `keep_empty` says that this
+    is such a map.
+    """
+    if isinstance(tree, Mapping):
+        copy: dict[str, Json] = Elements() if isinstance(tree, Elements) else {}
+        keep_empty = keep_empty or isinstance(tree, Elements)
+        for key, value in tree.items():
+            if isinstance(value, (Mapping, list, tuple)):
+                below = _step(verbatim, str(key)) if verbatim else ()
+                value = _copied(value, below, keep_empty=() in below)
+            if value is not None and (value != "" or keep_empty):
+                copy[key] = value
+        return copy or None
+    if isinstance(tree, (list, tuple)):
+        below = _step(verbatim, EACH) if verbatim else ()
+        keep_empty = () in below
+        kept = []
+        for item in tree:
+            value = _copied(item, below, keep_empty=keep_empty) if isinstance(item, (Mapping, list, tuple)) else item
+            if value is not None:
+                kept.append(value)
         return kept or None
     return tree
 
 
+def _step(patterns: tuple[tuple[str, ...], ...], key: str) -> tuple[tuple[str, ...], ...]:
+    """Return what is left of the patterns that lead to or through the key."""
+    return tuple(pattern[1:] for pattern in patterns if pattern and pattern[0] in (key, EACH, ANY))
+
+
+def _sweep(tree: Any) -> None:
+    """Take away the blocks and lists that the rows left with nothing in them."""
+    if isinstance(tree, dict):
+        for key, value in list(tree.items()):
+            if isinstance(value, (dict, list)):
+                _sweep(value)
+                if not value:
+                    del tree[key]
+    elif isinstance(tree, list):
+        emptied = False
+        for value in tree:
+            if isinstance(value, (dict, list)):
+                _sweep(value)
+                emptied = emptied or not value
+        if emptied:
+            tree[:] = [value for value in tree if value or not isinstance(value, (dict, list))]
+
+
+def _places(tree: Any, segments: tuple[str, ...], at: int = 0) -> Iterator[tuple[Any, str | int]]:
+    """Yield (container, key) as `locate` does; the path, which nobody here asks for, costs as much again."""
+    head = segments[at]
+    keys: Sequence[str | int]
+    if head in (EACH, ANY):
+        if isinstance(tree, dict):
+            keys = list(tree)
+        elif isinstance(tree, list) and head == EACH:
+            keys = range(len(tree))
+        else:
+            return
+    elif isinstance(tree, dict):
+        keys = (head,)
+    else:
+        return
+    last = at + 1 == len(segments)
+    for key in keys:
+        if last:
+            yield tree, key
+        elif not isinstance(tree, dict) or key in tree:
+            yield from _places(tree[key], segments, at + 1)
+
+
 def _fill(tree: dict[str, Json], rule: Default) -> None:
-    for container, key, _ in list(locate(tree, rule.segments)):
+    for container, key in list(_places(tree, rule.segments)):
         if isinstance(container, dict) and container.get(key) is None:
             value = rule.value(container, tree) if callable(rule.value) else thaw(rule.value)
             if value is not None:
@@ -100,7 +192,7 @@ def _fill(tree: dict[str, Json], rule: Default) -> None:
 def _rewrite(tree: dict[str, Json], rule: Rewrite | Reshape) -> None:
     if isinstance(rule, Reshape) and rule.when is not None and not rule.when(tree):
         return
-    for container, key, _ in list(locate(tree, rule.segments)):
+    for container, key in list(_places(tree, rule.segments)):
         value = _get(container, key)
         if value is None or isinstance(value, Text):
             continue

@@ -61,6 +61,7 @@ class Default(_Row):
 
     value: Json | Callable[[Body, Body], Json]
     when: When | None = None
+    says: str = ""  # the default in words, where it is a function or there is one only sometimes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +94,7 @@ class Computed(_Row):
     """AWS computes it where it is not declared: then left alone and listed as unmanaged."""
 
     when: When | None = None
+    says: str = ""  # in words, what AWS computes it from
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -122,6 +122,7 @@ def between(
         kind.rules,
         facts=observed.facts,
         undeclared=undeclared,
+        newer=kind.newer(),
         ignore=ignore,
         reason=reason,
         whole=kind.whole,

@@ -123,10 +123,17 @@ RULES: Rules = (
     Default(path=f"{_SPREAD}.OnDemandBaseCapacity", value=0, source=_CAPTURED, cases=_MIXED_CASES),
     Default(path=f"{_SPREAD}.OnDemandPercentageAboveBaseCapacity", value=100, source=_CAPTURED, cases=_MIXED_CASES),
     Default(path=f"{_SPREAD}.SpotAllocationStrategy", value="lowest-price", source=_CAPTURED, cases=_MIXED_CASES),
-    Default(path=f"{_SPREAD}.SpotInstancePools", value=_spot_pools, source=_CAPTURED, cases=_MIXED_CASES),
+    Default(
+        path=f"{_SPREAD}.SpotInstancePools",
+        value=_spot_pools,
+        says="2 with SpotAllocationStrategy lowest-price",
+        source=_CAPTURED,
+        cases=_MIXED_CASES,
+    ),
     Default(
         path=f"{_SPREAD}.OnDemandAllocationStrategy",
         value=_on_demand_strategy,
+        says="prioritized; lowest-price where an override has InstanceRequirements",
         source="autoscaling.InstancesDistribution: lowest-price for attribute-based selection",
         cases=_MIXED_CASES,
     ),
@@ -140,11 +147,13 @@ RULES: Rules = (
     Computed(
         path="TargetGroupARNs",
         when=lambda body: bool(body.get("TrafficSources")),
+        says="what TrafficSources say, where those are declared",
         source="DescribeAutoScalingGroups mirrors traffic sources there",
     ),
     Computed(
         path="LoadBalancerNames",
         when=lambda body: bool(body.get("TrafficSources")),
+        says="what TrafficSources say, where those are declared",
         source="DescribeAutoScalingGroups mirrors traffic sources there",
     ),
     Delegated(

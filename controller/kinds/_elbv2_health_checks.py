@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from controller.core.json import Body, Json
+from controller.core.json import Body, Json, canonical
 from controller.core.rules import Computed, Default, Rewrite, Rules
 
 _HTTP = ("HTTP", "HTTPS")
@@ -31,7 +31,21 @@ def _checked(body: Body) -> str:
 
 
 def _default(member: str, values: Mapping[str, Json], *cases: str) -> Default:
-    return Default(path=member, value=lambda _, body: values.get(_checked(body)), source=_CAPTURED, cases=cases)
+    return Default(
+        path=member,
+        value=lambda _, body: values.get(_checked(body)),
+        says=_in_words(values),
+        source=_CAPTURED,
+        cases=cases,
+    )
+
+
+def _in_words(values: Mapping[str, Json]) -> str:
+    """Return defaults by what they depend on: `30 (alb, http), 10 (geneve)`."""
+    checked: dict[str, list[str]] = {}
+    for name, value in values.items():
+        checked.setdefault("none" if value is None else canonical(value), []).append(name)
+    return ", ".join(f"{value} ({', '.join(names)})" for value, names in checked.items())
 
 
 def _check_protocol(_: Body, body: Body) -> Json:
@@ -58,9 +72,20 @@ ROWS: Rules = (
     Rewrite(path="HealthCheckProtocol", to=_upper, source="normalization.md §4.1: case-fold"),
     Default(path="TargetType", value="instance", source="normalization.md §4.1"),
     Default(path="IpAddressType", value="ipv4", source="normalization.md §4.1"),
-    Default(path="ProtocolVersion", value="HTTP1", when=_has_protocol(*_HTTP), source="normalization.md §4.1"),
+    Default(
+        path="ProtocolVersion",
+        value="HTTP1",
+        when=_has_protocol(*_HTTP),
+        says="HTTP1 with Protocol HTTP or HTTPS",
+        source="normalization.md §4.1",
+    ),
     _default("HealthCheckEnabled", _all(value=True, **{"lambda": False})),
-    Default(path="HealthCheckProtocol", value=_check_protocol, source=_CAPTURED),
+    Default(
+        path="HealthCheckProtocol",
+        value=_check_protocol,
+        says="the group's Protocol where that is HTTP or HTTPS, TCP for other protocols, HTTP for TargetType alb",
+        source=_CAPTURED,
+    ),
     _default("HealthCheckPort", _all(_TRAFFIC, **{"lambda": None}, geneve="80", geneve_http="80")),
     _default("HealthCheckPath", _all("/", grpc="/AWS.ALB/healthcheck", network=None, geneve=None)),
     _default("HealthCheckIntervalSeconds", _all(30, **{"lambda": 35}, geneve=10, geneve_http=10)),
@@ -69,6 +94,7 @@ ROWS: Rules = (
     Computed(
         path="HealthCheckTimeoutSeconds",
         when=lambda body: _checked(body) not in _TIMEOUTS,
+        says="where nothing is known of its default",
         source="normalization.md §4.1: doc text disagrees with captures",
     ),
     _default("HealthyThresholdCount", _all(5)),

@@ -106,13 +106,19 @@ _IDENTITY: Rules = (
 
 _CAPACITY: Rules = (
     Drop(path="desiredCount", when=is_daemon, source=_S, cases=("der-sv-daemon", "cap-ECS-Service.DaemonService")),
-    Computed(path="desiredCount", source=_S, cases=("der-sv-desired-as", "ecspresso-sv-desiredcount-unset")),
+    Computed(
+        path="desiredCount",
+        says="stays as it is; with a scalable target it is the autoscaler's between its bounds, declared or not",
+        source=_S,
+        cases=("der-sv-desired-as", "ecspresso-sv-desiredcount-unset"),
+    ),
     *strategy_rows("capacityProviderStrategy"),
     # With a declared launch type a strategy is a difference, taken off by an empty list; the launch type then is
     # what it was when the service was made. Without one, the strategy may have come from the cluster.
     Computed(
         path="capacityProviderStrategy",
         when=lambda body: "launchType" not in body,
+        says="the cluster's default strategy, where no launchType is declared either",
         source=_S + "launchType ↔ capacityProviderStrategy",
         cases=("der-sv-launchtype-to-cps",),
     ),
@@ -154,12 +160,14 @@ _DEPLOYMENT: Rules = (
     Default(
         path=f"{_D}.maximumPercent",
         value=lambda _, body: 100 if is_daemon(body) else 200,
+        says="200 with schedulingStrategy REPLICA, 100 with DAEMON",
         source=_S,
         cases=("ecspresso-sv-maxpercent-unset", "cap-ECS-Service.DaemonService"),
     ),
     Default(
         path=f"{_D}.minimumHealthyPercent",
         value=lambda _, body: 0 if is_daemon(body) else 100,
+        says="100 with schedulingStrategy REPLICA, 0 with DAEMON",
         source=_S,
         cases=("ecspresso-sv-minpercent-unset", "der-sv-daemon-minhealthy"),
     ),
@@ -168,6 +176,7 @@ _DEPLOYMENT: Rules = (
         path=f"{_D}.bakeTimeInMinutes",
         value=0,
         when=lambda body: _strategy(body) == "ROLLING",
+        says="0 with strategy ROLLING",
         source=_S + ".bakeTimeInMinutes",
         cases=("cap-ECS-Service.HuntEc2Service",),
     ),
@@ -190,13 +199,20 @@ _DEPLOYMENT: Rules = (
     Unordered(path=f"{_HOOK}.lifecycleStages", source=_S + ".lifecycleHooks"),
     Keyed(path=f"{_D}.lifecycleHooks", key=("hookTargetArn", "lifecycleStages"), source=_S + ".lifecycleHooks"),
     Clears(path=f"{_D}.lifecycleHooks", value=[], source="ecs.UpdateService: as the other lists"),
-    Default(path=f"{_D}.canaryConfiguration", value={}, when=lambda body: _strategy(body) == "CANARY", source=_S),
+    Default(
+        path=f"{_D}.canaryConfiguration",
+        value={},
+        when=lambda body: _strategy(body) == "CANARY",
+        says="its fields' own, with strategy CANARY",
+        source=_S,
+    ),
     Default(path=f"{_D}.canaryConfiguration.canaryPercent", value=5.0, source=_S + ".canaryConfiguration"),
     Default(path=f"{_D}.canaryConfiguration.canaryBakeTimeInMinutes", value=10, source=_S + ".canaryConfiguration"),
     Default(
         path=f"{_D}.linearConfiguration",
         value={},
         when=lambda body: _strategy(body) == "LINEAR",
+        says="its fields' own, with strategy LINEAR",
         source=_S,
         cases=("der-sv-linear-defaults",),
     ),
@@ -249,7 +265,13 @@ _EBS = "volumeConfigurations[].managedEBSVolume"
 _CONNECT: Rules = (
     Rewrite(path=_SC, to=_enabled, source=_S + _SC, cases=("der-sv-sc-disabled", "der-sv-sc-extra-oob")),
     Computed(path=f"{_SC}.namespace", source="ecs.CreateCluster: the cluster's default namespace"),
-    Default(path=f"{_SC_SERVICE}.discoveryName", value=_discovery_name, source=_S, cases=("der-sv-sc-defaults",)),
+    Default(
+        path=f"{_SC_SERVICE}.discoveryName",
+        value=_discovery_name,
+        says="portName",
+        source=_S,
+        cases=("der-sv-sc-defaults",),
+    ),
     Rewrite(path=f"{_SC_SERVICE}.ingressPortOverride", to=_nonzero, source=_S + "ingressPortOverride"),
     Keyed(path=f"{_SC_SERVICE}.clientAliases", key=("port",), source=_S, cases=("der-sv-sc-port",)),
     # Filled in by `adjust` where the namespace is declared by name, and so compared.

@@ -96,6 +96,7 @@ RULES = (
         path="Scheme",
         value="internet-facing",
         when=lambda body: body.get("Type") != "gateway",
+        says="internet-facing, none with Type gateway",
         source="normalization.md §4.2; elbv2.CreateLoadBalancer: no scheme for a gateway",
         cases=("cap-ElasticLoadBalancingV2-LoadBalancer.Gwlb",),
     ),

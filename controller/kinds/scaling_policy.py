@@ -85,14 +85,27 @@ def _nothing(value: Json) -> Json:
 
 _METRIC = f"{_TRACKING}.CustomizedMetricSpecification"
 _COOLDOWN = "Application Auto Scaling User Guide, cooldown periods: 300 seconds for ECS services"
+_FOR_ECS = "300 for ECS services"
 _ORDER = "normalization.md §6 TargetTracking: Dimensions set by Name; Metrics by Id"
 
 RULES: Rules = (
     *rows(),
-    Default(path="PolicyType", value=_policy_type, source="normalization.md §6 PolicyType"),
+    Default(
+        path="PolicyType",
+        value=_policy_type,
+        says="by the block that is there",
+        source="normalization.md §6 PolicyType",
+    ),
     Default(path=f"{_TRACKING}.DisableScaleIn", value=False, source="normalization.md §6", cases=("der-sp-float",)),
-    Default(path=f"{_TRACKING}.ScaleInCooldown", value=300, when=_of_ecs, source=_COOLDOWN, cases=("der-sp-cooldown",)),
-    Default(path=f"{_TRACKING}.ScaleOutCooldown", value=300, when=_of_ecs, source=_COOLDOWN),
+    Default(
+        path=f"{_TRACKING}.ScaleInCooldown",
+        value=300,
+        when=_of_ecs,
+        says=_FOR_ECS,
+        source=_COOLDOWN,
+        cases=("der-sp-cooldown",),
+    ),
+    Default(path=f"{_TRACKING}.ScaleOutCooldown", value=300, when=_of_ecs, says=_FOR_ECS, source=_COOLDOWN),
     Keyed(path=f"{_METRIC}.Dimensions", key=("Name",), source=_ORDER),
     Keyed(path=f"{_METRIC}.Metrics[].MetricStat.Metric.Dimensions", key=("Name",), source=_ORDER),
     Keyed(path=f"{_METRIC}.Metrics", key=("Id",), source=_ORDER),

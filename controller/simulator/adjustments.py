@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from controller.simulator import ec2, iam, logs, s3, seams
+from controller.simulator import asg_groups, ec2, ecr, iam, logs, s3, seams
 from controller.simulator.wire import Request, Response
 from controller.simulator.world import Call
 
@@ -21,12 +21,18 @@ def _remember_role(call: Call, response: Response) -> Response:
     return response
 
 
+def _notice_terminated(call: Call, response: Response) -> Response:
+    asg_groups.notice_terminated(call, call.params.get("InstanceIds", []))
+    return response
+
+
 def _wake_tagged(call: Call) -> None:
     seams.wake_tagged(call.world.settings.account, call.region)
 
 
 BEFORE: dict[tuple[str, str], Before] = {
     ("ec2", "DeleteSecurityGroup"): ec2.check_delete_security_group,
+    ("ecr", "PutImage"): ecr.check_put_image,
     ("iam", "AttachRolePolicy"): iam.load_policy,
     ("iam", "GetPolicy"): iam.load_policy,
     ("iam", "GetPolicyVersion"): iam.load_policy,
@@ -38,6 +44,7 @@ BEFORE: dict[tuple[str, str], Before] = {
     ("resourcegroupstaggingapi", "GetResources"): _wake_tagged,
 }
 AFTER: dict[tuple[str, str], After] = {
+    ("ec2", "TerminateInstances"): _notice_terminated,
     ("iam", "AddRoleToInstanceProfile"): iam.remember_profile,
     ("iam", "CreateInstanceProfile"): iam.remember_profile,
     ("iam", "CreateRole"): _remember_role,

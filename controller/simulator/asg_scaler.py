@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import zlib
 from functools import partial
+from typing import Any
 
 from controller.simulator import asg_settings, ec2_templates, ecs_capacity, iam, seams
 from controller.simulator.asg_store import Group, GroupsRegion, Instance
@@ -118,7 +119,7 @@ def _launch(world: World, region: GroupsRegion, group: Group) -> bool:
     return True
 
 
-def _subnet(region: GroupsRegion, group: Group) -> seams.Any:
+def _subnet(region: GroupsRegion, group: Group) -> Any:
     """The subnet with the fewest instances of the group."""
     identifiers = sorted(group.body["VPCZoneIdentifier"].split(",")) if group.body["VPCZoneIdentifier"] else []
     known = [seams.subnet(region.account, region.region, identifier) for identifier in identifiers]

@@ -75,7 +75,9 @@ def _finished(call: Call, body: Body) -> Body:
     if least > most:
         raise validation_error(f"Min bound, {least}, must be less than or equal to max bound, {most}")
     if not least <= desired <= most:
-        raise validation_error(f"Desired capacity:{desired} must be between the specified min size:{least} and max size:{most}")
+        raise validation_error(
+            f"Desired capacity:{desired} must be between the specified min size:{least} and max size:{most}"
+        )
     for member, nothing in SENTINELS.items():
         if body.get(member) == nothing:
             del body[member]
@@ -121,11 +123,15 @@ def _check_data(call: Call, data: Body) -> None:
         raise validation_error(
             "You must use a valid fully-formed launch template. The request must contain the parameter ImageId"
         )
+    if data.get("NetworkInterfaces") and (data.get("SecurityGroupIds") or data.get("SecurityGroups")):
+        raise AwsError(
+            "InvalidQueryParameter",
+            "Invalid launch template: When a network interface is provided, the security groups must be a part of it.",
+        )
     for group in security_groups(data):
         if seams.security_group(account, call.region, group) is None:
             raise validation_error(
-                "You must use a valid fully-formed launch template. The security group"
-                f" '{group}' does not exist"
+                f"You must use a valid fully-formed launch template. The security group '{group}' does not exist"
             )
     profile = data.get("IamInstanceProfile", {})
     reference = profile.get("Arn") or profile.get("Name")

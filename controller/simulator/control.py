@@ -34,6 +34,7 @@ class Control:
             "POST /_sim/faults": self.add_fault,
             "DELETE /_sim/faults": self.clear_faults,
             "POST /_sim/images": self.images,
+            "POST /_sim/load": self.load,
         }
 
     def answer(self, environ: dict[str, Any], body: bytes) -> Response:
@@ -112,6 +113,17 @@ class Control:
         """Say what becomes of tasks whose image contains `match`: `outcome` pull, exit, unhealthy or ok."""
         self._simulator.set_image_outcome(params["match"], params["outcome"])
         return {"images": self._simulator.world.image_outcomes}
+
+    def load(self, params: dict[str, Any]) -> Answer:
+        """Make the tasks of `service` in `cluster` busy: `cpu` and `memory` are the average, in percent."""
+        self._simulator.set_load(
+            cluster=params["cluster"],
+            service=params["service"],
+            cpu=params.get("cpu"),
+            memory=params.get("memory"),
+            region=params.get("region"),
+        )
+        return {"cluster": params["cluster"], "service": params["service"]}
 
 
 def _json(status: int, body: Answer) -> Response:

@@ -24,7 +24,6 @@ def create_launch_template(call: Call) -> Body:
         raise AwsError("InvalidLaunchTemplateName.MalformedException", message)
     if any(template["LaunchTemplateName"] == name for template in templates.values()):
         raise AwsError("InvalidLaunchTemplateName.AlreadyExistsException", "Launch template name already in use.")
-    _check_data(params["LaunchTemplateData"])
     template: Body = {
         "LaunchTemplateId": f"lt-{call.world.hex(17)}",
         "LaunchTemplateName": name,
@@ -38,23 +37,19 @@ def create_launch_template(call: Call) -> Body:
         template["Operator"] = {"Managed": True, "Principal": params["Operator"].get("Principal")}
     templates[template["LaunchTemplateId"]] = template
     _add_version(call, template, params["LaunchTemplateData"])
-    for specification in params.get("TagSpecifications", []):
-        tags = {tag["Key"]: tag.get("Value", "") for tag in specification.get("Tags", [])}
-        seams.tag_ec2(call.world.settings.account, call.region, template["LaunchTemplateId"], tags)
+    tags = [tag for specification in params.get("TagSpecifications", []) for tag in specification.get("Tags", [])]
+    seams.remember_template(
+        call.world.settings.account,
+        call.region,
+        template["LaunchTemplateId"],
+        {tag["Key"]: tag.get("Value", "") for tag in tags},
+    )
     return {"LaunchTemplate": _show(call, template)}
 
 
 def _refuse_dry_run(params: Body) -> None:
     if params.get("DryRun"):
         raise AwsError(*DRY_RUN)
-
-
-def _check_data(data: Body) -> None:
-    if data.get("NetworkInterfaces") and (data.get("SecurityGroupIds") or data.get("SecurityGroups")):
-        raise AwsError(
-            "InvalidParameterCombination",
-            "Network interfaces and an instance-level security groups may not be specified on the same request",
-        )
 
 
 def _add_version(call: Call, template: Body, data: Body) -> Body:
@@ -74,7 +69,6 @@ def create_launch_template_version(call: Call) -> Body:
     data = params["LaunchTemplateData"]
     if params.get("SourceVersion"):
         data = {**_version(template, params["SourceVersion"])["LaunchTemplateData"], **data}
-    _check_data(data)
     return {"LaunchTemplateVersion": _show_version(template, _add_version(call, template, data))}
 
 
@@ -130,7 +124,7 @@ def describe_launch_template_versions(call: Call) -> Body:
 
 
 def _range(template: Body, params: Body) -> list[Body]:
-    least, most = int(params.get("MinVersion", 1)), int(params.get("MaxVersion", template["LatestVersionNumber"]))
+    least, most = int(params.get("MinVersion") or 1), int(params.get("MaxVersion") or template["LatestVersionNumber"])
     newest_first = sorted(template["versions"].items(), reverse=True)
     return [version for number, version in newest_first if least <= number <= most]
 
@@ -141,7 +135,7 @@ def delete_launch_template(call: Call) -> Body:
     _refuse_dry_run(call.params)
     shown = _show(call, template)
     del call.world.templates(call.region)[template["LaunchTemplateId"]]
-    seams.forget_ec2_tags(call.world.settings.account, call.region, template["LaunchTemplateId"])
+    seams.forget_template(call.world.settings.account, call.region, template["LaunchTemplateId"])
     return {"LaunchTemplate": shown}
 
 
@@ -180,14 +174,12 @@ def find(world: World, region: str, specification: Body) -> Body | None:
 
 def resolve(template: Body, version: str | None) -> Body | None:
     """The version that a number, `$Latest` or `$Default` stands for."""
-    names = {
+    names: dict[str | None, int] = {
         "$Latest": max(template["versions"], default=0),
         "$Default": template["DefaultVersionNumber"],
         None: template["DefaultVersionNumber"],
     }
-    number = names.get(version)
-    if number is None:
-        number = int(version) if version and version.isdigit() else 0
+    number = names.get(version) or (int(version) if version and version.isdigit() else 0)
     found: Body | None = template["versions"].get(number)
     return found
 

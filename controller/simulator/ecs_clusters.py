@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from controller.simulator import ecs_providers
+from controller.simulator import ecs_associations, ecs_capacity, ecs_providers
 from controller.simulator.ecs_store import EcsRegion, running_and_pending
 from controller.simulator.errors import AwsError, invalid_parameter
 from controller.simulator.paging import by_token, tags_to_dict, tags_to_list
@@ -18,7 +18,7 @@ def create_cluster(call: Call) -> Body:
     name = params.get("clusterName") or "default"
     existing = ecs.clusters.get(name)
     if existing is not None and existing["status"] == "ACTIVE":
-        return {"cluster": _shown(ecs, existing, list(INCLUDED))}
+        return {"cluster": show(ecs, existing, list(INCLUDED))}
     providers, strategy = params.get("capacityProviders", []), params.get("defaultCapacityProviderStrategy", [])
     ecs_providers.check_association(ecs, providers, strategy)
     cluster: Body = {
@@ -26,9 +26,11 @@ def create_cluster(call: Call) -> Body:
         "clusterName": name,
         "status": "ACTIVE",
         "settings": params.get("settings") or [{"name": "containerInsights", "value": "disabled"}],
-        "capacityProviders": sorted(providers),
-        "defaultCapacityProviderStrategy": ecs_providers.strategy(strategy),
+        "capacityProviders": [],
+        "defaultCapacityProviderStrategy": [],
     }
+    ecs_capacity.watch(call.world, ecs)
+    ecs_associations.associate(call.world, ecs, cluster, providers, strategy)
     for member in ("configuration", "serviceConnectDefaults"):
         if params.get(member):
             cluster[member] = params[member]
@@ -36,7 +38,7 @@ def create_cluster(call: Call) -> Body:
     ecs.tags[cluster["clusterArn"]] = tags_to_dict(params.get("tags"))
     if call.world.first_cluster_at is None:
         call.world.first_cluster_at = call.world.now
-    return {"cluster": {**_shown(ecs, cluster, list(INCLUDED)), "tags": tags_to_list(ecs.tags[cluster["clusterArn"]])}}
+    return {"cluster": {**show(ecs, cluster, list(INCLUDED)), "tags": tags_to_list(ecs.tags[cluster["clusterArn"]])}}
 
 
 def describe_clusters(call: Call) -> Body:
@@ -53,15 +55,24 @@ def describe_clusters(call: Call) -> Body:
             arn = reference if reference.startswith("arn:") else ecs.arn("cluster", name)
             failures.append({"arn": arn, "reason": "MISSING"})
             continue
-        shown = _shown(ecs, found, include)
+        shown = show(ecs, found, include)
         if "TAGS" in include:
             shown["tags"] = tags_to_list(ecs.tags.get(found["clusterArn"], {}))
         if "STATISTICS" in include:
             shown["statistics"] = []
         if "ATTACHMENTS" in include:
-            shown["attachments"] = []
+            shown["attachments"] = ecs_associations.attachments(ecs, found)
+            shown["attachmentsStatus"] = found.get("attachmentsStatus", "UPDATE_COMPLETE")
         clusters.append(shown)
     return {"clusters": clusters, "failures": failures}
+
+
+def put_cluster_capacity_providers(call: Call) -> Body:
+    """Replace both the associated providers and the default strategy."""
+    cluster = call.ecs.cluster(call.params.get("cluster"))
+    ecs_associations.put(call, cluster)
+    shown = show(call.ecs, cluster, list(INCLUDED))
+    return {"cluster": {**shown, "attachmentsStatus": cluster.get("attachmentsStatus", "UPDATE_COMPLETE")}}
 
 
 def list_clusters(call: Call) -> Body:
@@ -76,26 +87,7 @@ def update_cluster(call: Call) -> Body:
     for member in ("settings", "configuration", "serviceConnectDefaults"):
         if member in call.params:
             cluster[member] = call.params[member]
-    return {"cluster": _shown(call.ecs, cluster, list(INCLUDED))}
-
-
-def put_cluster_capacity_providers(call: Call) -> Body:
-    """Replace both the associated providers and the default strategy."""
-    ecs, params = call.ecs, call.params
-    cluster = ecs.cluster(params.get("cluster"))
-    providers, strategy = params["capacityProviders"], params["defaultCapacityProviderStrategy"]
-    ecs_providers.check_association(ecs, providers, strategy)
-    removed = set(cluster["capacityProviders"]) - set(providers)
-    for service in ecs.services.values():
-        used = {item["capacityProvider"] for item in service.body.get("capacityProviderStrategy", [])}
-        if service.cluster == cluster["clusterName"] and service.status == "ACTIVE" and used & removed:
-            raise AwsError(
-                "ResourceInUseException",
-                "The specified capacity provider is in use and cannot be removed.",
-            )
-    cluster["capacityProviders"] = sorted(providers)
-    cluster["defaultCapacityProviderStrategy"] = ecs_providers.strategy(strategy)
-    return {"cluster": _shown(ecs, cluster, list(INCLUDED))}
+    return {"cluster": show(call.ecs, cluster, list(INCLUDED))}
 
 
 def delete_cluster(call: Call) -> Body:
@@ -105,21 +97,28 @@ def delete_cluster(call: Call) -> Body:
     name = cluster["clusterName"]
     if any(s.cluster == name and s.status != "INACTIVE" for s in ecs.services.values()):
         raise AwsError("ClusterContainsServicesException", "The Cluster cannot be deleted while Services are active.")
+    if ecs.instances_of(name):
+        raise AwsError(
+            "ClusterContainsContainerInstancesException",
+            "The Cluster cannot be deleted while Container Instances are active or draining.",
+        )
     if any(t.cluster_arn == cluster["clusterArn"] and t.last != "STOPPED" for t in ecs.tasks.values()):
         raise AwsError("ClusterContainsTasksException", "The Cluster cannot be deleted while Tasks are active.")
+    ecs_associations.check_idle(cluster)
     cluster["status"] = "INACTIVE"
     ecs.tags.pop(cluster["clusterArn"], None)
-    return {"cluster": _shown(ecs, cluster, list(INCLUDED))}
+    return {"cluster": show(ecs, cluster, list(INCLUDED))}
 
 
-def _shown(ecs: EcsRegion, cluster: Body, include: list[str]) -> Body:
-    hidden = {member for name, member in INCLUDED.items() if name not in include}
+def show(ecs: EcsRegion, cluster: Body, include: list[str]) -> Body:
+    """A cluster as it is echoed; settings and configuration only where they are asked for."""
+    hidden = {member for name, member in INCLUDED.items() if name not in include} | set(ecs_associations.OWN)
     tasks = [t for t in ecs.tasks.values() if t.cluster_arn == cluster["clusterArn"]]
     running, pending = running_and_pending(tasks)
     services = [s for s in ecs.services.values() if s.cluster == cluster["clusterName"]]
     return {
         **{member: value for member, value in cluster.items() if member not in hidden},
-        "registeredContainerInstancesCount": 0,
+        "registeredContainerInstancesCount": len(ecs.instances_of(cluster["clusterName"])),
         "runningTasksCount": running,
         "pendingTasksCount": pending,
         "activeServicesCount": sum(s.status == "ACTIVE" for s in services),

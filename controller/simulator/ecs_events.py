@@ -96,12 +96,11 @@ def launch_failed(world: World, service: Service, reason: str) -> None:
     record(world, service, f"failed to launch a task with (error {reason}).")
 
 
-def no_instances(world: World, service: Service) -> None:
-    """A task of the EC2 launch type has nowhere to run."""
-    record(
-        world,
-        service,
-        "was unable to place a task because no container instance met all of its requirements. Reason: No Container"
-        " Instances were found in your cluster. For more information, see the Troubleshooting section of the Amazon"
-        " ECS Developer Guide.",
+def unplaced(world: World, service: Service, reason: str) -> None:
+    """A task has nowhere to run; said once, until something else happens."""
+    text = (
+        f"was unable to place a task because {reason} For more information, see the Troubleshooting section of the"
+        " Amazon ECS Developer Guide."
     )
+    if not service.events or not service.events[0]["message"].endswith(text):
+        record(world, service, text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from controller.simulator import ecs_events
+from controller.simulator import ecs_blue_green, ecs_events
 from controller.simulator.ecs_providers import FARGATE
 from controller.simulator.ecs_store import Deployment, EcsRegion, Service, running_and_pending
 from controller.simulator.world import Body, World
@@ -58,6 +58,7 @@ def begin(world: World, ecs: EcsRegion, service: Service) -> Deployment:
         "status": "IN_PROGRESS",
         "deploymentConfiguration": service.body["deploymentConfiguration"],
     }
+    ecs_blue_green.begin(world, ecs, service, deployment)
     service.history.insert(0, deployment.history)
     service.deployments.insert(0, deployment)
     _demote(world, service)
@@ -182,6 +183,7 @@ def roll_back(world: World, service: Service, target: Deployment, reason: str, *
     target.status, target.rollout_state, target.updated_at = "PRIMARY", "IN_PROGRESS", world.now
     target.failures_in_a_row = target.throttled_at = 0
     target.rolling_back = record
+    target.shifted_at = None
     target.rollout_reason = (
         f"ECS deployment circuit breaker: rolling back to deploymentId {target.id}."
         if automatic

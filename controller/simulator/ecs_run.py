@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from controller.simulator import (
-    ecs_rollouts,
+    ecs_managed_scaling,
+    ecs_placement,
     ecs_scheduler,
     ecs_service_checks,
     ecs_service_defaults,
     ecs_tags,
     ecs_tasks,
 )
-from controller.simulator.ecs_store import EcsRegion, Task
+from controller.simulator.ecs_placement import Refused
+from controller.simulator.ecs_store import ContainerInstance, EcsRegion, Task
 from controller.simulator.errors import invalid_parameter
 from controller.simulator.paging import by_token, tags_to_dict, tags_to_list
 from controller.simulator.world import Body, Call, Handler
 
 
 def run_task(call: Call) -> Body:
-    """Run tasks on Fargate outside of any service."""
+    """Run tasks outside of any service; those that find no instance with room are failures."""
     ecs, params, world = call.ecs, call.params, call.world
     cluster = ecs.cluster(params.get("cluster"))
     ecs_tags.check(params.get("tags"))
@@ -25,19 +27,41 @@ def run_task(call: Call) -> Body:
     definition = ecs.usable_task_definition(params["taskDefinition"])
     body = ecs_service_defaults.declared(ecs, {**params, "role": None}, cluster)
     ecs_service_checks.check_service(call, body, cluster)
-    if not ecs_rollouts.runs_on_fargate(body):
-        raise invalid_parameter("No Container Instances were found in your cluster.")
     tasks: list[Task] = []
+    failures: list[Body] = []
     for _ in range(params.get("count", 1)):
+        how = ecs_scheduler.placement(body, [task.launch for task in tasks])
+        instance = _instance(ecs, cluster, definition, body, how, tasks)
+        if isinstance(instance, Refused):
+            failures.append({"arn": instance.arn or "", "reason": instance.code})
+            continue
         task = ecs_tasks.launch(
             world, ecs, cluster, definition, body.get("networkConfiguration", {}),
             group=params.get("group") or f"family:{definition['family']}", started_by=params.get("startedBy", ""),
-            how=ecs_scheduler.placement(body, [t.launch for t in tasks]),
+            how=how, instance=instance, placement=body,
         )  # fmt: skip
         task.overrides = params.get("overrides", {})
         ecs.tags[task.arn] = tags_to_dict(params.get("tags"))
         tasks.append(task)
-    return {"tasks": [_show(ecs, task, tags=True) for task in tasks], "failures": []}
+    return {"tasks": [_show(ecs, task, tags=True) for task in tasks], "failures": failures}
+
+
+def _instance(
+    ecs: EcsRegion, cluster: Body, definition: Body, body: Body, how: Body, tasks: list[Task]
+) -> ContainerInstance | Refused | None:
+    """Where a task goes; None where Fargate or managed scaling will find a place."""
+    if how["launchType"] == "FARGATE":
+        return None
+    provider = how.get("capacityProviderName")
+    name = cluster["clusterName"]
+    found = ecs_placement.choose(ecs, name, definition, body, provider, tasks)
+    if isinstance(found, ContainerInstance):
+        return found
+    if ecs_managed_scaling.is_managed(ecs, provider):
+        return None
+    if not ecs.instances_of(name):
+        raise invalid_parameter("No Container Instances were found in your cluster.")
+    return found
 
 
 def list_tasks(call: Call) -> Body:
@@ -52,6 +76,7 @@ def list_tasks(call: Call) -> Body:
         "desired": params.get("desiredStatus", "RUNNING"),
         "launchType": params.get("launchType"),
         "startedBy": params.get("startedBy"),
+        "instance": (params.get("containerInstance") or "").rsplit("/", 1)[-1] or None,
     }
     arns = []
     for task in ecs.tasks.values():
@@ -61,6 +86,7 @@ def list_tasks(call: Call) -> Body:
             "desired": task.desired,
             "launchType": task.launch.get("launchType"),
             "startedBy": task.started_by,
+            "instance": task.instance.id if task.instance else "",
         }
         if task.cluster_arn == cluster["clusterArn"] and all(v in (None, has[k]) for k, v in wanted.items()):
             arns.append(task.arn)
@@ -121,7 +147,6 @@ def _show(ecs: EcsRegion, task: Task, *, tags: bool) -> Body:
         "attachments": [task.attachment] if task.attachment else [],
         "attributes": [{"name": "ecs.cpu-architecture", "value": "x86_64"}],
         "overrides": {"containerOverrides": [], "inferenceAcceleratorOverrides": [], **task.overrides},
-        "platformFamily": "Linux",
         "version": task.version,
         "availabilityZone": task.zone,
         "tags": tags_to_list(ecs.tags.get(task.arn, {})) if tags else [],
@@ -134,7 +159,11 @@ def _show(ecs: EcsRegion, task: Task, *, tags: bool) -> Body:
             shown[member] = definition[member]
     if task.stop_code:
         shown.update(stopCode=task.stop_code, stoppedReason=task.stopped_reason)
-    shown["ephemeralStorage"] = definition.get("ephemeralStorage", {"sizeInGiB": 20})
+    if task.launch["launchType"] == "FARGATE":
+        shown["platformFamily"] = "Linux"
+        shown["ephemeralStorage"] = definition.get("ephemeralStorage", {"sizeInGiB": 20})
+    elif task.instance is not None:
+        shown["containerInstanceArn"] = task.instance.arn
     return shown
 
 

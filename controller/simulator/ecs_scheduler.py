@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 from functools import partial
 
-from controller.simulator import ecs_events, ecs_rollouts, ecs_tasks
-from controller.simulator.ecs_store import PENDING_STATES, Deployment, EcsRegion, Service, Task
+from controller.simulator import ecs_blue_green, ecs_events, ecs_managed_scaling, ecs_placement, ecs_rollouts, ecs_tasks
+from controller.simulator.ecs_providers import FARGATE
+from controller.simulator.ecs_store import PENDING_STATES, ContainerInstance, Deployment, EcsRegion, Service, Task
 from controller.simulator.world import Body, World
 
 GONE = ("STOPPING", "DEPROVISIONING", "STOPPED")  # states in which a task has left its service
@@ -20,6 +21,7 @@ LONGEST_THROTTLE = 900.0
 
 def wake(world: World, ecs: EcsRegion, service: Service, seconds: float | None = None) -> None:
     """Look at a service soon."""
+    service.look = partial(wake, world, ecs, service)
     if seconds is None:
         if service.awake:
             return
@@ -33,7 +35,11 @@ def reconcile(world: World, ecs: EcsRegion, service: Service) -> None:
     service.awake = False
     if service.status == "INACTIVE":
         return
+    if service.body["schedulingStrategy"] == "DAEMON":
+        _count_daemons(ecs, service)
     if service.status == "ACTIVE":
+        if not service.deployments:  # the EXTERNAL controller has task sets instead
+            return
         _judge(world, ecs, service)
     while service.deployments and _step(world, ecs, service):
         service.steady = False
@@ -44,8 +50,29 @@ def reconcile(world: World, ecs: EcsRegion, service: Service) -> None:
         _conclude(world, ecs, service)
 
 
+def cares(service: Service) -> bool:
+    """Whether a service looks at what container instances there are."""
+    return service.body["schedulingStrategy"] == "DAEMON" or not ecs_rollouts.runs_on_fargate(service.body)
+
+
+def _count_daemons(ecs: EcsRegion, service: Service) -> None:
+    """A daemon's desired count is the number of instances that it may run on."""
+    definition = ecs.find_task_definition(service.body["taskDefinition"]) or {}
+    constraints = [*definition.get("placementConstraints", []), *service.body["placementConstraints"]]
+    wanted = [
+        instance
+        for instance in ecs.instances_of(service.cluster)
+        if instance.status == "ACTIVE" and ecs_placement.meets(instance, constraints, []) is None
+    ]
+    service.body["desiredCount"] = len(wanted) if service.status == "ACTIVE" else 0
+
+
 def _alive(service: Service, deployment: Deployment) -> list[Task]:
     return [task for task in service.tasks_of(deployment) if task.desired == "RUNNING"]
+
+
+def _to_be_moved(tasks: list[Task]) -> list[Task]:
+    return [task for task in tasks if task.instance is not None and task.instance.status == "DRAINING"]
 
 
 def _judge(world: World, ecs: EcsRegion, service: Service) -> None:
@@ -77,9 +104,13 @@ def _step(world: World, ecs: EcsRegion, service: Service) -> bool:
     most = math.floor(desired * limits["maximumPercent"] / 100)
     least = math.ceil(desired * limits["minimumHealthyPercent"] / 100)
     primary, *older = service.deployments
+    pairs = bool(ecs_blue_green.pairs(service.body)) and service.status == "ACTIVE"
+    if pairs:
+        most = 2 * desired
     primary.desired = desired
-    mine = _alive(service, primary)
-    theirs = [task for deployment in older for task in _alive(service, deployment)]
+    alive = _alive(service, primary)
+    theirs = [task for deployment in older for task in _alive(service, deployment)] + _to_be_moved(alive)
+    mine = [task for task in alive if task not in theirs]
     stuck = primary.rollout_state == "FAILED" and service.status == "ACTIVE"
 
     by_worth = sorted(mine, key=lambda task: (ecs_tasks.is_healthy(world, ecs, task), -task.created_at))
@@ -90,7 +121,10 @@ def _step(world: World, ecs: EcsRegion, service: Service) -> bool:
         healthy = [task for task in theirs if ecs_tasks.is_healthy(world, ecs, task)]
         spare = len(healthy) + sum(ecs_tasks.is_healthy(world, ecs, task) for task in mine) - least
         useless = [task for task in theirs if task not in healthy]
-        victims += useless + healthy[: max(spare, 0)]
+        if not pairs:
+            victims += useless + healthy[: max(spare, 0)]
+        elif ecs_blue_green.taken_over(world, ecs, service):
+            victims += theirs
     else:
         victims += theirs[: max(len(mine) + len(theirs) - most, 0)]
     _stop(world, ecs, service, victims)
@@ -110,53 +144,75 @@ def _stop(world: World, ecs: EcsRegion, service: Service, victims: list[Task]) -
 
 def _start(world: World, ecs: EcsRegion, service: Service, count: int) -> int:
     primary = service.primary
-    if count <= 0 or world.now < primary.start_not_before:
-        return 0
-    if not ecs_rollouts.runs_on_fargate(primary.revision):
-        if service.steady or not service.events:
-            ecs_events.no_instances(world, service)
-        return 0
-    cluster = ecs.clusters[service.cluster]
     definition = ecs.find_task_definition(primary.task_definition)
-    if definition is None:
+    if count <= 0 or world.now < primary.start_not_before or definition is None:
         return 0
-    tasks = []
-    for _ in range(count):
-        how = placement(primary.revision, [task.launch for task in _alive(service, primary)])
-        how["enableExecuteCommand"] = service.body["enableExecuteCommand"]
-        task = ecs_tasks.launch(
-            world, ecs, cluster, definition, primary.revision.get("networkConfiguration", {}),
-            group=f"service:{service.name}", started_by=primary.id, how=how,
-        )  # fmt: skip
-        task.service, task.deployment = service, primary
-        task.watch = partial(wake, world, ecs, service)
-        ecs.tags[task.arn] = _task_tags(ecs, service, definition)
-        service.tasks.append(task)
-        tasks.append(task)
-    ecs_events.started(world, service, tasks)
-    return count
+    tasks: list[Task] = []
+    refused = None
+    while len(tasks) < count and refused is None:
+        task = _launch(world, ecs, service, definition)
+        if isinstance(task, Task):
+            tasks.append(task)
+        else:
+            refused = task
+    if tasks:
+        ecs_events.started(world, service, tasks)
+    if refused is not None:
+        ecs_events.unplaced(world, service, refused.text)
+    return len(tasks)
+
+
+def _launch(world: World, ecs: EcsRegion, service: Service, definition: Body) -> Task | ecs_placement.Refused:
+    primary = service.primary
+    mates = _alive(service, primary)
+    how = placement(primary.revision, [task.launch for task in mates])
+    how["enableExecuteCommand"] = service.body["enableExecuteCommand"]
+    spec = {member: service.body[member] for member in ("placementStrategy", "placementConstraints")}
+    if service.body["schedulingStrategy"] == "DAEMON":
+        spec["placementConstraints"] = [{"type": "distinctInstance"}, *spec["placementConstraints"]]
+    instance = None
+    if how["launchType"] == "EC2":
+        provider = how.get("capacityProviderName")
+        found = ecs_placement.choose(ecs, service.cluster, definition, spec, provider, mates)
+        if isinstance(found, ContainerInstance):
+            instance = found
+        elif not ecs_managed_scaling.is_managed(ecs, provider):
+            return found
+    task = ecs_tasks.launch(
+        world, ecs, ecs.clusters[service.cluster], definition, primary.revision.get("networkConfiguration", {}),
+        group=f"service:{service.name}", started_by=primary.id, how=how, instance=instance, placement=spec,
+    )  # fmt: skip
+    task.service, task.deployment = service, primary
+    task.watch = partial(wake, world, ecs, service)
+    ecs.tags[task.arn] = _task_tags(ecs, service, definition)
+    service.tasks.append(task)
+    return task
 
 
 def placement(spec: Body, existing: list[Body]) -> Body:
     """Launch type, or the provider of the strategy that is furthest behind: first its base, then its weight."""
-    how: Body = {"platformVersion": spec.get("platformVersion", ecs_rollouts.CURRENT_PLATFORM)}
     strategy = spec.get("capacityProviderStrategy")
     if not strategy:
-        return {**how, "launchType": spec.get("launchType", "EC2")}
+        return _on(spec, {"launchType": spec.get("launchType", "EC2")})
     used = {item["capacityProvider"]: 0 for item in strategy}
     for other in existing:
         name = other.get("capacityProviderName")
         if name in used:
             used[name] += 1
-    for item in strategy:
-        if used[item["capacityProvider"]] < item.get("base", 0):
-            return {**how, "capacityProviderName": item["capacityProvider"], "launchType": "FARGATE"}
+    behind = [item for item in strategy if used[item["capacityProvider"]] < item.get("base", 0)]
     weighted = [item for item in strategy if item.get("weight", 0) > 0] or strategy
     best = min(
-        weighted,
+        behind or weighted,
         key=lambda i: (used[i["capacityProvider"]] - i.get("base", 0) + 1) / max(i.get("weight", 0), 1),
     )
-    return {**how, "capacityProviderName": best["capacityProvider"], "launchType": "FARGATE"}
+    name = best["capacityProvider"]
+    return _on(spec, {"capacityProviderName": name, "launchType": "FARGATE" if name in FARGATE else "EC2"})
+
+
+def _on(spec: Body, how: Body) -> Body:
+    if how["launchType"] != "FARGATE":
+        return how
+    return {"platformVersion": spec.get("platformVersion", ecs_rollouts.CURRENT_PLATFORM), **how}
 
 
 def _task_tags(ecs: EcsRegion, service: Service, definition: Body) -> dict[str, str]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from controller.simulator import iam, seams
-from controller.simulator.ecs_providers import FARGATE
+from controller.simulator import ecs_associations, iam, seams
+from controller.simulator.ecs_providers import FARGATE, NOT_ASSOCIATED
 from controller.simulator.ecs_rollouts import runs_on_fargate
 from controller.simulator.errors import invalid_parameter
 from controller.simulator.world import Body, Call
@@ -54,11 +54,8 @@ def check_service(call: Call, body: Body, cluster: Body) -> None:
         raise invalid_parameter("The daemon scheduling strategy is not supported for the FARGATE launch type.")
     _check_network(call, body, definition)
     for item in body.get("capacityProviderStrategy", []):
-        if item["capacityProvider"] not in cluster["capacityProviders"]:
-            raise invalid_parameter(
-                "The specified capacity provider strategy cannot contain a capacity provider that is not associated"
-                " with the cluster. Associate the capacity provider with the cluster and try again."
-            )
+        if item["capacityProvider"] not in ecs_associations.usable(cluster):
+            raise invalid_parameter(NOT_ASSOCIATED)
     if len({item["capacityProvider"] in FARGATE for item in body.get("capacityProviderStrategy", [])}) > 1:
         raise invalid_parameter(
             "A capacity provider strategy cannot contain a mix of capacity providers using Auto Scaling groups and"
@@ -71,7 +68,13 @@ def check_service(call: Call, body: Body, cluster: Body) -> None:
         )
     if body["healthCheckGracePeriodSeconds"] and not body["loadBalancers"]:
         raise invalid_parameter("Health check grace period is only valid for services configured to use load balancers")
+    paired = limits.get("strategy", "ROLLING") != "ROLLING"
     for balancer in body["loadBalancers"]:
+        if paired and balancer.get("targetGroupArn") and not balancer.get("advancedConfiguration"):
+            raise invalid_parameter(
+                f"advancedConfiguration field is required for all loadBalancers when using a {limits['strategy']}"
+                " deployment strategy."
+            )
         _check_balancer(call, balancer, definition)
 
 
@@ -121,10 +124,22 @@ def _check_balancer(call: Call, balancer: Body, definition: Body) -> None:
             f"The provided target group {arn} has target type {group['TargetType']}, which is incompatible with the"
             f" {definition['networkMode']} network mode specified in the task definition."
         )
+    _check_pair(call, balancer.get("advancedConfiguration"))
     if not call.elb.balancers_of(arn):
         raise invalid_parameter(
             f"The target group with targetGroupArn {arn} does not have an associated load balancer."
         )
+
+
+def _check_pair(call: Call, advanced: Body | None) -> None:
+    """What a blue/green deployment would move traffic with must be there."""
+    if not advanced:
+        return
+    if advanced.get("alternateTargetGroupArn") not in call.elb.target_groups:
+        raise invalid_parameter(ROLE_REFUSED)
+    rule = advanced.get("productionListenerRule", "")
+    if rule not in call.elb.rules:
+        raise invalid_parameter(f"The listener rule {rule} does not exist. Specify a valid listener rule ARN.")
 
 
 def check_role(call: Call) -> None:

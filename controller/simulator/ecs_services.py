@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from controller.simulator import ecs_rollouts, ecs_scheduler, ecs_service_checks, ecs_service_defaults, ecs_tags
+from controller.simulator import (
+    aas_targets,
+    ecs_rollouts,
+    ecs_scheduler,
+    ecs_service_checks,
+    ecs_service_defaults,
+    ecs_tags,
+)
 from controller.simulator.ecs_store import Deployment, EcsRegion, Service, running_and_pending
 from controller.simulator.errors import AwsError, invalid_parameter
 from controller.simulator.paging import by_token, tags_to_dict, tags_to_list
@@ -143,6 +150,7 @@ def delete_service(call: Call) -> Body:
         service.status = "DRAINING"
         service.body = {**service.body, "desiredCount": 0}
         ecs.tags.pop(service.arn, None)
+        aas_targets.forget(call.scaling, f"service/{service.cluster}/{service.name}")
         ecs_scheduler.wake(call.world, ecs, service)
     return {"service": show(ecs, service, tags=False)}
 

@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from controller.simulator.asg_store import Instance
 from controller.simulator.errors import AwsError, client_exception
 
 Body = dict[str, Any]
+FIRST_DYNAMIC_PORT = 32768
 PENDING_STATES = ("PROVISIONING", "PENDING", "ACTIVATING")
 
 
@@ -27,6 +29,8 @@ class Deployment:
     throttled_at: int = 0  # the failure that starts were last throttled for
     start_not_before: float = 0.0
     healthy_seen: set[str] = field(default_factory=set)
+    groups: dict[str, str] = field(default_factory=dict)  # declared target group → the one of its pair in use
+    shifted_at: float | None = None  # when a blue/green deployment got the traffic
     rolling_back: Body | None = None  # the service deployment that this one undoes
     rollout_state: str = "IN_PROGRESS"
     rollout_reason: str = ""
@@ -36,6 +40,10 @@ class Deployment:
     def task_definition(self) -> str:
         """The ARN of the task definition it runs."""
         return str(self.revision["taskDefinition"])
+
+    def group(self, declared: str) -> str:
+        """The target group that its tasks are registered with, where that one is declared."""
+        return self.groups.get(declared, declared)
 
 
 @dataclass
@@ -54,6 +62,7 @@ class Service:
     status: str = "ACTIVE"
     steady: bool = False
     awake: bool = False  # the scheduler is going to look at it
+    look: Callable[[], None] = lambda: None  # have the scheduler look at it
     deployments: list[Deployment] = field(default_factory=list)  # PRIMARY first
     last_completed: Deployment | None = None
     history: list[Body] = field(default_factory=list)  # service deployments, newest first
@@ -74,6 +83,29 @@ class Service:
     def tasks_of(self, deployment: Deployment) -> list[Task]:
         """The tasks that a deployment started and that are not STOPPED."""
         return [t for t in self.tasks if t.deployment is deployment and t.last != "STOPPED"]
+
+
+@dataclass
+class ContainerInstance:
+    """An EC2 instance whose agent has joined a cluster."""
+
+    arn: str
+    host: Instance
+    group: str  # the ARN of its Auto Scaling group
+    cluster: str
+    provider: str | None
+    cpu: int
+    memory: int
+    registered_at: float
+    attributes: dict[str, str | None]
+    status: str = "ACTIVE"
+    version: int = 1
+    next_port: int = FIRST_DYNAMIC_PORT
+
+    @property
+    def id(self) -> str:
+        """The last part of the ARN."""
+        return self.arn.rsplit("/", 1)[1]
 
 
 @dataclass
@@ -112,6 +144,8 @@ class Task:
     zone: str | None = None
     security_groups: list[str] = field(default_factory=list)
     overrides: Body = field(default_factory=dict)
+    instance: ContainerInstance | None = None  # where it runs, unless that is Fargate's business
+    placement: Body = field(default_factory=dict)  # placementStrategy and placementConstraints
     targets: list[Target] = field(default_factory=list)
     step: int = 0  # a timer that was set in an earlier step is void
     watch: Callable[[], None] = lambda: None  # called at each step
@@ -120,6 +154,11 @@ class Task:
     def id(self) -> str:
         """The last part of the ARN."""
         return self.arn.rsplit("/", 1)[1]
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it waits for a container instance with room for it."""
+        return self.instance is None and self.launch.get("launchType") == "EC2" and self.desired == "RUNNING"
 
 
 def running_and_pending(tasks: Iterable[Task]) -> tuple[int, int]:
@@ -140,6 +179,10 @@ class EcsRegion:
     tasks: dict[str, Task] = field(default_factory=dict)
     providers: dict[str, Body] = field(default_factory=dict)
     tags: dict[str, dict[str, str]] = field(default_factory=dict)
+    instances: dict[str, ContainerInstance] = field(default_factory=dict)  # by ARN
+    spare_since: dict[str, float] = field(default_factory=dict)  # provider → when it began to have too many instances
+    awake: set[str] = field(default_factory=set)  # clusters whose capacity is going to be looked at
+    capacity_changed: Callable[[str], None] = lambda _: None  # room came or went, or tasks wait for it
     addresses: dict[str, int] = field(default_factory=dict)  # per subnet: how many were given out
 
     def arn(self, kind: str, name: str) -> str:
@@ -181,6 +224,14 @@ class EcsRegion:
         if found is None:
             raise AwsError("ServiceNotFoundException", "Service not found.")
         return found
+
+    def instances_of(self, cluster: str) -> list[ContainerInstance]:
+        """The container instances of a cluster in any state."""
+        return [instance for instance in self.instances.values() if instance.cluster == cluster]
+
+    def tasks_on(self, instance: ContainerInstance) -> list[Task]:
+        """The tasks that take room on a container instance."""
+        return [task for task in self.tasks.values() if task.instance is instance and task.last != "STOPPED"]
 
     def find_task_definition(self, reference: str) -> Body | None:
         """A revision by ARN or `family:revision`, the latest ACTIVE one by `family`."""

@@ -10,8 +10,8 @@ import ipaddress
 from collections.abc import Callable
 from functools import partial
 
-from controller.simulator import ecs_events, ecs_images, elb_targets, iam, seams
-from controller.simulator.ecs_store import EcsRegion, Service, Target, Task
+from controller.simulator import ecs_events, ecs_images, ecs_placement, ecs_refusals, elb_targets, seams
+from controller.simulator.ecs_store import ContainerInstance, EcsRegion, Service, Target, Task
 from controller.simulator.world import Body, World
 
 
@@ -25,8 +25,13 @@ def launch(
     group: str,
     started_by: str,
     how: Body,
+    instance: ContainerInstance | None = None,
+    placement: Body | None = None,
 ) -> Task:
-    """Start one task; it is PROVISIONING when this returns."""
+    """Start one task; it is PROVISIONING when this returns.
+
+    A task of the EC2 launch type goes to `instance`; without one it waits for room, and `placement` says what for.
+    """
     identifier = world.hex(32)
     task = Task(
         arn=ecs.arn("task", f"{cluster['clusterName']}/{identifier}"),
@@ -36,6 +41,7 @@ def launch(
         group=group,
         started_by=started_by,
         launch=how,
+        placement=placement or {},
     )
     for container in definition["containerDefinitions"]:
         task.containers.append(
@@ -55,8 +61,25 @@ def launch(
     if configuration:
         _attach(world, ecs, task, configuration)
     ecs.tasks[task.arn] = task
-    _later(world, task, world.settings.timings.provisioning, partial(_pend, world, ecs, task))
+    if instance is not None:
+        place(world, ecs, task, instance)
+    elif task.waiting:
+        ecs.capacity_changed(cluster["clusterName"])
+    else:
+        _later(world, task, world.settings.timings.provisioning, partial(_pend, world, ecs, task))
     return task
+
+
+def place(world: World, ecs: EcsRegion, task: Task, instance: ContainerInstance) -> None:
+    """Give a task its container instance, and the host ports it has there."""
+    taken = ecs_placement.taken_ports(ecs, instance)
+    task.instance, task.zone = instance, instance.host.zone
+    bound = ecs_placement.bindings(task.definition, instance, taken)
+    for shown, rows in zip(task.containers, bound, strict=True):
+        shown["networkBindings"] = rows
+    # Only a network interface of the task's own takes time.
+    wait = world.settings.timings.provisioning if task.attachment else 0.0
+    _later(world, task, wait, partial(_pend, world, ecs, task))
 
 
 def _attach(world: World, ecs: EcsRegion, task: Task, configuration: Body) -> None:
@@ -113,7 +136,7 @@ def _pend(world: World, ecs: EcsRegion, task: Task) -> None:
 
 
 def _pulled(world: World, ecs: EcsRegion, task: Task) -> None:
-    reason = _refusal(world, ecs, task)
+    reason = ecs_refusals.refusal(world, ecs, task.definition)
     outcome, container = ecs_images.task_outcome(world, task.definition)
     if reason is None and outcome == "pull" and container is not None:
         reason = (
@@ -131,35 +154,6 @@ def _pulled(world: World, ecs: EcsRegion, task: Task) -> None:
         shown["runtimeId"] = f"{task.id}-{world.digits(10)}"
         shown["imageDigest"] = f"sha256:{world.hex(64)}"
     _later(world, task, world.settings.timings.activating, partial(_run, world, ecs, task))
-
-
-def _refusal(world: World, ecs: EcsRegion, task: Task) -> str | None:
-    """Why the images are not even pulled: a role or a log group that is not there."""
-    for member in ("executionRoleArn", "taskRoleArn"):
-        role = task.definition.get(member)
-        if role and not iam.assumable(world, role, "ecs-tasks.amazonaws.com"):
-            return (
-                f"ECS was unable to assume the role '{role}' that was provided for this task. Please verify that the"
-                " role being passed has the proper trust relationship and permissions and that your IAM user has"
-                " permissions to pass this role."
-            )
-    for container in task.definition["containerDefinitions"]:
-        logging = container.get("logConfiguration", {})
-        options = logging.get("options", {})
-        group = options.get("awslogs-group")
-        if logging.get("logDriver") != "awslogs" or group is None:
-            continue
-        region = options.get("awslogs-region", ecs.region)
-        if group in seams.log_groups(ecs.account, region):
-            continue
-        if options.get("awslogs-create-group") != "true":
-            return (
-                "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times:"
-                " failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not"
-                " exist. : exit status 1"
-            )
-        seams.create_log_group(ecs.account, region, group)
-    return None
 
 
 def _run(world: World, ecs: EcsRegion, task: Task) -> None:
@@ -189,16 +183,30 @@ def _register(world: World, ecs: EcsRegion, task: Task, service: Service, *, fai
     balancers = deployment.revision.get("loadBalancers", []) if deployment else []
     for balancer in balancers:
         group = balancer.get("targetGroupArn")
-        if group is None or task.address is None:
+        endpoint = _endpoint(task, balancer)
+        if group is None or endpoint is None:
             continue
-        target = Target(group, task.address, balancer["containerPort"])
+        target = Target(deployment.group(group) if deployment else group, *endpoint)
         if not elb_targets.add(
             world, ecs.region, target.group, target.id, target.port, failing=failing,
             on_change=partial(_health_changed, world, ecs, task, service),
         ):  # fmt: skip
             continue
         task.targets.append(target)
-        ecs_events.registered(world, service, group, 1)
+        ecs_events.registered(world, service, target.group, 1)
+
+
+def _endpoint(task: Task, balancer: Body) -> tuple[str, int] | None:
+    """Where a load balancer finds a container: at the task's own address, or at a port of its instance."""
+    if task.address is not None:
+        return task.address, int(balancer["containerPort"])
+    if task.instance is None:
+        return None
+    for shown in task.containers:
+        for binding in shown.get("networkBindings", []):
+            if shown["name"] == balancer["containerName"] and binding["containerPort"] == balancer["containerPort"]:
+                return task.instance.host.id, int(binding["hostPort"])
+    return None
 
 
 def _health_changed(world: World, ecs: EcsRegion, task: Task, service: Service) -> None:
@@ -235,6 +243,17 @@ def die(world: World, ecs: EcsRegion, task: Task) -> None:
     for shown in task.containers:
         shown["exitCode"] = 137
     fail(world, ecs, task, "EssentialContainerExited", "Essential container in task exited")
+
+
+def lose(world: World, ecs: EcsRegion, task: Task) -> None:
+    """The container instance of a task is no more; that is no failure of the task."""
+    if task.last in ("DEPROVISIONING", "STOPPED") or task.instance is None:
+        return
+    if task.desired == "RUNNING":
+        reason = f"Host EC2 (instance {task.instance.host.id}) terminated."
+        _mark_stopping(world, task, "TerminationNotice", reason)
+        _deregister(world, ecs, task)
+    _deprovision(world, ecs, task)
 
 
 def fail(world: World, ecs: EcsRegion, task: Task, code: str, reason: str) -> None:
@@ -312,6 +331,8 @@ def _stopped(world: World, ecs: EcsRegion, task: Task) -> None:
     if task.attachment:
         task.attachment["status"] = "DELETED"
     _move(task, "STOPPED")
+    if task.instance is not None:
+        ecs.capacity_changed(task.instance.cluster)
     world.after(world.settings.timings.stopped_kept, partial(_forget, ecs, task))
 
 

@@ -24,5 +24,10 @@ def client_exception(message: str) -> AwsError:
 
 
 def validation_error(message: str) -> AwsError:
-    """What Elastic Load Balancing answers to malformed input."""
+    """What Elastic Load Balancing and Auto Scaling answer to malformed input."""
     return AwsError("ValidationError", message)
+
+
+def validation_exception(message: str) -> AwsError:
+    """What Application Auto Scaling answers to wrong input."""
+    return AwsError("ValidationException", message)

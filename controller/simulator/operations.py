@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from controller.simulator import (
+    aas_policies,
+    aas_schedules,
+    aas_targets,
+    asg_groups,
+    asg_tags,
+    ec2_templates,
     ecs_clusters,
     ecs_deployments,
+    ecs_instances,
     ecs_providers,
     ecs_run,
     ecs_services,
@@ -22,9 +29,17 @@ from controller.simulator import (
 from controller.simulator.world import Handler
 
 OPERATIONS: dict[str, dict[str, Handler]] = {
+    "application-autoscaling": {
+        **aas_policies.OPERATIONS,
+        **aas_schedules.OPERATIONS,
+        **aas_targets.OPERATIONS,
+    },
+    "autoscaling": {**asg_groups.OPERATIONS, **asg_tags.OPERATIONS},
+    "ec2": ec2_templates.OPERATIONS,
     "ecs": {
         **ecs_clusters.OPERATIONS,
         **ecs_deployments.OPERATIONS,
+        **ecs_instances.OPERATIONS,
         **ecs_providers.OPERATIONS,
         **ecs_run.OPERATIONS,
         **ecs_services.OPERATIONS,

@@ -20,6 +20,7 @@ from moto.core import utils as moto_utils
 from moto.core.model import OperationModel, ServiceModel
 from moto.core.request import Request, determine_request_protocol
 from moto.ec2.models import EC2Backend, ec2_backends
+from moto.ecr.models import ECRBackend, ecr_backends
 from moto.ecs.models import EC2ContainerServiceBackend, ecs_backends
 from moto.elbv2.models import ELBv2Backend, elbv2_backends
 from moto.iam import aws_managed_policies
@@ -29,7 +30,6 @@ from moto.moto_api._internal import mock_random
 from moto.moto_server import werkzeug_app
 
 RequestHandler = werkzeug_app.MotoRequestHandler
-ServicesLookup = Callable[[str, str, str], list[SimpleNamespace]]
 TaggedLookup = Callable[[str], Iterator[tuple[str, dict[str, str], str]]]
 
 # (object, attribute, parameters that must be there): what is checked at start-up.
@@ -48,6 +48,7 @@ SEAMS: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
     (EC2Backend, "get_subnet", ("subnet_id",)),
     (EC2Backend, "get_security_group_from_id", ("group_id",)),
     (EC2Backend, "create_tags", ("resource_ids", "tags")),
+    (EC2Backend, "get_launch_template", ("template_id",)),
     (EC2Backend, "run_instances", ("image_id", "count", "user_data", "security_group_names")),
     (EC2Backend, "terminate_instances", ("instance_ids",)),
     (EC2Backend, "get_instance_by_id", ("instance_id",)),
@@ -58,7 +59,8 @@ SEAMS: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
     (aws_managed_policies, "aws_managed_policies_data", ()),
     (LogsBackend, "create_log_group", ("log_group_name", "tags")),
     (LogsBackend, "delete_log_group", ("log_group_name",)),
-    (EC2ContainerServiceBackend, "describe_services", ("cluster_str", "service_names_or_arns")),
+    (LogsBackend, "iter_tagged_resources", ()),
+    (ECRBackend, "put_image", ("repository_name", "image_manifest", "image_tag")),
     (EC2ContainerServiceBackend, "iter_tagged_resources", ()),
     (ELBv2Backend, "iter_tagged_resources", ()),
 )
@@ -83,16 +85,10 @@ def check() -> None:
             raise SeamError(f"moto {moto.__version__}: {where} takes no {', '.join(missing)}")
 
 
-def install(services: ServicesLookup, ecs_tagged: TaggedLookup, elb_tagged: TaggedLookup) -> None:
+def install(ecs_tagged: TaggedLookup, elb_tagged: TaggedLookup) -> None:
     """Let moto's other services see the simulator's ECS and load balancers instead of moto's own."""
     # 1,285 images of no interest to ECS cost 45 ms per Region and reset.
     os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
-
-    def describe_services(self: Any, cluster_str: str, service_names_or_arns: list[str]) -> tuple[list[Any], list[Any]]:
-        found: list[Any] = []
-        for name in service_names_or_arns:
-            found += services(self.region_name, cluster_str, name)
-        return found, []
 
     def tagged(lookup: TaggedLookup) -> Callable[[Any], Iterator[Any]]:
         def iter_tagged_resources(self: Any) -> Iterator[Any]:
@@ -101,11 +97,17 @@ def install(services: ServicesLookup, ecs_tagged: TaggedLookup, elb_tagged: Tagg
 
         return iter_tagged_resources
 
+    def tagged_log_groups(self: Any) -> Iterator[Any]:
+        for group in self.groups.values():  # moto calls their type logs:loggroup
+            tags = self.tagger.get_tag_dict_for_resource(group.arn)
+            yield resource_tagging.TaggedResource(arn=group.arn, tags=tags, resource_type="logs:log-group")
+
     ecs: Any = EC2ContainerServiceBackend
     elb: Any = ELBv2Backend
-    ecs.describe_services = describe_services
+    logs: Any = LogsBackend
     ecs.iter_tagged_resources = tagged(ecs_tagged)
     elb.iter_tagged_resources = tagged(elb_tagged)
+    logs.iter_tagged_resources = tagged_log_groups
 
 
 def reset(seed: int) -> None:
@@ -187,14 +189,18 @@ def ec2_tags(account: str, region: str, identifier: str) -> dict[str, str]:
     return dict(ec2_backends[account][region].tags.get(identifier, {}))
 
 
-def tag_ec2(account: str, region: str, identifier: str, tags: dict[str, str]) -> None:
-    """Tag something of EC2."""
-    ec2_backends[account][region].create_tags([identifier], tags)
+def remember_template(account: str, region: str, identifier: str, tags: dict[str, str]) -> None:
+    """A launch template was created: CreateTags of moto's EC2 asks whether it is there."""
+    backend: Any = ec2_backends[account][region]
+    backend.launch_templates[identifier] = SimpleNamespace(id=identifier)
+    backend.create_tags([identifier], tags)
 
 
-def forget_ec2_tags(account: str, region: str, identifier: str) -> None:
-    """Something of EC2 is gone."""
-    ec2_backends[account][region].tags.pop(identifier, None)
+def forget_template(account: str, region: str, identifier: str) -> None:
+    """A launch template is gone, and its tags with it."""
+    backend = ec2_backends[account][region]
+    backend.launch_templates.pop(identifier, None)
+    backend.tags.pop(identifier, None)
 
 
 def run_instance(account: str, region: str, *, image: str, tags: dict[str, str], **members: Any) -> Any:
@@ -260,6 +266,14 @@ def load_managed_policies(account: str) -> None:
     """Let moto know all of AWS's own policies."""
     for arn in _managed_policies():
         load_managed_policy(account, arn)
+
+
+def tagged_image(account: str, region: str, repository: str, tag: str) -> str | None:
+    """The manifest that a tag of an immutable repository of moto's ECR stands for, or None."""
+    found = ecr_backends[account][region].repositories.get(repository)
+    if found is None or found.image_tag_mutability != "IMMUTABLE":
+        return None
+    return next((str(image.image_manifest) for image in found.images if tag in image.image_tags), None)
 
 
 def log_groups(account: str, region: str) -> Any:

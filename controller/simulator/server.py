@@ -14,6 +14,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 from controller.simulator import adjustments, operations, seams, shapes, wire
 from controller.simulator.clock import Clock, VirtualClock
+from controller.simulator.consistency import Replica
 from controller.simulator.control import Control
 from controller.simulator.errors import AwsError
 from controller.simulator.faults import Fault, Faults
@@ -49,6 +50,7 @@ class Gateway:
         self.ledger = Ledger()
         self.before_call: Hook | None = None
         self.after_call: Hook | None = None
+        self.replica = Replica()
         self.lock = threading.RLock()
         self._moto = seams.application()
 
@@ -83,7 +85,7 @@ class Gateway:
             self.world.run()
             if fault and fault.kind == "reset":
                 raise Dropped
-            response = self._refused(request, fault) or self._served(request, environ, body)
+            response = self._refused(request, fault) or self._replied(request, environ, body)
             self._record(request, response.error_code)
             _call(self.after_call, request)
         if fault and fault.kind == "lost-response":
@@ -98,9 +100,25 @@ class Gateway:
             time.sleep(seconds / self.world.settings.speed)
 
     def _refused(self, request: wire.Request, fault: Fault | None) -> wire.Response | None:
+        if self._throttled(request):
+            fault = Fault("throttle")
         if fault is None or fault.kind not in ("throttle", "error", "deny"):
             return None
         return wire.encode_error(request, AwsError(*fault.error(request.service, request.operation)))
+
+    def _throttled(self, request: wire.Request) -> bool:
+        world = self.world
+        take = world.buckets.take
+        return world.settings.throttling and not take(request.region, request.service, request.operation, world.now)
+
+    def _replied(self, request: wire.Request, environ: dict[str, Any], body: bytes) -> wire.Response:
+        """The answer of the account, or the one that a replica still has."""
+        lags, now = self.world.settings.lags, self.world.now
+        response = self.replica.stale(request, lags, now)
+        if response is None:
+            response = self._served(request, environ, body)
+            self.replica.note(request, response, lags, now)
+        return response
 
     def _served(self, request: wire.Request, environ: dict[str, Any], body: bytes) -> wire.Response:
         call = Call(self.world, request.region, request.params, request.caller)

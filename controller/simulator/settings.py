@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
@@ -40,6 +41,9 @@ class Settings:
     `role_seconds` after it was created, an instance profile is seen only `profile_seconds` after its role was
     put in, the service-linked role of ECS works only `service_linked_role_seconds` after the account's first
     cluster, and a cluster is busy for `association_seconds` with each new set of capacity providers.
+
+    With `throttling` on, calls take tokens from AWS's buckets. `lags` says for how many seconds after a write
+    reads may answer as before: `{"ecs:DescribeServices": 3}`, or `{"ecs:*": 3}` for all reads of a service.
     """
 
     account: str = "123456789012"
@@ -50,5 +54,7 @@ class Settings:
     service_linked_role_seconds: float = 15.0
     profile_seconds: float = 10.0
     association_seconds: float = 8.0
+    throttling: bool = False
+    lags: Mapping[str, float] = field(default_factory=dict)
     seed: int = 7
     timings: Timings = field(default_factory=Timings)

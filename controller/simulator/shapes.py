@@ -5,9 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from controller.simulator import seams
-from controller.simulator.errors import AwsError, invalid_parameter, validation_error
+from controller.simulator.errors import AwsError, invalid_parameter, validation_error, validation_exception
 
-CODES = {"ecs": invalid_parameter, "elbv2": validation_error, "logs": invalid_parameter}
+CODES = {
+    "application-autoscaling": validation_exception,
+    "autoscaling": validation_error,
+    "ec2": lambda text: AwsError("InvalidParameterValue", text),
+    "ecs": invalid_parameter,
+    "elbv2": validation_error,
+    "logs": invalid_parameter,
+}
 
 
 def check(service: str, operation: str, params: dict[str, Any]) -> None:

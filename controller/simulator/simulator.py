@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from types import SimpleNamespace
 
 from werkzeug.serving import BaseWSGIServer
 
-from controller.simulator import ecs_images, ecs_tasks, elb_tags, seams
+from controller.simulator import aas_tracking, ecs_images, ecs_tasks, elb_tags, seams
 from controller.simulator.clock import Clock, SpeedClock, VirtualClock
+from controller.simulator.consistency import Replica
 from controller.simulator.control import Control
 from controller.simulator.faults import Fault
 from controller.simulator.ledger import Ledger
@@ -81,6 +81,7 @@ class Simulator:
             self.world = World(self.settings, self.clock)
             self.gateway.world = self.world
             self.gateway.ledger = Ledger()
+            self.gateway.replica = Replica()
             self.gateway.faults.clear()
             self.gateway.before_call = self.gateway.after_call = None
 
@@ -133,20 +134,30 @@ class Simulator:
                 ecs_tasks.die(self.world, ecs, task)
             return tuple(task.arn for task in running)
 
+    def set_load(
+        self,
+        cluster: str,
+        service: str,
+        cpu: float | None = None,
+        memory: float | None = None,
+        region: str | None = None,
+    ) -> None:
+        """Make a service's tasks as busy as this, on average and in percent; scaling policies take it from there.
+
+        The work stays the same when the number of tasks changes: on twice as many it is half the percent.
+        """
+        percents = {name: float(value) for name, value in (("cpu", cpu), ("memory", memory)) if value is not None}
+        with self.gateway.lock:
+            self.world.run()
+            aas_tracking.set_load(self.world, region or self.settings.region, cluster, service, percents)
+
     def _empty_moto(self) -> None:
-        seams.install(self._services, self._ecs_tagged, self._elb_tagged)
+        seams.install(self._ecs_tagged, self._elb_tagged)
         seams.reset(self.settings.seed)
 
     def _tick_forever(self) -> None:
         while not self._stopping.wait(TICK):
             self.tick()
-
-    def _services(self, region: str, cluster: str, name: str) -> list[SimpleNamespace]:
-        ecs = self.world.ecs(region)
-        found = ecs.services.get((ecs.cluster_name(cluster), name))
-        if found is None or found.status != "ACTIVE":
-            return []
-        return [SimpleNamespace(name=name, arn=found.arn, status=found.status, desired_count=found.desired)]
 
     def _ecs_tagged(self, region: str) -> Iterator[tuple[str, dict[str, str], str]]:
         for arn, tags in list(self.world.ecs(region).tags.items()):

@@ -16,6 +16,7 @@ from controller.simulator.clock import Clock
 from controller.simulator.ecs_store import EcsRegion
 from controller.simulator.elb_store import ElbRegion
 from controller.simulator.settings import Settings
+from controller.simulator.throttling import Buckets
 
 Body = dict[str, Any]
 Handler = Callable[["Call"], Body]
@@ -35,6 +36,7 @@ class World:
         self.role_created: dict[str, float] = {}
         self.first_cluster_at: float | None = None
         self.log_groups: dict[tuple[str, str], Body] = {}
+        self.buckets = Buckets()
         self.profile_changed: dict[str, float] = {}
         self._templates: dict[str, dict[str, Body]] = {}
         self._groups: dict[str, GroupsRegion] = {}
@@ -115,6 +117,16 @@ class Call:
     def ecs(self) -> EcsRegion:
         """Amazon ECS in the Region of this call."""
         return self.world.ecs(self.region)
+
+    @property
+    def groups(self) -> GroupsRegion:
+        """Amazon EC2 Auto Scaling in the Region of this call."""
+        return self.world.groups(self.region)
+
+    @property
+    def scaling(self) -> ScalingRegion:
+        """Application Auto Scaling in the Region of this call."""
+        return self.world.scaling(self.region)
 
     @property
     def elb(self) -> ElbRegion:

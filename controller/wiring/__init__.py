@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from controller import config, kinds
-from controller.aws import shapes
+from controller.aws import reviewed, shapes
 from controller.config import Settings
 from controller.core.kind import Kind, ShapeOf
 from controller.core.manifest import Loaded, ParseCache, load
@@ -122,7 +122,7 @@ def all_reads() -> frozenset[str]:
 
 def all_kinds() -> Mapping[str, Kind]:
     """Return the kinds by name, in the order in which they are observed."""
-    return {kind.name: kind for kind in kinds.ALL}
+    return {kind.name: reviewed.with_newer(kind) for kind in kinds.ALL}
 
 
 def expected_account(settings: Settings, target: str) -> str:

@@ -144,5 +144,5 @@ def test_links_are_what_the_table_says_it_refers_to() -> None:
     """Single values and elements of lists; nothing where nothing is written."""
     here = scene()
     present = live(doc("Gadget/g"), widget="a", widgets=["b", "c"], colour="d")
-    assert deletes.links(here, at("Gadget/g"), present) == {"a", "b", "c"}
+    assert deletes.links(here, at("Gadget/g"), present) == {("Widget", "a"), ("Widget", "b"), ("Widget", "c")}
     assert deletes.links(here, at("Gadget/g"), live(doc("Gadget/g", widget=to("Widget/w")))) == set()

@@ -82,21 +82,3 @@ def test_providers_are_replaced_as_a_whole(aws: Aws) -> None:
     )
     with refused("ResourceInUseException"):
         aws.ecs.put_cluster_capacity_providers(cluster="prod", capacityProviders=[], defaultCapacityProviderStrategy=[])
-
-
-def test_a_capacity_provider_has_defaults_and_is_kept_while_associated(aws: Aws) -> None:
-    """Managed scaling is filled in, the name is unique, and an association keeps it."""
-    group = "arn:aws:autoscaling:eu-central-1:123456789012:autoScalingGroup:1:autoScalingGroupName/g"
-    provider = aws.ecs.create_capacity_provider(
-        name="ec2", autoScalingGroupProvider={"autoScalingGroupArn": group, "managedScaling": {"status": "ENABLED"}}
-    )["capacityProvider"]["autoScalingGroupProvider"]
-    assert provider["managedScaling"]["targetCapacity"] == 100
-    assert provider["managedDraining"] == "ENABLED"
-    assert provider["managedTerminationProtection"] == "DISABLED"
-    with refused("ClientException", "already exists"):
-        aws.ecs.create_capacity_provider(name="ec2", autoScalingGroupProvider={"autoScalingGroupArn": group})
-    aws.ecs.create_cluster(clusterName="prod", capacityProviders=["ec2"])
-    with refused("ResourceInUseException"):
-        aws.ecs.delete_capacity_provider(capacityProvider="ec2")
-    names = [p["name"] for p in aws.ecs.describe_capacity_providers()["capacityProviders"]]
-    assert names == ["FARGATE", "FARGATE_SPOT", "ec2"]

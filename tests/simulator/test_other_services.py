@@ -111,6 +111,24 @@ def test_a_role_is_deleted_only_when_it_is_bare(aws: Aws) -> None:
         aws.iam.get_role(RoleName="runner")
 
 
+def test_the_policies_of_aws_can_be_attached(aws: Aws) -> None:
+    """A managed policy is there in every account, one that does not exist is NoSuchEntity; it detaches again."""
+    aws.iam.create_role(RoleName="instance", AssumeRolePolicyDocument=TRUST)
+    arn = "arn:aws:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role"
+    aws.iam.attach_role_policy(RoleName="instance", PolicyArn=arn)
+    attached = aws.iam.list_attached_role_policies(RoleName="instance")["AttachedPolicies"]
+    assert attached == [{"PolicyName": "AmazonEC2ContainerServiceforEC2Role", "PolicyArn": arn}]
+    policy = aws.iam.get_policy(PolicyArn=arn)["Policy"]
+    assert (policy["Path"], policy["AttachmentCount"]) == ("/service-role/", 1)
+    document = aws.iam.get_policy_version(PolicyArn=arn, VersionId=policy["DefaultVersionId"])["PolicyVersion"]
+    assert "ecs:RegisterContainerInstance" in str(document["Document"])
+    with refused("NoSuchEntity"):
+        aws.iam.attach_role_policy(RoleName="instance", PolicyArn="arn:aws:iam::aws:policy/AmazonECSMagic")
+    aws.iam.detach_role_policy(RoleName="instance", PolicyArn=arn)
+    assert aws.iam.list_attached_role_policies(RoleName="instance")["AttachedPolicies"] == []
+    aws.iam.delete_role(RoleName="instance")
+
+
 def test_a_log_group_keeps_class_protection_and_tags(aws: Aws) -> None:
     """What moto forgets comes back, and only the retentions of AWS are possible."""
     aws.logs.create_log_group(
@@ -168,21 +186,3 @@ def test_the_tagging_api_finds_what_the_simulator_owns(aws: Aws) -> None:
     assert len(arns) == 3
     only = aws.resourcegroupstaggingapi.get_resources(ResourceTypeFilters=["ecs:service"])
     assert [mapping["ResourceARN"] for mapping in only["ResourceTagMappingList"]] == [service]
-
-
-def test_application_auto_scaling_sees_the_services(aws: Aws) -> None:
-    """A scalable target needs a service that the simulator has."""
-    scaling = aws.__getattr__("application-autoscaling")
-    target = {
-        "ServiceNamespace": "ecs",
-        "ResourceId": "service/prod/api",
-        "ScalableDimension": "ecs:service:DesiredCount",
-        "MinCapacity": 1,
-        "MaxCapacity": 4,
-    }
-    aws.ecs.create_cluster(clusterName="prod")
-    with refused("ValidationException"):
-        scaling.register_scalable_target(**target)
-    aws.service()
-    scaling.register_scalable_target(**target)
-    assert len(scaling.describe_scalable_targets(ServiceNamespace="ecs")["ScalableTargets"]) == 1

@@ -41,7 +41,7 @@ class _Time:
 
     def __init__(self, stage: Stage) -> None:
         self.monotonic = stage.time.monotonic
-        self.sleep = stage.simulator.advance
+        self.sleep = lambda seconds: stage.simulator.advance(6 * seconds)  # it looks oftener than things happen
 
 
 class Command:
@@ -50,6 +50,7 @@ class Command:
     def __init__(self, stage: Stage, loader: Loader, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("controller.aws.clients.create_loader", lambda: loader)
         monkeypatch.setattr("controller.aws.limits.Limiter.take", lambda *_: 0.0)
+        monkeypatch.setattr("sys.stdin", StringIO())  # nobody answers
         monkeypatch.setattr("controller.cli.apply.time", _Time(stage))
         assert DiskSource.__init__.__kwdefaults__ is not None
         monkeypatch.setitem(DiskSource.__init__.__kwdefaults__, "pause", 0.0)

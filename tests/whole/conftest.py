@@ -48,7 +48,6 @@ def environment(served: Simulator) -> Iterator[None]:
             del os.environ[name]
         config.use_simulated(served.url, REGION)
         os.environ.update(ECSYNC_INSTALLATION=INSTALLATION, ECSYNC_ACCOUNT=ACCOUNT)
-        os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
         yield
 
 

@@ -1,4 +1,4 @@
-"""The daemon on real threads, in this process: small intervals, and simulated time that runs a hundred times as fast."""
+"""The daemon on real threads, in this process, with small intervals; simulated time runs a hundred times as fast."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from controller.wiring import daemon
 
 from .stage import ACCOUNT, INSTALLATION, REGION, SharedClouds, Stage
 
-INTERVAL = 0.05  # seconds between two passes, and between two readings of the source
-STEP = (0.01, 1.0)  # so many simulated seconds pass in so many real ones
+INTERVAL = 0.2  # seconds between two passes, and between two readings of the source
+STEP = (0.02, 2.0)  # so many simulated seconds pass in so many real ones
 PATIENCE = 15.0  # seconds until a test gives up; it goes on at once when what it waits for is so
 
 _open = build_opener(ProxyHandler({})).open

@@ -33,6 +33,22 @@ INSTALLATION = "test"
 QUICKSTART = Path(__file__).resolve().parents[2] / "manifests" / "quickstart"
 PASSES = 40  # more than any story here takes
 LONG = 150.0  # seconds in which everything that is under way in the account comes to its end
+MADE_ONCE = Counter(
+    {
+        "iam.CreateRole": 1,
+        "iam.AttachRolePolicy": 1,
+        "logs.CreateLogGroup": 1,
+        "ec2.CreateSecurityGroup": 2,
+        "ec2.AuthorizeSecurityGroupIngress": 2,
+        "elbv2.CreateTargetGroup": 1,
+        "elbv2.CreateLoadBalancer": 1,
+        "elbv2.CreateListener": 1,
+        "elbv2.CreateRule": 1,
+        "ecs.CreateCluster": 1,
+        "ecs.RegisterTaskDefinition": 1,
+        "ecs.CreateService": 1,
+    }
+)
 
 Body = dict[str, Any]
 

@@ -41,7 +41,7 @@ def test_a_plan_of_it_offers_to_adopt_everything(stage: Stage, ecsync: Command) 
 
 
 def test_a_plan_of_it_tells_what_enforcing_would_reset(stage: Stage, ecsync: Command) -> None:
-    """What the manifest says otherwise is listed; so is, apart, what it does not say and we would set to the default."""
+    """What the manifest says otherwise is listed, and apart from it what nobody declares and we would reset."""
     byhand.build(stage, grace=77)
     stage.aws("ecs").update_service(
         cluster="quickstart", service="web", enableExecuteCommand=True, healthCheckGracePeriodSeconds=77

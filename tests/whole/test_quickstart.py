@@ -2,28 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from . import command
 from .command import Command
-from .stage import Controller, Stage, made, names
-
-MADE_ONCE = Counter(
-    {
-        "iam.CreateRole": 1,
-        "iam.AttachRolePolicy": 1,
-        "logs.CreateLogGroup": 1,
-        "ec2.CreateSecurityGroup": 2,
-        "ec2.AuthorizeSecurityGroupIngress": 2,
-        "elbv2.CreateTargetGroup": 1,
-        "elbv2.CreateLoadBalancer": 1,
-        "elbv2.CreateListener": 1,
-        "elbv2.CreateRule": 1,
-        "ecs.CreateCluster": 1,
-        "ecs.RegisterTaskDefinition": 1,
-        "ecs.CreateService": 1,
-    }
-)
+from .stage import MADE_ONCE, Controller, Stage, made, names
 
 
 def test_a_new_account_settles_and_nothing_is_made_twice(stage: Stage) -> None:

@@ -68,9 +68,9 @@ class Watched:
 
 
 def finish(controller: Controller) -> None:
-    """Converge at the daemon's pace, looking after each write and each pass whether the site is up."""
-    controller.wrap = lambda cloud: Watched(cloud, controller.stage)  # type: ignore[assignment,return-value]
-    controller.converge()
+    """Converge, looking after each write whether the site is up."""
+    controller.wrap = lambda cloud: Watched(cloud, controller.stage)
+    controller.converge(pause=60)
     serves(controller.stage)
 
 
@@ -106,7 +106,7 @@ def test_the_new_group_takes_over_without_a_gap(kept: Controller) -> None:
 def test_passes_after_it_write_nothing(kept: Controller) -> None:
     """Either name of the group is no difference: three more passes, and a new process, change nothing."""
     change_port(kept)
-    kept.converge()
+    kept.converge(pause=60)
     with kept.stage.writes() as writes:
         kept.passes(3)
         kept.stage.controller().passes(2)
@@ -139,9 +139,9 @@ def _die_after(controller: Controller, index: int) -> None:
                 raise Killed
             return response
 
-    controller.wrap = lambda cloud: Mortal(cloud, controller.stage)  # type: ignore[assignment,return-value]
+    controller.wrap = lambda cloud: Mortal(cloud, controller.stage)
     with pytest.raises(Killed):
-        controller.converge()
+        controller.converge(pause=60)
 
 
 def _forward(write: Any) -> list[Body]:

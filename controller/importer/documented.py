@@ -1,0 +1,50 @@
+"""What AWS's own text says is the default of an attribute: no table of ours can keep up with it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from controller.core.json import Body, Json
+from controller.core.schema import Shape
+
+_ENTRY = re.compile(r"<li>(.*?)</li>", re.DOTALL)
+_TAG = re.compile(r"<[^>]+>")
+_KEY = re.compile(r"\s*([a-z0-9_]+(?:\.[a-z0-9_]+)+)\s")
+_DEFAULT = re.compile(r"[Dd]efault\b([^.]*?)(?:\bvalue\b)?[^.]*?\bis ([\w()]+(?: \w+ \((\d+))?)")
+_TYPES = ("application", "network", "gateway")
+
+
+def without_defaults(attributes: Sequence[Body], body: Body, shape: Shape | None) -> list[Body]:
+    """Return the attributes that say something: not AWS's default, and not what a switch that is off leaves idle.
+
+    One of which AWS names no default is left out where it is only on or off.
+    """
+    element = shape.element if shape else None
+    known = _defaults(element.members["Key"].documentation if element else "", str(body.get("Type", "application")))
+    values = {one["Key"]: str(one.get("Value", "")) for one in attributes}
+    switches = {key.removesuffix("enabled") for key, value in values.items() if key.endswith(".enabled")}
+    idle = tuple(switch for switch in switches if values[f"{switch}enabled"] == "false")
+
+    def says(key: str, value: str) -> bool:
+        if value in known.get(key, ("", "true", "false")):
+            return False
+        return key.endswith(".enabled") or not key.startswith(idle)
+
+    return [one for one in attributes if says(one["Key"], values[one["Key"]])]
+
+
+def _defaults(text: str, balancer: str) -> dict[str, list[Json]]:
+    """Return the defaults by key; of several, those that the text names this type of load balancer for."""
+    found: dict[str, list[Json]] = {}
+    for entry in _ENTRY.findall(text):
+        plain = _TAG.sub("", entry)
+        key = _KEY.match(plain)
+        if key is None:
+            continue
+        said = [(match[1].lower(), match[3] or match[2]) for match in _DEFAULT.finditer(plain)]
+        typed = [value for where, value in said if balancer in where]
+        others = [value for where, value in said if not any(one in where for one in _TYPES)]
+        if said:
+            found.setdefault(key[1], []).extend(typed or others or [value for _, value in said])
+    return found

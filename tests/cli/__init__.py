@@ -1,0 +1,1 @@
+"""The command line: exit codes, what goes to which stream, help."""

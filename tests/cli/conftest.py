@@ -1,0 +1,33 @@
+"""The stage of the whole-system tests, and manifests so small that they converge at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from whole.conftest import clients, ecsync, environment, kept, loader, served, stage
+
+__all__ = ["clients", "ecsync", "environment", "kept", "loader", "served", "small", "stage"]
+
+SMALL = """
+apiVersion: ecsync/v1
+kind: Application
+metadata: {name: small}
+spec:
+  target: {region: eu-west-1}
+  sync: {mode: enforce}
+---
+apiVersion: ecsync/v1
+resources:
+  Cluster/main: {clusterName: small}
+  LogGroup/main: {logGroupName: /small, retentionInDays: 14}
+"""
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """An application of a cluster and a log group."""
+    directory = tmp_path / "small"
+    directory.mkdir()
+    (directory / "all.yaml").write_text(SMALL)
+    return directory

@@ -1,0 +1,1 @@
+"""The exact diff, through the public API."""

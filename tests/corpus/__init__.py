@@ -1,0 +1,1 @@
+"""Real definitions against the simulated account. `make corpus` prints the table."""

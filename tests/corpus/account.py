@@ -1,0 +1,116 @@
+"""A simulated account that keeps the documents of one file, and says what a pass over them would do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from controller import wiring
+from controller.aws import shapes
+from controller.aws.clients import Clients
+from controller.aws.cloud import BotoCloud
+from controller.aws.limits import Limiter
+from controller.core.json import dotted
+from controller.core.manifest import Loaded, load
+from controller.core.model import Adopt, Application, Failed, Mark, Plan, Snapshot, Target
+from controller.engine.memory import Memory
+from controller.engine.reconciler import Catalogue, Orders, Post, look, reconcile
+from controller.simulator import Settings, Simulator, VirtualClock
+from controller.wiring import SystemClock
+
+REGION, ACCOUNT = "eu-west-1", "123456789012"
+_PASSES = 12  # more than any single document takes
+_PAUSE = 60.0
+
+Body = dict[str, Any]
+
+
+def loaded(text: str, name: str = "definition.json") -> Loaded:
+    """Return what one file declares."""
+    return load(
+        Snapshot(revision="r1", files={name: text.encode()}),
+        kinds=wiring.all_kinds(),
+        shape_of=shapes.load,
+        environment={},
+        root_name="corpus",
+    )
+
+
+@dataclass
+class Account:
+    """The account and its clients."""
+
+    simulator: Simulator
+    clients: Clients
+    memory: Memory = field(default_factory=Memory)
+
+    def empty(self) -> None:
+        """Begin again with nothing in it, and nothing remembered."""
+        self.memory = Memory()
+        self.simulator.settings = Settings(region=REGION, account=ACCOUNT, settling=False)
+        self.simulator.reset()
+
+    def aws(self, service: str) -> Any:
+        """A client of somebody else's."""
+        return self.clients.get(service, REGION, once=True)
+
+    def keep(self, document: Mapping[str, Any]) -> str:
+        """Make passes until nothing is left to do; what stands in the way, or nothing."""
+        catalogue, application = _catalogue(document)
+        for _ in range(_PASSES):
+            outcome = reconcile(application, catalogue, self._post(), self.memory, Orders(enforce=True))
+            failed = [f"{step}: {one.error}" for step, one in outcome.results.items() if isinstance(one, Failed)]
+            if failed or outcome.plan.unreadable:
+                return "; ".join([*failed, *outcome.plan.unreadable.values()])
+            if not outcome.results:
+                return "; ".join(left(outcome.plan))
+            self.simulator.advance(_PAUSE)
+        return f"not settled after {_PASSES} passes: {'; '.join(map(str, outcome.results.values()))}"
+
+    def plan(self, document: Mapping[str, Any]) -> Plan:
+        """What a pass would do."""
+        catalogue, application = _catalogue(document)
+        return look(application, catalogue, self._post(), self.memory).plan
+
+    def registered(self) -> int:
+        """How many revisions were registered since the account was empty."""
+        made = self.simulator.ledger.mutations()
+        return sum(one.ok and one.operation == "RegisterTaskDefinition" for one in made)
+
+    def _post(self) -> Post:
+        limiter = Limiter(monotonic=lambda: 0.0, wait=lambda _: None, patience=float("inf"))
+        reads = wiring.all_reads()
+        return Post(
+            cloud=BotoCloud(self.clients, region=REGION, reads=reads, limiter=limiter, account=ACCOUNT),
+            target=Target(account=ACCOUNT, region=REGION),
+            installation="test",
+            kinds={name: wiring.all_kinds()[name] for name in ("Service", "TaskDefinition")},
+            clock=SystemClock(),
+        )
+
+
+def simulator() -> Simulator:
+    """Return a simulator that serves."""
+    served = Simulator(clock=VirtualClock())
+    served.start()
+    return served
+
+
+def left(plan: Plan) -> list[str]:
+    """Say what a plan would do that is not empty: `Service/api desiredCount: 2 → 1`."""
+    found = []
+    for step in [*plan.steps, *(held.step for held in plan.withheld)]:
+        if isinstance(step.change, (Adopt, Mark)):
+            continue  # a mark says again what is declared; it changes nothing of the resource
+        fields = [f"{step.id} {dotted(one.path)}: {one.before} → {one.after}" for one in step.fields]
+        found += fields or [f"{step.id} {type(step.change).__name__.lower()}"]
+    return [*found, *(f"{key} is not known: {why}" for key, why in plan.unreadable.items())]
+
+
+def _catalogue(document: Mapping[str, Any]) -> tuple[Catalogue, Application]:
+    found = loaded(json.dumps(document, default=str))
+    assert not found.problems, found.problems
+    (application,) = found.applications
+    return Catalogue(applications={application.name: application}, revision="r1"), application

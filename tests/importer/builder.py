@@ -1,0 +1,176 @@
+"""Somebody who makes services with boto3 alone, in the cluster `prod` behind one load balancer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .stage import CLUSTER, REGION, Body, Stage
+
+RESOURCE = "service/" + CLUSTER + "/{}"
+DIMENSION = "ecs:service:DesiredCount"
+TRUST = '{"Version":"2012-10-17","Statement":[]}'
+
+
+class Builder:
+    """Makes services and what they need; what is not said is as short as AWS allows."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.ecs, self.elb = stage.aws("ecs"), stage.aws("elbv2")
+        self.scaling = stage.aws("application-autoscaling")
+        self.ecs.create_cluster(clusterName=CLUSTER, capacityProviders=["FARGATE", "FARGATE_SPOT"])
+        subnets = stage.aws("ec2").describe_subnets()["Subnets"]
+        self.vpc = subnets[0]["VpcId"]
+        self.subnets = sorted(one["SubnetId"] for one in subnets if one["VpcId"] == self.vpc)
+        self.arns: dict[str, str] = {}
+        self.priority = 0
+
+    def balancer(self, name: str = "web", **members: Any) -> str:
+        """A load balancer, made once."""
+        if name not in self.arns:
+            made = self.elb.create_load_balancer(Name=name, Subnets=self.subnets[:2], **members)
+            self.arns[name] = made["LoadBalancers"][0]["LoadBalancerArn"]
+        return self.arns[name]
+
+    def listener(self, balancer: str = "web", port: int = 80, **members: Any) -> str:
+        """A listener, made once; without more it answers 404."""
+        key = f"{balancer}:{port}"
+        if key not in self.arns:
+            fixed = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}
+            body = {"Protocol": "HTTP", "DefaultActions": [fixed], **members}
+            made = self.elb.create_listener(LoadBalancerArn=self.balancer(balancer), Port=port, **body)
+            self.arns[key] = made["Listeners"][0]["ListenerArn"]
+        return self.arns[key]
+
+    def group(self, name: str, **members: Any) -> str:
+        """A target group of tasks that have addresses of their own."""
+        body = {"Protocol": "HTTP", "Port": 80, "VpcId": self.vpc, "TargetType": "ip", **members}
+        made = self.elb.create_target_group(Name=name, **body)["TargetGroups"][0]
+        self.arns[f"tg/{name}"] = made["TargetGroupArn"]
+        return str(made["TargetGroupArn"])
+
+    def rule(self, name: str, *actions: Body, port: int = 80) -> str:
+        """A rule for a path of its own, at the next priority."""
+        self.priority += 1
+        made = self.elb.create_rule(
+            ListenerArn=self.listener(port=port),
+            Priority=self.priority,
+            Conditions=[{"Field": "path-pattern", "Values": [f"/{name}/*"]}],
+            Actions=list(actions),
+        )
+        self.arns[f"rule/{name}"] = made["Rules"][0]["RuleArn"]
+        return str(made["Rules"][0]["RuleArn"])
+
+    def behind(self, name: str, **members: Any) -> Body:
+        """A target group with a rule that forwards to it, as a service names it."""
+        arn = self.group(name, **members)
+        self.rule(name, forward(arn))
+        return {"targetGroupArn": arn, "containerName": "app", "containerPort": 80}
+
+    def task(self, family: str, *more: Body, container: Body | None = None, **members: Any) -> str:
+        """A task definition for Fargate."""
+        app: Body = {"name": "app", "image": "nginx:1", "portMappings": [{"containerPort": 80}], **(container or {})}
+        body: Body = {
+            "networkMode": "awsvpc",
+            "requiresCompatibilities": ["FARGATE"],
+            "cpu": "256",
+            "memory": "512",
+            **members,
+        }
+        made = self.ecs.register_task_definition(family=family, containerDefinitions=[app, *more], **body)
+        return str(made["taskDefinition"]["taskDefinitionArn"])
+
+    def ec2_task(self, family: str, container: Body | None = None, **members: Any) -> str:
+        """A task definition for instances, with a dynamic host port."""
+        app = {"memory": 128, "portMappings": [{"containerPort": 80, "hostPort": 0}], **(container or {})}
+        body: Body = {"networkMode": "bridge", "requiresCompatibilities": ["EC2"], **members}
+        app = {"name": "app", "image": "nginx:1", **app}
+        made = self.ecs.register_task_definition(family=family, containerDefinitions=[app], **body)
+        return str(made["taskDefinition"]["taskDefinitionArn"])
+
+    def service(self, name: str, **members: Any) -> None:
+        """A service on Fargate."""
+        body: Body = {
+            "desiredCount": 1,
+            "networkConfiguration": {"awsvpcConfiguration": {"subnets": self.subnets[:2]}},
+            **({} if "capacityProviderStrategy" in members else {"launchType": "FARGATE"}),
+            **members,
+        }
+        body.setdefault("taskDefinition", None)
+        body["taskDefinition"] = body["taskDefinition"] or self.task(name)
+        self.ecs.create_service(cluster=CLUSTER, serviceName=name, **body)
+
+    def ec2_service(self, name: str, **members: Any) -> None:
+        """A service on instances."""
+        body: Body = {"desiredCount": 1, "launchType": "EC2", **members}
+        if "capacityProviderStrategy" in members:
+            del body["launchType"]
+        if members.get("schedulingStrategy") == "DAEMON":
+            del body["desiredCount"]
+        self.ecs.create_service(
+            cluster=CLUSTER, serviceName=name, **{"taskDefinition": members.get("taskDefinition"), **body}
+        )
+
+    def pointers(self) -> dict[str, str]:
+        """The ARNs of what was made, as they stand in a JSON pointer."""
+        return {name: arn.replace("/", "~1") for name, arn in self.arns.items()}
+
+    def update(self, name: str, **members: Any) -> None:
+        """Change a service by hand."""
+        self.ecs.update_service(cluster=CLUSTER, service=name, **members)
+
+    def group_of_logs(self, name: str, days: int = 14) -> Body:
+        """A log group, as a container names it."""
+        logs = self.stage.aws("logs")
+        logs.create_log_group(logGroupName=name)
+        logs.put_retention_policy(logGroupName=name, retentionInDays=days)
+        options = {"awslogs-group": name, "awslogs-region": REGION, "awslogs-stream-prefix": "app"}
+        return {"logConfiguration": {"logDriver": "awslogs", "options": options}}
+
+    def provider(self, name: str) -> None:
+        """A capacity provider of the cluster, over an Auto Scaling group."""
+        ec2, asg = self.stage.aws("ec2"), self.stage.aws("autoscaling")
+        ec2.create_launch_template(
+            LaunchTemplateName=name, LaunchTemplateData={"ImageId": "ami-12345678", "InstanceType": "t3.small"}
+        )
+        asg.create_auto_scaling_group(
+            AutoScalingGroupName=name,
+            MinSize=0,
+            MaxSize=2,
+            LaunchTemplate={"LaunchTemplateName": name},
+            VPCZoneIdentifier=",".join(self.subnets[:2]),
+        )
+        arn = asg.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"][0][
+            "AutoScalingGroupARN"
+        ]
+        self.ecs.create_capacity_provider(
+            name=name,
+            autoScalingGroupProvider={"autoScalingGroupArn": arn, "managedScaling": {"status": "ENABLED"}},
+        )
+        self.ecs.put_cluster_capacity_providers(
+            cluster=CLUSTER, capacityProviders=["FARGATE", "FARGATE_SPOT", name], defaultCapacityProviderStrategy=[]
+        )
+        self.stage.simulator.advance(60)
+
+    def role(self, name: str) -> str:
+        """A role; its ARN."""
+        made = self.stage.aws("iam").create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)
+        return str(made["Role"]["Arn"])
+
+    def scaled(self, name: str, least: int = 1, most: int = 4, **members: Any) -> Body:
+        """Let a service be scaled; how Application Auto Scaling names it."""
+        named: Body = {
+            "ServiceNamespace": "ecs",
+            "ResourceId": RESOURCE.format(name),
+            "ScalableDimension": DIMENSION,
+        }
+        self.scaling.register_scalable_target(**named, MinCapacity=least, MaxCapacity=most, **members)
+        return named
+
+
+def forward(*arns: str, weights: tuple[int, ...] = ()) -> Body:
+    """An action that forwards."""
+    if len(arns) == 1:
+        return {"Type": "forward", "TargetGroupArn": arns[0]}
+    groups = [{"TargetGroupArn": arn, "Weight": weight} for arn, weight in zip(arns, weights, strict=True)]
+    return {"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}

@@ -1,0 +1,56 @@
+"""One simulated account for all tests of the import, emptied before each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from unittest import mock
+
+import pytest
+from botocore.loaders import create_loader
+
+from controller import config
+from controller.aws.clients import Access, Clients
+from controller.simulator import Settings, Simulator, VirtualClock
+
+from .builder import Builder
+from .stage import ACCOUNT, INSTALLATION, REGION, Stage
+
+
+@pytest.fixture(scope="session")
+def served() -> Iterator[Simulator]:
+    """A simulator that serves for the whole session."""
+    simulator = Simulator(Settings(region=REGION, account=ACCOUNT, settling=False), VirtualClock())
+    simulator.start()
+    yield simulator
+    simulator.stop()
+
+
+@pytest.fixture(scope="session")
+def clients(served: Simulator) -> Clients:
+    """Clients of the simulator."""
+    return Clients(Access(region=REGION, endpoint_url=served.url), loader=create_loader())
+
+
+@pytest.fixture(autouse=True)
+def environment(served: Simulator) -> Iterator[None]:
+    """This process's AWS is the simulated one."""
+    with mock.patch.dict(os.environ):
+        for name in [name for name in os.environ if name.startswith(("ECSYNC_", "AWS_"))]:
+            del os.environ[name]
+        config.use_simulated(served.url, REGION)
+        os.environ.update(ECSYNC_INSTALLATION=INSTALLATION, ECSYNC_ACCOUNT=ACCOUNT)
+        yield
+
+
+@pytest.fixture
+def stage(served: Simulator, clients: Clients) -> Stage:
+    """An empty account."""
+    served.reset()
+    return Stage(served, clients)
+
+
+@pytest.fixture
+def built(stage: Stage) -> Builder:
+    """An account with an empty cluster, and somebody who makes things in it with boto3 alone."""
+    return Builder(stage)

@@ -1,0 +1,115 @@
+"""A simulated account that somebody else filled with boto3, and an import of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from controller import wiring
+from controller.aws import shapes
+from controller.aws.clients import Clients
+from controller.aws.cloud import BotoCloud
+from controller.aws.limits import Limiter
+from controller.core.json import pointer
+from controller.core.manifest import load
+from controller.core.model import Adopt, Application, Outcome, Plan, Snapshot, Target
+from controller.engine.memory import Memory
+from controller.engine.reconciler import Catalogue, Orders, Post, look, reconcile
+from controller.importer.drawing import Drawn, draw
+from controller.importer.survey import Known, survey
+from controller.simulator import Simulator
+from controller.wiring import SystemClock
+
+REGION = "eu-west-1"
+ACCOUNT = "123456789012"
+INSTALLATION = "test"
+CLUSTER = "prod"
+
+Body = dict[str, Any]
+
+
+@dataclass
+class Stage:
+    """The account, and an import of the cluster `prod` into it."""
+
+    simulator: Simulator
+    clients: Clients
+
+    def aws(self, service: str) -> Any:
+        """A client of somebody else's."""
+        return self.clients.get(service, REGION, once=True)
+
+    def cloud(self) -> BotoCloud:
+        """The account as the controller sees it, with nothing remembered and no rate waited for."""
+        limiter = Limiter(monotonic=lambda: 0.0, wait=lambda _: None, patience=float("inf"))
+        return BotoCloud(self.clients, region=REGION, reads=wiring.all_reads(), limiter=limiter, account=ACCOUNT)
+
+    def known(self) -> Known:
+        """What an import is given."""
+        return Known(
+            kinds=wiring.all_kinds(),
+            shape_of=shapes.load,
+            application=CLUSTER,
+            target=Target(account=ACCOUNT, region=REGION),
+            installation=INSTALLATION,
+        )
+
+    def imported(self) -> Drawn:
+        """The files of an import, without writing them."""
+        known = self.known()
+        return draw(survey(self.cloud(), CLUSTER, known), CLUSTER, known)
+
+    def calls(self, since: int = 0) -> Counter[str]:
+        """The calls that were made since a mark, by name."""
+        return Counter(f"{one.service}.{one.operation}" for one in self.simulator.ledger.entries(since))
+
+
+@dataclass
+class Kept:
+    """The files of an import as an application that is kept."""
+
+    stage: Stage
+    files: dict[str, str]
+
+    def catalogue(self) -> Catalogue:
+        """What the files declare."""
+        known = self.stage.known()
+        snapshot = Snapshot(revision="r1", files={name: text.encode() for name, text in self.files.items()})
+        loaded = load(snapshot, kinds=known.kinds, shape_of=known.shape_of, environment={}, root_name=CLUSTER)
+        assert loaded.problems == ()
+        return Catalogue(applications={one.name: one for one in loaded.applications}, revision="r1")
+
+    def application(self) -> Application:
+        """The one application of the files."""
+        (application,) = self.catalogue().applications.values()
+        return application
+
+    def post(self) -> Post:
+        """Where it is kept, and as whom."""
+        known = self.stage.known()
+        return Post(
+            cloud=self.stage.cloud(),
+            target=known.target,
+            installation=INSTALLATION,
+            kinds=known.kinds,
+            clock=SystemClock(),
+        )
+
+    def plan(self) -> Plan:
+        """What a pass would do now."""
+        return look(self.application(), self.catalogue(), self.post(), Memory()).plan
+
+    def adopt(self) -> Outcome:
+        """Put our tags on everything."""
+        keys = frozenset(one.key for one in self.application().resources)
+        return reconcile(self.application(), self.catalogue(), self.post(), Memory(), Orders(adopt=keys))
+
+
+def changes(plan: Plan) -> list[str]:
+    """What a plan would change, as `Kind/name /path`; a step that is no adoption without fields, by what it is."""
+    assert not plan.unreadable
+    assert not plan.withheld
+    found = [f"{step.id} {pointer(one.path)}" for step in plan.steps for one in step.fields]
+    others = (step for step in plan.steps if not step.fields and not isinstance(step.change, Adopt))
+    return sorted(found + [f"{step.id} {type(step.change).__name__}" for step in others])
