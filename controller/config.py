@@ -19,6 +19,7 @@ from controller.core.wording import printable, suggestion
 
 PREFIX = "ECSYNC_"
 VARIABLES = "ECSYNC_VAR_"  # what `${env:NAME}` in a manifest may see
+TESTS = ("ECSYNC_CASES", "ECSYNC_CORPUS", "ECSYNC_YAML_LS")  # name material of the project's own tests
 CONFIG = "ECSYNC_CONFIG"  # where the file is, unless a flag says so
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
@@ -205,7 +206,7 @@ def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, str
     """Yield (name, value, variable). An unknown variable is an error: a misspelt one would do nothing, silently."""
     known = {PREFIX + name.replace(".", "_").upper(): name for name in _names() if name != "targets"}
     for variable, value in sorted(environment.items()):
-        if not variable.startswith(PREFIX) or variable.startswith(VARIABLES) or variable == CONFIG:
+        if not variable.startswith(PREFIX) or variable.startswith(VARIABLES) or variable in (CONFIG, *TESTS):
             continue
         if variable not in known:
             hint = suggestion(variable, known)

@@ -176,7 +176,7 @@ def _claim(scene: Scene, draft: _Draft, written: Desired, observed: Present) -> 
         observed=observed,
         fields=found,
         resets=tuple(one for one in found if not declared(one.path)),
-        marks=ownership.tags_for(scene, desired, written, adopted=True),
+        marks=ownership.tags_for(scene, desired, written, adopted=desired.options.undeclared == "adopted"),
     )
     calls = tagging.calls_for(kind.tagging, change) if kind.tagging else ()
     step = Step(id=StepId(key=desired.key), change=change, calls=calls)

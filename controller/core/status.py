@@ -92,11 +92,10 @@ def _physical(scene: Scene, key: Key, observed: Observed) -> str:
 
 
 def _orphans(scene: Scene, plan: Plan) -> Iterator[ResourceStatus]:
-    for one in plan.withheld:
-        if one.step.id.phase == "prune" and scene.desired(one.step.id.key) is None:
-            yield ResourceStatus(
-                key=one.step.id.key, sync="OutOfSync", health=Health(status="Healthy"), message=one.because
-            )
+    going = [(step, step.waiting or "not declared any more: it goes") for step in plan.steps]
+    for step, message in [*going, *((one.step, one.because) for one in plan.withheld)]:
+        if step.id.phase == "prune" and scene.desired(step.id.key) is None:
+            yield ResourceStatus(key=step.id.key, sync="OutOfSync", health=Health(status="Healthy"), message=message)
 
 
 def summary(plan: Plan) -> dict[str, int]:

@@ -76,7 +76,8 @@ def execute(scene: Scene, plan_: Plan, hands: Hands) -> tuple[Mapping[StepId, Re
     run = _Run(scene=scene, hands=hands, world=dict(scene.world))
     for step in plan_.steps:
         if hands.adopting != isinstance(step.change, Adopt):  # it is there, whoever's it is: nothing waits for it
-            result: Result = Skipped(because="unclaimed; run `ecsync adopt` to take it over")
+            other = "only adoptions are made now" if hands.adopting else "unclaimed; run `ecsync adopt` to take it over"
+            result: Result = Skipped(because=other)
         else:
             result = _in_turn(run, step)
             if isinstance(result, Failed | Skipped):

@@ -106,9 +106,13 @@ def _look_at(item: Item, document: Document) -> Iterator[str]:
 
 
 def _annotations(kind: Kind, item: Item) -> Mapping[str, str]:
-    if not item.managed and kind.calls:
+    """AWS's defaults were left out because they say nothing, so what is adopted is held to them all the same."""
+    if kind.calls is None:
+        return {}
+    if not item.managed:
         return {"ecsync/manage": "read"}
-    return {"ecsync/adopt": "never"} if kind.adopts != "never" else {}
+    defaults = {"ecsync/undeclared": "default"}
+    return defaults | ({"ecsync/adopt": "never"} if kind.adopts != "never" else {})
 
 
 def _secrets(kind: Kind, body: Body) -> Iterator[str]:

@@ -120,6 +120,9 @@ def test_defaults_are_left_out(built: Builder) -> None:
     built.service("api", deploymentConfiguration=BREAKER)
     assert _kept(built).files["services/api.yaml"].split("  TaskDefinition/api:")[0] == (
         "apiVersion: ecsync/v1\n"
+        "metadata:\n"
+        "  annotations:\n"
+        "    ecsync/undeclared: default\n"
         "resources:\n"
         "  Service/api:\n"
         "    cluster: ${Cluster/prod}\n"
