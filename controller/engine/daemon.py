@@ -116,6 +116,7 @@ class Daemon:
         self._catalogue = Catalogue(applications={})
         self._kept: Kept | None = None
         self._memories: dict[str, Memory] = {}
+        self._began: dict[str, datetime] = {}  # passes under way
         self._stopping = threading.Event()
         self._due = threading.Event()  # the source is to be read
         self._threads: list[threading.Thread] = []
@@ -213,6 +214,7 @@ class Daemon:
     def once(self, claim: Claim) -> None:
         """Make one pass for a claim, and give it back with the time of the next one."""
         after: float | None = None
+        self._began[claim.key] = self._m.clock.now()
         try:
             after = self._pass(claim)
         except Exception as error:  # noqa: BLE001  # the edge of a thread: one poisoned application stops no other
@@ -220,6 +222,7 @@ class Daemon:
             after = self._backoff(claim.key)
             self._finish(claim.key, "error", str(error), None, after)
         finally:
+            self._began.pop(claim.key, None)
             claim.done(after)
 
     def _pass(self, claim: Claim) -> float | None:
@@ -276,7 +279,8 @@ class Daemon:
         reconcile_id: str = "",
     ) -> None:
         now: datetime = self._m.clock.now()
-        done = Pass(reconcile_id=reconcile_id, started=now, ended=now, result=came_to, error=error)
+        began = self._began.pop(name, now)
+        done = Pass(reconcile_id=reconcile_id, started=began, ended=now, result=came_to, error=error)
         self._m.store.finish(name, done, outcome, now + timedelta(seconds=after))
         self._m.teller.passed(name, came_to, cause)
 
