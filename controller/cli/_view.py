@@ -107,7 +107,7 @@ def _fields(event: Event) -> list[str]:
     from controller.report.plan_text import shown
 
     return [
-        f"{dotted(change.path)}: {shown(change.before)} → {shown(change.after)}   "
+        f"{dotted(change.path) or 'all of it'}: {shown(change.before)} → {shown(change.after)}   "
         f"{event.origins.get(pointer(change.path), '')}".rstrip()
         for change in event.fields
     ]

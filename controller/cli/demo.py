@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from controller.wiring.simulated import Simulated
 
 _CLUSTER, _SERVICE, _GROUP = "quickstart", "web", "quickstart-web"
+_SETTLES_IN = 60.0  # simulated seconds: a new account on a slow day, so that what settles is seen
 _PAUSE = 0.25  # seconds between two passes of the demo; a daemon's are an interval apart
 
 
@@ -30,7 +31,7 @@ def demo(
     from controller.wiring import simulated
 
     started = time.monotonic()
-    stage = _Stage(simulated.start(speed=speed), timeout=timeout)
+    stage = _Stage(simulated.start(speed=speed, settles_in=_SETTLES_IN), timeout=timeout)
     try:
         _story(stage)
     finally:
@@ -195,7 +196,7 @@ class _Stage:
             print(_show.styled(f"  ! drift: {event.message}", "danger"), flush=True)
             for change in event.fields:
                 where = event.origins.get(pointer(change.path), "")
-                text = f"      {dotted(change.path)}: live {shown(change.before)}, written {shown(change.after)}"
+                text = f"      {dotted(change.path) or 'all of it'}: live {shown(change.before)}, written {shown(change.after)}"
                 print(_show.styled(f"{text}   {where}", "change"), flush=True)
         elif event.type.startswith("resource."):
             calls = ", ".join(event.detail.get("calls", ()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,8 +25,13 @@ class Simulated:
     speed: float  # simulated seconds in one second
 
 
-def start(*, port: int = 0, speed: float = 1.0, settling: bool = True, region: str = REGION) -> Simulated:
-    """Start a simulated AWS and point this process at it. Raises ConfigError where the extra is not installed."""
+def start(
+    *, port: int = 0, speed: float = 1.0, settling: bool = True, settles_in: float = 0.0, region: str = REGION
+) -> Simulated:
+    """Start a simulated AWS and point this process at it. Raises ConfigError where the extra is not installed.
+
+    `settles_in` are the simulated seconds until a new role and the service-linked role work, where not AWS's usual.
+    """
     try:
         from controller.simulator import Settings, Simulator, SpeedClock
     except ImportError as error:
@@ -34,6 +39,8 @@ def start(*, port: int = 0, speed: float = 1.0, settling: bool = True, region: s
             f"the simulated AWS is not installed ({error.name} is missing): pip install 'ecsync[simulator]'"
         ) from error
     settings = Settings(region=region, speed=speed, settling=settling)
+    if settles_in:
+        settings = replace(settings, role_seconds=settles_in, service_linked_role_seconds=settles_in)
     simulator = Simulator(settings, SpeedClock(speed))
     url = simulator.start(port)
     config.use_simulated(url, region)
