@@ -196,7 +196,8 @@ class _Stage:
             print(_show.styled(f"  ! drift: {event.message}", "danger"), flush=True)
             for change in event.fields:
                 where = event.origins.get(pointer(change.path), "")
-                text = f"      {dotted(change.path) or 'all of it'}: live {shown(change.before)}, written {shown(change.after)}"
+                what = dotted(change.path) or "all of it"
+                text = f"      {what}: live {shown(change.before)}, written {shown(change.after)}"
                 print(_show.styled(f"{text}   {where}", "change"), flush=True)
         elif event.type.startswith("resource."):
             calls = ", ".join(event.detail.get("calls", ()))
