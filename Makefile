@@ -27,7 +27,7 @@ demo: install  ## Converge, break four things, watch them repaired; under a minu
 	$(BIN)/ecsync demo
 
 test: install  ## All tests, in a few minutes
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 corpus: install  ## Real definitions (ECSYNC_CORPUS) against the simulated AWS, as a table
 	PYTHONPATH=tests $(BIN)/python -m corpus.run

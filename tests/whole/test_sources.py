@@ -65,15 +65,15 @@ def aws_writes(stage: Stage, since: int) -> list[str]:
 
 
 def delete_every_manifest(stage: Stage) -> str:
-    """The directory stays."""
-    for path in stage.manifests.iterdir():
+    """The directory stays. The Application goes last: without it, what is left for a moment is another application."""
+    for path in sorted(stage.manifests.iterdir(), key=lambda path: path.name == "application.yaml"):
         path.unlink()
     return "empty"
 
 
 def delete_the_directory(stage: Stage) -> str:
-    """Nothing stays."""
-    shutil.rmtree(stage.manifests)
+    """Nothing stays, from one moment to the next."""
+    stage.manifests.rename(stage.manifests.with_name("moved away"))
     return "unreachable"
 
 

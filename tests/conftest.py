@@ -1,0 +1,17 @@
+"""The order of the whole suite: what takes longest begins first, so that no worker is left with it at the end."""
+
+from __future__ import annotations
+
+import pytest
+
+SLOW_FIRST = ("whole", "corpus", "importer", "simulator", "kinds")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the slow folders first; within a folder the order stays."""
+
+    def rank(item: pytest.Item) -> int:
+        folders = [part for part in item.path.parts if part in SLOW_FIRST]
+        return SLOW_FIRST.index(folders[-1]) if folders else len(SLOW_FIRST)
+
+    items.sort(key=rank)
