@@ -30,11 +30,12 @@ STAR: dict[str, set[str]] = {
     "aws": {"core", "kinds"},
     "compare": {"core", "kinds", "aws"},  # of aws only the shapes, which make no call
     "explain": {"core", "kinds", "aws"},  # likewise
+    "schema_export": {"core", "kinds", "aws", "explain"},
     "simulator": set(),
     "wiring": {"core", "kinds", "composites", "importer", "engine", "sources", "report", "http", "aws", "config"},
     # A verb asks `wiring` for what it works with, and then speaks of it in the words of the core, the engine and the
     # reports. It never builds a client or reads a source by itself.
-    "cli": {"core", "engine", "report", "http", "importer", "compare", "explain", "config", "wiring"},
+    "cli": {"core", "engine", "report", "http", "importer", "compare", "explain", "schema_export", "config", "wiring"},
 }
 AWS_LIBRARIES = {"boto3", "botocore"}
 IMPURE = {"boto3", "botocore", "logging", "structlog", "threading", "time", "os", "socket", "subprocess", "asyncio"}

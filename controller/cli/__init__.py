@@ -19,6 +19,7 @@ from controller.cli import (
     import_,
     plan,
     run,
+    schema,
     simulate,
     status,
     validate,
@@ -47,6 +48,7 @@ _VERBS: tuple[tuple[str, Any], ...] = (
     ("events", events.events),
     ("diff", diff.diff),
     ("explain", explain.explain),
+    ("schema", schema.schema),
     ("simulate", simulate.simulate),
     ("demo", demo.demo),
 )

@@ -16,7 +16,7 @@ from controller.core.nodes import Node, plain
 from controller.core.references import Scope, fill_environment
 from controller.core.wording import quoted, suggestion
 
-_SHAPE = structure(
+SHAPE = structure(
     {
         "target": structure({"account": STRING, "region": STRING}),
         "include": listing(STRING),
@@ -72,7 +72,7 @@ def settings(
 ) -> tuple[Settings, tuple[Problem, ...]]:
     """Return what an Application document says, and everything that is wrong with it."""
     filled, wrong = _filled(document.spec, environment)
-    checked = check(filled, _SHAPE, name="Application", who="ecsync")
+    checked = check(filled, SHAPE, name="Application", who="ecsync")
     problems = [Problem(finding.origin, finding.message) for finding in checked.problems]
     problems += [*wrong, *misspelt(document.annotations, known=())]
     spec = checked.node

@@ -9,7 +9,7 @@ from controller.core.json import Body, Json, canonical
 from controller.core.kind import World
 from controller.core.model import Key, Present, Unreadable
 from controller.core.rules import Default, Drop, Refers, Rewrite, Rules, Sensitive, Unordered, Verbatim
-from controller.kinds._common import pick, without
+from controller.kinds._common import without
 
 Actions: TypeAlias = Sequence[Body]
 
@@ -189,13 +189,20 @@ def with_pair(facts: Mapping[str, Json], actions: Actions | None, world: World) 
 
 
 def as_ecs_has_it(member: str, body: Body, present: Present) -> Body:
-    """Return the desired body with the live forward, where both stay within one blue/green pair: ECS decides there."""
+    """Return the desired body with the live weights, where both stay within one blue/green pair: ECS decides those.
+
+    How sticky the forward is stays the manifest's.
+    """
     pair = set(present.facts.get("ecsBlueGreenTargetGroups") or ())
     want, live = body.get(member) or (), present.body.get(member) or ()
     moved = next((action for action in live if _tuples(action)), None)
     within = pair and {*target_groups(want), *target_groups(live)} <= pair
     if moved is None or not within or not target_groups(want):
         return body
-    live_forward = without(moved, "Order")
-    kept = [{**live_forward, **pick(one, "Order")} if _tuples(one) else one for one in want]
+    kept = [_weighted(one, _tuples(moved)) if _tuples(one) else one for one in want]
     return {**body, member: kept}
+
+
+def _weighted(action: Body, groups: list[Body]) -> Body:
+    forward = {**without(action.get("ForwardConfig") or {}, "TargetGroups"), "TargetGroups": groups}
+    return {**without(action, "TargetGroupArn"), "ForwardConfig": forward}

@@ -62,7 +62,6 @@ WHILE_UNDECLARED: Mapping[str, set[str]] = {
 DELEGATED: Mapping[str, Mapping[str, str]] = {
     "cap-ElasticLoadBalancingV2-ListenerRule.ProdRule": {
         "Actions.[].ForwardConfig.TargetGroups.[].Weight": "ECS, inside the blue/green pair",
-        "Actions.[].ForwardConfig.TargetGroupStickinessConfig.Enabled": "ECS, which rewrote the whole forward",
     },
     "cap-ECS-TaskSet.TaskSet": {"platformVersion": "LATEST is declared, and is any version"},
     "der-lb-access-logs-off": {
