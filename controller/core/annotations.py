@@ -11,7 +11,7 @@ from controller.core.model import Key, Options, Origin, Problem
 from controller.core.nodes import Node
 from controller.core.wording import nearest, quoted
 
-_CHOICES: Mapping[str, tuple[str, ...]] = {
+CHOICES: Mapping[str, tuple[str, ...]] = {
     "ecsync/adopt": ("never", "if-untagged"),
     "ecsync/replace": ("hold", "allow"),
     "ecsync/deletion": ("delete", "retain"),
@@ -21,7 +21,8 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "ecsync/suspend": ("true", "false"),
 }
 AFTER = "ecsync/after"
-KNOWN = (*_CHOICES, AFTER)
+KEEP_REVISIONS = "ecsync/keep-revisions"
+KNOWN = (*CHOICES, AFTER, KEEP_REVISIONS)
 _NEAR = 0.85  # a key of another tool is not a misspelt one of ours
 
 
@@ -31,7 +32,7 @@ def options(
     """Return the options of a resource, and what is wrong with its annotations. Foreign ones are left alone."""
     problems = list(misspelt(annotations))
     given: dict[str, str] = {}
-    for name, choices in _CHOICES.items():
+    for name, choices in CHOICES.items():
         node = annotations.get(name)
         if node is None or node.value is None:
             continue
@@ -42,6 +43,7 @@ def options(
         else:
             given[name.removeprefix("ecsync/")] = text
     after, wrong = _after(annotations.get(AFTER), application)
+    keep, unkept = _keep_revisions(annotations.get(KEEP_REVISIONS), kind)
     chosen: dict[str, Any] = {name: given[name] for name in ("replace", "state", "undeclared") if name in given}
     return Options(
         manage=given.get("manage") != "read" and kind.calls is not None,
@@ -50,8 +52,9 @@ def options(
         suspend=given.get("suspend") == "true",
         after=after,
         ignore=ignore,
+        keep_revisions=keep,
         **chosen,
-    ), (*problems, *wrong)
+    ), (*problems, *wrong, *unkept)
 
 
 def misspelt(annotations: Mapping[str, Node], known: tuple[str, ...] = KNOWN) -> tuple[Problem, ...]:
@@ -85,6 +88,19 @@ def _after(node: Node | None, application: str) -> tuple[tuple[Key, ...], tuple[
             return (), (Problem(node.origin, message),)
         keys.append(Key(application=application, kind=kind, name=name))
     return tuple(keys), ()
+
+
+def _keep_revisions(node: Node | None, kind: Kind) -> tuple[int, tuple[Problem, ...]]:
+    if node is None or node.value is None:
+        return 0, ()
+    if not kind.keeps_revisions:
+        message = f"{KEEP_REVISIONS} is for a TaskDefinition; {kind.name} has no revisions to clean up: take it out"
+        return 0, (Problem(node.origin, message),)
+    text = _text(node)
+    if not (text.isascii() and text.isdecimal() and int(text) >= 1):
+        message = f"{KEEP_REVISIONS} must be a whole number from 1 up, not {quoted(text)}; without it all are kept"
+        return 0, (Problem(node.origin, message),)
+    return int(text), ()
 
 
 def after_origin(annotations: Mapping[str, Node], otherwise: Origin) -> Origin:

@@ -39,6 +39,7 @@ class Wanted:
     body: Body
     owner: str  # value of `ecsync:owner` that marks it as this document's
     managed: bool = True  # False: a lookup (`manage: read`), found by name, not by mark
+    keep: int = 0  # how many of the newest revisions stay; 0: nothing is cleaned up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,4 +181,5 @@ class Kind:
     replaces_itself: bool = False  # a Replace runs without `ecsync/replace: allow` (rule 9)
     adopts: Literal["never", "if-untagged"] = "never"
     retains: bool = False  # `ecsync/deletion` is `retain` where the document says nothing
+    keeps_revisions: bool = False  # `ecsync/keep-revisions` may be said of it
     actions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # IAM actions: read, write, delete

@@ -127,6 +127,7 @@ class Options:
     suspend: bool = False
     after: tuple[Key, ...] = ()
     ignore: tuple[tuple[str, ...], ...] = ()  # patterns of paths that status, plan and apply leave alone
+    keep_revisions: int = 0  # how many of the newest stay; 0: nothing is cleaned up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

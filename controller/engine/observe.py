@@ -31,7 +31,8 @@ def observe(reader: Reader, scene: Scene, now: datetime, only: Key | None = None
                 world[desired.key] = _without_parent(desired, world)
             else:
                 owner = marks.owner(scene.installation, desired.key)
-                wanted.append(Wanted(key=desired.key, body=body, owner=owner, managed=scene.writable(desired)))
+                managed, keep = scene.writable(desired), desired.options.keep_revisions
+                wanted.append(Wanted(key=desired.key, body=body, owner=owner, managed=managed, keep=keep))
         for key, observed in _read(reader, kind, wanted, world):
             world[key] = replace(observed, read_at=now) if isinstance(observed, Present) else observed
     _inquire(reader, replace(scene, world=world), world, resources)

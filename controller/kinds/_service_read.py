@@ -145,22 +145,36 @@ def _revision(reader: Reader, service: Body, declared: Body) -> Body | None:
 
 
 def owned(reader: Reader, installation: str) -> Iterator[Owned]:
-    """Yield every service with our mark in any cluster; one that drains is not listed any more."""
+    """Yield every service with our mark in any cluster."""
+    for service in every_service(reader):
+        present = present_of(service, {})
+        if present.marks and ours(present, installation):
+            natural = f"{short(service['clusterArn'])}/{service['serviceName']}"
+            yield Owned(marks=present.marks, natural=natural, present=present)
+
+
+def every_service(reader: Reader) -> Iterator[Body]:
+    """Yield what DescribeServices prints of every service, anybody's; one that drains is not listed any more.
+
+    Raises AwsError also where one of them is not told: silence about a service is no proof that it is not there.
+    """
     for batch in batches(reader.pages("ecs", "ListClusters", "clusterArns"), 100):
         for cluster in reader.call("ecs", "DescribeClusters", clusters=batch).get("clusters", ()):
             if cluster.get("status") == "ACTIVE":
-                yield from _owned_in(reader, cluster["clusterArn"], installation)
+                yield from _services_in(reader, cluster["clusterArn"])
 
 
-def _owned_in(reader: Reader, cluster: str, installation: str) -> Iterator[Owned]:
-    arns = reader.pages("ecs", "ListServices", "serviceArns", cluster=cluster)
-    live, _ = _described(reader, cluster, (str(short(arn)) for arn in arns))
+def _services_in(reader: Reader, cluster: str) -> Iterator[Body]:
+    names = [str(short(arn)) for arn in reader.pages("ecs", "ListServices", "serviceArns", cluster=cluster)]
+    live, failed = _described(reader, cluster, names)
+    for name in names:
+        reason = failed.get(name, "no answer")
+        if name not in live and reason != "MISSING":
+            raise AwsError("transient", reason, f"{short(cluster)}/{name} is not told", "ecs.DescribeServices")
     for service in live.values():
         # A simulator may list services of a cluster whose name ends like this one's.
         if service["clusterArn"] == cluster and service["status"] != "INACTIVE":
-            present = present_of(service, {})
-            if present.marks and ours(present, installation):
-                yield Owned(marks=present.marks, natural=f"{short(cluster)}/{service['serviceName']}", present=present)
+            yield service
 
 
 # One service -----------------------------------------------------------------------------------------------------
@@ -212,14 +226,19 @@ def _primary(service: Body) -> Body:
     return next((one for one in service.get("deployments") or () if one.get("status") == "PRIMARY"), {})
 
 
+def settled(service: Body) -> bool:
+    """Tell whether no deployment of it is in flight: there is nothing that ECS could go back to."""
+    deployments = service.get("deployments") or ()
+    return len(deployments) <= 1 and all(one.get("rolloutState", "COMPLETED") == "COMPLETED" for one in deployments)
+
+
 def _facts(service: Body) -> dict[str, Json]:
     deployments = [pick(one, *_DEPLOYMENT) for one in service.get("deployments") or ()]
-    settled = len(deployments) <= 1 and all(one.get("rolloutState", "COMPLETED") == "COMPLETED" for one in deployments)
     counts = pick(service, "runningCount", "pendingCount", "desiredCount")
     return {
         "status": service.get("status", "ACTIVE"),
         "deployments": deployments,
         **counts,
-        "steady": settled and counts.get("runningCount") == counts.get("desiredCount"),
+        "steady": settled(service) and counts.get("runningCount") == counts.get("desiredCount"),
         "events": [pick(one, "createdAt", "message") for one in (service.get("events") or ())[:_EVENTS]],
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain, islice
 
 from controller.core import marks
@@ -14,6 +15,7 @@ from controller.core.ports import AwsError, Reader
 from controller.core.tagging import with_marks
 from controller.kinds._common import ecs_tagging, missing, pick, read_tags, without, without_nones
 from controller.kinds._ecs import ours, resolved, short
+from controller.kinds._task_definition_keep import leftovers, surplus
 from controller.kinds._task_definition_rules import RULES
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
@@ -78,7 +80,8 @@ _NEWEST = 10
 def _read(reader: Reader, wanted: Sequence[Wanted], world: World) -> Iterator[tuple[Key, Observed]]:
     running = _running(world)
     for want in wanted:
-        yield want.key, _live(reader, want, running.get(str(want.body["family"]), ()))
+        found = _live(reader, want, running.get(str(want.body["family"]), ()))
+        yield want.key, _with_surplus(reader, want, found)
 
 
 def _live(reader: Reader, want: Wanted, running: Sequence[str]) -> Present | Absent:
@@ -111,6 +114,25 @@ def _tagged(reader: Reader, revision: Body, declared: Body) -> Present:
     return present_of(content, tags, declared)
 
 
+def _with_surplus(reader: Reader, want: Wanted, found: Present | Absent) -> Present | Absent:
+    """Add which older revisions of ours may go, where the document says how many are to stay."""
+    if not (want.keep and want.managed and isinstance(found, Present)):
+        return found
+    if found.marks is None or found.marks.owner != want.owner:
+        return found
+    family = str(want.body["family"])
+    candidates = _older(reader, want, family, str(found.outputs["arn"]))
+    return replace(found, facts={**found.facts, **surplus(reader, family, candidates, want.owner)})
+
+
+def _older(reader: Reader, want: Wanted, family: str, live: str) -> Iterator[str]:
+    """Yield the revisions of ours beyond those that stay, oldest first."""
+    for arn in reversed(list(islice(_listed(reader, family, 100), want.keep, None))):
+        described = _described(reader, arn) if arn != live else None
+        if described is not None and _owner(described) == want.owner:
+            yield arn
+
+
 def _running(world: World) -> Mapping[str, list[str]]:
     """Return the revisions that the observed services run, by family."""
     found: dict[str, list[str]] = {}
@@ -123,7 +145,11 @@ def _running(world: World) -> Mapping[str, list[str]]:
 
 
 def _newest(reader: Reader, family: str) -> Iterator[str]:
-    """Return the newest ACTIVE revisions. AWS filters by the family; a simulator may by its beginning."""
+    yield from islice(_listed(reader, family, _NEWEST), _NEWEST)
+
+
+def _listed(reader: Reader, family: str, page: int) -> Iterator[str]:
+    """Yield the ACTIVE revisions, newest first. AWS filters by the family; a simulator may by its beginning."""
     listed = reader.pages(
         "ecs",
         "ListTaskDefinitions",
@@ -131,9 +157,9 @@ def _newest(reader: Reader, family: str) -> Iterator[str]:
         familyPrefix=family,
         status="ACTIVE",
         sort="DESC",
-        maxResults=_NEWEST,
+        maxResults=page,
     )
-    yield from islice((arn for arn in listed if family_of(arn) == family), _NEWEST)
+    return (arn for arn in listed if family_of(arn) == family)
 
 
 def _described(reader: Reader, arn: str) -> Body | None:
@@ -272,17 +298,27 @@ KIND = Kind(
             "ecs.ListTaskDefinitions",
             "ecs.DescribeTaskDefinition",
             "ecs.ListTagsForResource",
+            "ecs.ListClusters",
+            "ecs.DescribeClusters",
+            "ecs.ListServices",
+            "ecs.DescribeServices",
             "resourcegroupstaggingapi.GetResources",
         }
     ),
     calls=_calls,
     whole="revise",
+    leftovers=leftovers,
     retains=True,
+    keeps_revisions=True,
     actions={
         "read": (
             "ecs:ListTaskDefinitions",
             "ecs:DescribeTaskDefinition",
             "ecs:ListTagsForResource",
+            "ecs:ListClusters",
+            "ecs:DescribeClusters",
+            "ecs:ListServices",
+            "ecs:DescribeServices",
             "tag:GetResources",
         ),
         "write": ("ecs:RegisterTaskDefinition", "ecs:TagResource", "ecs:UntagResource", "iam:PassRole"),
