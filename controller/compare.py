@@ -12,7 +12,6 @@ from typing import Any
 
 from controller import kinds
 from controller.aws import reviewed, shapes
-from controller.core.check import Checked, check
 from controller.core.diff import Difference
 from controller.core.fitting import Misfit, fitted
 from controller.core.json import Body
@@ -23,6 +22,7 @@ from controller.core.nodes import Node, grow, plain
 from controller.core.scene import between
 from controller.core.schema import Shape
 from controller.core.wording import suggestion
+from controller.language.check import Checked, check
 
 CONTEXT = ("scalableTarget", "scheduledActions", "ecsBlueGreenTargetGroups", "namespaceArnByName")
 _KINDS = {kind.name: reviewed.with_newer(kind) for kind in kinds.ALL}

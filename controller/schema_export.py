@@ -10,17 +10,17 @@ from typing import Any
 
 from controller import kinds
 from controller.aws import shapes
-from controller.core.annotations import AFTER, CHOICES, KEEP_REVISIONS
-from controller.core.documents import API_VERSION
 from controller.core.fixed_shape import BOOLEAN, STRING, mapping, structure
 from controller.core.json import matches
 from controller.core.kind import Kind
 from controller.core.pairs import pair_members
 from controller.core.rules import CommaList
 from controller.core.schema import Shape
-from controller.core.settings import SHAPE as APPLICATION
 from controller.core.wording import suggestion
 from controller.explain import plain_text
+from controller.language.annotations import AFTER, CHOICES, KEEP_REVISIONS
+from controller.language.documents import API_VERSION
+from controller.language.settings import SHAPE as APPLICATION
 
 Schema = dict[str, Any]
 

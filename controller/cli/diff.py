@@ -63,8 +63,8 @@ def diff(
 
 def _document(path: Path, kind: Kind) -> Node:
     """Return what a file says of the one resource. Raises ValueError where that is not clear."""
-    from controller.core import documents
     from controller.core.nodes import Node
+    from controller.language import documents
 
     node = _only(path)
     if not isinstance(node.value, dict):
@@ -84,7 +84,7 @@ def _document(path: Path, kind: Kind) -> Node:
 
 def _only(path: Path) -> Node:
     """Return the one document of a file."""
-    from controller.core import yaml12
+    from controller.language import yaml12
 
     parsed = yaml12.parse(str(path), path.read_bytes())
     if parsed.problems:

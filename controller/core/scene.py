@@ -24,7 +24,7 @@ from controller.core.model import (
     Unreadable,
 )
 from controller.core.normalise import normalise
-from controller.core.references import resolve
+from controller.core.resolve import resolve
 from controller.core.rules import CommaList
 
 Policy = Callable[[Step, "Scene"], str]  # why a step is withheld; empty: let through

@@ -33,7 +33,7 @@ from controller.core.model import (
     Update,
 )
 from controller.core.ports import AwsError, Clock, Cloud
-from controller.core.references import resolve
+from controller.core.resolve import resolve
 from controller.core.scene import Scene
 from controller.engine.memory import Memory
 from controller.engine.observe import observe

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from controller.core import plan as planning
 from controller.core.json import Body, Json, Path, at, dotted, locate
 from controller.core.kind import Kind
-from controller.core.manifest import load
 from controller.core.model import Key, Observed, Snapshot, Step
 from controller.core.rules import Sensitive
 from controller.core.scene import Scene
@@ -18,6 +17,7 @@ from controller.importer.bodies import full, named, trimmed
 from controller.importer.layout import Document
 from controller.importer.survey import Item, Known, Survey
 from controller.importer.text import dump
+from controller.language.manifest import load
 
 _SECRET = re.compile(
     r"pass(word|wd|phrase)?|secret|token|api_?key|private_?key|credential|access_?key|dsn", re.IGNORECASE

@@ -10,12 +10,12 @@ from controller.core.json import Json, canonical
 from controller.core.kind import Kind
 from controller.core.model import Key
 from controller.core.pairs import pair_members
-from controller.core.references import holds_reference
 from controller.core.rules import Keyed, Rules, Unordered
 from controller.core.schema import Shape
 from controller.importer.bodies import meaning
 from controller.importer.survey import Item
 from controller.importer.trails import outputs, referred
+from controller.language.references import holds_reference
 
 
 class Reference(str):

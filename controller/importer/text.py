@@ -8,8 +8,8 @@ from typing import Any
 import yaml
 
 from controller.core.json import Json
-from controller.core.scalars import resolve_plain
 from controller.importer.spelling import Reference
+from controller.language.scalars import resolve_plain
 
 _OTHER_BREAKS = re.compile("[\r\x85\u2028\u2029]")  # breaks of lines to a YAML writer, characters to us
 

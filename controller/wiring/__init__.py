@@ -15,11 +15,11 @@ from controller import config, kinds
 from controller.aws import reviewed, shapes
 from controller.config import Settings
 from controller.core.kind import Kind, ShapeOf
-from controller.core.manifest import Loaded, ParseCache, load
 from controller.core.model import Application, Snapshot, Target
 from controller.core.ports import Clock, Cloud, Source
 from controller.core.schema import Shape
 from controller.engine.reconciler import Catalogue, Post, Refused
+from controller.language.manifest import Loaded, ParseCache, load
 from controller.sources.keeper import open_source
 
 SOURCE_READS = frozenset({"s3.ListObjectsV2", "s3.GetObject"})

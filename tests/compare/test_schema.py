@@ -13,8 +13,8 @@ import pytest
 from jsonschema import Draft7Validator  # type: ignore[import-untyped]  # it has none of its own
 
 from controller import kinds, schema_export
-from controller.core import yaml12
 from controller.core.nodes import plain
+from controller.language import yaml12
 
 from .language_server import LanguageServer, command
 

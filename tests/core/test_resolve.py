@@ -9,7 +9,7 @@ from tiny import at, doc, live, scene, to
 
 from controller.core.json import pattern
 from controller.core.model import Absent, Ref, Text
-from controller.core.references import resolve
+from controller.core.resolve import resolve
 
 KNOWN = {"arn": "arn:1", "subnets": ("subnet-a", "subnet-b")}
 

@@ -13,10 +13,10 @@ from controller.aws.clients import Clients
 from controller.aws.cloud import BotoCloud
 from controller.aws.limits import Limiter
 from controller.core.json import dotted
-from controller.core.manifest import Loaded, load
 from controller.core.model import Adopt, Application, Failed, Mark, Plan, Snapshot, Target
 from controller.engine.memory import Memory
 from controller.engine.reconciler import Catalogue, Orders, Post, look, reconcile
+from controller.language.manifest import Loaded, load
 from controller.simulator import Settings, Simulator, VirtualClock
 from controller.wiring import SystemClock
 

@@ -12,12 +12,12 @@ from controller.aws.clients import Clients
 from controller.aws.cloud import BotoCloud
 from controller.aws.limits import Limiter
 from controller.core.json import pointer
-from controller.core.manifest import load
 from controller.core.model import Adopt, Application, Outcome, Plan, Snapshot, Target
 from controller.engine.memory import Memory
 from controller.engine.reconciler import Catalogue, Orders, Post, look, reconcile
 from controller.importer.drawing import Drawn, draw
 from controller.importer.survey import Known, survey
+from controller.language.manifest import load
 from controller.simulator import Simulator
 from controller.wiring import SystemClock
 

@@ -17,10 +17,10 @@ from controller.aws import shapes
 from controller.compare import difference
 from controller.core.json import Body
 from controller.core.kind import Kind
-from controller.core.manifest import load
 from controller.core.model import Key, Present, Snapshot, Target
 from controller.importer.drawing import draw
 from controller.importer.survey import Item, Known, Survey
+from controller.language.manifest import load
 
 CASES = Path(__file__).resolve().parents[1] / "cases" / "equivalence"
 KINDS = wiring.all_kinds()

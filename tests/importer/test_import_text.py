@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.core.nodes import plain
-from controller.core.yaml12 import parse
 from controller.importer.naming import valid
 from controller.importer.text import dump
+from controller.language.yaml12 import parse
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\ufeff\ufffe\uffff"), max_size=40)
 TREES = st.recursive(

@@ -21,11 +21,11 @@ from controller.aws.limits import Limiter
 from controller.core import plan
 from controller.core.json import at, thaw, transform
 from controller.core.kind import Kind
-from controller.core.manifest import load
 from controller.core.model import Application, Call, Create, Key, Observed, Present, Snapshot, Step, Target, Text
-from controller.core.references import resolve
+from controller.core.resolve import resolve
 from controller.core.scene import Scene
 from controller.engine.observe import observe
+from controller.language.manifest import load
 from controller.simulator import Settings, Simulator, VirtualClock
 
 CASES = Path(__file__).parent.parent / "cases" / "conformance"

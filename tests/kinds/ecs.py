@@ -8,12 +8,12 @@ from typing import Any
 from infra import Answers, Case, compare
 
 from controller.aws.shapes import at_path, load
-from controller.core.check import check
 from controller.core.diff import differences
 from controller.core.json import leaves, thaw
 from controller.core.kind import Kind
 from controller.core.model import Key, Present, Ref, Text
 from controller.core.normalise import normalise
+from controller.language.check import check
 
 ACCOUNT = "111111111111"
 LiveOf = Callable[[Mapping[str, Any], Mapping[str, Any], Case], Present]

@@ -10,13 +10,13 @@ from botocore.validate import ParamValidator
 from infra import Answers, Case, compare, missing
 
 from controller.aws.shapes import load
-from controller.core.check import check
 from controller.core.diff import differences
 from controller.core.json import leaves, thaw, transform
 from controller.core.kind import Kind
 from controller.core.marks import ID, OWNER
 from controller.core.model import Call, Key, Marks, Present, Text
 from controller.core.normalise import normalise
+from controller.language.check import check
 
 BodyOf = Callable[[Mapping[str, Any], Mapping[str, Any]], dict[str, Any]]
 MEMBERS = ("Attributes", "Tags")  # what describe prints by calls of their own

@@ -20,10 +20,10 @@ from controller.aws import shapes
 from controller.core.diff import differences
 from controller.core.json import pattern, thaw
 from controller.core.kind import Kind
-from controller.core.manifest import load
 from controller.core.model import Present, Snapshot, Update
 from controller.core.normalise import normalise
 from controller.core.rules import Immutable, Keyed, Refers
+from controller.language.manifest import load
 from controller.simulator import Simulator
 
 MANIFESTS = Path(__file__).parent.parent.parent / "manifests"

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from controller.aws import shapes
-from controller.core.manifest import Loaded, load
 from controller.core.model import Snapshot
 from controller.kinds import BY_NAME
+from controller.language.manifest import Loaded, load
 
 BAD = Path(__file__).parent.parent / "cases" / "bad"
 

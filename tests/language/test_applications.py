@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from test_documents import loaded, resources
 
-from controller.core.documents import Document
-from controller.core.expand import Composite
 from controller.core.fixed_shape import INTEGER, STRING, structure
 from controller.core.model import Key, Ref, Sync, Text
 from controller.core.nodes import grow
+from controller.language.documents import Document
+from controller.language.expand import Composite
 
 APP = """apiVersion: ecsync/v1
 kind: Application

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from controller.aws import shapes
-from controller.core.check import Checked, check
 from controller.core.fixed_shape import ANY, BOOLEAN, Fixed, listing, mapping, structure
 from controller.core.kind import ShapeOf
 from controller.core.model import Key, Origin, Ref, Text
 from controller.core.nodes import Node, Spelled
 from controller.core.rules import CommaList, Keyed, Sensitive
+from controller.language.check import Checked, check
 
 SERVICE = ShapeOf(operation="ecs.CreateService", describe="ecs.DescribeServices:services[]", optional=("serviceName",))
 TASK = ShapeOf(operation="ecs.RegisterTaskDefinition", required=("cpu",), optional=("family",))

@@ -10,8 +10,8 @@ import pytest
 from sample_kinds import KINDS
 
 from controller.aws import shapes
-from controller.core.manifest import Loaded, load
 from controller.core.model import Desired, Key, Snapshot
+from controller.language.manifest import Loaded, load
 
 
 def loaded(files: Mapping[str, str], **more: Any) -> Loaded:

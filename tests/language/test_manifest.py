@@ -11,8 +11,8 @@ from sample_kinds import KINDS
 from test_documents import loaded, resources
 
 from controller.aws import shapes
-from controller.core.manifest import ParsedFile, load, parse_file
 from controller.core.model import Problem, Snapshot
+from controller.language.manifest import ParsedFile, load, parse_file
 
 PLAIN = re.compile(r"[^\x00-\x1f\x7f-\x9f]*")
 SEED = b"""apiVersion: ecsync/v1

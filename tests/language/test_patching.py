@@ -10,8 +10,8 @@ from controller.aws import shapes
 from controller.core.kind import ShapeOf
 from controller.core.model import Origin
 from controller.core.nodes import grow, plain
-from controller.core.patching import patched
 from controller.core.rules import Keyed
+from controller.language.patching import patched
 
 RULES = (
     Keyed(path="containerDefinitions", key=("name",)),

@@ -10,7 +10,8 @@ from sample_kinds import KINDS
 
 from controller.core.model import Key, Origin, Ref, Text
 from controller.core.nodes import grow, plain
-from controller.core.references import Scope, Wrong, fill_values, read, resolve, substitute
+from controller.core.resolve import resolve
+from controller.language.references import Scope, Wrong, fill_values, read, substitute
 
 SCOPE = Scope(
     application="shop",

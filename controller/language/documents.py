@@ -6,12 +6,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from controller.core.check import check
 from controller.core.fixed_shape import ANY, STRING, choice, listing, mapping, structure
 from controller.core.model import Origin, Problem
 from controller.core.nodes import Node
 from controller.core.schema import Shape
 from controller.core.wording import nearest, printable, quoted
+from controller.language.check import check
 
 API_VERSION = "ecsync/v1"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")

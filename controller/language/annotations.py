@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from controller.core.documents import NAME
 from controller.core.kind import Kind
 from controller.core.model import Key, Options, Origin, Problem
 from controller.core.nodes import Node
 from controller.core.wording import nearest, quoted
+from controller.language.documents import NAME
 
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "ecsync/adopt": ("never", "if-untagged"),

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from controller.core.annotations import after_origin, options
-from controller.core.check import check
-from controller.core.documents import Document
-from controller.core.drafts import Draft
 from controller.core.json import Body, Json, Path, locate
 from controller.core.kind import Kind, ShapeOf
 from controller.core.model import Desired, Key, Options, Origin, Problem, Ref, Text
 from controller.core.nodes import Node, Origins, plain
-from controller.core.references import Scope, substitute
 from controller.core.rules import Refers
 from controller.core.schema import Shape
-from controller.core.settings import Ignore
 from controller.core.wording import quoted, suggestion
+from controller.language.annotations import after_origin, options
+from controller.language.check import check
+from controller.language.documents import Document
+from controller.language.drafts import Draft
+from controller.language.references import Scope, substitute
+from controller.language.settings import Ignore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from typing import TypeVar
 from controller.core.json import Body, Json, Path, transform
 from controller.core.kind import Kind
 from controller.core.model import Application, Desired, Key, Origin, Problem, Ref, Text
-from controller.core.references import resolve
+from controller.core.resolve import resolve
 from controller.core.rules import Late
 from controller.core.wording import printable, quoted, suggestion
 

@@ -6,16 +6,16 @@ import posixpath
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from controller.core.check import check
-from controller.core.documents import Document
 from controller.core.kind import Kind, ShapeOf
 from controller.core.model import Problem
 from controller.core.nodes import Node
-from controller.core.patching import patched
-from controller.core.references import Scope, fill_values
 from controller.core.schema import Shape
-from controller.core.settings import Settings
 from controller.core.wording import nearest, quoted
+from controller.language.check import check
+from controller.language.documents import Document
+from controller.language.patching import patched
+from controller.language.references import Scope, fill_values
+from controller.language.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

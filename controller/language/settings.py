@@ -6,15 +6,15 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from controller.core.annotations import misspelt
-from controller.core.check import check
-from controller.core.documents import NAME, NAME_RULE, Document
 from controller.core.fixed_shape import ANY, BOOLEAN, STRING, choice, listing, mapping, structure
 from controller.core.json import Json
 from controller.core.model import Origin, Problem, Sync
 from controller.core.nodes import Node, plain
-from controller.core.references import Scope, fill_environment
 from controller.core.wording import quoted, suggestion
+from controller.language.annotations import misspelt
+from controller.language.check import check
+from controller.language.documents import NAME, NAME_RULE, Document
+from controller.language.references import Scope, fill_environment
 
 SHAPE = structure(
     {

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from controller.core import documents, yaml12
-from controller.core.documents import Document
 from controller.core.model import Origin, Problem, Snapshot
 from controller.core.wording import printable
+from controller.language import documents, yaml12
+from controller.language.documents import Document
 
 LARGEST_SNAPSHOT = 10 * 1000 * 1000
 _MANIFEST = (".yaml", ".yml", ".json")

@@ -15,8 +15,8 @@ import yaml
 
 from controller.core.model import Origin, Problem
 from controller.core.nodes import Node
-from controller.core.scalars import CORE_TAGS, resolve_plain, resolve_tagged
 from controller.core.wording import printable, quoted
+from controller.language.scalars import CORE_TAGS, resolve_plain, resolve_tagged
 
 LONGEST_FILE = 1024 * 1024
 MOST_NODES = 100_000

@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from controller.core.documents import Document
-from controller.core.expand import included
-from controller.core.files import ParsedFile
 from controller.core.model import Application, Desired, Key, Origin, Problem
-from controller.core.settings import Settings, settings
 from controller.core.wording import quoted, suggestion
+from controller.language.documents import Document
+from controller.language.expand import included
+from controller.language.files import ParsedFile
+from controller.language.settings import Settings, settings
 
 
 @dataclass(slots=True, kw_only=True)

@@ -12,15 +12,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 
-from controller.core import crosscheck, files
-from controller.core.drafts import Draft, group
-from controller.core.expand import Composite, Expansion
-from controller.core.files import ParsedFile, parse_file
 from controller.core.kind import Kind, ShapeOf
 from controller.core.model import Application, Key, Origin, Problem, Snapshot
-from controller.core.references import Scope
-from controller.core.resources import Compiler
 from controller.core.schema import Shape
+from controller.language import crosscheck, files
+from controller.language.drafts import Draft, group
+from controller.language.expand import Composite, Expansion
+from controller.language.files import ParsedFile, parse_file
+from controller.language.references import Scope
+from controller.language.resources import Compiler
 
 __all__ = ["Loaded", "ParseCache", "ParsedFile", "load", "parse_file"]
 
