@@ -125,6 +125,9 @@ def adjust(body: Body, present: Present) -> Body:
         adjusted["desiredCount"] = count
     if isinstance(body.get("serviceConnectConfiguration"), Mapping):
         adjusted["serviceConnectConfiguration"] = _connected(body["serviceConnectConfiguration"], present)
+    if controller_of(present.body) in ("CODE_DEPLOY", "EXTERNAL") and body.get("loadBalancers"):
+        # Whose target groups CodeDeploy swaps: what is live says nothing of them, also where the manifest has left it.
+        adjusted["loadBalancers"] = [without(one, "targetGroupArn") for one in body["loadBalancers"]]
     wanted, live = body.get("taskDefinition"), present.body.get("taskDefinition")
     if isinstance(wanted, str) and ":" not in wanted and isinstance(live, str) and family_of(live) == wanted:
         adjusted["taskDefinition"] = live  # a bare family is any revision of it
