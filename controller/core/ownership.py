@@ -34,7 +34,7 @@ def whose(scene: Scene, desired: Desired, observed: Present) -> str:
         return "its ecsync:owner tag is in a format that this version does not know"
     installation, other = parsed
     if installation != scene.installation:
-        return f"owned by installation {installation} ({other.full}); run `ecsync eject` there first"
+        return f"owned by installation {installation} ({other.full}); take its ecsync: tags off there first"
     if live.owner in scene.others:
         return f"owned by {other.full}, which is still declared"
     return OURS  # it moved: a renamed document or application takes its resource along

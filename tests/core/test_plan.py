@@ -115,7 +115,7 @@ class TestTable:
         [
             (
                 "v1/staging/shop/Widget/w",
-                "owned by installation staging (Widget/shop/w); run `ecsync eject` there first",
+                "owned by installation staging (Widget/shop/w); take its ecsync: tags off there first",
             ),
             ("v2/prod/shop/Widget/w", "its ecsync:owner tag is in a format that this version does not know"),
             ("v1/prod/other/Widget/w", "owned by Widget/other/w, which is still declared"),
