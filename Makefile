@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+SERVER := tests/editor/node_modules
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test corpus check fix lock clean
+.PHONY: help install run demo test editor corpus check fix lock clean
 
 help:  ## This list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -28,6 +29,13 @@ demo: install  ## Converge, break four things, watch them repaired; under a minu
 
 test: install  ## All tests, in a few minutes
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+editor: $(SERVER)/.installed  ## Install yaml-language-server, with which `ecsync schema` is tested; needs npm
+
+$(SERVER)/.installed: tests/editor/package.json tests/editor/package-lock.json
+	@command -v npm >/dev/null || { echo "yaml-language-server comes from npm, which is not on the PATH" >&2; exit 1; }
+	cd tests/editor && npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
 
 corpus: install  ## Real definitions (ECSYNC_CORPUS) against the simulated AWS, as a table
 	PYTHONPATH=tests $(BIN)/python -m corpus.run
@@ -52,4 +60,4 @@ lock: install  ## Resolve the dependencies anew into locks/
 	  - -o locks/build.txt
 
 clean:  ## Remove what the other targets made
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
+	rm -rf $(VENV) $(SERVER) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build

@@ -1,15 +1,18 @@
 """Shapes of botocore's own service models, as the core sees them (`core/schema.py`).
 
 The models are read as they are shipped, one service at a time, and only when a shape of it is asked for: importing
-this module costs nothing, ECS costs about 30 ms, EC2 about 60 ms.
+this module costs nothing, ECS costs about 30 ms, EC2 about 60 ms. `beyond_the_model.json` has the values that AWS
+takes though its model does not list them: by service, shape and value, with the source.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
+from pathlib import Path
 from typing import Any
 
 from controller.core.fixed_shape import ANY, BOOLEAN, STRING, listing, mapping
@@ -26,7 +29,10 @@ _WORDS: Mapping[str, Shape] = {
 _TYPES: Mapping[str, Type] = {"bigdecimal": "double", "bigint": "long", "short": "integer", "character": "string"}
 _MEMBER = re.compile(r"[^.\[\]{}]+|\[\]|\{\}")
 
+FILE = Path(__file__).with_name("beyond_the_model.json")
+
 Model = Mapping[str, Any]
+Values = Mapping[str, Mapping[str, str]]  # by shape: a value, and its source
 
 
 @dataclass(frozen=True)
@@ -179,8 +185,23 @@ def at_path(path: str, *, side: str) -> Shape:
 
 @cache
 def service_model(service: str) -> Model:
-    """Return botocore's model of the service, as it is shipped."""
+    """Return botocore's model of the service, with the values that it lacks."""
     from botocore.loaders import Loader  # 100 ms, and most commands need no shape
 
     model: Model = Loader().load_service_model(service, "service-2")
-    return model
+    more = dict(_with_more(model["shapes"], beyond_the_model().get(service, {})))
+    return {**model, "shapes": {**model["shapes"], **more}}
+
+
+def _with_more(shapes: Model, more: Values) -> Iterator[tuple[str, Model]]:
+    for name, values in more.items():
+        raw = shapes.get(name, {})
+        if "enum" in raw:  # without one any value is allowed, and a list of ours would end that
+            yield name, {**raw, "enum": list(dict.fromkeys([*raw["enum"], *values]))}
+
+
+@cache
+def beyond_the_model() -> Mapping[str, Values]:
+    """Return the values that AWS takes beyond its model, by service, shape and value, with their sources."""
+    found: Mapping[str, Values] = json.loads(FILE.read_text())
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -29,7 +30,6 @@ _HELP = """
 GitOps for Amazon ECS: YAML manifests in, the smallest AWS calls out, for ever.
 
 Examples:
-
   ecsync validate manifests/            check everything, call nobody
   ecsync plan manifests/ --calls        what would change, and the exact API calls
   ecsync apply manifests/shop           make it so, once
@@ -58,7 +58,7 @@ def build() -> typer.Typer:
     """Return the command with its verbs."""
     app = typer.Typer(
         name="ecsync",
-        help=_HELP,
+        help=_as_written(_HELP),
         epilog="Exit codes and settings: docs/cli.md. Every setting is a flag, an ECSYNC_* variable and a config key.",
         no_args_is_help=True,
         add_completion=False,
@@ -76,8 +76,13 @@ def build() -> typer.Typer:
             raise typer.Exit
 
     for name, verb in _VERBS:
-        app.command(name)(verb)
+        app.command(name, help=_as_written(verb.__doc__ or ""))(verb)
     return app
+
+
+def _as_written(text: str) -> str:
+    """Return a help text whose examples stay a line each: click fills paragraphs unless a backspace stands before."""
+    return inspect.cleandoc(text).replace("\n\nExample", "\n\n\b\nExample")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

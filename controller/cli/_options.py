@@ -21,7 +21,11 @@ Profile = Annotated[str | None, typer.Option("--profile", help="A profile of the
 FirstTime = Annotated[
     bool, typer.Option("--first-time", help="Allow a plan of creates only without an asserted account.")
 ]
+Url = Annotated[
+    str | None, typer.Option("--url", help="Where the daemon's API is, if not where this process's settings say.")
+]
 Output = Annotated[str, typer.Option("-o", "--output", help="text, json or markdown.")]
+Data = Annotated[str, typer.Option("-o", "--output", help="text or json.")]
 
 
 def settings(

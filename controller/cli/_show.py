@@ -36,6 +36,21 @@ def put(lines: Iterable[tuple[str, str]]) -> None:
         print(styled(text, style))
 
 
+def words(*reasons: str) -> str:
+    """Return the reasons in one line, each once."""
+    return "; ".join(dict.fromkeys(reason for reason in reasons if reason))
+
+
+def difference(field: dict[str, Any]) -> str:
+    """Return a field of the API that differs, in a line: path, live, declared and where that is written."""
+    from controller.report.plan_text import shown
+
+    place = field["origin"] or ""
+    if not field["path"]:  # all of it was removed, which the message says
+        return f"declared in {place}" if place else "declared"
+    return f"{field['path']}  {shown(field['before'])} → {shown(field['after'])}   {place}".rstrip()
+
+
 def put_json(document: Any) -> None:
     """Print a document."""
     print(json.dumps(document, indent=2, ensure_ascii=False, default=str))

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
-from controller.cli._show import styled
+from controller.cli._show import styled, words
 
 if TYPE_CHECKING:
     from controller.core.model import ApplicationState, Event, ResourceStatus
 
 _STYLE = {"Healthy": "good", "Progressing": "change", "Degraded": "danger", "Missing": "change", "Unknown": "danger"}
-_TOLD = ("drift.", "resource.", "sync.failed", "deployment.", "source.failed", "app.invalid")
+_TOLD = ("drift.", "resource.", "leftover.", "sync.failed", "pass.", "deployment.", "source.failed", "app.invalid")
 
 
 class _Errors:
@@ -98,19 +98,20 @@ class View:
 
 
 def _now(status: ResourceStatus) -> str:
-    why = status.message or status.health.why
+    why = words(status.message, status.health.why)
     return f"{status.sync} · {status.health.status}{f'  ({why})' if why else ''}"
 
 
-def _fields(event: Event) -> list[str]:
+def _fields(event: Event) -> Iterator[str]:
     from controller.core.json import dotted, pointer
     from controller.report.plan_text import shown
 
-    return [
-        f"{dotted(change.path) or 'all of it'}: {shown(change.before)} → {shown(change.after)}   "
-        f"{event.origins.get(pointer(change.path), '')}".rstrip()
-        for change in event.fields
-    ]
+    for change in event.fields:
+        place = event.origins.get(pointer(change.path), "")
+        if change.path:
+            yield f"{dotted(change.path)}: {shown(change.before)} → {shown(change.after)}   {place}".rstrip()
+        elif place:  # all of it was removed, which the message says
+            yield f"declared in {place}"
 
 
 def _table(states: Sequence[ApplicationState]) -> Any:
@@ -119,8 +120,9 @@ def _table(states: Sequence[ApplicationState]) -> Any:
 
     colours = {"good": "green", "change": "yellow", "danger": "red", "": ""}
     table = Table(box=None, pad_edge=False)
-    for column in ("RESOURCE", "SYNC", "HEALTH", ""):
+    for column in ("RESOURCE", "SYNC", "HEALTH"):
         table.add_column(column, no_wrap=True)
+    table.add_column("")  # what may wrap gives way first: that is the reason, which is cut instead
     for state in states:
         outcome = state.outcome
         health = outcome.health if outcome else "Unknown"
@@ -128,6 +130,6 @@ def _table(states: Sequence[ApplicationState]) -> Any:
         table.add_row(Text(state.name, style="bold"), outcome.sync if outcome else "", Text(health, style=colour), "")
         for status in outcome.statuses if outcome else ():
             colour = colours[_STYLE.get(status.health.status, "")]
-            why = Text(status.message or status.health.why, overflow="ellipsis")
+            why = Text(words(status.message, status.health.why), no_wrap=True, overflow="ellipsis")
             table.add_row(Text(f"  {status.key}"), status.sync, Text(status.health.status, style=colour), why)
     return table

@@ -100,7 +100,7 @@ def converge(bench: Bench, catalogue: Catalogue, *, timeout: float, wait: bool, 
         _show.say(f"{name}: {outcome.sync} · {outcome.health}", "good" if code == _exits.OK else "danger")
         for status in outcome.statuses:
             if status.sync != "Synced" or status.health.status != "Healthy":
-                why = status.message or status.health.why
+                why = _show.words(status.message, status.health.why)
                 _show.say(f"  {status.key!s:<36} {status.sync} · {status.health.status}  {why}")
         worst = max(worst, code)
     return worst

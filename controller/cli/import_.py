@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,15 +15,20 @@ from controller.cli import _exits, _options, _show
 from controller.cli import adopt as adopting
 
 if TYPE_CHECKING:
-    from controller.config import Settings
+    from controller.core.kind import World
+    from controller.core.scene import Scene
     from controller.importer.drawing import Drawn
+    from controller.wiring import Bench
+
+_ARN = re.compile(r"arn:[a-z-]+:ecs:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):cluster/(?P<name>[\w-]+)", re.ASCII)
+_NAME = re.compile(r"[\w-]{1,255}", re.ASCII)
 
 
 def import_(
-    cluster: Annotated[str, typer.Option("--cluster", metavar="NAME", help="The cluster whose services to import.")],
+    cluster: Annotated[str, typer.Option("--cluster", metavar="NAME", help="The cluster, by its name or ARN.")],
     directory: Annotated[FilePath, typer.Option("-d", "--directory", metavar="DIR", help="Where to write manifests.")],
     adopt: Annotated[bool, typer.Option("--adopt", help="Also put our tags on everything that was imported.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite files that are there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Write where manifests are; overwrite their files.")] = False,
     config: _options.Config = None,
     installation: _options.Installation = None,
     account: _options.Account = None,
@@ -30,42 +37,115 @@ def import_(
 ) -> int:
     """Write manifests for a live cluster and everything that its services touch. AWS is only read.
 
+    What cannot be read is left out and said, with the right that is lacking; the exit code then is 6.
+
     Example: ecsync import --cluster prod -d manifests/prod
     """
-    from controller.importer import survey, writing
+    from controller import wiring
+    from controller.importer import naming, survey, writing
 
+    name, region, owner = _place(cluster, region)
     settings = _options.settings(config, installation=installation, account=account, region=region, profile=profile)
     if adopt:
         settings.installation_to_write()
     try:
-        drawn = _draw(settings, cluster.rsplit("/", 1)[-1], directory)
+        writing.check(directory)
+        before = writing.manifests(directory)
+        bench = wiring.bench(settings, str(directory), read_only=True)
+        taken = _taken(bench, before, naming.valid(name), force=force)
+        if taken:
+            _show.say(f"ecsync: nothing was written, for {directory} {taken}", "danger")
+            return _exits.ERROR
+        drawn = _draw(bench, name, owner)
+        if drawn.documents:
+            _show.put((str(path), "") for path in writing.write(directory, drawn.files))
     except survey.NoCluster as error:
-        _show.say(f"ecsync: {error}; `aws ecs list-clusters` names those that there are", "danger")
+        _show.say(f"ecsync: {error}", "danger")
         return _exits.ERROR
-    there = [] if force else writing.standing(directory, drawn.files)
-    if there:
-        _show.say(f"ecsync: not overwritten: {', '.join(map(str, there))}", "danger")
-        _show.say("Nothing was written. Take another directory, or say --force.")
+    except writing.Unwritable as error:
+        _show.say(f"ecsync: {error}. Nothing was written. Take another directory.", "danger")
         return _exits.ERROR
-    _show.put((str(path), "") for path in writing.write(directory, drawn.files))
-    for note in drawn.notes:
-        _show.say(f"look at: {note}", "change")
-    if not adopt:
-        return _exits.OK
-    names = [str(key) for key in drawn.documents]
-    with contextlib.redirect_stdout(sys.stderr):
-        return adopting.adopt(str(directory), names, config, installation, account, region, profile)
+    _report(drawn)
+    if not drawn.documents:
+        _show.say("ecsync: nothing could be read, and nothing was written", "danger")
+        return _exits.ERROR
+    code = _beside(bench, before, drawn)
+    if adopt and code == _exits.OK:
+        names = [str(key) for key in drawn.documents]
+        with contextlib.redirect_stdout(sys.stderr):
+            code = adopting.adopt(str(directory), names, config, installation, account, region, profile)
+    return code or (_exits.OK if drawn.complete else _exits.PARTIAL)
 
 
-def _draw(settings: Settings, cluster: str, directory: FilePath) -> Drawn:
-    from controller import wiring
+def _place(cluster: str, region: str | None) -> tuple[str, str | None, str]:
+    """Return the name of the cluster, and the Region and account that its ARN asserts."""
+    arn = _ARN.fullmatch(cluster)
+    if arn is None and not _NAME.fullmatch(cluster):
+        raise typer.BadParameter(f"{cluster!r} is neither the name nor the ARN of a cluster")
+    if arn is None:
+        return cluster, region, ""
+    if region not in (None, arn["region"]):
+        raise typer.BadParameter(f"the cluster is in {arn['region']}, and --region says {region}")
+    return arn["name"], arn["region"], arn["account"]
+
+
+def _taken(bench: Bench, before: Mapping[str, bytes], name: str, *, force: bool) -> str:
+    """Say why the manifests that are in the directory stand in the way; empty where they do not."""
+    from controller.core.model import Snapshot
+    from controller.core.wording import listed
+
+    applications = bench.loaded(Snapshot(revision="", files=before)).applications if before else ()
+    others = {one.name for one in applications if one.declared and "/" not in one.origin.file} - {name}
+    if others:
+        return f"holds application {listed(sorted(others))}, and {name} would mix with it; take another directory"
+    if before and not force:
+        there = listed(sorted(before))
+        return f"has manifests: {there}; take another directory, or say --force to overwrite those of the same name"
+    return ""
+
+
+def _draw(bench: Bench, cluster: str, owner: str) -> Drawn:
     from controller.core.model import Application
+    from controller.engine.observe import observe
     from controller.importer import drawing, naming, survey
 
-    bench = wiring.bench(settings, str(directory), read_only=True)
     name = naming.valid(cluster)
-    post = bench.post_for(Application(name=name))
+    post = bench.post_for(Application(name=name, account=owner))
     known = survey.Known(
         kinds=post.kinds, shape_of=bench.shape_of, application=name, installation=post.installation, target=post.target
     )
-    return drawing.draw(survey.survey(post.cloud, cluster, known), cluster, known)
+    found = survey.survey(post.cloud, cluster, known)
+    reader = found.reader or post.cloud
+
+    def look(scene: Scene) -> World:
+        return observe(reader, scene, post.clock.now())
+
+    return drawing.draw(found, cluster, known, look)
+
+
+def _report(drawn: Drawn) -> None:
+    from controller.importer import gaps
+
+    for note in drawn.notes:
+        _show.say(f"look at: {note}", "change")
+    for line in gaps.lines(gap for gap in drawn.gaps if not gap.missed):
+        _show.say(f"named, not looked up: {line}", "change")
+    for line in gaps.lines(drawn.unplanned):
+        _show.say(f"cannot be planned: {line}", "change")
+    for line in gaps.lines(gap for gap in drawn.gaps if gap.missed):
+        _show.say(f"left out: {line}", "danger")
+
+
+def _beside(bench: Bench, before: Mapping[str, bytes], drawn: Drawn) -> int:
+    """Say what was there before and now is part of the application, and whether the two go together."""
+    from controller.core.model import Snapshot
+
+    others = {name: content for name, content in before.items() if name not in drawn.files}
+    for name in sorted(others):
+        _show.say(f"look at: {name} was there before, and was not written by this import", "change")
+    files = {**others, **{name: text.encode() for name, text in drawn.files.items()}}
+    catalogue = bench.catalogue(Snapshot(revision="", files=files)) if others else None
+    if catalogue is None or not catalogue.problems:
+        return _exits.OK
+    _show.problems(catalogue.problems)
+    return _exits.INVALID

@@ -79,6 +79,7 @@ def plans(bench: Bench, catalogue: Catalogue, path: str) -> list[Planned]:
                 source=path,
                 sync=outcome.sync,
                 health=outcome.health,
+                notes=status.stays(seen.scene),
             )
         )
     return found

@@ -14,7 +14,7 @@ def schema(
 ) -> int:
     """Print the JSON Schema (draft-07) of manifests, for editors.
 
-    Example: ecsync schema > ecsync.schema.json
+    Example: ecsync schema > .ecsync.schema.json
     """
     from controller import schema_export
 

@@ -12,7 +12,7 @@ from controller.cli import _exits, _options, _show
 def validate(
     path: _options.Where,
     config: _options.Config = None,
-    output: _options.Output = "text",
+    output: _options.Data = "text",
     notes: Annotated[bool, typer.Option("--notes", help="Also print what is worth knowing but not wrong.")] = False,
 ) -> int:
     """Check everything without a call to AWS; exit 3 with every problem as `file:line:col: message`.

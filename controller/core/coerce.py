@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 
 from controller.core.json import Json
 from controller.core.model import Ref, Text
@@ -12,6 +13,10 @@ from controller.core.schema import Type
 
 _INTEGER = re.compile(r"[-+]?[0-9]{1,18}")
 _NUMBER = re.compile(r"[-+]?(?:[0-9]{1,18}(?:\.[0-9]{0,18})?|\.[0-9]{1,18})")
+_IN_JSON: Mapping[Type, tuple[type, ...]] = {
+    "structure": (dict,), "list": (list,), "map": (dict,), "string": (str,), "integer": (int,), "long": (int,),
+    "float": (int, float), "double": (int, float), "boolean": (bool,), "timestamp": (str, int, float), "blob": (str,),
+}  # fmt: skip
 
 
 def coerced(value: Json, wanted: Type) -> str | int | float | bool | None:
@@ -29,6 +34,13 @@ def coerced(value: Json, wanted: Type) -> str | int | float | bool | None:
     if wanted == "timestamp":
         return None if isinstance(value, bool) else _text(value)
     return None
+
+
+def is_of(value: Json, wanted: Type) -> bool:
+    """Tell whether the value, as JSON has it, is of the type that AWS wants with nothing coerced; null is of none."""
+    if wanted == "any":
+        return True
+    return isinstance(value, _IN_JSON[wanted]) and (wanted == "boolean" or not isinstance(value, bool))
 
 
 def _text(value: Json) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import combinations
 
-from controller.core.json import Body, Elements, Json, Path, canonical, locate, matches
+from controller.core.json import Body, Elements, Json, Path, at, canonical, locate, matches, thaw
 from controller.core.model import Effect, Facts, FieldChange, Reason, Text
 from controller.core.normalise import normalise
 from controller.core.redact import masked
-from controller.core.rules import Computed, Delegated, Immutable, Rolls, Rules
+from controller.core.rules import Computed, Delegated, Immutable, Pinned, Rolls, Rules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +80,31 @@ def differences(
     return Difference(fields=fields, left=seen)
 
 
+def declared_form(written: Body, rules: Rules) -> dict[str, Json]:
+    """Return the canonical form of a document without what it leaves to AWS: what a mark speaks of."""
+    form, said = normalise(written, rules), normalise(written, rules, fill=False)
+    for rule in rules:
+        if isinstance(rule, Computed) and (rule.when is None or rule.when(form)):
+            _take_out({}, form, rule.segments, lambda path: _stands(said, path), "AWS")
+    return normalise(form, ())
+
+
+def looser(written: Body, rules: Rules, member: str) -> Iterator[Json]:
+    """Yield what `declared_form` would have as a member if the document left to AWS more of it than it does."""
+    form = normalise(written, rules)
+    rows = [row for row in rules if row.path and row.segments[0] == member]
+    for row in rows:
+        if isinstance(row, Pinned) and form.get(member) is not None:
+            yield row.loosely(form[member])
+    computed = [row for row in rows if isinstance(row, Computed)]
+    for count in range(1, len(computed) + 1):
+        for some in combinations(computed, count):
+            left = {member: thaw(form.get(member))}
+            for row in some:
+                _take_out({}, left, row.segments, lambda _: False, "AWS")
+            yield normalise(left, ()).get(member)
+
+
 def walk(before: Json, after: Json, path: Path = ()) -> Iterator[tuple[Path, Json, Json]]:
     """Yield (path, before, after) for every place where two canonical trees differ; None stands for absent.
 
@@ -130,12 +156,8 @@ def _differs(before: Json, after: Json) -> bool:
 
 
 def _stands(written: Mapping[str, Json], path: Path) -> bool:
-    tree: Json = written
-    for key in path:
-        if not isinstance(tree, Mapping) or key not in tree:
-            return False
-        tree = tree[key]
-    return True
+    nothing = object()
+    return at(written, path, nothing) is not nothing
 
 
 def _take_out(

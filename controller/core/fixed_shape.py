@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from controller.core.schema import Shape, Type
 
@@ -22,27 +22,32 @@ class Fixed:
     documentation: str = ""
 
 
-ANY: Shape = Fixed(type="any")
-STRING: Shape = Fixed(type="string")
-INTEGER: Shape = Fixed(type="integer")
-BOOLEAN: Shape = Fixed(type="boolean")
+ANY = Fixed(type="any")
+STRING = Fixed(type="string")
+INTEGER = Fixed(type="integer")
+BOOLEAN = Fixed(type="boolean")
 
 
-def structure(members: Mapping[str, Shape], *required: str) -> Shape:
+def told(shape: Fixed, words: str) -> Fixed:
+    """Return the shape with what it means, for people."""
+    return replace(shape, documentation=words)
+
+
+def structure(members: Mapping[str, Shape], *required: str) -> Fixed:
     """Return the shape of a block with these fields."""
     return Fixed(type="structure", members=members, required=frozenset(required))
 
 
-def listing(element: Shape) -> Shape:
+def listing(element: Shape) -> Fixed:
     """Return the shape of a list."""
     return Fixed(type="list", element=element)
 
 
-def mapping(value: Shape) -> Shape:
+def mapping(value: Shape) -> Fixed:
     """Return the shape of a map from text."""
     return Fixed(type="map", element=value)
 
 
-def choice(*words: str) -> Shape:
+def choice(*words: str) -> Fixed:
     """Return the shape of a text that is one of the words."""
     return Fixed(type="string", enum=words)

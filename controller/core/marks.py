@@ -1,8 +1,10 @@
 """Our three tags, as values: who owns a resource, which resource the mark was written for, and what was applied.
 
-Format of `ecsync:applied`: `1` + flags + `:` + base64 of one entry per top-level member, 2 bytes of the path's hash
-and 3 of the value's (flag `s`: 2 and 2, where more than 37 members must fit into a tag's 256 characters).
-Flags: `r` retain on deletion, `a` adopted (undeclared members stay as they were found).
+Format of `ecsync:applied`: `1` + flags + `:` + base64 of one entry per member of the canonical form, 3 bytes of the
+path's hash and 2 of the value's (flag `s`: 3 and 1, where more than 37 members must fit into a tag's 256 characters).
+Members are the top-level ones; tags and attributes count key by key, and their entries (first bit 0) come first: they
+say what is ours to remove, and so must not be taken for another's. Flags: `r` retain on deletion, `a` adopted
+(undeclared members stay as they were found), and a number: the form, where it is not the first.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from hashlib import sha256
 
 from controller.core.json import Body, Json, canonical
@@ -18,9 +20,11 @@ from controller.core.model import Applied, Key, Marks, PhysicalId
 
 OWNER, ID, APPLIED = "ecsync:owner", "ecsync:id", "ecsync:applied"
 PREFIX = "ecsync:"
-_ENTRY_BYTES, _SHORT_BYTES, _ROOM = 5, 4, 186  # 186 bytes make 248 characters of base64
+_PATH, _WIDTH, _WIDTH_SHORT, _ROOM = 3, 5, 4, 186  # 186 bytes make 248 characters of base64
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
-_FORMAT = re.compile(r"1([ars]*):([A-Za-z0-9+/=]*)")
+_FORMAT = re.compile(r"1([ars]*)([0-9]{0,4}):([A-Za-z0-9+/=]*)")
+
+FORM = 1  # which canonical forms the hashes are of: one more in the release whose rules make a document another one
 
 
 def owner(installation: str, key: Key) -> str:
@@ -70,14 +74,22 @@ def theirs(tags: Mapping[str, str]) -> dict[str, str]:
 _MANAGED = "AmazonECSManaged"  # put on Auto Scaling groups by ECS itself
 
 
-def members(body: Body, tags_member: str = "tags") -> Iterator[tuple[str, Json]]:
-    """Yield what counts as a member of its own: each top-level member, and each tag as `tags/<key>`."""
+def members(body: Body, tags_member: str = "tags", maps: Collection[str] = ()) -> Iterator[tuple[str, Json]]:
+    """Yield what counts as a member of its own: each top-level member, and each tag as `tags/<key>`.
+
+    `maps` are the members that count key by key as tags do: `Attributes/<key>`.
+    """
     for name, value in body.items():
-        if name != tags_member:
+        if name != tags_member and name not in maps:
             yield name, value
             continue
         for key, text in tag_map(value).items():
-            yield f"tags/{key}", text
+            yield by_key("tags" if name == tags_member else name, key), text
+
+
+def by_key(member: str, key: str) -> str:
+    """Return the name of a key that counts as a member of its own."""
+    return f"{member}/{key}"
 
 
 def tag_map(value: Json) -> dict[str, str]:
@@ -87,15 +99,23 @@ def tag_map(value: Json) -> dict[str, str]:
     return {str(tag.get("key", tag.get("Key"))): tag.get("value", tag.get("Value", "")) for tag in value or ()}
 
 
-def pack(body: Body, tags_member: str = "tags", *, retain: bool = False, adopted: bool = False) -> str:
-    """Return the value of `ecsync:applied` for a body whose references are unresolved."""
-    entries = sorted((path_hash(name), value_hash(value)) for name, value in members(body, tags_member))
-    short = len(entries) * _ENTRY_BYTES > _ROOM
-    width = 2 if short else 3
+def pack(
+    body: Body,
+    tags_member: str = "tags",
+    maps: Collection[str] = (),
+    *,
+    retain: bool = False,
+    adopted: bool = False,
+) -> str:
+    """Return the value of `ecsync:applied` for a canonical body whose references are unresolved."""
+    entries = sorted((path_hash(name), value_hash(value)) for name, value in members(body, tags_member, maps))
+    short = len(entries) * _WIDTH > _ROOM
+    width = _WIDTH_SHORT - _PATH if short else _WIDTH - _PATH
     packed = b"".join(bytes.fromhex(path) + bytes.fromhex(value)[:width] for path, value in entries)
     flags = ("a" if adopted else "") + ("r" if retain else "") + ("s" if short else "")
-    whole = _ROOM // (_SHORT_BYTES if short else _ENTRY_BYTES) * (2 + width)
-    return f"1{flags}:{base64.b64encode(packed[:whole]).decode()}"
+    form = str(FORM) if FORM > 1 else ""
+    whole = _ROOM // (_PATH + width) * (_PATH + width)
+    return f"1{flags}{form}:{base64.b64encode(packed[:whole]).decode()}"
 
 
 def unpack(text: str) -> Applied | None:
@@ -103,8 +123,8 @@ def unpack(text: str) -> Applied | None:
     found = _FORMAT.fullmatch(text)
     if not found:
         return None
-    flags, body = found.groups()
-    width = _SHORT_BYTES if "s" in flags else _ENTRY_BYTES
+    flags, form, body = found.groups()
+    width = _WIDTH_SHORT if "s" in flags else _WIDTH
     try:
         packed = base64.b64decode(body, validate=True)
     except binascii.Error:
@@ -113,29 +133,37 @@ def unpack(text: str) -> Applied | None:
         return None
     entries = (packed[index : index + width] for index in range(0, len(packed), width))
     return Applied(
-        members={entry[:2].hex(): entry[2:].hex() for entry in entries}, retain="r" in flags, adopted="a" in flags
+        members={entry[:_PATH].hex(): entry[_PATH:].hex() for entry in entries},
+        retain="r" in flags,
+        adopted="a" in flags,
+        form=int(form or 1),
     )
 
 
 def path_hash(name: str) -> str:
-    """Return the hash of a member's name: 2 bytes, as hex."""
-    return sha256(name.encode()).hexdigest()[:4]
+    """Return the hash of a member's name: 3 bytes, as hex; the first bit is 0 for a key that counts by itself."""
+    first, *others = sha256(name.encode()).digest()[:_PATH]
+    return bytes((first & 0x7F if "/" in name else first | 0x80, *others)).hex()
+
+
+def keys_of(applied: Applied) -> frozenset[str]:
+    """Return the hashes of the tags and attributes among what was applied: what is ours to remove."""
+    return frozenset(path for path in applied.members if path < "80")
 
 
 def value_hash(value: Json) -> str:
-    """Return the hash of a member's value with references as they are written: 3 bytes, as hex."""
-    return sha256(canonical(value).encode()).hexdigest()[:6]
+    """Return the hash of a member's value with references as they are written: 2 bytes, as hex."""
+    return sha256(canonical(value).encode()).hexdigest()[:4]
 
 
 def applied_equals(applied: Applied, name: str, value: Json) -> bool:
-    """Tell whether the member is now as it was when it was last applied (None: not declared, then and now)."""
+    """Tell whether a member of the canonical form is as it was when it was last applied (None: not there)."""
     before = applied.members.get(path_hash(name))
     if value is None or before is None:
         return value is None and before is None
     return value_hash(value).startswith(before)
 
 
-def gone(applied: Applied, body: Body, candidates: Iterable[str], tags_member: str = "tags") -> tuple[str, ...]:
-    """Return the tag keys among the candidates that we once applied and the document does not declare any more."""
-    declared = tag_map(body.get(tags_member))
-    return tuple(key for key in candidates if key not in declared and path_hash(f"tags/{key}") in applied.members)
+def gone(applied: Applied, member: str, declared: Collection[str], candidates: Iterable[str]) -> tuple[str, ...]:
+    """Return those keys of `tags` or of a map that we once applied and the document does not declare any more."""
+    return tuple(key for key in candidates if key not in declared and path_hash(by_key(member, key)) in applied.members)

@@ -125,6 +125,7 @@ class Options:
     state: Literal["present", "absent"] = "present"
     undeclared: Literal["default", "ignore", "adopted"] = "adopted"  # adopted: ignore while the mark says adopted
     suspend: bool = False
+    refresh: Literal["hold", "follow"] = "hold"  # a looked-up value that moved, where following it restarts tasks
     after: tuple[Key, ...] = ()
     ignore: tuple[tuple[str, ...], ...] = ()  # patterns of paths that status, plan and apply leave alone
     keep_revisions: int = 0  # how many of the newest stay; 0: nothing is cleaned up
@@ -203,6 +204,7 @@ class Applied:
     members: Mapping[str, str]  # hash of the path -> hash of the value
     retain: bool = False  # the document said `ecsync/deletion: retain`
     adopted: bool = False  # undeclared members are left as they were found
+    form: int = 1  # which canonical forms the hashes are of (`marks.FORM`)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,6 +233,12 @@ class Present:
     facts: Facts = field(default_factory=dict)
     foreign: str = ""
     read_at: datetime | None = field(default=None, compare=False)
+
+    @property
+    def called(self) -> str:
+        """What AWS calls it: its ARN, or else the first of its outputs that is a name."""
+        names = (self.outputs.get("arn", ""), *self.outputs.values())
+        return next((name for name in names if isinstance(name, str) and name), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -393,12 +401,38 @@ class Step:
                 return ()
 
 
+Obstacle: TypeAlias = Literal[
+    "off", "empty", "stale_source", "invalid_manifest", "not_listed", "not_managed", "suspended", "no_ownership",
+    "replacement", "lookup", "contention", "unsafe",
+]  # fmt: skip
+
+
+class Because(str):
+    """Why a step is withheld, in words for people; `obstacle` says it in one of a closed set, for machines."""
+
+    __slots__ = ("obstacle",)
+    obstacle: Obstacle
+
+    def __new__(cls, obstacle: Obstacle, words: str) -> Because:
+        """Return the words, and what they stand for."""
+        made = super().__new__(cls, words)
+        made.obstacle = obstacle
+        return made
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Withheld:
     """A step that a policy took out of the plan, and why, in words that say what would let it through."""
 
     step: Step
     because: str
+
+    @property
+    def obstacle(self) -> Obstacle:
+        """What stands in its way. Plain words are the plan's own: whose it is, or a gate that holds a change."""
+        if isinstance(self.because, Because):
+            return self.because.obstacle
+        return "unsafe" if isinstance(self.step.change, Update | Replace) else "no_ownership"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -423,6 +457,7 @@ class Plan:
     unmanaged: tuple[Unmanaged, ...] = ()
     unreadable: Mapping[Key, str] = field(default_factory=dict)
     stopped: Mapping[Key, str] = field(default_factory=dict)  # given up until the manifest changes (rule 15)
+    incomplete: str = ""  # why there may be more of ours that nobody declares than this says; nothing is pruned then
 
     @property
     def empty(self) -> bool:
@@ -444,6 +479,9 @@ class Progressing:
 
     why: str
     after: float = 15.0
+
+
+DELETING = "deleting"  # why a removal that AWS has taken is progressing: it is seen gone by a later pass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -486,6 +524,8 @@ class ResourceStatus:
     fields: tuple[FieldChange, ...] = ()
     message: str = ""
     physical: str = ""  # its primary output, where it has one
+    origin: str = ""  # file:line of its document
+    origins: Mapping[str, str] = field(default_factory=dict)  # JSON pointer of a field -> file:line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -520,7 +560,8 @@ class Pass:
     started: datetime
     ended: datetime
     result: PassResult
-    error: str = ""
+    error: str = ""  # why it came to no plan
+    only_looked: str = ""  # why nothing may be written
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

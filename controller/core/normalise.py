@@ -115,7 +115,8 @@ def _copied(tree: Any, verbatim: tuple[tuple[str, ...], ...], *, keep_empty: boo
     """
     if isinstance(tree, Mapping):
         copy: dict[str, Json] = Elements() if isinstance(tree, Elements) else {}
-        keep_empty = keep_empty or isinstance(tree, Elements)
+        # Written or read as a map, what AWS has as a list of such blocks: its values are those of the blocks.
+        keep_empty = keep_empty or isinstance(tree, Elements) or (EACH,) in verbatim
         for key, value in tree.items():
             if isinstance(value, (Mapping, list, tuple)):
                 below = _step(verbatim, str(key)) if verbatim else ()

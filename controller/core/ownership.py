@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import Literal
 
 from controller.core import marks
-from controller.core.model import Desired, Key, Present
-from controller.core.scene import Scene
+from controller.core.diff import declared_form, looser
+from controller.core.json import Body, Json
+from controller.core.kind import Kind
+from controller.core.model import Applied, Desired, Key, Present
+from controller.core.rules import Computed
+from controller.core.scene import Scene, released_maps
 
 OURS: Literal["ours"] = "ours"
 NOBODYS: Literal["nobody's"] = "nobody's"
@@ -45,24 +49,26 @@ def tags_for(scene: Scene, desired: Desired, written: Desired, *, adopted: bool 
 
     The id is left out while the natural name is not known: the executor plans the step again when it is.
     """
-    tagging = scene.kind(desired.key).tagging
-    if tagging is None:
+    kind = scene.kind(desired.key)
+    if kind.tagging is None:
         return {}
-    retain = desired.options.deletion == "retain"
+    form, retain = declared_form(written.body, kind.rules), desired.options.deletion == "retain"
     tags = {
         marks.OWNER: owner_of(scene, desired.key),
-        marks.APPLIED: marks.pack(written.body, tagging.member, retain=retain, adopted=adopted),
+        marks.APPLIED: marks.pack(form, kind.tagging.member, released_maps(kind), retain=retain, adopted=adopted),
     }
-    natural = scene.kind(desired.key).natural(desired.body)
+    natural = kind.natural(desired.body)
     if natural is not None:
         tags[marks.ID] = marks.identity(scene.physical(desired.key.kind, natural))
     return tags
 
 
-def stale(scene: Scene, desired: Desired, written: Desired, observed: Present | None) -> dict[str, str]:
+def stale(
+    scene: Scene, desired: Desired, written: Desired, observed: Present | None, *, pending: bool = False
+) -> dict[str, str]:
     """Return the tags of ours that a live resource lacks or has out of date; an unknown format is left alone.
 
-    With nothing observed, all of them.
+    With nothing observed, all of them. With a change of the document `pending`, the mark takes its very words.
     """
     live = observed.marks if observed else None
     was_adopted = bool(live and live.applied and live.applied.adopted)
@@ -75,9 +81,38 @@ def stale(scene: Scene, desired: Desired, written: Desired, observed: Present | 
         out_of_date[marks.OWNER] = want[marks.OWNER]
     if live.id != want.get(marks.ID, live.id):
         out_of_date[marks.ID] = want[marks.ID]
-    if live.applied is not None and live.applied != marks.unpack(want[marks.APPLIED]):
+    now = marks.unpack(want[marks.APPLIED])
+    applied = live.applied
+    if applied is None or now is None or applied == now:
+        return out_of_date
+    if pending or not _agrees(scene.kind(written.key), applied, now, written.body):
         out_of_date[marks.APPLIED] = want[marks.APPLIED]
     return out_of_date
+
+
+def _agrees(kind: Kind, live: Applied, now: Applied, written: Body) -> bool:
+    """Tell whether a mark says what a document says that is in sync, in these words or in looser ones.
+
+    Hashes of another form say nothing, so that an upgrade writes nothing. Nor does what AWS has decided meanwhile and
+    the document repeats, so that what describe prints can be pasted over what was written.
+    """
+    if (live.retain, live.adopted, marks.keys_of(live)) != (now.retain, now.adopted, marks.keys_of(now)):
+        return False
+    if live.form != now.form:
+        return True
+    declared = _members(kind, declared_form(written, kind.rules))
+    left = {row.segments[0] for row in kind.rules if isinstance(row, Computed)}
+    if live.members.keys() - {marks.path_hash(name) for name in (*declared, *left)}:
+        return False
+    return all(
+        marks.applied_equals(live, name, value)
+        or any(marks.applied_equals(live, name, loose) for loose in looser(written, kind.rules, name))
+        for name, value in declared.items()
+    )
+
+
+def _members(kind: Kind, form: Body) -> dict[str, Json]:
+    return dict(marks.members(form, kind.tagging.member if kind.tagging else "tags", released_maps(kind)))
 
 
 def untag(scene: Scene, written: Desired, observed: Present) -> tuple[str, ...]:
@@ -86,4 +121,5 @@ def untag(scene: Scene, written: Desired, observed: Present) -> tuple[str, ...]:
     if tagging is None or observed.marks is None or observed.marks.applied is None:
         return ()
     live = marks.tag_map(observed.body.get(tagging.member))
-    return marks.gone(observed.marks.applied, written.body, live, tagging.member)
+    declared = marks.tag_map(written.body.get(tagging.member))
+    return marks.gone(observed.marks.applied, "tags", declared, live)

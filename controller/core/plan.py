@@ -44,7 +44,7 @@ from controller.core.model import (
     Update,
     Withheld,
 )
-from controller.core.scene import Scene, blocked, declares, difference
+from controller.core.scene import Scene, blocked, declares, difference, released
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +188,7 @@ def _claim(scene: Scene, draft: _Draft, written: Desired, observed: Present) -> 
 
 def _update(scene: Scene, draft: _Draft, desired: Desired, written: Desired, observed: Present) -> None:
     kind = scene.kind(desired.key)
+    desired = released(kind, desired, written, observed)
     found = difference(scene, desired, written, observed, draft.changing)
     draft.unmanaged.extend(
         Unmanaged(key=desired.key, path=one.path, value=one.value, owner=one.owner) for one in found.left
@@ -198,7 +199,13 @@ def _update(scene: Scene, draft: _Draft, desired: Desired, written: Desired, obs
         observed=observed,
         fields=found.fields,
         # A new revision carries every mark; anything else only those that are out of date.
-        marks=ownership.stale(scene, desired, written, None if revised else observed),
+        marks=ownership.stale(
+            scene,
+            desired,
+            written,
+            None if revised else observed,
+            pending=any(one.reason == "pending" for one in found.fields),
+        ),
         untag=ownership.untag(scene, written, observed),
     )
     if found.fields and kind.gate is not None:
@@ -235,9 +242,9 @@ def _change(scene: Scene, draft: _Draft, change: Update, waiting: str = "") -> N
             main = replace(change, fields=now, marks={} if later else change.marks)
             step = replace(_step(kind, main), waiting=waiting)
             revised = any(one.effect == "revise" for one in now)
-            _admit(
-                scene, draft, step, kind.invalidates.get("revise" if revised else "update", ()) if step.calls else ()
-            )
+            renewed = kind.invalidates.get("revise" if revised else "update", ()) if step.calls else ()
+            # What a call gives is new, too: only some updates of a launch template make a version.
+            _admit(scene, draft, step, (*renewed, *(output for call in step.calls for output in call.captures)))
         if later:
             _admit(scene, draft, _step(kind, replace(change, fields=later, untag=()), "late"))
     elif change.marks and kind.tagging:

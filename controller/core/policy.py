@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from controller.core.kind import World
-from controller.core.model import Create, Key, Plan, Present, Replace, Step, Update
+from controller.core.model import Because, Create, Key, Plan, Present, Replace, Step, Update
 from controller.core.scene import Policy, Scene
 
 
@@ -25,7 +25,9 @@ def standard(*, prune: str = "", contended: Collection[Key] = ()) -> tuple[Polic
 
     def contention(step: Step, _: Scene) -> str:
         if step.id.key in contended and isinstance(step.change, Update | Replace):
-            return "somebody changes it back each time; nothing more is written until the manifest changes"
+            return Because(
+                "contention", "somebody changes it back each time; nothing more is written until the manifest changes"
+            )
         return ""
 
     return (managed, suspended, unpruned, replacing, moved_lookups, contention)
@@ -37,13 +39,16 @@ def managed(step: Step, scene: Scene) -> str:
     kind = step.id.key.kind
     if "all" in allowed or kind in allowed or (not allowed and kind != "Role"):
         return ""
-    return f"{kind} is not written by this application; add {kind} (or `all`) to `manage` in its Application document"
+    return Because(
+        "not_managed",
+        f"{kind} is not written by this application; add {kind} (or `all`) to `manage` in its Application document",
+    )
 
 
 def suspended(step: Step, scene: Scene) -> str:
     """A suspended document is reported, not written."""
     desired = scene.desired(step.id.key)
-    return "suspended by ecsync/suspend" if desired and desired.options.suspend else ""
+    return Because("suspended", "suspended by ecsync/suspend") if desired and desired.options.suspend else ""
 
 
 def pruning(step: Step, scene: Scene, forbidden: str) -> str:
@@ -51,8 +56,9 @@ def pruning(step: Step, scene: Scene, forbidden: str) -> str:
     if step.id.phase != "prune":
         return ""
     if not scene.application.sync.prune:
-        return "not declared any more; prune is off (sync.prune: true in its Application document removes it)"
-    return forbidden
+        words = "not declared any more; prune is off (sync.prune: true in its Application document removes it)"
+        return Because("off", words)
+    return Because("stale_source", forbidden) if forbidden and not isinstance(forbidden, Because) else forbidden
 
 
 def replacing(step: Step, scene: Scene) -> str:
@@ -62,18 +68,21 @@ def replacing(step: Step, scene: Scene) -> str:
     if step.change.desired.options.replace == "allow":
         return ""
     fields = ", ".join(".".join(map(str, one.path)) for one in step.change.fields if one.effect == "replace")
-    return f"{fields} cannot be changed in place; `ecsync/replace: allow` deletes it and makes it again"
+    words = f"{fields} cannot be changed in place; `ecsync/replace: allow` deletes it and makes it again"
+    return Because("replacement", words)
 
 
 def moved_lookups(step: Step, _: Scene) -> str:
     """A looked-up value that moved does not restart production by itself (rule 20)."""
-    if not isinstance(step.change, Update):
+    if not isinstance(step.change, Update) or step.change.desired.options.refresh == "follow":
         return ""
     rolling = [one for one in step.change.fields if one.effect != "in-place"]
     if not rolling or any(one.reason != "lookup" for one in rolling):
         return ""
-    return (
-        "a value that is only looked up has changed and following it would restart tasks; apply it with `ecsync apply`"
+    return Because(
+        "lookup",
+        "a value that is only looked up has changed and following it would restart tasks; "
+        "`ecsync/refresh: follow` on this document follows it",
     )
 
 

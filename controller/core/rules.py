@@ -98,6 +98,23 @@ class Computed(_Row):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Pinned(_Row):
+    """A value that may be written less exactly than AWS has it: `loosely(value)` are the looser words for it."""
+
+    loosely: Callable[[Json], Json]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Released(_Row):
+    """A map whose keys count one by one in the mark: one that leaves the document goes back to AWS's own value.
+
+    `value(key, body)` is that value; None where we do not know it, and then the key is left as it is.
+    """
+
+    value: Callable[[str, Body], str | None]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Delegated(_Row):
     """Another controller owns it while `when(facts)` holds; `owner` names that controller in plain words."""
 
@@ -159,7 +176,7 @@ class Refers(_Row):
 
 
 Rule: TypeAlias = (
-    Verbatim | Keyed | Unordered | Default | Rewrite | Reshape | Drop | Computed | Delegated | Immutable | Rolls
-    | Resets | Clears | Late | Sensitive | CommaList | Refers
+    Verbatim | Keyed | Unordered | Default | Rewrite | Reshape | Drop | Computed | Pinned | Released | Delegated
+    | Immutable | Rolls | Resets | Clears | Late | Sensitive | CommaList | Refers
 )  # fmt: skip
 Rules: TypeAlias = tuple[Rule, ...]

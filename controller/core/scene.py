@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from controller.core import graph, marks
-from controller.core.diff import Difference, differences
+from controller.core.diff import Difference, declared_form, differences
 from controller.core.json import Body, Json, Path
 from controller.core.kind import Kind, Owned, World
 from controller.core.model import (
     Application,
+    Applied,
     Desired,
     FieldChange,
     Key,
@@ -25,7 +26,7 @@ from controller.core.model import (
 )
 from controller.core.normalise import normalise
 from controller.core.resolve import resolve
-from controller.core.rules import CommaList
+from controller.core.rules import CommaList, Released
 
 Policy = Callable[[Step, "Scene"], str]  # why a step is withheld; empty: let through
 
@@ -44,6 +45,7 @@ class Scene:
     orphans: tuple[Owned, ...] = ()  # ours, and declared by no application of the latest complete snapshot
     others: frozenset[str] = frozenset()  # owner marks that documents of this installation claim, all applications
     young: frozenset[Key] = frozenset()  # made by us and not seen complete yet: what they lack is pending, not drift
+    settled: Mapping[Key, Applied] = field(default_factory=dict)  # of what takes no tags: as it was last seen in sync
     policies: tuple[Policy, ...] = ()
 
     @cached_property
@@ -97,12 +99,34 @@ def difference(
     """
     return between(
         scene.kind(desired.key),
-        desired.body,
+        released(scene.kind(desired.key), desired, written, observed).body,
         observed,
         undeclared=not _leaves_undeclared(desired, observed),
         ignore=desired.options.ignore,
         reason=lambda path: reason(scene, written, observed, path, changing),
     )
+
+
+def released_maps(kind: Kind) -> tuple[str, ...]:
+    """Return the members whose keys count one by one in the mark, beside the tags."""
+    return tuple(rule.path for rule in kind.rules if isinstance(rule, Released))
+
+
+def released(kind: Kind, desired: Desired, written: Desired, observed: Present) -> Desired:
+    """Return the document with AWS's own value for each key of a map that we applied and that left the document."""
+    applied = observed.marks.applied if observed.marks else None
+    body = dict(desired.body)
+    for rule in kind.rules if applied else ():
+        if not isinstance(rule, Released) or applied is None:
+            continue
+        declared = marks.tag_map(written.body.get(rule.path))
+        ours = marks.gone(applied, rule.path, declared, marks.tag_map(observed.body.get(rule.path)))
+        values = {key: rule.value(key, desired.body) for key in ours}
+        known = [{"Key": key, "Value": value} for key, value in values.items() if value is not None]
+        if known:
+            said = marks.tag_map(desired.body.get(rule.path))
+            body[rule.path] = [*({"Key": key, "Value": said[key]} for key in said if key not in values), *known]
+    return replace(desired, body=body)
 
 
 def between(
@@ -152,18 +176,34 @@ def reason(scene: Scene, written: Desired, observed: Present, path: Path, changi
     told = kind.reason(path, observed) if kind.reason else None
     if told:
         return told
-    tags = kind.tagging.member if kind.tagging else "tags"
-    member = f"tags/{path[1]}" if path[0] == tags and len(path) > 1 else str(path[0])
-    value = dict(marks.members(written.body, tags)).get(member)
-    targets = {ref.key for _, ref in graph.references(value)}
+    targets = {ref.key for _, ref in graph.references(written.body.get(str(path[0])))}
     if targets & set(changing):
         return "pending"
-    if observed.marks is None or observed.marks.applied is None:
+    applied = observed.marks.applied if kind.tagging and observed.marks else scene.settled.get(written.key)
+    if applied is None:
         return "drift"
-    if not marks.applied_equals(observed.marks.applied, member, value):
+    if not _as_applied(kind, written, applied, path):
         return "pending"
     looked_up = (scene.desired(key) for key in targets)
     return "lookup" if any(found and not scene.writable(found) for found in looked_up) else "drift"
+
+
+def _as_applied(kind: Kind, written: Desired, applied: Applied, path: Path) -> bool:
+    """Tell whether the member that a path is in is declared as it was when it was last applied."""
+    tags, maps = kind.tagging.member if kind.tagging else "tags", released_maps(kind)
+    declared = dict(marks.members(declared_form(written.body, kind.rules), tags, maps))
+    names = [member := str(path[0])]
+    if member == tags or member in maps:  # where the block differs as a whole, all that is declared of it
+        block = "tags" if member == tags else member
+        keyed = [marks.by_key(block, str(path[1]))] if len(path) > 1 else []
+        names = keyed or [name for name in declared if name.startswith(marks.by_key(block, ""))]
+    return all(marks.applied_equals(applied, name, declared.get(name)) for name in names)
+
+
+def as_declared(kind: Kind, written: Desired) -> Applied | None:
+    """Return what a mark on a resource that is as its document says would say of its members."""
+    tags = kind.tagging.member if kind.tagging else "tags"
+    return marks.unpack(marks.pack(declared_form(written.body, kind.rules), tags, released_maps(kind)))
 
 
 def declares(desired: Desired, kind: Kind) -> Callable[[Path], bool]:

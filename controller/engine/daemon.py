@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from controller.core.model import (
     Application,
     ApplicationState,
+    Because,
     Failed,
     Outcome,
     Pass,
@@ -72,6 +73,9 @@ class Teller(Protocol):
 
     def ended(self, application: Application, outcome: Outcome, reconcile_id: str) -> None:
         """A pass came to an outcome."""
+
+    def failed(self, application: Application, error: Exception, reconcile_id: str) -> None:
+        """A pass came to no plan: lost credentials, or a guard that refused."""
 
     def passed(self, application: str, result: PassResult, error: AwsError | None) -> None:
         """A pass is over, whatever came of it."""
@@ -167,13 +171,15 @@ class Daemon:
 
     def read_source(self) -> None:
         """Read the source; queue what is new or has changed."""
-        kept = self._m.keeper.refresh()
+        with self._m.teller.timer("fetch"):
+            kept = self._m.keeper.refresh()
         self._m.teller.source(kept)
         before, self._kept = self._catalogue, kept
         if kept.snapshot is None:
             return
         if kept.snapshot.revision != before.revision or not before.applications:
-            read = self._m.read(kept.snapshot)
+            with self._m.teller.timer("parse"):
+                read = self._m.read(kept.snapshot)
         else:
             read = before
         self._catalogue = replace(read, pruning=pruning(kept, read))
@@ -220,7 +226,8 @@ class Daemon:
         except Exception as error:  # noqa: BLE001  # the edge of a thread: one poisoned application stops no other
             self._m.teller.broke(claim.key, error)
             after = self._backoff(claim.key)
-            self._finish(claim.key, "error", str(error), None, after)
+            # Not its text: nobody knows what stands in it, and this is what the API tells.
+            self._finish(claim.key, "error", f"a bug of ours ({type(error).__name__}); the log has it", None, after)
         finally:
             self._began.pop(claim.key, None)
             claim.done(after)
@@ -235,23 +242,33 @@ class Daemon:
             return application.sync.interval
         memory = self._memories.setdefault(name, Memory())
         reconcile_id = uuid.uuid4().hex[:8]
+        looking = self._only_looks(application)
         try:
-            outcome = self._reconcile(application, catalogue, memory, reconcile_id, claim)
+            outcome = self._reconcile(application, catalogue, memory, reconcile_id, claim, enforce=not looking)
         except (AwsError, Refused) as error:
+            self._m.teller.failed(application, error, reconcile_id)
             after = self._backoff(name)
-            self._finish(name, _result_of(error), str(error), error if isinstance(error, AwsError) else None, after)
+            cause = error if isinstance(error, AwsError) else None
+            self._finish(name, _result_of(error), str(error), cause, after, reconcile_id=reconcile_id)
             return after
         self._m.teller.ended(application, outcome, reconcile_id)
         failed = any(isinstance(one, Failed) and one.retry == "soon" for one in outcome.results.values())
         memory.failures = memory.failures + 1 if failed or outcome.plan.unreadable else 0
         after = delay(outcome, interval=application.sync.interval, failures=memory.failures, jitter=self._jittered)
-        self._finish(name, result(outcome), "", None, after, outcome=outcome, reconcile_id=reconcile_id)
+        came_to = result(outcome)
+        self._finish(name, came_to, "", None, after, outcome=outcome, reconcile_id=reconcile_id, only_looked=looking)
         return after
 
     def _reconcile(
-        self, application: Application, catalogue: Catalogue, memory: Memory, reconcile_id: str, claim: Claim
+        self,
+        application: Application,
+        catalogue: Catalogue,
+        memory: Memory,
+        reconcile_id: str,
+        claim: Claim,
+        *,
+        enforce: bool,
     ) -> Outcome:
-        enforce = application.sync.mode == "enforce" and self._m.consents(application) and self._preceded(application)
         orders = Orders(
             enforce=enforce,
             may_go_on=lambda: not self._stopping.is_set() and claim.renew(),
@@ -261,11 +278,18 @@ class Daemon:
         with self._m.teller.timer("total"):
             return reconcile(application, catalogue, self._m.post_for(application), memory, orders)
 
-    def _preceded(self, application: Application) -> bool:
-        """Tell whether the applications that come first are in sync: until then this one is only looked at."""
-        states = (self._m.store.application(name) for name in application.after)
-        outcomes = (state.outcome if state else None for state in states)
-        return all(outcome is not None and outcome.sync == "Synced" for outcome in outcomes)
+    def _only_looks(self, application: Application) -> str:
+        """Say why nothing may be written to an application now; empty where it is kept as declared."""
+        if application.sync.mode != "enforce":
+            return "its mode is observe"
+        if not self._m.consents(application):
+            return "the operator does not let its target be written (--enforce, or `enforce` of the target)"
+        for name in application.after:
+            state = self._m.store.application(name)
+            sync = state.outcome.sync if state and state.outcome else "not known yet"
+            if sync != "Synced":
+                return f"it comes after {name}, which is {sync}"
+        return ""
 
     def _finish(
         self,
@@ -277,10 +301,18 @@ class Daemon:
         *,
         outcome: Outcome | None = None,
         reconcile_id: str = "",
+        only_looked: str = "",
     ) -> None:
         now: datetime = self._m.clock.now()
         began = self._began.pop(name, now)
-        done = Pass(reconcile_id=reconcile_id, started=began, ended=now, result=came_to, error=error)
+        done = Pass(
+            reconcile_id=reconcile_id,
+            started=began,
+            ended=now,
+            result=came_to,
+            error=error,
+            only_looked=only_looked,
+        )
         self._m.store.finish(name, done, outcome, now + timedelta(seconds=after))
         self._m.teller.passed(name, came_to, cause)
 
@@ -296,11 +328,14 @@ class Daemon:
 def pruning(kept: Kept, catalogue: Catalogue) -> str:
     """Say why nothing may be pruned now; empty when it may (rules 5 and 27)."""
     if kept.error is not None:
-        return f"the source cannot be read ({kept.error.reason}); nothing is taken as gone"
+        words = f"the source cannot be read ({kept.error.reason}); nothing is taken as gone"
+        return Because("empty" if kept.error.reason == "empty" else "stale_source", words)
     if not kept.complete:
-        return "the source must read the same twice, 60 s apart, before what it lacks counts as gone"
+        words = "the source must read the same twice, 60 s apart, before what it lacks counts as gone"
+        return Because("stale_source", words)
     if catalogue.problems:
-        return f"{catalogue.problems[0].origin} is not valid; nothing is taken as gone while a manifest is broken"
+        words = f"{catalogue.problems[0].origin} is not valid; nothing is taken as gone while a manifest is broken"
+        return Because("invalid_manifest", words)
     return ""
 
 

@@ -12,6 +12,7 @@ from controller.core.graph import references
 from controller.core.json import Json, at
 from controller.core.kind import Owned
 from controller.core.model import (
+    DELETING,
     Absent,
     Adopt,
     Call,
@@ -76,8 +77,7 @@ def execute(scene: Scene, plan_: Plan, hands: Hands) -> tuple[Mapping[StepId, Re
     run = _Run(scene=scene, hands=hands, world=dict(scene.world))
     for step in plan_.steps:
         if hands.adopting != isinstance(step.change, Adopt):  # it is there, whoever's it is: nothing waits for it
-            other = "only adoptions are made now" if hands.adopting else "unclaimed; run `ecsync adopt` to take it over"
-            result: Result = Skipped(because=other)
+            result: Result = Skipped(because=_not_now(hands))
         else:
             result = _in_turn(run, step)
             if isinstance(result, Failed | Skipped):
@@ -85,6 +85,10 @@ def execute(scene: Scene, plan_: Plan, hands: Hands) -> tuple[Mapping[StepId, Re
         run.results[step.id] = result
         hands.announce(step, result)
     return run.results, run.world
+
+
+def _not_now(hands: Hands) -> str:
+    return "only adoptions are made now" if hands.adopting else "unclaimed; run `ecsync adopt` to take it over"
 
 
 def _in_turn(run: _Run, step: Step) -> Result:
@@ -119,6 +123,9 @@ def _carry_out(run: _Run, step: Step) -> Result:
         if isinstance(fresh, Progressing):
             run.blocking[step.id] = "is not ready"
         return fresh
+    if run.hands.adopting != isinstance(fresh.change, Adopt):
+        # What became ours with what it belongs to is adopted; what lost its marks since the plan is nobody's now.
+        return Done() if run.hands.adopting else Skipped(because=_not_now(run.hands))
     unknown = next((ref for call in fresh.calls for _, ref in references(call.params) if _unknown(fresh, ref)), None)
     if unknown is not None:
         return Skipped(because=f"{unknown} is not known yet")
@@ -212,7 +219,7 @@ def _afterwards(run: _Run, step: Step, captured: Mapping[str, str]) -> Result:
     if isinstance(step.change, Delete | Forget):
         if isinstance(step.change, Delete):
             run.blocking[step.id] = "is being deleted"
-            return Progressing(why="deleting", after=5.0)
+            return Progressing(why=DELETING, after=5.0)
         return Done()
     scene = replace(run.scene, world=run.world)
     run.world = observe(run.hands.cloud, scene, run.hands.clock.now(), only=step.id.key)

@@ -1,4 +1,4 @@
-"""What the engine remembers of an application between passes: only times and counts, and losing them is harmless."""
+"""What the engine remembers of an application between passes: times, counts and hashes, and losing them is harmless."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from controller.core.kind import Owned
-from controller.core.model import Failed, Key, Progressing, StepId
+from controller.core.model import Applied, Failed, Key, Progressing, StepId
 from controller.core.ports import AwsError
 
 SETTLING = 300.0  # seconds: what is created takes this long at most to be seen by all of AWS (rule 23)
@@ -33,6 +33,7 @@ class Memory:
     changed: dict[Key, float] = field(default_factory=dict)
     repairs: dict[Key, deque[float]] = field(default_factory=dict)
     young: set[Key] = field(default_factory=set)  # made by us, and not seen complete yet
+    settled: dict[Key, Applied] = field(default_factory=dict)  # of what takes no tags: as it was last seen in sync
     listed: Listed | None = None
     failures: int = 0  # passes in a row that ended in a transient failure
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from controller.core import graph, marks
 from controller.core.kind import Kind, Owned, Wanted
-from controller.core.model import Absent, Desired, Key, Observed, Present, Unreadable
+from controller.core.model import Absent, Because, Desired, Key, Observed, Present, Unreadable
 from controller.core.ports import AwsError, Reader
 from controller.core.scene import Scene, fields_of
 
@@ -106,7 +106,7 @@ def orphans(
         except AwsError as failure:
             if failure.kind == "credentials":
                 raise
-            incomplete = f"what we own of {kind.name} could not be listed: {failure}"
+            incomplete = Because("not_listed", f"what we own of {kind.name} could not be listed: {failure}")
     return tuple(found), incomplete
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from graphlib import TopologicalSorter
 
 from controller.core import graph, marks, plan, policy, status
 from controller.core.kind import Kind, Owned
 from controller.core.model import (
     Application,
+    Applied,
     Desired,
     Key,
     Outcome,
@@ -23,7 +24,7 @@ from controller.core.model import (
     Target,
 )
 from controller.core.ports import Clock, Cloud
-from controller.core.scene import Scene
+from controller.core.scene import Scene, as_declared
 from controller.engine.executor import Announce, Hands, execute
 from controller.engine.memory import Listed, Memory
 from controller.engine.observe import observe, orphans
@@ -99,7 +100,6 @@ class Seen:
 
     scene: Scene
     plan: Plan
-    incomplete: str = field(default="")  # why the list of orphans may not be whole
 
 
 def look(application: Application, catalogue: Catalogue, post: Post, memory: Memory, timer: Timer = untimed) -> Seen:
@@ -113,6 +113,7 @@ def look(application: Application, catalogue: Catalogue, post: Post, memory: Mem
         revision=catalogue.revision,
         lookups=_lookups(application, catalogue),
         young=frozenset(memory.young),
+        settled=dict(memory.settled),
         others=frozenset(marks.owner(post.installation, d.key) for d in _documents(catalogue)),
     )
     with timer("observe"):
@@ -123,9 +124,22 @@ def look(application: Application, catalogue: Catalogue, post: Post, memory: Mem
     )
     scene = replace(scene, orphans=lost, policies=policies)
     with timer("plan"):
-        found = plan.build(scene)
+        found = replace(plan.build(scene), incomplete=str(incomplete))
     memory.young -= {key for key in memory.young if _complete(scene, found, key)}
-    return Seen(scene=scene, plan=found, incomplete=incomplete)
+    memory.settled |= _settled(scene, found)
+    return Seen(scene=scene, plan=found)
+
+
+def _settled(scene: Scene, found: Plan) -> dict[Key, Applied]:
+    """Return what AWS cannot tag and is as its document says: a change of that document is no drift later."""
+    differing = {step.id.key for step in (*found.steps, *(one.step for one in found.withheld))}
+    bare = [one for one in scene.application.resources if scene.kind(one.key).tagging is None]
+    told = {
+        one.key: as_declared(scene.kind(one.key), one)
+        for one in bare
+        if one.key not in differing and isinstance(scene.world.get(one.key), Present)
+    }
+    return {key: applied for key, applied in told.items() if applied is not None}
 
 
 def _orphans(scene: Scene, catalogue: Catalogue, post: Post, memory: Memory) -> tuple[tuple[Owned, ...], str]:

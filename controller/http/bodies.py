@@ -30,6 +30,7 @@ def summary(app: ApplicationState) -> dict[str, Json]:
         "prune": app.sync.prune,
         "interval": app.sync.interval,
         "revision": app.revision,
+        "statusRevision": outcome.plan.revision if outcome else None,  # of what sync, health and resources speak
         "problems": len(app.problems),
         "lastPass": _pass(app.last_pass),
         "lastSuccess": _time(app.last_success),
@@ -46,6 +47,7 @@ def application(app: ApplicationState, source: SourceView) -> dict[str, Json]:
         "held": _held(outcome),
         "unreadable": {key.full: error for key, error in outcome.plan.unreadable.items()} if outcome else {},
         "stopped": {key.full: why for key, why in outcome.plan.stopped.items()} if outcome else {},
+        "incomplete": outcome.plan.incomplete if outcome else "",
         "source": source_state(source),
     }
 
@@ -90,7 +92,8 @@ def _resource(status: ResourceStatus) -> dict[str, Json]:
         "why": status.health.why,
         "message": status.message,
         "physical": status.physical,
-        "fields": [_field(change, {}) for change in status.fields],
+        "origin": status.origin or None,
+        "fields": [_field(change, status.origins) for change in status.fields],
     }
 
 
@@ -108,7 +111,7 @@ def _field(change: FieldChange, origins: Mapping[str, str]) -> dict[str, Json]:
 
 def _held(outcome: Outcome | None) -> list[dict[str, Any]]:
     withheld = outcome.plan.withheld if outcome else ()
-    return [{"key": held.step.id.key.full, "reason": held.because} for held in withheld]
+    return [{"key": held.step.id.key.full, "reason": str(held.because), "obstacle": held.obstacle} for held in withheld]
 
 
 def _problem(problem: Problem) -> dict[str, Json]:
@@ -125,6 +128,7 @@ def _pass(last: Pass | None) -> dict[str, Json] | None:
         "ended": _time(last.ended),
         "result": last.result,
         "error": last.error,
+        "onlyLooked": last.only_looked,
     }
 
 

@@ -1,6 +1,6 @@
 """From a live body to the one that a person would write: what AWS has without being told is left out.
 
-Nothing here knows a field: a member goes when the kind's own rules say the same without it.
+Nothing here knows a field, but for one: a member goes when the kind's own rules say the same without it.
 """
 
 from __future__ import annotations
@@ -13,13 +13,15 @@ from controller.core.json import ANY, EACH, Body, Json, Path, locate, thaw
 from controller.core.kind import Kind
 from controller.core.model import Present
 from controller.core.normalise import normalise
-from controller.core.rules import Computed, Default, Delegated, Drop, Refers, Reshape, Rewrite
+from controller.core.rules import Computed, Default, Delegated, Drop, Refers, Released, Reshape, Rewrite
 from controller.core.schema import Shape
 from controller.importer.documented import without_defaults
 from controller.importer.survey import Item
 from controller.importer.trails import identity
 
 _SERVICE_LINKED = ":role/aws-service-role/"
+# AWS refuses a definition for Fargate that does not say so, though nothing else is possible.
+_SAID = {"TaskDefinition": {"networkMode": "awsvpc"}}
 
 # ---------------------------------------------------------------- everything that can be written
 
@@ -30,7 +32,8 @@ def full(kind: Kind, item: Item, shape: Shape | None, services: Iterable[Item]) 
         return dict(item.present.body)
     fit = _fitted(kind, item.present.body, shape)
     if fit.get("Attributes"):
-        fit["Attributes"] = without_defaults(fit["Attributes"], fit, shape.members["Attributes"])
+        released = (rule.value for rule in kind.rules if isinstance(rule, Released) and rule.path == "Attributes")
+        fit["Attributes"] = without_defaults(fit["Attributes"], fit, shape.members["Attributes"], next(released, None))
     return _by_reference(kind, fit, services)
 
 
@@ -61,7 +64,8 @@ def trimmed(kind: Kind, body: Body, present: Present, shape: Shape | None) -> di
     tree: dict[str, Json] = thaw(body)
     _leave_to_others(kind, tree, present)
     if shape is not None and kind.shape is not None:
-        stay = {*_identity_members(kind, tree), *(name for name in kind.shape.extra if tree.get(name))}
+        said = (name for name, value in _SAID.get(kind.name, {}).items() if tree.get(name) == value)
+        stay = {*_identity_members(kind, tree), *(name for name in kind.shape.extra if tree.get(name)), *said}
         _Trim(kind, tree, present).structure(tree, shape, stay)
     return tree
 
@@ -94,14 +98,19 @@ def _identity_or_none(kind: Kind, body: Body) -> str | None:
 def _leave_to_others(kind: Kind, tree: dict[str, Json], present: Present) -> None:
     """Take out what another controller owns now, and what AWS decides when it makes the resource.
 
-    A member that has a default besides being computed is one whose default depends on more than the body.
+    A member that has a default besides being computed is one whose default depends on more than the body; a default
+    for other bodies than this one is none.
     """
-    defaults = {rule.path for rule in kind.rules if isinstance(rule, Default)}
+    defaults = {rule.path for rule in kind.rules if isinstance(rule, Default) and _holds(rule, kind, tree)}
     for rule in kind.rules:
         if isinstance(rule, Delegated) and rule.when(present.facts):
             _take(tree, rule.segments, lambda _: True)
-        elif isinstance(rule, Computed) and (rule.when is None or rule.when(normalise(tree, kind.rules))):
+        elif isinstance(rule, Computed) and _holds(rule, kind, tree):
             _take(tree, rule.segments, lambda value, open_=rule.path in defaults: open_ or _is_aws_own(value))
+
+
+def _holds(rule: Default | Computed, kind: Kind, body: Body) -> bool:
+    return rule.when is None or rule.when(normalise(body, kind.rules))
 
 
 def _is_aws_own(value: Json) -> bool:
@@ -124,6 +133,7 @@ class _Trim:
         self._goal = meaning(kind, tree, present)
         self._complaints = self._wrong()
         self._rows = [rule.segments for rule in kind.rules if isinstance(rule, (Default, Drop, Reshape, Rewrite))]
+        self._references = [rule.segments for rule in kind.rules if isinstance(rule, Refers)]
         self._adjusted = {name for name in tree if kind.adjust and self._is_adjusted(name)}
 
     def structure(self, tree: dict[str, Json], shape: Shape, stay: Iterable[str] = (), at: Path = ()) -> None:
@@ -156,6 +166,8 @@ class _Trim:
 
     def _may_go(self, path: Path, value: Json) -> bool:
         """Tell whether it is worth a try: some row speaks of the place, or the kind itself may fill it in."""
+        if any(len(path) == len(segments) and _meets(path, segments) for segments in self._references):
+            return value is None  # what another controller may move on is still what it refers to
         says_nothing = value is None or value in ("", [], {})
         return says_nothing or path[0] in self._adjusted or any(_meets(path, segments) for segments in self._rows)
 

@@ -1,9 +1,9 @@
-"""What AWS's own text says is the default of an attribute: no table of ours can keep up with it."""
+"""What an attribute is where nobody sets it: by the kind's own rules, else by AWS's text, which knows the newest."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from controller.core.json import Body, Json
 from controller.core.schema import Shape
@@ -15,10 +15,15 @@ _DEFAULT = re.compile(r"[Dd]efault\b([^.]*?)(?:\bvalue\b)?[^.]*?\bis ([\w()]+(?:
 _TYPES = ("application", "network", "gateway")
 
 
-def without_defaults(attributes: Sequence[Body], body: Body, shape: Shape | None) -> list[Body]:
+def without_defaults(
+    attributes: Sequence[Body],
+    body: Body,
+    shape: Shape | None,
+    released: Callable[[str, Body], str | None] | None = None,
+) -> list[Body]:
     """Return the attributes that say something: not AWS's default, and not what a switch that is off leaves idle.
 
-    One of which AWS names no default is left out where it is only on or off.
+    One whose default nobody knows stays, unless it is empty. `released` are the defaults that the kind knows.
     """
     element = shape.element if shape else None
     known = _defaults(element.members["Key"].documentation if element else "", str(body.get("Type", "application")))
@@ -27,7 +32,8 @@ def without_defaults(attributes: Sequence[Body], body: Body, shape: Shape | None
     idle = tuple(switch for switch in switches if values[f"{switch}enabled"] == "false")
 
     def says(key: str, value: str) -> bool:
-        if value in known.get(key, ("", "true", "false")):
+        default = released(key, body) if released else None
+        if value in (known.get(key, [""]) if default is None else [default]):
             return False
         return key.endswith(".enabled") or not key.startswith(idle)
 

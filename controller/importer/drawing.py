@@ -1,4 +1,4 @@
-"""From a survey to files: the pure part of an import, and the proof that the plan that follows is empty."""
+"""From a survey to files: the pure part of an import."""
 
 from __future__ import annotations
 
@@ -6,18 +6,16 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from controller.core import plan as planning
-from controller.core.json import Body, Json, Path, at, dotted, locate
+from controller.core.json import Body, Json, Path, at, locate
 from controller.core.kind import Kind
-from controller.core.model import Key, Observed, Snapshot, Step
+from controller.core.model import Key
 from controller.core.rules import Sensitive
-from controller.core.scene import Scene
-from controller.importer import layout, naming, spelling
+from controller.importer import layout, naming, proof, spelling
 from controller.importer.bodies import full, named, trimmed
+from controller.importer.gaps import Gap
 from controller.importer.layout import Document
 from controller.importer.survey import Item, Known, Survey
 from controller.importer.text import dump
-from controller.language.manifest import load
 
 _SECRET = re.compile(
     r"pass(word|wd|phrase)?|secret|token|api_?key|private_?key|credential|access_?key|dsn", re.IGNORECASE
@@ -26,29 +24,70 @@ _SECRET = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawn:
-    """The files of an import by name, and what a person should look at, one a line."""
+    """The files of an import by name, what a person should look at, and what is not in the files."""
 
     files: Mapping[str, str]
     notes: tuple[str, ...]
     documents: tuple[Key, ...]
+    gaps: tuple[Gap, ...] = ()
+    unplanned: tuple[Gap, ...] = ()  # in the files, and what a plan with the same rights cannot tell of
+
+    @property
+    def complete(self) -> bool:
+        """Tell whether nothing is missing that the files should say."""
+        return not any(gap.missed for gap in self.gaps)
 
 
-def draw(survey: Survey, cluster: str, known: Known) -> Drawn:
-    """Return a survey as the files of one application."""
-    items = survey.items
-    sketch = _sketch(survey, known)
-    notes = [f"{note.key.kind}/{sketch.names.get(note.key, note.key.name)} {note.text}" for note in survey.notes]
-    homes = layout.homes(items, sketch.owners, sketch.names)
-    files: dict[str, list[Document]] = {}
-    for key, item in items.items():
-        document = _document(item, sketch, known)
-        files.setdefault(homes[key], []).append(document)
-        notes += _look_at(item, document)
-    texts = {"application.yaml": _application(known, cluster)}
-    texts |= {name: layout.text(files[name]) for name in sorted(files)}
-    world = {replace(key, name=sketch.names[key]): item.present for key, item in items.items()}
-    notes += _proof(texts, world, known)
-    return Drawn(files=texts, notes=tuple(notes), documents=tuple(sorted(world)))
+def draw(survey: Survey, cluster: str, known: Known, look: proof.Look | None = None) -> Drawn:
+    """Return a survey as the files of one application; a document that no manifest can say is left out.
+
+    `look` reads for the proof as a plan does; without it, what was found is what there is.
+    """
+    gaps = list(survey.gaps)
+    items = dict(survey.items)
+    while True:
+        drawing = _Drawing(replace(survey, items=items), cluster, known)
+        loaded = proof.read(drawing.texts, known)
+        wrong = proof.invalid(loaded, drawing.texts)
+        unsaid = [key for key in items if str(drawing.key(key)) in wrong]
+        gaps += (Gap(what=str(drawing.key(key)), why=wrong[str(drawing.key(key))]) for key in unsaid)
+        for key in unsaid:
+            del items[key]
+        if not unsaid:
+            break
+    gaps += (Gap(what=problem.origin.file, why=problem.message) for problem in loaded.problems)
+    doubts: list[str | Gap] = []
+    for application in loaded.applications if not loaded.problems else ():
+        doubts += proof.doubts(application, known, look or (lambda _: drawing.world))
+    return Drawn(
+        files=drawing.texts,
+        notes=(*drawing.notes, *(doubt for doubt in doubts if isinstance(doubt, str))),
+        documents=tuple(sorted(drawing.world)),
+        gaps=tuple(gaps),
+        unplanned=tuple(doubt for doubt in doubts if isinstance(doubt, Gap)),
+    )
+
+
+class _Drawing:
+    """The files of what was found, each named, and what a person should look at."""
+
+    def __init__(self, survey: Survey, cluster: str, known: Known) -> None:
+        sketch = self._sketch = _sketch(survey, known)
+        self.notes = [f"{self.key(note.key)} {note.text}" for note in survey.notes]
+        homes = layout.homes(survey.items, sketch.owners, sketch.names)
+        files: dict[str, list[Document]] = {}
+        for key, item in survey.items.items():
+            document = _document(item, sketch, known)
+            files.setdefault(homes[key], []).append(document)
+            self.notes += _look_at(item, document)
+        place = f"cluster {cluster} in {known.target.region}"
+        self.texts = {"application.yaml": _application(known, place)}
+        self.texts |= {name: layout.text(files[name], layout.header(name, place)) for name in sorted(files)}
+        self.world = {self.key(key): item.present for key, item in survey.items.items()}
+
+    def key(self, key: Key) -> Key:
+        """Return what a resource is called in the files."""
+        return replace(key, name=self._sketch.names.get(key, key.name))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,9 +171,9 @@ def _label(body: Body, path: Path) -> str:
     return f"[{name}]" if isinstance(path[-1], int) else f".{name}"
 
 
-def _application(known: Known, cluster: str) -> str:
+def _application(known: Known, place: str) -> str:
     header = (
-        f"# The services of cluster {cluster} and what they touch, as `ecsync import` found them.\n"
+        f"# The services of {place} and what they touch, as `ecsync import` found them.\n"
         "# What AWS fills in by itself is left out. `ecsync adopt` takes it over without changing it.\n"
     )
     document = {
@@ -144,24 +183,3 @@ def _application(known: Known, cluster: str) -> str:
         "spec": {"target": {"region": known.target.region}, "sync": {"mode": "observe"}},
     }
     return header + dump(document).replace("mode: observe\n", "mode: observe    # reports and writes nothing\n")
-
-
-def _proof(texts: Mapping[str, str], world: Mapping[Key, Observed], known: Known) -> Iterator[str]:
-    """Yield what is wrong with the files, and what their plan would have in it: nothing, if all is well."""
-    snapshot = Snapshot(revision="", files={name: text.encode() for name, text in texts.items()})
-    loaded = load(snapshot, kinds=known.kinds, shape_of=known.shape_of, environment={}, root_name=known.application)
-    yield from map(str, loaded.problems)
-    for one in loaded.applications if not loaded.problems else ():
-        scene = Scene(
-            application=one, kinds=known.kinds, world=world, target=known.target, installation=known.installation
-        )
-        found = planning.build(scene)
-        for step in found.steps:
-            yield from _changes(step)
-        yield from (f"{withheld.step.id} would be held: {withheld.because}" for withheld in found.withheld)
-        yield from (f"{key} cannot be planned: {why}" for key, why in found.unreadable.items())
-
-
-def _changes(step: Step) -> Iterator[str]:
-    for one in step.fields:
-        yield f"{step.id} would differ from what is live: {dotted(one.path)} {one.before!r} → {one.after!r}"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from controller.core.json import Json
@@ -26,8 +26,9 @@ _ORDER = (
     "ScheduledAction", "LogGroup", "Role",
 )  # fmt: skip
 _WHY = {
+    "ecsync/adopt": "Left alone until `ecsync adopt`.",
     "ecsync/manage": "Only looked up, never written.",
-    "ecsync/adopt": "Left alone until `ecsync adopt`; without this ecsync takes over what nobody has marked.",
+    "ecsync/undeclared": "What is not written is AWS's default, and held to it.",
 }
 
 
@@ -76,14 +77,34 @@ def homes(keys: Iterable[Key], of: Owners, names: Mapping[Key, str]) -> dict[Key
     return found
 
 
+def header(name: str, place: str) -> Iterator[str]:
+    """Yield what the first lines of a file say."""
+    match name:
+        case "cluster.yaml":
+            yield f"{place[0].upper()}{place[1:]}, and what several of its services share."
+        case "network.yaml":
+            yield f"How the services of {place} are reached."
+        case _:
+            yield f"A service of {place}, and what only it uses."
+
+
 def text(documents: Iterable[Document], header: Iterable[str] = ()) -> str:
-    """Return the text of one file: documents with the same annotations together, those without first."""
-    ordered = sorted(documents, key=lambda one: (sorted(one.annotations.items()), _rank(one.key), one.key))
-    parts = [
-        _part(dict(annotations), list(group))
-        for annotations, group in groupby(ordered, key=lambda one: sorted(one.annotations.items()))
-    ]
+    """Return the text of one file: documents with the same annotations together, what the file is about first."""
+    every = _alike(list(documents))
+    first = {_said(one): min(_rank(other.key) for other in every if _said(other) == _said(one)) for one in every}
+    ordered = sorted(every, key=lambda one: (first[_said(one)], _said(one), _rank(one.key), one.key))
+    parts = [_part(dict(said), list(group)) for said, group in groupby(ordered, key=_said)]
     return _commented(header) + "---\n".join(parts)
+
+
+def _said(document: Document) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(document.annotations.items()))
+
+
+def _alike(documents: list[Document]) -> list[Document]:
+    """Give all that is written what some need to be told: a part less, and to the others it means nothing new."""
+    every = {name: value for one in documents if "ecsync/manage" not in one.annotations for name, value in _said(one)}
+    return [replace(one, annotations=every) if "ecsync/undeclared" in one.annotations else one for one in documents]
 
 
 def _rank(key: Key) -> int:
@@ -94,7 +115,7 @@ def _part(annotations: Mapping[str, str], documents: list[Document]) -> str:
     head: dict[str, Json] = {"apiVersion": "ecsync/v1"}
     if annotations:
         head["metadata"] = {"annotations": dict(annotations)}
-    why = "".join(f"# {_WHY[name]}\n" for name in annotations if name in _WHY)
+    why = _commented([" ".join(_WHY[name] for name in annotations if name in _WHY)] if annotations else [])
     blocks = "\n".join(_commented(one.comments, 2) + dump({str(one.key): one.body}, 2) for one in documents)
     return f"{why}{dump(head)}resources:\n{blocks}"
 

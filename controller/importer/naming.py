@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
 
 from controller.core import marks
-from controller.core.json import Body, Json
+from controller.core.json import Body
 from controller.core.kind import Kind
 from controller.core.model import Key
+from controller.importer import labels
 from controller.importer.survey import Item
 
 _LONGEST = 63
@@ -64,17 +65,8 @@ def _suggested(item: Item, kind: Kind, owners: Owners, several_networks: bool) -
     return valid(special(body, service))
 
 
-def _listener(body: Body, _: str) -> str:
-    return f"{_balancer(body['LoadBalancerArn'])}-{body.get('Port', 0)}"
-
-
 def _rule(body: Body, service: str) -> str:
-    return f"{service or _balancer(body['ListenerArn'])}-{body['Priority']}"
-
-
-def _balancer(arn: Json) -> str:
-    """Return the name in the ARN of a load balancer or of a listener of one."""
-    return str(arn).split("/")[2]
+    return f"{service or labels.balancer(body['ListenerArn'])}-{body['Priority']}"
 
 
 def _scaled(body: Body, service: str) -> str:
@@ -90,7 +82,7 @@ def _child(member: str) -> Callable[[Body, str], str]:
 
 
 _SPECIAL: Mapping[str, Callable[[Body, str], str]] = {
-    "Listener": _listener,
+    "Listener": lambda body, _: labels.listener(body),
     "ListenerRule": _rule,
     "ScalableTarget": _scaled,
     "ScalingPolicy": _child("PolicyName"),

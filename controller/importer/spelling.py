@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,14 +15,11 @@ from controller.core.rules import Keyed, Rules, Unordered
 from controller.core.schema import Shape
 from controller.importer.bodies import meaning
 from controller.importer.survey import Item
+from controller.importer.text import Reference, in_line
 from controller.importer.trails import outputs, referred
 from controller.language.references import holds_reference
 
-
-class Reference(str):
-    """Text that is ours to read: `${Kind/name}`. All other text is escaped where it looks like one."""
-
-    __slots__ = ()
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,14}")
 
 
 Index = Mapping[str, Mapping[str, Item]]  # kind -> what it is called -> the resource
@@ -79,7 +77,12 @@ class Spelling:
             members = shape.members if shape is not None and shape.type == "structure" else {}
             below = shape.element if shape is not None and shape.type == "map" else None
             ordered = [name for name in members if name in value] if members else sorted(value)
-            return {name: self.value(value[name], members.get(name, below), (*at, name)) for name in ordered}
+            written = {name: self.value(value[name], members.get(name, below), (*at, name)) for name in ordered}
+            if not members:
+                return written
+            return dict(
+                sorted(((name, _bare(one)) for name, one in written.items()), key=lambda one: not in_line(one[1]))
+            )
         if isinstance(value, list):
             return self._list(value, shape, at)
         return _scalar(value)
@@ -87,9 +90,12 @@ class Spelling:
     def _list(self, value: list[Json], shape: Shape | None, at: tuple[str, ...]) -> Json:
         element = shape.element if shape is not None and shape.type == "list" else None
         pair = pair_members(element, tags=at == (self.tags,)) if element is not None else None
-        as_map = _as_map(value, pair) if pair and self._is_keyed(at, pair) else None
-        if as_map is not None:
-            return {name: _scalar(as_map[name]) for name in sorted(as_map)}
+        if pair is not None and self._is_keyed(at, pair):
+            as_map = _as_map(value, pair)
+            if as_map is not None:
+                spelled = _switch if at == ("Attributes",) else _scalar
+                return {name: spelled(as_map[name]) for name in sorted(as_map)}
+            value = sorted(value, key=lambda one: str(one.get(pair[0])))
         written = [self.value(one, element, (*at, "[]")) for one in value]
         is_set = any(isinstance(rule, Unordered) and rule.segments == at for rule in self.rules)
         return sorted(written, key=canonical) if is_set else written
@@ -110,6 +116,15 @@ def _as_map(elements: Sequence[Json], pair: tuple[str, str]) -> dict[str, Json] 
             return None
         found[name] = value
     return found
+
+
+def _bare(value: Json) -> Json:
+    """Return text that is a number as one: under a name that AWS knows nobody takes it for anything else."""
+    return int(value) if isinstance(value, str) and _NUMBER.fullmatch(value) else value
+
+
+def _switch(value: Json) -> Json:
+    return {"true": True, "false": False}.get(value, _bare(_scalar(value)))
 
 
 def _scalar(value: Json) -> Json:

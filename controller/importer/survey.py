@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
@@ -11,24 +11,37 @@ from controller.core import marks
 from controller.core.fitting import fitted
 from controller.core.json import Body, Json
 from controller.core.kind import Kind, ShapeOf, Wanted
-from controller.core.model import Absent, Key, Observed, Present, Target, Unreadable
+from controller.core.model import Absent, Key, Observed, PhysicalId, Present, Target, Unreadable
 from controller.core.ports import AwsError, Reader
 from controller.core.schema import Shape
+from controller.core.wording import suggestion
+from controller.importer import gaps, labels
+from controller.importer.gaps import Gap
 from controller.importer.snapshot_reader import SnapshotReader
-from controller.importer.trails import ATTRIBUTES, NAMED, Routes, chosen, forwards, identity, leads
+from controller.importer.trails import ATTRIBUTES, NAMED, Routes, addressed, chosen, forwards, identity, leads
 
 _SCALING = "application-autoscaling"
 _DIMENSION = {"ServiceNamespace": "ecs", "ScalableDimension": "ecs:service:DesiredCount"}
 _CHILDREN = (
-    ("ScalingPolicy", "DescribeScalingPolicies", "ScalingPolicies", "PolicyName"),
-    ("ScheduledAction", "DescribeScheduledActions", "ScheduledActions", "ScheduledActionName"),
+    ("ScalingPolicy", "DescribeScalingPolicies", "ScalingPolicies", "PolicyName", "scaling policies"),
+    ("ScheduledAction", "DescribeScheduledActions", "ScheduledActions", "ScheduledActionName", "scheduled actions"),
 )
 # Found on the way, and never written by an import: they belong to more than the cluster.
 _LOOKED_UP = frozenset({"AutoScalingGroup", "Role"})
+# Who else deploys services, by the type of the deployment controller.
+_SHIFTERS = {"CODE_DEPLOY": "CodeDeploy", "EXTERNAL": "an external deployment controller"}
+# What services are read without where it fails, and what is then not known of them.
+_BESIDE = {
+    "DescribeScalableTargets": "the scaling of services",
+    "DescribeServiceRevisions": "the monitoring and gateway connectors of services",
+}
+# With these in a service's body, it is read as far as AWS tells of it.
+_ON_REVISION: Body = {"monitoring": None, "gatewayConnectors": None}
+_PATIENCE = 3  # reads one after another that AWS does not answer, before the others of the kind are not tried
 
 
 class NoCluster(Exception):
-    """There is no such cluster; the text says what there is to do."""
+    """There is no such cluster; the text says where, and which there are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +73,8 @@ class Survey:
 
     items: dict[Key, Item] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
+    reader: Reader | None = None  # which answers from what was read
 
     def of(self, kind: str) -> list[Item]:
         """Return what was found of a kind."""
@@ -82,7 +97,7 @@ class Known:
 
 
 def survey(reader: Reader, cluster: str, known: Known) -> Survey:
-    """Read a cluster. Raises NoCluster, and AwsError where the cluster or its services cannot be read."""
+    """Read a cluster, as far as it can be read. Raises NoCluster, and AwsError for lost credentials."""
     walk = _Walk(SnapshotReader(reader), known)
     walk.cluster(cluster)
     walk.services(cluster)
@@ -99,19 +114,33 @@ class _Walk:
         self.reader = reader
         self.known = known
         self.kinds = known.kinds
-        self.found = Survey()
+        self.found = Survey(reader=reader)
         self.world: dict[Key, Observed] = {}
 
     # ------------------------------------------------------------ one layer after the other
 
     def cluster(self, name: str) -> None:
-        if not self.read("Cluster", [{"clusterName": name}], needed=True):
-            raise NoCluster(f"there is no cluster {name!r} in this account and Region")
+        self.read("Cluster", [{"clusterName": name}])
+        if any(isinstance(observed, Absent) for observed in self.world.values()):
+            target = self.known.target
+            place = f"{target.account or 'this account'}/{target.region}"
+            raise NoCluster(f"there is no cluster {name!r} in {place}{self._clusters(name)}")
+
+    def _clusters(self, name: str) -> str:
+        try:
+            arns = self.reader.pages("ecs", "ListClusters", "clusterArns")
+            return suggestion(name, [str(arn).rsplit("/", 1)[-1] for arn in arns])
+        except AwsError:
+            return "; `aws ecs list-clusters` names those that there are"
 
     def services(self, cluster: str) -> None:
-        arns = self.reader.pages("ecs", "ListServices", "serviceArns", cluster=cluster)
-        named = sorted(arn.rsplit("/", 1)[-1] for arn in arns)
-        read = self.read("Service", [{"cluster": cluster, "serviceName": name} for name in named], needed=True)
+        arns = self.listed("the list of services", "ecs", "ListServices", "serviceArns", cluster=cluster)
+        named = sorted(str(arn).rsplit("/", 1)[-1] for arn in arns)
+        self.reader.optional = frozenset(_BESIDE)
+        read = self.read("Service", [{"cluster": cluster, "serviceName": name, **_ON_REVISION} for name in named])
+        self.reader.optional = frozenset()
+        for operation, failure in self.reader.failed.items():
+            self.found.gaps.append(gaps.unread(_BESIDE[operation], failure))
         for item in read:
             if item.present.facts.get("status") != "ACTIVE":
                 self.note(item.key, "is being deleted, and was left out")
@@ -120,24 +149,44 @@ class _Walk:
                 self.note(item.key, "is not steady: what was written is what its newest deployment is to be")
 
     def task_definitions(self) -> None:
-        """Read the revision that services run; of several revisions of a family, the newest is the document's."""
+        """Read the revisions that services run; of several of a family, the newest that is registered is written."""
         families: dict[str, set[str]] = defaultdict(set)
         for service in self.found.of("Service"):
             arn = str(service.present.body.get("taskDefinition") or "")
             if arn:
                 families[arn.rsplit("/", 1)[-1].rsplit(":", 1)[0]].add(arn)
-        bodies = []
-        for family, arns in sorted(families.items()):
-            newest = max(arns, key=lambda arn: int(arn.rsplit(":", 1)[-1]))
-            described = self.reader.cached("ecs", "DescribeTaskDefinition", taskDefinition=newest, include=["TAGS"])
-            key = self.key("TaskDefinition", family)
-            if described["taskDefinition"].get("status", "ACTIVE") == "ACTIVE":
-                bodies.append(self.fit("TaskDefinition", described["taskDefinition"]))
-            else:
-                self.note(key, f"runs as {newest}, which was deregistered: services name it, and it is not written")
-            if len(arns) > 1:
-                self.note(key, f"runs in {len(arns)} revisions: the newest is written, the others are named")
+        bodies = [body for family, arns in sorted(families.items()) if (body := self._definition(family, arns))]
         self.read("TaskDefinition", bodies)
+
+    def _definition(self, family: str, arns: Iterable[str]) -> Body | None:
+        key = self.key("TaskDefinition", family)
+        newest_first = sorted(arns, key=lambda arn: int(arn.rsplit(":", 1)[-1]), reverse=True)
+        found, gone = None, []
+        for arn in newest_first:
+            revision = self._registered(arn)
+            if revision is None:
+                return None
+            found = revision or found
+            if found:
+                break
+            gone.append(arn.rsplit("/", 1)[-1])
+        if gone:
+            self.note(key, f"runs as {', '.join(gone)}, deregistered: services name it, and it is not written")
+        if found and len(newest_first) > 1 + len(gone):
+            self.note(key, f"runs in {len(newest_first)} revisions: the newest is written, the others are named")
+        return found or None
+
+    def _registered(self, arn: str) -> Body | None:
+        """Return a revision as it was registered, empty where it is not any more, and None where nobody tells."""
+        try:
+            described = self.reader.cached("ecs", "DescribeTaskDefinition", taskDefinition=arn, include=["TAGS"])
+        except AwsError as failure:
+            if failure.kind == "missing":
+                return {}
+            self.missed(f"TaskDefinition {arn.rsplit('/', 1)[-1]}", failure)
+            return None
+        revision = described["taskDefinition"]
+        return self.fit("TaskDefinition", revision) if revision.get("status", "ACTIVE") == "ACTIVE" else {}
 
     def follow(self, *kinds: str) -> None:
         """Read what the documents so far refer to by name or ARN."""
@@ -146,6 +195,7 @@ class _Walk:
             for item in self.found.of(name):
                 for other, body in leads(self.kinds[name], item.present.body):
                     found[other].append(body)
+        self.reader.expect_log_groups(str(body["logGroupName"]) for body in found["LogGroup"])
         for name, bodies in found.items():
             self.read(name, bodies, whole=name not in _LOOKED_UP)
 
@@ -153,29 +203,58 @@ class _Walk:
         groups = self.found.of("TargetGroup")
         ours = {str(item.present.outputs["arn"]) for item in groups}
         arns = sorted({str(arn) for item in groups for arn in item.present.facts.get("loadBalancers") or ()})
-        balancers = self.read("LoadBalancer", [body for arn in arns if (body := NAMED["LoadBalancer"](arn))])
+        balancers = self.read("LoadBalancer", [{**body, **self._addresses(arn)} for arn, body in _named(arns)])
         listener, rule = self.kinds.get("Listener"), self.kinds.get("ListenerRule")
-        if not balancers or listener is None or rule is None:
+        if not arns or listener is None or rule is None:
             return
-        listeners = [one for balancer in balancers for one in self._listeners(str(balancer.present.outputs["arn"]))]
-        rules = {str(one["ListenerArn"]): self._rules(str(one["ListenerArn"])) for one in listeners}
-        routes, shared = chosen(Routes(listeners=tuple(listeners), rules=rules), ours, listener, rule)
+        routes, shared = chosen(self._routes(arns), ours, listener, rule)
         every = [body for one in routes.listeners for body in (one, *routes.rules[one["ListenerArn"]])]
         beyond = sorted(frozenset().union(*(forwards(listener, one) | forwards(rule, one) for one in every)) - ours)
         lookup = "no service of this cluster registers its tasks with it"
         self.read("TargetGroup", [NAMED["TargetGroup"](arn) or {} for arn in beyond], looked_up=lookup)
         self.read("Listener", [_listener(one) for one in routes.listeners])
         self.read("ListenerRule", [_rule(one, each) for one in routes.rules for each in routes.rules[one]])
+        self._leave_traffic()
         for item in balancers:
             if item.present.outputs["arn"] in shared:
                 self.note(item.key, "also forwards to target groups that no service of this cluster uses")
 
-    def _listeners(self, balancer: str) -> list[Body]:
-        return list(self.reader.pages("elbv2", "DescribeListeners", "Listeners", LoadBalancerArn=balancer))
+    def _leave_traffic(self) -> None:
+        """Leave alone what forwards to a service that another controller deploys: it moves the traffic."""
+        moved: dict[str, str] = {}
+        for service in self.found.of("Service"):
+            by = _SHIFTERS.get((service.present.body.get("deploymentController") or {}).get("type", "ECS"))
+            for one in service.present.body.get("loadBalancers") or () if by else ():
+                why = f"{by} moves the traffic of service {service.present.outputs['name']}"
+                moved[str(one.get("targetGroupArn"))] = why
+        for item in [*self.found.of("Listener"), *self.found.of("ListenerRule")]:
+            there = forwards(self.kinds[item.key.kind], item.present.body) & moved.keys()
+            if there and item.managed:
+                self.found.items[item.key] = replace(item, managed=False, why=moved[min(there)])
 
-    def _rules(self, listener: str) -> tuple[Body, ...]:
-        every = self.reader.pages("elbv2", "DescribeRules", "Rules", ListenerArn=listener)
-        return tuple(one for one in every if not one.get("IsDefault"))
+    def _addresses(self, balancer: str) -> Body:
+        """Return the subnets of a load balancer that has addresses of its own in them, as its read needs them."""
+        try:
+            every = self.reader.pages("elbv2", "DescribeLoadBalancers", "LoadBalancers")
+            return next((addressed(one) for one in every if one["LoadBalancerArn"] == balancer), {})
+        except AwsError:  # its read fails in the same way, and tells
+            return {}
+
+    def _routes(self, balancers: Sequence[str]) -> Routes:
+        listeners: list[Body] = []
+        rules: dict[str, tuple[Body, ...]] = {}
+        unknown = set()
+        for balancer in balancers:
+            what = f"the listeners of LoadBalancer {labels.balancer(balancer)}"
+            listeners += self.listed(what, "elbv2", "DescribeListeners", "Listeners", LoadBalancerArn=balancer)
+        for one in listeners:
+            arn, before = str(one["ListenerArn"]), len(self.found.gaps)
+            what = f"the rules of Listener {labels.listener(one)}"
+            every = self.listed(what, "elbv2", "DescribeRules", "Rules", ListenerArn=arn)
+            rules[arn] = tuple(each for each in every if not each.get("IsDefault"))
+            if len(self.found.gaps) > before:
+                unknown.add(str(one["LoadBalancerArn"]))
+        return Routes(listeners=tuple(listeners), rules=rules, unknown=frozenset(unknown))
 
     def scaling(self) -> None:
         scaled = [item for item in self.found.of("Service") if item.present.facts.get("scalableTarget")]
@@ -188,16 +267,17 @@ class _Walk:
         for target in read:
             if target.present.facts.get("scheduledActions"):
                 self.note(target.key, "has scheduled actions: its bounds are written as they are now, maybe set by one")
-        for kind, operation, result, member in _CHILDREN:
-            self.read(kind, [child for one in targets for child in self._children(operation, result, member, one)])
+        for kind, operation, result, member, what in _CHILDREN:
+            listed = [(one, f"the {what} of {labels.scaled(one)}") for one in targets]
+            self.read(kind, [child for one in listed for child in self._children(operation, result, member, *one)])
             for child in self.found.of(kind):
                 parent = targets[child.present.body["ResourceId"]]
                 if not parent.managed:  # a child has no mark of its own
                     self.found.items[child.key] = replace(child, managed=False, why=parent.why)
 
-    def _children(self, operation: str, result: str, member: str, resource: str) -> list[Body]:
+    def _children(self, operation: str, result: str, member: str, resource: str, what: str) -> list[Body]:
         scope = {**_DIMENSION, "ResourceId": resource}
-        listed = self.reader.pages(_SCALING, operation, result, **scope)
+        listed = self.listed(what, _SCALING, operation, result, **scope)
         return [{**scope, member: one[member]} for one in listed if all(one[name] == scope[name] for name in scope)]
 
     # ------------------------------------------------------------ reading
@@ -209,9 +289,7 @@ class _Walk:
         body: Body = fitted(described, shape, strict=False)
         return {name: value for name, value in body.items() if name in shape.members}
 
-    def read(
-        self, name: str, bodies: Iterable[Body], *, whole: bool = True, looked_up: str = "", needed: bool = False
-    ) -> list[Item]:
+    def read(self, name: str, bodies: Iterable[Body], *, whole: bool = True, looked_up: str = "") -> list[Item]:
         """Read the resources of a kind; what is not there or cannot be read is noted, and stays a literal."""
         kind = self.kinds.get(name)
         if kind is None:
@@ -221,17 +299,58 @@ class _Walk:
             key = self.key(name, str(identity(kind, body)))
             if key not in self.world:
                 wanted[key] = Wanted(key=key, body=body, owner=self._owner(key), managed=False)
-        observed: dict[Key, Observed] = {}
-        error = "AWS's answer did not speak of it"
-        try:
-            observed.update(kind.read(self.reader, list(wanted.values()), self.world) if wanted else ())
-        except AwsError as failure:
-            if needed or failure.kind == "credentials":
-                raise
-            error = str(failure)
-        observed |= {key: Unreadable(error) for key in wanted if key not in observed}
+        observed = self._observed(
+            kind, list(wanted.values()), missed=whole and not looked_up and kind.calls is not None
+        )
         self.world |= observed
         return [item for key in wanted if (item := self._item(key, observed[key], whole, looked_up))]
+
+    def _observed(self, kind: Kind, wanted: Sequence[Wanted], *, missed: bool) -> dict[Key, Observed]:
+        """Read all at once; where that fails, what is left by itself: one that is denied says nothing of the others."""
+        found, failure = self._asked(kind, wanted)
+        failures: dict[Key, AwsError] = {}
+        patience = _PATIENCE
+        for want in [want for want in wanted if want.key not in found] if failure else ():
+            if patience and len(wanted) > 1:
+                alone, failure = self._asked(kind, [want])
+                found |= alone
+                patience = patience - 1 if failure and failure.kind != "denied" else _PATIENCE
+            if failure and want.key not in found:
+                failures[want.key] = failure
+        for want in wanted:
+            found.setdefault(want.key, Unreadable(str(failures.get(want.key, "AWS's answer did not speak of it"))))
+            self._told(labels.of(kind, want), found[want.key], failures.get(want.key), missed=missed)
+        return found
+
+    def _told(self, what: str, observed: Observed, failure: AwsError | None, *, missed: bool) -> None:
+        if failure is not None:
+            self.missed(what, failure, missed=missed)
+        elif isinstance(observed, Unreadable):
+            self.found.gaps.append(Gap(what=what, why=observed.error, missed=missed))
+
+    def _asked(self, kind: Kind, wanted: Sequence[Wanted]) -> tuple[dict[Key, Observed], AwsError | None]:
+        found: dict[Key, Observed] = {}
+        try:
+            found.update(kind.read(self.reader, wanted, self.world) if wanted else ())
+        except AwsError as failure:
+            if failure.kind == "credentials":
+                raise
+            return found, failure
+        return found, None
+
+    def listed(self, what: str, service: str, operation: str, result: str, /, **params: Json) -> list[Body]:
+        """Return a listing; what cannot be listed is noted, and there is nothing of it."""
+        try:
+            return list(self.reader.pages(service, operation, result, **params))
+        except AwsError as failure:
+            self.missed(what, failure)
+            return []
+
+    def missed(self, what: str, failure: AwsError, *, missed: bool = True) -> None:
+        """Remember what a failed read leaves open; lost credentials say nothing about anything."""
+        if failure.kind == "credentials":
+            raise failure
+        self.found.gaps.append(gaps.unread(what, failure, missed=missed))
 
     def _owner(self, key: Key) -> str:
         """Return an owner mark that nothing has: reads tell by it what belongs to a document, and none is made yet."""
@@ -239,16 +358,13 @@ class _Walk:
         return marks.owner(self.known.installation or "import", nobody)
 
     def _item(self, key: Key, observed: Observed, whole: bool, looked_up: str) -> Item | None:
-        match observed:
-            case Absent():
+        if not isinstance(observed, Present):
+            if isinstance(observed, Absent):
                 self.note(key, "is not there: what names it keeps the name")
-                return None
-            case Unreadable(error=error):
-                self.note(key, f"could not be read, and what names it keeps the name: {error}")
-                return None
+            return None
         if observed.marks and observed.marks.owner == self._owner(key):
             observed = replace(observed, marks=None)  # a child that would be the document's: it has no mark of its own
-        why = looked_up or self._not_ours(observed)
+        why = looked_up or self._not_ours(key.kind, observed)
         whole = whole and not looked_up
         item = Item(
             key=key, present=observed, managed=whole and not why, why=why if whole or looked_up else "", whole=whole
@@ -256,7 +372,7 @@ class _Walk:
         self.found.items[key] = item
         return item
 
-    def _not_ours(self, present: Present) -> str:
+    def _not_ours(self, name: str, present: Present) -> str:
         """Say who else keeps a resource; empty where nobody does, or this application itself."""
         live = present.marks
         if live is None:
@@ -264,15 +380,24 @@ class _Walk:
         parsed = marks.key_of(live.owner)
         if parsed is None:
             return "its ecsync:owner tag is in a format that this version does not know"
-        if (parsed[0], parsed[1].application) == (self.known.installation, self.known.application):
-            return ""
-        return f"installation {parsed[0]} manages it as {parsed[1].full}"
+        if (parsed[0], parsed[1].application) != (self.known.installation, self.known.application):
+            return f"installation {parsed[0]} manages it as {parsed[1].full}"
+        target, natural = self.known.target, self.kinds[name].natural(present.body)
+        place = PhysicalId(account=target.account, region=target.region, kind=name, natural=str(natural))
+        if self.kinds[name].tagging and live.id and live.id != marks.identity(place):
+            return "its ecsync:owner tag was copied from another resource"
+        return ""
 
     def key(self, kind: str, natural: str) -> Key:
         return Key(application=self.known.application, kind=kind, name=natural)
 
     def note(self, key: Key, text: str) -> None:
         self.found.notes.append(Note(key, text))
+
+
+def _named(arns: Iterable[str]) -> list[tuple[str, Body]]:
+    """Return what the read of each load balancer needs, beside its ARN."""
+    return [(arn, body) for arn in arns if (body := NAMED["LoadBalancer"](arn))]
 
 
 def _listener(described: Body) -> Body:

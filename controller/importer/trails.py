@@ -12,6 +12,7 @@ from controller.core.rules import Refers
 
 # Kinds read attributes only where some are declared: with this in a body, some are.
 ATTRIBUTES: Body = {"Attributes": [{"Key": "", "Value": ""}]}
+_ADDRESSES = frozenset({"AllocationId", "PrivateIPv4Address", "IPv6Address"})  # of a load balancer in a subnet
 
 
 def _by_path(noun: str, member: str, **more: Json) -> Callable[[str], Body | None]:
@@ -64,6 +65,16 @@ def leads(kind: Kind, body: Body) -> Iterator[tuple[str, Body]]:
             yield row.kind, found
 
 
+def addressed(balancer: Body) -> Body:
+    """Return the mappings of a described load balancer that has addresses of its own; nothing of any other."""
+    mappings: list[Json] = []
+    for zone in balancer.get("AvailabilityZones") or ():
+        addresses = [one for one in zone.get("LoadBalancerAddresses") or () if not _ADDRESSES.isdisjoint(one)]
+        own = {name: value for name, value in (addresses or [{}])[0].items() if name in _ADDRESSES}
+        mappings.append({"SubnetId": zone["SubnetId"], **own})
+    return {"SubnetMappings": mappings} if any(len(one) > 1 for one in mappings) else {}
+
+
 def identity(kind: Kind, body: Body) -> str | None:
     """Return what no two documents may both be."""
     return (kind.claim or kind.natural)(body)
@@ -78,6 +89,7 @@ class Routes:
 
     listeners: tuple[Body, ...]
     rules: Mapping[str, tuple[Body, ...]]  # by listener; the default rule is the listener's own actions
+    unknown: frozenset[str] = frozenset()  # load balancers of which some rules could not be read
 
 
 def forwards(kind: Kind, body: Body) -> frozenset[str]:
@@ -89,7 +101,7 @@ def chosen(routes: Routes, ours: Iterable[str], listener: Kind, rule: Kind) -> t
     """Return the listeners and rules that are the cluster's, and the load balancers that serve others too.
 
     A load balancer that forwards nowhere else is the cluster's with everything on it (redirects, fixed responses);
-    of one that is shared only what forwards to the cluster is.
+    of one that is shared only what forwards to the cluster is, and of one of which nobody knows.
     """
     groups = frozenset(ours)
     targets: dict[str, set[str]] = {}
@@ -101,9 +113,10 @@ def chosen(routes: Routes, ours: Iterable[str], listener: Kind, rule: Kind) -> t
     listeners = []
     for one in routes.listeners:
         every = routes.rules[one["ListenerArn"]]
-        if one["LoadBalancerArn"] in shared:
+        alone = one["LoadBalancerArn"] not in shared | routes.unknown
+        if not alone:
             every = tuple(each for each in every if forwards(rule, each) & groups)
-        if every or one["LoadBalancerArn"] not in shared or forwards(listener, one) & groups:
+        if every or alone or forwards(listener, one) & groups:
             listeners.append(one)
             rules[one["ListenerArn"]] = every
     return Routes(listeners=tuple(listeners), rules=rules), shared

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from controller.core import marks
 from controller.core.json import Body, Json
 from controller.core.model import Call, Present, Tags, Update
 from controller.core.normalise import normalise
-from controller.core.rules import Clears
-from controller.kinds._autoscaling_rules import RULES
+from controller.kinds._autoscaling_rules import RULES, passed_on
+from controller.kinds._blocks import said
 from controller.kinds._common import changed, without
 
 # Members that are set by calls of their own, and those calls' parameter.
@@ -70,29 +70,23 @@ def delete_calls(observed: Present) -> tuple[Call, ...]:
 def _update(change: Update) -> Iterator[Call]:
     name = change.observed.outputs["name"]
     members = changed(change)
-    settings = {member: _value(change.desired.body, member) for member in members if member not in _APART}
+    settings = {member: said(change, member, RULES) for member in members if member not in _APART}
     settings = {member: value for member, value in settings.items() if value is not None}
     if settings:
         yield _call("UpdateAutoScalingGroup", {"AutoScalingGroupName": name, **settings})
     for member in _ATTACHED:
         if member in members:
-            yield from _attachments(name, member, members[member] or [], change.observed.body.get(member) or [])
+            yield from _attachments(member, change)
     if "EnabledMetrics" in members:
         yield from _metrics(name, _names(change.desired.body), _names(change.observed.body))
     if "PropagateAtLaunch" in members:
         yield from _flags(str(name), change)
 
 
-def _value(body: Body, member: str) -> Json:
-    """Return what is declared, else what takes the member away, else AWS's default: leaving it out would keep it."""
-    if body.get(member) is not None:
-        return body[member]
-    clears = next((rule.value for rule in RULES if isinstance(rule, Clears) and rule.path == member), None)
-    return clears if clears is not None else normalise(body, RULES).get(member)
-
-
-def _attachments(name: Json, member: str, want: Sequence[Json], have: Sequence[Json]) -> Iterator[Call]:
+def _attachments(member: str, change: Update) -> Iterator[Call]:
     attach, detach = _ATTACHED[member]
+    name = change.observed.outputs["name"]
+    want, have = (normalise(body, RULES).get(member) or [] for body in (change.desired.body, change.observed.body))
     added, removed = [one for one in want if one not in have], [one for one in have if one not in want]
     if added:
         yield _call(attach, {"AutoScalingGroupName": name, member: added})
@@ -114,19 +108,13 @@ def _names(body: Body) -> list[str]:
 
 
 def _flags(name: str, change: Update) -> Iterator[Call]:
-    """Put the declared tags whose flag differs again: with the flag that is declared."""
+    """Put the declared tags again of which the flag alone differs; one with another value is put for that."""
     want, have = passed_on(change.desired.body), set(change.observed.body.get("PropagateAtLaunch") or ())
-    declared = marks.tag_map(change.desired.body.get("Tags"))
-    differing = [key for key in declared if (key in want) != (key in have)]
+    declared, live = (marks.tag_map(body.get("Tags")) for body in (change.desired.body, change.observed.body))
+    differing = [key for key in declared if (key in want) != (key in have) and live.get(key) == declared[key]]
     if differing:
         tags = [tagged(name, key, declared[key], key in want) for key in differing]
         yield _call("CreateOrUpdateTags", {"Tags": tags})
-
-
-def passed_on(body: Body) -> set[str]:
-    """Return the keys of the tags that new instances get."""
-    tags = body.get("Tags") or ()
-    return {tag["Key"] for tag in tags if isinstance(tag, Mapping) and tag.get("PropagateAtLaunch")}
 
 
 def _call(operation: str, params: Body) -> Call:

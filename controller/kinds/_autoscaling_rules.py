@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from controller.core.json import Body, Json
 from controller.core.rules import (
     Clears,
@@ -28,7 +30,8 @@ _CASES = (
 _MIXED = "MixedInstancesPolicy"
 _MIXED_CASES = ("cap-AutoScaling-AutoScalingGroup.MipAsg",)
 _SPREAD = f"{_MIXED}.InstancesDistribution"
-_TEMPLATES = (
+_LOWEST_PRICE = "lowest-price"
+TEMPLATES = (
     "LaunchTemplate",
     f"{_MIXED}.LaunchTemplate.LaunchTemplateSpecification",
     f"{_MIXED}.LaunchTemplate.Overrides[].LaunchTemplateSpecification",
@@ -41,7 +44,7 @@ def sorted_words(value: Json) -> Json:
 
 
 def _spot_pools(block: Body, _: Body) -> Json:
-    return 2 if block.get("SpotAllocationStrategy") == "lowest-price" else None
+    return 2 if block.get("SpotAllocationStrategy") == _LOWEST_PRICE else None
 
 
 def _on_demand_strategy(_: Body, body: Body) -> Json:
@@ -61,7 +64,24 @@ def _warmup(value: Json) -> Json:
 
 
 def _zonal_shift(value: Json) -> Json:
-    return value if value.get("ZonalShiftEnabled") or len(value) > 1 else None
+    """Take away a policy that is off: how it would behave then means nothing."""
+    return value if value.get("ZonalShiftEnabled") else None
+
+
+def _spot(value: Json) -> Json:
+    """Take away the number of pools where AWS does not look at it."""
+    counted = value.get("SpotAllocationStrategy", _LOWEST_PRICE) == _LOWEST_PRICE
+    return value if counted else {member: one for member, one in value.items() if member != "SpotInstancePools"}
+
+
+def _source_type(block: Body, _: Body) -> Json:
+    """Return the type of a traffic source, which its identifier tells."""
+    identifier = block.get("Identifier")
+    if not isinstance(identifier, str):
+        return None
+    if not identifier.startswith("arn:"):
+        return "elb"
+    return "vpc-lattice" if ":vpc-lattice:" in identifier else "elbv2"
 
 
 def _templates(path: str) -> Rules:
@@ -77,15 +97,34 @@ def _templates(path: str) -> Rules:
     )
 
 
+def passed_on(body: Body) -> set[str]:
+    """Return the keys of the tags that new instances get."""
+    tags = body.get("Tags") or ()
+    return {tag["Key"] for tag in tags if isinstance(tag, Mapping) and tag.get("PropagateAtLaunch")}
+
+
 RULES: Rules = (
+    # A member of our own, so that the mark knows of a flag that changes: canonical tags are names and values.
+    Default(
+        path="PropagateAtLaunch",
+        value=lambda _, body: sorted(passed_on(body)) if isinstance(body.get("Tags"), list) else None,
+        says="the keys of the Tags that say so",
+        source="autoscaling.Tag: PropagateAtLaunch",
+    ),
     *tag_rows("Tags", "Key", "Value"),
-    *(row for path in _TEMPLATES for row in _templates(path)),
+    *(row for path in TEMPLATES for row in _templates(path)),
     Rewrite(path="VPCZoneIdentifier", to=sorted_words, source=_CAPTURED, cases=_CASES),
     Rewrite(path="HealthCheckType", to=sorted_words, source="autoscaling.CreateAutoScalingGroup: comma-separated"),
     Unordered(path="AvailabilityZones", source=_CAPTURED),
     Unordered(path="AvailabilityZoneIds", source=_CAPTURED),
     Unordered(path="TargetGroupARNs", source="autoscaling.AttachLoadBalancerTargetGroups: a set"),
     Unordered(path="LoadBalancerNames", source="autoscaling.AttachLoadBalancers: a set"),
+    Default(
+        path="TrafficSources[].Type",
+        value=_source_type,
+        says="by the identifier",
+        source="autoscaling.TrafficSourceIdentifier: required for the name of a Classic Load Balancer alone",
+    ),
     Unordered(path="TrafficSources", source="autoscaling.AttachTrafficSources: a set"),
     Default(path="EnabledMetrics[].Granularity", value="1Minute", source=_CAPTURED, cases=_CASES[:1]),
     Keyed(path="EnabledMetrics", key=("Metric",), source=_CAPTURED, cases=_CASES[:1]),
@@ -122,7 +161,8 @@ RULES: Rules = (
     Default(path=_SPREAD, value={"OnDemandBaseCapacity": 0}, source=_CAPTURED, cases=_MIXED_CASES),
     Default(path=f"{_SPREAD}.OnDemandBaseCapacity", value=0, source=_CAPTURED, cases=_MIXED_CASES),
     Default(path=f"{_SPREAD}.OnDemandPercentageAboveBaseCapacity", value=100, source=_CAPTURED, cases=_MIXED_CASES),
-    Default(path=f"{_SPREAD}.SpotAllocationStrategy", value="lowest-price", source=_CAPTURED, cases=_MIXED_CASES),
+    Default(path=f"{_SPREAD}.SpotAllocationStrategy", value=_LOWEST_PRICE, source=_CAPTURED, cases=_MIXED_CASES),
+    Rewrite(path=_SPREAD, to=_spot, source="autoscaling.InstancesDistribution: valid only when lowest-price"),
     Default(
         path=f"{_SPREAD}.SpotInstancePools",
         value=_spot_pools,
@@ -183,6 +223,9 @@ RULES: Rules = (
         value={"ZonalShiftEnabled": False},
         source="autoscaling.AvailabilityZoneImpairmentPolicy",
     ),
+    Clears(path=f"{_SPREAD}.SpotMaxPrice", value="", source="autoscaling.InstancesDistribution: an empty string"),
+    Clears(path=f"{_SPREAD}.DistributionSegments", value=[], source="autoscaling.UpdateAutoScalingGroup: empty list"),
+    Clears(path=f"{_MIXED}.LaunchTemplate.Overrides", value=[], source="autoscaling.LaunchTemplate: so are segments"),
     CommaList(path="VPCZoneIdentifier", source="autoscaling.CreateAutoScalingGroup: A comma-separated list"),
     Refers(path="TargetGroupARNs[]", kind="TargetGroup", output="arn", source="manifests.md, References"),
 )

@@ -19,9 +19,12 @@ def plain(value: Json) -> Json:
 
 
 def decoded(value: str) -> str:
-    """Return user data as AWS gave it, always encoded, as text; binary data stays encoded."""
+    """Return user data as AWS gave it, always encoded, as text; binary data stays encoded.
+
+    So does a script that was encoded twice: instances are given it encoded once, and run nothing.
+    """
     text = _decoded(value)
-    return value if text is None else text
+    return value if text is None or plain(text) != text else text
 
 
 def encoded(value: Json) -> Json:

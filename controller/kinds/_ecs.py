@@ -27,6 +27,11 @@ def role_name(value: Json) -> Json:
     return (value.split(":role/", 1)[-1] if value.startswith("arn:") else value).lstrip("/")
 
 
+def bare(value: Json) -> Json:
+    """Return a role's path and name without the slash before it; an ARN stays as it is."""
+    return value if not isinstance(value, str) or value.startswith("arn:") else value.lstrip("/")
+
+
 def resolved(value: Json) -> bool:
     """Tell whether the value holds no reference that is still unknown."""
     return not any(isinstance(leaf, Text) for _, leaf in leaves(value))

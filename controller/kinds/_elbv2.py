@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from controller.core.json import Body, Json
-from controller.core.marks import OWNER, path_hash, tag_map
+from controller.core.marks import OWNER, by_key, keys_of, path_hash, tag_map
 from controller.core.model import Absent, Call, Key, Marks, Present, Ref, Text, Update
 from controller.core.normalise import normalise
 from controller.core.ports import AwsError, Reader
-from controller.core.rules import Computed, Keyed, Rules, Verbatim
+from controller.core.rules import Computed, Keyed, Released, Rules, Verbatim
 from controller.kinds._common import batches, missing, pick, read_tags, touched
 
 ATTRIBUTE_ROWS: Rules = (
@@ -22,6 +22,12 @@ ATTRIBUTE_ROWS: Rules = (
     ),
     Computed(path="Attributes", source="the same, where none is declared: no difference is an empty block"),
 )
+
+
+def released_to(value: Callable[[str, Body], str | None]) -> Released:
+    """Row for attributes that leave the document: they go back to what AWS has where nobody set them."""
+    return Released(path="Attributes", value=value, source="core-rules.md 8; normalization.md §4, attr defaults")
+
 
 _ARNS_OF_A_CALL = 20
 
@@ -114,10 +120,14 @@ def whole(reader: Reader, operation: str, result: str, **of: Json) -> list[Body]
 # ---------------------------------------------------------------- attributes
 
 
-def reads_attributes(declared: Body, marks: Marks | None) -> bool:
-    """Tell whether a live resource's attributes are worth a call: some are declared, or were when we applied it."""
-    applied = marks.applied if marks else None
-    return bool(declared.get("Attributes")) or (applied is not None and path_hash("Attributes") in applied.members)
+def reads_attributes(declared: Body, live: Marks | None, tags: Mapping[str, str]) -> bool:
+    """Tell whether a live resource's attributes are worth a call: some are declared, or were when we applied it.
+
+    `tags` are its live tags: what else counts key by key in the mark are attributes.
+    """
+    applied = live.applied if live else None
+    known = {path_hash(by_key("tags", tag)) for tag in tags}
+    return bool(declared.get("Attributes")) or (applied is not None and not keys_of(applied) <= known)
 
 
 def read_attributes(reader: Reader, noun: str, arn: str) -> Json:

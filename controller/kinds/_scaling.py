@@ -7,17 +7,18 @@ ECS service. AWS's filters are narrower than they look and moto's are wrong, so 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from controller.core import marks
 from controller.core.json import Body, Json, Path
 from controller.core.kind import Owned, Wanted, World
-from controller.core.model import Desired, Key, Marks, Present, Text
+from controller.core.model import Absent, Applied, Desired, Key, Marks, Observed, Present, Text, Unreadable, Update
 from controller.core.ports import Reader
 from controller.core.rules import Default, Immutable, Refers, Rules
-from controller.kinds._common import read_tags
+from controller.kinds._blocks import said
+from controller.kinds._common import read_tags, without_nones
 
 SERVICE = "application-autoscaling"
 IDENTITY = ("ServiceNamespace", "ResourceId", "ScalableDimension")
@@ -138,17 +139,20 @@ class Children:
         )
         return {one[self.member]: one for one in exactly(found, target)}
 
-    def read(self, reader: Reader, wanted: Sequence[Wanted], world: World) -> Iterator[tuple[Wanted, Present | None]]:
+    def read(self, reader: Reader, wanted: Sequence[Wanted], world: World) -> Iterator[tuple[Wanted, Observed]]:
         """Yield each that is wanted with what is live; one listing per target."""
         by_target: dict[Target, list[Wanted]] = {}
         for want in wanted:
             if target := target_of(want.body):
                 by_target.setdefault(target, []).append(want)
         for target, wants in by_target.items():
-            found = self.listed(reader, target)
+            doubt = _doubt(target, world)
+            found = {} if doubt else self.listed(reader, target)
             for want in wants:
                 live = found.get(want.body[self.member])
-                yield want, self.show(live, want, target, world) if live else None
+                why = doubt or (_not_ours(want, target, world) if live is None else "")
+                seen = self.show(live, want, target, world) if live else Absent()
+                yield want, Unreadable(why) if why else seen
 
     def owned(self, reader: Reader, targets: Iterable[Owned]) -> Iterator[Owned]:
         """Yield the children of targets that are ours (rule 7); whether a document claims one is told by its name."""
@@ -193,6 +197,45 @@ def _as_written(body: Body) -> Json:
     return target_of(body) or (body.get("Service"), body.get("ResourceId"), body.get("ScalableDimension"))
 
 
+def once_only(member: str = "") -> Callable[[Desired, Sequence[Desired]], Iterator[tuple[Path, str]]]:
+    """Return a check that no other document means the same: `member` names a child of what is scaled.
+
+    What names the service by a reference in one document and by its name in another is the same service; no name of
+    AWS's tells so before the service is there.
+    """
+
+    def check(desired: Desired, everything: Sequence[Desired]) -> Iterator[tuple[Path, str]]:
+        mine = _meant(desired.body, everything)
+        for other in everything:
+            if other.key.kind != desired.key.kind or other.key == desired.key:
+                continue
+            same = _meant(other.body, everything) == mine and other.body.get(member) == desired.body.get(member)
+            by_name = target_of(desired.body) and target_of(other.body)  # then every kind's own check has found it
+            if same and not by_name and desired.options.manage and other.options.manage:
+                yield (), f"{other.key} ({other.origin}) means the same {desired.key.kind}; only one document may"
+
+    return check
+
+
+def _meant(body: Body, everything: Sequence[Desired]) -> Json:
+    """Return what a document scales, as far as the documents tell."""
+    service = body.get("Service")
+    sole = service.sole if isinstance(service, Text) else None
+    declared = next((other.body for other in everything if sole is not None and other.key == sole.key), None)
+    if declared is None:
+        return _as_written(body)
+    path = f"{_cluster_of(declared, everything)}/{declared.get('serviceName')}"
+    return (_ECS["ServiceNamespace"], f"service/{path}", _ECS["ScalableDimension"])
+
+
+def _cluster_of(service: Body, everything: Sequence[Desired]) -> str:
+    cluster = service.get("cluster") or "default"
+    if isinstance(cluster, Text) and cluster.sole is not None:
+        named = (other.body.get("clusterName") for other in everything if other.key == cluster.sole.key)
+        cluster = next(named, cluster)
+    return str(cluster).rsplit("/", 1)[-1]
+
+
 # Marks of children: what Application Auto Scaling cannot tag --------------------------------------------------------
 
 
@@ -200,13 +243,44 @@ def child_marks(want: Wanted, target: Target, world: World) -> tuple[Marks | Non
     """Return the marks that a policy or a scheduled action has by its target, and the other tool that manages it.
 
     A child of a target of this installation is its document's (rules 7 and 8), and so is one whose target no document
-    speaks of: there is no mark to ask, and the document names it exactly. A child of somebody else's target is not.
+    speaks of, or one that is only looked up: there is no mark to ask, and the document names the child exactly. A
+    child of somebody else's target is not. One of a target that was adopted was so with it: what its document does not
+    speak of stays.
     """
-    for key, parent in world.items():
-        if key.kind == "ScalableTarget" and isinstance(parent, Present) and target_of(parent.body) == target:
-            ours = parent.marks is not None and _installation(parent.marks.owner) == _installation(want.owner)
-            return (Marks(owner=want.owner, id="") if ours else None), parent.foreign
-    return Marks(owner=want.owner, id=""), ""
+    parent = _parent(target, world)
+    if parent is None or not parent.facts.get("managed", True):
+        return Marks(owner=want.owner, id=""), ""
+    if parent.marks is None or _installation(parent.marks.owner) != _installation(want.owner):
+        return None, parent.foreign
+    adopted = parent.marks.applied is not None and parent.marks.applied.adopted
+    return Marks(
+        owner=want.owner, id="", applied=Applied(members={}, adopted=True) if adopted else None
+    ), parent.foreign
+
+
+def _parent(target: Target, world: World) -> Present | None:
+    """Return the target itself, where a document speaks of it and it is there."""
+    targets = (one for key, one in world.items() if key.kind == "ScalableTarget" and isinstance(one, Present))
+    return next((one for one in targets if target_of(one.body) == target), None)
+
+
+def _not_ours(want: Wanted, target: Target, world: World) -> str:
+    """Say who has the target, where somebody else does: nothing is put on it that is not there."""
+    marks_on_it, tool = child_marks(want, target, world)
+    parent = _parent(target, world)
+    if marks_on_it is not None or parent is None:
+        return ""
+    if parent.marks is not None:
+        return f"its scalable target is owned by installation {_installation(parent.marks.owner)}; nothing is put on it"
+    return f"{tool} manages its scalable target; take that out of there first" if tool else ""
+
+
+def _doubt(target: Target, world: World) -> str:
+    """Say why nobody knows whose a target is: it may be the one that could not be read; empty where that is known."""
+    if _parent(target, world) is not None:
+        return ""
+    targets = (one for key, one in world.items() if key.kind == "ScalableTarget" and isinstance(one, Unreadable))
+    return next((f"its scalable target is not known: {one.error}" for one in targets), "")
 
 
 def _installation(owner: str) -> str:
@@ -214,7 +288,9 @@ def _installation(owner: str) -> str:
     return parsed[0] if parsed else owner
 
 
-def put(body: Body, live: Body, changed: Mapping[str, Json]) -> dict[str, Json]:
-    """Return a whole body for a Put, which drops what it is not told: declared over live, less what is to go."""
-    kept = {member: value for member, value in live.items() if member not in changed}
-    return {**kept, **spelled_out(body)}
+def put(change: Update, rules: Rules) -> dict[str, Json]:
+    """Return a whole body for a Put, which drops some of what it is not told and keeps the rest."""
+    declared = spelled_out(change.desired.body)
+    told = replace(change, desired=replace(change.desired, body=declared))
+    members = dict.fromkeys([*change.observed.body, *declared, *(str(one.path[0]) for one in change.fields)])
+    return without_nones({member: said(told, member, rules) for member in members})

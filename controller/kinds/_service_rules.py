@@ -11,6 +11,7 @@ from controller.core.rules import (
     Drop,
     Immutable,
     Keyed,
+    Pinned,
     Refers,
     Resets,
     Rewrite,
@@ -21,6 +22,7 @@ from controller.core.rules import (
 )
 from controller.kinds._common import tag_rows
 from controller.kinds._ecs import revision, role_name, secret_options, short, strategy_rows
+from controller.kinds.task_definition import family_of
 
 _S = "normalization.md §2 "
 _UPDATE = "normalization.md §2.1"
@@ -88,6 +90,7 @@ _IDENTITY: Rules = (
     Rewrite(path="cluster", to=short, source="normalization.md §0.10", cases=("der-sv-cluster-arn",)),
     Default(path="cluster", value="default", source="ecs.CreateService: the default cluster is assumed"),
     Rewrite(path="taskDefinition", to=revision, source=_S + "taskDefinition", cases=("der-sv-taskdef-arn",)),
+    Pinned(path="taskDefinition", loosely=family_of, source="ecs.CreateService: family, or family:revision"),
     Computed(
         path="taskDefinition",
         source="required, but where task sets have it (EXTERNAL) or another tool",
@@ -178,7 +181,15 @@ _DEPLOYMENT: Rules = (
         when=lambda body: _strategy(body) == "ROLLING",
         says="0 with strategy ROLLING",
         source=_S + ".bakeTimeInMinutes",
-        cases=("cap-ECS-Service.HuntEc2Service",),
+        cases=("cap-ECS-Service.HuntEc2Service", "der-sv-rolling-bake-unset"),
+    ),
+    # The API text says that it must be there with BLUE_GREEN, but ECS takes a service without it.
+    Computed(
+        path=f"{_D}.bakeTimeInMinutes",
+        when=lambda body: _strategy(body) != "ROLLING",
+        says="with strategy BLUE_GREEN, LINEAR or CANARY",
+        source="ECS developer guide, Required resources for blue/green deployments: optionally the bake time",
+        cases=("der-sv-bluegreen-bake-unset", "der-sv-bluegreen-bake-declared"),
     ),
     Default(path=_BREAKER, value={}, source=_S, cases=_BREAKER_CASES),
     Default(path=f"{_BREAKER}.enable", value=False, source=_S, cases=_BREAKER_CASES),

@@ -9,6 +9,7 @@ from controller.core.rules import (
     Computed,
     Default,
     Keyed,
+    Pinned,
     Refers,
     Reshape,
     Rewrite,
@@ -18,9 +19,10 @@ from controller.core.rules import (
     Verbatim,
 )
 from controller.kinds._common import tag_rows
-from controller.kinds._ecs import role_name, secret_options
+from controller.kinds._ecs import bare, role_name, secret_options
 
 _S = "normalization.md §1 "
+ROLES = ("taskRoleArn", "executionRoleArn")
 
 # Values ----------------------------------------------------------------------------------------------------------
 
@@ -101,8 +103,15 @@ _DOCKER = "volumes[].dockerVolumeConfiguration"
 _TASK: Rules = (
     Rewrite(path="cpu", to=_cpu, source=_S + "cpu (task)", cases=("der-td-cpu-04", "ecspresso-cpu-0")),
     Rewrite(path="memory", to=_memory, source=_S + "memory (task)", cases=("der-td-mem-03", "der-td-mem-07")),
-    Rewrite(path="taskRoleArn", to=role_name, source=_S + "taskRoleArn: short name or ARN"),
-    Rewrite(path="executionRoleArn", to=role_name, source=_S + "executionRoleArn: short name or ARN"),
+    *(
+        # Told as it is written where one side has the name alone (`present_of`): two ARNs may be of two accounts.
+        row
+        for member in ROLES
+        for row in (
+            Rewrite(path=member, to=bare, source=_S + f"{member}: short name or ARN"),
+            Pinned(path=member, loosely=role_name, source="normalization.md §0.10"),
+        )
+    ),
     Unordered(path="requiresCompatibilities", source=_S, cases=("cap-ECS-TaskDefinition.TaskDef.enumset",)),
     Default(
         path="networkMode",
@@ -110,7 +119,7 @@ _TASK: Rules = (
         says="bridge, awsvpc where FARGATE is required",
         when=lambda body: not _network_is_unclear(body),
         source=_S + "networkMode",
-        cases=("der-td-networkmode-bridge", "der-td-networkmode-host"),
+        cases=("der-td-networkmode-bridge", "der-td-networkmode-host", "der-td-networkmode-default-bridge"),
     ),
     Computed(
         path="networkMode",

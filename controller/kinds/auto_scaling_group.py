@@ -6,10 +6,10 @@ of keys that `read` and `adjust` put into the bodies. Our marks are never passed
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from controller.core import marks
-from controller.core.json import Body, Json
+from controller.core.json import Body, Json, locate, pattern, thaw
 from controller.core.kind import Gate, Go, Kind, Owned, ShapeOf, Tagging, Wait, Wanted, World
 from controller.core.model import (
     Absent,
@@ -27,8 +27,8 @@ from controller.core.model import (
     Update,
 )
 from controller.core.ports import Reader
-from controller.kinds._autoscaling_calls import create_calls, delete_calls, passed_on, tagged, update_calls
-from controller.kinds._autoscaling_rules import RULES
+from controller.kinds._autoscaling_calls import create_calls, delete_calls, tagged, update_calls
+from controller.kinds._autoscaling_rules import RULES, TEMPLATES, passed_on
 from controller.kinds._common import batches, belongs, pick, read_tags, without_nones
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
@@ -39,7 +39,8 @@ _MANAGED = "AmazonECSManaged"  # the tag that a capacity provider with managed s
 
 def _put_tags(present: Present, tags: Tags) -> tuple[Call, ...]:
     name, flagged = str(present.outputs["name"]), present.body.get("PropagateAtLaunch") or ()
-    put = [tagged(name, key, value, key in flagged) for key, value in tags.items()]
+    declared: Mapping[str, bool] = present.facts.get("passedOn") or {}
+    put = [tagged(name, key, value, declared.get(key, key in flagged)) for key, value in tags.items()]
     return (Call(service="autoscaling", operation="CreateOrUpdateTags", params={"Tags": put}),)
 
 
@@ -55,11 +56,21 @@ TAGGING = Tagging(member="Tags", style="Key/Value", put=_put_tags, remove=_remov
 
 
 def _adjust(body: Body, present: Present) -> Body:
-    """Say which tags are passed on to instances; what the manifest does not declare stays as it is."""
+    """Say which tags are passed on to instances, and which templates are meant by their names.
+
+    The flags of tags that the manifest does not declare stay as they are. A template that was made again under its
+    name is another one, which the group does not know by it.
+    """
     declared = marks.tag_map(body.get("Tags"))
     flagged = passed_on(body)
     others = {key for key in present.body.get("PropagateAtLaunch") or () if key not in declared}
-    return {**body, "PropagateAtLaunch": sorted(flagged | others)}
+    adjusted: dict[str, Json] = thaw({**body, "PropagateAtLaunch": sorted(flagged | others)})
+    known = present.facts.get("templates") or {}
+    for container, key, _ in (place for path in TEMPLATES for place in locate(adjusted, pattern(path))):
+        template = container.get(key)
+        if isinstance(template, dict) and template.get("LaunchTemplateName") in known:
+            template.setdefault("LaunchTemplateId", known[template["LaunchTemplateName"]])
+    return adjusted
 
 
 # 4 READ ----------------------------------------------------------------------------------------------------------
@@ -123,8 +134,21 @@ def present_of(group: Body, desired: Body, world: World) -> Present:
             tag["Key"] for tag in live_tags if tag.get("PropagateAtLaunch") and tag["Key"] in tags
         ),
     }
+    facts = {**_facts(group, world), "passedOn": _passed_on(desired), "templates": _templates(world)}
     outputs = {"name": group["AutoScalingGroupName"], "arn": group["AutoScalingGroupARN"]}
-    return Present(body=without_nones(body), outputs=outputs, marks=ours, facts=_facts(group, world), foreign=foreign)
+    return Present(body=without_nones(body), outputs=outputs, marks=ours, facts=facts, foreign=foreign)
+
+
+def _passed_on(desired: Body) -> dict[str, bool]:
+    """Return for each declared tag whether instances get it."""
+    flagged = passed_on(desired)
+    return {key: key in flagged for key in marks.tag_map(desired.get("Tags"))}
+
+
+def _templates(world: World) -> dict[str, str]:
+    """Return the ids of the launch templates that are known, by their names."""
+    found = (one for key, one in world.items() if key.kind == "LaunchTemplate" and isinstance(one, Present))
+    return {str(one.outputs.get("name")): str(one.outputs.get("id")) for one in found}
 
 
 def _facts(group: Body, world: World) -> dict[str, Json]:

@@ -5,9 +5,10 @@ Its membership in a cluster is the cluster's field, not ours; `cluster` is only 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
-from controller.core.json import Body, Json, Path
+from controller.core.json import Body, Json, Path, merge, thaw
 from controller.core.kind import Gate, Go, Kind, Owned, ShapeOf, Wait, Wanted, World
 from controller.core.model import (
     Absent,
@@ -28,6 +29,7 @@ from controller.core.normalise import normalise
 from controller.core.ports import Reader
 from controller.core.rules import Computed, Default, Immutable, Refers, Rewrite, Rules, Unordered
 from controller.core.tagging import with_marks
+from controller.kinds._blocks import said
 from controller.kinds._common import (
     batches,
     belongs,
@@ -46,6 +48,7 @@ from controller.kinds._ecs import short
 TAGGING = ecs_tagging()
 _NAMES_OF_A_CALL = 100
 _GROUP, _MANAGED = "autoScalingGroupProvider", "managedInstancesProvider"
+_BY_NAME = ":autoScalingGroupName/"
 
 
 def _natural(body: Body) -> str | None:
@@ -70,6 +73,7 @@ def _check(body: Body) -> Iterator[tuple[Path, str]]:
 _FILLED = "normalization.md §3 CP managedScaling"
 _CASES = ("der-cp-defaults", "cap-ECS-CapacityProvider.CpADC102F4")
 _TEMPLATE = f"{_MANAGED}.instanceLaunchTemplate"
+_AT_CREATE = ("capacityOptionType", "fipsEnabled", "nitroEnclavesEnabled")
 
 
 def _scaling(member: str, value: Json) -> Default:
@@ -109,9 +113,10 @@ RULES: Rules = (
     Immutable(path="name", source="ecs has no rename"),
     Immutable(path="cluster", source="ecs.UpdateCapacityProvider: cluster only says where to look"),
     Immutable(path=f"{_GROUP}.autoScalingGroupArn", source="normalization.md §3 CP: immutable"),
-    Immutable(path=f"{_TEMPLATE}.capacityOptionType", source="ecs.UpdateCapacityProvider has no such member"),
-    Immutable(path=f"{_TEMPLATE}.fipsEnabled", source="ecs.UpdateCapacityProvider has no such member"),
-    Immutable(path=f"{_TEMPLATE}.nitroEnclavesEnabled", source="ecs.UpdateCapacityProvider has no such member"),
+    *(
+        Immutable(path=f"{_TEMPLATE}.{member}", source="ecs.UpdateCapacityProvider has no such member")
+        for member in _AT_CREATE
+    ),
     Refers(path=f"{_GROUP}.autoScalingGroupArn", kind="AutoScalingGroup", output="arn", source="manifests.md"),
     Refers(path="cluster", kind="Cluster", source="manifests.md, References"),
 )
@@ -120,41 +125,62 @@ RULES: Rules = (
 def _adjust(body: Body, present: Present) -> Body:
     """Take the ARN of the group for its name, which AWS takes too; another ARN of that name is another group."""
     group, live = body.get(_GROUP), present.body.get(_GROUP)
-    said, arn = (group or {}).get("autoScalingGroupArn"), (live or {}).get("autoScalingGroupArn")
-    by_name = isinstance(said, str) and isinstance(arn, str) and arn.endswith(f":autoScalingGroupName/{said}")
-    return {**body, _GROUP: {**(group or {}), "autoScalingGroupArn": arn}} if by_name else body
+    name, arn = (group or {}).get("autoScalingGroupArn"), (live or {}).get("autoScalingGroupArn")
+    by_name = isinstance(name, str) and isinstance(arn, str) and arn.endswith(f"{_BY_NAME}{name}")
+    meant = (present.facts.get("groups") or {}).get(name, arn)  # one that was made again has its name alone
+    return {**body, _GROUP: {**(group or {}), "autoScalingGroupArn": meant}} if by_name else body
 
 
 # 4 READ ----------------------------------------------------------------------------------------------------------
 
 
-def _read(reader: Reader, wanted: Sequence[Wanted], _: World) -> Iterator[tuple[Key, Observed]]:
+def _read(reader: Reader, wanted: Sequence[Wanted], world: World) -> Iterator[tuple[Key, Observed]]:
+    groups = _groups(world)
     clusters: dict[str, list[Wanted]] = {}
     for want in wanted:
         clusters.setdefault(want.body.get("cluster") or "", []).append(want)
     for cluster, wants in clusters.items():
         scope = {"cluster": cluster} if cluster else {}
         for batch in batches(wants, _NAMES_OF_A_CALL):
-            names = [want.body["name"] for want in batch]
-            answer = reader.call("ecs", "DescribeCapacityProviders", capacityProviders=names, include=["TAGS"], **scope)
-            found: dict[str, Observed] = {one["name"]: observed_of(one) for one in answer.get("capacityProviders", ())}
-            failed: dict[str, Observed] = {
-                str(short(one.get("arn"))): _failed(one) for one in answer.get("failures", ())
-            }
-            for want in batch:
-                name = want.body["name"]
-                if name in found or name in failed:
-                    yield want.key, found.get(name) or failed[name]
+            found: dict[str, Observed] = {}
+            for answer in _described(reader, [want.body["name"] for want in batch], scope):
+                found |= {str(short(one.get("arn"))): _failed(one) for one in answer.get("failures", ())}
+                found |= {one["name"]: observed_of(one, groups) for one in answer.get("capacityProviders", ())}
+            yield from ((want.key, found[want.body["name"]]) for want in batch if want.body["name"] in found)
 
 
-def observed_of(provider: Body) -> Observed:
+def _described(reader: Reader, names: Sequence[str], scope: Body) -> Iterator[Body]:
+    """Yield page after page of the providers of these names: ECS takes a hundred and answers ten at a time."""
+    token: str | None = None
+    while True:
+        more = {"nextToken": token} if token else {}
+        answer = reader.call(
+            "ecs", "DescribeCapacityProviders", capacityProviders=names, include=["TAGS"], **scope, **more
+        )
+        yield answer
+        before, token = token, answer.get("nextToken")
+        if not token or token == before:
+            return
+
+
+def _groups(world: World) -> dict[str, str]:
+    """Return the ARNs of the Auto Scaling groups that are known, by their names."""
+    found = (one for key, one in world.items() if key.kind == "AutoScalingGroup" and isinstance(one, Present))
+    return {str(one.outputs.get("name")): str(one.outputs.get("arn")) for one in found}
+
+
+def observed_of(provider: Body, groups: Mapping[str, str] = MappingProxyType({})) -> Observed:
     """Return a provider that DescribeCapacityProviders printed as a resource."""
     if provider.get("status") == "INACTIVE":
         return Absent()
     tags, ours, foreign = read_tags(provider.get("tags"))
     body = {**pick(provider, "name", "cluster", _GROUP, _MANAGED), "tags": tags}
     outputs = {"name": provider["name"], "arn": provider["capacityProviderArn"]}
-    facts = {"update": provider.get("updateStatus", ""), "why": provider.get("updateStatusReason", "")}
+    facts = {
+        "update": provider.get("updateStatus", ""),
+        "why": provider.get("updateStatusReason", ""),
+        "groups": dict(groups),
+    }
     return Present(body=without_nones(body), outputs=outputs, marks=ours, facts=facts, foreign=foreign)
 
 
@@ -193,14 +219,23 @@ def _update(change: Update) -> tuple[Call, ...]:
     members = changed(change)
     sent: dict[str, Json] = {}
     if _GROUP in members:
-        whole = normalise(change.desired.body, RULES)[_GROUP]
+        whole = normalise({_GROUP: said(change, _GROUP, RULES)}, RULES)[_GROUP]
         paths = [one.path for one in change.fields if one.path[0] == _GROUP]
         parts = {path[1] for path in paths if len(path) > 1} or whole.keys() - {"autoScalingGroupArn"}
         sent[_GROUP] = {part: whole[part] for part in sorted(parts, key=str) if part in whole}
     if members.get(_MANAGED):
-        sent[_MANAGED] = members[_MANAGED]
+        sent[_MANAGED] = _kept(change)
     params = {"name": change.desired.body["name"], **pick(change.desired.body, "cluster"), **sent}
     return (Call(service="ecs", operation="UpdateCapacityProvider", params=params),) if sent else ()
+
+
+def _kept(change: Update) -> dict[str, Json]:
+    """Return the block of managed instances with what ECS filled in, less what only a create takes."""
+    block = thaw(merge(change.observed.body.get(_MANAGED) or {}, change.desired.body[_MANAGED]))
+    template = block.get("instanceLaunchTemplate") or {}
+    for member in _AT_CREATE:
+        template.pop(member, None)
+    return dict(block)
 
 
 def _gate(desired: Desired, present: Present, _: Sequence[FieldChange], __: World) -> Gate:

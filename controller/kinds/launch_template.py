@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from controller.core import marks
-from controller.core.json import Body, Json, Path
+from controller.core.json import Body, Json, Path, locate, pattern, thaw
 from controller.core.kind import Kind, Owned, ShapeOf, Wanted, World
 from controller.core.model import Absent, Call, Create, Delete, Key, Observed, Present, Ref, Replace, Text, Update
 from controller.core.normalise import normalise
 from controller.core.ports import Reader
-from controller.core.rules import Drop, Immutable, Keyed, Refers, Rewrite, Sensitive, Unordered
+from controller.core.rules import Drop, Immutable, Keyed, Refers, Rewrite, Sensitive, Unordered, Verbatim
+from controller.kinds._blocks import said
 from controller.kinds._common import batches, belongs, ec2_tagging, pick, read_tags, tag_rows, without_nones
 from controller.kinds._ec2 import tag_specifications
 from controller.kinds._ec2_user_data import decoded, encoded, plain
@@ -48,6 +49,7 @@ RULES = (
     Unordered(path=f"{_DATA}.SecurityGroupIds", source=_STORED),
     Unordered(path=f"{_DATA}.SecurityGroups", source=_STORED),
     Unordered(path=f"{_DATA}.NetworkInterfaces[].Groups", source=_STORED),
+    Verbatim(path=f"{_DATA}.TagSpecifications[].Tags[]", source="normalization.md §0.2"),
     Keyed(path=f"{_DATA}.TagSpecifications[].Tags", key=("Key",), value="Value", source=_STORED),
     Keyed(path=f"{_DATA}.TagSpecifications", key=("ResourceType",), source=_STORED),
     Keyed(path=f"{_DATA}.BlockDeviceMappings", key=("DeviceName",), source=_STORED),
@@ -63,6 +65,19 @@ RULES = (
 )
 
 # 4 READ ----------------------------------------------------------------------------------------------------------
+
+# What a describe tells beyond what a create takes (ec2.ResponseLaunchTemplateData, ec2.OperatorResponse).
+_TOLD_ONLY = tuple(
+    pattern(path)
+    for path in (
+        "Operator.Managed",
+        "Operator.HiddenByDefault",
+        f"{_DATA}.Operator.Managed",
+        f"{_DATA}.Operator.HiddenByDefault",
+        f"{_DATA}.MetadataOptions.State",
+        f"{_DATA}.NetworkInterfaces[].Ipv6Addresses[].IsPrimaryIpv6",
+    )
+)
 
 
 def _read(reader: Reader, wanted: Sequence[Wanted], _: World) -> Iterator[tuple[Key, Observed]]:
@@ -81,20 +96,23 @@ def _templates(reader: Reader, name: str, values: Sequence[str]) -> Iterator[Bod
 
 def _present(reader: Reader, template: Body, desired: Body) -> Present:
     tags, ours, foreign = read_tags(template.get("Tags"))
-    default, latest = template["DefaultVersionNumber"], template["LatestVersionNumber"]
-    versions = _versions(reader, template, Versions=sorted({str(default), str(latest)}))
+    versions = _versions(reader, template, Versions=["$Default", "$Latest"])
+    default = next((one for one in versions if versions[one].get("DefaultVersion")), template["DefaultVersionNumber"])
+    latest = max(versions, default=default)  # AWS's own count may speak of a version that was deleted
     equal = _equal(versions, desired)
     if equal is None and _DATA in desired and len(versions) < latest:
         versions |= _versions(reader, template)
         equal = _equal(versions, desired)
     keeps = desired.get("DefaultVersion") == "keep"
     live = versions.get((equal or latest) if keeps else default, {})
-    body = {
-        **pick(template, "LaunchTemplateName", "Operator"),
-        _DATA: live.get(_DATA),
-        "VersionDescription": live.get("VersionDescription"),
-        "Tags": tags,
-    }
+    body = _asked_for(
+        {
+            **pick(template, "LaunchTemplateName", "Operator"),
+            _DATA: live.get(_DATA),
+            "VersionDescription": live.get("VersionDescription"),
+            "Tags": tags,
+        }
+    )
     outputs = {
         "id": template["LaunchTemplateId"],
         "name": template["LaunchTemplateName"],
@@ -112,7 +130,16 @@ def _versions(reader: Reader, template: Body, **which: Json) -> dict[int, Body]:
         LaunchTemplateId=template["LaunchTemplateId"],
         **which,
     )
-    return {one["VersionNumber"]: {**one, _DATA: _with_text(one.get(_DATA) or {})} for one in listed}
+    return {one["VersionNumber"]: _asked_for({**one, _DATA: _with_text(one.get(_DATA) or {})}) for one in listed}
+
+
+def _asked_for(described: Body) -> dict[str, Json]:
+    """Return what a describe printed without what only AWS can say."""
+    body: dict[str, Json] = thaw(described)
+    for segments in _TOLD_ONLY:
+        for container, key, _ in locate(body, segments):
+            container.pop(key, None)
+    return body
 
 
 def _with_text(data: Body) -> Body:
@@ -144,7 +171,7 @@ def _calls(change: Create | Update | Replace | Delete) -> tuple[Call, ...]:
         case Create(desired=desired, marks=ours):
             params = {
                 **pick(desired.body, "LaunchTemplateName", "VersionDescription", "Operator"),
-                _DATA: _sent(desired.body),
+                _DATA: _encoded(desired.body[_DATA]),
                 **tag_specifications("launch-template", desired.body, ours),
             }
             captures = {
@@ -166,7 +193,7 @@ def _update(change: Update) -> Iterator[Call]:
     equal = change.observed.facts.get("equal")
     version: Json = str(equal)
     if equal is None:
-        params = {**template, **pick(body, "VersionDescription"), _DATA: _sent(body)}
+        params = {**template, **pick(body, "VersionDescription"), _DATA: _encoded(said(change, _DATA, RULES))}
         captures = {"latestVersion": ("LaunchTemplateVersion", "VersionNumber")}
         yield Call(service="ec2", operation="CreateLaunchTemplateVersion", params=params, captures=captures)
         version = Text((Ref(change.desired.key, "latestVersion"),))
@@ -174,8 +201,7 @@ def _update(change: Update) -> Iterator[Call]:
         yield Call(service="ec2", operation="ModifyLaunchTemplate", params={**template, "DefaultVersion": version})
 
 
-def _sent(body: Body) -> Json:
-    data = body[_DATA]
+def _encoded(data: Body) -> Json:
     return {**data, "UserData": encoded(data["UserData"])} if data.get("UserData") else data
 
 
@@ -187,7 +213,7 @@ KIND = Kind(
     primary="id",
     outputs=("id", "name", "latestVersion"),
     known=lambda body: {"name": body["LaunchTemplateName"]} if isinstance(body.get("LaunchTemplateName"), str) else {},
-    invalidates={"update": ("latestVersion",), "replace": ("id", "name", "latestVersion")},
+    invalidates={"replace": ("id", "name", "latestVersion")},
     tagging=TAGGING,
     shape=ShapeOf(
         operation="ec2.CreateLaunchTemplate",

@@ -10,6 +10,7 @@ from functools import partial
 
 from controller.core.json import Body, Json, Path, canonical
 from controller.core.kind import Gate, Kind, Owned, ShapeOf, Wanted, World
+from controller.core.marks import applied_equals
 from controller.core.model import (
     Absent,
     Call,
@@ -18,6 +19,7 @@ from controller.core.model import (
     Desired,
     FieldChange,
     Key,
+    Marks,
     Observed,
     Present,
     Replace,
@@ -39,12 +41,14 @@ from controller.kinds._elbv2 import (
     read_attributes,
     reads,
     reads_attributes,
+    released_to,
     rights,
     seen,
     tagged,
     unless_gone,
     whole,
 )
+from controller.kinds._elbv2_attributes import of_listener
 from controller.kinds._forward import action_rows, as_ecs_has_it, contradictions, with_pair
 from controller.kinds._forward_gate import staged
 
@@ -75,6 +79,7 @@ def _first_then_set(certificates: Json) -> Json:
 RULES = (
     *tag_rows("Tags", "Key", "Value"),
     *ATTRIBUTE_ROWS,
+    released_to(of_listener),
     *action_rows(_ACTIONS),
     Rewrite(
         path="Protocol",
@@ -153,12 +158,34 @@ def _present(reader: Reader, listener: Body, tags: Body, declared: Body, world: 
     theirs, live, foreign = read_tags(tags)
     arn = listener["ListenerArn"]
     body = {**body_of(listener, declared), "Tags": theirs}
-    if len(declared.get("Certificates") or ()) > 1:  # else those beyond the first are not ours to tell
-        body["Certificates"] = [*(body.get("Certificates") or ()), *_further(reader, arn)]
-    if reads_attributes(declared, live):
+    first = body.get("Certificates") or ()
+    if first:
+        body["Certificates"] = [*first, *_further_of_ours(reader, arn, first, declared, live)]
+    if reads_attributes(declared, live, theirs):
         body["Attributes"] = read_attributes(reader, "Listener", arn)
     facts = with_pair({}, listener.get(_ACTIONS), world)
     return Present(body=body, outputs={"arn": arn}, marks=live, facts=facts, foreign=foreign)
+
+
+def _further_of_ours(
+    reader: Reader, arn: str, first: Sequence[Body], declared: Body, live: Marks | None
+) -> Sequence[Body]:
+    """Return the certificates beyond the first where they are ours to tell.
+
+    They are where the document declares any, and where it does so no more and there are just those that we applied:
+    with one more, somebody else has put certificates there, and we do not know whose is which.
+    """
+    if len(declared.get("Certificates") or ()) > 1:
+        return _further(reader, arn)
+    applied = live.applied if live else None
+    if applied is None or applied_equals(applied, "Certificates", _canonical(declared.get("Certificates"))):
+        return ()
+    further = _further(reader, arn)
+    return further if applied_equals(applied, "Certificates", _canonical([*first, *further])) else ()
+
+
+def _canonical(certificates: Json) -> Json:
+    return normalise({"Certificates": certificates}, RULES).get("Certificates")
 
 
 def _further(reader: Reader, arn: str) -> list[Body]:

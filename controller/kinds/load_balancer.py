@@ -44,12 +44,14 @@ from controller.kinds._elbv2 import (
     read_attributes,
     reads,
     reads_attributes,
+    released_to,
     rights,
     seen,
     tagged,
     unless_gone,
     whole,
 )
+from controller.kinds._elbv2_attributes import of_load_balancer
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
 
@@ -85,6 +87,7 @@ def _without_idle_logs(attributes: Json) -> Json:
 RULES = (
     *tag_rows("Tags", "Key", "Value"),
     *ATTRIBUTE_ROWS,
+    released_to(of_load_balancer),
     Rewrite(
         path="Attributes",
         to=_without_idle_logs,
@@ -161,7 +164,7 @@ def _read(reader: Reader, wanted: Sequence[Wanted], _: World) -> Iterator[tuple[
 def _present(reader: Reader, balancer: Body, tags: Body, declared: Body) -> Present:
     theirs, live, foreign = read_tags(tags)
     body = {**body_of(balancer, declared), "Tags": theirs}
-    if reads_attributes(declared, live):
+    if reads_attributes(declared, live, theirs):
         body["Attributes"] = read_attributes(reader, "LoadBalancer", balancer["LoadBalancerArn"])
     outputs = {
         "arn": balancer["LoadBalancerArn"],

@@ -57,12 +57,15 @@ def _priority(rule: Json) -> tuple[int, str]:
 
 
 def _adjust(body: Body, present: Present) -> Body:
-    """Take the key's ARN that AWS prints for a key that is written as an id or an alias."""
+    """Take the ARN that AWS prints for a key that is written as its id, or as an alias, which may be any key's."""
     declared, live = body.get("encryptionConfiguration"), present.body.get("encryptionConfiguration")
     key = declared.get("kmsKey") if isinstance(declared, Mapping) else None
-    if not isinstance(key, str) or ":key/" in key or not live or not live.get("kmsKey"):
+    arn = live.get("kmsKey") if isinstance(live, Mapping) else None
+    if not isinstance(key, str) or not isinstance(arn, str):
         return body
-    return {**body, "encryptionConfiguration": {**(declared or {}), "kmsKey": live["kmsKey"]}}
+    if not key.split(":")[-1].startswith("alias/") and not arn.endswith(f":key/{key}"):
+        return body
+    return {**body, "encryptionConfiguration": {**(declared or {}), "kmsKey": arn}}
 
 
 _ENCRYPTION, _SCANNING = "encryptionConfiguration", "imageScanningConfiguration"

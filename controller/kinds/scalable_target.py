@@ -1,7 +1,8 @@
 """ScalableTarget: the band in which Application Auto Scaling may move the desired count of a service.
 
 A scheduled action writes its minimum and maximum into the live target: those values are no drift, unless the manifest
-has changed since it was last applied (rule 18).
+has changed since it was last applied (rule 18). AWS forgets a one-time action once it has run: what the last one that
+is declared has set stays, too.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from controller.core import marks
 from controller.core.json import Body, Json, Path
-from controller.core.kind import Kind, Owned, ShapeOf, Tagging, Wanted, World
+from controller.core.kind import Gate, Go, Kind, Owned, ShapeOf, Tagging, Wanted, World
 from controller.core.model import (
     Absent,
     Call,
     Create,
     Delete,
     Desired,
+    FieldChange,
     Health,
     Key,
     Observed,
@@ -28,6 +30,7 @@ from controller.core.model import (
 from controller.core.ports import Reader
 from controller.core.rules import Default, Drop, Rules
 from controller.core.tagging import spelled, with_marks
+from controller.kinds._blocks import said
 from controller.kinds._common import batches, belongs, changed, pick, read_tags, tag_rows, without_nones
 from controller.kinds._scaling import (
     IDENTITY,
@@ -38,6 +41,7 @@ from controller.kinds._scaling import (
     exactly,
     natural,
     needs_service,
+    once_only,
     printed,
     resource_id,
     rows,
@@ -68,9 +72,8 @@ TAGGING = Tagging(member="Tags", style="map", put=_put_tags, remove=_remove_tags
 
 def _check(body: Body) -> Iterator[tuple[Path, str]]:
     yield from check_target(body)
-    low, high = (body.get(member) for member in _BAND)
-    if isinstance(low, int) and isinstance(high, int) and low > high:
-        yield ("MinCapacity",), f"MinCapacity {low} is above MaxCapacity {high}"
+    if _upside_down(body):
+        yield ("MinCapacity",), f"MinCapacity {body['MinCapacity']} is above MaxCapacity {body['MaxCapacity']}"
 
 
 # 3 RULES ---------------------------------------------------------------------------------------------------------
@@ -120,7 +123,7 @@ def _read(reader: Reader, wanted: Sequence[Wanted], _: World) -> Iterator[tuple[
     for want in wanted:
         target = targets[want.key]
         live = found.get(target)
-        yield want.key, _present(reader, live, actions.get(target, [])) if live else Absent()
+        yield want.key, _present(reader, live, actions.get(target, []), want.managed) if live else Absent()
 
 
 def _described(reader: Reader, targets: Sequence[Target]) -> dict[Target, Body]:
@@ -153,12 +156,12 @@ def _actions(reader: Reader, targets: Sequence[Target]) -> dict[Target, list[Bod
     return found
 
 
-def _present(reader: Reader, live: Body, actions: Sequence[Body]) -> Present:
+def _present(reader: Reader, live: Body, actions: Sequence[Body], managed: bool = True) -> Present:
     arn = live.get("ScalableTargetARN")
     answer: Mapping[str, Json] = reader.call(SERVICE, "ListTagsForResource", ResourceARN=arn) if arn else {}
     tags, ours, foreign = read_tags(answer.get("Tags"))
     body = {**pick(live, *IDENTITY, *_BAND, "SuspendedState"), "Tags": tags}
-    facts = {"arn": arn, "scheduledActions": tuple(actions)}
+    facts = {"arn": arn, "scheduledActions": tuple(actions), "managed": managed}
     outputs = {"resourceId": live["ResourceId"]}
     return Present(body=without_nones(body), outputs=outputs, marks=ours, facts=facts, foreign=foreign)
 
@@ -183,12 +186,40 @@ def _calls(change: Create | Update | Replace | Delete) -> tuple[Call, ...]:
             # What is left out stays; a new band moves the capacity at once.
             members = {member: value for member, value in changed(change).items() if member not in IDENTITY}
             if "SuspendedState" in members:
-                members["SuspendedState"] = dict.fromkeys(_SUSPENDED, False) | (members["SuspendedState"] or {})
+                members["SuspendedState"] = dict.fromkeys(_SUSPENDED, False) | said(change, "SuspendedState", RULES)
+            if _upside_down({**observed.body, **members}):
+                members |= pick(desired.body, *_BAND)  # the bound that stays was set for a while by a scheduled action
             params = {**pick(observed.body, *IDENTITY), **without_nones(members)}
             return (Call(service=SERVICE, operation="RegisterScalableTarget", params=params),)
         case Replace(observed=observed) | Delete(observed=observed):
             params = pick(observed.body, *IDENTITY)
             return (Call(service=SERVICE, operation="DeregisterScalableTarget", params=params),)
+
+
+def _upside_down(body: Body) -> bool:
+    low, high = (body.get(member) for member in _BAND)
+    return isinstance(low, int) and isinstance(high, int) and low > high
+
+
+# ONLY SOME KINDS -------------------------------------------------------------------------------------------------
+
+
+def _gate(desired: Desired, present: Present, fields: Sequence[FieldChange], world: World) -> Gate:
+    """Leave alone what a one-time action has set: it is declared, has run, and AWS has forgotten it."""
+    drifted = {str(one.path[0]): one.before for one in fields if one.reason == "drift"}
+    set_last = _set_last(target_of(present.body), world)
+    kept = {member: value for member, value in set_last.items() if member in drifted and drifted[member] == value}
+    return Go(body={**desired.body, **kept})
+
+
+def _set_last(target: Target | None, world: World) -> dict[str, Json]:
+    """Return the bounds as the declared one-time actions that have run set them, the last one of each."""
+    actions = [one for key, one in world.items() if key.kind == "ScheduledAction" and isinstance(one, Present)]
+    ran = [one for one in actions if one.facts.get("ran") and target_of(one.body) == target]
+    found: dict[str, Json] = {}
+    for action in sorted(ran, key=lambda one: one.facts["ran"]):
+        found |= pick(action.body.get("ScalableTargetAction") or {}, *_BAND)
+    return found
 
 
 def _health(_: Desired, present: Present) -> Health:
@@ -234,7 +265,9 @@ KIND = Kind(
     ),
     calls=_calls,
     needs=needs_service,
+    together=once_only(),
     adjust=_adjust,
+    gate=_gate,
     health=_health,
     domain=lambda body: f"scaling/{resource_id(body)}",
     actions={

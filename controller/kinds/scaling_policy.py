@@ -7,14 +7,15 @@ does so too.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from controller.core.json import Body, Json, Path
 from controller.core.kind import Kind, Owned, ShapeOf, Wanted, World
-from controller.core.model import Absent, Call, Create, Delete, Key, Observed, Present, Replace, Update
+from controller.core.model import Call, Create, Delete, Key, Observed, Present, Replace, Update
 from controller.core.ports import Reader
 from controller.core.rules import Default, Immutable, Keyed, Rewrite, Rules
 from controller.kinds import scalable_target
-from controller.kinds._common import changed, pick
+from controller.kinds._common import pick
 from controller.kinds._scaling import (
     IDENTITY,
     SERVICE,
@@ -25,6 +26,7 @@ from controller.kinds._scaling import (
     child_marks,
     natural,
     needs_target,
+    once_only,
     printed,
     put,
     resource_id,
@@ -108,6 +110,11 @@ RULES: Rules = (
     Default(path=f"{_TRACKING}.ScaleOutCooldown", value=300, when=_of_ecs, says=_FOR_ECS, source=_COOLDOWN),
     Keyed(path=f"{_METRIC}.Dimensions", key=("Name",), source=_ORDER),
     Keyed(path=f"{_METRIC}.Metrics[].MetricStat.Metric.Dimensions", key=("Name",), source=_ORDER),
+    Default(
+        path=f"{_METRIC}.Metrics[].ReturnData",
+        value=True,
+        source="application-autoscaling.TargetTrackingMetricDataQuery: its default (true)",
+    ),
     Keyed(path=f"{_METRIC}.Metrics", key=("Id",), source=_ORDER),
     Default(path=f"{_STEPS}.Cooldown", value=300, source="application-autoscaling.PutScalingPolicy: Cooldown"),
     Default(path=f"{_STEPS}.MetricAggregationType", value="Average", source="normalization.md §6 StepScaling"),
@@ -145,8 +152,7 @@ POLICIES = Children(
 
 
 def _read(reader: Reader, wanted: Sequence[Wanted], world: World) -> Iterator[tuple[Key, Observed]]:
-    for want, present in POLICIES.read(reader, wanted, world):
-        yield want.key, present or Absent()
+    yield from ((want.key, observed) for want, observed in POLICIES.read(reader, wanted, world))
 
 
 def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
@@ -159,9 +165,9 @@ def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
 def _calls(change: Create | Update | Replace | Delete) -> tuple[Call, ...]:
     match change:
         case Create(desired=desired):
-            return (_put(spelled_out(desired.body)),)
-        case Update(desired=desired, observed=observed):
-            return (_put(put(desired.body, observed.body, changed(change))),)
+            return (replace(_put(spelled_out(desired.body)), captures={"arn": ("PolicyARN",)}),)
+        case Update():
+            return (_put(put(change, RULES)),)
         case Replace(observed=observed) | Delete(observed=observed):
             params = pick(observed.body, *IDENTITY, "PolicyName")
             return (Call(service=SERVICE, operation="DeleteScalingPolicy", params=params),)
@@ -169,8 +175,7 @@ def _calls(change: Create | Update | Replace | Delete) -> tuple[Call, ...]:
 
 def _put(body: Body) -> Call:
     params = {**body, "PolicyType": body.get("PolicyType") or _policy_type(body, body)}
-    captures = {"arn": ("PolicyARN",)}
-    return Call(service=SERVICE, operation="PutScalingPolicy", params=params, captures=captures)
+    return Call(service=SERVICE, operation="PutScalingPolicy", params=params)
 
 
 KIND = Kind(
@@ -195,6 +200,7 @@ KIND = Kind(
     reads=scalable_target.KIND.reads | {f"{SERVICE}.DescribeScalingPolicies"},
     calls=_calls,
     needs=needs_target,
+    together=once_only("PolicyName"),
     adjust=adjusted,
     domain=lambda body: f"scaling/{resource_id(body)}",
     actions={

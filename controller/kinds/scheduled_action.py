@@ -30,7 +30,7 @@ from controller.core.model import (
 from controller.core.ports import Reader
 from controller.core.rules import Default, Immutable, Resets, Rewrite, Rules
 from controller.kinds import scalable_target
-from controller.kinds._common import changed, pick
+from controller.kinds._common import pick
 from controller.kinds._scaling import (
     IDENTITY,
     SERVICE,
@@ -41,6 +41,7 @@ from controller.kinds._scaling import (
     child_marks,
     natural,
     needs_target,
+    once_only,
     printed,
     put,
     resource_id,
@@ -57,7 +58,9 @@ def _natural(body: Body) -> str | None:
 
 # 2 SHAPE ---------------------------------------------------------------------------------------------------------
 
+_TIMES = ("StartTime", "EndTime")
 _ONCE = re.compile(r"at\((\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})\)")
+_SECONDS = re.compile(r"\d{9,11}(\.\d+)?")
 _SCHEDULE = re.compile(r"(at|cron|rate)\(.+\)")
 
 
@@ -66,21 +69,30 @@ def _check(body: Body) -> Iterator[tuple[Path, str]]:
     schedule = body.get("Schedule")
     if isinstance(schedule, str) and not _SCHEDULE.fullmatch(schedule):
         yield ("Schedule",), "Schedule is at(…), cron(…) or rate(…)"
+    for member in _TIMES:
+        if isinstance(body.get(member), str) and _moment(body[member]) is None:
+            yield (member,), f"{member} is a time like 2027-01-01T09:00:00Z; without a zone it is UTC"
 
 
 # 3 RULES ---------------------------------------------------------------------------------------------------------
 
 
-def _instant(value: Json) -> Json:
-    """Return a time as UTC to the second, however it was written; what is no time stays."""
+def _moment(value: Json) -> datetime | None:
+    """Return a time with its zone, UTC where it has none; seconds since 1970 are a time too."""
     try:
+        if isinstance(value, str) and _SECONDS.fullmatch(value):
+            return datetime.fromtimestamp(float(value), UTC)
         moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
     except ValueError:
-        return value
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).isoformat(timespec="seconds")
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-_TIMES = ("StartTime", "EndTime")
+def _instant(value: Json) -> Json:
+    """Return a time as UTC to the second, however it was written; what is no time stays."""
+    moment = _moment(value)
+    return value if moment is None else moment.astimezone(UTC).isoformat(timespec="seconds")
+
 
 RULES: Rules = (
     *rows(),
@@ -115,9 +127,9 @@ ACTIONS = Children(
 
 
 def _read(reader: Reader, wanted: Sequence[Wanted], world: World) -> Iterator[tuple[Key, Observed]]:
-    for want, present in ACTIONS.read(reader, wanted, world):
-        gone: Observed = _done(want) if _is_past(want.body, datetime.now(UTC)) else Absent()
-        yield want.key, present or gone
+    for want, observed in ACTIONS.read(reader, wanted, world):
+        done = isinstance(observed, Absent) and _is_past(want.body, datetime.now(UTC))
+        yield want.key, _done(want) if done else observed
 
 
 def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
@@ -126,18 +138,25 @@ def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
 
 def _done(want: Wanted) -> Present:
     """Return a one-time action that has run as it was declared: AWS would refuse to take it again."""
-    return Present(body=spelled_out(want.body), outputs={}, marks=Marks(owner=want.owner, id=""), facts={"past": True})
+    facts = {"past": True, "ran": _once(want.body)}
+    return Present(body=spelled_out(want.body), outputs={}, marks=Marks(owner=want.owner, id=""), facts=facts)
 
 
 def _is_past(body: Body, now: datetime) -> bool:
+    once = _once(body)
+    return once is not None and once < now
+
+
+def _once(body: Body) -> datetime | None:
+    """Return when a one-time action runs; None for any other."""
     once = _ONCE.fullmatch(str(body.get("Schedule", "")))
     if once is None:
-        return False
+        return None
     try:
         zone = ZoneInfo(str(body.get("Timezone") or "UTC"))
+        return datetime.fromisoformat(once[1]).replace(tzinfo=zone)
     except (ZoneInfoNotFoundError, ValueError):
-        return False
-    return datetime.fromisoformat(once[1]).replace(tzinfo=zone) < now
+        return None
 
 
 # 5 CALLS ---------------------------------------------------------------------------------------------------------
@@ -147,8 +166,8 @@ def _calls(change: Create | Update | Replace | Delete) -> tuple[Call, ...]:
     match change:
         case Create(desired=desired):
             return (_put(spelled_out(desired.body)),)
-        case Update(desired=desired, observed=observed):
-            return (_put(put(desired.body, observed.body, changed(change))),)
+        case Update():
+            return (_put(put(change, RULES)),)
         case Replace(observed=observed) | Delete(observed=observed):
             if observed.facts.get("past"):
                 return ()
@@ -157,7 +176,17 @@ def _calls(change: Create | Update | Replace | Delete) -> tuple[Call, ...]:
 
 
 def _put(body: Body) -> Call:
-    return Call(service=SERVICE, operation="PutScheduledAction", params=body)
+    """Say a time that has no zone as UTC: boto3 would take it for this machine's own."""
+    times = {member: body[member] for member in _TIMES if isinstance(body.get(member), str)}
+    said = {member: time if _has_zone(time) else _instant(time) for member, time in times.items()}
+    return Call(service=SERVICE, operation="PutScheduledAction", params={**body, **said})
+
+
+def _has_zone(time: str) -> bool:
+    try:
+        return datetime.fromisoformat(time).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def _health(_: Desired, present: Present) -> Health:
@@ -187,6 +216,7 @@ KIND = Kind(
     reads=scalable_target.KIND.reads | {f"{SERVICE}.DescribeScheduledActions"},
     calls=_calls,
     needs=needs_target,
+    together=once_only("ScheduledActionName"),
     adjust=adjusted,
     health=_health,
     domain=lambda body: f"scaling/{resource_id(body)}",

@@ -39,9 +39,6 @@ def _check(body: Body) -> Iterable[tuple[Path, str]]:
         yield ("launchType",), "launchType and capacityProviderStrategy exclude each other"
     if not body.get("taskDefinition") and controller_of(body) != "EXTERNAL":
         yield (), "Service needs taskDefinition"
-    deployment = body.get("deploymentConfiguration") or {}
-    if deployment.get("strategy") == "BLUE_GREEN" and deployment.get("bakeTimeInMinutes") is None:
-        yield ("deploymentConfiguration",), "strategy BLUE_GREEN needs bakeTimeInMinutes"
     if is_daemon(body) and body.get("desiredCount") is not None:
         yield ("desiredCount",), "a DAEMON service has one task per instance; leave desiredCount out"
 

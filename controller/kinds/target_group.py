@@ -46,12 +46,14 @@ from controller.kinds._elbv2 import (
     read_attributes,
     reads,
     reads_attributes,
+    released_to,
     rights,
     seen,
     tags_of,
     unless_gone,
     whole,
 )
+from controller.kinds._elbv2_attributes import of_target_group
 from controller.kinds._elbv2_health_checks import ROWS as DEFAULTS
 from controller.kinds._forward import forwarders, registered, services_behind, unread
 
@@ -112,6 +114,7 @@ _IMMUTABLE = (
 RULES = (
     *tag_rows("Tags", "Key", "Value"),
     *ATTRIBUTE_ROWS,
+    released_to(of_target_group),
     *DEFAULTS,
     *(Immutable(path=member, source="normalization.md §4.1: immutable") for member in ("Name", *_IMMUTABLE)),
     Refers(path="VpcId", kind="Network", output="vpcId", source="manifests.md, References"),
@@ -197,7 +200,7 @@ def _present(
     arn = group["TargetGroupArn"]
     body = {**body_of(group, declared), "Tags": theirs}
     facts: dict[str, Json] = {"arn": arn, "loadBalancers": _balancers(group), "superseded": list(superseded)}
-    if deep and reads_attributes(declared, live):
+    if deep and reads_attributes(declared, live, theirs):
         body["Attributes"] = read_attributes(reader, "TargetGroup", arn)
     if deep and _balancers(group):  # without a load balancer nothing is checked
         facts["targets"] = _targets(reader, arn)

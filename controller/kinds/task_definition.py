@@ -14,9 +14,9 @@ from controller.core.model import Absent, Call, Create, Delete, Key, Observed, P
 from controller.core.ports import AwsError, Reader
 from controller.core.tagging import with_marks
 from controller.kinds._common import ecs_tagging, missing, pick, read_tags, without, without_nones
-from controller.kinds._ecs import ours, resolved, short
+from controller.kinds._ecs import ours, resolved, role_name, short
 from controller.kinds._task_definition_keep import leftovers, surplus
-from controller.kinds._task_definition_rules import RULES
+from controller.kinds._task_definition_rules import ROLES, RULES
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
 
@@ -89,12 +89,25 @@ def _live(reader: Reader, want: Wanted, running: Sequence[str]) -> Present | Abs
     seen: list[Body] = []
     for revision in _active(reader, str(want.body["family"]), running):
         if _is(revision, want.body):
-            return _tagged(reader, revision, want.body)
+            return _tagged(reader, _newest_like(reader, revision, want.body, running), want.body)
         seen.append(revision)
     if not seen:
         return Absent()
     seen.sort(key=lambda one: int(one["taskDefinition"]["revision"]), reverse=True)
     return _tagged(reader, next((one for one in seen if _owner(one) == want.owner), seen[0]), want.body)
+
+
+def _newest_like(reader: Reader, found: Body, body: Body, running: Iterable[str]) -> Body:
+    """Return the newest of several running revisions of this content: the order of the documents is not to decide."""
+    mine = int(found["taskDefinition"]["revision"])
+    newer = {number: arn for arn in running if (number := _number_of(arn)) > mine}
+    described = (_described(reader, newer[number]) for number in sorted(newer, reverse=True))
+    return next((one for one in described if one is not None and _is(one, body)), found)
+
+
+def _number_of(arn: str) -> int:
+    number = arn.rpartition(":")[2]
+    return int(number) if number.isdigit() else 0
 
 
 def _active(reader: Reader, family: str, running: Sequence[str]) -> Iterator[Body]:
@@ -188,7 +201,13 @@ def _owner(described: Body) -> str:
 def present_of(revision: Body, tags: Json, declared: Body) -> Present:
     """Return a revision in the shape of RegisterTaskDefinition."""
     theirs, marked, foreign = read_tags(tags)
-    body = without_nones({**pick(revision, *_MEMBERS, *(one for one in declared if one != "tags")), "tags": theirs})
+    picked = pick(revision, *_MEMBERS, *(one for one in declared if one != "tags"))
+    if not picked.get("networkMode") and declared.get("networkMode") == "default":
+        picked["networkMode"] = "default"  # AWS may print none for it; where it is bridge, it says so
+    for member in ROLES:
+        if _same_role(picked.get(member), declared.get(member)):
+            picked[member] = declared[member]
+    body = without_nones({**picked, "tags": theirs})
     outputs = {
         "arn": revision["taskDefinitionArn"],
         "family": revision["family"],
@@ -196,6 +215,14 @@ def present_of(revision: Body, tags: Json, declared: Body) -> Present:
     }
     facts = {"status": revision.get("status", "ACTIVE")}
     return Present(body=body, outputs=outputs, marks=marked, facts=facts, foreign=foreign)
+
+
+def _same_role(live: Json, declared: Json) -> bool:
+    """Tell whether a role is the declared one where one of the two is a name, which says nothing of its account."""
+    if not isinstance(live, str) or not isinstance(declared, str):
+        return False
+    by_name = not (live.startswith("arn:") and declared.startswith("arn:"))
+    return by_name and bool(role_name(live) == role_name(declared))
 
 
 def _printed(live: Body, declared: Body) -> Present:

@@ -18,10 +18,12 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "ecsync/state": ("present", "absent"),
     "ecsync/undeclared": ("default", "ignore"),
     "ecsync/manage": ("read",),
+    "ecsync/refresh": ("hold", "follow"),
     "ecsync/suspend": ("true", "false"),
 }
 AFTER = "ecsync/after"
 KEEP_REVISIONS = "ecsync/keep-revisions"
+_LITERAL = ("replace", "refresh", "state", "undeclared")
 KNOWN = (*CHOICES, AFTER, KEEP_REVISIONS)
 _NEAR = 0.85  # a key of another tool is not a misspelt one of ours
 
@@ -44,7 +46,7 @@ def options(
             given[name.removeprefix("ecsync/")] = text
     after, wrong = _after(annotations.get(AFTER), application)
     keep, unkept = _keep_revisions(annotations.get(KEEP_REVISIONS), kind)
-    chosen: dict[str, Any] = {name: given[name] for name in ("replace", "state", "undeclared") if name in given}
+    chosen: dict[str, Any] = {name: given[name] for name in _LITERAL if name in given}
     return Options(
         manage=given.get("manage") != "read" and kind.calls is not None,
         adopt="if-untagged" if given.get("adopt", kind.adopts) == "if-untagged" else "never",

@@ -3,6 +3,7 @@
 A number or boolean becomes text where AWS wants text, as it was spelled (`1.10` stays `1.10`); digits become a
 number, "true" a boolean. Nothing is guessed beyond that. `null` is allowed anywhere: at the top it stays as None,
 because it says "AWS's default" there; below it is left out, where absence says the same.
+A plain AWS document in JSON is held to more than this (`aws_types.py`).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _WANTED = {
     "boolean": "true or false", "timestamp": "a time", "blob": "text", "structure": "a block of fields",
     "list": "a list", "map": "a map",
 }  # fmt: skip
-_TOKENS = frozenset(("clienttoken", "clientrequesttoken", "idempotencytoken"))
+TOKENS = frozenset(("clienttoken", "clientrequesttoken", "idempotencytoken"))
 _HIDDEN = frozenset(("environment", "secrets", "secretoptions", "tags", "options"))
 
 
@@ -69,6 +70,7 @@ def check(
     partial: bool = False,
     unread: bool = False,
     closed: bool = True,
+    by_number: bool = False,
     who: str = "AWS",
 ) -> Checked:
     """Check and coerce a body; `name` is what messages call it.
@@ -76,11 +78,12 @@ def check(
     `describe` is the shape that describe prints: what it has beyond the input is left out with a note. `tags` is the
     member that holds tags. `lists` tells which references are lists. A `partial` body may lack what is required.
     With `unread`, text with `${` in it may be anything, because references have not been read yet. Unless `closed`,
-    values and sizes may be others than AWS lists. `who` is whose shape it is.
+    values and sizes may be others than AWS lists. Messages call elements of a list by their names, or `by_number` as
+    AWS's do. `who` is whose shape it is.
     """
     node = grow(body, Origin(""))
     commas = tuple(row.segments for row in rules if isinstance(row, CommaList))
-    task = _Check(node, name, rules, commas, tags, lists, partial, unread, closed, who)
+    task = _Check(node, name, rules, commas, tags, lists, partial, unread, closed, by_number, who)
     done = task.value(node, shape, (), describe)
     return Checked(node=done or Node({}, node.origin), problems=tuple(task.problems), notes=tuple(task.notes))
 
@@ -96,6 +99,7 @@ class _Check:
     partial: bool
     unread: bool
     closed: bool
+    by_number: bool
     who: str
     problems: list[Finding] = field(default_factory=list)
     notes: list[Finding] = field(default_factory=list)
@@ -129,7 +133,7 @@ class _Check:
             here = (*path, key)
             if len(self.problems) > MOST_PROBLEMS:
                 break
-            if key not in members or key.lower() in _TOKENS:
+            if key not in members or key.lower() in TOKENS:
                 self._unknown(key, below, shape, path, describe)
                 continue
             inner = describe.members.get(key) if describe is not None else None
@@ -145,7 +149,7 @@ class _Check:
 
     def _unknown(self, key: str, node: Node, shape: Shape, path: Path, describe: Shape | None) -> None:
         here = (*path, key)
-        if key.lower() in _TOKENS:
+        if key.lower() in TOKENS:
             self.notes.append(Finding(path=here, message=f"ignored {quoted(key)}: we make our own", origin=node.origin))
         elif describe is not None and key in describe.members:
             self.notes.append(Finding(path=here, message=f"ignored {quoted(key)}: AWS sets it", origin=node.origin))
@@ -276,30 +280,14 @@ class _Check:
     def _wrong(self, node: Node, shape: Shape, path: Path) -> Node:
         hint = ""
         if shape.type == "list" and not isinstance(node.value, (dict, list)):
-            hint = "; write it as a list: [" + (self._shown(node, path) if not self._hidden(path) else "…") + "]"
-        wanted = _WANTED.get(shape.type, shape.type)
-        self._complain(path, node.origin, f"{self._label(path)} must be {wanted}, not {self._shown(node, path)}{hint}")
+            hint = "; write it as a list: [" + ("…" if is_hidden(path, self.rules) else self._shown(node, path)) + "]"
+        self._complain(
+            path, node.origin, f"{self._label(path)} must be {wanted(shape)}, not {self._shown(node, path)}{hint}"
+        )
         return node
 
     def _shown(self, node: Node, path: Path) -> str:
-        """Return the value in a few words; what may be secret is not repeated."""
-        value = node.value
-        if isinstance(value, dict):
-            return "a map"
-        if isinstance(value, list):
-            return "a list"
-        if isinstance(value, bool):
-            return "true" if value else "false"
-        if self._hidden(path):
-            return "text" if isinstance(value, (str, Text)) else "a number"
-        if isinstance(value, (str, Text)):
-            return quoted(printable(str(value), 40))
-        return value.text if isinstance(value, Spelled) else str(value)
-
-    def _hidden(self, path: Path) -> bool:
-        return any(isinstance(part, str) and part.lower() in _HIDDEN for part in path) or any(
-            row.covers(path) for row in self.rules if isinstance(row, Sensitive)
-        )
+        return shown(node, is_hidden(path, self.rules))
 
     def _comma_list(self, path: Path) -> bool:
         return any(self._exact(segments, path) for segments in self.commas)
@@ -310,12 +298,49 @@ class _Check:
 
     def _label(self, path: Path) -> str:
         """Return the path for people: elements of a list by their name, where they have one."""
+        if self.by_number:
+            return numbered(self.name, path)
         label = self.name
         node: Node | None = self.root
         for part in path:
             node, name = _step(node, part)
             label += f"[{printable(name)}]" if isinstance(part, int) else f".{printable(part)}"
         return label
+
+
+def wanted(shape: Shape) -> str:
+    """Return what a value of the shape is called: `an integer`."""
+    return _WANTED.get(shape.type, shape.type)
+
+
+def shown(node: Node, hidden: bool) -> str:
+    """Return the value in a few words; what may be secret is not repeated."""
+    value = node.value
+    if value is None:
+        return "null"
+    if isinstance(value, dict):
+        return "a map"
+    if isinstance(value, list):
+        return "a list"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if hidden:
+        return "text" if isinstance(value, (str, Text)) else "a number"
+    if isinstance(value, (str, Text)):
+        return quoted(printable(str(value), 40))
+    return value.text if isinstance(value, Spelled) else str(value)
+
+
+def is_hidden(path: Path, rules: Rules) -> bool:
+    """Tell whether what stands there may be secret, by its name or by a rule."""
+    return any(isinstance(part, str) and part.lower() in _HIDDEN for part in path) or any(
+        row.covers(path) for row in rules if isinstance(row, Sensitive)
+    )
+
+
+def numbered(name: str, path: Path) -> str:
+    """Return the path as AWS's messages have it: `TaskDefinition.containerDefinitions[0].memory`."""
+    return name + "".join(f"[{part}]" if isinstance(part, int) else f".{printable(part)}" for part in path)
 
 
 def _step(node: Node | None, part: str | int) -> tuple[Node | None, str]:

@@ -11,6 +11,7 @@ from controller.core.model import Origin, Problem
 from controller.core.nodes import Node
 from controller.core.schema import Shape
 from controller.core.wording import nearest, printable, quoted
+from controller.language.aws_types import mistyped
 from controller.language.check import check
 
 API_VERSION = "ecsync/v1"
@@ -53,6 +54,7 @@ class Document:
     origin: Origin
     annotations: Mapping[str, Node] = field(default_factory=dict)
     formerly: tuple[str, ...] = ()  # of an Application
+    written: Node | None = None  # of a plain AWS document in JSON: the body in the file, held to AWS's own types
 
     def __str__(self) -> str:
         return f"{self.kind}/{self.name}"
@@ -136,6 +138,7 @@ def _add(
     origin: Origin,
     annotations: Mapping[str, Node],
     formerly: tuple[str, ...] = (),
+    written: Node | None = None,
     bare: bool = False,
 ) -> None:
     if not isinstance(name.value, str) or not NAME.fullmatch(name.value):
@@ -155,6 +158,7 @@ def _add(
             origin=origin,
             annotations=annotations,
             formerly=formerly,
+            written=written,
         )
     )
 
@@ -179,16 +183,16 @@ def _formerly(metadata: Node, reading: Reading) -> tuple[str, ...]:
     return tuple(str(name.value) for name in names)
 
 
-# ---------------------------------------------------------------- plain ECS JSON
+# ---------------------------------------------------------------- plain AWS documents
 
 
 def _bare(node: Node, reading: Reading) -> bool:
     """Read what the AWS CLI takes and prints; tell whether it was that."""
     fields: dict[str, Node] = node.value
     if "family" in fields and "containerDefinitions" in fields:
-        _bare_document("TaskDefinition", fields["family"], node, reading)
+        _bare_document("TaskDefinition", "family", node, node, reading)
     elif "serviceName" in fields:
-        _bare_document("Service", fields["serviceName"], _as_created(node), reading)
+        _bare_document("Service", "serviceName", node, _as_created(node), reading)
     elif isinstance(_value(fields, "taskDefinition"), dict):
         inner = fields["taskDefinition"]
         tags = {"tags": fields["tags"]} if "tags" in fields else {}
@@ -208,8 +212,26 @@ def _value(fields: Mapping[str, Node], key: str) -> object:
     return fields[key].value if key in fields else None
 
 
-def _bare_document(kind: str, name: Node, spec: Node, reading: Reading) -> None:
-    _add(reading, kind=kind, name=name, spec=spec, origin=name.origin, annotations={}, bare=True)
+def _bare_document(kind: str, member: str, written: Node, spec: Node, reading: Reading) -> None:
+    """Add what a plain AWS document declares; in JSON it is held to AWS's own types, and its name is so at once."""
+    name: Node = written.value[member]
+    in_json = written.origin.file.endswith(".json")
+    if in_json:
+        shape = structure({member: STRING}, member)
+        wrong = mistyped(Node({member: name}, written.origin), shape, name=kind)
+        reading.problems += [Problem(finding.origin, finding.message) for finding in wrong]
+        if wrong:
+            return
+    _add(
+        reading,
+        kind=kind,
+        name=name,
+        spec=spec,
+        origin=name.origin,
+        annotations={},
+        written=written if in_json else None,
+        bare=True,
+    )
 
 
 def _as_created(service: Node) -> Node:

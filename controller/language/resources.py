@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from controller.core.json import Body, Json, Path, locate
@@ -13,7 +13,8 @@ from controller.core.rules import Refers
 from controller.core.schema import Shape
 from controller.core.wording import quoted, suggestion
 from controller.language.annotations import after_origin, options
-from controller.language.check import check
+from controller.language.aws_types import mistyped
+from controller.language.check import Finding, check
 from controller.language.documents import Document
 from controller.language.drafts import Draft
 from controller.language.references import Scope, substitute
@@ -45,7 +46,7 @@ class Compiler:
         wrong = [*too_long, *unread]
         # What is only looked up is found by its name: the rest of the body may be left out.
         partial = kind.calls is not None and not chosen.manage
-        node, wrong_body = self._checked(kind, spec, partial, unread=bool(unread))
+        node, wrong_body = self._checked(document, kind, spec, partial, unread=bool(unread))
         body: Body = self._as_taken(kind, plain(node))
         if not wrong and not wrong_body and not partial:
             wrong_body = [Problem(origin_at(node, path), message) for path, message in kind.check(body)]
@@ -84,13 +85,16 @@ class Compiler:
         )
         return filled, [Problem(document.origin, message)]
 
-    def _checked(self, kind: Kind, spec: Node, partial: bool, unread: bool) -> tuple[Node, list[Problem]]:
+    def _checked(
+        self, document: Document, kind: Kind, spec: Node, partial: bool, unread: bool
+    ) -> tuple[Node, list[Problem]]:
         if kind.shape is None:
             return spec, []
+        shape = self.shape_of(kind.shape)
         describe = self.shape_of(ShapeOf(operation="", describe=kind.shape.describe)) if kind.shape.describe else None
         checked = check(
             spec,
-            self.shape_of(kind.shape),
+            shape,
             name=kind.name,
             rules=kind.rules,
             describe=describe,
@@ -98,9 +102,13 @@ class Compiler:
             lists=self._is_list,
             partial=partial,
             unread=unread,
+            by_number=document.written is not None,
         )
+        as_written = _as_written(document, kind, shape)
+        told = {finding.origin for finding in as_written}
+        problems = [*as_written, *(finding for finding in checked.problems if finding.origin not in told)]
         self.draft.notes += [Problem(note.origin, note.message, self.draft.settings.name) for note in checked.notes]
-        return checked.node, [Problem(finding.origin, finding.message) for finding in checked.problems]
+        return checked.node, [Problem(finding.origin, finding.message) for finding in problems]
 
     def _is_list(self, ref: Ref) -> bool:
         return ref.output in self.kinds[ref.key.kind].list_outputs
@@ -133,6 +141,13 @@ class Compiler:
                     yield Problem(path.origin, f"unknown field {quoted(segment)} in {quoted(path.value)}{hint}")
                     break
                 shape = shape.members[segment] if shape.type == "structure" else shape.element
+
+
+def _as_written(document: Document, kind: Kind, shape: Shape) -> Sequence[Finding]:
+    """Hold a plain AWS document in JSON to AWS's own types: the file alone, for patches and references are ours."""
+    if document.written is None:
+        return ()
+    return mistyped(document.written, shape, name=kind.name, rules=kind.rules)
 
 
 def _without(node: Node, name: str) -> dict[str, Node]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from controller.core.fixed_shape import ANY, BOOLEAN, STRING, choice, listing, mapping, structure
+from controller.core.fixed_shape import ANY, BOOLEAN, STRING, choice, listing, mapping, structure, told
 from controller.core.json import Json
 from controller.core.model import Origin, Problem, Sync
 from controller.core.nodes import Node, plain
@@ -18,16 +18,49 @@ from controller.language.references import Scope, fill_environment
 
 SHAPE = structure(
     {
-        "target": structure({"account": STRING, "region": STRING}),
-        "include": listing(STRING),
-        "names": STRING,
-        "vars": mapping(ANY),
-        "images": mapping(STRING),
-        "patches": mapping(ANY),
-        "manage": listing(STRING),
-        "after": listing(STRING),
-        "sync": structure({"mode": choice("observe", "enforce"), "prune": BOOLEAN, "interval": STRING}),
-        "ignore": listing(structure({"kind": STRING, "name": STRING, "paths": listing(STRING)}, "kind", "paths")),
+        "target": told(
+            structure(
+                {
+                    "account": told(STRING, "An entry of the operator's `targets`."),
+                    "region": told(STRING, "The AWS Region."),
+                }
+            ),
+            "The account and the Region that it lives in.",
+        ),
+        "include": told(listing(STRING), "Files or directories of the source, from here, that others share."),
+        "names": told(STRING, "AWS's name of what has none in its spec, such as shop-prod-{name}."),
+        "vars": told(mapping(ANY), "What ${var:NAME} is."),
+        "images": told(mapping(STRING), "What ${image:NAME} is."),
+        "patches": told(mapping(ANY), "Changes to documents, by Kind/name: a map merges, null removes."),
+        "manage": told(listing(STRING), "Kinds that may be written; `all` includes Role. Without it: all but Role."),
+        "after": told(listing(STRING), "Applications that come before this one."),
+        "sync": told(
+            structure(
+                {
+                    "mode": told(
+                        choice("observe", "enforce"),
+                        "observe reports and writes nothing; enforce writes, with the operator's --enforce.",
+                    ),
+                    "prune": told(BOOLEAN, "Whether what is declared no more is deleted."),
+                    "interval": told(STRING, "Between two passes: 60s, 5m or 1h."),
+                }
+            ),
+            "Whether and how often it is brought to what is written.",
+        ),
+        "ignore": told(
+            listing(
+                structure(
+                    {
+                        "kind": told(STRING, "The kind that it is about."),
+                        "name": told(STRING, "The document; without it, every one of the kind."),
+                        "paths": told(listing(STRING), "JSON pointers, such as /desiredCount."),
+                    },
+                    "kind",
+                    "paths",
+                )
+            ),
+            "Fields that status, plan and apply leave alone.",
+        ),
     }
 )
 _INTERVAL = re.compile(r"([0-9]{1,6})\s*(s|m|h)?")

@@ -31,7 +31,7 @@ def follow(before: Drifted, present: Present, outcome: Outcome) -> tuple[Drifted
     resource that is gone was removed by somebody else only where the manifests are those it was last seen under:
     with others it may be another one (another name, another cluster) that is wanted now.
     """
-    unknown = _unreadable(outcome)
+    unknown = unreadable(outcome)
     now = {key: fields for key, fields in before.items() if key in unknown}
     now |= {key: fields for key, fields in _found(outcome).items() if key not in unknown}
     for key in _missing(outcome) - unknown:
@@ -50,16 +50,25 @@ def follow(before: Drifted, present: Present, outcome: Outcome) -> tuple[Drifted
 
 
 def alive(present: Present, outcome: Outcome) -> Present:
-    """Return the resources last seen alive, without those that we ourselves are removing."""
-    kept = {key: revision for key, revision in present.items() if key in _unreadable(outcome)}
+    """Return the resources last seen alive, without those that we ourselves are removing.
+
+    What goes in another phase is not the resource: something it left over, or that its key meant before.
+    """
+    kept = {key: revision for key, revision in present.items() if key in unreadable(outcome)}
     seen = {status.key for status in outcome.statuses if status.health.status not in ("Missing", "Unknown")}
     gone = {
         step.id.key
         for step in _steps(outcome)
-        if (isinstance(step.change, Delete | Replace) and step.id in outcome.results)
+        if (isinstance(step.change, Delete | Replace) and step.id.phase == "main" and step.id in outcome.results)
         or (isinstance(step.change, Create) and not isinstance(outcome.results.get(step.id), Done))
     }
     return kept | dict.fromkeys(seen - gone, outcome.plan.revision)
+
+
+def unreadable(outcome: Outcome) -> frozenset[Key]:
+    """Return the resources of which nothing can be said now."""
+    unknown = {status.key for status in outcome.statuses if status.sync == "Unknown"}
+    return frozenset(unknown | outcome.plan.unreadable.keys())
 
 
 def _found(outcome: Outcome) -> dict[Key, tuple[FieldChange, ...]]:
@@ -73,11 +82,6 @@ def _found(outcome: Outcome) -> dict[Key, tuple[FieldChange, ...]]:
         if field.reason == "drift" and key not in unclaimed:
             found.setdefault(key, {})[canonical(field.path)] = field
     return {key: tuple(by_path[path] for path in sorted(by_path)) for key, by_path in found.items()}
-
-
-def _unreadable(outcome: Outcome) -> frozenset[Key]:
-    unknown = {status.key for status in outcome.statuses if status.sync == "Unknown"}
-    return frozenset(unknown | outcome.plan.unreadable.keys())
 
 
 def _missing(outcome: Outcome) -> set[Key]:

@@ -33,16 +33,17 @@ from controller.core.model import (
     Update,
 )
 from controller.core.ports import SourceError
+from controller.report import removals
 from controller.report.drift import Drifted, Present, Turn, alive, follow
+from controller.report.removals import Leaving
 from controller.report.values import short_change
 
 Severity: TypeAlias = Literal["info", "warning", "error"]
 
-_VERBS: Mapping[type, str] = {
+_VERBS: Mapping[type, str] = {  # a delete is told when its thing is gone (`removals`)
     Create: "created",
     Update: "updated",
     Replace: "replaced",
-    Delete: "deleted",
     Adopt: "adopted",
     Forget: "released",
 }
@@ -57,11 +58,13 @@ class Told:
     drift: Drifted = field(default_factory=dict)
     present: Present = field(default_factory=dict)
     health: Mapping[Key, HealthStatus] = field(default_factory=dict)
+    leaving: Leaving = field(default_factory=dict)
     stopped: frozenset[Key] = frozenset()
     sync: Literal["idle", "working"] = "idle"
     revision: str = ""  # of the sync that was started
     failures: frozenset[tuple[StepId, str]] = frozenset()
     problems: frozenset[Problem] = frozenset()
+    failing: str = ""  # why passes come to no plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,13 +91,18 @@ def started(told: Told, plan: Plan, context: Context) -> tuple[Told, tuple[Event
 def ended(told: Told, outcome: Outcome, context: Context) -> tuple[Told, tuple[Event, ...]]:
     """Tell what a pass has changed or found changed."""
     events: list[Event] = []
+    if told.failing:
+        events.append(_event("pass.resumed", context, "passes come to a plan again"))
     if _tried(outcome):
-        told, events[:] = started(told, outcome.plan, context)
+        told, begun = started(told, outcome.plan, context)
+        events += begun
+    leaving, gone = removals.follow(told.leaving, outcome)
     drift, turns = follow(told.drift, told.present, outcome)
     failures = _failures(outcome)
     over = _over(outcome, failures)
     events += [_drift(turn, context) for turn in turns]
     events += _changes(outcome, context)
+    events += _removed(gone, outcome, context)
     events += _stopped(told, outcome, context)
     events += _health(told, outcome, context)
     events += _sync(told, outcome, failures, over, context)
@@ -107,9 +115,22 @@ def ended(told: Told, outcome: Outcome, context: Context) -> tuple[Told, tuple[E
             stopped=frozenset(outcome.plan.stopped),
             sync="idle" if over else told.sync,
             failures=_fingerprint(failures) or (frozenset() if over else told.failures),
+            leaving=leaving,
+            failing="",
         ),
         tuple(events),
     )
+
+
+def failed(told: Told, error: str, context: Context) -> tuple[Told, tuple[Event, ...]]:
+    """Tell that passes come to no plan (lost credentials, a guard that refused), once until it is for another reason.
+
+    What is known of the resources stays as it was.
+    """
+    why = _first_words(error)
+    if why == told.failing:
+        return told, ()
+    return replace(told, failing=why), (_event("pass.failed", context, error, severity="error"),)
 
 
 def problems(told: Told, found: tuple[Problem, ...], context: Context) -> tuple[Told, tuple[Event, ...]]:
@@ -194,6 +215,19 @@ def _changes(outcome: Outcome, context: Context) -> Iterator[Event]:
             )
 
 
+def _removed(gone: Leaving, outcome: Outcome, context: Context) -> Iterator[Event]:
+    """Tell what AWS has removed: the resource of a key, or something else while the resource stays."""
+    for one, calls in gone.items():
+        detail: dict[str, Json] = {"calls": list(calls)} if calls else {}
+        detail |= {"physical": one.name} if one.name else {}
+        key = one.step.key
+        if removals.left_over(one, outcome):
+            text = f"{one.name}, which {key} left over, is deleted"
+            yield _event("leftover.deleted", context, text, key=key, detail=detail)
+        else:
+            yield _event("resource.deleted", context, f"{key} deleted", key=key, detail=detail)
+
+
 def _stopped(told: Told, outcome: Outcome, context: Context) -> Iterator[Event]:
     for key, why in outcome.plan.stopped.items():
         if key not in told.stopped:
@@ -244,7 +278,11 @@ def _failures(outcome: Outcome) -> dict[StepId, Failed]:
 
 def _fingerprint(failures: Mapping[StepId, Failed]) -> frozenset[tuple[StepId, str]]:
     """Which steps failed and how, without the rest of AWS's words: those hold ids that differ each time."""
-    return frozenset((step, ":".join(failed.error.split(":")[:2])) for step, failed in failures.items())
+    return frozenset((step, _first_words(failed.error)) for step, failed in failures.items())
+
+
+def _first_words(error: str) -> str:
+    return ":".join(error.split(":")[:2])
 
 
 def _over(outcome: Outcome, failures: Mapping[StepId, Failed]) -> bool:

@@ -14,8 +14,8 @@ from typing import Literal, TypeAlias, get_args
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.exposition import choose_encoder
 
-from controller.core.model import ApplicationState, Done, Event, Failed, Outcome
-from controller.report.gauges import ACTIONS, Applications
+from controller.core.model import ApplicationState, Delete, Done, Event, Failed, Outcome
+from controller.report.gauges import ACTIONS, Applications, Drift
 
 Result: TypeAlias = Literal["synced", "changed", "error", "terminal", "throttled", "frozen", "skipped"]
 Phase: TypeAlias = Literal["fetch", "parse", "observe", "plan", "apply", "total"]
@@ -44,7 +44,7 @@ class Metrics:
         self._phases = self._histogram(
             "reconcile_duration_seconds", "Time of a pass, and of its parts", _SECONDS, "phase"
         )
-        self._errors = self._counter("reconcile_errors", "Errors that a pass met", "reason")
+        self._errors = self._counter("reconcile_errors", "Errors of passes and of reading the source", "reason")
         self._panics = self._counter("reconcile_panics", "Bugs that ended a pass")
         self._heartbeat = self._gauge("heartbeat_timestamp_seconds", "When a loop last came round", "loop")
         self._jobs = {
@@ -83,15 +83,16 @@ class Metrics:
         self._phases.labels(name).observe(seconds)
 
     def executed(self, outcome: Outcome) -> None:
-        """A plan was executed: count what became of its steps."""
+        """A plan was executed: count what became of its steps. What is gone is counted by its event (`record`)."""
         for step in outcome.plan.steps:
             result = outcome.results.get(step.id)
-            if isinstance(result, (Done, Failed)):
+            gone = isinstance(step.change, Delete) and isinstance(result, Done)
+            if isinstance(result, (Done, Failed)) and not gone:
                 worked = "done" if isinstance(result, Done) else "failed"
                 self._changes.labels(step.id.key.kind, ACTIONS[type(step.change)], worked).inc()
 
     def error(self, reason: Reason) -> None:
-        """A pass met an error."""
+        """A pass, or a reading of the source, met an error."""
         self._errors.labels(reason).inc()
 
     def panic(self) -> None:
@@ -116,10 +117,13 @@ class Metrics:
         self._gauge("workqueue_longest_running_seconds", "Age of the oldest pass under way").set_function(longest)
 
     def watch_applications(
-        self, applications: Callable[[], Sequence[ApplicationState]], source_ready: Callable[[], bool] = lambda: True
+        self,
+        applications: Callable[[], Sequence[ApplicationState]],
+        drift: Drift,
+        source_ready: Callable[[], bool] = lambda: True,
     ) -> None:
-        """Ask, at each scrape, what every application is now."""
-        self.registry.register(Applications(applications, source_ready))
+        """Ask, at each scrape, what every application is now, and what has drifted."""
+        self.registry.register(Applications(applications, drift, source_ready))
 
     def forget(self, application: str) -> None:
         """An application is gone, and so are its series."""
@@ -158,6 +162,8 @@ class Metrics:
         if event.type == "drift.detected" and event.key is not None:
             action = str(event.detail.get("action", "modified"))
             self._drift.labels(event.application, event.key.kind, action).inc()
+        if event.type in ("resource.deleted", "leftover.deleted") and event.key is not None:
+            self._changes.labels(event.key.kind, ACTIONS[Delete], "done").inc()
 
     def delivered(self, sink: str, worked: bool) -> None:
         """An event was handed to a sink."""

@@ -9,6 +9,7 @@ from datetime import datetime
 from controller.core.model import Event, Outcome, Plan, Problem
 from controller.core.ports import Sink
 from controller.report import events
+from controller.report.drift import Drifted
 from controller.report.events import Context, Kept, Told
 
 
@@ -29,6 +30,10 @@ class Narrator:
         """A pass has come to an outcome."""
         self._tell(context, *events.ended(self._of(context), outcome, context))
 
+    def failed(self, error: str, context: Context) -> None:
+        """A pass came to no plan."""
+        self._tell(context, *events.failed(self._of(context), error, context))
+
     def problems(self, found: tuple[Problem, ...], context: Context) -> None:
         """An application's manifests were read; nothing found is news too."""
         self._tell(context, *events.problems(self._of(context), found, context))
@@ -47,6 +52,11 @@ class Narrator:
         self._send(
             (Event(type="app.removed", time=time, application=application, message=message, severity="warning"),)
         )
+
+    def drift(self, application: str) -> Drifted:
+        """What of an application has drifted and is not as declared again, as it was told."""
+        with self._lock:
+            return self._told.get(application, Told()).drift
 
     def _of(self, context: Context) -> Told:
         with self._lock:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from controller.core import plan as planning
 from controller.core import redact, status
@@ -24,6 +24,7 @@ class Planned:
     source: str = ""
     sync: SyncStatus = "Unknown"
     health: HealthStatus = "Unknown"
+    notes: Mapping[Key, str] = field(default_factory=dict)  # of what no step speaks: why it is left as it is
 
 
 def document(planned: Iterable[Planned], problems: Sequence[Problem] = ()) -> dict[str, Json]:
@@ -58,13 +59,17 @@ def _application(one: Planned) -> dict[str, Json]:
         "sync": one.sync,
         "health": one.health,
         "steps": [_step(step, one) for step in plan.steps],
-        "held": [{**_step(held.step, one), "reason": held.because} for held in plan.withheld],
+        "held": [
+            {**_step(held.step, one), "reason": str(held.because), "obstacle": held.obstacle} for held in plan.withheld
+        ],
         "unreadable": [{"key": key.full, "reason": why} for key, why in plan.unreadable.items()],
         "stopped": [{"key": key.full, "reason": why} for key, why in plan.stopped.items()],
+        "incomplete": plan.incomplete,
         "unmanaged": [
             {"key": left.key.full, "path": pointer(left.path), "value": plain(left.value), "owner": left.owner}
             for left in plan.unmanaged
         ],
+        "notes": [{"key": key.full, "message": note} for key, note in one.notes.items()],
         "summary": status.summary(plan),
     }
 

@@ -27,9 +27,12 @@ def _lines(planned: Sequence[Planned], problems: Sequence[Problem]) -> Iterator[
     for one in planned:
         yield ""
         yield f"#### {one.plan.application}: {one.sync} · {one.health}"
+        yield from _notes(one)
         if not one.plan.steps and not one.plan.withheld:
-            yield "In sync: nothing to do."
+            if not one.plan.unreadable and not one.plan.stopped:
+                yield "In sync: nothing to do."
             continue
+        yield ""
         yield "| | resource | field | live | written | why | where |"
         yield "|---|---|---|---|---|---|---|"
         for step in one.plan.steps:
@@ -38,10 +41,21 @@ def _lines(planned: Sequence[Planned], problems: Sequence[Problem]) -> Iterator[
             yield from _rows(held.step, one, f"held: {held.because}")
 
 
+def _notes(one: Planned) -> Iterator[str]:
+    for key, why in one.plan.unreadable.items():
+        yield f"- ✖ `{key}` is not known: {_cell(why)}"
+    for key, why in one.plan.stopped.items():
+        yield f"- ✖ `{key}` is given up until it is changed: {_cell(why)}"
+    if one.plan.incomplete:
+        yield f"- nothing is pruned: {_cell(one.plan.incomplete)}"
+    for key, note in one.notes.items():
+        yield f"- `{key}`: {_cell(note)}"
+
+
 def _rows(step: Step, one: Planned, held: str) -> Iterator[str]:
     action = type(step.change).__name__.lower()
     if not step.fields:
-        yield f"| {action} | `{step.id}` | | | | {_cell(held)} | |"
+        yield f"| {action} | `{step.id}` | | | | {_cell(held or step.waiting)} | |"
     for change in step.fields:
         yield _row(action, step, change, held, one.where(step.id.key, change.path))
 

@@ -78,6 +78,10 @@ def _application(one: Planned, *, calls: bool, full: bool) -> Iterator[Line]:
         yield Line(f"  ✖ {key!s:<{COLUMN - 4}} not known: {why}", "danger")
     for key, why in plan.stopped.items():
         yield Line(f"  ✖ {key!s:<{COLUMN - 4}} given up until it is changed: {why}", "danger")
+    if plan.incomplete:
+        yield Line(f"  ≈ nothing is pruned: {plan.incomplete}", "dim")
+    for key, note in one.notes.items():
+        yield Line(f"  ≈ {key!s:<{COLUMN - 4}} {note}", "dim")
     yield from _unmanaged(one, full=full)
     if not (plan.steps or plan.withheld or plan.unreadable or plan.stopped):
         yield Line("  in sync: nothing to do", "good")
@@ -100,6 +104,8 @@ def _step(step: Step, one: Planned, *, calls: bool, held: str = "") -> Iterator[
 
 
 def _impact(step: Step) -> str:
+    if isinstance(step.change, Delete | Forget) and step.id.phase != "main":
+        return f"   {step.change.observed.called}"  # the manifest does not say which
     effects = {change.effect for change in step.fields}
     if isinstance(step.change, Replace):
         fields = ", ".join(dotted(change.path) for change in step.fields if change.effect == "replace")

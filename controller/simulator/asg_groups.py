@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from controller.simulator import asg_scaler, asg_settings, asg_tags
+from controller.simulator import asg_scaler, asg_settings, asg_sources, asg_tags
 from controller.simulator.asg_store import Group, Instance
 from controller.simulator.errors import AwsError, validation_error
 from controller.simulator.paging import by_token, filtered
@@ -106,6 +106,7 @@ def _show(group: Group) -> Body:
         "EnabledMetrics": [{"Metric": metric, "Granularity": "1Minute"} for metric in sorted(group.metrics)],
         "SuspendedProcesses": [{"ProcessName": name} for name in sorted(group.suspended)],
         "Tags": asg_tags.show(group),
+        "TrafficSources": asg_sources.show(group.body),
     }
     if group.deleting:
         shown["Status"] = "Delete in progress"

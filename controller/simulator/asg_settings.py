@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from controller.simulator import ec2_templates, iam, seams
+from controller.simulator import asg_sources, ec2_templates, iam, seams
 from controller.simulator.errors import AwsError, validation_error
 from controller.simulator.order import shuffled
 from controller.simulator.world import Body, Call
@@ -27,14 +27,16 @@ DISTRIBUTION: Body = {
     "OnDemandBaseCapacity": 0,
     "OnDemandPercentageAboveBaseCapacity": 100,
     "SpotAllocationStrategy": "lowest-price",
-    "SpotInstancePools": 2,
 }
+POOLS = 2  # with lowest-price; nobody looks at them with another strategy, and AWS does not show them
+SOURCES = ("TargetGroupARNs", "LoadBalancerNames", "TrafficSources")
 # What of a request is not part of a group's body, or is set apart below.
 APART = (
     "Tags", "AutoScalingGroupName", "InstanceId", "LifecycleHookSpecificationList", "SkipZonalShiftValidation",
     "LaunchTemplate", "MixedInstancesPolicy", "VPCZoneIdentifier", "AvailabilityZones", "AvailabilityZoneIds",
+    *SOURCES,
 )  # fmt: skip
-SENTINELS = {"DefaultInstanceWarmup": -1, "MaxInstanceLifetime": 0}  # the values that take a member away
+SENTINELS = {"DefaultInstanceWarmup": -1, "MaxInstanceLifetime": 0, "PlacementGroup": ""}  # they take a member away
 
 
 def declared(call: Call) -> Body:
@@ -53,6 +55,8 @@ def declared(call: Call) -> Body:
         )
     if not params.get("VPCZoneIdentifier") and not params.get("AvailabilityZones"):
         raise validation_error("At least one Availability Zone or VPC Subnet is required.")
+    for member in SOURCES:
+        asg_sources.put(call, body, member, params.get(member, []))
     return _finished(call, body)
 
 
@@ -86,7 +90,7 @@ def _finished(call: Call, body: Body) -> Body:
     if call.params.get("LaunchTemplate"):
         body["LaunchTemplate"] = _template(call, call.params["LaunchTemplate"])
     if call.params.get("MixedInstancesPolicy"):
-        body["MixedInstancesPolicy"] = _mixed(call, call.params["MixedInstancesPolicy"])
+        body["MixedInstancesPolicy"] = _mixed(call, call.params["MixedInstancesPolicy"], body)
     if call.params.get("VPCZoneIdentifier") or call.params.get("AvailabilityZones"):
         body.update(_zones(call))
     return body
@@ -149,21 +153,35 @@ def security_groups(data: Body) -> list[str]:
     return [*data.get("SecurityGroupIds", []), *interfaces]
 
 
-def _mixed(call: Call, given: Body) -> Body:
-    template = given["LaunchTemplate"]
+def _mixed(call: Call, given: Body, before: Body) -> Body:
+    """A mixed instances policy after an update: what is not said again is kept."""
+    kept = before.get("MixedInstancesPolicy", {})
+    template = {**kept.get("LaunchTemplate", {}), **given.get("LaunchTemplate", {})}
     overrides = [
         {**one, "LaunchTemplateSpecification": _template(call, one["LaunchTemplateSpecification"])}
         if one.get("LaunchTemplateSpecification")
         else one
         for one in template.get("Overrides", [])
     ]
+    by_attributes = any(one.get("InstanceRequirements") for one in overrides)
+    by_price = {"OnDemandAllocationStrategy": "lowest-price"} if by_attributes else {}
+    said = {**kept.get("InstancesDistribution", {}), **given.get("InstancesDistribution", {})}
     return {
         "LaunchTemplate": {
             "LaunchTemplateSpecification": _template(call, template["LaunchTemplateSpecification"]),
             "Overrides": overrides,
         },
-        "InstancesDistribution": {**DISTRIBUTION, **given.get("InstancesDistribution", {})},
+        "InstancesDistribution": _distribution({**DISTRIBUTION, **by_price, **said}),
     }
+
+
+def _distribution(said: Body) -> Body:
+    """A distribution as it is shown: an empty price or list of segments takes away what was set."""
+    shown = {member: value for member, value in said.items() if value not in ("", [])}
+    if shown["SpotAllocationStrategy"] == "lowest-price":
+        return {"SpotInstancePools": POOLS, **shown}
+    shown.pop("SpotInstancePools", None)
+    return shown
 
 
 def _zones(call: Call) -> Body:

@@ -1,4 +1,4 @@
-"""Tags of Auto Scaling groups, and what calls of their own attach to a group."""
+"""Tags of Auto Scaling groups, their metrics and their processes."""
 
 from __future__ import annotations
 
@@ -110,44 +110,10 @@ def resume_processes(call: Call) -> Body:
     return {}
 
 
-def _attach(member: str) -> Handler:
-    def attach(call: Call) -> Body:
-        """Add to what the group's instances are registered with."""
-        group, given = call.groups.group(call.params["AutoScalingGroupName"]), call.params[member]
-        for arn in given if member == "TargetGroupARNs" else []:
-            if arn not in call.elb.target_groups:
-                raise validation_error(
-                    "Provided Target Groups may not be valid. Please ensure they exist and try again."
-                )
-        group.body[member] = [*group.body[member], *(one for one in given if one not in group.body[member])]
-        return {}
-
-    return attach
-
-
-def _detach(member: str) -> Handler:
-    def detach(call: Call) -> Body:
-        """Take away from what the group's instances are registered with."""
-        group = call.groups.group(call.params["AutoScalingGroupName"])
-        missing = [one for one in call.params[member] if one not in group.body[member]]
-        if missing:
-            raise validation_error("Trying to remove Target Groups or load balancers that are not part of the group")
-        group.body[member] = [one for one in group.body[member] if one not in call.params[member]]
-        return {}
-
-    return detach
-
-
 OPERATIONS: dict[str, Handler] = {
-    "AttachLoadBalancerTargetGroups": _attach("TargetGroupARNs"),
-    "AttachLoadBalancers": _attach("LoadBalancerNames"),
-    "AttachTrafficSources": _attach("TrafficSources"),
     "CreateOrUpdateTags": create_or_update_tags,
     "DeleteTags": delete_tags,
     "DescribeTags": describe_tags,
-    "DetachLoadBalancerTargetGroups": _detach("TargetGroupARNs"),
-    "DetachLoadBalancers": _detach("LoadBalancerNames"),
-    "DetachTrafficSources": _detach("TrafficSources"),
     "DisableMetricsCollection": disable_metrics_collection,
     "EnableMetricsCollection": enable_metrics_collection,
     "ResumeProcesses": resume_processes,

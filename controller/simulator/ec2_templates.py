@@ -31,6 +31,7 @@ def create_launch_template(call: Call) -> Body:
         "CreatedBy": f"arn:aws:iam::{call.world.settings.account}:root",
         "DefaultVersionNumber": 1,
         "LatestVersionNumber": 0,
+        "Operator": {"Managed": False},
         "versions": {},
     }
     if params.get("Operator"):

@@ -75,7 +75,7 @@ def _container(declared: Body, mode: str) -> Body:
 def _port(declared: Body, mode: str) -> Body:
     port = {"protocol": "tcp", **declared}
     if "containerPort" in port and not port.get("hostPort"):
-        port["hostPort"] = 0 if mode == "bridge" else port["containerPort"]
+        port["hostPort"] = 0 if mode in ("bridge", "default") else port["containerPort"]
     return port
 
 

@@ -10,6 +10,7 @@ from controller.simulator.paging import by_marker
 from controller.simulator.world import Body, Call, Handler, World
 
 PREFIXES = {"application": "app", "network": "net", "gateway": "gwy"}
+ADDRESSES = ("AllocationId", "PrivateIPv4Address", "IPv6Address")
 ZONES = {"application": "Z215JYRZR1TBD5", "network": "Z3F0SRJ5LGBH90", "gateway": "Z3F0SRJ5LGBH90"}
 
 
@@ -78,13 +79,16 @@ def _check_name(name: str) -> None:
 
 
 def _zones(call: Call, kind: str) -> tuple[list[Body], str]:
-    given = [mapping["SubnetId"] for mapping in call.params.get("SubnetMappings", [])] or call.params.get("Subnets", [])
+    given = call.params.get("SubnetMappings") or [{"SubnetId": one} for one in call.params.get("Subnets", [])]
     zones, vpcs = [], []
-    for subnet_id in given:
+    for mapping in given:
+        subnet_id = mapping["SubnetId"]
         subnet = seams.subnet(call.elb.account, call.region, subnet_id)
         if subnet is None:
             raise AwsError("SubnetNotFound", f"The subnet ID '{subnet_id}' does not exist")
-        zones.append({"ZoneName": subnet.availability_zone, "SubnetId": subnet_id, "LoadBalancerAddresses": []})
+        own = {name: mapping[name] for name in ADDRESSES if name in mapping}
+        addresses = [own] if own else []  # those that AWS chooses are not told
+        zones.append({"ZoneName": subnet.availability_zone, "SubnetId": subnet_id, "LoadBalancerAddresses": addresses})
         vpcs.append(str(subnet.vpc_id))
     if len({zone["ZoneName"] for zone in zones}) < len(zones):
         raise AwsError(

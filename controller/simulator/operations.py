@@ -7,6 +7,7 @@ from controller.simulator import (
     aas_schedules,
     aas_targets,
     asg_groups,
+    asg_sources,
     asg_tags,
     ec2_templates,
     ecs_clusters,
@@ -34,7 +35,7 @@ OPERATIONS: dict[str, dict[str, Handler]] = {
         **aas_schedules.OPERATIONS,
         **aas_targets.OPERATIONS,
     },
-    "autoscaling": {**asg_groups.OPERATIONS, **asg_tags.OPERATIONS},
+    "autoscaling": {**asg_groups.OPERATIONS, **asg_sources.OPERATIONS, **asg_tags.OPERATIONS},
     "ec2": ec2_templates.OPERATIONS,
     "ecs": {
         **ecs_clusters.OPERATIONS,

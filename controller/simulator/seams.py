@@ -276,6 +276,13 @@ def tagged_image(account: str, region: str, repository: str, tag: str) -> str | 
     return next((str(image.image_manifest) for image in found.images if tag in image.image_tags), None)
 
 
+def tagged_repositories(account: str, region: str) -> Iterator[tuple[str, dict[str, str], str]]:
+    """The repositories of moto's ECR with their tags: moto's tagging API does not ask it."""
+    backend = ecr_backends[account][region]
+    for repository in list(backend.repositories.values()):
+        yield repository.arn, backend.tagger.get_tag_dict_for_resource(repository.arn), "ecr:repository"
+
+
 def log_groups(account: str, region: str) -> Any:
     """The log groups of one Region by name."""
     return logs_backends[account][region].groups

@@ -7,6 +7,8 @@ from typing import Any
 from controller.simulator import seams
 from controller.simulator.errors import AwsError, invalid_parameter, validation_error, validation_exception
 
+# What a service takes though its model does not list it: networkMode, "for Windows <default> or awsvpc can be used".
+BEYOND = {"NetworkMode": ("default",)}
 CODES = {
     "application-autoscaling": validation_exception,
     "autoscaling": validation_error,
@@ -35,12 +37,18 @@ def _problem(shape: Any, value: Any, path: str) -> str | None:
     if shape.type_name == "list":
         problems = (_problem(shape.member, item, f"{path}.{n}.member") for n, item in enumerate(value, start=1))
         return next((problem for problem in problems if problem), None)
-    if shape.type_name == "string" and shape.enum and value not in shape.enum:
-        return (
-            f"Value '{value}' at '{path}' failed to satisfy constraint: Member must satisfy enum value set:"
-            f" [{', '.join(shape.enum)}]"
-        )
+    if shape.type_name == "string" and shape.enum:
+        return _enum_problem((*shape.enum, *BEYOND.get(shape.name, ())), value, path)
     return None
+
+
+def _enum_problem(values: tuple[str, ...], value: Any, path: str) -> str | None:
+    if value in values:
+        return None
+    return (
+        f"Value '{value}' at '{path}' failed to satisfy constraint: Member must satisfy enum value set:"
+        f" [{', '.join(values)}]"
+    )
 
 
 def _structure_problem(shape: Any, value: dict[str, Any], path: str) -> str | None:

@@ -162,6 +162,7 @@ class Simulator:
     def _ecs_tagged(self, region: str) -> Iterator[tuple[str, dict[str, str], str]]:
         for arn, tags in list(self.world.ecs(region).tags.items()):
             yield arn, tags, f"ecs:{arn.split(':')[5].split('/')[0]}"
+        yield from seams.tagged_repositories(self.settings.account, region)
 
     def _elb_tagged(self, region: str) -> Iterator[tuple[str, dict[str, str], str]]:
         for arn, tags in list(self.world.elb(region).tags.items()):

@@ -30,7 +30,7 @@ from controller.report.log import event_sink
 from controller.report.metrics import Code, Metrics, Phase, Reason
 from controller.report.narrator import Narrator, fan_out
 from controller.sources.keeper import Keeper
-from controller.wiring import Bench, Watchers, consents
+from controller.wiring import Bench, Watchers, all_reads, consents
 
 _STOPPED = 3.0  # seconds that HTTP may take to end
 
@@ -103,7 +103,10 @@ def start(settings: Settings, where: str, bench: Bench, metrics: Metrics, sinks:
     daemon = Daemon(machine)
     metrics.declare_kinds(kind.name for kind in kinds.ALL)
     metrics.watch_queue(queue.depth, queue.active, queue.longest_running)
-    metrics.watch_applications(store.applications, lambda: daemon.kept is not None and daemon.kept.error is None)
+    metrics.declare_services({operation.partition(".")[0] for operation in all_reads()})
+    metrics.watch_applications(
+        store.applications, narrator.drift, lambda: daemon.kept is not None and daemon.kept.error is None
+    )
     view = _View(store=store, daemon=daemon, keeper=keeper, beats=beats, where=where, settings=settings)
     server = Server(settings.http.host, settings.http.port, create_app(view, metrics.render))
     port = server.start()
@@ -141,8 +144,12 @@ class _Teller:
         self.narrator.source(kept, self.clock.now())
         if kept.error is None:
             self.metrics.source_good(self.source_kind, self.clock.now())
+        else:
+            self.metrics.error("source")
 
     def problems(self, application: str, found: tuple[Problem, ...], revision: str) -> None:
+        if found:
+            self.metrics.error("manifest")
         self.narrator.problems(found, Context(time=self.clock.now(), application=application, revision=revision))
 
     def planned(self, application: Application, plan: Plan, reconcile_id: str) -> None:
@@ -152,6 +159,15 @@ class _Teller:
         self.narrator.ended(outcome, self._context(application, outcome.plan, reconcile_id))
         self.metrics.executed(outcome)
 
+    def failed(self, application: Application, error: Exception, reconcile_id: str) -> None:
+        context = Context(
+            time=self.clock.now(),
+            application=application.name,
+            target=self.bench.target_of(application),
+            reconcile_id=reconcile_id,
+        )
+        self.narrator.failed(str(error), context)
+
     def passed(self, application: str, result: PassResult, error: AwsError | None) -> None:
         del application  # a label for each would be one more for every application, and gauges have it
         self.metrics.reconciled(result, self.clock.now())
@@ -160,6 +176,9 @@ class _Teller:
 
     def broke(self, application: str, error: Exception) -> None:
         self.metrics.panic()
+        if application:
+            context = Context(time=self.clock.now(), application=application)
+            self.narrator.failed(f"a bug of ours ({type(error).__name__}); the log has it", context)
         structlog.get_logger("ecsync").error("a pass broke", app=application, exc_info=error)
 
     def beat(self, loop: str) -> None:

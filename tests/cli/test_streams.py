@@ -27,6 +27,15 @@ def test_help_of_each_verb_has_an_example(verb: str, ecsync: Command) -> None:
     assert f"ecsync {verb}" in answer.out.partition("Example")[2]
 
 
+def test_examples_in_help_are_lines_to_copy(ecsync: Command) -> None:
+    """Each is on a line of its own, as it is written here, for `ecsync` and for every verb."""
+    texts: dict[tuple[str, ...], str] = {(): cli._HELP} | {(name,): verb.__doc__ for name, verb in cli._VERBS}
+    for verb, text in texts.items():
+        shown = [line.strip() for line in ecsync(*verb, "--help").out.splitlines()]
+        examples = [line.strip() for line in text.splitlines() if line.startswith(" ") and "  ecsync " in line]
+        assert [line for line in examples if line not in shown] == [], verb
+
+
 def test_help_lists_every_verb(ecsync: Command) -> None:
     """`ecsync --help` and plain `ecsync` list the verbs, each with what it does."""
     told = ecsync("--help").out

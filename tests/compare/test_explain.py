@@ -65,6 +65,13 @@ def test_who_decides_what_it_refers_to_and_what_is_hidden() -> None:
     assert facts("Service.taskDefinition")["note"] == "refers to ${TaskDefinition/name.arn}"
     assert facts("TaskDefinition.containerDefinitions.environment")["note"].startswith("sensitive")
     assert facts("Service.launchType")["values"].startswith("EC2, FARGATE")
+    assert facts("TaskDefinition.networkMode")["values"] == "bridge, host, awsvpc, none, default"
+
+
+def test_a_default_that_there_is_only_sometimes_and_who_decides_otherwise() -> None:
+    told = facts("Service.deploymentConfiguration.bakeTimeInMinutes")
+    assert told["default"] == "0 with strategy ROLLING"
+    assert told["owner"] == "AWS, while it is not declared: with strategy BLUE_GREEN, LINEAR or CANARY"
 
 
 def test_aws_s_own_words_have_no_html() -> None:

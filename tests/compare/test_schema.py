@@ -1,22 +1,26 @@
-"""`ecsync schema`: what editors are told of manifests."""
+"""`ecsync schema`: what is told of manifests. What a real editor makes of it is in `tests/editor`."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 from jsonschema import Draft7Validator  # type: ignore[import-untyped]  # it has none of its own
+from shapes import bodies
 
 from controller import kinds, schema_export
+from controller.aws.shapes import load
+from controller.core.kind import Kind, ShapeOf
 from controller.core.nodes import plain
 from controller.language import yaml12
-
-from .language_server import LanguageServer, command
+from controller.language.annotations import KNOWN
+from controller.language.check import check
 
 ROOT = Path(__file__).resolve().parents[2]
 ALL = schema_export.for_all()
@@ -68,6 +72,9 @@ def test_each_kind_has_one_of_its_own(kind: Any) -> None:
         "launchType: ${env:TYPE}",
         "tags: {team: shop, cost: 12}",
         "tags: [{key: team, value: shop}]",
+        "launchType: ''",
+        "runningCount: 2",
+        "clientToken: abc",
         "enableExecuteCommand: ${var:EXEC}",
         "networkConfiguration: {awsvpcConfiguration: {subnets: '${Network/main.subnetIds}'}}",
         "networkConfiguration: {awsvpcConfiguration: {subnets: ['${Network/main.subnetIds}', subnet-1]}}",
@@ -77,14 +84,20 @@ def test_what_the_language_allows_is_allowed(line: str) -> None:
     assert wrong(service(line)) == []
 
 
+def test_a_value_that_aws_s_model_lacks_is_offered() -> None:
+    document = "kind: TaskDefinition\nmetadata: {name: web}\nspec: {networkMode: %s}\n"
+    assert wrong(document % "default") == []
+    assert wrong(document % "nat")
+
+
 @pytest.mark.parametrize(
     ("line", "told"),
     [
         ("desiredcount: 2", "'desiredcount' was unexpected"),
         ("desiredCount: two", "'two' is not valid"),
         ("launchType: FARGAT", "'FARGAT' is not valid"),
-        ("deploymentConfiguration: {maximumPercnt: 1}", "is not valid"),
-        ("loadBalancers: web", "'web' is not valid"),
+        ("deploymentConfiguration: {maximumPercnt: 1}", "'maximumPercnt' was unexpected"),
+        ("loadBalancers: web", "'web' does not match"),
     ],
 )
 def test_what_is_not_is_told(line: str, told: str) -> None:
@@ -105,6 +118,63 @@ def test_the_short_form_the_envelope_and_annotations_are_known() -> None:
     assert wrong("kind: Application\nmetadata: {name: a}\nspec: {sync: {mode: force}}\n")
 
 
+def test_every_annotation_has_a_place_and_words() -> None:
+    known = ALL["definitions"]["annotations"]["properties"]
+    assert {*known} == {*KNOWN}
+    assert all(one["description"] for one in known.values())
+    assert wrong("kind: TaskDefinition\nmetadata: {name: a, annotations: {ecsync/keep-revisions: 3}}\n") == []
+    assert wrong("kind: Cluster\nmetadata: {name: a, annotations: {ecsync/keep-revisions: 3}}\n")
+    assert wrong("kind: Application\nmetadata: {name: a, annotations: {ecsync/deletion: retain}}\n")
+
+
+def test_what_aws_prints_may_stand_alone() -> None:
+    assert wrong("family: a\nrevision: 1\ncontainerDefinitions: [{name: a}]\n") == []
+    assert wrong("serviceName: a\nclusterArn: arn\nevents: []\n") == []
+    assert wrong("serviceName: a\ndesiredcount: 1\n")
+    assert wrong("kind: Service\nmetadata: {name: a}\nserviceName: a\n")
+
+
+def taken(kind: Kind, body: Any) -> bool:
+    """Tell whether `validate` takes the body, as far as its shape is concerned."""
+    assert kind.shape is not None
+    describe = load(ShapeOf(operation="", describe=kind.shape.describe))
+    tags = kind.tagging.member if kind.tagging else ""
+    checked = check(
+        body, load(kind.shape), name=kind.name, rules=kind.rules, describe=describe, tags=tags, partial=True
+    )
+    return not checked.problems
+
+
+def respelt(value: Any) -> Any:
+    """Return the body in words that mean the same: numbers and switches as text, pairs as a map."""
+    if isinstance(value, dict):
+        return {key: respelt(below) for key, below in value.items()}
+    if isinstance(value, list):
+        if value and all(isinstance(below, dict) and below.keys() == {"name", "value"} for below in value):
+            return {below["name"]: respelt(below["value"]) for below in value}
+        return [respelt(below) for below in value]
+    return json.dumps(value) if isinstance(value, (bool, int, float)) else value
+
+
+@pytest.mark.parametrize("kind", [kind for kind in kinds.ALL if kind.shape], ids=lambda kind: kind.name)
+def test_what_validate_takes_of_a_body_is_allowed(kind: Kind) -> None:
+    assert kind.shape is not None
+    validator = Draft7Validator(schema_export.for_kind(kind.name))
+    tags = kind.tagging.member if kind.tagging else ""
+    written = bodies(load(kind.shape), kind.rules, tags)
+    printed = bodies(load(ShapeOf(operation="", describe=kind.shape.describe)), (), tags)
+
+    @settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @given(st.one_of(written, written.map(respelt), printed))
+    def holds(body: dict[str, Any]) -> None:
+        assume(taken(kind, body))
+        errors = validator.iter_errors({"kind": kind.name, "metadata": {"name": "a"}, "spec": body})
+        # What describe prints may lack what the input must have; that is told by `required` alone.
+        assert [error.message for error in errors if error.validator != "required"] == []
+
+    holds()
+
+
 def test_the_verb_prints_it_and_names_the_nearest_kind() -> None:
     ecsync = Path(sys.executable).with_name("ecsync")
     done = subprocess.run([ecsync, "schema", "Cluster"], capture_output=True, text=True, check=True)
@@ -112,41 +182,3 @@ def test_the_verb_prints_it_and_names_the_nearest_kind() -> None:
     typo = subprocess.run([ecsync, "schema", "Clustr"], capture_output=True, text=True, check=False)
     assert typo.returncode == 64
     assert 'did you mean "Cluster"?' in typo.stderr
-
-
-# ---------------------------------------------------------------- in an editor
-
-
-@pytest.fixture(scope="module")
-def editor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LanguageServer]:
-    start = command()
-    if start is None:
-        pytest.skip("no yaml-language-server on PATH, and ECSYNC_YAML_LS names no node_modules")
-    schema = tmp_path_factory.mktemp("schema") / "ecsync.schema.json"
-    schema.write_text(json.dumps(ALL))
-    server = LanguageServer(start, schema)
-    yield server
-    server.stop()
-
-
-def test_an_editor_marks_a_typo_where_it_is(editor: LanguageServer) -> None:
-    assert editor.diagnostics("file:///good.yaml", service("desiredCount: 2")) == []
-    assert editor.diagnostics("file:///typo.yaml", service("desiredcount: 2")) == [
-        "7: Property desiredcount is not allowed."
-    ]
-    (told,) = editor.diagnostics("file:///value.yaml", service("launchType: FARGAT"))
-    assert told.startswith("7: Value is not accepted.")
-
-
-def test_an_editor_offers_the_fields(editor: LanguageServer) -> None:
-    text = service("des")
-    editor.diagnostics("file:///field.yaml", text)
-    line = text.splitlines().index("  des")
-    assert "desiredCount" in editor.completions("file:///field.yaml", line, 5)
-    deep = service("deploymentConfiguration:", "  max")
-    editor.diagnostics("file:///deep.yaml", deep)
-    line = deep.splitlines().index("    max")
-    assert "maximumPercent" in editor.completions("file:///deep.yaml", line, 7)
-    short = "resources:\n  LogGroup/api:\n    ret\n"
-    editor.diagnostics("file:///short.yaml", short)
-    assert "retentionInDays" in editor.completions("file:///short.yaml", 2, 7)

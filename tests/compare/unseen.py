@@ -52,8 +52,8 @@ WHILE_UNDECLARED: Mapping[str, set[str]] = {
     "ScalingPolicy": {"ServiceNamespace", "ResourceId", "ScalableDimension"},
     "Service": {
         "availabilityZoneRebalancing", "capacityProviderStrategy.[].base", "capacityProviderStrategy.[].weight",
-        "capacityProviderStrategy.[].capacityProvider", "desiredCount", "platformVersion", "roleArn", "taskDefinition",
-        "tags.[].key", "tags.[].value",
+        "capacityProviderStrategy.[].capacityProvider", "deploymentConfiguration.bakeTimeInMinutes", "desiredCount",
+        "platformVersion", "roleArn", "taskDefinition", "tags.[].key", "tags.[].value",
     },
     "TargetGroup": {"Attributes.[].Key", "Attributes.[].Value", "Tags.[].Key", "Tags.[].Value"},
 }  # fmt: skip

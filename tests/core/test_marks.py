@@ -161,8 +161,38 @@ class TestApplied:
         """Tags of others are not ours to remove, and declared ones are not gone."""
         applied = marks.unpack(marks.pack({"tags": {"team": "a", "cost": "7"}}))
         assert applied is not None
-        assert marks.gone(applied, {"tags": {"team": "b"}}, ["team", "cost", "other"]) == ("cost",)
+        assert marks.gone(applied, "tags", {"team"}, ["team", "cost", "other"]) == ("cost",)
 
     def test_nothing_is_gone_from_an_empty_mark(self) -> None:
         """Whoever applied nothing removes nothing."""
-        assert marks.gone(Applied(members={}), {}, ["team"]) == ()
+        assert marks.gone(Applied(members={}), "tags", (), ["team"]) == ()
+
+    def test_a_key_is_not_taken_for_one_of_ours(self) -> None:
+        """What is removed is never somebody else's: the hash of a name is 23 bits long."""
+        applied = marks.unpack(marks.pack({"tags": {f"ours-{number}": "" for number in range(20)}}))
+        assert applied is not None
+        assert marks.gone(applied, "tags", (), [f"theirs-{number}" for number in range(2000)]) == ()
+
+    def test_keys_are_told_from_members(self) -> None:
+        """A member `a` is no key, whatever its hash."""
+        applied = marks.unpack(
+            marks.pack({**body(10), "tags": {"a": "1"}, "Attributes": {"b": "2"}}, maps=["Attributes"])
+        )
+        assert applied is not None
+        assert marks.keys_of(applied) == {marks.path_hash("tags/a"), marks.path_hash("Attributes/b")}
+
+    def test_where_not_all_fit_the_keys_do(self) -> None:
+        """They say what is ours to remove; of the others only the origin is not known."""
+        tags = {f"tag{number}": "" for number in range(40)}
+        applied = marks.unpack(marks.pack({**body(40), "tags": tags}))
+        assert applied is not None
+        assert len(marks.keys_of(applied)) == 40
+
+    def test_a_form_that_is_not_the_first_is_in_the_mark(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Whose hashes they are is known after an upgrade."""
+        monkeypatch.setattr(marks, "FORM", 12)
+        packed = marks.pack({"a": 1}, retain=True)
+        assert packed.startswith("1r12:")
+        applied = marks.unpack(packed)
+        assert applied is not None
+        assert (applied.form, applied.retain) == (12, True)

@@ -48,6 +48,7 @@ def test_the_body_that_was_given_is_left_as_it_is() -> None:
     [
         # a map whose empty strings are values
         ((Verbatim(path="env[]"),), {"env": [{"k": "A", "v": ""}]}, {"env": [{"k": "A", "v": ""}]}),
+        ((Verbatim(path="env[]"),), {"env": {"A": "", "B": None}}, {"env": {"A": ""}}),  # that list, written as a map
         ((Verbatim(path="labels"),), {"labels": {"a": "", "b": None}}, {"labels": {"a": ""}}),
         ((Verbatim(path="labels"),), {"labels": {}, "other": {"a": ""}}, {}),
         # lists that are maps, or sets

@@ -173,8 +173,8 @@ class TestTable:
         assert calls(found) == ["DeleteWidget"]
 
     def test_ours_in_sync_with_a_stale_mark_is_one_mark(self) -> None:
-        """The default is written down now: nothing but the mark changes."""
-        widget = doc("Widget/w", size=1)
+        """It was set by hand and is written down now: nothing but the mark changes."""
+        widget = doc("Widget/w", size=2)
         found = plan_of(widget, world={"Widget/w": live(widget, applied={"name": "w"})})
         (step,) = found.steps
         assert isinstance(step.change, Mark)

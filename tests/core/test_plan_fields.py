@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,13 @@ from controller.core.graph import Cycle
 from controller.core.marks import APPLIED, OWNER
 from controller.core.model import Absent, Adopt, Create, Mark, Marks, Options, Plan, Present, StepId
 from controller.core.policy import replacing
+
+
+def ownership_of(document: Any) -> str:
+    """Return what the mark says after a create from the document."""
+    (step,) = plan_of(document, world={str(document.key.kind) + "/" + document.key.name: Absent()}).steps
+    assert isinstance(step.change, Create)
+    return str(step.change.marks[APPLIED])
 
 
 class TestMarks:
@@ -27,6 +35,62 @@ class TestMarks:
             marks=Marks(owner=observed.marks.owner, id=observed.marks.id, applied=None),
         )
         assert plan_of(widget, world={"Widget/w": newer}).steps == ()
+
+    @pytest.mark.parametrize(
+        "written",
+        [{"size": 1}, {"zones": ["a", "b"]}, {"knobs": [{"Key": "b", "Value": "2"}, {"Key": "a", "Value": "1"}]}],
+        ids=["a default", "a set", "a map"],
+    )
+    def test_the_same_in_other_words_is_no_reason_to_write(self, written: dict[str, Any]) -> None:
+        """A default written down, another order: what AWS prints can be pasted over what was written."""
+        before = {name: list(reversed(value)) for name, value in written.items() if isinstance(value, list)}
+        widget = doc("Widget/w", **written)
+        assert plan_of(widget, world={"Widget/w": live(widget, applied={"name": "w", **before})}).steps == ()
+
+    def test_what_aws_decided_may_be_written_down(self) -> None:
+        """It was left to AWS, and is the same: what describe prints can be pasted over what was written."""
+        widget = doc("Widget/w", address="10.0.0.1", net={"port": 1, "zone": "a"})
+        before = {"name": "w", "net": {"zone": "a"}}
+        found = plan_of(widget, world={"Widget/w": live(widget, applied=before)})
+        assert found.steps == ()
+
+    def test_what_aws_decided_and_is_written_down_no_more_is_no_reason_to_write(self) -> None:
+        """It is left alone from now on."""
+        widget = doc("Widget/w")
+        found = plan_of(widget, world={"Widget/w": live(widget, applied={"name": "w", "address": "1"}, address="1")})
+        assert found.steps == ()
+
+    def test_with_the_next_change_the_mark_takes_the_very_words(self) -> None:
+        """Where nothing else is to be written, it waits."""
+        widget = doc("Widget/w", size=3, address="10.0.0.1")
+        observed = live(widget, applied={"name": "w", "size": 2}, size=2)
+        found = plan_of(widget, world={"Widget/w": observed})
+        assert calls(found) == ["UpdateWidget", "TagWidget"]
+        assert found.steps[0].calls[1].params["tags"][APPLIED] == ownership_of(widget)
+
+    def test_hashes_of_another_form_are_no_reason_to_write(self) -> None:
+        """An upgrade whose rules make the document another one writes nothing."""
+        widget = doc("Widget/w", size=2, tags={"a": "1"})
+        assert (
+            plan_of(widget, world={"Widget/w": self.of_form(2, {"name": "w", "size": 3, "tags": {"a": "7"}})}).steps
+            == ()
+        )
+
+    def test_keys_are_ours_to_remove_in_every_form(self) -> None:
+        """A name's hash is of no form: one that the mark lacks is marked, and one that left goes."""
+        widget = doc("Widget/w", size=2, tags={"a": "1"})
+        lacking = plan_of(widget, world={"Widget/w": self.of_form(2, {"name": "w", "size": 2})})
+        assert steps(lacking) == [("Widget/w", "Mark")]
+        more = plan_of(widget, world={"Widget/w": self.of_form(2, {"name": "w", "tags": {"a": "1", "b": "2"}})})
+        assert steps(more) == [("Widget/w", "Mark")]
+
+    def of_form(self, form: int, applied: dict[str, Any]) -> Present:
+        """Return a resource in sync whose mark is of another form."""
+        observed = live(doc("Widget/w", size=2, tags={"a": "1"}), applied=applied)
+        assert observed.marks is not None
+        assert observed.marks.applied is not None
+        mark = replace(observed.marks, applied=replace(observed.marks.applied, form=form))
+        return replace(observed, marks=mark)
 
     def test_a_renamed_document_takes_its_resource_along(self) -> None:
         """Nobody declares the old name any more: one mark, no change."""
@@ -48,6 +112,19 @@ class TestMarks:
         (step,) = plan_of(doc("Widget/w", Options(deletion="retain")), world={"Widget/w": Absent()}).steps
         assert isinstance(step.change, Create)
         assert step.change.marks[APPLIED].startswith("1r:")
+
+    @pytest.mark.parametrize("member", ["tags", "knobs"])
+    def test_the_first_keys_that_are_declared_are_pending_and_the_last_that_go_are_drift(self, member: str) -> None:
+        """A block that is on one side only differs as a whole, and is asked for key by key."""
+        keys: dict[str, Any] = {"tags": {"a": "1"}, "knobs": [{"Key": "a", "Value": "1"}]}
+        declared, nothing = {member: keys[member]}, dict.fromkeys([member], "")
+        widget = doc("Widget/w", **declared)
+        found = {
+            when: plan_of(widget, world={"Widget/w": live(widget, applied=applied, **nothing)})
+            for when, applied in (("before", {"name": "w"}), ("after", {"name": "w", **declared}))
+        }
+        told = {when: [(one.path, one.reason) for one in plan.steps[0].fields] for when, plan in found.items()}
+        assert told == {"before": [((member,), "pending")], "after": [((member,), "drift")]}
 
     def test_repairing_drift_changes_no_mark(self) -> None:
         """What was applied is what is declared."""
@@ -101,6 +178,54 @@ class TestTags:
         """Without any tags in the manifest."""
         found = self.tagged({}, {"b": "2"}, {"b": "2"})
         assert "UntagWidget" in calls(found)
+
+
+class TestReleased:
+    """A map of which AWS has every key, and the manifest some."""
+
+    def knobs(self, declared: dict[str, str], applied: dict[str, str], knobs: dict[str, str]) -> Plan:
+        """Return the plan where these are declared, were applied, and are live."""
+
+        def spelled(pairs: dict[str, str]) -> list[dict[str, str]]:
+            return [{"Key": key, "Value": value} for key, value in pairs.items()]
+
+        widget = doc("Widget/w", knobs=spelled(declared))
+        observed = live(widget, applied={"name": "w", "knobs": spelled(applied)}, knobs=spelled(knobs))
+        return plan_of(widget, world={"Widget/w": observed})
+
+    def test_a_key_that_left_the_document_goes_back_to_what_aws_has(self) -> None:
+        """In applied and not in desired is ours to take back."""
+        found = self.knobs({"speed": "3"}, {"speed": "3", "colour": "red"}, {"speed": "3", "colour": "red"})
+        (field,) = found.steps[0].fields
+        assert (field.path, field.before, field.after, field.reason) == (("knobs", "colour"), "red", "grey", "pending")
+        assert {"Key": "colour", "Value": "grey"} in found.steps[0].calls[0].params["knobs"]
+        assert calls(found) == ["UpdateWidget", "TagWidget"]
+
+    def test_the_last_key_can_leave(self) -> None:
+        """Also where the document has no such member any more."""
+        widget = doc("Widget/w")
+        red = [{"Key": "colour", "Value": "red"}]
+        found = plan_of(widget, world={"Widget/w": live(widget, applied={"name": "w", "knobs": red}, knobs=red)})
+        assert [one.path for one in found.steps[0].fields] == [("knobs", "colour")]
+
+    def test_a_key_that_has_what_aws_has_is_only_forgotten(self) -> None:
+        """One mark, so that whoever sets it next may."""
+        assert steps(self.knobs({}, {"colour": "red"}, {"colour": "grey"})) == [("Widget/w", "Mark")]
+
+    def test_a_key_that_we_never_applied_stays(self) -> None:
+        """Somebody else's, or AWS's own."""
+        assert self.knobs({"speed": "3"}, {"speed": "3"}, {"speed": "3", "colour": "red"}).steps == ()
+
+    def test_a_key_of_which_we_do_not_know_what_aws_has_stays(self) -> None:
+        """It is forgotten, and left as it is."""
+        found = self.knobs({}, {"shape": "round"}, {"shape": "round"})
+        assert steps(found) == [("Widget/w", "Mark")]
+
+    def test_one_key_that_somebody_changed(self) -> None:
+        """Keys count one by one."""
+        found = self.knobs({"speed": "3"}, {"speed": "3"}, {"speed": "4"})
+        assert [one.reason for one in found.steps[0].fields] == ["drift"]
+        assert calls(found) == ["UpdateWidget"]
 
 
 class TestReferences:

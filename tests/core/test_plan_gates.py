@@ -10,7 +10,7 @@ from tiny import KINDS, TARGET, at, calls, doc, live, to
 
 from controller.core import plan
 from controller.core.kind import Gate, Go, Hold, Stop, Wait
-from controller.core.model import Application, Desired, Observed, Plan, Present
+from controller.core.model import Application, Call, Desired, Observed, Plan, Present
 from controller.core.scene import Scene
 
 WIDGET = doc("Widget/w", size=5)
@@ -79,6 +79,19 @@ def test_a_step_without_calls_invalidates_nothing() -> None:
     assert calls(waiting) == []
     going = gated(Go(body=WIDGET.body), gadget, world=world, invalidates={"update": ("id",)})
     assert calls(going) == ["UpdateWidget", "UpdateGadget"]
+
+
+def test_an_output_that_an_update_makes_anew_is_not_its_old_value() -> None:
+    """Where one of its calls gives it, and only then: another update leaves who refers to it alone."""
+    gadget = doc("Gadget/g", widget=to("Widget/w"))
+    world = {"Gadget/g": live(gadget, widget="widget-w")}
+
+    def updating(**captures: tuple[str]) -> Plan:
+        call = Call(service="memory", operation="UpdateWidget", params={}, captures=captures)
+        return gated(Go(body=WIDGET.body), gadget, world=world, calls=lambda _: (call,))
+
+    assert calls(updating()) == ["UpdateWidget"]
+    assert calls(updating(id=("id",))) == ["UpdateWidget", "UpdateGadget"]
 
 
 class TestLeftovers:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from tiny import TARGET, at, bare, doc, live, plan_of, scene, to
+from tiny import KINDS, TARGET, at, bare, doc, live, plan_of, scene, to
 
-from controller.core import policy
-from controller.core.model import Absent, Application, Create, Key, Options, Plan, Step, StepId
+from controller.core import plan, policy
+from controller.core.kind import Hold, Owned
+from controller.core.model import Absent, Application, Because, Create, Key, Options, Plan, Step, StepId, Sync
 from controller.core.policy import finds_nothing_of_ours, standard
 
 
@@ -65,17 +67,22 @@ class TestLookups:
 
     NET = doc("Lookup/l")
 
-    def moved(self, member: str) -> list[str]:
+    def moved(self, member: str, options: Options | None = None) -> list[str]:
         """Return what is held when the id of the lookup is not what it was."""
         now: dict[str, Any] = {member: to("Lookup/l")}
         before: dict[str, Any] = {member: "old"}
-        widget = doc("Widget/w", **now)
+        widget = doc("Widget/w", options, **now)
         return held(self.NET, widget, world={"Lookup/l": live(self.NET), "Widget/w": live(widget, **before)})
 
     def test_it_is_held_where_following_it_would_roll_tasks(self) -> None:
-        """`ecsync apply` follows it."""
+        """With the word that lets it through."""
         (why,) = self.moved("net")
         assert "following it would restart tasks" in why
+        assert "`ecsync/refresh: follow`" in why
+
+    def test_it_is_followed_where_the_document_says_so(self) -> None:
+        """`ecsync/refresh: follow`."""
+        assert self.moved("net", Options(refresh="follow")) == []
 
     def test_it_is_followed_where_nothing_restarts(self) -> None:
         """An ordinary difference."""
@@ -88,6 +95,55 @@ def test_a_fight_is_held() -> None:
     (why,) = held(widget, world={"Widget/w": live(widget, size=3)}, contended={widget.key})
     assert "somebody changes it back" in why
     assert held(widget, world={"Widget/w": live(widget, size=3)}, contended={at("Widget/x")}) == []
+
+
+class TestObstacles:
+    """What holds a step is one of a closed set, whatever the words are."""
+
+    def obstacles(self, *documents: Any, world: Any, manage: tuple[str, ...] = ("all",), **more: Any) -> list[str]:
+        """Return what is in the way of each step that is held."""
+        policies = standard(prune=more.pop("prune", ""), contended=more.pop("contended", ()))
+        application = Application(
+            name="shop", resources=documents, manage=manage, sync=Sync(prune=more.pop("prunes", False))
+        )
+        found = plan_of(*documents, world=world, application=application, policies=policies, **more)
+        return [one.obstacle for one in found.withheld]
+
+    def test_each_policy_names_its_own(self) -> None:
+        """A kind that is not written, a suspended document, a replacement, a fight."""
+        widget, differs = doc("Widget/w", size=2), {"Widget/w": live(doc("Widget/w"), size=3)}
+        assert self.obstacles(widget, world=differs, manage=("X",)) == ["not_managed"]
+        assert self.obstacles(doc("Widget/w", Options(suspend=True), size=2), world=differs) == ["suspended"]
+        assert self.obstacles(widget, world=differs, contended={widget.key}) == ["contention"]
+        moved = {"Widget/w": live(doc("Widget/w", zone="a"), zone="b")}
+        assert self.obstacles(doc("Widget/w", zone="a"), world=moved) == ["replacement"]
+
+    @pytest.mark.parametrize(
+        ("prunes", "forbidden", "obstacle"),
+        [
+            (False, "", ["off"]),
+            (True, "", []),
+            (True, "the source cannot be read", ["stale_source"]),
+            (True, Because("invalid_manifest", "a.yaml:3 is not valid"), ["invalid_manifest"]),
+        ],
+    )
+    def test_what_holds_a_deletion(self, prunes: bool, forbidden: str, obstacle: list[str]) -> None:
+        """Prune is off, or why nothing may be pruned now; words alone are taken for a source that is not good."""
+        left = live(doc("Widget/old"))
+        assert left.marks is not None
+        orphan = Owned(marks=left.marks, natural="old", present=left)
+        assert self.obstacles(world={}, orphans=(orphan,), prunes=prunes, prune=forbidden) == obstacle
+
+    def test_what_the_plan_itself_holds_has_one_as_well(self) -> None:
+        """What is not ours, and what a gate holds."""
+        widget = doc("Widget/w", size=2)
+        theirs = live(widget, owner="v1/other/shop/Widget/w")
+        assert self.obstacles(widget, world={"Widget/w": theirs}) == ["no_ownership"]
+        absent = doc("Widget/w", Options(state="absent"))
+        assert self.obstacles(absent, world={"Widget/w": bare(widget)}) == ["no_ownership"]
+        gated = {**KINDS, "Widget": replace(KINDS["Widget"], gate=lambda *_: Hold(because="by hand"))}
+        here = replace(scene(widget, world={"Widget/w": live(widget, size=3)}), kinds=gated)
+        assert [one.obstacle for one in plan.build(here).withheld] == ["unsafe"]
 
 
 class TestNothingOfOurs:

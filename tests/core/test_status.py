@@ -19,6 +19,7 @@ from controller.core.model import (
     Health,
     Observed,
     Options,
+    Origin,
     Outcome,
     Progressing,
     ResourceStatus,
@@ -168,3 +169,85 @@ def test_the_summary_counts_what_people_count() -> None:
         "held": 1,
         "calls": 3,
     }
+
+
+# ---------------------------------------------------------------- what a resource left over
+
+
+def leaves(waiting: str = "", kept: str = "") -> Any:
+    """Return what the status of a widget is made from that has left something over: its kinds and its live state."""
+    old = replace(IN_SYNC, outputs={"id": "old"})
+    kind = replace(KINDS["Widget"], leftovers=lambda *_: [] if kept else [(old, waiting)])
+    return {**KINDS, "Widget": kind}, replace(IN_SYNC, facts={"kept": kept} if kept else {})
+
+
+def left_over(result: Result | None = None, waiting: str = "", kept: str = "", **options: Any) -> ResourceStatus:
+    """Return the status of that widget."""
+    kinds, observed = leaves(waiting, kept)
+    here = scene(doc("Widget/w", Options(**options), size=2), world={"Widget/w": observed}, policies=standard())
+    here = replace(here, kinds=kinds)
+    late = StepId(key=WIDGET.key, phase="late")
+    return status.statuses(here, plan.build(here), {late: result} if result else {})[0]
+
+
+@pytest.mark.parametrize("result", [None, Progressing(why="deleting"), Done()])
+def test_what_a_resource_left_over_goes_and_the_resource_stays_as_it_is(result: Result | None) -> None:
+    """Its clean-up is told, and is neither its sync nor its health."""
+    found = left_over(result)
+    assert (found.sync, found.health) == ("Synced", Health(status="Healthy"))
+    assert found.message == "old is left over and goes"
+
+
+def test_what_is_left_over_and_may_not_go_yet_says_why() -> None:
+    """Still used, held by a policy, or not looked for: in plain words, on a resource that is well."""
+    waiting = left_over(Progressing(why="Service/web still runs it"), waiting="Service/web still runs it")
+    assert (waiting.sync, waiting.health.status) == ("Synced", "Healthy")
+    assert waiting.message == "old is left over and goes when it may: Service/web still runs it"
+    held = left_over(suspend=True)
+    assert (held.sync, held.health.status) == ("Synced", "Suspended")
+    assert held.message == "old is left over and stays: suspended by ecsync/suspend"
+    kept = left_over(kept="web is being deployed")
+    assert (kept.sync, kept.message) == ("Synced", "what is left over stays: web is being deployed")
+
+
+def test_a_left_over_that_cannot_be_removed_is_a_failure_as_any_other() -> None:
+    """Somebody has to give the right to do it."""
+    assert left_over(Failed(error="denied")).health == Health(status="Degraded", why="denied")
+
+
+def test_why_something_stays_is_known_by_resource() -> None:
+    """What plans say of a resource for which they have no step."""
+    kinds, observed = leaves(kept="web is being deployed")
+    here = replace(scene(WIDGET, world={"Widget/w": observed}), kinds=kinds)
+    assert status.stays(here) == {WIDGET.key: "what is left over stays: web is being deployed"}
+    assert status.stays(scene(WIDGET, world={"Widget/w": IN_SYNC})) == {}
+
+
+def test_what_a_key_was_before_is_told_apart_from_what_it_is_now() -> None:
+    """The document means another resource by now: the new one is well while the old one goes, and both are shown."""
+    before = replace(live(WIDGET), outputs={"id": "old"})
+    assert before.marks is not None
+    orphan = Owned(marks=before.marks, natural="old", present=before)
+    for prune, words in ((True, "not declared any more: it goes"), (False, "not declared any more; prune is off")):
+        here = scene(WIDGET, world={"Widget/w": IN_SYNC}, orphans=(orphan,), policies=standard(), prune=prune)
+        going = {StepId(key=WIDGET.key, phase="prune"): Progressing(why="deleting")}
+        (found,) = status.statuses(here, plan.build(here), going)
+        assert (found.sync, found.health.status) == ("OutOfSync", "Healthy")
+        assert found.message.startswith(f"old, which it was before: {words}")
+
+
+def test_an_orphan_says_what_it_is_in_aws() -> None:
+    """Nobody declares it, so nothing else names it."""
+    left = live(doc("Widget/old"))
+    assert left.marks is not None
+    here = scene(orphans=(Owned(marks=left.marks, natural="old", present=left),), policies=standard())
+    assert [one.physical for one in status.statuses(here, plan.build(here), {})] == ["widget-old"]
+
+
+def test_each_field_that_differs_says_where_it_is_written() -> None:
+    """So does the resource; what no file says has no place."""
+    place, line = Origin("shop/w.yaml", 3), Origin("shop/w.yaml", 7)
+    written = replace(WIDGET, origin=place, origins={("size",): line})
+    found = status_of(DIFFERS, written)
+    assert (found.origin, found.origins) == ("shop/w.yaml:3", {"/size": "shop/w.yaml:7"})
+    assert (status_of(DIFFERS).origin, status_of(DIFFERS).origins) == ("", {})

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from controller.core import marks, plan
+from controller.core.diff import declared_form
 from controller.core.json import Body
 from controller.core.kind import Kind
 from controller.core.model import (
@@ -24,7 +25,18 @@ from controller.core.model import (
     Target,
     Text,
 )
-from controller.core.rules import Computed, Default, Immutable, Late, Refers, Rolls, Sensitive
+from controller.core.rules import (
+    Computed,
+    Default,
+    Immutable,
+    Keyed,
+    Late,
+    Refers,
+    Released,
+    Rolls,
+    Sensitive,
+    Unordered,
+)
 from controller.core.scene import Scene
 from controller.testing import memory_kind
 
@@ -42,12 +54,19 @@ WIDGET = memory_kind(
     rules=(
         Default(path="size", value=1),
         Computed(path="address"),
+        Computed(path="net.port"),
+        Computed(path="net.zone"),
         Sensitive(path="password"),
         Immutable(path="zone"),
         Rolls(path="recipe"),
         Rolls(path="net"),
         Late(path="peers"),
         Refers(path="recipe", kind="Recipe"),
+        Unordered(path="zones"),
+        Keyed(path="knobs", key=("Key",), value="Value"),
+        Computed(path="knobs.*"),
+        Computed(path="knobs"),
+        Released(path="knobs", value=lambda knob, _: {"speed": "0", "colour": "grey"}.get(knob)),
     ),
 )
 GADGET = memory_kind("Gadget", rules=(Refers(path="widget", kind="Widget"), Refers(path="widgets[]", kind="Widget")))
@@ -80,9 +99,8 @@ def live(document: Desired, applied: Body | None = None, owner: str = "", **body
     """
     key = document.key
     natural = marks.identity(Scene.physical(scene(), key.kind, str(document.body["name"])))
-    mark = Marks(
-        owner=owner or marks.owner("prod", key), id=natural, applied=marks.unpack(marks.pack(applied or document.body))
-    )
+    packed = marks.pack(declared_form(applied or document.body, KINDS[key.kind].rules), maps=("knobs",))
+    mark = Marks(owner=owner or marks.owner("prod", key), id=natural, applied=marks.unpack(packed))
     return Present(
         body={**document.body, **body},
         outputs={"id": f"{key.kind}-{key.name}".lower(), "name": str(document.body["name"])},

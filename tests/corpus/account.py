@@ -13,7 +13,7 @@ from controller.aws.clients import Clients
 from controller.aws.cloud import BotoCloud
 from controller.aws.limits import Limiter
 from controller.core.json import dotted
-from controller.core.model import Adopt, Application, Failed, Mark, Plan, Snapshot, Target
+from controller.core.model import Adopt, Application, Failed, Plan, Snapshot, Target
 from controller.engine.memory import Memory
 from controller.engine.reconciler import Catalogue, Orders, Post, look, reconcile
 from controller.language.manifest import Loaded, load
@@ -102,15 +102,17 @@ def left(plan: Plan) -> list[str]:
     """Say what a plan would do that is not empty: `Service/api desiredCount: 2 → 1`."""
     found = []
     for step in [*plan.steps, *(held.step for held in plan.withheld)]:
-        if isinstance(step.change, (Adopt, Mark)):
-            continue  # a mark says again what is declared; it changes nothing of the resource
+        if isinstance(step.change, Adopt):
+            continue
         fields = [f"{step.id} {dotted(one.path)}: {one.before} → {one.after}" for one in step.fields]
         found += fields or [f"{step.id} {type(step.change).__name__.lower()}"]
     return [*found, *(f"{key} is not known: {why}" for key, why in plan.unreadable.items())]
 
 
 def _catalogue(document: Mapping[str, Any]) -> tuple[Catalogue, Application]:
-    found = loaded(json.dumps(document, default=str))
+    text = json.dumps(document, default=str)
+    found = loaded(text)
     assert not found.problems, found.problems
     (application,) = found.applications
-    return Catalogue(applications={application.name: application}, revision="r1"), application
+    # What is declared no more is looked for anew with every revision, so each document is one.
+    return Catalogue(applications={application.name: application}, revision=text), application

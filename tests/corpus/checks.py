@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -65,25 +64,14 @@ def _document(
     fill: Callable[[Mapping[str, Any]], tuple[Body, list[str]]],
     described: Callable[[Account, Body], Body],
 ) -> Result:
-    file, text = entry["file"], corpus.text(entry["file"])
+    file = entry["file"]
     if not entry["valid"]:
-        problems = [problem.message for problem in loaded(text).problems]
-        parsed = _json(text)
-        if isinstance(parsed, dict):  # a name may be what is wrong first
-            well_named = {**parsed, _NAMES[what]: "app"}
-            problems += [problem.message for problem in loaded(json.dumps(well_named)).problems]
-        missing = [reason for reason in entry["reason"].split("; ") if not _told(reason, problems)]
-        if missing:
-            return Result(file=file, what=what, word="invalid, not told", why=f"{missing} in {problems}")
-        if problems:
-            return Result(file=file, what=what, word="invalid, and told why", why=problems[0])
-    # What is left of the invalid ones has null for nothing, or digits for a number, and is taken.
-    body, filled = fill(json.loads(text))
+        return _invalid(corpus, entry, what)
+    body, filled = fill(json.loads(corpus.text(file)))
     problems = [problem.message for problem in loaded(json.dumps(body)).problems]
     tried = {"file": file, "what": what, "filled": tuple(dict.fromkeys(filled))}
     if problems:
-        known = entry["enum_issues"] and all("cannot be" in problem for problem in problems)
-        return Result(**tried, word="unknown value" if known else "refused", why="; ".join(problems))
+        return Result(**tried, word="refused", why="; ".join(problems))
     stands = corpus.account.keep(body)
     if stands:
         return Result(**tried, word="not applied", why=stands)
@@ -95,29 +83,65 @@ def _document(
     pasted = problems or left(corpus.account.plan(printed))
     if pasted:
         return Result(**tried, word="pasted back, not empty", why="; ".join(pasted))
-    return Result(**tried, word="ok" if entry["valid"] else "ok, null or digits")
+    return Result(**tried, word="ok")
+
+
+def _invalid(corpus: Corpus, entry: Entry, what: str) -> Result:
+    """Look for every reason that the index gives in what we say of the document."""
+    file, text = entry["file"], corpus.text(entry["file"])
+    problems = [problem.message for problem in loaded(text).problems]
+    parsed = _json(text)
+    if isinstance(parsed, dict):  # a name may be what is wrong first
+        well_named = {**parsed, _NAMES[what]: "app"}
+        problems += [problem.message for problem in loaded(json.dumps(well_named)).problems]
+    missing = [reason for reason in _REASONS.split(entry["reason"]) if not _told(reason, problems)]
+    if missing:
+        return Result(file=file, what=what, word="invalid, not told", why=f"{missing} in {problems}")
+    return Result(file=file, what=what, word="invalid, and told why", why=problems[0])
 
 
 _NAMES = {"task definition": "family", "service": "serviceName"}
-_FOR_NULL = re.compile(r"Invalid type for parameter \S+, value: None,")
-_DIGITS = re.compile(r"Invalid type for parameter \S+, value: \d+, type: <class 'str'>, valid types: <class 'int'>")
-_TEXT = re.compile(r"Invalid type for parameter \S+, value: \d+, type: <class 'int'>, valid types: <class 'str'>")
-_SUBJECT = re.compile(
-    r'Unknown parameter in \S+ "(?P<unknown>[^"]+)"|Missing required parameter in \S+ "(?P<missing>[^"]+)"'
-    r"|Invalid (?:type|length) for parameter (?P<wrong>[^,]+),"
+_REASONS = re.compile(r"; (?=Unknown|Missing|Invalid)")
+_UNKNOWN = re.compile(r'Unknown parameter in (?P<place>\S+): "(?P<name>[^"]+)"')
+_MISSING = re.compile(r'Missing required parameter in (?P<place>\S+): "(?P<name>[^"]+)"')
+_TYPE = re.compile(
+    r"Invalid type for parameter (?P<place>\S+), value: .*, type: <class '(?P<is>\w+)'>, "
+    r"valid types: <class '(?P<wanted>\w+)'>",
+    re.DOTALL,
 )
+_LENGTH = re.compile(
+    r"Invalid length for parameter (?P<place>\S+), value: (?P<is>\d+), valid min length: (?P<least>\d+)"
+)
+_WANTED = {
+    "str": "text", "int": "an integer", "float": "a number", "bool": "true or false", "list": "a list",
+    "dict": "(?:a block of fields|a map)",
+}  # fmt: skip
+_IS = {"NoneType": "null", "dict": "a map", "list": "a list", "bool": "(?:true|false)"}
 
 
 def _told(reason: str, problems: Sequence[str]) -> bool:
-    """Tell whether a reason of the index is named in a message of ours; what we take on purpose needs none."""
-    if any(taken.match(reason) for taken in (_FOR_NULL, _DIGITS, _TEXT)):
-        return True
-    found = _SUBJECT.search(reason)
-    if found is None:
-        return False
-    wrong = found["wrong"]
-    subject = found["unknown"] or found["missing"] or re.sub(r"\[\d+\]", "", wrong).rpartition(".")[2]
-    return any(subject in problem for problem in problems)
+    """Tell whether a message of ours says the same as a reason of the index: the whole path, and what is wrong."""
+    said = _said(reason)
+    return said is not None and any(re.search(said, problem) for problem in problems)
+
+
+def _said(reason: str) -> str | None:
+    """Return what a message must hold to say the same as a reason of the index; None: nothing that is known here."""
+    if found := _UNKNOWN.match(reason):
+        return rf'unknown field "{re.escape(found["name"])}" in {_path(found)}(?![\w.\[])'
+    if found := _MISSING.match(reason):
+        return rf'{_path(found)} needs "{re.escape(found["name"])}"'
+    if found := _TYPE.match(reason):
+        return rf"{_path(found)} must be {_WANTED[found['wanted']]}, not {_IS.get(found['is'], '')}"
+    if found := _LENGTH.match(reason):
+        return rf"{_path(found)} has {found['is']} \w+; AWS takes at least {found['least']}"
+    return None
+
+
+def _path(reason: re.Match[str]) -> str:
+    """Return the whole path of a reason, below the kind, as a pattern."""
+    place = reason["place"]
+    return r"\b(?:TaskDefinition|Service|a task definition)" + ("" if place == "input" else re.escape(f".{place}"))
 
 
 def _json(text: str) -> Any:
@@ -142,14 +166,10 @@ def _described_service(account: Account, body: Body) -> Body:
 
 
 def _chain(corpus: Corpus, entry: Entry) -> Iterator[Result]:
-    for before, after in pairwise(entry["revisions"]):
-        what = "task definition, edited" if "taskdef" in after["file"] else "service, edited"
-        if not (before["valid"] and after["valid"]):
-            yield Result(file=after["file"], what=what, word="invalid, tried elsewhere")
-            continue
-        corpus.account.empty()
-        bodies = [json.loads(corpus.text(one["file"])) for one in (before, after)]
-        yield edits.edited(corpus.account, bodies, after, entry["repo"].partition("/")[2], what)
+    for revision in entry["revisions"]:
+        if not revision["valid"]:
+            yield _invalid(corpus, revision, "task definition" if "taskdef" in revision["file"] else "service")
+    yield from edits.chain(corpus.account, entry, lambda file: json.loads(corpus.text(file)))
 
 
 _TRIES: Mapping[str, Callable[[Corpus, Entry], Iterator[Result]]] = {

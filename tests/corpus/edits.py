@@ -3,110 +3,186 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from controller import kinds
 from controller.aws.shapes import load
-from controller.core.json import Path, at, matches
+from controller.core.json import Path, thaw
 from controller.core.kind import Kind
-from controller.core.normalise import keyed, normalise
-from controller.core.rules import Computed, Keyed, Rules
+from controller.core.model import Create, Plan, Replace, Step
 
-from . import filling
+from . import filling, places
 from .account import Account, Body, left, loaded
 from .filling import Services
-from .results import Entry, Result
+from .results import REFUSED, Entry, Result
 
-_SEGMENT = re.compile(r"([^\[]+)(?:\[(\d+)(?:->\d+)?\])?")
-
-
-def edited(account: Account, bodies: Sequence[Mapping[str, Any]], after: Entry, name: str, what: str) -> Result:
-    """Apply the first of two revisions, and look at what the plan of the second says and does."""
-    is_task = what.startswith("task")
-    services = Services(account, bodies)
-    old, new = (filling.task(one)[0] if is_task else services.fill(one, name)[0] for one in bodies)
-    tried = {"file": after["file"], "what": what}
-    refused = [problem.message for one in (old, new) for problem in loaded(json.dumps(one)).problems]
-    if refused:
-        return Result(**tried, word="refused", why="; ".join(refused))
-    stands = account.keep(old)
-    if stands:
-        return Result(**tried, word="not applied", why=stands)
-    kind = kinds.BY_NAME["TaskDefinition" if is_task else "Service"]
-    if _inner(old).get(kind.name_member) != _inner(new).get(kind.name_member):
-        return Result(**tried, word="another resource")
-    plan = account.plan(new)
-    steps = [*plan.steps, *(held.step for held in plan.withheld)]
-    ours = {one.path for step in steps for one in step.fields}
-    told = {path for text in after["changed_from_previous"] for path in _places(text, (old, new), kind)}
-    extra = [path for path in ours if not _near(path, told)]
-    missed = [path for path in told if not _near(path, ours) and not _same(path, old, new, kind)]
-    if extra or missed:
-        return Result(**tried, word="other paths", why=f"not in the index {extra}, not in the plan {missed}")
-    if plan.withheld:
-        return Result(**tried, word="exact, replacement held")
-    before = account.registered()
-    stands = account.keep(new) or "; ".join(left(account.plan(new)))
-    if stands:
-        return Result(**tried, word="not applied", why=stands)
-    registered = account.registered() - before
-    if is_task and registered != (1 if ours else 0):
-        return Result(**tried, word="other revisions", why=f"{registered} for {sorted(map(str, ours))}")
-    return Result(**tried, word="exact" if ours else "exact: nothing to AWS")
+_TASK = kinds.BY_NAME["TaskDefinition"]
 
 
-def _places(text: str, sides: Iterable[Body], kind: Kind) -> Iterator[Path]:
-    """Return a path of the index (`~/containerDefinitions[0]/image`) as canonical ones: on each side its own."""
-    for side in sides:
-        yield _canonical(text, _inner(side), kind.rules)
+@dataclass(frozen=True, kw_only=True)
+class Edit:
+    """Two revisions of a file with their templates filled in, and the paths that changed by the index."""
+
+    account: Account
+    kind: Kind
+    old: Body
+    new: Body
+    changed: Sequence[str]
+
+    @property
+    def is_task(self) -> bool:
+        """Tell task definitions from services."""
+        return self.kind is _TASK
+
+    def name(self, side: Body) -> str:
+        """Return what AWS calls the resource of one side."""
+        return str(places.inner(side).get(self.kind.name_member))
+
+    def unlike(self, plan: Plan, new: Body, *, but: str = "") -> str:
+        """Say where the plan of the new side is not what the index says, one member left out; or nothing."""
+        changed = [text for text in self.changed if not (but and places.names([text], but))]
+        return places.unlike(self.kind, self.old, new, changed, _paths(plan))
 
 
-def _canonical(text: str, body: Any, rules: Rules) -> Path:
-    canonical = normalise(body, rules)
-    place: list[str | int] = []
-    for part in text.lstrip("+-~/").split("/"):
-        found = _SEGMENT.fullmatch(part)
-        assert found is not None, text
-        place.append(found[1])
-        body = body.get(found[1]) if isinstance(body, Mapping) else None
-        if found[2] is None or "->" in part:
+def chain(account: Account, entry: Entry, read: Callable[[str], Mapping[str, Any]]) -> Iterator[Result]:
+    """Compare each revision with the last one before it that AWS takes; those stepped over add their paths."""
+    before: Mapping[str, Any] | None = None
+    changed: list[str] = []
+    for number, revision in enumerate(entry["revisions"]):
+        kind = kinds.BY_NAME["TaskDefinition" if "taskdef" in revision["file"] else "Service"]
+        tried = {"file": revision["file"], "what": f"{'task definition' if kind is _TASK else 'service'}, edited"}
+        changed += revision["changed_from_previous"]
+        if not revision["valid"]:
+            if number:
+                yield Result(**tried, word="invalid, tried elsewhere")
             continue
-        elements = body if isinstance(body, list) else []
-        index = int(found[2])
-        row = next((one for one in rules if isinstance(one, Keyed) and _exact(place, one.segments)), None)
-        if row is None or index >= len(elements):
-            break  # a set or a sequence differs as a whole
-        name = next(iter(keyed([elements[index]], row.key)), "")
-        if name not in at(canonical, tuple(place), {}):
-            break  # its key is made of what is left after other rows
-        place.append(name)
-        body = elements[index]
-        if row.value:
-            break
-    return tuple(place)
+        after = read(revision["file"])
+        refused = _refused_by_aws(account, after) if kind is _TASK else ""
+        if refused:
+            yield Result(**tried, word=REFUSED, why=refused)
+            continue
+        if before is not None:
+            account.empty()
+            old, new = _filled(account, kind, (before, after), entry["repo"].partition("/")[2])
+            word, why = _tried(Edit(account=account, kind=kind, old=old, new=new, changed=changed))
+            yield Result(**tried, word=word, why=why)
+        before, changed = after, []
 
 
-def _exact(place: Sequence[str | int], segments: Sequence[str]) -> bool:
-    return len(place) == len(segments) and matches(tuple(place), segments)
+def _filled(account: Account, kind: Kind, both: Sequence[Mapping[str, Any]], name: str) -> tuple[Body, Body]:
+    services = Services(account, both)
+    old, new = (filling.task(one)[0] if kind is _TASK else services.fill(one, name)[0] for one in both)
+    return old, new
 
 
-def _near(path: Path, others: Iterable[Path]) -> bool:
-    """Tell whether one of the others is the path, above it or below it."""
-    return any(path[: len(other)] == other[: len(path)] for other in others)
+def _refused_by_aws(account: Account, document: Mapping[str, Any]) -> str:
+    """Return what AWS says of a task definition that we refuse unasked; nothing where either of us takes it."""
+    whole = filling.task(document)[0]
+    ours = _problems(whole)
+    if not ours:
+        return ""
+    assert _TASK.shape is not None
+    account.empty()
+    ecs, members = account.aws("ecs"), load(_TASK.shape).members
+    try:
+        ecs.register_task_definition(**{name: value for name, value in places.inner(whole).items() if name in members})
+    except ecs.exceptions.ClientException as theirs:
+        return f"{'; '.join(ours)}: {theirs}"
+    return ""
 
 
-def _same(path: Path, old: Body, new: Body, kind: Kind) -> bool:
-    """Tell whether what was edited there is the same to AWS, or nothing that a manifest says."""
-    assert kind.shape is not None
-    first, second = (at(normalise(_inner(side), kind.rules), path) for side in (old, new))
-    others = any(isinstance(row, Computed) and row.covers(path) for row in kind.rules)
-    undeclared = others and (first is None or second is None)  # whoever decides it then may have decided the same
-    return bool(first == second) or undeclared or path[0] not in load(kind.shape).members
+# ---------------------------------------------------------------- one edit
 
 
-def _inner(document: Body) -> Body:
-    """Return the definition itself out of what describe prints."""
-    found = document.get("taskDefinition")
-    return found if isinstance(found, dict) else document
+def _tried(edit: Edit) -> tuple[str, str]:
+    """Apply the old side, and look at what the plan of the new side says and does: a word, and why."""
+    refused = [problem for one in (edit.old, edit.new) for problem in _problems(one)]
+    if refused:
+        return "refused", "; ".join(refused)
+    stands = edit.account.keep(edit.old)
+    if stands:
+        return "not applied", stands
+    if edit.name(edit.old) != edit.name(edit.new):
+        return _another_resource(edit)
+    plan = edit.account.plan(edit.new)
+    unlike = edit.unlike(plan, edit.new)
+    if unlike:
+        return "other paths", unlike
+    if plan.withheld:
+        return _held(edit, plan)
+    since = len(edit.account.simulator.ledger)
+    stands = edit.account.keep(edit.new) or "; ".join(left(edit.account.plan(edit.new)))
+    if stands:
+        return "not applied", stands
+    wrong = _other_calls(edit, since, 1 if any(path[0] != "tags" for path in _paths(plan)) else 0)
+    return ("other calls", wrong) if wrong else ("exact" if _paths(plan) else "exact: nothing to AWS", "")
+
+
+def _other_calls(edit: Edit, since: int, changes: int) -> str:
+    """Say what was called, unless it is as many changes of the content as there should be, besides tags."""
+    called = [one.partition(":")[2] for one in edit.account.simulator.ledger.operations(since)]
+    content = [one for one in called if one not in ("TagResource", "UntagResource")]
+    wanted = ["RegisterTaskDefinition" if edit.is_task else "UpdateService"] * changes
+    return "" if content == wanted else f"{called}, not {wanted}"
+
+
+def _another_resource(edit: Edit) -> tuple[str, str]:
+    """Look at the paths under the old name; under its own one it is made beside the old one, which is an orphan."""
+    member = edit.kind.name_member
+    if not places.names(edit.changed, member):
+        return "another name", f"{member} is not in {edit.changed}"
+    same = thaw(edit.new)
+    places.inner(same)[member] = edit.name(edit.old)
+    unlike = edit.unlike(edit.account.plan(same), same, but=member)
+    if unlike:
+        return "other paths", unlike
+    plan = edit.account.plan(edit.new)
+    made = [step for step in plan.steps if isinstance(step.change, Create) and step.id.key.name == edit.name(edit.new)]
+    lost = [held.step for held in plan.withheld]
+    if len(made) != 1 or tuple(made) != plan.steps or not _is_orphan(edit, lost):
+        return "other steps", "; ".join(left(plan))
+    since = len(edit.account.simulator.ledger)
+    stands = edit.account.keep(edit.new)
+    after = edit.account.plan(edit.new)
+    if after.steps or not _is_orphan(edit, [held.step for held in after.withheld]):
+        return "not applied", stands
+    wrong = _other_calls(edit, since, 1)
+    return ("other calls", wrong) if wrong else ("exact, another resource", "")
+
+
+def _is_orphan(edit: Edit, steps: Sequence[Step]) -> bool:
+    return [(step.id.key.name, step.id.phase) for step in steps] == [(edit.name(edit.old), "prune")]
+
+
+def _held(edit: Edit, plan: Plan) -> tuple[str, str]:
+    """See that nothing is done while the replacement is held, and that it is done where the manifest allows it."""
+    if plan.steps or [type(held.step.change) for held in plan.withheld] != [Replace]:
+        return "other steps", "; ".join(left(plan))
+    ledger = edit.account.simulator.ledger
+    since = len(ledger)
+    edit.account.keep(edit.new)
+    if ledger.operations(since):
+        return "other calls", f"{ledger.operations(since)} though it is held"
+    allowed = {
+        "kind": edit.kind.name,
+        "metadata": {"name": edit.name(edit.new), "annotations": {"ecsync/replace": "allow"}},
+        "spec": places.inner(edit.new),
+    }
+    stands = edit.account.keep(allowed)
+    made = [one for one in ledger.operations(since) if one in ("ecs:DeleteService", "ecs:CreateService")]
+    if stands or made != ["ecs:DeleteService", "ecs:CreateService"]:
+        return "not applied", stands or str(made)
+    return "exact, replacement held", ""
+
+
+def _paths(plan: Plan) -> set[Path]:
+    """Return the paths that a plan changes, held or not."""
+    steps = [*plan.steps, *(held.step for held in plan.withheld)]
+    return {one.path for step in steps for one in step.fields}
+
+
+def _problems(document: Mapping[str, Any]) -> list[str]:
+    """Return what we say of a document before AWS is asked for anything."""
+    return [problem.message for problem in loaded(json.dumps(document)).problems]

@@ -17,9 +17,7 @@ from controller.aws.clients import Access, Clients
 
 from .account import REGION, Account, simulator
 from .checks import Corpus
-from .results import Result
-
-_GOOD = ("ok", "exact", "invalid, and told why", "invalid, tried elsewhere", "another resource", "not for this")
+from .results import REFUSED, Result
 
 
 @contextmanager
@@ -45,22 +43,23 @@ def table(results: Sequence[Result]) -> Iterator[str]:
     filled = Counter(word for one in results for word in one.filled)
     yield "filled in: " + ", ".join(f"{word} {count}" for word, count in filled.most_common())
     for one in results:
-        if not one.word.startswith(_GOOD):
+        if not one.good or one.word == REFUSED:
             yield f"{one.word}: {one.file}: {one.why}"
 
 
 def main() -> int:
-    """Print the table; 1 where nothing can be tried."""
+    """Print the table; 1 where something is not as it should be, or nothing can be tried."""
     place = os.environ.get("ECSYNC_CORPUS")
     if not place:
         print("ECSYNC_CORPUS names no directory of real definitions: nothing to try", file=sys.stderr)
         return 1
     started = time.monotonic()
     with opened(Path(place)) as corpus:
-        for line in table(list(corpus.results())):
-            print(line)
+        results = list(corpus.results())
+    for line in table(results):
+        print(line)
     print(f"{time.monotonic() - started:.0f} s")
-    return 0
+    return 0 if all(one.good for one in results) else 1
 
 
 if __name__ == "__main__":

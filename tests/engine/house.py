@@ -34,6 +34,8 @@ class Heard:
 
     passes: list[tuple[str, PassResult]] = field(default_factory=list)
     broken: list[tuple[str, str]] = field(default_factory=list)
+    failures: list[tuple[str, str]] = field(default_factory=list)
+    timed: list[str] = field(default_factory=list)
     held: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
@@ -53,6 +55,10 @@ class Heard:
         """Keep the outcome."""
         self.outcomes.append(outcome)
 
+    def failed(self, application: Application, error: Exception, _reconcile_id: str) -> None:
+        """Keep why a pass came to nothing."""
+        self.failures.append((application.name, str(error)))
+
     def passed(self, application: str, result: PassResult, _error: AwsError | None) -> None:
         """Keep what a pass came to."""
         self.passes.append((application, result))
@@ -69,8 +75,9 @@ class Heard:
         """Keep who is gone."""
         self.forgotten.append(application)
 
-    def timer(self, _phase: str) -> AbstractContextManager[object]:
-        """Time nothing."""
+    def timer(self, phase: str) -> AbstractContextManager[object]:
+        """Keep that it was timed."""
+        self.timed.append(phase)
         return nullcontext()
 
 

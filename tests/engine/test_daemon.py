@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from house import House, Kept
 from passes import ALL_THERE, document, shop, stack
 
-from controller.core.model import Options, Origin, Problem, Snapshot
+from controller.core.model import Because, Options, Origin, Pass, Problem, Snapshot
 from controller.core.ports import AwsError, SourceError
 from controller.engine.reconciler import Catalogue
 
@@ -26,6 +27,14 @@ def house() -> House:
 def problem(application: str = "") -> Problem:
     """Return something wrong with the manifests of an application."""
     return Problem(Origin("shop.yaml", 3), "unknown field", application)
+
+
+def last_pass(house: House, name: str = "shop") -> Pass:
+    """Return what people are told of an application's last pass."""
+    state = house.store.application(name)
+    assert state is not None
+    assert state.last_pass is not None
+    return state.last_pass
 
 
 class TestApplications:
@@ -48,6 +57,21 @@ class TestApplications:
         house.work()
         assert house.account.cloud.writes == []
         assert house.heard.outcomes[-1].sync == "OutOfSync"
+        assert last_pass(house).only_looked.startswith("the operator does not let its target be written")
+        house.consents = True
+        house.work(120)
+        assert last_pass(house).only_looked == ""
+
+    def test_why_nothing_is_written_is_said(self, house: House) -> None:
+        """It observes, or comes after another that is not in sync."""
+        observed = shop(*stack())
+        house.declare(replace(observed, sync=replace(observed.sync, mode="observe")))
+        house.work(1)
+        assert last_pass(house).only_looked == "its mode is observe"
+        base = shop(document("Leaf/alone", application="base"), name="base")
+        house.declare(replace(base, sync=replace(base.sync, mode="observe")), replace(observed, after=("base",)))
+        house.work(120)
+        assert last_pass(house).only_looked == "it comes after base, which is OutOfSync"
 
     def test_a_broken_one_holds_only_itself(self, house: House) -> None:
         """Its manifests are wrong: the others go on, and say nothing of it."""
@@ -79,6 +103,8 @@ class TestApplications:
         house.work(600)
         assert house.account.there() == {"Leaf": ["alone"]}
         assert set(house.heard.broken) == {("poison", "a bug")}
+        # What an exception says may be anything, a secret too; it goes to the log alone.
+        assert last_pass(house, "poison").error == "a bug of ours (ZeroDivisionError); the log has it"
         assert 4 <= len(house.heard.broken) <= 7
         assert house.heard.passes.count(("shop", "synced")) >= 9
 
@@ -102,6 +128,8 @@ class TestApplications:
         house.work()
         assert house.heard.broken == []
         assert {result for _, result in house.heard.passes} == {"error"}
+        assert set(house.heard.failures) == {("shop", "DescribeLeaf: ExpiredToken: expired")}
+        assert last_pass(house).reconcile_id
         house.account.cloud.before = lambda *_: None
         house.work(300)
         assert house.account.there() == {"Leaf": ["alone"]}
@@ -111,11 +139,9 @@ class TestApplications:
         house.account.asserted = False
         house.declare(shop(document("Leaf/alone")))
         house.work(1)
-        state = house.store.application("shop")
-        assert state is not None
-        assert state.last_pass is not None
-        assert state.last_pass.result == "frozen"
-        assert "ECSYNC_ACCOUNT" in state.last_pass.error
+        assert last_pass(house).result == "frozen"
+        assert "ECSYNC_ACCOUNT" in last_pass(house).error
+        assert "ECSYNC_ACCOUNT" in house.heard.failures[0][1]
 
 
 class TestSource:
@@ -140,7 +166,10 @@ class TestSource:
         running.work(1)
         assert running.account.there() == ALL_THERE
         assert running.account.cloud.writes == ["UpdateLeaf leaf"]
-        assert running.daemon.catalogue.pruning == f"the source cannot be read ({reason}); nothing is taken as gone"
+        pruning = running.daemon.catalogue.pruning
+        assert pruning == f"the source cannot be read ({reason}); nothing is taken as gone"
+        assert isinstance(pruning, Because)
+        assert pruning.obstacle == ("empty" if reason == "empty" else "stale_source")
 
     def test_nothing_is_pruned_from_a_source_that_was_not_read_whole(self, running: House) -> None:
         """Half a release looks like a complete, valid listing."""
@@ -160,6 +189,14 @@ class TestSource:
         running.declare(shop(document("Leaf/alone"), prune=True), revision="2", problems=(problem("other"),))
         running.work(60)
         assert running.account.there() == ALL_THERE
+
+    def test_reading_is_timed(self, running: House) -> None:
+        """Each reading, and the parsing of what was not known yet."""
+        running.heard.timed.clear()
+        running.daemon.read_source()
+        assert running.heard.timed == ["fetch"]
+        running.declare(shop(document("Leaf/alone")), revision="2")
+        assert running.heard.timed == ["fetch", "fetch", "parse"]
 
     def test_before_the_source_was_read_there_is_nothing_to_do(self, house: House) -> None:
         """No snapshot is not an empty one."""

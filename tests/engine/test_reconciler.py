@@ -12,9 +12,10 @@ from passes import ALL_THERE, KINDS, Account, document, key, ref, shop, stack
 from controller.core import plan
 from controller.core.kind import Kind, Owned
 from controller.core.marks import APPLIED, OWNER
-from controller.core.model import Options
+from controller.core.model import Done, Options, Outcome, Skipped
 from controller.core.ports import AwsError, Reader
 from controller.engine.reconciler import Catalogue, Orders, Refused, look
+from controller.testing import memory_kind
 
 
 class Crash(BaseException):
@@ -217,6 +218,40 @@ class TestGuards:
         assert account.there() == {"Leaf": ["alone"]}
 
 
+class TestReasons:
+    """Who changed what AWS cannot tag: a mark would tell, and there is none."""
+
+    bare = memory_kind("Bare", tagging=None)
+
+    def account(self) -> Account:
+        """Return an account with such a kind."""
+        return Account(kinds={"Bare": self.bare})
+
+    def reasons(self, outcome: Outcome) -> set[str]:
+        """Return the reasons of all that differs."""
+        return {field.reason for status in outcome.statuses for field in status.fields}
+
+    def test_what_was_in_sync_and_is_declared_anew_is_pending(self) -> None:
+        """So it is told no drift; what somebody else changes is."""
+        account = self.account()
+        account.cloud.write("memory", "CreateBare", name="b", size=1)
+        account.body("Bare/b")["tags"] = {OWNER: "v1/prod/shop/Bare/b"}
+        account.run(shop(document("Bare/b", size=1)))
+        assert self.reasons(account.run(shop(document("Bare/b", size=2)))) == {"pending"}
+        account.run(shop(document("Bare/b", size=2)))
+        account.body("Bare/b")["size"] = 7
+        assert self.reasons(account.run(shop(document("Bare/b", size=2)))) == {"drift"}
+
+    def test_after_a_restart_nobody_knows(self) -> None:
+        """Then it may have been anybody."""
+        account = self.account()
+        account.cloud.write("memory", "CreateBare", name="b", size=1)
+        account.body("Bare/b")["tags"] = {OWNER: "v1/prod/shop/Bare/b"}
+        account.run(shop(document("Bare/b", size=1)))
+        account.restart()
+        assert self.reasons(account.run(shop(document("Bare/b", size=2)))) == {"drift"}
+
+
 class TestOwnership:
     """What is not ours is not touched."""
 
@@ -244,6 +279,27 @@ class TestOwnership:
         application = shop(document("Leaf/alone"), document("Leaf/other"))
         account.run(application, orders=Orders(adopt=frozenset({key("Leaf/alone")})))
         assert account.cloud.writes == ["TagLeaf alone"]
+
+    def test_what_lost_its_marks_since_the_plan_is_not_taken_over(self, account: Account) -> None:
+        """Enforcing never adopts, whatever happens between the plan and its step."""
+        application = shop(document("Leaf/alone", colour="red"))
+        account.settle(application)
+        account.body("Leaf/alone")["colour"] = "blue"
+        account.cloud.writes.clear()
+        strip = Orders(enforce=True, planned=lambda _: account.body("Leaf/alone")["tags"].clear())
+        (result,) = account.run(application, orders=strip).results.values()
+        assert isinstance(result, Skipped)
+        assert account.cloud.writes == []
+
+    def test_what_is_ours_by_the_time_of_its_adoption_is_not_changed(self, account: Account) -> None:
+        """`ecsync adopt` puts marks on things and nothing else: what belongs to another one is adopted with that."""
+        self.unmarked(account)
+        application = shop(document("Leaf/alone", colour="red"))
+        tags = {OWNER: "v1/prod/shop/Leaf/alone"}
+        mark = Orders(adopt=frozenset(), planned=lambda _: account.body("Leaf/alone")["tags"].update(tags))
+        (result,) = account.run(application, orders=mark).results.values()
+        assert result == Done()
+        assert account.cloud.writes == []
 
     def test_an_adopted_resource_keeps_what_nobody_declares(self, account: Account) -> None:
         """Members that the manifest does not speak of stay as they were found."""
@@ -314,8 +370,9 @@ class TestPrune:
                 raise AwsError("denied", "AccessDenied", "no", operation)
 
         running.cloud.before = denied
-        running.run(shop(document("Leaf/alone"), prune=True))
+        outcome = running.run(shop(document("Leaf/alone"), prune=True))
         assert running.there() == ALL_THERE
+        assert outcome.plan.incomplete == "what we own of App could not be listed: ListApp: AccessDenied: no"
 
     def test_what_another_application_declares_stays(self, running: Account) -> None:
         """A resource that moved to another application is not an orphan of the first."""

@@ -7,15 +7,16 @@ import json
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from views import NOW, TARGET, FakeView, state
 
 from controller.core.model import (
-    ApplicationState,
+    Because,
     Create,
     Desired,
     Event,
@@ -31,15 +32,12 @@ from controller.core.model import (
     ResourceStatus,
     Step,
     StepId,
-    Target,
     Withheld,
 )
 from controller.http.app import create_app
 from controller.http.server import Server
 from controller.http.view import Beat, SourceView
 
-NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
-TARGET = Target(account="123456789012", region="eu-central-1", name="prod")
 API = Key(application="shop", kind="Service", name="api")
 FIELDS = (
     FieldChange(path=("cpu",), before="256", after="512"),
@@ -47,45 +45,14 @@ FIELDS = (
 )
 
 
-PASS = Pass(reconcile_id="r1", started=NOW, ended=NOW + timedelta(seconds=2), result="error", error="throttled")
-
-
-def state(**known: Any) -> ApplicationState:
-    """An application that is known as far as given."""
-    return ApplicationState(**{"name": "shop", "target": TARGET, "revision": "3f9c1d2", **known})
-
-
-class FakeView:
-    """An engine that says what a test tells it to."""
-
-    def __init__(self) -> None:
-        self.apps: list[ApplicationState] = [state()]
-        self.beats: dict[str, Beat] = {"reconcile": Beat(age=1, interval=10)}
-        self.not_ready: dict[str, str] = {"config": "", "source": ""}
-        self.source_view = SourceView(url="s3://bucket/prod", revision="3f9c1d2", fetched_at=NOW, age=4.25)
-        self.asked: dict[str, Any] = {}
-        self.told: list[Event] = []
-
-    def applications(self) -> Sequence[ApplicationState]:
-        return self.apps
-
-    def application(self, name: str) -> ApplicationState | None:
-        return next((app for app in self.apps if app.name == name), None)
-
-    def source(self) -> SourceView:
-        return self.source_view
-
-    def events(
-        self, *, application: str | None, of_type: str | None, since: datetime | None, limit: int
-    ) -> Sequence[Event]:
-        self.asked = {"application": application, "of_type": of_type, "since": since, "limit": limit}
-        return self.told
-
-    def heartbeat(self) -> Mapping[str, Beat]:
-        return self.beats
-
-    def readiness(self) -> Mapping[str, str]:
-        return self.not_ready
+PASS = Pass(
+    reconcile_id="r1",
+    started=NOW,
+    ended=NOW + timedelta(seconds=2),
+    result="error",
+    error="throttled",
+    only_looked="its mode is observe",
+)
 
 
 @dataclass(frozen=True)
@@ -191,6 +158,7 @@ def test_applications_are_listed(ask: Ask) -> None:
             "prune": False,
             "interval": 60.0,
             "revision": "3f9c1d2",
+            "statusRevision": None,
             "problems": 0,
             "lastPass": None,
             "lastSuccess": None,
@@ -204,16 +172,23 @@ def test_applications_are_listed(ask: Ask) -> None:
 def test_an_application_is_shown_whole(view: FakeView, ask: Ask) -> None:
     """Resources with fields, problems, what is held, the last pass and the source; masked values stay masked."""
     status = ResourceStatus(
-        key=API, sync="OutOfSync", health=Health(status="Degraded", why="1 of 2"), fields=FIELDS, physical="arn:api"
+        key=API,
+        sync="OutOfSync",
+        health=Health(status="Degraded", why="1 of 2"),
+        fields=FIELDS,
+        physical="arn:api",
+        origin="api.yaml:1",
+        origins={"/cpu": "api.yaml:4"},
     )
     held = Step(id=StepId(key=API), change=Create(desired=Desired(key=API, body={}), marks={}), calls=())
     plan = Plan(
         application="shop",
         target=TARGET,
-        revision="3f9c1d2",
-        withheld=(Withheld(step=held, because="observe"),),
+        revision="0a1b2c3",
+        withheld=(Withheld(step=held, because=Because("suspended", "suspended by ecsync/suspend")),),
         unreadable={API: "throttled"},
         stopped={API: "rolled back"},
+        incomplete="not listed",
     )
     view.apps = [
         state(
@@ -229,21 +204,27 @@ def test_an_application_is_shown_whole(view: FakeView, ask: Ask) -> None:
     assert (body["kind"], body["sync"], body["health"]) == ("Application", "OutOfSync", "Degraded")
     (resource,) = body["resources"]
     assert (resource["key"], resource["why"], resource["physical"]) == ("Service/shop/api", "1 of 2", "arn:api")
-    common = {"effect": "in-place", "reason": "drift", "origin": None}
+    assert (body["revision"], body["statusRevision"]) == ("3f9c1d2", "0a1b2c3")
+    assert resource["origin"] == "api.yaml:1"
+    common = {"effect": "in-place", "reason": "drift"}
     assert resource["fields"] == [
-        {"path": "/cpu", "before": "256", "after": "512"} | common,
-        {"path": "/env/KEY", "before": "(sensitive) #a1", "after": None} | common,
+        {"path": "/cpu", "before": "256", "after": "512", "origin": "api.yaml:4"} | common,
+        {"path": "/env/KEY", "before": "(sensitive) #a1", "after": None, "origin": None} | common,
     ]
     assert body["problems"] == [{"file": "a.yaml", "line": 9, "column": 5, "message": "unknown field"}]
-    assert body["held"] == [{"key": "Service/shop/api", "reason": "observe"}]
+    (held_back,) = body["held"]
+    words = "suspended by ecsync/suspend"
+    assert held_back == {"key": "Service/shop/api", "reason": words, "obstacle": "suspended"}
     assert body["unreadable"] == {"Service/shop/api": "throttled"}
     assert body["stopped"] == {"Service/shop/api": "rolled back"}
+    assert body["incomplete"] == "not listed"
     assert body["lastPass"] == {
         "reconcileId": "r1",
         "started": "2026-01-01T12:00:00.000Z",
         "ended": "2026-01-01T12:00:02.000Z",
         "result": "error",
         "error": "throttled",
+        "onlyLooked": "its mode is observe",
     }
     assert body["nextPass"] == "2026-01-01T12:01:00.000Z"
     assert (body["source"]["ready"], body["source"]["reason"]) == (False, "denied")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from controller import wiring
@@ -13,7 +14,9 @@ from controller.aws.cloud import BotoCloud
 from controller.aws.limits import Limiter
 from controller.core.json import pointer
 from controller.core.model import Adopt, Application, Outcome, Plan, Snapshot, Target
+from controller.core.ports import Reader
 from controller.engine.memory import Memory
+from controller.engine.observe import observe
 from controller.engine.reconciler import Catalogue, Orders, Post, look, reconcile
 from controller.importer.drawing import Drawn, draw
 from controller.importer.survey import Known, survey
@@ -55,10 +58,13 @@ class Stage:
             installation=INSTALLATION,
         )
 
-    def imported(self) -> Drawn:
-        """The files of an import, without writing them."""
+    def imported(self, reader: Reader | None = None) -> Drawn:
+        """The files of an import, without writing them; its proof reads as a plan does."""
         known = self.known()
-        return draw(survey(self.cloud(), CLUSTER, known), CLUSTER, known)
+        found = survey(reader or self.cloud(), CLUSTER, known)
+        assert found.reader is not None
+        again = found.reader
+        return draw(found, CLUSTER, known, lambda scene: observe(again, scene, datetime.now(UTC)))
 
     def calls(self, since: int = 0) -> Counter[str]:
         """The calls that were made since a mark, by name."""

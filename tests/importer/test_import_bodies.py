@@ -69,7 +69,8 @@ def _written(kind: Kind, live: Body) -> Body | None:
     loaded = load(
         Snapshot(revision="", files=files), kinds=KINDS, shape_of=shapes.load, environment={}, root_name="prod"
     )
-    return None if loaded.problems else loaded.applications[0].resources[0].body
+    written = [one.body for application in loaded.applications for one in application.resources]
+    return written[0] if written and not loaded.problems else None
 
 
 @pytest.mark.parametrize(("kind", "live"), [case[1:] for case in _lives()], ids=[case[0] for case in _lives()])
@@ -91,3 +92,26 @@ def test_so_is_any_part_of_it(case: tuple[str, str, Body], data: st.DataObject) 
     assume(written is not None)
     assert written is not None
     assert difference(KINDS[name], written, part).fields == ()
+
+
+def _live(name: str) -> Body:
+    return next(live for one, _, live in _lives() if one == name)
+
+
+@pytest.mark.parametrize("strategy", ["BLUE_GREEN", "LINEAR", "CANARY"])
+def test_what_is_left_alone_is_written_where_it_has_no_default(strategy: str) -> None:
+    """Else the manifest would lose the bake time."""
+    live = _live("der-sv-bluegreen-bake-unset")
+    live = {**live, "deploymentConfiguration": {**live["deploymentConfiguration"], "strategy": strategy}}
+    written = _written(KINDS["Service"], live)
+    assert written is not None
+    assert written["deploymentConfiguration"] == {"strategy": strategy, "bakeTimeInMinutes": 5}
+
+
+@pytest.mark.parametrize("mode", ["awsvpc", "default"])
+def test_the_network_of_a_definition_for_windows_is_written(mode: str) -> None:
+    """It is left alone where a manifest says nothing of it, and another account would have another one."""
+    windows = {"runtimePlatform": {"operatingSystemFamily": "WINDOWS_SERVER_2022_CORE"}, "networkMode": mode}
+    written = _written(KINDS["TaskDefinition"], {**_live("der-td-networkmode-bridge"), **windows})
+    assert written is not None
+    assert written["networkMode"] == mode

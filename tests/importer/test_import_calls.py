@@ -6,11 +6,10 @@ from .builder import Builder
 
 SERVICES = 100
 # AWS has no call that tells these of several resources: content of a revision, attributes, tags of a log group or of a
-# scalable target; and log groups are found by exact name only one at a time.
+# scalable target.
 ONE_BY_ONE = {
     "ecs.DescribeTaskDefinition",
     "elbv2.DescribeTargetGroupAttributes",
-    "logs.DescribeLogGroups",
     "logs.ListTagsForResource",
     "application-autoscaling.ListTagsForResource",
 }

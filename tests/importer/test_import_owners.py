@@ -119,6 +119,8 @@ def test_defaults_are_left_out(built: Builder) -> None:
     """A plain service is as short as what made it."""
     built.service("api", deploymentConfiguration=BREAKER)
     assert _kept(built).files["services/api.yaml"].split("  TaskDefinition/api:")[0] == (
+        "# A service of cluster prod in eu-west-1, and what only it uses.\n"
+        "# What is not written is AWS's default, and held to it.\n"
         "apiVersion: ecsync/v1\n"
         "metadata:\n"
         "  annotations:\n"

@@ -26,7 +26,7 @@ from moto import mock_aws
 
 from controller.core.json import thaw
 from controller.core.kind import Wait
-from controller.core.model import Absent, Create, Delete, Key, Present
+from controller.core.model import Absent, Create, Delete, Key, Present, Update
 from controller.core.ports import AwsError
 from controller.core.tagging import calls_for
 from controller.kinds.auto_scaling_group import KIND, TAGGING, present_of
@@ -131,6 +131,64 @@ class TestEquivalence:
         declared = {**BODY, "Brandnew": False}
         assert compare(KIND, declared, present_of(_printed(Brandnew=True), declared, {})).fields
 
+    @pytest.mark.parametrize(
+        ("declared", "live"),
+        [
+            ([{"Identifier": "arn:aws:elasticloadbalancing:r:1:targetgroup/t/1"}], "elbv2"),
+            ([{"Identifier": "arn:aws:vpc-lattice:r:1:targetgroup/tg-1"}], "vpc-lattice"),
+            ([{"Identifier": "classic"}], "elb"),
+        ],
+    )
+    def test_the_type_of_a_traffic_source_is_told_by_its_identifier(self, declared: Any, live: str) -> None:
+        """AWS prints it whether it was said or not."""
+        present = _live(TrafficSources=[{**declared[0], "Type": live}])
+        assert compare(KIND, {**BODY, "TrafficSources": declared}, present).fields == ()
+
+    def test_what_has_no_effect_is_no_difference(self) -> None:
+        """Pools where the strategy does not look at them, and how a zonal shift behaves that is off."""
+        spread = {"SpotAllocationStrategy": "capacity-optimized"}
+        body = {**BODY, "LaunchTemplate": None, "MixedInstancesPolicy": {**MIXED, "InstancesDistribution": spread}}
+        printed = {**MIXED, "InstancesDistribution": {**spread, "SpotInstancePools": 2}}
+        shift = {"ZonalShiftEnabled": False, "ImpairedZoneHealthCheckBehavior": "ReplaceUnhealthy"}
+        live = present_of(
+            {**_printed(), "LaunchTemplate": None, "MixedInstancesPolicy": printed},
+            {**body, "AvailabilityZoneImpairmentPolicy": None},
+            {},
+        )
+        assert compare(KIND, body, live).fields == ()
+        assert compare(KIND, BODY, _live(AvailabilityZoneImpairmentPolicy=shift)).fields == ()
+
+    @pytest.mark.parametrize("member", ["LaunchTemplateId", "LaunchTemplateName"])
+    def test_another_template_of_an_override_is_seen(self, member: str) -> None:
+        """Which of its two names is declared is compared, in a list too; the other is AWS's."""
+        named = {"LaunchTemplateId": "lt-1", "LaunchTemplateName": "web"}
+        other = {"LaunchTemplateId": "lt-2", "LaunchTemplateName": "other"}
+
+        def policy(template: dict[str, str]) -> dict[str, Any]:
+            override = {"InstanceType": "t3.small", "LaunchTemplateSpecification": template}
+            return {"LaunchTemplate": {**MIXED["LaunchTemplate"], "Overrides": [override]}}
+
+        body = {**BODY, "LaunchTemplate": None, "MixedInstancesPolicy": policy({member: named[member]})}
+        for template, seen in ((named, 0), (other, 1)):
+            live = {**_printed(), "LaunchTemplate": None, "MixedInstancesPolicy": policy(template)}
+            assert len(compare(KIND, body, present_of(live, body, {})).fields) == seen
+
+    def test_a_template_that_was_made_again_under_its_name_is_another_one(self) -> None:
+        """The group goes on with the old id, and launches nothing any more."""
+        template = Present(body={}, outputs={"id": "lt-new", "name": "web", "latestVersion": "1"})
+        world = {Key(application="shop", kind="LaunchTemplate", name="t"): template}
+        body = {**BODY, "LaunchTemplate": {"LaunchTemplateName": "web", "Version": "2"}}
+        for live_id, seen in (("lt-new", []), ("lt-1", [("LaunchTemplate", "LaunchTemplateId")])):
+            named = {"LaunchTemplateId": live_id, "LaunchTemplateName": "web", "Version": "2"}
+            present = present_of(_printed(LaunchTemplate=named), body, world)
+            assert [one.path for one in compare(KIND, body, present).fields] == seen
+        assert compiled(KIND.calls(update(KIND, body, present))) == [  # type: ignore[misc]
+            (
+                "autoscaling.UpdateAutoScalingGroup",
+                {"AutoScalingGroupName": "web", "LaunchTemplate": body["LaunchTemplate"]},
+            )
+        ]
+
     def test_which_tags_are_passed_on_is_seen_apart(self) -> None:
         body = {**BODY, "Tags": [{"Key": "a", "Value": "b", "PropagateAtLaunch": True}]}
         assert [one.path for one in compare(KIND, body, _live(Tags=[_tag("a", "b")])).fields] == [
@@ -213,6 +271,44 @@ class TestCalls:
         body = {"Tags": [{"Key": "a", "Value": "b", "PropagateAtLaunch": True}]}
         put = [("autoscaling.CreateOrUpdateTags", {"Tags": [_tag("a", "b", True)]})]
         assert _updated(body, _live(Tags=[_tag("a", "b")])) == put
+
+    @pytest.mark.parametrize(
+        "live",
+        [[], [_tag("a", "old", True)], [_tag("a", "old")], [_tag("a", "b")]],
+        ids=["new", "value", "both", "flag"],
+    )
+    def test_a_tag_is_put_once_with_its_value_and_its_flag(self, live: list[Any]) -> None:
+        """Whichever of them differs."""
+        body = {**BODY, "Tags": [{"Key": "a", "Value": "b", "PropagateAtLaunch": True}]}
+        present = present_of(_printed(Tags=live), body, {})
+        change = Update(desired=desired(KIND, body), observed=present, fields=compare(KIND, body, present).fields)
+        calls = (*KIND.calls(update(KIND, body, present)), *calls_for(TAGGING, change))  # type: ignore[misc]
+        assert compiled(calls) == [("autoscaling.CreateOrUpdateTags", {"Tags": [_tag("a", "b", True)]})]
+
+    def test_what_a_policy_says_no_more_is_taken_away_and_what_was_left_alone_is_said_again(self) -> None:
+        """EC2 Auto Scaling keeps what an update of a mixed instances policy leaves out."""
+        spread = {"SpotAllocationStrategy": "capacity-optimized", "SpotMaxPrice": "0.5", "OnDemandBaseCapacity": 3}
+        printed = {
+            "LaunchTemplate": {**MIXED["LaunchTemplate"], "Overrides": [{"InstanceType": "t3.small"}]},
+            "InstancesDistribution": spread,
+        }
+        body = {**BODY, "LaunchTemplate": None, "MixedInstancesPolicy": MIXED}
+        present = present_of({**_printed(), "LaunchTemplate": None, "MixedInstancesPolicy": printed}, body, {})
+        (call,) = KIND.calls(update(KIND, body, present))  # type: ignore[misc]
+        assert call.params["MixedInstancesPolicy"] == {
+            "LaunchTemplate": MIXED["LaunchTemplate"],
+            "InstancesDistribution": {
+                "SpotAllocationStrategy": "lowest-price",
+                "SpotInstancePools": 2,
+                "SpotMaxPrice": "",
+                "OnDemandBaseCapacity": 0,
+            },
+        }
+        two = {"LaunchTemplate": {**MIXED["LaunchTemplate"], "Overrides": [{"InstanceType": "t3.large"}]}}
+        adopted = {**body, "MixedInstancesPolicy": two}
+        fields = compare(KIND, adopted, present, undeclared=False).fields
+        (call,) = KIND.calls(Update(desired=desired(KIND, adopted), observed=present, fields=fields))  # type: ignore[misc]
+        assert call.params["MixedInstancesPolicy"] == {**two, "InstancesDistribution": spread}
 
     def test_a_tag_that_changes_keeps_its_flag_and_marks_have_none(self) -> None:
         present = _live(Tags=[_tag("a", "b", True)])

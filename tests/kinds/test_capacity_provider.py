@@ -10,7 +10,7 @@ from elbv2 import refused
 from infra import Answers, Case, cases, compare, compiled, denied, desired, key, observe, update, wanted
 
 from controller.core.kind import Go, Wait
-from controller.core.model import Absent, Create, Delete, Observed, Present, Unreadable
+from controller.core.model import Absent, Create, Delete, Key, Observed, Present, Unreadable, Update
 from controller.core.ports import AwsError
 from controller.kinds.capacity_provider import KIND, observed_of
 
@@ -91,6 +91,20 @@ class TestEquivalence:
         (one,) = compare(KIND, BODY, _live(autoScalingGroupArn=again)).fields
         assert one.effect == "replace"
 
+    def test_a_group_that_was_made_again_under_its_name_is_another_one(self) -> None:
+        """The provider goes on with the ARN of the one that is gone."""
+        by_name = {**BODY, "autoScalingGroupProvider": {"autoScalingGroupArn": "web"}}
+        again = GROUP.replace("u-u-i-d", "o-t-h-r")
+        world = {
+            Key(application="shop", kind="AutoScalingGroup", name="web"): Present(
+                body={}, outputs={"name": "web", "arn": again}
+            )
+        }
+        found = dict(KIND.read(_answers(_printed(managedScaling={})), [wanted(KIND, by_name)], world))[key(KIND)]
+        assert isinstance(found, Present)
+        (one,) = compare(KIND, by_name, found).fields
+        assert (one.before, one.after, one.effect) == (GROUP, again, "replace")
+
     def test_what_aws_adds_to_managed_instances_is_left_alone(self) -> None:
         template = MANAGED["managedInstancesProvider"]["instanceLaunchTemplate"]
         printed = {**template, "monitoring": "BASIC", "networkConfiguration": {"subnets": ["a", "b"]}}
@@ -115,6 +129,29 @@ class TestCalls:
         assert not refused(calls)
         said = {"managedScaling": {**SCALING, "targetCapacity": 80}}
         assert compiled(calls) == [("ecs.UpdateCapacityProvider", {"name": "web", "autoScalingGroupProvider": said})]
+
+    def test_what_was_left_alone_is_said_again(self) -> None:
+        """ECS takes the default of what an update of managed scaling leaves out."""
+        scaling = {"status": "ENABLED", "instanceWarmupPeriod": 60}
+        body = {**BODY, "autoScalingGroupProvider": {"autoScalingGroupArn": GROUP, "managedScaling": scaling}}
+        live = _live(managedScaling={**SCALING, "targetCapacity": 80})
+        fields = compare(KIND, body, live, undeclared=False).fields
+        (call,) = KIND.calls(Update(desired=desired(KIND, body), observed=live, fields=fields))  # type: ignore[misc]
+        assert call.params["autoScalingGroupProvider"] == {
+            "managedScaling": {**SCALING, "targetCapacity": 80, "instanceWarmupPeriod": 60}
+        }
+
+    def test_managed_instances_keep_what_ecs_filled_in(self) -> None:
+        """But for what only a create takes."""
+        template = MANAGED["managedInstancesProvider"]["instanceLaunchTemplate"]
+        filled = {**template, "monitoring": "DETAILED", "capacityOptionType": "ON_DEMAND"}
+        live = {**MANAGED["managedInstancesProvider"], "instanceLaunchTemplate": filled, "propagateTags": "NONE"}
+        block = {**MANAGED["managedInstancesProvider"], "infrastructureRoleArn": "arn:aws:iam::1:role/new"}
+        present = Present(body={**MANAGED, "managedInstancesProvider": live}, outputs={"name": "own", "arn": "a"})
+        calls = KIND.calls(update(KIND, {**MANAGED, "managedInstancesProvider": block}, present))  # type: ignore[misc]
+        assert not refused(calls)
+        said = {**block, "propagateTags": "NONE", "instanceLaunchTemplate": {**template, "monitoring": "DETAILED"}}
+        assert calls[0].params["managedInstancesProvider"] == said
 
     def test_what_is_not_declared_any_more_goes_back_to_the_default(self) -> None:
         calls = KIND.calls(update(KIND, BODY, _live(managedDraining="DISABLED")))  # type: ignore[misc]
@@ -177,6 +214,24 @@ class TestRead:
         self._read(reader, *(f"p{n}" for n in range(150)))
         assert [len(params["capacityProviders"]) for _, params in reader.asked] == [100, 50]
         assert all(params["include"] == ["TAGS"] for _, params in reader.asked)
+
+    def test_every_page_of_an_answer_is_read(self) -> None:
+        """ECS takes a hundred names and answers ten at a time; what the last page does not tell is not absent."""
+        names = [f"p{n}" for n in range(25)]
+
+        def described(capacityProviders: Any, nextToken: str = "0", **_: Any) -> Any:  # noqa: N803 - AWS's spelling
+            first = int(nextToken)
+            shown = [_printed(name) for name in capacityProviders[first : first + 10]]
+            more = {"nextToken": str(first + 10)} if first + 10 < len(capacityProviders) else {}
+            return {"capacityProviders": shown, "failures": [], **more}
+
+        reader = Answers(ecs_DescribeCapacityProviders=described)
+        assert all(isinstance(one, Present) for one in self._read(reader, *names))
+        assert len(reader.asked) == 3
+        stuck = Answers(
+            ecs_DescribeCapacityProviders={"capacityProviders": [_printed("p0")], "failures": [], "nextToken": "1"}
+        )
+        assert self._read(stuck, "p0", "p1")[1] is None
 
     def test_managed_instances_are_looked_for_in_their_cluster(self) -> None:
         reader = _answers()

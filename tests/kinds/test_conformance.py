@@ -23,6 +23,7 @@ from controller.core.kind import Kind
 from controller.core.model import Present, Snapshot, Update
 from controller.core.normalise import normalise
 from controller.core.rules import Immutable, Keyed, Refers
+from controller.core.tagging import spelled
 from controller.language.manifest import load
 from controller.simulator import Simulator
 
@@ -144,6 +145,19 @@ class TestCanonical:
         assert differences(body, body, kind.rules).fields == ()
         assert differences(once, body, kind.rules).fields == ()
         assert body == before
+
+
+class TestTags:
+    """What people and AWS call a resource by the way."""
+
+    @each([kind for kind in kinds.ALL if kind.tagging])
+    def test_an_empty_value_is_a_value_in_every_spelling(self, kind: Kind) -> None:
+        """A map, as we read them, and AWS's list say the same; without the tag it is something else."""
+        assert kind.tagging is not None
+        member = kind.tagging.member
+        as_map, as_list = {member: {"a": ""}}, {member: spelled({"a": ""}, kind.tagging.style)}
+        assert normalise(as_map, kind.rules)[member] == normalise(as_list, kind.rules)[member] == {"a": ""}
+        assert [one.path for one in differences(as_list, {}, kind.rules).fields] == [(member,)]
 
 
 class TestUpdates:

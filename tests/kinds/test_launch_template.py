@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import pytest
@@ -26,7 +26,7 @@ from infra import (
 )
 from moto import mock_aws
 
-from controller.core.model import Absent, Create, Delete, Present, Ref, Text
+from controller.core.model import Absent, Create, Delete, Present, Ref, Text, Update
 from controller.kinds._ec2_user_data import encoded, plain
 from controller.kinds.launch_template import KIND
 
@@ -47,18 +47,25 @@ def _sent(data: dict[str, Any]) -> dict[str, Any]:
     return {**data, **({"UserData": _b64(data["UserData"])} if "UserData" in data else {})}
 
 
-def _answers(*versions: dict[str, Any], default: int = 1) -> Answers:
-    """A template whose versions are these, from 1 on."""
+def _answers(*versions: dict[str, Any], default: int = 1, deleted: Collection[int] = ()) -> Answers:
+    """A template whose versions are these, from 1 on, but for those that were deleted."""
     template = {
         "LaunchTemplateId": "lt-1",
         "LaunchTemplateName": "web",
         "DefaultVersionNumber": default,
         "LatestVersionNumber": len(versions),
     }
-    listed = [{"VersionNumber": n, "LaunchTemplateData": _sent(data)} for n, data in enumerate(versions, start=1)]
+    listed = [
+        {"VersionNumber": n, "LaunchTemplateData": _sent(data), "DefaultVersion": n == default}
+        for n, data in enumerate(versions, start=1)
+        if n not in deleted
+    ]
+    aliases = {"$Default": str(default), "$Latest": str(listed[-1]["VersionNumber"])}
 
     def described(**asked: Any) -> dict[str, Any]:
-        numbers = asked.get("Versions") or [str(one["VersionNumber"]) for one in listed]
+        every = [str(one["VersionNumber"]) for one in listed]
+        numbers = [aliases.get(version, version) for version in asked.get("Versions") or every]
+        assert set(numbers) <= set(every), "AWS refuses a version that is not there"
         return {"LaunchTemplateVersions": [one for one in listed if str(one["VersionNumber"]) in numbers]}
 
     return Answers(
@@ -109,6 +116,10 @@ class TestUserData:
     def test_compressed_data_and_unknown_references_stay(self, value: Any) -> None:
         assert encoded(value) == plain(value) == value
 
+    def test_what_was_encoded_twice_is_another_script(self) -> None:
+        live = {**BODY["LaunchTemplateData"], "UserData": _b64(SCRIPT)}  # the answer encodes it once more
+        assert [one.path[-1] for one in compare(KIND, BODY, _live(live)).fields] == ["UserData"]
+
     def test_text_that_happens_to_be_base64_is_text(self) -> None:
         assert plain("abcd") == "abcd"
         assert encoded("abcd") == _b64("abcd")
@@ -126,6 +137,40 @@ class TestRead:
     def test_a_default_that_was_moved_back_is_seen(self) -> None:
         present = _live(OLD, BODY["LaunchTemplateData"])
         assert {one.path[-1] for one in compare(KIND, BODY, present).fields} == {"ImageId", "UserData"}
+
+    def test_a_newest_version_that_was_deleted_is_not_asked_for(self) -> None:
+        """AWS counts it in LatestVersionNumber, and refuses a describe that names it."""
+        data = BODY["LaunchTemplateData"]
+        for body in (BODY, {**BODY, "DefaultVersion": "keep"}):
+            found = observe(KIND, _answers(data, OLD, OLD, deleted={3}), body)
+            assert isinstance(found, Present)
+            assert compare(KIND, body, found).fields == ()
+            assert found.outputs["latestVersion"] == "1"
+
+    def test_what_only_aws_can_say_is_no_difference(self) -> None:
+        """Who manages the template and the state of its options; a principal that somebody asked for is one."""
+        told = {"MetadataOptions": {"HttpTokens": "required", "State": "pending"}, "Operator": {"Managed": False}}
+        asked = {**BODY["LaunchTemplateData"], "MetadataOptions": {"HttpTokens": "required"}}
+        reader = _answers({**asked, **told})
+        template = reader.answers["ec2.DescribeLaunchTemplates"]["LaunchTemplates"][0]
+        template["Operator"] = {"Managed": False, "HiddenByDefault": False}
+        body = {**BODY, "LaunchTemplateData": asked}
+        found = observe(KIND, reader, body)
+        assert isinstance(found, Present)
+        assert compare(KIND, body, found).fields == ()
+        template["Operator"] = {"Managed": True, "Principal": "eks.amazonaws.com"}
+        theirs = observe(KIND, reader, body)
+        assert isinstance(theirs, Present)
+        assert [(one.path[0], one.effect) for one in compare(KIND, body, theirs).fields] == [("Operator", "replace")]
+
+    def test_a_tag_with_an_empty_value_is_a_tag(self) -> None:
+        """Of the instances and volumes that are made from it: one that is not there differs from one with no value."""
+        tags = [{"Key": "a", "Value": ""}, {"Key": "b", "Value": "1"}]
+        specified = [{"ResourceType": "instance", "Tags": tags}]
+        body = {**BODY, "LaunchTemplateData": {**BODY["LaunchTemplateData"], "TagSpecifications": specified}}
+        live = {**BODY["LaunchTemplateData"], "TagSpecifications": [{**specified[0], "Tags": tags[1:]}]}
+        (one,) = compare(KIND, body, _live(live, body=body)).fields
+        assert one.path == ("LaunchTemplateData", "TagSpecifications", "instance", "Tags", "a")
 
     def test_a_default_that_is_kept_is_not_compared(self) -> None:
         keep = {**BODY, "DefaultVersion": "keep"}
@@ -173,6 +218,25 @@ class TestCalls:
             ),
             ("ec2.ModifyLaunchTemplate", {"LaunchTemplateId": "lt-1", "DefaultVersion": version}),
         ]
+
+    def test_what_is_left_alone_goes_into_the_new_version(self) -> None:
+        """A template that was adopted keeps what its document does not speak of, in every block and every list."""
+        disk = {"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 30, "Encrypted": True}}
+        tags = [{"ResourceType": "instance", "Tags": [{"Key": "a", "Value": "1"}]}]
+        live = _live({**OLD, "KeyName": "k", "BlockDeviceMappings": [disk], "TagSpecifications": tags})
+        smaller = [{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 40}}]
+        body = {**BODY, "LaunchTemplateData": {"ImageId": "ami-1", "BlockDeviceMappings": smaller}}
+        fields = compare(KIND, body, live, undeclared=False).fields
+        assert {one.path[-1] for one in fields} == {"ImageId", "VolumeSize"}
+        change = Update(desired=desired(KIND, body), observed=live, fields=fields)
+        create = KIND.calls(change)[0]  # type: ignore[misc]
+        assert create.params["LaunchTemplateData"] == {
+            "ImageId": "ami-1",
+            "InstanceType": "t3.small",
+            "KeyName": "k",
+            "BlockDeviceMappings": [{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 40, "Encrypted": True}}],
+            "TagSpecifications": tags,
+        }
 
     def test_a_version_that_is_as_declared_is_used_again(self) -> None:
         modify = {"LaunchTemplateId": "lt-1", "DefaultVersion": "2"}

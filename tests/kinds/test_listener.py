@@ -24,6 +24,8 @@ from infra import (
 )
 from moto import mock_aws
 
+from controller.core import marks
+from controller.core.diff import declared_form
 from controller.core.json import leaves
 from controller.core.model import Absent, Create, Delete, Present, Ref, Text
 from controller.core.normalise import normalise
@@ -192,6 +194,29 @@ class TestRead:
         found = observe(KIND, _reader(_listener()), body)
         assert isinstance(found, Present)
         assert not update(KIND, body, found).fields
+
+    @pytest.mark.parametrize(
+        ("applied", "asked", "found"),
+        [
+            (("a",), 0, ("a",)),
+            (("a", "b", "c"), 1, ("a", "b", "c")),
+            (("a", "b"), 1, ("a",)),
+            ((), 0, ("a",)),
+        ],
+        ids=["never declared", "declared before", "declared before, and somebody added one", "no mark"],
+    )
+    def test_certificates_beyond_the_first_that_left_the_document_are_ours_to_remove(
+        self, applied: tuple[str, ...], asked: int, found: tuple[str, ...]
+    ) -> None:
+        """Only where there are just those that we applied."""
+        packed = marks.pack(declared_form({**BODY, "Certificates": _certificates(*applied)}, RULES), "Tags")
+        tags = [*mine(KIND), *([{"Key": marks.APPLIED, "Value": packed}] if applied else [])]
+        reader = _reader(_listener(), elbv2_DescribeTags=tags_answer({LISTENER: tags}))
+        present = observe(KIND, reader, BODY)
+        assert isinstance(present, Present)
+        have = normalise(present.body, RULES)["Certificates"]
+        assert have == normalise({"Certificates": _certificates(*found)}, RULES)["Certificates"]
+        assert elbv2.operations(reader).count("elbv2.DescribeListenerCertificates") == asked
 
     def test_a_gateway_has_one_listener_without_a_port(self) -> None:
         body = {"LoadBalancerArn": LB, "DefaultActions": BODY["DefaultActions"]}

@@ -104,6 +104,21 @@ class TestCompare:
         (one,) = compare(KIND, BODY, present).fields
         assert one.effect == "replace"
 
+    @pytest.mark.parametrize(
+        ("key", "same"),
+        [
+            ("2", True),
+            ("arn:aws:kms:us-east-1:1:key/2", True),
+            ("arn:aws:kms:us-east-1:1:alias/web", True),
+            ("12", False),
+            ("arn:aws:kms:us-east-1:1:key/12", False),
+        ],
+    )
+    def test_a_key_by_its_id_is_that_key_and_no_other(self, key: str, same: bool) -> None:
+        present = _live(encryptionConfiguration={"encryptionType": "KMS", "kmsKey": "arn:aws:kms:us-east-1:1:key/2"})
+        said = {**BODY, "encryptionConfiguration": {"encryptionType": "KMS", "kmsKey": key}}
+        assert (compare(KIND, said, present).fields == ()) is same
+
 
 class TestCalls:
     """The exact calls of every change."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -27,7 +29,8 @@ from infra import (
 from moto import mock_aws
 
 from controller.core import marks
-from controller.core.model import Absent, Applied, Create, Delete, Desired, Key, Marks, Present, Ref, Text
+from controller.core.kind import Go
+from controller.core.model import Absent, Applied, Create, Delete, Desired, Key, Marks, Present, Ref, Text, Update
 from controller.core.ports import AwsError
 from controller.kinds._scaling import resource_id
 from controller.kinds.scalable_target import KIND, TAGGING
@@ -158,6 +161,39 @@ class TestEquivalence:
         assert compare(KIND, BODY, before).fields == ()
         assert [one.after for one in compare(KIND, {**BODY, "MinCapacity": 3}, before).fields] == [3]
 
+    @pytest.mark.parametrize(
+        ("live", "reason", "kept"),
+        [
+            ({"MinCapacity": 20, "MaxCapacity": 40}, "drift", {"MinCapacity": 20, "MaxCapacity": 40}),
+            ({"MinCapacity": 20, "MaxCapacity": 41}, "drift", {"MinCapacity": 20, "MaxCapacity": 4}),
+            ({"MinCapacity": 5, "MaxCapacity": 40}, "drift", {"MinCapacity": 2, "MaxCapacity": 40}),
+            ({"MinCapacity": 20, "MaxCapacity": 40}, "pending", {"MinCapacity": 2, "MaxCapacity": 4}),
+        ],
+        ids=["as it set it", "another maximum", "an earlier one's minimum", "declared anew"],
+    )
+    def test_what_a_one_time_action_has_set_stays(
+        self, live: dict[str, Any], reason: Any, kept: dict[str, int]
+    ) -> None:
+        """AWS forgets it once it has run; the last one that is declared and has run counts."""
+
+        def ran(hour: int, resource: str = "service/main/web", **band: int) -> Present:
+            at = datetime(2026, 1, 1, hour, tzinfo=UTC)
+            body = {**WEB, "ResourceId": resource, "ScalableTargetAction": band}
+            return Present(body=body, outputs={}, facts={"past": True, "ran": at})
+
+        actions = [
+            ran(2, MinCapacity=20, MaxCapacity=40),
+            ran(1, MinCapacity=5),
+            ran(3, "service/main/web2", MinCapacity=7),
+            Present(body={**WEB, "ScalableTargetAction": {"MaxCapacity": 41}}, outputs={}),  # still to come
+        ]
+        world = {Key(application="shop", kind="ScheduledAction", name=f"a{n}"): one for n, one in enumerate(actions)}
+        present = _live(**live)
+        fields = [replace(one, reason=reason) for one in compare(KIND, BODY, present).fields]
+        gate = KIND.gate(desired(KIND, BODY), present, fields, world)  # type: ignore[misc]
+        assert isinstance(gate, Go)
+        assert {member: gate.body[member] for member in kept} == kept
+
     def test_a_service_that_is_not_known_again_yet_is_no_difference(self) -> None:
         assert compare(KIND, {**BODY, "Service": NOT_KNOWN}, _live()).fields == ()
 
@@ -185,6 +221,34 @@ class TestCalls:
         said = {**WEB, "SuspendedState": _printed()["SuspendedState"]}
         assert compiled(calls) == [("application-autoscaling.RegisterScalableTarget", said)]
         assert KIND.health(desired(KIND, BODY), _live(SuspendedState=suspended)).status == "Suspended"
+
+    def test_suspension_that_was_left_alone_is_said_again(self) -> None:
+        live = _live(SuspendedState={**_printed()["SuspendedState"], "DynamicScalingInSuspended": True})
+        body = {**BODY, "SuspendedState": {"ScheduledScalingSuspended": True}}
+        fields = compare(KIND, body, live, undeclared=False).fields
+        (call,) = KIND.calls(Update(desired=desired(KIND, body), observed=live, fields=fields))  # type: ignore[misc]
+        assert call.params["SuspendedState"] == {
+            "DynamicScalingInSuspended": True,
+            "DynamicScalingOutSuspended": False,
+            "ScheduledScalingSuspended": True,
+        }
+
+    @pytest.mark.parametrize(
+        ("live", "body"),
+        [
+            ({"MinCapacity": 1, "MaxCapacity": 1}, {"MinCapacity": 3}),
+            ({"MinCapacity": 6, "MaxCapacity": 8}, {"MaxCapacity": 5}),
+        ],
+    )
+    def test_a_bound_that_would_cross_the_other_takes_it_along(self, live: Any, body: Any) -> None:
+        """A scheduled action has moved the other for a while, and AWS refuses a band that is upside down."""
+        action = _action("now", MinCapacity=live["MinCapacity"], MaxCapacity=live["MaxCapacity"])
+        present = _live([action], **live)
+        before = replace(present, marks=_applied(MinCapacity=2, MaxCapacity=4))
+        declared = {**BODY, **body}
+        assert [one.path[0] for one in compare(KIND, declared, before).fields] == list(body)
+        (call,) = KIND.calls(update(KIND, declared, before))  # type: ignore[misc]
+        assert call.params == {**WEB, "MinCapacity": declared["MinCapacity"], "MaxCapacity": declared["MaxCapacity"]}
 
     def test_tags_and_a_delete(self) -> None:
         present = _live()

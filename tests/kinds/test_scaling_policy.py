@@ -25,7 +25,20 @@ from infra import (
 )
 from moto import mock_aws
 
-from controller.core.model import Absent, Create, Delete, Desired, Key, Marks, Present, Ref, Text
+from controller.core.model import (
+    Absent,
+    Applied,
+    Create,
+    Delete,
+    Desired,
+    Key,
+    Marks,
+    Present,
+    Ref,
+    Text,
+    Unreadable,
+    Update,
+)
 from controller.core.normalise import normalise
 from controller.core.ports import AwsError
 from controller.kinds.scaling_policy import KIND, present_of
@@ -93,6 +106,18 @@ class TestEquivalence:
         assert compare(KIND, BODY, _live(**{TRACKING: {**CPU, "ScaleInCooldown": 300}})).fields == ()
         assert compare(KIND, BODY, _live(**{TRACKING: {**CPU, "ScaleInCooldown": 60}})).fields
 
+    def test_a_metric_gives_its_data_unless_it_says_otherwise(self) -> None:
+        """What AWS prints for the one metric that says nothing of it."""
+        metrics: list[dict[str, Any]] = [
+            {"Id": "e", "Expression": "m / 2"},
+            {"Id": "m", "ReturnData": False, "Expression": "1"},
+        ]
+        body = {**BODY, TRACKING: {"TargetValue": 1.0, "CustomizedMetricSpecification": {"Metrics": metrics}}}
+        for shown, seen in ((True, 0), (False, 1)):
+            printed = [{**metrics[0], "ReturnData": shown}, metrics[1]]
+            live = _live(**{TRACKING: {"TargetValue": 1.0, "CustomizedMetricSpecification": {"Metrics": printed}}})
+            assert len(compare(KIND, body, live).fields) == seen
+
     def test_another_type_is_another_policy(self) -> None:
         steps = {"AdjustmentType": "ChangeInCapacity", "StepAdjustments": [{"ScalingAdjustment": 1}]}
         body = {"Service": "main/web", "PolicyName": "cpu", "StepScalingPolicyConfiguration": steps}
@@ -115,6 +140,15 @@ class TestCalls:
         params = {**WEB, "PolicyName": "cpu", "PolicyType": "TargetTrackingScaling", TRACKING: body[TRACKING]}
         assert compiled(calls) == [("application-autoscaling.PutScalingPolicy", params)]
 
+    def test_what_was_left_alone_is_said_again(self) -> None:
+        """AWS takes the default of what a Put leaves out."""
+        body = {**BODY, TRACKING: {**CPU, "TargetValue": 70.0}}
+        live = _live(**{TRACKING: {**CPU, "ScaleInCooldown": 60, "DisableScaleIn": True}})
+        fields = compare(KIND, body, live, undeclared=False).fields
+        assert [one.path for one in fields] == [(TRACKING, "TargetValue")]
+        (call,) = KIND.calls(Update(desired=desired(KIND, body), observed=live, fields=fields))  # type: ignore[misc]
+        assert call.params[TRACKING] == {**CPU, "TargetValue": 70.0, "ScaleInCooldown": 60, "DisableScaleIn": True}
+
     def test_a_delete(self) -> None:
         calls = KIND.calls(Delete(key=key(KIND), observed=_live()))  # type: ignore[misc]
         assert not refused(calls)
@@ -126,6 +160,32 @@ class TestCalls:
     )
     def test_check(self, body: dict[str, Any], path: Any) -> None:
         assert [at for at, _ in KIND.check({**BODY, **body})] == [path]
+
+    @pytest.mark.parametrize(
+        ("other", "same"),
+        [
+            ({}, True),
+            ({"Service": "main/web"}, True),
+            ({"Service": None, "ResourceId": "service/main/web"}, True),
+            ({"Service": "main/web2"}, False),
+            ({"PolicyName": "memory"}, False),
+            ({"Service": Text((Ref(Key(application="other", kind="Service", name="web"), "arn"),))}, False),
+        ],
+    )
+    def test_two_documents_cannot_mean_one_policy(self, other: dict[str, Any], same: bool) -> None:
+        """No name of AWS's says so before the service is there, and each would undo what the other puts."""
+        service, cluster = (Key(application="shop", kind=kind, name="web") for kind in ("Service", "Cluster"))
+        named = Text((Ref(service, "arn"),))
+        declared = [
+            Desired(key=cluster, body={"clusterName": "main"}),
+            Desired(key=service, body={"cluster": Text((Ref(cluster, "name"),)), "serviceName": "web"}),
+        ]
+        one = desired(KIND, {**BODY, "Service": named}, "one")
+        two = desired(KIND, {**BODY, "Service": named, **other}, "two")
+        found = list(KIND.together(one, [*declared, one, two]))  # type: ignore[misc]
+        assert [message.split(" ")[0] for _, message in found] == (["ScalingPolicy/two"] if same else [])
+        looked_up = desired(KIND, two.body, "two", manage=False)
+        assert list(KIND.together(one, [*declared, one, looked_up])) == []  # type: ignore[misc]
 
     def test_it_comes_after_its_target(self) -> None:
         service = Text((Ref(Key(application="shop", kind="Service", name="web"), "arn"),))
@@ -163,6 +223,46 @@ class TestRead:
         assert isinstance(found, Present)
         assert found.marks == (Marks(owner=want.owner, id="") if ours else None)
         assert found.foreign == "Terraform"
+
+    def test_what_came_with_a_target_that_was_adopted_keeps_what_is_not_declared(self) -> None:
+        mark = Marks(owner="v1/prod/shop/ScalableTarget/web", id="i", applied=Applied(members={}, adopted=True))
+        want = wanted(KIND, BODY)
+        ((_, found),) = KIND.read(_answers(_printed()), [want], {PARENT: Present(body=WEB, outputs={}, marks=mark)})
+        assert isinstance(found, Present)
+        assert found.marks == Marks(owner=want.owner, id="", applied=Applied(members={}, adopted=True))
+
+    def test_of_a_target_that_could_not_be_read_nobody_knows_whose_it_is(self) -> None:
+        """It is neither made nor changed; another target that is known is no doubt."""
+        want = wanted(KIND, BODY)
+        hidden = {PARENT: Unreadable("denied")}
+        ((_, found),) = KIND.read(_answers(_printed()), [want], hidden)
+        assert found == Unreadable("its scalable target is not known: denied")
+        other = Key(application="shop", kind="ScalableTarget", name="other")
+        mine = Present(body=WEB, outputs={}, marks=Marks(owner="v1/prod/shop/ScalableTarget/web", id="i"))
+        ((_, found),) = KIND.read(_answers(_printed()), [want], {PARENT: mine, other: Unreadable("denied")})
+        assert isinstance(found, Present)
+
+    @pytest.mark.parametrize(
+        ("parent", "why"),
+        [
+            (Present(body=WEB, outputs={}, marks=Marks(owner="v1/other/a/ScalableTarget/w", id="i")), "other"),
+            (Present(body=WEB, outputs={}, foreign="Terraform"), "Terraform manages"),
+            (Present(body=WEB, outputs={}), ""),
+        ],
+        ids=["another installation", "another tool", "nobody"],
+    )
+    def test_nothing_is_put_on_what_somebody_else_has(self, parent: Present, why: str) -> None:
+        """A policy of it that is not there is not made."""
+        ((_, found),) = KIND.read(_answers(), [wanted(KIND, BODY)], {PARENT: parent})
+        assert (isinstance(found, Unreadable) and why in found.error) if why else found == Absent()
+
+    def test_a_target_that_is_only_looked_up_has_no_say(self) -> None:
+        """Whoever looks a target up and declares a policy of it means that policy."""
+        looked_up = Present(body=WEB, outputs={}, foreign="Terraform", facts={"managed": False})
+        want = wanted(KIND, BODY)
+        ((_, found),) = KIND.read(_answers(_printed()), [want], {PARENT: looked_up})
+        assert isinstance(found, Present)
+        assert (found.marks, found.foreign) == (Marks(owner=want.owner, id=""), "")
 
 
 class TestMoto:

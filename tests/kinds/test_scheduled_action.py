@@ -67,6 +67,16 @@ class TestCompare:
         once = normalise(body, KIND.rules)
         assert normalise(once, KIND.rules) == once
 
+    @pytest.mark.parametrize("start", ["1798794000", "1798794000.0"])
+    def test_seconds_since_1970_are_a_time(self, start: str) -> None:
+        assert compare(KIND, {**BODY, "StartTime": start}, _live(StartTime=START)).fields == ()
+
+    @pytest.mark.parametrize("time", ["tomorrow", "Jan 1 2027", "2027-13-01"])
+    def test_what_is_no_time_is_said(self, time: str) -> None:
+        """boto3 would take some of these in its own way, and every pass would find another time."""
+        assert [path for path, _ in KIND.check({**BODY, "EndTime": time})] == [("EndTime",)]
+        assert list(KIND.check({**BODY, "EndTime": "2027-01-01T09:00:00+09:00", "StartTime": "2027-01-01"})) == []
+
     @pytest.mark.parametrize("schedule", ["0 20 * * *", "every day"])
     def test_check(self, schedule: str) -> None:
         assert [path for path, _ in KIND.check({**BODY, "Schedule": schedule})] == [("Schedule",)]
@@ -87,6 +97,19 @@ class TestCalls:
         assert not refused(calls)
         params = _whole(StartTime="2027-01-01T09:00:00Z", Schedule="rate(1 day)")
         assert compiled(calls) == [("application-autoscaling.PutScheduledAction", params)]
+
+    def test_a_time_without_a_zone_is_sent_as_utc(self) -> None:
+        """boto3 would take it for the time of this machine."""
+        body = {**BODY, "StartTime": "2027-01-01T09:00:00", "EndTime": "2027-06-01"}
+        times = {"StartTime": "2027-01-01T09:00:00+00:00", "EndTime": "2027-06-01T00:00:00+00:00"}
+        create = KIND.calls(Create(desired=desired(KIND, body), marks={}))  # type: ignore[misc]
+        assert compiled(create) == [("application-autoscaling.PutScheduledAction", _whole(**times))]
+        assert compiled(KIND.calls(update(KIND, body, _live()))) == compiled(create)  # type: ignore[misc]
+
+    def test_a_time_zone_that_nobody_declares_is_put_back(self) -> None:
+        """A Put that leaves it out keeps it."""
+        (call,) = KIND.calls(update(KIND, BODY, _live(Timezone="Asia/Seoul")))  # type: ignore[misc]
+        assert call.params == _whole(Timezone="UTC")
 
     def test_times_that_nobody_declares_are_kept_where_they_are_left_alone_and_go_where_they_differ(self) -> None:
         body = {**BODY, "Schedule": "rate(1 day)"}

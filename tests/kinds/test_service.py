@@ -14,7 +14,7 @@ from elbv2 import refused
 from infra import Case, Moto, cases, compare, compiled, converges, denied, desired, key, missing, update, wanted
 from moto import mock_aws
 
-from controller.core.diff import differences
+from controller.core.diff import Left, differences
 from controller.core.json import Body, thaw
 from controller.core.marks import OWNER
 from controller.core.model import Absent, Create, Delete, Desired, Key, Present, Ref, Replace, Text, Unreadable
@@ -33,6 +33,7 @@ UNSEEN = {
     "capacityProviderStrategy.[].weight",
     "createdAt",
     "createdBy",
+    "deploymentConfiguration.bakeTimeInMinutes",
     *(f"deployments.[].{name}" for name in ("desiredCount", "failedTasks", "id", "launchType", "pendingCount")),
     *(f"deployments.[].{name}" for name in ("platformVersion", "rolloutState", "runningCount", "status")),
     "deployments.[].taskDefinition",
@@ -217,6 +218,25 @@ def test_the_cluster_s_strategy_in_a_service_is_left_alone() -> None:
     assert sent(BODY, live(launchType=None, **STRATEGY)) is None
 
 
+@pytest.mark.parametrize("strategy", ["BLUE_GREEN", "LINEAR", "CANARY"])
+def test_the_bake_time_is_left_alone_until_it_is_declared_and_rolling_has_none(strategy: str) -> None:
+    configuration = {**LIVE["deploymentConfiguration"], "strategy": strategy}
+    baking = live(deploymentConfiguration={**configuration, "bakeTimeInMinutes": 5})
+    path = ("deploymentConfiguration", "bakeTimeInMinutes")
+
+    def body(**members: Any) -> dict[str, Any]:
+        return {**BODY, "deploymentConfiguration": {"strategy": strategy, **members}}
+
+    found = compare(KIND, body(), baking)
+    assert found.fields == ()
+    assert Left(path=path, value=5, owner="AWS") in found.left
+    assert [one.path for one in compare(KIND, body(bakeTimeInMinutes=7), baking).fields] == [path]
+    assert sent(body(maximumPercent=150), baking)["deploymentConfiguration"]["bakeTimeInMinutes"] == 5
+    rolling = {one.path: (one.before, one.after) for one in compare(KIND, BODY, baking).fields}
+    assert rolling[path] == (5, 0)
+    assert rolling["deploymentConfiguration", "strategy"] == (strategy, "ROLLING")
+
+
 # ---------------------------------------------------------------- calls
 
 
@@ -391,7 +411,7 @@ def test_a_service_waits_for_what_forwards_to_its_target_groups_and_for_its_clus
         ({"serviceName": "web", "deploymentController": {"type": "EXTERNAL"}}, ""),
         ({**BODY, "launchType": "EC2", **STRATEGY}, "exclude each other"),
         ({**BODY, "schedulingStrategy": "DAEMON"}, "leave desiredCount out"),
-        ({**BODY, "deploymentConfiguration": {"strategy": "BLUE_GREEN"}}, "needs bakeTimeInMinutes"),
+        ({**BODY, "deploymentConfiguration": {"strategy": "BLUE_GREEN"}}, ""),
     ],
 )
 def test_what_ecs_would_refuse_is_said_before(body: Body, message: str) -> None:

@@ -208,7 +208,7 @@ class TestRead:
         declared = {**BODY, "Attributes": [{"Key": "a", "Value": "1"}]}
         reader = _reader(_group("web", OLD), tags={OLD: mine(KIND)})
         assert _present(reader, declared).body["Attributes"] == [{"Key": "a", "Value": "1"}]
-        applied = {"Key": marks.APPLIED, "Value": marks.pack(declared, "Tags")}
+        applied = {"Key": marks.APPLIED, "Value": marks.pack(declared, "Tags", ["Attributes"])}
         assert "Attributes" in _present(_reader(_group("web", OLD), tags={OLD: [*mine(KIND), applied]})).body
 
     def test_the_group_that_is_as_declared_is_the_one_and_the_others_are_superseded(self) -> None:

@@ -124,11 +124,25 @@ def test_the_canonical_form_is_final(case: Case) -> None:
     assert ecs.settled(KIND, live_of, case)
 
 
-def test_a_role_is_the_same_by_name_and_by_arn() -> None:
-    role = "arn:aws:iam::111111111111:role/service/web"
-    observed = live_of({**BODY, "taskRoleArn": role}, BODY, {})
-    assert update(KIND, {**BODY, "taskRoleArn": "/service/web"}, observed).fields == ()
-    assert update(KIND, {**BODY, "taskRoleArn": "other"}, observed).fields
+@pytest.mark.parametrize(
+    ("declared", "same"),
+    [
+        ("/service/web", True),
+        ("service/web", True),
+        ("web", False),
+        ("arn:aws:iam::111111111111:role/service/web", True),
+        ("arn:aws:iam::222222222222:role/service/web", False),
+        ("arn:aws-cn:iam::111111111111:role/service/web", False),
+    ],
+)
+@pytest.mark.parametrize("member", ["taskRoleArn", "executionRoleArn"])
+def test_a_role_is_the_same_by_name_and_by_arn_but_not_in_another_account(
+    member: str, declared: str, *, same: bool
+) -> None:
+    """A name says nothing of the account; two ARNs do."""
+    body = {**BODY, member: declared}
+    observed = live_of({**BODY, member: "arn:aws:iam::111111111111:role/service/web"}, body, {})
+    assert bool(update(KIND, body, observed).fields) is not same
 
 
 def test_fargate_means_awsvpc() -> None:
@@ -140,6 +154,34 @@ def test_windows_has_a_network_of_its_own() -> None:
     body = {**BODY, "runtimePlatform": {"operatingSystemFamily": "WINDOWS_SERVER_2022_CORE"}}
     assert update(KIND, body, live_of({**body, "networkMode": "default"}, body, {})).fields == ()
     assert update(KIND, {**body, "networkMode": "awsvpc"}, live_of(body, body, {})).fields
+
+
+@pytest.mark.parametrize(
+    ("declared", "live", "differs"),
+    [
+        ("default", "default", False),
+        ("default", None, False),  # AWS may print none for it, and prints bridge where it is bridge
+        ("default", "bridge", True),
+        ("default", "awsvpc", True),
+        ("bridge", "default", True),
+        (None, "default", True),
+        ("awsvpc", "default", True),
+    ],
+)
+def test_the_default_network_is_one_of_its_own(declared: str | None, live: str | None, differs: bool) -> None:
+    body = {**BODY, **({"networkMode": declared} if declared else {})}
+    printed = {**BODY, **({"networkMode": live} if live else {})}
+    observed = live_of(printed, body, {})
+    assert [one.path for one in update(KIND, body, observed).fields] == [("networkMode",)] * differs
+
+
+def test_the_default_network_on_windows_is_left_alone_until_it_is_declared() -> None:
+    windows = {**BODY, "runtimePlatform": {"operatingSystemFamily": "WINDOWS_SERVER_2022_CORE"}}
+    declared = {**windows, "networkMode": "default"}
+    for printed in (windows, declared):
+        assert update(KIND, windows, live_of(printed, windows, {})).fields == ()
+        assert update(KIND, declared, live_of(printed, declared, {})).fields == ()
+    assert update(KIND, declared, live_of({**windows, "networkMode": "awsvpc"}, declared, {})).fields
 
 
 def test_secrets_are_not_shown() -> None:
@@ -188,6 +230,15 @@ def test_no_more_than_the_newest_ten_are_looked_at() -> None:
     reader = Revisions(dict.fromkeys(range(1, 20), ("web:9", ())))
     assert live(reader, BODY, running(1, 19)).outputs["revision"] == "19"
     assert reader.described == [1, 19, *range(18, 9, -1)]
+
+
+def test_of_several_running_revisions_with_the_content_the_newest_is_live_in_any_order() -> None:
+    reader = Revisions({3: ("web:1", ()), 7: ("web:1", ()), 8: ("web:2", ())})
+    assert [live(reader, BODY, running(*some)).outputs["revision"] for some in ((3, 8, 7), (7, 3), (8, 3, 7))] == [
+        "7",
+        "7",
+        "7",
+    ]
 
 
 def test_without_the_content_the_newest_of_ours_is_what_it_differs_from() -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from botocore.loaders import Loader
 
 from controller.aws import shapes
 from controller.core.kind import ShapeOf
@@ -53,6 +54,18 @@ def test_enums_bounds_and_documentation_are_aws_own() -> None:
     assert "HTTP" in shape.members["Protocol"].enum
     assert "target group" in shape.members["Name"].documentation
     assert shape.name == "CreateTargetGroupInput"
+
+
+def test_values_that_the_model_lacks_come_from_a_table_and_each_has_its_source() -> None:
+    """On both sides; what the installed botocore lists by now goes out of the table again."""
+    taken = shapes.load(ShapeOf(operation="ecs.RegisterTaskDefinition")).members["networkMode"].enum
+    printed = shapes.at_path("ecs.DescribeTaskDefinition:taskDefinition.networkMode", side="output").enum
+    assert taken == printed == ("bridge", "host", "awsvpc", "none", "default")
+    for service, by_shape in shapes.beyond_the_model().items():
+        shipped = Loader().load_service_model(service, "service-2")["shapes"]
+        for name, values in by_shape.items():
+            assert not {*values} & {*shipped[name]["enum"]}
+            assert all(values.values()), name
 
 
 def test_a_shape_may_contain_itself() -> None:

@@ -16,6 +16,7 @@ from controller.core.model import (
     HealthStatus,
     Key,
     Outcome,
+    Phase,
     Plan,
     Present,
     Reason,
@@ -44,7 +45,12 @@ def field(path: str, before: Any, after: Any, reason: Reason = "drift") -> Field
 
 
 def status(
-    key: Key, *fields: FieldChange, health: HealthStatus = "Healthy", sync: SyncStatus | None = None, why: str = ""
+    key: Key,
+    *fields: FieldChange,
+    health: HealthStatus = "Healthy",
+    sync: SyncStatus | None = None,
+    why: str = "",
+    physical: str = "",
 ) -> ResourceStatus:
     """A resource: in sync when it has no differing field."""
     return ResourceStatus(
@@ -52,6 +58,7 @@ def status(
         sync=sync or ("OutOfSync" if fields else "Synced"),
         health=Health(status=health, why=why),
         fields=fields,
+        physical=physical,
     )
 
 
@@ -65,9 +72,10 @@ def update(key: Key, *fields: FieldChange) -> Update:
     return Update(desired=Desired(key=key, body={}), observed=LIVE, fields=fields)
 
 
-def step(key: Key, change: Change) -> Step:
+def step(key: Key, change: Change, phase: Phase = "main") -> Step:
     """A step with one call."""
-    return Step(id=StepId(key=key), change=change, calls=(Call(service="ecs", operation="UpdateService", params={}),))
+    call = Call(service="ecs", operation="UpdateService", params={})
+    return Step(id=StepId(key=key, phase=phase), change=change, calls=(call,))
 
 
 def outcome(
@@ -93,6 +101,6 @@ def outcome(
     )
 
 
-def delete(key: Key) -> Delete:
-    """A change that removes the resource."""
-    return Delete(key=key, observed=LIVE)
+def delete(key: Key, called: str = "") -> Delete:
+    """A change that removes the resource, or something else of its key that AWS calls otherwise."""
+    return Delete(key=key, observed=Present(body={}, outputs={"arn": called}) if called else LIVE)

@@ -18,6 +18,7 @@ from controller.core.model import (
     Mark,
     Origin,
     Outcome,
+    Phase,
     Problem,
     Progressing,
     Redacted,
@@ -169,6 +170,115 @@ def test_a_change_that_is_done_is_told(change: Change, verb: str) -> None:
     ]
     assert event.type == f"resource.{verb}"
     assert event.detail == {"calls": ["ecs.UpdateService"]}
+
+
+# ---------------------------------------------------------------- removals
+
+REMOVING = outcome(status(API), steps=(step(API, delete(API, "arn:api")),), results=(Progressing(why="deleting"),))
+REMOVED = outcome(status(API))
+
+
+def removals(*outcomes: Outcome) -> list[list[str]]:
+    """The types of the events of each outcome that tell of removals."""
+    return [[kind for kind in types if "deleted" in kind] for types in tell(*outcomes)]
+
+
+def test_a_removal_is_told_when_the_thing_is_gone() -> None:
+    """AWS takes its time: being asked is not being gone, and each is told once."""
+    assert removals(QUIET, REMOVING, REMOVING, REMOVED, REMOVED) == [[], [], [], ["resource.deleted"], []]
+    (event,) = [event for event in last(QUIET, REMOVING, REMOVED) if event.type == "resource.deleted"]
+    assert (event.key, event.message) == (API, "Service/api deleted")
+    assert event.detail == {"calls": ["ecs.UpdateService"], "physical": "arn:api"}
+
+
+def test_an_orphan_that_is_gone_was_removed() -> None:
+    """It has no status any more."""
+    pruning = outcome(
+        status(API), status(WEB), steps=(step(WEB, delete(WEB), "prune"),), results=(Progressing(why="deleting"),)
+    )
+    assert removals(pruning, outcome(status(API))) == [[], ["resource.deleted"]]
+
+
+def test_an_orphan_that_is_not_listed_any_more_is_gone_only_where_the_list_is_whole() -> None:
+    """A failed listing is not an empty one."""
+    pruning = outcome(status(API), steps=(step(WEB, delete(WEB), "prune"),), results=(Progressing(why="deleting"),))
+    without = outcome(status(API))
+    unlisted = replace(without, plan=replace(without.plan, incomplete="AccessDenied"))
+    assert removals(pruning, unlisted, without) == [[], [], ["resource.deleted"]]
+
+
+def test_what_was_never_asked_to_go_was_not_removed() -> None:
+    """A step that waits, fails or is held made no call that went through."""
+    waits = replace(step(API, delete(API)), calls=(), waiting="in use")
+    for trying in (
+        outcome(status(API), steps=(waits,), results=(Progressing(why="in use"),)),
+        outcome(status(API), steps=(step(API, delete(API)),), results=(Failed(error="denied"),)),
+        outcome(status(API), held=(step(API, delete(API)),)),
+    ):
+        assert removals(trying, REMOVED) == [[], []]
+
+
+def test_what_cannot_be_read_or_is_wanted_again_is_not_told_as_removed() -> None:
+    """A failed read is not an absence; what is there under that name was not removed."""
+    unknown = outcome(status(API, sync="Unknown", health="Unknown"), unreadable={API: "throttled"})
+    assert removals(REMOVING, unknown, REMOVED) == [[], [], ["resource.deleted"]]
+    assert removals(REMOVING, outcome(status(API, physical="arn:api")), REMOVED) == [[], [], []]
+    held = outcome(status(API), held=(step(API, delete(API, "arn:api")),))
+    assert removals(REMOVING, held, REMOVED) == [[], [], ["resource.deleted"]]
+
+
+@pytest.mark.parametrize("phase", ["late", "prune"])
+def test_what_a_resource_left_over_is_not_the_resource(phase: Phase) -> None:
+    """An old revision or target group is told as what it is; the resource of that key stays, and may drift."""
+    old = step(API, delete(API, "arn:old"), phase)
+    going = outcome(status(API, physical="arn:new"), steps=(old,), results=(Progressing(why="deleting"),))
+    there = outcome(status(API, physical="arn:new"))
+    assert removals(there, going, there) == [[], [], ["leftover.deleted"]]
+    (event,) = [event for event in last(there, going, there) if event.type == "leftover.deleted"]
+    assert (event.key, event.message) == (API, "arn:old, which Service/api left over, is deleted")
+    gone = outcome(status(API, health="Missing", sync="OutOfSync"), held=(step(API, create(API)),))
+    assert "drift.detected" in tell(there, going, gone)[-1]
+
+
+def test_what_is_left_over_goes_one_after_the_other() -> None:
+    """Two of them by the same step are two removals."""
+
+    def going(called: str) -> Outcome:
+        return outcome(
+            status(API), steps=(step(API, delete(API, called), "late"),), results=(Progressing(why="deleting"),)
+        )
+
+    assert removals(going("arn:1"), going("arn:2"), QUIET) == [[], ["leftover.deleted"], ["leftover.deleted"]]
+
+
+# ---------------------------------------------------------------- passes that come to nothing
+
+
+def test_passes_that_come_to_nothing_are_told_once_until_it_is_for_another_reason() -> None:
+    """Lost credentials say nothing about anything else: what was told of the resources stays as it was."""
+    told, _ = events.ended(Told(), DRIFTED, CONTEXT)
+    kinds = []
+    for error in ("sts.X: ExpiredToken: a", "sts.X: ExpiredToken: b", "sts.X: AccessDenied: c"):
+        told, found = events.failed(told, error, CONTEXT)
+        kinds.append([event.type for event in found])
+    assert kinds == [["pass.failed"], [], ["pass.failed"]]
+    told, found = events.ended(told, DRIFTED, CONTEXT)
+    assert types(found) == ["pass.resumed"]
+    assert types(events.ended(told, DRIFTED, CONTEXT)[1]) == []
+
+
+def test_what_has_drifted_is_known_until_it_is_as_declared_again() -> None:
+    """By application, as it was told: changed fields and what was removed alike."""
+    narrator = Narrator(lambda _: None)
+    gone = outcome(status(API, GRACE), status(WEB, health="Missing", sync="OutOfSync"), held=(step(WEB, create(WEB)),))
+    seen = []
+    for each in (outcome(status(API), status(WEB)), gone, gone, outcome(status(API), status(WEB, field("Port", 1, 2)))):
+        narrator.ended(each, CONTEXT)
+        seen.append(set(narrator.drift("shop")))
+    assert seen == [set(), {API, WEB}, {API, WEB}, {WEB}]
+    assert narrator.drift("blog") == {}
+    narrator.forget("shop", NOW)
+    assert narrator.drift("shop") == {}
 
 
 def test_marks_are_not_told() -> None:

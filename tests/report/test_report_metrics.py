@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
@@ -9,7 +10,7 @@ from outcomes import API, NOW, TARGET, WEB, create, delete, outcome, status, ste
 from outcomes import field as change
 from prometheus_client.parser import text_string_to_metric_families
 
-from controller.core.model import ApplicationState, Done, Event, Failed, Origin, Pass, Problem
+from controller.core.model import ApplicationState, Because, Done, Event, Failed, Key, Origin, Pass, Problem, Withheld
 from controller.core.ports import ErrorClass
 from controller.report.metrics import Fetch, Metrics, Reason
 
@@ -19,6 +20,11 @@ PASS = Pass(reconcile_id="r1", started=NOW, ended=NOW, result="synced")
 def state(name: str = "shop", **known: Any) -> ApplicationState:
     """An application that is known as far as given."""
     return ApplicationState(name=name, target=TARGET, **known)
+
+
+def nothing(_application: str) -> tuple[Key, ...]:
+    """No drift."""
+    return ()
 
 
 @pytest.fixture
@@ -91,6 +97,18 @@ def test_executed_steps_are_counted_by_what_became_of_them(metrics: Metrics) -> 
     assert value(metrics, "ecsync_changes_total", kind="TargetGroup", action="create", result="failed") == 1
 
 
+def test_a_removal_is_counted_from_its_event(metrics: Metrics) -> None:
+    """Of a resource or of what one left over; that it was found gone by its step does not count it twice."""
+    metrics.executed(
+        outcome(steps=(step(API, delete(API)), step(WEB, delete(WEB))), results=(Done(), Failed(error="")))
+    )
+    assert value(metrics, "ecsync_changes_total", kind="Service", action="delete", result="done") is None
+    assert value(metrics, "ecsync_changes_total", kind="TargetGroup", action="delete", result="failed") == 1
+    for kind in ("resource.deleted", "leftover.deleted"):
+        metrics.record(Event(type=kind, time=NOW, application="shop", message="", key=API))
+    assert value(metrics, "ecsync_changes_total", kind="Service", action="delete", result="done") == 2
+
+
 def test_drift_is_counted_from_its_events_until_the_application_is_gone(metrics: Metrics) -> None:
     """Metrics are a sink like any other, and forget what is gone."""
     event = Event(
@@ -122,7 +140,7 @@ def test_state_is_read_from_the_last_outcomes(metrics: Metrics) -> None:
         steps=(step(API, update(API)),),
         held=(step(WEB, delete(WEB)),),
     )
-    metrics.watch_applications(lambda: [state(outcome=drifted, last_pass=PASS, last_success=NOW)])
+    metrics.watch_applications(lambda: [state(outcome=drifted, last_pass=PASS, last_success=NOW)], lambda _: [API])
     info = {"account": TARGET.account, "region": TARGET.region, "mode": "observe"}
     sample = value(metrics, "ecsync_app_info", app="shop", sync_status="OutOfSync", health_status="Healthy", **info)
     assert sample == 1
@@ -134,9 +152,52 @@ def test_state_is_read_from_the_last_outcomes(metrics: Metrics) -> None:
     assert value(metrics, "ecsync_plan_changes", app="shop", action="update") == 1
     assert value(metrics, "ecsync_plan_changes", app="shop", action="create") == 0
     assert value(metrics, "ecsync_plan_changes", app="shop", action="held") == 1
-    assert value(metrics, "ecsync_prune_blocked", app="shop") == 1
+    assert value(metrics, "ecsync_prune_blocked", app="shop", reason="no_ownership") == 1
     assert value(metrics, "ecsync_app_last_success_timestamp_seconds", app="shop") == NOW.timestamp()
     assert value(metrics, "ecsync_app_last_reconcile_timestamp_seconds", app="shop") == NOW.timestamp()
+
+
+def test_drifted_resources_are_those_that_were_told_and_are_not_as_declared_again(metrics: Metrics) -> None:
+    """Changed or removed by somebody else, application by application; what nobody adopted is nobody's drift."""
+    unclaimed = outcome(status(API, change("cpu", 1, 2)))
+    metrics.watch_applications(
+        lambda: [state("shop", outcome=unclaimed), state("blog")],
+        lambda name: (
+            [Key(application="blog", kind="TargetGroup", name=each) for each in "ab"] if name == "blog" else []
+        ),
+    )
+    assert value(metrics, "ecsync_drifted_resources", app="blog", kind="TargetGroup") == 2
+    assert value(metrics, "ecsync_app_condition", app="blog", type="Drifted") == 1
+    assert value(metrics, "ecsync_drifted_resources", app="shop", kind="Service") is None
+    assert value(metrics, "ecsync_app_condition", app="shop", type="Drifted") == 0
+
+
+def test_what_holds_removals_is_one_of_few_reasons(metrics: Metrics) -> None:
+    """A series for each from the start; the words are for people, and are no label."""
+    why = [Because("off", "prune is off"), Because("invalid_manifest", "a.yaml:3 is not valid"), "has no mark of ours"]
+    orphans = [step(Key(application="shop", kind="LogGroup", name=str(n)), delete(API), "prune") for n in range(3)]
+    held = outcome(held=(step(API, update(API, change("cpu", 1, 2))),))
+    held = replace(
+        held,
+        plan=replace(
+            held.plan,
+            withheld=(
+                *held.plan.withheld,
+                *(Withheld(step=one, because=words) for one, words in zip(orphans, why, strict=True)),
+            ),
+        ),
+    )
+    metrics.watch_applications(lambda: [state(outcome=held)], nothing)
+    found = {
+        sample.labels["reason"]: sample.value
+        for family in metrics.registry.collect()
+        for sample in family.samples
+        if family.name == "ecsync_prune_blocked"
+    }
+    assert found == {
+        "off": 1, "empty": 0, "stale_source": 0, "invalid_manifest": 1, "not_listed": 0, "not_managed": 0,
+        "suspended": 0, "no_ownership": 1,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -145,20 +206,22 @@ def test_state_is_read_from_the_last_outcomes(metrics: Metrics) -> None:
         (state(outcome=outcome(status(API))), {"Ready": 1, "Valid": 1, "Terminal": 0}),
         (state(outcome=outcome(status(API)), problems=(Problem(Origin("a"), "x"),)), {"Ready": 0, "Valid": 0}),
         (state(outcome=outcome(status(API, health="Degraded"))), {"Ready": 0}),
+        (state(outcome=outcome(status(API)), last_pass=PASS), {"Ready": 1}),
+        (state(outcome=outcome(status(API)), last_pass=replace(PASS, error="expired")), {"Ready": 0}),
         (state(outcome=outcome(status(API), stopped={API: "rolled back"})), {"Terminal": 1}),
         (state(), {"Ready": 0, "Drifted": 0, "SourceReady": 1}),
     ],
 )
 def test_conditions(metrics: Metrics, app: ApplicationState, conditions: dict[str, int]) -> None:
     """Each condition says one thing, and an application without an outcome is not ready."""
-    metrics.watch_applications(lambda: [app])
+    metrics.watch_applications(lambda: [app], nothing)
     assert {name: value(metrics, "ecsync_app_condition", app="shop", type=name) for name in conditions} == conditions
 
 
 def test_series_of_a_gone_application_vanish(metrics: Metrics) -> None:
     """There is no stale status to alert on."""
     apps = [state("shop"), state("blog")]
-    metrics.watch_applications(lambda: apps)
+    metrics.watch_applications(lambda: apps, nothing)
     del apps[0]
     text = metrics.render()[0].decode()
     assert 'app="blog"' in text
@@ -169,7 +232,8 @@ def test_a_thousand_applications_stay_within_bounds(metrics: Metrics) -> None:
     """At most 40 series for each application, and no second series for a counter."""
     full = outcome(status(API, change("a", 1, 2)), status(WEB, change("b", 1, 2)))
     metrics.watch_applications(
-        lambda: [state(f"app-{n}", outcome=full, last_pass=PASS, last_success=NOW) for n in range(1000)]
+        lambda: [state(f"app-{n}", outcome=full, last_pass=PASS, last_success=NOW) for n in range(1000)],
+        lambda _: [API, WEB],
     )
     text = metrics.render()[0].decode()
     samples = [line for line in text.splitlines() if line.startswith("ecsync_")]

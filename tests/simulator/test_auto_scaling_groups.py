@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from controller.simulator import Settings, Simulator, VirtualClock
 
-from .aws import Aws, refused
+from .aws import Aws, Body, refused
 from .fleet import Fleet
 
 
@@ -220,6 +222,61 @@ def test_target_groups_are_attached_apart(aws: Aws, fleet: Fleet) -> None:
     assert fleet.described()["TargetGroupARNs"] == []
     with refused("ValidationError"):
         aws.autoscaling.attach_load_balancer_target_groups(AutoScalingGroupName="nodes", TargetGroupARNs=["ghost"])
+
+
+def test_a_traffic_source_is_a_target_group_and_the_other_way_round(aws: Aws, fleet: Fleet) -> None:
+    """Whichever call attaches one, both members show it; what VPC Lattice has is shown once."""
+    first, second = aws.target_group(TargetType="instance"), aws.target_group("other", TargetType="instance")
+    lattice = "arn:aws:vpc-lattice:eu-central-1:123456789012:targetgroup/tg-1"
+    fleet.group(TrafficSources=[{"Identifier": first}])
+    autoscaling, named = aws.autoscaling, {"AutoScalingGroupName": "nodes"}
+    autoscaling.attach_load_balancer_target_groups(**named, TargetGroupARNs=[second])
+    autoscaling.attach_traffic_sources(**named, TrafficSources=[{"Identifier": lattice}])
+    shown = fleet.described()
+    assert shown["TargetGroupARNs"] == [first, second]
+    assert shown["TrafficSources"] == [
+        {"Identifier": first, "Type": "elbv2"},
+        {"Identifier": second, "Type": "elbv2"},
+        {"Identifier": lattice, "Type": "vpc-lattice"},
+    ]
+    autoscaling.detach_traffic_sources(**named, TrafficSources=[{"Identifier": second}, {"Identifier": lattice}])
+    shown = fleet.described()
+    assert (shown["TargetGroupARNs"], len(shown["TrafficSources"])) == ([first], 1)
+
+
+def test_an_update_of_a_mixed_policy_keeps_what_it_leaves_out(aws: Aws, fleet: Fleet) -> None:
+    """An empty price and empty overrides take them away; pools are counted with lowest-price alone."""
+    template = {
+        "LaunchTemplateSpecification": {"LaunchTemplateName": "nodes"},
+        "Overrides": [{"InstanceType": "m5.large"}],
+    }
+    price = {"SpotAllocationStrategy": "capacity-optimized", "SpotMaxPrice": "0.5"}
+    policy = {"LaunchTemplate": template, "InstancesDistribution": price}
+    aws.autoscaling.create_auto_scaling_group(
+        AutoScalingGroupName="nodes",
+        MinSize=0,
+        MaxSize=4,
+        VPCZoneIdentifier=aws.network["subnets"][0],
+        MixedInstancesPolicy=policy,
+    )
+
+    def updated(**policy: Any) -> Body:
+        aws.autoscaling.update_auto_scaling_group(AutoScalingGroupName="nodes", MixedInstancesPolicy=policy)
+        found: Body = fleet.described()["MixedInstancesPolicy"]
+        return found
+
+    spread = fleet.described()["MixedInstancesPolicy"]["InstancesDistribution"]
+    assert (spread["SpotMaxPrice"], "SpotInstancePools" in spread) == ("0.5", False)
+    kept = updated(InstancesDistribution={"OnDemandBaseCapacity": 1})
+    assert kept["InstancesDistribution"] == {**spread, "OnDemandBaseCapacity": 1}
+    assert kept["LaunchTemplate"]["Overrides"] == template["Overrides"]
+    cleared = updated(
+        LaunchTemplate={"Overrides": []},
+        InstancesDistribution={"SpotMaxPrice": "", "SpotAllocationStrategy": "lowest-price"},
+    )
+    assert cleared["LaunchTemplate"]["Overrides"] == []
+    assert "SpotMaxPrice" not in cleared["InstancesDistribution"]
+    assert cleared["InstancesDistribution"]["SpotInstancePools"] == 2
 
 
 def test_a_new_instance_profile_takes_a_moment() -> None:

@@ -20,6 +20,7 @@ def test_a_version_is_kept_as_it_was_given(aws: Aws, fleet: Fleet) -> None:
     tags = [{"ResourceType": "launch-template", "Tags": [{"Key": "team", "Value": "web"}]}]
     made = aws.ec2.create_launch_template(LaunchTemplateName="nodes", LaunchTemplateData=data, TagSpecifications=tags)
     assert made["LaunchTemplate"]["Tags"] == [{"Key": "team", "Value": "web"}]
+    assert made["LaunchTemplate"]["Operator"] == {"Managed": False}
     version = aws.ec2.describe_launch_template_versions(LaunchTemplateName="nodes")["LaunchTemplateVersions"][0]
     assert version["LaunchTemplateData"] == data
     assert (version["VersionNumber"], version["DefaultVersion"]) == (1, True)
@@ -94,6 +95,8 @@ def test_a_version_is_deleted_unless_it_is_the_default(aws: Aws, fleet: Fleet) -
     answer = aws.ec2.delete_launch_template_versions(LaunchTemplateName="nodes", Versions=["1", "2"])
     assert [one["VersionNumber"] for one in answer["SuccessfullyDeletedLaunchTemplateVersions"]] == [2]
     assert [one["VersionNumber"] for one in answer["UnsuccessfullyDeletedLaunchTemplateVersions"]] == [1]
+    newest = aws.ec2.describe_launch_template_versions(LaunchTemplateName="nodes", Versions=["$Latest"])
+    assert [one["VersionNumber"] for one in newest["LaunchTemplateVersions"]] == [1]
     with refused("DryRunOperation"):
         aws.ec2.delete_launch_template(LaunchTemplateName="nodes", DryRun=True)
     assert len(aws.ec2.describe_launch_templates()["LaunchTemplates"]) == 1

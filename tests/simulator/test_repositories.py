@@ -61,3 +61,21 @@ def test_an_immutable_tag_stays_with_its_image(aws: Aws) -> None:
     aws.ecr.delete_repository(repositoryName="api", force=True)
     with refused("RepositoryNotFoundException"):
         aws.ecr.describe_repositories(repositoryNames=["api"])
+
+
+def test_a_repository_is_found_by_its_tags(aws: Aws) -> None:
+    """The tagging API knows it as ecr:repository, with the tags of now."""
+    arn = aws.ecr.create_repository(repositoryName="api", tags=[{"Key": "team", "Value": "web"}])["repository"][
+        "repositoryArn"
+    ]
+    aws.ecr.create_repository(repositoryName="bare")
+
+    def found(key: str) -> list[str]:
+        answer = aws.resourcegroupstaggingapi.get_resources(
+            ResourceTypeFilters=["ecr:repository"], TagFilters=[{"Key": key}]
+        )
+        return [one["ResourceARN"] for one in answer["ResourceTagMappingList"]]
+
+    assert (found("team"), found("other")) == ([arn], [])
+    aws.ecr.untag_resource(resourceArn=arn, tagKeys=["team"])
+    assert found("team") == []

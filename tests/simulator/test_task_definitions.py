@@ -63,6 +63,19 @@ def test_bridge_mode_and_units(aws: Aws) -> None:
     assert (found["cpu"], found["memory"]) == ("512", "1024")
 
 
+def test_the_network_of_windows_has_a_name_that_the_model_lacks(aws: Aws) -> None:
+    """It comes back as it was sent, its host ports are dynamic, and any other name is refused."""
+    container: dict[str, Any] = {"name": "c", "image": "c:1", "memory": 64, "portMappings": [{"containerPort": 80}]}
+    members: dict[str, Any] = {"family": "old", "containerDefinitions": [container]}
+    found = aws.ecs.register_task_definition(networkMode="default", **members)["taskDefinition"]
+    assert found["networkMode"] == "default"
+    assert found["containerDefinitions"][0]["portMappings"][0]["hostPort"] == 0
+    with refused("InvalidParameterException", "[bridge, host, awsvpc, none, default]"):
+        aws.ecs.register_task_definition(networkMode="nat", **members)
+    with refused("ClientException", "Fargate only supports network mode"):
+        aws.task_definition(networkMode="default")
+
+
 def test_nothing_that_is_registered_is_lost(aws: Aws) -> None:
     """Members that moto drops come back."""
     members: dict[str, Any] = {

@@ -134,3 +134,26 @@ def test_a_member_of_each_other_kind_is_one_call(kept: Controller) -> None:
     ]
     assert len(writes) == 10
     assert all(isinstance(step.change, Update) for step in kept.plan().steps)
+
+
+def test_an_attribute_that_leaves_the_document_goes_back_to_what_aws_has(kept: Controller) -> None:
+    """One call with that attribute alone, and the mark forgets it: whoever sets it from then on may."""
+    kept.stage.edit("    Attributes: {deregistration_delay.timeout_seconds: 30}\n", "", "network.yaml")
+    modify, _ = only(apply(kept), "elbv2.ModifyTargetGroupAttributes", "elbv2.AddTags")
+    assert modify.params["Attributes"] == [{"Key": "deregistration_delay.timeout_seconds", "Value": "300"}]
+    group = modify.params["TargetGroupArn"]
+    theirs = [{"Key": "deregistration_delay.timeout_seconds", "Value": "7"}]
+    kept.stage.aws("elbv2").modify_target_group_attributes(TargetGroupArn=group, Attributes=theirs)
+    assert kept.plan().steps == ()
+
+
+def test_what_is_written_in_other_words_is_no_write(kept: Controller) -> None:
+    """A default written down, a list in another order, what AWS has decided itself: the plan is empty."""
+    kept.stage.edit("    desiredCount: 2\n", "    desiredCount: 2\n    schedulingStrategy: REPLICA\n    role: null\n")
+    kept.stage.edit(
+        "    Protocol: HTTP\n    Port: 80\n    DefaultActions",
+        "    Protocol: HTTP\n    Port: '80'\n    DefaultActions",
+        "network.yaml",
+    )
+    assert apply(kept) == []
+    assert kept.plan().steps == ()

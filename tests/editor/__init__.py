@@ -1,0 +1,1 @@
+"""What an editor makes of `ecsync schema`."""

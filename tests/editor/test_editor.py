@@ -1,0 +1,414 @@
+"""What an editor makes of `ecsync schema`: the real yaml-language-server, told of it as the docs say."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from controller import kinds
+from controller.aws import shapes
+from controller.core.kind import Kind
+from controller.core.schema import Shape
+from controller.explain import plain_text
+from controller.language.annotations import KNOWN
+from controller.language.settings import SHAPE as APPLICATION
+from controller.sources.files import is_manifest
+
+from .language_server import LanguageServer, Place, Told
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+DOCS = (ROOT / "docs" / "manifests.md").read_text().partition("\n## In an editor\n")[2]
+MANIFESTS = sorted((ROOT / "manifests").rglob("*.yaml"))
+
+
+def told_by_docs(pattern: str) -> str:
+    """Return what the docs tell users to write."""
+    found = re.search(pattern, DOCS, re.MULTILINE | re.DOTALL)
+    assert found, f"docs/manifests.md does not say {pattern}"
+    return found[1]
+
+
+SCHEMA = told_by_docs(r"^ecsync schema > (\S+)")
+SETTINGS = json.loads(told_by_docs(r"```json\n(.*?)```"))
+MODELINE = told_by_docs(r"^(# yaml-language-server: \S+)$") + "\n"
+
+
+def make_schema(place: Path, *kind: str) -> None:
+    ecsync = Path(sys.executable).with_name("ecsync")
+    with place.open("wb") as schema:
+        subprocess.run([ecsync, "schema", *kind], stdout=schema, check=True)
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the schema in it, made by the command."""
+    folder = tmp_path_factory.mktemp("workspace")
+    make_schema(folder / SCHEMA)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def start() -> list[str]:
+    """How the server is started; where it is not there the tests skip, unless somebody said that it is."""
+    said = os.environ.get("ECSYNC_YAML_LS")
+    found = shutil.which("yaml-language-server", path=str(Path(said or HERE / "node_modules") / ".bin"))
+    if found is None and said:
+        pytest.fail(f"ECSYNC_YAML_LS is {said}, and no yaml-language-server is there")
+    if found is None:
+        pytest.skip("no yaml-language-server here: `make editor` installs it, from npm")
+    return [found]
+
+
+@pytest.fixture(scope="module")
+def editor(start: list[str], workspace: Path) -> Iterator[LanguageServer]:
+    """An editor whose settings say which files are manifests."""
+    settings = {key.removeprefix("yaml."): value for key, value in SETTINGS.items()}
+    with LanguageServer(start, workspace, settings) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def plain_editor(start: list[str], workspace: Path) -> Iterator[LanguageServer]:
+    """An editor whose settings say nothing about it."""
+    with LanguageServer(start, workspace, {}) as server:
+        yield server
+
+
+# ---------------------------------------------------------------- manifests, with what is meant in them marked
+
+
+def manifest(kind: str, *lines: str, annotations: str = "{}") -> str:
+    metadata = f"metadata:\n  name: web\n  annotations: {annotations}\n"
+    return f"apiVersion: ecsync/v1\nkind: {kind}\n{metadata}spec:\n" + "".join(f"  {line}\n" for line in lines)
+
+
+SERVICE = ("cluster: prod", "taskDefinition: web:7")
+CONTAINER = ("family: web", "containerDefinitions:", "  - name: web", "    image: nginx")
+TARGETS = ("Name: web", "Port: 80")
+LISTENER = ("LoadBalancerArn: ${LoadBalancer/web}", "DefaultActions: [{Type: forward}]")
+SEVERAL = "---\n".join(
+    (manifest("Service", *SERVICE), manifest("TaskDefinition", *CONTAINER), manifest("TargetGroup", *TARGETS))
+)
+
+
+def at(text: str, offset: int) -> Place:
+    before = text[:offset]
+    return Place(before.count("\n"), offset - (before.rfind("\n") + 1))
+
+
+def pointed(text: str) -> tuple[str, Place]:
+    """Return the text without its `¦`, and where that was."""
+    return text.replace("¦", "", 1), at(text, text.index("¦"))
+
+
+def marked(text: str) -> tuple[str, Place, Place]:
+    """Return the text without its `«` and `»`, and where those were."""
+    text, start = pointed(text.replace("«", "¦"))
+    text, end = pointed(text.replace("»", "¦"))
+    return text, start, end
+
+
+def offered(editor: LanguageServer, text: str) -> set[str]:
+    return {offer.label for offer in editor.completions(*pointed(text))}
+
+
+def body(kind: Kind) -> Shape:
+    assert kind.shape is not None
+    return shapes.load(kind.shape)
+
+
+# ---------------------------------------------------------------- what is right
+
+
+@pytest.mark.parametrize("file", MANIFESTS, ids=lambda file: f"{file.parent.name}-{file.stem}")
+def test_nothing_is_wrong_with_the_manifests_that_are_shipped(editor: LanguageServer, file: Path) -> None:
+    assert editor.diagnostics(file.read_text()) == []
+
+
+def test_the_manifests_that_are_shipped_are_the_three_examples() -> None:
+    assert {file.parent.name for file in MANIFESTS} == {"quickstart", "tilog", "nightly"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        manifest("Service", *SERVICE, "desiredCount: ${var:COUNT}", "launchType:", "tags: {team: shop}"),
+        manifest("TaskDefinition", *CONTAINER, "    environment: {PORT: 80, DEBUG: true}", "cpu: 256"),
+        manifest("TargetGroup", *TARGETS, "Attributes: {deregistration_delay.timeout_seconds: 30}"),
+        manifest("Cluster", annotations="{ecsync/deletion: retain, ecsync/suspend: true, other.tool/x: [1]}"),
+        manifest("TaskDefinition", *CONTAINER, annotations="{ecsync/keep-revisions: 10}"),
+        manifest("Application", "target: {region: eu-west-1}", "manage: [all]", "sync: {mode: enforce, interval: 30s}"),
+        SEVERAL,
+        SEVERAL + "---\n",
+        "resources:\n  LogGroup/api: {retentionInDays: 30}\n  Cluster/main:\n",
+        "family: web\ncontainerDefinitions: [{name: web, image: nginx}]\n",
+        "serviceName: web\ntaskDefinition: web:7\n",
+        "# nothing yet\n",
+    ],
+    ids=lambda text: " ".join(text.split()[:4]),
+)
+def test_nothing_is_wrong_with_what_the_language_allows(editor: LanguageServer, text: str) -> None:
+    assert editor.diagnostics(text) == []
+
+
+# ---------------------------------------------------------------- what is wrong
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        manifest("Service", *SERVICE, "«desiredcount»: 2"),
+        manifest("Service", *SERVICE, "deploymentConfiguration:", "  «maximumPercnt»: 200"),
+        manifest("Service", *SERVICE, "loadBalancers:", "  - «targetGroupARN»: arn", "    containerPort: 80"),
+        manifest("Service", *SERVICE, "tags: [{key: team, «valu»: shop}]"),
+        manifest("TaskDefinition", *CONTAINER, "    «memmory»: 512"),
+        manifest("TaskDefinition", *CONTAINER, "    portMappings: [{«containerport»: 80}]"),
+        manifest("TargetGroup", *TARGETS, "«Protcol»: HTTP"),
+        manifest("TargetGroup", *TARGETS, "Matcher: {«HttpCod»: 200}"),
+        manifest("Listener", *LISTENER, "«Conditions»: []"),
+        manifest("Application", "sync: {«mod»: enforce}"),
+        manifest("Network", "«defualt»: true"),
+        manifest("Cluster", annotations="{«ecsync/deleton»: retain}"),
+        manifest("Service", *SERVICE, annotations="{«ecsync/keep-revisions»: 3}"),
+        manifest("Service", *SERVICE).replace("  name:", "  «nme»: x\n  name:"),
+        manifest("Service", *SERVICE).replace("apiVersion", "«apiversion»"),
+        "resources:\n  LogGroup/api:\n    «retention»: 30\n",
+        "resources:\n  «LogGrup/api»:\n    retention: 30\n",
+        SEVERAL.replace("Port: 80", "«port»: 80"),
+        SEVERAL.replace("    image", "    «img»: x\n      image"),
+        "serviceName: web\n«desiredcount»: 7\n",
+    ],
+    ids=lambda text: text.partition("«")[2].partition("»")[0],
+)
+def test_a_typo_is_marked_where_it_is_and_named_and_nothing_else_is(editor: LanguageServer, text: str) -> None:
+    text, start, end = marked(text)
+    typo = text.splitlines()[start.line][start.character : end.character]
+    assert editor.diagnostics(text) == [Told(start, end, f"Property {typo} is not allowed.")]
+
+
+def test_the_right_field_is_offered_in_the_place_of_a_typo(editor: LanguageServer) -> None:
+    assert "desiredCount" in editor.fixes(manifest("Service", *SERVICE, "desiredcount: 2"))
+    assert "HttpCode" in editor.fixes(manifest("TargetGroup", *TARGETS, "Matcher: {HttpCod: 200}"))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (manifest("Service", *SERVICE, "launchType: «FARGAT»"), '"EC2", "FARGATE", '),
+        (manifest("Service", *SERVICE, "enableExecuteCommand: «on»"), "Valid values: true, false."),
+        (manifest("Service", *SERVICE, "desiredCount: «two»"), "Must be a whole number, or a reference"),
+        (manifest("Service", *SERVICE, "loadBalancers: «web»"), "Must be a list, or a reference to one."),
+        (manifest("Service", "cluster: «[prod]»"), 'Incorrect type. Expected "string".'),
+        (manifest("TaskDefinition", *CONTAINER, "networkMode: «awsvcp»"), '"bridge", "host", "awsvpc", '),
+        (manifest("TaskDefinition", *CONTAINER, "    portMappings: [{protocol: «tpc»}]"), '"tcp", "udp".'),
+        (manifest("TaskDefinition", *CONTAINER, "requiresCompatibilities: [EC2, «ec3»]"), '"EC2", "FARGATE", '),
+        (manifest("TargetGroup", *TARGETS, "Protocol: «HTPT»"), '"HTTP", "HTTPS", "TCP", '),
+        (manifest("Cluster", annotations="{ecsync/deletion: «keep»}"), 'Valid values: "delete", "retain".'),
+        (manifest("TaskDefinition", *CONTAINER, annotations="{ecsync/keep-revisions: «0»}"), "below the minimum of 1"),
+        (manifest("Application", "sync: {mode: «force»}"), 'Valid values: "observe", "enforce".'),
+        (manifest("Application", "manage: [«Servic»]"), '"Service", '),
+        (manifest("Service", *SERVICE).replace("kind: Service", "kind: «Servce»"), '"Service", '),
+        (manifest("Service", *SERVICE).replace("name: web", "name: «my web»"), "Must be letters, digits"),
+        (SEVERAL.replace("ecsync/v1", "«ecsync/v2»", 1), 'Valid values: "ecsync/v1".'),
+    ],
+    ids=lambda text: text.partition("«")[2].partition("»")[0],
+)
+def test_a_wrong_value_is_marked_where_it_is_with_what_may_stand_there(
+    editor: LanguageServer, text: str, message: str
+) -> None:
+    text, start, end = marked(text)
+    (told,) = editor.diagnostics(text)
+    assert (told.start, told.end) == (start, end)
+    assert message in told.message
+
+
+@pytest.mark.parametrize(
+    ("text", "messages"),
+    [
+        ("apiVersion: ecsync/v1\n", ['Missing property "kind".']),
+        ("kind: Service\nspec: {}\n", ['Missing property "metadata".']),
+        ("kind: Service\nmetadata: {labels: {}}\n", ['Missing property "name".']),
+        ("metadata: {name: a}\nspec: {cluster: prod}\n", ['Missing property "kind".']),
+        ("resource:\n  Cluster/a: {}\n", ['Missing property "kind".', "Property resource is not allowed."]),
+        (
+            manifest("Service", *SERVICE, "networkConfiguration: {awsvpcConfiguration: {}}"),
+            ['Missing property "subnets".'],
+        ),
+    ],
+)
+def test_what_is_missing_is_named(editor: LanguageServer, text: str, messages: list[str]) -> None:
+    assert [told.message for told in editor.diagnostics(text)] == messages
+
+
+def test_what_aws_prints_is_taken_with_a_word_about_what_is_left_out(editor: LanguageServer) -> None:
+    text = "family: web\nrevision: 7\ncontainerDefinitions: [{name: web, image: nginx}]\n"
+    assert editor.diagnostics(text) == [Told(Place(1, 0), Place(1, 11), "AWS sets it; ecsync leaves it out.")]
+
+
+# ---------------------------------------------------------------- what is offered
+
+
+@pytest.mark.parametrize("kind", [kind for kind in kinds.ALL if kind.shape], ids=lambda kind: kind.name)
+def test_a_spec_is_offered_the_fields_of_its_kind_and_no_others(editor: LanguageServer, kind: Kind) -> None:
+    fields = {*body(kind).members}
+    assert offered(editor, manifest(kind.name, "¦")) == fields
+    assert offered(editor, f"resources:\n  {kind.name}/web:\n    ¦\n") == fields
+
+
+@pytest.mark.parametrize(
+    ("text", "fields"),
+    [
+        (manifest("Service", *SERVICE, "networkConfiguration:", "  ¦"), {"awsvpcConfiguration"}),
+        (manifest("Service", *SERVICE, "placementStrategy:", "  - ¦"), {"type", "field"}),
+        (manifest("Service", *SERVICE, "placementStrategy:", "  - type: spread", "    ¦"), {"field"}),
+        (manifest("Service", *SERVICE, "tags:", "  - ¦"), {"key", "value"}),
+        (manifest("TargetGroup", *TARGETS, "Matcher:", "  ¦"), {"HttpCode", "GrpcCode"}),
+        (manifest("Application", "¦"), {*APPLICATION.members}),
+        (manifest("Application", "sync:", "  ¦"), {"mode", "prune", "interval"}),
+        (manifest("Network", "¦"), {"id", "tags", "default", "subnets"}),
+        (manifest("TaskDefinition", annotations="\n    ¦"), {*KNOWN}),
+        (manifest("Cluster", annotations="\n    ¦"), {*KNOWN} - {"ecsync/keep-revisions"}),
+        ("apiVersion: ecsync/v1\nkind: Cluster\nmetadata: {name: a}\n¦", {"spec", "resources"}),
+        ("¦", {"apiVersion", "kind", "resources"}),
+        ("resources:\n  ¦\n", {f"{kind.name}/" for kind in kinds.ALL}),
+    ],
+)
+def test_a_block_is_offered_its_fields_that_are_not_there_yet(
+    editor: LanguageServer, text: str, fields: set[str]
+) -> None:
+    assert offered(editor, text) == fields
+
+
+def test_each_document_of_a_file_is_offered_its_own_fields(editor: LanguageServer) -> None:
+    service = {*body(kinds.BY_NAME["Service"]).members} - {"cluster", "taskDefinition"}
+    targets = {*body(kinds.BY_NAME["TargetGroup"]).members} - {"Name", "Port"}
+    assert offered(editor, SEVERAL.replace("taskDefinition: web:7\n", "taskDefinition: web:7\n  ¦\n")) == service
+    assert offered(editor, SEVERAL + "  ¦\n") == targets
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        (manifest("Service", *SERVICE, "launchType: ¦"), {"EC2", "FARGATE", "EXTERNAL", "MANAGED_INSTANCES"}),
+        (manifest("Service", *SERVICE, "enableExecuteCommand: ¦"), {"true", "false"}),
+        (manifest("TaskDefinition", *CONTAINER, "    portMappings: [{protocol: ¦}]"), {"tcp", "udp"}),
+        (manifest("Cluster", annotations="\n    ecsync/deletion: ¦"), {"delete", "retain"}),
+        (manifest("Application", "manage:", "  - ¦"), {*kinds.BY_NAME, "all"}),
+        ("kind: ¦\n", {*kinds.BY_NAME, "Application"}),
+        (manifest("Service", "cluster: ¦"), set()),
+        (manifest("Service", "desiredCount: ¦"), set()),
+    ],
+)
+def test_a_field_is_offered_the_values_that_it_may_have(editor: LanguageServer, text: str, values: set[str]) -> None:
+    assert offered(editor, text) == values
+
+
+def test_a_field_is_inserted_with_what_its_value_begins_with(editor: LanguageServer) -> None:
+    inserts = dict(editor.completions(*pointed(manifest("Service", "¦"))))
+    assert inserts["cluster"] == "cluster: "
+    assert inserts["desiredCount"] == "desiredCount: "
+    assert inserts["enableExecuteCommand"] == "enableExecuteCommand: "
+    assert inserts["loadBalancers"] == "loadBalancers:\n  - "
+    assert inserts["networkConfiguration"] == "networkConfiguration:\n  "
+    roles = dict(editor.completions(*pointed(manifest("Role", "¦"))))
+    assert roles["AssumeRolePolicyDocument"] == "AssumeRolePolicyDocument: "
+    assert dict(editor.completions(*pointed("resources:\n  ¦\n")))["Service/"].startswith("Service/${1:name}:")
+
+
+# ---------------------------------------------------------------- what is explained
+
+
+def words(kind: str, *path: str) -> str:
+    """Return the beginning of what AWS's model says about a field."""
+    shape = body(kinds.BY_NAME[kind])
+    for part in path:
+        inner = shape.element if shape.type == "list" else shape
+        assert inner is not None
+        shape = inner.members[part]
+    return plain_text(shape.documentation)[:100]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (manifest("Service", *SERVICE, "desired¦Count: 2"), words("Service", "desiredCount")),
+        (manifest("Service", *SERVICE, "launch¦Type: FARGATE"), words("Service", "launchType")),
+        (
+            manifest("Service", *SERVICE, "load¦Balancers: [{containerPort: 80}]"),
+            words("Service", "loadBalancers"),
+        ),
+        (
+            manifest("Service", *SERVICE, "loadBalancers: [{container¦Port: 80}]"),
+            words("Service", "loadBalancers", "containerPort"),
+        ),
+        (
+            manifest("TaskDefinition", *CONTAINER, "    mem¦ory: 512"),
+            words("TaskDefinition", "containerDefinitions", "memory"),
+        ),
+        (manifest("TargetGroup", *TARGETS, "Proto¦col: HTTP"), words("TargetGroup", "Protocol")),
+        ("resources:\n  LogGroup/api:\n    logGroup¦Name: api\n", words("LogGroup", "logGroupName")),
+        ("resources:\n  LogGroup/¦api:\n    logGroupName: api\n", "logs.CreateLogGroup"),
+        (manifest("Cluster", annotations="{ecsync/¦deletion: retain}"), "delete it, or retain it"),
+        (manifest("Application", "sync: {mo¦de: enforce}"), "observe reports and writes nothing"),
+        (manifest("Network", "def¦ault: true"), "the default VPC"),
+        (SEVERAL.replace("Port: 80", "Po¦rt: 80"), words("TargetGroup", "Port")),
+    ],
+)
+def test_a_field_is_explained_in_awss_own_words_or_ours(editor: LanguageServer, text: str, told: str) -> None:
+    assert told
+    assert told in editor.hover(*pointed(text)).replace("\\", "")
+
+
+# ---------------------------------------------------------------- how an editor knows
+
+
+def test_the_schema_is_no_manifest_wherever_it_lies() -> None:
+    assert not is_manifest(SCHEMA)
+    assert not is_manifest(f"manifests/{SCHEMA}")
+
+
+def test_the_settings_that_docs_tell_are_about_the_manifests_and_every_document_in_them(editor: LanguageServer) -> None:
+    typos = "---\n".join([manifest("Cluster", "name: x")] * 2)
+    assert [told.message for told in editor.diagnostics(typos, "manifests/deeper")] == [
+        "Property name is not allowed.",
+        "Property name is not allowed.",
+    ]
+    assert editor.diagnostics(typos, "elsewhere") == []
+
+
+def test_the_line_that_docs_tell_is_enough_for_the_document_below_it(plain_editor: LanguageServer) -> None:
+    typo = manifest("Cluster", "«name»: x")
+    text, start, end = marked(MODELINE + typo)
+    told = Told(start, end, "Property name is not allowed.")
+    assert plain_editor.diagnostics(text) == [told]
+    assert plain_editor.diagnostics(text.replace(MODELINE, "")) == []
+    twice = plain_editor.diagnostics(text + "---\n" + text)
+    assert [one.message for one in twice] == [told.message] * 2
+
+
+def test_the_schema_of_one_kind_is_enough_for_its_documents(plain_editor: LanguageServer, workspace: Path) -> None:
+    make_schema(workspace / "target-group.json", "TargetGroup")
+    line = MODELINE.replace(SCHEMA, "target-group.json")
+    assert plain_editor.diagnostics(line + manifest("TargetGroup", *TARGETS)) == []
+    text, start, end = marked(line + manifest("TargetGroup", *TARGETS, "«Protcol»: HTTP"))
+    assert plain_editor.diagnostics(text) == [Told(start, end, "Property Protcol is not allowed.")]
+
+
+def test_the_server_is_installed_by_hashes_and_no_registry_is_named() -> None:
+    lock: Any = json.loads((HERE / "package-lock.json").read_text())
+    wanted: Any = json.loads((HERE / "package.json").read_text())["dependencies"]
+    installed = {name: one for name, one in lock["packages"].items() if name}
+    assert wanted == lock["packages"][""]["dependencies"]
+    assert {name: installed[f"node_modules/{name}"]["version"] for name in wanted} == wanted
+    assert all(one["integrity"].startswith("sha512-") for one in installed.values())
+    assert not [name for name, one in installed.items() if "resolved" in one]

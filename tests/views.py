@@ -1,0 +1,51 @@
+"""An engine that says what a test tells it to, for everything that is shown of one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from controller.core.model import ApplicationState, Event, Target
+from controller.http.view import Beat, SourceView
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+TARGET = Target(account="123456789012", region="eu-central-1", name="prod")
+
+
+def state(**known: Any) -> ApplicationState:
+    """An application that is known as far as given."""
+    return ApplicationState(**{"name": "shop", "target": TARGET, "revision": "3f9c1d2", **known})
+
+
+class FakeView:
+    """An engine that says what a test tells it to."""
+
+    def __init__(self) -> None:
+        self.apps: list[ApplicationState] = [state()]
+        self.beats: dict[str, Beat] = {"reconcile": Beat(age=1, interval=10)}
+        self.not_ready: dict[str, str] = {"config": "", "source": ""}
+        self.source_view = SourceView(url="s3://bucket/prod", revision="3f9c1d2", fetched_at=NOW, age=4.25)
+        self.asked: dict[str, Any] = {}
+        self.told: list[Event] = []
+
+    def applications(self) -> Sequence[ApplicationState]:
+        return self.apps
+
+    def application(self, name: str) -> ApplicationState | None:
+        return next((app for app in self.apps if app.name == name), None)
+
+    def source(self) -> SourceView:
+        return self.source_view
+
+    def events(
+        self, *, application: str | None, of_type: str | None, since: datetime | None, limit: int
+    ) -> Sequence[Event]:
+        self.asked = {"application": application, "of_type": of_type, "since": since, "limit": limit}
+        return self.told
+
+    def heartbeat(self) -> Mapping[str, Beat]:
+        return self.beats
+
+    def readiness(self) -> Mapping[str, str]:
+        return self.not_ready
