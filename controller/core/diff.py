@@ -81,17 +81,23 @@ def differences(
 
 
 def declared_form(written: Body, rules: Rules) -> dict[str, Json]:
-    """Return the canonical form of a document without what it leaves to AWS: what a mark speaks of."""
+    """Return the canonical form of the members that a document writes, without what it leaves to AWS in them.
+
+    That is what a mark speaks of.
+    """
     form, said = normalise(written, rules), normalise(written, rules, fill=False)
     for rule in rules:
         if isinstance(rule, Computed) and (rule.when is None or rule.when(form)):
             _take_out({}, form, rule.segments, lambda path: _stands(said, path), "AWS")
-    return normalise(form, ())
+    return normalise({member: form[member] for member in said if member in form}, ())
 
 
 def looser(written: Body, rules: Rules, member: str) -> Iterator[Json]:
-    """Yield what `declared_form` would have as a member if the document left to AWS more of it than it does."""
+    """Yield what `declared_form` would have as a member if the document left more of it to AWS, or to the default."""
     form = normalise(written, rules)
+    unwritten = normalise({name: value for name, value in written.items() if name != member}, rules)
+    if same(unwritten.get(member), form.get(member)):
+        yield None
     rows = [row for row in rules if row.path and row.segments[0] == member]
     for row in rows:
         if isinstance(row, Pinned) and form.get(member) is not None:

@@ -10,7 +10,7 @@ from tiny import at, bare, calls, doc, live, plan_of, steps, to
 
 from controller.core.graph import Cycle
 from controller.core.marks import APPLIED, OWNER
-from controller.core.model import Absent, Adopt, Create, Mark, Marks, Options, Plan, Present, StepId
+from controller.core.model import Absent, Adopt, Create, Mark, Marks, Options, Plan, Present, Ref, StepId
 from controller.core.policy import replacing
 
 
@@ -46,6 +46,22 @@ class TestMarks:
         before = {name: list(reversed(value)) for name, value in written.items() if isinstance(value, list)}
         widget = doc("Widget/w", **written)
         assert plan_of(widget, world={"Widget/w": live(widget, applied={"name": "w", **before})}).steps == ()
+
+    def test_an_undeclared_member_that_somebody_changed_is_drift(self) -> None:
+        """The mark need not speak of it."""
+        widget = doc("Widget/w", net="a")
+        found = plan_of(widget, world={"Widget/w": live(widget, size=7)})
+        assert [one.reason for one in found.steps[0].fields] == ["drift"]
+
+    def test_a_default_that_is_declared_of_what_was_adopted_otherwise_is_pending(self) -> None:
+        """It was left as it was found until now: nobody changed it."""
+        widget = doc("Widget/w", net="a", size=1)
+        observed = live(widget, applied={"name": "w", "net": "a"}, size=7)
+        assert observed.marks is not None
+        assert observed.marks.applied is not None
+        adopted = replace(observed.marks, applied=replace(observed.marks.applied, adopted=True))
+        found = plan_of(widget, world={"Widget/w": replace(observed, marks=adopted)})
+        assert [one.reason for one in found.steps[0].fields] == ["pending"]
 
     def test_what_aws_decided_may_be_written_down(self) -> None:
         """It was left to AWS, and is the same: what describe prints can be pasted over what was written."""
@@ -294,6 +310,37 @@ class TestReasons:
         """A crash between two calls of a create is no drift."""
         widget = doc("Widget/w", size=2)
         assert self.reason(widget, live(widget, size=3), young=frozenset({widget.key})) == "pending"
+
+    @pytest.mark.parametrize(
+        ("net", "reason"),
+        [
+            ({"a": "lookup-l", "b": 2}, "drift"),
+            ({"a": "old", "b": 1}, "lookup"),
+            ({"a": "lookup-l", "b": 1, "c": 1}, "drift"),
+        ],
+        ids=["beside the reference", "the reference", "not declared"],
+    )
+    def test_only_what_a_reference_says_has_its_reason(self, net: Any, reason: str) -> None:
+        """What stands beside it in the same block was changed by somebody."""
+        lookup, widget = doc("Lookup/l"), doc("Widget/w", net={"a": to("Lookup/l"), "b": 1})
+        assert self.reason(widget, live(widget, net=net), lookup, world={"Lookup/l": live(lookup)}) == reason
+
+    def test_what_changes_in_this_plan_is_the_reason_of_what_refers_to_it_alone(self) -> None:
+        """A neighbour in the same block drifted by itself."""
+        recipe = doc("Recipe/r", image="2")
+        widget = doc("Widget/w", net={"a": to("Recipe/r"), "b": 1})
+        world = {"Recipe/r": live(doc("Recipe/r", image="1")), "Widget/w": live(widget, net={"a": "recipe-r", "b": 2})}
+        found = plan_of(recipe, widget, world=world)
+        fields = next(step for step in found.steps if step.id.key == widget.key).fields
+        assert {one.path: one.reason for one in fields} == {("net", "a"): "pending", ("net", "b"): "drift"}
+
+    @pytest.mark.parametrize(("before", "reason"), [("lookup-l", "drift"), ("lookup-0", "lookup"), (None, "lookup")])
+    def test_a_lookup_that_is_worth_what_it_was_moved_nothing(self, before: str | None, reason: str) -> None:
+        """Where that is known, somebody changed the resource; otherwise it may have been the lookup."""
+        lookup, widget = doc("Lookup/l"), doc("Widget/w", net=to("Lookup/l"))
+        looked = {widget.key: {Ref(at("Lookup/l"), "id"): before}} if before else {}
+        world = {"Lookup/l": live(lookup)}
+        assert self.reason(widget, live(widget, net="old"), lookup, world=world, looked=looked) == reason
 
     def test_what_we_look_up_moved(self) -> None:
         """Nobody changed the manifest, nobody changed the resource."""
