@@ -48,22 +48,14 @@ def import_(
     settings = _options.settings(config, installation=installation, account=account, region=region, profile=profile)
     if adopt:
         settings.installation_to_write()
+    bench = wiring.bench(settings, str(directory), read_only=True)
     try:
-        writing.check(directory)
-        before = writing.manifests(directory)
-        bench = wiring.bench(settings, str(directory), read_only=True)
-        taken = _taken(bench, before, naming.valid(name), force=force)
-        if taken:
-            _show.say(f"ecsync: nothing was written, for {directory} {taken}", "danger")
-            return _exits.ERROR
+        before = _before(bench, directory, naming.valid(name), force=force)
         drawn = _draw(bench, name, owner)
         if drawn.documents:
             _show.put((str(path), "") for path in writing.write(directory, drawn.files))
-    except survey.NoCluster as error:
-        _show.say(f"ecsync: {error}", "danger")
-        return _exits.ERROR
-    except writing.Unwritable as error:
-        _show.say(f"ecsync: {error}. Nothing was written. Take another directory.", "danger")
+    except (survey.NoCluster, writing.Unwritable) as error:
+        _show.say(f"ecsync: {error}. Nothing was written.", "danger")
         return _exits.ERROR
     _report(drawn)
     if not drawn.documents:
@@ -89,19 +81,23 @@ def _place(cluster: str, region: str | None) -> tuple[str, str | None, str]:
     return arn["name"], arn["region"], arn["account"]
 
 
-def _taken(bench: Bench, before: Mapping[str, bytes], name: str, *, force: bool) -> str:
-    """Say why the manifests that are in the directory stand in the way; empty where they do not."""
+def _before(bench: Bench, directory: FilePath, name: str, *, force: bool) -> dict[str, bytes]:
+    """Return the manifests that are in the directory. Raises Unwritable where nothing may be written there."""
     from controller.core.model import Snapshot
     from controller.core.wording import listed
+    from controller.importer import writing
 
+    writing.check(directory)
+    before = writing.manifests(directory)
     applications = bench.loaded(Snapshot(revision="", files=before)).applications if before else ()
-    others = {one.name for one in applications if one.declared and "/" not in one.origin.file} - {name}
+    others = sorted({one.name for one in applications if one.declared and "/" not in one.origin.file} - {name})
     if others:
-        return f"holds application {listed(sorted(others))}, and {name} would mix with it; take another directory"
+        mixed = f"{directory} holds application {listed(others)}, and {name} would mix with it"
+        raise writing.Unwritable(f"{mixed}; take another directory")
     if before and not force:
-        there = listed(sorted(before))
-        return f"has manifests: {there}; take another directory, or say --force to overwrite those of the same name"
-    return ""
+        there = f"{directory} has manifests: {listed(sorted(before))}"
+        raise writing.Unwritable(f"{there}; take another directory, or say --force to overwrite those of the same name")
+    return before
 
 
 def _draw(bench: Bench, cluster: str, owner: str) -> Drawn:

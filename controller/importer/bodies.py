@@ -16,7 +16,7 @@ from controller.core.normalise import normalise
 from controller.core.rules import Computed, Default, Delegated, Drop, Refers, Released, Reshape, Rewrite
 from controller.core.schema import Shape
 from controller.importer.documented import without_defaults
-from controller.importer.survey import Item
+from controller.importer.found import Item
 from controller.importer.trails import identity
 
 _SERVICE_LINKED = ":role/aws-service-role/"

@@ -6,20 +6,21 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from controller.core.json import Body, Json, Path, at, locate
+from controller.core.json import Body, Json, Path, at, leaves, locate
 from controller.core.kind import Kind
 from controller.core.model import Key
 from controller.core.rules import Sensitive
 from controller.importer import layout, naming, proof, spelling
 from controller.importer.bodies import full, named, trimmed
+from controller.importer.found import Item, Known, Survey
 from controller.importer.gaps import Gap
 from controller.importer.layout import Document
-from controller.importer.survey import Item, Known, Survey
 from controller.importer.text import dump
 
 _SECRET = re.compile(
     r"pass(word|wd|phrase)?|secret|token|api_?key|private_?key|credential|access_?key|dsn", re.IGNORECASE
 )
+_WITH_PASSWORD = re.compile(r"://[^/\s:@]*:[^/\s@]+@")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +74,7 @@ class _Drawing:
 
     def __init__(self, survey: Survey, cluster: str, known: Known) -> None:
         sketch = self._sketch = _sketch(survey, known)
-        self.notes = [f"{self.key(note.key)} {note.text}" for note in survey.notes]
+        self.notes = [f"{self._called(note.key)} {note.text}" for note in survey.notes]
         homes = layout.homes(survey.items, sketch.owners, sketch.names)
         files: dict[str, list[Document]] = {}
         for key, item in survey.items.items():
@@ -88,6 +89,9 @@ class _Drawing:
     def key(self, key: Key) -> Key:
         """Return what a resource is called in the files."""
         return replace(key, name=self._sketch.names.get(key, key.name))
+
+    def _called(self, key: Key) -> str:
+        return str(self.key(key)) if key in self._sketch.names else f"{key.kind} {key.name}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,14 +159,13 @@ def _annotations(kind: Kind, item: Item) -> Mapping[str, str]:
 
 
 def _secrets(kind: Kind, body: Body) -> Iterator[str]:
-    """Yield the places of values that the kind calls sensitive and whose names say so too."""
+    """Yield the places of values that the kind calls sensitive and that a name, or a password in a URL, gives away."""
     for rule in kind.rules:
-        if isinstance(rule, Sensitive):
-            for container, key, path in locate(body, rule.segments):
-                held = not isinstance(container, Mapping) or key in container
-                labels = [_label(body, path[:end]) for end in range(1, len(path) + 1)] if held else [""]
-                if _SECRET.search(labels[-1]):
-                    yield "".join(labels).lstrip(".")
+        for _, _, path in locate(body, rule.segments) if isinstance(rule, Sensitive) else ():
+            value = at(body, path)
+            labels = [_label(body, path[:end]) for end in range(1, len(path) + 1)] if value is not None else [""]
+            if _SECRET.search(labels[-1]) or any(_WITH_PASSWORD.search(str(leaf)) for _, leaf in leaves(value)):
+                yield "".join(labels).lstrip(".")
 
 
 def _label(body: Body, path: Path) -> str:

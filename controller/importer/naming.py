@@ -11,7 +11,7 @@ from controller.core.json import Body
 from controller.core.kind import Kind
 from controller.core.model import Key
 from controller.importer import labels
-from controller.importer.survey import Item
+from controller.importer.found import Item
 
 _LONGEST = 63
 _INVALID = re.compile(r"[^A-Za-z0-9_.-]+")

@@ -12,8 +12,8 @@ from controller.core.json import dotted
 from controller.core.kind import World
 from controller.core.model import Application, Snapshot, Step
 from controller.core.scene import Scene
+from controller.importer.found import Known
 from controller.importer.gaps import Gap
-from controller.importer.survey import Known
 from controller.language.manifest import Loaded, load
 
 Look: TypeAlias = Callable[[Scene], World]  # reads what an application is about, as a plan does

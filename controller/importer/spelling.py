@@ -14,7 +14,7 @@ from controller.core.pairs import pair_members
 from controller.core.rules import Keyed, Rules, Unordered
 from controller.core.schema import Shape
 from controller.importer.bodies import meaning
-from controller.importer.survey import Item
+from controller.importer.found import Item
 from controller.importer.text import Reference, in_line
 from controller.importer.trails import outputs, referred
 from controller.language.references import holds_reference

@@ -51,6 +51,17 @@ def test_what_a_load_balancer_cannot_be_is_refused(aws: Aws) -> None:
         aws.elbv2.describe_load_balancers(Names=["ghost"])
 
 
+def test_a_load_balancer_has_the_addresses_that_it_was_given(aws: Aws) -> None:
+    """They are described with their zones; those that AWS chooses are not."""
+    first, second = aws.network["subnets"][:2]
+    mappings = [{"SubnetId": first, "PrivateIPv4Address": "172.31.0.9"}, {"SubnetId": second}]
+    made = aws.elbv2.create_load_balancer(Name="net", Type="network", Scheme="internal", SubnetMappings=mappings)
+    zones = made["LoadBalancers"][0]["AvailabilityZones"]
+    assert [one["LoadBalancerAddresses"] for one in zones] == [[{"PrivateIPv4Address": "172.31.0.9"}], []]
+    changed = aws.elbv2.set_subnets(LoadBalancerArn=made["LoadBalancers"][0]["LoadBalancerArn"], Subnets=[first])
+    assert [one["LoadBalancerAddresses"] for one in changed["AvailabilityZones"]] == [[]]
+
+
 def test_a_load_balancer_can_be_changed(aws: Aws) -> None:
     """SetSubnets, SetSecurityGroups and SetIpAddressType replace what they name."""
     arn = aws.load_balancer()
