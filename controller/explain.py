@@ -30,6 +30,7 @@ from controller.core.rules import (
     Rule,
     Sensitive,
     Unordered,
+    WriteOnly,
 )
 from controller.core.schema import Shape
 from controller.core.wording import suggestion
@@ -142,6 +143,8 @@ def change(place: Place) -> str:
         return _EFFECTS["in-place"]
     if any(isinstance(row, Drop) and row.when is None and row.covers(segments) for row in kind.rules):
         return "is never compared, so changing it alone does nothing"
+    if any(isinstance(row, WriteOnly) and row.covers(segments) for row in kind.rules):
+        return "in place; AWS never tells it, so a change by hand is not seen"
     effect = kind.whole or effect_of(segments, kind.rules)
     if effect == "replace" and not any(isinstance(row, Immutable) and row.covers(segments) for row in kind.rules):
         return "in place or not, by field"

@@ -85,7 +85,7 @@ def declared_form(written: Body, rules: Rules) -> dict[str, Json]:
 
     That is what a mark speaks of.
     """
-    form, said = normalise(written, rules), normalise(written, rules, fill=False)
+    form, said = normalise(written, rules, write_only=True), normalise(written, rules, fill=False, write_only=True)
     for rule in rules:
         if isinstance(rule, Computed) and (rule.when is None or rule.when(form)):
             _take_out({}, form, rule.segments, lambda path: _stands(said, path), "AWS")
@@ -94,7 +94,7 @@ def declared_form(written: Body, rules: Rules) -> dict[str, Json]:
 
 def looser(written: Body, rules: Rules, member: str) -> Iterator[Json]:
     """Yield what `declared_form` would have as a member if the document left more of it to AWS, or to the default."""
-    form = normalise(written, rules)
+    form = normalise(written, rules, write_only=True)
     unwritten = normalise({name: value for name, value in written.items() if name != member}, rules)
     if same(unwritten.get(member), form.get(member)):
         yield None

@@ -12,11 +12,28 @@ from typing import Any
 
 from controller.core.json import ANY, EACH, Body, Elements, Json, canonical, thaw
 from controller.core.model import Text
-from controller.core.rules import Default, Drop, Keyed, Reshape, Rewrite, Rule, Rules, Unordered, Verbatim
+from controller.core.rules import (
+    Default,
+    Derived,
+    Drop,
+    Keyed,
+    Reshape,
+    Rewrite,
+    Rule,
+    Rules,
+    Unordered,
+    Verbatim,
+    WriteOnly,
+)
+
+_MAKING = (Default, Derived)  # rows that make a member which is not there
+_SHAPING = (Rewrite, Reshape, Drop, WriteOnly, Keyed, Unordered)
 
 
-def normalise(body: Body, rules: Rules, *, fill: bool = True) -> dict[str, Json]:
+def normalise(body: Body, rules: Rules, *, fill: bool = True, write_only: bool = False) -> dict[str, Json]:
     """Return the canonical form of a body; without `fill`, AWS's defaults are left out.
+
+    With `write_only`, what AWS never tells is in it: then it is compared with no live body.
 
     Keyed lists come back as `Elements` (a map by key), sets sorted, everything else as plain dicts and lists.
     """
@@ -24,14 +41,19 @@ def normalise(body: Body, rules: Rules, *, fill: bool = True) -> dict[str, Json]
     tree: dict[str, Json] = _copied(body, table.verbatim, keep_empty=False) or {}
     for rule in table.rows if fill else table.unfilled:
         segments = rule.segments
-        if segments[0] not in tree and segments[0] != ANY and (len(segments) > 1 or not isinstance(rule, Default)):
+        if segments[0] not in tree and segments[0] != ANY and (len(segments) > 1 or not isinstance(rule, _MAKING)):
             continue  # most rows speak of what is not there
         match rule:
             case Default() if rule.when is None or rule.when(tree):
                 _fill(tree, rule)
+            case Derived() if segments[0] not in tree:
+                _derive(tree, rule)
             case Rewrite() | Reshape():
                 _rewrite(tree, rule)
             case Drop() if rule.when is None or rule.when(tree):
+                for container, key in list(_places(tree, segments)):
+                    _remove(container, key)
+            case WriteOnly() if not write_only:
                 for container, key in list(_places(tree, segments)):
                     _remove(container, key)
             case Keyed():
@@ -67,7 +89,7 @@ _MOST_TABLES = 500  # kinds are few; tests make tables of their own
 def _table(rules: Rules) -> _Table:
     found = _TABLES.get(id(rules))
     if found is None:
-        rows = tuple(row for row in rules if isinstance(row, (Default, Rewrite, Reshape, Drop, Keyed, Unordered)))
+        rows = tuple(row for row in rules if isinstance(row, (*_MAKING, *_SHAPING)))
         found = _Table(
             rules=rules,
             rows=rows,
@@ -188,6 +210,12 @@ def _fill(tree: dict[str, Json], rule: Default) -> None:
             value = rule.value(container, tree) if callable(rule.value) else thaw(rule.value)
             if value is not None:
                 container[str(key)] = value
+
+
+def _derive(tree: dict[str, Json], rule: Derived) -> None:
+    value = rule.value(tree)
+    if value is not None:
+        tree[rule.path] = value
 
 
 def _rewrite(tree: dict[str, Json], rule: Rewrite | Reshape) -> None:

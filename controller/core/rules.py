@@ -80,10 +80,22 @@ class Reshape(_Row):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Derived(_Row):
+    """A member of our own at the top, which the others tell, for what AWS's model has no place for."""
+
+    value: Callable[[Body], Json]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Drop(_Row):
     """Write-only or server-owned: never compared."""
 
     when: When | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WriteOnly(_Row):
+    """AWS takes it and never tells it: not compared; that the document has another one is seen by the mark alone."""
 
 
 # ---------------------------------------------------------------- rows about ownership
@@ -176,7 +188,7 @@ class Refers(_Row):
 
 
 Rule: TypeAlias = (
-    Verbatim | Keyed | Unordered | Default | Rewrite | Reshape | Drop | Computed | Pinned | Released | Delegated
-    | Immutable | Rolls | Resets | Clears | Late | Sensitive | CommaList | Refers
+    Verbatim | Keyed | Unordered | Default | Rewrite | Reshape | Derived | Drop | WriteOnly | Computed | Pinned
+    | Released | Delegated | Immutable | Rolls | Resets | Clears | Late | Sensitive | CommaList | Refers
 )  # fmt: skip
 Rules: TypeAlias = tuple[Rule, ...]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from controller.core import graph, marks
-from controller.core.diff import Difference, declared_form, differences
-from controller.core.json import Body, Json, Path
+from controller.core.diff import Difference, declared_form, differences, effect_of, looser
+from controller.core.json import Body, Elements, Json, Path, locate, matches
 from controller.core.kind import Kind, Owned, World
 from controller.core.model import (
     Application,
@@ -25,10 +25,13 @@ from controller.core.model import (
     Unreadable,
 )
 from controller.core.normalise import normalise
+from controller.core.redact import masked
 from controller.core.resolve import resolve
-from controller.core.rules import CommaList, Released
+from controller.core.rules import CommaList, Released, WriteOnly
 
+UNTOLD = "(AWS does not tell it)"
 Policy = Callable[[Step, "Scene"], str]  # why a step is withheld; empty: let through
+Looked = Mapping[Ref, str | tuple[str, ...] | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +49,7 @@ class Scene:
     others: frozenset[str] = frozenset()  # owner marks that documents of this installation claim, all applications
     young: frozenset[Key] = frozenset()  # made by us and not seen complete yet: what they lack is pending, not drift
     settled: Mapping[Key, Applied] = field(default_factory=dict)  # of what takes no tags: as it was last seen in sync
+    looked: Mapping[Key, Looked] = field(default_factory=dict)  # what its lookups were worth when it was last in sync
     policies: tuple[Policy, ...] = ()
 
     @cached_property
@@ -63,6 +67,11 @@ class Scene:
     def writable(self, desired: Desired) -> bool:
         """Tell whether we may ever write the resource; a lookup is only read."""
         return desired.options.manage and self.kind(desired.key).calls is not None
+
+    def looks_up(self, ref: Ref) -> bool:
+        """Tell whether a reference is to what we only look up."""
+        found = self.desired(ref.key)
+        return found is not None and not self.writable(found)
 
     def physical(self, kind: str, natural: str) -> PhysicalId:
         """Return the identity of a resource in the target."""
@@ -97,14 +106,44 @@ def difference(
     `written` is the same document with its references as they are: what marks are made of. `changing` are the
     resources that change in the same plan.
     """
-    return between(
-        scene.kind(desired.key),
-        released(scene.kind(desired.key), desired, written, observed).body,
+    kind = scene.kind(desired.key)
+    found = between(
+        kind,
+        released(kind, desired, written, observed).body,
         observed,
         undeclared=not _leaves_undeclared(desired, observed),
         ignore=desired.options.ignore,
         reason=lambda path: reason(scene, written, observed, path, changing),
     )
+    seen = {one.path[0] for one in found.fields}
+    unseen = tuple(one for one in _write_only(kind, written, observed) if one.path[0] not in seen)
+    return replace(found, fields=(*found.fields, *unseen))
+
+
+def _write_only(kind: Kind, written: Desired, observed: Present) -> Iterator[FieldChange]:
+    """Yield what AWS never tells and the document has, where the mark says that something else was applied."""
+    applied = observed.marks.applied if observed.marks else None
+    rows = [row for row in kind.rules if isinstance(row, WriteOnly)]
+    if not rows or applied is None or applied.form != marks.FORM:
+        return
+    form = declared_form(written.body, kind.rules)
+    for row in rows:
+        for container, name, path in locate(form, row.segments):
+            member = str(path[0])
+            ignored = any(matches(path, pattern) for pattern in written.options.ignore)
+            if (
+                ignored
+                or name not in container
+                or any(
+                    marks.applied_equals(applied, member, words)
+                    for words in (form[member], *looser(written.body, kind.rules, member))
+                )
+            ):
+                continue
+            after = masked(container[name], path, kind.rules)
+            yield FieldChange(
+                path=path, before=UNTOLD, after=after, effect=effect_of(path, kind.rules), reason="pending"
+            )
 
 
 def released_maps(kind: Kind) -> tuple[str, ...]:
@@ -176,16 +215,27 @@ def reason(scene: Scene, written: Desired, observed: Present, path: Path, changi
     told = kind.reason(path, observed) if kind.reason else None
     if told:
         return told
-    targets = {ref.key for _, ref in graph.references(written.body.get(str(path[0])))}
-    if targets & set(changing):
+    said = _references_at(kind, written, path)
+    if {ref.key for ref in said} & set(changing):
         return "pending"
     applied = observed.marks.applied if kind.tagging and observed.marks else scene.settled.get(written.key)
     if applied is None:
         return "drift"
     if not _as_applied(kind, written, applied, path):
         return "pending"
-    looked_up = (scene.desired(key) for key in targets)
-    return "lookup" if any(found and not scene.writable(found) for found in looked_up) else "drift"
+    before = scene.looked.get(written.key, {})
+    moved = (ref for ref in said if scene.looks_up(ref) and (ref not in before or before[ref] != scene.value_of(ref)))
+    return "lookup" if any(moved) else "drift"
+
+
+def _references_at(kind: Kind, written: Desired, path: Path) -> frozenset[Ref]:
+    """Return what the document refers to at a canonical path; in a list that is keyed by a reference, anywhere."""
+    tree: Json = normalise(written.body, kind.rules, fill=False)
+    for part in path:
+        if not isinstance(tree, Mapping) or (part not in tree and isinstance(tree, Elements)):
+            break
+        tree = tree.get(part)
+    return frozenset(ref for _, ref in graph.references(tree))
 
 
 def _as_applied(kind: Kind, written: Desired, applied: Applied, path: Path) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from controller.core.kind import Owned
 from controller.core.model import Applied, Failed, Key, Progressing, StepId
 from controller.core.ports import AwsError
+from controller.core.scene import Looked
 
 SETTLING = 300.0  # seconds: what is created takes this long at most to be seen by all of AWS (rule 23)
 CONFLICT = 900.0  # seconds: in use, draining, update in progress
@@ -34,6 +35,7 @@ class Memory:
     repairs: dict[Key, deque[float]] = field(default_factory=dict)
     young: set[Key] = field(default_factory=set)  # made by us, and not seen complete yet
     settled: dict[Key, Applied] = field(default_factory=dict)  # of what takes no tags: as it was last seen in sync
+    looked: dict[Key, Looked] = field(default_factory=dict)  # what its lookups were worth when it was last in sync
     listed: Listed | None = None
     failures: int = 0  # passes in a row that ended in a transient failure
 

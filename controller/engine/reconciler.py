@@ -11,7 +11,6 @@ from controller.core import graph, marks, plan, policy, status
 from controller.core.kind import Kind, Owned
 from controller.core.model import (
     Application,
-    Applied,
     Desired,
     Key,
     Outcome,
@@ -114,6 +113,7 @@ def look(application: Application, catalogue: Catalogue, post: Post, memory: Mem
         lookups=_lookups(application, catalogue),
         young=frozenset(memory.young),
         settled=dict(memory.settled),
+        looked=dict(memory.looked),
         others=frozenset(marks.owner(post.installation, d.key) for d in _documents(catalogue)),
     )
     with timer("observe"):
@@ -126,20 +126,22 @@ def look(application: Application, catalogue: Catalogue, post: Post, memory: Mem
     with timer("plan"):
         found = replace(plan.build(scene), incomplete=str(incomplete))
     memory.young -= {key for key in memory.young if _complete(scene, found, key)}
-    memory.settled |= _settled(scene, found)
+    _take_note(scene, found, memory)
     return Seen(scene=scene, plan=found)
 
 
-def _settled(scene: Scene, found: Plan) -> dict[Key, Applied]:
-    """Return what AWS cannot tag and is as its document says: a change of that document is no drift later."""
+def _take_note(scene: Scene, found: Plan, memory: Memory) -> None:
+    """Remember of what is in sync that which no mark tells: so a change of it is known for whose it is."""
     differing = {step.id.key for step in (*found.steps, *(one.step for one in found.withheld))}
-    bare = [one for one in scene.application.resources if scene.kind(one.key).tagging is None]
-    told = {
-        one.key: as_declared(scene.kind(one.key), one)
-        for one in bare
-        if one.key not in differing and isinstance(scene.world.get(one.key), Present)
-    }
-    return {key: applied for key, applied in told.items() if applied is not None}
+    for desired in scene.application.resources:
+        if desired.key in differing or not isinstance(scene.world.get(desired.key), Present):
+            continue
+        kind = scene.kind(desired.key)
+        applied = as_declared(kind, desired) if kind.tagging is None else None
+        if applied is not None:
+            memory.settled[desired.key] = applied
+        lookups = {ref for _, ref in graph.references(desired.body) if scene.looks_up(ref)}
+        memory.looked[desired.key] = {ref: scene.value_of(ref) for ref in lookups}
 
 
 def _orphans(scene: Scene, catalogue: Catalogue, post: Post, memory: Memory) -> tuple[tuple[Owned, ...], str]:

@@ -11,6 +11,7 @@ from controller.core.rules import (
     Computed,
     Default,
     Delegated,
+    Derived,
     Drop,
     Immutable,
     Keyed,
@@ -104,11 +105,10 @@ def passed_on(body: Body) -> set[str]:
 
 
 RULES: Rules = (
-    # A member of our own, so that the mark knows of a flag that changes: canonical tags are names and values.
-    Default(
+    # The mark knows of a flag that changes, though canonical tags are names and values.
+    Derived(
         path="PropagateAtLaunch",
-        value=lambda _, body: sorted(passed_on(body)) if isinstance(body.get("Tags"), list) else None,
-        says="the keys of the Tags that say so",
+        value=lambda body: sorted(passed_on(body)) if isinstance(body.get("Tags"), list) else None,
         source="autoscaling.Tag: PropagateAtLaunch",
     ),
     *tag_rows("Tags", "Key", "Value"),

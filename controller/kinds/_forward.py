@@ -8,7 +8,7 @@ from typing import TypeAlias
 from controller.core.json import Body, Json, canonical
 from controller.core.kind import World
 from controller.core.model import Key, Present, Unreadable
-from controller.core.rules import Default, Drop, Refers, Rewrite, Rules, Sensitive, Unordered, Verbatim
+from controller.core.rules import Default, Drop, Refers, Rewrite, Rules, Sensitive, Unordered, Verbatim, WriteOnly
 from controller.kinds._common import without
 
 Actions: TypeAlias = Sequence[Body]
@@ -86,7 +86,9 @@ def action_rows(member: str) -> Rules:
             for login in _LOGINS
             for name, value in _LOGIN.items()
         ),
-        Drop(path=f"{each}.AuthenticateOidcConfig.ClientSecret", source="normalization.md §4.3: never in describe"),
+        WriteOnly(
+            path=f"{each}.AuthenticateOidcConfig.ClientSecret", source="normalization.md §4.3: never in describe"
+        ),
         Drop(path=f"{each}.AuthenticateOidcConfig.UseExistingClientSecret", source="normalization.md §4.3"),
         Sensitive(path=f"{each}.AuthenticateOidcConfig.ClientSecret", source="core-rules.md 21"),
         Rewrite(

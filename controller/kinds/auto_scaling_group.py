@@ -17,6 +17,7 @@ from controller.core.model import (
     Create,
     Delete,
     Desired,
+    Facts,
     FieldChange,
     Health,
     Key,
@@ -163,13 +164,20 @@ def _facts(group: Body, world: World) -> dict[str, Json]:
         "serving": len(serving),
         "protected": any(one.get("ProtectedFromScaleIn") for one in instances),
         "stale": _stale(group, instances, world),
+        "strayed": _strayed(group, world),
     }
+
+
+def _template(group: Body) -> Body:
+    """Return what the group launches from."""
+    mixed = (group.get("MixedInstancesPolicy") or {}).get("LaunchTemplate") or {}
+    found: Body = group.get("LaunchTemplate") or mixed.get("LaunchTemplateSpecification") or {}
+    return found
 
 
 def _stale(group: Body, instances: Sequence[Body], world: World) -> int:
     """Count the instances that run another version of the group's template than a new one would."""
-    mixed = (group.get("MixedInstancesPolicy") or {}).get("LaunchTemplate") or {}
-    template = group.get("LaunchTemplate") or mixed.get("LaunchTemplateSpecification") or {}
+    template = _template(group)
     version = _version(template, world)
     return sum(
         1
@@ -186,9 +194,24 @@ def _version(template: Body, world: World) -> str:
     if version.isdigit():
         return version
     alias = "latest" if version == "$Latest" else "default"
-    known = (one for key, one in world.items() if key.kind == "LaunchTemplate" and isinstance(one, Present))
-    mine = (one for one in known if one.outputs.get("id") == template.get("LaunchTemplateId"))
-    return next((str(one.facts.get(alias) or "") for one in mine), "")
+    return str(_known(template, world).get(alias) or "")
+
+
+def _known(template: Body, world: World) -> Facts:
+    """Return what is known of a template that a document declares."""
+    templates = (one for key, one in world.items() if key.kind == "LaunchTemplate" and isinstance(one, Present))
+    return next((one.facts for one in templates if one.outputs.get("id") == template.get("LaunchTemplateId")), {})
+
+
+def _strayed(group: Body, world: World) -> str:
+    """Return the version that a group at $Latest launches though its template declares another; empty for none.
+
+    Somebody made it and left the default alone: the template itself is as declared.
+    """
+    template = _template(group)
+    facts = _known(template, world)
+    newest, declared = facts.get("latest"), facts.get("equal")
+    return str(newest) if template.get("Version") == "$Latest" and declared and newest != declared else ""
 
 
 def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
@@ -228,6 +251,9 @@ def _health(_: Desired, present: Present) -> Health:
     )
     if facts.get("deleting"):
         return Health(status="Progressing", why="the group is being deleted")
+    if facts.get("strayed"):
+        why = f"new instances get version {facts['strayed']} of the launch template, which is not the declared one"
+        return Health(status="Degraded", why=why)
     if facts.get("stale"):
         return Health(status="Degraded", why=f"{facts['stale']} of {total} instances run an older launch template")
     if serving < wanted:

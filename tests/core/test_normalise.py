@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from controller.core.json import Elements
 from controller.core.model import Key, Ref, Text
 from controller.core.normalise import normalise
-from controller.core.rules import Default, Drop, Keyed, Reshape, Rewrite, Rule, Rules, Unordered, Verbatim
+from controller.core.rules import Default, Derived, Drop, Keyed, Reshape, Rewrite, Rule, Rules, Unordered, Verbatim
 
 ARN = Text((Ref(Key(application="shop", kind="Role", name="task"), "arn"),))
 
@@ -51,6 +51,10 @@ def test_the_body_that_was_given_is_left_as_it_is() -> None:
         ((Verbatim(path="env[]"),), {"env": {"A": "", "B": None}}, {"env": {"A": ""}}),  # that list, written as a map
         ((Verbatim(path="labels"),), {"labels": {"a": "", "b": None}}, {"labels": {"a": ""}}),
         ((Verbatim(path="labels"),), {"labels": {}, "other": {"a": ""}}, {}),
+        # a member that the others tell, unless it is given
+        ((Derived(path="b", value=lambda body: body.get("a")),), {"a": 1}, {"a": 1, "b": 1}),
+        ((Derived(path="b", value=lambda body: body.get("a")),), {"a": 1, "b": 2}, {"a": 1, "b": 2}),
+        ((Derived(path="b", value=lambda body: body.get("a")),), {"c": 1}, {"c": 1}),
         # lists that are maps, or sets
         ((Keyed(path="a", key=("n",)),), {"a": [{"n": "y"}, {"n": "x"}]}, {"a": {"x": {"n": "x"}, "y": {"n": "y"}}}),
         ((Keyed(path="a", key=("n",), value="v"),), {"a": [{"n": "x", "v": "1"}]}, {"a": {"x": "1"}}),
@@ -93,6 +97,11 @@ def test_rows_are_applied_in_their_order() -> None:
     default, lower = Default(path="a", value="X"), Rewrite(path="a", to=str.lower)
     assert normalise({}, (default, lower)) == {"a": "x"}
     assert normalise({}, (lower, default)) == {"a": "X"}
+
+
+def test_what_is_derived_is_there_without_fill() -> None:
+    """It is no default: a mark speaks of it."""
+    assert normalise({"a": 1}, (Derived(path="b", value=lambda body: body["a"]),), fill=False) == {"a": 1, "b": 1}
 
 
 def test_without_fill_no_default_is_put_in() -> None:

@@ -244,6 +244,42 @@ class TestReleased:
         assert calls(found) == ["UpdateWidget"]
 
 
+class TestWriteOnly:
+    """What AWS takes and never tells."""
+
+    def plan(self, now: Any, applied: Any, options: Options | None = None) -> Plan:
+        """Return the plan of a document with a pin, where another was applied; live tells of none."""
+        widget = doc("Widget/w", options, login={"user": "a", "pin": now})
+        observed = live(widget, applied={"name": "w", "login": {"user": "a", "pin": applied}}, login={"user": "a"})
+        return plan_of(widget, world={"Widget/w": observed})
+
+    def test_another_one_is_sent(self) -> None:
+        """Seen by the mark alone, told masked, and marked, so that it is sent once."""
+        found = self.plan("4711", "1234")
+        (step,) = found.steps
+        (field,) = step.fields
+        assert (field.path, field.reason) == (("login", "pin"), "pending")
+        assert "4711" not in repr(step.fields)
+        assert step.calls[0].params["login"] == {"user": "a", "pin": "4711"}
+        assert calls(found) == ["UpdateWidget", "TagWidget"]
+
+    def test_the_same_one_is_no_difference(self) -> None:
+        """Though live has none."""
+        assert self.plan("4711", "4711").steps == ()
+
+    def test_one_that_is_to_be_ignored_is_not_sent(self) -> None:
+        """As any other path."""
+        assert steps(self.plan("4711", "1234", Options(ignore=(("login", "pin"),)))) == [("Widget/w", "Mark")]
+
+    def test_without_a_mark_that_we_know_it_is_not_sent(self) -> None:
+        """Origin unknown is never a reason to write."""
+        widget = doc("Widget/w", login={"pin": "4711"})
+        observed = live(widget)
+        assert observed.marks is not None
+        unknown = replace(observed, marks=replace(observed.marks, applied=None))
+        assert plan_of(widget, world={"Widget/w": unknown}).steps == ()
+
+
 class TestReferences:
     """A reference to what changes in this plan is not its old value."""
 

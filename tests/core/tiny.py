@@ -36,6 +36,7 @@ from controller.core.rules import (
     Rolls,
     Sensitive,
     Unordered,
+    WriteOnly,
 )
 from controller.core.scene import Scene
 from controller.testing import memory_kind
@@ -55,6 +56,8 @@ WIDGET = memory_kind(
         Default(path="size", value=1),
         Computed(path="address"),
         Computed(path="net.port"),
+        WriteOnly(path="login.pin"),
+        Sensitive(path="login.pin"),
         Computed(path="net.zone"),
         Sensitive(path="password"),
         Immutable(path="zone"),

@@ -376,6 +376,32 @@ class TestHealth:
         assert found.facts["stale"] == stale
         assert present_of(_printed(LaunchTemplate=template, Instances=[_instance()]), BODY, {}).facts["stale"] == 0
 
+    @pytest.mark.parametrize(
+        ("version", "equal", "degraded"),
+        [
+            ("$Latest", 1, True),
+            ("$Latest", 2, False),
+            ("$Latest", None, False),
+            ("$Default", 1, False),
+            ("2", 1, False),
+        ],
+    )
+    def test_a_version_by_hand_that_a_group_at_latest_follows_is_told(
+        self, version: str, equal: int | None, degraded: bool
+    ) -> None:
+        """Its template is as declared by its default; what new instances get is not."""
+        template = {"LaunchTemplateId": "lt-1", "Version": version}
+        facts = {"default": 1, "latest": 2, "equal": equal}
+        world = {
+            Key(application="shop", kind="LaunchTemplate", name="t"): Present(
+                body={}, outputs={"id": "lt-1"}, facts=facts
+            )
+        }
+        found = present_of(_printed(LaunchTemplate=template, DesiredCapacity=0), BODY, world)
+        health = KIND.health(desired(KIND, BODY), found)
+        assert health.status == ("Degraded" if degraded else "Healthy")
+        assert ("version 2" in health.why) is degraded
+
 
 class TestRead:
     """Finding groups."""

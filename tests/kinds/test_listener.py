@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import elbv2
@@ -19,6 +20,7 @@ from infra import (
     key,
     missing,
     observe,
+    plan_of,
     update,
     wanted,
 )
@@ -27,7 +29,7 @@ from moto import mock_aws
 from controller.core import marks
 from controller.core.diff import declared_form
 from controller.core.json import leaves
-from controller.core.model import Absent, Create, Delete, Present, Ref, Text
+from controller.core.model import Absent, Create, Delete, Marks, Present, Ref, Step, Text
 from controller.core.normalise import normalise
 from controller.core.ports import AwsError
 from controller.core.redact import masked
@@ -172,6 +174,29 @@ def _reader(*listeners: dict[str, Any], **more: Any) -> Answers:
         "elbv2_DescribeListenerAttributes": {"Attributes": []},
     }
     return Answers(**{**answers, **more})
+
+
+def test_a_client_secret_that_the_document_changed_is_sent_though_aws_tells_none() -> None:
+    """By the mark; what is told of it is masked."""
+
+    def login(**more: str) -> dict[str, Any]:
+        config = {"Issuer": "https://id", "ClientId": "c", **more}
+        return {**BODY, "DefaultActions": [{"Type": "authenticate-oidc", "AuthenticateOidcConfig": config}]}
+
+    def planned(applied: str) -> Sequence[Step]:
+        form = declared_form(login(ClientSecret=applied), RULES)
+        packed = marks.unpack(marks.pack(form, "Tags", ["Attributes"]))
+        mark = Marks(owner="v1/prod/shop/Listener/web", id="", applied=packed)
+        live = Present(body=login(), outputs={"arn": LISTENER}, marks=mark)
+        return plan_of(KIND, desired(KIND, login(ClientSecret="hush")), live).steps
+
+    assert [step for step in planned("hush") if step.fields] == []
+    (step,) = planned("another")
+    assert [(one.path[-1], one.reason) for one in step.fields] == [("ClientSecret", "pending")]
+    assert "hush" not in repr(step.fields)
+    (operation, params), _ = compiled(step.calls)
+    assert operation == "elbv2.ModifyListener"
+    assert params["DefaultActions"][0]["AuthenticateOidcConfig"]["ClientSecret"] == "hush"
 
 
 class TestRead:
