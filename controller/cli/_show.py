@@ -60,3 +60,8 @@ def problems(found: Iterable[object]) -> None:
     """Print what is wrong with manifests, one a line, as `file:line:col: message`."""
     for one in found:
         print(styled(str(one), "danger", sys.stderr), file=sys.stderr)
+
+
+def counted(number: int, noun: str) -> str:
+    """Return `1 problem`, `2 problems`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

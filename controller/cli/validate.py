@@ -45,7 +45,8 @@ def validate(
             _show.say(f"{note}", "dim")
         resources = sum(len(application.resources) for application in loaded.applications)
         if not loaded.problems:
-            print(f"{len(loaded.applications)} applications, {resources} resources: valid")
+            applications = _show.counted(len(loaded.applications), "application")
+            print(f"{applications}, {_show.counted(resources, 'resource')}: valid")
         else:
-            _show.say(f"{len(loaded.problems)} problems", "danger")
+            _show.say(_show.counted(len(loaded.problems), "problem"), "danger")
     return _exits.INVALID if loaded.problems else _exits.OK

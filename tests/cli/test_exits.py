@@ -24,12 +24,14 @@ def replaced(small: Path, old: str, new: str) -> Path:
 def test_validate(small: Path, ecsync: Command, stage: Stage) -> None:
     """0 when everything is right, 3 with each problem as `file:line:column`, and no call to AWS either way."""
     mark = len(stage.simulator.ledger)
-    assert ecsync("validate", small).code == 0
+    answer = ecsync("validate", small)
+    assert (answer.code, answer.out) == (0, "1 application, 2 resources: valid\n")
     replaced(small, "retentionInDays", "retentionInDay")
     answer = ecsync("validate", small)
     assert (answer.code, answer.out) == (3, "")
     assert "all.yaml:12:" in answer.err
     assert "retentionInDays" in answer.err
+    assert answer.err.endswith("1 problem\n")
     assert stage.simulator.ledger.entries(mark) == ()
 
 
