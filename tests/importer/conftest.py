@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from unittest import mock
 
 import pytest
 from botocore.loaders import create_loader
+from whole.stage import operating
 
-from controller import config
 from controller.aws.clients import Access, Clients
 from controller.simulator import Settings, Simulator, VirtualClock
 
 from .builder import Builder
-from .stage import ACCOUNT, INSTALLATION, REGION, Stage
+from .stage import ACCOUNT, REGION, Stage
 
 
 @pytest.fixture(scope="session")
@@ -35,11 +33,7 @@ def clients(served: Simulator) -> Clients:
 @pytest.fixture(autouse=True)
 def environment(served: Simulator) -> Iterator[None]:
     """This process's AWS is the simulated one."""
-    with mock.patch.dict(os.environ):
-        for name in [name for name in os.environ if name.startswith(("ECSYNC_", "AWS_"))]:
-            del os.environ[name]
-        config.use_simulated(served.url, REGION)
-        os.environ.update(ECSYNC_INSTALLATION=INSTALLATION, ECSYNC_ACCOUNT=ACCOUNT)
+    with operating(served.url):
         yield
 
 

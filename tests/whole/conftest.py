@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from unittest import mock
 
 import pytest
 from botocore.loaders import Loader, create_loader
 
-from controller import config
 from controller.aws.clients import Access, Clients
 from controller.simulator import Simulator, VirtualClock
 
 from .command import Command
-from .stage import ACCOUNT, INSTALLATION, LONG, QUICKSTART, REGION, Controller, Stage
+from .stage import LONG, QUICKSTART, REGION, Controller, Stage, operating
 
 
 @pytest.fixture(scope="session")
@@ -43,11 +40,7 @@ def clients(served: Simulator, loader: Loader) -> Clients:
 @pytest.fixture(scope="module", autouse=True)
 def environment(served: Simulator) -> Iterator[None]:
     """This process's AWS is the simulated one, and the operator has named account and installation."""
-    with mock.patch.dict(os.environ):
-        for name in [name for name in os.environ if name.startswith(("ECSYNC_", "AWS_"))]:
-            del os.environ[name]
-        config.use_simulated(served.url, REGION)
-        os.environ.update(ECSYNC_INSTALLATION=INSTALLATION, ECSYNC_ACCOUNT=ACCOUNT)
+    with operating(served.url):
         yield
 
 

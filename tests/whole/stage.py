@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -9,8 +10,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
-from controller import wiring
+from controller import config, wiring
 from controller.aws.clients import Clients
 from controller.aws.cloud import BotoCloud
 from controller.aws.limits import Limiter
@@ -51,6 +53,17 @@ MADE_ONCE = Counter(
 )
 
 Body = dict[str, Any]
+
+
+@contextmanager
+def operating(url: str) -> Iterator[None]:
+    """Make this process's AWS the simulated one, and name account and installation as an operator does."""
+    with mock.patch.dict(os.environ):
+        for name in [name for name in os.environ if name.startswith(("ECSYNC_", "AWS_"))]:
+            del os.environ[name]
+        config.use_simulated(url, REGION)
+        os.environ.update(ECSYNC_INSTALLATION=INSTALLATION, ECSYNC_ACCOUNT=ACCOUNT)
+        yield
 
 
 class SimulatedTime:

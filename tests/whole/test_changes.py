@@ -136,6 +136,18 @@ def test_a_member_of_each_other_kind_is_one_call(kept: Controller) -> None:
     assert all(isinstance(step.change, Update) for step in kept.plan().steps)
 
 
+def test_null_says_what_aws_has_of_a_tag_and_of_an_attribute(kept: Controller) -> None:
+    """As if they had left the document."""
+    kept.stage.edit("{team: quickstart}", "{team: null}")
+    kept.stage.edit("timeout_seconds: 30}", "timeout_seconds: null}", "network.yaml")
+    made = {one.operation: one.params for one in apply(kept)}
+    assert made["UntagResource"]["tagKeys"] == ["team"]
+    assert made["ModifyTargetGroupAttributes"]["Attributes"] == [
+        {"Key": "deregistration_delay.timeout_seconds", "Value": "300"}
+    ]
+    assert {tag["key"] for tag in kept.stage.service()["tags"]} == MARKS
+
+
 def test_an_attribute_that_leaves_the_document_goes_back_to_what_aws_has(kept: Controller) -> None:
     """One call with that attribute alone, and the mark forgets it: whoever sets it from then on may."""
     kept.stage.edit("    Attributes: {deregistration_delay.timeout_seconds: 30}\n", "", "network.yaml")
