@@ -22,7 +22,6 @@ RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
 
 COPY pyproject.toml README.md LICENSE ./
 COPY controller controller
-COPY ecsync ecsync
 COPY manifests/quickstart manifests/quickstart
 RUN pip="/opt/tools/bin/python -m pip" \
     && $pip wheel --quiet --no-index --no-deps --no-build-isolation --wheel-dir /wheels . \

@@ -38,7 +38,7 @@ $(SERVER)/.installed: tests/editor/package.json tests/editor/package-lock.json
 	@touch $@
 
 corpus: install  ## Real definitions (ECSYNC_CORPUS) against the simulated AWS, as a table
-	PYTHONPATH=tests $(BIN)/python -m corpus.run
+	$(BIN)/python -m tests.corpus.run
 
 check: install  ## ruff, mypy strict, and the rules about imports
 	$(BIN)/ruff check .

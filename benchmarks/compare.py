@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from controller.compare import compare, difference, kind_of, written_as
-from controller.core.model import Origin
-from controller.core.nodes import grow
-from controller.core.scene import between
+from ecsync.core.inputs import between
+from ecsync.core.model import Origin
+from ecsync.language.nodes import grow
+from ecsync.offline.compare import compare, difference, kind_of, written_as
 
 Body = dict[str, Any]
 SERVICES = 300

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-SLOW_FIRST = ("whole", "corpus", "importer", "simulator", "kinds")
+SLOW_FIRST = ("whole", "corpus", "importer", "ecsim", "kinds")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

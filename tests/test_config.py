@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from controller.config import ConfigError, Settings, load, load_from_process, template_environment
+from ecsync.config import ConfigError, Settings, load, load_from_process, template_environment
 
 
 def write(folder: Path, text: str) -> Path:

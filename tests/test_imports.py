@@ -1,43 +1,40 @@
-"""The house rules that a machine can check: who may import whom, what stays lazy, nothing written twice."""
+"""Rules about the source tree that a machine can check: who imports whom, what is loaded lazily, sizes, duplicates."""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent / "controller"
-PACKAGES = sorted(path.name for path in ROOT.iterdir() if (path / "__init__.py").exists())
 
-# The star: what each part may import of the package beside itself. Only `wiring` sees everything.
-STAR: dict[str, set[str]] = {
+# What each part of `ecsync` may import of the package beside itself. Only `wiring` sees everything.
+PARTS: dict[str, set[str]] = {
     "core": set(),
     "language": {"core"},
     "testing": {"core"},
     "config": {"core"},
     "kinds": {"core"},
-    "composites": {"core"},
-    "importer": {"core", "language"},
+    "awsmodel": {"core"},
+    "aws": {"core"},
     "engine": {"core"},
     "sources": {"core"},
     "report": {"core"},
     "http": {"core"},
-    "aws": {"core", "kinds"},
-    "compare": {"core", "language", "kinds", "aws"},  # of aws only the shapes, which make no call
-    "explain": {"core", "kinds", "aws"},  # likewise
-    "schema_export": {"core", "language", "kinds", "aws", "explain"},
-    "simulator": set(),
+    "importer": {"core", "language"},
+    "offline": {"core", "language", "kinds", "awsmodel"},
     "wiring": {
         "core",
         "language",
         "kinds",
-        "composites",
+        "awsmodel",
         "importer",
         "engine",
         "sources",
@@ -46,24 +43,28 @@ STAR: dict[str, set[str]] = {
         "aws",
         "config",
     },
-    # A verb asks `wiring` for what it works with, and then speaks of it in the words of the core, the engine and the
-    # reports. It never builds a client or reads a source by itself.
-    "cli": {
-        "core",
-        "language",
-        "engine",
-        "report",
-        "http",
-        "importer",
-        "compare",
-        "explain",
-        "schema_export",
-        "config",
-        "wiring",
-    },
+    # A verb asks `wiring` for what it works with. It never builds a client or reads a source by itself.
+    "cli": {"core", "language", "engine", "report", "http", "importer", "offline", "config", "wiring"},
 }
+# The same for `ecsim`: the account is the ground floor, the wire is on top, `simulator` puts them together.
+ROOMS: dict[str, set[str]] = {
+    "account": {"application_autoscaling", "autoscaling", "ecs", "elbv2", "http"},
+    "moto": {"account", "http"},
+    "ec2": {"account", "moto"},
+    "elbv2": {"account", "moto"},
+    "autoscaling": {"account", "moto", "ec2", "ecs"},
+    "ecs": {"account", "moto", "ec2", "elbv2", "autoscaling", "application_autoscaling"},
+    "application_autoscaling": {"account", "ecs"},
+    "http": {"account", "moto", "ec2", "elbv2", "autoscaling", "ecs", "application_autoscaling", "simulator"},
+    "simulator": {"account", "moto", "elbv2", "ecs", "http", "application_autoscaling"},
+}
+PACKAGES: dict[str, dict[str, set[str]]] = {"ecsync": PARTS, "ecsim": ROOMS}
+TOP = {"ecsync": {"testing", "config"}, "ecsim": {"simulator"}}  # modules beside the folders
 AWS_LIBRARIES = {"boto3", "botocore"}
 IMPURE = {"boto3", "botocore", "logging", "structlog", "threading", "time", "os", "socket", "subprocess", "asyncio"}
+MOST_FILES = 22  # in one folder, `__init__.py` apart
+MOST_LINES = 400  # in one file, tables apart
+TABLES = {"ecsync.core.model"}  # the vocabulary: types, and nothing that is computed
 LONG = 10  # lines of a function that may not occur twice
 
 
@@ -71,45 +72,60 @@ LONG = 10  # lines of a function that may not occur twice
 class Import:
     """One import: where it stands, what it names, and whether it runs when the module is imported."""
 
-    module: str  # dotted, without `controller.`
+    module: str  # dotted: `ecsync.core.plan`
     line: int
     target: str
     at_import: bool
     for_types: bool
 
     @property
-    def part(self) -> str:
-        """The part of the house that imports."""
+    def package(self) -> str:
+        """`ecsync` or `ecsim`."""
         return self.module.split(".")[0]
 
     @property
-    def outside(self) -> str:
-        """The library that is imported; empty for a part of the house."""
-        return "" if self.target.startswith("controller") else self.target.split(".")[0]
+    def part(self) -> str:
+        """The part that imports: `core`; empty for the package itself."""
+        return _part(self.module)
 
     @property
-    def inside(self) -> str:
-        """The part of the house that is imported; empty for a library, or for the package itself."""
-        return self.target.split(".")[1] if self.target.startswith("controller.") else ""
+    def library(self) -> str:
+        """The library that is imported; empty for a module of ours."""
+        name = self.target.split(".")[0]
+        return "" if name in PACKAGES else name
+
+    @property
+    def target_part(self) -> str:
+        """The part that is imported; empty for a library, or for the package itself."""
+        return "" if self.library else _part(self.target)
 
     def __str__(self) -> str:
         return f"{self.module}:{self.line} imports {self.target}"
 
 
+def _part(dotted: str) -> str:
+    return dotted.split(".")[1] if "." in dotted else ""
+
+
 @cache
-def trees() -> dict[str, ast.Module]:
-    """Return the syntax tree of each module, by its dotted name without `controller.`."""
+def files() -> dict[str, Path]:
+    """Return the file of each module by its dotted name."""
     found = {}
     for path in sorted(ROOT.rglob("*.py")):
         parts = path.relative_to(ROOT).with_suffix("").parts
-        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-        found[name] = ast.parse(path.read_text(encoding="utf-8"))
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
     return found
 
 
 @cache
+def trees() -> dict[str, ast.Module]:
+    """Return the syntax tree of each module by its dotted name."""
+    return {module: ast.parse(path.read_text(encoding="utf-8")) for module, path in files().items()}
+
+
+@cache
 def imports() -> tuple[Import, ...]:
-    """Return every import of the house."""
+    """Return every import of every module."""
     return tuple(one for module, tree in trees().items() for one in _imports(module, tree, True, False))
 
 
@@ -127,49 +143,78 @@ def _targets(node: ast.AST) -> list[str]:
         return [alias.name for alias in node.names]
     if isinstance(node, ast.ImportFrom) and node.module:
         assert node.level == 0, "imports are absolute"
-        # `from controller import config` names a part; `from controller.core import plan` a module of one.
+        # `from ecsync import config` names a part; `from ecsync.core import plan` a module of one.
         return [f"{node.module}.{alias.name}" for alias in node.names]
     return []
 
 
-class TestStar:
+def circle(edges: Mapping[str, set[str]]) -> list[str]:
+    """Return one circle in a graph; empty where there is none."""
+    try:
+        TopologicalSorter(edges).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+class TestParts:
     """Imports point inwards."""
 
-    def test_every_part_has_its_place(self) -> None:
-        """A new part says what it may import."""
-        modules = {path.stem for path in ROOT.glob("*.py") if path.stem != "__init__"}
-        assert {*PACKAGES, *modules} <= STAR.keys()
+    @pytest.mark.parametrize("package", PACKAGES)
+    def test_every_part_is_in_the_table_and_every_line_of_the_table_is_a_part(self, package: str) -> None:
+        """A new part states what it may import; a part that is gone leaves the table."""
+        folders = {path.name for path in (ROOT / package).iterdir() if (path / "__init__.py").exists()}
+        assert folders | TOP[package] == PACKAGES[package].keys()
 
-    @pytest.mark.parametrize("part", sorted(STAR))
-    def test_a_part_imports_only_what_it_may(self, part: str) -> None:
+    @pytest.mark.parametrize(
+        ("package", "part"), [(package, part) for package, parts in PACKAGES.items() for part in sorted(parts)]
+    )
+    def test_a_part_imports_only_what_it_may(self, package: str, part: str) -> None:
         """Also inside functions, and for types."""
-        allowed = STAR[part] | {part, ""}
-        wrong = [str(one) for one in imports() if one.part == part and one.inside not in allowed]
-        # The simulated AWS is an extra: the one place that starts it imports it when it is asked to.
-        assert [one for one in wrong if not one.startswith("wiring.simulated:")] == []
+        allowed = PACKAGES[package][part] | {part, ""}
+        own = [one for one in imports() if one.package == package and one.part == part and not one.library]
+        wrong = [str(one) for one in own if one.target.startswith(package) and one.target_part not in allowed]
+        assert wrong == []
+
+    def test_no_part_imports_itself_through_another(self) -> None:
+        """The table has no circle."""
+        assert circle(PACKAGES["ecsync"]) == []
+
+    def test_no_module_imports_itself_through_another(self) -> None:
+        """Also not inside functions, and not for types."""
+        edges: dict[str, set[str]] = {}
+        for one in imports():
+            target = one.target if one.target in files() else one.target.rpartition(".")[0]
+            if one.package == "ecsync" and target in files() and target not in ("ecsync", one.module):
+                edges.setdefault(one.module, set()).add(target)
+        assert circle(edges) == []
 
     def test_the_simulator_stands_alone(self) -> None:
-        """It cannot share our assumptions: it knows nothing of us, and one module of ours starts it."""
-        users = {one.module for one in imports() if one.inside == "simulator" and one.part != "simulator"}
-        assert users <= {"wiring.simulated"}
+        """It shares none of our assumptions: it imports nothing of ecsync, and one module of ecsync starts it."""
+        assert [str(one) for one in imports() if one.package == "ecsim" and one.target.startswith("ecsync")] == []
+        users = {one.module for one in imports() if one.package == "ecsync" and one.target.startswith("ecsim")}
+        assert users == {"ecsync.wiring.simulated"}
 
-    def test_only_aws_knows_boto3(self) -> None:
-        """Everybody else is given a Cloud."""
-        users = {one.part for one in imports() if one.outside in AWS_LIBRARIES}
-        assert users <= {"aws", "simulator"}
+    def test_only_aws_imports_boto3(self) -> None:
+        """Everybody else is given a Cloud; `awsmodel` reads botocore's models and makes no call."""
+        ours = [one for one in imports() if one.package == "ecsync"]
+        assert {one.part for one in ours if one.library == "boto3"} <= {"aws"}
+        assert {one.part for one in ours if one.library == "botocore"} <= {"aws", "awsmodel"}
 
-    def test_the_core_is_pure(self) -> None:
-        """No client, clock, thread, log, process or file."""
-        assert [str(one) for one in imports() if one.part == "core" and one.outside in IMPURE] == []
+    def test_only_one_room_imports_moto(self) -> None:
+        """What leans on moto stands together."""
+        assert {(one.package, one.part) for one in imports() if one.library == "moto"} == {("ecsim", "moto")}
 
-    def test_kinds_are_given_what_they_read_with(self) -> None:
-        """They are as pure as the core, but for the reader that is their argument."""
-        assert [str(one) for one in imports() if one.part == "kinds" and one.outside in IMPURE] == []
+    @pytest.mark.parametrize("part", ["core", "kinds"])
+    def test_the_core_and_the_kinds_are_pure(self, part: str) -> None:
+        """No client, clock, thread, log, process or file; a kind reads AWS through its argument."""
+        ours = [one for one in imports() if one.package == "ecsync" and one.part == part]
+        assert [str(one) for one in ours if one.library in IMPURE] == []
 
     def test_only_the_settings_read_the_environment(self) -> None:
         """One reader of `os.environ`, so that every setting has one name and one place."""
         # The simulated AWS sets a variable of moto's before moto reads it.
-        assert readers() - {"config", "simulator.seams"} == set()
+        assert readers() - {"ecsync.config", "ecsim.moto.seams"} == set()
 
 
 def readers() -> set[str]:
@@ -181,6 +226,29 @@ def readers() -> set[str]:
         if isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv", "environb")
         if isinstance(node.value, ast.Name) and node.value.id == "os"
     }
+
+
+class TestSize:
+    """A folder and a file can be read in one sitting."""
+
+    def test_every_folder_states_in_one_line_what_is_in_it(self) -> None:
+        """The first line of its docstring."""
+        folders = [module for module, path in files().items() if path.name == "__init__.py"]
+        lines = {module: (ast.get_docstring(trees()[module]) or "").splitlines()[:1] for module in folders}
+        assert [module for module, line in lines.items() if not line or not line[0].endswith((".", ":"))] == []
+
+    def test_no_folder_has_too_many_files(self) -> None:
+        """Beyond that it has two things in it."""
+        tests = [path for path in Path(__file__).parent.rglob("*.py") if "node_modules" not in path.parts]
+        count: dict[Path, int] = {}
+        for path in (*files().values(), *tests):
+            count[path.parent] = count.get(path.parent, 0) + (path.name != "__init__.py")
+        assert {folder.name: many for folder, many in count.items() if many > MOST_FILES} == {}
+
+    def test_no_file_is_too_long(self) -> None:
+        """Tables apart."""
+        lines = {module: len(path.read_text(encoding="utf-8").splitlines()) for module, path in files().items()}
+        assert {module: many for module, many in lines.items() if many > MOST_LINES and module not in TABLES} == {}
 
 
 LAZY = (
@@ -203,9 +271,9 @@ class TestLazy:
     @pytest.mark.parametrize(
         ("statement", "absent"),
         [
-            ("import controller.cli; controller.cli.build()", LAZY),
-            ("import controller.kinds", ("boto3", "botocore", "pydantic")),
-            ("import controller.language.manifest", ("boto3", "botocore", "pydantic", "structlog")),
+            ("import ecsync.cli; ecsync.cli.build()", LAZY),
+            ("import ecsync.kinds", ("boto3", "botocore", "pydantic")),
+            ("import ecsync.language.manifest", ("boto3", "botocore", "pydantic", "structlog")),
             ("import ecsync", ("boto3", "botocore", "pydantic", "structlog", "moto")),
         ],
         ids=["cli", "kinds", "core", "ecsync"],
@@ -218,7 +286,7 @@ class TestLazy:
 
 
 def functions() -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
-    """Yield every function of the house with its place."""
+    """Yield every function with its place."""
     for module, tree in trees().items():
         for node in ast.walk(tree):
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):

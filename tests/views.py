@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from controller.core.model import ApplicationState, Event, Target
-from controller.http.view import Beat, SourceView
+from ecsync.core.model import ApplicationState, Event, Target
+from ecsync.http.view import Beat, SourceView
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 TARGET = Target(account="123456789012", region="eu-central-1", name="prod")

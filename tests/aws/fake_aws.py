@@ -13,11 +13,11 @@ import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.loaders import Loader
 
-from controller.aws.clients import Access, Clients, shared_loader
-from controller.aws.cloud import BotoCloud
-from controller.aws.hooks import Observer
-from controller.aws.limits import Limiter
-from controller.testing import FakeClock
+from ecsync.aws.clients import Access, Clients, shared_loader
+from ecsync.aws.cloud import BotoCloud
+from ecsync.aws.hooks import Observer
+from ecsync.aws.limits import Limiter
+from ecsync.testing import FakeClock
 
 REGION = "eu-west-1"
 ACCOUNT = "111122223333"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from whole.conftest import clients, ecsync, environment, kept, loader, served, stage
+
+from tests.whole.conftest import clients, ecsync, environment, kept, loader, served, stage
 
 __all__ = ["clients", "ecsync", "environment", "kept", "loader", "served", "small", "stage"]
 

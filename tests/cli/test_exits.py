@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
-from whole.command import Command
-from whole.stage import LONG, Controller, Stage, names
 
-from controller.simulator import Fault
+from ecsim import Fault
+from tests.whole.support.command import Command
+from tests.whole.support.stage import LONG, Controller, Stage, names
 
 
 def replaced(small: Path, old: str, new: str) -> Path:

@@ -12,10 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from views import NOW, FakeView, state
-from whole.command import Command
 
-from controller.core.model import (
+from ecsync.core.model import (
     Event,
     FieldChange,
     Health,
@@ -28,9 +26,11 @@ from controller.core.model import (
     ResourceStatus,
     Target,
 )
-from controller.http.app import create_app
-from controller.http.server import Server
-from controller.http.view import Beat, SourceView
+from ecsync.http.app import create_app
+from ecsync.http.server import Server
+from ecsync.http.view import Beat, SourceView
+from tests.views import NOW, FakeView, state
+from tests.whole.support.command import Command
 
 API = Key(application="shop", kind="Service", name="api")
 CHANGE = FieldChange(path=("desiredCount",), before=0, after=2)
@@ -98,7 +98,7 @@ def test_a_daemon_that_is_not_there_is_not_healthy(ecsync: Command) -> None:
 
 def test_a_daemon_that_does_not_answer_is_not_healthy(ecsync: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """1: it takes the connection, and then says nothing for as long as anybody waits."""
-    monkeypatch.setattr("controller.cli._api._SECONDS", 0.1)
+    monkeypatch.setattr("ecsync.cli._api._SECONDS", 0.1)
     with something_else(b"") as there:
         answer = ecsync("status", "--health", "--url", there)
     assert (answer.code, answer.out) == (1, "")

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 import typer
-from whole import command
-from whole.command import ECSYNC, Command
 
-from controller import cli
+from ecsync import cli
+from tests.whole.support import command
+from tests.whole.support.command import ECSYNC, Command
 
 VERBS = sorted(typer.main.get_command(cli.build()).commands)  # type: ignore[attr-defined]  # it is a group
 
@@ -45,7 +45,7 @@ def test_help_lists_every_verb(ecsync: Command) -> None:
 def test_help_loads_nothing_heavy() -> None:
     """Neither AWS's client nor HTTP, scheduler, settings or simulator are imported to print the help."""
     program = (
-        "import sys\nfrom controller.cli import main\ntry:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "import sys\nfrom ecsync.cli import main\ntry:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
         "print(*sorted({name.partition('.')[0] for name in sys.modules}), file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

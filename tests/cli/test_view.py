@@ -5,10 +5,10 @@ from __future__ import annotations
 from io import StringIO
 
 from rich.console import Console
-from views import state
 
-from controller.cli import _view
-from controller.core.model import Health, Key, Outcome, Plan, ResourceStatus, Target
+from ecsync.cli import _view
+from ecsync.core.model import Health, Key, Outcome, Plan, ResourceStatus, Target
+from tests.views import state
 
 WHY = "2 of 2 tasks running: ECS deployment ecs-svc/5680268584103075220 in progress, and then some more of it"
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tiny import at, calls, doc, live, plan_of, scene, to
 
-from controller.core import deletes, plan
-from controller.core.kind import Owned
-from controller.core.model import Application, Desired, Forget, Options, Plan, Present, Sync
-from controller.core.policy import standard
+from ecsync.core import deletes, plan
+from ecsync.core.kind import Owned
+from ecsync.core.model import Application, Desired, Forget, Options, Plan, Present, Sync
+from ecsync.core.policy import standard
+from tests.core.tiny import at, calls, doc, live, plan_of, scene, to
 
 
 def orphan(document: Desired, **body: Any) -> Owned:

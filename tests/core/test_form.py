@@ -6,10 +6,10 @@ import json
 from hashlib import sha256
 from pathlib import Path
 
-from controller.core import marks
-from controller.core.diff import declared_form
-from controller.core.json import canonical
-from controller.kinds import BY_NAME
+from ecsync.core import marks
+from ecsync.core.diff import declared_form
+from ecsync.core.trees import canonical
+from ecsync.kinds import BY_NAME
 
 CASES = Path(__file__).parent.parent / "cases" / "equivalence"
 RECORDED = Path(__file__).parent.parent / "cases" / "forms.json"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tiny import GADGET, KINDS, WIDGET, at, doc, to
 
-from controller.core import graph
-from controller.core.graph import Cycle
-from controller.core.model import Desired, Options, StepId
-from controller.kinds import BY_NAME
+from ecsync.core import graph
+from ecsync.core.graph import Cycle
+from ecsync.core.model import Desired, Options, StepId
+from ecsync.kinds import BY_NAME
+from tests.core.tiny import GADGET, KINDS, WIDGET, at, doc, to
 
 
 def ordered(*documents: Desired, kinds: object = KINDS) -> list[str]:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from controller.core import marks
-from controller.core.marks import APPLIED, ID, OWNER
-from controller.core.model import Applied, Key, Marks, PhysicalId, Ref, Text
+from ecsync.core import marks
+from ecsync.core.marks import APPLIED, ID, OWNER
+from ecsync.core.model import Applied, Key, Marks, PhysicalId, Ref, Text
 
 KEY = Key(application="shop", kind="Service", name="api")
 

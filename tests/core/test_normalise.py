@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.core.json import Elements
-from controller.core.model import Key, Ref, Text
-from controller.core.normalise import normalise
-from controller.core.rules import Default, Derived, Drop, Keyed, Reshape, Rewrite, Rule, Rules, Unordered, Verbatim
+from ecsync.core.model import Key, Ref, Text
+from ecsync.core.normalise import normalise
+from ecsync.core.rules import Default, Derived, Drop, Keyed, Reshape, Rewrite, Rule, Rules, Unordered, Verbatim
+from ecsync.core.trees import Elements
 
 ARN = Text((Ref(Key(application="shop", kind="Role", name="task"), "arn"),))
 

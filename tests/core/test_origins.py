@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tiny import KINDS, at
 
-from controller.core.model import Desired, Origin
-from controller.core.origins import locator, where
-from controller.core.rules import Keyed
+from ecsync.core.model import Desired, Origin
+from ecsync.core.origins import locator, where
+from ecsync.core.rules import Keyed
+from tests.core.tiny import KINDS, at
 
 RULES = (
     Keyed(path="containers", key=("name",)),

@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tiny import at, bare, calls, doc, live, plan_of, scene, steps, to
 
-from controller.core import plan
-from controller.core.json import transform
-from controller.core.marks import APPLIED, ID, OWNER
-from controller.core.model import (
+from ecsync.core import plan
+from ecsync.core.marks import APPLIED, ID, OWNER
+from ecsync.core.model import (
     Absent,
     Adopt,
     Mark,
@@ -24,6 +22,8 @@ from controller.core.model import (
     Unreadable,
     Update,
 )
+from ecsync.core.trees import transform
+from tests.core.tiny import at, bare, calls, doc, live, plan_of, scene, steps, to
 
 World = dict[str, Observed]
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tiny import at, bare, calls, doc, live, plan_of, steps, to
 
-from controller.core.graph import Cycle
-from controller.core.marks import APPLIED, OWNER
-from controller.core.model import Absent, Adopt, Create, Mark, Marks, Options, Plan, Present, Ref, StepId
-from controller.core.policy import replacing
+from ecsync.core.graph import Cycle
+from ecsync.core.marks import APPLIED, OWNER
+from ecsync.core.model import Absent, Adopt, Create, Mark, Marks, Options, Plan, Present, Ref, StepId
+from ecsync.core.policy import replacing
+from tests.core.tiny import at, bare, calls, doc, live, plan_of, steps, to
 
 
 def ownership_of(document: Any) -> str:

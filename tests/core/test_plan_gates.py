@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from tiny import KINDS, TARGET, at, calls, doc, live, to
-
-from controller.core import plan
-from controller.core.kind import Gate, Go, Hold, Stop, Wait
-from controller.core.model import Application, Call, Desired, Observed, Plan, Present
-from controller.core.scene import Scene
+from ecsync.core import plan
+from ecsync.core.inputs import Scene
+from ecsync.core.kind import Gate, Go, Hold, Stop, Wait
+from ecsync.core.model import Application, Call, Desired, Observed, Plan, Present
+from tests.core.tiny import KINDS, TARGET, at, calls, doc, live, to
 
 WIDGET = doc("Widget/w", size=5)
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tiny import KINDS, TARGET, at, bare, doc, live, plan_of, scene, to
 
-from controller.core import plan, policy
-from controller.core.kind import Hold, Owned
-from controller.core.model import Absent, Application, Because, Create, Key, Options, Plan, Step, StepId, Sync
-from controller.core.policy import finds_nothing_of_ours, standard
+from ecsync.core import plan, policy
+from ecsync.core.kind import Hold, Owned
+from ecsync.core.model import Absent, Application, Because, Create, Key, Options, Plan, Step, StepId, Sync
+from ecsync.core.policy import finds_nothing_of_ours, standard
+from tests.core.tiny import KINDS, TARGET, at, bare, doc, live, plan_of, scene, to
 
 
 def held(*documents: Any, world: Any, manage: tuple[str, ...] = ("all",), **more: Any) -> list[str]:

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from controller.core.diff import differences
-from controller.core.model import Key, Redacted, Ref, Text
-from controller.core.normalise import normalise
-from controller.core.redact import fingerprint, masked, params
-from controller.core.rules import Keyed, Rules, Sensitive
-from controller.kinds import BY_NAME
+from ecsync.core.diff import differences
+from ecsync.core.model import Key, Redacted, Ref, Text
+from ecsync.core.normalise import normalise
+from ecsync.core.redact import fingerprint, masked, params
+from ecsync.core.rules import Keyed, Rules, Sensitive
+from ecsync.kinds import BY_NAME
 
 CANARY = "hunter2-canary"
 RULES: Rules = (

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tiny import at, doc, live, scene, to
 
-from controller.core.json import pattern
-from controller.core.model import Absent, Ref, Text
-from controller.core.resolve import resolve
+from ecsync.core.model import Absent, Ref, Text
+from ecsync.core.resolve import resolve
+from ecsync.core.trees import pattern
+from tests.core.tiny import at, doc, live, scene, to
 
 KNOWN = {"arn": "arn:1", "subnets": ("subnet-a", "subnet-b")}
 

@@ -7,11 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tiny import KINDS, at, bare, doc, live, plan_of, scene, to
 
-from controller.core import plan, status
-from controller.core.kind import Owned
-from controller.core.model import (
+from ecsync.core import plan, status
+from ecsync.core.kind import Owned
+from ecsync.core.model import (
     Absent,
     Desired,
     Done,
@@ -27,7 +26,8 @@ from controller.core.model import (
     StepId,
     Unreadable,
 )
-from controller.core.policy import standard
+from ecsync.core.policy import standard
+from tests.core.tiny import KINDS, at, bare, doc, live, plan_of, scene, to
 
 WIDGET = doc("Widget/w", size=2)
 IN_SYNC = live(WIDGET)

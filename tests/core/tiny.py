@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from controller.core import marks, plan
-from controller.core.diff import declared_form
-from controller.core.json import Body
-from controller.core.kind import Kind
-from controller.core.model import (
+from ecsync.core import marks, plan
+from ecsync.core.diff import declared_form
+from ecsync.core.inputs import Scene
+from ecsync.core.kind import Kind
+from ecsync.core.model import (
     Application,
     Call,
     Change,
@@ -25,7 +25,7 @@ from controller.core.model import (
     Target,
     Text,
 )
-from controller.core.rules import (
+from ecsync.core.rules import (
     Computed,
     Default,
     Immutable,
@@ -38,8 +38,8 @@ from controller.core.rules import (
     Unordered,
     WriteOnly,
 )
-from controller.core.scene import Scene
-from controller.testing import memory_kind
+from ecsync.core.trees import Body
+from ecsync.testing import memory_kind
 
 
 def _register(change: Change) -> tuple[Call, ...]:

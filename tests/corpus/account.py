@@ -7,18 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from controller import wiring
-from controller.aws import shapes
-from controller.aws.clients import Clients
-from controller.aws.cloud import BotoCloud
-from controller.aws.limits import Limiter
-from controller.core.json import dotted
-from controller.core.model import Adopt, Application, Failed, Plan, Snapshot, Target
-from controller.engine.memory import Memory
-from controller.engine.reconciler import Catalogue, Orders, Post, look, reconcile
-from controller.language.manifest import Loaded, load
-from controller.simulator import Settings, Simulator, VirtualClock
-from controller.wiring import SystemClock
+from ecsim import Settings, Simulator, VirtualClock
+from ecsync import wiring
+from ecsync.aws.clients import Clients
+from ecsync.aws.cloud import BotoCloud
+from ecsync.aws.limits import Limiter
+from ecsync.awsmodel import shapes
+from ecsync.core.model import Adopt, Application, Failed, Plan, Snapshot, Target
+from ecsync.core.trees import dotted
+from ecsync.engine.reconciler import Catalogue, Orders, Post, look, reconcile
+from ecsync.engine.step_state import Memory
+from ecsync.language.manifest import Loaded, load
+from ecsync.wiring import SystemClock
 
 REGION, ACCOUNT = "eu-west-1", "123456789012"
 _PASSES = 12  # more than any single document takes

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import edits, filling
-from .account import Account, Body, left, loaded
-from .filling import Services
-from .results import Entry, Result
+from tests.corpus import edits, filling
+from tests.corpus.account import Account, Body, left, loaded
+from tests.corpus.filling import Services
+from tests.corpus.results import Entry, Result
 
 
 @dataclass

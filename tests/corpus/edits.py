@@ -7,16 +7,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from controller import kinds
-from controller.aws.shapes import load
-from controller.core.json import Path, thaw
-from controller.core.kind import Kind
-from controller.core.model import Create, Plan, Replace, Step
-
-from . import filling, places
-from .account import Account, Body, left, loaded
-from .filling import Services
-from .results import REFUSED, Entry, Result
+from ecsync import kinds
+from ecsync.awsmodel.shapes import load
+from ecsync.core.kind import Kind
+from ecsync.core.model import Create, Plan, Replace, Step
+from ecsync.core.trees import Path, thaw
+from tests.corpus import filling, places
+from tests.corpus.account import Account, Body, left, loaded
+from tests.corpus.filling import Services
+from tests.corpus.results import REFUSED, Entry, Result
 
 _TASK = kinds.BY_NAME["TaskDefinition"]
 

@@ -11,9 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from controller.core.json import thaw
-
-from .account import Account, Body
+from ecsync.core.trees import thaw
+from tests.corpus.account import Account, Body
 
 _NAME = re.compile(r"[^A-Za-z0-9_-]+")
 _PLAIN = re.compile(r"[A-Za-z0-9_-]{1,255}")

@@ -6,13 +6,12 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from controller.aws.shapes import load
-from controller.core.json import Path, at, matches
-from controller.core.kind import Kind
-from controller.core.normalise import keyed, normalise
-from controller.core.rules import Computed, Keyed, Pinned, Rules
-
-from .account import Body
+from ecsync.awsmodel.shapes import load
+from ecsync.core.kind import Kind
+from ecsync.core.normalise import keyed, normalise
+from ecsync.core.rules import Computed, Keyed, Pinned, Rules
+from ecsync.core.trees import Path, at, matches
+from tests.corpus.account import Body
 
 _SEGMENT = re.compile(r"([^\[]+)(?:\[(\d+)(?:->\d+)?\])?")
 

@@ -12,12 +12,11 @@ from pathlib import Path
 
 from botocore.loaders import create_loader
 
-from controller import config
-from controller.aws.clients import Access, Clients
-
-from .account import REGION, Account, simulator
-from .checks import Corpus
-from .results import REFUSED, Result
+from ecsync import config
+from ecsync.aws.clients import Access, Clients
+from tests.corpus.account import REGION, Account, simulator
+from tests.corpus.checks import Corpus
+from tests.corpus.results import REFUSED, Result
 
 
 @contextmanager

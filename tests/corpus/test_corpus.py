@@ -9,8 +9,8 @@ from unittest import mock
 
 import pytest
 
-from .results import REFUSED, Result
-from .run import opened
+from tests.corpus.results import REFUSED, Result
+from tests.corpus.run import opened
 
 pytestmark = pytest.mark.skipif("ECSYNC_CORPUS" not in os.environ, reason="ECSYNC_CORPUS is not set")
 

@@ -14,16 +14,15 @@ from typing import Any
 
 import pytest
 
-from controller import kinds
-from controller.aws import shapes
-from controller.core.kind import Kind
-from controller.core.schema import Shape
-from controller.explain import plain_text
-from controller.language.annotations import KNOWN
-from controller.language.settings import SHAPE as APPLICATION
-from controller.sources.files import is_manifest
-
-from .language_server import LanguageServer, Place, Told
+from ecsync import kinds
+from ecsync.awsmodel import shapes
+from ecsync.core.kind import Kind
+from ecsync.core.schema import Shape
+from ecsync.language.annotations import KNOWN
+from ecsync.language.settings import SHAPE as APPLICATION
+from ecsync.offline.explain import plain_text
+from ecsync.sources.files import is_manifest
+from tests.editor.language_server import LanguageServer, Place, Told
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

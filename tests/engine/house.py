@@ -8,15 +8,14 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
-from passes import TARGET, Account
-
-from controller.core.model import Application, Outcome, PassResult, Plan, Problem, Snapshot
-from controller.core.ports import AwsError, SourceError
-from controller.engine.daemon import Daemon, Machine
-from controller.engine.queue import MemoryQueue
-from controller.engine.reconciler import Catalogue, Post
-from controller.engine.store import Store
-from controller.engine.ticks import Ticks
+from ecsync.core.model import Application, Outcome, PassResult, Plan, Problem, Snapshot
+from ecsync.core.ports import AwsError, SourceError
+from ecsync.engine.daemon import Daemon, Machine
+from ecsync.engine.queue import MemoryQueue
+from ecsync.engine.reconciler import Catalogue, Post
+from ecsync.engine.store import Store
+from ecsync.engine.ticks import Ticks
+from tests.engine.passes import TARGET, Account
 
 
 @dataclass

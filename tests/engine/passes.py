@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
-from controller.core.kind import Kind
-from controller.core.model import Application, Desired, Key, Options, Outcome, Ref, Sync, Target, Text
-from controller.core.rules import Default, Immutable, Late, Refers, Rolls
-from controller.engine.memory import Memory
-from controller.engine.reconciler import Catalogue, Orders, Post, reconcile
-from controller.testing import FakeClock, MemoryCloud, memory_kind
+from ecsync.core.kind import Kind
+from ecsync.core.model import Application, Desired, Key, Options, Outcome, Ref, Sync, Target, Text
+from ecsync.core.rules import Default, Immutable, Late, Refers, Rolls
+from ecsync.engine.reconciler import Catalogue, Orders, Post, reconcile
+from ecsync.engine.step_state import Memory
+from ecsync.testing import FakeClock, MemoryCloud, memory_kind
 
 NET = memory_kind("Net", calls=None, tagging=None)  # only ever looked up
 BASE = memory_kind("Base", second=("size",), rules=(Late(path="peers"), Immutable(path="zone")))

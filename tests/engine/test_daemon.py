@@ -8,12 +8,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from house import House, Kept
-from passes import ALL_THERE, document, shop, stack
 
-from controller.core.model import Because, Options, Origin, Pass, Problem, Snapshot
-from controller.core.ports import AwsError, SourceError
-from controller.engine.reconciler import Catalogue
+from ecsync.core.model import Because, Options, Origin, Pass, Problem, Snapshot
+from ecsync.core.ports import AwsError, SourceError
+from ecsync.engine.reconciler import Catalogue
+from tests.engine.house import House, Kept
+from tests.engine.passes import ALL_THERE, document, shop, stack
 
 PATIENCE = 5.0  # seconds of ours that a thread may take before a test fails
 

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from passes import ALL_THERE, KINDS, TARGET, Account, document, shop, stack
 
-from controller.core.model import Done, Failed, Outcome, Progressing, Result, Skipped, StepId
-from controller.core.ports import AwsError, ErrorClass
-from controller.engine.memory import Memory
-from controller.engine.reconciler import Catalogue, Orders, Post, reconcile
+from ecsync.core.model import Done, Failed, Outcome, Progressing, Result, Skipped, StepId
+from ecsync.core.ports import AwsError, ErrorClass
+from ecsync.engine.reconciler import Catalogue, Orders, Post, reconcile
+from ecsync.engine.step_state import Memory
+from tests.engine.passes import ALL_THERE, KINDS, TARGET, Account, document, shop, stack
 
 
 @pytest.fixture

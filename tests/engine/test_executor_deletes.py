@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from passes import Account, document, ref, shop
 
-from controller.core.model import Options
-from controller.core.ports import AwsError
+from ecsync.core.model import Options
+from ecsync.core.ports import AwsError
+from tests.engine.passes import Account, document, ref, shop
 
 
 @pytest.fixture

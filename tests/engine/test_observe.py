@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from passes import APP, BASE, KINDS, TARGET, Account, document, key, ref, shop, stack
 
-from controller.core.kind import Kind, Wanted, World
-from controller.core.model import Absent, Application, Desired, Key, Observed, Present, Unreadable
-from controller.core.ports import AwsError, Reader
-from controller.core.scene import Scene
-from controller.engine.observe import observe, orphans
+from ecsync.core.inputs import Scene
+from ecsync.core.kind import Kind, Wanted, World
+from ecsync.core.model import Absent, Application, Desired, Key, Observed, Present, Unreadable
+from ecsync.core.ports import AwsError, Reader
+from ecsync.engine.observe import observe, orphans
+from tests.engine.passes import APP, BASE, KINDS, TARGET, Account, document, key, ref, shop, stack
 
 CHILD = replace(
     KINDS["Leaf"],

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from controller.engine.queue import Claim, MemoryQueue
-from controller.testing import FakeClock
+from ecsync.engine.queue import Claim, MemoryQueue
+from ecsync.testing import FakeClock
 
 DEADLINE = 5.0  # real seconds in which a thread must have come to its end
 

@@ -7,15 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from passes import ALL_THERE, KINDS, Account, document, key, ref, shop, stack
 
-from controller.core import plan
-from controller.core.kind import Kind, Owned
-from controller.core.marks import APPLIED, OWNER
-from controller.core.model import Done, Options, Outcome, Skipped
-from controller.core.ports import AwsError, Reader
-from controller.engine.reconciler import Catalogue, Orders, Refused, look
-from controller.testing import memory_kind
+from ecsync.core import plan
+from ecsync.core.kind import Kind, Owned
+from ecsync.core.marks import APPLIED, OWNER
+from ecsync.core.model import Done, Options, Outcome, Skipped
+from ecsync.core.ports import AwsError, Reader
+from ecsync.engine.reconciler import Catalogue, Orders, Refused, look
+from ecsync.testing import memory_kind
+from tests.engine.passes import ALL_THERE, KINDS, Account, document, key, ref, shop, stack
 
 
 class Crash(BaseException):

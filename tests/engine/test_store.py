@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from controller.core.model import ApplicationState, Event, Origin, Outcome, Pass, PassResult, Plan, Problem, Target
-from controller.engine.store import Store
+from ecsync.core.model import ApplicationState, Event, Origin, Outcome, Pass, PassResult, Plan, Problem, Target
+from ecsync.engine.store import Store
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TARGET = Target(account="123456789012", region="eu-central-1")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobExecutionEvent, JobSubmissionEvent
 
-from controller.engine.ticks import Ticks
+from ecsync.engine.ticks import Ticks
 
 DEADLINE = 5.0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .stage import CLUSTER, REGION, Body, Stage
+from tests.importer.stage import CLUSTER, REGION, Body, Stage
 
 RESOURCE = "service/" + CLUSTER + "/{}"
 DIMENSION = "ecs:service:DesiredCount"

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError, ParamValidationError
 
-from .builder import Builder, forward
-from .stage import ACCOUNT, CLUSTER, REGION, Body
+from tests.importer.builder import Builder, forward
+from tests.importer.stage import ACCOUNT, CLUSTER, REGION, Body
 
 T = TypeVar("T")
 

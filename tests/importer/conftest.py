@@ -6,13 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 from botocore.loaders import create_loader
-from whole.stage import operating
 
-from controller.aws.clients import Access, Clients
-from controller.simulator import Settings, Simulator, VirtualClock
-
-from .builder import Builder
-from .stage import ACCOUNT, REGION, Stage
+from ecsim import Settings, Simulator, VirtualClock
+from ecsync.aws.clients import Access, Clients
+from tests.importer.builder import Builder
+from tests.importer.stage import ACCOUNT, REGION, Stage
+from tests.whole.support.stage import operating
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .builder import DIMENSION, RESOURCE, Builder, forward
-from .stage import CLUSTER
+from tests.importer.builder import DIMENSION, RESOURCE, Builder, forward
+from tests.importer.stage import CLUSTER
 
 NAMESPACE = "arn:aws:servicediscovery:eu-west-1:123456789012:namespace/ns-abcdefgh12345678"
 

@@ -7,7 +7,7 @@ from copy import deepcopy
 from random import Random
 from typing import Any
 
-from controller.core.ports import AwsError, Reader
+from ecsync.core.ports import AwsError, Reader
 
 # Lists that AWS prints in the order in which they come to its mind.
 _SETS = frozenset(

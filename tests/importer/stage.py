@@ -7,22 +7,22 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from controller import wiring
-from controller.aws import shapes
-from controller.aws.clients import Clients
-from controller.aws.cloud import BotoCloud
-from controller.aws.limits import Limiter
-from controller.core.json import pointer
-from controller.core.model import Adopt, Application, Outcome, Plan, Snapshot, Target
-from controller.core.ports import Reader
-from controller.engine.memory import Memory
-from controller.engine.observe import observe
-from controller.engine.reconciler import Catalogue, Orders, Post, look, reconcile
-from controller.importer.drawing import Drawn, draw
-from controller.importer.survey import Known, survey
-from controller.language.manifest import load
-from controller.simulator import Simulator
-from controller.wiring import SystemClock
+from ecsim import Simulator
+from ecsync import wiring
+from ecsync.aws.clients import Clients
+from ecsync.aws.cloud import BotoCloud
+from ecsync.aws.limits import Limiter
+from ecsync.awsmodel import shapes
+from ecsync.core.model import Adopt, Application, Outcome, Plan, Snapshot, Target
+from ecsync.core.ports import Reader
+from ecsync.core.trees import pointer
+from ecsync.engine.observe import observe
+from ecsync.engine.reconciler import Catalogue, Orders, Post, look, reconcile
+from ecsync.engine.step_state import Memory
+from ecsync.importer.manifests import Drawn, draw
+from ecsync.importer.survey import Known, survey
+from ecsync.language.manifest import load
+from ecsync.wiring import SystemClock
 
 REGION = "eu-west-1"
 ACCOUNT = "123456789012"

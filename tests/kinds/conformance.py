@@ -13,20 +13,20 @@ from botocore.loaders import create_loader
 from botocore.model import ServiceModel
 from botocore.validate import ParamValidator
 
-from controller import kinds, wiring
-from controller.aws import shapes
-from controller.aws.clients import Access, Clients
-from controller.aws.cloud import BotoCloud
-from controller.aws.limits import Limiter
-from controller.core import plan
-from controller.core.json import at, thaw, transform
-from controller.core.kind import Kind
-from controller.core.model import Application, Call, Create, Key, Observed, Present, Snapshot, Step, Target, Text
-from controller.core.resolve import resolve
-from controller.core.scene import Scene
-from controller.engine.observe import observe
-from controller.language.manifest import load
-from controller.simulator import Settings, Simulator, VirtualClock
+from ecsim import Settings, Simulator, VirtualClock
+from ecsync import kinds, wiring
+from ecsync.aws.clients import Access, Clients
+from ecsync.aws.cloud import BotoCloud
+from ecsync.aws.limits import Limiter
+from ecsync.awsmodel import shapes
+from ecsync.core import plan
+from ecsync.core.inputs import Scene
+from ecsync.core.kind import Kind
+from ecsync.core.model import Application, Call, Create, Key, Observed, Present, Snapshot, Step, Target, Text
+from ecsync.core.resolve import resolve
+from ecsync.core.trees import at, thaw, transform
+from ecsync.engine.observe import observe
+from ecsync.language.manifest import load
 
 CASES = Path(__file__).parent.parent / "cases" / "conformance"
 REGION, ACCOUNT = "eu-west-1", "123456789012"

@@ -12,11 +12,11 @@ import boto3
 from botocore import xform_name
 from botocore.exceptions import ClientError
 
-from controller.core import plan
-from controller.core.diff import Difference, differences
-from controller.core.json import thaw, transform
-from controller.core.kind import Kind, Wanted
-from controller.core.model import (
+from ecsync.core import plan
+from ecsync.core.diff import Difference, differences
+from ecsync.core.inputs import Scene
+from ecsync.core.kind import Kind, Wanted
+from ecsync.core.model import (
     Application,
     Call,
     Desired,
@@ -30,8 +30,8 @@ from controller.core.model import (
     Text,
     Update,
 )
-from controller.core.ports import AwsError
-from controller.core.scene import Scene
+from ecsync.core.ports import AwsError
+from ecsync.core.trees import thaw, transform
 
 OWNER = "v1/prod/shop/{kind}/{name}"
 TARGET = Target(account="123456789012", region="us-east-1")

@@ -7,10 +7,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from controller.aws.shapes import at_path, load
-from controller.core.json import ANY, EACH
-from controller.core.kind import Kind
-from controller.core.schema import Shape
+from ecsync.awsmodel.shapes import at_path, load
+from ecsync.core.kind import Kind
+from ecsync.core.schema import Shape
+from ecsync.core.trees import ANY, EACH
 
 # What AWS writes its texts like: names, numbers, ARNs and the rest; an empty one is one of them.
 _TEXTS = ("", "a", "web", "10", "arn:aws:ecs:eu-west-1:123456789012:cluster/main", "A b:c/d", "Key=Value", "*")

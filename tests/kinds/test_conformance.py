@@ -8,24 +8,24 @@ from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
-import conformance
 import pytest
-from conformance import Account, converged, refused, writable
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from shaped import bodies, body_shape, element_at, exists, printed_shape, sample
 
-from controller import kinds
-from controller.aws import shapes
-from controller.core.diff import differences
-from controller.core.json import pattern, thaw
-from controller.core.kind import Kind
-from controller.core.model import Present, Snapshot, Update
-from controller.core.normalise import normalise
-from controller.core.rules import Immutable, Keyed, Refers
-from controller.core.tagging import spelled
-from controller.language.manifest import load
-from controller.simulator import Simulator
+from ecsim import Simulator
+from ecsync import kinds
+from ecsync.awsmodel import shapes
+from ecsync.core.diff import differences
+from ecsync.core.kind import Kind
+from ecsync.core.model import Present, Snapshot, Update
+from ecsync.core.normalise import normalise
+from ecsync.core.rules import Immutable, Keyed, Refers
+from ecsync.core.tagging import spelled
+from ecsync.core.trees import pattern, thaw
+from ecsync.language.manifest import load
+from tests.kinds import conformance
+from tests.kinds.conformance import Account, converged, refused, writable
+from tests.kinds.shaped import bodies, body_shape, element_at, exists, printed_shape, sample
 
 MANIFESTS = Path(__file__).parent.parent.parent / "manifests"
 IAM = {

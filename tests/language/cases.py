@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from controller.aws import shapes
-from controller.core.model import Snapshot
-from controller.kinds import BY_NAME
-from controller.language.manifest import Loaded, load
+from ecsync.awsmodel import shapes
+from ecsync.core.model import Snapshot
+from ecsync.kinds import BY_NAME
+from ecsync.language.manifest import Loaded, load
 
 BAD = Path(__file__).parent.parent / "cases" / "bad"
 

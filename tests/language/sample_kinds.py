@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from controller.core.json import Body, leaves
-from controller.core.kind import Kind, ShapeOf, Tagging
-from controller.core.model import Call, Text
-from controller.core.rules import CommaList, Keyed, Late, Sensitive
+from ecsync.core.kind import Kind, ShapeOf, Tagging
+from ecsync.core.model import Call, Text
+from ecsync.core.rules import CommaList, Keyed, Late, Sensitive
+from ecsync.core.trees import Body, leaves
 
 
 def _reads_nothing(*_: object) -> Iterator[object]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from test_documents import loaded, resources
-
-from controller.core.fixed_shape import INTEGER, STRING, structure
-from controller.core.model import Key, Ref, Sync, Text
-from controller.core.nodes import grow
-from controller.language.documents import Document
-from controller.language.expand import Composite
+from ecsync.core.model import Key, Ref, Sync, Text
+from ecsync.core.schema import INTEGER, STRING, structure
+from ecsync.language.documents import Document
+from ecsync.language.expand import Composite
+from ecsync.language.nodes import grow
+from tests.language.test_documents import loaded, resources
 
 APP = """apiVersion: ecsync/v1
 kind: Application

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from cases import bad_cases, contents, load_files, messages
+
+from tests.language.cases import bad_cases, contents, load_files, messages
 
 
 @pytest.mark.parametrize("case", bad_cases(), ids=lambda case: case.name)

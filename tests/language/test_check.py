@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from controller.aws import shapes
-from controller.core.fixed_shape import ANY, BOOLEAN, Fixed, listing, mapping, structure
-from controller.core.kind import ShapeOf
-from controller.core.model import Key, Origin, Ref, Text
-from controller.core.nodes import Node, Spelled
-from controller.core.rules import CommaList, Keyed, Sensitive
-from controller.language.check import Checked, check
+from ecsync.awsmodel import shapes
+from ecsync.core.kind import ShapeOf
+from ecsync.core.model import Key, Origin, Ref, Text
+from ecsync.core.rules import CommaList, Keyed, Sensitive
+from ecsync.core.schema import ANY, BOOLEAN, Fixed, listing, mapping, structure
+from ecsync.language.check import Checked, check
+from ecsync.language.nodes import Node, Spelled
 
 SERVICE = ShapeOf(operation="ecs.CreateService", describe="ecs.DescribeServices:services[]", optional=("serviceName",))
 TASK = ShapeOf(operation="ecs.RegisterTaskDefinition", required=("cpu",), optional=("family",))

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from sample_kinds import KINDS
 
-from controller.aws import shapes
-from controller.core.model import Desired, Key, Snapshot
-from controller.language.manifest import Loaded, load
+from ecsync.awsmodel import shapes
+from ecsync.core.model import Desired, Key, Snapshot
+from ecsync.language.manifest import Loaded, load
+from tests.language.sample_kinds import KINDS
 
 
 def loaded(files: Mapping[str, str], **more: Any) -> Loaded:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from cases import load_files, messages
+
+from tests.language.cases import load_files, messages
 
 TASK = """
 kind: TaskDefinition

@@ -7,12 +7,12 @@ import re
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sample_kinds import KINDS
-from test_documents import loaded, resources
 
-from controller.aws import shapes
-from controller.core.model import Problem, Snapshot
-from controller.language.manifest import ParsedFile, load, parse_file
+from ecsync.awsmodel import shapes
+from ecsync.core.model import Problem, Snapshot
+from ecsync.language.manifest import ParsedFile, load, parse_file
+from tests.language.sample_kinds import KINDS
+from tests.language.test_documents import loaded, resources
 
 PLAIN = re.compile(r"[^\x00-\x1f\x7f-\x9f]*")
 SEED = b"""apiVersion: ecsync/v1

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from controller.aws import shapes
-from controller.core.kind import ShapeOf
-from controller.core.model import Origin
-from controller.core.nodes import grow, plain
-from controller.core.rules import Keyed
-from controller.language.patching import patched
+from ecsync.awsmodel import shapes
+from ecsync.core.kind import ShapeOf
+from ecsync.core.model import Origin
+from ecsync.core.rules import Keyed
+from ecsync.language.nodes import grow, plain
+from ecsync.language.patching import patched
 
 RULES = (
     Keyed(path="containerDefinitions", key=("name",)),

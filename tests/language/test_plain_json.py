@@ -10,15 +10,14 @@ from typing import Any
 import pytest
 from botocore.session import get_session
 from botocore.validate import ParamValidator
-from cases import load_files, messages
 
-from controller.aws import shapes
-from controller.core.fixed_shape import Fixed, structure
-from controller.core.model import Origin
-from controller.core.nodes import grow
-from controller.core.schema import Shape, Type
-from controller.kinds import BY_NAME
-from controller.language.aws_types import mistyped
+from ecsync.awsmodel import shapes
+from ecsync.core.model import Origin
+from ecsync.core.schema import Fixed, Shape, Type, structure
+from ecsync.kinds import BY_NAME
+from ecsync.language.aws_types import mistyped
+from ecsync.language.nodes import grow
+from tests.language.cases import load_files, messages
 
 CONTAINER = {"name": "web", "image": "nginx", "memory": 64}
 TASK = {"family": "web", "containerDefinitions": [CONTAINER]}

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from sample_kinds import KINDS
 
-from controller.core.model import Key, Origin, Ref, Text
-from controller.core.nodes import grow, plain
-from controller.core.resolve import resolve
-from controller.language.references import Scope, Wrong, fill_values, read, substitute
+from ecsync.core.model import Key, Origin, Ref, Text
+from ecsync.core.resolve import resolve
+from ecsync.language.nodes import grow, plain
+from ecsync.language.references import Scope, Wrong, fill_values, read, substitute
+from tests.language.sample_kinds import KINDS
 
 SCOPE = Scope(
     application="shop",

@@ -8,8 +8,8 @@ import sys
 import pytest
 from botocore.loaders import Loader
 
-from controller.aws import shapes
-from controller.core.kind import ShapeOf
+from ecsync.awsmodel import shapes
+from ecsync.core.kind import ShapeOf
 
 
 def test_the_body_is_the_input_with_the_kinds_changes() -> None:
@@ -89,8 +89,8 @@ def test_a_wrong_path_fails() -> None:
 def test_importing_costs_nothing_and_never_boto3() -> None:
     """Nothing of botocore is imported before a shape is asked for, and boto3 never is."""
     script = (
-        "import sys; from controller.aws import shapes; assert 'botocore' not in sys.modules;"
-        "from controller.core.kind import ShapeOf; shapes.load(ShapeOf(operation='ecs.CreateService')).members;"
+        "import sys; from ecsync.awsmodel import shapes; assert 'botocore' not in sys.modules;"
+        "from ecsync.core.kind import ShapeOf; shapes.load(ShapeOf(operation='ecs.CreateService')).members;"
         "assert 'boto3' not in sys.modules and 'botocore.session' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", script], check=True)

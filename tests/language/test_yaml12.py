@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from controller.core.nodes import Spelled, plain
-from controller.language import yaml12
-from controller.language.yaml12 import parse
+from ecsync.language import yaml12
+from ecsync.language.nodes import Spelled, plain
+from ecsync.language.yaml12 import parse
 
 
 def only(text: str, name: str = "a.yaml") -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from controller.core.model import (
+from ecsync.core.model import (
     Call,
     Change,
     Create,
@@ -29,7 +29,7 @@ from controller.core.model import (
     Update,
     Withheld,
 )
-from controller.report.events import Context
+from ecsync.report.events import Context
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 TARGET = Target(account="123456789012", region="eu-central-1")

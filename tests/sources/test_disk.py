@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from controller.core.ports import SourceError
-from controller.sources.disk import DiskSource
-from controller.sources.files import digest
+from ecsync.core.ports import SourceError
+from ecsync.sources.disk import DiskSource
+from ecsync.sources.files import digest
 
 
 class Writer:

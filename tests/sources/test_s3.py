@@ -12,9 +12,9 @@ from botocore import xform_name
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from controller.core.ports import AwsError, ErrorClass, SourceError
-from controller.sources.files import digest
-from controller.sources.s3 import S3Source
+from ecsync.core.ports import AwsError, ErrorClass, SourceError
+from ecsync.sources.files import digest
+from ecsync.sources.s3 import S3Source
 
 BUCKET = "manifests"
 OWNER = "123456789012"  # moto's account

@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 from botocore.loaders import Loader, create_loader
 
-from controller.aws.clients import Access, Clients
-from controller.simulator import Simulator, VirtualClock
-
-from .command import Command
-from .stage import LONG, QUICKSTART, REGION, Controller, Stage, operating
+from ecsim import Simulator, VirtualClock
+from ecsync.aws.clients import Access, Clients
+from tests.whole.support.command import Command
+from tests.whole.support.stage import LONG, QUICKSTART, REGION, Controller, Stage, operating
 
 
 @pytest.fixture(scope="session")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 
-from controller.core.json import pointer
-from controller.core.model import Adopt
-
-from . import byhand
-from .command import Command
-from .stage import LONG, Stage, names
+from ecsync.core.model import Adopt
+from ecsync.core.trees import pointer
+from tests.whole.support import byhand
+from tests.whole.support.command import Command
+from tests.whole.support.stage import LONG, Stage, names
 
 BY_HAND = {
     "Cluster/main",

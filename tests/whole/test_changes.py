@@ -6,10 +6,9 @@ from collections.abc import Iterable
 
 import pytest
 
-from controller.core.model import Update
-from controller.simulator import LedgerEntry
-
-from .stage import LONG, Body, Controller, names
+from ecsim import LedgerEntry
+from ecsync.core.model import Update
+from tests.whole.support.stage import LONG, Body, Controller, names
 
 MARKS = {"ecsync:owner", "ecsync:id", "ecsync:applied"}
 

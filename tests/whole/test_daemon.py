@@ -11,13 +11,12 @@ import pytest
 from botocore.loaders import Loader
 from prometheus_client.parser import text_string_to_metric_families
 
-from controller.aws.clients import Clients
-from controller.simulator import Simulator
-
-from .command import Answer, Command
-from .live import get, time_runs, until
-from .process import Process, daemon
-from .stage import LONG, MADE_ONCE, QUICKSTART, Stage, made
+from ecsim import Simulator
+from ecsync.aws.clients import Clients
+from tests.whole.support.command import Answer, Command
+from tests.whole.support.live import get, time_runs, until
+from tests.whole.support.process import Process, daemon
+from tests.whole.support.stage import LONG, MADE_ONCE, QUICKSTART, Stage, made
 
 CANARY = "canary-3f9c1d2e"
 METRICS = {

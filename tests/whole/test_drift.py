@@ -6,10 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from controller.core.json import pointer
-from controller.engine.reconciler import Orders
-
-from .stage import LONG, Controller, Stage, names
+from ecsync.core.trees import pointer
+from ecsync.engine.reconciler import Orders
+from tests.whole.support.stage import LONG, Controller, Stage, names
 
 
 def set_to_nothing(stage: Stage) -> None:

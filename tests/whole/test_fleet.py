@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 
-from controller.core.json import pointer
-from controller.engine.reconciler import Orders
-
-from .hands import WEB, Hands
-from .stage import LONG, Controller, Stage, names
+from ecsync.core.trees import pointer
+from ecsync.engine.reconciler import Orders
+from tests.whole.support.hands import WEB, Hands
+from tests.whole.support.stage import LONG, Controller, Stage, names
 
 LEAVES = Path(__file__).parent.parent / "cases" / "leaves"
 APPLICATION = "leaves"

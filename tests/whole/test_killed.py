@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 
-from controller.core.ports import Cloud
-from controller.simulator import Fault
-
-from .account import contents
-from .stage import LONG, REGION, Stage, made
+from ecsim import Fault
+from ecsync.core.ports import Cloud
+from tests.whole.support.account import contents
+from tests.whole.support.stage import LONG, REGION, Stage, made
 
 CALLS = 17  # that the first converge makes on an account that has settled
 

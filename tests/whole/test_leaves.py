@@ -14,15 +14,14 @@ from typing import Any
 
 import pytest
 
-from controller import kinds
-from controller.aws.clients import Clients
-from controller.core.json import pointer
-from controller.core.model import Effect, Reason
-from controller.simulator import Fault, Simulator
-
-from .hands import Hands
-from .leaves import Leaf, members, rounds, without
-from .stage import LONG, Body, Controller, Stage, names
+from ecsim import Fault, Simulator
+from ecsync import kinds
+from ecsync.aws.clients import Clients
+from ecsync.core.model import Effect, Reason
+from ecsync.core.trees import pointer
+from tests.whole.support.hands import Hands
+from tests.whole.support.leaves import Leaf, members, rounds, without
+from tests.whole.support.stage import LONG, Body, Controller, Stage, names
 
 LEAVES = Path(__file__).parent.parent / "cases" / "leaves"
 APPLICATION = "leaves"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from .account import contents
-from .command import Command
-from .stage import LONG, Controller, Stage, names
+from tests.whole.support.account import contents
+from tests.whole.support.command import Command
+from tests.whole.support.stage import LONG, Controller, Stage, names
 
 NEIGHBOUR = """
 apiVersion: ecsync/v1

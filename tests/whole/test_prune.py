@@ -6,10 +6,9 @@ import re
 
 import pytest
 
-from controller.core.model import Delete, Forget
-
-from .account import contents
-from .stage import LONG, Controller, Stage, names
+from ecsync.core.model import Delete, Forget
+from tests.whole.support.account import contents
+from tests.whole.support.stage import LONG, Controller, Stage, names
 
 EXTRA = """
 apiVersion: ecsync/v1

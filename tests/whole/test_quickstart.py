@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from . import command
-from .command import Command
-from .stage import MADE_ONCE, Controller, Stage, made, names
+from tests.whole.support import command
+from tests.whole.support.command import Command
+from tests.whole.support.stage import MADE_ONCE, Controller, Stage, made, names
 
 
 def test_a_new_account_settles_and_nothing_is_made_twice(stage: Stage) -> None:

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from controller.core.ports import Cloud
-
-from .stage import Body, Controller, Stage, names
+from ecsync.core.ports import Cloud
+from tests.whole.support.stage import Body, Controller, Stage, names
 
 SEQUENCE = [
     "elbv2.CreateTargetGroup",

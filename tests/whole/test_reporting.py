@@ -7,15 +7,14 @@ from typing import Any
 
 import pytest
 
-from controller.simulator import Fault
-from controller.sources.disk import DiskSource
-
-from . import live
-from .command import Command
-from .live import Live, until
-from .stage import LONG, Controller, names
-from .test_drift import change_the_path, delete_the_rule
-from .test_revisions import keep
+from ecsim import Fault
+from ecsync.sources.disk import DiskSource
+from tests.whole.support import live
+from tests.whole.support.command import Command
+from tests.whole.support.live import Live, until
+from tests.whole.support.stage import LONG, Controller, names
+from tests.whole.test_drift import change_the_path, delete_the_rule
+from tests.whole.test_revisions import keep
 
 
 @pytest.fixture(autouse=True)

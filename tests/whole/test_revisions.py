@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .stage import LONG, Controller, Stage, names
+from tests.whole.support.stage import LONG, Controller, Stage, names
 
 FAMILY = "quickstart-web"
 

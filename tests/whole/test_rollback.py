@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .stage import LONG, Controller, names
+from tests.whole.support.stage import LONG, Controller, names
 
 GOOD, BAD, BETTER = "nginx:1.27", "nginx:1.28-bad", "nginx:1.29"
 

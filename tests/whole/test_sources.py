@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 
-from controller.simulator import Fault
-from controller.sources.disk import DiskSource
-
-from . import live
-from .live import Live, until
-from .stage import ACCOUNT, REGION, Controller, Stage, names
+from ecsim import Fault
+from ecsync.sources.disk import DiskSource
+from tests.whole.support import live
+from tests.whole.support.live import Live, until
+from tests.whole.support.stage import ACCOUNT, REGION, Controller, Stage, names
 
 BUCKET = "manifests"
 WHERE = f"s3://{BUCKET}/prod"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from .stage import Controller, Stage, names
+from tests.whole.support.stage import Controller, Stage, names
 
 TILOG = Path(__file__).resolve().parents[2] / "manifests" / "tilog"
 REGION = "ap-northeast-2"

@@ -1,0 +1,1 @@
+"""The ground floor of a simulated account: clock, settings, errors, paging, faults, ledger, state."""

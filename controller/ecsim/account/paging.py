@@ -1,0 +1,78 @@
+"""Pages of lists, and lists of tags: the two shapes that every service has its own spelling of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any, Literal
+
+from ecsim.account.errors import AwsError, invalid_parameter, validation_error
+
+Body = dict[str, Any]
+Style = Literal["ecs", "Ec2", "AutoScaling", "Scaling"]
+
+# How many it may be, where to go on, and the error for a token that means nothing.
+STYLES: dict[Style, tuple[str, str, Callable[[str], AwsError]]] = {
+    "ecs": ("maxResults", "nextToken", invalid_parameter),
+    "Ec2": ("MaxResults", "NextToken", lambda text: AwsError("InvalidParameterValue", text)),
+    "AutoScaling": ("MaxRecords", "NextToken", lambda text: AwsError("InvalidNextToken", text)),
+    "Scaling": ("MaxResults", "NextToken", lambda text: AwsError("InvalidNextTokenException", text)),
+}
+
+
+def by_token(member: str, items: Sequence[Any], params: Body, size: int, style: Style = "ecs") -> Body:
+    """One page as most services answer it; `size` is for requests that name none."""
+    limit, token, error = STYLES[style]
+    shown, following = _page(items, int(params.get(limit, size)), params.get(token), error)
+    return {member: shown, token: following} if following else {member: shown}
+
+
+def by_marker(member: str, items: Sequence[Any], params: Body) -> Body:
+    """One page as Elastic Load Balancing answers it."""
+    shown, marker = _page(items, params.get("PageSize", 400), params.get("Marker"), validation_error)
+    return {member: shown, "NextMarker": marker} if marker else {member: shown}
+
+
+def _page(
+    items: Sequence[Any], size: int, token: str | None, error: Callable[[str], AwsError]
+) -> tuple[list[Any], str]:
+    """A page and the token of the next one, which is its offset; empty at the end."""
+    if token and not token.isdigit():
+        raise error("Invalid token.")
+    start = int(token or 0)
+    end = start + size
+    return list(items[start:end]), (str(end) if end < len(items) else "")
+
+
+def filtered(
+    items: Sequence[Body], filters: list[Body] | None, values: Mapping[str, Callable[[Body], list[str]]]
+) -> list[Body]:
+    """The items that pass all filters: by tag, or by what `values` finds for the filter's name."""
+
+    def having(item: Body, name: str) -> list[str]:
+        tags = {tag["Key"]: tag.get("Value", "") for tag in item.get("Tags", [])}
+        if name.startswith("tag:"):
+            return [tags[name[4:]]] if name[4:] in tags else []
+        if name == "tag-key":
+            return list(tags)
+        if name == "tag-value":
+            return list(tags.values())
+        if name not in values:
+            raise AwsError("InvalidParameterValue", f"The filter '{name}' is invalid")
+        return values[name](item)
+
+    def passes(item: Body, wanted: Body) -> bool:
+        found = having(item, wanted["Name"])
+        return any(fnmatchcase(text, pattern) for text in found for pattern in wanted.get("Values", []))
+
+    return [item for item in items if all(passes(item, wanted) for wanted in filters or [])]
+
+
+def tags_to_dict(tags: list[dict[str, str]] | None, *, key: str = "key", value: str = "value") -> dict[str, str]:
+    """A list of tags as a dict."""
+    return {tag[key]: tag.get(value, "") for tag in tags or []}
+
+
+def tags_to_list(tags: dict[str, str], *, key: str = "key", value: str = "value") -> list[dict[str, str]]:
+    """A dict as a list of tags."""
+    return [{key: name, value: text} for name, text in tags.items()]

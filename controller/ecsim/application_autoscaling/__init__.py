@@ -1,0 +1,1 @@
+"""Simulated Application Auto Scaling: scalable targets, policies, scheduled actions."""

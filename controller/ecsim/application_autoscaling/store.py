@@ -1,0 +1,50 @@
+"""What Application Auto Scaling remembers in one Region."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ecsim.account.errors import AwsError
+
+Body = dict[str, Any]
+
+
+@dataclass
+class ScalableTarget:
+    """The desired count of one service, with its policies, scheduled actions and history."""
+
+    arn: str
+    resource: str  # service/cluster/name
+    created_at: float
+    minimum: int
+    maximum: int
+    suspended: Body
+    tags: dict[str, str] = field(default_factory=dict)
+    policies: dict[str, Body] = field(default_factory=dict)
+    schedules: dict[str, Body] = field(default_factory=dict)
+    activities: list[Body] = field(default_factory=list)  # newest first
+    scaled_out_at: float = float("-inf")
+    scaled_in_at: float = float("-inf")
+    breaches: dict[str, tuple[int, int]] = field(default_factory=dict)  # policy → minutes above, minutes below
+
+
+@dataclass
+class ScalingRegion:
+    """Application Auto Scaling in one Region of one account."""
+
+    region: str
+    account: str
+    targets: dict[str, ScalableTarget] = field(default_factory=dict)  # by resource id
+    loads: dict[str, dict[str, float]] = field(default_factory=dict)  # resource → metric → percent × tasks
+
+    def target(self, resource: str) -> ScalableTarget:
+        """A registered target by its exact resource id."""
+        found = self.targets.get(resource)
+        if found is None:
+            raise AwsError(
+                "ObjectNotFoundException",
+                f"No scalable target registered for service namespace: ecs, resource ID: {resource}, scalable"
+                " dimension: ecs:service:DesiredCount",
+            )
+        return found

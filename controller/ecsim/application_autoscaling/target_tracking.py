@@ -1,0 +1,99 @@
+"""Target tracking: what services are made to do, and how their desired counts follow.
+
+A load is work, not a level: the percent that were set, times the tasks that ran then. Spread over more tasks the
+average falls, over fewer it rises.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+from ecsim.account.world import Body, World
+from ecsim.application_autoscaling import scalable_targets
+from ecsim.application_autoscaling.store import ScalableTarget, ScalingRegion
+from ecsim.ecs.store import Service, running_and_pending
+
+METRICS = {"ECSServiceAverageCPUUtilization": "cpu", "ECSServiceAverageMemoryUtilization": "memory"}
+MINUTES_ABOVE = 3
+MINUTES_BELOW = 15
+LOW = 0.9  # of the target value: where the low alarm is
+COOLDOWN = 300
+
+
+def set_load(world: World, region: str, cluster: str, service: str, percents: dict[str, float]) -> Body:
+    """Make a service as busy as this on the average of its tasks, from now on."""
+    ecs, scaling = world.ecs(region), world.scaling(region)
+    found = ecs.service(ecs.cluster(cluster), service)
+    resource = f"service/{found.cluster}/{found.name}"
+    started = resource not in scaling.loads
+    work = {metric: percent * max(_running(found), 1) for metric, percent in percents.items()}
+    scaling.loads[resource] = {**scaling.loads.get(resource, {}), **work}
+    if started:
+        _later(world, scaling, resource)
+    return {"resource": resource, **percents}
+
+
+def _running(service: Service) -> int:
+    return running_and_pending(service.tasks)[0]
+
+
+def _later(world: World, region: ScalingRegion, resource: str) -> None:
+    world.after(world.settings.timings.scaling_period, partial(_look, world, region, resource))
+
+
+def _look(world: World, region: ScalingRegion, resource: str) -> None:
+    """One data point: a minute above or below for each policy, and what the alarms then ask for."""
+    service, target = scalable_targets.service_of(world.ecs(region.region), resource), region.targets.get(resource)
+    if service is None:
+        region.loads.pop(resource, None)
+        return
+    _later(world, region, resource)
+    running = _running(service)
+    if target is None or not running:
+        return
+    wanted: list[tuple[str, int, bool]] = []
+    for name, policy in target.policies.items():
+        settings = policy.get("TargetTrackingScalingPolicyConfiguration", {})
+        metric = METRICS.get(settings.get("PredefinedMetricSpecification", {}).get("PredefinedMetricType", ""))
+        work = region.loads[resource].get(metric or "")
+        if work is None:
+            continue
+        goal, average = float(settings["TargetValue"]), work / running
+        above, below = target.breaches.get(name, (0, 0))
+        above, below = (above + 1 if average > goal else 0), (below + 1 if average < LOW * goal else 0)
+        target.breaches[name] = (above, below)
+        count = math.ceil(round(running * average / goal, 6))
+        if above >= MINUTES_ABOVE:
+            wanted.append((name, count, True))
+        else:
+            spare = below >= MINUTES_BELOW and not settings.get("DisableScaleIn")
+            wanted.append((name, count if spare else service.desired, False))
+    if wanted:
+        _decide(world, region, target, service, wanted)
+
+
+def _decide(
+    world: World, region: ScalingRegion, target: ScalableTarget, service: Service, wanted: list[tuple[str, int, bool]]
+) -> None:
+    """Out as far as the policy that wants most, in only as far as all agree; not in while a deployment goes on."""
+    name, count, _ = max(wanted, key=lambda item: item[1])
+    desired = max(target.minimum, min(count, target.maximum))
+    if desired > service.desired:
+        waits, end = _cooling(world, target, name, "ScaleOutCooldown", target.scaled_out_at), "High"
+        suspended = target.suspended["DynamicScalingOutSuspended"]
+    else:
+        waits, end = _cooling(world, target, name, "ScaleInCooldown", target.scaled_in_at), "Low"
+        suspended = target.suspended["DynamicScalingInSuspended"] or len(service.deployments) > 1
+    if desired == service.desired or waits or suspended:
+        return
+    alarm = next(one["AlarmName"] for one in target.policies[name]["Alarms"] if f"Alarm{end}" in one["AlarmName"])
+    scalable_targets.scale(
+        world, region, target, desired, f"monitor alarm {alarm} in state ALARM triggered policy {name}"
+    )
+    target.breaches.clear()
+
+
+def _cooling(world: World, target: ScalableTarget, policy: str, member: str, since: float) -> bool:
+    settings = target.policies[policy]["TargetTrackingScalingPolicyConfiguration"]
+    return world.now - since < float(settings.get(member, COOLDOWN))

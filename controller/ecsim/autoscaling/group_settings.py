@@ -1,0 +1,215 @@
+"""What Auto Scaling fills in for a group, and what it refuses."""
+
+from __future__ import annotations
+
+from ecsim.account.errors import AwsError, validation_error
+from ecsim.account.order import shuffled
+from ecsim.account.world import Body, Call
+from ecsim.autoscaling import traffic_sources
+from ecsim.ec2 import launch_templates
+from ecsim.moto import iam, seams
+
+SERVICE_LINKED_ROLE = "role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"
+DEFAULTS: Body = {
+    "DefaultCooldown": 300,
+    "HealthCheckType": "EC2",
+    "HealthCheckGracePeriod": 0,
+    "NewInstancesProtectedFromScaleIn": False,
+    "LoadBalancerNames": [],
+    "TargetGroupARNs": [],
+    "TrafficSources": [],
+    "TerminationPolicies": ["Default"],
+    "AvailabilityZoneDistribution": {"CapacityDistributionStrategy": "balanced-best-effort"},
+    "CapacityReservationSpecification": {"CapacityReservationPreference": "default"},
+    "InstanceLifecyclePolicy": {"RetentionTriggers": {"TerminateHookAbandon": "terminate"}},
+    "DeletionProtection": "none",
+}
+DISTRIBUTION: Body = {
+    "OnDemandAllocationStrategy": "prioritized",
+    "OnDemandBaseCapacity": 0,
+    "OnDemandPercentageAboveBaseCapacity": 100,
+    "SpotAllocationStrategy": "lowest-price",
+}
+POOLS = 2  # with lowest-price; nobody looks at them with another strategy, and AWS does not show them
+SOURCES = ("TargetGroupARNs", "LoadBalancerNames", "TrafficSources")
+# What of a request is not part of a group's body, or is set apart below.
+APART = (
+    "Tags", "AutoScalingGroupName", "InstanceId", "LifecycleHookSpecificationList", "SkipZonalShiftValidation",
+    "LaunchTemplate", "MixedInstancesPolicy", "VPCZoneIdentifier", "AvailabilityZones", "AvailabilityZoneIds",
+    *SOURCES,
+)  # fmt: skip
+SENTINELS = {"DefaultInstanceWarmup": -1, "MaxInstanceLifetime": 0, "PlacementGroup": ""}  # they take a member away
+
+
+def declared(call: Call) -> Body:
+    """The body of a new group."""
+    params = call.params
+    body: Body = {
+        **DEFAULTS,
+        "ServiceLinkedRoleARN": f"arn:aws:iam::{call.world.settings.account}:{SERVICE_LINKED_ROLE}",
+        "DesiredCapacity": params.get("DesiredCapacity", params["MinSize"]),
+        **{member: value for member, value in params.items() if member not in APART},
+    }
+    if not any(params.get(member) for member in ("LaunchTemplate", "MixedInstancesPolicy", "LaunchConfigurationName")):
+        raise validation_error(
+            "Valid requests must contain either LaunchTemplate, LaunchConfigurationName, InstanceId or"
+            " MixedInstancesPolicy parameter."
+        )
+    if not params.get("VPCZoneIdentifier") and not params.get("AvailabilityZones"):
+        raise validation_error("At least one Availability Zone or VPC Subnet is required.")
+    for member in SOURCES:
+        traffic_sources.put(call, body, member, params.get(member, []))
+    return _finished(call, body)
+
+
+def updated(call: Call, body: Body) -> Body:
+    """A group's body after an update; a desired capacity that is not named follows the new bounds."""
+    params = call.params
+    changed = {**body, **{member: value for member, value in params.items() if member not in APART}}
+    if params.get("LaunchTemplate"):
+        changed.pop("MixedInstancesPolicy", None)
+        changed.pop("LaunchConfigurationName", None)
+    if params.get("MixedInstancesPolicy") or params.get("LaunchConfigurationName"):
+        changed.pop("LaunchTemplate", None)
+    if "DesiredCapacity" not in params:
+        changed["DesiredCapacity"] = max(changed["MinSize"], min(changed["DesiredCapacity"], changed["MaxSize"]))
+    return _finished(call, changed)
+
+
+def _finished(call: Call, body: Body) -> Body:
+    least, most, desired = body["MinSize"], body["MaxSize"], body["DesiredCapacity"]
+    if least > most:
+        raise validation_error(f"Min bound, {least}, must be less than or equal to max bound, {most}")
+    if not least <= desired <= most:
+        raise validation_error(
+            f"Desired capacity:{desired} must be between the specified min size:{least} and max size:{most}"
+        )
+    for member, nothing in SENTINELS.items():
+        if body.get(member) == nothing:
+            del body[member]
+    if body.get("InstanceMaintenancePolicy", {}).get("MinHealthyPercentage") == -1:
+        del body["InstanceMaintenancePolicy"]
+    if call.params.get("LaunchTemplate"):
+        body["LaunchTemplate"] = _template(call, call.params["LaunchTemplate"])
+    if call.params.get("MixedInstancesPolicy"):
+        body["MixedInstancesPolicy"] = _mixed(call, call.params["MixedInstancesPolicy"], body)
+    if call.params.get("VPCZoneIdentifier") or call.params.get("AvailabilityZones"):
+        body.update(_zones(call))
+    return body
+
+
+def _template(call: Call, specification: Body) -> Body:
+    """A specification as it is echoed: with id, name and the version as it was given."""
+    found = launch_templates.find(call.world, call.region, specification)
+    if found is None:
+        wanted = specification.get("LaunchTemplateId") or specification.get("LaunchTemplateName")
+        by = "ID" if specification.get("LaunchTemplateId") else "name"
+        raise validation_error(
+            "You must use a valid fully-formed launch template. The specified launch template, with template"
+            f" {by} {wanted}, does not exist."
+        )
+    version = launch_templates.resolve(found, specification.get("Version"))
+    if version is None:
+        raise validation_error(
+            "You must use a valid fully-formed launch template. Could not find the specified version"
+            f" {specification['Version']} for the launch template with ID {found['LaunchTemplateId']}."
+        )
+    _check_data(call, version["LaunchTemplateData"])
+    return {
+        "LaunchTemplateId": found["LaunchTemplateId"],
+        "LaunchTemplateName": found["LaunchTemplateName"],
+        "Version": specification.get("Version", "$Default"),
+    }
+
+
+def _check_data(call: Call, data: Body) -> None:
+    """Auto Scaling tries each template out with a dry run of RunInstances."""
+    account = call.world.settings.account
+    if not data.get("ImageId"):
+        raise validation_error(
+            "You must use a valid fully-formed launch template. The request must contain the parameter ImageId"
+        )
+    if data.get("NetworkInterfaces") and (data.get("SecurityGroupIds") or data.get("SecurityGroups")):
+        raise AwsError(
+            "InvalidQueryParameter",
+            "Invalid launch template: When a network interface is provided, the security groups must be a part of it.",
+        )
+    for group in security_groups(data):
+        if seams.security_group(account, call.region, group) is None:
+            raise validation_error(
+                f"You must use a valid fully-formed launch template. The security group '{group}' does not exist"
+            )
+    profile = data.get("IamInstanceProfile", {})
+    reference = profile.get("Arn") or profile.get("Name")
+    if reference and not iam.profile_usable(call.world, reference):
+        member, word = ("arn", "ARN") if profile.get("Arn") else ("name", "name")
+        raise validation_error(
+            f"You must use a valid fully-formed launch template. Value ({reference}) for parameter"
+            f" iamInstanceProfile.{member} is invalid. Invalid IAM Instance Profile {word}"
+        )
+
+
+def security_groups(data: Body) -> list[str]:
+    """The ids of the security groups of a template's instances."""
+    interfaces = [group for one in data.get("NetworkInterfaces", []) for group in one.get("Groups", [])]
+    return [*data.get("SecurityGroupIds", []), *interfaces]
+
+
+def _mixed(call: Call, given: Body, before: Body) -> Body:
+    """A mixed instances policy after an update: what is not said again is kept."""
+    kept = before.get("MixedInstancesPolicy", {})
+    template = {**kept.get("LaunchTemplate", {}), **given.get("LaunchTemplate", {})}
+    overrides = [
+        {**one, "LaunchTemplateSpecification": _template(call, one["LaunchTemplateSpecification"])}
+        if one.get("LaunchTemplateSpecification")
+        else one
+        for one in template.get("Overrides", [])
+    ]
+    by_attributes = any(one.get("InstanceRequirements") for one in overrides)
+    by_price = {"OnDemandAllocationStrategy": "lowest-price"} if by_attributes else {}
+    said = {**kept.get("InstancesDistribution", {}), **given.get("InstancesDistribution", {})}
+    return {
+        "LaunchTemplate": {
+            "LaunchTemplateSpecification": _template(call, template["LaunchTemplateSpecification"]),
+            "Overrides": overrides,
+        },
+        "InstancesDistribution": _distribution({**DISTRIBUTION, **by_price, **said}),
+    }
+
+
+def _distribution(said: Body) -> Body:
+    """A distribution as it is shown: an empty price or list of segments takes away what was set."""
+    shown = {member: value for member, value in said.items() if value not in ("", [])}
+    if shown["SpotAllocationStrategy"] == "lowest-price":
+        return {"SpotInstancePools": POOLS, **shown}
+    shown.pop("SpotInstancePools", None)
+    return shown
+
+
+def _zones(call: Call) -> Body:
+    account, params = call.world.settings.account, call.params
+    wanted = [text.strip() for text in params.get("VPCZoneIdentifier", "").split(",") if text.strip()]
+    if not wanted:
+        return {"AvailabilityZones": sorted(params["AvailabilityZones"]), "VPCZoneIdentifier": ""}
+    subnets = {identifier: seams.subnet(account, call.region, identifier) for identifier in wanted}
+    missing = [identifier for identifier, subnet in subnets.items() if subnet is None]
+    if missing:
+        raise validation_error(f"The subnet ID '{missing[0]}' does not exist")
+    found = [subnet for subnet in subnets.values() if subnet is not None]
+    if len({subnet.vpc_id for subnet in found}) > 1:
+        raise validation_error("The subnets must belong to the same VPC.")
+    return {
+        "VPCZoneIdentifier": ",".join(shuffled(subnets)),
+        "AvailabilityZones": sorted({str(subnet.availability_zone) for subnet in found}),
+        "AvailabilityZoneIds": sorted({str(subnet._availability_zone.zone_id) for subnet in found}),
+    }
+
+
+def check_delete(body: Body, *, force: bool) -> None:
+    """A group may be protected from being deleted."""
+    protection = body["DeletionProtection"]
+    if protection == "prevent-all-deletion" or (force and protection == "prevent-force-deletion"):
+        raise AwsError(
+            "ValidationError",
+            f"The Auto Scaling group cannot be deleted because its deletion protection is set to {protection}.",
+        )

@@ -1,0 +1,195 @@
+"""Auto Scaling groups: created, described, updated, deleted."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from ecsim.account.errors import AwsError, validation_error
+from ecsim.account.paging import by_token, filtered
+from ecsim.account.world import Body, Call, Handler
+from ecsim.autoscaling import group_settings, scaler, tags, traffic_sources
+from ecsim.autoscaling.store import Group, Instance
+
+
+def create_auto_scaling_group(call: Call) -> Body:
+    """Create a group; its instances are launched a moment later."""
+    world, params, region = call.world, call.params, call.groups
+    name = params["AutoScalingGroupName"]
+    existing = region.groups.get(name)
+    if existing is not None:
+        message = f"AutoScalingGroup by this name already exists - A group with the name {name} already exists"
+        if existing.deleting:
+            message += (
+                " and is pending delete.  Please wait until Autoscaling completes the deletion process before"
+                " creating another group with the same name."
+            )
+        raise AwsError("AlreadyExists", message)
+    body = group_settings.declared(call)
+    arn = f"arn:aws:autoscaling:{call.region}:{region.account}:autoScalingGroup:{world.uuid()}"
+    group = Group(arn=f"{arn}:autoScalingGroupName/{name}", name=name, body=body, created_at=world.iso)
+    tags.put(group, params.get("Tags", []))
+    group.wake = partial(scaler.wake, world, region, group)
+    region.groups[name] = group
+    group.wake()
+    return {}
+
+
+def update_auto_scaling_group(call: Call) -> Body:
+    """Change a group; what is omitted is kept, running instances stay as they are."""
+    group = call.groups.group(call.params["AutoScalingGroupName"])
+    group.body = group_settings.updated(call, group.body)
+    group.wake()
+    return {}
+
+
+def set_desired_capacity(call: Call) -> Body:
+    """Change the desired capacity within the bounds."""
+    group, wanted = call.groups.group(call.params["AutoScalingGroupName"]), call.params["DesiredCapacity"]
+    least, most = group.body["MinSize"], group.body["MaxSize"]
+    if wanted > most:
+        raise validation_error(
+            f"New SetDesiredCapacity value {wanted} is above max value {most} for the AutoScalingGroup."
+        )
+    if wanted < least:
+        raise validation_error(
+            f"New SetDesiredCapacity value {wanted} is below min value {least} for the AutoScalingGroup."
+        )
+    group.body["DesiredCapacity"] = wanted
+    group.wake()
+    return {}
+
+
+def delete_auto_scaling_group(call: Call) -> Body:
+    """Delete an empty group, or with force any; it is there for a while, in deletion."""
+    region, force = call.groups, bool(call.params.get("ForceDelete"))
+    group = region.groups.get(call.params["AutoScalingGroupName"])
+    if group is None:
+        name = call.params["AutoScalingGroupName"]
+        raise validation_error(f"AutoScalingGroup name not found - AutoScalingGroup '{name}' not found")
+    if group.deleting:
+        return {}
+    group_settings.check_delete(group.body, force=force)
+    if not force and any(i.leaving or i.state == "Pending" for i in group.instances):
+        raise AwsError(
+            "ScalingActivityInProgress",
+            "You cannot delete an AutoScalingGroup while there are scaling activities in progress for that group.",
+        )
+    if not force and group.instances:
+        raise AwsError(
+            "ResourceInUse",
+            "You cannot delete an AutoScalingGroup while there are instances or pending Spot instance request(s)"
+            " still in the group.",
+        )
+    group.deleting = True
+    for instance in group.instances:
+        instance.protected = False
+    group.awake = False
+    group.wake()
+    return {}
+
+
+def describe_auto_scaling_groups(call: Call) -> Body:
+    """Describe groups by name, by tag, or all; a name that is not there is left out."""
+    names = call.params.get("AutoScalingGroupNames")
+    groups = [group for group in call.groups.groups.values() if not names or group.name in names]
+    shown = filtered([_show(group) for group in groups], call.params.get("Filters"), {})
+    return by_token("AutoScalingGroups", shown, call.params, 50, style="AutoScaling")
+
+
+def _show(group: Group) -> Body:
+    shown: Body = {
+        **group.body,
+        "AutoScalingGroupName": group.name,
+        "AutoScalingGroupARN": group.arn,
+        "CreatedTime": group.created_at,
+        "Instances": [_instance(instance) for instance in group.instances],
+        "EnabledMetrics": [{"Metric": metric, "Granularity": "1Minute"} for metric in sorted(group.metrics)],
+        "SuspendedProcesses": [{"ProcessName": name} for name in sorted(group.suspended)],
+        "Tags": tags.show(group),
+        "TrafficSources": traffic_sources.show(group.body),
+    }
+    if group.deleting:
+        shown["Status"] = "Delete in progress"
+    return shown
+
+
+def _instance(instance: Instance) -> Body:
+    return {
+        "InstanceId": instance.id,
+        "InstanceType": instance.type,
+        "AvailabilityZone": instance.zone,
+        "AvailabilityZoneId": instance.zone_id,
+        "LifecycleState": instance.state,
+        "HealthStatus": "Healthy",
+        "ImageId": instance.image,
+        "ProtectedFromScaleIn": instance.protected,
+        "LaunchTemplate": instance.template,
+    }
+
+
+def describe_auto_scaling_instances(call: Call) -> Body:
+    """Instances of all groups, or some by id."""
+    wanted = call.params.get("InstanceIds")
+    shown = [
+        {**_instance(instance), "AutoScalingGroupName": group.name, "HealthStatus": "HEALTHY"}
+        for group in call.groups.groups.values()
+        for instance in group.instances
+        if not wanted or instance.id in wanted
+    ]
+    return by_token("AutoScalingInstances", shown, call.params, 50, style="AutoScaling")
+
+
+def describe_scaling_activities(call: Call) -> Body:
+    """What was launched and terminated, newest first."""
+    name = call.params.get("AutoScalingGroupName")
+    groups = [group for group in call.groups.groups.values() if name in (None, group.name)]
+    activities = [activity for group in groups for activity in group.activities]
+    return by_token("Activities", activities, call.params, 100, style="AutoScaling")
+
+
+def set_instance_protection(call: Call) -> Body:
+    """Protect instances from scale-in, or not."""
+    group = call.groups.group(call.params["AutoScalingGroupName"])
+    for identifier in call.params["InstanceIds"]:
+        owner, instance = call.groups.of_instance(identifier)
+        if owner is not group:
+            raise validation_error(f"Instance {identifier} is not part of Auto Scaling group {group.name}.")
+        instance.protected = call.params["ProtectedFromScaleIn"]
+    group.wake()
+    return {}
+
+
+def terminate_instance(call: Call) -> Body:
+    """Terminate one instance, with or without a successor."""
+    group, instance = call.groups.of_instance(call.params["InstanceId"])
+    if call.params["ShouldDecrementDesiredCapacity"]:
+        if group.desired <= group.body["MinSize"]:
+            raise validation_error(
+                f"Currently, desiredSize equals minSize ({group.desired}). Terminating instance without replacement"
+                " will violate group's min size constraint."
+            )
+        group.body["DesiredCapacity"] = group.desired - 1
+    scaler.retire(call.world, call.groups, group, instance, "a user asked for it")
+    group.wake()
+    return {"Activity": group.activities[0]} if group.activities else {}
+
+
+def notice_terminated(call: Call, identifiers: list[str]) -> None:
+    """Somebody terminated instances through EC2: their groups replace them."""
+    for identifier in identifiers:
+        for group in list(call.groups.groups.values()):
+            for instance in [one for one in group.instances if one.id == identifier]:
+                scaler.lose(call.world, call.groups, group, instance)
+
+
+OPERATIONS: dict[str, Handler] = {
+    "CreateAutoScalingGroup": create_auto_scaling_group,
+    "DeleteAutoScalingGroup": delete_auto_scaling_group,
+    "DescribeAutoScalingGroups": describe_auto_scaling_groups,
+    "DescribeAutoScalingInstances": describe_auto_scaling_instances,
+    "DescribeScalingActivities": describe_scaling_activities,
+    "SetDesiredCapacity": set_desired_capacity,
+    "SetInstanceProtection": set_instance_protection,
+    "TerminateInstanceInAutoScalingGroup": terminate_instance,
+    "UpdateAutoScalingGroup": update_auto_scaling_group,
+}

@@ -1,0 +1,97 @@
+"""What Amazon EC2 Auto Scaling remembers in one Region."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ecsim.account.errors import AwsError, validation_error
+
+Body = dict[str, Any]
+ON_ITS_WAY_OUT = ("Terminating", "Terminating:Wait", "Terminating:Proceed")
+
+
+@dataclass
+class Instance:
+    """One instance of a group."""
+
+    id: str
+    type: str
+    image: str
+    subnet: str
+    zone: str
+    zone_id: str
+    template: Body  # the version that it was launched from
+    launched_at: float
+    user_data: str = ""
+    profile: str | None = None
+    security_groups: list[str] = field(default_factory=list)
+    protected: bool = False
+    state: str = "Pending"
+    drained: Callable[[], None] = lambda: None  # what to do when ECS has moved its tasks elsewhere
+
+    @property
+    def leaving(self) -> bool:
+        """Whether it is being terminated."""
+        return self.state in ON_ITS_WAY_OUT
+
+
+@dataclass
+class Group:
+    """An Auto Scaling group: `body` is what was declared, with AWS's defaults."""
+
+    arn: str
+    name: str
+    body: Body
+    created_at: str
+    tags: dict[str, tuple[str, bool]] = field(default_factory=dict)  # key → value, whether new instances get it
+    metrics: set[str] = field(default_factory=set)
+    instances: list[Instance] = field(default_factory=list)
+    activities: list[Body] = field(default_factory=list)  # newest first
+    suspended: set[str] = field(default_factory=set)
+    deleting: bool = False
+    awake: bool = False
+    wake: Callable[[], None] = lambda: None  # look at the group soon
+
+    @property
+    def desired(self) -> int:
+        """How many instances there ought to be."""
+        return int(self.body["DesiredCapacity"])
+
+    @property
+    def staying(self) -> list[Instance]:
+        """The instances that are not being terminated."""
+        return [instance for instance in self.instances if not instance.leaving]
+
+
+@dataclass
+class GroupsRegion:
+    """Amazon EC2 Auto Scaling in one Region of one account."""
+
+    region: str
+    account: str
+    groups: dict[str, Group] = field(default_factory=dict)
+
+    def group(self, name: str) -> Group:
+        """A group that may be changed, by name."""
+        found = self.groups.get(name)
+        if found is None:
+            raise validation_error(f"AutoScalingGroup name not found - AutoScalingGroup '{name}' not found")
+        if found.deleting:
+            raise validation_error("The AutoScaling group may not be modified while it is pending delete")
+        return found
+
+    def find(self, reference: str) -> Group | None:
+        """A group by name or ARN, also one that is being deleted."""
+        name = reference.rsplit("autoScalingGroupName/", 1)[-1]
+        found = self.groups.get(name)
+        return found if found is not None and reference in (name, found.arn) else None
+
+    def of_instance(self, identifier: str) -> tuple[Group, Instance]:
+        """An instance and its group by the instance's id."""
+        for group in self.groups.values():
+            for instance in group.instances:
+                if instance.id == identifier:
+                    return group, instance
+        raise AwsError("ValidationError", f"Instance Id not found - No managed instance found for ID {identifier}")

@@ -1,0 +1,1 @@
+"""The part of Amazon EC2 that is simulated here: launch templates."""

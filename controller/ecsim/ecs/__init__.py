@@ -1,0 +1,1 @@
+"""Simulated Amazon ECS: clusters, task definitions, services, deployments, tasks and their scheduler."""

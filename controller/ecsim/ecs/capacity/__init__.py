@@ -1,0 +1,1 @@
+"""Where simulated tasks run: capacity providers, container instances, placement, managed scaling."""

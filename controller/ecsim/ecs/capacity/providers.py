@@ -1,0 +1,208 @@
+"""Capacity providers: the two of Fargate, which always exist, and those over Auto Scaling groups."""
+
+from __future__ import annotations
+
+from ecsim.account.errors import AwsError, client_exception, invalid_parameter
+from ecsim.account.paging import by_token, tags_to_dict, tags_to_list
+from ecsim.account.world import Body, Call, Handler
+from ecsim.autoscaling.store import Group
+from ecsim.ecs.store import EcsRegion
+
+FARGATE = ("FARGATE", "FARGATE_SPOT")
+UNKNOWN = "The specified capacity provider does not exist. Specify a valid name and try again."
+NOT_ASSOCIATED = (
+    "The specified capacity provider strategy cannot contain a capacity provider that is not associated with the"
+    " cluster. Associate the capacity provider with the cluster and try again."
+)
+MANAGED_SCALING: Body = {
+    "status": "DISABLED",
+    "targetCapacity": 100,
+    "minimumScalingStepSize": 1,
+    "maximumScalingStepSize": 10000,
+    "instanceWarmupPeriod": 300,
+}
+
+
+def strategy(items: list[Body] | None) -> list[Body]:
+    """A capacity provider strategy as ECS echoes it: with weight and base."""
+    return [{"weight": 0, "base": 0, **item} for item in items or []]
+
+
+def check_association(ecs: EcsRegion, providers: list[str], default_strategy: list[Body]) -> None:
+    """Refuse providers that do not exist, and a default strategy that uses others."""
+    for name in providers:
+        if name in FARGATE:
+            continue
+        if name not in ecs.providers:
+            raise invalid_parameter(UNKNOWN)
+        if ecs.providers[name]["status"] != "ACTIVE" or "updateStatus" in ecs.providers[name]:
+            raise invalid_parameter(
+                f"The specified capacity provider '{name}' is not in an ACTIVE state. Specify a valid capacity"
+                " provider and try again."
+            )
+    if any(item["capacityProvider"] not in providers for item in default_strategy):
+        raise invalid_parameter(NOT_ASSOCIATED)
+
+
+def create_capacity_provider(call: Call) -> Body:
+    """Create a provider over an Auto Scaling group, which gets ECS's tag."""
+    ecs, params = call.ecs, call.params
+    name = params["name"]
+    if name.lower().startswith(("aws", "ecs", "fargate")):
+        raise client_exception("The capacity provider name cannot be prefixed with aws, ecs, or fargate.")
+    if name in ecs.providers and ecs.providers[name]["status"] == "ACTIVE":
+        raise client_exception(
+            "The specified capacity provider already exists. To change the configuration of an existing capacity"
+            " provider, update the capacity provider."
+        )
+    if not params.get("autoScalingGroupProvider"):
+        raise invalid_parameter("An Auto Scaling group provider must be specified.")
+    group = _group(call, params["autoScalingGroupProvider"]["autoScalingGroupArn"])
+    if any(_is_over(provider, group.arn) for provider in ecs.providers.values()):
+        raise client_exception(
+            "The specified Auto Scaling group ARN is already being used by another capacity provider. Specify a"
+            " unique Auto Scaling group ARN and try again."
+        )
+    settings = _settings(params["autoScalingGroupProvider"])
+    settings["autoScalingGroupArn"] = group.arn
+    _check_protection(group, settings)
+    provider: Body = {
+        "capacityProviderArn": ecs.arn("capacity-provider", name),
+        "name": name,
+        "status": "ACTIVE",
+        "type": "EC2_AUTOSCALING",
+        "autoScalingGroupProvider": settings,
+    }
+    ecs.providers[name] = provider
+    _mark(group, settings)
+    ecs.tags[provider["capacityProviderArn"]] = tags_to_dict(params.get("tags"))
+    return {"capacityProvider": {**provider, "tags": params.get("tags", [])}}
+
+
+def _is_over(provider: Body, group_arn: str) -> bool:
+    in_use: bool = provider["status"] == "ACTIVE"
+    return in_use and provider["autoScalingGroupProvider"]["autoScalingGroupArn"] == group_arn
+
+
+def _group(call: Call, reference: str) -> Group:
+    found = call.groups.find(reference)
+    if found is None or found.deleting:
+        raise client_exception(
+            "The specified Auto Scaling group ARN does not exist. Specify a valid Auto Scaling group ARN and try again."
+        )
+    return found
+
+
+def _check_protection(group: Group, settings: Body) -> None:
+    if settings["managedTerminationProtection"] != "ENABLED":
+        return
+    needed = None
+    if settings["managedScaling"]["status"] != "ENABLED":
+        needed = "managed scaling must be enabled."
+    elif not group.body["NewInstancesProtectedFromScaleIn"]:
+        needed = "the Auto Scaling group must have instance protection from scale in enabled."
+    if needed:
+        raise client_exception(
+            "The managed termination protection setting for the capacity provider is invalid. To enable managed"
+            f" termination protection for a capacity provider, {needed}"
+        )
+
+
+def _mark(group: Group, settings: Body) -> None:
+    if settings["managedScaling"]["status"] == "ENABLED":
+        group.tags["AmazonECSManaged"] = ("", True)
+
+
+def update_capacity_provider(call: Call) -> Body:
+    """Change the managed scaling, draining or termination protection of a provider."""
+    provider = _provider(call.ecs, call.params["name"])
+    current, changes = provider["autoScalingGroupProvider"], call.params.get("autoScalingGroupProvider", {})
+    scaling = {**current["managedScaling"], **changes.get("managedScaling", {})}
+    settings = {**current, **changes, "managedScaling": scaling}
+    group = _group(call, settings["autoScalingGroupArn"])
+    _check_protection(group, settings)
+    _mark(group, settings)
+    provider["autoScalingGroupProvider"] = settings
+    for cluster in _clusters(call.ecs, provider["name"]):
+        call.ecs.capacity_changed(cluster["clusterName"])
+    return {"capacityProvider": {**provider, "updateStatus": "UPDATE_COMPLETE"}}
+
+
+def _clusters(ecs: EcsRegion, provider: str) -> list[Body]:
+    """The ACTIVE clusters that a provider is associated with."""
+    return [c for c in ecs.clusters.values() if c["status"] == "ACTIVE" and provider in c["capacityProviders"]]
+
+
+def delete_capacity_provider(call: Call) -> Body:
+    """Delete a provider that no cluster is associated with; it stays INACTIVE for a while."""
+    ecs, world = call.ecs, call.world
+    provider = _provider(ecs, call.params["capacityProvider"])
+    if _clusters(ecs, provider["name"]):
+        raise AwsError(
+            "ResourceInUseException",
+            "The capacity provider cannot be deleted because it is associated with cluster(s). Remove the"
+            " association and try again.",
+        )
+    provider["updateStatus"] = "DELETE_IN_PROGRESS"
+
+    def deleted() -> None:
+        provider.update(status="INACTIVE", updateStatus="DELETE_COMPLETE")
+        ecs.tags.pop(provider["capacityProviderArn"], None)
+        world.after(world.settings.timings.inactive_kept, forget)
+
+    def forget() -> None:
+        if ecs.providers.get(provider["name"]) is provider:
+            del ecs.providers[provider["name"]]
+
+    shown = dict(provider)
+    if world.settings.settling:
+        world.after(world.settings.association_seconds, deleted)
+    else:
+        deleted()
+    return {"capacityProvider": shown}
+
+
+def describe_capacity_providers(call: Call) -> Body:
+    """Describe the named providers, or all of them."""
+    ecs, params = call.ecs, call.params
+    known: dict[str, Body] = {
+        name: {
+            "capacityProviderArn": ecs.arn("capacity-provider", name),
+            "name": name,
+            "status": "ACTIVE",
+            "type": name,
+        }
+        for name in FARGATE
+    }
+    known.update(ecs.providers)
+    active = [name for name, provider in known.items() if provider["status"] == "ACTIVE"]
+    names = [name.rsplit("/", 1)[-1] for name in params.get("capacityProviders") or active]
+    missing = [{"arn": ecs.arn("capacity-provider", name), "reason": "MISSING"} for name in names if name not in known]
+    found = [known[name] for name in names if name in known]
+    if "TAGS" in params.get("include", []):
+        found = [{**p, "tags": tags_to_list(ecs.tags.get(p["capacityProviderArn"], {}))} for p in found]
+    return {**by_token("capacityProviders", found, params, 10), "failures": missing}
+
+
+def _provider(ecs: EcsRegion, reference: str) -> Body:
+    found = ecs.providers.get(reference.rsplit("/", 1)[-1])
+    if found is None or found["status"] != "ACTIVE":
+        raise invalid_parameter(UNKNOWN)
+    return found
+
+
+def _settings(declared: Body) -> Body:
+    return {
+        "managedTerminationProtection": "DISABLED",
+        "managedDraining": "ENABLED",
+        **declared,
+        "managedScaling": {**MANAGED_SCALING, **declared.get("managedScaling", {})},
+    }
+
+
+OPERATIONS: dict[str, Handler] = {
+    "CreateCapacityProvider": create_capacity_provider,
+    "DeleteCapacityProvider": delete_capacity_provider,
+    "DescribeCapacityProviders": describe_capacity_providers,
+    "UpdateCapacityProvider": update_capacity_provider,
+}

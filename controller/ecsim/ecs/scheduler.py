@@ -1,0 +1,267 @@
+"""The service scheduler: starts and stops tasks until what runs is what is declared.
+
+`wake` asks for a look at a service; `reconcile` is that look. It is level-triggered: it decides from what is
+there, never from what happened.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+from ecsim.account.world import Body, World
+from ecsim.ecs import blue_green, events, rollouts
+from ecsim.ecs import tasks as ecs_tasks
+from ecsim.ecs.capacity import managed_scaling
+from ecsim.ecs.capacity import placement as ecs_placement
+from ecsim.ecs.capacity.providers import FARGATE
+from ecsim.ecs.store import PENDING_STATES, ContainerInstance, Deployment, EcsRegion, Service, Task
+
+GONE = ("STOPPING", "DEPROVISIONING", "STOPPED")  # states in which a task has left its service
+PATIENCE = 10  # failures in a row before starts are throttled
+LONGEST_THROTTLE = 900.0
+
+
+def wake(world: World, ecs: EcsRegion, service: Service, seconds: float | None = None) -> None:
+    """Look at a service soon."""
+    service.look = partial(wake, world, ecs, service)
+    if seconds is None:
+        if service.awake:
+            return
+        service.awake = True
+        seconds = world.settings.timings.scheduler
+    world.after(seconds, partial(reconcile, world, ecs, service))
+
+
+def reconcile(world: World, ecs: EcsRegion, service: Service) -> None:
+    """One look at a service."""
+    service.awake = False
+    if service.status == "INACTIVE":
+        return
+    if service.body["schedulingStrategy"] == "DAEMON":
+        _count_daemons(ecs, service)
+    if service.status == "ACTIVE":
+        if not service.deployments:  # the EXTERNAL controller has task sets instead
+            return
+        _judge(world, ecs, service)
+    while service.deployments and _step(world, ecs, service):
+        service.steady = False
+    _drop_drained(service)
+    if service.status == "DRAINING":
+        _retire(world, ecs, service)
+    else:
+        _conclude(world, ecs, service)
+
+
+def cares(service: Service) -> bool:
+    """Whether a service looks at what container instances there are."""
+    return service.body["schedulingStrategy"] == "DAEMON" or not rollouts.runs_on_fargate(service.body)
+
+
+def _count_daemons(ecs: EcsRegion, service: Service) -> None:
+    """A daemon's desired count is the number of instances that it may run on."""
+    definition = ecs.find_task_definition(service.body["taskDefinition"]) or {}
+    constraints = [*definition.get("placementConstraints", []), *service.body["placementConstraints"]]
+    wanted = [
+        instance
+        for instance in ecs.instances_of(service.cluster)
+        if instance.status == "ACTIVE" and ecs_placement.meets(instance, constraints, []) is None
+    ]
+    service.body["desiredCount"] = len(wanted) if service.status == "ACTIVE" else 0
+
+
+def _alive(service: Service, deployment: Deployment) -> list[Task]:
+    return [task for task in service.tasks_of(deployment) if task.desired == "RUNNING"]
+
+
+def _to_be_moved(tasks: list[Task]) -> list[Task]:
+    return [task for task in tasks if task.instance is not None and task.instance.status == "DRAINING"]
+
+
+def _judge(world: World, ecs: EcsRegion, service: Service) -> None:
+    """Count failures against the PRIMARY deployment: trip the circuit breaker, or throttle starts."""
+    primary = service.primary
+    breaker = service.body["deploymentConfiguration"].get("deploymentCircuitBreaker", {})
+    for task in _alive(service, primary):
+        if task.arn not in primary.healthy_seen and ecs_tasks.is_healthy(world, ecs, task):
+            primary.healthy_seen.add(task.arn)
+            if breaker.get("resetOnHealthyTask", True):
+                primary.failures_in_a_row = 0
+    if primary.rollout_state == "IN_PROGRESS" and breaker.get("enable"):
+        if primary.failures_in_a_row >= rollouts.threshold(service):
+            rollouts.trip(world, service)
+        return
+    failures = primary.failures_in_a_row
+    if failures >= PATIENCE and failures > primary.throttled_at:
+        primary.throttled_at = failures
+        delay = min(60.0 * 2 ** (failures - PATIENCE), LONGEST_THROTTLE)
+        primary.start_not_before = world.now + delay
+        events.inconsistent(world, service)
+        wake(world, ecs, service, delay)
+
+
+def _step(world: World, ecs: EcsRegion, service: Service) -> bool:
+    """Start or stop what can be started or stopped now; True when that may have made room for more."""
+    desired = service.desired if service.status == "ACTIVE" else 0
+    limits = service.body["deploymentConfiguration"]
+    most = math.floor(desired * limits["maximumPercent"] / 100)
+    least = math.ceil(desired * limits["minimumHealthyPercent"] / 100)
+    primary, *older = service.deployments
+    pairs = bool(blue_green.pairs(service.body)) and service.status == "ACTIVE"
+    if pairs:
+        most = 2 * desired
+    primary.desired = desired
+    alive = _alive(service, primary)
+    theirs = [task for deployment in older for task in _alive(service, deployment)] + _to_be_moved(alive)
+    mine = [task for task in alive if task not in theirs]
+    stuck = primary.rollout_state == "FAILED" and service.status == "ACTIVE"
+
+    by_worth = sorted(mine, key=lambda task: (ecs_tasks.is_healthy(world, ecs, task), -task.created_at))
+    victims = by_worth[: max(len(mine) - desired, 0)]
+    started = 0
+    if not stuck:
+        started = _start(world, ecs, service, min(desired - len(mine), most - len(mine) - len(theirs)))
+        healthy = [task for task in theirs if ecs_tasks.is_healthy(world, ecs, task)]
+        spare = len(healthy) + sum(ecs_tasks.is_healthy(world, ecs, task) for task in mine) - least
+        useless = [task for task in theirs if task not in healthy]
+        if not pairs:
+            victims += useless + healthy[: max(spare, 0)]
+        elif blue_green.taken_over(world, ecs, service):
+            victims += theirs
+    else:
+        victims += theirs[: max(len(mine) + len(theirs) - most, 0)]
+    _stop(world, ecs, service, victims)
+    for deployment in older:
+        deployment.desired = len(_alive(service, deployment))
+    return bool(victims) and started < desired - len(mine)
+
+
+def _stop(world: World, ecs: EcsRegion, service: Service, victims: list[Task]) -> None:
+    pending = [task for task in victims if task.last in PENDING_STATES]
+    if pending:
+        events.stopped_pending(world, service, len(pending))
+    reason = f"Scaling activity initiated by (deployment {service.primary.id})"
+    for task in victims:
+        ecs_tasks.stop(world, ecs, task, "ServiceSchedulerInitiated", reason)
+
+
+def _start(world: World, ecs: EcsRegion, service: Service, count: int) -> int:
+    primary = service.primary
+    definition = ecs.find_task_definition(primary.task_definition)
+    if count <= 0 or world.now < primary.start_not_before or definition is None:
+        return 0
+    tasks: list[Task] = []
+    refused = None
+    while len(tasks) < count and refused is None:
+        task = _launch(world, ecs, service, definition)
+        if isinstance(task, Task):
+            tasks.append(task)
+        else:
+            refused = task
+    if tasks:
+        events.started(world, service, tasks)
+    if refused is not None:
+        events.unplaced(world, service, refused.text)
+    return len(tasks)
+
+
+def _launch(world: World, ecs: EcsRegion, service: Service, definition: Body) -> Task | ecs_placement.Refused:
+    primary = service.primary
+    mates = _alive(service, primary)
+    how = placement(primary.revision, [task.launch for task in mates])
+    how["enableExecuteCommand"] = service.body["enableExecuteCommand"]
+    spec = {member: service.body[member] for member in ("placementStrategy", "placementConstraints")}
+    if service.body["schedulingStrategy"] == "DAEMON":
+        spec["placementConstraints"] = [{"type": "distinctInstance"}, *spec["placementConstraints"]]
+    instance = None
+    if how["launchType"] == "EC2":
+        provider = how.get("capacityProviderName")
+        found = ecs_placement.choose(ecs, service.cluster, definition, spec, provider, mates)
+        if isinstance(found, ContainerInstance):
+            instance = found
+        elif not managed_scaling.is_managed(ecs, provider):
+            return found
+    task = ecs_tasks.launch(
+        world, ecs, ecs.clusters[service.cluster], definition, primary.revision.get("networkConfiguration", {}),
+        group=f"service:{service.name}", started_by=primary.id, how=how, instance=instance, placement=spec,
+    )  # fmt: skip
+    task.service, task.deployment = service, primary
+    task.watch = partial(wake, world, ecs, service)
+    ecs.tags[task.arn] = _task_tags(ecs, service, definition)
+    service.tasks.append(task)
+    return task
+
+
+def placement(spec: Body, existing: list[Body]) -> Body:
+    """Launch type, or the provider of the strategy that is furthest behind: first its base, then its weight."""
+    strategy = spec.get("capacityProviderStrategy")
+    if not strategy:
+        return _on(spec, {"launchType": spec.get("launchType", "EC2")})
+    used = {item["capacityProvider"]: 0 for item in strategy}
+    for other in existing:
+        name = other.get("capacityProviderName")
+        if name in used:
+            used[name] += 1
+    behind = [item for item in strategy if used[item["capacityProvider"]] < item.get("base", 0)]
+    weighted = [item for item in strategy if item.get("weight", 0) > 0] or strategy
+    best = min(
+        behind or weighted,
+        key=lambda i: (used[i["capacityProvider"]] - i.get("base", 0) + 1) / max(i.get("weight", 0), 1),
+    )
+    name = best["capacityProvider"]
+    return _on(spec, {"capacityProviderName": name, "launchType": "FARGATE" if name in FARGATE else "EC2"})
+
+
+def _on(spec: Body, how: Body) -> Body:
+    if how["launchType"] != "FARGATE":
+        return how
+    return {"platformVersion": spec.get("platformVersion", rollouts.CURRENT_PLATFORM), **how}
+
+
+def _task_tags(ecs: EcsRegion, service: Service, definition: Body) -> dict[str, str]:
+    tags: dict[str, str] = {}
+    if service.body["enableECSManagedTags"]:
+        tags = {"aws:ecs:clusterName": service.cluster, "aws:ecs:serviceName": service.name}
+    source = {"SERVICE": service.arn, "TASK_DEFINITION": definition["taskDefinitionArn"]}
+    return {**tags, **ecs.tags.get(source.get(service.body["propagateTags"], ""), {})}
+
+
+def _drop_drained(service: Service) -> None:
+    def drained(deployment: Deployment) -> bool:
+        return all(task.last in GONE for task in service.tasks if task.deployment is deployment)
+
+    service.deployments[1:] = [d for d in service.deployments[1:] if not drained(d)]
+
+
+def _conclude(world: World, ecs: EcsRegion, service: Service) -> None:
+    """Say so when there is nothing left to do."""
+    primary = service.primary
+    mine = _alive(service, primary)
+    serving = sum(ecs_tasks.is_healthy(world, ecs, task) for task in mine)
+    if len(service.deployments) > 1 or len(mine) != service.desired or serving != service.desired:
+        service.steady = False
+        return
+    if primary.rollout_state == "IN_PROGRESS":
+        early = primary.updated_at + world.settings.timings.stabilise - world.now
+        if early > 0:
+            wake(world, ecs, service, early)
+            return
+        rollouts.complete(world, service)
+    if primary.rollout_state == "COMPLETED" and not service.steady:
+        service.steady = True
+        events.steady(world, service)
+
+
+def _retire(world: World, ecs: EcsRegion, service: Service) -> None:
+    """DRAINING ends when the last task has stopped."""
+    if any(task.last != "STOPPED" for task in service.tasks):
+        return
+    service.status = "INACTIVE"
+    service.deployments = []
+
+    def forget() -> None:
+        key = (service.cluster, service.name)
+        if ecs.services.get(key) is service:
+            del ecs.services[key]
+
+    world.after(world.settings.timings.inactive_kept, forget)

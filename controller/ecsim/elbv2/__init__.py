@@ -1,0 +1,1 @@
+"""Simulated Elastic Load Balancing: load balancers, listeners, rules, target groups, target health."""

@@ -1,0 +1,46 @@
+"""Attributes of load balancers, listeners and target groups."""
+
+from __future__ import annotations
+
+from ecsim.account.errors import AwsError
+from ecsim.account.paging import tags_to_list
+from ecsim.account.world import Body, Call, Handler
+
+# Member that names the resource → where it is kept.
+MEMBERS = {
+    "LoadBalancerArn": "load_balancers",
+    "ListenerArn": "listeners",
+    "TargetGroupArn": "target_groups",
+}
+
+
+def describe_attributes(call: Call) -> Body:
+    """All attributes of a resource."""
+    return {"Attributes": tags_to_list(call.elb.attributes[_arn(call)], key="Key", value="Value")}
+
+
+def modify_attributes(call: Call) -> Body:
+    """Change some attributes of a resource."""
+    attributes = call.elb.attributes[_arn(call)]
+    changes = {pair["Key"]: pair.get("Value", "") for pair in call.params["Attributes"]}
+    unknown = [key for key in changes if key not in attributes]
+    if unknown:
+        raise AwsError("InvalidConfigurationRequest", f"Attribute key '{unknown[0]}' is not recognized")
+    attributes.update(changes)
+    return describe_attributes(call)
+
+
+def _arn(call: Call) -> str:
+    member = next(member for member in MEMBERS if member in call.params)
+    call.elb.get(MEMBERS[member], call.params[member])
+    return str(call.params[member])
+
+
+OPERATIONS: dict[str, Handler] = {
+    "DescribeListenerAttributes": describe_attributes,
+    "DescribeLoadBalancerAttributes": describe_attributes,
+    "DescribeTargetGroupAttributes": describe_attributes,
+    "ModifyListenerAttributes": modify_attributes,
+    "ModifyLoadBalancerAttributes": modify_attributes,
+    "ModifyTargetGroupAttributes": modify_attributes,
+}

@@ -1,0 +1,86 @@
+"""What Elastic Load Balancing remembers in one Region. Bodies are as the Describe operations show them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ecsim.account.errors import AwsError
+
+Body = dict[str, Any]
+LISTENER_NOT_FOUND = "One or more listeners not found"
+NOT_FOUND = {
+    "load_balancers": ("LoadBalancerNotFound", "One or more load balancers not found"),
+    "listeners": ("ListenerNotFound", LISTENER_NOT_FOUND),
+    "rules": ("RuleNotFound", "One or more rules not found"),
+    "target_groups": ("TargetGroupNotFound", "One or more target groups not found"),
+}
+
+
+@dataclass
+class TargetState:
+    """One registered target."""
+
+    id: str
+    port: int
+    zone: str | None = None
+    state: str = "initial"  # initial, healthy, unhealthy, unused, draining
+    failing: bool = False
+    step: int = 0
+    on_change: Callable[[], None] = lambda: None
+
+
+@dataclass
+class ElbRegion:
+    """Elastic Load Balancing in one Region of one account."""
+
+    region: str
+    account: str
+    load_balancers: dict[str, Body] = field(default_factory=dict)
+    listeners: dict[str, Body] = field(default_factory=dict)
+    rules: dict[str, Body] = field(default_factory=dict)
+    target_groups: dict[str, Body] = field(default_factory=dict)
+    targets: dict[str, dict[tuple[str, int], TargetState]] = field(default_factory=dict)
+    attributes: dict[str, dict[str, str]] = field(default_factory=dict)
+    certificates: dict[str, list[str]] = field(default_factory=dict)  # of a listener, beside its default one
+    active_at: dict[str, float] = field(default_factory=dict)
+    tags: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def arn(self, path: str) -> str:
+        """The ARN of something of this Region."""
+        return f"arn:aws:elasticloadbalancing:{self.region}:{self.account}:{path}"
+
+    def get(self, collection: str, arn: str) -> Body:
+        """One body out of `load_balancers`, `listeners`, `rules` or `target_groups`, or the error for it."""
+        found: Body | None = getattr(self, collection).get(arn)
+        if found is None:
+            raise AwsError(*NOT_FOUND[collection])
+        return found
+
+    def rules_of(self, listener_arn: str) -> list[Body]:
+        """The rules of a listener in the order in which they are tried; the default rule is the last."""
+        found = [rule for arn, rule in self.rules.items() if listener_of(arn) == listener_arn]
+        return sorted(found, key=lambda rule: (rule["IsDefault"], 0 if rule["IsDefault"] else int(rule["Priority"])))
+
+    def forwards(self) -> Iterator[tuple[str, str]]:
+        """Every (target group ARN, load balancer ARN) that a rule connects."""
+        for arn, rule in self.rules.items():
+            balancer = self.listeners[listener_of(arn)]["LoadBalancerArn"]
+            for action in rule["Actions"]:
+                for group in action.get("ForwardConfig", {}).get("TargetGroups", []):
+                    yield group["TargetGroupArn"], balancer
+
+    def balancers_of(self, group_arn: str) -> list[str]:
+        """The load balancers that forward to a target group."""
+        return sorted({balancer for group, balancer in self.forwards() if group == group_arn})
+
+    def forget(self, arn: str) -> None:
+        """Drop what belongs to something that was deleted."""
+        for collection in (self.attributes, self.certificates, self.active_at, self.tags):
+            collection.pop(arn, None)
+
+
+def listener_of(rule_arn: str) -> str:
+    """The ARN of a rule's listener."""
+    return rule_arn.replace(":listener-rule/", ":listener/", 1).rsplit("/", 1)[0]

@@ -1,0 +1,80 @@
+"""Tags of everything that Elastic Load Balancing owns."""
+
+from __future__ import annotations
+
+from ecsim.account.errors import AwsError, validation_error
+from ecsim.account.paging import tags_to_dict, tags_to_list
+from ecsim.account.world import Body, Call, Handler
+from ecsim.elbv2.store import NOT_FOUND, ElbRegion
+
+AT_ONCE = 20
+LIMIT = 50
+COLLECTIONS = {
+    "loadbalancer": "load_balancers",
+    "listener": "listeners",
+    "listener-rule": "rules",
+    "targetgroup": "target_groups",
+}
+
+
+def kind(arn: str) -> str:
+    """`loadbalancer`, `listener`, `listener-rule` or `targetgroup`."""
+    return arn.split(":")[5].split("/")[0]
+
+
+def put(elb: ElbRegion, arn: str, tags: list[Body] | None) -> None:
+    """Add tags to a resource."""
+    keys = [tag["Key"] for tag in tags or []]
+    if len(set(keys)) != len(keys):
+        raise AwsError("DuplicateTagKeys", "A tag key was specified more than once")
+    if any(key.lower().startswith("aws:") for key in keys):
+        raise validation_error("Tag keys cannot begin with aws:")
+    merged = {**elb.tags.get(arn, {}), **tags_to_dict(tags, key="Key", value="Value")}
+    if len(merged) > LIMIT:
+        raise AwsError("TooManyTags", f"The maximum number of tags per resource is {LIMIT}")
+    elb.tags[arn] = merged
+
+
+def add_tags(call: Call) -> Body:
+    """Add tags to several resources."""
+    for arn in _known(call):
+        put(call.elb, arn, call.params.get("Tags"))
+    return {}
+
+
+def remove_tags(call: Call) -> Body:
+    """Take tags away from several resources."""
+    for arn in _known(call):
+        for key in call.params.get("TagKeys", []):
+            call.elb.tags[arn].pop(key, None)
+    return {}
+
+
+def describe_tags(call: Call) -> Body:
+    """The tags of up to twenty resources."""
+    return {
+        "TagDescriptions": [
+            {"ResourceArn": arn, "Tags": tags_to_list(call.elb.tags[arn], key="Key", value="Value")}
+            for arn in _known(call)
+        ]
+    }
+
+
+def _known(call: Call) -> list[str]:
+    arns: list[str] = call.params.get("ResourceArns", [])
+    if len(arns) > AT_ONCE:
+        raise validation_error(f"The maximum number of resources that can be specified is {AT_ONCE}")
+    for arn in arns:
+        if arn not in call.elb.tags:
+            collection = COLLECTIONS.get(kind(arn) if arn.count(":") >= 5 else "")
+            if collection is None:
+                raise validation_error(f"'{arn}' is not a valid load balancer ARN")
+            raise AwsError(*NOT_FOUND[collection])
+    return arns
+
+
+OPERATIONS: dict[str, Handler] = {
+    "AddTags": add_tags,
+    "DescribeTags": describe_tags,
+    "RemoveTags": remove_tags,
+}

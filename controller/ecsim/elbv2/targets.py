@@ -1,0 +1,172 @@
+"""Registered targets and their health. A target is an id *and* a port."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from ecsim.account.errors import AwsError
+from ecsim.account.world import Body, Call, Handler, World
+from ecsim.elbv2.store import ElbRegion, TargetState
+
+REASONS = {
+    "initial": ("Elb.RegistrationInProgress", "Target registration is in progress"),
+    "unhealthy": ("Target.ResponseCodeMismatch", "Health checks failed with these codes: [503]"),
+    "unused": ("Target.NotInUse", "Target group is not configured to receive traffic from the load balancer"),
+    "draining": ("Target.DeregistrationInProgress", "Target deregistration is in progress"),
+}
+NOT_REGISTERED = ("Target.NotRegistered", "Target is not registered to the target group")
+
+
+def add(
+    world: World,
+    region: str,
+    group: str,
+    target_id: str,
+    port: int,
+    *,
+    failing: bool = False,
+    zone: str | None = None,
+    on_change: Callable[[], None] = lambda: None,
+) -> bool:
+    """Register a target; False when the target group is gone."""
+    elb = world.elb(region)
+    if group not in elb.target_groups:
+        return False
+    target = TargetState(target_id, port, zone=zone, failing=failing, on_change=on_change)
+    elb.targets.setdefault(group, {})[target_id, port] = target
+    if elb.balancers_of(group):
+        _check(world, elb, group, target)
+    else:
+        target.state = "unused"
+    return True
+
+
+def remove(world: World, region: str, group: str, target_id: str, port: int) -> float:
+    """Deregister a target; how long it drains."""
+    elb = world.elb(region)
+    target = elb.targets.get(group, {}).get((target_id, port))
+    if target is None or target.state == "draining":
+        return 0.0
+    delay = float(elb.attributes[group].get("deregistration_delay.timeout_seconds", "0")) * world.settings.timings.drain
+    if target.state == "unused":
+        delay = 0.0
+    target.state = "draining"
+    target.step += 1
+    target.on_change = lambda: None
+
+    def gone() -> None:
+        if elb.targets.get(group, {}).get((target_id, port)) is target:
+            del elb.targets[group][target_id, port]
+
+    world.after(delay, gone)
+    return delay
+
+
+def state(world: World, region: str, group: str, target_id: str, port: int) -> str | None:
+    """A target's state, or None when it is not registered."""
+    target = world.elb(region).targets.get(group, {}).get((target_id, port))
+    return target.state if target else None
+
+
+def usage_changed(world: World, elb: ElbRegion) -> None:
+    """Listeners or rules changed: begin to check targets that are used now, leave those that are not."""
+    used = {group for group, _ in elb.forwards()}
+    for group, targets in elb.targets.items():
+        for target in targets.values():
+            if group in used and target.state == "unused":
+                _check(world, elb, group, target)
+            elif group not in used and target.state not in ("unused", "draining"):
+                _set(target, "unused")
+
+
+def _check(world: World, elb: ElbRegion, group: str, target: TargetState) -> None:
+    _set(target, "initial")
+    body = elb.target_groups[group]
+    count = body["UnhealthyThresholdCount" if target.failing else "HealthyThresholdCount"]
+    result = "unhealthy" if target.failing else "healthy"
+    world.after(
+        count * body["HealthCheckIntervalSeconds"] * world.settings.timings.health,
+        partial(_checked, target, target.step, result),
+    )
+
+
+def _checked(target: TargetState, step: int, result: str) -> None:
+    if target.step == step:
+        _set(target, result)
+
+
+def _set(target: TargetState, value: str) -> None:
+    target.state = value
+    target.step += 1
+    target.on_change()
+
+
+def register_targets(call: Call) -> Body:
+    """Register targets by id and port; the port of the target group is the default."""
+    group = call.elb.get("target_groups", call.params["TargetGroupArn"])
+    arn = group["TargetGroupArn"]
+    for target in call.params["Targets"]:
+        port = target.get("Port", group.get("Port", 0))
+        if (target["Id"], port) not in call.elb.targets.get(arn, {}):
+            add(call.world, call.region, arn, target["Id"], port, zone=target.get("AvailabilityZone"))
+    return {}
+
+
+def deregister_targets(call: Call) -> Body:
+    """Deregister targets; one that is not registered is no error."""
+    group = call.elb.get("target_groups", call.params["TargetGroupArn"])
+    arn = group["TargetGroupArn"]
+    for target in call.params["Targets"]:
+        ports = (
+            [target["Port"]] if "Port" in target else [p for i, p in call.elb.targets.get(arn, {}) if i == target["Id"]]
+        )
+        for port in ports:
+            remove(call.world, call.region, arn, target["Id"], port)
+    return {}
+
+
+def describe_target_health(call: Call) -> Body:
+    """The health of all targets of a group, or of those that are asked for."""
+    group = call.elb.get("target_groups", call.params["TargetGroupArn"])
+    registered = call.elb.targets.get(group["TargetGroupArn"], {})
+    asked = call.params.get("Targets")
+    if not asked:
+        return {"TargetHealthDescriptions": [_show(group, target) for target in registered.values()]}
+    shown = []
+    for wanted in asked:
+        found = [t for (i, p), t in registered.items() if i == wanted["Id"] and wanted.get("Port", p) == p]
+        shown += [_show(group, target) for target in found]
+        if not found:
+            reason, text = NOT_REGISTERED
+            health = {"State": "unused", "Reason": reason, "Description": text}
+            shown.append({"Target": wanted, "TargetHealth": health})
+    return {"TargetHealthDescriptions": shown}
+
+
+def _show(group: Body, target: TargetState) -> Body:
+    health = {"State": target.state}
+    if target.state in REASONS:
+        health["Reason"], health["Description"] = REASONS[target.state]
+    shown: Body = {"Id": target.id, "Port": target.port}
+    if target.zone:
+        shown["AvailabilityZone"] = target.zone
+    port = group.get("HealthCheckPort")
+    return {
+        "Target": shown,
+        "HealthCheckPort": str(target.port) if port == "traffic-port" else port,
+        "TargetHealth": health,
+    }
+
+
+def refuse_in_use(elb: ElbRegion, arn: str) -> None:
+    """A target group that a rule forwards to cannot be deleted."""
+    if elb.balancers_of(arn):
+        raise AwsError("ResourceInUse", f"Target group '{arn}' is currently in use by a listener or a rule")
+
+
+OPERATIONS: dict[str, Handler] = {
+    "DeregisterTargets": deregister_targets,
+    "DescribeTargetHealth": describe_target_health,
+    "RegisterTargets": register_targets,
+}

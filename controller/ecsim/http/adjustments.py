@@ -1,0 +1,69 @@
+"""What moto answers, set right: refusals before it is asked, members that it forgets added after.
+
+One entry per operation. Everything else passes through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ecsim.account.world import Call
+from ecsim.autoscaling import groups
+from ecsim.http.protocol import Request, Response
+from ecsim.moto import ec2, ecr, iam, logs, s3, seams
+
+Before = Callable[[Call], None]
+After = Callable[[Call, Response], Response]
+
+
+def _remember_role(call: Call, response: Response) -> Response:
+    call.world.role_created[call.params["RoleName"]] = call.world.now
+    return response
+
+
+def _notice_terminated(call: Call, response: Response) -> Response:
+    groups.notice_terminated(call, call.params.get("InstanceIds", []))
+    return response
+
+
+def _wake_tagged(call: Call) -> None:
+    seams.wake_tagged(call.world.settings.account, call.region)
+
+
+BEFORE: dict[tuple[str, str], Before] = {
+    ("ec2", "DeleteSecurityGroup"): ec2.check_delete_security_group,
+    ("ecr", "PutImage"): ecr.check_put_image,
+    ("iam", "AttachRolePolicy"): iam.load_policy,
+    ("iam", "GetPolicy"): iam.load_policy,
+    ("iam", "GetPolicyVersion"): iam.load_policy,
+    ("iam", "ListPolicies"): iam.load_policies,
+    ("iam", "ListPolicyVersions"): iam.load_policy,
+    ("logs", "CreateLogGroup"): logs.check_create_log_group,
+    ("logs", "DeleteLogGroup"): logs.check_delete_log_group,
+    ("logs", "PutRetentionPolicy"): logs.check_retention,
+    ("resourcegroupstaggingapi", "GetResources"): _wake_tagged,
+}
+AFTER: dict[tuple[str, str], After] = {
+    ("ec2", "TerminateInstances"): _notice_terminated,
+    ("iam", "AddRoleToInstanceProfile"): iam.remember_profile,
+    ("iam", "CreateInstanceProfile"): iam.remember_profile,
+    ("iam", "CreateRole"): _remember_role,
+    ("logs", "CreateLogGroup"): logs.remember_log_group,
+    ("logs", "DeleteLogGroup"): logs.forget_log_group,
+    ("logs", "DescribeLogGroups"): logs.complete_log_groups,
+}
+
+
+def before(request: Request, environ: dict[str, Any], call: Call) -> None:
+    """Raise the AwsError that moto would not."""
+    s3.check_owner(call.world.settings.account, environ)
+    check = BEFORE.get((request.service, request.operation))
+    if check is not None:
+        check(call)
+
+
+def after(request: Request, response: Response, call: Call) -> Response:
+    """What to answer instead of moto's answer."""
+    adjust = AFTER.get((request.service, request.operation))
+    return adjust(call, response) if adjust else response

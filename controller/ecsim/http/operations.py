@@ -1,0 +1,50 @@
+"""Which operations the simulator answers itself; all others go to moto."""
+
+from __future__ import annotations
+
+from ecsim.account.world import Handler
+from ecsim.application_autoscaling import policies, scalable_targets, scheduled_actions
+from ecsim.autoscaling import groups, traffic_sources
+from ecsim.autoscaling import tags as asg_tags
+from ecsim.ec2 import launch_templates
+from ecsim.ecs import clusters, deployments, run, services, task_definitions
+from ecsim.ecs import tags as ecs_tags
+from ecsim.ecs.capacity import container_instances, providers
+from ecsim.elbv2 import attributes, listeners, load_balancers, rules, target_groups, targets
+from ecsim.elbv2 import tags as elb_tags
+from ecsim.moto import logs
+
+OPERATIONS: dict[str, dict[str, Handler]] = {
+    "application-autoscaling": {
+        **policies.OPERATIONS,
+        **scheduled_actions.OPERATIONS,
+        **scalable_targets.OPERATIONS,
+    },
+    "autoscaling": {**groups.OPERATIONS, **traffic_sources.OPERATIONS, **asg_tags.OPERATIONS},
+    "ec2": launch_templates.OPERATIONS,
+    "ecs": {
+        **clusters.OPERATIONS,
+        **deployments.OPERATIONS,
+        **container_instances.OPERATIONS,
+        **providers.OPERATIONS,
+        **run.OPERATIONS,
+        **services.OPERATIONS,
+        **ecs_tags.OPERATIONS,
+        **task_definitions.OPERATIONS,
+    },
+    "elbv2": {
+        **attributes.OPERATIONS,
+        **listeners.OPERATIONS,
+        **load_balancers.OPERATIONS,
+        **rules.OPERATIONS,
+        **elb_tags.OPERATIONS,
+        **target_groups.OPERATIONS,
+        **targets.OPERATIONS,
+    },
+    "logs": logs.OPERATIONS,
+}
+
+
+def find(service: str, operation: str) -> Handler | None:
+    """The simulator's own answer to an operation, if it has one."""
+    return OPERATIONS.get(service, {}).get(operation)

@@ -1,0 +1,153 @@
+"""Clients of AWS: one session per credentials, one client per service and Region, made when first needed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.config import Config
+from botocore.credentials import CredentialProvider, CredentialResolver, DeferredRefreshableCredentials
+from botocore.exceptions import DataNotFoundError
+from botocore.loaders import Loader, create_loader
+from botocore.session import Session
+
+from ecsync.aws import hooks
+
+CONNECT_SECONDS = 5
+READ_SECONDS = 15
+READ_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """How to get at one set of credentials: operator settings only, never a manifest's.
+
+    Without a profile it is botocore's own chain; with a role, that role is assumed with them. Without an endpoint
+    botocore follows AWS_ENDPOINT_URL by itself.
+    """
+
+    profile: str = ""
+    role: str = ""  # ARN
+    external_id: str = ""
+    session_name: str = "ecsync"
+    region: str = ""  # where the role is asked for
+    endpoint_url: str = ""
+
+
+class Clients:
+    """The clients of one set of credentials; safe across threads. With `reads`, nothing else can leave through them."""
+
+    def __init__(
+        self,
+        access: Access,
+        *,
+        version: str = "",
+        reads: frozenset[str] | None = None,
+        loader: Loader | None = None,
+    ) -> None:
+        self.read_only = reads is not None
+        self._access = access
+        self._agent = f"ecsync/{version}" if version else "ecsync"
+        self._session = session_for(access, agent=self._agent)
+        self._lock = threading.Lock()  # making a client is not thread-safe, using one is
+        self._clients: dict[tuple[str, str, bool], Any] = {}
+        self._watchers: list[Callable[[hooks.Attempt], None]] = []
+        # Parsing the service models is most of the cost of a session; several accounts share them by one loader.
+        self._session.register_component("data_loader", loader or create_loader())
+        if reads is not None:
+            hooks.guard(self._session.get_component("event_emitter"), reads)
+        hooks.lighten(self._session.get_component("event_emitter"))
+        hooks.plain_times(self._session.get_component("response_parser_factory"))
+
+    def get(self, service: str, region: str, *, once: bool = False) -> Any:
+        """Return the client; `once`: it sends every request a single time, for writes."""
+        key = (service, region, once)
+        with self._lock:
+            if key not in self._clients:
+                self._clients[key] = self._make(service, region, once=once)
+            return self._clients[key]
+
+    def on_attempt(self, watcher: Callable[[hooks.Attempt], None]) -> None:
+        """Tell the watcher of every HTTP request from now on; it must not raise and must not block."""
+        self._watchers.append(watcher)
+
+    def page_tokens(self, service: str, operation: str) -> tuple[str, str] | None:
+        """Return the members that take and give the page token, by botocore's paginators; None without a paginator."""
+        try:
+            config = self._session.get_paginator_model(service).get_paginator(operation)
+        except (ValueError, DataNotFoundError):
+            return None
+        return config["input_token"], config["output_token"]
+
+    def _make(self, service: str, region: str, *, once: bool) -> Any:
+        # A write whose answer was lost is looked at again, never sent again blindly: RegisterTaskDefinition would
+        # make a second revision.
+        attempts = 1 if once else READ_ATTEMPTS
+        config = Config(
+            connect_timeout=CONNECT_SECONDS,
+            read_timeout=READ_SECONDS,
+            retries={"mode": "standard", "total_max_attempts": attempts},
+            max_pool_connections=32,
+            tcp_keepalive=True,
+            user_agent_extra=self._agent,
+        )
+        client = self._session.create_client(
+            service, region_name=region, endpoint_url=self._access.endpoint_url or None, config=config
+        )
+        hooks.watch(client.meta.events, service, region, self._tell)
+        return client
+
+    def _tell(self, attempt: hooks.Attempt) -> None:
+        for watcher in self._watchers:
+            watcher(attempt)
+
+
+def shared_loader() -> Loader:
+    """Return a loader of service models for the Clients of several credentials."""
+    return create_loader()
+
+
+def session_for(access: Access, *, agent: str = "ecsync") -> Session:
+    """Return a new session with the credentials that `access` describes; nothing is asked of AWS yet."""
+    own = Session(profile=access.profile or None)
+    if not access.role:
+        return own
+    session = Session()
+    session.register_component("credential_provider", CredentialResolver([_AssumedRole(own, access, agent)]))
+    return session
+
+
+class _AssumedRole(CredentialProvider):  # type: ignore[misc]  # botocore has no types
+    """Credentials of a role, asked of STS when first needed and again before they expire."""
+
+    METHOD = "assume-role"
+    CANONICAL_NAME = "custom-assume-role"
+
+    def __init__(self, source: Session, access: Access, agent: str) -> None:
+        super().__init__()
+        self._source = source
+        self._access = access
+        self._agent = agent
+
+    def load(self) -> DeferredRefreshableCredentials:
+        return DeferredRefreshableCredentials(self._ask, self.METHOD)
+
+    def _ask(self) -> dict[str, str]:
+        sts = self._source.create_client(
+            "sts",
+            region_name=self._access.region or None,
+            endpoint_url=self._access.endpoint_url or None,
+            config=Config(user_agent_extra=self._agent, connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS),
+        )
+        params = {"RoleArn": self._access.role, "RoleSessionName": self._access.session_name}
+        if self._access.external_id:
+            params["ExternalId"] = self._access.external_id
+        given = sts.assume_role(**params)["Credentials"]
+        return {
+            "access_key": given["AccessKeyId"],
+            "secret_key": given["SecretAccessKey"],
+            "token": given["SessionToken"],
+            "expiry_time": given["Expiration"].isoformat(),
+        }

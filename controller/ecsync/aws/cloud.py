@@ -1,0 +1,144 @@
+"""BotoCloud: one account and Region of AWS, as the core wants to see it. Safe across threads."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from botocore import xform_name
+
+from ecsync.aws import cloud_pages
+from ecsync.aws.clients import Clients
+from ecsync.aws.cloud_cache import Cache
+from ecsync.aws.errors import FAILURES, Scrub, classify, from_exception
+from ecsync.aws.hooks import Attempt, Observer, WriteRefused
+from ecsync.aws.identity import WHO, Identity, caller
+from ecsync.aws.limits import Limiter
+from ecsync.core.ports import AwsError
+from ecsync.core.trees import Path, at, canonical
+
+OK = "OK"  # the code of a request that went well
+
+
+class BotoCloud:
+    """The Cloud port over botocore: every failure is an AwsError, every call waits for its rate token.
+
+    `reads` are the operations that kinds declare as reads: `call`, `pages` and `cached` make no other. `account`
+    is the account that the target names; while the credentials belong to another, nothing is written. Clients and
+    Limiter may be shared: the first by every Region of the same credentials, the second by everything that calls
+    the same account and Region.
+    """
+
+    def __init__(
+        self,
+        clients: Clients,
+        *,
+        region: str,
+        reads: frozenset[str],
+        limiter: Limiter,
+        account: str = "",
+        observer: Observer | None = None,
+        scrub: Scrub = str,
+        monotonic: Callable[[], float] = time.monotonic,
+        cache_size: int = 4096,
+    ) -> None:
+        self.region = region
+        self._clients = clients
+        self._reads = reads | {WHO}
+        self._limiter = limiter
+        self._observer = observer or Observer()
+        self._scrub = scrub
+        self._monotonic = monotonic
+        self._identity = Identity(lambda: caller(self.call), account)
+        self._cache = Cache(cache_size)
+        clients.on_attempt(self._attempted)
+
+    @property
+    def account(self) -> str:
+        """The account that the credentials belong to; the first time it asks AWS, and raises AwsError if it fails."""
+        return self._identity.account()
+
+    def call(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
+        """Make one read and return its response without metadata."""
+        if f"{service}.{operation}" not in self._reads:
+            raise WriteRefused(f"{service}.{operation} was called as a read and is not declared as one")
+        return self._send(service, operation, params, once=False)
+
+    def pages(self, service: str, operation: str, result: str, /, **params: Any) -> Iterator[Any]:
+        """Yield every item of the list at `result` (a dotted path) over all pages, asking for each when it is due."""
+        first = cloud_pages.with_page_size(service, operation, params)
+        path: Path = tuple(result.split("."))
+        for page in cloud_pages.pages(
+            lambda more: self.call(service, operation, **first, **more),
+            self._page_tokens(service, operation),
+            f"{service}.{operation}",
+        ):
+            yield from at(page, path) or ()
+
+    def cached(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
+        """As `call`, for what AWS never changes: asked once per process, while there is room."""
+        return self._cache.get((service, operation, canonical(params)), lambda: self.call(service, operation, **params))
+
+    def write(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
+        """Make one mutating call, a single time, and return its response without metadata."""
+        if self._clients.read_only:
+            raise WriteRefused(f"{service}.{operation} was about to be made, and this is for reading only")
+        self._identity.assert_account(f"{service}.{operation}")
+        return self._send(service, operation, params, once=True)
+
+    def _send(self, service: str, operation: str, params: Mapping[str, Any], *, once: bool) -> Mapping[str, Any]:
+        waited = self._limiter.take(service, operation)
+        if waited:
+            self._observer.on_wait(service, waited)
+        started = self._monotonic()
+        try:
+            with self._classified(service, operation, params):
+                client = self._client(service, operation, once=once)
+                response: dict[str, Any] = getattr(client, xform_name(operation))(**params)
+        except AwsError as error:
+            self._observer.on_request(service, operation, error.code, self._monotonic() - started)
+            raise
+        self._observer.on_request(service, operation, OK, self._monotonic() - started)
+        response.pop("ResponseMetadata", None)
+        return response
+
+    @contextmanager
+    def _classified(self, service: str, operation: str, params: Mapping[str, Any]) -> Iterator[None]:
+        try:
+            yield
+        except FAILURES as error:
+            failure = from_exception(error, service, operation, params, self._scrub)
+            if failure.kind == "credentials":
+                self._identity.forget()
+            raise failure from None  # the original quotes the values that were just taken out
+
+    def _client(self, service: str, operation: str, *, once: bool) -> Any:
+        client = self._clients.get(service, self.region, once=once)
+        client.meta.service_model.operation_model(operation)  # raises where AWS has no such operation
+        return client
+
+    def _page_tokens(self, service: str, operation: str) -> cloud_pages.Tokens | None:
+        paginator = self._clients.page_tokens(service, operation)
+        if paginator:
+            return paginator
+        with self._classified(service, operation, {}):
+            model = self._client(service, operation, once=False).meta.service_model.operation_model(operation)
+        if model.input_shape is None or model.output_shape is None:
+            return None
+        return cloud_pages.tokens_of(model.input_shape.members, model.output_shape.members)
+
+    def _attempted(self, attempt: Attempt) -> None:
+        if attempt.region != self.region:
+            return
+        if attempt.number > 1:
+            self._limiter.spend(attempt.service, attempt.operation)
+            self._observer.on_retry(attempt.service, attempt.operation)
+        if attempt.code and _throttled(attempt):
+            self._limiter.slow(attempt.service, attempt.operation)
+
+
+def _throttled(attempt: Attempt) -> bool:
+    kind = classify(attempt.service, attempt.operation, attempt.code, attempt.status, attempt.message)
+    return kind == "throttled"

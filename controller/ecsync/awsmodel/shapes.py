@@ -1,0 +1,206 @@
+"""Shapes of botocore's own service models, as the core sees them (`core/schema.py`).
+
+The models are read as they are shipped, one service at a time, and only when a shape of it is asked for: importing
+this module costs nothing, ECS costs about 30 ms, EC2 about 60 ms. `beyond_the_model.json` has the values that AWS
+takes though its model does not list them: by service, shape and value, with the source.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+from ecsync.core.kind import ShapeOf
+from ecsync.core.schema import ANY, BOOLEAN, STRING, Shape, Type, listing, mapping
+
+_WORDS: Mapping[str, Shape] = {
+    "any": ANY,
+    "boolean": BOOLEAN,
+    "string": STRING,
+    "strings": listing(STRING),
+    "map": mapping(STRING),
+}
+_TYPES: Mapping[str, Type] = {"bigdecimal": "double", "bigint": "long", "short": "integer", "character": "string"}
+_MEMBER = re.compile(r"[^.\[\]{}]+|\[\]|\{\}")
+
+FILE = Path(__file__).with_name("beyond_the_model.json")
+
+Model = Mapping[str, Any]
+Values = Mapping[str, Mapping[str, str]]  # by shape: a value, and its source
+
+
+@dataclass(frozen=True)
+class ModelShape:
+    """One shape of a service model; its members are built when they are asked for, and then kept."""
+
+    shape_name: str
+    model: Model = field(repr=False, compare=False)
+    note: str = field(default="", repr=False, compare=False)  # what the member that has this shape says
+
+    @cached_property
+    def _raw(self) -> Model:
+        raw: Model = self.model["shapes"][self.shape_name]
+        return raw
+
+    @property
+    def name(self) -> str:
+        """AWS's name of the shape."""
+        return self.shape_name
+
+    @cached_property
+    def type(self) -> Type:
+        """The kind of value."""
+        if self._raw.get("document"):
+            return "any"
+        raw: Type = self._raw["type"]
+        return _TYPES.get(raw, raw)
+
+    @cached_property
+    def members(self) -> Mapping[str, Shape]:
+        """A structure's members by name."""
+        return {name: self._below(raw) for name, raw in self._raw.get("members", {}).items()}
+
+    @cached_property
+    def element(self) -> Shape | None:
+        """A list's element, or a map's value."""
+        raw = self._raw.get("member") or self._raw.get("value")
+        return self._below(raw) if raw is not None and self.type in ("list", "map") else None
+
+    @property
+    def required(self) -> frozenset[str]:
+        """The members that a structure must have."""
+        return frozenset(self._raw.get("required", ()))
+
+    @cached_property
+    def enum(self) -> tuple[str, ...]:
+        """The values that a string may have, where AWS lists them."""
+        return tuple(self._raw.get("enum", ()))
+
+    @cached_property
+    def bounds(self) -> tuple[float | None, float | None]:
+        """Least and greatest value of a number, or length of a string or list, where AWS says."""
+        return self._raw.get("min"), self._raw.get("max")
+
+    @property
+    def documentation(self) -> str:
+        """AWS's own text: the member's, or else the shape's."""
+        return self.note or str(self._raw.get("documentation", ""))
+
+    def _below(self, raw: Model) -> ModelShape:
+        return ModelShape(raw["shape"], self.model, str(raw.get("documentation", "")))
+
+
+@dataclass(frozen=True, kw_only=True)
+class BodyShape:
+    """The shape of a kind's body: an operation's input, less what is omitted, with what a second call sets."""
+
+    base: Shape
+    shape_of: ShapeOf
+
+    type: Type = "structure"
+    element: Shape | None = None
+    enum: tuple[str, ...] = ()
+    bounds: tuple[float | None, float | None] = (None, None)
+
+    @property
+    def name(self) -> str:
+        """AWS's name of the input."""
+        return self.base.name
+
+    @property
+    def documentation(self) -> str:
+        """AWS's text about the operation's input."""
+        return self.base.documentation
+
+    @cached_property
+    def members(self) -> Mapping[str, Shape]:
+        """The input's members; an addition of the same name takes the place of one."""
+        kept = {name: shape for name, shape in self.base.members.items() if name not in self.shape_of.omit}
+        return kept | {name: _extra(path) for name, path in self.shape_of.extra.items()}
+
+    @cached_property
+    def required(self) -> frozenset[str]:
+        """What AWS requires, less what we fill in, with what the kind adds."""
+        ours = {*self.shape_of.optional, *self.shape_of.omit}
+        return (self.base.required - ours) | frozenset(self.shape_of.required)
+
+
+def load(shape_of: ShapeOf) -> Shape:
+    """Return the shape of a kind's body. With no operation, that of what describe prints."""
+    return _load(
+        shape_of.operation,
+        shape_of.omit,
+        tuple(shape_of.extra.items()),
+        shape_of.describe,
+        shape_of.required,
+        shape_of.optional,
+    )
+
+
+@cache
+def _load(
+    operation: str,
+    omit: tuple[str, ...],
+    extra: tuple[tuple[str, str], ...],
+    describe: str,
+    required: tuple[str, ...],
+    optional: tuple[str, ...],
+) -> Shape:
+    if not operation:
+        return at_path(describe, side="output")
+    shape_of = ShapeOf(operation=operation, omit=omit, extra=dict(extra), required=required, optional=optional)
+    return BodyShape(base=at_path(operation, side="input"), shape_of=shape_of)
+
+
+def _extra(path: str) -> Shape:
+    return _WORDS[path] if path in _WORDS else at_path(path, side="input")
+
+
+def at_path(path: str, *, side: str) -> Shape:
+    """Return the shape at `service.Operation` or `service.Operation:member.list[].member`.
+
+    `side` is `input` or `output`; a member that is not in the input is looked for in the output.
+    """
+    operation, _, members = path.partition(":")
+    service, _, name = operation.rpartition(".")
+    model = service_model(service)
+    raw = model["operations"][name]
+    steps = _MEMBER.findall(members)
+    root = ModelShape(raw[side]["shape"], model)
+    if steps and steps[0] not in root.members and "output" in raw:
+        root = ModelShape(raw["output"]["shape"], model)
+    shape: Shape = root
+    for step in steps:
+        below = shape.element if step in ("[]", "{}") else shape.members[step]
+        assert below is not None, path
+        shape = below
+    return shape
+
+
+@cache
+def service_model(service: str) -> Model:
+    """Return botocore's model of the service, with the values that it lacks."""
+    from botocore.loaders import Loader  # 100 ms, and most commands need no shape
+
+    model: Model = Loader().load_service_model(service, "service-2")
+    more = dict(_with_more(model["shapes"], beyond_the_model().get(service, {})))
+    return {**model, "shapes": {**model["shapes"], **more}}
+
+
+def _with_more(shapes: Model, more: Values) -> Iterator[tuple[str, Model]]:
+    for name, values in more.items():
+        raw = shapes.get(name, {})
+        if "enum" in raw:  # without one any value is allowed, and a list of ours would end that
+            yield name, {**raw, "enum": list(dict.fromkeys([*raw["enum"], *values]))}
+
+
+@cache
+def beyond_the_model() -> Mapping[str, Values]:
+    """Return the values that AWS takes beyond its model, by service, shape and value, with their sources."""
+    found: Mapping[str, Values] = json.loads(FILE.read_text())
+    return found

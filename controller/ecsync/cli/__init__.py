@@ -1,0 +1,91 @@
+"""The command `ecsync`: one file per verb. Heavy imports happen inside the verbs, so that `--help` is quick."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+
+from ecsync.cli import (
+    _exits,
+    adopt,
+    apply,
+    demo,
+    diff,
+    events,
+    explain,
+    import_,
+    plan,
+    run,
+    schema,
+    simulate,
+    status,
+    validate,
+)
+
+_HELP = """
+GitOps for Amazon ECS: YAML manifests in, the smallest AWS calls out, for ever.
+
+Examples:
+  ecsync validate manifests/            check everything, call nobody
+  ecsync plan manifests/ --calls        what would change, and the exact API calls
+  ecsync apply manifests/shop           make it so, once
+  ecsync run s3://bucket/prefix         keep it so: the daemon
+  ecsync demo                           the whole story on a simulated AWS
+"""
+
+_VERBS: tuple[tuple[str, Any], ...] = (
+    ("validate", validate.validate),
+    ("plan", plan.plan),
+    ("apply", apply.apply),
+    ("adopt", adopt.adopt),
+    ("import", import_.import_),
+    ("run", run.run),
+    ("status", status.status),
+    ("events", events.events),
+    ("diff", diff.diff),
+    ("explain", explain.explain),
+    ("schema", schema.schema),
+    ("simulate", simulate.simulate),
+    ("demo", demo.demo),
+)
+
+
+def build() -> typer.Typer:
+    """Return the command with its verbs."""
+    app = typer.Typer(
+        name="ecsync",
+        help=_as_written(_HELP),
+        epilog="Exit codes and settings: docs/cli.md. Every setting is a flag, an ECSYNC_* variable and a config key.",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+    @app.callback(invoke_without_command=True)
+    def root(version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
+        if version:
+            from importlib.metadata import version as version_of
+
+            typer.echo(f"ecsync {version_of('ecsync')}")
+            raise typer.Exit
+
+    for name, verb in _VERBS:
+        app.command(name, help=_as_written(verb.__doc__ or ""))(verb)
+    return app
+
+
+def _as_written(text: str) -> str:
+    """Return a help text whose examples stay a line each: click fills paragraphs unless a backspace stands before."""
+    return inspect.cleandoc(text).replace("\n\nExample", "\n\n\b\nExample")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command and exit with the code that `docs/cli.md` lists."""
+    command = typer.main.get_command(build())
+    sys.exit(_exits.guarded(lambda: command.main(args=arguments, prog_name="ecsync", standalone_mode=False)))

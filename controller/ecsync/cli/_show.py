@@ -1,0 +1,67 @@
+"""How verbs print: data to stdout, everything else to stderr, colour only on a terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from typing import Any, TextIO
+
+_COLOURS = {"good": "32", "change": "33", "danger": "31", "dim": "2", "title": "1"}
+
+
+def coloured(stream: TextIO) -> bool:
+    """Tell whether a stream takes colour."""
+    if not stream.isatty():
+        return False
+    from ecsync.config import no_colour
+
+    return not no_colour()
+
+
+def styled(text: str, style: str, stream: TextIO = sys.stdout) -> str:
+    """Return the text in a style, plain where the stream takes no colour; control characters made visible."""
+    safe = "".join(char if char.isprintable() or char == "\t" else f"\\u{ord(char):04x}" for char in text)
+    return f"\x1b[{_COLOURS[style]}m{safe}\x1b[0m" if style in _COLOURS and coloured(stream) else safe
+
+
+def say(text: str, style: str = "") -> None:
+    """Print a line for people, to stderr."""
+    print(styled(text, style, sys.stderr), file=sys.stderr)
+
+
+def put(lines: Iterable[tuple[str, str]]) -> None:
+    """Print lines of data with their styles."""
+    for text, style in lines:
+        print(styled(text, style))
+
+
+def words(*reasons: str) -> str:
+    """Return the reasons in one line, each once."""
+    return "; ".join(dict.fromkeys(reason for reason in reasons if reason))
+
+
+def difference(field: dict[str, Any]) -> str:
+    """Return a field of the API that differs, in a line: path, live, declared and where that is written."""
+    from ecsync.report.plan_text import shown
+
+    place = field["origin"] or ""
+    if not field["path"]:  # all of it was removed, which the message says
+        return f"declared in {place}" if place else "declared"
+    return f"{field['path']}  {shown(field['before'])} → {shown(field['after'])}   {place}".rstrip()
+
+
+def put_json(document: Any) -> None:
+    """Print a document."""
+    print(json.dumps(document, indent=2, ensure_ascii=False, default=str))
+
+
+def problems(found: Iterable[object]) -> None:
+    """Print what is wrong with manifests, one a line, as `file:line:col: message`."""
+    for one in found:
+        print(styled(str(one), "danger", sys.stderr), file=sys.stderr)
+
+
+def counted(number: int, noun: str) -> str:
+    """Return `1 problem`, `2 problems`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

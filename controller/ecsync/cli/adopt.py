@@ -1,0 +1,53 @@
+"""`ecsync adopt`: put our tags on what already runs, and change nothing else."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ecsync.cli import _exits, _options, _show
+
+
+def adopt(
+    path: _options.Where,
+    names: Annotated[list[str] | None, typer.Argument(metavar="[KIND/NAME]…", help="Only these.")] = None,
+    config: _options.Config = None,
+    installation: _options.Installation = None,
+    account: _options.Account = None,
+    region: _options.Region = None,
+    profile: _options.Profile = None,
+) -> int:
+    """Put our tags on what already runs. Undeclared members of what is adopted stay as they are.
+
+    Example: ecsync adopt manifests/shop Service/api TargetGroup/api
+    """
+    from ecsync import wiring
+    from ecsync.core.model import Adopt, Done, Failed
+    from ecsync.engine.reconciler import Orders, reconcile
+    from ecsync.engine.step_state import Memory
+
+    settings = _options.settings(config, installation=installation, account=account, region=region, profile=profile)
+    settings.installation_to_write()
+    bench = wiring.bench(settings, path, read_only=False)
+    catalogue = bench.catalogue(bench.source(path).fetch())
+    if catalogue.problems:
+        _show.problems(catalogue.problems)
+        return _exits.INVALID
+    chosen = set(names or ())
+    known = {str(d.key) for app in catalogue.applications.values() for d in app.resources}
+    if chosen - known:
+        raise typer.BadParameter(f"not declared: {', '.join(sorted(chosen - known))}")
+    failed = 0
+    for application in catalogue.applications.values():
+        keys = frozenset(d.key for d in application.resources if not chosen or str(d.key) in chosen)
+        orders = Orders(adopt=keys)
+        outcome = reconcile(application, catalogue, bench.post_for(application), Memory(), orders)
+        for step in outcome.plan.steps:
+            result = outcome.results.get(step.id)
+            if not isinstance(step.change, Adopt) or result is None:
+                continue
+            failed += isinstance(result, Failed)
+            word = "adopted" if isinstance(result, Done) else getattr(result, "error", str(result))
+            print(f"{step.id}: {word}")
+    return _exits.PARTIAL if failed else _exits.OK

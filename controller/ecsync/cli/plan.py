@@ -1,0 +1,85 @@
+"""`ecsync plan`: what would change, and the exact API calls. It cannot write: its clients let no write out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ecsync.cli import _exits, _options, _show
+
+if TYPE_CHECKING:
+    from ecsync.engine.reconciler import Catalogue
+    from ecsync.report.plan_json import Planned
+    from ecsync.wiring import Bench
+
+
+def plan(
+    path: _options.Where,
+    config: _options.Config = None,
+    installation: _options.Installation = None,
+    account: _options.Account = None,
+    region: _options.Region = None,
+    profile: _options.Profile = None,
+    output: _options.Output = "text",
+    calls: Annotated[bool, typer.Option("--calls", help="Print the exact API calls.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Also list what AWS decides and is left alone.")] = False,
+    detailed_exitcode: Annotated[
+        bool, typer.Option("--detailed-exitcode", help="Exit 2 when changes are pending.")
+    ] = False,
+) -> int:
+    """Print what would change, and with --calls the exact API calls. Nothing can be written by it.
+
+    Example: ecsync plan manifests/shop --detailed-exitcode
+    """
+    from ecsync import wiring
+    from ecsync.report import plan_json, plan_markdown, plan_text
+
+    _options.choice(output, "text", "json", "markdown")
+    settings = _options.settings(config, installation=installation, account=account, region=region, profile=profile)
+    bench = wiring.bench(settings, path, read_only=True)
+    catalogue = bench.catalogue(bench.source(path).fetch())
+    planned = plans(bench, catalogue, path)
+    if output == "json":
+        _show.put_json(plan_json.document(planned, catalogue.problems))
+    elif output == "markdown":
+        print(plan_markdown.render(planned, catalogue.problems))
+    else:
+        _show.problems(catalogue.problems)
+        _show.put(plan_text.lines(planned, calls=calls, full=full))
+    if catalogue.problems:
+        return _exits.INVALID
+    if any(one.plan.unreadable for one in planned):
+        return _exits.ERROR
+    pending = any(not one.plan.empty or one.plan.withheld for one in planned)
+    return _exits.CHANGES if detailed_exitcode and pending else _exits.OK
+
+
+def plans(bench: Bench, catalogue: Catalogue, path: str) -> list[Planned]:
+    """Return the plan of each application that is valid."""
+    from ecsync.core import status
+    from ecsync.core.model import Outcome
+    from ecsync.core.origins import locator
+    from ecsync.engine.reconciler import look
+    from ecsync.engine.step_state import Memory
+    from ecsync.report.plan_json import Planned
+
+    found = []
+    for application in catalogue.applications.values():
+        if catalogue.holds(application.name):
+            continue
+        post = bench.post_for(application)
+        seen = look(application, catalogue, post, Memory())
+        outcome = Outcome(plan=seen.plan, statuses=status.statuses(seen.scene, seen.plan, {}))
+        found.append(
+            Planned(
+                plan=seen.plan,
+                kinds=post.kinds,
+                where=locator(application.resources, post.kinds),
+                source=path,
+                sync=outcome.sync,
+                health=outcome.health,
+                notes=status.stays(seen.scene),
+            )
+        )
+    return found

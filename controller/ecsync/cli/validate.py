@@ -1,0 +1,52 @@
+"""`ecsync validate`: check everything without a call to AWS."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ecsync.cli import _exits, _options, _show
+
+
+def validate(
+    path: _options.Where,
+    config: _options.Config = None,
+    output: _options.Data = "text",
+    notes: Annotated[bool, typer.Option("--notes", help="Also print what is worth knowing but not wrong.")] = False,
+) -> int:
+    """Check everything without a call to AWS; exit 3 with every problem as `file:line:col: message`.
+
+    Example: ecsync validate manifests/
+    """
+    from ecsync import wiring
+    from ecsync.report.plan_json import problem
+
+    _options.choice(output, "text", "json")
+    bench = wiring.bench(_options.settings(config), path, read_only=True)
+    snapshot = bench.source(path).fetch()
+    loaded = bench.loaded(snapshot)
+    if output == "json":
+        _show.put_json(
+            {
+                "apiVersion": "ecsync/v1",
+                "kind": "Validation",
+                "applications": [
+                    {"name": application.name, "resources": len(application.resources)}
+                    for application in loaded.applications
+                ],
+                "problems": [problem(one) for one in loaded.problems],
+                "notes": [problem(one) for one in loaded.notes],
+            }
+        )
+    else:
+        _show.problems(loaded.problems)
+        for note in loaded.notes if notes else ():
+            _show.say(f"{note}", "dim")
+        resources = sum(len(application.resources) for application in loaded.applications)
+        if not loaded.problems:
+            applications = _show.counted(len(loaded.applications), "application")
+            print(f"{applications}, {_show.counted(resources, 'resource')}: valid")
+        else:
+            _show.say(_show.counted(len(loaded.problems), "problem"), "danger")
+    return _exits.INVALID if loaded.problems else _exits.OK

@@ -1,0 +1,131 @@
+"""The order of steps: references, `needs` and explicit `ecsync/after` give the edges; a cycle names itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from graphlib import CycleError, TopologicalSorter
+
+from ecsync.core.kind import Kind
+from ecsync.core.model import Desired, Key, Ref, StepId, Text
+from ecsync.core.rules import Late, Refers, Rules
+from ecsync.core.trees import Json, Path, leaves, locate
+
+Edges = Mapping[StepId, frozenset[StepId]]
+
+
+class Cycle(Exception):
+    """Steps that wait for each other: `members` in order, the first one again at the end."""
+
+    def __init__(self, members: Sequence[StepId]) -> None:
+        super().__init__(" → ".join(str(member) for member in members))
+        self.members = tuple(members)
+
+
+def references(body: Json) -> Iterator[tuple[Path, Ref]]:
+    """Yield every reference in a body with the path of the string that holds it."""
+    for path, leaf in leaves(body):
+        if isinstance(leaf, Text):
+            for ref in leaf.refs:
+                yield path, ref
+
+
+def late(rules: Rules, path: Path) -> bool:
+    """Tell whether the path is sent in a step of its own, later."""
+    return any(isinstance(rule, Late) and rule.covers(path) for rule in rules)
+
+
+def edges(resources: Sequence[Desired], kinds: Mapping[str, Kind]) -> Edges:
+    """Return what each step of the resources waits for; every resource has a main step, some a late one."""
+    declared = {desired.key for desired in resources}
+    with_late = {d.key for d in resources if any(isinstance(rule, Late) for rule in kinds[d.key.kind].rules)}
+    named = _names(resources, kinds)
+    found: dict[StepId, set[StepId]] = {}
+    for desired in resources:
+        kind = kinds[desired.key.kind]
+        main, after = StepId(key=desired.key), StepId(key=desired.key, phase="late")
+        found.setdefault(main, set())
+        if desired.key in with_late:
+            found.setdefault(after, set()).add(main)
+        for path, key in _targets(desired, named, kinds):
+            if key in declared and key != desired.key:
+                found[after if late(kind.rules, path) else main].add(StepId(key=key))
+        needed = [*(kind.needs(desired, resources) if kind.needs else ()), *desired.options.after]
+        for key in needed:
+            if key in declared and key != desired.key:
+                found[main].add(StepId(key=key))
+                if key in with_late:
+                    found[main].add(StepId(key=key, phase="late"))
+    return _backwards(found, {d.key for d in resources if d.options.state == "absent"})
+
+
+def _backwards(waits: Mapping[StepId, set[StepId]], doomed: Set[Key]) -> Edges:
+    """Turn round what is between two resources that are both to go: what refers goes before what it refers to."""
+    found: dict[StepId, set[StepId]] = {step: set() for step in waits}
+    for step, others in waits.items():
+        for other in others:
+            if not {step.key, other.key} <= doomed or step.key == other.key:
+                found[step].add(other)
+            elif step.phase == "main":
+                found.setdefault(other, set()).add(step)
+    return {step: frozenset(behind) for step, behind in found.items()}
+
+
+def _names(resources: Sequence[Desired], kinds: Mapping[str, Kind]) -> Mapping[str, Mapping[str, Key]]:
+    """Return per kind what its declared resources are called, as far as their bodies alone tell."""
+    named: dict[str, dict[str, Key]] = {}
+    for desired in resources:
+        for value in kinds[desired.key.kind].known(desired.body).values():
+            named.setdefault(desired.key.kind, {})[value] = desired.key
+    return named
+
+
+def _targets(
+    desired: Desired, named: Mapping[str, Mapping[str, Key]], kinds: Mapping[str, Kind]
+) -> Iterator[tuple[Path, Key]]:
+    """Yield what a body refers to: by reference, or by a literal that equals what a declared resource is called."""
+    for path, ref in references(desired.body):
+        yield path, ref.key
+    for rule in kinds[desired.key.kind].rules:
+        if not isinstance(rule, Refers) or rule.kind not in named:
+            continue
+        for container, key, path in locate(desired.body, rule.segments):
+            value = container.get(key) if isinstance(container, Mapping) else container[key]
+            if isinstance(value, str) and value in named[rule.kind]:
+                yield path, named[rule.kind][value]
+
+
+def order(waits: Edges, first: Iterable[StepId] = ()) -> tuple[StepId, ...]:
+    """Return the steps so that each stands behind what it waits for; else alphabetical, so that plans are stable.
+
+    Raises Cycle.
+    """
+    sorter = TopologicalSorter(waits)
+    rank = {step: index for index, step in enumerate(first)}
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        members: list[StepId] = list(reversed(error.args[1]))
+        raise Cycle(members) from None
+    result: list[StepId] = []
+    while sorter.is_active():
+        ready = sorted(sorter.get_ready(), key=lambda step: (rank.get(step, len(rank)), step))
+        result += ready
+        sorter.done(*ready)
+    return tuple(result)
+
+
+def behind(step: StepId, waits: Edges, among: frozenset[StepId]) -> frozenset[StepId]:
+    """Return the nearest steps of `among` that the step waits for, through steps that have nothing to do."""
+    found: set[StepId] = set()
+    seen: set[StepId] = set()
+    todo = list(waits.get(step, ()))
+    while todo:
+        one = todo.pop()
+        if one in seen:
+            continue
+        seen.add(one)
+        if one in among:
+            found.add(one)
+        else:
+            todo += waits.get(one, ())
+    return frozenset(found)

@@ -1,0 +1,169 @@
+"""Our three tags, as values: who owns a resource, which resource the mark was written for, and what was applied.
+
+Format of `ecsync:applied`: `1` + flags + `:` + base64 of one entry per member of the canonical form, 3 bytes of the
+path's hash and 2 of the value's (flag `s`: 3 and 1, where more than 37 members must fit into a tag's 256 characters).
+Members are the top-level ones; tags and attributes count key by key, and their entries (first bit 0) come first: they
+say what is ours to remove, and so must not be taken for another's. Flags: `r` retain on deletion, `a` adopted
+(undeclared members stay as they were found), and a number: the form, where it is not the first.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from hashlib import sha256
+
+from ecsync.core.model import Applied, Key, Marks, PhysicalId
+from ecsync.core.trees import Body, Json, canonical
+
+OWNER, ID, APPLIED = "ecsync:owner", "ecsync:id", "ecsync:applied"
+PREFIX = "ecsync:"
+_PATH, _WIDTH, _WIDTH_SHORT, _ROOM = 3, 5, 4, 186  # 186 bytes make 248 characters of base64
+_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
+_FORMAT = re.compile(r"1([ars]*)([0-9]{0,4}):([A-Za-z0-9+/=]*)")
+
+FORM = 1  # which canonical forms the hashes are of: one more in the release whose rules make a document another one
+
+
+def owner(installation: str, key: Key) -> str:
+    """Return the value of `ecsync:owner`: `v1/<installation>/<application>/<Kind>/<name>`."""
+    return f"v1/{installation}/{key.application}/{key.kind}/{key.name}"
+
+
+def key_of(owner_value: str) -> tuple[str, Key] | None:
+    """Return (installation, key) of an owner mark; None where it is not in our format."""
+    parts = owner_value.split("/")
+    if len(parts) != 5 or parts[0] != "v1" or not all(_PART.fullmatch(part) for part in parts[1:]):
+        return None
+    return parts[1], Key(application=parts[2], kind=parts[3], name=parts[4])
+
+
+def identity(physical: PhysicalId) -> str:
+    """Return the value of `ecsync:id`: a mark that was copied to another resource does not match its new place."""
+    text = "/".join((physical.account, physical.region, physical.kind, physical.natural))
+    return sha256(text.encode()).hexdigest()[:12]
+
+
+def read(tags: Mapping[str, str]) -> Marks | None:
+    """Return our marks among a resource's tags; None where there is no owner mark."""
+    if OWNER not in tags:
+        return None
+    return Marks(owner=tags[OWNER], id=tags.get(ID, ""), applied=unpack(tags.get(APPLIED, "")))
+
+
+def foreign(tags: Mapping[str, str]) -> str:
+    """Name the other tool whose tags a resource carries; empty for none."""
+    for prefix, tool in (
+        ("aws:cloudformation:", "CloudFormation"),
+        ("copilot-", "AWS Copilot"),
+        ("terraform", "Terraform"),
+        ("pulumi:", "Pulumi"),
+    ):
+        if any(key.lower().startswith(prefix) for key in tags):
+            return tool
+    return ""
+
+
+def theirs(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return the tags that a manifest may speak of: without ours and AWS's."""
+    return {key: value for key, value in tags.items() if not key.startswith((PREFIX, "aws:")) and key != _MANAGED}
+
+
+_MANAGED = "AmazonECSManaged"  # put on Auto Scaling groups by ECS itself
+
+
+def members(body: Body, tags_member: str = "tags", maps: Collection[str] = ()) -> Iterator[tuple[str, Json]]:
+    """Yield what counts as a member of its own: each top-level member, and each tag as `tags/<key>`.
+
+    `maps` are the members that count key by key as tags do: `Attributes/<key>`.
+    """
+    for name, value in body.items():
+        if name != tags_member and name not in maps:
+            yield name, value
+            continue
+        for key, text in tag_map(value).items():
+            yield by_key("tags" if name == tags_member else name, key), text
+
+
+def by_key(member: str, key: str) -> str:
+    """Return the name of a key that counts as a member of its own."""
+    return f"{member}/{key}"
+
+
+def tag_map(value: Json) -> dict[str, str]:
+    """Return tags in any of AWS's spellings as a map."""
+    if isinstance(value, Mapping):
+        return {str(key): text for key, text in value.items()}
+    return {str(tag.get("key", tag.get("Key"))): tag.get("value", tag.get("Value", "")) for tag in value or ()}
+
+
+def pack(
+    body: Body,
+    tags_member: str = "tags",
+    maps: Collection[str] = (),
+    *,
+    retain: bool = False,
+    adopted: bool = False,
+) -> str:
+    """Return the value of `ecsync:applied` for a canonical body whose references are unresolved."""
+    entries = sorted((path_hash(name), value_hash(value)) for name, value in members(body, tags_member, maps))
+    short = len(entries) * _WIDTH > _ROOM
+    width = _WIDTH_SHORT - _PATH if short else _WIDTH - _PATH
+    packed = b"".join(bytes.fromhex(path) + bytes.fromhex(value)[:width] for path, value in entries)
+    flags = ("a" if adopted else "") + ("r" if retain else "") + ("s" if short else "")
+    form = str(FORM) if FORM > 1 else ""
+    whole = _ROOM // (_PATH + width) * (_PATH + width)
+    return f"1{flags}{form}:{base64.b64encode(packed[:whole]).decode()}"
+
+
+def unpack(text: str) -> Applied | None:
+    """Read `ecsync:applied`; None where the format is not ours: origin unknown, and never a reason to write."""
+    found = _FORMAT.fullmatch(text)
+    if not found:
+        return None
+    flags, form, body = found.groups()
+    width = _WIDTH_SHORT if "s" in flags else _WIDTH
+    try:
+        packed = base64.b64decode(body, validate=True)
+    except binascii.Error:
+        return None
+    if len(packed) % width:
+        return None
+    entries = (packed[index : index + width] for index in range(0, len(packed), width))
+    return Applied(
+        members={entry[:_PATH].hex(): entry[_PATH:].hex() for entry in entries},
+        retain="r" in flags,
+        adopted="a" in flags,
+        form=int(form or 1),
+    )
+
+
+def path_hash(name: str) -> str:
+    """Return the hash of a member's name: 3 bytes, as hex; the first bit is 0 for a key that counts by itself."""
+    first, *others = sha256(name.encode()).digest()[:_PATH]
+    return bytes((first & 0x7F if "/" in name else first | 0x80, *others)).hex()
+
+
+def keys_of(applied: Applied) -> frozenset[str]:
+    """Return the hashes of the tags and attributes among what was applied: what is ours to remove."""
+    return frozenset(path for path in applied.members if path < "80")
+
+
+def value_hash(value: Json) -> str:
+    """Return the hash of a member's value with references as they are written: 2 bytes, as hex."""
+    return sha256(canonical(value).encode()).hexdigest()[:4]
+
+
+def applied_equals(applied: Applied, name: str, value: Json) -> bool:
+    """Tell whether a member of the canonical form is as it was when it was last applied (None: not there)."""
+    before = applied.members.get(path_hash(name))
+    if value is None or before is None:
+        return value is None and before is None
+    return value_hash(value).startswith(before)
+
+
+def gone(applied: Applied, member: str, declared: Collection[str], candidates: Iterable[str]) -> tuple[str, ...]:
+    """Return those keys of `tags` or of a map that we once applied and the document does not declare any more."""
+    return tuple(key for key in candidates if key not in declared and path_hash(by_key(member, key)) in applied.members)

@@ -1,0 +1,125 @@
+"""Whose a live resource is, by its marks, and what our marks on it should say."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ecsync.core import marks
+from ecsync.core.diff import declared_form, looser
+from ecsync.core.inputs import Scene, released_maps
+from ecsync.core.kind import Kind
+from ecsync.core.model import Applied, Desired, Key, Present
+from ecsync.core.rules import Computed
+from ecsync.core.trees import Body, Json
+
+OURS: Literal["ours"] = "ours"
+NOBODYS: Literal["nobody's"] = "nobody's"
+
+
+def owner_of(scene: Scene, key: Key) -> str:
+    """Return the owner mark of a document."""
+    return marks.owner(scene.installation, key)
+
+
+def whose(scene: Scene, desired: Desired, observed: Present) -> str:
+    """Return OURS, NOBODYS, or in words why we keep our hands off."""
+    live = observed.marks
+    if live is None:
+        tool = observed.foreign
+        return f"{tool} manages it; take it out of there first" if tool else NOBODYS
+    if live.owner == owner_of(scene, desired.key):
+        natural = scene.kind(desired.key).natural(desired.body)
+        identity = marks.identity(scene.physical(desired.key.kind, natural)) if natural else ""
+        if identity and live.id and identity != live.id:
+            return "its ecsync:owner tag was copied from another resource (ecsync:id does not match); remove the tags"
+        return OURS
+    parsed = marks.key_of(live.owner)
+    if parsed is None:
+        return "its ecsync:owner tag is in a format that this version does not know"
+    installation, other = parsed
+    if installation != scene.installation:
+        return f"owned by installation {installation} ({other.full}); take its ecsync: tags off there first"
+    if live.owner in scene.others:
+        return f"owned by {other.full}, which is still declared"
+    return OURS  # it moved: a renamed document or application takes its resource along
+
+
+def tags_for(scene: Scene, desired: Desired, written: Desired, *, adopted: bool = False) -> dict[str, str]:
+    """Return our three tags for a document: `desired` has its references resolved, `written` as they are written.
+
+    The id is left out while the natural name is not known: the executor plans the step again when it is.
+    """
+    kind = scene.kind(desired.key)
+    if kind.tagging is None:
+        return {}
+    form, retain = declared_form(written.body, kind.rules), desired.options.deletion == "retain"
+    tags = {
+        marks.OWNER: owner_of(scene, desired.key),
+        marks.APPLIED: marks.pack(form, kind.tagging.member, released_maps(kind), retain=retain, adopted=adopted),
+    }
+    natural = kind.natural(desired.body)
+    if natural is not None:
+        tags[marks.ID] = marks.identity(scene.physical(desired.key.kind, natural))
+    return tags
+
+
+def stale(
+    scene: Scene, desired: Desired, written: Desired, observed: Present | None, *, pending: bool = False
+) -> dict[str, str]:
+    """Return the tags of ours that a live resource lacks or has out of date; an unknown format is left alone.
+
+    With nothing observed, all of them. With a change of the document `pending`, the mark takes its very words.
+    """
+    live = observed.marks if observed else None
+    was_adopted = bool(live and live.applied and live.applied.adopted)
+    adopted = was_adopted and desired.options.undeclared == "adopted"
+    want = tags_for(scene, desired, written, adopted=adopted)
+    if live is None or not want:
+        return want
+    out_of_date = {}
+    if live.owner != want[marks.OWNER]:
+        out_of_date[marks.OWNER] = want[marks.OWNER]
+    if live.id != want.get(marks.ID, live.id):
+        out_of_date[marks.ID] = want[marks.ID]
+    now = marks.unpack(want[marks.APPLIED])
+    applied = live.applied
+    if applied is None or now is None or applied == now:
+        return out_of_date
+    if pending or not _agrees(scene.kind(written.key), applied, now, written.body):
+        out_of_date[marks.APPLIED] = want[marks.APPLIED]
+    return out_of_date
+
+
+def _agrees(kind: Kind, live: Applied, now: Applied, written: Body) -> bool:
+    """Tell whether a mark says what a document says that is in sync, in these words or in looser ones.
+
+    Hashes of another form say nothing, so that an upgrade writes nothing. Nor does what AWS has decided meanwhile and
+    the document repeats, so that what describe prints can be pasted over what was written.
+    """
+    if (live.retain, live.adopted, marks.keys_of(live)) != (now.retain, now.adopted, marks.keys_of(now)):
+        return False
+    if live.form != now.form:
+        return True
+    declared = _members(kind, declared_form(written, kind.rules))
+    left = {row.segments[0] for row in kind.rules if isinstance(row, Computed)}
+    if live.members.keys() - {marks.path_hash(name) for name in (*declared, *left)}:
+        return False
+    return all(
+        marks.applied_equals(live, name, value)
+        or any(marks.applied_equals(live, name, loose) for loose in looser(written, kind.rules, name))
+        for name, value in declared.items()
+    )
+
+
+def _members(kind: Kind, form: Body) -> dict[str, Json]:
+    return dict(marks.members(form, kind.tagging.member if kind.tagging else "tags", released_maps(kind)))
+
+
+def untag(scene: Scene, written: Desired, observed: Present) -> tuple[str, ...]:
+    """Return the tag keys that we once applied and the document does not declare any more."""
+    tagging = scene.kind(written.key).tagging
+    if tagging is None or observed.marks is None or observed.marks.applied is None:
+        return ()
+    live = marks.tag_map(observed.body.get(tagging.member))
+    declared = marks.tag_map(written.body.get(tagging.member))
+    return marks.gone(observed.marks.applied, "tags", declared, live)

@@ -1,0 +1,65 @@
+"""What people and machines may see of a value: sensitive places become a fingerprint."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Mapping
+from hashlib import sha256
+
+from ecsync.core.model import Redacted, Text
+from ecsync.core.rules import Keyed, Rules, Sensitive
+from ecsync.core.trees import Json, Path, canonical, locate, thaw
+
+# Keyed for this process: a fingerprint tells that a value changed, and nothing to somebody who guesses values.
+_KEY = secrets.token_bytes(32)
+
+
+def fingerprint(value: Json) -> Redacted:
+    """Return the stand-in of a sensitive value."""
+    return Redacted(hmac.new(_KEY, canonical(value).encode(), sha256).hexdigest()[:4])
+
+
+def masked(value: Json, path: Path, rules: Rules) -> Json:
+    """Return the value at a path of a canonical body as people may see it."""
+    if value is None or isinstance(value, (Redacted, Text)):
+        return value
+    if any(isinstance(rule, Sensitive) and rule.covers(path) for rule in rules):
+        return fingerprint(value)
+    # The path may stand above sensitive places: a whole container that was added, say.
+    below = [
+        rule.segments[len(path) :]
+        for rule in rules
+        if isinstance(rule, Sensitive) and len(rule.segments) > len(path) and _leads(path, rule.segments)
+    ]
+    if not below or not isinstance(value, (Mapping, list, tuple)):
+        return value
+    copy = thaw(value)
+    for segments in below:
+        for container, key, _ in list(locate(copy, segments)):
+            if not isinstance(container, Mapping) or key in container:
+                container[key] = fingerprint(container[key])  # type: ignore[index]  # thaw made it mutable
+    return copy
+
+
+def params(call_params: Json, rules: Rules) -> Json:
+    """Return the parameters of a call as people may see them; of an element that is a name and a value, the value."""
+    copy = thaw(call_params)
+    pairs = {rule.segments: rule.value for rule in rules if isinstance(rule, Keyed) and rule.value}
+    for rule in rules:
+        if not isinstance(rule, Sensitive):
+            continue
+        member = pairs.get(rule.segments[:-1], "")
+        for container, key, _ in list(locate(copy, rule.segments)):
+            if isinstance(container, Mapping) and key not in container:
+                continue
+            value = container[key]
+            if member and isinstance(value, Mapping):
+                value[member] = fingerprint(value.get(member))  # type: ignore[index]  # thaw made it mutable
+            else:
+                container[key] = fingerprint(value)
+    return copy
+
+
+def _leads(path: Path, segments: tuple[str, ...]) -> bool:
+    return all(s in ("[]", "*") or s == str(p) for p, s in zip(path, segments, strict=False))

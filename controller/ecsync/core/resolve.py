@@ -1,0 +1,59 @@
+"""Put the values of references into a body."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from ecsync.core.model import Ref, Text
+from ecsync.core.trees import Body, Json, Path, matches, pattern
+
+
+def resolve(
+    body: Body, values: Callable[[Ref], str | Sequence[str] | None], comma_lists: Sequence[str | Sequence[str]] = ()
+) -> dict[str, Json]:
+    """Return the body with every known reference replaced by its value; what is unknown stays `Text`.
+
+    A value that is only a reference takes the output's type. A list is spliced inside a list, and joined with commas
+    inside a longer text and at the paths that `comma_lists` names.
+    """
+    patterns = [pattern(path) if isinstance(path, str) else path for path in comma_lists]
+    return {key: _resolve(value, (key,), values, patterns) for key, value in body.items()}
+
+
+def _resolve(
+    value: Json, path: Path, values: Callable[[Ref], str | Sequence[str] | None], patterns: Sequence[Sequence[str]]
+) -> Json:
+    if isinstance(value, Mapping):
+        return {key: _resolve(below, (*path, key), values, patterns) for key, below in value.items()}
+    if isinstance(value, (list, tuple)):
+        elements: list[Json] = []
+        for index, below in enumerate(value):
+            done = _resolve(below, (*path, index), values, patterns)
+            elements += done if isinstance(below, Text) and isinstance(done, list) else [done]
+        return elements
+    if not isinstance(value, Text):
+        return value
+    if value.sole is not None:
+        found = values(value.sole)
+        if found is None or isinstance(found, str):
+            return value if found is None else found
+        one_text = any(len(path) == len(segments) and matches(path, segments) for segments in patterns)
+        return ",".join(found) if one_text else list(found)
+    parts: list[str | Ref] = []
+    for part in value.parts:
+        found = values(part) if isinstance(part, Ref) else part
+        parts.append(part if found is None else found if isinstance(found, str) else ",".join(found))
+    return joined(parts)
+
+
+def joined(parts: Sequence[str | Ref]) -> str | Text:
+    """Return the parts as one text: plain where no reference is in it."""
+    merged: list[str | Ref] = []
+    for part in parts:
+        if isinstance(part, str) and merged and isinstance(merged[-1], str):
+            merged[-1] += part
+        else:
+            merged.append(part)
+    if any(isinstance(part, Ref) for part in merged):
+        return Text(tuple(merged))
+    return "".join(str(part) for part in merged)

@@ -1,0 +1,95 @@
+"""The shape of a body, as botocore's service model has it: seen by the core through one narrow protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal, Protocol
+
+Type = Literal[
+    "structure", "list", "map", "string", "integer", "long", "float", "double", "boolean", "timestamp", "blob", "any"
+]
+
+
+class Shape(Protocol):
+    """One shape of AWS's model. Members are built when they are asked for: shapes may contain themselves."""
+
+    @property
+    def type(self) -> Type:
+        """The kind of value; `any` takes everything (our own additions that are free-form, such as a policy)."""
+
+    @property
+    def name(self) -> str:
+        """AWS's name of the shape: `ContainerDefinition`."""
+
+    @property
+    def members(self) -> Mapping[str, Shape]:
+        """A structure's members by name."""
+
+    @property
+    def element(self) -> Shape | None:
+        """A list's element, or a map's value."""
+
+    @property
+    def required(self) -> frozenset[str]:
+        """The members that a structure must have."""
+
+    @property
+    def enum(self) -> tuple[str, ...]:
+        """The values that a string may have, where AWS lists them."""
+
+    @property
+    def bounds(self) -> tuple[float | None, float | None]:
+        """Least and greatest value of a number, or length of a string or list, where AWS says."""
+
+    @property
+    def documentation(self) -> str:
+        """AWS's own text, as HTML."""
+
+
+# ---------------------------------------------------------------- shapes of our own documents, written down
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fixed:
+    """A `Shape` whose parts are given."""
+
+    type: Type
+    name: str = ""
+    members: Mapping[str, Shape] = field(default_factory=dict)
+    element: Shape | None = None
+    required: frozenset[str] = frozenset()
+    enum: tuple[str, ...] = ()
+    bounds: tuple[float | None, float | None] = (None, None)
+    documentation: str = ""
+
+
+ANY = Fixed(type="any")
+STRING = Fixed(type="string")
+INTEGER = Fixed(type="integer")
+BOOLEAN = Fixed(type="boolean")
+
+
+def told(shape: Fixed, words: str) -> Fixed:
+    """Return the shape with what it means, for people."""
+    return replace(shape, documentation=words)
+
+
+def structure(members: Mapping[str, Shape], *required: str) -> Fixed:
+    """Return the shape of a block with these fields."""
+    return Fixed(type="structure", members=members, required=frozenset(required))
+
+
+def listing(element: Shape) -> Fixed:
+    """Return the shape of a list."""
+    return Fixed(type="list", element=element)
+
+
+def mapping(value: Shape) -> Fixed:
+    """Return the shape of a map from text."""
+    return Fixed(type="map", element=value)
+
+
+def choice(*words: str) -> Fixed:
+    """Return the shape of a text that is one of the words."""
+    return Fixed(type="string", enum=words)

@@ -1,0 +1,102 @@
+"""History for people, in memory: what each application is now, and the last events. Losing it loses only history."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import datetime
+
+from ecsync.core.model import ApplicationState, Event, Outcome, Pass, PassResult
+
+_GOOD: frozenset[PassResult] = frozenset({"synced", "changed"})
+
+
+class Store:
+    """Safe for any number of threads: every value in it is immutable, and what it returns is a copy."""
+
+    def __init__(self, *, per_application: int = 200, overall: int = 2000) -> None:
+        self._lock = threading.Lock()
+        self._states: dict[str, ApplicationState] = {}
+        self._per_application = per_application
+        self._all: deque[Event] = deque(maxlen=overall)
+        self._of: dict[str, deque[Event]] = {}
+
+    def applications(self) -> tuple[ApplicationState, ...]:
+        """Every application, by name."""
+        with self._lock:
+            return tuple(self._states[name] for name in sorted(self._states))
+
+    def application(self, name: str) -> ApplicationState | None:
+        """One application; None where it is not known."""
+        with self._lock:
+            return self._states.get(name)
+
+    def declare(self, states: Iterable[ApplicationState]) -> tuple[str, ...]:
+        """Say which applications there are now, and return the names of those that are gone.
+
+        What passes have found stays; target, settings, revision and problems are as given.
+        """
+        with self._lock:
+            before, self._states = self._states, {}
+            for state in states:
+                known = before.get(state.name)
+                self._states[state.name] = state if known is None else _redeclared(known, state)
+            gone = tuple(sorted(before.keys() - self._states.keys()))
+            for name in gone:
+                self._of.pop(name, None)
+            return gone
+
+    def finish(self, name: str, done: Pass, outcome: Outcome | None = None, next_pass: datetime | None = None) -> None:
+        """Keep what a pass came to. Nothing is kept of an application that went away meanwhile."""
+        with self._lock:
+            state = self._states.get(name)
+            if state is not None:
+                self._states[name] = replace(
+                    state,
+                    outcome=outcome or state.outcome,
+                    last_pass=done,
+                    last_success=done.ended if done.result in _GOOD else state.last_success,
+                    next_pass=next_pass,
+                )
+
+    def record(self, event: Event) -> None:
+        """Keep an event: a sink."""
+        with self._lock:
+            self._all.append(event)
+            if event.application in self._states:
+                self._of.setdefault(event.application, deque(maxlen=self._per_application)).append(event)
+
+    def events(
+        self,
+        *,
+        application: str | None = None,
+        of_type: str | None = None,
+        since: datetime | None = None,
+        limit: int = 100,
+    ) -> tuple[Event, ...]:
+        """The newest events that fit, newest first. A type ending in `.` or `*` stands for all that begin so."""
+        with self._lock:
+            kept = tuple(self._of.get(application or "", self._all))
+        fits = _type_filter(of_type)
+        found = [
+            event
+            for event in reversed(kept)
+            if fits(event.type)
+            and (application is None or event.application == application)
+            and (since is None or event.time >= since)
+        ]
+        return tuple(found[:limit])
+
+
+def _redeclared(known: ApplicationState, now: ApplicationState) -> ApplicationState:
+    return replace(known, target=now.target, sync=now.sync, revision=now.revision, problems=now.problems)
+
+
+def _type_filter(type_: str | None) -> Callable[[str], bool]:
+    if not type_:
+        return lambda _: True
+    if type_[-1] in ".*":
+        return lambda candidate: candidate.startswith(type_.rstrip("*"))
+    return lambda candidate: candidate == type_

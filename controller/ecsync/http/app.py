@@ -1,0 +1,155 @@
+"""The routes. Only GET and HEAD, every answer with the same security headers, every error as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ecsync.core.trees import Json
+from ecsync.http import bodies
+from ecsync.http.view import View
+
+Exposition = Callable[[str], tuple[bytes, str]]  # what the scraper accepts -> the metrics, their content type
+
+_HEADERS = (
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+)
+_METHODS = ("GET", "HEAD")
+_LATE = 3  # intervals without a heartbeat, after which a loop counts as stuck (F56)
+_MOST_EVENTS = 1000
+
+
+def create_app(view: View, metrics: Exposition) -> ASGIApp:
+    """Build the application. Routes run on a thread each: `view` and `metrics` must answer from any."""
+    routes = _Routes(view, metrics)
+    starlette = Starlette(
+        routes=[
+            Route("/metrics", routes.metrics, methods=["GET"]),
+            Route("/healthz", routes.healthz, methods=["GET"]),
+            Route("/readyz", routes.readyz, methods=["GET"]),
+            Route("/api/v1/applications", routes.applications, methods=["GET"]),
+            Route("/api/v1/applications/{name}", routes.application, methods=["GET"]),
+            Route("/api/v1/events", routes.events, methods=["GET"]),
+        ],
+        exception_handlers={HTTPException: _refused, Exception: _broken},
+    )
+    starlette.router.redirect_slashes = False  # a redirect would echo the Host header of whoever asks
+    return _Guard(starlette)
+
+
+class _Routes:
+    """One method per route; each reads the view and writes JSON."""
+
+    def __init__(self, view: View, metrics: Exposition) -> None:
+        self._view = view
+        self._metrics = metrics
+
+    def metrics(self, request: Request) -> Response:
+        content, content_type = self._metrics(request.headers.get("accept", ""))
+        return Response(content, headers={"content-type": content_type})
+
+    def healthz(self, _request: Request) -> Response:
+        """Is every loop still going round? That a port is open says nothing about that."""
+        beats = self._view.heartbeat()
+        loops = {
+            name: {"ageSeconds": round(beat.age, 1), "ok": beat.age < _LATE * beat.interval}
+            for name, beat in beats.items()
+        }
+        healthy = bool(loops) and all(loop["ok"] for loop in loops.values())
+        return _json(bodies.envelope("Health", ok=healthy, loops=loops), 200 if healthy else 503)
+
+    def readyz(self, _request: Request) -> Response:
+        why = {name: reason for name, reason in self._view.readiness().items() if reason}
+        return _json(bodies.envelope("Readiness", ok=not why, because=why), 503 if why else 200)
+
+    def applications(self, _request: Request) -> Response:
+        items = [bodies.summary(app) for app in self._view.applications()]
+        source = bodies.source_state(self._view.source())
+        return _json(bodies.envelope("ApplicationList", items=items, source=source))
+
+    def application(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        app = self._view.application(name)
+        if app is None:
+            raise HTTPException(404, f"no application {name!r}; /api/v1/applications lists them")
+        return _json(bodies.envelope("Application", **bodies.application(app, self._view.source())))
+
+    def events(self, request: Request) -> Response:
+        asked = request.query_params
+        unknown = sorted(asked.keys() - {"application", "type", "since", "limit"})
+        if unknown:
+            raise HTTPException(400, f"unknown parameter {unknown[0]!r}; there is application, type, since, limit")
+        found = self._view.events(
+            application=asked.get("application"),
+            of_type=asked.get("type"),
+            since=_since(asked.get("since")),
+            limit=_limit(asked.get("limit", "100")),
+        )
+        return _json(bodies.envelope("EventList", items=[bodies.event(event) for event in found]))
+
+
+class _Guard:
+    """Refuses other methods before any route sees them, and puts the headers on every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), *_HEADERS]
+            await send(message)
+
+        if scope["type"] != "http":
+            return
+        if scope["method"] not in _METHODS:
+            await _error(405, "this API is read-only", allow="GET, HEAD")(scope, receive, send_with_headers)
+            return
+        await self._app(scope, receive, send_with_headers)
+
+
+def _since(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        raise HTTPException(400, "since: not a time; write it as 2026-01-31T12:00:00Z") from None
+    return when if when.tzinfo else when.replace(tzinfo=UTC)
+
+
+def _limit(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= _MOST_EVENTS):
+        raise HTTPException(400, f"limit: a number from 1 to {_MOST_EVENTS}")
+    return int(text)
+
+
+def _refused(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return _error(error.status_code, "no such path" if error.detail == "Not Found" else error.detail)
+
+
+def _broken(_request: Request, _exception: Exception) -> Response:
+    return _error(500, "a bug of ours; the log has it")
+
+
+def _error(status: int, message: str, **headers: str) -> Response:
+    return _json(bodies.envelope("Error", status=status, message=message), status, **headers)
+
+
+def _json(body: dict[str, Json], status: int = 200, **headers: Any) -> Response:
+    content = json.dumps(body, separators=(",", ":"), allow_nan=False).encode()
+    return Response(content, status_code=status, media_type="application/json", headers=headers)

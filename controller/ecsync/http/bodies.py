@@ -1,0 +1,136 @@
+"""Our nouns as the JSON of the API: stable, versioned by `apiVersion`. Values of fields come masked from the core."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from ecsync.core.model import ApplicationState, Event, FieldChange, Origin, Outcome, Pass, Problem, ResourceStatus
+from ecsync.core.trees import Json, plain, pointer
+from ecsync.http.view import SourceView
+
+VERSION = "ecsync/v1"
+
+
+def envelope(kind: str, **members: Json) -> dict[str, Json]:
+    """Return a document of the API."""
+    return {"apiVersion": VERSION, "kind": kind, **members}
+
+
+def summary(app: ApplicationState) -> dict[str, Json]:
+    """Return an application as it stands in a list."""
+    outcome = app.outcome
+    return {
+        "name": app.name,
+        "target": {"account": app.target.account, "region": app.target.region, "name": app.target.name},
+        "sync": outcome.sync if outcome else "Unknown",
+        "health": outcome.health if outcome else "Unknown",
+        "mode": app.sync.mode,
+        "prune": app.sync.prune,
+        "interval": app.sync.interval,
+        "revision": app.revision,
+        "statusRevision": outcome.plan.revision if outcome else None,  # of what sync, health and resources speak
+        "problems": len(app.problems),
+        "lastPass": _pass(app.last_pass),
+        "lastSuccess": _time(app.last_success),
+        "nextPass": _time(app.next_pass),
+    }
+
+
+def application(app: ApplicationState, source: SourceView) -> dict[str, Json]:
+    """Return an application with everything in it."""
+    outcome = app.outcome
+    return summary(app) | {
+        "problems": [_problem(problem) for problem in app.problems],
+        "resources": [_resource(status) for status in outcome.statuses] if outcome else [],
+        "held": _held(outcome),
+        "unreadable": {key.full: error for key, error in outcome.plan.unreadable.items()} if outcome else {},
+        "stopped": {key.full: why for key, why in outcome.plan.stopped.items()} if outcome else {},
+        "incomplete": outcome.plan.incomplete if outcome else "",
+        "source": source_state(source),
+    }
+
+
+def source_state(source: SourceView) -> dict[str, Json]:
+    """Return the state of the source."""
+    return {
+        "url": source.url,
+        "revision": source.revision,
+        "fetchedAt": _time(source.fetched_at),
+        "ageSeconds": None if source.age is None else round(source.age, 1),
+        "ready": not source.reason,
+        "reason": source.reason,
+        "error": source.error,
+    }
+
+
+def event(told: Event) -> dict[str, Json]:
+    """Return an event."""
+    return {
+        "type": told.type,
+        "time": _time(told.time),
+        "severity": told.severity,
+        "application": told.application,
+        "resource": told.key.full if told.key else None,
+        "message": told.message,
+        "revision": told.revision,
+        "reconcileId": told.reconcile_id,
+        "target": str(told.target) if told.target else None,
+        "fields": [_field(change, told.origins) for change in told.fields],
+        "detail": plain(told.detail),
+    }
+
+
+def _resource(status: ResourceStatus) -> dict[str, Json]:
+    return {
+        "key": status.key.full,
+        "kind": status.key.kind,
+        "name": status.key.name,
+        "sync": status.sync,
+        "health": status.health.status,
+        "why": status.health.why,
+        "message": status.message,
+        "physical": status.physical,
+        "origin": status.origin or None,
+        "fields": [_field(change, status.origins) for change in status.fields],
+    }
+
+
+def _field(change: FieldChange, origins: Mapping[str, str]) -> dict[str, Json]:
+    path = pointer(change.path)
+    return {
+        "path": path,
+        "before": plain(change.before),
+        "after": plain(change.after),
+        "effect": change.effect,
+        "reason": change.reason,
+        "origin": origins.get(path),
+    }
+
+
+def _held(outcome: Outcome | None) -> list[dict[str, Any]]:
+    withheld = outcome.plan.withheld if outcome else ()
+    return [{"key": held.step.id.key.full, "reason": str(held.because), "obstacle": held.obstacle} for held in withheld]
+
+
+def _problem(problem: Problem) -> dict[str, Json]:
+    origin: Origin = problem.origin
+    return {"file": origin.file, "line": origin.line, "column": origin.column, "message": problem.message}
+
+
+def _pass(last: Pass | None) -> dict[str, Json] | None:
+    if last is None:
+        return None
+    return {
+        "reconcileId": last.reconcile_id,
+        "started": _time(last.started),
+        "ended": _time(last.ended),
+        "result": last.result,
+        "error": last.error,
+        "onlyLooked": last.only_looked,
+    }
+
+
+def _time(when: datetime | None) -> str | None:
+    return None if when is None else when.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,1 @@
+"""Kinds of Application Auto Scaling: ScalableTarget, ScalingPolicy, ScheduledAction."""

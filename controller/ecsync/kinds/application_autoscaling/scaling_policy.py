@@ -1,0 +1,215 @@
+"""ScalingPolicy: how a scalable target moves: target tracking, steps, or prediction.
+
+Application Auto Scaling cannot tag a policy: it is ours by its target. Put says a policy whole, and an update of one
+does so too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from ecsync.core.kind import Kind, Owned, ShapeOf, Wanted, World
+from ecsync.core.model import Call, Create, Delete, Key, Observed, Present, Replace, Update
+from ecsync.core.ports import Reader
+from ecsync.core.rules import Default, Immutable, Keyed, Rewrite, Rules
+from ecsync.core.trees import Body, Json, Path
+from ecsync.kinds._common import pick
+from ecsync.kinds.application_autoscaling import scalable_target
+from ecsync.kinds.application_autoscaling._shared import (
+    IDENTITY,
+    SERVICE,
+    Children,
+    Target,
+    adjusted,
+    check_target,
+    child_marks,
+    natural,
+    needs_target,
+    once_only,
+    printed,
+    put,
+    resource_id,
+    rows,
+    spelled_out,
+)
+
+# 1 IDENTITY ------------------------------------------------------------------------------------------------------
+
+_TRACKING, _STEPS, _PREDICTION = (
+    "TargetTrackingScalingPolicyConfiguration",
+    "StepScalingPolicyConfiguration",
+    "PredictiveScalingPolicyConfiguration",
+)
+_TYPES = {_TRACKING: "TargetTrackingScaling", _STEPS: "StepScaling", _PREDICTION: "PredictiveScaling"}
+
+
+def _natural(body: Body) -> str | None:
+    return natural(body, "PolicyName")
+
+
+# 2 SHAPE ---------------------------------------------------------------------------------------------------------
+
+
+def _check(body: Body) -> Iterator[tuple[Path, str]]:
+    yield from check_target(body)
+    blocks = [block for block in _TYPES if body.get(block)]
+    if len(blocks) != 1:
+        yield (), f"a scaling policy has exactly one of {', '.join(_TYPES)}"
+    elif body.get("PolicyType") not in (None, _TYPES[blocks[0]]):
+        yield ("PolicyType",), f"PolicyType {_TYPES[blocks[0]]} goes with {blocks[0]}"
+
+
+# 3 RULES ---------------------------------------------------------------------------------------------------------
+
+
+def _policy_type(_: Body, body: Body) -> Json:
+    return next((name for block, name in _TYPES.items() if body.get(block)), None)
+
+
+def _of_ecs(body: Body) -> bool:
+    return bool(body.get("ServiceNamespace") == "ecs")
+
+
+def _by_bound(steps: Json) -> Json:
+    """Return steps by their lower bound; none is the lowest."""
+    least = float("-inf")
+    return (
+        sorted(steps, key=lambda step: step.get("MetricIntervalLowerBound", least))
+        if isinstance(steps, list)
+        else steps
+    )
+
+
+def _nothing(value: Json) -> Json:
+    return value or None
+
+
+_METRIC = f"{_TRACKING}.CustomizedMetricSpecification"
+_COOLDOWN = "Application Auto Scaling User Guide, cooldown periods: 300 seconds for ECS services"
+_FOR_ECS = "300 for ECS services"
+_ORDER = "normalization.md §6 TargetTracking: Dimensions set by Name; Metrics by Id"
+
+RULES: Rules = (
+    *rows(),
+    Default(
+        path="PolicyType",
+        value=_policy_type,
+        says="by the block that is there",
+        source="normalization.md §6 PolicyType",
+    ),
+    Default(path=f"{_TRACKING}.DisableScaleIn", value=False, source="normalization.md §6", cases=("der-sp-float",)),
+    Default(
+        path=f"{_TRACKING}.ScaleInCooldown",
+        value=300,
+        when=_of_ecs,
+        says=_FOR_ECS,
+        source=_COOLDOWN,
+        cases=("der-sp-cooldown",),
+    ),
+    Default(path=f"{_TRACKING}.ScaleOutCooldown", value=300, when=_of_ecs, says=_FOR_ECS, source=_COOLDOWN),
+    Keyed(path=f"{_METRIC}.Dimensions", key=("Name",), source=_ORDER),
+    Keyed(path=f"{_METRIC}.Metrics[].MetricStat.Metric.Dimensions", key=("Name",), source=_ORDER),
+    Default(
+        path=f"{_METRIC}.Metrics[].ReturnData",
+        value=True,
+        source="application-autoscaling.TargetTrackingMetricDataQuery: its default (true)",
+    ),
+    Keyed(path=f"{_METRIC}.Metrics", key=("Id",), source=_ORDER),
+    Default(path=f"{_STEPS}.Cooldown", value=300, source="application-autoscaling.PutScalingPolicy: Cooldown"),
+    Default(path=f"{_STEPS}.MetricAggregationType", value="Average", source="normalization.md §6 StepScaling"),
+    Rewrite(path=f"{_STEPS}.MinAdjustmentMagnitude", to=_nothing, source="normalization.md §6 StepScaling"),
+    Rewrite(path=f"{_STEPS}.StepAdjustments", to=_by_bound, source="normalization.md §6 StepScaling"),
+    Default(path=f"{_PREDICTION}.Mode", value="ForecastOnly", source="PutScalingPolicy: Defaults to ForecastOnly"),
+    Default(path=f"{_PREDICTION}.SchedulingBufferTime", value=300, source="PutScalingPolicy: Defaults to 300 seconds"),
+    Default(
+        path=f"{_PREDICTION}.MaxCapacityBreachBehavior",
+        value="HonorMaxCapacity",
+        source="PutScalingPolicy: Defaults to HonorMaxCapacity",
+    ),
+    Immutable(path="PolicyName", source="PutScalingPolicy: You cannot change the name of a scaling policy"),
+    Immutable(path="PolicyType", source="normalization.md §6 PolicyType: delete and put"),
+)
+
+# 4 READ ----------------------------------------------------------------------------------------------------------
+
+
+def present_of(policy: Body, want: Wanted, target: Target, world: World) -> Present:
+    """Return a policy that DescribeScalingPolicies printed as a resource."""
+    ours, foreign = child_marks(want, target, world)
+    body = pick(policy, *IDENTITY, "PolicyName", "PolicyType", *_TYPES)
+    facts = {"alarms": tuple(alarm["AlarmName"] for alarm in policy.get("Alarms") or ())}
+    return Present(body=body, outputs={"arn": policy["PolicyARN"]}, marks=ours, facts=facts, foreign=foreign)
+
+
+POLICIES = Children(
+    kind="ScalingPolicy",
+    operation="DescribeScalingPolicies",
+    result="ScalingPolicies",
+    member="PolicyName",
+    show=present_of,
+)
+
+
+def _read(reader: Reader, wanted: Sequence[Wanted], world: World) -> Iterator[tuple[Key, Observed]]:
+    yield from ((want.key, observed) for want, observed in POLICIES.read(reader, wanted, world))
+
+
+def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
+    return POLICIES.owned(reader, scalable_target.owned(reader, installation))
+
+
+# 5 CALLS ---------------------------------------------------------------------------------------------------------
+
+
+def _calls(change: Create | Update | Replace | Delete) -> tuple[Call, ...]:
+    match change:
+        case Create(desired=desired):
+            return (replace(_put(spelled_out(desired.body)), captures={"arn": ("PolicyARN",)}),)
+        case Update():
+            return (_put(put(change, RULES)),)
+        case Replace(observed=observed) | Delete(observed=observed):
+            params = pick(observed.body, *IDENTITY, "PolicyName")
+            return (Call(service=SERVICE, operation="DeleteScalingPolicy", params=params),)
+
+
+def _put(body: Body) -> Call:
+    params = {**body, "PolicyType": body.get("PolicyType") or _policy_type(body, body)}
+    return Call(service=SERVICE, operation="PutScalingPolicy", params=params)
+
+
+KIND = Kind(
+    name="ScalingPolicy",
+    natural=_natural,
+    name_member="PolicyName",
+    name_limit=256,
+    primary="arn",
+    outputs=("arn",),
+    invalidates={"replace": ("arn",)},
+    shape=ShapeOf(
+        operation="application-autoscaling.PutScalingPolicy",
+        extra={"Service": "string"},
+        describe="application-autoscaling.DescribeScalingPolicies:ScalingPolicies[]",
+        optional=(*IDENTITY, "PolicyName"),
+    ),
+    check=_check,
+    rules=RULES,
+    read=_read,
+    owned=_owned,
+    printed=printed,
+    reads=scalable_target.KIND.reads | {f"{SERVICE}.DescribeScalingPolicies"},
+    calls=_calls,
+    needs=needs_target,
+    together=once_only("PolicyName"),
+    adjust=adjusted,
+    domain=lambda body: f"scaling/{resource_id(body)}",
+    actions={
+        "read": (*scalable_target.KIND.actions["read"], "application-autoscaling:DescribeScalingPolicies"),
+        "write": (
+            "application-autoscaling:PutScalingPolicy",
+            "cloudwatch:DescribeAlarms",  # target tracking makes its alarms with our credentials
+            "cloudwatch:PutMetricAlarm",
+        ),
+        "delete": ("application-autoscaling:DeleteScalingPolicy", "cloudwatch:DeleteAlarms"),
+    },
+)

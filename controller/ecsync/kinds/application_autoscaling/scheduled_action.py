@@ -1,0 +1,228 @@
+"""ScheduledAction: another band for a scalable target at a time.
+
+Put drops the start and end times that it is not told, so every update says the action whole. AWS forgets a one-time
+action once it has run: one whose time is past is done, not missing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from ecsync.core.kind import Kind, Owned, ShapeOf, Wanted, World
+from ecsync.core.model import (
+    Absent,
+    Call,
+    Create,
+    Delete,
+    Desired,
+    Health,
+    Key,
+    Marks,
+    Observed,
+    Present,
+    Replace,
+    Update,
+)
+from ecsync.core.ports import Reader
+from ecsync.core.rules import Default, Immutable, Resets, Rewrite, Rules
+from ecsync.core.trees import Body, Json, Path
+from ecsync.kinds._common import pick
+from ecsync.kinds.application_autoscaling import scalable_target
+from ecsync.kinds.application_autoscaling._shared import (
+    IDENTITY,
+    SERVICE,
+    Children,
+    Target,
+    adjusted,
+    check_target,
+    child_marks,
+    natural,
+    needs_target,
+    once_only,
+    printed,
+    put,
+    resource_id,
+    rows,
+    spelled_out,
+)
+
+# 1 IDENTITY ------------------------------------------------------------------------------------------------------
+
+
+def _natural(body: Body) -> str | None:
+    return natural(body, "ScheduledActionName")
+
+
+# 2 SHAPE ---------------------------------------------------------------------------------------------------------
+
+_TIMES = ("StartTime", "EndTime")
+_ONCE = re.compile(r"at\((\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})\)")
+_SECONDS = re.compile(r"\d{9,11}(\.\d+)?")
+_SCHEDULE = re.compile(r"(at|cron|rate)\(.+\)")
+
+
+def _check(body: Body) -> Iterator[tuple[Path, str]]:
+    yield from check_target(body)
+    schedule = body.get("Schedule")
+    if isinstance(schedule, str) and not _SCHEDULE.fullmatch(schedule):
+        yield ("Schedule",), "Schedule is at(…), cron(…) or rate(…)"
+    for member in _TIMES:
+        if isinstance(body.get(member), str) and _moment(body[member]) is None:
+            yield (member,), f"{member} is a time like 2027-01-01T09:00:00Z; without a zone it is UTC"
+
+
+# 3 RULES ---------------------------------------------------------------------------------------------------------
+
+
+def _moment(value: Json) -> datetime | None:
+    """Return a time with its zone, UTC where it has none; seconds since 1970 are a time too."""
+    try:
+        if isinstance(value, str) and _SECONDS.fullmatch(value):
+            return datetime.fromtimestamp(float(value), UTC)
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _instant(value: Json) -> Json:
+    """Return a time as UTC to the second, however it was written; what is no time stays."""
+    moment = _moment(value)
+    return value if moment is None else moment.astimezone(UTC).isoformat(timespec="seconds")
+
+
+RULES: Rules = (
+    *rows(),
+    *(
+        Rewrite(path=member, to=_instant, source="normalization.md §6 ScheduledAction: as instants")
+        for member in _TIMES
+    ),
+    Default(path="Timezone", value="UTC", source="normalization.md §6 ScheduledAction"),
+    *(Resets(path=member, source="core-rules.md 18") for member in (*_TIMES, "Timezone", "Schedule")),
+    Resets(path="ScalableTargetAction", source="core-rules.md 18"),
+    Immutable(path="ScheduledActionName", source="PutScheduledAction: the name says which"),
+)
+
+# 4 READ ----------------------------------------------------------------------------------------------------------
+
+
+def _present(action: Body, want: Wanted, target: Target, world: World) -> Present:
+    ours, foreign = child_marks(want, target, world)
+    members = ("ScheduledActionName", "Schedule", "Timezone", *_TIMES, "ScalableTargetAction")
+    body = pick(action, *IDENTITY, *members)
+    outputs = {"arn": action["ScheduledActionARN"]}
+    return Present(body=body, outputs=outputs, marks=ours, foreign=foreign)
+
+
+ACTIONS = Children(
+    kind="ScheduledAction",
+    operation="DescribeScheduledActions",
+    result="ScheduledActions",
+    member="ScheduledActionName",
+    show=_present,
+)
+
+
+def _read(reader: Reader, wanted: Sequence[Wanted], world: World) -> Iterator[tuple[Key, Observed]]:
+    for want, observed in ACTIONS.read(reader, wanted, world):
+        done = isinstance(observed, Absent) and _is_past(want.body, datetime.now(UTC))
+        yield want.key, _done(want) if done else observed
+
+
+def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
+    return ACTIONS.owned(reader, scalable_target.owned(reader, installation))
+
+
+def _done(want: Wanted) -> Present:
+    """Return a one-time action that has run as it was declared: AWS would refuse to take it again."""
+    facts = {"past": True, "ran": _once(want.body)}
+    return Present(body=spelled_out(want.body), outputs={}, marks=Marks(owner=want.owner, id=""), facts=facts)
+
+
+def _is_past(body: Body, now: datetime) -> bool:
+    once = _once(body)
+    return once is not None and once < now
+
+
+def _once(body: Body) -> datetime | None:
+    """Return when a one-time action runs; None for any other."""
+    once = _ONCE.fullmatch(str(body.get("Schedule", "")))
+    if once is None:
+        return None
+    try:
+        zone = ZoneInfo(str(body.get("Timezone") or "UTC"))
+        return datetime.fromisoformat(once[1]).replace(tzinfo=zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        return None
+
+
+# 5 CALLS ---------------------------------------------------------------------------------------------------------
+
+
+def _calls(change: Create | Update | Replace | Delete) -> tuple[Call, ...]:
+    match change:
+        case Create(desired=desired):
+            return (_put(spelled_out(desired.body)),)
+        case Update():
+            return (_put(put(change, RULES)),)
+        case Replace(observed=observed) | Delete(observed=observed):
+            if observed.facts.get("past"):
+                return ()
+            params = pick(observed.body, *IDENTITY, "ScheduledActionName")
+            return (Call(service=SERVICE, operation="DeleteScheduledAction", params=params),)
+
+
+def _put(body: Body) -> Call:
+    """Say a time that has no zone as UTC: boto3 would take it for this machine's own."""
+    times = {member: body[member] for member in _TIMES if isinstance(body.get(member), str)}
+    said = {member: time if _has_zone(time) else _instant(time) for member, time in times.items()}
+    return Call(service=SERVICE, operation="PutScheduledAction", params={**body, **said})
+
+
+def _has_zone(time: str) -> bool:
+    try:
+        return datetime.fromisoformat(time).tzinfo is not None
+    except ValueError:
+        return False
+
+
+def _health(_: Desired, present: Present) -> Health:
+    return Health(status="Healthy", why="it has run; AWS forgets one-time actions" if present.facts.get("past") else "")
+
+
+KIND = Kind(
+    name="ScheduledAction",
+    natural=_natural,
+    name_member="ScheduledActionName",
+    name_limit=256,
+    primary="arn",
+    outputs=("arn",),
+    invalidates={"replace": ("arn",)},
+    shape=ShapeOf(
+        operation="application-autoscaling.PutScheduledAction",
+        extra={"Service": "string"},
+        describe="application-autoscaling.DescribeScheduledActions:ScheduledActions[]",
+        required=("Schedule", "ScalableTargetAction"),
+        optional=(*IDENTITY, "ScheduledActionName"),
+    ),
+    check=_check,
+    rules=RULES,
+    read=_read,
+    owned=_owned,
+    printed=printed,
+    reads=scalable_target.KIND.reads | {f"{SERVICE}.DescribeScheduledActions"},
+    calls=_calls,
+    needs=needs_target,
+    together=once_only("ScheduledActionName"),
+    adjust=adjusted,
+    health=_health,
+    domain=lambda body: f"scaling/{resource_id(body)}",
+    actions={
+        "read": (*scalable_target.KIND.actions["read"], "application-autoscaling:DescribeScheduledActions"),
+        "write": ("application-autoscaling:PutScheduledAction",),
+        "delete": ("application-autoscaling:DeleteScheduledAction",),
+    },
+)

@@ -1,0 +1,1 @@
+"""Kinds of Amazon EC2: Network (looked up), SecurityGroup, LaunchTemplate."""

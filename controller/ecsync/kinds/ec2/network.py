@@ -1,0 +1,192 @@
+"""Network: a VPC and its subnets, looked up and never written (rule 20).
+
+Exactly one VPC must match. `subnetIds` are all of its subnets (of the declared groups, where groups are declared),
+sorted by zone and id. `publicSubnetIds` and `privateSubnetIds` have one subnet for each zone, the first by id:
+that is what a load balancer takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from ecsync.core import marks
+from ecsync.core.kind import Kind, Wanted, World
+from ecsync.core.model import Absent, Key, Observed, Present, Text, Unreadable
+from ecsync.core.ports import Reader
+from ecsync.core.trees import Body, Json, Path, canonical, leaves
+from ecsync.core.wording import listed, quoted, suggestion
+
+# 1 IDENTITY ------------------------------------------------------------------------------------------------------
+
+_WAYS = ("id", "tags", "default")
+_GROUPS = ("public", "private")
+
+
+def _natural(body: Body) -> str | None:
+    if any(isinstance(leaf, Text) for _, leaf in leaves(body)):
+        return None
+    return canonical({way: body[way] for way in _WAYS if way in body})
+
+
+# 2 SHAPE: our own document ---------------------------------------------------------------------------------------
+
+
+def _check(body: Body) -> Iterator[tuple[Path, str]]:
+    for member in body:
+        if member not in (*_WAYS, "subnets"):
+            yield (member,), f"{quoted(member)} is not a member of a Network{suggestion(member, (*_WAYS, 'subnets'))}"
+    ways = [way for way in _WAYS if body.get(way) is not None]
+    if len(ways) != 1:
+        said = f"this one has {listed(ways)}" if ways else "this one has none"
+        yield (), f"a Network is found by exactly one of id, tags and default: true; {said}"
+    if "id" in ways and isinstance(body["id"], (Mapping, list, int)):
+        yield ("id",), "id is the id of a VPC, such as vpc-0123456789abcdef0"
+    if "default" in ways and body["default"] is not True:
+        yield ("default",), "default is true or it is left out"
+    if "tags" in ways:
+        yield from _check_tags(("tags",), body["tags"])
+    yield from _check_groups(body.get("subnets"))
+
+
+def _check_groups(groups: Json) -> Iterator[tuple[Path, str]]:
+    if groups is None:
+        return
+    if not isinstance(groups, Mapping):
+        yield ("subnets",), "subnets is a map with public and private"
+        return
+    for name, group in groups.items():
+        if name not in _GROUPS:
+            yield ("subnets", name), f"{quoted(name)} is not a group of subnets{suggestion(str(name), _GROUPS)}"
+        elif not isinstance(group, Mapping) or list(group) != ["tags"]:
+            yield ("subnets", name), 'a group of subnets is found by its tags: {tags: {Name: "…"}}'
+        else:
+            yield from _check_tags(("subnets", name, "tags"), group["tags"])
+
+
+def _check_tags(path: Path, tags: Json) -> Iterator[tuple[Path, str]]:
+    if not isinstance(tags, Mapping) or not tags:
+        yield path, "tags is a map of at least one tag, all of which must match"
+        return
+    for key, value in tags.items():
+        if isinstance(value, (Mapping, list)) or value is None:
+            yield (*path, key), "the value of a tag is text"
+
+
+# 4 READ ----------------------------------------------------------------------------------------------------------
+
+
+def _read(reader: Reader, wanted: Sequence[Wanted], _: World) -> Iterator[tuple[Key, Observed]]:
+    for want in wanted:
+        vpcs = [vpc for vpc in _vpcs(reader, want.body) if _tagged(vpc, want.body.get("tags"))]
+        match vpcs:
+            case []:
+                yield want.key, Absent()
+            case [vpc]:
+                yield want.key, _present(reader, want.body, vpc)
+            case _:
+                ids = sorted(vpc["VpcId"] for vpc in vpcs)
+                yield want.key, Unreadable(f"{len(ids)} VPCs match: {listed(ids)}; name one by id, or add tags")
+
+
+def _vpcs(reader: Reader, body: Body) -> Iterator[Body]:
+    filters: list[Json]
+    if "id" in body:
+        filters = [_filter("vpc-id", body["id"])]
+    elif "tags" in body:
+        filters = [_filter(f"tag:{key}", value) for key, value in sorted(body["tags"].items())]
+    else:
+        filters = [_filter("is-default", "true")]
+    yield from reader.pages("ec2", "DescribeVpcs", "Vpcs", Filters=filters)
+
+
+def _filter(name: str, value: Json) -> dict[str, Json]:
+    return {"Name": name, "Values": [str(value)]}
+
+
+def _tagged(resource: Body, tags: Mapping[str, Json] | None) -> bool:
+    """Tell whether every tag is on it exactly: to EC2's filters `*` and `?` are wildcards."""
+    live = marks.tag_map(resource.get("Tags"))
+    return all(live.get(key) == str(value) for key, value in (tags or {}).items())
+
+
+def _present(reader: Reader, body: Body, vpc: Body) -> Present | Unreadable:
+    here = [_filter("vpc-id", vpc["VpcId"])]
+    subnets = sorted(reader.pages("ec2", "DescribeSubnets", "Subnets", Filters=here), key=_place)
+    tables = list(reader.pages("ec2", "DescribeRouteTables", "RouteTables", Filters=here))
+    declared = body.get("subnets") or {}
+    groups: dict[str, list[Body]] = {}
+    for name in _GROUPS:
+        if name in declared:
+            tags = declared[name]["tags"]
+            groups[name] = [subnet for subnet in subnets if _tagged(subnet, tags)]
+            if not groups[name]:
+                said = ", ".join(f"{key}={value}" for key, value in tags.items())
+                return Unreadable(f"no subnet of {vpc['VpcId']} has the tags of the {name} group ({said})")
+        else:
+            groups[name] = [subnet for subnet in subnets if _public(subnet, tables) is (name == "public")]
+    chosen = _chosen(subnets, [groups[name] for name in declared])
+    outputs = {
+        "vpcId": vpc["VpcId"],
+        "subnetIds": _ids(chosen),
+        "publicSubnetIds": _ids(_one_per_zone(groups["public"])),
+        "privateSubnetIds": _ids(_one_per_zone(groups["private"])),
+        "availabilityZones": tuple(dict.fromkeys(subnet["AvailabilityZone"] for subnet in chosen)),
+    }
+    facts = {"subnets": {name: _ids(group) for name, group in groups.items()}, "cidr": vpc.get("CidrBlock", "")}
+    return Present(body=body, outputs=outputs, facts=facts)  # the body as it is written: a lookup never differs
+
+
+def _place(subnet: Body) -> tuple[str, str]:
+    return subnet["AvailabilityZone"], subnet["SubnetId"]
+
+
+def _chosen(subnets: Sequence[Body], declared: Sequence[Sequence[Body]]) -> list[Body]:
+    if not declared:
+        return list(subnets)
+    ids = {subnet["SubnetId"] for group in declared for subnet in group}
+    return [subnet for subnet in subnets if subnet["SubnetId"] in ids]
+
+
+def _one_per_zone(subnets: Iterable[Body]) -> list[Body]:
+    first: dict[str, Body] = {}
+    for subnet in subnets:
+        first.setdefault(subnet["AvailabilityZone"], subnet)
+    return list(first.values())
+
+
+def _ids(subnets: Iterable[Body]) -> tuple[str, ...]:
+    return tuple(subnet["SubnetId"] for subnet in subnets)
+
+
+def _public(subnet: Body, tables: Sequence[Body]) -> bool:
+    """Tell whether the subnet's route table leads to an internet gateway.
+
+    The default subnets of a default VPC are public by AWS's definition, as long as they give public addresses.
+    """
+    if subnet.get("DefaultForAz") and subnet.get("MapPublicIpOnLaunch"):
+        return True
+    own = next((table for table in tables if _associated(table, "SubnetId", subnet["SubnetId"])), None)
+    table = own or next((table for table in tables if _associated(table, "Main", True)), None)
+    routes = table.get("Routes", ()) if table else ()
+    return any(
+        str(route.get("GatewayId", "")).startswith("igw-") and route.get("State", "active") == "active"
+        for route in routes
+    )
+
+
+def _associated(table: Body, member: str, value: Json) -> bool:
+    return any(association.get(member) == value for association in table.get("Associations", ()))
+
+
+KIND = Kind(
+    name="Network",
+    natural=_natural,
+    primary="vpcId",
+    outputs=("vpcId", "subnetIds", "publicSubnetIds", "privateSubnetIds", "availabilityZones"),
+    list_outputs=frozenset({"subnetIds", "publicSubnetIds", "privateSubnetIds", "availabilityZones"}),
+    known=lambda body: {"vpcId": body["id"]} if isinstance(body.get("id"), str) else {},
+    check=_check,
+    read=_read,
+    reads=frozenset({"ec2.DescribeVpcs", "ec2.DescribeSubnets", "ec2.DescribeRouteTables"}),
+    actions={"read": ("ec2:DescribeVpcs", "ec2:DescribeSubnets", "ec2:DescribeRouteTables")},
+)

@@ -1,0 +1,1 @@
+"""Kinds of Amazon ECS: Cluster, CapacityProvider, TaskDefinition, Service."""

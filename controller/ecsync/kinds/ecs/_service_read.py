@@ -1,0 +1,244 @@
+"""Reading services: in tens, with their scalable targets in fifties; the only impure part of the kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import groupby
+
+from ecsync.core.kind import Owned, Wanted, World
+from ecsync.core.model import Absent, Key, Observed, Present, Unreadable
+from ecsync.core.ports import AwsError, Reader
+from ecsync.core.trees import Body, Json
+from ecsync.kinds._common import batches, missing, pick, read_tags, without_nones
+from ecsync.kinds.ecs._shared import arn_by_name, namespaces, ours, short
+
+# A member that AWS adds to CreateService after this list was written is read where it is declared.
+_MEMBERS = (
+    "serviceName",
+    "loadBalancers",
+    "serviceRegistries",
+    "desiredCount",
+    "launchType",
+    "capacityProviderStrategy",
+    "platformVersion",
+    "taskDefinition",
+    "deploymentConfiguration",
+    "networkConfiguration",
+    "placementConstraints",
+    "placementStrategy",
+    "healthCheckGracePeriodSeconds",
+    "schedulingStrategy",
+    "deploymentController",
+    "enableECSManagedTags",
+    "propagateTags",
+    "enableExecuteCommand",
+    "availabilityZoneRebalancing",
+)
+_ON_DEPLOYMENT = ("serviceConnectConfiguration", "volumeConfigurations", "vpcLatticeConfigurations")
+_ON_REVISION = ("monitoring", "gatewayConnectors")  # printed by DescribeServiceRevisions alone
+_RENAMED = ("cluster", "role", "tags")
+_DEPLOYMENT = (
+    "id",
+    "status",
+    "rolloutState",
+    "rolloutStateReason",
+    "taskDefinition",
+    "desiredCount",
+    "runningCount",
+    "pendingCount",
+    "failedTasks",
+    "createdAt",
+    "updatedAt",
+)
+_EVENTS = 5
+
+
+def cluster_of(body: Body) -> Json:
+    """Return the name of the cluster that a body names, or the default one."""
+    return short(body.get("cluster") or "default")
+
+
+# Many services ---------------------------------------------------------------------------------------------------
+
+
+def read(reader: Reader, wanted: Sequence[Wanted], _: World) -> Iterator[tuple[Key, Observed]]:
+    """Yield each wanted service, cluster by cluster."""
+    named = namespaces(reader, (_namespace(want.body) for want in wanted))
+    for cluster, group in groupby(sorted(wanted, key=_cluster), key=_cluster):
+        for batch in batches(group, 50):
+            yield from _batch(reader, cluster, batch, named)
+
+
+def _cluster(want: Wanted) -> str:
+    return str(cluster_of(want.body))
+
+
+def _namespace(body: Body) -> Json:
+    return (body.get("serviceConnectConfiguration") or {}).get("namespace")
+
+
+def _batch(
+    reader: Reader, cluster: str, batch: Sequence[Wanted], named: Mapping[str, Sequence[str]]
+) -> Iterator[tuple[Key, Observed]]:
+    live, failed = _described(reader, cluster, (want.body["serviceName"] for want in batch))
+    targets = _scalable_targets(reader, [service for service in live.values() if service["status"] != "INACTIVE"])
+    for want in batch:
+        name = want.body["serviceName"]
+        service = live.get(name)
+        if service is None:
+            if name in failed:
+                gone = failed[name] == "MISSING"
+                yield want.key, Absent() if gone else Unreadable(f"ecs.DescribeServices: {failed[name]}")
+        elif service["status"] == "INACTIVE":
+            yield want.key, Absent()
+        else:
+            revision = _revision(reader, service, want.body)
+            target = targets.get(scalable_id(service))
+            yield want.key, present_of(service, want.body, revision=revision, target=target, named=named)
+
+
+def _described(reader: Reader, cluster: str, names: Iterable[str]) -> tuple[dict[str, Body], dict[str, str]]:
+    """Return what is described by name, and why the others are not. Without its cluster a service is missing."""
+    live: dict[str, Body] = {}
+    failed: dict[str, str] = {}
+    for some in batches(dict.fromkeys(names), 10):
+        try:
+            response = reader.call("ecs", "DescribeServices", cluster=cluster, services=some, include=["TAGS"])
+        except AwsError as error:
+            if not missing(error):
+                raise
+            failed |= dict.fromkeys(some, "MISSING")
+            continue
+        live |= {service["serviceName"]: service for service in response.get("services", ())}
+        failed |= {str(short(one.get("arn"))): one.get("reason", "") for one in response.get("failures", ())}
+    return live, failed
+
+
+def scalable_id(service: Body) -> str:
+    """Return the id by which Application Auto Scaling knows a service."""
+    return f"service/{short(service.get('clusterArn'))}/{service['serviceName']}"
+
+
+def _scalable_targets(reader: Reader, services: Iterable[Body]) -> dict[str, Body]:
+    ids = sorted(scalable_id(one) for one in services if one.get("schedulingStrategy") != "DAEMON")
+    if not ids:
+        return {}
+    targets = reader.pages(
+        "application-autoscaling",
+        "DescribeScalableTargets",
+        "ScalableTargets",
+        ServiceNamespace="ecs",
+        ResourceIds=ids,
+        ScalableDimension="ecs:service:DesiredCount",
+    )
+    return {one["ResourceId"]: pick(one, "MinCapacity", "MaxCapacity", "SuspendedState") for one in targets}
+
+
+def _revision(reader: Reader, service: Body, declared: Body) -> Body | None:
+    """Return the service's newest revision, where something is declared that is printed nowhere else."""
+    current = service.get("currentServiceRevisions") or ()
+    if not current or not any(member in declared for member in _ON_REVISION):
+        return None
+    response = reader.call("ecs", "DescribeServiceRevisions", serviceRevisionArns=[current[-1]["arn"]])
+    return next(iter(response.get("serviceRevisions", ())), None)
+
+
+def owned(reader: Reader, installation: str) -> Iterator[Owned]:
+    """Yield every service with our mark in any cluster."""
+    for service in every_service(reader):
+        present = present_of(service, {})
+        if present.marks and ours(present, installation):
+            natural = f"{short(service['clusterArn'])}/{service['serviceName']}"
+            yield Owned(marks=present.marks, natural=natural, present=present)
+
+
+def every_service(reader: Reader) -> Iterator[Body]:
+    """Yield what DescribeServices prints of every service, anybody's; one that drains is not listed any more.
+
+    Raises AwsError also where one of them is not told: silence about a service is no proof that it is not there.
+    """
+    for batch in batches(reader.pages("ecs", "ListClusters", "clusterArns"), 100):
+        for cluster in reader.call("ecs", "DescribeClusters", clusters=batch).get("clusters", ()):
+            if cluster.get("status") == "ACTIVE":
+                yield from _services_in(reader, cluster["clusterArn"])
+
+
+def _services_in(reader: Reader, cluster: str) -> Iterator[Body]:
+    names = [str(short(arn)) for arn in reader.pages("ecs", "ListServices", "serviceArns", cluster=cluster)]
+    live, failed = _described(reader, cluster, names)
+    for name in names:
+        reason = failed.get(name, "no answer")
+        if name not in live and reason != "MISSING":
+            raise AwsError("transient", reason, f"{short(cluster)}/{name} is not told", "ecs.DescribeServices")
+    for service in live.values():
+        # A simulator may list services of a cluster whose name ends like this one's.
+        if service["clusterArn"] == cluster and service["status"] != "INACTIVE":
+            yield service
+
+
+# One service -----------------------------------------------------------------------------------------------------
+
+
+def present_of(
+    service: Body,
+    declared: Body,
+    *,
+    revision: Body | None = None,
+    target: Body | None = None,
+    named: Mapping[str, Sequence[str]] | None = None,
+) -> Present:
+    """Return what DescribeServices prints of a service in the shape of CreateService."""
+    primary = _primary(service)
+    tags, marked, foreign = read_tags(service.get("tags"))
+    newer = [member for member in declared if member not in (*_MEMBERS, *_RENAMED)]
+    body = without_nones(
+        {
+            **pick(service, *_MEMBERS, *newer),
+            **pick(primary, *_ON_DEPLOYMENT),
+            **pick(revision or {}, *_ON_REVISION),
+            "cluster": service.get("clusterArn"),
+            "role": service.get("roleArn"),
+            "tags": tags,
+        }
+    )
+    seen = (*_ON_DEPLOYMENT, *(_ON_REVISION if revision is not None else ()))
+    facts = {
+        **_facts(service),
+        "scalableTarget": target,
+        "strategy": bool(service.get("capacityProviderStrategy")),
+        "namespaceArnByName": arn_by_name(named or {}, _namespace(body)),
+        # What is printed nowhere cannot be compared: it would be sent again and again.
+        "unseen": [member for member in newer if member not in seen and member not in body],
+    }
+    outputs = {"name": str(service.get("serviceName", "")), "arn": str(service.get("serviceArn", ""))}
+    return Present(body=body, outputs=outputs, marks=marked, facts=facts, foreign=foreign)
+
+
+def printed(service: Body, declared: Body) -> Present:
+    """Return what DescribeServices prints, or CreateService takes, as a resource: what is not in it is not there."""
+    named = {"clusterArn": service.get("cluster"), "roleArn": service.get("role")}
+    found = present_of({**named, **service}, declared, revision=service)
+    return replace(found, body={**pick(service, *_ON_DEPLOYMENT), **found.body})
+
+
+def _primary(service: Body) -> Body:
+    return next((one for one in service.get("deployments") or () if one.get("status") == "PRIMARY"), {})
+
+
+def settled(service: Body) -> bool:
+    """Tell whether no deployment of it is in flight: there is nothing that ECS could go back to."""
+    deployments = service.get("deployments") or ()
+    return len(deployments) <= 1 and all(one.get("rolloutState", "COMPLETED") == "COMPLETED" for one in deployments)
+
+
+def _facts(service: Body) -> dict[str, Json]:
+    deployments = [pick(one, *_DEPLOYMENT) for one in service.get("deployments") or ()]
+    counts = pick(service, "runningCount", "pendingCount", "desiredCount")
+    return {
+        "status": service.get("status", "ACTIVE"),
+        "deployments": deployments,
+        **counts,
+        "steady": settled(service) and counts.get("runningCount") == counts.get("desiredCount"),
+        "events": [pick(one, "createdAt", "message") for one in (service.get("events") or ())[:_EVENTS]],
+    }

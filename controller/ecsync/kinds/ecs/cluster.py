@@ -1,0 +1,278 @@
+"""Cluster: an ECS cluster, its settings, and the capacity providers that are associated with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from ecsync.core.kind import Gate, Go, Kind, Owned, ShapeOf, Wait, Wanted, World
+from ecsync.core.model import (
+    Absent,
+    Call,
+    Create,
+    Delete,
+    Desired,
+    FieldChange,
+    Health,
+    Key,
+    Observed,
+    Present,
+    Replace,
+    Unreadable,
+    Update,
+)
+from ecsync.core.ports import Reader
+from ecsync.core.rules import Clears, Computed, Default, Immutable, Keyed, Late, Refers, Rewrite, Unordered
+from ecsync.core.tagging import with_marks
+from ecsync.core.trees import Body, Json
+from ecsync.kinds._common import batches, ecs_tagging, pick, read_tags, tag_rows, without, without_nones
+from ecsync.kinds.ecs._shared import (
+    arn_by_name,
+    namespaces,
+    ours,
+    short,
+    strategy_rows,
+    value_to_send,
+    with_namespace_arn,
+)
+
+# 1 IDENTITY ------------------------------------------------------------------------------------------------------
+
+TAGGING = ecs_tagging()
+_LATE = ("capacityProviders", "defaultCapacityProviderStrategy")
+_BUILT_IN = ("FARGATE", "FARGATE_SPOT")
+
+
+def _natural(body: Body) -> str | None:
+    name = body.get("clusterName", "default")
+    return name if isinstance(name, str) else None
+
+
+def _known(body: Body) -> Mapping[str, str]:
+    name = _natural(body)
+    return {"name": name} if name else {}
+
+
+# 3 RULES ---------------------------------------------------------------------------------------------------------
+
+
+def _configuration(block: Json) -> Json:
+    """Drop the execute-command block that says what AWS does without one."""
+    below = dict(block)
+    if below.get("executeCommandConfiguration") == {"logging": "DEFAULT"}:
+        del below["executeCommandConfiguration"]
+    return below or None
+
+
+_EXECUTE = "configuration.executeCommandConfiguration"
+_ENCRYPTED = "ecs.ExecuteCommandLogConfiguration: if not specified, encryption is off"
+RULES = (
+    *tag_rows(),
+    Keyed(path="settings", key=("name",), value="value", source="normalization.md §3 settings"),
+    Computed(
+        path="settings[]",
+        source="normalization.md §3 settings: undeclared is the account's default",
+        cases=("cap-ECS-Cluster.HuntEcsCluster",),
+    ),
+    Computed(path="settings", source="as above, where none is declared"),
+    Default(path=f"{_EXECUTE}.logging", value="DEFAULT", source="normalization.md §3 configuration"),
+    Default(path=f"{_EXECUTE}.logConfiguration.cloudWatchEncryptionEnabled", value=False, source=_ENCRYPTED),
+    Default(path=f"{_EXECUTE}.logConfiguration.s3EncryptionEnabled", value=False, source=_ENCRYPTED),
+    Rewrite(path="configuration", to=_configuration, source="ecs.ExecuteCommandConfiguration: logging defaults"),
+    Computed(path="configuration.managedStorageConfiguration", source="ecs.UpdateCluster knows no way to take it off"),
+    Clears(path="configuration", value={"executeCommandConfiguration": {"logging": "DEFAULT"}}, source="as above"),
+    Clears(path=_EXECUTE, value={"logging": "DEFAULT"}, source="as above"),
+    Clears(
+        path="serviceConnectDefaults",
+        value={"namespace": ""},
+        source='ecs.ClusterServiceConnectDefaultsRequest: an empty string ""',
+    ),
+    Rewrite(path="capacityProviders[]", to=short, source="normalization.md §0.10"),
+    Unordered(
+        path="capacityProviders",
+        source="normalization.md §3 capacityProviders",
+        cases=("der-cl-cp-order", "cap-ECS-ClusterCapacityProviderAssociations.CcpaReorder"),
+    ),
+    *strategy_rows("defaultCapacityProviderStrategy"),
+    Computed(path="capacityProviders", source="normalization.md §3 PutClusterCapacityProviders: merge before call"),
+    Computed(path="defaultCapacityProviderStrategy", source="as above"),
+    *(Late(path=path, source="core-rules.md 2") for path in _LATE),
+    Immutable(path="clusterName", source="normalization.md §3 name"),
+    Refers(path="capacityProviders[]", kind="CapacityProvider"),
+    Refers(path="defaultCapacityProviderStrategy[].capacityProvider", kind="CapacityProvider"),
+    Refers(path=f"{_EXECUTE}.logConfiguration.cloudWatchLogGroupName", kind="LogGroup"),
+)
+
+# 4 READ ----------------------------------------------------------------------------------------------------------
+
+_INCLUDE = ["TAGS", "SETTINGS", "CONFIGURATIONS", "ATTACHMENTS"]
+_INSIDE = ("registeredContainerInstancesCount", "activeServicesCount", "runningTasksCount", "pendingTasksCount")
+
+
+def _read(reader: Reader, wanted: Sequence[Wanted], _: World) -> Iterator[tuple[Key, Observed]]:
+    named = namespaces(reader, (_namespace(want.body) for want in wanted))
+    for batch in batches(wanted, 100):
+        names = sorted({str(_natural(want.body)) for want in batch})
+        response = reader.call("ecs", "DescribeClusters", clusters=names, include=_INCLUDE)
+        live = {cluster["clusterName"]: cluster for cluster in response.get("clusters", ())}
+        failed = {short(failure.get("arn")): failure.get("reason", "") for failure in response.get("failures", ())}
+        for want in batch:
+            name = str(_natural(want.body))
+            if name in live:
+                yield want.key, _observed(live[name], named)
+            elif name in failed:
+                missing = failed[name] == "MISSING"
+                yield want.key, Absent() if missing else Unreadable(f"ecs.DescribeClusters: {failed[name]}")
+
+
+def _observed(cluster: Body, named: Mapping[str, Sequence[str]]) -> Present | Absent:
+    """A deleted cluster is described for a while as INACTIVE; CreateCluster makes it anew."""
+    return Absent() if cluster.get("status") == "INACTIVE" else present_of(cluster, named)
+
+
+def present_of(cluster: Body, named: Mapping[str, Sequence[str]] | None = None) -> Present:
+    """Return what DescribeClusters prints of a cluster in the shape of CreateCluster."""
+    tags, ours_on_it, foreign = read_tags(cluster.get("tags"))
+    members = ("clusterName", "settings", "configuration", "serviceConnectDefaults", *_LATE)
+    body = without_nones({**pick(cluster, *members), "tags": tags})
+    facts = {
+        **pick(cluster, "status", "attachmentsStatus", *_INSIDE),
+        "namespaceArnByName": arn_by_name(named or {}, _namespace(cluster)),
+    }
+    outputs = {"name": cluster["clusterName"], "arn": cluster["clusterArn"]}
+    return Present(body=body, outputs=outputs, marks=ours_on_it, facts=facts, foreign=foreign)
+
+
+def _namespace(body: Body) -> Json:
+    return (body.get("serviceConnectDefaults") or {}).get("namespace")
+
+
+def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
+    for batch in batches(reader.pages("ecs", "ListClusters", "clusterArns"), 100):
+        for cluster in reader.call("ecs", "DescribeClusters", clusters=batch, include=_INCLUDE).get("clusters", ()):
+            observed = _observed(cluster, {})
+            if isinstance(observed, Present) and observed.marks and ours(observed, installation):
+                yield Owned(marks=observed.marks, natural=cluster["clusterName"], present=observed)
+
+
+# 5 CALLS ---------------------------------------------------------------------------------------------------------
+
+
+def _calls(change: Create | Update | Replace | Delete) -> tuple[Call, ...]:
+    match change:
+        case Create(desired=desired, marks=marks):
+            body = with_marks(TAGGING, without(desired.body, *_LATE), marks)
+            captures = {"name": ("cluster", "clusterName"), "arn": ("cluster", "clusterArn")}
+            return (Call(service="ecs", operation="CreateCluster", params=body, captures=captures),)
+        case Update():
+            return _update(change)
+        case Replace(observed=observed) | Delete(observed=observed):
+            return _delete(observed)
+
+
+def _update(change: Update) -> tuple[Call, ...]:
+    differing = dict.fromkeys(str(one.path[0]) for one in change.fields)
+    cluster = _natural(change.desired.body)
+    calls = []
+    sent = {member: _sent(change, member) for member in differing if member not in _LATE}
+    if sent:
+        calls.append(Call(service="ecs", operation="UpdateCluster", params={"cluster": cluster, **without_nones(sent)}))
+    if any(member in _LATE for member in differing):
+        params = {"cluster": cluster, **_association(change.desired.body, change.observed.body)}
+        calls.append(Call(service="ecs", operation="PutClusterCapacityProviders", params=params))
+    return tuple(calls)
+
+
+def _sent(change: Update, member: str) -> Json:
+    if member != "settings":
+        return value_to_send(member, change.desired.body, change.observed, change.fields, RULES)
+    declared = {one["name"]: one for one in change.desired.body.get("settings") or ()}
+    live = {one["name"]: one for one in change.observed.body.get("settings") or ()}
+    return list({**live, **declared}.values())
+
+
+def _association(desired: Body, live: Body) -> dict[str, Json]:
+    """Both lists are replaced wholesale: what is not declared is said again as it is live."""
+    providers = desired.get("capacityProviders")
+    if providers is None:
+        providers = live.get("capacityProviders") or []
+    strategy = desired.get("defaultCapacityProviderStrategy")
+    if strategy is None:
+        names = {short(name) for name in providers}
+        live_strategy = live.get("defaultCapacityProviderStrategy") or []
+        strategy = [one for one in live_strategy if short(one["capacityProvider"]) in names]
+    return {"capacityProviders": providers, "defaultCapacityProviderStrategy": strategy}
+
+
+def _delete(observed: Present) -> tuple[Call, ...]:
+    """The next safe call: providers off, then the cluster, once nothing is in it; no call while AWS is at work."""
+    cluster, facts = observed.outputs["name"], observed.facts
+    if _updating(observed) or facts.get("status") == "DEPROVISIONING":
+        return ()
+    if any(name not in _BUILT_IN for name in observed.body.get("capacityProviders") or ()):
+        params: Body = {"cluster": cluster, "capacityProviders": [], "defaultCapacityProviderStrategy": []}
+        return (Call(service="ecs", operation="PutClusterCapacityProviders", params=params),)
+    if any(facts.get(count) for count in _INSIDE):
+        return ()
+    return (Call(service="ecs", operation="DeleteCluster", params={"cluster": cluster}),)
+
+
+# ONLY SOME KINDS -------------------------------------------------------------------------------------------------
+
+
+def _updating(present: Present) -> bool:
+    return present.facts.get("attachmentsStatus") == "UPDATE_IN_PROGRESS"
+
+
+def _adjust(body: Body, present: Present) -> Body:
+    defaults = body.get("serviceConnectDefaults")
+    return {**body, "serviceConnectDefaults": with_namespace_arn(defaults, present.facts)} if defaults else body
+
+
+def _gate(desired: Desired, present: Present, fields: Sequence[FieldChange], _: World) -> Gate:
+    if _updating(present) and any(one.path[0] in _LATE for one in fields):
+        return Wait(why="the cluster's capacity providers are being updated")
+    return Go(body=desired.body)
+
+
+def _health(_: Desired, present: Present) -> Health:
+    status, attachments = present.facts.get("status"), present.facts.get("attachmentsStatus")
+    if status == "FAILED" or attachments == "UPDATE_FAILED":
+        return Health(status="Degraded", why="ECS could not set up the cluster's capacity providers")
+    if status in ("PROVISIONING", "DEPROVISIONING") or attachments == "UPDATE_IN_PROGRESS":
+        return Health(status="Progressing", why="ECS is setting up the cluster's capacity providers")
+    return Health(status="Healthy")
+
+
+KIND = Kind(
+    name="Cluster",
+    natural=_natural,
+    name_member="clusterName",
+    primary="name",
+    outputs=("name", "arn"),
+    known=_known,
+    invalidates={"replace": ("name", "arn")},
+    tagging=TAGGING,
+    shape=ShapeOf(operation="ecs.CreateCluster", describe="ecs.DescribeClusters:clusters[]"),
+    rules=RULES,
+    read=_read,
+    owned=_owned,
+    printed=lambda live, _: present_of({"clusterName": "", "clusterArn": "", **live}),
+    reads=frozenset({"ecs.DescribeClusters", "ecs.ListClusters", "servicediscovery.ListNamespaces"}),
+    calls=_calls,
+    adjust=_adjust,
+    gate=_gate,
+    health=_health,
+    domain=lambda body: str(_natural(body)),
+    actions={
+        "read": ("ecs:DescribeClusters", "ecs:ListClusters", "servicediscovery:ListNamespaces"),
+        "write": (
+            "ecs:CreateCluster",
+            "ecs:UpdateCluster",
+            "ecs:PutClusterCapacityProviders",
+            "ecs:TagResource",
+            "ecs:UntagResource",
+            "iam:CreateServiceLinkedRole",
+        ),
+        "delete": ("ecs:DeleteCluster", "ecs:PutClusterCapacityProviders"),
+    },
+)

@@ -1,0 +1,111 @@
+"""What a document's annotations say about how we treat the resource."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ecsync.core.kind import Kind
+from ecsync.core.model import Key, Options, Origin, Problem
+from ecsync.core.wording import nearest, quoted
+from ecsync.language.documents import NAME
+from ecsync.language.nodes import Node
+
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "ecsync/adopt": ("never", "if-untagged"),
+    "ecsync/replace": ("hold", "allow"),
+    "ecsync/deletion": ("delete", "retain"),
+    "ecsync/state": ("present", "absent"),
+    "ecsync/undeclared": ("default", "ignore"),
+    "ecsync/manage": ("read",),
+    "ecsync/refresh": ("hold", "follow"),
+    "ecsync/suspend": ("true", "false"),
+}
+AFTER = "ecsync/after"
+KEEP_REVISIONS = "ecsync/keep-revisions"
+_LITERAL = ("replace", "refresh", "state", "undeclared")
+KNOWN = (*CHOICES, AFTER, KEEP_REVISIONS)
+_NEAR = 0.85  # a key of another tool is not a misspelt one of ours
+
+
+def options(
+    annotations: Mapping[str, Node], kind: Kind, application: str, ignore: tuple[tuple[str, ...], ...] = ()
+) -> tuple[Options, tuple[Problem, ...]]:
+    """Return the options of a resource, and what is wrong with its annotations. Foreign ones are left alone."""
+    problems = list(misspelt(annotations))
+    given: dict[str, str] = {}
+    for name, choices in CHOICES.items():
+        node = annotations.get(name)
+        if node is None or node.value is None:
+            continue
+        text = _text(node)
+        if text not in choices:
+            message = f"{name} cannot be {quoted(text)}; it is one of {', '.join(choices)}"
+            problems.append(Problem(node.origin, message))
+        else:
+            given[name.removeprefix("ecsync/")] = text
+    after, wrong = _after(annotations.get(AFTER), application)
+    keep, unkept = _keep_revisions(annotations.get(KEEP_REVISIONS), kind)
+    chosen: dict[str, Any] = {name: given[name] for name in _LITERAL if name in given}
+    return Options(
+        manage=given.get("manage") != "read" and kind.calls is not None,
+        adopt="if-untagged" if given.get("adopt", kind.adopts) == "if-untagged" else "never",
+        deletion="retain" if given.get("deletion", "retain" if kind.retains else "delete") == "retain" else "delete",
+        suspend=given.get("suspend") == "true",
+        after=after,
+        ignore=ignore,
+        keep_revisions=keep,
+        **chosen,
+    ), (*problems, *wrong, *unkept)
+
+
+def misspelt(annotations: Mapping[str, Node], known: tuple[str, ...] = KNOWN) -> tuple[Problem, ...]:
+    """Return a problem for every annotation that means to be ours and is not."""
+    problems: list[Problem] = []
+    for name, node in annotations.items():
+        if name in known:
+            continue
+        ours = name.startswith("ecsync/")
+        close = nearest(name, known, cutoff=0.6 if ours else _NEAR)
+        if ours or close is not None:
+            hint = f"; did you mean {quoted(close)}?" if close else f"; there is {', '.join(known) or 'none here'}"
+            problems.append(Problem(node.origin, f"unknown annotation {quoted(name)}{hint}"))
+    return tuple(problems)
+
+
+def _text(node: Node) -> str:
+    if isinstance(node.value, bool):
+        return "true" if node.value else "false"
+    return str(node.value) if not isinstance(node.value, (dict, list)) else "a block"
+
+
+def _after(node: Node | None, application: str) -> tuple[tuple[Key, ...], tuple[Problem, ...]]:
+    if node is None or node.value is None:
+        return (), ()
+    keys: list[Key] = []
+    for word in _text(node).replace(",", " ").split():
+        kind, _, name = word.partition("/")
+        if not kind.isalnum() or not NAME.fullmatch(name):
+            message = f"{AFTER} must name resources as Kind/name with commas between them, not {quoted(word)}"
+            return (), (Problem(node.origin, message),)
+        keys.append(Key(application=application, kind=kind, name=name))
+    return tuple(keys), ()
+
+
+def _keep_revisions(node: Node | None, kind: Kind) -> tuple[int, tuple[Problem, ...]]:
+    if node is None or node.value is None:
+        return 0, ()
+    if not kind.keeps_revisions:
+        message = f"{KEEP_REVISIONS} is for a TaskDefinition; {kind.name} has no revisions to clean up: take it out"
+        return 0, (Problem(node.origin, message),)
+    text = _text(node)
+    if not (text.isascii() and text.isdecimal() and int(text) >= 1):
+        message = f"{KEEP_REVISIONS} must be a whole number from 1 up, not {quoted(text)}; without it all are kept"
+        return 0, (Problem(node.origin, message),)
+    return int(text), ()
+
+
+def after_origin(annotations: Mapping[str, Node], otherwise: Origin) -> Origin:
+    """Return where `ecsync/after` is written."""
+    node = annotations.get(AFTER)
+    return node.origin if node is not None else otherwise

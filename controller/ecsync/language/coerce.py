@@ -1,0 +1,87 @@
+"""From what was written to the type that AWS wants, where that is no guess."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+
+from ecsync.core.model import Ref, Text
+from ecsync.core.resolve import joined
+from ecsync.core.schema import Type
+from ecsync.core.trees import Json
+from ecsync.language.nodes import Node, Spelled
+
+_INTEGER = re.compile(r"[-+]?[0-9]{1,18}")
+_NUMBER = re.compile(r"[-+]?(?:[0-9]{1,18}(?:\.[0-9]{0,18})?|\.[0-9]{1,18})")
+_IN_JSON: Mapping[Type, tuple[type, ...]] = {
+    "structure": (dict,), "list": (list,), "map": (dict,), "string": (str,), "integer": (int,), "long": (int,),
+    "float": (int, float), "double": (int, float), "boolean": (bool,), "timestamp": (str, int, float), "blob": (str,),
+}  # fmt: skip
+
+
+def coerced(value: Json, wanted: Type) -> str | int | float | bool | None:
+    """Return the scalar in the wanted type, or None when it is not one of that type's values."""
+    if isinstance(value, (dict, list)):
+        return None
+    if wanted in ("string", "blob"):
+        return _text(value)
+    if wanted in ("integer", "long"):
+        return _integer(value)
+    if wanted in ("float", "double"):
+        return _number(value)
+    if wanted == "boolean":
+        return _boolean(value)
+    if wanted == "timestamp":
+        return None if isinstance(value, bool) else _text(value)
+    return None
+
+
+def is_of(value: Json, wanted: Type) -> bool:
+    """Tell whether the value, as JSON has it, is of the type that AWS wants with nothing coerced; null is of none."""
+    if wanted == "any":
+        return True
+    return isinstance(value, _IN_JSON[wanted]) and (wanted == "boolean" or not isinstance(value, bool))
+
+
+def _text(value: Json) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value.text if isinstance(value, Spelled) else str(value)
+
+
+def _integer(value: Json) -> int | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else None
+    if isinstance(value, str):
+        return int(value) if _INTEGER.fullmatch(value) else None
+    return value if isinstance(value, int) else None
+
+
+def _number(value: Json) -> float | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str):
+        return float(value) if _NUMBER.fullmatch(value) else None
+    return float(value) if math.isfinite(value) else None
+
+
+def _boolean(value: Json) -> bool | None:
+    if isinstance(value, str):
+        return {"true": True, "false": False}.get(value)
+    return value if isinstance(value, bool) else None
+
+
+def comma_list(node: Node) -> Node:
+    """Return a list as the one text with commas that AWS takes in its place; anything else as it is."""
+    if not isinstance(node.value, list):
+        return node
+    parts: list[str | Ref] = []
+    for index, element in enumerate(node.value):
+        if isinstance(element.value, (dict, list)):
+            return node
+        parts += [","] if index else []
+        parts += element.value.parts if isinstance(element.value, Text) else [_text(element.value)]
+    return Node(joined(parts), node.origin)

@@ -1,0 +1,251 @@
+"""Documents: what one file declares, in any of the forms that a manifest may have (`manifests.md`, *Documents*)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ecsync.core.model import Origin, Problem
+from ecsync.core.schema import ANY, STRING, Shape, choice, listing, mapping, structure
+from ecsync.core.wording import nearest, printable, quoted
+from ecsync.language.aws_types import mistyped
+from ecsync.language.check import check
+from ecsync.language.nodes import Node
+
+API_VERSION = "ecsync/v1"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
+NAME_RULE = "letters, digits, _ . and -, beginning with a letter or digit, at most 63"
+
+_VERSION = choice(API_VERSION)
+_ANNOTATIONS = mapping(ANY)
+_METADATA = {"name": STRING, "annotations": _ANNOTATIONS, "labels": mapping(STRING)}
+_ENVELOPE = structure(
+    {"apiVersion": _VERSION, "kind": STRING, "metadata": structure(_METADATA, "name"), "spec": ANY}, "kind", "metadata"
+)
+_APPLICATION = structure(
+    {
+        "apiVersion": _VERSION,
+        "kind": STRING,
+        "metadata": structure(_METADATA | {"formerly": listing(STRING)}, "name"),
+        "spec": ANY,
+    },
+    "kind",
+    "metadata",
+)
+_RESOURCES = structure(
+    {
+        "apiVersion": _VERSION,
+        "metadata": structure({"annotations": _ANNOTATIONS, "labels": mapping(STRING)}),
+        "resources": mapping(ANY),
+    }
+)
+_ON_DEPLOYMENT = ("serviceConnectConfiguration", "volumeConfigurations", "vpcLatticeConfigurations")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """One resource, composite or Application as it was written; references are not read yet."""
+
+    kind: str
+    name: str
+    spec: Node
+    origin: Origin
+    annotations: Mapping[str, Node] = field(default_factory=dict)
+    formerly: tuple[str, ...] = ()  # of an Application
+    written: Node | None = None  # of a plain AWS document in JSON: the body in the file, held to AWS's own types
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.name}"
+
+
+@dataclass(slots=True)
+class Reading:
+    """What has been read so far, and what was wrong with it."""
+
+    documents: list[Document] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[Problem] = field(default_factory=list)
+
+    def complain(self, origin: Origin, message: str) -> None:
+        """Add a problem."""
+        self.problems.append(Problem(origin, message))
+
+
+def read(node: Node) -> Reading:
+    """Return what one YAML document declares. An empty one declares nothing."""
+    reading = Reading()
+    value = node.value
+    if value is None:
+        return reading
+    if not isinstance(value, dict):
+        reading.complain(node.origin, "a document must be a map of fields: apiVersion, kind, metadata, spec")
+    elif "kind" in value:
+        _envelope(node, reading)
+    elif "resources" in value:
+        _resources(node, reading)
+    elif not _bare(node, reading):
+        near = next((word for key in value if (word := nearest(key, ("kind", "resources"), cutoff=0.7))), None)
+        hint = f"did you mean {quoted(near)}?" if near else "move the file away, or hide it by a dot before its name"
+        reading.complain(node.origin, f'not an ecsync document: it has neither "kind" nor "resources"; {hint}')
+    return reading
+
+
+def _envelope(node: Node, reading: Reading) -> None:
+    kind = node.value["kind"]
+    version = node.get("apiVersion")
+    if version is not None and isinstance(version.value, str) and not version.value.startswith("ecsync/"):
+        reading.complain(version.origin, f"apiVersion {quoted(version.value)} is another tool's; ours is {API_VERSION}")
+        return
+    checked = _checked(node, _APPLICATION if kind.value == "Application" else _ENVELOPE, "the document", reading)
+    metadata = checked.get("metadata")
+    name = metadata.get("name") if metadata is not None else None
+    if name is None or not isinstance(kind.value, str) or metadata is None:
+        return
+    _add(
+        reading,
+        kind=kind.value,
+        name=name,
+        spec=checked.get("spec") or Node({}, kind.origin),
+        origin=kind.origin,
+        annotations=_annotations(metadata),
+        formerly=_formerly(metadata, reading),
+    )
+
+
+def _resources(node: Node, reading: Reading) -> None:
+    checked = _checked(node, _RESOURCES, "the document", reading)
+    metadata = checked.get("metadata")
+    annotations = _annotations(metadata) if metadata is not None else {}
+    resources = checked.get("resources")
+    if resources is None or not isinstance(resources.value, dict):
+        return
+    for key, spec in resources.value.items():
+        kind, slash, name = key.partition("/")
+        if not slash or not kind.isalnum() or kind == "Application":
+            reading.complain(spec.origin, f"{quoted(key)} is not Kind/name, such as Service/api")
+            continue
+        _add(reading, kind=kind, name=Node(name, spec.origin), spec=spec, origin=spec.origin, annotations=annotations)
+
+
+def _add(
+    reading: Reading,
+    *,
+    kind: str,
+    name: Node,
+    spec: Node,
+    origin: Origin,
+    annotations: Mapping[str, Node],
+    formerly: tuple[str, ...] = (),
+    written: Node | None = None,
+    bare: bool = False,
+) -> None:
+    if not isinstance(name.value, str) or not NAME.fullmatch(name.value):
+        hint = "; give it an envelope with metadata.name" if bare else ""
+        reading.complain(name.origin, f"{quoted(name.value)} cannot be a name: {NAME_RULE}{hint}")
+        return
+    if spec.value is None:
+        spec = Node({}, spec.origin)
+    if not isinstance(spec.value, dict):
+        reading.complain(spec.origin, f"{printable(kind)}/{name.value} must be a map of fields")
+        return
+    reading.documents.append(
+        Document(
+            kind=kind,
+            name=name.value,
+            spec=spec,
+            origin=origin,
+            annotations=annotations,
+            formerly=formerly,
+            written=written,
+        )
+    )
+
+
+def _checked(node: Node, shape: Shape, name: str, reading: Reading) -> Node:
+    checked = check(node, shape, name=name, who="ecsync")
+    reading.problems += [Problem(finding.origin, finding.message) for finding in checked.problems]
+    return checked.node
+
+
+def _annotations(metadata: Node) -> Mapping[str, Node]:
+    annotations = metadata.get("annotations")
+    return annotations.value if annotations is not None and isinstance(annotations.value, dict) else {}
+
+
+def _formerly(metadata: Node, reading: Reading) -> tuple[str, ...]:
+    formerly = metadata.get("formerly")
+    names = formerly.value if formerly is not None and isinstance(formerly.value, list) else []
+    for name in names:
+        if not isinstance(name.value, str) or not NAME.fullmatch(name.value):
+            reading.complain(name.origin, f"{quoted(name.value)} cannot be a name: {NAME_RULE}")
+    return tuple(str(name.value) for name in names)
+
+
+# ---------------------------------------------------------------- plain AWS documents
+
+
+def _bare(node: Node, reading: Reading) -> bool:
+    """Read what the AWS CLI takes and prints; tell whether it was that."""
+    fields: dict[str, Node] = node.value
+    if "family" in fields and "containerDefinitions" in fields:
+        _bare_document("TaskDefinition", "family", node, node, reading)
+    elif "serviceName" in fields:
+        _bare_document("Service", "serviceName", node, _as_created(node), reading)
+    elif isinstance(_value(fields, "taskDefinition"), dict):
+        inner = fields["taskDefinition"]
+        tags = {"tags": fields["tags"]} if "tags" in fields else {}
+        return _bare(Node(inner.value | tags, inner.origin), reading)
+    elif isinstance(_value(fields, "services"), list):
+        for service in fields["services"].value:
+            if not isinstance(service.value, dict) or not _bare(service, reading):
+                reading.complain(service.origin, "a service must have a serviceName")
+    elif "containerDefinitions" in fields:
+        reading.complain(node.origin, 'a task definition needs "family", or an envelope with metadata.name')
+    else:
+        return False
+    return True
+
+
+def _value(fields: Mapping[str, Node], key: str) -> object:
+    return fields[key].value if key in fields else None
+
+
+def _bare_document(kind: str, member: str, written: Node, spec: Node, reading: Reading) -> None:
+    """Add what a plain AWS document declares; in JSON it is held to AWS's own types, and its name is so at once."""
+    name: Node = written.value[member]
+    in_json = written.origin.file.endswith(".json")
+    if in_json:
+        shape = structure({member: STRING}, member)
+        wrong = mistyped(Node({member: name}, written.origin), shape, name=kind)
+        reading.problems += [Problem(finding.origin, finding.message) for finding in wrong]
+        if wrong:
+            return
+    _add(
+        reading,
+        kind=kind,
+        name=name,
+        spec=spec,
+        origin=name.origin,
+        annotations={},
+        written=written if in_json else None,
+        bare=True,
+    )
+
+
+def _as_created(service: Node) -> Node:
+    """Return a service as CreateService takes it: what describe prints elsewhere, put where it belongs.
+
+    The cluster is printed as its ARN, and three blocks are on the primary deployment only; leaving them out would
+    turn them off.
+    """
+    fields: dict[str, Node] = dict(service.value)
+    if "cluster" not in fields and "clusterArn" in fields:
+        fields["cluster"] = fields["clusterArn"]
+    deployments = fields["deployments"].value if "deployments" in fields else []
+    for deployment in deployments if isinstance(deployments, list) else []:
+        status = deployment.get("status")
+        if status is not None and status.value == "PRIMARY":
+            moved = {name: deployment.value[name] for name in _ON_DEPLOYMENT if name in deployment.value}
+            fields = moved | fields
+    return Node(fields, service.origin)

@@ -1,0 +1,95 @@
+"""From the documents of an application to those of single resources: includes, patches, composites."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ecsync.core.kind import Kind, ShapeOf
+from ecsync.core.model import Problem
+from ecsync.core.schema import Shape
+from ecsync.core.wording import nearest, quoted
+from ecsync.language.check import check
+from ecsync.language.documents import Document
+from ecsync.language.nodes import Node
+from ecsync.language.patching import patched
+from ecsync.language.references import Scope, fill_values
+from ecsync.language.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Composite:
+    """A document that stands for many. `expand` is pure: the document, and all those of its application.
+
+    In its spec values (`${var:}`, `${image:}`, `${env:}`) are filled in and other references are still text; the
+    documents that it returns may use them too. Build nodes with `nodes.grow`, so that each field keeps its place.
+    """
+
+    name: str
+    shape: Shape
+    expand: Callable[[Document, Sequence[Document]], tuple[Sequence[Document], Sequence[Problem]]]
+
+
+def included(settings: Settings, path: Node, files: Collection[str]) -> tuple[tuple[str, ...], str]:
+    """Return the files that an `include` names, or why there are none. It never leads outside the source."""
+    text = str(path.value)
+    if "://" in text or text.startswith("/") or "\\" in text:
+        return (), f"include {quoted(text)} must be a path relative to this file's directory"
+    target = posixpath.normpath(posixpath.join(settings.directory, text))
+    if target == ".." or target.startswith("../"):
+        return (), f"include {quoted(text)} leads outside the source"
+    found = tuple(name for name in files if name == target or target == "." or name.startswith(target + "/"))
+    return found, "" if found else f"include {quoted(text)} matches no manifest"
+
+
+@dataclass(slots=True, kw_only=True)
+class Expansion:
+    """Expands the documents of one application; problems gather as it goes."""
+
+    settings: Settings
+    scope: Scope
+    kinds: Mapping[str, Kind]
+    composites: Mapping[str, Composite]
+    shape_of: Callable[[ShapeOf], Shape]
+    problems: list[Problem]
+
+    def run(self, documents: Iterable[Document]) -> list[Document]:
+        """Return the documents of single resources: patched and expanded."""
+        unused = dict(self.settings.patches)
+        whole = [self._patch(document, unused) for document in documents]
+        single: list[Document] = []
+        for document in whole:
+            if document.kind in self.composites:
+                single += [self._patch(child, unused) for child in self._expand(document, whole)]
+            else:
+                single.append(document)
+        declared = [str(document) for document in (*whole, *single)]
+        for key, patch in unused.items():
+            close = nearest(key, declared)
+            hint = f"; did you mean {quoted(close)}?" if close else ""
+            self.problems.append(Problem(patch.origin, f"the patch of {quoted(key)} matches no document{hint}"))
+        return single
+
+    def _patch(self, document: Document, unused: dict[str, Node]) -> Document:
+        patch = self.settings.patches.get(str(document))
+        if patch is None:
+            return document
+        unused.pop(str(document), None)
+        kind = self.kinds.get(document.kind)
+        shape = self.composites[document.kind].shape if document.kind in self.composites else None
+        if kind is not None and kind.shape is not None:
+            shape = self.shape_of(kind.shape)
+        return replace(document, spec=patched(document.spec, patch, shape=shape, rules=kind.rules if kind else ()))
+
+    def _expand(self, document: Document, documents: Sequence[Document]) -> Sequence[Document]:
+        composite = self.composites[document.kind]
+        spec, wrong = fill_values(document.spec, self.scope)
+        checked = check(spec, composite.shape, name=document.kind, unread=True, who="ecsync")
+        self.problems += wrong
+        self.problems += [Problem(finding.origin, finding.message) for finding in checked.problems]
+        if wrong or checked.problems:
+            return ()
+        children, problems = composite.expand(replace(document, spec=checked.node), documents)
+        self.problems += problems
+        return [replace(child, annotations={**document.annotations, **child.annotations}) for child in children]

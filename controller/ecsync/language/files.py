@@ -1,0 +1,100 @@
+"""The files of a snapshot: which of them are manifests, and what each declares."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ecsync.core.model import Origin, Problem, Snapshot
+from ecsync.core.wording import printable
+from ecsync.language import documents, yaml12
+from ecsync.language.documents import Document
+
+LARGEST_SNAPSHOT = 10 * 1000 * 1000
+_MANIFEST = (".yaml", ".yml", ".json")
+_INDEX = "ecsync.index.json"  # written by `publish`: the list of the files, not one of them
+_TEMPORARY = re.compile(r"(?:.*~|#.*#|.*\.(?:swp|swo|swx|tmp|bak|orig|part))", re.DOTALL)
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParsedFile:
+    """What one file declares, whoever includes it: a function of its name and content alone."""
+
+    name: str
+    content: bytes
+    documents: tuple[Document, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    whole: bool = True  # False: some of it could not be read, so what it declares is not all known
+    application: str = ""  # of a file that could not be read: the name of the Application it seems to hold
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selected:
+    """The names of the manifests in a snapshot; `refused` when it cannot be read at all."""
+
+    names: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[Problem, ...] = ()
+    refused: Problem | None = None
+
+
+def select(snapshot: Snapshot) -> Selected:
+    """Return which files are read: YAML and JSON that is neither hidden nor an editor's own."""
+    names: list[str] = []
+    problems: list[Problem] = []
+    notes: list[Problem] = []
+    for name in sorted(snapshot.files):
+        parts = name.split("/")
+        if any(part.startswith(".") for part in parts) or _TEMPORARY.fullmatch(parts[-1]) or parts[-1] == _INDEX:
+            continue
+        if _UNPRINTABLE.search(name):
+            shown = printable(name, 200)
+            problems.append(Problem(Origin(shown), "the file's name has control characters in it; rename it"))
+        elif name.endswith(_MANIFEST):
+            names.append(name)
+        else:
+            notes.append(Problem(Origin(name), "ignored: not .yaml, .yml or .json"))
+    size = sum(len(snapshot.files[name]) for name in names)
+    refused = None
+    if size > LARGEST_SNAPSHOT:
+        message = f"the manifests have {size / 1e6:.1f} MB in all; at most {LARGEST_SNAPSHOT // 10**6} MB are read"
+        refused = Problem(Origin(snapshot.source or "."), message)
+    return Selected(names=tuple(names), problems=tuple(problems), notes=tuple(notes), refused=refused)
+
+
+def parse_file(name: str, content: bytes) -> ParsedFile:
+    """Return what the file declares; never raises."""
+    parsed = yaml12.parse(name, content)
+    problems = list(parsed.problems)
+    found: list[Document] = []
+    for node in parsed.documents:
+        reading = documents.read(node)
+        found += reading.documents
+        problems += reading.problems
+    readable = any(document.kind == "Application" for document in found)
+    return ParsedFile(
+        name=name,
+        content=content,
+        documents=tuple(found),
+        problems=tuple(problems),
+        whole=parsed.whole and not problems,
+        application="" if readable or not problems else _lost_application(content),
+    )
+
+
+_LOST = re.compile(rb"""^["']?kind["']?\s*:\s*["']?Application\b""", re.MULTILINE)
+_LOST_NAME = re.compile(rb"""\bname["']?\s*:\s*["']?([A-Za-z0-9][A-Za-z0-9_.-]{0,62})""")
+
+
+def _lost_application(content: bytes) -> str:
+    """Return the name of an Application in a file that could not be read; `?` where even that is not seen.
+
+    Without it the files below would pass to the application above, and a typing error in one would change another.
+    """
+    head = content[: yaml12.LONGEST_FILE]
+    found = _LOST.search(head)
+    if found is None:
+        return ""
+    name = _LOST_NAME.search(head, found.end())
+    return name[1].decode() if name is not None else "?"

@@ -1,0 +1,98 @@
+"""Node: a value together with the place where it was written; what a manifest is until it becomes a body."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ecsync.core.model import Origin
+from ecsync.core.trees import Json, Path
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A scalar, a `Text`, a list of nodes or a map of nodes. Nodes are never changed, so that aliases may share them.
+
+    The origin of a member is that of its key, the origin of an element is its own.
+    """
+
+    value: Any
+    origin: Origin
+
+    def get(self, key: str) -> Node | None:
+        """Return the member, where this is a map that has it."""
+        member = self.value.get(key) if isinstance(self.value, dict) else None
+        return member if isinstance(member, Node) else None
+
+
+class Spelled(float):
+    """A number that remembers how it was written: `1.10` is text where AWS wants text, and must not become `1.1`."""
+
+    __slots__ = ("text",)
+    text: str
+
+    def __new__(cls, value: float, text: str) -> Spelled:
+        """Return the number with its spelling."""
+        number = super().__new__(cls, value)
+        number.text = text
+        return number
+
+
+def grow(value: Json, origin: Origin) -> Node:
+    """Return the value as nodes that all come from one place; nodes inside it keep their own."""
+    if isinstance(value, Node):
+        return value
+    if isinstance(value, Mapping):
+        return Node({str(key): grow(below, origin) for key, below in value.items()}, origin)
+    if isinstance(value, (list, tuple)):
+        return Node([grow(below, origin) for below in value], origin)
+    return Node(value, origin)
+
+
+def plain(node: Node) -> Json:
+    """Return the value without its places, fresh all the way down."""
+    value = node.value
+    if isinstance(value, dict):
+        return {key: plain(below) for key, below in value.items()}
+    if isinstance(value, list):
+        return [plain(below) for below in value]
+    return float(value) if isinstance(value, Spelled) else value
+
+
+class Origins(Mapping[Path, Origin]):
+    """Where each path of a body was written: looked up in the nodes when asked, so that it costs nothing to keep."""
+
+    __slots__ = ("_root",)
+
+    def __init__(self, root: Node) -> None:
+        self._root = root
+
+    def __getitem__(self, path: Path) -> Origin:
+        node = self._root
+        for part in path:
+            try:
+                below = node.value[part]
+            except (LookupError, TypeError) as missing:
+                raise KeyError(path) from missing
+            if not isinstance(below, Node):
+                raise KeyError(path)
+            node = below
+        return node.origin
+
+    def __iter__(self) -> Iterator[Path]:
+        return (path for path, _ in _walk(self._root, ()))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def _walk(node: Node, at: Path) -> Iterator[tuple[Path, Node]]:
+    yield at, node
+    below: Iterable[tuple[str | int, Node]] = ()
+    if isinstance(node.value, dict):
+        below = node.value.items()
+    elif isinstance(node.value, list):
+        below = enumerate(node.value)
+    for part, child in below:
+        yield from _walk(child, (*at, part))

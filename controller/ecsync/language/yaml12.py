@@ -1,0 +1,281 @@
+"""YAML and JSON text to nodes: YAML 1.2 core typing on PyYAML's parser, one pass over its events, never recursive.
+
+PyYAML's own composer and constructor are not used: the first recurses as deep as the file wants, the second types by
+YAML 1.1 (`NO` is false) and knows tags that run code. Everything here is decided on events, within fixed limits.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from ecsync.core.model import Origin, Problem
+from ecsync.core.wording import printable, quoted
+from ecsync.language.nodes import Node
+from ecsync.language.scalars import CORE_TAGS, resolve_plain, resolve_tagged
+
+LONGEST_FILE = 1024 * 1024
+MOST_NODES = 100_000
+DEEPEST = 64
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_UNWRITABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_SURROGATES = re.compile(r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parsed:
+    """The documents of one file and what is wrong with it; `whole` is False when not all of it could be read."""
+
+    documents: tuple[Node, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    whole: bool = True
+
+
+def parse(file: str, content: bytes) -> Parsed:
+    """Return every document of the file; never raises. `.json` must be JSON, anything else is YAML."""
+    text, problem = _decode(file, content)
+    if problem is None and file.endswith(".json"):
+        text, problem = _json(file, text)
+    if problem is not None:
+        return Parsed(problems=(problem,), whole=False)
+    builder = _Builder(file)
+    try:
+        whole = all(builder.take(event) for event in yaml.parse(text, Loader=_LOADER))
+    except yaml.MarkedYAMLError as error:
+        builder.problems.append(_syntax(file, text, error))
+        whole = False
+    except yaml.YAMLError as error:
+        builder.problems.append(Problem(Origin(file), f"not valid YAML: {printable(str(error), 200)}"))
+        whole = False
+    return Parsed(documents=tuple(builder.documents), problems=tuple(builder.problems), whole=whole)
+
+
+# ---------------------------------------------------------------- from bytes to text
+
+
+def _decode(file: str, content: bytes) -> tuple[str, Problem | None]:
+    if len(content) > LONGEST_FILE:
+        size = f"{len(content) / LONGEST_FILE:.1f} MiB"
+        return "", Problem(Origin(file), f"the file has {size}; at most 1 MiB is read: split it")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        origin = _place(file, content[: error.start].decode("utf-8", "replace"))
+        return "", Problem(origin, "binary file: not UTF-8 text; save it as UTF-8, or give it another extension")
+    stray = _UNWRITABLE.search(text)
+    if stray is None:
+        return text, None
+    origin = _place(file, text[: stray.start()])
+    return "", Problem(origin, f"binary file: character U+{ord(stray[0]):04X} cannot stand in YAML or JSON")
+
+
+def _place(file: str, before: str) -> Origin:
+    lines = before.split("\n")
+    return Origin(file, len(lines), len(lines[-1]) + 1)
+
+
+def _json(file: str, text: str) -> tuple[str, Problem | None]:
+    """Check that the text is JSON, and write its one feature that YAML lacks (surrogate pairs) another way."""
+    try:
+        json.loads(text, parse_constant=_no_constant)
+    except json.JSONDecodeError as error:
+        message = f"not valid JSON: {error.msg}"
+        return "", Problem(Origin(file, error.lineno, error.colno), message)
+    except RecursionError:
+        pass  # the events say where it is too deep
+    except ValueError as error:
+        return "", Problem(Origin(file), f"not valid JSON: {printable(str(error), 200)}")
+    return _SURROGATES.sub(_joined, text), None
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a JSON value")
+
+
+def _joined(pair: re.Match[str]) -> str:
+    high, low = int(pair[2], 16), int(pair[3], 16)
+    return f"{pair[1]}\\U{0x10000 + (high - 0xD800) * 0x400 + (low - 0xDC00):08x}"
+
+
+# ---------------------------------------------------------------- from events to nodes
+
+
+@dataclass(slots=True)
+class _Open:
+    """A list or map whose end has not come yet."""
+
+    origin: Origin
+    anchor: str | None
+    items: Any
+    before: int  # how many nodes there were when it began
+    height: int = 1  # levels below and including it, aliases expanded
+    key: str | None = None  # None with a key_origin: a key that was refused
+    key_origin: Origin | None = None
+
+
+@dataclass(slots=True)
+class _Builder:
+    """Takes events one by one. `take` returns False when reading on is pointless or dangerous."""
+
+    file: str
+    documents: list[Node] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    stack: list[_Open] = field(default_factory=list)
+    anchors: dict[str, tuple[Any, int, int] | None] = field(
+        default_factory=dict
+    )  # value, size, height; None: not ended
+    nodes: int = 0  # so far, aliases expanded
+
+    def take(self, event: Any) -> bool:
+        match event:
+            case yaml.ScalarEvent():
+                return self._scalar(event)
+            case yaml.AliasEvent():
+                return self._alias(event)
+            case yaml.CollectionStartEvent():
+                return self._start(event)
+            case yaml.CollectionEndEvent():
+                return self._end()
+            case yaml.DocumentStartEvent():
+                self.anchors.clear()
+        return True
+
+    def _origin(self, event: Any) -> Origin:
+        mark = event.start_mark
+        return Origin(self.file, mark.line + 1, mark.column + 1)
+
+    def _complain(self, origin: Origin, message: str) -> None:
+        self.problems.append(Problem(origin, message))
+
+    def _within(self, origin: Origin, more: int, height: int) -> bool:
+        """Count nodes in, and tell whether the limits still hold."""
+        self.nodes += more
+        if self.nodes > MOST_NODES:
+            self._complain(
+                origin, f"more than {MOST_NODES} values once aliases are expanded; write less, or split the file"
+            )
+            return False
+        if len(self.stack) + height > DEEPEST:
+            self._complain(origin, f"nested deeper than {DEEPEST} levels")
+            return False
+        return True
+
+    def _scalar(self, event: Any) -> bool:
+        origin = self._origin(event)
+        if not self._within(origin, 1, 0):
+            return False
+        text: str = event.value
+        plain = event.implicit[0] and event.tag is None
+        value = resolve_plain(text) if plain else text if event.tag is None else self._tagged(event, origin)
+        if event.anchor is not None:
+            self.anchors[event.anchor] = (value, 1, 0)
+        if plain and text == "<<" and self._wants_key():
+            hint = "YAML 1.2 has no merge keys (<<); write the fields out, or use the Application's patches"
+            self._complain(origin, hint)
+            self.stack[-1].key_origin = origin
+            return True
+        return self._put(value, origin, 0, key=text)
+
+    def _tagged(self, event: Any, origin: Origin) -> Any:
+        if event.tag == "!":
+            return event.value
+        try:
+            return resolve_tagged(event.value, CORE_TAGS.get(event.tag, ""))
+        except ValueError:
+            self._refuse_tag(event.tag, origin)
+            return event.value
+
+    def _refuse_tag(self, tag: str, origin: Origin) -> None:
+        name = quoted(tag.replace("tag:yaml.org,2002:", "!!"))
+        if tag in CORE_TAGS:
+            self._complain(origin, f"the value is not what its tag {name} says; remove the tag")
+        else:
+            self._complain(origin, f"the YAML tag {name} is not supported; write the value without it")
+
+    def _alias(self, event: Any) -> bool:
+        origin = self._origin(event)
+        found = self.anchors.get(event.anchor)
+        if found is None:
+            problem = "contains itself" if event.anchor in self.anchors else "is not defined above"
+            self._complain(origin, f"the alias {quoted('*' + event.anchor)} {problem}")
+            return False
+        value, size, height = found
+        if not self._within(origin, size, height):
+            return False
+        return self._put(value, origin, height, key=value if isinstance(value, str) else None)
+
+    def _start(self, event: Any) -> bool:
+        origin = self._origin(event)
+        is_map = isinstance(event, yaml.MappingStartEvent)
+        if event.tag not in (None, "!") and CORE_TAGS.get(event.tag) != ("map" if is_map else "seq"):
+            self._refuse_tag(event.tag, origin)
+        if not self._within(origin, 1, 1):
+            return False
+        if event.anchor is not None:
+            self.anchors[event.anchor] = None
+        self.stack.append(_Open(origin, event.anchor, {} if is_map else [], self.nodes - 1))
+        return True
+
+    def _end(self) -> bool:
+        done = self.stack.pop()
+        if done.anchor is not None:
+            self.anchors[done.anchor] = (done.items, self.nodes - done.before, done.height)
+        return self._put(done.items, done.origin, done.height)
+
+    def _wants_key(self) -> bool:
+        return bool(self.stack) and isinstance(self.stack[-1].items, dict) and self.stack[-1].key_origin is None
+
+    def _put(self, value: Any, origin: Origin, height: int, *, key: str | None = None) -> bool:
+        """Put a finished value where it belongs: a document, an element, a key, or the value of the last key."""
+        if not self.stack:
+            self.documents.append(Node(value, origin))
+            return True
+        top = self.stack[-1]
+        top.height = max(top.height, height + 1)
+        if isinstance(top.items, list):
+            top.items.append(Node(value, origin))
+        elif top.key_origin is None:
+            self._key(top, origin, key)
+        else:
+            if top.key is not None:
+                top.items[top.key] = Node(value, top.key_origin)
+            top.key = top.key_origin = None
+        return True
+
+    def _key(self, top: _Open, origin: Origin, key: str | None) -> None:
+        top.key_origin = origin
+        if key is None:
+            self._complain(origin, "a key must be plain text")
+        elif key in top.items:
+            first = top.items[key].origin
+            self._complain(origin, f"duplicate key {quoted(key)}; it is first on line {first.line}")
+        else:
+            top.key = key
+
+
+# ---------------------------------------------------------------- syntax errors
+
+
+def _syntax(file: str, text: str, error: yaml.MarkedYAMLError) -> Problem:
+    """Say what PyYAML found, and what was probably meant where that is known."""
+    mark: Any = error.problem_mark or error.context_mark
+    if mark is None:
+        return Problem(Origin(file), f"not valid YAML: {printable(str(error.problem), 200)}")
+    origin = Origin(file, mark.line + 1, mark.column + 1)
+    lines = text.splitlines()
+    line = lines[mark.line] if mark.line < len(lines) else ""
+    here = line[mark.column : mark.column + 1]
+    if here == "{" and line[: mark.column].endswith("$"):
+        end = line.find("}", mark.column)
+        reference = line[mark.column - 1 : end + 1] if end > 0 else "${Kind/name}"
+        hint = f'inside {{…}} and […] YAML needs quotes around a reference: "{printable(reference)}"'
+        return Problem(Origin(file, mark.line + 1, mark.column), hint)
+    if here == "\t" or "\\t" in str(error.problem):
+        return Problem(origin, "a tab in the indentation; YAML wants spaces")
+    context = f" {error.context}" if error.context else ""
+    return Problem(origin, f"not valid YAML: {printable(str(error.problem), 200)}{printable(context, 200)}")

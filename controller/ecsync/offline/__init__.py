@@ -1,0 +1,1 @@
+"""What works without AWS: compare, explain, and the JSON Schema of manifests."""

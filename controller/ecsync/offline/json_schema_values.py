@@ -1,0 +1,168 @@
+"""The schemas of values: a body's shape as definitions, each structure once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ecsync import kinds
+from ecsync.core.kind import Kind
+from ecsync.core.rules import CommaList
+from ecsync.core.schema import Shape
+from ecsync.core.trees import matches
+from ecsync.language.pairs import pair_members
+from ecsync.offline.explain import plain_text
+
+Schema = dict[str, Any]
+
+_LONGEST = 400  # characters of a description
+_NUMBERS: Mapping[str, str] = {"integer": "integer", "long": "integer", "float": "number", "double": "number"}
+# What only the language knows the values of.
+_OURS: Mapping[tuple[str, ...], Sequence[str]] = {
+    ("Application", "manage", "[]"): (*kinds.BY_NAME, "all"),
+    ("Application", "ignore", "[]", "kind"): tuple(kinds.BY_NAME),
+}
+
+
+def ref(name: str) -> Schema:
+    """Return a reference to a definition."""
+    return {"$ref": f"#/definitions/{name}"}
+
+
+def choice(words: Sequence[str]) -> list[Schema]:
+    """Return the schemas of one of these words, or a reference: `anyOf` of a field."""
+    if set(words) == {"true", "false"}:
+        return [{"enum": [True, False]}, ref("switch")]
+    return [{"enum": [*words]}, ref("reference")]
+
+
+def _digits(of: str, pattern: str, what: str) -> Schema:
+    text = {
+        "type": "string",
+        "pattern": rf"{pattern}|\$\{{",
+        "errorMessage": f"Must be {what}, or a reference such as ${{var:NAME}}.",
+    }
+    return {"if": {"not": {"type": [of, "null"]}}, "then": text}
+
+
+SHARED: Schema = {
+    "reference": {
+        "description": "A reference such as ${Kind/name.output}, ${var:NAME}, ${image:NAME}, ${env:NAME}.",
+        "if": {"not": {"type": "null"}},
+        "then": {"type": "string", "pattern": r"\$\{|^$"},  # templates write "" for what is not set
+    },
+    "text": {"if": {"type": ["array", "object"]}, "then": {"type": "string"}},
+    "texts": {"if": {"type": "object"}, "then": {"type": "string"}},
+    "integer": _digits("integer", "^[-+]?[0-9]+$", "a whole number"),
+    "number": _digits("number", "^[-+]?[0-9.]+$", "a number"),
+    "switch": {"if": {"not": {"enum": ["true", "false"]}}, "then": ref("reference")},
+    # An editor shows these as warnings, and does not offer the fields.
+    "printed": {"deprecationMessage": "AWS sets it; ecsync leaves it out."},
+    "token": {"deprecationMessage": "ecsync makes its own, and leaves this one out."},
+}
+
+
+class Export:
+    """Writes the shapes of one kind as definitions, each structure once.
+
+    `printed` is what describe prints in the place of a shape, where that is another: what only it has, AWS sets.
+    """
+
+    def __init__(self, name: str, definitions: Schema, kind: Kind | None = None) -> None:
+        self._prefix = name
+        self._definitions = definitions
+        self._tags = kind.tagging.member if kind and kind.tagging else ""
+        self._commas = [row.segments for row in kind.rules if isinstance(row, CommaList)] if kind else []
+
+    def body(self, shape: Shape, words: str, printed: Shape | None = None) -> Schema:
+        """Return the schema of a whole body."""
+        made = self._structure(shape, (), printed)
+        made.pop("required", None)  # `manage: read` needs its name alone, and that may come from metadata
+        return {"title": self._prefix, "description": words} | made
+
+    def _of(self, shape: Shape, path: tuple[str, ...], printed: Shape | None) -> Schema:
+        """Return the schema of a shape at a path."""
+        if printed is not None and printed.name == shape.name:
+            printed = None
+        return _description(shape) | self._value(shape, path, printed)
+
+    def _value(self, shape: Shape, path: tuple[str, ...], printed: Shape | None) -> Schema:
+        if (words := _OURS.get((self._prefix, *path))) is not None:
+            return {"enum": [*words]}
+        if shape.type == "any":
+            return {"anyOf": [True]}
+        if shape.type == "structure":
+            return {"type": ["object", "null"], "allOf": [self._named(shape, path, printed)]}
+        if shape.type == "list":
+            return self._list(shape, path, printed)
+        if shape.type == "map":
+            return self._map(shape, path)
+        if shape.type in _NUMBERS:
+            return _number(shape)
+        return {"anyOf": self._scalar(shape, path)}
+
+    def _named(self, shape: Shape, path: tuple[str, ...], printed: Shape | None) -> Schema:
+        if not shape.name:
+            return self._structure(shape, path, printed)
+        name = f"{self._prefix}.{shape.name}" + (f".{printed.name}" if printed is not None else "")
+        if name not in self._definitions:
+            self._definitions[name] = {}  # a shape may contain itself
+            self._definitions[name] = {"title": shape.name} | self._structure(shape, path, printed)
+        return ref(name)
+
+    def _structure(self, shape: Shape, path: tuple[str, ...], printed: Shape | None) -> Schema:
+        there = printed.members if printed is not None and printed.type == "structure" else {}
+        members = {name: self._of(below, (*path, name), there.get(name)) for name, below in shape.members.items()}
+        made: Schema = {
+            "type": ["object", "null"],
+            "properties": members | {name: ref("printed") for name in there if name not in members},
+            "additionalProperties": False,
+        }
+        return made | ({"required": sorted(shape.required)} if shape.required else {})
+
+    def _list(self, shape: Shape, path: tuple[str, ...], printed: Shape | None) -> Schema:
+        assert shape.element is not None
+        inner = printed.element if printed is not None else None
+        pair = pair_members(shape.element, tags=path == (self._tags,))
+        made: Schema = {
+            "type": ["array", *(["object"] if pair else []), "string", "null"],
+            "items": self._of(shape.element, (*path, "[]"), inner),
+            "pattern": r"\$\{",
+            "errorMessage": "Must be a list, or a reference to one.",
+        }
+        if pair:
+            made["errorMessage"] = "Must be a map, a list, or a reference to one."
+            made["additionalProperties"] = self._of(shape.element.members[pair[1]], (*path, "[]", pair[1]), None)
+        return made
+
+    def _map(self, shape: Shape, path: tuple[str, ...]) -> Schema:
+        assert shape.element is not None
+        made: Schema = {"additionalProperties": self._of(shape.element, (*path, "*"), None)}
+        if path == (self._tags,):
+            return {"type": ["object", "array", "null"], "items": {"type": "object"}} | made
+        return {"type": ["object", "null"]} | made
+
+    def _scalar(self, shape: Shape, path: tuple[str, ...]) -> list[Schema]:
+        if shape.enum:
+            return choice(shape.enum)
+        if shape.type == "boolean":
+            return choice(("true", "false"))
+        several = any(len(comma) == len(path) and matches(path, comma) for comma in self._commas)
+        return [ref("texts" if several else "text")]
+
+
+def _number(shape: Shape) -> Schema:
+    made: Schema = {"anyOf": [ref(_NUMBERS[shape.type])]}
+    least, most = shape.bounds
+    if least is not None:
+        made["minimum"] = least
+    if most is not None:
+        made["maximum"] = most
+    return made
+
+
+def _description(shape: Shape) -> Schema:
+    words = plain_text(shape.documentation)
+    if not words:
+        return {}
+    return {"description": words if len(words) <= _LONGEST else words[: _LONGEST - 1].rstrip() + "…"}

@@ -1,0 +1,126 @@
+"""What every application is now, as a collector over the last outcomes: what is gone has no series any more."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from ecsync.core.model import (
+    Adopt,
+    ApplicationState,
+    Create,
+    Delete,
+    Failed,
+    Forget,
+    Key,
+    Mark,
+    Obstacle,
+    Outcome,
+    Replace,
+    Update,
+)
+
+# What the change of a step is called in labels.
+ACTIONS = {
+    Create: "create",
+    Update: "update",
+    Replace: "replace",
+    Delete: "delete",
+    Adopt: "adopt",
+    Mark: "mark",
+    Forget: "forget",
+}
+
+Drift = Callable[[str], Collection[Key]]  # application -> what has drifted, and is not as declared again
+
+# What may hold a removal: each has a series from the start.
+_PRUNE_BLOCKED: tuple[Obstacle, ...] = (
+    "off", "empty", "stale_source", "invalid_manifest", "not_listed", "not_managed", "suspended", "no_ownership",
+)  # fmt: skip
+
+
+class Applications(Collector):
+    """The state gauges, made anew at each scrape."""
+
+    def __init__(
+        self, applications: Callable[[], Sequence[ApplicationState]], drift: Drift, source_ready: Callable[[], bool]
+    ) -> None:
+        self._applications = applications
+        self._drift = drift
+        self._source_ready = source_ready
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every family, also those without series."""
+        info = _family(
+            "app_info",
+            "What an application is; always 1",
+            "app",
+            "account",
+            "region",
+            "sync_status",
+            "health_status",
+            "mode",
+        )
+        condition = _family("app_condition", "What holds of an application", "app", "type")
+        success = _family("app_last_success_timestamp_seconds", "When a pass last came through", "app")
+        reconciled = _family("app_last_reconcile_timestamp_seconds", "When a pass last ended", "app")
+        drifted = _family("drifted_resources", "Resources that somebody else changed or removed", "app", "kind")
+        changes = _family("plan_changes", "Changes that the last plan has, and what is held", "app", "action")
+        blocked = _family("prune_blocked", "Removals that are held, and by what", "app", "reason")
+        source_ready = self._source_ready()
+        for app in self._applications():
+            name, outcome, drift = app.name, app.outcome, self._drift(app.name)
+            sync, health = (outcome.sync, outcome.health) if outcome else ("Unknown", "Unknown")
+            info.add_metric([name, app.target.account, app.target.region, sync, health, app.sync.mode], 1)
+            for condition_type, holds in _conditions(app, bool(drift), source_ready).items():
+                condition.add_metric([name, condition_type], float(holds))
+            if app.last_success is not None:
+                success.add_metric([name], app.last_success.timestamp())
+            if app.last_pass is not None:
+                reconciled.add_metric([name], app.last_pass.ended.timestamp())
+            for kind, count in Counter(key.kind for key in drift).items():
+                drifted.add_metric([name, kind], count)
+            for action, count in _planned(outcome).items():
+                changes.add_metric([name, action], count)
+            for reason, count in _blocked(outcome).items():
+                blocked.add_metric([name, reason], count)
+        yield from (info, condition, success, reconciled, drifted, changes, blocked)
+
+
+def _family(name: str, text: str, *labels: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"ecsync_{name}", text, labels=labels)
+
+
+def _conditions(app: ApplicationState, drifted: bool, source_ready: bool) -> dict[str, bool]:
+    outcome = app.outcome
+    current = app.last_pass is None or not app.last_pass.error  # otherwise the outcome is of an earlier pass
+    in_order = outcome is not None and outcome.sync == "Synced" and outcome.health in ("Healthy", "Suspended")
+    failed = [result for result in outcome.results.values() if isinstance(result, Failed)] if outcome else []
+    stopped = bool(outcome and outcome.plan.stopped)
+    return {
+        "Ready": in_order and current and not failed and not app.problems,
+        "SourceReady": source_ready,
+        "Valid": not app.problems,
+        "Drifted": drifted,
+        "Terminal": stopped or any(result.retry != "soon" for result in failed),
+        "PruneBlocked": any(_blocked(outcome).values()),
+    }
+
+
+def _planned(outcome: Outcome | None) -> dict[str, int]:
+    steps = outcome.plan.steps if outcome else ()
+    counts = Counter(ACTIONS[type(step.change)] for step in steps)
+    held = len(outcome.plan.withheld) if outcome else 0
+    return {action: counts[action] for action in ACTIONS.values()} | {"held": held}
+
+
+def _blocked(outcome: Outcome | None) -> dict[Obstacle, int]:
+    """Count by obstacle what would be removed, or would lose our marks because it is declared no more."""
+    withheld = outcome.plan.withheld if outcome else ()
+    counts = Counter(
+        held.obstacle for held in withheld if isinstance(held.step.change, Delete) or held.step.id.phase == "prune"
+    )
+    return {**dict.fromkeys(_PRUNE_BLOCKED, 0), **counts}

@@ -1,0 +1,102 @@
+"""A plan as JSON: stable and versioned, the form that other programs read (`cli.md`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ecsync.core import plan as planning
+from ecsync.core import redact, status
+from ecsync.core.kind import Kind
+from ecsync.core.model import Call, FieldChange, HealthStatus, Key, Plan, Problem, Step, SyncStatus
+from ecsync.core.trees import Json, Path, plain, pointer
+
+Where = Callable[[Key, Path], str]  # `file:line` of a field, or of its document
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A plan and what a reader wants beside it."""
+
+    plan: Plan
+    kinds: Mapping[str, Kind]
+    where: Where = lambda _key, _path: ""
+    source: str = ""
+    sync: SyncStatus = "Unknown"
+    health: HealthStatus = "Unknown"
+    notes: Mapping[Key, str] = field(default_factory=dict)  # of what no step speaks: why it is left as it is
+
+
+def document(planned: Iterable[Planned], problems: Sequence[Problem] = ()) -> dict[str, Json]:
+    """Return the plans of all applications as one document."""
+    applications = [_application(one) for one in planned]
+    summary: dict[str, int] = {}
+    for one in applications:
+        for word, count in one["summary"].items():
+            summary[word] = summary.get(word, 0) + count
+    return {
+        "apiVersion": "ecsync/v1",
+        "kind": "Plan",
+        "applications": applications,
+        "problems": [problem(one) for one in problems],
+        "summary": summary,
+    }
+
+
+def problem(one: Problem) -> dict[str, Json]:
+    """Return a problem as JSON."""
+    origin = one.origin
+    return {"file": origin.file, "line": origin.line, "column": origin.column, "message": one.message}
+
+
+def _application(one: Planned) -> dict[str, Json]:
+    plan = one.plan
+    return {
+        "name": plan.application,
+        "revision": plan.revision,
+        "target": {"account": plan.target.account, "region": plan.target.region},
+        "digest": planning.digest(plan),
+        "sync": one.sync,
+        "health": one.health,
+        "steps": [_step(step, one) for step in plan.steps],
+        "held": [
+            {**_step(held.step, one), "reason": str(held.because), "obstacle": held.obstacle} for held in plan.withheld
+        ],
+        "unreadable": [{"key": key.full, "reason": why} for key, why in plan.unreadable.items()],
+        "stopped": [{"key": key.full, "reason": why} for key, why in plan.stopped.items()],
+        "incomplete": plan.incomplete,
+        "unmanaged": [
+            {"key": left.key.full, "path": pointer(left.path), "value": plain(left.value), "owner": left.owner}
+            for left in plan.unmanaged
+        ],
+        "notes": [{"key": key.full, "message": note} for key, note in one.notes.items()],
+        "summary": status.summary(plan),
+    }
+
+
+def _step(step: Step, one: Planned) -> dict[str, Json]:
+    return {
+        "key": step.id.key.full,
+        "phase": step.id.phase,
+        "action": type(step.change).__name__.lower(),
+        "fields": [_field(change, step.id.key, one.where) for change in step.fields],
+        "calls": [_call(call, one.kinds[step.id.key.kind]) for call in step.calls],
+        "after": sorted(other.key.full for other in step.after),
+        "waiting": step.waiting,
+    }
+
+
+def _field(change: FieldChange, key: Key, where: Where) -> dict[str, Json]:
+    return {
+        "path": pointer(change.path),
+        "before": plain(change.before),
+        "after": plain(change.after),
+        "effect": change.effect,
+        "reason": change.reason,
+        "origin": where(key, change.path),
+    }
+
+
+def _call(call: Call, kind: Kind) -> dict[str, Json]:
+    shown = redact.params(call.params, kind.rules)
+    return {"service": call.service, "operation": call.operation, "params": plain(shown)}

@@ -1,0 +1,165 @@
+"""Manifests from a directory or one file, read whole although somebody may be writing it."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ecsync.core.model import Snapshot
+from ecsync.core.ports import SourceError
+from ecsync.sources.files import (
+    INDEX,
+    MAX_TOTAL,
+    OBJECTS,
+    check_size,
+    digest,
+    indexed,
+    is_ignored,
+    is_manifest,
+    parse_index,
+    snapshot,
+)
+
+_MAX_DEPTH = 32  # also what ends a loop of directory links
+# O_NOFOLLOW: the path was resolved, so a link there now was put there since. O_NONBLOCK: opening a pipe must not hang.
+_OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """One reading of everything: contents, and what must not have changed by the next."""
+
+    files: dict[str, bytes]
+    signature: dict[str, tuple[object, ...]]
+
+
+class DiskSource:
+    """A directory or one file (`core.ports.Source`).
+
+    Everything is read, then read again after a pause, until two successive readings agree. A swap of a link, as
+    Kubernetes does with `..data`, is one of the changes that this notices.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        wait: Callable[[float], None] = time.sleep,
+        pause: float = 0.2,
+        attempts: int = 5,
+    ) -> None:
+        self._path = path
+        self._wait = wait
+        self._pause = pause
+        self._attempts = attempts
+
+    def fetch(self) -> Snapshot:
+        """Return everything, or raise SourceError."""
+        source = str(self._path)
+        files = self._stable()
+        if INDEX in files:
+            return indexed(parse_index(files[INDEX], source), files, files.__getitem__, source)
+        return snapshot({name: content for name, content in files.items() if is_manifest(name)}, source=source)
+
+    def _stable(self) -> dict[str, bytes]:
+        previous: _Reading | None = None
+        why = "its files change"
+        for attempt in range(self._attempts + 1):
+            if attempt:
+                self._wait(self._pause)
+            try:
+                reading = self._read()
+            except FileNotFoundError as error:  # listed, then gone: somebody is at work, or a link leads nowhere
+                previous, why = None, f"{error.filename} comes and goes, or is a link to nothing"
+                continue
+            if previous and reading.signature == previous.signature:
+                return reading.files
+            previous = reading
+        raise SourceError(
+            f"{self._path}: still being written after {self._attempts + 1} readings ({why}); "
+            "the last good snapshot stays",
+            reason="changing",
+        )
+
+    def _read(self) -> _Reading:
+        root = self._root()
+        reading = _Reading({}, {})
+        total = 0
+        for name, path in _find(root, self._path.name):
+            content, status = _content(path)
+            total += len(content)
+            check_size(str(self._path), len(reading.files) + 1, total)
+            reading.files[name] = content
+            reading.signature[name] = (status.st_ino, status.st_mtime_ns, digest(content))
+        return reading
+
+    def _root(self) -> Path:
+        try:
+            return self._path.resolve(strict=True)
+        except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, in Python before 3.13
+            raise SourceError(
+                f"{self._path}: cannot be opened ({_reason(error)}). Check the path.", reason="unreachable"
+            ) from error
+
+
+def _find(root: Path, name: str) -> Iterator[tuple[str, Path]]:
+    """Yield (name relative to the root, real path) of each file that may matter, in order of names.
+
+    One file keeps the name by which the operator called it, wherever a link leads.
+    """
+    if not root.is_dir():
+        yield name, root
+        return
+    yield from _below(root, root, "", 0)
+
+
+def _below(root: Path, folder: Path, prefix: str, depth: int) -> Iterator[tuple[str, Path]]:
+    if depth > _MAX_DEPTH:
+        raise SourceError(f"{folder}: folders nest too deep, or a link leads to its own parent", reason="partial")
+    try:
+        entries = sorted(os.listdir(folder))  # noqa: PTH208  # names only: the entries are resolved below
+    except PermissionError as error:
+        raise SourceError(
+            f"{folder}: cannot be listed ({_reason(error)}); let ecsync read it", reason="denied"
+        ) from error
+    for entry in entries:
+        name = prefix + entry
+        if is_ignored(entry):
+            continue
+        real = (folder / entry).resolve(strict=False)
+        if real.is_dir():
+            _refuse_outside(root, real, name)
+            yield from _below(root, real, f"{name}/", depth + 1)
+        elif is_manifest(name) or name == INDEX or name.startswith(f"{OBJECTS}/"):
+            _refuse_outside(root, real, name)
+            yield name, real
+
+
+def _refuse_outside(root: Path, real: Path, name: str) -> None:
+    if not real.is_relative_to(root):
+        raise SourceError(
+            f"{root}/{name}: is a link out of the source, which is refused; copy the file", reason="denied"
+        )
+
+
+def _content(path: Path) -> tuple[bytes, os.stat_result]:
+    try:
+        with os.fdopen(os.open(path, _OPEN), "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise SourceError(f"{path}: is not a regular file; remove it or rename it", reason="partial")
+            return file.read(MAX_TOTAL + 1), status
+    except FileNotFoundError:
+        raise
+    except PermissionError as error:
+        raise SourceError(f"{path}: cannot be read ({_reason(error)}); let ecsync read it", reason="denied") from error
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read ({_reason(error)})", reason="unreachable") from error
+
+
+def _reason(error: Exception) -> str:
+    return (isinstance(error, OSError) and error.strerror) or str(error)

@@ -1,0 +1,107 @@
+"""From file names and contents to a Snapshot: the rules that every source shares."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+
+from ecsync.core.model import Snapshot
+from ecsync.core.ports import SourceError
+
+INDEX = "ecsync.index.json"
+OBJECTS = "ecsync.objects"  # a published file may lie here under its digest, so that a release is never half there
+SUFFIXES = (".yaml", ".yml", ".json")
+MAX_TOTAL = 10_000_000  # bytes; the parser has its own cap for one file
+MAX_FILES = 10_000
+
+_IGNORED_ENDINGS = ("~", ".swp", ".tmp")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def is_manifest(name: str) -> bool:
+    """Tell whether a relative name is a manifest's: not hidden, not an editor's, and of a known suffix.
+
+    A name with `.` or `..` in it counts as hidden, so no name can point out of its source.
+    """
+    parts = name.split("/")
+    if name == INDEX or parts[0] == OBJECTS or any(is_ignored(part) for part in parts):
+        return False
+    return name.endswith(SUFFIXES)
+
+
+def is_ignored(part: str) -> bool:
+    """Tell whether one segment of a name is hidden or an editor's: `.x`, `.#x`, `#x#`, `x~`, `x.swp`, `x.tmp`."""
+    return not part or part.startswith((".", "#")) or part.endswith(_IGNORED_ENDINGS) or "\\" in part
+
+
+def digest(content: bytes) -> str:
+    """Return the SHA-256 of a content, in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def revision(digests: Mapping[str, str]) -> str:
+    """Name a set of files by their names and digests: the same files are the same revision, wherever they lie."""
+    lines = "".join(f"{name}\0{sha}\n" for name, sha in sorted(digests.items()))
+    return digest(lines.encode(errors="surrogateescape"))[:12]
+
+
+def snapshot(files: Mapping[str, bytes], *, source: str, durable: bool = False) -> Snapshot:
+    """Build the Snapshot, or raise SourceError: an empty source never means "delete everything" (F11, F12)."""
+    if not files:
+        raise SourceError(
+            f"{source}: no manifest in it (looked for {', '.join(SUFFIXES)}); nothing is deleted because of that. "
+            "Check the path or prefix.",
+            reason="empty",
+        )
+    check_size(source, len(files), sum(map(len, files.values())))
+    name = revision({name: digest(content) for name, content in files.items()})
+    return Snapshot(revision=name, files=dict(sorted(files.items())), source=source, durable=durable)
+
+
+def check_size(source: str, count: int, total: int) -> None:
+    """Raise SourceError when there is more than any set of manifests needs."""
+    if count > MAX_FILES or total > MAX_TOTAL:
+        raise SourceError(
+            f"{source}: {count} files with {total} bytes in all; at most {MAX_FILES} files and {MAX_TOTAL} bytes are "
+            "read. Point the source at the folder that holds only manifests.",
+            reason="partial",
+        )
+
+
+def parse_index(content: bytes, source: str) -> dict[str, str]:
+    """Read `ecsync.index.json`: a map from a manifest's relative name to its SHA-256."""
+    try:
+        index = json.loads(content)
+    except ValueError as error:
+        raise SourceError(f"{source}/{INDEX}: not JSON ({error}); publish again", reason="partial") from error
+    if not isinstance(index, dict) or not all(_is_entry(name, sha) for name, sha in index.items()):
+        raise SourceError(
+            f"{source}/{INDEX}: must map relative names to SHA-256 digests; publish again", reason="partial"
+        )
+    return {name: sha for name, sha in index.items() if is_manifest(name)}
+
+
+def indexed(index: Mapping[str, str], available: Iterable[str], read: Callable[[str], bytes], source: str) -> Snapshot:
+    """Build the snapshot that the index describes: exactly the files it lists, each verified (rule 27).
+
+    A listed file is read from `ecsync.objects/<digest>` where it is there, else under its own name. What is not
+    listed belongs to no release, or to the next, and is left out.
+    """
+    names = set(available)
+    files: dict[str, bytes] = {}
+    for name, sha in sorted(index.items()):
+        stored = f"{OBJECTS}/{sha}" if f"{OBJECTS}/{sha}" in names else name
+        if stored not in names:
+            raise SourceError(f"{source}: {name} is in {INDEX} but is not there; publish again", reason="partial")
+        files[name] = read(stored)
+        if digest(files[name]) != sha:
+            raise SourceError(
+                f"{source}: {name} is not what {INDEX} says; is a release being written?", reason="changing"
+            )
+    return snapshot(files, source=source, durable=True)
+
+
+def _is_entry(name: object, sha: object) -> bool:
+    return isinstance(name, str) and isinstance(sha, str) and bool(_SHA256.fullmatch(sha))

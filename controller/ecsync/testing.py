@@ -1,0 +1,243 @@
+"""What tests of ecsync, and of what is built on it, need in place of the world. Shipped, small, no AWS semantics.
+
+`FakeClock` is time. `MemoryCloud` is an account of named objects, and `memory_kind` makes kinds that live in it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ecsync.core import marks
+from ecsync.core.graph import late
+from ecsync.core.kind import Kind, Owned, Tagging, Wanted, World
+from ecsync.core.model import Absent, Call, Create, Delete, Key, Observed, Present, Ref, Replace, Text, Update
+from ecsync.core.ports import AwsError, Reader
+from ecsync.core.rules import Computed, Immutable, Keyed, Rules, Verbatim
+from ecsync.core.tagging import with_marks
+from ecsync.core.trees import Body, leaves, thaw
+
+
+class FakeClock:
+    """A clock that stands still until it is told to advance (`core.ports.Clock`); safe across threads."""
+
+    def __init__(self, start: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> None:
+        self._start = start
+        self._elapsed = 0.0
+        self._lock = threading.Lock()
+        self._held: list[threading.Condition] = []
+
+    def now(self) -> datetime:
+        """Wall time with a zone."""
+        return self._start + timedelta(seconds=self._elapsed)
+
+    def monotonic(self) -> float:
+        """Seconds that never jump; the first is not zero, so that no code can mistake it for "never"."""
+        return 1000.0 + self._elapsed
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass at once, and wake whoever is held."""
+        if seconds < 0:
+            raise ValueError(f"time does not run backwards: {seconds}")
+        with self._lock:
+            self._elapsed += seconds
+            held, self._held = self._held, []
+        for condition in held:
+            with condition:
+                condition.notify_all()
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass in place of `time.sleep`."""
+        self.advance(seconds)
+
+    def skip(self, _condition: threading.Condition, seconds: float | None) -> None:
+        """Let time pass in place of `Condition.wait`: nobody else will notify, for tests with one thread."""
+        if seconds is None:
+            raise RuntimeError("waits for ever: nothing is due, and there is no other thread")
+        self.advance(seconds)
+
+    def hold(self, condition: threading.Condition, _seconds: float | None) -> None:
+        """Wait until notified or until the clock is advanced, in place of `Condition.wait`, for tests with threads."""
+        with self._lock:
+            self._held.append(condition)
+        condition.wait()
+
+
+# ---------------------------------------------------------------- an account in memory
+
+SERVICE = "memory"
+Hook = Callable[[str, Mapping[str, Any]], None]
+
+
+class MemoryCloud:
+    """An account of named objects (`core.ports.Cloud`); the operations are those that `memory_kind` compiles.
+
+    `before` and `after` are asked around every call, reads included, with the operation and its parameters; what
+    they raise is what the caller gets: before means it never happened, after means it happened and nobody was told.
+    """
+
+    def __init__(self) -> None:
+        self.objects: dict[str, dict[str, Any]] = {}  # id -> body, with `tags` as a map
+        self.writes: list[str] = []  # `CreateWidget web`: what took effect, in order
+        self.refused: list[str] = []  # what the account itself would not do
+        self.hidden: set[str] = set()  # ids that reads do not show yet
+        self.before: Hook = _nothing
+        self.after: Hook = _nothing
+        self._made = 0
+
+    def named(self, kind: str, name: str) -> dict[str, Any] | None:
+        """Return the object of that name; None where there is none."""
+        found = (one for id_, one in self.objects.items() if id_.startswith(f"{kind}-") and one["name"] == name)
+        return next(found, None)
+
+    def call(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
+        """Make one read: `Describe<Kind>` by name, `List<Kind>` for all."""
+        assert service == SERVICE, service
+        self.before(operation, params)
+        verb, kind = _split(operation, "Describe", "List")
+        found = [
+            {"id": id_, **thaw(one)}
+            for id_, one in self.objects.items()
+            if id_.startswith(f"{kind}-")
+            and id_ not in self.hidden
+            and (verb == "List" or one["name"] in params["names"])
+        ]
+        self.after(operation, params)
+        return {"found": found}
+
+    def pages(self, service: str, operation: str, result: str, /, **params: Any) -> Iterator[Any]:
+        """Yield every item of the one page that there is."""
+        yield from self.call(service, operation, **params)[result]
+
+    def cached(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
+        """Read it again: nothing is kept."""
+        return self.call(service, operation, **params)
+
+    def write(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
+        """Make one mutating call. Raises AwsError `exists` and `missing` as any account does."""
+        assert service == SERVICE, service
+        unresolved = [str(leaf) for _, leaf in leaves(params) if isinstance(leaf, Text)]
+        assert not unresolved, f"{operation} was sent references: {unresolved}"
+        self.before(operation, params)
+        verb, kind = _split(operation, "Create", "Update", "Delete", "Untag", "Tag")
+        id_ = self._create(kind, params) if verb == "Create" else self._existing(operation, params["id"])
+        one = self.objects[id_]
+        self.writes.append(f"{operation} {one['name']}")
+        match verb:
+            case "Update":
+                one |= {key: value for key, value in params.items() if key != "id"}
+                self.objects[id_] = {key: value for key, value in one.items() if value is not None}
+            case "Delete":
+                del self.objects[id_]
+            case "Tag":
+                one["tags"] = {**one.get("tags", {}), **params["tags"]}
+            case "Untag":
+                one["tags"] = {key: value for key, value in one["tags"].items() if key not in params["keys"]}
+        self.after(operation, params)
+        return {"id": id_}
+
+    def _create(self, kind: str, params: Mapping[str, Any]) -> str:
+        if self.named(kind, params["name"]):
+            raise self._refuse("exists", f"Create{kind}", f"there is a {kind} {params['name']}")
+        self._made += 1
+        id_ = f"{kind}-{self._made}"
+        self.objects[id_] = thaw(params)
+        return id_
+
+    def _existing(self, operation: str, id_: str) -> str:
+        if id_ not in self.objects:
+            raise self._refuse("missing", operation, f"there is no {id_}")
+        return id_
+
+    def _refuse(self, kind: Any, operation: str, message: str) -> AwsError:
+        self.refused.append(f"{operation}: {message}")
+        return AwsError(kind, kind.title(), message, f"{SERVICE}.{operation}")
+
+
+def _nothing(_operation: str, _params: Mapping[str, Any]) -> None:
+    """Do nothing."""
+
+
+def _split(operation: str, *verbs: str) -> tuple[str, str]:
+    verb = next(verb for verb in verbs if operation.startswith(verb))
+    return verb, operation.removeprefix(verb)
+
+
+# ---------------------------------------------------------------- kinds that live in it
+
+
+def memory_kind(name: str, *, rules: Rules = (), second: Sequence[str] = (), **parts: Any) -> Kind:
+    """Return a kind of a MemoryCloud: a `name`, whatever other members, `tags`; outputs `id` and `name`.
+
+    `second` are members that a second call sets after the create. `parts` replace any other part of the kind.
+    """
+
+    def read(reader: Reader, wanted: Sequence[Wanted], _: World) -> Iterator[tuple[Key, Observed]]:
+        names = [want.body["name"] for want in wanted]
+        found = {one["name"]: one for one in reader.pages(SERVICE, f"Describe{name}", "found", names=names)}
+        for want in wanted:
+            one = found.get(want.body["name"])
+            yield want.key, _present(one) if one else Absent()
+
+    def owned(reader: Reader, installation: str) -> Iterator[Owned]:
+        for one in reader.pages(SERVICE, f"List{name}", "found"):
+            present = _present(one)
+            if present.marks and present.marks.owner.startswith(f"v1/{installation}/"):
+                yield Owned(marks=present.marks, natural=one["name"], present=present)
+
+    def calls(change: Create | Update | Replace | Delete) -> tuple[Call, ...]:
+        match change:
+            case Create(desired=desired, marks=ours):
+                now = {key: value for key, value in desired.body.items() if not late(table, (key,))}
+                first = {key: value for key, value in now.items() if key not in second}
+                body = with_marks(tagging, first, ours)
+                create = Call(service=SERVICE, operation=f"Create{name}", params=body, captures={"id": ("id",)})
+                then = {key: now[key] for key in second if key in now}
+                own_id = Text((Ref(desired.key, "id"),))
+                return (create, _call("Update", {"id": own_id, **then})) if then else (create,)
+            case Update(desired=desired, observed=observed, fields=fields):
+                members = {str(one.path[0]): desired.body.get(str(one.path[0])) for one in fields}
+                return (_call("Update", {"id": observed.outputs["id"], **members}),)
+            case Replace(observed=observed) | Delete(observed=observed):
+                return (_call("Delete", {"id": observed.outputs["id"]}),)
+
+    def _call(verb: str, params: Body) -> Call:
+        return Call(service=SERVICE, operation=f"{verb}{name}", params=params)
+
+    tagging = Tagging(
+        style="map",
+        put=lambda present, tags: (_call("Tag", {"id": present.outputs["id"], "tags": dict(tags)}),),
+        remove=lambda present, keys: (_call("Untag", {"id": present.outputs["id"], "keys": list(keys)}),),
+    )
+    table = (*_TAGS, Immutable(path="name"), *rules)
+    defaults: dict[str, Any] = {
+        "natural": lambda body: body["name"] if isinstance(body.get("name"), str) else None,
+        "name_member": "name",
+        "primary": "id",
+        "outputs": ("id", "name"),
+        "known": lambda body: {"name": body["name"]} if isinstance(body.get("name"), str) else {},
+        "invalidates": {"replace": ("id", "name")},
+        "tagging": tagging,
+        "read": read,
+        "owned": owned,
+        "reads": frozenset({f"{SERVICE}.Describe{name}", f"{SERVICE}.List{name}"}),
+        "calls": calls,
+    }
+    return Kind(name=name, rules=table, **(defaults | parts))
+
+
+_TAGS: Rules = (
+    Verbatim(path="tags[]"),
+    Keyed(path="tags", key=("key",), value="value"),
+    Computed(path="tags.*"),
+    Computed(path="tags"),
+)
+
+
+def _present(one: Mapping[str, Any]) -> Present:
+    tags = one.get("tags", {})
+    body = {key: value for key, value in one.items() if key != "id"} | {"tags": marks.theirs(tags)}
+    outputs = {"id": one["id"], "name": one["name"]}
+    return Present(body=body, outputs=outputs, marks=marks.read(tags), foreign=marks.foreign(tags))

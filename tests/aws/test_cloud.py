@@ -1,0 +1,230 @@
+"""BotoCloud: responses, pages, the cache, errors, retries and what observers are told."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+from botocore.exceptions import ReadTimeoutError
+
+from ecsync.aws.clients import Access
+from ecsync.aws.hooks import NEWEST_EVENTS, Observer
+from ecsync.core.ports import AwsError
+from ecsync.testing import FakeClock
+from tests.aws import fake_aws
+
+ASSUMED = """<AssumeRoleResponse><AssumeRoleResult><Credentials>
+  <AccessKeyId>ASIAROLE</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken>
+  <Expiration>2099-01-01T00:00:00Z</Expiration>
+</Credentials></AssumeRoleResult></AssumeRoleResponse>"""
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> fake_aws.FakeAws:
+    """AWS in place of the network."""
+    return fake_aws.FakeAws.installed(monkeypatch)
+
+
+def test_a_response_comes_without_metadata(aws: fake_aws.FakeAws) -> None:
+    """What the core sees is what AWS says of the resource, nothing about the call."""
+    aws.answer("DescribeServices", {"services": [{"serviceName": "web"}]})
+    cloud = fake_aws.cloud()
+    assert cloud.call("ecs", "DescribeServices", services=["web"]) == {"services": [{"serviceName": "web"}]}
+    assert aws.sent[0].params == {"services": ["web"]}
+
+
+def test_only_the_newest_events_are_kept_and_times_are_text(aws: fake_aws.FakeAws) -> None:
+    """Events are most of what ECS answers, and datetimes most of the cost of reading it (pins botocore's hooks)."""
+    events = [{"id": str(index), "createdAt": 1767225600.5 - index} for index in range(100)]
+    aws.answer("DescribeServices", {"services": [{"events": events, "createdAt": 1767225600}]})
+    (service,) = fake_aws.cloud().call("ecs", "DescribeServices", services=["web"])["services"]
+    assert [event["id"] for event in service["events"]] == [str(index) for index in range(NEWEST_EVENTS)]
+    assert service["createdAt"] == "2026-01-01T00:00:00Z"
+    assert service["events"][0]["createdAt"] == "2026-01-01T00:00:00.500000Z"
+
+
+def test_a_parameter_may_be_called_service(aws: fake_aws.FakeAws) -> None:
+    """ECS calls it so in UpdateService and ListServiceDeployments."""
+    aws.answer("ListServiceDeployments", {"serviceDeployments": [{"serviceArn": "a"}]})
+    cloud = fake_aws.cloud(reads=frozenset({"ecs.ListServiceDeployments"}))
+    assert list(cloud.pages("ecs", "ListServiceDeployments", "serviceDeployments", service="a")) == [
+        {"serviceArn": "a"}
+    ]
+
+
+def test_pages_are_fetched_by_botocores_paginators_tokens(aws: fake_aws.FakeAws) -> None:
+    """Every page is a call of its own, as large as AWS allows, and is made when it is due."""
+    aws.answer("ListServices", {"serviceArns": ["a", "b"], "nextToken": "t"}, {"serviceArns": ["c"]})
+    items = fake_aws.cloud().pages("ecs", "ListServices", "serviceArns", cluster="main")
+    assert next(items) == "a"
+    assert len(aws.sent) == 1
+    assert list(items) == ["b", "c"]
+    assert [sent.params for sent in aws.sent] == [
+        {"cluster": "main", "maxResults": 100},
+        {"cluster": "main", "maxResults": 100, "nextToken": "t"},
+    ]
+
+
+def test_pages_without_a_paginator_go_by_the_members_of_the_model(aws: fake_aws.FakeAws) -> None:
+    """Botocore has no paginator for DescribeCapacityProviders, though it has pages."""
+    cloud = fake_aws.cloud(reads=frozenset({"ecs.DescribeCapacityProviders"}))
+    aws.answer(
+        "DescribeCapacityProviders",
+        {"capacityProviders": [{"name": "a"}], "nextToken": "t"},
+        {"capacityProviders": [{"name": "b"}]},
+    )
+    assert list(cloud.pages("ecs", "DescribeCapacityProviders", "capacityProviders")) == [{"name": "a"}, {"name": "b"}]
+    assert aws.sent[1].params == {"nextToken": "t"}
+
+
+def test_an_operation_without_pages_is_one_page_and_the_result_may_lie_deeper(aws: fake_aws.FakeAws) -> None:
+    """The result is a dotted path; where nothing stands there is nothing."""
+    aws.answer("DescribeTaskDefinition", {"taskDefinition": {"volumes": [{"name": "v"}]}})
+    cloud = fake_aws.cloud()
+    params = {"taskDefinition": "web:1"}
+    assert list(cloud.pages("ecs", "DescribeTaskDefinition", "taskDefinition.volumes", **params)) == [{"name": "v"}]
+    assert list(cloud.pages("ecs", "DescribeTaskDefinition", "taskDefinition.placementConstraints", **params)) == []
+
+
+def test_a_listing_that_goes_in_circles_is_no_listing(aws: fake_aws.FakeAws) -> None:
+    """The same token twice is an error: a part is never passed for the whole."""
+    aws.answer("ListServices", {"serviceArns": ["a"], "nextToken": "t"})
+    with pytest.raises(AwsError, match="twice") as caught:
+        list(fake_aws.cloud().pages("ecs", "ListServices", "serviceArns"))
+    assert caught.value.kind == "transient"
+
+
+def test_what_never_changes_is_asked_once(aws: fake_aws.FakeAws) -> None:
+    """The same question has the same answer; another one is another question; a failure is not kept."""
+    aws.fail("DescribeTaskDefinition", "ServerException", status=500, times=3)
+    aws.answer("DescribeTaskDefinition", {"taskDefinition": {"revision": 1}})
+    cloud = fake_aws.cloud()
+    with pytest.raises(AwsError):
+        cloud.cached("ecs", "DescribeTaskDefinition", taskDefinition="web:1")
+    first = cloud.cached("ecs", "DescribeTaskDefinition", taskDefinition="web:1")
+    assert cloud.cached("ecs", "DescribeTaskDefinition", taskDefinition="web:1") is first
+    assert cloud.cached("ecs", "DescribeTaskDefinition", taskDefinition="web:2") is not first
+    assert len(aws.sent) == 3 + 2
+
+
+def test_a_read_is_tried_again_and_a_write_is_not(aws: fake_aws.FakeAws) -> None:
+    """A write whose answer was lost may have happened: it is looked at again, not sent again."""
+    lost = ReadTimeoutError(endpoint_url="https://ecs")
+    aws.drop("DescribeServices", lost)
+    aws.drop("RegisterTaskDefinition", lost)
+    cloud = fake_aws.cloud()
+    with pytest.raises(AwsError, match="ReadTimeoutError"):
+        cloud.call("ecs", "DescribeServices", services=["web"])
+    with pytest.raises(AwsError, match="ReadTimeoutError") as caught:
+        cloud.write("ecs", "RegisterTaskDefinition", family="web", containerDefinitions=[])
+    assert caught.value.kind == "transient"
+    assert aws.operations() == ["DescribeServices"] * 3 + ["RegisterTaskDefinition"]
+
+
+def test_observers_are_told_of_requests_retries_and_waits(aws: fake_aws.FakeAws) -> None:
+    """One throttled attempt and a good one are one request, one retry, and a slower bucket for the next."""
+    aws.fail("DescribeServices", "ThrottlingException", "Rate exceeded")
+    aws.answer("DescribeServices", {"services": []})
+    told: list[Any] = []
+    observer = Observer(
+        on_request=lambda *args: told.append(args),
+        on_retry=lambda *args: told.append(args),
+        on_wait=lambda *args: told.append(args),
+    )
+    clock = FakeClock()
+    cloud = fake_aws.cloud(observer=observer, clock=clock)
+    cloud.call("ecs", "DescribeServices", services=["web"])
+    assert told == [("ecs", "DescribeServices"), ("ecs", "DescribeServices", "OK", 0.0)]
+    cloud.call("ecs", "DescribeServices", services=["web"])
+    assert told[2] == ("ecs", pytest.approx(0.4))  # half of half of 20 a second, with the retry to pay for
+
+
+def test_an_error_is_counted_under_its_code(aws: fake_aws.FakeAws) -> None:
+    """Codes that nobody knows show in the metrics."""
+    aws.fail("UpdateService", "NeverSeenException", "what?")
+    told: list[Any] = []
+    cloud = fake_aws.cloud(observer=Observer(on_request=lambda *args: told.append(args)))
+    with pytest.raises(AwsError) as caught:
+        cloud.write("ecs", "UpdateService", service="web")
+    assert caught.value.kind == "transient"
+    assert told == [("ecs", "UpdateService", "NeverSeenException", 0.0)]
+
+
+def test_wrong_parameters_never_leave_and_are_not_quoted(aws: fake_aws.FakeAws) -> None:
+    """Botocore's own check is an invalid request, without the value."""
+    cloud = fake_aws.cloud()
+    with pytest.raises(AwsError) as caught:
+        cloud.write("ecs", "UpdateService", service=["hunter2"])
+    assert caught.value.kind == "invalid"
+    assert "service" in caught.value.message
+    assert "hunter2" not in str(caught.value)
+    assert aws.sent == []
+
+
+def test_an_operation_that_aws_does_not_have_is_invalid(aws: fake_aws.FakeAws) -> None:
+    """A slip in an operation's name is an error like any other."""
+    with pytest.raises(AwsError) as caught:
+        fake_aws.cloud().write("ecs", "ExplodeService")
+    assert caught.value.kind == "invalid"
+    assert aws.sent == []
+
+
+def test_the_traceback_does_not_show_what_was_scrubbed(aws: fake_aws.FakeAws) -> None:
+    """The original exception, which quotes the value, is not shown with ours."""
+    aws.fail("UpdateService", "InvalidParameterException", "no s3cret here")
+    with pytest.raises(AwsError, match=r"no \*\*\* here") as caught:
+        fake_aws.cloud(scrub=lambda text: text.replace("s3cret", "***")).write("ecs", "UpdateService", service="web")
+    assert caught.value.__suppress_context__
+
+
+def test_the_role_of_a_target_is_assumed_with_the_operators_credentials(aws: fake_aws.FakeAws) -> None:
+    """Session name and external id are sent once, and calls are signed with what STS gave."""
+    aws.answers["AssumeRole"] = [(200, ASSUMED)]
+    aws.answer("DescribeServices", {"services": []})
+    role = "arn:aws:iam::111122223333:role/ecsync"
+    access = Access(role=role, external_id="x1", session_name="ecsync-prod", region=fake_aws.REGION)
+    cloud = fake_aws.cloud(through=fake_aws.clients(access=access, reads=fake_aws.READS))
+    cloud.call("ecs", "DescribeServices", services=["web"])
+    cloud.call("ecs", "DescribeServices", services=["web"])
+    asked, called, _ = aws.sent
+    assert (asked.params["RoleArn"], asked.params["ExternalId"]) == (role, "x1")
+    assert asked.params["RoleSessionName"] == "ecsync-prod"
+    assert "Credential=AKIDEXAMPLE/" in asked.headers["authorization"]
+    assert "Credential=ASIAROLE/" in called.headers["authorization"]
+
+
+def test_the_endpoint_may_be_the_operators(aws: fake_aws.FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a setting, or by AWS_ENDPOINT_URL, which every AWS tool follows; we name ourselves in every request."""
+    aws.answer("DescribeServices", {"services": []})
+    settings = fake_aws.clients(access=Access(endpoint_url="http://127.0.0.1:5001"))
+    fake_aws.cloud(through=settings).call("ecs", "DescribeServices", services=["web"])
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:5002")
+    fake_aws.cloud().call("ecs", "DescribeServices", services=["web"])
+    assert [sent.url for sent in aws.sent] == ["http://127.0.0.1:5001/", "http://127.0.0.1:5002/"]
+    assert "ecsync/1.2.3" in aws.sent[0].headers["user-agent"]
+
+
+def test_a_profile_that_is_not_there_is_a_matter_of_credentials(aws: fake_aws.FakeAws) -> None:
+    """Nothing can be said about anything, and nothing was asked."""
+    reads = frozenset({"ecs.ListServices", "ecs.DescribeCapacityProviders"})
+    cloud = fake_aws.cloud(through=fake_aws.clients(access=Access(profile="nope")), reads=reads)
+    for operation in ("ListServices", "DescribeCapacityProviders"):
+        with pytest.raises(AwsError) as caught:
+            list(cloud.pages("ecs", operation, "anything"))
+        assert caught.value.kind == "credentials"
+    assert aws.sent == []
+
+
+def test_many_threads_share_one_client(aws: fake_aws.FakeAws) -> None:
+    """Clients are made under a lock: as many threads as there are get the same one."""
+    aws.answer("DescribeServices", {"services": []})
+    clients = fake_aws.clients()
+    made: list[Any] = []
+    threads = [threading.Thread(target=lambda: made.append(clients.get("ecs", fake_aws.REGION))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(map(id, made))) == 1
+    assert clients.get("ecs", "us-east-1") is not made[0]

@@ -1,0 +1,182 @@
+"""Errors of AWS and of botocore are classified once, and their text gives no secret away."""
+
+from __future__ import annotations
+
+import pytest
+from botocore import exceptions as boto
+
+from ecsync.aws.errors import LIMIT, classify, from_exception, may_have_happened
+from ecsync.aws.errors_table import ROWS
+from ecsync.core.ports import ErrorClass
+
+
+def _answer(code: str, message: str = "", operation: str = "UpdateService", status: int = 400) -> boto.ClientError:
+    return boto.ClientError(
+        {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}}, operation
+    )
+
+
+CASES: list[tuple[ErrorClass, str, str, str, str]] = [
+    ("missing", "ecs", "DescribeServices", "ClusterNotFoundException", "Cluster not found."),
+    ("missing", "ecs", "UpdateService", "ServiceNotFoundException", "Service not found."),
+    ("missing", "ecs", "DescribeTaskDefinition", "ClientException", "Unable to describe task definition."),
+    ("missing", "ecs", "DescribeCapacityProviders", "InvalidParameterException",
+     "The specified capacity provider does not exist. Specify a valid name and try again."),
+    ("missing", "elbv2", "DescribeTargetGroups", "TargetGroupNotFound", "One or more target groups not found"),
+    ("missing", "elbv2", "DescribeLoadBalancers", "LoadBalancerNotFound", ""),
+    ("missing", "elbv2", "DescribeListeners", "ListenerNotFound", ""),
+    ("missing", "elbv2", "DeleteRule", "RuleNotFound", ""),
+    ("missing", "ec2", "DescribeSecurityGroups", "InvalidGroup.NotFound", ""),
+    ("missing", "ec2", "DescribeLaunchTemplates", "InvalidLaunchTemplateName.NotFoundException", ""),
+    ("missing", "ec2", "DescribeLaunchTemplateVersions", "InvalidLaunchTemplateId.VersionNotFound", ""),
+    ("missing", "iam", "GetRole", "NoSuchEntity", ""),
+    ("missing", "logs", "PutRetentionPolicy", "ResourceNotFoundException", ""),
+    ("missing", "ecr", "DescribeRepositories", "RepositoryNotFoundException", ""),
+    ("missing", "application-autoscaling", "PutScalingPolicy", "ObjectNotFoundException", ""),
+    ("missing", "autoscaling", "DeleteAutoScalingGroup", "ValidationError", "AutoScalingGroup name not found - x"),
+    ("missing", "ssm", "GetParameter", "ParameterNotFound", ""),
+    ("denied", "ecs", "UpdateService", "AccessDeniedException", "User: x is not authorized to perform: ecs:Update"),
+    ("denied", "ecs", "RegisterTaskDefinition", "ClientException", "x is not authorized to perform: iam:PassRole"),
+    ("denied", "ec2", "CreateSecurityGroup", "UnauthorizedOperation", ""),
+    ("denied", "elbv2", "CreateRule", "AccessDenied", ""),
+    ("throttled", "ecs", "DescribeServices", "ThrottlingException", "Rate exceeded"),
+    ("throttled", "elbv2", "DescribeRules", "Throttling", "Rate exceeded"),
+    ("throttled", "ec2", "DescribeSubnets", "RequestLimitExceeded", ""),
+    ("throttled", "s3", "GetObject", "SlowDown", ""),
+    ("throttled", "application-autoscaling", "DescribeScalingPolicies", "FailedResourceAccessException",
+     "Unable to retrieve alarms: Rate exceeded"),
+    ("throttled", "ecs", "RegisterTaskDefinition", "ClientException",
+     "Too many concurrent attempts to create a new revision of the specified family."),
+    ("credentials", "sts", "GetCallerIdentity", "ExpiredToken", ""),
+    ("credentials", "ecs", "DescribeServices", "ExpiredTokenException", ""),
+    ("credentials", "ecs", "DescribeServices", "UnrecognizedClientException", ""),
+    ("credentials", "ec2", "DescribeSubnets", "AuthFailure", ""),
+    ("conflict", "elbv2", "DeleteTargetGroup", "ResourceInUse", ""),
+    ("conflict", "elbv2", "CreateRule", "PriorityInUse", ""),
+    ("conflict", "ec2", "DeleteSecurityGroup", "DependencyViolation", ""),
+    ("conflict", "ecs", "PutClusterCapacityProviders", "UpdateInProgressException", ""),
+    ("conflict", "ecs", "DeleteCluster", "ClusterContainsServicesException", ""),
+    ("conflict", "ecs", "CreateService", "InvalidParameterException",
+     "Unable to Start a service that is still Draining."),
+    ("conflict", "ecs", "PutClusterCapacityProviders", "ClientException", "Cluster was not ACTIVE."),
+    ("conflict", "autoscaling", "DeleteAutoScalingGroup", "ScalingActivityInProgress", ""),
+    ("conflict", "autoscaling", "CreateAutoScalingGroup", "AlreadyExists", "already exists and is pending delete"),
+    ("conflict", "iam", "DeleteRole", "DeleteConflict", ""),
+    ("conflict", "application-autoscaling", "PutScalingPolicy", "ConcurrentUpdateException", ""),
+    ("exists", "ecs", "CreateService", "InvalidParameterException", "Creation of service was not idempotent."),
+    ("exists", "ecs", "CreateCapacityProvider", "ClientException", "The specified capacity provider already exists."),
+    ("exists", "ec2", "CreateSecurityGroup", "InvalidGroup.Duplicate", ""),
+    ("exists", "ec2", "CreateLaunchTemplate", "InvalidLaunchTemplateName.AlreadyExistsException", ""),
+    ("exists", "iam", "CreateRole", "EntityAlreadyExists", ""),
+    ("exists", "elbv2", "CreateListener", "DuplicateListener", ""),
+    ("exists", "elbv2", "CreateTargetGroup", "DuplicateTargetGroupName", ""),
+    ("exists", "logs", "CreateLogGroup", "ResourceAlreadyExistsException", ""),
+    ("settling", "autoscaling", "CreateAutoScalingGroup", "ValidationError",
+     "Value (x) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name"),
+    ("settling", "autoscaling", "CreateAutoScalingGroup", "ServiceLinkedRoleFailure", ""),
+    ("settling", "ecs", "CreateCluster", "InvalidParameterException",
+     "Unable to assume the service linked role. Please verify that the ECS service linked role exists."),
+    ("settling", "ecs", "CreateService", "InvalidParameterException",
+     "The target group with targetGroupArn arn does not have an associated load balancer."),
+    ("settling", "ecs", "CreateService", "InvalidParameterException",
+     "The strategy cannot contain a capacity provider that is not associated with the cluster."),
+    ("settling", "ecs", "RegisterTaskDefinition", "ClientException", "Role is not valid"),
+    ("settling", "iam", "UpdateAssumeRolePolicy", "MalformedPolicyDocument", "Invalid principal in policy"),
+    ("settling", "application-autoscaling", "RegisterScalableTarget", "ValidationException",
+     "ECS service doesn't exist: service/a/b"),
+    ("invalid", "ecs", "CreateService", "InvalidParameterException", "Container port is wrong."),
+    ("invalid", "ecs", "RegisterTaskDefinition", "ClientException", "Container names should be unique."),
+    ("invalid", "elbv2", "AddTags", "DuplicateTagKeys", ""),
+    ("invalid", "elbv2", "CreateRule", "TooManyRules", ""),
+    ("invalid", "ecs", "CreateService", "LimitExceededException", ""),
+    ("invalid", "ec2", "DescribeSecurityGroups", "InvalidGroupId.Malformed", ""),
+    ("invalid", "iam", "PutRolePolicy", "MalformedPolicyDocument", "Syntax errors in policy."),
+    ("transient", "ecs", "DescribeServices", "ServerException", ""),
+    ("transient", "ecs", "DescribeServices", "SomethingNobodyHasSeen", ""),
+    ("transient", "ec2", "DescribeSubnets", "Unavailable", ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "service", "operation", "code", "message"), CASES)
+def test_what_aws_answers_has_one_class(
+    kind: ErrorClass, service: str, operation: str, code: str, message: str
+) -> None:
+    """Every answer that we know of falls into the class that decides what is done next."""
+    error = from_exception(_answer(code, message, operation), service, operation)
+    assert (error.kind, error.code, error.operation) == (kind, code, f"{service}.{operation}")
+
+
+def test_every_class_has_rows_and_every_row_a_source() -> None:
+    """The table is complete: no class is without a row, no row without the place it was read in."""
+    assert {row.kind for row in ROWS} == {
+        "missing", "denied", "throttled", "transient", "conflict", "exists", "settling", "invalid", "credentials",
+    }  # fmt: skip
+    assert all(row.source and row.says == row.says.lower() for row in ROWS)
+
+
+def test_an_unknown_code_goes_by_the_status_only_where_that_says_too_many() -> None:
+    """A code that nobody has seen is transient, whatever its status, but for 429."""
+    assert classify("ecs", "UpdateService", "Weird", status=429) == "throttled"
+    assert classify("ecs", "UpdateService", "Weird", status=503) == "transient"
+    assert classify("ecs", "UpdateService", "Weird", status=400) == "transient"
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind", "maybe"),
+    [
+        (boto.ReadTimeoutError(endpoint_url="https://x"), "transient", True),
+        (boto.ConnectionClosedError(endpoint_url="https://x"), "transient", True),
+        (boto.ConnectTimeoutError(endpoint_url="https://x"), "transient", False),
+        (boto.EndpointConnectionError(endpoint_url="https://x"), "transient", False),
+        (boto.NoCredentialsError(), "credentials", False),
+        (boto.ProfileNotFound(profile="x"), "credentials", False),
+        (boto.NoRegionError(), "invalid", False),
+    ],
+)
+def test_what_botocore_raises_has_a_class_and_says_whether_it_may_have_happened(
+    raised: Exception, kind: ErrorClass, maybe: bool
+) -> None:
+    """An answer that was lost on the way back is told apart from a request that never left."""
+    error = from_exception(raised, "ecs", "UpdateService")
+    assert (error.kind, may_have_happened(error)) == (kind, maybe)
+
+
+def test_a_role_that_may_not_be_assumed_says_nothing_about_the_call() -> None:
+    """AccessDenied of the AssumeRole in between is a matter of credentials, not of the operation."""
+    error = from_exception(_answer("AccessDenied", "no", "AssumeRole"), "ecs", "UpdateService")
+    assert (error.kind, error.message) == ("credentials", "AssumeRole: no")
+
+
+def test_a_value_of_the_environment_is_not_repeated() -> None:
+    """AWS echoes values of parameters; those of containers' environments are taken out, names are not."""
+    params = {"containerDefinitions": [{"environment": [{"name": "TOKEN", "value": "hunter2"}]}]}
+    error = from_exception(_answer("ClientException", "bad TOKEN: hunter2"), "ecs", "X", params)
+    assert str(error) == "ecs.X: ClientException: bad TOKEN: (sensitive)"
+
+
+def test_an_option_that_sounds_like_a_secret_is_not_repeated() -> None:
+    """A log driver's token is as secret as a container's."""
+    params = {"logConfiguration": {"options": {"splunk-token": "abcdef", "splunk-url": "https://x"}}}
+    error = from_exception(_answer("ClientException", "abcdef for https://x"), "ecs", "X", params)
+    assert error.message == "(sensitive) for https://x"
+
+
+def test_what_the_caller_knows_to_be_secret_is_scrubbed() -> None:
+    """The scrubber sees every message before anybody else."""
+    scrub = lambda text: text.replace("s3cret", "***")  # noqa: E731
+    assert from_exception(_answer("ClientException", "x s3cret"), "ecs", "X", {}, scrub).message == "x ***"
+
+
+def test_complaints_about_parameters_name_the_place_and_not_the_value() -> None:
+    """Botocore quotes the value that has the wrong type; we say where it stands."""
+    report = (
+        "Invalid type for parameter a[0].value, value: hun\nter2, type: <class 'int'>\nMissing required parameter: b"
+    )
+    error = from_exception(boto.ParamValidationError(report=report), "ecs", "X")
+    assert error.kind == "invalid"
+    assert error.message == "Invalid type for parameter a[0].value; Missing required parameter: b"
+
+
+def test_a_long_message_is_cut() -> None:
+    """An encoded authorisation failure does not fill the log."""
+    assert len(from_exception(_answer("UnauthorizedOperation", "x" * 5000), "ec2", "X").message) == LIMIT

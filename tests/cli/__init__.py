@@ -1,1 +1,0 @@
-"""The command line: exit codes, what goes to which stream, help."""

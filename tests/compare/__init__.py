@@ -1,1 +1,0 @@
-"""The exact diff, through the public API."""

@@ -1,1 +1,0 @@
-"""Real definitions against the simulated account. `make corpus` prints the table."""

@@ -1,0 +1,275 @@
+"""Capacity providers, their clusters, and managed scaling."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from ecsim import Settings, Simulator, VirtualClock
+from tests.ecsim.aws import Aws, refused
+from tests.ecsim.fleet import POLICY, Fleet
+
+STRATEGY = [{"capacityProvider": "nodes", "weight": 1}]
+
+
+@pytest.fixture
+def fleet(aws: Aws) -> Fleet:
+    """An empty account, and what is needed for instances."""
+    return Fleet(aws)
+
+
+def test_the_providers_of_fargate_are_always_there(aws: Aws) -> None:
+    """Without names all ACTIVE providers are described, in pages; a name that is not there is a failure."""
+    found = aws.ecs.describe_capacity_providers(maxResults=1)
+    assert [one["name"] for one in found["capacityProviders"]] == ["FARGATE"]
+    rest = aws.ecs.describe_capacity_providers(maxResults=1, nextToken=found["nextToken"])
+    assert [one["name"] for one in rest["capacityProviders"]] == ["FARGATE_SPOT"]
+    missing = aws.ecs.describe_capacity_providers(capacityProviders=["ghost"])
+    assert [one["reason"] for one in missing["failures"]] == ["MISSING"]
+
+
+def test_a_provider_has_defaults_and_marks_its_group(aws: Aws, fleet: Fleet) -> None:
+    """Managed scaling is filled in, the group is echoed by ARN and tagged AmazonECSManaged."""
+    fleet.up(0)
+    settings = {"autoScalingGroupArn": "nodes", "managedScaling": {"status": "ENABLED"}}
+    tags = [{"key": "team", "value": "web"}]
+    aws.ecs.create_capacity_provider(name="nodes", autoScalingGroupProvider=settings, tags=tags)
+    provider = aws.ecs.describe_capacity_providers(capacityProviders=["nodes"], include=["TAGS"])["capacityProviders"][
+        0
+    ]
+    assert (provider["status"], provider["tags"]) == ("ACTIVE", tags)
+    assert provider["autoScalingGroupProvider"] == {
+        "autoScalingGroupArn": fleet.described()["AutoScalingGroupARN"],
+        "managedScaling": {
+            "status": "ENABLED",
+            "targetCapacity": 100,
+            "minimumScalingStepSize": 1,
+            "maximumScalingStepSize": 10000,
+            "instanceWarmupPeriod": 300,
+        },
+        "managedTerminationProtection": "DISABLED",
+        "managedDraining": "ENABLED",
+    }
+    marked = {tag["Key"]: tag["PropagateAtLaunch"] for tag in fleet.described()["Tags"]}
+    assert marked == {"AmazonECSManaged": True}
+
+
+def test_providers_that_cannot_be_are_refused(aws: Aws, fleet: Fleet) -> None:
+    """A name or a group that is taken, a group that is not there, protection that the group does not have."""
+    fleet.up(0)
+    with refused("ClientException", "must have instance protection from scale in enabled"):
+        fleet.provider(managedTerminationProtection="ENABLED")
+    fleet.provider()
+    with refused("ClientException", "already exists"):
+        fleet.provider()
+    with refused("ClientException", "already being used by another capacity provider"):
+        fleet.provider("other")
+    with refused("ClientException", "does not exist"):
+        aws.ecs.create_capacity_provider(name="x", autoScalingGroupProvider={"autoScalingGroupArn": "ghost"})
+    with refused("ClientException", "cannot be prefixed"):
+        fleet.provider("ecs-nodes")
+
+
+def test_a_provider_is_deleted_when_no_cluster_has_it(aws: Aws, fleet: Fleet) -> None:
+    """Off the cluster first; then it is INACTIVE, and its name and its group are free again."""
+    fleet.managed()
+    delete = aws.ecs.delete_capacity_provider
+    with refused("ResourceInUseException", "associated with cluster"):
+        delete(capacityProvider="nodes")
+    aws.ecs.put_cluster_capacity_providers(cluster="prod", capacityProviders=[], defaultCapacityProviderStrategy=[])
+    delete(capacityProvider="nodes")
+    found = aws.ecs.describe_capacity_providers(capacityProviders=["nodes"])["capacityProviders"][0]
+    assert (found["status"], found["updateStatus"]) == ("INACTIVE", "DELETE_COMPLETE")
+    assert len(aws.ecs.describe_capacity_providers()["capacityProviders"]) == 2
+    with refused("InvalidParameterException", "does not exist"):
+        delete(capacityProvider="nodes")
+    assert fleet.provider()["status"] == "ACTIVE"
+
+
+def test_an_update_changes_what_it_names(aws: Aws, fleet: Fleet) -> None:
+    """Members of managed scaling that are omitted stay."""
+    fleet.up(0)
+    fleet.provider(managedScaling={"status": "ENABLED", "targetCapacity": 80})
+    aws.ecs.update_capacity_provider(
+        name="nodes",
+        autoScalingGroupProvider={"managedScaling": {"maximumScalingStepSize": 5}, "managedDraining": "DISABLED"},
+    )
+    settings = aws.ecs.describe_capacity_providers(capacityProviders=["nodes"])["capacityProviders"][0][
+        "autoScalingGroupProvider"
+    ]
+    assert (settings["managedScaling"]["targetCapacity"], settings["managedDraining"]) == (80, "DISABLED")
+    with refused("ClientException", "instance protection"):
+        aws.ecs.update_capacity_provider(
+            name="nodes", autoScalingGroupProvider={"managedTerminationProtection": "ENABLED"}
+        )
+
+
+def test_a_service_takes_the_default_strategy_of_its_cluster(aws: Aws, fleet: Fleet) -> None:
+    """One that names neither launch type nor strategy gets a copy, and no launch type."""
+    fleet.managed()
+    service = fleet.service(launchType=None)
+    assert service["capacityProviderStrategy"] == [{"capacityProvider": "nodes", "weight": 1, "base": 0}]
+    assert "launchType" not in service
+    attached = aws.ecs.describe_clusters(clusters=["prod"], include=["ATTACHMENTS"])["clusters"][0]
+    assert {one["type"] for one in attached["attachments"]} == {"as_policy", "managed_draining"}
+    assert attached["attachmentsStatus"] == "UPDATE_COMPLETE"
+    with refused("ResourceInUseException", "in use"):
+        aws.ecs.put_cluster_capacity_providers(cluster="prod", capacityProviders=[], defaultCapacityProviderStrategy=[])
+
+
+def test_managed_scaling_launches_what_waiting_tasks_need(aws: Aws, fleet: Fleet) -> None:
+    """Tasks wait in PROVISIONING, the group grows to hold them within its bounds, and they run."""
+    fleet.managed()
+    fleet.service(capacityProviderStrategy=STRATEGY, desiredCount=8, taskDefinition=fleet.definition(600))
+    aws.simulator.advance(10)
+    assert {task["lastStatus"] for task in aws.tasks()} == {"PROVISIONING"}
+    assert all("unable to place" not in message for message in aws.events())
+    aws.simulator.advance(300)
+    assert (fleet.described()["DesiredCapacity"], len(fleet.instances())) == (3, 3)
+    assert aws.rollouts() == [("PRIMARY", "COMPLETED", 8)]
+    assert {task["capacityProviderName"] for task in aws.tasks()} == {"nodes"}
+    assert {instance["capacityProviderName"] for instance in fleet.instances()} == {"nodes"}
+    aws.update(desiredCount=20)
+    aws.simulator.advance(600)
+    assert (fleet.described()["DesiredCapacity"], aws.described()["runningCount"]) == (4, 12)
+
+
+def test_managed_scaling_lets_spare_instances_go(aws: Aws, fleet: Fleet) -> None:
+    """After a quarter of an hour; with termination protection only instances without tasks, down to the minimum."""
+    fleet.up(0)
+    aws.autoscaling.update_auto_scaling_group(AutoScalingGroupName="nodes", NewInstancesProtectedFromScaleIn=True)
+    fleet.provider(managedTerminationProtection="ENABLED")
+    aws.ecs.put_cluster_capacity_providers(
+        cluster="prod", capacityProviders=["nodes"], defaultCapacityProviderStrategy=STRATEGY
+    )
+    placement = [{"type": "binpack", "field": "memory"}]
+    definition = fleet.definition(600)
+    fleet.service(launchType=None, desiredCount=9, taskDefinition=definition, placementStrategy=placement)
+    aws.simulator.advance(300)
+    assert fleet.described()["DesiredCapacity"] == 3
+    aws.update(desiredCount=0)
+    aws.simulator.advance(60)
+    aws.update(desiredCount=2)
+    aws.simulator.advance(600)
+    running = {task["containerInstanceArn"] for task in aws.tasks()}
+    assert (len(running), fleet.described()["DesiredCapacity"]) == (1, 3)
+    aws.simulator.advance(900)
+    assert fleet.described()["DesiredCapacity"] == 1
+    assert {instance["containerInstanceArn"] for instance in fleet.instances()} == running
+    assert aws.described()["runningCount"] == 2
+    aws.ecs.delete_service(cluster="prod", service="api", force=True)
+    aws.simulator.advance(1200)
+    assert (fleet.described()["DesiredCapacity"], fleet.instances()) == (0, [])
+
+
+def test_managed_draining_moves_tasks_before_an_instance_goes(aws: Aws, fleet: Fleet) -> None:
+    """When the group shrinks, the tasks of the victim run elsewhere before it is terminated."""
+    fleet.managed(managedScaling={"status": "DISABLED"})
+    aws.autoscaling.set_desired_capacity(AutoScalingGroupName="nodes", DesiredCapacity=2)
+    aws.simulator.advance(60)
+    fleet.service(launchType=None)
+    aws.simulator.advance(60)
+    assert len({task["containerInstanceArn"] for task in aws.tasks()}) == 2
+    aws.autoscaling.set_desired_capacity(AutoScalingGroupName="nodes", DesiredCapacity=1)
+    aws.simulator.advance(4)
+    assert sorted(i["LifecycleState"] for i in fleet.described()["Instances"]) == ["InService", "Terminating:Wait"]
+    for _ in range(60):
+        aws.simulator.advance(2)
+        assert aws.described()["runningCount"] >= 2
+    assert len(fleet.instances()) == 1
+    assert aws.described()["runningCount"] == 2
+
+
+def test_base_and_weight_are_shared_among_providers(aws: Aws, fleet: Fleet) -> None:
+    """The base goes to its provider first, then the weights decide; Fargate and groups do not mix."""
+    fleet.managed()
+    fleet.template("more", IamInstanceProfile={"Name": "instance"})
+    fleet.group("more", "more")
+    fleet.provider("more", "more")
+    aws.ecs.put_cluster_capacity_providers(
+        cluster="prod", capacityProviders=["more", "nodes", "FARGATE"], defaultCapacityProviderStrategy=[]
+    )
+    strategy = [{"capacityProvider": "nodes", "base": 2, "weight": 1}, {"capacityProvider": "more", "weight": 3}]
+    fleet.service(desiredCount=6, capacityProviderStrategy=strategy)
+    aws.simulator.advance(300)
+    used = [task["capacityProviderName"] for task in aws.tasks()]
+    assert (used.count("nodes"), used.count("more")) == (3, 3)
+    mixed = [{"capacityProvider": "nodes"}, {"capacityProvider": "FARGATE"}]
+    with refused("InvalidParameterException", "cannot contain a mix"):
+        fleet.service(serviceName="mixed", capacityProviderStrategy=mixed)
+
+
+def test_a_whole_stack_is_taken_apart_in_order(aws: Aws, fleet: Fleet) -> None:
+    """Service, association, provider, group, template, cluster, profile, role: each refuses to go before its turn."""
+    fleet.managed()
+    fleet.service(launchType=None)
+    aws.simulator.advance(300)
+    ecs, iam = aws.ecs, aws.iam
+    with refused("ResourceInUseException"):
+        ecs.put_cluster_capacity_providers(cluster="prod", capacityProviders=[], defaultCapacityProviderStrategy=[])
+    ecs.update_service(cluster="prod", service="api", desiredCount=0)
+    ecs.delete_service(cluster="prod", service="api")
+    aws.simulator.advance(120)
+    assert aws.described()["status"] == "INACTIVE"
+    with refused("ResourceInUseException"):
+        ecs.delete_capacity_provider(capacityProvider="nodes")
+    ecs.put_cluster_capacity_providers(cluster="prod", capacityProviders=[], defaultCapacityProviderStrategy=[])
+    ecs.delete_capacity_provider(capacityProvider="nodes")
+    with refused("ClusterContainsContainerInstancesException"):
+        ecs.delete_cluster(cluster="prod")
+    with refused("ResourceInUse"):
+        aws.autoscaling.delete_auto_scaling_group(AutoScalingGroupName="nodes")
+    aws.autoscaling.delete_auto_scaling_group(AutoScalingGroupName="nodes", ForceDelete=True)
+    aws.simulator.advance(120)
+    assert aws.autoscaling.describe_auto_scaling_groups()["AutoScalingGroups"] == []
+    ecs.delete_cluster(cluster="prod")
+    aws.ec2.delete_launch_template(LaunchTemplateName="nodes")
+    with refused("DeleteConflict"):
+        iam.delete_instance_profile(InstanceProfileName="instance")
+    with refused("DeleteConflict"):
+        iam.delete_role(RoleName="instance")
+    iam.remove_role_from_instance_profile(InstanceProfileName="instance", RoleName="instance")
+    iam.delete_instance_profile(InstanceProfileName="instance")
+    iam.detach_role_policy(RoleName="instance", PolicyArn=POLICY)
+    iam.delete_role(RoleName="instance")
+    assert iam.list_roles()["Roles"] == []
+
+
+@pytest.fixture
+def young() -> Iterator[Aws]:
+    """An account with settling on, old enough for its roles."""
+    simulator = Simulator(Settings(settling=True, association_seconds=12), VirtualClock())
+    simulator.start()
+    yield Aws(simulator)
+    simulator.stop()
+
+
+def test_an_association_takes_a_moment(young: Aws) -> None:
+    """Meanwhile the cluster is busy, and services may not use the provider yet."""
+    fleet = Fleet(young)
+    young.ecs.create_cluster(clusterName="prod")
+    fleet.template(IamInstanceProfile={"Arn": fleet.role()})
+    young.simulator.advance(60)
+    fleet.group()
+    fleet.provider()
+    put = young.ecs.put_cluster_capacity_providers
+    cluster = put(cluster="prod", capacityProviders=["nodes"], defaultCapacityProviderStrategy=STRATEGY)["cluster"]
+    assert cluster["attachmentsStatus"] == "UPDATE_IN_PROGRESS"
+    with refused("UpdateInProgressException", "busy state"):
+        put(cluster="prod", capacityProviders=[], defaultCapacityProviderStrategy=[])
+    with refused("UpdateInProgressException"):
+        young.ecs.delete_cluster(cluster="prod")
+    with refused("InvalidParameterException", "not associated with the cluster"):
+        fleet.service(capacityProviderStrategy=STRATEGY)
+    young.simulator.advance(12)
+    assert fleet.service(capacityProviderStrategy=STRATEGY)["status"] == "ACTIVE"
+    young.ecs.delete_service(cluster="prod", service="api", force=True)
+    young.simulator.advance(60)
+    put(cluster="prod", capacityProviders=[], defaultCapacityProviderStrategy=[])
+    young.simulator.advance(12)
+    deleted = young.ecs.delete_capacity_provider(capacityProvider="nodes")["capacityProvider"]
+    assert (deleted["status"], deleted["updateStatus"]) == ("ACTIVE", "DELETE_IN_PROGRESS")
+    young.simulator.advance(12)
+    found = young.ecs.describe_capacity_providers(capacityProviders=["nodes"])["capacityProviders"][0]
+    assert (found["status"], found["updateStatus"]) == ("INACTIVE", "DELETE_COMPLETE")

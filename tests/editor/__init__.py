@@ -1,1 +1,0 @@
-"""What an editor makes of `ecsync schema`."""

@@ -1,1 +1,0 @@
-"""Importing a live cluster: what is written, and that the plan that follows is empty."""

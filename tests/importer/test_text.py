@@ -1,0 +1,72 @@
+"""YAML that people can read, and that our own parser reads back as exactly what was meant."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ecsync.importer.naming import valid
+from ecsync.importer.text import dump
+from ecsync.language.nodes import plain
+from ecsync.language.yaml12 import parse
+
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\ufeff\ufffe\uffff"), max_size=40)
+TREES = st.recursive(
+    TEXT | st.integers(-(10**9), 10**9) | st.booleans(),
+    lambda below: st.lists(below, min_size=1, max_size=3) | st.dictionaries(TEXT, below, min_size=1, max_size=3),
+    max_leaves=8,
+)
+
+
+def _read(text: str) -> Any:
+    parsed = parse("it.yaml", text.encode())
+    assert parsed.problems == ()
+    (document,) = parsed.documents
+    return plain(document)
+
+
+@given(st.dictionaries(TEXT, TREES, min_size=1, max_size=3), st.sampled_from([0, 2, 4]))
+def test_what_is_written_is_read_back(tree: dict[str, Any], indent: int) -> None:
+    """Any tree comes back as it was, however far in it stands."""
+    if indent == 0:
+        assert _read(dump(tree)) == tree
+    else:
+        assert _read("a:\n" + dump(tree, indent)) == {"a": tree}
+
+
+@pytest.mark.parametrize(
+    "text", ["no", "on", "012", "1:30", "1e5", "0o17", "0x1f", "1.10", "null", "~", "true", "2026-01-01"]
+)
+def test_what_looks_like_something_else_is_quoted(text: str) -> None:
+    """Text that a YAML reader might take for a number, a date or a boolean has quotes."""
+    assert dump({"a": text}) == f"a: '{text}'\n"
+
+
+def test_lines_are_a_literal_block() -> None:
+    """A script stands as it would in a file."""
+    assert dump({"command": ["sh", "set -e\nexec app\n"]}) == "command:\n  - sh\n  - |\n    set -e\n    exec app\n"
+
+
+def test_nothing_is_an_alias() -> None:
+    """What stands in two places is written twice."""
+    shared = {"a": 1}
+    assert "&" not in dump({"one": shared, "two": shared})
+
+
+@pytest.mark.parametrize(
+    ("name", "document"),
+    [("/ecs/api", "ecs-api"), ("api", "api"), ("_x", "x"), ("a b/c", "a-b-c"), ("...", "unnamed")],
+)
+def test_names_of_aws_become_names(name: str, document: str) -> None:
+    """A document's name has letters, digits, `_ . -`, and begins with a letter or digit."""
+    assert valid(name) == document
+
+
+def test_a_name_that_is_too_long_stays_itself() -> None:
+    """Two long names that begin alike stay two names of at most 63 characters."""
+    one, other = valid("a" * 80), valid("a" * 81)
+    assert one != other
+    assert {len(one), len(other)} == {63}

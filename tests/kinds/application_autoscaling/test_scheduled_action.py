@@ -1,0 +1,176 @@
+"""ScheduledAction: instants however they are written, a Put that drops nothing, and one-time actions that have run."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from moto import mock_aws
+
+from ecsync.core.model import Absent, Create, Delete, Present, Update
+from ecsync.core.normalise import normalise
+from ecsync.core.ports import AwsError
+from ecsync.kinds.application_autoscaling.scheduled_action import KIND
+from tests.kinds.elbv2.answers import refused
+from tests.kinds.infra import (
+    Answers,
+    Moto,
+    compare,
+    compiled,
+    converges,
+    denied,
+    desired,
+    key,
+    observe,
+    plan_of,
+    update,
+)
+
+WEB = {"ServiceNamespace": "ecs", "ResourceId": "service/main/web", "ScalableDimension": "ecs:service:DesiredCount"}
+BODY: dict[str, Any] = {
+    "Service": "main/web",
+    "ScheduledActionName": "night",
+    "Schedule": "cron(0 20 * * ? *)",
+    "ScalableTargetAction": {"MinCapacity": 0},
+}
+START = datetime(2027, 1, 1, 9, tzinfo=UTC)
+
+
+def _printed(**more: Any) -> dict[str, Any]:
+    mine = {name: value for name, value in BODY.items() if name != "Service"}
+    return {**WEB, **mine, "ScheduledActionARN": "arn:aws:autoscaling:us-east-1:1:scheduledAction:u", **more}
+
+
+def _answers(*actions: dict[str, Any]) -> Answers:
+    return Answers(applicationautoscaling_DescribeScheduledActions={"ScheduledActions": list(actions)})
+
+
+def _live(**more: Any) -> Present:
+    found = observe(KIND, _answers(_printed(**more)), BODY)
+    assert isinstance(found, Present)
+    return found
+
+
+def _whole(**more: Any) -> dict[str, Any]:
+    return {**WEB, **{name: value for name, value in BODY.items() if name != "Service"}, **more}
+
+
+class TestCompare:
+    """What is the same, and what is not."""
+
+    def test_utc_is_the_default(self) -> None:
+        assert compare(KIND, BODY, _live(Timezone="UTC")).fields == ()
+        assert compare(KIND, BODY, _live(Timezone="Asia/Seoul")).fields
+
+    @pytest.mark.parametrize(
+        "start", ["2027-01-01T09:00:00Z", "2027-01-01T18:00:00+09:00", "2027-01-01T09:00:00", START]
+    )
+    def test_an_instant_is_itself_in_every_spelling(self, start: Any) -> None:
+        assert compare(KIND, {**BODY, "StartTime": start}, _live(StartTime=START)).fields == ()
+
+    def test_a_bound_that_nobody_declared_is_seen(self) -> None:
+        assert [one.path for one in compare(KIND, BODY, _live(EndTime=START)).fields] == [("EndTime",)]
+        live = _live(ScalableTargetAction={"MinCapacity": 0, "MaxCapacity": 1})
+        assert [one.path for one in compare(KIND, BODY, live).fields] == [("ScalableTargetAction", "MaxCapacity")]
+
+    def test_the_canonical_form_is_its_own(self) -> None:
+        body = {**BODY, "StartTime": START, "EndTime": "never"}
+        once = normalise(body, KIND.rules)
+        assert normalise(once, KIND.rules) == once
+
+    @pytest.mark.parametrize("start", ["1798794000", "1798794000.0"])
+    def test_seconds_since_1970_are_a_time(self, start: str) -> None:
+        assert compare(KIND, {**BODY, "StartTime": start}, _live(StartTime=START)).fields == ()
+
+    @pytest.mark.parametrize("time", ["tomorrow", "Jan 1 2027", "2027-13-01"])
+    def test_what_is_no_time_is_said(self, time: str) -> None:
+        """boto3 would take some of these in its own way, and every pass would find another time."""
+        assert [path for path, _ in KIND.check({**BODY, "EndTime": time})] == [("EndTime",)]
+        assert list(KIND.check({**BODY, "EndTime": "2027-01-01T09:00:00+09:00", "StartTime": "2027-01-01"})) == []
+
+    @pytest.mark.parametrize("schedule", ["0 20 * * *", "every day"])
+    def test_check(self, schedule: str) -> None:
+        assert [path for path, _ in KIND.check({**BODY, "Schedule": schedule})] == [("Schedule",)]
+        assert list(KIND.check(BODY)) == []
+
+
+class TestCalls:
+    """The exact calls of every change."""
+
+    def test_a_create(self) -> None:
+        calls = KIND.calls(Create(desired=desired(KIND, BODY), marks={}))  # type: ignore[misc]
+        assert not refused(calls)
+        assert compiled(calls) == [("application-autoscaling.PutScheduledAction", _whole())]
+
+    def test_an_update_says_the_times_again(self) -> None:
+        body = {**BODY, "StartTime": "2027-01-01T09:00:00Z", "Schedule": "rate(1 day)"}
+        calls = KIND.calls(update(KIND, body, _live(StartTime=START)))  # type: ignore[misc]
+        assert not refused(calls)
+        params = _whole(StartTime="2027-01-01T09:00:00Z", Schedule="rate(1 day)")
+        assert compiled(calls) == [("application-autoscaling.PutScheduledAction", params)]
+
+    def test_a_time_without_a_zone_is_sent_as_utc(self) -> None:
+        """boto3 would take it for the time of this machine."""
+        body = {**BODY, "StartTime": "2027-01-01T09:00:00", "EndTime": "2027-06-01"}
+        times = {"StartTime": "2027-01-01T09:00:00+00:00", "EndTime": "2027-06-01T00:00:00+00:00"}
+        create = KIND.calls(Create(desired=desired(KIND, body), marks={}))  # type: ignore[misc]
+        assert compiled(create) == [("application-autoscaling.PutScheduledAction", _whole(**times))]
+        assert compiled(KIND.calls(update(KIND, body, _live()))) == compiled(create)  # type: ignore[misc]
+
+    def test_a_time_zone_that_nobody_declares_is_put_back(self) -> None:
+        """A Put that leaves it out keeps it."""
+        (call,) = KIND.calls(update(KIND, BODY, _live(Timezone="Asia/Seoul")))  # type: ignore[misc]
+        assert call.params == _whole(Timezone="UTC")
+
+    def test_times_that_nobody_declares_are_kept_where_they_are_left_alone_and_go_where_they_differ(self) -> None:
+        body = {**BODY, "Schedule": "rate(1 day)"}
+        whole = update(KIND, body, _live(EndTime=START))
+        alone = tuple(one for one in whole.fields if one.path[0] == "Schedule")
+        kept = Update(desired=whole.desired, observed=whole.observed, fields=alone)
+        assert [call.params.get("EndTime") for call in KIND.calls(kept)] == [START]  # type: ignore[misc]
+        assert [call.params.get("EndTime") for call in KIND.calls(whole)] == [None]  # type: ignore[misc]
+
+    def test_a_delete(self) -> None:
+        calls = KIND.calls(Delete(key=key(KIND), observed=_live()))  # type: ignore[misc]
+        assert not refused(calls)
+        named = {**WEB, "ScheduledActionName": "night"}
+        assert compiled(calls) == [("application-autoscaling.DeleteScheduledAction", named)]
+
+
+class TestRead:
+    """Finding actions, and those that AWS has forgotten."""
+
+    def test_one_of_another_target_is_not_it(self) -> None:
+        assert observe(KIND, _answers(_printed(ResourceId="service/main/web2")), BODY) == Absent()
+
+    def test_a_denied_read_is_no_absence(self) -> None:
+        with pytest.raises(AwsError):
+            observe(KIND, Answers(applicationautoscaling_DescribeScheduledActions=denied()), BODY)
+
+    @pytest.mark.parametrize("zone", [None, "Asia/Seoul"])
+    def test_a_one_time_action_that_has_run_is_done(self, zone: str | None) -> None:
+        body = {**BODY, "Schedule": "at(2020-01-01T00:00:00)", "Timezone": zone}
+        found = observe(KIND, _answers(), body)
+        assert isinstance(found, Present)
+        assert plan_of(KIND, desired(KIND, body), found).steps == ()
+        assert "it has run" in KIND.health(desired(KIND, body), found).why
+        assert KIND.calls(Delete(key=key(KIND), observed=found)) == ()  # type: ignore[misc]
+
+    @pytest.mark.parametrize(
+        ("schedule", "zone"),
+        [("at(2999-01-01T00:00:00)", None), ("at(2020-01-01T00:00:00)", "No/Where"), ("rate(1 day)", None)],
+    )
+    def test_one_that_is_still_to_come_is_absent(self, schedule: str, zone: str | None) -> None:
+        assert observe(KIND, _answers(), {**BODY, "Schedule": schedule, "Timezone": zone}) == Absent()
+
+
+class TestMoto:
+    """Against moto, call by call."""
+
+    @mock_aws
+    def test_a_crash_after_each_call_is_made_good(self) -> None:
+        cloud = Moto()
+        put = ["application-autoscaling.PutScheduledAction"]
+        assert converges(KIND, cloud, BODY) == put
+        assert converges(KIND, cloud, {**BODY, "Schedule": "rate(1 day)"}) == put

@@ -1,0 +1,292 @@
+"""LaunchTemplate: user data as text, versions that are used again, and a default that follows."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Collection, Iterator
+from typing import Any
+
+import pytest
+from moto import mock_aws
+
+from ecsync.core.model import Absent, Create, Delete, Present, Ref, Text, Update
+from ecsync.kinds.ec2._user_data import encoded, plain
+from ecsync.kinds.ec2.launch_template import KIND
+from tests.kinds.ecs.answers import equivalent, settled, unseen
+from tests.kinds.elbv2.answers import refused
+from tests.kinds.infra import (
+    Answers,
+    Case,
+    Moto,
+    cases,
+    compare,
+    compiled,
+    converges,
+    desired,
+    key,
+    observe,
+    plan_of,
+    update,
+    wanted,
+)
+
+SCRIPT = "#!/bin/bash\necho ECS_CLUSTER=main >> /etc/ecs/ecs.config\n"
+BODY: dict[str, Any] = {
+    "LaunchTemplateName": "web",
+    "LaunchTemplateData": {"ImageId": "ami-1", "InstanceType": "t3.small", "UserData": SCRIPT},
+}
+OLD = {"ImageId": "ami-0", "InstanceType": "t3.small"}
+CASES = cases("launchTemplate")
+
+
+def _b64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def _sent(data: dict[str, Any]) -> dict[str, Any]:
+    return {**data, **({"UserData": _b64(data["UserData"])} if "UserData" in data else {})}
+
+
+def _answers(*versions: dict[str, Any], default: int = 1, deleted: Collection[int] = ()) -> Answers:
+    """A template whose versions are these, from 1 on, but for those that were deleted."""
+    template = {
+        "LaunchTemplateId": "lt-1",
+        "LaunchTemplateName": "web",
+        "DefaultVersionNumber": default,
+        "LatestVersionNumber": len(versions),
+    }
+    listed = [
+        {"VersionNumber": n, "LaunchTemplateData": _sent(data), "DefaultVersion": n == default}
+        for n, data in enumerate(versions, start=1)
+        if n not in deleted
+    ]
+    aliases = {"$Default": str(default), "$Latest": str(listed[-1]["VersionNumber"])}
+
+    def described(**asked: Any) -> dict[str, Any]:
+        every = [str(one["VersionNumber"]) for one in listed]
+        numbers = [aliases.get(version, version) for version in asked.get("Versions") or every]
+        assert set(numbers) <= set(every), "AWS refuses a version that is not there"
+        return {"LaunchTemplateVersions": [one for one in listed if str(one["VersionNumber"]) in numbers]}
+
+    return Answers(
+        ec2_DescribeLaunchTemplates={"LaunchTemplates": [template]}, ec2_DescribeLaunchTemplateVersions=described
+    )
+
+
+def _live(*versions: dict[str, Any], default: int = 1, body: dict[str, Any] = BODY) -> Present:
+    found = observe(KIND, _answers(*versions, default=default), body)
+    assert isinstance(found, Present)
+    return found
+
+
+def _updated(present: Present, body: dict[str, Any] = BODY) -> list[tuple[str, dict[str, Any]]]:
+    calls = KIND.calls(update(KIND, body, present))  # type: ignore[misc]
+    assert not refused(calls)
+    return compiled(calls)
+
+
+def _of_case(live: Any, *_: Any) -> Present:
+    return Present(body=live, outputs={})
+
+
+class TestEquivalence:
+    """What is the same to AWS, and what is not."""
+
+    @pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
+    def test_a_case_differs_exactly_where_aws_would_do_something_else(self, case: Case) -> None:
+        assert equivalent(KIND, _of_case, case) == case["equivalent"], case["note"]
+        assert settled(KIND, _of_case, case)
+
+    @pytest.mark.parametrize("case", [case for case in CASES if case["equivalent"]], ids=lambda case: case["id"])
+    def test_no_change_of_a_live_value_goes_unseen(self, case: Case) -> None:
+        assert unseen(KIND, _of_case, case) == set()
+
+
+class TestUserData:
+    """Text in a manifest, base64 at AWS."""
+
+    @pytest.mark.parametrize(
+        "text", [SCRIPT, "#cloud-config\n", "<powershell>\n", "[settings.ecs]\n", "Content-Type: x"]
+    )
+    def test_text_and_its_encoding_are_the_same_and_nothing_is_encoded_twice(self, text: str) -> None:
+        assert plain(_b64(text)) == plain(text) == text
+        assert encoded(text) == encoded(_b64(text)) == _b64(text)
+
+    @pytest.mark.parametrize("value", ["H4sIAAAAAAAAA0vOzy0oSi0uTk0BAJ", Text((Ref(key(KIND), "id"),))])
+    def test_compressed_data_and_unknown_references_stay(self, value: Any) -> None:
+        assert encoded(value) == plain(value) == value
+
+    def test_what_was_encoded_twice_is_another_script(self) -> None:
+        live = {**BODY["LaunchTemplateData"], "UserData": _b64(SCRIPT)}  # the answer encodes it once more
+        assert [one.path[-1] for one in compare(KIND, BODY, _live(live)).fields] == ["UserData"]
+
+    def test_text_that_happens_to_be_base64_is_text(self) -> None:
+        assert plain("abcd") == "abcd"
+        assert encoded("abcd") == _b64("abcd")
+
+
+class TestRead:
+    """Which version is live."""
+
+    def test_the_default_version_is_compared_and_a_newer_one_by_hand_reaches_nobody(self) -> None:
+        present = _live(BODY["LaunchTemplateData"], OLD)
+        assert compare(KIND, BODY, present).fields == ()
+        assert present.outputs == {"id": "lt-1", "name": "web", "latestVersion": "1"}
+        assert present.facts == {"default": 1, "latest": 2, "equal": 1}
+
+    def test_a_default_that_was_moved_back_is_seen(self) -> None:
+        present = _live(OLD, BODY["LaunchTemplateData"])
+        assert {one.path[-1] for one in compare(KIND, BODY, present).fields} == {"ImageId", "UserData"}
+
+    def test_a_newest_version_that_was_deleted_is_not_asked_for(self) -> None:
+        """AWS counts it in LatestVersionNumber, and refuses a describe that names it."""
+        data = BODY["LaunchTemplateData"]
+        for body in (BODY, {**BODY, "DefaultVersion": "keep"}):
+            found = observe(KIND, _answers(data, OLD, OLD, deleted={3}), body)
+            assert isinstance(found, Present)
+            assert compare(KIND, body, found).fields == ()
+            assert found.outputs["latestVersion"] == "1"
+
+    def test_what_only_aws_can_say_is_no_difference(self) -> None:
+        """Who manages the template and the state of its options; a principal that somebody asked for is one."""
+        told = {"MetadataOptions": {"HttpTokens": "required", "State": "pending"}, "Operator": {"Managed": False}}
+        asked = {**BODY["LaunchTemplateData"], "MetadataOptions": {"HttpTokens": "required"}}
+        reader = _answers({**asked, **told})
+        template = reader.answers["ec2.DescribeLaunchTemplates"]["LaunchTemplates"][0]
+        template["Operator"] = {"Managed": False, "HiddenByDefault": False}
+        body = {**BODY, "LaunchTemplateData": asked}
+        found = observe(KIND, reader, body)
+        assert isinstance(found, Present)
+        assert compare(KIND, body, found).fields == ()
+        template["Operator"] = {"Managed": True, "Principal": "eks.amazonaws.com"}
+        theirs = observe(KIND, reader, body)
+        assert isinstance(theirs, Present)
+        assert [(one.path[0], one.effect) for one in compare(KIND, body, theirs).fields] == [("Operator", "replace")]
+
+    def test_a_tag_with_an_empty_value_is_a_tag(self) -> None:
+        """Of the instances and volumes that are made from it: one that is not there differs from one with no value."""
+        tags = [{"Key": "a", "Value": ""}, {"Key": "b", "Value": "1"}]
+        specified = [{"ResourceType": "instance", "Tags": tags}]
+        body = {**BODY, "LaunchTemplateData": {**BODY["LaunchTemplateData"], "TagSpecifications": specified}}
+        live = {**BODY["LaunchTemplateData"], "TagSpecifications": [{**specified[0], "Tags": tags[1:]}]}
+        (one,) = compare(KIND, body, _live(live, body=body)).fields
+        assert one.path == ("LaunchTemplateData", "TagSpecifications", "instance", "Tags", "a")
+
+    def test_a_default_that_is_kept_is_not_compared(self) -> None:
+        keep = {**BODY, "DefaultVersion": "keep"}
+        present = _live(OLD, BODY["LaunchTemplateData"], OLD, body=keep)
+        assert compare(KIND, keep, present).fields == ()
+        assert present.outputs["latestVersion"] == "2"
+
+    def test_older_versions_are_only_asked_for_when_the_newest_is_not_it(self) -> None:
+        reader = _answers(OLD, BODY["LaunchTemplateData"], default=2)
+        observe(KIND, reader, BODY)
+        assert [name for name, _ in reader.asked] == [
+            "ec2.DescribeLaunchTemplates",
+            "ec2.DescribeLaunchTemplateVersions",
+        ]
+        reader = _answers(BODY["LaunchTemplateData"], OLD, OLD, default=3)
+        assert observe(KIND, reader, BODY).facts["equal"] == 1  # type: ignore[union-attr]
+        assert len(reader.asked) == 3
+
+    def test_one_that_is_not_listed_is_absent(self) -> None:
+        reader = Answers(ec2_DescribeLaunchTemplates={"LaunchTemplates": []})
+        assert observe(KIND, reader, BODY) == Absent()
+
+
+class TestCalls:
+    """The exact calls of every change."""
+
+    def test_a_create_encodes_user_data_and_gives_every_output(self) -> None:
+        body = {**BODY, "Tags": [{"Key": "a", "Value": "b"}], "DefaultVersion": "latest"}
+        (create,) = KIND.calls(Create(desired=desired(KIND, body), marks={"ecsync:owner": "o"}))  # type: ignore[misc]
+        assert not refused([create])
+        tags = [{"Key": "a", "Value": "b"}, {"Key": "ecsync:owner", "Value": "o"}]
+        assert create.params == {
+            "LaunchTemplateName": "web",
+            "LaunchTemplateData": _sent(BODY["LaunchTemplateData"]),
+            "TagSpecifications": [{"ResourceType": "launch-template", "Tags": tags}],
+        }
+        assert set(create.captures) == set(KIND.outputs)
+
+    def test_a_change_is_a_new_version_and_then_the_default(self) -> None:
+        version = Text((Ref(key(KIND), "latestVersion"),))
+        assert _updated(_live(OLD)) == [
+            (
+                "ec2.CreateLaunchTemplateVersion",
+                {"LaunchTemplateId": "lt-1", "LaunchTemplateData": _sent(BODY["LaunchTemplateData"])},
+            ),
+            ("ec2.ModifyLaunchTemplate", {"LaunchTemplateId": "lt-1", "DefaultVersion": version}),
+        ]
+
+    def test_what_is_left_alone_goes_into_the_new_version(self) -> None:
+        """A template that was adopted keeps what its document does not speak of, in every block and every list."""
+        disk = {"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 30, "Encrypted": True}}
+        tags = [{"ResourceType": "instance", "Tags": [{"Key": "a", "Value": "1"}]}]
+        live = _live({**OLD, "KeyName": "k", "BlockDeviceMappings": [disk], "TagSpecifications": tags})
+        smaller = [{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 40}}]
+        body = {**BODY, "LaunchTemplateData": {"ImageId": "ami-1", "BlockDeviceMappings": smaller}}
+        fields = compare(KIND, body, live, undeclared=False).fields
+        assert {one.path[-1] for one in fields} == {"ImageId", "VolumeSize"}
+        change = Update(desired=desired(KIND, body), observed=live, fields=fields)
+        create = KIND.calls(change)[0]  # type: ignore[misc]
+        assert create.params["LaunchTemplateData"] == {
+            "ImageId": "ami-1",
+            "InstanceType": "t3.small",
+            "KeyName": "k",
+            "BlockDeviceMappings": [{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 40, "Encrypted": True}}],
+            "TagSpecifications": tags,
+        }
+
+    def test_a_version_that_is_as_declared_is_used_again(self) -> None:
+        modify = {"LaunchTemplateId": "lt-1", "DefaultVersion": "2"}
+        assert _updated(_live(OLD, BODY["LaunchTemplateData"])) == [("ec2.ModifyLaunchTemplate", modify)]
+
+    def test_a_default_that_is_kept_stays(self) -> None:
+        keep = {**BODY, "DefaultVersion": "keep"}
+        assert [name for name, _ in _updated(_live(OLD, body=keep), keep)] == ["ec2.CreateLaunchTemplateVersion"]
+
+    def test_an_unknown_reference_in_user_data_waits_as_it_is(self) -> None:
+        text = Text(("#!/bin/sh\n", Ref(key(KIND, "x"), "name")))
+        body = {**BODY, "LaunchTemplateData": {**BODY["LaunchTemplateData"], "UserData": text}}
+        (step,) = plan_of(KIND, desired(KIND, body), Absent()).steps
+        assert step.calls[0].params["LaunchTemplateData"]["UserData"] == text
+
+    def test_a_delete(self) -> None:
+        calls = KIND.calls(Delete(key=key(KIND), observed=_live(OLD)))  # type: ignore[misc]
+        assert compiled(calls) == [("ec2.DeleteLaunchTemplate", {"LaunchTemplateId": "lt-1"})]
+
+    def test_check(self) -> None:
+        assert [path for path, _ in KIND.check({**BODY, "DefaultVersion": "3"})] == [("DefaultVersion",)]
+
+
+class _Honest(Moto):
+    """Moto, made right: it puts the template's tags into the data of its first version, and prints no later ones."""
+
+    def pages(self, service: str, operation: str, result: str, /, **params: Any) -> Iterator[Any]:
+        for item in super().pages(service, operation, result, **params):
+            data = item.get("LaunchTemplateData", {})
+            if any(one["ResourceType"] == "launch-template" for one in data.get("TagSpecifications", ())):
+                del data["TagSpecifications"]
+            if operation == "DescribeLaunchTemplates":
+                filters = [{"Name": "resource-id", "Values": [item["LaunchTemplateId"]]}]
+                item["Tags"] = list(super().pages("ec2", "DescribeTags", "Tags", Filters=filters))
+            yield item
+
+
+class TestMoto:
+    """Against moto, call by call."""
+
+    @mock_aws
+    def test_a_crash_after_each_call_is_made_good(self) -> None:
+        cloud = _Honest()
+        assert converges(KIND, cloud, {**BODY, "LaunchTemplateData": OLD}) == ["ec2.CreateLaunchTemplate"]
+        changed = converges(KIND, cloud, BODY)
+        assert [name for name in changed if name != "ec2.CreateTags"] == [
+            "ec2.CreateLaunchTemplateVersion",
+            "ec2.ModifyLaunchTemplate",
+        ]
+        back = converges(KIND, cloud, {**BODY, "LaunchTemplateData": OLD})
+        assert [name for name in back if name != "ec2.CreateTags"] == ["ec2.ModifyLaunchTemplate"]
+        assert [one.natural for one in KIND.owned(cloud, "prod")] == ["web"]  # type: ignore[misc]
+        assert isinstance(dict(KIND.read(cloud, [wanted(KIND, BODY)], {}))[key(KIND)], Present)

@@ -1,0 +1,254 @@
+"""SecurityGroup: rule by rule, allow before revoke, and an empty egress that is not the same as none declared."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from moto import mock_aws
+
+from ecsync.core import plan
+from ecsync.core.inputs import Scene
+from ecsync.core.model import Absent, Application, Create, Delete, Desired, Observed, Present, Ref, Text
+from ecsync.core.normalise import normalise
+from ecsync.kinds.ec2.security_group import KIND
+from tests.kinds.elbv2.answers import refused
+from tests.kinds.infra import (
+    TARGET,
+    Answers,
+    Moto,
+    compare,
+    compiled,
+    converges,
+    desired,
+    key,
+    observe,
+    plan_of,
+    update,
+    wanted,
+)
+
+ANYWHERE = [{"CidrIp": "0.0.0.0/0"}]
+HTTP = {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "IpRanges": ANYWHERE}
+ALL = {"IpProtocol": "-1", "IpRanges": ANYWHERE}
+ALL_V6 = {"IpProtocol": "-1", "Ipv6Ranges": [{"CidrIpv6": "::/0"}]}
+NAMES = {"GroupName": "web", "Description": "d", "VpcId": "vpc-1"}
+
+
+def _group(**more: Any) -> dict[str, Any]:
+    """A group as DescribeSecurityGroups prints it."""
+    return {**NAMES, "GroupId": "sg-1", "OwnerId": "1", "IpPermissions": [], "IpPermissionsEgress": [ALL], **more}
+
+
+def _answers(*groups: dict[str, Any]) -> Answers:
+    return Answers(ec2_DescribeSecurityGroups={"SecurityGroups": list(groups)})
+
+
+def _live(**more: Any) -> Present:
+    found = observe(KIND, _answers(_group(**more)), NAMES)
+    assert isinstance(found, Present)
+    return found
+
+
+def _differing(body: dict[str, Any], present: Present) -> list[tuple[str, ...]]:
+    return [tuple(map(str, one.path)) for one in compare(KIND, {**NAMES, **body}, present).fields]
+
+
+class TestSame:
+    """What AWS has the same in other words."""
+
+    @pytest.mark.parametrize(
+        ("written", "printed"),
+        [
+            ([HTTP], [{**HTTP, "Ipv6Ranges": [], "PrefixListIds": [], "UserIdGroupPairs": []}]),
+            ([{**HTTP, "IpProtocol": "6"}], [HTTP]),
+            (
+                [{**HTTP, "IpRanges": [{"CidrIp": "100.68.0.18/18"}]}],
+                [{**HTTP, "IpRanges": [{"CidrIp": "100.68.0.0/18"}]}],
+            ),
+            ([{**ALL, "FromPort": 0, "ToPort": 65535}], [ALL]),
+            ([{"IpProtocol": "all", "IpRanges": ANYWHERE}], [ALL]),
+            ([{**HTTP, "IpProtocol": "50"}], [{"IpProtocol": "50", "IpRanges": ANYWHERE}]),
+            (
+                [{"IpProtocol": "icmpv6", "Ipv6Ranges": [{"CidrIpv6": "2001:DB8:0::/32"}]}],
+                [{"IpProtocol": "icmpv6", "FromPort": -1, "ToPort": -1, "Ipv6Ranges": [{"CidrIpv6": "2001:db8::/32"}]}],
+            ),
+            (
+                [{**HTTP, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}, {**HTTP, "IpRanges": [{"CidrIp": "10.1.0.0/16"}]}],
+                [{**HTTP, "IpRanges": [{"CidrIp": "10.1.0.0/16"}, {"CidrIp": "10.0.0.0/8"}]}],
+            ),
+            (
+                [{**HTTP, "IpRanges": [], "UserIdGroupPairs": [{"GroupId": "sg-2"}]}],
+                [{**HTTP, "IpRanges": [], "UserIdGroupPairs": [{"GroupId": "sg-2", "UserId": "1", "VpcId": "v"}]}],
+            ),
+        ],
+    )
+    def test_rules_that_allow_the_same_are_the_same(self, written: list[Any], printed: list[Any]) -> None:
+        assert _differing({"IpPermissions": written}, _live(IpPermissions=printed)) == []
+
+    def test_undeclared_egress_is_all_of_it_in_a_vpc_with_ipv6_too(self) -> None:
+        assert _differing({}, _live()) == []
+        assert _differing({}, _live(IpPermissionsEgress=[ALL, ALL_V6])) == []
+
+    def test_empty_egress_is_none_at_all(self) -> None:
+        assert _differing({"IpPermissionsEgress": []}, _live(IpPermissionsEgress=[])) == []
+
+    def test_the_canonical_form_is_its_own(self) -> None:
+        for body in ({}, {"IpPermissions": [HTTP, ALL_V6]}, _live(IpPermissionsEgress=[]).body):
+            once = normalise(body, KIND.rules)
+            assert normalise(once, KIND.rules) == once
+            assert not compare(KIND, body, Present(body=body, outputs={})).fields
+
+
+class TestDifferent:
+    """What is not, by the name of the rule."""
+
+    def test_each_rule_is_named(self) -> None:
+        ping = {"IpProtocol": "icmp", "FromPort": 8, "ToPort": -1, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}
+        wide = {**HTTP, "FromPort": 1024, "ToPort": 65535}
+        assert _differing({"IpPermissions": [wide, ping]}, _live(IpPermissions=[HTTP])) == [
+            ("IpPermissions", "icmp type 8 code -1 10.0.0.0/8"),
+            ("IpPermissions", "tcp 1024-65535 0.0.0.0/0"),
+            ("IpPermissions", "tcp 80 0.0.0.0/0"),
+        ]
+
+    def test_a_port_that_somebody_opened_is_seen(self) -> None:
+        assert _differing({}, _live(IpPermissions=[HTTP])) == [("IpPermissions",)]
+
+    def test_a_description_is_seen_below_its_rule(self) -> None:
+        named = {**HTTP, "IpRanges": [{"CidrIp": "0.0.0.0/0", "Description": "web"}]}
+        paths = _differing({"IpPermissions": [named]}, _live(IpPermissions=[HTTP]))
+        assert paths == [("IpPermissions", "tcp 80 0.0.0.0/0", "Description")]
+
+    def test_revoked_egress_is_seen_and_so_is_egress_that_should_be_none(self) -> None:
+        assert _differing({}, _live(IpPermissionsEgress=[]))
+        assert _differing({"IpPermissionsEgress": []}, _live())
+        assert _differing({}, _live(IpPermissionsEgress=[ALL_V6]))
+
+    def test_a_name_or_a_description_is_for_ever(self) -> None:
+        (one,) = compare(KIND, {**NAMES, "Description": "other"}, _live()).fields
+        assert one.effect == "replace"
+
+
+class TestCalls:
+    """The exact calls of every change."""
+
+    def test_a_create_leaves_rules_for_a_step_of_their_own(self) -> None:
+        body = {**NAMES, "IpPermissions": [HTTP], "IpPermissionsEgress": [], "Tags": [{"Key": "a", "Value": "b"}]}
+        main, late = plan_of(KIND, desired(KIND, body), Absent()).steps
+        assert isinstance(main.change, Create)
+        (create,) = main.calls
+        tags = create.params["TagSpecifications"][0]
+        assert tags["ResourceType"] == "security-group"
+        assert {tag["Key"] for tag in tags["Tags"]} == {"a", "ecsync:owner", "ecsync:id", "ecsync:applied"}
+        assert {name: create.params[name] for name in NAMES} == NAMES
+        assert set(create.captures) == set(KIND.outputs)
+        self_id = Text((Ref(key(KIND), "id"),))
+        assert late.id.phase == "late"
+        assert compiled(late.calls) == [
+            ("ec2.AuthorizeSecurityGroupIngress", {"GroupId": self_id, "IpPermissions": [HTTP]}),
+            ("ec2.RevokeSecurityGroupEgress", {"GroupId": self_id, "IpPermissions": [ALL]}),
+        ]
+        assert not refused([create, *late.calls])
+
+    def test_undeclared_egress_is_left_as_aws_made_it(self) -> None:
+        (main,) = plan_of(KIND, desired(KIND, NAMES), Absent()).steps
+        assert [call.operation for call in main.calls] == ["CreateSecurityGroup"]
+
+    def test_an_update_allows_before_it_revokes_and_touches_nothing_else(self) -> None:
+        https = {**HTTP, "FromPort": 443, "ToPort": 443}
+        ssh = {**HTTP, "FromPort": 22, "ToPort": 22}
+        calls = KIND.calls(update(KIND, {**NAMES, "IpPermissions": [HTTP, https]}, _live(IpPermissions=[HTTP, ssh])))  # type: ignore[misc]
+        assert compiled(calls) == [
+            ("ec2.AuthorizeSecurityGroupIngress", {"GroupId": "sg-1", "IpPermissions": [https]}),
+            ("ec2.RevokeSecurityGroupIngress", {"GroupId": "sg-1", "IpPermissions": [ssh]}),
+        ]
+        assert not refused(calls)
+
+    def test_a_description_is_changed_without_touching_the_rule(self) -> None:
+        named = {**HTTP, "IpRanges": [{"CidrIp": "0.0.0.0/0", "Description": "web"}]}
+        body = {**NAMES, "IpPermissions": [HTTP]}
+        calls = KIND.calls(update(KIND, body, _live(IpPermissions=[named])))  # type: ignore[misc]
+        params = {"GroupId": "sg-1", "IpPermissions": [HTTP]}
+        assert compiled(calls) == [("ec2.UpdateSecurityGroupRuleDescriptionsIngress", params)]
+
+    def test_rules_may_hold_references_that_are_not_known(self) -> None:
+        other = Text((Ref(key(KIND, "alb"), "id"),))
+        permission = {"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": other}]}
+        calls = KIND.calls(update(KIND, {**NAMES, "IpPermissions": [permission]}, _live()))  # type: ignore[misc]
+        assert compiled(calls) == [
+            ("ec2.AuthorizeSecurityGroupIngress", {"GroupId": "sg-1", "IpPermissions": [permission]})
+        ]
+
+    def test_groups_that_name_each_other_are_both_made_before_either_rule(self) -> None:
+        def named(mine: str, other: str) -> Desired:
+            pairs = [{"GroupId": Text((Ref(key(KIND, other), "id"),))}]
+            rule = {"IpProtocol": "-1", "UserIdGroupPairs": pairs}
+            return desired(KIND, {**NAMES, "GroupName": mine, "IpPermissions": [rule]}, mine)
+
+        both = (named("a", "b"), named("b", "a"))
+        scene = Scene(
+            application=Application(name="shop", resources=both),
+            kinds={KIND.name: KIND},
+            world={one.key: Absent() for one in both},
+            target=TARGET,
+            installation="prod",
+        )
+        assert [(step.id.key.name, step.id.phase) for step in plan.build(scene).steps] == [
+            ("a", "main"),
+            ("b", "main"),
+            ("a", "late"),
+            ("b", "late"),
+        ]
+
+    def test_a_delete_lets_go_of_other_groups_first(self) -> None:
+        pairs = [{"GroupId": "sg-2"}, {"GroupId": "sg-1"}]
+        present = _live(IpPermissions=[{**HTTP, "UserIdGroupPairs": pairs}])
+        calls = KIND.calls(Delete(key=key(KIND), observed=present))  # type: ignore[misc]
+        revoked = {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "UserIdGroupPairs": [{"GroupId": "sg-2"}]}
+        assert compiled(calls) == [
+            ("ec2.RevokeSecurityGroupIngress", {"GroupId": "sg-1", "IpPermissions": [revoked]}),
+            ("ec2.DeleteSecurityGroup", {"GroupId": "sg-1"}),
+        ]
+
+
+class TestRead:
+    """Finding groups."""
+
+    def test_many_groups_of_one_vpc_take_one_call_and_wildcards_match_nothing_else(self) -> None:
+        reader = _answers(_group(), _group(GroupName="w*b", GroupId="sg-2"))
+        asked = [wanted(KIND, {**NAMES, "GroupName": name}, name) for name in ("web", "w*b", "api")]
+        found = dict(KIND.read(reader, asked, {}))
+        assert [_id(found[want.key]) for want in asked] == ["sg-1", "sg-2", ""]
+        assert len(reader.asked) == 1
+
+    def test_a_group_of_that_name_in_another_vpc_is_another_group(self) -> None:
+        assert observe(KIND, _answers(_group(VpcId="vpc-2")), NAMES) == Absent()
+
+    def test_without_a_known_vpc_there_is_no_name(self) -> None:
+        assert KIND.natural({**NAMES, "VpcId": Text((Ref(key(KIND), "vpcId"),))}) is None
+
+    def test_what_we_own_is_found_by_tag(self) -> None:
+        owner = {"Key": "ecsync:owner", "Value": "v1/prod/shop/SecurityGroup/web"}
+        reader = _answers(_group(Tags=[owner]), _group(GroupName="x", Tags=[{**owner, "Value": "v1/production/s/S/x"}]))
+        assert [one.natural for one in KIND.owned(reader, "prod")] == ["vpc-1/web"]  # type: ignore[misc]
+
+
+def _id(observed: Observed) -> str:
+    return str(observed.outputs["id"]) if isinstance(observed, Present) else ""
+
+
+class TestMoto:
+    """Against moto, call by call."""
+
+    @mock_aws
+    def test_a_crash_after_each_call_is_made_good_and_then_nothing_is_left(self) -> None:
+        cloud = Moto()
+        vpc = cloud.call("ec2", "DescribeVpcs")["Vpcs"][0]["VpcId"]
+        body = {**NAMES, "VpcId": vpc, "IpPermissions": [HTTP, ALL_V6], "IpPermissionsEgress": []}
+        assert converges(KIND, cloud, body) == [
+            "ec2.CreateSecurityGroup",
+            "ec2.AuthorizeSecurityGroupIngress",
+            "ec2.RevokeSecurityGroupEgress",
+        ]
+        assert [one.natural for one in KIND.owned(cloud, "prod")] == [f"{vpc}/web"]  # type: ignore[misc]

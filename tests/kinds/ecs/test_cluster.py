@@ -1,0 +1,255 @@
+"""Cluster: settings that may be the account's, and providers that are associated in a second step."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from moto import mock_aws
+
+from ecsync.core.kind import Go, Wait
+from ecsync.core.marks import OWNER
+from ecsync.core.model import Absent, Create, Delete, Present, Replace, Unreadable
+from ecsync.core.ports import AwsError
+from ecsync.core.trees import Body
+from ecsync.kinds.ecs.cluster import KIND, present_of
+from tests.kinds.ecs import answers
+from tests.kinds.elbv2.answers import refused
+from tests.kinds.infra import (
+    Answers,
+    Case,
+    Moto,
+    cases,
+    compiled,
+    converges,
+    denied,
+    desired,
+    key,
+    observe,
+    plan_of,
+    update,
+    wanted,
+)
+
+ARN = answers.arn("cluster/web")
+LIVE: dict[str, Any] = {"clusterName": "web", "clusterArn": ARN, "status": "ACTIVE"}
+STRATEGY = [{"capacityProvider": "mine", "weight": 1}]
+# Cases of associations alone, which are members of a cluster here.
+CASES = [*cases("cluster"), *cases("clusterCapacityProviders")]
+UNSEEN = {"clusterArn", "status", "settings.[].name", "settings.[].value", "tags.[].key", "tags.[].value"}
+
+
+def live_of(live: Mapping[str, Any], _: Mapping[str, Any], __: Case) -> Present:
+    return present_of({"clusterName": live.get("cluster"), "clusterArn": ARN, **live})
+
+
+def named(case: Case) -> Case:
+    body = dict(case["desired"])
+    return {**case, "desired": {"clusterName": body.pop("cluster", None) or body["clusterName"], **body}}
+
+
+# ---------------------------------------------------------------- equivalence
+
+
+@pytest.mark.skipif("ECSYNC_CASES" not in os.environ, reason="ECSYNC_CASES is not set")
+def test_the_whole_collection_is_run_where_it_is() -> None:
+    assert {"captured", "documented"} <= {case["confidence"] for case in CASES}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
+def test_a_case_differs_exactly_where_aws_would_do_something_else(case: Case) -> None:
+    assert answers.equivalent(KIND, live_of, named(case)) == case["equivalent"], case["note"]
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case["equivalent"]], ids=lambda case: case["id"])
+def test_only_what_is_aws_s_own_changes_unseen(case: Case) -> None:
+    assert answers.unseen(KIND, live_of, named(case)) <= UNSEEN
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
+def test_the_canonical_form_is_final(case: Case) -> None:
+    assert answers.settled(KIND, live_of, named(case))
+
+
+def test_an_undeclared_setting_is_the_account_s() -> None:
+    live = present_of({**LIVE, "settings": [{"name": "containerInsights", "value": "enhanced"}]})
+    assert update(KIND, {"clusterName": "web"}, live).fields == ()
+    changed = update(
+        KIND, {"clusterName": "web", "settings": [{"name": "containerInsights", "value": "enabled"}]}, live
+    )
+    assert [one.path for one in changed.fields] == [("settings", "containerInsights")]
+
+
+# ---------------------------------------------------------------- read
+
+
+def test_clusters_are_read_a_hundred_at_a_time_and_each_answer_has_its_meaning() -> None:
+    def described(*, clusters: list[str], include: list[str]) -> Body:
+        assert len(clusters) <= 100
+        assert include == ["TAGS", "SETTINGS", "CONFIGURATIONS", "ATTACHMENTS"]
+        gone = [{"arn": answers.arn(f"cluster/{name}"), "reason": "MISSING"} for name in clusters if name == "n1"]
+        odd = [{"arn": answers.arn(f"cluster/{name}"), "reason": "THROTTLED"} for name in clusters if name == "n2"]
+        live = [{**LIVE, "clusterName": name} for name in clusters if name not in ("n1", "n2", "n3", "n4")]
+        deleted = [{**LIVE, "clusterName": name, "status": "INACTIVE"} for name in clusters if name == "n4"]
+        return {"clusters": live + deleted, "failures": gone + odd}
+
+    reader = Answers(ecs_DescribeClusters=described)
+    asked = [wanted(KIND, {"clusterName": f"n{index}"}, f"n{index}") for index in range(120)]
+    found = dict(KIND.read(reader, asked, {}))
+    assert len(reader.asked) == 2
+    assert isinstance(found[key(KIND, "n0")], Present)
+    assert found[key(KIND, "n1")] == Absent()
+    assert isinstance(found[key(KIND, "n2")], Unreadable)
+    assert key(KIND, "n3") not in found, "what AWS does not speak of stays unknown"
+    assert found[key(KIND, "n4")] == Absent(), "an INACTIVE cluster is made anew by CreateCluster"
+
+
+def test_a_failed_read_is_no_absence() -> None:
+    with pytest.raises(AwsError):
+        list(KIND.read(Answers(ecs_DescribeClusters=denied()), [wanted(KIND, {"clusterName": "web"})], {}))
+
+
+def test_a_namespace_that_is_declared_by_name_is_looked_up_and_compared_as_an_arn() -> None:
+    space = "arn:aws:servicediscovery:us-east-1:111111111111:namespace/ns-1"
+    reader = Answers(
+        ecs_DescribeClusters={"clusters": [{**LIVE, "serviceConnectDefaults": {"namespace": space}}]},
+        servicediscovery_ListNamespaces={"Namespaces": [{"Name": "prod", "Arn": space}]},
+    )
+    body = {"clusterName": "web", "serviceConnectDefaults": {"namespace": "prod"}}
+    live = observe(KIND, reader, body)
+    assert isinstance(live, Present)
+    assert update(KIND, body, live).fields == ()
+
+
+def test_what_we_own_is_listed_without_what_is_deleted_or_another_s() -> None:
+    tags = [{"key": OWNER, "value": "v1/prod/shop/Cluster/web"}]
+    clusters = [
+        {**LIVE, "tags": tags},
+        {**LIVE, "clusterName": "gone", "status": "INACTIVE", "tags": tags},
+        {**LIVE, "clusterName": "theirs", "tags": [{"key": OWNER, "value": "v1/test/shop/Cluster/web"}]},
+        {**LIVE, "clusterName": "nobodys"},
+    ]
+    reader = Answers(ecs_ListClusters={"clusterArns": [ARN]}, ecs_DescribeClusters={"clusters": clusters})
+    assert KIND.owned is not None
+    assert [one.natural for one in KIND.owned(reader, "prod")] == ["web"]
+
+
+# ---------------------------------------------------------------- calls
+
+
+def test_a_create_carries_the_marks_and_leaves_the_providers_for_later() -> None:
+    assert KIND.calls is not None
+    body = {"clusterName": "web", "capacityProviders": ["mine"], "defaultCapacityProviderStrategy": STRATEGY}
+    (call,) = KIND.calls(Create(desired=desired(KIND, body), marks={OWNER: "o"}))
+    assert call.name == "ecs.CreateCluster"
+    assert call.params == {"clusterName": "web", "tags": [{"key": OWNER, "value": "o"}]}
+    assert call.captures == {"name": ("cluster", "clusterName"), "arn": ("cluster", "clusterArn")}
+
+
+def test_the_second_step_of_a_create_associates_the_providers() -> None:
+    body = {"clusterName": "web", "capacityProviders": [answers.ref("CapacityProvider", "mine", "name")]}
+    first, second = plan_of(KIND, desired(KIND, body), Absent()).steps
+    assert [call.operation for call in first.calls] == ["CreateCluster"]
+    assert compiled(second.calls) == [
+        (
+            "ecs.PutClusterCapacityProviders",
+            {"cluster": "web", "capacityProviders": body["capacityProviders"], "defaultCapacityProviderStrategy": []},
+        )
+    ]
+
+
+def test_an_association_says_again_what_is_not_declared() -> None:
+    assert KIND.calls is not None
+    live = present_of(
+        {
+            **LIVE,
+            "capacityProviders": ["FARGATE", "old"],
+            "defaultCapacityProviderStrategy": [{"capacityProvider": "FARGATE"}, {"capacityProvider": "old"}],
+        }
+    )
+    (call,) = KIND.calls(update(KIND, {"clusterName": "web", "capacityProviders": ["FARGATE", "new"]}, live))
+    assert call.params["capacityProviders"] == ["FARGATE", "new"]
+    assert call.params["defaultCapacityProviderStrategy"] == [{"capacityProvider": "FARGATE"}], "only what is left"
+    (call,) = KIND.calls(update(KIND, {"clusterName": "web", "defaultCapacityProviderStrategy": STRATEGY}, live))
+    assert call.params["capacityProviders"] == ["FARGATE", "old"]
+
+
+def test_an_update_names_what_changes_and_keeps_the_other_settings() -> None:
+    assert KIND.calls is not None
+    settings = [{"name": "containerInsights", "value": "disabled"}, {"name": "later", "value": "x"}]
+    live = present_of({**LIVE, "settings": settings})
+    body = {"clusterName": "web", "settings": [{"name": "containerInsights", "value": "enabled"}]}
+    calls = KIND.calls(update(KIND, body, live))
+    kept = [{"name": "containerInsights", "value": "enabled"}, {"name": "later", "value": "x"}]
+    assert compiled(calls) == [("ecs.UpdateCluster", {"cluster": "web", "settings": kept})]
+    assert refused(calls) == []
+
+
+def test_what_is_not_declared_any_more_is_cleared_in_aws_s_way() -> None:
+    assert KIND.calls is not None
+    live = present_of(
+        {
+            **LIVE,
+            "serviceConnectDefaults": {"namespace": "arn:x"},
+            "configuration": {"executeCommandConfiguration": {"logging": "NONE"}},
+        }
+    )
+    (call,) = KIND.calls(update(KIND, {"clusterName": "web"}, live))
+    assert call.params == {
+        "cluster": "web",
+        "configuration": {"executeCommandConfiguration": {"logging": "DEFAULT"}},
+        "serviceConnectDefaults": {"namespace": ""},
+    }
+
+
+@pytest.mark.parametrize(
+    ("more", "operation"),
+    [
+        ({"capacityProviders": ["FARGATE", "mine"]}, "PutClusterCapacityProviders"),
+        ({"capacityProviders": ["FARGATE"]}, "DeleteCluster"),
+        ({"registeredContainerInstancesCount": 1}, ""),
+        ({"activeServicesCount": 1}, ""),
+        ({"capacityProviders": ["mine"], "attachmentsStatus": "UPDATE_IN_PROGRESS"}, ""),
+        ({"status": "DEPROVISIONING"}, ""),
+    ],
+)
+def test_a_delete_is_the_next_safe_call(more: Mapping[str, Any], operation: str) -> None:
+    assert KIND.calls is not None
+    live = present_of({**LIVE, **more})
+    calls = KIND.calls(Delete(key=key(KIND), observed=live))
+    assert [call.operation for call in calls] == ([operation] if operation else [])
+    replaced = KIND.calls(Replace(desired=desired(KIND, {"clusterName": "web"}), observed=live, fields=(), marks={}))
+    assert replaced == calls
+
+
+# ---------------------------------------------------------------- time
+
+
+def test_providers_wait_while_they_are_being_updated() -> None:
+    assert KIND.gate is not None
+    live = present_of({**LIVE, "attachmentsStatus": "UPDATE_IN_PROGRESS"})
+    change = update(KIND, {"clusterName": "web", "capacityProviders": ["FARGATE"]}, live)
+    assert isinstance(KIND.gate(change.desired, live, change.fields, {}), Wait)
+    change = update(KIND, {"clusterName": "web", "serviceConnectDefaults": {"namespace": "n"}}, live)
+    assert isinstance(KIND.gate(change.desired, live, change.fields, {}), Go)
+
+
+@pytest.mark.parametrize(
+    ("more", "status"),
+    [
+        ({}, "Healthy"),
+        ({"status": "FAILED"}, "Degraded"),
+        ({"attachmentsStatus": "UPDATE_FAILED"}, "Degraded"),
+        ({"status": "PROVISIONING"}, "Progressing"),
+    ],
+)
+def test_health_is_that_of_its_providers(more: Mapping[str, Any], status: str) -> None:
+    assert KIND.health(desired(KIND, {"clusterName": "web"}), present_of({**LIVE, **more})).status == status
+
+
+@mock_aws
+def test_it_converges_on_moto_one_call_at_a_time() -> None:
+    body = {"clusterName": "web", "capacityProviders": ["FARGATE"], "tags": [{"key": "team", "value": "a"}]}
+    assert converges(KIND, Moto(), body) == ["ecs.CreateCluster", "ecs.PutClusterCapacityProviders"]

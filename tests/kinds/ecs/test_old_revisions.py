@@ -1,0 +1,191 @@
+"""TaskDefinition with `ecsync/keep-revisions`: which older revisions may go, and which never do (rule 17)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ecsync.core.model import Delete, Key, Present, Unreadable
+from ecsync.core.ports import AwsError
+from ecsync.core.trees import Body
+from ecsync.kinds.ecs.task_definition import KIND
+from tests.kinds.ecs import answers
+from tests.kinds.ecs.test_task_definition import MINE, Revisions, image, revision, running
+from tests.kinds.elbv2.answers import refused
+from tests.kinds.infra import denied, wanted
+
+CLUSTERS = [answers.arn("cluster/one"), answers.arn("cluster/two")]
+DONE = {"status": "PRIMARY", "rolloutState": "COMPLETED"}
+SIX = {number: (f"web:{number}", MINE) for number in range(1, 7)}
+
+
+def service(name: str, number: int, *deployments: Mapping[str, Any], cluster: int = 0, **more: Any) -> Body:
+    """A live service that runs a revision of `web`, with no deployment in flight unless given."""
+    found = deployments or ({**DONE, "taskDefinition": revision(number)},)
+    return {
+        "serviceName": name,
+        "clusterArn": CLUSTERS[cluster],
+        "status": "ACTIVE",
+        "taskDefinition": revision(number),
+        "deployments": list(found),
+        **more,
+    }
+
+
+class Family(Revisions):
+    """Revisions and the services of two clusters."""
+
+    def __init__(self, of: Any, services: Sequence[Body] = (), unknown: Sequence[Mapping[str, str]] = ()) -> None:
+        super().__init__(of)
+        self.services, self.unknown = services, list(unknown)
+        for name in ("ListClusters", "DescribeClusters", "ListServices", "DescribeServices"):
+            self.answers[f"ecs.{name}"] = getattr(self, f"_{name}")
+
+    def _list(self, **params: Any) -> Body:
+        return super()._list(**{**params, "maxResults": 10})
+
+    def _ListClusters(self) -> Body:  # noqa: N802 - AWS's spelling
+        return {"clusterArns": CLUSTERS}
+
+    def _DescribeClusters(self, clusters: Sequence[str]) -> Body:  # noqa: N802 - AWS's spelling
+        return {"clusters": [{"clusterArn": one, "status": "ACTIVE"} for one in clusters]}
+
+    def _ListServices(self, cluster: str) -> Body:  # noqa: N802 - AWS's spelling
+        names = [one["serviceName"] for one in self.services if one["clusterArn"] == cluster]
+        return {"serviceArns": [*names, *(one["arn"] for one in self.unknown)]}
+
+    def _DescribeServices(self, cluster: str, services: Sequence[str], **_: Any) -> Body:  # noqa: N802
+        found = [one for one in self.services if one["clusterArn"] == cluster and one["serviceName"] in services]
+        return {"services": found, "failures": self.unknown}
+
+    def listed_services(self) -> bool:
+        return any(name == "ecs.ListServices" for name, _ in self.asked)
+
+
+def found(reader: Revisions, keep: int, number: int = 6) -> Present:
+    want = replace(wanted(KIND, image(f"web:{number}")), keep=keep)
+    ((_, present),) = KIND.read(reader, [want], {})
+    assert isinstance(present, Present)
+    return present
+
+
+def surplus(reader: Revisions, keep: int, number: int = 6) -> list[int]:
+    return [int(one["revision"]) for one in found(reader, keep, number).facts["surplus"]]
+
+
+def test_what_is_beyond_the_newest_of_ours_may_go_oldest_first() -> None:
+    """The newest stay, whoever's they are; of the rest those with our mark are named."""
+    assert surplus(Family(SIX), 2) == [1, 2, 3, 4]
+    assert surplus(Family(SIX), 1) == [1, 2, 3, 4, 5]
+    assert surplus(Family({**SIX, 2: ("web:2", ())}), 2) == [1, 3, 4]
+    other = [{"key": "ecsync:owner", "value": "v1/other/shop/TaskDefinition/web"}]
+    assert surplus(Family({**SIX, 1: ("web:1", other)}), 4) == [2]
+
+
+def test_without_the_annotation_nothing_is_asked() -> None:
+    """The steady state of everybody else is as cheap as it was."""
+    reader = Family(SIX)
+    assert "surplus" not in found(reader, 0).facts
+    assert not reader.listed_services()
+
+
+def test_services_are_listed_only_where_something_could_go() -> None:
+    """A family that is short enough costs one list of its revisions."""
+    reader = Family(SIX)
+    assert surplus(reader, 6) == []
+    assert not reader.listed_services()
+
+
+def test_the_live_revision_stays_however_old_it_is() -> None:
+    """An image that was declared again is live on an old revision."""
+    assert surplus(Family(SIX), 2, number=1) == [2, 3, 4]
+
+
+def test_what_nobody_marked_is_cleaned_up_by_nobody() -> None:
+    """While the live revision is not ours, neither is its family."""
+    assert "surplus" not in found(Family({**SIX, 6: ("web:6", ())}), 2).facts
+
+
+def test_what_any_service_of_any_cluster_runs_stays() -> None:
+    """By itself, in a deployment, or in a task set."""
+    sets = [{"taskDefinition": revision(3)}]
+    others = [service("a", 6), service("b", 1, cluster=1), service("c", 6, cluster=1, taskSets=sets)]
+    assert surplus(Family(SIX, others), 2) == [2, 4]
+
+
+@pytest.mark.parametrize(
+    "deployments",
+    [
+        ({**DONE, "rolloutState": "IN_PROGRESS", "taskDefinition": revision(6)},),
+        ({**DONE, "taskDefinition": revision(6)}, {"status": "ACTIVE", "taskDefinition": revision(5)}),
+    ],
+)
+def test_nothing_goes_while_a_deployment_of_the_family_is_in_flight(deployments: Any) -> None:
+    """ECS may go back to a revision that is among no deployments any more."""
+    facts = found(Family(SIX, [service("a", 6, *deployments)]), 2).facts
+    assert facts["surplus"] == ()
+    assert facts["kept"].startswith("one/a is being deployed")
+
+
+def test_a_deployment_of_another_family_is_no_reason_to_wait() -> None:
+    """What other families roll out does not go back to this one."""
+    theirs = {**DONE, "rolloutState": "IN_PROGRESS", "taskDefinition": revision(1, "webhook")}
+    assert surplus(Family(SIX, [service("a", 6, theirs, taskDefinition=revision(1, "webhook"))]), 4) == [1, 2]
+
+
+@pytest.mark.parametrize("operation", ["ListClusters", "DescribeClusters", "ListServices", "DescribeServices"])
+def test_where_services_cannot_be_read_nothing_goes_and_the_rest_is_known(operation: str) -> None:
+    """A denied read of what uses them is a reason, not a failure of the task definition."""
+    reader = Family(SIX, [service("a", 6)])
+    reader.answers[f"ecs.{operation}"] = denied()
+    present = found(reader, 2)
+    assert present.facts["surplus"] == ()
+    assert "AccessDenied" in present.facts["kept"]
+    assert present.outputs["revision"] == "6"
+
+
+def test_a_service_that_aws_does_not_tell_may_run_anything() -> None:
+    """Only MISSING is gone."""
+    failure = {"arn": "b", "reason": "ACCESS_DENIED"}
+    assert "ACCESS_DENIED" in found(Family(SIX, [service("a", 6)], [failure]), 2).facts["kept"]
+    assert surplus(Family(SIX, [service("a", 6)], [{**failure, "reason": "MISSING"}]), 4) == [1, 2]
+
+
+def test_lost_credentials_say_nothing_about_anything() -> None:
+    """They end the pass, as everywhere."""
+    reader = Family(SIX)
+    reader.answers["ecs.ListClusters"] = AwsError("credentials", "ExpiredToken", "expired", "ecs.ListClusters")
+    with pytest.raises(AwsError):
+        found(reader, 2)
+
+
+def test_a_mark_that_was_taken_off_counts_at_once() -> None:
+    """Descriptions may come from the cache; the tags of what is to go are read now."""
+
+    class Stale(Family):
+        def cached(self, service: str, operation: str, /, **params: Any) -> Body:
+            return {**self.call(service, operation, **params), "tags": MINE}
+
+    assert surplus(Stale({**SIX, 1: ("web:1", ())}), 4) == [2]
+
+
+def test_a_leftover_is_deregistered_unless_a_service_of_the_application_turns_out_to_run_it() -> None:
+    """The oldest comes first; what was read later than the list has the last word."""
+    assert KIND.leftovers is not None
+    assert KIND.calls is not None
+    present = found(Family(SIX), 4)
+    (oldest, why), (_, next_why) = KIND.leftovers(present, running(2, 6))
+    assert (why, next_why) == ("", "Service/s0 still runs web:2")
+    assert oldest.outputs == {"arn": revision(1), "family": "web", "revision": "1"}
+    key = Key(application="shop", kind="TaskDefinition", name="web")
+    (call,) = KIND.calls(Delete(key=key, observed=oldest))
+    assert (call.operation, call.params) == ("DeregisterTaskDefinition", {"taskDefinition": revision(1)})
+    assert refused([call]) == []
+    unread = {Key(application="shop", kind="Service", name="x"): Unreadable("denied")}
+    assert {why for _, why in KIND.leftovers(present, unread)} == {
+        f"Service/x could not be read, and may run web:{number}" for number in (1, 2)
+    }
+    assert list(KIND.leftovers(found(Family(dict.fromkeys([6], ("web:1", MINE))), 0), {})) == []

@@ -1,0 +1,270 @@
+"""Deployments of a service: rolled-back content is not tried again, and nothing of ours has to remember it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from ecsync.core import plan
+from ecsync.core.inputs import Scene
+from ecsync.core.kind import Gate, Go, Hold, Stop, Wait
+from ecsync.core.marks import OWNER, identity
+from ecsync.core.model import Application, Desired, Key, Marks, Observed, PhysicalId, Plan, Present, Text
+from ecsync.core.ports import AwsError
+from ecsync.core.trees import Body
+from ecsync.kinds.ecs import task_definition
+from ecsync.kinds.ecs._service_read import present_of
+from ecsync.kinds.ecs.service import KIND
+from tests.kinds.ecs import answers
+from tests.kinds.ecs.answers import Reader
+from tests.kinds.infra import TARGET, denied, desired, missing, update
+
+SEVEN, EIGHT = answers.arn("task-definition/web:7"), answers.arn("task-definition/web:8")
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+BODY: dict[str, Any] = {"cluster": "prod", "serviceName": "web", "taskDefinition": EIGHT}
+LIVE: dict[str, Any] = {
+    "serviceName": "web",
+    "serviceArn": answers.arn("service/prod/web"),
+    "clusterArn": answers.arn("cluster/prod"),
+    "status": "ACTIVE",
+    "taskDefinition": SEVEN,
+    "desiredCount": 2,
+    "runningCount": 2,
+    "pendingCount": 0,
+    "tags": [{"key": OWNER, "value": "v1/prod/shop/Service/web"}],
+    "deployments": [{"status": "PRIMARY", "rolloutState": "COMPLETED", "taskDefinition": SEVEN}],
+}
+BALANCERS = {"loadBalancers": [{"targetGroupArn": "arn:tg", "containerName": "web", "containerPort": 80}]}
+
+
+def live(**more: Any) -> Present:
+    return present_of({**LIVE, **more}, BODY)
+
+
+def asked(body: Body, observed: Present, newest: Mapping[str, Any] | None) -> Gate:
+    """Ask the gate, with the newest deployment as `inquire` would have told it."""
+    observed = replace(observed, facts={**observed.facts, "newestDeployment": newest})
+    change = update(KIND, body, observed)
+    assert KIND.gate is not None
+    return KIND.gate(change.desired, observed, change.fields, {})
+
+
+def deployment(status: str, **target: Any) -> dict[str, Any]:
+    return {"status": status, "statusReason": "because", "target": {"taskDefinition": EIGHT, **target}}
+
+
+# ---------------------------------------------------------------- rule 15
+
+
+@pytest.mark.parametrize(
+    ("newest", "verdict"),
+    [
+        (None, Go),
+        (deployment("IN_PROGRESS"), Wait),
+        (deployment("PENDING"), Wait),
+        (deployment("ROLLBACK_IN_PROGRESS"), Stop),
+        (deployment("ROLLBACK_SUCCESSFUL"), Stop),
+        (deployment("ROLLBACK_FAILED"), Stop),
+        (deployment("STOPPED"), Stop),
+        (deployment("SUCCESSFUL"), Go),
+        (deployment("IN_PROGRESS", taskDefinition=SEVEN), Go),
+        (deployment("ROLLBACK_SUCCESSFUL", taskDefinition=SEVEN), Go),
+    ],
+)
+def test_the_newest_deployment_decides(newest: Mapping[str, Any] | None, verdict: type) -> None:
+    gate = asked(BODY, live(), newest)
+    assert type(gate) is verdict
+    assert "because" in str(gate) or isinstance(gate, Go)
+
+
+def test_more_than_the_task_definition_counts() -> None:
+    body = {**BODY, "taskDefinition": SEVEN, **BALANCERS}
+    failed = deployment("ROLLBACK_SUCCESSFUL", taskDefinition=SEVEN)
+    assert isinstance(asked(body, live(), {**failed, "target": {**failed["target"], **BALANCERS}}), Stop)
+    assert isinstance(asked(body, live(), failed), Go), "what failed had no load balancer yet"
+
+
+def test_what_is_not_known_yet_was_not_tried_yet() -> None:
+    body = {**BODY, "taskDefinition": answers.ref("TaskDefinition", "web", "arn")}
+    assert isinstance(asked(body, live(), deployment("ROLLBACK_SUCCESSFUL")), Go)
+
+
+def test_a_concrete_platform_version_of_a_revision_is_not_something_else() -> None:
+    failed = deployment("ROLLBACK_SUCCESSFUL", platformVersion="1.4.0", launchType="FARGATE")
+    body = {**BODY, "launchType": "FARGATE", "platformVersion": "LATEST"}
+    assert isinstance(asked(body, live(launchType="FARGATE", platformVersion="LATEST"), failed), Stop)
+
+
+def test_what_starts_no_deployment_asks_nobody() -> None:
+    body = {**BODY, "taskDefinition": SEVEN, "enableExecuteCommand": True}
+    assert isinstance(asked(body, live(), deployment("IN_PROGRESS", taskDefinition=SEVEN)), Go)
+
+
+def test_a_draining_service_is_waited_for() -> None:
+    assert isinstance(asked(BODY, live(status="DRAINING"), None), Wait)
+
+
+@pytest.mark.parametrize(
+    ("controller", "change", "verdict"),
+    [
+        ("CODE_DEPLOY", {}, Hold),
+        ("CODE_DEPLOY", {"taskDefinition": SEVEN, "deploymentConfiguration": {"maximumPercent": 150}}, Go),
+        ("EXTERNAL", {"taskDefinition": SEVEN, "deploymentConfiguration": {"maximumPercent": 150}}, Hold),
+        ("EXTERNAL", {"taskDefinition": SEVEN, "desiredCount": 3}, Go),
+    ],
+)
+def test_what_another_controller_deploys_is_held(controller: str, change: Body, verdict: type) -> None:
+    by = {"deploymentController": {"type": controller}}
+    assert type(asked({**BODY, **by, **change}, live(**by), None)) is verdict
+
+
+# ---------------------------------------------------------------- what is read for it
+
+
+def inquire(body: Body, observed: Present, **answers: Any) -> tuple[Mapping[str, Any], list[str]]:
+    reader = Reader(**answers)
+    change = update(KIND, body, observed)
+    assert KIND.inquire is not None
+    return KIND.inquire(reader, change.desired, observed, change.fields), [name for name, _ in reader.asked]
+
+
+def test_the_newest_deployment_is_read_with_what_it_targeted() -> None:
+    deployments = [
+        {"status": "SUCCESSFUL", "createdAt": NOW, "targetServiceRevisionArn": "r7"},
+        {
+            "status": "ROLLBACK_SUCCESSFUL",
+            "statusReason": "circuit breaker",
+            "createdAt": NOW + timedelta(hours=1),
+            "targetServiceRevisionArn": "r8",
+        },
+    ]
+
+    def revisions(*, serviceRevisionArns: list[str]) -> Body:  # noqa: N803 - AWS's spelling
+        assert serviceRevisionArns == ["r8"]
+        return {"serviceRevisions": [{"taskDefinition": EIGHT, "serviceRevisionArn": "r8", **BALANCERS}]}
+
+    facts, _ = inquire(
+        BODY,
+        live(),
+        ecs_ListServiceDeployments={"serviceDeployments": deployments},
+        ecs_DescribeServiceRevisions=revisions,
+        ecs_DescribeTaskDefinition={"tags": [{"key": OWNER, "value": "v1/prod/shop/TaskDefinition/web"}]},
+    )
+    newest = facts["newestDeployment"]
+    assert (newest["status"], newest["statusReason"]) == ("ROLLBACK_SUCCESSFUL", "circuit breaker")
+    assert newest["target"] == {"taskDefinition": EIGHT, **BALANCERS}
+    assert facts["runningRevisionOwner"] == "v1/prod/shop/TaskDefinition/web"
+
+
+def test_nothing_is_asked_where_nothing_rolls() -> None:
+    assert inquire({**BODY, "taskDefinition": SEVEN, "enableExecuteCommand": True}, live()) == ({}, [])
+
+
+def test_a_service_without_history_has_no_newest_deployment() -> None:
+    facts, _ = inquire(
+        BODY, live(), ecs_ListServiceDeployments={}, ecs_DescribeTaskDefinition=missing("ClientException")
+    )
+    assert facts == {"newestDeployment": None, "runningRevisionOwner": ""}
+
+
+def test_a_failed_question_is_no_answer() -> None:
+    with pytest.raises(AwsError):
+        inquire(BODY, live(), ecs_ListServiceDeployments=denied(), ecs_DescribeTaskDefinition={})
+
+
+@pytest.mark.parametrize(
+    ("owner", "reason"),
+    [
+        ("v1/prod/shop/TaskDefinition/web", "pending"),
+        ("v1/test/shop/TaskDefinition/web", "drift"),
+        ("", "drift"),
+        (None, None),
+    ],
+)
+def test_an_older_revision_of_ours_is_pending_and_any_other_is_drift(owner: str | None, reason: str | None) -> None:
+    assert KIND.reason is not None
+    observed = live()
+    facts = {} if owner is None else {"runningRevisionOwner": owner}
+    assert KIND.reason(("taskDefinition",), replace(observed, facts={**observed.facts, **facts})) == reason
+    assert KIND.reason(("desiredCount",), observed) is None
+
+
+# ---------------------------------------------------------------- health
+
+
+def primary(state: str, **more: Any) -> dict[str, Any]:
+    return {"deployments": [{"status": "PRIMARY", "rolloutState": state, **more}]}
+
+
+@pytest.mark.parametrize(
+    ("more", "status", "says"),
+    [
+        ({}, "Healthy", ""),
+        ({"desiredCount": 0, "runningCount": 0}, "Healthy", "scaled to 0"),
+        ({"status": "DRAINING"}, "Progressing", "draining"),
+        (primary("IN_PROGRESS", rolloutStateReason="in progress", failedTasks=1), "Progressing", "1 failed"),
+        (primary("IN_PROGRESS", rolloutStateReason="circuit breaker: rolling back to 7"), "Degraded", "rolling back"),
+        (primary("FAILED", rolloutStateReason="tasks failed to start"), "Degraded", "failed to start"),
+        ({"runningCount": 1, "events": [{"message": "unable to place a task"}]}, "Degraded", "unable to place"),
+        ({"runningCount": 1, "events": [{"message": "started 1 task", "createdAt": NOW}]}, "Progressing", "1 of 2"),
+        (
+            {"runningCount": 1, "events": [{"message": "m", "createdAt": NOW - timedelta(hours=1)}]},
+            "Degraded",
+            "1 of 2 tasks running: m",
+        ),
+        ({"runningCount": 3}, "Progressing", "3 of 2"),
+        ({"deployments": [], "taskSets": [{"id": "1"}]}, "Healthy", ""),
+    ],
+)
+def test_health_is_told_in_ecs_s_own_words(more: Mapping[str, Any], status: str, says: str) -> None:
+    health = KIND.health(desired(KIND, BODY), replace(live(**more), read_at=NOW + timedelta(minutes=1)))
+    assert (health.status, says in health.why) == (status, True)
+
+
+def test_a_rolled_back_service_is_degraded_although_it_runs() -> None:
+    observed = live()
+    facts = {**observed.facts, "newestDeployment": deployment("ROLLBACK_SUCCESSFUL")}
+    health = KIND.health(desired(KIND, BODY), replace(observed, facts=facts))
+    assert (health.status, health.why) == ("Degraded", "because")
+
+
+# ---------------------------------------------------------------- in one plan
+
+
+def ours(kind: str, natural: str) -> Marks:
+    physical = PhysicalId(account=TARGET.account, region=TARGET.region, kind=kind, natural=natural)
+    return Marks(owner=f"v1/prod/shop/{kind}/web", id=identity(physical))
+
+
+def planned(task: Body) -> Plan:
+    """Plan a task definition and the service that refers to it, both live and ours."""
+    web = Key(application="shop", kind="TaskDefinition", name="web")
+    was = {"family": "web", "containerDefinitions": [{"name": "web", "image": "web:7"}]}
+    found = task_definition.present_of({**was, "taskDefinitionArn": SEVEN, "revision": 7}, (), task)
+    service = desired(KIND, {**BODY, "taskDefinition": answers.ref("TaskDefinition", "web", "arn")})
+    world: dict[Key, Observed] = {
+        web: replace(found, marks=ours("TaskDefinition", "web")),
+        service.key: replace(live(), marks=ours("Service", "prod/web")),
+    }
+    kinds = {"Service": KIND, "TaskDefinition": task_definition.KIND}
+    application = Application(name="shop", resources=(Desired(key=web, body=task), service))
+    return plan.build(Scene(application=application, kinds=kinds, world=world, target=TARGET, installation="prod"))
+
+
+def test_an_image_change_is_one_registration_and_one_update() -> None:
+    task = {"family": "web", "containerDefinitions": [{"name": "web", "image": "web:8"}]}
+    register, roll = planned(task).steps
+    assert [call.operation for call in register.calls] == ["RegisterTaskDefinition"]
+    (call,) = roll.calls
+    assert set(call.params) == {"cluster", "service", "taskDefinition"}
+    assert isinstance(call.params["taskDefinition"], Text)
+    assert roll.after == {register.id}
+    assert {one.reason for one in roll.fields} == {"pending"}
+
+
+def test_a_service_that_runs_the_content_is_left_alone() -> None:
+    assert planned({"family": "web", "containerDefinitions": [{"name": "web", "image": "web:7"}]}).steps == ()

@@ -1,0 +1,346 @@
+"""TargetGroup: what AWS fills in, the replacement that runs by itself, and what is left of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from moto import mock_aws
+
+from ecsync.core import marks
+from ecsync.core.model import Absent, Create, Delete, Key, Marks, PhysicalId, Present, Ref, Replace, Text, Unreadable
+from ecsync.core.ports import AwsError
+from ecsync.kinds.elbv2.target_group import KIND, body_of, replacement_name
+from tests.kinds.elbv2 import answers
+from tests.kinds.elbv2.answers import LISTENER, NEW, OLD, mine, tags_answer
+from tests.kinds.infra import (
+    Answers,
+    Case,
+    Moto,
+    cases,
+    compiled,
+    converges,
+    denied,
+    desired,
+    key,
+    missing,
+    observe,
+    update,
+    wanted,
+)
+
+BODY: dict[str, Any] = {"Name": "web", "Protocol": "HTTP", "Port": 80, "VpcId": "vpc-1", "TargetType": "ip"}
+CASES = cases("targetGroup")
+SERVER_OWNED = ("TargetGroupArn", "TargetGroupName", "LoadBalancerArns")
+
+
+class TestEquivalence:
+    """What is the same to AWS, and what is not."""
+
+    @pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
+    def test_a_case_differs_exactly_where_aws_would_do_something_else(self, case: Case) -> None:
+        assert answers.equivalent(KIND, body_of, case) == case["equivalent"], case["note"]
+
+    @pytest.mark.parametrize("case", [case for case in CASES if case["equivalent"]], ids=lambda case: case["id"])
+    def test_no_change_of_a_live_value_goes_unseen(self, case: Case) -> None:
+        assert answers.unseen(KIND, body_of, case, SERVER_OWNED) == []
+
+    @pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
+    def test_the_canonical_form_is_its_own(self, case: Case) -> None:
+        assert answers.settled(KIND, body_of, case)
+
+    def test_a_timeout_that_nobody_captured_is_left_to_aws(self) -> None:
+        body = {"Name": "n", "Protocol": "TCP", "Port": 80, "VpcId": "vpc-1", "HealthCheckProtocol": "HTTPS"}
+        live = Present(body={**body, "HealthCheckTimeoutSeconds": 10}, outputs={})
+        assert not update(KIND, body, live).fields
+        assert update(KIND, {**body, "HealthCheckTimeoutSeconds": 7}, live).fields
+
+
+def _live(**body: Any) -> Present:
+    return Present(body={**BODY, **body}, outputs={"arn": NEW, "name": "web"})
+
+
+class TestCalls:
+    """The exact calls of every change."""
+
+    def test_a_create_sets_attributes_by_a_call_of_its_own(self) -> None:
+        body = {
+            **BODY,
+            "Attributes": [{"Key": "stickiness.enabled", "Value": "true"}],
+            "Tags": [{"Key": "a", "Value": "b"}],
+        }
+        calls = KIND.calls(Create(desired=desired(KIND, body), marks={"ecsync:owner": "o"}))  # type: ignore[misc]
+        assert compiled(calls) == [
+            (
+                "elbv2.CreateTargetGroup",
+                {**BODY, "Tags": [{"Key": "a", "Value": "b"}, {"Key": "ecsync:owner", "Value": "o"}]},
+            ),
+            (
+                "elbv2.ModifyTargetGroupAttributes",
+                {
+                    "TargetGroupArn": Text((Ref(key(KIND), "arn"),)),
+                    "Attributes": [{"Key": "stickiness.enabled", "Value": "true"}],
+                },
+            ),
+        ]
+        assert set(calls[0].captures) == set(KIND.outputs)
+        assert not answers.refused(calls)
+
+    def test_an_update_sends_only_what_differs(self) -> None:
+        body = {
+            **BODY,
+            "HealthCheckPath": "/health",
+            "HealthCheckPort": Text((Ref(key(KIND, "x"), "name"),)),
+            "Attributes": [{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "2"}],
+        }
+        live = _live(Attributes=[{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "0"}, {"Key": "c", "Value": "9"}])
+        calls = KIND.calls(update(KIND, body, live))  # type: ignore[misc]
+        assert compiled(calls) == [
+            (
+                "elbv2.ModifyTargetGroup",
+                {"TargetGroupArn": NEW, "HealthCheckPath": "/health", "HealthCheckPort": body["HealthCheckPort"]},
+            ),
+            (
+                "elbv2.ModifyTargetGroupAttributes",
+                {"TargetGroupArn": NEW, "Attributes": [{"Key": "b", "Value": "2"}]},
+            ),
+        ]
+        assert not answers.refused(calls)
+
+    def test_what_is_not_declared_any_more_goes_back_to_the_default(self) -> None:
+        live = _live(HealthCheckPath="/old", HealthCheckTimeoutSeconds=9, Matcher={"HttpCode": "200-299"})
+        assert compiled(KIND.calls(update(KIND, BODY, live))) == [  # type: ignore[misc]
+            (
+                "elbv2.ModifyTargetGroup",
+                {
+                    "TargetGroupArn": NEW,
+                    "HealthCheckPath": "/",
+                    "HealthCheckTimeoutSeconds": 5,
+                    "Matcher": {"HttpCode": "200"},
+                },
+            )
+        ]
+
+    def test_a_delete_is_one_call(self) -> None:
+        assert compiled(KIND.calls(Delete(key=key(KIND), observed=_live()))) == [  # type: ignore[misc]
+            ("elbv2.DeleteTargetGroup", {"TargetGroupArn": NEW})
+        ]
+
+    def test_a_replacement_is_a_new_group_under_a_name_that_tells_what_it_holds(self) -> None:
+        body = {**BODY, "Name": "a-name-of-all-the-32-characters-", "Port": 8080}
+        change = Replace(desired=desired(KIND, body), observed=_live(), fields=(), marks={"ecsync:owner": "o"})
+        (call,) = KIND.calls(change)  # type: ignore[misc]
+        assert call.operation == "CreateTargetGroup"
+        assert call.params == {**body, "Name": replacement_name(body), "Tags": [{"Key": "ecsync:owner", "Value": "o"}]}
+        assert len(call.params["Name"]) == 31
+        assert replacement_name(body) == replacement_name({**body, "HealthCheckPath": "/x"})
+        assert replacement_name(body) == replacement_name({**body, "ProtocolVersion": "HTTP1"})
+        assert replacement_name(body) != replacement_name({**body, "Port": 1})
+
+    def test_an_immutable_field_replaces(self) -> None:
+        assert {field.effect for field in update(KIND, {**BODY, "Port": 81}, _live()).fields} == {"replace"}
+
+    @pytest.mark.parametrize(
+        ("name", "fine"),
+        [("web-1", True), ("a" * 32, True), ("a" * 33, False), ("-web", False), ("web-", False), ("a_b", False)],
+    )
+    def test_names_are_checked(self, name: str, *, fine: bool) -> None:
+        assert (not list(KIND.check({"Name": name}))) is fine
+
+
+def _group(name: str, arn: str, port: int = 80, balancers: tuple[str, ...] = ()) -> dict[str, Any]:
+    described = {member: value for member, value in BODY.items() if member != "Name"}
+    return {
+        **described,
+        "TargetGroupName": name,
+        "TargetGroupArn": arn,
+        "Port": port,
+        "LoadBalancerArns": list(balancers),
+    }
+
+
+def _reader(*groups: dict[str, Any], tags: dict[str, Any], **more: Any) -> Answers:
+    answers = {
+        "elbv2_DescribeTargetGroups": {"TargetGroups": list(groups)},
+        "elbv2_DescribeTags": tags_answer(tags),
+        "elbv2_DescribeTargetHealth": {"TargetHealthDescriptions": [{"TargetHealth": {"State": "healthy"}}]},
+        "elbv2_DescribeTargetGroupAttributes": {"Attributes": [{"Key": "a", "Value": "1"}]},
+    }
+    return Answers(**{**answers, **more})
+
+
+def _present(reader: Answers, body: dict[str, Any] = BODY) -> Present:
+    found = observe(KIND, reader, body)
+    assert isinstance(found, Present)
+    return found
+
+
+def _id(natural: str) -> list[dict[str, str]]:
+    physical = PhysicalId(account="123456789012", region="us-east-1", kind="TargetGroup", natural=natural)
+    owner = {"Key": marks.OWNER, "Value": "v1/prod/shop/TargetGroup/frontend"}
+    return [owner, {"Key": marks.ID, "Value": marks.identity(physical)}]
+
+
+class TestRead:
+    """What is asked, and what the answers mean."""
+
+    def test_a_read_asks_no_more_than_it_needs(self) -> None:
+        reader = _reader(_group("web", OLD), _group("other", NEW), tags={OLD: mine(KIND)})
+        found = _present(reader)
+        assert answers.operations(reader) == ["elbv2.DescribeTargetGroups", "elbv2.DescribeTags"]
+        assert found.body == {**BODY, "Tags": {}}
+        assert found.outputs == {"arn": OLD, "name": "web"}
+        assert found.facts == {"arn": OLD, "loadBalancers": [], "superseded": []}
+
+    def test_attributes_are_read_where_they_are_declared_or_were_applied(self) -> None:
+        declared = {**BODY, "Attributes": [{"Key": "a", "Value": "1"}]}
+        reader = _reader(_group("web", OLD), tags={OLD: mine(KIND)})
+        assert _present(reader, declared).body["Attributes"] == [{"Key": "a", "Value": "1"}]
+        applied = {"Key": marks.APPLIED, "Value": marks.pack(declared, "Tags", ["Attributes"])}
+        assert "Attributes" in _present(_reader(_group("web", OLD), tags={OLD: [*mine(KIND), applied]})).body
+
+    def test_the_group_that_is_as_declared_is_the_one_and_the_others_are_superseded(self) -> None:
+        reader = _reader(
+            _group("web", OLD, 80, (answers.LB,)),
+            _group("web-0a1b2c", NEW, 8080),
+            tags={OLD: mine(KIND), NEW: mine(KIND)},
+        )
+        found = _present(reader, {**BODY, "Port": 8080})
+        assert found.outputs == {"arn": NEW, "name": "web-0a1b2c"}
+        assert found.body["Name"] == "web"
+        assert found.facts["superseded"] == [{"arn": OLD, "name": "web", "in_use": True}]
+        back = _present(reader, BODY)
+        assert (back.outputs["arn"], back.facts["superseded"][0]["arn"]) == (OLD, NEW)
+
+    def test_while_none_is_as_declared_the_one_that_serves_traffic_stays(self) -> None:
+        groups = _group("web", OLD), _group("web-0a1b2c", NEW, 8080, (answers.LB,))
+        found = _present(_reader(*groups, tags={OLD: mine(KIND), NEW: mine(KIND)}), {**BODY, "Port": 9})
+        assert found.outputs["arn"] == NEW
+
+    def test_a_copied_mark_makes_no_group_superseded(self) -> None:
+        copied = [mine(KIND)[0], {"Key": marks.ID, "Value": "another"}]
+        reader = _reader(_group("web", OLD), _group("web-0a1b2c", NEW), tags={OLD: mine(KIND), NEW: copied})
+        assert _present(reader).facts["superseded"] == []
+
+    def test_a_replacement_with_another_mark_is_not_ours(self) -> None:
+        reader = _reader(_group("web-0a1b2c", NEW), tags={NEW: mine(KIND, "api")})
+        assert isinstance(observe(KIND, reader, BODY), Absent)
+
+    def test_a_group_of_our_name_that_nobody_marked_is_found(self) -> None:
+        found = _present(_reader(_group("web", OLD), tags={OLD: [{"Key": "a", "Value": "b"}]}))
+        assert found.marks is None
+        assert found.body["Tags"] == {"a": "b"}
+
+    def test_a_lookup_goes_by_name(self) -> None:
+        reader = _reader(_group("web", OLD), _group("web-0a1b2c", NEW), tags={OLD: [], NEW: mine(KIND)})
+        ((_, found),) = KIND.read(reader, [wanted(KIND, BODY, managed=False)], {})
+        assert isinstance(found, Present)
+        assert found.outputs["arn"] == OLD
+
+    def test_a_group_that_goes_while_we_read_is_absent_and_takes_no_other_along(self) -> None:
+        reader = _reader(_group("web", OLD), _group("api", NEW), tags={NEW: mine(KIND, "api")})
+        wants = [wanted(KIND, BODY), wanted(KIND, {**BODY, "Name": "api"}, "api")]
+        found = dict(KIND.read(reader, wants, {}))
+        assert isinstance(found[key(KIND)], Absent)
+        assert isinstance(found[key(KIND, "api")], Present)
+
+    def test_health_that_is_gone_is_absence_and_health_that_is_denied_is_an_error(self) -> None:
+        live, tags = _group("web", OLD, 80, (answers.LB,)), {OLD: mine(KIND)}
+        assert isinstance(observe(KIND, _reader(live, tags=tags, elbv2_DescribeTargetHealth=missing()), BODY), Absent)
+        with pytest.raises(AwsError):
+            observe(KIND, _reader(live, tags=tags, elbv2_DescribeTargetHealth=denied()), BODY)
+
+    def test_tags_are_read_by_twenty(self) -> None:
+        arns = {answers.arn("targetgroup", f"g{n}"): mine(KIND, f"g{n}") for n in range(45)}
+        groups = [_group(f"g{n}", arn) for n, arn in enumerate(arns)]
+        reader = _reader(*groups, tags=arns)
+        wants = [wanted(KIND, {**BODY, "Name": f"g{n}"}, f"g{n}") for n in range(45)]
+        assert all(isinstance(found, Present) for _, found in KIND.read(reader, wants, {}))
+        assert answers.operations(reader).count("elbv2.DescribeTags") == 3
+
+    @pytest.mark.parametrize(
+        ("live", "natural", "found"),
+        [
+            ("web", "web", "web"),
+            ("web-0a1b2c", "web", "web"),
+            ("web-0a1b2c", "web-0a1b2c", "web-0a1b2c"),
+            ("production-shop-frontend-0a1b2c", "production-shop-frontend", "production-shop-frontend"),
+            (
+                "prod-ap-northeast-2-shop-0a1b2c",
+                "prod-ap-northeast-2-shop-frontend"[:32],
+                "prod-ap-northeast-2-shop-0a1b2c",
+            ),
+            ("prod-northeast-2-shop-fr-0a1b2c", "prod-northeast-2-shop-frontend", "prod-northeast-2-shop-frontend"),
+        ],
+    )
+    def test_what_we_own_is_known_by_the_name_in_its_document(self, live: str, natural: str, found: str) -> None:
+        reader = _reader(_group(live, OLD), _group("x", NEW), tags={OLD: _id(natural), NEW: []})
+        (owned,) = KIND.owned(reader, "prod")  # type: ignore[misc]
+        assert owned.natural == found
+
+
+def _leftover(world: dict[Key, Any], *, in_use: bool = False) -> str:
+    superseded = [{"arn": OLD, "name": "web", "in_use": in_use}]
+    present = Present(
+        body=BODY,
+        outputs={"arn": NEW, "name": "web-0a1b2c"},
+        marks=Marks(owner="o", id="i"),
+        facts={"superseded": superseded},
+    )
+    ((old, why),) = KIND.leftovers(present, world)  # type: ignore[misc]
+    assert old.outputs == {"arn": OLD, "name": "web"}
+    assert old.marks == present.marks
+    return why
+
+
+class TestAfterwards:
+    """What a replacement leaves, and how the targets do."""
+
+    def test_what_a_replacement_left_goes_when_nothing_uses_it(self) -> None:
+        rule = Key(application="shop", kind="ListenerRule", name="web")
+        forwarding = {
+            rule: Present(body={"ListenerArn": LISTENER, "Actions": answers.forward(old=0, new=100)}, outputs={})
+        }
+        assert _leftover(forwarding) == "ListenerRule/web still forwards to web"
+        assert _leftover(dict([answers.service(OLD)])) == "Service/web still registers its tasks with web"
+        assert _leftover(dict([answers.service(NEW, steady=False)])) == "Service/web is not steady yet"
+        assert _leftover({rule: Unreadable("denied")}) == "ListenerRule/web could not be read, and may use web"
+        assert _leftover({}, in_use=True) == "a load balancer still uses web"
+        assert _leftover(dict([answers.service(NEW)])) == ""
+
+    @pytest.mark.parametrize(
+        ("targets", "status"),
+        [
+            ({"healthy": 2}, "Healthy"),
+            ({"healthy": 1, "draining": 1}, "Healthy"),
+            ({"healthy": 1, "initial": 1}, "Progressing"),
+            ({"healthy": 1, "initial": 1, "unhealthy": 1}, "Degraded"),
+            ({}, "Healthy"),
+            (None, "Healthy"),
+        ],
+    )
+    def test_health_is_that_of_the_targets(self, targets: Any, status: str) -> None:
+        present = Present(body=BODY, outputs={}, facts={"targets": targets})
+        assert KIND.health(desired(KIND, BODY), present).status == status
+
+
+class TestConvergence:
+    """From nothing to what is declared, one call at a time."""
+
+    def test_it_converges_from_nothing_whatever_call_was_the_last(self) -> None:
+        with mock_aws():
+            cloud = Moto()
+            vpc = cloud.call("ec2", "CreateVpc", CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+            body = {
+                **BODY,
+                "VpcId": vpc,
+                "HealthCheckPath": "/h",
+                "Attributes": [{"Key": "deregistration_delay.timeout_seconds", "Value": "15"}],
+            }
+            assert converges(KIND, cloud, body) == ["elbv2.CreateTargetGroup", "elbv2.ModifyTargetGroupAttributes"]
+            assert converges(KIND, cloud, {**body, "HealthCheckPath": "/g"}) == [
+                "elbv2.ModifyTargetGroup",
+                "elbv2.AddTags",
+            ]
+            moved = converges(KIND, cloud, {**body, "Port": 8080})
+            assert moved == ["elbv2.CreateTargetGroup", "elbv2.ModifyTargetGroupAttributes", "elbv2.DeleteTargetGroup"]

@@ -1,0 +1,307 @@
+"""Role: documents by what they grant, one call for each thing that goes with a role, and the way out."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from moto import mock_aws
+
+from ecsync.core.model import Absent, Create, Delete, Present, Ref, Replace, Text
+from ecsync.core.normalise import normalise
+from ecsync.core.ports import AwsError
+from ecsync.kinds.iam._policy_documents import as_text, policy
+from ecsync.kinds.iam.role import KIND
+from tests.kinds.elbv2.answers import refused
+from tests.kinds.infra import (
+    Answers,
+    Moto,
+    compare,
+    compiled,
+    converges,
+    denied,
+    desired,
+    key,
+    missing,
+    observe,
+    update,
+    wanted,
+)
+
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+}
+READS = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": "*"}}
+BODY: dict[str, Any] = {"RoleName": "web", "AssumeRolePolicyDocument": TRUST}
+ATTACHED = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+BOUNDARY = "arn:aws:iam::aws:policy/Boundary"
+OWNER = {"Key": "ecsync:owner", "Value": "v1/prod/shop/Role/web"}
+
+
+def _answers(role: dict[str, Any] | None = None, **more: Any) -> Answers:
+    live = {
+        "RoleName": "web",
+        "Path": "/",
+        "Arn": "arn:aws:iam::1:role/web",
+        "MaxSessionDuration": 3600,
+        "AssumeRolePolicyDocument": quote(json.dumps(TRUST)),
+        **(role or {}),
+    }
+    answers = {
+        "iam_GetRole": {"Role": live},
+        "iam_ListInstanceProfilesForRole": {"InstanceProfiles": []},
+        "iam_ListAttachedRolePolicies": {"AttachedPolicies": []},
+        "iam_ListRolePolicies": {"PolicyNames": []},
+        **more,
+    }
+    return Answers(**answers)
+
+
+def _live(role: dict[str, Any] | None = None, **more: Any) -> Present:
+    found = observe(
+        KIND, _answers(role, **more), {"RoleName": "web", "InstanceProfile": "iam_GetInstanceProfile" in more}
+    )
+    assert isinstance(found, Present)
+    return found
+
+
+def _updated(body: dict[str, Any], present: Present) -> list[tuple[str, dict[str, Any]]]:
+    calls = KIND.calls(update(KIND, {**BODY, **body}, present))  # type: ignore[misc]
+    assert not refused(calls)
+    return compiled(calls)
+
+
+class TestDocuments:
+    """Two documents that grant the same are the same."""
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            json.dumps(READS),
+            quote(json.dumps(READS)),
+            {**READS, "Statement": [READS["Statement"]]},
+            {**READS, "Statement": [{"Resource": ["*"], "Effect": "Allow", "Action": "s3:GetObject"}]},
+            {**READS, "Statement": [{"Resource": ["*"], "Effect": "Allow", "Action": ["s3:GetObject"] * 2}]},
+        ],
+    )
+    def test_spelling_means_nothing(self, other: Any) -> None:
+        assert policy(other) == policy(READS)
+
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [
+            ({"Principal": "*"}, {"Principal": {"AWS": "*"}}),
+            ({"Principal": {"AWS": "123456789012"}}, {"Principal": {"AWS": ["arn:aws:iam::123456789012:root"]}}),
+            ({"Principal": {"Service": ["b", "a"]}}, {"Principal": {"Service": ["a", "b"]}}),
+            ({"Condition": {"Bool": {"aws:x": True}}}, {"Condition": {"Bool": {"aws:x": ["true"]}}}),
+        ],
+    )
+    def test_principals_and_conditions_are_sets_of_text(self, one: Any, other: Any) -> None:
+        assert policy({"Statement": one}) == policy({"Statement": [other]})
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            {**READS, "Version": "2008-10-17"},
+            {**READS, "Statement": {**READS["Statement"], "Action": ["s3:*"]}},  # type: ignore[dict-item]
+            {**READS, "Statement": []},
+            {**READS, "Statement": {**READS["Statement"], "Sid": "x"}},  # type: ignore[dict-item]
+        ],
+    )
+    def test_what_grants_otherwise_differs(self, other: Any) -> None:
+        assert policy(other) != policy(READS)
+
+    def test_no_version_is_the_oldest(self) -> None:
+        assert policy({"Statement": []})["Version"] == "2008-10-17"
+
+    def test_canonical_is_its_own_and_no_json_is_left_alone(self) -> None:
+        assert policy(policy(READS)) == policy(READS)
+        assert policy("no json") == "no json"
+
+    def test_text_holds_references_until_they_are_known(self) -> None:
+        ref = Ref(key(KIND, "logs"), "arn")
+        text = as_text({"Resource": [Text((ref, ':"*"'))], "Action": "é"})
+        assert isinstance(text, Text)
+        assert str(text) == '{"Resource":["${Role/logs.arn}:\\"*\\""],"Action":"é"}'
+        assert as_text({"a": 1}) == '{"a":1}'
+
+
+class TestCompare:
+    """What differs."""
+
+    def test_aws_defaults_and_percent_encoding_are_no_difference(self) -> None:
+        assert compare(KIND, BODY, _live()).fields == ()
+
+    def test_a_path_that_nobody_declared_is_left_alone(self) -> None:
+        found = compare(KIND, BODY, _live({"Path": "/ecsync/prod/"}))
+        assert found.fields == ()
+        assert [one.path for one in found.left] == [("Path",)]
+
+    def test_a_declared_path_that_differs_cannot_change_in_place(self) -> None:
+        (one,) = compare(KIND, {**BODY, "Path": "/app/"}, _live()).fields
+        assert one.effect == "replace"
+
+    def test_rights_that_somebody_gave_are_seen(self) -> None:
+        present = _live(
+            iam_ListAttachedRolePolicies={"AttachedPolicies": [{"PolicyName": "A", "PolicyArn": ATTACHED}]},
+            iam_ListRolePolicies={"PolicyNames": ["p"]},
+            iam_GetRolePolicy={"PolicyDocument": quote(json.dumps(READS))},
+        )
+        assert {one.path[0] for one in compare(KIND, BODY, present).fields} == {"ManagedPolicyArns", "Policies"}
+        assert _updated({}, present) == [
+            ("iam.DetachRolePolicy", {"RoleName": "web", "PolicyArn": ATTACHED}),
+            ("iam.DeleteRolePolicy", {"RoleName": "web", "PolicyName": "p"}),
+        ]
+
+    def test_a_profile_that_nobody_declared_stays(self) -> None:
+        profiles = {"InstanceProfiles": [{"InstanceProfileName": "web", "Arn": "arn:p"}]}
+        present = _live(iam_ListInstanceProfilesForRole=profiles)
+        assert present.outputs["instanceProfileArn"] == "arn:p"
+        assert compare(KIND, BODY, present).fields == ()
+        assert compare(KIND, {**BODY, "InstanceProfile": False}, _live()).fields == ()
+        assert [name for name, _ in _updated({"InstanceProfile": False}, present)] == [
+            "iam.RemoveRoleFromInstanceProfile",
+            "iam.DeleteInstanceProfile",
+        ]
+
+    def test_the_canonical_form_is_its_own(self) -> None:
+        body = {**BODY, "Policies": {"p": READS}, "ManagedPolicyArns": ["b", "a"], "InstanceProfile": True}
+        once = normalise(body, KIND.rules)
+        assert normalise(once, KIND.rules) == once
+        assert not compare(KIND, body, Present(body=body, outputs={})).fields
+
+    @pytest.mark.parametrize(
+        ("body", "path"),
+        [
+            ({"Path": "/aws-service-role/x/"}, ("Path",)),
+            ({"AssumeRolePolicyDocument": "{"}, ("AssumeRolePolicyDocument",)),
+            ({"Policies": []}, None),
+            ({"Policies": ["p"]}, ("Policies",)),
+            ({"Policies": {"p": [1]}}, ("Policies", "p")),
+        ],
+    )
+    def test_check(self, body: dict[str, Any], path: Any) -> None:
+        found = [at for at, _ in KIND.check({**BODY, **body})]
+        assert found == ([path] if path else [("Policies",)])
+
+
+class TestCalls:
+    """The exact calls of every change."""
+
+    def test_a_create_makes_each_thing_apart_and_gives_every_output(self) -> None:
+        body = {**BODY, "Policies": {"p": READS}, "ManagedPolicyArns": [ATTACHED], "InstanceProfile": True}
+        calls = KIND.calls(Create(desired=desired(KIND, body), marks={"ecsync:owner": OWNER["Value"]}))  # type: ignore[misc]
+        assert not refused(calls)
+        create, *rest = compiled(calls)
+        assert json.loads(create[1].pop("AssumeRolePolicyDocument")) == TRUST
+        assert create == ("iam.CreateRole", {"RoleName": "web", "Path": "/ecsync/prod/", "Tags": [OWNER]})
+        assert [name for name, _ in rest] == [
+            "iam.AttachRolePolicy",
+            "iam.PutRolePolicy",
+            "iam.CreateInstanceProfile",
+            "iam.AddRoleToInstanceProfile",
+        ]
+        assert json.loads(rest[1][1]["PolicyDocument"]) == READS
+        assert {output for call in calls for output in call.captures} == set(KIND.outputs)
+
+    def test_a_declared_path_is_taken(self) -> None:
+        calls = KIND.calls(Create(desired=desired(KIND, {**BODY, "Path": "/"}), marks={"ecsync:owner": OWNER["Value"]}))  # type: ignore[misc]
+        assert calls[0].params["Path"] == "/"
+
+    def test_settings_are_sent_together_because_one_resets_the_other(self) -> None:
+        present = _live({"MaxSessionDuration": 7200, "Description": "old"})
+        said = {"RoleName": "web", "Description": "new", "MaxSessionDuration": 7200}
+        assert _updated({"Description": "new", "MaxSessionDuration": 7200}, present) == [("iam.UpdateRole", said)]
+        assert _updated({}, present) == [("iam.UpdateRole", {**said, "Description": "", "MaxSessionDuration": 3600})]
+
+    def test_a_trust_and_a_boundary_have_calls_of_their_own(self) -> None:
+        present = _live({"PermissionsBoundary": {"PermissionsBoundaryArn": BOUNDARY}})
+        ((name, params), (other, gone)) = _updated({"AssumeRolePolicyDocument": READS}, present)
+        assert (name, json.loads(params["PolicyDocument"])) == ("iam.UpdateAssumeRolePolicy", READS)
+        assert (other, gone) == ("iam.DeleteRolePermissionsBoundary", {"RoleName": "web"})
+        put = [("iam.PutRolePermissionsBoundary", {"RoleName": "web", "PermissionsBoundary": BOUNDARY})]
+        assert _updated({"PermissionsBoundary": BOUNDARY}, _live()) == put
+
+    def test_only_the_inline_policy_that_differs_is_put(self) -> None:
+        present = _live(
+            iam_ListRolePolicies={"PolicyNames": ["a", "b"]}, iam_GetRolePolicy={"PolicyDocument": json.dumps(READS)}
+        )
+        changed = {**READS, "Statement": []}
+        ((name, params),) = _updated({"Policies": {"a": READS, "b": changed}}, present)
+        assert (name, params["PolicyName"]) == ("iam.PutRolePolicy", "b")
+
+    @pytest.mark.parametrize("change", [Delete, Replace])
+    def test_the_way_out_takes_everything_off_first(self, change: Any) -> None:
+        profiles = [{"InstanceProfileName": name, "Arn": name} for name in ("other", "web")]
+        present = _live(
+            iam_ListInstanceProfilesForRole={"InstanceProfiles": profiles},
+            iam_ListAttachedRolePolicies={"AttachedPolicies": [{"PolicyArn": "arn:aws:iam::1:policy/a"}]},
+            iam_ListRolePolicies={"PolicyNames": ["p"]},
+            iam_GetRolePolicy={"PolicyDocument": "{}"},
+        )
+        parts = {"desired": desired(KIND, BODY), "fields": (), "marks": {}} if change is Replace else {"key": key(KIND)}
+        calls = KIND.calls(change(observed=present, **parts))  # type: ignore[misc]
+        assert not refused(calls)
+        assert [(call.operation, call.params.get("InstanceProfileName", "")) for call in calls] == [
+            ("RemoveRoleFromInstanceProfile", "other"),
+            ("RemoveRoleFromInstanceProfile", "web"),
+            ("DeleteInstanceProfile", "web"),
+            ("DetachRolePolicy", ""),
+            ("DeleteRolePolicy", ""),
+            ("DeleteRole", ""),
+        ]
+
+
+class TestRead:
+    """Finding roles."""
+
+    def test_a_role_that_is_not_there_is_absent_and_one_that_is_denied_is_not(self) -> None:
+        assert observe(KIND, Answers(iam_GetRole=missing()), {"RoleName": "web"}) == Absent()
+        with pytest.raises(AwsError):
+            observe(KIND, Answers(iam_GetRole=denied()), {"RoleName": "web"})
+
+    def test_a_lookup_asks_for_outputs_alone(self) -> None:
+        reader = _answers()
+        list(KIND.read(reader, [wanted(KIND, {"RoleName": "web"}, managed=False)], {}))
+        assert [name for name, _ in reader.asked] == ["iam.GetRole", "iam.ListInstanceProfilesForRole"]
+
+    def test_a_profile_without_the_role_is_a_create_that_stopped_half_way(self) -> None:
+        present = _live(iam_GetInstanceProfile={"InstanceProfile": {"Roles": []}})
+        added = {"InstanceProfileName": "web", "RoleName": "web"}
+        assert _updated({"InstanceProfile": True}, present) == [("iam.AddRoleToInstanceProfile", added)]
+
+    def test_a_service_linked_role_is_not_ours_to_touch(self) -> None:
+        assert "service-linked" in _live({"Path": "/aws-service-role/ecs.amazonaws.com/"}).foreign
+
+    def test_what_we_own_is_looked_for_under_our_path(self) -> None:
+        reader = _answers(
+            {"Tags": [OWNER]}, iam_ListRoles={"Roles": [{"RoleName": "web"}]}, iam_GetInstanceProfile=missing()
+        )
+        assert [one.natural for one in KIND.owned(reader, "prod")] == ["web"]  # type: ignore[misc]
+        assert reader.asked[0] == ("iam.ListRoles", {"PathPrefix": "/ecsync/prod/"})
+        assert list(KIND.owned(_answers({}, iam_ListRoles={"Roles": []}), "prod")) == []  # type: ignore[misc]
+
+
+class TestMoto:
+    """Against moto, call by call."""
+
+    @mock_aws
+    def test_a_crash_after_each_call_is_made_good_and_the_way_out_leaves_nothing(self) -> None:
+        cloud = Moto()
+        document = {**READS, "Statement": [{**READS["Statement"], "Action": "s3:*"}]}  # type: ignore[dict-item]
+        arn = cloud.call("iam", "CreatePolicy", PolicyName="q", PolicyDocument=json.dumps(READS))["Policy"]["Arn"]
+        body = {**BODY, "Policies": {"p": document}, "ManagedPolicyArns": [arn], "InstanceProfile": True}
+        assert converges(KIND, cloud, body) == [
+            "iam.CreateRole",
+            "iam.AttachRolePolicy",
+            "iam.PutRolePolicy",
+            "iam.CreateInstanceProfile",
+            "iam.AddRoleToInstanceProfile",
+        ]
+        (owned,) = KIND.owned(cloud, "prod")  # type: ignore[misc]
+        for call in KIND.calls(Delete(key=key(KIND), observed=owned.present)):  # type: ignore[misc]
+            cloud.write(call, {})
+        assert observe(KIND, cloud, body) == Absent()

@@ -1,0 +1,185 @@
+"""`ecsync schema`: what is told of manifests. What a real editor makes of it is in `tests/editor`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft7Validator  # type: ignore[import-untyped]  # it has none of its own
+
+from ecsync import kinds
+from ecsync.awsmodel.shapes import load
+from ecsync.core.kind import Kind, ShapeOf
+from ecsync.language import yaml12
+from ecsync.language.annotations import KNOWN
+from ecsync.language.check import check
+from ecsync.language.nodes import plain
+from ecsync.offline import json_schema
+from tests.shapes import bodies
+
+ROOT = Path(__file__).resolve().parents[2]
+ALL = json_schema.for_all()
+MANIFESTS = sorted((ROOT / "manifests").rglob("*.yaml"))
+
+
+def documents(text: str, name: str = "m.yaml") -> list[Any]:
+    parsed = yaml12.parse(name, text.encode())
+    assert not parsed.problems
+    return [plain(node) for node in parsed.documents if node.value is not None]
+
+
+def wrong(text: str, schema: Any = ALL) -> list[str]:
+    return [error.message for document in documents(text) for error in Draft7Validator(schema).iter_errors(document)]
+
+
+def service(*lines: str) -> str:
+    fields = "".join(f"  {line}\n" for line in ("cluster: prod", "taskDefinition: web:7", *lines))
+    return f"apiVersion: ecsync/v1\nkind: Service\nmetadata: {{name: web}}\nspec:\n{fields}"
+
+
+def test_it_is_a_schema_of_draft_7() -> None:
+    Draft7Validator.check_schema(ALL)
+    assert ALL["$schema"] == "http://json-schema.org/draft-07/schema#"
+
+
+@pytest.mark.parametrize("file", MANIFESTS, ids=lambda file: f"{file.parent.name}-{file.stem}")
+def test_the_manifests_that_are_shipped_are_valid(file: Path) -> None:
+    assert wrong(file.read_text()) == []
+
+
+@pytest.mark.parametrize("kind", kinds.ALL, ids=lambda kind: kind.name)
+def test_each_kind_has_one_of_its_own(kind: Any) -> None:
+    schema = json_schema.for_kind(kind.name)
+    Draft7Validator.check_schema(schema)
+    assert schema["properties"]["kind"]["enum"] == [kind.name]
+    assert wrong(f"kind: {kind.name}\nmetadata: {{name: a}}\nspec: {{}}\n", schema) == []
+    assert wrong(f"kind: {kind.name}\nmetadata: {{name: a}}\nspec: {{x-y: 1}}\n", schema)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "desiredCount: 2",
+        "desiredCount: '2'",
+        "desiredCount: ${var:COUNT}",
+        "desiredCount: null",
+        "launchType: FARGATE",
+        "launchType: ${env:TYPE}",
+        "tags: {team: shop, cost: 12}",
+        "tags: [{key: team, value: shop}]",
+        "launchType: ''",
+        "runningCount: 2",
+        "clientToken: abc",
+        "enableExecuteCommand: ${var:EXEC}",
+        "networkConfiguration: {awsvpcConfiguration: {subnets: '${Network/main.subnetIds}'}}",
+        "networkConfiguration: {awsvpcConfiguration: {subnets: ['${Network/main.subnetIds}', subnet-1]}}",
+    ],
+)
+def test_what_the_language_allows_is_allowed(line: str) -> None:
+    assert wrong(service(line)) == []
+
+
+def test_a_value_that_aws_s_model_lacks_is_offered() -> None:
+    document = "kind: TaskDefinition\nmetadata: {name: web}\nspec: {networkMode: %s}\n"
+    assert wrong(document % "default") == []
+    assert wrong(document % "nat")
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("desiredcount: 2", "'desiredcount' was unexpected"),
+        ("desiredCount: two", "'two' is not valid"),
+        ("launchType: FARGAT", "'FARGAT' is not valid"),
+        ("deploymentConfiguration: {maximumPercnt: 1}", "'maximumPercnt' was unexpected"),
+        ("loadBalancers: web", "'web' does not match"),
+    ],
+)
+def test_what_is_not_is_told(line: str, told: str) -> None:
+    (message,) = wrong(service(line))
+    assert told in message
+
+
+def test_the_short_form_the_envelope_and_annotations_are_known() -> None:
+    assert wrong("resources:\n  LogGroup/api: {retentionInDays: 30}\n  Cluster/main:\n") == []
+    assert wrong("resources:\n  LogGrup/api: {}\n")
+    assert wrong("resources:\n  LogGroup/api: {retention: 30}\n")
+    assert wrong("kind: Servce\nmetadata: {name: a}\n")
+    assert wrong("kind: Cluster\nmetadata: {nam: a}\n")
+    assert wrong("kind: Cluster\nmetadata: {name: a, annotations: {ecsync/deletion: retain, other: x}}\n") == []
+    assert wrong("kind: Cluster\nmetadata: {name: a, annotations: {ecsync/deletion: keep}}\n")
+    assert wrong("kind: Cluster\nmetadata: {name: a, annotations: {ecsync/delete: retain}}\n")
+    assert wrong("kind: Application\nmetadata: {name: a}\nspec: {sync: {mode: enforce}}\n") == []
+    assert wrong("kind: Application\nmetadata: {name: a}\nspec: {sync: {mode: force}}\n")
+
+
+def test_every_annotation_has_a_place_and_words() -> None:
+    known = ALL["definitions"]["annotations"]["properties"]
+    assert {*known} == {*KNOWN}
+    assert all(one["description"] for one in known.values())
+    assert wrong("kind: TaskDefinition\nmetadata: {name: a, annotations: {ecsync/keep-revisions: 3}}\n") == []
+    assert wrong("kind: Cluster\nmetadata: {name: a, annotations: {ecsync/keep-revisions: 3}}\n")
+    assert wrong("kind: Application\nmetadata: {name: a, annotations: {ecsync/deletion: retain}}\n")
+
+
+def test_what_aws_prints_may_stand_alone() -> None:
+    assert wrong("family: a\nrevision: 1\ncontainerDefinitions: [{name: a}]\n") == []
+    assert wrong("serviceName: a\nclusterArn: arn\nevents: []\n") == []
+    assert wrong("serviceName: a\ndesiredcount: 1\n")
+    assert wrong("kind: Service\nmetadata: {name: a}\nserviceName: a\n")
+
+
+def taken(kind: Kind, body: Any) -> bool:
+    """Tell whether `validate` takes the body, as far as its shape is concerned."""
+    assert kind.shape is not None
+    describe = load(ShapeOf(operation="", describe=kind.shape.describe))
+    tags = kind.tagging.member if kind.tagging else ""
+    checked = check(
+        body, load(kind.shape), name=kind.name, rules=kind.rules, describe=describe, tags=tags, partial=True
+    )
+    return not checked.problems
+
+
+def respelt(value: Any) -> Any:
+    """Return the body in words that mean the same: numbers and switches as text, pairs as a map."""
+    if isinstance(value, dict):
+        return {key: respelt(below) for key, below in value.items()}
+    if isinstance(value, list):
+        if value and all(isinstance(below, dict) and below.keys() == {"name", "value"} for below in value):
+            return {below["name"]: respelt(below["value"]) for below in value}
+        return [respelt(below) for below in value]
+    return json.dumps(value) if isinstance(value, (bool, int, float)) else value
+
+
+@pytest.mark.parametrize("kind", [kind for kind in kinds.ALL if kind.shape], ids=lambda kind: kind.name)
+def test_what_validate_takes_of_a_body_is_allowed(kind: Kind) -> None:
+    assert kind.shape is not None
+    validator = Draft7Validator(json_schema.for_kind(kind.name))
+    tags = kind.tagging.member if kind.tagging else ""
+    written = bodies(load(kind.shape), kind.rules, tags)
+    printed = bodies(load(ShapeOf(operation="", describe=kind.shape.describe)), (), tags)
+
+    @settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @given(st.one_of(written, written.map(respelt), printed))
+    def holds(body: dict[str, Any]) -> None:
+        assume(taken(kind, body))
+        errors = validator.iter_errors({"kind": kind.name, "metadata": {"name": "a"}, "spec": body})
+        # What describe prints may lack what the input must have; that is told by `required` alone.
+        assert [error.message for error in errors if error.validator != "required"] == []
+
+    holds()
+
+
+def test_the_verb_prints_it_and_names_the_nearest_kind() -> None:
+    ecsync = Path(sys.executable).with_name("ecsync")
+    done = subprocess.run([ecsync, "schema", "Cluster"], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == json_schema.for_kind("Cluster")
+    typo = subprocess.run([ecsync, "schema", "Clustr"], capture_output=True, text=True, check=False)
+    assert typo.returncode == 64
+    assert 'did you mean "Cluster"?' in typo.stderr

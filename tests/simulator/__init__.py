@@ -1,1 +1,0 @@
-"""Contract tests: the simulated account behaves as AWS documents."""

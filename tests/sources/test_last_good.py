@@ -1,0 +1,145 @@
+"""Keeper: the last good snapshot through every failure, and what may be concluded from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from ecsync.core.model import Snapshot
+from ecsync.core.ports import SourceError
+from ecsync.sources.disk import DiskSource
+from ecsync.sources.last_good import Keeper, open_source
+from ecsync.testing import FakeClock
+
+
+class Scripted:
+    """A source that gives what it is told to, and takes a second for it."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.clock = clock
+        self.next: Snapshot | SourceError = release("1")
+
+    def fetch(self) -> Snapshot:
+        self.clock.advance(1)
+        if isinstance(self.next, SourceError):
+            raise self.next
+        return self.next
+
+
+def release(revision: str, *, durable: bool = False) -> Snapshot:
+    """A snapshot."""
+    return Snapshot(revision=revision, files={"a.yaml": b""}, durable=durable)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """Stands still."""
+    return FakeClock()
+
+
+@pytest.fixture
+def source(clock: FakeClock) -> Scripted:
+    """Under the test's control."""
+    return Scripted(clock)
+
+
+@pytest.fixture
+def keeper(source: Scripted, clock: FakeClock) -> Keeper:
+    """What is tested."""
+    return Keeper(source, clock)
+
+
+def test_nothing_is_kept_before_the_first_reading(keeper: Keeper) -> None:
+    """`current` reads nothing."""
+    kept = keeper.current()
+    assert (kept.snapshot, kept.error, kept.age, kept.complete) == (None, None, None, False)
+
+
+def test_a_failure_keeps_the_last_good_snapshot(keeper: Keeper, source: Scripted, clock: FakeClock) -> None:
+    """After a failure there are both: the snapshot with its growing age, and the error."""
+    keeper.refresh()
+    source.next = SourceError("gone", reason="unreachable")
+    clock.advance(30)
+    kept = keeper.refresh()
+    assert kept.snapshot == release("1")
+    assert kept.error is source.next
+    assert kept.age == 32  # since the reading began: 1 s for it, 30 s of rest, 1 s for the failure
+
+
+def test_a_good_reading_clears_the_error(keeper: Keeper, source: Scripted) -> None:
+    """The error is that of the last reading."""
+    source.next = SourceError("empty", reason="empty")
+    assert keeper.refresh().error is not None
+    source.next = release("2")
+    kept = keeper.refresh()
+    assert (kept.snapshot, kept.error) == (release("2"), None)
+
+
+def test_two_identical_readings_a_minute_apart_are_complete(keeper: Keeper, clock: FakeClock) -> None:
+    """What a plain listing leaves out counts as gone after 60 s of the same (rule 27)."""
+    keeper.refresh()
+    clock.advance(59)
+    assert not keeper.refresh().complete
+    clock.advance(1)
+    assert keeper.refresh().complete
+
+
+def test_waiting_alone_completes_nothing(keeper: Keeper, clock: FakeClock) -> None:
+    """One reading, however old, is one reading."""
+    keeper.refresh()
+    clock.advance(3600)
+    assert not keeper.current().complete
+
+
+def test_another_revision_starts_again(keeper: Keeper, source: Scripted, clock: FakeClock) -> None:
+    """Each revision has to be seen twice for itself, also one that comes back."""
+    keeper.refresh()
+    clock.advance(60)
+    source.next = release("2")
+    assert not keeper.refresh().complete
+    source.next = release("1")
+    clock.advance(60)
+    assert not keeper.refresh().complete
+
+
+def test_an_index_is_complete_at_once(keeper: Keeper, source: Scripted) -> None:
+    """A durable snapshot is complete by construction."""
+    source.next = release("1", durable=True)
+    assert keeper.refresh().complete
+
+
+def test_nothing_is_complete_while_the_source_fails(keeper: Keeper, source: Scripted) -> None:
+    """A stale source deletes nothing, however good it was."""
+    source.next = release("1", durable=True)
+    keeper.refresh()
+    source.next = SourceError("gone", reason="unreachable")
+    assert not keeper.refresh().complete
+
+
+def test_each_reading_is_observed(source: Scripted, clock: FakeClock) -> None:
+    """The result and the seconds of each reading are told."""
+    seen: list[tuple[str, float]] = []
+    keeper = Keeper(source, clock, lambda result, seconds: seen.append((result, seconds)))
+    keeper.refresh()
+    source.next = SourceError("no", reason="denied")
+    keeper.refresh()
+    assert seen == [("ok", 1.0), ("denied", 1.0)]
+
+
+def no_reader() -> NoReturn:
+    """Fail when asked for a client."""
+    raise AssertionError("a path needs no AWS client")
+
+
+def test_a_path_opens_without_a_client(tmp_path: Path) -> None:
+    """Only S3 asks for a client, so a directory works without any AWS settings."""
+    assert isinstance(open_source(str(tmp_path), no_reader), DiskSource)
+
+
+@pytest.mark.parametrize("where", ["git://host/repo", "s3://", "https://example.com/x"])
+def test_an_unknown_scheme_is_refused(where: str) -> None:
+    """Nothing is fetched from an address that is not a path or an S3 prefix."""
+    with pytest.raises(SourceError, match="use a path or s3://"):
+        open_source(where, no_reader)

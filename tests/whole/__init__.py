@@ -1,1 +1,0 @@
-"""The whole system: the controller, as `wiring` puts it together, against the simulated AWS over HTTP."""
