@@ -168,9 +168,9 @@ def main() -> None:
         kind = kind_of(name)
         for written, printed in pairs:
             body = written_as(kind, grow(written, Origin(""))).body
-            assert kind.printed is not None
+            assert kind.from_describe is not None
             assert not difference(kind, body, printed).fields
-            ready.append((kind, body, kind.printed(printed, body)))
+            ready.append((kind, body, kind.from_describe(printed, body)))
 
     def control() -> None:
         for _, body, present in ready:

@@ -10,7 +10,7 @@ from ecsync.core import deletes, plan
 from ecsync.core.kind import Owned
 from ecsync.core.model import Application, Desired, Forget, Options, Plan, Present, Sync
 from ecsync.core.policy import standard
-from tests.core.tiny import at, calls, doc, live, plan_of, scene, to
+from tests.core.tiny import at, calls, doc, inputs, live, plan_of, to
 
 
 def orphan(document: Desired, **body: Any) -> Owned:
@@ -66,10 +66,10 @@ class TestOrder:
 
     def test_what_a_kind_links_to_counts_as_well(self) -> None:
         """Ids that its table does not name."""
-        linking = {**scene().kinds}
+        linking = {**inputs().kinds}
         linking["Gadget"] = _linking(linking["Gadget"])
         gadget = orphan(doc("Gadget/g"), elsewhere="widget-w")
-        here = scene(orphans=(WIDGET, gadget))
+        here = inputs(orphans=(WIDGET, gadget))
         built = plan.build(type(here)(**{**here.__dict__, "kinds": linking}))
         assert names(built) == ["Gadget/g", "Widget/w"]
 
@@ -142,7 +142,7 @@ def test_what_carries_no_key_of_ours_is_left() -> None:
 
 def test_links_are_what_the_table_says_it_refers_to() -> None:
     """Single values and elements of lists; nothing where nothing is written."""
-    here = scene()
+    here = inputs()
     present = live(doc("Gadget/g"), widget="a", widgets=["b", "c"], colour="d")
     assert deletes.links(here, at("Gadget/g"), present) == {("Widget", "a"), ("Widget", "b"), ("Widget", "c")}
     assert deletes.links(here, at("Gadget/g"), live(doc("Gadget/g", widget=to("Widget/w")))) == set()

@@ -23,7 +23,7 @@ from ecsync.core.model import (
     Update,
 )
 from ecsync.core.trees import transform
-from tests.core.tiny import at, bare, calls, doc, live, plan_of, scene, steps, to
+from tests.core.tiny import at, bare, calls, doc, inputs, live, plan_of, steps, to
 
 World = dict[str, Observed]
 
@@ -241,9 +241,9 @@ class TestOrder:
         """What the executor carries out is decided from what was read a moment ago."""
         widget = doc("Widget/w", size=2)
         world: World = {"Widget/w": live(widget, size=3), "Gadget/g": Absent()}
-        steps_before = plan.build(scene(widget, doc("Gadget/g"), world=world)).steps
+        steps_before = plan.build(inputs(widget, doc("Gadget/g"), world=world)).steps
         step = next(step for step in steps_before if step.id.key == widget.key)
-        again = plan.again(scene(widget, doc("Gadget/g"), world={**world, "Widget/w": live(widget)}), step)
+        again = plan.again(inputs(widget, doc("Gadget/g"), world={**world, "Widget/w": live(widget)}), step)
         assert again.steps == ()
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from ecsync.core import plan
-from ecsync.core.inputs import Scene
-from ecsync.core.kind import Gate, Go, Hold, Stop, Wait
+from ecsync.core.inputs import Inputs
+from ecsync.core.kind import Gate, GiveUp, Hold, Proceed, Wait
 from ecsync.core.model import Application, Call, Desired, Observed, Plan, Present
 from tests.core.tiny import KINDS, TARGET, at, calls, doc, live, to
 
@@ -20,7 +20,7 @@ def gated(gate: Gate, *others: Desired, world: Mapping[str, Observed] | None = N
     kinds = {**KINDS, "Widget": replace(KINDS["Widget"], gate=lambda *_: gate, **parts)}
     seen = {"Widget/w": live(WIDGET, size=3), **(world or {})}
     return plan.build(
-        Scene(
+        Inputs(
             application=Application(name="shop", resources=(WIDGET, *others)),
             kinds=kinds,
             world={at(path): one for path, one in seen.items()},
@@ -32,7 +32,7 @@ def gated(gate: Gate, *others: Desired, world: Mapping[str, Observed] | None = N
 
 def test_go_may_take_one_step_on_the_way() -> None:
     """The body of this pass is not yet the desired one, and the step says what comes."""
-    found = gated(Go(body={**WIDGET.body, "size": 4}, waiting="four before five"))
+    found = gated(Proceed(body={**WIDGET.body, "size": 4}, waiting="four before five"))
     (step,) = found.steps
     assert step.calls[0].params == {"id": "widget-w", "size": 4}
     assert step.waiting == "four before five"
@@ -40,7 +40,7 @@ def test_go_may_take_one_step_on_the_way() -> None:
 
 def test_go_with_nothing_to_do_now_is_a_step_without_calls() -> None:
     """It differs, and this is the moment to wait for something else."""
-    (step,) = gated(Go(body={**WIDGET.body, "size": 3}, waiting="soon")).steps
+    (step,) = gated(Proceed(body={**WIDGET.body, "size": 3}, waiting="soon")).steps
     assert (step.calls, step.waiting) == ((), "soon")
 
 
@@ -52,7 +52,7 @@ def test_wait_is_a_step_without_calls() -> None:
 
 def test_stop_is_given_up_until_the_manifest_changes() -> None:
     """With AWS's own reason."""
-    found = gated(Stop(why="rolled back: tasks failed to start"))
+    found = gated(GiveUp(why="rolled back: tasks failed to start"))
     assert found.steps == ()
     assert found.stopped == {WIDGET.key: "rolled back: tasks failed to start"}
 
@@ -66,7 +66,7 @@ def test_hold_is_withheld() -> None:
 
 def test_what_is_in_sync_is_not_asked() -> None:
     """A gate is about a difference."""
-    found = gated(Stop(why="never"), world={"Widget/w": live(WIDGET)})
+    found = gated(GiveUp(why="never"), world={"Widget/w": live(WIDGET)})
     assert (found.steps, found.stopped) == ((), {})
 
 
@@ -76,7 +76,7 @@ def test_a_step_without_calls_invalidates_nothing() -> None:
     world = {"Gadget/g": live(gadget, widget="widget-w")}
     waiting = gated(Wait(why="not now"), gadget, world=world, invalidates={"update": ("id",)})
     assert calls(waiting) == []
-    going = gated(Go(body=WIDGET.body), gadget, world=world, invalidates={"update": ("id",)})
+    going = gated(Proceed(body=WIDGET.body), gadget, world=world, invalidates={"update": ("id",)})
     assert calls(going) == ["UpdateWidget", "UpdateGadget"]
 
 
@@ -87,7 +87,7 @@ def test_an_output_that_an_update_makes_anew_is_not_its_old_value() -> None:
 
     def updating(**captures: tuple[str]) -> Plan:
         call = Call(service="memory", operation="UpdateWidget", params={}, captures=captures)
-        return gated(Go(body=WIDGET.body), gadget, world=world, calls=lambda _: (call,))
+        return gated(Proceed(body=WIDGET.body), gadget, world=world, calls=lambda _: (call,))
 
     assert calls(updating()) == ["UpdateWidget"]
     assert calls(updating(id=("id",))) == ["UpdateWidget", "UpdateGadget"]
@@ -101,9 +101,9 @@ class TestLeftovers:
     def left(self, not_yet: str, **body: Any) -> Plan:
         """Return the plan of a widget with something superseded beside it."""
         return gated(
-            Go(body=WIDGET.body),
+            Proceed(body=WIDGET.body),
             world={"Widget/w": live(WIDGET, **body)},
-            leftovers=lambda *_: [(self.OLD, not_yet)],
+            superseded=lambda *_: [(self.OLD, not_yet)],
         )
 
     def test_it_is_deleted_when_nothing_uses_it(self) -> None:

@@ -9,9 +9,9 @@ import pytest
 
 from ecsync.core import plan, policy
 from ecsync.core.kind import Hold, Owned
-from ecsync.core.model import Absent, Application, Because, Create, Key, Options, Plan, Step, StepId, Sync
+from ecsync.core.model import Absent, Application, Create, Key, Options, Plan, Step, StepId, Sync, WithheldReason
 from ecsync.core.policy import finds_nothing_of_ours, standard
-from tests.core.tiny import KINDS, TARGET, at, bare, doc, live, plan_of, scene, to
+from tests.core.tiny import KINDS, TARGET, at, bare, doc, inputs, live, plan_of, to
 
 
 def held(*documents: Any, world: Any, manage: tuple[str, ...] = ("all",), **more: Any) -> list[str]:
@@ -36,7 +36,7 @@ class TestManage:
         """Rights are not given by default."""
         key = Key(application="shop", kind="Role", name="r")
         step = Step(id=StepId(key=key), change=Create(desired=doc("Widget/w"), marks={}), calls=())
-        here = scene(application=Application(name="shop", manage=manage))
+        here = inputs(application=Application(name="shop", manage=manage))
         assert (not policy.managed(step, here)) is allowed
 
 
@@ -124,7 +124,7 @@ class TestObstacles:
             (False, "", ["off"]),
             (True, "", []),
             (True, "the source cannot be read", ["stale_source"]),
-            (True, Because("invalid_manifest", "a.yaml:3 is not valid"), ["invalid_manifest"]),
+            (True, WithheldReason("invalid_manifest", "a.yaml:3 is not valid"), ["invalid_manifest"]),
         ],
     )
     def test_what_holds_a_deletion(self, prunes: bool, forbidden: str, obstacle: list[str]) -> None:
@@ -142,7 +142,7 @@ class TestObstacles:
         absent = doc("Widget/w", Options(state="absent"))
         assert self.obstacles(absent, world={"Widget/w": bare(widget)}) == ["no_ownership"]
         gated = {**KINDS, "Widget": replace(KINDS["Widget"], gate=lambda *_: Hold(because="by hand"))}
-        here = replace(scene(widget, world={"Widget/w": live(widget, size=3)}), kinds=gated)
+        here = replace(inputs(widget, world={"Widget/w": live(widget, size=3)}), kinds=gated)
         assert [one.obstacle for one in plan.build(here).withheld] == ["unsafe"]
 
 
@@ -151,7 +151,7 @@ class TestNothingOfOurs:
 
     def found(self, *documents: Any, world: Any) -> bool:
         """Tell whether the plan finds nothing of ours."""
-        here = scene(*documents, world=world)
+        here = inputs(*documents, world=world)
         return finds_nothing_of_ours(plan_of(*documents, world=world), here.world)
 
     def test_an_empty_account(self) -> None:

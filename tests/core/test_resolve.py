@@ -9,7 +9,7 @@ import pytest
 from ecsync.core.model import Absent, Ref, Text
 from ecsync.core.resolve import resolve
 from ecsync.core.trees import pattern
-from tests.core.tiny import at, doc, live, scene, to
+from tests.core.tiny import at, doc, inputs, live, to
 
 KNOWN = {"arn": "arn:1", "subnets": ("subnet-a", "subnet-b")}
 
@@ -63,22 +63,22 @@ class TestScene:
     def test_a_live_output(self) -> None:
         """As it was read."""
         widget = doc("Widget/w")
-        assert scene(widget, world={"Widget/w": live(widget)}).value_of(Ref(at("Widget/w"), "id")) == "widget-w"
+        assert inputs(widget, world={"Widget/w": live(widget)}).value_of(Ref(at("Widget/w"), "id")) == "widget-w"
 
     def test_a_name_is_known_before_there_is_anything(self) -> None:
         """The body alone tells it; the id it does not."""
-        here = scene(doc("Widget/w", name="the-widget"), world={"Widget/w": Absent()})
+        here = inputs(doc("Widget/w", name="the-widget"), world={"Widget/w": Absent()})
         assert here.value_of(Ref(at("Widget/w"), "name")) == "the-widget"
         assert here.value_of(Ref(at("Widget/w"), "id")) is None
 
     def test_what_nobody_declares_is_not_known(self) -> None:
         """It stays a reference."""
-        assert scene().value_of(Ref(at("Widget/w"), "name")) is None
+        assert inputs().value_of(Ref(at("Widget/w"), "name")) is None
 
     def test_an_output_that_is_about_to_change_is_not_its_old_value(self) -> None:
         """Known after apply."""
         widget, gadget = doc("Widget/w"), doc("Gadget/g", widget=to("Widget/w"))
-        here = scene(widget, gadget, world={"Widget/w": live(widget)})
+        here = inputs(widget, gadget, world={"Widget/w": live(widget)})
         assert here.resolved(gadget).body["widget"] == "widget-w"
         assert here.resolved(gadget, {(at("Widget/w"), "id")}).body["widget"] == to("Widget/w")
         assert here.resolved(gadget, {(at("Widget/w"), "name")}).body["widget"] == "widget-w"
@@ -86,4 +86,4 @@ class TestScene:
     def test_a_document_of_another_application_is_looked_up(self) -> None:
         """Its outputs are known as ours are."""
         other = doc("Widget/w", name="theirs")
-        assert scene(lookups=(other,)).value_of(Ref(at("Widget/w"), "name")) == "theirs"
+        assert inputs(lookups=(other,)).value_of(Ref(at("Widget/w"), "name")) == "theirs"

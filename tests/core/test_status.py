@@ -27,7 +27,7 @@ from ecsync.core.model import (
     Unreadable,
 )
 from ecsync.core.policy import standard
-from tests.core.tiny import KINDS, at, bare, doc, live, plan_of, scene, to
+from tests.core.tiny import KINDS, at, bare, doc, inputs, live, plan_of, to
 
 WIDGET = doc("Widget/w", size=2)
 IN_SYNC = live(WIDGET)
@@ -39,7 +39,7 @@ def status_of(
     observed: Observed, document: Desired = WIDGET, results: Mapping[StepId, Result] | None = None, **more: Any
 ) -> ResourceStatus:
     """Return the status of one resource."""
-    here = scene(document, world={str(document.key): observed}, policies=standard(), **more)
+    here = inputs(document, world={str(document.key): observed}, policies=standard(), **more)
     return status.statuses(here, plan.build(here), results or {})[0]
 
 
@@ -101,7 +101,7 @@ def test_the_kind_says_how_a_resource_does() -> None:
 
     kinds = {**KINDS, "Widget": replace(KINDS["Widget"], health=health)}
     widget, net = doc("Widget/w", net=to("Lookup/l")), doc("Lookup/l")
-    here = replace(scene(widget, net, world={"Widget/w": live(widget), "Lookup/l": live(net)}), kinds=kinds)
+    here = replace(inputs(widget, net, world={"Widget/w": live(widget), "Lookup/l": live(net)}), kinds=kinds)
     assert status.statuses(here, plan.build(here), {})[0].health.status == "Degraded"
     assert asked == ["lookup-l"]
 
@@ -126,7 +126,7 @@ def test_orphans_that_are_held_are_listed_after_the_declared() -> None:
     left = live(doc("Widget/old"))
     assert left.marks is not None
     orphan = Owned(marks=left.marks, natural="old", present=left)
-    here = scene(WIDGET, world={"Widget/w": IN_SYNC}, orphans=(orphan,), policies=standard())
+    here = inputs(WIDGET, world={"Widget/w": IN_SYNC}, orphans=(orphan,), policies=standard())
     found = status.statuses(here, plan.build(here), {})
     assert [(one.key.name, one.sync) for one in found] == [("w", "Synced"), ("old", "OutOfSync")]
 
@@ -177,14 +177,14 @@ def test_the_summary_counts_what_people_count() -> None:
 def leaves(waiting: str = "", kept: str = "") -> Any:
     """Return what the status of a widget is made from that has left something over: its kinds and its live state."""
     old = replace(IN_SYNC, outputs={"id": "old"})
-    kind = replace(KINDS["Widget"], leftovers=lambda *_: [] if kept else [(old, waiting)])
+    kind = replace(KINDS["Widget"], superseded=lambda *_: [] if kept else [(old, waiting)])
     return {**KINDS, "Widget": kind}, replace(IN_SYNC, facts={"kept": kept} if kept else {})
 
 
 def left_over(result: Result | None = None, waiting: str = "", kept: str = "", **options: Any) -> ResourceStatus:
     """Return the status of that widget."""
     kinds, observed = leaves(waiting, kept)
-    here = scene(doc("Widget/w", Options(**options), size=2), world={"Widget/w": observed}, policies=standard())
+    here = inputs(doc("Widget/w", Options(**options), size=2), world={"Widget/w": observed}, policies=standard())
     here = replace(here, kinds=kinds)
     late = StepId(key=WIDGET.key, phase="late")
     return status.statuses(here, plan.build(here), {late: result} if result else {})[0]
@@ -218,9 +218,9 @@ def test_a_left_over_that_cannot_be_removed_is_a_failure_as_any_other() -> None:
 def test_why_something_stays_is_known_by_resource() -> None:
     """What plans say of a resource for which they have no step."""
     kinds, observed = leaves(kept="web is being deployed")
-    here = replace(scene(WIDGET, world={"Widget/w": observed}), kinds=kinds)
+    here = replace(inputs(WIDGET, world={"Widget/w": observed}), kinds=kinds)
     assert status.stays(here) == {WIDGET.key: "what is left over stays: web is being deployed"}
-    assert status.stays(scene(WIDGET, world={"Widget/w": IN_SYNC})) == {}
+    assert status.stays(inputs(WIDGET, world={"Widget/w": IN_SYNC})) == {}
 
 
 def test_what_a_key_was_before_is_told_apart_from_what_it_is_now() -> None:
@@ -229,7 +229,7 @@ def test_what_a_key_was_before_is_told_apart_from_what_it_is_now() -> None:
     assert before.marks is not None
     orphan = Owned(marks=before.marks, natural="old", present=before)
     for prune, words in ((True, "not declared any more: it goes"), (False, "not declared any more; prune is off")):
-        here = scene(WIDGET, world={"Widget/w": IN_SYNC}, orphans=(orphan,), policies=standard(), prune=prune)
+        here = inputs(WIDGET, world={"Widget/w": IN_SYNC}, orphans=(orphan,), policies=standard(), prune=prune)
         going = {StepId(key=WIDGET.key, phase="prune"): Progressing(why="deleting")}
         (found,) = status.statuses(here, plan.build(here), going)
         assert (found.sync, found.health.status) == ("OutOfSync", "Healthy")
@@ -240,7 +240,7 @@ def test_an_orphan_says_what_it_is_in_aws() -> None:
     """Nobody declares it, so nothing else names it."""
     left = live(doc("Widget/old"))
     assert left.marks is not None
-    here = scene(orphans=(Owned(marks=left.marks, natural="old", present=left),), policies=standard())
+    here = inputs(orphans=(Owned(marks=left.marks, natural="old", present=left),), policies=standard())
     assert [one.physical for one in status.statuses(here, plan.build(here), {})] == ["widget-old"]
 
 

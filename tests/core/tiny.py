@@ -7,7 +7,7 @@ from typing import Any
 
 from ecsync.core import marks, plan
 from ecsync.core.diff import declared_form
-from ecsync.core.inputs import Scene
+from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind
 from ecsync.core.model import (
     Application,
@@ -49,7 +49,7 @@ def _register(change: Change) -> tuple[Call, ...]:
 
 
 LOOKUP = memory_kind("Lookup", calls=None, tagging=None)  # only ever read
-RECIPE = memory_kind("Recipe", whole="revise", invalidates={"revise": ("id",)}, calls=_register)
+RECIPE = memory_kind("Recipe", any_change="revise", invalidates={"revise": ("id",)}, calls=_register)
 WIDGET = memory_kind(
     "Widget",
     rules=(
@@ -101,7 +101,7 @@ def live(document: Desired, applied: Body | None = None, owner: str = "", **body
     `applied` is the body that the mark speaks of, `owner` another owner mark.
     """
     key = document.key
-    natural = marks.identity(Scene.physical(scene(), key.kind, str(document.body["name"])))
+    natural = marks.identity(Inputs.physical(inputs(), key.kind, str(document.body["name"])))
     packed = marks.pack(declared_form(applied or document.body, KINDS[key.kind].rules), maps=("knobs",))
     mark = Marks(owner=owner or marks.owner("prod", key), id=natural, applied=marks.unpack(packed))
     return Present(
@@ -117,18 +117,20 @@ def bare(document: Desired, foreign: str = "", **body: Any) -> Present:
     return Present(body=found.body, outputs=found.outputs, foreign=foreign)
 
 
-def scene(*documents: Desired, world: Mapping[str, Observed] | None = None, prune: bool = False, **more: Any) -> Scene:
-    """Return a scene; the world is by `Kind/name`."""
+def inputs(
+    *documents: Desired, world: Mapping[str, Observed] | None = None, prune: bool = False, **more: Any
+) -> Inputs:
+    """Return the inputs; the world is by `Kind/name`."""
     application = more.pop("application", None) or Application(
         name="shop", sync=Sync(mode="enforce", prune=prune), resources=documents
     )
     seen = {at(path): observed for path, observed in (world or {}).items()}
-    return Scene(application=application, kinds=KINDS, world=seen, target=TARGET, installation="prod", **more)
+    return Inputs(application=application, kinds=KINDS, world=seen, target=TARGET, installation="prod", **more)
 
 
 def plan_of(*documents: Desired, world: Mapping[str, Observed], **more: Any) -> Plan:
     """Return the plan of documents over a world."""
-    return plan.build(scene(*documents, world=world, **more))
+    return plan.build(inputs(*documents, world=world, **more))
 
 
 def steps(found: Plan) -> list[tuple[str, str]]:

@@ -15,8 +15,8 @@ from ecsync.aws.limits import Limiter
 from ecsync.awsmodel import shapes
 from ecsync.core.model import Adopt, Application, Failed, Plan, Snapshot, Target
 from ecsync.core.trees import dotted
-from ecsync.engine.reconciler import Catalogue, Orders, Post, look, reconcile
-from ecsync.engine.step_state import Memory
+from ecsync.engine.reconciler import Catalogue, Destination, PassOptions, look, reconcile
+from ecsync.engine.step_state import StepState
 from ecsync.language.manifest import Loaded, load
 from ecsync.wiring import SystemClock
 
@@ -44,11 +44,11 @@ class Account:
 
     simulator: Simulator
     clients: Clients
-    memory: Memory = field(default_factory=Memory)
+    memory: StepState = field(default_factory=StepState)
 
     def empty(self) -> None:
         """Begin again with nothing in it, and nothing remembered."""
-        self.memory = Memory()
+        self.memory = StepState()
         self.simulator.settings = Settings(region=REGION, account=ACCOUNT, settling=False)
         self.simulator.reset()
 
@@ -60,7 +60,7 @@ class Account:
         """Make passes until nothing is left to do; what stands in the way, or nothing."""
         catalogue, application = _catalogue(document)
         for _ in range(_PASSES):
-            outcome = reconcile(application, catalogue, self._post(), self.memory, Orders(enforce=True))
+            outcome = reconcile(application, catalogue, self._post(), self.memory, PassOptions(enforce=True))
             failed = [f"{step}: {one.error}" for step, one in outcome.results.items() if isinstance(one, Failed)]
             if failed or outcome.plan.unreadable:
                 return "; ".join([*failed, *outcome.plan.unreadable.values()])
@@ -79,10 +79,10 @@ class Account:
         made = self.simulator.ledger.mutations()
         return sum(one.ok and one.operation == "RegisterTaskDefinition" for one in made)
 
-    def _post(self) -> Post:
+    def _post(self) -> Destination:
         limiter = Limiter(monotonic=lambda: 0.0, wait=lambda _: None, patience=float("inf"))
         reads = wiring.all_reads()
-        return Post(
+        return Destination(
             cloud=BotoCloud(self.clients, region=REGION, reads=reads, limiter=limiter, account=ACCOUNT),
             target=Target(account=ACCOUNT, region=REGION),
             installation="test",

@@ -10,16 +10,16 @@ from typing import Any
 
 from ecsync.core.model import Application, Outcome, PassResult, Plan, Problem, Snapshot
 from ecsync.core.ports import AwsError, SourceError
-from ecsync.engine.daemon import Daemon, Machine
+from ecsync.engine.daemon import Daemon, DaemonParts
 from ecsync.engine.queue import MemoryQueue
-from ecsync.engine.reconciler import Catalogue, Post
+from ecsync.engine.reconciler import Catalogue, Destination
 from ecsync.engine.store import Store
 from ecsync.engine.ticks import Ticks
 from tests.engine.passes import TARGET, Account
 
 
 @dataclass
-class Kept:
+class SourceState:
     """What is known of the source."""
 
     snapshot: Snapshot | None = None
@@ -85,7 +85,7 @@ class House:
 
     def __init__(self, wait: Callable[[threading.Condition, float | None], object] | None = None) -> None:
         self.account = Account()
-        self.kept = Kept()
+        self.kept = SourceState()
         self.catalogue = Catalogue(applications={})
         self.heard = Heard()
         self.store = Store()
@@ -93,31 +93,31 @@ class House:
         self.consents = True
         clock = self.account.clock
         self.queue = MemoryQueue(clock, wait=wait or clock.skip)
-        machine = Machine(
-            keeper=self,
+        machine = DaemonParts(
+            last_good=self,
             read=lambda _: self.catalogue,
-            post_for=self.post_for,
+            destination_for=self.destination_for,
             consents=lambda _: self.consents,
             target_of=lambda _: TARGET,
             clock=clock,
             queue=self.queue,
             ticks=Ticks(self.queue.add),
             store=self.store,
-            teller=self.heard,
+            recorder=self.heard,
             workers=2,
             jitter=0.0,
         )
         self.daemon = Daemon(machine)
 
-    def refresh(self) -> Kept:
+    def refresh(self) -> SourceState:
         """Read the source."""
         return self.kept
 
-    def post_for(self, application: Application) -> Post:
+    def destination_for(self, application: Application) -> Destination:
         """Return where an application is reconciled; a poisoned one is a bug of ours."""
         if application.name in self.poisoned:
             raise ZeroDivisionError("a bug")
-        return self.account.post()
+        return self.account.destination()
 
     def declare(self, *applications: Application, revision: str = "", problems: tuple[Problem, ...] = ()) -> None:
         """Write the source, and have it read."""
@@ -125,7 +125,7 @@ class House:
         self.catalogue = Catalogue(
             applications={one.name: one for one in applications}, problems=problems, revision=revision
         )
-        self.kept = Kept(Snapshot(revision=revision, files={}))
+        self.kept = SourceState(Snapshot(revision=revision, files={}))
         self.daemon.read_source()
 
     def work(self, seconds: float = 60.0) -> None:

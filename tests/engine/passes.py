@@ -10,8 +10,8 @@ from typing import Any
 from ecsync.core.kind import Kind
 from ecsync.core.model import Application, Desired, Key, Options, Outcome, Ref, Sync, Target, Text
 from ecsync.core.rules import Default, Immutable, Late, Refers, Rolls
-from ecsync.engine.reconciler import Catalogue, Orders, Post, reconcile
-from ecsync.engine.step_state import Memory
+from ecsync.engine.reconciler import Catalogue, Destination, PassOptions, reconcile
+from ecsync.engine.step_state import StepState
 from ecsync.testing import FakeClock, MemoryCloud, memory_kind
 
 NET = memory_kind("Net", calls=None, tagging=None)  # only ever looked up
@@ -60,25 +60,27 @@ ALL_THERE = {"Base": ["base"], "App": ["app"], "Leaf": ["alone", "leaf"]}
 
 @dataclass
 class Account:
-    """An account, time, and the memory of one controller."""
+    """An account, time, and the state of one controller."""
 
     cloud: MemoryCloud = field(default_factory=MemoryCloud)
     clock: FakeClock = field(default_factory=FakeClock)
-    memory: Memory = field(default_factory=Memory)
+    step_state: StepState = field(default_factory=StepState)
     asserted: bool = True
     installation: str = "prod"
     kinds: Mapping[str, Kind] = field(default_factory=lambda: KINDS)
 
-    def run(self, *applications: Application, orders: Orders | None = None, pruning: str = "", **more: Any) -> Outcome:
+    def run(
+        self, *applications: Application, options: PassOptions | None = None, pruning: str = "", **more: Any
+    ) -> Outcome:
         """Make one enforcing pass over the first of the applications."""
         revision = sha256(repr(applications).encode()).hexdigest()
         catalogue = Catalogue(applications={one.name: one for one in applications}, pruning=pruning, revision=revision)
-        orders = orders or Orders(enforce=True, **more)
-        return reconcile(applications[0], catalogue, self.post(), self.memory, orders)
+        options = options or PassOptions(enforce=True, **more)
+        return reconcile(applications[0], catalogue, self.destination(), self.step_state, options)
 
-    def post(self) -> Post:
+    def destination(self) -> Destination:
         """Return where passes are made."""
-        return Post(
+        return Destination(
             cloud=self.cloud,
             target=TARGET,
             installation=self.installation,
@@ -99,7 +101,7 @@ class Account:
 
     def restart(self) -> None:
         """Begin with an empty memory, as a new process does."""
-        self.memory = Memory()
+        self.step_state = StepState()
 
     def there(self) -> dict[str, list[str]]:
         """Return the names of what is there, by kind."""

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from ecsync.core.model import Because, Options, Origin, Pass, Problem, Snapshot
+from ecsync.core.model import Options, Origin, Pass, Problem, Snapshot, WithheldReason
 from ecsync.core.ports import AwsError, SourceError
 from ecsync.engine.reconciler import Catalogue
-from tests.engine.house import House, Kept
+from tests.engine.house import House, SourceState
 from tests.engine.passes import ALL_THERE, document, shop, stack
 
 PATIENCE = 5.0  # seconds of ours that a thread may take before a test fails
@@ -159,7 +159,7 @@ class TestSource:
     def test_a_source_that_fails_keeps_the_last_good_snapshot(self, running: House, reason: Any) -> None:
         """Passes go on from it, repairs too, and nothing is deleted."""
         last = running.kept.snapshot
-        running.kept = Kept(last, SourceError("it does not answer", reason=reason))
+        running.kept = SourceState(last, SourceError("it does not answer", reason=reason))
         running.daemon.read_source()
         running.account.body("Leaf/leaf")["colour"] = "blue"
         running.queue.add("shop")
@@ -168,17 +168,17 @@ class TestSource:
         assert running.account.cloud.writes == ["UpdateLeaf leaf"]
         pruning = running.daemon.catalogue.pruning
         assert pruning == f"the source cannot be read ({reason}); nothing is taken as gone"
-        assert isinstance(pruning, Because)
+        assert isinstance(pruning, WithheldReason)
         assert pruning.obstacle == ("empty" if reason == "empty" else "stale_source")
 
     def test_nothing_is_pruned_from_a_source_that_was_not_read_whole(self, running: House) -> None:
         """Half a release looks like a complete, valid listing."""
         running.catalogue = Catalogue(applications={"shop": shop(document("Leaf/alone"), prune=True)}, revision="2")
-        running.kept = Kept(Snapshot(revision="2", files={}), complete=False)
+        running.kept = SourceState(Snapshot(revision="2", files={}), complete=False)
         running.daemon.read_source()
         running.work(60)
         assert running.account.there() == ALL_THERE
-        running.kept = Kept(running.kept.snapshot)
+        running.kept = SourceState(running.kept.snapshot)
         running.daemon.read_source()
         running.queue.add("shop")
         running.work(60)
@@ -200,7 +200,7 @@ class TestSource:
 
     def test_before_the_source_was_read_there_is_nothing_to_do(self, house: House) -> None:
         """No snapshot is not an empty one."""
-        house.kept = Kept(None, SourceError("no such directory", reason="unreachable"))
+        house.kept = SourceState(None, SourceError("no such directory", reason="unreachable"))
         house.daemon.read_source()
         assert house.queue.depth() == 0
         assert house.store.applications() == ()

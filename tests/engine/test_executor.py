@@ -10,8 +10,8 @@ import pytest
 
 from ecsync.core.model import Done, Failed, Outcome, Progressing, Result, Skipped, StepId
 from ecsync.core.ports import AwsError, ErrorClass
-from ecsync.engine.reconciler import Catalogue, Orders, Post, reconcile
-from ecsync.engine.step_state import Memory
+from ecsync.engine.reconciler import Catalogue, Destination, PassOptions, reconcile
+from ecsync.engine.step_state import StepState
 from tests.engine.passes import ALL_THERE, KINDS, TARGET, Account, document, shop, stack
 
 
@@ -296,16 +296,20 @@ def test_calls_are_made_inside_the_domain_of_their_resource(account: Account) ->
         held.append(f"after {len(account.cloud.writes)}")
 
     leaf = {**KINDS, "Leaf": _with_domain()}
-    post = Post(cloud=account.cloud, target=TARGET, installation="prod", kinds=leaf, clock=account.clock, serial=serial)
+    destination = Destination(
+        cloud=account.cloud, target=TARGET, installation="prod", kinds=leaf, clock=account.clock, serial=serial
+    )
     application = shop(document("Leaf/alone"))
-    reconcile(application, Catalogue(applications={"shop": application}), post, Memory(), Orders(enforce=True))
+    reconcile(
+        application, Catalogue(applications={"shop": application}), destination, StepState(), PassOptions(enforce=True)
+    )
     assert held == ["of alone", "after 1"]
 
 
 def _with_domain() -> Any:
     from dataclasses import replace
 
-    return replace(KINDS["Leaf"], domain=lambda body: f"of {body['name']}")
+    return replace(KINDS["Leaf"], serial_domain=lambda body: f"of {body['name']}")
 
 
 def test_each_step_is_announced_once(account: Account) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ecsync.core.inputs import Scene
+from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind, Wanted, World
 from ecsync.core.model import Absent, Application, Desired, Key, Observed, Present, Unreadable
 from ecsync.core.ports import AwsError, Reader
@@ -30,14 +30,14 @@ def account() -> Account:
     return account
 
 
-def scene(application: Application, kinds: Mapping[str, Kind] = KINDS, **more: Any) -> Scene:
-    """Return a scene before anything was read."""
-    return Scene(application=application, kinds=kinds, world={}, target=TARGET, installation="prod", **more)
+def inputs(application: Application, kinds: Mapping[str, Kind] = KINDS, **more: Any) -> Inputs:
+    """Return the inputs before anything was read."""
+    return Inputs(application=application, kinds=kinds, world={}, target=TARGET, installation="prod", **more)
 
 
 def see(account: Account, application: Application, kinds: Mapping[str, Kind] = KINDS) -> dict[str, Observed]:
     """Read the world, by `Kind/name`."""
-    world = observe(account.cloud, scene(application, kinds), account.clock.now())
+    world = observe(account.cloud, inputs(application, kinds), account.clock.now())
     return {str(at): observed for at, observed in world.items()}
 
 
@@ -104,12 +104,12 @@ class TestWorld:
     def test_only_one_is_read_anew_and_the_others_are_kept(self, account: Account) -> None:
         """Before a step, its own resource is read and nothing else."""
         application = shop(*stack())
-        first = observe(account.cloud, scene(application), account.clock.now())
+        first = observe(account.cloud, inputs(application), account.clock.now())
         asked: list[str] = []
         account.cloud.before = lambda operation, _: asked.append(operation)
         account.clock.advance(30)
         again = observe(
-            account.cloud, replace(scene(application), world=first), account.clock.now(), only=key("App/app")
+            account.cloud, replace(inputs(application), world=first), account.clock.now(), only=key("App/app")
         )
         assert asked == ["DescribeApp"]
         assert again == first
@@ -195,7 +195,7 @@ class TestOrphans:
     ) -> list[str]:
         """Return what is found, by name."""
         owners = frozenset(f"v1/prod/shop/{path}" for path in declared)
-        found, incomplete = orphans(account.cloud, scene(shop()), owners, applications)
+        found, incomplete = orphans(account.cloud, inputs(shop()), owners, applications)
         assert incomplete == ""
         return [owned.natural for owned in found]
 
@@ -220,6 +220,6 @@ class TestOrphans:
     def test_a_failed_listing_is_said_and_the_others_are_listed(self, account: Account) -> None:
         """Incomplete: nothing may be pruned on it."""
         account.cloud.before = denied("ListApp")
-        found, incomplete = orphans(account.cloud, scene(shop()), frozenset(), frozenset({"shop"}))
+        found, incomplete = orphans(account.cloud, inputs(shop()), frozenset(), frozenset({"shop"}))
         assert incomplete == "what we own of App could not be listed: memory.ListApp: Code: no"
         assert {owned.natural for owned in found} == {"base", "leaf", "alone"}

@@ -13,7 +13,7 @@ from ecsync.core.kind import Kind, Owned
 from ecsync.core.marks import APPLIED, OWNER
 from ecsync.core.model import Done, Options, Outcome, Skipped
 from ecsync.core.ports import AwsError, Reader
-from ecsync.engine.reconciler import Catalogue, Orders, Refused, look
+from ecsync.engine.reconciler import Catalogue, PassOptions, Refused, look
 from ecsync.testing import memory_kind
 from tests.engine.passes import ALL_THERE, KINDS, Account, document, key, ref, shop, stack
 
@@ -101,7 +101,7 @@ class TestConvergence:
 
     def test_observing_writes_nothing(self, account: Account) -> None:
         """Without enforce a pass only reports."""
-        outcome = account.run(shop(*stack()), orders=Orders())
+        outcome = account.run(shop(*stack()), options=PassOptions())
         assert outcome.sync == "OutOfSync"
         assert account.cloud.writes == []
 
@@ -209,7 +209,7 @@ class TestGuards:
         """The digest says exactly what was agreed to."""
         application = shop(document("Leaf/alone", colour="red"))
         catalogue = Catalogue(applications={"shop": application})
-        agreed = plan.digest(look(application, catalogue, account.post(), account.memory).plan)
+        agreed = plan.digest(look(application, catalogue, account.destination(), account.step_state).plan)
         changed = shop(document("Leaf/alone", colour="blue"))
         with pytest.raises(Refused, match=agreed):
             account.run(changed, only_digest=agreed)
@@ -267,7 +267,7 @@ class TestOwnership:
         for _ in range(3):
             account.run(application)
         assert account.cloud.writes == []
-        account.run(application, orders=Orders(adopt=frozenset()))
+        account.run(application, options=PassOptions(adopt=frozenset()))
         assert account.cloud.writes == ["TagLeaf alone"]
         account.settle(application)
         assert account.cloud.writes == ["TagLeaf alone"]
@@ -277,7 +277,7 @@ class TestOwnership:
         account.cloud.write("memory", "CreateLeaf", name="other")
         self.unmarked(account)
         application = shop(document("Leaf/alone"), document("Leaf/other"))
-        account.run(application, orders=Orders(adopt=frozenset({key("Leaf/alone")})))
+        account.run(application, options=PassOptions(adopt=frozenset({key("Leaf/alone")})))
         assert account.cloud.writes == ["TagLeaf alone"]
 
     def test_what_lost_its_marks_since_the_plan_is_not_taken_over(self, account: Account) -> None:
@@ -286,8 +286,8 @@ class TestOwnership:
         account.settle(application)
         account.body("Leaf/alone")["colour"] = "blue"
         account.cloud.writes.clear()
-        strip = Orders(enforce=True, planned=lambda _: account.body("Leaf/alone")["tags"].clear())
-        (result,) = account.run(application, orders=strip).results.values()
+        strip = PassOptions(enforce=True, planned=lambda _: account.body("Leaf/alone")["tags"].clear())
+        (result,) = account.run(application, options=strip).results.values()
         assert isinstance(result, Skipped)
         assert account.cloud.writes == []
 
@@ -296,8 +296,8 @@ class TestOwnership:
         self.unmarked(account)
         application = shop(document("Leaf/alone", colour="red"))
         tags = {OWNER: "v1/prod/shop/Leaf/alone"}
-        mark = Orders(adopt=frozenset(), planned=lambda _: account.body("Leaf/alone")["tags"].update(tags))
-        (result,) = account.run(application, orders=mark).results.values()
+        mark = PassOptions(adopt=frozenset(), planned=lambda _: account.body("Leaf/alone")["tags"].update(tags))
+        (result,) = account.run(application, options=mark).results.values()
         assert result == Done()
         assert account.cloud.writes == []
 
@@ -305,7 +305,7 @@ class TestOwnership:
         """Members that the manifest does not speak of stay as they were found."""
         self.unmarked(account)
         application = shop(document("Leaf/alone"))
-        account.run(application, orders=Orders(adopt=frozenset()))
+        account.run(application, options=PassOptions(adopt=frozenset()))
         account.settle(application)
         assert account.body("Leaf/alone")["colour"] == "blue"
 
@@ -323,7 +323,7 @@ class TestOwnership:
         self.unmarked(account, **tags)
         application = shop(document("Leaf/alone", colour="red"))
         assert account.run(application).plan.withheld
-        account.run(application, orders=Orders(adopt=frozenset()))
+        account.run(application, options=PassOptions(adopt=frozenset()))
         assert account.cloud.writes == []
 
     def test_a_renamed_document_takes_its_resource_along(self, account: Account) -> None:

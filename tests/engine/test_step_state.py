@@ -6,7 +6,7 @@ import pytest
 
 from ecsync.core.model import Failed, Progressing, StepId
 from ecsync.core.ports import AwsError, ErrorClass
-from ecsync.engine.step_state import CONFLICT, SETTLING, Memory
+from ecsync.engine.step_state import CONFLICT, SETTLING, StepState
 from tests.engine.passes import key
 
 STEP = StepId(key=key("App/app"))
@@ -24,13 +24,13 @@ def error(kind: ErrorClass) -> AwsError:
 )
 def test_an_error_that_waiting_does_not_cure_is_a_failure(kind: ErrorClass, retry: str) -> None:
     """Denied and invalid are tried again slowly, what comes from the way to AWS soon."""
-    assert Memory().verdict(STEP, error(kind), frozenset(), 0) == Failed(error="a.Call: Code: message", retry=retry)  # type: ignore[arg-type]
+    assert StepState().verdict(STEP, error(kind), frozenset(), 0) == Failed(error="a.Call: Code: message", retry=retry)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("kind", ["exists", "missing"])
 def test_what_contradicts_our_read_is_read_again_at_once(kind: ErrorClass) -> None:
     """It is there, or gone: the next pass sees it."""
-    assert Memory().verdict(STEP, error(kind), frozenset(), 0) == Progressing(
+    assert StepState().verdict(STEP, error(kind), frozenset(), 0) == Progressing(
         why="a.Call: Code: message; reading again", after=2.0
     )
 
@@ -38,38 +38,38 @@ def test_what_contradicts_our_read_is_read_again_at_once(kind: ErrorClass) -> No
 @pytest.mark.parametrize(("kind", "limit"), [("settling", SETTLING), ("conflict", CONFLICT)])
 def test_patience_ends(kind: ErrorClass, limit: float) -> None:
     """An unbroken row of early or busy answers is a failure after its time, and not before."""
-    memory = Memory()
-    assert isinstance(memory.verdict(STEP, error(kind), frozenset(), 1000), Progressing)
-    assert isinstance(memory.verdict(STEP, error(kind), frozenset(), 1000 + limit), Progressing)
-    assert isinstance(memory.verdict(STEP, error(kind), frozenset(), 1001 + limit), Failed)
+    step_state = StepState()
+    assert isinstance(step_state.verdict(STEP, error(kind), frozenset(), 1000), Progressing)
+    assert isinstance(step_state.verdict(STEP, error(kind), frozenset(), 1000 + limit), Progressing)
+    assert isinstance(step_state.verdict(STEP, error(kind), frozenset(), 1001 + limit), Failed)
 
 
 def test_a_success_ends_the_row() -> None:
     """The next early answer begins a new one, with the first pause."""
-    memory = Memory()
+    step_state = StepState()
     for now in (0, 100, 200):
-        memory.verdict(STEP, error("settling"), frozenset(), now)
-    memory.went_well(STEP, 250, repaired=False)
-    assert memory.verdict(STEP, error("settling"), frozenset(), 400) == Progressing(
+        step_state.verdict(STEP, error("settling"), frozenset(), now)
+    step_state.went_well(STEP, 250, repaired=False)
+    assert step_state.verdict(STEP, error("settling"), frozenset(), 400) == Progressing(
         why="a.Call: Code: message", after=5.0
     )
 
 
 def test_each_step_has_a_row_of_its_own() -> None:
     """What one waits for is not another's patience."""
-    memory = Memory()
-    memory.verdict(STEP, error("settling"), frozenset(), 0)
-    assert isinstance(memory.verdict(OTHER, error("settling"), frozenset(), 400), Progressing)
+    step_state = StepState()
+    step_state.verdict(STEP, error("settling"), frozenset(), 0)
+    assert isinstance(step_state.verdict(OTHER, error("settling"), frozenset(), 400), Progressing)
 
 
 def test_invalid_is_early_while_a_need_is_new() -> None:
     """For five minutes after something that it needs was made or changed."""
-    memory = Memory()
-    memory.went_well(OTHER, 1000, repaired=False)
+    step_state = StepState()
+    step_state.went_well(OTHER, 1000, repaired=False)
     needs = frozenset({OTHER.key})
-    assert isinstance(memory.verdict(STEP, error("invalid"), needs, 1299), Progressing)
-    assert isinstance(memory.verdict(STEP, error("invalid"), needs, 1301), Failed)
-    assert isinstance(memory.verdict(STEP, error("invalid"), frozenset(), 1001), Failed)
+    assert isinstance(step_state.verdict(STEP, error("invalid"), needs, 1299), Progressing)
+    assert isinstance(step_state.verdict(STEP, error("invalid"), needs, 1301), Failed)
+    assert isinstance(step_state.verdict(STEP, error("invalid"), frozenset(), 1001), Failed)
 
 
 @pytest.mark.parametrize(
@@ -78,16 +78,16 @@ def test_invalid_is_early_while_a_need_is_new() -> None:
 )
 def test_five_repairs_within_ten_minutes_are_a_fight(times: tuple[int, ...], contended: bool) -> None:
     """Four are not, and neither are five over a longer time."""
-    memory = Memory()
+    step_state = StepState()
     for now in times:
-        memory.went_well(STEP, now, repaired=True)
-    assert (STEP.key in memory.contended(times[-1])) is contended
+        step_state.went_well(STEP, now, repaired=True)
+    assert (STEP.key in step_state.contended(times[-1])) is contended
 
 
 def test_a_fight_is_over_when_nothing_was_repaired_for_ten_minutes() -> None:
     """Then it is tried again."""
-    memory = Memory()
+    step_state = StepState()
     for now in range(5):
-        memory.went_well(STEP, now, repaired=True)
-    assert memory.contended(600) == {STEP.key}
-    assert memory.contended(605) == frozenset()
+        step_state.went_well(STEP, now, repaired=True)
+    assert step_state.contended(600) == {STEP.key}
+    assert step_state.contended(605) == frozenset()

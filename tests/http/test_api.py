@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 
 from ecsync.core.model import (
-    Because,
     Create,
     Desired,
     Event,
@@ -32,6 +31,7 @@ from ecsync.core.model import (
     Step,
     StepId,
     Withheld,
+    WithheldReason,
 )
 from ecsync.http.app import create_app
 from ecsync.http.server import Server
@@ -185,7 +185,7 @@ def test_an_application_is_shown_whole(view: FakeView, ask: Ask) -> None:
         application="shop",
         target=TARGET,
         revision="0a1b2c3",
-        withheld=(Withheld(step=held, because=Because("suspended", "suspended by ecsync/suspend")),),
+        withheld=(Withheld(step=held, because=WithheldReason("suspended", "suspended by ecsync/suspend")),),
         unreadable={API: "throttled"},
         stopped={API: "rolled back"},
         incomplete="not listed",

@@ -17,8 +17,8 @@ from ecsync.core.model import Adopt, Application, Outcome, Plan, Snapshot, Targe
 from ecsync.core.ports import Reader
 from ecsync.core.trees import pointer
 from ecsync.engine.observe import observe
-from ecsync.engine.reconciler import Catalogue, Orders, Post, look, reconcile
-from ecsync.engine.step_state import Memory
+from ecsync.engine.reconciler import Catalogue, Destination, PassOptions, look, reconcile
+from ecsync.engine.step_state import StepState
 from ecsync.importer.manifests import Drawn, draw
 from ecsync.importer.survey import Known, survey
 from ecsync.language.manifest import load
@@ -64,7 +64,7 @@ class Stage:
         found = survey(reader or self.cloud(), CLUSTER, known)
         assert found.reader is not None
         again = found.reader
-        return draw(found, CLUSTER, known, lambda scene: observe(again, scene, datetime.now(UTC)))
+        return draw(found, CLUSTER, known, lambda inputs: observe(again, inputs, datetime.now(UTC)))
 
     def calls(self, since: int = 0) -> Counter[str]:
         """The calls that were made since a mark, by name."""
@@ -91,10 +91,10 @@ class Kept:
         (application,) = self.catalogue().applications.values()
         return application
 
-    def post(self) -> Post:
+    def destination(self) -> Destination:
         """Where it is kept, and as whom."""
         known = self.stage.known()
-        return Post(
+        return Destination(
             cloud=self.stage.cloud(),
             target=known.target,
             installation=INSTALLATION,
@@ -104,12 +104,12 @@ class Kept:
 
     def plan(self) -> Plan:
         """What a pass would do now."""
-        return look(self.application(), self.catalogue(), self.post(), Memory()).plan
+        return look(self.application(), self.catalogue(), self.destination(), StepState()).plan
 
     def adopt(self) -> Outcome:
         """Put our tags on everything."""
         keys = frozenset(one.key for one in self.application().resources)
-        return reconcile(self.application(), self.catalogue(), self.post(), Memory(), Orders(adopt=keys))
+        return reconcile(self.application(), self.catalogue(), self.destination(), StepState(), PassOptions(adopt=keys))
 
 
 def changes(plan: Plan) -> list[str]:

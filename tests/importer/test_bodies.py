@@ -56,7 +56,7 @@ def _lives() -> list[tuple[str, str, Body]]:
 
 def _seen(kind: Kind, live: Body) -> Present:
     """The live side as a read gives it."""
-    seen = kind.printed(live, live) if kind.printed else Present(body=live, outputs={})
+    seen = kind.from_describe(live, live) if kind.from_describe else Present(body=live, outputs={})
     body = {**_ALWAYS.get(kind.name, {}), **seen.body}
     return replace(seen, body=body, outputs={"arn": "arn:it", **seen.outputs}, facts={"arn": "arn:it", **seen.facts})
 

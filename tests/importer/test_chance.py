@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from ecsync.core.model import Done, Failed
-from ecsync.engine.reconciler import Orders, reconcile
-from ecsync.engine.step_state import Memory
+from ecsync.engine.reconciler import PassOptions, reconcile
+from ecsync.engine.step_state import StepState
 from tests.importer.builder import Builder
 from tests.importer.chance import Chance
 from tests.importer.reluctant import Shuffled
@@ -73,10 +73,10 @@ def test_what_was_written_makes_it_again_in_an_empty_account(built: Builder, see
 
 def _applied(kept: Kept) -> list[str]:
     """Make passes until nothing is left to do; what failed on the way."""
-    memory, failed = Memory(), []
+    step_state, failed = StepState(), []
     for _ in range(PASSES):
-        post = replace(kept.post(), asserted=True)
-        outcome = reconcile(kept.application(), kept.catalogue(), post, memory, Orders(enforce=True))
+        destination = replace(kept.destination(), asserted=True)
+        outcome = reconcile(kept.application(), kept.catalogue(), destination, step_state, PassOptions(enforce=True))
         failed += [f"{step}: {one.error}" for step, one in outcome.results.items() if isinstance(one, Failed)]
         if not outcome.results:
             break

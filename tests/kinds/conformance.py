@@ -20,7 +20,7 @@ from ecsync.aws.cloud import BotoCloud
 from ecsync.aws.limits import Limiter
 from ecsync.awsmodel import shapes
 from ecsync.core import plan
-from ecsync.core.inputs import Scene
+from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind
 from ecsync.core.model import Application, Call, Create, Key, Observed, Present, Snapshot, Step, Target, Text
 from ecsync.core.resolve import resolve
@@ -61,21 +61,21 @@ class Account:
     cloud: BotoCloud
     halves: list[Half] = field(default_factory=list)
     calls: dict[str, list[Call]] = field(default_factory=dict)  # by kind
-    _last: Scene | None = None
+    _last: Inputs | None = None
 
-    def scene(self, of: Application) -> Scene:
-        """Return a scene in which everything has been read."""
-        scene = Scene(
+    def inputs(self, of: Application) -> Inputs:
+        """Return the inputs in which everything has been read."""
+        inputs = Inputs(
             application=of,
             kinds=kinds.BY_NAME,
             world={},
             target=Target(account=ACCOUNT, region=REGION),
             installation="test",
         )
-        return replace(scene, world=observe(self.cloud, scene, NOW))
+        return replace(inputs, world=observe(self.cloud, inputs, NOW))
 
     @property
-    def last(self) -> Scene:
+    def last(self) -> Inputs:
         """What was read when all was done."""
         assert self._last is not None
         return self._last
@@ -85,61 +85,61 @@ class Account:
         """The resources when all was done."""
         return self.last.world
 
-    def again(self, scene: Scene, step: Step) -> tuple[Scene, tuple[Step, ...]]:
+    def again(self, inputs: Inputs, step: Step) -> tuple[Inputs, tuple[Step, ...]]:
         """Read one resource again, and plan it."""
-        now = replace(scene, world=observe(self.cloud, scene, NOW, only=step.id.key))
+        now = replace(inputs, world=observe(self.cloud, inputs, NOW, only=step.id.key))
         return now, plan.again(now, step).steps
 
     def converge(self, of: Application) -> None:
         """Make everything, in order; look after each call of a create at what is left."""
         for _ in range(8):
-            scene = self.scene(of)
-            steps = plan.build(scene).steps
+            inputs = self.inputs(of)
+            steps = plan.build(inputs).steps
             if not steps:
-                self._last = scene
+                self._last = inputs
                 return
             for step in steps:
-                scene = self._carry_out(scene, step)
+                inputs = self._carry_out(inputs, step)
             self.simulator.advance(LONG)
         raise AssertionError(f"does not converge: {[str(step.id) for step in steps]}")
 
-    def _carry_out(self, scene: Scene, step: Step) -> Scene:
-        scene, fresh = self.again(scene, step)
+    def _carry_out(self, inputs: Inputs, step: Step) -> Inputs:
+        inputs, fresh = self.again(inputs, step)
         mine = next((one for one in fresh if one.id == step.id), None)
         if mine is None or not mine.calls:
-            return scene
+            return inputs
         sequence = [call for one in fresh for call in one.calls]
         captured: dict[str, str] = {}
         self.calls.setdefault(step.id.key.kind, []).extend(sequence)
         for number, call in enumerate(mine.calls, start=1):
-            response = self.cloud.write(call.service, call.operation, **_known(scene, step.id.key, call, captured))
+            response = self.cloud.write(call.service, call.operation, **_known(inputs, step.id.key, call, captured))
             captured |= {name: str(at(response, path)) for name, path in call.captures.items()}
-            scene, rest = self.again(scene, step)
+            inputs, rest = self.again(inputs, step)
             if isinstance(mine.change, Create):
-                left = [_sent(scene, step.id.key, one, captured) for one in sequence[number:]]
-                planned = [_sent(scene, step.id.key, one, captured) for later in rest for one in later.calls]
+                left = [_sent(inputs, step.id.key, one, captured) for one in sequence[number:]]
+                planned = [_sent(inputs, step.id.key, one, captured) for later in rest for one in later.calls]
                 self.halves.append(Half(step.id.key, number, left, planned))
-        return _seen(scene, step.id.key, captured)
+        return _seen(inputs, step.id.key, captured)
 
 
-def _known(scene: Scene, key: Key, call: Call, captured: Mapping[str, str]) -> dict[str, Any]:
+def _known(inputs: Inputs, key: Key, call: Call, captured: Mapping[str, str]) -> dict[str, Any]:
     return resolve(
         call.params,
-        lambda ref: captured.get(ref.output, scene.value_of(ref)) if ref.key == key else scene.value_of(ref),
+        lambda ref: captured.get(ref.output, inputs.value_of(ref)) if ref.key == key else inputs.value_of(ref),
     )
 
 
-def _sent(scene: Scene, key: Key, call: Call, captured: Mapping[str, str]) -> Sent:
-    return call.name, thaw(_known(scene, key, call, captured))
+def _sent(inputs: Inputs, key: Key, call: Call, captured: Mapping[str, str]) -> Sent:
+    return call.name, thaw(_known(inputs, key, call, captured))
 
 
-def _seen(scene: Scene, key: Key, captured: Mapping[str, str]) -> Scene:
+def _seen(inputs: Inputs, key: Key, captured: Mapping[str, str]) -> Inputs:
     """What a response told is known, also where a read does not show it yet."""
-    observed: Observed = scene.world[key]
+    observed: Observed = inputs.world[key]
     if not isinstance(observed, Present):
-        return scene
+        return inputs
     known = replace(observed, outputs={**observed.outputs, **captured})
-    return replace(scene, world={**scene.world, key: known})
+    return replace(inputs, world={**inputs.world, key: known})
 
 
 def served() -> Iterator[Simulator]:

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from ecsync.core import plan
 from ecsync.core.diff import Difference, differences
-from ecsync.core.inputs import Scene
+from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind, Wanted
 from ecsync.core.model import (
     Application,
@@ -196,7 +196,7 @@ def plan_of(kind: Kind, document: Desired, observed: Observed) -> Plan:
     application = Application(name="shop", resources=(document,))
     world = {document.key: observed}
     kinds = {kind.name: kind}
-    return plan.build(Scene(application=application, kinds=kinds, world=world, target=TARGET, installation="prod"))
+    return plan.build(Inputs(application=application, kinds=kinds, world=world, target=TARGET, installation="prod"))
 
 
 def converges(kind: Kind, cloud: Moto, body: Mapping[str, Any], limit: int = 12) -> list[str]:

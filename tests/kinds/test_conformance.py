@@ -167,10 +167,10 @@ class TestUpdates:
     def test_a_member_that_changes_is_a_call_or_a_replacement(self, kind: Kind, rich: Account) -> None:
         """What a create takes and an update does not is Immutable, or has a call of its own."""
         assert kind.calls is not None
-        scene = rich.last
-        found = next(one for one in scene.application.resources if one.key.kind == kind.name)
-        observed = scene.world[found.key]
-        desired = scene.resolved(found)
+        inputs = rich.last
+        found = next(one for one in inputs.application.resources if one.key.kind == kind.name)
+        observed = inputs.world[found.key]
+        desired = inputs.resolved(found)
         assert isinstance(observed, Present), observed
         members = body_shape(kind).members
         silent = []

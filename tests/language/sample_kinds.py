@@ -80,7 +80,7 @@ TASK_DEFINITION = Kind(
     primary="arn",
     outputs=("arn", "family", "revision"),
     known=_known(family="family"),
-    retains=True,
+    retain_default=True,
     tagging=_tagging("key/value"),
     shape=ShapeOf(
         operation="ecs.RegisterTaskDefinition",
@@ -130,8 +130,8 @@ LOG_GROUP = Kind(
     primary="name",
     outputs=("name", "arn"),
     known=_known(name="logGroupName"),
-    adopts="if-untagged",
-    retains=True,
+    adopt_default="if-untagged",
+    retain_default=True,
     tagging=_tagging("map"),
     shape=ShapeOf(
         operation="logs.CreateLogGroup",
@@ -158,7 +158,7 @@ ROLE = Kind(
     name_member="RoleName",
     primary="name",
     outputs=("name", "arn", "instanceProfileArn"),
-    retains=True,
+    retain_default=True,
     shape=ShapeOf(
         operation="iam.CreateRole", extra={"AssumeRolePolicyDocument": "any", "Policies": "any"}, optional=("RoleName",)
     ),

@@ -23,7 +23,7 @@ KINDS = [kind for kind in kinds.ALL if kind.shape]
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_every_member_of_the_installed_botocore_was_looked_at(kind: Kind) -> None:
     """Look at each: does it need a row? Then: python -m ecsync.offline.review --write."""
-    found = reviewed.with_newer(kind).newer()
+    found = reviewed.with_newer(kind).unreviewed()
     assert [".".join(segments) for segments in found] == []
 
 
@@ -33,7 +33,7 @@ def older(kind: Kind, shape: str, *members: str) -> Kind:
     known = thaw(reviewed.reviewed()[kind.name])
     known[shape] = [name for name in known[shape] if name not in members]
     newer: Sequence[tuple[str, ...]] = tuple(reviewed.newer(load(kind.shape), known))
-    return replace(kind, newer=lambda: newer)
+    return replace(kind, unreviewed=lambda: newer)
 
 
 def fields(kind: Kind, desired: Json, live: Json) -> list[tuple[str | int, ...]]:
@@ -42,7 +42,7 @@ def fields(kind: Kind, desired: Json, live: Json) -> list[tuple[str | int, ...]]
 
 def test_in_a_container_it_is_left_alone_until_it_is_declared() -> None:
     kind = older(task_definition.KIND, "ContainerDefinition", "stopTimeout")
-    assert kind.newer() == (("containerDefinitions", "[]", "stopTimeout"),)
+    assert kind.unreviewed() == (("containerDefinitions", "[]", "stopTimeout"),)
     plain = {"family": "web", "containerDefinitions": [{"name": "web", "image": "web:1", "memory": 64}]}
     live = {"family": "web", "containerDefinitions": [{**plain["containerDefinitions"][0], "stopTimeout": 30}]}  # type: ignore[dict-item]
     assert fields(task_definition.KIND, plain, live) == [("containerDefinitions", "web", "stopTimeout")]
@@ -58,7 +58,7 @@ def test_in_a_container_it_is_left_alone_until_it_is_declared() -> None:
 
 def test_a_new_block_is_one_member() -> None:
     kind = older(service.KIND, "DeploymentConfiguration", "alarms")
-    assert ("deploymentConfiguration", "alarms") in kind.newer()
+    assert ("deploymentConfiguration", "alarms") in kind.unreviewed()
     live = {"serviceName": "web", "deploymentConfiguration": {"alarms": {"alarmNames": ["a"], "enable": True}}}
     assert fields(kind, {"serviceName": "web"}, live) == []
     assert fields(service.KIND, {"serviceName": "web"}, live)

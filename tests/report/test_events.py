@@ -26,7 +26,7 @@ from ecsync.core.model import (
 from ecsync.core.ports import SourceError
 from ecsync.report import events
 from ecsync.report.events import Told
-from ecsync.report.recorder import Narrator, fan_out
+from ecsync.report.recorder import Recorder, fan_out
 from tests.report.outcomes import API, CONTEXT, NOW, WEB, create, delete, field, outcome, status, step, update
 
 GRACE = field("healthCheckGracePeriodSeconds", 30, 60)
@@ -269,16 +269,16 @@ def test_passes_that_come_to_nothing_are_told_once_until_it_is_for_another_reaso
 
 def test_what_has_drifted_is_known_until_it_is_as_declared_again() -> None:
     """By application, as it was told: changed fields and what was removed alike."""
-    narrator = Narrator(lambda _: None)
+    recorder = Recorder(lambda _: None)
     gone = outcome(status(API, GRACE), status(WEB, health="Missing", sync="OutOfSync"), held=(step(WEB, create(WEB)),))
     seen = []
     for each in (outcome(status(API), status(WEB)), gone, gone, outcome(status(API), status(WEB, field("Port", 1, 2)))):
-        narrator.ended(each, CONTEXT)
-        seen.append(set(narrator.drift("shop")))
+        recorder.ended(each, CONTEXT)
+        seen.append(set(recorder.drift("shop")))
     assert seen == [set(), {API, WEB}, {API, WEB}, {WEB}]
-    assert narrator.drift("blog") == {}
-    narrator.forget("shop", NOW)
-    assert narrator.drift("shop") == {}
+    assert recorder.drift("blog") == {}
+    recorder.forget("shop", NOW)
+    assert recorder.drift("shop") == {}
 
 
 def test_marks_are_not_told() -> None:
@@ -391,7 +391,7 @@ def test_invalid_manifests_are_told_when_they_change() -> None:
 
 
 @dataclass
-class Kept:
+class SourceState:
     """What the events need of a source."""
 
     snapshot: Snapshot | None
@@ -404,12 +404,20 @@ TWO = Snapshot(revision="2", files={}, source="s3://bucket/prod")
 
 def test_a_source_is_told_when_it_changes_fails_and_recovers() -> None:
     """A new revision, an error, another error, and being readable again are news; the rest is not."""
-    failed = Kept(ONE, SourceError("gone", reason="unreachable"))
-    states = [Kept(ONE), Kept(ONE), Kept(TWO), failed, failed, Kept(ONE, SourceError("no", reason="denied")), Kept(ONE)]
+    failed = SourceState(ONE, SourceError("gone", reason="unreachable"))
+    states = [
+        SourceState(ONE),
+        SourceState(ONE),
+        SourceState(TWO),
+        failed,
+        failed,
+        SourceState(ONE, SourceError("no", reason="denied")),
+        SourceState(ONE),
+    ]
     seen: list[str] = []
-    narrator = Narrator(lambda event: seen.append(f"{event.type} {event.message}"))
+    recorder = Recorder(lambda event: seen.append(f"{event.type} {event.message}"))
     for state in states:
-        narrator.source(state, NOW)
+        recorder.source(state, NOW)
     assert seen == [
         "source.updated revision 1 of s3://bucket/prod",
         "source.updated revision 2 of s3://bucket/prod",
@@ -427,15 +435,15 @@ def types(found: Iterable[Event]) -> list[str]:
 def test_the_narrator_remembers_each_application_apart() -> None:
     """What was told of one application is not told of, and is forgotten, which is told, apart from another."""
     seen: list[Event] = []
-    narrator = Narrator(seen.append)
+    recorder = Recorder(seen.append)
     blog = replace(CONTEXT, application="blog")
     for context in (CONTEXT, blog, CONTEXT, blog):
-        narrator.ended(DRIFTED, context)
+        recorder.ended(DRIFTED, context)
     assert [event.application for event in seen] == ["shop", "blog"]
-    narrator.forget("shop", NOW)
-    narrator.problems((), CONTEXT)
-    narrator.started(DRIFTED.plan, CONTEXT)
-    narrator.ended(DRIFTED, CONTEXT)
+    recorder.forget("shop", NOW)
+    recorder.problems((), CONTEXT)
+    recorder.started(DRIFTED.plan, CONTEXT)
+    recorder.ended(DRIFTED, CONTEXT)
     assert types(seen) == ["drift.detected", "drift.detected", "app.removed", "drift.detected"]
 
 

@@ -8,7 +8,18 @@ from typing import Any, get_args
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from ecsync.core.model import ApplicationState, Because, Done, Event, Failed, Key, Origin, Pass, Problem, Withheld
+from ecsync.core.model import (
+    ApplicationState,
+    Done,
+    Event,
+    Failed,
+    Key,
+    Origin,
+    Pass,
+    Problem,
+    Withheld,
+    WithheldReason,
+)
 from ecsync.core.ports import ErrorClass
 from ecsync.report.metrics import Fetch, Metrics, Reason
 from tests.report.outcomes import API, NOW, TARGET, WEB, create, delete, outcome, status, step, update
@@ -174,7 +185,11 @@ def test_drifted_resources_are_those_that_were_told_and_are_not_as_declared_agai
 
 def test_what_holds_removals_is_one_of_few_reasons(metrics: Metrics) -> None:
     """A series for each from the start; the words are for people, and are no label."""
-    why = [Because("off", "prune is off"), Because("invalid_manifest", "a.yaml:3 is not valid"), "has no mark of ours"]
+    why = [
+        WithheldReason("off", "prune is off"),
+        WithheldReason("invalid_manifest", "a.yaml:3 is not valid"),
+        "has no mark of ours",
+    ]
     orphans = [step(Key(application="shop", kind="LogGroup", name=str(n)), delete(API), "prune") for n in range(3)]
     held = outcome(held=(step(API, update(API, change("cpu", 1, 2))),))
     held = replace(

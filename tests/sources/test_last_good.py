@@ -1,4 +1,4 @@
-"""Keeper: the last good snapshot through every failure, and what may be concluded from it."""
+"""LastGood: the last good snapshot through every failure, and what may be concluded from it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from ecsync.core.model import Snapshot
 from ecsync.core.ports import SourceError
 from ecsync.sources.disk import DiskSource
-from ecsync.sources.last_good import Keeper, open_source
+from ecsync.sources.last_good import LastGood, open_source
 from ecsync.testing import FakeClock
 
 
@@ -46,85 +46,85 @@ def source(clock: FakeClock) -> Scripted:
 
 
 @pytest.fixture
-def keeper(source: Scripted, clock: FakeClock) -> Keeper:
+def last_good(source: Scripted, clock: FakeClock) -> LastGood:
     """What is tested."""
-    return Keeper(source, clock)
+    return LastGood(source, clock)
 
 
-def test_nothing_is_kept_before_the_first_reading(keeper: Keeper) -> None:
+def test_nothing_is_kept_before_the_first_reading(last_good: LastGood) -> None:
     """`current` reads nothing."""
-    kept = keeper.current()
+    kept = last_good.current()
     assert (kept.snapshot, kept.error, kept.age, kept.complete) == (None, None, None, False)
 
 
-def test_a_failure_keeps_the_last_good_snapshot(keeper: Keeper, source: Scripted, clock: FakeClock) -> None:
+def test_a_failure_keeps_the_last_good_snapshot(last_good: LastGood, source: Scripted, clock: FakeClock) -> None:
     """After a failure there are both: the snapshot with its growing age, and the error."""
-    keeper.refresh()
+    last_good.refresh()
     source.next = SourceError("gone", reason="unreachable")
     clock.advance(30)
-    kept = keeper.refresh()
+    kept = last_good.refresh()
     assert kept.snapshot == release("1")
     assert kept.error is source.next
     assert kept.age == 32  # since the reading began: 1 s for it, 30 s of rest, 1 s for the failure
 
 
-def test_a_good_reading_clears_the_error(keeper: Keeper, source: Scripted) -> None:
+def test_a_good_reading_clears_the_error(last_good: LastGood, source: Scripted) -> None:
     """The error is that of the last reading."""
     source.next = SourceError("empty", reason="empty")
-    assert keeper.refresh().error is not None
+    assert last_good.refresh().error is not None
     source.next = release("2")
-    kept = keeper.refresh()
+    kept = last_good.refresh()
     assert (kept.snapshot, kept.error) == (release("2"), None)
 
 
-def test_two_identical_readings_a_minute_apart_are_complete(keeper: Keeper, clock: FakeClock) -> None:
+def test_two_identical_readings_a_minute_apart_are_complete(last_good: LastGood, clock: FakeClock) -> None:
     """What a plain listing leaves out counts as gone after 60 s of the same (rule 27)."""
-    keeper.refresh()
+    last_good.refresh()
     clock.advance(59)
-    assert not keeper.refresh().complete
+    assert not last_good.refresh().complete
     clock.advance(1)
-    assert keeper.refresh().complete
+    assert last_good.refresh().complete
 
 
-def test_waiting_alone_completes_nothing(keeper: Keeper, clock: FakeClock) -> None:
+def test_waiting_alone_completes_nothing(last_good: LastGood, clock: FakeClock) -> None:
     """One reading, however old, is one reading."""
-    keeper.refresh()
+    last_good.refresh()
     clock.advance(3600)
-    assert not keeper.current().complete
+    assert not last_good.current().complete
 
 
-def test_another_revision_starts_again(keeper: Keeper, source: Scripted, clock: FakeClock) -> None:
+def test_another_revision_starts_again(last_good: LastGood, source: Scripted, clock: FakeClock) -> None:
     """Each revision has to be seen twice for itself, also one that comes back."""
-    keeper.refresh()
+    last_good.refresh()
     clock.advance(60)
     source.next = release("2")
-    assert not keeper.refresh().complete
+    assert not last_good.refresh().complete
     source.next = release("1")
     clock.advance(60)
-    assert not keeper.refresh().complete
+    assert not last_good.refresh().complete
 
 
-def test_an_index_is_complete_at_once(keeper: Keeper, source: Scripted) -> None:
+def test_an_index_is_complete_at_once(last_good: LastGood, source: Scripted) -> None:
     """A durable snapshot is complete by construction."""
     source.next = release("1", durable=True)
-    assert keeper.refresh().complete
+    assert last_good.refresh().complete
 
 
-def test_nothing_is_complete_while_the_source_fails(keeper: Keeper, source: Scripted) -> None:
+def test_nothing_is_complete_while_the_source_fails(last_good: LastGood, source: Scripted) -> None:
     """A stale source deletes nothing, however good it was."""
     source.next = release("1", durable=True)
-    keeper.refresh()
+    last_good.refresh()
     source.next = SourceError("gone", reason="unreachable")
-    assert not keeper.refresh().complete
+    assert not last_good.refresh().complete
 
 
 def test_each_reading_is_observed(source: Scripted, clock: FakeClock) -> None:
     """The result and the seconds of each reading are told."""
     seen: list[tuple[str, float]] = []
-    keeper = Keeper(source, clock, lambda result, seconds: seen.append((result, seconds)))
-    keeper.refresh()
+    last_good = LastGood(source, clock, lambda result, seconds: seen.append((result, seconds)))
+    last_good.refresh()
     source.next = SourceError("no", reason="denied")
-    keeper.refresh()
+    last_good.refresh()
     assert seen == [("ok", 1.0), ("denied", 1.0)]
 
 

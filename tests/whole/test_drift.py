@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from ecsync.core.trees import pointer
-from ecsync.engine.reconciler import Orders
+from ecsync.engine.reconciler import PassOptions
 from tests.whole.support.stage import LONG, Controller, Stage, names
 
 
@@ -167,7 +167,7 @@ def test_observing_tells_and_does_not_touch(kept: Controller) -> None:
     change_the_path(kept.stage)
     with kept.stage.writes() as writes:
         for _ in range(5):
-            kept.once(Orders(enforce=False))
+            kept.once(PassOptions(enforce=False))
     assert names(writes) == []
     assert len(kept.told("drift.detected")) == 1
     assert kept.status("TargetGroup/web").sync == "OutOfSync"

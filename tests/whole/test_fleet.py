@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ecsync.core.trees import pointer
-from ecsync.engine.reconciler import Orders
+from ecsync.engine.reconciler import PassOptions
 from tests.whole.support.hands import WEB, Hands
 from tests.whole.support.stage import LONG, Controller, Stage, names
 
@@ -162,7 +162,7 @@ def test_adopting_a_target_changes_nothing_of_what_hangs_on_it(fleet: Controller
     (fleet.stage.manifests / "scaling.yaml").write_text(LOOKED_UP)
     new = fleet.stage.controller()
     with fleet.stage.writes() as writes:
-        new.once(Orders(adopt=frozenset()))
+        new.once(PassOptions(adopt=frozenset()))
         new.passes(3)
     assert names(writes) == ["application-autoscaling.TagResource"]
     mine = ("ScalableTarget/web", "ScalingPolicy/cpu", "ScheduledAction/night")

@@ -40,7 +40,7 @@ class Mortal:
 def dies_after(stage: Stage, writes: int) -> bool:
     """Begin a process and kill it after so many writes, wherever in its passes that is; false when it makes fewer."""
     doomed = stage.controller()
-    mortal = Mortal(doomed.bench.clouds.of("", REGION), writes)
+    mortal = Mortal(doomed.workspace.clouds.of("", REGION), writes)
     doomed.wrap = lambda _: mortal
     try:
         doomed.converge(pause=LONG)

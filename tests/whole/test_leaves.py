@@ -51,7 +51,7 @@ class Kept:
 
     def one_pass(self) -> tuple[dict[str, Fields], dict[str, list[str]]]:
         """Make one pass: what it found to differ, and what it called, by resource."""
-        for memory in self.controller.memories.values():
+        for memory in self.controller.step_states.values():
             memory.repairs.clear()  # so many repairs within the hour would be a fight
         with self.controller.stage.writes() as writes:
             self.controller.once()

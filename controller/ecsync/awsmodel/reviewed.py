@@ -26,7 +26,7 @@ Members = Mapping[str, list[str]]  # by shape
 
 def with_newer(kind: Kind) -> Kind:
     """Return the kind with what is newer than this release, found when it is first asked for."""
-    return replace(kind, newer=cache(partial(_newer, kind.name, kind.shape))) if kind.shape else kind
+    return replace(kind, unreviewed=cache(partial(_newer, kind.name, kind.shape))) if kind.shape else kind
 
 
 def _newer(name: str, shape_of: ShapeOf) -> tuple[Segments, ...]:

@@ -24,13 +24,13 @@ def adopt(
     """
     from ecsync import wiring
     from ecsync.core.model import Adopt, Done, Failed
-    from ecsync.engine.reconciler import Orders, reconcile
-    from ecsync.engine.step_state import Memory
+    from ecsync.engine.reconciler import PassOptions, reconcile
+    from ecsync.engine.step_state import StepState
 
     settings = _options.settings(config, installation=installation, account=account, region=region, profile=profile)
     settings.installation_to_write()
-    bench = wiring.bench(settings, path, read_only=False)
-    catalogue = bench.catalogue(bench.source(path).fetch())
+    workspace = wiring.workspace(settings, path, read_only=False)
+    catalogue = workspace.catalogue(workspace.source(path).fetch())
     if catalogue.problems:
         _show.problems(catalogue.problems)
         return _exits.INVALID
@@ -41,8 +41,8 @@ def adopt(
     failed = 0
     for application in catalogue.applications.values():
         keys = frozenset(d.key for d in application.resources if not chosen or str(d.key) in chosen)
-        orders = Orders(adopt=keys)
-        outcome = reconcile(application, catalogue, bench.post_for(application), Memory(), orders)
+        options = PassOptions(adopt=keys)
+        outcome = reconcile(application, catalogue, workspace.destination_for(application), StepState(), options)
         for step in outcome.plan.steps:
             result = outcome.results.get(step.id)
             if not isinstance(step.change, Adopt) or result is None:

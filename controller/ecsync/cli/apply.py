@@ -12,7 +12,7 @@ from ecsync.cli import _exits, _options, _show
 if TYPE_CHECKING:
     from ecsync.core.model import Outcome, Result, Step
     from ecsync.engine.reconciler import Catalogue
-    from ecsync.wiring import Bench
+    from ecsync.wiring import Workspace
 
 
 def apply(
@@ -41,30 +41,30 @@ def apply(
         config, installation=installation, account=account, region=region, profile=profile, first_time=first_time
     )
     settings.installation_to_write()
-    bench = wiring.bench(settings, path, read_only=False)
-    catalogue = bench.catalogue(bench.source(path).fetch())
+    workspace = wiring.workspace(settings, path, read_only=False)
+    catalogue = workspace.catalogue(workspace.source(path).fetch())
     if catalogue.problems:
         _show.problems(catalogue.problems)
         return _exits.INVALID
     if prune:
-        catalogue = _pruning(bench, catalogue, asked=yes)
-    return converge(bench, catalogue, timeout=timeout, wait=wait, digest=digest)
+        catalogue = _pruning(workspace, catalogue, asked=yes)
+    return converge(workspace, catalogue, timeout=timeout, wait=wait, digest=digest)
 
 
-def _pruning(bench: Bench, catalogue: Catalogue, *, asked: bool) -> Catalogue:
+def _pruning(workspace: Workspace, catalogue: Catalogue, *, asked: bool) -> Catalogue:
     """Return the catalogue with prune on, after the deletes were shown and agreed to."""
     from dataclasses import replace
 
     from ecsync.core.model import Delete, Forget
     from ecsync.engine.reconciler import look
-    from ecsync.engine.step_state import Memory
+    from ecsync.engine.step_state import StepState
 
     doomed = []
     applications = {}
     for name, application in catalogue.applications.items():
         pruned = replace(application, sync=replace(application.sync, prune=True))
         applications[name] = pruned
-        seen = look(pruned, catalogue, bench.post_for(pruned), Memory())
+        seen = look(pruned, catalogue, workspace.destination_for(pruned), StepState())
         doomed += [step for step in seen.plan.steps if isinstance(step.change, Delete | Forget)]
     for step in doomed:
         _show.say(f"  - {step.id}: {type(step.change).__name__.lower()}", "danger")
@@ -73,21 +73,23 @@ def _pruning(bench: Bench, catalogue: Catalogue, *, asked: bool) -> Catalogue:
     return replace(catalogue, applications=applications)
 
 
-def converge(bench: Bench, catalogue: Catalogue, *, timeout: float, wait: bool, digest: str = "") -> int:
+def converge(workspace: Workspace, catalogue: Catalogue, *, timeout: float, wait: bool, digest: str = "") -> int:
     """Make passes over every application until each has ended, and return the exit code of the worst."""
-    from ecsync.engine.reconciler import Orders, reconcile
+    from ecsync.engine.reconciler import PassOptions, reconcile
     from ecsync.engine.requeue import delay
-    from ecsync.engine.step_state import Memory
+    from ecsync.engine.step_state import StepState
 
     deadline = time.monotonic() + timeout
-    memories = {name: Memory() for name in catalogue.applications}
+    step_states = {name: StepState() for name in catalogue.applications}
     worst = _exits.OK
     for application in catalogue.ordered():
         name = application.name
         first = digest
         while True:
-            orders = Orders(enforce=True, only_digest=first, announce=_announce)
-            outcome = reconcile(application, catalogue, bench.post_for(application), memories[name], orders)
+            options = PassOptions(enforce=True, only_digest=first, announce=_announce)
+            outcome = reconcile(
+                application, catalogue, workspace.destination_for(application), step_states[name], options
+            )
             first = ""
             code = ended(outcome, wait=wait)
             if code is not None:

@@ -105,26 +105,26 @@ class _Stage:
     def __init__(self, simulated: Simulated, *, timeout: float) -> None:
         from ecsync import wiring
         from ecsync.config import load_from_process
-        from ecsync.engine.step_state import Memory
-        from ecsync.report.recorder import Narrator
+        from ecsync.engine.step_state import StepState
+        from ecsync.report.recorder import Recorder
         from ecsync.wiring.simulated import quickstart
 
         self.simulated = simulated
         self.chapters: list[_Chapter] = []
         self._timeout = timeout
         settings = load_from_process(None, {"installation": "demo", "account": simulated.account, "enforce": True})
-        self._bench = wiring.bench(settings, quickstart(), read_only=False, pace=simulated.speed)
+        self._bench = wiring.workspace(settings, quickstart(), read_only=False, pace=simulated.speed)
         catalogue = self._bench.catalogue(self._bench.source(quickstart()).fetch())
         self._catalogue = catalogue
         self._application = next(iter(catalogue.applications.values()))
-        self._memory = Memory()
-        self._narrator = Narrator(self._heard)
+        self._memory = StepState()
+        self._narrator = Recorder(self._heard)
         self._outcome: Outcome | None = None
         self._printed: dict[str, str] = {}
 
     def somebody(self, service: str) -> Callable[..., Any]:
         """Return a way to call AWS behind the controller's back."""
-        cloud = self._bench.post_for(self._application).cloud
+        cloud = self._bench.destination_for(self._application).cloud
         return lambda operation, **params: cloud.write(service, operation, **params)
 
     def output(self, kind: str, name: str) -> str:
@@ -163,17 +163,17 @@ class _Stage:
 
     def _pass(self) -> Outcome:
         from ecsync.core.origins import locator
-        from ecsync.engine.reconciler import Orders, reconcile
+        from ecsync.engine.reconciler import PassOptions, reconcile
         from ecsync.report.events import Context
 
-        post = self._bench.post_for(self._application)
-        outcome = reconcile(self._application, self._catalogue, post, self._memory, Orders(enforce=True))
+        destination = self._bench.destination_for(self._application)
+        outcome = reconcile(self._application, self._catalogue, destination, self._memory, PassOptions(enforce=True))
         context = Context(
             time=self._bench.clock.now(),
             application=self._application.name,
             target=outcome.plan.target,
             revision=outcome.plan.revision,
-            where=locator(self._application.resources, post.kinds),
+            where=locator(self._application.resources, destination.kinds),
         )
         self._narrator.ended(outcome, context)
         self._outcome = outcome

@@ -15,10 +15,10 @@ from ecsync.cli import _exits, _options, _show
 from ecsync.cli import adopt as adopting
 
 if TYPE_CHECKING:
-    from ecsync.core.inputs import Scene
+    from ecsync.core.inputs import Inputs
     from ecsync.core.kind import World
     from ecsync.importer.manifests import Drawn
-    from ecsync.wiring import Bench
+    from ecsync.wiring import Workspace
 
 _ARN = re.compile(r"arn:[a-z-]+:ecs:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):cluster/(?P<name>[\w-]+)", re.ASCII)
 _NAME = re.compile(r"[\w-]{1,255}", re.ASCII)
@@ -48,10 +48,10 @@ def import_(
     settings = _options.settings(config, installation=installation, account=account, region=region, profile=profile)
     if adopt:
         settings.installation_to_write()
-    bench = wiring.bench(settings, str(directory), read_only=True)
+    workspace = wiring.workspace(settings, str(directory), read_only=True)
     try:
-        before = _before(bench, directory, naming.valid(name), force=force)
-        drawn = _draw(bench, name, owner)
+        before = _before(workspace, directory, naming.valid(name), force=force)
+        drawn = _draw(workspace, name, owner)
         if drawn.documents:
             _show.put((str(path), "") for path in writing.write(directory, drawn.files))
     except (survey.NoCluster, writing.Unwritable) as error:
@@ -61,7 +61,7 @@ def import_(
     if not drawn.documents:
         _show.say("ecsync: nothing could be read, and nothing was written", "danger")
         return _exits.ERROR
-    code = _beside(bench, before, drawn)
+    code = _beside(workspace, before, drawn)
     if adopt and code == _exits.OK:
         names = [str(key) for key in drawn.documents]
         with contextlib.redirect_stdout(sys.stderr):
@@ -81,7 +81,7 @@ def _place(cluster: str, region: str | None) -> tuple[str, str | None, str]:
     return arn["name"], arn["region"], arn["account"]
 
 
-def _before(bench: Bench, directory: FilePath, name: str, *, force: bool) -> dict[str, bytes]:
+def _before(workspace: Workspace, directory: FilePath, name: str, *, force: bool) -> dict[str, bytes]:
     """Return the manifests that are in the directory. Raises Unwritable where nothing may be written there."""
     from ecsync.core.model import Snapshot
     from ecsync.core.wording import listed
@@ -89,7 +89,7 @@ def _before(bench: Bench, directory: FilePath, name: str, *, force: bool) -> dic
 
     writing.check(directory)
     before = writing.manifests(directory)
-    applications = bench.loaded(Snapshot(revision="", files=before)).applications if before else ()
+    applications = workspace.loaded(Snapshot(revision="", files=before)).applications if before else ()
     others = sorted({one.name for one in applications if one.declared and "/" not in one.origin.file} - {name})
     if others:
         mixed = f"{directory} holds application {listed(others)}, and {name} would mix with it"
@@ -100,21 +100,25 @@ def _before(bench: Bench, directory: FilePath, name: str, *, force: bool) -> dic
     return before
 
 
-def _draw(bench: Bench, cluster: str, owner: str) -> Drawn:
+def _draw(workspace: Workspace, cluster: str, owner: str) -> Drawn:
     from ecsync.core.model import Application
     from ecsync.engine.observe import observe
     from ecsync.importer import manifests, naming, survey
 
     name = naming.valid(cluster)
-    post = bench.post_for(Application(name=name, account=owner))
+    destination = workspace.destination_for(Application(name=name, account=owner))
     known = survey.Known(
-        kinds=post.kinds, shape_of=bench.shape_of, application=name, installation=post.installation, target=post.target
+        kinds=destination.kinds,
+        shape_of=workspace.shape_of,
+        application=name,
+        installation=destination.installation,
+        target=destination.target,
     )
-    found = survey.survey(post.cloud, cluster, known)
-    reader = found.reader or post.cloud
+    found = survey.survey(destination.cloud, cluster, known)
+    reader = found.reader or destination.cloud
 
-    def look(scene: Scene) -> World:
-        return observe(reader, scene, post.clock.now())
+    def look(inputs: Inputs) -> World:
+        return observe(reader, inputs, destination.clock.now())
 
     return manifests.draw(found, cluster, known, look)
 
@@ -132,7 +136,7 @@ def _report(drawn: Drawn) -> None:
         _show.say(f"left out: {line}", "danger")
 
 
-def _beside(bench: Bench, before: Mapping[str, bytes], drawn: Drawn) -> int:
+def _beside(workspace: Workspace, before: Mapping[str, bytes], drawn: Drawn) -> int:
     """Say what was there before and now is part of the application, and whether the two go together."""
     from ecsync.core.model import Snapshot
 
@@ -140,7 +144,7 @@ def _beside(bench: Bench, before: Mapping[str, bytes], drawn: Drawn) -> int:
     for name in sorted(others):
         _show.say(f"look at: {name} was there before, and was not written by this import", "change")
     files = {**others, **{name: text.encode() for name, text in drawn.files.items()}}
-    catalogue = bench.catalogue(Snapshot(revision="", files=files)) if others else None
+    catalogue = workspace.catalogue(Snapshot(revision="", files=files)) if others else None
     if catalogue is None or not catalogue.problems:
         return _exits.OK
     _show.problems(catalogue.problems)

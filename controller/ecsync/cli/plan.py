@@ -11,7 +11,7 @@ from ecsync.cli import _exits, _options, _show
 if TYPE_CHECKING:
     from ecsync.engine.reconciler import Catalogue
     from ecsync.report.plan_json import Planned
-    from ecsync.wiring import Bench
+    from ecsync.wiring import Workspace
 
 
 def plan(
@@ -37,9 +37,9 @@ def plan(
 
     _options.choice(output, "text", "json", "markdown")
     settings = _options.settings(config, installation=installation, account=account, region=region, profile=profile)
-    bench = wiring.bench(settings, path, read_only=True)
-    catalogue = bench.catalogue(bench.source(path).fetch())
-    planned = plans(bench, catalogue, path)
+    workspace = wiring.workspace(settings, path, read_only=True)
+    catalogue = workspace.catalogue(workspace.source(path).fetch())
+    planned = plans(workspace, catalogue, path)
     if output == "json":
         _show.put_json(plan_json.document(planned, catalogue.problems))
     elif output == "markdown":
@@ -55,31 +55,31 @@ def plan(
     return _exits.CHANGES if detailed_exitcode and pending else _exits.OK
 
 
-def plans(bench: Bench, catalogue: Catalogue, path: str) -> list[Planned]:
+def plans(workspace: Workspace, catalogue: Catalogue, path: str) -> list[Planned]:
     """Return the plan of each application that is valid."""
     from ecsync.core import status
     from ecsync.core.model import Outcome
     from ecsync.core.origins import locator
     from ecsync.engine.reconciler import look
-    from ecsync.engine.step_state import Memory
+    from ecsync.engine.step_state import StepState
     from ecsync.report.plan_json import Planned
 
     found = []
     for application in catalogue.applications.values():
         if catalogue.holds(application.name):
             continue
-        post = bench.post_for(application)
-        seen = look(application, catalogue, post, Memory())
-        outcome = Outcome(plan=seen.plan, statuses=status.statuses(seen.scene, seen.plan, {}))
+        destination = workspace.destination_for(application)
+        seen = look(application, catalogue, destination, StepState())
+        outcome = Outcome(plan=seen.plan, statuses=status.statuses(seen.inputs, seen.plan, {}))
         found.append(
             Planned(
                 plan=seen.plan,
-                kinds=post.kinds,
-                where=locator(application.resources, post.kinds),
+                kinds=destination.kinds,
+                where=locator(application.resources, destination.kinds),
                 source=path,
                 sync=outcome.sync,
                 health=outcome.health,
-                notes=status.stays(seen.scene),
+                notes=status.stays(seen.inputs),
             )
         )
     return found

@@ -79,10 +79,12 @@ def _serve(settings: Settings, simulated_at: str, stop: threading.Event, *, pace
     log.configure(view.errors, wiring.SystemClock(), level=settings.log.level, format=settings.log.format)
     metrics = daemon.build_metrics()
     watchers = daemon.metrics_watchers(metrics)
-    bench = wiring.bench(settings, settings.source, read_only=not _may_write(settings), watchers=watchers, pace=pace)
-    bench.clouds.wait = stop.wait  # a worker that waits for its rate ends its wait when the process is to stop
+    workspace = wiring.workspace(
+        settings, settings.source, read_only=not _may_write(settings), watchers=watchers, pace=pace
+    )
+    workspace.clouds.wait = stop.wait  # a worker that waits for its rate ends its wait when the process is to stop
     # On a terminal the view tells each event, and the log need not tell it again.
-    running = daemon.start(settings, settings.source, bench, metrics, {"log" if view.live else "view": view.heard})
+    running = daemon.start(settings, settings.source, workspace, metrics, {"log" if view.live else "view": view.heard})
     _introduce(running, settings, simulated_at)
     view.open(running.store.applications)
     while not stop.wait(0.5):

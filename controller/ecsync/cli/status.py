@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ecsync.config import Settings
     from ecsync.core.model import Application, ApplicationState
     from ecsync.engine.reconciler import Catalogue
-    from ecsync.wiring import Bench
+    from ecsync.wiring import Workspace
 
 
 def status(
@@ -72,11 +72,11 @@ def _looked_at(path: str, settings: Settings, only: str | None) -> list[dict[str
     from ecsync.http import bodies
     from ecsync.http.view import SourceView
 
-    bench = wiring.bench(settings, path, read_only=True)
-    catalogue = bench.catalogue(bench.source(path).fetch())
+    workspace = wiring.workspace(settings, path, read_only=True)
+    catalogue = workspace.catalogue(workspace.source(path).fetch())
     source = SourceView(url=path, revision=catalogue.revision)
     names = _asked(catalogue.applications, only)
-    return [bodies.application(_state(bench, catalogue, catalogue.applications[name]), source) for name in names]
+    return [bodies.application(_state(workspace, catalogue, catalogue.applications[name]), source) for name in names]
 
 
 def _asked(known: Collection[str], only: str | None) -> Collection[str]:
@@ -87,20 +87,20 @@ def _asked(known: Collection[str], only: str | None) -> Collection[str]:
     return known if only is None else [only]
 
 
-def _state(bench: Bench, catalogue: Catalogue, application: Application) -> ApplicationState:
+def _state(workspace: Workspace, catalogue: Catalogue, application: Application) -> ApplicationState:
     from ecsync.core import status as statuses
     from ecsync.core.model import ApplicationState, Outcome
     from ecsync.engine.reconciler import look
-    from ecsync.engine.step_state import Memory
+    from ecsync.engine.step_state import StepState
 
     outcome = None
     problems = catalogue.holds(application.name)
     if not problems:
-        seen = look(application, catalogue, bench.post_for(application), Memory())
-        outcome = Outcome(plan=seen.plan, statuses=statuses.statuses(seen.scene, seen.plan, {}))
+        seen = look(application, catalogue, workspace.destination_for(application), StepState())
+        outcome = Outcome(plan=seen.plan, statuses=statuses.statuses(seen.inputs, seen.plan, {}))
     return ApplicationState(
         name=application.name,
-        target=outcome.plan.target if outcome else bench.target_of(application),
+        target=outcome.plan.target if outcome else workspace.target_of(application),
         sync=application.sync,
         revision=catalogue.revision,
         problems=problems,

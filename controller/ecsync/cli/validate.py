@@ -23,9 +23,9 @@ def validate(
     from ecsync.report.plan_json import problem
 
     _options.choice(output, "text", "json")
-    bench = wiring.bench(_options.settings(config), path, read_only=True)
-    snapshot = bench.source(path).fetch()
-    loaded = bench.loaded(snapshot)
+    workspace = wiring.workspace(_options.settings(config), path, read_only=True)
+    snapshot = workspace.source(path).fetch()
+    loaded = workspace.loaded(snapshot)
     if output == "json":
         _show.put_json(
             {

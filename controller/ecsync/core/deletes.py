@@ -6,44 +6,44 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from ecsync.core import marks, tagging
-from ecsync.core.inputs import Scene
+from ecsync.core.inputs import Inputs
 from ecsync.core.model import Delete, Forget, Key, Phase, Present, Step, StepId
 from ecsync.core.rules import Refers
 from ecsync.core.trees import locate
 
 
-def deletion(scene: Scene, key: Key, observed: Present, *, waiting: str = "", phase: Phase = "main") -> Step:
+def deletion(inputs: Inputs, key: Key, observed: Present, *, waiting: str = "", phase: Phase = "main") -> Step:
     """Return the step that removes a live resource, or takes our marks off one that is to stay.
 
     A late deletion removes what a replacement left behind; that is never kept.
     """
-    kind = scene.kind(key)
+    kind = inputs.kind(key)
     step = StepId(key=key, phase=phase)
-    if phase != "late" and _retained(scene, key, observed):
+    if phase != "late" and _retained(inputs, key, observed):
         forget = Forget(key=key, observed=observed)
         return Step(id=step, change=forget, calls=tagging.calls_for(kind.tagging, forget) if kind.tagging else ())
     change = Delete(key=key, observed=observed)
     return Step(id=step, change=change, calls=kind.calls(change) if kind.calls and not waiting else (), waiting=waiting)
 
 
-def _retained(scene: Scene, key: Key, observed: Present) -> bool:
-    desired = scene.desired(key)
+def _retained(inputs: Inputs, key: Key, observed: Present) -> bool:
+    desired = inputs.desired(key)
     if desired:
         return desired.options.deletion == "retain"
     applied = observed.marks.applied if observed.marks else None
-    return applied.retain if applied else scene.kind(key).retains
+    return applied.retain if applied else inputs.kind(key).retain_default
 
 
-def of_orphans(scene: Scene, planned: Sequence[Step]) -> Iterator[Step]:
+def of_orphans(inputs: Inputs, planned: Sequence[Step]) -> Iterator[Step]:
     """Yield the deletion of each orphan, behind the steps that end the use of it: users first."""
-    owners = [(marks.key_of(orphan.marks.owner), orphan.present) for orphan in scene.orphans]
-    doomed = [(owner[1], present) for owner, present in owners if owner and owner[1].kind in scene.kinds]
+    owners = [(marks.key_of(orphan.marks.owner), orphan.present) for orphan in inputs.orphans]
+    doomed = [(owner[1], present) for owner, present in owners if owner and owner[1].kind in inputs.kinds]
     if not doomed:
         return
     ids = [_names(key, present) for key, present in doomed]
-    named = [links(scene, key, present) for key, present in doomed]
+    named = [links(inputs, key, present) for key, present in doomed]
     users = [{j for j, names in enumerate(named) if j != i and own & names} for i, own in enumerate(ids)]
-    world = [(key, links(scene, key, one)) for key, one in scene.world.items() if isinstance(one, Present)]
+    world = [(key, links(inputs, key, one)) for key, one in inputs.world.items() if isinstance(one, Present)]
     gone: list[int] = []
     for index in _users_first(users):
         key, present = doomed[index]
@@ -51,7 +51,7 @@ def of_orphans(scene: Scene, planned: Sequence[Step]) -> Iterator[Step]:
         after = {step.id for step in planned if step.id.key in letting_go}
         after |= {StepId(key=doomed[user][0], phase="prune") for user in users[index] if user in gone}
         gone.append(index)
-        yield replace(deletion(scene, key, present, phase="prune"), after=frozenset(after))
+        yield replace(deletion(inputs, key, present, phase="prune"), after=frozenset(after))
 
 
 def _users_first(users: Sequence[set[int]]) -> Iterator[int]:
@@ -72,9 +72,9 @@ def _names(key: Key, present: Present) -> set[Name]:
     return {(key.kind, value) for value in values} | {("", value) for value in values}
 
 
-def links(scene: Scene, key: Key, present: Present) -> set[Name]:
+def links(inputs: Inputs, key: Key, present: Present) -> set[Name]:
     """Return what a live body needs to outlive it: what its table says it refers to, and the kind's own."""
-    kind = scene.kind(key)
+    kind = inputs.kind(key)
     found = {("", value) for value in kind.links(present)} if kind.links else set()
     for rule in kind.rules:
         if isinstance(rule, Refers):

@@ -30,12 +30,12 @@ from ecsync.core.rules import CommaList, Released, WriteOnly
 from ecsync.core.trees import Body, Elements, Json, Path, locate, matches
 
 UNTOLD = "(AWS does not tell it)"
-Policy = Callable[[Step, "Scene"], str]  # why a step is withheld; empty: let through
+Policy = Callable[[Step, "Inputs"], str]  # why a step is withheld; empty: let through
 Looked = Mapping[Ref, str | tuple[str, ...] | None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scene:
+class Inputs:
     """The manifest, the world as it was read, and who we are."""
 
     application: Application
@@ -99,21 +99,21 @@ class Scene:
 
 
 def difference(
-    scene: Scene, desired: Desired, written: Desired, observed: Present, changing: Collection[Key] = ()
+    inputs: Inputs, desired: Desired, written: Desired, observed: Present, changing: Collection[Key] = ()
 ) -> Difference:
     """Compare a document whose references are resolved with what is live.
 
     `written` is the same document with its references as they are: what marks are made of. `changing` are the
     resources that change in the same plan.
     """
-    kind = scene.kind(desired.key)
+    kind = inputs.kind(desired.key)
     found = between(
         kind,
         released(kind, desired, written, observed).body,
         observed,
         undeclared=not _leaves_undeclared(desired, observed),
         ignore=desired.options.ignore,
-        reason=lambda path: reason(scene, written, observed, path, changing),
+        reason=lambda path: reason(inputs, written, observed, path, changing),
     )
     seen = {one.path[0] for one in found.fields}
     unseen = tuple(one for one in _write_only(kind, written, observed) if one.path[0] not in seen)
@@ -185,21 +185,21 @@ def between(
         kind.rules,
         facts=observed.facts,
         undeclared=undeclared,
-        newer=kind.newer(),
+        newer=kind.unreviewed(),
         ignore=ignore,
         reason=reason,
-        whole=kind.whole,
+        whole=kind.any_change,
     )
-    if kind.tagging is None or kind.whole is None:
+    if kind.tagging is None or kind.any_change is None:
         return found
     tags = kind.tagging.member  # tags never make a new revision
     fields = tuple(replace(one, effect="in-place") if one.path[0] == tags else one for one in found.fields)
     return replace(found, fields=fields)
 
 
-def fields_of(scene: Scene, desired: Desired, observed: Present) -> tuple[FieldChange, ...]:
+def fields_of(inputs: Inputs, desired: Desired, observed: Present) -> tuple[FieldChange, ...]:
     """Return how a live resource differs from its document, nothing else of the plan considered."""
-    return difference(scene, scene.resolved(desired), desired, observed).fields
+    return difference(inputs, inputs.resolved(desired), desired, observed).fields
 
 
 def _leaves_undeclared(desired: Desired, observed: Present) -> bool:
@@ -207,24 +207,24 @@ def _leaves_undeclared(desired: Desired, observed: Present) -> bool:
     return desired.options.undeclared == "ignore" or (desired.options.undeclared == "adopted" and adopted)
 
 
-def reason(scene: Scene, written: Desired, observed: Present, path: Path, changing: Collection[Key]) -> Reason:
+def reason(inputs: Inputs, written: Desired, observed: Present, path: Path, changing: Collection[Key]) -> Reason:
     """Tell drift (somebody changed it), pending (we have not applied it yet) and lookup (what we look up moved)."""
-    if written.key in changing or written.key in scene.young:
+    if written.key in changing or written.key in inputs.young:
         return "pending"
-    kind = scene.kind(written.key)
+    kind = inputs.kind(written.key)
     told = kind.reason(path, observed) if kind.reason else None
     if told:
         return told
     said = _references_at(kind, written, path)
     if {ref.key for ref in said} & set(changing):
         return "pending"
-    applied = observed.marks.applied if kind.tagging and observed.marks else scene.settled.get(written.key)
+    applied = observed.marks.applied if kind.tagging and observed.marks else inputs.settled.get(written.key)
     if applied is None:
         return "drift"
     if not _as_applied(kind, written, applied, path):
         return "pending"
-    before = scene.looked.get(written.key, {})
-    moved = (ref for ref in said if scene.looks_up(ref) and (ref not in before or before[ref] != scene.value_of(ref)))
+    before = inputs.looked.get(written.key, {})
+    moved = (ref for ref in said if inputs.looks_up(ref) and (ref not in before or before[ref] != inputs.value_of(ref)))
     return "lookup" if any(moved) else "drift"
 
 
@@ -273,10 +273,10 @@ def declares(desired: Desired, kind: Kind) -> Callable[[Path], bool]:
     return stands
 
 
-def blocked(scene: Scene, desired: Desired, unreadable: Mapping[Key, str]) -> str:
+def blocked(inputs: Inputs, desired: Desired, unreadable: Mapping[Key, str]) -> str:
     """Say which reference cannot be known because its resource could not be read; empty where all can."""
     for _, ref in graph.references(desired.body):
-        observed = scene.world.get(ref.key)
+        observed = inputs.world.get(ref.key)
         why = observed.error if isinstance(observed, Unreadable) else unreadable.get(ref.key)
         if why:
             return f"{ref} is not known: {why}"

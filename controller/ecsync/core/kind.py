@@ -88,7 +88,7 @@ class Tagging:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Go:
+class Proceed:
     """The next safe body on the way to the desired one; `waiting` when it is not the last."""
 
     body: Body
@@ -104,7 +104,7 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stop:
+class GiveUp:
     """Given up until what is desired changes (rule 15), with AWS's own reason."""
 
     why: str
@@ -117,7 +117,7 @@ class Hold:
     because: str
 
 
-Gate: TypeAlias = Go | Wait | Stop | Hold
+Gate: TypeAlias = Proceed | Wait | GiveUp | Hold
 
 
 def _healthy(_: Desired, __: Present) -> Health:
@@ -152,13 +152,15 @@ class Kind:
 
     # 3 RULES
     rules: Rules = ()
-    newer: Callable[[], Sequence[tuple[str, ...]]] = tuple  # members of AWS's model that no row was written for yet
+    unreviewed: Callable[[], Sequence[tuple[str, ...]]] = (
+        tuple  # members of AWS's model that no row was written for yet
+    )
 
     # 4 READ: the only impure part. What it does not yield is Unreadable, never Absent.
     read: Callable[[Reader, Sequence[Wanted], World], Iterator[tuple[Key, Observed]]]
     owned: Callable[[Reader, str], Iterator[Owned]] | None = None  # installation -> what carries its marks
     reads: frozenset[str]  # every operation that `read`, `owned` and `inquire` use: `ecs.DescribeServices`
-    printed: Printed | None = None  # None: describe prints the members of the create input under their own names
+    from_describe: Printed | None = None  # None: describe prints the members of the create input under their own names
 
     # 5 CALLS: pure
     calls: Callable[[Create | Update | Replace | Delete], tuple[Call, ...]] | None = None  # None: never written
@@ -166,20 +168,20 @@ class Kind:
     # Only some kinds
     needs: Callable[[Desired, Sequence[Desired]], Iterable[Key]] | None = None  # edges that are not references
     links: Callable[[Present], Iterable[str]] | None = None  # ids in the live body that must outlive it (deletes)
-    whole: Effect | None = None  # any change at all has this effect (a task definition is revised)
+    any_change: Effect | None = None  # any change at all has this effect (a task definition is revised)
     # Facts that are read only when it differs (rule 15).
     inquire: Callable[[Reader, Desired, Present, Sequence[FieldChange]], Facts] | None = None
     reason: Callable[[Path, Present], Reason | None] | None = None  # overrides drift or pending, after `inquire`
     # What is wrong with a document beside the others, and the body of its create beside them (rule 13).
-    together: Callable[[Desired, Sequence[Desired]], Iterable[tuple[Path, str]]] | None = None
-    completed: Callable[[Desired, Sequence[Desired]], Body] | None = None
+    cross_check: Callable[[Desired, Sequence[Desired]], Iterable[tuple[Path, str]]] | None = None
+    complete_create: Callable[[Desired, Sequence[Desired]], Body] | None = None
     adjust: Callable[[Body, Present], Body] | None = None  # desired body, given what another controller decided
     gate: Callable[[Desired, Present, Sequence[FieldChange], World], Gate] | None = None  # asked when it differs
-    leftovers: Callable[[Present, World], Iterable[tuple[Present, str]]] | None = None  # superseded, why not yet
+    superseded: Callable[[Present, World], Iterable[tuple[Present, str]]] | None = None  # superseded, why not yet
     health: Callable[[Desired, Present], Health] = _healthy
-    domain: Callable[[Body], str] | None = None  # one mutation at a time in it, across applications (rule 30)
+    serial_domain: Callable[[Body], str] | None = None  # one mutation at a time in it, across applications (rule 30)
     replaces_itself: bool = False  # a Replace runs without `ecsync/replace: allow` (rule 9)
-    adopts: Literal["never", "if-untagged"] = "never"
-    retains: bool = False  # `ecsync/deletion` is `retain` where the document says nothing
+    adopt_default: Literal["never", "if-untagged"] = "never"
+    retain_default: bool = False  # `ecsync/deletion` is `retain` where the document says nothing
     keeps_revisions: bool = False  # `ecsync/keep-revisions` may be said of it
     actions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # IAM actions: read, write, delete

@@ -407,13 +407,13 @@ Obstacle: TypeAlias = Literal[
 ]  # fmt: skip
 
 
-class Because(str):
+class WithheldReason(str):
     """Why a step is withheld, in words for people; `obstacle` says it in one of a closed set, for machines."""
 
     __slots__ = ("obstacle",)
     obstacle: Obstacle
 
-    def __new__(cls, obstacle: Obstacle, words: str) -> Because:
+    def __new__(cls, obstacle: Obstacle, words: str) -> WithheldReason:
         """Return the words, and what they stand for."""
         made = super().__new__(cls, words)
         made.obstacle = obstacle
@@ -430,7 +430,7 @@ class Withheld:
     @property
     def obstacle(self) -> Obstacle:
         """What stands in its way. Plain words are the plan's own: whose it is, or a gate that holds a change."""
-        if isinstance(self.because, Because):
+        if isinstance(self.because, WithheldReason):
             return self.because.obstacle
         return "unsafe" if isinstance(self.step.change, Update | Replace) else "no_ownership"
 

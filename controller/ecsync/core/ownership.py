@@ -6,30 +6,30 @@ from typing import Literal
 
 from ecsync.core import marks
 from ecsync.core.diff import declared_form, looser
-from ecsync.core.inputs import Scene, released_maps
+from ecsync.core.inputs import Inputs, released_maps
 from ecsync.core.kind import Kind
 from ecsync.core.model import Applied, Desired, Key, Present
 from ecsync.core.rules import Computed
 from ecsync.core.trees import Body, Json
 
 OURS: Literal["ours"] = "ours"
-NOBODYS: Literal["nobody's"] = "nobody's"
+UNCLAIMED: Literal["nobody's"] = "nobody's"
 
 
-def owner_of(scene: Scene, key: Key) -> str:
+def owner_of(inputs: Inputs, key: Key) -> str:
     """Return the owner mark of a document."""
-    return marks.owner(scene.installation, key)
+    return marks.owner(inputs.installation, key)
 
 
-def whose(scene: Scene, desired: Desired, observed: Present) -> str:
-    """Return OURS, NOBODYS, or in words why we keep our hands off."""
+def whose(inputs: Inputs, desired: Desired, observed: Present) -> str:
+    """Return OURS, UNCLAIMED, or in words why we keep our hands off."""
     live = observed.marks
     if live is None:
         tool = observed.foreign
-        return f"{tool} manages it; take it out of there first" if tool else NOBODYS
-    if live.owner == owner_of(scene, desired.key):
-        natural = scene.kind(desired.key).natural(desired.body)
-        identity = marks.identity(scene.physical(desired.key.kind, natural)) if natural else ""
+        return f"{tool} manages it; take it out of there first" if tool else UNCLAIMED
+    if live.owner == owner_of(inputs, desired.key):
+        natural = inputs.kind(desired.key).natural(desired.body)
+        identity = marks.identity(inputs.physical(desired.key.kind, natural)) if natural else ""
         if identity and live.id and identity != live.id:
             return "its ecsync:owner tag was copied from another resource (ecsync:id does not match); remove the tags"
         return OURS
@@ -37,34 +37,34 @@ def whose(scene: Scene, desired: Desired, observed: Present) -> str:
     if parsed is None:
         return "its ecsync:owner tag is in a format that this version does not know"
     installation, other = parsed
-    if installation != scene.installation:
+    if installation != inputs.installation:
         return f"owned by installation {installation} ({other.full}); take its ecsync: tags off there first"
-    if live.owner in scene.others:
+    if live.owner in inputs.others:
         return f"owned by {other.full}, which is still declared"
     return OURS  # it moved: a renamed document or application takes its resource along
 
 
-def tags_for(scene: Scene, desired: Desired, written: Desired, *, adopted: bool = False) -> dict[str, str]:
+def tags_for(inputs: Inputs, desired: Desired, written: Desired, *, adopted: bool = False) -> dict[str, str]:
     """Return our three tags for a document: `desired` has its references resolved, `written` as they are written.
 
     The id is left out while the natural name is not known: the executor plans the step again when it is.
     """
-    kind = scene.kind(desired.key)
+    kind = inputs.kind(desired.key)
     if kind.tagging is None:
         return {}
     form, retain = declared_form(written.body, kind.rules), desired.options.deletion == "retain"
     tags = {
-        marks.OWNER: owner_of(scene, desired.key),
+        marks.OWNER: owner_of(inputs, desired.key),
         marks.APPLIED: marks.pack(form, kind.tagging.member, released_maps(kind), retain=retain, adopted=adopted),
     }
     natural = kind.natural(desired.body)
     if natural is not None:
-        tags[marks.ID] = marks.identity(scene.physical(desired.key.kind, natural))
+        tags[marks.ID] = marks.identity(inputs.physical(desired.key.kind, natural))
     return tags
 
 
 def stale(
-    scene: Scene, desired: Desired, written: Desired, observed: Present | None, *, pending: bool = False
+    inputs: Inputs, desired: Desired, written: Desired, observed: Present | None, *, pending: bool = False
 ) -> dict[str, str]:
     """Return the tags of ours that a live resource lacks or has out of date; an unknown format is left alone.
 
@@ -73,7 +73,7 @@ def stale(
     live = observed.marks if observed else None
     was_adopted = bool(live and live.applied and live.applied.adopted)
     adopted = was_adopted and desired.options.undeclared == "adopted"
-    want = tags_for(scene, desired, written, adopted=adopted)
+    want = tags_for(inputs, desired, written, adopted=adopted)
     if live is None or not want:
         return want
     out_of_date = {}
@@ -85,7 +85,7 @@ def stale(
     applied = live.applied
     if applied is None or now is None or applied == now:
         return out_of_date
-    if pending or not _agrees(scene.kind(written.key), applied, now, written.body):
+    if pending or not _agrees(inputs.kind(written.key), applied, now, written.body):
         out_of_date[marks.APPLIED] = want[marks.APPLIED]
     return out_of_date
 
@@ -115,9 +115,9 @@ def _members(kind: Kind, form: Body) -> dict[str, Json]:
     return dict(marks.members(form, kind.tagging.member if kind.tagging else "tags", released_maps(kind)))
 
 
-def untag(scene: Scene, written: Desired, observed: Present) -> tuple[str, ...]:
+def untag(inputs: Inputs, written: Desired, observed: Present) -> tuple[str, ...]:
     """Return the tag keys that we once applied and the document does not declare any more."""
-    tagging = scene.kind(written.key).tagging
+    tagging = inputs.kind(written.key).tagging
     if tagging is None or observed.marks is None or observed.marks.applied is None:
         return ()
     live = marks.tag_map(observed.body.get(tagging.member))

@@ -20,8 +20,8 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 from ecsync.core import deletes, graph, ownership, tagging
-from ecsync.core.inputs import Scene, blocked, declares, difference, released
-from ecsync.core.kind import Go, Hold, Kind, Stop, Wait
+from ecsync.core.inputs import Inputs, blocked, declares, difference, released
+from ecsync.core.kind import GiveUp, Hold, Kind, Proceed, Wait
 from ecsync.core.model import (
     Absent,
     Adopt,
@@ -60,24 +60,24 @@ class _Draft:
     changing: set[Key] = field(default_factory=set)
 
 
-def build(scene: Scene) -> Plan:
+def build(inputs: Inputs) -> Plan:
     """Return the plan of an application. Raises graph.Cycle where the order has no beginning."""
-    waits = graph.edges(scene.application.resources, scene.kinds)
-    order = graph.order(waits, _by_kind(scene))
+    waits = graph.edges(inputs.application.resources, inputs.kinds)
+    order = graph.order(waits, _by_kind(inputs))
     draft = _Draft()
     for step in order:
-        desired = scene.desired(step.key)
+        desired = inputs.desired(step.key)
         if step.phase == "main" and desired is not None:
-            _decide(scene, draft, desired)
-    for doomed in deletes.of_orphans(scene, draft.steps):
-        _admit(scene, draft, doomed)
+            _decide(inputs, draft, desired)
+    for doomed in deletes.of_orphans(inputs, draft.steps):
+        _admit(inputs, draft, doomed)
     planned = frozenset(step.id for step in draft.steps)
     position = {step: index for index, step in enumerate(order)}
     ordered = sorted(draft.steps, key=lambda step: position.get(step.id, len(position)))
     return Plan(
-        application=scene.application.name,
-        target=scene.target,
-        revision=scene.revision,
+        application=inputs.application.name,
+        target=inputs.target,
+        revision=inputs.revision,
         steps=tuple(replace(step, after=step.after | graph.behind(step.id, waits, planned)) for step in ordered),
         withheld=tuple(draft.withheld),
         unmanaged=tuple(draft.unmanaged),
@@ -86,9 +86,9 @@ def build(scene: Scene) -> Plan:
     )
 
 
-def _by_kind(scene: Scene) -> list[StepId]:
-    rank = {name: index for index, name in enumerate(scene.kinds)}
-    keys = sorted((d.key for d in scene.application.resources), key=lambda key: (rank[key.kind], key))
+def _by_kind(inputs: Inputs) -> list[StepId]:
+    rank = {name: index for index, name in enumerate(inputs.kinds)}
+    keys = sorted((d.key for d in inputs.application.resources), key=lambda key: (rank[key.kind], key))
     return [StepId(key=key) for key in keys]
 
 
@@ -103,16 +103,16 @@ def digest(plan: Plan) -> str:
     ]
 
 
-def again(scene: Scene, step: Step) -> Plan:
+def again(inputs: Inputs, step: Step) -> Plan:
     """Return the plan of one resource alone, made from a world that was read again: what the executor carries out."""
     draft = _Draft()
-    desired = scene.desired(step.id.key)
+    desired = inputs.desired(step.id.key)
     if desired is not None:
-        _decide(scene, draft, desired)
+        _decide(inputs, draft, desired)
     return Plan(
-        application=scene.application.name,
-        target=scene.target,
-        revision=scene.revision,
+        application=inputs.application.name,
+        target=inputs.target,
+        revision=inputs.revision,
         steps=tuple(draft.steps),
         withheld=tuple(draft.withheld),
         unreadable=draft.unreadable,
@@ -123,73 +123,73 @@ def again(scene: Scene, step: Step) -> Plan:
 # ---------------------------------------------------------------- one resource
 
 
-def _decide(scene: Scene, draft: _Draft, written: Desired) -> None:
+def _decide(inputs: Inputs, draft: _Draft, written: Desired) -> None:
     key = written.key
-    observed: Observed = scene.world.get(key, Unreadable("it was not read"))
-    unknown = blocked(scene, written, draft.unreadable)
+    observed: Observed = inputs.world.get(key, Unreadable("it was not read"))
+    unknown = blocked(inputs, written, draft.unreadable)
     if isinstance(observed, Unreadable) or unknown:
         draft.unreadable[key] = observed.error if isinstance(observed, Unreadable) else unknown
-    elif not scene.writable(written):
+    elif not inputs.writable(written):
         if isinstance(observed, Absent):
             draft.unreadable[key] = "it is only looked up, and AWS says that it is not there"
     elif written.options.state == "absent":
-        _remove(scene, draft, key, observed)
+        _remove(inputs, draft, key, observed)
     elif isinstance(observed, Absent):
-        _create(scene, draft, written)
+        _create(inputs, draft, written)
     else:
-        _claim(scene, draft, written, observed)
+        _claim(inputs, draft, written, observed)
 
 
-def _create(scene: Scene, draft: _Draft, written: Desired) -> None:
-    kind = scene.kind(written.key)
-    desired = scene.resolved(written, draft.invalid)
-    if kind.completed is not None:
-        desired = replace(desired, body=kind.completed(desired, scene.application.resources))
-    change = Create(desired=desired, marks=ownership.tags_for(scene, desired, written))
+def _create(inputs: Inputs, draft: _Draft, written: Desired) -> None:
+    kind = inputs.kind(written.key)
+    desired = inputs.resolved(written, draft.invalid)
+    if kind.complete_create is not None:
+        desired = replace(desired, body=kind.complete_create(desired, inputs.application.resources))
+    change = Create(desired=desired, marks=ownership.tags_for(inputs, desired, written))
     step = Step(id=StepId(key=desired.key), change=change, calls=kind.calls(change) if kind.calls else ())
     known = kind.known(desired.body)
-    if not _admit(scene, draft, step, [output for output in kind.outputs if output not in known]):
+    if not _admit(inputs, draft, step, [output for output in kind.outputs if output not in known]):
         return
     # What the create leaves for later is a difference from nothing, sent to an id that is not known yet.
     unknown: dict[str, Json] = {output: Text((Ref(desired.key, output),)) for output in kind.outputs}
     nothing = Present(body={}, outputs=unknown)
-    fields = difference(scene, desired, written, nothing, draft.changing).fields
+    fields = difference(inputs, desired, written, nothing, draft.changing).fields
     later = tuple(one for one in fields if graph.late(kind.rules, one.path))
     if later:
         update = Update(desired=desired, observed=nothing, fields=later)
-        _admit(scene, draft, _step(kind, update, "late"))
+        _admit(inputs, draft, _step(kind, update, "late"))
 
 
-def _claim(scene: Scene, draft: _Draft, written: Desired, observed: Present) -> None:
+def _claim(inputs: Inputs, draft: _Draft, written: Desired, observed: Present) -> None:
     """Decide about a live resource by whose it is."""
-    kind = scene.kind(written.key)
-    desired = scene.resolved(written, draft.invalid)
-    verdict = ownership.whose(scene, desired, observed)
-    by_itself = verdict == ownership.NOBODYS and desired.options.adopt == "if-untagged"
+    kind = inputs.kind(written.key)
+    desired = inputs.resolved(written, draft.invalid)
+    verdict = ownership.whose(inputs, desired, observed)
+    by_itself = verdict == ownership.UNCLAIMED and desired.options.adopt == "if-untagged"
     if verdict == ownership.OURS or by_itself:
-        _update(scene, draft, desired, written, observed)
+        _update(inputs, draft, desired, written, observed)
         return
-    found = difference(scene, desired, written, observed, draft.changing).fields
+    found = difference(inputs, desired, written, observed, draft.changing).fields
     declared = declares(desired, kind)
     change = Adopt(
         desired=desired,
         observed=observed,
         fields=found,
         resets=tuple(one for one in found if not declared(one.path)),
-        marks=ownership.tags_for(scene, desired, written, adopted=desired.options.undeclared == "adopted"),
+        marks=ownership.tags_for(inputs, desired, written, adopted=desired.options.undeclared == "adopted"),
     )
     calls = tagging.calls_for(kind.tagging, change) if kind.tagging else ()
     step = Step(id=StepId(key=desired.key), change=change, calls=calls)
-    if verdict == ownership.NOBODYS:
-        _admit(scene, draft, step)
+    if verdict == ownership.UNCLAIMED:
+        _admit(inputs, draft, step)
     else:
         draft.withheld.append(Withheld(step=step, because=verdict))
 
 
-def _update(scene: Scene, draft: _Draft, desired: Desired, written: Desired, observed: Present) -> None:
-    kind = scene.kind(desired.key)
+def _update(inputs: Inputs, draft: _Draft, desired: Desired, written: Desired, observed: Present) -> None:
+    kind = inputs.kind(desired.key)
     desired = released(kind, desired, written, observed)
-    found = difference(scene, desired, written, observed, draft.changing)
+    found = difference(inputs, desired, written, observed, draft.changing)
     draft.unmanaged.extend(
         Unmanaged(key=desired.key, path=one.path, value=one.value, owner=one.owner) for one in found.left
     )
@@ -200,41 +200,41 @@ def _update(scene: Scene, draft: _Draft, desired: Desired, written: Desired, obs
         fields=found.fields,
         # A new revision carries every mark; anything else only those that are out of date.
         marks=ownership.stale(
-            scene,
+            inputs,
             desired,
             written,
             None if revised else observed,
             pending=any(one.reason == "pending" for one in found.fields),
         ),
-        untag=ownership.untag(scene, written, observed),
+        untag=ownership.untag(inputs, written, observed),
     )
     if found.fields and kind.gate is not None:
-        match kind.gate(desired, observed, found.fields, scene.world):
+        match kind.gate(desired, observed, found.fields, inputs.world):
             case Wait(why=why):
-                _admit(scene, draft, Step(id=StepId(key=desired.key), change=change, calls=(), waiting=why))
-            case Stop(why=why):
+                _admit(inputs, draft, Step(id=StepId(key=desired.key), change=change, calls=(), waiting=why))
+            case GiveUp(why=why):
                 draft.stopped[desired.key] = why
             case Hold(because=because):
                 draft.withheld.append(Withheld(step=_step(kind, change), because=because))
-            case Go(body=body, waiting=waiting):
+            case Proceed(body=body, waiting=waiting):
                 staged = replace(desired, body=body)
-                fields = difference(scene, staged, written, observed, draft.changing).fields
+                fields = difference(inputs, staged, written, observed, draft.changing).fields
                 # What is not there yet is not said to be applied: the last stage writes the mark.
                 marks = {} if waiting else change.marks
-                _change(scene, draft, replace(change, desired=staged, fields=fields, marks=marks), waiting)
+                _change(inputs, draft, replace(change, desired=staged, fields=fields, marks=marks), waiting)
     else:
-        _change(scene, draft, change)
-    _leave_behind(scene, draft, desired.key, observed)
+        _change(inputs, draft, change)
+    _leave_behind(inputs, draft, desired.key, observed)
 
 
-def _change(scene: Scene, draft: _Draft, change: Update, waiting: str = "") -> None:
+def _change(inputs: Inputs, draft: _Draft, change: Update, waiting: str = "") -> None:
     """Admit the steps of a resource that is ours and is not as it should be."""
-    kind = scene.kind(change.desired.key)
+    kind = inputs.kind(change.desired.key)
     if any(one.effect == "replace" for one in change.fields):
-        marks = {**ownership.tags_for(scene, change.desired, scene.desired(change.desired.key) or change.desired)}
+        marks = {**ownership.tags_for(inputs, change.desired, inputs.desired(change.desired.key) or change.desired)}
         new = Replace(desired=change.desired, observed=change.observed, fields=change.fields, marks=marks)
         step = Step(id=StepId(key=change.desired.key), change=new, calls=kind.calls(new) if kind.calls else ())
-        _admit(scene, draft, step, kind.invalidates.get("replace", kind.outputs))
+        _admit(inputs, draft, step, kind.invalidates.get("replace", kind.outputs))
     elif change.fields or change.untag or waiting:
         later = tuple(one for one in change.fields if graph.late(kind.rules, one.path))
         now = tuple(one for one in change.fields if one not in later)
@@ -244,13 +244,13 @@ def _change(scene: Scene, draft: _Draft, change: Update, waiting: str = "") -> N
             revised = any(one.effect == "revise" for one in now)
             renewed = kind.invalidates.get("revise" if revised else "update", ()) if step.calls else ()
             # What a call gives is new, too: only some updates of a launch template make a version.
-            _admit(scene, draft, step, (*renewed, *(output for call in step.calls for output in call.captures)))
+            _admit(inputs, draft, step, (*renewed, *(output for call in step.calls for output in call.captures)))
         if later:
-            _admit(scene, draft, _step(kind, replace(change, fields=later, untag=()), "late"))
+            _admit(inputs, draft, _step(kind, replace(change, fields=later, untag=()), "late"))
     elif change.marks and kind.tagging:
         mark = Mark(desired=change.desired, observed=change.observed, marks=change.marks)
         calls = tagging.calls_for(kind.tagging, mark)
-        _admit(scene, draft, Step(id=StepId(key=change.desired.key), change=mark, calls=calls))
+        _admit(inputs, draft, Step(id=StepId(key=change.desired.key), change=mark, calls=calls))
 
 
 def _step(kind: Kind, change: Update, phase: str = "main") -> Step:
@@ -262,7 +262,7 @@ def _calls(kind: Kind, change: Update) -> tuple[Call, ...]:
     """Compile the kind's own calls, then the tag calls: a mark says what is done, so it comes last."""
     own = tuple(one for one in change.fields if not _is_tag(kind, one))
     calls = kind.calls(replace(change, fields=own)) if own and kind.calls else ()
-    if kind.tagging is None or (kind.whole == "revise" and own):
+    if kind.tagging is None or (kind.any_change == "revise" and own):
         return calls  # a new revision is registered with its tags
     return calls + tagging.calls_for(kind.tagging, change)
 
@@ -271,31 +271,31 @@ def _is_tag(kind: Kind, change: FieldChange) -> bool:
     return kind.tagging is not None and change.path[0] == kind.tagging.member
 
 
-def _remove(scene: Scene, draft: _Draft, key: Key, observed: Observed) -> None:
+def _remove(inputs: Inputs, draft: _Draft, key: Key, observed: Observed) -> None:
     """`ecsync/state: absent`: delete one resource that is ours, on purpose."""
     if not isinstance(observed, Present):
         return
-    step = deletes.deletion(scene, key, observed)
-    if observed.marks is None or observed.marks.owner != ownership.owner_of(scene, key):
+    step = deletes.deletion(inputs, key, observed)
+    if observed.marks is None or observed.marks.owner != ownership.owner_of(inputs, key):
         because = "ecsync/state: absent deletes only what carries this document's mark"
         draft.withheld.append(Withheld(step=step, because=because))
     else:
-        _admit(scene, draft, step, scene.kind(key).outputs)
+        _admit(inputs, draft, step, inputs.kind(key).outputs)
 
 
-def _leave_behind(scene: Scene, draft: _Draft, key: Key, observed: Present) -> None:
+def _leave_behind(inputs: Inputs, draft: _Draft, key: Key, observed: Present) -> None:
     """Delete what a finished replacement left, each when nothing uses it any more (rule 9)."""
-    kind = scene.kind(key)
-    if kind.leftovers is None or any(step.id.key == key and isinstance(step.change, Replace) for step in draft.steps):
+    kind = inputs.kind(key)
+    if kind.superseded is None or any(step.id.key == key and isinstance(step.change, Replace) for step in draft.steps):
         return
-    for superseded, not_yet in kind.leftovers(observed, scene.world):
-        _admit(scene, draft, deletes.deletion(scene, key, superseded, waiting=not_yet, phase="late"))
+    for superseded, not_yet in kind.superseded(observed, inputs.world):
+        _admit(inputs, draft, deletes.deletion(inputs, key, superseded, waiting=not_yet, phase="late"))
         return  # one at a time: a step has one result
 
 
-def _admit(scene: Scene, draft: _Draft, step: Step, invalidated: Iterable[str] = ()) -> bool:
+def _admit(inputs: Inputs, draft: _Draft, step: Step, invalidated: Iterable[str] = ()) -> bool:
     """Put a step into the plan unless a policy withholds it; only an admitted step makes outputs unknown."""
-    because = next((why for policy in scene.policies if (why := policy(step, scene))), "")
+    because = next((why for policy in inputs.policies if (why := policy(step, inputs))), "")
     if because:
         draft.withheld.append(Withheld(step=step, because=because))
         return False

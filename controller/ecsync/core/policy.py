@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from ecsync.core.inputs import Policy, Scene
+from ecsync.core.inputs import Inputs, Policy
 from ecsync.core.kind import World
-from ecsync.core.model import Because, Create, Key, Plan, Present, Replace, Step, Update
+from ecsync.core.model import Create, Key, Plan, Present, Replace, Step, Update, WithheldReason
 
 
 def standard(*, prune: str = "", contended: Collection[Key] = ()) -> tuple[Policy, ...]:
@@ -20,12 +20,12 @@ def standard(*, prune: str = "", contended: Collection[Key] = ()) -> tuple[Polic
     undone too often.
     """
 
-    def unpruned(step: Step, scene: Scene) -> str:
-        return pruning(step, scene, prune)
+    def unpruned(step: Step, inputs: Inputs) -> str:
+        return pruning(step, inputs, prune)
 
-    def contention(step: Step, _: Scene) -> str:
+    def contention(step: Step, _: Inputs) -> str:
         if step.id.key in contended and isinstance(step.change, Update | Replace):
-            return Because(
+            return WithheldReason(
                 "contention", "somebody changes it back each time; nothing more is written until the manifest changes"
             )
         return ""
@@ -33,53 +33,57 @@ def standard(*, prune: str = "", contended: Collection[Key] = ()) -> tuple[Polic
     return (managed, suspended, unpruned, replacing, moved_lookups, contention)
 
 
-def managed(step: Step, scene: Scene) -> str:
+def managed(step: Step, inputs: Inputs) -> str:
     """Only kinds that the application may write are written."""
-    allowed = scene.application.manage
+    allowed = inputs.application.manage
     kind = step.id.key.kind
     if "all" in allowed or kind in allowed or (not allowed and kind != "Role"):
         return ""
-    return Because(
+    return WithheldReason(
         "not_managed",
         f"{kind} is not written by this application; add {kind} (or `all`) to `manage` in its Application document",
     )
 
 
-def suspended(step: Step, scene: Scene) -> str:
+def suspended(step: Step, inputs: Inputs) -> str:
     """A suspended document is reported, not written."""
-    desired = scene.desired(step.id.key)
-    return Because("suspended", "suspended by ecsync/suspend") if desired and desired.options.suspend else ""
+    desired = inputs.desired(step.id.key)
+    return WithheldReason("suspended", "suspended by ecsync/suspend") if desired and desired.options.suspend else ""
 
 
-def pruning(step: Step, scene: Scene, forbidden: str) -> str:
+def pruning(step: Step, inputs: Inputs, forbidden: str) -> str:
     """What is declared no more goes only on an explicit word, from a source that was read whole."""
     if step.id.phase != "prune":
         return ""
-    if not scene.application.sync.prune:
+    if not inputs.application.sync.prune:
         words = "not declared any more; prune is off (sync.prune: true in its Application document removes it)"
-        return Because("off", words)
-    return Because("stale_source", forbidden) if forbidden and not isinstance(forbidden, Because) else forbidden
+        return WithheldReason("off", words)
+    return (
+        WithheldReason("stale_source", forbidden)
+        if forbidden and not isinstance(forbidden, WithheldReason)
+        else forbidden
+    )
 
 
-def replacing(step: Step, scene: Scene) -> str:
+def replacing(step: Step, inputs: Inputs) -> str:
     """A replacement is an outage unless the kind knows how to do it side by side."""
-    if not isinstance(step.change, Replace) or scene.kind(step.id.key).replaces_itself:
+    if not isinstance(step.change, Replace) or inputs.kind(step.id.key).replaces_itself:
         return ""
     if step.change.desired.options.replace == "allow":
         return ""
     fields = ", ".join(".".join(map(str, one.path)) for one in step.change.fields if one.effect == "replace")
     words = f"{fields} cannot be changed in place; `ecsync/replace: allow` deletes it and makes it again"
-    return Because("replacement", words)
+    return WithheldReason("replacement", words)
 
 
-def moved_lookups(step: Step, _: Scene) -> str:
+def moved_lookups(step: Step, _: Inputs) -> str:
     """A looked-up value that moved does not restart production by itself (rule 20)."""
     if not isinstance(step.change, Update) or step.change.desired.options.refresh == "follow":
         return ""
     rolling = [one for one in step.change.fields if one.effect != "in-place"]
     if not rolling or any(one.reason != "lookup" for one in rolling):
         return ""
-    return Because(
+    return WithheldReason(
         "lookup",
         "a value that is only looked up has changed and following it would restart tasks; "
         "`ecsync/refresh: follow` on this document follows it",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from ecsync.core.inputs import Scene
+from ecsync.core.inputs import Inputs
 from ecsync.core.model import (
     Absent,
     Adopt,
@@ -33,15 +33,15 @@ from ecsync.core.origins import where
 from ecsync.core.trees import pointer
 
 
-def statuses(scene: Scene, plan: Plan, results: Mapping[StepId, Result]) -> tuple[ResourceStatus, ...]:
+def statuses(inputs: Inputs, plan: Plan, results: Mapping[StepId, Result]) -> tuple[ResourceStatus, ...]:
     """Return one status per declared resource, in the order of the application; orphans follow."""
-    declared = [_status(scene, plan, results, desired) for desired in scene.application.resources]
-    return (*declared, *_orphans(scene, plan))
+    declared = [_status(inputs, plan, results, desired) for desired in inputs.application.resources]
+    return (*declared, *_orphans(inputs, plan))
 
 
-def stays(scene: Scene) -> dict[Key, str]:
+def stays(inputs: Inputs) -> dict[Key, str]:
     """Return, by resource, why what it left over may not go yet and no step is planned for it."""
-    worlds = ((desired.key, scene.world.get(desired.key)) for desired in scene.application.resources)
+    worlds = ((desired.key, inputs.world.get(desired.key)) for desired in inputs.application.resources)
     return {key: why for key, observed in worlds if (why := _stays(observed))}
 
 
@@ -50,9 +50,9 @@ def _stays(observed: Observed | None) -> str:
     return f"what is left over stays: {kept}" if kept else ""
 
 
-def _status(scene: Scene, plan: Plan, results: Mapping[StepId, Result], desired: Desired) -> ResourceStatus:
+def _status(inputs: Inputs, plan: Plan, results: Mapping[StepId, Result], desired: Desired) -> ResourceStatus:
     key = desired.key
-    observed = scene.world.get(key, Unreadable("it was not read"))
+    observed = inputs.world.get(key, Unreadable("it was not read"))
     steps = [step for step in plan.steps if step.id.key == key]
     held = [one for one in plan.withheld if one.step.id.key == key]
     sync, message = _sync(plan, key, steps, held)
@@ -62,12 +62,12 @@ def _status(scene: Scene, plan: Plan, results: Mapping[StepId, Result], desired:
     return ResourceStatus(
         key=key,
         sync=sync,
-        health=_health(scene, desired, observed, _results(steps, results)),
+        health=_health(inputs, desired, observed, _results(steps, results)),
         fields=fields,
         message=message or "; ".join(_left_over(*one) for one in left) or _stays(observed),
-        physical=_physical(scene, key, observed),
+        physical=_physical(inputs, key, observed),
         origin=str(desired.origin) if desired.origin.file else "",
-        origins=_origins(scene, desired, fields),
+        origins=_origins(inputs, desired, fields),
     )
 
 
@@ -110,7 +110,7 @@ def _sync(plan: Plan, key: Key, steps: list[Step], held: list[Withheld]) -> tupl
     return ("OutOfSync" if changing or (unclaimed and unclaimed.fields) else "Synced"), waiting
 
 
-def _health(scene: Scene, desired: Desired, observed: Observed, results: list[Result]) -> Health:
+def _health(inputs: Inputs, desired: Desired, observed: Observed, results: list[Result]) -> Health:
     if desired.options.suspend:
         return Health(status="Suspended", why="ecsync/suspend")
     failed = next((one for one in results if isinstance(one, Failed)), None)
@@ -123,30 +123,30 @@ def _health(scene: Scene, desired: Desired, observed: Observed, results: list[Re
             missing = desired.options.state == "present"
             return Health(status="Missing" if missing else "Healthy", why="AWS does not have it" if missing else "")
         case Present():
-            health = scene.kind(desired.key).health(scene.resolved(desired), observed)
+            health = inputs.kind(desired.key).health(inputs.resolved(desired), observed)
             going = next((one for one in results if isinstance(one, Progressing)), None)
             if going and health.status == "Healthy":
                 return Health(status="Progressing", why=going.why)
             return health
 
 
-def _physical(scene: Scene, key: Key, observed: Observed) -> str:
+def _physical(inputs: Inputs, key: Key, observed: Observed) -> str:
     if not isinstance(observed, Present):
         return ""
-    value = observed.outputs.get("arn", observed.outputs.get(scene.kind(key).primary, ""))
+    value = observed.outputs.get("arn", observed.outputs.get(inputs.kind(key).primary, ""))
     return value if isinstance(value, str) else ", ".join(value)
 
 
-def _origins(scene: Scene, desired: Desired, fields: Iterable[FieldChange]) -> dict[str, str]:
-    rules = scene.kind(desired.key).rules
+def _origins(inputs: Inputs, desired: Desired, fields: Iterable[FieldChange]) -> dict[str, str]:
+    rules = inputs.kind(desired.key).rules
     places = {pointer(one.path): where(desired, one.path, rules) for one in fields}
     return {path: str(place) for path, place in places.items() if place.file}
 
 
-def _orphans(scene: Scene, plan: Plan) -> Iterator[ResourceStatus]:
+def _orphans(inputs: Inputs, plan: Plan) -> Iterator[ResourceStatus]:
     going = [(step, step.waiting or "not declared any more: it goes") for step in plan.steps]
     for step, message in [*going, *((one.step, one.because) for one in plan.withheld)]:
-        if step.id.phase != "prune" or scene.desired(step.id.key) is not None:
+        if step.id.phase != "prune" or inputs.desired(step.id.key) is not None:
             continue
         assert isinstance(step.change, Delete | Forget)
         yield ResourceStatus(

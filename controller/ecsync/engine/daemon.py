@@ -14,7 +14,6 @@ from typing import Any, Protocol
 from ecsync.core.model import (
     Application,
     ApplicationState,
-    Because,
     Failed,
     Outcome,
     Pass,
@@ -24,19 +23,20 @@ from ecsync.core.model import (
     Progressing,
     Snapshot,
     Target,
+    WithheldReason,
 )
 from ecsync.core.ports import AwsError, Clock, SourceError
 from ecsync.engine.queue import Claim, MemoryQueue
-from ecsync.engine.reconciler import Catalogue, Orders, Post, Refused, reconcile
+from ecsync.engine.reconciler import Catalogue, Destination, PassOptions, Refused, reconcile
 from ecsync.engine.requeue import delay
-from ecsync.engine.step_state import Memory
+from ecsync.engine.step_state import StepState
 from ecsync.engine.store import Store
 from ecsync.engine.ticks import Ticks
 
 BREATH = 2.0  # seconds that a worker waits for work before it shows that it is alive
 
 
-class Kept(Protocol):
+class SourceState(Protocol):
     """What is known of the source."""
 
     @property
@@ -52,17 +52,17 @@ class Kept(Protocol):
         """Whether what the snapshot lacks may be taken as gone."""
 
 
-class Keeper(Protocol):
+class LastGood(Protocol):
     """Reads the source and keeps the last good snapshot."""
 
-    def refresh(self) -> Kept:
+    def refresh(self) -> SourceState:
         """Read it now; never raises SourceError."""
 
 
-class Teller(Protocol):
+class EventRecorder(Protocol):
     """Who is told what happens, in the engine's own terms; it must not raise or block."""
 
-    def source(self, kept: Any) -> None:
+    def source(self, source_state: Any) -> None:
         """The source was read."""
 
     def problems(self, application: str, found: tuple[Problem, ...], revision: str) -> None:
@@ -94,19 +94,21 @@ class Teller(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Machine:
+class DaemonParts:
     """What the daemon is made of; `wiring` puts it together."""
 
-    keeper: Keeper
+    last_good: LastGood
     read: Callable[[Snapshot], Catalogue]
-    post_for: Callable[[Application], Post]  # raises AwsError (credentials) or Refused (wrong account, no consent)
+    destination_for: Callable[
+        [Application], Destination
+    ]  # raises AwsError (credentials) or Refused (wrong account, no consent)
     consents: Callable[[Application], bool]  # the operator's word that this target may be written (rule 26)
     target_of: Callable[[Application], Target]  # without asking AWS
     clock: Clock
     queue: MemoryQueue
     ticks: Ticks
     store: Store
-    teller: Teller
+    recorder: EventRecorder
     workers: int = 4
     source_interval: float = 30.0
     jitter: float = 0.1
@@ -115,11 +117,11 @@ class Machine:
 class Daemon:
     """Runs until `stop`. Level-triggered: a pass knows nothing of why it was asked for."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: DaemonParts) -> None:
         self._m = machine
         self._catalogue = Catalogue(applications={})
-        self._kept: Kept | None = None
-        self._memories: dict[str, Memory] = {}
+        self._source_state: SourceState | None = None
+        self._memories: dict[str, StepState] = {}
         self._began: dict[str, datetime] = {}  # passes under way
         self._stopping = threading.Event()
         self._due = threading.Event()  # the source is to be read
@@ -152,37 +154,37 @@ class Daemon:
         return self._catalogue
 
     @property
-    def kept(self) -> Kept | None:
+    def source_state(self) -> SourceState | None:
         """What is known of the source; None before it was read."""
-        return self._kept
+        return self._source_state
 
     # ---------------------------------------------------------------- the source
 
     def _keep_reading(self) -> None:
         """Read the source each time it is due. The scheduler only says so: a slow source must not hold it up."""
         while not self._stopping.is_set():
-            self._m.teller.beat("source")
+            self._m.recorder.beat("source")
             if self._due.wait(BREATH) and not self._stopping.is_set():
                 self._due.clear()
                 try:
                     self.read_source()
                 except Exception as error:  # noqa: BLE001  # the edge of a thread: the next reading may go well
-                    self._m.teller.broke("", error)
+                    self._m.recorder.broke("", error)
 
     def read_source(self) -> None:
         """Read the source; queue what is new or has changed."""
-        with self._m.teller.timer("fetch"):
-            kept = self._m.keeper.refresh()
-        self._m.teller.source(kept)
-        before, self._kept = self._catalogue, kept
-        if kept.snapshot is None:
+        with self._m.recorder.timer("fetch"):
+            source_state = self._m.last_good.refresh()
+        self._m.recorder.source(source_state)
+        before, self._source_state = self._catalogue, source_state
+        if source_state.snapshot is None:
             return
-        if kept.snapshot.revision != before.revision or not before.applications:
-            with self._m.teller.timer("parse"):
-                read = self._m.read(kept.snapshot)
+        if source_state.snapshot.revision != before.revision or not before.applications:
+            with self._m.recorder.timer("parse"):
+                read = self._m.read(source_state.snapshot)
         else:
             read = before
-        self._catalogue = replace(read, pruning=pruning(kept, read))
+        self._catalogue = replace(read, pruning=pruning(source_state, read))
         self._declare(before)
 
     def _declare(self, before: Catalogue) -> None:
@@ -190,13 +192,13 @@ class Daemon:
         gone = self._m.store.declare(self._state(application) for application in now.applications.values())
         for name in gone:
             self._m.queue.discard(name)
-            self._m.teller.forget(name)
+            self._m.recorder.forget(name)
             self._memories.pop(name, None)
         self._m.ticks.schedule({name: app.sync.interval for name, app in now.applications.items()})
         for name in now.applications:
             changed = before.applications.get(name) != now.applications[name]
             if changed or before.holds(name) != now.holds(name):
-                self._m.teller.problems(name, now.holds(name), now.revision)
+                self._m.recorder.problems(name, now.holds(name), now.revision)
                 self._m.queue.add(name)
 
     def _state(self, application: Application) -> ApplicationState:
@@ -212,7 +214,7 @@ class Daemon:
 
     def _work(self) -> None:
         while not self._stopping.is_set():
-            self._m.teller.beat("worker")
+            self._m.recorder.beat("worker")
             claim = self._m.queue.take(BREATH)
             if claim is not None:
                 self.once(claim)
@@ -224,7 +226,7 @@ class Daemon:
         try:
             after = self._pass(claim)
         except Exception as error:  # noqa: BLE001  # the edge of a thread: one poisoned application stops no other
-            self._m.teller.broke(claim.key, error)
+            self._m.recorder.broke(claim.key, error)
             after = self._backoff(claim.key)
             # Not its text: nobody knows what stands in it, and this is what the API tells.
             self._finish(claim.key, "error", f"a bug of ours ({type(error).__name__}); the log has it", None, after)
@@ -240,21 +242,21 @@ class Daemon:
         if catalogue.holds(name):
             self._finish(name, "frozen", "its manifests are not valid", None, application.sync.interval)
             return application.sync.interval
-        memory = self._memories.setdefault(name, Memory())
+        step_state = self._memories.setdefault(name, StepState())
         reconcile_id = uuid.uuid4().hex[:8]
         looking = self._only_looks(application)
         try:
-            outcome = self._reconcile(application, catalogue, memory, reconcile_id, claim, enforce=not looking)
+            outcome = self._reconcile(application, catalogue, step_state, reconcile_id, claim, enforce=not looking)
         except (AwsError, Refused) as error:
-            self._m.teller.failed(application, error, reconcile_id)
+            self._m.recorder.failed(application, error, reconcile_id)
             after = self._backoff(name)
             cause = error if isinstance(error, AwsError) else None
             self._finish(name, _result_of(error), str(error), cause, after, reconcile_id=reconcile_id)
             return after
-        self._m.teller.ended(application, outcome, reconcile_id)
+        self._m.recorder.ended(application, outcome, reconcile_id)
         failed = any(isinstance(one, Failed) and one.retry == "soon" for one in outcome.results.values())
-        memory.failures = memory.failures + 1 if failed or outcome.plan.unreadable else 0
-        after = delay(outcome, interval=application.sync.interval, failures=memory.failures, jitter=self._jittered)
+        step_state.failures = step_state.failures + 1 if failed or outcome.plan.unreadable else 0
+        after = delay(outcome, interval=application.sync.interval, failures=step_state.failures, jitter=self._jittered)
         came_to = result(outcome)
         self._finish(name, came_to, "", None, after, outcome=outcome, reconcile_id=reconcile_id, only_looked=looking)
         return after
@@ -263,20 +265,20 @@ class Daemon:
         self,
         application: Application,
         catalogue: Catalogue,
-        memory: Memory,
+        step_state: StepState,
         reconcile_id: str,
         claim: Claim,
         *,
         enforce: bool,
     ) -> Outcome:
-        orders = Orders(
+        options = PassOptions(
             enforce=enforce,
             may_go_on=lambda: not self._stopping.is_set() and claim.renew(),
-            planned=lambda plan: self._m.teller.planned(application, plan, reconcile_id) if enforce else None,
-            timer=self._m.teller.timer,
+            planned=lambda plan: self._m.recorder.planned(application, plan, reconcile_id) if enforce else None,
+            timer=self._m.recorder.timer,
         )
-        with self._m.teller.timer("total"):
-            return reconcile(application, catalogue, self._m.post_for(application), memory, orders)
+        with self._m.recorder.timer("total"):
+            return reconcile(application, catalogue, self._m.destination_for(application), step_state, options)
 
     def _only_looks(self, application: Application) -> str:
         """Say why nothing may be written to an application now; empty where it is kept as declared."""
@@ -314,28 +316,28 @@ class Daemon:
             only_looked=only_looked,
         )
         self._m.store.finish(name, done, outcome, now + timedelta(seconds=after))
-        self._m.teller.passed(name, came_to, cause)
+        self._m.recorder.passed(name, came_to, cause)
 
     def _backoff(self, name: str) -> float:
-        memory = self._memories.setdefault(name, Memory())
-        memory.failures += 1
-        return self._jittered(min(300.0, 5.0 * 2 ** min(memory.failures, 6)))
+        step_state = self._memories.setdefault(name, StepState())
+        step_state.failures += 1
+        return self._jittered(min(300.0, 5.0 * 2 ** min(step_state.failures, 6)))
 
     def _jittered(self, seconds: float) -> float:
         return seconds * (1 + random.uniform(-self._m.jitter, self._m.jitter))  # noqa: S311  # spreads load, no secret
 
 
-def pruning(kept: Kept, catalogue: Catalogue) -> str:
+def pruning(source_state: SourceState, catalogue: Catalogue) -> str:
     """Say why nothing may be pruned now; empty when it may (rules 5 and 27)."""
-    if kept.error is not None:
-        words = f"the source cannot be read ({kept.error.reason}); nothing is taken as gone"
-        return Because("empty" if kept.error.reason == "empty" else "stale_source", words)
-    if not kept.complete:
+    if source_state.error is not None:
+        words = f"the source cannot be read ({source_state.error.reason}); nothing is taken as gone"
+        return WithheldReason("empty" if source_state.error.reason == "empty" else "stale_source", words)
+    if not source_state.complete:
         words = "the source must read the same twice, 60 s apart, before what it lacks counts as gone"
-        return Because("stale_source", words)
+        return WithheldReason("stale_source", words)
     if catalogue.problems:
         words = f"{catalogue.problems[0].origin} is not valid; nothing is taken as gone while a manifest is broken"
-        return Because("invalid_manifest", words)
+        return WithheldReason("invalid_manifest", words)
     return ""
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from ecsync.core import marks, plan
 from ecsync.core.deletes import deletion
 from ecsync.core.graph import references
-from ecsync.core.inputs import Scene
+from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Owned
 from ecsync.core.model import (
     DELETING,
@@ -37,13 +37,13 @@ from ecsync.core.ports import AwsError, Clock, Cloud
 from ecsync.core.resolve import resolve
 from ecsync.core.trees import Json, at
 from ecsync.engine.observe import observe
-from ecsync.engine.step_state import Memory
+from ecsync.engine.step_state import StepState
 
 Announce = Callable[[Step, Result], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hands:
+class ExecutionContext:
     """What carrying out a plan needs of the outside.
 
     `may_go_on` is asked before every mutating call: false when the claim is lost or the process is to stop.
@@ -52,7 +52,7 @@ class Hands:
 
     cloud: Cloud
     clock: Clock
-    memory: Memory
+    step_state: StepState
     may_go_on: Callable[[], bool]
     serial: Callable[[str], AbstractContextManager[object]]
     announce: Announce = lambda *_: None
@@ -61,34 +61,36 @@ class Hands:
 
 @dataclass(slots=True)
 class _Run:
-    scene: Scene
-    hands: Hands
+    inputs: Inputs
+    context: ExecutionContext
     world: dict[Key, Observed]
     results: dict[StepId, Result] = field(default_factory=dict)
     blocking: dict[StepId, str] = field(default_factory=dict)  # steps that others must not follow, and why
     halted: str = ""  # why nothing more is tried in this pass
 
 
-def execute(scene: Scene, plan_: Plan, hands: Hands) -> tuple[Mapping[StepId, Result], Mapping[Key, Observed]]:
+def execute(
+    inputs: Inputs, plan_: Plan, context: ExecutionContext
+) -> tuple[Mapping[StepId, Result], Mapping[Key, Observed]]:
     """Carry out the steps in order; a failure stops what depends on it, siblings go on.
 
     Returns what became of each step, and the world as it is known now.
     """
-    run = _Run(scene=scene, hands=hands, world=dict(scene.world))
+    run = _Run(inputs=inputs, context=context, world=dict(inputs.world))
     for step in plan_.steps:
-        if hands.adopting != isinstance(step.change, Adopt):  # it is there, whoever's it is: nothing waits for it
-            result: Result = Skipped(because=_not_now(hands))
+        if context.adopting != isinstance(step.change, Adopt):  # it is there, whoever's it is: nothing waits for it
+            result: Result = Skipped(because=_not_now(context))
         else:
             result = _in_turn(run, step)
             if isinstance(result, Failed | Skipped):
                 run.blocking.setdefault(step.id, "was not done")
         run.results[step.id] = result
-        hands.announce(step, result)
+        context.announce(step, result)
     return run.results, run.world
 
 
-def _not_now(hands: Hands) -> str:
-    return "only adoptions are made now" if hands.adopting else "unclaimed; run `ecsync adopt` to take it over"
+def _not_now(context: ExecutionContext) -> str:
+    return "only adoptions are made now" if context.adopting else "unclaimed; run `ecsync adopt` to take it over"
 
 
 def _in_turn(run: _Run, step: Step) -> Result:
@@ -100,9 +102,9 @@ def _in_turn(run: _Run, step: Step) -> Result:
     try:
         return _carry_out(run, step)
     except AwsError as error:
-        now = run.hands.clock.monotonic()
+        now = run.context.clock.monotonic()
         needs = frozenset(other.key for other in step.after) | _referred(step)
-        result = run.hands.memory.verdict(step.id, error, needs, now)
+        result = run.context.step_state.verdict(step.id, error, needs, now)
         if error.kind in ("credentials", "throttled"):
             run.halted = f"stopped after {error}"
         if isinstance(result, Progressing):
@@ -123,9 +125,9 @@ def _carry_out(run: _Run, step: Step) -> Result:
         if isinstance(fresh, Progressing):
             run.blocking[step.id] = "is not ready"
         return fresh
-    if run.hands.adopting != isinstance(fresh.change, Adopt):
+    if run.context.adopting != isinstance(fresh.change, Adopt):
         # What became ours with what it belongs to is adopted; what lost its marks since the plan is nobody's now.
-        return Done() if run.hands.adopting else Skipped(because=_not_now(run.hands))
+        return Done() if run.context.adopting else Skipped(because=_not_now(run.context))
     unknown = next((ref for call in fresh.calls for _, ref in references(call.params) if _unknown(fresh, ref)), None)
     if unknown is not None:
         return Skipped(because=f"{unknown} is not known yet")
@@ -133,11 +135,11 @@ def _carry_out(run: _Run, step: Step) -> Result:
         if fresh.fields or isinstance(fresh.change, Delete):
             run.blocking[step.id] = f"is waiting: {fresh.waiting}"
         return Progressing(why=fresh.waiting)
-    kind = run.scene.kind(step.id.key)
+    kind = run.inputs.kind(step.id.key)
     change = fresh.change
     body = change.observed.body if isinstance(change, Delete | Forget) else change.desired.body
-    domain = kind.domain(body) if kind.domain else ""
-    with run.hands.serial(domain):
+    domain = kind.serial_domain(body) if kind.serial_domain else ""
+    with run.context.serial(domain):
         captured = _call(run, fresh)
     if captured is None:
         run.halted = "the pass was told to stop"
@@ -152,12 +154,12 @@ def _unknown(step: Step, ref: Ref) -> bool:
 
 def _decide_again(run: _Run, step: Step) -> Step | Result:
     """Read the resource anew and plan it anew: nothing is written on what was true a while ago (rule 25)."""
-    scene = replace(run.scene, world=run.world)
+    inputs = replace(run.inputs, world=run.world)
     if step.id.phase == "prune":
-        return _orphan_again(run, scene, step)
-    now = run.hands.clock.now()
-    run.world = observe(run.hands.cloud, scene, now, only=step.id.key)
-    decided = plan.again(replace(scene, world=run.world), step)
+        return _orphan_again(run, inputs, step)
+    now = run.context.clock.now()
+    run.world = observe(run.context.cloud, inputs, now, only=step.id.key)
+    decided = plan.again(replace(inputs, world=run.world), step)
     for fresh in decided.steps:
         if fresh.id == step.id:
             return replace(fresh, after=step.after)
@@ -170,16 +172,16 @@ def _decide_again(run: _Run, step: Step) -> Step | Result:
     return Skipped(because=held) if held else Done()
 
 
-def _orphan_again(run: _Run, scene: Scene, step: Step) -> Step | Result:
+def _orphan_again(run: _Run, inputs: Inputs, step: Step) -> Step | Result:
     """List again what we own of the kind: a delete bypasses everything that was read before."""
-    run.hands.memory.listed = None  # whatever comes of it, the list is not what it was
-    kind = scene.kind(step.id.key)
+    run.context.step_state.listed = None  # whatever comes of it, the list is not what it was
+    kind = inputs.kind(step.id.key)
     assert isinstance(step.change, Delete | Forget)
     before = step.change.observed
-    listed = kind.owned(run.hands.cloud, scene.installation) if kind.owned else iter(())
+    listed = kind.owned(run.context.cloud, inputs.installation) if kind.owned else iter(())
     for owned in listed:
-        if _same(owned, before) and owned.marks.owner == marks.owner(scene.installation, step.id.key):
-            return replace(deletion(scene, step.id.key, owned.present, waiting=step.waiting), after=step.after)
+        if _same(owned, before) and owned.marks.owner == marks.owner(inputs.installation, step.id.key):
+            return replace(deletion(inputs, step.id.key, owned.present, waiting=step.waiting), after=step.after)
     return Done()
 
 
@@ -192,16 +194,16 @@ def _call(run: _Run, step: Step) -> dict[str, str] | None:
     captured: dict[str, str] = {}
 
     def value(ref: Ref) -> str | tuple[str, ...] | None:
-        known = replace(run.scene, world=run.world)
+        known = replace(run.inputs, world=run.world)
         own = captured.get(ref.output) if ref.key == step.id.key else None
         return own if own is not None else known.value_of(ref)
 
     for call in step.calls:
-        if not run.hands.may_go_on():
+        if not run.context.may_go_on():
             return None
         if isinstance(step.change, Create):
-            run.hands.memory.young.add(step.id.key)  # from the first call on: a later one may fail
-        response = run.hands.cloud.write(call.service, call.operation, **resolve(call.params, value, ()))
+            run.context.step_state.young.add(step.id.key)  # from the first call on: a later one may fail
+        response = run.context.cloud.write(call.service, call.operation, **resolve(call.params, value, ()))
         captured |= _captures(call, response)
     return captured
 
@@ -213,23 +215,23 @@ def _captures(call: Call, response: Json) -> dict[str, str]:
 
 def _afterwards(run: _Run, step: Step, captured: Mapping[str, str]) -> Result:
     """Take note of what was done, so that the steps that follow see it."""
-    now = run.hands.clock.monotonic()
+    now = run.context.clock.monotonic()
     repaired = any(one.reason == "drift" for one in step.fields) and not isinstance(step.change, Adopt)
-    run.hands.memory.went_well(step.id, now, repaired=repaired)
+    run.context.step_state.went_well(step.id, now, repaired=repaired)
     if isinstance(step.change, Delete | Forget):
         if isinstance(step.change, Delete):
             run.blocking[step.id] = "is being deleted"
             return Progressing(why=DELETING, after=5.0)
         return Done()
-    scene = replace(run.scene, world=run.world)
-    run.world = observe(run.hands.cloud, scene, run.hands.clock.now(), only=step.id.key)
+    inputs = replace(run.inputs, world=run.world)
+    run.world = observe(run.context.cloud, inputs, run.context.clock.now(), only=step.id.key)
     seen = run.world[step.id.key]
     if isinstance(seen, Present):
         run.world[step.id.key] = replace(seen, outputs={**seen.outputs, **captured})
     elif isinstance(seen, Absent) and isinstance(step.change, Create):
         # AWS does not list yet what it has just made; the response told what others need of it.
         desired = step.change.desired
-        known = run.scene.kind(step.id.key).known(desired.body)
+        known = run.inputs.kind(step.id.key).known(desired.body)
         run.world[step.id.key] = Present(
             body=desired.body, outputs={**known, **captured}, marks=marks.read(step.change.marks)
         )

@@ -7,35 +7,35 @@ from dataclasses import replace
 from datetime import datetime
 
 from ecsync.core import graph, marks
-from ecsync.core.inputs import Scene, fields_of
+from ecsync.core.inputs import Inputs, fields_of
 from ecsync.core.kind import Kind, Owned, Wanted
-from ecsync.core.model import Absent, Because, Desired, Key, Observed, Present, Unreadable
+from ecsync.core.model import Absent, Desired, Key, Observed, Present, Unreadable, WithheldReason
 from ecsync.core.ports import AwsError, Reader
 
 
-def observe(reader: Reader, scene: Scene, now: datetime, only: Key | None = None) -> dict[Key, Observed]:
-    """Return the world of a scene, read now; with `only`, that resource anew and the rest as the scene has it.
+def observe(reader: Reader, inputs: Inputs, now: datetime, only: Key | None = None) -> dict[Key, Observed]:
+    """Return the world of the inputs, read now; with `only`, that resource anew and the rest as the inputs has it.
 
     A failed read makes exactly what it would have told Unreadable. Raises AwsError only for lost credentials, which
     say nothing about anything.
     """
-    world: dict[Key, Observed] = dict(scene.world)
-    resources = [d for d in (*scene.lookups, *scene.application.resources) if only is None or d.key == only]
-    for name, kind in scene.kinds.items():
+    world: dict[Key, Observed] = dict(inputs.world)
+    resources = [d for d in (*inputs.lookups, *inputs.application.resources) if only is None or d.key == only]
+    for name, kind in inputs.kinds.items():
         asked = [desired for desired in resources if desired.key.kind == name]
-        seeing = replace(scene, world=world)
+        seeing = replace(inputs, world=world)
         wanted: list[Wanted] = []
         for desired in asked:
             body = seeing.resolved(desired).body
             if kind.natural(body) is None:
                 world[desired.key] = _without_parent(desired, world)
             else:
-                owner = marks.owner(scene.installation, desired.key)
-                managed, keep = scene.writable(desired), desired.options.keep_revisions
+                owner = marks.owner(inputs.installation, desired.key)
+                managed, keep = inputs.writable(desired), desired.options.keep_revisions
                 wanted.append(Wanted(key=desired.key, body=body, owner=owner, managed=managed, keep=keep))
         for key, observed in _read(reader, kind, wanted, world):
             world[key] = replace(observed, read_at=now) if isinstance(observed, Present) else observed
-    _inquire(reader, replace(scene, world=world), world, resources)
+    _inquire(reader, replace(inputs, world=world), world, resources)
     return world
 
 
@@ -67,18 +67,18 @@ def _without_parent(desired: Desired, world: Mapping[Key, Observed]) -> Observed
     return Absent()
 
 
-def _inquire(reader: Reader, scene: Scene, world: dict[Key, Observed], resources: Iterable[Desired]) -> None:
+def _inquire(reader: Reader, inputs: Inputs, world: dict[Key, Observed], resources: Iterable[Desired]) -> None:
     """Ask what only matters where a resource differs: a service's newest deployment, say (rule 15)."""
     for desired in resources:
-        kind = scene.kind(desired.key)
+        kind = inputs.kind(desired.key)
         observed = world.get(desired.key)
-        if kind.inquire is None or not isinstance(observed, Present) or not scene.writable(desired):
+        if kind.inquire is None or not isinstance(observed, Present) or not inputs.writable(desired):
             continue
-        fields = fields_of(scene, desired, observed)
+        fields = fields_of(inputs, desired, observed)
         if not fields:
             continue
         try:
-            facts = kind.inquire(reader, scene.resolved(desired), observed, fields)
+            facts = kind.inquire(reader, inputs.resolved(desired), observed, fields)
         except AwsError as failure:
             if failure.kind == "credentials":
                 raise
@@ -88,7 +88,7 @@ def _inquire(reader: Reader, scene: Scene, world: dict[Key, Observed], resources
 
 
 def orphans(
-    reader: Reader, scene: Scene, declared: frozenset[str], applications: frozenset[str]
+    reader: Reader, inputs: Inputs, declared: frozenset[str], applications: frozenset[str]
 ) -> tuple[tuple[Owned, ...], str]:
     """Return what carries the mark of one of the applications and is declared nowhere, and why that may be incomplete.
 
@@ -97,34 +97,36 @@ def orphans(
     """
     found: list[Owned] = []
     incomplete = ""
-    for kind in scene.kinds.values():
+    for kind in inputs.kinds.values():
         if kind.owned is None:
             continue
         try:
-            listed = kind.owned(reader, scene.installation)
-            found += [owned for owned in listed if _is_orphan(scene, kind, owned, declared, applications)]
+            listed = kind.owned(reader, inputs.installation)
+            found += [owned for owned in listed if _is_orphan(inputs, kind, owned, declared, applications)]
         except AwsError as failure:
             if failure.kind == "credentials":
                 raise
-            incomplete = Because("not_listed", f"what we own of {kind.name} could not be listed: {failure}")
+            incomplete = WithheldReason("not_listed", f"what we own of {kind.name} could not be listed: {failure}")
     return tuple(found), incomplete
 
 
-def _is_orphan(scene: Scene, kind: Kind, owned: Owned, declared: frozenset[str], applications: frozenset[str]) -> bool:
+def _is_orphan(
+    inputs: Inputs, kind: Kind, owned: Owned, declared: frozenset[str], applications: frozenset[str]
+) -> bool:
     parsed = marks.key_of(owned.marks.owner)
-    if parsed is None or parsed[0] != scene.installation or parsed[1].application not in applications:
+    if parsed is None or parsed[0] != inputs.installation or parsed[1].application not in applications:
         return False
     if parsed[1].kind != kind.name or (
-        owned.marks.owner in declared and not _left_behind(scene, kind, parsed[1], owned)
+        owned.marks.owner in declared and not _left_behind(inputs, kind, parsed[1], owned)
     ):
         return False
     if kind.tagging is None:
         return True  # a child has its parent's mark, which was looked at with the parent
-    return owned.marks.id == marks.identity(scene.physical(kind.name, owned.natural))
+    return owned.marks.id == marks.identity(inputs.physical(kind.name, owned.natural))
 
 
-def _left_behind(scene: Scene, kind: Kind, key: Key, owned: Owned) -> bool:
+def _left_behind(inputs: Inputs, kind: Kind, key: Key, owned: Owned) -> bool:
     """Tell whether the document of that key means another resource by now: a new name, cluster or Region (rule 5)."""
-    desired = scene.desired(key)
-    natural = kind.natural(scene.resolved(desired).body) if desired else None
+    desired = inputs.desired(key)
+    natural = kind.natural(inputs.resolved(desired).body) if desired else None
     return natural is not None and natural != owned.natural

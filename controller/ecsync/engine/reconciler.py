@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from graphlib import TopologicalSorter
 
 from ecsync.core import graph, marks, plan, policy, status
-from ecsync.core.inputs import Scene, as_declared
+from ecsync.core.inputs import Inputs, as_declared
 from ecsync.core.kind import Kind, Owned
 from ecsync.core.model import (
     Application,
@@ -24,9 +24,9 @@ from ecsync.core.model import (
     Target,
 )
 from ecsync.core.ports import Clock, Cloud
-from ecsync.engine.executor import Announce, Hands, execute
+from ecsync.engine.executor import Announce, ExecutionContext, execute
 from ecsync.engine.observe import observe, orphans
-from ecsync.engine.step_state import Listed, Memory
+from ecsync.engine.step_state import Listed, StepState
 
 Timer = Callable[[str], AbstractContextManager[object]]
 
@@ -64,7 +64,7 @@ class Catalogue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Post:
+class Destination:
     """Where an application is reconciled, and as whom. `asserted` is true when the operator named the account."""
 
     cloud: Cloud
@@ -77,7 +77,7 @@ class Post:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Orders:
+class PassOptions:
     """What a pass may do, and who wants to hear of it."""
 
     enforce: bool = False
@@ -94,68 +94,76 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """What a look at AWS gave: the scene and its plan."""
+class ObservedPlan:
+    """What a look at AWS gave: the inputs and its plan."""
 
-    scene: Scene
+    inputs: Inputs
     plan: Plan
 
 
-def look(application: Application, catalogue: Catalogue, post: Post, memory: Memory, timer: Timer = untimed) -> Seen:
+def look(
+    application: Application,
+    catalogue: Catalogue,
+    destination: Destination,
+    step_state: StepState,
+    timer: Timer = untimed,
+) -> ObservedPlan:
     """Observe an application and plan it. Raises AwsError only for lost credentials."""
-    scene = Scene(
+    inputs = Inputs(
         application=application,
-        kinds=post.kinds,
+        kinds=destination.kinds,
         world={},
-        target=post.target,
-        installation=post.installation,
+        target=destination.target,
+        installation=destination.installation,
         revision=catalogue.revision,
         lookups=_lookups(application, catalogue),
-        young=frozenset(memory.young),
-        settled=dict(memory.settled),
-        looked=dict(memory.looked),
-        others=frozenset(marks.owner(post.installation, d.key) for d in _documents(catalogue)),
+        young=frozenset(step_state.young),
+        settled=dict(step_state.settled),
+        looked=dict(step_state.looked),
+        others=frozenset(marks.owner(destination.installation, d.key) for d in _documents(catalogue)),
     )
     with timer("observe"):
-        scene = replace(scene, world=observe(post.cloud, scene, post.clock.now()))
-        lost, incomplete = _orphans(scene, catalogue, post, memory)
+        inputs = replace(inputs, world=observe(destination.cloud, inputs, destination.clock.now()))
+        lost, incomplete = _orphans(inputs, catalogue, destination, step_state)
     policies = policy.standard(
-        prune=catalogue.pruning or incomplete, contended=memory.contended(post.clock.monotonic())
+        prune=catalogue.pruning or incomplete, contended=step_state.contended(destination.clock.monotonic())
     )
-    scene = replace(scene, orphans=lost, policies=policies)
+    inputs = replace(inputs, orphans=lost, policies=policies)
     with timer("plan"):
-        found = replace(plan.build(scene), incomplete=str(incomplete))
-    memory.young -= {key for key in memory.young if _complete(scene, found, key)}
-    _take_note(scene, found, memory)
-    return Seen(scene=scene, plan=found)
+        found = replace(plan.build(inputs), incomplete=str(incomplete))
+    step_state.young -= {key for key in step_state.young if _complete(inputs, found, key)}
+    _take_note(inputs, found, step_state)
+    return ObservedPlan(inputs=inputs, plan=found)
 
 
-def _take_note(scene: Scene, found: Plan, memory: Memory) -> None:
+def _take_note(inputs: Inputs, found: Plan, step_state: StepState) -> None:
     """Remember of what is in sync that which no mark tells: so a change of it is known for whose it is."""
     differing = {step.id.key for step in (*found.steps, *(one.step for one in found.withheld))}
-    for desired in scene.application.resources:
-        if desired.key in differing or not isinstance(scene.world.get(desired.key), Present):
+    for desired in inputs.application.resources:
+        if desired.key in differing or not isinstance(inputs.world.get(desired.key), Present):
             continue
-        kind = scene.kind(desired.key)
+        kind = inputs.kind(desired.key)
         applied = as_declared(kind, desired) if kind.tagging is None else None
         if applied is not None:
-            memory.settled[desired.key] = applied
-        lookups = {ref for _, ref in graph.references(desired.body) if scene.looks_up(ref)}
-        memory.looked[desired.key] = {ref: scene.value_of(ref) for ref in lookups}
+            step_state.settled[desired.key] = applied
+        lookups = {ref for _, ref in graph.references(desired.body) if inputs.looks_up(ref)}
+        step_state.looked[desired.key] = {ref: inputs.value_of(ref) for ref in lookups}
 
 
-def _orphans(scene: Scene, catalogue: Catalogue, post: Post, memory: Memory) -> tuple[tuple[Owned, ...], str]:
+def _orphans(
+    inputs: Inputs, catalogue: Catalogue, destination: Destination, step_state: StepState
+) -> tuple[tuple[Owned, ...], str]:
     """Return what is ours and declared nowhere; listed anew for a new revision, and seldom otherwise."""
-    now = post.clock.monotonic()
-    listed = memory.listed
-    if listed is None or listed.revision != scene.revision or now - listed.at > RELIST or listed.incomplete:
-        application = scene.application
+    now = destination.clock.monotonic()
+    listed = step_state.listed
+    if listed is None or listed.revision != inputs.revision or now - listed.at > RELIST or listed.incomplete:
+        application = inputs.application
         names = frozenset({application.name, *application.formerly})
-        found, incomplete = orphans(post.cloud, scene, scene.others, names)
-        listed = memory.listed = Listed(revision=scene.revision, at=now, orphans=found, incomplete=incomplete)
-    claimed = _claims(scene)
-    doubtful = _doubtful(scene, catalogue)
-    lost = (one for one in listed.orphans if not _claimed(scene, one, claimed))
+        found, incomplete = orphans(destination.cloud, inputs, inputs.others, names)
+        listed = step_state.listed = Listed(revision=inputs.revision, at=now, orphans=found, incomplete=incomplete)
+    claimed = _claims(inputs)
+    doubtful = _doubtful(inputs, catalogue)
+    lost = (one for one in listed.orphans if not _claimed(inputs, one, claimed))
     return tuple(one for one in lost if _kind_of(one) not in doubtful), listed.incomplete
 
 
@@ -164,7 +172,7 @@ def _kind_of(owned: Owned) -> str:
     return parsed[1].kind if parsed else ""
 
 
-def _doubtful(scene: Scene, catalogue: Catalogue) -> frozenset[str]:
+def _doubtful(inputs: Inputs, catalogue: Catalogue) -> frozenset[str]:
     """Return the kinds of which it cannot be said now that no document claims one.
 
     What carries no mark of its own is claimed by its name alone; while the name of one document is not known, or is
@@ -173,58 +181,62 @@ def _doubtful(scene: Scene, catalogue: Catalogue) -> frozenset[str]:
     return frozenset(
         desired.key.kind
         for desired in _documents(catalogue)
-        if scene.kind(desired.key).tagging is None
+        if inputs.kind(desired.key).tagging is None
         and (
-            desired.key.application != scene.application.name
-            or scene.kind(desired.key).natural(scene.resolved(desired).body) is None
+            desired.key.application != inputs.application.name
+            or inputs.kind(desired.key).natural(inputs.resolved(desired).body) is None
         )
     )
 
 
 def reconcile(
-    application: Application, catalogue: Catalogue, post: Post, memory: Memory, orders: Orders | None = None
+    application: Application,
+    catalogue: Catalogue,
+    destination: Destination,
+    step_state: StepState,
+    options: PassOptions | None = None,
 ) -> Outcome:
     """Make one pass. Raises Refused where a guard stops it, AwsError for lost credentials."""
-    orders = orders or Orders()
-    seen = look(application, catalogue, post, memory, orders.timer)
-    orders.planned(seen.plan)
+    options = options or PassOptions()
+    seen = look(application, catalogue, destination, step_state, options.timer)
+    options.planned(seen.plan)
     results: Mapping[StepId, Result] = {}
-    scene = seen.scene
-    if orders.enforce or orders.adopt is not None:
-        _guard(seen, post, orders)
-        hands = Hands(
-            cloud=post.cloud,
-            clock=post.clock,
-            memory=memory,
-            may_go_on=orders.may_go_on,
-            serial=post.serial,
-            announce=orders.announce,
-            adopting=orders.adopt is not None,
+    inputs = seen.inputs
+    if options.enforce or options.adopt is not None:
+        _guard(seen, destination, options)
+        context = ExecutionContext(
+            cloud=destination.cloud,
+            clock=destination.clock,
+            step_state=step_state,
+            may_go_on=options.may_go_on,
+            serial=destination.serial,
+            announce=options.announce,
+            adopting=options.adopt is not None,
         )
-        with orders.timer("apply"):
-            results, world = execute(scene, _chosen(seen.plan, orders), hands)
-        scene = replace(scene, world=world)
-    return Outcome(plan=seen.plan, results=results, statuses=status.statuses(scene, seen.plan, results))
+        with options.timer("apply"):
+            results, world = execute(inputs, _chosen(seen.plan, options), context)
+        inputs = replace(inputs, world=world)
+    return Outcome(plan=seen.plan, results=results, statuses=status.statuses(inputs, seen.plan, results))
 
 
-def _complete(scene: Scene, found: Plan, key: Key) -> bool:
-    return isinstance(scene.world.get(key), Present) and not any(step.id.key == key for step in found.steps)
+def _complete(inputs: Inputs, found: Plan, key: Key) -> bool:
+    return isinstance(inputs.world.get(key), Present) and not any(step.id.key == key for step in found.steps)
 
 
-def _guard(seen: Seen, post: Post, orders: Orders) -> None:
+def _guard(seen: ObservedPlan, destination: Destination, options: PassOptions) -> None:
     found = seen.plan
-    if not post.installation:
+    if not destination.installation:
         raise Refused("no installation is configured: set ECSYNC_INSTALLATION to a name for this controller")
-    if orders.only_digest and orders.only_digest != plan.digest(found):
-        raise Refused(f"the plan is not {orders.only_digest} any more but {plan.digest(found)}: look at it again")
-    if not post.asserted and policy.finds_nothing_of_ours(found, seen.scene.world):
-        raise Refused(UNASSERTED.format(account=post.target.account))
+    if options.only_digest and options.only_digest != plan.digest(found):
+        raise Refused(f"the plan is not {options.only_digest} any more but {plan.digest(found)}: look at it again")
+    if not destination.asserted and policy.finds_nothing_of_ours(found, seen.inputs.world):
+        raise Refused(UNASSERTED.format(account=destination.target.account))
 
 
-def _chosen(found: Plan, orders: Orders) -> Plan:
-    if not orders.adopt:
+def _chosen(found: Plan, options: PassOptions) -> Plan:
+    if not options.adopt:
         return found
-    return replace(found, steps=tuple(step for step in found.steps if step.id.key in orders.adopt))
+    return replace(found, steps=tuple(step for step in found.steps if step.id.key in options.adopt))
 
 
 def _documents(catalogue: Catalogue) -> Iterator[Desired]:
@@ -247,20 +259,20 @@ def _lookups(application: Application, catalogue: Catalogue) -> tuple[Desired, .
     return tuple(found.values())
 
 
-def _claims(scene: Scene) -> frozenset[PhysicalId]:
+def _claims(inputs: Inputs) -> frozenset[PhysicalId]:
     """Return what the application's documents are in AWS: claimed physically, whatever the mark there says."""
     found = set()
-    for desired in scene.application.resources:
-        kind = scene.kind(desired.key)
-        name = (kind.claim or kind.natural)(scene.resolved(desired).body)
+    for desired in inputs.application.resources:
+        kind = inputs.kind(desired.key)
+        name = (kind.claim or kind.natural)(inputs.resolved(desired).body)
         if name is not None:
-            found.add(scene.physical(kind.name, name))
+            found.add(inputs.physical(kind.name, name))
     return frozenset(found)
 
 
-def _claimed(scene: Scene, owned: Owned, claimed: frozenset[PhysicalId]) -> bool:
-    kind = scene.kinds.get(_kind_of(owned))
+def _claimed(inputs: Inputs, owned: Owned, claimed: frozenset[PhysicalId]) -> bool:
+    kind = inputs.kinds.get(_kind_of(owned))
     if kind is None:
         return False
     name = kind.claim(owned.present.body) if kind.claim else owned.natural
-    return name is not None and scene.physical(kind.name, name) in claimed
+    return name is not None and inputs.physical(kind.name, name) in claimed

@@ -26,7 +26,7 @@ class Listed:
 
 
 @dataclass(slots=True)
-class Memory:
+class StepState:
     """Times are monotonic seconds; a restart begins anew, slowly: with the first step of every backoff."""
 
     since: dict[StepId, float] = field(default_factory=dict)  # first of an unbroken row of early or busy answers

@@ -155,7 +155,7 @@ def _annotations(kind: Kind, item: Item) -> Mapping[str, str]:
     if not item.managed:
         return {"ecsync/manage": "read"}
     defaults = {"ecsync/undeclared": "default"}
-    return defaults | ({"ecsync/adopt": "never"} if kind.adopts != "never" else {})
+    return defaults | ({"ecsync/adopt": "never"} if kind.adopt_default != "never" else {})
 
 
 def _secrets(kind: Kind, body: Body) -> Iterator[str]:

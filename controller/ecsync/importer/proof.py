@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from ecsync.core import plan as planning
-from ecsync.core.inputs import Scene
+from ecsync.core.inputs import Inputs
 from ecsync.core.kind import World
 from ecsync.core.model import Application, Snapshot, Step
 from ecsync.core.trees import dotted
@@ -16,7 +16,7 @@ from ecsync.importer.gaps import Gap
 from ecsync.importer.model import Known
 from ecsync.language.manifest import Loaded, load
 
-Look: TypeAlias = Callable[[Scene], World]  # reads what an application is about, as a plan does
+Look: TypeAlias = Callable[[Inputs], World]  # reads what an application is about, as a plan does
 
 _HEAD = re.compile(r"  (\w+/[\w.-]+):.*")  # where a document begins in a file of ours
 
@@ -40,10 +40,10 @@ def invalid(loaded: Loaded, texts: Mapping[str, str]) -> dict[str, str]:
 
 def doubts(application: Application, known: Known, look: Look) -> Iterator[str | Gap]:
     """Yield what the plan of the application would have in it: nothing, if all is well."""
-    scene = Scene(
+    inputs = Inputs(
         application=application, kinds=known.kinds, world={}, target=known.target, installation=known.installation
     )
-    found = planning.build(replace(scene, world=look(scene)))
+    found = planning.build(replace(inputs, world=look(inputs)))
     for step in found.steps:
         yield from _changes(step)
     yield from (f"{withheld.step.id} would be held: {withheld.because}" for withheld in found.withheld)

@@ -49,8 +49,10 @@ def options(
     chosen: dict[str, Any] = {name: given[name] for name in _LITERAL if name in given}
     return Options(
         manage=given.get("manage") != "read" and kind.calls is not None,
-        adopt="if-untagged" if given.get("adopt", kind.adopts) == "if-untagged" else "never",
-        deletion="retain" if given.get("deletion", "retain" if kind.retains else "delete") == "retain" else "delete",
+        adopt="if-untagged" if given.get("adopt", kind.adopt_default) == "if-untagged" else "never",
+        deletion="retain"
+        if given.get("deletion", "retain" if kind.retain_default else "delete") == "retain"
+        else "delete",
         suspend=given.get("suspend") == "true",
         after=after,
         ignore=ignore,

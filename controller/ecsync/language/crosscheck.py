@@ -106,7 +106,7 @@ def together(applications: Sequence[Application], kinds: Mapping[str, Kind]) -> 
     """Yield what is wrong with a document beside the others of its application."""
     for application in applications:
         for resource in application.resources:
-            ask = kinds[resource.key.kind].together
+            ask = kinds[resource.key.kind].cross_check
             for path, message in ask(resource, application.resources) if ask else ():
                 origin = resource.origins.get(path, resource.origin)
                 yield Problem(origin, message, application.name)

@@ -123,7 +123,7 @@ def _present(kind: Kind, live: Body, written: Body, side: str) -> Present:
     try:
         whole = fitted(live, shape, printed, rules=kind.rules, tags=tags)
         told = {name: value for name, value in whole.items() if value is not None}
-        present = kind.printed(told, written) if kind.printed else _as_it_stands(told, tags)
+        present = kind.from_describe(told, written) if kind.from_describe else _as_it_stands(told, tags)
         body = fitted(present.body, shape, rules=kind.rules, tags=tags, strict=False)
     except Misfit as misfit:
         raise ValueError(f"{side}: {kind.name}.{misfit}") from None

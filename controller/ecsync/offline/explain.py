@@ -145,7 +145,7 @@ def change(place: Place) -> str:
         return "is never compared, so changing it alone does nothing"
     if any(isinstance(row, WriteOnly) and row.covers(segments) for row in kind.rules):
         return "in place; AWS never tells it, so a change by hand is not seen"
-    effect = kind.whole or effect_of(segments, kind.rules)
+    effect = kind.any_change or effect_of(segments, kind.rules)
     if effect == "replace" and not any(isinstance(row, Immutable) and row.covers(segments) for row in kind.rules):
         return "in place or not, by field"
     if effect == "in-place" and any(isinstance(row, Rolls) for row in kind.rules):

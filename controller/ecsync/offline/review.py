@@ -1,4 +1,4 @@
-"""`python -m ecsync.offline.review`: print the members of AWS's shapes that no release has reviewed; `--write` lists them."""
+"""`python -m ecsync.offline.review` prints the members of AWS's shapes that no release has reviewed."""
 
 from __future__ import annotations
 

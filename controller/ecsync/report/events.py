@@ -146,8 +146,8 @@ def problems(told: Told, found: tuple[Problem, ...], context: Context) -> tuple[
     return told, (_event("app.invalid", context, text, severity="error", detail=detail),)
 
 
-class Kept(Protocol):
-    """What `source` needs to know of a source (`sources.keeper.Kept`)."""
+class SourceState(Protocol):
+    """What `source` needs to know of a source (`sources.last_good.SourceState`)."""
 
     @property
     def snapshot(self) -> Snapshot | None:
@@ -158,7 +158,7 @@ class Kept(Protocol):
         """What went wrong since."""
 
 
-def source(before: Kept | None, after: Kept, time: datetime) -> tuple[Event, ...]:
+def source(before: SourceState | None, after: SourceState, time: datetime) -> tuple[Event, ...]:
     """Tell that a source has a new revision, cannot be read any more, or can be read again."""
     was_reason = before.error.reason if before and before.error else ""
     was = before.snapshot.revision if before and before.snapshot else ""

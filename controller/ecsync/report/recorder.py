@@ -10,16 +10,16 @@ from ecsync.core.model import Event, Outcome, Plan, Problem
 from ecsync.core.ports import Sink
 from ecsync.report import events
 from ecsync.report.drift import Drifted
-from ecsync.report.events import Context, Kept, Told
+from ecsync.report.events import Context, SourceState, Told
 
 
-class Narrator:
+class Recorder:
     """The engine's one way to tell anything. For one thread at a time per application, as the queue ensures."""
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
         self._told: dict[str, Told] = {}
-        self._source: Kept | None = None
+        self._source: SourceState | None = None
         self._lock = threading.Lock()
 
     def started(self, plan: Plan, context: Context) -> None:
@@ -38,11 +38,11 @@ class Narrator:
         """An application's manifests were read; nothing found is news too."""
         self._tell(context, *events.problems(self._of(context), found, context))
 
-    def source(self, kept: Kept, time: datetime) -> None:
+    def source(self, source_state: SourceState, time: datetime) -> None:
         """The source was read."""
         with self._lock:
-            before, self._source = self._source, kept
-        self._send(events.source(before, kept, time))
+            before, self._source = self._source, source_state
+        self._send(events.source(before, source_state, time))
 
     def forget(self, application: str, time: datetime) -> None:
         """An application is gone from the source: what it had in AWS stays, and that is worth a word (rule 5)."""

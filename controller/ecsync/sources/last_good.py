@@ -17,7 +17,7 @@ APART = 60.0  # seconds between two identical readings, before what they leave o
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class SourceState:
     """What is known of a source now: the last good snapshot, and the error since, if there is one."""
 
     snapshot: Snapshot | None = None
@@ -37,7 +37,7 @@ class Kept:
         return self.snapshot.durable or self.seen_at - self.identical_since >= APART
 
 
-class Keeper:
+class LastGood:
     """Reads a source when told to, and keeps the last good snapshot through every failure (F1).
 
     `refresh` is for one thread at a time (others wait); `current` is for any, does no reading and never waits for
@@ -54,9 +54,9 @@ class Keeper:
         self._clock = clock
         self._observe = observe
         self._reading = threading.Lock()
-        self._kept = Kept()
+        self._kept = SourceState()
 
-    def refresh(self) -> Kept:
+    def refresh(self) -> SourceState:
         """Read the source now."""
         with self._reading:
             started = self._clock.monotonic()
@@ -71,15 +71,15 @@ class Keeper:
             self._observe(result, self._clock.monotonic() - started)
         return self.current()
 
-    def current(self) -> Kept:
+    def current(self) -> SourceState:
         """Return what is kept, with its age as of now."""
         kept = self._kept
         return kept if kept.seen_at is None else replace(kept, age=self._clock.monotonic() - kept.seen_at)
 
-    def _seen(self, snapshot: Snapshot, started: float) -> Kept:
+    def _seen(self, snapshot: Snapshot, started: float) -> SourceState:
         before = self._kept
         same = before.snapshot is not None and before.snapshot.revision == snapshot.revision
-        return Kept(
+        return SourceState(
             snapshot=snapshot,
             fetched_at=self._clock.now(),
             seen_at=started,

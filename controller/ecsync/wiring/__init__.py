@@ -18,7 +18,7 @@ from ecsync.core.kind import Kind, ShapeOf
 from ecsync.core.model import Application, Snapshot, Target
 from ecsync.core.ports import Clock, Cloud, Source
 from ecsync.core.schema import Shape
-from ecsync.engine.reconciler import Catalogue, Post, Refused
+from ecsync.engine.reconciler import Catalogue, Destination, Refused
 from ecsync.language.manifest import Loaded, ParseCache, load
 from ecsync.sources.last_good import open_source
 
@@ -160,7 +160,7 @@ def consents(settings: Settings, application: Application) -> bool:
 
 
 @dataclass(kw_only=True)
-class Bench:
+class Workspace:
     """What every verb works with: settings, clouds, time, and the way from text to a catalogue."""
 
     settings: Settings
@@ -173,7 +173,7 @@ class Bench:
         self._parsed: ParseCache = {}
         self._kinds = all_kinds()
 
-    def post_for(self, application: Application) -> Post:
+    def destination_for(self, application: Application) -> Destination:
         """Return where and as whom an application is reconciled. Raises Refused, or AwsError without credentials."""
         check_target(self.settings, application)
         region = region_of(self.settings, application)
@@ -185,7 +185,7 @@ class Bench:
                 f"{application.name}: the credentials belong to account {account}, and {expected} is meant; "
                 "check AWS_PROFILE, ECSYNC_ACCOUNT and target.account"
             )
-        return Post(
+        return Destination(
             cloud=cloud,
             target=Target(account=account, region=region, name=application.account),
             installation=self.settings.installation,
@@ -233,10 +233,10 @@ class Bench:
         return open_source(where, lambda: self.clouds.of("", region), expected_owner=self.settings.source_owner)
 
 
-def bench(
+def workspace(
     settings: Settings, where: str, *, read_only: bool, watchers: Watchers | None = None, pace: float = 1.0
-) -> Bench:
+) -> Workspace:
     """Return what a verb works with, for manifests at a path or `s3://bucket/prefix`."""
     name = where.rstrip("/").rpartition("/")[2] if "://" in where else Path(where).resolve().name
     clouds = Clouds(settings=settings, read_only=read_only, watchers=watchers or Watchers(), pace=pace)
-    return Bench(settings=settings, clouds=clouds, root_name=name or "default")
+    return Workspace(settings=settings, clouds=clouds, root_name=name or "default")

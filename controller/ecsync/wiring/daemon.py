@@ -18,7 +18,7 @@ from ecsync.config import Settings
 from ecsync.core.model import Application, ApplicationState, Event, Outcome, PassResult, Plan, Problem
 from ecsync.core.origins import locator
 from ecsync.core.ports import AwsError, Clock, Sink
-from ecsync.engine.daemon import Daemon, Machine
+from ecsync.engine.daemon import Daemon, DaemonParts
 from ecsync.engine.queue import MemoryQueue
 from ecsync.engine.store import Store
 from ecsync.engine.ticks import Ticks
@@ -28,9 +28,9 @@ from ecsync.http.view import Beat, SourceView
 from ecsync.report.events import Context
 from ecsync.report.log import event_sink
 from ecsync.report.metrics import Code, Metrics, Phase, Reason
-from ecsync.report.recorder import Narrator, fan_out
-from ecsync.sources.last_good import Keeper
-from ecsync.wiring import Bench, Watchers, all_reads, consents
+from ecsync.report.recorder import Recorder, fan_out
+from ecsync.sources.last_good import LastGood
+from ecsync.wiring import Watchers, Workspace, all_reads, consents
 
 _STOPPED = 3.0  # seconds that HTTP may take to end
 
@@ -69,14 +69,14 @@ def _code(service: str, operation: str, code: str) -> Code:
     return "5xx" if kind == "transient" else "4xx"
 
 
-def start(settings: Settings, where: str, bench: Bench, metrics: Metrics, sinks: Mapping[str, Sink]) -> Running:
+def start(settings: Settings, where: str, workspace: Workspace, metrics: Metrics, sinks: Mapping[str, Sink]) -> Running:
     """Start the loop and its HTTP server; `sinks` come on top of log, metrics and store."""
-    clock = bench.clock
+    clock = workspace.clock
     store = Store()
     queue = MemoryQueue(clock)
-    keeper = Keeper(bench.source(where), clock, metrics.fetched)
+    last_good = LastGood(workspace.source(where), clock, metrics.fetched)
     every: dict[str, Sink] = {"log": event_sink(), "metrics": metrics.record, "store": store.record, **sinks}
-    narrator = Narrator(fan_out(every, metrics.delivered))
+    recorder = Recorder(fan_out(every, metrics.delivered))
     ticks = Ticks(
         lambda name: queue.add(name, overtake=False),
         lambda mishap, job, error: metrics.mishap(mishap, job, error),
@@ -84,18 +84,20 @@ def start(settings: Settings, where: str, bench: Bench, metrics: Metrics, sinks:
     )
     beats = _Beats(clock)
     kind = "s3" if where.startswith("s3://") else "disk"
-    teller = _Teller(bench=bench, narrator=narrator, metrics=metrics, beats=beats, clock=clock, source_kind=kind)
-    machine = Machine(
-        keeper=keeper,
-        read=bench.catalogue,
-        post_for=bench.post_for,
+    reporter = _Reporter(
+        workspace=workspace, recorder=recorder, metrics=metrics, beats=beats, clock=clock, source_kind=kind
+    )
+    machine = DaemonParts(
+        last_good=last_good,
+        read=workspace.catalogue,
+        destination_for=workspace.destination_for,
         consents=lambda application: consents(settings, application),
-        target_of=bench.target_of,
+        target_of=workspace.target_of,
         clock=clock,
         queue=queue,
         ticks=ticks,
         store=store,
-        teller=teller,
+        recorder=reporter,
         workers=settings.loop.workers,
         source_interval=settings.loop.source_interval,
         jitter=settings.loop.jitter,
@@ -105,9 +107,11 @@ def start(settings: Settings, where: str, bench: Bench, metrics: Metrics, sinks:
     metrics.watch_queue(queue.depth, queue.active, queue.longest_running)
     metrics.declare_services({operation.partition(".")[0] for operation in all_reads()})
     metrics.watch_applications(
-        store.applications, narrator.drift, lambda: daemon.kept is not None and daemon.kept.error is None
+        store.applications,
+        recorder.drift,
+        lambda: daemon.source_state is not None and daemon.source_state.error is None,
     )
-    view = _View(store=store, daemon=daemon, keeper=keeper, beats=beats, where=where, settings=settings)
+    view = _View(store=store, daemon=daemon, last_good=last_good, beats=beats, where=where, settings=settings)
     server = Server(settings.http.host, settings.http.port, create_app(view, metrics.render))
     port = server.start()
     daemon.start()
@@ -130,19 +134,19 @@ class _Beats:
 
 
 @dataclass(kw_only=True)
-class _Teller:
+class _Reporter:
     """Turns what the engine tells into events, metrics and log lines."""
 
-    bench: Bench
-    narrator: Narrator
+    workspace: Workspace
+    recorder: Recorder
     metrics: Metrics
     beats: _Beats
     clock: Clock
     source_kind: str
 
-    def source(self, kept: Any) -> None:
-        self.narrator.source(kept, self.clock.now())
-        if kept.error is None:
+    def source(self, source_state: Any) -> None:
+        self.recorder.source(source_state, self.clock.now())
+        if source_state.error is None:
             self.metrics.source_good(self.source_kind, self.clock.now())
         else:
             self.metrics.error("source")
@@ -150,23 +154,23 @@ class _Teller:
     def problems(self, application: str, found: tuple[Problem, ...], revision: str) -> None:
         if found:
             self.metrics.error("manifest")
-        self.narrator.problems(found, Context(time=self.clock.now(), application=application, revision=revision))
+        self.recorder.problems(found, Context(time=self.clock.now(), application=application, revision=revision))
 
     def planned(self, application: Application, plan: Plan, reconcile_id: str) -> None:
-        self.narrator.started(plan, self._context(application, plan, reconcile_id))
+        self.recorder.started(plan, self._context(application, plan, reconcile_id))
 
     def ended(self, application: Application, outcome: Outcome, reconcile_id: str) -> None:
-        self.narrator.ended(outcome, self._context(application, outcome.plan, reconcile_id))
+        self.recorder.ended(outcome, self._context(application, outcome.plan, reconcile_id))
         self.metrics.executed(outcome)
 
     def failed(self, application: Application, error: Exception, reconcile_id: str) -> None:
         context = Context(
             time=self.clock.now(),
             application=application.name,
-            target=self.bench.target_of(application),
+            target=self.workspace.target_of(application),
             reconcile_id=reconcile_id,
         )
-        self.narrator.failed(str(error), context)
+        self.recorder.failed(str(error), context)
 
     def passed(self, application: str, result: PassResult, error: AwsError | None) -> None:
         del application  # a label for each would be one more for every application, and gauges have it
@@ -178,7 +182,7 @@ class _Teller:
         self.metrics.panic()
         if application:
             context = Context(time=self.clock.now(), application=application)
-            self.narrator.failed(f"a bug of ours ({type(error).__name__}); the log has it", context)
+            self.recorder.failed(f"a bug of ours ({type(error).__name__}); the log has it", context)
         structlog.get_logger("ecsync").error("a pass broke", app=application, exc_info=error)
 
     def beat(self, loop: str) -> None:
@@ -186,7 +190,7 @@ class _Teller:
         self.metrics.beat(loop, self.clock.now())
 
     def forget(self, application: str) -> None:
-        self.narrator.forget(application, self.clock.now())
+        self.recorder.forget(application, self.clock.now())
         self.metrics.forget(application)
 
     @contextmanager
@@ -214,7 +218,7 @@ class _View:
 
     store: Store
     daemon: Daemon
-    keeper: Keeper
+    last_good: LastGood
     beats: _Beats
     where: str
     settings: Settings
@@ -226,14 +230,14 @@ class _View:
         return self.store.application(name)
 
     def source(self) -> SourceView:
-        kept = self.keeper.current()
+        source_state = self.last_good.current()
         return SourceView(
             url=self.where,
-            revision=kept.snapshot.revision if kept.snapshot else "",
-            fetched_at=kept.fetched_at,
-            age=kept.age,
-            reason=kept.error.reason if kept.error else "",
-            error=str(kept.error) if kept.error else "",
+            revision=source_state.snapshot.revision if source_state.snapshot else "",
+            fetched_at=source_state.fetched_at,
+            age=source_state.age,
+            reason=source_state.error.reason if source_state.error else "",
+            error=str(source_state.error) if source_state.error else "",
         )
 
     def events(
@@ -246,11 +250,11 @@ class _View:
         return {loop: Beat(age=age, interval=intervals[loop]) for loop, age in self.beats.ages().items()}
 
     def readiness(self) -> Mapping[str, str]:
-        kept = self.keeper.current()
-        if kept.error is not None:
-            source = f"{kept.error.reason}: {kept.error}; the last good revision is kept and nothing is deleted"
+        state = self.last_good.current()
+        if state.error is not None:
+            source = f"{state.error.reason}: {state.error}; the last good revision is kept and nothing is deleted"
         else:
-            source = "" if kept.snapshot else "not read yet"
+            source = "" if state.snapshot else "not read yet"
         lost = [
             f"{state.name}: {state.last_pass.error}"
             for state in self.store.applications()

@@ -11,7 +11,7 @@ import pytest
 from moto import mock_aws
 
 from ecsync.core import marks
-from ecsync.core.kind import Go
+from ecsync.core.kind import Proceed
 from ecsync.core.model import Absent, Applied, Create, Delete, Desired, Key, Marks, Present, Ref, Text, Update
 from ecsync.core.ports import AwsError
 from ecsync.kinds.application_autoscaling._shared import resource_id
@@ -191,7 +191,7 @@ class TestEquivalence:
         present = _live(**live)
         fields = [replace(one, reason=reason) for one in compare(KIND, BODY, present).fields]
         gate = KIND.gate(desired(KIND, BODY), present, fields, world)  # type: ignore[misc]
-        assert isinstance(gate, Go)
+        assert isinstance(gate, Proceed)
         assert {member: gate.body[member] for member in kept} == kept
 
     def test_a_service_that_is_not_known_again_yet_is_no_difference(self) -> None:

@@ -182,10 +182,10 @@ class TestCalls:
         ]
         one = desired(KIND, {**BODY, "Service": named}, "one")
         two = desired(KIND, {**BODY, "Service": named, **other}, "two")
-        found = list(KIND.together(one, [*declared, one, two]))  # type: ignore[misc]
+        found = list(KIND.cross_check(one, [*declared, one, two]))  # type: ignore[misc]
         assert [message.split(" ")[0] for _, message in found] == (["ScalingPolicy/two"] if same else [])
         looked_up = desired(KIND, two.body, "two", manage=False)
-        assert list(KIND.together(one, [*declared, one, looked_up])) == []  # type: ignore[misc]
+        assert list(KIND.cross_check(one, [*declared, one, looked_up])) == []  # type: ignore[misc]
 
     def test_it_comes_after_its_target(self) -> None:
         service = Text((Ref(Key(application="shop", kind="Service", name="web"), "arn"),))

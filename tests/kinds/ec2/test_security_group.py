@@ -8,7 +8,7 @@ import pytest
 from moto import mock_aws
 
 from ecsync.core import plan
-from ecsync.core.inputs import Scene
+from ecsync.core.inputs import Inputs
 from ecsync.core.model import Absent, Application, Create, Delete, Desired, Observed, Present, Ref, Text
 from ecsync.core.normalise import normalise
 from ecsync.kinds.ec2.security_group import KIND
@@ -187,14 +187,14 @@ class TestCalls:
             return desired(KIND, {**NAMES, "GroupName": mine, "IpPermissions": [rule]}, mine)
 
         both = (named("a", "b"), named("b", "a"))
-        scene = Scene(
+        inputs = Inputs(
             application=Application(name="shop", resources=both),
             kinds={KIND.name: KIND},
             world={one.key: Absent() for one in both},
             target=TARGET,
             installation="prod",
         )
-        assert [(step.id.key.name, step.id.phase) for step in plan.build(scene).steps] == [
+        assert [(step.id.key.name, step.id.phase) for step in plan.build(inputs).steps] == [
             ("a", "main"),
             ("b", "main"),
             ("a", "late"),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ecsync.core.kind import Go, Wait
+from ecsync.core.kind import Proceed, Wait
 from ecsync.core.model import Absent, Create, Delete, Key, Observed, Present, Unreadable, Update
 from ecsync.core.ports import AwsError
 from ecsync.kinds.ecs.capacity_provider import KIND, observed_of
@@ -173,7 +173,7 @@ class TestCalls:
     def test_nothing_is_sent_while_ecs_is_at_work(self) -> None:
         busy = Present(body=BODY, outputs={}, facts={"update": "UPDATE_IN_PROGRESS"})
         assert isinstance(KIND.gate(desired(KIND, BODY), busy, (), {}), Wait)  # type: ignore[misc]
-        assert isinstance(KIND.gate(desired(KIND, BODY), _live(), (), {}), Go)  # type: ignore[misc]
+        assert isinstance(KIND.gate(desired(KIND, BODY), _live(), (), {}), Proceed)  # type: ignore[misc]
         assert KIND.health(desired(KIND, BODY), busy).status == "Progressing"
         failed = Present(body=BODY, outputs={}, facts={"update": "UPDATE_FAILED", "why": "because"})
         assert KIND.health(desired(KIND, BODY), failed).why == "because"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from ecsync.core.kind import Go, Wait
+from ecsync.core.kind import Proceed, Wait
 from ecsync.core.marks import OWNER
 from ecsync.core.model import Absent, Create, Delete, Present, Replace, Unreadable
 from ecsync.core.ports import AwsError
@@ -233,7 +233,7 @@ def test_providers_wait_while_they_are_being_updated() -> None:
     change = update(KIND, {"clusterName": "web", "capacityProviders": ["FARGATE"]}, live)
     assert isinstance(KIND.gate(change.desired, live, change.fields, {}), Wait)
     change = update(KIND, {"clusterName": "web", "serviceConnectDefaults": {"namespace": "n"}}, live)
-    assert isinstance(KIND.gate(change.desired, live, change.fields, {}), Go)
+    assert isinstance(KIND.gate(change.desired, live, change.fields, {}), Proceed)
 
 
 @pytest.mark.parametrize(

@@ -174,10 +174,10 @@ def test_a_mark_that_was_taken_off_counts_at_once() -> None:
 
 def test_a_leftover_is_deregistered_unless_a_service_of_the_application_turns_out_to_run_it() -> None:
     """The oldest comes first; what was read later than the list has the last word."""
-    assert KIND.leftovers is not None
+    assert KIND.superseded is not None
     assert KIND.calls is not None
     present = found(Family(SIX), 4)
-    (oldest, why), (_, next_why) = KIND.leftovers(present, running(2, 6))
+    (oldest, why), (_, next_why) = KIND.superseded(present, running(2, 6))
     assert (why, next_why) == ("", "Service/s0 still runs web:2")
     assert oldest.outputs == {"arn": revision(1), "family": "web", "revision": "1"}
     key = Key(application="shop", kind="TaskDefinition", name="web")
@@ -185,7 +185,7 @@ def test_a_leftover_is_deregistered_unless_a_service_of_the_application_turns_ou
     assert (call.operation, call.params) == ("DeregisterTaskDefinition", {"taskDefinition": revision(1)})
     assert refused([call]) == []
     unread = {Key(application="shop", kind="Service", name="x"): Unreadable("denied")}
-    assert {why for _, why in KIND.leftovers(present, unread)} == {
+    assert {why for _, why in KIND.superseded(present, unread)} == {
         f"Service/x could not be read, and may run web:{number}" for number in (1, 2)
     }
-    assert list(KIND.leftovers(found(Family(dict.fromkeys([6], ("web:1", MINE))), 0), {})) == []
+    assert list(KIND.superseded(found(Family(dict.fromkeys([6], ("web:1", MINE))), 0), {})) == []

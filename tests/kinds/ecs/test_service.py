@@ -574,19 +574,19 @@ def _with_target(count: int | None) -> tuple[Desired, Desired]:
 
 def test_a_service_is_created_with_the_least_that_its_scalable_target_allows() -> None:
     """Where the manifest names no number, the autoscaler's least is the one that it would come to anyway."""
-    assert KIND.completed is not None
+    assert KIND.complete_create is not None
     service, target = _with_target(None)
-    assert KIND.completed(service, (service, target))["desiredCount"] == 2
+    assert KIND.complete_create(service, (service, target))["desiredCount"] == 2
     declared, target = _with_target(3)
-    assert KIND.completed(declared, (declared, target))["desiredCount"] == 3
+    assert KIND.complete_create(declared, (declared, target))["desiredCount"] == 3
 
 
 def test_a_count_outside_its_scalable_target_is_a_problem() -> None:
     """Rule 13: the autoscaler would move it at once."""
-    assert KIND.together is not None
+    assert KIND.cross_check is not None
     service, target = _with_target(9)
-    ((path, message),) = KIND.together(service, (service, target))
+    ((path, message),) = KIND.cross_check(service, (service, target))
     assert path == ("desiredCount",)
     assert "9 is outside what its ScalableTarget allows, 2 to 4" in message
     inside, target = _with_target(4)
-    assert not list(KIND.together(inside, (inside, target)))
+    assert not list(KIND.cross_check(inside, (inside, target)))

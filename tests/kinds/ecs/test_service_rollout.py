@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from ecsync.core import plan
-from ecsync.core.inputs import Scene
-from ecsync.core.kind import Gate, Go, Hold, Stop, Wait
+from ecsync.core.inputs import Inputs
+from ecsync.core.kind import Gate, GiveUp, Hold, Proceed, Wait
 from ecsync.core.marks import OWNER, identity
 from ecsync.core.model import Application, Desired, Key, Marks, Observed, PhysicalId, Plan, Present, Text
 from ecsync.core.ports import AwsError
@@ -63,45 +63,45 @@ def deployment(status: str, **target: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("newest", "verdict"),
     [
-        (None, Go),
+        (None, Proceed),
         (deployment("IN_PROGRESS"), Wait),
         (deployment("PENDING"), Wait),
-        (deployment("ROLLBACK_IN_PROGRESS"), Stop),
-        (deployment("ROLLBACK_SUCCESSFUL"), Stop),
-        (deployment("ROLLBACK_FAILED"), Stop),
-        (deployment("STOPPED"), Stop),
-        (deployment("SUCCESSFUL"), Go),
-        (deployment("IN_PROGRESS", taskDefinition=SEVEN), Go),
-        (deployment("ROLLBACK_SUCCESSFUL", taskDefinition=SEVEN), Go),
+        (deployment("ROLLBACK_IN_PROGRESS"), GiveUp),
+        (deployment("ROLLBACK_SUCCESSFUL"), GiveUp),
+        (deployment("ROLLBACK_FAILED"), GiveUp),
+        (deployment("STOPPED"), GiveUp),
+        (deployment("SUCCESSFUL"), Proceed),
+        (deployment("IN_PROGRESS", taskDefinition=SEVEN), Proceed),
+        (deployment("ROLLBACK_SUCCESSFUL", taskDefinition=SEVEN), Proceed),
     ],
 )
 def test_the_newest_deployment_decides(newest: Mapping[str, Any] | None, verdict: type) -> None:
     gate = asked(BODY, live(), newest)
     assert type(gate) is verdict
-    assert "because" in str(gate) or isinstance(gate, Go)
+    assert "because" in str(gate) or isinstance(gate, Proceed)
 
 
 def test_more_than_the_task_definition_counts() -> None:
     body = {**BODY, "taskDefinition": SEVEN, **BALANCERS}
     failed = deployment("ROLLBACK_SUCCESSFUL", taskDefinition=SEVEN)
-    assert isinstance(asked(body, live(), {**failed, "target": {**failed["target"], **BALANCERS}}), Stop)
-    assert isinstance(asked(body, live(), failed), Go), "what failed had no load balancer yet"
+    assert isinstance(asked(body, live(), {**failed, "target": {**failed["target"], **BALANCERS}}), GiveUp)
+    assert isinstance(asked(body, live(), failed), Proceed), "what failed had no load balancer yet"
 
 
 def test_what_is_not_known_yet_was_not_tried_yet() -> None:
     body = {**BODY, "taskDefinition": answers.ref("TaskDefinition", "web", "arn")}
-    assert isinstance(asked(body, live(), deployment("ROLLBACK_SUCCESSFUL")), Go)
+    assert isinstance(asked(body, live(), deployment("ROLLBACK_SUCCESSFUL")), Proceed)
 
 
 def test_a_concrete_platform_version_of_a_revision_is_not_something_else() -> None:
     failed = deployment("ROLLBACK_SUCCESSFUL", platformVersion="1.4.0", launchType="FARGATE")
     body = {**BODY, "launchType": "FARGATE", "platformVersion": "LATEST"}
-    assert isinstance(asked(body, live(launchType="FARGATE", platformVersion="LATEST"), failed), Stop)
+    assert isinstance(asked(body, live(launchType="FARGATE", platformVersion="LATEST"), failed), GiveUp)
 
 
 def test_what_starts_no_deployment_asks_nobody() -> None:
     body = {**BODY, "taskDefinition": SEVEN, "enableExecuteCommand": True}
-    assert isinstance(asked(body, live(), deployment("IN_PROGRESS", taskDefinition=SEVEN)), Go)
+    assert isinstance(asked(body, live(), deployment("IN_PROGRESS", taskDefinition=SEVEN)), Proceed)
 
 
 def test_a_draining_service_is_waited_for() -> None:
@@ -112,9 +112,9 @@ def test_a_draining_service_is_waited_for() -> None:
     ("controller", "change", "verdict"),
     [
         ("CODE_DEPLOY", {}, Hold),
-        ("CODE_DEPLOY", {"taskDefinition": SEVEN, "deploymentConfiguration": {"maximumPercent": 150}}, Go),
+        ("CODE_DEPLOY", {"taskDefinition": SEVEN, "deploymentConfiguration": {"maximumPercent": 150}}, Proceed),
         ("EXTERNAL", {"taskDefinition": SEVEN, "deploymentConfiguration": {"maximumPercent": 150}}, Hold),
-        ("EXTERNAL", {"taskDefinition": SEVEN, "desiredCount": 3}, Go),
+        ("EXTERNAL", {"taskDefinition": SEVEN, "desiredCount": 3}, Proceed),
     ],
 )
 def test_what_another_controller_deploys_is_held(controller: str, change: Body, verdict: type) -> None:
@@ -252,7 +252,7 @@ def planned(task: Body) -> Plan:
     }
     kinds = {"Service": KIND, "TaskDefinition": task_definition.KIND}
     application = Application(name="shop", resources=(Desired(key=web, body=task), service))
-    return plan.build(Scene(application=application, kinds=kinds, world=world, target=TARGET, installation="prod"))
+    return plan.build(Inputs(application=application, kinds=kinds, world=world, target=TARGET, installation="prod"))
 
 
 def test_an_image_change_is_one_registration_and_one_update() -> None:

@@ -9,8 +9,8 @@ from moto import mock_aws
 from moto.elbv2.models import elbv2_backends
 
 from ecsync.core import plan
-from ecsync.core.inputs import Scene
-from ecsync.core.kind import Gate, Go, Hold, Wait
+from ecsync.core.inputs import Inputs
+from ecsync.core.kind import Gate, Hold, Proceed, Wait
 from ecsync.core.model import Absent, Application, Create, Delete, Desired, Key, Present, Ref, Text, Unreadable
 from ecsync.core.ports import AwsError
 from ecsync.kinds.elbv2 import target_group
@@ -239,7 +239,7 @@ def _gate(live: list[dict[str, Any]], *world: tuple[Key, Any], want: Any = None,
 
 
 def _shares(gate: Gate) -> dict[str, int]:
-    assert isinstance(gate, Go)
+    assert isinstance(gate, Proceed)
     (action,) = gate.body["Actions"]
     return {one["TargetGroupArn"]: one["Weight"] for one in action["ForwardConfig"]["TargetGroups"]}
 
@@ -253,7 +253,7 @@ class TestMovingTraffic:
     def test_the_new_group_joins_with_no_traffic(self) -> None:
         gate = _gate(forward(old=1), REPLACING, service(OLD))
         assert _shares(gate) == {OLD: 100, NEW: 0}
-        assert isinstance(gate, Go)
+        assert isinstance(gate, Proceed)
         assert gate.waiting
 
     def test_a_group_that_is_made_in_this_plan_joins_by_reference(self) -> None:
@@ -265,17 +265,21 @@ class TestMovingTraffic:
         live = forward(old=100, new=0)
         for one in (service(OLD), service(NEW, steady=False)):
             gate = _gate(live, REPLACING, one)
-            assert gate == Go(body={**BODY, "Actions": live}, waiting="Service/web is moving to the new target group")
+            assert gate == Proceed(
+                body={**BODY, "Actions": live}, waiting="Service/web is moving to the new target group"
+            )
 
     def test_traffic_follows_the_service_and_then_the_old_group_is_let_go(self) -> None:
         assert _shares(_gate(forward(old=100, new=0), REPLACING, service(NEW))) == {OLD: 0, NEW: 100}
-        assert _gate(forward(old=0, new=100), REPLACING, service(NEW)) == Go(body={**BODY, "Actions": forward(new=1)})
+        assert _gate(forward(old=0, new=100), REPLACING, service(NEW)) == Proceed(
+            body={**BODY, "Actions": forward(new=1)}
+        )
 
     def test_stickiness_is_kept_on_the_way(self) -> None:
         want = forward(new=1)
         want[0]["ForwardConfig"]["TargetGroupStickinessConfig"] = {"Enabled": True, "DurationSeconds": 60}
         gate = _gate(forward(old=1), REPLACING, service(OLD), want=want)
-        assert isinstance(gate, Go)
+        assert isinstance(gate, Proceed)
         assert gate.body["Actions"][0]["ForwardConfig"]["TargetGroupStickinessConfig"]["DurationSeconds"] == 60
 
     @pytest.mark.parametrize(
@@ -286,10 +290,10 @@ class TestMovingTraffic:
     def test_where_nothing_is_being_replaced_under_a_service_it_goes_straight(
         self, world: list[tuple[Key, Any]]
     ) -> None:
-        assert _gate(forward(old=1), *world) == Go(body={**BODY, "Actions": forward(new=1)})
+        assert _gate(forward(old=1), *world) == Proceed(body={**BODY, "Actions": forward(new=1)})
 
     def test_a_change_of_anything_else_passes(self) -> None:
-        assert isinstance(_gate(forward(old=1), REPLACING, service(OLD), path="Priority"), Go)
+        assert isinstance(_gate(forward(old=1), REPLACING, service(OLD), path="Priority"), Proceed)
 
     def test_what_cannot_be_staged_is_held(self) -> None:
         two = forward(old=1, other=1)
@@ -334,13 +338,13 @@ class TestBlueGreen:
             facts={"ecsBlueGreenTargetGroups": [OLD, NEW]},
         )
         gate = KIND.gate(desired(KIND, {**BODY, "Actions": want}), present, [field("Actions")], {})  # type: ignore[misc]
-        assert isinstance(gate, Go)
+        assert isinstance(gate, Proceed)
         assert gate.body["Actions"] == [login, {**forward(old=0, new=100)[0], "Order": 2}]
 
     def test_no_rule_of_a_pair_is_touched_while_ecs_shifts_traffic(self) -> None:
         live = forward(old=50, new=50)
         assert isinstance(_gate(live, _blue_green(steady=False), want=forward(other=1)), Wait)
-        assert isinstance(_gate(live, _blue_green(), want=forward(other=1)), Go)
+        assert isinstance(_gate(live, _blue_green(), want=forward(other=1)), Proceed)
 
     def test_target_groups_are_found_in_any_spelling(self) -> None:
         assert target_groups([{"Type": "forward", "TargetGroupArn": OTHER}, *forward(old=1, new=0)]) == (
@@ -371,7 +375,7 @@ def _pass(cloud: Moto, documents: tuple[Desired, ...], live: tuple[Key, Any] | N
     """Make one pass over a group and the rule that forwards to it; the service is as somebody else has it."""
     kinds = {kind.name: kind for kind in (target_group.KIND, KIND)}
     world: dict[Key, Any] = dict([live] if live else [])
-    scene = Scene(
+    inputs = Inputs(
         application=Application(name="shop", resources=documents),
         kinds=kinds,
         world=world,
@@ -380,10 +384,10 @@ def _pass(cloud: Moto, documents: tuple[Desired, ...], live: tuple[Key, Any] | N
     )
     for kind in kinds.values():
         asked = [document for document in documents if document.key.kind == kind.name]
-        wants = [wanted(kind, scene.resolved(document).body, document.key.name) for document in asked]
+        wants = [wanted(kind, inputs.resolved(document).body, document.key.name) for document in asked]
         world.update(kind.read(cloud, wants, world))
     captured: dict[str, Any] = {}
-    for step in plan.build(scene).steps:
+    for step in plan.build(inputs).steps:
         for call in step.calls:
             cloud.write(call, captured)
 

@@ -287,7 +287,7 @@ def _leftover(world: dict[Key, Any], *, in_use: bool = False) -> str:
         marks=Marks(owner="o", id="i"),
         facts={"superseded": superseded},
     )
-    ((old, why),) = KIND.leftovers(present, world)  # type: ignore[misc]
+    ((old, why),) = KIND.superseded(present, world)  # type: ignore[misc]
     assert old.outputs == {"arn": OLD, "name": "web"}
     assert old.marks == present.marks
     return why

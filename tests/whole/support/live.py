@@ -88,7 +88,7 @@ class _Time:
         return time.monotonic()
 
 
-class _Bench(wiring.Bench):
+class _Bench(wiring.Workspace):
     """What every verb works with; applications are looked at more often than a manifest may ask for."""
 
     def catalogue(self, snapshot: Snapshot) -> Catalogue:
@@ -145,9 +145,9 @@ def run(stage: Stage, where: str, **settings: Any) -> Iterator[Live]:
     told = Settings(**known, http=HttpSettings(port=0)).model_copy(update={"loop": loop})
     metrics = daemon.build_metrics()
     clouds = SharedClouds(settings=told, read_only=False, clients=stage.clients)
-    bench = _Bench(settings=told, clouds=clouds, clock=_Time(stage), root_name="manifests")
+    workspace = _Bench(settings=told, clouds=clouds, clock=_Time(stage), root_name="manifests")
     with time_runs(stage):
-        running = daemon.start(told, where, bench, metrics, {})
+        running = daemon.start(told, where, workspace, metrics, {})
         try:
             yield Live(running)
         finally:

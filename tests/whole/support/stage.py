@@ -22,11 +22,11 @@ from ecsync.config import Settings
 from ecsync.core.model import Event, Outcome, Plan, ResourceStatus
 from ecsync.core.origins import locator
 from ecsync.core.ports import Cloud, Source
-from ecsync.engine.reconciler import Catalogue, Orders, look, reconcile
+from ecsync.engine.reconciler import Catalogue, PassOptions, look, reconcile
 from ecsync.engine.requeue import delay
-from ecsync.engine.step_state import Memory
+from ecsync.engine.step_state import StepState
 from ecsync.report.events import Context
-from ecsync.report.recorder import Narrator
+from ecsync.report.recorder import Recorder
 from ecsync.sources.disk import DiskSource
 
 REGION = "eu-west-1"
@@ -158,48 +158,52 @@ class Controller:
     wrap: Callable[[Cloud], Cloud] = lambda cloud: cloud
     events: list[Event] = field(default_factory=list)
     outcomes: dict[str, Outcome] = field(default_factory=dict)
-    memories: dict[str, Memory] = field(default_factory=dict)
+    step_states: dict[str, StepState] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         settings = Settings(installation=self.installation, account=ACCOUNT, region=REGION, enforce=True)
         clouds = SharedClouds(settings=settings, read_only=False, clients=self.stage.clients)
-        self.bench = wiring.Bench(settings=settings, clouds=clouds, clock=self.stage.time, root_name="manifests")
-        self.narrator = Narrator(self.events.append)
+        self.workspace = wiring.Workspace(
+            settings=settings, clouds=clouds, clock=self.stage.time, root_name="manifests"
+        )
+        self.recorder = Recorder(self.events.append)
         self.read()
 
     def read(self, pruning: str = "") -> Catalogue:
         """Read the manifests; `pruning` says why nothing of what they lack may be taken as gone."""
-        source: Source = self.bench.source(self.where)
+        source: Source = self.workspace.source(self.where)
         if "://" not in self.where:
             source = DiskSource(Path(self.where), pause=0.0)  # nobody else writes here
-        self.catalogue = replace(self.bench.catalogue(source.fetch()), pruning=pruning)
+        self.catalogue = replace(self.workspace.catalogue(source.fetch()), pruning=pruning)
         return self.catalogue
 
-    def once(self, orders: Orders | None = None) -> None:
+    def once(self, options: PassOptions | None = None) -> None:
         """Make one pass over every valid application."""
         for name in self.catalogue.applications:
             if not self.catalogue.holds(name):
-                self.outcomes[name] = self._pass(name, orders or Orders(enforce=True))
+                self.outcomes[name] = self._pass(name, options or PassOptions(enforce=True))
 
-    def _pass(self, name: str, orders: Orders) -> Outcome:
+    def _pass(self, name: str, options: PassOptions) -> Outcome:
         application = self.catalogue.applications[name]
-        post = self.bench.post_for(application)
-        post = replace(post, cloud=self.wrap(post.cloud))
-        outcome = reconcile(application, self.catalogue, post, self.memories.setdefault(name, Memory()), orders)
+        destination = self.workspace.destination_for(application)
+        destination = replace(destination, cloud=self.wrap(destination.cloud))
+        outcome = reconcile(
+            application, self.catalogue, destination, self.step_states.setdefault(name, StepState()), options
+        )
         context = Context(
-            time=self.bench.clock.now(),
+            time=self.workspace.clock.now(),
             application=name,
             target=outcome.plan.target,
             revision=outcome.plan.revision,
-            where=locator(application.resources, post.kinds),
+            where=locator(application.resources, destination.kinds),
         )
-        self.narrator.ended(outcome, context)
+        self.recorder.ended(outcome, context)
         return outcome
 
     def plan(self, name: str = "quickstart") -> Plan:
         """What a pass would do."""
         application = self.catalogue.applications[name]
-        return look(application, self.catalogue, self.bench.post_for(application), Memory()).plan
+        return look(application, self.catalogue, self.workspace.destination_for(application), StepState()).plan
 
     def converge(self, pause: float | None = None) -> int:
         """Make passes until all is well, as far apart as the daemon's or `pause`; how many it took."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from ecsync.core import marks
-from ecsync.core.kind import Gate, Go, Kind, Owned, ShapeOf, Tagging, Wanted, World
+from ecsync.core.kind import Gate, Kind, Owned, Proceed, ShapeOf, Tagging, Wanted, World
 from ecsync.core.model import (
     Absent,
     Call,
@@ -209,7 +209,7 @@ def _gate(desired: Desired, present: Present, fields: Sequence[FieldChange], wor
     drifted = {str(one.path[0]): one.before for one in fields if one.reason == "drift"}
     set_last = _set_last(target_of(present.body), world)
     kept = {member: value for member, value in set_last.items() if member in drifted and drifted[member] == value}
-    return Go(body={**desired.body, **kept})
+    return Proceed(body={**desired.body, **kept})
 
 
 def _set_last(target: Target | None, world: World) -> dict[str, Json]:
@@ -255,7 +255,7 @@ KIND = Kind(
     rules=RULES,
     read=_read,
     owned=owned,
-    printed=printed,
+    from_describe=printed,
     reads=frozenset(
         {
             f"{SERVICE}.DescribeScalableTargets",
@@ -265,11 +265,11 @@ KIND = Kind(
     ),
     calls=_calls,
     needs=needs_service,
-    together=once_only(),
+    cross_check=once_only(),
     adjust=_adjust,
     gate=_gate,
     health=_health,
-    domain=lambda body: f"scaling/{resource_id(body)}",
+    serial_domain=lambda body: f"scaling/{resource_id(body)}",
     actions={
         "read": (
             "application-autoscaling:DescribeScalableTargets",

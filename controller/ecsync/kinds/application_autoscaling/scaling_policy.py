@@ -196,13 +196,13 @@ KIND = Kind(
     rules=RULES,
     read=_read,
     owned=_owned,
-    printed=printed,
+    from_describe=printed,
     reads=scalable_target.KIND.reads | {f"{SERVICE}.DescribeScalingPolicies"},
     calls=_calls,
     needs=needs_target,
-    together=once_only("PolicyName"),
+    cross_check=once_only("PolicyName"),
     adjust=adjusted,
-    domain=lambda body: f"scaling/{resource_id(body)}",
+    serial_domain=lambda body: f"scaling/{resource_id(body)}",
     actions={
         "read": (*scalable_target.KIND.actions["read"], "application-autoscaling:DescribeScalingPolicies"),
         "write": (

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from ecsync.core import marks
-from ecsync.core.kind import Gate, Go, Kind, Owned, ShapeOf, Tagging, Wait, Wanted, World
+from ecsync.core.kind import Gate, Kind, Owned, Proceed, ShapeOf, Tagging, Wait, Wanted, World
 from ecsync.core.model import (
     Absent,
     Call,
@@ -239,7 +239,7 @@ def _calls(change: Create | Update | Replace | Delete) -> tuple[Call, ...]:
 def _gate(desired: Desired, present: Present, _: Sequence[FieldChange], __: World) -> Gate:
     if present.facts.get("deleting"):
         return Wait(why="a group of this name is still being deleted")
-    return Go(body=desired.body)
+    return Proceed(body=desired.body)
 
 
 def _health(_: Desired, present: Present) -> Health:
@@ -281,7 +281,7 @@ KIND = Kind(
     rules=RULES,
     read=_read,
     owned=_owned,
-    printed=lambda live, declared: present_of(
+    from_describe=lambda live, declared: present_of(
         {"AutoScalingGroupName": "", "AutoScalingGroupARN": "", **live}, declared, {}
     ),
     reads=frozenset({"autoscaling.DescribeAutoScalingGroups"}),

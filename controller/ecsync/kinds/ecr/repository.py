@@ -242,7 +242,7 @@ KIND = Kind(
     ),
     calls=_calls,
     adjust=_adjust,
-    retains=True,
+    retain_default=True,
     actions={
         "read": (
             "ecr:DescribeRepositories",

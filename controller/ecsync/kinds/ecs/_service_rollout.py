@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from ecsync.core import marks
 from ecsync.core.diff import differences
-from ecsync.core.kind import Gate, Go, Hold, Stop, Wait, World
+from ecsync.core.kind import Gate, GiveUp, Hold, Proceed, Wait, World
 from ecsync.core.model import Desired, Facts, FieldChange, Health, Present, Reason
 from ecsync.core.ports import AwsError, Reader
 from ecsync.core.rules import Rolls
@@ -108,13 +108,13 @@ def gate(desired: Desired, body: Body, present: Present, fields: Sequence[FieldC
     newest = present.facts.get("newestDeployment")
     rolling = _rolling(fields)
     if not rolling or not newest or not _targeted(body, newest.get("target") or {}, rolling, present.facts):
-        return Go(body=desired.body)
+        return Proceed(body=desired.body)
     why = newest.get("statusReason") or newest["status"].replace("_", " ").lower()
     if newest["status"] in _IN_FLIGHT:
         return Wait(why=f"a deployment of this is under way: {why}")
     if newest["status"] == "SUCCESSFUL":
-        return Go(body=desired.body)  # somebody changed it since
-    return Stop(why=f"ECS did not finish the deployment of this: {why}")
+        return Proceed(body=desired.body)  # somebody changed it since
+    return GiveUp(why=f"ECS did not finish the deployment of this: {why}")
 
 
 def _targeted(body: Body, target: Body, rolling: Sequence[FieldChange], facts: Facts) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
-from ecsync.core.kind import Gate, Go, Kind, Owned, ShapeOf, Wait, Wanted, World
+from ecsync.core.kind import Gate, Kind, Owned, Proceed, ShapeOf, Wait, Wanted, World
 from ecsync.core.model import (
     Absent,
     Call,
@@ -242,7 +242,7 @@ def _gate(desired: Desired, present: Present, _: Sequence[FieldChange], __: Worl
     status = str(present.facts.get("update", ""))
     if status.endswith("_IN_PROGRESS"):
         return Wait(why=f"ECS is at work on it ({status})")
-    return Go(body=desired.body)
+    return Proceed(body=desired.body)
 
 
 def _health(_: Desired, present: Present) -> Health:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from ecsync.core.kind import Gate, Go, Kind, Owned, ShapeOf, Wait, Wanted, World
+from ecsync.core.kind import Gate, Kind, Owned, Proceed, ShapeOf, Wait, Wanted, World
 from ecsync.core.model import (
     Absent,
     Call,
@@ -231,7 +231,7 @@ def _adjust(body: Body, present: Present) -> Body:
 def _gate(desired: Desired, present: Present, fields: Sequence[FieldChange], _: World) -> Gate:
     if _updating(present) and any(one.path[0] in _LATE for one in fields):
         return Wait(why="the cluster's capacity providers are being updated")
-    return Go(body=desired.body)
+    return Proceed(body=desired.body)
 
 
 def _health(_: Desired, present: Present) -> Health:
@@ -256,13 +256,13 @@ KIND = Kind(
     rules=RULES,
     read=_read,
     owned=_owned,
-    printed=lambda live, _: present_of({"clusterName": "", "clusterArn": "", **live}),
+    from_describe=lambda live, _: present_of({"clusterName": "", "clusterArn": "", **live}),
     reads=frozenset({"ecs.DescribeClusters", "ecs.ListClusters", "servicediscovery.ListNamespaces"}),
     calls=_calls,
     adjust=_adjust,
     gate=_gate,
     health=_health,
-    domain=lambda body: str(_natural(body)),
+    serial_domain=lambda body: str(_natural(body)),
     actions={
         "read": ("ecs:DescribeClusters", "ecs:ListClusters", "servicediscovery:ListNamespaces"),
         "write": (

@@ -243,7 +243,7 @@ KIND = Kind(
     rules=RULES,
     read=read,
     owned=owned,
-    printed=printed,
+    from_describe=printed,
     reads=frozenset(
         {
             "ecs.DescribeServices",
@@ -261,12 +261,12 @@ KIND = Kind(
     needs=_needs,
     inquire=inquire,
     reason=reason,
-    together=_together,
-    completed=_completed,
+    cross_check=_together,
+    complete_create=_completed,
     adjust=adjust,
     gate=_gate,
     health=health,
-    domain=lambda body: str(_natural(body)),
+    serial_domain=lambda body: str(_natural(body)),
     actions={
         "read": (
             "ecs:DescribeServices",

@@ -319,7 +319,7 @@ KIND = Kind(
     rules=RULES,
     read=_read,
     owned=_owned,
-    printed=_printed,
+    from_describe=_printed,
     reads=frozenset(
         {
             "ecs.ListTaskDefinitions",
@@ -333,9 +333,9 @@ KIND = Kind(
         }
     ),
     calls=_calls,
-    whole="revise",
-    leftovers=leftovers,
-    retains=True,
+    any_change="revise",
+    superseded=leftovers,
+    retain_default=True,
     keeps_revisions=True,
     actions={
         "read": (

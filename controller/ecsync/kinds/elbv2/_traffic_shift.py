@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from ecsync.core.kind import Gate, Go, Hold, Wait, World
+from ecsync.core.kind import Gate, Hold, Proceed, Wait, World
 from ecsync.core.model import Desired, FieldChange, Key, Present, Text
 from ecsync.core.trees import Body, Json
 from ecsync.kinds.elbv2._actions import (
@@ -37,7 +37,7 @@ def staged(member: str, desired: Desired, present: Present, fields: Sequence[Fie
     """Return the next safe body of a listener or a rule whose actions differ."""
     live, body = present.body.get(member), as_ecs_has_it(member, desired.body, present)
     if all(field.path[0] != member for field in fields):
-        return Go(body=body)
+        return Proceed(body=body)
     moving = _shifting(live, world)
     if moving:
         return Wait(why=f"{moving} is shifting traffic between its two target groups")
@@ -49,7 +49,7 @@ def staged(member: str, desired: Desired, present: Present, fields: Sequence[Fie
         return Wait(why=f"{unknown} could not be read, and may use the target group that is being replaced")
     services = services_behind(world, {*old, *target_groups(want)})
     if not old or not services:
-        return Go(body=body)
+        return Proceed(body=body)
     unmovable = [key for key, service in services if not _rolling(service)]
     if unmovable:
         return Hold(
@@ -72,14 +72,14 @@ def _next(
     if new not in shares:
         before = dict.fromkeys(shares, 100) if len(shares) == 1 else shares
         stage = forward({**before, new: 0}, like=body[member])
-        return Go(body={**body, member: stage}, waiting="the new target group joins with no traffic yet")
+        return Proceed(body={**body, member: stage}, waiting="the new target group joins with no traffic yet")
     if shares[new] and not any(weight for arn, weight in shares.items() if arn != new):
-        return Go(body=body)
+        return Proceed(body=body)
     late = [key for key, service in services if new not in registered(service) or not service.facts.get("steady")]
     if late:
-        return Go(body={**body, member: live}, waiting=f"{late[0]} is moving to the new target group")
+        return Proceed(body={**body, member: live}, waiting=f"{late[0]} is moving to the new target group")
     stage = forward({**dict.fromkeys(shares, 0), new: 100}, like=body[member])
-    return Go(body={**body, member: stage}, waiting="all traffic goes to the new target group")
+    return Proceed(body={**body, member: stage}, waiting="all traffic goes to the new target group")
 
 
 def _superseded_by(target: Json, world: World) -> set[str]:

@@ -248,12 +248,12 @@ KIND = Kind(
     rules=RULES,
     read=_read,
     owned=_owned,
-    printed=_printed,
+    from_describe=_printed,
     reads=reads(*_READS),
     calls=_calls,
     adjust=lambda body, present: as_ecs_has_it(_ACTIONS, body, present),
     gate=_gate,
-    domain=lambda body: str(body.get("ListenerArn")),
+    serial_domain=lambda body: str(body.get("ListenerArn")),
     actions={
         "read": rights(*_READS),
         "write": (

@@ -208,7 +208,7 @@ KIND = Kind(
     rules=RULES,
     read=_read,
     owned=_owned,
-    printed=_printed,
+    from_describe=_printed,
     reads=frozenset(
         {
             "iam.GetRole",
@@ -222,7 +222,7 @@ KIND = Kind(
     ),
     calls=_calls,
     adjust=_adjust,
-    retains=True,
+    retain_default=True,
     actions={
         "read": (
             "iam:GetRole",

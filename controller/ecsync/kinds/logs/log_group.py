@@ -138,8 +138,8 @@ KIND = Kind(
     owned=_owned,
     reads=frozenset({"logs.DescribeLogGroups", "logs.ListTagsForResource", "resourcegroupstaggingapi.GetResources"}),
     calls=_calls,
-    adopts="if-untagged",  # fluent-bit and awslogs create groups by themselves
-    retains=True,
+    adopt_default="if-untagged",  # fluent-bit and awslogs create groups by themselves
+    retain_default=True,
     actions={
         "read": ("logs:DescribeLogGroups", "logs:ListTagsForResource", "tag:GetResources"),
         "write": (
