@@ -7,8 +7,8 @@ from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 from ecsim.account.errors import AwsError, invalid_parameter, validation_error
+from ecsim.account.world import Body
 
-Body = dict[str, Any]
 Style = Literal["ecs", "Ec2", "AutoScaling", "Scaling"]
 
 # How many it may be, where to go on, and the error for a token that means nothing.
@@ -66,13 +66,3 @@ def filtered(
         return any(fnmatchcase(text, pattern) for text in found for pattern in wanted.get("Values", []))
 
     return [item for item in items if all(passes(item, wanted) for wanted in filters or [])]
-
-
-def tags_to_dict(tags: list[dict[str, str]] | None, *, key: str = "key", value: str = "value") -> dict[str, str]:
-    """A list of tags as a dict."""
-    return {tag[key]: tag.get(value, "") for tag in tags or []}
-
-
-def tags_to_list(tags: dict[str, str], *, key: str = "key", value: str = "value") -> list[dict[str, str]]:
-    """A dict as a list of tags."""
-    return [{key: name, value: text} for name, text in tags.items()]

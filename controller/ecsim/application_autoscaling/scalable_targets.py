@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from ecsim.account.errors import AwsError, validation_exception
 from ecsim.account.paging import by_token
 from ecsim.account.world import Body, Call, Handler, World
@@ -41,10 +43,11 @@ def service_of(ecs: EcsRegion, resource: str) -> Service | None:
 
 def register_scalable_target(call: Call) -> Body:
     """Register a target, or change one; the desired count is moved between the bounds at once."""
-    params, region = call.params, call.scaling
+    params, region = call.params, call.store(ScalingRegion)
     check(params)
     resource = params["ResourceId"]
-    if service_of(call.ecs, resource) is None:
+    service = service_of(call.store(EcsRegion), resource)
+    if service is None:
         raise validation_exception(f"ECS service doesn't exist: {resource}")
     target = region.targets.get(resource)
     if target is None:
@@ -57,6 +60,7 @@ def register_scalable_target(call: Call) -> Body:
     if least < 0 or most < least:
         raise validation_exception("Maximum capacity cannot be less than minimum capacity")
     region.targets[resource] = target
+    service.deleted = partial(forget, region, resource)
     target.minimum, target.maximum = least, most
     target.suspended = {**target.suspended, **params.get("SuspendedState", {})}
     clamp(call.world, region, target, "the bounds were changed")
@@ -65,14 +69,14 @@ def register_scalable_target(call: Call) -> Body:
 
 def clamp(world: World, region: ScalingRegion, target: ScalableTarget, cause: str) -> None:
     """Move the desired count to the nearest bound."""
-    service = service_of(world.ecs(region.region), target.resource)
+    service = service_of(world.store(EcsRegion, region.region), target.resource)
     if service is not None:
         scale(world, region, target, max(target.minimum, min(service.desired, target.maximum)), cause)
 
 
 def scale(world: World, region: ScalingRegion, target: ScalableTarget, desired: int, cause: str) -> None:
     """Set the desired count, as the service-linked role does: no deployment, and no call of anybody's."""
-    ecs = world.ecs(region.region)
+    ecs = world.store(EcsRegion, region.region)
     service = service_of(ecs, target.resource)
     if service is None or service.desired == desired:
         return
@@ -101,9 +105,9 @@ def deregister_scalable_target(call: Call) -> Body:
     """Deregister a target: its policies and scheduled actions go with it."""
     check(call.params)
     resource = call.params["ResourceId"]
-    if resource not in call.scaling.targets:
+    if resource not in call.store(ScalingRegion).targets:
         raise missing("scalable target", resource)
-    forget(call.scaling, resource)
+    forget(call.store(ScalingRegion), resource)
     return {}
 
 
@@ -132,12 +136,12 @@ def describe_scalable_targets(call: Call) -> Body:
             **identity(target),
             "MinCapacity": target.minimum,
             "MaxCapacity": target.maximum,
-            "RoleARN": f"arn:aws:iam::{call.scaling.account}:{ROLE}",
+            "RoleARN": f"arn:aws:iam::{call.store(ScalingRegion).account}:{ROLE}",
             "CreationTime": target.created_at,
             "SuspendedState": target.suspended,
             "ScalableTargetARN": target.arn,
         }
-        for target in call.scaling.targets.values()
+        for target in call.store(ScalingRegion).targets.values()
         if not wanted or target.resource in wanted
     ]
     return page("ScalableTargets", shown, call.params, 50)
@@ -153,14 +157,14 @@ def describe_scaling_activities(call: Call) -> Body:
     """What was scaled in the last weeks, newest first."""
     check(call.params)
     wanted = call.params.get("ResourceId")
-    targets = [target for target in call.scaling.targets.values() if wanted in (None, target.resource)]
+    targets = [target for target in call.store(ScalingRegion).targets.values() if wanted in (None, target.resource)]
     activities = [activity for target in targets for activity in target.activities]
     return page("ScalingActivities", activities, call.params, 50)
 
 
 def _by_arn(call: Call) -> ScalableTarget:
     arn = call.params["ResourceARN"]
-    for target in call.scaling.targets.values():
+    for target in call.store(ScalingRegion).targets.values():
         if target.arn == arn:
             return target
     raise AwsError("ResourceNotFoundException", f"No scalable target found for ARN: {arn}")

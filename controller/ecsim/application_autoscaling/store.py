@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from ecsim.account.errors import AwsError
-
-Body = dict[str, Any]
+from ecsim.account.world import Body
 
 
 @dataclass

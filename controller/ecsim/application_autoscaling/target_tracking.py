@@ -12,7 +12,7 @@ from functools import partial
 from ecsim.account.world import Body, World
 from ecsim.application_autoscaling import scalable_targets
 from ecsim.application_autoscaling.store import ScalableTarget, ScalingRegion
-from ecsim.ecs.store import Service, running_and_pending
+from ecsim.ecs.store import EcsRegion, Service, running_and_pending
 
 METRICS = {"ECSServiceAverageCPUUtilization": "cpu", "ECSServiceAverageMemoryUtilization": "memory"}
 MINUTES_ABOVE = 3
@@ -23,7 +23,7 @@ COOLDOWN = 300
 
 def set_load(world: World, region: str, cluster: str, service: str, percents: dict[str, float]) -> Body:
     """Make a service as busy as this on the average of its tasks, from now on."""
-    ecs, scaling = world.ecs(region), world.scaling(region)
+    ecs, scaling = world.store(EcsRegion, region), world.store(ScalingRegion, region)
     found = ecs.service(ecs.cluster(cluster), service)
     resource = f"service/{found.cluster}/{found.name}"
     started = resource not in scaling.loads
@@ -44,7 +44,8 @@ def _later(world: World, region: ScalingRegion, resource: str) -> None:
 
 def _look(world: World, region: ScalingRegion, resource: str) -> None:
     """One data point: a minute above or below for each policy, and what the alarms then ask for."""
-    service, target = scalable_targets.service_of(world.ecs(region.region), resource), region.targets.get(resource)
+    service = scalable_targets.service_of(world.store(EcsRegion, region.region), resource)
+    target = region.targets.get(resource)
     if service is None:
         region.loads.pop(resource, None)
         return

@@ -8,12 +8,12 @@ from ecsim.account.errors import AwsError, validation_error
 from ecsim.account.paging import by_token, filtered
 from ecsim.account.world import Body, Call, Handler
 from ecsim.autoscaling import group_settings, scaler, tags, traffic_sources
-from ecsim.autoscaling.store import Group, Instance
+from ecsim.autoscaling.store import Group, GroupsRegion, Instance
 
 
 def create_auto_scaling_group(call: Call) -> Body:
     """Create a group; its instances are launched a moment later."""
-    world, params, region = call.world, call.params, call.groups
+    world, params, region = call.world, call.params, call.store(GroupsRegion)
     name = params["AutoScalingGroupName"]
     existing = region.groups.get(name)
     if existing is not None:
@@ -36,7 +36,7 @@ def create_auto_scaling_group(call: Call) -> Body:
 
 def update_auto_scaling_group(call: Call) -> Body:
     """Change a group; what is omitted is kept, running instances stay as they are."""
-    group = call.groups.group(call.params["AutoScalingGroupName"])
+    group = call.store(GroupsRegion).group(call.params["AutoScalingGroupName"])
     group.body = group_settings.updated(call, group.body)
     group.wake()
     return {}
@@ -44,7 +44,7 @@ def update_auto_scaling_group(call: Call) -> Body:
 
 def set_desired_capacity(call: Call) -> Body:
     """Change the desired capacity within the bounds."""
-    group, wanted = call.groups.group(call.params["AutoScalingGroupName"]), call.params["DesiredCapacity"]
+    group, wanted = call.store(GroupsRegion).group(call.params["AutoScalingGroupName"]), call.params["DesiredCapacity"]
     least, most = group.body["MinSize"], group.body["MaxSize"]
     if wanted > most:
         raise validation_error(
@@ -61,7 +61,7 @@ def set_desired_capacity(call: Call) -> Body:
 
 def delete_auto_scaling_group(call: Call) -> Body:
     """Delete an empty group, or with force any; it is there for a while, in deletion."""
-    region, force = call.groups, bool(call.params.get("ForceDelete"))
+    region, force = call.store(GroupsRegion), bool(call.params.get("ForceDelete"))
     group = region.groups.get(call.params["AutoScalingGroupName"])
     if group is None:
         name = call.params["AutoScalingGroupName"]
@@ -91,7 +91,7 @@ def delete_auto_scaling_group(call: Call) -> Body:
 def describe_auto_scaling_groups(call: Call) -> Body:
     """Describe groups by name, by tag, or all; a name that is not there is left out."""
     names = call.params.get("AutoScalingGroupNames")
-    groups = [group for group in call.groups.groups.values() if not names or group.name in names]
+    groups = [group for group in call.store(GroupsRegion).groups.values() if not names or group.name in names]
     shown = filtered([_show(group) for group in groups], call.params.get("Filters"), {})
     return by_token("AutoScalingGroups", shown, call.params, 50, style="AutoScaling")
 
@@ -132,7 +132,7 @@ def describe_auto_scaling_instances(call: Call) -> Body:
     wanted = call.params.get("InstanceIds")
     shown = [
         {**_instance(instance), "AutoScalingGroupName": group.name, "HealthStatus": "HEALTHY"}
-        for group in call.groups.groups.values()
+        for group in call.store(GroupsRegion).groups.values()
         for instance in group.instances
         if not wanted or instance.id in wanted
     ]
@@ -142,16 +142,17 @@ def describe_auto_scaling_instances(call: Call) -> Body:
 def describe_scaling_activities(call: Call) -> Body:
     """What was launched and terminated, newest first."""
     name = call.params.get("AutoScalingGroupName")
-    groups = [group for group in call.groups.groups.values() if name in (None, group.name)]
+    groups = [group for group in call.store(GroupsRegion).groups.values() if name in (None, group.name)]
     activities = [activity for group in groups for activity in group.activities]
     return by_token("Activities", activities, call.params, 100, style="AutoScaling")
 
 
 def set_instance_protection(call: Call) -> Body:
     """Protect instances from scale-in, or not."""
-    group = call.groups.group(call.params["AutoScalingGroupName"])
+    region = call.store(GroupsRegion)
+    group = region.group(call.params["AutoScalingGroupName"])
     for identifier in call.params["InstanceIds"]:
-        owner, instance = call.groups.of_instance(identifier)
+        owner, instance = region.of_instance(identifier)
         if owner is not group:
             raise validation_error(f"Instance {identifier} is not part of Auto Scaling group {group.name}.")
         instance.protected = call.params["ProtectedFromScaleIn"]
@@ -161,7 +162,8 @@ def set_instance_protection(call: Call) -> Body:
 
 def terminate_instance(call: Call) -> Body:
     """Terminate one instance, with or without a successor."""
-    group, instance = call.groups.of_instance(call.params["InstanceId"])
+    region = call.store(GroupsRegion)
+    group, instance = region.of_instance(call.params["InstanceId"])
     if call.params["ShouldDecrementDesiredCapacity"]:
         if group.desired <= group.body["MinSize"]:
             raise validation_error(
@@ -169,17 +171,18 @@ def terminate_instance(call: Call) -> Body:
                 " will violate group's min size constraint."
             )
         group.body["DesiredCapacity"] = group.desired - 1
-    scaler.retire(call.world, call.groups, group, instance, "a user asked for it")
+    scaler.retire(call.world, region, group, instance, "a user asked for it")
     group.wake()
     return {"Activity": group.activities[0]} if group.activities else {}
 
 
 def notice_terminated(call: Call, identifiers: list[str]) -> None:
     """Somebody terminated instances through EC2: their groups replace them."""
+    region = call.store(GroupsRegion)
     for identifier in identifiers:
-        for group in list(call.groups.groups.values()):
+        for group in list(region.groups.values()):
             for instance in [one for one in group.instances if one.id == identifier]:
-                scaler.lose(call.world, call.groups, group, instance)
+                scaler.lose(call.world, region, group, instance)
 
 
 OPERATIONS: dict[str, Handler] = {

@@ -11,9 +11,9 @@ from typing import Any
 
 from ecsim.account.world import Body, World
 from ecsim.autoscaling import group_settings
+from ecsim.autoscaling.listeners import InstanceListeners
 from ecsim.autoscaling.store import Group, GroupsRegion, Instance
 from ecsim.ec2 import launch_templates
-from ecsim.ecs.capacity import instance_lifecycle
 from ecsim.moto import iam, seams
 
 RETRY = 60.0  # after a launch that failed
@@ -182,26 +182,21 @@ def _booted(world: World, region: GroupsRegion, group: Group, instance: Instance
     if instance.state != "Pending":
         return
     instance.state = "InService"
-    world.after(world.settings.timings.agent, partial(_join, world, region, group, instance))
+    for listener in world.state(InstanceListeners).listeners:
+        listener.booted(region.region, group, instance)
     wake(world, region, group)
-
-
-def _join(world: World, region: GroupsRegion, group: Group, instance: Instance) -> None:
-    if not instance.leaving:
-        instance_lifecycle.join(world, world.ecs(region.region), group, instance)
 
 
 def retire(world: World, region: GroupsRegion, group: Group, instance: Instance, cause: str) -> None:
     """Terminate an instance; where ECS drains it, only after its tasks are somewhere else."""
     if instance.leaving:
         return
-    ecs = world.ecs(region.region)
-    if instance.state == "InService" and instance_lifecycle.drains(ecs, group, instance):
+    listeners = world.state(InstanceListeners).listeners if instance.state == "InService" else []
+    if any(listener.drain(region.region, group, instance) for listener in listeners):
         instance.state = "Terminating:Wait"
         instance.drained = partial(_terminate, world, region, group, instance, cause)
-        instance_lifecycle.drain(world, ecs, instance)
-        return
-    _terminate(world, region, group, instance, cause)
+    else:
+        _terminate(world, region, group, instance, cause)
 
 
 def _terminate(world: World, region: GroupsRegion, group: Group, instance: Instance, cause: str) -> None:
@@ -223,5 +218,6 @@ def lose(world: World, region: GroupsRegion, group: Group, instance: Instance) -
         return
     group.instances.remove(instance)
     seams.terminate_instance(region.account, region.region, instance.id)
-    instance_lifecycle.leave(world, world.ecs(region.region), instance)
+    for listener in world.state(InstanceListeners).listeners:
+        listener.ended(region.region, instance)
     wake(world, region, group)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from ecsim.account.errors import AwsError, validation_error
+from ecsim.account.world import Body
 
-Body = dict[str, Any]
 ON_ITS_WAY_OUT = ("Terminating", "Terminating:Wait", "Terminating:Proceed")
 
 

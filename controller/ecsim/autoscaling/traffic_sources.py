@@ -9,6 +9,8 @@ from typing import Any
 
 from ecsim.account.errors import validation_error
 from ecsim.account.world import Body, Call, Handler
+from ecsim.autoscaling.store import GroupsRegion
+from ecsim.elbv2.store import ElbRegion
 
 PLACES = {"elbv2": "TargetGroupARNs", "elb": "LoadBalancerNames"}  # the type of a source -> its member
 LATTICE = "vpc-lattice"
@@ -17,7 +19,7 @@ LATTICE = "vpc-lattice"
 def put(call: Call, body: Body, member: str, given: list[Any]) -> None:
     """Attach sources to a group, each once."""
     for place, value in (_placed(member, one) for one in given):
-        if place == "TargetGroupARNs" and value not in call.elb.target_groups:
+        if place == "TargetGroupARNs" and value not in call.store(ElbRegion).target_groups:
             raise validation_error("Provided Target Groups may not be valid. Please ensure they exist and try again.")
         if value not in body[place]:
             body[place] = [*body[place], value]
@@ -41,7 +43,7 @@ def show(body: Body) -> list[Body]:
 def _attach(member: str) -> Handler:
     def attach(call: Call) -> Body:
         """Add to what the group's instances are registered with."""
-        group = call.groups.group(call.params["AutoScalingGroupName"])
+        group = call.store(GroupsRegion).group(call.params["AutoScalingGroupName"])
         put(call, group.body, member, call.params[member])
         return {}
 
@@ -51,7 +53,7 @@ def _attach(member: str) -> Handler:
 def _detach(member: str) -> Handler:
     def detach(call: Call) -> Body:
         """Take away from what the group's instances are registered with."""
-        body = call.groups.group(call.params["AutoScalingGroupName"]).body
+        body = call.store(GroupsRegion).group(call.params["AutoScalingGroupName"]).body
         gone = [_placed(member, one) for one in call.params[member]]
         if any(value not in body[place] for place, value in gone):
             raise validation_error("Trying to remove Target Groups or load balancers that are not part of the group")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ecsim.account.errors import AwsError
 from ecsim.account.paging import by_token, filtered
 from ecsim.account.world import Body, Call, Handler, World
+from ecsim.ec2.store import Ec2Region
 from ecsim.moto import seams
 
 DRY_RUN = ("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412)
@@ -16,7 +17,7 @@ ALL_TEMPLATES = (
 
 def create_launch_template(call: Call) -> Body:
     """Create a template with its first version, which is the default one."""
-    params, templates = call.params, call.world.templates(call.region)
+    params, templates = call.params, call.store(Ec2Region).templates
     name = params["LaunchTemplateName"]
     _refuse_dry_run(params)
     if not 3 <= len(name) <= 128:
@@ -84,7 +85,7 @@ def modify_launch_template(call: Call) -> Body:
 
 def describe_launch_templates(call: Call) -> Body:
     """Describe templates by id, name, filter, or all."""
-    params, templates = call.params, call.world.templates(call.region)
+    params, templates = call.params, call.store(Ec2Region).templates
     found = list(templates.values())
     for identifier in params.get("LaunchTemplateIds", []):
         if identifier not in templates:
@@ -116,7 +117,7 @@ def describe_launch_template_versions(call: Call) -> Body:
         versions = [_version(template, version) for version in wanted] if wanted else _range(template, params)
         shown = [_show_version(template, version) for version in versions]
     elif wanted and set(wanted) <= {"$Latest", "$Default"}:
-        templates = call.world.templates(call.region).values()
+        templates = call.store(Ec2Region).templates.values()
         shown = [_show_version(template, _version(template, version)) for template in templates for version in wanted]
     else:
         raise AwsError("InvalidParameterCombination" if wanted else "MissingParameter", ALL_TEMPLATES)
@@ -135,7 +136,7 @@ def delete_launch_template(call: Call) -> Body:
     template = _template(call)
     _refuse_dry_run(call.params)
     shown = _show(call, template)
-    del call.world.templates(call.region)[template["LaunchTemplateId"]]
+    del call.store(Ec2Region).templates[template["LaunchTemplateId"]]
     seams.forget_template(call.world.settings.account, call.region, template["LaunchTemplateId"])
     return {"LaunchTemplate": shown}
 
@@ -166,7 +167,7 @@ def delete_launch_template_versions(call: Call) -> Body:
 
 def find(world: World, region: str, specification: Body) -> Body | None:
     """The template that a specification names by id or by name."""
-    templates = world.templates(region)
+    templates = world.store(Ec2Region, region).templates
     if specification.get("LaunchTemplateId"):
         return templates.get(specification["LaunchTemplateId"])
     name = specification.get("LaunchTemplateName")

@@ -7,7 +7,7 @@ production rule's weights are moved over at once; the old tasks go when the bake
 from __future__ import annotations
 
 from ecsim.account.world import Body, World
-from ecsim.ecs import tasks as ecs_tasks
+from ecsim.ecs import task_lifecycle
 from ecsim.ecs.store import Deployment, EcsRegion, Service
 from ecsim.elbv2 import targets
 from ecsim.elbv2.store import ElbRegion
@@ -34,8 +34,8 @@ def begin(world: World, ecs: EcsRegion, service: Service, deployment: Deployment
         live = before.group(declared) if before is not None else declared
         if before is not None and live in (declared, alternate):
             deployment.groups[declared] = alternate if live == declared else declared
-        _weigh(world.elb(ecs.region), advanced, (declared, alternate), live)
-    targets.usage_changed(world, world.elb(ecs.region))
+        _weigh(world.store(ElbRegion, ecs.region), advanced, (declared, alternate), live)
+    targets.usage_changed(world, world.store(ElbRegion, ecs.region))
 
 
 def _weigh(elb: ElbRegion, advanced: Body, pair: tuple[str, str], live: str) -> None:
@@ -61,12 +61,12 @@ def taken_over(world: World, ecs: EcsRegion, service: Service) -> bool:
     primary = service.primary
     if primary.shifted_at is None:
         tasks = service.tasks_of(primary)
-        if sum(ecs_tasks.is_healthy(world, ecs, task) for task in tasks) < service.desired:
+        if sum(task_lifecycle.is_healthy(world, ecs, task) for task in tasks) < service.desired:
             return False
         primary.shifted_at = world.now
         for advanced, pair in pairs(service.body):
-            _weigh(world.elb(ecs.region), advanced, pair, primary.group(pair[0]))
-        targets.usage_changed(world, world.elb(ecs.region))
+            _weigh(world.store(ElbRegion, ecs.region), advanced, pair, primary.group(pair[0]))
+        targets.usage_changed(world, world.store(ElbRegion, ecs.region))
     bake = 60.0 * service.body["deploymentConfiguration"].get("bakeTimeInMinutes", 0)
     left = primary.shifted_at + bake - world.now
     if left <= 0 or len(service.deployments) == 1:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from ecsim.account.errors import AwsError, invalid_parameter
-from ecsim.account.paging import by_token, tags_to_dict, tags_to_list
+from ecsim.account.paging import by_token
+from ecsim.account.tags import tags_to_dict, tags_to_list
 from ecsim.account.world import Body, Call, Handler
 from ecsim.ecs.capacity import associations, instance_lifecycle
 from ecsim.ecs.capacity import providers as ecs_providers
-from ecsim.ecs.store import EcsRegion, running_and_pending
+from ecsim.ecs.store import EcsRegion, ServiceLinkedRole, running_and_pending
 
 # Members of a cluster that DescribeClusters answers only when `include` asks for them.
 INCLUDED = {"SETTINGS": "settings", "CONFIGURATIONS": "configuration"}
@@ -15,7 +16,7 @@ INCLUDED = {"SETTINGS": "settings", "CONFIGURATIONS": "configuration"}
 
 def create_cluster(call: Call) -> Body:
     """Create a cluster; an ACTIVE one of that name is returned as it is."""
-    ecs, params = call.ecs, call.params
+    ecs, params = call.store(EcsRegion), call.params
     name = params.get("clusterName") or "default"
     existing = ecs.clusters.get(name)
     if existing is not None and existing["status"] == "ACTIVE":
@@ -37,14 +38,15 @@ def create_cluster(call: Call) -> Body:
             cluster[member] = params[member]
     ecs.clusters[name] = cluster
     ecs.tags[cluster["clusterArn"]] = tags_to_dict(params.get("tags"))
-    if call.world.first_cluster_at is None:
-        call.world.first_cluster_at = call.world.now
+    role = call.world.state(ServiceLinkedRole)
+    if role.created_at is None:
+        role.created_at = call.world.now
     return {"cluster": {**show(ecs, cluster, list(INCLUDED)), "tags": tags_to_list(ecs.tags[cluster["clusterArn"]])}}
 
 
 def describe_clusters(call: Call) -> Body:
     """Describe up to 100 clusters; an INACTIVE one is still described."""
-    ecs, include = call.ecs, call.params.get("include", [])
+    ecs, include = call.store(EcsRegion), call.params.get("include", [])
     references = call.params.get("clusters") or ["default"]
     if len(references) > 100:
         raise invalid_parameter("Clusters cannot have more than 100 elements.")
@@ -70,30 +72,32 @@ def describe_clusters(call: Call) -> Body:
 
 def put_cluster_capacity_providers(call: Call) -> Body:
     """Replace both the associated providers and the default strategy."""
-    cluster = call.ecs.cluster(call.params.get("cluster"))
+    ecs = call.store(EcsRegion)
+    cluster = ecs.cluster(call.params.get("cluster"))
     associations.put(call, cluster)
-    shown = show(call.ecs, cluster, list(INCLUDED))
+    shown = show(ecs, cluster, list(INCLUDED))
     return {"cluster": {**shown, "attachmentsStatus": cluster.get("attachmentsStatus", "UPDATE_COMPLETE")}}
 
 
 def list_clusters(call: Call) -> Body:
     """ARNs of the ACTIVE clusters, 100 on a page."""
-    active = [c["clusterArn"] for c in call.ecs.clusters.values() if c["status"] == "ACTIVE"]
+    active = [c["clusterArn"] for c in call.store(EcsRegion).clusters.values() if c["status"] == "ACTIVE"]
     return by_token("clusterArns", active, call.params, 100)
 
 
 def update_cluster(call: Call) -> Body:
     """Change settings, configuration or Service Connect defaults; what is not sent is kept."""
-    cluster = call.ecs.cluster(call.params.get("cluster"))
+    ecs = call.store(EcsRegion)
+    cluster = ecs.cluster(call.params.get("cluster"))
     for member in ("settings", "configuration", "serviceConnectDefaults"):
         if member in call.params:
             cluster[member] = call.params[member]
-    return {"cluster": show(call.ecs, cluster, list(INCLUDED))}
+    return {"cluster": show(ecs, cluster, list(INCLUDED))}
 
 
 def delete_cluster(call: Call) -> Body:
     """Make an empty cluster INACTIVE."""
-    ecs = call.ecs
+    ecs = call.store(EcsRegion)
     cluster = ecs.cluster(call.params.get("cluster"))
     name = cluster["clusterName"]
     if any(s.cluster == name and s.status != "INACTIVE" for s in ecs.services.values()):

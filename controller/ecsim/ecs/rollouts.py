@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ecsim.account.world import Body, World
-from ecsim.ecs import blue_green, events
+from ecsim.ecs import blue_green, service_events
 from ecsim.ecs.capacity.providers import FARGATE
 from ecsim.ecs.store import Deployment, EcsRegion, Service, running_and_pending
 
@@ -120,7 +120,7 @@ def complete(world: World, service: Service) -> None:
         record["targetServiceRevision"] = summary(service, primary)
         note_breaker(service, record, primary, "MONITORING_COMPLETE")
     service.last_completed = primary
-    events.completed(world, service, primary)
+    service_events.completed(world, service, primary)
 
 
 def threshold(service: Service) -> int:
@@ -149,7 +149,7 @@ def trip(world: World, service: Service) -> None:
     failed.rollout_state = "FAILED"
     failed.rollout_reason = "ECS deployment circuit breaker: tasks failed to start."
     failed.updated_at = world.now
-    events.failed(world, service, failed)
+    service_events.failed(world, service, failed)
     if failed.rolling_back is not None:
         failed.rolling_back.update(status="ROLLBACK_FAILED", finishedAt=world.now, updatedAt=world.now)
         failed.rolling_back = None
@@ -201,7 +201,7 @@ def roll_back(world: World, service: Service, target: Deployment, reason: str, *
     if platform == "LATEST":
         service.body["platformVersion"] = "LATEST"
     service.steady = False
-    events.rolling_back(world, service, target)
+    service_events.rolling_back(world, service, target)
 
 
 def abort(world: World, service: Service) -> None:

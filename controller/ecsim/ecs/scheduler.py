@@ -10,8 +10,7 @@ import math
 from functools import partial
 
 from ecsim.account.world import Body, World
-from ecsim.ecs import blue_green, events, rollouts
-from ecsim.ecs import tasks as ecs_tasks
+from ecsim.ecs import blue_green, rollouts, service_events, task_lifecycle
 from ecsim.ecs.capacity import managed_scaling
 from ecsim.ecs.capacity import placement as ecs_placement
 from ecsim.ecs.capacity.providers import FARGATE
@@ -53,7 +52,7 @@ def reconcile(world: World, ecs: EcsRegion, service: Service) -> None:
         _conclude(world, ecs, service)
 
 
-def cares(service: Service) -> bool:
+def uses_instances(service: Service) -> bool:
     """Whether a service looks at what container instances there are."""
     return service.body["schedulingStrategy"] == "DAEMON" or not rollouts.runs_on_fargate(service.body)
 
@@ -83,7 +82,7 @@ def _judge(world: World, ecs: EcsRegion, service: Service) -> None:
     primary = service.primary
     breaker = service.body["deploymentConfiguration"].get("deploymentCircuitBreaker", {})
     for task in _alive(service, primary):
-        if task.arn not in primary.healthy_seen and ecs_tasks.is_healthy(world, ecs, task):
+        if task.arn not in primary.healthy_seen and task_lifecycle.is_healthy(world, ecs, task):
             primary.healthy_seen.add(task.arn)
             if breaker.get("resetOnHealthyTask", True):
                 primary.failures_in_a_row = 0
@@ -96,7 +95,7 @@ def _judge(world: World, ecs: EcsRegion, service: Service) -> None:
         primary.throttled_at = failures
         delay = min(60.0 * 2 ** (failures - PATIENCE), LONGEST_THROTTLE)
         primary.start_not_before = world.now + delay
-        events.inconsistent(world, service)
+        service_events.inconsistent(world, service)
         wake(world, ecs, service, delay)
 
 
@@ -116,13 +115,13 @@ def _step(world: World, ecs: EcsRegion, service: Service) -> bool:
     mine = [task for task in alive if task not in theirs]
     stuck = primary.rollout_state == "FAILED" and service.status == "ACTIVE"
 
-    by_worth = sorted(mine, key=lambda task: (ecs_tasks.is_healthy(world, ecs, task), -task.created_at))
+    by_worth = sorted(mine, key=lambda task: (task_lifecycle.is_healthy(world, ecs, task), -task.created_at))
     victims = by_worth[: max(len(mine) - desired, 0)]
     started = 0
     if not stuck:
         started = _start(world, ecs, service, min(desired - len(mine), most - len(mine) - len(theirs)))
-        healthy = [task for task in theirs if ecs_tasks.is_healthy(world, ecs, task)]
-        spare = len(healthy) + sum(ecs_tasks.is_healthy(world, ecs, task) for task in mine) - least
+        healthy = [task for task in theirs if task_lifecycle.is_healthy(world, ecs, task)]
+        spare = len(healthy) + sum(task_lifecycle.is_healthy(world, ecs, task) for task in mine) - least
         useless = [task for task in theirs if task not in healthy]
         if not pairs:
             victims += useless + healthy[: max(spare, 0)]
@@ -139,10 +138,10 @@ def _step(world: World, ecs: EcsRegion, service: Service) -> bool:
 def _stop(world: World, ecs: EcsRegion, service: Service, victims: list[Task]) -> None:
     pending = [task for task in victims if task.last in PENDING_STATES]
     if pending:
-        events.stopped_pending(world, service, len(pending))
+        service_events.stopped_pending(world, service, len(pending))
     reason = f"Scaling activity initiated by (deployment {service.primary.id})"
     for task in victims:
-        ecs_tasks.stop(world, ecs, task, "ServiceSchedulerInitiated", reason)
+        task_lifecycle.stop(world, ecs, task, "ServiceSchedulerInitiated", reason)
 
 
 def _start(world: World, ecs: EcsRegion, service: Service, count: int) -> int:
@@ -159,9 +158,9 @@ def _start(world: World, ecs: EcsRegion, service: Service, count: int) -> int:
         else:
             refused = task
     if tasks:
-        events.started(world, service, tasks)
+        service_events.started(world, service, tasks)
     if refused is not None:
-        events.unplaced(world, service, refused.text)
+        service_events.unplaced(world, service, refused.text)
     return len(tasks)
 
 
@@ -181,7 +180,7 @@ def _launch(world: World, ecs: EcsRegion, service: Service, definition: Body) ->
             instance = found
         elif not managed_scaling.is_managed(ecs, provider):
             return found
-    task = ecs_tasks.launch(
+    task = task_lifecycle.launch(
         world, ecs, ecs.clusters[service.cluster], definition, primary.revision.get("networkConfiguration", {}),
         group=f"service:{service.name}", started_by=primary.id, how=how, instance=instance, placement=spec,
     )  # fmt: skip
@@ -237,7 +236,7 @@ def _conclude(world: World, ecs: EcsRegion, service: Service) -> None:
     """Say so when there is nothing left to do."""
     primary = service.primary
     mine = _alive(service, primary)
-    serving = sum(ecs_tasks.is_healthy(world, ecs, task) for task in mine)
+    serving = sum(task_lifecycle.is_healthy(world, ecs, task) for task in mine)
     if len(service.deployments) > 1 or len(mine) != service.desired or serving != service.desired:
         service.steady = False
         return
@@ -249,7 +248,7 @@ def _conclude(world: World, ecs: EcsRegion, service: Service) -> None:
         rollouts.complete(world, service)
     if primary.rollout_state == "COMPLETED" and not service.steady:
         service.steady = True
-        events.steady(world, service)
+        service_events.steady(world, service)
 
 
 def _retire(world: World, ecs: EcsRegion, service: Service) -> None:

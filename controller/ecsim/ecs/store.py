@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from ecsim.account.errors import AwsError, client_exception
+from ecsim.account.world import Body
 from ecsim.autoscaling.store import Instance
 
-Body = dict[str, Any]
 FIRST_DYNAMIC_PORT = 32768
 PENDING_STATES = ("PROVISIONING", "PENDING", "ACTIVATING")
 
@@ -63,6 +62,7 @@ class Service:
     steady: bool = False
     awake: bool = False  # the scheduler is going to look at it
     look: Callable[[], None] = lambda: None  # have the scheduler look at it
+    deleted: Callable[[], None] = lambda: None  # called by DeleteService; Application Auto Scaling sets it
     deployments: list[Deployment] = field(default_factory=list)  # PRIMARY first
     last_completed: Deployment | None = None
     history: list[Body] = field(default_factory=list)  # service deployments, newest first
@@ -165,6 +165,13 @@ def running_and_pending(tasks: Iterable[Task]) -> tuple[int, int]:
     """How many tasks run, and how many are on their way there."""
     states = [task.last for task in tasks]
     return states.count("RUNNING"), sum(state in PENDING_STATES for state in states)
+
+
+@dataclass
+class ServiceLinkedRole:
+    """The service-linked role of Amazon ECS, which the account's first cluster creates."""
+
+    created_at: float | None = None
 
 
 @dataclass

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ecsim.account.errors import AwsError, client_exception, invalid_parameter
-from ecsim.account.paging import tags_to_dict, tags_to_list
+from ecsim.account.tags import tags_to_dict, tags_to_list
 from ecsim.account.world import Body, Call, Handler
+from ecsim.ecs.store import EcsRegion
 
 LIMIT = 50
 
@@ -50,7 +51,7 @@ def list_tags_for_resource(call: Call) -> Body:
 
 def _tags(call: Call) -> dict[str, str]:
     arn = call.params["resourceArn"]
-    found = call.ecs.tags.get(arn)
+    found = call.store(EcsRegion).tags.get(arn)
     if found is not None:
         return found
     kind = arn.split(":")[5].split("/")[0] if arn.count(":") >= 5 else ""

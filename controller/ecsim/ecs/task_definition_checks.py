@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from ecsim.account.errors import client_exception
-from ecsim.ecs.store import Body
+from ecsim.account.world import Body
 
 FAMILY = re.compile(r"[A-Za-z0-9_-]{1,255}")
 AMOUNT = re.compile(r"\s*([0-9]*\.?[0-9]+)\s*(vcpu|gb)?\s*", re.IGNORECASE)

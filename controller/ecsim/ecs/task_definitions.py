@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from ecsim.account.errors import client_exception, invalid_parameter
 from ecsim.account.order import shuffled
-from ecsim.account.paging import by_token, tags_to_dict, tags_to_list
+from ecsim.account.paging import by_token
+from ecsim.account.tags import tags_to_dict, tags_to_list
 from ecsim.account.world import Body, Call, Handler
 from ecsim.ecs import tags as ecs_tags
+from ecsim.ecs.store import EcsRegion
 from ecsim.ecs.task_definition_checks import check, compatibilities, required_attributes, units
 
 PASSED_ON = (
@@ -20,7 +22,7 @@ HEALTH_CHECK: Body = {"interval": 30, "timeout": 5, "retries": 3}
 
 def register_task_definition(call: Call) -> Body:
     """Register the next revision of a family."""
-    ecs, params = call.ecs, call.params
+    ecs, params = call.store(EcsRegion), call.params
     ecs_tags.check(params.get("tags"))
     check(params)
     family = params["family"]
@@ -96,12 +98,16 @@ def _volume(declared: Body) -> Body:
 
 def describe_task_definition(call: Call) -> Body:
     """Describe a revision in any state, or the latest ACTIVE one of a family."""
-    found = call.ecs.find_task_definition(call.params["taskDefinition"])
+    ecs = call.store(EcsRegion)
+    found = ecs.find_task_definition(call.params["taskDefinition"])
     if found is None:
         raise client_exception("Unable to describe task definition.")
     if "TAGS" not in call.params.get("include", []):
         return {"taskDefinition": found}
-    return {"taskDefinition": found, "tags": tags_to_list(call.ecs.tags.get(found["taskDefinitionArn"], {}))}
+    return {
+        "taskDefinition": found,
+        "tags": tags_to_list(ecs.tags.get(found["taskDefinitionArn"], {})),
+    }
 
 
 def list_task_definitions(call: Call) -> Body:
@@ -110,7 +116,7 @@ def list_task_definitions(call: Call) -> Body:
     prefix, status = params.get("familyPrefix"), params.get("status", "ACTIVE")
     arns = [
         body["taskDefinitionArn"]
-        for family, revisions in sorted(call.ecs.families.items())
+        for family, revisions in sorted(call.store(EcsRegion).families.items())
         for _, body in sorted(revisions.items())
         if prefix in (None, family) and body["status"] == status
     ]
@@ -124,7 +130,7 @@ def list_task_definition_families(call: Call) -> Body:
     params = call.params
     prefix, status = params.get("familyPrefix", ""), params.get("status", "ACTIVE")
     found = []
-    for family, revisions in sorted(call.ecs.families.items()):
+    for family, revisions in sorted(call.store(EcsRegion).families.items()):
         active = any(body["status"] == "ACTIVE" for body in revisions.values())
         if family.startswith(prefix) and (status == "ALL" or active == (status == "ACTIVE")):
             found.append(family)
@@ -136,7 +142,7 @@ def deregister_task_definition(call: Call) -> Body:
     reference = call.params["taskDefinition"]
     if ":" not in reference.rsplit("/", 1)[-1]:
         raise client_exception("Revision is missing.")
-    found = call.ecs.find_task_definition(reference)
+    found = call.store(EcsRegion).find_task_definition(reference)
     if found is None:
         raise client_exception("The specified task definition does not exist.")
     if found["status"] != "ACTIVE":
@@ -147,7 +153,7 @@ def deregister_task_definition(call: Call) -> Body:
 
 def delete_task_definitions(call: Call) -> Body:
     """Delete up to ten INACTIVE revisions; one that is in use stays in DELETE_IN_PROGRESS."""
-    ecs, references = call.ecs, call.params["taskDefinitions"]
+    ecs, references = call.store(EcsRegion), call.params["taskDefinitions"]
     if not 0 < len(references) <= 10:
         raise invalid_parameter("Size of TaskDefinition references list must be between 1 and 10")
     deleted, failures = [], []

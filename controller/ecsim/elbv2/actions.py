@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ecsim.account.errors import AwsError, validation_error
-from ecsim.account.order import shuffled
-from ecsim.elbv2.store import Body, ElbRegion
+from ecsim.account.world import Body
+from ecsim.elbv2.store import ElbRegion
 
 REDIRECT = {
     "Host": "#{host}",
@@ -19,15 +19,6 @@ AUTHENTICATE: Body = {
     "SessionTimeout": 604800,
     "OnUnauthenticatedRequest": "authenticate",
 }
-CONFIGS = {
-    "host-header": "HostHeaderConfig",
-    "path-pattern": "PathPatternConfig",
-    "http-header": "HttpHeaderConfig",
-    "http-request-method": "HttpRequestMethodConfig",
-    "query-string": "QueryStringConfig",
-    "source-ip": "SourceIpConfig",
-}
-MIRRORED = ("host-header", "path-pattern")
 
 
 def actions(elb: ElbRegion, given: list[Body], balancer: Body) -> list[Body]:
@@ -85,27 +76,3 @@ def _forward(elb: ElbRegion, given: Body, *, weighted: bool) -> Body:
     if len(groups) == 1:
         echoed["TargetGroupArn"] = groups[0]["TargetGroupArn"]
     return echoed
-
-
-def conditions(given: list[Body]) -> list[Body]:
-    """Conditions with both spellings of their values, in an order of AWS's own."""
-    if not given:
-        raise validation_error("A condition value must be specified")
-    return shuffled(_condition(condition) for condition in given)
-
-
-def _condition(given: Body) -> Body:
-    field = given.get("Field") or next((f for f, member in CONFIGS.items() if member in given), None)
-    if field not in CONFIGS:
-        valid = ",".join(CONFIGS)
-        raise validation_error(f"Condition field '{field}' must be one of '[{valid}]'")
-    config = dict(given.get(CONFIGS[field], {}))
-    values = config.get("Values") or given.get("Values") or []
-    if "RegexValues" in config or given.get("RegexValues"):
-        return {**given, "Field": field, "Values": []}
-    if not values:
-        raise validation_error("A condition value must be specified")
-    if field == "query-string":
-        values = [dict(sorted(pair.items())) for pair in values]
-    config["Values"] = list(values) if field == "host-header" else shuffled(values)
-    return {"Field": field, "Values": config["Values"] if field in MIRRORED else [], CONFIGS[field]: config}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ecsim.elbv2.store import Body
+from ecsim.account.world import Body
 
 HTTP = ("HTTP", "HTTPS")
 SSL_POLICY = "ELBSecurityPolicy-2016-08"

@@ -17,7 +17,7 @@ ZONES = {"application": "Z215JYRZR1TBD5", "network": "Z3F0SRJ5LGBH90", "gateway"
 
 def create_load_balancer(call: Call) -> Body:
     """Create a load balancer; it is `provisioning` at first. One of the same name and settings is returned."""
-    elb, params, world = call.elb, call.params, call.world
+    elb, params, world = call.store(ElbRegion), call.params, call.world
     name, kind = params["Name"], params.get("Type", "application")
     _check_name(name)
     zones, vpc = _zones(call, kind)
@@ -84,7 +84,7 @@ def _zones(call: Call, kind: str) -> tuple[list[Body], str]:
     zones, vpcs = [], []
     for mapping in given:
         subnet_id = mapping["SubnetId"]
-        subnet = seams.subnet(call.elb.account, call.region, subnet_id)
+        subnet = seams.subnet(call.world.settings.account, call.region, subnet_id)
         if subnet is None:
             raise AwsError("SubnetNotFound", f"The subnet ID '{subnet_id}' does not exist")
         own = {name: mapping[name] for name in ADDRESSES if name in mapping}
@@ -105,17 +105,17 @@ def _zones(call: Call, kind: str) -> tuple[list[Body], str]:
 
 def _security_groups(call: Call, vpc: str, given: list[str] | None, kind: str) -> list[str]:
     for group in given or []:
-        if seams.security_group(call.elb.account, call.region, group) is None:
+        if seams.security_group(call.world.settings.account, call.region, group) is None:
             raise AwsError("InvalidSecurityGroup", f"One or more security groups are invalid: {group}")
     if given or kind != "application":
         return list(given or [])
-    default = seams.default_security_group(call.elb.account, call.region, vpc)
+    default = seams.default_security_group(call.world.settings.account, call.region, vpc)
     return [default] if default else []
 
 
 def describe_load_balancers(call: Call) -> Body:
     """Describe load balancers by ARN, name, or all."""
-    elb, params = call.elb, call.params
+    elb, params = call.store(ElbRegion), call.params
     found = list(elb.load_balancers.values())
     if params.get("LoadBalancerArns"):
         found = [elb.get("load_balancers", arn) for arn in params["LoadBalancerArns"]]
@@ -129,7 +129,7 @@ def describe_load_balancers(call: Call) -> Body:
 
 def delete_load_balancer(call: Call) -> Body:
     """Delete a load balancer with its listeners and rules; one that is gone is no error."""
-    elb, arn = call.elb, call.params["LoadBalancerArn"]
+    elb, arn = call.store(ElbRegion), call.params["LoadBalancerArn"]
     if arn not in elb.load_balancers:
         return {}
     if elb.attributes[arn]["deletion_protection.enabled"] == "true":
@@ -155,23 +155,24 @@ def drop_listener(elb: ElbRegion, arn: str) -> None:
 
 def set_subnets(call: Call) -> Body:
     """Replace the subnets."""
-    body = call.elb.get("load_balancers", call.params["LoadBalancerArn"])
+    body = call.store(ElbRegion).get("load_balancers", call.params["LoadBalancerArn"])
     body["AvailabilityZones"], _ = _zones(call, body["Type"])
     return {"AvailabilityZones": body["AvailabilityZones"], "IpAddressType": body["IpAddressType"]}
 
 
 def set_security_groups(call: Call) -> Body:
     """Replace the security groups."""
-    body = call.elb.get("load_balancers", call.params["LoadBalancerArn"])
+    body = call.store(ElbRegion).get("load_balancers", call.params["LoadBalancerArn"])
     body["SecurityGroups"] = _security_groups(call, body["VpcId"], call.params["SecurityGroups"], body["Type"])
     return {"SecurityGroupIds": body["SecurityGroups"]}
 
 
 def set_ip_address_type(call: Call) -> Body:
     """Replace the address type."""
-    body = call.elb.get("load_balancers", call.params["LoadBalancerArn"])
+    elb = call.store(ElbRegion)
+    body = elb.get("load_balancers", call.params["LoadBalancerArn"])
     body["IpAddressType"] = call.params["IpAddressType"]
-    _follow_address_type(call.elb, body)
+    _follow_address_type(elb, body)
     return {"IpAddressType": body["IpAddressType"]}
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from ecsim.account.errors import AwsError
+from ecsim.account.world import Body
 
-Body = dict[str, Any]
 LISTENER_NOT_FOUND = "One or more listeners not found"
 NOT_FOUND = {
     "load_balancers": ("LoadBalancerNotFound", "One or more load balancers not found"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ecsim.account.errors import AwsError, validation_error
-from ecsim.account.paging import tags_to_dict, tags_to_list
+from ecsim.account.tags import tags_to_dict, tags_to_list
 from ecsim.account.world import Body, Call, Handler
 from ecsim.elbv2.store import NOT_FOUND, ElbRegion
 
@@ -37,35 +37,38 @@ def put(elb: ElbRegion, arn: str, tags: list[Body] | None) -> None:
 
 def add_tags(call: Call) -> Body:
     """Add tags to several resources."""
+    elb = call.store(ElbRegion)
     for arn in _known(call):
-        put(call.elb, arn, call.params.get("Tags"))
+        put(elb, arn, call.params.get("Tags"))
     return {}
 
 
 def remove_tags(call: Call) -> Body:
     """Take tags away from several resources."""
+    elb = call.store(ElbRegion)
     for arn in _known(call):
         for key in call.params.get("TagKeys", []):
-            call.elb.tags[arn].pop(key, None)
+            elb.tags[arn].pop(key, None)
     return {}
 
 
 def describe_tags(call: Call) -> Body:
     """The tags of up to twenty resources."""
+    tags = call.store(ElbRegion).tags
     return {
         "TagDescriptions": [
-            {"ResourceArn": arn, "Tags": tags_to_list(call.elb.tags[arn], key="Key", value="Value")}
-            for arn in _known(call)
+            {"ResourceArn": arn, "Tags": tags_to_list(tags[arn], key="Key", value="Value")} for arn in _known(call)
         ]
     }
 
 
 def _known(call: Call) -> list[str]:
+    tags = call.store(ElbRegion).tags
     arns: list[str] = call.params.get("ResourceArns", [])
     if len(arns) > AT_ONCE:
         raise validation_error(f"The maximum number of resources that can be specified is {AT_ONCE}")
     for arn in arns:
-        if arn not in call.elb.tags:
+        if arn not in tags:
             collection = COLLECTIONS.get(kind(arn) if arn.count(":") >= 5 else "")
             if collection is None:
                 raise validation_error(f"'{arn}' is not a valid load balancer ARN")

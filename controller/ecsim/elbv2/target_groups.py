@@ -18,7 +18,7 @@ CHANGEABLE = (
 
 def create_target_group(call: Call) -> Body:
     """Create a target group; one of the same name and settings is returned as it is."""
-    elb, params = call.elb, call.params
+    elb, params = call.store(ElbRegion), call.params
     name = params["Name"]
     _check(params)
     existing = next((g for g in elb.target_groups.values() if g["TargetGroupName"] == name), None)
@@ -73,7 +73,7 @@ def _check(params: Body) -> None:
 
 def describe_target_groups(call: Call) -> Body:
     """Describe target groups by ARN, name, load balancer, or all."""
-    elb, params = call.elb, call.params
+    elb, params = call.store(ElbRegion), call.params
     groups = list(elb.target_groups.values())
     arns, names, balancer = params.get("TargetGroupArns"), params.get("Names"), params.get("LoadBalancerArn")
     if arns:
@@ -90,14 +90,15 @@ def describe_target_groups(call: Call) -> Body:
 
 def modify_target_group(call: Call) -> Body:
     """Change the health check."""
-    body = call.elb.get("target_groups", call.params["TargetGroupArn"])
+    elb = call.store(ElbRegion)
+    body = elb.get("target_groups", call.params["TargetGroupArn"])
     body.update({member: call.params[member] for member in CHANGEABLE if member in call.params})
-    return {"TargetGroups": [_show(call.elb, body)]}
+    return {"TargetGroups": [_show(elb, body)]}
 
 
 def delete_target_group(call: Call) -> Body:
     """Delete a target group that nothing forwards to; one that is gone is no error."""
-    elb, arn = call.elb, call.params["TargetGroupArn"]
+    elb, arn = call.store(ElbRegion), call.params["TargetGroupArn"]
     if arn in elb.target_groups:
         refuse_in_use(elb, arn)
         del elb.target_groups[arn]

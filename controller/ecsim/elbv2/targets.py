@@ -30,7 +30,7 @@ def add(
     on_change: Callable[[], None] = lambda: None,
 ) -> bool:
     """Register a target; False when the target group is gone."""
-    elb = world.elb(region)
+    elb = world.store(ElbRegion, region)
     if group not in elb.target_groups:
         return False
     target = TargetState(target_id, port, zone=zone, failing=failing, on_change=on_change)
@@ -44,7 +44,7 @@ def add(
 
 def remove(world: World, region: str, group: str, target_id: str, port: int) -> float:
     """Deregister a target; how long it drains."""
-    elb = world.elb(region)
+    elb = world.store(ElbRegion, region)
     target = elb.targets.get(group, {}).get((target_id, port))
     if target is None or target.state == "draining":
         return 0.0
@@ -65,7 +65,7 @@ def remove(world: World, region: str, group: str, target_id: str, port: int) -> 
 
 def state(world: World, region: str, group: str, target_id: str, port: int) -> str | None:
     """A target's state, or None when it is not registered."""
-    target = world.elb(region).targets.get(group, {}).get((target_id, port))
+    target = world.store(ElbRegion, region).targets.get(group, {}).get((target_id, port))
     return target.state if target else None
 
 
@@ -104,23 +104,23 @@ def _set(target: TargetState, value: str) -> None:
 
 def register_targets(call: Call) -> Body:
     """Register targets by id and port; the port of the target group is the default."""
-    group = call.elb.get("target_groups", call.params["TargetGroupArn"])
+    elb = call.store(ElbRegion)
+    group = elb.get("target_groups", call.params["TargetGroupArn"])
     arn = group["TargetGroupArn"]
     for target in call.params["Targets"]:
         port = target.get("Port", group.get("Port", 0))
-        if (target["Id"], port) not in call.elb.targets.get(arn, {}):
+        if (target["Id"], port) not in elb.targets.get(arn, {}):
             add(call.world, call.region, arn, target["Id"], port, zone=target.get("AvailabilityZone"))
     return {}
 
 
 def deregister_targets(call: Call) -> Body:
     """Deregister targets; one that is not registered is no error."""
-    group = call.elb.get("target_groups", call.params["TargetGroupArn"])
-    arn = group["TargetGroupArn"]
+    elb = call.store(ElbRegion)
+    arn = elb.get("target_groups", call.params["TargetGroupArn"])["TargetGroupArn"]
     for target in call.params["Targets"]:
-        ports = (
-            [target["Port"]] if "Port" in target else [p for i, p in call.elb.targets.get(arn, {}) if i == target["Id"]]
-        )
+        registered = [port for identifier, port in elb.targets.get(arn, {}) if identifier == target["Id"]]
+        ports = [target["Port"]] if "Port" in target else registered
         for port in ports:
             remove(call.world, call.region, arn, target["Id"], port)
     return {}
@@ -128,8 +128,9 @@ def deregister_targets(call: Call) -> Body:
 
 def describe_target_health(call: Call) -> Body:
     """The health of all targets of a group, or of those that are asked for."""
-    group = call.elb.get("target_groups", call.params["TargetGroupArn"])
-    registered = call.elb.targets.get(group["TargetGroupArn"], {})
+    elb = call.store(ElbRegion)
+    group = elb.get("target_groups", call.params["TargetGroupArn"])
+    registered = elb.targets.get(group["TargetGroupArn"], {})
     asked = call.params.get("Targets")
     if not asked:
         return {"TargetHealthDescriptions": [_show(group, target) for target in registered.values()]}

@@ -10,8 +10,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ecsim.account.exchange import Request, Response
 from ecsim.account.ledger import is_mutating
-from ecsim.http.protocol import Request, Response
 
 
 @dataclass

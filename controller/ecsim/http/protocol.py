@@ -4,55 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
 from ecsim.account.errors import AwsError
+from ecsim.account.exchange import Request, Response
 from ecsim.moto import seams
 
 # The name that a request is signed for → botocore's name of the service, where they differ.
 SIGNING_NAMES = {"elasticloadbalancing": "elbv2", "tagging": "resourcegroupstaggingapi", "monitoring": "cloudwatch"}
 CREDENTIAL = re.compile(r"Credential=([^/]+)/[^/]+/([^/]+)/([^/]+)/aws4_request")
-ERROR_CODE = re.compile(r'<Code>([^<]+)</Code>|"(?:__type|code)"\s*:\s*"(?:[^"#]*#)?([^"]+)"')
 RPC_PATH = re.compile(r"/operation/(\w+)$")
 XML = {"Content-Type": "text/xml"}
 REQUEST_ID = "00000000-0000-0000-0000-000000000000"
-
-
-@dataclass(frozen=True)
-class Request:
-    """One request as far as the simulator understands it."""
-
-    service: str
-    operation: str
-    region: str
-    protocol: str  # json, query, ec2 or rest
-    params: dict[str, Any]
-    caller: str
-
-    @property
-    def name(self) -> str:
-        """Service and operation in one word."""
-        return f"{self.service}:{self.operation}"
-
-
-@dataclass
-class Response:
-    """Status, headers and body of an answer."""
-
-    status: int
-    body: bytes
-    headers: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def error_code(self) -> str | None:
-        """The AWS error code in the body, if this is an error."""
-        if self.status < 400:
-            return None
-        match = ERROR_CODE.search(self.body.decode("utf-8", "replace"))
-        return (match.group(1) or match.group(2)) if match else str(self.status)
 
 
 def decode(environ: dict[str, Any], body: bytes, default_region: str) -> Request:

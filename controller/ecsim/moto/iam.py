@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
+from ecsim.account.exchange import Response
 from ecsim.account.world import Call, World
-from ecsim.http.protocol import Response
 from ecsim.moto import seams
 
 EC2 = "ec2.amazonaws.com"
 
 AWS_MANAGED = "arn:aws:iam::aws:policy/"
+
+
+@dataclass
+class IamTimes:
+    """When roles were created and instance profiles changed, by name. Other services see a change only later."""
+
+    roles: dict[str, float] = field(default_factory=dict)
+    profiles: dict[str, float] = field(default_factory=dict)
 
 
 def assumable(world: World, role: str, principal: str) -> bool:
@@ -24,7 +33,7 @@ def assumable(world: World, role: str, principal: str) -> bool:
     found = seams.role(account, name)
     if found is None or not _trusts(found.assume_role_policy_document, principal):
         return False
-    created = world.role_created.get(name)
+    created = world.state(IamTimes).roles.get(name)
     return created is None or not world.settings.settling or world.now - created >= world.settings.role_seconds
 
 
@@ -38,7 +47,7 @@ def profile_usable(world: World, reference: str) -> bool:
     found = seams.instance_profile(world.settings.account, reference)
     if found is None:
         return False
-    changed = world.profile_changed.get(found.name)
+    changed = world.state(IamTimes).profiles.get(found.name)
     return changed is None or not world.settings.settling or world.now - changed >= world.settings.profile_seconds
 
 
@@ -49,9 +58,15 @@ def instance_role(world: World, reference: str | None) -> str | None:
     return str(roles[0].name) if roles else None
 
 
+def remember_role(call: Call, response: Response) -> Response:
+    """After a role was created: note the time."""
+    call.world.state(IamTimes).roles[call.params["RoleName"]] = call.world.now
+    return response
+
+
 def remember_profile(call: Call, response: Response) -> Response:
     """After an instance profile or its role changed: it takes a while until EC2 knows."""
-    call.world.profile_changed[call.params["InstanceProfileName"]] = call.world.now
+    call.world.state(IamTimes).profiles[call.params["InstanceProfileName"]] = call.world.now
     return response
 
 

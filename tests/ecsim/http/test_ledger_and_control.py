@@ -14,6 +14,7 @@ import pytest
 
 from ecsim import Settings, Simulator, SpeedClock, Timings, VirtualClock
 from ecsim.account.ledger import is_mutating
+from ecsim.ecs.store import EcsRegion
 from ecsim.http import operations
 from ecsim.http.server import serve
 from ecsim.moto import seams
@@ -173,7 +174,7 @@ def test_with_a_speed_clock_the_account_lives_by_itself() -> None:
         )["service"]["serviceArn"]
         assert ":210987654321:" in arn
         until = time.monotonic() + 10
-        while not simulator.world.ecs("eu-central-1").services["prod", "api"].steady:
+        while not simulator.world.store(EcsRegion, "eu-central-1").services["prod", "api"].steady:
             assert time.monotonic() < until
             simulator.tick()
         with pytest.raises(TypeError):

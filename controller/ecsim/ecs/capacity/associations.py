@@ -28,7 +28,7 @@ def check_idle(cluster: Body) -> None:
 
 def put(call: Call, cluster: Body) -> None:
     """Replace the providers and the default strategy of a cluster."""
-    ecs, params = call.ecs, call.params
+    ecs, params = call.store(EcsRegion), call.params
     providers, strategy = params["capacityProviders"], params["defaultCapacityProviderStrategy"]
     check_idle(cluster)
     ecs_providers.check_association(ecs, providers, strategy)

@@ -9,7 +9,7 @@ import math
 from functools import partial
 
 from ecsim.account.world import Body, World
-from ecsim.autoscaling.store import Group
+from ecsim.autoscaling.store import Group, GroupsRegion
 from ecsim.ec2 import launch_templates
 from ecsim.ecs.capacity import instance_types, placement
 from ecsim.ecs.store import EcsRegion, Task
@@ -45,7 +45,7 @@ def _reconcile(world: World, ecs: EcsRegion, cluster: str, name: str) -> None:
     if not is_managed(ecs, name) or provider is None or name not in ecs.clusters[cluster]["capacityProviders"]:
         return
     settings = provider["autoScalingGroupProvider"]
-    group = world.groups(ecs.region).find(settings["autoScalingGroupArn"])
+    group = world.store(GroupsRegion, ecs.region).find(settings["autoScalingGroupArn"])
     if group is None or group.deleting:
         return
     scaling = settings["managedScaling"]
@@ -75,19 +75,20 @@ def _resize(group: Group, desired: int) -> None:
 
 def _release(ecs: EcsRegion, cluster: str, group: Group) -> None:
     """Only instances without tasks may be terminated."""
-    busy = {id(one.host) for one in ecs.instances_of(cluster) if _working(ecs.tasks_on(one))}
+    busy = {id(one.host) for one in ecs.instances_of(cluster) if without_daemons(ecs.tasks_on(one))}
     for instance in group.staying:
         instance.protected = id(instance) in busy
 
 
-def _working(tasks: list[Task]) -> list[Task]:
+def without_daemons(tasks: list[Task]) -> list[Task]:
+    """Return the tasks that keep an instance in use: all except those of daemon services."""
     return [task for task in tasks if task.service is None or task.service.body["schedulingStrategy"] != "DAEMON"]
 
 
 def _needed(ecs: EcsRegion, cluster: str, provider: str, group: Group, world: World) -> int:
     """How many instances run tasks, and how many more the waiting ones would fill."""
     mine = [instance for instance in ecs.instances_of(cluster) if instance.provider == provider]
-    busy = sum(bool(_working(ecs.tasks_on(instance))) for instance in mine if instance.status == "ACTIVE")
+    busy = sum(bool(without_daemons(ecs.tasks_on(instance))) for instance in mine if instance.status == "ACTIVE")
     waiting = [
         task.definition
         for task in ecs.tasks.values()

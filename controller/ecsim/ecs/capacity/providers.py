@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from ecsim.account.errors import AwsError, client_exception, invalid_parameter
-from ecsim.account.paging import by_token, tags_to_dict, tags_to_list
+from ecsim.account.paging import by_token
+from ecsim.account.tags import tags_to_dict, tags_to_list
 from ecsim.account.world import Body, Call, Handler
-from ecsim.autoscaling.store import Group
+from ecsim.autoscaling.store import Group, GroupsRegion
 from ecsim.ecs.store import EcsRegion
 
 FARGATE = ("FARGATE", "FARGATE_SPOT")
@@ -46,7 +47,7 @@ def check_association(ecs: EcsRegion, providers: list[str], default_strategy: li
 
 def create_capacity_provider(call: Call) -> Body:
     """Create a provider over an Auto Scaling group, which gets ECS's tag."""
-    ecs, params = call.ecs, call.params
+    ecs, params = call.store(EcsRegion), call.params
     name = params["name"]
     if name.lower().startswith(("aws", "ecs", "fargate")):
         raise client_exception("The capacity provider name cannot be prefixed with aws, ecs, or fargate.")
@@ -85,7 +86,7 @@ def _is_over(provider: Body, group_arn: str) -> bool:
 
 
 def _group(call: Call, reference: str) -> Group:
-    found = call.groups.find(reference)
+    found = call.store(GroupsRegion).find(reference)
     if found is None or found.deleting:
         raise client_exception(
             "The specified Auto Scaling group ARN does not exist. Specify a valid Auto Scaling group ARN and try again."
@@ -115,7 +116,8 @@ def _mark(group: Group, settings: Body) -> None:
 
 def update_capacity_provider(call: Call) -> Body:
     """Change the managed scaling, draining or termination protection of a provider."""
-    provider = _provider(call.ecs, call.params["name"])
+    ecs = call.store(EcsRegion)
+    provider = _provider(ecs, call.params["name"])
     current, changes = provider["autoScalingGroupProvider"], call.params.get("autoScalingGroupProvider", {})
     scaling = {**current["managedScaling"], **changes.get("managedScaling", {})}
     settings = {**current, **changes, "managedScaling": scaling}
@@ -123,8 +125,8 @@ def update_capacity_provider(call: Call) -> Body:
     _check_protection(group, settings)
     _mark(group, settings)
     provider["autoScalingGroupProvider"] = settings
-    for cluster in _clusters(call.ecs, provider["name"]):
-        call.ecs.capacity_changed(cluster["clusterName"])
+    for cluster in _clusters(ecs, provider["name"]):
+        ecs.capacity_changed(cluster["clusterName"])
     return {"capacityProvider": {**provider, "updateStatus": "UPDATE_COMPLETE"}}
 
 
@@ -135,7 +137,7 @@ def _clusters(ecs: EcsRegion, provider: str) -> list[Body]:
 
 def delete_capacity_provider(call: Call) -> Body:
     """Delete a provider that no cluster is associated with; it stays INACTIVE for a while."""
-    ecs, world = call.ecs, call.world
+    ecs, world = call.store(EcsRegion), call.world
     provider = _provider(ecs, call.params["capacityProvider"])
     if _clusters(ecs, provider["name"]):
         raise AwsError(
@@ -164,7 +166,7 @@ def delete_capacity_provider(call: Call) -> Body:
 
 def describe_capacity_providers(call: Call) -> Body:
     """Describe the named providers, or all of them."""
-    ecs, params = call.ecs, call.params
+    ecs, params = call.store(EcsRegion), call.params
     known: dict[str, Body] = {
         name: {
             "capacityProviderArn": ecs.arn("capacity-provider", name),

@@ -19,7 +19,7 @@ BRIEF = (
 
 def list_service_deployments(call: Call) -> Body:
     """The deployments of one service, newest first, by status and time."""
-    ecs, params = call.ecs, call.params
+    ecs, params = call.store(EcsRegion), call.params
     service = ecs.service(ecs.cluster(params.get("cluster") or _cluster_of(params["service"])), params["service"])
     statuses, created = params.get("status"), params.get("createdAt", {})
     found = [
@@ -51,7 +51,7 @@ def describe_service_deployments(call: Call) -> Body:
     arns = call.params["serviceDeploymentArns"]
     if not 0 < len(arns) <= 20:
         raise invalid_parameter("serviceDeploymentArns must have between 1 and 20 elements.")
-    known = {record["serviceDeploymentArn"]: (service, record) for service, record in _records(call.ecs)}
+    known = {record["serviceDeploymentArn"]: (service, record) for service, record in _records(call.store(EcsRegion))}
     return {
         "serviceDeployments": [_show(*known[arn]) for arn in arns if arn in known],
         "failures": [{"arn": arn, "reason": "MISSING"} for arn in arns if arn not in known],
@@ -88,7 +88,8 @@ def describe_service_revisions(call: Call) -> Body:
     arns = call.params["serviceRevisionArns"]
     if not 0 < len(arns) <= 20:
         raise invalid_parameter("serviceRevisionArns must have between 1 and 20 elements.")
-    known = {arn: body for service in call.ecs.services.values() for arn, body in service.revisions.items()}
+    services = call.store(EcsRegion).services.values()
+    known = {arn: body for service in services for arn, body in service.revisions.items()}
     return {
         "serviceRevisions": [known[arn] for arn in arns if arn in known],
         "failures": [{"arn": arn, "reason": "MISSING"} for arn in arns if arn not in known],
@@ -97,8 +98,8 @@ def describe_service_revisions(call: Call) -> Body:
 
 def stop_service_deployment(call: Call) -> Body:
     """Stop an ongoing deployment: roll back to the last completed one, or with ABORT leave things as they are."""
-    arn = call.params["serviceDeploymentArn"]
-    known = {record["serviceDeploymentArn"]: (service, record) for service, record in _records(call.ecs)}
+    ecs, arn = call.store(EcsRegion), call.params["serviceDeploymentArn"]
+    known = {record["serviceDeploymentArn"]: (service, record) for service, record in _records(ecs)}
     if arn not in known:
         raise AwsError("ServiceDeploymentNotFoundException", "The service deploy ARN that you specified doesn't exist.")
     service, record = known[arn]
@@ -113,7 +114,7 @@ def stop_service_deployment(call: Call) -> Body:
     else:
         reason = "Service deployment rolled back because of a user request."
         rollouts.roll_back(call.world, service, service.last_completed, reason, automatic=False)
-    scheduler.wake(call.world, call.ecs, service)
+    scheduler.wake(call.world, ecs, service)
     return {"serviceDeploymentArn": arn}
 
 

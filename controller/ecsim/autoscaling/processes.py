@@ -1,0 +1,27 @@
+"""The processes of an Auto Scaling group: suspended and resumed."""
+
+from __future__ import annotations
+
+from ecsim.account.world import Body, Call, Handler
+from ecsim.autoscaling.store import GroupsRegion
+
+
+def suspend_processes(call: Call) -> Body:
+    """Suspend some processes of a group."""
+    group = call.store(GroupsRegion).group(call.params["AutoScalingGroupName"])
+    group.suspended.update(call.params.get("ScalingProcesses") or ("Launch", "Terminate"))
+    return {}
+
+
+def resume_processes(call: Call) -> Body:
+    """Resume some processes of a group, or all of them."""
+    group = call.store(GroupsRegion).group(call.params["AutoScalingGroupName"])
+    group.suspended.difference_update(call.params.get("ScalingProcesses") or set(group.suspended))
+    group.wake()
+    return {}
+
+
+OPERATIONS: dict[str, Handler] = {
+    "ResumeProcesses": resume_processes,
+    "SuspendProcesses": suspend_processes,
+}
