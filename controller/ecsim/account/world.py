@@ -91,6 +91,11 @@ class Call:
     params: Body
     caller: str
 
+    @property
+    def account(self) -> str:
+        """The account ID."""
+        return self.world.settings.account
+
     def store(self, kind: Callable[[str, str], State]) -> State:
         """Return the state of a service in the Region of this call."""
         return self.world.store(kind, self.region)

@@ -1,4 +1,4 @@
-"""Scalable targets: the desired counts of services, as far as Application Auto Scaling moves them."""
+"""Scalable targets: register, describe, tag; and the change of a service's desired count."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ NOT_SUSPENDED: Body = {
 
 
 def check(params: Body) -> None:
-    """Only services of Amazon ECS are simulated, and they have one dimension."""
+    """Refuse any target other than the desired count of an ECS service."""
     if params.get("ServiceNamespace", "ecs") != "ecs" or params.get("ScalableDimension", DIMENSION) != DIMENSION:
         raise validation_exception("Unsupported service namespace, resource type or scalable dimension")
 
 
 def identity(target: ScalableTarget) -> Body:
-    """What every answer says a target by."""
+    """Return the members that identify a target in each response."""
     return {"ServiceNamespace": "ecs", "ResourceId": target.resource, "ScalableDimension": DIMENSION}
 
 
 def service_of(ecs: EcsRegion, resource: str) -> Service | None:
-    """The ACTIVE service that a resource id names."""
+    """Return the ACTIVE service of a resource ID; None if it does not exist."""
     kind, _, rest = resource.partition("/")
     cluster, _, name = rest.partition("/")
     found = ecs.services.get((cluster, name)) if kind == "service" else None
@@ -42,7 +42,7 @@ def service_of(ecs: EcsRegion, resource: str) -> Service | None:
 
 
 def register_scalable_target(call: Call) -> Body:
-    """Register a target, or change one; the desired count is moved between the bounds at once."""
+    """Register or change a target. A desired count outside the bounds is moved to the nearest bound at once."""
     params, region = call.params, call.store(ScalingRegion)
     check(params)
     resource = params["ResourceId"]
@@ -68,14 +68,14 @@ def register_scalable_target(call: Call) -> Body:
 
 
 def clamp(world: World, region: ScalingRegion, target: ScalableTarget, cause: str) -> None:
-    """Move the desired count to the nearest bound."""
+    """Move a desired count outside the bounds to the nearest bound."""
     service = service_of(world.store(EcsRegion, region.region), target.resource)
     if service is not None:
         scale(world, region, target, max(target.minimum, min(service.desired, target.maximum)), cause)
 
 
 def scale(world: World, region: ScalingRegion, target: ScalableTarget, desired: int, cause: str) -> None:
-    """Set the desired count, as the service-linked role does: no deployment, and no call of anybody's."""
+    """Set the desired count without a deployment. The ledger has no call: AWS uses its service-linked role."""
     ecs = world.store(EcsRegion, region.region)
     service = service_of(ecs, target.resource)
     if service is None or service.desired == desired:
@@ -102,7 +102,7 @@ def scale(world: World, region: ScalingRegion, target: ScalableTarget, desired: 
 
 
 def deregister_scalable_target(call: Call) -> Body:
-    """Deregister a target: its policies and scheduled actions go with it."""
+    """Deregister a target with its policies and scheduled actions."""
     check(call.params)
     resource = call.params["ResourceId"]
     if resource not in call.store(ScalingRegion).targets:
@@ -112,7 +112,7 @@ def deregister_scalable_target(call: Call) -> Body:
 
 
 def missing(what: str, resource: str) -> AwsError:
-    """The error for something that is not there."""
+    """Return the error for a target, policy or action that does not exist."""
     return AwsError(
         "ObjectNotFoundException",
         f"No {what} found for service namespace: ecs, resource ID: {resource}, scalable dimension: {DIMENSION}",
@@ -120,7 +120,7 @@ def missing(what: str, resource: str) -> AwsError:
 
 
 def forget(region: ScalingRegion, resource: str) -> None:
-    """A target is gone, maybe because its service is."""
+    """Remove a target with its policies and scheduled actions, if it exists."""
     target = region.targets.pop(resource, None)
     if target is not None:
         target.policies.clear()
@@ -128,7 +128,7 @@ def forget(region: ScalingRegion, resource: str) -> None:
 
 
 def describe_scalable_targets(call: Call) -> Body:
-    """Targets of some resources, or all; fifty on a page."""
+    """Describe all targets, or those of some resources; 50 on a page."""
     check(call.params)
     wanted = call.params.get("ResourceIds")
     shown = [
@@ -136,7 +136,7 @@ def describe_scalable_targets(call: Call) -> Body:
             **identity(target),
             "MinCapacity": target.minimum,
             "MaxCapacity": target.maximum,
-            "RoleARN": f"arn:aws:iam::{call.store(ScalingRegion).account}:{ROLE}",
+            "RoleARN": f"arn:aws:iam::{call.account}:{ROLE}",
             "CreationTime": target.created_at,
             "SuspendedState": target.suspended,
             "ScalableTargetARN": target.arn,
@@ -148,13 +148,13 @@ def describe_scalable_targets(call: Call) -> Body:
 
 
 def page(member: str, items: list[Body], params: Body, size: int) -> Body:
-    """One page; `size` is the most that one may ask for, too."""
-    asked = {**params, "MaxResults": min(int(params.get("MaxResults", size)), size)}
-    return by_token(member, items, asked, size, style="Scaling")
+    """Return one page; `size` is both the default and the maximum page size."""
+    limited = {**params, "MaxResults": min(int(params.get("MaxResults", size)), size)}
+    return by_token(member, items, limited, size, style="Scaling")
 
 
 def describe_scaling_activities(call: Call) -> Body:
-    """What was scaled in the last weeks, newest first."""
+    """Describe the scaling activities, newest first."""
     check(call.params)
     wanted = call.params.get("ResourceId")
     targets = [target for target in call.store(ScalingRegion).targets.values() if wanted in (None, target.resource)]
@@ -171,7 +171,7 @@ def _by_arn(call: Call) -> ScalableTarget:
 
 
 def tag_resource(call: Call) -> Body:
-    """Tag a target."""
+    """Add or change tags of a target."""
     target = _by_arn(call)
     merged = {**target.tags, **call.params["Tags"]}
     if len(merged) > 50:
@@ -181,7 +181,7 @@ def tag_resource(call: Call) -> Body:
 
 
 def untag_resource(call: Call) -> Body:
-    """Take tags away."""
+    """Remove tags of a target."""
     target = _by_arn(call)
     for key in call.params["TagKeys"]:
         target.tags.pop(key, None)
@@ -189,7 +189,7 @@ def untag_resource(call: Call) -> Body:
 
 
 def list_tags_for_resource(call: Call) -> Body:
-    """All tags of a target."""
+    """List the tags of a target."""
     return {"Tags": _by_arn(call).tags}
 
 

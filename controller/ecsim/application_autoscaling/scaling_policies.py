@@ -1,4 +1,4 @@
-"""Scaling policies of services."""
+"""Scaling policies of services: put, describe, delete."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from ecsim.account.world import Body, Call, Handler
 from ecsim.application_autoscaling.scalable_targets import check, identity, missing, page
 from ecsim.application_autoscaling.store import ScalableTarget, ScalingRegion
 
-# Policy type → the member that configures it, and what AWS fills in there.
+# Policy type → the member with its configuration, and AWS's defaults there.
 KINDS: dict[str, tuple[str, Body]] = {
     "TargetTrackingScaling": ("TargetTrackingScalingPolicyConfiguration", {"DisableScaleIn": False}),
     "StepScaling": ("StepScalingPolicyConfiguration", {"Cooldown": 300, "MetricAggregationType": "Average"}),
@@ -19,7 +19,7 @@ KINDS: dict[str, tuple[str, Body]] = {
 
 
 def put_scaling_policy(call: Call) -> Body:
-    """Create a policy or replace its configuration; target tracking gets its alarms."""
+    """Create a policy or replace its configuration. A target tracking policy gets its alarms."""
     params = call.params
     check(params)
     target = call.store(ScalingRegion).target(params["ResourceId"])
@@ -30,7 +30,7 @@ def put_scaling_policy(call: Call) -> Body:
     _check_configuration(params, kind, member)
     policy: Body = existing or {
         "PolicyARN": (
-            f"arn:aws:autoscaling:{call.region}:{call.store(ScalingRegion).account}:scalingPolicy:{call.world.uuid()}:resource/ecs/"
+            f"arn:aws:autoscaling:{call.region}:{call.account}:scalingPolicy:{call.world.uuid()}:resource/ecs/"
             f"{target.resource}:policyName/{name}"
         ),
         "PolicyName": name,
@@ -63,13 +63,13 @@ def _check_configuration(params: Body, kind: str, member: str) -> None:
 
 
 def _alarms(call: Call, target: ScalableTarget) -> list[Body]:
-    prefix = f"arn:aws:cloudwatch:{call.region}:{call.store(ScalingRegion).account}:alarm:"
+    prefix = f"arn:aws:cloudwatch:{call.region}:{call.account}:alarm:"
     names = [f"TargetTracking-{target.resource}-Alarm{end}-{call.world.uuid()}" for end in ("High", "Low")]
     return [{"AlarmName": name, "AlarmARN": prefix + name} for name in names]
 
 
 def describe_scaling_policies(call: Call) -> Body:
-    """Policies by name and by exact resource, ten on a page."""
+    """Describe policies by name and exact resource ID, 10 on a page."""
     check(call.params)
     names, resource = call.params.get("PolicyNames"), call.params.get("ResourceId")
     found = [
@@ -82,7 +82,7 @@ def describe_scaling_policies(call: Call) -> Body:
 
 
 def delete_scaling_policy(call: Call) -> Body:
-    """Delete a policy and its alarms."""
+    """Delete a policy with its alarms."""
     check(call.params)
     resource, name = call.params["ResourceId"], call.params["PolicyName"]
     target = call.store(ScalingRegion).targets.get(resource)

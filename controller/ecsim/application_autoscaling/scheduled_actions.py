@@ -1,4 +1,4 @@
-"""Scheduled actions: at their times they set the bounds of a target, and with them its service's desired count."""
+"""Scheduled actions: they set the bounds of a target at their times, and so the desired count of its service."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from ecsim.application_autoscaling import scalable_targets, schedule_expressions
 from ecsim.application_autoscaling.scalable_targets import check, identity, missing, page
 from ecsim.application_autoscaling.store import ScalableTarget, ScalingRegion
 
-# Start and end are dropped when an update does not name them; the other members are kept.
+# An update that omits these members keeps them ...
 KEPT = ("Schedule", "Timezone", "ScalableTargetAction")
+# ... and unsets these.
 DROPPED = ("StartTime", "EndTime")
 
 
 def put_scheduled_action(call: Call) -> Body:
-    """Create an action or change one; an update that names no start and end takes them away."""
+    """Create or change an action. An update without StartTime and EndTime unsets them."""
     params = call.params
     check(params)
     target, name = call.store(ScalingRegion).target(params["ResourceId"]), params["ScheduledActionName"]
@@ -24,7 +25,7 @@ def put_scheduled_action(call: Call) -> Body:
     action: Body = {
         "ScheduledActionName": name,
         "ScheduledActionARN": (
-            f"arn:aws:autoscaling:{call.region}:{call.store(ScalingRegion).account}:scheduledAction:{call.world.uuid()}:resource/"
+            f"arn:aws:autoscaling:{call.region}:{call.account}:scheduledAction:{call.world.uuid()}:resource/"
             f"ecs/{target.resource}:scheduledActionName/{name}"
         ),
         **identity(target),
@@ -74,7 +75,7 @@ def _run(
 
 
 def describe_scheduled_actions(call: Call) -> Body:
-    """Actions by name and by exact resource, fifty on a page."""
+    """Describe actions by name and exact resource ID, 50 on a page."""
     check(call.params)
     names, resource = call.params.get("ScheduledActionNames"), call.params.get("ResourceId")
     found = [

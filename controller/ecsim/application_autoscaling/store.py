@@ -1,4 +1,4 @@
-"""What Application Auto Scaling remembers in one Region."""
+"""The state of Application Auto Scaling in one Region."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ecsim.account.world import Body
 
 @dataclass
 class ScalableTarget:
-    """The desired count of one service, with its policies, scheduled actions and history."""
+    """A scalable target: the desired count of one service, with its policies, scheduled actions and activities."""
 
     arn: str
     resource: str  # service/cluster/name
@@ -24,7 +24,9 @@ class ScalableTarget:
     activities: list[Body] = field(default_factory=list)  # newest first
     scaled_out_at: float = float("-inf")
     scaled_in_at: float = float("-inf")
-    breaches: dict[str, tuple[int, int]] = field(default_factory=dict)  # policy → minutes above, minutes below
+    breaches: dict[str, tuple[int, int]] = field(
+        default_factory=dict
+    )  # policy → minutes above its target, minutes below
 
 
 @dataclass
@@ -37,7 +39,7 @@ class ScalingRegion:
     loads: dict[str, dict[str, float]] = field(default_factory=dict)  # resource → metric → percent × tasks
 
     def target(self, resource: str) -> ScalableTarget:
-        """A registered target by its exact resource id."""
+        """Return a target by its exact resource ID. Raises ObjectNotFoundException."""
         found = self.targets.get(resource)
         if found is None:
             raise AwsError(

@@ -1,7 +1,7 @@
-"""Target tracking: what services are made to do, and how their desired counts follow.
+"""Target tracking: the load of services, and how the desired counts follow it.
 
-A load is work, not a level: the percent that were set, times the tasks that ran then. Spread over more tasks the
-average falls, over fewer it rises.
+A load is an amount of work: the percent that was set, times the tasks that ran at that time. With more tasks the
+average falls, with fewer it rises.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from ecsim.ecs.store import EcsRegion, Service, running_and_pending
 METRICS = {"ECSServiceAverageCPUUtilization": "cpu", "ECSServiceAverageMemoryUtilization": "memory"}
 MINUTES_ABOVE = 3
 MINUTES_BELOW = 15
-LOW = 0.9  # of the target value: where the low alarm is
+LOW = 0.9  # threshold of the low alarm as a share of the target value
 COOLDOWN = 300
 
 
 def set_load(world: World, region: str, cluster: str, service: str, percents: dict[str, float]) -> Body:
-    """Make a service as busy as this on the average of its tasks, from now on."""
+    """Set the average utilisation of a service's present tasks, in percent by metric."""
     ecs, scaling = world.store(EcsRegion, region), world.store(ScalingRegion, region)
     found = ecs.service(ecs.cluster(cluster), service)
     resource = f"service/{found.cluster}/{found.name}"
@@ -43,7 +43,7 @@ def _later(world: World, region: ScalingRegion, resource: str) -> None:
 
 
 def _look(world: World, region: ScalingRegion, resource: str) -> None:
-    """One data point: a minute above or below for each policy, and what the alarms then ask for."""
+    """Evaluate one minute: count it above or below the target of each policy, and scale if an alarm is reached."""
     service = scalable_targets.service_of(world.store(EcsRegion, region.region), resource)
     target = region.targets.get(resource)
     if service is None:
@@ -77,7 +77,7 @@ def _look(world: World, region: ScalingRegion, resource: str) -> None:
 def _decide(
     world: World, region: ScalingRegion, target: ScalableTarget, service: Service, wanted: list[tuple[str, int, bool]]
 ) -> None:
-    """Out as far as the policy that wants most, in only as far as all agree; not in while a deployment goes on."""
+    """Scale to the largest count that a policy wants. No scale-in during a cooldown or a deployment."""
     name, count, _ = max(wanted, key=lambda item: item[1])
     desired = max(target.minimum, min(count, target.maximum))
     if desired > service.desired:

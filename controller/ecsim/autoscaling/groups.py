@@ -1,4 +1,4 @@
-"""Auto Scaling groups: created, described, updated, deleted."""
+"""Auto Scaling groups and their instances: create, describe, update, delete."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ecsim.autoscaling.store import Group, GroupsRegion, Instance
 
 
 def create_auto_scaling_group(call: Call) -> Body:
-    """Create a group; its instances are launched a moment later."""
+    """Create a group. Its instances are launched a moment later."""
     world, params, region = call.world, call.params, call.store(GroupsRegion)
     name = params["AutoScalingGroupName"]
     existing = region.groups.get(name)
@@ -35,7 +35,7 @@ def create_auto_scaling_group(call: Call) -> Body:
 
 
 def update_auto_scaling_group(call: Call) -> Body:
-    """Change a group; what is omitted is kept, running instances stay as they are."""
+    """Change a group. Omitted members are kept, and running instances do not change."""
     group = call.store(GroupsRegion).group(call.params["AutoScalingGroupName"])
     group.body = group_settings.updated(call, group.body)
     group.wake()
@@ -43,7 +43,7 @@ def update_auto_scaling_group(call: Call) -> Body:
 
 
 def set_desired_capacity(call: Call) -> Body:
-    """Change the desired capacity within the bounds."""
+    """Change the desired capacity within MinSize and MaxSize."""
     group, wanted = call.store(GroupsRegion).group(call.params["AutoScalingGroupName"]), call.params["DesiredCapacity"]
     least, most = group.body["MinSize"], group.body["MaxSize"]
     if wanted > most:
@@ -60,7 +60,7 @@ def set_desired_capacity(call: Call) -> Body:
 
 
 def delete_auto_scaling_group(call: Call) -> Body:
-    """Delete an empty group, or with force any; it is there for a while, in deletion."""
+    """Delete an empty group, or with ForceDelete any group. It stays in deletion for some time."""
     region, force = call.store(GroupsRegion), bool(call.params.get("ForceDelete"))
     group = region.groups.get(call.params["AutoScalingGroupName"])
     if group is None:
@@ -89,7 +89,7 @@ def delete_auto_scaling_group(call: Call) -> Body:
 
 
 def describe_auto_scaling_groups(call: Call) -> Body:
-    """Describe groups by name, by tag, or all; a name that is not there is left out."""
+    """Describe all groups, or those that match a name or a tag. An unknown name is omitted."""
     names = call.params.get("AutoScalingGroupNames")
     groups = [group for group in call.store(GroupsRegion).groups.values() if not names or group.name in names]
     shown = filtered([_show(group) for group in groups], call.params.get("Filters"), {})
@@ -128,7 +128,7 @@ def _instance(instance: Instance) -> Body:
 
 
 def describe_auto_scaling_instances(call: Call) -> Body:
-    """Instances of all groups, or some by id."""
+    """Describe the instances of all groups, or some by ID."""
     wanted = call.params.get("InstanceIds")
     shown = [
         {**_instance(instance), "AutoScalingGroupName": group.name, "HealthStatus": "HEALTHY"}
@@ -140,7 +140,7 @@ def describe_auto_scaling_instances(call: Call) -> Body:
 
 
 def describe_scaling_activities(call: Call) -> Body:
-    """What was launched and terminated, newest first."""
+    """Describe launches and terminations, newest first."""
     name = call.params.get("AutoScalingGroupName")
     groups = [group for group in call.store(GroupsRegion).groups.values() if name in (None, group.name)]
     activities = [activity for group in groups for activity in group.activities]
@@ -148,7 +148,7 @@ def describe_scaling_activities(call: Call) -> Body:
 
 
 def set_instance_protection(call: Call) -> Body:
-    """Protect instances from scale-in, or not."""
+    """Set or remove the scale-in protection of instances."""
     region = call.store(GroupsRegion)
     group = region.group(call.params["AutoScalingGroupName"])
     for identifier in call.params["InstanceIds"]:
@@ -161,7 +161,7 @@ def set_instance_protection(call: Call) -> Body:
 
 
 def terminate_instance(call: Call) -> Body:
-    """Terminate one instance, with or without a successor."""
+    """Terminate one instance, with or without a replacement."""
     region = call.store(GroupsRegion)
     group, instance = region.of_instance(call.params["InstanceId"])
     if call.params["ShouldDecrementDesiredCapacity"]:
@@ -171,13 +171,13 @@ def terminate_instance(call: Call) -> Body:
                 " will violate group's min size constraint."
             )
         group.body["DesiredCapacity"] = group.desired - 1
-    scaler.retire(call.world, region, group, instance, "a user asked for it")
+    scaler.retire(call.world, region, group, instance, "a user request")
     group.wake()
     return {"Activity": group.activities[0]} if group.activities else {}
 
 
-def notice_terminated(call: Call, identifiers: list[str]) -> None:
-    """Somebody terminated instances through EC2: their groups replace them."""
+def replace_terminated(call: Call, identifiers: list[str]) -> None:
+    """Remove instances that were terminated through EC2, so that their groups replace them."""
     region = call.store(GroupsRegion)
     for identifier in identifiers:
         for group in list(region.groups.values()):

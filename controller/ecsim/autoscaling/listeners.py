@@ -1,4 +1,4 @@
-"""Who is notified when an instance of an Auto Scaling group starts and ends: here Amazon ECS, which is not imported."""
+"""The listeners that Auto Scaling notifies when an instance starts and ends. `simulator.py` adds Amazon ECS."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from ecsim.autoscaling.store import Group, Instance
 
 
 class InstanceListener(Protocol):
-    """What uses the instances of groups."""
+    """A service that uses the instances of Auto Scaling groups."""
 
     def booted(self, region: str, group: Group, instance: Instance) -> None:
-        """An instance is InService."""
+        """An instance has become InService."""
 
     def drain(self, region: str, group: Group, instance: Instance) -> bool:
-        """Start to move the work of an instance elsewhere, then call `instance.drained`; False if it has none."""
+        """Start to drain an instance and later call `instance.drained`; False if a drain is not needed."""
 
     def ended(self, region: str, instance: Instance) -> None:
-        """An instance is terminated."""
+        """An instance has been terminated."""
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Which metrics of an Auto Scaling group are collected."""
+"""The metrics of an Auto Scaling group: enable and disable their collection."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ METRICS = (
 
 
 def enable_metrics_collection(call: Call) -> Body:
-    """Collect some metrics of a group, or all of them."""
+    """Enable some metrics of a group, or all."""
     group, wanted = (
         call.store(GroupsRegion).group(call.params["AutoScalingGroupName"]),
         call.params.get("Metrics") or METRICS,
@@ -31,7 +31,7 @@ def enable_metrics_collection(call: Call) -> Body:
 
 
 def disable_metrics_collection(call: Call) -> Body:
-    """Stop collecting some metrics of a group, or all of them."""
+    """Disable some metrics of a group, or all."""
     group = call.store(GroupsRegion).group(call.params["AutoScalingGroupName"])
     group.metrics.difference_update(call.params.get("Metrics") or METRICS)
     return {}

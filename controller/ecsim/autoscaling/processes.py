@@ -1,4 +1,4 @@
-"""The processes of an Auto Scaling group: suspended and resumed."""
+"""The processes of an Auto Scaling group: suspend and resume."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from ecsim.autoscaling.store import GroupsRegion
 
 
 def suspend_processes(call: Call) -> Body:
-    """Suspend some processes of a group."""
+    """Suspend some processes of a group; without a list, Launch and Terminate."""
     group = call.store(GroupsRegion).group(call.params["AutoScalingGroupName"])
     group.suspended.update(call.params.get("ScalingProcesses") or ("Launch", "Terminate"))
     return {}
 
 
 def resume_processes(call: Call) -> Body:
-    """Resume some processes of a group, or all of them."""
+    """Resume some processes of a group, or all."""
     group = call.store(GroupsRegion).group(call.params["AutoScalingGroupName"])
     group.suspended.difference_update(call.params.get("ScalingProcesses") or set(group.suspended))
     group.wake()

@@ -1,6 +1,6 @@
-"""The instances of an Auto Scaling group: launched and terminated over time until there are as many as desired.
+"""The instances of an Auto Scaling group: launched and terminated until their number is the desired capacity.
 
-`wake` asks for a look at a group; `reconcile` is that look, and decides from what is there.
+`wake` schedules `reconcile`, which is level-triggered: it decides from the present state.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from ecsim.autoscaling.store import Group, GroupsRegion, Instance
 from ecsim.ec2 import launch_templates
 from ecsim.moto import iam, seams
 
-RETRY = 60.0  # after a launch that failed
+RETRY = 60.0  # seconds until a failed launch is retried
 
 
 def wake(world: World, region: GroupsRegion, group: Group, seconds: float | None = None) -> None:
-    """Look at a group soon."""
+    """Schedule a reconcile of a group, unless one is scheduled."""
     if not group.awake:
         group.awake = True
         wait = world.settings.timings.group if seconds is None else seconds
@@ -28,7 +28,7 @@ def wake(world: World, region: GroupsRegion, group: Group, seconds: float | None
 
 
 def reconcile(world: World, region: GroupsRegion, group: Group) -> None:
-    """One look at a group."""
+    """Launch or terminate the instances that a group lacks or has too many."""
     group.awake = False
     if region.groups.get(group.name) is not group:
         return
@@ -59,7 +59,7 @@ def _delete(world: World, region: GroupsRegion, group: Group) -> None:
 
 
 def _victims(group: Group, count: int) -> list[Instance]:
-    """Instances that may go: not protected, from the zone with most, the oldest of an older template first."""
+    """Return the instances to terminate: unprotected, first of the largest zone, the oldest template, the oldest."""
     left = [instance for instance in group.staying if not instance.protected]
     chosen: list[Instance] = []
     while left and len(chosen) < count:
@@ -71,7 +71,7 @@ def _victims(group: Group, count: int) -> list[Instance]:
 
 
 def specification(group: Group) -> Body:
-    """The template that a group launches from."""
+    """Return the launch template specification of a group."""
     mixed = group.body.get("MixedInstancesPolicy", {}).get("LaunchTemplate", {})
     found: Body = group.body.get("LaunchTemplate") or mixed.get("LaunchTemplateSpecification") or {}
     return found
@@ -123,7 +123,7 @@ def _launch(world: World, region: GroupsRegion, group: Group) -> bool:
 
 
 def _subnet(region: GroupsRegion, group: Group) -> Any:
-    """The subnet with the fewest instances of the group."""
+    """Return the subnet with the fewest instances of the group."""
     identifiers = sorted(group.body["VPCZoneIdentifier"].split(",")) if group.body["VPCZoneIdentifier"] else []
     known = [seams.subnet(region.account, region.region, identifier) for identifier in identifiers]
     if not identifiers:
@@ -139,7 +139,7 @@ def _type(group: Group, data: Body) -> str:
 
 
 def _image(reference: str) -> str:
-    """What `resolve:ssm:` stands for: some image, always the same one."""
+    """Return the ID of an image; a `resolve:ssm:` reference always resolves to the same made-up ID."""
     return f"ami-{zlib.crc32(reference.encode()):017x}" if reference.startswith("resolve:ssm:") else reference
 
 
@@ -150,7 +150,7 @@ def _tags(group: Group, data: Body, template: Body, version: Body) -> dict[str, 
         if specified.get("ResourceType") == "instance"
         for tag in specified.get("Tags", [])
     }
-    tags.update({key: value for key, (value, passed_on) in group.tags.items() if passed_on})
+    tags.update({key: value for key, (value, propagated) in group.tags.items() if propagated})
     return {
         **tags,
         "aws:autoscaling:groupName": group.name,
@@ -188,7 +188,7 @@ def _booted(world: World, region: GroupsRegion, group: Group, instance: Instance
 
 
 def retire(world: World, region: GroupsRegion, group: Group, instance: Instance, cause: str) -> None:
-    """Terminate an instance; where ECS drains it, only after its tasks are somewhere else."""
+    """Terminate an instance. If a listener drains it, the termination starts after the drain."""
     if instance.leaving:
         return
     listeners = world.state(InstanceListeners).listeners if instance.state == "InService" else []
@@ -213,7 +213,7 @@ def _terminate(world: World, region: GroupsRegion, group: Group, instance: Insta
 
 
 def lose(world: World, region: GroupsRegion, group: Group, instance: Instance) -> None:
-    """The instance is no more, whoever ended it."""
+    """Remove a terminated instance from its group."""
     if instance not in group.instances:
         return
     group.instances.remove(instance)

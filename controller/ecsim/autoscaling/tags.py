@@ -11,7 +11,7 @@ LIMIT = 50
 
 
 def put(group: Group, tags: list[Body]) -> None:
-    """Add tags, or change their values and whether new instances get them."""
+    """Add tags, or change their value and `PropagateAtLaunch`."""
     if any(tag["Key"].lower().startswith("aws:") for tag in tags):
         raise validation_error("Tag keys cannot start with the reserved prefix aws:")
     changed = {
@@ -24,21 +24,21 @@ def put(group: Group, tags: list[Body]) -> None:
 
 
 def show(group: Group) -> list[Body]:
-    """A group's tags in order of their keys."""
+    """Return a group's tags in order of their keys."""
     return [
         {
             "ResourceId": group.name,
             "ResourceType": "auto-scaling-group",
             "Key": key,
             "Value": value,
-            "PropagateAtLaunch": passed_on,
+            "PropagateAtLaunch": propagated,
         }
-        for key, (value, passed_on) in sorted(group.tags.items())
+        for key, (value, propagated) in sorted(group.tags.items())
     ]
 
 
 def create_or_update_tags(call: Call) -> Body:
-    """Tag one or more groups."""
+    """Add or change tags of one or more groups."""
     region = call.store(GroupsRegion)
     for tag in call.params["Tags"]:
         put(region.group(tag.get("ResourceId", "")), [tag])
@@ -46,7 +46,7 @@ def create_or_update_tags(call: Call) -> Body:
 
 
 def delete_tags(call: Call) -> Body:
-    """Take tags away by key; one that is not there is no error."""
+    """Remove tags by key. An unknown key is not an error."""
     region = call.store(GroupsRegion)
     for tag in call.params["Tags"]:
         region.group(tag.get("ResourceId", "")).tags.pop(tag["Key"], None)
@@ -54,7 +54,7 @@ def delete_tags(call: Call) -> Body:
 
 
 def describe_tags(call: Call) -> Body:
-    """Tags of all groups, by group, key, value or propagation."""
+    """Describe the tags of all groups, with filters by group, key, value or propagation."""
     wanted = {one["Name"]: one["Values"] for one in call.params.get("Filters", [])}
     names = {
         "auto-scaling-group": "ResourceId",

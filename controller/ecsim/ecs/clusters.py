@@ -1,4 +1,4 @@
-"""Clusters of Amazon ECS."""
+"""Clusters: create, describe, list, update, delete."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ecsim.ecs.capacity import associations, instance_lifecycle
 from ecsim.ecs.capacity import providers as ecs_providers
 from ecsim.ecs.store import EcsRegion, ServiceLinkedRole, running_and_pending
 
-# Members of a cluster that DescribeClusters answers only when `include` asks for them.
+# Members that DescribeClusters returns only with this value in `include`.
 INCLUDED = {"SETTINGS": "settings", "CONFIGURATIONS": "configuration"}
 
 
 def create_cluster(call: Call) -> Body:
-    """Create a cluster; an ACTIVE one of that name is returned as it is."""
+    """Create a cluster. An ACTIVE cluster of that name is returned unchanged."""
     ecs, params = call.store(EcsRegion), call.params
     name = params.get("clusterName") or "default"
     existing = ecs.clusters.get(name)
@@ -45,7 +45,7 @@ def create_cluster(call: Call) -> Body:
 
 
 def describe_clusters(call: Call) -> Body:
-    """Describe up to 100 clusters; an INACTIVE one is still described."""
+    """Describe up to 100 clusters, INACTIVE ones included."""
     ecs, include = call.store(EcsRegion), call.params.get("include", [])
     references = call.params.get("clusters") or ["default"]
     if len(references) > 100:
@@ -71,7 +71,7 @@ def describe_clusters(call: Call) -> Body:
 
 
 def put_cluster_capacity_providers(call: Call) -> Body:
-    """Replace both the associated providers and the default strategy."""
+    """Replace the associated capacity providers and the default strategy."""
     ecs = call.store(EcsRegion)
     cluster = ecs.cluster(call.params.get("cluster"))
     associations.put(call, cluster)
@@ -80,13 +80,13 @@ def put_cluster_capacity_providers(call: Call) -> Body:
 
 
 def list_clusters(call: Call) -> Body:
-    """ARNs of the ACTIVE clusters, 100 on a page."""
+    """List the ARNs of the ACTIVE clusters, 100 on a page."""
     active = [c["clusterArn"] for c in call.store(EcsRegion).clusters.values() if c["status"] == "ACTIVE"]
     return by_token("clusterArns", active, call.params, 100)
 
 
 def update_cluster(call: Call) -> Body:
-    """Change settings, configuration or Service Connect defaults; what is not sent is kept."""
+    """Change settings, configuration or Service Connect defaults. Omitted members are kept."""
     ecs = call.store(EcsRegion)
     cluster = ecs.cluster(call.params.get("cluster"))
     for member in ("settings", "configuration", "serviceConnectDefaults"):
@@ -96,7 +96,7 @@ def update_cluster(call: Call) -> Body:
 
 
 def delete_cluster(call: Call) -> Body:
-    """Make an empty cluster INACTIVE."""
+    """Set an empty cluster to INACTIVE."""
     ecs = call.store(EcsRegion)
     cluster = ecs.cluster(call.params.get("cluster"))
     name = cluster["clusterName"]
@@ -116,8 +116,8 @@ def delete_cluster(call: Call) -> Body:
 
 
 def show(ecs: EcsRegion, cluster: Body, include: list[str]) -> Body:
-    """A cluster as it is echoed; settings and configuration only where they are asked for."""
-    hidden = {member for name, member in INCLUDED.items() if name not in include} | set(associations.OWN)
+    """Return a cluster as AWS returns it, with settings and configuration only if `include` has them."""
+    hidden = {member for name, member in INCLUDED.items() if name not in include} | set(associations.INTERNAL)
     tasks = [t for t in ecs.tasks.values() if t.cluster_arn == cluster["clusterArn"]]
     running, pending = running_and_pending(tasks)
     services = [s for s in ecs.services.values() if s.cluster == cluster["clusterName"]]

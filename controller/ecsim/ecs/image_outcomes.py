@@ -1,4 +1,4 @@
-"""What becomes of a task is said by its images' names: there is nothing here that could run them."""
+"""The outcome of a task: its image's name decides it, since no container is really run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from ecsim.account.world import Body, World
 
-# ok: runs; pull: cannot be pulled; exit: stops by itself; unhealthy: runs and fails its load balancer's checks.
+# ok: runs. pull: cannot be pulled. exit: exits after the start. unhealthy: runs, but fails its target's health checks.
 OUTCOMES = ("ok", "pull", "exit", "unhealthy")
 DEFAULTS = {"bad": "pull", "crash": "exit", "unhealthy": "unhealthy"}
 
@@ -19,7 +19,7 @@ class ImageOutcomes:
 
 
 def outcome(world: World, image: str) -> str:
-    """What becomes of a container: the rule set last whose text is in the image's tag (or name) decides."""
+    """Return the outcome of an image: that of the last added match in its tag or name."""
     tag = image.rsplit("/", 1)[-1].partition(":")[2] or "latest"
     for match, result in reversed(world.state(ImageOutcomes).by_match.items()):
         if match in tag or match == image or (":" in match and match in image):
@@ -28,7 +28,7 @@ def outcome(world: World, image: str) -> str:
 
 
 def task_outcome(world: World, definition: Body) -> tuple[str, Body | None]:
-    """The worst that happens to an essential container of a task, and to which."""
+    """Return the worst outcome of the containers of a task, and the container."""
     for wanted in ("pull", "exit", "unhealthy"):
         for container in definition["containerDefinitions"]:
             if outcome(world, container["image"]) == wanted and (container["essential"] or wanted == "pull"):

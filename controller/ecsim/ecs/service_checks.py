@@ -1,4 +1,4 @@
-"""What CreateService and UpdateService refuse."""
+"""The checks of CreateService, UpdateService and RunTask."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ ROLE_REFUSED = (
 )
 
 
-def check_account(call: Call) -> None:
-    """The service-linked role that the first cluster made is not usable at once."""
+def check_service_linked_role(call: Call) -> None:
+    """Refuse while the service-linked role is new; the account's first cluster creates it."""
     world = call.world
     created, needed = world.state(ServiceLinkedRole).created_at, world.settings.service_linked_role_seconds
     if world.settings.settling and created is not None and world.now - created < needed:
@@ -28,7 +28,7 @@ def check_account(call: Call) -> None:
 
 
 def check_request(params: Body) -> None:
-    """What is wrong with a request whatever the account is like."""
+    """Refuse a request that is invalid in any account."""
     if params.get("launchType") and params.get("capacityProviderStrategy"):
         raise invalid_parameter(
             "Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again."
@@ -43,7 +43,7 @@ def check_request(params: Body) -> None:
 
 
 def check_service(call: Call, body: Body, cluster: Body) -> None:
-    """What is wrong with a service as it would be after the request."""
+    """Refuse a service body that is invalid in this account; `body` is the result of the request."""
     if body["deploymentController"]["type"] == "EXTERNAL":
         return
     if "taskDefinition" not in body:
@@ -93,7 +93,7 @@ def _check_network(call: Call, body: Body, definition: Body) -> None:
         raise invalid_parameter("Network Configuration must be provided when networkMode 'awsvpc' is specified.")
     if not network.get("subnets"):
         raise invalid_parameter("subnets can not be empty.")
-    account, region = call.world.settings.account, call.region
+    account, region = call.account, call.region
     for subnet in network["subnets"]:
         if seams.subnet(account, region, subnet) is None:
             raise invalid_parameter(
@@ -121,7 +121,7 @@ def _check_balancer(call: Call, balancer: Body, definition: Body) -> None:
     elb = call.store(ElbRegion)
     group = elb.target_groups.get(arn)
     if group is None:
-        raise invalid_parameter(ROLE_REFUSED)  # what ECS says of a target group that is not there
+        raise invalid_parameter(ROLE_REFUSED)  # ECS's error for a target group that does not exist
     wanted = "ip" if definition["networkMode"] == "awsvpc" else "instance"
     if group["TargetType"] != wanted:
         raise invalid_parameter(
@@ -136,7 +136,7 @@ def _check_balancer(call: Call, balancer: Body, definition: Body) -> None:
 
 
 def _check_pair(elb: ElbRegion, advanced: Body | None) -> None:
-    """What a blue/green deployment would move traffic with must be there."""
+    """Refuse an alternate target group or production rule that does not exist."""
     if not advanced:
         return
     if advanced.get("alternateTargetGroupArn") not in elb.target_groups:
@@ -147,7 +147,7 @@ def _check_pair(elb: ElbRegion, advanced: Body | None) -> None:
 
 
 def check_role(call: Call) -> None:
-    """A declared service role must be there and usable."""
+    """Refuse a service role that cannot be assumed."""
     role = call.params.get("role")
     if role and not iam.assumable(call.world, role, "ecs.amazonaws.com"):
         raise invalid_parameter(ROLE_REFUSED)

@@ -1,4 +1,4 @@
-"""Service deployments and service revisions: what AWS remembers of rollouts."""
+"""Service deployments and service revisions: list, describe, stop."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BRIEF = (
 
 
 def list_service_deployments(call: Call) -> Body:
-    """The deployments of one service, newest first, by status and time."""
+    """List the deployments of one service by status and time, newest first."""
     ecs, params = call.store(EcsRegion), call.params
     service = ecs.service(ecs.cluster(params.get("cluster") or _cluster_of(params["service"])), params["service"])
     statuses, created = params.get("status"), params.get("createdAt", {})
@@ -47,7 +47,7 @@ def _brief(record: Body) -> Body:
 
 
 def describe_service_deployments(call: Call) -> Body:
-    """Describe up to twenty service deployments by ARN."""
+    """Describe up to 20 service deployments by ARN."""
     arns = call.params["serviceDeploymentArns"]
     if not 0 < len(arns) <= 20:
         raise invalid_parameter("serviceDeploymentArns must have between 1 and 20 elements.")
@@ -65,7 +65,7 @@ def _records(ecs: EcsRegion) -> Iterator[tuple[Service, Body]]:
 
 
 def _show(service: Service, record: Body) -> Body:
-    """A finished record as it was at the end; an ongoing one with the counts of this moment."""
+    """Return a record; an unfinished one gets the present task counts."""
     if record["status"] not in rollouts.UNFINISHED:
         return record
     by_revision = {d.revision["serviceRevisionArn"]: d for d in service.deployments}
@@ -84,7 +84,7 @@ def _show(service: Service, record: Body) -> Body:
 
 
 def describe_service_revisions(call: Call) -> Body:
-    """Describe up to twenty service revisions by ARN."""
+    """Describe up to 20 service revisions by ARN."""
     arns = call.params["serviceRevisionArns"]
     if not 0 < len(arns) <= 20:
         raise invalid_parameter("serviceRevisionArns must have between 1 and 20 elements.")
@@ -97,7 +97,7 @@ def describe_service_revisions(call: Call) -> Body:
 
 
 def stop_service_deployment(call: Call) -> Body:
-    """Stop an ongoing deployment: roll back to the last completed one, or with ABORT leave things as they are."""
+    """Stop an unfinished deployment: roll back to the last completed one, or with ABORT change nothing else."""
     ecs, arn = call.store(EcsRegion), call.params["serviceDeploymentArn"]
     known = {record["serviceDeploymentArn"]: (service, record) for service, record in _records(ecs)}
     if arn not in known:

@@ -1,4 +1,4 @@
-"""Services: created, described, listed, updated, deleted. Their tasks are `ecs_scheduler`'s business."""
+"""Services: create, describe, list, update, delete. `scheduler.py` starts and stops their tasks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SHOWN_OF_REVISION = (
 
 
 def create_service(call: Call) -> Body:
-    """Create a service; its scheduler takes notice a moment later."""
+    """Create a service. The scheduler starts its tasks a moment later."""
     ecs, params = call.store(EcsRegion), call.params
     cluster = ecs.cluster(params.get("cluster"))
     name, token = params["serviceName"], params.get("clientToken")
@@ -37,7 +37,7 @@ def create_service(call: Call) -> Body:
     service_checks.check_request(params)
     body = service_defaults.declared(ecs, params, cluster)
     service_checks.check_service(call, body, cluster)
-    service_checks.check_account(call)
+    service_checks.check_service_linked_role(call)
     service_checks.check_role(call)
     service = Service(
         arn=ecs.arn("service", f"{cluster['clusterName']}/{name}"),
@@ -59,7 +59,7 @@ def create_service(call: Call) -> Body:
 
 
 def describe_services(call: Call) -> Body:
-    """Describe up to ten services of one cluster, in any state."""
+    """Describe up to 10 services of one cluster, in any state."""
     ecs = call.store(EcsRegion)
     cluster = ecs.cluster(call.params.get("cluster"))
     references = call.params.get("services", [])
@@ -80,7 +80,7 @@ def describe_services(call: Call) -> Body:
 
 
 def list_services(call: Call) -> Body:
-    """ARNs of the ACTIVE services of one cluster, ten on a page."""
+    """List the ARNs of the ACTIVE services of one cluster, 10 on a page."""
     ecs, params = call.store(EcsRegion), call.params
     cluster = ecs.cluster(params.get("cluster"))
     size = params.get("maxResults", 10)
@@ -99,7 +99,7 @@ def list_services(call: Call) -> Body:
 
 
 def update_service(call: Call) -> Body:
-    """Update a service; a change of what its tasks are, or force, begins a deployment."""
+    """Update a service. A change of a revision member, or `forceNewDeployment`, starts a deployment."""
     ecs, params, world = call.store(EcsRegion), call.params, call.world
     cluster = ecs.cluster(params.get("cluster"))
     service = ecs.service(cluster, params["service"])
@@ -132,7 +132,7 @@ def _runs_on(body: Body) -> tuple[str | None, str]:
 
 
 def delete_service(call: Call) -> Body:
-    """Drain a service that is scaled to zero, or any with force; a gone one is INACTIVE for a while."""
+    """Drain a service that is scaled to 0, or any with `force`. After that it is INACTIVE for some time."""
     ecs = call.store(EcsRegion)
     cluster = ecs.cluster(call.params.get("cluster"))
     service = ecs.service(cluster, call.params["service"])
@@ -151,7 +151,7 @@ def delete_service(call: Call) -> Body:
 
 
 def show(ecs: EcsRegion, service: Service, *, tags: bool) -> Body:
-    """A service as DescribeServices shows it."""
+    """Return a service as DescribeServices returns it."""
     shown = {m: value for m, value in service.body.items() if m not in service_defaults.ON_DEPLOYMENTS}
     running, pending = running_and_pending(service.tasks)
     shown.update(

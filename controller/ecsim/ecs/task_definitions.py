@@ -1,4 +1,4 @@
-"""Task definitions: registered, shown with AWS's defaults, deregistered, deleted."""
+"""Task definitions: register, describe, list, deregister, delete."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ecsim.ecs import tags as ecs_tags
 from ecsim.ecs.store import EcsRegion
 from ecsim.ecs.task_definition_checks import check, compatibilities, required_attributes, units
 
-PASSED_ON = (
+UNCHANGED = (
     "taskRoleArn", "executionRoleArn", "pidMode", "ipcMode", "proxyConfiguration", "inferenceAccelerators",
     "ephemeralStorage", "runtimePlatform", "enableFaultInjection", "trustedExecutionConfiguration",
 )  # fmt: skip
@@ -21,7 +21,7 @@ HEALTH_CHECK: Body = {"interval": 30, "timeout": 5, "retries": 3}
 
 
 def register_task_definition(call: Call) -> Body:
-    """Register the next revision of a family."""
+    """Register the next revision of a family, with AWS's defaults."""
     ecs, params = call.store(EcsRegion), call.params
     ecs_tags.check(params.get("tags"))
     check(params)
@@ -48,7 +48,7 @@ def register_task_definition(call: Call) -> Body:
     for member in ("cpu", "memory"):
         if params.get(member):
             body[member] = str(units(params[member]))
-    for member in PASSED_ON:
+    for member in UNCHANGED:
         if params.get(member) not in (None, ""):
             body[member] = params[member]
     revisions[revision] = body
@@ -111,7 +111,7 @@ def describe_task_definition(call: Call) -> Body:
 
 
 def list_task_definitions(call: Call) -> Body:
-    """ARNs of revisions by status, family by family."""
+    """List the ARNs of revisions by status, in order of family and revision."""
     params = call.params
     prefix, status = params.get("familyPrefix"), params.get("status", "ACTIVE")
     arns = [
@@ -126,7 +126,7 @@ def list_task_definitions(call: Call) -> Body:
 
 
 def list_task_definition_families(call: Call) -> Body:
-    """Names of families that begin with a prefix."""
+    """List the families that start with a prefix."""
     params = call.params
     prefix, status = params.get("familyPrefix", ""), params.get("status", "ACTIVE")
     found = []
@@ -138,7 +138,7 @@ def list_task_definition_families(call: Call) -> Body:
 
 
 def deregister_task_definition(call: Call) -> Body:
-    """Make a revision INACTIVE: what runs goes on, nothing new starts with it."""
+    """Set a revision to INACTIVE. Its running tasks continue, and new tasks cannot use it."""
     reference = call.params["taskDefinition"]
     if ":" not in reference.rsplit("/", 1)[-1]:
         raise client_exception("Revision is missing.")
@@ -152,7 +152,7 @@ def deregister_task_definition(call: Call) -> Body:
 
 
 def delete_task_definitions(call: Call) -> Body:
-    """Delete up to ten INACTIVE revisions; one that is in use stays in DELETE_IN_PROGRESS."""
+    """Delete up to 10 INACTIVE revisions. A revision in use stays in DELETE_IN_PROGRESS."""
     ecs, references = call.store(EcsRegion), call.params["taskDefinitions"]
     if not 0 < len(references) <= 10:
         raise invalid_parameter("Size of TaskDefinition references list must be between 1 and 10")
@@ -166,7 +166,7 @@ def delete_task_definitions(call: Call) -> Body:
         deleted.append(found)
         in_use = any(t.definition is found and t.last != "STOPPED" for t in ecs.tasks.values())
         if not in_use:
-            # The empty revision number is never given out again: the highest one stays as a tombstone.
+            # A revision number is never reused: the highest one stays as a tombstone.
             newest = found["revision"] == max(ecs.families[found["family"]])
             if not newest:
                 del ecs.families[found["family"]][found["revision"]]

@@ -1,7 +1,7 @@
-"""One task's life: PROVISIONING → PENDING → ACTIVATING → RUNNING → DEACTIVATING → STOPPING → DEPROVISIONING → STOPPED.
+"""A task's states: PROVISIONING → PENDING → ACTIVATING → RUNNING → DEACTIVATING → STOPPING → DEPROVISIONING → STOPPED.
 
-Each step sets the timer of the next one. A timer carries the task's `step` at the time it was set, and is void
-when the task has moved on since. Whoever launched the task is told of each step through `watch`.
+Each step sets the timer of the next step. A timer holds the task's `step` and has no effect if the task has another
+step by then. `Task.watch` is called at each step.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ def launch(
     instance: ContainerInstance | None = None,
     placement: Body | None = None,
 ) -> Task:
-    """Start one task; it is PROVISIONING when this returns.
+    """Start one task and return it in PROVISIONING.
 
-    A task of the EC2 launch type goes to `instance`; without one it waits for room, and `placement` says what for.
+    A task of the EC2 launch type runs on `instance`. Without an instance it waits for one that fits `placement`.
     """
     identifier = world.hex(32)
     task = Task(
@@ -74,13 +74,13 @@ def launch(
 
 
 def place(world: World, ecs: EcsRegion, task: Task, instance: ContainerInstance) -> None:
-    """Give a task its container instance, and the host ports it has there."""
+    """Assign a task to a container instance, with its host ports there."""
     taken = ecs_placement.taken_ports(ecs, instance)
     task.instance, task.zone = instance, instance.host.zone
     bound = ecs_placement.bindings(task.definition, instance, taken)
     for shown, rows in zip(task.containers, bound, strict=True):
         shown["networkBindings"] = rows
-    # Only a network interface of the task's own takes time.
+    # Only a task with its own network interface takes time.
     wait = world.settings.timings.provisioning if task.attachment else 0.0
     _later(world, task, wait, partial(_pend, world, ecs, task))
 
@@ -200,7 +200,7 @@ def _register(world: World, ecs: EcsRegion, task: Task, service: Service, *, fai
 
 
 def _endpoint(task: Task, balancer: Body) -> tuple[str, int] | None:
-    """Where a load balancer finds a container: at the task's own address, or at a port of its instance."""
+    """Return ID and port of a target: the task's own address, or a host port of its instance."""
     if task.address is not None:
         return task.address, int(balancer["containerPort"])
     if task.instance is None:
@@ -230,7 +230,7 @@ def _health_changed(world: World, ecs: EcsRegion, task: Task, service: Service) 
 
 
 def is_healthy(world: World, ecs: EcsRegion, task: Task) -> bool:
-    """Whether a task counts as one that serves: it runs, stays, and all its targets are healthy."""
+    """Return whether a task is healthy: it runs, is not to stop, and all its targets are healthy."""
     if task.last != "RUNNING" or task.desired != "RUNNING":
         return False
     revision = task.deployment.revision if task.deployment else {}
@@ -242,14 +242,14 @@ def is_healthy(world: World, ecs: EcsRegion, task: Task) -> bool:
 
 
 def die(world: World, ecs: EcsRegion, task: Task) -> None:
-    """The host is gone: the task stops at once, and nobody asked for it."""
+    """Stop a task at once, as if its host had failed."""
     for shown in task.containers:
         shown["exitCode"] = 137
     fail(world, ecs, task, "EssentialContainerExited", "Essential container in task exited")
 
 
 def lose(world: World, ecs: EcsRegion, task: Task) -> None:
-    """The container instance of a task is no more; that is no failure of the task."""
+    """Stop a task of a terminated container instance. This does not count as a failure of the task."""
     if task.last in ("DEPROVISIONING", "STOPPED") or task.instance is None:
         return
     if task.desired == "RUNNING":
@@ -260,7 +260,7 @@ def lose(world: World, ecs: EcsRegion, task: Task) -> None:
 
 
 def fail(world: World, ecs: EcsRegion, task: Task, code: str, reason: str) -> None:
-    """A task ends by itself."""
+    """End a task that failed."""
     if task.desired == "RUNNING":
         _count_failure(task)
     _mark_stopping(world, task, code, reason)
@@ -279,7 +279,7 @@ def _count_failure(task: Task) -> None:
 
 
 def stop(world: World, ecs: EcsRegion, task: Task, code: str, reason: str) -> None:
-    """Stop a task in order: out of the load balancer, drained, SIGTERM, gone."""
+    """Stop a task gracefully: deregister it, drain it, send SIGTERM, deprovision it."""
     if task.desired == "STOPPED":
         return
     serving = bool(task.targets)
@@ -300,7 +300,7 @@ def _mark_stopping(world: World, task: Task, code: str, reason: str) -> None:
 
 
 def _deregister(world: World, ecs: EcsRegion, task: Task) -> float:
-    """Take a task out of its target groups; how long the slowest of them drains."""
+    """Deregister a task from its target groups. Returns the longest drain time in seconds."""
     longest = 0.0
     for target in task.targets:
         longest = max(longest, targets.remove(world, ecs.region, target.group, target.id, target.port))

@@ -1,4 +1,4 @@
-"""Tasks through the API: run, listed, described, stopped."""
+"""Tasks: run, list, describe, stop. `task_lifecycle.py` moves them through their states."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ecsim.ecs.store import ContainerInstance, EcsRegion, Task
 
 
 def run_task(call: Call) -> Body:
-    """Run tasks outside of any service; those that find no instance with room are failures."""
+    """Run tasks without a service. A task that no instance fits is a failure in the response."""
     ecs, params, world = call.store(EcsRegion), call.params, call.world
     cluster = ecs.cluster(params.get("cluster"))
     ecs_tags.check(params.get("tags"))
@@ -45,7 +45,7 @@ def run_task(call: Call) -> Body:
 def _instance(
     ecs: EcsRegion, cluster: Body, definition: Body, body: Body, how: Body, tasks: list[Task]
 ) -> ContainerInstance | Refused | None:
-    """Where a task goes; None where Fargate or managed scaling will find a place."""
+    """Return the instance for a task; None if it runs on Fargate or waits for managed scaling."""
     if how["launchType"] == "FARGATE":
         return None
     provider = how.get("capacityProviderName")
@@ -61,7 +61,7 @@ def _instance(
 
 
 def list_tasks(call: Call) -> Body:
-    """ARNs of tasks by service, family, status; RUNNING is the default of `desiredStatus`."""
+    """List the ARNs of tasks by service, family, status and more. The default of `desiredStatus` is RUNNING."""
     ecs, params = call.store(EcsRegion), call.params
     cluster = ecs.cluster(params.get("cluster"))
     name = params.get("serviceName")
@@ -90,7 +90,7 @@ def list_tasks(call: Call) -> Body:
 
 
 def describe_tasks(call: Call) -> Body:
-    """Describe up to 100 tasks of one cluster by id or ARN."""
+    """Describe up to 100 tasks of one cluster by ID or ARN."""
     ecs = call.store(EcsRegion)
     cluster = ecs.cluster(call.params.get("cluster"))
     references = call.params.get("tasks", [])
@@ -111,7 +111,7 @@ def describe_tasks(call: Call) -> Body:
 
 
 def stop_task(call: Call) -> Body:
-    """Stop one task; its service will start another."""
+    """Stop one task. Its service starts another."""
     ecs = call.store(EcsRegion)
     cluster = ecs.cluster(call.params.get("cluster"))
     task = ecs.tasks.get(_arn(ecs, cluster, call.params["task"]))

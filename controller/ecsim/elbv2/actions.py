@@ -1,4 +1,4 @@
-"""Actions and conditions as Elastic Load Balancing echoes them."""
+"""Actions of rules as Elastic Load Balancing returns them."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ AUTHENTICATE: Body = {
 
 
 def actions(elb: ElbRegion, given: list[Body], balancer: Body) -> list[Body]:
-    """Actions checked and echoed; `balancer` is the load balancer they belong to."""
+    """Check the actions of a rule of `balancer`, and return them with AWS's defaults."""
     if not given:
         raise validation_error("You must specify a list of actions")
     weighted = balancer["Type"] == "application"
     ordered = sorted(given, key=lambda action: action.get("Order", 0))
-    echoed = [_action(elb, action, weighted=weighted) for action in ordered]
-    if len(echoed) > 1:
-        echoed = [{**action, "Order": action.get("Order", n)} for n, action in enumerate(echoed, start=1)]
-    for action in echoed:
+    completed = [_action(elb, action, weighted=weighted) for action in ordered]
+    if len(completed) > 1:
+        completed = [{**action, "Order": action.get("Order", n)} for n, action in enumerate(completed, start=1)]
+    for action in completed:
         for group in action.get("ForwardConfig", {}).get("TargetGroups", []):
             others = set(elb.balancers_of(group["TargetGroupArn"])) - {balancer["LoadBalancerArn"]}
             if others:
@@ -39,7 +39,7 @@ def actions(elb: ElbRegion, given: list[Body], balancer: Body) -> list[Body]:
                     "The following target groups cannot be associated with more than one load balancer:"
                     f" {group['TargetGroupArn']}",
                 )
-    return echoed
+    return completed
 
 
 def _action(elb: ElbRegion, given: Body, *, weighted: bool) -> Body:
@@ -66,7 +66,7 @@ def _forward(elb: ElbRegion, given: Body, *, weighted: bool) -> Body:
         if group["TargetGroupArn"] not in elb.target_groups:
             raise AwsError("TargetGroupNotFound", f"Target groups '{group['TargetGroupArn']}' not found")
     sticky = {"Enabled": False, **config.get("TargetGroupStickinessConfig", {})}
-    echoed: Body = {
+    forward: Body = {
         **{member: value for member, value in given.items() if member != "TargetGroupArn"},
         "ForwardConfig": {
             "TargetGroups": [({"Weight": 1, **group} if weighted else dict(group)) for group in groups],
@@ -74,5 +74,5 @@ def _forward(elb: ElbRegion, given: Body, *, weighted: bool) -> Body:
         },
     }
     if len(groups) == 1:
-        echoed["TargetGroupArn"] = groups[0]["TargetGroupArn"]
-    return echoed
+        forward["TargetGroupArn"] = groups[0]["TargetGroupArn"]
+    return forward

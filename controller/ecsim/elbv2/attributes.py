@@ -1,4 +1,4 @@
-"""Attributes of load balancers, listeners and target groups."""
+"""Attributes of load balancers, listeners and target groups: describe, modify."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from ecsim.account.tags import tags_to_list
 from ecsim.account.world import Body, Call, Handler
 from ecsim.elbv2.store import ElbRegion
 
-# Member that names the resource → where it is kept.
+# Member with the ARN of the resource → its collection in the store.
 MEMBERS = {
     "LoadBalancerArn": "load_balancers",
     "ListenerArn": "listeners",
@@ -16,12 +16,12 @@ MEMBERS = {
 
 
 def describe_attributes(call: Call) -> Body:
-    """All attributes of a resource."""
+    """Describe all attributes of a resource."""
     return {"Attributes": tags_to_list(call.store(ElbRegion).attributes[_arn(call)], key="Key", value="Value")}
 
 
 def modify_attributes(call: Call) -> Body:
-    """Change some attributes of a resource."""
+    """Change attributes of a resource. An unknown key is an error."""
     attributes = call.store(ElbRegion).attributes[_arn(call)]
     changes = {pair["Key"]: pair.get("Value", "") for pair in call.params["Attributes"]}
     unknown = [key for key in changes if key not in attributes]

@@ -18,7 +18,7 @@ MIRRORED = ("host-header", "path-pattern")
 
 
 def conditions(given: list[Body]) -> list[Body]:
-    """Conditions with both spellings of their values, in an order of AWS's own."""
+    """Check conditions, and return them with `Values` in both places, in AWS's order."""
     if not given:
         raise validation_error("A condition value must be specified")
     return shuffled(_condition(condition) for condition in given)

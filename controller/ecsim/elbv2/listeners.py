@@ -1,4 +1,4 @@
-"""Listeners, their default rules and their certificates."""
+"""Listeners with their default rules, and their certificates."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SECURE = ("HTTPS", "TLS")
 
 
 def create_listener(call: Call) -> Body:
-    """Create a listener with its default rule; the same one once more is returned as it is."""
+    """Create a listener with its default rule. An equal listener on the same port is returned unchanged."""
     elb, params, world = call.store(ElbRegion), call.params, call.world
     balancer = elb.get("load_balancers", params["LoadBalancerArn"])
     arn = balancer["LoadBalancerArn"].replace(":loadbalancer/", ":listener/", 1) + f"/{world.hex(16)}"
@@ -51,7 +51,7 @@ def create_listener(call: Call) -> Body:
 
 
 def _secure(body: Body, params: Body) -> None:
-    """What only listeners with TLS have."""
+    """Set the members of a listener with TLS, or remove them."""
     if body.get("Protocol") not in SECURE:
         for member in ("SslPolicy", "Certificates", "MutualAuthentication"):
             body.pop(member, None)
@@ -97,7 +97,7 @@ def describe_listeners(call: Call) -> Body:
 
 
 def modify_listener(call: Call) -> Body:
-    """Change a listener; what is omitted is kept."""
+    """Change a listener. Omitted members are kept."""
     elb, params = call.store(ElbRegion), call.params
     current = elb.get("listeners", params["ListenerArn"])
     balancer = elb.load_balancers[current["LoadBalancerArn"]]
@@ -130,7 +130,7 @@ def delete_listener(call: Call) -> Body:
 
 
 def describe_listener_certificates(call: Call) -> Body:
-    """The default certificate and the others."""
+    """Describe the default certificate and the additional ones."""
     elb = call.store(ElbRegion)
     body = elb.get("listeners", call.params["ListenerArn"])
     shown = [{**certificate, "IsDefault": True} for certificate in body.get("Certificates", [])]
@@ -140,7 +140,7 @@ def describe_listener_certificates(call: Call) -> Body:
 
 
 def add_listener_certificates(call: Call) -> Body:
-    """Add certificates beside the default one."""
+    """Add certificates to the default one."""
     elb = call.store(ElbRegion)
     body = elb.get("listeners", call.params["ListenerArn"])
     if body.get("Protocol") not in SECURE:
@@ -152,14 +152,14 @@ def add_listener_certificates(call: Call) -> Body:
 
 
 def remove_listener_certificates(call: Call) -> Body:
-    """Take certificates away; the default one stays."""
+    """Remove additional certificates; the default one cannot be removed."""
     elb = call.store(ElbRegion)
     body = elb.get("listeners", call.params["ListenerArn"])
-    gone = [certificate["CertificateArn"] for certificate in call.params["Certificates"]]
-    if any(certificate["CertificateArn"] in gone for certificate in body.get("Certificates", [])):
+    removed = [certificate["CertificateArn"] for certificate in call.params["Certificates"]]
+    if any(certificate["CertificateArn"] in removed for certificate in body.get("Certificates", [])):
         raise AwsError("OperationNotPermitted", "The default certificate cannot be removed from a listener")
     kept = elb.certificates.get(body["ListenerArn"], [])
-    elb.certificates[body["ListenerArn"]] = [arn for arn in kept if arn not in gone]
+    elb.certificates[body["ListenerArn"]] = [arn for arn in kept if arn not in removed]
     return {}
 
 

@@ -1,4 +1,4 @@
-"""Load balancers."""
+"""Load balancers: create, describe, delete; and their subnets, security groups and address type."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ZONES = {"application": "Z215JYRZR1TBD5", "network": "Z3F0SRJ5LGBH90", "gateway"
 
 
 def create_load_balancer(call: Call) -> Body:
-    """Create a load balancer; it is `provisioning` at first. One of the same name and settings is returned."""
+    """Create a load balancer; it starts as `provisioning`. One with the same name and settings is returned."""
     elb, params, world = call.store(ElbRegion), call.params, call.world
     name, kind = params["Name"], params.get("Type", "application")
     _check_name(name)
@@ -84,11 +84,11 @@ def _zones(call: Call, kind: str) -> tuple[list[Body], str]:
     zones, vpcs = [], []
     for mapping in given:
         subnet_id = mapping["SubnetId"]
-        subnet = seams.subnet(call.world.settings.account, call.region, subnet_id)
+        subnet = seams.subnet(call.account, call.region, subnet_id)
         if subnet is None:
             raise AwsError("SubnetNotFound", f"The subnet ID '{subnet_id}' does not exist")
         own = {name: mapping[name] for name in ADDRESSES if name in mapping}
-        addresses = [own] if own else []  # those that AWS chooses are not told
+        addresses = [own] if own else []  # AWS does not return addresses that it chooses
         zones.append({"ZoneName": subnet.availability_zone, "SubnetId": subnet_id, "LoadBalancerAddresses": addresses})
         vpcs.append(str(subnet.vpc_id))
     if len({zone["ZoneName"] for zone in zones}) < len(zones):
@@ -105,16 +105,16 @@ def _zones(call: Call, kind: str) -> tuple[list[Body], str]:
 
 def _security_groups(call: Call, vpc: str, given: list[str] | None, kind: str) -> list[str]:
     for group in given or []:
-        if seams.security_group(call.world.settings.account, call.region, group) is None:
+        if seams.security_group(call.account, call.region, group) is None:
             raise AwsError("InvalidSecurityGroup", f"One or more security groups are invalid: {group}")
     if given or kind != "application":
         return list(given or [])
-    default = seams.default_security_group(call.world.settings.account, call.region, vpc)
+    default = seams.default_security_group(call.account, call.region, vpc)
     return [default] if default else []
 
 
 def describe_load_balancers(call: Call) -> Body:
-    """Describe load balancers by ARN, name, or all."""
+    """Describe all load balancers, or some by ARN or name."""
     elb, params = call.store(ElbRegion), call.params
     found = list(elb.load_balancers.values())
     if params.get("LoadBalancerArns"):
@@ -128,7 +128,7 @@ def describe_load_balancers(call: Call) -> Body:
 
 
 def delete_load_balancer(call: Call) -> Body:
-    """Delete a load balancer with its listeners and rules; one that is gone is no error."""
+    """Delete a load balancer with its listeners and rules. An unknown ARN is not an error."""
     elb, arn = call.store(ElbRegion), call.params["LoadBalancerArn"]
     if arn not in elb.load_balancers:
         return {}

@@ -1,4 +1,4 @@
-"""Rules of listeners."""
+"""Rules of listeners: create, describe, modify, delete, set priorities."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ecsim.elbv2.store import ElbRegion, listener_of
 
 
 def create_rule(call: Call) -> Body:
-    """Create a rule at a priority that is free."""
+    """Create a rule at a free priority."""
     elb, params = call.store(ElbRegion), call.params
     listener = elb.get("listeners", params["ListenerArn"])
     priority = int(params["Priority"])
@@ -50,7 +50,7 @@ def describe_rules(call: Call) -> Body:
 
 
 def modify_rule(call: Call) -> Body:
-    """Replace conditions, actions or transforms; what is omitted is kept."""
+    """Replace conditions, actions or transforms. Omitted members are kept."""
     elb, params = call.store(ElbRegion), call.params
     body = elb.get("rules", params["RuleArn"])
     if body["IsDefault"]:
@@ -71,7 +71,7 @@ def modify_rule(call: Call) -> Body:
 
 
 def delete_rule(call: Call) -> Body:
-    """Delete a rule that is not the default one."""
+    """Delete a rule; the default rule cannot be deleted."""
     elb = call.store(ElbRegion)
     body = elb.get("rules", call.params["RuleArn"])
     if body["IsDefault"]:
@@ -83,7 +83,7 @@ def delete_rule(call: Call) -> Body:
 
 
 def set_rule_priorities(call: Call) -> Body:
-    """Move several rules at once; only the outcome must be free of conflicts."""
+    """Set the priorities of several rules at once. Only the result must have no conflict."""
     elb = call.store(ElbRegion)
     moves = {pair["RuleArn"]: str(pair["Priority"]) for pair in call.params["RulePriorities"]}
     bodies = [elb.get("rules", arn) for arn in moves]

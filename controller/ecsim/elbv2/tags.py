@@ -1,4 +1,4 @@
-"""Tags of everything that Elastic Load Balancing owns."""
+"""Tags of the resources of Elastic Load Balancing."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ COLLECTIONS = {
 
 
 def kind(arn: str) -> str:
-    """`loadbalancer`, `listener`, `listener-rule` or `targetgroup`."""
+    """Return the resource type in an ARN: `loadbalancer`, `listener`, `listener-rule` or `targetgroup`."""
     return arn.split(":")[5].split("/")[0]
 
 
 def put(elb: ElbRegion, arn: str, tags: list[Body] | None) -> None:
-    """Add tags to a resource."""
+    """Add or change tags of a resource."""
     keys = [tag["Key"] for tag in tags or []]
     if len(set(keys)) != len(keys):
         raise AwsError("DuplicateTagKeys", "A tag key was specified more than once")
@@ -36,7 +36,7 @@ def put(elb: ElbRegion, arn: str, tags: list[Body] | None) -> None:
 
 
 def add_tags(call: Call) -> Body:
-    """Add tags to several resources."""
+    """Add or change tags of several resources."""
     elb = call.store(ElbRegion)
     for arn in _known(call):
         put(elb, arn, call.params.get("Tags"))
@@ -44,7 +44,7 @@ def add_tags(call: Call) -> Body:
 
 
 def remove_tags(call: Call) -> Body:
-    """Take tags away from several resources."""
+    """Remove tags of several resources by key."""
     elb = call.store(ElbRegion)
     for arn in _known(call):
         for key in call.params.get("TagKeys", []):
@@ -53,7 +53,7 @@ def remove_tags(call: Call) -> Body:
 
 
 def describe_tags(call: Call) -> Body:
-    """The tags of up to twenty resources."""
+    """Describe the tags of up to 20 resources."""
     tags = call.store(ElbRegion).tags
     return {
         "TagDescriptions": [

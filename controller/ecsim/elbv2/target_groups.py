@@ -1,4 +1,4 @@
-"""Target groups."""
+"""Target groups: create, describe, modify, delete."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CHANGEABLE = (
 
 
 def create_target_group(call: Call) -> Body:
-    """Create a target group; one of the same name and settings is returned as it is."""
+    """Create a target group. One with the same name and settings is returned unchanged."""
     elb, params = call.store(ElbRegion), call.params
     name = params["Name"]
     _check(params)
@@ -63,16 +63,16 @@ def _check(params: Body) -> None:
             " and cannot begin or end with a hyphen"
         )
     if params.get("TargetType") != "lambda":
-        for member, word in (("Protocol", "protocol"), ("Port", "port"), ("VpcId", "VPC ID")):
+        for member, label in (("Protocol", "protocol"), ("Port", "port"), ("VpcId", "VPC ID")):
             if params.get(member) is None:
-                raise validation_error(f"A {word} must be specified")
+                raise validation_error(f"A {label} must be specified")
     interval, timeout = params.get("HealthCheckIntervalSeconds", 30), params.get("HealthCheckTimeoutSeconds", 5)
     if timeout >= interval and "HealthCheckTimeoutSeconds" in params:
         raise validation_error("Health check interval must be greater than the timeout.")
 
 
 def describe_target_groups(call: Call) -> Body:
-    """Describe target groups by ARN, name, load balancer, or all."""
+    """Describe all target groups, or some by ARN, name or load balancer."""
     elb, params = call.store(ElbRegion), call.params
     groups = list(elb.target_groups.values())
     arns, names, balancer = params.get("TargetGroupArns"), params.get("Names"), params.get("LoadBalancerArn")
@@ -97,7 +97,7 @@ def modify_target_group(call: Call) -> Body:
 
 
 def delete_target_group(call: Call) -> Body:
-    """Delete a target group that nothing forwards to; one that is gone is no error."""
+    """Delete a target group that no rule forwards to. An unknown ARN is not an error."""
     elb, arn = call.store(ElbRegion), call.params["TargetGroupArn"]
     if arn in elb.target_groups:
         refuse_in_use(elb, arn)

@@ -1,4 +1,4 @@
-"""Registered targets and their health. A target is an id *and* a port."""
+"""Registered targets and their health. ID and port together identify a target."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def add(
     zone: str | None = None,
     on_change: Callable[[], None] = lambda: None,
 ) -> bool:
-    """Register a target; False when the target group is gone."""
+    """Register a target. Returns False if the target group does not exist."""
     elb = world.store(ElbRegion, region)
     if group not in elb.target_groups:
         return False
@@ -43,7 +43,7 @@ def add(
 
 
 def remove(world: World, region: str, group: str, target_id: str, port: int) -> float:
-    """Deregister a target; how long it drains."""
+    """Deregister a target. Returns its drain time in seconds."""
     elb = world.store(ElbRegion, region)
     target = elb.targets.get(group, {}).get((target_id, port))
     if target is None or target.state == "draining":
@@ -64,13 +64,13 @@ def remove(world: World, region: str, group: str, target_id: str, port: int) -> 
 
 
 def state(world: World, region: str, group: str, target_id: str, port: int) -> str | None:
-    """A target's state, or None when it is not registered."""
+    """Return the state of a target, or None if it is not registered."""
     target = world.store(ElbRegion, region).targets.get(group, {}).get((target_id, port))
     return target.state if target else None
 
 
 def usage_changed(world: World, elb: ElbRegion) -> None:
-    """Listeners or rules changed: begin to check targets that are used now, leave those that are not."""
+    """Start the health checks of targets that are now in use, and stop those that are not, after a rule change."""
     used = {group for group, _ in elb.forwards()}
     for group, targets in elb.targets.items():
         for target in targets.values():
@@ -103,7 +103,7 @@ def _set(target: TargetState, value: str) -> None:
 
 
 def register_targets(call: Call) -> Body:
-    """Register targets by id and port; the port of the target group is the default."""
+    """Register targets by ID and port. The default port is that of the target group."""
     elb = call.store(ElbRegion)
     group = elb.get("target_groups", call.params["TargetGroupArn"])
     arn = group["TargetGroupArn"]
@@ -115,7 +115,7 @@ def register_targets(call: Call) -> Body:
 
 
 def deregister_targets(call: Call) -> Body:
-    """Deregister targets; one that is not registered is no error."""
+    """Deregister targets. A target that is not registered is not an error."""
     elb = call.store(ElbRegion)
     arn = elb.get("target_groups", call.params["TargetGroupArn"])["TargetGroupArn"]
     for target in call.params["Targets"]:
@@ -127,15 +127,15 @@ def deregister_targets(call: Call) -> Body:
 
 
 def describe_target_health(call: Call) -> Body:
-    """The health of all targets of a group, or of those that are asked for."""
+    """Describe the health of all targets of a group, or of some."""
     elb = call.store(ElbRegion)
     group = elb.get("target_groups", call.params["TargetGroupArn"])
     registered = elb.targets.get(group["TargetGroupArn"], {})
-    asked = call.params.get("Targets")
-    if not asked:
+    requested = call.params.get("Targets")
+    if not requested:
         return {"TargetHealthDescriptions": [_show(group, target) for target in registered.values()]}
     shown = []
-    for wanted in asked:
+    for wanted in requested:
         found = [t for (i, p), t in registered.items() if i == wanted["Id"] and wanted.get("Port", p) == p]
         shown += [_show(group, target) for target in found]
         if not found:
@@ -161,7 +161,7 @@ def _show(group: Body, target: TargetState) -> Body:
 
 
 def refuse_in_use(elb: ElbRegion, arn: str) -> None:
-    """A target group that a rule forwards to cannot be deleted."""
+    """Refuse to delete a target group that a rule forwards to."""
     if elb.balancers_of(arn):
         raise AwsError("ResourceInUse", f"Target group '{arn}' is currently in use by a listener or a rule")
 

@@ -1,6 +1,6 @@
-"""What moto answers, set right: refusals before it is asked, members that it forgets added after.
+"""Corrections of moto's answers: checks before moto is called, missing members added after.
 
-One entry per operation. Everything else passes through.
+One entry per operation. All other calls pass unchanged.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ def _check_delete_security_group(call: Call) -> None:
     users = [group in balancer["SecurityGroups"] for balancer in balancers]
     users += [group in task.security_groups for task in tasks if task.last != "STOPPED"]
     users += [group in instance.security_groups for owner in owners for instance in owner.instances]
-    if any(users) or seams.group_is_referenced(call.world.settings.account, call.region, group):
+    if any(users) or seams.group_is_referenced(call.account, call.region, group):
         raise AwsError("DependencyViolation", f"resource {group} has a dependent object")
 
 
-def _notice_terminated(call: Call, response: Response) -> Response:
-    groups.notice_terminated(call, call.params.get("InstanceIds", []))
+def _replace_terminated(call: Call, response: Response) -> Response:
+    groups.replace_terminated(call, call.params.get("InstanceIds", []))
     return response
 
 
 def _wake_tagged(call: Call) -> None:
-    seams.wake_tagged(call.world.settings.account, call.region)
+    seams.wake_tagged(call.account, call.region)
 
 
 BEFORE: dict[tuple[str, str], Before] = {
@@ -59,7 +59,7 @@ BEFORE: dict[tuple[str, str], Before] = {
     ("resourcegroupstaggingapi", "GetResources"): _wake_tagged,
 }
 AFTER: dict[tuple[str, str], After] = {
-    ("ec2", "TerminateInstances"): _notice_terminated,
+    ("ec2", "TerminateInstances"): _replace_terminated,
     ("iam", "AddRoleToInstanceProfile"): iam.remember_profile,
     ("iam", "CreateInstanceProfile"): iam.remember_profile,
     ("iam", "CreateRole"): iam.remember_role,
@@ -70,14 +70,14 @@ AFTER: dict[tuple[str, str], After] = {
 
 
 def before(request: Request, environ: dict[str, Any], call: Call) -> None:
-    """Raise the AwsError that moto would not."""
-    s3.check_owner(call.world.settings.account, environ)
+    """Raise the AwsError that moto does not raise."""
+    s3.check_owner(call.account, environ)
     check = BEFORE.get((request.service, request.operation))
     if check is not None:
         check(call)
 
 
 def after(request: Request, response: Response, call: Call) -> Response:
-    """What to answer instead of moto's answer."""
+    """Return the corrected response."""
     adjust = AFTER.get((request.service, request.operation))
     return adjust(call, response) if adjust else response

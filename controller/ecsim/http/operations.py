@@ -1,4 +1,4 @@
-"""Which operations the simulator answers itself; all others go to moto."""
+"""The operations that ecsim implements; all others go to moto."""
 
 from __future__ import annotations
 
@@ -52,5 +52,5 @@ OPERATIONS: dict[str, dict[str, Handler]] = {
 
 
 def find(service: str, operation: str) -> Handler | None:
-    """The simulator's own answer to an operation, if it has one."""
+    """Return the handler of an operation; None if moto answers it."""
     return OPERATIONS.get(service, {}).get(operation)

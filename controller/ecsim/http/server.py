@@ -1,4 +1,4 @@
-"""The HTTP side: one request at a time through faults, the simulator's own services or moto, and the ledger."""
+"""The HTTP server: each request passes faults, throttling, ecsim or moto, and the ledger; one at a time."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ StartResponse = Callable[..., Any]
 
 
 class Dropped(Exception):  # not an error: the connection is dropped on purpose
-    """The caller will see a reset connection."""
+    """The caller gets a reset connection."""
 
 
 class QuietHandler(seams.RequestHandler):
-    """Keeps connections open, sends at once, and logs nothing."""
+    """A request handler that keeps connections open, sends without delay and logs nothing."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
     def log(self, *args: Any, **kwargs: Any) -> None:
-        """Requests are in the ledger, not in a log."""
+        """Log nothing: the ledger has the requests."""
 
 
 class Gateway:
@@ -67,7 +67,7 @@ class Gateway:
                 _reset(environ)
                 raise ConnectionAbortedError("dropped on purpose") from dropped
         headers = dict(response.headers)
-        if environ["REQUEST_METHOD"] != "HEAD":  # there the length is that of the body that GET would have
+        if environ["REQUEST_METHOD"] != "HEAD":  # a response to HEAD has the length of the body of GET
             headers["Content-Length"] = str(len(response.body))
         start_response(f"{response.status} {'OK' if response.status < 400 else 'ERROR'}", list(headers.items()))
         return [response.body]
@@ -136,7 +136,7 @@ class Gateway:
             return protocol.encode_error(request, error)
         except NotImplementedError:
             return protocol.encode_error(request, AwsError("NotImplemented", f"{request.name} is not simulated", 501))
-        except Exception as error:  # noqa: BLE001  # a fault of ours or of moto's must be in the ledger
+        except Exception as error:  # noqa: BLE001  # the ledger must have a failure of ecsim or moto
             message = f"the simulator failed at {request.name}: {error!r}"
             return protocol.encode_error(request, AwsError("InternalFailure", message, 500))
         return response
@@ -173,7 +173,7 @@ class Gateway:
 
 
 def _call(hook: Hook | None, request: Request) -> None:
-    """Run a test's hook; whatever it raises is, for the caller, a connection that breaks here."""
+    """Call a hook. An exception breaks the caller's connection."""
     if hook is None:
         return
     try:
@@ -187,17 +187,17 @@ def _read(environ: dict[str, Any], length: int) -> bytes:
 
 
 def _reset(environ: dict[str, Any]) -> None:
-    """Break the caller's connection as a dying host or load balancer does, with nothing answered."""
+    """Reset the caller's connection without a response, as a failing host does."""
     connection = environ["werkzeug.socket"]
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.shutdown(socket.SHUT_RDWR)
 
 
 def serve(gateway: Gateway, port: int) -> tuple[BaseWSGIServer, threading.Thread]:
-    """Serve on the loopback interface only, in a thread of its own."""
+    """Serve on the loopback interface, in a new thread."""
     try:
         server = make_server("127.0.0.1", port, gateway, threaded=True, request_handler=QuietHandler)
-    except SystemExit:  # werkzeug is made for command lines
+    except SystemExit:  # werkzeug exits the process
         raise OSError(f"port {port} of 127.0.0.1 is in use") from None
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()

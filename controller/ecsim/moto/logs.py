@@ -1,4 +1,4 @@
-"""Members of log groups that moto forgets, and what it does not refuse."""
+"""Corrections of moto's CloudWatch Logs: members that it does not keep, and checks that it does not make."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class LogsRegion:
 
 
 def check_create_log_group(call: Call) -> None:
-    """Refuse a log class that does not exist."""
+    """Refuse an invalid log class."""
     if call.params.get("logGroupClass", "STANDARD") not in CLASSES:
         raise invalid_parameter(f"logGroupClass must be one of [{', '.join(CLASSES)}]")
 
 
 def check_retention(call: Call) -> None:
-    """Only some numbers of days are possible."""
+    """Refuse a number of days that CloudWatch Logs does not offer."""
     days = call.params["retentionInDays"]
     if days not in RETENTIONS:
         raise invalid_parameter(
@@ -42,27 +42,27 @@ def check_retention(call: Call) -> None:
 
 
 def check_delete_log_group(call: Call) -> None:
-    """A protected log group stays."""
+    """Refuse to delete a log group with deletion protection."""
     kept = call.store(LogsRegion).groups.get(call.params["logGroupName"], {})
     if kept.get("deletionProtectionEnabled"):
         raise AwsError("ValidationException", "Cannot delete log group with deletion protection enabled")
 
 
 def remember_log_group(call: Call, response: Response) -> Response:
-    """Keep what moto drops."""
+    """Keep the members that moto does not keep."""
     kept: Body = {m: call.params[m] for m in ("logGroupClass", "deletionProtectionEnabled") if m in call.params}
     call.store(LogsRegion).groups[call.params["logGroupName"]] = kept
     return response
 
 
 def forget_log_group(call: Call, response: Response) -> Response:
-    """The name is free again."""
+    """Drop the members of a deleted log group."""
     call.store(LogsRegion).groups.pop(call.params["logGroupName"], None)
     return response
 
 
 def complete_log_groups(call: Call, response: Response) -> Response:
-    """Add class and deletion protection to what moto describes."""
+    """Add class and deletion protection to moto's response."""
     body = json.loads(response.body)
     for group in body.get("logGroups", []):
         group.setdefault("logGroupClass", "STANDARD")
@@ -72,9 +72,9 @@ def complete_log_groups(call: Call, response: Response) -> Response:
 
 
 def put_deletion_protection(call: Call) -> Body:
-    """Protect a log group, or not; moto has no such operation."""
+    """Set the deletion protection of a log group. moto does not implement this operation."""
     name = call.params["logGroupIdentifier"].split(":log-group:")[-1].removesuffix(":*")
-    if name not in seams.log_groups(call.world.settings.account, call.region):
+    if name not in seams.log_groups(call.account, call.region):
         raise AwsError("ResourceNotFoundException", "The specified log group does not exist.")
     kept = call.store(LogsRegion).groups.setdefault(name, {})
     kept["deletionProtectionEnabled"] = call.params["deletionProtectionEnabled"]

@@ -1,4 +1,4 @@
-"""Container instances through the API: listed, described, drained, deregistered."""
+"""Container instances: list, describe, drain, deregister; and their attributes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ecsim.ecs.store import ContainerInstance, EcsRegion, running_and_pending
 
 
 def list_container_instances(call: Call) -> Body:
-    """ARNs of a cluster's instances by status and by an expression of the cluster query language."""
+    """List the ARNs of a cluster's instances by status and by an expression of the cluster query language."""
     ecs, params = call.store(EcsRegion), call.params
     cluster = ecs.cluster(params.get("cluster"))
     status, expression = params.get("status"), params.get("filter")
@@ -25,7 +25,7 @@ def list_container_instances(call: Call) -> Body:
 
 
 def describe_container_instances(call: Call) -> Body:
-    """Describe up to 100 instances of one cluster by id or ARN."""
+    """Describe up to 100 instances of one cluster by ID or ARN."""
     tags = "TAGS" in call.params.get("include", [])
     ecs = call.store(EcsRegion)
     found, failures = _found(call, call.params["containerInstances"], 100)
@@ -33,7 +33,7 @@ def describe_container_instances(call: Call) -> Body:
 
 
 def update_container_instances_state(call: Call) -> Body:
-    """Drain up to ten instances, or take them into use again."""
+    """Set up to 10 instances to DRAINING or ACTIVE."""
     ecs, status = call.store(EcsRegion), call.params["status"]
     if status not in ("ACTIVE", "DRAINING"):
         raise invalid_parameter("Container instance status should be one of [ACTIVE,DRAINING]")
@@ -47,7 +47,7 @@ def update_container_instances_state(call: Call) -> Body:
 
 
 def deregister_container_instance(call: Call) -> Body:
-    """Take an instance out of its cluster; one with tasks only by force. The tasks run on, on their own."""
+    """Remove an instance from its cluster; with tasks on it only with `force`. The tasks keep running."""
     ecs = call.store(EcsRegion)
     found, _ = _found(call, [call.params["containerInstance"]], 1)
     if not found:
@@ -59,14 +59,14 @@ def deregister_container_instance(call: Call) -> Body:
 
 
 def put_attributes(call: Call) -> Body:
-    """Set attributes of instances."""
+    """Set custom attributes of instances."""
     for attribute, instance in _attributes(call):
         instance.attributes[attribute["name"]] = attribute.get("value")
     return {"attributes": call.params["attributes"]}
 
 
 def delete_attributes(call: Call) -> Body:
-    """Take attributes of instances away."""
+    """Remove custom attributes of instances."""
     for attribute, instance in _attributes(call):
         instance.attributes.pop(attribute["name"], None)
     return {"attributes": call.params["attributes"]}

@@ -1,4 +1,4 @@
-"""Capacity providers: the two of Fargate, which always exist, and those over Auto Scaling groups."""
+"""Capacity providers over Auto Scaling groups: create, describe, update, delete. Those of Fargate always exist."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ MANAGED_SCALING: Body = {
 
 
 def strategy(items: list[Body] | None) -> list[Body]:
-    """A capacity provider strategy as ECS echoes it: with weight and base."""
+    """Return a capacity provider strategy as ECS returns it: with weight and base."""
     return [{"weight": 0, "base": 0, **item} for item in items or []]
 
 
 def check_association(ecs: EcsRegion, providers: list[str], default_strategy: list[Body]) -> None:
-    """Refuse providers that do not exist, and a default strategy that uses others."""
+    """Refuse providers that do not exist or are not ACTIVE, and a default strategy with other providers."""
     for name in providers:
         if name in FARGATE:
             continue
@@ -46,7 +46,7 @@ def check_association(ecs: EcsRegion, providers: list[str], default_strategy: li
 
 
 def create_capacity_provider(call: Call) -> Body:
-    """Create a provider over an Auto Scaling group, which gets ECS's tag."""
+    """Create a provider over an Auto Scaling group. With managed scaling the group gets the tag of ECS."""
     ecs, params = call.store(EcsRegion), call.params
     name = params["name"]
     if name.lower().startswith(("aws", "ecs", "fargate")):
@@ -75,7 +75,7 @@ def create_capacity_provider(call: Call) -> Body:
         "autoScalingGroupProvider": settings,
     }
     ecs.providers[name] = provider
-    _mark(group, settings)
+    _tag_group(group, settings)
     ecs.tags[provider["capacityProviderArn"]] = tags_to_dict(params.get("tags"))
     return {"capacityProvider": {**provider, "tags": params.get("tags", [])}}
 
@@ -97,25 +97,25 @@ def _group(call: Call, reference: str) -> Group:
 def _check_protection(group: Group, settings: Body) -> None:
     if settings["managedTerminationProtection"] != "ENABLED":
         return
-    needed = None
+    required = None
     if settings["managedScaling"]["status"] != "ENABLED":
-        needed = "managed scaling must be enabled."
+        required = "managed scaling must be enabled."
     elif not group.body["NewInstancesProtectedFromScaleIn"]:
-        needed = "the Auto Scaling group must have instance protection from scale in enabled."
-    if needed:
+        required = "the Auto Scaling group must have instance protection from scale in enabled."
+    if required:
         raise client_exception(
             "The managed termination protection setting for the capacity provider is invalid. To enable managed"
-            f" termination protection for a capacity provider, {needed}"
+            f" termination protection for a capacity provider, {required}"
         )
 
 
-def _mark(group: Group, settings: Body) -> None:
+def _tag_group(group: Group, settings: Body) -> None:
     if settings["managedScaling"]["status"] == "ENABLED":
         group.tags["AmazonECSManaged"] = ("", True)
 
 
 def update_capacity_provider(call: Call) -> Body:
-    """Change the managed scaling, draining or termination protection of a provider."""
+    """Change managed scaling, managed draining or termination protection of a provider."""
     ecs = call.store(EcsRegion)
     provider = _provider(ecs, call.params["name"])
     current, changes = provider["autoScalingGroupProvider"], call.params.get("autoScalingGroupProvider", {})
@@ -123,7 +123,7 @@ def update_capacity_provider(call: Call) -> Body:
     settings = {**current, **changes, "managedScaling": scaling}
     group = _group(call, settings["autoScalingGroupArn"])
     _check_protection(group, settings)
-    _mark(group, settings)
+    _tag_group(group, settings)
     provider["autoScalingGroupProvider"] = settings
     for cluster in _clusters(ecs, provider["name"]):
         ecs.capacity_changed(cluster["clusterName"])
@@ -131,12 +131,12 @@ def update_capacity_provider(call: Call) -> Body:
 
 
 def _clusters(ecs: EcsRegion, provider: str) -> list[Body]:
-    """The ACTIVE clusters that a provider is associated with."""
+    """Return the ACTIVE clusters that a provider is associated with."""
     return [c for c in ecs.clusters.values() if c["status"] == "ACTIVE" and provider in c["capacityProviders"]]
 
 
 def delete_capacity_provider(call: Call) -> Body:
-    """Delete a provider that no cluster is associated with; it stays INACTIVE for a while."""
+    """Delete a provider without associated clusters. It is INACTIVE for some time."""
     ecs, world = call.store(EcsRegion), call.world
     provider = _provider(ecs, call.params["capacityProvider"])
     if _clusters(ecs, provider["name"]):
@@ -165,7 +165,7 @@ def delete_capacity_provider(call: Call) -> Body:
 
 
 def describe_capacity_providers(call: Call) -> Body:
-    """Describe the named providers, or all of them."""
+    """Describe some providers, or all that are ACTIVE."""
     ecs, params = call.store(EcsRegion), call.params
     known: dict[str, Body] = {
         name: {
