@@ -26,7 +26,7 @@ def stop_task(
         account.world.run()
         ecs = account.world.store(EcsRegion, region or account.settings.region)
         found = ecs.service(ecs.cluster(cluster), service)
-        running = [task for task in found.tasks if task.last == "RUNNING"][:count]
+        running = [task for task in found.tasks if task.last_status == "RUNNING"][:count]
         for task in running:
             task_lifecycle.die(account.world, ecs, task)
         return tuple(task.arn for task in running)

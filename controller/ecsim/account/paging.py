@@ -9,20 +9,20 @@ from typing import Any, Literal
 from ecsim.account.errors import AwsError, invalid_parameter, validation_error
 from ecsim.account.world import Body
 
-Style = Literal["ecs", "Ec2", "AutoScaling", "Scaling"]
+Service = Literal["ecs", "ec2", "autoscaling", "application-autoscaling"]
 
 # The member for the page size, the member for the token, and the error for an invalid token.
-STYLES: dict[Style, tuple[str, str, Callable[[str], AwsError]]] = {
+STYLES: dict[Service, tuple[str, str, Callable[[str], AwsError]]] = {
     "ecs": ("maxResults", "nextToken", invalid_parameter),
-    "Ec2": ("MaxResults", "NextToken", lambda text: AwsError("InvalidParameterValue", text)),
-    "AutoScaling": ("MaxRecords", "NextToken", lambda text: AwsError("InvalidNextToken", text)),
-    "Scaling": ("MaxResults", "NextToken", lambda text: AwsError("InvalidNextTokenException", text)),
+    "ec2": ("MaxResults", "NextToken", lambda text: AwsError("InvalidParameterValue", text)),
+    "autoscaling": ("MaxRecords", "NextToken", lambda text: AwsError("InvalidNextToken", text)),
+    "application-autoscaling": ("MaxResults", "NextToken", lambda text: AwsError("InvalidNextTokenException", text)),
 }
 
 
-def by_token(member: str, items: Sequence[Any], params: Body, size: int, style: Style = "ecs") -> Body:
-    """Return one page in the format of most services; `size` is the default page size."""
-    limit, token, error = STYLES[style]
+def by_token(member: str, items: Sequence[Any], params: Body, size: int, service: Service = "ecs") -> Body:
+    """Return one page in the format of `service`; `size` is the default page size."""
+    limit, token, error = STYLES[service]
     shown, following = _page(items, int(params.get(limit, size)), params.get(token), error)
     return {member: shown, token: following} if following else {member: shown}
 

@@ -7,7 +7,7 @@ from functools import partial
 from ecsim.account.errors import AwsError, validation_exception
 from ecsim.account.paging import by_token
 from ecsim.account.world import Body, Call, Handler, World
-from ecsim.application_autoscaling.store import ScalableTarget, ScalingRegion
+from ecsim.application_autoscaling.store import AppAutoScalingRegion, ScalableTarget
 from ecsim.ecs import scheduler
 from ecsim.ecs.store import EcsRegion, Service
 
@@ -43,7 +43,7 @@ def service_of(ecs: EcsRegion, resource: str) -> Service | None:
 
 def register_scalable_target(call: Call) -> Body:
     """Register or change a target. A desired count outside the bounds is moved to the nearest bound at once."""
-    params, region = call.params, call.store(ScalingRegion)
+    params, region = call.params, call.store(AppAutoScalingRegion)
     check(params)
     resource = params["ResourceId"]
     service = service_of(call.store(EcsRegion), resource)
@@ -67,14 +67,14 @@ def register_scalable_target(call: Call) -> Body:
     return {"ScalableTargetARN": target.arn}
 
 
-def clamp(world: World, region: ScalingRegion, target: ScalableTarget, cause: str) -> None:
+def clamp(world: World, region: AppAutoScalingRegion, target: ScalableTarget, cause: str) -> None:
     """Move a desired count outside the bounds to the nearest bound."""
     service = service_of(world.store(EcsRegion, region.region), target.resource)
     if service is not None:
         scale(world, region, target, max(target.minimum, min(service.desired, target.maximum)), cause)
 
 
-def scale(world: World, region: ScalingRegion, target: ScalableTarget, desired: int, cause: str) -> None:
+def scale(world: World, region: AppAutoScalingRegion, target: ScalableTarget, desired: int, cause: str) -> None:
     """Set the desired count without a deployment. The ledger has no call: AWS uses its service-linked role."""
     ecs = world.store(EcsRegion, region.region)
     service = service_of(ecs, target.resource)
@@ -105,9 +105,9 @@ def deregister_scalable_target(call: Call) -> Body:
     """Deregister a target with its policies and scheduled actions."""
     check(call.params)
     resource = call.params["ResourceId"]
-    if resource not in call.store(ScalingRegion).targets:
+    if resource not in call.store(AppAutoScalingRegion).targets:
         raise missing("scalable target", resource)
-    forget(call.store(ScalingRegion), resource)
+    forget(call.store(AppAutoScalingRegion), resource)
     return {}
 
 
@@ -119,7 +119,7 @@ def missing(what: str, resource: str) -> AwsError:
     )
 
 
-def forget(region: ScalingRegion, resource: str) -> None:
+def forget(region: AppAutoScalingRegion, resource: str) -> None:
     """Remove a target with its policies and scheduled actions, if it exists."""
     target = region.targets.pop(resource, None)
     if target is not None:
@@ -141,7 +141,7 @@ def describe_scalable_targets(call: Call) -> Body:
             "SuspendedState": target.suspended,
             "ScalableTargetARN": target.arn,
         }
-        for target in call.store(ScalingRegion).targets.values()
+        for target in call.store(AppAutoScalingRegion).targets.values()
         if not wanted or target.resource in wanted
     ]
     return page("ScalableTargets", shown, call.params, 50)
@@ -150,21 +150,23 @@ def describe_scalable_targets(call: Call) -> Body:
 def page(member: str, items: list[Body], params: Body, size: int) -> Body:
     """Return one page; `size` is both the default and the maximum page size."""
     limited = {**params, "MaxResults": min(int(params.get("MaxResults", size)), size)}
-    return by_token(member, items, limited, size, style="Scaling")
+    return by_token(member, items, limited, size, service="application-autoscaling")
 
 
 def describe_scaling_activities(call: Call) -> Body:
     """Describe the scaling activities, newest first."""
     check(call.params)
     wanted = call.params.get("ResourceId")
-    targets = [target for target in call.store(ScalingRegion).targets.values() if wanted in (None, target.resource)]
+    targets = [
+        target for target in call.store(AppAutoScalingRegion).targets.values() if wanted in (None, target.resource)
+    ]
     activities = [activity for target in targets for activity in target.activities]
     return page("ScalingActivities", activities, call.params, 50)
 
 
 def _by_arn(call: Call) -> ScalableTarget:
     arn = call.params["ResourceARN"]
-    for target in call.store(ScalingRegion).targets.values():
+    for target in call.store(AppAutoScalingRegion).targets.values():
         if target.arn == arn:
             return target
     raise AwsError("ResourceNotFoundException", f"No scalable target found for ARN: {arn}")

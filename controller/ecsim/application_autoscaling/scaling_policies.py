@@ -5,7 +5,7 @@ from __future__ import annotations
 from ecsim.account.errors import validation_exception
 from ecsim.account.world import Body, Call, Handler
 from ecsim.application_autoscaling.scalable_targets import check, identity, missing, page
-from ecsim.application_autoscaling.store import ScalableTarget, ScalingRegion
+from ecsim.application_autoscaling.store import AppAutoScalingRegion, ScalableTarget
 
 # Policy type → the member with its configuration, and AWS's defaults there.
 KINDS: dict[str, tuple[str, Body]] = {
@@ -22,7 +22,7 @@ def put_scaling_policy(call: Call) -> Body:
     """Create a policy or replace its configuration. A target tracking policy gets its alarms."""
     params = call.params
     check(params)
-    target = call.store(ScalingRegion).target(params["ResourceId"])
+    target = call.store(AppAutoScalingRegion).target(params["ResourceId"])
     name = params["PolicyName"]
     existing = target.policies.get(name)
     kind = params.get("PolicyType") or (existing or {}).get("PolicyType", "StepScaling")
@@ -74,7 +74,7 @@ def describe_scaling_policies(call: Call) -> Body:
     names, resource = call.params.get("PolicyNames"), call.params.get("ResourceId")
     found = [
         policy
-        for target in call.store(ScalingRegion).targets.values()
+        for target in call.store(AppAutoScalingRegion).targets.values()
         for policy in target.policies.values()
         if resource in (None, target.resource) and (not names or policy["PolicyName"] in names)
     ]
@@ -85,7 +85,7 @@ def delete_scaling_policy(call: Call) -> Body:
     """Delete a policy with its alarms."""
     check(call.params)
     resource, name = call.params["ResourceId"], call.params["PolicyName"]
-    target = call.store(ScalingRegion).targets.get(resource)
+    target = call.store(AppAutoScalingRegion).targets.get(resource)
     if target is None or target.policies.pop(name, None) is None:
         raise missing("scaling policy", resource)
     target.breaches.pop(name, None)

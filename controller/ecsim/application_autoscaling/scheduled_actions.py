@@ -8,7 +8,7 @@ from ecsim.account.errors import validation_exception
 from ecsim.account.world import Body, Call, Handler, World
 from ecsim.application_autoscaling import scalable_targets, schedule_expressions
 from ecsim.application_autoscaling.scalable_targets import check, identity, missing, page
-from ecsim.application_autoscaling.store import ScalableTarget, ScalingRegion
+from ecsim.application_autoscaling.store import AppAutoScalingRegion, ScalableTarget
 
 # An update that omits these members keeps them ...
 KEPT = ("Schedule", "Timezone", "ScalableTargetAction")
@@ -20,7 +20,7 @@ def put_scheduled_action(call: Call) -> Body:
     """Create or change an action. An update without StartTime and EndTime unsets them."""
     params = call.params
     check(params)
-    target, name = call.store(ScalingRegion).target(params["ResourceId"]), params["ScheduledActionName"]
+    target, name = call.store(AppAutoScalingRegion).target(params["ResourceId"]), params["ScheduledActionName"]
     existing = target.schedules.get(name)
     action: Body = {
         "ScheduledActionName": name,
@@ -41,12 +41,16 @@ def put_scheduled_action(call: Call) -> Body:
     except (ValueError, KeyError, OSError) as error:
         raise validation_exception(f"Invalid schedule expression: {action['Schedule']}") from error
     target.schedules[name] = action
-    _arm(call.world, call.store(ScalingRegion), target, action, schedule)
+    _arm(call.world, call.store(AppAutoScalingRegion), target, action, schedule)
     return {}
 
 
 def _arm(
-    world: World, region: ScalingRegion, target: ScalableTarget, action: Body, schedule: schedule_expressions.Schedule
+    world: World,
+    region: AppAutoScalingRegion,
+    target: ScalableTarget,
+    action: Body,
+    schedule: schedule_expressions.Schedule,
 ) -> None:
     start = float(action.get("StartTime") or action["CreationTime"])
     after = max(world.now, start - 1)
@@ -57,7 +61,11 @@ def _arm(
 
 
 def _run(
-    world: World, region: ScalingRegion, target: ScalableTarget, action: Body, schedule: schedule_expressions.Schedule
+    world: World,
+    region: AppAutoScalingRegion,
+    target: ScalableTarget,
+    action: Body,
+    schedule: schedule_expressions.Schedule,
 ) -> None:
     name = action["ScheduledActionName"]
     if target.schedules.get(name) is not action or region.targets.get(target.resource) is not target:
@@ -80,7 +88,7 @@ def describe_scheduled_actions(call: Call) -> Body:
     names, resource = call.params.get("ScheduledActionNames"), call.params.get("ResourceId")
     found = [
         action
-        for target in call.store(ScalingRegion).targets.values()
+        for target in call.store(AppAutoScalingRegion).targets.values()
         for action in target.schedules.values()
         if resource in (None, target.resource) and (not names or action["ScheduledActionName"] in names)
     ]
@@ -91,7 +99,7 @@ def delete_scheduled_action(call: Call) -> Body:
     """Delete an action."""
     check(call.params)
     resource = call.params["ResourceId"]
-    target = call.store(ScalingRegion).targets.get(resource)
+    target = call.store(AppAutoScalingRegion).targets.get(resource)
     if target is None or target.schedules.pop(call.params["ScheduledActionName"], None) is None:
         raise missing("scheduled action", resource)
     return {}

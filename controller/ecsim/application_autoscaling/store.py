@@ -30,7 +30,7 @@ class ScalableTarget:
 
 
 @dataclass
-class ScalingRegion:
+class AppAutoScalingRegion:
     """Application Auto Scaling in one Region of one account."""
 
     region: str

@@ -11,7 +11,7 @@ from functools import partial
 
 from ecsim.account.world import Body, World
 from ecsim.application_autoscaling import scalable_targets
-from ecsim.application_autoscaling.store import ScalableTarget, ScalingRegion
+from ecsim.application_autoscaling.store import AppAutoScalingRegion, ScalableTarget
 from ecsim.ecs.store import EcsRegion, Service, running_and_pending
 
 METRICS = {"ECSServiceAverageCPUUtilization": "cpu", "ECSServiceAverageMemoryUtilization": "memory"}
@@ -23,7 +23,7 @@ COOLDOWN = 300
 
 def set_load(world: World, region: str, cluster: str, service: str, percents: dict[str, float]) -> Body:
     """Set the average utilisation of a service's present tasks, in percent by metric."""
-    ecs, scaling = world.store(EcsRegion, region), world.store(ScalingRegion, region)
+    ecs, scaling = world.store(EcsRegion, region), world.store(AppAutoScalingRegion, region)
     found = ecs.service(ecs.cluster(cluster), service)
     resource = f"service/{found.cluster}/{found.name}"
     started = resource not in scaling.loads
@@ -38,11 +38,11 @@ def _running(service: Service) -> int:
     return running_and_pending(service.tasks)[0]
 
 
-def _later(world: World, region: ScalingRegion, resource: str) -> None:
+def _later(world: World, region: AppAutoScalingRegion, resource: str) -> None:
     world.after(world.settings.timings.scaling_period, partial(_look, world, region, resource))
 
 
-def _look(world: World, region: ScalingRegion, resource: str) -> None:
+def _look(world: World, region: AppAutoScalingRegion, resource: str) -> None:
     """Evaluate one minute: count it above or below the target of each policy, and scale if an alarm is reached."""
     service = scalable_targets.service_of(world.store(EcsRegion, region.region), resource)
     target = region.targets.get(resource)
@@ -75,7 +75,11 @@ def _look(world: World, region: ScalingRegion, resource: str) -> None:
 
 
 def _decide(
-    world: World, region: ScalingRegion, target: ScalableTarget, service: Service, wanted: list[tuple[str, int, bool]]
+    world: World,
+    region: AppAutoScalingRegion,
+    target: ScalableTarget,
+    service: Service,
+    wanted: list[tuple[str, int, bool]],
 ) -> None:
     """Scale to the largest count that a policy wants. No scale-in during a cooldown or a deployment."""
     name, count, _ = max(wanted, key=lambda item: item[1])

@@ -1,4 +1,4 @@
-"""Auto Scaling groups and their instances: create, describe, update, delete."""
+"""Auto Scaling groups: create, describe, update, delete."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from functools import partial
 from ecsim.account.errors import AwsError, validation_error
 from ecsim.account.paging import by_token, filtered
 from ecsim.account.world import Body, Call, Handler
-from ecsim.autoscaling import group_settings, scaler, tags, traffic_sources
-from ecsim.autoscaling.store import Group, GroupsRegion, Instance
+from ecsim.autoscaling import group_settings, instances, scaler, tags, traffic_sources
+from ecsim.autoscaling.store import AutoScalingRegion, Group
 
 
 def create_auto_scaling_group(call: Call) -> Body:
     """Create a group. Its instances are launched a moment later."""
-    world, params, region = call.world, call.params, call.store(GroupsRegion)
+    world, params, region = call.world, call.params, call.store(AutoScalingRegion)
     name = params["AutoScalingGroupName"]
     existing = region.groups.get(name)
     if existing is not None:
@@ -36,7 +36,7 @@ def create_auto_scaling_group(call: Call) -> Body:
 
 def update_auto_scaling_group(call: Call) -> Body:
     """Change a group. Omitted members are kept, and running instances do not change."""
-    group = call.store(GroupsRegion).group(call.params["AutoScalingGroupName"])
+    group = call.store(AutoScalingRegion).group(call.params["AutoScalingGroupName"])
     group.body = group_settings.updated(call, group.body)
     group.wake()
     return {}
@@ -44,7 +44,8 @@ def update_auto_scaling_group(call: Call) -> Body:
 
 def set_desired_capacity(call: Call) -> Body:
     """Change the desired capacity within MinSize and MaxSize."""
-    group, wanted = call.store(GroupsRegion).group(call.params["AutoScalingGroupName"]), call.params["DesiredCapacity"]
+    group = call.store(AutoScalingRegion).group(call.params["AutoScalingGroupName"])
+    wanted = call.params["DesiredCapacity"]
     least, most = group.body["MinSize"], group.body["MaxSize"]
     if wanted > most:
         raise validation_error(
@@ -61,7 +62,7 @@ def set_desired_capacity(call: Call) -> Body:
 
 def delete_auto_scaling_group(call: Call) -> Body:
     """Delete an empty group, or with ForceDelete any group. It stays in deletion for some time."""
-    region, force = call.store(GroupsRegion), bool(call.params.get("ForceDelete"))
+    region, force = call.store(AutoScalingRegion), bool(call.params.get("ForceDelete"))
     group = region.groups.get(call.params["AutoScalingGroupName"])
     if group is None:
         name = call.params["AutoScalingGroupName"]
@@ -91,9 +92,9 @@ def delete_auto_scaling_group(call: Call) -> Body:
 def describe_auto_scaling_groups(call: Call) -> Body:
     """Describe all groups, or those that match a name or a tag. An unknown name is omitted."""
     names = call.params.get("AutoScalingGroupNames")
-    groups = [group for group in call.store(GroupsRegion).groups.values() if not names or group.name in names]
+    groups = [group for group in call.store(AutoScalingRegion).groups.values() if not names or group.name in names]
     shown = filtered([_show(group) for group in groups], call.params.get("Filters"), {})
-    return by_token("AutoScalingGroups", shown, call.params, 50, style="AutoScaling")
+    return by_token("AutoScalingGroups", shown, call.params, 50, service="autoscaling")
 
 
 def _show(group: Group) -> Body:
@@ -102,7 +103,7 @@ def _show(group: Group) -> Body:
         "AutoScalingGroupName": group.name,
         "AutoScalingGroupARN": group.arn,
         "CreatedTime": group.created_at,
-        "Instances": [_instance(instance) for instance in group.instances],
+        "Instances": [instances.show(instance) for instance in group.instances],
         "EnabledMetrics": [{"Metric": metric, "Granularity": "1Minute"} for metric in sorted(group.metrics)],
         "SuspendedProcesses": [{"ProcessName": name} for name in sorted(group.suspended)],
         "Tags": tags.show(group),
@@ -113,86 +114,19 @@ def _show(group: Group) -> Body:
     return shown
 
 
-def _instance(instance: Instance) -> Body:
-    return {
-        "InstanceId": instance.id,
-        "InstanceType": instance.type,
-        "AvailabilityZone": instance.zone,
-        "AvailabilityZoneId": instance.zone_id,
-        "LifecycleState": instance.state,
-        "HealthStatus": "Healthy",
-        "ImageId": instance.image,
-        "ProtectedFromScaleIn": instance.protected,
-        "LaunchTemplate": instance.template,
-    }
-
-
-def describe_auto_scaling_instances(call: Call) -> Body:
-    """Describe the instances of all groups, or some by ID."""
-    wanted = call.params.get("InstanceIds")
-    shown = [
-        {**_instance(instance), "AutoScalingGroupName": group.name, "HealthStatus": "HEALTHY"}
-        for group in call.store(GroupsRegion).groups.values()
-        for instance in group.instances
-        if not wanted or instance.id in wanted
-    ]
-    return by_token("AutoScalingInstances", shown, call.params, 50, style="AutoScaling")
-
-
 def describe_scaling_activities(call: Call) -> Body:
     """Describe launches and terminations, newest first."""
     name = call.params.get("AutoScalingGroupName")
-    groups = [group for group in call.store(GroupsRegion).groups.values() if name in (None, group.name)]
+    groups = [group for group in call.store(AutoScalingRegion).groups.values() if name in (None, group.name)]
     activities = [activity for group in groups for activity in group.activities]
-    return by_token("Activities", activities, call.params, 100, style="AutoScaling")
-
-
-def set_instance_protection(call: Call) -> Body:
-    """Set or remove the scale-in protection of instances."""
-    region = call.store(GroupsRegion)
-    group = region.group(call.params["AutoScalingGroupName"])
-    for identifier in call.params["InstanceIds"]:
-        owner, instance = region.of_instance(identifier)
-        if owner is not group:
-            raise validation_error(f"Instance {identifier} is not part of Auto Scaling group {group.name}.")
-        instance.protected = call.params["ProtectedFromScaleIn"]
-    group.wake()
-    return {}
-
-
-def terminate_instance(call: Call) -> Body:
-    """Terminate one instance, with or without a replacement."""
-    region = call.store(GroupsRegion)
-    group, instance = region.of_instance(call.params["InstanceId"])
-    if call.params["ShouldDecrementDesiredCapacity"]:
-        if group.desired <= group.body["MinSize"]:
-            raise validation_error(
-                f"Currently, desiredSize equals minSize ({group.desired}). Terminating instance without replacement"
-                " will violate group's min size constraint."
-            )
-        group.body["DesiredCapacity"] = group.desired - 1
-    scaler.retire(call.world, region, group, instance, "a user request")
-    group.wake()
-    return {"Activity": group.activities[0]} if group.activities else {}
-
-
-def replace_terminated(call: Call, identifiers: list[str]) -> None:
-    """Remove instances that were terminated through EC2, so that their groups replace them."""
-    region = call.store(GroupsRegion)
-    for identifier in identifiers:
-        for group in list(region.groups.values()):
-            for instance in [one for one in group.instances if one.id == identifier]:
-                scaler.lose(call.world, region, group, instance)
+    return by_token("Activities", activities, call.params, 100, service="autoscaling")
 
 
 OPERATIONS: dict[str, Handler] = {
     "CreateAutoScalingGroup": create_auto_scaling_group,
     "DeleteAutoScalingGroup": delete_auto_scaling_group,
     "DescribeAutoScalingGroups": describe_auto_scaling_groups,
-    "DescribeAutoScalingInstances": describe_auto_scaling_instances,
     "DescribeScalingActivities": describe_scaling_activities,
     "SetDesiredCapacity": set_desired_capacity,
-    "SetInstanceProtection": set_instance_protection,
-    "TerminateInstanceInAutoScalingGroup": terminate_instance,
     "UpdateAutoScalingGroup": update_auto_scaling_group,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ecsim.account.errors import validation_error
 from ecsim.account.world import Body, Call, Handler
-from ecsim.autoscaling.store import GroupsRegion
+from ecsim.autoscaling.store import AutoScalingRegion
 
 METRICS = (
     "GroupMinSize", "GroupMaxSize", "GroupDesiredCapacity", "GroupInServiceInstances", "GroupPendingInstances",
@@ -17,10 +17,8 @@ METRICS = (
 
 def enable_metrics_collection(call: Call) -> Body:
     """Enable some metrics of a group, or all."""
-    group, wanted = (
-        call.store(GroupsRegion).group(call.params["AutoScalingGroupName"]),
-        call.params.get("Metrics") or METRICS,
-    )
+    group = call.store(AutoScalingRegion).group(call.params["AutoScalingGroupName"])
+    wanted = call.params.get("Metrics") or METRICS
     unknown = [metric for metric in wanted if metric not in METRICS]
     if unknown:
         raise validation_error(f"Metric '{unknown[0]}' is not valid. Valid metrics are: {', '.join(METRICS)}.")
@@ -32,7 +30,7 @@ def enable_metrics_collection(call: Call) -> Body:
 
 def disable_metrics_collection(call: Call) -> Body:
     """Disable some metrics of a group, or all."""
-    group = call.store(GroupsRegion).group(call.params["AutoScalingGroupName"])
+    group = call.store(AutoScalingRegion).group(call.params["AutoScalingGroupName"])
     group.metrics.difference_update(call.params.get("Metrics") or METRICS)
     return {}
 

@@ -12,14 +12,14 @@ from typing import Any
 from ecsim.account.world import Body, World
 from ecsim.autoscaling import group_settings
 from ecsim.autoscaling.listeners import InstanceListeners
-from ecsim.autoscaling.store import Group, GroupsRegion, Instance
+from ecsim.autoscaling.store import AutoScalingRegion, Group, Instance
 from ecsim.ec2 import launch_templates
 from ecsim.moto import iam, seams
 
 RETRY = 60.0  # seconds until a failed launch is retried
 
 
-def wake(world: World, region: GroupsRegion, group: Group, seconds: float | None = None) -> None:
+def wake(world: World, region: AutoScalingRegion, group: Group, seconds: float | None = None) -> None:
     """Schedule a reconcile of a group, unless one is scheduled."""
     if not group.awake:
         group.awake = True
@@ -27,7 +27,7 @@ def wake(world: World, region: GroupsRegion, group: Group, seconds: float | None
         world.after(wait, partial(reconcile, world, region, group))
 
 
-def reconcile(world: World, region: GroupsRegion, group: Group) -> None:
+def reconcile(world: World, region: AutoScalingRegion, group: Group) -> None:
     """Launch or terminate the instances that a group lacks or has too many."""
     group.awake = False
     if region.groups.get(group.name) is not group:
@@ -46,7 +46,7 @@ def reconcile(world: World, region: GroupsRegion, group: Group) -> None:
             retire(world, region, group, instance, "an instance was taken out of service in response to a difference")
 
 
-def _delete(world: World, region: GroupsRegion, group: Group) -> None:
+def _delete(world: World, region: AutoScalingRegion, group: Group) -> None:
     for instance in group.staying:
         _terminate(world, region, group, instance, "the group is being deleted")
     if group.instances:
@@ -77,7 +77,7 @@ def specification(group: Group) -> Body:
     return found
 
 
-def _launch(world: World, region: GroupsRegion, group: Group) -> bool:
+def _launch(world: World, region: AutoScalingRegion, group: Group) -> bool:
     wanted = specification(group)
     template = launch_templates.find(world, region.region, wanted)
     version = launch_templates.resolve(template, wanted.get("Version")) if template else None
@@ -122,7 +122,7 @@ def _launch(world: World, region: GroupsRegion, group: Group) -> bool:
     return True
 
 
-def _subnet(region: GroupsRegion, group: Group) -> Any:
+def _subnet(region: AutoScalingRegion, group: Group) -> Any:
     """Return the subnet with the fewest instances of the group."""
     identifiers = sorted(group.body["VPCZoneIdentifier"].split(",")) if group.body["VPCZoneIdentifier"] else []
     known = [seams.subnet(region.account, region.region, identifier) for identifier in identifiers]
@@ -178,7 +178,7 @@ def _note(world: World, group: Group, description: str, status: str, message: st
     del group.activities[100:]
 
 
-def _booted(world: World, region: GroupsRegion, group: Group, instance: Instance) -> None:
+def _booted(world: World, region: AutoScalingRegion, group: Group, instance: Instance) -> None:
     if instance.state != "Pending":
         return
     instance.state = "InService"
@@ -187,7 +187,7 @@ def _booted(world: World, region: GroupsRegion, group: Group, instance: Instance
     wake(world, region, group)
 
 
-def retire(world: World, region: GroupsRegion, group: Group, instance: Instance, cause: str) -> None:
+def retire(world: World, region: AutoScalingRegion, group: Group, instance: Instance, cause: str) -> None:
     """Terminate an instance. If a listener drains it, the termination starts after the drain."""
     if instance.leaving:
         return
@@ -199,7 +199,7 @@ def retire(world: World, region: GroupsRegion, group: Group, instance: Instance,
         _terminate(world, region, group, instance, cause)
 
 
-def _terminate(world: World, region: GroupsRegion, group: Group, instance: Instance, cause: str) -> None:
+def _terminate(world: World, region: AutoScalingRegion, group: Group, instance: Instance, cause: str) -> None:
     if instance.state == "Terminating":
         return
     instance.state = "Terminating"
@@ -212,7 +212,7 @@ def _terminate(world: World, region: GroupsRegion, group: Group, instance: Insta
     world.after(world.settings.timings.instance_stop, gone)
 
 
-def lose(world: World, region: GroupsRegion, group: Group, instance: Instance) -> None:
+def lose(world: World, region: AutoScalingRegion, group: Group, instance: Instance) -> None:
     """Remove a terminated instance from its group."""
     if instance not in group.instances:
         return

@@ -65,7 +65,7 @@ class Group:
 
 
 @dataclass
-class GroupsRegion:
+class AutoScalingRegion:
     """Amazon EC2 Auto Scaling in one Region of one account."""
 
     region: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ecsim.account.errors import validation_error
 from ecsim.account.paging import by_token
 from ecsim.account.world import Body, Call, Handler
-from ecsim.autoscaling.store import Group, GroupsRegion
+from ecsim.autoscaling.store import AutoScalingRegion, Group
 
 LIMIT = 50
 
@@ -39,7 +39,7 @@ def show(group: Group) -> list[Body]:
 
 def create_or_update_tags(call: Call) -> Body:
     """Add or change tags of one or more groups."""
-    region = call.store(GroupsRegion)
+    region = call.store(AutoScalingRegion)
     for tag in call.params["Tags"]:
         put(region.group(tag.get("ResourceId", "")), [tag])
     return {}
@@ -47,7 +47,7 @@ def create_or_update_tags(call: Call) -> Body:
 
 def delete_tags(call: Call) -> Body:
     """Remove tags by key. An unknown key is not an error."""
-    region = call.store(GroupsRegion)
+    region = call.store(AutoScalingRegion)
     for tag in call.params["Tags"]:
         region.group(tag.get("ResourceId", "")).tags.pop(tag["Key"], None)
     return {}
@@ -64,11 +64,11 @@ def describe_tags(call: Call) -> Body:
     }
     tags = [
         tag
-        for group in call.store(GroupsRegion).groups.values()
+        for group in call.store(AutoScalingRegion).groups.values()
         for tag in show(group)
         if all(str(tag[names[name]]).lower() in [v.lower() for v in values] for name, values in wanted.items())
     ]
-    return by_token("Tags", tags, call.params, 50, style="AutoScaling")
+    return by_token("Tags", tags, call.params, 50, service="autoscaling")
 
 
 OPERATIONS: dict[str, Handler] = {

@@ -9,7 +9,7 @@ from typing import Any
 
 from ecsim.account.errors import validation_error
 from ecsim.account.world import Body, Call, Handler
-from ecsim.autoscaling.store import GroupsRegion
+from ecsim.autoscaling.store import AutoScalingRegion
 from ecsim.elbv2.store import ElbRegion
 
 PLACES = {"elbv2": "TargetGroupARNs", "elb": "LoadBalancerNames"}  # type of a source → its member of the group
@@ -43,7 +43,7 @@ def show(body: Body) -> list[Body]:
 def _attach(member: str) -> Handler:
     def attach(call: Call) -> Body:
         """Attach sources to a group."""
-        group = call.store(GroupsRegion).group(call.params["AutoScalingGroupName"])
+        group = call.store(AutoScalingRegion).group(call.params["AutoScalingGroupName"])
         put(call, group.body, member, call.params[member])
         return {}
 
@@ -53,7 +53,7 @@ def _attach(member: str) -> Handler:
 def _detach(member: str) -> Handler:
     def detach(call: Call) -> Body:
         """Detach sources from a group."""
-        body = call.store(GroupsRegion).group(call.params["AutoScalingGroupName"]).body
+        body = call.store(AutoScalingRegion).group(call.params["AutoScalingGroupName"]).body
         detached = [_placed(member, one) for one in call.params[member]]
         if any(value not in body[place] for place, value in detached):
             raise validation_error("Trying to remove Target Groups or load balancers that are not part of the group")

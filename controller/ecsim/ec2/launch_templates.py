@@ -105,7 +105,7 @@ def describe_launch_templates(call: Call) -> Body:
         params.get("Filters"),
         {"launch-template-name": lambda t: [t["LaunchTemplateName"]], "create-time": lambda t: [t["CreateTime"]]},
     )
-    return by_token("LaunchTemplates", shown, params, 200, style="Ec2")
+    return by_token("LaunchTemplates", shown, params, 200, service="ec2")
 
 
 def describe_launch_template_versions(call: Call) -> Body:
@@ -122,7 +122,7 @@ def describe_launch_template_versions(call: Call) -> Body:
     else:
         raise AwsError("InvalidParameterCombination" if wanted else "MissingParameter", ALL_TEMPLATES)
     unique = list({(one["LaunchTemplateId"], one["VersionNumber"]): one for one in shown}.values())
-    return by_token("LaunchTemplateVersions", unique, params, 200, style="Ec2")
+    return by_token("LaunchTemplateVersions", unique, params, 200, service="ec2")
 
 
 def _range(template: Body, params: Body) -> list[Body]:

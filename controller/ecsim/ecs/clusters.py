@@ -107,7 +107,7 @@ def delete_cluster(call: Call) -> Body:
             "ClusterContainsContainerInstancesException",
             "The Cluster cannot be deleted while Container Instances are active or draining.",
         )
-    if any(t.cluster_arn == cluster["clusterArn"] and t.last != "STOPPED" for t in ecs.tasks.values()):
+    if any(t.cluster_arn == cluster["clusterArn"] and t.last_status != "STOPPED" for t in ecs.tasks.values()):
         raise AwsError("ClusterContainsTasksException", "The Cluster cannot be deleted while Tasks are active.")
     associations.check_idle(cluster)
     cluster["status"] = "INACTIVE"

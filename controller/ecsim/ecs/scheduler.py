@@ -69,7 +69,7 @@ def _count_daemons(ecs: EcsRegion, service: Service) -> None:
 
 
 def _alive(service: Service, deployment: Deployment) -> list[Task]:
-    return [task for task in service.tasks_of(deployment) if task.desired == "RUNNING"]
+    return [task for task in service.tasks_of(deployment) if task.desired_status == "RUNNING"]
 
 
 def _on_draining_instances(tasks: list[Task]) -> list[Task]:
@@ -135,7 +135,7 @@ def _step(world: World, ecs: EcsRegion, service: Service) -> bool:
 
 
 def _stop(world: World, ecs: EcsRegion, service: Service, victims: list[Task]) -> None:
-    pending = [task for task in victims if task.last in PENDING_STATES]
+    pending = [task for task in victims if task.last_status in PENDING_STATES]
     if pending:
         service_events.stopped_pending(world, service, len(pending))
     reason = f"Scaling activity initiated by (deployment {service.primary.id})"
@@ -166,14 +166,14 @@ def _start(world: World, ecs: EcsRegion, service: Service, count: int) -> int:
 def _launch(world: World, ecs: EcsRegion, service: Service, definition: Body) -> Task | ecs_placement.Refused:
     primary = service.primary
     mates = _alive(service, primary)
-    how = placement(primary.revision, [task.launch for task in mates])
-    how["enableExecuteCommand"] = service.body["enableExecuteCommand"]
+    options = launch_options(primary.revision, [task.launch for task in mates])
+    options["enableExecuteCommand"] = service.body["enableExecuteCommand"]
     spec = {member: service.body[member] for member in ("placementStrategy", "placementConstraints")}
     if service.body["schedulingStrategy"] == "DAEMON":
         spec["placementConstraints"] = [{"type": "distinctInstance"}, *spec["placementConstraints"]]
     instance = None
-    if how["launchType"] == "EC2":
-        provider = how.get("capacityProviderName")
+    if options["launchType"] == "EC2":
+        provider = options.get("capacityProviderName")
         found = ecs_placement.choose(ecs, service.cluster, definition, spec, provider, mates)
         if isinstance(found, ContainerInstance):
             instance = found
@@ -181,7 +181,7 @@ def _launch(world: World, ecs: EcsRegion, service: Service, definition: Body) ->
             return found
     task = task_lifecycle.launch(
         world, ecs, ecs.clusters[service.cluster], definition, primary.revision.get("networkConfiguration", {}),
-        group=f"service:{service.name}", started_by=primary.id, how=how, instance=instance, placement=spec,
+        group=f"service:{service.name}", started_by=primary.id, options=options, instance=instance, placement=spec,
     )  # fmt: skip
     task.service, task.deployment = service, primary
     task.watch = partial(wake, world, ecs, service)
@@ -190,11 +190,11 @@ def _launch(world: World, ecs: EcsRegion, service: Service, definition: Body) ->
     return task
 
 
-def placement(spec: Body, existing: list[Body]) -> Body:
+def launch_options(spec: Body, existing: list[Body]) -> Body:
     """Return launch type or capacity provider for one more task: the provider furthest behind base and weight."""
     strategy = spec.get("capacityProviderStrategy")
     if not strategy:
-        return _on(spec, {"launchType": spec.get("launchType", "EC2")})
+        return _with_platform(spec, {"launchType": spec.get("launchType", "EC2")})
     used = {item["capacityProvider"]: 0 for item in strategy}
     for other in existing:
         name = other.get("capacityProviderName")
@@ -207,13 +207,13 @@ def placement(spec: Body, existing: list[Body]) -> Body:
         key=lambda i: (used[i["capacityProvider"]] - i.get("base", 0) + 1) / max(i.get("weight", 0), 1),
     )
     name = best["capacityProvider"]
-    return _on(spec, {"capacityProviderName": name, "launchType": "FARGATE" if name in FARGATE else "EC2"})
+    return _with_platform(spec, {"capacityProviderName": name, "launchType": "FARGATE" if name in FARGATE else "EC2"})
 
 
-def _on(spec: Body, how: Body) -> Body:
-    if how["launchType"] != "FARGATE":
-        return how
-    return {"platformVersion": spec.get("platformVersion", rollouts.CURRENT_PLATFORM), **how}
+def _with_platform(spec: Body, options: Body) -> Body:
+    if options["launchType"] != "FARGATE":
+        return options
+    return {"platformVersion": spec.get("platformVersion", rollouts.CURRENT_PLATFORM), **options}
 
 
 def _task_tags(ecs: EcsRegion, service: Service, definition: Body) -> dict[str, str]:
@@ -226,7 +226,7 @@ def _task_tags(ecs: EcsRegion, service: Service, definition: Body) -> dict[str, 
 
 def _drop_drained(service: Service) -> None:
     def drained(deployment: Deployment) -> bool:
-        return all(task.last in LEFT for task in service.tasks if task.deployment is deployment)
+        return all(task.last_status in LEFT for task in service.tasks if task.deployment is deployment)
 
     service.deployments[1:] = [d for d in service.deployments[1:] if not drained(d)]
 
@@ -252,7 +252,7 @@ def _check_steady(world: World, ecs: EcsRegion, service: Service) -> None:
 
 def _end_draining(world: World, ecs: EcsRegion, service: Service) -> None:
     """Set a DRAINING service to INACTIVE after its last task has stopped."""
-    if any(task.last != "STOPPED" for task in service.tasks):
+    if any(task.last_status != "STOPPED" for task in service.tasks):
         return
     service.status = "INACTIVE"
     service.deployments = []

@@ -82,7 +82,7 @@ class Service:
 
     def tasks_of(self, deployment: Deployment) -> list[Task]:
         """Return the tasks of a deployment that are not STOPPED."""
-        return [t for t in self.tasks if t.deployment is deployment and t.last != "STOPPED"]
+        return [t for t in self.tasks if t.deployment is deployment and t.last_status != "STOPPED"]
 
 
 @dataclass
@@ -131,8 +131,8 @@ class Task:
     subnet: str | None = None
     service: Service | None = None
     deployment: Deployment | None = None
-    desired: str = "RUNNING"
-    last: str = "PROVISIONING"
+    desired_status: str = "RUNNING"
+    last_status: str = "PROVISIONING"
     health: str = "UNKNOWN"
     version: int = 1
     stop_code: str | None = None
@@ -158,12 +158,12 @@ class Task:
     @property
     def waiting(self) -> bool:
         """Whether it waits for a container instance with enough free resources."""
-        return self.instance is None and self.launch.get("launchType") == "EC2" and self.desired == "RUNNING"
+        return self.instance is None and self.launch.get("launchType") == "EC2" and self.desired_status == "RUNNING"
 
 
 def running_and_pending(tasks: Iterable[Task]) -> tuple[int, int]:
     """Return the number of running tasks and of tasks that do not run yet."""
-    states = [task.last for task in tasks]
+    states = [task.last_status for task in tasks]
     return states.count("RUNNING"), sum(state in PENDING_STATES for state in states)
 
 
@@ -238,7 +238,7 @@ class EcsRegion:
 
     def tasks_on(self, instance: ContainerInstance) -> list[Task]:
         """Return the tasks on a container instance that are not STOPPED."""
-        return [task for task in self.tasks.values() if task.instance is instance and task.last != "STOPPED"]
+        return [task for task in self.tasks.values() if task.instance is instance and task.last_status != "STOPPED"]
 
     def find_task_definition(self, reference: str) -> Body | None:
         """Return a revision by ARN or `family:revision`, or the latest ACTIVE one by `family`; None if unknown."""

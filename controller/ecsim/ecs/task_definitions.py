@@ -164,7 +164,7 @@ def delete_task_definitions(call: Call) -> Body:
             continue
         found.update({"status": "DELETE_IN_PROGRESS", "deleteRequestedAt": call.world.now})
         deleted.append(found)
-        in_use = any(t.definition is found and t.last != "STOPPED" for t in ecs.tasks.values())
+        in_use = any(t.definition is found and t.last_status != "STOPPED" for t in ecs.tasks.values())
         if not in_use:
             # A revision number is never reused: the highest one stays as a tombstone.
             newest = found["revision"] == max(ecs.families[found["family"]])

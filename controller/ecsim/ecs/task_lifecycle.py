@@ -27,12 +27,13 @@ def launch(
     *,
     group: str,
     started_by: str,
-    how: Body,
+    options: Body,
     instance: ContainerInstance | None = None,
     placement: Body | None = None,
 ) -> Task:
     """Start one task and return it in PROVISIONING.
 
+    `options` are launch type or capacity provider, platform version and enableExecuteCommand.
     A task of the EC2 launch type runs on `instance`. Without an instance it waits for one that fits `placement`.
     """
     identifier = world.hex(32)
@@ -43,7 +44,7 @@ def launch(
         created_at=world.now,
         group=group,
         started_by=started_by,
-        launch=how,
+        launch=options,
         placement=placement or {},
     )
     for container in definition["containerDefinitions"]:
@@ -120,7 +121,7 @@ def _later(world: World, task: Task, seconds: float, action: Callable[[], None])
 
 
 def _move(task: Task, status: str) -> None:
-    task.last = status
+    task.last_status = status
     task.step += 1
     task.version += 1
     task.watch()
@@ -170,7 +171,7 @@ def _run(world: World, ecs: EcsRegion, task: Task) -> None:
     if outcome == "exit" and container is not None:
         _later(world, task, world.settings.timings.crash, partial(_exit, world, ecs, task, str(container["name"])))
         return
-    if task.service is not None and task.desired == "RUNNING":
+    if task.service is not None and task.desired_status == "RUNNING":
         _register(world, ecs, task, task.service, failing=outcome == "unhealthy")
     _later(world, task, world.settings.timings.stabilise, task.watch)
 
@@ -213,7 +214,7 @@ def _endpoint(task: Task, balancer: Body) -> tuple[str, int] | None:
 
 
 def _health_changed(world: World, ecs: EcsRegion, task: Task, service: Service) -> None:
-    if task.desired != "RUNNING":
+    if task.desired_status != "RUNNING":
         return
     for target in task.targets:
         if targets.state(world, ecs.region, target.group, target.id, target.port) == "unhealthy":
@@ -231,7 +232,7 @@ def _health_changed(world: World, ecs: EcsRegion, task: Task, service: Service) 
 
 def is_healthy(world: World, ecs: EcsRegion, task: Task) -> bool:
     """Return whether a task is healthy: it runs, is not to stop, and all its targets are healthy."""
-    if task.last != "RUNNING" or task.desired != "RUNNING":
+    if task.last_status != "RUNNING" or task.desired_status != "RUNNING":
         return False
     revision = task.deployment.revision if task.deployment else {}
     expected = [b["targetGroupArn"] for b in revision.get("loadBalancers", []) if b.get("targetGroupArn")]
@@ -250,9 +251,9 @@ def die(world: World, ecs: EcsRegion, task: Task) -> None:
 
 def lose(world: World, ecs: EcsRegion, task: Task) -> None:
     """Stop a task of a terminated container instance. This does not count as a failure of the task."""
-    if task.last in ("DEPROVISIONING", "STOPPED") or task.instance is None:
+    if task.last_status in ("DEPROVISIONING", "STOPPED") or task.instance is None:
         return
-    if task.desired == "RUNNING":
+    if task.desired_status == "RUNNING":
         reason = f"Host EC2 (instance {task.instance.host.id}) terminated."
         _mark_stopping(world, task, "TerminationNotice", reason)
         _deregister(world, ecs, task)
@@ -261,7 +262,7 @@ def lose(world: World, ecs: EcsRegion, task: Task) -> None:
 
 def fail(world: World, ecs: EcsRegion, task: Task, code: str, reason: str) -> None:
     """End a task that failed."""
-    if task.desired == "RUNNING":
+    if task.desired_status == "RUNNING":
         _count_failure(task)
     _mark_stopping(world, task, code, reason)
     if code == "TaskFailedToStart":
@@ -280,12 +281,12 @@ def _count_failure(task: Task) -> None:
 
 def stop(world: World, ecs: EcsRegion, task: Task, code: str, reason: str) -> None:
     """Stop a task gracefully: deregister it, drain it, send SIGTERM, deprovision it."""
-    if task.desired == "STOPPED":
+    if task.desired_status == "STOPPED":
         return
     serving = bool(task.targets)
     _mark_stopping(world, task, code, reason)
     drained = _deregister(world, ecs, task)
-    if task.last in ("PROVISIONING", "PENDING"):
+    if task.last_status in ("PROVISIONING", "PENDING"):
         _deprovision(world, ecs, task)
         return
     _move(task, "DEACTIVATING")
@@ -294,7 +295,7 @@ def stop(world: World, ecs: EcsRegion, task: Task, code: str, reason: str) -> No
 
 
 def _mark_stopping(world: World, task: Task, code: str, reason: str) -> None:
-    task.desired = "STOPPED"
+    task.desired_status = "STOPPED"
     task.stop_code, task.stopped_reason = code, reason
     task.times["stoppingAt"] = world.now
 

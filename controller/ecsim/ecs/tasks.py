@@ -26,15 +26,15 @@ def run_task(call: Call) -> Body:
     tasks: list[Task] = []
     failures: list[Body] = []
     for _ in range(params.get("count", 1)):
-        how = scheduler.placement(body, [task.launch for task in tasks])
-        instance = _instance(ecs, cluster, definition, body, how, tasks)
+        options = scheduler.launch_options(body, [task.launch for task in tasks])
+        instance = _instance(ecs, cluster, definition, body, options, tasks)
         if isinstance(instance, Refused):
             failures.append({"arn": instance.arn or "", "reason": instance.code})
             continue
         task = task_lifecycle.launch(
             world, ecs, cluster, definition, body.get("networkConfiguration", {}),
             group=params.get("group") or f"family:{definition['family']}", started_by=params.get("startedBy", ""),
-            how=how, instance=instance, placement=body,
+            options=options, instance=instance, placement=body,
         )  # fmt: skip
         task.overrides = params.get("overrides", {})
         ecs.tags[task.arn] = tags_to_dict(params.get("tags"))
@@ -43,12 +43,12 @@ def run_task(call: Call) -> Body:
 
 
 def _instance(
-    ecs: EcsRegion, cluster: Body, definition: Body, body: Body, how: Body, tasks: list[Task]
+    ecs: EcsRegion, cluster: Body, definition: Body, body: Body, options: Body, tasks: list[Task]
 ) -> ContainerInstance | Refused | None:
     """Return the instance for a task; None if it runs on Fargate or waits for managed scaling."""
-    if how["launchType"] == "FARGATE":
+    if options["launchType"] == "FARGATE":
         return None
-    provider = how.get("capacityProviderName")
+    provider = options.get("capacityProviderName")
     name = cluster["clusterName"]
     found = ecs_placement.choose(ecs, name, definition, body, provider, tasks)
     if isinstance(found, ContainerInstance):
@@ -79,7 +79,7 @@ def list_tasks(call: Call) -> Body:
         has = {
             "group": task.group,
             "family": task.definition["family"],
-            "desired": task.desired,
+            "desired": task.desired_status,
             "launchType": task.launch.get("launchType"),
             "startedBy": task.started_by,
             "instance": task.instance.id if task.instance else "",
@@ -134,8 +134,8 @@ def _show(ecs: EcsRegion, task: Task, *, tags: bool) -> Body:
         "taskDefinitionArn": definition["taskDefinitionArn"],
         "group": task.group,
         "startedBy": task.started_by,
-        "lastStatus": task.last,
-        "desiredStatus": task.desired,
+        "lastStatus": task.last_status,
+        "desiredStatus": task.desired_status,
         "healthStatus": task.health,
         "connectivity": "CONNECTED" if "connectivityAt" in task.times else "DISCONNECTED",
         "createdAt": task.created_at,

@@ -7,7 +7,6 @@ from ecsim.account.paging import by_marker
 from ecsim.account.world import Body, Call, Handler
 from ecsim.elbv2 import actions, tags, targets
 from ecsim.elbv2.defaults import SSL_POLICY, listener_attributes
-from ecsim.elbv2.load_balancers import drop_listener
 from ecsim.elbv2.store import ElbRegion
 
 SECURE = ("HTTPS", "TLS")
@@ -124,7 +123,7 @@ def modify_listener(call: Call) -> Body:
 def delete_listener(call: Call) -> Body:
     """Delete a listener with its rules."""
     elb = call.store(ElbRegion)
-    drop_listener(elb, elb.get("listeners", call.params["ListenerArn"])["ListenerArn"])
+    elb.drop_listener(elb.get("listeners", call.params["ListenerArn"])["ListenerArn"])
     targets.usage_changed(call.world, elb)
     return {}
 

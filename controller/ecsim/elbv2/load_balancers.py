@@ -137,20 +137,11 @@ def delete_load_balancer(call: Call) -> Body:
             "OperationNotPermitted", f"Load balancer '{arn}' cannot be deleted because deletion protection is enabled"
         )
     for listener in [key for key, body in elb.listeners.items() if body["LoadBalancerArn"] == arn]:
-        drop_listener(elb, listener)
+        elb.drop_listener(listener)
     del elb.load_balancers[arn]
     elb.forget(arn)
     targets.usage_changed(call.world, elb)
     return {}
-
-
-def drop_listener(elb: ElbRegion, arn: str) -> None:
-    """Delete a listener with its rules."""
-    for rule in elb.rules_of(arn):
-        del elb.rules[rule["RuleArn"]]
-        elb.forget(rule["RuleArn"])
-    del elb.listeners[arn]
-    elb.forget(arn)
 
 
 def set_subnets(call: Call) -> Body:

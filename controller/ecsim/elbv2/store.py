@@ -74,6 +74,14 @@ class ElbRegion:
         """Return the ARNs of the load balancers that forward to a target group."""
         return sorted({balancer for group, balancer in self.forwards() if group == group_arn})
 
+    def drop_listener(self, arn: str) -> None:
+        """Delete a listener with its rules."""
+        for rule in self.rules_of(arn):
+            del self.rules[rule["RuleArn"]]
+            self.forget(rule["RuleArn"])
+        del self.listeners[arn]
+        self.forget(arn)
+
     def forget(self, arn: str) -> None:
         """Drop attributes, certificates, state and tags of a deleted resource."""
         for collection in (self.attributes, self.certificates, self.active_at, self.tags):

@@ -8,7 +8,6 @@ from ecsim.account.world import Body, Call, Handler
 from ecsim.elbv2 import tags
 from ecsim.elbv2.defaults import HTTP, health_check, target_group_attributes
 from ecsim.elbv2.store import ElbRegion
-from ecsim.elbv2.targets import refuse_in_use
 
 CHANGEABLE = (
     "HealthCheckProtocol", "HealthCheckPort", "HealthCheckPath", "HealthCheckEnabled", "HealthCheckIntervalSeconds",
@@ -100,7 +99,8 @@ def delete_target_group(call: Call) -> Body:
     """Delete a target group that no rule forwards to. An unknown ARN is not an error."""
     elb, arn = call.store(ElbRegion), call.params["TargetGroupArn"]
     if arn in elb.target_groups:
-        refuse_in_use(elb, arn)
+        if elb.balancers_of(arn):
+            raise AwsError("ResourceInUse", f"Target group '{arn}' is currently in use by a listener or a rule")
         del elb.target_groups[arn]
         elb.targets.pop(arn, None)
         elb.forget(arn)

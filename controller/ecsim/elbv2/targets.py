@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from ecsim.account.errors import AwsError
 from ecsim.account.world import Body, Call, Handler, World
 from ecsim.elbv2.store import ElbRegion, TargetState
 
@@ -158,12 +157,6 @@ def _show(group: Body, target: TargetState) -> Body:
         "HealthCheckPort": str(target.port) if port == "traffic-port" else port,
         "TargetHealth": health,
     }
-
-
-def refuse_in_use(elb: ElbRegion, arn: str) -> None:
-    """Refuse to delete a target group that a rule forwards to."""
-    if elb.balancers_of(arn):
-        raise AwsError("ResourceInUse", f"Target group '{arn}' is currently in use by a listener or a rule")
 
 
 OPERATIONS: dict[str, Handler] = {

@@ -11,8 +11,8 @@ from typing import Any
 from ecsim.account.errors import AwsError
 from ecsim.account.exchange import Request, Response
 from ecsim.account.world import Call
-from ecsim.autoscaling import groups
-from ecsim.autoscaling.store import GroupsRegion
+from ecsim.autoscaling import instances
+from ecsim.autoscaling.store import AutoScalingRegion
 from ecsim.ecs.store import EcsRegion
 from ecsim.elbv2.store import ElbRegion
 from ecsim.moto import ecr, iam, logs, s3, seams
@@ -28,16 +28,16 @@ def _check_delete_security_group(call: Call) -> None:
         return
     balancers = call.store(ElbRegion).load_balancers.values()
     tasks = call.store(EcsRegion).tasks.values()
-    owners = call.store(GroupsRegion).groups.values()
+    owners = call.store(AutoScalingRegion).groups.values()
     users = [group in balancer["SecurityGroups"] for balancer in balancers]
-    users += [group in task.security_groups for task in tasks if task.last != "STOPPED"]
+    users += [group in task.security_groups for task in tasks if task.last_status != "STOPPED"]
     users += [group in instance.security_groups for owner in owners for instance in owner.instances]
     if any(users) or seams.group_is_referenced(call.account, call.region, group):
         raise AwsError("DependencyViolation", f"resource {group} has a dependent object")
 
 
 def _replace_terminated(call: Call, response: Response) -> Response:
-    groups.replace_terminated(call, call.params.get("InstanceIds", []))
+    instances.replace_terminated(call, call.params.get("InstanceIds", []))
     return response
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ecsim.account.world import Handler
 from ecsim.application_autoscaling import scalable_targets, scaling_policies, scheduled_actions
-from ecsim.autoscaling import groups, metrics, processes, traffic_sources
+from ecsim.autoscaling import groups, instances, metrics, processes, traffic_sources
 from ecsim.autoscaling import tags as asg_tags
 from ecsim.ec2 import launch_templates
 from ecsim.ecs import clusters, service_deployments, services, task_definitions, tasks
@@ -22,6 +22,7 @@ OPERATIONS: dict[str, dict[str, Handler]] = {
     },
     "autoscaling": {
         **groups.OPERATIONS,
+        **instances.OPERATIONS,
         **metrics.OPERATIONS,
         **processes.OPERATIONS,
         **traffic_sources.OPERATIONS,

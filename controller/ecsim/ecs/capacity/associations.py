@@ -42,7 +42,7 @@ def _in_use(ecs: EcsRegion, cluster: Body) -> set[str]:
     """Return the providers that services or tasks of a cluster use."""
     services = [s for s in ecs.services.values() if s.cluster == cluster["clusterName"] and s.status == "ACTIVE"]
     used = {item["capacityProvider"] for s in services for item in s.body.get("capacityProviderStrategy", [])}
-    tasks = [t for t in ecs.tasks.values() if t.cluster_arn == cluster["clusterArn"] and t.last != "STOPPED"]
+    tasks = [t for t in ecs.tasks.values() if t.cluster_arn == cluster["clusterArn"] and t.last_status != "STOPPED"]
     return used | {t.launch["capacityProviderName"] for t in tasks if t.launch.get("capacityProviderName")}
 
 

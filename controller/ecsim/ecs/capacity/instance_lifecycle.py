@@ -161,7 +161,7 @@ def look(world: World, ecs: EcsRegion, cluster: str) -> None:
 
 
 def _place(world: World, ecs: EcsRegion, cluster: str, task: Task) -> None:
-    mates = [t for t in ecs.tasks.values() if t.group == task.group and t.desired == "RUNNING" and t is not task]
+    mates = [t for t in ecs.tasks.values() if t.group == task.group and t.desired_status == "RUNNING" and t is not task]
     provider = task.launch.get("capacityProviderName")
     found = placement.choose(ecs, cluster, task.definition, task.placement, provider, mates)
     if isinstance(found, ContainerInstance):

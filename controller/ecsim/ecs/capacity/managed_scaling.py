@@ -10,7 +10,7 @@ import math
 from functools import partial
 
 from ecsim.account.world import Body, World
-from ecsim.autoscaling.store import Group, GroupsRegion
+from ecsim.autoscaling.store import AutoScalingRegion, Group
 from ecsim.ec2 import launch_templates
 from ecsim.ecs.capacity import instance_types, placement
 from ecsim.ecs.store import EcsRegion, Task
@@ -46,7 +46,7 @@ def _reconcile(world: World, ecs: EcsRegion, cluster: str, name: str) -> None:
     if not is_managed(ecs, name) or provider is None or name not in ecs.clusters[cluster]["capacityProviders"]:
         return
     settings = provider["autoScalingGroupProvider"]
-    group = world.store(GroupsRegion, ecs.region).find(settings["autoScalingGroupArn"])
+    group = world.store(AutoScalingRegion, ecs.region).find(settings["autoScalingGroupArn"])
     if group is None or group.deleting:
         return
     scaling = settings["managedScaling"]

@@ -6,7 +6,7 @@ from ecsim.account.errors import AwsError, client_exception, invalid_parameter
 from ecsim.account.paging import by_token
 from ecsim.account.tags import tags_to_dict, tags_to_list
 from ecsim.account.world import Body, Call, Handler
-from ecsim.autoscaling.store import Group, GroupsRegion
+from ecsim.autoscaling.store import AutoScalingRegion, Group
 from ecsim.ecs.store import EcsRegion
 
 FARGATE = ("FARGATE", "FARGATE_SPOT")
@@ -86,7 +86,7 @@ def _is_over(provider: Body, group_arn: str) -> bool:
 
 
 def _group(call: Call, reference: str) -> Group:
-    found = call.store(GroupsRegion).find(reference)
+    found = call.store(AutoScalingRegion).find(reference)
     if found is None or found.deleting:
         raise client_exception(
             "The specified Auto Scaling group ARN does not exist. Specify a valid Auto Scaling group ARN and try again."
