@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-# An operation that starts with one of these is a read ...
+# An operation with one of these prefixes is a read ...
 READ_PREFIXES = (
     "BatchGet", "Check", "Describe", "Discover", "Download", "Estimate", "Filter", "Generate", "Get",
     "Head", "List", "Lookup", "Poll", "Preview", "Scan", "Search", "Select", "Simulate", "Test", "Validate",

@@ -24,9 +24,7 @@ class ScalableTarget:
     activities: list[Body] = field(default_factory=list)  # newest first
     scaled_out_at: float = float("-inf")
     scaled_in_at: float = float("-inf")
-    breaches: dict[str, tuple[int, int]] = field(
-        default_factory=dict
-    )  # policy → minutes above its target, minutes below
+    breaches: dict[str, tuple[int, int]] = field(default_factory=dict)  # policy → minutes above, minutes below
 
 
 @dataclass

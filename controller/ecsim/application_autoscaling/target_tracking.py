@@ -39,10 +39,10 @@ def _running(service: Service) -> int:
 
 
 def _later(world: World, region: AppAutoScalingRegion, resource: str) -> None:
-    world.after(world.settings.timings.scaling_period, partial(_look, world, region, resource))
+    world.after(world.settings.timings.scaling_period, partial(_evaluate, world, region, resource))
 
 
-def _look(world: World, region: AppAutoScalingRegion, resource: str) -> None:
+def _evaluate(world: World, region: AppAutoScalingRegion, resource: str) -> None:
     """Evaluate one minute: count it above or below the target of each policy, and scale if an alarm is reached."""
     service = scalable_targets.service_of(world.store(EcsRegion, region.region), resource)
     target = region.targets.get(resource)

@@ -71,5 +71,5 @@ def taken_over(world: World, ecs: EcsRegion, service: Service) -> bool:
     left = primary.shifted_at + bake - world.now
     if left <= 0 or len(service.deployments) == 1:
         return True
-    world.after(left, service.look)
+    world.after(left, service.wake)
     return False

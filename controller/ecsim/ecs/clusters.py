@@ -31,7 +31,7 @@ def create_cluster(call: Call) -> Body:
         "capacityProviders": [],
         "defaultCapacityProviderStrategy": [],
     }
-    instance_lifecycle.watch(call.world, ecs)
+    instance_lifecycle.connect(call.world, ecs)
     associations.associate(call.world, ecs, cluster, providers, strategy)
     for member in ("configuration", "serviceConnectDefaults"):
         if params.get(member):

@@ -22,7 +22,7 @@ LONGEST_THROTTLE = 900.0
 
 def wake(world: World, ecs: EcsRegion, service: Service, seconds: float | None = None) -> None:
     """Schedule a reconcile of a service, unless one is scheduled; with `seconds`, always one more."""
-    service.look = partial(wake, world, ecs, service)
+    service.wake = partial(wake, world, ecs, service)
     if seconds is None:
         if service.awake:
             return

@@ -61,7 +61,7 @@ class Service:
     status: str = "ACTIVE"
     steady: bool = False
     awake: bool = False  # a reconcile is scheduled
-    look: Callable[[], None] = lambda: None  # schedule a reconcile
+    wake: Callable[[], None] = lambda: None  # schedule a reconcile
     deleted: Callable[[], None] = lambda: None  # called by DeleteService; Application Auto Scaling sets it
     deployments: list[Deployment] = field(default_factory=list)  # PRIMARY first
     last_completed: Deployment | None = None
@@ -188,7 +188,7 @@ class EcsRegion:
     tags: dict[str, dict[str, str]] = field(default_factory=dict)
     instances: dict[str, ContainerInstance] = field(default_factory=dict)  # by ARN
     spare_since: dict[str, float] = field(default_factory=dict)  # provider → since when it has too many instances
-    awake: set[str] = field(default_factory=set)  # clusters and providers with a scheduled look
+    awake: set[str] = field(default_factory=set)  # clusters and providers with a scheduled reconcile
     capacity_changed: Callable[[str], None] = lambda _: None  # called when free capacity changed or tasks wait
     addresses: dict[str, int] = field(default_factory=dict)  # subnet → number of assigned addresses
 

@@ -17,9 +17,7 @@ from ecsim.account.ledger import is_mutating
 class Replica:
     """The last response of each read, and the times of the writes."""
 
-    answers: dict[str, tuple[int, Response]] = field(
-        default_factory=dict
-    )  # read → number of writes that it has seen, response
+    answers: dict[str, tuple[int, Response]] = field(default_factory=dict)  # read → writes seen, response
     writes: dict[str, list[float]] = field(default_factory=dict)  # service → times of its writes
 
     def stale(self, request: Request, lags: Mapping[str, float], now: float) -> Response | None:

@@ -1,6 +1,6 @@
 """The life of a container instance: it joins its cluster, drains and leaves; waiting tasks are placed on it.
 
-Code that changes the free capacity of a cluster calls `EcsRegion.capacity_changed`. `look` is level-triggered: it
+Code that changes the free capacity of a cluster calls `EcsRegion.capacity_changed`. `reconcile` is level-triggered: it
 decides from the present state.
 """
 
@@ -90,7 +90,7 @@ def _join(world: World, ecs: EcsRegion, group: Group, instance: Instance) -> Non
         attributes=_attributes(instance),
     )
     ecs.tags[arn] = {}
-    changed(world, ecs, name)
+    wake(world, ecs, name)
 
 
 def _attributes(instance: Instance) -> dict[str, str | None]:
@@ -123,29 +123,29 @@ def deregister(world: World, ecs: EcsRegion, found: ContainerInstance) -> None:
     found.status = "INACTIVE"
     ecs.instances.pop(found.arn, None)
     ecs.tags.pop(found.arn, None)
-    changed(world, ecs, found.cluster)
+    wake(world, ecs, found.cluster)
 
 
 def set_status(world: World, ecs: EcsRegion, found: ContainerInstance, status: str) -> None:
     """Set a container instance to DRAINING, or back to ACTIVE."""
     found.status = status
     found.version += 1
-    changed(world, ecs, found.cluster)
+    wake(world, ecs, found.cluster)
 
 
-def watch(world: World, ecs: EcsRegion) -> None:
-    """Let `ecs.capacity_changed` wake `look`."""
-    ecs.capacity_changed = partial(changed, world, ecs)
+def connect(world: World, ecs: EcsRegion) -> None:
+    """Let `ecs.capacity_changed` schedule a reconcile."""
+    ecs.capacity_changed = partial(wake, world, ecs)
 
 
-def changed(world: World, ecs: EcsRegion, cluster: str) -> None:
-    """Look soon at the capacity of a cluster."""
+def wake(world: World, ecs: EcsRegion, cluster: str) -> None:
+    """Schedule a reconcile of the capacity of a cluster, unless one is scheduled."""
     if cluster not in ecs.awake:
         ecs.awake.add(cluster)
-        world.after(world.settings.timings.scheduler, partial(look, world, ecs, cluster))
+        world.after(world.settings.timings.scheduler, partial(reconcile, world, ecs, cluster))
 
 
-def look(world: World, ecs: EcsRegion, cluster: str) -> None:
+def reconcile(world: World, ecs: EcsRegion, cluster: str) -> None:
     """Place the waiting tasks of a cluster, release its drained instances and wake its services and providers."""
     ecs.awake.discard(cluster)
     for instance in ecs.instances_of(cluster):
