@@ -52,10 +52,10 @@ def _delete(world: World, region: AutoScalingRegion, group: Group) -> None:
     if group.instances:
         return
 
-    def gone() -> None:
+    def removed() -> None:
         region.groups.pop(group.name, None)
 
-    world.after(world.settings.timings.group_deletion, gone)
+    world.after(world.settings.timings.group_deletion, removed)
 
 
 def _victims(group: Group, count: int) -> list[Instance]:
@@ -206,10 +206,10 @@ def _terminate(world: World, region: AutoScalingRegion, group: Group, instance: 
     instance.drained = lambda: None
     _note(world, group, f"Terminating EC2 instance: {instance.id}", "Successful", cause)
 
-    def gone() -> None:
+    def removed() -> None:
         lose(world, region, group, instance)
 
-    world.after(world.settings.timings.instance_stop, gone)
+    world.after(world.settings.timings.instance_stop, removed)
 
 
 def lose(world: World, region: AutoScalingRegion, group: Group, instance: Instance) -> None:

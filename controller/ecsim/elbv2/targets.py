@@ -54,11 +54,11 @@ def remove(world: World, region: str, group: str, target_id: str, port: int) -> 
     target.step += 1
     target.on_change = lambda: None
 
-    def gone() -> None:
+    def removed() -> None:
         if elb.targets.get(group, {}).get((target_id, port)) is target:
             del elb.targets[group][target_id, port]
 
-    world.after(delay, gone)
+    world.after(delay, removed)
     return delay
 
 
