@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ecsync.core.kind import Kind, Owned, ShapeOf, Tagging, Wanted, World
-from ecsync.core.model import Absent, Call, Create, Delete, Key, Observed, Present, Replace, Tags, Update
+from ecsync.core.kind import Kind, Owned, ShapeOf, Wanted, World
+from ecsync.core.model import Absent, Call, Create, Delete, Key, Observed, Present, Replace, Update
 from ecsync.core.ports import Reader
 from ecsync.core.rules import Computed, Default, Immutable
-from ecsync.core.tagging import spelled, with_marks
+from ecsync.core.tagging import with_marks
 from ecsync.core.trees import Body
-from ecsync.kinds._common import changed, pick, read_tags, tag_rows, without, without_nones
+from ecsync.kinds._common import arn_tagging, changed, operations, pick, read_tags, tag_rows, without, without_nones
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
 
@@ -20,17 +20,7 @@ def _arn(group: Body) -> str:
     return str(group.get("logGroupArn") or group["arn"]).removesuffix(":*")
 
 
-def _put_tags(present: Present, tags: Tags) -> tuple[Call, ...]:
-    params = {"resourceArn": present.outputs["arn"], "tags": spelled(tags, "map")}
-    return (Call(service="logs", operation="TagResource", params=params),)
-
-
-def _remove_tags(present: Present, keys: Sequence[str]) -> tuple[Call, ...]:
-    params = {"resourceArn": present.outputs["arn"], "tagKeys": list(keys)}
-    return (Call(service="logs", operation="UntagResource", params=params),)
-
-
-TAGGING = Tagging(member="tags", style="map", put=_put_tags, remove=_remove_tags)
+TAGGING = arn_tagging("logs", "map")
 
 # 3 RULES ---------------------------------------------------------------------------------------------------------
 
@@ -117,6 +107,11 @@ def _encryption(name: str, key: str | None) -> Call:
     return Call(service="logs", operation="AssociateKmsKey", params={"logGroupName": name, "kmsKeyId": key})
 
 
+# The members of AWS's shapes that the rules take into account; `make review` prints those that a newer botocore has.
+REVIEWED = {
+    "CreateLogGroupRequest": "kmsKeyId logGroupClass logGroupName retentionInDays tags",
+}
+
 KIND = Kind(
     name="LogGroup",
     natural=lambda body: body["logGroupName"] if isinstance(body.get("logGroupName"), str) else None,
@@ -133,24 +128,17 @@ KIND = Kind(
         extra={"retentionInDays": "logs.PutRetentionPolicy:retentionInDays"},
         describe="logs.DescribeLogGroups:logGroups[]",
     ),
+    reviewed=REVIEWED,
     rules=RULES,
     read=_read,
     owned=_owned,
-    reads=frozenset({"logs.DescribeLogGroups", "logs.ListTagsForResource", "resourcegroupstaggingapi.GetResources"}),
+    reads=operations("logs", "DescribeLogGroups", "ListTagsForResource")
+    | operations("resourcegroupstaggingapi", "GetResources"),
     calls=_calls,
     adopt_default="if-untagged",  # fluent-bit and awslogs create groups by themselves
     retain_default=True,
-    actions={
-        "read": ("logs:DescribeLogGroups", "logs:ListTagsForResource", "tag:GetResources"),
-        "write": (
-            "logs:CreateLogGroup",
-            "logs:PutRetentionPolicy",
-            "logs:DeleteRetentionPolicy",
-            "logs:AssociateKmsKey",
-            "logs:DisassociateKmsKey",
-            "logs:TagResource",
-            "logs:UntagResource",
-        ),
-        "delete": ("logs:DeleteLogGroup",),
-    },
+    writes=operations(
+        "logs", "CreateLogGroup", "PutRetentionPolicy", "DeleteRetentionPolicy", "AssociateKmsKey", "DisassociateKmsKey"
+    ),
+    deletes=operations("logs", "DeleteLogGroup"),
 )
