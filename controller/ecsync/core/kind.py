@@ -134,7 +134,7 @@ class Kind:
     """One AWS kind: identity, shape, rules, read, calls; then what only some kinds have."""
 
     name: str
-    example: str = ""  # the body of a document as YAML, for people: `ecsync explain KIND` prints it
+    example: str = ""  # a document below `resources:`, as YAML; `ecsync explain KIND` prints it
 
     # 1 IDENTITY
     natural: Callable[[Body], str | None]  # AWS's name of it; None while a reference in it is unknown

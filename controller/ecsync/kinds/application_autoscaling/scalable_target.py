@@ -251,6 +251,12 @@ REVIEWED = {
 
 KIND = Kind(
     name="ScalableTarget",
+    example="""
+ScalableTarget/web:
+  Service: ${Service/web}
+  MinCapacity: 2
+  MaxCapacity: 10
+""",
     natural=natural,
     primary="resourceId",
     outputs=("resourceId",),

@@ -219,6 +219,15 @@ REVIEWED = {
 
 KIND = Kind(
     name="ScalingPolicy",
+    example="""
+ScalingPolicy/cpu:
+  PolicyName: shop-cpu
+  Service: ${Service/web}
+  PolicyType: TargetTrackingScaling
+  TargetTrackingScalingPolicyConfiguration:
+    PredefinedMetricSpecification: {PredefinedMetricType: ECSServiceAverageCPUUtilization}
+    TargetValue: 60
+""",
     natural=_natural,
     name_member="PolicyName",
     name_limit=256,

@@ -204,6 +204,14 @@ REVIEWED = {
 
 KIND = Kind(
     name="ScheduledAction",
+    example="""
+ScheduledAction/evening:
+  ScheduledActionName: evening
+  Service: ${Service/web}
+  Schedule: cron(0 20 * * ? *)
+  Timezone: Europe/Berlin
+  ScalableTargetAction: {MinCapacity: 2, MaxCapacity: 4}
+""",
     natural=_natural,
     name_member="ScheduledActionName",
     name_limit=256,

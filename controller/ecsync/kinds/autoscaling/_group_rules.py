@@ -227,6 +227,7 @@ RULES: Rules = (
     Clears(path=f"{_SPREAD}.DistributionSegments", value=[], source="autoscaling.UpdateAutoScalingGroup: empty list"),
     Clears(path=f"{_MIXED}.LaunchTemplate.Overrides", value=[], source="autoscaling.LaunchTemplate: so are segments"),
     CommaList(path="VPCZoneIdentifier", source="autoscaling.CreateAutoScalingGroup: A comma-separated list"),
+    Refers(path="LifecycleHookSpecificationList[].RoleARN", kind="Role", output="arn"),
     Refers(path="TargetGroupARNs[]", kind="TargetGroup", output="arn", source="manifests.md, References"),
 )
 

@@ -269,6 +269,14 @@ def _health(_: Desired, present: Present) -> Health:
 
 KIND = Kind(
     name="AutoScalingGroup",
+    example="""
+AutoScalingGroup/main:
+  AutoScalingGroupName: shop
+  MinSize: 1
+  MaxSize: 3
+  VPCZoneIdentifier: ${Network/main.publicSubnetIds}
+  LaunchTemplate: {LaunchTemplateId: "${LaunchTemplate/main}", Version: $Default}
+""",
     natural=lambda body: body["AutoScalingGroupName"] if isinstance(body.get("AutoScalingGroupName"), str) else None,
     name_member="AutoScalingGroupName",
     primary="name",

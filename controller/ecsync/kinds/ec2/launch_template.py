@@ -295,6 +295,15 @@ REVIEWED = {
 
 KIND = Kind(
     name="LaunchTemplate",
+    example="""
+LaunchTemplate/main:
+  LaunchTemplateName: shop
+  LaunchTemplateData:
+    ImageId: resolve:ssm:/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id
+    InstanceType: t3.small
+    UserData: |
+      echo ECS_CLUSTER=${Cluster/main} >> /etc/ecs/ecs.config
+""",
     natural=lambda body: body["LaunchTemplateName"] if isinstance(body.get("LaunchTemplateName"), str) else None,
     name_member="LaunchTemplateName",
     name_limit=128,

@@ -181,6 +181,10 @@ def _associated(table: Body, member: str, value: Json) -> bool:
 
 KIND = Kind(
     name="Network",
+    example="""
+Network/main:
+  tags: {Name: shop}  # an existing VPC, looked up by its tags
+""",
     natural=_natural,
     primary="vpcId",
     outputs=("vpcId", "subnetIds", "publicSubnetIds", "privateSubnetIds", "availabilityZones"),

@@ -194,6 +194,14 @@ REVIEWED = {
 
 KIND = Kind(
     name="SecurityGroup",
+    example="""
+SecurityGroup/web:
+  GroupName: shop-web
+  Description: What the load balancer may reach
+  VpcId: ${Network/main}
+  IpPermissions:
+    - {IpProtocol: tcp, FromPort: 80, ToPort: 80, IpRanges: [{CidrIp: 10.0.0.0/8}]}
+""",
     natural=_natural,
     name_member="GroupName",
     primary="id",

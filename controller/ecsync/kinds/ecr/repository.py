@@ -218,6 +218,11 @@ REVIEWED = {
 
 KIND = Kind(
     name="Repository",
+    example="""
+Repository/web:
+  repositoryName: shop/web
+  imageScanningConfiguration: {scanOnPush: true}
+""",
     natural=lambda body: body["repositoryName"] if isinstance(body.get("repositoryName"), str) else None,
     name_member="repositoryName",
     name_limit=256,

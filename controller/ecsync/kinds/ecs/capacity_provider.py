@@ -119,6 +119,10 @@ RULES: Rules = (
         for member in _AT_CREATE
     ),
     Refers(path=f"{_GROUP}.autoScalingGroupArn", kind="AutoScalingGroup", output="arn", source="manifests.md"),
+    Refers(
+        path="managedInstancesProvider.instanceLaunchTemplate.networkConfiguration.securityGroups[]",
+        kind="SecurityGroup",
+    ),
     Refers(path="cluster", kind="Cluster", source="manifests.md, References"),
 )
 
@@ -294,6 +298,13 @@ REVIEWED = {
 
 KIND = Kind(
     name="CapacityProvider",
+    example="""
+CapacityProvider/main:
+  name: shop
+  autoScalingGroupProvider:
+    autoScalingGroupArn: ${AutoScalingGroup/main.arn}
+    managedScaling: {status: ENABLED, targetCapacity: 100}
+""",
     natural=_natural,
     name_member="name",
     primary="name",

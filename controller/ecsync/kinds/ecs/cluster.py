@@ -263,6 +263,12 @@ REVIEWED = {
 
 KIND = Kind(
     name="Cluster",
+    example="""
+Cluster/main:
+  clusterName: shop
+  settings: [{name: containerInsights, value: enabled}]
+  capacityProviders: ["${CapacityProvider/main}"]
+""",
     natural=_natural,
     name_member="clusterName",
     primary="name",

@@ -292,6 +292,20 @@ REVIEWED = {
 
 KIND = Kind(
     name="Service",
+    example="""
+Service/web:
+  serviceName: web
+  cluster: ${Cluster/main}
+  taskDefinition: ${TaskDefinition/web}
+  launchType: FARGATE
+  desiredCount: 2
+  networkConfiguration:
+    awsvpcConfiguration:
+      subnets: ${Network/main.publicSubnetIds}
+      securityGroups: ["${SecurityGroup/web}"]
+  loadBalancers:
+    - {targetGroupArn: "${TargetGroup/web}", containerName: web, containerPort: 80}
+""",
     natural=_natural,
     name_member="serviceName",
     primary="name",

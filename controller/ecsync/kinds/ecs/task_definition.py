@@ -303,6 +303,22 @@ def _identity(observed: Present) -> dict[str, str]:
 
 KIND = Kind(
     name="TaskDefinition",
+    example="""
+TaskDefinition/web:
+  family: shop-web
+  requiresCompatibilities: [FARGATE]
+  networkMode: awsvpc
+  cpu: 256
+  memory: 512
+  executionRoleArn: ${Role/execution.arn}
+  containerDefinitions:
+    - name: web
+      image: public.ecr.aws/nginx/nginx:1.27
+      portMappings: [{containerPort: 80}]
+      logConfiguration:
+        logDriver: awslogs
+        options: {awslogs-group: "${LogGroup/web}", awslogs-region: eu-west-1, awslogs-stream-prefix: web}
+""",
     natural=_natural,
     name_member="family",
     primary="arn",

@@ -310,6 +310,13 @@ REVIEWED = {
 
 KIND = Kind(
     name="Listener",
+    example="""
+Listener/http:
+  LoadBalancerArn: ${LoadBalancer/web}
+  Protocol: HTTP
+  Port: 80
+  DefaultActions: [{Type: forward, TargetGroupArn: "${TargetGroup/web}"}]
+""",
     natural=_natural,
     primary="arn",
     outputs=("arn",),

@@ -276,6 +276,13 @@ REVIEWED = {
 
 KIND = Kind(
     name="ListenerRule",
+    example="""
+ListenerRule/web:
+  ListenerArn: ${Listener/http}
+  Priority: 100
+  Conditions: [{Field: path-pattern, Values: [/api/*]}]
+  Actions: [{Type: forward, TargetGroupArn: "${TargetGroup/web}"}]
+""",
     natural=_natural,
     claim=claim,
     primary="arn",

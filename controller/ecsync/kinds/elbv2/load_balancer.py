@@ -246,6 +246,14 @@ REVIEWED = {
 
 KIND = Kind(
     name="LoadBalancer",
+    example="""
+LoadBalancer/web:
+  Name: shop
+  Scheme: internet-facing
+  Subnets: ${Network/main.publicSubnetIds}
+  SecurityGroups: ["${SecurityGroup/web}"]
+  Attributes: {idle_timeout.timeout_seconds: 60}
+""",
     natural=lambda body: body["Name"] if isinstance(body.get("Name"), str) else None,
     name_member="Name",
     name_limit=_LIMIT,

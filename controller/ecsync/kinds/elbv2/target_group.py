@@ -329,6 +329,16 @@ REVIEWED = {
 
 KIND = Kind(
     name="TargetGroup",
+    example="""
+TargetGroup/web:
+  Name: shop-web
+  Protocol: HTTP
+  Port: 80
+  TargetType: ip
+  VpcId: ${Network/main}
+  HealthCheckPath: /
+  Attributes: {deregistration_delay.timeout_seconds: 30}
+""",
     natural=_natural,
     name_member="Name",
     name_limit=_LIMIT,

@@ -190,6 +190,14 @@ REVIEWED = {
 
 KIND = Kind(
     name="Role",
+    example="""
+Role/execution:
+  RoleName: shop-execution
+  AssumeRolePolicyDocument:
+    Version: "2012-10-17"
+    Statement: [{Effect: Allow, Principal: {Service: ecs-tasks.amazonaws.com}, Action: sts:AssumeRole}]
+  ManagedPolicyArns: [arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy]
+""",
     natural=lambda body: body["RoleName"] if isinstance(body.get("RoleName"), str) else None,
     name_member="RoleName",
     name_limit=64,
@@ -245,5 +253,12 @@ KIND = Kind(
         "RemoveRoleFromInstanceProfile",
         "DeleteInstanceProfile",
     ),
-    deletes=operations("iam", "DeleteRole"),
+    deletes=operations(
+        "iam",
+        "DetachRolePolicy",
+        "DeleteRolePolicy",
+        "RemoveRoleFromInstanceProfile",
+        "DeleteInstanceProfile",
+        "DeleteRole",
+    ),
 )

@@ -149,6 +149,11 @@ REVIEWED = {
 
 KIND = Kind(
     name="LogGroup",
+    example="""
+LogGroup/web:
+  logGroupName: /shop/web
+  retentionInDays: 14
+""",
     natural=lambda body: body["logGroupName"] if isinstance(body.get("logGroupName"), str) else None,
     name_member="logGroupName",
     name_limit=512,
