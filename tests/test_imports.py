@@ -50,14 +50,15 @@ PARTS: dict[str, set[str]] = {
 ROOMS: dict[str, set[str]] = {
     "account": set(),
     "moto": {"account"},
+    "cloudwatch": {"account"},
     "ec2": {"account", "moto"},
     "elbv2": {"account", "moto"},
     "autoscaling": {"account", "moto", "ec2", "elbv2"},
     "ecs": {"account", "moto", "ec2", "elbv2", "autoscaling"},
     "application_autoscaling": {"account", "ecs"},
     "owner": {"account", "ecs", "application_autoscaling"},
-    "http": {"account", "moto", "ec2", "elbv2", "autoscaling", "ecs", "application_autoscaling", "owner"},
-    "simulator": {"account", "moto", "elbv2", "autoscaling", "ecs", "http", "owner"},
+    "http": {"account", "moto", "cloudwatch", "ec2", "elbv2", "autoscaling", "ecs", "application_autoscaling", "owner"},
+    "simulator": {"account", "moto", "cloudwatch", "elbv2", "autoscaling", "ecs", "http", "owner"},
 }
 PACKAGES: dict[str, dict[str, set[str]]] = {"ecsync": PARTS, "ecsim": ROOMS}
 TOP = {"ecsync": {"testing", "config"}, "ecsim": {"owner", "simulator"}}  # modules beside the folders

@@ -13,6 +13,7 @@ from ecsim.account.clock import Clock, VirtualClock
 from ecsim.account.settings import Settings
 from ecsim.account.world import World
 from ecsim.autoscaling.listeners import InstanceListeners
+from ecsim.cloudwatch.store import CloudWatchRegion
 from ecsim.ecs.capacity.instance_lifecycle import ContainerAgents
 from ecsim.ecs.store import EcsRegion
 from ecsim.elbv2 import tags as elb_tags
@@ -102,6 +103,8 @@ class Simulator(Account):
     def _ecs_tagged(self, region: str) -> Iterator[tuple[str, dict[str, str], str]]:
         for arn, tags in list(self.world.store(EcsRegion, region).tags.items()):
             yield arn, tags, f"ecs:{arn.split(':')[5].split('/')[0]}"
+        for arn, tags in list(self.world.store(CloudWatchRegion, region).tags.items()):
+            yield arn, tags, "cloudwatch:alarm"
         yield from seams.tagged_repositories(self.settings.account, region)
 
     def _elb_tagged(self, region: str) -> Iterator[tuple[str, dict[str, str], str]]:

@@ -9,13 +9,14 @@ from typing import Any, Literal
 from ecsim.account.errors import AwsError, invalid_parameter, validation_error
 from ecsim.account.world import Body
 
-Service = Literal["ecs", "ec2", "autoscaling", "application-autoscaling"]
+Service = Literal["ecs", "ec2", "autoscaling", "application-autoscaling", "cloudwatch"]
 
 # The member for the page size, the member for the token, and the error for an invalid token.
 STYLES: dict[Service, tuple[str, str, Callable[[str], AwsError]]] = {
     "ecs": ("maxResults", "nextToken", invalid_parameter),
     "ec2": ("MaxResults", "NextToken", lambda text: AwsError("InvalidParameterValue", text)),
     "autoscaling": ("MaxRecords", "NextToken", lambda text: AwsError("InvalidNextToken", text)),
+    "cloudwatch": ("MaxRecords", "NextToken", lambda text: AwsError("InvalidNextToken", text)),
     "application-autoscaling": ("MaxResults", "NextToken", lambda text: AwsError("InvalidNextTokenException", text)),
 }
 

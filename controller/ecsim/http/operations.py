@@ -6,6 +6,7 @@ from ecsim.account.world import Handler
 from ecsim.application_autoscaling import scalable_targets, scaling_policies, scheduled_actions
 from ecsim.autoscaling import groups, instances, metrics, processes, traffic_sources
 from ecsim.autoscaling import tags as asg_tags
+from ecsim.cloudwatch import alarms
 from ecsim.ec2 import launch_templates
 from ecsim.ecs import clusters, service_deployments, services, task_definitions, tasks
 from ecsim.ecs import tags as ecs_tags
@@ -28,6 +29,7 @@ OPERATIONS: dict[str, dict[str, Handler]] = {
         **traffic_sources.OPERATIONS,
         **asg_tags.OPERATIONS,
     },
+    "cloudwatch": alarms.OPERATIONS,
     "ec2": launch_templates.OPERATIONS,
     "ecs": {
         **clusters.OPERATIONS,

@@ -64,6 +64,9 @@ def forget_log_group(call: Call, response: Response) -> Response:
 def complete_log_groups(call: Call, response: Response) -> Response:
     """Add class and deletion protection to moto's response."""
     body = json.loads(response.body)
+    names = call.params.get("logGroupIdentifiers")
+    if names is not None:  # moto ignores it
+        body["logGroups"] = [group for group in body.get("logGroups", []) if group["logGroupName"] in names]
     for group in body.get("logGroups", []):
         group.setdefault("logGroupClass", "STANDARD")
         group["deletionProtectionEnabled"] = False
