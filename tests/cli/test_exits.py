@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 
 import pytest
 
 from ecsim import Fault
+from tests.whole.support import command
 from tests.whole.support.command import Command
 from tests.whole.support.stage import LONG, Controller, Stage, names
 
@@ -195,6 +197,15 @@ def test_no_source(where: str, ecsync: Command, tmp_path: Path) -> None:
         answer = ecsync(verb, where if "://" in where else tmp_path / where)
         assert (answer.code, answer.out) == (8, ""), (verb, answer)
         assert answer.err.startswith("ecsync: the source cannot be used: ")
+
+
+def test_a_port_in_use(small: Path) -> None:
+    """1, not an internal error, with the setting to change."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        answer = command.run("run", small, "--http-port", other.getsockname()[1])
+    assert answer.code == 1
+    assert "set another http.port" in answer.err
+    assert "Traceback" not in answer.err
 
 
 def test_no_daemon(ecsync: Command) -> None:

@@ -49,12 +49,13 @@ def _explained(error: Exception) -> int:
     from ecsync.config import ConfigError
     from ecsync.core.ports import AwsError, SourceError
     from ecsync.engine.reconciler import Refused
+    from ecsync.http.server import CannotServe
 
     match error:
         case ConfigError():
             _print(f"{error}")
             return USAGE
-        case NoDaemon():
+        case NoDaemon() | CannotServe():
             _print(f"{error}")
             return ERROR
         case SourceError():

@@ -13,6 +13,10 @@ _START = 10.0  # seconds until the server must have started
 _MOST_CONNECTIONS = 100  # a scraper, a health check and some people; more get a 503
 
 
+class CannotServe(OSError):
+    """The HTTP server did not start: the port is in use, or the address is not of this machine."""
+
+
 class Server:
     """Serves the application until `stop`. It handles no signals: the daemon does."""
 
@@ -48,7 +52,7 @@ class Server:
     def start(self) -> int:
         """Start to serve and return the port. The system chooses one if the port is 0.
 
-        Raises OSError when the port is not available.
+        Raises CannotServe when the port is not available.
         """
         listener = _listen(self._host, self._port)
         port: int = listener.getsockname()[1]
@@ -56,7 +60,7 @@ class Server:
         self._thread.start()
         if not self._started.wait(_START):
             listener.close()
-            raise OSError(f"the HTTP server on {self._host}:{port} did not start")
+            raise CannotServe(f"the HTTP server on {self._host}:{port} did not start")
         return port
 
     def stop(self, deadline: float = 5.0) -> bool:
@@ -79,7 +83,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise OSError(
+        raise CannotServe(
             f"cannot serve HTTP on {host}:{port}: {error.strerror or error}; set another http.port or http.host"
         ) from error
     return listener
