@@ -66,9 +66,11 @@ class View:
         """Print an event of interest to people, with its changes."""
         if not event.type.startswith(_SHOWN):
             return
+        from ecsync.report.changes import event_lines
+
         style = {"error": "danger", "warning": "change"}.get(event.severity, "good")
         repeated = event.type in ("drift.resolved", "resource.created")  # an earlier line has printed the changes
-        changes = "" if repeated else "".join(f"\n    {line}" for line in _changes(event))
+        changes = "" if repeated else "".join(f"\n    {line}" for line in event_lines(event))
         self._print(f"{event.time:%H:%M:%S}  {event.type:<18} {event.message}", style, changes)
 
     def refresh(self) -> None:
@@ -100,13 +102,6 @@ class View:
 def _now(status: ResourceStatus) -> str:
     why = joined(status.message, status.health.why)
     return f"{status.sync} · {status.health.status}{f'  ({why})' if why else ''}"
-
-
-def _changes(event: Event) -> list[str]:
-    from ecsync.core.trees import pointer
-    from ecsync.report.changes import change_line
-
-    return [change_line(change, event.origins.get(pointer(change.path), "")) for change in event.fields]
 
 
 def _table(states: Sequence[ApplicationState]) -> Any:

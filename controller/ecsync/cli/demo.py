@@ -196,14 +196,15 @@ class _Stage:
 
     def _print_event(self, event: Event) -> None:
         """Print drift with its changes, and each repair with its calls."""
-        from ecsync.core.trees import dotted, pointer
-        from ecsync.report.changes import change_line
+        from ecsync.core.trees import dotted
+        from ecsync.report.changes import event_lines
 
         if event.type == "drift.detected":
             print(_show.styled(f"  ! {event.message}", "danger"), flush=True)
-            for change in event.fields:
-                self.chapters[-1].reported_drift.append(f"{event.key} {dotted(change.path)}".strip())
-                line = change_line(change, event.origins.get(pointer(change.path), ""))
+            self.chapters[-1].reported_drift += [
+                f"{event.key} {dotted(change.path)}".strip() for change in event.fields
+            ]
+            for line in event_lines(event):
                 print(_show.styled(f"      {line}", "change"), flush=True)
         elif event.type.startswith("resource."):
             calls = ", ".join(event.detail.get("calls", ()))

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ecsync.core.model import Effect, FieldChange, Redacted, Text
-from ecsync.core.trees import Json, Path, canonical, dotted, plain
+from ecsync.core.model import Effect, Event, FieldChange, Redacted, Text
+from ecsync.core.trees import Json, Path, canonical, dotted, plain, pointer
 
 WIDTH = 100  # characters of a value in a line
 LONGEST = 500  # characters of a value in an event
@@ -38,6 +38,11 @@ def change_line(change: FieldChange, origin: str = "", *, tag: bool = True, note
         origin,
     )
     return " ".join(part for part in parts if part)
+
+
+def event_lines(event: Event) -> list[str]:
+    """Return the line of each change of an event."""
+    return [change_line(change, event.origins.get(pointer(change.path), "")) for change in event.fields]
 
 
 def _values(change: FieldChange) -> str:
@@ -70,8 +75,8 @@ def from_json(field: Mapping[str, Any]) -> FieldChange:
     )
 
 
-def _path(pointer: str) -> Path:
-    return tuple(part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:])
+def _path(text: str) -> Path:
+    return tuple(part.replace("~1", "/").replace("~0", "~") for part in text.split("/")[1:])
 
 
 def _value(value: Json) -> Json:

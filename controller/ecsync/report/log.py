@@ -13,7 +13,7 @@ from typing import Any, Literal, TextIO, TypeAlias
 from ecsync.core.model import Event, FieldChange
 from ecsync.core.ports import Clock, Sink
 from ecsync.core.trees import canonical, plain, pointer
-from ecsync.report.changes import change_line, short
+from ecsync.report.changes import event_lines, short
 from ecsync.report.log_throttle import Repeats
 
 Format: TypeAlias = Literal["auto", "json", "text"]
@@ -95,7 +95,7 @@ def event_fields(event: Event) -> dict[str, Any]:
         "revision": event.revision,
         "reconcile_id": event.reconcile_id,
         "fields": [_field(change, event.origins) for change in event.fields],
-        "changes": [change_line(change, event.origins.get(pointer(change.path), "")) for change in event.fields],
+        "changes": event_lines(event),
     }
     return detail | {name: value for name, value in members.items() if value}
 
