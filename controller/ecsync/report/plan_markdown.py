@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from ecsync.core.model import Problem, Step
 from ecsync.report.plan_json import Planned
-from ecsync.report.plan_text import conclusion, field
+from ecsync.report.plan_text import conclusion, planned_change_line
 
 LIMIT = 60_000  # characters; GitHub accepts 65,536 in a comment
 
@@ -54,7 +54,7 @@ def _notes(one: Planned) -> Iterator[str]:
 
 def _rows(step: Step, one: Planned, note: str) -> Iterator[str]:
     action = type(step.change).__name__.lower()
-    for change in [_code(field(step, change, one)) for change in step.fields] or [""]:
+    for change in [_code(planned_change_line(step, change, one)) for change in step.fields] or [""]:
         yield f"| {action} | `{step.id}` | {change} | {_cell(note)} |"
 
 

@@ -96,7 +96,7 @@ def _step(step: Step, one: Planned, *, calls: bool, held: str = "") -> Iterator[
     text = f"  {symbol:<3} {step.id!s:<{COLUMN - 6}} {action}{_detail(step)}{reason}"
     yield Line(text.rstrip(), "dim" if held else style)
     for change in step.fields:
-        yield Line(f"        {field(step, change, one)}", "change")
+        yield Line(f"        {planned_change_line(step, change, one)}", "change")
     if calls:
         for call in step.calls:
             params = redact.params(call.params, one.kinds[step.id.key.kind].rules)
@@ -111,7 +111,7 @@ def _detail(step: Step) -> str:
     return next((f" ({EFFECTS[effect]})" for effect in _STEP_EFFECTS if effect in effects), "")
 
 
-def field(step: Step, change: FieldChange, one: Planned) -> str:
+def planned_change_line(step: Step, change: FieldChange, one: Planned) -> str:
     """Return the line of a change. An adoption changes no field: the line states what enforcing would change."""
     origin = one.where(step.id.key, change.path)
     if not isinstance(step.change, Adopt):
