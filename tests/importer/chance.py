@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError, ParamValidationError
 
-from tests.importer.builder import Builder, forward
-from tests.importer.stage import ACCOUNT, CLUSTER, REGION, Body
+from tests.importer.account import ACCOUNT, CLUSTER, REGION, Body
+from tests.importer.account_builder import AccountBuilder, forward
 
 T = TypeVar("T")
 
@@ -38,7 +38,7 @@ class Chance:
     `plain`: nothing that can be made only once, such as an older revision of a family.
     """
 
-    def __init__(self, aws: Builder, seed: int, *, plain: bool = False) -> None:
+    def __init__(self, aws: AccountBuilder, seed: int, *, plain: bool = False) -> None:
         self.aws = aws
         self.plain = plain
         self.random = Random(seed)  # noqa: S311  # the same account for the same seed
@@ -57,12 +57,12 @@ class Chance:
         for number in range(services):
             with self.allowed("service"):
                 (self.pick(special) if self.maybe(0.3) else self.service)(number)
-        self.aws.stage.simulator.advance(self.pick((0, 30, 600)))
+        self.aws.account.simulator.advance(self.pick((0, 30, 600)))
         for name in self.made:
             if self.maybe(0.2) and not self.plain:
                 with self.allowed("change"):
                     self.change(name)
-        self.aws.stage.simulator.advance(self.pick((0, 30, 600)))
+        self.aws.account.simulator.advance(self.pick((0, 30, 600)))
 
     @contextmanager
     def allowed(self, what: str) -> Iterator[None]:
@@ -276,7 +276,7 @@ class Chance:
         options = {"awslogs-group": group, "awslogs-region": REGION, "awslogs-stream-prefix": "app"}
         if self.maybe(0.7):
             with suppress(ClientError):
-                self.aws.group_of_logs(group, self.pick((7, 14, 30)))
+                self.aws.log_group(group, self.pick((7, 14, 30)))
         options |= self.any_of(
             **{"awslogs-create-group": lambda: "true", "mode": lambda: "non-blocking", "max-buffer-size": lambda: "4m"}
         )
@@ -305,7 +305,7 @@ class Chance:
         )
         body = {"TargetType": target, "Port": self.pick((80, 8080)), **checked}
         name = self.pick((f"group-{number}", f"{'long-' * 5}{number}", f"Group-{number}"))
-        arn = self.aws.group(f"{name}{len(self.groups)}", **body)
+        arn = self.aws.target_group(f"{name}{len(self.groups)}", **body)
         attributes = self.any_of(
             0.2,
             **{
@@ -344,7 +344,7 @@ class Chance:
     def balancer(self, name: str) -> None:
         if name in self.aws.arns:
             return
-        arn = self.aws.balancer(name, **self.any_of(Tags=lambda: self.tags("Key", "Value")))
+        arn = self.aws.load_balancer(name, **self.any_of(Tags=lambda: self.tags("Key", "Value")))
         attributes = self.any_of(
             **{
                 "idle_timeout.timeout_seconds": lambda: self.pick(("60", "120")),
@@ -437,7 +437,7 @@ class Chance:
     def swapped(self, number: int) -> None:
         """A service that ECS deploys beside itself, maybe in the middle of it."""
         name = f"swapped{number}"
-        blue, green = (self.aws.group(f"{name}-{colour}") for colour in ("blue", "green"))
+        blue, green = (self.aws.target_group(f"{name}-{colour}") for colour in ("blue", "green"))
         weighted = [{"TargetGroupArn": blue, "Weight": 100}, {"TargetGroupArn": green, "Weight": 0}]
         rule = self.aws.rule(name, {"Type": "forward", "ForwardConfig": {"TargetGroups": weighted}}, port=81)
         advanced = {
@@ -458,14 +458,14 @@ class Chance:
         )
         self.made.append(name)
         if self.maybe() and not self.plain:
-            self.aws.stage.simulator.advance(600)
+            self.aws.account.simulator.advance(600)
             self.aws.update(name, taskDefinition=self.aws.task(name, container={"image": "nginx:2"}))
-            self.aws.stage.simulator.advance(self.pick((5, 60, 200)))
+            self.aws.account.simulator.advance(self.pick((5, 60, 200)))
 
     def codedeployed(self, number: int) -> None:
         """A service that CodeDeploy deploys."""
         name = f"codedeployed{number}"
-        balanced = self.aws.behind(name)
+        balanced = self.aws.routed_target_group(name)
         self.aws.service(name, deploymentController={"type": "CODE_DEPLOY"}, loadBalancers=[balanced])
         self.made.append(name)
 
@@ -512,7 +512,7 @@ class Chance:
     def static(self, number: int) -> None:
         """A service behind a network load balancer, maybe with addresses of its own."""
         name = f"static{number}"
-        ec2 = self.aws.stage.aws("ec2")
+        ec2 = self.aws.account.aws("ec2")
         subnets = self.aws.subnets[:2]
         mapped = [
             {"SubnetId": one, "AllocationId": ec2.allocate_address(Domain="vpc")["AllocationId"]} for one in subnets
@@ -533,7 +533,7 @@ class Chance:
         made = self.aws.elb.create_load_balancer(Name=name, Type="network", **placed)["LoadBalancers"][0]
         self.aws.arns[name] = made["LoadBalancerArn"]
         protocol = self.pick(("TCP", "UDP", "TCP_UDP"))
-        group = self.aws.group(name, Protocol=protocol, Port=53)
+        group = self.aws.target_group(name, Protocol=protocol, Port=53)
         attributes = {"preserve_client_ip.enabled": self.pick(("true", "false")), "proxy_protocol_v2.enabled": "true"}
         rows = [{"Key": key, "Value": value} for key, value in attributes.items() if self.maybe()]
         if rows:
@@ -604,7 +604,7 @@ class Chance:
     def scaling(self, name: str, count: int) -> None:
         """Scale a service within bounds that it is in."""
         suspended = lambda: {"DynamicScalingInSuspended": self.flag(), "ScheduledScalingSuspended": self.flag()}  # noqa: E731
-        target = self.aws.scaled(
+        target = self.aws.make_scalable(
             name, min(count, 1), max(count, 1) + self.number(0, 3), **self.any_of(SuspendedState=suspended)
         )
         put = self.aws.scaling.put_scaling_policy

@@ -9,8 +9,8 @@ from botocore.loaders import create_loader
 
 from ecsim import Settings, Simulator, VirtualClock
 from ecsync.aws.clients import Access, Clients
-from tests.importer.builder import Builder
-from tests.importer.stage import ACCOUNT, REGION, Stage
+from tests.importer.account import ACCOUNT, REGION, SimulatedAccount
+from tests.importer.account_builder import AccountBuilder
 from tests.whole.support.stage import operating
 
 
@@ -37,13 +37,13 @@ def environment(served: Simulator) -> Iterator[None]:
 
 
 @pytest.fixture
-def stage(served: Simulator, clients: Clients) -> Stage:
+def account(served: Simulator, clients: Clients) -> SimulatedAccount:
     """An empty account."""
     served.reset()
-    return Stage(served, clients)
+    return SimulatedAccount(served, clients)
 
 
 @pytest.fixture
-def built(stage: Stage) -> Builder:
+def builder(account: SimulatedAccount) -> AccountBuilder:
     """An account with an empty cluster, and somebody who makes things in it with boto3 alone."""
-    return Builder(stage)
+    return AccountBuilder(account)

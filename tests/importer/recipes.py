@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.importer.builder import DIMENSION, RESOURCE, Builder, forward
-from tests.importer.stage import CLUSTER
+from tests.importer.account import CLUSTER
+from tests.importer.account_builder import DIMENSION, RESOURCE, AccountBuilder, forward
 
 NAMESPACE = "arn:aws:servicediscovery:eu-west-1:123456789012:namespace/ns-abcdefgh12345678"
 
@@ -17,29 +17,31 @@ class Recipe:
     """How a service is made, how it is changed by hand, and where that is seen."""
 
     name: str
-    make: Callable[[Builder], None]
-    edit: Callable[[Builder], None]
+    make: Callable[[AccountBuilder], None]
+    edit: Callable[[AccountBuilder], None]
     path: str
 
 
 RECIPES: list[Recipe] = []
 
 
-def recipe(name: str, path: str, edit: Callable[[Builder], None]) -> Callable[[Callable[[Builder], None]], None]:
+def recipe(
+    name: str, path: str, edit: Callable[[AccountBuilder], None]
+) -> Callable[[Callable[[AccountBuilder], None]], None]:
     """Add a recipe."""
 
-    def add(make: Callable[[Builder], None]) -> None:
+    def add(make: Callable[[AccountBuilder], None]) -> None:
         RECIPES.append(Recipe(name, make, edit, path))
 
     return add
 
 
-def update(name: str, **members: Any) -> Callable[[Builder], None]:
+def update(name: str, **members: Any) -> Callable[[AccountBuilder], None]:
     """An UpdateService by hand."""
     return lambda aws: aws.update(name, **members)
 
 
-def revised(name: str, **container: Any) -> Callable[[Builder], None]:
+def revised(name: str, **container: Any) -> Callable[[AccountBuilder], None]:
     """A new revision by hand, and the service moved to it."""
     return lambda aws: aws.update(name, taskDefinition=aws.task(name, container=container))
 
@@ -53,19 +55,19 @@ def discard(_: object) -> None:
     """What an edit returns says nothing."""
 
 
-def modified(aws: Builder, name: str, **members: Any) -> None:
+def modified(aws: AccountBuilder, name: str, **members: Any) -> None:
     aws.elb.modify_target_group(TargetGroupArn=aws.arns[f"tg/{name}"], **members)
 
 
-def retained(aws: Builder, name: str, days: int) -> None:
-    aws.stage.aws("logs").put_retention_policy(logGroupName=name, retentionInDays=days)
+def retained(aws: AccountBuilder, name: str, days: int) -> None:
+    aws.account.aws("logs").put_retention_policy(logGroupName=name, retentionInDays=days)
 
 
 def within(subnets: list[str], **members: str) -> dict[str, Any]:
     return {"awsvpcConfiguration": {"subnets": subnets, **members}}
 
 
-def public(aws: Builder) -> dict[str, Any]:
+def public(aws: AccountBuilder) -> dict[str, Any]:
     return within(aws.subnets[:2], assignPublicIp="ENABLED")
 
 
@@ -76,7 +78,7 @@ def strategy(spot_weight: int) -> list[dict[str, Any]]:
     ]
 
 
-def respot(aws: Builder, weight: int) -> None:
+def respot(aws: AccountBuilder, weight: int) -> None:
     aws.update("spot", capacityProviderStrategy=strategy(weight), forceNewDeployment=True)
 
 
@@ -88,17 +90,17 @@ def weighted(arn: str, weight: int) -> dict[str, Any]:
     return {"TargetGroupArn": arn, "Weight": weight}
 
 
-def weigh(aws: Builder, share: int) -> None:
+def weigh(aws: AccountBuilder, share: int) -> None:
     action = forward(aws.arns["tg/stable"], aws.arns["tg/canary"], weights=(100 - share, share))
     aws.elb.modify_rule(RuleArn=aws.arns["rule/weighted"], Actions=[action])
 
 
-def delay(aws: Builder, seconds: str) -> None:
+def delay(aws: AccountBuilder, seconds: str) -> None:
     attributes = [{"Key": "deregistration_delay.timeout_seconds", "Value": seconds}]
     aws.elb.modify_target_group_attributes(TargetGroupArn=aws.arns["tg/canary"], Attributes=attributes)
 
 
-def bake(aws: Builder, minutes: int) -> None:
+def bake(aws: AccountBuilder, minutes: int) -> None:
     aws.update("bluegreen", deploymentConfiguration={"strategy": "BLUE_GREEN", "bakeTimeInMinutes": minutes})
 
 
@@ -107,7 +109,7 @@ def connect(**members: Any) -> dict[str, Any]:
     return {"enabled": True, "namespace": NAMESPACE, "services": [service]}
 
 
-def redirect(aws: Builder) -> None:
+def redirect(aws: AccountBuilder) -> None:
     action = {"Type": "redirect", "RedirectConfig": {"Protocol": "HTTPS", "Port": "443", "StatusCode": "HTTP_301"}}
     aws.elb.modify_listener(ListenerArn=aws.arns["web:8080"], DefaultActions=[action])
 
@@ -116,11 +118,11 @@ def alarm(*names: str) -> dict[str, Any]:
     return {"alarmNames": list(names), "enable": True, "rollback": True}
 
 
-def alarms(aws: Builder, *names: str) -> None:
+def alarms(aws: AccountBuilder, *names: str) -> None:
     aws.update("alarmed", deploymentConfiguration={"alarms": alarm(*names)})
 
 
-def retag(aws: Builder, name: str, team: str) -> None:
+def retag(aws: AccountBuilder, name: str, team: str) -> None:
     arn = f"arn:aws:ecs:eu-west-1:123456789012:service/{CLUSTER}/{name}"
     aws.ecs.tag_resource(resourceArn=arn, tags=[{"key": "team", "value": team}])
 
@@ -129,7 +131,7 @@ def named(name: str) -> dict[str, str]:
     return {"ServiceNamespace": "ecs", "ResourceId": RESOURCE.format(name), "ScalableDimension": DIMENSION}
 
 
-def track(aws: Builder, percent: float) -> None:
+def track(aws: AccountBuilder, percent: float) -> None:
     metric = {"PredefinedMetricType": "ECSServiceAverageCPUUtilization"}
     configuration = {"TargetValue": percent, "PredefinedMetricSpecification": metric, "ScaleInCooldown": 120}
     aws.scaling.put_scaling_policy(
@@ -140,7 +142,7 @@ def track(aws: Builder, percent: float) -> None:
     )
 
 
-def step(aws: Builder, cooldown: int) -> None:
+def step(aws: AccountBuilder, cooldown: int) -> None:
     steps = [
         {"MetricIntervalLowerBound": 0.0, "MetricIntervalUpperBound": 20.0, "ScalingAdjustment": 1},
         {"MetricIntervalLowerBound": 20.0, "ScalingAdjustment": 2},
@@ -157,7 +159,7 @@ def step(aws: Builder, cooldown: int) -> None:
     )
 
 
-def schedule(aws: Builder, when: str) -> None:
+def schedule(aws: AccountBuilder, when: str) -> None:
     aws.scaling.put_scheduled_action(
         **named("nightly"),
         ScheduledActionName="down",
@@ -167,7 +169,7 @@ def schedule(aws: Builder, when: str) -> None:
     )
 
 
-def reprovide(aws: Builder) -> None:
+def reprovide(aws: AccountBuilder) -> None:
     scaling = {"status": "ENABLED", "targetCapacity": 80}
     aws.ecs.update_capacity_provider(name="provided", autoScalingGroupProvider={"managedScaling": scaling})
 
@@ -180,18 +182,18 @@ def strides(percent: float) -> dict[str, Any]:
 
 
 @recipe("plain", "Service/plain /desiredCount", update("plain", desiredCount=3))
-def plain(aws: Builder) -> None:
+def plain(aws: AccountBuilder) -> None:
     aws.service("plain")
 
 
 @recipe("web", "TargetGroup/web /HealthCheckPath", lambda aws: modified(aws, "web", HealthCheckPath="/ready"))
-def web(aws: Builder) -> None:
-    balanced = aws.behind("web", HealthCheckPath="/healthz", HealthCheckIntervalSeconds=10)
+def web(aws: AccountBuilder) -> None:
+    balanced = aws.routed_target_group("web", HealthCheckPath="/healthz", HealthCheckIntervalSeconds=10)
     aws.service("web", loadBalancers=[balanced], healthCheckGracePeriodSeconds=60, tags=[{"key": "team", "value": "a"}])
 
 
 @recipe("variables", "Service/variables /taskDefinition", revised("variables", environment=[]))
-def variables(aws: Builder) -> None:
+def variables(aws: AccountBuilder) -> None:
     environment = [{"name": name, "value": value} for name, value in (("Z", "1e5"), ("A", "no"), ("SHELL", "${HOME}"))]
     secrets = [{"name": "KEY", "valueFrom": "arn:aws:ssm:eu-west-1:123456789012:parameter/key"}]
     task = aws.task(
@@ -204,8 +206,8 @@ def variables(aws: Builder) -> None:
 
 
 @recipe("sidecar", "LogGroup/ecs-sidecar /retentionInDays", lambda aws: retained(aws, "/ecs/sidecar", 30))
-def sidecar(aws: Builder) -> None:
-    logs = aws.group_of_logs("/ecs/sidecar")
+def sidecar(aws: AccountBuilder) -> None:
+    logs = aws.log_group("/ecs/sidecar")
     health = {"command": ["CMD-SHELL", "curl -f localhost"], "interval": 15}
     proxy = {"name": "proxy", "image": "envoy:1", "essential": False, "healthCheck": health, **logs}
     depends = [{"containerName": "proxy", "condition": "HEALTHY"}]
@@ -225,22 +227,22 @@ BREAKER = {"deploymentCircuitBreaker": {"enable": True, "rollback": True}}
     "Service/breaker /deploymentConfiguration/deploymentCircuitBreaker/rollback",
     update("breaker", deploymentConfiguration={"deploymentCircuitBreaker": {"enable": True, "rollback": False}}),
 )
-def breaker(aws: Builder) -> None:
+def breaker(aws: AccountBuilder) -> None:
     aws.service("breaker", deploymentConfiguration={**BREAKER, "minimumHealthyPercent": 50})
 
 
 @recipe("platform", "Service/platform /platformVersion", update("platform", platformVersion="1.3.0"))
-def platform(aws: Builder) -> None:
+def platform(aws: AccountBuilder) -> None:
     aws.service("platform", platformVersion="1.4.0", networkConfiguration=public(aws))
 
 
 @recipe("shell", "Service/shell /enableExecuteCommand", update("shell", enableExecuteCommand=False))
-def shell(aws: Builder) -> None:
+def shell(aws: AccountBuilder) -> None:
     aws.service("shell", enableExecuteCommand=True, propagateTags="SERVICE", enableECSManagedTags=True)
 
 
 @recipe("storage", "Service/storage /taskDefinition", revised("storage"))
-def storage(aws: Builder) -> None:
+def storage(aws: AccountBuilder) -> None:
     efs = {"fileSystemId": "fs-12345678", "transitEncryption": "ENABLED"}
     mounts = {"mountPoints": [{"sourceVolume": "data", "containerPath": "/data"}]}
     task = aws.task(
@@ -254,7 +256,7 @@ def storage(aws: Builder) -> None:
 
 
 @recipe("spot", "Service/spot /capacityProviderStrategy/FARGATE_SPOT/weight", lambda aws: respot(aws, 1))
-def spot(aws: Builder) -> None:
+def spot(aws: AccountBuilder) -> None:
     aws.service("spot", capacityProviderStrategy=strategy(3))
 
 
@@ -263,28 +265,28 @@ def spot(aws: Builder) -> None:
     "Service/twice /loadBalancers/{tg/twice-b}~1app~180",
     lambda aws: aws.update("twice", loadBalancers=[served(aws.arns["tg/twice-a"])]),
 )
-def twice(aws: Builder) -> None:
-    aws.service("twice", loadBalancers=[aws.behind("twice-a"), aws.behind("twice-b")])
+def twice(aws: AccountBuilder) -> None:
+    aws.service("twice", loadBalancers=[aws.routed_target_group("twice-a"), aws.routed_target_group("twice-b")])
 
 
 @recipe("stable", "ListenerRule/web-4 /Actions", lambda aws: weigh(aws, 50))
-def stable(aws: Builder) -> None:
-    aws.group("stable")
-    aws.group("canary")
+def stable(aws: AccountBuilder) -> None:
+    aws.target_group("stable")
+    aws.target_group("canary")
     aws.rule("weighted", forward(aws.arns["tg/stable"], aws.arns["tg/canary"], weights=(90, 10)))
     aws.service("stable", loadBalancers=[served(aws.arns["tg/stable"])])
 
 
 @recipe("canary", "TargetGroup/canary /Attributes/deregistration_delay.timeout_seconds", lambda aws: delay(aws, "90"))
-def canary(aws: Builder) -> None:
+def canary(aws: AccountBuilder) -> None:
     delay(aws, "30")
     aws.service("canary", loadBalancers=[served(aws.arns["tg/canary"])])
 
 
 @recipe("bluegreen", "Service/bluegreen /deploymentConfiguration/bakeTimeInMinutes", lambda aws: bake(aws, 10))
-def bluegreen(aws: Builder) -> None:
-    rule = aws.behind("bluegreen")
-    green = aws.group("bluegreen-green")
+def bluegreen(aws: AccountBuilder) -> None:
+    rule = aws.routed_target_group("bluegreen")
+    green = aws.target_group("bluegreen-green")
     groups = {"TargetGroups": [weighted(rule["targetGroupArn"], 100), weighted(green, 0)]}
     aws.elb.modify_rule(RuleArn=aws.arns["rule/bluegreen"], Actions=[{"Type": "forward", "ForwardConfig": groups}])
     advanced = {
@@ -302,7 +304,7 @@ def bluegreen(aws: Builder) -> None:
     "Service/client /serviceConnectConfiguration",
     update("client", serviceConnectConfiguration={"enabled": False}),
 )
-def client(aws: Builder) -> None:
+def client(aws: AccountBuilder) -> None:
     aws.service("client", serviceConnectConfiguration={"enabled": True, "namespace": NAMESPACE})
 
 
@@ -311,7 +313,7 @@ def client(aws: Builder) -> None:
     "Service/connected /serviceConnectConfiguration/services/http/timeout",
     lambda aws: aws.update("connected", serviceConnectConfiguration=connect(timeout={"idleTimeoutSeconds": 30})),
 )
-def connected(aws: Builder) -> None:
+def connected(aws: AccountBuilder) -> None:
     task = aws.task(
         "connected", container={"portMappings": [{"containerPort": 80, "name": "http", "appProtocol": "http"}]}
     )
@@ -323,7 +325,7 @@ def connected(aws: Builder) -> None:
     "Service/network /networkConfiguration/awsvpcConfiguration/subnets",
     lambda aws: aws.update("network", networkConfiguration=within(aws.subnets[:1])),
 )
-def network(aws: Builder) -> None:
+def network(aws: AccountBuilder) -> None:
     aws.service("network", networkConfiguration=within(aws.subnets[:3]))
 
 
@@ -332,16 +334,16 @@ def network(aws: Builder) -> None:
     "TargetGroup/tcp /HealthCheckIntervalSeconds",
     lambda aws: modified(aws, "tcp", HealthCheckIntervalSeconds=20),
 )
-def tcp(aws: Builder) -> None:
-    aws.balancer("net", Type="network", Scheme="internal")
-    group = aws.group("tcp", Protocol="TCP", Port=5432)
+def tcp(aws: AccountBuilder) -> None:
+    aws.load_balancer("net", Type="network", Scheme="internal")
+    group = aws.target_group("tcp", Protocol="TCP", Port=5432)
     aws.listener("net", 5432, Protocol="TCP", DefaultActions=[forward(group)])
     aws.service("tcp", loadBalancers=[served(group)])
 
 
 @recipe("listened", "Listener/web-8080 /DefaultActions", lambda aws: redirect(aws))
-def listened(aws: Builder) -> None:
-    group = aws.group("listened")
+def listened(aws: AccountBuilder) -> None:
+    group = aws.target_group("listened")
     aws.listener("web", 8080, DefaultActions=[forward(group)])
     aws.service("listened", loadBalancers=[served(group)])
 
@@ -351,12 +353,12 @@ def listened(aws: Builder) -> None:
     "Service/alarmed /deploymentConfiguration/alarms/alarmNames",
     lambda aws: alarms(aws, "errors", "latency"),
 )
-def alarmed(aws: Builder) -> None:
+def alarmed(aws: AccountBuilder) -> None:
     aws.service("alarmed", deploymentConfiguration={"alarms": alarm("errors")})
 
 
 @recipe("signed", "Service/signed /tags/team", lambda aws: retag(aws, "signed", "b"))
-def signed(aws: Builder) -> None:
+def signed(aws: AccountBuilder) -> None:
     aws.service("signed", tags=[{"key": "team", "value": "a"}])
 
 
@@ -368,30 +370,30 @@ def signed(aws: Builder) -> None:
     "ScalingPolicy/tracking-cpu /TargetTrackingScalingPolicyConfiguration/TargetValue",
     lambda aws: track(aws, 70),
 )
-def tracking(aws: Builder) -> None:
+def tracking(aws: AccountBuilder) -> None:
     aws.service("tracking", desiredCount=2)
-    aws.scaled("tracking", 2, 6)
+    aws.make_scalable("tracking", 2, 6)
     track(aws, 60)
 
 
 @recipe("stepped", "ScalingPolicy/stepped-out /StepScalingPolicyConfiguration/Cooldown", lambda aws: step(aws, 120))
-def stepped(aws: Builder) -> None:
+def stepped(aws: AccountBuilder) -> None:
     aws.service("stepped", desiredCount=2)
-    aws.scaled("stepped", 2, 6)
+    aws.make_scalable("stepped", 2, 6)
     step(aws, 60)
 
 
 @recipe("nightly", "ScheduledAction/nightly-down /Schedule", lambda aws: schedule(aws, "cron(0 22 * * ? *)"))
-def nightly(aws: Builder) -> None:
+def nightly(aws: AccountBuilder) -> None:
     aws.service("nightly", desiredCount=2)
-    aws.scaled("nightly", 2, 8)
+    aws.make_scalable("nightly", 2, 8)
     schedule(aws, "cron(0 20 * * ? *)")
 
 
-@recipe("bounded", "ScalableTarget/bounded /MaxCapacity", lambda aws: discard(aws.scaled("bounded", 1, 9)))
-def bounded(aws: Builder) -> None:
+@recipe("bounded", "ScalableTarget/bounded /MaxCapacity", lambda aws: discard(aws.make_scalable("bounded", 1, 9)))
+def bounded(aws: AccountBuilder) -> None:
     aws.service("bounded", desiredCount=2)
-    aws.scaled("bounded", 1, 4, SuspendedState={"DynamicScalingInSuspended": True})
+    aws.make_scalable("bounded", 1, 4, SuspendedState={"DynamicScalingInSuspended": True})
 
 
 # ---------------------------------------------------------------- instances
@@ -402,13 +404,13 @@ def bounded(aws: Builder) -> None:
     "TargetGroup/bridge /UnhealthyThresholdCount",
     lambda aws: modified(aws, "bridge", UnhealthyThresholdCount=5),
 )
-def bridge(aws: Builder) -> None:
-    balanced = aws.behind("bridge", TargetType="instance")
+def bridge(aws: AccountBuilder) -> None:
+    balanced = aws.routed_target_group("bridge", TargetType="instance")
     aws.ec2_service("bridge", taskDefinition=aws.ec2_task("bridge"), loadBalancers=[balanced])
 
 
 @recipe("spread", "Service/spread /placementStrategy", update("spread", placementStrategy=[{"type": "random"}]))
-def spread(aws: Builder) -> None:
+def spread(aws: AccountBuilder) -> None:
     zones = [{"type": "spread", "field": "attribute:ecs.availability-zone"}, {"type": "binpack", "field": "memory"}]
     only = [{"type": "memberOf", "expression": "attribute:ecs.instance-type =~ t3.*"}, {"type": "distinctInstance"}]
     aws.ec2_service("spread", taskDefinition=aws.ec2_task("spread"), placementStrategy=zones, placementConstraints=only)
@@ -419,7 +421,7 @@ def spread(aws: Builder) -> None:
     "Service/agent /deploymentConfiguration/minimumHealthyPercent",
     update("agent", deploymentConfiguration={"minimumHealthyPercent": 50}),
 )
-def agent(aws: Builder) -> None:
+def agent(aws: AccountBuilder) -> None:
     task = aws.ec2_task("agent", networkMode="host", container={"portMappings": []}, pidMode="host")
     aws.ec2_service("agent", taskDefinition=task, schedulingStrategy="DAEMON")
 
@@ -429,7 +431,7 @@ def agent(aws: Builder) -> None:
     "CapacityProvider/provided /autoScalingGroupProvider/managedScaling/targetCapacity",
     lambda aws: reprovide(aws),
 )
-def provided(aws: Builder) -> None:
+def provided(aws: AccountBuilder) -> None:
     aws.provider("provided")
     aws.ec2_service(
         "provided",
@@ -443,7 +445,7 @@ def provided(aws: Builder) -> None:
     "Service/pinned /capacityProviderStrategy",
     lambda aws: aws.update("pinned", forceNewDeployment=True, capacityProviderStrategy=strategy(1)),
 )
-def pinned(aws: Builder) -> None:
+def pinned(aws: AccountBuilder) -> None:
     aws.service("pinned", availabilityZoneRebalancing="DISABLED")
 
 
@@ -452,5 +454,5 @@ def pinned(aws: Builder) -> None:
     "Service/linear /deploymentConfiguration/linearConfiguration/stepPercent",
     update("linear", deploymentConfiguration=strides(50.0)),
 )
-def linear(aws: Builder) -> None:
+def linear(aws: AccountBuilder) -> None:
     aws.service("linear", deploymentConfiguration=strides(20.0))

@@ -17,14 +17,14 @@ from ecsync.awsmodel import shapes
 from ecsync.core.kind import Kind
 from ecsync.core.model import Key, Present, Snapshot, Target
 from ecsync.core.trees import Body
-from ecsync.importer.manifests import draw
-from ecsync.importer.survey import Item, Known, Survey
+from ecsync.importer.manifests import generate
+from ecsync.importer.survey import ImportContext, LiveResource, Survey
 from ecsync.language.manifest import load
 from ecsync.offline.compare import difference
 
 CASES = Path(__file__).resolve().parents[1] / "cases" / "equivalence"
 KINDS = wiring.all_kinds()
-KNOWN = Known(
+KNOWN = ImportContext(
     kinds=KINDS, shape_of=shapes.load, application="prod", target=Target(account="111111111111", region="us-east-1")
 )
 
@@ -64,8 +64,8 @@ def _seen(kind: Kind, live: Body) -> Present:
 def _written(kind: Kind, live: Body) -> Body | None:
     """The live side, imported, written as YAML and read again; None where it is no whole document."""
     key = Key(application="prod", kind=kind.name, name="it")
-    drawn = draw(Survey(items={key: Item(key=key, present=_seen(kind, live))}), "prod", KNOWN)
-    files = {name: text.encode() for name, text in drawn.files.items()}
+    generated = generate(Survey(resources={key: LiveResource(key=key, present=_seen(kind, live))}), "prod", KNOWN)
+    files = {name: text.encode() for name, text in generated.files.items()}
     loaded = load(
         Snapshot(revision="", files=files), kinds=KINDS, shape_of=shapes.load, environment={}, root_name="prod"
     )

@@ -8,19 +8,19 @@ import pytest
 
 from ecsim import Fault
 from ecsync import cli
-from tests.importer.builder import Builder
+from tests.importer.account_builder import AccountBuilder
 
 FILES = ["application.yaml", "cluster.yaml", "network.yaml", "services/api.yaml"]
 
 
 @pytest.fixture
-def made(built: Builder) -> Builder:
+def made(builder: AccountBuilder) -> AccountBuilder:
     """A service with a variable that looks like a secret, at rest."""
     variables = [{"name": "DB_PASSWORD", "value": "hunter2"}, {"name": "PORT", "value": "80"}]
-    task = built.task("api", container={"environment": variables})
-    built.service("api", taskDefinition=task, loadBalancers=[built.behind("api")])
-    built.stage.simulator.advance(300)
-    return built
+    task = builder.task("api", container={"environment": variables})
+    builder.service("api", taskDefinition=task, loadBalancers=[builder.routed_target_group("api")])
+    builder.account.simulator.advance(300)
+    return builder
 
 
 def _run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
@@ -59,25 +59,25 @@ def test_nothing_is_overwritten_without_force(tmp_path: Path, capsys: pytest.Cap
     assert (code, len(out.splitlines())) == (0, len(FILES))
 
 
-def test_adopt_puts_our_tags(made: Builder, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_adopt_puts_our_tags(made: AccountBuilder, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """With --adopt everything that is managed carries our mark, and nothing but tags was written."""
-    mark = len(made.stage.simulator.ledger)
+    mark = len(made.account.simulator.ledger)
     code, out, err = _run(capsys, "import", "--cluster", "prod", "-d", tmp_path, "--adopt")
     assert code == 0, err
     assert out.splitlines() == [str(tmp_path / name) for name in FILES]
     assert "Service/api: adopted" in err
-    writes = {one.operation for one in made.stage.simulator.ledger.mutations(mark)}
+    writes = {one.operation for one in made.account.simulator.ledger.mutations(mark)}
     assert writes == {"TagResource", "AddTags"}
     code, out, _ = _run(capsys, "plan", tmp_path, "--detailed-exitcode")
     assert code == 0, out
 
 
-@pytest.mark.usefixtures("built")
+@pytest.mark.usefixtures("builder")
 def test_a_cluster_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The error names it and what lists those that there are; nothing is written."""
     code, _, err = _run(capsys, "import", "--cluster", "nowhere", "-d", tmp_path)
     assert code == 1
-    assert "there is no cluster 'nowhere'" in err
+    assert "cluster 'nowhere' does not exist" in err
     assert list(tmp_path.iterdir()) == []
 
 
@@ -92,7 +92,7 @@ def test_a_cluster_may_be_named_by_its_arn(tmp_path: Path, capsys: pytest.Captur
     code, out, _ = _run(capsys, "import", "--cluster", ARN.format("eu-west-1", "123456789012"), "-d", tmp_path / "a")
     assert (code, len(out.splitlines())) == (0, len(FILES))
     code, _, err = _run(capsys, "import", "--cluster", ARN.format("us-east-1", "123456789012"), "-d", tmp_path / "b")
-    assert (code, "there is no cluster 'prod' in 123456789012/us-east-1" in err) == (1, True)
+    assert (code, "cluster 'prod' does not exist in 123456789012/us-east-1" in err) == (1, True)
     code, _, err = _run(capsys, "import", "--cluster", ARN.format("eu-west-1", "999999999999"), "-d", tmp_path / "b")
     assert (code, "999999999999 is meant" in err) == (9, True)
     arguments = ("--cluster", ARN.format("us-east-1", "123456789012"), "--region", "eu-west-1", "-d", tmp_path / "b")
@@ -110,7 +110,7 @@ def test_what_is_no_name_of_a_cluster_is_a_usage_error(
     assert (code, "neither the name nor the ARN of a cluster" in err) == (64, True)
 
 
-@pytest.mark.usefixtures("built")
+@pytest.mark.usefixtures("builder")
 def test_the_clusters_that_there_are_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A name that is almost right is recognised."""
     code, _, err = _run(capsys, "import", "--cluster", "Prod", "-d", tmp_path)
@@ -136,13 +136,13 @@ def test_a_place_that_cannot_be_written_to_is_an_error(tmp_path: Path, capsys: p
 
 
 def test_a_place_that_cannot_be_written_to_is_said_before_aws_is_asked(
-    made: Builder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    made: AccountBuilder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Nobody waits for a hundred services to be read first."""
     (tmp_path / "file").write_text("mine")
-    mark = len(made.stage.simulator.ledger)
+    mark = len(made.account.simulator.ledger)
     assert _run(capsys, "import", "--cluster", "prod", "-d", tmp_path / "file")[0] == 1
-    assert made.stage.calls(mark) == {}
+    assert made.account.calls(mark) == {}
 
 
 @pytest.mark.usefixtures("made")
@@ -171,7 +171,7 @@ def test_a_link_to_nothing_is_not_overwritten_either(tmp_path: Path, capsys: pyt
     assert [path.name for path in tmp_path.iterdir()] == ["cluster.yaml"]
 
 
-def test_two_clusters_do_not_mix(made: Builder, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_two_clusters_do_not_mix(made: AccountBuilder, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Not even with --force: what is left of the first would be the second's. Beside each other they go together."""
     made.ecs.create_cluster(clusterName="other")
     assert _run(capsys, "import", "--cluster", "prod", "-d", tmp_path / "prod")[0] == 0
@@ -187,23 +187,25 @@ def test_two_clusters_do_not_mix(made: Builder, tmp_path: Path, capsys: pytest.C
 
 
 def test_an_import_that_is_not_complete_exits_with_6(
-    made: Builder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    made: AccountBuilder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It writes what can be read, and says what is not there, why, and which right is lacking."""
-    made.stage.simulator.fault(Fault("deny", service="elbv2", operation="DescribeRules", times=None))
+    made.account.simulator.fault(Fault("deny", service="elbv2", operation="DescribeRules", times=None))
     code, out, err = _run(capsys, "import", "--cluster", "prod", "-d", tmp_path)
     assert code == 6
     assert out.splitlines() == [str(tmp_path / name) for name in FILES]
     (line,) = (line for line in err.splitlines() if line.startswith("left out: "))
     assert line.startswith("left out: the rules of Listener web-80: elbv2.DescribeRules: AccessDenied: ")
     assert line.endswith("; allow elasticloadbalancing:DescribeRules")
-    made.stage.simulator.clear_faults()
+    made.account.simulator.clear_faults()
     assert _run(capsys, "plan", tmp_path, "--detailed-exitcode")[0] == 0
 
 
-def test_an_import_of_nothing_writes_nothing(made: Builder, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_import_of_nothing_writes_nothing(
+    made: AccountBuilder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Without a single right there is no application to write."""
-    made.stage.simulator.fault(Fault("deny", service="ecs", times=None))
+    made.account.simulator.fault(Fault("deny", service="ecs", times=None))
     code, out, err = _run(capsys, "import", "--cluster", "prod", "-d", tmp_path / "prod")
     assert (code, out) == (1, "")
     assert "allow ecs:DescribeClusters" in err
@@ -215,31 +217,31 @@ def test_an_import_of_nothing_writes_nothing(made: Builder, tmp_path: Path, caps
 
 
 def test_adopt_leaves_what_others_keep_and_may_be_said_twice(
-    made: Builder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    made: AccountBuilder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Another tool's service gets no tag of ours; the second time nothing is tagged, and the files are the same."""
     made.service("theirs", tags=[{"key": "terraform:workspace", "value": "prod"}])
-    made.stage.simulator.advance(300)
+    made.account.simulator.advance(300)
     code, _, err = _run(capsys, "import", "--cluster", "prod", "-d", tmp_path, "--adopt")
     assert (code, "Service/api: adopted" in err, "Service/theirs: adopted" in err) == (0, True, False)
     described = made.ecs.describe_services(cluster="prod", services=["theirs"], include=["TAGS"])["services"][0]
     assert described["tags"] == [{"key": "terraform:workspace", "value": "prod"}]
     before = {path: path.read_text() for path in tmp_path.rglob("*.yaml")}
-    mark = len(made.stage.simulator.ledger)
+    mark = len(made.account.simulator.ledger)
     assert _run(capsys, "import", "--cluster", "prod", "-d", tmp_path, "--adopt", "--force")[0] == 0
-    assert made.stage.simulator.ledger.mutations(mark) == ()
+    assert made.account.simulator.ledger.mutations(mark) == ()
     assert {path: path.read_text() for path in tmp_path.rglob("*.yaml")} == before
 
 
 def test_no_value_of_the_environment_is_printed(
-    made: Builder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    made: AccountBuilder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The files hold them, because they are the manifest; stdout and stderr do not, whatever goes wrong."""
     variables = [{"name": "URL", "value": "postgres://me:hunter3@db/x"}, {"name": "${Cluster/x}", "value": "hunter4"}]
     labels = {"${Cluster/prod}": "hunter5"}
     made.service("web", taskDefinition=made.task("web", container={"environment": variables}))
     made.service("bad", taskDefinition=made.task("bad", container={"environment": variables, "dockerLabels": labels}))
-    made.stage.simulator.advance(300)
+    made.account.simulator.advance(300)
     code, out, err = _run(capsys, "import", "--cluster", "prod", "-d", tmp_path)
     assert (code, "hunter" in out + err) == (6, False)
     assert "containerDefinitions[app].environment[URL] looks like a secret" in err

@@ -9,208 +9,219 @@ import pytest
 
 from ecsync.core.ports import AwsError
 from ecsync.importer.snapshot_reader import SnapshotReader
-from tests.importer.builder import Builder, forward
+from tests.importer.account import ImportedApplication, changes
+from tests.importer.account_builder import AccountBuilder, forward
+from tests.importer.readers import FailingReader
 from tests.importer.recipes import served
-from tests.importer.reluctant import Reluctant
-from tests.importer.stage import Kept, changes
 
 CERTIFICATE = "arn:aws:acm:eu-west-1:123456789012:certificate/{}"
 LONG = "s" * 254
 
 
-def _kept(built: Builder) -> Kept:
-    built.stage.simulator.advance(300)
-    return Kept(built.stage, dict(built.stage.imported().files))
+def _imported(builder: AccountBuilder) -> ImportedApplication:
+    builder.account.simulator.advance(300)
+    return ImportedApplication(builder.account, dict(builder.account.import_cluster().files))
 
 
-def test_an_empty_cluster_is_a_document(built: Builder) -> None:
+def test_an_empty_cluster_is_a_document(builder: AccountBuilder) -> None:
     """There is nothing to say but the cluster itself."""
-    kept = _kept(built)
-    assert sorted(kept.files) == ["application.yaml", "cluster.yaml"]
-    assert [str(one.key) for one in kept.application().resources] == ["Cluster/prod"]
-    assert changes(kept.plan()) == []
+    imported = _imported(builder)
+    assert sorted(imported.files) == ["application.yaml", "cluster.yaml"]
+    assert [str(one.key) for one in imported.application().resources] == ["Cluster/prod"]
+    assert changes(imported.plan()) == []
 
 
-def test_services_whose_names_are_alike_have_documents_and_files_of_their_own(built: Builder) -> None:
+def test_services_whose_names_are_alike_have_documents_and_files_of_their_own(builder: AccountBuilder) -> None:
     """Also on a disk that does not tell capitals from small letters, and beyond what a name may be."""
     names = ("Web", "web", "WEB", "_x", "-x", "x", "a_b", "a-b", "api", "application", LONG + "a", LONG + "A")
     for name in names:
-        built.service(name, taskDefinition=built.task("app"))
-    kept = _kept(built)
-    services = [one for one in kept.application().resources if one.key.kind == "Service"]
+        builder.service(name, taskDefinition=builder.task("app"))
+    imported = _imported(builder)
+    services = [one for one in imported.application().resources if one.key.kind == "Service"]
     assert {one.body["serviceName"] for one in services} == set(names)
     assert len({one.key.name.lower() for one in services}) == len(names)
-    files = [name.lower() for name in kept.files]
+    files = [name.lower() for name in imported.files]
     assert (len(set(files)), sum(name.startswith("services/") for name in files)) == (len(files), len(names))
-    assert changes(kept.plan()) == []
+    assert changes(imported.plan()) == []
 
 
-def test_revisions_of_the_same_content_stay_where_they_run(built: Builder) -> None:
+def test_revisions_of_the_same_content_stay_where_they_run(builder: AccountBuilder) -> None:
     """Only what runs the newest refers to it; in whatever order files are read, nothing is to be deployed."""
     for name in ("z", "a", "m"):
-        built.service(name, taskDefinition=built.task("app"))
-    kept = _kept(built)
-    assert [name for name, text in kept.files.items() if "${TaskDefinition/app}" in text] == ["services/m.yaml"]
-    assert changes(kept.plan()) == []
-    kept.files["0.yaml"] = kept.files.pop("services/z.yaml")
-    assert changes(kept.plan()) == []
+        builder.service(name, taskDefinition=builder.task("app"))
+    imported = _imported(builder)
+    assert [name for name, text in imported.files.items() if "${TaskDefinition/app}" in text] == ["services/m.yaml"]
+    assert changes(imported.plan()) == []
+    imported.files["0.yaml"] = imported.files.pop("services/z.yaml")
+    assert changes(imported.plan()) == []
 
 
 @pytest.mark.parametrize("deleted", [False, True])
-def test_the_newest_revision_that_is_still_registered_is_written(built: Builder, deleted: bool) -> None:
+def test_the_newest_revision_that_is_still_registered_is_written(builder: AccountBuilder, deleted: bool) -> None:
     """One that was deregistered, or deleted, cannot be registered again as it is: it is named."""
-    old, new = built.task("app"), built.task("app", container={"image": "nginx:2"})
-    built.service("old", taskDefinition=old)
-    built.service("new", taskDefinition=new)
-    built.stage.simulator.advance(300)
-    built.ecs.deregister_task_definition(taskDefinition=new)
+    old, new = builder.task("app"), builder.task("app", container={"image": "nginx:2"})
+    builder.service("old", taskDefinition=old)
+    builder.service("new", taskDefinition=new)
+    builder.account.simulator.advance(300)
+    builder.ecs.deregister_task_definition(taskDefinition=new)
     if deleted:
-        built.ecs.delete_task_definitions(taskDefinitions=[new])
-    kept = _kept(built)
-    assert "taskDefinition: ${TaskDefinition/app}" in kept.files["services/old.yaml"]
-    assert f"taskDefinition: {new}" in kept.files["services/new.yaml"]
-    assert changes(kept.plan()) == []
+        builder.ecs.delete_task_definitions(taskDefinitions=[new])
+    imported = _imported(builder)
+    assert "taskDefinition: ${TaskDefinition/app}" in imported.files["services/old.yaml"]
+    assert f"taskDefinition: {new}" in imported.files["services/new.yaml"]
+    assert changes(imported.plan()) == []
 
 
-def test_a_revision_that_aws_forgot_is_named(built: Builder) -> None:
+def test_a_revision_that_aws_forgot_is_named(builder: AccountBuilder) -> None:
     """AWS may not describe any more what a service still runs."""
-    built.service("api")
-    built.stage.simulator.advance(300)
-    reader = Reluctant(built.stage.cloud(), lambda *at: "missing" if at[1] == "DescribeTaskDefinition" else "")
-    drawn = built.stage.imported(reader)
-    assert "task-definition/api:1" in drawn.files["services/api.yaml"]
-    assert ([key for key in drawn.documents if key.kind == "TaskDefinition"], drawn.complete) == ([], True)
+    builder.service("api")
+    builder.account.simulator.advance(300)
+    reader = FailingReader(builder.account.cloud(), lambda *at: "missing" if at[1] == "DescribeTaskDefinition" else "")
+    generated = builder.account.import_cluster(reader)
+    assert "task-definition/api:1" in generated.files["services/api.yaml"]
+    assert ([key for key in generated.documents if key.kind == "TaskDefinition"], generated.complete) == ([], True)
 
 
-def test_what_no_manifest_can_say_is_left_out(built: Builder) -> None:
+def test_what_no_manifest_can_say_is_left_out(builder: AccountBuilder) -> None:
     """A key cannot be a reference, so this definition is named; the application is valid all the same."""
-    task = built.task("api", container={"dockerLabels": {"${Cluster/prod}": "x"}})
-    built.service("api", taskDefinition=task)
-    built.service("web")
-    built.stage.simulator.advance(300)
-    drawn = built.stage.imported()
-    kept = Kept(built.stage, dict(drawn.files))
-    assert f"taskDefinition: {task}" in kept.files["services/api.yaml"]
-    assert [gap.what for gap in drawn.gaps] == ["TaskDefinition/api"]
-    assert "a key cannot be a reference" in drawn.gaps[0].why
-    assert not drawn.complete
-    assert changes(kept.plan()) == []
+    task = builder.task("api", container={"dockerLabels": {"${Cluster/prod}": "x"}})
+    builder.service("api", taskDefinition=task)
+    builder.service("web")
+    builder.account.simulator.advance(300)
+    generated = builder.account.import_cluster()
+    imported = ImportedApplication(builder.account, dict(generated.files))
+    assert f"taskDefinition: {task}" in imported.files["services/api.yaml"]
+    assert [gap.resource for gap in generated.gaps] == ["TaskDefinition/api"]
+    assert "a key cannot be a reference" in generated.gaps[0].reason
+    assert not generated.complete
+    assert changes(imported.plan()) == []
 
 
 @pytest.mark.parametrize("text", ["\n", "a\n\n", "a\n\n\n", "a\n", "a", "\n\na", " a\n", "a\n \n"])
-def test_lines_at_the_end_of_a_document_stay_as_many(built: Builder, text: str) -> None:
+def test_lines_at_the_end_of_a_document_stay_as_many(builder: AccountBuilder, text: str) -> None:
     """What stands between documents is none of a text's own lines."""
     for name in ("a", "b"):
-        task = built.task(
+        task = builder.task(
             name,
             container={"name": "app", "logConfiguration": {"logDriver": "splunk", "options": {"splunk-url": text}}},
         )
-        built.service(name, taskDefinition=task)
-    kept = _kept(built)
-    tasks = [one for one in kept.application().resources if one.key.kind == "TaskDefinition"]
+        builder.service(name, taskDefinition=task)
+    imported = _imported(builder)
+    tasks = [one for one in imported.application().resources if one.key.kind == "TaskDefinition"]
     assert [one.body["containerDefinitions"][0]["logConfiguration"]["options"] for one in tasks] == [
         {"splunk-url": text}
     ] * 2
 
 
-def test_a_mark_that_was_copied_is_not_ours(built: Builder) -> None:
+def test_a_mark_that_was_copied_is_not_ours(builder: AccountBuilder) -> None:
     """Whoever made a service from another's description has our tags on it, and we keep our hands off."""
     tags = [{"key": "ecsync:owner", "value": "v1/test/prod/Service/api"}, {"key": "ecsync:id", "value": "0" * 12}]
     for name in ("one", "two"):
-        built.service(name, tags=tags)
-    kept = _kept(built)
-    managed = {str(one.key): one.options.manage for one in kept.application().resources if one.key.kind == "Service"}
+        builder.service(name, tags=tags)
+    imported = _imported(builder)
+    managed = {
+        str(one.key): one.options.manage for one in imported.application().resources if one.key.kind == "Service"
+    }
     assert managed == {"Service/one": False, "Service/two": False}
-    assert "# Its ecsync:owner tag was copied from another resource.\n" in kept.files["services/one.yaml"]
-    assert changes(kept.plan()) == []
+    assert (
+        "# Read-only: its ecsync:owner tag was copied from another resource.\n" in imported.files["services/one.yaml"]
+    )
+    assert changes(imported.plan()) == []
 
 
-def test_what_codedeploy_moves_is_only_looked_up(built: Builder) -> None:
+def test_what_codedeploy_moves_is_only_looked_up(builder: AccountBuilder) -> None:
     """It swaps the target groups behind the rule and the listener; the service says which it began with."""
-    behind = built.behind("api")
-    group = built.group("web")
-    built.listener("web", 8080, DefaultActions=[forward(group)])
-    built.service("api", loadBalancers=[behind], deploymentController={"type": "CODE_DEPLOY"})
-    built.service("web", loadBalancers=[served(group)], deploymentController={"type": "CODE_DEPLOY"})
-    kept = _kept(built)
-    managed = {str(one.key): one.options.manage for one in kept.application().resources if one.key.kind != "Network"}
+    behind = builder.routed_target_group("api")
+    group = builder.target_group("web")
+    builder.listener("web", 8080, DefaultActions=[forward(group)])
+    builder.service("api", loadBalancers=[behind], deploymentController={"type": "CODE_DEPLOY"})
+    builder.service("web", loadBalancers=[served(group)], deploymentController={"type": "CODE_DEPLOY"})
+    imported = _imported(builder)
+    managed = {
+        str(one.key): one.options.manage for one in imported.application().resources if one.key.kind != "Network"
+    }
     assert [name for name, ours in managed.items() if not ours] == ["Listener/web-8080", "ListenerRule/api-1"]
-    assert "- targetGroupArn: ${TargetGroup/api}" in kept.files["services/api.yaml"]
-    assert changes(kept.plan()) == []
+    assert "- targetGroupArn: ${TargetGroup/api}" in imported.files["services/api.yaml"]
+    assert changes(imported.plan()) == []
 
 
 @pytest.mark.parametrize("own", ["AllocationId", "PrivateIPv4Address"])
-def test_a_load_balancer_keeps_the_addresses_that_it_was_given(built: Builder, own: str) -> None:
+def test_a_load_balancer_keeps_the_addresses_that_it_was_given(builder: AccountBuilder, own: str) -> None:
     """Its subnets are written as mappings, as plain ones would say that AWS chooses the addresses."""
-    elastic = built.stage.aws("ec2").allocate_address(Domain="vpc")["AllocationId"]
+    elastic = builder.account.aws("ec2").allocate_address(Domain="vpc")["AllocationId"]
     address, scheme = (elastic, "internet-facing") if own == "AllocationId" else ("172.31.0.9", "internal")
-    mapping = {"SubnetId": built.subnets[0], own: address}
-    made = built.elb.create_load_balancer(Name="net", Type="network", Scheme=scheme, SubnetMappings=[mapping])
-    built.arns["net"] = made["LoadBalancers"][0]["LoadBalancerArn"]
-    group = built.group("dns", Protocol="TCP", Port=53)
-    built.listener("net", 53, Protocol="TCP", DefaultActions=[forward(group)])
-    built.service("dns", loadBalancers=[served(group)])
-    kept = _kept(built)
-    (balancer,) = (one for one in kept.application().resources if one.key.kind == "LoadBalancer")
+    mapping = {"SubnetId": builder.subnets[0], own: address}
+    made = builder.elb.create_load_balancer(Name="net", Type="network", Scheme=scheme, SubnetMappings=[mapping])
+    builder.arns["net"] = made["LoadBalancers"][0]["LoadBalancerArn"]
+    group = builder.target_group("dns", Protocol="TCP", Port=53)
+    builder.listener("net", 53, Protocol="TCP", DefaultActions=[forward(group)])
+    builder.service("dns", loadBalancers=[served(group)])
+    imported = _imported(builder)
+    (balancer,) = (one for one in imported.application().resources if one.key.kind == "LoadBalancer")
     assert (balancer.body["SubnetMappings"], balancer.body.get("Subnets")) == ([mapping], None)
-    assert changes(kept.plan()) == []
+    assert changes(imported.plan()) == []
 
 
-def test_a_switch_that_is_not_as_aws_has_it_is_written(built: Builder) -> None:
+def test_a_switch_that_is_not_as_aws_has_it_is_written(builder: AccountBuilder) -> None:
     """On is not the default of every switch, and off not of every other."""
-    group = built.group("dns", Protocol="TCP", Port=53)
+    group = builder.target_group("dns", Protocol="TCP", Port=53)
     attributes = [{"Key": "preserve_client_ip.enabled", "Value": "true"}]
-    built.elb.modify_target_group_attributes(TargetGroupArn=group, Attributes=attributes)
-    built.balancer("net", Type="network")
-    built.listener("net", 53, Protocol="TCP", DefaultActions=[forward(group)])
-    built.service("dns", loadBalancers=[served(group)])
-    text = _kept(built).files["services/dns.yaml"]
+    builder.elb.modify_target_group_attributes(TargetGroupArn=group, Attributes=attributes)
+    builder.load_balancer("net", Type="network")
+    builder.listener("net", 53, Protocol="TCP", DefaultActions=[forward(group)])
+    builder.service("dns", loadBalancers=[served(group)])
+    text = _imported(builder).files["services/dns.yaml"]
     assert "    Attributes:\n      preserve_client_ip.enabled: true\n" in text
 
 
-def test_what_fargate_wants_to_be_told_is_written(built: Builder) -> None:
+def test_what_fargate_wants_to_be_told_is_written(builder: AccountBuilder) -> None:
     """AWS refuses a revision for Fargate without its network, so whoever edits the file needs it."""
-    built.service("api")
+    builder.service("api")
     assert (
-        "    networkMode: awsvpc\n    requiresCompatibilities: [FARGATE]\n" in _kept(built).files["services/api.yaml"]
+        "    networkMode: awsvpc\n    requiresCompatibilities: [FARGATE]\n"
+        in _imported(builder).files["services/api.yaml"]
     )
 
 
-def test_numbers_have_no_quotes_and_texts_that_look_like_them_do(built: Builder) -> None:
+def test_numbers_have_no_quotes_and_texts_that_look_like_them_do(builder: AccountBuilder) -> None:
     """AWS wants text for both; what nobody takes for a number is one where AWS names the member."""
     environment = [{"name": "PORT", "value": "8080"}, {"name": "MODE", "value": "0755"}]
-    built.service("api", taskDefinition=built.task("api", container={"environment": environment, "command": ["80"]}))
-    kept = _kept(built)
-    text = kept.files["services/api.yaml"]
+    builder.service(
+        "api", taskDefinition=builder.task("api", container={"environment": environment, "command": ["80"]})
+    )
+    imported = _imported(builder)
+    text = imported.files["services/api.yaml"]
     assert "    cpu: 256\n    memory: 512\n" in text
     assert "          MODE: '0755'\n          PORT: '8080'\n" in text
     assert "        command:\n          - '80'\n" in text
-    assert changes(kept.plan()) == []
+    assert changes(imported.plan()) == []
 
 
-def test_a_file_says_where_it_is_from_and_its_service_comes_first(built: Builder) -> None:
+def test_a_file_says_where_it_is_from_and_its_service_comes_first(builder: AccountBuilder) -> None:
     """What the service uses follows, what is only looked up last, and the annotations are explained."""
-    logs = built.group_of_logs("/ecs/api")
-    built.service("api", taskDefinition=built.task("api", container=logs, executionRoleArn=built.role("execution")))
-    lines = _kept(built).files["services/api.yaml"].splitlines()
+    logs = builder.log_group("/ecs/api")
+    builder.service(
+        "api", taskDefinition=builder.task("api", container=logs, executionRoleArn=builder.role("execution"))
+    )
+    lines = _imported(builder).files["services/api.yaml"].splitlines()
     assert lines[:2] == [
-        "# A service of cluster prod in eu-west-1, and what only it uses.",
-        "# Left alone until `ecsync adopt`. What is not written is AWS's default, and held to it.",
+        "# A service of cluster prod in eu-west-1 and the resources that only it uses.",
+        "# Not adopted until `ecsync adopt`. Undeclared fields are enforced at AWS's default.",
     ]
     heads = [line.strip() for line in lines if line.startswith("  ") and "/" in line and not line.startswith("   ")]
     assert heads == ["Service/api:", "TaskDefinition/api:", "LogGroup/ecs-api:", "Role/execution: {}"]
 
 
-def test_a_service_that_runs_outside_its_bounds_is_said(built: Builder) -> None:
+def test_a_service_that_runs_outside_its_bounds_is_said(builder: AccountBuilder) -> None:
     """Somebody stopped it, and to enforce its scaling would start it again."""
-    built.service("api", desiredCount=2)
-    built.scaled("api", 1, 4)
-    built.stage.simulator.advance(300)
-    built.update("api", desiredCount=0)
-    built.stage.simulator.advance(300)
-    drawn = built.stage.imported()
-    assert "Service/api would differ from what is live: desiredCount 0 → 1" in drawn.notes
-    assert Kept(built.stage, dict(drawn.files)).plan().empty
+    builder.service("api", desiredCount=2)
+    builder.make_scalable("api", 1, 4)
+    builder.account.simulator.advance(300)
+    builder.update("api", desiredCount=0)
+    builder.account.simulator.advance(300)
+    generated = builder.account.import_cluster()
+    assert "Service/api would change on the next apply: desiredCount: 0 → 1 [drift]" in generated.notes
+    assert ImportedApplication(builder.account, dict(generated.files)).plan().empty
 
 
 class _Monitored:
@@ -235,14 +246,15 @@ class _Monitored:
         yield from self._reader.pages(service, operation, result, **params)
 
 
-def test_what_only_revisions_tell_of_a_service_is_written(built: Builder) -> None:
+def test_what_only_revisions_tell_of_a_service_is_written(builder: AccountBuilder) -> None:
     """DescribeServices prints neither monitoring nor gateway connectors."""
-    built.service("api")
-    built.stage.simulator.advance(300)
+    builder.service("api")
+    builder.account.simulator.advance(300)
     reader = _Monitored(
-        built.stage.cloud(), {"metricConfigurations": [{"metricNames": ["CPUUtilization"], "resolutionSeconds": 20}]}
+        builder.account.cloud(),
+        {"metricConfigurations": [{"metricNames": ["CPUUtilization"], "resolutionSeconds": 20}]},
     )
-    assert "    monitoring:\n" in built.stage.imported(reader).files["services/api.yaml"]
+    assert "    monitoring:\n" in builder.account.import_cluster(reader).files["services/api.yaml"]
 
 
 # ---------------------------------------------------------------- log groups

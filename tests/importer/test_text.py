@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecsync.importer.naming import valid
+from ecsync.importer.naming import to_name
 from ecsync.importer.text import dump
 from ecsync.language.nodes import plain
 from ecsync.language.yaml12 import parse
@@ -62,11 +62,11 @@ def test_nothing_is_an_alias() -> None:
 )
 def test_names_of_aws_become_names(name: str, document: str) -> None:
     """A document's name has letters, digits, `_ . -`, and begins with a letter or digit."""
-    assert valid(name) == document
+    assert to_name(name) == document
 
 
 def test_a_name_that_is_too_long_stays_itself() -> None:
     """Two long names that begin alike stay two names of at most 63 characters."""
-    one, other = valid("a" * 80), valid("a" * 81)
+    one, other = to_name("a" * 80), to_name("a" * 81)
     assert one != other
     assert {len(one), len(other)} == {63}

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.importer.stage import CLUSTER, REGION, Body, Stage
+from tests.importer.account import CLUSTER, REGION, Body, SimulatedAccount
 
 RESOURCE = "service/" + CLUSTER + "/{}"
 DIMENSION = "ecs:service:DesiredCount"
 TRUST = '{"Version":"2012-10-17","Statement":[]}'
 
 
-class Builder:
+class AccountBuilder:
     """Makes services and what they need; what is not said is as short as AWS allows."""
 
-    def __init__(self, stage: Stage) -> None:
-        self.stage = stage
-        self.ecs, self.elb = stage.aws("ecs"), stage.aws("elbv2")
-        self.scaling = stage.aws("application-autoscaling")
+    def __init__(self, account: SimulatedAccount) -> None:
+        self.account = account
+        self.ecs, self.elb = account.aws("ecs"), account.aws("elbv2")
+        self.scaling = account.aws("application-autoscaling")
         self.ecs.create_cluster(clusterName=CLUSTER, capacityProviders=["FARGATE", "FARGATE_SPOT"])
-        subnets = stage.aws("ec2").describe_subnets()["Subnets"]
+        subnets = account.aws("ec2").describe_subnets()["Subnets"]
         self.vpc = subnets[0]["VpcId"]
         self.subnets = sorted(one["SubnetId"] for one in subnets if one["VpcId"] == self.vpc)
         self.arns: dict[str, str] = {}
         self.priority = 0
 
-    def balancer(self, name: str = "web", **members: Any) -> str:
+    def load_balancer(self, name: str = "web", **members: Any) -> str:
         """A load balancer, made once."""
         if name not in self.arns:
             made = self.elb.create_load_balancer(Name=name, Subnets=self.subnets[:2], **members)
@@ -38,11 +38,11 @@ class Builder:
         if key not in self.arns:
             fixed = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}
             body = {"Protocol": "HTTP", "DefaultActions": [fixed], **members}
-            made = self.elb.create_listener(LoadBalancerArn=self.balancer(balancer), Port=port, **body)
+            made = self.elb.create_listener(LoadBalancerArn=self.load_balancer(balancer), Port=port, **body)
             self.arns[key] = made["Listeners"][0]["ListenerArn"]
         return self.arns[key]
 
-    def group(self, name: str, **members: Any) -> str:
+    def target_group(self, name: str, **members: Any) -> str:
         """A target group of tasks that have addresses of their own."""
         body = {"Protocol": "HTTP", "Port": 80, "VpcId": self.vpc, "TargetType": "ip", **members}
         made = self.elb.create_target_group(Name=name, **body)["TargetGroups"][0]
@@ -61,9 +61,9 @@ class Builder:
         self.arns[f"rule/{name}"] = made["Rules"][0]["RuleArn"]
         return str(made["Rules"][0]["RuleArn"])
 
-    def behind(self, name: str, **members: Any) -> Body:
+    def routed_target_group(self, name: str, **members: Any) -> Body:
         """A target group with a rule that forwards to it, as a service names it."""
-        arn = self.group(name, **members)
+        arn = self.target_group(name, **members)
         self.rule(name, forward(arn))
         return {"targetGroupArn": arn, "containerName": "app", "containerPort": 80}
 
@@ -119,9 +119,9 @@ class Builder:
         """Change a service by hand."""
         self.ecs.update_service(cluster=CLUSTER, service=name, **members)
 
-    def group_of_logs(self, name: str, days: int = 14) -> Body:
+    def log_group(self, name: str, days: int = 14) -> Body:
         """A log group, as a container names it."""
-        logs = self.stage.aws("logs")
+        logs = self.account.aws("logs")
         logs.create_log_group(logGroupName=name)
         logs.put_retention_policy(logGroupName=name, retentionInDays=days)
         options = {"awslogs-group": name, "awslogs-region": REGION, "awslogs-stream-prefix": "app"}
@@ -129,7 +129,7 @@ class Builder:
 
     def provider(self, name: str) -> None:
         """A capacity provider of the cluster, over an Auto Scaling group."""
-        ec2, asg = self.stage.aws("ec2"), self.stage.aws("autoscaling")
+        ec2, asg = self.account.aws("ec2"), self.account.aws("autoscaling")
         ec2.create_launch_template(
             LaunchTemplateName=name, LaunchTemplateData={"ImageId": "ami-12345678", "InstanceType": "t3.small"}
         )
@@ -150,14 +150,14 @@ class Builder:
         self.ecs.put_cluster_capacity_providers(
             cluster=CLUSTER, capacityProviders=["FARGATE", "FARGATE_SPOT", name], defaultCapacityProviderStrategy=[]
         )
-        self.stage.simulator.advance(60)
+        self.account.simulator.advance(60)
 
     def role(self, name: str) -> str:
         """A role; its ARN."""
-        made = self.stage.aws("iam").create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)
+        made = self.account.aws("iam").create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)
         return str(made["Role"]["Arn"])
 
-    def scaled(self, name: str, least: int = 1, most: int = 4, **members: Any) -> Body:
+    def make_scalable(self, name: str, least: int = 1, most: int = 4, **members: Any) -> Body:
         """Let a service be scaled; how Application Auto Scaling names it."""
         named: Body = {
             "ServiceNamespace": "ecs",

@@ -19,8 +19,8 @@ from ecsync.core.trees import pointer
 from ecsync.engine.observe import observe
 from ecsync.engine.reconciler import Catalogue, Destination, PassOptions, look, reconcile
 from ecsync.engine.step_state import StepState
-from ecsync.importer.manifests import Drawn, draw
-from ecsync.importer.survey import Known, survey
+from ecsync.importer.manifests import GeneratedManifests, generate
+from ecsync.importer.survey import ImportContext, survey
 from ecsync.language.manifest import load
 from ecsync.wiring import SystemClock
 
@@ -33,7 +33,7 @@ Body = dict[str, Any]
 
 
 @dataclass
-class Stage:
+class SimulatedAccount:
     """The account, and an import of the cluster `prod` into it."""
 
     simulator: Simulator
@@ -48,9 +48,9 @@ class Stage:
         limiter = Limiter(monotonic=lambda: 0.0, wait=lambda _: None, patience=float("inf"))
         return BotoCloud(self.clients, region=REGION, reads=wiring.all_reads(), limiter=limiter, account=ACCOUNT)
 
-    def known(self) -> Known:
+    def context(self) -> ImportContext:
         """What an import is given."""
-        return Known(
+        return ImportContext(
             kinds=wiring.all_kinds(),
             shape_of=shapes.load,
             application=CLUSTER,
@@ -58,13 +58,13 @@ class Stage:
             installation=INSTALLATION,
         )
 
-    def imported(self, reader: Reader | None = None) -> Drawn:
+    def import_cluster(self, reader: Reader | None = None) -> GeneratedManifests:
         """The files of an import, without writing them; its proof reads as a plan does."""
-        known = self.known()
+        known = self.context()
         found = survey(reader or self.cloud(), CLUSTER, known)
         assert found.reader is not None
         again = found.reader
-        return draw(found, CLUSTER, known, lambda inputs: observe(again, inputs, datetime.now(UTC)))
+        return generate(found, CLUSTER, known, lambda inputs: observe(again, inputs, datetime.now(UTC)))
 
     def calls(self, since: int = 0) -> Counter[str]:
         """The calls that were made since a mark, by name."""
@@ -72,15 +72,15 @@ class Stage:
 
 
 @dataclass
-class Kept:
-    """The files of an import as an application that is kept."""
+class ImportedApplication:
+    """The files of an import as an application that is imported."""
 
-    stage: Stage
+    account: SimulatedAccount
     files: dict[str, str]
 
     def catalogue(self) -> Catalogue:
         """What the files declare."""
-        known = self.stage.known()
+        known = self.account.context()
         snapshot = Snapshot(revision="r1", files={name: text.encode() for name, text in self.files.items()})
         loaded = load(snapshot, kinds=known.kinds, shape_of=known.shape_of, environment={}, root_name=CLUSTER)
         assert loaded.problems == ()
@@ -92,10 +92,10 @@ class Kept:
         return application
 
     def destination(self) -> Destination:
-        """Where it is kept, and as whom."""
-        known = self.stage.known()
+        """Where it is imported, and as whom."""
+        known = self.account.context()
         return Destination(
-            cloud=self.stage.cloud(),
+            cloud=self.account.cloud(),
             target=known.target,
             installation=INSTALLATION,
             kinds=known.kinds,

@@ -18,7 +18,7 @@ _SETS = frozenset(
 Refuses = Callable[[str, str, Mapping[str, Any]], str]  # the class of the error, empty where it answers
 
 
-class Reluctant:
+class FailingReader:
     """Fails where it is told to; `refused` counts how often."""
 
     def __init__(self, reader: Reader, refuses: Refuses) -> None:
@@ -45,7 +45,7 @@ class Reluctant:
             raise AwsError(kind, "AccessDenied" if kind == "denied" else kind, "no", f"{service}.{operation}")
 
 
-class Shuffled:
+class ShufflingReader:
     """Answers as another, in another order wherever AWS promises none."""
 
     def __init__(self, reader: Reader, seed: int) -> None:
