@@ -1,12 +1,11 @@
-"""A hundred services are read in batches; what AWS tells of one resource at a time is asked once each."""
+"""The number of calls for a hundred services: batches, and one call each where AWS has no batch."""
 
 from __future__ import annotations
 
 from tests.importer.account_builder import AccountBuilder
 
 SERVICES = 100
-# AWS has no call that tells these of several resources: content of a revision, attributes, tags of a log group or of a
-# scalable target.
+# AWS has no batch call for these: revisions, attributes, tags of a log group or of a scalable target.
 ONE_BY_ONE = {
     "ecs.DescribeTaskDefinition",
     "elbv2.DescribeTargetGroupAttributes",
@@ -16,7 +15,7 @@ ONE_BY_ONE = {
 
 
 def test_a_hundred_services_are_read_in_batches(builder: AccountBuilder) -> None:
-    """Each call that AWS has for one resource is made once for each; all others together are few."""
+    """Calls without a batch form are made once per resource; all others together are few."""
     role = builder.role("execution")
     for number in range(SERVICES):
         name = f"s{number:03}"

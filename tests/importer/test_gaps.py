@@ -1,4 +1,4 @@
-"""What cannot be read is left out and said, with the right that is lacking; all that can be read is written."""
+"""An unreadable resource is left out and reported with the missing IAM action; everything readable is written."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from ecsync.importer.manifests import GeneratedManifests
 from tests.importer.account import ImportedApplication, SimulatedAccount, changes
 from tests.importer.account_builder import AccountBuilder, forward
 from tests.importer.readers import FailingReader
-from tests.importer.recipes import RECIPES, served
+from tests.importer.recipes.all import RECIPES
+from tests.importer.recipes.recipe import load_balancer
 
 PARTS = ("web", "sidecar", "tracking", "nightly", "provided", "listened")
-# What is denied -> the documents that are left out then, and nothing else.
+# Denied operation -> the documents that are left out; a kind without a name: all of its documents.
 LEFT_OUT = {
     "ecs.DescribeClusters": {"Cluster"},
     "ecs.ListServices": {"Service", "TaskDefinition", "LoadBalancer", "Listener", "ListenerRule", "TargetGroup", "Role"}
@@ -45,7 +46,7 @@ IAM = {"elbv2": "elasticloadbalancing"}
 
 @pytest.fixture
 def services(builder: AccountBuilder) -> SimulatedAccount:
-    """An account with some services of all sorts."""
+    """An account with a few different services."""
     for one in RECIPES:
         if one.name in PARTS:
             one.make(builder)
@@ -64,15 +65,15 @@ def _documents(generated: GeneratedManifests) -> set[str]:
 
 
 def _lost(every: set[str], generated: GeneratedManifests) -> set[str]:
-    """What a whole import has besides: a kind by its name alone where all of it is lost."""
+    """Return the documents that a complete import has and this one has not: a kind alone where all of it is missing."""
     left = _documents(generated)
     kinds = {one.split("/")[0] for one in every - left} - {one.split("/")[0] for one in left}
     assert left <= every
     return {kind if (kind := one.split("/")[0]) in kinds else one for one in every - left}
 
 
-def test_what_may_not_be_read_is_left_out_and_the_right_is_named(services: SimulatedAccount) -> None:
-    """All else is written, refers to it by ARN, and plans nothing."""
+def test_a_denied_read_leaves_its_documents_out_and_names_the_iam_action(services: SimulatedAccount) -> None:
+    """The other documents are written, refer to it by ARN, and have an empty plan."""
     every, lost = _documents(services.import_cluster()), {}
     for operation in LEFT_OUT:
         generated = _denied(services, operation)
@@ -85,8 +86,8 @@ def test_what_may_not_be_read_is_left_out_and_the_right_is_named(services: Simul
     assert lost == LEFT_OUT
 
 
-def test_without_what_is_only_looked_up_the_files_are_complete(services: SimulatedAccount) -> None:
-    """A role would only be looked up: its ARN says as much."""
+def test_the_files_are_complete_without_lookups(services: SimulatedAccount) -> None:
+    """A role would only be looked up: its ARN is enough."""
     every, lost = _documents(services.import_cluster()), {}
     for operation in NAMED_ONLY:
         generated = _denied(services, operation)
@@ -97,15 +98,15 @@ def test_without_what_is_only_looked_up_the_files_are_complete(services: Simulat
     assert lost == NAMED_ONLY
 
 
-def test_what_nobody_may_read_is_no_file_of_it(services: SimulatedAccount) -> None:
-    """With no right at all there is nothing to write, and each thing that is lacking is said once."""
+def test_an_import_without_any_permission_has_no_documents(services: SimulatedAccount) -> None:
+    """Each missing IAM action is reported once."""
     generated = services.import_cluster(FailingReader(services.cloud(), lambda *_: "denied"))
     assert generated.documents == ()
     assert [gap.remedy for gap in generated.gaps] == ["allow ecs:DescribeClusters", "allow ecs:ListServices"]
 
 
-def test_lost_credentials_say_nothing_about_anything(services: SimulatedAccount) -> None:
-    """They end the import, wherever they are lost."""
+def test_lost_credentials_end_the_import(services: SimulatedAccount) -> None:
+    """At every stage, the import raises the error."""
     for lost in ("DescribeClusters", "ListServices", "DescribeTaskDefinition", "GetRole", "DescribeRules"):
         with pytest.raises(AwsError):
             services.import_cluster(
@@ -113,19 +114,19 @@ def test_lost_credentials_say_nothing_about_anything(services: SimulatedAccount)
             )
 
 
-def test_one_that_is_denied_does_not_take_others_along(builder: AccountBuilder) -> None:
-    """A policy may let us see one role, one service and one log group, and not the next."""
+def test_a_denied_resource_does_not_affect_others_of_its_kind(builder: AccountBuilder) -> None:
+    """A policy may allow one role, service and log group, and deny another."""
     for name in ("one", "two", "three"):
         task = builder.task(name, container=builder.log_group(f"/ecs/{name}"), executionRoleArn=builder.role(name))
         builder.service(name, taskDefinition=task, loadBalancers=[builder.routed_target_group(name)])
     builder.account.simulator.advance(300)
 
-    def refuses(_: str, operation: str, params: Mapping[str, Any]) -> str:
+    def failure_of(_: str, operation: str, params: Mapping[str, Any]) -> str:
         if operation in ("DescribeServices", "GetRole", "DescribeLogGroups", "DescribeTags"):
             return "denied" if "two" in str(sorted(params.items())) else ""
         return ""
 
-    generated = builder.account.import_cluster(FailingReader(builder.account.cloud(), refuses))
+    generated = builder.account.import_cluster(FailingReader(builder.account.cloud(), failure_of))
     found = _documents(generated)
     for kind in ("Service", "TaskDefinition"):
         assert {one for one in found if one.startswith(kind + "/")} == {f"{kind}/one", f"{kind}/three"}
@@ -134,32 +135,32 @@ def test_one_that_is_denied_does_not_take_others_along(builder: AccountBuilder) 
     assert changes(ImportedApplication(builder.account, dict(generated.files)).plan()) == []
 
 
-def test_of_a_listener_with_unknown_rules_only_what_is_ours_is_written(builder: AccountBuilder) -> None:
-    """Nobody knows whether the others are the cluster's: what surely is stays."""
+def test_with_unreadable_rules_only_listeners_that_forward_to_the_cluster_are_written(builder: AccountBuilder) -> None:
+    """The import cannot know whether the other listeners are the cluster's."""
     group = builder.target_group("api")
     builder.listener("web", 8080, DefaultActions=[forward(group)])
     builder.listener("web", 9090)
-    builder.service("api", loadBalancers=[served(group)])
+    builder.service("api", loadBalancers=[load_balancer(group)])
     builder.account.simulator.advance(300)
     generated = _denied(builder.account, "elbv2.DescribeRules")
     assert {one for one in _documents(generated) if one.startswith("Listener")} == {"Listener/web-8080"}
 
 
-def test_a_throttled_import_goes_on(services: SimulatedAccount) -> None:
-    """Whatever AWS throttles is asked for again, and the result is the same."""
+def test_a_throttled_call_is_sent_again(services: SimulatedAccount) -> None:
+    """The result is the same as without throttling."""
     asked: dict[str, int] = {}
 
-    def refuses(service: str, operation: str, params: Mapping[str, Any]) -> str:
+    def failure_of(service: str, operation: str, params: Mapping[str, Any]) -> str:
         question = f"{service}.{operation} {sorted(params.items())}"
         asked[question] = asked.get(question, 0) + 1
         return "throttled" if asked[question] < 3 else ""
 
-    generated = services.import_cluster(FailingReader(services.cloud(), refuses))
+    generated = services.import_cluster(FailingReader(services.cloud(), failure_of))
     assert (generated.complete, dict(generated.files)) == (True, dict(services.import_cluster().files))
 
 
-def test_what_is_throttled_for_ever_is_given_up_soon(builder: AccountBuilder) -> None:
-    """Not every resource of a kind is tried when AWS answers for none."""
+def test_a_kind_that_is_always_throttled_is_given_up_after_a_few_resources(builder: AccountBuilder) -> None:
+    """The import does not try every resource of the kind."""
     for number in range(20):
         builder.service(
             f"s{number}", taskDefinition=builder.task(f"s{number}", executionRoleArn=builder.role(f"r{number}"))
@@ -169,11 +170,11 @@ def test_what_is_throttled_for_ever_is_given_up_soon(builder: AccountBuilder) ->
     generated = builder.account.import_cluster(reader)
     assert {gap.remedy for gap in generated.gaps} == {"run the import again"}
     assert (len(generated.gaps), generated.complete) == (20, True)
-    assert reader.refused <= 12
+    assert reader.failures <= 12
 
 
-def test_one_reason_is_one_line() -> None:
-    """A hundred things that are lacking for the same reason are not a hundred lines."""
+def test_gaps_with_the_same_reason_are_one_line() -> None:
+    """A hundred gaps with one reason are one line."""
     gaps = [
         Gap(resource=f"Role {number}", reason="iam.GetRole: AccessDenied: no.", remedy="allow iam:GetRole")
         for number in range(100)

@@ -1,4 +1,4 @@
-"""What an import makes of what others keep, of what is shared, and of what cannot be written."""
+"""The import of resources with another owner, of shared resources, and of unregistered revisions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from ecsync.core.model import Options
 from ecsync.importer.survey import ClusterNotFound
 from tests.importer.account import ImportedApplication, changes
 from tests.importer.account_builder import AccountBuilder, forward
-from tests.importer.recipes import BREAKER, RECIPES, served
+from tests.importer.recipes.all import RECIPES
+from tests.importer.recipes.fargate import BREAKER
+from tests.importer.recipes.recipe import load_balancer
 
 
 def _imported(builder: AccountBuilder) -> ImportedApplication:
@@ -26,8 +28,8 @@ def _mark(builder: AccountBuilder, owner: str) -> None:
     builder.ecs.tag_resource(resourceArn=arn, tags=tags)
 
 
-def test_what_another_tool_made_is_only_looked_up(builder: AccountBuilder) -> None:
-    """Another tool's resource is written in full, never managed, and the comment names the tool."""
+def test_a_resource_of_another_tool_is_read_only(builder: AccountBuilder) -> None:
+    """It is written in full, not managed, and the comment names the tool."""
     builder.service("api", tags=[{"key": "terraform:workspace", "value": "prod"}])
     builder.account.simulator.advance(300)
     generated = builder.account.import_cluster()
@@ -38,8 +40,8 @@ def test_what_another_tool_made_is_only_looked_up(builder: AccountBuilder) -> No
     assert changes(imported.plan()) == []
 
 
-def test_what_another_installation_keeps_is_only_looked_up(builder: AccountBuilder) -> None:
-    """Marks of another installation are named in the comment."""
+def test_a_resource_of_another_installation_is_read_only(builder: AccountBuilder) -> None:
+    """The comment names the installation."""
     builder.service("api")
     _mark(builder, "v1/other/shop/Service/api")
     imported = _imported(builder)
@@ -47,8 +49,8 @@ def test_what_another_installation_keeps_is_only_looked_up(builder: AccountBuild
     assert "# Read-only: installation other manages it as Service/shop/api.\n" in imported.files["services/api.yaml"]
 
 
-def test_roles_are_looked_up_and_log_groups_wait_for_adopt(builder: AccountBuilder) -> None:
-    """A role is named and never written; nothing that would be adopted by itself is, until somebody says so."""
+def test_roles_are_read_only_and_log_groups_are_not_adopted(builder: AccountBuilder) -> None:
+    """A kind that is adopted automatically is not adopted before `ecsync adopt`."""
     task = builder.task("api", container=builder.log_group("/ecs/api"), executionRoleArn=builder.role("execution"))
     builder.service("api", taskDefinition=task)
     options = _options(_imported(builder))
@@ -56,15 +58,15 @@ def test_roles_are_looked_up_and_log_groups_wait_for_adopt(builder: AccountBuild
     assert options["LogGroup/ecs-api"].adopt == "never"
 
 
-def test_what_two_services_share_is_in_a_shared_file(builder: AccountBuilder) -> None:
-    """What several services share is in a file that they share."""
+def test_a_resource_that_two_services_use_is_in_a_shared_file(builder: AccountBuilder) -> None:
+    """A resource that one service uses is in the file of that service."""
     one, other = builder.target_group("one"), builder.target_group("other")
     builder.rule("both", forward(one, other, weights=(80, 20)))
     logs = builder.log_group("/ecs/shared")
     role = builder.role("execution")
     for name, arn in (("one", one), ("other", other)):
         task = builder.task(name, container=logs, executionRoleArn=role)
-        builder.service(name, taskDefinition=task, loadBalancers=[served(arn)])
+        builder.service(name, taskDefinition=task, loadBalancers=[load_balancer(arn)])
     imported = _imported(builder)
     assert "ListenerRule/web-1:" in imported.files["network.yaml"]
     assert "LogGroup/ecs-shared:" in imported.files["cluster.yaml"]
@@ -72,8 +74,8 @@ def test_what_two_services_share_is_in_a_shared_file(builder: AccountBuilder) ->
     assert changes(imported.plan()) == []
 
 
-def test_of_a_shared_load_balancer_only_what_is_the_clusters_is_written(builder: AccountBuilder) -> None:
-    """Rules that forward to other people's target groups stay out, and the person is told."""
+def test_of_a_shared_load_balancer_only_the_clusters_rules_are_written(builder: AccountBuilder) -> None:
+    """Rules that forward to target groups outside the cluster are left out, with a review note."""
     builder.service("api", loadBalancers=[builder.routed_target_group("api")])
     builder.rule("theirs", forward(builder.target_group("theirs")))
     builder.account.simulator.advance(300)
@@ -82,8 +84,8 @@ def test_of_a_shared_load_balancer_only_what_is_the_clusters_is_written(builder:
     assert any(note.startswith("LoadBalancer/web is shared") for note in generated.notes)
 
 
-def test_blue_green_refers_to_its_rule(builder: AccountBuilder) -> None:
-    """The pair of target groups and the production rule are references, and weights are ECS's."""
+def test_a_blue_green_service_refers_to_its_rule(builder: AccountBuilder) -> None:
+    """Both target groups and the production rule are references; weights are left to ECS."""
     next(one for one in RECIPES if one.name == "bluegreen").make(builder)
     imported = _imported(builder)
     text = imported.files["services/bluegreen.yaml"]
@@ -94,7 +96,7 @@ def test_blue_green_refers_to_its_rule(builder: AccountBuilder) -> None:
 
 
 def test_two_revisions_of_a_family_are_one_document(builder: AccountBuilder) -> None:
-    """The newest revision is written; the service that runs another one names it."""
+    """The newest revision is written; a service on an older one refers to it by ARN."""
     builder.service("old", taskDefinition=builder.task("app"))
     builder.service("new", taskDefinition=builder.task("app", container={"image": "nginx:2"}))
     imported = _imported(builder)
@@ -103,8 +105,8 @@ def test_two_revisions_of_a_family_are_one_document(builder: AccountBuilder) -> 
     assert changes(imported.plan()) == []
 
 
-def test_a_deregistered_revision_is_named(builder: AccountBuilder) -> None:
-    """A service may run a revision that nobody can register again as it is: it is named, and the person told."""
+def test_a_deregistered_revision_is_not_written(builder: AccountBuilder) -> None:
+    """The service refers to it by ARN, and a note reports it."""
     builder.service("api")
     builder.account.simulator.advance(300)
     builder.ecs.deregister_task_definition(taskDefinition="api:1")
@@ -114,8 +116,8 @@ def test_a_deregistered_revision_is_named(builder: AccountBuilder) -> None:
     assert changes(ImportedApplication(builder.account, dict(generated.files)).plan()) == []
 
 
-def test_defaults_are_left_out(builder: AccountBuilder) -> None:
-    """A plain service is as short as what made it."""
+def test_aws_defaults_are_left_out(builder: AccountBuilder) -> None:
+    """The manifest of a service is as short as the request that created it."""
     builder.service("api", deploymentConfiguration=BREAKER)
     assert _imported(builder).files["services/api.yaml"].split("  TaskDefinition/api:")[0] == (
         "# A service of cluster prod in eu-west-1 and the resources that only it uses.\n"
@@ -143,8 +145,8 @@ def test_defaults_are_left_out(builder: AccountBuilder) -> None:
     )
 
 
-def test_shell_variables_and_references_survive(builder: AccountBuilder) -> None:
-    """Text that looks like a reference of ours is escaped, and a shell's is left alone."""
+def test_text_that_looks_like_a_reference_is_escaped(builder: AccountBuilder) -> None:
+    """A shell variable is not: it stays as it is."""
     command = ["sh", "-c", "echo ${HOME} ${Cluster/prod} $${x}"]
     builder.service("api", taskDefinition=builder.task("api", container={"command": command}))
     imported = _imported(builder)
@@ -153,8 +155,8 @@ def test_shell_variables_and_references_survive(builder: AccountBuilder) -> None
     assert changes(imported.plan()) == []
 
 
-def test_no_cluster_is_an_error(builder: AccountBuilder) -> None:
-    """A name that AWS does not know is not an empty cluster."""
+def test_a_missing_cluster_is_an_error(builder: AccountBuilder) -> None:
+    """A cluster that does not exist is not an empty one."""
     builder.ecs.delete_cluster(cluster="prod")
     with pytest.raises(ClusterNotFound):
         builder.account.import_cluster()

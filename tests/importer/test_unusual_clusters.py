@@ -1,4 +1,4 @@
-"""Clusters as people leave them: names, revisions, texts and addresses that a tidy mind would not think of."""
+"""Unusual clusters: similar names, deregistered revisions, odd texts, fixed addresses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ecsync.importer.snapshot_reader import SnapshotReader
 from tests.importer.account import ImportedApplication, changes
 from tests.importer.account_builder import AccountBuilder, forward
 from tests.importer.readers import FailingReader
-from tests.importer.recipes import served
+from tests.importer.recipes.recipe import load_balancer
 
 CERTIFICATE = "arn:aws:acm:eu-west-1:123456789012:certificate/{}"
 LONG = "s" * 254
@@ -23,16 +23,16 @@ def _imported(builder: AccountBuilder) -> ImportedApplication:
     return ImportedApplication(builder.account, dict(builder.account.import_cluster().files))
 
 
-def test_an_empty_cluster_is_a_document(builder: AccountBuilder) -> None:
-    """There is nothing to say but the cluster itself."""
+def test_an_empty_cluster_is_one_document(builder: AccountBuilder) -> None:
+    """The files hold the cluster alone."""
     imported = _imported(builder)
     assert sorted(imported.files) == ["application.yaml", "cluster.yaml"]
     assert [str(one.key) for one in imported.application().resources] == ["Cluster/prod"]
     assert changes(imported.plan()) == []
 
 
-def test_services_whose_names_are_alike_have_documents_and_files_of_their_own(builder: AccountBuilder) -> None:
-    """Also on a disk that does not tell capitals from small letters, and beyond what a name may be."""
+def test_services_with_similar_names_have_separate_documents_and_files(builder: AccountBuilder) -> None:
+    """This holds on a case-insensitive disk too, and for names that are too long for a document."""
     names = ("Web", "web", "WEB", "_x", "-x", "x", "a_b", "a-b", "api", "application", LONG + "a", LONG + "A")
     for name in names:
         builder.service(name, taskDefinition=builder.task("app"))
@@ -45,8 +45,8 @@ def test_services_whose_names_are_alike_have_documents_and_files_of_their_own(bu
     assert changes(imported.plan()) == []
 
 
-def test_revisions_of_the_same_content_stay_where_they_run(builder: AccountBuilder) -> None:
-    """Only what runs the newest refers to it; in whatever order files are read, nothing is to be deployed."""
+def test_only_the_service_on_the_newest_revision_refers_to_it(builder: AccountBuilder) -> None:
+    """The revisions have the same content. Whatever the order of the files, the plan deploys nothing."""
     for name in ("z", "a", "m"):
         builder.service(name, taskDefinition=builder.task("app"))
     imported = _imported(builder)
@@ -57,8 +57,8 @@ def test_revisions_of_the_same_content_stay_where_they_run(builder: AccountBuild
 
 
 @pytest.mark.parametrize("deleted", [False, True])
-def test_the_newest_revision_that_is_still_registered_is_written(builder: AccountBuilder, deleted: bool) -> None:
-    """One that was deregistered, or deleted, cannot be registered again as it is: it is named."""
+def test_the_newest_registered_revision_is_written(builder: AccountBuilder, deleted: bool) -> None:
+    """A deregistered or deleted revision cannot be registered again: the service refers to it by ARN."""
     old, new = builder.task("app"), builder.task("app", container={"image": "nginx:2"})
     builder.service("old", taskDefinition=old)
     builder.service("new", taskDefinition=new)
@@ -72,8 +72,8 @@ def test_the_newest_revision_that_is_still_registered_is_written(builder: Accoun
     assert changes(imported.plan()) == []
 
 
-def test_a_revision_that_aws_forgot_is_named(builder: AccountBuilder) -> None:
-    """AWS may not describe any more what a service still runs."""
+def test_a_revision_that_aws_no_longer_describes_is_not_written(builder: AccountBuilder) -> None:
+    """A service may still run it: the service refers to it by ARN."""
     builder.service("api")
     builder.account.simulator.advance(300)
     reader = FailingReader(builder.account.cloud(), lambda *at: "missing" if at[1] == "DescribeTaskDefinition" else "")
@@ -82,8 +82,8 @@ def test_a_revision_that_aws_forgot_is_named(builder: AccountBuilder) -> None:
     assert ([key for key in generated.documents if key.kind == "TaskDefinition"], generated.complete) == ([], True)
 
 
-def test_what_no_manifest_can_say_is_left_out(builder: AccountBuilder) -> None:
-    """A key cannot be a reference, so this definition is named; the application is valid all the same."""
+def test_a_document_that_no_manifest_can_hold_is_left_out(builder: AccountBuilder) -> None:
+    """A key cannot be a reference: this task definition is referred to by ARN, and the application is valid."""
     task = builder.task("api", container={"dockerLabels": {"${Cluster/prod}": "x"}})
     builder.service("api", taskDefinition=task)
     builder.service("web")
@@ -98,8 +98,8 @@ def test_what_no_manifest_can_say_is_left_out(builder: AccountBuilder) -> None:
 
 
 @pytest.mark.parametrize("text", ["\n", "a\n\n", "a\n\n\n", "a\n", "a", "\n\na", " a\n", "a\n \n"])
-def test_lines_at_the_end_of_a_document_stay_as_many(builder: AccountBuilder, text: str) -> None:
-    """What stands between documents is none of a text's own lines."""
+def test_empty_lines_at_the_end_of_a_text_are_kept(builder: AccountBuilder, text: str) -> None:
+    """The empty line between documents is not part of the text."""
     for name in ("a", "b"):
         task = builder.task(
             name,
@@ -113,8 +113,8 @@ def test_lines_at_the_end_of_a_document_stay_as_many(builder: AccountBuilder, te
     ] * 2
 
 
-def test_a_mark_that_was_copied_is_not_ours(builder: AccountBuilder) -> None:
-    """Whoever made a service from another's description has our tags on it, and we keep our hands off."""
+def test_a_resource_with_a_copied_mark_is_read_only(builder: AccountBuilder) -> None:
+    """A service that was created from the description of another carries the tags of that one."""
     tags = [{"key": "ecsync:owner", "value": "v1/test/prod/Service/api"}, {"key": "ecsync:id", "value": "0" * 12}]
     for name in ("one", "two"):
         builder.service(name, tags=tags)
@@ -129,13 +129,13 @@ def test_a_mark_that_was_copied_is_not_ours(builder: AccountBuilder) -> None:
     assert changes(imported.plan()) == []
 
 
-def test_what_codedeploy_moves_is_only_looked_up(builder: AccountBuilder) -> None:
-    """It swaps the target groups behind the rule and the listener; the service says which it began with."""
+def test_listeners_and_rules_that_codedeploy_shifts_are_read_only(builder: AccountBuilder) -> None:
+    """CodeDeploy swaps the target groups behind them; the service keeps the one that it was created with."""
     behind = builder.routed_target_group("api")
     group = builder.target_group("web")
     builder.listener("web", 8080, DefaultActions=[forward(group)])
     builder.service("api", loadBalancers=[behind], deploymentController={"type": "CODE_DEPLOY"})
-    builder.service("web", loadBalancers=[served(group)], deploymentController={"type": "CODE_DEPLOY"})
+    builder.service("web", loadBalancers=[load_balancer(group)], deploymentController={"type": "CODE_DEPLOY"})
     imported = _imported(builder)
     managed = {
         str(one.key): one.options.manage for one in imported.application().resources if one.key.kind != "Network"
@@ -146,36 +146,36 @@ def test_what_codedeploy_moves_is_only_looked_up(builder: AccountBuilder) -> Non
 
 
 @pytest.mark.parametrize("own", ["AllocationId", "PrivateIPv4Address"])
-def test_a_load_balancer_keeps_the_addresses_that_it_was_given(builder: AccountBuilder, own: str) -> None:
-    """Its subnets are written as mappings, as plain ones would say that AWS chooses the addresses."""
+def test_fixed_addresses_of_a_load_balancer_are_written(builder: AccountBuilder, own: str) -> None:
+    """Its subnets are written as mappings: with plain subnets, AWS would choose the addresses."""
     elastic = builder.account.aws("ec2").allocate_address(Domain="vpc")["AllocationId"]
     address, scheme = (elastic, "internet-facing") if own == "AllocationId" else ("172.31.0.9", "internal")
     mapping = {"SubnetId": builder.subnets[0], own: address}
-    made = builder.elb.create_load_balancer(Name="net", Type="network", Scheme=scheme, SubnetMappings=[mapping])
-    builder.arns["net"] = made["LoadBalancers"][0]["LoadBalancerArn"]
+    created = builder.elb.create_load_balancer(Name="net", Type="network", Scheme=scheme, SubnetMappings=[mapping])
+    builder.arns["net"] = created["LoadBalancers"][0]["LoadBalancerArn"]
     group = builder.target_group("dns", Protocol="TCP", Port=53)
     builder.listener("net", 53, Protocol="TCP", DefaultActions=[forward(group)])
-    builder.service("dns", loadBalancers=[served(group)])
+    builder.service("dns", loadBalancers=[load_balancer(group)])
     imported = _imported(builder)
     (balancer,) = (one for one in imported.application().resources if one.key.kind == "LoadBalancer")
     assert (balancer.body["SubnetMappings"], balancer.body.get("Subnets")) == ([mapping], None)
     assert changes(imported.plan()) == []
 
 
-def test_a_switch_that_is_not_as_aws_has_it_is_written(builder: AccountBuilder) -> None:
-    """On is not the default of every switch, and off not of every other."""
+def test_an_attribute_that_differs_from_its_default_is_written(builder: AccountBuilder) -> None:
+    """Some attributes are off by default, others on."""
     group = builder.target_group("dns", Protocol="TCP", Port=53)
     attributes = [{"Key": "preserve_client_ip.enabled", "Value": "true"}]
     builder.elb.modify_target_group_attributes(TargetGroupArn=group, Attributes=attributes)
     builder.load_balancer("net", Type="network")
     builder.listener("net", 53, Protocol="TCP", DefaultActions=[forward(group)])
-    builder.service("dns", loadBalancers=[served(group)])
+    builder.service("dns", loadBalancers=[load_balancer(group)])
     text = _imported(builder).files["services/dns.yaml"]
     assert "    Attributes:\n      preserve_client_ip.enabled: true\n" in text
 
 
-def test_what_fargate_wants_to_be_told_is_written(builder: AccountBuilder) -> None:
-    """AWS refuses a revision for Fargate without its network, so whoever edits the file needs it."""
+def test_the_network_mode_of_a_fargate_task_definition_is_written(builder: AccountBuilder) -> None:
+    """AWS refuses a Fargate revision without it, so an edit of the file would fail."""
     builder.service("api")
     assert (
         "    networkMode: awsvpc\n    requiresCompatibilities: [FARGATE]\n"
@@ -183,8 +183,8 @@ def test_what_fargate_wants_to_be_told_is_written(builder: AccountBuilder) -> No
     )
 
 
-def test_numbers_have_no_quotes_and_texts_that_look_like_them_do(builder: AccountBuilder) -> None:
-    """AWS wants text for both; what nobody takes for a number is one where AWS names the member."""
+def test_numbers_have_no_quotes_and_text_that_looks_like_one_does(builder: AccountBuilder) -> None:
+    """AWS types both as text: a member that AWS names is written as a number, other text keeps its quotes."""
     environment = [{"name": "PORT", "value": "8080"}, {"name": "MODE", "value": "0755"}]
     builder.service(
         "api", taskDefinition=builder.task("api", container={"environment": environment, "command": ["80"]})
@@ -197,8 +197,8 @@ def test_numbers_have_no_quotes_and_texts_that_look_like_them_do(builder: Accoun
     assert changes(imported.plan()) == []
 
 
-def test_a_file_says_where_it_is_from_and_its_service_comes_first(builder: AccountBuilder) -> None:
-    """What the service uses follows, what is only looked up last, and the annotations are explained."""
+def test_a_file_begins_with_its_origin_and_its_service(builder: AccountBuilder) -> None:
+    """The resources of the service follow, read-only ones last; a comment explains the annotations."""
     logs = builder.log_group("/ecs/api")
     builder.service(
         "api", taskDefinition=builder.task("api", container=logs, executionRoleArn=builder.role("execution"))
@@ -212,8 +212,8 @@ def test_a_file_says_where_it_is_from_and_its_service_comes_first(builder: Accou
     assert heads == ["Service/api:", "TaskDefinition/api:", "LogGroup/ecs-api:", "Role/execution: {}"]
 
 
-def test_a_service_that_runs_outside_its_bounds_is_said(builder: AccountBuilder) -> None:
-    """Somebody stopped it, and to enforce its scaling would start it again."""
+def test_a_service_outside_its_scaling_bounds_is_reported(builder: AccountBuilder) -> None:
+    """It was stopped manually, and enforcing the bounds would start it again."""
     builder.service("api", desiredCount=2)
     builder.make_scalable("api", 1, 4)
     builder.account.simulator.advance(300)
@@ -224,8 +224,8 @@ def test_a_service_that_runs_outside_its_bounds_is_said(builder: AccountBuilder)
     assert ImportedApplication(builder.account, dict(generated.files)).plan().empty
 
 
-class _Monitored:
-    """AWS as it prints the newest members of services: with their revisions alone."""
+class _RevisionsWithMonitoring:
+    """A reader that adds monitoring to service revisions, the only place where AWS returns it."""
 
     def __init__(self, reader: Any, monitoring: Mapping[str, Any]) -> None:
         self._reader = reader
@@ -235,8 +235,8 @@ class _Monitored:
         answer: Mapping[str, Any] = self._reader.call(service, operation, **params)
         if operation != "DescribeServiceRevisions":
             return answer
-        told = [{**one, "monitoring": self._monitoring} for one in answer["serviceRevisions"]]
-        return {**answer, "serviceRevisions": told}
+        revisions = [{**one, "monitoring": self._monitoring} for one in answer["serviceRevisions"]]
+        return {**answer, "serviceRevisions": revisions}
 
     def cached(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
         answer: Mapping[str, Any] = self._reader.cached(service, operation, **params)
@@ -246,11 +246,11 @@ class _Monitored:
         yield from self._reader.pages(service, operation, result, **params)
 
 
-def test_what_only_revisions_tell_of_a_service_is_written(builder: AccountBuilder) -> None:
-    """DescribeServices prints neither monitoring nor gateway connectors."""
+def test_members_that_only_service_revisions_return_are_written(builder: AccountBuilder) -> None:
+    """DescribeServices returns neither monitoring nor gateway connectors."""
     builder.service("api")
     builder.account.simulator.advance(300)
-    reader = _Monitored(
+    reader = _RevisionsWithMonitoring(
         builder.account.cloud(),
         {"metricConfigurations": [{"metricNames": ["CPUUtilization"], "resolutionSeconds": 20}]},
     )
@@ -260,13 +260,13 @@ def test_what_only_revisions_tell_of_a_service_is_written(builder: AccountBuilde
 # ---------------------------------------------------------------- log groups
 
 
-class _Groups:
-    """CloudWatch Logs with some groups; `asked` are the prefixes that it was asked for."""
+class _LogGroups:
+    """CloudWatch Logs with some log groups; `prefixes` are those of the calls."""
 
-    def __init__(self, names: list[str], refused: str = "") -> None:
+    def __init__(self, names: list[str], denied: str = "") -> None:
         self.names = sorted(names)
-        self.refused = refused
-        self.asked: list[str] = []
+        self.denied = denied
+        self.prefixes: list[str] = []
 
     def call(self, *_: str, **__: Any) -> Mapping[str, Any]:
         raise AssertionError("log groups are only listed")
@@ -275,36 +275,36 @@ class _Groups:
 
     def pages(self, *_: str, **params: Any) -> Iterator[Any]:
         prefix = params["logGroupNamePrefix"]
-        self.asked.append(prefix)
-        if prefix == self.refused:
+        self.prefixes.append(prefix)
+        if prefix == self.denied:
             raise AwsError("denied", "AccessDenied", "no", "logs.DescribeLogGroups")
         yield from ({"logGroupName": name} for name in self.names if name.startswith(prefix))
 
 
-def _looked_for(groups: _Groups, names: list[str]) -> list[str]:
+def _found(groups: _LogGroups, names: list[str]) -> list[str]:
     reader = SnapshotReader(groups)
     reader.expect_log_groups(names)
     ask = ("logs", "DescribeLogGroups", "logGroups")
     return [one["logGroupName"] for name in names for one in reader.pages(*ask, logGroupNamePrefix=name)]
 
 
-def test_log_groups_of_a_folder_are_listed_at_once_and_one_that_is_missing_is_no_failure() -> None:
-    """AWS has no call for several names, and would fail at a single one that is not there."""
-    groups = _Groups(["/ecs/api", "/ecs/web", "/ecs/web-old", "alone"])
-    assert _looked_for(groups, ["/ecs/api", "/ecs/gone", "/ecs/web", "alone"]) == ["/ecs/api", "/ecs/web", "alone"]
-    assert groups.asked == ["/ecs/", "alone"]
+def test_log_groups_of_a_folder_are_one_listing_without_an_error_for_a_missing_one() -> None:
+    """AWS has no call for several names."""
+    groups = _LogGroups(["/ecs/api", "/ecs/web", "/ecs/web-old", "alone"])
+    assert _found(groups, ["/ecs/api", "/ecs/gone", "/ecs/web", "alone"]) == ["/ecs/api", "/ecs/web", "alone"]
+    assert groups.prefixes == ["/ecs/", "alone"]
 
 
-def test_a_folder_with_many_others_in_it_is_not_listed_to_its_end() -> None:
-    """Then each is looked for by its name, as long as it was not among the first."""
+def test_the_listing_of_a_large_folder_ends_early() -> None:
+    """Log groups that the first pages do not contain are read by name."""
     others = [f"/ecs/n{number:04}" for number in range(5000)]
-    groups = _Groups([*others, "/ecs/a", "/ecs/z"])
-    assert _looked_for(groups, ["/ecs/a", "/ecs/z"]) == ["/ecs/a", "/ecs/z"]
-    assert groups.asked == ["/ecs/", "/ecs/z"]
+    groups = _LogGroups([*others, "/ecs/a", "/ecs/z"])
+    assert _found(groups, ["/ecs/a", "/ecs/z"]) == ["/ecs/a", "/ecs/z"]
+    assert groups.prefixes == ["/ecs/", "/ecs/z"]
 
 
-def test_what_is_denied_for_a_folder_may_be_allowed_for_a_name() -> None:
-    """A policy names log groups by what their names begin with."""
-    groups = _Groups(["/ecs/a", "/ecs/b"], refused="/ecs/")
-    assert _looked_for(groups, ["/ecs/a", "/ecs/b"]) == ["/ecs/a", "/ecs/b"]
-    assert groups.asked == ["/ecs/", "/ecs/a", "/ecs/b"]
+def test_a_log_group_is_read_by_name_where_the_listing_is_denied() -> None:
+    """A policy may allow a name and deny the prefix."""
+    groups = _LogGroups(["/ecs/a", "/ecs/b"], denied="/ecs/")
+    assert _found(groups, ["/ecs/a", "/ecs/b"]) == ["/ecs/a", "/ecs/b"]
+    assert groups.prefixes == ["/ecs/", "/ecs/a", "/ecs/b"]

@@ -1,4 +1,4 @@
-"""Whatever boto3 makes: its import plans nothing, is the same however AWS answers, and makes it again elsewhere."""
+"""Random accounts: an import has an empty plan, does not depend on the order of responses, and can be created again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ecsync.engine.reconciler import PassOptions, reconcile
 from ecsync.engine.step_state import StepState
 from tests.importer.account import ImportedApplication, SimulatedAccount, changes
 from tests.importer.account_builder import AccountBuilder
-from tests.importer.chance import Chance
+from tests.importer.random_account.account import RandomAccount
 from tests.importer.readers import ShufflingReader
 
 SEEDS = range(8)
@@ -24,9 +24,9 @@ TRUST = """{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action":
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_the_plan_of_any_import_is_empty(builder: AccountBuilder, seed: int) -> None:
-    """Its proof says so, and so does a plan from a fresh read; nothing is left out."""
-    Chance(builder, seed).account(SERVICES)
+def test_the_plan_of_an_import_is_empty(builder: AccountBuilder, seed: int) -> None:
+    """Both the proof and a plan from a new read are empty, and nothing is left out."""
+    RandomAccount(builder, seed).fill(SERVICES)
     generated = builder.account.import_cluster()
     plan = ImportedApplication(builder.account, dict(generated.files)).plan()
     assert (changes(plan), plan.empty) == ([], True)
@@ -35,9 +35,9 @@ def test_the_plan_of_any_import_is_empty(builder: AccountBuilder, seed: int) -> 
 
 
 @pytest.mark.parametrize("seed", SEEDS[-2:])
-def test_adopted_it_plans_nothing_at_all(builder: AccountBuilder, seed: int) -> None:
-    """Tags change no content: another import is the same files."""
-    Chance(builder, seed).account(SERVICES)
+def test_the_plan_after_adopt_is_empty(builder: AccountBuilder, seed: int) -> None:
+    """Adoption changes no content: another import gives the same files."""
+    RandomAccount(builder, seed).fill(SERVICES)
     builder.account.simulator.advance(600)
     imported = ImportedApplication(builder.account, dict(builder.account.import_cluster().files))
     assert {type(result) for result in imported.adopt().results.values()} == {Done}
@@ -47,9 +47,9 @@ def test_adopted_it_plans_nothing_at_all(builder: AccountBuilder, seed: int) -> 
 
 
 @pytest.mark.parametrize("seed", SEEDS[:3])
-def test_an_import_is_the_same_in_whatever_order_aws_answers(builder: AccountBuilder, seed: int) -> None:
-    """Two imports of one account are the same files, byte by byte."""
-    Chance(builder, seed).account(SERVICES)
+def test_the_files_do_not_depend_on_the_order_of_responses(builder: AccountBuilder, seed: int) -> None:
+    """Imports of one account give the same files, byte by byte."""
+    RandomAccount(builder, seed).fill(SERVICES)
     first, *others = (
         dict(builder.account.import_cluster(ShufflingReader(builder.account.cloud(), order)).files)
         for order in range(3)
@@ -58,24 +58,24 @@ def test_an_import_is_the_same_in_whatever_order_aws_answers(builder: AccountBui
 
 
 @pytest.mark.parametrize("seed", SEEDS[:4])
-def test_what_was_written_makes_it_again_in_an_empty_account(builder: AccountBuilder, seed: int) -> None:
-    """Nothing that AWS wants to be told was left out as its default."""
+def test_the_files_create_the_same_resources_in_an_empty_account(builder: AccountBuilder, seed: int) -> None:
+    """No member that AWS requires was left out as a default."""
     account = builder.account
-    Chance(builder, seed, plain=True).account(SERVICES)
+    RandomAccount(builder, seed, recreatable=True).fill(SERVICES)
     account.simulator.advance(600)
     generated = account.import_cluster()
-    before = _places(account)
+    before = _network_ids(account)
     account.simulator.reset()
     for role in sorted(set(re.findall(r"^  Role/([\w-]+):", "".join(generated.files.values()), re.MULTILINE))):
         account.aws("iam").create_role(RoleName=role, AssumeRolePolicyDocument=TRUST)
-    imported = ImportedApplication(account, _moved(generated.files, before, _places(account)))
-    assert _applied(imported) == []
+    imported = ImportedApplication(account, _with_other_ids(generated.files, before, _network_ids(account)))
+    assert _failed_steps(imported) == []
     plan = imported.plan()
     assert (changes(plan), plan.steps) == ([], ())
 
 
-def _applied(imported: ImportedApplication) -> list[str]:
-    """Make passes until nothing is left to do; what failed on the way."""
+def _failed_steps(imported: ImportedApplication) -> list[str]:
+    """Make passes until no step is left; return the steps that failed."""
     step_state, failed = StepState(), []
     for _ in range(PASSES):
         destination = replace(imported.destination(), asserted=True)
@@ -89,15 +89,15 @@ def _applied(imported: ImportedApplication) -> list[str]:
     return failed
 
 
-def _places(account: SimulatedAccount) -> dict[str, str]:
-    """What is there in every account under ids of its own: the default network."""
+def _network_ids(account: SimulatedAccount) -> dict[str, str]:
+    """Return the ids of the default network, which every account has: name -> id."""
     ec2 = account.aws("ec2")
     subnets = {one["AvailabilityZone"]: one["SubnetId"] for one in ec2.describe_subnets()["Subnets"]}
     groups = {one["GroupName"]: one["GroupId"] for one in ec2.describe_security_groups()["SecurityGroups"]}
     return {**subnets, **groups, "vpc": ec2.describe_vpcs()["Vpcs"][0]["VpcId"]}
 
 
-def _moved(files: Mapping[str, str], before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, str]:
-    ids = {before[place]: after[place] for place in before}
-    known = re.compile("|".join(ids))
-    return {name: known.sub(lambda found: ids[found[0]], text) for name, text in files.items()}
+def _with_other_ids(files: Mapping[str, str], before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, str]:
+    ids = {before[name]: after[name] for name in before}
+    pattern = re.compile("|".join(ids))
+    return {name: pattern.sub(lambda found: ids[found[0]], text) for name, text in files.items()}
