@@ -202,7 +202,7 @@ def outcome(*statuses: ResourceStatus, revision: str = "3f9c1d2") -> Outcome:
 
 
 def test_a_field_that_differs_says_where_it_is_written(ecsync: Command, url: str, view: FakeView) -> None:
-    """RunningDaemon, declared, and file:line, in text as in JSON."""
+    """Live, declared, and file:line, in text as in JSON."""
     drifted = resource(sync="OutOfSync", fields=(CHANGE,), origins={"/desiredCount": "api.yaml:9"})
     view.apps = [state(outcome=outcome(drifted), last_pass=PASS)]
     text = ecsync("status", "--url", url).out

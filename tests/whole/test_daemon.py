@@ -141,7 +141,7 @@ def test_every_http_path_returns_200(daemon_run: DaemonRun) -> None:
     assert len(daemon_run.json("/api/v1/applications/quickstart")["resources"]) == 12
 
 
-def test_the_metrics_are_exactly_the_documented_ones(daemon_run: DaemonRun) -> None:
+def test_the_metrics_are_exactly_the_listed_ones(daemon_run: DaemonRun) -> None:
     """The exposition parses, and contains each metric family of the list and no other."""
     found = {family.name for family in text_string_to_metric_families(daemon_run.responses["/metrics"][1])}
     assert METRICS - found == set()

@@ -32,7 +32,7 @@ def read_load_balancing(collector: Collector) -> None:
     _leave_shifted_traffic(collector)
     for balancer in balancers:
         if balancer.present.outputs["arn"] in shared:
-            text = "is shared: listeners and rules that forward only to target groups of others are left out"
+            text = "is shared: listeners and rules that do not forward to this cluster are left out"
             collector.add_note(balancer.key, text)
 
 

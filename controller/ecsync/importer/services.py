@@ -66,10 +66,10 @@ def _newest_registered(collector: Collector, key: Key, arns: Iterable[str]) -> B
             break
         deregistered.append(_revision(arn))
     if deregistered:
-        text = f"is not written as {', '.join(deregistered)}: deregistered; services refer to it by ARN"
+        text = f"runs in deregistered revisions ({', '.join(deregistered)}): services refer to them by ARN"
         collector.add_note(key, text)
     if newest and len(newest_first) > 1 + len(deregistered):
-        text = f"runs in {len(newest_first)} revisions: only the newest is written; services refer to others by ARN"
+        text = f"runs in {len(newest_first)} revisions: one is written; services refer to the others by ARN"
         collector.add_note(key, text)
     return newest
 

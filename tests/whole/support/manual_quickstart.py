@@ -87,7 +87,7 @@ def _network(environment: Environment) -> tuple[str, list[str]]:
 def _security_groups(environment: Environment, vpc: str) -> tuple[str, str]:
     ec2 = environment.aws("ec2")
     group_ids = []
-    for name, description in (("lb", "Reachable from the internet"), ("web", "Reachable from the load balancer")):
+    for name, description in (("lb", "What the internet may reach"), ("web", "What the load balancer may reach")):
         group = ec2.create_security_group(GroupName=f"quickstart-{name}", Description=description, VpcId=vpc)
         group_ids.append(str(group["GroupId"]))
     public, private = group_ids
