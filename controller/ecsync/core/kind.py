@@ -85,6 +85,7 @@ class Tagging:
     style: Literal["key/value", "Key/Value", "map"] = "key/value"
     put: Callable[[Present, Tags], tuple[Call, ...]]
     remove: Callable[[Present, Sequence[str]], tuple[Call, ...]]
+    operations: frozenset[str] = frozenset()  # every operation that `put` and `remove` use: `ecs.TagResource`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +134,7 @@ class Kind:
     """One AWS kind: identity, shape, rules, read, calls; then what only some kinds have."""
 
     name: str
+    example: str = ""  # a document below `resources:`, as YAML; `ecsync explain KIND` prints it
 
     # 1 IDENTITY
     natural: Callable[[Body], str | None]  # AWS's name of it; None while a reference in it is unknown
@@ -148,10 +150,14 @@ class Kind:
 
     # 2 SHAPE
     shape: ShapeOf | None = None  # None: our own document (Network), checked by `check` alone
+    reviewed: Mapping[str, str] = field(default_factory=dict)  # AWS's shape -> the members that RULES take into account
     check: Callable[[Body], Iterable[tuple[tuple[str | int, ...], str]]] = lambda _: ()  # path, message
 
     # 3 RULES
     rules: Rules = ()
+    referred_by: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict
+    )  # another kind -> its paths that name this one
     unreviewed: Callable[[], Sequence[tuple[str, ...]]] = (
         tuple  # members of AWS's model that no row was written for yet
     )
@@ -164,6 +170,9 @@ class Kind:
 
     # 5 CALLS: pure
     calls: Callable[[Create | Update | Replace | Delete], tuple[Call, ...]] | None = None  # None: never written
+    writes: frozenset[str] = frozenset()  # every operation of a create and an update, tag calls apart
+    deletes: frozenset[str] = frozenset()  # every operation of a delete and of a replacement's delete
+    rights: tuple[str, ...] = ()  # IAM actions that AWS asks for beside those operations: `iam:PassRole`
 
     # Only some kinds
     needs: Callable[[Desired, Sequence[Desired]], Iterable[Key]] | None = None  # edges that are not references
@@ -184,4 +193,24 @@ class Kind:
     adopt_default: Literal["never", "if-untagged"] = "never"
     retain_default: bool = False  # `ecsync/deletion` is `retain` where the document says nothing
     keeps_revisions: bool = False  # `ecsync/keep-revisions` may be said of it
-    actions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # IAM actions: read, write, delete
+
+    @property
+    def actions(self) -> Mapping[Literal["read", "write", "delete"], tuple[str, ...]]:
+        """The IAM actions that the kind needs: those of its declared operations, and its `rights`."""
+        if self.calls is None:
+            return {"read": _iam_actions(self.reads)}
+        tags = self.tagging.operations if self.tagging else frozenset()
+        return {
+            "read": _iam_actions(self.reads),
+            "write": (*_iam_actions(self.writes | tags), *self.rights),
+            "delete": _iam_actions(self.deletes),
+        }
+
+
+# IAM's prefix of a service, where it is not boto3's name of the service (Service Authorization Reference).
+_IAM_PREFIXES = {"elbv2": "elasticloadbalancing", "resourcegroupstaggingapi": "tag"}
+
+
+def _iam_actions(operations: Iterable[str]) -> tuple[str, ...]:
+    names = (operation.split(".") for operation in sorted(operations))
+    return tuple(f"{_IAM_PREFIXES.get(service, service)}:{name}" for service, name in names)
