@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from ecsync.core.diff import Left, differences, effect_of, same, walk
+from ecsync.core.diff import Left, differences, effect_of, walk
 from ecsync.core.model import FieldChange, Key, Ref, Text
 from ecsync.core.rules import Computed, Default, Delegated, Immutable, Keyed, Rolls, Rules
-from ecsync.core.trees import pattern
+from ecsync.core.trees import pattern, same
 
 ARN = Text((Ref(Key(application="shop", kind="Role", name="task"), "arn"),))
 TAGS: Rules = (Keyed(path="tags", key=("key",), value="value"), Computed(path="tags.*"), Computed(path="tags"))

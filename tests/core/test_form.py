@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from ecsync.core import marks
-from ecsync.core.diff import declared_form
+from ecsync.core.marks import declared_form
 from ecsync.core.trees import canonical
 from ecsync.kinds import BY_NAME
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ecsync.core import marks, plan
-from ecsync.core.diff import declared_form
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind
+from ecsync.core.marks import declared_form
 from ecsync.core.model import (
     Application,
     Call,

@@ -11,9 +11,9 @@ from ecsync import kinds
 from ecsync.awsmodel import reviewed
 from ecsync.awsmodel.shapes import load
 from ecsync.core.diff import Left
-from ecsync.core.inputs import between
 from ecsync.core.kind import Kind
 from ecsync.core.model import Present
+from ecsync.core.resource_diff import between
 from ecsync.core.trees import Json, thaw
 from ecsync.kinds.ecs import service, task_definition
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import combinations
 
 from ecsync.core.model import Effect, Facts, FieldChange, Reason, Text
 from ecsync.core.normalise import normalise
 from ecsync.core.redact import masked
-from ecsync.core.rules import Computed, Delegated, Immutable, Pinned, Rolls, Rules
-from ecsync.core.trees import Body, Elements, Json, Path, at, canonical, locate, matches, thaw
+from ecsync.core.rules import Computed, Delegated, Immutable, Rolls, Rules
+from ecsync.core.trees import Body, Elements, Json, Path, contains, leads_to, take_out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,17 +52,21 @@ def differences(
     facts = facts or {}
     want = normalise(desired, rules)
     have = normalise(observed, rules)
-    written = cache(lambda: normalise(desired, rules, fill=False))  # often nobody asks
+    written = cache(lambda: normalise(desired, rules, fill=False))  # often not needed
+
+    def declared(path: Path) -> bool:
+        return contains(written(), path)
+
     left: list[Left] = []
     for rule in rules:
         if isinstance(rule, Delegated) and rule.when(facts):
-            left += _take_out(want, have, rule.segments, lambda _: False, rule.owner)
+            left += _leave(want, have, rule.segments, rule.owner)
         elif isinstance(rule, Computed) and (rule.when is None or rule.when(want)):
-            left += _take_out(want, have, rule.segments, lambda path: _stands(written(), path), "AWS")
+            left += _leave(want, have, rule.segments, "AWS", declared)
     for segments in newer:
-        left += _take_out(want, have, segments, lambda path: _stands(written(), path), "AWS, since this release")
+        left += _leave(want, have, segments, "AWS, since this release", declared)
     for segments in ignore:
-        left += _take_out(want, have, segments, lambda _: False, "ignored by the manifest")
+        left += _leave(want, have, segments, "ignored by the manifest")
     if not undeclared:
         left += [Left(path=path, value=value, owner="undeclared") for path, value in _restrict(want, have, written())]
     fields = tuple(
@@ -78,37 +81,6 @@ def differences(
     )
     seen = tuple(Left(path=one.path, value=masked(one.value, one.path, rules), owner=one.owner) for one in left)
     return Difference(fields=fields, left=seen)
-
-
-def declared_form(written: Body, rules: Rules) -> dict[str, Json]:
-    """Return the canonical form of the members that a document writes, without what it leaves to AWS in them.
-
-    That is what a mark speaks of.
-    """
-    form, said = normalise(written, rules, write_only=True), normalise(written, rules, fill=False, write_only=True)
-    for rule in rules:
-        if isinstance(rule, Computed) and (rule.when is None or rule.when(form)):
-            _take_out({}, form, rule.segments, lambda path: _stands(said, path), "AWS")
-    return normalise({member: form[member] for member in said if member in form}, ())
-
-
-def looser(written: Body, rules: Rules, member: str) -> Iterator[Json]:
-    """Yield what `declared_form` would have as a member if the document left more of it to AWS, or to the default."""
-    form = normalise(written, rules, write_only=True)
-    unwritten = normalise({name: value for name, value in written.items() if name != member}, rules)
-    if same(unwritten.get(member), form.get(member)):
-        yield None
-    rows = [row for row in rules if row.path and row.segments[0] == member]
-    for row in rows:
-        if isinstance(row, Pinned) and form.get(member) is not None:
-            yield row.loosely(form[member])
-    computed = [row for row in rows if isinstance(row, Computed)]
-    for count in range(1, len(computed) + 1):
-        for some in combinations(computed, count):
-            left = {member: thaw(form.get(member))}
-            for row in some:
-                _take_out({}, left, row.segments, lambda _: False, "AWS")
-            yield normalise(left, ()).get(member)
 
 
 def walk(before: Json, after: Json, path: Path = ()) -> Iterator[tuple[Path, Json, Json]]:
@@ -133,7 +105,7 @@ def effect_of(path: Path, rules: Rules) -> Effect:
     effect: Effect = "in-place"
     for rule in rules:
         match rule:
-            case Immutable() if rule.covers(path) or _above(path, rule.segments):
+            case Immutable() if rule.covers(path) or leads_to(path, rule.segments):
                 return "replace"
             case Rolls(force=True) if rule.covers(path) and effect == "in-place":
                 effect = "needs-force"
@@ -142,10 +114,6 @@ def effect_of(path: Path, rules: Rules) -> Effect:
             case _:
                 pass
     return effect
-
-
-def _above(path: Path, segments: tuple[str, ...]) -> bool:
-    return len(path) < len(segments) and matches(path, segments[: len(path)])
 
 
 def _differs(before: Json, after: Json) -> bool:
@@ -161,23 +129,13 @@ def _differs(before: Json, after: Json) -> bool:
     return isinstance(after, Text) or bool(before != after)
 
 
-def _stands(written: Mapping[str, Json], path: Path) -> bool:
-    nothing = object()
-    return at(written, path, nothing) is not nothing
-
-
-def _take_out(
-    want: Json, have: Json, segments: tuple[str, ...], stays: Callable[[Path], bool], owner: str
+def _leave(
+    want: Json, have: Json, segments: tuple[str, ...], owner: str, stays: Callable[[Path], bool] = lambda _: False
 ) -> list[Left]:
-    """Take the places out of both sides, unless they stay; return what the live side had there."""
-    left = []
-    for tree in (have, want):
-        for container, key, path in list(locate(tree, segments)):
-            if isinstance(container, dict) and key in container and not stays(path):
-                value = container.pop(str(key))
-                if tree is have:
-                    left.append(Left(path=path, value=value, owner=owner))
-    return left
+    """Take the places out of both sides, except those that stay; return the live values that are not enforced."""
+    taken = take_out(have, segments, stays)
+    take_out(want, segments, stays)
+    return [Left(path=path, value=value, owner=owner) for path, value in taken]
 
 
 def _restrict(want: Json, have: Json, written: Json, path: Path = ()) -> Iterator[tuple[Path, Json]]:
@@ -191,8 +149,3 @@ def _restrict(want: Json, have: Json, written: Json, path: Path = ()) -> Iterato
                 yield (*path, key), have.pop(key)
         else:
             yield from _restrict(want.get(key), have.get(key), written.get(key), (*path, key))
-
-
-def same(one: Json, other: Json) -> bool:
-    """Tell whether two canonical trees are equal."""
-    return canonical(one) == canonical(other)

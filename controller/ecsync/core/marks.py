@@ -13,10 +13,15 @@ import base64
 import binascii
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from hashlib import sha256
+from itertools import combinations
 
-from ecsync.core.model import Applied, Key, Marks, PhysicalId
-from ecsync.core.trees import Body, Json, canonical
+from ecsync.core.kind import Kind
+from ecsync.core.model import Applied, Desired, Key, Marks, PhysicalId, Present
+from ecsync.core.normalise import normalise
+from ecsync.core.rules import Computed, Pinned, Released, Rules
+from ecsync.core.trees import Body, Json, canonical, contains, same, take_out, thaw
 
 OWNER, ID, APPLIED = "ecsync:owner", "ecsync:id", "ecsync:applied"
 PREFIX = "ecsync:"
@@ -167,3 +172,74 @@ def applied_equals(applied: Applied, name: str, value: Json) -> bool:
 def gone(applied: Applied, member: str, declared: Collection[str], candidates: Iterable[str]) -> tuple[str, ...]:
     """Return those keys of `tags` or of a map that we once applied and the document does not declare any more."""
     return tuple(key for key in candidates if key not in declared and path_hash(by_key(member, key)) in applied.members)
+
+
+# ---------------------------------------------------------------- what a mark records of a document
+
+
+def declared_form(written: Body, rules: Rules) -> dict[str, Json]:
+    """Return the canonical form of the members that a document writes, without what it leaves to AWS in them.
+
+    That is what a mark speaks of.
+    """
+    form, said = normalise(written, rules, write_only=True), normalise(written, rules, fill=False, write_only=True)
+    for rule in rules:
+        if isinstance(rule, Computed) and (rule.when is None or rule.when(form)):
+            take_out(form, rule.segments, lambda path: contains(said, path))
+    return normalise({member: form[member] for member in said if member in form}, ())
+
+
+def looser(written: Body, rules: Rules, member: str) -> Iterator[Json]:
+    """Yield what `declared_form` would have as a member if the document left more of it to AWS, or to the default."""
+    form = normalise(written, rules, write_only=True)
+    unwritten = normalise({name: value for name, value in written.items() if name != member}, rules)
+    if same(unwritten.get(member), form.get(member)):
+        yield None
+    rows = [row for row in rules if row.path and row.segments[0] == member]
+    for row in rows:
+        if isinstance(row, Pinned) and form.get(member) is not None:
+            yield row.loosely(form[member])
+    computed = [row for row in rows if isinstance(row, Computed)]
+    for count in range(1, len(computed) + 1):
+        for some in combinations(computed, count):
+            left = {member: thaw(form.get(member))}
+            for row in some:
+                take_out(left, row.segments)
+            yield normalise(left, ()).get(member)
+
+
+def tags_member(kind: Kind) -> str:
+    """Return the member of a kind's body that holds its tags."""
+    return kind.tagging.member if kind.tagging else "tags"
+
+
+def declared_members(kind: Kind, written: Body) -> dict[str, Json]:
+    """Return what a mark records of a document, by the name of the member or of the key."""
+    return dict(members(declared_form(written, kind.rules), tags_member(kind), released_maps(kind)))
+
+
+def released_maps(kind: Kind) -> tuple[str, ...]:
+    """Return the members whose keys count one by one in the mark, beside the tags."""
+    return tuple(rule.path for rule in kind.rules if isinstance(rule, Released))
+
+
+def released(kind: Kind, desired: Desired, written: Desired, observed: Present) -> Desired:
+    """Return the document with AWS's own value for each key of a map that we applied and that left the document."""
+    applied = observed.marks.applied if observed.marks else None
+    body = dict(desired.body)
+    for rule in kind.rules if applied else ():
+        if not isinstance(rule, Released) or applied is None:
+            continue
+        declared = tag_map(written.body.get(rule.path))
+        ours = gone(applied, rule.path, declared, tag_map(observed.body.get(rule.path)))
+        values = {key: rule.value(key, desired.body) for key in ours}
+        known = [{"Key": key, "Value": value} for key, value in values.items() if value is not None]
+        if known:
+            said = tag_map(desired.body.get(rule.path))
+            body[rule.path] = [*({"Key": key, "Value": said[key]} for key in said if key not in values), *known]
+    return replace(desired, body=body)
+
+
+def as_declared(kind: Kind, written: Desired) -> Applied | None:
+    """Return what a mark on a resource that is as its document says would say of its members."""
+    return unpack(pack(declared_form(written.body, kind.rules), tags_member(kind), released_maps(kind)))

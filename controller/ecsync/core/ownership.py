@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Literal
 
 from ecsync.core import marks
-from ecsync.core.diff import declared_form, looser
-from ecsync.core.inputs import Inputs, released_maps
+from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind
+from ecsync.core.marks import declared_form, looser, released_maps
 from ecsync.core.model import Applied, Desired, Key, Present
 from ecsync.core.rules import Computed
-from ecsync.core.trees import Body, Json
+from ecsync.core.trees import Body
 
 OURS: Literal["ours"] = "ours"
 UNCLAIMED: Literal["nobody's"] = "nobody's"
@@ -100,7 +100,7 @@ def _agrees(kind: Kind, live: Applied, now: Applied, written: Body) -> bool:
         return False
     if live.form != now.form:
         return True
-    declared = _members(kind, declared_form(written, kind.rules))
+    declared = marks.declared_members(kind, written)
     left = {row.segments[0] for row in kind.rules if isinstance(row, Computed)}
     if live.members.keys() - {marks.path_hash(name) for name in (*declared, *left)}:
         return False
@@ -109,10 +109,6 @@ def _agrees(kind: Kind, live: Applied, now: Applied, written: Body) -> bool:
         or any(marks.applied_equals(live, name, loose) for loose in looser(written, kind.rules, name))
         for name, value in declared.items()
     )
-
-
-def _members(kind: Kind, form: Body) -> dict[str, Json]:
-    return dict(marks.members(form, kind.tagging.member if kind.tagging else "tags", released_maps(kind)))
 
 
 def untag(inputs: Inputs, written: Desired, observed: Present) -> tuple[str, ...]:

@@ -20,8 +20,9 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 from ecsync.core import deletes, graph, ownership, tagging
-from ecsync.core.inputs import Inputs, blocked, declares, difference, released
+from ecsync.core.inputs import Inputs, blocked
 from ecsync.core.kind import GiveUp, Hold, Kind, Proceed, Wait
+from ecsync.core.marks import released
 from ecsync.core.model import (
     Absent,
     Adopt,
@@ -44,6 +45,7 @@ from ecsync.core.model import (
     Update,
     Withheld,
 )
+from ecsync.core.resource_diff import declares, difference
 from ecsync.core.trees import Json, canonical
 
 

@@ -9,7 +9,7 @@ from hashlib import sha256
 
 from ecsync.core.model import Redacted, Text
 from ecsync.core.rules import Keyed, Rules, Sensitive
-from ecsync.core.trees import Json, Path, canonical, locate, thaw
+from ecsync.core.trees import Json, Path, canonical, leads_to, locate, thaw
 
 # Keyed for this process: a fingerprint tells that a value changed, and nothing to somebody who guesses values.
 _KEY = secrets.token_bytes(32)
@@ -28,9 +28,7 @@ def masked(value: Json, path: Path, rules: Rules) -> Json:
         return fingerprint(value)
     # The path may stand above sensitive places: a whole container that was added, say.
     below = [
-        rule.segments[len(path) :]
-        for rule in rules
-        if isinstance(rule, Sensitive) and len(rule.segments) > len(path) and _leads(path, rule.segments)
+        rule.segments[len(path) :] for rule in rules if isinstance(rule, Sensitive) and leads_to(path, rule.segments)
     ]
     if not below or not isinstance(value, (Mapping, list, tuple)):
         return value
@@ -59,7 +57,3 @@ def params(call_params: Json, rules: Rules) -> Json:
             else:
                 container[key] = fingerprint(value)
     return copy
-
-
-def _leads(path: Path, segments: tuple[str, ...]) -> bool:
-    return all(s in ("[]", "*") or s == str(p) for p, s in zip(path, segments, strict=False))

@@ -16,6 +16,9 @@ EACH = "[]"  # every element of a list, or of a list that became a map by key
 ANY = "*"  # every value of a map
 
 
+_MISSING = object()
+
+
 class Elements(dict[str, Json]):
     """A list that was keyed: the elements of a list of AWS's as a map from their key; it compares as a dict."""
 
@@ -65,6 +68,27 @@ def matches(path: Path, segments: Sequence[str]) -> bool:
     if len(path) < len(segments):
         return False
     return all(s in (EACH, ANY) or s == str(p) for p, s in zip(path, segments, strict=False))
+
+
+def leads_to(path: Path, segments: Sequence[str]) -> bool:
+    """Return whether the place that the pattern names lies below the path."""
+    return len(path) < len(segments) and matches(path, segments[: len(path)])
+
+
+def take_out(
+    tree: Json, segments: Sequence[str], stays: Callable[[Path], bool] = lambda _: False
+) -> list[tuple[Path, Json]]:
+    """Remove the members that the pattern names, except those that stay; return (path, value) of each one removed."""
+    taken = []
+    for container, key, path in list(locate(tree, segments)):
+        if isinstance(container, dict) and key in container and not stays(path):
+            taken.append((path, container.pop(str(key))))
+    return taken
+
+
+def contains(tree: Json, path: Path) -> bool:
+    """Return whether the tree has a value at the path; None is a value."""
+    return at(tree, path, _MISSING) is not _MISSING
 
 
 def at(tree: Json, path: Path, default: Json = None) -> Json:
@@ -143,3 +167,8 @@ def dotted(path: Path) -> str:
 def canonical(value: Json) -> str:
     """Write the value so that equal values give equal text: sorted keys, no spaces; anything else as its `str`."""
     return stdlib_json.dumps(value, sort_keys=True, separators=(",", ":"), default=str, ensure_ascii=False)
+
+
+def same(one: Json, other: Json) -> bool:
+    """Return whether two canonical trees are equal."""
+    return canonical(one) == canonical(other)

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from graphlib import TopologicalSorter
 
 from ecsync.core import graph, marks, plan, policy, status
-from ecsync.core.inputs import Inputs, as_declared
+from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind, Owned
+from ecsync.core.marks import as_declared
 from ecsync.core.model import (
     Application,
     Desired,

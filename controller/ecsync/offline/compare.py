@@ -13,10 +13,10 @@ from typing import Any
 from ecsync import kinds
 from ecsync.awsmodel import reviewed, shapes
 from ecsync.core.diff import Difference
-from ecsync.core.inputs import between
 from ecsync.core.kind import Kind, ShapeOf
 from ecsync.core.marks import tag_map, theirs
 from ecsync.core.model import FieldChange, Origin, Present
+from ecsync.core.resource_diff import between
 from ecsync.core.schema import Shape
 from ecsync.core.trees import Body
 from ecsync.core.wording import suggestion
