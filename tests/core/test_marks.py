@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
 import pytest
 
-from ecsync.core import marks
+from ecsync.core import marks, plan
+from ecsync.core.inputs import Inputs
+from ecsync.core.kind import Kind
 from ecsync.core.marks import APPLIED, ID, OWNER
-from ecsync.core.model import Applied, Key, Marks, PhysicalId, Ref, Text
+from ecsync.core.model import (
+    Application,
+    Applied,
+    Desired,
+    Key,
+    Mark,
+    Marks,
+    PhysicalId,
+    Plan,
+    Present,
+    Ref,
+    Target,
+    Text,
+)
+from ecsync.core.rules import Computed
+from ecsync.testing import memory_kind
 
 KEY = Key(application="shop", kind="Service", name="api")
 
@@ -196,3 +215,71 @@ class TestApplied:
         applied = marks.unpack(packed)
         assert applied is not None
         assert (applied.form, applied.retain) == (12, True)
+
+
+# ---------------------------------------------------------------- looser forms
+
+COMPUTED = tuple(Computed(path=f"net.c{number:02}") for number in range(20))
+MANY, FEW = memory_kind("Many", rules=COMPUTED), memory_kind("Few", rules=COMPUTED[:4])
+ALL_OF_MANY = {f"c{number:02}": number + 1 for number in range(20)}
+
+
+def plan_after(kind: Kind, declared: dict[str, int], applied: dict[str, int]) -> Plan:
+    """Return the plan of a document that is in sync, over a mark of another document."""
+    document = Desired(key=Key(application="shop", kind=kind.name, name="m"), body={"name": "m", "net": declared})
+    here = Inputs(
+        application=Application(name="shop", resources=(document,)),
+        kinds={kind.name: kind},
+        world={},
+        target=Target(account="1", region="eu"),
+        installation="prod",
+    )
+    mark = Marks(
+        owner=marks.owner("prod", document.key),
+        id=marks.identity(here.physical(kind.name, "m")),
+        applied=marks.unpack(marks.pack(marks.declared_form({"name": "m", "net": applied}, kind.rules))),
+    )
+    live = Present(body=document.body, outputs={"id": "m", "name": "m"}, marks=mark)
+    return plan.build(replace(here, world={document.key: live}))
+
+
+class TestLooserForms:
+    """A document that declares more of what AWS computed is no reason to write."""
+
+    @pytest.mark.parametrize("left", [selection for size in range(5) for selection in combinations(range(4), size)])
+    def test_every_selection_of_a_few_computed_values_is_accepted(self, left: tuple[int, ...]) -> None:
+        """Whichever values the earlier document left to AWS, the mark agrees."""
+        declared = {f"c{number:02}": number + 1 for number in range(4)}
+        applied = {name: value for name, value in declared.items() if value - 1 not in left}
+        assert plan_after(FEW, declared, applied).steps == ()
+
+    @pytest.mark.parametrize(
+        "left",
+        [set(), {"c07"}, ALL_OF_MANY.keys() - {"c07"}, set(ALL_OF_MANY)],
+        ids=["none", "one", "all but one", "all"],
+    )
+    def test_the_usual_selections_of_many_computed_values_are_accepted(self, left: set[str]) -> None:
+        """One value, all but one, and all: this is what pasting the output of describe adds."""
+        applied = {name: value for name, value in ALL_OF_MANY.items() if name not in left}
+        assert plan_after(MANY, ALL_OF_MANY, applied).steps == ()
+
+    def test_twenty_computed_values_in_one_member_give_41_forms(self) -> None:
+        """The number of forms grows with the number of values, and does not double with each."""
+        forms = list(marks.looser({"name": "m", "net": ALL_OF_MANY}, MANY.rules, "net"))
+        assert len(forms) == 41
+
+    def test_another_selection_of_many_is_marked_once(self) -> None:
+        """The new mark is of the document itself, so that the next pass writes nothing."""
+        half = {name: value for name, value in ALL_OF_MANY.items() if value % 2}
+        (step,) = plan_after(MANY, ALL_OF_MANY, half).steps
+        assert isinstance(step.change, Mark)
+        assert marks.unpack(step.change.marks[APPLIED]) == marks.unpack(
+            marks.pack(marks.declared_form({"name": "m", "net": ALL_OF_MANY}, MANY.rules))
+        )
+        assert plan_after(MANY, ALL_OF_MANY, ALL_OF_MANY).steps == ()
+
+    def test_another_value_is_not_a_looser_form(self) -> None:
+        """A value that differs from the document is marked, whichever values are left out beside it."""
+        for applied in ({**ALL_OF_MANY, "c07": 99}, {"c07": 99}):
+            (step,) = plan_after(MANY, ALL_OF_MANY, applied).steps
+            assert isinstance(step.change, Mark)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from itertools import combinations
@@ -189,23 +189,44 @@ def declared_form(written: Body, rules: Rules) -> dict[str, Json]:
     return normalise({member: form[member] for member in said if member in form}, ())
 
 
+_MOST_EXACT = 5  # computed rows of one member up to which every selection of them is tried; no kind has more than 4
+
+
 def looser(written: Body, rules: Rules, member: str) -> Iterator[Json]:
-    """Yield what `declared_form` would have as a member if the document left more of it to AWS, or to the default."""
+    """Yield the forms that a member has in documents that declare less of it.
+
+    Less is: the member left out where that means the same (None), a looser text (`Pinned`), or computed values left to
+    AWS. The forms are compared by hash, so their number is limited: each one more is a chance that another value has
+    the same hash.
+    """
     form = normalise(written, rules, write_only=True)
-    unwritten = normalise({name: value for name, value in written.items() if name != member}, rules)
-    if same(unwritten.get(member), form.get(member)):
+    default = normalise({name: value for name, value in written.items() if name != member}, rules).get(member)
+    value = form.get(member)
+    if same(default, value):
         yield None
+    if value is None:
+        return
     rows = [row for row in rules if row.path and row.segments[0] == member]
     for row in rows:
-        if isinstance(row, Pinned) and form.get(member) is not None:
-            yield row.loosely(form[member])
-    computed = [row for row in rows if isinstance(row, Computed)]
-    for count in range(1, len(computed) + 1):
-        for some in combinations(computed, count):
-            left = {member: thaw(form.get(member))}
-            for row in some:
-                take_out(left, row.segments)
-            yield normalise(left, ()).get(member)
+        if isinstance(row, Pinned):
+            yield row.loosely(value)
+    computed = [row for row in rows if isinstance(row, Computed) and take_out({member: thaw(value)}, row.segments)]
+    for selection in _selections(computed):
+        looser_form = {member: thaw(value)}
+        for row in selection:
+            take_out(looser_form, row.segments)
+        yield normalise(looser_form, ()).get(member)
+
+
+def _selections(rows: Sequence[Computed]) -> Iterator[tuple[Computed, ...]]:
+    """Yield the rows that a document may leave to AWS together.
+
+    Few rows: every selection. Many rows: each one alone, all but each one, and all.
+    """
+    count = len(rows)
+    sizes = range(1, count + 1) if count <= _MOST_EXACT else (1, count - 1, count)
+    for size in sizes:
+        yield from combinations(rows, size)
 
 
 def tags_member(kind: Kind) -> str:
