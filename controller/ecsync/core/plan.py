@@ -21,7 +21,7 @@ from hashlib import sha256
 
 from ecsync.core import deletes, graph, ownership, tagging
 from ecsync.core.inputs import Inputs, blocked
-from ecsync.core.kind import GiveUp, Hold, Kind, Proceed, Wait
+from ecsync.core.kind import Gate, GiveUp, Hold, Kind, Proceed, Wait
 from ecsync.core.marks import released
 from ecsync.core.model import (
     Absent,
@@ -29,10 +29,12 @@ from ecsync.core.model import (
     Call,
     Create,
     Desired,
+    Effect,
     FieldChange,
     Key,
     Mark,
     Observed,
+    Phase,
     Plan,
     Present,
     Ref,
@@ -163,14 +165,20 @@ def _create(inputs: Inputs, draft: _Draft, written: Desired) -> None:
 
 
 def _claim(inputs: Inputs, draft: _Draft, written: Desired, observed: Present) -> None:
-    """Decide about a live resource by whose it is."""
-    kind = inputs.kind(written.key)
+    """Decide a live resource by its owner."""
     desired = inputs.resolved(written, draft.invalid)
-    verdict = ownership.whose(inputs, desired, observed)
-    by_itself = verdict == ownership.UNCLAIMED and desired.options.adopt == "if-untagged"
-    if verdict == ownership.OURS or by_itself:
-        _update(inputs, draft, desired, written, observed)
-        return
+    state = ownership.whose(inputs, desired, observed)
+    adopts = state == ownership.UNCLAIMED and desired.options.adopt == "if-untagged"
+    if state == ownership.OURS or adopts:
+        _reconcile(inputs, draft, desired, written, observed)
+    elif state == ownership.UNCLAIMED:
+        _admit(inputs, draft, _adoption(inputs, draft, desired, written, observed))
+    else:
+        draft.withheld.append(Withheld(step=_adoption(inputs, draft, desired, written, observed), because=state))
+
+
+def _adoption(inputs: Inputs, draft: _Draft, desired: Desired, written: Desired, observed: Present) -> Step:
+    kind = inputs.kind(desired.key)
     found = difference(inputs, desired, written, observed, draft.changing).fields
     declared = declares(desired, kind)
     change = Adopt(
@@ -181,87 +189,123 @@ def _claim(inputs: Inputs, draft: _Draft, written: Desired, observed: Present) -
         marks=ownership.tags_for(inputs, desired, written, adopted=desired.options.undeclared == "adopted"),
     )
     calls = tagging.calls_for(kind.tagging, change) if kind.tagging else ()
-    step = Step(id=StepId(key=desired.key), change=change, calls=calls)
-    if verdict == ownership.UNCLAIMED:
-        _admit(inputs, draft, step)
-    else:
-        draft.withheld.append(Withheld(step=step, because=verdict))
+    return Step(id=StepId(key=desired.key), change=change, calls=calls)
 
 
-def _update(inputs: Inputs, draft: _Draft, desired: Desired, written: Desired, observed: Present) -> None:
+# ---------------------------------------------------------------- one resource that is ours
+
+
+def _reconcile(inputs: Inputs, draft: _Draft, desired: Desired, written: Desired, observed: Present) -> None:
+    """Bring a resource that is ours to its document, then remove what a replacement left behind."""
     kind = inputs.kind(desired.key)
     desired = released(kind, desired, written, observed)
     found = difference(inputs, desired, written, observed, draft.changing)
     draft.unmanaged.extend(
         Unmanaged(key=desired.key, path=one.path, value=one.value, owner=one.owner) for one in found.left
     )
-    revised = any(one.effect == "revise" for one in found.fields)
     change = Update(
         desired=desired,
         observed=observed,
         fields=found.fields,
-        # A new revision carries every mark; anything else only those that are out of date.
-        marks=ownership.stale(
-            inputs,
-            desired,
-            written,
-            None if revised else observed,
-            pending=any(one.reason == "pending" for one in found.fields),
-        ),
+        marks=_marks_to_write(inputs, desired, written, observed, found.fields),
         untag=ownership.untag(inputs, written, observed),
     )
     if found.fields and kind.gate is not None:
-        match kind.gate(desired, observed, found.fields, inputs.world):
-            case Wait(why=why):
-                _admit(inputs, draft, Step(id=StepId(key=desired.key), change=change, calls=(), waiting=why))
-            case GiveUp(why=why):
-                draft.stopped[desired.key] = why
-            case Hold(because=because):
-                draft.withheld.append(Withheld(step=_step(kind, change), because=because))
-            case Proceed(body=body, waiting=waiting):
-                staged = replace(desired, body=body)
-                fields = difference(inputs, staged, written, observed, draft.changing).fields
-                # What is not there yet is not said to be applied: the last stage writes the mark.
-                marks = {} if waiting else change.marks
-                _change(inputs, draft, replace(change, desired=staged, fields=fields, marks=marks), waiting)
+        gate = kind.gate(desired, observed, found.fields, inputs.world)
+        _change_through_gate(inputs, draft, change, written, gate)
     else:
         _change(inputs, draft, change)
-    _leave_behind(inputs, draft, desired.key, observed)
+    _remove_superseded(inputs, draft, desired.key, observed)
+
+
+def _marks_to_write(
+    inputs: Inputs, desired: Desired, written: Desired, observed: Present, fields: tuple[FieldChange, ...]
+) -> dict[str, str]:
+    """Return the marks that are out of date; every mark for a new revision, which starts without any."""
+    marked = None if _any_effect(fields, "revise") else observed
+    pending = any(one.reason == "pending" for one in fields)
+    return ownership.stale(inputs, desired, written, marked, pending=pending)
+
+
+def _change_through_gate(inputs: Inputs, draft: _Draft, change: Update, written: Desired, gate: Gate) -> None:
+    """Admit the change as its kind allows it now."""
+    key, kind = change.desired.key, inputs.kind(change.desired.key)
+    match gate:
+        case Wait(why=why):
+            _admit(inputs, draft, Step(id=StepId(key=key), change=change, calls=(), waiting=why))
+        case GiveUp(why=why):
+            draft.stopped[key] = why
+        case Hold(because=because):
+            draft.withheld.append(Withheld(step=_step(kind, change), because=because))
+        case Proceed(body=body, waiting=waiting):
+            staged = replace(change.desired, body=body)
+            fields = difference(inputs, staged, written, change.observed, draft.changing).fields
+            # A mark records what is applied: only the last stage writes it.
+            marks = {} if waiting else change.marks
+            _change(inputs, draft, replace(change, desired=staged, fields=fields, marks=marks), waiting)
 
 
 def _change(inputs: Inputs, draft: _Draft, change: Update, waiting: str = "") -> None:
-    """Admit the steps of a resource that is ours and is not as it should be."""
-    kind = inputs.kind(change.desired.key)
-    if any(one.effect == "replace" for one in change.fields):
-        marks = {**ownership.tags_for(inputs, change.desired, inputs.desired(change.desired.key) or change.desired)}
-        new = Replace(desired=change.desired, observed=change.observed, fields=change.fields, marks=marks)
-        step = Step(id=StepId(key=change.desired.key), change=new, calls=kind.calls(new) if kind.calls else ())
-        _admit(inputs, draft, step, kind.invalidates.get("replace", kind.outputs))
+    """Admit the steps of a resource that is ours: a replacement, an update or a mark; nothing where it is in sync."""
+    if _any_effect(change.fields, "replace"):
+        _replace(inputs, draft, change)
     elif change.fields or change.untag or waiting:
-        later = tuple(one for one in change.fields if graph.late(kind.rules, one.path))
-        now = tuple(one for one in change.fields if one not in later)
-        if now or change.untag or not later:
-            main = replace(change, fields=now, marks={} if later else change.marks)
-            step = replace(_step(kind, main), waiting=waiting)
-            revised = any(one.effect == "revise" for one in now)
-            renewed = kind.invalidates.get("revise" if revised else "update", ()) if step.calls else ()
-            # What a call gives is new, too: only some updates of a launch template make a version.
-            _admit(inputs, draft, step, (*renewed, *(output for call in step.calls for output in call.captures)))
-        if later:
-            _admit(inputs, draft, _step(kind, replace(change, fields=later, untag=()), "late"))
-    elif change.marks and kind.tagging:
-        mark = Mark(desired=change.desired, observed=change.observed, marks=change.marks)
-        calls = tagging.calls_for(kind.tagging, mark)
-        _admit(inputs, draft, Step(id=StepId(key=change.desired.key), change=mark, calls=calls))
+        _update(inputs, draft, change, waiting)
+    elif change.marks:
+        _mark(inputs, draft, change)
 
 
-def _step(kind: Kind, change: Update, phase: str = "main") -> Step:
-    step = StepId(key=change.desired.key, phase="late" if phase == "late" else "main")
-    return Step(id=step, change=change, calls=_calls(kind, change))
+def _replace(inputs: Inputs, draft: _Draft, change: Update) -> None:
+    desired, kind = change.desired, inputs.kind(change.desired.key)
+    marks = ownership.tags_for(inputs, desired, inputs.desired(desired.key) or desired)
+    new = Replace(desired=desired, observed=change.observed, fields=change.fields, marks=marks)
+    step = Step(id=StepId(key=desired.key), change=new, calls=kind.calls(new) if kind.calls else ())
+    _admit(inputs, draft, step, kind.invalidates.get("replace", kind.outputs))
+
+
+def _update(inputs: Inputs, draft: _Draft, change: Update, waiting: str) -> None:
+    """Admit the main step of an update and its late step; where both exist, the late one writes the mark."""
+    kind = inputs.kind(change.desired.key)
+    late = tuple(one for one in change.fields if graph.late(kind.rules, one.path))
+    main = tuple(one for one in change.fields if one not in late)
+    if main or change.untag or not late:
+        step = _step(kind, replace(change, fields=main, marks={} if late else change.marks))
+        _admit(inputs, draft, replace(step, waiting=waiting), _renewed(kind, step))
+    if late:
+        _admit(inputs, draft, _step(kind, replace(change, fields=late, untag=()), "late"))
+
+
+def _renewed(kind: Kind, step: Step) -> tuple[str, ...]:
+    """Return the outputs that an update gives another value; none where it makes no call.
+
+    These are the outputs that the kind names, and those that the calls return: only some updates of a launch template
+    make a version.
+    """
+    if not step.calls:
+        return ()
+    named = kind.invalidates.get("revise" if _any_effect(step.fields, "revise") else "update", ())
+    return (*named, *(output for call in step.calls for output in call.captures))
+
+
+def _mark(inputs: Inputs, draft: _Draft, change: Update) -> None:
+    kind = inputs.kind(change.desired.key)
+    if kind.tagging is None:
+        return
+    mark = Mark(desired=change.desired, observed=change.observed, marks=change.marks)
+    calls = tagging.calls_for(kind.tagging, mark)
+    _admit(inputs, draft, Step(id=StepId(key=change.desired.key), change=mark, calls=calls))
+
+
+def _any_effect(fields: Iterable[FieldChange], effect: Effect) -> bool:
+    return any(one.effect == effect for one in fields)
+
+
+def _step(kind: Kind, change: Update, phase: Phase = "main") -> Step:
+    return Step(id=StepId(key=change.desired.key, phase=phase), change=change, calls=_calls(kind, change))
 
 
 def _calls(kind: Kind, change: Update) -> tuple[Call, ...]:
-    """Compile the kind's own calls, then the tag calls: a mark says what is done, so it comes last."""
+    """Compile the kind's own calls, then the tag calls: a mark records what is done, so it comes last."""
     own = tuple(one for one in change.fields if not _is_tag(kind, one))
     calls = kind.calls(replace(change, fields=own)) if own and kind.calls else ()
     if kind.tagging is None or (kind.any_change == "revise" and own):
@@ -285,7 +329,7 @@ def _remove(inputs: Inputs, draft: _Draft, key: Key, observed: Observed) -> None
         _admit(inputs, draft, step, inputs.kind(key).outputs)
 
 
-def _leave_behind(inputs: Inputs, draft: _Draft, key: Key, observed: Present) -> None:
+def _remove_superseded(inputs: Inputs, draft: _Draft, key: Key, observed: Present) -> None:
     """Delete what a finished replacement left, each when nothing uses it any more (rule 9)."""
     kind = inputs.kind(key)
     if kind.superseded is None or any(step.id.key == key and isinstance(step.change, Replace) for step in draft.steps):
