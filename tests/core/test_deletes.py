@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from ecsync.core import deletes, plan
+from ecsync.core import deletes
 from ecsync.core.kind import Owned
 from ecsync.core.model import Application, Desired, Forget, Options, Plan, Present, Sync
 from ecsync.core.policy import standard
@@ -22,7 +23,6 @@ def orphan(document: Desired, **body: Any) -> Owned:
 
 WIDGET = orphan(doc("Widget/w"))
 GADGET = orphan(doc("Gadget/g"), widget="widget-w")
-FURTHER = orphan(doc("Gadget/further"), widget="gadget-g")
 
 
 def pruned(*orphans: Owned, **more: Any) -> Plan:
@@ -51,11 +51,14 @@ class TestOrder:
         assert behind(found, 1) == {"Gadget/g"}
         assert behind(found, 0) == set()
 
-    def test_a_circle_is_begun_somewhere(self) -> None:
-        """Nobody waits for one that waits for it: AWS says which may go."""
-        found = pruned(orphan(doc("Gadget/a"), widget="gadget-b"), orphan(doc("Gadget/b"), widget="gadget-a"))
-        assert names(found) == ["Gadget/a", "Gadget/b"]
-        assert behind(found, 0) == set()
+    @pytest.mark.parametrize("first", ["a", "b"])
+    def test_a_circle_begins_with_the_first_that_is_listed(self, first: str) -> None:
+        """The first waits for no other orphan: AWS decides if it can be deleted."""
+        second = "b" if first == "a" else "a"
+        listed = (orphan(doc(f"Gadget/{one}"), parent=f"gadget-{two}") for one, two in (first + second, second + first))
+        found = pruned(*listed)
+        assert names(found) == [f"Gadget/{first}", f"Gadget/{second}"]
+        assert [behind(found, index) for index in range(2)] == [set(), {f"Gadget/{first}"}]
 
     def test_what_a_declared_resource_uses_waits_for_its_change(self) -> None:
         """It lets go first."""
@@ -64,20 +67,21 @@ class TestOrder:
         assert [type(step.change).__name__ for step in found.steps] == ["Update", "Delete"]
         assert behind(found, 1) == {"Gadget/g"}
 
-    def test_what_a_kind_links_to_counts_as_well(self) -> None:
-        """Ids that its table does not name."""
-        linking = {**inputs().kinds}
-        linking["Gadget"] = _linking(linking["Gadget"])
-        gadget = orphan(doc("Gadget/g"), elsewhere="widget-w")
-        here = inputs(orphans=(WIDGET, gadget))
-        built = plan.build(type(here)(**{**here.__dict__, "kinds": linking}))
-        assert names(built) == ["Gadget/g", "Widget/w"]
+    def test_what_a_circle_uses_goes_after_its_user(self) -> None:
+        """Only an edge of the circle itself is given up."""
+        first = orphan(doc("Gadget/a"), parent="gadget-b", widget="widget-w")
+        found = pruned(WIDGET, first, orphan(doc("Gadget/b"), parent="gadget-a"))
+        assert names(found) == ["Gadget/a", "Widget/w", "Gadget/b"]
+        assert [behind(found, index) for index in range(3)] == [set(), {"Gadget/a"}, {"Gadget/a"}]
 
-
-def _linking(kind: Any) -> Any:
-    from dataclasses import replace
-
-    return replace(kind, links=lambda present: [str(present.body.get("elsewhere"))])
+    def test_two_orphans_with_one_mark_are_both_deleted(self) -> None:
+        """A mark may have been copied: each resource is a deletion of its own, after the users of either."""
+        other = orphan(doc("Widget/w"))
+        other = replace(other, present=replace(other.present, outputs={"id": "widget-2"}))
+        found = pruned(WIDGET, other, orphan(doc("Gadget/g"), widget="widget-2"))
+        assert names(found) == ["Gadget/g", "Widget/w", "Widget/w"]
+        assert [call.params["id"] for step in found.steps[1:] for call in step.calls] == ["widget-w", "widget-2"]
+        assert [behind(found, index) for index in (1, 2)] == [{"Gadget/g"}, {"Gadget/g"}]
 
 
 class TestRetain:
@@ -100,8 +104,6 @@ class TestRetain:
 
 
 def _retained(present: Present) -> Any:
-    from dataclasses import replace
-
     assert present.marks is not None
     assert present.marks.applied is not None
     return replace(present.marks, applied=replace(present.marks.applied, retain=True))
@@ -133,8 +135,6 @@ class TestPolicy:
 
 def test_what_carries_no_key_of_ours_is_left() -> None:
     """A kind that this version does not know, or an owner in another format."""
-    from dataclasses import replace
-
     for owner in ("v1/prod/shop/Unknown/x", "v2/whatever"):
         stranger = replace(WIDGET, marks=replace(WIDGET.marks, owner=owner))
         assert pruned(stranger).steps == ()

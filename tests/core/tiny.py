@@ -72,7 +72,14 @@ WIDGET = memory_kind(
         Released(path="knobs", value=lambda knob, _: {"speed": "0", "colour": "grey"}.get(knob)),
     ),
 )
-GADGET = memory_kind("Gadget", rules=(Refers(path="widget", kind="Widget"), Refers(path="widgets[]", kind="Widget")))
+GADGET = memory_kind(
+    "Gadget",
+    rules=(
+        Refers(path="widget", kind="Widget"),
+        Refers(path="widgets[]", kind="Widget"),
+        Refers(path="parent", kind="Gadget"),
+    ),
+)
 BARE = memory_kind("Bare", tagging=None)  # cannot carry marks
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (LOOKUP, RECIPE, WIDGET, GADGET, BARE)}
 TARGET = Target(account="111111111111", region="eu-west-1")

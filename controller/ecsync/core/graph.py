@@ -99,7 +99,8 @@ def order(waits: Edges, first: Iterable[StepId] = ()) -> tuple[StepId, ...]:
 
     Raises Cycle.
     """
-    sorter = TopologicalSorter(waits)
+    # Sorted, so that of several cycles the same one is raised each time.
+    sorter = TopologicalSorter({step: sorted(others) for step, others in waits.items()})
     rank = {step: index for index, step in enumerate(first)}
     try:
         sorter.prepare()

@@ -167,7 +167,6 @@ class Kind:
 
     # Only some kinds
     needs: Callable[[Desired, Sequence[Desired]], Iterable[Key]] | None = None  # edges that are not references
-    links: Callable[[Present], Iterable[str]] | None = None  # ids in the live body that must outlive it (deletes)
     any_change: Effect | None = None  # any change at all has this effect (a task definition is revised)
     # Facts that are read only when it differs (rule 15).
     inquire: Callable[[Reader, Desired, Present, Sequence[FieldChange]], Facts] | None = None
