@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ecsync.core.diff import Left, differences, effect_of, walk
+from ecsync.core.diff import UnmanagedValue, differences, effect_of, walk
 from ecsync.core.model import FieldChange, Key, Ref, Text
 from ecsync.core.rules import Computed, Default, Delegated, Immutable, Keyed, Rolls, Rules
 from ecsync.core.trees import pattern, same
@@ -87,7 +87,7 @@ class TestOthers:
         """AWS decides it."""
         found = differences({}, {"a": "x"}, (Computed(path="a"),))
         assert found.fields == ()
-        assert found.left == (Left(path=("a",), value="x", owner="AWS"),)
+        assert found.unmanaged == (UnmanagedValue(path=("a",), value="x", owner="AWS"),)
 
     def test_a_computed_value_that_is_written_is_enforced(self) -> None:
         """Who writes it down owns it."""
@@ -95,7 +95,7 @@ class TestOthers:
 
     def test_a_computed_value_that_is_live_nowhere_is_no_difference(self) -> None:
         """Nothing is listed either."""
-        assert differences({}, {}, (Computed(path="a"),)).left == ()
+        assert differences({}, {}, (Computed(path="a"),)).unmanaged == ()
 
     def test_computed_may_depend_on_the_body(self) -> None:
         """Only where the condition holds."""
@@ -115,14 +115,14 @@ class TestOthers:
         rules = (Delegated(path="count", when=lambda facts: bool(facts.get("target")), owner="autoscaling"),)
         found = differences({"count": 2}, {"count": 3}, rules, facts={"target": {}, "more": 1} | {"target": {"min": 2}})
         assert found.fields == ()
-        assert found.left == (Left(path=("count",), value=3, owner="autoscaling"),)
+        assert found.unmanaged == (UnmanagedValue(path=("count",), value=3, owner="autoscaling"),)
         assert changes({"count": 2}, {"count": 3}, rules) == [(("count",), 3, 2)]
 
     def test_what_the_manifest_ignores_is_listed_and_not_compared(self) -> None:
         """Written or not, at that path and below."""
         found = differences({"a": {"b": 1}, "c": 1}, {"a": {"b": 2}, "c": 2}, (), ignore=(pattern("a.b"),))
         assert [one.path for one in found.fields] == [("c",)]
-        assert found.left == (Left(path=("a", "b"), value=2, owner="ignored by the manifest"),)
+        assert found.unmanaged == (UnmanagedValue(path=("a", "b"), value=2, owner="ignored by the manifest"),)
 
 
 class TestUndeclared:
@@ -133,7 +133,7 @@ class TestUndeclared:
         rules = (Default(path="d", value=1),)
         found = differences({"a": {"b": 1}}, {"a": {"b": 1, "c": 2}, "e": 3, "d": 9}, rules, undeclared=False)
         assert found.fields == ()
-        assert {one.path for one in found.left} == {("a", "c"), ("e",), ("d",)}
+        assert {one.path for one in found.unmanaged} == {("a", "c"), ("e",), ("d",)}
 
     def test_members_that_are_written_are_enforced(self) -> None:
         """As ever."""

@@ -14,7 +14,7 @@ from ecsync.core.trees import Body, Elements, Json, Path, contains, leads_to, ta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Left:
+class UnmanagedValue:
     """A live value that was left alone, and who decides it."""
 
     path: Path
@@ -27,7 +27,7 @@ class Difference:
     """What stands between two bodies: the fields to change, and the live values that are nobody's to enforce."""
 
     fields: tuple[FieldChange, ...] = ()
-    left: tuple[Left, ...] = ()
+    unmanaged: tuple[UnmanagedValue, ...] = ()
 
 
 def differences(
@@ -57,7 +57,7 @@ def differences(
     def declared(path: Path) -> bool:
         return contains(written(), path)
 
-    left: list[Left] = []
+    left: list[UnmanagedValue] = []
     for rule in rules:
         if isinstance(rule, Delegated) and rule.when(facts):
             left += _leave(want, have, rule.segments, rule.owner)
@@ -68,7 +68,10 @@ def differences(
     for segments in ignore:
         left += _leave(want, have, segments, "ignored by the manifest")
     if not undeclared:
-        left += [Left(path=path, value=value, owner="undeclared") for path, value in _restrict(want, have, written())]
+        left += [
+            UnmanagedValue(path=path, value=value, owner="undeclared")
+            for path, value in _restrict(want, have, written())
+        ]
     fields = tuple(
         FieldChange(
             path=path,
@@ -79,8 +82,10 @@ def differences(
         )
         for path, before, after in walk(have, want)
     )
-    seen = tuple(Left(path=one.path, value=masked(one.value, one.path, rules), owner=one.owner) for one in left)
-    return Difference(fields=fields, left=seen)
+    seen = tuple(
+        UnmanagedValue(path=one.path, value=masked(one.value, one.path, rules), owner=one.owner) for one in left
+    )
+    return Difference(fields=fields, unmanaged=seen)
 
 
 def walk(before: Json, after: Json, path: Path = ()) -> Iterator[tuple[Path, Json, Json]]:
@@ -131,11 +136,11 @@ def _differs(before: Json, after: Json) -> bool:
 
 def _leave(
     want: Json, have: Json, segments: tuple[str, ...], owner: str, stays: Callable[[Path], bool] = lambda _: False
-) -> list[Left]:
+) -> list[UnmanagedValue]:
     """Take the places out of both sides, except those that stay; return the live values that are not enforced."""
     taken = take_out(have, segments, stays)
     take_out(want, segments, stays)
-    return [Left(path=path, value=value, owner=owner) for path, value in taken]
+    return [UnmanagedValue(path=path, value=value, owner=owner) for path, value in taken]
 
 
 def _restrict(want: Json, have: Json, written: Json, path: Path = ()) -> Iterator[tuple[Path, Json]]:

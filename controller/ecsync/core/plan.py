@@ -201,7 +201,7 @@ def _reconcile(inputs: Inputs, draft: _Draft, desired: Desired, written: Desired
     desired = released(kind, desired, written, observed)
     found = difference(inputs, desired, written, observed, draft.changing)
     draft.unmanaged.extend(
-        Unmanaged(key=desired.key, path=one.path, value=one.value, owner=one.owner) for one in found.left
+        Unmanaged(key=desired.key, path=one.path, value=one.value, owner=one.owner) for one in found.unmanaged
     )
     change = Update(
         desired=desired,
