@@ -345,7 +345,7 @@ class TestReasons:
     def test_what_we_made_a_moment_ago_is_not_complete_yet(self) -> None:
         """A crash between two calls of a create is no drift."""
         widget = doc("Widget/w", size=2)
-        assert self.reason(widget, live(widget, size=3), young=frozenset({widget.key})) == "pending"
+        assert self.reason(widget, live(widget, size=3), newly_created=frozenset({widget.key})) == "pending"
 
     @pytest.mark.parametrize(
         ("net", "reason"),
@@ -376,7 +376,7 @@ class TestReasons:
         lookup, widget = doc("Lookup/l"), doc("Widget/w", net=to("Lookup/l"))
         looked = {widget.key: {Ref(at("Lookup/l"), "id"): before}} if before else {}
         world = {"Lookup/l": live(lookup)}
-        assert self.reason(widget, live(widget, net="old"), lookup, world=world, looked=looked) == reason
+        assert self.reason(widget, live(widget, net="old"), lookup, world=world, last_lookups=looked) == reason
 
     def test_what_we_look_up_moved(self) -> None:
         """Nobody changed the manifest, nobody changed the resource."""

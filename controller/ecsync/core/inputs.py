@@ -13,7 +13,7 @@ from ecsync.core.resolve import resolve
 from ecsync.core.rules import CommaList
 
 Policy = Callable[[Step, "Inputs"], str]  # why a step is withheld; empty: let through
-Looked = Mapping[Ref, str | tuple[str, ...] | None]
+LookupValues = Mapping[Ref, str | tuple[str, ...] | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,9 +29,15 @@ class Inputs:
     lookups: tuple[Desired, ...] = ()  # resources of other applications that this one refers to
     orphans: tuple[Owned, ...] = ()  # ours, and declared by no application of the latest complete snapshot
     others: frozenset[str] = frozenset()  # owner marks that documents of this installation claim, all applications
-    young: frozenset[Key] = frozenset()  # made by us and not seen complete yet: what they lack is pending, not drift
-    settled: Mapping[Key, Applied] = field(default_factory=dict)  # of what takes no tags: as it was last seen in sync
-    looked: Mapping[Key, Looked] = field(default_factory=dict)  # what its lookups were worth when it was last in sync
+    newly_created: frozenset[Key] = (
+        frozenset()
+    )  # made by us and not seen complete yet: what they lack is pending, not drift
+    last_applied: Mapping[Key, Applied] = field(
+        default_factory=dict
+    )  # of what takes no tags: as it was last seen in sync
+    last_lookups: Mapping[Key, LookupValues] = field(
+        default_factory=dict
+    )  # what its lookups were worth when it was last in sync
     policies: tuple[Policy, ...] = ()
 
     @cached_property

@@ -111,7 +111,7 @@ def _write_only(kind: Kind, written: Desired, observed: Present) -> Iterator[Fie
 
 def reason(inputs: Inputs, written: Desired, observed: Present, path: Path, changing: Collection[Key]) -> Reason:
     """Tell drift (somebody changed it), pending (we have not applied it yet) and lookup (what we look up moved)."""
-    if written.key in changing or written.key in inputs.young:
+    if written.key in changing or written.key in inputs.newly_created:
         return "pending"
     kind = inputs.kind(written.key)
     told = kind.reason(path, observed) if kind.reason else None
@@ -120,12 +120,12 @@ def reason(inputs: Inputs, written: Desired, observed: Present, path: Path, chan
     said = _references_at(kind, written, path)
     if {ref.key for ref in said} & set(changing):
         return "pending"
-    applied = observed.marks.applied if kind.tagging and observed.marks else inputs.settled.get(written.key)
+    applied = observed.marks.applied if kind.tagging and observed.marks else inputs.last_applied.get(written.key)
     if applied is None:
         return "drift"
     if not _as_applied(kind, written, applied, path):
         return "pending"
-    before = inputs.looked.get(written.key, {})
+    before = inputs.last_lookups.get(written.key, {})
     moved = (ref for ref in said if inputs.looks_up(ref) and (ref not in before or before[ref] != inputs.value_of(ref)))
     return "lookup" if any(moved) else "drift"
 

@@ -118,9 +118,9 @@ def look(
         installation=destination.installation,
         revision=catalogue.revision,
         lookups=_lookups(application, catalogue),
-        young=frozenset(step_state.young),
-        settled=dict(step_state.settled),
-        looked=dict(step_state.looked),
+        newly_created=frozenset(step_state.young),
+        last_applied=dict(step_state.settled),
+        last_lookups=dict(step_state.looked),
         others=frozenset(marks.owner(destination.installation, d.key) for d in _documents(catalogue)),
     )
     with timer("observe"):
