@@ -66,11 +66,10 @@ class Fixed:
 
 ANY = Fixed(type="any")
 STRING = Fixed(type="string")
-INTEGER = Fixed(type="integer")
 BOOLEAN = Fixed(type="boolean")
 
 
-def told(shape: Fixed, words: str) -> Fixed:
+def documented(shape: Fixed, words: str) -> Fixed:
     """Return the shape with what it means, for people."""
     return replace(shape, documentation=words)
 
