@@ -243,7 +243,7 @@ class TestOrder:
         world: World = {"Widget/w": live(widget, size=3), "Gadget/g": Absent()}
         steps_before = plan.build(inputs(widget, doc("Gadget/g"), world=world)).steps
         step = next(step for step in steps_before if step.id.key == widget.key)
-        again = plan.again(inputs(widget, doc("Gadget/g"), world={**world, "Widget/w": live(widget)}), step)
+        again = plan.replan(inputs(widget, doc("Gadget/g"), world={**world, "Widget/w": live(widget)}), step)
         assert again.steps == ()
 
 

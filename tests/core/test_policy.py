@@ -10,7 +10,7 @@ import pytest
 from ecsync.core import plan, policy
 from ecsync.core.kind import Hold, Owned
 from ecsync.core.model import Absent, Application, Create, Key, Options, Plan, Step, StepId, Sync, WithheldReason
-from ecsync.core.policy import finds_nothing_of_ours, standard
+from ecsync.core.policy import finds_no_owned_resource, standard
 from tests.core.tiny import KINDS, TARGET, at, bare, doc, inputs, live, plan_of, to
 
 
@@ -152,7 +152,7 @@ class TestNothingOfOurs:
     def found(self, *documents: Any, world: Any) -> bool:
         """Tell whether the plan finds nothing of ours."""
         here = inputs(*documents, world=world)
-        return finds_nothing_of_ours(plan_of(*documents, world=world), here.world)
+        return finds_no_owned_resource(plan_of(*documents, world=world), here.world)
 
     def test_an_empty_account(self) -> None:
         """All is to be made, late parts too."""
@@ -175,4 +175,4 @@ class TestNothingOfOurs:
 
     def test_nothing_to_do_is_nothing_to_guard(self) -> None:
         """An empty plan writes nothing."""
-        assert not finds_nothing_of_ours(Plan(application="shop", target=TARGET, revision=""), {})
+        assert not finds_no_owned_resource(Plan(application="shop", target=TARGET, revision=""), {})

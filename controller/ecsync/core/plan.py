@@ -107,7 +107,7 @@ def digest(plan: Plan) -> str:
     ]
 
 
-def again(inputs: Inputs, step: Step) -> Plan:
+def replan(inputs: Inputs, step: Step) -> Plan:
     """Return the plan of one resource alone, made from a world that was read again: what the executor carries out."""
     draft = _Draft()
     desired = inputs.desired(step.id.key)

@@ -90,7 +90,7 @@ def moved_lookups(step: Step, _: Inputs) -> str:
     )
 
 
-def finds_nothing_of_ours(plan: Plan, world: World) -> bool:
+def finds_no_owned_resource(plan: Plan, world: World) -> bool:
     """Tell whether all is to be made: with no state file, a wrong account looks like that (rule 11)."""
     main = [step for step in plan.steps if step.id.phase == "main"]
     marked = any(isinstance(one, Present) and one.marks for one in world.values())

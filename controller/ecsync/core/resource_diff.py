@@ -16,7 +16,7 @@ from ecsync.core.redact import masked
 from ecsync.core.rules import WriteOnly
 from ecsync.core.trees import Body, Elements, Json, Path, locate, matches
 
-UNTOLD = "(AWS does not tell it)"
+NOT_RETURNED = "(not returned by AWS)"
 
 
 def fields_of(inputs: Inputs, desired: Desired, observed: Present) -> tuple[FieldChange, ...]:
@@ -102,7 +102,7 @@ def _write_only(kind: Kind, written: Desired, observed: Present) -> Iterator[Fie
                 continue
             after = masked(container[name], path, kind.rules)
             yield FieldChange(
-                path=path, before=UNTOLD, after=after, effect=effect_of(path, kind.rules), reason="pending"
+                path=path, before=NOT_RETURNED, after=after, effect=effect_of(path, kind.rules), reason="pending"
             )
 
 

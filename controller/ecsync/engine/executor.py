@@ -159,7 +159,7 @@ def _decide_again(run: _Run, step: Step) -> Step | Result:
         return _orphan_again(run, inputs, step)
     now = run.context.clock.now()
     run.world = observe(run.context.cloud, inputs, now, only=step.id.key)
-    decided = plan.again(replace(inputs, world=run.world), step)
+    decided = plan.replan(replace(inputs, world=run.world), step)
     for fresh in decided.steps:
         if fresh.id == step.id:
             return replace(fresh, after=step.after)

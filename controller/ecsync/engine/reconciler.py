@@ -230,7 +230,7 @@ def _guard(seen: ObservedPlan, destination: Destination, options: PassOptions) -
         raise Refused("no installation is configured: set ECSYNC_INSTALLATION to a name for this controller")
     if options.only_digest and options.only_digest != plan.digest(found):
         raise Refused(f"the plan is not {options.only_digest} any more but {plan.digest(found)}: look at it again")
-    if not destination.asserted and policy.finds_nothing_of_ours(found, seen.inputs.world):
+    if not destination.asserted and policy.finds_no_owned_resource(found, seen.inputs.world):
         raise Refused(UNASSERTED.format(account=destination.target.account))
 
 
