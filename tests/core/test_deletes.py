@@ -116,7 +116,7 @@ class TestPolicy:
         """Return why an orphan is withheld."""
         application = Application(name="shop", sync=Sync(mode="enforce", prune=prune))
         found = pruned(WIDGET, application=application, policies=standard(prune=forbidden))
-        return [one.because for one in found.withheld]
+        return [one.reason for one in found.withheld]
 
     def test_prune_is_off(self) -> None:
         """The reason names the word."""

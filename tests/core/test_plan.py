@@ -28,9 +28,9 @@ from tests.core.tiny import at, bare, calls, doc, inputs, live, plan_of, steps, 
 World = dict[str, Observed]
 
 
-def because(found: Plan) -> list[tuple[str, str]]:
+def withheld(found: Plan) -> list[tuple[str, str]]:
     """Return what is withheld and why."""
-    return [(str(one.step.id), one.because) for one in found.withheld]
+    return [(str(one.step.id), one.reason) for one in found.withheld]
 
 
 class TestTable:
@@ -107,7 +107,7 @@ class TestTable:
         """Whatever the document says."""
         widget = doc("Widget/w", Options(adopt=adopt))
         found = plan_of(widget, world={"Widget/w": bare(widget, foreign="Terraform", size=7)})
-        assert because(found) == [("Widget/w", "Terraform manages it; take it out of there first")]
+        assert withheld(found) == [("Widget/w", "Terraform manages it; take it out of there first")]
         assert found.steps == ()
 
     @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ class TestTable:
         widget = doc("Widget/w")
         others = frozenset({"v1/prod/other/Widget/w"})
         found = plan_of(widget, world={"Widget/w": live(widget, owner=owner, size=7)}, others=others)
-        assert because(found) == [("Widget/w", why)]
+        assert withheld(found) == [("Widget/w", why)]
         assert found.steps == ()
 
     def test_a_copied_mark_is_withheld(self) -> None:
@@ -134,7 +134,7 @@ class TestTable:
         widget, other = doc("Widget/w"), live(doc("Widget/w", name="elsewhere"))
         copied = Present(body=widget.body, outputs=other.outputs, marks=other.marks)
         found = plan_of(widget, world={"Widget/w": copied})
-        assert "was copied from another resource" in found.withheld[0].because
+        assert "was copied from another resource" in found.withheld[0].reason
         assert found.steps == ()
 
     def test_ours_that_is_to_go_is_deleted(self) -> None:
@@ -150,7 +150,7 @@ class TestTable:
         for observed in (bare(widget), live(widget, owner="v1/prod/shop/Widget/old")):
             found = plan_of(widget, world={"Widget/w": observed})
             assert found.steps == ()
-            assert "only what carries this document's mark" in found.withheld[0].because
+            assert "only what carries this document's mark" in found.withheld[0].reason
 
     def test_ours_that_differs_is_updated(self) -> None:
         """Exactly the fields that differ."""

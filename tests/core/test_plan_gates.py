@@ -59,9 +59,9 @@ def test_stop_is_given_up_until_the_manifest_changes() -> None:
 
 def test_hold_is_withheld() -> None:
     """With what a person can do."""
-    found = gated(Hold(because="two services share it; change it by hand"))
+    found = gated(Hold(reason="two services share it; change it by hand"))
     assert found.steps == ()
-    assert [one.because for one in found.withheld] == ["two services share it; change it by hand"]
+    assert [one.reason for one in found.withheld] == ["two services share it; change it by hand"]
 
 
 def test_what_is_in_sync_is_not_asked() -> None:

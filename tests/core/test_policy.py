@@ -18,7 +18,7 @@ def held(*documents: Any, world: Any, manage: tuple[str, ...] = ("all",), **more
     """Return why steps are withheld by the policies of an ordinary pass."""
     application = Application(name="shop", resources=documents, manage=manage)
     found = plan_of(*documents, world=world, application=application, policies=standard(**more))
-    return [one.because for one in found.withheld]
+    return [one.reason for one in found.withheld]
 
 
 class TestManage:
@@ -141,7 +141,7 @@ class TestObstacles:
         assert self.obstacles(widget, world={"Widget/w": theirs}) == ["no_ownership"]
         absent = doc("Widget/w", Options(state="absent"))
         assert self.obstacles(absent, world={"Widget/w": bare(widget)}) == ["no_ownership"]
-        gated = {**KINDS, "Widget": replace(KINDS["Widget"], gate=lambda *_: Hold(because="by hand"))}
+        gated = {**KINDS, "Widget": replace(KINDS["Widget"], gate=lambda *_: Hold(reason="by hand"))}
         here = replace(inputs(widget, world={"Widget/w": live(widget, size=3)}), kinds=gated)
         assert [one.obstacle for one in plan.build(here).withheld] == ["unsafe"]
 

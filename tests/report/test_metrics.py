@@ -198,7 +198,7 @@ def test_what_holds_removals_is_one_of_few_reasons(metrics: Metrics) -> None:
             held.plan,
             withheld=(
                 *held.plan.withheld,
-                *(Withheld(step=one, because=words) for one, words in zip(orphans, why, strict=True)),
+                *(Withheld(step=one, reason=words) for one, words in zip(orphans, why, strict=True)),
             ),
         ),
     )

@@ -181,7 +181,7 @@ def test_what_another_installation_owns_is_held(kept: Controller) -> None:
         for _ in range(5):
             other.once()
     assert names(writes) == []
-    held = {str(one.step.id): one.because for one in other.outcomes["quickstart"].plan.withheld}
+    held = {str(one.step.id): one.reason for one in other.outcomes["quickstart"].plan.withheld}
     assert held["Service/web"].startswith("owned by installation test")
     assert other.told("drift.detected") == []
 
@@ -222,5 +222,5 @@ def test_a_copied_mark_is_foreign(kept: Controller) -> None:
     with kept.stage.writes() as writes:
         kept.passes(3)
     assert names(writes) == []
-    held = {str(one.step.id): one.because for one in kept.outcomes["quickstart"].plan.withheld}
+    held = {str(one.step.id): one.reason for one in kept.outcomes["quickstart"].plan.withheld}
     assert held == {"Service/second": "owned by Service/quickstart/web, which is still declared"}

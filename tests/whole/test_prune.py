@@ -74,7 +74,7 @@ def test_with_prune_off_it_is_held(extra: Controller) -> None:
     assert set(held) == {"LogGroup/extra", "Service/extra"}
     assert isinstance(held["Service/extra"].step.change, Delete)
     assert isinstance(held["LogGroup/extra"].step.change, Forget)
-    assert all("sync.prune: true" in one.because for one in held.values())
+    assert all("sync.prune: true" in one.reason for one in held.values())
 
 
 def test_with_prune_on_it_goes_and_nothing_else_does(extra: Controller) -> None:
@@ -108,7 +108,7 @@ def test_a_source_that_may_be_half_a_release_prunes_nothing(extra: Controller) -
         extra.passes(3)
     assert names(writes) == []
     held = extra.outcomes["quickstart"].plan.withheld
-    assert {one.because for one in held} == {"the source must read the same twice"}
+    assert {one.reason for one in held} == {"the source must read the same twice"}
 
 
 # What AWS says while something else is still going: a draining service, say, which ListServices does not list.

@@ -112,9 +112,9 @@ class GiveUp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """It could be done, but not safely by us: `because` says what a person can do."""
+    """It could be done, but not safely by us: `reason` says what a person can do."""
 
-    because: str
+    reason: str
 
 
 Gate: TypeAlias = Proceed | Wait | GiveUp | Hold

@@ -425,13 +425,13 @@ class Withheld:
     """A step that a policy took out of the plan, and why, in words that say what would let it through."""
 
     step: Step
-    because: str
+    reason: str
 
     @property
     def obstacle(self) -> Obstacle:
         """What stands in its way. Plain words are the plan's own: whose it is, or a gate that holds a change."""
-        if isinstance(self.because, WithheldReason):
-            return self.because.obstacle
+        if isinstance(self.reason, WithheldReason):
+            return self.reason.obstacle
         return "unsafe" if isinstance(self.step.change, Update | Replace) else "no_ownership"
 
 
@@ -488,7 +488,7 @@ DELETING = "deleting"  # why a removal that AWS has taken is progressing: it is 
 class Skipped:
     """Not tried, because of another step."""
 
-    because: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

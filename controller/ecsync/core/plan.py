@@ -174,7 +174,7 @@ def _claim(inputs: Inputs, draft: _Draft, written: Desired, observed: Present) -
     elif state == ownership.UNCLAIMED:
         _admit(inputs, draft, _adoption(inputs, draft, desired, written, observed))
     else:
-        draft.withheld.append(Withheld(step=_adoption(inputs, draft, desired, written, observed), because=state))
+        draft.withheld.append(Withheld(step=_adoption(inputs, draft, desired, written, observed), reason=state))
 
 
 def _adoption(inputs: Inputs, draft: _Draft, desired: Desired, written: Desired, observed: Present) -> Step:
@@ -235,8 +235,8 @@ def _change_through_gate(inputs: Inputs, draft: _Draft, change: Update, written:
             _admit(inputs, draft, Step(id=StepId(key=key), change=change, calls=(), waiting=why))
         case GiveUp(why=why):
             draft.stopped[key] = why
-        case Hold(because=because):
-            draft.withheld.append(Withheld(step=_step(kind, change), because=because))
+        case Hold(reason=reason):
+            draft.withheld.append(Withheld(step=_step(kind, change), reason=reason))
         case Proceed(body=body, waiting=waiting):
             staged = replace(change.desired, body=body)
             fields = difference(inputs, staged, written, change.observed, draft.changing).fields
@@ -323,8 +323,8 @@ def _remove(inputs: Inputs, draft: _Draft, key: Key, observed: Observed) -> None
         return
     step = deletes.deletion(inputs, key, observed)
     if observed.marks is None or observed.marks.owner != ownership.owner_of(inputs, key):
-        because = "ecsync/state: absent deletes only what carries this document's mark"
-        draft.withheld.append(Withheld(step=step, because=because))
+        reason = "ecsync/state: absent deletes only what carries this document's mark"
+        draft.withheld.append(Withheld(step=step, reason=reason))
     else:
         _admit(inputs, draft, step, inputs.kind(key).outputs)
 
@@ -341,9 +341,9 @@ def _remove_superseded(inputs: Inputs, draft: _Draft, key: Key, observed: Presen
 
 def _admit(inputs: Inputs, draft: _Draft, step: Step, invalidated: Iterable[str] = ()) -> bool:
     """Put a step into the plan unless a policy withholds it; only an admitted step makes outputs unknown."""
-    because = next((why for policy in inputs.policies if (why := policy(step, inputs))), "")
-    if because:
-        draft.withheld.append(Withheld(step=step, because=because))
+    reason = next((why for policy in inputs.policies if (why := policy(step, inputs))), "")
+    if reason:
+        draft.withheld.append(Withheld(step=step, reason=reason))
         return False
     draft.steps.append(step)
     if not isinstance(step.change, (Adopt, Mark)):

@@ -57,7 +57,7 @@ def _status(inputs: Inputs, plan: Plan, results: Mapping[StepId, Result], desire
     held = [one for one in plan.withheld if one.step.id.key == key]
     sync, message = _sync(plan, key, steps, held)
     left = [(step, "") for step in steps if _of_another(step)]
-    left += [(one.step, one.because) for one in held if _of_another(one.step)]
+    left += [(one.step, one.reason) for one in held if _of_another(one.step)]
     fields = tuple(one for step in (*steps, *(one.step for one in held)) for one in step.fields)
     return ResourceStatus(
         key=key,
@@ -76,13 +76,13 @@ def _of_another(step: Step) -> bool:
     return step.id.phase == "prune" or (step.id.phase == "late" and isinstance(step.change, Delete))
 
 
-def _left_over(step: Step, because: str) -> str:
+def _left_over(step: Step, reason: str) -> str:
     assert isinstance(step.change, Delete | Forget)
     what = step.change.observed.called
     if step.id.phase == "prune":
-        return f"{what}, which it was before: {because or step.waiting or 'not declared any more: it goes'}"
-    if because:
-        return f"{what} is left over and stays: {because}"
+        return f"{what}, which it was before: {reason or step.waiting or 'not declared any more: it goes'}"
+    if reason:
+        return f"{what} is left over and stays: {reason}"
     return f"{what} is left over and goes" + (f" when it may: {step.waiting}" if step.waiting else "")
 
 
@@ -97,9 +97,9 @@ def _sync(plan: Plan, key: Key, steps: list[Step], held: list[Withheld]) -> tupl
         return "Unknown", plan.unreadable[key]
     if key in plan.stopped:
         return "OutOfSync", plan.stopped[key]
-    because = next((one.because for one in held if not _of_another(one.step)), "")
-    if because:
-        return "OutOfSync", because
+    reason = next((one.reason for one in held if not _of_another(one.step)), "")
+    if reason:
+        return "OutOfSync", reason
     own = [step for step in steps if not _of_another(step)]
     waiting = next((step.waiting for step in own if step.waiting), "")
     changing = any(not isinstance(step.change, Mark | Adopt) for step in own)
@@ -145,7 +145,7 @@ def _origins(inputs: Inputs, desired: Desired, fields: Iterable[FieldChange]) ->
 
 def _orphans(inputs: Inputs, plan: Plan) -> Iterator[ResourceStatus]:
     going = [(step, step.waiting or "not declared any more: it goes") for step in plan.steps]
-    for step, message in [*going, *((one.step, one.because) for one in plan.withheld)]:
+    for step, message in [*going, *((one.step, one.reason) for one in plan.withheld)]:
         if step.id.phase != "prune" or inputs.desired(step.id.key) is not None:
             continue
         assert isinstance(step.change, Delete | Forget)

@@ -46,7 +46,7 @@ def doubts(application: Application, known: Known, look: Look) -> Iterator[str |
     found = planning.build(replace(inputs, world=look(inputs)))
     for step in found.steps:
         yield from _changes(step)
-    yield from (f"{withheld.step.id} would be held: {withheld.because}" for withheld in found.withheld)
+    yield from (f"{withheld.step.id} would be held: {withheld.reason}" for withheld in found.withheld)
     yield from (Gap(what=str(key), why=why) for key, why in found.unreadable.items())
 
 
