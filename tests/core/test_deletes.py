@@ -55,8 +55,10 @@ class TestOrder:
     def test_a_circle_begins_with_the_first_that_is_listed(self, first: str) -> None:
         """The first waits for no other orphan: AWS decides if it can be deleted."""
         second = "b" if first == "a" else "a"
-        listed = (orphan(doc(f"Gadget/{one}"), parent=f"gadget-{two}") for one, two in (first + second, second + first))
-        found = pruned(*listed)
+        found = pruned(
+            orphan(doc(f"Gadget/{first}"), parent=f"gadget-{second}"),
+            orphan(doc(f"Gadget/{second}"), parent=f"gadget-{first}"),
+        )
         assert names(found) == [f"Gadget/{first}", f"Gadget/{second}"]
         assert [behind(found, index) for index in range(2)] == [set(), {f"Gadget/{first}"}]
 

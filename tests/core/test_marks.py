@@ -87,12 +87,12 @@ class TestRead:
     )
     def test_another_tool_is_named(self, tags: dict[str, str], tool: str) -> None:
         """By the keys that it writes, whatever their case."""
-        assert marks.foreign(tags) == tool
+        assert marks.other_tool(tags) == tool
 
     def test_a_manifest_speaks_of_neither_our_tags_nor_aws_s(self) -> None:
         """What is left is the user's."""
         tags = {OWNER: "o", ID: "i", APPLIED: "a", "aws:x": "y", "AmazonECSManaged": "", "team": "a"}
-        assert marks.theirs(tags) == {"team": "a"}
+        assert marks.user_tags(tags) == {"team": "a"}
 
     @pytest.mark.parametrize(
         "spelled", [{"a": "1"}, [{"key": "a", "value": "1"}], [{"Key": "a", "Value": "1"}]], ids=["map", "key", "Key"]
@@ -180,17 +180,17 @@ class TestApplied:
         """Tags of others are not ours to remove, and declared ones are not gone."""
         applied = marks.unpack(marks.pack({"tags": {"team": "a", "cost": "7"}}))
         assert applied is not None
-        assert marks.gone(applied, "tags", {"team"}, ["team", "cost", "other"]) == ("cost",)
+        assert marks.removed_keys(applied, "tags", {"team"}, ["team", "cost", "other"]) == ("cost",)
 
     def test_nothing_is_gone_from_an_empty_mark(self) -> None:
         """Whoever applied nothing removes nothing."""
-        assert marks.gone(Applied(members={}), "tags", (), ["team"]) == ()
+        assert marks.removed_keys(Applied(members={}), "tags", (), ["team"]) == ()
 
     def test_a_key_is_not_taken_for_one_of_ours(self) -> None:
         """What is removed is never somebody else's: the hash of a name is 23 bits long."""
         applied = marks.unpack(marks.pack({"tags": {f"ours-{number}": "" for number in range(20)}}))
         assert applied is not None
-        assert marks.gone(applied, "tags", (), [f"theirs-{number}" for number in range(2000)]) == ()
+        assert marks.removed_keys(applied, "tags", (), [f"theirs-{number}" for number in range(2000)]) == ()
 
     def test_keys_are_told_from_members(self) -> None:
         """A member `a` is no key, whatever its hash."""
@@ -265,7 +265,7 @@ class TestLooserForms:
 
     def test_twenty_computed_values_in_one_member_give_41_forms(self) -> None:
         """The number of forms grows with the number of values, and does not double with each."""
-        forms = list(marks.looser({"name": "m", "net": ALL_OF_MANY}, MANY.rules, "net"))
+        forms = list(marks.looser_forms({"name": "m", "net": ALL_OF_MANY}, MANY.rules, "net"))
         assert len(forms) == 41
 
     def test_another_selection_of_many_is_marked_once(self) -> None:

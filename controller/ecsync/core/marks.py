@@ -58,7 +58,7 @@ def read(tags: Mapping[str, str]) -> Marks | None:
     return Marks(owner=tags[OWNER], id=tags.get(ID, ""), applied=unpack(tags.get(APPLIED, "")))
 
 
-def foreign(tags: Mapping[str, str]) -> str:
+def other_tool(tags: Mapping[str, str]) -> str:
     """Name the other tool whose tags a resource carries; empty for none."""
     for prefix, tool in (
         ("aws:cloudformation:", "CloudFormation"),
@@ -71,7 +71,7 @@ def foreign(tags: Mapping[str, str]) -> str:
     return ""
 
 
-def theirs(tags: Mapping[str, str]) -> dict[str, str]:
+def user_tags(tags: Mapping[str, str]) -> dict[str, str]:
     """Return the tags that a manifest may speak of: without ours and AWS's."""
     return {key: value for key, value in tags.items() if not key.startswith((PREFIX, "aws:")) and key != _MANAGED}
 
@@ -169,7 +169,9 @@ def applied_equals(applied: Applied, name: str, value: Json) -> bool:
     return value_hash(value).startswith(before)
 
 
-def gone(applied: Applied, member: str, declared: Collection[str], candidates: Iterable[str]) -> tuple[str, ...]:
+def removed_keys(
+    applied: Applied, member: str, declared: Collection[str], candidates: Iterable[str]
+) -> tuple[str, ...]:
     """Return those keys of `tags` or of a map that we once applied and the document does not declare any more."""
     return tuple(key for key in candidates if key not in declared and path_hash(by_key(member, key)) in applied.members)
 
@@ -192,7 +194,7 @@ def declared_form(written: Body, rules: Rules) -> dict[str, Json]:
 _MOST_EXACT = 5  # computed rows of one member up to which every selection of them is tried; no kind has more than 4
 
 
-def looser(written: Body, rules: Rules, member: str) -> Iterator[Json]:
+def looser_forms(written: Body, rules: Rules, member: str) -> Iterator[Json]:
     """Yield the forms that a member has in documents that declare less of it.
 
     Less is: the member left out where that means the same (None), a looser text (`Pinned`), or computed values left to
@@ -244,7 +246,7 @@ def released_maps(kind: Kind) -> tuple[str, ...]:
     return tuple(rule.path for rule in kind.rules if isinstance(rule, Released))
 
 
-def released(kind: Kind, desired: Desired, written: Desired, observed: Present) -> Desired:
+def with_released_keys(kind: Kind, desired: Desired, written: Desired, observed: Present) -> Desired:
     """Return the document with AWS's own value for each key of a map that we applied and that left the document."""
     applied = observed.marks.applied if observed.marks else None
     body = dict(desired.body)
@@ -252,7 +254,7 @@ def released(kind: Kind, desired: Desired, written: Desired, observed: Present) 
         if not isinstance(rule, Released) or applied is None:
             continue
         declared = tag_map(written.body.get(rule.path))
-        ours = gone(applied, rule.path, declared, tag_map(observed.body.get(rule.path)))
+        ours = removed_keys(applied, rule.path, declared, tag_map(observed.body.get(rule.path)))
         values = {key: rule.value(key, desired.body) for key in ours}
         known = [{"Key": key, "Value": value} for key, value in values.items() if value is not None]
         if known:
@@ -261,6 +263,6 @@ def released(kind: Kind, desired: Desired, written: Desired, observed: Present) 
     return replace(desired, body=body)
 
 
-def as_declared(kind: Kind, written: Desired) -> Applied | None:
+def applied_for(kind: Kind, written: Desired) -> Applied | None:
     """Return what a mark on a resource that is as its document says would say of its members."""
     return unpack(pack(declared_form(written.body, kind.rules), tags_member(kind), released_maps(kind)))

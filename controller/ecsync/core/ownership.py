@@ -7,7 +7,7 @@ from typing import Literal
 from ecsync.core import marks
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind
-from ecsync.core.marks import declared_form, looser, released_maps
+from ecsync.core.marks import declared_form, looser_forms, released_maps
 from ecsync.core.model import Applied, Desired, Key, Present
 from ecsync.core.rules import Computed
 from ecsync.core.trees import Body
@@ -21,7 +21,7 @@ def owner_of(inputs: Inputs, key: Key) -> str:
     return marks.owner(inputs.installation, key)
 
 
-def whose(inputs: Inputs, desired: Desired, observed: Present) -> str:
+def claim_state(inputs: Inputs, desired: Desired, observed: Present) -> str:
     """Return OURS, UNCLAIMED, or in words why we keep our hands off."""
     live = observed.marks
     if live is None:
@@ -63,7 +63,7 @@ def tags_for(inputs: Inputs, desired: Desired, written: Desired, *, adopted: boo
     return tags
 
 
-def stale(
+def outdated_marks(
     inputs: Inputs, desired: Desired, written: Desired, observed: Present | None, *, pending: bool = False
 ) -> dict[str, str]:
     """Return the tags of ours that a live resource lacks or has out of date; an unknown format is left alone.
@@ -106,16 +106,16 @@ def _agrees(kind: Kind, live: Applied, now: Applied, written: Body) -> bool:
         return False
     return all(
         marks.applied_equals(live, name, value)
-        or any(marks.applied_equals(live, name, loose) for loose in looser(written, kind.rules, name))
+        or any(marks.applied_equals(live, name, loose) for loose in looser_forms(written, kind.rules, name))
         for name, value in declared.items()
     )
 
 
-def untag(inputs: Inputs, written: Desired, observed: Present) -> tuple[str, ...]:
+def tags_to_remove(inputs: Inputs, written: Desired, observed: Present) -> tuple[str, ...]:
     """Return the tag keys that we once applied and the document does not declare any more."""
     tagging = inputs.kind(written.key).tagging
     if tagging is None or observed.marks is None or observed.marks.applied is None:
         return ()
     live = marks.tag_map(observed.body.get(tagging.member))
     declared = marks.tag_map(written.body.get(tagging.member))
-    return marks.gone(observed.marks.applied, "tags", declared, live)
+    return marks.removed_keys(observed.marks.applied, "tags", declared, live)

@@ -22,7 +22,7 @@ from hashlib import sha256
 from ecsync.core import deletes, graph, ownership, tagging
 from ecsync.core.inputs import Inputs, blocked
 from ecsync.core.kind import Gate, GiveUp, Hold, Kind, Proceed, Wait
-from ecsync.core.marks import released
+from ecsync.core.marks import with_released_keys
 from ecsync.core.model import (
     Absent,
     Adopt,
@@ -167,7 +167,7 @@ def _create(inputs: Inputs, draft: _Draft, written: Desired) -> None:
 def _claim(inputs: Inputs, draft: _Draft, written: Desired, observed: Present) -> None:
     """Decide a live resource by its owner."""
     desired = inputs.resolved(written, draft.invalid)
-    state = ownership.whose(inputs, desired, observed)
+    state = ownership.claim_state(inputs, desired, observed)
     adopts = state == ownership.UNCLAIMED and desired.options.adopt == "if-untagged"
     if state == ownership.OURS or adopts:
         _reconcile(inputs, draft, desired, written, observed)
@@ -198,7 +198,7 @@ def _adoption(inputs: Inputs, draft: _Draft, desired: Desired, written: Desired,
 def _reconcile(inputs: Inputs, draft: _Draft, desired: Desired, written: Desired, observed: Present) -> None:
     """Bring a resource that is ours to its document, then remove what a replacement left behind."""
     kind = inputs.kind(desired.key)
-    desired = released(kind, desired, written, observed)
+    desired = with_released_keys(kind, desired, written, observed)
     found = difference(inputs, desired, written, observed, draft.changing)
     draft.unmanaged.extend(
         Unmanaged(key=desired.key, path=one.path, value=one.value, owner=one.owner) for one in found.unmanaged
@@ -208,7 +208,7 @@ def _reconcile(inputs: Inputs, draft: _Draft, desired: Desired, written: Desired
         observed=observed,
         fields=found.fields,
         marks=_marks_to_write(inputs, desired, written, observed, found.fields),
-        untag=ownership.untag(inputs, written, observed),
+        untag=ownership.tags_to_remove(inputs, written, observed),
     )
     if found.fields and kind.gate is not None:
         gate = kind.gate(desired, observed, found.fields, inputs.world)
@@ -224,7 +224,7 @@ def _marks_to_write(
     """Return the marks that are out of date; every mark for a new revision, which starts without any."""
     marked = None if _any_effect(fields, "revise") else observed
     pending = any(one.reason == "pending" for one in fields)
-    return ownership.stale(inputs, desired, written, marked, pending=pending)
+    return ownership.outdated_marks(inputs, desired, written, marked, pending=pending)
 
 
 def _change_through_gate(inputs: Inputs, draft: _Draft, change: Update, written: Desired, gate: Gate) -> None:

@@ -9,7 +9,7 @@ from ecsync.core import graph, marks
 from ecsync.core.diff import Difference, differences, effect_of
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind
-from ecsync.core.marks import declared_form, looser, released
+from ecsync.core.marks import declared_form, looser_forms, with_released_keys
 from ecsync.core.model import Applied, Desired, FieldChange, Key, Present, Reason, Ref
 from ecsync.core.normalise import normalise
 from ecsync.core.redact import masked
@@ -35,7 +35,7 @@ def difference(
     kind = inputs.kind(desired.key)
     found = between(
         kind,
-        released(kind, desired, written, observed).body,
+        with_released_keys(kind, desired, written, observed).body,
         observed,
         undeclared=not _leaves_undeclared(desired, observed),
         ignore=desired.options.ignore,
@@ -96,7 +96,7 @@ def _write_only(kind: Kind, written: Desired, observed: Present) -> Iterator[Fie
                 or name not in container
                 or any(
                     marks.applied_equals(applied, member, words)
-                    for words in (form[member], *looser(written.body, kind.rules, member))
+                    for words in (form[member], *looser_forms(written.body, kind.rules, member))
                 )
             ):
                 continue

@@ -10,7 +10,7 @@ from graphlib import TopologicalSorter
 from ecsync.core import graph, marks, plan, policy, status
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind, Owned
-from ecsync.core.marks import as_declared
+from ecsync.core.marks import applied_for
 from ecsync.core.model import (
     Application,
     Desired,
@@ -144,7 +144,7 @@ def _take_note(inputs: Inputs, found: Plan, step_state: StepState) -> None:
         if desired.key in differing or not isinstance(inputs.world.get(desired.key), Present):
             continue
         kind = inputs.kind(desired.key)
-        applied = as_declared(kind, desired) if kind.tagging is None else None
+        applied = applied_for(kind, desired) if kind.tagging is None else None
         if applied is not None:
             step_state.settled[desired.key] = applied
         lookups = {ref for _, ref in graph.references(desired.body) if inputs.looks_up(ref)}
