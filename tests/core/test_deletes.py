@@ -123,7 +123,7 @@ class TestPolicy:
     def test_prune_is_off(self) -> None:
         """The reason names the word."""
         assert self.held(prune=False) == [
-            "not declared any more; prune is off (sync.prune: true in its Application document removes it)"
+            "not deleted: no longer declared, and prune is off (set sync.prune: true in its Application document)"
         ]
 
     def test_prune_is_on(self) -> None:

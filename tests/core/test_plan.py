@@ -60,7 +60,7 @@ class TestTable:
 
     def test_what_was_not_read_at_all_is_unreadable(self) -> None:
         """No answer is not an absence."""
-        assert plan_of(doc("Widget/w"), world={}).unreadable == {at("Widget/w"): "it was not read"}
+        assert plan_of(doc("Widget/w"), world={}).unreadable == {at("Widget/w"): "not read"}
 
     def test_absent_is_created(self) -> None:
         """With our marks, in the same call."""
@@ -107,7 +107,7 @@ class TestTable:
         """Whatever the document says."""
         widget = doc("Widget/w", Options(adopt=adopt))
         found = plan_of(widget, world={"Widget/w": bare(widget, foreign="Terraform", size=7)})
-        assert withheld(found) == [("Widget/w", "Terraform manages it; take it out of there first")]
+        assert withheld(found) == [("Widget/w", "managed by Terraform; remove it from Terraform first")]
         assert found.steps == ()
 
     @pytest.mark.parametrize(
@@ -115,9 +115,9 @@ class TestTable:
         [
             (
                 "v1/staging/shop/Widget/w",
-                "owned by installation staging (Widget/shop/w); take its ecsync: tags off there first",
+                "owned by installation staging (Widget/shop/w); remove its ecsync: tags first",
             ),
-            ("v2/prod/shop/Widget/w", "its ecsync:owner tag is in a format that this version does not know"),
+            ("v2/prod/shop/Widget/w", "its ecsync:owner tag has a format that this version does not support"),
             ("v1/prod/other/Widget/w", "owned by Widget/other/w, which is still declared"),
         ],
     )
@@ -150,7 +150,7 @@ class TestTable:
         for observed in (bare(widget), live(widget, owner="v1/prod/shop/Widget/old")):
             found = plan_of(widget, world={"Widget/w": observed})
             assert found.steps == ()
-            assert "only what carries this document's mark" in found.withheld[0].reason
+            assert "only a resource with this document's ecsync:owner tag" in found.withheld[0].reason
 
     def test_ours_that_differs_is_updated(self) -> None:
         """Exactly the fields that differ."""

@@ -52,9 +52,11 @@ class TestReplacing:
     def test_it_is_held_and_names_the_field(self) -> None:
         """And the word that lets it through."""
         widget = doc("Widget/w", zone="a")
-        assert held(widget, world={"Widget/w": live(widget, zone="b")}) == [
-            "zone cannot be changed in place; `ecsync/replace: allow` deletes it and makes it again"
-        ]
+        (why,) = held(widget, world={"Widget/w": live(widget, zone="b")})
+        assert why == (
+            "not replaced: zone cannot be changed in place; "
+            "set `ecsync/replace: allow` to delete the resource and create it again"
+        )
 
     def test_the_document_may_allow_it(self) -> None:
         """`ecsync/replace: allow`."""
@@ -77,7 +79,7 @@ class TestLookups:
     def test_it_is_held_where_following_it_would_roll_tasks(self) -> None:
         """With the word that lets it through."""
         (why,) = self.moved("net")
-        assert "following it would restart tasks" in why
+        assert "applying it would restart tasks" in why
         assert "`ecsync/refresh: follow`" in why
 
     def test_it_is_followed_where_the_document_says_so(self) -> None:
@@ -93,7 +95,7 @@ def test_a_fight_is_held() -> None:
     """Updates of what somebody changes back each time."""
     widget = doc("Widget/w", size=2)
     (why,) = held(widget, world={"Widget/w": live(widget, size=3)}, contended={widget.key})
-    assert "somebody changes it back" in why
+    assert "another client reverts it" in why
     assert held(widget, world={"Widget/w": live(widget, size=3)}, contended={at("Widget/x")}) == []
 
 

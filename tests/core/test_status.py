@@ -195,19 +195,19 @@ def test_what_a_resource_left_over_goes_and_the_resource_stays_as_it_is(result: 
     """Its clean-up is told, and is neither its sync nor its health."""
     found = left_over(result)
     assert (found.sync, found.health) == ("Synced", Health(status="Healthy"))
-    assert found.message == "old is left over and goes"
+    assert found.message == "old is superseded and will be deleted"
 
 
 def test_what_is_left_over_and_may_not_go_yet_says_why() -> None:
     """Still used, held by a policy, or not looked for: in plain words, on a resource that is well."""
     waiting = left_over(Progressing(why="Service/web still runs it"), waiting="Service/web still runs it")
     assert (waiting.sync, waiting.health.status) == ("Synced", "Healthy")
-    assert waiting.message == "old is left over and goes when it may: Service/web still runs it"
+    assert waiting.message == "old is superseded and will be deleted later: Service/web still runs it"
     held = left_over(suspend=True)
     assert (held.sync, held.health.status) == ("Synced", "Suspended")
-    assert held.message == "old is left over and stays: suspended by ecsync/suspend"
+    assert held.message == "old is superseded and not deleted: suspended by ecsync/suspend"
     kept = left_over(kept="web is being deployed")
-    assert (kept.sync, kept.message) == ("Synced", "what is left over stays: web is being deployed")
+    assert (kept.sync, kept.message) == ("Synced", "superseded resources are not deleted yet: web is being deployed")
 
 
 def test_a_left_over_that_cannot_be_removed_is_a_failure_as_any_other() -> None:
@@ -219,7 +219,7 @@ def test_why_something_stays_is_known_by_resource() -> None:
     """What plans say of a resource for which they have no step."""
     kinds, observed = leaves(kept="web is being deployed")
     here = replace(inputs(WIDGET, world={"Widget/w": observed}), kinds=kinds)
-    assert status.stays(here) == {WIDGET.key: "what is left over stays: web is being deployed"}
+    assert status.stays(here) == {WIDGET.key: "superseded resources are not deleted yet: web is being deployed"}
     assert status.stays(inputs(WIDGET, world={"Widget/w": IN_SYNC})) == {}
 
 
@@ -228,12 +228,15 @@ def test_what_a_key_was_before_is_told_apart_from_what_it_is_now() -> None:
     before = replace(live(WIDGET), outputs={"id": "old"})
     assert before.marks is not None
     orphan = Owned(marks=before.marks, natural="old", present=before)
-    for prune, words in ((True, "not declared any more: it goes"), (False, "not declared any more; prune is off")):
+    for prune, words in (
+        (True, "no longer declared, will be deleted"),
+        (False, "not deleted: no longer declared, and prune is off"),
+    ):
         here = inputs(WIDGET, world={"Widget/w": IN_SYNC}, orphans=(orphan,), policies=standard(), prune=prune)
         going = {StepId(key=WIDGET.key, phase="prune"): Progressing(why="deleting")}
         (found,) = status.statuses(here, plan.build(here), going)
         assert (found.sync, found.health.status) == ("OutOfSync", "Healthy")
-        assert found.message.startswith(f"old, which it was before: {words}")
+        assert found.message.startswith(f"old, declared by this document before: {words}")
 
 
 def test_an_orphan_says_what_it_is_in_aws() -> None:

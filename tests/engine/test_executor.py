@@ -248,7 +248,7 @@ class TestContention:
         """The sixth is held, and says why."""
         outcome = self.fight(account, 8, pause=60)
         assert account.cloud.writes == ["UpdateLeaf alone"] * 5
-        assert "somebody changes it back" in outcome.plan.withheld[0].reason
+        assert "another client reverts it" in outcome.plan.withheld[0].reason
 
     def test_the_same_over_an_hour_is_none(self, account: Account) -> None:
         """Repairs that are far apart are ordinary."""

@@ -49,7 +49,7 @@ def test_in_a_container_it_is_left_alone_until_it_is_declared() -> None:
     assert fields(kind, plain, live) == []
     found = between(kind, plain, Present(body=live, outputs={}))
     path = ("containerDefinitions", "web", "stopTimeout")
-    assert found.unmanaged == (UnmanagedValue(path=path, value=30, owner="AWS, since this release"),)
+    assert found.unmanaged == (UnmanagedValue(path=path, value=30, owner="AWS (new since this release)"),)
     changed = {"family": "web", "containerDefinitions": [{**live["containerDefinitions"][0], "stopTimeout": 60}]}  # type: ignore[dict-item]
     assert fields(kind, changed, live) == [path]
     assert fields(kind, live, live) == []

@@ -13,7 +13,7 @@ from ecsync.report import plan_markdown, plan_text
 from ecsync.report.plan_json import Planned
 from tests.report.outcomes import API, TARGET, WEB, delete, step
 
-NOTE = "what is left over stays: web is being deployed"
+NOTE = "superseded resources are not deleted yet: web is being deployed"
 
 
 def planned(*steps: Step, notes: dict[Key, str] | None = None, **known: Any) -> Planned:

@@ -101,7 +101,8 @@ def test_an_old_revision_that_goes_does_not_make_the_task_definition_go(kept: Co
     kept.read()
     kept.once()
     kept.once()
-    words = "what is left over stays: quickstart/web is being deployed, and may go back to an older revision"
+    why = "quickstart/web is being deployed, and may go back to an older revision"
+    words = f"superseded resources are not deleted yet: {why}"
     assert kept.status("TaskDefinition/web").message == words
     assert words in ecsync("status", kept.where).out
     assert words in ecsync("plan", kept.where).out

@@ -1,4 +1,4 @@
-"""Deletes take their order from live bodies, because the manifest is gone (rule 4)."""
+"""Deletions of orphans. Their order comes from live bodies, because their documents are gone (docs/rules.md R4)."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from ecsync.core.trees import locate
 
 
 def deletion(inputs: Inputs, key: Key, observed: Present, *, waiting: str = "", phase: Phase = "main") -> Step:
-    """Return the step that removes a live resource, or takes our marks off one that is to stay.
+    """Return the step that deletes a live resource, or that removes our marks from one that must stay.
 
-    A late deletion removes what a replacement left behind; that is never kept.
+    A late deletion deletes what a replacement superseded; that never stays.
     """
     kind = inputs.kind(key)
     step = StepId(key=key, phase=phase)
@@ -81,11 +81,11 @@ def _without_circles(waits: Mapping[StepId, frozenset[StepId]]) -> graph.Edges:
             return found
 
 
-Name = tuple[str, str]  # the kind, empty where any is meant, and what AWS calls it
+Name = tuple[str, str]  # the kind (empty: any kind), and an output such as the ARN or the name
 
 
 def _names(key: Key, present: Present) -> set[Name]:
-    """Return what a resource may be meant by: resources of two kinds are often called the same."""
+    """Return the names that may refer to a resource. Resources of two kinds often have the same name."""
     values = {value for value in present.outputs.values() if isinstance(value, str)}
     return {(key.kind, value) for value in values} | {("", value) for value in values}
 

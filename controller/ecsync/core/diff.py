@@ -1,4 +1,4 @@
-"""The one notion of equality: drift, plan, status, `compare` and the web all ask `differences`."""
+"""The one definition of equality: drift, plan, status, `compare` and the web all call `differences`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ecsync.core.trees import Body, Elements, Json, Path, contains, leads_to, ta
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnmanagedValue:
-    """A live value that was left alone, and who decides it."""
+    """A live value that is not enforced, and the owner that decides it."""
 
     path: Path
     value: Json
@@ -24,7 +24,7 @@ class UnmanagedValue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """What stands between two bodies: the fields to change, and the live values that are nobody's to enforce."""
+    """How two bodies differ: the fields to change, and the live values that are not enforced."""
 
     fields: tuple[FieldChange, ...] = ()
     unmanaged: tuple[UnmanagedValue, ...] = ()
@@ -42,12 +42,12 @@ def differences(
     reason: Callable[[Path], Reason] = lambda _: "drift",
     whole: Effect | None = None,
 ) -> Difference:
-    """Compare what is written with what is live.
+    """Compare a desired body with a live one.
 
-    `facts` decide who owns a delegated field. `undeclared=False` leaves alone every live member that is not written.
-    `newer` are patterns of members that no rule was written for yet: they count where they are written.
-    `ignore` are patterns the user took out. `reason` tells drift from pending per path. `whole` is the effect of any
-    change at all (a task definition is revised).
+    `facts` decide the owner of a delegated field. With `undeclared=False`, live members that are not declared are not
+    enforced. `newer` are patterns of members without a rule yet: they are compared where they are declared. `ignore`
+    are patterns from the manifest that are not compared. `reason` returns the reason per path. `whole` is the effect
+    of every change (a task definition is revised).
     """
     facts = facts or {}
     want = normalise(desired, rules)
@@ -57,18 +57,18 @@ def differences(
     def declared(path: Path) -> bool:
         return contains(written(), path)
 
-    left: list[UnmanagedValue] = []
+    unmanaged: list[UnmanagedValue] = []
     for rule in rules:
         if isinstance(rule, Delegated) and rule.when(facts):
-            left += _leave(want, have, rule.segments, rule.owner)
+            unmanaged += _leave(want, have, rule.segments, rule.owner)
         elif isinstance(rule, Computed) and (rule.when is None or rule.when(want)):
-            left += _leave(want, have, rule.segments, "AWS", declared)
+            unmanaged += _leave(want, have, rule.segments, "AWS", declared)
     for segments in newer:
-        left += _leave(want, have, segments, "AWS, since this release", declared)
+        unmanaged += _leave(want, have, segments, "AWS (new since this release)", declared)
     for segments in ignore:
-        left += _leave(want, have, segments, "ignored by the manifest")
+        unmanaged += _leave(want, have, segments, "ignored by the manifest")
     if not undeclared:
-        left += [
+        unmanaged += [
             UnmanagedValue(path=path, value=value, owner="undeclared")
             for path, value in _restrict(want, have, written())
         ]
@@ -83,13 +83,13 @@ def differences(
         for path, before, after in walk(have, want)
     )
     seen = tuple(
-        UnmanagedValue(path=one.path, value=masked(one.value, one.path, rules), owner=one.owner) for one in left
+        UnmanagedValue(path=one.path, value=masked(one.value, one.path, rules), owner=one.owner) for one in unmanaged
     )
     return Difference(fields=fields, unmanaged=seen)
 
 
 def walk(before: Json, after: Json, path: Path = ()) -> Iterator[tuple[Path, Json, Json]]:
-    """Yield (path, before, after) for every place where two canonical trees differ; None stands for absent.
+    """Yield (path, before, after) for every place where two canonical trees differ; None means absent.
 
     A list that is not keyed differs as a whole. A block that is on one side only differs as a whole.
     """
@@ -101,12 +101,12 @@ def walk(before: Json, after: Json, path: Path = ()) -> Iterator[tuple[Path, Jso
 
 
 def _something(value: Json) -> Json:
-    """A block from which everything was taken out says nothing."""
+    """Return None for a block that is empty, for instance because everything in it was taken out."""
     return None if isinstance(value, Mapping) and not value else value
 
 
 def effect_of(path: Path, rules: Rules) -> Effect:
-    """What changing the path does, from the rows about effects; the gravest where several speak."""
+    """Return the effect of a change at the path, from the rows about effects; the gravest where several apply."""
     effect: Effect = "in-place"
     for rule in rules:
         match rule:
@@ -130,7 +130,7 @@ def _differs(before: Json, after: Json) -> bool:
         return len(before) != len(after) or any(_differs(b, a) for b, a in zip(before, after, strict=True))
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         return before.keys() != after.keys() or any(_differs(before[key], after[key]) for key in before)
-    # A reference that is not known yet may turn out to be anything.
+    # The value of an unresolved reference is unknown, so it differs from every value.
     return isinstance(after, Text) or bool(before != after)
 
 
@@ -144,7 +144,7 @@ def _leave(
 
 
 def _restrict(want: Json, have: Json, written: Json, path: Path = ()) -> Iterator[tuple[Path, Json]]:
-    """Take out of both sides each member of a block that is not written; elements of keyed lists always count."""
+    """Take out of both sides each undeclared member of a block; elements of keyed lists are always compared."""
     if not (isinstance(want, dict) and isinstance(have, dict) and isinstance(written, dict)):
         return
     for key in list(dict.fromkeys([*have, *want])):

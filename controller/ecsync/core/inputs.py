@@ -1,4 +1,4 @@
-"""The input of a plan: the manifest, the world as it was read, the references between the two."""
+"""The input of a plan: the documents, the observed resources, and the values of references between them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ecsync.core.model import Application, Applied, Desired, Key, PhysicalId, Pr
 from ecsync.core.resolve import resolve
 from ecsync.core.rules import CommaList
 
-Policy = Callable[[Step, "Inputs"], str]  # why a step is withheld; empty: let through
+Policy = Callable[[Step, "Inputs"], str]  # the reason why a step is withheld; empty: it is admitted
 LookupValues = Mapping[Ref, str | tuple[str, ...] | None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """The manifest, the world as it was read, and who we are."""
+    """The documents, the observed resources, and the identity of this installation."""
 
     application: Application
     kinds: Mapping[str, Kind]
@@ -27,17 +27,14 @@ class Inputs:
     installation: str
     revision: str = ""
     lookups: tuple[Desired, ...] = ()  # resources of other applications that this one refers to
-    orphans: tuple[Owned, ...] = ()  # ours, and declared by no application of the latest complete snapshot
-    others: frozenset[str] = frozenset()  # owner marks that documents of this installation claim, all applications
-    newly_created: frozenset[Key] = (
-        frozenset()
-    )  # made by us and not seen complete yet: what they lack is pending, not drift
-    last_applied: Mapping[Key, Applied] = field(
-        default_factory=dict
-    )  # of what takes no tags: as it was last seen in sync
-    last_lookups: Mapping[Key, LookupValues] = field(
-        default_factory=dict
-    )  # what its lookups were worth when it was last in sync
+    orphans: tuple[Owned, ...] = ()  # owned by us, and declared in no application of the latest complete snapshot
+    others: frozenset[str] = frozenset()  # the owner marks of every document of this installation
+    # Created by this process and not observed complete yet: a field that they lack is pending, not drift.
+    newly_created: frozenset[Key] = frozenset()
+    # Per resource that has no tags: what was applied when it was last in sync.
+    last_applied: Mapping[Key, Applied] = field(default_factory=dict)
+    # Per resource: the values of its lookups when it was last in sync.
+    last_lookups: Mapping[Key, LookupValues] = field(default_factory=dict)
     policies: tuple[Policy, ...] = ()
 
     @cached_property
@@ -45,7 +42,7 @@ class Inputs:
         return {d.key: d for d in (*self.lookups, *self.application.resources)}
 
     def desired(self, key: Key) -> Desired | None:
-        """Return what a manifest says of a key."""
+        """Return the document of a key; None if it is not declared."""
         return self._documents.get(key)
 
     def kind(self, key: Key) -> Kind:
@@ -53,11 +50,11 @@ class Inputs:
         return self.kinds[key.kind]
 
     def writable(self, desired: Desired) -> bool:
-        """Tell whether we may ever write the resource; a lookup is only read."""
+        """Return whether the resource is ever written; a lookup is read-only."""
         return desired.options.manage and self.kind(desired.key).calls is not None
 
     def looks_up(self, ref: Ref) -> bool:
-        """Tell whether a reference is to what we only look up."""
+        """Return whether a reference is to a lookup."""
         found = self.desired(ref.key)
         return found is not None and not self.writable(found)
 
@@ -66,7 +63,7 @@ class Inputs:
         return PhysicalId(account=self.target.account, region=self.target.region, kind=kind, natural=natural)
 
     def value_of(self, ref: Ref) -> str | tuple[str, ...] | None:
-        """Return the live value of an output, or what the body alone tells of it; None where it is not known."""
+        """Return the live value of an output, or the value that follows from the body alone; None if it is unknown."""
         observed = self.world.get(ref.key)
         if isinstance(observed, Present) and ref.output in observed.outputs:
             return observed.outputs[ref.output]
@@ -77,7 +74,7 @@ class Inputs:
         return known if isinstance(known, str) else None
 
     def resolved(self, desired: Desired, invalid: Collection[tuple[Key, str]] = ()) -> Desired:
-        """Return the document with every reference replaced whose value is known and not about to change."""
+        """Return the document with its references resolved, except unknown values and those about to change."""
 
         def value(ref: Ref) -> str | tuple[str, ...] | None:
             return None if (ref.key, ref.output) in invalid else self.value_of(ref)
@@ -87,7 +84,7 @@ class Inputs:
 
 
 def blocked(inputs: Inputs, desired: Desired, unreadable: Mapping[Key, str]) -> str:
-    """Say which reference cannot be known because its resource could not be read; empty where all can."""
+    """Return which reference is unknown because its resource is unreadable, and why; empty if none is."""
     for _, ref in graph.references(desired.body):
         observed = inputs.world.get(ref.key)
         why = observed.error if isinstance(observed, Unreadable) else unreadable.get(ref.key)

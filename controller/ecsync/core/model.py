@@ -384,7 +384,7 @@ class StepId:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One change, its exact calls, and the steps that come first. `waiting` is the reason why a part is not sent yet."""
+    """One change, its exact calls, and the steps before it. `waiting` is the reason why it is not complete yet."""
 
     id: StepId
     change: Change

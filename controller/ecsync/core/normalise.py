@@ -1,7 +1,7 @@
-"""One canonical form: what a body means to AWS, whoever wrote it; the same function for both sides.
+"""The canonical form of a body: equal for bodies that mean the same to AWS; one function for both sides.
 
-`normalise` is pure and idempotent; it never raises on a body that AWS's shapes allow. It applies the shaping rows of
-a kind's table in order, after taking away what says nothing (`None`, `""`, `[]`, `{}`).
+`normalise` is pure and idempotent, and never raises on a body that AWS's shapes allow. It removes empty values (`None`,
+`""`, `[]`, `{}`), then applies the shaping rows of the kind's table in order.
 """
 
 from __future__ import annotations
@@ -177,7 +177,7 @@ def _select(rules: Rules, fill: bool, write_only: bool) -> Iterator[tuple[Handle
 
 
 def keyed(elements: Sequence[Json], key: tuple[str, ...], value: str = "") -> Elements:
-    """Return a list as a map by key; elements that share a key get `key#2`, `key#3`, so that none is lost."""
+    """Return a list as a map by key. Elements with the same key get `key#2`, `key#3`, so that none is lost."""
     result = Elements()
     for element in elements:
         name = _name(element, key)
@@ -195,23 +195,22 @@ def keyed(elements: Sequence[Json], key: tuple[str, ...], value: str = "") -> El
 def _name(element: Json, key: tuple[str, ...]) -> str:
     if not isinstance(element, Mapping):
         return canonical(element)
-    parts = [_word(element[member]) for member in key if member in element and element[member] is not None]
+    parts = [_text(element[member]) for member in key if member in element and element[member] is not None]
     return "/".join(parts)
 
 
-def _word(value: Json) -> str:
+def _text(value: Json) -> str:
     return str(value) if isinstance(value, (str, int, float, Text)) else canonical(value)
 
 
 def _copied(tree: Any, verbatim: tuple[tuple[str, ...], ...], *, keep_empty: bool) -> Any:
-    """Return a fresh copy without what says nothing. In a list only empty blocks and nulls go: `command: [""]` stays.
+    """Return a copy without empty values. In a list, only empty blocks and nulls are removed: `command: [""]` stays.
 
-    `verbatim` are the patterns of maps whose empty strings are values, from here on down; `keep_empty` says that this
-    is such a map.
+    `verbatim` are the patterns, from here down, of maps in which empty strings are values; `keep_empty`: this is one.
     """
     if isinstance(tree, Mapping):
         copy: dict[str, Json] = Elements() if isinstance(tree, Elements) else {}
-        # Written or read as a map, what AWS has as a list of such blocks: its values are those of the blocks.
+        # A map in place of a list of such blocks: its values are the values of the blocks.
         keep_empty = keep_empty or isinstance(tree, Elements) or (EACH,) in verbatim
         for key, value in tree.items():
             if isinstance(value, (Mapping, list, tuple)):
@@ -233,12 +232,12 @@ def _copied(tree: Any, verbatim: tuple[tuple[str, ...], ...], *, keep_empty: boo
 
 
 def _step(patterns: tuple[tuple[str, ...], ...], key: str) -> tuple[tuple[str, ...], ...]:
-    """Return what is left of the patterns that lead to or through the key."""
+    """Return the rest of each pattern that goes through the key."""
     return tuple(pattern[1:] for pattern in patterns if pattern and pattern[0] in (key, EACH, ANY))
 
 
 def _sweep(tree: Any) -> None:
-    """Take away the blocks and lists that the rows left with nothing in them."""
+    """Remove the blocks and lists that the rows made empty."""
     if isinstance(tree, dict):
         for key, value in list(tree.items()):
             if isinstance(value, (dict, list)):
@@ -256,7 +255,7 @@ def _sweep(tree: Any) -> None:
 
 
 def _places(tree: Any, segments: tuple[str, ...], at: int = 0) -> Iterator[tuple[Any, str | int]]:
-    """Yield (container, key) as `locate` does; the path, which nobody here asks for, costs as much again."""
+    """Yield (container, key) as `locate` does, without the path, which would double the time."""
     head = segments[at]
     keys: Sequence[str | int]
     if head in (EACH, ANY):

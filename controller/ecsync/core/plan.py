@@ -1,16 +1,16 @@
-"""Desired x observed -> Plan: which steps, in which order, with which exact calls; nothing here touches AWS.
+"""Desired x observed -> Plan: which steps, in which order, with which exact calls. Nothing here calls AWS.
 
 How one resource is decided (the first line that fits):
 
-    observed      mark                     step
-    Unreadable    -                        none; what refers to it is not decided either
-    Absent        -                        Create, and its late part
-    Present       none                     Adopt, or Update where the document says `if-untagged`
-    Present       another's, or copied     withheld
-    Present       ours, `state: absent`    Delete
-    Present       ours, fields differ      Replace where one cannot change in place, else Update, and its late part
-    Present       ours, in sync, stale     Mark
-    Present       ours, in sync            none
+    observed      mark                        step
+    Unreadable    -                           none; resources that refer to it are not decided either
+    Absent        -                           Create, then its late step
+    Present       none                        Adopt; with `ecsync/adopt: if-untagged`, Update
+    Present       of another owner, copied    withheld
+    Present       ours, `state: absent`       Delete
+    Present       ours, fields differ         Replace if one cannot change in place; else Update, then its late step
+    Present       ours, in sync, outdated     Mark
+    Present       ours, in sync               none
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ from ecsync.core.trees import Json, canonical
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """The plan while it grows. `invalid` are outputs that its own changes replace, `changing` what it changes."""
+    """The plan while it is made. `invalid`: outputs that its own changes replace; `changing`: resources it changes."""
 
     steps: list[Step] = field(default_factory=list)
     withheld: list[Withheld] = field(default_factory=list)
@@ -65,7 +65,7 @@ class _Draft:
 
 
 def build(inputs: Inputs) -> Plan:
-    """Return the plan of an application. Raises graph.Cycle where the order has no beginning."""
+    """Return the plan of an application. Raises graph.Cycle."""
     waits = graph.edges(inputs.application.resources, inputs.kinds)
     order = graph.order(waits, _by_kind(inputs))
     draft = _Draft()
@@ -97,18 +97,17 @@ def _by_kind(inputs: Inputs) -> list[StepId]:
 
 
 def digest(plan: Plan) -> str:
-    """Return a short hash of what the plan would do and where: `apply --digest` refuses any other plan."""
+    """Return a short hash of what the plan would do and where: `apply --digest` applies no other plan."""
     steps = [
         [str(step.id), type(step.change).__name__, [[call.name, call.params] for call in step.calls]]
         for step in plan.steps
     ]
-    return sha256(canonical([plan.application, plan.target.account, plan.target.region, steps]).encode()).hexdigest()[
-        :12
-    ]
+    content = canonical([plan.application, plan.target.account, plan.target.region, steps])
+    return sha256(content.encode()).hexdigest()[:12]
 
 
 def replan(inputs: Inputs, step: Step) -> Plan:
-    """Return the plan of one resource alone, made from a world that was read again: what the executor carries out."""
+    """Return the plan of the step's resource alone, from a new read: this is what the executor applies."""
     draft = _Draft()
     desired = inputs.desired(step.id.key)
     if desired is not None:
@@ -129,13 +128,13 @@ def replan(inputs: Inputs, step: Step) -> Plan:
 
 def _decide(inputs: Inputs, draft: _Draft, written: Desired) -> None:
     key = written.key
-    observed: Observed = inputs.world.get(key, Unreadable("it was not read"))
+    observed: Observed = inputs.world.get(key, Unreadable("not read"))
     unknown = blocked(inputs, written, draft.unreadable)
     if isinstance(observed, Unreadable) or unknown:
         draft.unreadable[key] = observed.error if isinstance(observed, Unreadable) else unknown
     elif not inputs.writable(written):
         if isinstance(observed, Absent):
-            draft.unreadable[key] = "it is only looked up, and AWS says that it is not there"
+            draft.unreadable[key] = "not found in AWS, and not created: the document is a lookup"
     elif written.options.state == "absent":
         _remove(inputs, draft, key, observed)
     elif isinstance(observed, Absent):
@@ -154,13 +153,13 @@ def _create(inputs: Inputs, draft: _Draft, written: Desired) -> None:
     known = kind.known(desired.body)
     if not _admit(inputs, draft, step, [output for output in kind.outputs if output not in known]):
         return
-    # What the create leaves for later is a difference from nothing, sent to an id that is not known yet.
+    # The late step sends what the create leaves out, to an id that is not known yet.
     unknown: dict[str, Json] = {output: Text((Ref(desired.key, output),)) for output in kind.outputs}
     nothing = Present(body={}, outputs=unknown)
     fields = difference(inputs, desired, written, nothing, draft.changing).fields
-    later = tuple(one for one in fields if graph.late(kind.rules, one.path))
-    if later:
-        update = Update(desired=desired, observed=nothing, fields=later)
+    late = tuple(one for one in fields if graph.late(kind.rules, one.path))
+    if late:
+        update = Update(desired=desired, observed=nothing, fields=late)
         _admit(inputs, draft, _step(kind, update, "late"))
 
 
@@ -192,11 +191,11 @@ def _adoption(inputs: Inputs, draft: _Draft, desired: Desired, written: Desired,
     return Step(id=StepId(key=desired.key), change=change, calls=calls)
 
 
-# ---------------------------------------------------------------- one resource that is ours
+# ---------------------------------------------------------------- one resource that we own
 
 
 def _reconcile(inputs: Inputs, draft: _Draft, desired: Desired, written: Desired, observed: Present) -> None:
-    """Bring a resource that is ours to its document, then remove what a replacement left behind."""
+    """Reconcile a resource that we own, then delete what a finished replacement superseded."""
     kind = inputs.kind(desired.key)
     desired = with_released_keys(kind, desired, written, observed)
     found = difference(inputs, desired, written, observed, draft.changing)
@@ -221,14 +220,14 @@ def _reconcile(inputs: Inputs, draft: _Draft, desired: Desired, written: Desired
 def _marks_to_write(
     inputs: Inputs, desired: Desired, written: Desired, observed: Present, fields: tuple[FieldChange, ...]
 ) -> dict[str, str]:
-    """Return the marks that are out of date; every mark for a new revision, which starts without any."""
+    """Return the marks that are out of date; for a new revision, every mark."""
     marked = None if _any_effect(fields, "revise") else observed
     pending = any(one.reason == "pending" for one in fields)
     return ownership.outdated_marks(inputs, desired, written, marked, pending=pending)
 
 
 def _change_through_gate(inputs: Inputs, draft: _Draft, change: Update, written: Desired, gate: Gate) -> None:
-    """Admit the change as its kind allows it now."""
+    """Admit the change as far as the gate of its kind allows it now."""
     key, kind = change.desired.key, inputs.kind(change.desired.key)
     match gate:
         case Wait(why=why):
@@ -246,7 +245,7 @@ def _change_through_gate(inputs: Inputs, draft: _Draft, change: Update, written:
 
 
 def _change(inputs: Inputs, draft: _Draft, change: Update, waiting: str = "") -> None:
-    """Admit the steps of a resource that is ours: a replacement, an update or a mark; nothing where it is in sync."""
+    """Admit the steps of a resource that we own: a replacement, an update, a mark, or none."""
     if _any_effect(change.fields, "replace"):
         _replace(inputs, draft, change)
     elif change.fields or change.untag or waiting:
@@ -276,10 +275,10 @@ def _update(inputs: Inputs, draft: _Draft, change: Update, waiting: str) -> None
 
 
 def _renewed(kind: Kind, step: Step) -> tuple[str, ...]:
-    """Return the outputs that an update gives another value; none where it makes no call.
+    """Return the outputs that get another value by an update; none if it makes no call.
 
-    These are the outputs that the kind names, and those that the calls return: only some updates of a launch template
-    make a version.
+    These are the outputs in `Kind.invalidates` and those that the calls capture: only some updates of a launch template
+    create a version.
     """
     if not step.calls:
         return ()
@@ -318,30 +317,30 @@ def _is_tag(kind: Kind, change: FieldChange) -> bool:
 
 
 def _remove(inputs: Inputs, draft: _Draft, key: Key, observed: Observed) -> None:
-    """`ecsync/state: absent`: delete one resource that is ours, on purpose."""
+    """Delete a resource that we own and that is declared with `ecsync/state: absent`."""
     if not isinstance(observed, Present):
         return
     step = deletes.deletion(inputs, key, observed)
     if observed.marks is None or observed.marks.owner != ownership.owner_of(inputs, key):
-        reason = "ecsync/state: absent deletes only what carries this document's mark"
+        reason = "not deleted: ecsync/state: absent deletes only a resource with this document's ecsync:owner tag"
         draft.withheld.append(Withheld(step=step, reason=reason))
     else:
         _admit(inputs, draft, step, inputs.kind(key).outputs)
 
 
 def _remove_superseded(inputs: Inputs, draft: _Draft, key: Key, observed: Present) -> None:
-    """Delete what a finished replacement left, each when nothing uses it any more (rule 9)."""
+    """Delete what a finished replacement superseded, when it is no longer used (docs/rules.md R9)."""
     kind = inputs.kind(key)
     if kind.superseded is None or any(step.id.key == key and isinstance(step.change, Replace) for step in draft.steps):
         return
     for superseded, not_yet in kind.superseded(observed, inputs.world):
         _admit(inputs, draft, deletes.deletion(inputs, key, superseded, waiting=not_yet, phase="late"))
-        return  # one at a time: a step has one result
+        return  # one per pass: a step has one result
 
 
 def _admit(inputs: Inputs, draft: _Draft, step: Step, invalidated: Iterable[str] = ()) -> bool:
-    """Put a step into the plan unless a policy withholds it; only an admitted step makes outputs unknown."""
-    reason = next((why for policy in inputs.policies if (why := policy(step, inputs))), "")
+    """Add a step to the plan, unless a policy withholds it. Only an admitted step makes outputs unknown."""
+    reason = next((found for policy in inputs.policies if (found := policy(step, inputs))), "")
     if reason:
         draft.withheld.append(Withheld(step=step, reason=reason))
         return False

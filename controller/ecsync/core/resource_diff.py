@@ -1,4 +1,4 @@
-"""How a live resource differs from its document, and why: drift, pending, or a lookup that moved."""
+"""How a live resource differs from its document, and the reason per field: drift, pending or lookup."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ecsync.core import graph, marks
 from ecsync.core.diff import Difference, differences, effect_of
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind
-from ecsync.core.marks import declared_form, looser_forms, with_released_keys
+from ecsync.core.marks import declared_form, with_released_keys
 from ecsync.core.model import Applied, Desired, FieldChange, Key, Present, Reason, Ref
 from ecsync.core.normalise import normalise
 from ecsync.core.redact import masked
@@ -20,17 +20,17 @@ NOT_RETURNED = "(not returned by AWS)"
 
 
 def fields_of(inputs: Inputs, desired: Desired, observed: Present) -> tuple[FieldChange, ...]:
-    """Return how a live resource differs from its document, nothing else of the plan considered."""
+    """Return the fields in which a live resource differs from its document, without the rest of the plan."""
     return difference(inputs, inputs.resolved(desired), desired, observed).fields
 
 
 def difference(
     inputs: Inputs, desired: Desired, written: Desired, observed: Present, changing: Collection[Key] = ()
 ) -> Difference:
-    """Compare a document whose references are resolved with what is live.
+    """Compare a document with its live resource.
 
-    `written` is the same document with its references as they are: what marks are made of. `changing` are the
-    resources that change in the same plan.
+    `desired` has its references resolved. `written` is the same document with its references unresolved: marks are made
+    of it. `changing` are the resources that the same plan changes.
     """
     kind = inputs.kind(desired.key)
     found = between(
@@ -41,8 +41,8 @@ def difference(
         ignore=desired.options.ignore,
         reason=lambda path: reason(inputs, written, observed, path, changing),
     )
-    seen = {one.path[0] for one in found.fields}
-    unseen = tuple(one for one in _write_only(kind, written, observed) if one.path[0] not in seen)
+    members = {one.path[0] for one in found.fields}
+    unseen = tuple(one for one in _write_only(kind, written, observed) if one.path[0] not in members)
     return replace(found, fields=(*found.fields, *unseen))
 
 
@@ -55,7 +55,7 @@ def between(
     ignore: tuple[tuple[str, ...], ...] = (),
     reason: Callable[[Path], Reason] = lambda _: "drift",
 ) -> Difference:
-    """Compare a body with what is live as the kind sees it: what others decided, its rules, its effects."""
+    """Compare a body with a live resource by the rules of the kind; the parameters are those of `differences`."""
     body = kind.adjust(desired, observed) if kind.adjust else desired
     found = differences(
         body,
@@ -70,9 +70,26 @@ def between(
     )
     if kind.tagging is None or kind.any_change is None:
         return found
-    tags = kind.tagging.member  # tags never make a new revision
+    tags = kind.tagging.member  # a change of tags alone makes no new revision
     fields = tuple(replace(one, effect="in-place") if one.path[0] == tags else one for one in found.fields)
     return replace(found, fields=fields)
+
+
+def declares(desired: Desired, kind: Kind) -> Callable[[Path], bool]:
+    """Return a test: True if the document itself declares the value at a canonical path."""
+    written = normalise(desired.body, kind.rules, fill=False)
+
+    def declared(path: Path) -> bool:
+        tree: Json = written
+        for part in path:
+            if not isinstance(tree, Mapping):
+                return True  # the document has one value for the whole of it
+            if part not in tree:
+                return False
+            tree = tree[part]
+        return True
+
+    return declared
 
 
 def _leaves_undeclared(desired: Desired, observed: Present) -> bool:
@@ -81,7 +98,7 @@ def _leaves_undeclared(desired: Desired, observed: Present) -> bool:
 
 
 def _write_only(kind: Kind, written: Desired, observed: Present) -> Iterator[FieldChange]:
-    """Yield what AWS never tells and the document has, where the mark says that something else was applied."""
+    """Yield the declared values that AWS never returns, where the mark records another value."""
     applied = observed.marks.applied if observed.marks else None
     rows = [row for row in kind.rules if isinstance(row, WriteOnly)]
     if not rows or applied is None or applied.form != marks.FORM:
@@ -89,49 +106,58 @@ def _write_only(kind: Kind, written: Desired, observed: Present) -> Iterator[Fie
     form = declared_form(written.body, kind.rules)
     for row in rows:
         for container, name, path in locate(form, row.segments):
-            member = str(path[0])
-            ignored = any(matches(path, pattern) for pattern in written.options.ignore)
-            if (
-                ignored
-                or name not in container
-                or any(
-                    marks.applied_equals(applied, member, words)
-                    for words in (form[member], *looser_forms(written.body, kind.rules, member))
-                )
-            ):
+            if name not in container or any(matches(path, ignored) for ignored in written.options.ignore):
                 continue
-            after = masked(container[name], path, kind.rules)
-            yield FieldChange(
-                path=path, before=NOT_RETURNED, after=after, effect=effect_of(path, kind.rules), reason="pending"
-            )
+            member = str(path[0])
+            if not marks.agrees(applied, kind.rules, written.body, member, form[member]):
+                yield FieldChange(
+                    path=path,
+                    before=NOT_RETURNED,
+                    after=masked(container[name], path, kind.rules),
+                    effect=effect_of(path, kind.rules),
+                    reason="pending",
+                )
 
 
 # ---------------------------------------------------------------- reasons
 
 
 def reason(inputs: Inputs, written: Desired, observed: Present, path: Path, changing: Collection[Key]) -> Reason:
-    """Tell drift (somebody changed it), pending (we have not applied it yet) and lookup (what we look up moved)."""
+    """Return why a field differs; the first line that fits.
+
+    pending   the resource changes in this plan already, or was just created
+    (kind)    the kind returns a reason
+    pending   the field refers to a resource that changes in this plan
+    drift     it is unknown what was last applied
+    pending   the document changed since it was last applied
+    lookup    the field refers to a lookup with a value that changed since the resource was last in sync
+    drift     otherwise: another client changed the field
+    """
     if written.key in changing or written.key in inputs.newly_created:
         return "pending"
     kind = inputs.kind(written.key)
-    told = kind.reason(path, observed) if kind.reason else None
-    if told:
-        return told
-    said = _references_at(kind, written, path)
-    if {ref.key for ref in said} & set(changing):
+    own_reason = kind.reason(path, observed) if kind.reason else None
+    if own_reason:
+        return own_reason
+    refs = _references_at(kind, written, path)
+    if {ref.key for ref in refs} & set(changing):
         return "pending"
     applied = observed.marks.applied if kind.tagging and observed.marks else inputs.last_applied.get(written.key)
     if applied is None:
         return "drift"
     if not _as_applied(kind, written, applied, path):
         return "pending"
+    return "lookup" if any(_moved(inputs, written, ref) for ref in refs) else "drift"
+
+
+def _moved(inputs: Inputs, written: Desired, ref: Ref) -> bool:
+    """Return whether a reference is to a lookup with another value than before, or with no known value before."""
     before = inputs.last_lookups.get(written.key, {})
-    moved = (ref for ref in said if inputs.looks_up(ref) and (ref not in before or before[ref] != inputs.value_of(ref)))
-    return "lookup" if any(moved) else "drift"
+    return inputs.looks_up(ref) and (ref not in before or before[ref] != inputs.value_of(ref))
 
 
 def _references_at(kind: Kind, written: Desired, path: Path) -> frozenset[Ref]:
-    """Return what the document refers to at a canonical path; in a list that is keyed by a reference, anywhere."""
+    """Return the references of the document at a canonical path; in a list keyed by a reference, of the whole list."""
     tree: Json = normalise(written.body, kind.rules, fill=False)
     for part in path:
         if not isinstance(tree, Mapping) or (part not in tree and isinstance(tree, Elements)):
@@ -141,29 +167,19 @@ def _references_at(kind: Kind, written: Desired, path: Path) -> frozenset[Ref]:
 
 
 def _as_applied(kind: Kind, written: Desired, applied: Applied, path: Path) -> bool:
-    """Tell whether the member that a path is in is declared as it was when it was last applied."""
-    tags = marks.tags_member(kind)
+    """Return whether the document declares the member of a path as it was last applied."""
     declared = marks.declared_members(kind, written.body)
-    names = [member := str(path[0])]
-    if member == tags or member in marks.released_maps(kind):  # a block that differs as a whole: each declared key
-        block = "tags" if member == tags else member
-        keyed = [marks.by_key(block, str(path[1]))] if len(path) > 1 else []
-        names = keyed or [name for name in declared if name.startswith(marks.by_key(block, ""))]
+    names = _recorded_names(kind, path, declared)
     return all(marks.applied_equals(applied, name, declared.get(name)) for name in names)
 
 
-def declares(desired: Desired, kind: Kind) -> Callable[[Path], bool]:
-    """Return a test for whether the manifest itself speaks of a canonical path, or a default does."""
-    written = normalise(desired.body, kind.rules, fill=False)
-
-    def stands(path: Path) -> bool:
-        tree: Json = written
-        for part in path:
-            if not isinstance(tree, Mapping):
-                return True  # the manifest has a whole value here
-            if part not in tree:
-                return False
-            tree = tree[part]
-        return True
-
-    return stands
+def _recorded_names(kind: Kind, path: Path, declared: Collection[str]) -> list[str]:
+    """Return the names by which a mark records a path: of tags and maps a key, or each key if all of it differs."""
+    member = str(path[0])
+    is_tags = member == marks.tags_member(kind)
+    if not is_tags and member not in marks.released_maps(kind):
+        return [member]
+    block = "tags" if is_tags else member
+    if len(path) > 1:
+        return [marks.by_key(block, str(path[1]))]
+    return [name for name in declared if name.startswith(marks.by_key(block, ""))]

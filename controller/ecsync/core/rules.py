@@ -43,7 +43,7 @@ class Verbatim(_Row):
 
 @dataclass(frozen=True, kw_only=True)
 class Keyed(_Row):
-    """Compares a list as a map by the members `key`: order has no meaning. With `value`, an element is that member only."""
+    """Compares a list as a map by the members `key`, without order. With `value`, an element is that member only."""
 
     key: tuple[str, ...]
     value: str = ""
@@ -51,7 +51,7 @@ class Keyed(_Row):
 
 @dataclass(frozen=True, kw_only=True)
 class Unordered(_Row):
-    """Compares a list as a set: order has no meaning."""
+    """Compares a list as a set, without order."""
 
 
 @dataclass(frozen=True, kw_only=True)
