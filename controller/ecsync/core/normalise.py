@@ -187,7 +187,7 @@ def keyed(elements: Sequence[Json], key: tuple[str, ...], value: str = "") -> El
             unique = f"{name}#{count}"
         if not value or not isinstance(element, Mapping):
             result[unique] = element
-        elif element.get(value) is not None:  # AWS drops an element whose value is null
+        elif element.get(value) is not None:  # AWS drops an element with the value null
             result[unique] = element[value]
     return result
 
