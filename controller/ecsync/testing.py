@@ -238,6 +238,6 @@ _TAGS: Rules = (
 
 def _present(one: Mapping[str, Any]) -> Present:
     tags = one.get("tags", {})
-    body = {key: value for key, value in one.items() if key != "id"} | {"tags": marks.theirs(tags)}
+    body = {key: value for key, value in one.items() if key != "id"} | {"tags": marks.user_tags(tags)}
     outputs = {"id": one["id"], "name": one["name"]}
-    return Present(body=body, outputs=outputs, marks=marks.read(tags), foreign=marks.foreign(tags))
+    return Present(body=body, outputs=outputs, marks=marks.read(tags), foreign=marks.other_tool(tags))

@@ -47,8 +47,8 @@ class TestFailures:
         account.cloud.before = refuse("denied", "CreateApp")
         found = results(account.run(shop(*stack())))
         assert found["App/app"] == Failed(error="memory.CreateApp: Denied: as the test says", retry="slow")
-        assert found["Leaf/leaf"] == Skipped(because="waits for App/app, which was not done")
-        assert found["Base/base (late)"] == Skipped(because="waits for App/app, which was not done")
+        assert found["Leaf/leaf"] == Skipped(reason="waits for App/app, which was not done")
+        assert found["Base/base (late)"] == Skipped(reason="waits for App/app, which was not done")
         assert (found["Base/base"], found["Leaf/alone"]) == (Done(), Done())
         assert account.there() == {"Base": ["base"], "Leaf": ["alone"]}
 
@@ -90,7 +90,7 @@ class TestFailures:
         account.cloud.before = refuse("throttled", "CreateBase")
         found = results(account.run(shop(*stack())))
         assert account.cloud.writes == [] or account.there() == {"Leaf": ["alone"]}
-        assert any(isinstance(one, Skipped) and "stopped after" in one.because for one in found.values())
+        assert any(isinstance(one, Skipped) and "stopped after" in one.reason for one in found.values())
 
     def test_lost_credentials_end_the_pass(self, account: Account) -> None:
         """Expired in the middle of it: nothing more is tried, and no result says that all is well."""
@@ -248,7 +248,7 @@ class TestContention:
         """The sixth is held, and says why."""
         outcome = self.fight(account, 8, pause=60)
         assert account.cloud.writes == ["UpdateLeaf alone"] * 5
-        assert "somebody changes it back" in outcome.plan.withheld[0].because
+        assert "another client reverts it" in outcome.plan.withheld[0].reason
 
     def test_the_same_over_an_hour_is_none(self, account: Account) -> None:
         """Repairs that are far apart are ordinary."""
@@ -274,7 +274,7 @@ class TestStopping:
         outcome = account.run(shop(*stack()), may_go_on=lambda: len(account.cloud.writes) < calls)
         assert len(account.cloud.writes) == min(calls, 6)
         if calls < 6:
-            assert any("told to stop" in one.because for one in outcome.results.values() if isinstance(one, Skipped))
+            assert any("told to stop" in one.reason for one in outcome.results.values() if isinstance(one, Skipped))
 
     def test_the_next_process_goes_on_from_there(self, account: Account) -> None:
         """Half a create is an ordinary difference."""

@@ -89,4 +89,4 @@ class TestDeletes:
         account.cloud.writes.clear()
         outcome = account.run(shop(document("Base/base", zone="b")))
         assert account.cloud.writes == []
-        assert "ecsync/replace" in outcome.plan.withheld[0].because
+        assert "ecsync/replace" in outcome.plan.withheld[0].reason

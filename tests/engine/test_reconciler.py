@@ -349,7 +349,7 @@ class TestPrune:
         """It is held, with the word that would remove it."""
         outcome = running.run(shop(document("Leaf/alone")))
         assert running.there() == ALL_THERE
-        assert all("sync.prune" in one.because for one in outcome.plan.withheld)
+        assert all("sync.prune" in one.reason for one in outcome.plan.withheld)
         assert {str(one.step.id.key) for one in outcome.plan.withheld} == {"Base/base", "App/app", "Leaf/leaf"}
 
     def test_it_goes_with_prune_on(self, running: Account) -> None:

@@ -36,7 +36,7 @@ def after(found: Outcome, interval: float = 60.0, failures: int = 0) -> float:
         (outcome(Done()), 1.0),
         (outcome(Progressing(why="", after=7.0), Progressing(why="", after=12.0)), 7.0),
         (outcome(Progressing(why="", after=90.0)), 60.0),
-        (outcome(Skipped(because="")), 60.0),
+        (outcome(Skipped(reason="")), 60.0),
         (outcome(health="Progressing"), 15.0),
         (outcome(SOON), 5.0),
         (outcome(unreadable=True), 5.0),

@@ -185,7 +185,7 @@ def test_an_application_has_every_part_of_its_state(view: FakeView, get: Get) ->
         application="shop",
         target=TARGET,
         revision="0a1b2c3",
-        withheld=(Withheld(step=held, because=WithheldReason("suspended", "suspended by ecsync/suspend")),),
+        withheld=(Withheld(step=held, reason=WithheldReason("suspended", "suspended by ecsync/suspend")),),
         unreadable={API: "throttled"},
         stopped={API: "rolled back"},
         incomplete="not listed",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ecsync.core.model import Key, Ref, Sync, Text
-from ecsync.core.schema import INTEGER, STRING, structure
+from ecsync.core.schema import STRING, Fixed, structure
 from ecsync.language.documents import Document
 from ecsync.language.expand import Composite
 from ecsync.language.nodes import grow
@@ -200,7 +200,7 @@ def _expand_web(document: Document, _: object) -> tuple[list[Document], list[obj
 
 def test_composites_are_expanded_before_references() -> None:
     """Their fields are checked, their children keep places, and patches reach both."""
-    shape = structure({"image": STRING, "days": INTEGER}, "image")
+    shape = structure({"image": STRING, "days": Fixed(type="integer")}, "image")
     web = Composite(name="Web", shape=shape, expand=_expand_web)  # type: ignore[arg-type]
     app = SHOP + "  images: {a: x:1}\n  vars: {days: 7}\n"
     app += "  patches: {Web/api: {days: 30}, TaskDefinition/api: {cpu: 256}}\n"

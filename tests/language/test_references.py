@@ -79,7 +79,7 @@ def test_what_is_not_ours_survives(text: str) -> None:
         ("${Clutser/main}", 'unknown kind "Clutser"; did you mean "Cluster"? (for literal text write $${)'),
         ("${Cluster/mian}", 'Cluster/mian is not declared; did you mean "Cluster/main"?'),
         ("${Cluster/main.id}", 'Cluster/main has no output "id"; its outputs are name, arn'),
-        ("${app:other/Cluster/main}", 'unknown application "other"; there is platform, shop'),
+        ("${app:other/Cluster/main}", 'unknown application "other"; valid: platform, shop'),
         (
             "${Cluster/a/b}",
             '"${Cluster/a/b}" is not a reference: write ${Kind/name} or ${Kind/name.output}, and $${ for a literal ${',

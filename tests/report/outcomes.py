@@ -93,7 +93,7 @@ def outcome(
             target=TARGET,
             revision=revision,
             steps=steps,
-            withheld=tuple(Withheld(step=each, because="prune is off") for each in held),
+            withheld=tuple(Withheld(step=each, reason="prune is off") for each in held),
             **plan,
         ),
         results={each.id: result for each, result in zip(steps, results, strict=False)},

@@ -198,7 +198,7 @@ def test_held_deletions_are_counted_by_a_fixed_set_of_reasons(metrics: Metrics) 
             held.plan,
             withheld=(
                 *held.plan.withheld,
-                *(Withheld(step=one, because=reason) for one, reason in zip(orphans, reasons, strict=True)),
+                *(Withheld(step=one, reason=reason) for one, reason in zip(orphans, reasons, strict=True)),
             ),
         ),
     )

@@ -191,7 +191,7 @@ def test_a_resource_of_another_installation_is_held(converged: Controller) -> No
         for _ in range(5):
             other.run_pass()
     assert operations(writes) == []
-    held = {str(one.step.id): one.because for one in other.outcomes["quickstart"].plan.withheld}
+    held = {str(one.step.id): one.reason for one in other.outcomes["quickstart"].plan.withheld}
     assert held["Service/web"].startswith("owned by installation test")
     assert other.events_of_type("drift.detected") == []
 
@@ -232,5 +232,5 @@ def test_a_copied_mark_does_not_give_ownership(converged: Controller) -> None:
     with converged.environment.writes() as writes:
         converged.run_passes(3)
     assert operations(writes) == []
-    held = {str(one.step.id): one.because for one in converged.outcomes["quickstart"].plan.withheld}
+    held = {str(one.step.id): one.reason for one in converged.outcomes["quickstart"].plan.withheld}
     assert held == {"Service/second": "owned by Service/quickstart/web, which is still declared"}

@@ -74,7 +74,7 @@ def test_without_prune_orphans_are_held(extra: Controller) -> None:
     assert set(held) == {"LogGroup/extra", "Service/extra"}
     assert isinstance(held["Service/extra"].step.change, Delete)
     assert isinstance(held["LogGroup/extra"].step.change, Forget)
-    assert all("sync.prune: true" in one.because for one in held.values())
+    assert all("sync.prune: true" in one.reason for one in held.values())
 
 
 def test_with_prune_orphans_are_deleted_and_nothing_else_is(extra: Controller) -> None:
@@ -108,7 +108,7 @@ def test_an_unconfirmed_source_prunes_nothing(extra: Controller) -> None:
         extra.run_passes(3)
     assert operations(writes) == []
     held = extra.outcomes["quickstart"].plan.withheld
-    assert {one.because for one in held} == {"the source must read the same twice"}
+    assert {one.reason for one in held} == {"the source must read the same twice"}
 
 
 # AWS's error codes while another deletion is in progress, for example of a draining service.

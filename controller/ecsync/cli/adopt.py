@@ -65,5 +65,5 @@ def _text(result: Result) -> str:
     match result:
         case Done():
             return "adopted"
-        case Progressing(why=reason) | Skipped(because=reason) | Failed(error=reason):
+        case Progressing(why=reason) | Skipped(reason=reason) | Failed(error=reason):
             return reason

@@ -146,5 +146,5 @@ def _announce(step: Step, result: Result) -> None:
             _show.message(f"  … {step.id!s:<36} {why}", "dim")
         case Failed(error=error):
             _show.message(f"  ✖ {step.id!s:<36} {error}", "danger")
-        case Skipped(because=because):
-            _show.message(f"  - {step.id!s:<36} {because}", "dim")
+        case Skipped(reason=reason):
+            _show.message(f"  - {step.id!s:<36} {reason}", "dim")

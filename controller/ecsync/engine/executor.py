@@ -79,7 +79,7 @@ def execute(
     run = _Run(inputs=inputs, context=context, world=dict(inputs.world))
     for step in plan_.steps:
         if context.adopting != isinstance(step.change, Adopt):  # it is there, whoever's it is: nothing waits for it
-            result: Result = Skipped(because=_not_now(context))
+            result: Result = Skipped(reason=_not_now(context))
         else:
             result = _in_turn(run, step)
             if isinstance(result, Failed | Skipped):
@@ -95,10 +95,10 @@ def _not_now(context: ExecutionContext) -> str:
 
 def _in_turn(run: _Run, step: Step) -> Result:
     if run.halted:
-        return Skipped(because=run.halted)
+        return Skipped(reason=run.halted)
     waits = sorted(other for other in step.after if other in run.blocking)
     if waits:
-        return Skipped(because=f"waits for {waits[0]}, which {run.blocking[waits[0]]}")
+        return Skipped(reason=f"waits for {waits[0]}, which {run.blocking[waits[0]]}")
     try:
         return _carry_out(run, step)
     except AwsError as error:
@@ -127,10 +127,10 @@ def _carry_out(run: _Run, step: Step) -> Result:
         return fresh
     if run.context.adopting != isinstance(fresh.change, Adopt):
         # What became ours with what it belongs to is adopted; what lost its marks since the plan is nobody's now.
-        return Done() if run.context.adopting else Skipped(because=_not_now(run.context))
+        return Done() if run.context.adopting else Skipped(reason=_not_now(run.context))
     unknown = next((ref for call in fresh.calls for _, ref in references(call.params) if _unknown(fresh, ref)), None)
     if unknown is not None:
-        return Skipped(because=f"{unknown} is not known yet")
+        return Skipped(reason=f"{unknown} is not known yet")
     if fresh.waiting and not fresh.calls:
         if fresh.fields or isinstance(fresh.change, Delete):
             run.blocking[step.id] = f"is waiting: {fresh.waiting}"
@@ -143,7 +143,7 @@ def _carry_out(run: _Run, step: Step) -> Result:
         captured = _call(run, fresh)
     if captured is None:
         run.halted = "the pass was told to stop"
-        return Skipped(because=run.halted)
+        return Skipped(reason=run.halted)
     return _afterwards(run, fresh, captured)
 
 
@@ -159,7 +159,7 @@ def _decide_again(run: _Run, step: Step) -> Step | Result:
         return _orphan_again(run, inputs, step)
     now = run.context.clock.now()
     run.world = observe(run.context.cloud, inputs, now, only=step.id.key)
-    decided = plan.again(replace(inputs, world=run.world), step)
+    decided = plan.replan(replace(inputs, world=run.world), step)
     for fresh in decided.steps:
         if fresh.id == step.id:
             return replace(fresh, after=step.after)
@@ -168,8 +168,8 @@ def _decide_again(run: _Run, step: Step) -> Step | Result:
         return Failed(error=decided.unreadable[key])
     if key in decided.stopped:
         return Failed(error=decided.stopped[key], retry="never")
-    held = next((one.because for one in decided.withheld if one.step.id.key == key), None)
-    return Skipped(because=held) if held else Done()
+    held = next((one.reason for one in decided.withheld if one.step.id.key == key), None)
+    return Skipped(reason=held) if held else Done()
 
 
 def _orphan_again(run: _Run, inputs: Inputs, step: Step) -> Step | Result:

@@ -7,10 +7,11 @@ from dataclasses import replace
 from datetime import datetime
 
 from ecsync.core import graph, marks
-from ecsync.core.inputs import Inputs, fields_of
+from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind, Owned, Wanted
 from ecsync.core.model import Absent, Desired, Key, Observed, Present, Unreadable, WithheldReason
 from ecsync.core.ports import AwsError, Reader
+from ecsync.core.resource_diff import fields_of
 
 
 def observe(reader: Reader, inputs: Inputs, now: datetime, only: Key | None = None) -> dict[Key, Observed]:

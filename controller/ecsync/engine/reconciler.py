@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from graphlib import TopologicalSorter
 
 from ecsync.core import graph, marks, plan, policy, status
-from ecsync.core.inputs import Inputs, as_declared
+from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind, Owned
+from ecsync.core.marks import applied_for
 from ecsync.core.model import (
     Application,
     Desired,
@@ -117,9 +118,9 @@ def look(
         installation=destination.installation,
         revision=catalogue.revision,
         lookups=_lookups(application, catalogue),
-        young=frozenset(step_state.young),
-        settled=dict(step_state.settled),
-        looked=dict(step_state.looked),
+        newly_created=frozenset(step_state.young),
+        last_applied=dict(step_state.settled),
+        last_lookups=dict(step_state.looked),
         others=frozenset(marks.owner(destination.installation, d.key) for d in _documents(catalogue)),
     )
     with timer("observe"):
@@ -143,7 +144,7 @@ def _take_note(inputs: Inputs, found: Plan, step_state: StepState) -> None:
         if desired.key in differing or not isinstance(inputs.world.get(desired.key), Present):
             continue
         kind = inputs.kind(desired.key)
-        applied = as_declared(kind, desired) if kind.tagging is None else None
+        applied = applied_for(kind, desired) if kind.tagging is None else None
         if applied is not None:
             step_state.settled[desired.key] = applied
         lookups = {ref for _, ref in graph.references(desired.body) if inputs.looks_up(ref)}
@@ -229,7 +230,7 @@ def _guard(seen: ObservedPlan, destination: Destination, options: PassOptions) -
         raise Refused("no installation is configured: set ECSYNC_INSTALLATION to a name for this controller")
     if options.only_digest and options.only_digest != plan.digest(found):
         raise Refused(f"the plan is not {options.only_digest} any more but {plan.digest(found)}: look at it again")
-    if not destination.asserted and policy.finds_nothing_of_ours(found, seen.inputs.world):
+    if not destination.asserted and policy.finds_no_owned_resource(found, seen.inputs.world):
         raise Refused(UNASSERTED.format(account=destination.target.account))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from ecsync.core.inputs import Looked
+from ecsync.core.inputs import LookupValues
 from ecsync.core.kind import Owned
 from ecsync.core.model import Applied, Failed, Key, Progressing, StepId
 from ecsync.core.ports import AwsError
@@ -35,7 +35,7 @@ class StepState:
     repairs: dict[Key, deque[float]] = field(default_factory=dict)
     young: set[Key] = field(default_factory=set)  # made by us, and not seen complete yet
     settled: dict[Key, Applied] = field(default_factory=dict)  # of what takes no tags: as it was last seen in sync
-    looked: dict[Key, Looked] = field(default_factory=dict)  # what its lookups were worth when it was last in sync
+    looked: dict[Key, LookupValues] = field(default_factory=dict)  # values of its lookups when it was last in sync
     listed: Listed | None = None
     failures: int = 0  # passes in a row that ended in a transient failure
 

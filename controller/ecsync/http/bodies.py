@@ -111,7 +111,7 @@ def _field(change: FieldChange, origins: Mapping[str, str]) -> dict[str, Json]:
 
 def _held(outcome: Outcome | None) -> list[dict[str, Any]]:
     withheld = outcome.plan.withheld if outcome else ()
-    return [{"key": held.step.id.key.full, "reason": str(held.because), "obstacle": held.obstacle} for held in withheld]
+    return [{"key": held.step.id.key.full, "reason": str(held.reason), "obstacle": held.obstacle} for held in withheld]
 
 
 def _problem(problem: Problem) -> dict[str, Json]:

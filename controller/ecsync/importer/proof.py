@@ -52,7 +52,7 @@ def unexpected(application: Application, context: ImportContext, observe: Observ
     changes = [
         f"{step.id} would change on the next apply: {_shown(change)}" for step in plan.steps for change in step.fields
     ]
-    changes += [f"{withheld.step.id} would be held: {withheld.because}" for withheld in plan.withheld]
+    changes += [f"{withheld.step.id} would be held: {withheld.reason}" for withheld in plan.withheld]
     return changes, [Gap(resource=str(key), reason=reason) for key, reason in plan.unreadable.items()]
 
 

@@ -32,7 +32,7 @@ def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
 def read_tags(tags: Json) -> tuple[dict[str, str], Marks | None, str]:
     """Split live tags in any spelling: (what a manifest may speak of, our marks, the other tool that marked it)."""
     found = marks.tag_map(tags)
-    return marks.theirs(found), marks.read(found), marks.foreign(found)
+    return marks.user_tags(found), marks.read(found), marks.other_tool(found)
 
 
 def without_nones(body: Mapping[str, Json]) -> dict[str, Json]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from ecsync.core.marks import theirs
+from ecsync.core.marks import user_tags
 from ecsync.core.model import Origin, Ref, Text
 from ecsync.core.rules import CommaList, Keyed, Rules, Sensitive
 from ecsync.core.schema import Shape
@@ -187,7 +187,7 @@ class _Check:
         return Node(kept, tags.origin)
 
     def _writable(self, key: Node | None) -> bool:
-        if key is None or not isinstance(key.value, str) or theirs({key.value: ""}):
+        if key is None or not isinstance(key.value, str) or user_tags({key.value: ""}):
             return True
         message = f"ignored tag {quoted(key.value)}: it is not for manifests"
         self.notes.append(Finding(path=(self.tags, key.value), message=message, origin=key.origin))

@@ -13,10 +13,10 @@ from typing import Any
 from ecsync import kinds
 from ecsync.awsmodel import reviewed, shapes
 from ecsync.core.diff import Difference
-from ecsync.core.inputs import between
 from ecsync.core.kind import Kind, ShapeOf
-from ecsync.core.marks import tag_map, theirs
+from ecsync.core.marks import tag_map, user_tags
 from ecsync.core.model import FieldChange, Origin, Present
+from ecsync.core.resource_diff import between
 from ecsync.core.schema import Shape
 from ecsync.core.trees import Body
 from ecsync.core.wording import suggestion
@@ -132,7 +132,7 @@ def _present(kind: Kind, live: Body, written: Body, side: str) -> Present:
 
 
 def _as_it_stands(live: Body, tags: str) -> Present:
-    return Present(body={**live, tags: theirs(tag_map(live.get(tags)))} if tags else live, outputs={})
+    return Present(body={**live, tags: user_tags(tag_map(live.get(tags)))} if tags else live, outputs={})
 
 
 def _resource(kind: Kind, node: Node) -> Node:

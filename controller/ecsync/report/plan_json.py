@@ -60,7 +60,7 @@ def _application(one: Planned) -> dict[str, Json]:
         "health": one.health,
         "steps": [_step(step, one) for step in plan.steps],
         "held": [
-            {**_step(held.step, one), "reason": str(held.because), "obstacle": held.obstacle} for held in plan.withheld
+            {**_step(held.step, one), "reason": str(held.reason), "obstacle": held.obstacle} for held in plan.withheld
         ],
         "unreadable": [{"key": key.full, "reason": why} for key, why in plan.unreadable.items()],
         "stopped": [{"key": key.full, "reason": why} for key, why in plan.stopped.items()],

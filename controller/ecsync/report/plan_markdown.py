@@ -38,7 +38,7 @@ def _lines(planned: Sequence[Planned], problems: Sequence[Problem]) -> Iterator[
         for step in one.plan.steps:
             yield from _rows(step, one, step.waiting)
         for held in one.plan.withheld:
-            yield from _rows(held.step, one, f"held: {held.because}")
+            yield from _rows(held.step, one, f"held: {held.reason}")
 
 
 def _notes(one: Planned) -> Iterator[str]:

@@ -74,7 +74,7 @@ def _application(one: Planned, *, calls: bool, full: bool) -> Iterator[Line]:
     for step in plan.steps:
         yield from _step(step, one, calls=calls)
     for held in plan.withheld:
-        yield from _step(held.step, one, calls=False, held=held.because)
+        yield from _step(held.step, one, calls=False, held=held.reason)
     for key, why in plan.unreadable.items():
         yield Line(f"  ✖ {key!s:<{COLUMN - 4}} unknown: {why}", "danger")
     for key, why in plan.stopped.items():

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from ecsync.core.diff import Left, differences
+from ecsync.core.diff import UnmanagedValue, differences
 from ecsync.core.marks import OWNER
 from ecsync.core.model import Absent, Create, Delete, Desired, Key, Present, Ref, Replace, Text, Unreadable
 from ecsync.core.ports import AwsError
@@ -242,7 +242,7 @@ def test_the_bake_time_is_left_alone_until_it_is_declared_and_rolling_has_none(s
 
     found = compare(KIND, body(), baking)
     assert found.fields == ()
-    assert Left(path=path, value=5, owner="AWS") in found.left
+    assert UnmanagedValue(path=path, value=5, owner="AWS") in found.unmanaged
     assert [one.path for one in compare(KIND, body(bakeTimeInMinutes=7), baking).fields] == [path]
     assert sent(body(maximumPercent=150), baking)["deploymentConfiguration"]["bakeTimeInMinutes"] == 5
     rolling = {one.path: (one.before, one.after) for one in compare(KIND, BODY, baking).fields}

@@ -104,7 +104,7 @@ def gate(desired: Desired, body: Body, present: Present, fields: Sequence[FieldC
     taken = _TAKEN.get(controller)
     refused = sorted({str(one.path[0]) for one in fields if taken is not None and one.path[0] not in taken})
     if refused and not any(one.effect == "replace" for one in fields):
-        return Hold(because=f"{', '.join(refused)}: only {_DEPLOYED_BY[controller]} changes this ({controller})")
+        return Hold(reason=f"{', '.join(refused)}: only {_DEPLOYED_BY[controller]} changes this ({controller})")
     newest = present.facts.get("newestDeployment")
     rolling = _rolling(fields)
     if not rolling or not newest or not _targeted(body, newest.get("target") or {}, rolling, present.facts):

@@ -52,12 +52,10 @@ def staged(member: str, desired: Desired, present: Present, fields: Sequence[Fie
         return Proceed(body=body)
     unmovable = [key for key, service in services if not _rolling(service)]
     if unmovable:
-        return Hold(
-            because=f"{unmovable[0]} does not deploy by rolling; its target group cannot be replaced beneath it"
-        )
+        return Hold(reason=f"{unmovable[0]} does not deploy by rolling; its target group cannot be replaced beneath it")
     shares, goal = weights(live), weights(want)
     if shares is None or goal is None or len(goal) != 1 or set(shares) - old - set(goal):
-        return Hold(because=_BY_HAND)
+        return Hold(reason=_BY_HAND)
     return _next(member, body, live, shares, next(iter(goal)), services)
 
 

@@ -226,7 +226,7 @@ def _update(members: Mapping[str, Json], arn: Json, moves: Json) -> Iterable[Cal
 def _gate(desired: Desired, present: Present, fields: Sequence[FieldChange], world: World) -> Gate:
     other = present.facts.get("inTheWay")
     if other and any(field.path[0] == "Priority" for field in fields):
-        return Hold(because=f"priority {_goal(desired.body)} is taken by {other}, which no document moves away")
+        return Hold(reason=f"priority {_goal(desired.body)} is taken by {other}, which no document moves away")
     return staged(_ACTIONS, desired, present, fields, world)
 
 
