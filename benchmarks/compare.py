@@ -12,7 +12,7 @@ from typing import Any
 
 from ecsync.core.inputs import between
 from ecsync.core.model import Origin
-from ecsync.language.nodes import grow
+from ecsync.language.nodes import to_nodes
 from ecsync.offline.compare import compare, difference, kind_of, written_as
 
 Body = dict[str, Any]
@@ -167,7 +167,7 @@ def main() -> None:
     for name, pairs in of.items():
         kind = kind_of(name)
         for written, printed in pairs:
-            body = written_as(kind, grow(written, Origin(""))).body
+            body = written_as(kind, to_nodes(written, Origin(""))).body
             assert kind.from_describe is not None
             assert not difference(kind, body, printed).fields
             ready.append((kind, body, kind.from_describe(printed, body)))

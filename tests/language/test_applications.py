@@ -6,7 +6,7 @@ from ecsync.core.model import Key, Ref, Sync, Text
 from ecsync.core.schema import INTEGER, STRING, structure
 from ecsync.language.documents import Document
 from ecsync.language.expand import Composite
-from ecsync.language.nodes import grow
+from ecsync.language.nodes import to_nodes
 from tests.language.test_documents import loaded, resources
 
 APP = """apiVersion: ecsync/v1
@@ -189,11 +189,11 @@ def test_claims_look_through_references_that_documents_tell() -> None:
 def _expand_web(document: Document, _: object) -> tuple[list[Document], list[object]]:
     name, origin = document.name, document.origin
     group = Document(
-        kind="LogGroup", name=name, spec=grow({"retentionInDays": document.spec.get("days")}, origin), origin=origin
+        kind="LogGroup", name=name, spec=to_nodes({"retentionInDays": document.spec.get("days")}, origin), origin=origin
     )
     container = {"name": name, "image": document.spec.get("image"), "command": ["${LogGroup/" + name + "}"]}
     task = Document(
-        kind="TaskDefinition", name=name, spec=grow({"containerDefinitions": [container]}, origin), origin=origin
+        kind="TaskDefinition", name=name, spec=to_nodes({"containerDefinitions": [container]}, origin), origin=origin
     )
     return [group, task], []
 

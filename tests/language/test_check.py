@@ -12,7 +12,7 @@ from ecsync.core.model import Key, Origin, Ref, Text
 from ecsync.core.rules import CommaList, Keyed, Sensitive
 from ecsync.core.schema import ANY, BOOLEAN, Fixed, listing, mapping, structure
 from ecsync.language.check import Checked, check
-from ecsync.language.nodes import Node, Spelled
+from ecsync.language.nodes import Node, WrittenFloat
 
 SERVICE = ShapeOf(operation="ecs.CreateService", describe="ecs.DescribeServices:services[]", optional=("serviceName",))
 TASK = ShapeOf(operation="ecs.RegisterTaskDefinition", required=("cpu",), optional=("family",))
@@ -35,7 +35,7 @@ def messages(result: Checked) -> list[str]:
     ("type_", "written", "sent"),
     [
         ("string", "a", "a"), ("string", True, "true"), ("string", False, "false"), ("string", 8080, "8080"),
-        ("string", Spelled(1.1, "1.10"), "1.10"), ("string", 0.5, "0.5"), ("string", Spelled(1000.0, "1e3"), "1e3"),
+        ("string", WrittenFloat(1.1, "1.10"), "1.10"), ("string", 0.5, "0.5"), ("string", WrittenFloat(1000.0, "1e3"), "1e3"),
         ("integer", 3, 3), ("integer", "3", 3), ("integer", "-3", -3), ("long", 3.0, 3),
         ("double", 3, 3.0), ("float", "2.5", 2.5), ("double", ".5", 0.5),
         ("boolean", True, True), ("boolean", "true", True), ("boolean", "false", False),

@@ -16,7 +16,7 @@ from ecsync.core.model import Origin
 from ecsync.core.schema import Fixed, Shape, Type, structure
 from ecsync.kinds import BY_NAME
 from ecsync.language.aws_types import mistyped
-from ecsync.language.nodes import grow
+from ecsync.language.nodes import to_nodes
 from tests.language.cases import load_files, messages
 
 CONTAINER = {"name": "web", "image": "nginx", "memory": 64}
@@ -241,7 +241,7 @@ def test_a_boolean_is_no_number(number: Type) -> None:
     """AWS takes none in place of a number, whatever botocore lets through."""
     shape = structure({"f": Fixed(type=number)})
     for value, told in ((True, 1), (0, 0)):
-        assert len(mistyped(grow({"f": value}, Origin("a.json")), shape, name="X")) == told
+        assert len(mistyped(to_nodes({"f": value}, Origin("a.json")), shape, name="X")) == told
 
 
 @pytest.mark.parametrize(
@@ -254,7 +254,7 @@ def test_the_places_are_those_that_botocore_refuses(kind: str, operation: str) -
     shape, theirs = shapes.load(shape_of), get_session().get_service_model("ecs").operation_model(operation).input_shape
     tried = 0
     for body in (one for one in one_odd_value(shape) if isinstance(one, dict)):
-        found = mistyped(grow(body, Origin("a.json")), shape, name=kind)
+        found = mistyped(to_nodes(body, Origin("a.json")), shape, name=kind)
         refused = REFUSED.findall(ParamValidator().validate(body, theirs).generate_report())
         assert [one.message.partition(" must be ")[0] for one in found] == [f"{kind}.{path}" for path in refused], body
         tried += bool(refused)

@@ -9,8 +9,8 @@ import pytest
 
 from ecsync.core.model import Key, Origin, Ref, Text
 from ecsync.core.resolve import resolve
-from ecsync.language.nodes import grow, plain
-from ecsync.language.references import Scope, Wrong, fill_values, read, substitute
+from ecsync.language.nodes import plain, to_nodes
+from ecsync.language.references import BadReference, Scope, fill_values, read, substitute
 from tests.language.sample_kinds import KINDS
 
 SCOPE = Scope(
@@ -95,21 +95,21 @@ def test_what_is_not_ours_survives(text: str) -> None:
 )
 def test_a_wrong_reference_says_what_to_do(text: str, message: str) -> None:
     """The message names what is nearest."""
-    with pytest.raises(Wrong) as wrong:
+    with pytest.raises(BadReference) as wrong:
         read(text, SCOPE)
     assert str(wrong.value) == message
 
 
 def test_lists_of_variables_are_spliced_into_lists() -> None:
     """A variable that is a list becomes elements of the list it stands in."""
-    node, problems = substitute(grow({"a": ["x", "${var:zones}", "${var:count}"]}, Origin("f")), SCOPE)
+    node, problems = substitute(to_nodes({"a": ["x", "${var:zones}", "${var:count}"]}, Origin("f")), SCOPE)
     assert plain(node) == {"a": ["x", "a", "b", 3]}
     assert problems == ()
 
 
 def test_the_first_reading_leaves_resources_alone_and_hides_what_variables_hold() -> None:
     """Composites see values and unread references; the second reading gives what one alone would."""
-    written = grow({"a": "${var:odd} ${Cluster/main} $${x}", "b": "${var:odd}"}, Origin("f"))
+    written = to_nodes({"a": "${var:odd} ${Cluster/main} $${x}", "b": "${var:odd}"}, Origin("f"))
     first, problems = fill_values(written, SCOPE)
     assert problems == ()
     assert plain(first) == {"a": "$${Cluster/main} ${Cluster/main} $${x}", "b": "$${Cluster/main}"}

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from ecsync.language import yaml12
-from ecsync.language.nodes import Spelled, plain
+from ecsync.language.nodes import WrittenFloat, plain
 from ecsync.language.yaml12 import parse
 
 
@@ -54,7 +54,7 @@ def test_a_float_remembers_its_spelling() -> None:
     """`1.10` is a number that can be written back as it stood."""
     (document,) = parse("a.yaml", b"a: 1.10").documents
     found = document.value["a"].value
-    assert isinstance(found, Spelled)
+    assert isinstance(found, WrittenFloat)
     assert (found, found.text) == (1.1, "1.10")
 
 

@@ -15,7 +15,7 @@ from ecsync.core.model import Origin
 from ecsync.core.normalise import normalise
 from ecsync.core.rules import Keyed, Unordered
 from ecsync.core.trees import locate, thaw
-from ecsync.language.nodes import grow
+from ecsync.language.nodes import to_nodes
 from ecsync.offline.compare import written_as
 from tests.shapes import bodies
 
@@ -35,7 +35,7 @@ def test_a_canonical_form_is_its_own(kind: Kind) -> None:
     @some
     @given(body_of(kind))
     def holds(body: dict[str, Any]) -> None:
-        checked = written_as(kind, grow(body, Origin("")))
+        checked = written_as(kind, to_nodes(body, Origin("")))
         assert not checked.problems
         once = normalise(checked.body, kind.rules)
         assert normalise(once, kind.rules) == once

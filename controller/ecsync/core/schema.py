@@ -70,9 +70,9 @@ INTEGER = Fixed(type="integer")
 BOOLEAN = Fixed(type="boolean")
 
 
-def told(shape: Fixed, words: str) -> Fixed:
-    """Return the shape with what it means, for people."""
-    return replace(shape, documentation=words)
+def documented(shape: Fixed, text: str) -> Fixed:
+    """Return the shape with a description for people."""
+    return replace(shape, documentation=text)
 
 
 def structure(members: Mapping[str, Shape], *required: str) -> Fixed:

@@ -14,7 +14,7 @@ from ecsync.core.schema import Shape
 from ecsync.core.trees import Path
 from ecsync.core.wording import MOST_PROBLEMS, quoted
 from ecsync.language.check import Finding, is_hidden, numbered, shown, wanted
-from ecsync.language.coerce import coerced, is_of
+from ecsync.language.coerce import coerced, has_type
 from ecsync.language.nodes import Node
 from ecsync.language.pairs import pair_members
 from ecsync.language.references import holds_reference
@@ -35,7 +35,7 @@ def mistyped(spec: Node, shape: Shape, *, name: str, rules: Rules = ()) -> Seque
 def _mistyped(node: Node, shape: Shape, path: Path, *, needed: bool) -> Iterator[_Place]:
     if isinstance(node.value, str) and holds_reference(node.value):
         return
-    if not is_of(node.value, shape.type):
+    if not has_type(node.value, shape.type):
         yield node, shape, path, needed
         return
     for part, below, inner in _below(node, shape):

@@ -18,7 +18,7 @@ from ecsync.core.schema import Shape
 from ecsync.core.trees import Body, Json, Path, matches
 from ecsync.core.wording import MOST_PROBLEMS, listed, nearest, printable, quoted, suggestion
 from ecsync.language.coerce import coerced, comma_list
-from ecsync.language.nodes import Node, Spelled, grow, plain
+from ecsync.language.nodes import Node, WrittenFloat, plain, to_nodes
 from ecsync.language.pairs import list_to_map, map_to_list, pair_members
 
 _WANTED = {
@@ -81,7 +81,7 @@ def check(
     values and sizes may be others than AWS lists. Messages call elements of a list by their names, or `by_number` as
     AWS's do. `who` is whose shape it is.
     """
-    node = grow(body, Origin(""))
+    node = to_nodes(body, Origin(""))
     commas = tuple(row.segments for row in rules if isinstance(row, CommaList))
     task = _Check(node, name, rules, commas, tags, lists, partial, unread, closed, by_number, who)
     done = task.value(node, shape, (), describe)
@@ -328,7 +328,7 @@ def shown(node: Node, hidden: bool) -> str:
         return "text" if isinstance(value, (str, Text)) else "a number"
     if isinstance(value, (str, Text)):
         return quoted(printable(str(value), 40))
-    return value.text if isinstance(value, Spelled) else str(value)
+    return value.text if isinstance(value, WrittenFloat) else str(value)
 
 
 def is_hidden(path: Path, rules: Rules) -> bool:

@@ -10,7 +10,7 @@ from ecsync.core.model import Ref, Text
 from ecsync.core.resolve import joined
 from ecsync.core.schema import Type
 from ecsync.core.trees import Json
-from ecsync.language.nodes import Node, Spelled
+from ecsync.language.nodes import Node, WrittenFloat
 
 _INTEGER = re.compile(r"[-+]?[0-9]{1,18}")
 _NUMBER = re.compile(r"[-+]?(?:[0-9]{1,18}(?:\.[0-9]{0,18})?|\.[0-9]{1,18})")
@@ -37,7 +37,7 @@ def coerced(value: Json, wanted: Type) -> str | int | float | bool | None:
     return None
 
 
-def is_of(value: Json, wanted: Type) -> bool:
+def has_type(value: Json, wanted: Type) -> bool:
     """Tell whether the value, as JSON has it, is of the type that AWS wants with nothing coerced; null is of none."""
     if wanted == "any":
         return True
@@ -47,7 +47,7 @@ def is_of(value: Json, wanted: Type) -> bool:
 def _text(value: Json) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return value.text if isinstance(value, Spelled) else str(value)
+    return value.text if isinstance(value, WrittenFloat) else str(value)
 
 
 def _integer(value: Json) -> int | None:

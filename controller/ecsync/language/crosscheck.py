@@ -40,7 +40,7 @@ def _gather(value: Json, path: Path, found: list[tuple[Path, Ref]]) -> None:
         found += [(path, ref) for ref in value.refs]
 
 
-def unknown_afters(application: Application, declared: Set[Key], places: Mapping[Key, Origin]) -> Iterator[Problem]:
+def unknown_after_keys(application: Application, declared: Set[Key], places: Mapping[Key, Origin]) -> Iterator[Problem]:
     """Yield a problem for every `ecsync/after` that names no document."""
     for resource in application.resources:
         for key in resource.options.after:
@@ -102,7 +102,7 @@ def cycles(graph: Mapping[_Node, set[_Node]]) -> Iterator[list[_Node]]:
 # ---------------------------------------------------------------- claims
 
 
-def together(applications: Sequence[Application], kinds: Mapping[str, Kind]) -> Iterator[Problem]:
+def kind_cross_checks(applications: Sequence[Application], kinds: Mapping[str, Kind]) -> Iterator[Problem]:
     """Yield what is wrong with a document beside the others of its application."""
     for application in applications:
         for resource in application.resources:
@@ -128,7 +128,7 @@ def _spelled(leaf: Json) -> Json:
     return "".join(part if isinstance(part, str) else f"{part.key.full}.{part.output}" for part in leaf.parts)
 
 
-def double_claims(applications: Sequence[Application], kinds: Mapping[str, Kind]) -> Iterator[Problem]:
+def duplicate_claims(applications: Sequence[Application], kinds: Mapping[str, Kind]) -> Iterator[Problem]:
     """Yield a problem on each of several documents that claim one physical resource in one target."""
     known = known_outputs(applications, kinds)
     claims: dict[tuple[str, str, str, str], list[Desired]] = {}

@@ -23,7 +23,7 @@ class Composite:
     """A document that stands for many. `expand` is pure: the document, and all those of its application.
 
     In its spec values (`${var:}`, `${image:}`, `${env:}`) are filled in and other references are still text; the
-    documents that it returns may use them too. Build nodes with `nodes.grow`, so that each field keeps its place.
+    documents that it returns may use them too. Build nodes with `nodes.to_nodes`, so that each field keeps its place.
     """
 
     name: str

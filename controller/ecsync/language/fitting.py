@@ -17,14 +17,14 @@ from ecsync.language.pairs import pair_members
 _KEPT_AS_THEY_ARE = ("any", "timestamp", "blob")
 
 
-class Misfit(ValueError):
+class TypeMismatch(ValueError):
     """A value that is not what its shape says."""
 
 
 def fitted(tree: Json, *shapes: Shape, rules: Rules = (), tags: str = "", strict: bool = True) -> Json:
     """Return the tree with the members that any of the shapes has, as the first shape that takes a value has it.
 
-    Raises Misfit at a value that none of them takes. `tags` is the member that holds tags, in any spelling. Unless
+    Raises TypeMismatch at a value that none of them takes. `tags` is the member that holds tags, in any spelling. Unless
     `strict`, such a value stays as it is, and so does a member at the top that no shape has.
     """
     commas = tuple(row.segments for row in rules if isinstance(row, CommaList))
@@ -77,7 +77,7 @@ class _Fit:
         if not self._strict:
             return value
         wanted = " or ".join(dict.fromkeys(shape.type for shape in shapes))
-        raise Misfit(f"{dotted(path) or 'the document'} must be of type {wanted}, not {type(value).__name__}")
+        raise TypeMismatch(f"{dotted(path) or 'the document'} must be of type {wanted}, not {type(value).__name__}")
 
 
 def _elements(shapes: Sequence[Shape]) -> list[Shape]:

@@ -120,10 +120,10 @@ def _together(drafts: Sequence[Draft], applications: Sequence[Application], kind
     problems: list[Problem] = []
     for draft, application in zip(drafts, applications, strict=True):
         if not draft.incomplete:
-            problems += crosscheck.unknown_afters(application, draft.keys(), after_places)
+            problems += crosscheck.unknown_after_keys(application, draft.keys(), after_places)
     problems += crosscheck.reference_cycles(applications, kinds, after_places)
-    problems += crosscheck.double_claims(applications, kinds)
-    problems += crosscheck.together(applications, kinds)
+    problems += crosscheck.duplicate_claims(applications, kinds)
+    problems += crosscheck.kind_cross_checks(applications, kinds)
     names = [draft.settings.name for draft in drafts]
     problems += (problem for draft in drafts for problem in draft.unknown_applications(names))
     problems += crosscheck.application_cycles({draft.settings.name: draft.afters() for draft in drafts})

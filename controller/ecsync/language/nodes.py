@@ -26,27 +26,27 @@ class Node:
         return member if isinstance(member, Node) else None
 
 
-class Spelled(float):
+class WrittenFloat(float):
     """A number that remembers how it was written: `1.10` is text where AWS wants text, and must not become `1.1`."""
 
     __slots__ = ("text",)
     text: str
 
-    def __new__(cls, value: float, text: str) -> Spelled:
+    def __new__(cls, value: float, text: str) -> WrittenFloat:
         """Return the number with its spelling."""
         number = super().__new__(cls, value)
         number.text = text
         return number
 
 
-def grow(value: Json, origin: Origin) -> Node:
+def to_nodes(value: Json, origin: Origin) -> Node:
     """Return the value as nodes that all come from one place; nodes inside it keep their own."""
     if isinstance(value, Node):
         return value
     if isinstance(value, Mapping):
-        return Node({str(key): grow(below, origin) for key, below in value.items()}, origin)
+        return Node({str(key): to_nodes(below, origin) for key, below in value.items()}, origin)
     if isinstance(value, (list, tuple)):
-        return Node([grow(below, origin) for below in value], origin)
+        return Node([to_nodes(below, origin) for below in value], origin)
     return Node(value, origin)
 
 
@@ -57,7 +57,7 @@ def plain(node: Node) -> Json:
         return {key: plain(below) for key, below in value.items()}
     if isinstance(value, list):
         return [plain(below) for below in value]
-    return float(value) if isinstance(value, Spelled) else value
+    return float(value) if isinstance(value, WrittenFloat) else value
 
 
 class Origins(Mapping[Path, Origin]):

@@ -15,7 +15,7 @@ from ecsync.core.model import Key, Problem, Ref, Text
 from ecsync.core.resolve import joined
 from ecsync.core.trees import Json, transform
 from ecsync.core.wording import MOST_OPTIONS, MOST_PROBLEMS, nearest, quoted, suggestion
-from ecsync.language.nodes import Node, Spelled, grow
+from ecsync.language.nodes import Node, WrittenFloat, to_nodes
 
 # A word in capitals alone before a slash is a shell's (`${HOME/a/b}`); no kind is written so. After `var:` and its
 # like comes a name: `${var:-default}` is a shell's too.
@@ -29,7 +29,7 @@ _VALUE = re.compile(r"(?P<source>var|image|env):(?P<name>[A-Za-z0-9_][A-Za-z0-9_
 Declared = Mapping[str, frozenset[tuple[str, str]]]  # application -> (kind, name) of its documents
 
 
-class Wrong(Exception):
+class BadReference(Exception):
     """A reference that cannot be read; its text is the message."""
 
 
@@ -73,7 +73,7 @@ def fill_environment(node: Node, scope: Scope) -> tuple[Node, tuple[Problem, ...
 def _read_environment(text: str, scope: Scope) -> Json:
     for opened in _OPEN.finditer(text):
         if opened[0] != "$${" and not text.startswith("env:", opened.end()):
-            raise Wrong(f"{quoted(text)}: an Application document can refer to ${{env:NAME}} only")
+            raise BadReference(f"{quoted(text)}: an Application document can refer to ${{env:NAME}} only")
     return read(text, scope)
 
 
@@ -97,14 +97,14 @@ def _substitute(node: Node, reader: Callable[[str], Json], problems: list[Proble
     if not isinstance(value, str) or "${" not in value or len(problems) >= MOST_PROBLEMS:
         return node
     try:
-        return grow(reader(value), node.origin)
-    except Wrong as wrong:
+        return to_nodes(reader(value), node.origin)
+    except BadReference as wrong:
         problems.append(Problem(node.origin, str(wrong)))
         return node
 
 
 def read(text: str, scope: Scope, *, resources: bool = True) -> Json:
-    """Return what the text stands for: text, a `Text`, or the value of the variable that it is alone; raises Wrong.
+    """Return what the text stands for: text, a `Text`, or the value of the variable that it is alone; raises BadReference.
 
     Without `resources`, references to them (and `$${`) are left as written, for a second reading.
     """
@@ -120,7 +120,7 @@ def read(text: str, scope: Scope, *, resources: bool = True) -> Json:
             continue
         end = text.find("}", position)
         if end < 0 or "\n" in text[position:end]:
-            raise Wrong(f"the reference {quoted(text[opened.start() :].splitlines()[0])} has no closing brace")
+            raise BadReference(f"the reference {quoted(text[opened.start() :].splitlines()[0])} has no closing brace")
         part = _part(text[position:end], scope, resources)
         parts.append(part)
         position = end + 1
@@ -138,16 +138,16 @@ def _inline(part: Json) -> str | Ref:
     if isinstance(part, bool):
         return "true" if part else "false"
     if isinstance(part, (int, float)):
-        return part.text if isinstance(part, Spelled) else str(part)
+        return part.text if isinstance(part, WrittenFloat) else str(part)
     if isinstance(part, list) and all(isinstance(element, str) for element in part):
         return ",".join(part)
-    raise Wrong("a variable that is a map, a list or null cannot stand inside a longer text")
+    raise BadReference("a variable that is a map, a list or null cannot stand inside a longer text")
 
 
 def _part(body: str, scope: Scope, resources: bool) -> Json:
     if body.startswith("ssm:"):
         instead = "use the container's secrets, vars of the Application, or ${env:NAME}"
-        raise Wrong(f"{quoted('${' + body + '}')} is not supported yet; {instead}")
+        raise BadReference(f"{quoted('${' + body + '}')} is not supported yet; {instead}")
     value = _VALUE.fullmatch(body)
     if value is not None:
         found = _value(value["source"], value["name"], scope)
@@ -156,7 +156,7 @@ def _part(body: str, scope: Scope, resources: bool) -> Json:
     resource = _RESOURCE.fullmatch(body)
     if resource is None:
         form = "write ${Kind/name} or ${Kind/name.output}, and $${ for a literal ${"
-        raise Wrong(f"{quoted('${' + body + '}')} is not a reference: {form}")
+        raise BadReference(f"{quoted('${' + body + '}')} is not a reference: {form}")
     if not resources:
         return "${" + body + "}"
     return _ref(resource["app"] or scope.application, resource["kind"], resource["rest"], scope)
@@ -169,35 +169,39 @@ def _escaped(leaf: Json) -> Json:
 def _value(source: str, name: str, scope: Scope) -> Json:
     if source == "env":
         if name not in scope.environment:
-            raise Wrong(f"${{env:{name}}}: ECSYNC_VAR_{name} is not set in the environment of the controller")
+            raise BadReference(f"${{env:{name}}}: ECSYNC_VAR_{name} is not set in the environment of the controller")
         return scope.environment[name]
     known, field_name = (scope.variables, "vars") if source == "var" else (scope.images, "images")
     if name not in known:
         close = nearest(name, known)
         hint = f"did you mean {quoted(close)}?" if close else f"add it to {field_name} of the Application"
-        raise Wrong(f"{'variable' if source == 'var' else 'image'} {quoted(name)} is not set; {hint}")
+        raise BadReference(f"{'variable' if source == 'var' else 'image'} {quoted(name)} is not set; {hint}")
     return known[name]
 
 
 def _ref(application: str, kind: str, rest: str, scope: Scope) -> Ref:
     """Return the reference; a name may have dots in it, so what is declared decides where the output begins."""
     if kind in scope.composites:
-        raise Wrong(f"{kind}/{rest} stands for several resources; refer to one of them, such as ${{Service/{rest}}}")
+        raise BadReference(
+            f"{kind}/{rest} stands for several resources; refer to one of them, such as ${{Service/{rest}}}"
+        )
     if kind not in scope.kinds:
-        raise Wrong(f"unknown kind {quoted(kind)}{suggestion(kind, scope.kinds)} (for literal text write $${{)")
+        raise BadReference(f"unknown kind {quoted(kind)}{suggestion(kind, scope.kinds)} (for literal text write $${{)")
     if application not in scope.declared:
-        raise Wrong(f"unknown application {quoted(application)}{suggestion(application, scope.declared)}")
+        raise BadReference(f"unknown application {quoted(application)}{suggestion(application, scope.declared)}")
     the_kind = scope.kinds[kind]
     here = scope.declared[application]
     name, _, output = rest.rpartition(".")
     if (kind, rest) in here:
         return Ref(Key(application=application, kind=kind, name=rest), the_kind.primary)
     if (kind, name) in here and output not in the_kind.outputs:
-        raise Wrong(f"{kind}/{name} has no output {quoted(output)}; its outputs are {', '.join(the_kind.outputs)}")
+        raise BadReference(
+            f"{kind}/{name} has no output {quoted(output)}; its outputs are {', '.join(the_kind.outputs)}"
+        )
     if output not in the_kind.outputs:
         name, output = rest, the_kind.primary
     if (kind, name) not in here and application not in scope.incomplete:
-        raise Wrong(_unknown(application, kind, name, scope))
+        raise BadReference(_unknown(application, kind, name, scope))
     return Ref(Key(application=application, kind=kind, name=name), output)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TypeAlias
 
-from ecsync.language.nodes import Spelled
+from ecsync.language.nodes import WrittenFloat
 
 Scalar: TypeAlias = str | int | float | bool | None
 
@@ -44,7 +44,7 @@ def resolve_tagged(text: str, tag: str) -> Scalar:
     """Return the value of a scalar under a core tag; raises ValueError where the text is no such value."""
     value = text if tag == "str" else resolve_plain(text)
     if tag == "float" and isinstance(value, int) and not isinstance(value, bool):
-        return Spelled(value, text)
+        return WrittenFloat(value, text)
     wanted: dict[str, type | tuple[type, ...]] = {
         "str": str,
         "int": int,
@@ -61,11 +61,11 @@ def _number(text: str) -> int | float | None:
     if _INTEGER.fullmatch(text):
         return int(text)
     if _FLOAT.fullmatch(text):
-        return Spelled(float(text), text)
+        return WrittenFloat(float(text), text)
     if _OCTAL.fullmatch(text):
         return int(text[2:], 8)
     if _HEX.fullmatch(text):
         return int(text[2:], 16)
     if _INFINITE.fullmatch(text):
-        return Spelled(float(text.lower().replace(".", "")), text)
-    return Spelled(float("nan"), text) if text in _NAN else None
+        return WrittenFloat(float(text.lower().replace(".", "")), text)
+    return WrittenFloat(float("nan"), text) if text in _NAN else None

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from ecsync.core.model import Origin, Problem, Sync
-from ecsync.core.schema import ANY, BOOLEAN, STRING, choice, listing, mapping, structure, told
+from ecsync.core.schema import ANY, BOOLEAN, STRING, choice, documented, listing, mapping, structure
 from ecsync.core.trees import Json
 from ecsync.core.wording import quoted, suggestion
 from ecsync.language.annotations import misspelt
@@ -18,42 +18,44 @@ from ecsync.language.references import Scope, fill_environment
 
 SHAPE = structure(
     {
-        "target": told(
+        "target": documented(
             structure(
                 {
-                    "account": told(STRING, "An entry of the operator's `targets`."),
-                    "region": told(STRING, "The AWS Region."),
+                    "account": documented(STRING, "An entry of the operator's `targets`."),
+                    "region": documented(STRING, "The AWS Region."),
                 }
             ),
             "The account and the Region that it lives in.",
         ),
-        "include": told(listing(STRING), "Files or directories of the source, from here, that others share."),
-        "names": told(STRING, "AWS's name of what has none in its spec, such as shop-prod-{name}."),
-        "vars": told(mapping(ANY), "What ${var:NAME} is."),
-        "images": told(mapping(STRING), "What ${image:NAME} is."),
-        "patches": told(mapping(ANY), "Changes to documents, by Kind/name: a map merges, null removes."),
-        "manage": told(listing(STRING), "Kinds that may be written; `all` includes Role. Without it: all but Role."),
-        "after": told(listing(STRING), "Applications that come before this one."),
-        "sync": told(
+        "include": documented(listing(STRING), "Files or directories of the source, from here, that others share."),
+        "names": documented(STRING, "AWS's name of what has none in its spec, such as shop-prod-{name}."),
+        "vars": documented(mapping(ANY), "What ${var:NAME} is."),
+        "images": documented(mapping(STRING), "What ${image:NAME} is."),
+        "patches": documented(mapping(ANY), "Changes to documents, by Kind/name: a map merges, null removes."),
+        "manage": documented(
+            listing(STRING), "Kinds that may be written; `all` includes Role. Without it: all but Role."
+        ),
+        "after": documented(listing(STRING), "Applications that come before this one."),
+        "sync": documented(
             structure(
                 {
-                    "mode": told(
+                    "mode": documented(
                         choice("observe", "enforce"),
                         "observe reports and writes nothing; enforce writes, with the operator's --enforce.",
                     ),
-                    "prune": told(BOOLEAN, "Whether what is declared no more is deleted."),
-                    "interval": told(STRING, "Between two passes: 60s, 5m or 1h."),
+                    "prune": documented(BOOLEAN, "Whether what is declared no more is deleted."),
+                    "interval": documented(STRING, "Between two passes: 60s, 5m or 1h."),
                 }
             ),
             "Whether and how often it is brought to what is written.",
         ),
-        "ignore": told(
+        "ignore": documented(
             listing(
                 structure(
                     {
-                        "kind": told(STRING, "The kind that it is about."),
-                        "name": told(STRING, "The document; without it, every one of the kind."),
-                        "paths": told(listing(STRING), "JSON pointers, such as /desiredCount."),
+                        "kind": documented(STRING, "The kind that it is about."),
+                        "name": documented(STRING, "The document; without it, every one of the kind."),
+                        "paths": documented(listing(STRING), "JSON pointers, such as /desiredCount."),
                     },
                     "kind",
                     "paths",

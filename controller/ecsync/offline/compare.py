@@ -21,8 +21,8 @@ from ecsync.core.schema import Shape
 from ecsync.core.trees import Body
 from ecsync.core.wording import suggestion
 from ecsync.language.check import Checked, check
-from ecsync.language.fitting import Misfit, fitted
-from ecsync.language.nodes import Node, grow, plain
+from ecsync.language.fitting import TypeMismatch, fitted
+from ecsync.language.nodes import Node, plain, to_nodes
 
 CONTEXT = ("scalableTarget", "scheduledActions", "ecsBlueGreenTargetGroups", "namespaceArnByName")
 _KINDS = {kind.name: reviewed.with_newer(kind) for kind in kinds.ALL}
@@ -45,7 +45,7 @@ def compare(
     for side, document in (("desired", desired), ("live", live)):
         if not isinstance(document, Mapping):
             raise ValueError(f"{side} must be a mapping, not {type(document).__name__}")
-    written = written_as(of, grow(desired, Origin("")))
+    written = written_as(of, to_nodes(desired, Origin("")))
     if written.problems:
         told = [finding.message for finding in written.problems]
         more = f" (and {len(told) - _MOST_TOLD} more)" if len(told) > _MOST_TOLD else ""
@@ -95,7 +95,7 @@ def _as_created(kind: Kind, node: Node) -> Node:
     members = dict(node.value)
     for name, value in _present(kind, document, document, "desired").body.items():
         if document.get(name) != value and name in shape.members and name != tags:
-            members[name] = grow(value, members[name].origin if name in members else node.origin)
+            members[name] = to_nodes(value, members[name].origin if name in members else node.origin)
     return Node(members, node.origin)
 
 
@@ -105,7 +105,7 @@ def difference(kind: Kind, written: Body, live: Body, context: Mapping[str, Any]
     for name in facts:
         if name not in CONTEXT:
             raise ValueError(f"unknown context {name!r}{suggestion(name, CONTEXT)}")
-    document = plain(_resource(kind, grow(live, Origin("live"))))
+    document = plain(_resource(kind, to_nodes(live, Origin("live"))))
     present = _present(kind, document, written, "live")
     return between(kind, written, replace(present, facts={**present.facts, **facts}))
 
@@ -125,8 +125,8 @@ def _present(kind: Kind, live: Body, written: Body, side: str) -> Present:
         told = {name: value for name, value in whole.items() if value is not None}
         present = kind.from_describe(told, written) if kind.from_describe else _as_it_stands(told, tags)
         body = fitted(present.body, shape, rules=kind.rules, tags=tags, strict=False)
-    except Misfit as misfit:
-        raise ValueError(f"{side}: {kind.name}.{misfit}") from None
+    except TypeMismatch as mismatch:
+        raise ValueError(f"{side}: {kind.name}.{mismatch}") from None
     by_aws = printed.members.keys() - shape.members.keys()
     return replace(present, body={name: value for name, value in body.items() if name not in by_aws})
 

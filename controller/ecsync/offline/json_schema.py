@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from ecsync import kinds
 from ecsync.awsmodel import shapes
 from ecsync.core.kind import Kind, ShapeOf
-from ecsync.core.schema import BOOLEAN, STRING, mapping, structure, told
+from ecsync.core.schema import BOOLEAN, STRING, documented, mapping, structure
 from ecsync.core.wording import suggestion
 from ecsync.language.annotations import AFTER, CHOICES, KEEP_REVISIONS
 from ecsync.language.check import TOKENS
@@ -22,18 +22,18 @@ from ecsync.language.settings import SHAPE as APPLICATION
 from ecsync.offline.json_schema_values import SHARED, Export, Schema, choice, ref
 
 _DRAFT = "http://json-schema.org/draft-07/schema#"
-_TAGS = structure({"tags": told(mapping(STRING), "Tags, all of which a subnet has.")}, "tags")
+_TAGS = structure({"tags": documented(mapping(STRING), "Tags, all of which a subnet has.")}, "tags")
 # Our own document has no shape in AWS's model.
 _NETWORK = structure(
     {
-        "id": told(STRING, "The VPC's id."),
-        "tags": told(mapping(STRING), "Tags, all of which the VPC has."),
-        "default": told(BOOLEAN, "true: the default VPC of the Region."),
-        "subnets": told(
+        "id": documented(STRING, "The VPC's id."),
+        "tags": documented(mapping(STRING), "Tags, all of which the VPC has."),
+        "default": documented(BOOLEAN, "true: the default VPC of the Region."),
+        "subnets": documented(
             structure(
                 {
-                    "public": told(_TAGS, "What publicSubnetIds are; without it, the route tables tell."),
-                    "private": told(_TAGS, "What privateSubnetIds are; without it, the route tables tell."),
+                    "public": documented(_TAGS, "What publicSubnetIds are; without it, the route tables tell."),
+                    "private": documented(_TAGS, "What privateSubnetIds are; without it, the route tables tell."),
                 }
             ),
             "The groups of subnets that are meant, by their tags.",
