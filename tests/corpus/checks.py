@@ -130,11 +130,11 @@ def _said(reason: str) -> str | None:
     if found := _UNKNOWN.match(reason):
         return rf'unknown field "{re.escape(found["name"])}" in {_path(found)}(?![\w.\[])'
     if found := _MISSING.match(reason):
-        return rf'{_path(found)} needs "{re.escape(found["name"])}"'
+        return rf'missing required field "{re.escape(found["name"])}" in {_path(found)}(?![\w.\[])'
     if found := _TYPE.match(reason):
         return rf"{_path(found)} must be {_WANTED[found['wanted']]}, not {_IS.get(found['is'], '')}"
     if found := _LENGTH.match(reason):
-        return rf"{_path(found)} has {found['is']} \w+; AWS takes at least {found['least']}"
+        return rf"{_path(found)} has {found['is']} \w+; AWS accepts at least {found['least']}"
     return None
 
 

@@ -19,21 +19,23 @@ def test_a_bad_manifest_gives_exactly_its_messages(case: Path) -> None:
 def test_a_file_of_five_mebibytes_is_refused() -> None:
     """A file beyond the limit is not parsed at all."""
     loaded = load_files({"big.yaml": b"# " + b"x" * (5 * 1024 * 1024)})
-    assert messages(loaded) == ["big.yaml:1:1: the file has 5.0 MiB; at most 1 MiB is read: split it"]
+    assert messages(loaded) == ["big.yaml:1:1: the file has 5.0 MiB; at most 1 MiB is read: split the file"]
 
 
 def test_a_snapshot_beyond_the_limit_holds_everything() -> None:
     """Ten megabytes in all are refused before anything is parsed, for every application."""
     files = {f"{number}.yaml": b"#" + b"x" * (1024 * 1024 - 1) for number in range(10)}
     (problem,) = load_files(files).problems
-    assert problem.message == "the manifests have 10.5 MB in all; at most 10 MB are read"
+    assert (
+        problem.message == "the manifests have 10.5 MB in total; at most 10 MB are read: remove files from the source"
+    )
     assert problem.application == ""
 
 
 def test_a_file_name_cannot_write_to_the_terminal() -> None:
     """A control character in a file name is a problem, and is not printed."""
     (message,) = messages(load_files({"a\x1b[31m.yaml": b"kind: Service\n"}))
-    assert message == "a�[31m.yaml:1:1: the file's name has control characters in it; rename it"
+    assert message == "a�[31m.yaml:1:1: the file name contains control characters; rename the file"
 
 
 def test_no_secret_value_is_ever_repeated() -> None:

@@ -35,7 +35,8 @@ def messages(result: Checked) -> list[str]:
     ("type_", "written", "sent"),
     [
         ("string", "a", "a"), ("string", True, "true"), ("string", False, "false"), ("string", 8080, "8080"),
-        ("string", WrittenFloat(1.1, "1.10"), "1.10"), ("string", 0.5, "0.5"), ("string", WrittenFloat(1000.0, "1e3"), "1e3"),
+        ("string", WrittenFloat(1.1, "1.10"), "1.10"), ("string", 0.5, "0.5"),
+        ("string", WrittenFloat(1000.0, "1e3"), "1e3"),
         ("integer", 3, 3), ("integer", "3", 3), ("integer", "-3", -3), ("long", 3.0, 3),
         ("double", 3, 3.0), ("float", "2.5", 2.5), ("double", ".5", 0.5),
         ("boolean", True, True), ("boolean", "true", True), ("boolean", "false", False),
@@ -121,7 +122,7 @@ def test_tags_in_every_style() -> None:
     logs = ShapeOf(operation="logs.CreateLogGroup", optional=("logGroupName",))
     twice = checked({"tags": [{"key": "a", "value": 1}, {"key": "a", "value": 2}]}, logs, tags="tags")
     assert twice.body == {"tags": {"a": "2"}}
-    assert messages(twice) == ['duplicate "a" in X.tags']
+    assert messages(twice) == ['duplicate "a" in X.tags; remove one of them']
 
 
 def test_duplicates_by_key_are_refused() -> None:
@@ -129,9 +130,11 @@ def test_duplicates_by_key_are_refused() -> None:
     rules = (Keyed(path="containerDefinitions", key=("name",)),)
     body = {"cpu": 256, "containerDefinitions": [{"name": "a"}, {"name": "a"}, {"name": "b"}]}
     result = checked(body, TASK, rules=rules)
-    assert messages(result) == ['duplicate "a" in X.containerDefinitions; it is first on line 1']
+    assert messages(result) == [
+        'duplicate "a" in X.containerDefinitions: already declared on line 1; remove one of them'
+    ]
     tags = {"tags": [{"key": "a", "value": "1"}, {"key": "a", "value": "2"}, {"key": "A", "value": "3"}]}
-    assert messages(checked(tags)) == ['duplicate "a" in X.tags; it is first on line 1']
+    assert messages(checked(tags)) == ['duplicate "a" in X.tags: already declared on line 1; remove one of them']
 
 
 def test_what_describe_prints_is_dropped_with_a_note() -> None:
@@ -144,7 +147,7 @@ def test_what_describe_prints_is_dropped_with_a_note() -> None:
         'ignored "serviceArn": AWS sets it',
         'ignored "runningCount": AWS sets it',
         'ignored "status": AWS sets it',
-        'ignored "clientToken": we make our own',
+        'ignored "clientToken": ecsync generates its own',
     ]
 
 
@@ -159,8 +162,8 @@ def test_references_stand_wherever_a_value_can() -> None:
     assert result.body == body
     wrong = {"cluster": REF, "networkConfiguration": {"awsvpcConfiguration": {"subnets": one}}}
     assert messages(checked(wrong, lists=lists)) == [
-        "X.cluster must be one value, and ${Network/n.subnetIds} is a list",
-        SUBNETS + 'must be a list, and ${Cluster/c.arn} is one value; write ["${Cluster/c.arn}"]',
+        "X.cluster must be one value, but ${Network/n.subnetIds} is a list; use an output that is one value",
+        SUBNETS + 'must be a list, but ${Cluster/c.arn} is one value; write ["${Cluster/c.arn}"]',
     ]
 
 
@@ -183,8 +186,8 @@ def test_a_comma_list_may_be_written_as_a_list() -> None:
 def test_required_members_are_those_of_aws_and_of_the_kind() -> None:
     """`required` adds, `optional` takes away, null does not count, and a partial body may lack anything."""
     assert messages(checked({"containerDefinitions": None}, TASK)) == [
-        'X needs "containerDefinitions"',
-        'X needs "cpu"',
+        'missing required field "containerDefinitions" in X',
+        'missing required field "cpu" in X',
     ]
     assert messages(checked({}, TASK, partial=True)) == []
 

@@ -36,4 +36,4 @@ def test_other_kinds_have_no_revisions() -> None:
     """The message says to take it out."""
     text = b"kind: LogGroup\nmetadata: {name: web, annotations: {ecsync/keep-revisions: 2}}\nspec: {}\n"
     (message,) = messages(load_files({"a.yaml": text}))
-    assert "ecsync/keep-revisions is for a TaskDefinition; LogGroup has no revisions to clean up" in message
+    assert "ecsync/keep-revisions applies to a TaskDefinition only; LogGroup has no revisions: remove it" in message

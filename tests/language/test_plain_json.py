@@ -52,7 +52,7 @@ IN = "TaskDefinition.containerDefinitions[0]"
         (task(memory=512), 'TaskDefinition.memory must be text, not 512; put quotes around it: "512"'),
         (task(cpu=0.5), 'TaskDefinition.cpu must be text, not 0.5; put quotes around it: "0.5"'),
         (task(family=5), 'TaskDefinition.family must be text, not 5; put quotes around it: "5"'),
-        (task(family=None), "TaskDefinition.family must be text, not null; give it a value"),
+        (task(family=None), "TaskDefinition.family must be text, not null; set a value"),
         (container(memory="100"), f'{IN}.memory must be an integer, not "100"; write 100 without quotes'),
         (container(memory="+5"), f'{IN}.memory must be an integer, not "+5"; write 5 without quotes'),
         (container(memory=100.0), f"{IN}.memory must be an integer, not 100.0; write 100"),
@@ -124,8 +124,8 @@ def test_what_aws_needs_is_to_be_given() -> None:
     """Leaving out what is required would be the next mistake."""
     network = {"awsvpcConfiguration": {"subnets": None}}
     assert said({"serviceName": "a", "taskDefinition": "a", "networkConfiguration": network}) == [
-        'Service.networkConfiguration.awsvpcConfiguration needs "subnets"',
-        "Service.networkConfiguration.awsvpcConfiguration.subnets must be a list, not null; give it a value",
+        'missing required field "subnets" in Service.networkConfiguration.awsvpcConfiguration',
+        "Service.networkConfiguration.awsvpcConfiguration.subnets must be a list, not null; set a value",
     ]
 
 

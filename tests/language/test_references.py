@@ -76,7 +76,7 @@ def test_what_is_not_ours_survives(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("${Clutser/main}", 'unknown kind "Clutser"; did you mean "Cluster"? (for literal text write $${)'),
+        ("${Clutser/main}", 'unknown kind "Clutser"; did you mean "Cluster"? (for literal text, write $${)'),
         ("${Cluster/mian}", 'Cluster/mian is not declared; did you mean "Cluster/main"?'),
         ("${Cluster/main.id}", 'Cluster/main has no output "id"; its outputs are name, arn'),
         ("${app:other/Cluster/main}", 'unknown application "other"; there is platform, shop'),
@@ -84,13 +84,16 @@ def test_what_is_not_ours_survives(text: str) -> None:
             "${Cluster/a/b}",
             '"${Cluster/a/b}" is not a reference: write ${Kind/name} or ${Kind/name.output}, and $${ for a literal ${',
         ),
-        ("${Cluster/main", 'the reference "${Cluster/main" has no closing brace'),
-        ("${Cluster/\n}", 'the reference "${Cluster/" has no closing brace'),
+        ("${Cluster/main", 'the reference "${Cluster/main" has no closing brace; add the }'),
+        ("${Cluster/\n}", 'the reference "${Cluster/" has no closing brace; add the }'),
         ("${var:envv}", 'variable "envv" is not set; did you mean "env"?'),
         ("${image:web}", 'image "web" is not set; add it to images of the Application'),
-        ("${env:NOPE}", "${env:NOPE}: ECSYNC_VAR_NOPE is not set in the environment of the controller"),
-        ("x ${var:map}", "a variable that is a map, a list or null cannot stand inside a longer text"),
-        ("${WebService/a}", "WebService/a stands for several resources; refer to one of them, such as ${Service/a}"),
+        ("${env:NOPE}", "${env:NOPE} is not set; set ECSYNC_VAR_NOPE in the environment of the controller"),
+        (
+            "x ${var:map}",
+            "a variable that is a map, a list or null cannot be part of a longer text; use it as the whole value",
+        ),
+        ("${WebService/a}", "WebService/a expands to several resources; refer to one of them, such as ${Service/a}"),
     ],
 )
 def test_a_wrong_reference_says_what_to_do(text: str, message: str) -> None:

@@ -1,4 +1,4 @@
-"""What a plain scalar of YAML 1.2 means (the core schema), and what it means under a core tag."""
+"""Values of plain YAML 1.2 scalars (the core schema), and of scalars with a core tag."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ Scalar: TypeAlias = str | int | float | bool | None
 _NULL = frozenset(("", "~", "null", "Null", "NULL"))
 _TRUE = frozenset(("true", "True", "TRUE"))
 _FALSE = frozenset(("false", "False", "FALSE"))
-# The core schema would read 012 as twelve. An account id, a version or a mode of a file is meant as it is written,
-# so a number with a leading zero stays text; so does one that no AWS field could hold.
+# The core schema reads 012 as twelve. But account ids, versions and file modes are text, so a number with a leading
+# zero stays text. A number that is too long for any AWS field also stays text.
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
 _OCTAL = re.compile(r"0o[0-7]+")
 _HEX = re.compile(r"0x[0-9a-fA-F]+")
@@ -41,7 +41,7 @@ def resolve_plain(text: str) -> Scalar:
 
 
 def resolve_tagged(text: str, tag: str) -> Scalar:
-    """Return the value of a scalar under a core tag; raises ValueError where the text is no such value."""
+    """Return the value of a scalar with a core tag. Raises ValueError if the text is not a value of that type."""
     value = text if tag == "str" else resolve_plain(text)
     if tag == "float" and isinstance(value, int) and not isinstance(value, bool):
         return WrittenFloat(value, text)
