@@ -251,7 +251,7 @@ def test_what_is_missing_is_named(editor: LanguageServer, text: str, messages: l
 
 def test_what_aws_prints_is_taken_with_a_word_about_what_is_left_out(editor: LanguageServer) -> None:
     text = "family: web\nrevision: 7\ncontainerDefinitions: [{name: web, image: nginx}]\n"
-    assert editor.diagnostics(text) == [Told(Place(1, 0), Place(1, 11), "AWS sets it; ecsync leaves it out.")]
+    assert editor.diagnostics(text) == [Told(Place(1, 0), Place(1, 11), "Ignored: AWS sets it.")]
 
 
 # ---------------------------------------------------------------- what is offered

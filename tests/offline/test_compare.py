@@ -117,14 +117,14 @@ def test_a_target_group_has_its_name_or_that_of_its_replacement() -> None:
     ("kind", "desired", "live", "context", "message"),
     [
         ("Servce", {}, {}, None, 'unknown kind \'Servce\'; did you mean "Service"?'),
-        ("Network", {}, {}, None, "Network is a lookup: nothing of it is compared"),
+        ("Network", {}, {}, None, "Network cannot be compared: it is a lookup, without a body"),
         ("Service", [], {}, None, "desired must be a mapping, not list"),
         ("Service", {}, None, None, "live must be a mapping, not NoneType"),
         ("Cluster", {"Settings": 1}, {}, None, 'unknown field "Settings" in Cluster; did you mean "settings"?'),
         ("Service", {"desiredCount": "two"}, {}, None, 'Service.desiredCount must be an integer, not "two"'),
         ("Service", {}, {"desiredCount": "two"}, None, "live: Service.desiredCount must be of type integer, not str"),
         ("Service", {}, {"deployments": "x"}, None, "live: Service.deployments must be of type list, not str"),
-        ("Service", {}, {"services": [{}, {}]}, None, "services must hold one Service, and it holds 2 documents"),
+        ("Service", {}, {"services": [{}, {}]}, None, "services must contain exactly one Service, not 2 documents"),
         ("Service", {}, {}, {"scalable": {}}, "unknown context 'scalable'; did you mean \"scalableTarget\"?"),
     ],
 )  # fmt: skip

@@ -39,13 +39,13 @@ def test_a_percentage_of_a_service() -> None:
     [
         ("Service.desiredCount", "in place, no deployment"),
         ("Service.taskDefinition", "starts a deployment"),
-        ("Service.capacityProviderStrategy", "takes effect on new tasks only"),
-        ("Service.cluster", "cannot be changed in place: replaces"),
+        ("Service.capacityProviderStrategy", "forces a deployment, because AWS applies it to new tasks only"),
+        ("Service.cluster", "replaces the resource; held unless"),
         ("Service.tags", "in place"),
         ("TaskDefinition.containerDefinitions.image", "registers a new revision"),
         ("TaskDefinition.tags", "in place"),
-        ("TargetGroup.Port", "cannot be changed in place: a new one is made beside it"),
-        ("ScalableTarget.RoleARN", "is never compared"),
+        ("TargetGroup.Port", "replaces the resource: ecsync creates a second one"),
+        ("ScalableTarget.RoleARN", "none: the field is never compared"),
         ("Role.Description", "in place"),
     ],
 )
@@ -72,7 +72,7 @@ def test_who_decides_what_it_refers_to_and_what_is_hidden() -> None:
 def test_a_default_that_there_is_only_sometimes_and_who_decides_otherwise() -> None:
     told = facts("Service.deploymentConfiguration.bakeTimeInMinutes")
     assert told["default"] == "0 with strategy ROLLING"
-    assert told["owner"] == "AWS, while it is not declared: with strategy BLUE_GREEN, LINEAR or CANARY"
+    assert told["owner"] == "AWS, while the field is not declared: with strategy BLUE_GREEN, LINEAR or CANARY"
 
 
 def test_aws_s_own_words_have_no_html() -> None:

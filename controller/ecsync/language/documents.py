@@ -105,8 +105,8 @@ def _envelope(node: Node, reading: Reading) -> None:
     kind = node.value["kind"]
     version = node.get("apiVersion")
     if version is not None and isinstance(version.value, str) and not version.value.startswith("ecsync/"):
-        message = f"apiVersion {quoted(version.value)} belongs to another tool; write {API_VERSION}, or move the file out of the source"
-        reading.problem(version.origin, message)
+        hint = f"write {API_VERSION}, or move the file out of the source"
+        reading.problem(version.origin, f"apiVersion {quoted(version.value)} belongs to another tool; {hint}")
         return
     checked = _checked(node, _APPLICATION if kind.value == "Application" else _ENVELOPE, "the document", reading)
     metadata = checked.get("metadata")
