@@ -24,7 +24,7 @@ def refusal(file: Path | None = None, environment: dict[str, str] | None = None,
     return str(caught.value)
 
 
-def test_defaults_observe_and_listen_to_this_machine_only() -> None:
+def test_the_defaults_are_read_only_and_serve_this_machine_only() -> None:
     """Without a word from the operator nothing is written and nobody else is served."""
     settings = load(None, {}, {})
     assert settings == Settings()
@@ -32,7 +32,7 @@ def test_defaults_observe_and_listen_to_this_machine_only() -> None:
     assert (settings.http.host, settings.loop.interval) == ("127.0.0.1", 60.0)
 
 
-def test_later_layers_win(tmp_path: Path) -> None:
+def test_later_sources_override_earlier_ones(tmp_path: Path) -> None:
     """File over default, environment over file, flag over environment; a flag that was not given is no flag."""
     file = write(tmp_path, "installation: file\nregion: file\nhttp: {port: 1, host: 0.0.0.0}\nlog: {level: debug}\n")
     environment = {"ECSYNC_REGION": "environment", "ECSYNC_HTTP_PORT": "2", "ECSYNC_LOG_LEVEL": "warning"}
@@ -41,7 +41,7 @@ def test_later_layers_win(tmp_path: Path) -> None:
     assert (settings.http.host, settings.http.port, settings.log.level) == ("0.0.0.0", 3, "warning")  # noqa: S104
 
 
-def test_targets_come_from_the_file(tmp_path: Path) -> None:
+def test_targets_are_read_from_the_file(tmp_path: Path) -> None:
     """Accounts, Regions, roles and the consent to write are named by the operator."""
     role = "arn:aws:iam::123456789012:role/ecsync"
     text = f'targets:\n  prod: {{account: "123456789012", region: eu-central-1, role: "{role}", enforce: true}}\n'
@@ -50,7 +50,7 @@ def test_targets_come_from_the_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("90s", 90), ("1.5m", 90), ("1h", 3600), ("5m", 300)])
-def test_times_have_units(text: str, seconds: float) -> None:
+def test_a_time_may_have_a_unit(text: str, seconds: float) -> None:
     """A time is a number of seconds, or has a unit."""
     assert load(None, {"ECSYNC_LOOP_INTERVAL": text}, {}).loop.interval == seconds
 
@@ -62,7 +62,7 @@ def test_settings_cannot_be_changed() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "http:\n", "log:\n  # level: debug\n"])
-def test_a_file_may_say_nothing(tmp_path: Path, text: str) -> None:
+def test_a_file_may_be_empty(tmp_path: Path, text: str) -> None:
     """A file, or a group in it, with everything commented out is the defaults."""
     assert load(write(tmp_path, text), {}, {}) == Settings()
 
@@ -84,7 +84,7 @@ def test_a_file_may_say_nothing(tmp_path: Path, text: str) -> None:
         ("a: [", ["ecsync.yaml", "not YAML", "line"]),
     ],
 )
-def test_a_mistake_in_the_file_is_explained(tmp_path: Path, text: str, words: list[str]) -> None:
+def test_the_error_about_the_file_names_the_place_and_the_fix(tmp_path: Path, text: str, words: list[str]) -> None:
     """The file, the key, what is wrong, and what was meant."""
     said = refusal(write(tmp_path, text))
     assert [word for word in words if word not in said] == []
@@ -110,20 +110,20 @@ def test_an_unknown_variable_is_an_error() -> None:
     assert "ECSYNC_INSTALLATION" in said
 
 
-def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
+def test_every_problem_is_reported_at_once(tmp_path: Path) -> None:
     """One line for each, so one edit repairs all."""
     said = refusal(write(tmp_path, "http: {port: -1}\nlog: {level: loud}\nnonsense: 1\n"))
     assert len(said.splitlines()) == 3
 
 
-def test_other_variables_are_left_alone() -> None:
+def test_other_variables_are_ignored() -> None:
     """AWS's variables are boto3's business, and those for manifests have a prefix of their own."""
     environment = {"AWS_REGION": "x", "ECSYNC_VAR_HOST": "example.com", "ECSYNC_CONFIG": "f"}
     assert load(None, environment, {}) == Settings()
     assert template_environment(environment) == {"HOST": "example.com"}
 
 
-def test_writing_needs_an_installation() -> None:
+def test_writing_requires_an_installation() -> None:
     """Without a name of the installation no mark can be written; the error says how to choose one."""
     with pytest.raises(ConfigError, match="--installation NAME"):
         Settings().installation_to_write()
@@ -131,19 +131,21 @@ def test_writing_needs_an_installation() -> None:
 
 
 @pytest.mark.parametrize("name", ["a", "A1", "my-shop_1.2", "x" * 63])
-def test_good_names_of_an_installation(name: str) -> None:
+def test_valid_names_of_an_installation(name: str) -> None:
     """Letters, digits, dots, dashes and underscores, up to 63."""
     assert Settings(installation=name).installation == name
 
 
 @pytest.mark.parametrize("name", ["-a", "a/b", "ä", "x" * 64, "a b", "a\n"])
-def test_bad_names_of_an_installation(name: str) -> None:
+def test_invalid_names_of_an_installation(name: str) -> None:
     """Anything that would not fit in a mark is refused."""
     with pytest.raises(ValidationError):
         Settings(installation=name)
 
 
-def test_the_process_gives_environment_and_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_are_read_from_the_process_environment_and_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The one place that looks at the process."""
     file = write(tmp_path, "region: from-file\n")
     monkeypatch.setenv("ECSYNC_CONFIG", str(file))

@@ -28,7 +28,7 @@ def of(results: list[Result], what: str, word: str) -> list[str]:
     return [f"{one.file}: {one.why}" for one in results if (one.what, one.word) == (what, word)]
 
 
-def test_every_document_and_every_edit_is_as_it_should_be(results: list[Result]) -> None:
+def test_every_document_and_every_edit_has_an_expected_result(results: list[Result]) -> None:
     assert [f"{one.word}: {one.file}: {one.why}" for one in results if not one.good] == []
 
 
@@ -38,11 +38,11 @@ def test_every_valid_document_ends_in_an_empty_plan(results: list[Result], what:
 
 
 @pytest.mark.parametrize("what", ["task definition", "service"])
-def test_an_invalid_document_is_told_why(results: list[Result], what: str) -> None:
+def test_the_reason_of_an_invalid_document_is_reported(results: list[Result], what: str) -> None:
     assert of(results, what, "invalid, and told why")
 
 
-def test_an_edit_gives_exactly_its_paths_and_one_revision(results: list[Result]) -> None:
+def test_an_edit_changes_exactly_its_paths_in_one_revision(results: list[Result]) -> None:
     """Also of a resource that gets another name, and of a service that has to be replaced."""
     assert len(of(results, "task definition, edited", "exact")) >= 40
     assert len(of(results, "service, edited", "exact")) >= 21
@@ -50,11 +50,11 @@ def test_an_edit_gives_exactly_its_paths_and_one_revision(results: list[Result])
     assert of(results, "service, edited", "exact, replacement held")
 
 
-def test_a_revision_that_aws_refuses_is_refused_before_aws_is_asked(results: list[Result]) -> None:
+def test_a_revision_that_aws_rejects_is_rejected_before_any_call(results: list[Result]) -> None:
     (told,) = of(results, "task definition, edited", REFUSED)
     assert "hostPort 80 must be containerPort 8080" in told
     assert "host ports and container ports in port mappings must match" in told
 
 
-def test_the_rest_is_counted(results: list[Result]) -> None:
+def test_documents_of_other_kinds_are_counted(results: list[Result]) -> None:
     assert sum(one.word == "not for this" for one in results) > 100

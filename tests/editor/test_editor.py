@@ -130,11 +130,11 @@ def body(kind: Kind) -> Shape:
 
 
 @pytest.mark.parametrize("file", MANIFESTS, ids=lambda file: f"{file.parent.name}-{file.stem}")
-def test_nothing_is_wrong_with_the_manifests_that_are_shipped(editor: LanguageServer, file: Path) -> None:
+def test_the_example_manifests_have_no_problem(editor: LanguageServer, file: Path) -> None:
     assert editor.diagnostics(file.read_text()) == []
 
 
-def test_the_manifests_that_are_shipped_are_the_three_examples() -> None:
+def test_there_are_three_example_manifests() -> None:
     assert {file.parent.name for file in MANIFESTS} == {"quickstart", "tilog", "nightly"}
 
 
@@ -156,7 +156,7 @@ def test_the_manifests_that_are_shipped_are_the_three_examples() -> None:
     ],
     ids=lambda text: " ".join(text.split()[:4]),
 )
-def test_nothing_is_wrong_with_what_the_language_allows(editor: LanguageServer, text: str) -> None:
+def test_valid_forms_have_no_problem(editor: LanguageServer, text: str) -> None:
     assert editor.diagnostics(text) == []
 
 
@@ -189,13 +189,13 @@ def test_nothing_is_wrong_with_what_the_language_allows(editor: LanguageServer, 
     ],
     ids=lambda text: text.partition("«")[2].partition("»")[0],
 )
-def test_a_typo_is_marked_where_it_is_and_named_and_nothing_else_is(editor: LanguageServer, text: str) -> None:
+def test_exactly_the_typo_is_marked_and_named(editor: LanguageServer, text: str) -> None:
     text, start, end = marked(text)
     typo = text.splitlines()[start.line][start.character : end.character]
     assert editor.diagnostics(text) == [Told(start, end, f"Property {typo} is not allowed.")]
 
 
-def test_the_right_field_is_offered_in_the_place_of_a_typo(editor: LanguageServer) -> None:
+def test_the_right_field_is_offered_for_a_typo(editor: LanguageServer) -> None:
     assert "desiredCount" in editor.fixes(manifest("Service", *SERVICE, "desiredcount: 2"))
     assert "HttpCode" in editor.fixes(manifest("TargetGroup", *TARGETS, "Matcher: {HttpCod: 200}"))
 
@@ -222,7 +222,7 @@ def test_the_right_field_is_offered_in_the_place_of_a_typo(editor: LanguageServe
     ],
     ids=lambda text: text.partition("«")[2].partition("»")[0],
 )
-def test_a_wrong_value_is_marked_where_it_is_with_what_may_stand_there(
+def test_exactly_the_wrong_value_is_marked_with_the_allowed_values(
     editor: LanguageServer, text: str, message: str
 ) -> None:
     text, start, end = marked(text)
@@ -245,11 +245,11 @@ def test_a_wrong_value_is_marked_where_it_is_with_what_may_stand_there(
         ),
     ],
 )
-def test_what_is_missing_is_named(editor: LanguageServer, text: str, messages: list[str]) -> None:
+def test_a_missing_field_is_named(editor: LanguageServer, text: str, messages: list[str]) -> None:
     assert [told.message for told in editor.diagnostics(text)] == messages
 
 
-def test_what_aws_prints_is_taken_with_a_word_about_what_is_left_out(editor: LanguageServer) -> None:
+def test_a_field_of_the_describe_output_is_marked_as_ignored(editor: LanguageServer) -> None:
     text = "family: web\nrevision: 7\ncontainerDefinitions: [{name: web, image: nginx}]\n"
     assert editor.diagnostics(text) == [Told(Place(1, 0), Place(1, 11), "Ignored: AWS sets it.")]
 
@@ -258,7 +258,7 @@ def test_what_aws_prints_is_taken_with_a_word_about_what_is_left_out(editor: Lan
 
 
 @pytest.mark.parametrize("kind", [kind for kind in kinds.ALL if kind.shape], ids=lambda kind: kind.name)
-def test_a_spec_is_offered_the_fields_of_its_kind_and_no_others(editor: LanguageServer, kind: Kind) -> None:
+def test_a_spec_is_offered_exactly_the_fields_of_its_kind(editor: LanguageServer, kind: Kind) -> None:
     fields = {*body(kind).members}
     assert offered(editor, manifest(kind.name, "¦")) == fields
     assert offered(editor, f"resources:\n  {kind.name}/web:\n    ¦\n") == fields
@@ -282,9 +282,7 @@ def test_a_spec_is_offered_the_fields_of_its_kind_and_no_others(editor: Language
         ("resources:\n  ¦\n", {f"{kind.name}/" for kind in kinds.ALL}),
     ],
 )
-def test_a_block_is_offered_its_fields_that_are_not_there_yet(
-    editor: LanguageServer, text: str, fields: set[str]
-) -> None:
+def test_a_block_is_offered_exactly_its_missing_fields(editor: LanguageServer, text: str, fields: set[str]) -> None:
     assert offered(editor, text) == fields
 
 
@@ -308,11 +306,11 @@ def test_each_document_of_a_file_is_offered_its_own_fields(editor: LanguageServe
         (manifest("Service", "desiredCount: ¦"), set()),
     ],
 )
-def test_a_field_is_offered_the_values_that_it_may_have(editor: LanguageServer, text: str, values: set[str]) -> None:
+def test_a_field_is_offered_its_allowed_values(editor: LanguageServer, text: str, values: set[str]) -> None:
     assert offered(editor, text) == values
 
 
-def test_a_field_is_inserted_with_what_its_value_begins_with(editor: LanguageServer) -> None:
+def test_a_field_is_inserted_with_the_start_of_its_value(editor: LanguageServer) -> None:
     inserts = dict(editor.completions(*pointed(manifest("Service", "¦"))))
     assert inserts["cluster"] == "cluster: "
     assert inserts["desiredCount"] == "desiredCount: "
@@ -363,7 +361,7 @@ def words(kind: str, *path: str) -> str:
         (SEVERAL.replace("Port: 80", "Po¦rt: 80"), words("TargetGroup", "Port")),
     ],
 )
-def test_a_field_is_explained_in_awss_own_words_or_ours(editor: LanguageServer, text: str, told: str) -> None:
+def test_the_documentation_of_a_field_is_shown(editor: LanguageServer, text: str, told: str) -> None:
     assert told
     assert told in editor.hover(*pointed(text)).replace("\\", "")
 
@@ -371,12 +369,12 @@ def test_a_field_is_explained_in_awss_own_words_or_ours(editor: LanguageServer, 
 # ---------------------------------------------------------------- how an editor knows
 
 
-def test_the_schema_is_no_manifest_wherever_it_lies() -> None:
+def test_the_schema_file_is_never_a_manifest() -> None:
     assert not is_manifest(SCHEMA)
     assert not is_manifest(f"manifests/{SCHEMA}")
 
 
-def test_the_settings_that_docs_tell_are_about_the_manifests_and_every_document_in_them(editor: LanguageServer) -> None:
+def test_the_documented_settings_cover_every_document_of_the_manifests(editor: LanguageServer) -> None:
     typos = "---\n".join([manifest("Cluster", "name: x")] * 2)
     assert [told.message for told in editor.diagnostics(typos, "manifests/deeper")] == [
         "Property name is not allowed.",
@@ -385,7 +383,7 @@ def test_the_settings_that_docs_tell_are_about_the_manifests_and_every_document_
     assert editor.diagnostics(typos, "elsewhere") == []
 
 
-def test_the_line_that_docs_tell_is_enough_for_the_document_below_it(plain_editor: LanguageServer) -> None:
+def test_the_documented_line_covers_the_document_below_it(plain_editor: LanguageServer) -> None:
     typo = manifest("Cluster", "«name»: x")
     text, start, end = marked(MODELINE + typo)
     told = Told(start, end, "Property name is not allowed.")
@@ -395,7 +393,7 @@ def test_the_line_that_docs_tell_is_enough_for_the_document_below_it(plain_edito
     assert [one.message for one in twice] == [told.message] * 2
 
 
-def test_the_schema_of_one_kind_is_enough_for_its_documents(plain_editor: LanguageServer, workspace: Path) -> None:
+def test_the_schema_of_one_kind_covers_its_documents(plain_editor: LanguageServer, workspace: Path) -> None:
     make_schema(workspace / "target-group.json", "TargetGroup")
     line = MODELINE.replace(SCHEMA, "target-group.json")
     assert plain_editor.diagnostics(line + manifest("TargetGroup", *TARGETS)) == []
@@ -403,7 +401,7 @@ def test_the_schema_of_one_kind_is_enough_for_its_documents(plain_editor: Langua
     assert plain_editor.diagnostics(text) == [Told(start, end, "Property Protcol is not allowed.")]
 
 
-def test_the_server_is_installed_by_hashes_and_no_registry_is_named() -> None:
+def test_the_server_is_locked_by_hashes_without_a_registry() -> None:
     lock: Any = json.loads((HERE / "package-lock.json").read_text())
     wanted: Any = json.loads((HERE / "package.json").read_text())["dependencies"]
     installed = {name: one for name, one in lock["packages"].items() if name}

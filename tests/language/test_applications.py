@@ -19,7 +19,7 @@ SHOP, STORE = APP.format(name="shop"), APP.format(name="store")
 GROUP = "resources: {{LogGroup/{}: {{}}}}\n"
 
 
-def test_a_directory_with_an_application_is_one_with_everything_below() -> None:
+def test_an_application_contains_all_files_below_its_directory() -> None:
     """A nested Application takes what is below itself; the rest is named after the root, and may not prune."""
     result = loaded(
         {
@@ -37,7 +37,7 @@ def test_a_directory_with_an_application_is_one_with_everything_below() -> None:
     assert {one.name: one.declared for one in result.applications} == {"shop": True, "store": True, "here": False}
 
 
-def test_the_settings_are_read() -> None:
+def test_every_field_of_an_application_is_read() -> None:
     """Every field of an Application document arrives."""
     text = """
 kind: Application
@@ -67,13 +67,13 @@ resources: {Service/api: {}, Service/web: {}}
     assert found["Service/web"].options.ignore == ()
 
 
-def test_all_kinds_means_all_of_them() -> None:
+def test_manage_all_contains_every_kind() -> None:
     """`manage: [all]` names every kind, Role too."""
     result = loaded({"app.yaml": SHOP + "  manage: [all]\n"})
     assert "Role" in result.applications[0].manage
 
 
-def test_shared_documents_are_each_applications_own() -> None:
+def test_each_application_has_its_own_copy_of_an_included_document() -> None:
     """An include brings documents in, with the application's own variables, images, names and patches."""
     base = """
 kind: TaskDefinition
@@ -102,13 +102,13 @@ spec:
     assert [application.name for application in result.applications] == ["shop", "store"]
 
 
-def test_a_lookup_keeps_its_own_name() -> None:
+def test_names_do_not_apply_to_a_lookup() -> None:
     """`names` is for what is made here, not for what is there already."""
     text = SHOP + "  names: shop-{name}\n---\nkind: Role\nmetadata: {name: exec, annotations: {ecsync/manage: read}}\n"
     assert resources(loaded({"app.yaml": text}), "shop")["Role/exec"].body["RoleName"] == "exec"
 
 
-def test_references_cross_applications() -> None:
+def test_a_reference_can_name_another_application() -> None:
     """`${app:…}` names another application's resource, and a name may have dots in it."""
     files = {
         "a/app.yaml": SHOP + '---\nresources: {Service/api: {cluster: "${app:store/Cluster/main.eu.arn}"}}\n',
@@ -118,7 +118,7 @@ def test_references_cross_applications() -> None:
     assert cluster == Text((Ref(Key(application="store", kind="Cluster", name="main.eu"), "arn"),))
 
 
-def test_a_broken_application_disturbs_no_other() -> None:
+def test_a_broken_application_does_not_block_others() -> None:
     """Problems carry the application that they hold; one whose Application cannot be read keeps its directory."""
     files = {
         "a/app.yaml": "kind: Application\nmetadata: {name: shop}\nspec: {vars: {a: ${b}}}\n",
@@ -138,7 +138,7 @@ def test_a_broken_application_disturbs_no_other() -> None:
     assert len([problem for problem in result.problems if problem.application in ("", "shop")]) == 1
 
 
-def test_a_problem_in_a_shared_file_holds_all_who_include_it() -> None:
+def test_a_problem_in_an_included_file_blocks_every_application_with_it() -> None:
     """Each application has its own copy of the problem."""
     files = {
         "base/x.yaml": "resources: {LogGroup/x: {retentionDays: 3}}\n",
@@ -148,7 +148,7 @@ def test_a_problem_in_a_shared_file_holds_all_who_include_it() -> None:
     assert [problem.application for problem in loaded(files).problems] == ["shop", "store"]
 
 
-def test_late_references_close_no_cycle() -> None:
+def test_a_late_reference_is_not_part_of_a_cycle() -> None:
     """A cluster names the group that names the cluster: AWS takes that in two steps."""
     text = """
 resources:
@@ -158,7 +158,7 @@ resources:
     assert len(resources(loaded({"a.yaml": text}))) == 2
 
 
-def test_cycles_across_applications_hold_each_of_them() -> None:
+def test_a_cycle_across_applications_blocks_each_of_them() -> None:
     """The cycle names applications too."""
     files = {
         "a/app.yaml": SHOP + '---\nresources: {LogGroup/a: {kmsKeyId: "${app:store/LogGroup/b.arn}"}}\n',
@@ -169,7 +169,7 @@ def test_cycles_across_applications_hold_each_of_them() -> None:
     assert "shop/LogGroup/a → store/LogGroup/b → shop/LogGroup/a" in problems[0].message
 
 
-def test_claims_look_through_references_that_documents_tell() -> None:
+def test_two_documents_for_one_resource_are_found_through_references() -> None:
     """Two services of one name in one cluster are one service, however the cluster is written."""
     files = {
         "a/app.yaml": SHOP

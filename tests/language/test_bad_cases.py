@@ -16,13 +16,13 @@ def test_a_bad_manifest_gives_exactly_its_messages(case: Path) -> None:
     assert messages(load_files(contents(case))) == expected
 
 
-def test_a_file_of_five_mebibytes_is_refused() -> None:
+def test_a_file_of_five_mebibytes_is_rejected() -> None:
     """A file beyond the limit is not parsed at all."""
     loaded = load_files({"big.yaml": b"# " + b"x" * (5 * 1024 * 1024)})
     assert messages(loaded) == ["big.yaml:1:1: the file has 5.0 MiB; at most 1 MiB is read: split the file"]
 
 
-def test_a_snapshot_beyond_the_limit_holds_everything() -> None:
+def test_a_snapshot_beyond_the_limit_blocks_every_application() -> None:
     """Ten megabytes in all are refused before anything is parsed, for every application."""
     files = {f"{number}.yaml": b"#" + b"x" * (1024 * 1024 - 1) for number in range(10)}
     (problem,) = load_files(files).problems

@@ -44,7 +44,7 @@ def messages(result: Checked) -> list[str]:
         ("any", {"a": [1, None]}, {"a": [1, None]}),
     ],
 )  # fmt: skip
-def test_a_scalar_becomes_what_aws_wants(type_: Any, written: Any, sent: Any) -> None:
+def test_a_scalar_is_coerced_to_the_type_of_aws(type_: Any, written: Any, sent: Any) -> None:
     """Coercion goes as far as the value is plain, and keeps the spelling of numbers."""
     result = check({"f": written}, structure({"f": Fixed(type=type_)}), name="X")
     assert messages(result) == []
@@ -71,12 +71,12 @@ def test_a_scalar_becomes_what_aws_wants(type_: Any, written: Any, sent: Any) ->
         ("structure", REF, 'X.f must be a block of fields, not "${Network/n.subnetIds}"'),
     ],
 )
-def test_what_is_not_plain_is_refused(type_: Any, written: Any, message: str) -> None:
+def test_a_scalar_of_another_type_is_rejected(type_: Any, written: Any, message: str) -> None:
     """A wrong type says what AWS wants and what was written."""
     assert messages(check({"f": written}, structure({"f": Fixed(type=type_)}), name="X")) == [message]
 
 
-def test_null_stays_at_the_top_and_goes_below() -> None:
+def test_null_stays_at_the_top_level_and_is_removed_below() -> None:
     """At the top null says "AWS's default"; below, absence says the same."""
     body = {
         "cluster": None,
@@ -86,7 +86,7 @@ def test_null_stays_at_the_top_and_goes_below() -> None:
     assert checked(body).body == {"cluster": None, "deploymentConfiguration": {}, "loadBalancers": []}
 
 
-def test_maps_stand_for_lists_of_pairs() -> None:
+def test_a_map_may_replace_a_list_of_pairs() -> None:
     """Tags, environment, secrets and attributes may be maps; a null in one removes it."""
     task = {
         "cpu": "256",
@@ -125,7 +125,7 @@ def test_tags_in_every_style() -> None:
     assert messages(twice) == ['duplicate "a" in X.tags; remove one of them']
 
 
-def test_duplicates_by_key_are_refused() -> None:
+def test_duplicate_keys_are_rejected() -> None:
     """Names are unique in pairs and in every list that a rule keys; references count as they are written."""
     rules = (Keyed(path="containerDefinitions", key=("name",)),)
     body = {"cpu": 256, "containerDefinitions": [{"name": "a"}, {"name": "a"}, {"name": "b"}]}
@@ -137,7 +137,7 @@ def test_duplicates_by_key_are_refused() -> None:
     assert messages(checked(tags)) == ['duplicate "a" in X.tags: already declared on line 1; remove one of them']
 
 
-def test_what_describe_prints_is_dropped_with_a_note() -> None:
+def test_fields_of_the_describe_output_are_ignored_with_a_note() -> None:
     """Server-owned fields and tokens do no harm in a manifest."""
     body = {"serviceName": "a", "serviceArn": "x", "runningCount": 2, "status": "ACTIVE", "clientToken": "t"}
     result = checked(body, describe=shapes.load(ShapeOf(operation="", describe=SERVICE.describe)))
@@ -151,7 +151,7 @@ def test_what_describe_prints_is_dropped_with_a_note() -> None:
     ]
 
 
-def test_references_stand_wherever_a_value_can() -> None:
+def test_a_reference_is_accepted_for_any_value_of_its_type() -> None:
     """Text passes scalars, enumerations, bounds and lists; where the types tell, a mismatch is said."""
     one = Text((Ref(Key(application="a", kind="Cluster", name="c"), "arn"),))
     lists = {REF.refs[0]}.__contains__
@@ -167,7 +167,7 @@ def test_references_stand_wherever_a_value_can() -> None:
     ]
 
 
-def test_a_comma_list_may_be_written_as_a_list() -> None:
+def test_a_comma_separated_text_may_be_a_list() -> None:
     """Where AWS wants one text with commas, a list becomes it, references and all."""
     group = ShapeOf(operation="autoscaling.CreateAutoScalingGroup", optional=("AutoScalingGroupName",))
     rules = (CommaList(path="VPCZoneIdentifier"),)
@@ -183,7 +183,7 @@ def test_a_comma_list_may_be_written_as_a_list() -> None:
     assert zone([REF, "b"]) == Text((REF.refs[0], ",b"))
 
 
-def test_required_members_are_those_of_aws_and_of_the_kind() -> None:
+def test_required_fields_are_those_of_aws_and_of_the_kind() -> None:
     """`required` adds, `optional` takes away, null does not count, and a partial body may lack anything."""
     assert messages(checked({"containerDefinitions": None}, TASK)) == [
         'missing required field "containerDefinitions" in X',
@@ -199,26 +199,26 @@ def test_sensitive_values_are_not_repeated() -> None:
     assert messages(result) == ["X.tags.a must be true or false, not text", "X.other must be true or false, not text"]
 
 
-def test_a_block_of_a_thousand_mistakes_is_not_read_to_the_end() -> None:
+def test_the_check_stops_after_a_hundred_problems() -> None:
     """Beyond a hundred problems nobody reads on, and neither do we."""
     assert 100 <= len(messages(checked({f"f{number}": 1 for number in range(1000)}))) <= 102
 
 
-def test_a_long_value_is_cut_and_control_characters_are_not_printed() -> None:
+def test_a_long_value_is_shortened_and_control_characters_are_not_printed() -> None:
     """A message cannot write to the terminal or fill it."""
     (message,) = messages(checked({"launchType": "\x1b[31m" + "x" * 500}))
     assert "\x1b" not in message
     assert len(message) < 250
 
 
-def test_places_go_with_the_values() -> None:
+def test_every_checked_value_keeps_its_origin() -> None:
     """A coerced tree knows where each value was written, also where a map became a list."""
     node = Node({"tags": Node({"a": Node(1, Origin("f", 3))}, Origin("f", 2))}, Origin("f", 1))
     result = check(node, shapes.load(SERVICE), name="X", tags="tags")
     assert result.node.value["tags"].value[0].origin.line == 3
 
 
-def test_free_form_members_are_left_as_they_are() -> None:
+def test_free_form_members_are_not_changed() -> None:
     """A policy document keeps its own types."""
     document = {"Statement": [{"Effect": "Allow", "Condition": {"Bool": {"x": True}}, "Sid": None}]}
     assert check({"p": document}, structure({"p": ANY, "l": listing(ANY)}), name="X").body == {"p": document}

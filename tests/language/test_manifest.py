@@ -60,14 +60,14 @@ def check_loads(files: dict[str, bytes]) -> None:
     st.dictionaries(st.sampled_from(["a.yaml", "b/c.yml", "b/app.yaml", "d.json"]), st.binary(max_size=200), max_size=3)
 )
 @settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-def test_no_bytes_make_it_raise(files: dict[str, bytes]) -> None:
+def test_no_bytes_raise_an_exception(files: dict[str, bytes]) -> None:
     """Arbitrary bytes give problems, never an exception."""
     check_loads(files)
 
 
 @given(st.lists(st.tuples(st.integers(0, len(SEED)), st.integers(0, 12), PIECES), min_size=1, max_size=5))
 @settings(max_examples=120, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-def test_no_mutation_of_a_manifest_makes_it_raise(edits: list[tuple[int, int, bytes]]) -> None:
+def test_no_mutation_of_a_manifest_raises_an_exception(edits: list[tuple[int, int, bytes]]) -> None:
     """A manifest with holes and strange words in it gives problems, never an exception."""
     content = SEED
     for position, cut, piece in edits:
@@ -77,7 +77,7 @@ def test_no_mutation_of_a_manifest_makes_it_raise(edits: list[tuple[int, int, by
 
 @given(NAMES)
 @settings(max_examples=40, deadline=None, derandomize=True)
-def test_no_file_name_makes_it_raise(name: str) -> None:
+def test_no_file_name_raises_an_exception(name: str) -> None:
     """A source may hold anything under any name."""
     check_loads({name: SEED, name + ".yaml": SEED, "//" + name + "/b.yaml": SEED})
 
@@ -99,7 +99,7 @@ def test_an_empty_snapshot_has_no_application() -> None:
     assert loaded({"a.yaml": "# nothing\n"}).applications == ()
 
 
-def test_the_root_application_has_a_name_that_can_be_one() -> None:
+def test_the_root_application_has_a_valid_name() -> None:
     """A directory's name is made to fit."""
     for name, fitted in (
         ("shop", "shop"),
@@ -146,7 +146,7 @@ def test_problems_are_sorted_by_place() -> None:
     assert places == [("a.yaml", 9), ("a.yaml", 12), ("b.yaml", 9), ("b.yaml", 12)]
 
 
-def test_a_large_hostile_file_is_refused_in_time() -> None:
+def test_a_large_hostile_file_is_rejected_in_time() -> None:
     """Tens of thousands of mistakes are not each looked up in tens of thousands of names."""
     fields = b"kind: Service\nmetadata: {name: a}\nspec:\n" + b"".join(
         b"  desirdCunt%d: 1\n" % n for n in range(20_000)
@@ -161,7 +161,7 @@ def test_a_large_hostile_file_is_refused_in_time() -> None:
     assert os.times().user - begin < 2
 
 
-def test_a_problem_is_printed_as_an_editor_reads_it() -> None:
+def test_a_problem_is_printed_in_the_form_of_editors() -> None:
     """`file:line:column: message`."""
     (problem,) = loaded({"shop/api.yaml": "kind: Service\nmetadata: {name: a}\nspec:\n    desiredcount: 2\n"}).problems
     assert isinstance(problem, Problem)

@@ -49,7 +49,7 @@ BASE = {"family": "f", "cpu": "256", "containerDefinitions": [WEB, LOG]}
         ({"containerDefinitions": "nonsense"}, {"containerDefinitions": "nonsense"}),
     ],
 )  # fmt: skip
-def test_a_patch_changes_what_it_names(patch: dict[str, Any], changed: dict[str, Any]) -> None:
+def test_a_patch_changes_exactly_its_fields(patch: dict[str, Any], changed: dict[str, Any]) -> None:
     """Null removes, maps merge, keyed lists merge by their key, other lists are replaced."""
     shape = shapes.load(ShapeOf(operation="ecs.RegisterTaskDefinition"))
     result = patched(to_nodes(BASE, Origin("base", 1)), to_nodes(patch, Origin("patch", 1)), shape=shape, rules=RULES)
@@ -57,7 +57,7 @@ def test_a_patch_changes_what_it_names(patch: dict[str, Any], changed: dict[str,
     assert plain(result) == expected
 
 
-def test_what_a_patch_touches_comes_from_the_patch() -> None:
+def test_a_patched_field_has_the_origin_of_the_patch() -> None:
     """Each field knows the file that decided it."""
     shape = shapes.load(ShapeOf(operation="ecs.RegisterTaskDefinition"))
     patch = to_nodes({"containerDefinitions": {"web": {"cpu": 9}}}, Origin("patch", 7))
@@ -66,7 +66,7 @@ def test_what_a_patch_touches_comes_from_the_patch() -> None:
     assert (web.value["cpu"].origin.file, web.value["name"].origin.file) == ("patch", "base")
 
 
-def test_maps_that_stand_for_lists_are_merged_as_maps() -> None:
+def test_a_map_in_place_of_a_list_is_merged_as_a_map() -> None:
     """A base written as a map takes either form of patch."""
     shape = shapes.load(ShapeOf(operation="ecs.CreateService"))
     base = to_nodes({"tags": {"a": "1", "b": "2"}}, Origin("f"))

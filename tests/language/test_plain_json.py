@@ -72,7 +72,7 @@ IN = "TaskDefinition.containerDefinitions[0]"
         (container(healthCheck="x"), f'{IN}.healthCheck must be a block of fields, not "x"'),
     ],
 )  # fmt: skip
-def test_what_aws_does_not_take_is_refused_with_the_whole_path_and_the_fix(document: Any, message: str) -> None:
+def test_a_value_of_another_type_is_rejected_with_its_path_and_the_fix(document: Any, message: str) -> None:
     """The path is AWS's own, by number, and the message says what to write instead."""
     assert said(document) == [message]
 
@@ -90,7 +90,7 @@ def test_what_aws_does_not_take_is_refused_with_the_whole_path_and_the_fix(docum
          'TaskDefinition.tags must be a list, not a map; write it as a list: [{"key": …, "value": …}]'),
     ],
 )  # fmt: skip
-def test_a_map_is_no_list_of_pairs(document: Any, message: str) -> None:
+def test_a_map_in_place_of_a_list_is_rejected(document: Any, message: str) -> None:
     """The short form of tags and environment is ours: a block where AWS has a list may be one pair as well."""
     assert said(document) == [message]
 
@@ -108,7 +108,7 @@ def test_a_value_that_may_be_secret_is_not_repeated() -> None:
     ]
 
 
-def test_every_form_of_a_plain_document_is_held() -> None:
+def test_every_form_of_a_plain_document_is_checked() -> None:
     """What describe prints, tags beside it, and each of several services."""
     service = {"serviceName": "api", "taskDefinition": "web", "desiredCount": "2"}
     count = 'Service.desiredCount must be an integer, not "2"; write 2 without quotes'
@@ -120,7 +120,7 @@ def test_every_form_of_a_plain_document_is_held() -> None:
     ]
 
 
-def test_what_aws_needs_is_to_be_given() -> None:
+def test_the_fix_for_a_required_null_is_a_value() -> None:
     """Leaving out what is required would be the next mistake."""
     network = {"awsvpcConfiguration": {"subnets": None}}
     assert said({"serviceName": "a", "taskDefinition": "a", "networkConfiguration": network}) == [
@@ -129,7 +129,7 @@ def test_what_aws_needs_is_to_be_given() -> None:
     ]
 
 
-def test_what_only_describe_prints_is_not_judged() -> None:
+def test_fields_of_the_describe_output_are_not_checked() -> None:
     """AWS's own fields are left out whatever is in them, also where a block of the service is read from them."""
     connect = {"enabled": None}
     service = {
@@ -144,7 +144,7 @@ def test_what_only_describe_prints_is_not_judged() -> None:
     assert said(task(revision="3", registeredAt=None, requiresAttributes=None)) == []
 
 
-def test_references_stand_in_a_plain_document() -> None:
+def test_references_are_allowed_in_a_plain_document() -> None:
     """Text with a reference in it is not judged for being text, nor for what it turns out to be."""
     environment = [{"name": "A", "value": "x${env:SIZE}"}]
     document = container(memory="${env:SIZE}", cpu="1${env:SIZE}", environment=environment)
@@ -160,7 +160,7 @@ def test_references_stand_in_a_plain_document() -> None:
     assert [one for one in found if "Service" in one] == []
 
 
-def test_text_that_only_looks_like_a_reference_is_text() -> None:
+def test_a_shell_variable_is_text() -> None:
     """A shell's `${MEMORY}` is nothing of ours."""
     assert said(container(memory="${MEMORY}")) == [f'{IN}.memory must be an integer, not "${{MEMORY}}"']
 
@@ -177,7 +177,7 @@ LENIENT = container(memory="100", command=None, environment={"A": 1, "B": None})
         ("a.json", {"resources": {"TaskDefinition/web": LENIENT}}),
     ],
 )
-def test_manifests_and_plain_yaml_are_as_lenient_as_ever(name: str, document: Any) -> None:
+def test_manifests_and_plain_yaml_are_checked_leniently(name: str, document: Any) -> None:
     """A null says AWS's default, digits are a number, a number is text, and a map is a list of pairs."""
     assert said(document, name) == []
 
@@ -187,7 +187,7 @@ def patching(**patch: Any) -> dict[str, Any]:
     return {"kind": "Application", "metadata": {"name": "x"}, "spec": {"patches": {"TaskDefinition/web": patch}}}
 
 
-def test_a_patch_is_not_part_of_the_plain_document() -> None:
+def test_a_patch_of_a_plain_document_is_checked_leniently() -> None:
     """A patch over one is ours, so lenient; it does not excuse what the file says."""
     assert said(TASK, more={"app.json": patching(containerDefinitions={"web": {"memory": "100", "cpu": None}})}) == []
     assert said(container(memory="100"), more={"app.json": patching(containerDefinitions={"web": {"memory": 1}})}) == [
@@ -195,7 +195,7 @@ def test_a_patch_is_not_part_of_the_plain_document() -> None:
     ]
 
 
-def test_an_included_plain_document_is_held_in_each_application() -> None:
+def test_an_included_plain_document_is_checked_in_each_application() -> None:
     """Whoever includes the file has its problem."""
     app = {"kind": "Application", "metadata": {"name": "x"}, "spec": {"include": ["../base"]}}
     other = app | {"metadata": {"name": "y"}}
@@ -208,7 +208,7 @@ def test_an_included_plain_document_is_held_in_each_application() -> None:
     assert len(messages(loaded)) == 1
 
 
-def test_one_mistake_is_told_once() -> None:
+def test_one_mistake_is_reported_once() -> None:
     """What is wrong with any manifest is said beside it, with paths of the same form."""
     assert said(container(command="run", imagge="x", portMappings=[{"containerPort": "80"}])) == [
         f'{IN}.command must be a list, not "run"; write it as a list: ["run"]',
@@ -237,7 +237,7 @@ def one_odd_value(shape: Shape) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("number", NUMBERS)
-def test_a_boolean_is_no_number(number: Type) -> None:
+def test_a_boolean_is_not_a_number(number: Type) -> None:
     """AWS takes none in place of a number, whatever botocore lets through."""
     shape = structure({"f": Fixed(type=number)})
     for value, told in ((True, 1), (0, 0)):
@@ -247,7 +247,7 @@ def test_a_boolean_is_no_number(number: Type) -> None:
 @pytest.mark.parametrize(
     ("kind", "operation"), [("TaskDefinition", "RegisterTaskDefinition"), ("Service", "CreateService")]
 )
-def test_the_places_are_those_that_botocore_refuses(kind: str, operation: str) -> None:
+def test_the_rejected_places_are_those_of_botocore(kind: str, operation: str) -> None:
     """Nothing of another type passes, and nothing that AWS takes is refused, in any place of the two inputs."""
     shape_of = BY_NAME[kind].shape
     assert shape_of is not None

@@ -58,7 +58,7 @@ def ref(kind: str, name: str, output: str, application: str = "shop") -> Ref:
         ("$${var:env}", "${var:env}"), ("$${Cluster/main}", "${Cluster/main}"), ("$$${var:env}", "$${var:env}"),
     ],
 )  # fmt: skip
-def test_a_reference_is_read(text: str, value: Any) -> None:
+def test_a_reference_is_resolved(text: str, value: Any) -> None:
     """A sole variable keeps its type, a value is never read again, and `$${` is literal."""
     assert read(text, SCOPE) == value
 
@@ -68,7 +68,7 @@ def test_a_reference_is_read(text: str, value: Any) -> None:
     ["${HOME}", "${HOME/a/b}", "${lower/x}", "${var:-default}", "${env:?gone}", "$(date)", "$HOME", "${}", "${", "$",
      "${PATH%:*}", "${x:0:3}", "#{host}", "${app:-x}", "${ssm}", "{name}"],
 )  # fmt: skip
-def test_what_is_not_ours_survives(text: str) -> None:
+def test_text_without_a_reference_is_not_changed(text: str) -> None:
     """Shell snippets pass as they are."""
     assert read(text, SCOPE) == text
 
@@ -96,21 +96,21 @@ def test_what_is_not_ours_survives(text: str) -> None:
         ("${WebService/a}", "WebService/a expands to several resources; refer to one of them, such as ${Service/a}"),
     ],
 )
-def test_a_wrong_reference_says_what_to_do(text: str, message: str) -> None:
+def test_the_message_about_a_wrong_reference_contains_the_fix(text: str, message: str) -> None:
     """The message names what is nearest."""
     with pytest.raises(BadReference) as wrong:
         read(text, SCOPE)
     assert str(wrong.value) == message
 
 
-def test_lists_of_variables_are_spliced_into_lists() -> None:
+def test_the_elements_of_a_list_variable_are_inserted_into_a_list() -> None:
     """A variable that is a list becomes elements of the list it stands in."""
     node, problems = substitute(to_nodes({"a": ["x", "${var:zones}", "${var:count}"]}, Origin("f")), SCOPE)
     assert plain(node) == {"a": ["x", "a", "b", 3]}
     assert problems == ()
 
 
-def test_the_first_reading_leaves_resources_alone_and_hides_what_variables_hold() -> None:
+def test_fill_values_keeps_references_to_resources_and_escapes_values() -> None:
     """Composites see values and unread references; the second reading gives what one alone would."""
     written = to_nodes({"a": "${var:odd} ${Cluster/main} $${x}", "b": "${var:odd}"}, Origin("f"))
     first, problems = fill_values(written, SCOPE)
@@ -141,12 +141,12 @@ UNKNOWN = ref("Service", "api", "arn")
         (3, 3),
     ],
 )
-def test_known_references_are_replaced_and_unknown_ones_stay(value: Any, resolved: Any) -> None:
+def test_references_with_a_value_are_replaced_and_others_stay(value: Any, resolved: Any) -> None:
     """Resolving puts in what is known and keeps the rest as Text."""
     assert resolve({"x": value}, VALUES.get) == {"x": resolved}
 
 
-def test_a_list_is_joined_where_aws_wants_one_text() -> None:
+def test_a_list_is_joined_where_aws_requires_one_text() -> None:
     """At a CommaList path a list becomes one text, and only there."""
     body = {"zones": Text((SUBNETS,)), "other": Text((SUBNETS,))}
     assert resolve(body, VALUES.get, ["zones"]) == {"zones": "s-1,s-2", "other": ["s-1", "s-2"]}

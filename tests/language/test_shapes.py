@@ -12,7 +12,7 @@ from ecsync.awsmodel import shapes
 from ecsync.core.kind import ShapeOf
 
 
-def test_the_body_is_the_input_with_the_kinds_changes() -> None:
+def test_the_body_is_the_input_with_the_changes_of_the_kind() -> None:
     """Members are omitted, added and replaced; what is required follows."""
     shape = shapes.load(
         ShapeOf(
@@ -37,7 +37,7 @@ def test_the_body_is_the_input_with_the_kinds_changes() -> None:
     assert shape.required == {"names"}
 
 
-def test_describe_is_the_shape_of_the_output() -> None:
+def test_the_describe_path_gives_the_shape_of_the_output() -> None:
     """A path goes through lists, and to the output."""
     shape = shapes.load(ShapeOf(operation="", describe="ecs.DescribeServices:services[]"))
     assert {"serviceArn", "runningCount", "deployments"} <= set(shape.members)
@@ -47,7 +47,7 @@ def test_describe_is_the_shape_of_the_output() -> None:
     assert set(revision.members) == {"name", "value"}
 
 
-def test_enums_bounds_and_documentation_are_aws_own() -> None:
+def test_enums_bounds_and_documentation_are_those_of_aws() -> None:
     """What the model says of a member is there."""
     shape = shapes.load(ShapeOf(operation="elbv2.CreateTargetGroup"))
     assert shape.members["Port"].bounds == (1, 65535)
@@ -56,7 +56,7 @@ def test_enums_bounds_and_documentation_are_aws_own() -> None:
     assert shape.name == "CreateTargetGroupInput"
 
 
-def test_values_that_the_model_lacks_come_from_a_table_and_each_has_its_source() -> None:
+def test_values_that_the_model_lacks_are_in_a_table_with_their_source() -> None:
     """On both sides; what the installed botocore lists by now goes out of the table again."""
     taken = shapes.load(ShapeOf(operation="ecs.RegisterTaskDefinition")).members["networkMode"].enum
     printed = shapes.at_path("ecs.DescribeTaskDefinition:taskDefinition.networkMode", side="output").enum
@@ -79,14 +79,14 @@ def test_equal_requests_give_the_same_shape() -> None:
     assert shapes.load(ShapeOf(operation="ecs.CreateService")) is shapes.load(ShapeOf(operation="ecs.CreateService"))
 
 
-def test_a_wrong_path_fails() -> None:
+def test_a_wrong_path_raises_an_error() -> None:
     """A member that is not there is a mistake of ours, and is loud."""
     shape = shapes.load(ShapeOf(operation="ecs.CreateService", extra={"x": "ecs.CreateService:nope"}))
     with pytest.raises(KeyError):
         len(shape.members)
 
 
-def test_importing_costs_nothing_and_never_boto3() -> None:
+def test_importing_shapes_loads_neither_botocore_nor_boto3() -> None:
     """Nothing of botocore is imported before a shape is asked for, and boto3 never is."""
     script = (
         "import sys; from ecsync.awsmodel import shapes; assert 'botocore' not in sys.modules;"

@@ -37,20 +37,20 @@ def only(text: str, name: str = "a.yaml") -> Any:
         ("!!float 1", 1.0), ("!!bool true", True), ("9" * 41, "9" * 41), ("3e" + "9" * 50, "3e" + "9" * 50),
     ],
 )  # fmt: skip
-def test_a_plain_scalar_means_what_yaml_12_core_says(text: str, value: Any) -> None:
+def test_a_plain_scalar_has_its_yaml_12_core_value(text: str, value: Any) -> None:
     """Only null, booleans and decimal, octal, hexadecimal and floating numbers are not text."""
     found = only(f"a: {text}\n")["a"]
     assert found == value
     assert type(found) is type(value)
 
 
-def test_not_a_number_is_one() -> None:
+def test_nan_is_a_float() -> None:
     """`.nan` is the float that equals nothing."""
     found = only("a: .nan")["a"]
     assert math.isnan(found)
 
 
-def test_a_float_remembers_its_spelling() -> None:
+def test_a_float_keeps_its_written_form() -> None:
     """`1.10` is a number that can be written back as it stood."""
     (document,) = parse("a.yaml", b"a: 1.10").documents
     found = document.value["a"].value
@@ -58,12 +58,12 @@ def test_a_float_remembers_its_spelling() -> None:
     assert (found, found.text) == (1.1, "1.10")
 
 
-def test_keys_are_text_whatever_they_look_like() -> None:
+def test_every_key_is_text() -> None:
     """A key is its spelling, never a boolean, number or null."""
     assert only("on: 1\n8080: 2\ntrue: 3\n~: 4\n1.10: 5\n") == {"on": 1, "8080": 2, "true": 3, "~": 4, "1.10": 5}
 
 
-def test_members_come_from_their_key_and_elements_from_themselves() -> None:
+def test_the_origin_of_a_member_is_that_of_its_key() -> None:
     """Lines and columns count from 1."""
     (document,) = parse("a.yaml", b"a:\n  bb:\n  - x\n  -   y\n").documents
     below = document.value["a"].value["bb"]
@@ -71,14 +71,14 @@ def test_members_come_from_their_key_and_elements_from_themselves() -> None:
     assert [(one.origin.line, one.origin.column) for one in below.value] == [(3, 5), (4, 7)]
 
 
-def test_several_documents_bom_and_carriage_returns_are_fine() -> None:
+def test_several_documents_a_bom_and_carriage_returns_are_accepted() -> None:
     """What editors on other systems write is read."""
     parsed = parse("a.yaml", b"\xef\xbb\xbfa: 1\r\n---\r\nb: 2\r\n---\r\n# nothing\r\n")
     assert [plain(document) for document in parsed.documents] == [{"a": 1}, {"b": 2}, None]
     assert parsed.whole
 
 
-def test_an_alias_has_the_anchors_value_and_its_own_place() -> None:
+def test_an_alias_has_the_value_of_its_anchor_and_its_own_origin() -> None:
     """Aliases are ordinary values."""
     (document,) = parse("a.yaml", b"a: &x {b: [1]}\nc: *x\n").documents
     assert plain(document) == {"a": {"b": [1]}, "c": {"b": [1]}}
@@ -100,20 +100,20 @@ def test_an_alias_has_the_anchors_value_and_its_own_place() -> None:
         ("a: b: c\n", "1:5: not valid YAML: mapping values are not allowed in this context"),
     ],
 )
-def test_what_is_wrong_is_said_with_its_place(text: str, message: str) -> None:
+def test_every_problem_has_its_place(text: str, message: str) -> None:
     """Each problem names file, line and column."""
     assert [str(problem) for problem in parse("a.yaml", text.encode()).problems] == [f"a.yaml:{message}"]
 
 
 @pytest.mark.parametrize("tag", ["!!python/object/apply:os.system", "!!python/name:os.system", "!x", "!!timestamp"])
-def test_every_tag_but_the_core_ones_is_refused(tag: str) -> None:
+def test_every_tag_except_the_core_tags_is_rejected(tag: str) -> None:
     """No tag runs or builds anything, on any kind of node."""
     for value in ("x", "[x]", "{x: y}"):
         (problem,) = parse("a.yaml", f"a: {tag} {value}\n".encode()).problems
         assert "is not supported" in problem.message
 
 
-def test_json_is_json() -> None:
+def test_a_json_file_must_be_json() -> None:
     """In a `.json` file a trailing comma is wrong, and a surrogate pair is one character."""
     assert only('{"a": "\\ud83d\\ude00", "b": "\\\\ud83d\\\\ude00", "c": [1e2, null]}', "a.json") == {
         "a": "😀",
@@ -127,7 +127,7 @@ def test_json_is_json() -> None:
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, "{a: " * 100_000, "- " * 100_000, "a: &a [" * 60 + "*a", '["a",' * 70])
-def test_depth_is_bounded_before_anything_recurses(text: str) -> None:
+def test_depth_is_limited_before_any_recursion(text: str) -> None:
     """No nesting reaches Python's own limit, in YAML or in JSON."""
     for name in ("a.yaml", "a.json"):
         parsed = parse(name, text.encode())
@@ -143,7 +143,7 @@ def test_aliases_cannot_make_a_document_deep() -> None:
     ]
 
 
-def test_a_bomb_is_refused_quickly() -> None:
+def test_an_alias_bomb_is_rejected_quickly() -> None:
     """What would expand to 9^9 values stops at the limit."""
     text = b"a: &a [x,x,x,x,x,x,x,x,x]\n" + b"".join(
         b"%c: &%c [%s]\n" % (letter + 1, letter + 1, b",".join([b"*%c" % letter] * 9)) for letter in range(97, 106)

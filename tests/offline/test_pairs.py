@@ -24,24 +24,24 @@ def of(some: list[Pair]) -> pytest.MarkDecorator:
 
 
 @pytest.mark.skipif("ECSYNC_CASES" not in os.environ, reason="ECSYNC_CASES is not set")
-def test_the_whole_collection_is_run_where_it_is() -> None:
+def test_the_whole_collection_runs_if_it_is_available() -> None:
     assert {"captured", "documented", "unit-test", "derived"} <= {pair["confidence"] for pair in PAIRS}
     assert {pair["id"] for pair in PAIRS if pair["confidence"] == "derived-uncertain"} == UNCERTAIN.keys()
 
 
 @of([pair for pair in PAIRS if pair["id"] not in UNCERTAIN])
-def test_a_pair_differs_exactly_where_aws_would_do_something_else(pair: Pair) -> None:
+def test_a_pair_differs_exactly_if_it_is_not_equivalent(pair: Pair) -> None:
     found = compare(pair["kind"], pair["desired"], pair["live"], context=pair.get("context"))
     assert (not found) == pair["equivalent"], pair["note"]
 
 
 @of([pair for pair in PAIRS if pair["id"] in UNCERTAIN])
-def test_what_nobody_documents_is_no_difference(pair: Pair) -> None:
+def test_an_undocumented_case_is_no_difference(pair: Pair) -> None:
     assert not compare(pair["kind"], pair["desired"], pair["live"]), UNCERTAIN[pair["id"]]
 
 
 @of([pair for pair in PAIRS if pair["equivalent"]])
-def test_a_change_of_any_leaf_is_seen_unless_it_is_aws_s_or_another_s(pair: Pair) -> None:
+def test_a_change_of_any_leaf_is_detected_unless_another_owner_has_it(pair: Pair) -> None:
     kind, desired = pair["kind"], pair["desired"]
     for place, live in changes(pair["live"]):
         if compare(kind, desired, live, context=pair.get("context")):

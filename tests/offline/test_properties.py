@@ -31,7 +31,7 @@ def body_of(kind: Kind) -> st.SearchStrategy[dict[str, Any]]:
 
 
 @each_kind
-def test_a_canonical_form_is_its_own(kind: Kind) -> None:
+def test_normalisation_is_idempotent(kind: Kind) -> None:
     @some
     @given(body_of(kind))
     def holds(body: dict[str, Any]) -> None:
@@ -64,7 +64,7 @@ def test_two_bodies_can_always_be_compared(kind: Kind) -> None:
 
 
 @each_kind
-def test_the_order_of_a_set_says_nothing(kind: Kind) -> None:
+def test_the_order_of_a_set_has_no_effect(kind: Kind) -> None:
     sets = [row for row in kind.rules if isinstance(row, (Keyed, Unordered))]
 
     @some
