@@ -1,4 +1,4 @@
-"""Applications: which documents are whose, and what the Application document changes."""
+"""Applications: their documents, and the effect of the Application document."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ GROUP = "resources: {{LogGroup/{}: {{}}}}\n"
 
 
 def test_an_application_contains_all_files_below_its_directory() -> None:
-    """A nested Application takes what is below itself; the rest is named after the root, and may not prune."""
+    """A nested Application has its own files. Other files belong to the root application, which cannot prune."""
     result = loaded(
         {
             "x.yaml": GROUP.format("x"),
@@ -38,7 +38,7 @@ def test_an_application_contains_all_files_below_its_directory() -> None:
 
 
 def test_every_field_of_an_application_is_read() -> None:
-    """Every field of an Application document arrives."""
+    """Target, manage, after, sync and ignore are in the application and its resources."""
     text = """
 kind: Application
 metadata: {name: shop, formerly: [store]}
@@ -68,13 +68,13 @@ resources: {Service/api: {}, Service/web: {}}
 
 
 def test_manage_all_contains_every_kind() -> None:
-    """`manage: [all]` names every kind, Role too."""
+    """`manage: [all]` includes Role."""
     result = loaded({"app.yaml": SHOP + "  manage: [all]\n"})
     assert "Role" in result.applications[0].manage
 
 
 def test_each_application_has_its_own_copy_of_an_included_document() -> None:
-    """An include brings documents in, with the application's own variables, images, names and patches."""
+    """Its variables, images, names and patches are those of the application."""
     base = """
 kind: TaskDefinition
 metadata: {name: api}
@@ -103,13 +103,13 @@ spec:
 
 
 def test_names_do_not_apply_to_a_lookup() -> None:
-    """`names` is for what is made here, not for what is there already."""
+    """`names` applies to resources that ecsync creates."""
     text = SHOP + "  names: shop-{name}\n---\nkind: Role\nmetadata: {name: exec, annotations: {ecsync/manage: read}}\n"
     assert resources(loaded({"app.yaml": text}), "shop")["Role/exec"].body["RoleName"] == "exec"
 
 
 def test_a_reference_can_name_another_application() -> None:
-    """`${app:…}` names another application's resource, and a name may have dots in it."""
+    """`${app:…}` refers to a resource of another application, and a name may contain dots."""
     files = {
         "a/app.yaml": SHOP + '---\nresources: {Service/api: {cluster: "${app:store/Cluster/main.eu.arn}"}}\n',
         "b/app.yaml": STORE + "---\nresources: {Cluster/main.eu: {}}\n",
@@ -119,7 +119,7 @@ def test_a_reference_can_name_another_application() -> None:
 
 
 def test_a_broken_application_does_not_block_others() -> None:
-    """Problems carry the application that they hold; one whose Application cannot be read keeps its directory."""
+    """A problem has the name of its application. An unreadable Application document keeps its directory."""
     files = {
         "a/app.yaml": "kind: Application\nmetadata: {name: shop}\nspec: {vars: {a: ${b}}}\n",
         "a/api.yaml": 'resources: {Service/api: {cluster: "${Cluster/gone}"}}\n',
@@ -139,7 +139,7 @@ def test_a_broken_application_does_not_block_others() -> None:
 
 
 def test_a_problem_in_an_included_file_blocks_every_application_with_it() -> None:
-    """Each application has its own copy of the problem."""
+    """Each application has a copy of the problem."""
     files = {
         "base/x.yaml": "resources: {LogGroup/x: {retentionDays: 3}}\n",
         "a/app.yaml": SHOP + "  include: [../base]\n",
@@ -149,7 +149,7 @@ def test_a_problem_in_an_included_file_blocks_every_application_with_it() -> Non
 
 
 def test_a_late_reference_is_not_part_of_a_cycle() -> None:
-    """A cluster names the group that names the cluster: AWS takes that in two steps."""
+    """A cluster may name a group that names the cluster: the calls are made in two steps."""
     text = """
 resources:
   Cluster/main: {capacityProviders: ["${AutoScalingGroup/x.name}"]}
@@ -159,7 +159,7 @@ resources:
 
 
 def test_a_cycle_across_applications_blocks_each_of_them() -> None:
-    """The cycle names applications too."""
+    """The message contains the applications."""
     files = {
         "a/app.yaml": SHOP + '---\nresources: {LogGroup/a: {kmsKeyId: "${app:store/LogGroup/b.arn}"}}\n',
         "b/app.yaml": STORE + '---\nresources: {LogGroup/b: {kmsKeyId: "${app:shop/LogGroup/a.arn}"}}\n',
@@ -170,7 +170,7 @@ def test_a_cycle_across_applications_blocks_each_of_them() -> None:
 
 
 def test_two_documents_for_one_resource_are_found_through_references() -> None:
-    """Two services of one name in one cluster are one service, however the cluster is written."""
+    """Two services with one name in one cluster are one service, in every form of the cluster."""
     files = {
         "a/app.yaml": SHOP
         + '---\nresources: {Cluster/c: {clusterName: main}, Service/api: {cluster: "${Cluster/c}"}}\n',
@@ -199,7 +199,7 @@ def _expand_web(document: Document, _: object) -> tuple[list[Document], list[obj
 
 
 def test_composites_are_expanded_before_references() -> None:
-    """Their fields are checked, their children keep places, and patches reach both."""
+    """Their fields are checked, their documents keep origins, and patches apply to both."""
     shape = structure({"image": STRING, "days": INTEGER}, "image")
     web = Composite(name="Web", shape=shape, expand=_expand_web)  # type: ignore[arg-type]
     app = SHOP + "  images: {a: x:1}\n  vars: {days: 7}\n"

@@ -1,4 +1,4 @@
-"""Every kind of bad input gives exactly its messages."""
+"""Every case of invalid input gives exactly its messages."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from tests.language.cases import bad_cases, contents, load_files, messages
 
 @pytest.mark.parametrize("case", bad_cases(), ids=lambda case: case.name)
 def test_a_bad_manifest_gives_exactly_its_messages(case: Path) -> None:
-    """The messages of a case are the lines of the file beside it, in order."""
+    """The messages of a case are the lines of its `.expected` file, in order."""
     expected = case.with_name(case.name + ".expected").read_text(encoding="utf-8").splitlines()
     assert messages(load_files(contents(case))) == expected
 
 
 def test_a_file_of_five_mebibytes_is_rejected() -> None:
-    """A file beyond the limit is not parsed at all."""
+    """A file beyond the limit is not parsed."""
     loaded = load_files({"big.yaml": b"# " + b"x" * (5 * 1024 * 1024)})
     assert messages(loaded) == ["big.yaml:1:1: the file has 5.0 MiB; at most 1 MiB is read: split the file"]
 
 
 def test_a_snapshot_beyond_the_limit_blocks_every_application() -> None:
-    """Ten megabytes in all are refused before anything is parsed, for every application."""
+    """More than ten megabytes in total are rejected before parsing, for every application."""
     files = {f"{number}.yaml": b"#" + b"x" * (1024 * 1024 - 1) for number in range(10)}
     (problem,) = load_files(files).problems
     assert (
@@ -39,7 +39,7 @@ def test_a_file_name_cannot_write_to_the_terminal() -> None:
 
 
 def test_no_secret_value_is_ever_repeated() -> None:
-    """The values of environment, secrets and tags are in no message, whatever is wrong with them."""
+    """No message contains a value of environment, secrets or tags."""
     files = {
         "a.yaml": b"""
 kind: TaskDefinition

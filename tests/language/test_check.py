@@ -1,4 +1,4 @@
-"""Bodies against botocore's own shapes: coercion, and what is wrong."""
+"""The check of bodies against botocore's shapes: coercion and problems."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def checked(body: dict[str, Any], shape_of: ShapeOf = SERVICE, **more: Any) -> C
 
 
 def messages(result: Checked) -> list[str]:
-    """Return what is wrong."""
+    """Return the messages of the problems."""
     return [finding.message for finding in result.problems]
 
 
@@ -45,7 +45,7 @@ def messages(result: Checked) -> list[str]:
     ],
 )  # fmt: skip
 def test_a_scalar_is_coerced_to_the_type_of_aws(type_: Any, written: Any, sent: Any) -> None:
-    """Coercion goes as far as the value is plain, and keeps the spelling of numbers."""
+    """A coerced number keeps its written form."""
     result = check({"f": written}, structure({"f": Fixed(type=type_)}), name="X")
     assert messages(result) == []
     assert result.body == {"f": sent}
@@ -72,12 +72,12 @@ def test_a_scalar_is_coerced_to_the_type_of_aws(type_: Any, written: Any, sent: 
     ],
 )
 def test_a_scalar_of_another_type_is_rejected(type_: Any, written: Any, message: str) -> None:
-    """A wrong type says what AWS wants and what was written."""
+    """The message contains the required type and the written value."""
     assert messages(check({"f": written}, structure({"f": Fixed(type=type_)}), name="X")) == [message]
 
 
 def test_null_stays_at_the_top_level_and_is_removed_below() -> None:
-    """At the top null says "AWS's default"; below, absence says the same."""
+    """At the top level null means AWS's default. Below, it means the same as an absent field."""
     body = {
         "cluster": None,
         "deploymentConfiguration": {"maximumPercent": None, "alarms": None},
@@ -87,7 +87,7 @@ def test_null_stays_at_the_top_level_and_is_removed_below() -> None:
 
 
 def test_a_map_may_replace_a_list_of_pairs() -> None:
-    """Tags, environment, secrets and attributes may be maps; a null in one removes it."""
+    """Tags, environment, secrets and attributes may be maps. An entry with null is removed."""
     task = {
         "cpu": "256",
         "tags": {"team": "web"},
@@ -115,7 +115,7 @@ def test_a_map_may_replace_a_list_of_pairs() -> None:
 
 
 def test_tags_in_every_style() -> None:
-    """A group's tags may have more members, and a log group's list becomes its map."""
+    """Tags of a group may have more members, and the tag list of a log group becomes a map."""
     group = ShapeOf(operation="autoscaling.CreateAutoScalingGroup", optional=("AutoScalingGroupName",))
     body = {"MinSize": 0, "MaxSize": 1, "Tags": {"a": "b"}}
     assert checked(body, group, tags="Tags").body["Tags"] == [{"Key": "a", "Value": "b"}]
@@ -126,7 +126,7 @@ def test_tags_in_every_style() -> None:
 
 
 def test_duplicate_keys_are_rejected() -> None:
-    """Names are unique in pairs and in every list that a rule keys; references count as they are written."""
+    """Names are unique in lists of pairs and in every list with a `Keyed` row."""
     rules = (Keyed(path="containerDefinitions", key=("name",)),)
     body = {"cpu": 256, "containerDefinitions": [{"name": "a"}, {"name": "a"}, {"name": "b"}]}
     result = checked(body, TASK, rules=rules)
@@ -138,7 +138,7 @@ def test_duplicate_keys_are_rejected() -> None:
 
 
 def test_fields_of_the_describe_output_are_ignored_with_a_note() -> None:
-    """Server-owned fields and tokens do no harm in a manifest."""
+    """Server-owned fields and tokens are accepted in a manifest."""
     body = {"serviceName": "a", "serviceArn": "x", "runningCount": 2, "status": "ACTIVE", "clientToken": "t"}
     result = checked(body, describe=shapes.load(ShapeOf(operation="", describe=SERVICE.describe)))
     assert messages(result) == []
@@ -152,7 +152,7 @@ def test_fields_of_the_describe_output_are_ignored_with_a_note() -> None:
 
 
 def test_a_reference_is_accepted_for_any_value_of_its_type() -> None:
-    """Text passes scalars, enumerations, bounds and lists; where the types tell, a mismatch is said."""
+    """A reference passes enums and bounds. A list in place of one value, or the reverse, is a problem."""
     one = Text((Ref(Key(application="a", kind="Cluster", name="c"), "arn"),))
     lists = {REF.refs[0]}.__contains__
     network = {"awsvpcConfiguration": {"subnets": REF, "securityGroups": [one, REF]}}
@@ -168,7 +168,7 @@ def test_a_reference_is_accepted_for_any_value_of_its_type() -> None:
 
 
 def test_a_comma_separated_text_may_be_a_list() -> None:
-    """Where AWS wants one text with commas, a list becomes it, references and all."""
+    """The elements are joined with commas, also if they are references."""
     group = ShapeOf(operation="autoscaling.CreateAutoScalingGroup", optional=("AutoScalingGroupName",))
     rules = (CommaList(path="VPCZoneIdentifier"),)
     sizes = {"MinSize": 0, "MaxSize": 1}
@@ -184,7 +184,7 @@ def test_a_comma_separated_text_may_be_a_list() -> None:
 
 
 def test_required_fields_are_those_of_aws_and_of_the_kind() -> None:
-    """`required` adds, `optional` takes away, null does not count, and a partial body may lack anything."""
+    """`required` adds fields, `optional` removes them, null counts as absent, and a partial body requires none."""
     assert messages(checked({"containerDefinitions": None}, TASK)) == [
         'missing required field "containerDefinitions" in X',
         'missing required field "cpu" in X',
@@ -193,26 +193,26 @@ def test_required_fields_are_those_of_aws_and_of_the_kind() -> None:
 
 
 def test_sensitive_values_are_not_repeated() -> None:
-    """Below environment, tags and what a rule marks, a message says only what kind of thing was written."""
+    """In environment, tags and fields with a `Sensitive` row, a message contains only the type of the value."""
     shape = structure({"tags": mapping(BOOLEAN), "other": BOOLEAN})
     result = check({"tags": {"a": "hunter2"}, "other": "hunter2"}, shape, name="X", rules=(Sensitive(path="other"),))
     assert messages(result) == ["X.tags.a must be true or false, not text", "X.other must be true or false, not text"]
 
 
 def test_the_check_stops_after_a_hundred_problems() -> None:
-    """Beyond a hundred problems nobody reads on, and neither do we."""
+    """Two problems more are possible, at the levels above."""
     assert 100 <= len(messages(checked({f"f{number}": 1 for number in range(1000)}))) <= 102
 
 
 def test_a_long_value_is_shortened_and_control_characters_are_not_printed() -> None:
-    """A message cannot write to the terminal or fill it."""
+    """A message is short, and cannot control the terminal."""
     (message,) = messages(checked({"launchType": "\x1b[31m" + "x" * 500}))
     assert "\x1b" not in message
     assert len(message) < 250
 
 
 def test_every_checked_value_keeps_its_origin() -> None:
-    """A coerced tree knows where each value was written, also where a map became a list."""
+    """A value keeps its origin when a map becomes a list."""
     node = Node({"tags": Node({"a": Node(1, Origin("f", 3))}, Origin("f", 2))}, Origin("f", 1))
     result = check(node, shapes.load(SERVICE), name="X", tags="tags")
     assert result.node.value["tags"].value[0].origin.line == 3

@@ -1,4 +1,4 @@
-"""The forms that a document may have."""
+"""The forms of a document."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ resources: {LogGroup/api: {retentionInDays: 30}}
 
 
 def test_an_empty_spec_is_valid() -> None:
-    """A kind that needs nothing may be given nothing."""
+    """A kind without required fields accepts an empty spec, or none."""
     text = "resources: {Cluster/a: {}, Cluster/b: }\n---\nkind: Cluster\nmetadata: {name: c}\n"
     assert list(resources(loaded({"a.yaml": text}))) == ["Cluster/a", "Cluster/b", "Cluster/c"]
 
 
 def test_the_name_is_filled_into_the_body_unless_spec_has_one() -> None:
-    """`metadata.name` is the AWS name by default; a null is none."""
+    """`metadata.name` is the AWS name by default, also if the name in spec is null."""
     text = "resources:\n  Cluster/a: {clusterName: other}\n  Cluster/b: {clusterName: null}\n"
     found = resources(loaded({"a.yaml": text}))
     assert [one.body["clusterName"] for one in found.values()] == ["other", "b"]
@@ -74,13 +74,13 @@ TASK = {"family": "web", "containerDefinitions": [{"name": "web", "image": "ngin
     ],
 )  # fmt: skip
 def test_a_plain_aws_document_is_a_document(content: Any, names: list[str]) -> None:
-    """What the AWS CLI takes and prints is read as it is, in JSON or YAML."""
+    """The input and the output of the AWS CLI are accepted, in JSON and YAML."""
     for name in ("a.json", "a.yaml"):
         assert list(resources(loaded({name: json.dumps(content)}))) == names
 
 
 def test_a_described_service_keeps_its_cluster_and_service_connect() -> None:
-    """The cluster comes from its ARN, and Service Connect from the primary deployment."""
+    """The cluster is taken from `clusterArn`, and Service Connect from the PRIMARY deployment."""
     connect = {"enabled": True, "namespace": "n"}
     service = {
         "serviceName": "api",
@@ -102,13 +102,13 @@ def test_a_described_service_keeps_its_cluster_and_service_connect() -> None:
 
 
 def test_tags_next_to_a_described_task_definition_are_its_tags() -> None:
-    """`describe-task-definition --include TAGS` prints them as a sibling."""
+    """`describe-task-definition --include TAGS` prints them next to `taskDefinition`."""
     text = json.dumps({"taskDefinition": TASK, "tags": [{"key": "a", "value": "b"}]})
     assert resources(loaded({"a.json": text}))["TaskDefinition/web"].body["tags"] == [{"key": "a", "value": "b"}]
 
 
 def test_annotations_become_options() -> None:
-    """Every annotation has its option, the kind has the defaults, and foreign ones are nobody's business."""
+    """Every annotation sets an option, the kind has the defaults, and annotations of other tools are ignored."""
     text = """
 kind: Service
 metadata:
@@ -140,13 +140,13 @@ resources: {LogGroup/api: {}, Cluster/main: {}, Network/main: {default: true}}
 
 
 def test_a_lookup_requires_only_its_name() -> None:
-    """A lookup lacks what AWS requires of a create."""
+    """The fields that AWS requires for a create may be absent."""
     text = "kind: Role\nmetadata: {name: exec, annotations: {ecsync/manage: read}}\n"
     assert resources(loaded({"a.yaml": text}))["Role/exec"].body == {"RoleName": "exec"}
 
 
 def test_every_path_of_a_body_has_an_origin() -> None:
-    """Origins know the file and line of every path, coerced, converted or filled in."""
+    """Coerced, converted and filled-in values have a file and line too."""
     text = """
 kind: TaskDefinition
 metadata: {name: api}

@@ -1,4 +1,4 @@
-"""Patches merge as people expect."""
+"""Patches: merge rules and origins."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ BASE = {"family": "f", "cpu": "256", "containerDefinitions": [WEB, LOG]}
     ],
 )  # fmt: skip
 def test_a_patch_changes_exactly_its_fields(patch: dict[str, Any], changed: dict[str, Any]) -> None:
-    """Null removes, maps merge, keyed lists merge by their key, other lists are replaced."""
+    """Null removes, maps merge, keyed lists merge by their key, and other lists are replaced."""
     shape = shapes.load(ShapeOf(operation="ecs.RegisterTaskDefinition"))
     result = patched(to_nodes(BASE, Origin("base", 1)), to_nodes(patch, Origin("patch", 1)), shape=shape, rules=RULES)
     expected = {key: value for key, value in (BASE | changed).items() if value is not ...}
@@ -58,7 +58,7 @@ def test_a_patch_changes_exactly_its_fields(patch: dict[str, Any], changed: dict
 
 
 def test_a_patched_field_has_the_origin_of_the_patch() -> None:
-    """Each field knows the file that decided it."""
+    """The other fields keep their origin."""
     shape = shapes.load(ShapeOf(operation="ecs.RegisterTaskDefinition"))
     patch = to_nodes({"containerDefinitions": {"web": {"cpu": 9}}}, Origin("patch", 7))
     result = patched(to_nodes(BASE, Origin("base", 1)), patch, shape=shape, rules=RULES)
@@ -67,7 +67,7 @@ def test_a_patched_field_has_the_origin_of_the_patch() -> None:
 
 
 def test_a_map_in_place_of_a_list_is_merged_as_a_map() -> None:
-    """A base written as a map takes either form of patch."""
+    """A base that is a map accepts a map or a list as its patch."""
     shape = shapes.load(ShapeOf(operation="ecs.CreateService"))
     base = to_nodes({"tags": {"a": "1", "b": "2"}}, Origin("f"))
     assert plain(patched(base, to_nodes({"tags": {"a": None}}, Origin("f")), shape=shape)) == {"tags": {"b": "2"}}

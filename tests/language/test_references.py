@@ -1,4 +1,4 @@
-"""The grammar of references, and putting values in."""
+"""The grammar of references, and their values."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def ref(kind: str, name: str, output: str, application: str = "shop") -> Ref:
     ],
 )  # fmt: skip
 def test_a_reference_is_resolved(text: str, value: Any) -> None:
-    """A sole variable keeps its type, a value is never read again, and `$${` is literal."""
+    """A variable alone keeps its type, a value is not resolved again, and `$${` is a literal."""
     assert read(text, SCOPE) == value
 
 
@@ -69,7 +69,7 @@ def test_a_reference_is_resolved(text: str, value: Any) -> None:
      "${PATH%:*}", "${x:0:3}", "#{host}", "${app:-x}", "${ssm}", "{name}"],
 )  # fmt: skip
 def test_text_without_a_reference_is_not_changed(text: str) -> None:
-    """Shell snippets pass as they are."""
+    """Shell snippets stay unchanged."""
     assert read(text, SCOPE) == text
 
 
@@ -97,21 +97,21 @@ def test_text_without_a_reference_is_not_changed(text: str) -> None:
     ],
 )
 def test_the_message_about_a_wrong_reference_contains_the_fix(text: str, message: str) -> None:
-    """The message names what is nearest."""
+    """It also contains the nearest name."""
     with pytest.raises(BadReference) as wrong:
         read(text, SCOPE)
     assert str(wrong.value) == message
 
 
 def test_the_elements_of_a_list_variable_are_inserted_into_a_list() -> None:
-    """A variable that is a list becomes elements of the list it stands in."""
+    """The variable must be an element of that list."""
     node, problems = substitute(to_nodes({"a": ["x", "${var:zones}", "${var:count}"]}, Origin("f")), SCOPE)
     assert plain(node) == {"a": ["x", "a", "b", 3]}
     assert problems == ()
 
 
 def test_fill_values_keeps_references_to_resources_and_escapes_values() -> None:
-    """Composites see values and unread references; the second reading gives what one alone would."""
+    """Composites receive values and unresolved references. The second call gives the same result as one call."""
     written = to_nodes({"a": "${var:odd} ${Cluster/main} $${x}", "b": "${var:odd}"}, Origin("f"))
     first, problems = fill_values(written, SCOPE)
     assert problems == ()
@@ -142,12 +142,12 @@ UNKNOWN = ref("Service", "api", "arn")
     ],
 )
 def test_references_with_a_value_are_replaced_and_others_stay(value: Any, resolved: Any) -> None:
-    """Resolving puts in what is known and keeps the rest as Text."""
+    """A reference without a value stays a Text."""
     assert resolve({"x": value}, VALUES.get) == {"x": resolved}
 
 
 def test_a_list_is_joined_where_aws_requires_one_text() -> None:
-    """At a CommaList path a list becomes one text, and only there."""
+    """A list becomes one text at a CommaList path only."""
     body = {"zones": Text((SUBNETS,)), "other": Text((SUBNETS,))}
     assert resolve(body, VALUES.get, ["zones"]) == {"zones": "s-1,s-2", "other": ["s-1", "s-2"]}
     assert resolve(body, VALUES.get, [("zones",)])["zones"] == "s-1,s-2"
