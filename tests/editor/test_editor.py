@@ -1,4 +1,4 @@
-"""What an editor makes of `ecsync schema`: the real yaml-language-server, told of it as the docs say."""
+"""`ecsync schema` in an editor: the real yaml-language-server, configured as in docs/manifests.md."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ecsync.language.annotations import KNOWN
 from ecsync.language.settings import SHAPE as APPLICATION
 from ecsync.offline.explain import plain_text
 from ecsync.sources.files import is_manifest
-from tests.editor.language_server import LanguageServer, Place, Told
+from tests.editor.language_server import Diagnostic, LanguageServer, Place
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -30,16 +30,16 @@ DOCS = (ROOT / "docs" / "manifests.md").read_text().partition("\n## In an editor
 MANIFESTS = sorted((ROOT / "manifests").rglob("*.yaml"))
 
 
-def told_by_docs(pattern: str) -> str:
-    """Return what the docs tell users to write."""
+def documented(pattern: str) -> str:
+    """Return the text for users in docs/manifests.md that matches the pattern."""
     found = re.search(pattern, DOCS, re.MULTILINE | re.DOTALL)
-    assert found, f"docs/manifests.md does not say {pattern}"
+    assert found, f"docs/manifests.md does not contain {pattern}"
     return found[1]
 
 
-SCHEMA = told_by_docs(r"^ecsync schema > (\S+)")
-SETTINGS = json.loads(told_by_docs(r"```json\n(.*?)```"))
-MODELINE = told_by_docs(r"^(# yaml-language-server: \S+)$") + "\n"
+SCHEMA = documented(r"^ecsync schema > (\S+)")
+SETTINGS = json.loads(documented(r"```json\n(.*?)```"))
+MODELINE = documented(r"^(# yaml-language-server: \S+)$") + "\n"
 
 
 def make_schema(place: Path, *kind: str) -> None:
@@ -50,7 +50,7 @@ def make_schema(place: Path, *kind: str) -> None:
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the schema in it, made by the command."""
+    """A directory with the schema of the command in it."""
     folder = tmp_path_factory.mktemp("workspace")
     make_schema(folder / SCHEMA)
     return folder
@@ -58,19 +58,19 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def start() -> list[str]:
-    """How the server is started; where it is not there the tests skip, unless somebody said that it is."""
-    said = os.environ.get("ECSYNC_YAML_LS")
-    found = shutil.which("yaml-language-server", path=str(Path(said or HERE / "node_modules") / ".bin"))
-    if found is None and said:
-        pytest.fail(f"ECSYNC_YAML_LS is {said}, and no yaml-language-server is there")
+    """The command of the server. Without a server the tests are skipped, unless ECSYNC_YAML_LS is set."""
+    directory = os.environ.get("ECSYNC_YAML_LS")
+    found = shutil.which("yaml-language-server", path=str(Path(directory or HERE / "node_modules") / ".bin"))
+    if found is None and directory:
+        pytest.fail(f"ECSYNC_YAML_LS is {directory}, but it has no yaml-language-server")
     if found is None:
-        pytest.skip("no yaml-language-server here: `make editor` installs it, from npm")
+        pytest.skip("yaml-language-server is not installed: run `make editor`, which uses npm")
     return [found]
 
 
 @pytest.fixture(scope="module")
 def editor(start: list[str], workspace: Path) -> Iterator[LanguageServer]:
-    """An editor whose settings say which files are manifests."""
+    """An editor with the documented settings for manifests."""
     settings = {key.removeprefix("yaml."): value for key, value in SETTINGS.items()}
     with LanguageServer(start, workspace, settings) as server:
         yield server
@@ -78,12 +78,12 @@ def editor(start: list[str], workspace: Path) -> Iterator[LanguageServer]:
 
 @pytest.fixture(scope="module")
 def plain_editor(start: list[str], workspace: Path) -> Iterator[LanguageServer]:
-    """An editor whose settings say nothing about it."""
+    """An editor without settings for manifests."""
     with LanguageServer(start, workspace, {}) as server:
         yield server
 
 
-# ---------------------------------------------------------------- manifests, with what is meant in them marked
+# ---------------------------------------------------------------- manifests with marked places
 
 
 def manifest(kind: str, *lines: str, annotations: str = "{}") -> str:
@@ -106,12 +106,12 @@ def at(text: str, offset: int) -> Place:
 
 
 def pointed(text: str) -> tuple[str, Place]:
-    """Return the text without its `¦`, and where that was."""
+    """Return the text without its `¦`, and the place of it."""
     return text.replace("¦", "", 1), at(text, text.index("¦"))
 
 
 def marked(text: str) -> tuple[str, Place, Place]:
-    """Return the text without its `«` and `»`, and where those were."""
+    """Return the text without its `«` and `»`, and the places of them."""
     text, start = pointed(text.replace("«", "¦"))
     text, end = pointed(text.replace("»", "¦"))
     return text, start, end
@@ -126,7 +126,7 @@ def body(kind: Kind) -> Shape:
     return shapes.load(kind.shape)
 
 
-# ---------------------------------------------------------------- what is right
+# ---------------------------------------------------------------- valid manifests
 
 
 @pytest.mark.parametrize("file", MANIFESTS, ids=lambda file: f"{file.parent.name}-{file.stem}")
@@ -160,7 +160,7 @@ def test_valid_forms_have_no_problem(editor: LanguageServer, text: str) -> None:
     assert editor.diagnostics(text) == []
 
 
-# ---------------------------------------------------------------- what is wrong
+# ---------------------------------------------------------------- invalid manifests
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_valid_forms_have_no_problem(editor: LanguageServer, text: str) -> None:
 def test_exactly_the_typo_is_marked_and_named(editor: LanguageServer, text: str) -> None:
     text, start, end = marked(text)
     typo = text.splitlines()[start.line][start.character : end.character]
-    assert editor.diagnostics(text) == [Told(start, end, f"Property {typo} is not allowed.")]
+    assert editor.diagnostics(text) == [Diagnostic(start, end, f"Property {typo} is not allowed.")]
 
 
 def test_the_right_field_is_offered_for_a_typo(editor: LanguageServer) -> None:
@@ -226,9 +226,9 @@ def test_exactly_the_wrong_value_is_marked_with_the_allowed_values(
     editor: LanguageServer, text: str, message: str
 ) -> None:
     text, start, end = marked(text)
-    (told,) = editor.diagnostics(text)
-    assert (told.start, told.end) == (start, end)
-    assert message in told.message
+    (found,) = editor.diagnostics(text)
+    assert (found.start, found.end) == (start, end)
+    assert message in found.message
 
 
 @pytest.mark.parametrize(
@@ -246,15 +246,15 @@ def test_exactly_the_wrong_value_is_marked_with_the_allowed_values(
     ],
 )
 def test_a_missing_field_is_named(editor: LanguageServer, text: str, messages: list[str]) -> None:
-    assert [told.message for told in editor.diagnostics(text)] == messages
+    assert [found.message for found in editor.diagnostics(text)] == messages
 
 
 def test_a_field_of_the_describe_output_is_marked_as_ignored(editor: LanguageServer) -> None:
     text = "family: web\nrevision: 7\ncontainerDefinitions: [{name: web, image: nginx}]\n"
-    assert editor.diagnostics(text) == [Told(Place(1, 0), Place(1, 11), "Ignored: AWS sets it.")]
+    assert editor.diagnostics(text) == [Diagnostic(Place(1, 0), Place(1, 11), "Ignored: AWS sets it.")]
 
 
-# ---------------------------------------------------------------- what is offered
+# ---------------------------------------------------------------- completions
 
 
 @pytest.mark.parametrize("kind", [kind for kind in kinds.ALL if kind.shape], ids=lambda kind: kind.name)
@@ -322,11 +322,11 @@ def test_a_field_is_inserted_with_the_start_of_its_value(editor: LanguageServer)
     assert dict(editor.completions(*pointed("resources:\n  ¦\n")))["Service/"].startswith("Service/${1:name}:")
 
 
-# ---------------------------------------------------------------- what is explained
+# ---------------------------------------------------------------- hover texts
 
 
-def words(kind: str, *path: str) -> str:
-    """Return the beginning of what AWS's model says about a field."""
+def documentation(kind: str, *path: str) -> str:
+    """Return the start of AWS's documentation of a field."""
     shape = body(kinds.BY_NAME[kind])
     for part in path:
         inner = shape.element if shape.type == "list" else shape
@@ -336,37 +336,37 @@ def words(kind: str, *path: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "part"),
     [
-        (manifest("Service", *SERVICE, "desired¦Count: 2"), words("Service", "desiredCount")),
-        (manifest("Service", *SERVICE, "launch¦Type: FARGATE"), words("Service", "launchType")),
+        (manifest("Service", *SERVICE, "desired¦Count: 2"), documentation("Service", "desiredCount")),
+        (manifest("Service", *SERVICE, "launch¦Type: FARGATE"), documentation("Service", "launchType")),
         (
             manifest("Service", *SERVICE, "load¦Balancers: [{containerPort: 80}]"),
-            words("Service", "loadBalancers"),
+            documentation("Service", "loadBalancers"),
         ),
         (
             manifest("Service", *SERVICE, "loadBalancers: [{container¦Port: 80}]"),
-            words("Service", "loadBalancers", "containerPort"),
+            documentation("Service", "loadBalancers", "containerPort"),
         ),
         (
             manifest("TaskDefinition", *CONTAINER, "    mem¦ory: 512"),
-            words("TaskDefinition", "containerDefinitions", "memory"),
+            documentation("TaskDefinition", "containerDefinitions", "memory"),
         ),
-        (manifest("TargetGroup", *TARGETS, "Proto¦col: HTTP"), words("TargetGroup", "Protocol")),
-        ("resources:\n  LogGroup/api:\n    logGroup¦Name: api\n", words("LogGroup", "logGroupName")),
+        (manifest("TargetGroup", *TARGETS, "Proto¦col: HTTP"), documentation("TargetGroup", "Protocol")),
+        ("resources:\n  LogGroup/api:\n    logGroup¦Name: api\n", documentation("LogGroup", "logGroupName")),
         ("resources:\n  LogGroup/¦api:\n    logGroupName: api\n", "logs.CreateLogGroup"),
         (manifest("Cluster", annotations="{ecsync/¦deletion: retain}"), "delete it, or retain it"),
         (manifest("Application", "sync: {mo¦de: enforce}"), "observe reports and writes nothing"),
         (manifest("Network", "def¦ault: true"), "the default VPC"),
-        (SEVERAL.replace("Port: 80", "Po¦rt: 80"), words("TargetGroup", "Port")),
+        (SEVERAL.replace("Port: 80", "Po¦rt: 80"), documentation("TargetGroup", "Port")),
     ],
 )
-def test_the_documentation_of_a_field_is_shown(editor: LanguageServer, text: str, told: str) -> None:
-    assert told
-    assert told in editor.hover(*pointed(text)).replace("\\", "")
+def test_the_documentation_of_a_field_is_shown(editor: LanguageServer, text: str, part: str) -> None:
+    assert part
+    assert part in editor.hover(*pointed(text)).replace("\\", "")
 
 
-# ---------------------------------------------------------------- how an editor knows
+# ---------------------------------------------------------------- configuration of the editor
 
 
 def test_the_schema_file_is_never_a_manifest() -> None:
@@ -376,7 +376,7 @@ def test_the_schema_file_is_never_a_manifest() -> None:
 
 def test_the_documented_settings_cover_every_document_of_the_manifests(editor: LanguageServer) -> None:
     typos = "---\n".join([manifest("Cluster", "name: x")] * 2)
-    assert [told.message for told in editor.diagnostics(typos, "manifests/deeper")] == [
+    assert [found.message for found in editor.diagnostics(typos, "manifests/deeper")] == [
         "Property name is not allowed.",
         "Property name is not allowed.",
     ]
@@ -386,11 +386,11 @@ def test_the_documented_settings_cover_every_document_of_the_manifests(editor: L
 def test_the_documented_line_covers_the_document_below_it(plain_editor: LanguageServer) -> None:
     typo = manifest("Cluster", "«name»: x")
     text, start, end = marked(MODELINE + typo)
-    told = Told(start, end, "Property name is not allowed.")
-    assert plain_editor.diagnostics(text) == [told]
+    expected = Diagnostic(start, end, "Property name is not allowed.")
+    assert plain_editor.diagnostics(text) == [expected]
     assert plain_editor.diagnostics(text.replace(MODELINE, "")) == []
     twice = plain_editor.diagnostics(text + "---\n" + text)
-    assert [one.message for one in twice] == [told.message] * 2
+    assert [one.message for one in twice] == [expected.message] * 2
 
 
 def test_the_schema_of_one_kind_covers_its_documents(plain_editor: LanguageServer, workspace: Path) -> None:
@@ -398,7 +398,7 @@ def test_the_schema_of_one_kind_covers_its_documents(plain_editor: LanguageServe
     line = MODELINE.replace(SCHEMA, "target-group.json")
     assert plain_editor.diagnostics(line + manifest("TargetGroup", *TARGETS)) == []
     text, start, end = marked(line + manifest("TargetGroup", *TARGETS, "«Protcol»: HTTP"))
-    assert plain_editor.diagnostics(text) == [Told(start, end, "Property Protcol is not allowed.")]
+    assert plain_editor.diagnostics(text) == [Diagnostic(start, end, "Property Protcol is not allowed.")]
 
 
 def test_the_server_is_locked_by_hashes_without_a_registry() -> None:

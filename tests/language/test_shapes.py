@@ -87,7 +87,7 @@ def test_a_wrong_path_raises_an_error() -> None:
 
 
 def test_importing_shapes_loads_neither_botocore_nor_boto3() -> None:
-    """botocore is imported when the first shape is loaded. boto3 is never imported."""
+    """Loading the first shape imports botocore, but not boto3."""
     script = (
         "import sys; from ecsync.awsmodel import shapes; assert 'botocore' not in sys.modules;"
         "from ecsync.core.kind import ShapeOf; shapes.load(ShapeOf(operation='ecs.CreateService')).members;"

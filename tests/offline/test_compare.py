@@ -1,4 +1,4 @@
-"""The public API: what it takes, what it gives, what it refuses."""
+"""The public API: accepted documents, results and errors."""
 
 from __future__ import annotations
 

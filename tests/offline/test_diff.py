@@ -1,4 +1,4 @@
-"""`ecsync diff`: two files as AWS sees them."""
+"""`ecsync diff`: the difference of two files."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ DESCRIBED: dict[str, Any] = {
 
 
 class Files:
-    """Two files, and the verb on them."""
+    """Two files, and the command on them."""
 
     def __init__(self, at: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.desired, self.live, self._capsys = at / "service.yaml", at / "live.json", capsys

@@ -1,4 +1,4 @@
-"""`ecsync explain`: what a field is, offline."""
+"""`ecsync explain`: the description of a field."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from ecsync.offline import explain
 
 
 def facts(text: str) -> dict[str, str]:
-    """The short lines by their label; of several with one label, the last."""
-    told: dict[str, str] = {}
+    """Return the short lines by their label; of several with the same label, the last."""
+    found: dict[str, str] = {}
     for line in list(explain.lines(explain.find(text)))[1:]:
         if not line.strip():
             break
         label, _, value = line.strip().partition(" ")
-        told[label] = value.strip()
-    return told
+        found[label] = value.strip()
+    return found
 
 
 def test_a_field_has_its_type_default_and_effect() -> None:
@@ -70,9 +70,9 @@ def test_owner_reference_sensitivity_and_values_are_shown() -> None:
 
 
 def test_a_conditional_default_is_shown_with_the_other_owner() -> None:
-    told = facts("Service.deploymentConfiguration.bakeTimeInMinutes")
-    assert told["default"] == "0 with strategy ROLLING"
-    assert told["owner"] == "AWS, while the field is not declared: with strategy BLUE_GREEN, LINEAR or CANARY"
+    found = facts("Service.deploymentConfiguration.bakeTimeInMinutes")
+    assert found["default"] == "0 with strategy ROLLING"
+    assert found["owner"] == "AWS, while the field is not declared: with strategy BLUE_GREEN, LINEAR or CANARY"
 
 
 def test_the_documentation_of_aws_has_no_html() -> None:

@@ -1,4 +1,4 @@
-"""`ecsync schema`: what is told of manifests. What a real editor makes of it is in `tests/editor`."""
+"""`ecsync schema`: the schema of manifests. The tests with a real language server are in `tests/editor`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from jsonschema import Draft7Validator  # type: ignore[import-untyped]  # it has none of its own
+from jsonschema import Draft7Validator  # type: ignore[import-untyped]  # jsonschema has no types
 
 from ecsync import kinds
 from ecsync.awsmodel.shapes import load
@@ -92,7 +92,7 @@ def test_a_value_that_the_model_lacks_is_accepted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "part"),
     [
         ("desiredcount: 2", "'desiredcount' was unexpected"),
         ("desiredCount: two", "'two' is not valid"),
@@ -101,9 +101,9 @@ def test_a_value_that_the_model_lacks_is_accepted() -> None:
         ("loadBalancers: web", "'web' does not match"),
     ],
 )
-def test_invalid_manifests_do_not_match_the_schema(line: str, told: str) -> None:
+def test_invalid_manifests_do_not_match_the_schema(line: str, part: str) -> None:
     (message,) = wrong(service(line))
-    assert told in message
+    assert part in message
 
 
 def test_the_schema_covers_the_short_form_the_envelope_and_annotations() -> None:
@@ -136,7 +136,7 @@ def test_a_plain_aws_document_matches_the_schema() -> None:
 
 
 def taken(kind: Kind, body: Any) -> bool:
-    """Tell whether `validate` takes the body, as far as its shape is concerned."""
+    """Return whether `validate` accepts the body, as far as its shape is concerned."""
     assert kind.shape is not None
     describe = load(ShapeOf(operation="", describe=kind.shape.describe))
     tags = kind.tagging.member if kind.tagging else ""
@@ -147,7 +147,7 @@ def taken(kind: Kind, body: Any) -> bool:
 
 
 def respelt(value: Any) -> Any:
-    """Return the body in words that mean the same: numbers and switches as text, pairs as a map."""
+    """Return the body in another form with the same meaning: numbers and booleans as text, pairs as a map."""
     if isinstance(value, dict):
         return {key: respelt(below) for key, below in value.items()}
     if isinstance(value, list):
@@ -170,7 +170,7 @@ def test_every_body_that_validate_accepts_matches_the_schema(kind: Kind) -> None
     def holds(body: dict[str, Any]) -> None:
         assume(taken(kind, body))
         errors = validator.iter_errors({"kind": kind.name, "metadata": {"name": "a"}, "spec": body})
-        # What describe prints may lack what the input must have; that is told by `required` alone.
+        # The describe output may lack fields that the input requires: ignore `required`.
         assert [error.message for error in errors if error.validator != "required"] == []
 
     holds()

@@ -1,4 +1,4 @@
-"""What holds of any body that AWS's shapes allow, for every kind."""
+"""Properties of every body that AWS's shapes allow, for every kind."""
 
 from __future__ import annotations
 
