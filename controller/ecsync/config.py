@@ -70,17 +70,13 @@ class TargetSettings(_Settings):
 class LoopSettings(_Settings):
     """The intervals and the parallelism of passes."""
 
-    interval: Seconds = Field(
-        default=60.0, ge=5, le=86_400
-    )  # between two passes, for an application without its own interval
-    jitter: float = Field(
-        default=0.1, ge=0, le=0.5
-    )  # part of the interval that is random, so that passes of applications spread out
+    # Between two passes, for an application without its own interval.
+    interval: Seconds = Field(default=60.0, ge=5, le=86_400)
+    jitter: float = Field(default=0.1, ge=0, le=0.5)  # random part of the interval, to spread the passes
     source_interval: Seconds = Field(default=30.0, ge=1, le=86_400)  # between two reads of the source
     workers: int = Field(default=4, ge=1, le=64)
-    drain: Seconds = Field(
-        default=20.0, ge=0, le=110
-    )  # time to finish after SIGTERM; ECS sends SIGKILL after its stopTimeout, by default 30 s
+    # Time to finish after SIGTERM. ECS sends SIGKILL after the stopTimeout of the container, by default 30 s.
+    drain: Seconds = Field(default=20.0, ge=0, le=110)
 
 
 class HttpSettings(_Settings):

@@ -32,33 +32,39 @@ def options(
     annotations: Mapping[str, Node], kind: Kind, application: str, ignore: tuple[tuple[str, ...], ...] = ()
 ) -> tuple[Options, tuple[Problem, ...]]:
     """Return the options of a resource, and the problems of its annotations. Those of other tools are ignored."""
-    problems = list(misspelt(annotations))
-    given: dict[str, str] = {}
+    chosen, wrong_choices = _choices(annotations)
+    after, wrong_after = _after(annotations.get(AFTER), application)
+    keep, wrong_keep = _keep_revisions(annotations.get(KEEP_REVISIONS), kind)
+    literal: dict[str, Any] = {name: chosen[name] for name in _LITERAL if name in chosen}
+    retain = chosen["deletion"] == "retain" if "deletion" in chosen else kind.retain_default
+    result = Options(
+        manage=chosen.get("manage") != "read" and kind.calls is not None,
+        adopt="if-untagged" if chosen.get("adopt", kind.adopt_default) == "if-untagged" else "never",
+        deletion="retain" if retain else "delete",
+        suspend=chosen.get("suspend") == "true",
+        after=after,
+        ignore=ignore,
+        keep_revisions=keep,
+        **literal,
+    )
+    return result, (*misspelt(annotations), *wrong_choices, *wrong_after, *wrong_keep)
+
+
+def _choices(annotations: Mapping[str, Node]) -> tuple[dict[str, str], list[Problem]]:
+    """Return the values of the annotations in CHOICES, by name without the prefix, and the problems."""
+    chosen: dict[str, str] = {}
+    problems: list[Problem] = []
     for name, choices in CHOICES.items():
         node = annotations.get(name)
         if node is None or node.value is None:
             continue
         text = _text(node)
-        if text not in choices:
+        if text in choices:
+            chosen[name.removeprefix("ecsync/")] = text
+        else:
             message = f"{name} cannot be {quoted(text)}; use one of: {', '.join(choices)}"
             problems.append(Problem(node.origin, message))
-        else:
-            given[name.removeprefix("ecsync/")] = text
-    after, wrong = _after(annotations.get(AFTER), application)
-    keep, unkept = _keep_revisions(annotations.get(KEEP_REVISIONS), kind)
-    chosen: dict[str, Any] = {name: given[name] for name in _LITERAL if name in given}
-    return Options(
-        manage=given.get("manage") != "read" and kind.calls is not None,
-        adopt="if-untagged" if given.get("adopt", kind.adopt_default) == "if-untagged" else "never",
-        deletion="retain"
-        if given.get("deletion", "retain" if kind.retain_default else "delete") == "retain"
-        else "delete",
-        suspend=given.get("suspend") == "true",
-        after=after,
-        ignore=ignore,
-        keep_revisions=keep,
-        **chosen,
-    ), (*problems, *wrong, *unkept)
+    return chosen, problems
 
 
 def misspelt(annotations: Mapping[str, Node], known: tuple[str, ...] = KNOWN) -> tuple[Problem, ...]:
