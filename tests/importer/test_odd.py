@@ -92,7 +92,7 @@ def test_what_no_manifest_can_say_is_left_out(built: Builder) -> None:
     kept = Kept(built.stage, dict(drawn.files))
     assert f"taskDefinition: {task}" in kept.files["services/api.yaml"]
     assert [gap.what for gap in drawn.gaps] == ["TaskDefinition/api"]
-    assert "a key cannot be a reference" in drawn.gaps[0].why
+    assert "a key cannot contain a reference" in drawn.gaps[0].why
     assert not drawn.complete
     assert changes(kept.plan()) == []
 
