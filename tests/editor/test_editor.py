@@ -23,6 +23,7 @@ from ecsync.language.settings import SHAPE as APPLICATION
 from ecsync.offline.explain import plain_text
 from ecsync.sources.files import is_manifest
 from tests.editor.language_server import Diagnostic, LanguageServer, Place
+from tests.editor.manifests import CONTAINER, LISTENER, SERVICE, SEVERAL, TARGETS, manifest, marked, pointed
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -81,40 +82,6 @@ def plain_editor(start: list[str], workspace: Path) -> Iterator[LanguageServer]:
     """An editor without settings for manifests."""
     with LanguageServer(start, workspace, {}) as server:
         yield server
-
-
-# ---------------------------------------------------------------- manifests with marked places
-
-
-def manifest(kind: str, *lines: str, annotations: str = "{}") -> str:
-    metadata = f"metadata:\n  name: web\n  annotations: {annotations}\n"
-    return f"apiVersion: ecsync/v1\nkind: {kind}\n{metadata}spec:\n" + "".join(f"  {line}\n" for line in lines)
-
-
-SERVICE = ("cluster: prod", "taskDefinition: web:7")
-CONTAINER = ("family: web", "containerDefinitions:", "  - name: web", "    image: nginx")
-TARGETS = ("Name: web", "Port: 80")
-LISTENER = ("LoadBalancerArn: ${LoadBalancer/web}", "DefaultActions: [{Type: forward}]")
-SEVERAL = "---\n".join(
-    (manifest("Service", *SERVICE), manifest("TaskDefinition", *CONTAINER), manifest("TargetGroup", *TARGETS))
-)
-
-
-def at(text: str, offset: int) -> Place:
-    before = text[:offset]
-    return Place(before.count("\n"), offset - (before.rfind("\n") + 1))
-
-
-def pointed(text: str) -> tuple[str, Place]:
-    """Return the text without its `¦`, and the place of it."""
-    return text.replace("¦", "", 1), at(text, text.index("¦"))
-
-
-def marked(text: str) -> tuple[str, Place, Place]:
-    """Return the text without its `«` and `»`, and the places of them."""
-    text, start = pointed(text.replace("«", "¦"))
-    text, end = pointed(text.replace("»", "¦"))
-    return text, start, end
 
 
 def offered(editor: LanguageServer, text: str) -> set[str]:
