@@ -92,7 +92,7 @@ def test_a_document_that_no_manifest_can_hold_is_left_out(builder: AccountBuilde
     imported = ImportedApplication(builder.account, dict(generated.files))
     assert f"taskDefinition: {task}" in imported.files["services/api.yaml"]
     assert [gap.resource for gap in generated.gaps] == ["TaskDefinition/api"]
-    assert "a key cannot be a reference" in generated.gaps[0].reason
+    assert "a key cannot contain a reference" in generated.gaps[0].reason
     assert not generated.complete
     assert changes(imported.plan()) == []
 

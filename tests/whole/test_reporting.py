@@ -105,7 +105,8 @@ def test_deregistering_an_old_revision_is_no_deletion_of_the_task_definition(
     converged.read()
     converged.run_pass()
     converged.run_pass()
-    words = "superseded resources are not deleted yet: quickstart/web is being deployed, and may go back to an older revision"
+    why = "quickstart/web is being deployed, and may go back to an older revision"
+    words = f"superseded resources are not deleted yet: {why}"
     assert converged.status("TaskDefinition/web").message == words
     assert words in ecsync("status", converged.where).out
     assert words in ecsync("plan", converged.where).out
