@@ -206,7 +206,7 @@ def test_a_file_begins_with_its_origin_and_its_service(builder: AccountBuilder) 
     lines = _imported(builder).files["services/api.yaml"].splitlines()
     assert lines[:2] == [
         "# A service of cluster prod in eu-west-1 and the resources that only it uses.",
-        "# Not adopted until `ecsync adopt`. Undeclared fields are enforced at AWS's default.",
+        "# Not adopted until you run `ecsync adopt`. Undeclared fields are enforced at AWS's default.",
     ]
     heads = [line.strip() for line in lines if line.startswith("  ") and "/" in line and not line.startswith("   ")]
     assert heads == ["Service/api:", "TaskDefinition/api:", "LogGroup/ecs-api:", "Role/execution: {}"]

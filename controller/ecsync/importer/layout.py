@@ -28,7 +28,7 @@ _ORDER = (
     "ScheduledAction", "LogGroup", "Role",
 )  # fmt: skip
 _COMMENT = {
-    "ecsync/adopt": "Not adopted until `ecsync adopt`.",
+    "ecsync/adopt": "Not adopted until you run `ecsync adopt`.",
     "ecsync/manage": "Read-only.",
     "ecsync/undeclared": "Undeclared fields are enforced at AWS's default.",
 }
