@@ -41,8 +41,8 @@ def test_what_is_not_known_is_not_in_sync() -> None:
 
 def test_what_we_own_and_could_not_be_listed_is_said() -> None:
     """There may be more of it than the plan says, and none of it goes."""
-    for text in both(planned(incomplete="what we own of Role could not be listed: AccessDenied")):
-        assert "nothing is pruned: what we own of Role could not be listed: AccessDenied" in text
+    for text in both(planned(incomplete="Role resources with our marks could not be listed: AccessDenied")):
+        assert "nothing is pruned: Role resources with our marks could not be listed: AccessDenied" in text
 
 
 @pytest.mark.parametrize("phase", ["late", "prune"])
