@@ -78,7 +78,8 @@ class MemoryCloud:
     they raise is what the caller gets: before means it never happened, after means it happened and nobody was told.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, account: str = "111111111111") -> None:
+        self.account = account
         self.objects: dict[str, dict[str, Any]] = {}  # id -> body, with `tags` as a map
         self.writes: list[str] = []  # `CreateWidget web`: what took effect, in order
         self.refused: list[str] = []  # what the account itself would not do

@@ -228,12 +228,12 @@ def test_a_pass_that_came_to_nothing_is_told(ecsync: Command, url: str, view: Fa
 def test_what_holds_an_application_is_told(ecsync: Command, url: str, view: FakeView) -> None:
     """Manifests that are wrong, a revision that nobody has looked at yet, and why nothing is written."""
     broken = state(problems=(Problem(Origin("a.yaml", 9, 5), "unknown field"),))
-    looked = replace(PASS, only_looked="its mode is observe")
+    looked = replace(PASS, only_looked="read-only: sync.mode is observe")
     view.apps = [broken, state(name="blog", revision="2", outcome=outcome(revision="1"), last_pass=looked)]
     text = ecsync("status", "--url", url).out
     assert "  ✖ a.yaml:9:5: unknown field\n" in text
     assert "  revision 2 is not looked at yet\n" in text
-    assert "  nothing is written: its mode is observe\n" in text
+    assert "  read-only: sync.mode is observe\n" in text
 
 
 def test_a_source_that_cannot_be_read_is_told(ecsync: Command, url: str, view: FakeView) -> None:

@@ -51,7 +51,7 @@ def test_drift_is_counted_while_it_lasts_missing_or_changed(kept: Controller, ec
     (field,) = fields["TargetGroup/quickstart/web"]
     assert field["origin"] == stage.line("HealthCheckPath", "network.yaml")
     assert f'"/wrong" → "/"   {field["origin"]}' in text
-    assert "nothing is written: the operator does not let its target be written" in text
+    assert "read-only: the operator has not enabled writes to this target" in text
 
 
 def test_a_daemon_that_loses_its_credentials_says_so(kept: Controller, ecsync: Command) -> None:

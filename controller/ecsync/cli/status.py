@@ -122,7 +122,7 @@ def _lines(one: dict[str, Any]) -> Iterator[tuple[str, str]]:
     elif last and revision != one["revision"]:
         yield f"  revision {one['revision']} is not looked at yet", "change"
     if last.get("onlyLooked"):
-        yield f"  nothing is written: {last['onlyLooked']}", ""
+        yield f"  {last['onlyLooked']}", ""
     if one.get("incomplete"):
         yield f"  nothing is pruned: {one['incomplete']}", ""
     for resource in one["resources"]:

@@ -48,11 +48,11 @@ class Metrics:
         self._panics = self._counter("reconcile_panics", "Bugs that ended a pass")
         self._heartbeat = self._gauge("heartbeat_timestamp_seconds", "When a loop last came round", "loop")
         self._jobs = {
-            "missed": self._counter("scheduler_jobs_missed", "Ticks that came too late and were left out", "job"),
+            "missed": self._counter("scheduler_jobs_missed", "Timer jobs that came too late and were left out", "job"),
             "skipped": self._counter(
-                "scheduler_jobs_skipped", "Ticks left out because the one before still ran", "job"
+                "scheduler_jobs_skipped", "Timer jobs left out because the one before still ran", "job"
             ),
-            "error": self._counter("scheduler_jobs_errors", "Ticks that raised", "job"),
+            "error": self._counter("scheduler_jobs_errors", "Timer jobs that raised", "job"),
         }
         self._drift = self._counter("drift_detected", "Resources that somebody else changed", "app", "kind", "action")
         self._changes = self._counter("changes", "Changes made to resources", "kind", "action", "result")
@@ -104,7 +104,7 @@ class Metrics:
         """A loop came round."""
         self._heartbeat.labels(loop).set(at.timestamp())
 
-    def mishap(self, what: Mishap, job: Literal["tick", "poll"], _error: BaseException | None = None) -> None:
+    def mishap(self, what: Mishap, job: Literal["poll"], _error: BaseException | None = None) -> None:
         """The scheduler could not do a job as it should (`engine.ticks`)."""
         self._jobs[what].labels(job).inc()
 
@@ -190,8 +190,7 @@ class Metrics:
         for fetch in get_args(Fetch):
             self._fetches.labels(fetch)
         for counter in self._jobs.values():
-            for job in ("tick", "poll"):
-                counter.labels(job)
+            counter.labels("poll")
         for sink in sinks:
             self._dropped.labels(sink)
             for outcome in ("ok", "error"):
