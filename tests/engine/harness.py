@@ -90,7 +90,7 @@ class Harness:
         self.catalogue = Catalogue(applications={})
         self.recorded = Recorded()
         self.store = Store()
-        self.broken: set[str] = set()  # applications whose passes raise
+        self.broken: set[str] = set()  # applications with passes that raise
         self.broken_targets = False
         self.before_destination: Callable[[], None] = lambda: None
         self.consents = True

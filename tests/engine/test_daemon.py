@@ -329,7 +329,7 @@ class TestThreads:
 
     @pytest.fixture
     def threaded(self) -> Iterator[Harness]:
-        """A daemon whose queue waits in real time."""
+        """A daemon with a queue that waits in real time."""
         harness = Harness(wait=threading.Condition.wait)
         yield harness
         harness.daemon.stop(PATIENCE)

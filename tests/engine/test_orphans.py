@@ -205,7 +205,7 @@ class TestPrune:
         assert account.there() == {"Leaf": ["a"]}
 
     def test_a_copied_mark_deletes_nothing(self, running: Account) -> None:
-        """A resource made by hand with the tags of one of ours stays."""
+        """A manually created resource with the tags of one of ours stays."""
         running.cloud.write("memory", "CreateLeaf", name="copy", tags=dict(running.body("Leaf/leaf")["tags"]))
         running.settle(shop(*stack(), prune=True))
         assert running.cloud.named("Leaf", "copy")
@@ -219,7 +219,7 @@ class TestPrune:
 
 
 def _of_a_branch() -> Kind:
-    """Return a kind whose natural name is that of its branch, as a rule's is that of its listener."""
+    """Return a kind with the name of its branch as natural name, as a rule has that of its listener."""
     leaf = KINDS["Leaf"]
 
     def owned(reader: Reader, installation: str) -> Iterator[Owned]:

@@ -9,19 +9,8 @@ from typing import Any
 
 import typer
 
-OK, ERROR, CHANGES, INVALID, HELD, TIMEOUT, PARTIAL, BUSY, NO_SOURCE, GUARD, ROLLED_BACK = (
-    0,
-    1,
-    2,
-    3,
-    4,
-    5,
-    6,
-    7,
-    8,
-    9,
-    10,
-)
+OK, ERROR, CHANGES, INVALID, HELD, TIMEOUT, PARTIAL = 0, 1, 2, 3, 4, 5, 6
+NO_SOURCE, GUARD, ROLLED_BACK = 8, 9, 10
 USAGE, BUG, INTERRUPTED = 64, 70, 130
 
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]  # typer exports only its children

@@ -157,7 +157,7 @@ def _result_without_step(decided: Plan, key: Key) -> Result:
 
 
 def _result_without_calls(run: _Run, step: Step) -> Result | None:
-    """Return the result of a step whose calls cannot be made now; None if they can."""
+    """Return the result of a step if its calls cannot be made now, else None."""
     adopting = run.context.adopting
     if adopting != isinstance(step.change, Adopt):
         # `adopt`: it was marked since the plan, with its parent. Otherwise: it has lost its marks since the plan.

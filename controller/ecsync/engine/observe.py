@@ -72,7 +72,7 @@ def _read(
 
 
 def _without_parent(desired: Desired, world: Mapping[Key, Observed]) -> Observed:
-    """Return Absent, without a call, for a resource whose parent is absent; Unreadable if the parent is."""
+    """Return Absent, without a call, for a child of an absent parent; Unreadable if the parent is unreadable."""
     for _, ref in graph.references(desired.body):
         parent = world.get(ref.key)
         if isinstance(parent, Unreadable):

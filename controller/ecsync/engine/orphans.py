@@ -16,7 +16,7 @@ from ecsync.core.kind import Kind, Owned
 from ecsync.core.model import Delete, Desired, Forget, Key, PhysicalId, Present, Step, WithheldReason
 from ecsync.core.ports import AwsError, Reader
 
-RELIST = 600.0  # seconds: between two revisions the list changes only when somebody copies our marks
+RELIST = 600.0  # seconds: within one revision the list changes only if another client copies our marks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,7 +62,7 @@ class StepState:
         return frozenset(key for key, times in self.repairs.items() if len(times) >= count and now - times[0] <= window)
 
     def result_of(self, step: StepId, error: AwsError, needs: frozenset[Key], now: float) -> Progressing | Failed:
-        """Return the result of a step whose call failed: come back later, or failed with the pace of its retries.
+        """Return the result of a step after an error: wait and try again, or failed with the pace of its retries.
 
         `needs` are the resources that the step depends on.
         """
