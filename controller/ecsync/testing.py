@@ -21,7 +21,7 @@ from ecsync.core.trees import Body, leaves, thaw
 
 
 class FakeClock:
-    """A clock that stands still until it is told to advance (`core.ports.Clock`); safe across threads."""
+    """A clock that moves only by `advance` (`core.ports.Clock`); safe across threads."""
 
     def __init__(self, start: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> None:
         self._start = start
@@ -38,7 +38,7 @@ class FakeClock:
         return 1000.0 + self._elapsed
 
     def advance(self, seconds: float) -> None:
-        """Let time pass at once, and wake whoever is held."""
+        """Move the clock, and wake every thread in `hold`."""
         if seconds < 0:
             raise ValueError(f"time does not run backwards: {seconds}")
         with self._lock:
@@ -53,7 +53,7 @@ class FakeClock:
         self.advance(seconds)
 
     def skip(self, _condition: threading.Condition, seconds: float | None) -> None:
-        """Let time pass in place of `Condition.wait`: nobody else will notify, for tests with one thread."""
+        """Move the clock in place of `Condition.wait`, for tests with one thread: no other thread would notify it."""
         if seconds is None:
             raise RuntimeError("waits for ever: nothing is due, and there is no other thread")
         self.advance(seconds)
@@ -74,8 +74,8 @@ Hook = Callable[[str, Mapping[str, Any]], None]
 class MemoryCloud:
     """An account of named objects (`core.ports.Cloud`); the operations are those that `memory_kind` compiles.
 
-    `before` and `after` are asked around every call, reads included, with the operation and its parameters; what
-    they raise is what the caller gets: before means it never happened, after means it happened and nobody was told.
+    `before` and `after` are called around every call, also reads, with the operation and its parameters. What they
+    raise, the caller receives: from `before` the call had no effect, from `after` it had one and the response was lost.
     """
 
     def __init__(self, account: str = "111111111111") -> None:

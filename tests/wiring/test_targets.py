@@ -51,7 +51,7 @@ def test_without_a_region_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None
     """The message names the three settings."""
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "ECSYNC_REGION"):
         monkeypatch.delenv(name, raising=False)
-    with pytest.raises(Refused, match="no Region: set .*ECSYNC_REGION, or AWS_REGION"):
+    with pytest.raises(Refused, match=r"no Region: set .*ECSYNC_REGION, or AWS_REGION"):
         targets.region_of(Settings(), shop())
 
 
@@ -75,7 +75,8 @@ class OneCloud(Clouds):
 
     cloud: MemoryCloud = field(default_factory=MemoryCloud)
 
-    def _make(self, target: str, region: str) -> Cloud:
+    def of(self, _target: str, _region: str) -> Cloud:
+        """Return the one cloud."""
         return self.cloud
 
 
