@@ -40,8 +40,6 @@ from ecsync.engine.step_state import StepState
 
 Announce = Callable[[Step, Result], None]
 
-NOT_READY = "is not ready"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionContext:
@@ -113,7 +111,7 @@ def _failed(run: _Run, step: Step, error: AwsError) -> Result:
     if error.kind in ("credentials", "throttled"):
         run.halted = f"stopped after {error}"
     if isinstance(result, Progressing):
-        run.blocking[step.id] = NOT_READY
+        run.blocking[step.id] = "is not ready"
     return result
 
 
