@@ -78,7 +78,8 @@ class MemoryCloud:
     exception that they raise. If `before` raises, the call has no effect. If `after` raises, it has its effect.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, account: str = "111111111111") -> None:
+        self.account = account
         self.objects: dict[str, dict[str, Any]] = {}  # id -> body, with `tags` as a map
         self.writes: list[str] = []  # `CreateWidget web`: the calls with an effect, in order
         self.refused: list[str] = []  # the calls that the account rejected

@@ -228,7 +228,7 @@ def test_a_pass_without_a_plan_is_reported(ecsync: Command, url: str, view: Fake
 def test_reasons_why_nothing_changes_are_reported(ecsync: Command, url: str, view: FakeView) -> None:
     """Invalid manifests, a revision that is not reconciled yet, and why the daemon is read-only."""
     broken = state(problems=(Problem(Origin("a.yaml", 9, 5), "unknown field"),))
-    looked = replace(PASS, only_looked="sync.mode is observe")
+    looked = replace(PASS, only_looked="read-only: sync.mode is observe")
     view.apps = [broken, state(name="blog", revision="2", outcome=outcome(revision="1"), last_pass=looked)]
     text = ecsync("status", "--url", url).out
     assert "  ✖ a.yaml:9:5: unknown field\n" in text

@@ -51,7 +51,7 @@ PASS = Pass(
     ended=NOW + timedelta(seconds=2),
     result="error",
     error="throttled",
-    only_looked="sync.mode is observe",
+    only_looked="read-only: sync.mode is observe",
 )
 
 
@@ -224,7 +224,7 @@ def test_an_application_has_every_part_of_its_state(view: FakeView, get: Get) ->
         "ended": "2026-01-01T12:00:02.000Z",
         "result": "error",
         "error": "throttled",
-        "onlyLooked": "sync.mode is observe",
+        "onlyLooked": "read-only: sync.mode is observe",
     }
     assert body["nextPass"] == "2026-01-01T12:01:00.000Z"
     assert (body["source"]["ready"], body["source"]["reason"]) == (False, "denied")

@@ -96,7 +96,7 @@ def test_a_cluster_may_be_named_by_its_arn(tmp_path: Path, capsys: pytest.Captur
     code, _, err = _run(capsys, "import", "--cluster", ARN.format("us-east-1", "123456789012"), "-d", tmp_path / "b")
     assert (code, "cluster 'prod' does not exist in 123456789012/us-east-1" in err) == (1, True)
     code, _, err = _run(capsys, "import", "--cluster", ARN.format("eu-west-1", "999999999999"), "-d", tmp_path / "b")
-    assert (code, "999999999999 is meant" in err) == (9, True)
+    assert (code, "but 999999999999 is expected" in err) == (9, True)
     arguments = ("--cluster", ARN.format("us-east-1", "123456789012"), "--region", "eu-west-1", "-d", tmp_path / "b")
     code, _, err = _run(capsys, "import", *arguments)
     assert (code, "--region is eu-west-1" in err) == (64, True)

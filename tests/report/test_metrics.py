@@ -55,7 +55,7 @@ def test_fixed_label_sets_start_at_zero(metrics: Metrics) -> None:
     assert value(metrics, "ecsync_reconcile_errors_total", reason="panic") == 0
     assert value(metrics, "ecsync_reconcile_panics_total") == 0
     assert value(metrics, "ecsync_reconcile_duration_seconds_count", phase="apply") == 0
-    assert value(metrics, "ecsync_scheduler_jobs_missed_total", job="tick") == 0
+    assert value(metrics, "ecsync_scheduler_jobs_missed_total", job="poll") == 0
     assert value(metrics, "ecsync_source_fetch_total", result="empty") == 0
     assert value(metrics, "ecsync_events_total", sink="log", result="error") == 0
     assert value(metrics, "ecsync_events_dropped_total", sink="log") == 0

@@ -53,7 +53,7 @@ def test_the_drift_metric_counts_missing_and_changed_resources_while_they_drift(
     (field,) = fields["TargetGroup/quickstart/web"]
     assert field["origin"] == environment.location("HealthCheckPath", "network.yaml")
     assert f'HealthCheckPath: "/wrong" → "/" [drift] {field["origin"]}' in text
-    assert "read-only: the operator does not let its target be written" in text
+    assert "read-only: the operator has not enabled writes to this target" in text
 
 
 def test_lost_credentials_are_reported(converged: Controller, ecsync: Command) -> None:

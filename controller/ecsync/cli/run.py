@@ -89,9 +89,9 @@ def _serve(settings: Settings, simulated_at: str, stop: threading.Event, *, pace
     view = View(sys.stdout)
     log.configure(view.errors, wiring.SystemClock(), level=settings.log.level, format=settings.log.format)
     metrics = daemon.build_metrics()
-    watchers = daemon.metrics_watchers(metrics)
+    observer = daemon.metrics_observer(metrics)
     workspace = wiring.workspace(
-        settings, settings.source, read_only=not _may_write(settings), watchers=watchers, pace=pace
+        settings, settings.source, read_only=not _may_write(settings), observer=observer, pace=pace
     )
     workspace.clouds.wait = stop.wait  # a wait in the rate limiter ends when the process stops
     # On a terminal the view replaces the log as the sink of events.

@@ -124,7 +124,7 @@ def _lines(one: dict[str, Any]) -> Iterator[tuple[str, str]]:
     elif last and revision != one["revision"]:
         yield f"  revision {one['revision']} is not reconciled yet", "change"
     if last.get("onlyLooked"):
-        yield f"  read-only: {last['onlyLooked']}", ""
+        yield f"  {last['onlyLooked']}", ""
     if one.get("incomplete"):
         yield f"  nothing will be pruned: {one['incomplete']}", ""
     for resource in one["resources"]:

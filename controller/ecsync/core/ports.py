@@ -58,6 +58,10 @@ class Reader(Protocol):
 class Cloud(Reader, Protocol):
     """One account and Region: reads, and the only method that writes."""
 
+    @property
+    def account(self) -> str:
+        """The id of the account that the credentials belong to. Calls AWS at most once; may raise AwsError."""
+
     def write(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
         """Make one mutating call; return its response without metadata. Raises AwsError."""
 

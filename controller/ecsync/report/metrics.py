@@ -114,7 +114,7 @@ class Metrics:
         """A loop made an iteration."""
         self._heartbeat.labels(loop).set(at.timestamp())
 
-    def mishap(self, what: Mishap, job: Literal["tick", "poll"], _error: BaseException | None = None) -> None:
+    def mishap(self, what: Mishap, job: Literal["poll"], _error: BaseException | None = None) -> None:
         """The scheduler did not run a job as planned (`engine.ticks`)."""
         self._jobs[what].labels(job).inc()
 
@@ -202,8 +202,7 @@ class Metrics:
         for fetch in get_args(Fetch):
             self._fetches.labels(fetch)
         for counter in self._jobs.values():
-            for job in ("tick", "poll"):
-                counter.labels(job)
+            counter.labels("poll")
         for sink in sinks:
             self._dropped.labels(sink)
             for outcome in ("ok", "error"):

@@ -28,6 +28,7 @@ from ecsync.engine.step_state import StepState
 from ecsync.report.events import Context
 from ecsync.report.recorder import Recorder
 from ecsync.sources.disk import DiskSource
+from ecsync.wiring import targets
 
 REGION = "eu-west-1"
 ACCOUNT = "123456789012"
@@ -91,7 +92,7 @@ class SharedClouds(wiring.Clouds):
             region=region,
             reads=wiring.all_reads(),
             limiter=Limiter(monotonic=lambda: 0.0, wait=lambda _: None, patience=float("inf")),
-            account=wiring.expected_account(self.settings, target),
+            account=targets.expected_account(self.settings, target),
         )
 
 
