@@ -18,7 +18,7 @@ from ecsync.core.ports import Reader
 from ecsync.core.rules import Default, Immutable, Refers, Rules
 from ecsync.core.trees import Body, Json, Path
 from ecsync.kinds._common import read_tags, without_nones
-from ecsync.kinds._partial_updates import said
+from ecsync.kinds._partial_updates import member_to_send
 
 SERVICE = "application-autoscaling"
 IDENTITY = ("ServiceNamespace", "ResourceId", "ScalableDimension")
@@ -293,4 +293,4 @@ def put(change: Update, rules: Rules) -> dict[str, Json]:
     declared = spelled_out(change.desired.body)
     told = replace(change, desired=replace(change.desired, body=declared))
     members = dict.fromkeys([*change.observed.body, *declared, *(str(one.path[0]) for one in change.fields)])
-    return without_nones({member: said(told, member, rules) for member in members})
+    return without_nones({member: member_to_send(told, member, rules) for member in members})

@@ -40,7 +40,7 @@ from ecsync.kinds._common import (
     tag_rows,
     without_nones,
 )
-from ecsync.kinds._partial_updates import said
+from ecsync.kinds._partial_updates import member_to_send
 from ecsync.kinds.application_autoscaling._shared import (
     IDENTITY,
     SERVICE,
@@ -191,7 +191,9 @@ def _calls(change: Create | Update | Replace | Delete) -> tuple[Call, ...]:
             # What is left out stays; a new band moves the capacity at once.
             members = {member: value for member, value in changed(change).items() if member not in IDENTITY}
             if "SuspendedState" in members:
-                members["SuspendedState"] = dict.fromkeys(_SUSPENDED, False) | said(change, "SuspendedState", RULES)
+                members["SuspendedState"] = dict.fromkeys(_SUSPENDED, False) | member_to_send(
+                    change, "SuspendedState", RULES
+                )
             if _upside_down({**observed.body, **members}):
                 members |= pick(desired.body, *_BAND)  # the bound that stays was set for a while by a scheduled action
             params = {**pick(observed.body, *IDENTITY), **without_nones(members)}

@@ -41,7 +41,7 @@ from ecsync.kinds._common import (
     without,
     without_nones,
 )
-from ecsync.kinds._partial_updates import said
+from ecsync.kinds._partial_updates import member_to_send
 from ecsync.kinds.ecs._shared import short
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
@@ -224,7 +224,7 @@ def _update(change: Update) -> tuple[Call, ...]:
     members = changed(change)
     sent: dict[str, Json] = {}
     if _GROUP in members:
-        whole = normalise({_GROUP: said(change, _GROUP, RULES)}, RULES)[_GROUP]
+        whole = normalise({_GROUP: member_to_send(change, _GROUP, RULES)}, RULES)[_GROUP]
         paths = [one.path for one in change.fields if one.path[0] == _GROUP]
         parts = {path[1] for path in paths if len(path) > 1} or whole.keys() - {"autoScalingGroupArn"}
         sent[_GROUP] = {part: whole[part] for part in sorted(parts, key=str) if part in whole}
