@@ -171,11 +171,11 @@ class TestCalls:
         assert compiled(calls) == [("ecs.DeleteCapacityProvider", {"capacityProvider": "web"})]
 
     def test_nothing_is_sent_while_ecs_is_at_work(self) -> None:
-        busy = Present(body=BODY, outputs={}, facts={"update": "UPDATE_IN_PROGRESS"})
+        busy = Present(body=BODY, outputs={}, facts={"updateStatus": "UPDATE_IN_PROGRESS"})
         assert isinstance(KIND.gate(desired(KIND, BODY), busy, (), {}), Wait)  # type: ignore[misc]
         assert isinstance(KIND.gate(desired(KIND, BODY), _live(), (), {}), Proceed)  # type: ignore[misc]
         assert KIND.health(desired(KIND, BODY), busy).status == "Progressing"
-        failed = Present(body=BODY, outputs={}, facts={"update": "UPDATE_FAILED", "why": "because"})
+        failed = Present(body=BODY, outputs={}, facts={"updateStatus": "UPDATE_FAILED", "updateStatusReason": "because"})
         assert KIND.health(desired(KIND, BODY), failed).why == "because"
 
     @pytest.mark.parametrize(

@@ -187,7 +187,7 @@ def test_what_is_printed_on_the_deployment_is_read_from_the_primary_one() -> Non
 def test_what_aws_prints_nowhere_is_not_sent_again_and_again() -> None:
     body = {**BODY, "monitoring": {"metricConfigurations": []}, "brandNew": 1}
     observed = present_of(LIVE, body)
-    assert observed.facts["unseen"] == ["monitoring", "brandNew"]
+    assert observed.facts["notReturned"] == ["monitoring", "brandNew"]
     assert compare(KIND, body, observed).fields == ()
 
 
@@ -420,7 +420,7 @@ def test_a_service_waits_for_what_forwards_to_its_target_groups_and_for_its_clus
     ("body", "message"),
     [
         (BODY, ""),
-        ({"serviceName": "web"}, "needs taskDefinition"),
+        ({"serviceName": "web"}, "requires taskDefinition"),
         ({"serviceName": "web", "deploymentController": {"type": "EXTERNAL"}}, ""),
         ({**BODY, "launchType": "EC2", **STRATEGY}, "exclude each other"),
         ({**BODY, "schedulingStrategy": "DAEMON"}, "leave desiredCount out"),
@@ -587,6 +587,6 @@ def test_a_count_outside_its_scalable_target_is_a_problem() -> None:
     service, target = _with_target(9)
     ((path, message),) = KIND.cross_check(service, (service, target))
     assert path == ("desiredCount",)
-    assert "9 is outside what its ScalableTarget allows, 2 to 4" in message
+    assert "9 is outside the range of its ScalableTarget, 2 to 4" in message
     inside, target = _with_target(4)
     assert not list(KIND.cross_check(inside, (inside, target)))

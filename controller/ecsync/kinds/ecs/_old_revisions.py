@@ -11,7 +11,7 @@ from ecsync.core.model import Facts, Present
 from ecsync.core.ports import AwsError, Reader
 from ecsync.core.trees import Body, Json
 from ecsync.kinds.ecs._service_read import every_service, settled
-from ecsync.kinds.ecs._shared import short
+from ecsync.kinds.ecs._shared import short_name
 from ecsync.kinds.elbv2._actions import unread
 
 _AT_ONCE = 5  # told at once; the core removes one a pass
@@ -29,7 +29,9 @@ def surplus(reader: Reader, family: str, candidates: Iterator[str], owner: str) 
         used, deploying = _uses(reader, family)
         if deploying:
             return {"surplus": (), "kept": f"{deploying} is being deployed, and may go back to an older revision"}
-        free = (arn for arn in chain([first], candidates) if short(arn) not in used and _marked(reader, arn, owner))
+        free = (
+            arn for arn in chain([first], candidates) if short_name(arn) not in used and _marked(reader, arn, owner)
+        )
         return {"surplus": tuple({"arn": arn, "revision": _number(arn)} for arn in islice(free, _AT_ONCE))}
     except AwsError as error:
         if error.kind == "credentials":
@@ -48,7 +50,7 @@ def _uses(reader: Reader, family: str) -> tuple[set[Json], str]:
         runs = set(_runs(service))
         used |= runs
         if not settled(service) and any(str(one).split(":", 1)[0] == family for one in runs):
-            deploying = f"{short(service['clusterArn'])}/{service['serviceName']}"
+            deploying = f"{short_name(service['clusterArn'])}/{service['serviceName']}"
     return used, deploying
 
 
@@ -56,7 +58,7 @@ def _runs(service: Body) -> Iterator[Json]:
     """Yield `family:revision` of what a service, its deployments and its task sets run."""
     for one in (service, *(service.get("deployments") or ()), *(service.get("taskSets") or ())):
         if one.get("taskDefinition"):
-            yield short(one["taskDefinition"])
+            yield short_name(one["taskDefinition"])
 
 
 def _marked(reader: Reader, arn: str, owner: str) -> bool:
@@ -79,10 +81,10 @@ def leftovers(present: Present, world: World) -> Iterable[tuple[Present, str]]:
 def _still_needed(arn: str, world: World) -> str:
     unknown = unread(world, "Service")
     if unknown:
-        return f"{unknown} could not be read, and may run {short(arn)}"
+        return f"{unknown} could not be read, and may run {short_name(arn)}"
     for key, service in world.items():
         if key.kind != "Service" or not isinstance(service, Present):
             continue
-        if short(arn) in _runs({**service.body, "deployments": service.facts.get("deployments")}):
-            return f"{key} still runs {short(arn)}"
+        if short_name(arn) in _runs({**service.body, "deployments": service.facts.get("deployments")}):
+            return f"{key} still runs {short_name(arn)}"
     return ""

@@ -15,7 +15,7 @@ from ecsync.core.trees import Body, Json, Path
 from ecsync.kinds._common import missing, pick
 from ecsync.kinds.ecs._service_read import cluster_of
 from ecsync.kinds.ecs._service_rules import RULES, controller_of
-from ecsync.kinds.ecs._shared import resolved
+from ecsync.kinds.ecs._shared import is_resolved
 
 # What a service revision has of a service: what a deployment can have targeted.
 _ROLLED = tuple(dict.fromkeys(str(rule.segments[0]) for rule in RULES if isinstance(rule, Rolls)))
@@ -124,7 +124,7 @@ def _targeted(body: Body, target: Body, rolling: Sequence[FieldChange], facts: F
     """
     members = {str(one.path[0]) for one in rolling} | (set(target) & set(_ROLLED))
     want = {member: body[member] for member in (*members, "launchType") if body.get(member) is not None}
-    if not target or not resolved(want):
+    if not target or not is_resolved(want):
         return False
     identity = pick(body, "cluster", "deploymentController", "schedulingStrategy")
     return not differences(identity | want, identity | dict(target), RULES, facts=facts).fields

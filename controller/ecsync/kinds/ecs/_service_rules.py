@@ -21,7 +21,7 @@ from ecsync.core.rules import (
 )
 from ecsync.core.trees import Body, Json
 from ecsync.kinds._common import tag_rows
-from ecsync.kinds.ecs._shared import revision, role_name, secret_options, short, strategy_rows
+from ecsync.kinds.ecs._shared import role_name, secret_options, short_name, strategy_rows
 from ecsync.kinds.ecs.task_definition import family_of
 
 _S = "normalization.md §2 "
@@ -87,9 +87,9 @@ def _none_propagated(tag: Json) -> Json:
 # The table -------------------------------------------------------------------------------------------------------
 
 _IDENTITY: Rules = (
-    Rewrite(path="cluster", to=short, source="normalization.md §0.10", cases=("der-sv-cluster-arn",)),
+    Rewrite(path="cluster", to=short_name, source="normalization.md §0.10", cases=("der-sv-cluster-arn",)),
     Default(path="cluster", value="default", source="ecs.CreateService: the default cluster is assumed"),
-    Rewrite(path="taskDefinition", to=revision, source=_S + "taskDefinition", cases=("der-sv-taskdef-arn",)),
+    Rewrite(path="taskDefinition", to=short_name, source=_S + "taskDefinition", cases=("der-sv-taskdef-arn",)),
     Pinned(path="taskDefinition", loosely=family_of, source="ecs.CreateService: family, or family:revision"),
     Computed(
         path="taskDefinition",
@@ -127,7 +127,7 @@ _CAPACITY: Rules = (
     ),
     Delegated(
         path="launchType",
-        when=lambda facts: bool(facts.get("strategy")),
+        when=lambda facts: bool(facts.get("hasCapacityProviderStrategy")),
         owner="the capacity provider strategy",
         source=_S,
     ),

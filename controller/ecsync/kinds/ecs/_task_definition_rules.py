@@ -19,7 +19,7 @@ from ecsync.core.rules import (
 )
 from ecsync.core.trees import Body, Json
 from ecsync.kinds._common import tag_rows
-from ecsync.kinds.ecs._shared import bare, role_name, secret_options
+from ecsync.kinds.ecs._shared import role_name, role_path, secret_options
 
 _S = "normalization.md §1 "
 ROLES = ("taskRoleArn", "executionRoleArn")
@@ -108,7 +108,7 @@ _TASK: Rules = (
         row
         for member in ROLES
         for row in (
-            Rewrite(path=member, to=bare, source=_S + f"{member}: short name or ARN"),
+            Rewrite(path=member, to=role_path, source=_S + f"{member}: short name or ARN"),
             Pinned(path=member, loosely=role_name, source="normalization.md §0.10"),
         )
     ),

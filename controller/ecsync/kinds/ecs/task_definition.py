@@ -13,9 +13,9 @@ from ecsync.core.model import Absent, Call, Create, Delete, Key, Observed, Prese
 from ecsync.core.ports import AwsError, Reader
 from ecsync.core.tagging import with_marks
 from ecsync.core.trees import Body, Json, Path
-from ecsync.kinds._common import arn_tagging, missing, operations, pick, read_tags, without, without_nones
+from ecsync.kinds._common import arn_tagging, belongs, missing, operations, pick, read_tags, without, without_nones
 from ecsync.kinds.ecs._old_revisions import leftovers, surplus
-from ecsync.kinds.ecs._shared import ours, resolved, role_name, short
+from ecsync.kinds.ecs._shared import is_resolved, role_name, short_name
 from ecsync.kinds.ecs._task_definition_rules import REVIEWED, ROLES, RULES
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
@@ -36,7 +36,7 @@ def _known(body: Body) -> Mapping[str, str]:
 
 def family_of(arn: Json) -> str:
     """Return the family in an ARN or `family:revision`."""
-    return str(short(arn)).split(":", 1)[0]
+    return str(short_name(arn)).split(":", 1)[0]
 
 
 # 2 SHAPE ---------------------------------------------------------------------------------------------------------
@@ -188,7 +188,7 @@ def _described(reader: Reader, arn: str) -> Body | None:
 
 def _is(described: Body, body: Body) -> bool:
     """Tell whether a revision has this content. One that is not known yet is no revision's."""
-    if not resolved(body):
+    if not is_resolved(body):
         return False
     live = present_of(described["taskDefinition"], (), body).body
     return not differences(without(body, "tags"), without(live, "tags"), RULES).fields
@@ -245,7 +245,7 @@ def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
         for arn in _newest(reader, family):
             described = reader.call("ecs", "DescribeTaskDefinition", taskDefinition=arn, include=["TAGS"])
             present = present_of(described["taskDefinition"], described.get("tags"), {})
-            if present.marks and ours(present, installation):
+            if present.marks and belongs(present, installation):
                 yield Owned(marks=present.marks, natural=family, present=present)
                 break
 
