@@ -40,6 +40,11 @@ def without_nones(body: Mapping[str, Json]) -> dict[str, Json]:
     return {key: value for key, value in body.items() if value is not None}
 
 
+def nonzero(value: Json) -> Json:
+    """Return the value, or None for 0: AWS treats 0 as not specified."""
+    return value or None
+
+
 def changed(change: Update) -> dict[str, Json]:
     """Return the top-level members that differ, with their desired value (None: no longer declared)."""
     return {str(field.path[0]): change.desired.body.get(str(field.path[0])) for field in change.fields}

@@ -9,6 +9,8 @@ from ecsync.core.ports import Reader
 from ecsync.core.rules import Clears, Default, Keyed, Rewrite, Rules, Sensitive
 from ecsync.core.trees import Body, Json, Path, at, leaves, merge, thaw
 
+NAME_OR_ARN = "ECS takes a name or an ARN, and returns the ARN"  # source of a rule row
+
 
 def short_name(value: Json) -> Json:
     """Return what follows the last slash of an ARN: a name, or `family:revision` of a task definition.
@@ -39,7 +41,7 @@ def strategy_rows(path: str) -> Rules:
     """Return the rows for the capacity provider strategy of a cluster or of a service."""
     cases = ("der-sv-cps-order", "der-cl-strategy-defaults", "cap-ECS-Service.SvcServiceE0738BDC")
     return (
-        Rewrite(path=f"{path}[].capacityProvider", to=short_name, source="ECS takes a name or an ARN"),
+        Rewrite(path=f"{path}[].capacityProvider", to=short_name, source=NAME_OR_ARN),
         Default(path=f"{path}[].weight", value=0, source="ecs.CapacityProviderStrategyItem: default 0", cases=cases),
         Default(path=f"{path}[].base", value=0, source="ecs.CapacityProviderStrategyItem: default 0", cases=cases),
         Keyed(path=path, key=("capacityProvider",), source="ECS ignores the order of a capacity provider strategy"),

@@ -42,7 +42,7 @@ from ecsync.kinds._common import (
     without_nones,
 )
 from ecsync.kinds._partial_updates import member_to_send
-from ecsync.kinds.ecs._shared import short_name
+from ecsync.kinds.ecs._shared import NAME_OR_ARN, short_name
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
 
@@ -85,7 +85,7 @@ def _scaling(member: str, value: Json) -> Default:
 
 RULES: Rules = (
     *tag_rows(),
-    Rewrite(path="cluster", to=short_name, source="ECS takes a name or an ARN"),
+    Rewrite(path="cluster", to=short_name, source=NAME_OR_ARN),
     Default(path=f"{_GROUP}.managedScaling", value={"status": "DISABLED"}, source=_SCALING_OFF),
     _scaling("status", "DISABLED"),
     _scaling("targetCapacity", 100),

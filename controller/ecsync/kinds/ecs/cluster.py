@@ -36,6 +36,7 @@ from ecsync.kinds._common import (
     without_nones,
 )
 from ecsync.kinds.ecs._shared import (
+    NAME_OR_ARN,
     arn_by_name,
     namespaces,
     short_name,
@@ -104,7 +105,7 @@ RULES = (
         value={"namespace": ""},
         source='ecs.ClusterServiceConnectDefaultsRequest: an empty string ("") removes the default namespace',
     ),
-    Rewrite(path="capacityProviders[]", to=short_name, source="ECS takes a name or an ARN"),
+    Rewrite(path="capacityProviders[]", to=short_name, source=NAME_OR_ARN),
     Unordered(
         path="capacityProviders",
         source="ecs.DescribeClusters returns the providers sorted",
