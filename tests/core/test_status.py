@@ -178,7 +178,7 @@ def leaves(waiting: str = "", kept: str = "") -> Any:
     """Return what the status of a widget is made from that has left something over: its kinds and its live state."""
     old = replace(IN_SYNC, outputs={"id": "old"})
     kind = replace(KINDS["Widget"], superseded=lambda *_: [] if kept else [(old, waiting)])
-    return {**KINDS, "Widget": kind}, replace(IN_SYNC, facts={"kept": kept} if kept else {})
+    return {**KINDS, "Widget": kind}, replace(IN_SYNC, facts={"cleanupBlocked": kept} if kept else {})
 
 
 def left_over(result: Result | None = None, waiting: str = "", kept: str = "", **options: Any) -> ResourceStatus:

@@ -127,7 +127,7 @@ def test_nothing_goes_while_a_deployment_of_the_family_is_in_flight(deployments:
     """ECS may go back to a revision that is among no deployments any more."""
     facts = found(Family(SIX, [service("a", 6, *deployments)]), 2).facts
     assert facts["surplus"] == ()
-    assert facts["kept"].startswith("one/a is being deployed")
+    assert facts["cleanupBlocked"].startswith("one/a is being deployed")
 
 
 def test_a_deployment_of_another_family_is_no_reason_to_wait() -> None:
@@ -143,14 +143,14 @@ def test_where_services_cannot_be_read_nothing_goes_and_the_rest_is_known(operat
     reader.answers[f"ecs.{operation}"] = denied()
     present = found(reader, 2)
     assert present.facts["surplus"] == ()
-    assert "AccessDenied" in present.facts["kept"]
+    assert "AccessDenied" in present.facts["cleanupBlocked"]
     assert present.outputs["revision"] == "6"
 
 
 def test_a_service_that_aws_does_not_tell_may_run_anything() -> None:
     """Only MISSING is gone."""
     failure = {"arn": "b", "reason": "ACCESS_DENIED"}
-    assert "ACCESS_DENIED" in found(Family(SIX, [service("a", 6)], [failure]), 2).facts["kept"]
+    assert "ACCESS_DENIED" in found(Family(SIX, [service("a", 6)], [failure]), 2).facts["cleanupBlocked"]
     assert surplus(Family(SIX, [service("a", 6)], [{**failure, "reason": "MISSING"}]), 4) == [1, 2]
 
 
