@@ -179,7 +179,7 @@ class TestEquivalence:
         def ran(hour: int, resource: str = "service/main/web", **band: int) -> Present:
             at = datetime(2026, 1, 1, hour, tzinfo=UTC)
             body = {**WEB, "ResourceId": resource, "ScalableTargetAction": band}
-            return Present(body=body, outputs={}, facts={"past": True, "ran": at})
+            return Present(body=body, outputs={}, facts={"ranAt": at})
 
         actions = [
             ran(2, MinCapacity=20, MaxCapacity=40),
@@ -281,7 +281,7 @@ class TestRead:
 
     def test_the_action_that_set_the_band_is_named(self) -> None:
         present = _live([_action("night", MinCapacity=1)], MinCapacity=1)
-        assert KIND.health(desired(KIND, BODY), present).why == "MinCapacity 1 by scheduled action night"
+        assert KIND.health(desired(KIND, BODY), present).why == "MinCapacity 1 is set by scheduled action night"
 
 
 class _WithTags(Moto):

@@ -236,7 +236,7 @@ class TestRead:
         want = wanted(KIND, BODY)
         hidden = {PARENT: Unreadable("denied")}
         ((_, found),) = KIND.read(_answers(_printed()), [want], hidden)
-        assert found == Unreadable("its scalable target is not known: denied")
+        assert found == Unreadable("its scalable target cannot be read: denied")
         other = Key(application="shop", kind="ScalableTarget", name="other")
         mine = Present(body=WEB, outputs={}, marks=Marks(owner="v1/prod/shop/ScalableTarget/web", id="i"))
         ((_, found),) = KIND.read(_answers(_printed()), [want], {PARENT: mine, other: Unreadable("denied")})
