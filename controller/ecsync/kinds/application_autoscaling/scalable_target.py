@@ -207,7 +207,7 @@ def _update(change: Update) -> Call:
 def _adjust(body: Body, present: Present) -> Body:
     """Return the body with its identity in three members, and with the bounds that a live scheduled action has set.
 
-    A declared bound counts as it is if the manifest has changed it since it was last applied.
+    A bound that the manifest has changed since it was last applied keeps its declared value.
     """
     found = adjusted(body, present)
     applied = present.marks.applied if present.marks else None
