@@ -62,7 +62,7 @@ def test_lists_are_gone_through_with_or_without_brackets() -> None:
 
 
 def test_who_decides_what_it_refers_to_and_what_is_hidden() -> None:
-    assert "the autoscaler's between its bounds" in facts("Service.desiredCount")["owner"]
+    assert "the autoscaler decides in its range" in facts("Service.desiredCount")["owner"]
     assert facts("Service.taskDefinition")["note"] == "refers to ${TaskDefinition/name.arn}"
     assert facts("TaskDefinition.containerDefinitions.environment")["note"].startswith("sensitive")
     assert facts("Service.launchType")["values"].startswith("EC2, FARGATE")

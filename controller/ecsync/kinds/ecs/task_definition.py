@@ -13,7 +13,17 @@ from ecsync.core.model import Absent, Call, Create, Delete, Key, Observed, Prese
 from ecsync.core.ports import AwsError, Reader
 from ecsync.core.tagging import with_marks
 from ecsync.core.trees import Body, Json, Path
-from ecsync.kinds._common import arn_tagging, belongs, missing, operations, pick, read_tags, without, without_nones
+from ecsync.kinds._common import (
+    arn_tagging,
+    belongs,
+    missing,
+    operations,
+    pick,
+    read_tags,
+    tagged_arns,
+    without,
+    without_nones,
+)
 from ecsync.kinds.ecs._old_revisions import leftovers, surplus
 from ecsync.kinds.ecs._shared import is_resolved, role_name, short_name
 from ecsync.kinds.ecs._task_definition_rules import REVIEWED, ROLES, RULES
@@ -137,7 +147,7 @@ def _tagged(reader: Reader, revision: Body, declared: Body) -> Present:
 
 
 def _with_surplus(reader: Reader, want: Wanted, found: Present | Absent) -> Present | Absent:
-    """Add the facts about older revisions of ours to delete, if the document declares how many stay."""
+    """Add the facts about our older revisions to delete, if the document declares how many stay."""
     if not (want.keep and want.managed and isinstance(found, Present)):
         return found
     if found.marks is None or found.marks.owner != want.owner:
@@ -242,14 +252,7 @@ def _printed(live: Body, declared: Body) -> Present:
 
 def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
     """Yield our newest ACTIVE revision of each family."""
-    tagged = reader.pages(
-        "resourcegroupstaggingapi",
-        "GetResources",
-        "ResourceTagMappingList",
-        ResourceTypeFilters=["ecs:task-definition"],
-        TagFilters=[{"Key": marks.OWNER}],
-    )
-    families = {family_of(mapping["ResourceARN"]) for mapping in tagged}
+    families = {family_of(arn) for arn in tagged_arns(reader, "ecs:task-definition")}
     for family in sorted(families):
         for arn in _newest(reader, family):
             described = reader.call("ecs", "DescribeTaskDefinition", taskDefinition=arn, include=["TAGS"])
