@@ -121,9 +121,8 @@ def of_target(items: Iterable[Body], target: Target) -> Iterator[Body]:
     return (one for one in items if identity_of(one) == target)
 
 
-Child: TypeAlias = Callable[
-    [Body, Wanted, Target, World], Present
-]  # (described child, what is wanted, its target, world) -> the resource
+# (a child from a describe call, the wanted document, the target, the world) -> the resource
+Child: TypeAlias = Callable[[Body, Wanted, Target, World], Present]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
