@@ -180,7 +180,7 @@ def superseding(waiting: str = "", kept: str = "") -> Any:
     """Return the kinds and the live state of a widget that superseded another resource."""
     old = replace(IN_SYNC, outputs={"id": "old"})
     kind = replace(KINDS["Widget"], superseded=lambda *_: [] if kept else [(old, waiting)])
-    return {**KINDS, "Widget": kind}, replace(IN_SYNC, facts={"kept": kept} if kept else {})
+    return {**KINDS, "Widget": kind}, replace(IN_SYNC, facts={"cleanupBlocked": kept} if kept else {})
 
 
 def cleanup_status(result: Result | None = None, waiting: str = "", kept: str = "", **options: Any) -> ResourceStatus:

@@ -62,7 +62,7 @@ def test_a_list_in_a_path_may_have_brackets() -> None:
 
 
 def test_owner_reference_sensitivity_and_values_are_shown() -> None:
-    assert "the autoscaler's between its bounds" in facts("Service.desiredCount")["owner"]
+    assert "the autoscaler decides in its range" in facts("Service.desiredCount")["owner"]
     assert facts("Service.taskDefinition")["note"] == "refers to ${TaskDefinition/name.arn}"
     assert facts("TaskDefinition.containerDefinitions.environment")["note"].startswith("sensitive")
     assert facts("Service.launchType")["values"].startswith("EC2, FARGATE")

@@ -46,7 +46,7 @@ def stays(inputs: Inputs) -> dict[Key, str]:
 
 
 def _stays(observed: Observed | None) -> str:
-    kept = observed.facts.get("kept") if isinstance(observed, Present) else None
+    kept = observed.facts.get("cleanupBlocked") if isinstance(observed, Present) else None
     return f"superseded resources are not deleted yet: {kept}" if kept else ""
 
 

@@ -9,7 +9,7 @@ from ecsync.core.model import Call, Present, Tags, Update
 from ecsync.core.normalise import normalise
 from ecsync.core.trees import Body, Json
 from ecsync.kinds._common import changed, without
-from ecsync.kinds._partial_updates import said
+from ecsync.kinds._partial_updates import member_to_send
 from ecsync.kinds.autoscaling._group_rules import RULES, passed_on
 
 # Members that are set by calls of their own, and those calls' parameter.
@@ -70,7 +70,7 @@ def delete_calls(observed: Present) -> tuple[Call, ...]:
 def _update(change: Update) -> Iterator[Call]:
     name = change.observed.outputs["name"]
     members = changed(change)
-    settings = {member: said(change, member, RULES) for member in members if member not in _APART}
+    settings = {member: member_to_send(change, member, RULES) for member in members if member not in _APART}
     settings = {member: value for member, value in settings.items() if value is not None}
     if settings:
         yield _call("UpdateAutoScalingGroup", {"AutoScalingGroupName": name, **settings})
