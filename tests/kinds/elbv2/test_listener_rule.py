@@ -214,7 +214,7 @@ class TestIdentity:
     def test_a_rule_that_nobody_moves_away_holds_ours(self) -> None:
         for tags in ([], mine(KIND, "elsewhere")):
             found = _found(_reader(_rule(1, "99"), _rule(2, "10"), tags={1: mine(KIND), 2: tags}))[1]
-            assert found.facts["inTheWay"] == rule_arn(2)
+            assert found.facts["blockedBy"] == rule_arn(2)
             gate = KIND.gate(desired(KIND, BODY), found, [field("Priority")], {})  # type: ignore[misc]
             assert isinstance(gate, Hold)
             assert rule_arn(2) in gate.because

@@ -304,7 +304,7 @@ class TestAfterwards:
         assert _leftover(forwarding) == "ListenerRule/web still forwards to web"
         assert _leftover(dict([answers.service(OLD)])) == "Service/web still registers its tasks with web"
         assert _leftover(dict([answers.service(NEW, steady=False)])) == "Service/web is not steady yet"
-        assert _leftover({rule: Unreadable("denied")}) == "ListenerRule/web could not be read, and may use web"
+        assert _leftover({rule: Unreadable("denied")}) == "ListenerRule/web could not be read and may use web"
         assert _leftover({}, in_use=True) == "a load balancer still uses web"
         assert _leftover(dict([answers.service(NEW)])) == ""
 

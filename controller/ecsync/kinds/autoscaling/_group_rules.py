@@ -217,7 +217,7 @@ RULES: Rules = (
         Computed(
             path=member,
             when=lambda body: bool(body.get("TrafficSources")),
-            says="TrafficSources, where those are declared",
+            says="from TrafficSources, where those are declared",
             source=_MIRRORED,
         )
         for member in ("TargetGroupARNs", "LoadBalancerNames")
