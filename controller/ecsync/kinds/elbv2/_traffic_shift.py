@@ -11,7 +11,8 @@ Each stage is derived from what is live, so a crash at any point is harmless:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 from ecsync.core.kind import Gate, Hold, Proceed, Wait, World
 from ecsync.core.model import Desired, FieldChange, Key, Present, Text
@@ -28,6 +29,8 @@ from ecsync.kinds.elbv2._actions import (
     with_live_weights,
 )
 
+_Services: TypeAlias = Sequence[tuple[Key, Present]]
+
 _NOT_A_SINGLE_FORWARD = (
     "traffic is not moved to the new target group: only a single forward action can be moved automatically; "
     "change the actions manually"
@@ -39,37 +42,38 @@ def staged(member: str, desired: Desired, present: Present, fields: Sequence[Fie
     live, body = present.body.get(member), with_live_weights(member, desired.body, present)
     if all(field.path[0] != member for field in fields):
         return Proceed(body=body)
-    moving = _shifting(live, world)
-    if moving:
-        return Wait(why=f"{moving} is shifting traffic between its two target groups")
-    want = body.get(member)
-    superseded = {old for target in target_groups(want) for old in _superseded_by(target, world)}
-    old = superseded & set(target_groups(live))
-    unknown = unread(world, "Service")
-    if old and unknown:
-        return Wait(why=f"{unknown} could not be read and may use the target group that is being replaced")
-    services = services_behind(world, {*old, *target_groups(want)})
-    if not old or not services:
+    shifting = _shifting(live, world)
+    if shifting:
+        return Wait(why=f"{shifting} is shifting traffic between its two target groups")
+    want = target_groups(body.get(member))
+    old = {group for target in want for group in _superseded_by(target, world)} & set(target_groups(live))
+    if not old:
         return Proceed(body=body)
+    unknown = unread(world, "Service")
+    if unknown:
+        return Wait(why=f"{unknown} could not be read and may use the target group that is being replaced")
+    services = services_behind(world, {*old, *want})
+    if not services:
+        return Proceed(body=body)
+    return _shift(member, body, live, old, services)
+
+
+def _shift(member: str, body: Body, live: Json, old: set[Json], services: _Services) -> Gate:
+    """Return the next stage for target groups with services behind them; Hold where ecsync cannot move the traffic."""
     unmovable = [key for key, service in services if not _rolling(service)]
     if unmovable:
         return Hold(
             because=f"the target group is not replaced: {unmovable[0]} does not use the rolling deployments of ECS; "
             "change its target group manually"
         )
-    shares, goal = weights(live), weights(want)
+    shares, goal = weights(live), weights(body.get(member))
     if shares is None or goal is None or len(goal) != 1 or set(shares) - old - set(goal):
         return Hold(because=_NOT_A_SINGLE_FORWARD)
-    return _next(member, body, live, shares, next(iter(goal)), services)
+    return _next_stage(member, body, live, shares, next(iter(goal)), services)
 
 
-def _next(
-    member: str,
-    body: Body,
-    live: Json,
-    shares: Mapping[Json, int],
-    new: Json,
-    services: Iterable[tuple[Key, Present]],
+def _next_stage(
+    member: str, body: Body, live: Json, shares: Mapping[Json, int], new: Json, services: _Services
 ) -> Gate:
     """Return the next stage of the table above; `shares` are the live weights, `new` is the declared group."""
     if new not in shares:

@@ -107,9 +107,9 @@ _Tagged = tuple[Body, Mapping[str, str]]  # a described rule, and its tags
 
 def body_of(rule: Body, declared: Body) -> dict[str, Json]:
     """Return a described rule in the shape of the create input. AWS returns no listener; it is the declared one."""
-    asked = {"ListenerArn": declared["ListenerArn"]} if "ListenerArn" in declared else {}
+    listener = {"ListenerArn": declared["ListenerArn"]} if "ListenerArn" in declared else {}
     return {
-        **asked,
+        **listener,
         "Priority": _number(rule["Priority"]),
         **known_or_declared(rule, _READ_MEMBERS, without(declared, "Priority")),
     }

@@ -289,7 +289,7 @@ def _create(desired: Desired, body: Body, mark_tags: Tags) -> tuple[Call, ...]:
 
 
 def _modify(change: Update, arn: Json) -> tuple[Call, ...]:
-    """Return the call for what differs; it resets a removed member to its default, because AWS keeps omitted members."""
+    """Return the call for what differs; a removed member is sent as its default, because AWS keeps omitted members."""
     filled = normalise(change.desired.body, RULES)
     members = {
         member: filled.get(member) if declared is None else declared
