@@ -78,7 +78,9 @@ SHAPE = ShapeOf(
     optional=("AutoScalingGroupName",),
 )
 
-# 3 RULES: `_group_rules.py` --------------------------------------------------------------------------------------
+# 3 RULES ---------------------------------------------------------------------------------------------------------
+
+# RULES and REVIEWED are in `_group_rules.py`.
 
 # 4 READ ----------------------------------------------------------------------------------------------------------
 
@@ -245,7 +247,9 @@ def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
             yield Owned(marks=present.marks, natural=group["AutoScalingGroupName"], present=present)
 
 
-# 5 CALLS: `_group_calls.py` --------------------------------------------------------------------------------------
+# 5 CALLS ---------------------------------------------------------------------------------------------------------
+
+# The calls of each change are in `_group_calls.py`.
 
 
 def _calls(change: Create | Update | Replace | Delete) -> tuple[Call, ...]:

@@ -76,7 +76,9 @@ def _check_tags(path: Path, tags: Json) -> Iterator[tuple[Path, str]]:
             yield (*path, key), "the value of a tag must be text"
 
 
-# 3 RULES: none, because a lookup is never compared ---------------------------------------------------------------
+# 3 RULES ---------------------------------------------------------------------------------------------------------
+
+# None: a lookup is never compared.
 
 # 4 READ ----------------------------------------------------------------------------------------------------------
 
@@ -187,7 +189,9 @@ def _associated(table: Body, member: str, value: Json) -> bool:
     return any(association.get(member) == value for association in table.get("Associations", ()))
 
 
-# 5 CALLS: none, because a Network is never written ---------------------------------------------------------------
+# 5 CALLS ---------------------------------------------------------------------------------------------------------
+
+# None: a Network is never written.
 
 KIND = Kind(
     name="Network",

@@ -188,6 +188,8 @@ def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
 
 # 5 CALLS ---------------------------------------------------------------------------------------------------------
 
+# The calls of each change are in `_role_calls.py`.
+
 
 def _calls(change: Create | Update | Replace | Delete) -> tuple[Call, ...]:
     match change:
