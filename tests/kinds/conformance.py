@@ -1,4 +1,4 @@
-"""A simulated account in which one resource of every kind is made, call by call, and looked at after each call."""
+"""A simulated account in which one resource of every kind is created call by call, with a read after each call."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from ecsync.language.manifest import load
 CASES = Path(__file__).parent.parent / "cases" / "conformance"
 REGION, ACCOUNT = "eu-west-1", "123456789012"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-LONG = 150.0  # seconds in which all that is under way in the account comes to its end
+LONG = 150.0  # seconds after which every operation in progress in the account is complete
 Sent = tuple[str, dict[str, Any]]
 
 
 def application(file: str) -> Application:
-    """Return what one of the manifests declares, with the real kinds and shapes."""
+    """Return the application that a manifest declares, loaded with the real kinds and shapes."""
     snapshot = Snapshot(revision="test", files={file: (CASES / file).read_bytes()})
     loaded = load(snapshot, kinds=kinds.BY_NAME, shape_of=shapes.load, environment={}, root_name="shop")
     assert not loaded.problems, [str(problem) for problem in loaded.problems]
@@ -45,7 +45,7 @@ def application(file: str) -> Application:
 
 @dataclass
 class Half:
-    """What a plan says after so many of a create's calls, beside what is left of them."""
+    """The remaining calls after `made` calls of a create, and the calls that a plan gives at that point."""
 
     key: Key
     made: int
@@ -55,7 +55,7 @@ class Half:
 
 @dataclass
 class Account:
-    """The account, and what was seen while the resources were made."""
+    """The account, and what was recorded while the resources were created."""
 
     simulator: Simulator
     cloud: BotoCloud
@@ -64,7 +64,7 @@ class Account:
     _last: Inputs | None = None
 
     def inputs(self, of: Application) -> Inputs:
-        """Return the inputs in which everything has been read."""
+        """Return the inputs of a plan, with every resource read."""
         inputs = Inputs(
             application=of,
             kinds=kinds.BY_NAME,
@@ -76,22 +76,22 @@ class Account:
 
     @property
     def last(self) -> Inputs:
-        """What was read when all was done."""
+        """The inputs after the last step."""
         assert self._last is not None
         return self._last
 
     @property
     def world(self) -> Mapping[Key, Observed]:
-        """The resources when all was done."""
+        """The live resources after the last step."""
         return self.last.world
 
     def again(self, inputs: Inputs, step: Step) -> tuple[Inputs, tuple[Step, ...]]:
-        """Read one resource again, and plan it."""
+        """Read one resource again, and plan its step again."""
         now = replace(inputs, world=observe(self.cloud, inputs, NOW, only=step.id.key))
         return now, plan.replan(now, step).steps
 
     def converge(self, of: Application) -> None:
-        """Make everything, in order; look after each call of a create at what is left."""
+        """Create everything, in order; after each call of a create, record the remaining and the planned calls."""
         for _ in range(8):
             inputs = self.inputs(of)
             steps = plan.build(inputs).steps
@@ -105,24 +105,24 @@ class Account:
 
     def _carry_out(self, inputs: Inputs, step: Step) -> Inputs:
         inputs, fresh = self.again(inputs, step)
-        mine = next((one for one in fresh if one.id == step.id), None)
-        if mine is None or not mine.calls:
+        current = next((one for one in fresh if one.id == step.id), None)
+        if current is None or not current.calls:
             return inputs
         sequence = [call for one in fresh for call in one.calls]
         captured: dict[str, str] = {}
         self.calls.setdefault(step.id.key.kind, []).extend(sequence)
-        for number, call in enumerate(mine.calls, start=1):
-            response = self.cloud.write(call.service, call.operation, **_known(inputs, step.id.key, call, captured))
+        for number, call in enumerate(current.calls, start=1):
+            response = self.cloud.write(call.service, call.operation, **_resolved(inputs, step.id.key, call, captured))
             captured |= {name: str(at(response, path)) for name, path in call.captures.items()}
             inputs, rest = self.again(inputs, step)
-            if isinstance(mine.change, Create):
+            if isinstance(current.change, Create):
                 left = [_sent(inputs, step.id.key, one, captured) for one in sequence[number:]]
                 planned = [_sent(inputs, step.id.key, one, captured) for later in rest for one in later.calls]
                 self.halves.append(Half(step.id.key, number, left, planned))
-        return _seen(inputs, step.id.key, captured)
+        return _with_outputs(inputs, step.id.key, captured)
 
 
-def _known(inputs: Inputs, key: Key, call: Call, captured: Mapping[str, str]) -> dict[str, Any]:
+def _resolved(inputs: Inputs, key: Key, call: Call, captured: Mapping[str, str]) -> dict[str, Any]:
     return resolve(
         call.params,
         lambda ref: captured.get(ref.output, inputs.value_of(ref)) if ref.key == key else inputs.value_of(ref),
@@ -130,20 +130,20 @@ def _known(inputs: Inputs, key: Key, call: Call, captured: Mapping[str, str]) ->
 
 
 def _sent(inputs: Inputs, key: Key, call: Call, captured: Mapping[str, str]) -> Sent:
-    return call.name, thaw(_known(inputs, key, call, captured))
+    return call.name, thaw(_resolved(inputs, key, call, captured))
 
 
-def _seen(inputs: Inputs, key: Key, captured: Mapping[str, str]) -> Inputs:
-    """What a response told is known, also where a read does not show it yet."""
+def _with_outputs(inputs: Inputs, key: Key, captured: Mapping[str, str]) -> Inputs:
+    """Return the inputs with the outputs of the responses, which a read may not show yet."""
     observed: Observed = inputs.world[key]
     if not isinstance(observed, Present):
         return inputs
-    known = replace(observed, outputs={**observed.outputs, **captured})
-    return replace(inputs, world={**inputs.world, key: known})
+    updated = replace(observed, outputs={**observed.outputs, **captured})
+    return replace(inputs, world={**inputs.world, key: updated})
 
 
 def served() -> Iterator[Simulator]:
-    """Serve an account whose time stands still."""
+    """Serve an account with a clock that does not advance on its own."""
     simulator = Simulator(Settings(region=REGION, account=ACCOUNT, settling=False), VirtualClock())
     simulator.start()
     yield simulator
@@ -151,7 +151,7 @@ def served() -> Iterator[Simulator]:
 
 
 def converged(simulator: Simulator, file: str) -> Account:
-    """Return an account in which everything that a manifest declares was made."""
+    """Return an account in which every resource of a manifest was created."""
     simulator.reset()
     clients = Clients(Access(region=REGION, endpoint_url=simulator.url), loader=_LOADER)
     cloud = BotoCloud(
@@ -170,12 +170,12 @@ _LOADER = create_loader()
 
 
 def writable() -> list[Kind]:
-    """Return the kinds that are ever written."""
+    """Return the kinds with calls."""
     return [kind for kind in kinds.ALL if kind.calls is not None]
 
 
 def refused(calls: Iterable[Call]) -> list[str]:
-    """Return what AWS's own model has against the calls; a reference is text to it."""
+    """Return the errors of botocore's validation of the calls; a reference counts as text."""
     found = []
     for call in calls:
         params = transform(call.params, lambda leaf: str(leaf) if isinstance(leaf, Text) else leaf)
@@ -194,7 +194,7 @@ def _input(service: str, operation: str) -> Any:
 
 
 def unknown_operations(names: Iterable[str]) -> list[str]:
-    """Return the names, as `ecs.DescribeServices`, that are no operation of botocore's models."""
+    """Return the names, as `ecs.DescribeServices`, that are not operations of botocore's models."""
     found = []
     for name in sorted(names):
         service, _, operation = name.partition(".")

@@ -1,4 +1,4 @@
-"""What the tests of infrastructure kinds share: moto as a Cloud, hand-made answers, and one pass of the core."""
+"""Shared by the tests of infrastructure kinds: moto as a Cloud, fixed responses, and one plan of the core."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def desired(kind: Kind, body: Mapping[str, Any], name: str = "web", **options: A
 
 
 def wanted(kind: Kind, body: Mapping[str, Any], name: str = "web", *, managed: bool = True) -> Wanted:
-    """Return what a read is asked for."""
+    """Return a declared resource as a read receives it."""
     owner = OWNER.format(kind=kind.name, name=name)
     return Wanted(key=key(kind, name), body=body, owner=owner, managed=managed)
 
@@ -59,13 +59,13 @@ def field(*path: str | int, before: Any = None, after: Any = None) -> FieldChang
 
 
 def compare(kind: Kind, body: Mapping[str, Any], present: Present, *, undeclared: bool = True) -> Difference:
-    """Compare a document with what is live, as a plan does."""
+    """Compare a document with the live resource, as a plan does."""
     adjusted = kind.adjust(body, present) if kind.adjust else body
     return differences(adjusted, present.body, kind.rules, facts=present.facts, undeclared=undeclared)
 
 
 def update(kind: Kind, body: Mapping[str, Any], present: Present) -> Update:
-    """The update that the core would compile: every field but tags."""
+    """Return the update that the core compiles: every differing field but tags."""
     tags = kind.tagging.member if kind.tagging else ""
     fields = tuple(one for one in compare(kind, body, present).fields if one.path[0] != tags)
     return Update(desired=desired(kind, body), observed=present, fields=fields)
@@ -76,11 +76,11 @@ def compiled(calls: Sequence[Call]) -> list[tuple[str, dict[str, Any]]]:
     return [(call.name, thaw(call.params)) for call in calls]
 
 
-# ---------------------------------------------------------------- hand-made answers
+# ---------------------------------------------------------------- fixed responses
 
 
 class Answers:
-    """A Reader with hand-made answers: by `service.Operation`, either a response or a function of the parameters."""
+    """A Reader with fixed responses by `service.Operation`: a response, or a function of the parameters."""
 
     def __init__(self, **answers: Any) -> None:
         self.answers = {name.replace("_", ".", 1): answer for name, answer in answers.items()}
@@ -103,12 +103,12 @@ class Answers:
 
 
 def missing(code: str = "NoSuchEntity") -> AwsError:
-    """Return the error that says that something is not there."""
+    """Return AWS's error for a missing resource."""
     return AwsError("missing", code, "it is not there", "a.Call")
 
 
 def denied() -> AwsError:
-    """Return the error of credentials that may not."""
+    """Return AWS's error for credentials without permission."""
     return AwsError("denied", "AccessDenied", "no", "a.Call")
 
 
@@ -116,7 +116,7 @@ def denied() -> AwsError:
 
 
 class Moto:
-    """A Cloud over moto's clients, with the few error classes that reads need."""
+    """A Cloud over moto's clients, with the error classes that reads need."""
 
     def __init__(self) -> None:
         os.environ.setdefault("AWS_ACCESS_KEY_ID", "testing")
@@ -156,8 +156,8 @@ class Moto:
         return self.call(service, operation, **params)
 
     def write(self, call: Call, captured: dict[str, Any]) -> None:
-        """Make a call, with references to what earlier calls gave put in."""
-        params = transform(call.params, lambda leaf: _put_in(leaf, captured))
+        """Make a call, with references resolved from the responses of earlier calls."""
+        params = transform(call.params, lambda leaf: _resolved(leaf, captured))
         response: Any = self.call(call.service, call.operation, **params)
         self.writes.append(call.name)
         for output, path in call.captures.items():
@@ -167,21 +167,21 @@ class Moto:
             captured[output] = value
 
 
-def _put_in(leaf: Any, captured: Mapping[str, Any]) -> Any:
+def _resolved(leaf: Any, captured: Mapping[str, Any]) -> Any:
     if not isinstance(leaf, Text):
         return leaf
     return "".join(part if isinstance(part, str) else str(captured[part.output]) for part in leaf.parts)
 
 
 def a_service(cloud: Moto) -> None:
-    """Make the service `web` in the cluster `main`: something that can be scaled."""
+    """Create the service `web` in the cluster `main`, as a target of scaling."""
     containers = [{"name": "a", "image": "i", "memory": 64}]
     cloud.call("ecs", "CreateCluster", clusterName="main")
     cloud.call("ecs", "RegisterTaskDefinition", family="f", containerDefinitions=containers)
     cloud.call("ecs", "CreateService", cluster="main", serviceName="web", taskDefinition="f", desiredCount=1)
 
 
-# ---------------------------------------------------------------- one pass of the core
+# ---------------------------------------------------------------- one plan of the core
 
 
 def observe(kind: Kind, cloud: Any, body: Mapping[str, Any], name: str = "web") -> Observed:
@@ -200,7 +200,7 @@ def plan_of(kind: Kind, document: Desired, observed: Observed) -> Plan:
 
 
 def converges(kind: Kind, cloud: Moto, body: Mapping[str, Any], limit: int = 12) -> list[str]:
-    """Make one call at a time, as if we crashed after each; return every call until the plan is empty."""
+    """Make one call, then plan again, until the plan is empty; return the calls. This is a crash after each call."""
     made: list[str] = []
     for _ in range(limit):
         document = desired(kind, body)
@@ -219,7 +219,7 @@ Case = Mapping[str, Any]
 
 
 def cases(kind: str) -> list[Case]:
-    """Return the cases of a kind: ours, and the whole collection where ECSYNC_CASES says where it is."""
+    """Return the cases of a kind: our own, and those of the collection that ECSYNC_CASES names."""
     own = Path(__file__).parent.parent / "cases" / "equivalence" / f"{kind}.json"
     found: list[Case] = json.loads(own.read_text()) if own.exists() else []
     elsewhere = os.environ.get("ECSYNC_CASES")

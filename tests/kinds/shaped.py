@@ -1,4 +1,4 @@
-"""Bodies out of AWS's own model: paths into a shape, and a strategy that makes what the shape allows."""
+"""Bodies of AWS's own model: paths into a shape, and a strategy that generates values of a shape."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ecsync.core.kind import Kind
 from ecsync.core.schema import Shape
 from ecsync.core.trees import ANY, EACH
 
-# What AWS writes its texts like: names, numbers, ARNs and the rest; an empty one is one of them.
+# Texts in the forms that AWS uses: empty text, names, numbers, ARNs and others.
 _TEXTS = ("", "a", "web", "10", "arn:aws:ecs:eu-west-1:123456789012:cluster/main", "A b:c/d", "Key=Value", "*")
 _LEAVES: dict[str, st.SearchStrategy[Any]] = {
     "string": st.sampled_from(_TEXTS),
@@ -36,26 +36,26 @@ def body_shape(kind: Kind) -> Shape:
 
 
 def printed_shape(kind: Kind) -> Shape | None:
-    """Return the shape of what describe prints, where the kind names one."""
+    """Return the shape of the response of describe, if the kind names one."""
     assert kind.shape is not None
     return at_path(kind.shape.describe, side="output") if kind.shape.describe else None
 
 
 def exists(shape: Shape, segments: Sequence[str]) -> bool:
-    """Tell whether a pattern names a place in the shape; `*` stands for every member of a block, too."""
+    """True if a pattern names a place in the shape; `*` matches every member of a block."""
     if not segments or shape.type == "any":
         return True
     head, rest = segments[0], segments[1:]
     if shape.type == "structure":
         below = list(shape.members.values()) if head == ANY else [shape.members[head]] if head in shape.members else []
         return any(exists(one, rest) for one in below)
-    if shape.type == "list" and head not in (EACH, ANY):  # a list that is keyed is a map by then
+    if shape.type == "list" and head not in (EACH, ANY):  # a keyed list is a map in canonical form
         return False
     return shape.element is not None and exists(shape.element, rest)
 
 
 def sample(shape: Shape, depth: int = 4) -> Any:
-    """Return a value that the shape allows and that says something."""
+    """Return a value of the shape that is not empty."""
     if shape.enum:
         return shape.enum[0]
     if shape.type == "structure":
@@ -69,7 +69,7 @@ def sample(shape: Shape, depth: int = 4) -> Any:
 
 
 def element_at(shape: Shape, segments: Sequence[str]) -> Shape | None:
-    """Return the shape of the elements of the list at a place."""
+    """Return the shape of the elements of the list at a path."""
     for segment in segments:
         below = shape.members.get(segment) if segment not in (EACH, ANY) else shape.element
         if below is None:
@@ -79,7 +79,7 @@ def element_at(shape: Shape, segments: Sequence[str]) -> Shape | None:
 
 
 def bodies(kind: Kind) -> st.SearchStrategy[dict[str, Any]]:
-    """Return a strategy for bodies: a few members of each block, and two elements of a list at most."""
+    """Return a strategy for bodies: a few members of each block, and at most two elements of each list."""
     return of(body_shape(kind), depth=5, inside=())
 
 
@@ -99,7 +99,7 @@ def of(shape: Shape, depth: int, inside: tuple[str, ...]) -> st.SearchStrategy[A
 
 
 def _structure(shape: Shape, depth: int, inside: tuple[str, ...]) -> st.SearchStrategy[Any]:
-    """Take members a few at a time, as blocks of AWS's have up to forty; a block never holds itself."""
+    """Draw a few members of a block, because AWS's blocks have up to forty; a block never contains itself."""
     named = {name: below for name, below in shape.members.items() if below.name not in inside and depth > 0}
 
     @st.composite
@@ -112,8 +112,8 @@ def _structure(shape: Shape, depth: int, inside: tuple[str, ...]) -> st.SearchSt
     return build()
 
 
-def called_after_kinds(shape: Shape) -> Iterator[tuple[str, str]]:
-    """Yield the pattern of each text whose member is called after a kind, and that kind: `alarmNames`, `clusterArn`."""
+def members_named_after_kinds(shape: Shape) -> Iterator[tuple[str, str]]:
+    """Yield the pattern of each text member with the name of a kind, and that kind: `alarmNames`, `clusterArn`."""
     names = {re.sub(r"(?<!^)(?=[A-Z])", "", name).lower(): name for name in kinds.BY_NAME}
     for segments, member in _texts(shape, (), "", ()):
         noun = re.sub(r"(names?|arns?|ids?)$", "", member.lower())
@@ -125,7 +125,7 @@ def called_after_kinds(shape: Shape) -> Iterator[tuple[str, str]]:
 def _texts(
     shape: Shape, at: tuple[str, ...], member: str, inside: tuple[str, ...]
 ) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Yield every text in a shape with the member that holds it; a list of texts as its elements."""
+    """Yield every text in a shape with the member that holds it; for a list of texts, its elements."""
     if shape.type == "string" and not shape.enum:
         yield at, member
     elif shape.type == "list" and shape.element is not None:

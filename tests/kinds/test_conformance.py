@@ -1,11 +1,11 @@
-"""What is true of every kind (`architecture.md`, *Conformance*): a new one is tested by its line in `kinds.ALL`."""
+"""Conformance: every kind in `kinds.ALL` passes these tests. A message states what a new kind lacks and what to add."""
 
 from __future__ import annotations
 
 import os
 import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from unittest import mock
@@ -19,7 +19,7 @@ from ecsync import kinds
 from ecsync.awsmodel import shapes
 from ecsync.core.diff import differences
 from ecsync.core.kind import Kind
-from ecsync.core.model import Call, Delete, Key, Present, Snapshot, Update
+from ecsync.core.model import Call, Delete, Desired, Key, Present, Snapshot, Update
 from ecsync.core.normalise import normalise
 from ecsync.core.rules import Immutable, Keyed, Refers
 from ecsync.core.tagging import spelled
@@ -27,21 +27,25 @@ from ecsync.core.trees import pattern, thaw
 from ecsync.language.manifest import Loaded, load
 from tests.kinds import conformance
 from tests.kinds.conformance import Account, converged, refused, unknown_operations, writable
-from tests.kinds.shaped import bodies, body_shape, called_after_kinds, element_at, exists, printed_shape, sample
+from tests.kinds.shaped import bodies, body_shape, element_at, exists, members_named_after_kinds, printed_shape, sample
 
 MANIFESTS = Path(__file__).parent.parent.parent / "manifests"
 README = MANIFESTS.parent / "README.md"
 MANUAL = MANIFESTS.parent / "docs" / "manifests.md"
-# Members that are called after a kind and hold something else, or a name that no manifest declares.
+RICH, PLAIN = "tests/cases/conformance/rich.yaml", "tests/cases/conformance/plain.yaml"
+# Members that have the name of a kind but hold something else, or the name of a resource that no manifest declares.
 NO_REFERENCE: dict[tuple[str, str], str] = {
-    ("LaunchTemplate", "LaunchTemplateData.SecurityGroups[]"): "names of groups of the default VPC; ids are in another",
+    (
+        "LaunchTemplate",
+        "LaunchTemplateData.SecurityGroups[]",
+    ): "group names; SecurityGroupIds is the reference",
     ("AutoScalingGroup", "LoadBalancerNames[]"): "Classic Load Balancers",
     ("Service", "loadBalancers[].loadBalancerName"): "a Classic Load Balancer",
     ("Service", "vpcLatticeConfigurations[].targetGroupArn"): "a target group of VPC Lattice",
     ("ScalableTarget", "RoleARN"): "ECS uses the service-linked role",
 }
 SHAPED = [kind for kind in kinds.ALL if kind.shape]
-# One of the three is declared, and takes the place of the other; the default certificate is changed, never taken off.
+# Members that an update never removes: another member replaces them, or AWS requires them (the default certificate).
 INSTEAD = {"AutoScalingGroup": {"LaunchConfigurationName", "MixedInstancesPolicy"}, "Listener": {"Certificates"}}
 
 
@@ -52,7 +56,7 @@ def each(among: Sequence[Kind]) -> pytest.MarkDecorator:
 
 @pytest.fixture(scope="module")
 def simulator() -> Iterator[Simulator]:
-    """A simulated account, and this process's credentials for it."""
+    """A simulated account, with credentials for it in the environment."""
     with mock.patch.dict(os.environ):
         for name in [name for name in os.environ if name.startswith("AWS_")]:
             del os.environ[name]
@@ -63,54 +67,66 @@ def simulator() -> Iterator[Simulator]:
 
 @pytest.fixture(scope="module")
 def rich(simulator: Simulator) -> Account:
-    """An account with a rich resource of every kind."""
+    """An account with a resource of every kind that declares many members."""
     return converged(simulator, "rich.yaml")
 
 
 class TestCrash:
-    """After each prefix of the calls of a create, read and plan yield exactly the rest."""
+    """After any part of the calls of a create, a read and a plan give exactly the remaining calls."""
 
     @each(writable())
     def test_a_create_that_was_cut_short_is_finished(self, kind: Kind, rich: Account) -> None:
-        """No call is left out, none is made again, and each says what it would have said."""
+        """No call is omitted or repeated, and each has the same parameters."""
         halves = [one for one in rich.halves if one.key.kind == kind.name]
-        assert halves, f"tests/cases/conformance/rich.yaml has no {kind.name}, or it was not created"
+        assert halves, _lacking(kind)
         for half in halves:
             assert isinstance(rich.world[half.key], Present)
-            assert half.planned == half.left, f"after {half.made} of the calls of {half.key}"
+            assert half.planned == half.left, (
+                f"after call {half.made} of the create of {half.key}, the plan must be the remaining calls (right): "
+                f"correct `read`, RULES or `calls` of {kind.name}, so that a read shows what each call wrote"
+            )
 
     @each(writable())
     def test_every_call_of_a_create_is_one_that_aws_s_model_allows(self, kind: Kind, rich: Account) -> None:
-        """With texts in place of references."""
-        assert refused(rich.calls[kind.name]) == []
+        """A reference counts as text."""
+        assert kind.name in rich.calls, _lacking(kind)
+        found = refused(rich.calls[kind.name])
+        assert found == [], f"botocore refuses these calls: correct their parameters in `calls` of {kind.name}"
 
 
 class TestPlain:
-    """A resource with nothing but what it must have."""
+    """A resource that declares only its required members."""
 
     def test_what_is_not_written_is_no_difference(self, simulator: Simulator) -> None:
-        """Every kind, as AWS fills it in: nothing more is to be done."""
+        """For every kind, the members that AWS fills in cause no step."""
         account = converged(simulator, "plain.yaml")
         made = {half.key.kind for half in account.halves}
-        assert made == {kind.name for kind in writable()}
-        assert [half for half in account.halves if half.planned != half.left] == []
+        lacking = sorted({kind.name for kind in writable()} - made)
+        assert made == {kind.name for kind in writable()}, f"add one with its required members to {PLAIN}: {lacking}"
+        assert [half for half in account.halves if half.planned != half.left] == [], (
+            "`planned` must be `left`: for each planned member that no document declares, add to RULES of the kind "
+            'Default(path="<member>", value=…, source="…") or Computed(path="<member>", source="…")'
+        )
 
 
 class TestRules:
-    """The rows of a kind's table."""
+    """The rows of a kind's RULES."""
 
     @each(SHAPED)
-    def test_every_row_names_a_place_that_there_is(self, kind: Kind) -> None:
-        """In the body, or in what describe prints; a typo in a path would do nothing, silently."""
+    def test_every_row_names_a_place_that_exists(self, kind: Kind) -> None:
+        """In the body, or in the response of describe. A row with a wrong path has no effect."""
         known = [shape for shape in (body_shape(kind), printed_shape(kind)) if shape is not None]
         lost = [
             f"{type(rule).__name__}({rule.path})"
             for rule in kind.rules
             if not any(exists(shape, rule.segments) for shape in known) and rule.segments[0] not in made_up(kind)
         ]
-        assert lost == []
+        assert lost == [], (
+            f"no member of {kind.name} has the path of these rows: correct their `path`, "
+            "or add the member to `extra` of its ShapeOf if another call sets it"
+        )
 
-    def test_a_typo_in_a_path_is_seen(self) -> None:
+    def test_a_typo_in_a_path_is_detected(self) -> None:
         """At the top, below a list, and beside a list."""
         shape = body_shape(kinds.BY_NAME["TaskDefinition"])
         assert exists(shape, pattern("containerDefinitions[].portMappings[].protocol"))
@@ -119,64 +135,75 @@ class TestRules:
 
     @each(SHAPED)
     def test_every_key_of_a_keyed_list_is_a_member_of_its_elements(self, kind: Kind) -> None:
-        """Else every element would have the same key."""
+        """Otherwise every element has the same key."""
         for rule in kind.rules:
             if isinstance(rule, Keyed) and rule.segments[0] not in made_up(kind):
                 element = element_at(body_shape(kind), rule.segments)
                 if element is not None and element.type == "structure":
-                    assert {*rule.key} <= element.members.keys(), rule.path
+                    assert {*rule.key} <= element.members.keys(), (
+                        f"Keyed({rule.path}) of {kind.name}: `key` must name members of an element, "
+                        f"which are {sorted(element.members)}"
+                    )
 
     @each(kinds.ALL)
     def test_every_row_has_a_source(self, kind: Kind) -> None:
-        """Nobody has to guess why it is there; that a member holds the name of a resource, its own name says."""
+        """A reader can check it. A Refers row needs none: the name of its member is the source."""
         rows = [rule for rule in kind.rules if not isinstance(rule, Refers)]
-        assert [f"{type(rule).__name__}({rule.path})" for rule in rows if not rule.source] == []
+        assert [f"{type(rule).__name__}({rule.path})" for rule in rows if not rule.source] == [], (
+            f'add source="<service>.<Operation>: <the fact that AWS states>" to these rows of {kind.name}, '
+            'or source="read back from AWS: <the fact>"'
+        )
 
 
 def made_up(kind: Kind) -> set[str]:
-    """Return the members that a kind puts into bodies itself, for what AWS's model has no place for."""
+    """Return the members that a kind adds to bodies, for values that AWS's model has no member for."""
     return {"AutoScalingGroup": {"PropagateAtLaunch"}}.get(kind.name, set())
 
 
 class TestCanonical:
-    """Bodies made of AWS's own shapes."""
+    """Random bodies of AWS's own shapes."""
 
     @each(SHAPED)
     @settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(data=st.data())
     def test_the_canonical_form_is_final_and_differs_from_nothing(self, kind: Kind, data: st.DataObject) -> None:
-        """Normalising twice is normalising once, and a body never differs from itself."""
+        """Normalising twice equals normalising once, and a body never differs from itself."""
         body = data.draw(bodies(kind))
         before = thaw(body)
         once = normalise(body, kind.rules)
-        assert normalise(once, kind.rules) == once
-        assert differences(body, body, kind.rules).fields == ()
-        assert differences(once, body, kind.rules).fields == ()
-        assert body == before
+        assert normalise(once, kind.rules) == once, (
+            f"a Rewrite or Reshape row of {kind.name} changes its own result: `to(to(value))` must equal `to(value)`"
+        )
+        assert differences(body, body, kind.rules).fields == (), f"a body of {kind.name} differs from itself"
+        assert differences(once, body, kind.rules).fields == (), (
+            f"a canonical body of {kind.name} differs from the body that it was made from"
+        )
+        assert body == before, f"a row of {kind.name} changes the body that it is given: `to` must return a new value"
 
 
 class TestTags:
-    """What people and AWS call a resource by the way."""
+    """Tags, in the forms of a manifest and of AWS."""
 
     @each([kind for kind in kinds.ALL if kind.tagging])
-    def test_an_empty_value_is_a_value_in_every_spelling(self, kind: Kind) -> None:
-        """A map, as we read them, and AWS's list say the same; without the tag it is something else."""
+    def test_an_empty_value_is_a_value_in_every_form(self, kind: Kind) -> None:
+        """A map, as a read returns, equals AWS's list; a body without the tag differs."""
         assert kind.tagging is not None
         member = kind.tagging.member
         as_map, as_list = {member: {"a": ""}}, {member: spelled({"a": ""}, kind.tagging.style)}
-        assert normalise(as_map, kind.rules)[member] == normalise(as_list, kind.rules)[member] == {"a": ""}
-        assert [one.path for one in differences(as_list, {}, kind.rules).fields] == [(member,)]
+        rows = f'add *tag_rows("{member}", …) to RULES of {kind.name}, with the names of a tag\'s key and value in AWS'
+        assert normalise(as_map, kind.rules)[member] == normalise(as_list, kind.rules)[member] == {"a": ""}, rows
+        assert [one.path for one in differences(as_list, {}, kind.rules).fields] == [(member,)], rows
 
 
 class TestUpdates:
-    """Every member can be changed, or is known not to be."""
+    """Every member can be updated, or is Immutable."""
 
     @each(writable())
     def test_a_member_that_changes_is_a_call_or_a_replacement(self, kind: Kind, rich: Account) -> None:
-        """What a create takes and an update does not is Immutable, or has a call of its own."""
+        """A member that a create accepts and an update does not is Immutable, or has its own call."""
         assert kind.calls is not None
         inputs = rich.last
-        found = next(one for one in inputs.application.resources if one.key.kind == kind.name)
+        found = _document(kind, rich)
         observed = inputs.world[found.key]
         desired = inputs.resolved(found)
         assert isinstance(observed, Present), observed
@@ -190,53 +217,80 @@ class TestUpdates:
             body = kind.adjust(desired.body, before) if kind.adjust else desired.body
             fields = [one for one in differences(body, other, kind.rules).fields if one.path[0] == member]
             calls = kind.calls(Update(desired=desired, observed=before, fields=tuple(fields))) if fields else ()
-            assert refused(calls) == [], member
+            assert refused(calls) == [], f"botocore refuses an update of {member}: correct `calls` of {kind.name}"
             if fields and not calls and member not in INSTEAD.get(kind.name, ()):
                 silent.append(member)
-        assert silent == []
+        assert silent == [], (
+            f"an update of these members of {kind.name} sends no call: send them in `calls`, or for each of them "
+            'add Immutable(path="<member>", source="<service>.<Update operation> has no <member>") to RULES'
+        )
 
     @each(writable())
     def test_every_operation_of_a_create_and_an_update_is_declared(self, kind: Kind, rich: Account) -> None:
-        """IAM policies are derived from it."""
+        """The IAM policies are derived from `writes`."""
         declared = kind.writes | (kind.tagging.operations if kind.tagging else frozenset())
         made = {call.name for call in (*rich.calls.get(kind.name, ()), *_updates(kind, rich))}
-        assert made <= declared, f"add to `writes` of {kind.name}: {sorted(made - declared)}"
+        assert made <= declared, f"add to `writes` of {kind.name}: {_as_source(made - declared)}"
 
     @each(writable())
     def test_every_operation_of_a_delete_is_declared(self, kind: Kind, rich: Account) -> None:
-        """As far as the live resource needs them."""
+        """For the resource of rich.yaml: another resource may need more of them."""
         assert kind.calls is not None
         key, observed = _live(kind, rich)
         made = {call.name for call in kind.calls(Delete(key=key, observed=observed))}
-        assert made, f"{kind.name} is never deleted"
-        assert made <= kind.deletes, f"add to `deletes` of {kind.name}: {sorted(made - kind.deletes)}"
+        assert made, f"a Delete of {kind.name} results in no call: return one in `calls`"
+        assert made <= kind.deletes, f"add to `deletes` of {kind.name}: {_as_source(made - kind.deletes)}"
 
     @each(kinds.ALL)
     def test_every_declared_operation_is_one_of_aws(self, kind: Kind) -> None:
-        """A typo would leave a right out of the policy."""
+        """A wrong name would omit a permission from the IAM policy."""
         tags = kind.tagging.operations if kind.tagging else frozenset()
-        assert unknown_operations(kind.reads | kind.writes | kind.deletes | tags) == []
+        assert unknown_operations(kind.reads | kind.writes | kind.deletes | tags) == [], (
+            f"botocore has no such operations: correct them in `reads`, `writes`, `deletes` or `tagging` of {kind.name}"
+        )
 
     @each(kinds.ALL)
     def test_iam_actions_are_derived_from_the_operations(self, kind: Kind) -> None:
-        """A read is never a right to write."""
+        """A kind without `calls` has read actions only."""
         assert kind.actions.keys() == ({"read", "write", "delete"} if kind.calls else {"read"})
-        assert len(kind.actions["read"]) == len(kind.reads) > 0
-        assert all(":" in action for actions in kind.actions.values() for action in actions)
+        assert len(kind.actions["read"]) == len(kind.reads) > 0, (
+            f"add reads=operations(<service>, <every operation that `read` and `owned` use>) to {kind.name}"
+        )
+        malformed = [action for actions in kind.actions.values() for action in actions if ":" not in action]
+        assert malformed == [], f"write them as <service>:<Action> in `rights` of {kind.name}"
+
+
+def _as_source(operations: Collection[str]) -> str:
+    """Return operations as the text of `writes` and `deletes`: `operations("ecs", "UpdateService")`."""
+    services: dict[str, list[str]] = {}
+    for service, name in (operation.split(".") for operation in sorted(operations)):
+        services.setdefault(service, []).append(f'"{name}"')
+    return " | ".join(f'operations("{service}", {", ".join(names)})' for service, names in services.items())
+
+
+def _lacking(kind: Kind) -> str:
+    return f"no {kind.name} was created: add one with many members to {RICH}, such as:\n{kind.example}"
+
+
+def _document(kind: Kind, rich: Account) -> Desired:
+    """Return a document of a kind in rich.yaml."""
+    found = next((one for one in rich.last.application.resources if one.key.kind == kind.name), None)
+    assert found is not None, _lacking(kind)
+    return found
 
 
 def _live(kind: Kind, rich: Account) -> tuple[Key, Present]:
-    found = next(one for one in rich.last.application.resources if one.key.kind == kind.name)
+    found = _document(kind, rich)
     observed = rich.world[found.key]
     assert isinstance(observed, Present), observed
     return found.key, observed
 
 
 def _updates(kind: Kind, rich: Account) -> Iterator[Call]:
-    """Yield the calls of an update of each member by itself."""
+    """Yield the calls of an update of each single member."""
     assert kind.calls is not None
     scene = rich.last
-    found = next(one for one in scene.application.resources if one.key.kind == kind.name)
+    found = _document(kind, rich)
     _, observed = _live(kind, rich)
     for member in sorted(body_shape(kind).members.keys() - fixed(kind)):
         other = {key: value for key, value in observed.body.items() if key != member}
@@ -251,7 +305,7 @@ def _updates(kind: Kind, rich: Account) -> Iterator[Call]:
 
 
 def fixed(kind: Kind) -> set[str]:
-    """Return the members that are replaced as a whole or in part, and the tags, which have calls of their own."""
+    """Return the members with an Immutable row, and the tags, which have their own calls."""
     immutable = {rule.segments[0] for rule in kind.rules if isinstance(rule, Immutable)}
     return immutable | ({kind.tagging.member} if kind.tagging else set())
 
@@ -265,39 +319,41 @@ def examples() -> Loaded:
 
 
 class TestDocumentation:
-    """What people read about a kind."""
+    """The documentation of a kind."""
 
     @each(kinds.ALL)
     def test_a_kind_has_an_example(self, kind: Kind) -> None:
-        """A person who wants one copies it; `ecsync explain` prints it."""
+        """A user copies it; `ecsync explain` prints it."""
         head = kind.example.strip().partition("/")[0]
-        assert head == kind.name, f"{kind.name} has no `example` in its file, or one of another kind"
+        assert head == kind.name, (
+            f'{kind.name} has no example: add example="\\n{kind.name}/web:\\n  <its most common members>\\n" to KIND'
+        )
 
     def test_the_examples_are_valid_together(self, examples: Loaded) -> None:
-        """They refer to each other, as documents do."""
+        """They refer to each other, as the documents of an application do."""
         assert [str(problem) for problem in examples.problems] == []
         (application,) = examples.applications
         assert {desired.key.kind for desired in application.resources} == kinds.BY_NAME.keys()
 
     @each(kinds.ALL)
     def test_the_readme_names_the_kind(self, kind: Kind) -> None:
-        """In its list of kinds."""
+        """In the sentence `Kinds: …`."""
         listed = README.read_text(encoding="utf-8").partition("Kinds: ")[2].partition(". ")[0]
         names = re.split(r"[,\s]+", listed)
-        assert kind.name in names, f"add {kind.name} to the list `Kinds: …` of README.md"
+        assert kind.name in names, f"README.md does not name the kind: add {kind.name} to its list `Kinds: …`"
 
     @each(kinds.ALL)
     def test_the_manual_lists_the_outputs_of_the_kind(self, kind: Kind) -> None:
-        """In the table of kinds."""
+        """In the table of kinds of docs/manifests.md."""
         others = ", ".join(output for output in kind.outputs if output != kind.primary)
         outputs = f"{kind.primary}; {others}" if others else kind.primary
         rows = [line for line in MANUAL.read_text(encoding="utf-8").splitlines() if line.startswith(f"| {kind.name} ")]
-        assert len(rows) == 1, f"add this row to the table of kinds in docs/manifests.md: | {kind.name} | {outputs} |"
-        assert rows[0].endswith(f"| {outputs} |"), f"the row must end in | {outputs} |"
+        assert len(rows) == 1, f"add one row to the table of kinds in docs/manifests.md: | {kind.name} | {outputs} |"
+        assert rows[0].endswith(f"| {outputs} |"), f"end this row of docs/manifests.md with | {outputs} |: {rows[0]}"
 
     @pytest.mark.parametrize("folder", sorted(path.name for path in MANIFESTS.iterdir() if path.is_dir()))
     def test_the_shipped_manifests_are_valid(self, folder: str) -> None:
-        """With the real kinds and shapes."""
+        """Loaded with the real kinds and shapes."""
         paths = sorted((MANIFESTS / folder).rglob("*.yaml"))
         files = {path.relative_to(MANIFESTS / folder).as_posix(): path.read_bytes() for path in paths}
         snapshot = Snapshot(revision="test", files=files)
@@ -306,24 +362,27 @@ class TestDocumentation:
 
 
 class TestReferences:
-    """Which members of a body hold the name or ARN of a resource of another kind."""
+    """Members that hold the name or ARN of a resource of another kind."""
 
     @each([kind for kind in kinds.ALL if kind.referred_by])
-    def test_what_refers_to_a_kind_is_a_place_that_exists(self, kind: Kind) -> None:
-        """`referred_by` names other kinds and paths of their bodies."""
+    def test_every_path_in_referred_by_exists(self, kind: Kind) -> None:
+        """`referred_by` lists other kinds, and paths of their bodies."""
         for other, paths in kind.referred_by.items():
-            assert other in kinds.BY_NAME, f"{kind.name}.referred_by names {other}, which is no kind"
+            assert other in kinds.BY_NAME, f"{other} is not a kind: correct `referred_by` of {kind.name}"
             for path in paths:
-                assert exists(body_shape(kinds.BY_NAME[other]), pattern(path)), f"{other} has no {path}"
+                assert exists(body_shape(kinds.BY_NAME[other]), pattern(path)), (
+                    f"{other} has no member {path}: correct `referred_by` of {kind.name}"
+                )
 
     @each(SHAPED)
-    def test_a_member_that_is_called_after_a_kind_refers_to_it(self, kind: Kind) -> None:
-        """`taskDefinition`, `clusterArn`, `alarmNames`: else a literal name would not order the steps."""
+    def test_a_member_with_the_name_of_a_kind_refers_to_it(self, kind: Kind) -> None:
+        """`taskDefinition`, `clusterArn`, `alarmNames`: otherwise a literal name would not order the steps."""
         rows = {(rule.segments, rule.kind) for rule in kind.rules if isinstance(rule, Refers)}
         missing = [
             f'{path} of {kind.name} looks like a reference to {other}: add Refers(path="{path}", kind="{other}") to '
-            f"its RULES, or the path to `referred_by` of {other}, or the reason why it is none to NO_REFERENCE of this file"
-            for path, other in called_after_kinds(body_shape(kind))
+            f'its RULES, or "{kind.name}": ("{path}",) to `referred_by` of {other}; if it is not a reference, '
+            f'add ("{kind.name}", "{path}"): "<the reason>" to NO_REFERENCE of this file'
+            for path, other in members_named_after_kinds(body_shape(kind))
             if (pattern(path), other) not in rows and (kind.name, path) not in NO_REFERENCE and path != kind.name_member
         ]
         assert missing == []

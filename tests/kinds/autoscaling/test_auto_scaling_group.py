@@ -1,4 +1,4 @@
-"""AutoScalingGroup: what AWS fills in, tags that are passed on or not, and a delete that takes one step at a time."""
+"""AutoScalingGroup: AWS's defaults, tags that propagate or not, and a delete in safe steps."""
 
 from __future__ import annotations
 
@@ -67,13 +67,13 @@ def _printed(**more: Any) -> dict[str, Any]:
     }
 
 
-def _tag(name: str, value: str, passed_on: bool = False) -> dict[str, Any]:
+def _tag(name: str, value: str, propagate: bool = False) -> dict[str, Any]:
     return {
         "ResourceId": "web",
         "ResourceType": "auto-scaling-group",
         "Key": name,
         "Value": value,
-        "PropagateAtLaunch": passed_on,
+        "PropagateAtLaunch": propagate,
     }
 
 
@@ -97,36 +97,36 @@ def _of_case(live: Any, declared: Any, _: Case) -> Present:
 
 
 def _without_tags_of_aws(case: Case) -> Case:
-    """Leave out the tags that belong to CloudFormation: nobody looks at those."""
+    """Return the case without AWS's own tags, which are not compared."""
     live = thaw(case["live"])
     live["Tags"] = [tag for tag in live.get("Tags", ()) if not tag["Key"].startswith("aws:")]
     return {**case, "live": live}
 
 
 class TestEquivalence:
-    """What is the same to AWS, and what is not."""
+    """Which differences AWS ignores, and which it does not."""
 
     @pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
-    def test_a_case_differs_exactly_where_aws_would_do_something_else(self, case: Case) -> None:
+    def test_a_case_differs_only_if_aws_behaves_differently(self, case: Case) -> None:
         assert equivalent(KIND, _of_case, case) == case["equivalent"], case["note"]
         assert settled(KIND, _of_case, case)
 
     @pytest.mark.parametrize("case", [case for case in CASES if case["equivalent"]], ids=lambda case: case["id"])
-    def test_no_change_of_a_live_value_goes_unseen(self, case: Case) -> None:
+    def test_every_change_of_a_live_value_is_detected(self, case: Case) -> None:
         by_others = set() if "DesiredCapacity" in case["desired"] else {"DesiredCapacity"}
         assert unseen(KIND, _of_case, _without_tags_of_aws(case)) <= BY_AWS | by_others
 
-    def test_under_managed_scaling_a_declared_capacity_is_not_ours(self) -> None:
+    def test_under_managed_scaling_a_declared_capacity_is_not_compared(self) -> None:
         managed = _live(DesiredCapacity=2, Tags=[_tag("AmazonECSManaged", "")])
         body = {**BODY, "DesiredCapacity": 1}
         assert compare(KIND, body, managed).fields == ()
         assert [one.path for one in compare(KIND, body, _live(DesiredCapacity=2)).fields] == [("DesiredCapacity",)]
 
-    def test_the_order_of_termination_policies_means_something(self) -> None:
+    def test_the_order_of_termination_policies_has_a_meaning(self) -> None:
         two = ["OldestInstance", "Default"]
         assert compare(KIND, {**BODY, "TerminationPolicies": two}, _live(TerminationPolicies=two[::-1])).fields
 
-    def test_a_member_that_aws_adds_some_day_is_compared_where_it_is_declared(self) -> None:
+    def test_a_member_that_aws_adds_later_is_compared_only_if_declared(self) -> None:
         assert compare(KIND, BODY, present_of(_printed(Brandnew=True), BODY, {})).fields == ()
         declared = {**BODY, "Brandnew": False}
         assert compare(KIND, declared, present_of(_printed(Brandnew=True), declared, {})).fields
@@ -139,13 +139,13 @@ class TestEquivalence:
             ([{"Identifier": "classic"}], "elb"),
         ],
     )
-    def test_the_type_of_a_traffic_source_is_told_by_its_identifier(self, declared: Any, live: str) -> None:
-        """AWS prints it whether it was said or not."""
+    def test_the_type_of_a_traffic_source_is_derived_from_its_identifier(self, declared: Any, live: str) -> None:
+        """AWS returns it even if it was not sent."""
         present = _live(TrafficSources=[{**declared[0], "Type": live}])
         assert compare(KIND, {**BODY, "TrafficSources": declared}, present).fields == ()
 
-    def test_what_has_no_effect_is_no_difference(self) -> None:
-        """Pools where the strategy does not look at them, and how a zonal shift behaves that is off."""
+    def test_a_member_without_effect_is_no_difference(self) -> None:
+        """Pools that the strategy does not use, and the behaviour of a zonal shift that is off."""
         spread = {"SpotAllocationStrategy": "capacity-optimized"}
         body = {**BODY, "LaunchTemplate": None, "MixedInstancesPolicy": {**MIXED, "InstancesDistribution": spread}}
         printed = {**MIXED, "InstancesDistribution": {**spread, "SpotInstancePools": 2}}
@@ -159,8 +159,8 @@ class TestEquivalence:
         assert compare(KIND, BODY, _live(AvailabilityZoneImpairmentPolicy=shift)).fields == ()
 
     @pytest.mark.parametrize("member", ["LaunchTemplateId", "LaunchTemplateName"])
-    def test_another_template_of_an_override_is_seen(self, member: str) -> None:
-        """Which of its two names is declared is compared, in a list too; the other is AWS's."""
+    def test_another_template_of_an_override_is_detected(self, member: str) -> None:
+        """Of id and name, the declared one is compared; AWS fills in the other."""
         named = {"LaunchTemplateId": "lt-1", "LaunchTemplateName": "web"}
         other = {"LaunchTemplateId": "lt-2", "LaunchTemplateName": "other"}
 
@@ -173,8 +173,8 @@ class TestEquivalence:
             live = {**_printed(), "LaunchTemplate": None, "MixedInstancesPolicy": policy(template)}
             assert len(compare(KIND, body, present_of(live, body, {})).fields) == seen
 
-    def test_a_template_that_was_made_again_under_its_name_is_another_one(self) -> None:
-        """The group goes on with the old id, and launches nothing any more."""
+    def test_a_template_that_was_created_again_under_its_name_is_another_template(self) -> None:
+        """The group still uses the old id, and cannot launch instances."""
         template = Present(body={}, outputs={"id": "lt-new", "name": "web", "latestVersion": "1"})
         world = {Key(application="shop", kind="LaunchTemplate", name="t"): template}
         body = {**BODY, "LaunchTemplate": {"LaunchTemplateName": "web", "Version": "2"}}
@@ -189,7 +189,7 @@ class TestEquivalence:
             )
         ]
 
-    def test_which_tags_are_passed_on_is_seen_apart(self) -> None:
+    def test_propagation_of_tags_is_compared_separately(self) -> None:
         body = {**BODY, "Tags": [{"Key": "a", "Value": "b", "PropagateAtLaunch": True}]}
         assert [one.path for one in compare(KIND, body, _live(Tags=[_tag("a", "b")])).fields] == [
             ("PropagateAtLaunch",)
@@ -200,31 +200,31 @@ class TestEquivalence:
 class TestCalls:
     """The exact calls of every change."""
 
-    def test_a_create_never_passes_our_marks_on(self) -> None:
+    def test_a_create_never_propagates_our_marks(self) -> None:
         tags = [{"Key": "a", "Value": "b", "PropagateAtLaunch": True}]
         body = {**BODY, "Tags": tags, "EnabledMetrics": [{"Metric": "GroupMinSize"}]}
         calls = KIND.calls(Create(desired=desired(KIND, body), marks={"ecsync:owner": "o"}))  # type: ignore[misc]
         assert not refused(calls)
-        ours = {"Key": "ecsync:owner", "Value": "o", "PropagateAtLaunch": False}
+        mark = {"Key": "ecsync:owner", "Value": "o", "PropagateAtLaunch": False}
         metrics = {"AutoScalingGroupName": "web", "Metrics": ["GroupMinSize"], "Granularity": "1Minute"}
         assert compiled(calls) == [
-            ("autoscaling.CreateAutoScalingGroup", {**BODY, "Tags": [*tags, ours]}),
+            ("autoscaling.CreateAutoScalingGroup", {**BODY, "Tags": [*tags, mark]}),
             ("autoscaling.EnableMetricsCollection", metrics),
         ]
 
-    def test_an_update_sends_only_what_differs(self) -> None:
+    def test_an_update_sends_only_differences(self) -> None:
         assert _updated({"MaxSize": 5}, _live()) == [
             ("autoscaling.UpdateAutoScalingGroup", {"AutoScalingGroupName": "web", "MaxSize": 5})
         ]
 
-    def test_a_template_is_sent_as_it_is_declared(self) -> None:
+    def test_a_template_is_sent_as_declared(self) -> None:
         template = {"LaunchTemplateName": "web", "Version": "3"}
         printed = {"LaunchTemplateId": "lt-1", "LaunchTemplateName": "web", "Version": "2"}
         assert _updated({"LaunchTemplate": template}, _live(LaunchTemplate=printed)) == [
             ("autoscaling.UpdateAutoScalingGroup", {"AutoScalingGroupName": "web", "LaunchTemplate": template})
         ]
 
-    def test_a_mixed_policy_takes_the_place_of_a_template(self) -> None:
+    def test_a_mixed_policy_replaces_a_template(self) -> None:
         body = {"LaunchTemplate": None, "MixedInstancesPolicy": MIXED}
         assert _updated(body, _live()) == [
             ("autoscaling.UpdateAutoScalingGroup", {"AutoScalingGroupName": "web", "MixedInstancesPolicy": MIXED})
@@ -245,15 +245,15 @@ class TestCalls:
             ),
         ],
     )
-    def test_what_is_not_declared_any_more_is_taken_away(self, member: str, live: Any, sent: Any) -> None:
-        said = {"AutoScalingGroupName": "web", member: sent}
-        assert _updated({}, _live(**{member: live})) == [("autoscaling.UpdateAutoScalingGroup", said)]
+    def test_a_member_that_is_removed_is_cleared(self, member: str, live: Any, sent: Any) -> None:
+        params = {"AutoScalingGroupName": "web", member: sent}
+        assert _updated({}, _live(**{member: live})) == [("autoscaling.UpdateAutoScalingGroup", params)]
 
-    def test_what_is_taken_away_is_no_difference_afterwards(self) -> None:
+    def test_a_cleared_member_is_no_difference(self) -> None:
         cleared = {"MinHealthyPercentage": -1, "MaxHealthyPercentage": -1}
         assert compare(KIND, BODY, _live(InstanceMaintenancePolicy=cleared, DefaultInstanceWarmup=-1)).fields == ()
 
-    def test_attachments_and_metrics_have_calls_of_their_own(self) -> None:
+    def test_attachments_and_metrics_have_their_own_calls(self) -> None:
         present = _live(TargetGroupARNs=["old"], EnabledMetrics=[{"Metric": "GroupMinSize", "Granularity": "1Minute"}])
         body = {"TargetGroupARNs": ["new"], "EnabledMetrics": [{"Metric": "GroupMaxSize"}]}
         name = {"AutoScalingGroupName": "web"}
@@ -267,7 +267,7 @@ class TestCalls:
             ("autoscaling.DisableMetricsCollection", {**name, "Metrics": ["GroupMinSize"]}),
         ]
 
-    def test_a_flag_of_a_tag_is_put_with_its_value(self) -> None:
+    def test_propagation_of_a_tag_is_sent_with_its_value(self) -> None:
         body = {"Tags": [{"Key": "a", "Value": "b", "PropagateAtLaunch": True}]}
         put = [("autoscaling.CreateOrUpdateTags", {"Tags": [_tag("a", "b", True)]})]
         assert _updated(body, _live(Tags=[_tag("a", "b")])) == put
@@ -277,16 +277,16 @@ class TestCalls:
         [[], [_tag("a", "old", True)], [_tag("a", "old")], [_tag("a", "b")]],
         ids=["new", "value", "both", "flag"],
     )
-    def test_a_tag_is_put_once_with_its_value_and_its_flag(self, live: list[Any]) -> None:
-        """Whichever of them differs."""
+    def test_a_tag_is_sent_once_with_value_and_propagation(self, live: list[Any]) -> None:
+        """For a difference in either of them, or in both."""
         body = {**BODY, "Tags": [{"Key": "a", "Value": "b", "PropagateAtLaunch": True}]}
         present = present_of(_printed(Tags=live), body, {})
         change = Update(desired=desired(KIND, body), observed=present, fields=compare(KIND, body, present).fields)
         calls = (*KIND.calls(update(KIND, body, present)), *calls_for(TAGGING, change))  # type: ignore[misc]
         assert compiled(calls) == [("autoscaling.CreateOrUpdateTags", {"Tags": [_tag("a", "b", True)]})]
 
-    def test_what_a_policy_says_no_more_is_taken_away_and_what_was_left_alone_is_said_again(self) -> None:
-        """EC2 Auto Scaling keeps what an update of a mixed instances policy leaves out."""
+    def test_removed_members_of_a_policy_are_cleared_and_undeclared_ones_are_sent_again(self) -> None:
+        """EC2 Auto Scaling keeps the members that an update of a mixed instances policy omits."""
         spread = {"SpotAllocationStrategy": "capacity-optimized", "SpotMaxPrice": "0.5", "OnDemandBaseCapacity": 3}
         printed = {
             "LaunchTemplate": {**MIXED["LaunchTemplate"], "Overrides": [{"InstanceType": "t3.small"}]},
@@ -310,14 +310,14 @@ class TestCalls:
         (call,) = KIND.calls(Update(desired=desired(KIND, adopted), observed=present, fields=fields))  # type: ignore[misc]
         assert call.params["MixedInstancesPolicy"] == {**two, "InstancesDistribution": spread}
 
-    def test_a_tag_that_changes_keeps_its_flag_and_marks_have_none(self) -> None:
+    def test_a_tag_that_changes_keeps_its_propagation_and_marks_do_not_propagate(self) -> None:
         present = _live(Tags=[_tag("a", "b", True)])
         put = TAGGING.put(present, {"a": "c", "ecsync:owner": "o"})
         assert compiled(put) == [
             ("autoscaling.CreateOrUpdateTags", {"Tags": [_tag("a", "c", True), _tag("ecsync:owner", "o")]})
         ]
-        gone = {"ResourceId": "web", "ResourceType": "auto-scaling-group", "Key": "a"}
-        assert compiled(TAGGING.remove(present, ["a"])) == [("autoscaling.DeleteTags", {"Tags": [gone]})]
+        removed = {"ResourceId": "web", "ResourceType": "auto-scaling-group", "Key": "a"}
+        assert compiled(TAGGING.remove(present, ["a"])) == [("autoscaling.DeleteTags", {"Tags": [removed]})]
         assert not refused((*put, *TAGGING.remove(present, ["a"])))
         assert calls_for(TAGGING, update(KIND, BODY, present)) == ()
 
@@ -346,13 +346,13 @@ class TestCalls:
         named = [(f"autoscaling.{name}", {"AutoScalingGroupName": "web", **params}) for name, params in calls]
         assert compiled(made) == named
 
-    def test_a_group_that_is_being_deleted_is_waited_for(self) -> None:
-        going = _live(Status="Delete in progress")
-        assert isinstance(KIND.gate(desired(KIND, BODY), going, (), {}), Wait)  # type: ignore[misc]
+    def test_a_change_waits_while_the_group_is_being_deleted(self) -> None:
+        deleting = _live(Status="Delete in progress")
+        assert isinstance(KIND.gate(desired(KIND, BODY), deleting, (), {}), Wait)  # type: ignore[misc]
 
 
 class TestHealth:
-    """How the instances are doing."""
+    """The health of the instances."""
 
     @pytest.mark.parametrize(
         ("live", "status"),
@@ -364,11 +364,11 @@ class TestHealth:
             ({"Status": "Delete in progress"}, "Progressing"),
         ],
     )
-    def test_by_its_instances(self, live: dict[str, Any], status: str) -> None:
+    def test_health_follows_the_instances(self, live: dict[str, Any], status: str) -> None:
         assert KIND.health(desired(KIND, BODY), _live(**live)).status == status
 
     @pytest.mark.parametrize(("alias", "stale"), [("$Default", 1), ("$Latest", 0), (None, 1)])
-    def test_an_alias_is_what_the_template_says(self, alias: str | None, stale: int) -> None:
+    def test_an_alias_resolves_to_the_version_of_the_template(self, alias: str | None, stale: int) -> None:
         template = {"LaunchTemplateId": "lt-1", **({"Version": alias} if alias else {})}
         seen = Present(body={}, outputs={"id": "lt-1"}, facts={"default": 1, "latest": 2})
         world = {Key(application="shop", kind="LaunchTemplate", name="t"): seen}
@@ -386,10 +386,10 @@ class TestHealth:
             ("2", 1, False),
         ],
     )
-    def test_a_version_by_hand_that_a_group_at_latest_follows_is_told(
+    def test_an_undeclared_version_that_a_group_at_latest_uses_degrades_it(
         self, version: str, equal: int | None, degraded: bool
     ) -> None:
-        """Its template is as declared by its default; what new instances get is not."""
+        """The template's default version equals the declaration; the version of new instances does not."""
         template = {"LaunchTemplateId": "lt-1", "Version": version}
         facts = {"default": 1, "latest": 2, "equal": equal}
         world = {
@@ -406,7 +406,7 @@ class TestHealth:
 class TestRead:
     """Finding groups."""
 
-    def test_fifty_are_asked_for_at_once(self) -> None:
+    def test_fifty_groups_are_read_in_one_call(self) -> None:
         reader = Answers(autoscaling_DescribeAutoScalingGroups={"AutoScalingGroups": [_printed()]})
         asked = [wanted(KIND, {**BODY, "AutoScalingGroupName": name}, name) for name in ("web", *map(str, range(60)))]
         found = dict(KIND.read(reader, asked, {}))
@@ -414,16 +414,16 @@ class TestRead:
         assert found[key(KIND, "7")] == Absent()
         assert [len(params["AutoScalingGroupNames"]) for _, params in reader.asked] == [50, 11]
 
-    def test_a_denied_read_is_no_absence(self) -> None:
+    def test_a_denied_read_raises_and_is_not_absence(self) -> None:
         with pytest.raises(AwsError):
             observe(KIND, Answers(autoscaling_DescribeAutoScalingGroups=denied()), BODY)
 
 
 class TestMoto:
-    """Against moto, call by call."""
+    """Against moto, one call at a time."""
 
     @mock_aws
-    def test_a_crash_after_each_call_is_made_good_and_the_way_out_leaves_nothing(self) -> None:
+    def test_it_recovers_from_a_crash_after_each_call_and_a_delete_leaves_nothing(self) -> None:
         cloud = Moto()
         data = {"ImageId": "ami-12345678", "InstanceType": "t3.small"}
         created = cloud.call("ec2", "CreateLaunchTemplate", LaunchTemplateName="t", LaunchTemplateData=data)

@@ -1,4 +1,4 @@
-"""LaunchTemplate: user data as text, versions that are used again, and a default that follows."""
+"""LaunchTemplate: user data as text, versions that are reused, and a default version that follows."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _sent(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _answers(*versions: dict[str, Any], default: int = 1, deleted: Collection[int] = ()) -> Answers:
-    """A template whose versions are these, from 1 on, but for those that were deleted."""
+    """Return a reader of a template with these versions, counted from 1, without the deleted ones."""
     template = {
         "LaunchTemplateId": "lt-1",
         "LaunchTemplateName": "web",
@@ -62,10 +62,10 @@ def _answers(*versions: dict[str, Any], default: int = 1, deleted: Collection[in
     ]
     aliases = {"$Default": str(default), "$Latest": str(listed[-1]["VersionNumber"])}
 
-    def described(**asked: Any) -> dict[str, Any]:
+    def described(**params: Any) -> dict[str, Any]:
         every = [str(one["VersionNumber"]) for one in listed]
-        numbers = [aliases.get(version, version) for version in asked.get("Versions") or every]
-        assert set(numbers) <= set(every), "AWS refuses a version that is not there"
+        numbers = [aliases.get(version, version) for version in params.get("Versions") or every]
+        assert set(numbers) <= set(every), "AWS refuses a version that does not exist"
         return {"LaunchTemplateVersions": [one for one in listed if str(one["VersionNumber"]) in numbers]}
 
     return Answers(
@@ -90,34 +90,34 @@ def _of_case(live: Any, *_: Any) -> Present:
 
 
 class TestEquivalence:
-    """What is the same to AWS, and what is not."""
+    """Which differences AWS ignores, and which it does not."""
 
     @pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
-    def test_a_case_differs_exactly_where_aws_would_do_something_else(self, case: Case) -> None:
+    def test_a_case_differs_only_if_aws_behaves_differently(self, case: Case) -> None:
         assert equivalent(KIND, _of_case, case) == case["equivalent"], case["note"]
         assert settled(KIND, _of_case, case)
 
     @pytest.mark.parametrize("case", [case for case in CASES if case["equivalent"]], ids=lambda case: case["id"])
-    def test_no_change_of_a_live_value_goes_unseen(self, case: Case) -> None:
+    def test_every_change_of_a_live_value_is_detected(self, case: Case) -> None:
         assert unseen(KIND, _of_case, case) == set()
 
 
 class TestUserData:
-    """Text in a manifest, base64 at AWS."""
+    """Text in a manifest, base64 in AWS."""
 
     @pytest.mark.parametrize(
         "text", [SCRIPT, "#cloud-config\n", "<powershell>\n", "[settings.ecs]\n", "Content-Type: x"]
     )
-    def test_text_and_its_encoding_are_the_same_and_nothing_is_encoded_twice(self, text: str) -> None:
+    def test_text_and_its_encoding_are_equal_and_nothing_is_encoded_twice(self, text: str) -> None:
         assert plain(_b64(text)) == plain(text) == text
         assert encoded(text) == encoded(_b64(text)) == _b64(text)
 
     @pytest.mark.parametrize("value", ["H4sIAAAAAAAAA0vOzy0oSi0uTk0BAJ", Text((Ref(key(KIND), "id"),))])
-    def test_compressed_data_and_unknown_references_stay(self, value: Any) -> None:
+    def test_compressed_data_and_unresolved_references_are_unchanged(self, value: Any) -> None:
         assert encoded(value) == plain(value) == value
 
-    def test_what_was_encoded_twice_is_another_script(self) -> None:
-        live = {**BODY["LaunchTemplateData"], "UserData": _b64(SCRIPT)}  # the answer encodes it once more
+    def test_a_script_that_was_encoded_twice_is_a_difference(self) -> None:
+        live = {**BODY["LaunchTemplateData"], "UserData": _b64(SCRIPT)}  # the response encodes it once more
         assert [one.path[-1] for one in compare(KIND, BODY, _live(live)).fields] == ["UserData"]
 
     def test_text_that_happens_to_be_base64_is_text(self) -> None:
@@ -128,18 +128,18 @@ class TestUserData:
 class TestRead:
     """Which version is live."""
 
-    def test_the_default_version_is_compared_and_a_newer_one_by_hand_reaches_nobody(self) -> None:
+    def test_the_default_version_is_compared_and_a_newer_manual_one_is_no_output(self) -> None:
         present = _live(BODY["LaunchTemplateData"], OLD)
         assert compare(KIND, BODY, present).fields == ()
         assert present.outputs == {"id": "lt-1", "name": "web", "latestVersion": "1"}
         assert present.facts == {"default": 1, "latest": 2, "equal": 1}
 
-    def test_a_default_that_was_moved_back_is_seen(self) -> None:
+    def test_a_default_that_was_moved_back_is_detected(self) -> None:
         present = _live(OLD, BODY["LaunchTemplateData"])
         assert {one.path[-1] for one in compare(KIND, BODY, present).fields} == {"ImageId", "UserData"}
 
-    def test_a_newest_version_that_was_deleted_is_not_asked_for(self) -> None:
-        """AWS counts it in LatestVersionNumber, and refuses a describe that names it."""
+    def test_a_newest_version_that_was_deleted_is_not_read(self) -> None:
+        """AWS counts it in LatestVersionNumber, and refuses a describe of it."""
         data = BODY["LaunchTemplateData"]
         for body in (BODY, {**BODY, "DefaultVersion": "keep"}):
             found = observe(KIND, _answers(data, OLD, OLD, deleted={3}), body)
@@ -147,24 +147,24 @@ class TestRead:
             assert compare(KIND, body, found).fields == ()
             assert found.outputs["latestVersion"] == "1"
 
-    def test_what_only_aws_can_say_is_no_difference(self) -> None:
-        """Who manages the template and the state of its options; a principal that somebody asked for is one."""
-        told = {"MetadataOptions": {"HttpTokens": "required", "State": "pending"}, "Operator": {"Managed": False}}
-        asked = {**BODY["LaunchTemplateData"], "MetadataOptions": {"HttpTokens": "required"}}
-        reader = _answers({**asked, **told})
+    def test_a_member_that_only_aws_sets_is_no_difference(self) -> None:
+        """`Operator.Managed` and the state of options are none; another `Operator.Principal` is one."""
+        by_aws = {"MetadataOptions": {"HttpTokens": "required", "State": "pending"}, "Operator": {"Managed": False}}
+        sent = {**BODY["LaunchTemplateData"], "MetadataOptions": {"HttpTokens": "required"}}
+        reader = _answers({**sent, **by_aws})
         template = reader.answers["ec2.DescribeLaunchTemplates"]["LaunchTemplates"][0]
         template["Operator"] = {"Managed": False, "HiddenByDefault": False}
-        body = {**BODY, "LaunchTemplateData": asked}
+        body = {**BODY, "LaunchTemplateData": sent}
         found = observe(KIND, reader, body)
         assert isinstance(found, Present)
         assert compare(KIND, body, found).fields == ()
         template["Operator"] = {"Managed": True, "Principal": "eks.amazonaws.com"}
-        theirs = observe(KIND, reader, body)
-        assert isinstance(theirs, Present)
-        assert [(one.path[0], one.effect) for one in compare(KIND, body, theirs).fields] == [("Operator", "replace")]
+        managed = observe(KIND, reader, body)
+        assert isinstance(managed, Present)
+        assert [(one.path[0], one.effect) for one in compare(KIND, body, managed).fields] == [("Operator", "replace")]
 
     def test_a_tag_with_an_empty_value_is_a_tag(self) -> None:
-        """Of the instances and volumes that are made from it: one that is not there differs from one with no value."""
+        """A tag of instances and volumes with an empty value differs from no tag."""
         tags = [{"Key": "a", "Value": ""}, {"Key": "b", "Value": "1"}]
         specified = [{"ResourceType": "instance", "Tags": tags}]
         body = {**BODY, "LaunchTemplateData": {**BODY["LaunchTemplateData"], "TagSpecifications": specified}}
@@ -172,13 +172,13 @@ class TestRead:
         (one,) = compare(KIND, body, _live(live, body=body)).fields
         assert one.path == ("LaunchTemplateData", "TagSpecifications", "instance", "Tags", "a")
 
-    def test_a_default_that_is_kept_is_not_compared(self) -> None:
+    def test_with_keep_the_default_version_is_not_compared(self) -> None:
         keep = {**BODY, "DefaultVersion": "keep"}
         present = _live(OLD, BODY["LaunchTemplateData"], OLD, body=keep)
         assert compare(KIND, keep, present).fields == ()
         assert present.outputs["latestVersion"] == "2"
 
-    def test_older_versions_are_only_asked_for_when_the_newest_is_not_it(self) -> None:
+    def test_older_versions_are_read_only_if_the_newest_differs(self) -> None:
         reader = _answers(OLD, BODY["LaunchTemplateData"], default=2)
         observe(KIND, reader, BODY)
         assert [name for name, _ in reader.asked] == [
@@ -189,7 +189,7 @@ class TestRead:
         assert observe(KIND, reader, BODY).facts["equal"] == 1  # type: ignore[union-attr]
         assert len(reader.asked) == 3
 
-    def test_one_that_is_not_listed_is_absent(self) -> None:
+    def test_a_template_that_is_not_listed_is_absent(self) -> None:
         reader = Answers(ec2_DescribeLaunchTemplates={"LaunchTemplates": []})
         assert observe(KIND, reader, BODY) == Absent()
 
@@ -197,7 +197,7 @@ class TestRead:
 class TestCalls:
     """The exact calls of every change."""
 
-    def test_a_create_encodes_user_data_and_gives_every_output(self) -> None:
+    def test_a_create_encodes_user_data_and_captures_every_output(self) -> None:
         body = {**BODY, "Tags": [{"Key": "a", "Value": "b"}], "DefaultVersion": "latest"}
         (create,) = KIND.calls(Create(desired=desired(KIND, body), marks={"ecsync:owner": "o"}))  # type: ignore[misc]
         assert not refused([create])
@@ -209,7 +209,7 @@ class TestCalls:
         }
         assert set(create.captures) == set(KIND.outputs)
 
-    def test_a_change_is_a_new_version_and_then_the_default(self) -> None:
+    def test_a_change_creates_a_version_and_then_moves_the_default(self) -> None:
         version = Text((Ref(key(KIND), "latestVersion"),))
         assert _updated(_live(OLD)) == [
             (
@@ -219,8 +219,8 @@ class TestCalls:
             ("ec2.ModifyLaunchTemplate", {"LaunchTemplateId": "lt-1", "DefaultVersion": version}),
         ]
 
-    def test_what_is_left_alone_goes_into_the_new_version(self) -> None:
-        """A template that was adopted keeps what its document does not speak of, in every block and every list."""
+    def test_undeclared_members_are_copied_to_the_new_version(self) -> None:
+        """An adopted template keeps undeclared members in every block and every list."""
         disk = {"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 30, "Encrypted": True}}
         tags = [{"ResourceType": "instance", "Tags": [{"Key": "a", "Value": "1"}]}]
         live = _live({**OLD, "KeyName": "k", "BlockDeviceMappings": [disk], "TagSpecifications": tags})
@@ -238,30 +238,30 @@ class TestCalls:
             "TagSpecifications": tags,
         }
 
-    def test_a_version_that_is_as_declared_is_used_again(self) -> None:
+    def test_a_version_that_equals_the_declaration_is_reused(self) -> None:
         modify = {"LaunchTemplateId": "lt-1", "DefaultVersion": "2"}
         assert _updated(_live(OLD, BODY["LaunchTemplateData"])) == [("ec2.ModifyLaunchTemplate", modify)]
 
-    def test_a_default_that_is_kept_stays(self) -> None:
+    def test_with_keep_the_default_version_stays(self) -> None:
         keep = {**BODY, "DefaultVersion": "keep"}
         assert [name for name, _ in _updated(_live(OLD, body=keep), keep)] == ["ec2.CreateLaunchTemplateVersion"]
 
-    def test_an_unknown_reference_in_user_data_waits_as_it_is(self) -> None:
+    def test_an_unresolved_reference_in_user_data_is_unchanged(self) -> None:
         text = Text(("#!/bin/sh\n", Ref(key(KIND, "x"), "name")))
         body = {**BODY, "LaunchTemplateData": {**BODY["LaunchTemplateData"], "UserData": text}}
         (step,) = plan_of(KIND, desired(KIND, body), Absent()).steps
         assert step.calls[0].params["LaunchTemplateData"]["UserData"] == text
 
-    def test_a_delete(self) -> None:
+    def test_a_delete_is_one_call(self) -> None:
         calls = KIND.calls(Delete(key=key(KIND), observed=_live(OLD)))  # type: ignore[misc]
         assert compiled(calls) == [("ec2.DeleteLaunchTemplate", {"LaunchTemplateId": "lt-1"})]
 
-    def test_check(self) -> None:
+    def test_a_default_version_other_than_latest_or_keep_is_a_problem(self) -> None:
         assert [path for path, _ in KIND.check({**BODY, "DefaultVersion": "3"})] == [("DefaultVersion",)]
 
 
-class _Honest(Moto):
-    """Moto, made right: it puts the template's tags into the data of its first version, and prints no later ones."""
+class _CorrectedMoto(Moto):
+    """Moto, corrected: it adds the template's tags to the data of version 1, and returns no tags that are set later."""
 
     def pages(self, service: str, operation: str, result: str, /, **params: Any) -> Iterator[Any]:
         for item in super().pages(service, operation, result, **params):
@@ -275,11 +275,11 @@ class _Honest(Moto):
 
 
 class TestMoto:
-    """Against moto, call by call."""
+    """Against moto, one call at a time."""
 
     @mock_aws
-    def test_a_crash_after_each_call_is_made_good(self) -> None:
-        cloud = _Honest()
+    def test_it_recovers_from_a_crash_after_each_call(self) -> None:
+        cloud = _CorrectedMoto()
         assert converges(KIND, cloud, {**BODY, "LaunchTemplateData": OLD}) == ["ec2.CreateLaunchTemplate"]
         changed = converges(KIND, cloud, BODY)
         assert [name for name in changed if name != "ec2.CreateTags"] == [

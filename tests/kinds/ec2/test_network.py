@@ -1,4 +1,4 @@
-"""Network: exactly one VPC, its subnets in one order, and what makes one of them public."""
+"""Network: exactly one VPC, its subnets in a fixed order, and which of them are public."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _outputs(found: Any) -> Any:
 
 
 class TestCheck:
-    """What may be written."""
+    """Which documents are valid."""
 
     @pytest.mark.parametrize(
         "body",
@@ -52,11 +52,11 @@ class TestCheck:
             {"id": "vpc-1", "subnets": {"public": {"tags": {"tier": "dmz"}}}},
         ],
     )
-    def test_each_way_to_find_a_vpc_is_right(self, body: dict[str, Any]) -> None:
+    def test_each_selector_of_a_vpc_is_valid(self, body: dict[str, Any]) -> None:
         assert list(KIND.check(body)) == []
 
     @pytest.mark.parametrize(
-        ("body", "path", "words"),
+        ("body", "path", "text"),
         [
             ({}, (), "none"),
             ({"id": "vpc-1", "default": True}, (), "id, default"),
@@ -70,14 +70,14 @@ class TestCheck:
             ({"id": 7}, ("id",), "id of a VPC"),
         ],
     )
-    def test_what_is_wrong_is_named_where_it_stands(self, body: dict[str, Any], path: Any, words: str) -> None:
-        assert any(at == path and words in message for at, message in KIND.check(body))
+    def test_a_problem_has_the_path_of_its_member(self, body: dict[str, Any], path: Any, text: str) -> None:
+        assert any(at == path and text in message for at, message in KIND.check(body))
 
 
 class TestRead:
-    """Which VPC, which subnets."""
+    """Which VPC and which subnets are found."""
 
-    def test_public_is_where_the_routes_lead_to_an_internet_gateway(self) -> None:
+    def test_a_subnet_with_a_route_to_an_internet_gateway_is_public(self) -> None:
         subnets = [_subnet("4", "b"), _subnet("3", "a"), _subnet("2", "a"), _subnet("1", "b")]
         tables = [_table(NAT, main=True), _table(IGW, subnets=("1", "2"))]
         found = observe(KIND, _answers([VPC], subnets, tables), {"id": "vpc-1"})
@@ -89,22 +89,22 @@ class TestRead:
             "availabilityZones": ("us-east-1a", "us-east-1b"),
         }
 
-    def test_a_subnet_without_a_table_of_its_own_has_the_main_one(self) -> None:
+    def test_a_subnet_without_its_own_route_table_uses_the_main_one(self) -> None:
         found = observe(KIND, _answers([VPC], [_subnet("1", "a")], [_table(IGW, main=True)]), {"id": "vpc-1"})
         assert _outputs(found)["publicSubnetIds"] == ("subnet-1",)
 
-    def test_a_route_into_nowhere_makes_nothing_public(self) -> None:
+    def test_a_blackhole_route_makes_no_subnet_public(self) -> None:
         dead = {**IGW, "State": "blackhole"}
         found = observe(KIND, _answers([VPC], [_subnet("1", "a")], [_table(dead, main=True)]), {"id": "vpc-1"})
         assert _outputs(found)["publicSubnetIds"] == ()
 
-    def test_load_balancers_get_one_subnet_for_each_zone_the_first_by_id(self) -> None:
+    def test_public_subnets_are_one_for_each_zone_the_first_by_id(self) -> None:
         subnets = [_subnet("2", "a"), _subnet("1", "a"), _subnet("3", "b")]
         found = observe(KIND, _answers([VPC], subnets, [_table(IGW, main=True)]), {"id": "vpc-1"})
         assert _outputs(found)["publicSubnetIds"] == ("subnet-1", "subnet-3")
         assert _outputs(found)["subnetIds"] == ("subnet-1", "subnet-2", "subnet-3")
 
-    def test_declared_groups_are_by_their_tags_and_limit_what_all_subnets_are(self) -> None:
+    def test_declared_groups_are_selected_by_tags_and_limit_all_subnets(self) -> None:
         subnets = [_subnet("1", "a", tier="dmz"), _subnet("2", "a"), _subnet("3", "a", tier="db")]
         body = {"id": "vpc-1", "subnets": {"public": {"tags": {"tier": "dmz"}}, "private": {"tags": {"tier": "app"}}}}
         found = observe(KIND, _answers([VPC], subnets), body)
@@ -112,43 +112,43 @@ class TestRead:
         assert _outputs(found)["publicSubnetIds"] == ("subnet-1",)
         assert _outputs(found)["privateSubnetIds"] == ("subnet-2",)
 
-    def test_a_declared_group_that_matches_nothing_is_no_empty_list(self) -> None:
+    def test_a_declared_group_without_a_match_is_unreadable(self) -> None:
         body = {"id": "vpc-1", "subnets": {"private": {"tags": {"tier": "db"}}}}
         found = observe(KIND, _answers([VPC], [_subnet("1", "a")]), body)
         assert found == Unreadable("no subnet of vpc-1 has the tags of the private group (tier=db)")
 
-    def test_several_vpcs_are_named(self) -> None:
+    def test_several_matching_vpcs_are_unreadable_and_listed(self) -> None:
         found = observe(KIND, _answers([{**VPC, "VpcId": "vpc-2"}, VPC]), {"tags": {"Name": "main"}})
         assert isinstance(found, Unreadable)
         assert "2 VPCs match: vpc-1, vpc-2" in found.error
 
-    def test_no_vpc_is_absent(self) -> None:
+    def test_no_matching_vpc_is_absent(self) -> None:
         assert observe(KIND, _answers([]), {"id": "vpc-9"}) == Absent()
 
-    def test_a_tag_is_compared_exactly_though_filters_know_wildcards(self) -> None:
+    def test_a_tag_is_compared_exactly_although_filters_have_wildcards(self) -> None:
         assert observe(KIND, _answers([VPC]), {"tags": {"Name": "m*"}}) == Absent()
 
-    def test_a_denied_read_is_no_absence(self) -> None:
+    def test_a_denied_read_raises_and_is_not_absence(self) -> None:
         with pytest.raises(AwsError):
             observe(KIND, Answers(ec2_DescribeVpcs=denied()), {"id": "vpc-1"})
 
-    def test_a_lookup_is_never_a_difference_and_never_written(self) -> None:
+    def test_a_lookup_never_differs_and_is_never_written(self) -> None:
         body = {"id": "vpc-1"}
         found = observe(KIND, _answers([VPC], [_subnet("1", "a")]), body)
         assert plan_of(KIND, desired(KIND, body), found).steps == ()
         assert KIND.calls is None
 
-    def test_a_reference_that_is_not_known_has_no_name(self) -> None:
+    def test_an_unresolved_reference_has_no_identity(self) -> None:
         text = Text((Ref(wanted(KIND, {}).key, "vpcId"),))
         assert KIND.natural({"id": text}) is None
         assert KIND.natural({"id": "vpc-1"}) == '{"id":"vpc-1"}'
 
 
 class TestMoto:
-    """Against moto, call by call."""
+    """Against moto, one call at a time."""
 
     @mock_aws
-    def test_the_default_vpc_of_moto(self) -> None:
+    def test_the_default_vpc_is_found(self) -> None:
         cloud = Moto()
         found = observe(KIND, cloud, {"default": True})
         assert len(_outputs(found)["publicSubnetIds"]) == len(_outputs(found)["availabilityZones"]) > 1

@@ -1,4 +1,4 @@
-"""SecurityGroup: rule by rule, allow before revoke, and an empty egress that is not the same as none declared."""
+"""SecurityGroup: compared rule by rule, allowed before revoked; an empty egress differs from an undeclared one."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ NAMES = {"GroupName": "web", "Description": "d", "VpcId": "vpc-1"}
 
 
 def _group(**more: Any) -> dict[str, Any]:
-    """A group as DescribeSecurityGroups prints it."""
+    """Return a group as DescribeSecurityGroups prints it."""
     return {**NAMES, "GroupId": "sg-1", "OwnerId": "1", "IpPermissions": [], "IpPermissionsEgress": [ALL], **more}
 
 
@@ -55,7 +55,7 @@ def _differing(body: dict[str, Any], present: Present) -> list[tuple[str, ...]]:
 
 
 class TestSame:
-    """What AWS has the same in other words."""
+    """Rules that AWS returns in another form."""
 
     @pytest.mark.parametrize(
         ("written", "printed"),
@@ -83,17 +83,17 @@ class TestSame:
             ),
         ],
     )
-    def test_rules_that_allow_the_same_are_the_same(self, written: list[Any], printed: list[Any]) -> None:
+    def test_rules_that_allow_the_same_traffic_are_equal(self, written: list[Any], printed: list[Any]) -> None:
         assert _differing({"IpPermissions": written}, _live(IpPermissions=printed)) == []
 
-    def test_undeclared_egress_is_all_of_it_in_a_vpc_with_ipv6_too(self) -> None:
+    def test_undeclared_egress_allows_all_traffic_with_ipv6_too(self) -> None:
         assert _differing({}, _live()) == []
         assert _differing({}, _live(IpPermissionsEgress=[ALL, ALL_V6])) == []
 
-    def test_empty_egress_is_none_at_all(self) -> None:
+    def test_empty_egress_is_no_rule(self) -> None:
         assert _differing({"IpPermissionsEgress": []}, _live(IpPermissionsEgress=[])) == []
 
-    def test_the_canonical_form_is_its_own(self) -> None:
+    def test_the_canonical_form_is_stable(self) -> None:
         for body in ({}, {"IpPermissions": [HTTP, ALL_V6]}, _live(IpPermissionsEgress=[]).body):
             once = normalise(body, KIND.rules)
             assert normalise(once, KIND.rules) == once
@@ -101,9 +101,9 @@ class TestSame:
 
 
 class TestDifferent:
-    """What is not, by the name of the rule."""
+    """Differences, by the name of the rule."""
 
-    def test_each_rule_is_named(self) -> None:
+    def test_a_difference_has_the_name_of_its_rule(self) -> None:
         ping = {"IpProtocol": "icmp", "FromPort": 8, "ToPort": -1, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}
         wide = {**HTTP, "FromPort": 1024, "ToPort": 65535}
         assert _differing({"IpPermissions": [wide, ping]}, _live(IpPermissions=[HTTP])) == [
@@ -112,20 +112,20 @@ class TestDifferent:
             ("IpPermissions", "tcp 80 0.0.0.0/0"),
         ]
 
-    def test_a_port_that_somebody_opened_is_seen(self) -> None:
+    def test_a_port_that_was_opened_manually_is_detected(self) -> None:
         assert _differing({}, _live(IpPermissions=[HTTP])) == [("IpPermissions",)]
 
-    def test_a_description_is_seen_below_its_rule(self) -> None:
+    def test_a_description_is_compared_below_its_rule(self) -> None:
         named = {**HTTP, "IpRanges": [{"CidrIp": "0.0.0.0/0", "Description": "web"}]}
         paths = _differing({"IpPermissions": [named]}, _live(IpPermissions=[HTTP]))
         assert paths == [("IpPermissions", "tcp 80 0.0.0.0/0", "Description")]
 
-    def test_revoked_egress_is_seen_and_so_is_egress_that_should_be_none(self) -> None:
+    def test_missing_and_additional_egress_are_detected(self) -> None:
         assert _differing({}, _live(IpPermissionsEgress=[]))
         assert _differing({"IpPermissionsEgress": []}, _live())
         assert _differing({}, _live(IpPermissionsEgress=[ALL_V6]))
 
-    def test_a_name_or_a_description_is_for_ever(self) -> None:
+    def test_a_new_description_replaces_the_group(self) -> None:
         (one,) = compare(KIND, {**NAMES, "Description": "other"}, _live()).fields
         assert one.effect == "replace"
 
@@ -133,7 +133,7 @@ class TestDifferent:
 class TestCalls:
     """The exact calls of every change."""
 
-    def test_a_create_leaves_rules_for_a_step_of_their_own(self) -> None:
+    def test_a_create_adds_the_rules_in_a_late_step(self) -> None:
         body = {**NAMES, "IpPermissions": [HTTP], "IpPermissionsEgress": [], "Tags": [{"Key": "a", "Value": "b"}]}
         main, late = plan_of(KIND, desired(KIND, body), Absent()).steps
         assert isinstance(main.change, Create)
@@ -151,11 +151,11 @@ class TestCalls:
         ]
         assert not refused([create, *late.calls])
 
-    def test_undeclared_egress_is_left_as_aws_made_it(self) -> None:
+    def test_undeclared_egress_has_no_call(self) -> None:
         (main,) = plan_of(KIND, desired(KIND, NAMES), Absent()).steps
         assert [call.operation for call in main.calls] == ["CreateSecurityGroup"]
 
-    def test_an_update_allows_before_it_revokes_and_touches_nothing_else(self) -> None:
+    def test_an_update_allows_before_it_revokes_and_changes_nothing_else(self) -> None:
         https = {**HTTP, "FromPort": 443, "ToPort": 443}
         ssh = {**HTTP, "FromPort": 22, "ToPort": 22}
         calls = KIND.calls(update(KIND, {**NAMES, "IpPermissions": [HTTP, https]}, _live(IpPermissions=[HTTP, ssh])))  # type: ignore[misc]
@@ -165,14 +165,14 @@ class TestCalls:
         ]
         assert not refused(calls)
 
-    def test_a_description_is_changed_without_touching_the_rule(self) -> None:
+    def test_a_description_is_changed_without_replacing_the_rule(self) -> None:
         named = {**HTTP, "IpRanges": [{"CidrIp": "0.0.0.0/0", "Description": "web"}]}
         body = {**NAMES, "IpPermissions": [HTTP]}
         calls = KIND.calls(update(KIND, body, _live(IpPermissions=[named])))  # type: ignore[misc]
         params = {"GroupId": "sg-1", "IpPermissions": [HTTP]}
         assert compiled(calls) == [("ec2.UpdateSecurityGroupRuleDescriptionsIngress", params)]
 
-    def test_rules_may_hold_references_that_are_not_known(self) -> None:
+    def test_a_rule_may_contain_an_unresolved_reference(self) -> None:
         other = Text((Ref(key(KIND, "alb"), "id"),))
         permission = {"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": other}]}
         calls = KIND.calls(update(KIND, {**NAMES, "IpPermissions": [permission]}, _live()))  # type: ignore[misc]
@@ -180,13 +180,13 @@ class TestCalls:
             ("ec2.AuthorizeSecurityGroupIngress", {"GroupId": "sg-1", "IpPermissions": [permission]})
         ]
 
-    def test_groups_that_name_each_other_are_both_made_before_either_rule(self) -> None:
-        def named(mine: str, other: str) -> Desired:
+    def test_groups_that_name_each_other_are_created_before_their_rules(self) -> None:
+        def naming(name: str, other: str) -> Desired:
             pairs = [{"GroupId": Text((Ref(key(KIND, other), "id"),))}]
             rule = {"IpProtocol": "-1", "UserIdGroupPairs": pairs}
-            return desired(KIND, {**NAMES, "GroupName": mine, "IpPermissions": [rule]}, mine)
+            return desired(KIND, {**NAMES, "GroupName": name, "IpPermissions": [rule]}, name)
 
-        both = (named("a", "b"), named("b", "a"))
+        both = (naming("a", "b"), naming("b", "a"))
         inputs = Inputs(
             application=Application(name="shop", resources=both),
             kinds={KIND.name: KIND},
@@ -201,7 +201,7 @@ class TestCalls:
             ("b", "late"),
         ]
 
-    def test_a_delete_lets_go_of_other_groups_first(self) -> None:
+    def test_a_delete_revokes_references_to_other_groups_first(self) -> None:
         pairs = [{"GroupId": "sg-2"}, {"GroupId": "sg-1"}]
         present = _live(IpPermissions=[{**HTTP, "UserIdGroupPairs": pairs}])
         calls = KIND.calls(Delete(key=key(KIND), observed=present))  # type: ignore[misc]
@@ -213,22 +213,22 @@ class TestCalls:
 
 
 class TestRead:
-    """Finding groups."""
+    """How groups are found."""
 
-    def test_many_groups_of_one_vpc_take_one_call_and_wildcards_match_nothing_else(self) -> None:
+    def test_many_groups_of_one_vpc_are_read_in_one_call_and_wildcards_match_no_other(self) -> None:
         reader = _answers(_group(), _group(GroupName="w*b", GroupId="sg-2"))
         asked = [wanted(KIND, {**NAMES, "GroupName": name}, name) for name in ("web", "w*b", "api")]
         found = dict(KIND.read(reader, asked, {}))
         assert [_id(found[want.key]) for want in asked] == ["sg-1", "sg-2", ""]
         assert len(reader.asked) == 1
 
-    def test_a_group_of_that_name_in_another_vpc_is_another_group(self) -> None:
+    def test_a_group_with_the_same_name_in_another_vpc_is_absent(self) -> None:
         assert observe(KIND, _answers(_group(VpcId="vpc-2")), NAMES) == Absent()
 
-    def test_without_a_known_vpc_there_is_no_name(self) -> None:
+    def test_without_a_resolved_vpc_the_identity_is_unknown(self) -> None:
         assert KIND.natural({**NAMES, "VpcId": Text((Ref(key(KIND), "vpcId"),))}) is None
 
-    def test_what_we_own_is_found_by_tag(self) -> None:
+    def test_owned_groups_are_found_by_tag(self) -> None:
         owner = {"Key": "ecsync:owner", "Value": "v1/prod/shop/SecurityGroup/web"}
         reader = _answers(_group(Tags=[owner]), _group(GroupName="x", Tags=[{**owner, "Value": "v1/production/s/S/x"}]))
         assert [one.natural for one in KIND.owned(reader, "prod")] == ["vpc-1/web"]  # type: ignore[misc]
@@ -239,10 +239,10 @@ def _id(observed: Observed) -> str:
 
 
 class TestMoto:
-    """Against moto, call by call."""
+    """Against moto, one call at a time."""
 
     @mock_aws
-    def test_a_crash_after_each_call_is_made_good_and_then_nothing_is_left(self) -> None:
+    def test_it_recovers_from_a_crash_after_each_call_and_then_the_plan_is_empty(self) -> None:
         cloud = Moto()
         vpc = cloud.call("ec2", "DescribeVpcs")["Vpcs"][0]["VpcId"]
         body = {**NAMES, "VpcId": vpc, "IpPermissions": [HTTP, ALL_V6], "IpPermissionsEgress": []}

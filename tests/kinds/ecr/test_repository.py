@@ -1,4 +1,4 @@
-"""Repository: what ECR fills in, its two documents, and a batch that one missing name spoils."""
+"""Repository: ECR's defaults, its two policy documents, and a batch that one missing name fails."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _printed(name: str = "web", **more: Any) -> dict[str, Any]:
 def _answers(*repositories: dict[str, Any], **more: Any) -> Answers:
     known = {one["repositoryName"]: one for one in repositories}
 
-    def described(*, repositoryNames: Sequence[str], **_: Any) -> Any:  # noqa: N803 - AWS's spelling
+    def described(*, repositoryNames: Sequence[str], **_: Any) -> Any:  # noqa: N803 - AWS's name
         assert len(repositoryNames) <= 100
         if not all(name in known for name in repositoryNames):
             return missing("RepositoryNotFoundException")
@@ -88,12 +88,12 @@ def _updated(body: dict[str, Any], present: Present) -> list[tuple[str, dict[str
 
 
 class TestCompare:
-    """What is the same, and what is not."""
+    """Which members differ."""
 
-    def test_what_ecr_fills_in_is_no_difference(self) -> None:
+    def test_a_default_of_ecr_is_no_difference(self) -> None:
         assert compare(KIND, BODY, _live()).fields == ()
 
-    def test_documents_are_compared_by_what_they_say(self) -> None:
+    def test_documents_are_compared_by_what_they_grant(self) -> None:
         present = _live(
             ecr_GetLifecyclePolicy={"lifecyclePolicyText": json.dumps(EXPIRE)},
             ecr_GetRepositoryPolicy={"policyText": json.dumps(ACCESS)},
@@ -101,18 +101,18 @@ class TestCompare:
         assert compare(KIND, {**BODY, "lifecyclePolicy": json.dumps(EXPIRE), "policy": ACCESS}, present).fields == ()
         assert {one.path[0] for one in compare(KIND, BODY, present).fields} == {"lifecyclePolicy", "policy"}
 
-    def test_rules_of_a_lifecycle_policy_go_by_their_priority(self) -> None:
+    def test_rules_of_a_lifecycle_policy_are_ordered_by_priority(self) -> None:
         two = {**EXPIRE["rules"][0], "rulePriority": 2}
         one = {**BODY, "lifecyclePolicy": {"rules": [two, EXPIRE["rules"][0]]}}
         other = {**BODY, "lifecyclePolicy": {"rules": [EXPIRE["rules"][0], two]}}
         assert normalise(one, KIND.rules) == normalise(other, KIND.rules)
         assert normalise(normalise(one, KIND.rules), KIND.rules) == normalise(one, KIND.rules)
 
-    def test_a_key_by_its_alias_is_the_key_that_ecr_prints(self) -> None:
+    def test_a_key_declared_by_alias_equals_the_key_that_ecr_returns(self) -> None:
         encryption = {"encryptionType": "KMS", "kmsKey": "arn:aws:kms:us-east-1:1:key/2"}
         present = _live(encryptionConfiguration=encryption)
-        said = {**BODY, "encryptionConfiguration": {"encryptionType": "KMS", "kmsKey": "alias/web"}}
-        assert compare(KIND, said, present).fields == ()
+        body = {**BODY, "encryptionConfiguration": {"encryptionType": "KMS", "kmsKey": "alias/web"}}
+        assert compare(KIND, body, present).fields == ()
         assert compare(KIND, {**BODY, "encryptionConfiguration": {"encryptionType": "KMS"}}, present).fields == ()
         (one,) = compare(KIND, BODY, present).fields
         assert one.effect == "replace"
@@ -127,16 +127,16 @@ class TestCompare:
             ("arn:aws:kms:us-east-1:1:key/12", False),
         ],
     )
-    def test_a_key_by_its_id_is_that_key_and_no_other(self, key: str, same: bool) -> None:
+    def test_a_key_declared_by_id_equals_that_key_only(self, key: str, same: bool) -> None:
         present = _live(encryptionConfiguration={"encryptionType": "KMS", "kmsKey": "arn:aws:kms:us-east-1:1:key/2"})
-        said = {**BODY, "encryptionConfiguration": {"encryptionType": "KMS", "kmsKey": key}}
-        assert (compare(KIND, said, present).fields == ()) is same
+        body = {**BODY, "encryptionConfiguration": {"encryptionType": "KMS", "kmsKey": key}}
+        assert (compare(KIND, body, present).fields == ()) is same
 
 
 class TestCalls:
     """The exact calls of every change."""
 
-    def test_a_create_puts_its_documents_apart_and_gives_every_output(self) -> None:
+    def test_a_create_sends_its_documents_by_their_own_calls_and_captures_every_output(self) -> None:
         body = {**BODY, "lifecyclePolicy": EXPIRE, "policy": ACCESS, "imageTagMutability": "IMMUTABLE"}
         calls = KIND.calls(Create(desired=desired(KIND, body), marks={"ecsync:owner": "o"}))  # type: ignore[misc]
         assert not refused(calls)
@@ -147,14 +147,14 @@ class TestCalls:
         assert json.loads(access[1]["policyText"]) == ACCESS
         assert set(calls[0].captures) == set(KIND.outputs)
 
-    def test_each_setting_has_a_call_of_its_own(self) -> None:
+    def test_each_setting_has_its_own_call(self) -> None:
         body = {"imageTagMutability": "IMMUTABLE", "imageScanningConfiguration": {"scanOnPush": True}}
         assert _updated(body, _live()) == [
             ("ecr.PutImageTagMutability", {**BODY, "imageTagMutability": "IMMUTABLE"}),
             ("ecr.PutImageScanningConfiguration", {**BODY, "imageScanningConfiguration": {"scanOnPush": True}}),
         ]
 
-    def test_what_is_not_declared_any_more_goes_back_to_the_default(self) -> None:
+    def test_a_member_that_is_removed_goes_back_to_the_default(self) -> None:
         present = _live(
             imageTagMutability="IMMUTABLE",
             imageScanningConfiguration={"scanOnPush": True},
@@ -166,25 +166,25 @@ class TestCalls:
             ("ecr.DeleteLifecyclePolicy", BODY),
         ]
 
-    def test_a_delete_is_never_by_force(self) -> None:
+    def test_a_delete_is_never_forced(self) -> None:
         calls = KIND.calls(Delete(key=key(KIND), observed=_live()))  # type: ignore[misc]
         assert compiled(calls) == [("ecr.DeleteRepository", {**BODY, "registryId": "123456789012"})]
 
 
 class TestRead:
-    """Finding repositories."""
+    """How repositories are found."""
 
-    def test_one_that_is_missing_does_not_hide_the_others(self) -> None:
+    def test_a_missing_repository_does_not_hide_the_others(self) -> None:
         asked = [wanted(KIND, {"repositoryName": name}, name) for name in ("api", "web")]
         found = dict(KIND.read(_answers(_printed()), asked, {}))
         assert found[key(KIND, "api")] == Absent()
         assert isinstance(found[key(KIND, "web")], Present)
 
-    def test_a_denied_read_is_no_absence(self) -> None:
+    def test_a_denied_read_raises_and_is_not_absence(self) -> None:
         with pytest.raises(AwsError):
             observe(KIND, Answers(ecr_DescribeRepositories=denied()), BODY)
 
-    def test_what_we_own_is_found_by_the_hint_of_the_tagging_api(self) -> None:
+    def test_owned_repositories_are_found_with_the_tagging_api(self) -> None:
         owner = {"Key": "ecsync:owner", "Value": "v1/prod/shop/Repository/web"}
         hints = [{"ResourceARN": _printed(name)["repositoryArn"]} for name in ("web", "gone")]
         answers = {
@@ -193,17 +193,17 @@ class TestRead:
         }
         assert [one.natural for one in KIND.owned(_answers(_printed(), **answers), "prod")] == ["web"]  # type: ignore[misc]
 
-    def test_a_lookup_asks_for_outputs_alone(self) -> None:
+    def test_a_lookup_reads_only_the_outputs(self) -> None:
         reader = _answers(_printed())
         list(KIND.read(reader, [wanted(KIND, BODY, managed=False)], {}))
         assert [name for name, _ in reader.asked] == ["ecr.DescribeRepositories"]
 
 
 class TestMoto:
-    """Against moto, call by call."""
+    """Against moto, one call at a time."""
 
     @mock_aws
-    def test_a_crash_after_each_call_is_made_good(self) -> None:
+    def test_it_recovers_from_a_crash_after_each_call(self) -> None:
         cloud = Moto()
         body = {**BODY, "lifecyclePolicy": EXPIRE, "policy": ACCESS, "tags": [{"Key": "a", "Value": "b"}]}
         assert converges(KIND, cloud, body) == [

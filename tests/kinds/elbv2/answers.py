@@ -1,4 +1,4 @@
-"""What the tests of the load-balancing kinds share: ARNs, live resources, and the equivalence cases as they read."""
+"""Shared by the tests of the load balancing kinds: ARNs, live resources, and equivalence cases."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ecsync.language.check import check
 from tests.kinds.infra import Answers, Case, compare, missing
 
 BodyOf = Callable[[Mapping[str, Any], Mapping[str, Any]], dict[str, Any]]
-MEMBERS = ("Attributes", "Tags")  # what describe prints by calls of their own
+MEMBERS = ("Attributes", "Tags")  # members that other describe calls return
 
 
 def arn(what: str, name: str = "web") -> str:
@@ -33,14 +33,14 @@ OLD, NEW, OTHER = arn("targetgroup", "web/1"), arn("targetgroup", "web-0a1b2c/2"
 
 
 def mine(kind: Kind, name: str = "web") -> list[dict[str, str]]:
-    """Return the tags of a resource that a document of ours owns."""
+    """Return the mark of a resource of the application `shop`, as tags."""
     return [{"Key": OWNER, "Value": f"v1/prod/shop/{kind.name}/{name}"}, {"Key": ID, "Value": "1234"}]
 
 
 def tags_answer(by_arn: Mapping[str, Sequence[Mapping[str, str]]]) -> Callable[..., dict[str, Any]]:
-    """DescribeTags as AWS has it: at most twenty, and nothing at all where one of them is not there."""
+    """Return a DescribeTags like AWS's: at most twenty ARNs, and an error if one of them is missing."""
 
-    def answer(*, ResourceArns: Sequence[str]) -> Any:  # noqa: N803 - AWS's spelling
+    def answer(*, ResourceArns: Sequence[str]) -> Any:  # noqa: N803 - AWS's name
         assert len(ResourceArns) <= 20
         if not all(one in by_arn for one in ResourceArns):
             return missing("TargetGroupNotFound")
@@ -50,7 +50,7 @@ def tags_answer(by_arn: Mapping[str, Sequence[Mapping[str, str]]]) -> Callable[.
 
 
 def operations(reader: Answers) -> list[str]:
-    """Return what was asked, in order."""
+    """Return the operations that were called, in order."""
     return [name for name, _ in reader.asked]
 
 
@@ -58,7 +58,7 @@ def operations(reader: Answers) -> list[str]:
 
 
 def group(name: str = "web", arn_: str = NEW, **facts: Any) -> tuple[Key, Present]:
-    """Return a live target group, as the world has it."""
+    """Return a live target group with its key."""
     body = {"Name": name, "Protocol": "HTTP", "Port": 80}
     return Key(application="shop", kind="TargetGroup", name=name), Present(
         body=body, outputs={"arn": arn_, "name": name}, marks=Marks(owner="o", id="i"), facts=facts
@@ -66,7 +66,7 @@ def group(name: str = "web", arn_: str = NEW, **facts: Any) -> tuple[Key, Presen
 
 
 def service(*arns: str, steady: bool = True, **body: Any) -> tuple[Key, Present]:
-    """Return a live service behind these target groups, as the world has it."""
+    """Return a live service behind these target groups with its key."""
     balancers = [{"targetGroupArn": one, "containerName": "web", "containerPort": 80} for one in arns]
     present = Present(body={"loadBalancers": balancers, **body}, outputs={}, facts={"steady": steady})
     return Key(application="shop", kind="Service", name="web"), present
@@ -83,13 +83,13 @@ def forward(**shares: int) -> list[dict[str, Any]]:
 
 
 def checked(kind: Kind, body: Mapping[str, Any]) -> dict[str, Any]:
-    """The desired side, in AWS's types, as the core would have it."""
+    """Return the desired side of a case, coerced to AWS's types as a manifest is."""
     assert kind.shape is not None
     return thaw(check(body, load(kind.shape), name=kind.name, rules=kind.rules, tags="Tags").body)  # type: ignore[no-any-return]
 
 
 def live_of(body_of: BodyOf, case: Case, live: Mapping[str, Any], declared: Mapping[str, Any]) -> Present:
-    """The live side, as `read` would give it; what a case leaves out was not its business."""
+    """Return the live side of a case, as `read` returns it; members that a case omits equal the declared ones."""
     same = {"Priority": str(declared.get("Priority")), "TargetGroupName": declared.get("Name")}
     body = {**body_of({**same, **live}, declared), **{name: live[name] for name in MEMBERS if name in live}}
     body["Tags"] = [tag for tag in body.get("Tags", ()) if not tag["Key"].startswith("aws:")]
@@ -99,13 +99,13 @@ def live_of(body_of: BodyOf, case: Case, live: Mapping[str, Any], declared: Mapp
 
 
 def equivalent(kind: Kind, body_of: BodyOf, case: Case) -> bool:
-    """Tell whether we see no difference between the two sides of a case."""
+    """True if the two sides of a case do not differ."""
     declared = checked(kind, case["desired"])
     return not compare(kind, declared, live_of(body_of, case, case["live"], declared)).fields
 
 
-def unseen(kind: Kind, body_of: BodyOf, case: Case, left_alone: Sequence[str]) -> list[str]:
-    """Change each single leaf of the live side; return the paths whose change nobody would see."""
+def undetected(kind: Kind, body_of: BodyOf, case: Case, left_alone: Sequence[str]) -> list[str]:
+    """Change each single leaf of the live side; return the paths of the changes that are not detected."""
     declared = checked(kind, case["desired"])
     return [
         path
@@ -131,7 +131,7 @@ def _mutations(
 
 
 def settled(kind: Kind, body_of: BodyOf, case: Case) -> bool:
-    """Tell whether normalising twice is normalising once, on both sides, and a body does not differ from itself."""
+    """True if normalising twice equals normalising once, on both sides, and a body does not differ from itself."""
     declared = checked(kind, case["desired"])
     both = (declared, live_of(body_of, case, case["live"], declared).body)
     once = [normalise(body, kind.rules) for body in both]
@@ -140,7 +140,7 @@ def settled(kind: Kind, body_of: BodyOf, case: Case) -> bool:
 
 
 def refused(calls: Sequence[Call]) -> list[str]:
-    """What AWS's own model has against the calls; a reference is text to it."""
+    """Return the errors of botocore's validation of the calls; a reference counts as text."""
     found = []
     for call in calls:
         shape = Session().get_service_model(call.service).operation_model(call.operation).input_shape

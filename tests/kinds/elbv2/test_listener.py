@@ -1,4 +1,4 @@
-"""Listener: found by its port, certificates beyond the first, and what an update has to say."""
+"""Listener: found by its port, certificates beyond the default one, and the parameters of an update."""
 
 from __future__ import annotations
 
@@ -52,21 +52,21 @@ def _differs(desired_action: dict[str, Any], live_action: dict[str, Any]) -> boo
 
 
 class TestEquivalence:
-    """What is the same to AWS, and what is not."""
+    """Which differences AWS ignores, and which it does not."""
 
     @pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
-    def test_a_case_differs_exactly_where_aws_would_do_something_else(self, case: Case) -> None:
+    def test_a_case_differs_only_if_aws_behaves_differently(self, case: Case) -> None:
         assert answers.equivalent(KIND, body_of, case) == case["equivalent"], case["note"]
 
     @pytest.mark.parametrize("case", [case for case in CASES if case["equivalent"]], ids=lambda case: case["id"])
-    def test_no_change_of_a_live_value_goes_unseen(self, case: Case) -> None:
-        assert answers.unseen(KIND, body_of, case, (*SERVER_OWNED, "Order")) == []
+    def test_every_change_of_a_live_value_is_detected(self, case: Case) -> None:
+        assert answers.undetected(KIND, body_of, case, (*SERVER_OWNED, "Order")) == []
 
     @pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
-    def test_the_canonical_form_is_its_own(self, case: Case) -> None:
+    def test_the_canonical_form_is_stable(self, case: Case) -> None:
         assert answers.settled(KIND, body_of, case)
 
-    def test_the_spellings_of_an_action(self) -> None:
+    def test_the_forms_of_an_action_are_equal(self) -> None:
         def redirect(**config: str) -> dict[str, Any]:
             return {"Type": "redirect", "RedirectConfig": {"StatusCode": "HTTP_301", **config}}
 
@@ -78,7 +78,7 @@ class TestEquivalence:
         assert _differs(both, {"Type": "forward", "TargetGroupArn": OLD})
         assert [path for path, _ in KIND.check({"DefaultActions": [both]})] == [("DefaultActions", 0, "TargetGroupArn")]
 
-    def test_a_client_secret_is_never_compared_nor_shown(self) -> None:
+    def test_a_client_secret_is_neither_compared_nor_shown(self) -> None:
         action = {"Type": "authenticate-oidc", "AuthenticateOidcConfig": {"ClientId": "c", "ClientSecret": "hush"}}
         body = {**BODY, "DefaultActions": [action]}
         assert "hush" not in str(normalise(body, RULES))
@@ -102,7 +102,7 @@ def _certificates(*names: str) -> list[dict[str, str]]:
 class TestCalls:
     """The exact calls of every change."""
 
-    def test_a_create_adds_certificates_and_attributes_by_calls_of_their_own(self) -> None:
+    def test_a_create_adds_certificates_and_attributes_by_their_own_calls(self) -> None:
         attributes = [{"Key": "routing.http.response.server.enabled", "Value": "false"}]
         body = {**BODY, "Certificates": _certificates("a", "b", "c"), "Attributes": attributes}
         calls = KIND.calls(Create(desired=desired(KIND, body), marks={"ecsync:owner": "o"}))  # type: ignore[misc]
@@ -116,7 +116,7 @@ class TestCalls:
         assert set(calls[0].captures) == set(KIND.outputs)
         assert not answers.refused(calls)
 
-    def test_an_update_sends_only_what_differs_and_actions_whole(self) -> None:
+    def test_an_update_sends_only_differences_and_all_actions(self) -> None:
         body = {**BODY, "DefaultActions": answers.forward(new=1), "SslPolicy": "ELBSecurityPolicy-TLS13-1-2-2021-06"}
         assert _updated(body, SslPolicy="ELBSecurityPolicy-2016-08") == [
             (
@@ -138,7 +138,7 @@ class TestCalls:
             ("elbv2.RemoveListenerCertificates", {"ListenerArn": LISTENER, "Certificates": _certificates("d")}),
         ]
 
-    def test_what_is_not_declared_any_more_is_cleared_in_words(self) -> None:
+    def test_a_member_that_is_removed_is_cleared_explicitly(self) -> None:
         live = {"MutualAuthentication": {"Mode": "verify", "TrustStoreArn": "arn:t"}, "AlpnPolicy": ["HTTP2Only"]}
         assert _updated(BODY, **live) == [
             (
@@ -176,8 +176,8 @@ def _reader(*listeners: dict[str, Any], **more: Any) -> Answers:
     return Answers(**{**answers, **more})
 
 
-def test_a_client_secret_that_the_document_changed_is_sent_though_aws_tells_none() -> None:
-    """By the mark; what is told of it is masked."""
+def test_a_client_secret_that_the_document_changed_is_sent_although_aws_returns_none() -> None:
+    """The applied mark shows the change; the plan shows a masked value."""
 
     def login(**more: str) -> dict[str, Any]:
         config = {"Issuer": "https://id", "ClientId": "c", **more}
@@ -200,9 +200,9 @@ def test_a_client_secret_that_the_document_changed_is_sent_though_aws_tells_none
 
 
 class TestRead:
-    """What is asked, and what the answers mean."""
+    """The calls of a read, and how their responses are interpreted."""
 
-    def test_a_read_asks_each_load_balancer_once(self) -> None:
+    def test_a_read_lists_the_listeners_of_each_load_balancer_once(self) -> None:
         reader = _reader(_listener(), _listener(80, "arn:80"), _listener(81, "arn:81"))
         wants = [
             wanted(KIND, BODY),
@@ -214,7 +214,7 @@ class TestRead:
         assert [type(one).__name__ for one in found.values()] == ["Present", "Present", "Absent"]
         assert not update(KIND, BODY, found[key(KIND)]).fields  # type: ignore[arg-type]
 
-    def test_certificates_beyond_the_first_are_read_where_they_are_declared(self) -> None:
+    def test_certificates_beyond_the_default_one_are_read_if_declared(self) -> None:
         body = {**BODY, "Certificates": _certificates("a", "b", "c")}
         found = observe(KIND, _reader(_listener()), body)
         assert isinstance(found, Present)
@@ -228,12 +228,12 @@ class TestRead:
             (("a", "b"), 1, ("a",)),
             ((), 0, ("a",)),
         ],
-        ids=["never declared", "declared before", "declared before, and somebody added one", "no mark"],
+        ids=["never declared", "declared before", "declared before, and another client added one", "no mark"],
     )
-    def test_certificates_beyond_the_first_that_left_the_document_are_ours_to_remove(
+    def test_certificates_that_are_removed_from_the_document_are_removed_if_we_applied_them(
         self, applied: tuple[str, ...], asked: int, found: tuple[str, ...]
     ) -> None:
-        """Only where there are just those that we applied."""
+        """Only if exactly the applied certificates are live."""
         packed = marks.pack(declared_form({**BODY, "Certificates": _certificates(*applied)}, RULES), "Tags")
         tags = [*mine(KIND), *([{"Key": marks.APPLIED, "Value": packed}] if applied else [])]
         reader = _reader(_listener(), elbv2_DescribeTags=tags_answer({LISTENER: tags}))
@@ -254,15 +254,15 @@ class TestRead:
         with pytest.raises(AwsError):
             observe(KIND, _reader(elbv2_DescribeListeners=denied()), BODY)
 
-    def test_its_name_is_not_known_while_its_load_balancer_is_not(self) -> None:
+    def test_its_identity_is_unknown_while_its_load_balancer_is(self) -> None:
         assert KIND.natural({**BODY, "LoadBalancerArn": Text((Ref(key(KIND), "arn"),))}) is None
         assert KIND.natural(BODY) == f"{LB}:443"
 
-    def test_what_we_own_is_looked_for_behind_every_load_balancer(self) -> None:
+    def test_owned_listeners_are_found_on_every_load_balancer(self) -> None:
         (owned,) = KIND.owned(_reader(_listener()), "prod")  # type: ignore[misc]
         assert (owned.natural, owned.present.outputs) == (f"{LB}:443", {"arn": LISTENER})
 
-    def test_it_converges_from_nothing_whatever_call_was_the_last(self) -> None:
+    def test_it_converges_from_nothing_after_a_crash_at_any_call(self) -> None:
         with mock_aws():
             cloud = Moto()
             vpc = cloud.call("ec2", "CreateVpc", CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]

@@ -1,4 +1,4 @@
-"""ListenerRule: known by its mark, moved by priority, and its traffic moved stage by stage."""
+"""ListenerRule: identified by its mark, moved by priority, and its traffic moved stage by stage."""
 
 from __future__ import annotations
 
@@ -55,19 +55,19 @@ def rule_arn(number: int, listener: str = LISTENER) -> str:
 
 
 class TestEquivalence:
-    """What is the same to AWS, and what is not."""
+    """Which differences AWS ignores, and which it does not."""
 
     @pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
-    def test_a_case_differs_exactly_where_aws_would_do_something_else(self, case: Case) -> None:
+    def test_a_case_differs_only_if_aws_behaves_differently(self, case: Case) -> None:
         assert answers.equivalent(KIND, body_of, case) == case["equivalent"], case["note"]
 
     @pytest.mark.parametrize("case", [case for case in CASES if case["equivalent"]], ids=lambda case: case["id"])
-    def test_no_change_of_a_live_value_goes_unseen(self, case: Case) -> None:
+    def test_every_change_of_a_live_value_is_detected(self, case: Case) -> None:
         by_ecs = ("Weight", "Enabled") if case.get("context") else ()
-        assert answers.unseen(KIND, body_of, case, (*SERVER_OWNED, *by_ecs)) == []
+        assert answers.undetected(KIND, body_of, case, (*SERVER_OWNED, *by_ecs)) == []
 
     @pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
-    def test_the_canonical_form_is_its_own(self, case: Case) -> None:
+    def test_the_canonical_form_is_stable(self, case: Case) -> None:
         assert answers.settled(KIND, body_of, case)
 
     @pytest.mark.parametrize(
@@ -87,7 +87,9 @@ class TestEquivalence:
             ),
         ],
     )
-    def test_conditions_that_mean_the_same(self, one: dict[str, Any], other: dict[str, Any]) -> None:
+    def test_conditions_that_match_the_same_requests_are_equal(
+        self, one: dict[str, Any], other: dict[str, Any]
+    ) -> None:
         assert not compare(KIND, {**BODY, "Conditions": [one]}, _live(Conditions=[other])).fields
 
 
@@ -104,7 +106,7 @@ def _updated(body: dict[str, Any], **live: Any) -> list[tuple[str, dict[str, Any
 class TestCalls:
     """The exact calls of every change."""
 
-    def test_a_create_is_one_call_that_gives_its_arn(self) -> None:
+    def test_a_create_is_one_call_that_captures_the_arn(self) -> None:
         body = {**BODY, "ListenerArn": Text((Ref(key(KIND, "l"), "arn"),)), "Transforms": None}
         (call,) = KIND.calls(Create(desired=desired(KIND, body), marks={"ecsync:owner": "o"}))  # type: ignore[misc]
         assert call.params == {
@@ -115,7 +117,7 @@ class TestCalls:
         assert set(call.captures) == set(KIND.outputs)
         assert not answers.refused([call])
 
-    def test_an_update_sends_only_what_differs_and_lists_whole(self) -> None:
+    def test_an_update_sends_only_differences_and_whole_lists(self) -> None:
         conditions = [PATH, {"Field": "host-header", "Values": ["a.example.com"]}]
         assert _updated({**BODY, "Conditions": conditions, "Priority": 20}) == [
             ("elbv2.ModifyRule", {"RuleArn": rule_arn(1), "Conditions": conditions}),
@@ -125,7 +127,7 @@ class TestCalls:
             ("elbv2.ModifyRule", {"RuleArn": rule_arn(1), "Actions": forward(old=1)}),
         ]
 
-    def test_transforms_that_are_not_declared_any_more_are_reset(self) -> None:
+    def test_transforms_that_are_removed_are_reset(self) -> None:
         rewrite = {"Type": "url-rewrite", "UrlRewriteConfig": {"Rewrites": [{"Regex": "^/a", "Replace": ""}]}}
         assert _updated(BODY, Transforms=[rewrite]) == [
             ("elbv2.ModifyRule", {"RuleArn": rule_arn(1), "ResetTransforms": True})
@@ -147,13 +149,13 @@ def _rule(number: int, priority: str, **more: Any) -> dict[str, Any]:
 
 def _reader(*rules: dict[str, Any], tags: dict[int, Any], **more: Any) -> Answers:
     every = [*rules, _rule(0, "default")]
-    told = {
+    responses = {
         "elbv2_DescribeLoadBalancers": {"LoadBalancers": [{"LoadBalancerArn": answers.LB}]},
         "elbv2_DescribeListeners": {"Listeners": [{"ListenerArn": LISTENER}]},
         "elbv2_DescribeRules": {"Rules": every},
         "elbv2_DescribeTags": tags_answer({rule_arn(number): some for number, some in tags.items()}),
     }
-    return Answers(**{**told, **more})
+    return Answers(**{**responses, **more})
 
 
 def _found(reader: Answers, body: dict[str, Any] = BODY) -> tuple[str, Present]:
@@ -163,40 +165,40 @@ def _found(reader: Answers, body: dict[str, Any] = BODY) -> tuple[str, Present]:
 
 
 class TestIdentity:
-    """Which of the live rules is the document's."""
+    """Which live rule belongs to the document."""
 
     def test_a_new_priority_keeps_the_identity_and_changes_the_claim(self) -> None:
         assert KIND.natural(BODY) == KIND.natural({**BODY, "Priority": 20}) == LISTENER
         assert claim(BODY) == f"{LISTENER}#10"
         assert claim({**BODY, "ListenerArn": Text((Ref(key(KIND), "arn"),))}) is None
 
-    def test_a_rule_is_known_by_its_mark_wherever_it_stands(self) -> None:
+    def test_a_rule_is_found_by_its_mark_at_any_priority(self) -> None:
         reader = _reader(_rule(1, "99"), _rule(2, "10"), tags={1: mine(KIND), 2: []})
         arn, found = _found(reader)
         assert arn == rule_arn(1)
         assert [one.path for one in compare(KIND, BODY, found).fields] == [("Priority",)]
         assert answers.operations(reader) == ["elbv2.DescribeRules", "elbv2.DescribeTags"]
 
-    def test_of_two_with_our_mark_the_one_at_our_priority_is_it_and_the_other_is_told(self) -> None:
+    def test_of_two_rules_with_our_mark_the_one_at_our_priority_is_used_and_the_other_is_a_copy(self) -> None:
         arn, found = _found(_reader(_rule(1, "99"), _rule(2, "10"), tags={1: mine(KIND), 2: mine(KIND)}))
         assert arn == rule_arn(2)
         assert found.facts["copies"] == [rule_arn(1)]
 
-    def test_a_rule_at_our_priority_is_told_with_whosever_mark_it_has(self) -> None:
+    def test_a_rule_at_our_priority_is_returned_with_the_mark_of_its_owner(self) -> None:
         _, unmarked = _found(_reader(_rule(1, "10"), tags={1: []}))
         assert unmarked.marks is None
         _, foreign = _found(_reader(_rule(1, "10"), tags={1: mine(KIND, "api")}))
         assert foreign.marks is not None
         assert foreign.marks.owner.endswith("/api")
 
-    def test_a_rule_that_is_about_to_move_away_is_not_in_our_place(self) -> None:
+    def test_a_rule_that_will_move_away_does_not_block_our_priority(self) -> None:
         reader = _reader(_rule(1, "10"), tags={1: mine(KIND, "api")})
         wants = [wanted(KIND, BODY), wanted(KIND, {**BODY, "Priority": 20}, "api")]
         found = dict(KIND.read(reader, wants, {}))
         assert isinstance(found[key(KIND)], Absent)
         assert isinstance(found[key(KIND, "api")], Present)
 
-    def test_of_a_permutation_every_rule_knows_the_whole(self) -> None:
+    def test_every_rule_of_a_permutation_has_all_its_moves(self) -> None:
         live = {1: mine(KIND, "a"), 2: mine(KIND, "b"), 3: mine(KIND, "c"), 4: mine(KIND, "d")}
         rules = [_rule(1, "1"), _rule(2, "2"), _rule(3, "3"), _rule(4, "4")]
         goals = {"a": 2, "b": 3, "c": 1, "d": 4}
@@ -206,15 +208,15 @@ class TestIdentity:
         moves = {name: found[key(KIND, name)].facts.get("moves") for name in goals}  # type: ignore[union-attr]
         assert moves == {"a": ring, "b": ring, "c": ring, "d": None}
         again = dict(KIND.read(_reader(*rules, tags=live), wants[:1], found))
-        assert again[key(KIND, "a")].facts["moves"] == ring, "read alone, it still knows the others"  # type: ignore[union-attr]
+        assert again[key(KIND, "a")].facts["moves"] == ring, "read alone, it still has the moves of the others"  # type: ignore[union-attr]
         calls = KIND.calls(update(KIND, wants[0].body, found[key(KIND, "a")]))  # type: ignore[misc, arg-type]
         assert compiled(calls) == [("elbv2.SetRulePriorities", {"RulePriorities": ring})]
         assert not answers.refused(calls)
 
-    def test_a_rule_that_nobody_moves_away_holds_ours(self) -> None:
+    def test_our_rule_is_held_if_no_document_moves_the_rule_at_its_priority(self) -> None:
         for tags in ([], mine(KIND, "elsewhere")):
             found = _found(_reader(_rule(1, "99"), _rule(2, "10"), tags={1: mine(KIND), 2: tags}))[1]
-            assert found.facts["inTheWay"] == rule_arn(2)
+            assert found.facts["blockedBy"] == rule_arn(2)
             gate = KIND.gate(desired(KIND, BODY), found, [field("Priority")], {})  # type: ignore[misc]
             assert isinstance(gate, Hold)
             assert rule_arn(2) in gate.reason
@@ -225,7 +227,7 @@ class TestIdentity:
         with pytest.raises(AwsError):
             observe(KIND, _reader(tags={}, elbv2_DescribeRules=denied()), BODY)
 
-    def test_what_we_own_is_looked_for_behind_every_listener(self) -> None:
+    def test_owned_rules_are_found_on_every_listener(self) -> None:
         reader = _reader(_rule(1, "10"), _rule(2, "20"), tags={1: mine(KIND), 2: []})
         (owned,) = KIND.owned(reader, "prod")  # type: ignore[misc]
         assert (owned.natural, owned.present.outputs) == (LISTENER, {"arn": rule_arn(1)})
@@ -248,15 +250,15 @@ REPLACING = group(superseded=[{"arn": OLD, "name": "web", "in_use": True}])
 
 
 class TestMovingTraffic:
-    """Rule 9: from the old target group to the new one, stage by stage."""
+    """From the old target group to the new one, stage by stage (docs/rules.md R9)."""
 
-    def test_the_new_group_joins_with_no_traffic(self) -> None:
+    def test_the_new_group_is_attached_without_traffic(self) -> None:
         gate = _gate(forward(old=1), REPLACING, service(OLD))
         assert _shares(gate) == {OLD: 100, NEW: 0}
         assert isinstance(gate, Proceed)
         assert gate.waiting
 
-    def test_a_group_that_is_made_in_this_plan_joins_by_reference(self) -> None:
+    def test_a_group_that_this_plan_creates_is_attached_by_reference(self) -> None:
         new = Text((Ref(REPLACING[0], "arn"),))
         gate = _gate(forward(old=1), group(arn_=OLD), service(OLD), want=[{"Type": "forward", "TargetGroupArn": new}])
         assert _shares(gate) == {OLD: 100, new: 0}
@@ -269,13 +271,13 @@ class TestMovingTraffic:
                 body={**BODY, "Actions": live}, waiting="Service/web is moving to the new target group"
             )
 
-    def test_traffic_follows_the_service_and_then_the_old_group_is_let_go(self) -> None:
+    def test_traffic_follows_the_service_and_then_the_old_group_is_removed(self) -> None:
         assert _shares(_gate(forward(old=100, new=0), REPLACING, service(NEW))) == {OLD: 0, NEW: 100}
         assert _gate(forward(old=0, new=100), REPLACING, service(NEW)) == Proceed(
             body={**BODY, "Actions": forward(new=1)}
         )
 
-    def test_stickiness_is_kept_on_the_way(self) -> None:
+    def test_every_stage_keeps_the_stickiness(self) -> None:
         want = forward(new=1)
         want[0]["ForwardConfig"]["TargetGroupStickinessConfig"] = {"Enabled": True, "DurationSeconds": 60}
         gate = _gate(forward(old=1), REPLACING, service(OLD), want=want)
@@ -287,15 +289,15 @@ class TestMovingTraffic:
         [[REPLACING], [service(OLD)], [group(superseded=[]), service(OLD)], []],
         ids=["no service", "no group", "nothing superseded", "nothing"],
     )
-    def test_where_nothing_is_being_replaced_under_a_service_it_goes_straight(
+    def test_without_a_replacement_under_a_service_the_change_is_made_at_once(
         self, world: list[tuple[Key, Any]]
     ) -> None:
         assert _gate(forward(old=1), *world) == Proceed(body={**BODY, "Actions": forward(new=1)})
 
-    def test_a_change_of_anything_else_passes(self) -> None:
+    def test_a_change_of_another_member_is_made_at_once(self) -> None:
         assert isinstance(_gate(forward(old=1), REPLACING, service(OLD), path="Priority"), Proceed)
 
-    def test_what_cannot_be_staged_is_held(self) -> None:
+    def test_a_change_that_cannot_be_staged_is_held(self) -> None:
         two = forward(old=1, other=1)
         assert isinstance(_gate(two, REPLACING, service(OLD)), Hold)
         assert isinstance(_gate(forward(old=1), REPLACING, service(OLD), want=forward(new=1, other=1)), Hold)
@@ -306,7 +308,7 @@ class TestMovingTraffic:
         blue_green = service(OLD, deploymentConfiguration={"strategy": "BLUE_GREEN"})
         assert isinstance(_gate(forward(old=1), REPLACING, blue_green), Hold)
 
-    def test_a_service_that_could_not_be_read_may_be_behind_it(self) -> None:
+    def test_traffic_waits_for_a_service_that_could_not_be_read(self) -> None:
         unread = (service()[0], Unreadable("denied"))
         assert isinstance(_gate(forward(old=1), REPLACING, unread), Wait)
 
@@ -318,9 +320,9 @@ def _blue_green(*, steady: bool = True) -> tuple[Key, Present]:
 
 
 class TestBlueGreen:
-    """What ECS moves by itself is left to it."""
+    """Weights that ECS sets are not changed."""
 
-    def test_within_its_pair_the_weights_are_those_of_ecs(self) -> None:
+    def test_weights_within_a_blue_green_pair_are_no_difference(self) -> None:
         reader = _reader(_rule(1, "10", Actions=forward(old=0, new=100)), tags={1: mine(KIND)})
         ((_, found),) = KIND.read(reader, [wanted(KIND, BODY)], dict([_blue_green()]))
         assert isinstance(found, Present)
@@ -341,12 +343,12 @@ class TestBlueGreen:
         assert isinstance(gate, Proceed)
         assert gate.body["Actions"] == [login, {**forward(old=0, new=100)[0], "Order": 2}]
 
-    def test_no_rule_of_a_pair_is_touched_while_ecs_shifts_traffic(self) -> None:
+    def test_no_rule_of_a_pair_is_changed_while_ecs_shifts_traffic(self) -> None:
         live = forward(old=50, new=50)
         assert isinstance(_gate(live, _blue_green(steady=False), want=forward(other=1)), Wait)
         assert isinstance(_gate(live, _blue_green(), want=forward(other=1)), Proceed)
 
-    def test_target_groups_are_found_in_any_spelling(self) -> None:
+    def test_target_groups_are_found_in_both_forms(self) -> None:
         assert target_groups([{"Type": "forward", "TargetGroupArn": OTHER}, *forward(old=1, new=0)]) == (
             OTHER,
             OLD,
@@ -356,7 +358,7 @@ class TestBlueGreen:
 
 
 def _listener(cloud: Moto) -> tuple[str, str]:
-    """Make a listener that answers 404, and return its ARN and its VPC."""
+    """Create a listener that returns 404; return its ARN and its VPC."""
     vpc = cloud.call("ec2", "CreateVpc", CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     subnet = cloud.call("ec2", "CreateSubnet", VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
     lb = cloud.call("elbv2", "CreateLoadBalancer", Name="web", Subnets=[subnet])["LoadBalancers"][0]["LoadBalancerArn"]
@@ -372,7 +374,7 @@ def _weights(cloud: Moto, listener: str) -> dict[Any, int] | None:
 
 
 def _pass(cloud: Moto, documents: tuple[Desired, ...], live: tuple[Key, Any] | None) -> None:
-    """Make one pass over a group and the rule that forwards to it; the service is as somebody else has it."""
+    """Run one pass over a group and the rule that forwards to it, with a given service."""
     kinds = {kind.name: kind for kind in (target_group.KIND, KIND)}
     world: dict[Key, Any] = dict([live] if live else [])
     inputs = Inputs(
@@ -393,9 +395,9 @@ def _pass(cloud: Moto, documents: tuple[Desired, ...], live: tuple[Key, Any] | N
 
 
 class TestConvergence:
-    """From nothing to what is declared, one call at a time."""
+    """From nothing to the declared state, one call at a time."""
 
-    def test_it_converges_from_nothing_whatever_call_was_the_last(self) -> None:
+    def test_it_converges_from_nothing_after_a_crash_at_any_call(self) -> None:
         with mock_aws():
             cloud = Moto()
             body = {**BODY, "ListenerArn": _listener(cloud)[0], "Actions": [NOT_FOUND]}
@@ -404,7 +406,7 @@ class TestConvergence:
             assert moved == ["elbv2.ModifyRule", "elbv2.SetRulePriorities", "elbv2.AddTags"]
 
     def test_a_target_group_is_replaced_under_a_running_service(self) -> None:
-        """Rule 9 in full, with the real plan: every pass takes one safe step, and nothing is left."""
+        """With the real plan, every pass makes one safe step, and the old group is deleted (docs/rules.md R9)."""
         with mock_aws():
             cloud = Moto()
             listener, vpc = _listener(cloud)
@@ -433,7 +435,7 @@ class TestConvergence:
             assert _weights(cloud, listener) == {old: 0, new: 100}
             _pass(cloud, second, service(new))
             assert _weights(cloud, listener) == {new: 1}
-            # AWS takes the balancer off a group that nothing forwards to any more; moto never forgets it.
+            # AWS detaches the load balancer from a group without forwards; moto does not.
             elbv2_backends["123456789012"]["us-east-1"].target_groups[old].load_balancer_arns.clear()
             for _ in range(3):
                 _pass(cloud, second, service(new))

@@ -1,4 +1,4 @@
-"""LoadBalancer: subnets that only its zones tell, one call per aspect, and its state as health."""
+"""LoadBalancer: subnets from its zones, one call for each aspect, and its state as health."""
 
 from __future__ import annotations
 
@@ -34,22 +34,22 @@ SERVER_OWNED = ("LoadBalancerArn", "DNSName", "CanonicalHostedZoneId")
 
 
 class TestEquivalence:
-    """What is the same to AWS, and what is not."""
+    """Which differences AWS ignores, and which it does not."""
 
     @pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
-    def test_a_case_differs_exactly_where_aws_would_do_something_else(self, case: Case) -> None:
+    def test_a_case_differs_only_if_aws_behaves_differently(self, case: Case) -> None:
         assert answers.equivalent(KIND, body_of, case) == case["equivalent"], case["note"]
 
     @pytest.mark.parametrize("case", [case for case in CASES if case["equivalent"]], ids=lambda case: case["id"])
-    def test_no_change_of_a_live_value_goes_unseen(self, case: Case) -> None:
+    def test_every_change_of_a_live_value_is_detected(self, case: Case) -> None:
         by_aws = () if "SecurityGroups" in case["desired"] else ("SecurityGroups",)
         idle = (
             ["Attributes/1/Value"] if case["id"] == "der-lb-access-logs-off" else []
-        )  # where logs would go, were they on
-        assert answers.unseen(KIND, body_of, case, (*SERVER_OWNED, *by_aws)) == idle
+        )  # bucket and prefix, while the logs are off
+        assert answers.undetected(KIND, body_of, case, (*SERVER_OWNED, *by_aws)) == idle
 
     @pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
-    def test_the_canonical_form_is_its_own(self, case: Case) -> None:
+    def test_the_canonical_form_is_stable(self, case: Case) -> None:
         assert answers.settled(KIND, body_of, case)
 
 
@@ -66,7 +66,7 @@ def _updated(body: dict[str, Any], **live: Any) -> list[tuple[str, dict[str, Any
 class TestCalls:
     """The exact calls of every change."""
 
-    def test_a_create_gives_every_output_and_sets_attributes_apart(self) -> None:
+    def test_a_create_captures_every_output_and_sets_attributes_by_their_own_call(self) -> None:
         subnets = Text((Ref(key(KIND, "net"), "subnetIds"),))
         body = {**BODY, "Subnets": subnets, "Attributes": [{"Key": "idle_timeout.timeout_seconds", "Value": "120"}]}
         create, attributes = KIND.calls(Create(desired=desired(KIND, body), marks={"ecsync:owner": "o"}))  # type: ignore[misc]
@@ -87,10 +87,10 @@ class TestCalls:
             ("elbv2.SetIpAddressType", {"LoadBalancerArn": LB, "IpAddressType": "dualstack"}),
         ]
 
-    def test_the_order_of_subnets_means_nothing(self) -> None:
+    def test_the_order_of_subnets_has_no_meaning(self) -> None:
         assert _updated({**BODY, "Subnets": ["subnet-b", "subnet-a"]}) == []
 
-    def test_what_is_not_declared_any_more_goes_back_to_the_default(self) -> None:
+    def test_a_member_that_is_removed_goes_back_to_the_default(self) -> None:
         live = {
             "IpAddressType": "dualstack",
             "EnablePrefixForIpv6SourceNat": "on",
@@ -105,10 +105,10 @@ class TestCalls:
             ("elbv2.ModifyIpPools", {"LoadBalancerArn": LB, "RemoveIpamPools": ["ipv4"]}),
         ]
 
-    def test_undeclared_security_groups_are_left_to_aws(self) -> None:
+    def test_undeclared_security_groups_are_no_difference(self) -> None:
         assert _updated({"Name": "web", "Subnets": BODY["Subnets"]}) == []
 
-    def test_where_logs_would_go_counts_once_they_are_on(self) -> None:
+    def test_bucket_and_prefix_are_compared_once_the_logs_are_on(self) -> None:
         def logs(enabled: str, bucket: str) -> list[dict[str, str]]:
             return [
                 {"Key": "access_logs.s3.enabled", "Value": enabled},
@@ -126,7 +126,7 @@ class TestCalls:
         ]
 
     @pytest.mark.parametrize("member", ["Name", "Scheme", "Type"])
-    def test_what_aws_cannot_change_replaces(self, member: str) -> None:
+    def test_a_member_that_aws_cannot_change_replaces(self, member: str) -> None:
         fields = update(KIND, {**BODY, member: "internal"}, _live()).fields
         assert "replace" in {field.effect for field in fields}
 
@@ -140,7 +140,7 @@ class TestCalls:
             ({"Attributes": [{"Key": "access_logs.s3.bucket", "Value": "b"}]}, [("Attributes",)]),
         ],
     )
-    def test_what_aws_would_refuse_is_a_problem(self, body: dict[str, Any], paths: list[tuple[str, ...]]) -> None:
+    def test_a_body_that_aws_refuses_is_a_problem(self, body: dict[str, Any], paths: list[tuple[str, ...]]) -> None:
         assert [path for path, _ in KIND.check(body)] == paths
 
 
@@ -168,9 +168,9 @@ def _reader(*balancers: dict[str, Any], tags: dict[str, Any] | None = None, **mo
 
 
 class TestRead:
-    """What is asked, and what the answers mean."""
+    """The calls of a read, and how their responses are interpreted."""
 
-    def test_a_read_asks_no_more_than_it_needs(self) -> None:
+    def test_a_read_makes_only_the_calls_that_it_needs(self) -> None:
         reader = _reader(_balancer(), _balancer(LoadBalancerName="other", LoadBalancerArn="arn:other"))
         found = observe(KIND, reader, BODY)
         assert answers.operations(reader) == ["elbv2.DescribeLoadBalancers", "elbv2.DescribeTags"]
@@ -179,7 +179,7 @@ class TestRead:
         assert not update(KIND, BODY, found).fields
         assert found.marks is not None
 
-    def test_mappings_are_compared_by_what_they_declare(self) -> None:
+    def test_only_the_declared_members_of_a_mapping_are_compared(self) -> None:
         address = {"IpAddress": "1.2.3.4", "AllocationId": "eip-1"}
         zones = [{"SubnetId": "subnet-a", "LoadBalancerAddresses": [address]}, {"SubnetId": "subnet-b"}]
         reader = _reader(_balancer(Type="network", AvailabilityZones=zones))
@@ -200,7 +200,7 @@ class TestRead:
         differ = [bool(update(KIND, body, one).fields) for body, one in zip((plain, fixed, other), found, strict=True)]  # type: ignore[arg-type]
         assert differ == [False, False, True]
 
-    def test_one_that_goes_while_we_read_is_absent_and_a_denied_one_is_an_error(self) -> None:
+    def test_one_that_is_deleted_during_the_read_is_absent_and_a_denied_one_is_an_error(self) -> None:
         body = {**BODY, "Attributes": [{"Key": "routing.http2.enabled", "Value": "true"}]}
         assert isinstance(observe(KIND, _reader(_balancer(), tags={}), BODY), Absent)
         gone = _reader(_balancer(), elbv2_DescribeLoadBalancerAttributes=missing())
@@ -210,7 +210,7 @@ class TestRead:
         with pytest.raises(AwsError):
             list(KIND.read(_reader(elbv2_DescribeLoadBalancers=denied()), [wanted(KIND, BODY)], {}))
 
-    def test_what_we_own_is_told_from_what_others_do(self) -> None:
+    def test_only_load_balancers_of_the_installation_are_owned(self) -> None:
         reader = _reader(_balancer(), _balancer(LoadBalancerArn="arn:2"), tags={LB: mine(KIND), "arn:2": []})
         assert [owned.natural for owned in KIND.owned(reader, "prod")] == ["web"]  # type: ignore[misc]
         assert not list(KIND.owned(reader, "staging"))  # type: ignore[misc]
@@ -224,12 +224,12 @@ class TestRead:
             ({"Code": "active_impaired"}, "Degraded"),
         ],
     )
-    def test_its_state_is_its_health(self, state: dict[str, str], status: str) -> None:
+    def test_health_follows_the_state(self, state: dict[str, str], status: str) -> None:
         found = observe(KIND, _reader(_balancer(State=state)), BODY)
         assert isinstance(found, Present)
         assert KIND.health(desired(KIND, BODY), found).status == status
 
-    def test_it_converges_from_nothing_whatever_call_was_the_last(self) -> None:
+    def test_it_converges_from_nothing_after_a_crash_at_any_call(self) -> None:
         with mock_aws():
             cloud = Moto()
             vpc = cloud.call("ec2", "CreateVpc", CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]

@@ -1,4 +1,4 @@
-"""TargetGroup: what AWS fills in, the replacement that runs by itself, and what is left of it."""
+"""TargetGroup: AWS's defaults, the automatic replacement, and the deletion of superseded groups."""
 
 from __future__ import annotations
 
@@ -35,21 +35,21 @@ SERVER_OWNED = ("TargetGroupArn", "TargetGroupName", "LoadBalancerArns")
 
 
 class TestEquivalence:
-    """What is the same to AWS, and what is not."""
+    """Which differences AWS ignores, and which it does not."""
 
     @pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
-    def test_a_case_differs_exactly_where_aws_would_do_something_else(self, case: Case) -> None:
+    def test_a_case_differs_only_if_aws_behaves_differently(self, case: Case) -> None:
         assert answers.equivalent(KIND, body_of, case) == case["equivalent"], case["note"]
 
     @pytest.mark.parametrize("case", [case for case in CASES if case["equivalent"]], ids=lambda case: case["id"])
-    def test_no_change_of_a_live_value_goes_unseen(self, case: Case) -> None:
-        assert answers.unseen(KIND, body_of, case, SERVER_OWNED) == []
+    def test_every_change_of_a_live_value_is_detected(self, case: Case) -> None:
+        assert answers.undetected(KIND, body_of, case, SERVER_OWNED) == []
 
     @pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
-    def test_the_canonical_form_is_its_own(self, case: Case) -> None:
+    def test_the_canonical_form_is_stable(self, case: Case) -> None:
         assert answers.settled(KIND, body_of, case)
 
-    def test_a_timeout_that_nobody_captured_is_left_to_aws(self) -> None:
+    def test_a_timeout_without_a_known_default_is_no_difference(self) -> None:
         body = {"Name": "n", "Protocol": "TCP", "Port": 80, "VpcId": "vpc-1", "HealthCheckProtocol": "HTTPS"}
         live = Present(body={**body, "HealthCheckTimeoutSeconds": 10}, outputs={})
         assert not update(KIND, body, live).fields
@@ -63,7 +63,7 @@ def _live(**body: Any) -> Present:
 class TestCalls:
     """The exact calls of every change."""
 
-    def test_a_create_sets_attributes_by_a_call_of_its_own(self) -> None:
+    def test_a_create_sets_attributes_by_their_own_call(self) -> None:
         body = {
             **BODY,
             "Attributes": [{"Key": "stickiness.enabled", "Value": "true"}],
@@ -86,7 +86,7 @@ class TestCalls:
         assert set(calls[0].captures) == set(KIND.outputs)
         assert not answers.refused(calls)
 
-    def test_an_update_sends_only_what_differs(self) -> None:
+    def test_an_update_sends_only_differences(self) -> None:
         body = {
             **BODY,
             "HealthCheckPath": "/health",
@@ -107,7 +107,7 @@ class TestCalls:
         ]
         assert not answers.refused(calls)
 
-    def test_what_is_not_declared_any_more_goes_back_to_the_default(self) -> None:
+    def test_a_member_that_is_removed_goes_back_to_the_default(self) -> None:
         live = _live(HealthCheckPath="/old", HealthCheckTimeoutSeconds=9, Matcher={"HttpCode": "200-299"})
         assert compiled(KIND.calls(update(KIND, BODY, live))) == [  # type: ignore[misc]
             (
@@ -126,7 +126,7 @@ class TestCalls:
             ("elbv2.DeleteTargetGroup", {"TargetGroupArn": NEW})
         ]
 
-    def test_a_replacement_is_a_new_group_under_a_name_that_tells_what_it_holds(self) -> None:
+    def test_a_replacement_is_a_new_group_named_by_a_hash_of_its_immutable_members(self) -> None:
         body = {**BODY, "Name": "a-name-of-all-the-32-characters-", "Port": 8080}
         change = Replace(desired=desired(KIND, body), observed=_live(), fields=(), marks={"ecsync:owner": "o"})
         (call,) = KIND.calls(change)  # type: ignore[misc]
@@ -182,9 +182,9 @@ def _id(natural: str) -> list[dict[str, str]]:
 
 
 class TestRead:
-    """What is asked, and what the answers mean."""
+    """The calls of a read, and how their responses are interpreted."""
 
-    def test_a_read_asks_no_more_than_it_needs(self) -> None:
+    def test_a_read_makes_only_the_calls_that_it_needs(self) -> None:
         reader = _reader(_group("web", OLD), _group("other", NEW), tags={OLD: mine(KIND)})
         found = _present(reader)
         assert answers.operations(reader) == ["elbv2.DescribeTargetGroups", "elbv2.DescribeTags"]
@@ -192,14 +192,14 @@ class TestRead:
         assert found.outputs == {"arn": OLD, "name": "web"}
         assert found.facts == {"arn": OLD, "loadBalancers": [], "superseded": []}
 
-    def test_attributes_are_read_where_they_are_declared_or_were_applied(self) -> None:
+    def test_attributes_are_read_if_declared_now_or_when_applied(self) -> None:
         declared = {**BODY, "Attributes": [{"Key": "a", "Value": "1"}]}
         reader = _reader(_group("web", OLD), tags={OLD: mine(KIND)})
         assert _present(reader, declared).body["Attributes"] == [{"Key": "a", "Value": "1"}]
         applied = {"Key": marks.APPLIED, "Value": marks.pack(declared, "Tags", ["Attributes"])}
         assert "Attributes" in _present(_reader(_group("web", OLD), tags={OLD: [*mine(KIND), applied]})).body
 
-    def test_the_group_that_is_as_declared_is_the_one_and_the_others_are_superseded(self) -> None:
+    def test_the_group_that_equals_the_declaration_is_live_and_the_others_are_superseded(self) -> None:
         reader = _reader(
             _group("web", OLD, 80, (answers.LB,)),
             _group("web-0a1b2c", NEW, 8080),
@@ -212,7 +212,7 @@ class TestRead:
         back = _present(reader, BODY)
         assert (back.outputs["arn"], back.facts["superseded"][0]["arn"]) == (OLD, NEW)
 
-    def test_while_none_is_as_declared_the_one_that_serves_traffic_stays(self) -> None:
+    def test_without_an_equal_group_the_one_with_a_load_balancer_is_live(self) -> None:
         groups = _group("web", OLD), _group("web-0a1b2c", NEW, 8080, (answers.LB,))
         found = _present(_reader(*groups, tags={OLD: mine(KIND), NEW: mine(KIND)}), {**BODY, "Port": 9})
         assert found.outputs["arn"] == NEW
@@ -222,11 +222,11 @@ class TestRead:
         reader = _reader(_group("web", OLD), _group("web-0a1b2c", NEW), tags={OLD: mine(KIND), NEW: copied})
         assert _present(reader).facts["superseded"] == []
 
-    def test_a_replacement_with_another_mark_is_not_ours(self) -> None:
+    def test_a_replacement_with_another_mark_is_ignored(self) -> None:
         reader = _reader(_group("web-0a1b2c", NEW), tags={NEW: mine(KIND, "api")})
         assert isinstance(observe(KIND, reader, BODY), Absent)
 
-    def test_a_group_of_our_name_that_nobody_marked_is_found(self) -> None:
+    def test_an_unmarked_group_with_the_declared_name_is_found(self) -> None:
         found = _present(_reader(_group("web", OLD), tags={OLD: [{"Key": "a", "Value": "b"}]}))
         assert found.marks is None
         assert found.body["Tags"] == {"a": "b"}
@@ -237,20 +237,20 @@ class TestRead:
         assert isinstance(found, Present)
         assert found.outputs["arn"] == OLD
 
-    def test_a_group_that_goes_while_we_read_is_absent_and_takes_no_other_along(self) -> None:
+    def test_a_group_that_is_deleted_during_the_read_is_absent_and_hides_no_other(self) -> None:
         reader = _reader(_group("web", OLD), _group("api", NEW), tags={NEW: mine(KIND, "api")})
         wants = [wanted(KIND, BODY), wanted(KIND, {**BODY, "Name": "api"}, "api")]
         found = dict(KIND.read(reader, wants, {}))
         assert isinstance(found[key(KIND)], Absent)
         assert isinstance(found[key(KIND, "api")], Present)
 
-    def test_health_that_is_gone_is_absence_and_health_that_is_denied_is_an_error(self) -> None:
+    def test_a_missing_target_health_is_absence_and_a_denied_one_is_an_error(self) -> None:
         live, tags = _group("web", OLD, 80, (answers.LB,)), {OLD: mine(KIND)}
         assert isinstance(observe(KIND, _reader(live, tags=tags, elbv2_DescribeTargetHealth=missing()), BODY), Absent)
         with pytest.raises(AwsError):
             observe(KIND, _reader(live, tags=tags, elbv2_DescribeTargetHealth=denied()), BODY)
 
-    def test_tags_are_read_by_twenty(self) -> None:
+    def test_tags_are_read_twenty_at_a_time(self) -> None:
         arns = {answers.arn("targetgroup", f"g{n}"): mine(KIND, f"g{n}") for n in range(45)}
         groups = [_group(f"g{n}", arn) for n, arn in enumerate(arns)]
         reader = _reader(*groups, tags=arns)
@@ -273,13 +273,13 @@ class TestRead:
             ("prod-northeast-2-shop-fr-0a1b2c", "prod-northeast-2-shop-frontend", "prod-northeast-2-shop-frontend"),
         ],
     )
-    def test_what_we_own_is_known_by_the_name_in_its_document(self, live: str, natural: str, found: str) -> None:
+    def test_an_owned_group_has_the_name_of_its_document(self, live: str, natural: str, found: str) -> None:
         reader = _reader(_group(live, OLD), _group("x", NEW), tags={OLD: _id(natural), NEW: []})
         (owned,) = KIND.owned(reader, "prod")  # type: ignore[misc]
         assert owned.natural == found
 
 
-def _leftover(world: dict[Key, Any], *, in_use: bool = False) -> str:
+def _reason_to_keep(world: dict[Key, Any], *, in_use: bool = False) -> str:
     superseded = [{"arn": OLD, "name": "web", "in_use": in_use}]
     present = Present(
         body=BODY,
@@ -294,19 +294,19 @@ def _leftover(world: dict[Key, Any], *, in_use: bool = False) -> str:
 
 
 class TestAfterwards:
-    """What a replacement leaves, and how the targets do."""
+    """Superseded groups, and the health of the targets."""
 
-    def test_what_a_replacement_left_goes_when_nothing_uses_it(self) -> None:
+    def test_a_superseded_group_is_deleted_when_nothing_uses_it(self) -> None:
         rule = Key(application="shop", kind="ListenerRule", name="web")
         forwarding = {
             rule: Present(body={"ListenerArn": LISTENER, "Actions": answers.forward(old=0, new=100)}, outputs={})
         }
-        assert _leftover(forwarding) == "ListenerRule/web still forwards to web"
-        assert _leftover(dict([answers.service(OLD)])) == "Service/web still registers its tasks with web"
-        assert _leftover(dict([answers.service(NEW, steady=False)])) == "Service/web is not steady yet"
-        assert _leftover({rule: Unreadable("denied")}) == "ListenerRule/web could not be read, and may use web"
-        assert _leftover({}, in_use=True) == "a load balancer still uses web"
-        assert _leftover(dict([answers.service(NEW)])) == ""
+        assert _reason_to_keep(forwarding) == "ListenerRule/web still forwards to web"
+        assert _reason_to_keep(dict([answers.service(OLD)])) == "Service/web still registers its tasks with web"
+        assert _reason_to_keep(dict([answers.service(NEW, steady=False)])) == "Service/web is not steady yet"
+        assert _reason_to_keep({rule: Unreadable("denied")}) == "ListenerRule/web could not be read and may use web"
+        assert _reason_to_keep({}, in_use=True) == "a load balancer still uses web"
+        assert _reason_to_keep(dict([answers.service(NEW)])) == ""
 
     @pytest.mark.parametrize(
         ("targets", "status"),
@@ -325,9 +325,9 @@ class TestAfterwards:
 
 
 class TestConvergence:
-    """From nothing to what is declared, one call at a time."""
+    """From nothing to the declared state, one call at a time."""
 
-    def test_it_converges_from_nothing_whatever_call_was_the_last(self) -> None:
+    def test_it_converges_from_nothing_after_a_crash_at_any_call(self) -> None:
         with mock_aws():
             cloud = Moto()
             vpc = cloud.call("ec2", "CreateVpc", CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]

@@ -1,4 +1,4 @@
-"""Role: documents by what they grant, one call for each thing that goes with a role, and the way out."""
+"""Role: documents compared by what they grant, one call for each policy and profile, and the calls of a delete."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _updated(body: dict[str, Any], present: Present) -> list[tuple[str, dict[str
 
 
 class TestDocuments:
-    """Two documents that grant the same are the same."""
+    """Two documents that grant the same permissions are equal."""
 
     @pytest.mark.parametrize(
         "other",
@@ -87,7 +87,7 @@ class TestDocuments:
             {**READS, "Statement": [{"Resource": ["*"], "Effect": "Allow", "Action": ["s3:GetObject"] * 2}]},
         ],
     )
-    def test_spelling_means_nothing(self, other: Any) -> None:
+    def test_equal_forms_of_a_document_do_not_differ(self, other: Any) -> None:
         assert policy(other) == policy(READS)
 
     @pytest.mark.parametrize(
@@ -111,17 +111,17 @@ class TestDocuments:
             {**READS, "Statement": {**READS["Statement"], "Sid": "x"}},  # type: ignore[dict-item]
         ],
     )
-    def test_what_grants_otherwise_differs(self, other: Any) -> None:
+    def test_a_document_that_grants_something_else_differs(self, other: Any) -> None:
         assert policy(other) != policy(READS)
 
-    def test_no_version_is_the_oldest(self) -> None:
+    def test_a_document_without_a_version_has_the_oldest_version(self) -> None:
         assert policy({"Statement": []})["Version"] == "2008-10-17"
 
-    def test_canonical_is_its_own_and_no_json_is_left_alone(self) -> None:
+    def test_the_canonical_form_is_stable_and_text_that_is_not_json_is_unchanged(self) -> None:
         assert policy(policy(READS)) == policy(READS)
         assert policy("no json") == "no json"
 
-    def test_text_holds_references_until_they_are_known(self) -> None:
+    def test_text_contains_references_until_they_are_resolved(self) -> None:
         ref = Ref(key(KIND, "logs"), "arn")
         text = as_text({"Resource": [Text((ref, ':"*"'))], "Action": "é"})
         assert isinstance(text, Text)
@@ -130,12 +130,12 @@ class TestDocuments:
 
 
 class TestCompare:
-    """What differs."""
+    """Which members differ."""
 
     def test_aws_defaults_and_percent_encoding_are_no_difference(self) -> None:
         assert compare(KIND, BODY, _live()).fields == ()
 
-    def test_a_path_that_nobody_declared_is_left_alone(self) -> None:
+    def test_an_undeclared_path_is_no_difference(self) -> None:
         found = compare(KIND, BODY, _live({"Path": "/ecsync/prod/"}))
         assert found.fields == ()
         assert [one.path for one in found.unmanaged] == [("Path",)]
@@ -144,7 +144,7 @@ class TestCompare:
         (one,) = compare(KIND, {**BODY, "Path": "/app/"}, _live()).fields
         assert one.effect == "replace"
 
-    def test_rights_that_somebody_gave_are_seen(self) -> None:
+    def test_permissions_that_were_added_manually_are_detected(self) -> None:
         present = _live(
             iam_ListAttachedRolePolicies={"AttachedPolicies": [{"PolicyName": "A", "PolicyArn": ATTACHED}]},
             iam_ListRolePolicies={"PolicyNames": ["p"]},
@@ -156,7 +156,7 @@ class TestCompare:
             ("iam.DeleteRolePolicy", {"RoleName": "web", "PolicyName": "p"}),
         ]
 
-    def test_a_profile_that_nobody_declared_stays(self) -> None:
+    def test_an_undeclared_profile_is_no_difference(self) -> None:
         profiles = {"InstanceProfiles": [{"InstanceProfileName": "web", "Arn": "arn:p"}]}
         present = _live(iam_ListInstanceProfilesForRole=profiles)
         assert present.outputs["instanceProfileArn"] == "arn:p"
@@ -167,7 +167,7 @@ class TestCompare:
             "iam.DeleteInstanceProfile",
         ]
 
-    def test_the_canonical_form_is_its_own(self) -> None:
+    def test_the_canonical_form_is_stable(self) -> None:
         body = {**BODY, "Policies": {"p": READS}, "ManagedPolicyArns": ["b", "a"], "InstanceProfile": True}
         once = normalise(body, KIND.rules)
         assert normalise(once, KIND.rules) == once
@@ -183,7 +183,7 @@ class TestCompare:
             ({"Policies": {"p": [1]}}, ("Policies", "p")),
         ],
     )
-    def test_check(self, body: dict[str, Any], path: Any) -> None:
+    def test_an_invalid_body_is_a_problem_at_its_path(self, body: dict[str, Any], path: Any) -> None:
         found = [at for at, _ in KIND.check({**BODY, **body})]
         assert found == ([path] if path else [("Policies",)])
 
@@ -191,7 +191,7 @@ class TestCompare:
 class TestCalls:
     """The exact calls of every change."""
 
-    def test_a_create_makes_each_thing_apart_and_gives_every_output(self) -> None:
+    def test_a_create_makes_one_call_for_each_part_and_captures_every_output(self) -> None:
         body = {**BODY, "Policies": {"p": READS}, "ManagedPolicyArns": [ATTACHED], "InstanceProfile": True}
         calls = KIND.calls(Create(desired=desired(KIND, body), marks={"ecsync:owner": OWNER["Value"]}))  # type: ignore[misc]
         assert not refused(calls)
@@ -207,17 +207,17 @@ class TestCalls:
         assert json.loads(rest[1][1]["PolicyDocument"]) == READS
         assert {output for call in calls for output in call.captures} == set(KIND.outputs)
 
-    def test_a_declared_path_is_taken(self) -> None:
+    def test_a_declared_path_is_used(self) -> None:
         calls = KIND.calls(Create(desired=desired(KIND, {**BODY, "Path": "/"}), marks={"ecsync:owner": OWNER["Value"]}))  # type: ignore[misc]
         assert calls[0].params["Path"] == "/"
 
-    def test_settings_are_sent_together_because_one_resets_the_other(self) -> None:
+    def test_both_settings_are_sent_together_because_one_resets_the_other(self) -> None:
         present = _live({"MaxSessionDuration": 7200, "Description": "old"})
-        said = {"RoleName": "web", "Description": "new", "MaxSessionDuration": 7200}
-        assert _updated({"Description": "new", "MaxSessionDuration": 7200}, present) == [("iam.UpdateRole", said)]
-        assert _updated({}, present) == [("iam.UpdateRole", {**said, "Description": "", "MaxSessionDuration": 3600})]
+        params = {"RoleName": "web", "Description": "new", "MaxSessionDuration": 7200}
+        assert _updated({"Description": "new", "MaxSessionDuration": 7200}, present) == [("iam.UpdateRole", params)]
+        assert _updated({}, present) == [("iam.UpdateRole", {**params, "Description": "", "MaxSessionDuration": 3600})]
 
-    def test_a_trust_and_a_boundary_have_calls_of_their_own(self) -> None:
+    def test_the_trust_policy_and_the_boundary_have_their_own_calls(self) -> None:
         present = _live({"PermissionsBoundary": {"PermissionsBoundaryArn": BOUNDARY}})
         ((name, params), (other, gone)) = _updated({"AssumeRolePolicyDocument": READS}, present)
         assert (name, json.loads(params["PolicyDocument"])) == ("iam.UpdateAssumeRolePolicy", READS)
@@ -225,7 +225,7 @@ class TestCalls:
         put = [("iam.PutRolePermissionsBoundary", {"RoleName": "web", "PermissionsBoundary": BOUNDARY})]
         assert _updated({"PermissionsBoundary": BOUNDARY}, _live()) == put
 
-    def test_only_the_inline_policy_that_differs_is_put(self) -> None:
+    def test_only_an_inline_policy_that_differs_is_sent(self) -> None:
         present = _live(
             iam_ListRolePolicies={"PolicyNames": ["a", "b"]}, iam_GetRolePolicy={"PolicyDocument": json.dumps(READS)}
         )
@@ -234,7 +234,7 @@ class TestCalls:
         assert (name, params["PolicyName"]) == ("iam.PutRolePolicy", "b")
 
     @pytest.mark.parametrize("change", [Delete, Replace])
-    def test_the_way_out_takes_everything_off_first(self, change: Any) -> None:
+    def test_a_delete_detaches_everything_first(self, change: Any) -> None:
         profiles = [{"InstanceProfileName": name, "Arn": name} for name in ("other", "web")]
         present = _live(
             iam_ListInstanceProfilesForRole={"InstanceProfiles": profiles},
@@ -256,27 +256,27 @@ class TestCalls:
 
 
 class TestRead:
-    """Finding roles."""
+    """How roles are found."""
 
-    def test_a_role_that_is_not_there_is_absent_and_one_that_is_denied_is_not(self) -> None:
+    def test_a_missing_role_is_absent_and_a_denied_read_raises(self) -> None:
         assert observe(KIND, Answers(iam_GetRole=missing()), {"RoleName": "web"}) == Absent()
         with pytest.raises(AwsError):
             observe(KIND, Answers(iam_GetRole=denied()), {"RoleName": "web"})
 
-    def test_a_lookup_asks_for_outputs_alone(self) -> None:
+    def test_a_lookup_reads_only_the_outputs(self) -> None:
         reader = _answers()
         list(KIND.read(reader, [wanted(KIND, {"RoleName": "web"}, managed=False)], {}))
         assert [name for name, _ in reader.asked] == ["iam.GetRole", "iam.ListInstanceProfilesForRole"]
 
-    def test_a_profile_without_the_role_is_a_create_that_stopped_half_way(self) -> None:
+    def test_an_empty_profile_is_detected_as_an_interrupted_create(self) -> None:
         present = _live(iam_GetInstanceProfile={"InstanceProfile": {"Roles": []}})
         added = {"InstanceProfileName": "web", "RoleName": "web"}
         assert _updated({"InstanceProfile": True}, present) == [("iam.AddRoleToInstanceProfile", added)]
 
-    def test_a_service_linked_role_is_not_ours_to_touch(self) -> None:
+    def test_a_service_linked_role_is_managed_by_aws(self) -> None:
         assert "service-linked" in _live({"Path": "/aws-service-role/ecs.amazonaws.com/"}).foreign
 
-    def test_what_we_own_is_looked_for_under_our_path(self) -> None:
+    def test_owned_roles_are_found_under_our_path(self) -> None:
         reader = _answers(
             {"Tags": [OWNER]}, iam_ListRoles={"Roles": [{"RoleName": "web"}]}, iam_GetInstanceProfile=missing()
         )
@@ -286,10 +286,10 @@ class TestRead:
 
 
 class TestMoto:
-    """Against moto, call by call."""
+    """Against moto, one call at a time."""
 
     @mock_aws
-    def test_a_crash_after_each_call_is_made_good_and_the_way_out_leaves_nothing(self) -> None:
+    def test_it_recovers_from_a_crash_after_each_call_and_a_delete_leaves_nothing(self) -> None:
         cloud = Moto()
         document = {**READS, "Statement": [{**READS["Statement"], "Action": "s3:*"}]}  # type: ignore[dict-item]
         arn = cloud.call("iam", "CreatePolicy", PolicyName="q", PolicyDocument=json.dumps(READS))["Policy"]["Arn"]

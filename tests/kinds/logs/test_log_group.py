@@ -1,4 +1,4 @@
-"""LogGroup: read fifty at a time, tagged by ARN, its retention left to a policy of the account where there is one."""
+"""LogGroup: read fifty at a time, and a retention that an account-level policy may set."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _group(name: str, **more: Any) -> dict[str, Any]:
 
 
 class Logs:
-    """Log groups of an account, and the names that were asked for, call by call."""
+    """The log groups of an account; records the names of each call."""
 
     def __init__(self, *names: str, refuses_missing: bool = False, **more: Any) -> None:
         self.groups = {name: _group(name, **more) for name in names}
@@ -56,13 +56,13 @@ def test_sixty_log_groups_are_read_in_two_calls() -> None:
 
 @pytest.mark.parametrize("refuses_missing", [False, True])
 def test_a_log_group_that_aws_leaves_out_is_absent_and_hides_no_other(refuses_missing: bool) -> None:
-    """Also where AWS fails the call because of it."""
+    """Also if AWS fails the whole call because of it."""
     logs = Logs(*NAMES[:7], refuses_missing=refuses_missing)
     found = [one for _, one in KIND.read(logs.reader(), _wanted(*NAMES[:8]), {})]
     assert [type(one) for one in found] == [Present] * 7 + [Absent]
 
 
-def test_a_refused_read_says_nothing_about_absence() -> None:
+def test_a_denied_read_raises_and_is_not_absence() -> None:
     with pytest.raises(AwsError, match="AccessDenied"):
         list(KIND.read(Answers(logs_DescribeLogGroups=denied()), _wanted("/ecs/web"), {}))
 
@@ -74,7 +74,7 @@ def _live(**more: Any) -> Present:
 
 
 def test_retention_of_an_account_policy_is_not_drift() -> None:
-    """It is not the group's own: repairing it would be the same write for ever."""
+    """AWS keeps the policy's value, so a write would be repeated for ever."""
     by_policy = _live(retentionInDays=30, retentionPolicyName="all-groups")
     found = between(KIND, {"logGroupName": "/ecs/web", "retentionInDays": 14}, by_policy)
     assert found.fields == ()
@@ -82,6 +82,6 @@ def test_retention_of_an_account_policy_is_not_drift() -> None:
     assert between(KIND, {"logGroupName": "/ecs/web"}, by_policy).fields == ()
 
 
-def test_retention_without_a_policy_is_the_groups_own() -> None:
+def test_retention_without_an_account_policy_is_compared() -> None:
     found = between(KIND, {"logGroupName": "/ecs/web", "retentionInDays": 14}, _live(retentionInDays=30))
     assert [(one.path, one.before, one.after) for one in found.fields] == [(("retentionInDays",), 30, 14)]

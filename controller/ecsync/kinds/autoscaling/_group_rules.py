@@ -1,4 +1,4 @@
-"""Rules of an Auto Scaling group: what EC2 Auto Scaling fills in, mirrors and reorders."""
+"""Rules of an Auto Scaling group: which members EC2 Auto Scaling fills in, mirrors and reorders."""
 
 from __future__ import annotations
 
@@ -22,7 +22,15 @@ from ecsync.core.rules import (
 from ecsync.core.trees import Body, Json
 from ecsync.kinds._common import tag_rows
 
-_CAPTURED = "normalization.md §5"
+_READ_BACK = "read back from AWS: DescribeAutoScalingGroups returns this value where none was sent"
+_REORDERED = "read back from AWS: DescribeAutoScalingGroups returns these in another order"
+_DERIVED = "read back from AWS: DescribeAutoScalingGroups returns it though it was not sent"
+_MIRRORED = "autoscaling.DescribeAutoScalingGroups mirrors target groups and traffic sources in each other"
+_REQUEST_ONLY = "autoscaling.DescribeAutoScalingGroups does not return it"
+_CLEARED_BOUND = "autoscaling.InstanceMaintenancePolicy: to clear a value, specify -1"
+_CLEARED_WARMUP = "autoscaling.UpdateAutoScalingGroup: to remove a default instance warmup, specify -1"
+_ZONAL_SHIFT = "autoscaling.AvailabilityZoneImpairmentPolicy: the other members apply during a zonal shift only"
+_KEPT_LIST = "autoscaling.UpdateAutoScalingGroup keeps a list that a mixed instances policy omits; [] clears it"
 _CASES = (
     "cap-AutoScaling-AutoScalingGroup.AsgNotifMetrics",
     "cap-AutoScaling-AutoScalingGroup.AutoScalingGroupASG804C35BE",
@@ -39,9 +47,9 @@ TEMPLATES = (
 )
 
 
-def sorted_words(value: Json) -> Json:
-    """Return a text of words with commas in one order: AWS reorders subnets."""
-    return ",".join(sorted(word.strip() for word in value.split(","))) if isinstance(value, str) else value
+def _sorted_items(value: Json) -> Json:
+    """Return comma-separated text with its items sorted: AWS reorders them."""
+    return ",".join(sorted(item.strip() for item in value.split(","))) if isinstance(value, str) else value
 
 
 def _spot_pools(block: Body, _: Body) -> Json:
@@ -51,32 +59,33 @@ def _spot_pools(block: Body, _: Body) -> Json:
 def _on_demand_strategy(_: Body, body: Body) -> Json:
     template = (body.get(_MIXED) or {}).get("LaunchTemplate") or {}
     by_attributes = any(override.get("InstanceRequirements") for override in template.get("Overrides") or ())
-    return "lowest-price" if by_attributes else "prioritized"
+    return _LOWEST_PRICE if by_attributes else "prioritized"
 
 
 def _maintenance(value: Json) -> Json:
-    """Take away a policy whose bounds are both cleared: AWS clears each with -1."""
+    """Remove a policy with no bound: -1 clears a bound."""
     unset = all(value.get(bound, -1) == -1 for bound in ("MinHealthyPercentage", "MaxHealthyPercentage"))
     return None if unset else value
 
 
 def _warmup(value: Json) -> Json:
+    """Remove a cleared warmup: -1 clears it."""
     return None if value == -1 else value
 
 
 def _zonal_shift(value: Json) -> Json:
-    """Take away a policy that is off: how it would behave then means nothing."""
+    """Remove a policy that is off: its other members have no effect."""
     return value if value.get("ZonalShiftEnabled") else None
 
 
 def _spot(value: Json) -> Json:
-    """Take away the number of pools where AWS does not look at it."""
+    """Remove the number of pools where the strategy does not use it."""
     counted = value.get("SpotAllocationStrategy", _LOWEST_PRICE) == _LOWEST_PRICE
     return value if counted else {member: one for member, one in value.items() if member != "SpotInstancePools"}
 
 
 def _source_type(block: Body, _: Body) -> Json:
-    """Return the type of a traffic source, which its identifier tells."""
+    """Return the type of a traffic source, derived from its identifier."""
     identifier = block.get("Identifier")
     if not isinstance(identifier, str):
         return None
@@ -86,149 +95,187 @@ def _source_type(block: Body, _: Body) -> Json:
 
 
 def _templates(path: str) -> Rules:
-    """Rows for a launch template: AWS prints id and name whichever was written."""
+    """Return the rows of a launch template: AWS returns id and name whichever was sent."""
+    both = "read back from AWS: DescribeAutoScalingGroups returns id and name, whichever was sent"
+    named = "autoscaling.LaunchTemplateSpecification: the ID or the name of the launch template"
     return (
-        Default(path=f"{path}.Version", value="$Default", source=_CAPTURED),
-        Computed(path=f"{path}.LaunchTemplateId", source=_CAPTURED, cases=("der-asg-lt-name-echo",)),
-        Computed(path=f"{path}.LaunchTemplateName", source=_CAPTURED, cases=_CASES),
-        Refers(
-            path=f"{path}.LaunchTemplateName", kind="LaunchTemplate", output="name", source="manifests.md, References"
+        Default(
+            path=f"{path}.Version",
+            value="$Default",
+            source="autoscaling.LaunchTemplateSpecification: the default value of Version is $Default",
         ),
-        Refers(path=f"{path}.LaunchTemplateId", kind="LaunchTemplate", source="core-rules.md 4"),
+        Computed(path=f"{path}.LaunchTemplateId", source=both, cases=("der-asg-lt-name-echo",)),
+        Computed(path=f"{path}.LaunchTemplateName", source=both, cases=_CASES),
+        Refers(path=f"{path}.LaunchTemplateName", kind="LaunchTemplate", output="name", source=named),
+        Refers(path=f"{path}.LaunchTemplateId", kind="LaunchTemplate", source=named),
     )
 
 
-def passed_on(body: Body) -> set[str]:
-    """Return the keys of the tags that new instances get."""
+def propagated_keys(body: Body) -> set[str]:
+    """Return the keys of the tags that new instances receive."""
     tags = body.get("Tags") or ()
     return {tag["Key"] for tag in tags if isinstance(tag, Mapping) and tag.get("PropagateAtLaunch")}
 
 
 RULES: Rules = (
-    # The mark knows of a flag that changes, though canonical tags are names and values.
+    # Canonical tags are keys and values only. This row puts the propagation into the applied mark too.
     Derived(
         path="PropagateAtLaunch",
-        value=lambda body: sorted(passed_on(body)) if isinstance(body.get("Tags"), list) else None,
-        source="autoscaling.Tag: PropagateAtLaunch",
+        value=lambda body: sorted(propagated_keys(body)) if isinstance(body.get("Tags"), list) else None,
+        source="autoscaling.Tag: PropagateAtLaunch belongs to each tag, beside key and value",
     ),
     *tag_rows("Tags", "Key", "Value"),
     *(row for path in TEMPLATES for row in _templates(path)),
-    Rewrite(path="VPCZoneIdentifier", to=sorted_words, source=_CAPTURED, cases=_CASES),
-    Rewrite(path="HealthCheckType", to=sorted_words, source="autoscaling.CreateAutoScalingGroup: comma-separated"),
-    Unordered(path="AvailabilityZones", source=_CAPTURED),
-    Unordered(path="AvailabilityZoneIds", source=_CAPTURED),
-    Unordered(path="TargetGroupARNs", source="autoscaling.AttachLoadBalancerTargetGroups: a set"),
-    Unordered(path="LoadBalancerNames", source="autoscaling.AttachLoadBalancers: a set"),
+    Rewrite(path="VPCZoneIdentifier", to=_sorted_items, source=_REORDERED, cases=_CASES),
+    Rewrite(
+        path="HealthCheckType",
+        to=_sorted_items,
+        source="autoscaling.CreateAutoScalingGroup: a comma-separated list of health check types",
+    ),
+    Unordered(path="AvailabilityZones", source=_REORDERED),
+    Unordered(path="AvailabilityZoneIds", source=_REORDERED),
+    Unordered(path="TargetGroupARNs", source="autoscaling.AttachLoadBalancerTargetGroups: order has no meaning"),
+    Unordered(path="LoadBalancerNames", source="autoscaling.AttachLoadBalancers: order has no meaning"),
     Default(
         path="TrafficSources[].Type",
         value=_source_type,
-        says="by the identifier",
-        source="autoscaling.TrafficSourceIdentifier: required for the name of a Classic Load Balancer alone",
+        says="derived from the identifier",
+        source="autoscaling.TrafficSourceIdentifier: Type is required only for the name of a Classic Load Balancer",
     ),
-    Unordered(path="TrafficSources", source="autoscaling.AttachTrafficSources: a set"),
-    Default(path="EnabledMetrics[].Granularity", value="1Minute", source=_CAPTURED, cases=_CASES[:1]),
-    Keyed(path="EnabledMetrics", key=("Metric",), source=_CAPTURED, cases=_CASES[:1]),
-    Default(path="DefaultCooldown", value=300, source=_CAPTURED, cases=_CASES),
-    Default(path="HealthCheckType", value="EC2", source=_CAPTURED, cases=_CASES),
-    Default(path="HealthCheckGracePeriod", value=0, source=_CAPTURED, cases=_CASES),
-    Default(path="TerminationPolicies", value=["Default"], source=_CAPTURED, cases=_CASES),
-    Default(path="NewInstancesProtectedFromScaleIn", value=False, source=_CAPTURED, cases=_CASES),
-    Default(path="CapacityRebalance", value=False, source=_CAPTURED, cases=_CASES),
-    Default(path="MaxInstanceLifetime", value=0, source="autoscaling.UpdateAutoScalingGroup: The default is null"),
-    Default(path="DesiredCapacityType", value="units", source="autoscaling.CreateAutoScalingGroup: By default"),
+    Unordered(path="TrafficSources", source="autoscaling.AttachTrafficSources: order has no meaning"),
+    Default(path="EnabledMetrics[].Granularity", value="1Minute", source=_READ_BACK, cases=_CASES[:1]),
+    Keyed(path="EnabledMetrics", key=("Metric",), source=_REORDERED, cases=_CASES[:1]),
+    Default(path="DefaultCooldown", value=300, source=_READ_BACK, cases=_CASES),
+    Default(path="HealthCheckType", value="EC2", source=_READ_BACK, cases=_CASES),
+    Default(path="HealthCheckGracePeriod", value=0, source=_READ_BACK, cases=_CASES),
+    Default(path="TerminationPolicies", value=["Default"], source=_READ_BACK, cases=_CASES),
+    Default(path="NewInstancesProtectedFromScaleIn", value=False, source=_READ_BACK, cases=_CASES),
+    Default(path="CapacityRebalance", value=False, source=_READ_BACK, cases=_CASES),
+    Default(
+        path="MaxInstanceLifetime",
+        value=0,
+        source="autoscaling.UpdateAutoScalingGroup: to clear a value, specify 0",
+    ),
+    Default(
+        path="DesiredCapacityType",
+        value="units",
+        source="autoscaling.CreateAutoScalingGroup: by default, the desired capacity is a number of instances (units)",
+    ),
     Default(path="DeletionProtection", value="none", source="autoscaling.CreateAutoScalingGroup: Default: none"),
     Default(
         path="AvailabilityZoneDistribution",
         value={"CapacityDistributionStrategy": "balanced-best-effort"},
-        source=_CAPTURED,
+        source=_READ_BACK,
         cases=_CASES,
     ),
     Default(
         path="CapacityReservationSpecification",
         value={"CapacityReservationPreference": "default"},
-        source=_CAPTURED,
+        source=_READ_BACK,
         cases=_CASES,
     ),
     Default(
         path="InstanceLifecyclePolicy",
         value={"RetentionTriggers": {"TerminateHookAbandon": "terminate"}},
-        source=_CAPTURED,
+        source=_READ_BACK,
         cases=_CASES,
     ),
-    Rewrite(path="InstanceMaintenancePolicy", to=_maintenance, source=_CAPTURED),
-    Rewrite(path="DefaultInstanceWarmup", to=_warmup, source="autoscaling.UpdateAutoScalingGroup: specify -1"),
-    Rewrite(path="AvailabilityZoneImpairmentPolicy", to=_zonal_shift, source="autoscaling.CreateAutoScalingGroup"),
-    Default(path=_SPREAD, value={"OnDemandBaseCapacity": 0}, source=_CAPTURED, cases=_MIXED_CASES),
-    Default(path=f"{_SPREAD}.OnDemandBaseCapacity", value=0, source=_CAPTURED, cases=_MIXED_CASES),
-    Default(path=f"{_SPREAD}.OnDemandPercentageAboveBaseCapacity", value=100, source=_CAPTURED, cases=_MIXED_CASES),
-    Default(path=f"{_SPREAD}.SpotAllocationStrategy", value=_LOWEST_PRICE, source=_CAPTURED, cases=_MIXED_CASES),
-    Rewrite(path=_SPREAD, to=_spot, source="autoscaling.InstancesDistribution: valid only when lowest-price"),
+    Rewrite(path="InstanceMaintenancePolicy", to=_maintenance, source=_CLEARED_BOUND),
+    Rewrite(path="DefaultInstanceWarmup", to=_warmup, source=_CLEARED_WARMUP),
+    Rewrite(path="AvailabilityZoneImpairmentPolicy", to=_zonal_shift, source=_ZONAL_SHIFT),
+    Default(path=_SPREAD, value={"OnDemandBaseCapacity": 0}, source=_READ_BACK, cases=_MIXED_CASES),
+    Default(path=f"{_SPREAD}.OnDemandBaseCapacity", value=0, source=_READ_BACK, cases=_MIXED_CASES),
+    Default(path=f"{_SPREAD}.OnDemandPercentageAboveBaseCapacity", value=100, source=_READ_BACK, cases=_MIXED_CASES),
+    Default(path=f"{_SPREAD}.SpotAllocationStrategy", value=_LOWEST_PRICE, source=_READ_BACK, cases=_MIXED_CASES),
+    Rewrite(
+        path=_SPREAD,
+        to=_spot,
+        source="autoscaling.InstancesDistribution: SpotInstancePools is valid only with lowest-price",
+    ),
     Default(
         path=f"{_SPREAD}.SpotInstancePools",
         value=_spot_pools,
         says="2 with SpotAllocationStrategy lowest-price",
-        source=_CAPTURED,
+        source=_READ_BACK,
         cases=_MIXED_CASES,
     ),
     Default(
         path=f"{_SPREAD}.OnDemandAllocationStrategy",
         value=_on_demand_strategy,
         says="prioritized; lowest-price where an override has InstanceRequirements",
-        source="autoscaling.InstancesDistribution: lowest-price for attribute-based selection",
+        source="autoscaling.InstancesDistribution: lowest-price is the default with InstanceRequirements",
         cases=_MIXED_CASES,
     ),
-    # What AWS or somebody else decides
-    Computed(path="AvailabilityZones", source=_CAPTURED, cases=_CASES),
-    Computed(path="AvailabilityZoneIds", source=_CAPTURED, cases=_CASES),
-    Computed(path="ServiceLinkedRoleARN", source=_CAPTURED, cases=_CASES),
+    # What AWS or another controller decides
+    Computed(path="AvailabilityZones", source=_DERIVED, cases=_CASES),
+    Computed(path="AvailabilityZoneIds", source=_DERIVED, cases=_CASES),
+    Computed(path="ServiceLinkedRoleARN", source=_DERIVED, cases=_CASES),
     Computed(path="Context", source="autoscaling.CreateAutoScalingGroup: Reserved"),
-    Computed(path="Operator", source="autoscaling.CreateAutoScalingGroup: The entity that manages the group"),
-    Computed(path="TrafficSources", source="DescribeAutoScalingGroups mirrors target groups there"),
-    Computed(
-        path="TargetGroupARNs",
-        when=lambda body: bool(body.get("TrafficSources")),
-        says="what TrafficSources say, where those are declared",
-        source="DescribeAutoScalingGroups mirrors traffic sources there",
-    ),
-    Computed(
-        path="LoadBalancerNames",
-        when=lambda body: bool(body.get("TrafficSources")),
-        says="what TrafficSources say, where those are declared",
-        source="DescribeAutoScalingGroups mirrors traffic sources there",
+    Computed(path="Operator", source="autoscaling.CreateAutoScalingGroup: the entity that manages the group"),
+    Computed(path="TrafficSources", source=_MIRRORED),
+    *(
+        Computed(
+            path=member,
+            when=lambda body: bool(body.get("TrafficSources")),
+            says="from TrafficSources, where those are declared",
+            source=_MIRRORED,
+        )
+        for member in ("TargetGroupARNs", "LoadBalancerNames")
     ),
     Delegated(
         path="DesiredCapacity",
         when=lambda facts: bool(facts.get("managedScaling")),
         owner="the capacity provider's managed scaling",
-        source="core-rules.md 19",
+        source="ECS Developer Guide, cluster auto scaling: managed scaling sets the desired capacity of the group",
     ),
-    Computed(path="DesiredCapacity", source=_CAPTURED, cases=("der-asg-desired",)),
-    Drop(path="InstanceId", source="autoscaling.CreateAutoScalingGroup: describe has no such member"),
-    Drop(
-        path="LifecycleHookSpecificationList", source="autoscaling.CreateAutoScalingGroup: describe has no such member"
+    Computed(
+        path="DesiredCapacity",
+        source="autoscaling.CreateAutoScalingGroup: the initial capacity; scaling policies change it afterwards",
+        cases=("der-asg-desired",),
     ),
-    Drop(path="SkipZonalShiftValidation", source="autoscaling.CreateAutoScalingGroup: describe has no such member"),
+    *(
+        Drop(path=member, source=_REQUEST_ONLY)
+        for member in ("InstanceId", "LifecycleHookSpecificationList", "SkipZonalShiftValidation")
+    ),
     # What a change does
-    Immutable(path="AutoScalingGroupName", source="autoscaling has no rename"),
+    Immutable(path="AutoScalingGroupName", source="autoscaling has no call that renames a group"),
     Immutable(path="Operator", source="autoscaling.UpdateAutoScalingGroup has no Operator"),
-    Clears(path="PlacementGroup", value="", source="autoscaling.UpdateAutoScalingGroup: pass an empty string"),
-    Clears(path="DefaultInstanceWarmup", value=-1, source="autoscaling.UpdateAutoScalingGroup: specify -1"),
+    Clears(
+        path="PlacementGroup", value="", source="autoscaling.UpdateAutoScalingGroup: pass an empty string to clear it"
+    ),
+    Clears(path="DefaultInstanceWarmup", value=-1, source=_CLEARED_WARMUP),
     Clears(
         path="InstanceMaintenancePolicy",
         value={"MinHealthyPercentage": -1, "MaxHealthyPercentage": -1},
-        source="autoscaling.InstanceMaintenancePolicy: specify a value of -1",
+        source=_CLEARED_BOUND,
     ),
     Clears(
         path="AvailabilityZoneImpairmentPolicy",
         value={"ZonalShiftEnabled": False},
-        source="autoscaling.AvailabilityZoneImpairmentPolicy",
+        source=_ZONAL_SHIFT,
     ),
-    Clears(path=f"{_SPREAD}.SpotMaxPrice", value="", source="autoscaling.InstancesDistribution: an empty string"),
-    Clears(path=f"{_SPREAD}.DistributionSegments", value=[], source="autoscaling.UpdateAutoScalingGroup: empty list"),
-    Clears(path=f"{_MIXED}.LaunchTemplate.Overrides", value=[], source="autoscaling.LaunchTemplate: so are segments"),
-    CommaList(path="VPCZoneIdentifier", source="autoscaling.CreateAutoScalingGroup: A comma-separated list"),
-    Refers(path="LifecycleHookSpecificationList[].RoleARN", kind="Role", output="arn"),
-    Refers(path="TargetGroupARNs[]", kind="TargetGroup", output="arn", source="manifests.md, References"),
+    Clears(
+        path=f"{_SPREAD}.SpotMaxPrice",
+        value="",
+        source="autoscaling.InstancesDistribution: an empty string clears SpotMaxPrice",
+    ),
+    Clears(path=f"{_SPREAD}.DistributionSegments", value=[], source=_KEPT_LIST),
+    Clears(path=f"{_MIXED}.LaunchTemplate.Overrides", value=[], source=_KEPT_LIST),
+    CommaList(
+        path="VPCZoneIdentifier", source="autoscaling.CreateAutoScalingGroup: a comma-separated list of subnet IDs"
+    ),
+    Refers(
+        path="LifecycleHookSpecificationList[].RoleARN",
+        kind="Role",
+        output="arn",
+        source="autoscaling.LifecycleHookSpecification: the ARN of the IAM role that publishes to the target",
+    ),
+    Refers(
+        path="TargetGroupARNs[]",
+        kind="TargetGroup",
+        output="arn",
+        source="autoscaling.CreateAutoScalingGroup: the ARNs of the target groups",
+    ),
 )
 
 # The members of AWS's shapes that the rules take into account; `make review` prints those that a newer botocore has.

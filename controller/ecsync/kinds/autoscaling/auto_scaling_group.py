@@ -1,7 +1,7 @@
 """AutoScalingGroup: the instances of a cluster.
 
-Tags are compared by value; which of them are passed on to instances is compared apart, as `PropagateAtLaunch`, a list
-of keys that `read` and `adjust` put into the bodies. Our marks are never passed on.
+Tags are compared by value. Which tags new instances receive is compared separately: `read` and `adjust` add
+`PropagateAtLaunch`, a list of tag keys, to the bodies. New instances never receive our marks.
 """
 
 from __future__ import annotations
@@ -29,26 +29,36 @@ from ecsync.core.model import (
 from ecsync.core.ports import Reader
 from ecsync.core.trees import Body, Json, locate, pattern, thaw
 from ecsync.kinds._common import batches, belongs, operations, pick, read_tags, without_nones
-from ecsync.kinds.autoscaling._group_calls import create_calls, delete_calls, tagged, update_calls
-from ecsync.kinds.autoscaling._group_rules import REVIEWED, RULES, TEMPLATES, passed_on
+from ecsync.kinds.autoscaling._group_calls import create_calls, delete_calls, tag_of_group, update_calls
+from ecsync.kinds.autoscaling._group_rules import REVIEWED, RULES, TEMPLATES, propagated_keys
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
 
-_NAMES_OF_A_CALL = 50
 _MANAGED = "AmazonECSManaged"  # the tag that a capacity provider with managed scaling puts on its group
 
 
+def _natural(body: Body) -> str | None:
+    name = body.get("AutoScalingGroupName")
+    return name if isinstance(name, str) else None
+
+
+def _known(body: Body) -> Mapping[str, str]:
+    name = _natural(body)
+    return {} if name is None else {"name": name}
+
+
 def _put_tags(present: Present, tags: Tags) -> tuple[Call, ...]:
-    name, flagged = str(present.outputs["name"]), present.body.get("PropagateAtLaunch") or ()
-    declared: Mapping[str, bool] = present.facts.get("passedOn") or {}
-    put = [tagged(name, key, value, declared.get(key, key in flagged)) for key, value in tags.items()]
+    """Return the call that sets tags; a tag propagates as declared, or as it does now if it is not declared."""
+    name, live = str(present.outputs["name"]), present.body.get("PropagateAtLaunch") or ()
+    declared: Mapping[str, bool] = present.facts.get("declaredPropagation") or {}
+    put = [tag_of_group(name, key, value, declared.get(key, key in live)) for key, value in tags.items()]
     return (Call(service="autoscaling", operation="CreateOrUpdateTags", params={"Tags": put}),)
 
 
 def _remove_tags(present: Present, keys: Sequence[str]) -> tuple[Call, ...]:
     name = present.outputs["name"]
-    gone = [{"ResourceId": name, "ResourceType": "auto-scaling-group", "Key": key} for key in keys]
-    return (Call(service="autoscaling", operation="DeleteTags", params={"Tags": gone}),)
+    removed = [{"ResourceId": name, "ResourceType": "auto-scaling-group", "Key": key} for key in keys]
+    return (Call(service="autoscaling", operation="DeleteTags", params={"Tags": removed}),)
 
 
 TAGGING = Tagging(
@@ -59,30 +69,25 @@ TAGGING = Tagging(
     operations=frozenset({"autoscaling.CreateOrUpdateTags", "autoscaling.DeleteTags"}),
 )
 
-# 3 RULES: `_autoscaling_rules.py` --------------------------------------------------------------------------------
+# 2 SHAPE ---------------------------------------------------------------------------------------------------------
 
+SHAPE = ShapeOf(
+    operation="autoscaling.CreateAutoScalingGroup",
+    extra={"EnabledMetrics": "autoscaling.DescribeAutoScalingGroups:AutoScalingGroups[].EnabledMetrics"},
+    describe="autoscaling.DescribeAutoScalingGroups:AutoScalingGroups[]",
+    optional=("AutoScalingGroupName",),
+)
 
-def _adjust(body: Body, present: Present) -> Body:
-    """Say which tags are passed on to instances, and which templates are meant by their names.
+# 3 RULES ---------------------------------------------------------------------------------------------------------
 
-    The flags of tags that the manifest does not declare stay as they are. A template that was made again under its
-    name is another one, which the group does not know by it.
-    """
-    declared = marks.tag_map(body.get("Tags"))
-    flagged = passed_on(body)
-    others = {key for key in present.body.get("PropagateAtLaunch") or () if key not in declared}
-    adjusted: dict[str, Json] = thaw({**body, "PropagateAtLaunch": sorted(flagged | others)})
-    known = present.facts.get("templates") or {}
-    for container, key, _ in (place for path in TEMPLATES for place in locate(adjusted, pattern(path))):
-        template = container.get(key)
-        if isinstance(template, dict) and template.get("LaunchTemplateName") in known:
-            template.setdefault("LaunchTemplateId", known[template["LaunchTemplateName"]])
-    return adjusted
-
+# RULES and REVIEWED are in `_group_rules.py`.
 
 # 4 READ ----------------------------------------------------------------------------------------------------------
 
-# What is compared though nobody declares it. A member that AWS adds some day is compared where it is declared.
+_MAX_NAMES = 50  # autoscaling.DescribeAutoScalingGroups: up to 50 names
+
+# Members that are compared even if a document does not declare them. Other members are compared only if declared: a
+# member that AWS adds later is no drift.
 _COMPARED = (
     "AutoScalingGroupName",
     "AvailabilityZoneDistribution",
@@ -119,7 +124,7 @@ _COMPARED = (
 
 
 def _read(reader: Reader, wanted: Sequence[Wanted], world: World) -> Iterator[tuple[Key, Observed]]:
-    for batch in batches(wanted, _NAMES_OF_A_CALL):
+    for batch in batches(wanted, _MAX_NAMES):
         names = [want.body["AutoScalingGroupName"] for want in batch]
         groups = reader.pages(
             "autoscaling", "DescribeAutoScalingGroups", "AutoScalingGroups", AutoScalingGroupNames=names
@@ -131,9 +136,9 @@ def _read(reader: Reader, wanted: Sequence[Wanted], world: World) -> Iterator[tu
 
 
 def present_of(group: Body, desired: Body, world: World) -> Present:
-    """Return a group that DescribeAutoScalingGroups printed as a resource."""
+    """Return a described group as a resource."""
     live_tags = group.get("Tags") or []
-    tags, ours, foreign = read_tags(live_tags)
+    tags, mark, foreign = read_tags(live_tags)
     body = {
         **pick(group, *dict.fromkeys((*_COMPARED, *desired))),
         "Tags": tags,
@@ -141,83 +146,96 @@ def present_of(group: Body, desired: Body, world: World) -> Present:
             tag["Key"] for tag in live_tags if tag.get("PropagateAtLaunch") and tag["Key"] in tags
         ),
     }
-    facts = {**_facts(group, world), "passedOn": _passed_on(desired), "templates": _templates(world)}
+    facts = {
+        **_facts(group, world),
+        "declaredPropagation": _declared_propagation(desired),
+        "templates": _template_ids(world),
+    }
     outputs = {"name": group["AutoScalingGroupName"], "arn": group["AutoScalingGroupARN"]}
-    return Present(body=without_nones(body), outputs=outputs, marks=ours, facts=facts, foreign=foreign)
+    return Present(body=without_nones(body), outputs=outputs, marks=mark, facts=facts, foreign=foreign)
 
 
-def _passed_on(desired: Body) -> dict[str, bool]:
-    """Return for each declared tag whether instances get it."""
-    flagged = passed_on(desired)
-    return {key: key in flagged for key in marks.tag_map(desired.get("Tags"))}
+def _declared_propagation(desired: Body) -> dict[str, bool]:
+    """Return for each declared tag whether new instances receive it."""
+    propagated = propagated_keys(desired)
+    return {key: key in propagated for key in marks.tag_map(desired.get("Tags"))}
 
 
-def _templates(world: World) -> dict[str, str]:
-    """Return the ids of the launch templates that are known, by their names."""
-    found = (one for key, one in world.items() if key.kind == "LaunchTemplate" and isinstance(one, Present))
-    return {str(one.outputs.get("name")): str(one.outputs.get("id")) for one in found}
+def _live_templates(world: World) -> Iterator[Present]:
+    return (found for key, found in world.items() if key.kind == "LaunchTemplate" and isinstance(found, Present))
+
+
+def _template_ids(world: World) -> dict[str, str]:
+    """Return the ids of the application's live launch templates, by name."""
+    return {str(one.outputs.get("name")): str(one.outputs.get("id")) for one in _live_templates(world)}
 
 
 def _facts(group: Body, world: World) -> dict[str, Json]:
+    """Return what gates, deletes and health need beyond the body."""
     instances = group.get("Instances") or []
-    serving = [
+    in_service = [
         one for one in instances if one.get("LifecycleState") == "InService" and one.get("HealthStatus") == "Healthy"
     ]
     return {
         "managedScaling": any(tag.get("Key") == _MANAGED for tag in group.get("Tags") or ()),
-        "deleting": group.get("Status", ""),  # a status is only there while the group is being deleted
+        "deleting": group.get(
+            "Status", ""
+        ),  # autoscaling.AutoScalingGroup: Status is set only while the group is being deleted
         "instances": len(instances),
-        "serving": len(serving),
+        "inService": len(in_service),
         "protected": any(one.get("ProtectedFromScaleIn") for one in instances),
         "stale": _stale(group, instances, world),
-        "strayed": _strayed(group, world),
+        "undeclaredVersion": _undeclared_version(group, world),
     }
 
 
 def _template(group: Body) -> Body:
-    """Return what the group launches from."""
+    """Return the specification of the launch template that the group uses."""
     mixed = (group.get("MixedInstancesPolicy") or {}).get("LaunchTemplate") or {}
     found: Body = group.get("LaunchTemplate") or mixed.get("LaunchTemplateSpecification") or {}
     return found
 
 
 def _stale(group: Body, instances: Sequence[Body], world: World) -> int:
-    """Count the instances that run another version of the group's template than a new one would."""
+    """Count the instances that run another version of the group's template than a new instance would."""
     template = _template(group)
     version = _version(template, world)
-    return sum(
-        1
-        for one in instances
-        if version
-        and (one.get("LaunchTemplate") or {}).get("LaunchTemplateId") == template.get("LaunchTemplateId")
-        and str(one["LaunchTemplate"].get("Version")) != version
-    )
+    if not version:
+        return 0
+    running = [one.get("LaunchTemplate") or {} for one in instances]
+    same_template = [one for one in running if one.get("LaunchTemplateId") == template.get("LaunchTemplateId")]
+    return sum(1 for one in same_template if str(one.get("Version")) != version)
 
 
 def _version(template: Body, world: World) -> str:
-    """Return the number of the version that the group resolves to (rule 19); empty where it is not known."""
+    """Return the number of the version that new instances use (docs/rules.md R19); empty if it was not read."""
     version = str(template.get("Version") or "$Default")
     if version.isdigit():
         return version
     alias = "latest" if version == "$Latest" else "default"
-    return str(_known(template, world).get(alias) or "")
+    return str(_template_facts(template, world).get(alias) or "")
 
 
-def _known(template: Body, world: World) -> Facts:
-    """Return what is known of a template that a document declares."""
-    templates = (one for key, one in world.items() if key.kind == "LaunchTemplate" and isinstance(one, Present))
-    return next((one.facts for one in templates if one.outputs.get("id") == template.get("LaunchTemplateId")), {})
+def _template_facts(template: Body, world: World) -> Facts:
+    """Return the facts of the live LaunchTemplate that the specification names; empty if no document declares it."""
+    found = (one for one in _live_templates(world) if one.outputs.get("id") == template.get("LaunchTemplateId"))
+    return next((one.facts for one in found), {})
 
 
-def _strayed(group: Body, world: World) -> str:
-    """Return the version that a group at $Latest launches though its template declares another; empty for none.
+def _undeclared_version(group: Body, world: World) -> str:
+    """Return the version that a group at $Latest uses if it is not the declared one; empty otherwise.
 
-    Somebody made it and left the default alone: the template itself is as declared.
+    This is the case when a person added a version and did not move the default: then the template has no drift.
     """
     template = _template(group)
-    facts = _known(template, world)
-    newest, declared = facts.get("latest"), facts.get("equal")
-    return str(newest) if template.get("Version") == "$Latest" and declared and newest != declared else ""
+    facts = _template_facts(template, world)
+    latest, declared = facts.get("latest"), facts.get("equal")
+    return str(latest) if template.get("Version") == "$Latest" and declared and latest != declared else ""
+
+
+def _printed(live: Body, declared: Body) -> Present:
+    """Return the group that DescribeAutoScalingGroups prints."""
+    return present_of({"AutoScalingGroupName": "", "AutoScalingGroupARN": "", **live}, declared, {})
 
 
 def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
@@ -229,41 +247,60 @@ def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
             yield Owned(marks=present.marks, natural=group["AutoScalingGroupName"], present=present)
 
 
-# 5 CALLS: `_autoscaling_calls.py` --------------------------------------------------------------------------------
+# 5 CALLS ---------------------------------------------------------------------------------------------------------
+
+# The calls of each change are in `_group_calls.py`.
 
 
 def _calls(change: Create | Update | Replace | Delete) -> tuple[Call, ...]:
     match change:
-        case Create(desired=desired, marks=ours):
-            return create_calls(desired.body, ours)
+        case Create(desired=desired, marks=mark_tags):
+            return create_calls(desired.body, mark_tags)
         case Update():
             return update_calls(change)
         case Replace(observed=observed) | Delete(observed=observed):
             return delete_calls(observed)
 
 
+# ONLY SOME KINDS -------------------------------------------------------------------------------------------------
+
+
+def _adjust(body: Body, present: Present) -> Body:
+    """Add to the desired body which tags propagate, and the ids of launch templates that it declares by name.
+
+    Undeclared tags keep their propagation. The id is compared because a template that was deleted and created again
+    under the same name has a new id, and the group still uses the old one.
+    """
+    declared = marks.tag_map(body.get("Tags"))
+    undeclared = {key for key in present.body.get("PropagateAtLaunch") or () if key not in declared}
+    adjusted: dict[str, Json] = thaw({**body, "PropagateAtLaunch": sorted(propagated_keys(body) | undeclared)})
+    ids = present.facts.get("templates") or {}
+    for container, key, _ in (place for path in TEMPLATES for place in locate(adjusted, pattern(path))):
+        template = container.get(key)
+        if isinstance(template, dict) and template.get("LaunchTemplateName") in ids:
+            template.setdefault("LaunchTemplateId", ids[template["LaunchTemplateName"]])
+    return adjusted
+
+
 def _gate(desired: Desired, present: Present, _: Sequence[FieldChange], __: World) -> Gate:
     if present.facts.get("deleting"):
-        return Wait(why="a group of this name is still being deleted")
+        return Wait(why="a group with this name is still being deleted")
     return Proceed(body=desired.body)
 
 
 def _health(_: Desired, present: Present) -> Health:
     facts = present.facts
-    total, serving, wanted = (
-        facts.get("instances", 0),
-        facts.get("serving", 0),
-        present.body.get("DesiredCapacity") or 0,
-    )
+    total, in_service = facts.get("instances", 0), facts.get("inService", 0)
+    desired = present.body.get("DesiredCapacity") or 0
     if facts.get("deleting"):
         return Health(status="Progressing", why="the group is being deleted")
-    if facts.get("strayed"):
-        why = f"new instances get version {facts['strayed']} of the launch template, which is not the declared one"
+    if facts.get("undeclaredVersion"):
+        why = f"new instances use version {facts['undeclaredVersion']} of the launch template: it is not declared"
         return Health(status="Degraded", why=why)
     if facts.get("stale"):
         return Health(status="Degraded", why=f"{facts['stale']} of {total} instances run an older launch template")
-    if serving < wanted:
-        return Health(status="Progressing", why=f"{serving} of {wanted} instances are in service")
+    if in_service < desired:
+        return Health(status="Progressing", why=f"{in_service} of {desired} instances are in service")
     return Health(status="Healthy")
 
 
@@ -277,33 +314,21 @@ AutoScalingGroup/main:
   VPCZoneIdentifier: ${Network/main.publicSubnetIds}
   LaunchTemplate: {LaunchTemplateId: "${LaunchTemplate/main}", Version: $Default}
 """,
-    natural=lambda body: body["AutoScalingGroupName"] if isinstance(body.get("AutoScalingGroupName"), str) else None,
+    natural=_natural,
     name_member="AutoScalingGroupName",
     primary="name",
     outputs=("name", "arn"),
-    known=lambda body: (
-        {"name": body["AutoScalingGroupName"]} if isinstance(body.get("AutoScalingGroupName"), str) else {}
-    ),
+    known=_known,
     invalidates={"replace": ("name", "arn")},
     tagging=TAGGING,
-    shape=ShapeOf(
-        operation="autoscaling.CreateAutoScalingGroup",
-        extra={"EnabledMetrics": "autoscaling.DescribeAutoScalingGroups:AutoScalingGroups[].EnabledMetrics"},
-        describe="autoscaling.DescribeAutoScalingGroups:AutoScalingGroups[]",
-        optional=("AutoScalingGroupName",),
-    ),
+    shape=SHAPE,
     reviewed=REVIEWED,
     rules=RULES,
     read=_read,
     owned=_owned,
-    from_describe=lambda live, declared: present_of(
-        {"AutoScalingGroupName": "", "AutoScalingGroupARN": "", **live}, declared, {}
-    ),
+    from_describe=_printed,
     reads=operations("autoscaling", "DescribeAutoScalingGroups"),
     calls=_calls,
-    adjust=_adjust,
-    gate=_gate,
-    health=_health,
     writes=operations(
         "autoscaling",
         "CreateAutoScalingGroup",
@@ -319,9 +344,12 @@ AutoScalingGroup/main:
     ),
     deletes=operations("autoscaling", "DeleteAutoScalingGroup", "UpdateAutoScalingGroup"),
     rights=(
-        "ec2:RunInstances",  # asked of whoever names a launch template
+        "ec2:RunInstances",  # AWS checks it on the caller when a group uses a launch template
         "ec2:CreateTags",
         "iam:PassRole",
         "iam:CreateServiceLinkedRole",
     ),
+    adjust=_adjust,
+    gate=_gate,
+    health=_health,
 )

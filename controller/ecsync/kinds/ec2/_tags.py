@@ -1,4 +1,4 @@
-"""Tags of EC2's kinds: in a create by type of resource, later by id."""
+"""Tags of EC2's kinds: a create sends them by resource type, later calls by resource id."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from ecsync.core.tagging import spelled
 from ecsync.core.trees import Body, Json
 
 
-def tag_specifications(resource_type: str, body: Body, ours: Tags) -> dict[str, Json]:
-    """Return the create member that carries tags, ours among them: EC2 takes them by type of resource."""
-    tags = {**marks.tag_map(body.get("Tags")), **ours}
+def tag_specifications(resource_type: str, body: Body, mark_tags: Tags) -> dict[str, Json]:
+    """Return the create member that holds the declared tags and our marks, for this type of resource."""
+    tags = {**marks.tag_map(body.get("Tags")), **mark_tags}
     if not tags:
         return {}
     return {"TagSpecifications": [{"ResourceType": resource_type, "Tags": spelled(tags, "Key/Value")}]}
 
 
 def ec2_tagging(output: str = "id") -> Tagging:
-    """Tags as EC2 takes them: CreateTags and DeleteTags by id."""
+    """Return the tagging of EC2's kinds: CreateTags and DeleteTags by id."""
 
     def put(present: Present, tags: Tags) -> tuple[Call, ...]:
         params = {"Resources": [present.outputs[output]], "Tags": spelled(tags, "Key/Value")}

@@ -1,4 +1,4 @@
-"""UserData: plain text in a manifest, base64 at AWS; the canonical form is the text."""
+"""UserData: plain text in a manifest, base64 in AWS. The canonical form is the text."""
 
 from __future__ import annotations
 
@@ -7,28 +7,29 @@ import binascii
 
 from ecsync.core.trees import Json
 
-# How a script, cloud-config, MIME parts, a Windows script or Bottlerocket's settings begin. Text that happens to be
-# base64 of nothing like these is text.
-_BEGINNINGS = ("#", "Content-Type", "MIME-Version", "<", "[")
+# The first characters of a script or cloud-config, MIME parts, a Windows script, and Bottlerocket's settings. A value
+# that decodes to anything else is text that happens to be valid base64.
+_FIRST_CHARACTERS = ("#", "Content-Type", "MIME-Version", "<", "[")
 
 
 def plain(value: Json) -> Json:
-    """Return the text of user data that may be encoded; what does not decode to text stays as it is."""
+    """Return the text of user data that may be encoded; a value that does not decode to text is returned unchanged."""
     text = _decoded(value) if isinstance(value, str) else None
-    return text if text is not None and text.lstrip().startswith(_BEGINNINGS) else value
+    return text if text is not None and text.lstrip().startswith(_FIRST_CHARACTERS) else value
 
 
 def decoded(value: str) -> str:
-    """Return user data as AWS gave it, always encoded, as text; binary data stays encoded.
+    """Return the text of user data that AWS returned, which is always encoded.
 
-    So does a script that was encoded twice: instances are given it encoded once, and run nothing.
+    Binary data is returned encoded, and so is a script that was encoded twice: an instance receives that one encoded
+    once and does not run it, so it must differ from the plain script.
     """
     text = _decoded(value)
     return value if text is None or plain(text) != text else text
 
 
 def encoded(value: Json) -> Json:
-    """Return user data as AWS takes it; what is encoded already, or holds an unknown reference, stays as it is."""
+    """Return user data as AWS accepts it; encoded data and an unresolved reference are returned unchanged."""
     if not isinstance(value, str) or plain(value) != value or _is_binary(value):
         return value
     return base64.b64encode(value.encode()).decode()
@@ -42,5 +43,5 @@ def _decoded(value: str) -> str | None:
 
 
 def _is_binary(value: str) -> bool:
-    """Tell whether the value is base64 of compressed data, which is no text in either form."""
+    """True if the value is base64 of gzip data, which is not text in either form."""
     return value.startswith("H4sI")

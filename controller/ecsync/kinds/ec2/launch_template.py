@@ -1,9 +1,9 @@
-"""LaunchTemplate: what instances are made from. A change is a new version; the default follows unless told to stay.
+"""LaunchTemplate: the settings of new instances. A change creates a version, and moves the default version to it.
 
-Live is the default version (`DefaultVersion: keep`: the newest version that is as declared). A version that is as
-declared already is used again: an update then only moves the default. The output `latestVersion` is the newest
-version that is as declared, else AWS's latest: a version that somebody adds by hand does not reach a group that
-refers to it.
+The live version is the default version. With `DefaultVersion: keep`, it is the newest version that equals the
+declaration, and the default does not move. An update reuses a version that equals the declaration: it then only moves
+the default. The output `latestVersion` is the newest version that equals the declaration, else AWS's latest. So a
+version that a person adds does not reach a group that refers to this output.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ecsync.core import marks
 from ecsync.core.kind import Kind, Owned, ShapeOf, Wanted, World
-from ecsync.core.model import Absent, Call, Create, Delete, Key, Observed, Present, Ref, Replace, Text, Update
+from ecsync.core.model import Absent, Call, Create, Delete, Key, Observed, Present, Ref, Replace, Tags, Text, Update
 from ecsync.core.normalise import normalise
 from ecsync.core.ports import Reader
 from ecsync.core.rules import Drop, Immutable, Keyed, Refers, Rewrite, Sensitive, Unordered, Verbatim
@@ -26,48 +26,80 @@ from ecsync.kinds.ec2._user_data import decoded, encoded, plain
 
 TAGGING = ec2_tagging()
 _DATA = "LaunchTemplateData"
-_VALUES_OF_A_FILTER = 200
-_MODES = ("latest", "keep")
+
+
+def _natural(body: Body) -> str | None:
+    name = body.get("LaunchTemplateName")
+    return name if isinstance(name, str) else None
+
+
+def _known(body: Body) -> Mapping[str, str]:
+    name = _natural(body)
+    return {} if name is None else {"name": name}
+
 
 # 2 SHAPE ---------------------------------------------------------------------------------------------------------
+
+SHAPE = ShapeOf(
+    operation="ec2.CreateLaunchTemplate",
+    omit=("TagSpecifications", "DryRun", "ClientToken"),
+    extra={"DefaultVersion": "string", "Tags": "ec2.CreateTags:Tags"},
+    describe="ec2.DescribeLaunchTemplateVersions:LaunchTemplateVersions[]",
+    optional=("LaunchTemplateName",),
+)
+
+_MODES = ("latest", "keep")
 
 
 def _check(body: Body) -> Iterator[tuple[Path, str]]:
     if body.get("DefaultVersion") not in (None, *_MODES):
-        yield ("DefaultVersion",), "DefaultVersion is latest (it follows what is declared) or keep (it is left alone)"
+        yield (
+            ("DefaultVersion",),
+            "DefaultVersion must be latest (the default follows the declaration) or keep (it stays)",
+        )
 
 
 # 3 RULES ---------------------------------------------------------------------------------------------------------
 
-_STORED = "normalization.md §5 LT data: stored verbatim, lists of tags and groups are sets"
+_STORED = "read back from AWS: EC2 stores the data unchanged and fills in no default; these lists are sets"
+_PROFILE = "ec2.LaunchTemplateIamInstanceProfileSpecificationRequest: name or ARN of an instance profile"
+_GROUP_IDS = "ec2.RequestLaunchTemplateData: the IDs of the security groups"
 
 RULES = (
     *tag_rows("Tags", "Key", "Value"),
-    Drop(path="DefaultVersion", source="manifests.md, additions: which version is compared, not a member of one"),
-    Drop(path="VersionDescription", source="ec2.CreateLaunchTemplate: it goes with a version, and never changes"),
-    Rewrite(path=f"{_DATA}.UserData", to=plain, source="core-rules.md 2: canonical form is the decoded text"),
+    Drop(path="DefaultVersion", source="an addition of ecsync: it selects the version that is compared"),
+    Drop(
+        path="VersionDescription", source="ec2.CreateLaunchTemplateVersion: it belongs to a version and cannot change"
+    ),
+    Rewrite(
+        path=f"{_DATA}.UserData",
+        to=plain,
+        source="ec2.RequestLaunchTemplateData: AWS accepts and returns user data as base64",
+    ),
     Unordered(path=f"{_DATA}.SecurityGroupIds", source=_STORED),
     Unordered(path=f"{_DATA}.SecurityGroups", source=_STORED),
     Unordered(path=f"{_DATA}.NetworkInterfaces[].Groups", source=_STORED),
-    Verbatim(path=f"{_DATA}.TagSpecifications[].Tags[]", source="normalization.md §0.2"),
+    Verbatim(path=f"{_DATA}.TagSpecifications[].Tags[]", source="ec2.Tag: an empty Value is a value"),
     Keyed(path=f"{_DATA}.TagSpecifications[].Tags", key=("Key",), value="Value", source=_STORED),
     Keyed(path=f"{_DATA}.TagSpecifications", key=("ResourceType",), source=_STORED),
     Keyed(path=f"{_DATA}.BlockDeviceMappings", key=("DeviceName",), source=_STORED),
-    Immutable(path="LaunchTemplateName", source="ec2 has no rename"),
+    Immutable(path="LaunchTemplateName", source="ec2 has no call that renames a launch template"),
     Immutable(path="Operator", source="ec2.ModifyLaunchTemplate has no Operator"),
     Sensitive(
-        path=f"{_DATA}.UserData", source="core-rules.md 21: scripts hold credentials more often than they should"
+        path=f"{_DATA}.UserData", source="EC2 User Guide, user data: it is not encrypted; scripts hold credentials"
     ),
-    Refers(path=f"{_DATA}.IamInstanceProfile.Name", kind="Role", source="manifests.md, References"),
-    Refers(path=f"{_DATA}.IamInstanceProfile.Arn", kind="Role", output="instanceProfileArn", source="core-rules.md 4"),
-    Refers(path=f"{_DATA}.SecurityGroupIds[]", kind="SecurityGroup", source="core-rules.md 4"),
-    Refers(path=f"{_DATA}.NetworkInterfaces[].Groups[]", kind="SecurityGroup", source="core-rules.md 4"),
+    Refers(path=f"{_DATA}.IamInstanceProfile.Name", kind="Role", source=_PROFILE),
+    Refers(path=f"{_DATA}.IamInstanceProfile.Arn", kind="Role", output="instanceProfileArn", source=_PROFILE),
+    Refers(path=f"{_DATA}.SecurityGroupIds[]", kind="SecurityGroup", source=_GROUP_IDS),
+    Refers(path=f"{_DATA}.NetworkInterfaces[].Groups[]", kind="SecurityGroup", source=_GROUP_IDS),
 )
 
 # 4 READ ----------------------------------------------------------------------------------------------------------
 
-# What a describe tells beyond what a create takes (ec2.ResponseLaunchTemplateData, ec2.OperatorResponse).
-_TOLD_ONLY = tuple(
+_MAX_VALUES = 200  # EC2 API Reference, Filter: up to 200 values for each filter
+
+# Members of the responses that the create input lacks (ec2.ResponseLaunchTemplateData, ec2.OperatorResponse).
+_RESPONSE_ONLY = tuple(
     pattern(path)
     for path in (
         "Operator.Managed",
@@ -81,9 +113,10 @@ _TOLD_ONLY = tuple(
 
 
 def _read(reader: Reader, wanted: Sequence[Wanted], _: World) -> Iterator[tuple[Key, Observed]]:
-    for batch in batches(wanted, _VALUES_OF_A_FILTER):
+    for batch in batches(wanted, _MAX_VALUES):
         names = [want.body["LaunchTemplateName"] for want in batch]
-        found = {one["LaunchTemplateName"]: one for one in _templates(reader, "launch-template-name", names)}
+        templates = _templates(reader, "launch-template-name", names)
+        found = {template["LaunchTemplateName"]: template for template in templates}
         for want in batch:
             template = found.get(want.body["LaunchTemplateName"])
             yield want.key, _present(reader, template, want.body) if template else Absent()
@@ -95,17 +128,18 @@ def _templates(reader: Reader, name: str, values: Sequence[str]) -> Iterator[Bod
 
 
 def _present(reader: Reader, template: Body, desired: Body) -> Present:
-    tags, ours, foreign = read_tags(template.get("Tags"))
+    tags, mark, foreign = read_tags(template.get("Tags"))
     versions = _versions(reader, template, Versions=["$Default", "$Latest"])
-    default = next((one for one in versions if versions[one].get("DefaultVersion")), template["DefaultVersionNumber"])
-    latest = max(versions, default=default)  # AWS's own count may speak of a version that was deleted
+    flagged = (number for number, version in versions.items() if version.get("DefaultVersion"))
+    default = next(flagged, template["DefaultVersionNumber"])
+    latest = max(versions, default=default)  # AWS's LatestVersionNumber may be that of a deleted version
     equal = _equal(versions, desired)
     if equal is None and _DATA in desired and len(versions) < latest:
         versions |= _versions(reader, template)
         equal = _equal(versions, desired)
     keeps = desired.get("DefaultVersion") == "keep"
     live = versions.get((equal or latest) if keeps else default, {})
-    body = _asked_for(
+    body = _without_response_members(
         {
             **pick(template, "LaunchTemplateName", "Operator"),
             _DATA: live.get(_DATA),
@@ -119,40 +153,44 @@ def _present(reader: Reader, template: Body, desired: Body) -> Present:
         "latestVersion": str(equal or latest),
     }
     facts = {"default": default, "latest": latest, "equal": equal}
-    return Present(body=without_nones(body), outputs=outputs, marks=ours, facts=facts, foreign=foreign)
+    return Present(body=without_nones(body), outputs=outputs, marks=mark, facts=facts, foreign=foreign)
 
 
-def _versions(reader: Reader, template: Body, **which: Json) -> dict[int, Body]:
+def _versions(reader: Reader, template: Body, **selection: Json) -> dict[int, Body]:
+    """Return the versions of a template by number; without a selection, all of them."""
     listed = reader.pages(
         "ec2",
         "DescribeLaunchTemplateVersions",
         "LaunchTemplateVersions",
         LaunchTemplateId=template["LaunchTemplateId"],
-        **which,
+        **selection,
     )
-    return {one["VersionNumber"]: _asked_for({**one, _DATA: _with_text(one.get(_DATA) or {})}) for one in listed}
+    return {
+        version["VersionNumber"]: _without_response_members({**version, _DATA: _decoded(version.get(_DATA) or {})})
+        for version in listed
+    }
 
 
-def _asked_for(described: Body) -> dict[str, Json]:
-    """Return what a describe printed without what only AWS can say."""
+def _without_response_members(described: Body) -> dict[str, Json]:
+    """Return a described template or version without the members that the create input lacks."""
     body: dict[str, Json] = thaw(described)
-    for segments in _TOLD_ONLY:
+    for segments in _RESPONSE_ONLY:
         for container, key, _ in locate(body, segments):
             container.pop(key, None)
     return body
 
 
-def _with_text(data: Body) -> Body:
+def _decoded(data: Body) -> Body:
     return {**data, "UserData": decoded(data["UserData"])} if data.get("UserData") else data
 
 
 def _equal(versions: Mapping[int, Body], desired: Body) -> int | None:
-    """Return the newest version that is as declared."""
-    want = _meaning(desired)
-    return next((number for number in sorted(versions, reverse=True) if _meaning(versions[number]) == want), None)
+    """Return the newest version that equals the declaration."""
+    want = _canonical(desired)
+    return next((number for number in sorted(versions, reverse=True) if _canonical(versions[number]) == want), None)
 
 
-def _meaning(body: Body) -> Json:
+def _canonical(body: Body) -> Json:
     return normalise(pick(body, _DATA), RULES)
 
 
@@ -168,18 +206,8 @@ def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
 
 def _calls(change: Create | Update | Replace | Delete) -> tuple[Call, ...]:
     match change:
-        case Create(desired=desired, marks=ours):
-            params = {
-                **pick(desired.body, "LaunchTemplateName", "VersionDescription", "Operator"),
-                _DATA: _encoded(desired.body[_DATA]),
-                **tag_specifications("launch-template", desired.body, ours),
-            }
-            captures = {
-                "id": ("LaunchTemplate", "LaunchTemplateId"),
-                "name": ("LaunchTemplate", "LaunchTemplateName"),
-                "latestVersion": ("LaunchTemplate", "LatestVersionNumber"),
-            }
-            return (Call(service="ec2", operation="CreateLaunchTemplate", params=params, captures=captures),)
+        case Create(desired=desired, marks=mark_tags):
+            return (_create(desired.body, mark_tags),)
         case Update():
             return tuple(_update(change))
         case Replace(observed=observed) | Delete(observed=observed):
@@ -187,8 +215,22 @@ def _calls(change: Create | Update | Replace | Delete) -> tuple[Call, ...]:
             return (Call(service="ec2", operation="DeleteLaunchTemplate", params=params),)
 
 
+def _create(body: Body, mark_tags: Tags) -> Call:
+    params = {
+        **pick(body, "LaunchTemplateName", "VersionDescription", "Operator"),
+        _DATA: _encoded(body[_DATA]),
+        **tag_specifications("launch-template", body, mark_tags),
+    }
+    captures = {
+        "id": ("LaunchTemplate", "LaunchTemplateId"),
+        "name": ("LaunchTemplate", "LaunchTemplateName"),
+        "latestVersion": ("LaunchTemplate", "LatestVersionNumber"),
+    }
+    return Call(service="ec2", operation="CreateLaunchTemplate", params=params, captures=captures)
+
+
 def _update(change: Update) -> Iterator[Call]:
-    """Add a version unless one is as declared already, then let the default follow: each is seen by the next read."""
+    """Create a version unless one equals the declaration, then move the default. The next read shows each call."""
     body, template = change.desired.body, {"LaunchTemplateId": change.observed.outputs["id"]}
     equal = change.observed.facts.get("equal")
     version: Json = str(equal)
@@ -304,21 +346,15 @@ LaunchTemplate/main:
     UserData: |
       echo ECS_CLUSTER=${Cluster/main} >> /etc/ecs/ecs.config
 """,
-    natural=lambda body: body["LaunchTemplateName"] if isinstance(body.get("LaunchTemplateName"), str) else None,
+    natural=_natural,
     name_member="LaunchTemplateName",
     name_limit=128,
     primary="id",
     outputs=("id", "name", "latestVersion"),
-    known=lambda body: {"name": body["LaunchTemplateName"]} if isinstance(body.get("LaunchTemplateName"), str) else {},
+    known=_known,
     invalidates={"replace": ("id", "name", "latestVersion")},
     tagging=TAGGING,
-    shape=ShapeOf(
-        operation="ec2.CreateLaunchTemplate",
-        omit=("TagSpecifications", "DryRun", "ClientToken"),
-        extra={"DefaultVersion": "string", "Tags": "ec2.CreateTags:Tags"},
-        describe="ec2.DescribeLaunchTemplateVersions:LaunchTemplateVersions[]",
-        optional=("LaunchTemplateName",),
-    ),
+    shape=SHAPE,
     reviewed=REVIEWED,
     check=_check,
     rules=RULES,
@@ -329,6 +365,6 @@ LaunchTemplate/main:
     writes=operations("ec2", "CreateLaunchTemplate", "CreateLaunchTemplateVersion", "ModifyLaunchTemplate"),
     deletes=operations("ec2", "DeleteLaunchTemplate"),
     rights=(
-        "ssm:GetParameters",  # an image named by resolve:ssm:
+        "ssm:GetParameters",  # an image id of the form resolve:ssm:
     ),
 )

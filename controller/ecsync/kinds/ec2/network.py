@@ -1,8 +1,8 @@
-"""Network: a VPC and its subnets, looked up and never written (rule 20).
+"""Network: a VPC and its subnets. Read-only: ecsync looks it up and never writes it (docs/rules.md R20).
 
-Exactly one VPC must match. `subnetIds` are all of its subnets (of the declared groups, where groups are declared),
-sorted by zone and id. `publicSubnetIds` and `privateSubnetIds` have one subnet for each zone, the first by id:
-that is what a load balancer takes.
+Exactly one VPC must match. `subnetIds` are all of its subnets, or those of the declared groups, sorted by zone and id.
+`publicSubnetIds` and `privateSubnetIds` hold one subnet for each zone, the first by id: a load balancer accepts one
+subnet for each zone.
 """
 
 from __future__ import annotations
@@ -19,32 +19,35 @@ from ecsync.kinds._common import operations
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
 
-_WAYS = ("id", "tags", "default")
+_SELECTORS = ("id", "tags", "default")
 _GROUPS = ("public", "private")
 
 
 def _natural(body: Body) -> str | None:
     if any(isinstance(leaf, Text) for _, leaf in leaves(body)):
         return None
-    return canonical({way: body[way] for way in _WAYS if way in body})
+    return canonical({selector: body[selector] for selector in _SELECTORS if selector in body})
 
 
-# 2 SHAPE: our own document ---------------------------------------------------------------------------------------
+# 2 SHAPE ---------------------------------------------------------------------------------------------------------
+
+# AWS's model has no such shape: `_check` alone decides what a document may declare.
 
 
 def _check(body: Body) -> Iterator[tuple[Path, str]]:
+    members = (*_SELECTORS, "subnets")
     for member in body:
-        if member not in (*_WAYS, "subnets"):
-            yield (member,), f"{quoted(member)} is not a member of a Network{suggestion(member, (*_WAYS, 'subnets'))}"
-    ways = [way for way in _WAYS if body.get(way) is not None]
-    if len(ways) != 1:
-        said = f"this one has {listed(ways)}" if ways else "this one has none"
-        yield (), f"a Network is found by exactly one of id, tags and default: true; {said}"
-    if "id" in ways and isinstance(body["id"], (Mapping, list, int)):
-        yield ("id",), "id is the id of a VPC, such as vpc-0123456789abcdef0"
-    if "default" in ways and body["default"] is not True:
-        yield ("default",), "default is true or it is left out"
-    if "tags" in ways:
+        if member not in members:
+            yield (member,), f"{quoted(member)} is not a member of a Network{suggestion(member, members)}"
+    declared = [selector for selector in _SELECTORS if body.get(selector) is not None]
+    if len(declared) != 1:
+        found = listed(declared) if declared else "none"
+        yield (), f"a Network must declare exactly one of id, tags and default: true; this one declares {found}"
+    if "id" in declared and isinstance(body["id"], (Mapping, list, int)):
+        yield ("id",), "id must be the id of a VPC, such as vpc-0123456789abcdef0"
+    if "default" in declared and body["default"] is not True:
+        yield ("default",), "default must be true, or be left out"
+    if "tags" in declared:
         yield from _check_tags(("tags",), body["tags"])
     yield from _check_groups(body.get("subnets"))
 
@@ -53,25 +56,29 @@ def _check_groups(groups: Json) -> Iterator[tuple[Path, str]]:
     if groups is None:
         return
     if not isinstance(groups, Mapping):
-        yield ("subnets",), "subnets is a map with public and private"
+        yield ("subnets",), "subnets must be a map with public and private"
         return
     for name, group in groups.items():
         if name not in _GROUPS:
             yield ("subnets", name), f"{quoted(name)} is not a group of subnets{suggestion(str(name), _GROUPS)}"
         elif not isinstance(group, Mapping) or list(group) != ["tags"]:
-            yield ("subnets", name), 'a group of subnets is found by its tags: {tags: {Name: "…"}}'
+            yield ("subnets", name), 'a group of subnets must be declared by its tags alone: {tags: {Name: "…"}}'
         else:
             yield from _check_tags(("subnets", name, "tags"), group["tags"])
 
 
 def _check_tags(path: Path, tags: Json) -> Iterator[tuple[Path, str]]:
     if not isinstance(tags, Mapping) or not tags:
-        yield path, "tags is a map of at least one tag, all of which must match"
+        yield path, "tags must be a map of at least one tag; all of them must match"
         return
     for key, value in tags.items():
         if isinstance(value, (Mapping, list)) or value is None:
-            yield (*path, key), "the value of a tag is text"
+            yield (*path, key), "the value of a tag must be text"
 
+
+# 3 RULES ---------------------------------------------------------------------------------------------------------
+
+# None: a lookup is never compared.
 
 # 4 READ ----------------------------------------------------------------------------------------------------------
 
@@ -86,7 +93,7 @@ def _read(reader: Reader, wanted: Sequence[Wanted], _: World) -> Iterator[tuple[
                 yield want.key, _present(reader, want.body, vpc)
             case _:
                 ids = sorted(vpc["VpcId"] for vpc in vpcs)
-                yield want.key, Unreadable(f"{len(ids)} VPCs match: {listed(ids)}; name one by id, or add tags")
+                yield want.key, Unreadable(f"{len(ids)} VPCs match: {listed(ids)}; declare one by id, or add tags")
 
 
 def _vpcs(reader: Reader, body: Body) -> Iterator[Body]:
@@ -105,26 +112,21 @@ def _filter(name: str, value: Json) -> dict[str, Json]:
 
 
 def _tagged(resource: Body, tags: Mapping[str, Json] | None) -> bool:
-    """Tell whether every tag is on it exactly: to EC2's filters `*` and `?` are wildcards."""
+    """True if the resource has exactly these tag values: in EC2's filters, `*` and `?` are wildcards."""
     live = marks.tag_map(resource.get("Tags"))
     return all(live.get(key) == str(value) for key, value in (tags or {}).items())
 
 
 def _present(reader: Reader, body: Body, vpc: Body) -> Present | Unreadable:
-    here = [_filter("vpc-id", vpc["VpcId"])]
-    subnets = sorted(reader.pages("ec2", "DescribeSubnets", "Subnets", Filters=here), key=_place)
-    tables = list(reader.pages("ec2", "DescribeRouteTables", "RouteTables", Filters=here))
+    in_vpc = [_filter("vpc-id", vpc["VpcId"])]
+    subnets = sorted(reader.pages("ec2", "DescribeSubnets", "Subnets", Filters=in_vpc), key=_zone_and_id)
+    tables = list(reader.pages("ec2", "DescribeRouteTables", "RouteTables", Filters=in_vpc))
     declared = body.get("subnets") or {}
-    groups: dict[str, list[Body]] = {}
+    groups = {name: _group(name, declared, subnets, tables) for name in _GROUPS}
     for name in _GROUPS:
-        if name in declared:
-            tags = declared[name]["tags"]
-            groups[name] = [subnet for subnet in subnets if _tagged(subnet, tags)]
-            if not groups[name]:
-                said = ", ".join(f"{key}={value}" for key, value in tags.items())
-                return Unreadable(f"no subnet of {vpc['VpcId']} has the tags of the {name} group ({said})")
-        else:
-            groups[name] = [subnet for subnet in subnets if _public(subnet, tables) is (name == "public")]
+        if name in declared and not groups[name]:
+            tags = ", ".join(f"{key}={value}" for key, value in declared[name]["tags"].items())
+            return Unreadable(f"no subnet of {vpc['VpcId']} has the tags of the {name} group ({tags})")
     chosen = _chosen(subnets, [groups[name] for name in declared])
     outputs = {
         "vpcId": vpc["VpcId"],
@@ -134,14 +136,22 @@ def _present(reader: Reader, body: Body, vpc: Body) -> Present | Unreadable:
         "availabilityZones": tuple(dict.fromkeys(subnet["AvailabilityZone"] for subnet in chosen)),
     }
     facts = {"subnets": {name: _ids(group) for name, group in groups.items()}, "cidr": vpc.get("CidrBlock", "")}
-    return Present(body=body, outputs=outputs, facts=facts)  # the body as it is written: a lookup never differs
+    return Present(body=body, outputs=outputs, facts=facts)  # the declared body: a lookup never differs
 
 
-def _place(subnet: Body) -> tuple[str, str]:
+def _zone_and_id(subnet: Body) -> tuple[str, str]:
     return subnet["AvailabilityZone"], subnet["SubnetId"]
 
 
+def _group(name: str, declared: Body, subnets: Sequence[Body], tables: Sequence[Body]) -> list[Body]:
+    """Return the public or the private subnets: by the declared tags, else by their routes."""
+    if name in declared:
+        return [subnet for subnet in subnets if _tagged(subnet, declared[name]["tags"])]
+    return [subnet for subnet in subnets if _public(subnet, tables) is (name == "public")]
+
+
 def _chosen(subnets: Sequence[Body], declared: Sequence[Sequence[Body]]) -> list[Body]:
+    """Return the subnets of the declared groups; every subnet if no group is declared."""
     if not declared:
         return list(subnets)
     ids = {subnet["SubnetId"] for group in declared for subnet in group}
@@ -160,9 +170,9 @@ def _ids(subnets: Iterable[Body]) -> tuple[str, ...]:
 
 
 def _public(subnet: Body, tables: Sequence[Body]) -> bool:
-    """Tell whether the subnet's route table leads to an internet gateway.
+    """True if the subnet's route table has an active route to an internet gateway.
 
-    The default subnets of a default VPC are public by AWS's definition, as long as they give public addresses.
+    AWS defines the default subnets of a default VPC as public while they assign public addresses.
     """
     if subnet.get("DefaultForAz") and subnet.get("MapPublicIpOnLaunch"):
         return True
@@ -178,6 +188,10 @@ def _public(subnet: Body, tables: Sequence[Body]) -> bool:
 def _associated(table: Body, member: str, value: Json) -> bool:
     return any(association.get(member) == value for association in table.get("Associations", ()))
 
+
+# 5 CALLS ---------------------------------------------------------------------------------------------------------
+
+# None: a Network is never written.
 
 KIND = Kind(
     name="Network",

@@ -1,8 +1,7 @@
 """SecurityGroup: a group and its rules, compared and changed rule by rule.
 
-Egress that is not declared is AWS's allow-all; a declared `[]` revokes it. An empty list says nothing in canonical
-form, so both sides carry a stand-in for "no rule at all": `adjust` puts it into what is desired, `read` into what is
-live.
+Without declared egress, AWS's allow-all applies; a declared `[]` revokes it. The canonical form drops an empty list, so
+both sides hold a placeholder for "no rule": `adjust` adds it to the desired body, `read` to the live one.
 """
 
 from __future__ import annotations
@@ -30,11 +29,11 @@ from ecsync.kinds._common import (
 from ecsync.kinds.ec2._permissions import (
     ALL_TRAFFIC,
     ALL_TRAFFIC_V6,
-    NOTHING,
+    NO_RULE,
     as_permission,
     canonical_egress,
     canonical_rules,
-    is_nothing,
+    is_no_rule,
     rules_of,
 )
 from ecsync.kinds.ec2._tags import ec2_tagging, tag_specifications
@@ -42,8 +41,10 @@ from ecsync.kinds.ec2._tags import ec2_tagging, tag_specifications
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
 
 TAGGING = ec2_tagging()
-_LATE = {"IpPermissions": "Ingress", "IpPermissionsEgress": "Egress"}
-_VALUES_OF_A_FILTER = 200
+_DIRECTIONS = {
+    "IpPermissions": "Ingress",
+    "IpPermissionsEgress": "Egress",
+}  # members, and the end of their calls' names
 
 
 def _natural(body: Body) -> str | None:
@@ -51,26 +52,50 @@ def _natural(body: Body) -> str | None:
     return f"{vpc}/{name}" if isinstance(vpc, str) and isinstance(name, str) else None
 
 
+# 2 SHAPE ---------------------------------------------------------------------------------------------------------
+
+SHAPE = ShapeOf(
+    operation="ec2.CreateSecurityGroup",
+    omit=("TagSpecifications", "DryRun"),
+    extra={
+        "IpPermissions": "ec2.AuthorizeSecurityGroupIngress:IpPermissions",
+        "IpPermissionsEgress": "ec2.AuthorizeSecurityGroupEgress:IpPermissions",
+        "Tags": "ec2.CreateTags:Tags",
+    },
+    describe="ec2.DescribeSecurityGroups:SecurityGroups[]",
+    required=("VpcId",),
+    optional=("GroupName",),
+)
+
 # 3 RULES ---------------------------------------------------------------------------------------------------------
+
+_REGROUPED = "ec2.DescribeSecurityGroups groups rules by protocol and ports, and returns CIDRs with host bits cleared"
+_MUTUAL = "ec2.IpPermission: a rule may name another group, and that group may name this one"
 
 RULES = (
     *tag_rows("Tags", "Key", "Value"),
-    Rewrite(path="IpPermissions", to=canonical_rules, source="ec2.AuthorizeSecurityGroupIngress: canonicalizes CIDRs"),
-    Default(path="IpPermissionsEgress", value=[ALL_TRAFFIC], source="manifests.md, additions: undeclared egress"),
-    Rewrite(path="IpPermissionsEgress", to=canonical_egress, source="ec2.AuthorizeSecurityGroupEgress"),
-    Immutable(path="GroupName", source="ec2 has no rename"),
-    Immutable(path="Description", source="ec2.CreateSecurityGroup: there is no call that changes it"),
-    Immutable(path="VpcId", source="ec2.CreateSecurityGroup"),
-    Late(path="IpPermissions", source="core-rules.md 2: groups that name each other"),
-    Late(path="IpPermissionsEgress", source="core-rules.md 2: groups that name each other"),
-    Refers(path="VpcId", kind="Network", source="manifests.md, References"),
+    Rewrite(path="IpPermissions", to=canonical_rules, source=_REGROUPED),
+    Default(
+        path="IpPermissionsEgress",
+        value=[ALL_TRAFFIC],
+        source="VPC User Guide, security groups: a new group has an outbound rule that allows all traffic",
+    ),
+    Rewrite(path="IpPermissionsEgress", to=canonical_egress, source=_REGROUPED),
+    Immutable(path="GroupName", source="ec2 has no call that renames a security group"),
+    Immutable(path="Description", source="ec2 has no call that changes the description of a security group"),
+    Immutable(path="VpcId", source="ec2 has no call that moves a security group to another VPC"),
+    Late(path="IpPermissions", source=_MUTUAL),
+    Late(path="IpPermissionsEgress", source=_MUTUAL),
+    Refers(path="VpcId", kind="Network", source="ec2.CreateSecurityGroup: VpcId is the id of the VPC"),
 )
 
 # 4 READ ----------------------------------------------------------------------------------------------------------
 
+_MAX_VALUES = 200  # EC2 API Reference, Filter: up to 200 values for each filter
+
 
 def _read(reader: Reader, wanted: Sequence[Wanted], _: World) -> Iterator[tuple[Key, Observed]]:
-    """Find groups by VPC and name, which AWS keeps unique; to its filters `*` is a wildcard, so match again."""
+    """Find groups by VPC and name. In a filter `*` is a wildcard, so the results are matched by name again."""
     names: dict[str, set[str]] = {}
     for want in wanted:
         names.setdefault(want.body["VpcId"], set()).add(want.body["GroupName"])
@@ -83,34 +108,35 @@ def _read(reader: Reader, wanted: Sequence[Wanted], _: World) -> Iterator[tuple[
         yield want.key, _present(found[name]) if name in found else Absent()
 
 
-def _groups(reader: Reader, name: str, values: Sequence[str], *also: Body) -> Iterator[Body]:
-    for batch in batches(values, _VALUES_OF_A_FILTER):
-        filters = [{"Name": name, "Values": batch}, *also]
+def _groups(reader: Reader, filter_name: str, values: Sequence[str], *more_filters: Body) -> Iterator[Body]:
+    for batch in batches(values, _MAX_VALUES):
+        filters = [{"Name": filter_name, "Values": batch}, *more_filters]
         yield from reader.pages("ec2", "DescribeSecurityGroups", "SecurityGroups", Filters=filters)
 
 
 def _present(group: Body) -> Present:
-    tags, ours, foreign = read_tags(group.get("Tags"))
+    tags, mark, foreign = read_tags(group.get("Tags"))
     body = {
         **pick(group, "GroupName", "Description", "VpcId", "IpPermissions"),
-        "IpPermissionsEgress": group.get("IpPermissionsEgress") or [NOTHING],
+        "IpPermissionsEgress": group.get("IpPermissionsEgress") or [NO_RULE],
         "Tags": tags,
     }
-    return Present(body=without_nones(body), outputs={"id": group["GroupId"]}, marks=ours, foreign=foreign)
+    return Present(body=without_nones(body), outputs={"id": group["GroupId"]}, marks=mark, foreign=foreign)
 
 
 def _printed(live: Body, _: Body) -> Present:
-    """Return what DescribeSecurityGroups prints; without an id it is what CreateSecurityGroup takes."""
+    """Return the group that DescribeSecurityGroups prints; without an id, `live` is an input of CreateSecurityGroup."""
     found = _present({"GroupId": "", **live})
-    said = "GroupId" in live or "IpPermissionsEgress" in live
-    return found if said else replace(found, body=without(found.body, "IpPermissionsEgress"))
+    if "GroupId" in live or "IpPermissionsEgress" in live:
+        return found
+    return replace(found, body=without(found.body, "IpPermissionsEgress"))
 
 
 def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
-    for mine in _groups(reader, f"tag:{marks.OWNER}", [f"v1/{installation}/*"]):
-        present = _present(mine)
+    for group in _groups(reader, f"tag:{marks.OWNER}", [f"v1/{installation}/*"]):
+        present = _present(group)
         if present.marks and belongs(present, installation):
-            yield Owned(marks=present.marks, natural=str(_natural(mine)), present=present)
+            yield Owned(marks=present.marks, natural=str(_natural(group)), present=present)
 
 
 # 5 CALLS ---------------------------------------------------------------------------------------------------------
@@ -118,42 +144,39 @@ def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
 
 def _calls(change: Create | Update | Replace | Delete) -> tuple[Call, ...]:
     match change:
-        case Create(desired=desired, marks=ours):
+        case Create(desired=desired, marks=mark_tags):
             params = {
-                **without(desired.body, "Tags", *_LATE),
-                **tag_specifications("security-group", desired.body, ours),
+                **without(desired.body, "Tags", *_DIRECTIONS),
+                **tag_specifications("security-group", desired.body, mark_tags),
             }
             return (Call(service="ec2", operation="CreateSecurityGroup", params=params, captures={"id": ("GroupId",)}),)
         case Update():
-            members = [member for member in _LATE if any(field.path[0] == member for field in change.fields)]
+            members = [member for member in _DIRECTIONS if any(field.path[0] == member for field in change.fields)]
             return tuple(call for member in members for call in _rule_calls(change, member))
         case Replace(observed=observed) | Delete(observed=observed):
             params = {"GroupId": observed.outputs["id"]}
-            return (
-                *_let_go(observed),
-                Call(service="ec2", operation="DeleteSecurityGroup", params=params),
-            )
+            delete = Call(service="ec2", operation="DeleteSecurityGroup", params=params)
+            return (*_revoke_references(observed), delete)
 
 
 def _rule_calls(change: Update, member: str) -> Iterator[Call]:
-    """Allow what is new before revoking what is old, so that no traffic is cut in between."""
+    """Yield the calls that add rules, then those that revoke: traffic is not cut in between."""
     default = [ALL_TRAFFIC] if member == "IpPermissionsEgress" else []
-    want = rules_of(_declared(change.desired.body, change.observed).get(member) or default)
+    want = rules_of(_adjust(change.desired.body, change.observed).get(member) or default)
     have = rules_of(change.observed.body.get(member) or default)
-    names = [name for name in touched(change, member, {**have, **want}) if not is_nothing(name)]
+    names = [name for name in touched(change, member, {**have, **want}) if not is_no_rule(name)]
     added = [want[name] for name in names if name in want and name not in have]
     removed = [have[name] for name in names if name in have and name not in want]
-    described = [
-        want[name]
-        for name in names
-        if name in want
-        and name in have
-        and (want[name].get("Description") or "") != (have[name].get("Description") or "")
-    ]
-    group, way = change.observed.outputs["id"], _LATE[member]
-    yield from _call(f"AuthorizeSecurityGroup{way}", group, added)
-    yield from _call(f"RevokeSecurityGroup{way}", group, removed)
-    yield from _call(f"UpdateSecurityGroupRuleDescriptions{way}", group, described)
+    in_both = [name for name in names if name in want and name in have]
+    described = [want[name] for name in in_both if _description(want[name]) != _description(have[name])]
+    group, direction = change.observed.outputs["id"], _DIRECTIONS[member]
+    yield from _call(f"AuthorizeSecurityGroup{direction}", group, added)
+    yield from _call(f"RevokeSecurityGroup{direction}", group, removed)
+    yield from _call(f"UpdateSecurityGroupRuleDescriptions{direction}", group, described)
+
+
+def _description(rule: Mapping[str, Json]) -> Json:
+    return rule.get("Description") or ""
 
 
 def _call(operation: str, group: Json, rules: Sequence[Mapping[str, Json]]) -> Iterator[Call]:
@@ -162,20 +185,23 @@ def _call(operation: str, group: Json, rules: Sequence[Mapping[str, Json]]) -> I
         yield Call(service="ec2", operation=operation, params=params)
 
 
-def _let_go(observed: Present) -> Iterator[Call]:
-    """Revoke the rules that name other groups: those could not be deleted while this one holds them (rule 2)."""
+def _revoke_references(observed: Present) -> Iterator[Call]:
+    """Yield calls that revoke the rules that name other groups: AWS refuses to delete a group that a rule names."""
     own_id = observed.outputs["id"]
-    for member, way in _LATE.items():
+    for member, direction in _DIRECTIONS.items():
         rules = rules_of(observed.body.get(member)).values()
         others = [rule for rule in rules if rule.get("GroupId") not in (None, own_id)]
-        yield from _call(f"RevokeSecurityGroup{way}", own_id, others)
+        yield from _call(f"RevokeSecurityGroup{direction}", own_id, others)
 
 
-def _declared(body: Body, present: Present) -> Body:
-    """Return the desired body with egress spelled out where a list cannot: none at all, or both default rules."""
+# ONLY SOME KINDS -------------------------------------------------------------------------------------------------
+
+
+def _adjust(body: Body, present: Present) -> Body:
+    """Return the desired body with explicit egress: the placeholder for `[]`, AWS's default rules if undeclared."""
     if "IpPermissionsEgress" in body and body["IpPermissionsEgress"] is not None:
-        return body if body["IpPermissionsEgress"] else {**body, "IpPermissionsEgress": [NOTHING]}
-    both = [ALL_TRAFFIC, ALL_TRAFFIC_V6]  # what a group has from the start in a VPC with an IPv6 range
+        return body if body["IpPermissionsEgress"] else {**body, "IpPermissionsEgress": [NO_RULE]}
+    both = [ALL_TRAFFIC, ALL_TRAFFIC_V6]  # AWS creates both in a VPC with an IPv6 range
     if rules_of(present.body.get("IpPermissionsEgress")).keys() == rules_of(both).keys():
         return {**body, "IpPermissionsEgress": both}
     return body
@@ -208,18 +234,7 @@ SecurityGroup/web:
     outputs=("id",),
     invalidates={"replace": ("id",)},
     tagging=TAGGING,
-    shape=ShapeOf(
-        operation="ec2.CreateSecurityGroup",
-        omit=("TagSpecifications", "DryRun"),
-        extra={
-            "IpPermissions": "ec2.AuthorizeSecurityGroupIngress:IpPermissions",
-            "IpPermissionsEgress": "ec2.AuthorizeSecurityGroupEgress:IpPermissions",
-            "Tags": "ec2.CreateTags:Tags",
-        },
-        describe="ec2.DescribeSecurityGroups:SecurityGroups[]",
-        required=("VpcId",),
-        optional=("GroupName",),
-    ),
+    shape=SHAPE,
     reviewed=REVIEWED,
     rules=RULES,
     read=_read,
@@ -227,7 +242,6 @@ SecurityGroup/web:
     from_describe=_printed,
     reads=operations("ec2", "DescribeSecurityGroups"),
     calls=_calls,
-    adjust=_declared,
     writes=operations(
         "ec2",
         "CreateSecurityGroup",
@@ -239,4 +253,5 @@ SecurityGroup/web:
         "UpdateSecurityGroupRuleDescriptionsEgress",
     ),
     deletes=operations("ec2", "DeleteSecurityGroup"),
+    adjust=_adjust,
 )

@@ -28,16 +28,28 @@ from ecsync.kinds.iam._policy_documents import as_text, parsed, policy
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
 
-_NAMES_OF_A_CALL = 100
+
+def _natural(body: Body) -> str | None:
+    name = body.get("repositoryName")
+    return name if isinstance(name, str) else None
 
 
 TAGGING = arn_tagging("ecr", "Key/Value")
+
+# 2 SHAPE ---------------------------------------------------------------------------------------------------------
+
+SHAPE = ShapeOf(
+    operation="ecr.CreateRepository",
+    extra={"lifecyclePolicy": "any", "policy": "any"},
+    describe="ecr.DescribeRepositories:repositories[]",
+    optional=("repositoryName",),
+)
 
 # 3 RULES ---------------------------------------------------------------------------------------------------------
 
 
 def _lifecycle(document: Json) -> Json:
-    """Return a lifecycle policy with its rules by priority, which alone decides their order."""
+    """Return a lifecycle policy with its rules sorted by priority: ECR ignores their order in the document."""
     tree = parsed(document)
     rules = tree.get("rules") if isinstance(tree, Mapping) else None
     return {**tree, "rules": sorted(rules, key=_priority)} if isinstance(rules, list) else tree
@@ -48,37 +60,46 @@ def _priority(rule: Json) -> tuple[int, str]:
     return priority if isinstance(priority, int) else 0, canonical(rule)
 
 
-def _adjust(body: Body, present: Present) -> Body:
-    """Take the ARN that AWS prints for a key that is written as its id, or as an alias, which may be any key's."""
-    declared, live = body.get("encryptionConfiguration"), present.body.get("encryptionConfiguration")
-    key = declared.get("kmsKey") if isinstance(declared, Mapping) else None
-    arn = live.get("kmsKey") if isinstance(live, Mapping) else None
-    if not isinstance(key, str) or not isinstance(arn, str):
-        return body
-    if not key.split(":")[-1].startswith("alias/") and not arn.endswith(f":key/{key}"):
-        return body
-    return {**body, "encryptionConfiguration": {**(declared or {}), "kmsKey": arn}}
-
-
 _ENCRYPTION, _SCANNING = "encryptionConfiguration", "imageScanningConfiguration"
+_MUTABILITY, _MUTABILITY_FILTERS = "imageTagMutability", "imageTagMutabilityExclusionFilters"
+
+_NO_SCAN = "ecr.ImageScanningConfiguration: if scanOnPush is not specified, images are not scanned after a push"
 
 RULES = (
     *tag_rows("tags", "Key", "Value"),
-    Default(path="imageTagMutability", value="MUTABLE", source="ecr.CreateRepository: If this parameter is omitted"),
-    Unordered(path="imageTagMutabilityExclusionFilters", source="ecr.PutImageTagMutability"),
-    Default(path=_SCANNING, value={"scanOnPush": False}, source="ecr.CreateRepository: imageScanningConfiguration"),
-    Default(path=f"{_SCANNING}.scanOnPush", value=False, source="ecr.CreateRepository: imageScanningConfiguration"),
-    Default(path=_ENCRYPTION, value={"encryptionType": "AES256"}, source="ecr.CreateRepository: encryptionType"),
-    Computed(path=f"{_ENCRYPTION}.kmsKey", source="ecr.CreateRepository: if you don't specify a key, AWS's own"),
-    Rewrite(path="lifecyclePolicy", to=_lifecycle, source="ECR User Guide, lifecycle policy: rulePriority"),
-    Rewrite(path="policy", to=policy, source="ecr.SetRepositoryPolicy"),
-    Computed(path="registryId", source="ecr.CreateRepository: the default registry is assumed"),
-    Immutable(path="registryId", source="ecr.CreateRepository"),
-    Immutable(path="repositoryName", source="ecr has no rename"),
-    Immutable(path=_ENCRYPTION, source="ecr has no call that changes it"),
+    Default(
+        path=_MUTABILITY,
+        value="MUTABLE",
+        source="ecr.CreateRepository: if imageTagMutability is omitted, the default of MUTABLE is used",
+    ),
+    Unordered(path=_MUTABILITY_FILTERS, source="ecr.PutImageTagMutability: every filter applies; order has no meaning"),
+    Default(path=_SCANNING, value={"scanOnPush": False}, source=_NO_SCAN),
+    Default(path=f"{_SCANNING}.scanOnPush", value=False, source=_NO_SCAN),
+    Default(
+        path=_ENCRYPTION,
+        value={"encryptionType": "AES256"},
+        source="ecr.EncryptionConfiguration: AES256 is used when no encryption is declared",
+    ),
+    Computed(
+        path=f"{_ENCRYPTION}.kmsKey",
+        source="ecr.EncryptionConfiguration: if you don't specify a key, the AWS managed key for ECR is used",
+    ),
+    Rewrite(
+        path="lifecyclePolicy",
+        to=_lifecycle,
+        source="ECR User Guide, lifecycle policies: rulePriority alone decides the order of the rules",
+    ),
+    Rewrite(path="policy", to=policy, source="ecr.SetRepositoryPolicy: policyText is an IAM policy document"),
+    Computed(path="registryId", source="ecr.CreateRepository: without a registry, the default registry is assumed"),
+    Immutable(path="registryId", source="ecr has no call that moves a repository to another registry"),
+    Immutable(path="repositoryName", source="ecr has no call that renames a repository"),
+    Immutable(path=_ENCRYPTION, source="ecr has no call that changes the encryption"),
 )
 
 # 4 READ ----------------------------------------------------------------------------------------------------------
+
+_MAX_NAMES = 100  # ecr.DescribeRepositories: the length limit of repositoryNames
+_READ_MEMBERS = ("repositoryName", "registryId", _MUTABILITY, _MUTABILITY_FILTERS, _SCANNING, _ENCRYPTION)
 
 
 def _read(reader: Reader, wanted: Sequence[Wanted], _: World) -> Iterator[tuple[Key, Observed]]:
@@ -87,49 +108,46 @@ def _read(reader: Reader, wanted: Sequence[Wanted], _: World) -> Iterator[tuple[
         registries.setdefault(want.body.get("registryId") or "", []).append(want)
     for registry, wants in registries.items():
         scope = {"registryId": registry} if registry else {}
-        for batch in batches(wants, _NAMES_OF_A_CALL):
-            found = _described(reader, [want.body["repositoryName"] for want in batch], scope)
+        for batch in batches(wants, _MAX_NAMES):
+            found = _describe(reader, [want.body["repositoryName"] for want in batch], scope)
             for want in batch:
                 repository = found.get(want.body["repositoryName"])
                 yield want.key, _present(reader, repository, whole=want.managed) if repository else Absent()
 
 
-def _described(reader: Reader, names: Sequence[str], scope: Body) -> dict[str, Body]:
-    """Describe repositories by name; one that is missing makes ECR refuse them all, so then ask one by one."""
+def _describe(reader: Reader, names: Sequence[str], scope: Body) -> dict[str, Body]:
+    """Return the existing repositories among these names, by name.
+
+    ECR fails the whole call when one repository is missing. Then each name is read alone.
+    """
     try:
-        answer = reader.call("ecr", "DescribeRepositories", repositoryNames=list(names), **scope)
+        response = reader.call("ecr", "DescribeRepositories", repositoryNames=list(names), **scope)
     except AwsError as error:
         if not missing(error):
             raise
         if len(names) == 1:
             return {}
-        return {key: one for name in names for key, one in _described(reader, [name], scope).items()}
-    return {one["repositoryName"]: one for one in answer["repositories"]}
+        return {key: found for name in names for key, found in _describe(reader, [name], scope).items()}
+    return {repository["repositoryName"]: repository for repository in response["repositories"]}
 
 
 def _present(reader: Reader, repository: Body, *, whole: bool) -> Present:
+    """Return a described repository as a resource; with `whole`, its policies and tags too."""
     arn, name = repository["repositoryArn"], repository["repositoryName"]
     outputs = {"uri": repository["repositoryUri"], "arn": arn, "name": name}
-    body = pick(
-        repository,
-        "repositoryName",
-        "registryId",
-        "imageTagMutability",
-        "imageTagMutabilityExclusionFilters",
-        _SCANNING,
-        _ENCRYPTION,
-    )
+    body = pick(repository, *_READ_MEMBERS)
     if not whole:
         return Present(body=body, outputs=outputs)
     scope = pick(repository, "registryId")
-    tags, ours, foreign = read_tags(reader.call("ecr", "ListTagsForResource", resourceArn=arn).get("tags"))
+    tags, mark, foreign = read_tags(reader.call("ecr", "ListTagsForResource", resourceArn=arn).get("tags"))
     lifecycle = _document(reader, "GetLifecyclePolicy", "lifecyclePolicyText", name, scope)
-    access = _document(reader, "GetRepositoryPolicy", "policyText", name, scope)
-    body |= {"lifecyclePolicy": lifecycle, "policy": access, "tags": tags}
-    return Present(body=without_nones(body), outputs=outputs, marks=ours, foreign=foreign)
+    permissions = _document(reader, "GetRepositoryPolicy", "policyText", name, scope)
+    body |= {"lifecyclePolicy": lifecycle, "policy": permissions, "tags": tags}
+    return Present(body=without_nones(body), outputs=outputs, marks=mark, foreign=foreign)
 
 
 def _document(reader: Reader, operation: str, member: str, name: str, scope: Body) -> Json:
+    """Return a policy document of a repository; None if it has none."""
     try:
         return parsed(reader.call("ecr", operation, repositoryName=name, **scope).get(member))
     except AwsError as error:
@@ -140,8 +158,8 @@ def _document(reader: Reader, operation: str, member: str, name: str, scope: Bod
 
 def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
     names = [arn.split(":repository/", 1)[1] for arn in tagged_arns(reader, "ecr:repository")]
-    for batch in batches(names, _NAMES_OF_A_CALL):
-        for name, repository in sorted(_described(reader, batch, {}).items()):
+    for batch in batches(names, _MAX_NAMES):
+        for name, repository in sorted(_describe(reader, batch, {}).items()):
             present = _present(reader, repository, whole=True)
             if present.marks and belongs(present, installation):
                 yield Owned(marks=present.marks, natural=name, present=present)
@@ -152,8 +170,8 @@ def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
 
 def _calls(change: Create | Update | Replace | Delete) -> tuple[Call, ...]:
     match change:
-        case Create(desired=desired, marks=ours):
-            return tuple(_create(desired.body, ours))
+        case Create(desired=desired, marks=mark_tags):
+            return tuple(_create(desired.body, mark_tags))
         case Update():
             return tuple(_update(change))
         case Replace(observed=observed) | Delete(observed=observed):
@@ -161,8 +179,8 @@ def _calls(change: Create | Update | Replace | Delete) -> tuple[Call, ...]:
             return (Call(service="ecr", operation="DeleteRepository", params=params),)
 
 
-def _create(body: Body, ours: Tags) -> Iterator[Call]:
-    params = with_marks(TAGGING, without(body, "lifecyclePolicy", "policy"), ours)
+def _create(body: Body, mark_tags: Tags) -> Iterator[Call]:
+    params = with_marks(TAGGING, without(body, "lifecyclePolicy", "policy"), mark_tags)
     captures = {
         "uri": ("repository", "repositoryUri"),
         "arn": ("repository", "repositoryArn"),
@@ -171,27 +189,27 @@ def _create(body: Body, ours: Tags) -> Iterator[Call]:
     yield Call(service="ecr", operation="CreateRepository", params=params, captures=captures)
     for member in ("lifecyclePolicy", "policy"):
         if body.get(member):
-            yield _put(body, member, body[member])
+            yield _document_call(body, member, body[member])
 
 
 def _update(change: Update) -> Iterator[Call]:
     body, live, members = change.desired.body, change.observed.body, changed(change)
-    filters = "imageTagMutabilityExclusionFilters"
-    if "imageTagMutability" in members or filters in members:
-        said = {**pick(live, "imageTagMutability", filters), **members}
-        settings = without_nones(
-            {"imageTagMutability": said.get("imageTagMutability") or "MUTABLE", filters: said.get(filters)}
-        )
-        yield _call("PutImageTagMutability", body, settings)
+    if _MUTABILITY in members or _MUTABILITY_FILTERS in members:  # one call sets both
+        both = {**pick(live, _MUTABILITY, _MUTABILITY_FILTERS), **members}
+        mutability = {
+            _MUTABILITY: both.get(_MUTABILITY) or "MUTABLE",
+            _MUTABILITY_FILTERS: both.get(_MUTABILITY_FILTERS),
+        }
+        yield _call("PutImageTagMutability", body, without_nones(mutability))
     if _SCANNING in members:
         yield _call("PutImageScanningConfiguration", body, {_SCANNING: members[_SCANNING] or {"scanOnPush": False}})
     for member in ("lifecyclePolicy", "policy"):
         if member in members:
-            yield _put(body, member, members[member])
+            yield _document_call(body, member, members[member])
 
 
-def _put(body: Body, member: str, document: Json) -> Call:
-    """Put a document, or take it away where none is declared."""
+def _document_call(body: Body, member: str, document: Json) -> Call:
+    """Return the call that sets a policy document; without a document, the one that deletes it."""
     if member == "lifecyclePolicy":
         put, text, delete = "PutLifecyclePolicy", "lifecyclePolicyText", "DeleteLifecyclePolicy"
     else:
@@ -202,6 +220,25 @@ def _put(body: Body, member: str, document: Json) -> Call:
 def _call(operation: str, body: Body, params: Body) -> Call:
     scope = pick(body, "registryId", "repositoryName")
     return Call(service="ecr", operation=operation, params={**scope, **params})
+
+
+# ONLY SOME KINDS -------------------------------------------------------------------------------------------------
+
+
+def _adjust(body: Body, present: Present) -> Body:
+    """Replace a KMS key that is declared by id or alias by the ARN that AWS returns.
+
+    Only AWS resolves an alias, so any live key is treated as the key of a declared alias.
+    """
+    declared, live = body.get(_ENCRYPTION), present.body.get(_ENCRYPTION)
+    key = declared.get("kmsKey") if isinstance(declared, Mapping) else None
+    arn = live.get("kmsKey") if isinstance(live, Mapping) else None
+    if not isinstance(key, str) or not isinstance(arn, str):
+        return body
+    is_alias, is_id_of_live_key = key.split(":")[-1].startswith("alias/"), arn.endswith(f":key/{key}")
+    if not is_alias and not is_id_of_live_key:
+        return body
+    return {**body, _ENCRYPTION: {**(declared or {}), "kmsKey": arn}}
 
 
 # The members of AWS's shapes that the rules take into account; `make review` prints those that a newer botocore has.
@@ -223,7 +260,7 @@ Repository/web:
   repositoryName: shop/web
   imageScanningConfiguration: {scanOnPush: true}
 """,
-    natural=lambda body: body["repositoryName"] if isinstance(body.get("repositoryName"), str) else None,
+    natural=_natural,
     name_member="repositoryName",
     name_limit=256,
     primary="uri",
@@ -231,12 +268,7 @@ Repository/web:
     known=lambda body: {"name": body["repositoryName"]} if isinstance(body.get("repositoryName"), str) else {},
     invalidates={"replace": ("uri", "arn", "name")},
     tagging=TAGGING,
-    shape=ShapeOf(
-        operation="ecr.CreateRepository",
-        extra={"lifecyclePolicy": "any", "policy": "any"},
-        describe="ecr.DescribeRepositories:repositories[]",
-        optional=("repositoryName",),
-    ),
+    shape=SHAPE,
     reviewed=REVIEWED,
     rules=RULES,
     read=_read,
@@ -244,8 +276,6 @@ Repository/web:
     reads=operations("ecr", "DescribeRepositories", "ListTagsForResource", "GetLifecyclePolicy", "GetRepositoryPolicy")
     | operations("resourcegroupstaggingapi", "GetResources"),
     calls=_calls,
-    adjust=_adjust,
-    retain_default=True,
     writes=operations(
         "ecr",
         "CreateRepository",
@@ -257,4 +287,6 @@ Repository/web:
         "PutImageScanningConfiguration",
     ),
     deletes=operations("ecr", "DeleteRepository"),
+    adjust=_adjust,
+    retain_default=True,
 )

@@ -1,4 +1,4 @@
-"""What listeners and rules do with a request: the actions in one canonical form, and where they forward to."""
+"""The actions of listeners and rules: their canonical form, and the target groups and services behind them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ecsync.kinds._common import without
 
 Actions: TypeAlias = Sequence[Body]
 
-MEMBER = {"Listener": "DefaultActions", "ListenerRule": "Actions"}  # where each kind keeps its actions
+MEMBER = {"Listener": "DefaultActions", "ListenerRule": "Actions"}  # the member that holds the actions, by kind
 _LOGINS = ("AuthenticateOidcConfig", "AuthenticateCognitoConfig")
 _REDIRECT = {"Host": "#{host}", "Path": "/#{path}", "Port": "#{port}", "Protocol": "#{protocol}", "Query": "#{query}"}
 _LOGIN = {
@@ -27,7 +27,7 @@ _LOGIN = {
 
 
 def _in_order(actions: Json) -> Json:
-    """Put the actions in the order in which they run; where Order is not written, that is the order of the list."""
+    """Return the actions in the order in which they run: by Order, else by position in the list."""
     if not isinstance(actions, list):
         return actions
     numbered = [(action.get("Order") or index, index, action) for index, action in enumerate(actions, start=1)]
@@ -36,14 +36,14 @@ def _in_order(actions: Json) -> Json:
 
 
 def _one_spelling(action: Json) -> Json:
-    """Write a forward to one target group as AWS also echoes it: in full, under ForwardConfig."""
+    """Return a forward to one target group in its long form, under ForwardConfig; AWS returns both forms."""
     arn, config = action.get("TargetGroupArn"), action.get("ForwardConfig") or {}
     if arn is None:
         return action
     groups = config.get("TargetGroups") or [{"TargetGroupArn": arn}]
     rest = {name: value for name, value in action.items() if name not in ("TargetGroupArn", "ForwardConfig")}
     if [group.get("TargetGroupArn") for group in groups] != [arn]:
-        rest["TargetGroupArn"] = arn  # the two contradict each other: AWS refuses that, and so does `check`
+        rest["TargetGroupArn"] = arn  # a contradiction: AWS refuses it, and so does `check`
     return {**rest, "ForwardConfig": {**config, "TargetGroups": groups}}
 
 
@@ -51,89 +51,118 @@ def _when_enabled(stickiness: Json) -> Json:
     return stickiness if stickiness.get("Enabled") else None
 
 
-def _as_sets(claims: Json) -> Json:
-    spelled = [{**claim, "Values": sorted(claim.get("Values") or [], key=canonical)} for claim in claims]
-    return sorted(spelled, key=canonical)
+def _sorted_claims(claims: Json) -> Json:
+    claims_with_sorted_values = [
+        {**claim, "Values": sorted(claim.get("Values") or [], key=canonical)} for claim in claims
+    ]
+    return sorted(claims_with_sorted_values, key=canonical)
 
 
 def action_rows(member: str) -> Rules:
     """Return the rows of a member that holds actions."""
     each = f"{member}[]"
     groups = f"{each}.ForwardConfig.TargetGroups"
+    secret = f"{each}.AuthenticateOidcConfig.ClientSecret"
     return (
-        Verbatim(path=f"{each}.RedirectConfig", source="TF #19475: an empty Query drops the query string"),
-        Rewrite(path=member, to=_in_order, source="normalization.md §4.3, Actions", cases=("der-li-oidc",)),
+        Verbatim(
+            path=f"{each}.RedirectConfig",
+            source="elbv2.RedirectActionConfig: an empty Query drops the query string (terraform-provider-aws #19475)",
+        ),
+        Rewrite(
+            path=member,
+            to=_in_order,
+            source="elbv2.Action: the action with the lowest Order is performed first",
+            cases=("der-li-oidc",),
+        ),
         Rewrite(
             path=each,
             to=_one_spelling,
-            source="normalization.md §4.3, forward mirror",
+            source="read back from AWS: a forward to one target group has TargetGroupArn and ForwardConfig",
             cases=("der-li-forward-mirror", "der-li-forward-block"),
         ),
-        Default(path=f"{groups}[].Weight", value=1, source="normalization.md §4.3, Weight"),
-        Unordered(path=groups, source="normalization.md §4.3, Weight: set of TGs by ARN"),
+        Default(
+            path=f"{groups}[].Weight",
+            value=1,
+            source="read back from AWS: a target group of a forward has weight 1 where none was sent",
+        ),
+        Unordered(path=groups, source="elbv2.ForwardActionConfig: target groups have weights; order has no meaning"),
         Rewrite(
             path=f"{each}.ForwardConfig.TargetGroupStickinessConfig",
             to=_when_enabled,
-            source="normalization.md §4.3, sticky forward",
+            source="read back from AWS: a forward has Enabled false where no stickiness was sent",
             cases=("der-li-forward-stick",),
         ),
         *(
-            Default(path=f"{each}.RedirectConfig.{name}", value=value, source="normalization.md §4.3, redirect")
+            Default(
+                path=f"{each}.RedirectConfig.{name}",
+                value=value,
+                source=f"elbv2.RedirectActionConfig: a part that is not changed keeps its keyword {value}",
+            )
             for name, value in _REDIRECT.items()
         ),
         *(
-            Default(path=f"{each}.{login}.{name}", value=value, source="normalization.md §4.3, authenticate")
+            Default(
+                path=f"{each}.{login}.{name}",
+                value=value,
+                source=f"elbv2.AuthenticateOidcActionConfig, AuthenticateCognitoActionConfig: the default is {value}",
+            )
             for login in _LOGINS
             for name, value in _LOGIN.items()
         ),
-        WriteOnly(
-            path=f"{each}.AuthenticateOidcConfig.ClientSecret", source="normalization.md §4.3: never in describe"
+        WriteOnly(path=secret, source="elbv2.DescribeRules and DescribeListeners do not return ClientSecret"),
+        Drop(
+            path=f"{each}.AuthenticateOidcConfig.UseExistingClientSecret",
+            source="elbv2.AuthenticateOidcActionConfig: it is an instruction to ModifyRule, and describe omits it",
         ),
-        Drop(path=f"{each}.AuthenticateOidcConfig.UseExistingClientSecret", source="normalization.md §4.3"),
-        Sensitive(path=f"{each}.AuthenticateOidcConfig.ClientSecret", source="core-rules.md 21"),
+        Sensitive(path=secret, source="elbv2.AuthenticateOidcActionConfig: the OAuth 2.0 client secret"),
         Rewrite(
             path=f"{each}.JwtValidationConfig.AdditionalClaims",
-            to=_as_sets,
-            source="elbv2.JwtValidationActionAdditionalClaim: each is checked by itself",
+            to=_sorted_claims,
+            source="elbv2.JwtValidationActionAdditionalClaim: each claim is checked alone; order has no meaning",
         ),
-        Refers(path=f"{each}.TargetGroupArn", kind="TargetGroup", source="manifests.md, References"),
-        Refers(path=f"{groups}[].TargetGroupArn", kind="TargetGroup", source="manifests.md, References"),
+        Refers(path=f"{each}.TargetGroupArn", kind="TargetGroup", source="elbv2.Action: the ARN of the target group"),
+        Refers(
+            path=f"{groups}[].TargetGroupArn",
+            kind="TargetGroup",
+            source="elbv2.TargetGroupTuple: the ARN of the target group",
+        ),
     )
 
 
 # ---------------------------------------------------------------- where actions forward to
 
 
-def _tuples(action: Body) -> list[Body]:
+def _forward_groups(action: Body) -> list[Body]:
+    """Return the target groups of a forward in its long form; nothing for any other action."""
     if action.get("Type") != "forward":
         return []
-    written = (action.get("ForwardConfig") or {}).get("TargetGroups") or []
-    return list(written) or ([{"TargetGroupArn": action["TargetGroupArn"]}] if action.get("TargetGroupArn") else [])
+    groups = (action.get("ForwardConfig") or {}).get("TargetGroups") or []
+    return list(groups) or ([{"TargetGroupArn": action["TargetGroupArn"]}] if action.get("TargetGroupArn") else [])
 
 
 def target_groups(actions: Actions | None) -> tuple[Json, ...]:
-    """Return the ARN of every target group that the actions forward to, in any spelling; a reference stays one."""
-    return tuple(group.get("TargetGroupArn") for action in actions or () for group in _tuples(action))
+    """Return the ARN of every target group that the actions forward to, in either form; a reference stays one."""
+    return tuple(group.get("TargetGroupArn") for action in actions or () for group in _forward_groups(action))
 
 
 def weights(actions: Actions | None) -> dict[Json, int] | None:
-    """Return the weight of each target group of a single forward; None where the actions are anything else."""
-    forwards = [action for action in actions or () if _tuples(action)]
+    """Return the weight of each target group of a single forward; None if there is any other action."""
+    forwards = [action for action in actions or () if _forward_groups(action)]
     if len(forwards) != 1 or len(actions or ()) != 1:
         return None
-    found = [(group.get("TargetGroupArn"), group.get("Weight")) for group in _tuples(forwards[0])]
+    found = [(group.get("TargetGroupArn"), group.get("Weight")) for group in _forward_groups(forwards[0])]
     return {arn: 1 if weight is None else weight for arn, weight in found}
 
 
 def forward(shares: Mapping[Json, int], like: Actions | None) -> list[Body]:
-    """Return a single forward with these weights; it is as sticky as the one it is like."""
+    """Return a single forward with these weights and the stickiness of the forward in `like`."""
     groups = [{"TargetGroupArn": arn, "Weight": weight} for arn, weight in shares.items()]
     sticky: Body = next((action["ForwardConfig"] for action in like or () if action.get("ForwardConfig")), {})
     return [{"Type": "forward", "ForwardConfig": {**sticky, "TargetGroups": groups}}]
 
 
 def contradictions(actions: Json, member: str) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """Yield what AWS would refuse in the actions and its model does not say."""
+    """Yield what AWS refuses in the actions, although its model allows it."""
     places = enumerate(actions if isinstance(actions, list) else ())
     for index, action in ((index, action) for index, action in places if isinstance(action, Mapping)):
         groups = target_groups([action])
@@ -141,7 +170,7 @@ def contradictions(actions: Json, member: str) -> Iterator[tuple[tuple[str | int
             yield (member, index, "TargetGroupArn"), "TargetGroupArn and ForwardConfig name different target groups"
 
 
-# ---------------------------------------------------------------- who else is concerned
+# ---------------------------------------------------------------- users of a target group
 
 
 def presents(world: World, *kinds: str) -> Iterator[tuple[Key, Present]]:
@@ -150,7 +179,7 @@ def presents(world: World, *kinds: str) -> Iterator[tuple[Key, Present]]:
 
 
 def unread(world: World, *kinds: str) -> str:
-    """Name a resource of these kinds that could not be read: nobody knows what it uses. Empty where all could."""
+    """Return a resource of these kinds that could not be read, so what it uses is not known; empty if none."""
     return next((str(key) for key, one in world.items() if key.kind in kinds and isinstance(one, Unreadable)), "")
 
 
@@ -162,19 +191,19 @@ def forwarders(world: World, arn: str) -> list[Key]:
 def services_behind(world: World, arns: Iterable[Json]) -> list[tuple[Key, Present]]:
     """Return the live services that register their tasks with any of these target groups."""
     wanted = set(arns)
-    return [(key, one) for key, one in presents(world, "Service") if wanted & set(registered(one))]
+    return [(key, service) for key, service in presents(world, "Service") if wanted & set(registered_groups(service))]
 
 
-def registered(service: Present) -> list[str]:
+def registered_groups(service: Present) -> list[str]:
     """Return the target groups that a live service registers its tasks with."""
     return [one["targetGroupArn"] for one in service.body.get("loadBalancers") or () if one.get("targetGroupArn")]
 
 
-# ---------------------------------------------------------------- what ECS moves by itself
+# ---------------------------------------------------------------- traffic that ECS moves
 
 
-def pair_of(actions: Actions | None, world: World) -> list[str]:
-    """Return the two target groups between which ECS moves the traffic of these live actions; empty for none."""
+def blue_green_pair(actions: Actions | None, world: World) -> list[str]:
+    """Return the two target groups between which ECS moves the traffic of these live actions; empty if none."""
     live = set(target_groups(actions))
     for _, service in presents(world, "Service"):
         for one in service.body.get("loadBalancers") or ():
@@ -184,27 +213,28 @@ def pair_of(actions: Actions | None, world: World) -> list[str]:
     return []
 
 
-def with_pair(facts: Mapping[str, Json], actions: Actions | None, world: World) -> dict[str, Json]:
-    """Return the facts with the blue/green pair that the live actions belong to, where they do."""
-    pair = pair_of(actions, world)
+def with_blue_green_pair(facts: Mapping[str, Json], actions: Actions | None, world: World) -> dict[str, Json]:
+    """Return the facts, with the blue/green pair of the live actions if they belong to one."""
+    pair = blue_green_pair(actions, world)
     return {**facts, "ecsBlueGreenTargetGroups": pair} if pair else dict(facts)
 
 
-def as_ecs_has_it(member: str, body: Body, present: Present) -> Body:
-    """Return the desired body with the live weights, where both stay within one blue/green pair: ECS decides those.
+def with_live_weights(member: str, body: Body, present: Present) -> Body:
+    """Return the desired body with the live weights if both forward within one blue/green pair: ECS sets those.
 
-    How sticky the forward is stays the manifest's.
+    The stickiness of the forward stays as declared.
     """
     pair = set(present.facts.get("ecsBlueGreenTargetGroups") or ())
     want, live = body.get(member) or (), present.body.get(member) or ()
-    moved = next((action for action in live if _tuples(action)), None)
-    within = pair and {*target_groups(want), *target_groups(live)} <= pair
-    if moved is None or not within or not target_groups(want):
+    live_forward = next((action for action in live if _forward_groups(action)), None)
+    within_pair = pair and {*target_groups(want), *target_groups(live)} <= pair
+    if live_forward is None or not within_pair or not target_groups(want):
         return body
-    kept = [_weighted(one, _tuples(moved)) if _tuples(one) else one for one in want]
-    return {**body, member: kept}
+    live_groups = _forward_groups(live_forward)
+    actions = [_with_groups(action, live_groups) if _forward_groups(action) else action for action in want]
+    return {**body, member: actions}
 
 
-def _weighted(action: Body, groups: list[Body]) -> Body:
+def _with_groups(action: Body, groups: list[Body]) -> Body:
     forward = {**without(action.get("ForwardConfig") or {}, "TargetGroups"), "TargetGroups": groups}
     return {**without(action, "TargetGroupArn"), "ForwardConfig": forward}

@@ -1,7 +1,7 @@
-"""What the attributes of load balancers, listeners and target groups are where nobody ever set them.
+"""The defaults of attributes of load balancers, listeners and target groups.
 
-A document compares only the attributes that it declares; these values are where one that left the document goes back
-to. Source: normalization.md §4.1 to §4.3, as AWS reads them back.
+Only declared attributes are compared. An attribute that is removed from a document goes back to its value here.
+The values are those that AWS returned for resources on which no attribute was set.
 """
 
 from __future__ import annotations
@@ -52,20 +52,20 @@ _DATAGRAMS = ("UDP", "TCP_UDP")
 
 
 def of_load_balancer(key: str, body: Body) -> str | None:
-    """Return what AWS has for an attribute of a load balancer; None where we do not know."""
+    """Return AWS's default of an attribute of a load balancer; None if it is not known."""
     if key == "load_balancing.cross_zone.enabled":
         return "true" if body.get("Type", "application") == "application" else "false"
     return _LOAD_BALANCER.get(key)
 
 
 def of_listener(key: str, _: Body) -> str | None:
-    """Return what AWS has for an attribute of a listener; None where we do not know."""
+    """Return AWS's default of an attribute of a listener; None if it is not known."""
     header = key.startswith(_HEADER) and key.endswith((".header_name", ".header_value"))
     return "" if header else _LISTENER.get(key)
 
 
 def of_target_group(key: str, body: Body) -> str | None:
-    """Return what AWS has for an attribute of a target group; None where we do not know."""
+    """Return AWS's default of an attribute of a target group; None if it is not known."""
     protocol = body.get("Protocol")
     match key:
         case "stickiness.type":

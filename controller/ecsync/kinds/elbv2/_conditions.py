@@ -1,4 +1,4 @@
-"""The conditions of a rule in one canonical form."""
+"""The canonical form of a rule's conditions."""
 
 from __future__ import annotations
 
@@ -17,21 +17,20 @@ _LISTS = ("Values", "RegexValues")
 
 
 def canonical_conditions(conditions: Json) -> Json:
-    """Return the conditions as a map by field: neither they nor their values have an order."""
+    """Return the conditions as a map by field: AWS returns conditions and their values in any order."""
     if not isinstance(conditions, list):
         return conditions
     return keyed(sorted(map(_one_spelling, conditions), key=canonical), ("Field",))
 
 
 def _one_spelling(condition: Body) -> Body:
-    """Move the values that AWS echoes beside the config into it; values that contradict it stay, and are seen."""
+    """Move values beside the config into it, because AWS returns both; contradicting values stay and differ."""
     field = condition.get("Field")
     name = _CONFIGS.get(str(field), "")
     config = dict(condition.get(name) or {})
     rest = {member: value for member, value in condition.items() if member != name}
     for member in _LISTS if name else ():
-        lists = [_as_set(field, member, block.get(member)) for block in (rest, config)]
-        beside, inside = lists
+        beside, inside = (_sorted_values(field, member, block.get(member)) for block in (rest, config))
         if beside and (not inside or beside == inside):
             del rest[member]
         elif beside:
@@ -40,11 +39,11 @@ def _one_spelling(condition: Body) -> Body:
             config[member] = inside or beside
     header = config.get("HttpHeaderName")
     if isinstance(header, str):
-        config["HttpHeaderName"] = header.lower()  # AWS: the header name is case insensitive
+        config["HttpHeaderName"] = header.lower()  # elbv2.HttpHeaderConditionConfig: it is case insensitive
     return {**rest, name: config} if config else rest
 
 
-def _as_set(field: Json, member: str, values: Json) -> list[Json]:
-    """Sort the values; host names are case insensitive to AWS, everything else is compared as it is written."""
+def _sorted_values(field: Json, member: str, values: Json) -> list[Json]:
+    """Return the values sorted; only host names are case insensitive in AWS."""
     fold = field == "host-header" and member == "Values"
     return sorted([one.lower() if fold and isinstance(one, str) else one for one in values or ()], key=canonical)

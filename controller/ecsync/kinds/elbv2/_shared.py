@@ -1,4 +1,4 @@
-"""What the kinds of Elastic Load Balancing share: attributes, and tags by twenty."""
+"""Shared by the kinds of Elastic Load Balancing: tags and attributes, which AWS returns by calls of their own."""
 
 from __future__ import annotations
 
@@ -12,24 +12,38 @@ from ecsync.core.rules import Computed, Keyed, Released, Rules, Verbatim
 from ecsync.core.trees import Body, Json
 from ecsync.kinds._common import arn_tagging, batches, missing, pick, read_tags, touched
 
+_EVERY_ATTRIBUTE = (
+    "read back from AWS: describe returns every attribute with its default, also those that were not sent"
+)
+
 ATTRIBUTE_ROWS: Rules = (
-    Verbatim(path="Attributes[]", source="normalization.md §4.3, listener attrs: others are empty"),
-    Keyed(path="Attributes", key=("Key",), value="Value", source="normalization.md §4.1"),
-    Computed(
-        path="Attributes.*",
-        source="normalization.md §4.1: compare declared keys only",
-        cases=("ack-tg-attr-4", "ack-tg-attr-5", "ack-tg-dereg-initial"),
+    Verbatim(
+        path="Attributes[]",
+        source="read back from AWS: DescribeListenerAttributes returns an empty Value for a header that is not set",
     ),
-    Computed(path="Attributes", source="the same, where none is declared: no difference is an empty block"),
+    Keyed(
+        path="Attributes",
+        key=("Key",),
+        value="Value",
+        source="elbv2.ModifyTargetGroupAttributes: attributes are pairs of Key and Value; order has no meaning",
+    ),
+    Computed(
+        path="Attributes.*", source=_EVERY_ATTRIBUTE, cases=("ack-tg-attr-4", "ack-tg-attr-5", "ack-tg-dereg-initial")
+    ),
+    Computed(path="Attributes", source=_EVERY_ATTRIBUTE),
 )
 
 
-def released_to(value: Callable[[str, Body], str | None]) -> Released:
-    """Row for attributes that leave the document: they go back to what AWS has where nobody set them."""
-    return Released(path="Attributes", value=value, source="core-rules.md 8; normalization.md §4, attr defaults")
+def released_row(value: Callable[[str, Body], str | None]) -> Released:
+    """Return the row for attributes that are removed from a document: they go back to AWS's defaults."""
+    return Released(
+        path="Attributes",
+        value=value,
+        source="read back from AWS: the values of attributes that were never set (_attributes.py)",
+    )
 
 
-_ARNS_OF_A_CALL = 20
+_MAX_ARNS = 20  # elbv2.DescribeTags: up to 20 resources in a single call
 
 TAGGING = arn_tagging(
     "elbv2",
@@ -42,62 +56,65 @@ TAGGING = arn_tagging(
 
 
 def own_arn(key: Key) -> Text:
-    """Return the ARN of what an earlier call of the same change creates."""
+    """Return a reference to the ARN of the resource that an earlier call of the same change creates."""
     return Text((Ref(key, "arn"),))
 
 
-def seen(live: Body, known: Sequence[str], declared: Body) -> dict[str, Json]:
-    """Return the live members that we know or somebody declares: a field new to AWS is no difference by itself."""
+def known_or_declared(live: Body, known: Sequence[str], declared: Body) -> dict[str, Json]:
+    """Return the known and the declared members of a live resource: a member that AWS adds later is no drift."""
     return pick(live, *known, *declared)
 
 
 def as_printed(live: Body, body: Body) -> Present:
-    """Return a described resource whose attributes and tags, printed apart by AWS, stand in the document itself."""
-    tags, ours_on_it, foreign = read_tags(live.get("Tags"))
-    return Present(
-        body={**body, **pick(live, "Attributes"), "Tags": tags}, outputs={}, marks=ours_on_it, foreign=foreign
-    )
+    """Return a described resource; its attributes and tags, which other calls print, are members of `live`."""
+    tags, mark, foreign = read_tags(live.get("Tags"))
+    return Present(body={**body, **pick(live, "Attributes"), "Tags": tags}, outputs={}, marks=mark, foreign=foreign)
 
 
 # ---------------------------------------------------------------- tags
 
 
 def tags_of(reader: Reader, arns: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Read the tags of each ARN; one that has gone meanwhile is left out, and does not take its batch along."""
+    """Return the tags of each ARN. A resource that was deleted since it was listed is left out.
+
+    AWS fails the whole call for one missing resource. Then each ARN is read alone.
+    """
     found: dict[str, dict[str, str]] = {}
-    for batch in batches(arns, _ARNS_OF_A_CALL):
+    for batch in batches(arns, _MAX_ARNS):
         try:
-            answer = reader.call("elbv2", "DescribeTags", ResourceArns=batch)
+            response = reader.call("elbv2", "DescribeTags", ResourceArns=batch)
         except AwsError as error:
             if not missing(error):
                 raise
             for arn in batch if len(batch) > 1 else ():
                 found |= tags_of(reader, [arn])
         else:
-            found |= {one["ResourceArn"]: tag_map(one.get("Tags")) for one in answer["TagDescriptions"]}
+            found |= {one["ResourceArn"]: tag_map(one.get("Tags")) for one in response["TagDescriptions"]}
     return found
 
 
-def tagged(reader: Reader, items: Iterable[Body], arn: str) -> Iterator[tuple[Body, dict[str, str]]]:
-    """Yield each live item that is still there with its tags; `arn` is the member that holds its ARN."""
-    every = {str(item[arn]): item for item in items}
-    tags = tags_of(reader, every)
-    return ((item, tags[key]) for key, item in every.items() if key in tags)
+def with_tags(reader: Reader, items: Iterable[Body], arn: str) -> Iterator[tuple[Body, dict[str, str]]]:
+    """Yield each live item with its tags, without deleted ones; `arn` is the member that holds the item's ARN."""
+    by_arn = {str(item[arn]): item for item in items}
+    tags = tags_of(reader, by_arn)
+    return ((item, tags[key]) for key, item in by_arn.items() if key in tags)
 
 
-def ours(reader: Reader, installation: str, items: Iterable[Body], arn: str) -> Iterator[tuple[Body, dict[str, str]]]:
-    """Yield each live item that carries a mark of the installation, with its tags."""
+def owned_items(
+    reader: Reader, installation: str, items: Iterable[Body], arn: str
+) -> Iterator[tuple[Body, dict[str, str]]]:
+    """Yield each live item that has an owner mark of the installation, with its tags."""
     prefix = f"v1/{installation}/"
-    return ((item, tags) for item, tags in tagged(reader, items, arn) if tags.get(OWNER, "").startswith(prefix))
+    return ((item, tags) for item, tags in with_tags(reader, items, arn) if tags.get(OWNER, "").startswith(prefix))
 
 
 def owner_in(tags: Body) -> str:
-    """Return the owner mark among tags; empty for none."""
+    """Return the owner mark among tags; empty if none."""
     return str(tags.get(OWNER, ""))
 
 
-def unless_gone(read: Callable[[], Present]) -> Present | Absent:
-    """Read one resource; Absent where AWS says that it has gone since it was listed."""
+def present_or_absent(read: Callable[[], Present]) -> Present | Absent:
+    """Read one resource; return Absent if AWS reports that it was deleted since it was listed."""
     try:
         return read()
     except AwsError as error:
@@ -106,8 +123,8 @@ def unless_gone(read: Callable[[], Present]) -> Present | Absent:
         return Absent()
 
 
-def whole(reader: Reader, operation: str, result: str, **of: Json) -> list[Body]:
-    """Read every page of a describe; nothing where what it is asked of has gone."""
+def all_pages(reader: Reader, operation: str, result: str, **of: Json) -> list[Body]:
+    """Read every page of a describe; return nothing if the parent resource was deleted."""
     try:
         return list(reader.pages("elbv2", operation, result, **of))
     except AwsError as error:
@@ -119,14 +136,14 @@ def whole(reader: Reader, operation: str, result: str, **of: Json) -> list[Body]
 # ---------------------------------------------------------------- attributes
 
 
-def reads_attributes(declared: Body, live: Marks | None, tags: Mapping[str, str]) -> bool:
-    """Tell whether a live resource's attributes are worth a call: some are declared, or were when we applied it.
+def reads_attributes(declared: Body, mark: Marks | None, tags: Mapping[str, str]) -> bool:
+    """True if the attributes must be read: some are declared, or some were declared when the resource was applied.
 
-    `tags` are its live tags: what else counts key by key in the mark are attributes.
+    The applied mark hashes tags and attributes key by key. A key that is not a live tag (`tags`) is an attribute.
     """
-    applied = live.applied if live else None
-    known = {path_hash(by_key("tags", tag)) for tag in tags}
-    return bool(declared.get("Attributes")) or (applied is not None and not keys_of(applied) <= known)
+    applied = mark.applied if mark else None
+    tag_hashes = {path_hash(by_key("tags", tag)) for tag in tags}
+    return bool(declared.get("Attributes")) or (applied is not None and not keys_of(applied) <= tag_hashes)
 
 
 def read_attributes(reader: Reader, noun: str, arn: str) -> Json:
@@ -135,7 +152,7 @@ def read_attributes(reader: Reader, noun: str, arn: str) -> Json:
 
 
 def attribute_calls(noun: str, arn: Json, attributes: Sequence[Body]) -> tuple[Call, ...]:
-    """Compile the call that sets attributes; nothing where there are none to set."""
+    """Return the call that sets attributes; no call if there are none."""
     if not attributes:
         return ()
     params = {f"{noun}Arn": arn, "Attributes": list(attributes)}
@@ -143,6 +160,6 @@ def attribute_calls(noun: str, arn: Json, attributes: Sequence[Body]) -> tuple[C
 
 
 def changed_attributes(change: Update) -> list[dict[str, Json]]:
-    """Return the declared attributes that differ, as AWS takes them."""
+    """Return the declared attributes that differ, as AWS accepts them."""
     declared = normalise({"Attributes": change.desired.body.get("Attributes")}, ATTRIBUTE_ROWS).get("Attributes", {})
     return [{"Key": key, "Value": declared[key]} for key in touched(change, "Attributes", declared)]

@@ -1,11 +1,11 @@
-"""Listener: a port of a load balancer, and what it does with what no rule takes.
+"""Listener: a port of a load balancer, and the actions for requests that match no rule.
 
-Its port is its identity, because it has no name: another port is another listener.
+A listener has no name. Its port is its identity: another port is another listener.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 from ecsync.core.kind import Gate, Kind, Owned, ShapeOf, Wanted, World
@@ -22,6 +22,7 @@ from ecsync.core.model import (
     Observed,
     Present,
     Replace,
+    Tags,
     Text,
     Update,
 )
@@ -31,23 +32,23 @@ from ecsync.core.rules import Clears, Computed, Default, Drop, Immutable, Refers
 from ecsync.core.tagging import with_marks
 from ecsync.core.trees import Body, Json, Path, canonical
 from ecsync.kinds._common import changed, operations, read_tags, tag_rows, without
-from ecsync.kinds.elbv2._actions import action_rows, as_ecs_has_it, contradictions, with_pair
+from ecsync.kinds.elbv2._actions import action_rows, contradictions, with_blue_green_pair, with_live_weights
 from ecsync.kinds.elbv2._attributes import of_listener
 from ecsync.kinds.elbv2._shared import (
     ATTRIBUTE_ROWS,
     TAGGING,
+    all_pages,
     as_printed,
     attribute_calls,
     changed_attributes,
-    ours,
+    known_or_declared,
     own_arn,
+    owned_items,
+    present_or_absent,
     read_attributes,
     reads_attributes,
-    released_to,
-    seen,
-    tagged,
-    unless_gone,
-    whole,
+    released_row,
+    with_tags,
 )
 from ecsync.kinds.elbv2._traffic_shift import staged
 
@@ -63,60 +64,90 @@ def _natural(body: Body) -> str | None:
     return f"{balancer}:{port or 0}"  # a gateway load balancer has one listener, without a port
 
 
+# 2 SHAPE ---------------------------------------------------------------------------------------------------------
+
+SHAPE = ShapeOf(
+    operation="elbv2.CreateListener",
+    extra={"Attributes": "elbv2.ModifyListenerAttributes:Attributes"},
+    describe="elbv2.DescribeListeners:Listeners[]",
+)
+
+
+def _check(body: Body) -> Iterator[tuple[Path, str]]:
+    return contradictions(body.get(_ACTIONS), _ACTIONS)
+
+
 # 3 RULES ---------------------------------------------------------------------------------------------------------
 
 
-def _first_then_set(certificates: Json) -> Json:
-    """Keep the first certificate, the default one, in its place; to the others order means nothing."""
+def _first_then_sorted(certificates: Json) -> Json:
+    """Return the first certificate, which is the default one, then the others sorted: their order has no meaning."""
     if not isinstance(certificates, list):
         return certificates
     plain = [without(one, "IsDefault") for one in certificates]
     return plain[:1] + sorted((one for one in plain[1:] if one != plain[0]), key=canonical)
 
 
+_UNCHANGED = "elbv2.ModifyListener: any properties that you do not specify remain unchanged"
+
 RULES = (
     *tag_rows("Tags", "Key", "Value"),
     *ATTRIBUTE_ROWS,
-    released_to(of_listener),
+    released_row(of_listener),
     *action_rows(_ACTIONS),
     Rewrite(
         path="Protocol",
         to=lambda protocol: str(protocol).upper(),
-        source="normalization.md §4.3: upper",
+        source="read back from AWS: DescribeListeners returns upper case, whichever case was sent",
     ),
-    Computed(path="SslPolicy", source="normalization.md §4.3: unmanaged undeclared"),
-    Rewrite(path="Certificates", to=_first_then_set, source="normalization.md §4.3: IsDefault mirror"),
-    Drop(path="MutualAuthentication.TrustStoreAssociationStatus", source="elbv2.DescribeListeners: server-owned"),
+    Computed(
+        path="SslPolicy",
+        source="read back from AWS: DescribeListeners returns a default policy; the API and the console differ in it",
+    ),
+    Rewrite(
+        path="Certificates",
+        to=_first_then_sorted,
+        source="elbv2.DescribeListenerCertificates: a default certificate that is in the list too appears twice",
+    ),
+    Drop(
+        path="MutualAuthentication.TrustStoreAssociationStatus",
+        source="elbv2.MutualAuthenticationAttributes: a status that AWS alone sets",
+    ),
     Default(
         path="MutualAuthentication.IgnoreClientCertificateExpiry",
         value=False,
-        source="captured",
+        source="read back from AWS: DescribeListeners returns false where it was not sent",
         cases=("cap-ElasticLoadBalancingV2-Listener.MtlsListener",),
     ),
     Default(
         path="MutualAuthentication.AdvertiseTrustStoreCaNames",
         value="off",
-        source="captured",
+        source="read back from AWS: DescribeListeners returns off where it was not sent",
         cases=("cap-ElasticLoadBalancingV2-Listener.MtlsListener",),
     ),
     Rewrite(
         path="MutualAuthentication",
         to=lambda block: None if block.get("Mode", "off") == "off" else block,
-        source="normalization.md §4.3: off is absent",
+        source="read back from AWS: DescribeListeners returns Mode off where none was sent",
         cases=("cap-ElasticLoadBalancingV2-Listener.HuntHttpsListener",),
     ),
-    Clears(path="MutualAuthentication", value={"Mode": "off"}, source="elbv2.ModifyListener: what is not said stays"),
+    Clears(path="MutualAuthentication", value={"Mode": "off"}, source=_UNCHANGED),
     Rewrite(
         path="AlpnPolicy",
         to=lambda policy: None if policy == ["None"] else policy,
-        source="normalization.md §4.3: None is absent",
+        source="elbv2.ModifyListener: the policy None is the same as no policy",
     ),
-    Clears(path="AlpnPolicy", value=["None"], source="elbv2.ModifyListener: what is not said stays"),
-    Immutable(path="LoadBalancerArn", source="normalization.md §4.3"),
-    Immutable(path="Port", source="our identity"),
-    Refers(path="LoadBalancerArn", kind="LoadBalancer", output="arn", source="manifests.md, References"),
+    Clears(path="AlpnPolicy", value=["None"], source=_UNCHANGED),
+    Immutable(path="LoadBalancerArn", source="elbv2.ModifyListener has no LoadBalancerArn"),
+    Immutable(path="Port", source="a listener has no name: load balancer and port identify it"),
+    Refers(
+        path="LoadBalancerArn",
+        kind="LoadBalancer",
+        output="arn",
+        source="elbv2.CreateListener: the ARN of the load balancer",
+    ),
 )
-_CLEARED = {row.path: row.value for row in RULES if isinstance(row, Clears)}
+_CLEARING_VALUES = {row.path: row.value for row in RULES if isinstance(row, Clears)}
 
 # 4 READ ----------------------------------------------------------------------------------------------------------
 
@@ -127,7 +158,7 @@ _READS = (
     "DescribeLoadBalancers",
     "DescribeTags",
 )
-_SEEN = (
+_READ_MEMBERS = (
     "LoadBalancerArn", "Port", "Protocol", "SslPolicy", "Certificates", "DefaultActions", "AlpnPolicy",
     "MutualAuthentication",
 )  # fmt: skip
@@ -135,7 +166,7 @@ _SEEN = (
 
 def body_of(listener: Body, declared: Body) -> dict[str, Json]:
     """Return a described listener in the shape of the create input."""
-    return seen(listener, _SEEN, declared)
+    return known_or_declared(listener, _READ_MEMBERS, declared)
 
 
 def _read(reader: Reader, wanted: Sequence[Wanted], world: World) -> Iterator[tuple[Key, Observed]]:
@@ -143,56 +174,56 @@ def _read(reader: Reader, wanted: Sequence[Wanted], world: World) -> Iterator[tu
     for want in wanted:
         by_balancer.setdefault(want.body["LoadBalancerArn"], []).append(want)
     for arn, wants in by_balancer.items():
-        listeners = whole(reader, "DescribeListeners", "Listeners", LoadBalancerArn=arn)
+        listeners = all_pages(reader, "DescribeListeners", "Listeners", LoadBalancerArn=arn)
         ports = {want.body.get("Port") for want in wants}
         at_port = [listener for listener in listeners if listener.get("Port") in ports]
-        found = {one.get("Port"): (one, tags) for one, tags in tagged(reader, at_port, "ListenerArn")}
+        found = {live.get("Port"): (live, tags) for live, tags in with_tags(reader, at_port, "ListenerArn")}
         for want in wants:
-            one = found.get(want.body.get("Port"))
-            yield want.key, unless_gone(partial(_present, reader, *one, want.body, world)) if one else Absent()
+            live = found.get(want.body.get("Port"))
+            yield want.key, present_or_absent(partial(_present, reader, *live, want.body, world)) if live else Absent()
 
 
-def _present(reader: Reader, listener: Body, tags: Body, declared: Body, world: World) -> Present:
-    theirs, live, foreign = read_tags(tags)
+def _present(reader: Reader, listener: Body, live_tags: Body, declared: Body, world: World) -> Present:
+    tags, mark, foreign = read_tags(live_tags)
     arn = listener["ListenerArn"]
-    body = {**body_of(listener, declared), "Tags": theirs}
-    first = body.get("Certificates") or ()
-    if first:
-        body["Certificates"] = [*first, *_further_of_ours(reader, arn, first, declared, live)]
-    if reads_attributes(declared, live, theirs):
+    body = {**body_of(listener, declared), "Tags": tags}
+    default = body.get("Certificates") or ()
+    if default:
+        body["Certificates"] = [*default, *_managed_certificates(reader, arn, default, declared, mark)]
+    if reads_attributes(declared, mark, tags):
         body["Attributes"] = read_attributes(reader, "Listener", arn)
-    facts = with_pair({}, listener.get(_ACTIONS), world)
-    return Present(body=body, outputs={"arn": arn}, marks=live, facts=facts, foreign=foreign)
+    facts = with_blue_green_pair({}, listener.get(_ACTIONS), world)
+    return Present(body=body, outputs={"arn": arn}, marks=mark, facts=facts, foreign=foreign)
 
 
-def _further_of_ours(
-    reader: Reader, arn: str, first: Sequence[Body], declared: Body, live: Marks | None
+def _managed_certificates(
+    reader: Reader, arn: str, default: Sequence[Body], declared: Body, mark: Marks | None
 ) -> Sequence[Body]:
-    """Return the certificates beyond the first where they are ours to tell.
+    """Return the certificates beyond the default one if this document manages them.
 
-    They are where the document declares any, and where it does so no more and there are just those that we applied:
-    with one more, somebody else has put certificates there, and we do not know whose is which.
+    It does if it declares any, or if it declared exactly the live ones when it was last applied. If there is one more,
+    another client added certificates, and the applied mark does not show which ones.
     """
     if len(declared.get("Certificates") or ()) > 1:
-        return _further(reader, arn)
-    applied = live.applied if live else None
+        return _additional_certificates(reader, arn)
+    applied = mark.applied if mark else None
     if applied is None or applied_equals(applied, "Certificates", _canonical(declared.get("Certificates"))):
         return ()
-    further = _further(reader, arn)
-    return further if applied_equals(applied, "Certificates", _canonical([*first, *further])) else ()
+    additional = _additional_certificates(reader, arn)
+    return additional if applied_equals(applied, "Certificates", _canonical([*default, *additional])) else ()
 
 
 def _canonical(certificates: Json) -> Json:
     return normalise({"Certificates": certificates}, RULES).get("Certificates")
 
 
-def _further(reader: Reader, arn: str) -> list[Body]:
-    every = reader.pages("elbv2", "DescribeListenerCertificates", "Certificates", ListenerArn=arn)
-    return [certificate for certificate in every if not certificate.get("IsDefault")]
+def _additional_certificates(reader: Reader, arn: str) -> list[Body]:
+    certificates = reader.pages("elbv2", "DescribeListenerCertificates", "Certificates", ListenerArn=arn)
+    return [certificate for certificate in certificates if not certificate.get("IsDefault")]
 
 
 def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
-    for listener, tags in ours(reader, installation, every_listener(reader), "ListenerArn"):
+    for listener, tags in owned_items(reader, installation, every_listener(reader), "ListenerArn"):
         present = _present(reader, listener, tags, {}, {})
         assert present.marks is not None
         yield Owned(marks=present.marks, natural=str(_natural(listener)), present=present)
@@ -200,8 +231,8 @@ def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
 
 def every_listener(reader: Reader) -> Iterator[Body]:
     """Yield every listener of every load balancer."""
-    for balancer in whole(reader, "DescribeLoadBalancers", "LoadBalancers"):
-        yield from whole(reader, "DescribeListeners", "Listeners", LoadBalancerArn=balancer["LoadBalancerArn"])
+    for balancer in all_pages(reader, "DescribeLoadBalancers", "LoadBalancers"):
+        yield from all_pages(reader, "DescribeListeners", "Listeners", LoadBalancerArn=balancer["LoadBalancerArn"])
 
 
 # 5 CALLS ---------------------------------------------------------------------------------------------------------
@@ -209,8 +240,8 @@ def every_listener(reader: Reader) -> Iterator[Body]:
 
 def _calls(change: Create | Update | Replace | Delete) -> tuple[Call, ...]:
     match change:
-        case Create(desired=desired, marks=tags):
-            return _create(desired, tags)
+        case Create(desired=desired, marks=mark_tags):
+            return _create(desired, mark_tags)
         case Update(observed=observed):
             return tuple(_update(change, observed.outputs["arn"]))
         case Replace(observed=observed) | Delete(observed=observed):
@@ -221,36 +252,36 @@ def _call(operation: str, arn: Json, **params: Json) -> Call:
     return Call(service="elbv2", operation=operation, params={"ListenerArn": arn, **params})
 
 
-def _create(desired: Desired, tags: Mapping[str, str]) -> tuple[Call, ...]:
+def _create(desired: Desired, mark_tags: Tags) -> tuple[Call, ...]:
     body, arn = desired.body, own_arn(desired.key)
-    first, further = _certificates(body)
+    default, additional = _certificates(body)
     create = Call(
         service="elbv2",
         operation="CreateListener",
-        params=with_marks(TAGGING, {**without(body, "Attributes", "Certificates"), **first}, tags),
+        params=with_marks(TAGGING, {**without(body, "Attributes", "Certificates"), **default}, mark_tags),
         captures={"arn": ("Listeners", 0, "ListenerArn")},
     )
     return (
         create,
-        *(_call("AddListenerCertificates", arn, Certificates=[one]) for one in further),
+        *(_call("AddListenerCertificates", arn, Certificates=[one]) for one in additional),
         *attribute_calls("Listener", arn, body.get("Attributes") or ()),
     )
 
 
 def _update(change: Update, arn: Json) -> Iterable[Call]:
-    """Add certificates before the change that may need them, and remove them after the one that frees them."""
+    """Yield ModifyListener for what differs; certificates are added before it, and removed after it."""
     members, body = changed(change), change.desired.body
     added: Sequence[Body] = ()
     removed: Sequence[Body] = ()
     if "Certificates" in members:
-        first, want = _certificates(body)
-        before, have = _certificates(normalise(change.observed.body, RULES))
+        default, want = _certificates(body)
+        live_default, have = _certificates(normalise(change.observed.body, RULES))
         added, removed = [one for one in want if one not in have], [one for one in have if one not in want]
-        members = {**without(members, "Certificates"), **({} if first == before else first)}
+        members = {**without(members, "Certificates"), **({} if default == live_default else default)}
     for one in added:
         yield _call("AddListenerCertificates", arn, Certificates=[one])
-    said = {name: _CLEARED.get(name) if value is None else value for name, value in members.items()}
-    params = without(said, "Attributes")
+    params = {name: _CLEARING_VALUES.get(name) if value is None else value for name, value in members.items()}
+    params = without(params, "Attributes")
     if params:
         yield _call("ModifyListener", arn, **params)
     for one in removed:
@@ -259,9 +290,9 @@ def _update(change: Update, arn: Json) -> Iterable[Call]:
 
 
 def _certificates(body: Body) -> tuple[dict[str, Json], list[Body]]:
-    """Return the default certificate as AWS's calls take it, and those beyond it, which have calls of their own."""
-    every = _first_then_set(list(body.get("Certificates") or ()))
-    return ({"Certificates": every[:1]} if every else {}), every[1:]
+    """Return the default certificate as a parameter of CreateListener, and the others, which have their own calls."""
+    certificates = _first_then_sorted(list(body.get("Certificates") or ()))
+    return ({"Certificates": certificates[:1]} if certificates else {}), certificates[1:]
 
 
 # ONLY SOME KINDS -------------------------------------------------------------------------------------------------
@@ -269,10 +300,6 @@ def _certificates(body: Body) -> tuple[dict[str, Json], list[Body]]:
 
 def _gate(desired: Desired, present: Present, fields: Sequence[FieldChange], world: World) -> Gate:
     return staged(_ACTIONS, desired, present, fields, world)
-
-
-def _check(body: Body) -> Iterator[tuple[Path, str]]:
-    return contradictions(body.get(_ACTIONS), _ACTIONS)
 
 
 # The members of AWS's shapes that the rules take into account; `make review` prints those that a newer botocore has.
@@ -322,11 +349,7 @@ Listener/http:
     outputs=("arn",),
     invalidates={"replace": ("arn",)},
     tagging=TAGGING,
-    shape=ShapeOf(
-        operation="elbv2.CreateListener",
-        extra={"Attributes": "elbv2.ModifyListenerAttributes:Attributes"},
-        describe="elbv2.DescribeListeners:Listeners[]",
-    ),
+    shape=SHAPE,
     reviewed=REVIEWED,
     check=_check,
     rules=RULES,
@@ -335,8 +358,6 @@ Listener/http:
     from_describe=lambda live, declared: as_printed(live, body_of(live, declared)),
     reads=operations("elbv2", *_READS),
     calls=_calls,
-    adjust=lambda body, present: as_ecs_has_it(_ACTIONS, body, present),
-    gate=_gate,
     writes=operations(
         "elbv2",
         "CreateListener",
@@ -347,6 +368,8 @@ Listener/http:
     ),
     deletes=operations("elbv2", "DeleteListener"),
     rights=(
-        "cognito-idp:DescribeUserPoolClient",  # for authenticate-cognito
+        "cognito-idp:DescribeUserPoolClient",  # AWS checks it on the caller for authenticate-cognito
     ),
+    adjust=lambda body, present: with_live_weights(_ACTIONS, body, present),
+    gate=_gate,
 )

@@ -1,7 +1,7 @@
-"""ListenerRule: a condition and what is done with the requests that meet it.
+"""ListenerRule: conditions, and the actions for requests that meet them.
 
-A rule has no name. It is the document's because of its mark; the priority tells only which unmarked rule could be
-adopted, since it may change.
+A rule has no name. Its owner mark identifies it. The priority may change: it only selects the unmarked rule that can be
+adopted.
 """
 
 from __future__ import annotations
@@ -28,9 +28,17 @@ from ecsync.core.rules import Immutable, Keyed, Refers, Rewrite, Verbatim
 from ecsync.core.tagging import with_marks
 from ecsync.core.trees import Body, Json, Path, canonical
 from ecsync.kinds._common import changed, operations, pick, read_tags, tag_rows, without
-from ecsync.kinds.elbv2._actions import action_rows, as_ecs_has_it, contradictions, presents, with_pair
+from ecsync.kinds.elbv2._actions import action_rows, contradictions, presents, with_blue_green_pair, with_live_weights
 from ecsync.kinds.elbv2._conditions import canonical_conditions
-from ecsync.kinds.elbv2._shared import TAGGING, as_printed, ours, owner_in, seen, tagged, whole
+from ecsync.kinds.elbv2._shared import (
+    TAGGING,
+    all_pages,
+    as_printed,
+    known_or_declared,
+    owned_items,
+    owner_in,
+    with_tags,
+)
 from ecsync.kinds.elbv2._traffic_shift import staged
 from ecsync.kinds.elbv2.listener import every_listener
 
@@ -40,56 +48,71 @@ _ACTIONS = "Actions"
 
 
 def _natural(body: Body) -> str | None:
-    """Name the listener: all that stays the same for as long as the rule lives.
+    """Return the listener: the only part of a rule's identity that never changes.
 
-    The mark's id is made of it, and so a mark that was copied to a rule of another listener is found out, while a
-    new priority keeps the id. What two documents must not both have is `claim`.
+    The mark's id is derived from it. So a mark that was copied to a rule of another listener is detected, and a new
+    priority keeps the id. `claim` is what no two documents may both declare.
     """
     listener = body.get("ListenerArn")
     return listener if isinstance(listener, str) else None
 
 
 def claim(body: Body) -> str | None:
-    """Return what no two documents may have: a priority of a listener."""
+    """Return what no two documents may both declare: a priority of a listener."""
     listener, priority = _natural(body), _number(body.get("Priority"))
     return f"{listener}#{priority}" if listener and isinstance(priority, int) else None
 
 
-# 3 RULES ---------------------------------------------------------------------------------------------------------
-
-
 def _number(priority: Json) -> Json:
+    """Return a priority as a number: AWS accepts a number and returns text."""
     return int(priority) if isinstance(priority, str) and priority.isdecimal() else priority
 
+
+# 2 SHAPE ---------------------------------------------------------------------------------------------------------
+
+SHAPE = ShapeOf(operation="elbv2.CreateRule", describe="elbv2.DescribeRules:Rules[]")
+
+
+def _check(body: Body) -> Iterator[tuple[Path, str]]:
+    yield from contradictions(body.get(_ACTIONS), _ACTIONS)
+
+
+# 3 RULES ---------------------------------------------------------------------------------------------------------
+
+_EMPTY_REPLACE = "elbv2.RewriteConfig: an empty Replace is a value; it removes the matched text"
 
 RULES = (
     *tag_rows("Tags", "Key", "Value"),
     *action_rows(_ACTIONS),
-    Rewrite(path="Priority", to=_number, source="normalization.md §4.3: string out, int in"),
+    Rewrite(path="Priority", to=_number, source="elbv2.CreateRule accepts a number; elbv2.DescribeRules returns text"),
     Rewrite(
         path="Conditions",
         to=canonical_conditions,
-        source="normalization.md §4.3, Conditions and their mirror",
+        source="read back from AWS: conditions and their values in any order; values beside and inside their config",
         cases=("ack-rule-03", "ack-rule-15", "cap-ElasticLoadBalancingV2-ListenerRule.Rule4C995B7F"),
     ),
-    Verbatim(path="Transforms[].HostHeaderRewriteConfig.Rewrites[]", source="elbv2.RewriteConfig: an empty Replace"),
-    Verbatim(path="Transforms[].UrlRewriteConfig.Rewrites[]", source="elbv2.RewriteConfig: an empty Replace"),
-    Keyed(path="Transforms", key=("Type",), source="elbv2.ModifyRule: one of each type"),
-    Immutable(path="ListenerArn", source="normalization.md §4.3"),
-    Refers(path="ListenerArn", kind="Listener", output="arn", source="manifests.md, References"),
+    Verbatim(path="Transforms[].HostHeaderRewriteConfig.Rewrites[]", source=_EMPTY_REPLACE),
+    Verbatim(path="Transforms[].UrlRewriteConfig.Rewrites[]", source=_EMPTY_REPLACE),
+    Keyed(path="Transforms", key=("Type",), source="elbv2.ModifyRule: one transform of each type"),
+    Immutable(path="ListenerArn", source="elbv2.ModifyRule has no ListenerArn"),
+    Refers(path="ListenerArn", kind="Listener", output="arn", source="elbv2.CreateRule: the ARN of the listener"),
 )
 
 # 4 READ ----------------------------------------------------------------------------------------------------------
 
 _READS = ("DescribeRules", "DescribeListeners", "DescribeLoadBalancers", "DescribeTags")
-_SEEN = ("Conditions", "Actions", "Transforms")
-_Tagged = tuple[Body, Mapping[str, str]]
+_READ_MEMBERS = ("Conditions", "Actions", "Transforms")
+_Tagged = tuple[Body, Mapping[str, str]]  # a described rule, and its tags
 
 
 def body_of(rule: Body, declared: Body) -> dict[str, Json]:
-    """Return a described rule in the shape of the create input; its listener is the one that it was asked of."""
-    asked = {"ListenerArn": declared["ListenerArn"]} if "ListenerArn" in declared else {}
-    return {**asked, "Priority": _number(rule["Priority"]), **seen(rule, _SEEN, without(declared, "Priority"))}
+    """Return a described rule in the shape of the create input. AWS returns no listener; it is the declared one."""
+    listener = {"ListenerArn": declared["ListenerArn"]} if "ListenerArn" in declared else {}
+    return {
+        **listener,
+        "Priority": _number(rule["Priority"]),
+        **known_or_declared(rule, _READ_MEMBERS, without(declared, "Priority")),
+    }
 
 
 def _read(reader: Reader, wanted: Sequence[Wanted], world: World) -> Iterator[tuple[Key, Observed]]:
@@ -97,94 +120,100 @@ def _read(reader: Reader, wanted: Sequence[Wanted], world: World) -> Iterator[tu
     for want in wanted:
         by_listener.setdefault(want.body["ListenerArn"], []).append(want)
     for arn, wants in by_listener.items():
-        rules = list(tagged(reader, _rules(reader, arn), "RuleArn"))
+        rules = list(with_tags(reader, _rules(reader, arn), "RuleArn"))
         found = {want.key: _candidates(want, wants, rules) for want in wants}
-        goals = _goals(wants, found, world)
-        standing = {_number(rule["Priority"]): rule["RuleArn"] for rule, _ in rules}
+        targets = _target_priorities(wants, found, world)
+        occupants = {_number(rule["Priority"]): rule["RuleArn"] for rule, _ in rules}
         for want in wants:
             if not found[want.key]:
                 yield want.key, Absent()
                 continue
             (rule, tags), *copies = found[want.key]
-            facts = {"copies": [other["RuleArn"] for other, _ in copies]} if copies else {}
-            yield want.key, _present(rule, tags, want.body, world, facts | _way(rule, goals, standing))
+            facts = {"copies": [copy["RuleArn"] for copy, _ in copies]} if copies else {}
+            facts |= _move_facts(str(rule["RuleArn"]), targets, occupants)
+            yield want.key, _present(rule, tags, want.body, world, facts)
 
 
 def _rules(reader: Reader, listener: str) -> list[Body]:
-    every = whole(reader, "DescribeRules", "Rules", ListenerArn=listener)
-    return [rule for rule in every if not rule.get("IsDefault")]
+    rules = all_pages(reader, "DescribeRules", "Rules", ListenerArn=listener)
+    return [rule for rule in rules if not rule.get("IsDefault")]
 
 
 def _candidates(want: Wanted, wants: Sequence[Wanted], rules: Sequence[_Tagged]) -> list[_Tagged]:
-    """Return the rules with the document's mark, the nearest first; where there is none, the one at its priority."""
-    mine = [one for one in rules if want.managed and owner_in(one[1]) == want.owner]
-    if mine:
-        return sorted(mine, key=lambda one: _distance(one[0], want.body))
-    # A rule of another document may stand where this one belongs: it is about to move away, and is not this one.
-    moving = {one.owner for one in wants if _goal(one.body) != _goal(want.body)}
-    at_priority = [one for one in rules if _number(one[0]["Priority"]) == _goal(want.body)]
+    """Return the rules with the document's mark, the best match first; if there is none, the rule at its priority."""
+    owned = [one for one in rules if want.managed and owner_in(one[1]) == want.owner]
+    if owned:
+        return sorted(owned, key=lambda one: _match_order(one[0], want.body))
+    # A rule of another document may occupy this priority until it moves to its own. It is not this document's rule.
+    moving = {one.owner for one in wants if _priority(one.body) != _priority(want.body)}
+    at_priority = [one for one in rules if _number(one[0]["Priority"]) == _priority(want.body)]
     return [one for one in at_priority if owner_in(one[1]) not in moving]
 
 
-def _goal(declared: Body) -> Json:
+def _priority(declared: Body) -> Json:
     return _number(declared.get("Priority"))
 
 
-def _distance(rule: Body, declared: Body) -> tuple[bool, bool, str]:
-    """Order rules with our mark: the one at our priority first, then the one that says what we want."""
+def _match_order(rule: Body, declared: Body) -> tuple[bool, bool, str]:
+    """Return the sort key of rules with the document's mark: by equal priority, then by equal conditions."""
     live, want = (normalise(body, RULES).get("Conditions") for body in (body_of(rule, declared), declared))
-    elsewhere = _number(rule["Priority"]) != _goal(declared)
-    return elsewhere, canonical(live) != canonical(want), rule["RuleArn"]
+    other_priority = _number(rule["Priority"]) != _priority(declared)
+    return other_priority, canonical(live) != canonical(want), rule["RuleArn"]
 
 
-def _goals(wants: Sequence[Wanted], found: Mapping[Key, Sequence[_Tagged]], world: World) -> dict[str, Json]:
-    """Return which priority each rule of ours is to have: as wanted now, or when the others were read."""
-    before = presents(world, "ListenerRule")
-    goals = {str(one.outputs["arn"]): one.facts["goal"] for _, one in before if "goal" in one.facts}
+def _target_priorities(
+    wants: Sequence[Wanted], found: Mapping[Key, Sequence[_Tagged]], world: World
+) -> dict[str, Json]:
+    """Return the declared priority of each managed rule by ARN; rules that are not wanted now as they were read."""
+    others = presents(world, "ListenerRule")
+    targets = {
+        str(one.outputs["arn"]): one.facts["targetPriority"] for _, one in others if "targetPriority" in one.facts
+    }
     for want in wants:
-        mine = [rule["RuleArn"] for rule, tags in found[want.key] if owner_in(tags) == want.owner]
-        goals |= {arn: _goal(want.body) for arn in mine[:1] if want.managed}
-    return goals
+        owned = [rule["RuleArn"] for rule, tags in found[want.key] if owner_in(tags) == want.owner]
+        targets |= {arn: _priority(want.body) for arn in owned[:1] if want.managed}
+    return targets
 
 
-def _way(rule: Body, goals: Mapping[str, Json], standing: Mapping[Json, str]) -> dict[str, Json]:
-    """Return the facts about a rule's way to its priority: who has to move with it, and who stands in the way.
+def _move_facts(rule: str, targets: Mapping[str, Json], occupants: Mapping[Json, str]) -> dict[str, Json]:
+    """Return the facts about a rule's move to its declared priority.
 
-    A permutation is one call, so each of its rules knows the whole of it, and whichever comes first makes it.
+    `targetPriority` is that priority. `moves` are all moves of the one SetRulePriorities call that is necessary: the
+    rule at that priority has to move too, and so on. Each rule of a permutation has the same `moves`, so the first of
+    them that is updated moves all. `blockedBy` is a rule on the way that no document moves.
     """
-    arn = str(rule["RuleArn"])
-    if arn not in goals:
+    if rule not in targets:
         return {}
-    facts: dict[str, Json] = {"goal": goals[arn]}
+    facts: dict[str, Json] = {"targetPriority": targets[rule]}
     moves: dict[str, Json] = {}
-    while goals[arn] is not None and standing.get(goals[arn]) != arn:
-        moves[arn] = goals[arn]
-        there = standing.get(goals[arn])
-        if there is None or there in moves:
+    while targets[rule] is not None and occupants.get(targets[rule]) != rule:
+        priority = moves[rule] = targets[rule]
+        occupant = occupants.get(priority)
+        if occupant is None or occupant in moves:
             break
-        if goals.get(there, goals[arn]) == goals[arn]:
-            return {**facts, "inTheWay": there}
-        arn = there
-    return {**facts, "moves": [{"RuleArn": one, "Priority": moves[one]} for one in sorted(moves)]} if moves else facts
+        if targets.get(occupant, priority) == priority:
+            return {**facts, "blockedBy": occupant}
+        rule = occupant
+    return {**facts, "moves": [{"RuleArn": arn, "Priority": moves[arn]} for arn in sorted(moves)]} if moves else facts
 
 
-def _present(rule: Body, tags: Body, declared: Body, world: World, facts: Body) -> Present:
-    theirs, live, foreign = read_tags(tags)
-    body = {**body_of(rule, declared), "Tags": theirs}
-    known = with_pair(facts, rule.get(_ACTIONS), world)
-    return Present(body=body, outputs={"arn": rule["RuleArn"]}, marks=live, facts=known, foreign=foreign)
+def _present(rule: Body, live_tags: Body, declared: Body, world: World, facts: Body) -> Present:
+    tags, mark, foreign = read_tags(live_tags)
+    body = {**body_of(rule, declared), "Tags": tags}
+    facts = with_blue_green_pair(facts, rule.get(_ACTIONS), world)
+    return Present(body=body, outputs={"arn": rule["RuleArn"]}, marks=mark, facts=facts, foreign=foreign)
 
 
 def _printed(live: Body, declared: Body) -> Present:
-    """Return what DescribeRules prints; a document without a priority says nothing about it."""
-    known = {"Priority": declared.get("Priority"), **live}
-    return as_printed(live, {**body_of(known, declared), **pick(live, "ListenerArn")})
+    """Return the rule that DescribeRules prints; without a priority in `live`, it has the declared one."""
+    rule = {"Priority": declared.get("Priority"), **live}
+    return as_printed(live, {**body_of(rule, declared), **pick(live, "ListenerArn")})
 
 
 def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
     for listener in every_listener(reader):
         arn = listener["ListenerArn"]
-        for rule, tags in ours(reader, installation, _rules(reader, arn), "RuleArn"):
+        for rule, tags in owned_items(reader, installation, _rules(reader, arn), "RuleArn"):
             present = _present(rule, tags, {"ListenerArn": arn}, {}, {})
             assert present.marks is not None
             yield Owned(marks=present.marks, natural=arn, present=present)
@@ -195,8 +224,8 @@ def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
 
 def _calls(change: Create | Update | Replace | Delete) -> tuple[Call, ...]:
     match change:
-        case Create(desired=desired, marks=tags):
-            params = with_marks(TAGGING, without(desired.body), tags)
+        case Create(desired=desired, marks=mark_tags):
+            params = with_marks(TAGGING, without(desired.body), mark_tags)
             return (_call("CreateRule", params, captures={"arn": ("Rules", 0, "RuleArn")}),)
         case Update(observed=observed):
             moves = observed.facts.get("moves")
@@ -216,22 +245,21 @@ def _update(members: Mapping[str, Json], arn: Json, moves: Json) -> Iterable[Cal
     if params:
         yield _call("ModifyRule", {"RuleArn": arn, **params})
     if "Priority" in members:
-        alone = [{"RuleArn": arn, "Priority": members["Priority"]}]
-        yield _call("SetRulePriorities", {"RulePriorities": moves or alone})
+        this_rule = [{"RuleArn": arn, "Priority": members["Priority"]}]
+        yield _call("SetRulePriorities", {"RulePriorities": moves or this_rule})
 
 
 # ONLY SOME KINDS -------------------------------------------------------------------------------------------------
 
 
 def _gate(desired: Desired, present: Present, fields: Sequence[FieldChange], world: World) -> Gate:
-    other = present.facts.get("inTheWay")
+    other = present.facts.get("blockedBy")
     if other and any(field.path[0] == "Priority" for field in fields):
-        return Hold(reason=f"priority {_goal(desired.body)} is taken by {other}, which no document moves away")
+        priority = _priority(desired.body)
+        return Hold(
+            reason=f"priority {priority} is in use by {other}, which no document moves; move or delete that rule"
+        )
     return staged(_ACTIONS, desired, present, fields, world)
-
-
-def _check(body: Body) -> Iterator[tuple[Path, str]]:
-    yield from contradictions(body.get(_ACTIONS), _ACTIONS)
 
 
 # The members of AWS's shapes that the rules take into account; `make review` prints those that a newer botocore has.
@@ -289,7 +317,7 @@ ListenerRule/web:
     outputs=("arn",),
     invalidates={"replace": ("arn",)},
     tagging=TAGGING,
-    shape=ShapeOf(operation="elbv2.CreateRule", describe="elbv2.DescribeRules:Rules[]"),
+    shape=SHAPE,
     reviewed=REVIEWED,
     check=_check,
     rules=RULES,
@@ -298,12 +326,12 @@ ListenerRule/web:
     from_describe=_printed,
     reads=operations("elbv2", *_READS),
     calls=_calls,
-    adjust=lambda body, present: as_ecs_has_it(_ACTIONS, body, present),
-    gate=_gate,
-    serial_domain=lambda body: str(body.get("ListenerArn")),
     writes=operations("elbv2", "CreateRule", "ModifyRule", "SetRulePriorities"),
     deletes=operations("elbv2", "DeleteRule"),
     rights=(
-        "cognito-idp:DescribeUserPoolClient",  # for authenticate-cognito
+        "cognito-idp:DescribeUserPoolClient",  # AWS checks it on the caller for authenticate-cognito
     ),
+    adjust=lambda body, present: with_live_weights(_ACTIONS, body, present),
+    gate=_gate,
+    serial_domain=lambda body: str(body.get("ListenerArn")),
 )

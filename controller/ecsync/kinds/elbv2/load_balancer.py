@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 from ecsync.core import marks
 from ecsync.core.kind import Kind, Owned, ShapeOf, Wanted, World
-from ecsync.core.model import Absent, Call, Create, Delete, Desired, Health, Key, Observed, Present, Replace, Update
+from ecsync.core.model import (
+    Absent,
+    Call,
+    Create,
+    Delete,
+    Desired,
+    Health,
+    Key,
+    Observed,
+    Present,
+    Replace,
+    Tags,
+    Update,
+)
 from ecsync.core.ports import Reader
 from ecsync.core.rules import Computed, Default, Immutable, Refers, Rewrite, Unordered
 from ecsync.core.tagging import with_marks
@@ -18,86 +31,120 @@ from ecsync.kinds.elbv2._attributes import of_load_balancer
 from ecsync.kinds.elbv2._shared import (
     ATTRIBUTE_ROWS,
     TAGGING,
+    all_pages,
     as_printed,
     attribute_calls,
     changed_attributes,
-    ours,
+    known_or_declared,
     own_arn,
+    owned_items,
+    present_or_absent,
     read_attributes,
     reads_attributes,
-    released_to,
-    seen,
-    tagged,
-    unless_gone,
-    whole,
+    released_row,
+    with_tags,
 )
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
 
-_LIMIT = 32
+_MAX_NAME = 32  # elbv2.CreateLoadBalancer: a maximum of 32 characters
 _NAME = re.compile(r"(?!internal-)[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?")
+_NAME_RULE = 'use 1 to 32 letters, digits and hyphens, no hyphen at either end, and no "internal-" at the beginning'
 _LOGS = ("access_logs.s3", "connection_logs.s3", "health_check_logs.s3")
+
+
+def _natural(body: Body) -> str | None:
+    name = body.get("Name")
+    return name if isinstance(name, str) else None
+
+
+# 2 SHAPE ---------------------------------------------------------------------------------------------------------
+
+SHAPE = ShapeOf(
+    operation="elbv2.CreateLoadBalancer",
+    extra={"Attributes": "elbv2.ModifyLoadBalancerAttributes:Attributes"},
+    describe="elbv2.DescribeLoadBalancers:LoadBalancers[]",
+    optional=("Name",),
+)
 
 
 def _check(body: Body) -> Iterator[tuple[Path, str]]:
     name = body.get("Name")
-    if isinstance(name, str) and (len(name) > _LIMIT or not _NAME.fullmatch(name)):
-        yield ("Name",), f"{name!r} is no name for a load balancer: at most 32 of A-Z a-z 0-9 -, none at the ends"
+    if isinstance(name, str) and (len(name) > _MAX_NAME or not _NAME.fullmatch(name)):
+        yield ("Name",), f"{name!r} is not a valid name of a load balancer: {_NAME_RULE}"
     if body.get("Subnets") and body.get("SubnetMappings"):
-        yield ("SubnetMappings",), "AWS takes Subnets or SubnetMappings, not both"
+        yield ("SubnetMappings",), "declare Subnets or SubnetMappings, not both: AWS accepts one of them"
     attributes = marks.tag_map(body.get("Attributes"))
     for log in _LOGS:
         if f"{log}.bucket" in attributes and f"{log}.enabled" not in attributes:
-            yield ("Attributes",), f"{log}.bucket says nothing without {log}.enabled"
+            yield ("Attributes",), f"{log}.bucket has no effect without {log}.enabled; declare both"
 
 
 # 3 RULES ---------------------------------------------------------------------------------------------------------
 
 
-def _without_idle_logs(attributes: Json) -> Json:
-    """Leave out where logs would go while they are off: AWS keeps or forgets that as it likes."""
+def _without_unused_log_targets(attributes: Json) -> Json:
+    """Remove bucket and prefix of logs that are off: AWS may return them or not."""
     off = [log for log in _LOGS if attributes.get(f"{log}.enabled") == "false"]
-    idle = {f"{log}.{what}" for log in off for what in ("bucket", "prefix")}
-    kept = {key: value for key, value in attributes.items() if key not in idle}
-    return type(attributes)(kept)
+    unused = {f"{log}.{setting}" for log in off for setting in ("bucket", "prefix")}
+    return type(attributes)({key: value for key, value in attributes.items() if key not in unused})
 
+
+_ONE_FOR_EACH_ZONE = "elbv2.SetSubnets: one subnet for each zone; order has no meaning"
+_SUBNET_IDS = "elbv2.CreateLoadBalancer: the IDs of the subnets"
 
 RULES = (
     *tag_rows("Tags", "Key", "Value"),
     *ATTRIBUTE_ROWS,
-    released_to(of_load_balancer),
+    released_row(of_load_balancer),
     Rewrite(
         path="Attributes",
-        to=_without_idle_logs,
-        source="normalization.md §4.2: ignored when disabled",
+        to=_without_unused_log_targets,
+        source="read back from AWS: bucket and prefix have no effect while the logs are off",
         cases=("der-lb-access-logs-off",),
     ),
-    Default(path="Type", value="application", source="normalization.md §4.2"),
+    Default(path="Type", value="application", source="elbv2.CreateLoadBalancer: the default is application"),
     Default(
         path="Scheme",
         value="internet-facing",
         when=lambda body: body.get("Type") != "gateway",
         says="internet-facing, none with Type gateway",
-        source="normalization.md §4.2; elbv2.CreateLoadBalancer: no scheme for a gateway",
+        source="elbv2.CreateLoadBalancer: the default is an Internet-facing load balancer; a gateway has no scheme",
         cases=("cap-ElasticLoadBalancingV2-LoadBalancer.Gwlb",),
     ),
-    Default(path="IpAddressType", value="ipv4", source="normalization.md §4.2"),
-    Default(path="EnablePrefixForIpv6SourceNat", value="off", source="elbv2.CreateLoadBalancer: default off"),
-    Unordered(path="Subnets", source="normalization.md §4.2: sets"),
-    Unordered(path="SubnetMappings", source="normalization.md §4.2: sets"),
-    Unordered(path="SecurityGroups", source="normalization.md §4.2: sets"),
-    Computed(path="SecurityGroups", source="normalization.md §4.2: VPC default when undeclared"),
-    *(Immutable(path=member, source="normalization.md §4.2") for member in ("Name", "Scheme", "Type")),
-    Immutable(path="CustomerOwnedIpv4Pool", source="normalization.md §4.2"),
-    Refers(path="Subnets[]", kind="Network", output="subnetIds", source="manifests.md, References"),
-    Refers(path="SubnetMappings[].SubnetId", kind="Network", output="subnetIds", source="manifests.md, References"),
-    Refers(path="SecurityGroups[]", kind="SecurityGroup", output="id", source="manifests.md, References"),
+    Default(
+        path="IpAddressType",
+        value="ipv4",
+        source="read back from AWS: DescribeLoadBalancers returns ipv4 where none was sent",
+    ),
+    Default(
+        path="EnablePrefixForIpv6SourceNat", value="off", source="elbv2.CreateLoadBalancer: the default value is off"
+    ),
+    Unordered(path="Subnets", source=_ONE_FOR_EACH_ZONE),
+    Unordered(path="SubnetMappings", source=_ONE_FOR_EACH_ZONE),
+    Unordered(path="SecurityGroups", source="elbv2.SetSecurityGroups: order has no meaning"),
+    Computed(
+        path="SecurityGroups",
+        source="read back from AWS: an application load balancer without security groups gets the VPC's default one",
+    ),
+    *(
+        Immutable(path=member, source="elbv2 has no call that changes it")
+        for member in ("Name", "Scheme", "Type", "CustomerOwnedIpv4Pool")
+    ),
+    Refers(path="Subnets[]", kind="Network", output="subnetIds", source=_SUBNET_IDS),
+    Refers(path="SubnetMappings[].SubnetId", kind="Network", output="subnetIds", source=_SUBNET_IDS),
+    Refers(
+        path="SecurityGroups[]",
+        kind="SecurityGroup",
+        output="id",
+        source="elbv2.CreateLoadBalancer: the IDs of the security groups",
+    ),
 )
 
 # 4 READ ----------------------------------------------------------------------------------------------------------
 
 _READS = ("DescribeLoadBalancers", "DescribeLoadBalancerAttributes", "DescribeTags")
-_SEEN = (
+_READ_MEMBERS = (
     "Scheme", "Type", "IpAddressType", "SecurityGroups", "CustomerOwnedIpv4Pool", "EnablePrefixForIpv6SourceNat",
     "IpamPools",
 )  # fmt: skip
@@ -107,56 +154,57 @@ _MAPPING = ("AllocationId", "PrivateIPv4Address", "IPv6Address", "SourceNatIpv6P
 def body_of(balancer: Body, declared: Body) -> dict[str, Json]:
     """Return a described load balancer in the shape of the create input.
 
-    Its subnets are told only by its zones, and are given as the document has them: plain, or as mappings.
+    AWS returns its subnets in its zones only. They are returned in the declared form: as `Subnets` or `SubnetMappings`.
     """
     zones = balancer.get("AvailabilityZones") or ()
-    body = {"Name": balancer["LoadBalancerName"], **seen(balancer, _SEEN, declared)}
-    written = declared.get("SubnetMappings")
-    if isinstance(written, list):
-        mappings = {one.get("SubnetId"): one for one in written}
+    body = {"Name": balancer["LoadBalancerName"], **known_or_declared(balancer, _READ_MEMBERS, declared)}
+    declared_mappings = declared.get("SubnetMappings")
+    if isinstance(declared_mappings, list):
+        mappings = {mapping.get("SubnetId"): mapping for mapping in declared_mappings}
         return {**body, "SubnetMappings": [_mapping(zone, mappings.get(zone["SubnetId"], {})) for zone in zones]}
     return {**body, "Subnets": [zone["SubnetId"] for zone in zones]}
 
 
 def _mapping(zone: Body, declared: Body) -> dict[str, Json]:
-    """Return what a zone tells of the mapping's declared members; AWS chooses the addresses nobody declared."""
+    """Return the declared members of a mapping as the zone has them; AWS chooses undeclared addresses."""
     addresses = (zone.get("LoadBalancerAddresses") or [{}])[0]
-    prefixes = zone.get("SourceNatIpv6Prefixes") or [None]
-    told = {**addresses, "SourceNatIpv6Prefix": prefixes[0]}
-    if declared.get("SourceNatIpv6Prefix") == "auto_assigned" and prefixes[0]:
-        told["SourceNatIpv6Prefix"] = "auto_assigned"
-    return without_nones({"SubnetId": zone["SubnetId"], **{m: told.get(m) for m in _MAPPING if m in declared}})
+    prefix = (zone.get("SourceNatIpv6Prefixes") or [None])[0]
+    if declared.get("SourceNatIpv6Prefix") == "auto_assigned" and prefix:
+        prefix = "auto_assigned"
+    live = {**addresses, "SourceNatIpv6Prefix": prefix}
+    members = {member: live.get(member) for member in _MAPPING if member in declared}
+    return without_nones({"SubnetId": zone["SubnetId"], **members})
 
 
 def _read(reader: Reader, wanted: Sequence[Wanted], _: World) -> Iterator[tuple[Key, Observed]]:
-    """List all load balancers once: by name, AWS refuses the whole call when a single one is not there."""
+    """List all load balancers once: a read by name fails as a whole if one load balancer is missing."""
     names = {want.body["Name"] for want in wanted}
-    every = reader.pages("elbv2", "DescribeLoadBalancers", "LoadBalancers")
-    named = [balancer for balancer in every if balancer["LoadBalancerName"] in names]
-    found = {one["LoadBalancerName"]: (one, tags) for one, tags in tagged(reader, named, "LoadBalancerArn")}
+    balancers = reader.pages("elbv2", "DescribeLoadBalancers", "LoadBalancers")
+    named = [balancer for balancer in balancers if balancer["LoadBalancerName"] in names]
+    found = {live["LoadBalancerName"]: (live, tags) for live, tags in with_tags(reader, named, "LoadBalancerArn")}
     for want in wanted:
-        one = found.get(want.body["Name"])
-        yield want.key, unless_gone(partial(_present, reader, *one, want.body)) if one else Absent()
+        live = found.get(want.body["Name"])
+        yield want.key, present_or_absent(partial(_present, reader, *live, want.body)) if live else Absent()
 
 
-def _present(reader: Reader, balancer: Body, tags: Body, declared: Body) -> Present:
-    theirs, live, foreign = read_tags(tags)
-    body = {**body_of(balancer, declared), "Tags": theirs}
-    if reads_attributes(declared, live, theirs):
+def _present(reader: Reader, balancer: Body, live_tags: Body, declared: Body) -> Present:
+    tags, mark, foreign = read_tags(live_tags)
+    body = {**body_of(balancer, declared), "Tags": tags}
+    if reads_attributes(declared, mark, tags):
         body["Attributes"] = read_attributes(reader, "LoadBalancer", balancer["LoadBalancerArn"])
     outputs = {
         "arn": balancer["LoadBalancerArn"],
-        "dnsName": balancer.get("DNSName"),  # a gateway has neither name nor zone
+        "dnsName": balancer.get("DNSName"),  # a gateway load balancer has no DNS name and no hosted zone
         "zoneId": balancer.get("CanonicalHostedZoneId"),
         "name": balancer["LoadBalancerName"],
     }
     state = balancer.get("State") or {}
     facts = {"state": state.get("Code", ""), "stateReason": state.get("Reason", "")}
-    return Present(body=body, outputs=without_nones(outputs), marks=live, facts=facts, foreign=foreign)
+    return Present(body=body, outputs=without_nones(outputs), marks=mark, facts=facts, foreign=foreign)
 
 
 def _printed(live: Body, declared: Body) -> Present:
-    """Return what DescribeLoadBalancers prints; without zones the subnets are as CreateLoadBalancer takes them."""
+    """Return the load balancer that DescribeLoadBalancers prints; without zones, `live` is a create input."""
     body = body_of({"LoadBalancerName": live.get("Name"), **live}, declared)
     if "AvailabilityZones" not in live:
         body = {**pick(live, "Subnets", "SubnetMappings"), **without(body, "Subnets", "SubnetMappings")}
@@ -164,8 +212,8 @@ def _printed(live: Body, declared: Body) -> Present:
 
 
 def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
-    balancers = whole(reader, "DescribeLoadBalancers", "LoadBalancers")
-    for balancer, tags in ours(reader, installation, balancers, "LoadBalancerArn"):
+    balancers = all_pages(reader, "DescribeLoadBalancers", "LoadBalancers")
+    for balancer, tags in owned_items(reader, installation, balancers, "LoadBalancerArn"):
         present = _present(reader, balancer, tags, {})
         assert present.marks is not None
         yield Owned(marks=present.marks, natural=balancer["LoadBalancerName"], present=present)
@@ -176,8 +224,8 @@ def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
 
 def _calls(change: Create | Update | Replace | Delete) -> tuple[Call, ...]:
     match change:
-        case Create(desired=desired, marks=tags):
-            return _create(desired, tags)
+        case Create(desired=desired, marks=mark_tags):
+            return _create(desired, mark_tags)
         case Update(observed=observed):
             return tuple(_update(change, observed.outputs["arn"]))
         case Replace(observed=observed) | Delete(observed=observed):
@@ -188,11 +236,11 @@ def _call(operation: str, arn: Json, **params: Json) -> Call:
     return Call(service="elbv2", operation=operation, params={"LoadBalancerArn": arn, **params})
 
 
-def _create(desired: Desired, tags: Mapping[str, str]) -> tuple[Call, ...]:
+def _create(desired: Desired, mark_tags: Tags) -> tuple[Call, ...]:
     create = Call(
         service="elbv2",
         operation="CreateLoadBalancer",
-        params=with_marks(TAGGING, without(desired.body, "Attributes"), tags),
+        params=with_marks(TAGGING, without(desired.body, "Attributes"), mark_tags),
         captures={
             "arn": ("LoadBalancers", 0, "LoadBalancerArn"),
             "dnsName": ("LoadBalancers", 0, "DNSName"),
@@ -204,7 +252,7 @@ def _create(desired: Desired, tags: Mapping[str, str]) -> tuple[Call, ...]:
 
 
 def _update(change: Update, arn: Json) -> Iterable[Call]:
-    """Subnets come before the address type, which needs subnets that have such addresses."""
+    """Yield one call for each aspect; the subnets first, because the address type needs subnets with such addresses."""
     members, body = changed(change), change.desired.body
     if members.keys() & {"Subnets", "SubnetMappings", "EnablePrefixForIpv6SourceNat"}:
         subnets = pick(body, "Subnets", "SubnetMappings") or pick(change.observed.body, "Subnets")
@@ -226,7 +274,7 @@ def _update(change: Update, arn: Json) -> Iterable[Call]:
 def _health(_: Desired, present: Present) -> Health:
     state, why = str(present.facts.get("state", "")), str(present.facts.get("stateReason", ""))
     if state == "provisioning":
-        return Health(status="Progressing", why="AWS is setting it up")
+        return Health(status="Progressing", why="AWS is provisioning it")
     if state in ("failed", "active_impaired"):
         return Health(status="Degraded", why=why or state)
     return Health(status="Healthy")
@@ -254,20 +302,15 @@ LoadBalancer/web:
   SecurityGroups: ["${SecurityGroup/web}"]
   Attributes: {idle_timeout.timeout_seconds: 60}
 """,
-    natural=lambda body: body["Name"] if isinstance(body.get("Name"), str) else None,
+    natural=_natural,
     name_member="Name",
-    name_limit=_LIMIT,
+    name_limit=_MAX_NAME,
     primary="arn",
     outputs=("arn", "dnsName", "zoneId", "name"),
     known=lambda body: {"name": body["Name"]},
     invalidates={"replace": ("arn", "dnsName", "zoneId")},
     tagging=TAGGING,
-    shape=ShapeOf(
-        operation="elbv2.CreateLoadBalancer",
-        extra={"Attributes": "elbv2.ModifyLoadBalancerAttributes:Attributes"},
-        describe="elbv2.DescribeLoadBalancers:LoadBalancers[]",
-        optional=("Name",),
-    ),
+    shape=SHAPE,
     reviewed=REVIEWED,
     check=_check,
     rules=RULES,
@@ -276,7 +319,6 @@ LoadBalancer/web:
     from_describe=_printed,
     reads=operations("elbv2", *_READS),
     calls=_calls,
-    health=_health,
     writes=operations(
         "elbv2",
         "CreateLoadBalancer",
@@ -288,6 +330,7 @@ LoadBalancer/web:
     ),
     deletes=operations("elbv2", "DeleteLoadBalancer"),
     rights=(
-        "iam:CreateServiceLinkedRole",  # the first load balancer of an account
+        "iam:CreateServiceLinkedRole",  # AWS creates the role with the first load balancer of an account
     ),
+    health=_health,
 )

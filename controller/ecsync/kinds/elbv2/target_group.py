@@ -1,8 +1,8 @@
-"""TargetGroup: the one kind that replaces itself (rule 9).
+"""TargetGroup: the only kind that replaces itself (docs/rules.md R9).
 
-What AWS cannot change in place becomes a new group beside the old one, under a name that tells what it holds:
-`<Name[:24]>-<6 hex>`. The group that is as declared is the live one, whichever of the names it has; the others are
-superseded, and go when nothing forwards to them any more.
+A change that AWS cannot make in place creates a new group beside the old one. Its name is `<Name[:24]>-<6 hex>`; the
+digits are a hash of the immutable members. The group with the declared members is the live one, whichever name it has.
+The others are superseded, and are deleted when nothing forwards to them.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from ecsync.core.model import (
     PhysicalId,
     Present,
     Replace,
+    Tags,
     Text,
     Update,
 )
@@ -35,36 +36,38 @@ from ecsync.core.rules import Immutable, Refers
 from ecsync.core.tagging import with_marks
 from ecsync.core.trees import Body, Json, Path, canonical
 from ecsync.kinds._common import changed, operations, read_tags, tag_rows, without
-from ecsync.kinds.elbv2._actions import forwarders, registered, services_behind, unread
+from ecsync.kinds.elbv2._actions import forwarders, registered_groups, services_behind, unread
 from ecsync.kinds.elbv2._attributes import of_target_group
 from ecsync.kinds.elbv2._health_checks import ROWS as DEFAULTS
 from ecsync.kinds.elbv2._shared import (
     ATTRIBUTE_ROWS,
     TAGGING,
+    all_pages,
     as_printed,
     attribute_calls,
     changed_attributes,
-    ours,
+    known_or_declared,
     own_arn,
+    owned_items,
     owner_in,
+    present_or_absent,
     read_attributes,
     reads_attributes,
-    released_to,
-    seen,
+    released_row,
     tags_of,
-    unless_gone,
-    whole,
 )
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
 
-_PREFIX, _LIMIT = 24, 32
+_MAX_NAME = 32  # elbv2.CreateTargetGroup: a maximum of 32 characters
+_PREFIX = 24  # characters of the declared name in a replacement's name
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?")
+_NAME_RULE = "use 1 to 32 letters, digits and hyphens, and no hyphen at either end"
 _REPLACEMENT = re.compile(r"(.{1,24})-[0-9a-f]{6}")
 
 
 def replacement_name(body: Body) -> str:
-    """Return the name of a group made beside another of the document's: the same for the same immutable fields."""
+    """Return the name of a replacement group: the same for the same immutable members."""
     fields = _immutable(body)
     return f"{str(body['Name'])[:_PREFIX]}-{sha256(canonical(fields).encode()).hexdigest()[:6]}"
 
@@ -79,28 +82,39 @@ def _natural(body: Body) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def _natural_of(name: str, arn: str, live: Marks) -> str:
-    """Return the Name in the document of a live group. Its id knows it, where a replacement's name is cut short.
+def _natural_of(name: str, arn: str, mark: Marks) -> str:
+    """Return the declared Name of a live group, which a replacement's name contains only in part.
 
-    What was cut off is most likely the end of the document's own name; the id tells whether it was.
+    The end that was cut off is most likely the end of the document's name. The mark's id, a hash of the declared Name,
+    confirms a candidate.
     """
-    prefix, parsed = _prefix_of(name), marks.key_of(live.owner)
-    if prefix is None or parsed is None:
+    prefix, owner = _prefix_of(name), marks.key_of(mark.owner)
+    if prefix is None or owner is None:
         return name
-    document = parsed[1].name
-    ends = [document[-length:] for length in range(1, _LIMIT - _PREFIX + 1)] if len(prefix) == _PREFIX else []
+    document = owner[1].name
+    ends = [document[-length:] for length in range(1, _MAX_NAME - _PREFIX + 1)] if len(prefix) == _PREFIX else []
     region, account = arn.split(":")[3:5]
     for natural in (name, prefix, *(prefix + end for end in ends)):
-        places = (PhysicalId(account=a, region=region, kind="TargetGroup", natural=natural) for a in (account, ""))
-        if live.id in map(marks.identity, places):
+        ids = (PhysicalId(account=one, region=region, kind="TargetGroup", natural=natural) for one in (account, ""))
+        if mark.id in map(marks.identity, ids):
             return natural
     return name
 
 
+# 2 SHAPE ---------------------------------------------------------------------------------------------------------
+
+SHAPE = ShapeOf(
+    operation="elbv2.CreateTargetGroup",
+    extra={"Attributes": "elbv2.ModifyTargetGroupAttributes:Attributes"},
+    describe="elbv2.DescribeTargetGroups:TargetGroups[]",
+    optional=("Name",),
+)
+
+
 def _check(body: Body) -> Iterator[tuple[Path, str]]:
     name = body.get("Name")
-    if isinstance(name, str) and (len(name) > _LIMIT or not _NAME.fullmatch(name)):
-        yield ("Name",), f"{name!r} is no name for a target group: at most 32 of A-Z a-z 0-9 -, no hyphen at the ends"
+    if isinstance(name, str) and (len(name) > _MAX_NAME or not _NAME.fullmatch(name)):
+        yield ("Name",), f"{name!r} is not a valid name of a target group: {_NAME_RULE}"
 
 
 # 3 RULES ---------------------------------------------------------------------------------------------------------
@@ -112,10 +126,10 @@ _IMMUTABLE = (
 RULES = (
     *tag_rows("Tags", "Key", "Value"),
     *ATTRIBUTE_ROWS,
-    released_to(of_target_group),
+    released_row(of_target_group),
     *DEFAULTS,
-    *(Immutable(path=member, source="normalization.md §4.1: immutable") for member in ("Name", *_IMMUTABLE)),
-    Refers(path="VpcId", kind="Network", output="vpcId", source="manifests.md, References"),
+    *(Immutable(path=member, source=f"elbv2.ModifyTargetGroup has no {member}") for member in ("Name", *_IMMUTABLE)),
+    Refers(path="VpcId", kind="Network", output="vpcId", source="elbv2.CreateTargetGroup: the identifier of the VPC"),
 )
 
 
@@ -125,7 +139,7 @@ def _immutable(body: Body) -> dict[str, Json]:
 
 
 def _fits(live: Body, declared: Body) -> bool:
-    """Tell whether a live group has every immutable field as declared; one that is not known yet is no objection."""
+    """True if a live group has every immutable member as declared; an unresolved reference is ignored."""
     have = _immutable(live)
     return all(isinstance(value, Text) or have[member] == value for member, value in _immutable(declared).items())
 
@@ -133,80 +147,92 @@ def _fits(live: Body, declared: Body) -> bool:
 # 4 READ ----------------------------------------------------------------------------------------------------------
 
 _READS = ("DescribeTargetGroups", "DescribeTargetGroupAttributes", "DescribeTargetHealth", "DescribeTags")
-_SEEN = (
+_READ_MEMBERS = (
     *_IMMUTABLE, "HealthCheckProtocol", "HealthCheckPort", "HealthCheckEnabled", "HealthCheckPath",
     "HealthCheckIntervalSeconds", "HealthCheckTimeoutSeconds", "HealthyThresholdCount", "UnhealthyThresholdCount",
     "Matcher",
 )  # fmt: skip
 
-_Tagged = tuple[Body, Mapping[str, str]]
+_Tagged = tuple[Body, Mapping[str, str]]  # a described group, and its tags
 
 
 def body_of(group: Body, declared: Body) -> dict[str, Json]:
     """Return a described group in the shape of the create input.
 
-    It has the declared Name: the replacement's name is the same thing under another name, and no difference.
+    It has the declared Name: the name of a replacement is no difference.
     """
-    return {"Name": declared.get("Name") or group["TargetGroupName"], **seen(group, _SEEN, declared)}
+    return {
+        "Name": declared.get("Name") or group["TargetGroupName"],
+        **known_or_declared(group, _READ_MEMBERS, declared),
+    }
 
 
 def _read(reader: Reader, wanted: Sequence[Wanted], _: World) -> Iterator[tuple[Key, Observed]]:
-    """List all groups once: by name, AWS refuses the whole call when a single one is not there."""
-    named: dict[str, Body] = {}
-    replaced: dict[str, list[Body]] = {}
-    for group in reader.pages("elbv2", "DescribeTargetGroups", "TargetGroups"):
-        named[group["TargetGroupName"]] = group
-        replaced.setdefault(_prefix_of(group["TargetGroupName"]) or "", []).append(group)
-    candidates = {}
+    """List all groups once: a read by name fails as a whole if one group is missing."""
+    groups = list(reader.pages("elbv2", "DescribeTargetGroups", "TargetGroups"))
+    candidates = _candidates([want.body["Name"] for want in wanted], groups)
+    tags = tags_of(reader, {group["TargetGroupArn"] for found in candidates.values() for group in found})
     for want in wanted:
-        name = want.body["Name"]
-        exact = [named[name]] if name in named else []
-        candidates[want.key] = exact + [one for one in replaced.get(name[:_PREFIX], []) if one not in exact]
-    tags = tags_of(reader, {one["TargetGroupArn"] for some in candidates.values() for one in some})
-    for want in wanted:
-        live = [(one, tags[one["TargetGroupArn"]]) for one in candidates[want.key] if one["TargetGroupArn"] in tags]
+        found = candidates[want.body["Name"]]
+        live = [(group, tags[group["TargetGroupArn"]]) for group in found if group["TargetGroupArn"] in tags]
         yield want.key, _observed(reader, want, live)
 
 
+def _candidates(names: Sequence[str], groups: Sequence[Body]) -> dict[str, list[Body]]:
+    """Return for each declared name the group with that name, then its possible replacements."""
+    by_name = {group["TargetGroupName"]: group for group in groups}
+    by_prefix: dict[str, list[Body]] = {}
+    for group in groups:
+        by_prefix.setdefault(_prefix_of(group["TargetGroupName"]) or "", []).append(group)
+    candidates = {}
+    for name in names:
+        exact = [by_name[name]] if name in by_name else []
+        candidates[name] = exact + [group for group in by_prefix.get(name[:_PREFIX], []) if group not in exact]
+    return candidates
+
+
 def _observed(reader: Reader, want: Wanted, live: Sequence[_Tagged]) -> Observed:
-    mine = [one for one in live if want.managed and owner_in(one[1]) == want.owner]
-    mine.sort(key=lambda one: _rank(one[0], want.body))
-    found = mine or [one for one in live if one[0]["TargetGroupName"] == want.body["Name"]]
+    """Return the group that is the document's; the other groups with its mark are its superseded ones."""
+    owned = [one for one in live if want.managed and owner_in(one[1]) == want.owner]
+    owned.sort(key=lambda one: _match_order(one[0], want.body))
+    found = owned or [one for one in live if one[0]["TargetGroupName"] == want.body["Name"]]
     if not found:
         return Absent()
     superseded = [
         {"arn": group["TargetGroupArn"], "name": group["TargetGroupName"], "in_use": bool(_balancers(group))}
-        for group, tags in mine[1:]
-        if tags.get(marks.ID) == mine[0][1].get(marks.ID)  # else the mark was copied, and it is not ours to delete
+        for group, tags in owned[1:]
+        if tags.get(marks.ID) == owned[0][1].get(marks.ID)  # another id: the mark was copied, never delete that group
     ]
-    return unless_gone(lambda: _present(reader, *found[0], want.body, superseded))
+    return present_or_absent(lambda: _present(reader, *found[0], want.body, superseded))
 
 
 def _balancers(group: Body) -> list[str]:
     return list(group.get("LoadBalancerArns") or ())
 
 
-def _rank(group: Body, declared: Body) -> tuple[bool, bool, str]:
-    """Order our groups: as declared first, then what serves traffic; the rest so that two reads agree."""
+def _match_order(group: Body, declared: Body) -> tuple[bool, bool, str]:
+    """Return the sort key of a document's groups: as declared first, then with a load balancer, then by name."""
     return not _fits(body_of(group, declared), declared), not _balancers(group), group["TargetGroupName"]
 
 
 def _present(
-    reader: Reader, group: Body, tags: Body, declared: Body, superseded: Sequence[Body] = (), *, deep: bool = True
+    reader: Reader, group: Body, live_tags: Body, declared: Body, superseded: Sequence[Body] = (), *, deep: bool = True
 ) -> Present:
-    theirs, live, foreign = read_tags(tags)
+    """Return a described group as a resource; with `deep`, its attributes and the health of its targets too."""
+    tags, mark, foreign = read_tags(live_tags)
     arn = group["TargetGroupArn"]
-    body = {**body_of(group, declared), "Tags": theirs}
+    body = {**body_of(group, declared), "Tags": tags}
     facts: dict[str, Json] = {"arn": arn, "loadBalancers": _balancers(group), "superseded": list(superseded)}
-    if deep and reads_attributes(declared, live, theirs):
+    if deep and reads_attributes(declared, mark, tags):
         body["Attributes"] = read_attributes(reader, "TargetGroup", arn)
-    if deep and _balancers(group):  # without a load balancer nothing is checked
+    if deep and _balancers(group):  # AWS checks no targets without a load balancer
         facts["targets"] = _targets(reader, arn)
     outputs = {"arn": arn, "name": group["TargetGroupName"]}
-    return Present(body=body, outputs=outputs, marks=live, facts=facts, foreign=foreign)
+    return Present(body=body, outputs=outputs, marks=mark, facts=facts, foreign=foreign)
 
 
 def _targets(reader: Reader, arn: str) -> dict[str, int]:
+    """Return the number of targets in each health state."""
     counts: dict[str, int] = {}
     for target in reader.call("elbv2", "DescribeTargetHealth", TargetGroupArn=arn)["TargetHealthDescriptions"]:
         state = target["TargetHealth"]["State"]
@@ -215,7 +241,7 @@ def _targets(reader: Reader, arn: str) -> dict[str, int]:
 
 
 def _printed(live: Body, declared: Body) -> Present:
-    """Return what DescribeTargetGroups prints; a name that is neither the declared one nor a replacement's stays."""
+    """Return the group that DescribeTargetGroups prints; a replacement's name becomes the declared Name."""
     body = body_of({"TargetGroupName": live.get("Name"), **live}, declared)
     name = live.get("TargetGroupName") or live.get("Name")
     if name and _prefix_of(name) != str(declared.get("Name"))[:_PREFIX]:
@@ -224,8 +250,8 @@ def _printed(live: Body, declared: Body) -> Present:
 
 
 def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
-    groups = whole(reader, "DescribeTargetGroups", "TargetGroups")
-    for group, tags in ours(reader, installation, groups, "TargetGroupArn"):
+    groups = all_pages(reader, "DescribeTargetGroups", "TargetGroups")
+    for group, tags in owned_items(reader, installation, groups, "TargetGroupArn"):
         present = _present(reader, group, tags, {}, deep=False)
         assert present.marks is not None
         natural = _natural_of(present.outputs["name"], present.outputs["arn"], present.marks)  # type: ignore[arg-type]
@@ -237,10 +263,10 @@ def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
 
 def _calls(change: Create | Update | Replace | Delete) -> tuple[Call, ...]:
     match change:
-        case Create(desired=desired, marks=tags):
-            return _create(desired, desired.body, tags)
-        case Replace(desired=desired, marks=tags):
-            return _create(desired, {**desired.body, "Name": replacement_name(desired.body)}, tags)
+        case Create(desired=desired, marks=mark_tags):
+            return _create(desired, desired.body, mark_tags)
+        case Replace(desired=desired, marks=mark_tags):
+            return _create(desired, {**desired.body, "Name": replacement_name(desired.body)}, mark_tags)
         case Update(desired=desired, observed=observed):
             arn = observed.outputs["arn"]
             return (*_modify(change, arn), *attribute_calls("TargetGroup", arn, changed_attributes(change)))
@@ -249,11 +275,11 @@ def _calls(change: Create | Update | Replace | Delete) -> tuple[Call, ...]:
             return (Call(service="elbv2", operation="DeleteTargetGroup", params=params),)
 
 
-def _create(desired: Desired, body: Body, tags: Mapping[str, str]) -> tuple[Call, ...]:
+def _create(desired: Desired, body: Body, mark_tags: Tags) -> tuple[Call, ...]:
     create = Call(
         service="elbv2",
         operation="CreateTargetGroup",
-        params=with_marks(TAGGING, without(body, "Attributes"), tags),
+        params=with_marks(TAGGING, without(body, "Attributes"), mark_tags),
         captures={
             "arn": ("TargetGroups", 0, "TargetGroupArn"),
             "name": ("TargetGroups", 0, "TargetGroupName"),
@@ -263,7 +289,7 @@ def _create(desired: Desired, body: Body, tags: Mapping[str, str]) -> tuple[Call
 
 
 def _modify(change: Update, arn: Json) -> tuple[Call, ...]:
-    """Say the default where nothing is declared any more: what ModifyTargetGroup is not told, it keeps."""
+    """Return the call for what differs; a removed member is sent as its default, because AWS keeps omitted members."""
     filled = normalise(change.desired.body, RULES)
     members = {
         member: filled.get(member) if declared is None else declared
@@ -271,17 +297,16 @@ def _modify(change: Update, arn: Json) -> tuple[Call, ...]:
         if member != "Attributes"
     }
     params = without(members)
-    return (
-        (Call(service="elbv2", operation="ModifyTargetGroup", params={"TargetGroupArn": arn, **params}),)
-        if params
-        else ()
-    )
+    if not params:
+        return ()
+    return (Call(service="elbv2", operation="ModifyTargetGroup", params={"TargetGroupArn": arn, **params}),)
 
 
 # ONLY SOME KINDS -------------------------------------------------------------------------------------------------
 
 
-def _leftovers(present: Present, world: World) -> Iterable[tuple[Present, str]]:
+def _superseded(present: Present, world: World) -> Iterable[tuple[Present, str]]:
+    """Yield each superseded group, and the reason why it cannot be deleted yet (empty if none)."""
     for old in present.facts.get("superseded", ()):
         outputs = {"arn": old["arn"], "name": old["name"]}
         superseded = Present(body={"Name": old["name"]}, outputs=outputs, marks=present.marks)
@@ -289,14 +314,15 @@ def _leftovers(present: Present, world: World) -> Iterable[tuple[Present, str]]:
 
 
 def _still_needed(old: Body, new: str, world: World) -> str:
+    """Return the reason why a superseded group is still needed; empty if none."""
     unknown = unread(world, "Service", "Listener", "ListenerRule")
     if unknown:
-        return f"{unknown} could not be read, and may use {old['name']}"
+        return f"{unknown} could not be read and may use {old['name']}"
     forwarding = forwarders(world, old["arn"])
     if forwarding:
         return f"{forwarding[0]} still forwards to {old['name']}"
     for key, service in services_behind(world, (old["arn"], new)):
-        if old["arn"] in registered(service):
+        if old["arn"] in registered_groups(service):
             return f"{key} still registers its tasks with {old['name']}"
         if not service.facts.get("steady"):
             return f"{key} is not steady yet"
@@ -308,9 +334,9 @@ def _health(_: Desired, present: Present) -> Health:
     total = sum(counts.values())
     bad = sum(count for state, count in counts.items() if state in ("unhealthy", "unhealthy.draining", "unavailable"))
     if bad:
-        return Health(status="Degraded", why=f"{bad} of {total} targets unhealthy")
+        return Health(status="Degraded", why=f"{bad} of {total} targets are unhealthy")
     if counts.get("initial"):
-        return Health(status="Progressing", why=f"{counts['initial']} of {total} targets not checked yet")
+        return Health(status="Progressing", why=f"{counts['initial']} of {total} targets are not checked yet")
     idle = "no target is registered" if present.facts.get("loadBalancers") else "no load balancer uses it"
     return Health(status="Healthy", why="" if total else idle)
 
@@ -341,17 +367,12 @@ TargetGroup/web:
 """,
     natural=_natural,
     name_member="Name",
-    name_limit=_LIMIT,
+    name_limit=_MAX_NAME,
     primary="arn",
     outputs=("arn", "name"),
     invalidates={"replace": ("arn", "name")},
     tagging=TAGGING,
-    shape=ShapeOf(
-        operation="elbv2.CreateTargetGroup",
-        extra={"Attributes": "elbv2.ModifyTargetGroupAttributes:Attributes"},
-        describe="elbv2.DescribeTargetGroups:TargetGroups[]",
-        optional=("Name",),
-    ),
+    shape=SHAPE,
     reviewed=REVIEWED,
     check=_check,
     rules=RULES,
@@ -360,9 +381,9 @@ TargetGroup/web:
     from_describe=_printed,
     reads=operations("elbv2", *_READS),
     calls=_calls,
-    superseded=_leftovers,
-    health=_health,
-    replaces_itself=True,
     writes=operations("elbv2", "CreateTargetGroup", "ModifyTargetGroup", "ModifyTargetGroupAttributes"),
     deletes=operations("elbv2", "DeleteTargetGroup"),
+    superseded=_superseded,
+    health=_health,
+    replaces_itself=True,
 )

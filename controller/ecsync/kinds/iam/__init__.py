@@ -1,1 +1,1 @@
-"""Kinds of IAM: Role."""
+"""Kinds of AWS IAM: Role."""

@@ -1,4 +1,4 @@
-"""Policy documents (IAM, ECR): written as a map or as text, stored by AWS as text, compared by what they mean."""
+"""Policy documents (IAM, ECR): declared as a map or as text, stored by AWS as text, compared by what they grant."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ecsync.core.trees import Json, canonical, thaw, transform
 
 _LISTS = ("Action", "NotAction", "Resource", "NotResource")
 _ROOT = re.compile(r"arn:[^:]+:iam::(\d{12}):root")
-_OLDEST = "2008-10-17"  # the version of a policy that does not name one
+_OLDEST = "2008-10-17"  # IAM User Guide, Version: the default of a document without a Version
 
 
 def parsed(document: Json) -> Json:
-    """Return a document as a tree, whatever it came as: a tree, JSON, or IAM's percent-encoded JSON.
+    """Return a document as a tree; accepts a tree, JSON text, or IAM's percent-encoded JSON text.
 
-    Text that is no JSON comes back as it is, so that comparing never raises.
+    Returns text that is not JSON unchanged, so that a comparison never raises.
     """
     if not isinstance(document, str):
         return document
@@ -31,7 +31,7 @@ def parsed(document: Json) -> Json:
 
 
 def policy(document: Json) -> Json:
-    """Return the canonical form of a policy document: what two of them that grant the same have in common."""
+    """Return the canonical form of a policy document: equal for documents that grant the same permissions."""
     tree = parsed(document)
     if not isinstance(tree, Mapping):
         return tree
@@ -65,20 +65,21 @@ def _statement(statement: Json) -> Json:
 
 def _set(value: Json) -> list[Json]:
     values = value if isinstance(value, list) else [value]
-    return sorted({canonical(one): one for one in map(_word, values)}.values(), key=canonical)
+    return sorted({canonical(one): one for one in map(_scalar_text, values)}.values(), key=canonical)
 
 
-def _word(value: Json) -> Json:
+def _scalar_text(value: Json) -> Json:
+    """Return booleans and numbers as text: to IAM, `true` and `"true"` are the same."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, (int, float)) else value
 
 
 def _principals(value: Json) -> Json:
-    """Return principals by type, each a set: IAM answers an account's number with the ARN of its root."""
+    """Return principals by type, each a set: IAM returns an account id as the ARN of the account's root."""
     if not isinstance(value, Mapping):
         return {"AWS": _set(value)}
-    return {kind: _set([_account(one) for one in _set(names)]) for kind, names in value.items()}
+    return {kind: _set([_account(name) for name in _set(names)]) for kind, names in value.items()}
 
 
 def _account(name: Json) -> Json:
@@ -87,25 +88,26 @@ def _account(name: Json) -> Json:
 
 
 def as_text(document: Json) -> str | Text:
-    """Return the JSON text of a document as AWS takes it; a Text where references in it are still unknown."""
+    """Return the JSON text of a document as AWS accepts it; a `Text` while it contains an unresolved reference."""
     if isinstance(document, (str, Text)):
         return document
-    held: list[Text] = []
+    unresolved: list[Text] = []
 
-    def stand_in(leaf: Json) -> Json:
+    def placeholder(leaf: Json) -> Json:
         if not isinstance(leaf, Text):
             return leaf
-        held.append(leaf)
-        return f"\ue000{len(held) - 1}\ue001"
+        unresolved.append(leaf)
+        return f"\ue000{len(unresolved) - 1}\ue001"
 
-    text = json.dumps(transform(document, stand_in), ensure_ascii=False, separators=(",", ":"))
-    if not held:
+    text = json.dumps(transform(document, placeholder), ensure_ascii=False, separators=(",", ":"))
+    if not unresolved:
         return text
     parts: list[str | Ref] = []
-    for index, piece in enumerate(re.split("\ue000(\\d+)\ue001", text)):
-        parts += [_escaped(part) for part in held[int(piece)].parts] if index % 2 else [piece]
+    for index, piece in enumerate(re.split("\ue000(\\d+)\ue001", text)):  # odd pieces are indexes of placeholders
+        parts += [_escaped(part) for part in unresolved[int(piece)].parts] if index % 2 else [piece]
     return Text(tuple(parts))
 
 
 def _escaped(part: str | Ref) -> Any:
+    """Return text as it is inside a JSON string, without the quotes; a reference unchanged."""
     return json.dumps(part, ensure_ascii=False)[1:-1] if isinstance(part, str) else part

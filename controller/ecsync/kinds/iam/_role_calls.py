@@ -1,8 +1,8 @@
-"""The calls of a Role: a create and what goes with it, the least for an update, and the way out."""
+"""The calls of a Role: create it with its policies, update only what differs, detach everything and delete it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from ecsync.core.model import Call, Present, Update
 from ecsync.core.trees import Body, Json
@@ -10,11 +10,11 @@ from ecsync.kinds._common import changed, pick, touched, without
 from ecsync.kinds.iam._policy_documents import as_text
 
 _ADDITIONS = ("ManagedPolicyArns", "Policies", "InstanceProfile")
-_AN_HOUR = 3600  # what AWS has where nothing is said
+_DEFAULT_DURATION = 3600  # seconds; iam.CreateRole: the default value of one hour is applied
 
 
 def create_calls(body: Body) -> tuple[Call, ...]:
-    """Create the role, then one call for each thing that goes with it; each is seen by the next read."""
+    """Return the create call, then one call for each policy and the profile; the next read shows each of them."""
     name = body["RoleName"]
     params = {
         **without(body, *_ADDITIONS),
@@ -25,65 +25,77 @@ def create_calls(body: Body) -> tuple[Call, ...]:
         create,
         *(_attach(name, arn) for arn in body.get("ManagedPolicyArns") or ()),
         *(_put(name, policy, document) for policy, document in (body.get("Policies") or {}).items()),
-        *(_profile_calls(name, body.get("Path"), True) if body.get("InstanceProfile") else ()),
+        *(_add_profile(name, body.get("Path"), create=True) if body.get("InstanceProfile") else ()),
     )
 
 
 def update_calls(change: Update) -> tuple[Call, ...]:
-    """Send only what differs; rights are given before others are taken."""
+    """Return one call for each difference; permissions are granted before others are revoked."""
     return tuple(_update(change))
 
 
 def delete_calls(observed: Present) -> tuple[Call, ...]:
-    """Take everything off the role, then delete it: IAM refuses a role that still has anything."""
+    """Return the calls that detach everything and delete the role: iam.DeleteRole refuses a role with a policy."""
     name = str(observed.outputs["name"])
     body = observed.body
     return (
-        *_leave_profiles(observed, observed.facts.get("instanceProfiles", ())),
+        *_remove_from_profiles(observed, observed.facts.get("instanceProfiles", ())),
         *(_detach(name, arn) for arn in body.get("ManagedPolicyArns") or ()),
-        *(_unput(name, policy) for policy in body.get("Policies") or ()),
+        *(_delete_inline(name, policy) for policy in body.get("Policies") or ()),
         _iam("DeleteRole", {"RoleName": name}),
     )
 
 
 def _update(change: Update) -> Iterator[Call]:
-    name = change.desired.body["RoleName"]
-    members = changed(change)
+    name, members = change.desired.body["RoleName"], changed(change)
     if "AssumeRolePolicyDocument" in members:
         document = as_text(members["AssumeRolePolicyDocument"])
         yield _iam("UpdateAssumeRolePolicy", {"RoleName": name, "PolicyDocument": document})
     if "Description" in members or "MaxSessionDuration" in members:
         yield _iam("UpdateRole", {"RoleName": name, **_settings(change, members)})
     if "PermissionsBoundary" in members:
-        boundary = members["PermissionsBoundary"]
-        if boundary:
-            yield _iam("PutRolePermissionsBoundary", {"RoleName": name, "PermissionsBoundary": boundary})
-        else:
-            yield _iam("DeleteRolePermissionsBoundary", {"RoleName": name})
+        yield _boundary(name, members["PermissionsBoundary"])
     if "ManagedPolicyArns" in members:
-        want, have = members["ManagedPolicyArns"] or [], change.observed.body.get("ManagedPolicyArns") or []
-        yield from (_attach(name, arn) for arn in want if arn not in have)
-        yield from (_detach(name, arn) for arn in have if arn not in want)
+        yield from _attachments(name, members["ManagedPolicyArns"] or [], change.observed)
     if "Policies" in members:
-        documents = members["Policies"] or {}
-        names = touched(change, "Policies", {**documents, **(change.observed.body.get("Policies") or {})})
-        yield from (_put(name, policy, documents[policy]) for policy in names if policy in documents)
-        yield from (_unput(name, policy) for policy in names if policy not in documents)
+        yield from _inline_policies(name, members["Policies"] or {}, change)
     if "InstanceProfile" in members:
-        if members["InstanceProfile"]:
-            path = change.desired.body.get("Path") or change.observed.body.get("Path")  # beside its role
-            yield from _profile_calls(name, path, not change.observed.facts.get("emptyProfile"))
-        else:
-            yield from _leave_profiles(change.observed, (name,))
+        yield from _profile(name, change, wanted=bool(members["InstanceProfile"]))
 
 
 def _settings(change: Update, members: Body) -> dict[str, Json]:
-    """Return both settings: UpdateRole sets the duration back to an hour where it is left out."""
-    said = {**pick(change.observed.body, "Description", "MaxSessionDuration"), **members}
+    """Return both settings: iam.UpdateRole resets the duration to one hour when a call omits it."""
+    settings = {**pick(change.observed.body, "Description", "MaxSessionDuration"), **members}
     return {
-        "Description": said.get("Description") or "",
-        "MaxSessionDuration": said.get("MaxSessionDuration") or _AN_HOUR,
+        "Description": settings.get("Description") or "",
+        "MaxSessionDuration": settings.get("MaxSessionDuration") or _DEFAULT_DURATION,
     }
+
+
+def _boundary(name: Json, arn: Json) -> Call:
+    if arn:
+        return _iam("PutRolePermissionsBoundary", {"RoleName": name, "PermissionsBoundary": arn})
+    return _iam("DeleteRolePermissionsBoundary", {"RoleName": name})
+
+
+def _attachments(name: Json, want: Sequence[Json], observed: Present) -> Iterator[Call]:
+    have = observed.body.get("ManagedPolicyArns") or []
+    yield from (_attach(name, arn) for arn in want if arn not in have)
+    yield from (_detach(name, arn) for arn in have if arn not in want)
+
+
+def _inline_policies(name: Json, documents: Mapping[str, Json], change: Update) -> Iterator[Call]:
+    names = touched(change, "Policies", {**documents, **(change.observed.body.get("Policies") or {})})
+    yield from (_put(name, policy, documents[policy]) for policy in names if policy in documents)
+    yield from (_delete_inline(name, policy) for policy in names if policy not in documents)
+
+
+def _profile(name: Json, change: Update, *, wanted: bool) -> Iterator[Call]:
+    if not wanted:
+        yield from _remove_from_profiles(change.observed, (name,))
+        return
+    path = change.desired.body.get("Path") or change.observed.body.get("Path")  # the same path as the role
+    yield from _add_profile(name, path, create=not change.observed.facts.get("emptyProfile"))
 
 
 def _attach(name: Json, arn: Json) -> Call:
@@ -98,20 +110,23 @@ def _put(name: Json, policy: str, document: Json) -> Call:
     return _iam("PutRolePolicy", {"RoleName": name, "PolicyName": policy, "PolicyDocument": as_text(document)})
 
 
-def _unput(name: Json, policy: str) -> Call:
+def _delete_inline(name: Json, policy: str) -> Call:
     return _iam("DeleteRolePolicy", {"RoleName": name, "PolicyName": policy})
 
 
-def _profile_calls(name: Json, path: Json, make: bool) -> Iterator[Call]:
-    if make:
+def _add_profile(name: Json, path: Json, *, create: bool) -> Iterator[Call]:
+    if create:
         params = {"InstanceProfileName": name, **({"Path": path} if path else {})}
         captures = {"instanceProfileArn": ("InstanceProfile", "Arn")}
         yield _iam("CreateInstanceProfile", params, captures=captures)
     yield _iam("AddRoleToInstanceProfile", {"InstanceProfileName": name, "RoleName": name})
 
 
-def _leave_profiles(observed: Present, profiles: Json) -> Iterator[Call]:
-    """Take the role out of its profiles; the one of its own name goes with it, others belong to whoever made them."""
+def _remove_from_profiles(observed: Present, profiles: Json) -> Iterator[Call]:
+    """Yield the calls that remove the role from these profiles, and delete the profile that has the role's name.
+
+    Profiles with other names belong to another client and are not deleted.
+    """
     name = observed.outputs["name"]
     for profile in profiles:
         yield _iam("RemoveRoleFromInstanceProfile", {"InstanceProfileName": profile, "RoleName": name})

@@ -1,7 +1,8 @@
-"""Role: an IAM role with its attached and inline policies and, where it says so, an instance profile of its name.
+"""Role: an IAM role with its attached and inline policies and, if declared, an instance profile of the same name.
 
-A role without a declared `Path` is made under `/ecsync/<installation>/`: IAM cannot be searched by tag, so that is
-where we look for what we own (rule 7). Documents are written as a map or as text, and compared by what they grant.
+A role without a declared `Path` is created under `/ecsync/<installation>/`. IAM has no search by tag, so that path is
+where this kind looks for the roles that the installation owns (docs/rules.md R7).
+A policy document is declared as a map or as text. It is compared by what it grants.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ecsync.core import marks
 from ecsync.core.kind import Kind, Owned, ShapeOf, Wanted, World
-from ecsync.core.model import Absent, Call, Create, Delete, Key, Observed, Present, Replace, Update
+from ecsync.core.model import Absent, Call, Create, Delete, Key, Observed, Present, Replace, Tags, Update
 from ecsync.core.ports import AwsError, Reader
 from ecsync.core.rules import Clears, Computed, Default, Immutable, Resets, Rewrite, Unordered
 from ecsync.core.tagging import spelled
@@ -24,6 +25,11 @@ from ecsync.kinds.iam._role_calls import create_calls, delete_calls, update_call
 _SERVICE_LINKED = "/aws-service-role/"
 
 
+def _natural(body: Body) -> str | None:
+    name = body.get("RoleName")
+    return name if isinstance(name, str) else None
+
+
 TAGGING = arn_tagging(
     "iam",
     "Key/Value",
@@ -35,14 +41,30 @@ TAGGING = arn_tagging(
 
 # 2 SHAPE ---------------------------------------------------------------------------------------------------------
 
+SHAPE = ShapeOf(
+    operation="iam.CreateRole",
+    extra={
+        "AssumeRolePolicyDocument": "any",
+        "ManagedPolicyArns": "strings",
+        "Policies": "any",
+        "InstanceProfile": "boolean",
+    },
+    describe="iam.GetRole:Role",
+    required=("AssumeRolePolicyDocument",),
+    optional=("RoleName",),
+)
+
 
 def _check(body: Body) -> Iterator[tuple[Path, str]]:
     if str(body.get("Path", "")).startswith(_SERVICE_LINKED):
-        yield ("Path",), "a service-linked role is made by its service; ecsync never writes one"
+        yield (
+            ("Path",),
+            "ecsync does not write service-linked roles: the AWS service creates them",
+        )
     yield from _check_document(("AssumeRolePolicyDocument",), body.get("AssumeRolePolicyDocument"))
     policies = body.get("Policies")
     if policies is not None and not isinstance(policies, Mapping):
-        yield ("Policies",), "Policies is a map from the name of each inline policy to its document"
+        yield ("Policies",), "Policies must be a map: the name of each inline policy, and its document"
         return
     for name, document in (policies or {}).items():
         yield from _check_document(("Policies", name), document)
@@ -50,43 +72,42 @@ def _check(body: Body) -> Iterator[tuple[Path, str]]:
 
 def _check_document(path: Path, document: Json) -> Iterator[tuple[Path, str]]:
     if isinstance(document, str) and not isinstance(parsed(document), Mapping):
-        yield path, "a policy document is a map, or text that holds a JSON object"
+        yield path, "a policy document must be a map, or text that contains a JSON object"
     elif isinstance(document, (list, bool, int, float)):
-        yield path, "a policy document is a map with Version and Statement"
+        yield path, "a policy document must be a map with Version and Statement"
 
 
 # 3 RULES ---------------------------------------------------------------------------------------------------------
 
+_EQUAL_DOCUMENTS = "IAM User Guide, JSON policy elements: one value or a list of it; order has no meaning"
+
 RULES = (
     *tag_rows("Tags", "Key", "Value"),
-    Rewrite(path="AssumeRolePolicyDocument", to=policy, source="IAM User Guide, JSON policy elements"),
-    Rewrite(path="Policies.*", to=policy, source="IAM User Guide, JSON policy elements"),
-    Unordered(path="ManagedPolicyArns", source="iam.AttachRolePolicy: a set"),
+    Rewrite(path="AssumeRolePolicyDocument", to=policy, source=_EQUAL_DOCUMENTS),
+    Rewrite(path="Policies.*", to=policy, source=_EQUAL_DOCUMENTS),
+    Unordered(path="ManagedPolicyArns", source="iam.AttachRolePolicy attaches one policy; attachments have no order"),
     Default(path="MaxSessionDuration", value=3600, source="iam.CreateRole: the default value of one hour is applied"),
-    Computed(path="Path", source="core-rules.md 7: undeclared, ours is /ecsync/<installation>/"),
-    Computed(path="InstanceProfile", source="the console makes a profile with every role for EC2"),
-    Resets(path="MaxSessionDuration", source="iam.UpdateRole: If you do not specify a value, one hour is applied"),
-    Resets(path="Description", source="iam.UpdateRole"),
-    Clears(path="Description", value="", source="iam.UpdateRole"),
-    Immutable(path="RoleName", source="iam has no rename"),
+    Computed(path="Path", source="iam.CreateRole: Path is optional; ecsync creates under /ecsync/<installation>/"),
+    Computed(path="InstanceProfile", source="the IAM console creates an instance profile with every role for EC2"),
+    Resets(path="MaxSessionDuration", source="iam.UpdateRole: if you do not specify a value, one hour is applied"),
+    Resets(path="Description", source="iam.UpdateRole sets the description and the duration in one call"),
+    Clears(
+        path="Description",
+        value="",
+        source="iam has no call that removes a description; UpdateRole accepts an empty text",
+    ),
+    Immutable(path="RoleName", source="iam has no call that renames a role"),
     Immutable(path="Path", source="iam.UpdateRole has no Path"),
 )
-
-
-def _adjust(body: Body, present: Present) -> Body:
-    """Take a profile that is not wanted and not there for nothing said."""
-    idle = body.get("InstanceProfile") is False and not present.body.get("InstanceProfile")
-    return {member: value for member, value in body.items() if member != "InstanceProfile"} if idle else body
-
 
 # 4 READ ----------------------------------------------------------------------------------------------------------
 
 
 def _read(reader: Reader, wanted: Sequence[Wanted], _: World) -> Iterator[tuple[Key, Observed]]:
     for want in wanted:
-        asks_for_profile = bool(want.body.get("InstanceProfile"))
+        wants_profile = bool(want.body.get("InstanceProfile"))
         role = _role(reader, want.body["RoleName"])
-        yield want.key, _present(reader, role, asks_for_profile, whole=want.managed) if role else Absent()
+        yield want.key, _present(reader, role, wants_profile, whole=want.managed) if role else Absent()
 
 
 def _role(reader: Reader, name: str) -> Body | None:
@@ -99,13 +120,14 @@ def _role(reader: Reader, name: str) -> Body | None:
     return role
 
 
-def _present(reader: Reader, role: Body, asks_for_profile: bool, *, whole: bool) -> Present:
+def _present(reader: Reader, role: Body, wants_profile: bool, *, whole: bool) -> Present:
+    """Return a role as a resource; with `whole`, its policies too."""
     name, path = role["RoleName"], role.get("Path", "/")
     profiles = {
         profile["InstanceProfileName"]: profile["Arn"]
         for profile in reader.pages("iam", "ListInstanceProfilesForRole", "InstanceProfiles", RoleName=name)
     }
-    tags, ours, foreign = read_tags(role.get("Tags"))
+    tags, mark, foreign = read_tags(role.get("Tags"))
     boundary = role.get("PermissionsBoundary") or {}
     body = {
         **pick(role, "RoleName", "Path", "Description", "MaxSessionDuration"),
@@ -118,13 +140,14 @@ def _present(reader: Reader, role: Body, asks_for_profile: bool, *, whole: bool)
     outputs = {"name": name, "arn": role["Arn"]}
     if profiles:
         outputs["instanceProfileArn"] = profiles.get(name) or profiles[min(profiles)]
-    half_made = asks_for_profile and name not in profiles and _is_profile(reader, name)
-    facts = {"instanceProfiles": tuple(sorted(profiles)), "emptyProfile": half_made}
-    by_aws = "AWS (it is a service-linked role)" if path.startswith(_SERVICE_LINKED) else ""
-    return Present(body=without_nones(body), outputs=outputs, marks=ours, facts=facts, foreign=by_aws or foreign)
+    empty_profile = wants_profile and name not in profiles and _has_empty_profile(reader, name)
+    facts = {"instanceProfiles": tuple(sorted(profiles)), "emptyProfile": empty_profile}
+    by_aws = "AWS (service-linked role)" if path.startswith(_SERVICE_LINKED) else ""
+    return Present(body=without_nones(body), outputs=outputs, marks=mark, facts=facts, foreign=by_aws or foreign)
 
 
 def _policies(reader: Reader, name: str) -> dict[str, Json]:
+    """Return the attached and the inline policies of a role, as members of the body."""
     attached = reader.pages("iam", "ListAttachedRolePolicies", "AttachedPolicies", RoleName=name)
     inline = {
         policy_name: parsed(
@@ -132,11 +155,11 @@ def _policies(reader: Reader, name: str) -> dict[str, Json]:
         )
         for policy_name in sorted(reader.pages("iam", "ListRolePolicies", "PolicyNames", RoleName=name))
     }
-    return {"ManagedPolicyArns": [one["PolicyArn"] for one in attached], "Policies": inline}
+    return {"ManagedPolicyArns": [policy["PolicyArn"] for policy in attached], "Policies": inline}
 
 
-def _is_profile(reader: Reader, name: str) -> bool:
-    """Tell whether a profile of the role's name is there without the role: a create that stopped between its calls."""
+def _has_empty_profile(reader: Reader, name: str) -> bool:
+    """True if a profile with the role's name exists without the role: a create stopped between its calls."""
     try:
         profile = reader.call("iam", "GetInstanceProfile", InstanceProfileName=name)["InstanceProfile"]
     except AwsError as error:
@@ -147,36 +170,52 @@ def _is_profile(reader: Reader, name: str) -> bool:
 
 
 def _printed(live: Body, _: Body) -> Present:
-    """Return what GetRole prints; its policies, printed apart, stand in the document itself."""
+    """Return the role that GetRole prints; its policies, which other calls print, are members of the document."""
     boundary = live.get("PermissionsBoundary")
     arn = boundary.get("PermissionsBoundaryArn") if isinstance(boundary, Mapping) else boundary
-    tags, ours, foreign = read_tags(live.get("Tags"))
+    tags, mark, foreign = read_tags(live.get("Tags"))
     body = without_nones({**live, "PermissionsBoundary": arn, "Tags": tags})
-    return Present(body=body, outputs={}, marks=ours, foreign=foreign)
+    return Present(body=body, outputs={}, marks=mark, foreign=foreign)
 
 
 def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
     for listed in reader.pages("iam", "ListRoles", "Roles", PathPrefix=f"/ecsync/{installation}/"):
-        role = _role(reader, listed["RoleName"])  # ListRoles leaves out the tags
+        role = _role(reader, listed["RoleName"])  # iam.ListRoles returns no tags
         present = _present(reader, role, True, whole=True) if role else None
         if present and present.marks and belongs(present, installation):
             yield Owned(marks=present.marks, natural=listed["RoleName"], present=present)
 
 
-# 5 CALLS: `_iam_role_calls.py` -----------------------------------------------------------------------------------
+# 5 CALLS ---------------------------------------------------------------------------------------------------------
+
+# The calls of each change are in `_role_calls.py`.
 
 
 def _calls(change: Create | Update | Replace | Delete) -> tuple[Call, ...]:
     match change:
-        case Create(desired=desired, marks=ours):
-            parsed_owner = marks.key_of(ours.get(marks.OWNER, ""))
-            under = {"Path": f"/ecsync/{parsed_owner[0]}/"} if parsed_owner else {}
-            tags = spelled({**marks.tag_map(desired.body.get("Tags")), **ours}, "Key/Value")
-            return create_calls(without_nones({**under, **without_nones(desired.body), "Tags": tags}))
+        case Create(desired=desired, marks=mark_tags):
+            return create_calls(_create_body(desired.body, mark_tags))
         case Update():
             return update_calls(change)
         case Replace(observed=observed) | Delete(observed=observed):
             return delete_calls(observed)
+
+
+def _create_body(body: Body, mark_tags: Tags) -> Body:
+    """Return the body of a create: with our marks among the tags, and with our path if none is declared."""
+    owner = marks.key_of(mark_tags.get(marks.OWNER, ""))
+    path = {"Path": f"/ecsync/{owner[0]}/"} if owner else {}
+    tags = spelled({**marks.tag_map(body.get("Tags")), **mark_tags}, "Key/Value")
+    return without_nones({**path, **without_nones(body), "Tags": tags})
+
+
+# ONLY SOME KINDS -------------------------------------------------------------------------------------------------
+
+
+def _adjust(body: Body, present: Present) -> Body:
+    """Leave out `InstanceProfile: false` when the role has no profile: the two are the same."""
+    same = body.get("InstanceProfile") is False and not present.body.get("InstanceProfile")
+    return {member: value for member, value in body.items() if member != "InstanceProfile"} if same else body
 
 
 # The members of AWS's shapes that the rules take into account; `make review` prints those that a newer botocore has.
@@ -198,7 +237,7 @@ Role/execution:
     Statement: [{Effect: Allow, Principal: {Service: ecs-tasks.amazonaws.com}, Action: sts:AssumeRole}]
   ManagedPolicyArns: [arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy]
 """,
-    natural=lambda body: body["RoleName"] if isinstance(body.get("RoleName"), str) else None,
+    natural=_natural,
     name_member="RoleName",
     name_limit=64,
     primary="name",
@@ -206,18 +245,7 @@ Role/execution:
     known=lambda body: {"name": body["RoleName"]} if isinstance(body.get("RoleName"), str) else {},
     invalidates={"replace": ("name", "arn", "instanceProfileArn")},
     tagging=TAGGING,
-    shape=ShapeOf(
-        operation="iam.CreateRole",
-        extra={
-            "AssumeRolePolicyDocument": "any",
-            "ManagedPolicyArns": "strings",
-            "Policies": "any",
-            "InstanceProfile": "boolean",
-        },
-        describe="iam.GetRole:Role",
-        required=("AssumeRolePolicyDocument",),
-        optional=("RoleName",),
-    ),
+    shape=SHAPE,
     reviewed=REVIEWED,
     check=_check,
     rules=RULES,
@@ -235,8 +263,6 @@ Role/execution:
         "ListRoles",
     ),
     calls=_calls,
-    adjust=_adjust,
-    retain_default=True,
     writes=operations(
         "iam",
         "CreateRole",
@@ -261,4 +287,6 @@ Role/execution:
         "DeleteInstanceProfile",
         "DeleteRole",
     ),
+    adjust=_adjust,
+    retain_default=True,
 )

@@ -1,15 +1,26 @@
-"""LogGroup: a CloudWatch Logs group and its retention. The smallest kind: copy this file to add one."""
+"""LogGroup: a CloudWatch Logs group and its retention. To add a kind, copy this file.
+
+A kind is one file. It has five parts, in the same order in every kind:
+
+1. IDENTITY  how AWS names a resource, and which calls tag it
+2. SHAPE     where botocore's model has the members that a manifest may declare
+3. RULES     a table: what AWS does to a member, and what changing a member does
+4. READ      from AWS's responses to `Present` or `Absent`; the only part that calls AWS
+5. CALLS     from a change to API calls as data; pure, nothing is sent here
+
+`KIND` at the end joins them. `tests/kinds/test_conformance.py` reports what a new kind lacks.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ecsync.core.kind import Kind, Owned, ShapeOf, Wanted, World
-from ecsync.core.model import Absent, Call, Create, Delete, Key, Observed, Present, Replace, Update
+from ecsync.core.model import Absent, Call, Create, Delete, Key, Observed, Present, Replace, Tags, Update
 from ecsync.core.ports import AwsError, Reader
 from ecsync.core.rules import Computed, Default, Delegated, Immutable
 from ecsync.core.tagging import with_marks
-from ecsync.core.trees import Body
+from ecsync.core.trees import Body, Json
 from ecsync.kinds._common import (
     arn_tagging,
     batches,
@@ -28,118 +39,164 @@ from ecsync.kinds._common import (
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
 
 
+def _natural(body: Body) -> str | None:
+    """Return AWS's name of the group; None while it contains an unresolved reference."""
+    name = body.get("logGroupName")
+    return name if isinstance(name, str) else None
+
+
+def _known(body: Body) -> Mapping[str, str]:
+    """Return the outputs that the body alone gives: another document may refer to them before the group exists."""
+    return {"name": body["logGroupName"]}
+
+
 def _arn(group: Body) -> str:
-    """The ARN as tags take it: DescribeLogGroups prints `arn` with a trailing `:*`."""
+    """Return the ARN that the tag calls accept: without the `:*` at the end of `arn`."""
     return str(group.get("logGroupArn") or group["arn"]).removesuffix(":*")
 
 
-TAGGING = arn_tagging("logs", "map")
+TAGGING = arn_tagging("logs", "map")  # TagResource and UntagResource by ARN; tags are a map: {key: value}
 
-_MEMBERS = ("logGroupName", "retentionInDays", "kmsKeyId", "logGroupClass")
+# 2 SHAPE ---------------------------------------------------------------------------------------------------------
+
+SHAPE = ShapeOf(
+    operation="logs.CreateLogGroup",  # its input is the body of a document
+    omit=("deletionProtectionEnabled",),  # members of the input that a document may not declare
+    extra={"retentionInDays": "logs.PutRetentionPolicy:retentionInDays"},  # members that another call sets
+    describe="logs.DescribeLogGroups:logGroups[]",  # what a read returns
+)
 
 # 3 RULES ---------------------------------------------------------------------------------------------------------
 
+# Each row states one fact about one member. `source` is the page of AWS that states the fact, or the fact itself.
 RULES = (
     *tag_rows(),
-    Default(path="logGroupClass", value="STANDARD", source="logs.CreateLogGroup: If you omit this parameter"),
-    Computed(path="deletionProtectionEnabled", source="an account may protect groups by itself"),
+    Default(
+        path="logGroupClass",
+        value="STANDARD",
+        source="logs.CreateLogGroup: if logGroupClass is omitted, the default of STANDARD is used",
+    ),
+    Computed(
+        path="deletionProtectionEnabled",
+        source="logs.DescribeLogGroups returns it for every group; ecsync does not write it",
+    ),
     Delegated(
         path="retentionInDays",
         when=lambda facts: bool(facts.get("accountPolicy")),
         owner="the account's retention policy",
         source="logs.DescribeLogGroups: retentionInDays shows the retention period from an account-level policy",
     ),
-    Immutable(path="logGroupName", source="logs has no rename"),
-    Immutable(path="logGroupClass", source="logs.CreateLogGroup: cannot be changed"),
+    Immutable(path="logGroupName", source="logs has no call that renames a group"),
+    Immutable(path="logGroupClass", source="logs.CreateLogGroup: logGroupClass can't be changed after creation"),
 )
 
 # 4 READ ----------------------------------------------------------------------------------------------------------
 
-_NAMES_OF_A_CALL = 50  # logs.DescribeLogGroups logGroupIdentifiers
+_MAX_NAMES = 50  # logs.DescribeLogGroups: the length limit of logGroupIdentifiers
+
+_READ_MEMBERS = ("logGroupName", "retentionInDays", "kmsKeyId", "logGroupClass")
 
 
 def _read(reader: Reader, wanted: Sequence[Wanted], _: World) -> Iterator[tuple[Key, Observed]]:
-    groups = _described(reader, (want.body["logGroupName"] for want in wanted))
+    """Yield the state of each declared group. A key that is not yielded is Unreadable, never Absent."""
+    groups = _describe(reader, (want.body["logGroupName"] for want in wanted))
     for want in wanted:
         group = groups.get(want.body["logGroupName"])
         yield want.key, _present(reader, group) if group else Absent()
 
 
-def _described(reader: Reader, names: Iterable[str]) -> dict[str, Body]:
-    """Read log groups by name, fifty in a call; what does not exist is left out."""
-    found: dict[str, Body] = {}
-    for batch in batches(sorted(set(names)), _NAMES_OF_A_CALL):
-        for group in _listed(reader, batch):
-            found[group["logGroupName"]] = group
-    return found
+def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
+    """Yield each group that has an owner mark of this installation: prune looks for orphans among them."""
+    names = (arn.split(":log-group:")[1].removesuffix(":*") for arn in tagged_arns(reader, "logs:log-group"))
+    for name, group in _describe(reader, names).items():
+        present = _present(reader, group)
+        if present.marks and belongs(present, installation):
+            yield Owned(marks=present.marks, natural=name, present=present)
 
 
-def _listed(reader: Reader, names: Sequence[str]) -> list[Body]:
-    """Describe log groups. A call that fails because one is missing is made again for each half of the names."""
+def _describe(reader: Reader, names: Iterable[str]) -> dict[str, Body]:
+    """Return the existing groups among these names, by name."""
+    groups = (group for batch in batches(sorted(set(names)), _MAX_NAMES) for group in _describe_batch(reader, batch))
+    return {group["logGroupName"]: group for group in groups}
+
+
+def _describe_batch(reader: Reader, names: Sequence[str]) -> list[Body]:
+    """Return the existing groups among at most fifty names.
+
+    One missing group may fail the whole call. Then each half of the names is read alone, down to the single name.
+    """
     try:
         return list(reader.pages("logs", "DescribeLogGroups", "logGroups", logGroupIdentifiers=list(names)))
     except AwsError as error:
         if not missing(error):
             raise
+    if len(names) == 1:
+        return []
     half = len(names) // 2
-    return [*_listed(reader, names[:half]), *_listed(reader, names[half:])] if half else []
+    return [*_describe_batch(reader, names[:half]), *_describe_batch(reader, names[half:])]
 
 
 def _present(reader: Reader, group: Body) -> Present:
+    """Return a described group as a resource: the body in the shape of the create input, and its outputs."""
     arn = _arn(group)
-    tags, ours, foreign = read_tags(reader.call("logs", "ListTagsForResource", resourceArn=arn).get("tags"))
+    tags, marks, foreign = read_tags(reader.call("logs", "ListTagsForResource", resourceArn=arn).get("tags"))
     return Present(
-        body=without_nones({**pick(group, *_MEMBERS), "tags": tags}),
+        body=without_nones({**pick(group, *_READ_MEMBERS), "tags": tags}),
         outputs={"name": group["logGroupName"], "arn": arn},
-        marks=ours,
+        marks=marks,
         foreign=foreign,
-        facts={"accountPolicy": group.get("retentionPolicyName", "")},
+        facts={"accountPolicy": group.get("retentionPolicyName", "")},  # the Delegated row above asks for it
     )
-
-
-def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
-    names = (arn.split(":log-group:")[1].removesuffix(":*") for arn in tagged_arns(reader, "logs:log-group"))
-    for name, group in _described(reader, names).items():
-        present = _present(reader, group)
-        if present.marks and belongs(present, installation):
-            yield Owned(marks=present.marks, natural=name, present=present)
 
 
 # 5 CALLS ---------------------------------------------------------------------------------------------------------
 
 
 def _calls(change: Create | Update | Replace | Delete) -> tuple[Call, ...]:
+    """Return the calls of a change, in order. The executor reads the resource again after each."""
     match change:
-        case Create(desired=desired, marks=ours):
-            body = with_marks(TAGGING, without(desired.body, "retentionInDays"), ours)
-            create = Call(service="logs", operation="CreateLogGroup", params=body)
-            days = desired.body.get("retentionInDays")
-            return (create, _retention(desired.body["logGroupName"], days)) if days else (create,)
-        case Update(desired=desired):
-            members = changed(change)
-            name = desired.body["logGroupName"]
-            calls = []
-            if "retentionInDays" in members:
-                calls.append(_retention(name, members["retentionInDays"]))
-            if "kmsKeyId" in members:
-                calls.append(_encryption(name, members["kmsKeyId"]))
-            return tuple(calls)
+        case Create(desired=desired, marks=marks):
+            return tuple(_create(desired.body, marks))
+        case Update():
+            return tuple(_update(change))
         case Replace(observed=observed) | Delete(observed=observed):
-            params = {"logGroupName": observed.outputs["name"]}
-            return (Call(service="logs", operation="DeleteLogGroup", params=params),)
+            # A replacement is a delete; the next plan finds the group absent and creates it.
+            return (_call("DeleteLogGroup", observed.outputs["name"]),)
+
+
+def _create(body: Body, marks: Tags) -> Iterator[Call]:
+    """Yield CreateLogGroup with the tags and the owner mark, then the call for the member that it does not accept."""
+    params = with_marks(TAGGING, without(body, "retentionInDays"), marks)
+    yield Call(service="logs", operation="CreateLogGroup", params=params)
+    if body.get("retentionInDays"):
+        yield _retention(body["logGroupName"], body["retentionInDays"])
+
+
+def _update(change: Update) -> Iterator[Call]:
+    """Yield one call for each member that differs. Tag calls are compiled from TAGGING, not here."""
+    name, members = change.desired.body["logGroupName"], changed(change)
+    if "retentionInDays" in members:
+        yield _retention(name, members["retentionInDays"])
+    if "kmsKeyId" in members:
+        yield _encryption(name, members["kmsKeyId"])
 
 
 def _retention(name: str, days: int | None) -> Call:
+    """Return the call that sets the retention; without days, the one that removes it."""
     if days is None:
-        return Call(service="logs", operation="DeleteRetentionPolicy", params={"logGroupName": name})
-    params = {"logGroupName": name, "retentionInDays": days}
-    return Call(service="logs", operation="PutRetentionPolicy", params=params)
+        return _call("DeleteRetentionPolicy", name)
+    return _call("PutRetentionPolicy", name, retentionInDays=days)
 
 
 def _encryption(name: str, key: str | None) -> Call:
+    """Return the call that sets the KMS key; without a key, the one that removes it."""
     if key is None:
-        return Call(service="logs", operation="DisassociateKmsKey", params={"logGroupName": name})
-    return Call(service="logs", operation="AssociateKmsKey", params={"logGroupName": name, "kmsKeyId": key})
+        return _call("DisassociateKmsKey", name)
+    return _call("AssociateKmsKey", name, kmsKeyId=key)
+
+
+def _call(operation: str, name: Json, **params: Json) -> Call:
+    return Call(service="logs", operation=operation, params={"logGroupName": name, **params})
 
 
 # The members of AWS's shapes that the rules take into account; `make review` prints those that a newer botocore has.
@@ -154,31 +211,32 @@ LogGroup/web:
   logGroupName: /shop/web
   retentionInDays: 14
 """,
-    natural=lambda body: body["logGroupName"] if isinstance(body.get("logGroupName"), str) else None,
+    # 1 IDENTITY
+    natural=_natural,
     name_member="logGroupName",
     name_limit=512,
     primary="name",
     outputs=("name", "arn"),
-    known=lambda body: {"name": body["logGroupName"]},
-    invalidates={"replace": ("name", "arn")},
+    known=_known,
+    invalidates={"replace": ("name", "arn")},  # a replacement changes these outputs
     tagging=TAGGING,
-    shape=ShapeOf(
-        operation="logs.CreateLogGroup",
-        omit=("deletionProtectionEnabled",),
-        extra={"retentionInDays": "logs.PutRetentionPolicy:retentionInDays"},
-        describe="logs.DescribeLogGroups:logGroups[]",
-    ),
+    # 2 SHAPE
+    shape=SHAPE,
     reviewed=REVIEWED,
+    # 3 RULES
     rules=RULES,
+    # 4 READ
     read=_read,
     owned=_owned,
     reads=operations("logs", "DescribeLogGroups", "ListTagsForResource")
     | operations("resourcegroupstaggingapi", "GetResources"),
+    # 5 CALLS
     calls=_calls,
-    adopt_default="if-untagged",  # fluent-bit and awslogs create groups by themselves
-    retain_default=True,
     writes=operations(
         "logs", "CreateLogGroup", "PutRetentionPolicy", "DeleteRetentionPolicy", "AssociateKmsKey", "DisassociateKmsKey"
     ),
     deletes=operations("logs", "DeleteLogGroup"),
+    # Only some kinds
+    adopt_default="if-untagged",  # the awslogs driver and fluent-bit create groups automatically
+    retain_default=True,  # a group holds logs: a document that is removed does not delete it
 )
