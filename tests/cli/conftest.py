@@ -1,4 +1,4 @@
-"""The stage of the whole-system tests, and manifests so small that they converge at once."""
+"""The fixtures of the whole-system tests, and small manifests that converge at once."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ resources:
 
 @pytest.fixture
 def small(tmp_path: Path) -> Path:
-    """An application of a cluster and a log group."""
+    """Return the directory of an application with a cluster and a log group."""
     directory = tmp_path / "small"
     directory.mkdir()
     (directory / "all.yaml").write_text(SMALL)

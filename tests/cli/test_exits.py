@@ -1,19 +1,21 @@
-"""The exit codes of every verb, as `cli.md` lists them, and words that say what to do."""
+"""The exit codes of every verb, as docs/cli.md lists them, and messages that state what to do."""
 
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 
 import pytest
 
 from ecsim import Fault
+from tests.whole.support import command
 from tests.whole.support.command import Command
 from tests.whole.support.stage import LONG, Controller, Stage, names
 
 
 def replaced(small: Path, old: str, new: str) -> Path:
-    """Change one place of the small application."""
+    """Replace a text in the small application."""
     path = small / "all.yaml"
     text = path.read_text()
     assert old in text
@@ -22,7 +24,7 @@ def replaced(small: Path, old: str, new: str) -> Path:
 
 
 def test_validate(small: Path, ecsync: Command, stage: Stage) -> None:
-    """0 when everything is right, 3 with each problem as `file:line:column`, and no call to AWS either way."""
+    """0 if all is valid, 3 with each problem as `file:line:column`; no call to AWS in either case."""
     mark = len(stage.simulator.ledger)
     answer = ecsync("validate", small)
     assert (answer.code, answer.out) == (0, "1 application, 2 resources: valid\n")
@@ -36,7 +38,7 @@ def test_validate(small: Path, ecsync: Command, stage: Stage) -> None:
 
 
 def test_plan(small: Path, ecsync: Command) -> None:
-    """0 with or without changes; with --detailed-exitcode 2 while they are pending; 3 when manifests are wrong."""
+    """0 with or without changes; with --detailed-exitcode 2 while changes are pending; 3 if a manifest is invalid."""
     assert ecsync("plan", small).code == 0
     assert ecsync("plan", small, "--detailed-exitcode").code == 2
     assert ecsync("apply", small).code == 0
@@ -44,8 +46,8 @@ def test_plan(small: Path, ecsync: Command) -> None:
     assert ecsync("plan", replaced(small, "clusterName", "clustername")).code == 3
 
 
-def test_plan_of_what_cannot_be_read(small: Path, ecsync: Command, stage: Stage) -> None:
-    """1, and it says what could not be read: a failed read is not an absence."""
+def test_plan_of_an_unreadable_resource(small: Path, ecsync: Command, stage: Stage) -> None:
+    """1, and the plan names the resource: a failed read is not an absence."""
     stage.simulator.fault(Fault("deny", service="ecs", operation="DescribeClusters", times=None))
     answer = ecsync("plan", small, "-o", "json")
     assert answer.code == 1
@@ -65,14 +67,14 @@ def test_apply_converges(kept: Controller, ecsync: Command) -> None:
 
 
 def test_apply_without_wait(kept: Controller, ecsync: Command) -> None:
-    """0 as soon as nothing is left to be called; the deployment is still under way."""
+    """0 when no call is left; the deployment still runs."""
     kept.stage.edit("nginx:1.27", "nginx:1.28", "application.yaml")
     assert ecsync("apply", kept.where, "--no-wait").code == 0
     assert kept.stage.service()["taskDefinition"].endswith(":2")
 
 
-def test_apply_of_what_is_held(small: Path, ecsync: Command) -> None:
-    """4 when something may not be done: here, a cluster is declared no more and prune is off."""
+def test_apply_with_a_held_change(small: Path, ecsync: Command) -> None:
+    """4 if a change is held: here a cluster is no longer declared and prune is off."""
     assert ecsync("apply", small).code == 0
     replaced(small, "  Cluster/main: {clusterName: small}\n", "")
     answer = ecsync("apply", small)
@@ -80,15 +82,15 @@ def test_apply_of_what_is_held(small: Path, ecsync: Command) -> None:
     assert "sync.prune: true" in answer.err
 
 
-def test_apply_that_takes_too_long(stage: Stage, ecsync: Command) -> None:
-    """5 when the time is over before everything is healthy; what was applied stays."""
+def test_apply_with_a_timeout(stage: Stage, ecsync: Command) -> None:
+    """5 if the timeout ends before all is healthy; applied changes stay."""
     answer = ecsync("apply", stage.manifests, "--timeout", "20")
     assert answer.code == 5
     assert "LoadBalancer/web" in answer.err
 
 
-def test_apply_of_which_some_failed(small: Path, ecsync: Command, stage: Stage) -> None:
-    """6 when AWS refuses a step; the others are done."""
+def test_apply_with_a_failed_change(small: Path, ecsync: Command, stage: Stage) -> None:
+    """6 if AWS refuses a step; the other steps are done."""
     stage.simulator.fault(Fault("deny", service="logs", operation="CreateLogGroup", times=None))
     answer = ecsync("apply", small)
     assert answer.code == 6
@@ -98,7 +100,7 @@ def test_apply_of_which_some_failed(small: Path, ecsync: Command, stage: Stage) 
 
 
 def test_apply_that_ecs_rolls_back(kept: Controller, ecsync: Command) -> None:
-    """10 when ECS brings the old revision back; the old image serves."""
+    """10 if ECS rolls back to the old revision; the old image runs."""
     kept.stage.edit("nginx:1.27", "nginx:1.28-bad", "application.yaml")
     answer = ecsync("apply", kept.where)
     assert answer.code == 10, answer
@@ -110,14 +112,14 @@ def test_apply_that_ecs_rolls_back(kept: Controller, ecsync: Command) -> None:
 
 
 def test_apply_of_another_plan(small: Path, ecsync: Command) -> None:
-    """9 when the plan is not the one that was looked at; 0 when it is."""
+    """9 if the plan has another digest; 0 if it has the same."""
     digest = ecsync("plan", small, "-o", "json").json["applications"][0]["digest"]
     assert ecsync("apply", small, "--digest", "0123456789ab").code == 9
     assert ecsync("apply", small, "--digest", digest).code == 0
 
 
 def test_apply_with_prune(small: Path, ecsync: Command, stage: Stage) -> None:
-    """What is declared no more goes on --prune, but not before somebody said yes."""
+    """--prune deletes a resource that is no longer declared, but only after a confirmation."""
     assert ecsync("apply", small).code == 0
     replaced(small, "  Cluster/main: {clusterName: small}\n", "")
     with stage.writes() as writes:
@@ -131,7 +133,7 @@ def test_apply_with_prune(small: Path, ecsync: Command, stage: Stage) -> None:
 
 @pytest.mark.parametrize("verb", ["plan", "apply", "adopt"])
 def test_the_wrong_account(small: Path, ecsync: Command, stage: Stage, verb: str) -> None:
-    """9 when the credentials belong to another account than the one that is meant; nothing is written."""
+    """9 if the credentials belong to another account than the expected one; nothing is written."""
     stage.aws("ecs").create_cluster(clusterName="small")
     with stage.writes() as writes:
         answer = ecsync(verb, small, "--account", "999999999999")
@@ -140,8 +142,8 @@ def test_the_wrong_account(small: Path, ecsync: Command, stage: Stage, verb: str
     assert "123456789012" in answer.err
 
 
-def test_the_first_time_in_an_account_that_nobody_named(small: Path, ecsync: Command, stage: Stage) -> None:
-    """9 for a plan of nothing but creates, until the account is named or --first-time is given."""
+def test_the_first_apply_in_an_account_that_is_not_asserted(small: Path, ecsync: Command, stage: Stage) -> None:
+    """9 for a plan that only creates, until the account is set or --first-time is given."""
     del os.environ["ECSYNC_ACCOUNT"]
     with stage.writes() as writes:
         answer = ecsync("apply", small)
@@ -149,7 +151,7 @@ def test_the_first_time_in_an_account_that_nobody_named(small: Path, ecsync: Com
     assert "--first-time" in answer.err
     assert ecsync("apply", small, "--first-time").code == 0
     replaced(small, "retentionInDays: 14", "retentionInDays: 30")
-    assert ecsync("apply", small).code == 0, "what is ours is there: this is not the first time"
+    assert ecsync("apply", small).code == 0, "owned resources exist: this is not the first apply"
 
 
 @pytest.mark.parametrize(
@@ -164,14 +166,14 @@ def test_the_first_time_in_an_account_that_nobody_named(small: Path, ecsync: Com
     ids=["unknown verb", "no path", "unknown output", "unknown option", "not declared"],
 )
 def test_usage(arguments: tuple[str, ...], small: Path, ecsync: Command) -> None:
-    """64 for what was typed wrong, with what is wrong about it on stderr."""
+    """64 for a wrong command line, with the reason on stderr."""
     answer = ecsync(*(str(small) if one == "SMALL" else one for one in arguments))
     assert (answer.code, answer.out) == (64, "")
     assert answer.err.startswith("ecsync: ")
 
 
 def test_no_installation(small: Path, ecsync: Command, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """64 for writing without an installation, whose name is in every mark."""
+    """64 for a write without an installation: its name is in the tags of every resource."""
     monkeypatch.delenv("ECSYNC_INSTALLATION")
     with stage.writes() as writes:
         answer = ecsync("apply", small)
@@ -180,7 +182,7 @@ def test_no_installation(small: Path, ecsync: Command, stage: Stage, monkeypatch
 
 
 def test_a_misspelt_setting(small: Path, ecsync: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    """64 for a variable that is no setting, with the nearest one: it would do nothing, silently."""
+    """64 for a variable that is no setting, with the nearest one: otherwise it would be ignored."""
     monkeypatch.setenv("ECSYNC_INSTALATION", "prod")
     answer = ecsync("plan", small)
     assert answer.code == 64
@@ -189,7 +191,7 @@ def test_a_misspelt_setting(small: Path, ecsync: Command, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("where", ["missing", "empty", "s3://no-such-bucket/prefix", "ftp://host/path"])
 def test_no_source(where: str, ecsync: Command, tmp_path: Path) -> None:
-    """8 when the manifests cannot be read whole: nothing is concluded from that."""
+    """8 if the manifests cannot be read completely."""
     (tmp_path / "empty").mkdir()
     for verb in ("validate", "plan", "apply"):
         answer = ecsync(verb, where if "://" in where else tmp_path / where)
@@ -197,8 +199,17 @@ def test_no_source(where: str, ecsync: Command, tmp_path: Path) -> None:
         assert answer.err.startswith("ecsync: the source cannot be used: ")
 
 
+def test_a_port_in_use(small: Path) -> None:
+    """1, not an internal error, with the setting to change."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        answer = command.run("run", small, "--http-port", other.getsockname()[1])
+    assert answer.code == 1
+    assert "set another http.port" in answer.err
+    assert "Traceback" not in answer.err
+
+
 def test_no_daemon(ecsync: Command) -> None:
-    """1 when no daemon answers, with how to look without one."""
+    """1 if no daemon answers; the message states how to go on without one."""
     for verb in ("status", "events"):
         answer = ecsync(verb, "--url", "http://127.0.0.1:9")
         assert (answer.code, answer.out) == (1, "")
@@ -206,7 +217,7 @@ def test_no_daemon(ecsync: Command) -> None:
 
 
 def test_status_without_a_daemon(kept: Controller, ecsync: Command) -> None:
-    """Given the manifests, `status` looks for itself, and writes nothing."""
+    """With a path, `status` reads AWS itself, and writes nothing."""
     with kept.stage.writes() as writes:
         answer = ecsync("status", kept.where, "-o", "json")
     assert (answer.code, names(writes)) == (0, [])

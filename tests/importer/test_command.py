@@ -97,7 +97,7 @@ def test_a_cluster_may_be_named_by_its_arn(tmp_path: Path, capsys: pytest.Captur
     assert (code, "999999999999 is meant" in err) == (9, True)
     arguments = ("--cluster", ARN.format("us-east-1", "123456789012"), "--region", "eu-west-1", "-d", tmp_path / "b")
     code, _, err = _run(capsys, "import", *arguments)
-    assert (code, "--region says eu-west-1" in err) == (64, True)
+    assert (code, "--region is eu-west-1" in err) == (64, True)
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
@@ -129,7 +129,7 @@ def test_a_place_that_cannot_be_written_to_is_an_error(tmp_path: Path, capsys: p
     (tmp_path / "b" / "services").write_text("mine")
     for directory in ("file", "file/below", "a", "b"):
         code, out, err = _run(capsys, "import", "--cluster", "prod", "-d", tmp_path / directory)
-        assert (code, out, "Nothing was written" in err, len(err.splitlines())) == (1, "", True, len(err.splitlines()))
+        assert (code, out, "nothing was written" in err, len(err.splitlines())) == (1, "", True, len(err.splitlines()))
         assert "Traceback" not in err
     found = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*"))
     assert found == ["a", "a/cluster.yaml", "b", "b/services", "file"]
@@ -156,7 +156,7 @@ def test_manifests_that_are_there_stand_in_the_way(tmp_path: Path, capsys: pytes
     assert (code, out, "services/old.yaml" in err) == (1, "", True)
     code, out, err = _run(capsys, "import", "--cluster", "prod", "-d", tmp_path, "--force")
     assert (code, len(out.splitlines())) == (0, len(FILES))
-    assert "look at: services/old.yaml was there before, and was not written by this import" in err
+    assert "check: services/old.yaml existed before and was not written by this import" in err
     other.write_text("apiVersion: ecsync/v1\nresources:\n  Service/api: {cluster: prod, taskDefinition: api}\n")
     code, _, err = _run(capsys, "import", "--cluster", "prod", "-d", tmp_path, "--force")
     assert (code, "duplicate name: Service/api is already declared" in err) == (3, True)
@@ -177,7 +177,7 @@ def test_two_clusters_do_not_mix(made: Builder, tmp_path: Path, capsys: pytest.C
     assert _run(capsys, "import", "--cluster", "prod", "-d", tmp_path / "prod")[0] == 0
     before = (tmp_path / "prod" / "application.yaml").read_text()
     code, _, err = _run(capsys, "import", "--cluster", "other", "-d", tmp_path / "prod", "--force")
-    assert (code, "holds application prod, and other would mix with it" in err) == (1, True)
+    assert (code, "contains application prod; use another directory for other" in err) == (1, True)
     assert (tmp_path / "prod" / "application.yaml").read_text() == before
     assert _run(capsys, "import", "--cluster", "other", "-d", tmp_path / "other")[0] == 0
     assert _run(capsys, "plan", tmp_path, "--detailed-exitcode")[0] == 0

@@ -191,3 +191,13 @@ def _model(service: str) -> ServiceModel:
 
 def _input(service: str, operation: str) -> Any:
     return _model(service).operation_model(operation).input_shape
+
+
+def unknown_operations(names: Iterable[str]) -> list[str]:
+    """Return the names, as `ecs.DescribeServices`, that are no operation of botocore's models."""
+    found = []
+    for name in sorted(names):
+        service, _, operation = name.partition(".")
+        if operation not in _model(service).operation_names:
+            found.append(name)
+    return found

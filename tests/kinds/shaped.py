@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from hypothesis import strategies as st
 
+from ecsync import kinds
 from ecsync.awsmodel.shapes import at_path, load
 from ecsync.core.kind import Kind
 from ecsync.core.schema import Shape
@@ -108,3 +110,26 @@ def _structure(shape: Shape, depth: int, inside: tuple[str, ...]) -> st.SearchSt
         return {name: draw(of(named[name], depth - 1, inside)) for name in wanted}
 
     return build()
+
+
+def called_after_kinds(shape: Shape) -> Iterator[tuple[str, str]]:
+    """Yield the pattern of each text whose member is called after a kind, and that kind: `alarmNames`, `clusterArn`."""
+    names = {re.sub(r"(?<!^)(?=[A-Z])", "", name).lower(): name for name in kinds.BY_NAME}
+    for segments, member in _texts(shape, (), "", ()):
+        noun = re.sub(r"(names?|arns?|ids?)$", "", member.lower())
+        kind = names.get(noun) or names.get(noun.removesuffix("s"))
+        if kind is not None:
+            yield ".".join(segments).replace(".[]", "[]"), kind
+
+
+def _texts(
+    shape: Shape, at: tuple[str, ...], member: str, inside: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield every text in a shape with the member that holds it; a list of texts as its elements."""
+    if shape.type == "string" and not shape.enum:
+        yield at, member
+    elif shape.type == "list" and shape.element is not None:
+        yield from _texts(shape.element, (*at, EACH), member, inside)
+    elif shape.type == "structure" and shape.name not in inside:
+        for name, below in shape.members.items():
+            yield from _texts(below, (*at, name), name, (*inside, shape.name))

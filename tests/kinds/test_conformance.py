@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,20 +19,26 @@ from ecsync import kinds
 from ecsync.awsmodel import shapes
 from ecsync.core.diff import differences
 from ecsync.core.kind import Kind
-from ecsync.core.model import Present, Snapshot, Update
+from ecsync.core.model import Call, Delete, Key, Present, Snapshot, Update
 from ecsync.core.normalise import normalise
 from ecsync.core.rules import Immutable, Keyed, Refers
 from ecsync.core.tagging import spelled
 from ecsync.core.trees import pattern, thaw
-from ecsync.language.manifest import load
+from ecsync.language.manifest import Loaded, load
 from tests.kinds import conformance
-from tests.kinds.conformance import Account, converged, refused, writable
-from tests.kinds.shaped import bodies, body_shape, element_at, exists, printed_shape, sample
+from tests.kinds.conformance import Account, converged, refused, unknown_operations, writable
+from tests.kinds.shaped import bodies, body_shape, called_after_kinds, element_at, exists, printed_shape, sample
 
 MANIFESTS = Path(__file__).parent.parent.parent / "manifests"
-IAM = {
-    "elbv2": "elasticloadbalancing",
-    "resourcegroupstaggingapi": "tag",
+README = MANIFESTS.parent / "README.md"
+MANUAL = MANIFESTS.parent / "docs" / "manifests.md"
+# Members that are called after a kind and hold something else, or a name that no manifest declares.
+NO_REFERENCE: dict[tuple[str, str], str] = {
+    ("LaunchTemplate", "LaunchTemplateData.SecurityGroups[]"): "names of groups of the default VPC; ids are in another",
+    ("AutoScalingGroup", "LoadBalancerNames[]"): "Classic Load Balancers",
+    ("Service", "loadBalancers[].loadBalancerName"): "a Classic Load Balancer",
+    ("Service", "vpcLatticeConfigurations[].targetGroupArn"): "a target group of VPC Lattice",
+    ("ScalableTarget", "RoleARN"): "ECS uses the service-linked role",
 }
 SHAPED = [kind for kind in kinds.ALL if kind.shape]
 # One of the three is declared, and takes the place of the other; the default certificate is changed, never taken off.
@@ -187,15 +195,59 @@ class TestUpdates:
                 silent.append(member)
         assert silent == []
 
+    @each(writable())
+    def test_every_operation_of_a_create_and_an_update_is_declared(self, kind: Kind, rich: Account) -> None:
+        """IAM policies are derived from it."""
+        declared = kind.writes | (kind.tagging.operations if kind.tagging else frozenset())
+        made = {call.name for call in (*rich.calls.get(kind.name, ()), *_updates(kind, rich))}
+        assert made <= declared, f"add to `writes` of {kind.name}: {sorted(made - declared)}"
+
+    @each(writable())
+    def test_every_operation_of_a_delete_is_declared(self, kind: Kind, rich: Account) -> None:
+        """As far as the live resource needs them."""
+        assert kind.calls is not None
+        key, observed = _live(kind, rich)
+        made = {call.name for call in kind.calls(Delete(key=key, observed=observed))}
+        assert made, f"{kind.name} is never deleted"
+        assert made <= kind.deletes, f"add to `deletes` of {kind.name}: {sorted(made - kind.deletes)}"
+
     @each(kinds.ALL)
-    def test_what_is_called_may_be_called(self, kind: Kind, rich: Account) -> None:
-        """The shipped policy has an action for each read that it declares, and for each call that it makes."""
-        rights = {action for actions in kind.actions.values() for action in actions}
-        asked = {_action(name) for name in kind.reads}
-        made = {_action(call.name) for call in rich.calls.get(kind.name, ())}
-        assert asked - rights == set()
-        assert made - rights == set()
-        assert kind.actions.keys() >= ({"read", "write", "delete"} if kind.calls else {"read"})
+    def test_every_declared_operation_is_one_of_aws(self, kind: Kind) -> None:
+        """A typo would leave a right out of the policy."""
+        tags = kind.tagging.operations if kind.tagging else frozenset()
+        assert unknown_operations(kind.reads | kind.writes | kind.deletes | tags) == []
+
+    @each(kinds.ALL)
+    def test_iam_actions_are_derived_from_the_operations(self, kind: Kind) -> None:
+        """A read is never a right to write."""
+        assert kind.actions.keys() == ({"read", "write", "delete"} if kind.calls else {"read"})
+        assert len(kind.actions["read"]) == len(kind.reads) > 0
+        assert all(":" in action for actions in kind.actions.values() for action in actions)
+
+
+def _live(kind: Kind, rich: Account) -> tuple[Key, Present]:
+    found = next(one for one in rich.last.application.resources if one.key.kind == kind.name)
+    observed = rich.world[found.key]
+    assert isinstance(observed, Present), observed
+    return found.key, observed
+
+
+def _updates(kind: Kind, rich: Account) -> Iterator[Call]:
+    """Yield the calls of an update of each member by itself."""
+    assert kind.calls is not None
+    scene = rich.last
+    found = next(one for one in scene.application.resources if one.key.kind == kind.name)
+    _, observed = _live(kind, rich)
+    for member in sorted(body_shape(kind).members.keys() - fixed(kind)):
+        other = {key: value for key, value in observed.body.items() if key != member}
+        desired = scene.resolved(found)
+        if member not in desired.body:
+            other[member] = sample(body_shape(kind).members[member])
+        before = replace(observed, body=other)
+        body = kind.adjust(desired.body, before) if kind.adjust else desired.body
+        fields = [one for one in differences(body, other, kind.rules).fields if one.path[0] == member]
+        if fields:
+            yield from kind.calls(Update(desired=desired, observed=before, fields=tuple(fields)))
 
 
 def fixed(kind: Kind) -> set[str]:
@@ -204,28 +256,74 @@ def fixed(kind: Kind) -> set[str]:
     return immutable | ({kind.tagging.member} if kind.tagging else set())
 
 
-def _action(name: str) -> str:
-    service, _, operation = name.partition(".")
-    return f"{IAM.get(service, service)}:{operation}"
-
-
 @pytest.fixture(scope="module")
-def shipped() -> set[str]:
-    """The kinds of every document that we ship, loaded with the real kinds and shapes."""
-    found: set[str] = set()
-    for folder in sorted(path for path in MANIFESTS.iterdir() if path.is_dir()):
-        files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*.yaml"))}
-        snapshot = Snapshot(revision="test", files=files)
-        loaded = load(snapshot, kinds=kinds.BY_NAME, shape_of=shapes.load, environment={}, root_name=folder.name)
-        assert not loaded.problems, [str(problem) for problem in loaded.problems]
-        found |= {desired.key.kind for one in loaded.applications for desired in one.resources}
-    return found
+def examples() -> Loaded:
+    """The examples of every kind as one application, loaded with the real kinds and shapes."""
+    text = "".join(textwrap.indent(kind.example.strip("\n") + "\n", "  ") for kind in kinds.ALL if kind.example)
+    snapshot = Snapshot(revision="test", files={"all.yaml": f"apiVersion: ecsync/v1\nresources:\n{text}".encode()})
+    return load(snapshot, kinds=kinds.BY_NAME, shape_of=shapes.load, environment={}, root_name="shop")
 
 
-class TestManifests:
-    """What we ship."""
+class TestDocumentation:
+    """What people read about a kind."""
 
     @each(kinds.ALL)
-    def test_a_kind_has_an_example_that_is_valid(self, kind: Kind, shipped: set[str]) -> None:
-        """Somebody who wants one can copy it."""
-        assert kind.name in shipped
+    def test_a_kind_has_an_example(self, kind: Kind) -> None:
+        """A person who wants one copies it; `ecsync explain` prints it."""
+        head = kind.example.strip().partition("/")[0]
+        assert head == kind.name, f"{kind.name} has no `example` in its file, or one of another kind"
+
+    def test_the_examples_are_valid_together(self, examples: Loaded) -> None:
+        """They refer to each other, as documents do."""
+        assert [str(problem) for problem in examples.problems] == []
+        (application,) = examples.applications
+        assert {desired.key.kind for desired in application.resources} == kinds.BY_NAME.keys()
+
+    @each(kinds.ALL)
+    def test_the_readme_names_the_kind(self, kind: Kind) -> None:
+        """In its list of kinds."""
+        listed = README.read_text(encoding="utf-8").partition("Kinds: ")[2].partition(". ")[0]
+        names = re.split(r"[,\s]+", listed)
+        assert kind.name in names, f"add {kind.name} to the list `Kinds: …` of README.md"
+
+    @each(kinds.ALL)
+    def test_the_manual_lists_the_outputs_of_the_kind(self, kind: Kind) -> None:
+        """In the table of kinds."""
+        others = ", ".join(output for output in kind.outputs if output != kind.primary)
+        outputs = f"{kind.primary}; {others}" if others else kind.primary
+        rows = [line for line in MANUAL.read_text(encoding="utf-8").splitlines() if line.startswith(f"| {kind.name} ")]
+        assert len(rows) == 1, f"add this row to the table of kinds in docs/manifests.md: | {kind.name} | {outputs} |"
+        assert rows[0].endswith(f"| {outputs} |"), f"the row must end in | {outputs} |"
+
+    @pytest.mark.parametrize("folder", sorted(path.name for path in MANIFESTS.iterdir() if path.is_dir()))
+    def test_the_shipped_manifests_are_valid(self, folder: str) -> None:
+        """With the real kinds and shapes."""
+        paths = sorted((MANIFESTS / folder).rglob("*.yaml"))
+        files = {path.relative_to(MANIFESTS / folder).as_posix(): path.read_bytes() for path in paths}
+        snapshot = Snapshot(revision="test", files=files)
+        loaded = load(snapshot, kinds=kinds.BY_NAME, shape_of=shapes.load, environment={}, root_name=folder)
+        assert [str(problem) for problem in loaded.problems] == []
+
+
+class TestReferences:
+    """Which members of a body hold the name or ARN of a resource of another kind."""
+
+    @each([kind for kind in kinds.ALL if kind.referred_by])
+    def test_what_refers_to_a_kind_is_a_place_that_exists(self, kind: Kind) -> None:
+        """`referred_by` names other kinds and paths of their bodies."""
+        for other, paths in kind.referred_by.items():
+            assert other in kinds.BY_NAME, f"{kind.name}.referred_by names {other}, which is no kind"
+            for path in paths:
+                assert exists(body_shape(kinds.BY_NAME[other]), pattern(path)), f"{other} has no {path}"
+
+    @each(SHAPED)
+    def test_a_member_that_is_called_after_a_kind_refers_to_it(self, kind: Kind) -> None:
+        """`taskDefinition`, `clusterArn`, `alarmNames`: else a literal name would not order the steps."""
+        rows = {(rule.segments, rule.kind) for rule in kind.rules if isinstance(rule, Refers)}
+        missing = [
+            f'{path} of {kind.name} looks like a reference to {other}: add Refers(path="{path}", kind="{other}") to '
+            f"its RULES, or the path to `referred_by` of {other}, or the reason why it is none to NO_REFERENCE of this file"
+            for path, other in called_after_kinds(body_shape(kind))
+            if (pattern(path), other) not in rows and (kind.name, path) not in NO_REFERENCE and path != kind.name_member
+        ]
+        assert missing == []

@@ -62,7 +62,7 @@ def test_a_difference_exits_1_and_says_where_it_is_written(files: Files) -> None
     files.describe(desiredCount=3)
     code, out, _ = files.diff()
     assert code == 1
-    assert out.split() == ["desiredCount", "3", "→", "2", f"{files.desired}:7"]
+    assert out == f"desiredCount: 3 → 2 {files.desired}:7\n"
 
 
 def test_a_field_that_is_not_written_has_the_place_of_what_is_above_it(files: Files) -> None:
@@ -97,8 +97,8 @@ def test_facts_come_from_a_file(files: Files, tmp_path: Path) -> None:
     ("written", "live", "kind", "message"),
     [
         (WRITTEN.replace("desiredC", "desiredc"), None, "Service", 'service.yaml:7: unknown field "desiredcount"'),
-        (WRITTEN, None, "Cluster", "it must declare one Cluster, and it declares Service/web"),
-        (WRITTEN + "---\n" + WRITTEN, None, "Service", "it must hold one document, and it holds 2"),
+        (WRITTEN, None, "Cluster", "must declare exactly one Cluster, but declares Service/web"),
+        (WRITTEN + "---\n" + WRITTEN, None, "Service", "must contain exactly one document, but contains 2"),
         ("- a\n", None, "Service", "must be a map of fields"),
         ("a: [\n", None, "Service", "service.yaml:"),
         (WRITTEN, "{", "Service", "live.json:"),

@@ -2,38 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
 from ecsync import kinds
 from ecsync.awsmodel import reviewed
-from ecsync.awsmodel.shapes import load
 from ecsync.core.diff import UnmanagedValue
 from ecsync.core.kind import Kind
 from ecsync.core.model import Present
 from ecsync.core.resource_diff import between
-from ecsync.core.trees import Json, thaw
+from ecsync.core.trees import Json
 from ecsync.kinds.ecs import service, task_definition
+from ecsync.kinds.logs import log_group
+from ecsync.offline import review
 
 KINDS = [kind for kind in kinds.ALL if kind.shape]
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-def test_every_member_of_the_installed_botocore_was_looked_at(kind: Kind) -> None:
-    """Look at each: does it need a row? Then: python -m ecsync.offline.review --write."""
-    found = reviewed.with_newer(kind).unreviewed()
-    assert [".".join(segments) for segments in found] == []
+def test_every_member_of_the_installed_botocore_was_reviewed(kind: Kind) -> None:
+    """Does the new member need a row? Then replace `REVIEWED` by the table that the command prints."""
+    found = review.missing(kind)
+    assert found == [], f"look at {found}, then: .venv/bin/python -m ecsync.offline.review {kind.name}"
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_the_command_prints_the_table_of_a_kind(kind: Kind) -> None:
+    """To be pasted into the kind's file as it is."""
+    namespace: dict[str, dict[str, str]] = {}
+    exec(review.table(kind), namespace)  # noqa: S102  # the text is source code
+    assert namespace["REVIEWED"] == kind.reviewed
+
+
+def test_the_command_names_a_kind_that_it_does_not_know(capsys: pytest.CaptureFixture[str]) -> None:
+    assert review.main(["LogGroups"]) == 64
+    assert "LogGroups" in capsys.readouterr().err
+
+
+def test_a_kind_without_a_table_has_nothing_unreviewed() -> None:
+    """Else every default of a new kind would be without effect, and no message would tell why."""
+    kind = reviewed.with_unreviewed(replace(log_group.KIND, reviewed={}))
+    assert kind.unreviewed() == ()
 
 
 def older(kind: Kind, shape: str, *members: str) -> Kind:
-    """Return the kind as a release that never heard of these members has it."""
-    assert kind.shape is not None
-    known = thaw(reviewed.reviewed()[kind.name])
-    known[shape] = [name for name in known[shape] if name not in members]
-    newer: Sequence[tuple[str, ...]] = tuple(reviewed.newer(load(kind.shape), known))
-    return replace(kind, unreviewed=lambda: newer)
+    """Return the kind as a release has it that does not know these members."""
+    names = " ".join(name for name in kind.reviewed[shape].split() if name not in members)
+    return reviewed.with_unreviewed(replace(kind, reviewed={**kind.reviewed, shape: names}))
 
 
 def fields(kind: Kind, desired: Json, live: Json) -> list[tuple[str | int, ...]]:

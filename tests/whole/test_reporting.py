@@ -50,8 +50,8 @@ def test_drift_is_counted_while_it_lasts_missing_or_changed(kept: Controller, ec
     fields = {one["key"]: one["fields"] for one in application["resources"]}
     (field,) = fields["TargetGroup/quickstart/web"]
     assert field["origin"] == stage.line("HealthCheckPath", "network.yaml")
-    assert f'"/wrong" → "/"   {field["origin"]}' in text
-    assert "nothing is written: the operator does not let its target be written" in text
+    assert f'HealthCheckPath: "/wrong" → "/" [drift] {field["origin"]}' in text
+    assert "read-only: the operator does not let its target be written" in text
 
 
 def test_a_daemon_that_loses_its_credentials_says_so(kept: Controller, ecsync: Command) -> None:
@@ -69,7 +69,7 @@ def test_a_daemon_that_loses_its_credentials_says_so(kept: Controller, ecsync: C
         (failed,) = daemon.running.store.events(of_type="pass.failed")
     assert (failed.application, failed.severity) == ("quickstart", "error")
     assert "ExpiredToken" in failed.message
-    assert "came to nothing" in status
+    assert "no plan was made" in status
     assert "ExpiredToken" in status
 
 

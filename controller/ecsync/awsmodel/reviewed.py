@@ -1,52 +1,49 @@
-"""Which members of AWS's shapes this release has looked at, and which came with a newer botocore.
+"""Which members of AWS's shapes a kind's rules take into account, and which came with a newer botocore.
 
-A member that nobody here has looked at may be printed with a default that no row knows: it is compared where a
-manifest declares it, and otherwise left alone and listed (normalization.md §0.9). `reviewed.json` has the members by
-kind and shape; `python -m ecsync.offline.review` prints what is new, and writes the file with `--write`.
+AWS may return a default for a member that no rule knows. Such a member is compared where a manifest declares it, and
+is otherwise left alone and listed. A kind lists the members that it knows in `reviewed`.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache, partial
-from pathlib import Path
 
 from ecsync.awsmodel.shapes import load
 from ecsync.core.kind import Kind, ShapeOf
 from ecsync.core.schema import Shape
 from ecsync.core.trees import EACH
 
-FILE = Path(__file__).with_name("reviewed.json")
-
 Segments = tuple[str, ...]
-Members = Mapping[str, list[str]]  # by shape
+Reviewed = Mapping[str, str]  # AWS's shape -> names of members, with spaces between them
 
 
-def with_newer(kind: Kind) -> Kind:
-    """Return the kind with what is newer than this release, found when it is first asked for."""
-    return replace(kind, unreviewed=cache(partial(_newer, kind.name, kind.shape))) if kind.shape else kind
+def with_unreviewed(kind: Kind) -> Kind:
+    """Return the kind with the members that it has not reviewed, found when they are first needed."""
+    if kind.shape is None or not kind.reviewed:
+        return kind
+    return replace(kind, unreviewed=cache(partial(_of, kind.shape, kind.reviewed)))
 
 
-def _newer(name: str, shape_of: ShapeOf) -> tuple[Segments, ...]:
-    return tuple(newer(load(shape_of), reviewed().get(name, {})))
+def _of(shape_of: ShapeOf, reviewed: Reviewed) -> tuple[Segments, ...]:
+    return tuple(unreviewed(load(shape_of), reviewed))
 
 
-def newer(shape: Shape, known: Members) -> Iterator[Segments]:
-    """Yield the patterns of the members that a shape has and that are not known; of a new block, the block."""
+def unreviewed(shape: Shape, reviewed: Reviewed) -> Iterator[Segments]:
+    """Yield the pattern of each member that is not reviewed; of a new block, only the block's."""
     for path, found in _structures(shape, (), ()):
-        listed = known.get(found.name, ())
+        listed = reviewed.get(found.name, "").split()
         yield from ((*path, name) for name in found.members if name not in listed)
 
 
-def members_of(shape: Shape) -> dict[str, list[str]]:
-    """Return the members of a shape and of all that it contains, by the name of the shape."""
-    return {found.name: sorted(found.members) for _, found in _structures(shape, (), ())}
+def members_of(shape: Shape) -> dict[str, str]:
+    """Return the members of a shape and of all shapes in it: what `reviewed` lists when all of them are reviewed."""
+    return {found.name: " ".join(sorted(found.members)) for _, found in _structures(shape, (), ())}
 
 
 def _structures(shape: Shape, path: Segments, inside: Segments) -> Iterator[tuple[Segments, Shape]]:
-    """Yield every structure at its path, the outer ones first; one that contains itself is gone into once."""
+    """Yield every structure with its path, the outer ones first; a structure that contains itself once."""
     while shape.type in ("list", "map") and shape.element is not None:
         path = (*path, EACH if shape.type == "list" else "*")
         shape = shape.element
@@ -55,10 +52,3 @@ def _structures(shape: Shape, path: Segments, inside: Segments) -> Iterator[tupl
     yield path, shape
     for name, below in shape.members.items():
         yield from _structures(below, (*path, name), (*inside, shape.name))
-
-
-@cache
-def reviewed() -> Mapping[str, Members]:
-    """Return the members that this release has looked at, by kind and shape."""
-    found: Mapping[str, Members] = json.loads(FILE.read_text())
-    return found

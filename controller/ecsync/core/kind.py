@@ -82,6 +82,7 @@ class Tagging:
     style: Literal["key/value", "Key/Value", "map"] = "key/value"  # AWS's spelling
     put: Callable[[Present, Tags], tuple[Call, ...]]
     remove: Callable[[Present, Sequence[str]], tuple[Call, ...]]
+    operations: frozenset[str] = frozenset()  # every operation that `put` and `remove` use: `ecs.TagResource`
 
 
 # ---------------------------------------------------------------- what a gate returns
@@ -139,6 +140,7 @@ class Kind:
     """
 
     name: str
+    example: str = ""  # a document below `resources:`, as YAML; `ecsync explain KIND` prints it
 
     # 1 IDENTITY
     natural: Callable[[Body], str | None]  # the name in AWS; None while a reference in it is unknown
@@ -155,10 +157,14 @@ class Kind:
 
     # 2 SHAPE
     shape: ShapeOf | None = None  # None: a document of our own (Network); only `check` validates it
+    reviewed: Mapping[str, str] = field(default_factory=dict)  # AWS's shape -> the members that RULES take into account
     check: Callable[[Body], Iterable[tuple[tuple[str | int, ...], str]]] = lambda _: ()  # errors: (path, message)
 
     # 3 RULES
     rules: Rules = ()  # see `rules.py`
+    referred_by: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict
+    )  # another kind -> its paths that name this one
     unreviewed: Callable[[], Sequence[tuple[str, ...]]] = (
         tuple  # members of AWS's model that no row was written for yet
     )
@@ -171,6 +177,9 @@ class Kind:
 
     # 5 CALLS: pure
     calls: Callable[[Create | Update | Replace | Delete], tuple[Call, ...]] | None = None  # None: never written
+    writes: frozenset[str] = frozenset()  # every operation of a create and an update, tag calls apart
+    deletes: frozenset[str] = frozenset()  # every operation of a delete and of a replacement's delete
+    rights: tuple[str, ...] = ()  # IAM actions that AWS asks for beside those operations: `iam:PassRole`
 
     # The rest is for some kinds only; the default is right for the others.
 
@@ -201,4 +210,23 @@ class Kind:
     retain_default: bool = False  # the default of `ecsync/deletion` is `retain`
     keeps_revisions: bool = False  # the kind has `ecsync/keep-revisions`
 
-    actions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # IAM actions: read, write, delete
+    @property
+    def actions(self) -> Mapping[Literal["read", "write", "delete"], tuple[str, ...]]:
+        """The IAM actions that the kind needs: those of its declared operations, and its `rights`."""
+        if self.calls is None:
+            return {"read": _iam_actions(self.reads)}
+        tags = self.tagging.operations if self.tagging else frozenset()
+        return {
+            "read": _iam_actions(self.reads),
+            "write": (*_iam_actions(self.writes | tags), *self.rights),
+            "delete": _iam_actions(self.deletes),
+        }
+
+
+# IAM's prefix of a service, where it is not boto3's name of the service (Service Authorization Reference).
+_IAM_PREFIXES = {"elbv2": "elasticloadbalancing", "resourcegroupstaggingapi": "tag"}
+
+
+def _iam_actions(operations: Iterable[str]) -> tuple[str, ...]:
+    names = (operation.split(".") for operation in sorted(operations))
+    return tuple(f"{_IAM_PREFIXES.get(service, service)}:{name}" for service, name in names)

@@ -1,39 +1,53 @@
-"""Every AWS kind that ecsync knows. To add one: a file beside this, and one line in `ALL`."""
+"""Every AWS kind that ecsync manages, in folders by AWS service. To add one: a file, and one line in `_MODULES`."""
 
 from __future__ import annotations
 
-from ecsync.core.kind import Kind
-from ecsync.kinds.application_autoscaling import scalable_target, scaling_policy, scheduled_action
-from ecsync.kinds.autoscaling import auto_scaling_group
-from ecsync.kinds.ec2 import launch_template, network, security_group
-from ecsync.kinds.ecr import repository
-from ecsync.kinds.ecs import capacity_provider, cluster, service, task_definition
-from ecsync.kinds.elbv2 import listener, listener_rule, load_balancer, target_group
-from ecsync.kinds.iam import role
-from ecsync.kinds.logs import log_group
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib import import_module
 
-# In the order in which they are observed: what identifies a resource comes before it. Service comes before Listener and
-# ListenerRule, whose weights ECS may own for it, and before TaskDefinition, whose live revision is first looked for
-# where a service runs it (rule 17).
-ALL: tuple[Kind, ...] = (
-    network.KIND,
-    security_group.KIND,
-    role.KIND,
-    log_group.KIND,
-    repository.KIND,
-    launch_template.KIND,
-    auto_scaling_group.KIND,
-    capacity_provider.KIND,
-    cluster.KIND,
-    target_group.KIND,
-    load_balancer.KIND,
-    service.KIND,
-    listener.KIND,
-    listener_rule.KIND,
-    scalable_target.KIND,
-    scaling_policy.KIND,
-    scheduled_action.KIND,
-    task_definition.KIND,
+from ecsync.core.kind import Kind
+from ecsync.core.rules import Refers
+
+# In the order in which kinds are observed: a kind comes after the kinds that identify it. Service comes before Listener
+# and ListenerRule, because ECS may own their weights for it, and before TaskDefinition, because the revision that a
+# service runs is the first candidate for the live one.
+_MODULES = (
+    "ec2.network",
+    "ec2.security_group",
+    "iam.role",
+    "logs.log_group",
+    "ecr.repository",
+    "ec2.launch_template",
+    "autoscaling.auto_scaling_group",
+    "ecs.capacity_provider",
+    "ecs.cluster",
+    "elbv2.target_group",
+    "elbv2.load_balancer",
+    "ecs.service",
+    "elbv2.listener",
+    "elbv2.listener_rule",
+    "application_autoscaling.scalable_target",
+    "application_autoscaling.scaling_policy",
+    "application_autoscaling.scheduled_action",
+    "ecs.task_definition",
 )
+
+
+def _load(module: str) -> Kind:
+    kind: Kind = import_module(f"ecsync.kinds.{module}").KIND
+    return kind
+
+
+def with_references(kinds: Sequence[Kind]) -> tuple[Kind, ...]:
+    """Return the kinds with a Refers row for each path that another kind lists in `referred_by`."""
+    rows: dict[str, list[Refers]] = {}
+    for kind in kinds:
+        for other, paths in kind.referred_by.items():
+            rows.setdefault(other, []).extend(Refers(path=path, kind=kind.name) for path in paths)
+    return tuple(replace(kind, rules=(*kind.rules, *rows[kind.name])) if kind.name in rows else kind for kind in kinds)
+
+
+ALL: tuple[Kind, ...] = with_references([_load(module) for module in _MODULES])
 
 BY_NAME = {kind.name: kind for kind in ALL}

@@ -1,10 +1,10 @@
-"""What several kinds share: tag calls in the spelling of each service, and small steps of reading and compiling."""
+"""What several kinds share: tags, and small steps of reading and compiling."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from ecsync.core import marks
 from ecsync.core.kind import Tagging
@@ -15,6 +15,11 @@ from ecsync.core.tagging import spelled
 from ecsync.core.trees import Body, Json
 
 T = TypeVar("T")
+
+
+def operations(service: str, *names: str) -> frozenset[str]:
+    """Return operations of a service as `reads`, `writes` and `deletes` list them: `ecs.DescribeServices`."""
+    return frozenset(f"{service}.{name}" for name in names)
 
 
 def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
@@ -55,50 +60,38 @@ def tag_rows(member: str = "tags", name: str = "key", value: str = "value") -> R
     )
 
 
-def _arn(present: Present) -> str:
-    return str(present.outputs["arn"])
+def arn_of(present: Present) -> Json:
+    """Return the ARN of a live resource."""
+    return present.outputs["arn"]
 
 
-def ecs_tagging() -> Tagging:
-    """Tags as ECS takes them: TagResource and UntagResource by ARN."""
+def arn_tagging(
+    service: str,
+    style: Literal["key/value", "Key/Value", "map"],
+    *,
+    member: str = "tags",
+    operations: tuple[str, str] = ("TagResource", "UntagResource"),
+    params: tuple[str, str, str] = ("resourceArn", "tags", "tagKeys"),
+    of: Callable[[Present], Json] = arn_of,
+) -> Tagging:
+    """Tags as most services take them: one call puts tags on a resource, another removes them by key.
 
-    def put(present: Present, tags: Tags) -> tuple[Call, ...]:
-        params = {"resourceArn": _arn(present), "tags": spelled(tags, "key/value")}
-        return (Call(service="ecs", operation="TagResource", params=params),)
-
-    def remove(present: Present, keys: Sequence[str]) -> tuple[Call, ...]:
-        params = {"resourceArn": _arn(present), "tagKeys": list(keys)}
-        return (Call(service="ecs", operation="UntagResource", params=params),)
-
-    return Tagging(member="tags", style="key/value", put=put, remove=remove)
-
-
-def elbv2_tagging() -> Tagging:
-    """Tags as Elastic Load Balancing takes them: AddTags and RemoveTags by ARN."""
-
-    def put(present: Present, tags: Tags) -> tuple[Call, ...]:
-        params = {"ResourceArns": [_arn(present)], "Tags": spelled(tags, "Key/Value")}
-        return (Call(service="elbv2", operation="AddTags", params=params),)
-
-    def remove(present: Present, keys: Sequence[str]) -> tuple[Call, ...]:
-        params = {"ResourceArns": [_arn(present)], "TagKeys": list(keys)}
-        return (Call(service="elbv2", operation="RemoveTags", params=params),)
-
-    return Tagging(member="Tags", style="Key/Value", put=put, remove=remove)
-
-
-def ec2_tagging(output: str = "id") -> Tagging:
-    """Tags as EC2 takes them: CreateTags and DeleteTags by id."""
+    `member` holds the tags in the body. `params` are the parameters of the resource, of the tags and of the keys.
+    `of` returns what names the resource in these calls.
+    """
+    put_operation, remove_operation = operations
+    resource, values, keys_param = params
 
     def put(present: Present, tags: Tags) -> tuple[Call, ...]:
-        params = {"Resources": [present.outputs[output]], "Tags": spelled(tags, "Key/Value")}
-        return (Call(service="ec2", operation="CreateTags", params=params),)
+        sent = {resource: of(present), values: spelled(tags, style)}
+        return (Call(service=service, operation=put_operation, params=sent),)
 
     def remove(present: Present, keys: Sequence[str]) -> tuple[Call, ...]:
-        params = {"Resources": [present.outputs[output]], "Tags": [{"Key": key} for key in keys]}
-        return (Call(service="ec2", operation="DeleteTags", params=params),)
+        sent = {resource: of(present), keys_param: list(keys)}
+        return (Call(service=service, operation=remove_operation, params=sent),)
 
-    return Tagging(member="Tags", style="Key/Value", put=put, remove=remove)
+    names = frozenset(f"{service}.{operation}" for operation in operations)
+    return Tagging(member=member, style=style, put=put, remove=remove, operations=names)
 
 
 def pick(body: Body, *members: str) -> dict[str, Json]:

@@ -25,7 +25,7 @@ from ecsync.language.fitting import Misfit, fitted
 from ecsync.language.nodes import Node, grow, plain
 
 CONTEXT = ("scalableTarget", "scheduledActions", "ecsBlueGreenTargetGroups", "namespaceArnByName")
-_KINDS = {kind.name: reviewed.with_newer(kind) for kind in kinds.ALL}
+_KINDS = {kind.name: reviewed.with_unreviewed(kind) for kind in kinds.ALL}
 _MOST_TOLD = 5  # problems of one message
 
 

@@ -122,7 +122,7 @@ def all_reads() -> frozenset[str]:
 
 def all_kinds() -> Mapping[str, Kind]:
     """Return the kinds by name, in the order in which they are observed."""
-    return {kind.name: reviewed.with_newer(kind) for kind in kinds.ALL}
+    return {kind.name: reviewed.with_unreviewed(kind) for kind in kinds.ALL}
 
 
 def expected_account(settings: Settings, target: str) -> str:

@@ -145,7 +145,7 @@ class _Reporter:
     source_kind: str
 
     def source(self, source_state: Any) -> None:
-        self.recorder.source(source_state, self.clock.now())
+        self.recorder.source_read(source_state, self.clock.now())
         if source_state.error is None:
             self.metrics.source_good(self.source_kind, self.clock.now())
         else:
@@ -154,13 +154,13 @@ class _Reporter:
     def problems(self, application: str, found: tuple[Problem, ...], revision: str) -> None:
         if found:
             self.metrics.error("manifest")
-        self.recorder.problems(found, Context(time=self.clock.now(), application=application, revision=revision))
+        self.recorder.manifests_read(found, Context(time=self.clock.now(), application=application, revision=revision))
 
     def planned(self, application: Application, plan: Plan, reconcile_id: str) -> None:
-        self.recorder.started(plan, self._context(application, plan, reconcile_id))
+        self.recorder.pass_started(plan, self._context(application, plan, reconcile_id))
 
     def ended(self, application: Application, outcome: Outcome, reconcile_id: str) -> None:
-        self.recorder.ended(outcome, self._context(application, outcome.plan, reconcile_id))
+        self.recorder.pass_ended(outcome, self._context(application, outcome.plan, reconcile_id))
         self.metrics.executed(outcome)
 
     def failed(self, application: Application, error: Exception, reconcile_id: str) -> None:
@@ -170,7 +170,7 @@ class _Reporter:
             target=self.workspace.target_of(application),
             reconcile_id=reconcile_id,
         )
-        self.recorder.failed(str(error), context)
+        self.recorder.pass_failed(str(error), context)
 
     def passed(self, application: str, result: PassResult, error: AwsError | None) -> None:
         del application  # a label for each would be one more for every application, and gauges have it
@@ -182,7 +182,7 @@ class _Reporter:
         self.metrics.panic()
         if application:
             context = Context(time=self.clock.now(), application=application)
-            self.recorder.failed(f"a bug of ours ({type(error).__name__}); the log has it", context)
+            self.recorder.pass_failed(f"a bug of ours ({type(error).__name__}); the log has it", context)
         structlog.get_logger("ecsync").error("a pass broke", app=application, exc_info=error)
 
     def beat(self, loop: str) -> None:
@@ -190,7 +190,7 @@ class _Reporter:
         self.metrics.beat(loop, self.clock.now())
 
     def forget(self, application: str) -> None:
-        self.recorder.forget(application, self.clock.now())
+        self.recorder.application_removed(application, self.clock.now())
         self.metrics.forget(application)
 
     @contextmanager

@@ -197,7 +197,7 @@ class Controller:
             revision=outcome.plan.revision,
             where=locator(application.resources, destination.kinds),
         )
-        self.recorder.ended(outcome, context)
+        self.recorder.pass_ended(outcome, context)
         return outcome
 
     def plan(self, name: str = "quickstart") -> Plan:

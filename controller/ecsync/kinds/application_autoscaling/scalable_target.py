@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from ecsync.core import marks
-from ecsync.core.kind import Gate, Kind, Owned, Proceed, ShapeOf, Tagging, Wanted, World
+from ecsync.core.kind import Gate, Kind, Owned, Proceed, ShapeOf, Wanted, World
 from ecsync.core.model import (
     Absent,
     Call,
@@ -23,14 +23,23 @@ from ecsync.core.model import (
     Observed,
     Present,
     Replace,
-    Tags,
     Update,
 )
 from ecsync.core.ports import Reader
 from ecsync.core.rules import Default, Drop, Rules
-from ecsync.core.tagging import spelled, with_marks
+from ecsync.core.tagging import with_marks
 from ecsync.core.trees import Body, Json, Path
-from ecsync.kinds._common import batches, belongs, changed, pick, read_tags, tag_rows, without_nones
+from ecsync.kinds._common import (
+    arn_tagging,
+    batches,
+    belongs,
+    changed,
+    operations,
+    pick,
+    read_tags,
+    tag_rows,
+    without_nones,
+)
 from ecsync.kinds._partial_updates import said
 from ecsync.kinds.application_autoscaling._shared import (
     IDENTITY,
@@ -55,17 +64,13 @@ _IDS_OF_A_CALL = 50
 _BAND = ("MinCapacity", "MaxCapacity")
 
 
-def _put_tags(present: Present, tags: Tags) -> tuple[Call, ...]:
-    params = {"ResourceARN": present.facts["arn"], "Tags": spelled(tags, "map")}
-    return (Call(service=SERVICE, operation="TagResource", params=params),)
-
-
-def _remove_tags(present: Present, keys: Sequence[str]) -> tuple[Call, ...]:
-    params = {"ResourceARN": present.facts["arn"], "TagKeys": list(keys)}
-    return (Call(service=SERVICE, operation="UntagResource", params=params),)
-
-
-TAGGING = Tagging(member="Tags", style="map", put=_put_tags, remove=_remove_tags)
+TAGGING = arn_tagging(
+    SERVICE,
+    "map",
+    member="Tags",
+    params=("ResourceARN", "Tags", "TagKeys"),
+    of=lambda present: present.facts["arn"],
+)
 
 # 2 SHAPE ---------------------------------------------------------------------------------------------------------
 
@@ -236,8 +241,22 @@ def _health(_: Desired, present: Present) -> Health:
     return Health(status="Healthy", why="; ".join(names))
 
 
+# The members of AWS's shapes that the rules take into account; `make review` prints those that a newer botocore has.
+REVIEWED = {
+    "RegisterScalableTargetRequest": (
+        "MaxCapacity MinCapacity ResourceId RoleARN ScalableDimension Service ServiceNamespace SuspendedState Tags"
+    ),
+    "SuspendedState": "DynamicScalingInSuspended DynamicScalingOutSuspended ScheduledScalingSuspended",
+}
+
 KIND = Kind(
     name="ScalableTarget",
+    example="""
+ScalableTarget/web:
+  Service: ${Service/web}
+  MinCapacity: 2
+  MaxCapacity: 10
+""",
     natural=natural,
     primary="resourceId",
     outputs=("resourceId",),
@@ -251,6 +270,7 @@ KIND = Kind(
         required=_BAND,
         optional=IDENTITY,
     ),
+    reviewed=REVIEWED,
     check=_check,
     rules=RULES,
     read=_read,
@@ -270,20 +290,11 @@ KIND = Kind(
     gate=_gate,
     health=_health,
     serial_domain=lambda body: f"scaling/{resource_id(body)}",
-    actions={
-        "read": (
-            "application-autoscaling:DescribeScalableTargets",
-            "application-autoscaling:DescribeScheduledActions",
-            "application-autoscaling:ListTagsForResource",
-        ),
-        "write": (
-            "application-autoscaling:RegisterScalableTarget",
-            "application-autoscaling:TagResource",
-            "application-autoscaling:UntagResource",
-            "ecs:DescribeServices",  # asked of whoever registers a service
-            "ecs:UpdateService",
-            "iam:CreateServiceLinkedRole",
-        ),
-        "delete": ("application-autoscaling:DeregisterScalableTarget",),
-    },
+    writes=operations("application-autoscaling", "RegisterScalableTarget"),
+    deletes=operations("application-autoscaling", "DeregisterScalableTarget"),
+    rights=(
+        "ecs:DescribeServices",  # asked of whoever registers a service
+        "ecs:UpdateService",
+        "iam:CreateServiceLinkedRole",
+    ),
 )

@@ -14,7 +14,7 @@ from ecsync.core.model import Call, Create, Delete, Key, Observed, Present, Repl
 from ecsync.core.ports import Reader
 from ecsync.core.rules import Default, Immutable, Keyed, Rewrite, Rules
 from ecsync.core.trees import Body, Json, Path
-from ecsync.kinds._common import pick
+from ecsync.kinds._common import operations, pick
 from ecsync.kinds.application_autoscaling import scalable_target
 from ecsync.kinds.application_autoscaling._shared import (
     IDENTITY,
@@ -178,8 +178,56 @@ def _put(body: Body) -> Call:
     return Call(service=SERVICE, operation="PutScalingPolicy", params=params)
 
 
+# The members of AWS's shapes that the rules take into account; `make review` prints those that a newer botocore has.
+REVIEWED = {
+    "CustomizedMetricSpecification": "Dimensions MetricName Metrics Namespace Statistic Unit",
+    "MetricDimension": "Name Value",
+    "PredefinedMetricSpecification": "PredefinedMetricType ResourceLabel",
+    "PredictiveScalingCustomizedMetricSpecification": "MetricDataQueries",
+    "PredictiveScalingMetric": "Dimensions MetricName Namespace",
+    "PredictiveScalingMetricDataQuery": "Expression Id Label MetricStat ReturnData",
+    "PredictiveScalingMetricDimension": "Name Value",
+    "PredictiveScalingMetricSpecification": (
+        "CustomizedCapacityMetricSpecification CustomizedLoadMetricSpecification CustomizedScalingMetricSpecification "
+        "PredefinedLoadMetricSpecification PredefinedMetricPairSpecification PredefinedScalingMetricSpecification "
+        "TargetValue"
+    ),
+    "PredictiveScalingMetricStat": "Metric Stat Unit",
+    "PredictiveScalingPolicyConfiguration": (
+        "MaxCapacityBreachBehavior MaxCapacityBuffer MetricSpecifications Mode SchedulingBufferTime"
+    ),
+    "PredictiveScalingPredefinedLoadMetricSpecification": "PredefinedMetricType ResourceLabel",
+    "PredictiveScalingPredefinedMetricPairSpecification": "PredefinedMetricType ResourceLabel",
+    "PredictiveScalingPredefinedScalingMetricSpecification": "PredefinedMetricType ResourceLabel",
+    "PutScalingPolicyRequest": (
+        "PolicyName PolicyType PredictiveScalingPolicyConfiguration ResourceId ScalableDimension Service "
+        "ServiceNamespace StepScalingPolicyConfiguration TargetTrackingScalingPolicyConfiguration"
+    ),
+    "StepAdjustment": "MetricIntervalLowerBound MetricIntervalUpperBound ScalingAdjustment",
+    "StepScalingPolicyConfiguration": (
+        "AdjustmentType Cooldown MetricAggregationType MinAdjustmentMagnitude StepAdjustments"
+    ),
+    "TargetTrackingMetric": "Dimensions MetricName Namespace",
+    "TargetTrackingMetricDataQuery": "Expression Id Label MetricStat ReturnData",
+    "TargetTrackingMetricDimension": "Name Value",
+    "TargetTrackingMetricStat": "Metric Stat Unit",
+    "TargetTrackingScalingPolicyConfiguration": (
+        "CustomizedMetricSpecification DisableScaleIn PredefinedMetricSpecification ScaleInCooldown ScaleOutCooldown "
+        "TargetValue"
+    ),
+}
+
 KIND = Kind(
     name="ScalingPolicy",
+    example="""
+ScalingPolicy/cpu:
+  PolicyName: shop-cpu
+  Service: ${Service/web}
+  PolicyType: TargetTrackingScaling
+  TargetTrackingScalingPolicyConfiguration:
+    PredefinedMetricSpecification: {PredefinedMetricType: ECSServiceAverageCPUUtilization}
+    TargetValue: 60
+""",
     natural=_natural,
     name_member="PolicyName",
     name_limit=256,
@@ -192,6 +240,7 @@ KIND = Kind(
         describe="application-autoscaling.DescribeScalingPolicies:ScalingPolicies[]",
         optional=(*IDENTITY, "PolicyName"),
     ),
+    reviewed=REVIEWED,
     check=_check,
     rules=RULES,
     read=_read,
@@ -203,13 +252,11 @@ KIND = Kind(
     cross_check=once_only("PolicyName"),
     adjust=adjusted,
     serial_domain=lambda body: f"scaling/{resource_id(body)}",
-    actions={
-        "read": (*scalable_target.KIND.actions["read"], "application-autoscaling:DescribeScalingPolicies"),
-        "write": (
-            "application-autoscaling:PutScalingPolicy",
-            "cloudwatch:DescribeAlarms",  # target tracking makes its alarms with our credentials
-            "cloudwatch:PutMetricAlarm",
-        ),
-        "delete": ("application-autoscaling:DeleteScalingPolicy", "cloudwatch:DeleteAlarms"),
-    },
+    writes=operations("application-autoscaling", "PutScalingPolicy"),
+    deletes=operations("application-autoscaling", "DeleteScalingPolicy"),
+    rights=(
+        "cloudwatch:DescribeAlarms",  # target tracking makes its alarms with our credentials
+        "cloudwatch:PutMetricAlarm",
+        "cloudwatch:DeleteAlarms",
+    ),
 )

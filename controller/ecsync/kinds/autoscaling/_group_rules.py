@@ -227,5 +227,66 @@ RULES: Rules = (
     Clears(path=f"{_SPREAD}.DistributionSegments", value=[], source="autoscaling.UpdateAutoScalingGroup: empty list"),
     Clears(path=f"{_MIXED}.LaunchTemplate.Overrides", value=[], source="autoscaling.LaunchTemplate: so are segments"),
     CommaList(path="VPCZoneIdentifier", source="autoscaling.CreateAutoScalingGroup: A comma-separated list"),
+    Refers(path="LifecycleHookSpecificationList[].RoleARN", kind="Role", output="arn"),
     Refers(path="TargetGroupARNs[]", kind="TargetGroup", output="arn", source="manifests.md, References"),
 )
+
+# The members of AWS's shapes that the rules take into account; `make review` prints those that a newer botocore has.
+REVIEWED = {
+    "AcceleratorCountRequest": "Max Min",
+    "AcceleratorTotalMemoryMiBRequest": "Max Min",
+    "AvailabilityZoneDistribution": "CapacityDistributionStrategy",
+    "AvailabilityZoneImpairmentPolicy": "ImpairedZoneHealthCheckBehavior ZonalShiftEnabled",
+    "BaselineEbsBandwidthMbpsRequest": "Max Min",
+    "BaselinePerformanceFactorsRequest": "Cpu",
+    "CapacityReservationSpecification": "CapacityReservationPreference CapacityReservationTarget",
+    "CapacityReservationTarget": "CapacityReservationIds CapacityReservationResourceGroupArns",
+    "CpuPerformanceFactorRequest": "References",
+    "CreateAutoScalingGroupType": (
+        "AutoScalingGroupName AvailabilityZoneDistribution AvailabilityZoneIds AvailabilityZoneImpairmentPolicy "
+        "AvailabilityZones CapacityRebalance CapacityReservationSpecification Context DefaultCooldown "
+        "DefaultInstanceWarmup DeletionProtection DesiredCapacity DesiredCapacityType EnabledMetrics "
+        "HealthCheckGracePeriod HealthCheckType InstanceId InstanceLifecyclePolicy InstanceMaintenancePolicy "
+        "LaunchConfigurationName LaunchTemplate LifecycleHookSpecificationList LoadBalancerNames MaxInstanceLifetime "
+        "MaxSize MinSize MixedInstancesPolicy NewInstancesProtectedFromScaleIn Operator PlacementGroup "
+        "ServiceLinkedRoleARN SkipZonalShiftValidation Tags TargetGroupARNs TerminationPolicies TrafficSources "
+        "VPCZoneIdentifier"
+    ),
+    "DistributionSegment": "TargetCapacityTypes",
+    "EnabledMetric": "Granularity Metric",
+    "InstanceLifecyclePolicy": "RetentionTriggers",
+    "InstanceMaintenancePolicy": "MaxHealthyPercentage MinHealthyPercentage",
+    "InstanceRequirements": (
+        "AcceleratorCount AcceleratorManufacturers AcceleratorNames AcceleratorTotalMemoryMiB AcceleratorTypes "
+        "AllowedInstanceTypes BareMetal BaselineEbsBandwidthMbps BaselinePerformanceFactors BurstablePerformance "
+        "CpuManufacturers ExcludedInstanceTypes InstanceGenerations LocalStorage LocalStorageTypes "
+        "MaxSpotPriceAsPercentageOfOptimalOnDemandPrice MemoryGiBPerVCpu MemoryMiB NetworkBandwidthGbps "
+        "NetworkInterfaceCount OnDemandMaxPricePercentageOverLowestPrice RequireHibernateSupport "
+        "SpotMaxPricePercentageOverLowestPrice TotalLocalStorageGB VCpuCount"
+    ),
+    "InstancesDistribution": (
+        "DistributionSegments OnDemandAllocationStrategy OnDemandBaseCapacity OnDemandPercentageAboveBaseCapacity "
+        "SpotAllocationStrategy SpotInstancePools SpotMaxPrice"
+    ),
+    "LaunchTemplate": "LaunchTemplateSpecification Overrides",
+    "LaunchTemplateOverrides": (
+        "ImageId InstanceRequirements InstanceType LaunchTemplateSpecification WeightedCapacity"
+    ),
+    "LaunchTemplateSpecification": "LaunchTemplateId LaunchTemplateName Version",
+    "LifecycleHookSpecification": (
+        "DefaultResult HeartbeatTimeout LifecycleHookName LifecycleTransition NotificationMetadata "
+        "NotificationTargetARN RoleARN"
+    ),
+    "MemoryGiBPerVCpuRequest": "Max Min",
+    "MemoryMiBRequest": "Max Min",
+    "MixedInstancesPolicy": "InstancesDistribution LaunchTemplate",
+    "NetworkBandwidthGbpsRequest": "Max Min",
+    "NetworkInterfaceCountRequest": "Max Min",
+    "Operator": "Principal",
+    "PerformanceFactorReferenceRequest": "InstanceFamily",
+    "RetentionTriggers": "TerminateHookAbandon",
+    "Tag": "Key PropagateAtLaunch ResourceId ResourceType Value",
+    "TotalLocalStorageGBRequest": "Max Min",
+    "TrafficSourceIdentifier": "Identifier Type",
+    "VCpuCountRequest": "Max Min",
+}

@@ -28,9 +28,9 @@ from ecsync.core.model import (
 )
 from ecsync.core.ports import Reader
 from ecsync.core.trees import Body, Json, locate, pattern, thaw
-from ecsync.kinds._common import batches, belongs, pick, read_tags, without_nones
+from ecsync.kinds._common import batches, belongs, operations, pick, read_tags, without_nones
 from ecsync.kinds.autoscaling._group_calls import create_calls, delete_calls, tagged, update_calls
-from ecsync.kinds.autoscaling._group_rules import RULES, TEMPLATES, passed_on
+from ecsync.kinds.autoscaling._group_rules import REVIEWED, RULES, TEMPLATES, passed_on
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
 
@@ -51,7 +51,13 @@ def _remove_tags(present: Present, keys: Sequence[str]) -> tuple[Call, ...]:
     return (Call(service="autoscaling", operation="DeleteTags", params={"Tags": gone}),)
 
 
-TAGGING = Tagging(member="Tags", style="Key/Value", put=_put_tags, remove=_remove_tags)
+TAGGING = Tagging(
+    member="Tags",
+    style="Key/Value",
+    put=_put_tags,
+    remove=_remove_tags,
+    operations=frozenset({"autoscaling.CreateOrUpdateTags", "autoscaling.DeleteTags"}),
+)
 
 # 3 RULES: `_autoscaling_rules.py` --------------------------------------------------------------------------------
 
@@ -263,6 +269,14 @@ def _health(_: Desired, present: Present) -> Health:
 
 KIND = Kind(
     name="AutoScalingGroup",
+    example="""
+AutoScalingGroup/main:
+  AutoScalingGroupName: shop
+  MinSize: 1
+  MaxSize: 3
+  VPCZoneIdentifier: ${Network/main.publicSubnetIds}
+  LaunchTemplate: {LaunchTemplateId: "${LaunchTemplate/main}", Version: $Default}
+""",
     natural=lambda body: body["AutoScalingGroupName"] if isinstance(body.get("AutoScalingGroupName"), str) else None,
     name_member="AutoScalingGroupName",
     primary="name",
@@ -278,37 +292,36 @@ KIND = Kind(
         describe="autoscaling.DescribeAutoScalingGroups:AutoScalingGroups[]",
         optional=("AutoScalingGroupName",),
     ),
+    reviewed=REVIEWED,
     rules=RULES,
     read=_read,
     owned=_owned,
     from_describe=lambda live, declared: present_of(
         {"AutoScalingGroupName": "", "AutoScalingGroupARN": "", **live}, declared, {}
     ),
-    reads=frozenset({"autoscaling.DescribeAutoScalingGroups"}),
+    reads=operations("autoscaling", "DescribeAutoScalingGroups"),
     calls=_calls,
     adjust=_adjust,
     gate=_gate,
     health=_health,
-    actions={
-        "read": ("autoscaling:DescribeAutoScalingGroups",),
-        "write": (
-            "autoscaling:CreateAutoScalingGroup",
-            "autoscaling:UpdateAutoScalingGroup",
-            "autoscaling:EnableMetricsCollection",
-            "autoscaling:DisableMetricsCollection",
-            "autoscaling:AttachLoadBalancerTargetGroups",
-            "autoscaling:DetachLoadBalancerTargetGroups",
-            "autoscaling:AttachLoadBalancers",
-            "autoscaling:DetachLoadBalancers",
-            "autoscaling:AttachTrafficSources",
-            "autoscaling:DetachTrafficSources",
-            "autoscaling:CreateOrUpdateTags",
-            "autoscaling:DeleteTags",
-            "ec2:RunInstances",  # asked of whoever names a launch template
-            "ec2:CreateTags",
-            "iam:PassRole",
-            "iam:CreateServiceLinkedRole",
-        ),
-        "delete": ("autoscaling:DeleteAutoScalingGroup", "autoscaling:UpdateAutoScalingGroup"),
-    },
+    writes=operations(
+        "autoscaling",
+        "CreateAutoScalingGroup",
+        "UpdateAutoScalingGroup",
+        "EnableMetricsCollection",
+        "DisableMetricsCollection",
+        "AttachLoadBalancerTargetGroups",
+        "DetachLoadBalancerTargetGroups",
+        "AttachLoadBalancers",
+        "DetachLoadBalancers",
+        "AttachTrafficSources",
+        "DetachTrafficSources",
+    ),
+    deletes=operations("autoscaling", "DeleteAutoScalingGroup", "UpdateAutoScalingGroup"),
+    rights=(
+        "ec2:RunInstances",  # asked of whoever names a launch template
+        "ec2:CreateTags",
+        "iam:PassRole",
+        "iam:CreateServiceLinkedRole",
+    ),
 )

@@ -17,9 +17,9 @@ from ecsync.core.normalise import normalise
 from ecsync.core.ports import Reader
 from ecsync.core.rules import Drop, Immutable, Keyed, Refers, Rewrite, Sensitive, Unordered, Verbatim
 from ecsync.core.trees import Body, Json, Path, locate, pattern, thaw
-from ecsync.kinds._common import batches, belongs, ec2_tagging, pick, read_tags, tag_rows, without_nones
+from ecsync.kinds._common import batches, belongs, operations, pick, read_tags, tag_rows, without_nones
 from ecsync.kinds._partial_updates import said
-from ecsync.kinds.ec2._tag_specifications import tag_specifications
+from ecsync.kinds.ec2._tags import ec2_tagging, tag_specifications
 from ecsync.kinds.ec2._user_data import decoded, encoded, plain
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
@@ -205,8 +205,105 @@ def _encoded(data: Body) -> Json:
     return {**data, "UserData": encoded(data["UserData"])} if data.get("UserData") else data
 
 
+# The members of AWS's shapes that the rules take into account; `make review` prints those that a newer botocore has.
+REVIEWED = {
+    "AcceleratorCountRequest": "Max Min",
+    "AcceleratorTotalMemoryMiBRequest": "Max Min",
+    "BaselineEbsBandwidthMbpsRequest": "Max Min",
+    "BaselinePerformanceFactorsRequest": "Cpu",
+    "CapacityReservationTarget": "CapacityReservationId CapacityReservationResourceGroupArn",
+    "ConnectionTrackingSpecificationRequest": "TcpEstablishedTimeout UdpStreamTimeout UdpTimeout",
+    "CpuPerformanceFactorRequest": "References",
+    "CreateLaunchTemplateRequest": (
+        "DefaultVersion LaunchTemplateData LaunchTemplateName Operator Tags VersionDescription"
+    ),
+    "CreditSpecificationRequest": "CpuCredits",
+    "ElasticGpuSpecification": "Type",
+    "EnaSrdSpecificationRequest": "EnaSrdEnabled EnaSrdUdpSpecification",
+    "EnaSrdUdpSpecificationRequest": "EnaSrdUdpEnabled",
+    "InstanceIpv6AddressRequest": "Ipv6Address",
+    "InstanceRequirementsRequest": (
+        "AcceleratorCount AcceleratorManufacturers AcceleratorNames AcceleratorTotalMemoryMiB AcceleratorTypes "
+        "AllowedInstanceTypes BareMetal BaselineEbsBandwidthMbps BaselinePerformanceFactors BurstablePerformance "
+        "CpuManufacturers ExcludedInstanceTypes InstanceGenerations LocalStorage LocalStorageTypes "
+        "MaxSpotPriceAsPercentageOfOptimalOnDemandPrice MemoryGiBPerVCpu MemoryMiB NetworkBandwidthGbps "
+        "NetworkInterfaceCount OnDemandMaxPricePercentageOverLowestPrice RequireEncryptionInTransit "
+        "RequireHibernateSupport SpotMaxPricePercentageOverLowestPrice TotalLocalStorageGB VCpuCount"
+    ),
+    "Ipv4PrefixSpecificationRequest": "Ipv4Prefix",
+    "Ipv6PrefixSpecificationRequest": "Ipv6Prefix",
+    "LaunchTemplateBlockDeviceMappingRequest": "DeviceName Ebs NoDevice VirtualName",
+    "LaunchTemplateCapacityReservationSpecificationRequest": "CapacityReservationPreference CapacityReservationTarget",
+    "LaunchTemplateCpuOptionsRequest": "AmdSevSnp CoreCount NestedVirtualization ThreadsPerCore",
+    "LaunchTemplateEbsBlockDeviceRequest": (
+        "DeleteOnTermination EbsCardIndex Encrypted Iops KmsKeyId SnapshotId Throughput VolumeInitializationRate "
+        "VolumeSize VolumeType"
+    ),
+    "LaunchTemplateElasticInferenceAccelerator": "Count Type",
+    "LaunchTemplateEnclaveOptionsRequest": "Enabled",
+    "LaunchTemplateHibernationOptionsRequest": "Configured",
+    "LaunchTemplateIamInstanceProfileSpecificationRequest": "Arn Name",
+    "LaunchTemplateInstanceMaintenanceOptionsRequest": "AutoRecovery",
+    "LaunchTemplateInstanceMarketOptionsRequest": "MarketType SpotOptions",
+    "LaunchTemplateInstanceMetadataOptionsRequest": (
+        "HttpEndpoint HttpProtocolIpv6 HttpPutResponseHopLimit HttpTokens InstanceMetadataTags"
+    ),
+    "LaunchTemplateInstanceNetworkInterfaceSpecificationRequest": (
+        "AssociateCarrierIpAddress AssociatePublicIpAddress ConnectionTrackingSpecification DeleteOnTermination "
+        "Description DeviceIndex EnaQueueCount EnaSrdSpecification Groups InterfaceType Ipv4PrefixCount Ipv4Prefixes "
+        "Ipv6AddressCount Ipv6Addresses Ipv6PrefixCount Ipv6Prefixes NetworkCardIndex NetworkInterfaceId PrimaryIpv6 "
+        "PrivateIpAddress PrivateIpAddresses SecondaryPrivateIpAddressCount SubnetId"
+    ),
+    "LaunchTemplateInstanceSecondaryInterfaceSpecificationRequest": (
+        "DeleteOnTermination DeviceIndex InterfaceType NetworkCardIndex PrivateIpAddressCount PrivateIpAddresses "
+        "SecondarySubnetId"
+    ),
+    "LaunchTemplateLicenseConfigurationRequest": "LicenseConfigurationArn",
+    "LaunchTemplateNetworkPerformanceOptionsRequest": "BandwidthWeighting",
+    "LaunchTemplatePlacementRequest": (
+        "Affinity AvailabilityZone AvailabilityZoneId GroupId GroupName HostId HostResourceGroupArn PartitionNumber "
+        "SpreadDomain Tenancy"
+    ),
+    "LaunchTemplatePrivateDnsNameOptionsRequest": (
+        "EnableResourceNameDnsAAAARecord EnableResourceNameDnsARecord HostnameType"
+    ),
+    "LaunchTemplateSpotMarketOptionsRequest": (
+        "BlockDurationMinutes InstanceInterruptionBehavior MaxPrice SpotInstanceType ValidUntil"
+    ),
+    "LaunchTemplateTagSpecificationRequest": "ResourceType Tags",
+    "LaunchTemplatesMonitoringRequest": "Enabled MetricCategoryIds",
+    "MemoryGiBPerVCpuRequest": "Max Min",
+    "MemoryMiBRequest": "Max Min",
+    "NetworkBandwidthGbpsRequest": "Max Min",
+    "NetworkInterfaceCountRequest": "Max Min",
+    "OperatorRequest": "Principal",
+    "PerformanceFactorReferenceRequest": "InstanceFamily",
+    "PrivateIpAddressSpecification": "Primary PrivateIpAddress",
+    "RequestLaunchTemplateData": (
+        "BlockDeviceMappings CapacityReservationSpecification CpuOptions CreditSpecification DisableApiStop "
+        "DisableApiTermination EbsOptimized ElasticGpuSpecifications ElasticInferenceAccelerators EnclaveOptions "
+        "HibernationOptions IamInstanceProfile ImageId InstanceInitiatedShutdownBehavior InstanceMarketOptions "
+        "InstanceRequirements InstanceType KernelId KeyName LicenseSpecifications MaintenanceOptions MetadataOptions "
+        "Monitoring NetworkInterfaces NetworkPerformanceOptions Operator Placement PrivateDnsNameOptions RamDiskId "
+        "SecondaryInterfaces SecurityGroupIds SecurityGroups TagSpecifications UserData"
+    ),
+    "SecondaryInterfacePrivateIpAddressSpecificationRequest": "PrivateIpAddress",
+    "Tag": "Key Value",
+    "TotalLocalStorageGBRequest": "Max Min",
+    "VCpuCountRangeRequest": "Max Min",
+}
+
 KIND = Kind(
     name="LaunchTemplate",
+    example="""
+LaunchTemplate/main:
+  LaunchTemplateName: shop
+  LaunchTemplateData:
+    ImageId: resolve:ssm:/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id
+    InstanceType: t3.small
+    UserData: |
+      echo ECS_CLUSTER=${Cluster/main} >> /etc/ecs/ecs.config
+""",
     natural=lambda body: body["LaunchTemplateName"] if isinstance(body.get("LaunchTemplateName"), str) else None,
     name_member="LaunchTemplateName",
     name_limit=128,
@@ -222,22 +319,16 @@ KIND = Kind(
         describe="ec2.DescribeLaunchTemplateVersions:LaunchTemplateVersions[]",
         optional=("LaunchTemplateName",),
     ),
+    reviewed=REVIEWED,
     check=_check,
     rules=RULES,
     read=_read,
     owned=_owned,
-    reads=frozenset({"ec2.DescribeLaunchTemplates", "ec2.DescribeLaunchTemplateVersions"}),
+    reads=operations("ec2", "DescribeLaunchTemplates", "DescribeLaunchTemplateVersions"),
     calls=_calls,
-    actions={
-        "read": ("ec2:DescribeLaunchTemplates", "ec2:DescribeLaunchTemplateVersions"),
-        "write": (
-            "ec2:CreateLaunchTemplate",
-            "ec2:CreateLaunchTemplateVersion",
-            "ec2:ModifyLaunchTemplate",
-            "ec2:CreateTags",
-            "ec2:DeleteTags",
-            "ssm:GetParameters",  # an image named by resolve:ssm:
-        ),
-        "delete": ("ec2:DeleteLaunchTemplate",),
-    },
+    writes=operations("ec2", "CreateLaunchTemplate", "CreateLaunchTemplateVersion", "ModifyLaunchTemplate"),
+    deletes=operations("ec2", "DeleteLaunchTemplate"),
+    rights=(
+        "ssm:GetParameters",  # an image named by resolve:ssm:
+    ),
 )

@@ -15,6 +15,7 @@ from ecsync.core.model import Absent, Key, Observed, Present, Text, Unreadable
 from ecsync.core.ports import Reader
 from ecsync.core.trees import Body, Json, Path, canonical, leaves
 from ecsync.core.wording import listed, quoted, suggestion
+from ecsync.kinds._common import operations
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
 
@@ -180,6 +181,10 @@ def _associated(table: Body, member: str, value: Json) -> bool:
 
 KIND = Kind(
     name="Network",
+    example="""
+Network/main:
+  tags: {Name: shop}  # an existing VPC, looked up by its tags
+""",
     natural=_natural,
     primary="vpcId",
     outputs=("vpcId", "subnetIds", "publicSubnetIds", "privateSubnetIds", "availabilityZones"),
@@ -187,6 +192,5 @@ KIND = Kind(
     known=lambda body: {"vpcId": body["id"]} if isinstance(body.get("id"), str) else {},
     check=_check,
     read=_read,
-    reads=frozenset({"ec2.DescribeVpcs", "ec2.DescribeSubnets", "ec2.DescribeRouteTables"}),
-    actions={"read": ("ec2:DescribeVpcs", "ec2:DescribeSubnets", "ec2:DescribeRouteTables")},
+    reads=operations("ec2", "DescribeVpcs", "DescribeSubnets", "DescribeRouteTables"),
 )

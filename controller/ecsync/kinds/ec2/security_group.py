@@ -19,7 +19,7 @@ from ecsync.core.trees import Body, Json
 from ecsync.kinds._common import (
     batches,
     belongs,
-    ec2_tagging,
+    operations,
     pick,
     read_tags,
     tag_rows,
@@ -37,7 +37,7 @@ from ecsync.kinds.ec2._permissions import (
     is_nothing,
     rules_of,
 )
-from ecsync.kinds.ec2._tag_specifications import tag_specifications
+from ecsync.kinds.ec2._tags import ec2_tagging, tag_specifications
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
 
@@ -181,8 +181,27 @@ def _declared(body: Body, present: Present) -> Body:
     return body
 
 
+# The members of AWS's shapes that the rules take into account; `make review` prints those that a newer botocore has.
+REVIEWED = {
+    "CreateSecurityGroupRequest": "Description GroupName IpPermissions IpPermissionsEgress Tags VpcId",
+    "IpPermission": "FromPort IpProtocol IpRanges Ipv6Ranges PrefixListIds ToPort UserIdGroupPairs",
+    "IpRange": "CidrIp Description",
+    "Ipv6Range": "CidrIpv6 Description",
+    "PrefixListId": "Description PrefixListId",
+    "Tag": "Key Value",
+    "UserIdGroupPair": "Description GroupId GroupName PeeringStatus UserId VpcId VpcPeeringConnectionId",
+}
+
 KIND = Kind(
     name="SecurityGroup",
+    example="""
+SecurityGroup/web:
+  GroupName: shop-web
+  Description: What the load balancer may reach
+  VpcId: ${Network/main}
+  IpPermissions:
+    - {IpProtocol: tcp, FromPort: 80, ToPort: 80, IpRanges: [{CidrIp: 10.0.0.0/8}]}
+""",
     natural=_natural,
     name_member="GroupName",
     primary="id",
@@ -201,26 +220,23 @@ KIND = Kind(
         required=("VpcId",),
         optional=("GroupName",),
     ),
+    reviewed=REVIEWED,
     rules=RULES,
     read=_read,
     owned=_owned,
     from_describe=_printed,
-    reads=frozenset({"ec2.DescribeSecurityGroups"}),
+    reads=operations("ec2", "DescribeSecurityGroups"),
     calls=_calls,
     adjust=_declared,
-    actions={
-        "read": ("ec2:DescribeSecurityGroups",),
-        "write": (
-            "ec2:CreateSecurityGroup",
-            "ec2:AuthorizeSecurityGroupIngress",
-            "ec2:AuthorizeSecurityGroupEgress",
-            "ec2:RevokeSecurityGroupIngress",
-            "ec2:RevokeSecurityGroupEgress",
-            "ec2:UpdateSecurityGroupRuleDescriptionsIngress",
-            "ec2:UpdateSecurityGroupRuleDescriptionsEgress",
-            "ec2:CreateTags",
-            "ec2:DeleteTags",
-        ),
-        "delete": ("ec2:DeleteSecurityGroup",),
-    },
+    writes=operations(
+        "ec2",
+        "CreateSecurityGroup",
+        "AuthorizeSecurityGroupIngress",
+        "AuthorizeSecurityGroupEgress",
+        "RevokeSecurityGroupIngress",
+        "RevokeSecurityGroupEgress",
+        "UpdateSecurityGroupRuleDescriptionsIngress",
+        "UpdateSecurityGroupRuleDescriptionsEgress",
+    ),
+    deletes=operations("ec2", "DeleteSecurityGroup"),
 )

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from ecsync.core.kind import Kind, Owned, ShapeOf, Tagging, Wanted, World
+from ecsync.core.kind import Kind, Owned, ShapeOf, Wanted, World
 from ecsync.core.model import Absent, Call, Create, Delete, Key, Observed, Present, Replace, Tags, Update
 from ecsync.core.ports import AwsError, Reader
 from ecsync.core.rules import Computed, Default, Immutable, Rewrite, Unordered
-from ecsync.core.tagging import spelled, with_marks
+from ecsync.core.tagging import with_marks
 from ecsync.core.trees import Body, Json, canonical
 from ecsync.kinds._common import (
+    arn_tagging,
     batches,
     belongs,
     changed,
     missing,
+    operations,
     pick,
     read_tags,
     tag_rows,
@@ -29,17 +31,7 @@ from ecsync.kinds.iam._policy_documents import as_text, parsed, policy
 _NAMES_OF_A_CALL = 100
 
 
-def _put_tags(present: Present, tags: Tags) -> tuple[Call, ...]:
-    params = {"resourceArn": present.outputs["arn"], "tags": spelled(tags, "Key/Value")}
-    return (Call(service="ecr", operation="TagResource", params=params),)
-
-
-def _remove_tags(present: Present, keys: Sequence[str]) -> tuple[Call, ...]:
-    params = {"resourceArn": present.outputs["arn"], "tagKeys": list(keys)}
-    return (Call(service="ecr", operation="UntagResource", params=params),)
-
-
-TAGGING = Tagging(member="tags", style="Key/Value", put=_put_tags, remove=_remove_tags)
+TAGGING = arn_tagging("ecr", "Key/Value")
 
 # 3 RULES ---------------------------------------------------------------------------------------------------------
 
@@ -212,8 +204,25 @@ def _call(operation: str, body: Body, params: Body) -> Call:
     return Call(service="ecr", operation=operation, params={**scope, **params})
 
 
+# The members of AWS's shapes that the rules take into account; `make review` prints those that a newer botocore has.
+REVIEWED = {
+    "CreateRepositoryRequest": (
+        "encryptionConfiguration imageScanningConfiguration imageTagMutability imageTagMutabilityExclusionFilters "
+        "lifecyclePolicy policy registryId repositoryName tags"
+    ),
+    "EncryptionConfiguration": "encryptionType kmsKey",
+    "ImageScanningConfiguration": "scanOnPush",
+    "ImageTagMutabilityExclusionFilter": "filter filterType",
+    "Tag": "Key Value",
+}
+
 KIND = Kind(
     name="Repository",
+    example="""
+Repository/web:
+  repositoryName: shop/web
+  imageScanningConfiguration: {scanOnPush: true}
+""",
     natural=lambda body: body["repositoryName"] if isinstance(body.get("repositoryName"), str) else None,
     name_member="repositoryName",
     name_limit=256,
@@ -228,40 +237,24 @@ KIND = Kind(
         describe="ecr.DescribeRepositories:repositories[]",
         optional=("repositoryName",),
     ),
+    reviewed=REVIEWED,
     rules=RULES,
     read=_read,
     owned=_owned,
-    reads=frozenset(
-        {
-            "ecr.DescribeRepositories",
-            "ecr.ListTagsForResource",
-            "ecr.GetLifecyclePolicy",
-            "ecr.GetRepositoryPolicy",
-            "resourcegroupstaggingapi.GetResources",
-        }
-    ),
+    reads=operations("ecr", "DescribeRepositories", "ListTagsForResource", "GetLifecyclePolicy", "GetRepositoryPolicy")
+    | operations("resourcegroupstaggingapi", "GetResources"),
     calls=_calls,
     adjust=_adjust,
     retain_default=True,
-    actions={
-        "read": (
-            "ecr:DescribeRepositories",
-            "ecr:ListTagsForResource",
-            "ecr:GetLifecyclePolicy",
-            "ecr:GetRepositoryPolicy",
-            "tag:GetResources",
-        ),
-        "write": (
-            "ecr:CreateRepository",
-            "ecr:PutLifecyclePolicy",
-            "ecr:DeleteLifecyclePolicy",
-            "ecr:SetRepositoryPolicy",
-            "ecr:DeleteRepositoryPolicy",
-            "ecr:PutImageTagMutability",
-            "ecr:PutImageScanningConfiguration",
-            "ecr:TagResource",
-            "ecr:UntagResource",
-        ),
-        "delete": ("ecr:DeleteRepository",),
-    },
+    writes=operations(
+        "ecr",
+        "CreateRepository",
+        "PutLifecyclePolicy",
+        "DeleteLifecyclePolicy",
+        "SetRepositoryPolicy",
+        "DeleteRepositoryPolicy",
+        "PutImageTagMutability",
+        "PutImageScanningConfiguration",
+    ),
+    deletes=operations("ecr", "DeleteRepository"),
 )

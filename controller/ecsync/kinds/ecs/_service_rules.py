@@ -341,6 +341,8 @@ _REFERS: Rules = (
     Refers(path=f"{_LB_ADVANCED}.roleArn", kind="Role", output="arn"),
     Refers(path=f"{_HOOK}.roleArn", kind="Role", output="arn"),
     Refers(path=f"{_EBS}.roleArn", kind="Role", output="arn"),
+    Refers(path="serviceConnectConfiguration.services[].tls.roleArn", kind="Role", output="arn"),
+    Refers(path="vpcLatticeConfigurations[].roleArn", kind="Role", output="arn"),
     Refers(path=f"{_VPC}.securityGroups[]", kind="SecurityGroup"),
     Refers(path=f"{_SC}.logConfiguration.options.awslogs-group", kind="LogGroup", output="name"),
 )

@@ -227,3 +227,60 @@ _VALUES: Rules = (
 )
 
 RULES: Rules = (*tag_rows(), *_TASK, *_VOLUMES, *_CONTAINER, *_VALUES)
+
+# The members of AWS's shapes that the rules take into account; `make review` prints those that a newer botocore has.
+REVIEWED = {
+    "ContainerDefinition": (
+        "command cpu credentialSpecs dependsOn disableNetworking dnsSearchDomains dnsServers dockerLabels "
+        "dockerSecurityOptions entryPoint environment environmentFiles essential extraHosts firelensConfiguration "
+        "healthCheck hostname image interactive links linuxParameters logConfiguration memory memoryReservation "
+        "mountPoints name portMappings privileged pseudoTerminal readonlyRootFilesystem repositoryCredentials "
+        "resourceRequirements restartPolicy secrets startTimeout stopTimeout systemControls ulimits user "
+        "versionConsistency volumesFrom workingDirectory"
+    ),
+    "ContainerDependency": "condition containerName",
+    "ContainerRestartPolicy": "enabled ignoredExitCodes restartAttemptPeriod",
+    "Device": "containerPath hostPath permissions",
+    "DockerVolumeConfiguration": "autoprovision driver driverOpts labels scope",
+    "EFSAuthorizationConfig": "accessPointId iam",
+    "EFSVolumeConfiguration": "authorizationConfig fileSystemId rootDirectory transitEncryption transitEncryptionPort",
+    "EnvironmentFile": "type value",
+    "EphemeralStorage": "sizeInGiB",
+    "FSxWindowsFileServerAuthorizationConfig": "credentialsParameter domain",
+    "FSxWindowsFileServerVolumeConfiguration": "authorizationConfig fileSystemId rootDirectory",
+    "FirelensConfiguration": "options type",
+    "HealthCheck": "command interval retries startPeriod timeout",
+    "HostEntry": "hostname ipAddress",
+    "HostVolumeProperties": "sourcePath",
+    "InferenceAccelerator": "deviceName deviceType",
+    "KernelCapabilities": "add drop",
+    "KeyValuePair": "name value",
+    "LinuxParameters": "capabilities devices initProcessEnabled maxSwap sharedMemorySize swappiness tmpfs",
+    "LogConfiguration": "logDriver options secretOptions",
+    "MountPoint": "containerPath readOnly sourceVolume",
+    "NvidiaMpsAllocation": "maxComputePercent memory",
+    "PortMapping": "appProtocol containerPort containerPortRange hostPort name protocol",
+    "ProxyConfiguration": "containerName properties type",
+    "RegisterTaskDefinitionRequest": (
+        "containerDefinitions cpu enableFaultInjection ephemeralStorage executionRoleArn family inferenceAccelerators "
+        "ipcMode memory networkMode pidMode placementConstraints proxyConfiguration requiresCompatibilities "
+        "runtimePlatform tags taskRoleArn trustedExecutionConfiguration volumes"
+    ),
+    "RepositoryCredentials": "credentialsParameter",
+    "ResourceRequirement": "sharingStrategy type value",
+    "RuntimePlatform": "cpuArchitecture operatingSystemFamily",
+    "S3FilesVolumeConfiguration": "accessPointArn fileSystemArn rootDirectory transitEncryptionPort",
+    "Secret": "name valueFrom",
+    "SharingStrategy": "nvidiaMps",
+    "SystemControl": "namespace value",
+    "Tag": "key value",
+    "TaskDefinitionPlacementConstraint": "expression type",
+    "Tmpfs": "containerPath mountOptions size",
+    "TrustedExecutionConfiguration": "attestationPolicy isolationMode",
+    "Ulimit": "hardLimit name softLimit",
+    "Volume": (
+        "configuredAtLaunch dockerVolumeConfiguration efsVolumeConfiguration fsxWindowsFileServerVolumeConfiguration "
+        "host name s3filesVolumeConfiguration"
+    ),
+    "VolumeFrom": "readOnly sourceContainer",
+}

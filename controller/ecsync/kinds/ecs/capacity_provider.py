@@ -30,10 +30,11 @@ from ecsync.core.rules import Computed, Default, Immutable, Refers, Rewrite, Rul
 from ecsync.core.tagging import with_marks
 from ecsync.core.trees import Body, Json, Path, merge, thaw
 from ecsync.kinds._common import (
+    arn_tagging,
     batches,
     belongs,
     changed,
-    ecs_tagging,
+    operations,
     pick,
     read_tags,
     tag_rows,
@@ -45,7 +46,7 @@ from ecsync.kinds.ecs._shared import short
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
 
-TAGGING = ecs_tagging()
+TAGGING = arn_tagging("ecs", "key/value")
 _NAMES_OF_A_CALL = 100
 _GROUP, _MANAGED = "autoScalingGroupProvider", "managedInstancesProvider"
 _BY_NAME = ":autoScalingGroupName/"
@@ -118,6 +119,10 @@ RULES: Rules = (
         for member in _AT_CREATE
     ),
     Refers(path=f"{_GROUP}.autoScalingGroupArn", kind="AutoScalingGroup", output="arn", source="manifests.md"),
+    Refers(
+        path="managedInstancesProvider.instanceLaunchTemplate.networkConfiguration.securityGroups[]",
+        kind="SecurityGroup",
+    ),
     Refers(path="cluster", kind="Cluster", source="manifests.md, References"),
 )
 
@@ -252,8 +257,54 @@ def _health(_: Desired, present: Present) -> Health:
     return Health(status="Progressing", why=status) if status.endswith("_IN_PROGRESS") else Health(status="Healthy")
 
 
+# The members of AWS's shapes that the rules take into account; `make review` prints those that a newer botocore has.
+REVIEWED = {
+    "AcceleratorCountRequest": "max min",
+    "AcceleratorTotalMemoryMiBRequest": "max min",
+    "AutoRepairConfiguration": "actionsStatus",
+    "AutoScalingGroupProvider": "autoScalingGroupArn managedDraining managedScaling managedTerminationProtection",
+    "BaselineEbsBandwidthMbpsRequest": "max min",
+    "CapacityReservationRequest": "reservationGroupArn reservationPreference",
+    "CreateCapacityProviderRequest": "autoScalingGroupProvider cluster managedInstancesProvider name tags",
+    "CreateManagedInstancesProviderConfiguration": (
+        "autoRepairConfiguration infrastructureOptimization infrastructureRoleArn instanceLaunchTemplate propagateTags"
+    ),
+    "InfrastructureOptimization": "scaleInAfter",
+    "InstanceLaunchTemplate": (
+        "capacityOptionType capacityReservations ec2InstanceProfileArn fipsEnabled instanceMetadataTagsPropagation "
+        "instanceRequirements localStorageConfiguration monitoring networkConfiguration nitroEnclavesEnabled "
+        "storageConfiguration"
+    ),
+    "InstanceRequirementsRequest": (
+        "acceleratorCount acceleratorManufacturers acceleratorNames acceleratorTotalMemoryMiB acceleratorTypes "
+        "allowedInstanceTypes bareMetal baselineEbsBandwidthMbps burstablePerformance cpuManufacturers "
+        "excludedInstanceTypes instanceGenerations localStorage localStorageTypes "
+        "maxSpotPriceAsPercentageOfOptimalOnDemandPrice memoryGiBPerVCpu memoryMiB networkBandwidthGbps "
+        "networkInterfaceCount onDemandMaxPricePercentageOverLowestPrice requireHibernateSupport "
+        "spotMaxPricePercentageOverLowestPrice totalLocalStorageGB vCpuCount"
+    ),
+    "ManagedInstancesLocalStorageConfiguration": "useLocalStorage",
+    "ManagedInstancesNetworkConfiguration": "securityGroups subnets",
+    "ManagedInstancesStorageConfiguration": "storageSizeGiB",
+    "ManagedScaling": "instanceWarmupPeriod maximumScalingStepSize minimumScalingStepSize status targetCapacity",
+    "MemoryGiBPerVCpuRequest": "max min",
+    "MemoryMiBRequest": "max min",
+    "NetworkBandwidthGbpsRequest": "max min",
+    "NetworkInterfaceCountRequest": "max min",
+    "Tag": "key value",
+    "TotalLocalStorageGBRequest": "max min",
+    "VCpuCountRangeRequest": "max min",
+}
+
 KIND = Kind(
     name="CapacityProvider",
+    example="""
+CapacityProvider/main:
+  name: shop
+  autoScalingGroupProvider:
+    autoScalingGroupArn: ${AutoScalingGroup/main.arn}
+    managedScaling: {status: ENABLED, targetCapacity: 100}
+""",
     natural=_natural,
     name_member="name",
     primary="name",
@@ -266,26 +317,21 @@ KIND = Kind(
         describe="ecs.DescribeCapacityProviders:capacityProviders[]",
         optional=("name",),
     ),
+    reviewed=REVIEWED,
     check=_check,
     rules=RULES,
     read=_read,
     owned=_owned,
-    reads=frozenset({"ecs.DescribeCapacityProviders"}),
+    reads=operations("ecs", "DescribeCapacityProviders"),
     calls=_calls,
     adjust=_adjust,
     gate=_gate,
     health=_health,
-    actions={
-        "read": ("ecs:DescribeCapacityProviders",),
-        "write": (
-            "ecs:CreateCapacityProvider",
-            "ecs:UpdateCapacityProvider",
-            "ecs:TagResource",
-            "ecs:UntagResource",
-            "autoscaling:CreateOrUpdateTags",  # ECS puts AmazonECSManaged on the group with our credentials
-            "iam:PassRole",
-            "iam:CreateServiceLinkedRole",
-        ),
-        "delete": ("ecs:DeleteCapacityProvider",),
-    },
+    writes=operations("ecs", "CreateCapacityProvider", "UpdateCapacityProvider"),
+    deletes=operations("ecs", "DeleteCapacityProvider"),
+    rights=(
+        "autoscaling:CreateOrUpdateTags",  # ECS puts AmazonECSManaged on the group with our credentials
+        "iam:PassRole",
+        "iam:CreateServiceLinkedRole",
+    ),
 )

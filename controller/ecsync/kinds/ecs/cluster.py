@@ -24,7 +24,7 @@ from ecsync.core.ports import Reader
 from ecsync.core.rules import Clears, Computed, Default, Immutable, Keyed, Late, Refers, Rewrite, Unordered
 from ecsync.core.tagging import with_marks
 from ecsync.core.trees import Body, Json
-from ecsync.kinds._common import batches, ecs_tagging, pick, read_tags, tag_rows, without, without_nones
+from ecsync.kinds._common import arn_tagging, batches, operations, pick, read_tags, tag_rows, without, without_nones
 from ecsync.kinds.ecs._shared import (
     arn_by_name,
     namespaces,
@@ -37,7 +37,7 @@ from ecsync.kinds.ecs._shared import (
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
 
-TAGGING = ecs_tagging()
+TAGGING = arn_tagging("ecs", "key/value")
 _LATE = ("capacityProviders", "defaultCapacityProviderStrategy")
 _BUILT_IN = ("FARGATE", "FARGATE_SPOT")
 
@@ -243,8 +243,32 @@ def _health(_: Desired, present: Present) -> Health:
     return Health(status="Healthy")
 
 
+# The members of AWS's shapes that the rules take into account; `make review` prints those that a newer botocore has.
+REVIEWED = {
+    "CapacityProviderStrategyItem": "base capacityProvider weight",
+    "ClusterConfiguration": "executeCommandConfiguration managedStorageConfiguration",
+    "ClusterServiceConnectDefaultsRequest": "namespace",
+    "ClusterSetting": "name value",
+    "CreateClusterRequest": (
+        "capacityProviders clusterName configuration defaultCapacityProviderStrategy serviceConnectDefaults settings "
+        "tags"
+    ),
+    "ExecuteCommandConfiguration": "kmsKeyId logConfiguration logging",
+    "ExecuteCommandLogConfiguration": (
+        "cloudWatchEncryptionEnabled cloudWatchLogGroupName s3BucketName s3EncryptionEnabled s3KeyPrefix"
+    ),
+    "ManagedStorageConfiguration": "fargateEphemeralStorageKmsKeyId kmsKeyId",
+    "Tag": "key value",
+}
+
 KIND = Kind(
     name="Cluster",
+    example="""
+Cluster/main:
+  clusterName: shop
+  settings: [{name: containerInsights, value: enabled}]
+  capacityProviders: ["${CapacityProvider/main}"]
+""",
     natural=_natural,
     name_member="clusterName",
     primary="name",
@@ -253,26 +277,18 @@ KIND = Kind(
     invalidates={"replace": ("name", "arn")},
     tagging=TAGGING,
     shape=ShapeOf(operation="ecs.CreateCluster", describe="ecs.DescribeClusters:clusters[]"),
+    reviewed=REVIEWED,
     rules=RULES,
     read=_read,
     owned=_owned,
     from_describe=lambda live, _: present_of({"clusterName": "", "clusterArn": "", **live}),
-    reads=frozenset({"ecs.DescribeClusters", "ecs.ListClusters", "servicediscovery.ListNamespaces"}),
+    reads=operations("ecs", "DescribeClusters", "ListClusters") | operations("servicediscovery", "ListNamespaces"),
     calls=_calls,
     adjust=_adjust,
     gate=_gate,
     health=_health,
     serial_domain=lambda body: str(_natural(body)),
-    actions={
-        "read": ("ecs:DescribeClusters", "ecs:ListClusters", "servicediscovery:ListNamespaces"),
-        "write": (
-            "ecs:CreateCluster",
-            "ecs:UpdateCluster",
-            "ecs:PutClusterCapacityProviders",
-            "ecs:TagResource",
-            "ecs:UntagResource",
-            "iam:CreateServiceLinkedRole",
-        ),
-        "delete": ("ecs:DeleteCluster", "ecs:PutClusterCapacityProviders"),
-    },
+    writes=operations("ecs", "CreateCluster", "UpdateCluster", "PutClusterCapacityProviders"),
+    deletes=operations("ecs", "DeleteCluster", "PutClusterCapacityProviders"),
+    rights=("iam:CreateServiceLinkedRole",),
 )

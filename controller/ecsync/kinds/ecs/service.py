@@ -9,7 +9,7 @@ from ecsync.core.model import Call, Create, Delete, Desired, FieldChange, Key, P
 from ecsync.core.rules import Resets
 from ecsync.core.tagging import with_marks
 from ecsync.core.trees import Body, Json, Path
-from ecsync.kinds._common import ecs_tagging, without
+from ecsync.kinds._common import arn_tagging, operations, without
 from ecsync.kinds.ecs._service_read import cluster_of, owned, printed, read
 from ecsync.kinds.ecs._service_rollout import gate, health, inquire, reason
 from ecsync.kinds.ecs._service_rules import RULES, controller_of, is_daemon
@@ -18,7 +18,7 @@ from ecsync.kinds.ecs.task_definition import family_of
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
 
-TAGGING = ecs_tagging()
+TAGGING = arn_tagging("ecs", "key/value")
 
 
 def _natural(body: Body) -> str | None:
@@ -224,8 +224,88 @@ def _forwards(body: Body) -> Iterator[str | Text]:
         yield from (one["TargetGroupArn"] for one in (action, *groups) if one.get("TargetGroupArn"))
 
 
+# The members of AWS's shapes that the rules take into account; `make review` prints those that a newer botocore has.
+REVIEWED = {
+    "AdvancedConfiguration": "alternateTargetGroupArn productionListenerRule roleArn testListenerRule",
+    "AwsVpcConfiguration": "assignPublicIp securityGroups subnets",
+    "CanaryConfiguration": "canaryBakeTimeInMinutes canaryPercent",
+    "CapacityProviderStrategyItem": "base capacityProvider weight",
+    "CreateServiceRequest": (
+        "availabilityZoneRebalancing capacityProviderStrategy cluster deploymentConfiguration deploymentController "
+        "desiredCount enableECSManagedTags enableExecuteCommand gatewayConnectors healthCheckGracePeriodSeconds "
+        "launchType loadBalancers monitoring networkConfiguration placementConstraints placementStrategy "
+        "platformVersion propagateTags role schedulingStrategy serviceConnectConfiguration serviceName "
+        "serviceRegistries tags taskDefinition volumeConfigurations vpcLatticeConfigurations"
+    ),
+    "DeploymentAlarms": "alarmNames enable rollback",
+    "DeploymentCircuitBreaker": "enable resetOnHealthyTask rollback thresholdConfiguration",
+    "DeploymentConfiguration": (
+        "alarms bakeTimeInMinutes canaryConfiguration deploymentCircuitBreaker earlySuccessCriteria lifecycleHooks "
+        "linearConfiguration maximumPercent minimumHealthyPercent strategy"
+    ),
+    "DeploymentController": "type",
+    "DeploymentEarlySuccessCriteria": "enable healthyPercent sourceServiceRevisionCleanup",
+    "DeploymentLifecycleHook": "hookDetails hookTargetArn lifecycleStages roleArn targetType timeoutConfiguration",
+    "DeploymentLifecycleHookTimeoutConfiguration": "action timeoutInMinutes",
+    "EBSTagSpecification": "propagateTags resourceType tags",
+    "GatewayConnector": "deregistrationDelay filters healthCheck portName",
+    "GatewayConnectorDeregistrationDelay": "timeoutSeconds",
+    "GatewayConnectorFilters": "accessTypes",
+    "GatewayConnectorHealthCheck": (
+        "healthCheckIntervalSeconds healthCheckPath healthCheckPort healthCheckProtocol healthCheckTimeoutSeconds "
+        "healthyThresholdCount matcher unhealthyThresholdCount"
+    ),
+    "GatewayConnectorHealthCheckMatcher": "grpcCode httpCode",
+    "LinearConfiguration": "stepBakeTimeInMinutes stepPercent",
+    "LoadBalancer": "advancedConfiguration containerName containerPort loadBalancerName targetGroupArn",
+    "LogConfiguration": "logDriver options secretOptions",
+    "MetricConfiguration": "metricNames resolutionSeconds",
+    "MonitoringConfiguration": "metricConfigurations",
+    "NetworkConfiguration": "awsvpcConfiguration",
+    "PlacementConstraint": "expression type",
+    "PlacementStrategy": "field type",
+    "Secret": "name valueFrom",
+    "ServiceConnectAccessLogConfiguration": "format includeQueryParameters",
+    "ServiceConnectClientAlias": "dnsName port testTrafficRules",
+    "ServiceConnectConfiguration": (
+        "accessLogConfiguration containerConfigurations enabled logConfiguration namespace services"
+    ),
+    "ServiceConnectContainerConfiguration": "logLevel",
+    "ServiceConnectService": "clientAliases discoveryName ingressPortOverride portName timeout tls",
+    "ServiceConnectTestTrafficHeaderMatchRules": "exact",
+    "ServiceConnectTestTrafficHeaderRules": "name value",
+    "ServiceConnectTestTrafficRules": "header",
+    "ServiceConnectTlsCertificateAuthority": "awsPcaAuthorityArn",
+    "ServiceConnectTlsConfiguration": "issuerCertificateAuthority kmsKey roleArn",
+    "ServiceManagedEBSVolumeConfiguration": (
+        "encrypted filesystemType iops kmsKeyId roleArn sizeInGiB snapshotId tagSpecifications throughput "
+        "volumeInitializationRate volumeType"
+    ),
+    "ServiceRegistry": "containerName containerPort port registryArn",
+    "ServiceVolumeConfiguration": "managedEBSVolume name",
+    "Tag": "key value",
+    "ThresholdConfiguration": "type value",
+    "TimeoutConfiguration": "idleTimeoutSeconds perRequestTimeoutSeconds",
+    "VpcLatticeAdvancedConfiguration": "alternateTargetGroupArn productionListenerRule testListenerRule",
+    "VpcLatticeConfiguration": "advancedConfiguration portName roleArn targetGroupArn",
+}
+
 KIND = Kind(
     name="Service",
+    example="""
+Service/web:
+  serviceName: web
+  cluster: ${Cluster/main}
+  taskDefinition: ${TaskDefinition/web}
+  launchType: FARGATE
+  desiredCount: 2
+  networkConfiguration:
+    awsvpcConfiguration:
+      subnets: ${Network/main.publicSubnetIds}
+      securityGroups: ["${SecurityGroup/web}"]
+  loadBalancers:
+    - {targetGroupArn: "${TargetGroup/web}", containerName: web, containerPort: 80}
+""",
     natural=_natural,
     name_member="serviceName",
     primary="name",
@@ -239,24 +319,24 @@ KIND = Kind(
         describe="ecs.DescribeServices:services[]",
         optional=("serviceName",),
     ),
+    reviewed=REVIEWED,
     check=_check,
     rules=RULES,
     read=read,
     owned=owned,
     from_describe=printed,
-    reads=frozenset(
-        {
-            "ecs.DescribeServices",
-            "ecs.DescribeServiceRevisions",
-            "ecs.ListServiceDeployments",
-            "ecs.DescribeTaskDefinition",
-            "ecs.ListClusters",
-            "ecs.DescribeClusters",
-            "ecs.ListServices",
-            "application-autoscaling.DescribeScalableTargets",
-            "servicediscovery.ListNamespaces",
-        }
-    ),
+    reads=operations(
+        "ecs",
+        "DescribeServices",
+        "DescribeServiceRevisions",
+        "ListServiceDeployments",
+        "DescribeTaskDefinition",
+        "ListClusters",
+        "DescribeClusters",
+        "ListServices",
+    )
+    | operations("application-autoscaling", "DescribeScalableTargets")
+    | operations("servicediscovery", "ListNamespaces"),
     calls=_calls,
     needs=_needs,
     inquire=inquire,
@@ -267,26 +347,10 @@ KIND = Kind(
     gate=_gate,
     health=health,
     serial_domain=lambda body: str(_natural(body)),
-    actions={
-        "read": (
-            "ecs:DescribeServices",
-            "ecs:DescribeServiceRevisions",
-            "ecs:ListServiceDeployments",
-            "ecs:DescribeTaskDefinition",
-            "ecs:ListClusters",
-            "ecs:DescribeClusters",
-            "ecs:ListServices",
-            "application-autoscaling:DescribeScalableTargets",
-            "servicediscovery:ListNamespaces",
-        ),
-        "write": (
-            "ecs:CreateService",
-            "ecs:UpdateService",
-            "ecs:TagResource",
-            "ecs:UntagResource",
-            "iam:PassRole",
-            "iam:CreateServiceLinkedRole",
-        ),
-        "delete": ("ecs:UpdateService", "ecs:DeleteService"),
-    },
+    writes=operations("ecs", "CreateService", "UpdateService"),
+    deletes=operations("ecs", "UpdateService", "DeleteService"),
+    rights=(
+        "iam:PassRole",
+        "iam:CreateServiceLinkedRole",
+    ),
 )

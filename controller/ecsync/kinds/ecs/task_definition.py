@@ -13,14 +13,14 @@ from ecsync.core.model import Absent, Call, Create, Delete, Key, Observed, Prese
 from ecsync.core.ports import AwsError, Reader
 from ecsync.core.tagging import with_marks
 from ecsync.core.trees import Body, Json, Path
-from ecsync.kinds._common import ecs_tagging, missing, pick, read_tags, without, without_nones
+from ecsync.kinds._common import arn_tagging, missing, operations, pick, read_tags, without, without_nones
 from ecsync.kinds.ecs._old_revisions import leftovers, surplus
 from ecsync.kinds.ecs._shared import ours, resolved, role_name, short
-from ecsync.kinds.ecs._task_definition_rules import ROLES, RULES
+from ecsync.kinds.ecs._task_definition_rules import REVIEWED, ROLES, RULES
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
 
-TAGGING = ecs_tagging()
+TAGGING = arn_tagging("ecs", "key/value")
 _OUTPUTS = ("arn", "family", "revision")
 
 
@@ -303,6 +303,22 @@ def _identity(observed: Present) -> dict[str, str]:
 
 KIND = Kind(
     name="TaskDefinition",
+    example="""
+TaskDefinition/web:
+  family: shop-web
+  requiresCompatibilities: [FARGATE]
+  networkMode: awsvpc
+  cpu: 256
+  memory: 512
+  executionRoleArn: ${Role/execution.arn}
+  containerDefinitions:
+    - name: web
+      image: public.ecr.aws/nginx/nginx:1.27
+      portMappings: [{containerPort: 80}]
+      logConfiguration:
+        logDriver: awslogs
+        options: {awslogs-group: "${LogGroup/web}", awslogs-region: eu-west-1, awslogs-stream-prefix: web}
+""",
     natural=_natural,
     name_member="family",
     primary="arn",
@@ -315,40 +331,29 @@ KIND = Kind(
         describe="ecs.DescribeTaskDefinition:taskDefinition",
         optional=("family",),
     ),
+    reviewed=REVIEWED,
     check=_check,
     rules=RULES,
     read=_read,
     owned=_owned,
     from_describe=_printed,
-    reads=frozenset(
-        {
-            "ecs.ListTaskDefinitions",
-            "ecs.DescribeTaskDefinition",
-            "ecs.ListTagsForResource",
-            "ecs.ListClusters",
-            "ecs.DescribeClusters",
-            "ecs.ListServices",
-            "ecs.DescribeServices",
-            "resourcegroupstaggingapi.GetResources",
-        }
-    ),
+    reads=operations(
+        "ecs",
+        "ListTaskDefinitions",
+        "DescribeTaskDefinition",
+        "ListTagsForResource",
+        "ListClusters",
+        "DescribeClusters",
+        "ListServices",
+        "DescribeServices",
+    )
+    | operations("resourcegroupstaggingapi", "GetResources"),
     calls=_calls,
     any_change="revise",
     superseded=leftovers,
     retain_default=True,
     keeps_revisions=True,
-    actions={
-        "read": (
-            "ecs:ListTaskDefinitions",
-            "ecs:DescribeTaskDefinition",
-            "ecs:ListTagsForResource",
-            "ecs:ListClusters",
-            "ecs:DescribeClusters",
-            "ecs:ListServices",
-            "ecs:DescribeServices",
-            "tag:GetResources",
-        ),
-        "write": ("ecs:RegisterTaskDefinition", "ecs:TagResource", "ecs:UntagResource", "iam:PassRole"),
-        "delete": ("ecs:DeregisterTaskDefinition",),
-    },
+    writes=operations("ecs", "RegisterTaskDefinition"),
+    deletes=operations("ecs", "DeregisterTaskDefinition"),
+    rights=("iam:PassRole",),
 )

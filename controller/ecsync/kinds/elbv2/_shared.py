@@ -10,7 +10,7 @@ from ecsync.core.normalise import normalise
 from ecsync.core.ports import AwsError, Reader
 from ecsync.core.rules import Computed, Keyed, Released, Rules, Verbatim
 from ecsync.core.trees import Body, Json
-from ecsync.kinds._common import batches, missing, pick, read_tags, touched
+from ecsync.kinds._common import arn_tagging, batches, missing, pick, read_tags, touched
 
 ATTRIBUTE_ROWS: Rules = (
     Verbatim(path="Attributes[]", source="normalization.md §4.3, listener attrs: others are empty"),
@@ -31,15 +31,14 @@ def released_to(value: Callable[[str, Body], str | None]) -> Released:
 
 _ARNS_OF_A_CALL = 20
 
-
-def reads(*operations: str) -> frozenset[str]:
-    """Return read operations as the guard names them."""
-    return frozenset(f"elbv2.{operation}" for operation in operations)
-
-
-def rights(*operations: str) -> tuple[str, ...]:
-    """Return operations as IAM names them."""
-    return tuple(f"elasticloadbalancing:{operation}" for operation in operations)
+TAGGING = arn_tagging(
+    "elbv2",
+    "Key/Value",
+    member="Tags",
+    operations=("AddTags", "RemoveTags"),
+    params=("ResourceArns", "Tags", "TagKeys"),
+    of=lambda present: [present.outputs["arn"]],
+)
 
 
 def own_arn(key: Key) -> Text:

@@ -30,21 +30,20 @@ from ecsync.core.ports import Reader
 from ecsync.core.rules import Clears, Computed, Default, Drop, Immutable, Refers, Rewrite
 from ecsync.core.tagging import with_marks
 from ecsync.core.trees import Body, Json, Path, canonical
-from ecsync.kinds._common import changed, elbv2_tagging, read_tags, tag_rows, without
+from ecsync.kinds._common import changed, operations, read_tags, tag_rows, without
 from ecsync.kinds.elbv2._actions import action_rows, as_ecs_has_it, contradictions, with_pair
 from ecsync.kinds.elbv2._attributes import of_listener
 from ecsync.kinds.elbv2._shared import (
     ATTRIBUTE_ROWS,
+    TAGGING,
     as_printed,
     attribute_calls,
     changed_attributes,
     ours,
     own_arn,
     read_attributes,
-    reads,
     reads_attributes,
     released_to,
-    rights,
     seen,
     tagged,
     unless_gone,
@@ -54,7 +53,6 @@ from ecsync.kinds.elbv2._traffic_shift import staged
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
 
-TAGGING = elbv2_tagging()
 _ACTIONS = "DefaultActions"
 
 
@@ -277,8 +275,48 @@ def _check(body: Body) -> Iterator[tuple[Path, str]]:
     return contradictions(body.get(_ACTIONS), _ACTIONS)
 
 
+# The members of AWS's shapes that the rules take into account; `make review` prints those that a newer botocore has.
+REVIEWED = {
+    "Action": (
+        "AuthenticateCognitoConfig AuthenticateOidcConfig FixedResponseConfig ForwardConfig JwtValidationConfig Order "
+        "RedirectConfig TargetGroupArn Type"
+    ),
+    "AuthenticateCognitoActionConfig": (
+        "AuthenticationRequestExtraParams OnUnauthenticatedRequest Scope SessionCookieName SessionTimeout UserPoolArn "
+        "UserPoolClientId UserPoolDomain"
+    ),
+    "AuthenticateOidcActionConfig": (
+        "AuthenticationRequestExtraParams AuthorizationEndpoint ClientId ClientSecret Issuer OnUnauthenticatedRequest "
+        "Scope SessionCookieName SessionTimeout TokenEndpoint UseExistingClientSecret UserInfoEndpoint"
+    ),
+    "Certificate": "CertificateArn IsDefault",
+    "CreateListenerInput": (
+        "AlpnPolicy Attributes Certificates DefaultActions LoadBalancerArn MutualAuthentication Port Protocol "
+        "SslPolicy Tags"
+    ),
+    "FixedResponseActionConfig": "ContentType MessageBody StatusCode",
+    "ForwardActionConfig": "TargetGroupStickinessConfig TargetGroups",
+    "JwtValidationActionAdditionalClaim": "Format Name Values",
+    "JwtValidationActionConfig": "AdditionalClaims Issuer JwksEndpoint",
+    "ListenerAttribute": "Key Value",
+    "MutualAuthenticationAttributes": (
+        "AdvertiseTrustStoreCaNames IgnoreClientCertificateExpiry Mode TrustStoreArn TrustStoreAssociationStatus"
+    ),
+    "RedirectActionConfig": "Host Path Port Protocol Query StatusCode",
+    "Tag": "Key Value",
+    "TargetGroupStickinessConfig": "DurationSeconds Enabled",
+    "TargetGroupTuple": "TargetGroupArn Weight",
+}
+
 KIND = Kind(
     name="Listener",
+    example="""
+Listener/http:
+  LoadBalancerArn: ${LoadBalancer/web}
+  Protocol: HTTP
+  Port: 80
+  DefaultActions: [{Type: forward, TargetGroupArn: "${TargetGroup/web}"}]
+""",
     natural=_natural,
     primary="arn",
     outputs=("arn",),
@@ -289,29 +327,26 @@ KIND = Kind(
         extra={"Attributes": "elbv2.ModifyListenerAttributes:Attributes"},
         describe="elbv2.DescribeListeners:Listeners[]",
     ),
+    reviewed=REVIEWED,
     check=_check,
     rules=RULES,
     read=_read,
     owned=_owned,
     from_describe=lambda live, declared: as_printed(live, body_of(live, declared)),
-    reads=reads(*_READS),
+    reads=operations("elbv2", *_READS),
     calls=_calls,
     adjust=lambda body, present: as_ecs_has_it(_ACTIONS, body, present),
     gate=_gate,
-    actions={
-        "read": rights(*_READS),
-        "write": (
-            *rights(
-                "CreateListener",
-                "ModifyListener",
-                "AddListenerCertificates",
-                "RemoveListenerCertificates",
-                "ModifyListenerAttributes",
-                "AddTags",
-                "RemoveTags",
-            ),
-            "cognito-idp:DescribeUserPoolClient",  # for authenticate-cognito
-        ),
-        "delete": rights("DeleteListener"),
-    },
+    writes=operations(
+        "elbv2",
+        "CreateListener",
+        "ModifyListener",
+        "AddListenerCertificates",
+        "RemoveListenerCertificates",
+        "ModifyListenerAttributes",
+    ),
+    deletes=operations("elbv2", "DeleteListener"),
+    rights=(
+        "cognito-idp:DescribeUserPoolClient",  # for authenticate-cognito
+    ),
 )

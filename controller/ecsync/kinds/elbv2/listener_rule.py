@@ -27,16 +27,15 @@ from ecsync.core.ports import Reader
 from ecsync.core.rules import Immutable, Keyed, Refers, Rewrite, Verbatim
 from ecsync.core.tagging import with_marks
 from ecsync.core.trees import Body, Json, Path, canonical
-from ecsync.kinds._common import changed, elbv2_tagging, pick, read_tags, tag_rows, without
+from ecsync.kinds._common import changed, operations, pick, read_tags, tag_rows, without
 from ecsync.kinds.elbv2._actions import action_rows, as_ecs_has_it, contradictions, presents, with_pair
 from ecsync.kinds.elbv2._conditions import canonical_conditions
-from ecsync.kinds.elbv2._shared import as_printed, ours, owner_in, reads, rights, seen, tagged, whole
+from ecsync.kinds.elbv2._shared import TAGGING, as_printed, ours, owner_in, seen, tagged, whole
 from ecsync.kinds.elbv2._traffic_shift import staged
 from ecsync.kinds.elbv2.listener import every_listener
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
 
-TAGGING = elbv2_tagging()
 _ACTIONS = "Actions"
 
 
@@ -235,8 +234,55 @@ def _check(body: Body) -> Iterator[tuple[Path, str]]:
     yield from contradictions(body.get(_ACTIONS), _ACTIONS)
 
 
+# The members of AWS's shapes that the rules take into account; `make review` prints those that a newer botocore has.
+REVIEWED = {
+    "Action": (
+        "AuthenticateCognitoConfig AuthenticateOidcConfig FixedResponseConfig ForwardConfig JwtValidationConfig Order "
+        "RedirectConfig TargetGroupArn Type"
+    ),
+    "AuthenticateCognitoActionConfig": (
+        "AuthenticationRequestExtraParams OnUnauthenticatedRequest Scope SessionCookieName SessionTimeout UserPoolArn "
+        "UserPoolClientId UserPoolDomain"
+    ),
+    "AuthenticateOidcActionConfig": (
+        "AuthenticationRequestExtraParams AuthorizationEndpoint ClientId ClientSecret Issuer OnUnauthenticatedRequest "
+        "Scope SessionCookieName SessionTimeout TokenEndpoint UseExistingClientSecret UserInfoEndpoint"
+    ),
+    "CreateRuleInput": "Actions Conditions ListenerArn Priority Tags Transforms",
+    "FixedResponseActionConfig": "ContentType MessageBody StatusCode",
+    "ForwardActionConfig": "TargetGroupStickinessConfig TargetGroups",
+    "HostHeaderConditionConfig": "RegexValues Values",
+    "HostHeaderRewriteConfig": "Rewrites",
+    "HttpHeaderConditionConfig": "HttpHeaderName RegexValues Values",
+    "HttpRequestMethodConditionConfig": "Values",
+    "JwtValidationActionAdditionalClaim": "Format Name Values",
+    "JwtValidationActionConfig": "AdditionalClaims Issuer JwksEndpoint",
+    "PathPatternConditionConfig": "RegexValues Values",
+    "QueryStringConditionConfig": "Values",
+    "QueryStringKeyValuePair": "Key Value",
+    "RedirectActionConfig": "Host Path Port Protocol Query StatusCode",
+    "RewriteConfig": "Regex Replace",
+    "RuleCondition": (
+        "Field HostHeaderConfig HttpHeaderConfig HttpRequestMethodConfig PathPatternConfig QueryStringConfig "
+        "RegexValues SourceIpConfig Values"
+    ),
+    "RuleTransform": "HostHeaderRewriteConfig Type UrlRewriteConfig",
+    "SourceIpConditionConfig": "IpAddressType Values",
+    "Tag": "Key Value",
+    "TargetGroupStickinessConfig": "DurationSeconds Enabled",
+    "TargetGroupTuple": "TargetGroupArn Weight",
+    "UrlRewriteConfig": "Rewrites",
+}
+
 KIND = Kind(
     name="ListenerRule",
+    example="""
+ListenerRule/web:
+  ListenerArn: ${Listener/http}
+  Priority: 100
+  Conditions: [{Field: path-pattern, Values: [/api/*]}]
+  Actions: [{Type: forward, TargetGroupArn: "${TargetGroup/web}"}]
+""",
     natural=_natural,
     claim=claim,
     primary="arn",
@@ -244,28 +290,20 @@ KIND = Kind(
     invalidates={"replace": ("arn",)},
     tagging=TAGGING,
     shape=ShapeOf(operation="elbv2.CreateRule", describe="elbv2.DescribeRules:Rules[]"),
+    reviewed=REVIEWED,
     check=_check,
     rules=RULES,
     read=_read,
     owned=_owned,
     from_describe=_printed,
-    reads=reads(*_READS),
+    reads=operations("elbv2", *_READS),
     calls=_calls,
     adjust=lambda body, present: as_ecs_has_it(_ACTIONS, body, present),
     gate=_gate,
     serial_domain=lambda body: str(body.get("ListenerArn")),
-    actions={
-        "read": rights(*_READS),
-        "write": (
-            *rights(
-                "CreateRule",
-                "ModifyRule",
-                "SetRulePriorities",
-                "AddTags",
-                "RemoveTags",
-            ),
-            "cognito-idp:DescribeUserPoolClient",  # for authenticate-cognito
-        ),
-        "delete": rights("DeleteRule"),
-    },
+    writes=operations("elbv2", "CreateRule", "ModifyRule", "SetRulePriorities"),
+    deletes=operations("elbv2", "DeleteRule"),
+    rights=(
+        "cognito-idp:DescribeUserPoolClient",  # for authenticate-cognito
+    ),
 )

@@ -13,20 +13,19 @@ from ecsync.core.ports import Reader
 from ecsync.core.rules import Computed, Default, Immutable, Refers, Rewrite, Unordered
 from ecsync.core.tagging import with_marks
 from ecsync.core.trees import Body, Json, Path
-from ecsync.kinds._common import changed, elbv2_tagging, pick, read_tags, tag_rows, without, without_nones
+from ecsync.kinds._common import changed, operations, pick, read_tags, tag_rows, without, without_nones
 from ecsync.kinds.elbv2._attributes import of_load_balancer
 from ecsync.kinds.elbv2._shared import (
     ATTRIBUTE_ROWS,
+    TAGGING,
     as_printed,
     attribute_calls,
     changed_attributes,
     ours,
     own_arn,
     read_attributes,
-    reads,
     reads_attributes,
     released_to,
-    rights,
     seen,
     tagged,
     unless_gone,
@@ -35,7 +34,6 @@ from ecsync.kinds.elbv2._shared import (
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
 
-TAGGING = elbv2_tagging()
 _LIMIT = 32
 _NAME = re.compile(r"(?!internal-)[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?")
 _LOGS = ("access_logs.s3", "connection_logs.s3", "health_check_logs.s3")
@@ -234,8 +232,28 @@ def _health(_: Desired, present: Present) -> Health:
     return Health(status="Healthy")
 
 
+# The members of AWS's shapes that the rules take into account; `make review` prints those that a newer botocore has.
+REVIEWED = {
+    "CreateLoadBalancerInput": (
+        "Attributes CustomerOwnedIpv4Pool EnablePrefixForIpv6SourceNat IpAddressType IpamPools Name Scheme "
+        "SecurityGroups SubnetMappings Subnets Tags Type"
+    ),
+    "IpamPools": "Ipv4IpamPoolId",
+    "LoadBalancerAttribute": "Key Value",
+    "SubnetMapping": "AllocationId IPv6Address PrivateIPv4Address SourceNatIpv6Prefix SubnetId",
+    "Tag": "Key Value",
+}
+
 KIND = Kind(
     name="LoadBalancer",
+    example="""
+LoadBalancer/web:
+  Name: shop
+  Scheme: internet-facing
+  Subnets: ${Network/main.publicSubnetIds}
+  SecurityGroups: ["${SecurityGroup/web}"]
+  Attributes: {idle_timeout.timeout_seconds: 60}
+""",
     natural=lambda body: body["Name"] if isinstance(body.get("Name"), str) else None,
     name_member="Name",
     name_limit=_LIMIT,
@@ -250,29 +268,26 @@ KIND = Kind(
         describe="elbv2.DescribeLoadBalancers:LoadBalancers[]",
         optional=("Name",),
     ),
+    reviewed=REVIEWED,
     check=_check,
     rules=RULES,
     read=_read,
     owned=_owned,
     from_describe=_printed,
-    reads=reads(*_READS),
+    reads=operations("elbv2", *_READS),
     calls=_calls,
     health=_health,
-    actions={
-        "read": rights(*_READS),
-        "write": (
-            *rights(
-                "CreateLoadBalancer",
-                "SetSubnets",
-                "SetSecurityGroups",
-                "SetIpAddressType",
-                "ModifyIpPools",
-                "ModifyLoadBalancerAttributes",
-                "AddTags",
-                "RemoveTags",
-            ),
-            "iam:CreateServiceLinkedRole",  # the first load balancer of an account
-        ),
-        "delete": rights("DeleteLoadBalancer"),
-    },
+    writes=operations(
+        "elbv2",
+        "CreateLoadBalancer",
+        "SetSubnets",
+        "SetSecurityGroups",
+        "SetIpAddressType",
+        "ModifyIpPools",
+        "ModifyLoadBalancerAttributes",
+    ),
+    deletes=operations("elbv2", "DeleteLoadBalancer"),
+    rights=(
+        "iam:CreateServiceLinkedRole",  # the first load balancer of an account
+    ),
 )

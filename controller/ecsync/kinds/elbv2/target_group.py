@@ -34,12 +34,13 @@ from ecsync.core.ports import Reader
 from ecsync.core.rules import Immutable, Refers
 from ecsync.core.tagging import with_marks
 from ecsync.core.trees import Body, Json, Path, canonical
-from ecsync.kinds._common import changed, elbv2_tagging, read_tags, tag_rows, without
+from ecsync.kinds._common import changed, operations, read_tags, tag_rows, without
 from ecsync.kinds.elbv2._actions import forwarders, registered, services_behind, unread
 from ecsync.kinds.elbv2._attributes import of_target_group
 from ecsync.kinds.elbv2._health_checks import ROWS as DEFAULTS
 from ecsync.kinds.elbv2._shared import (
     ATTRIBUTE_ROWS,
+    TAGGING,
     as_printed,
     attribute_calls,
     changed_attributes,
@@ -47,10 +48,8 @@ from ecsync.kinds.elbv2._shared import (
     own_arn,
     owner_in,
     read_attributes,
-    reads,
     reads_attributes,
     released_to,
-    rights,
     seen,
     tags_of,
     unless_gone,
@@ -59,7 +58,6 @@ from ecsync.kinds.elbv2._shared import (
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
 
-TAGGING = elbv2_tagging()
 _PREFIX, _LIMIT = 24, 32
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?")
 _REPLACEMENT = re.compile(r"(.{1,24})-[0-9a-f]{6}")
@@ -317,8 +315,30 @@ def _health(_: Desired, present: Present) -> Health:
     return Health(status="Healthy", why="" if total else idle)
 
 
+# The members of AWS's shapes that the rules take into account; `make review` prints those that a newer botocore has.
+REVIEWED = {
+    "CreateTargetGroupInput": (
+        "Attributes HealthCheckEnabled HealthCheckIntervalSeconds HealthCheckPath HealthCheckPort HealthCheckProtocol "
+        "HealthCheckTimeoutSeconds HealthyThresholdCount IpAddressType Matcher Name Port Protocol ProtocolVersion "
+        "Tags TargetControlPort TargetType UnhealthyThresholdCount VpcId"
+    ),
+    "Matcher": "GrpcCode HttpCode",
+    "Tag": "Key Value",
+    "TargetGroupAttribute": "Key Value",
+}
+
 KIND = Kind(
     name="TargetGroup",
+    example="""
+TargetGroup/web:
+  Name: shop-web
+  Protocol: HTTP
+  Port: 80
+  TargetType: ip
+  VpcId: ${Network/main}
+  HealthCheckPath: /
+  Attributes: {deregistration_delay.timeout_seconds: 30}
+""",
     natural=_natural,
     name_member="Name",
     name_limit=_LIMIT,
@@ -332,25 +352,17 @@ KIND = Kind(
         describe="elbv2.DescribeTargetGroups:TargetGroups[]",
         optional=("Name",),
     ),
+    reviewed=REVIEWED,
     check=_check,
     rules=RULES,
     read=_read,
     owned=_owned,
     from_describe=_printed,
-    reads=reads(*_READS),
+    reads=operations("elbv2", *_READS),
     calls=_calls,
     superseded=_leftovers,
     health=_health,
     replaces_itself=True,
-    actions={
-        "read": rights(*_READS),
-        "write": rights(
-            "CreateTargetGroup",
-            "ModifyTargetGroup",
-            "ModifyTargetGroupAttributes",
-            "AddTags",
-            "RemoveTags",
-        ),
-        "delete": rights("DeleteTargetGroup"),
-    },
+    writes=operations("elbv2", "CreateTargetGroup", "ModifyTargetGroup", "ModifyTargetGroupAttributes"),
+    deletes=operations("elbv2", "DeleteTargetGroup"),
 )

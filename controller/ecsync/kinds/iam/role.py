@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from ecsync.core import marks
-from ecsync.core.kind import Kind, Owned, ShapeOf, Tagging, Wanted, World
-from ecsync.core.model import Absent, Call, Create, Delete, Key, Observed, Present, Replace, Tags, Update
+from ecsync.core.kind import Kind, Owned, ShapeOf, Wanted, World
+from ecsync.core.model import Absent, Call, Create, Delete, Key, Observed, Present, Replace, Update
 from ecsync.core.ports import AwsError, Reader
 from ecsync.core.rules import Clears, Computed, Default, Immutable, Resets, Rewrite, Unordered
 from ecsync.core.tagging import spelled
 from ecsync.core.trees import Body, Json, Path
-from ecsync.kinds._common import belongs, missing, pick, read_tags, tag_rows, without_nones
+from ecsync.kinds._common import arn_tagging, belongs, missing, operations, pick, read_tags, tag_rows, without_nones
 from ecsync.kinds.iam._policy_documents import parsed, policy
 from ecsync.kinds.iam._role_calls import create_calls, delete_calls, update_calls
 
@@ -24,17 +24,14 @@ from ecsync.kinds.iam._role_calls import create_calls, delete_calls, update_call
 _SERVICE_LINKED = "/aws-service-role/"
 
 
-def _put_tags(present: Present, tags: Tags) -> tuple[Call, ...]:
-    params = {"RoleName": present.outputs["name"], "Tags": spelled(tags, "Key/Value")}
-    return (Call(service="iam", operation="TagRole", params=params),)
-
-
-def _remove_tags(present: Present, keys: Sequence[str]) -> tuple[Call, ...]:
-    params = {"RoleName": present.outputs["name"], "TagKeys": list(keys)}
-    return (Call(service="iam", operation="UntagRole", params=params),)
-
-
-TAGGING = Tagging(member="Tags", style="Key/Value", put=_put_tags, remove=_remove_tags)
+TAGGING = arn_tagging(
+    "iam",
+    "Key/Value",
+    member="Tags",
+    operations=("TagRole", "UntagRole"),
+    params=("RoleName", "Tags", "TagKeys"),
+    of=lambda present: present.outputs["name"],
+)
 
 # 2 SHAPE ---------------------------------------------------------------------------------------------------------
 
@@ -182,8 +179,25 @@ def _calls(change: Create | Update | Replace | Delete) -> tuple[Call, ...]:
             return delete_calls(observed)
 
 
+# The members of AWS's shapes that the rules take into account; `make review` prints those that a newer botocore has.
+REVIEWED = {
+    "CreateRoleRequest": (
+        "AssumeRolePolicyDocument Description InstanceProfile ManagedPolicyArns MaxSessionDuration Path "
+        "PermissionsBoundary Policies RoleName Tags"
+    ),
+    "Tag": "Key Value",
+}
+
 KIND = Kind(
     name="Role",
+    example="""
+Role/execution:
+  RoleName: shop-execution
+  AssumeRolePolicyDocument:
+    Version: "2012-10-17"
+    Statement: [{Effect: Allow, Principal: {Service: ecs-tasks.amazonaws.com}, Action: sts:AssumeRole}]
+  ManagedPolicyArns: [arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy]
+""",
     natural=lambda body: body["RoleName"] if isinstance(body.get("RoleName"), str) else None,
     name_member="RoleName",
     name_limit=64,
@@ -204,52 +218,47 @@ KIND = Kind(
         required=("AssumeRolePolicyDocument",),
         optional=("RoleName",),
     ),
+    reviewed=REVIEWED,
     check=_check,
     rules=RULES,
     read=_read,
     owned=_owned,
     from_describe=_printed,
-    reads=frozenset(
-        {
-            "iam.GetRole",
-            "iam.ListAttachedRolePolicies",
-            "iam.ListRolePolicies",
-            "iam.GetRolePolicy",
-            "iam.ListInstanceProfilesForRole",
-            "iam.GetInstanceProfile",
-            "iam.ListRoles",
-        }
+    reads=operations(
+        "iam",
+        "GetRole",
+        "ListAttachedRolePolicies",
+        "ListRolePolicies",
+        "GetRolePolicy",
+        "ListInstanceProfilesForRole",
+        "GetInstanceProfile",
+        "ListRoles",
     ),
     calls=_calls,
     adjust=_adjust,
     retain_default=True,
-    actions={
-        "read": (
-            "iam:GetRole",
-            "iam:ListAttachedRolePolicies",
-            "iam:ListRolePolicies",
-            "iam:GetRolePolicy",
-            "iam:ListInstanceProfilesForRole",
-            "iam:GetInstanceProfile",
-            "iam:ListRoles",
-        ),
-        "write": (
-            "iam:CreateRole",
-            "iam:UpdateRole",
-            "iam:UpdateAssumeRolePolicy",
-            "iam:PutRolePermissionsBoundary",
-            "iam:DeleteRolePermissionsBoundary",
-            "iam:AttachRolePolicy",
-            "iam:DetachRolePolicy",
-            "iam:PutRolePolicy",
-            "iam:DeleteRolePolicy",
-            "iam:CreateInstanceProfile",
-            "iam:AddRoleToInstanceProfile",
-            "iam:RemoveRoleFromInstanceProfile",
-            "iam:DeleteInstanceProfile",
-            "iam:TagRole",
-            "iam:UntagRole",
-        ),
-        "delete": ("iam:DeleteRole",),
-    },
+    writes=operations(
+        "iam",
+        "CreateRole",
+        "UpdateRole",
+        "UpdateAssumeRolePolicy",
+        "PutRolePermissionsBoundary",
+        "DeleteRolePermissionsBoundary",
+        "AttachRolePolicy",
+        "DetachRolePolicy",
+        "PutRolePolicy",
+        "DeleteRolePolicy",
+        "CreateInstanceProfile",
+        "AddRoleToInstanceProfile",
+        "RemoveRoleFromInstanceProfile",
+        "DeleteInstanceProfile",
+    ),
+    deletes=operations(
+        "iam",
+        "DetachRolePolicy",
+        "DeleteRolePolicy",
+        "RemoveRoleFromInstanceProfile",
+        "DeleteInstanceProfile",
+        "DeleteRole",
+    ),
 )

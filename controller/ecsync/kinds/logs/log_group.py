@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from ecsync.core.kind import Kind, Owned, ShapeOf, Tagging, Wanted, World
-from ecsync.core.model import Absent, Call, Create, Delete, Key, Observed, Present, Replace, Tags, Update
-from ecsync.core.ports import Reader
-from ecsync.core.rules import Computed, Default, Immutable
-from ecsync.core.tagging import spelled, with_marks
+from ecsync.core.kind import Kind, Owned, ShapeOf, Wanted, World
+from ecsync.core.model import Absent, Call, Create, Delete, Key, Observed, Present, Replace, Update
+from ecsync.core.ports import AwsError, Reader
+from ecsync.core.rules import Computed, Default, Delegated, Immutable
+from ecsync.core.tagging import with_marks
 from ecsync.core.trees import Body
-from ecsync.kinds._common import changed, pick, read_tags, tag_rows, without, without_nones
+from ecsync.kinds._common import (
+    arn_tagging,
+    batches,
+    belongs,
+    changed,
+    missing,
+    operations,
+    pick,
+    read_tags,
+    tag_rows,
+    tagged_arns,
+    without,
+    without_nones,
+)
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
 
@@ -20,17 +33,9 @@ def _arn(group: Body) -> str:
     return str(group.get("logGroupArn") or group["arn"]).removesuffix(":*")
 
 
-def _put_tags(present: Present, tags: Tags) -> tuple[Call, ...]:
-    params = {"resourceArn": present.outputs["arn"], "tags": spelled(tags, "map")}
-    return (Call(service="logs", operation="TagResource", params=params),)
+TAGGING = arn_tagging("logs", "map")
 
-
-def _remove_tags(present: Present, keys: Sequence[str]) -> tuple[Call, ...]:
-    params = {"resourceArn": present.outputs["arn"], "tagKeys": list(keys)}
-    return (Call(service="logs", operation="UntagResource", params=params),)
-
-
-TAGGING = Tagging(member="tags", style="map", put=_put_tags, remove=_remove_tags)
+_MEMBERS = ("logGroupName", "retentionInDays", "kmsKeyId", "logGroupClass")
 
 # 3 RULES ---------------------------------------------------------------------------------------------------------
 
@@ -38,46 +43,66 @@ RULES = (
     *tag_rows(),
     Default(path="logGroupClass", value="STANDARD", source="logs.CreateLogGroup: If you omit this parameter"),
     Computed(path="deletionProtectionEnabled", source="an account may protect groups by itself"),
+    Delegated(
+        path="retentionInDays",
+        when=lambda facts: bool(facts.get("accountPolicy")),
+        owner="the account's retention policy",
+        source="logs.DescribeLogGroups: retentionInDays shows the retention period from an account-level policy",
+    ),
     Immutable(path="logGroupName", source="logs has no rename"),
     Immutable(path="logGroupClass", source="logs.CreateLogGroup: cannot be changed"),
 )
 
 # 4 READ ----------------------------------------------------------------------------------------------------------
 
+_NAMES_OF_A_CALL = 50  # logs.DescribeLogGroups logGroupIdentifiers
+
 
 def _read(reader: Reader, wanted: Sequence[Wanted], _: World) -> Iterator[tuple[Key, Observed]]:
+    groups = _described(reader, (want.body["logGroupName"] for want in wanted))
     for want in wanted:
-        name = want.body["logGroupName"]
-        groups = reader.pages("logs", "DescribeLogGroups", "logGroups", logGroupNamePrefix=name)
-        group = next((group for group in groups if group["logGroupName"] == name), None)
+        group = groups.get(want.body["logGroupName"])
         yield want.key, _present(reader, group) if group else Absent()
+
+
+def _described(reader: Reader, names: Iterable[str]) -> dict[str, Body]:
+    """Read log groups by name, fifty in a call; what does not exist is left out."""
+    found: dict[str, Body] = {}
+    for batch in batches(sorted(set(names)), _NAMES_OF_A_CALL):
+        for group in _listed(reader, batch):
+            found[group["logGroupName"]] = group
+    return found
+
+
+def _listed(reader: Reader, names: Sequence[str]) -> list[Body]:
+    """Describe log groups. A call that fails because one is missing is made again for each half of the names."""
+    try:
+        return list(reader.pages("logs", "DescribeLogGroups", "logGroups", logGroupIdentifiers=list(names)))
+    except AwsError as error:
+        if not missing(error):
+            raise
+    half = len(names) // 2
+    return [*_listed(reader, names[:half]), *_listed(reader, names[half:])] if half else []
 
 
 def _present(reader: Reader, group: Body) -> Present:
     arn = _arn(group)
     tags, ours, foreign = read_tags(reader.call("logs", "ListTagsForResource", resourceArn=arn).get("tags"))
-    body = without_nones({**pick(group, "logGroupName", "retentionInDays", "kmsKeyId", "logGroupClass"), "tags": tags})
-    outputs = {"name": group["logGroupName"], "arn": arn}
-    return Present(body=body, outputs=outputs, marks=ours, foreign=foreign)
+    return Present(
+        body=without_nones({**pick(group, *_MEMBERS), "tags": tags}),
+        outputs={"name": group["logGroupName"], "arn": arn},
+        marks=ours,
+        foreign=foreign,
+        facts={"accountPolicy": group.get("retentionPolicyName", "")},
+    )
 
 
 def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
-    tagged = reader.pages(
-        "resourcegroupstaggingapi",
-        "GetResources",
-        "ResourceTagMappingList",
-        ResourceTypeFilters=["logs:log-group"],
-        TagFilters=[{"Key": "ecsync:owner"}],
-    )
-    names = {mapping["ResourceARN"].split(":log-group:")[1].removesuffix(":*") for mapping in tagged}
-    for name in sorted(names):
-        groups = reader.pages("logs", "DescribeLogGroups", "logGroups", logGroupNamePrefix=name)
-        for group in groups:
-            if group["logGroupName"] != name:
-                continue
-            present = _present(reader, group)
-            if present.marks and present.marks.owner.startswith(f"v1/{installation}/"):
-                yield Owned(marks=present.marks, natural=name, present=present)
+    names = (arn.split(":log-group:")[1].removesuffix(":*") for arn in tagged_arns(reader, "logs:log-group"))
+    for name, group in _described(reader, names).items():
+        present = _present(reader, group)
+        if present.marks and belongs(present, installation):
+            yield Owned(marks=present.marks, natural=name, present=present)
 
 
 # 5 CALLS ---------------------------------------------------------------------------------------------------------
@@ -117,8 +142,18 @@ def _encryption(name: str, key: str | None) -> Call:
     return Call(service="logs", operation="AssociateKmsKey", params={"logGroupName": name, "kmsKeyId": key})
 
 
+# The members of AWS's shapes that the rules take into account; `make review` prints those that a newer botocore has.
+REVIEWED = {
+    "CreateLogGroupRequest": "kmsKeyId logGroupClass logGroupName retentionInDays tags",
+}
+
 KIND = Kind(
     name="LogGroup",
+    example="""
+LogGroup/web:
+  logGroupName: /shop/web
+  retentionInDays: 14
+""",
     natural=lambda body: body["logGroupName"] if isinstance(body.get("logGroupName"), str) else None,
     name_member="logGroupName",
     name_limit=512,
@@ -133,24 +168,17 @@ KIND = Kind(
         extra={"retentionInDays": "logs.PutRetentionPolicy:retentionInDays"},
         describe="logs.DescribeLogGroups:logGroups[]",
     ),
+    reviewed=REVIEWED,
     rules=RULES,
     read=_read,
     owned=_owned,
-    reads=frozenset({"logs.DescribeLogGroups", "logs.ListTagsForResource", "resourcegroupstaggingapi.GetResources"}),
+    reads=operations("logs", "DescribeLogGroups", "ListTagsForResource")
+    | operations("resourcegroupstaggingapi", "GetResources"),
     calls=_calls,
     adopt_default="if-untagged",  # fluent-bit and awslogs create groups by themselves
     retain_default=True,
-    actions={
-        "read": ("logs:DescribeLogGroups", "logs:ListTagsForResource", "tag:GetResources"),
-        "write": (
-            "logs:CreateLogGroup",
-            "logs:PutRetentionPolicy",
-            "logs:DeleteRetentionPolicy",
-            "logs:AssociateKmsKey",
-            "logs:DisassociateKmsKey",
-            "logs:TagResource",
-            "logs:UntagResource",
-        ),
-        "delete": ("logs:DeleteLogGroup",),
-    },
+    writes=operations(
+        "logs", "CreateLogGroup", "PutRetentionPolicy", "DeleteRetentionPolicy", "AssociateKmsKey", "DisassociateKmsKey"
+    ),
+    deletes=operations("logs", "DeleteLogGroup"),
 )

@@ -1,4 +1,4 @@
-"""What every AWS service checks first: members that are required, and strings that must be one of a list."""
+"""Checks that every AWS service makes first: required members, and strings with a fixed set of values."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 from ecsim.account.errors import AwsError, invalid_parameter, validation_error, validation_exception
 from ecsim.moto import seams
 
-# What a service takes though its model does not list it: networkMode, "for Windows <default> or awsvpc can be used".
+# Values that a service accepts although its model does not list them.
+# ecs.RegisterTaskDefinition, networkMode: "for Windows <default> or awsvpc can be used".
 BEYOND = {"NetworkMode": ("default",)}
 CODES = {
     "application-autoscaling": validation_exception,
@@ -20,7 +21,7 @@ CODES = {
 
 
 def check(service: str, operation: str, params: dict[str, Any]) -> None:
-    """Raise what the service answers to a request that is not of its operation's shape."""
+    """Raise the error of the service for a request that does not match the model of its operation."""
     shape = seams.operation_model(service, operation).input_shape
     problem = _problem(shape, params, "") if shape is not None else None
     if problem is not None:

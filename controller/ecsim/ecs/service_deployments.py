@@ -1,4 +1,4 @@
-"""Service deployments and service revisions: what AWS remembers of rollouts."""
+"""Service deployments and service revisions: list, describe, stop."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ BRIEF = (
 
 
 def list_service_deployments(call: Call) -> Body:
-    """The deployments of one service, newest first, by status and time."""
-    ecs, params = call.ecs, call.params
+    """List the deployments of one service by status and time, newest first."""
+    ecs, params = call.store(EcsRegion), call.params
     service = ecs.service(ecs.cluster(params.get("cluster") or _cluster_of(params["service"])), params["service"])
     statuses, created = params.get("status"), params.get("createdAt", {})
     found = [
@@ -47,11 +47,11 @@ def _brief(record: Body) -> Body:
 
 
 def describe_service_deployments(call: Call) -> Body:
-    """Describe up to twenty service deployments by ARN."""
+    """Describe up to 20 service deployments by ARN."""
     arns = call.params["serviceDeploymentArns"]
     if not 0 < len(arns) <= 20:
         raise invalid_parameter("serviceDeploymentArns must have between 1 and 20 elements.")
-    known = {record["serviceDeploymentArn"]: (service, record) for service, record in _records(call.ecs)}
+    known = {record["serviceDeploymentArn"]: (service, record) for service, record in _records(call.store(EcsRegion))}
     return {
         "serviceDeployments": [_show(*known[arn]) for arn in arns if arn in known],
         "failures": [{"arn": arn, "reason": "MISSING"} for arn in arns if arn not in known],
@@ -65,7 +65,7 @@ def _records(ecs: EcsRegion) -> Iterator[tuple[Service, Body]]:
 
 
 def _show(service: Service, record: Body) -> Body:
-    """A finished record as it was at the end; an ongoing one with the counts of this moment."""
+    """Return a record; an unfinished one gets the present task counts."""
     if record["status"] not in rollouts.UNFINISHED:
         return record
     by_revision = {d.revision["serviceRevisionArn"]: d for d in service.deployments}
@@ -84,11 +84,12 @@ def _show(service: Service, record: Body) -> Body:
 
 
 def describe_service_revisions(call: Call) -> Body:
-    """Describe up to twenty service revisions by ARN."""
+    """Describe up to 20 service revisions by ARN."""
     arns = call.params["serviceRevisionArns"]
     if not 0 < len(arns) <= 20:
         raise invalid_parameter("serviceRevisionArns must have between 1 and 20 elements.")
-    known = {arn: body for service in call.ecs.services.values() for arn, body in service.revisions.items()}
+    services = call.store(EcsRegion).services.values()
+    known = {arn: body for service in services for arn, body in service.revisions.items()}
     return {
         "serviceRevisions": [known[arn] for arn in arns if arn in known],
         "failures": [{"arn": arn, "reason": "MISSING"} for arn in arns if arn not in known],
@@ -96,9 +97,9 @@ def describe_service_revisions(call: Call) -> Body:
 
 
 def stop_service_deployment(call: Call) -> Body:
-    """Stop an ongoing deployment: roll back to the last completed one, or with ABORT leave things as they are."""
-    arn = call.params["serviceDeploymentArn"]
-    known = {record["serviceDeploymentArn"]: (service, record) for service, record in _records(call.ecs)}
+    """Stop an unfinished deployment: roll back to the last completed one, or with ABORT change nothing else."""
+    ecs, arn = call.store(EcsRegion), call.params["serviceDeploymentArn"]
+    known = {record["serviceDeploymentArn"]: (service, record) for service, record in _records(ecs)}
     if arn not in known:
         raise AwsError("ServiceDeploymentNotFoundException", "The service deploy ARN that you specified doesn't exist.")
     service, record = known[arn]
@@ -113,7 +114,7 @@ def stop_service_deployment(call: Call) -> Body:
     else:
         reason = "Service deployment rolled back because of a user request."
         rollouts.roll_back(call.world, service, service.last_completed, reason, automatic=False)
-    scheduler.wake(call.world, call.ecs, service)
+    scheduler.wake(call.world, ecs, service)
     return {"serviceDeploymentArn": arn}
 
 

@@ -1,4 +1,4 @@
-"""Why a task cannot even pull its images."""
+"""Checks before the images of a task are pulled: its roles and its log groups."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ecsim.moto import iam, seams
 
 
 def refusal(world: World, ecs: EcsRegion, definition: Body) -> str | None:
-    """Why the images are not even pulled: a role or a log group that is not there."""
+    """Return why a task cannot start: a role or log group is not usable. Creates log groups as awslogs does."""
     for member in ("executionRoleArn", "taskRoleArn"):
         role = definition.get(member)
         if role and not iam.assumable(world, role, "ecs-tasks.amazonaws.com"):

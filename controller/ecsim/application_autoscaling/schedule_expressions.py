@@ -1,4 +1,4 @@
-"""When a scheduled action runs: `at(…)`, `rate(…)` and `cron(…)` in a time zone."""
+"""Schedule expressions of scheduled actions: `at(…)`, `rate(…)` and `cron(…)` in a time zone."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ FORM = re.compile(r"^(at|rate|cron)\((.+)\)$")
 UNITS = {"minute": 60, "hour": 3600, "day": 86400}
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
-HORIZON = 366 * 5  # days to look for the next run of a cron expression
+HORIZON = 366 * 5  # days to search for the next run of a cron expression
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """A schedule that was understood; `times` yields its runs after an instant, in seconds since 1970."""
+    """A parsed schedule; its times are in seconds since 1970."""
 
     kind: str
     text: str
     zone: str = "UTC"
 
     def times(self, after: float, start: float) -> Iterator[float]:
-        """The runs after an instant; a rate counts from `start`."""
+        """Yield the runs after a time; a rate counts from `start`."""
         zone = ZoneInfo(self.zone)
         if self.kind == "at":
             run = datetime.fromisoformat(self.text).replace(tzinfo=zone).timestamp()
@@ -41,7 +41,7 @@ class Schedule:
 
 
 def parse(expression: str, zone: str = "UTC") -> Schedule:
-    """Understand a schedule, or raise a ValueError."""
+    """Parse a schedule. Raises ValueError, or KeyError or OSError for an unknown time zone."""
     match = FORM.match(expression)
     if match is None:
         raise ValueError(expression)
@@ -65,7 +65,7 @@ def _period(text: str) -> float:
 
 
 def _fields(text: str) -> list[set[int]]:
-    """Minutes, hours, days, months, weekdays (1 is Sunday), years."""
+    """Return minutes, hours, days, months, weekdays (1 is Sunday) and years of a cron expression."""
     parts = text.split()
     if len(parts) != 6:
         raise ValueError(text)

@@ -1,13 +1,13 @@
-"""Scaling policies of services."""
+"""Scaling policies of services: put, describe, delete."""
 
 from __future__ import annotations
 
 from ecsim.account.errors import validation_exception
 from ecsim.account.world import Body, Call, Handler
 from ecsim.application_autoscaling.scalable_targets import check, identity, missing, page
-from ecsim.application_autoscaling.store import ScalableTarget
+from ecsim.application_autoscaling.store import AppAutoScalingRegion, ScalableTarget
 
-# Policy type → the member that configures it, and what AWS fills in there.
+# Policy type → the member with its configuration, and AWS's defaults there.
 KINDS: dict[str, tuple[str, Body]] = {
     "TargetTrackingScaling": ("TargetTrackingScalingPolicyConfiguration", {"DisableScaleIn": False}),
     "StepScaling": ("StepScalingPolicyConfiguration", {"Cooldown": 300, "MetricAggregationType": "Average"}),
@@ -19,10 +19,10 @@ KINDS: dict[str, tuple[str, Body]] = {
 
 
 def put_scaling_policy(call: Call) -> Body:
-    """Create a policy or replace its configuration; target tracking gets its alarms."""
+    """Create a policy or replace its configuration. A target tracking policy gets its alarms."""
     params = call.params
     check(params)
-    target = call.scaling.target(params["ResourceId"])
+    target = call.store(AppAutoScalingRegion).target(params["ResourceId"])
     name = params["PolicyName"]
     existing = target.policies.get(name)
     kind = params.get("PolicyType") or (existing or {}).get("PolicyType", "StepScaling")
@@ -30,7 +30,7 @@ def put_scaling_policy(call: Call) -> Body:
     _check_configuration(params, kind, member)
     policy: Body = existing or {
         "PolicyARN": (
-            f"arn:aws:autoscaling:{call.region}:{call.scaling.account}:scalingPolicy:{call.world.uuid()}:resource/ecs/"
+            f"arn:aws:autoscaling:{call.region}:{call.account}:scalingPolicy:{call.world.uuid()}:resource/ecs/"
             f"{target.resource}:policyName/{name}"
         ),
         "PolicyName": name,
@@ -63,18 +63,18 @@ def _check_configuration(params: Body, kind: str, member: str) -> None:
 
 
 def _alarms(call: Call, target: ScalableTarget) -> list[Body]:
-    prefix = f"arn:aws:cloudwatch:{call.region}:{call.scaling.account}:alarm:"
+    prefix = f"arn:aws:cloudwatch:{call.region}:{call.account}:alarm:"
     names = [f"TargetTracking-{target.resource}-Alarm{end}-{call.world.uuid()}" for end in ("High", "Low")]
     return [{"AlarmName": name, "AlarmARN": prefix + name} for name in names]
 
 
 def describe_scaling_policies(call: Call) -> Body:
-    """Policies by name and by exact resource, ten on a page."""
+    """Describe policies by name and exact resource ID, 10 on a page."""
     check(call.params)
     names, resource = call.params.get("PolicyNames"), call.params.get("ResourceId")
     found = [
         policy
-        for target in call.scaling.targets.values()
+        for target in call.store(AppAutoScalingRegion).targets.values()
         for policy in target.policies.values()
         if resource in (None, target.resource) and (not names or policy["PolicyName"] in names)
     ]
@@ -82,10 +82,10 @@ def describe_scaling_policies(call: Call) -> Body:
 
 
 def delete_scaling_policy(call: Call) -> Body:
-    """Delete a policy and its alarms."""
+    """Delete a policy with its alarms."""
     check(call.params)
     resource, name = call.params["ResourceId"], call.params["PolicyName"]
-    target = call.scaling.targets.get(resource)
+    target = call.store(AppAutoScalingRegion).targets.get(resource)
     if target is None or target.policies.pop(name, None) is None:
         raise missing("scaling policy", resource)
     target.breaches.pop(name, None)

@@ -1,4 +1,4 @@
-"""The events of a service, in ECS's words, newest first, the last hundred."""
+"""The events of a service, with the texts of ECS: the last 100, newest first."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ KEPT = 100
 
 
 def record(world: World, service: Service, text: str) -> None:
-    """Add one event; `text` goes on after `(service name) `."""
+    """Add one event; its message is `text` after `(service name) `."""
     message = f"(service {service.name}) {text}"
     service.events.insert(0, {"id": world.uuid(), "createdAt": world.now, "message": message})
     del service.events[KEPT:]
@@ -22,37 +22,37 @@ def _list(tasks: Sequence[Task]) -> str:
 
 
 def started(world: World, service: Service, tasks: Sequence[Task]) -> None:
-    """The scheduler started tasks."""
+    """Record that the scheduler started tasks."""
     record(world, service, f"has started {len(tasks)} tasks: {_list(tasks)}.")
 
 
 def stopped(world: World, service: Service, tasks: Sequence[Task]) -> None:
-    """Tasks that ran were stopped."""
+    """Record that running tasks were stopped."""
     record(world, service, f"has stopped {len(tasks)} running tasks: {_list(tasks)}.")
 
 
 def stopped_pending(world: World, service: Service, count: int) -> None:
-    """Tasks that did not run yet were stopped."""
+    """Record that tasks were stopped before they ran."""
     record(world, service, f"stopped {count} pending tasks.")
 
 
 def draining(world: World, service: Service, count: int) -> None:
-    """The load balancer sends no new requests to tasks that are to stop."""
+    """Record that the load balancer drains tasks."""
     record(world, service, f"has begun draining connections on {count} tasks.")
 
 
 def registered(world: World, service: Service, group: str, count: int) -> None:
-    """Targets were added to a target group."""
+    """Record that targets were added to a target group."""
     record(world, service, f"registered {count} targets in (target-group {group})")
 
 
 def deregistered(world: World, service: Service, group: str, count: int) -> None:
-    """Targets were taken out of a target group."""
+    """Record that targets were removed from a target group."""
     record(world, service, f"deregistered {count} targets in (target-group {group})")
 
 
 def unhealthy(world: World, service: Service, task: Task, group: str, port: int) -> None:
-    """A task fails its load balancer's checks."""
+    """Record that a task fails the health checks of its target group."""
     record(
         world,
         service,
@@ -62,27 +62,27 @@ def unhealthy(world: World, service: Service, task: Task, group: str, port: int)
 
 
 def completed(world: World, service: Service, deployment: Deployment) -> None:
-    """A deployment is through."""
+    """Record that a deployment is complete."""
     record(world, service, f"(deployment {deployment.id}) deployment completed.")
 
 
 def failed(world: World, service: Service, deployment: Deployment) -> None:
-    """The circuit breaker tripped."""
+    """Record that the circuit breaker failed a deployment."""
     record(world, service, f"(deployment {deployment.id}) deployment failed: tasks failed to start.")
 
 
 def rolling_back(world: World, service: Service, deployment: Deployment) -> None:
-    """The service goes back to an earlier deployment."""
+    """Record a rollback to an earlier deployment."""
     record(world, service, f"rolling back to deployment {deployment.id}.")
 
 
 def steady(world: World, service: Service) -> None:
-    """There is nothing left to do."""
+    """Record a steady state."""
     record(world, service, "has reached a steady state.")
 
 
 def inconsistent(world: World, service: Service) -> None:
-    """Tasks fail again and again: starts are throttled from here on."""
+    """Record that tasks fail repeatedly; from here on starts are throttled."""
     record(
         world,
         service,
@@ -92,12 +92,12 @@ def inconsistent(world: World, service: Service) -> None:
 
 
 def launch_failed(world: World, service: Service, reason: str) -> None:
-    """A task could not even be launched."""
+    """Record that a task could not be launched."""
     record(world, service, f"failed to launch a task with (error {reason}).")
 
 
 def unplaced(world: World, service: Service, reason: str) -> None:
-    """A task has nowhere to run; said once, until something else happens."""
+    """Record that no instance fits a task, unless it is already the newest event."""
     text = (
         f"was unable to place a task because {reason} For more information, see the Troubleshooting section of the"
         " Amazon ECS Developer Guide."
