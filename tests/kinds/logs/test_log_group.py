@@ -78,7 +78,7 @@ def test_retention_of_an_account_policy_is_not_drift() -> None:
     by_policy = _live(retentionInDays=30, retentionPolicyName="all-groups")
     found = between(KIND, {"logGroupName": "/ecs/web", "retentionInDays": 14}, by_policy)
     assert found.fields == ()
-    assert [one.owner for one in found.left] == ["the account's retention policy"]
+    assert [one.owner for one in found.unmanaged] == ["the account's retention policy"]
     assert between(KIND, {"logGroupName": "/ecs/web"}, by_policy).fields == ()
 
 
