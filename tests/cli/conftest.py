@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.whole.conftest import clients, ecsync, environment, kept, loader, served, stage
+from tests.whole.conftest import clients, converged, ecsync, environment, loader, simulated_aws, simulator
 
-__all__ = ["clients", "ecsync", "environment", "kept", "loader", "served", "small", "stage"]
+__all__ = ["clients", "converged", "ecsync", "environment", "loader", "simulated_aws", "simulator", "small"]
 
 SMALL = """
 apiVersion: ecsync/v1

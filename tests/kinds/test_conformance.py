@@ -322,7 +322,8 @@ class TestReferences:
         rows = {(rule.segments, rule.kind) for rule in kind.rules if isinstance(rule, Refers)}
         missing = [
             f'{path} of {kind.name} looks like a reference to {other}: add Refers(path="{path}", kind="{other}") to '
-            f"its RULES, or the path to `referred_by` of {other}, or the reason why it is none to NO_REFERENCE of this file"
+            f"its RULES, or the path to `referred_by` of {other}, "
+            "or the reason why it is none to NO_REFERENCE of this file"
             for path, other in called_after_kinds(body_shape(kind))
             if (pattern(path), other) not in rows and (kind.name, path) not in NO_REFERENCE and path != kind.name_member
         ]

@@ -17,7 +17,7 @@ from ecsync.cli import adopt as adopting
 if TYPE_CHECKING:
     from ecsync.core.inputs import Inputs
     from ecsync.core.kind import World
-    from ecsync.importer.manifests import Drawn
+    from ecsync.importer.manifests import GeneratedManifests
     from ecsync.wiring import Workspace
 
 _ARN = re.compile(r"arn:[a-z-]+:ecs:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):cluster/(?P<name>[\w-]+)", re.ASCII)
@@ -55,11 +55,11 @@ def import_(
         settings.installation_to_write()
     workspace = wiring.workspace(settings, str(directory), read_only=True)
     try:
-        before = _before(workspace, directory, naming.valid(name), force=force)
+        before = _before(workspace, directory, naming.to_name(name), force=force)
         drawn = _draw(workspace, name, owner)
         if drawn.documents:
             _show.put((str(path), "") for path in writing.write(directory, drawn.files))
-    except (survey.NoCluster, writing.Unwritable) as error:
+    except (survey.ClusterNotFound, writing.Unwritable) as error:
         _show.message(f"ecsync: nothing was written: {error}", "danger")
         return _exits.ERROR
     _report(drawn)
@@ -93,7 +93,7 @@ def _before(workspace: Workspace, directory: FilePath, name: str, *, force: bool
     from ecsync.importer import writing
 
     writing.check(directory)
-    before = writing.manifests(directory)
+    before = writing.existing_manifests(directory)
     applications = workspace.loaded(Snapshot(revision="", files=before)).applications if before else ()
     others = sorted({one.name for one in applications if one.declared and "/" not in one.origin.file} - {name})
     if others:
@@ -104,14 +104,14 @@ def _before(workspace: Workspace, directory: FilePath, name: str, *, force: bool
     return before
 
 
-def _draw(workspace: Workspace, cluster: str, owner: str) -> Drawn:
+def _draw(workspace: Workspace, cluster: str, owner: str) -> GeneratedManifests:
     from ecsync.core.model import Application
     from ecsync.engine.observe import observe
     from ecsync.importer import manifests, naming, survey
 
-    name = naming.valid(cluster)
+    name = naming.to_name(cluster)
     destination = workspace.destination_for(Application(name=name, account=owner))
-    known = survey.Known(
+    known = survey.ImportContext(
         kinds=destination.kinds,
         shape_of=workspace.shape_of,
         application=name,
@@ -124,23 +124,23 @@ def _draw(workspace: Workspace, cluster: str, owner: str) -> Drawn:
     def look(inputs: Inputs) -> World:
         return observe(reader, inputs, destination.clock.now())
 
-    return manifests.draw(found, cluster, known, look)
+    return manifests.generate(found, cluster, known, look)
 
 
-def _report(drawn: Drawn) -> None:
+def _report(drawn: GeneratedManifests) -> None:
     from ecsync.importer import gaps
 
     for note in drawn.notes:
         _show.message(f"check: {note}", "change")
-    for line in gaps.lines(gap for gap in drawn.gaps if not gap.missed):
+    for line in gaps.lines(gap for gap in drawn.gaps if not gap.left_out):
         _show.message(f"referenced by ARN: {line}", "change")
     for line in gaps.lines(drawn.unplanned):
         _show.message(f"cannot be planned: {line}", "change")
-    for line in gaps.lines(gap for gap in drawn.gaps if gap.missed):
+    for line in gaps.lines(gap for gap in drawn.gaps if gap.left_out):
         _show.message(f"left out: {line}", "danger")
 
 
-def _beside(workspace: Workspace, before: Mapping[str, bytes], drawn: Drawn) -> int:
+def _beside(workspace: Workspace, before: Mapping[str, bytes], drawn: GeneratedManifests) -> int:
     """Report the files that were in the directory before, and whether they are valid together with the new ones."""
     from ecsync.core.model import Snapshot
 

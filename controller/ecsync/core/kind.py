@@ -157,14 +157,14 @@ class Kind:
 
     # 2 SHAPE
     shape: ShapeOf | None = None  # None: a document of our own (Network); only `check` validates it
-    reviewed: Mapping[str, str] = field(default_factory=dict)  # AWS's shape -> the members that RULES take into account
+    # AWS's shape -> the members that `rules` take into account.
+    reviewed: Mapping[str, str] = field(default_factory=dict)
     check: Callable[[Body], Iterable[tuple[tuple[str | int, ...], str]]] = lambda _: ()  # errors: (path, message)
 
     # 3 RULES
     rules: Rules = ()  # see `rules.py`
-    referred_by: Mapping[str, tuple[str, ...]] = field(
-        default_factory=dict
-    )  # another kind -> its paths that name this one
+    # Other kinds, and the paths of their bodies that hold the name of this kind: they get a `Refers` row.
+    referred_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unreviewed: Callable[[], Sequence[tuple[str, ...]]] = (
         tuple  # members of AWS's model that no row was written for yet
     )
@@ -212,7 +212,7 @@ class Kind:
 
     @property
     def actions(self) -> Mapping[Literal["read", "write", "delete"], tuple[str, ...]]:
-        """The IAM actions that the kind needs: those of its declared operations, and its `rights`."""
+        """The IAM actions that the kind needs: of its declared operations, and its `rights` (R29)."""
         if self.calls is None:
             return {"read": _iam_actions(self.reads)}
         tags = self.tagging.operations if self.tagging else frozenset()

@@ -1,74 +1,74 @@
-"""Somebody who makes services with boto3 alone, in the cluster `prod` behind one load balancer."""
+"""Create services with boto3 alone: in the cluster `prod`, behind one load balancer."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from tests.importer.stage import CLUSTER, REGION, Body, Stage
+from tests.importer.account import CLUSTER, REGION, Body, SimulatedAccount
 
 RESOURCE = "service/" + CLUSTER + "/{}"
 DIMENSION = "ecs:service:DesiredCount"
 TRUST = '{"Version":"2012-10-17","Statement":[]}'
 
 
-class Builder:
-    """Makes services and what they need; what is not said is as short as AWS allows."""
+class AccountBuilder:
+    """Creates services and what they need. Optional members are left out unless the caller gives them."""
 
-    def __init__(self, stage: Stage) -> None:
-        self.stage = stage
-        self.ecs, self.elb = stage.aws("ecs"), stage.aws("elbv2")
-        self.scaling = stage.aws("application-autoscaling")
+    def __init__(self, account: SimulatedAccount) -> None:
+        self.account = account
+        self.ecs, self.elb = account.aws("ecs"), account.aws("elbv2")
+        self.scaling = account.aws("application-autoscaling")
         self.ecs.create_cluster(clusterName=CLUSTER, capacityProviders=["FARGATE", "FARGATE_SPOT"])
-        subnets = stage.aws("ec2").describe_subnets()["Subnets"]
+        subnets = account.aws("ec2").describe_subnets()["Subnets"]
         self.vpc = subnets[0]["VpcId"]
         self.subnets = sorted(one["SubnetId"] for one in subnets if one["VpcId"] == self.vpc)
         self.arns: dict[str, str] = {}
         self.priority = 0
 
-    def balancer(self, name: str = "web", **members: Any) -> str:
-        """A load balancer, made once."""
+    def load_balancer(self, name: str = "web", **members: Any) -> str:
+        """Return the ARN of a load balancer, created the first time."""
         if name not in self.arns:
-            made = self.elb.create_load_balancer(Name=name, Subnets=self.subnets[:2], **members)
-            self.arns[name] = made["LoadBalancers"][0]["LoadBalancerArn"]
+            created = self.elb.create_load_balancer(Name=name, Subnets=self.subnets[:2], **members)
+            self.arns[name] = created["LoadBalancers"][0]["LoadBalancerArn"]
         return self.arns[name]
 
     def listener(self, balancer: str = "web", port: int = 80, **members: Any) -> str:
-        """A listener, made once; without more it answers 404."""
+        """Return the ARN of a listener, created the first time; its default action is a 404."""
         key = f"{balancer}:{port}"
         if key not in self.arns:
             fixed = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}
             body = {"Protocol": "HTTP", "DefaultActions": [fixed], **members}
-            made = self.elb.create_listener(LoadBalancerArn=self.balancer(balancer), Port=port, **body)
-            self.arns[key] = made["Listeners"][0]["ListenerArn"]
+            created = self.elb.create_listener(LoadBalancerArn=self.load_balancer(balancer), Port=port, **body)
+            self.arns[key] = created["Listeners"][0]["ListenerArn"]
         return self.arns[key]
 
-    def group(self, name: str, **members: Any) -> str:
-        """A target group of tasks that have addresses of their own."""
+    def target_group(self, name: str, **members: Any) -> str:
+        """Create a target group, by default for IP targets; return its ARN."""
         body = {"Protocol": "HTTP", "Port": 80, "VpcId": self.vpc, "TargetType": "ip", **members}
-        made = self.elb.create_target_group(Name=name, **body)["TargetGroups"][0]
-        self.arns[f"tg/{name}"] = made["TargetGroupArn"]
-        return str(made["TargetGroupArn"])
+        created = self.elb.create_target_group(Name=name, **body)["TargetGroups"][0]
+        self.arns[f"tg/{name}"] = created["TargetGroupArn"]
+        return str(created["TargetGroupArn"])
 
     def rule(self, name: str, *actions: Body, port: int = 80) -> str:
-        """A rule for a path of its own, at the next priority."""
+        """Create a rule for the path `/name/*` at the next priority; return its ARN."""
         self.priority += 1
-        made = self.elb.create_rule(
+        created = self.elb.create_rule(
             ListenerArn=self.listener(port=port),
             Priority=self.priority,
             Conditions=[{"Field": "path-pattern", "Values": [f"/{name}/*"]}],
             Actions=list(actions),
         )
-        self.arns[f"rule/{name}"] = made["Rules"][0]["RuleArn"]
-        return str(made["Rules"][0]["RuleArn"])
+        self.arns[f"rule/{name}"] = created["Rules"][0]["RuleArn"]
+        return str(created["Rules"][0]["RuleArn"])
 
-    def behind(self, name: str, **members: Any) -> Body:
-        """A target group with a rule that forwards to it, as a service names it."""
-        arn = self.group(name, **members)
+    def routed_target_group(self, name: str, **members: Any) -> Body:
+        """Create a target group and a rule that forwards to it; return the entry for a service's `loadBalancers`."""
+        arn = self.target_group(name, **members)
         self.rule(name, forward(arn))
         return {"targetGroupArn": arn, "containerName": "app", "containerPort": 80}
 
     def task(self, family: str, *more: Body, container: Body | None = None, **members: Any) -> str:
-        """A task definition for Fargate."""
+        """Register a task definition for Fargate; return its ARN."""
         app: Body = {"name": "app", "image": "nginx:1", "portMappings": [{"containerPort": 80}], **(container or {})}
         body: Body = {
             "networkMode": "awsvpc",
@@ -77,19 +77,19 @@ class Builder:
             "memory": "512",
             **members,
         }
-        made = self.ecs.register_task_definition(family=family, containerDefinitions=[app, *more], **body)
-        return str(made["taskDefinition"]["taskDefinitionArn"])
+        created = self.ecs.register_task_definition(family=family, containerDefinitions=[app, *more], **body)
+        return str(created["taskDefinition"]["taskDefinitionArn"])
 
     def ec2_task(self, family: str, container: Body | None = None, **members: Any) -> str:
-        """A task definition for instances, with a dynamic host port."""
+        """Register a task definition for EC2 with a dynamic host port; return its ARN."""
         app = {"memory": 128, "portMappings": [{"containerPort": 80, "hostPort": 0}], **(container or {})}
         body: Body = {"networkMode": "bridge", "requiresCompatibilities": ["EC2"], **members}
         app = {"name": "app", "image": "nginx:1", **app}
-        made = self.ecs.register_task_definition(family=family, containerDefinitions=[app], **body)
-        return str(made["taskDefinition"]["taskDefinitionArn"])
+        created = self.ecs.register_task_definition(family=family, containerDefinitions=[app], **body)
+        return str(created["taskDefinition"]["taskDefinitionArn"])
 
     def service(self, name: str, **members: Any) -> None:
-        """A service on Fargate."""
+        """Create a service on Fargate."""
         body: Body = {
             "desiredCount": 1,
             "networkConfiguration": {"awsvpcConfiguration": {"subnets": self.subnets[:2]}},
@@ -101,7 +101,7 @@ class Builder:
         self.ecs.create_service(cluster=CLUSTER, serviceName=name, **body)
 
     def ec2_service(self, name: str, **members: Any) -> None:
-        """A service on instances."""
+        """Create a service on EC2."""
         body: Body = {"desiredCount": 1, "launchType": "EC2", **members}
         if "capacityProviderStrategy" in members:
             del body["launchType"]
@@ -112,24 +112,24 @@ class Builder:
         )
 
     def pointers(self) -> dict[str, str]:
-        """The ARNs of what was made, as they stand in a JSON pointer."""
+        """Return the ARNs of created resources, escaped for a JSON pointer."""
         return {name: arn.replace("/", "~1") for name, arn in self.arns.items()}
 
     def update(self, name: str, **members: Any) -> None:
-        """Change a service by hand."""
+        """Update a service."""
         self.ecs.update_service(cluster=CLUSTER, service=name, **members)
 
-    def group_of_logs(self, name: str, days: int = 14) -> Body:
-        """A log group, as a container names it."""
-        logs = self.stage.aws("logs")
+    def log_group(self, name: str, days: int = 14) -> Body:
+        """Create a log group; return the container member that refers to it."""
+        logs = self.account.aws("logs")
         logs.create_log_group(logGroupName=name)
         logs.put_retention_policy(logGroupName=name, retentionInDays=days)
         options = {"awslogs-group": name, "awslogs-region": REGION, "awslogs-stream-prefix": "app"}
         return {"logConfiguration": {"logDriver": "awslogs", "options": options}}
 
     def provider(self, name: str) -> None:
-        """A capacity provider of the cluster, over an Auto Scaling group."""
-        ec2, asg = self.stage.aws("ec2"), self.stage.aws("autoscaling")
+        """Create a capacity provider of the cluster with its Auto Scaling group."""
+        ec2, asg = self.account.aws("ec2"), self.account.aws("autoscaling")
         ec2.create_launch_template(
             LaunchTemplateName=name, LaunchTemplateData={"ImageId": "ami-12345678", "InstanceType": "t3.small"}
         )
@@ -150,15 +150,15 @@ class Builder:
         self.ecs.put_cluster_capacity_providers(
             cluster=CLUSTER, capacityProviders=["FARGATE", "FARGATE_SPOT", name], defaultCapacityProviderStrategy=[]
         )
-        self.stage.simulator.advance(60)
+        self.account.simulator.advance(60)
 
     def role(self, name: str) -> str:
-        """A role; its ARN."""
-        made = self.stage.aws("iam").create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)
-        return str(made["Role"]["Arn"])
+        """Create a role; return its ARN."""
+        created = self.account.aws("iam").create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)
+        return str(created["Role"]["Arn"])
 
-    def scaled(self, name: str, least: int = 1, most: int = 4, **members: Any) -> Body:
-        """Let a service be scaled; how Application Auto Scaling names it."""
+    def make_scalable(self, name: str, least: int = 1, most: int = 4, **members: Any) -> Body:
+        """Register a service as a scalable target; return the members that identify it."""
         named: Body = {
             "ServiceNamespace": "ecs",
             "ResourceId": RESOURCE.format(name),
@@ -169,7 +169,7 @@ class Builder:
 
 
 def forward(*arns: str, weights: tuple[int, ...] = ()) -> Body:
-    """An action that forwards."""
+    """Return a forward action."""
     if len(arns) == 1:
         return {"Type": "forward", "TargetGroupArn": arns[0]}
     groups = [{"TargetGroupArn": arn, "Weight": weight} for arn, weight in zip(arns, weights, strict=True)]

@@ -1,4 +1,4 @@
-"""What is in the simulated account, without what differs from run to run: ids and times."""
+"""The content of the simulated account, without the ids and times that differ from run to run."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from tests.whole.support.stage import Stage
+from tests.whole.support.environment import Environment
 
 _ID = re.compile(r"[0-9a-f]{8,}(-[0-9a-f]{4,})*|\b\d{6,}\b")
-_LEFT_OUT = ("At", "Time", "time", "Date", "events", "Id", "ResponseMetadata")  # how the names of such members end
+_VARYING_SUFFIXES = ("At", "Time", "time", "Date", "events", "Id", "ResponseMetadata")
 
 
-def contents(stage: Stage) -> str:
-    """Everything that the quickstart makes, as text."""
-    found = dict(_everything(stage))
-    return _ID.sub("…", json.dumps(_timeless(found), indent=1, sort_keys=True, default=str))
+def contents(environment: Environment) -> str:
+    """Return everything that the quickstart creates, as text."""
+    found = dict(_everything(environment))
+    return _ID.sub("…", json.dumps(_without_times(found), indent=1, sort_keys=True, default=str))
 
 
-def _everything(stage: Stage) -> Iterator[tuple[str, Any]]:
-    ecs, elb, iam = stage.aws("ecs"), stage.aws("elbv2"), stage.aws("iam")
+def _everything(environment: Environment) -> Iterator[tuple[str, Any]]:
+    ecs, elb, iam = environment.aws("ecs"), environment.aws("elbv2"), environment.aws("iam")
     yield "cluster", ecs.describe_clusters(clusters=["quickstart"], include=["SETTINGS", "TAGS"])["clusters"]
     yield "services", ecs.list_services(cluster="quickstart")["serviceArns"]
-    yield "service", stage.service()
+    yield "service", environment.service()
     revisions = ecs.list_task_definitions()["taskDefinitionArns"]
     yield "revisions", [ecs.describe_task_definition(taskDefinition=arn, include=["TAGS"]) for arn in revisions]
     tasks = ecs.list_tasks(cluster="quickstart")["taskArns"]
@@ -46,14 +46,14 @@ def _everything(stage: Stage) -> Iterator[tuple[str, Any]]:
     yield "health", [target["TargetHealth"]["State"] for target in health]
     yield "role", iam.get_role(RoleName="quickstart-execution")["Role"]
     yield "policies", iam.list_attached_role_policies(RoleName="quickstart-execution")["AttachedPolicies"]
-    yield "logs", stage.aws("logs").describe_log_groups()["logGroups"]
-    security = stage.aws("ec2").describe_security_groups()["SecurityGroups"]
+    yield "logs", environment.aws("logs").describe_log_groups()["logGroups"]
+    security = environment.aws("ec2").describe_security_groups()["SecurityGroups"]
     yield "security", sorted(security, key=lambda group: str(group["GroupName"]))
 
 
-def _timeless(tree: Any) -> Any:
+def _without_times(tree: Any) -> Any:
     if isinstance(tree, dict):
-        return {key: _timeless(value) for key, value in tree.items() if not key.endswith(_LEFT_OUT)}
+        return {key: _without_times(value) for key, value in tree.items() if not key.endswith(_VARYING_SUFFIXES)}
     if isinstance(tree, list):
-        return [_timeless(value) for value in tree]
+        return [_without_times(value) for value in tree]
     return tree

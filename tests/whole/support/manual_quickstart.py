@@ -1,10 +1,10 @@
-"""The quickstart made by hand: what somebody does in the console or with boto3, without our tags."""
+"""The quickstart's resources, created manually: with boto3 alone, without ecsync's tags."""
 
 from __future__ import annotations
 
 import json
 
-from tests.whole.support.stage import Body, Stage
+from tests.whole.support.environment import Body, Environment
 
 IMAGE = "public.ecr.aws/nginx/nginx:1.27"
 TRUST = {
@@ -14,15 +14,15 @@ TRUST = {
 EXECUTION = "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"
 
 
-def build(stage: Stage, *, grace: int = 30) -> None:
-    """Make the quickstart's stack and wait until it is steady."""
-    role = _role(stage)
-    vpc, subnets = _network(stage)
-    public, private = _security_groups(stage, vpc)
-    group = _balancing(stage, vpc, subnets, public)
-    stage.aws("logs").create_log_group(logGroupName="/quickstart/web")
-    stage.aws("logs").put_retention_policy(logGroupName="/quickstart/web", retentionInDays=14)
-    ecs = stage.aws("ecs")
+def create(environment: Environment, *, grace: int = 30) -> None:
+    """Create the resources of the quickstart and wait until the service is steady."""
+    role = _role(environment)
+    vpc, subnets = _network(environment)
+    public, private = _security_groups(environment, vpc)
+    group = _balancing(environment, vpc, subnets, public)
+    environment.aws("logs").create_log_group(logGroupName="/quickstart/web")
+    environment.aws("logs").put_retention_policy(logGroupName="/quickstart/web", retentionInDays=14)
+    ecs = environment.aws("ecs")
     ecs.create_cluster(clusterName="quickstart", settings=[{"name": "containerInsights", "value": "enabled"}])
     ecs.register_task_definition(**task_definition(role))
     awsvpc = {"subnets": subnets, "securityGroups": [private], "assignPublicIp": "ENABLED"}
@@ -42,11 +42,11 @@ def build(stage: Stage, *, grace: int = 30) -> None:
         loadBalancers=[{"targetGroupArn": group, "containerName": "web", "containerPort": 80}],
         tags=[{"key": "team", "value": "quickstart"}],
     )
-    stage.simulator.advance(300)
+    environment.simulator.advance(300)
 
 
 def task_definition(role: str, image: str = IMAGE) -> Body:
-    """The task definition, as RegisterTaskDefinition takes it."""
+    """Return the request that registers the task definition."""
     options = {"awslogs-group": "/quickstart/web", "awslogs-region": "eu-west-1", "awslogs-stream-prefix": "web"}
     container = {
         "name": "web",
@@ -66,8 +66,8 @@ def task_definition(role: str, image: str = IMAGE) -> Body:
     }
 
 
-def _role(stage: Stage) -> str:
-    iam = stage.aws("iam")
+def _role(environment: Environment) -> str:
+    iam = environment.aws("iam")
     name = "quickstart-execution"
     role = iam.create_role(
         RoleName=name,
@@ -78,29 +78,29 @@ def _role(stage: Stage) -> str:
     return str(role["Role"]["Arn"])
 
 
-def _network(stage: Stage) -> tuple[str, list[str]]:
-    found = stage.aws("ec2").describe_subnets(Filters=[{"Name": "default-for-az", "Values": ["true"]}])["Subnets"]
+def _network(environment: Environment) -> tuple[str, list[str]]:
+    found = environment.aws("ec2").describe_subnets(Filters=[{"Name": "default-for-az", "Values": ["true"]}])["Subnets"]
     by_zone = sorted(found, key=lambda subnet: str(subnet["AvailabilityZone"]))
     return by_zone[0]["VpcId"], [subnet["SubnetId"] for subnet in by_zone]
 
 
-def _security_groups(stage: Stage, vpc: str) -> tuple[str, str]:
-    ec2 = stage.aws("ec2")
-    made = []
-    for name, what in (("lb", "What the internet may reach"), ("web", "What the load balancer may reach")):
-        group = ec2.create_security_group(GroupName=f"quickstart-{name}", Description=what, VpcId=vpc)
-        made.append(str(group["GroupId"]))
-    public, private = made
-    everybody = {"IpRanges": [{"CidrIp": "0.0.0.0/0", "Description": "the world"}]}
+def _security_groups(environment: Environment, vpc: str) -> tuple[str, str]:
+    ec2 = environment.aws("ec2")
+    group_ids = []
+    for name, description in (("lb", "What the internet may reach"), ("web", "What the load balancer may reach")):
+        group = ec2.create_security_group(GroupName=f"quickstart-{name}", Description=description, VpcId=vpc)
+        group_ids.append(str(group["GroupId"]))
+    public, private = group_ids
+    internet = {"IpRanges": [{"CidrIp": "0.0.0.0/0", "Description": "the world"}]}
     balancer = {"UserIdGroupPairs": [{"GroupId": public}]}
-    for group, source in ((public, everybody), (private, balancer)):
+    for group, source in ((public, internet), (private, balancer)):
         permission = {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, **source}
         ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission])
     return public, private
 
 
-def _balancing(stage: Stage, vpc: str, subnets: list[str], security_group: str) -> str:
-    elb = stage.aws("elbv2")
+def _balancing(environment: Environment, vpc: str, subnets: list[str], security_group: str) -> str:
+    elb = environment.aws("elbv2")
     group = elb.create_target_group(
         Name="quickstart-web",
         Protocol="HTTP",

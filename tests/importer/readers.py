@@ -1,4 +1,4 @@
-"""Readers that stand in front of another: one that is refused some answers, one that answers in any order."""
+"""Readers that wrap another: one fails on chosen calls, one returns lists in another order."""
 
 from __future__ import annotations
 
@@ -9,68 +9,68 @@ from typing import Any
 
 from ecsync.core.ports import AwsError, Reader
 
-# Lists that AWS prints in the order in which they come to its mind.
+# Lists that AWS returns in no fixed order.
 _SETS = frozenset(
     {"tags", "Tags", "AvailabilityZones", "SecurityGroups", "Attributes", "capacityProviders", "subnets", "settings"}
     | {"securityGroups", "environment", "secrets", "TargetGroups", "services", "TagDescriptions", "serviceRevisions"}
     | {"placementConstraints", "alarmNames", "LoadBalancerArns"}
 )
-Refuses = Callable[[str, str, Mapping[str, Any]], str]  # the class of the error, empty where it answers
+FailureOf = Callable[[str, str, Mapping[str, Any]], str]  # call -> the class of its error, empty for none
 
 
-class Reluctant:
-    """Fails where it is told to; `refused` counts how often."""
+class FailingReader:
+    """Fails on the calls for which `failure_of` returns an error class; `failures` counts them."""
 
-    def __init__(self, reader: Reader, refuses: Refuses) -> None:
+    def __init__(self, reader: Reader, failure_of: FailureOf) -> None:
         self._reader = reader
-        self._refuses = refuses
-        self.refused = 0
+        self._failure_of = failure_of
+        self.failures = 0
 
     def call(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
-        self._ask(service, operation, params)
+        self._fail_if_asked(service, operation, params)
         return self._reader.call(service, operation, **params)
 
     def cached(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
-        self._ask(service, operation, params)
+        self._fail_if_asked(service, operation, params)
         return self._reader.cached(service, operation, **params)
 
     def pages(self, service: str, operation: str, result: str, /, **params: Any) -> Iterator[Any]:
-        self._ask(service, operation, params)
+        self._fail_if_asked(service, operation, params)
         yield from self._reader.pages(service, operation, result, **params)
 
-    def _ask(self, service: str, operation: str, params: Mapping[str, Any]) -> None:
-        kind: Any = self._refuses(service, operation, params)
+    def _fail_if_asked(self, service: str, operation: str, params: Mapping[str, Any]) -> None:
+        kind: Any = self._failure_of(service, operation, params)
         if kind:
-            self.refused += 1
+            self.failures += 1
             raise AwsError(kind, "AccessDenied" if kind == "denied" else kind, "no", f"{service}.{operation}")
 
 
-class Shuffled:
-    """Answers as another, in another order wherever AWS promises none."""
+class ShufflingReader:
+    """Returns the responses of another reader, in another order wherever AWS guarantees none."""
 
     def __init__(self, reader: Reader, seed: int) -> None:
         self._reader = reader
         self._random = Random(seed)  # noqa: S311  # the same order for the same seed
 
     def call(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
-        answer: Mapping[str, Any] = self._mixed(self._reader.call(service, operation, **params))
+        answer: Mapping[str, Any] = self._shuffled(self._reader.call(service, operation, **params))
         return answer
 
     def cached(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
-        answer: Mapping[str, Any] = self._mixed(self._reader.cached(service, operation, **params))
+        answer: Mapping[str, Any] = self._shuffled(self._reader.cached(service, operation, **params))
         return answer
 
     def pages(self, service: str, operation: str, result: str, /, **params: Any) -> Iterator[Any]:
-        items = [self._mixed(item) for item in self._reader.pages(service, operation, result, **params)]
+        items = [self._shuffled(item) for item in self._reader.pages(service, operation, result, **params)]
         self._random.shuffle(items)
         yield from items
 
-    def _mixed(self, value: Any, name: str = "") -> Any:
+    def _shuffled(self, value: Any, name: str = "") -> Any:
         if isinstance(value, Mapping):
-            return {key: self._mixed(below, key) for key, below in value.items()}
+            return {key: self._shuffled(below, key) for key, below in value.items()}
         if isinstance(value, list):
-            mixed = [self._mixed(below) for below in value]
+            shuffled = [self._shuffled(below) for below in value]
             if name in _SETS:
-                self._random.shuffle(mixed)
-            return mixed
+                self._random.shuffle(shuffled)
+            return shuffled
         return deepcopy(value)

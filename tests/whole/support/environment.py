@@ -1,4 +1,4 @@
-"""A simulated account whose time passes only when told to, and controllers that keep manifests in it."""
+"""A simulated account with simulated time, and controllers that reconcile manifests in it."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ REGION = "eu-west-1"
 ACCOUNT = "123456789012"
 INSTALLATION = "test"
 QUICKSTART = Path(__file__).resolve().parents[3] / "manifests" / "quickstart"
-PASSES = 40  # more than any story here takes
-LONG = 150.0  # seconds in which everything that is under way in the account comes to its end
-MADE_ONCE = Counter(
+MOST_PASSES = 40  # more than any test here takes
+SETTLE_SECONDS = 150.0  # in this time, every deployment and deletion in the account ends
+QUICKSTART_CREATES = Counter(
     {
         "iam.CreateRole": 1,
         "iam.AttachRolePolicy": 1,
@@ -56,8 +56,8 @@ Body = dict[str, Any]
 
 
 @contextmanager
-def operating(url: str) -> Iterator[None]:
-    """Make this process's AWS the simulated one, and name account and installation as an operator does."""
+def use_simulated_aws(url: str) -> Iterator[None]:
+    """Make AWS of this process the simulated one, and set account and installation as an operator does."""
     with mock.patch.dict(os.environ):
         for name in [name for name in os.environ if name.startswith(("ECSYNC_", "AWS_"))]:
             del os.environ[name]
@@ -67,7 +67,7 @@ def operating(url: str) -> Iterator[None]:
 
 
 class SimulatedTime:
-    """The engine's clock (`core.ports.Clock`), which follows the account's."""
+    """The engine's clock (`core.ports.Clock`): the simulated time of the account."""
 
     def __init__(self, clock: VirtualClock) -> None:
         self._clock = clock
@@ -81,7 +81,7 @@ class SimulatedTime:
 
 @dataclass(kw_only=True)
 class SharedClouds(wiring.Clouds):
-    """Clouds over clients that all tests share, as making them costs more than a test; no rate is waited for."""
+    """Clouds with clients that all tests share, because creating clients is slow; without a rate limit."""
 
     clients: Clients
 
@@ -95,8 +95,8 @@ class SharedClouds(wiring.Clouds):
         )
 
 
-class Stage:
-    """The account, somebody else's clients of it, and a copy of the quickstart's manifests to edit."""
+class Environment:
+    """The account, other clients of it, and a copy of the quickstart's manifests to edit."""
 
     def __init__(self, simulator: Simulator, clients: Clients, manifests: Path) -> None:
         assert isinstance(simulator.clock, VirtualClock)
@@ -104,45 +104,45 @@ class Stage:
         self.clients = clients
         self.manifests = manifests
         self.time = SimulatedTime(simulator.clock)
-        self.empty()
+        self.reset()
 
-    def empty(self, *, settling: bool = False) -> None:
-        """Begin again with an empty account."""
+    def reset(self, *, settling: bool = False) -> None:
+        """Empty the account. With `settling`, it refuses some calls at first, as a new account does."""
         self.simulator.settings = Account(region=REGION, account=ACCOUNT, settling=settling)
         self.simulator.reset()
 
     def aws(self, service: str) -> Any:
-        """A client of somebody else's."""
+        """Return a boto3 client: another client of the account."""
         return self.clients.get(service, REGION, once=True)
 
     def controller(self, where: str | Path | None = None, installation: str = INSTALLATION) -> Controller:
-        """A controller that has just been started: it remembers nothing."""
+        """Return a controller that has just started, with an empty memory."""
         return Controller(self, str(where or self.manifests), installation)
 
     def edit(self, old: str, new: str, file: str = "service.yaml") -> None:
-        """Change one place in a manifest."""
+        """Replace the only occurrence of a text in a manifest."""
         path = self.manifests / file
         text = path.read_text()
-        assert text.count(old) == 1, f"{old!r} is {text.count(old)} times in {file}"
+        assert text.count(old) == 1, f"{file} contains {old!r} {text.count(old)} times"
         path.write_text(text.replace(old, new))
 
-    def line(self, text: str, file: str = "service.yaml") -> str:
-        """Where a text is written, as events say it."""
+    def location(self, text: str, file: str = "service.yaml") -> str:
+        """Return the `file:line` of a text, as events have it."""
         lines = (self.manifests / file).read_text().splitlines()
         return f"{file}:{next(number for number, line in enumerate(lines, start=1) if text in line)}"
 
     @contextmanager
     def writes(self) -> Iterator[list[LedgerEntry]]:
-        """Collect the mutating calls that are made inside."""
-        made: list[LedgerEntry] = []
+        """Yield a list that holds, after the block, the mutating calls made inside."""
+        entries: list[LedgerEntry] = []
         mark = len(self.simulator.ledger)
         try:
-            yield made
+            yield entries
         finally:
-            made += self.simulator.ledger.mutations(mark)
+            entries += self.simulator.ledger.mutations(mark)
 
     def service(self) -> Body:
-        """The service as AWS describes it."""
+        """Return the quickstart's service as AWS describes it."""
         described = self.aws("ecs").describe_services(cluster="quickstart", services=["web"], include=["TAGS"])
         found: Body = described["services"][0]
         return found
@@ -150,9 +150,9 @@ class Stage:
 
 @dataclass
 class Controller:
-    """One process of ours, by hand: it makes a pass when told to."""
+    """A controller process; the test makes each of its passes."""
 
-    stage: Stage
+    environment: Environment
     where: str
     installation: str = INSTALLATION
     wrap: Callable[[Cloud], Cloud] = lambda cloud: cloud
@@ -162,23 +162,23 @@ class Controller:
 
     def __post_init__(self) -> None:
         settings = Settings(installation=self.installation, account=ACCOUNT, region=REGION, enforce=True)
-        clouds = SharedClouds(settings=settings, read_only=False, clients=self.stage.clients)
+        clouds = SharedClouds(settings=settings, read_only=False, clients=self.environment.clients)
         self.workspace = wiring.Workspace(
-            settings=settings, clouds=clouds, clock=self.stage.time, root_name="manifests"
+            settings=settings, clouds=clouds, clock=self.environment.time, root_name="manifests"
         )
         self.recorder = Recorder(self.events.append)
         self.read()
 
     def read(self, pruning: str = "") -> Catalogue:
-        """Read the manifests; `pruning` says why nothing of what they lack may be taken as gone."""
+        """Read the manifests; `pruning` is the reason why orphans must not be deleted (empty: they may)."""
         source: Source = self.workspace.source(self.where)
         if "://" not in self.where:
-            source = DiskSource(Path(self.where), pause=0.0)  # nobody else writes here
+            source = DiskSource(Path(self.where), pause=0.0)  # no other process writes here
         self.catalogue = replace(self.workspace.catalogue(source.fetch()), pruning=pruning)
         return self.catalogue
 
-    def once(self, options: PassOptions | None = None) -> None:
-        """Make one pass over every valid application."""
+    def run_pass(self, options: PassOptions | None = None) -> None:
+        """Reconcile every valid application once."""
         for name in self.catalogue.applications:
             if not self.catalogue.holds(name):
                 self.outcomes[name] = self._pass(name, options or PassOptions(enforce=True))
@@ -201,43 +201,46 @@ class Controller:
         return outcome
 
     def plan(self, name: str = "quickstart") -> Plan:
-        """What a pass would do."""
+        """Return what a pass would do."""
         application = self.catalogue.applications[name]
         return look(application, self.catalogue, self.workspace.destination_for(application), StepState()).plan
 
     def converge(self, pause: float | None = None) -> int:
-        """Make passes until all is well, as far apart as the daemon's or `pause`; how many it took."""
-        for made in range(1, PASSES + 1):
-            self.once()
-            if all(well(outcome) for outcome in self.outcomes.values()):
-                return made
-            self.stage.simulator.advance(pause if pause is not None else min(map(_delay, self.outcomes.values())))
-        raise AssertionError("\n".join(self.explained()))
+        """Make passes until every application is converged; return their number.
 
-    def explained(self) -> Iterator[str]:
-        """What each resource is and what became of each step, a line for each."""
+        Between two passes, `pause` seconds go by; without it, as many as in the daemon.
+        """
+        for count in range(1, MOST_PASSES + 1):
+            self.run_pass()
+            if all(is_converged(outcome) for outcome in self.outcomes.values()):
+                return count
+            self.environment.simulator.advance(pause if pause is not None else min(map(_delay, self.outcomes.values())))
+        raise AssertionError("\n".join(self.explain()))
+
+    def explain(self) -> Iterator[str]:
+        """Yield a line for the status of each resource and for the result of each step."""
         for one in self.statuses():
             yield f"{one.key}: {one.sync} · {one.health.status} {one.message or one.health.why}"
         for outcome in self.outcomes.values():
             yield from (f"{step} -> {result}" for step, result in outcome.results.items())
 
-    def passes(self, count: int, every: float = 30.0) -> None:
-        """Make so many passes an interval apart."""
+    def run_passes(self, count: int, every: float = 30.0) -> None:
+        """Make so many passes, an interval apart."""
         for _ in range(count):
-            self.stage.simulator.advance(every)
-            self.once()
+            self.environment.simulator.advance(every)
+            self.run_pass()
 
     def statuses(self) -> Iterator[ResourceStatus]:
-        """What each resource is, as of the last pass."""
+        """Yield the status of each resource after the last pass."""
         for outcome in self.outcomes.values():
             yield from outcome.statuses
 
     def status(self, key: str) -> ResourceStatus:
-        """What `Kind/name` is."""
+        """Return the status of `Kind/name`."""
         return next(one for one in self.statuses() if str(one.key) == key)
 
-    def told(self, of_type: str) -> list[Event]:
-        """The events of a type so far, oldest first."""
+    def events_of_type(self, of_type: str) -> list[Event]:
+        """Return the events of a type so far, oldest first."""
         return [event for event in self.events if event.type == of_type]
 
 
@@ -245,19 +248,21 @@ def _delay(outcome: Outcome) -> float:
     return delay(outcome, interval=30.0, failures=0, jitter=lambda seconds: seconds)
 
 
-def well(outcome: Outcome) -> bool:
-    """Nothing was done, and nothing is left to do."""
+def is_converged(outcome: Outcome) -> bool:
+    """Return whether the pass did nothing and nothing is left to do."""
     return (outcome.sync, outcome.health) == ("Synced", "Healthy") and not outcome.results
 
 
-def names(writes: Iterable[LedgerEntry]) -> list[str]:
-    """The calls as `service.Operation`."""
+def operations(writes: Iterable[LedgerEntry]) -> list[str]:
+    """Return the calls as `service.Operation`."""
     return [f"{one.service}.{one.operation}" for one in writes]
 
 
-def made(writes: Iterable[LedgerEntry]) -> Counter[str]:
-    """How often each operation that makes something was granted."""
-    return Counter(name for name in names(one for one in writes if one.ok) if name.split(".")[1].startswith(_MAKING))
+def count_creates(writes: Iterable[LedgerEntry]) -> Counter[str]:
+    """Return how often each create operation succeeded."""
+    return Counter(
+        name for name in operations(one for one in writes if one.ok) if name.split(".")[1].startswith(_CREATE_PREFIXES)
+    )
 
 
-_MAKING = ("Create", "Register", "Run", "Attach", "Authorize")
+_CREATE_PREFIXES = ("Create", "Register", "Run", "Attach", "Authorize")

@@ -1,4 +1,4 @@
-"""A simulated account that somebody else filled with boto3, and an import of it."""
+"""A simulated account that another client filled with boto3, and the import of its cluster `prod`."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from ecsync.core.trees import pointer
 from ecsync.engine.observe import observe
 from ecsync.engine.reconciler import Catalogue, Destination, PassOptions, look, reconcile
 from ecsync.engine.step_state import StepState
-from ecsync.importer.manifests import Drawn, draw
-from ecsync.importer.survey import Known, survey
+from ecsync.importer.manifests import GeneratedManifests, generate
+from ecsync.importer.survey import ImportContext, survey
 from ecsync.language.manifest import load
 from ecsync.wiring import SystemClock
 
@@ -33,24 +33,24 @@ Body = dict[str, Any]
 
 
 @dataclass
-class Stage:
-    """The account, and an import of the cluster `prod` into it."""
+class SimulatedAccount:
+    """The account, and the import of its cluster `prod`."""
 
     simulator: Simulator
     clients: Clients
 
     def aws(self, service: str) -> Any:
-        """A client of somebody else's."""
+        """Return a boto3 client: another client of the account."""
         return self.clients.get(service, REGION, once=True)
 
     def cloud(self) -> BotoCloud:
-        """The account as the controller sees it, with nothing remembered and no rate waited for."""
+        """Return the controller's access to the account, with an empty cache and no rate limit."""
         limiter = Limiter(monotonic=lambda: 0.0, wait=lambda _: None, patience=float("inf"))
         return BotoCloud(self.clients, region=REGION, reads=wiring.all_reads(), limiter=limiter, account=ACCOUNT)
 
-    def known(self) -> Known:
-        """What an import is given."""
-        return Known(
+    def context(self) -> ImportContext:
+        """Return the settings of an import."""
+        return ImportContext(
             kinds=wiring.all_kinds(),
             shape_of=shapes.load,
             application=CLUSTER,
@@ -58,44 +58,44 @@ class Stage:
             installation=INSTALLATION,
         )
 
-    def imported(self, reader: Reader | None = None) -> Drawn:
-        """The files of an import, without writing them; its proof reads as a plan does."""
-        known = self.known()
+    def import_cluster(self, reader: Reader | None = None) -> GeneratedManifests:
+        """Return the files of an import without writing them. The proof reads as a plan does."""
+        known = self.context()
         found = survey(reader or self.cloud(), CLUSTER, known)
         assert found.reader is not None
-        again = found.reader
-        return draw(found, CLUSTER, known, lambda inputs: observe(again, inputs, datetime.now(UTC)))
+        proof_reader = found.reader
+        return generate(found, CLUSTER, known, lambda inputs: observe(proof_reader, inputs, datetime.now(UTC)))
 
     def calls(self, since: int = 0) -> Counter[str]:
-        """The calls that were made since a mark, by name."""
+        """Return how often each operation was called since a mark in the ledger."""
         return Counter(f"{one.service}.{one.operation}" for one in self.simulator.ledger.entries(since))
 
 
 @dataclass
-class Kept:
-    """The files of an import as an application that is kept."""
+class ImportedApplication:
+    """The files of an import as an application that a controller reconciles."""
 
-    stage: Stage
+    account: SimulatedAccount
     files: dict[str, str]
 
     def catalogue(self) -> Catalogue:
-        """What the files declare."""
-        known = self.stage.known()
+        """Return what the files declare."""
+        known = self.account.context()
         snapshot = Snapshot(revision="r1", files={name: text.encode() for name, text in self.files.items()})
         loaded = load(snapshot, kinds=known.kinds, shape_of=known.shape_of, environment={}, root_name=CLUSTER)
         assert loaded.problems == ()
         return Catalogue(applications={one.name: one for one in loaded.applications}, revision="r1")
 
     def application(self) -> Application:
-        """The one application of the files."""
+        """Return the only application of the files."""
         (application,) = self.catalogue().applications.values()
         return application
 
     def destination(self) -> Destination:
-        """Where it is kept, and as whom."""
-        known = self.stage.known()
+        """Return the account and the installation that reconcile it."""
+        known = self.account.context()
         return Destination(
-            cloud=self.stage.cloud(),
+            cloud=self.account.cloud(),
             target=known.target,
             installation=INSTALLATION,
             kinds=known.kinds,
@@ -103,17 +103,20 @@ class Kept:
         )
 
     def plan(self) -> Plan:
-        """What a pass would do now."""
+        """Return the plan of a pass."""
         return look(self.application(), self.catalogue(), self.destination(), StepState()).plan
 
     def adopt(self) -> Outcome:
-        """Put our tags on everything."""
+        """Adopt every resource."""
         keys = frozenset(one.key for one in self.application().resources)
         return reconcile(self.application(), self.catalogue(), self.destination(), StepState(), PassOptions(adopt=keys))
 
 
 def changes(plan: Plan) -> list[str]:
-    """What a plan would change, as `Kind/name /path`; a step that is no adoption without fields, by what it is."""
+    """Return what a plan would change: `Kind/name /path` for a field, `Kind/name Create` for a step without fields.
+
+    An adoption without fields changes nothing.
+    """
     assert not plan.unreadable
     assert not plan.withheld
     found = [f"{step.id} {pointer(one.path)}" for step in plan.steps for one in step.fields]

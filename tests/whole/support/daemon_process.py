@@ -1,4 +1,4 @@
-"""The daemon as a process of its own, on the simulated account."""
+"""The daemon in a new process, on the simulated account."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import IO
 
 from tests.whole.support.command import ECSYNC
-from tests.whole.support.live import until
+from tests.whole.support.in_process_daemon import wait_until
 
 
 class Process:
-    """`ecsync run`: its address, and all that it says."""
+    """A process of `ecsync run`, with its URL and the lines of its output."""
 
     def __init__(self, where: str | Path, *flags: str) -> None:
         command = [str(ECSYNC), "run", str(where), "--enforce", "--http-port", "0", "--log-format", "json", *flags]
@@ -36,16 +36,16 @@ class Process:
 
     @property
     def url(self) -> str:
-        """Where metrics and API are, once it has said so."""
+        """Return the base URL of metrics and API; empty until the process has printed it."""
         found = (re.search(r"http://\S+(?=/metrics)", line) for line in list(self.out))
         return next((one[0] for one in found if one), "")
 
     def running(self) -> bool:
-        """Whether it has not ended."""
+        """Return whether the process is running."""
         return self._process.poll() is None
 
     def terminate(self) -> tuple[int, float]:
-        """Ask it to end; its exit code, and the seconds that it took."""
+        """Send SIGTERM; return the exit code and the seconds until the end."""
         began = time.monotonic()
         self._process.send_signal(signal.SIGTERM)
         code = self._process.wait(30)
@@ -53,7 +53,7 @@ class Process:
         return code, time.monotonic() - began
 
     def kill(self) -> None:
-        """End it on the spot."""
+        """Send SIGKILL."""
         self._process.kill()
         self._process.wait(10)
         self._close()
@@ -72,10 +72,10 @@ def _read(stream: IO[str], lines: list[str]) -> None:
 
 @contextmanager
 def daemon(where: str | Path, *flags: str) -> Iterator[Process]:
-    """Run it until it says where it is, and leave nothing running."""
+    """Start a daemon, wait for its URL, and kill it after the block if it still runs."""
     process = Process(where, *flags)
     try:
-        until(lambda: process.url or not process.running())
+        wait_until(lambda: process.url or not process.running())
         assert process.url, "".join(process.err)
         yield process
     finally:

@@ -1,4 +1,4 @@
-"""What somebody may change by hand on images, instances and autoscaling: a table of leaves, each with its repair."""
+"""A table of manual changes of ECR, EC2 and autoscaling resources: the drift of each, and the call that repairs it."""
 
 from __future__ import annotations
 
@@ -7,116 +7,146 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
-from tests.whole.support.hands import Hands
-from tests.whole.support.stage import Body
+from tests.whole.support.environment import Body
+from tests.whole.support.manual_changes import ManualChanges
 
-Change = Callable[[Hands], object]
+Change = Callable[[ManualChanges], object]
 Configuration = Callable[[Body], object]
 
 
 @dataclass(frozen=True)
-class Leaf:
-    """A leaf that somebody changes: of what, which paths differ then, and the one call that puts it back."""
+class DriftCase:
+    """A manual change: the resource, the paths that then differ, and the call that repairs it."""
 
-    of: str
+    resource: str
     paths: tuple[str, ...]
     call: str
     change: Change
 
 
-def images(path: str, call: str, change: Change, *more: str, of: str = "images") -> Leaf:
-    """A leaf of a repository."""
-    return Leaf(f"Repository/{of}", (path, *more), f"ecr.{call}", change)
+def repository(path: str, call: str, change: Change, *more: str, name: str = "images") -> DriftCase:
+    """Return a case of a repository."""
+    return DriftCase(f"Repository/{name}", (path, *more), f"ecr.{call}", change)
 
 
-def template(path: str, **data: Any) -> Leaf:
-    """A leaf of a launch template: the version that is as declared is there, and only the default goes back."""
+def template(path: str, **data: Any) -> DriftCase:
+    """Return a case of a launch template: the repair makes the declared version, which exists, the default again."""
     path = f"/LaunchTemplateData/{path}"
-    return Leaf("LaunchTemplate/nodes", (path,), "ec2.ModifyLaunchTemplate", lambda by: by.template("nodes", **data))
-
-
-def group(of: str, path: str, *more: str, **members: Any) -> Leaf:
-    """A leaf of an Auto Scaling group, among its settings."""
-    return grouped(of, path, "UpdateAutoScalingGroup", lambda by: by.group(of, **members), *more)
-
-
-def grouped(of: str, path: str, call: str, change: Change, *more: str) -> Leaf:
-    """A leaf of an Auto Scaling group, however it is changed."""
-    return Leaf(f"AutoScalingGroup/{of}", (path, *more), f"autoscaling.{call}", change)
-
-
-def mixed(path: str, change: Configuration, *more: str) -> Leaf:
-    """A leaf of a mixed instances policy."""
-    return grouped(
-        "mixed", f"/MixedInstancesPolicy/{path}", "UpdateAutoScalingGroup", lambda by: by.mixed(change), *more
+    return DriftCase(
+        "LaunchTemplate/nodes",
+        (path,),
+        "ec2.ModifyLaunchTemplate",
+        lambda client: client.update_template("nodes", **data),
     )
 
 
-def provider(of: str, path: str, **members: Any) -> Leaf:
-    """A leaf of a capacity provider."""
+def group(name: str, path: str, *more: str, **members: Any) -> DriftCase:
+    """Return a case of an Auto Scaling group that UpdateAutoScalingGroup changes."""
+    return group_by_call(
+        name, path, "UpdateAutoScalingGroup", lambda client: client.update_group(name, **members), *more
+    )
+
+
+def group_by_call(name: str, path: str, call: str, change: Change, *more: str) -> DriftCase:
+    """Return a case of an Auto Scaling group that another call changes."""
+    return DriftCase(f"AutoScalingGroup/{name}", (path, *more), f"autoscaling.{call}", change)
+
+
+def mixed(path: str, change: Configuration, *more: str) -> DriftCase:
+    """Return a case of a mixed instances policy."""
+    return group_by_call(
+        "mixed",
+        f"/MixedInstancesPolicy/{path}",
+        "UpdateAutoScalingGroup",
+        lambda client: client.update_mixed_instances(change),
+        *more,
+    )
+
+
+def provider(name: str, path: str, **members: Any) -> DriftCase:
+    """Return a case of a capacity provider."""
     path = f"/autoScalingGroupProvider/{path}"
-    return Leaf(f"CapacityProvider/{of}", (path,), "ecs.UpdateCapacityProvider", lambda by: by.provider(of, **members))
+    return DriftCase(
+        f"CapacityProvider/{name}",
+        (path,),
+        "ecs.UpdateCapacityProvider",
+        lambda client: client.update_provider(name, **members),
+    )
 
 
-def scaled(of: str, path: str, providers: list[str], *strategy: Body) -> Leaf:
-    """A leaf of what a cluster is associated with."""
-    return Leaf(of, (path,), "ecs.PutClusterCapacityProviders", lambda by: by.associate(providers, *strategy))
+def cluster_providers(name: str, path: str, providers: list[str], *strategy: Body) -> DriftCase:
+    """Return a case of the capacity providers of a cluster."""
+    return DriftCase(
+        name,
+        (path,),
+        "ecs.PutClusterCapacityProviders",
+        lambda client: client.set_cluster_providers(providers, *strategy),
+    )
 
 
-def target(path: str, **members: Any) -> Leaf:
-    """A leaf of a scalable target."""
+def target(path: str, **members: Any) -> DriftCase:
+    """Return a case of a scalable target."""
     call = "application-autoscaling.RegisterScalableTarget"
-    return Leaf("ScalableTarget/web", (path,), call, lambda by: by.target(**members))
+    return DriftCase("ScalableTarget/web", (path,), call, lambda client: client.update_scalable_target(**members))
 
 
-def policy(of: str, path: str, change: Configuration) -> Leaf:
-    """A leaf of a scaling policy."""
+def policy(name: str, path: str, change: Configuration) -> DriftCase:
+    """Return a case of a scaling policy."""
     call = "application-autoscaling.PutScalingPolicy"
-    return Leaf(f"ScalingPolicy/{of}", (path,), call, lambda by: by.policy(of, change))
+    return DriftCase(f"ScalingPolicy/{name}", (path,), call, lambda client: client.update_policy(name, change))
 
 
-def action(of: str, path: str, **members: Any) -> Leaf:
-    """A leaf of a scheduled action."""
+def action(name: str, path: str, **members: Any) -> DriftCase:
+    """Return a case of a scheduled action."""
     call = "application-autoscaling.PutScheduledAction"
-    return Leaf(f"ScheduledAction/{of}", (path,), call, lambda by: by.action(of, **members))
+    return DriftCase(f"ScheduledAction/{name}", (path,), call, lambda client: client.update_action(name, **members))
 
 
-def tag(of: str, path: str, call: str, change: Change) -> Leaf:
-    """A tag."""
-    return Leaf(of, (path,), call, change)
+def tag(name: str, path: str, call: str, change: Change) -> DriftCase:
+    """Return a case of a tag."""
+    return DriftCase(name, (path,), call, change)
 
 
 REPOSITORY = {"repositoryName": "team/images"}
 REPOSITORIES = [
-    images(
+    repository(
         "/imageScanningConfiguration/scanOnPush",
         "PutImageScanningConfiguration",
-        lambda by: by.ecr.put_image_scanning_configuration(
+        lambda client: client.ecr.put_image_scanning_configuration(
             **REPOSITORY, imageScanningConfiguration={"scanOnPush": False}
         ),
     ),
-    images(
+    repository(
         "/imageTagMutability",
         "PutImageTagMutability",
-        lambda by: by.ecr.put_image_tag_mutability(**REPOSITORY, imageTagMutability="IMMUTABLE"),
+        lambda client: client.ecr.put_image_tag_mutability(**REPOSITORY, imageTagMutability="IMMUTABLE"),
         "/imageTagMutabilityExclusionFilters",
     ),
-    images(
+    repository(
         "/imageTagMutability",
         "PutImageTagMutability",
-        lambda by: by.ecr.put_image_tag_mutability(repositoryName="plain-images", imageTagMutability="IMMUTABLE"),
-        of="plain-images",
+        lambda client: client.ecr.put_image_tag_mutability(
+            repositoryName="plain-images", imageTagMutability="IMMUTABLE"
+        ),
+        name="plain-images",
     ),
-    images("/lifecyclePolicy/rules", "PutLifecyclePolicy", lambda by: by.lifecycle(10)),
-    images("/lifecyclePolicy", "PutLifecyclePolicy", lambda by: by.ecr.delete_lifecycle_policy(**REPOSITORY)),
-    images("/lifecyclePolicy", "DeleteLifecyclePolicy", lambda by: by.lifecycle(10, "plain-images"), of="plain-images"),
-    images("/policy/Statement", "SetRepositoryPolicy", lambda by: by.access("ecr:*")),
-    images("/policy", "SetRepositoryPolicy", lambda by: by.ecr.delete_repository_policy(**REPOSITORY)),
-    images("/tags/team", "TagResource", lambda by: by.tag_of(by.repository_arn(), team="x")),
-    images(
+    repository("/lifecyclePolicy/rules", "PutLifecyclePolicy", lambda client: client.put_lifecycle_policy(10)),
+    repository(
+        "/lifecyclePolicy", "PutLifecyclePolicy", lambda client: client.ecr.delete_lifecycle_policy(**REPOSITORY)
+    ),
+    repository(
+        "/lifecyclePolicy",
+        "DeleteLifecyclePolicy",
+        lambda client: client.put_lifecycle_policy(10, "plain-images"),
+        name="plain-images",
+    ),
+    repository("/policy/Statement", "SetRepositoryPolicy", lambda client: client.put_repository_policy("ecr:*")),
+    repository("/policy", "SetRepositoryPolicy", lambda client: client.ecr.delete_repository_policy(**REPOSITORY)),
+    repository("/tags/team", "TagResource", lambda client: client.tag(client.repository_arn(), team="x")),
+    repository(
         "/tags/empty",
         "TagResource",
-        lambda by: by.ecr.untag_resource(resourceArn=by.repository_arn(), tagKeys=["empty"]),
+        lambda client: client.ecr.untag_resource(resourceArn=client.repository_arn(), tagKeys=["empty"]),
     ),
 ]
 
@@ -138,13 +168,13 @@ TEMPLATES = [
         "LaunchTemplate/nodes",
         "/Tags/team",
         "ec2.CreateTags",
-        lambda by: by.ec2.create_tags(Resources=[by.template_id()], Tags=[{"Key": "team", "Value": "x"}]),
+        lambda client: client.ec2.create_tags(Resources=[client.template_id()], Tags=[{"Key": "team", "Value": "x"}]),
     ),
     tag(
         "LaunchTemplate/nodes",
         "/Tags/empty",
         "ec2.CreateTags",
-        lambda by: by.ec2.delete_tags(Resources=[by.template_id()], Tags=[{"Key": "empty"}]),
+        lambda client: client.ec2.delete_tags(Resources=[client.template_id()], Tags=[{"Key": "empty"}]),
     ),
 ]
 
@@ -181,43 +211,48 @@ GROUPS = [
     group("nodes", "/DesiredCapacity", "/MinSize", MinSize=1),
     group("nodes", "/LaunchTemplate/Version", LaunchTemplate={"LaunchTemplateName": "nodes", "Version": "$Default"}),
     group("nodes", "/LaunchTemplate/LaunchTemplateId", LaunchTemplate={"LaunchTemplateName": "plain", "Version": "1"}),
-    grouped(
+    group_by_call(
         "nodes",
         "/VPCZoneIdentifier",
         "UpdateAutoScalingGroup",
-        lambda by: by.group("nodes", VPCZoneIdentifier=by.one_subnet()),
+        lambda client: client.update_group("nodes", VPCZoneIdentifier=client.one_subnet()),
     ),
-    grouped(
+    group_by_call(
         "nodes",
         "/TargetGroupARNs",
         "AttachLoadBalancerTargetGroups",
-        lambda by: by.groups.detach_traffic_sources(
-            AutoScalingGroupName="nodes", TrafficSources=[{"Identifier": by.target_groups()[0]}]
+        lambda client: client.groups.detach_traffic_sources(
+            AutoScalingGroupName="nodes", TrafficSources=[{"Identifier": client.target_groups()[0]}]
         ),
     ),
-    grouped(
+    group_by_call(
         "nodes",
         "/EnabledMetrics/GroupMinSize",
         "EnableMetricsCollection",
-        lambda by: by.groups.disable_metrics_collection(AutoScalingGroupName="nodes", Metrics=["GroupMinSize"]),
+        lambda client: client.groups.disable_metrics_collection(AutoScalingGroupName="nodes", Metrics=["GroupMinSize"]),
     ),
-    grouped(
+    group_by_call(
         "nodes",
         "/EnabledMetrics/GroupTotalInstances",
         "DisableMetricsCollection",
-        lambda by: by.groups.enable_metrics_collection(
+        lambda client: client.groups.enable_metrics_collection(
             AutoScalingGroupName="nodes", Metrics=["GroupTotalInstances"], Granularity="1Minute"
         ),
     ),
-    grouped("nodes", "/Tags/Name", "CreateOrUpdateTags", lambda by: by.group_tag("nodes", "Name", "x", True)),
-    grouped(
-        "nodes", "/PropagateAtLaunch", "CreateOrUpdateTags", lambda by: by.group_tag("nodes", "Name", "node", False)
+    group_by_call(
+        "nodes", "/Tags/Name", "CreateOrUpdateTags", lambda client: client.tag_group("nodes", "Name", "x", True)
     ),
-    grouped(
+    group_by_call(
         "nodes",
         "/PropagateAtLaunch",
         "CreateOrUpdateTags",
-        lambda by: by.group_tag("nodes", "Name", "x", False),
+        lambda client: client.tag_group("nodes", "Name", "node", False),
+    ),
+    group_by_call(
+        "nodes",
+        "/PropagateAtLaunch",
+        "CreateOrUpdateTags",
+        lambda client: client.tag_group("nodes", "Name", "x", False),
         "/Tags/Name",
     ),
     group(
@@ -260,29 +295,36 @@ CLUSTERS = [
     provider("nodes", "managedDraining", managedDraining="ENABLED"),
     provider("plain", "managedScaling/targetCapacity", managedScaling={"targetCapacity": 50}),
     provider("plain", "managedDraining", managedDraining="DISABLED"),
-    tag("CapacityProvider/nodes", "/tags/team", "ecs.TagResource", lambda by: by.tag_of(by.provider_arn(), team="x")),
+    tag(
+        "CapacityProvider/nodes",
+        "/tags/team",
+        "ecs.TagResource",
+        lambda client: client.tag(client.provider_arn(), team="x"),
+    ),
     tag(
         "CapacityProvider/nodes",
         "/tags/empty",
         "ecs.TagResource",
-        lambda by: by.ecs.untag_resource(resourceArn=by.provider_arn(), tagKeys=["empty"]),
+        lambda client: client.ecs.untag_resource(resourceArn=client.provider_arn(), tagKeys=["empty"]),
     ),
-    scaled("Cluster/main", "/capacityProviders", PROVIDERS[:3], FARGATE, SPOT),
-    scaled("Cluster/main", "/defaultCapacityProviderStrategy", PROVIDERS),
-    scaled("Cluster/main", "/defaultCapacityProviderStrategy/FARGATE_SPOT", PROVIDERS, FARGATE),
-    scaled(
+    cluster_providers("Cluster/main", "/capacityProviders", PROVIDERS[:3], FARGATE, SPOT),
+    cluster_providers("Cluster/main", "/defaultCapacityProviderStrategy", PROVIDERS),
+    cluster_providers("Cluster/main", "/defaultCapacityProviderStrategy/FARGATE_SPOT", PROVIDERS, FARGATE),
+    cluster_providers(
         "Cluster/main",
         "/defaultCapacityProviderStrategy/FARGATE_SPOT/weight",
         PROVIDERS,
         FARGATE,
         {**SPOT, "weight": 3},
     ),
-    scaled("Cluster/main", "/defaultCapacityProviderStrategy/FARGATE/base", PROVIDERS, SPOT, {**FARGATE, "base": 0}),
-    Leaf(
+    cluster_providers(
+        "Cluster/main", "/defaultCapacityProviderStrategy/FARGATE/base", PROVIDERS, SPOT, {**FARGATE, "base": 0}
+    ),
+    DriftCase(
         "Cluster/main",
         ("/settings/containerInsights",),
         "ecs.UpdateCluster",
-        lambda by: by.ecs.update_cluster_settings(
+        lambda client: client.ecs.update_cluster_settings(
             cluster="main", settings=[{"name": "containerInsights", "value": "disabled"}]
         ),
     ),
@@ -299,13 +341,13 @@ SCALING = [
         "ScalableTarget/web",
         "/Tags/team",
         "application-autoscaling.TagResource",
-        lambda by: by.scaling.tag_resource(ResourceARN=by.target_arn(), Tags={"team": "x"}),
+        lambda client: client.scaling.tag_resource(ResourceARN=client.target_arn(), Tags={"team": "x"}),
     ),
     tag(
         "ScalableTarget/web",
         "/Tags/empty",
         "application-autoscaling.TagResource",
-        lambda by: by.scaling.untag_resource(ResourceARN=by.target_arn(), TagKeys=["empty"]),
+        lambda client: client.scaling.untag_resource(ResourceARN=client.target_arn(), TagKeys=["empty"]),
     ),
     policy("cpu", f"{TRACKING}/TargetValue", lambda one: one.update(TargetValue=71)),
     policy("cpu", f"{TRACKING}/DisableScaleIn", lambda one: one.update(DisableScaleIn=True)),
@@ -357,17 +399,17 @@ SCALING = [
 ALL = [*REPOSITORIES, *TEMPLATES, *GROUPS, *CLUSTERS, *SCALING]
 
 
-def rounds() -> list[list[Leaf]]:
-    """The leaves in as few rounds as there can be with one of each resource at a time."""
-    by_resource: dict[str, list[Leaf]] = {}
+def rounds() -> list[list[DriftCase]]:
+    """Return the cases in as few rounds as possible, with at most one case of each resource in a round."""
+    by_resource: dict[str, list[DriftCase]] = {}
     for one in ALL:
-        by_resource.setdefault(one.of, []).append(one)
+        by_resource.setdefault(one.resource, []).append(one)
     return [[one for one in found if one] for found in zip_longest(*by_resource.values())]
 
 
 # ---------------------------------------------------------------- members of documents
 
-# What may be left out of a document, one member a line.
+# Document -> its optional members, each on a line of its own in the manifest.
 OPTIONAL = {
     "Repository/images": ["imageScanningConfiguration", "lifecyclePolicy", "policy", "tags"],
     "LaunchTemplate/nodes": [
@@ -390,18 +432,18 @@ OPTIONAL = {
 }  # fmt: skip
 
 
-def members() -> list[list[tuple[str, str]]]:
-    """What may be left out, in as few rounds as there can be with one member of each document at a time."""
-    found = zip_longest(*([(of, member) for member in listed] for of, listed in OPTIONAL.items()))
+def optional_members() -> list[list[tuple[str, str]]]:
+    """Return the optional members in as few rounds as possible, with at most one member of each document in a round."""
+    found = zip_longest(*([(name, member) for member in listed] for name, listed in OPTIONAL.items()))
     return [[one for one in some if one] for some in found]
 
 
-def without(text: str, of: str, member: str) -> str:
-    """A manifest without one member of one document, where it has that document."""
-    lines, inside, kept = text.splitlines(keepends=True), False, []
+def without(text: str, name: str, member: str) -> str:
+    """Return a manifest without one member of one document; unchanged if it does not declare the document."""
+    lines, inside, result = text.splitlines(keepends=True), False, []
     for line in lines:
-        inside = line.startswith(f"  {of}:") or (inside and line.startswith("    "))
+        inside = line.startswith(f"  {name}:") or (inside and line.startswith("    "))
         if not (inside and line.strip().startswith(f"{member}:")):
-            kept.append(line)
-    assert len(lines) - len(kept) == text.count(f"\n  {of}:"), (of, member)
-    return "".join(kept)
+            result.append(line)
+    assert len(lines) - len(result) == text.count(f"\n  {name}:"), (name, member)
+    return "".join(result)
