@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from itertools import combinations
 from typing import Any
@@ -27,6 +28,7 @@ from ecsync.core.model import (
     Text,
 )
 from ecsync.core.rules import Computed
+from ecsync.kinds import BY_NAME
 from ecsync.testing import memory_kind
 
 KEY = Key(application="shop", kind="Service", name="api")
@@ -267,6 +269,15 @@ class TestLooserForms:
         """The number of forms grows with the number of values, and does not double with each."""
         forms = list(marks.looser_forms({"name": "m", "net": ALL_OF_MANY}, MANY.rules, "net"))
         assert len(forms) == 41
+
+    def test_no_kind_has_too_many_computed_values_for_every_selection(self) -> None:
+        """For the kinds of ecsync, the forms are complete."""
+        counts = Counter(
+            (kind.name, row.segments[0]) for kind in BY_NAME.values() for row in kind.rules if isinstance(row, Computed)
+        )
+        most = max(counts.values())
+        members = {f"c{number:02}": number for number in range(most)}
+        assert len(list(marks.looser_forms({"net": members}, COMPUTED[:most], "net"))) == 2**most - 1
 
     def test_another_selection_of_many_is_marked_once(self) -> None:
         """The new mark is of the document itself, so that the next pass writes nothing."""

@@ -157,9 +157,8 @@ class Kind:
 
     # 2 SHAPE
     shape: ShapeOf | None = None  # None: a document of our own (Network); only `check` validates it
-    reviewed: Mapping[str, str] = field(
-        default_factory=dict
-    )  # AWS's shape -> the members that `rules` take into account
+    # AWS's shape -> the members that `rules` take into account.
+    reviewed: Mapping[str, str] = field(default_factory=dict)
     check: Callable[[Body], Iterable[tuple[tuple[str | int, ...], str]]] = lambda _: ()  # errors: (path, message)
 
     # 3 RULES

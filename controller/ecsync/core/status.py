@@ -110,7 +110,7 @@ def _sync(plan: Plan, key: Key, steps: list[Step], held: list[Withheld]) -> tupl
     if withheld:
         return "OutOfSync", withheld
     if adoption:
-        return "OutOfSync" if changing or adoption.fields else "Synced", "not owned: run `ecsync adopt` to adopt it"
+        return "OutOfSync" if changing or adoption.fields else "Synced", "unclaimed; run `ecsync adopt` to take it over"
     return "OutOfSync" if changing else "Synced", next((step.waiting for step in own if step.waiting), "")
 
 
