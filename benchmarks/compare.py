@@ -1,7 +1,7 @@
-"""How many services, with their task definitions, are compared in a second of CPU: `python benchmarks/compare.py`.
+"""Measure how many services, with their task definitions, are compared per CPU second: `python benchmarks/compare.py`.
 
-The control is a plain recursive comparison of the same bodies, measured in the same run, so that the ratio says the
-same on any machine. `diff` is what a pass does per resource; `compare()` also reads both documents as people gave them.
+The control is a plain recursive comparison of the same bodies in the same run, so the ratio is the same on any machine.
+`diff` is the work of a pass per resource. `compare()` also checks and coerces both documents.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ecsync.core.inputs import between
 from ecsync.core.model import Origin
-from ecsync.language.nodes import grow
+from ecsync.core.resource_diff import between
+from ecsync.language.nodes import to_nodes
 from ecsync.offline.compare import compare, difference, kind_of, written_as
 
 Body = dict[str, Any]
@@ -22,7 +22,7 @@ ARN = "arn:aws:ecs:eu-west-1:123456789012:{}"
 
 
 def service(number: int) -> tuple[Body, Body]:
-    """Return a service as it is written and as it is printed: 45 leaves, sets in another order."""
+    """Return a declared service and its describe output: 45 leaves, with the sets in another order."""
     group = f"arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/web-{number}/6d0ecf831eec9f09"
     written = {
         "serviceName": f"web-{number}",
@@ -85,7 +85,7 @@ def service(number: int) -> tuple[Body, Body]:
 
 
 def task(number: int) -> tuple[Body, Body]:
-    """Return a task definition of two containers as it is written and as it is printed."""
+    """Return a declared task definition of two containers and its describe output."""
     variables = [{"name": f"NAME_{index}", "value": str(index)} for index in range(8)]
     options = {"awslogs-group": "web", "awslogs-region": "eu-west-1", "awslogs-stream-prefix": "web"}
     web: Body = {
@@ -139,7 +139,7 @@ def task(number: int) -> tuple[Body, Body]:
 
 
 def equal(one: Any, other: Any) -> bool:
-    """Compare two trees in the plainest way: the control."""
+    """Return whether two trees are equal, by plain recursion: the control."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         return one.keys() == other.keys() and all(equal(one[key], other[key]) for key in one)
     if isinstance(one, list) and isinstance(other, list):
@@ -148,7 +148,7 @@ def equal(one: Any, other: Any) -> bool:
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """Return the least CPU time of a few rounds."""
+    """Return the least CPU time of `ROUNDS` rounds, in seconds."""
     best = float("inf")
     for _ in range(ROUNDS):
         started = time.process_time()
@@ -158,7 +158,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def main() -> None:
-    """Measure, and print the table."""
+    """Measure and print the table."""
     of = {
         "Service": [service(number) for number in range(SERVICES)],
         "TaskDefinition": [task(n) for n in range(SERVICES)],
@@ -167,7 +167,7 @@ def main() -> None:
     for name, pairs in of.items():
         kind = kind_of(name)
         for written, printed in pairs:
-            body = written_as(kind, grow(written, Origin(""))).body
+            body = written_as(kind, to_nodes(written, Origin(""))).body
             assert kind.from_describe is not None
             assert not difference(kind, body, printed).fields
             ready.append((kind, body, kind.from_describe(printed, body)))

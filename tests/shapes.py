@@ -1,4 +1,4 @@
-"""Bodies that AWS's shapes allow, for hypothesis: few words, so that names meet; lists of pairs without duplicates."""
+"""Hypothesis strategies for bodies that AWS's shapes allow. Few texts, so that names are equal often; no pair twice."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from ecsync.core.schema import Shape
 from ecsync.core.trees import Path, canonical, matches
 from ecsync.language.pairs import pair_members
 
-_WORDS = ("a", "b", "web", "Web", "", "default", "LATEST", "none", "10", "0.5 GB", "arn:aws:ecs:x:1:cluster/a")
+_TEXTS = ("a", "b", "web", "Web", "", "default", "LATEST", "none", "10", "0.5 GB", "arn:aws:ecs:x:1:cluster/a")
 _TREES = st.recursive(
-    st.none() | st.booleans() | st.integers(-2, 2) | st.sampled_from(_WORDS),
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(_WORDS), inner, max_size=2),
+    st.none() | st.booleans() | st.integers(-2, 2) | st.sampled_from(_TEXTS),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(_TEXTS), inner, max_size=2),
     max_leaves=4,
 )
 _MOST_MEMBERS, _DEEPEST = 5, 7
-_TOKENS = ("clienttoken", "clientrequesttoken", "idempotencytoken")  # those are ours
+_TOKENS = ("clienttoken", "clientrequesttoken", "idempotencytoken")  # not declared in manifests
 
 
 def bodies(shape: Shape, rules: Rules = (), tags: str = "") -> st.SearchStrategy[Any]:
-    """Return a strategy for bodies of the shape; lists that the rules key have no element twice."""
+    """Return a strategy for bodies of the shape; a list that the rules key has no key twice."""
     return _Bodies(rules, tags).of(shape, ())
 
 
@@ -39,7 +39,7 @@ class _Bodies:
             return self._list(shape, path)
         if shape.type == "map":
             assert shape.element is not None
-            return st.dictionaries(st.sampled_from(_WORDS[:6]), self.of(shape.element, (*path, "*")), max_size=2)
+            return st.dictionaries(st.sampled_from(_TEXTS[:6]), self.of(shape.element, (*path, "*")), max_size=2)
         return _scalar(shape)
 
     def _structure(self, shape: Shape, path: Path) -> st.SearchStrategy[Any]:
@@ -65,7 +65,7 @@ class _Bodies:
         return st.lists(elements, max_size=3, unique_by=lambda one: canonical([one.get(part) for part in key]))
 
     def _key(self, element: Shape, path: Path) -> Sequence[str]:
-        """Return the members that name an element of the list, where no two may have the same."""
+        """Return the members that are the key of an element of the list; empty if it has no key."""
         if element.type != "structure":
             return ()
         pair = pair_members(element, tags=path == (self._tags,))
@@ -90,4 +90,4 @@ def _scalar(shape: Shape) -> st.SearchStrategy[Any]:
     if shape.enum:
         return st.sampled_from(shape.enum)
     short, long = int(least or 0), int(most) if most is not None else 99
-    return st.sampled_from([word for word in _WORDS if short <= len(word) <= long] or ["x" * short])
+    return st.sampled_from([text for text in _TEXTS if short <= len(text) <= long] or ["x" * short])

@@ -1,4 +1,4 @@
-"""Settings: four layers, one name for each setting, and errors that say where, what and what to do."""
+"""Settings: four sources, one name for each setting, and errors with the place, the problem and the fix."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ def write(folder: Path, text: str) -> Path:
 
 
 def refusal(file: Path | None = None, environment: dict[str, str] | None = None, **flags: object) -> str:
-    """The text of the error that loading ends in."""
+    """Return the text of the ConfigError that loading raises."""
     with pytest.raises(ConfigError) as caught:
         load(file, environment or {}, flags)
     return str(caught.value)
 
 
-def test_defaults_observe_and_listen_to_this_machine_only() -> None:
-    """Without a word from the operator nothing is written and nobody else is served."""
+def test_the_defaults_are_read_only_and_serve_this_machine_only() -> None:
+    """Without settings, ecsync writes nothing, and no other machine can connect."""
     settings = load(None, {}, {})
     assert settings == Settings()
     assert (settings.enforce, settings.first_time, settings.installation) == (False, False, "")
     assert (settings.http.host, settings.loop.interval) == ("127.0.0.1", 60.0)
 
 
-def test_later_layers_win(tmp_path: Path) -> None:
-    """File over default, environment over file, flag over environment; a flag that was not given is no flag."""
+def test_later_sources_override_earlier_ones(tmp_path: Path) -> None:
+    """File over default, environment over file, flag over environment. A flag that is None has no effect."""
     file = write(tmp_path, "installation: file\nregion: file\nhttp: {port: 1, host: 0.0.0.0}\nlog: {level: debug}\n")
     environment = {"ECSYNC_REGION": "environment", "ECSYNC_HTTP_PORT": "2", "ECSYNC_LOG_LEVEL": "warning"}
     settings = load(file, environment, {"http.port": 3, "log.level": None})
@@ -41,8 +41,8 @@ def test_later_layers_win(tmp_path: Path) -> None:
     assert (settings.http.host, settings.http.port, settings.log.level) == ("0.0.0.0", 3, "warning")  # noqa: S104
 
 
-def test_targets_come_from_the_file(tmp_path: Path) -> None:
-    """Accounts, Regions, roles and the consent to write are named by the operator."""
+def test_targets_are_read_from_the_file(tmp_path: Path) -> None:
+    """A target has an account, a Region, a role and `enforce`."""
     role = "arn:aws:iam::123456789012:role/ecsync"
     text = f'targets:\n  prod: {{account: "123456789012", region: eu-central-1, role: "{role}", enforce: true}}\n'
     target = load(write(tmp_path, text), {}, {}).targets["prod"]
@@ -50,25 +50,25 @@ def test_targets_come_from_the_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("90s", 90), ("1.5m", 90), ("1h", 3600), ("5m", 300)])
-def test_times_have_units(text: str, seconds: float) -> None:
+def test_a_time_may_have_a_unit(text: str, seconds: float) -> None:
     """A time is a number of seconds, or has a unit."""
     assert load(None, {"ECSYNC_LOOP_INTERVAL": text}, {}).loop.interval == seconds
 
 
 def test_settings_cannot_be_changed() -> None:
-    """What was read at the start holds until the end."""
+    """Settings are frozen."""
     with pytest.raises(ValidationError):
         Settings().region = "elsewhere"
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "http:\n", "log:\n  # level: debug\n"])
-def test_a_file_may_say_nothing(tmp_path: Path, text: str) -> None:
-    """A file, or a group in it, with everything commented out is the defaults."""
+def test_a_file_may_be_empty(tmp_path: Path, text: str) -> None:
+    """A file, or a group in it, with all settings commented out gives the defaults."""
     assert load(write(tmp_path, text), {}, {}) == Settings()
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "parts"),
     [
         ("http: {prt: 1}", ["ecsync.yaml", "http.prt", "not a setting", '"http.port"']),
         ("instalation: x", ["ecsync.yaml", "instalation", '"installation"']),
@@ -84,19 +84,19 @@ def test_a_file_may_say_nothing(tmp_path: Path, text: str) -> None:
         ("a: [", ["ecsync.yaml", "not YAML", "line"]),
     ],
 )
-def test_a_mistake_in_the_file_is_explained(tmp_path: Path, text: str, words: list[str]) -> None:
-    """The file, the key, what is wrong, and what was meant."""
-    said = refusal(write(tmp_path, text))
-    assert [word for word in words if word not in said] == []
+def test_the_error_about_the_file_names_the_place_and_the_fix(tmp_path: Path, text: str, parts: list[str]) -> None:
+    """The error contains the file, the setting, the problem and the nearest name."""
+    error = refusal(write(tmp_path, text))
+    assert [part for part in parts if part not in error] == []
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    """A file that was asked for and is not there is an error, not a default."""
+    """A file that does not exist is an error."""
     assert "gone.yaml" in refusal(tmp_path / "gone.yaml")
 
 
 def test_a_bad_variable_or_flag_is_named() -> None:
-    """The place of the value that won is named, in the spelling of its layer."""
+    """The error starts with the source of the value that is used."""
     assert refusal(None, {"ECSYNC_HTTP_PORT": "x"}).startswith("ECSYNC_HTTP_PORT: http.port: ")
     assert refusal(None, {"ECSYNC_LOOP_SOURCE_INTERVAL": "1"}, **{"loop.source_interval": 0}).startswith(
         "--loop-source-interval: loop.source_interval: "
@@ -104,47 +104,49 @@ def test_a_bad_variable_or_flag_is_named() -> None:
 
 
 def test_an_unknown_variable_is_an_error() -> None:
-    """A misspelt variable would do nothing, and nobody would see it."""
-    said = refusal(None, {"ECSYNC_INSTALATION": "x"})
-    assert said.startswith("ECSYNC_INSTALATION: not a setting")
-    assert "ECSYNC_INSTALLATION" in said
+    """A misspelt variable would have no effect, without a message."""
+    error = refusal(None, {"ECSYNC_INSTALATION": "x"})
+    assert error.startswith("ECSYNC_INSTALATION: not a setting")
+    assert "ECSYNC_INSTALLATION" in error
 
 
-def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
-    """One line for each, so one edit repairs all."""
-    said = refusal(write(tmp_path, "http: {port: -1}\nlog: {level: loud}\nnonsense: 1\n"))
-    assert len(said.splitlines()) == 3
+def test_every_problem_is_reported_at_once(tmp_path: Path) -> None:
+    """Each problem is one line."""
+    error = refusal(write(tmp_path, "http: {port: -1}\nlog: {level: loud}\nnonsense: 1\n"))
+    assert len(error.splitlines()) == 3
 
 
-def test_other_variables_are_left_alone() -> None:
-    """AWS's variables are boto3's business, and those for manifests have a prefix of their own."""
+def test_other_variables_are_ignored() -> None:
+    """boto3 reads AWS's variables, and variables for manifests have their own prefix."""
     environment = {"AWS_REGION": "x", "ECSYNC_VAR_HOST": "example.com", "ECSYNC_CONFIG": "f"}
     assert load(None, environment, {}) == Settings()
     assert template_environment(environment) == {"HOST": "example.com"}
 
 
-def test_writing_needs_an_installation() -> None:
-    """Without a name of the installation no mark can be written; the error says how to choose one."""
+def test_writing_requires_an_installation() -> None:
+    """A mark requires the name of the installation. The error contains the ways to set it."""
     with pytest.raises(ConfigError, match="--installation NAME"):
         Settings().installation_to_write()
     assert Settings(installation="main").installation_to_write() == "main"
 
 
 @pytest.mark.parametrize("name", ["a", "A1", "my-shop_1.2", "x" * 63])
-def test_good_names_of_an_installation(name: str) -> None:
+def test_valid_names_of_an_installation(name: str) -> None:
     """Letters, digits, dots, dashes and underscores, up to 63."""
     assert Settings(installation=name).installation == name
 
 
 @pytest.mark.parametrize("name", ["-a", "a/b", "ä", "x" * 64, "a b", "a\n"])
-def test_bad_names_of_an_installation(name: str) -> None:
-    """Anything that would not fit in a mark is refused."""
+def test_invalid_names_of_an_installation(name: str) -> None:
+    """A name that does not fit in a mark is rejected."""
     with pytest.raises(ValidationError):
         Settings(installation=name)
 
 
-def test_the_process_gives_environment_and_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The one place that looks at the process."""
+def test_settings_are_read_from_the_process_environment_and_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`load_from_process` and `template_environment` read the process."""
     file = write(tmp_path, "region: from-file\n")
     monkeypatch.setenv("ECSYNC_CONFIG", str(file))
     monkeypatch.setenv("ECSYNC_INSTALLATION", "main")

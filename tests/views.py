@@ -1,4 +1,4 @@
-"""An engine that says what a test tells it to, for everything that is shown of one."""
+"""A fake engine for the tests of HTTP and of the command: its state is what a test sets."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 TARGET = Target(account="123456789012", region="eu-central-1", name="prod")
 
 
-def state(**known: Any) -> ApplicationState:
-    """An application that is known as far as given."""
-    return ApplicationState(**{"name": "shop", "target": TARGET, "revision": "3f9c1d2", **known})
+def state(**fields: Any) -> ApplicationState:
+    """Return an application with the given fields."""
+    return ApplicationState(**{"name": "shop", "target": TARGET, "revision": "3f9c1d2", **fields})
 
 
 class FakeView:
-    """An engine that says what a test tells it to."""
+    """A `View` whose attributes a test sets."""
 
     def __init__(self) -> None:
         self.apps: list[ApplicationState] = [state()]
         self.beats: dict[str, Beat] = {"reconcile": Beat(age=1, interval=10)}
         self.not_ready: dict[str, str] = {"config": "", "source": ""}
         self.source_view = SourceView(url="s3://bucket/prod", revision="3f9c1d2", fetched_at=NOW, age=4.25)
-        self.asked: dict[str, Any] = {}
-        self.told: list[Event] = []
+        self.query: dict[str, Any] = {}
+        self.found: list[Event] = []
 
     def applications(self) -> Sequence[ApplicationState]:
         return self.apps
@@ -41,8 +41,8 @@ class FakeView:
     def events(
         self, *, application: str | None, of_type: str | None, since: datetime | None, limit: int
     ) -> Sequence[Event]:
-        self.asked = {"application": application, "of_type": of_type, "since": since, "limit": limit}
-        return self.told
+        self.query = {"application": application, "of_type": of_type, "since": since, "limit": limit}
+        return self.found
 
     def heartbeat(self) -> Mapping[str, Beat]:
         return self.beats

@@ -1,6 +1,6 @@
-"""A believable AWS in one process: Amazon ECS with a scheduler, load balancers, and moto for the rest.
+"""A simulated AWS in one process: Amazon ECS with its scheduler, load balancers, Auto Scaling; moto serves the rest.
 
-It imports nothing from the rest of the package, so it cannot share the controller's assumptions.
+It imports nothing of ecsync, so that it shares none of the controller's assumptions.
 """
 
 from ecsim.account.clock import Clock, SpeedClock, VirtualClock

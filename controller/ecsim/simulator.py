@@ -1,4 +1,4 @@
-"""The simulated AWS as one object: start it, point boto3 at its URL, look at what happened."""
+"""The simulated AWS as one object: start it, use its URL as boto3's endpoint, read its ledger."""
 
 from __future__ import annotations
 
@@ -7,42 +7,41 @@ from collections.abc import Iterator
 
 from werkzeug.serving import BaseWSGIServer
 
-from ecsim.account.clock import Clock, SpeedClock, VirtualClock
-from ecsim.account.faults import Fault
-from ecsim.account.ledger import Ledger
+from ecsim import owner
+from ecsim.account.account import Account
+from ecsim.account.clock import Clock, VirtualClock
 from ecsim.account.settings import Settings
 from ecsim.account.world import World
-from ecsim.application_autoscaling import target_tracking
-from ecsim.ecs import images, tasks
+from ecsim.autoscaling.listeners import InstanceListeners
+from ecsim.cloudwatch.store import CloudWatchRegion
+from ecsim.ecs.capacity.instance_lifecycle import ContainerAgents
+from ecsim.ecs.store import EcsRegion
 from ecsim.elbv2 import tags as elb_tags
-from ecsim.http.consistency import Replica
+from ecsim.elbv2.store import ElbRegion
 from ecsim.http.control import Control
-from ecsim.http.server import Gateway, Hook, serve
+from ecsim.http.server import Gateway, serve
 from ecsim.moto import seams
 
-TICK = 0.1  # wall-clock seconds between ticks in demo mode
+TICK = 0.1  # wall-clock seconds between two ticks with a SpeedClock
 
 
-class Simulator:
+class Simulator(Account):
     """One simulated account, served over HTTP on the loopback interface.
 
-    moto's backends are global to the process: use one Simulator at a time. All state is behind one lock.
-    With a VirtualClock nothing happens between requests except by `advance`; with a SpeedClock a thread ticks.
+    moto's backends are global to the process: use one Simulator at a time. One lock guards all state.
+    With a VirtualClock time passes only by `advance`. With a SpeedClock a thread ticks.
     """
 
     def __init__(self, settings: Settings | None = None, clock: Clock | None = None) -> None:
-        self.settings = settings or Settings()
-        self.clock: Clock = clock or SpeedClock(self.settings.speed)
         seams.check()
-        self._empty_moto()
-        self.world = World(self.settings, self.clock)
-        self.gateway = Gateway(self.world, self.clock, Control(self))
+        super().__init__(settings or Settings(), clock, self._connect)
+        self.gateway = Gateway(self, Control(self))
         self._server: BaseWSGIServer | None = None
         self._threads: list[threading.Thread] = []
         self._stopping = threading.Event()
 
     def start(self, port: int = 0) -> str:
-        """Serve on 127.0.0.1 (0: any free port) and return the URL."""
+        """Serve on 127.0.0.1 and return the URL. Port 0 is any free port."""
         if self._server is not None:
             raise RuntimeError(f"already serving at {self.url}")
         self._stopping.clear()
@@ -67,75 +66,18 @@ class Simulator:
 
     @property
     def url(self) -> str:
-        """What to give boto3 as `endpoint_url`."""
+        """The `endpoint_url` for boto3."""
         if self._server is None:
             raise RuntimeError("not started")
         return f"http://127.0.0.1:{self._server.server_port}"
 
-    @property
-    def ledger(self) -> Ledger:
-        """Every call since the last reset."""
-        return self.gateway.ledger
-
-    def reset(self) -> None:
-        """Begin again with an empty account (and its default VPC), an empty ledger, no faults and no hooks."""
-        with self.gateway.lock:
-            self._empty_moto()
-            self.world = World(self.settings, self.clock)
-            self.gateway.world = self.world
-            self.gateway.ledger = Ledger()
-            self.gateway.replica = Replica()
-            self.gateway.faults.clear()
-            self.gateway.before_call = self.gateway.after_call = None
-
-    def tick(self) -> None:
-        """Let everything happen that is due; every request does this too."""
-        with self.gateway.lock:
-            self.world.run()
-
-    def advance(self, seconds: float) -> None:
-        """Let simulated time pass, with a VirtualClock."""
-        if not isinstance(self.clock, VirtualClock):
-            raise TypeError("only a VirtualClock can be advanced")
-        self.clock.advance(seconds)
-        self.tick()
-
-    def fault(self, fault: Fault) -> None:
-        """Set a fault."""
-        with self.gateway.lock:
-            self.gateway.faults.add(fault)
-
-    def clear_faults(self) -> None:
-        """Take all faults away."""
-        with self.gateway.lock:
-            self.gateway.faults.clear()
-
-    def on_call(self, *, before: Hook | None = None, after: Hook | None = None) -> None:
-        """Call `before(service, operation)` and `after(…)` around every AWS call.
-
-        What a hook raises breaks the caller's connection there: before means it never happened, after means
-        it happened and nobody was told.
-        """
-        with self.gateway.lock:
-            self.gateway.before_call, self.gateway.after_call = before, after
-
     def set_image_outcome(self, match: str, outcome: str) -> None:
-        """Say what becomes of tasks whose image contains `match`: pull, exit, unhealthy or ok."""
-        if outcome not in images.OUTCOMES:
-            raise ValueError(f"unknown outcome {outcome!r}: one of {', '.join(images.OUTCOMES)}")
-        with self.gateway.lock:
-            self.world.image_outcomes[match] = outcome
+        """Set the outcome of tasks with an image that contains `match`: pull, exit, unhealthy or ok."""
+        owner.set_image_outcome(self, match, outcome)
 
     def stop_task(self, cluster: str, service: str, count: int = 1, region: str | None = None) -> tuple[str, ...]:
-        """Kill running tasks of a service as if their hosts had died; their ARNs."""
-        with self.gateway.lock:
-            self.world.run()
-            ecs = self.world.ecs(region or self.settings.region)
-            found = ecs.service(ecs.cluster(cluster), service)
-            running = [task for task in found.tasks if task.last == "RUNNING"][:count]
-            for task in running:
-                tasks.die(self.world, ecs, task)
-            return tuple(task.arn for task in running)
+        """Stop running tasks of a service as if their hosts had failed. Returns their ARNs."""
+        return owner.stop_task(self, cluster, service, count, region)
 
     def set_load(
         self,
@@ -145,28 +87,26 @@ class Simulator:
         memory: float | None = None,
         region: str | None = None,
     ) -> None:
-        """Make a service's tasks as busy as this, on average and in percent; scaling policies take it from there.
+        """Set the average utilisation of a service's tasks in percent. Scaling policies react to it."""
+        owner.set_load(self, cluster, service, cpu, memory, region)
 
-        The work stays the same when the number of tasks changes: on twice as many it is half the percent.
-        """
-        percents = {name: float(value) for name, value in (("cpu", cpu), ("memory", memory)) if value is not None}
-        with self.gateway.lock:
-            self.world.run()
-            target_tracking.set_load(self.world, region or self.settings.region, cluster, service, percents)
-
-    def _empty_moto(self) -> None:
+    def _connect(self, world: World) -> None:
+        """Prepare a new world: empty moto's backends, and let Amazon ECS listen to Auto Scaling."""
         seams.install(self._ecs_tagged, self._elb_tagged)
         seams.reset(self.settings.seed)
+        world.state(InstanceListeners).listeners.append(ContainerAgents(world))
 
     def _tick_forever(self) -> None:
         while not self._stopping.wait(TICK):
             self.tick()
 
     def _ecs_tagged(self, region: str) -> Iterator[tuple[str, dict[str, str], str]]:
-        for arn, tags in list(self.world.ecs(region).tags.items()):
+        for arn, tags in list(self.world.store(EcsRegion, region).tags.items()):
             yield arn, tags, f"ecs:{arn.split(':')[5].split('/')[0]}"
+        for arn, tags in list(self.world.store(CloudWatchRegion, region).tags.items()):
+            yield arn, tags, "cloudwatch:alarm"
         yield from seams.tagged_repositories(self.settings.account, region)
 
     def _elb_tagged(self, region: str) -> Iterator[tuple[str, dict[str, str], str]]:
-        for arn, tags in list(self.world.elb(region).tags.items()):
+        for arn, tags in list(self.world.store(ElbRegion, region).tags.items()):
             yield arn, tags, f"elasticloadbalancing:{elb_tags.kind(arn)}"

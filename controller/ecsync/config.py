@@ -1,7 +1,7 @@
-"""The operator's settings: frozen, by concern. The only reader of `os.environ`.
+"""The operator's settings: frozen, in groups. Only this module reads `os.environ`.
 
-In rising order: defaults, a YAML file, `ECSYNC_*` variables, flags. One name serves all three: `http.port` in the
-file is `ECSYNC_HTTP_PORT` and `--http-port`.
+Later sources override earlier ones: defaults, a YAML file, `ECSYNC_*` variables, flags. A setting has the same name in
+each: `http.port` in the file is `ECSYNC_HTTP_PORT` and `--http-port`.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from ecsync.core.wording import printable, suggestion
 
 PREFIX = "ECSYNC_"
-VARIABLES = "ECSYNC_VAR_"  # what `${env:NAME}` in a manifest may see
-TESTS = ("ECSYNC_CASES", "ECSYNC_CORPUS", "ECSYNC_YAML_LS")  # name material of the project's own tests
-CONFIG = "ECSYNC_CONFIG"  # where the file is, unless a flag says so
+VARIABLES = "ECSYNC_VAR_"  # prefix of the variables that `${env:NAME}` in a manifest can use
+TESTS = ("ECSYNC_CASES", "ECSYNC_CORPUS", "ECSYNC_YAML_LS")  # inputs of the project's own tests
+CONFIG = "ECSYNC_CONFIG"  # path of the file, unless a flag is given
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 
 class ConfigError(Exception):
-    """The operator's settings cannot be used; the text says where, what and what to do, one problem a line."""
+    """The operator's settings are not valid. The text has one problem per line: place, problem, fix."""
 
 
 def _seconds(value: object) -> object:
-    """Take `90`, `90s`, `5m`, `1h` for a time."""
+    """Return the seconds of a time such as `90`, `90s`, `5m` or `1h`."""
     if isinstance(value, str) and (match := re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", value.strip())):
         return float(match[1]) * _UNITS[match[2]]
     if isinstance(value, str):
@@ -44,62 +44,64 @@ AccountId: TypeAlias = Annotated[str, Field(pattern=r"^(\d{12})?$")]
 
 
 class _Settings(BaseModel):
-    """What all settings have in common: nothing unknown in them, and no change after they are read."""
+    """The base of all settings: unknown names are errors, and values never change."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     @field_validator("account", mode="before", check_fields=False)
     @classmethod
     def _as_text(cls, value: object) -> object:
-        """An account id that YAML took for a number has lost its zeros: ask for quotes."""
+        """Reject an account id that YAML read as a number: its leading zeros are lost."""
         if isinstance(value, int):
             raise ValueError('must be in quotes: account: "123456789012"')
         return value
 
 
 class TargetSettings(_Settings):
-    """One entry of `targets`: an account and Region that manifests may name. Roles live here, never in a manifest."""
+    """One entry of `targets`: an account and Region that manifests can name. Roles are set here, not in manifests."""
 
     account: AccountId
     region: str = ""
     role: str = Field(default="", pattern=r"^(arn:aws[a-z-]*:iam::\d{12}:role/\S+)?$")
     external_id: str = ""
-    enforce: bool = False  # the operator's consent to write (rule 26); the application must ask for it as well
+    enforce: bool = False  # allow writes; the application must also set `mode: enforce` (docs/rules.md R26)
 
 
 class LoopSettings(_Settings):
-    """How often and how much at once."""
+    """The intervals and the parallelism of passes."""
 
-    interval: Seconds = Field(default=60.0, ge=5, le=86_400)  # between two looks at an application that says nothing
-    jitter: float = Field(default=0.1, ge=0, le=0.5)  # of the interval, so that applications spread out
-    source_interval: Seconds = Field(default=30.0, ge=1, le=86_400)  # between two readings of the source
+    # Between two passes, for an application without its own interval.
+    interval: Seconds = Field(default=60.0, ge=5, le=86_400)
+    jitter: float = Field(default=0.1, ge=0, le=0.5)  # random part of the interval, to spread the passes
+    source_interval: Seconds = Field(default=30.0, ge=1, le=86_400)  # between two reads of the source
     workers: int = Field(default=4, ge=1, le=64)
-    drain: Seconds = Field(default=20.0, ge=0, le=110)  # after SIGTERM; ECS kills after its stopTimeout of 30 s
+    # Time to finish after SIGTERM. ECS sends SIGKILL after the stopTimeout of the container, by default 30 s.
+    drain: Seconds = Field(default=20.0, ge=0, le=110)
 
 
 class HttpSettings(_Settings):
-    """Where metrics, health and the API are served. This machine alone, unless told otherwise."""
+    """The address of metrics, health and the API. Default: this machine only."""
 
     host: str = "127.0.0.1"
-    port: int = Field(default=8080, ge=0, le=65_535)  # 0: whichever is free
+    port: int = Field(default=8080, ge=0, le=65_535)  # 0: any free port
 
 
 class LogSettings(_Settings):
-    """What is logged, and how: `auto` is text on a terminal and JSON elsewhere."""
+    """The level and the format of the log. `auto` is text on a terminal, and JSON elsewhere."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["auto", "json", "text"] = "auto"
 
 
 class Settings(_Settings):
-    """Everything that the operator says. An endpoint is not in it: boto3 reads `AWS_ENDPOINT_URL` itself."""
+    """All settings of the operator, except the endpoint: boto3 reads `AWS_ENDPOINT_URL` itself."""
 
-    installation: str = ""  # part of every mark; required to write
-    account: AccountId = ""  # asserted before the first write
+    installation: str = ""  # name of this installation, part of every mark; required to write
+    account: AccountId = ""  # the expected account; checked before the first write
     region: str = ""
     profile: str = ""
-    enforce: bool = False  # as in `targets`, for what names no target
-    first_time: bool = False  # allow a plan of creates only, without an asserted account (rule 11)
+    enforce: bool = False  # as in `targets`, for applications that name no target
+    first_time: bool = False  # without `account`, allow a plan that only creates resources (docs/rules.md R11)
     source: str = ""  # a path or s3://bucket/prefix
     source_owner: AccountId = ""  # the account that must own the bucket
     targets: dict[str, TargetSettings] = Field(default_factory=dict)
@@ -115,23 +117,23 @@ class Settings(_Settings):
         return value
 
     def installation_to_write(self) -> str:
-        """Return the installation; raise ConfigError where there is none, because marks would have no owner."""
+        """Return the installation. Raises ConfigError if it is not set, because a mark requires an owner."""
         if not self.installation:
             raise ConfigError(
-                "installation: must be set before anything is written, because it is part of the mark on every "
-                "resource. Choose a name and keep it: `installation: NAME` in the config file, "
+                "nothing can be written: installation is not set, and it is part of the mark on every resource. "
+                "Choose a name, and never change it: set `installation: NAME` in the config file, "
                 f"{PREFIX}INSTALLATION=NAME or --installation NAME."
             )
         return self.installation
 
 
 def load(file: Path | None, environment: Mapping[str, str], overrides: Mapping[str, object]) -> Settings:
-    """Return the settings, or raise ConfigError with every problem. Flags that are None were not given.
+    """Return the settings. Raises ConfigError with every problem.
 
-    `overrides` are flags by the names of the settings: `{"http.port": 0}`.
+    `overrides` has the flags by the names of the settings: `{"http.port": 0}`. None means that the flag is not given.
     """
     tree: dict[str, Any] = {}
-    places: dict[str, str] = {}  # dotted name of a setting -> where it was set last
+    places: dict[str, str] = {}  # dotted name of a setting -> the source of its value
     for name, value in _from_file(file):
         _put(tree, name, value)
         places[name] = str(file)
@@ -149,33 +151,33 @@ def load(file: Path | None, environment: Mapping[str, str], overrides: Mapping[s
 
 
 def load_from_process(file: Path | None = None, overrides: Mapping[str, object] | None = None) -> Settings:
-    """As `load`, with this process's environment, which may also say where the file is."""
+    """Return the settings with the environment of this process, which may also contain the path of the file."""
     named = os.environ.get(CONFIG, "")
     return load(file or (Path(named) if named else None), os.environ, overrides or {})
 
 
 def template_environment(environment: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return what `${env:NAME}` may see: `ECSYNC_VAR_NAME` by NAME, of this process unless given."""
+    """Return the values of `${env:NAME}`: each `ECSYNC_VAR_NAME` by NAME. Default: the environment of this process."""
     variables = os.environ if environment is None else environment
     return {name.removeprefix(VARIABLES): value for name, value in variables.items() if name.startswith(VARIABLES)}
 
 
 def default_region() -> str:
-    """Return the Region that AWS's own variables name; empty where they do not."""
+    """Return the Region of `AWS_REGION` or `AWS_DEFAULT_REGION`; empty if neither is set."""
     return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
 
 
 def no_colour() -> bool:
-    """Tell whether the user wants none (no-color.org)."""
+    """Return whether the user turned colours off (no-color.org)."""
     return bool(os.environ.get("NO_COLOR"))
 
 
 def use_simulated(url: str, region: str) -> None:
-    """Point this process's AWS clients at a simulated account: the address, and keys that open nothing else."""
+    """Set the endpoint and credentials of this process to a simulated account. The keys are valid nowhere else."""
     os.environ.update(
         AWS_ENDPOINT_URL=url,
         AWS_ACCESS_KEY_ID="simulated",
-        AWS_SECRET_ACCESS_KEY="simulated",  # noqa: S106  # opens nothing
+        AWS_SECRET_ACCESS_KEY="simulated",  # noqa: S106  # not a secret
         AWS_EC2_METADATA_DISABLED="true",
     )
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
@@ -198,19 +200,19 @@ def _from_file(file: Path | None) -> Iterator[tuple[str, Any]]:
     for key, value in (tree or {}).items():
         if key in groups and isinstance(value, dict):
             yield from ((f"{key}.{name}", each) for name, each in value.items())
-        elif not (key in groups and value is None):  # a group whose settings are all commented out
+        elif not (key in groups and value is None):  # a group with all its settings commented out is None
             yield str(key), value
 
 
 def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
-    """Yield (name, value, variable). An unknown variable is an error: a misspelt one would do nothing, silently."""
+    """Yield (name, value, variable). An unknown variable is an error; a misspelt one would have no effect."""
     known = {PREFIX + name.replace(".", "_").upper(): name for name in _names() if name != "targets"}
     for variable, value in sorted(environment.items()):
         if not variable.startswith(PREFIX) or variable.startswith(VARIABLES) or variable in (CONFIG, *TESTS):
             continue
         if variable not in known:
             hint = suggestion(variable, known)
-            raise ConfigError(f"{variable}: not a setting{hint} Variables for manifests are called {VARIABLES}NAME.")
+            raise ConfigError(f"{variable}: not a setting{hint} (variables for manifests are named {VARIABLES}NAME)")
         yield known[variable], value, variable
 
 
@@ -238,7 +240,7 @@ def _put(tree: dict[str, Any], name: str, value: object) -> None:
 
 
 def _explain(error: Any, places: Mapping[str, str], file: Path | None) -> str:
-    """Write one of pydantic's errors as where, what, and what to do."""
+    """Return one error of pydantic as a line: place, setting, problem, value."""
     location = [str(part) for part in error["loc"]]
     name = ".".join(location)
     place = next(

@@ -1,6 +1,6 @@
-"""What tests of ecsync, and of what is built on it, need in place of the world. Shipped, small, no AWS semantics.
+"""Test doubles for ecsync and for code that is built on it. They are part of the package, small, and do not model AWS.
 
-`FakeClock` is time. `MemoryCloud` is an account of named objects, and `memory_kind` makes kinds that live in it.
+`FakeClock` replaces time. `MemoryCloud` is an account of named objects. `memory_kind` makes kinds for that account.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ecsync.core.trees import Body, leaves, thaw
 
 
 class FakeClock:
-    """A clock that stands still until it is told to advance (`core.ports.Clock`); safe across threads."""
+    """A clock that moves only by `advance` or `sleep` (`core.ports.Clock`). Safe for use in several threads."""
 
     def __init__(self, start: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> None:
         self._start = start
@@ -30,17 +30,17 @@ class FakeClock:
         self._held: list[threading.Condition] = []
 
     def now(self) -> datetime:
-        """Wall time with a zone."""
+        """The wall time, with a time zone."""
         return self._start + timedelta(seconds=self._elapsed)
 
     def monotonic(self) -> float:
-        """Seconds that never jump; the first is not zero, so that no code can mistake it for "never"."""
+        """The monotonic time in seconds. It does not start at zero, so that no code can mistake it for "never"."""
         return 1000.0 + self._elapsed
 
     def advance(self, seconds: float) -> None:
-        """Let time pass at once, and wake whoever is held."""
+        """Move the time forward, and wake the threads that wait in `hold`."""
         if seconds < 0:
-            raise ValueError(f"time does not run backwards: {seconds}")
+            raise ValueError(f"the time cannot go back: {seconds}")
         with self._lock:
             self._elapsed += seconds
             held, self._held = self._held, []
@@ -49,17 +49,17 @@ class FakeClock:
                 condition.notify_all()
 
     def sleep(self, seconds: float) -> None:
-        """Let time pass in place of `time.sleep`."""
+        """Move the time forward, in place of `time.sleep`."""
         self.advance(seconds)
 
     def skip(self, _condition: threading.Condition, seconds: float | None) -> None:
-        """Let time pass in place of `Condition.wait`: nobody else will notify, for tests with one thread."""
+        """Move the time forward, in place of `Condition.wait`. For tests with one thread: no other thread notifies."""
         if seconds is None:
-            raise RuntimeError("waits for ever: nothing is due, and there is no other thread")
+            raise RuntimeError("waits for ever: no work is due, and no other thread runs")
         self.advance(seconds)
 
     def hold(self, condition: threading.Condition, _seconds: float | None) -> None:
-        """Wait until notified or until the clock is advanced, in place of `Condition.wait`, for tests with threads."""
+        """Wait for a notification or for `advance`, in place of `Condition.wait`. For tests with several threads."""
         with self._lock:
             self._held.append(condition)
         condition.wait()
@@ -72,28 +72,29 @@ Hook = Callable[[str, Mapping[str, Any]], None]
 
 
 class MemoryCloud:
-    """An account of named objects (`core.ports.Cloud`); the operations are those that `memory_kind` compiles.
+    """An account of named objects (`core.ports.Cloud`), with the operations that `memory_kind` compiles.
 
-    `before` and `after` are asked around every call, reads included, with the operation and its parameters; what
-    they raise is what the caller gets: before means it never happened, after means it happened and nobody was told.
+    `before` and `after` run around every call and read, with the operation and its parameters. The caller receives the
+    exception that they raise. If `before` raises, the call has no effect. If `after` raises, it has its effect.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, account: str = "111111111111") -> None:
+        self.account = account
         self.objects: dict[str, dict[str, Any]] = {}  # id -> body, with `tags` as a map
-        self.writes: list[str] = []  # `CreateWidget web`: what took effect, in order
-        self.refused: list[str] = []  # what the account itself would not do
-        self.hidden: set[str] = set()  # ids that reads do not show yet
+        self.writes: list[str] = []  # `CreateWidget web`: the calls with an effect, in order
+        self.refused: list[str] = []  # the calls that the account rejected
+        self.hidden: set[str] = set()  # ids that reads do not return yet
         self.before: Hook = _nothing
         self.after: Hook = _nothing
         self._made = 0
 
     def named(self, kind: str, name: str) -> dict[str, Any] | None:
-        """Return the object of that name; None where there is none."""
+        """Return the object with that name; None if it does not exist."""
         found = (one for id_, one in self.objects.items() if id_.startswith(f"{kind}-") and one["name"] == name)
         return next(found, None)
 
     def call(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
-        """Make one read: `Describe<Kind>` by name, `List<Kind>` for all."""
+        """Make one read: `Describe<Kind>` by names, or `List<Kind>`."""
         assert service == SERVICE, service
         self.before(operation, params)
         verb, kind = _split(operation, "Describe", "List")
@@ -108,15 +109,15 @@ class MemoryCloud:
         return {"found": found}
 
     def pages(self, service: str, operation: str, result: str, /, **params: Any) -> Iterator[Any]:
-        """Yield every item of the one page that there is."""
+        """Yield every item. The result is always one page."""
         yield from self.call(service, operation, **params)[result]
 
     def cached(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
-        """Read it again: nothing is kept."""
+        """Make the read again: no result is cached."""
         return self.call(service, operation, **params)
 
     def write(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
-        """Make one mutating call. Raises AwsError `exists` and `missing` as any account does."""
+        """Make one mutating call. Raises AwsError `exists` or `missing`."""
         assert service == SERVICE, service
         unresolved = [str(leaf) for _, leaf in leaves(params) if isinstance(leaf, Text)]
         assert not unresolved, f"{operation} was sent references: {unresolved}"
@@ -140,7 +141,7 @@ class MemoryCloud:
 
     def _create(self, kind: str, params: Mapping[str, Any]) -> str:
         if self.named(kind, params["name"]):
-            raise self._refuse("exists", f"Create{kind}", f"there is a {kind} {params['name']}")
+            raise self._refuse("exists", f"Create{kind}", f"{kind} {params['name']} already exists")
         self._made += 1
         id_ = f"{kind}-{self._made}"
         self.objects[id_] = thaw(params)
@@ -148,7 +149,7 @@ class MemoryCloud:
 
     def _existing(self, operation: str, id_: str) -> str:
         if id_ not in self.objects:
-            raise self._refuse("missing", operation, f"there is no {id_}")
+            raise self._refuse("missing", operation, f"{id_} does not exist")
         return id_
 
     def _refuse(self, kind: Any, operation: str, message: str) -> AwsError:
@@ -165,13 +166,13 @@ def _split(operation: str, *verbs: str) -> tuple[str, str]:
     return verb, operation.removeprefix(verb)
 
 
-# ---------------------------------------------------------------- kinds that live in it
+# ---------------------------------------------------------------- kinds of that account
 
 
 def memory_kind(name: str, *, rules: Rules = (), second: Sequence[str] = (), **parts: Any) -> Kind:
-    """Return a kind of a MemoryCloud: a `name`, whatever other members, `tags`; outputs `id` and `name`.
+    """Return a kind of a MemoryCloud. Its body has a `name`, `tags` and any other members; outputs `id` and `name`.
 
-    `second` are members that a second call sets after the create. `parts` replace any other part of the kind.
+    A second call, after the create, sets the members in `second`. `parts` replace other parts of the kind.
     """
 
     def read(reader: Reader, wanted: Sequence[Wanted], _: World) -> Iterator[tuple[Key, Observed]]:
@@ -238,6 +239,6 @@ _TAGS: Rules = (
 
 def _present(one: Mapping[str, Any]) -> Present:
     tags = one.get("tags", {})
-    body = {key: value for key, value in one.items() if key != "id"} | {"tags": marks.theirs(tags)}
+    body = {key: value for key, value in one.items() if key != "id"} | {"tags": marks.user_tags(tags)}
     outputs = {"id": one["id"], "name": one["name"]}
-    return Present(body=body, outputs=outputs, marks=marks.read(tags), foreign=marks.foreign(tags))
+    return Present(body=body, outputs=outputs, marks=marks.read(tags), foreign=marks.other_tool(tags))

@@ -1,24 +1,24 @@
 #!/usr/bin/env bash
-# Make a base image out of Debian's packages, for where no image registry is reachable:
+# Build a base image from Debian packages, for networks without access to an image registry:
 #
 #     sudo deploy/container/base.sh base.tar.gz [SUITE] [MIRROR]
 #     docker import base.tar.gz ecsync-base      # or: podman import
 #
-# SUITE is bookworm (Python 3.11) unless given; trixie has 3.13. MIRROR is debootstrap's own default unless given.
-# APT_SOURCES=FILE takes the suite's updates from that list as well (bookworm-security is on no plain mirror).
+# SUITE: default bookworm (Python 3.11); trixie has Python 3.13. MIRROR: default that of debootstrap.
+# APT_SOURCES=FILE: also install updates from this list (a plain mirror does not have bookworm-security).
 set -euo pipefail
 
-out=${1:?where to write the base, such as base.tar.gz}
+out=${1:?the output file is missing, such as base.tar.gz}
 suite=${2:-bookworm}
 mirror=${3:-}
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
-command -v debootstrap >/dev/null || { echo "debootstrap is missing: apt-get install debootstrap" >&2; exit 1; }
-[ "$(id -u)" = 0 ] || { echo "debootstrap needs root, for chroot and device nodes: use sudo" >&2; exit 1; }
+command -v debootstrap >/dev/null || { echo "debootstrap is not installed: apt-get install debootstrap" >&2; exit 1; }
+[ "$(id -u)" = 0 ] || { echo "debootstrap requires root (chroot, device nodes): use sudo" >&2; exit 1; }
 
 root=$(mktemp -d)
 trap 'rm -rf --one-file-system "$root"' EXIT
-chmod 755 "$root"  # it becomes /, which every user must be able to enter
+chmod 755 "$root"  # it becomes /, so every user must have access
 
 debootstrap --variant=minbase --keyring="$keyring" --include=python3,python3-venv,ca-certificates \
   "$suite" "$root" ${mirror:+"$mirror"} >&2
@@ -31,7 +31,7 @@ if [ -n "${APT_SOURCES:-}" ]; then
   chroot "$root" env DEBIAN_FRONTEND=noninteractive apt-get dist-upgrade -qy >&2
 fi
 
-# What only packaging and people at a terminal need; licences stay.
+# Remove files that only package management and interactive use need. Keep licences.
 rm -rf "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/* "$root"/var/cache/debconf/* "$root"/var/log/* \
   "$root"/usr/share/man/* "$root"/usr/share/info/* "$root"/usr/share/locale/* "$root"/etc/resolv.conf \
   "$root"/etc/apt/sources.list.d/*

@@ -1,4 +1,4 @@
-"""AWS in place of the network: every HTTP request that botocore makes ends here, is written down, and is answered."""
+"""A fake AWS in place of the network: it records every HTTP request of botocore and returns a prepared response."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from urllib.parse import parse_qs
 
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
-from botocore.loaders import Loader
+from botocore.loaders import Loader, create_loader
 
-from ecsync.aws.clients import Access, Clients, shared_loader
+from ecsync.aws.clients import Access, Clients
 from ecsync.aws.cloud import BotoCloud
 from ecsync.aws.hooks import Observer
 from ecsync.aws.limits import Limiter
@@ -22,7 +22,7 @@ from ecsync.testing import FakeClock
 REGION = "eu-west-1"
 ACCOUNT = "111122223333"
 READS = frozenset({"ecs.DescribeServices", "ecs.ListServices", "ecs.DescribeTaskDefinition"})
-LOADER: Loader = shared_loader()  # service models take longer to read than all of these tests
+LOADER: Loader = create_loader()  # reading service models takes longer than all of these tests
 
 
 class _Raw(io.BytesIO):
@@ -33,7 +33,7 @@ class _Raw(io.BytesIO):
 
 @dataclass(frozen=True)
 class Sent:
-    """A request as it would have left."""
+    """A recorded request."""
 
     operation: str
     params: dict[str, Any]
@@ -43,14 +43,14 @@ class Sent:
 
 @dataclass
 class FakeAws:
-    """Answers in the order they were given, per operation; the last one again and again."""
+    """Returns the responses of an operation in their order; the last one is repeated."""
 
     sent: list[Sent] = field(default_factory=list)
     answers: dict[str, list[tuple[int, str] | Exception]] = field(default_factory=dict)
 
     @classmethod
     def installed(cls, monkeypatch: pytest.MonkeyPatch) -> FakeAws:
-        """Take the place of the network, with credentials and nothing else in the environment."""
+        """Replace the network; the environment has credentials and no other setting."""
         fake = cls()
         for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_DEFAULT_REGION"):
             monkeypatch.delenv(name, raising=False)
@@ -65,31 +65,31 @@ class FakeAws:
         return fake
 
     def answer(self, operation: str, *bodies: dict[str, Any]) -> None:
-        """Answer an operation of a JSON service."""
+        """Prepare responses of an operation of a JSON service."""
         self.answers.setdefault(operation, []).extend((200, json.dumps(body)) for body in bodies)
 
     def fail(self, operation: str, code: str, message: str = "", status: int = 400, times: int = 1) -> None:
-        """Answer an operation of a JSON service with an error."""
+        """Prepare error responses of an operation of a JSON service."""
         body = json.dumps({"__type": code, "message": message})
         self.answers.setdefault(operation, []).extend([(status, body)] * times)
 
     def drop(self, operation: str, error: Exception) -> None:
-        """Fail on the way, before or after the request."""
+        """Prepare a connection error of an operation."""
         self.answers.setdefault(operation, []).append(error)
 
     def identity(self, account: str) -> None:
-        """Say whose credentials they are."""
+        """Set the account that the credentials belong to."""
         result = f"<GetCallerIdentityResult><Account>{account}</Account></GetCallerIdentityResult>"
         self.answers["GetCallerIdentity"] = [
             (200, f"<GetCallerIdentityResponse>{result}</GetCallerIdentityResponse>"),
         ]
 
     def operations(self) -> list[str]:
-        """What was sent, in order."""
+        """Return the operations that were sent, in order."""
         return [sent.operation for sent in self.sent]
 
     def send(self, request: AWSPreparedRequest) -> AWSResponse:
-        """Write the request down and answer it."""
+        """Record the request and return its response."""
         headers = {key.lower(): _text(value) for key, value in request.headers.items()}
         body = _text(request.body or "")
         if "x-amz-target" in headers:
@@ -111,7 +111,7 @@ def _text(value: str | bytes) -> str:
 
 
 def clients(reads: frozenset[str] | None = None, access: Access | None = None) -> Clients:
-    """Clients of the fake."""
+    """Return clients of the fake."""
     return Clients(access or Access(), version="1.2.3", reads=reads, loader=LOADER)
 
 
@@ -125,7 +125,7 @@ def cloud(
     limiter: Limiter | None = None,
     reads: frozenset[str] = READS,
 ) -> BotoCloud:
-    """A cloud over the fake, whose clock stands still."""
+    """Return a cloud over the fake, with a fake clock."""
     clock = clock or FakeClock()
     return BotoCloud(
         through or clients(),

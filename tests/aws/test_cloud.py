@@ -1,4 +1,4 @@
-"""BotoCloud: responses, pages, the cache, errors, retries and what observers are told."""
+"""BotoCloud: responses, pages, the cache, errors, retries and observers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> fake_aws.FakeAws:
 
 
 def test_a_response_comes_without_metadata(aws: fake_aws.FakeAws) -> None:
-    """What the core sees is what AWS says of the resource, nothing about the call."""
+    """The core receives what AWS returns of the resource, and nothing about the call."""
     aws.answer("DescribeServices", {"services": [{"serviceName": "web"}]})
     cloud = fake_aws.cloud()
     assert cloud.call("ecs", "DescribeServices", services=["web"]) == {"services": [{"serviceName": "web"}]}
@@ -35,7 +35,7 @@ def test_a_response_comes_without_metadata(aws: fake_aws.FakeAws) -> None:
 
 
 def test_only_the_newest_events_are_kept_and_times_are_text(aws: fake_aws.FakeAws) -> None:
-    """Events are most of what ECS answers, and datetimes most of the cost of reading it (pins botocore's hooks)."""
+    """Events are most of an ECS response, and datetimes most of the cost of parsing it (pins botocore's hooks)."""
     events = [{"id": str(index), "createdAt": 1767225600.5 - index} for index in range(100)]
     aws.answer("DescribeServices", {"services": [{"events": events, "createdAt": 1767225600}]})
     (service,) = fake_aws.cloud().call("ecs", "DescribeServices", services=["web"])["services"]
@@ -44,8 +44,8 @@ def test_only_the_newest_events_are_kept_and_times_are_text(aws: fake_aws.FakeAw
     assert service["events"][0]["createdAt"] == "2026-01-01T00:00:00.500000Z"
 
 
-def test_a_parameter_may_be_called_service(aws: fake_aws.FakeAws) -> None:
-    """ECS calls it so in UpdateService and ListServiceDeployments."""
+def test_a_parameter_may_have_the_name_service(aws: fake_aws.FakeAws) -> None:
+    """UpdateService and ListServiceDeployments have one."""
     aws.answer("ListServiceDeployments", {"serviceDeployments": [{"serviceArn": "a"}]})
     cloud = fake_aws.cloud(reads=frozenset({"ecs.ListServiceDeployments"}))
     assert list(cloud.pages("ecs", "ListServiceDeployments", "serviceDeployments", service="a")) == [
@@ -53,8 +53,8 @@ def test_a_parameter_may_be_called_service(aws: fake_aws.FakeAws) -> None:
     ]
 
 
-def test_pages_are_fetched_by_botocores_paginators_tokens(aws: fake_aws.FakeAws) -> None:
-    """Every page is a call of its own, as large as AWS allows, and is made when it is due."""
+def test_pages_use_the_tokens_of_botocore_s_paginators(aws: fake_aws.FakeAws) -> None:
+    """Every page is one call, as large as AWS allows, and is read when it is needed."""
     aws.answer("ListServices", {"serviceArns": ["a", "b"], "nextToken": "t"}, {"serviceArns": ["c"]})
     items = fake_aws.cloud().pages("ecs", "ListServices", "serviceArns", cluster="main")
     assert next(items) == "a"
@@ -66,8 +66,8 @@ def test_pages_are_fetched_by_botocores_paginators_tokens(aws: fake_aws.FakeAws)
     ]
 
 
-def test_pages_without_a_paginator_go_by_the_members_of_the_model(aws: fake_aws.FakeAws) -> None:
-    """Botocore has no paginator for DescribeCapacityProviders, though it has pages."""
+def test_pages_without_a_paginator_use_the_members_of_the_model(aws: fake_aws.FakeAws) -> None:
+    """Botocore has no paginator for DescribeCapacityProviders, which has pages."""
     cloud = fake_aws.cloud(reads=frozenset({"ecs.DescribeCapacityProviders"}))
     aws.answer(
         "DescribeCapacityProviders",
@@ -78,8 +78,8 @@ def test_pages_without_a_paginator_go_by_the_members_of_the_model(aws: fake_aws.
     assert aws.sent[1].params == {"nextToken": "t"}
 
 
-def test_an_operation_without_pages_is_one_page_and_the_result_may_lie_deeper(aws: fake_aws.FakeAws) -> None:
-    """The result is a dotted path; where nothing stands there is nothing."""
+def test_an_operation_without_pages_is_one_page(aws: fake_aws.FakeAws) -> None:
+    """The result is a dotted path; a missing member is an empty list."""
     aws.answer("DescribeTaskDefinition", {"taskDefinition": {"volumes": [{"name": "v"}]}})
     cloud = fake_aws.cloud()
     params = {"taskDefinition": "web:1"}
@@ -87,16 +87,16 @@ def test_an_operation_without_pages_is_one_page_and_the_result_may_lie_deeper(aw
     assert list(cloud.pages("ecs", "DescribeTaskDefinition", "taskDefinition.placementConstraints", **params)) == []
 
 
-def test_a_listing_that_goes_in_circles_is_no_listing(aws: fake_aws.FakeAws) -> None:
-    """The same token twice is an error: a part is never passed for the whole."""
+def test_a_repeated_page_token_is_an_error(aws: fake_aws.FakeAws) -> None:
+    """A partial list is never returned as the whole."""
     aws.answer("ListServices", {"serviceArns": ["a"], "nextToken": "t"})
     with pytest.raises(AwsError, match="twice") as caught:
         list(fake_aws.cloud().pages("ecs", "ListServices", "serviceArns"))
     assert caught.value.kind == "transient"
 
 
-def test_what_never_changes_is_asked_once(aws: fake_aws.FakeAws) -> None:
-    """The same question has the same answer; another one is another question; a failure is not kept."""
+def test_a_cached_response_is_read_once(aws: fake_aws.FakeAws) -> None:
+    """The key is the operation with its parameters; a failure is not cached."""
     aws.fail("DescribeTaskDefinition", "ServerException", status=500, times=3)
     aws.answer("DescribeTaskDefinition", {"taskDefinition": {"revision": 1}})
     cloud = fake_aws.cloud()
@@ -108,8 +108,8 @@ def test_what_never_changes_is_asked_once(aws: fake_aws.FakeAws) -> None:
     assert len(aws.sent) == 3 + 2
 
 
-def test_a_read_is_tried_again_and_a_write_is_not(aws: fake_aws.FakeAws) -> None:
-    """A write whose answer was lost may have happened: it is looked at again, not sent again."""
+def test_a_read_is_retried_and_a_write_is_not(aws: fake_aws.FakeAws) -> None:
+    """After a lost response a write may have had its effect: it is not sent again."""
     lost = ReadTimeoutError(endpoint_url="https://ecs")
     aws.drop("DescribeServices", lost)
     aws.drop("RegisterTaskDefinition", lost)
@@ -122,37 +122,37 @@ def test_a_read_is_tried_again_and_a_write_is_not(aws: fake_aws.FakeAws) -> None
     assert aws.operations() == ["DescribeServices"] * 3 + ["RegisterTaskDefinition"]
 
 
-def test_observers_are_told_of_requests_retries_and_waits(aws: fake_aws.FakeAws) -> None:
-    """One throttled attempt and a good one are one request, one retry, and a slower bucket for the next."""
+def test_observers_receive_requests_retries_and_waits(aws: fake_aws.FakeAws) -> None:
+    """A throttled and a successful attempt are one request, one retry, and a slower bucket for the next call."""
     aws.fail("DescribeServices", "ThrottlingException", "Rate exceeded")
     aws.answer("DescribeServices", {"services": []})
-    told: list[Any] = []
+    observed: list[Any] = []
     observer = Observer(
-        on_request=lambda *args: told.append(args),
-        on_retry=lambda *args: told.append(args),
-        on_wait=lambda *args: told.append(args),
+        on_request=lambda *args: observed.append(args),
+        on_retry=lambda *args: observed.append(args),
+        on_wait=lambda *args: observed.append(args),
     )
     clock = FakeClock()
     cloud = fake_aws.cloud(observer=observer, clock=clock)
     cloud.call("ecs", "DescribeServices", services=["web"])
-    assert told == [("ecs", "DescribeServices"), ("ecs", "DescribeServices", "OK", 0.0)]
+    assert observed == [("ecs", "DescribeServices"), ("ecs", "DescribeServices", "OK", 0.0)]
     cloud.call("ecs", "DescribeServices", services=["web"])
-    assert told[2] == ("ecs", pytest.approx(0.4))  # half of half of 20 a second, with the retry to pay for
+    assert observed[2] == ("ecs", pytest.approx(0.4))  # half of half of 20 per second, and the retry took a token
 
 
 def test_an_error_is_counted_under_its_code(aws: fake_aws.FakeAws) -> None:
-    """Codes that nobody knows show in the metrics."""
+    """Unknown codes are visible in the metrics."""
     aws.fail("UpdateService", "NeverSeenException", "what?")
-    told: list[Any] = []
-    cloud = fake_aws.cloud(observer=Observer(on_request=lambda *args: told.append(args)))
+    observed: list[Any] = []
+    cloud = fake_aws.cloud(observer=Observer(on_request=lambda *args: observed.append(args)))
     with pytest.raises(AwsError) as caught:
         cloud.write("ecs", "UpdateService", service="web")
     assert caught.value.kind == "transient"
-    assert told == [("ecs", "UpdateService", "NeverSeenException", 0.0)]
+    assert observed == [("ecs", "UpdateService", "NeverSeenException", 0.0)]
 
 
-def test_wrong_parameters_never_leave_and_are_not_quoted(aws: fake_aws.FakeAws) -> None:
-    """Botocore's own check is an invalid request, without the value."""
+def test_invalid_parameters_are_not_sent_and_not_quoted(aws: fake_aws.FakeAws) -> None:
+    """The result of botocore's validation is an `invalid` error without the value."""
     cloud = fake_aws.cloud()
     with pytest.raises(AwsError) as caught:
         cloud.write("ecs", "UpdateService", service=["hunter2"])
@@ -163,15 +163,15 @@ def test_wrong_parameters_never_leave_and_are_not_quoted(aws: fake_aws.FakeAws) 
 
 
 def test_an_operation_that_aws_does_not_have_is_invalid(aws: fake_aws.FakeAws) -> None:
-    """A slip in an operation's name is an error like any other."""
+    """A wrong operation name is an AwsError too."""
     with pytest.raises(AwsError) as caught:
         fake_aws.cloud().write("ecs", "ExplodeService")
     assert caught.value.kind == "invalid"
     assert aws.sent == []
 
 
-def test_the_traceback_does_not_show_what_was_scrubbed(aws: fake_aws.FakeAws) -> None:
-    """The original exception, which quotes the value, is not shown with ours."""
+def test_the_traceback_does_not_contain_what_was_scrubbed(aws: fake_aws.FakeAws) -> None:
+    """The original exception, which quotes the value, is suppressed."""
     aws.fail("UpdateService", "InvalidParameterException", "no s3cret here")
     with pytest.raises(AwsError, match=r"no \*\*\* here") as caught:
         fake_aws.cloud(scrub=lambda text: text.replace("s3cret", "***")).write("ecs", "UpdateService", service="web")
@@ -179,7 +179,7 @@ def test_the_traceback_does_not_show_what_was_scrubbed(aws: fake_aws.FakeAws) ->
 
 
 def test_the_role_of_a_target_is_assumed_with_the_operators_credentials(aws: fake_aws.FakeAws) -> None:
-    """Session name and external id are sent once, and calls are signed with what STS gave."""
+    """Session name and external id are sent once, and calls are signed with the credentials of the role."""
     aws.answers["AssumeRole"] = [(200, ASSUMED)]
     aws.answer("DescribeServices", {"services": []})
     role = "arn:aws:iam::111122223333:role/ecsync"
@@ -194,8 +194,8 @@ def test_the_role_of_a_target_is_assumed_with_the_operators_credentials(aws: fak
     assert "Credential=ASIAROLE/" in called.headers["authorization"]
 
 
-def test_the_endpoint_may_be_the_operators(aws: fake_aws.FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By a setting, or by AWS_ENDPOINT_URL, which every AWS tool follows; we name ourselves in every request."""
+def test_the_operator_may_set_the_endpoint(aws: fake_aws.FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a setting or by AWS_ENDPOINT_URL. The user agent of every request contains our name."""
     aws.answer("DescribeServices", {"services": []})
     settings = fake_aws.clients(access=Access(endpoint_url="http://127.0.0.1:5001"))
     fake_aws.cloud(through=settings).call("ecs", "DescribeServices", services=["web"])
@@ -205,8 +205,8 @@ def test_the_endpoint_may_be_the_operators(aws: fake_aws.FakeAws, monkeypatch: p
     assert "ecsync/1.2.3" in aws.sent[0].headers["user-agent"]
 
 
-def test_a_profile_that_is_not_there_is_a_matter_of_credentials(aws: fake_aws.FakeAws) -> None:
-    """Nothing can be said about anything, and nothing was asked."""
+def test_a_missing_profile_is_an_error_of_the_credentials(aws: fake_aws.FakeAws) -> None:
+    """No call is made."""
     reads = frozenset({"ecs.ListServices", "ecs.DescribeCapacityProviders"})
     cloud = fake_aws.cloud(through=fake_aws.clients(access=Access(profile="nope")), reads=reads)
     for operation in ("ListServices", "DescribeCapacityProviders"):
@@ -217,7 +217,7 @@ def test_a_profile_that_is_not_there_is_a_matter_of_credentials(aws: fake_aws.Fa
 
 
 def test_many_threads_share_one_client(aws: fake_aws.FakeAws) -> None:
-    """Clients are made under a lock: as many threads as there are get the same one."""
+    """Clients are created under a lock: all threads receive the same one."""
     aws.answer("DescribeServices", {"services": []})
     clients = fake_aws.clients()
     made: list[Any] = []

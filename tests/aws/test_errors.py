@@ -1,11 +1,11 @@
-"""Errors of AWS and of botocore are classified once, and their text gives no secret away."""
+"""Errors of AWS and of botocore have one class each, and their text contains no secret."""
 
 from __future__ import annotations
 
 import pytest
 from botocore import exceptions as boto
 
-from ecsync.aws.errors import LIMIT, classify, from_exception, may_have_happened
+from ecsync.aws.errors import LIMIT, classify, from_exception
 from ecsync.aws.errors_table import ROWS
 from ecsync.core.ports import ErrorClass
 
@@ -92,83 +92,81 @@ CASES: list[tuple[ErrorClass, str, str, str, str]] = [
     ("invalid", "ec2", "DescribeSecurityGroups", "InvalidGroupId.Malformed", ""),
     ("invalid", "iam", "PutRolePolicy", "MalformedPolicyDocument", "Syntax errors in policy."),
     ("transient", "ecs", "DescribeServices", "ServerException", ""),
-    ("transient", "ecs", "DescribeServices", "SomethingNobodyHasSeen", ""),
+    ("transient", "ecs", "DescribeServices", "AnUnknownCode", ""),
     ("transient", "ec2", "DescribeSubnets", "Unavailable", ""),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("kind", "service", "operation", "code", "message"), CASES)
-def test_what_aws_answers_has_one_class(
+def test_an_error_response_has_one_class(
     kind: ErrorClass, service: str, operation: str, code: str, message: str
 ) -> None:
-    """Every answer that we know of falls into the class that decides what is done next."""
+    """The class decides what the engine does next."""
     error = from_exception(_answer(code, message, operation), service, operation)
     assert (error.kind, error.code, error.operation) == (kind, code, f"{service}.{operation}")
 
 
 def test_every_class_has_rows_and_every_row_a_source() -> None:
-    """The table is complete: no class is without a row, no row without the place it was read in."""
+    """The table has rows for each class, and each row has its source."""
     assert {row.kind for row in ROWS} == {
         "missing", "denied", "throttled", "transient", "conflict", "exists", "settling", "invalid", "credentials",
     }  # fmt: skip
-    assert all(row.source and row.says == row.says.lower() for row in ROWS)
+    assert all(row.source and row.message == row.message.lower() for row in ROWS)
 
 
-def test_an_unknown_code_goes_by_the_status_only_where_that_says_too_many() -> None:
-    """A code that nobody has seen is transient, whatever its status, but for 429."""
+def test_an_unknown_code_with_status_429_is_throttled() -> None:
+    """With any other status an unknown code is transient."""
     assert classify("ecs", "UpdateService", "Weird", status=429) == "throttled"
     assert classify("ecs", "UpdateService", "Weird", status=503) == "transient"
     assert classify("ecs", "UpdateService", "Weird", status=400) == "transient"
 
 
 @pytest.mark.parametrize(
-    ("raised", "kind", "maybe"),
+    ("raised", "kind"),
     [
-        (boto.ReadTimeoutError(endpoint_url="https://x"), "transient", True),
-        (boto.ConnectionClosedError(endpoint_url="https://x"), "transient", True),
-        (boto.ConnectTimeoutError(endpoint_url="https://x"), "transient", False),
-        (boto.EndpointConnectionError(endpoint_url="https://x"), "transient", False),
-        (boto.NoCredentialsError(), "credentials", False),
-        (boto.ProfileNotFound(profile="x"), "credentials", False),
-        (boto.NoRegionError(), "invalid", False),
+        (boto.ReadTimeoutError(endpoint_url="https://x"), "transient"),
+        (boto.ConnectionClosedError(endpoint_url="https://x"), "transient"),
+        (boto.ConnectTimeoutError(endpoint_url="https://x"), "transient"),
+        (boto.EndpointConnectionError(endpoint_url="https://x"), "transient"),
+        (boto.NoCredentialsError(), "credentials"),
+        (boto.ProfileNotFound(profile="x"), "credentials"),
+        (boto.NoRegionError(), "invalid"),
     ],
 )
-def test_what_botocore_raises_has_a_class_and_says_whether_it_may_have_happened(
-    raised: Exception, kind: ErrorClass, maybe: bool
-) -> None:
-    """An answer that was lost on the way back is told apart from a request that never left."""
+def test_an_exception_of_botocore_has_a_class_and_its_name_as_the_code(raised: Exception, kind: ErrorClass) -> None:
+    """Without a response there is no error code: metrics count the name of the exception."""
     error = from_exception(raised, "ecs", "UpdateService")
-    assert (error.kind, may_have_happened(error)) == (kind, maybe)
+    assert (error.kind, error.code, error.operation) == (kind, type(raised).__name__, "ecs.UpdateService")
 
 
-def test_a_role_that_may_not_be_assumed_says_nothing_about_the_call() -> None:
-    """AccessDenied of the AssumeRole in between is a matter of credentials, not of the operation."""
+def test_a_role_that_cannot_be_assumed_is_an_error_of_the_credentials() -> None:
+    """AccessDenied of the AssumeRole before a call is no AccessDenied of the call."""
     error = from_exception(_answer("AccessDenied", "no", "AssumeRole"), "ecs", "UpdateService")
     assert (error.kind, error.message) == ("credentials", "AssumeRole: no")
 
 
 def test_a_value_of_the_environment_is_not_repeated() -> None:
-    """AWS echoes values of parameters; those of containers' environments are taken out, names are not."""
+    """AWS repeats values of parameters; those of container environments are removed, names are not."""
     params = {"containerDefinitions": [{"environment": [{"name": "TOKEN", "value": "hunter2"}]}]}
     error = from_exception(_answer("ClientException", "bad TOKEN: hunter2"), "ecs", "X", params)
     assert str(error) == "ecs.X: ClientException: bad TOKEN: (sensitive)"
 
 
 def test_an_option_that_sounds_like_a_secret_is_not_repeated() -> None:
-    """A log driver's token is as secret as a container's."""
+    """The token of a log driver is removed."""
     params = {"logConfiguration": {"options": {"splunk-token": "abcdef", "splunk-url": "https://x"}}}
     error = from_exception(_answer("ClientException", "abcdef for https://x"), "ecs", "X", params)
     assert error.message == "(sensitive) for https://x"
 
 
-def test_what_the_caller_knows_to_be_secret_is_scrubbed() -> None:
-    """The scrubber sees every message before anybody else."""
+def test_the_caller_s_scrubber_is_applied() -> None:
+    """It receives every message first."""
     scrub = lambda text: text.replace("s3cret", "***")  # noqa: E731
     assert from_exception(_answer("ClientException", "x s3cret"), "ecs", "X", {}, scrub).message == "x ***"
 
 
-def test_complaints_about_parameters_name_the_place_and_not_the_value() -> None:
-    """Botocore quotes the value that has the wrong type; we say where it stands."""
+def test_invalid_parameters_are_named_without_their_values() -> None:
+    """Botocore quotes a value with the wrong type; our message has only its path."""
     report = (
         "Invalid type for parameter a[0].value, value: hun\nter2, type: <class 'int'>\nMissing required parameter: b"
     )
@@ -178,5 +176,5 @@ def test_complaints_about_parameters_name_the_place_and_not_the_value() -> None:
 
 
 def test_a_long_message_is_cut() -> None:
-    """An encoded authorisation failure does not fill the log."""
+    """An encoded authorisation failure has thousands of characters."""
     assert len(from_exception(_answer("UnauthorizedOperation", "x" * 5000), "ec2", "X").message) == LIMIT

@@ -1,4 +1,4 @@
-"""What must not leave does not: writes through a read-only door or to the wrong account, reads nobody declared."""
+"""Refused calls: writes of a read-only cloud, writes to the wrong account, and undeclared reads."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> fake_aws.FakeAws:
     return fake_aws.FakeAws.installed(monkeypatch)
 
 
-def test_a_read_only_session_lets_no_write_leave_whoever_asks(aws: fake_aws.FakeAws) -> None:
-    """Even a client taken from behind our back cannot write, also one of a service that kinds never read."""
+def test_a_read_only_session_refuses_writes_of_every_client(aws: fake_aws.FakeAws) -> None:
+    """Also of a client that is used directly, and of a service that kinds never read."""
     clients = fake_aws.clients(reads=fake_aws.READS)
     with pytest.raises(WriteRefused, match=r"ecs\.UpdateService"):
         clients.get("ecs", fake_aws.REGION).update_service(service="web")
@@ -29,7 +29,7 @@ def test_a_read_only_session_lets_no_write_leave_whoever_asks(aws: fake_aws.Fake
 
 
 def test_a_read_only_cloud_reads_and_does_not_write(aws: fake_aws.FakeAws) -> None:
-    """Declared reads leave, and the question whose credentials they are; a write is refused at once."""
+    """Declared reads and GetCallerIdentity are sent; a write is refused."""
     aws.answer("DescribeServices", {"services": []})
     cloud = fake_aws.cloud(through=fake_aws.clients(reads=fake_aws.READS))
     assert cloud.call("ecs", "DescribeServices", services=["web"]) == {"services": []}
@@ -39,17 +39,17 @@ def test_a_read_only_cloud_reads_and_does_not_write(aws: fake_aws.FakeAws) -> No
     assert aws.operations() == ["DescribeServices", "GetCallerIdentity"]
 
 
-def test_a_read_that_nobody_declared_is_refused_also_where_writing_is_allowed(aws: fake_aws.FakeAws) -> None:
-    """What would fail when observing must not first be found there."""
-    with pytest.raises(WriteRefused, match="not declared"):
+def test_an_undeclared_read_is_refused_also_by_a_cloud_that_may_write(aws: fake_aws.FakeAws) -> None:
+    """Otherwise it would fail only in a read-only cloud."""
+    with pytest.raises(WriteRefused, match="not declared as a read"):
         fake_aws.cloud().call("ecs", "DescribeClusters")
-    with pytest.raises(WriteRefused, match="not declared"):
+    with pytest.raises(WriteRefused, match="not declared as a read"):
         list(fake_aws.cloud().pages("ecs", "UpdateService", "service", service="web"))
     assert aws.sent == []
 
 
 def test_nothing_is_written_to_the_wrong_account(aws: fake_aws.FakeAws) -> None:
-    """The credentials of another account write nothing, however often it is tried."""
+    """Each write is refused while the credentials belong to another account."""
     cloud = fake_aws.cloud(account="999999999999")
     for _ in range(2):
         with pytest.raises(WrongAccount, match="111122223333, the target is 999999999999") as caught:
@@ -59,8 +59,8 @@ def test_nothing_is_written_to_the_wrong_account(aws: fake_aws.FakeAws) -> None:
     assert aws.operations() == ["GetCallerIdentity"]
 
 
-def test_nothing_is_written_while_it_is_unknown_whose_account_it_is(aws: fake_aws.FakeAws) -> None:
-    """A failed GetCallerIdentity is no permission."""
+def test_nothing_is_written_while_the_account_is_unknown(aws: fake_aws.FakeAws) -> None:
+    """A failed GetCallerIdentity refuses the write."""
     aws.answers["GetCallerIdentity"] = []
     aws.fail("GetCallerIdentity", "x", status=500, times=9)
     with pytest.raises(AwsError):
@@ -68,8 +68,8 @@ def test_nothing_is_written_while_it_is_unknown_whose_account_it_is(aws: fake_aw
     assert set(aws.operations()) == {"GetCallerIdentity"}
 
 
-def test_the_right_account_is_asked_for_once(aws: fake_aws.FakeAws) -> None:
-    """The first write of a target asks, the next ones do not."""
+def test_the_account_is_read_once(aws: fake_aws.FakeAws) -> None:
+    """Only the first write of a target calls GetCallerIdentity."""
     aws.answer("UpdateService", {"service": {}})
     cloud = fake_aws.cloud(account=fake_aws.ACCOUNT)
     cloud.write("ecs", "UpdateService", service="web")
@@ -77,8 +77,8 @@ def test_the_right_account_is_asked_for_once(aws: fake_aws.FakeAws) -> None:
     assert aws.operations() == ["GetCallerIdentity", "UpdateService", "UpdateService"]
 
 
-def test_new_credentials_are_asked_again_whose_they_are(aws: fake_aws.FakeAws) -> None:
-    """Once the old ones have expired, the ones in their place may be somebody else's."""
+def test_the_account_of_new_credentials_is_read_again(aws: fake_aws.FakeAws) -> None:
+    """After the old ones expired, the new ones may belong to another account."""
     aws.answer("UpdateService", {"service": {}})
     aws.fail("UpdateService", "ExpiredTokenException")
     cloud = fake_aws.cloud(account=fake_aws.ACCOUNT)
@@ -90,8 +90,8 @@ def test_new_credentials_are_asked_again_whose_they_are(aws: fake_aws.FakeAws) -
         cloud.write("ecs", "UpdateService", service="web")
 
 
-def test_without_an_asserted_account_nobody_is_asked(aws: fake_aws.FakeAws) -> None:
-    """An empty account is not asserted: what that allows is the engine's to say."""
+def test_without_an_asserted_account_none_is_read(aws: fake_aws.FakeAws) -> None:
+    """An empty account is not asserted: the engine decides what that allows."""
     aws.answer("UpdateService", {"service": {}})
     fake_aws.cloud().write("ecs", "UpdateService", service="web")
     assert aws.operations() == ["UpdateService"]

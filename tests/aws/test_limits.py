@@ -1,4 +1,4 @@
-"""Rates: the buckets that operations draw on, waiting for a token, and slowing down."""
+"""Rates: the buckets of operations, the wait for a token, and the reaction to throttling."""
 
 from __future__ import annotations
 
@@ -45,20 +45,20 @@ def _limiter(clock: FakeClock, share: float = 0.5) -> tuple[Limiter, list[float]
         ("sqs", "ReceiveMessage", ("other/sqs",)),
     ],
 )
-def test_an_operation_draws_on_its_buckets(service: str, operation: str, expected: tuple[str, ...]) -> None:
-    """The table says which rates an operation counts against."""
+def test_an_operation_has_its_buckets(service: str, operation: str, expected: tuple[str, ...]) -> None:
+    """The table has the rates that an operation counts against."""
     assert buckets_of(service, operation) == expected
 
 
 def test_every_bucket_is_used_and_has_a_source() -> None:
-    """No row is dead, and no number came from nowhere."""
+    """No row is unused, and every rate has a source."""
     used = {bucket.split("/")[0] for _, buckets in OPERATIONS for bucket in buckets}
     assert used == set(BUCKETS)
     assert all(rate.source for rate in BUCKETS.values())
 
 
-def test_the_burst_is_free_and_then_the_rate_is_kept() -> None:
-    """At half of AWS's rates ten registrations leave at once, and one every two seconds after."""
+def test_after_the_burst_calls_wait_for_the_rate() -> None:
+    """At half of AWS's rates ten registrations are sent at once, and then one every two seconds."""
     limiter, waits = _limiter(FakeClock())
     taken = [limiter.take("ecs", "RegisterTaskDefinition") for _ in range(12)]
     assert taken[:10] == [0.0] * 10
@@ -67,15 +67,15 @@ def test_the_burst_is_free_and_then_the_rate_is_kept() -> None:
 
 
 def test_a_full_share_is_twice_as_fast() -> None:
-    """The share is the operator's."""
+    """The operator sets the share."""
     limiter, waits = _limiter(FakeClock(), share=1.0)
     for _ in range(21):
         limiter.take("ecs", "RegisterTaskDefinition")
     assert waits == pytest.approx([1.0])
 
 
-def test_buckets_do_not_borrow_from_each_other() -> None:
-    """A storm of registrations holds no describe back; all actions of Elastic Load Balancing share one."""
+def test_buckets_are_independent() -> None:
+    """Many registrations do not delay a describe; all actions of Elastic Load Balancing share one bucket."""
     limiter, waits = _limiter(FakeClock())
     for _ in range(10):
         limiter.take("ecs", "RegisterTaskDefinition")
@@ -86,8 +86,8 @@ def test_buckets_do_not_borrow_from_each_other() -> None:
     assert waits == pytest.approx([0.2])
 
 
-def test_callers_that_come_together_queue_behind_each_other() -> None:
-    """Each is told its own time, so that nobody leaves early when they all wait at once."""
+def test_concurrent_callers_queue() -> None:
+    """Each waits for its own token, also when all wait at the same time."""
     clock = FakeClock()
     limiter = Limiter(monotonic=clock.monotonic, wait=lambda _: None)
     for _ in range(10):
@@ -95,22 +95,22 @@ def test_callers_that_come_together_queue_behind_each_other() -> None:
     assert [limiter.take("ecs", "RegisterTaskDefinition") for _ in range(3)] == pytest.approx([2.0, 4.0, 6.0])
 
 
-def test_too_long_a_queue_is_a_throttle_and_takes_no_token() -> None:
-    """A worker is not held for minutes; its application comes back later."""
+def test_a_wait_beyond_the_patience_fails_and_takes_no_token() -> None:
+    """A worker is not blocked for minutes; its application is requeued."""
     clock = FakeClock()
     limiter = Limiter(monotonic=clock.monotonic, wait=lambda _: None, patience=5)
     for _ in range(12):
         limiter.take("ecs", "RegisterTaskDefinition")
     for _ in range(2):
-        with pytest.raises(AwsError, match="held back") as caught:
+        with pytest.raises(AwsError, match="our own rate limit") as caught:
             limiter.take("ecs", "RegisterTaskDefinition")
         assert caught.value.kind == "throttled"
     clock.advance(2)
     assert limiter.take("ecs", "RegisterTaskDefinition") == pytest.approx(4.0)
 
 
-def test_a_throttle_empties_the_bucket_and_halves_it_for_a_minute() -> None:
-    """Others draw on the same rate: what we believed to have is not there."""
+def test_throttling_empties_the_bucket_and_halves_its_refill_for_a_minute() -> None:
+    """Other clients use the same rate, so our level was wrong."""
     clock = FakeClock()
     limiter, _ = _limiter(clock)
     limiter.slow("ecs", "RegisterTaskDefinition")
@@ -121,8 +121,8 @@ def test_a_throttle_empties_the_bucket_and_halves_it_for_a_minute() -> None:
     assert limiter.take("ecs", "RegisterTaskDefinition") == pytest.approx(2.0)
 
 
-def test_a_retry_is_paid_for_though_nobody_waited() -> None:
-    """What botocore sends again by itself counts against the next caller."""
+def test_a_retry_takes_a_token() -> None:
+    """A retry inside botocore delays the next caller."""
     limiter, _ = _limiter(FakeClock())
     for _ in range(10):
         limiter.spend("ecs", "RegisterTaskDefinition")
@@ -130,7 +130,7 @@ def test_a_retry_is_paid_for_though_nobody_waited() -> None:
 
 
 @pytest.mark.parametrize("share", [0, -1, 1.5])
-def test_a_share_that_makes_no_sense_is_refused(share: float) -> None:
-    """More than everything, or nothing, is a slip of the operator."""
+def test_a_share_out_of_range_is_refused(share: float) -> None:
+    """It must be above 0 and at most 1."""
     with pytest.raises(ValueError, match="share"):
         Limiter(monotonic=lambda: 0.0, wait=lambda _: None, share=share)

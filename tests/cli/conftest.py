@@ -1,4 +1,4 @@
-"""The stage of the whole-system tests, and manifests so small that they converge at once."""
+"""The fixtures of the whole-system tests, and small manifests that converge at once."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.whole.conftest import clients, ecsync, environment, kept, loader, served, stage
+from tests.whole.conftest import clients, converged, ecsync, environment, loader, simulated_aws, simulator
 
-__all__ = ["clients", "ecsync", "environment", "kept", "loader", "served", "small", "stage"]
+__all__ = ["clients", "converged", "ecsync", "environment", "loader", "simulated_aws", "simulator", "small"]
 
 SMALL = """
 apiVersion: ecsync/v1
@@ -27,7 +27,7 @@ resources:
 
 @pytest.fixture
 def small(tmp_path: Path) -> Path:
-    """An application of a cluster and a log group."""
+    """Return the directory of an application with a cluster and a log group."""
     directory = tmp_path / "small"
     directory.mkdir()
     (directory / "all.yaml").write_text(SMALL)

@@ -1,4 +1,4 @@
-"""Data on stdout, everything else on stderr, colour only for people, and help that helps."""
+"""Data on stdout, messages on stderr, colour only on a terminal, and help with examples."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ VERBS = sorted(typer.main.get_command(cli.build()).commands)  # type: ignore[att
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_help_of_each_verb_has_an_example(verb: str, ecsync: Command) -> None:
-    """`--help` says what the verb does and shows a line to copy that begins with it."""
+    """`--help` has an example that begins with the verb."""
     answer = ecsync(verb, "--help")
     assert (answer.code, answer.err) == (0, "")
     assert "Example" in answer.out
     assert f"ecsync {verb}" in answer.out.partition("Example")[2]
 
 
-def test_examples_in_help_are_lines_to_copy(ecsync: Command) -> None:
-    """Each is on a line of its own, as it is written here, for `ecsync` and for every verb."""
+def test_examples_in_help_can_be_copied(ecsync: Command) -> None:
+    """Each is on a line of its own, unchanged, for `ecsync` and for every verb."""
     texts: dict[tuple[str, ...], str] = {(): cli._HELP} | {(name,): verb.__doc__ for name, verb in cli._VERBS}
     for verb, text in texts.items():
         shown = [line.strip() for line in ecsync(*verb, "--help").out.splitlines()]
@@ -37,13 +37,14 @@ def test_examples_in_help_are_lines_to_copy(ecsync: Command) -> None:
 
 
 def test_help_lists_every_verb(ecsync: Command) -> None:
-    """`ecsync --help` and plain `ecsync` list the verbs, each with what it does."""
-    told = ecsync("--help").out
-    assert all(f"\n  {verb} " in told for verb in VERBS)
+    """`ecsync --help` lists every verb with a description that is not cut."""
+    text = ecsync("--help").out
+    assert all(f"\n  {verb} " in text for verb in VERBS)
+    assert "..." not in text.partition("Commands:")[2]
 
 
 def test_help_loads_nothing_heavy() -> None:
-    """Neither AWS's client nor HTTP, scheduler, settings or simulator are imported to print the help."""
+    """Printing the help imports no AWS client, HTTP, scheduler, settings or simulator."""
     program = (
         "import sys\nfrom ecsync.cli import main\ntry:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
         "print(*sorted({name.partition('.')[0] for name in sys.modules}), file=sys.stderr)"
@@ -65,7 +66,7 @@ def test_help_loads_nothing_heavy() -> None:
 
 
 def test_help_is_quick() -> None:
-    """It takes 0.3 s of the processor at most: what a person waits for where nothing else runs; the best of five."""
+    """It takes at most 0.3 s of processor time, in the best of five runs."""
     assert min(_processor_seconds([str(ECSYNC), "--help"]) for _ in range(5)) <= 0.3
 
 
@@ -83,8 +84,8 @@ def test_version(ecsync: Command) -> None:
     assert answer.out.startswith("ecsync ")
 
 
-def test_json_is_json_also_when_something_is_wrong(small: Path, ecsync: Command) -> None:
-    """What `-o json` prints parses, with problems inside it; no message is mixed in."""
+def test_json_stays_json_with_problems(small: Path, ecsync: Command) -> None:
+    """The output of `-o json` parses and contains the problems; no message is in it."""
     assert ecsync("validate", small, "-o", "json").json["problems"] == []
     assert ecsync("plan", small, "-o", "json").json["kind"] == "Plan"
     (small / "wrong.yaml").write_text("kind: Nonsense\n")
@@ -95,7 +96,7 @@ def test_json_is_json_also_when_something_is_wrong(small: Path, ecsync: Command)
 
 
 def test_messages_are_not_data(small: Path, ecsync: Command) -> None:
-    """`apply` tells its progress on stderr; its stdout has nothing."""
+    """`apply` prints its progress to stderr, and nothing to stdout."""
     answer = ecsync("apply", small)
     assert (answer.code, answer.out) == (0, "")
     assert "Cluster/main" in answer.err
@@ -103,18 +104,18 @@ def test_messages_are_not_data(small: Path, ecsync: Command) -> None:
 
 
 def test_no_colour_but_on_a_terminal(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing that a pipe gets has an escape in it, whatever TERM says."""
+    """The output to a pipe has no escape character, with any TERM."""
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.delenv("NO_COLOR", raising=False)
-    (small / "wrong.yaml").write_text("kind: Nonsense\n")  # so that both streams have something to say
+    (small / "wrong.yaml").write_text("kind: Nonsense\n")  # so that both streams have output
     answer = command.run("plan", small)
     assert answer.out
     assert answer.err
     assert "\x1b" not in answer.out + answer.err
 
 
-def test_what_a_manifest_says_cannot_move_the_cursor(small: Path, ecsync: Command) -> None:
-    """Control characters from a manifest are made visible: they are text, not commands to a terminal."""
+def test_control_characters_of_a_manifest_are_printed_as_text(small: Path, ecsync: Command) -> None:
+    """A value cannot control the terminal."""
     path = small / "all.yaml"
     path.write_text(path.read_text().replace("retentionInDays: 14", 'tags: {note: "\\e[31mred\\u0007"}'))
     answer = ecsync("plan", small, "--calls")
@@ -124,7 +125,7 @@ def test_what_a_manifest_says_cannot_move_the_cursor(small: Path, ecsync: Comman
 
 
 def test_a_closed_pipe_is_no_error(small: Path) -> None:
-    """`ecsync plan | head` ends quietly."""
+    """`ecsync plan | head` ends without an error."""
     program = f"'{ECSYNC}' plan '{small}' --calls | head -n 1"
     done = subprocess.run(["sh", "-c", program], capture_output=True, text=True, env=os.environ, check=False)
     assert (done.returncode, done.stderr) == (0, "")

@@ -1,4 +1,4 @@
-"""What `ecsync run` shows on a terminal."""
+"""The output of `ecsync run` on a terminal."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from ecsync.cli import _view
 from ecsync.core.model import Health, Key, Outcome, Plan, ResourceStatus, Target
 from tests.views import state
 
-WHY = "2 of 2 tasks running: ECS deployment ecs-svc/5680268584103075220 in progress, and then some more of it"
+WHY = "2 of 2 tasks running: ECS deployment ecs-svc/5680268584103075220 in progress, and more text"
 
 
-def test_a_long_reason_leaves_room_for_what_it_is_about() -> None:
-    """On 80 columns the reason is cut, on one line: never the name, the sync or the health."""
+def test_a_long_reason_does_not_cut_the_other_columns() -> None:
+    """On 80 columns only the reason is cut, to one line: not the name, the sync or the health."""
     key = Key(application="shop", kind="SecurityGroup", name="load-balancer")
     status = ResourceStatus(key=key, sync="OutOfSync", health=Health(status="Progressing", why=WHY))
     plan = Plan(application="shop", target=Target(account="", region="eu-west-1"), revision="1")

@@ -1,4 +1,4 @@
-"""The one notion of equality: what differs, what it would do, and what is left to others."""
+"""The one definition of equality: what differs, the effect of a change, and what is not enforced."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from ecsync.core.diff import Left, differences, effect_of, same, walk
+from ecsync.core.diff import UnmanagedValue, differences, effect_of, walk
 from ecsync.core.model import FieldChange, Key, Ref, Text
 from ecsync.core.rules import Computed, Default, Delegated, Immutable, Keyed, Rolls, Rules
-from ecsync.core.trees import pattern
+from ecsync.core.trees import pattern, same
 
 ARN = Text((Ref(Key(application="shop", kind="Role", name="task"), "arn"),))
 TAGS: Rules = (Keyed(path="tags", key=("key",), value="value"), Computed(path="tags.*"), Computed(path="tags"))
@@ -41,13 +41,13 @@ def changes(desired: Any, observed: Any, rules: Rules = (), **options: Any) -> l
         ({"b": 1, "a": 1}, {"a": 2, "b": 2}, [(("a",), 2, 1), (("b",), 2, 1)]),
     ],
 )
-def test_two_bodies_differ_where_they_mean_something_else(desired: Any, observed: Any, expected: Any) -> None:
-    """`before` is live, `after` is what was written; null and empty are absence; true is not one."""
+def test_two_bodies_differ_where_their_meaning_differs(desired: Any, observed: Any, expected: Any) -> None:
+    """`before` is live, `after` is declared; null and empty mean absent; true is not 1."""
     assert changes(desired, observed) == expected
 
 
-def test_a_reference_that_is_not_known_differs_from_everything() -> None:
-    """It may turn out to be anything, also what is there now."""
+def test_an_unresolved_reference_differs_from_every_value() -> None:
+    """Its value is unknown, even if it may equal the live one."""
     assert changes({"a": ARN}, {"a": "arn:x"}) == [(("a",), "arn:x", ARN)]
     assert changes({"a": [ARN]}, {"a": ["arn:x"]}) == [(("a",), ["arn:x"], [ARN])]
     assert changes({"a": ARN}, {"a": ARN}) == [(("a",), ARN, ARN)]
@@ -57,101 +57,101 @@ def test_a_reference_that_is_not_known_differs_from_everything() -> None:
     ("desired", "observed"),
     [({"a": 1}, {"a": 2}), ({"a": {"b": [1]}}, {"a": {"b": [1, 2]}}), ({}, {"a": "x"}), ({"a": 1}, {"a": 1})],
 )
-def test_a_difference_has_two_sides(desired: Any, observed: Any) -> None:
-    """From either side the same places differ."""
+def test_a_difference_is_symmetric(desired: Any, observed: Any) -> None:
+    """The same places differ from both sides."""
     there = changes(desired, observed)
     back = [(path, after, before) for path, before, after in changes(observed, desired)]
     assert there == back
 
 
-def test_an_element_of_a_keyed_list_is_a_place_of_its_own() -> None:
-    """Order means nothing, and one element's change is that element's."""
+def test_elements_of_a_keyed_list_are_compared_one_by_one() -> None:
+    """The order of the elements has no effect."""
     rules = (Keyed(path="a", key=("n",)),)
     desired = {"a": [{"n": "x", "v": 1}, {"n": "y", "v": 2}]}
     observed = {"a": [{"n": "y", "v": 3}, {"n": "x", "v": 1}, {"n": "z"}]}
     assert changes(desired, observed, rules) == [(("a", "y", "v"), 3, 2), (("a", "z"), {"n": "z"}, None)]
 
 
-def test_a_default_that_is_not_written_is_enforced() -> None:
-    """Deleting a line converges to what AWS has where nothing is written."""
+def test_an_undeclared_default_is_enforced() -> None:
+    """A deleted line converges to AWS's default."""
     rules = (Default(path="a", value=7),)
     assert changes({}, {"a": 7}, rules) == []
     assert changes({}, {"a": 8}, rules) == [(("a",), 8, 7)]
     assert changes({"a": 8}, {}, rules) == [(("a",), 7, 8)]
 
 
-class TestOthers:
-    """What is not the manifest's to enforce."""
+class TestNotEnforced:
+    """Values that the manifest does not enforce."""
 
-    def test_a_computed_value_that_is_not_written_is_left_and_listed(self) -> None:
+    def test_an_undeclared_computed_value_is_reported_and_not_enforced(self) -> None:
         """AWS decides it."""
         found = differences({}, {"a": "x"}, (Computed(path="a"),))
         assert found.fields == ()
-        assert found.left == (Left(path=("a",), value="x", owner="AWS"),)
+        assert found.unmanaged == (UnmanagedValue(path=("a",), value="x", owner="AWS"),)
 
-    def test_a_computed_value_that_is_written_is_enforced(self) -> None:
-        """Who writes it down owns it."""
+    def test_a_declared_computed_value_is_enforced(self) -> None:
+        """The declaration makes it ours."""
         assert changes({"a": "y"}, {"a": "x"}, (Computed(path="a"),)) == [(("a",), "x", "y")]
 
-    def test_a_computed_value_that_is_live_nowhere_is_no_difference(self) -> None:
-        """Nothing is listed either."""
-        assert differences({}, {}, (Computed(path="a"),)).left == ()
+    def test_an_absent_computed_value_is_no_difference(self) -> None:
+        """It is not reported either."""
+        assert differences({}, {}, (Computed(path="a"),)).unmanaged == ()
 
-    def test_computed_may_depend_on_the_body(self) -> None:
-        """Only where the condition holds."""
+    def test_a_computed_value_may_depend_on_the_body(self) -> None:
+        """It is computed only where the condition is true."""
         rules = (Computed(path="a", when=lambda body: body.get("mode") == "auto"),)
         assert changes({"mode": "auto"}, {"mode": "auto", "a": 1}, rules) == []
         assert changes({"mode": "own"}, {"mode": "own", "a": 1}, rules) == [(("a",), 1, None)]
 
-    def test_tags_of_others_stay_and_ours_are_enforced(self) -> None:
-        """Each tag counts for itself."""
+    def test_undeclared_tags_stay_and_declared_tags_are_enforced(self) -> None:
+        """Tags are compared one by one."""
         observed = {"tags": [{"key": "team", "value": "b"}, {"key": "cost", "value": "7"}]}
         assert changes({"tags": {"team": "a"}}, observed, TAGS) == [(("tags", "team"), "b", "a")]
         assert changes({}, observed, TAGS) == []
         assert changes({"tags": {"team": "a"}}, {}, TAGS) == [(("tags",), None, {"team": "a"})]
 
     def test_a_delegated_field_is_not_compared_while_it_is_delegated(self) -> None:
-        """Written or not: the autoscaler decides it."""
+        """Declared or not: the autoscaler decides it."""
         rules = (Delegated(path="count", when=lambda facts: bool(facts.get("target")), owner="autoscaling"),)
         found = differences({"count": 2}, {"count": 3}, rules, facts={"target": {}, "more": 1} | {"target": {"min": 2}})
         assert found.fields == ()
-        assert found.left == (Left(path=("count",), value=3, owner="autoscaling"),)
+        assert found.unmanaged == (UnmanagedValue(path=("count",), value=3, owner="autoscaling"),)
         assert changes({"count": 2}, {"count": 3}, rules) == [(("count",), 3, 2)]
 
-    def test_what_the_manifest_ignores_is_listed_and_not_compared(self) -> None:
-        """Written or not, at that path and below."""
+    def test_an_ignored_path_is_reported_and_not_compared(self) -> None:
+        """Declared or not, at that path and below."""
         found = differences({"a": {"b": 1}, "c": 1}, {"a": {"b": 2}, "c": 2}, (), ignore=(pattern("a.b"),))
         assert [one.path for one in found.fields] == [("c",)]
-        assert found.left == (Left(path=("a", "b"), value=2, owner="ignored by the manifest"),)
+        assert found.unmanaged == (UnmanagedValue(path=("a", "b"), value=2, owner="ignored by the manifest"),)
 
 
 class TestUndeclared:
-    """`undeclared: ignore`, which an adopted resource starts with."""
+    """`undeclared: ignore`, the initial setting of an adopted resource."""
 
-    def test_members_that_are_not_written_are_left(self) -> None:
-        """At every depth, defaults too."""
+    def test_undeclared_members_are_not_enforced(self) -> None:
+        """At every depth, defaults included."""
         rules = (Default(path="d", value=1),)
         found = differences({"a": {"b": 1}}, {"a": {"b": 1, "c": 2}, "e": 3, "d": 9}, rules, undeclared=False)
         assert found.fields == ()
-        assert {one.path for one in found.left} == {("a", "c"), ("e",), ("d",)}
+        assert {one.path for one in found.unmanaged} == {("a", "c"), ("e",), ("d",)}
 
-    def test_members_that_are_written_are_enforced(self) -> None:
-        """As ever."""
+    def test_declared_members_are_enforced(self) -> None:
+        """As in every other resource."""
         assert changes({"a": {"b": 1}}, {"a": {"b": 2, "c": 2}}, undeclared=False) == [(("a", "b"), 2, 1)]
 
-    def test_a_default_that_is_live_nowhere_is_no_difference(self) -> None:
-        """Nobody wrote it, and nothing is there."""
+    def test_an_absent_default_is_no_difference(self) -> None:
+        """It is neither declared nor live."""
         assert changes({}, {}, (Default(path="d", value=1),), undeclared=False) == []
 
-    def test_elements_of_a_keyed_list_always_count(self) -> None:
-        """A container that is not written is one too many."""
+    def test_elements_of_a_keyed_list_are_always_compared(self) -> None:
+        """A container that is not declared is a difference."""
         rules = (Keyed(path="a", key=("n",)),)
         observed = {"a": [{"n": "x", "v": 1}, {"n": "y"}]}
         assert changes({"a": [{"n": "x"}]}, observed, rules, undeclared=False) == [(("a", "y"), {"n": "y"}, None)]
 
 
 class TestEffects:
-    """What changing a place does."""
+    """The effect of a change at a place."""
 
     ROWS: Rules = (
         Rolls(path="soft", force=True),
@@ -178,17 +178,17 @@ class TestEffects:
             (("both",), "rolls-tasks"),
         ],
     )
-    def test_the_gravest_row_that_speaks_of_it_wins(self, path: Any, effect: str) -> None:
-        """A row covers its place and all below; a block above an immutable place is as grave."""
+    def test_the_row_with_the_gravest_effect_wins(self, path: Any, effect: str) -> None:
+        """A row covers its place and below; a block above an immutable place has the same effect."""
         assert effect_of(path, self.ROWS) == effect
 
-    def test_a_kind_may_have_one_effect_for_all(self) -> None:
-        """Any change to a task definition revises it."""
+    def test_a_kind_may_have_one_effect_for_every_change(self) -> None:
+        """Every change of a task definition revises it."""
         found = differences({"a": 1}, {"a": 2}, self.ROWS, whole="revise")
         assert [one.effect for one in found.fields] == ["revise"]
 
 
-def test_the_reason_is_asked_per_place() -> None:
+def test_each_place_has_its_own_reason() -> None:
     """Drift for one, pending for the other."""
     found = differences({"a": 1, "b": 1}, {"a": 2, "b": 2}, (), reason=lambda p: "drift" if p == ("a",) else "pending")
     assert found.fields == (
@@ -197,13 +197,13 @@ def test_the_reason_is_asked_per_place() -> None:
     )
 
 
-def test_walk_names_every_place_once_and_in_order() -> None:
+def test_walk_yields_every_place_once_and_in_order() -> None:
     """Plans are stable."""
     before, after = {"b": {"x": 1, "y": 1}, "a": 1}, {"b": {"x": 2, "z": 1}, "c": 1}
     assert [path for path, _, _ in walk(before, after)] == [("a",), ("b", "x"), ("b", "y"), ("b", "z"), ("c",)]
 
 
-def test_same_is_equality_of_what_is_written() -> None:
-    """Order of members means nothing, order of a list does."""
+def test_same_compares_canonical_trees() -> None:
+    """The order of members has no effect, the order of a list has."""
     assert same({"a": 1, "b": [1, 2]}, {"b": [1, 2], "a": 1})
     assert not same([1, 2], [2, 1])

@@ -1,4 +1,4 @@
-"""The canonical forms that marks are hashes of: they change only together with `marks.FORM`."""
+"""The canonical forms that marks hash: they change only together with `marks.FORM`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from ecsync.core import marks
-from ecsync.core.diff import declared_form
+from ecsync.core.marks import declared_form
 from ecsync.core.trees import canonical
 from ecsync.kinds import BY_NAME
 
@@ -27,7 +27,7 @@ def forms() -> dict[str, str]:
 
 
 def test_a_new_form_has_a_new_number() -> None:
-    """Hashes of another form count for nothing, so that an upgrade writes nothing: but it must say that it is one."""
+    """Hashes of another version are not compared: an upgrade writes nothing if the version is new."""
     recorded = json.loads(RECORDED.read_text())
     now = forms()
     changed = sorted(case for case, form in recorded["forms"].items() if now.get(case, form) != form)

@@ -1,4 +1,4 @@
-"""The order of steps: what refers comes behind what it refers to, and a circle names itself."""
+"""The order of steps: a resource comes after those it refers to, and a cycle is an error with its members."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def behind(step: str, *documents: Desired) -> set[str]:
 
 
 def test_a_reference_is_an_edge() -> None:
-    """Wherever in the body it stands."""
+    """At every place in the body."""
     assert behind("Gadget/a", doc("Gadget/a", deep=[{"x": to("Widget/w")}]), doc("Widget/w")) == {"Widget/w"}
 
 
-def test_a_literal_that_a_declared_resource_is_called_is_a_reference() -> None:
-    """A name in place of `${Widget/w}`; also inside a list, and only where the table says that it refers."""
+def test_the_name_of_a_declared_resource_is_a_reference() -> None:
+    """A name in place of `${Widget/w}`; also in a list, and only at the places of `Refers`."""
     widget = doc("Widget/w", name="the-widget")
     assert behind("Gadget/a", doc("Gadget/a", widget="the-widget"), widget) == {"Widget/w"}
     assert behind("Gadget/a", doc("Gadget/a", widgets=["x", "the-widget"]), widget) == {"Widget/w"}
@@ -37,31 +37,31 @@ def test_a_literal_that_a_declared_resource_is_called_is_a_reference() -> None:
     assert behind("Gadget/a", doc("Gadget/a", widget="unknown"), widget) == set()
 
 
-def test_what_is_not_declared_here_is_no_edge() -> None:
-    """Another application orders itself; a resource that refers to itself waits for nobody."""
+def test_a_reference_to_another_application_is_no_edge() -> None:
+    """Nor is a reference of a resource to itself."""
     assert behind("Gadget/a", doc("Gadget/a", x=to("Widget/w"), y=to("Gadget/a"))) == set()
 
 
-def test_after_adds_an_edge_by_hand() -> None:
+def test_after_adds_an_edge() -> None:
     """`ecsync/after`."""
     gadget = doc("Gadget/a", Options(after=(at("Widget/w"),)))
     assert behind("Gadget/a", gadget, doc("Widget/w")) == {"Widget/w", "Widget/w (late)"}
 
 
-def test_needs_are_edges_that_are_no_references() -> None:
-    """To both parts of what is needed."""
+def test_needs_are_edges() -> None:
+    """To the main step and the late step of the needed resource."""
     kinds = {**KINDS, "Gadget": replace(GADGET, needs=lambda _, others: [one.key for one in others])}
     assert ordered(doc("Gadget/a"), doc("Widget/w"), kinds=kinds) == ["Widget/w", "Widget/w (late)", "Gadget/a"]
 
 
-def test_a_late_part_comes_behind_what_it_refers_to_and_its_main_part_does_not() -> None:
-    """Two that name each other are no circle."""
+def test_only_the_late_step_waits_for_the_references_of_late_members() -> None:
+    """Two resources that refer to each other there are no cycle."""
     documents = (doc("Widget/a", peers=[to("Widget/b")]), doc("Widget/b", peers=[to("Widget/a")]))
     assert ordered(*documents) == ["Widget/a", "Widget/b", "Widget/a (late)", "Widget/b (late)"]
 
 
-def test_real_security_groups_may_name_each_other() -> None:
-    """Rule 2: rules between two groups are sent when both are there."""
+def test_security_groups_may_refer_to_each_other() -> None:
+    """Rules between two groups are sent when both exist (docs/rules.md R2)."""
 
     def group(name: str, other: str) -> Desired:
         pairs = [{"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": to(f"SecurityGroup/{other}")}]}]
@@ -70,8 +70,8 @@ def test_real_security_groups_may_name_each_other() -> None:
     assert ordered(group("a", "b"), group("b", "a"), kinds=BY_NAME)[:2] == ["SecurityGroup/a", "SecurityGroup/b"]
 
 
-def test_a_circle_names_itself() -> None:
-    """Each that waits for the next, the first again at the end."""
+def test_a_cycle_has_its_members() -> None:
+    """Each member waits for the next; the last one is the first again."""
     documents = (
         doc("Gadget/a", x=to("Gadget/b")),
         doc("Gadget/b", x=to("Gadget/c")),
@@ -87,8 +87,8 @@ def test_a_circle_names_itself() -> None:
     assert [follows[name] for name in names[:-1]] == names[1:]
 
 
-def test_the_order_is_the_same_each_time() -> None:
-    """By rank where one is given, else by name; whatever order they are declared in."""
+def test_the_order_is_stable() -> None:
+    """By rank if one is given, else by name; the order of the documents has no effect."""
     documents = [doc("Widget/b"), doc("Gadget/a"), doc("Widget/a", recipe=to("Gadget/a"))]
     assert ordered(*documents) == ordered(*reversed(documents))
     waits = graph.edges(documents, KINDS)
@@ -96,8 +96,8 @@ def test_the_order_is_the_same_each_time() -> None:
     assert [str(step) for step in first][:2] == ["Widget/b", "Gadget/a"]
 
 
-def test_what_has_nothing_to_do_passes_the_waiting_on() -> None:
-    """A step waits for the nearest that are in the plan, through those that are not."""
+def test_a_step_waits_through_steps_that_are_not_in_the_plan() -> None:
+    """It waits for the nearest steps that are in the plan."""
     documents = (doc("Gadget/a"), doc("Gadget/b", x=to("Gadget/a")), doc("Gadget/c", x=to("Gadget/b")))
     waits = graph.edges(documents, KINDS)
     a, b, c = (StepId(key=at(f"Gadget/{name}")) for name in "abc")
@@ -106,8 +106,8 @@ def test_what_has_nothing_to_do_passes_the_waiting_on() -> None:
     assert graph.behind(a, waits, frozenset({b, c})) == frozenset()
 
 
-def test_what_is_to_go_goes_before_what_it_refers_to() -> None:
-    """Between two that are both declared absent the edge is turned round; to one that stays it is not."""
+def test_of_two_resources_declared_absent_the_user_is_deleted_first() -> None:
+    """The edge to a resource that stays is not reversed."""
     gone = Options(state="absent")
     base, user = doc("Gadget/base", gone), doc("Gadget/user", gone, x=to("Gadget/base"))
     assert ordered(base, user) == ["Gadget/user", "Gadget/base"]
@@ -116,7 +116,7 @@ def test_what_is_to_go_goes_before_what_it_refers_to() -> None:
     assert set(ordered(*circle)) >= {"Widget/a", "Widget/b"}
 
 
-def test_late_is_what_the_table_says() -> None:
-    """The place and everything below."""
+def test_late_is_a_row_of_the_table() -> None:
+    """It covers its place and below."""
     assert graph.late(WIDGET.rules, ("peers", 0))
     assert not graph.late(WIDGET.rules, ("size",))

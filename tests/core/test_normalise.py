@@ -1,4 +1,4 @@
-"""One canonical form: what a body means, whoever wrote it."""
+"""The canonical form: equal for bodies that mean the same."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ ARN = Text((Ref(Key(application="shop", kind="Role", name="task"), "arn"),))
         ({"a": [ARN, ""]}, {"a": [ARN, ""]}),
     ],
 )
-def test_what_says_nothing_is_taken_away(body: Any, canonical: Any) -> None:
-    """Null, empty text, empty lists and blocks; zero, false and an empty argument say something."""
+def test_empty_values_are_removed(body: Any, canonical: Any) -> None:
+    """Null, empty strings, lists and blocks; zero, false and an empty argument are values."""
     assert normalise(body, ()) == canonical
 
 
-def test_the_body_that_was_given_is_left_as_it_is() -> None:
+def test_the_given_body_is_not_changed() -> None:
     """Normalising makes a copy."""
     body = {"list": [3, 1, 2], "empty": None}
     normalise(body, (Unordered(path="list"), Default(path="more", value=1)))
@@ -46,12 +46,12 @@ def test_the_body_that_was_given_is_left_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("rules", "body", "canonical"),
     [
-        # a map whose empty strings are values
+        # a map in which empty strings are values
         ((Verbatim(path="env[]"),), {"env": [{"k": "A", "v": ""}]}, {"env": [{"k": "A", "v": ""}]}),
         ((Verbatim(path="env[]"),), {"env": {"A": "", "B": None}}, {"env": {"A": ""}}),  # that list, written as a map
         ((Verbatim(path="labels"),), {"labels": {"a": "", "b": None}}, {"labels": {"a": ""}}),
         ((Verbatim(path="labels"),), {"labels": {}, "other": {"a": ""}}, {}),
-        # a member that the others tell, unless it is given
+        # a member computed from the others, unless it is declared
         ((Derived(path="b", value=lambda body: body.get("a")),), {"a": 1}, {"a": 1, "b": 1}),
         ((Derived(path="b", value=lambda body: body.get("a")),), {"a": 1, "b": 2}, {"a": 1, "b": 2}),
         ((Derived(path="b", value=lambda body: body.get("a")),), {"c": 1}, {"c": 1}),
@@ -88,24 +88,24 @@ def test_the_body_that_was_given_is_left_as_it_is() -> None:
     ],
 )
 def test_each_row_shapes_the_body(rules: Rules, body: Any, canonical: Any) -> None:
-    """What a row says, at the places that it names and nowhere else."""
+    """At the places of its pattern, and at no other place."""
     assert normalise(body, rules) == canonical
 
 
-def test_rows_are_applied_in_their_order() -> None:
-    """A default that is filled in is seen by the rows below it."""
+def test_rows_are_applied_in_table_order() -> None:
+    """A row sees the default that an earlier row filled in."""
     default, lower = Default(path="a", value="X"), Rewrite(path="a", to=str.lower)
     assert normalise({}, (default, lower)) == {"a": "x"}
     assert normalise({}, (lower, default)) == {"a": "X"}
 
 
-def test_what_is_derived_is_there_without_fill() -> None:
-    """It is no default: a mark speaks of it."""
+def test_a_derived_member_is_added_without_fill() -> None:
+    """It is no default: a mark records it."""
     assert normalise({"a": 1}, (Derived(path="b", value=lambda body: body["a"]),), fill=False) == {"a": 1, "b": 1}
 
 
-def test_without_fill_no_default_is_put_in() -> None:
-    """What remains is what somebody wrote."""
+def test_without_fill_no_default_is_added() -> None:
+    """Only declared members remain."""
     assert normalise({"b": 1}, (Default(path="a", value=1),), fill=False) == {"b": 1}
 
 
@@ -117,8 +117,8 @@ def test_a_default_is_a_copy_each_time() -> None:
     assert second == {"a": {"x": [0]}}
 
 
-def test_a_list_that_was_keyed_says_so() -> None:
-    """Its elements count one by one where undeclared members are left alone."""
+def test_a_keyed_list_becomes_elements() -> None:
+    """Its elements are always compared, also where undeclared members are not."""
     tree = normalise({"a": [{"n": "x"}]}, (Keyed(path="a", key=("n",)),))
     assert isinstance(tree["a"], Elements)
 
@@ -145,7 +145,7 @@ _ROWS: st.SearchStrategy[Rule] = st.one_of(
 
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(st.dictionaries(_NAMES, _TREES, max_size=4), _ROWS)
-def test_the_canonical_form_is_final(body: dict[str, Any], row: Rule) -> None:
-    """Whatever the body and the row, normalising twice is normalising once, and it never raises."""
+def test_normalising_is_idempotent(body: dict[str, Any], row: Rule) -> None:
+    """For every body and row; it never raises."""
     once = normalise(body, (row,))
     assert normalise(once, (row,)) == once

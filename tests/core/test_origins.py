@@ -1,4 +1,4 @@
-"""Where in the manifests a canonical path was written."""
+"""The place in the manifests of a canonical path."""
 
 from __future__ import annotations
 
@@ -44,20 +44,20 @@ DOCUMENT = Desired(
         (("containers", "web", "image"), 5),  # a default: the longest part that was written
         (("containers", "web", "ports", "80/tcp", "port"), 7),
         (("containers", "log", "image"), 3),
-        (("containers", "nobody"), 3),
+        (("containers", "unknown"), 3),
         (("tags", "team"), 9),
         (("plain", 1), 10),
         (("nothing",), 1),
         ((), 1),
     ],
 )
-def test_the_longest_part_that_was_written_says_where(path: Any, line: int) -> None:
-    """Keys of keyed lists are found again among the elements as they were written."""
+def test_the_place_is_that_of_the_longest_declared_part(path: Any, line: int) -> None:
+    """Keys of keyed lists are found among the declared elements."""
     assert where(DOCUMENT, path, RULES).line == line
 
 
-def test_the_locator_tells_file_and_line_and_nothing_of_what_nobody_declares() -> None:
-    """An orphan has no line."""
+def test_the_locator_returns_file_and_line() -> None:
+    """An orphan has no place."""
     find = locator([DOCUMENT], KINDS)
     assert find(at("Widget/w"), ("size",)) == "shop.yaml:2"
     assert find(at("Widget/orphan"), ("size",)) == ""

@@ -1,4 +1,4 @@
-"""Desired and observed become a plan: the table at the head of `plan.py`, line by line, and what follows from it."""
+"""Desired and observed become a plan: the table at the head of `plan.py`, line by line."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ from tests.core.tiny import at, bare, calls, doc, inputs, live, plan_of, steps, 
 World = dict[str, Observed]
 
 
-def because(found: Plan) -> list[tuple[str, str]]:
+def withheld(found: Plan) -> list[tuple[str, str]]:
     """Return what is withheld and why."""
-    return [(str(one.step.id), one.because) for one in found.withheld]
+    return [(str(one.step.id), one.reason) for one in found.withheld]
 
 
 class TestTable:
     """The first line that fits decides."""
 
-    def test_unreadable_is_not_decided(self) -> None:
-        """And neither is what refers to it."""
+    def test_an_unreadable_resource_is_not_decided(self) -> None:
+        """Nor is a resource that refers to it."""
         world: World = {"Widget/w": Unreadable("denied"), "Gadget/g": Absent()}
         found = plan_of(doc("Widget/w"), doc("Gadget/g", widget=to("Widget/w")), world=world)
         assert found.steps == ()
@@ -46,8 +46,8 @@ class TestTable:
             at("Gadget/g"): "${Widget/w.id} is not known: denied",
         }
 
-    def test_what_refers_to_what_was_not_decided_is_not_decided(self) -> None:
-        """However far away."""
+    def test_resources_that_depend_on_an_unreadable_one_are_not_decided(self) -> None:
+        """Directly or through others."""
         documents = (
             doc("Widget/w"),
             doc("Gadget/a", widget=to("Widget/w")),
@@ -58,12 +58,12 @@ class TestTable:
         )
         assert set(found.unreadable) == {at("Widget/w"), at("Gadget/a"), at("Gadget/b")}
 
-    def test_what_was_not_read_at_all_is_unreadable(self) -> None:
-        """No answer is not an absence."""
-        assert plan_of(doc("Widget/w"), world={}).unreadable == {at("Widget/w"): "it was not read"}
+    def test_a_resource_that_was_not_read_is_unreadable(self) -> None:
+        """A missing answer is not Absent."""
+        assert plan_of(doc("Widget/w"), world={}).unreadable == {at("Widget/w"): "not read"}
 
-    def test_absent_is_created(self) -> None:
-        """With our marks, in the same call."""
+    def test_an_absent_resource_is_created(self) -> None:
+        """Our marks are in the same call."""
         found = plan_of(doc("Widget/w", size=2), world={"Widget/w": Absent()})
         assert steps(found) == [("Widget/w", "Create")]
         (call,) = found.steps[0].calls
@@ -71,8 +71,8 @@ class TestTable:
         assert call.params["size"] == 2
         assert call.params["tags"].keys() == {OWNER, APPLIED, ID}
 
-    def test_absent_with_a_late_part_is_created_in_two_steps(self) -> None:
-        """The second is sent to an id that is not known yet."""
+    def test_an_absent_resource_with_late_members_is_created_in_two_steps(self) -> None:
+        """The late step is sent to an id that is not known yet."""
         documents = (doc("Widget/a", peers=[to("Widget/b")]), doc("Widget/b", peers=[to("Widget/a")]))
         found = plan_of(*documents, world={"Widget/a": Absent(), "Widget/b": Absent()})
         assert steps(found) == [
@@ -84,8 +84,8 @@ class TestTable:
         assert found.steps[2].calls[0].params == {"id": to("Widget/a"), "peers": [to("Widget/b")]}
         assert found.steps[2].after == {StepId(key=at("Widget/a")), StepId(key=at("Widget/b"))}
 
-    def test_unmarked_is_adopted_on_a_word(self) -> None:
-        """Every difference is shown, and apart what enforcing would reset."""
+    def test_an_unmarked_resource_is_adopted_by_command_only(self) -> None:
+        """The step has every difference, and separately what a later update would reset."""
         widget = doc("Widget/w", net="a")
         found = plan_of(widget, world={"Widget/w": bare(widget, net="b", size=7)})
         (step,) = found.steps
@@ -95,19 +95,19 @@ class TestTable:
         assert [call.operation for call in step.calls] == ["TagWidget"]
         assert found.empty
 
-    def test_unmarked_is_taken_where_the_document_says_so(self) -> None:
-        """`ecsync/adopt: if-untagged`: an update that puts the marks on."""
+    def test_an_unmarked_resource_is_updated_with_adopt_if_untagged(self) -> None:
+        """The update adds the marks."""
         widget = doc("Widget/w", Options(adopt="if-untagged"), net="a")
         found = plan_of(widget, world={"Widget/w": bare(widget, net="b")})
         assert steps(found) == [("Widget/w", "Update")]
         assert calls(found) == ["UpdateWidget", "TagWidget"]
 
     @pytest.mark.parametrize("adopt", ["never", "if-untagged"])
-    def test_another_tool_s_is_withheld(self, adopt: Any) -> None:
-        """Whatever the document says."""
+    def test_a_resource_of_another_tool_is_withheld(self, adopt: Any) -> None:
+        """Whatever `ecsync/adopt` is."""
         widget = doc("Widget/w", Options(adopt=adopt))
         found = plan_of(widget, world={"Widget/w": bare(widget, foreign="Terraform", size=7)})
-        assert because(found) == [("Widget/w", "Terraform manages it; take it out of there first")]
+        assert withheld(found) == [("Widget/w", "managed by Terraform; remove it from Terraform first")]
         assert found.steps == ()
 
     @pytest.mark.parametrize(
@@ -115,65 +115,65 @@ class TestTable:
         [
             (
                 "v1/staging/shop/Widget/w",
-                "owned by installation staging (Widget/shop/w); take its ecsync: tags off there first",
+                "owned by installation staging (Widget/shop/w); remove its ecsync: tags first",
             ),
-            ("v2/prod/shop/Widget/w", "its ecsync:owner tag is in a format that this version does not know"),
+            ("v2/prod/shop/Widget/w", "its ecsync:owner tag has a format that this version does not support"),
             ("v1/prod/other/Widget/w", "owned by Widget/other/w, which is still declared"),
         ],
     )
-    def test_another_s_is_withheld(self, owner: str, why: str) -> None:
-        """With whose it is."""
+    def test_a_resource_of_another_owner_is_withheld(self, owner: str, why: str) -> None:
+        """The reason contains the owner."""
         widget = doc("Widget/w")
         others = frozenset({"v1/prod/other/Widget/w"})
         found = plan_of(widget, world={"Widget/w": live(widget, owner=owner, size=7)}, others=others)
-        assert because(found) == [("Widget/w", why)]
+        assert withheld(found) == [("Widget/w", why)]
         assert found.steps == ()
 
-    def test_a_copied_mark_is_withheld(self) -> None:
-        """The owner is right and the place is not."""
+    def test_a_resource_with_a_copied_mark_is_withheld(self) -> None:
+        """The owner matches and the id does not."""
         widget, other = doc("Widget/w"), live(doc("Widget/w", name="elsewhere"))
         copied = Present(body=widget.body, outputs=other.outputs, marks=other.marks)
         found = plan_of(widget, world={"Widget/w": copied})
-        assert "was copied from another resource" in found.withheld[0].because
+        assert "was copied from another resource" in found.withheld[0].reason
         assert found.steps == ()
 
-    def test_ours_that_is_to_go_is_deleted(self) -> None:
-        """`ecsync/state: absent`."""
+    def test_an_owned_resource_with_state_absent_is_deleted(self) -> None:
+        """An absent one needs no step."""
         widget = doc("Widget/w", Options(state="absent"))
         found = plan_of(widget, world={"Widget/w": live(widget)})
         assert steps(found) == [("Widget/w", "Delete")]
         assert plan_of(widget, world={"Widget/w": Absent()}).steps == ()
 
-    def test_what_is_not_ours_is_not_deleted(self) -> None:
-        """Unmarked, or another's."""
+    def test_a_resource_that_is_not_owned_is_not_deleted(self) -> None:
+        """It has no mark, or the mark of another document."""
         widget = doc("Widget/w", Options(state="absent"))
         for observed in (bare(widget), live(widget, owner="v1/prod/shop/Widget/old")):
             found = plan_of(widget, world={"Widget/w": observed})
             assert found.steps == ()
-            assert "only what carries this document's mark" in found.withheld[0].because
+            assert "only a resource with this document's ecsync:owner tag" in found.withheld[0].reason
 
-    def test_ours_that_differs_is_updated(self) -> None:
-        """Exactly the fields that differ."""
+    def test_an_owned_resource_that_differs_is_updated(self) -> None:
+        """The call has exactly the fields that differ."""
         widget = doc("Widget/w", size=2)
         found = plan_of(widget, world={"Widget/w": live(widget, size=3)})
         (step,) = found.steps
         assert isinstance(step.change, Update)
         assert step.calls[0].params == {"id": "widget-w", "size": 2}
 
-    def test_ours_that_differs_late_has_a_late_step_alone(self) -> None:
-        """Nothing is to be done first."""
+    def test_a_difference_in_late_members_is_a_late_step_alone(self) -> None:
+        """The main step is left out."""
         widget = doc("Widget/w", peers=["a"])
         assert steps(plan_of(widget, world={"Widget/w": live(widget, peers=["b"])})) == [("Widget/w (late)", "Update")]
 
-    def test_ours_that_cannot_be_changed_in_place_is_replaced(self) -> None:
+    def test_an_immutable_difference_is_a_replacement(self) -> None:
         """The kind compiles the next safe call."""
         widget = doc("Widget/w", zone="a")
         found = plan_of(widget, world={"Widget/w": live(widget, zone="b")})
         assert steps(found) == [("Widget/w", "Replace")]
         assert calls(found) == ["DeleteWidget"]
 
-    def test_ours_in_sync_with_a_stale_mark_is_one_mark(self) -> None:
-        """It was set by hand and is written down now: nothing but the mark changes."""
+    def test_an_outdated_mark_on_a_resource_in_sync_is_one_mark_step(self) -> None:
+        """A person changed the resource, then the manifest: only the mark is written."""
         widget = doc("Widget/w", size=2)
         found = plan_of(widget, world={"Widget/w": live(widget, applied={"name": "w"})})
         (step,) = found.steps
@@ -181,28 +181,28 @@ class TestTable:
         assert calls(found) == ["TagWidget"]
         assert step.calls[0].params["tags"].keys() == {APPLIED}
 
-    def test_ours_in_sync_is_no_step(self) -> None:
-        """Nothing to do."""
+    def test_an_owned_resource_in_sync_has_no_step(self) -> None:
+        """Its mark is up to date."""
         widget = doc("Widget/w", size=2, tags={"team": "a"})
         assert plan_of(widget, world={"Widget/w": live(widget, address="10.0.0.1")}).steps == ()
 
-    def test_what_is_only_looked_up_is_never_written(self) -> None:
+    def test_a_lookup_is_never_written(self) -> None:
         """By its kind, or by `ecsync/manage: read`."""
         lookup, widget = doc("Lookup/l", size=2), doc("Widget/w", Options(manage=False), size=2)
         world = {"Lookup/l": live(lookup, size=3), "Widget/w": live(widget, size=3)}
         found = plan_of(lookup, widget, world=world)
         assert (found.steps, found.withheld, found.unreadable) == ((), (), {})
 
-    def test_what_is_only_looked_up_and_not_there_stops_what_refers_to_it(self) -> None:
-        """It is not ours to make."""
+    def test_an_absent_lookup_stops_the_resources_that_refer_to_it(self) -> None:
+        """It is not created."""
         found = plan_of(
             doc("Lookup/l"), doc("Widget/w", net=to("Lookup/l")), world={"Lookup/l": Absent(), "Widget/w": Absent()}
         )
         assert found.steps == ()
         assert set(found.unreadable) == {at("Lookup/l"), at("Widget/w")}
 
-    def test_a_kind_without_tags_has_its_parent_s_mark(self) -> None:
-        """The kind reads it there; nothing of its own can be written down."""
+    def test_a_kind_without_tags_has_the_mark_of_its_parent(self) -> None:
+        """The kind reads it there, and no mark is written."""
         document = doc("Bare/b", size=2)
         found = plan_of(document, world={"Bare/b": live(document, size=3)})
         assert steps(found) == [("Bare/b", "Update")]
@@ -213,10 +213,10 @@ class TestTable:
 
 
 class TestOrder:
-    """Steps stand in the order in which they can be carried out."""
+    """Steps are in the order in which they can be executed."""
 
-    def test_every_step_comes_behind_what_it_waits_for(self) -> None:
-        """Also where nothing in between has to be done."""
+    def test_every_step_comes_after_the_steps_that_it_waits_for(self) -> None:
+        """Also through resources without a step."""
         gadget = doc("Gadget/b", x=to("Gadget/a"))
         documents = (doc("Gadget/c", x=to("Gadget/b")), gadget, doc("Gadget/a"))
         world: World = {
@@ -228,8 +228,8 @@ class TestOrder:
         assert steps(found) == [("Gadget/a", "Update"), ("Gadget/c", "Create")]
         assert found.steps[1].after == {StepId(key=at("Gadget/a"))}
 
-    def test_the_digest_is_of_what_would_be_done_and_where(self) -> None:
-        """The same plan, the same digest; another value, another digest; the revision does not count."""
+    def test_the_digest_is_of_the_steps_and_the_target(self) -> None:
+        """Another value is another digest; the revision has no effect."""
 
         def digest(size: int, **more: Any) -> str:
             return plan.digest(plan_of(doc("Widget/w", size=size), world={"Widget/w": Absent()}, **more))
@@ -237,31 +237,31 @@ class TestOrder:
         assert digest(1) == digest(1, revision="2")
         assert digest(1) != digest(2)
 
-    def test_planning_again_is_planning_that_one(self) -> None:
-        """What the executor carries out is decided from what was read a moment ago."""
+    def test_replan_plans_one_resource_from_a_new_read(self) -> None:
+        """The executor applies this plan."""
         widget = doc("Widget/w", size=2)
         world: World = {"Widget/w": live(widget, size=3), "Gadget/g": Absent()}
         steps_before = plan.build(inputs(widget, doc("Gadget/g"), world=world)).steps
         step = next(step for step in steps_before if step.id.key == widget.key)
-        again = plan.again(inputs(widget, doc("Gadget/g"), world={**world, "Widget/w": live(widget)}), step)
+        again = plan.replan(inputs(widget, doc("Gadget/g"), world={**world, "Widget/w": live(widget)}), step)
         assert again.steps == ()
 
 
-def test_values_that_others_decide_are_listed() -> None:
-    """Unmanaged: shown, never touched."""
+def test_values_that_aws_decides_are_reported() -> None:
+    """They are unmanaged: never written."""
     widget = doc("Widget/w")
     (one,) = plan_of(widget, world={"Widget/w": live(widget, address="10.0.0.1")}).unmanaged
     assert (one.key, one.path, one.value, one.owner) == (widget.key, ("address",), "10.0.0.1", "AWS")
 
 
-def test_what_the_document_ignores_is_no_difference() -> None:
+def test_an_ignored_path_is_no_difference() -> None:
     """`ignore` of the application."""
     widget = doc("Widget/w", Options(ignore=(("size",),)), size=2)
     assert plan_of(widget, world={"Widget/w": live(widget, size=3)}).steps == ()
 
 
 def test_a_replacement_needs_no_reference_in_its_calls() -> None:
-    """It deletes what is there."""
+    """It deletes the live resource."""
     widget = doc("Widget/w", zone="a", net=to("Widget/x"))
     found = plan_of(widget, doc("Widget/x"), world={"Widget/w": live(widget, zone="b"), "Widget/x": Absent()})
     step = next(step for step in found.steps if step.id.key == widget.key)

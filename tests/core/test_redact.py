@@ -1,4 +1,4 @@
-"""Sensitive values never come out: not in differences, not in calls, not inside whatever holds them."""
+"""Sensitive values are redacted: in differences, in calls, and in containers of them."""
 
 from __future__ import annotations
 
@@ -44,40 +44,40 @@ def text(value: Any) -> str:
         ((), {"password": CANARY, "containers": {"web": {"environment": {"DB": CANARY}}}, "options": {"a": CANARY}}),
     ],
 )
-def test_masking_takes_it_out_at_above_and_below_its_place(path: Any, value: Any) -> None:
-    """Wherever the difference begins, the value is not in it."""
+def test_a_value_is_redacted_at_above_and_below_its_place(path: Any, value: Any) -> None:
+    """At whatever path the difference begins."""
     assert CANARY not in text(masked(value, path, RULES))
 
 
-def test_what_is_not_sensitive_is_shown() -> None:
+def test_other_values_are_shown() -> None:
     """People need to see what changes."""
     assert masked({"web": {"image": "nginx", "environment": {"DB": CANARY}}}, ("containers",), RULES)["web"][
         "image"
     ] == ("nginx")
 
 
-def test_a_reference_and_nothing_are_no_secrets() -> None:
-    """They say where a value comes from, or that there is none."""
+def test_a_reference_and_none_are_not_redacted() -> None:
+    """They contain no secret value."""
     assert masked(REFERENCE, ("password",), RULES) == REFERENCE
     assert masked(None, ("password",), RULES) is None
 
 
-def test_masking_leaves_the_value_itself_alone() -> None:
+def test_redacting_does_not_change_the_value() -> None:
     """The calls still need it."""
     value = {"a": CANARY}
     masked(value, ("options",), RULES)
     assert value == {"a": CANARY}
 
 
-def test_a_fingerprint_tells_that_a_value_changed() -> None:
-    """Equal values look equal, others do not, and the value cannot be read off it."""
+def test_a_fingerprint_shows_that_a_value_changed() -> None:
+    """Equal values have equal fingerprints; the value cannot be read from it."""
     assert fingerprint(CANARY) == fingerprint(CANARY)
     assert str(fingerprint(CANARY)).startswith("(sensitive) #")
     assert len(fingerprint(CANARY).fingerprint) == 4
 
 
-def test_differences_show_neither_side() -> None:
-    """Before and after are both somebody's secret."""
+def test_both_sides_of_a_difference_are_redacted() -> None:
+    """Before and after may both be secrets."""
     desired = {"containers": [{"name": "web", "environment": [{"name": "DB", "value": CANARY + "1"}]}], "password": "x"}
     observed = {"containers": [{"name": "web", "environment": [{"name": "DB", "value": CANARY + "2"}]}]}
     found = differences(desired, observed, RULES)
@@ -87,7 +87,7 @@ def test_differences_show_neither_side() -> None:
 
 
 def test_a_new_container_is_shown_without_its_environment() -> None:
-    """The whole element is one difference, and the secret is inside."""
+    """The whole element is one difference, with the secret inside."""
     desired = {"containers": [{"name": "web", "image": "nginx", "environment": [{"name": "DB", "value": CANARY}]}]}
     found = differences(desired, {"containers": [{"name": "old"}]}, RULES).fields
     field = next(one for one in found if one.path == ("containers", "web"))
@@ -95,7 +95,7 @@ def test_a_new_container_is_shown_without_its_environment() -> None:
     assert field.after["image"] == "nginx"
 
 
-def test_parameters_of_a_call_are_in_aws_s_spelling_and_show_nothing() -> None:
+def test_parameters_of_a_call_are_redacted() -> None:
     """Of an element that is a name and a value, the name stays."""
     sent = {
         "containers": [{"name": "web", "environment": [{"name": "DB", "value": CANARY}, {"name": "EMPTY"}]}],

@@ -1,4 +1,4 @@
-"""References become values when they are known, and stay what they are while they are not."""
+"""References become values when their values are known."""
 
 from __future__ import annotations
 
@@ -31,25 +31,25 @@ def text(*parts: str | Ref) -> Text:
         (text(ref("arn")), "arn:1"),
         (text("a ", ref("arn"), " b"), "a arn:1 b"),
         (text(ref("arn"), ref("arn")), "arn:1arn:1"),
-        (text(ref("nobody")), text(ref("nobody"))),
-        (text("a ", ref("arn"), ref("nobody")), text("a arn:1", ref("nobody"))),
+        (text(ref("unknown")), text(ref("unknown"))),
+        (text("a ", ref("arn"), ref("unknown")), text("a arn:1", ref("unknown"))),
         # lists
         (text(ref("subnets")), ["subnet-a", "subnet-b"]),
         ([text(ref("subnets"))], ["subnet-a", "subnet-b"]),
         (["x", text(ref("subnets")), "y"], ["x", "subnet-a", "subnet-b", "y"]),
-        (["x", text(ref("nobody"))], ["x", text(ref("nobody"))]),
+        (["x", text(ref("unknown"))], ["x", text(ref("unknown"))]),
         (text("in ", ref("subnets")), "in subnet-a,subnet-b"),
         ({"deep": [{"x": text(ref("arn"))}]}, {"deep": [{"x": "arn:1"}]}),
     ],
 )
-def test_a_value_takes_the_place_and_the_type_of_its_reference(value: Any, resolved: Any) -> None:
-    """A list is spliced inside a list, joined inside a text, and kept where it stands alone."""
+def test_a_value_replaces_its_reference(value: Any, resolved: Any) -> None:
+    """A list is spliced into a list, joined inside a text, and kept where it is alone."""
     assert resolve({"m": value}, lambda one: KNOWN.get(one.output)) == {"m": resolved}
 
 
 @pytest.mark.parametrize("commas", ["m", pattern("m")])
-def test_a_list_is_one_string_where_aws_takes_one(commas: Any) -> None:
-    """With commas, at that very place."""
+def test_a_list_is_one_string_where_aws_has_a_string(commas: Any) -> None:
+    """With commas, at that place only."""
     body = {"m": text(ref("subnets")), "n": text(ref("subnets"))}
     assert resolve(body, lambda one: KNOWN.get(one.output), [commas]) == {
         "m": "subnet-a,subnet-b",
@@ -57,33 +57,33 @@ def test_a_list_is_one_string_where_aws_takes_one(commas: Any) -> None:
     }
 
 
-class TestScene:
-    """What a reference is worth in a plan."""
+class TestInputs:
+    """The value of a reference in a plan."""
 
-    def test_a_live_output(self) -> None:
-        """As it was read."""
+    def test_a_live_output_is_its_value(self) -> None:
+        """From the last read."""
         widget = doc("Widget/w")
         assert inputs(widget, world={"Widget/w": live(widget)}).value_of(Ref(at("Widget/w"), "id")) == "widget-w"
 
-    def test_a_name_is_known_before_there_is_anything(self) -> None:
-        """The body alone tells it; the id it does not."""
+    def test_a_name_is_known_before_the_create(self) -> None:
+        """It follows from the body; the id does not."""
         here = inputs(doc("Widget/w", name="the-widget"), world={"Widget/w": Absent()})
         assert here.value_of(Ref(at("Widget/w"), "name")) == "the-widget"
         assert here.value_of(Ref(at("Widget/w"), "id")) is None
 
-    def test_what_nobody_declares_is_not_known(self) -> None:
+    def test_the_output_of_an_undeclared_resource_is_unknown(self) -> None:
         """It stays a reference."""
         assert inputs().value_of(Ref(at("Widget/w"), "name")) is None
 
-    def test_an_output_that_is_about_to_change_is_not_its_old_value(self) -> None:
-        """Known after apply."""
+    def test_an_output_that_is_about_to_change_is_unresolved(self) -> None:
+        """Its value is known after the apply."""
         widget, gadget = doc("Widget/w"), doc("Gadget/g", widget=to("Widget/w"))
         here = inputs(widget, gadget, world={"Widget/w": live(widget)})
         assert here.resolved(gadget).body["widget"] == "widget-w"
         assert here.resolved(gadget, {(at("Widget/w"), "id")}).body["widget"] == to("Widget/w")
         assert here.resolved(gadget, {(at("Widget/w"), "name")}).body["widget"] == "widget-w"
 
-    def test_a_document_of_another_application_is_looked_up(self) -> None:
-        """Its outputs are known as ours are."""
+    def test_a_document_of_another_application_has_values(self) -> None:
+        """`lookups` are resolved as our own documents are."""
         other = doc("Widget/w", name="theirs")
         assert inputs(lookups=(other,)).value_of(Ref(at("Widget/w"), "name")) == "theirs"

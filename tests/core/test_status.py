@@ -1,4 +1,4 @@
-"""What each resource is after a pass."""
+"""The status of each resource after a pass."""
 
 from __future__ import annotations
 
@@ -55,44 +55,44 @@ def status_of(
         (bare(WIDGET, size=3), "OutOfSync", "Healthy"),
     ],
 )
-def test_sync_and_health_are_two_things(observed: Observed, sync: str, health: str) -> None:
-    """As declared or not; well or not."""
+def test_sync_and_health_are_independent(observed: Observed, sync: str, health: str) -> None:
+    """Sync compares with the document; health is the state of the live resource."""
     found = status_of(observed)
     assert (found.sync, found.health.status) == (sync, health)
 
 
-def test_what_is_to_be_absent_and_is_absent_is_well() -> None:
+def test_a_resource_declared_absent_is_healthy_when_absent() -> None:
     """`ecsync/state: absent`."""
     gone = doc("Widget/w", Options(state="absent"))
     assert (status_of(Absent(), gone).sync, status_of(Absent(), gone).health.status) == ("Synced", "Healthy")
     assert status_of(live(gone), gone).sync == "OutOfSync"
 
 
-def test_a_failed_step_is_degraded_and_says_why() -> None:
+def test_a_failed_step_is_degraded_with_its_error() -> None:
     """Whatever is live."""
     assert status_of(DIFFERS, results={MAIN: Failed(error="denied")}).health == Health(status="Degraded", why="denied")
 
 
-def test_a_step_under_way_is_progressing() -> None:
-    """Unless something is worse."""
+def test_a_step_in_progress_is_progressing() -> None:
+    """Unless the health is worse."""
     found = status_of(DIFFERS, results={MAIN: Progressing(why="in use")})
     assert found.health == Health(status="Progressing", why="in use")
     assert status_of(Absent(), results={MAIN: Progressing(why="early")}).health.status == "Missing"
 
 
-def test_a_step_that_is_done_leaves_the_health_to_the_resource() -> None:
-    """What the kind says of it."""
+def test_after_a_done_step_the_health_is_that_of_the_resource() -> None:
+    """The kind computes it."""
     assert status_of(DIFFERS, results={MAIN: Done()}).health.status == "Healthy"
 
 
 def test_a_suspended_resource_is_suspended() -> None:
-    """And what is held says by what."""
+    """The message has the annotation."""
     found = status_of(live(WIDGET, size=3), doc("Widget/w", Options(suspend=True), size=2))
     assert (found.sync, found.health.status, found.message) == ("OutOfSync", "Suspended", "suspended by ecsync/suspend")
 
 
-def test_the_kind_says_how_a_resource_does() -> None:
-    """It is asked with references resolved."""
+def test_the_kind_computes_the_health() -> None:
+    """From the document with its references resolved."""
     asked: list[Any] = []
 
     def health(desired: Desired, _: Any) -> Health:
@@ -106,8 +106,8 @@ def test_the_kind_says_how_a_resource_does() -> None:
     assert asked == ["lookup-l"]
 
 
-def test_the_fields_that_differ_are_on_it_held_or_not() -> None:
-    """People see why."""
+def test_a_status_has_the_fields_of_planned_and_withheld_steps() -> None:
+    """People see what differs."""
     assert [one.path for one in status_of(DIFFERS).fields] == [("size",)]
     held = status_of(live(doc("Widget/w", zone="a"), zone="b"), doc("Widget/w", zone="a"))
     assert [one.path for one in held.fields] == [("zone",)]
@@ -115,14 +115,14 @@ def test_the_fields_that_differ_are_on_it_held_or_not() -> None:
 
 
 def test_its_physical_name_is_its_arn_or_else_its_primary_output() -> None:
-    """Nothing where there is nothing."""
+    """An absent resource has none."""
     assert status_of(IN_SYNC).physical == "widget-w"
     assert status_of(replace(IN_SYNC, outputs={"id": "i", "arn": "arn:1"})).physical == "arn:1"
     assert status_of(Absent()).physical == ""
 
 
-def test_orphans_that_are_held_are_listed_after_the_declared() -> None:
-    """They are there, and nobody declares them."""
+def test_withheld_orphans_come_after_the_declared_resources() -> None:
+    """They exist, and no document declares them."""
     left = live(doc("Widget/old"))
     assert left.marks is not None
     orphan = Owned(marks=left.marks, natural="old", present=left)
@@ -142,15 +142,17 @@ def test_orphans_that_are_held_are_listed_after_the_declared() -> None:
         ([("Synced", "Degraded"), ("Synced", "Missing")], "Synced", "Degraded"),
     ],
 )
-def test_an_application_is_as_its_worst_resource(statuses: list[tuple[Any, Any]], sync: str, health: str) -> None:
+def test_an_application_has_the_worst_status_of_its_resources(
+    statuses: list[tuple[Any, Any]], sync: str, health: str
+) -> None:
     """OutOfSync before Unknown before Synced; the worst health."""
     found = tuple(ResourceStatus(key=at("Widget/w"), sync=one, health=Health(status=other)) for one, other in statuses)
     outcome = Outcome(plan=plan_of(world={}), statuses=found)
     assert (outcome.sync, outcome.health) == (sync, health)
 
 
-def test_the_summary_counts_what_people_count() -> None:
-    """A create with its late part is one create; adoption makes no call of its own accord."""
+def test_the_summary_counts_resources() -> None:
+    """A create with its late step is one create; an adoption makes no call automatically."""
     documents = (doc("Widget/new", peers=["x"]), WIDGET, doc("Widget/theirs"), doc("Gadget/g"))
     world: dict[str, Observed] = {
         "Widget/new": Absent(),
@@ -171,19 +173,19 @@ def test_the_summary_counts_what_people_count() -> None:
     }
 
 
-# ---------------------------------------------------------------- what a resource left over
+# ---------------------------------------------------------------- superseded resources
 
 
-def leaves(waiting: str = "", kept: str = "") -> Any:
-    """Return what the status of a widget is made from that has left something over: its kinds and its live state."""
+def superseding(waiting: str = "", kept: str = "") -> Any:
+    """Return the kinds and the live state of a widget that superseded another resource."""
     old = replace(IN_SYNC, outputs={"id": "old"})
     kind = replace(KINDS["Widget"], superseded=lambda *_: [] if kept else [(old, waiting)])
-    return {**KINDS, "Widget": kind}, replace(IN_SYNC, facts={"kept": kept} if kept else {})
+    return {**KINDS, "Widget": kind}, replace(IN_SYNC, facts={"cleanupBlocked": kept} if kept else {})
 
 
-def left_over(result: Result | None = None, waiting: str = "", kept: str = "", **options: Any) -> ResourceStatus:
+def cleanup_status(result: Result | None = None, waiting: str = "", kept: str = "", **options: Any) -> ResourceStatus:
     """Return the status of that widget."""
-    kinds, observed = leaves(waiting, kept)
+    kinds, observed = superseding(waiting, kept)
     here = inputs(doc("Widget/w", Options(**options), size=2), world={"Widget/w": observed}, policies=standard())
     here = replace(here, kinds=kinds)
     late = StepId(key=WIDGET.key, phase="late")
@@ -191,61 +193,64 @@ def left_over(result: Result | None = None, waiting: str = "", kept: str = "", *
 
 
 @pytest.mark.parametrize("result", [None, Progressing(why="deleting"), Done()])
-def test_what_a_resource_left_over_goes_and_the_resource_stays_as_it_is(result: Result | None) -> None:
-    """Its clean-up is told, and is neither its sync nor its health."""
-    found = left_over(result)
+def test_the_cleanup_of_a_superseded_resource_does_not_change_the_status(result: Result | None) -> None:
+    """It is a message only, not its sync and not its health."""
+    found = cleanup_status(result)
     assert (found.sync, found.health) == ("Synced", Health(status="Healthy"))
-    assert found.message == "old is left over and goes"
+    assert found.message == "old is superseded and will be deleted"
 
 
-def test_what_is_left_over_and_may_not_go_yet_says_why() -> None:
-    """Still used, held by a policy, or not looked for: in plain words, on a resource that is well."""
-    waiting = left_over(Progressing(why="Service/web still runs it"), waiting="Service/web still runs it")
+def test_the_message_has_the_reason_why_a_cleanup_waits() -> None:
+    """Still used, withheld by a policy, or not planned."""
+    waiting = cleanup_status(Progressing(why="Service/web still runs it"), waiting="Service/web still runs it")
     assert (waiting.sync, waiting.health.status) == ("Synced", "Healthy")
-    assert waiting.message == "old is left over and goes when it may: Service/web still runs it"
-    held = left_over(suspend=True)
+    assert waiting.message == "old is superseded and will be deleted later: Service/web still runs it"
+    held = cleanup_status(suspend=True)
     assert (held.sync, held.health.status) == ("Synced", "Suspended")
-    assert held.message == "old is left over and stays: suspended by ecsync/suspend"
-    kept = left_over(kept="web is being deployed")
-    assert (kept.sync, kept.message) == ("Synced", "what is left over stays: web is being deployed")
+    assert held.message == "old is superseded and not deleted: suspended by ecsync/suspend"
+    kept = cleanup_status(kept="web is being deployed")
+    assert (kept.sync, kept.message) == ("Synced", "superseded resources are not deleted yet: web is being deployed")
 
 
-def test_a_left_over_that_cannot_be_removed_is_a_failure_as_any_other() -> None:
-    """Somebody has to give the right to do it."""
-    assert left_over(Failed(error="denied")).health == Health(status="Degraded", why="denied")
+def test_a_failed_cleanup_is_degraded() -> None:
+    """A person has to grant the permission."""
+    assert cleanup_status(Failed(error="denied")).health == Health(status="Degraded", why="denied")
 
 
-def test_why_something_stays_is_known_by_resource() -> None:
-    """What plans say of a resource for which they have no step."""
-    kinds, observed = leaves(kept="web is being deployed")
+def test_stays_returns_the_reason_by_resource() -> None:
+    """Plans report it for a resource without a step."""
+    kinds, observed = superseding(kept="web is being deployed")
     here = replace(inputs(WIDGET, world={"Widget/w": observed}), kinds=kinds)
-    assert status.stays(here) == {WIDGET.key: "what is left over stays: web is being deployed"}
+    assert status.stays(here) == {WIDGET.key: "superseded resources are not deleted yet: web is being deployed"}
     assert status.stays(inputs(WIDGET, world={"Widget/w": IN_SYNC})) == {}
 
 
-def test_what_a_key_was_before_is_told_apart_from_what_it_is_now() -> None:
-    """The document means another resource by now: the new one is well while the old one goes, and both are shown."""
+def test_an_orphan_with_the_key_of_a_declared_resource_has_its_own_message() -> None:
+    """The declared resource is healthy while the orphan is deleted, and both are shown."""
     before = replace(live(WIDGET), outputs={"id": "old"})
     assert before.marks is not None
     orphan = Owned(marks=before.marks, natural="old", present=before)
-    for prune, words in ((True, "not declared any more: it goes"), (False, "not declared any more; prune is off")):
+    for prune, text in (
+        (True, "no longer declared, will be deleted"),
+        (False, "not deleted: no longer declared, and prune is off"),
+    ):
         here = inputs(WIDGET, world={"Widget/w": IN_SYNC}, orphans=(orphan,), policies=standard(), prune=prune)
         going = {StepId(key=WIDGET.key, phase="prune"): Progressing(why="deleting")}
         (found,) = status.statuses(here, plan.build(here), going)
         assert (found.sync, found.health.status) == ("OutOfSync", "Healthy")
-        assert found.message.startswith(f"old, which it was before: {words}")
+        assert found.message.startswith(f"old, declared by this document before: {text}")
 
 
-def test_an_orphan_says_what_it_is_in_aws() -> None:
-    """Nobody declares it, so nothing else names it."""
+def test_an_orphan_has_its_name_in_aws() -> None:
+    """No document has another name for it."""
     left = live(doc("Widget/old"))
     assert left.marks is not None
     here = inputs(orphans=(Owned(marks=left.marks, natural="old", present=left),), policies=standard())
     assert [one.physical for one in status.statuses(here, plan.build(here), {})] == ["widget-old"]
 
 
-def test_each_field_that_differs_says_where_it_is_written() -> None:
-    """So does the resource; what no file says has no place."""
+def test_each_field_that_differs_has_its_place() -> None:
+    """So does the resource; without a file it has none."""
     place, line = Origin("shop/w.yaml", 3), Origin("shop/w.yaml", 7)
     written = replace(WIDGET, origin=place, origins={("size",): line})
     found = status_of(DIFFERS, written)

@@ -1,4 +1,4 @@
-"""What the tests of the core share: made-up kinds, documents, and live resources as they are after a create."""
+"""Shared by the tests of the core: kinds, documents, and live resources as they are after a create."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ecsync.core import marks, plan
-from ecsync.core.diff import declared_form
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind
+from ecsync.core.marks import declared_form
 from ecsync.core.model import (
     Application,
     Call,
@@ -43,7 +43,7 @@ from ecsync.testing import memory_kind
 
 
 def _register(change: Change) -> tuple[Call, ...]:
-    """Each change of a recipe is a new revision of it."""
+    """Compile a change of a recipe: each one is a new revision."""
     body = change.desired.body if not hasattr(change, "key") else {}
     return (Call(service="memory", operation="RegisterRecipe", params=body, captures={"id": ("id",)}),)
 
@@ -72,7 +72,14 @@ WIDGET = memory_kind(
         Released(path="knobs", value=lambda knob, _: {"speed": "0", "colour": "grey"}.get(knob)),
     ),
 )
-GADGET = memory_kind("Gadget", rules=(Refers(path="widget", kind="Widget"), Refers(path="widgets[]", kind="Widget")))
+GADGET = memory_kind(
+    "Gadget",
+    rules=(
+        Refers(path="widget", kind="Widget"),
+        Refers(path="widgets[]", kind="Widget"),
+        Refers(path="parent", kind="Gadget"),
+    ),
+)
 BARE = memory_kind("Bare", tagging=None)  # cannot carry marks
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (LOOKUP, RECIPE, WIDGET, GADGET, BARE)}
 TARGET = Target(account="111111111111", region="eu-west-1")
@@ -96,9 +103,9 @@ def doc(path: str, options: Options | None = None, **body: Any) -> Desired:
 
 
 def live(document: Desired, applied: Body | None = None, owner: str = "", **body: Any) -> Present:
-    """Return a resource as it is after a create from the document; `body` is what is different by now.
+    """Return a resource as it is after a create from the document; `body` are the members that changed since.
 
-    `applied` is the body that the mark speaks of, `owner` another owner mark.
+    `applied` is the body that the mark records, `owner` another owner mark.
     """
     key = document.key
     natural = marks.identity(Inputs.physical(inputs(), key.kind, str(document.body["name"])))
@@ -112,7 +119,7 @@ def live(document: Desired, applied: Body | None = None, owner: str = "", **body
 
 
 def bare(document: Desired, foreign: str = "", **body: Any) -> Present:
-    """Return a resource that carries no mark of ours."""
+    """Return a resource without our marks."""
     found = live(document, **body)
     return Present(body=found.body, outputs=found.outputs, foreign=foreign)
 
@@ -120,7 +127,7 @@ def bare(document: Desired, foreign: str = "", **body: Any) -> Present:
 def inputs(
     *documents: Desired, world: Mapping[str, Observed] | None = None, prune: bool = False, **more: Any
 ) -> Inputs:
-    """Return the inputs; the world is by `Kind/name`."""
+    """Return the inputs of a plan; the keys of the world are `Kind/name`."""
     application = more.pop("application", None) or Application(
         name="shop", sync=Sync(mode="enforce", prune=prune), resources=documents
     )
@@ -134,7 +141,7 @@ def plan_of(*documents: Desired, world: Mapping[str, Observed], **more: Any) -> 
 
 
 def steps(found: Plan) -> list[tuple[str, str]]:
-    """Return the steps in order, as their names and what they are."""
+    """Return (step, type of change) of each step, in order."""
     return [(str(step.id), type(step.change).__name__) for step in found.steps]
 
 

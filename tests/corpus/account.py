@@ -1,4 +1,4 @@
-"""A simulated account that keeps the documents of one file, and says what a pass over them would do."""
+"""A simulated account in which ecsync reconciles the documents of one file."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from ecsync.language.manifest import Loaded, load
 from ecsync.wiring import SystemClock
 
 REGION, ACCOUNT = "eu-west-1", "123456789012"
-_PASSES = 12  # more than any single document takes
+_PASSES = 12  # more than any single document requires
 _PAUSE = 60.0
 
 Body = dict[str, Any]
 
 
 def loaded(text: str, name: str = "definition.json") -> Loaded:
-    """Return what one file declares."""
+    """Return the documents of one file."""
     return load(
         Snapshot(revision="r1", files={name: text.encode()}),
         kinds=wiring.all_kinds(),
@@ -40,24 +40,24 @@ def loaded(text: str, name: str = "definition.json") -> Loaded:
 
 @dataclass
 class Account:
-    """The account and its clients."""
+    """The account, its clients, and the state of the reconciler."""
 
     simulator: Simulator
     clients: Clients
     memory: StepState = field(default_factory=StepState)
 
     def empty(self) -> None:
-        """Begin again with nothing in it, and nothing remembered."""
+        """Remove all resources and all state."""
         self.memory = StepState()
         self.simulator.settings = Settings(region=REGION, account=ACCOUNT, settling=False)
         self.simulator.reset()
 
     def aws(self, service: str) -> Any:
-        """A client of somebody else's."""
+        """Return a client of another tool."""
         return self.clients.get(service, REGION, once=True)
 
     def keep(self, document: Mapping[str, Any]) -> str:
-        """Make passes until nothing is left to do; what stands in the way, or nothing."""
+        """Make passes until no change is left. Return the reason if that fails; empty on success."""
         catalogue, application = _catalogue(document)
         for _ in range(_PASSES):
             outcome = reconcile(application, catalogue, self._post(), self.memory, PassOptions(enforce=True))
@@ -70,12 +70,12 @@ class Account:
         return f"not settled after {_PASSES} passes: {'; '.join(map(str, outcome.results.values()))}"
 
     def plan(self, document: Mapping[str, Any]) -> Plan:
-        """What a pass would do."""
+        """Return the plan of a pass."""
         catalogue, application = _catalogue(document)
         return look(application, catalogue, self._post(), self.memory).plan
 
     def registered(self) -> int:
-        """How many revisions were registered since the account was empty."""
+        """Return the number of revisions registered since the account was empty."""
         made = self.simulator.ledger.mutations()
         return sum(one.ok and one.operation == "RegisterTaskDefinition" for one in made)
 
@@ -92,21 +92,21 @@ class Account:
 
 
 def simulator() -> Simulator:
-    """Return a simulator that serves."""
+    """Return a running simulator."""
     served = Simulator(clock=VirtualClock())
     served.start()
     return served
 
 
 def left(plan: Plan) -> list[str]:
-    """Say what a plan would do that is not empty: `Service/api desiredCount: 2 → 1`."""
+    """Return the changes of a plan: `Service/api desiredCount: 2 → 1`. Empty if it has none."""
     found = []
     for step in [*plan.steps, *(held.step for held in plan.withheld)]:
         if isinstance(step.change, Adopt):
             continue
         fields = [f"{step.id} {dotted(one.path)}: {one.before} → {one.after}" for one in step.fields]
         found += fields or [f"{step.id} {type(step.change).__name__.lower()}"]
-    return [*found, *(f"{key} is not known: {why}" for key, why in plan.unreadable.items())]
+    return [*found, *(f"{key} is unreadable: {why}" for key, why in plan.unreadable.items())]
 
 
 def _catalogue(document: Mapping[str, Any]) -> tuple[Catalogue, Application]:
@@ -114,5 +114,5 @@ def _catalogue(document: Mapping[str, Any]) -> tuple[Catalogue, Application]:
     found = loaded(text)
     assert not found.problems, found.problems
     (application,) = found.applications
-    # What is declared no more is looked for anew with every revision, so each document is one.
+    # Orphans are searched once per revision, so each document is a new revision.
     return Catalogue(applications={application.name: application}, revision=text), application

@@ -1,4 +1,4 @@
-"""What is tried with each document of the corpus, and what became of it."""
+"""The tests of each document of the corpus, and their results."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Any
 from tests.corpus import edits, filling
 from tests.corpus.account import Account, Body, left, loaded
 from tests.corpus.filling import Services
-from tests.corpus.results import Entry, Result
+from tests.corpus.results import SKIPPED, Entry, Result
 
 
 @dataclass
 class Corpus:
-    """The corpus, and the account in which its documents are tried."""
+    """The corpus, and the simulated account for its documents."""
 
     directory: Path
     account: Account
@@ -27,21 +27,21 @@ class Corpus:
         self.index = json.loads((self.directory / "index.json").read_text())
 
     def results(self) -> Iterator[Result]:
-        """Try every document that is for this, and count the others."""
+        """Test every document of a supported kind, and yield the others as skipped."""
         for entry in self.index:
-            try_ = _TRIES.get(entry["kind"])
-            if try_ is None:
-                yield Result(file=entry["file"], what=entry["kind"], word="not for this")
+            test = _TESTS.get(entry["kind"])
+            if test is None:
+                yield Result(file=entry["file"], what=entry["kind"], outcome=SKIPPED)
             else:
                 self.account.empty()
-                yield from try_(self, entry)
+                yield from test(self, entry)
 
     def text(self, file: str) -> str:
-        """Return a document as it was found."""
+        """Return the text of a document."""
         return (self.directory / file).read_bytes().decode("utf-8-sig")
 
 
-# ---------------------------------------------------------------- documents that AWS takes, and those that it does not
+# ---------------------------------------------------------------- valid and invalid documents
 
 
 def _task_definition(corpus: Corpus, entry: Entry) -> Iterator[Result]:
@@ -71,33 +71,33 @@ def _document(
     problems = [problem.message for problem in loaded(json.dumps(body)).problems]
     tried = {"file": file, "what": what, "filled": tuple(dict.fromkeys(filled))}
     if problems:
-        return Result(**tried, word="refused", why="; ".join(problems))
-    stands = corpus.account.keep(body)
-    if stands:
-        return Result(**tried, word="not applied", why=stands)
+        return Result(**tried, outcome="rejected", why="; ".join(problems))
+    obstacle = corpus.account.keep(body)
+    if obstacle:
+        return Result(**tried, outcome="not applied", why=obstacle)
     again = left(corpus.account.plan(body))
     if again:
-        return Result(**tried, word="plan not empty", why="; ".join(again))
+        return Result(**tried, outcome="plan not empty", why="; ".join(again))
     printed = described(corpus.account, body)
     problems = [problem.message for problem in loaded(json.dumps(printed, default=str)).problems]
-    pasted = problems or left(corpus.account.plan(printed))
-    if pasted:
-        return Result(**tried, word="pasted back, not empty", why="; ".join(pasted))
-    return Result(**tried, word="ok")
+    remaining = problems or left(corpus.account.plan(printed))
+    if remaining:
+        return Result(**tried, outcome="describe output, not empty", why="; ".join(remaining))
+    return Result(**tried, outcome="ok")
 
 
 def _invalid(corpus: Corpus, entry: Entry, what: str) -> Result:
-    """Look for every reason that the index gives in what we say of the document."""
+    """Check that the problems of the document contain every reason of the index."""
     file, text = entry["file"], corpus.text(entry["file"])
     problems = [problem.message for problem in loaded(text).problems]
     parsed = _json(text)
-    if isinstance(parsed, dict):  # a name may be what is wrong first
+    if isinstance(parsed, dict):  # a problem with the name hides the others
         well_named = {**parsed, _NAMES[what]: "app"}
         problems += [problem.message for problem in loaded(json.dumps(well_named)).problems]
-    missing = [reason for reason in _REASONS.split(entry["reason"]) if not _told(reason, problems)]
+    missing = [reason for reason in _REASONS.split(entry["reason"]) if not _is_reported(reason, problems)]
     if missing:
-        return Result(file=file, what=what, word="invalid, not told", why=f"{missing} in {problems}")
-    return Result(file=file, what=what, word="invalid, and told why", why=problems[0])
+        return Result(file=file, what=what, outcome="invalid, reason missing", why=f"{missing} in {problems}")
+    return Result(file=file, what=what, outcome="invalid, reason reported", why=problems[0])
 
 
 _NAMES = {"task definition": "family", "service": "serviceName"}
@@ -119,27 +119,27 @@ _WANTED = {
 _IS = {"NoneType": "null", "dict": "a map", "list": "a list", "bool": "(?:true|false)"}
 
 
-def _told(reason: str, problems: Sequence[str]) -> bool:
-    """Tell whether a message of ours says the same as a reason of the index: the whole path, and what is wrong."""
-    said = _said(reason)
-    return said is not None and any(re.search(said, problem) for problem in problems)
+def _is_reported(reason: str, problems: Sequence[str]) -> bool:
+    """Return whether a message matches a reason of the index: the whole path, and the problem."""
+    pattern = _message_pattern(reason)
+    return pattern is not None and any(re.search(pattern, problem) for problem in problems)
 
 
-def _said(reason: str) -> str | None:
-    """Return what a message must hold to say the same as a reason of the index; None: nothing that is known here."""
+def _message_pattern(reason: str) -> str | None:
+    """Return the pattern of a message that matches a reason of the index; None for an unknown form."""
     if found := _UNKNOWN.match(reason):
         return rf'unknown field "{re.escape(found["name"])}" in {_path(found)}(?![\w.\[])'
     if found := _MISSING.match(reason):
-        return rf'{_path(found)} needs "{re.escape(found["name"])}"'
+        return rf'missing required field "{re.escape(found["name"])}" in {_path(found)}(?![\w.\[])'
     if found := _TYPE.match(reason):
         return rf"{_path(found)} must be {_WANTED[found['wanted']]}, not {_IS.get(found['is'], '')}"
     if found := _LENGTH.match(reason):
-        return rf"{_path(found)} has {found['is']} \w+; AWS takes at least {found['least']}"
+        return rf"{_path(found)} has {found['is']} \w+; AWS accepts at least {found['least']}"
     return None
 
 
 def _path(reason: re.Match[str]) -> str:
-    """Return the whole path of a reason, below the kind, as a pattern."""
+    """Return the pattern of the whole path of a reason, with the kind."""
     place = reason["place"]
     return r"\b(?:TaskDefinition|Service|a task definition)" + ("" if place == "input" else re.escape(f".{place}"))
 
@@ -172,7 +172,7 @@ def _chain(corpus: Corpus, entry: Entry) -> Iterator[Result]:
     yield from edits.chain(corpus.account, entry, lambda file: json.loads(corpus.text(file)))
 
 
-_TRIES: Mapping[str, Callable[[Corpus, Entry], Iterator[Result]]] = {
+_TESTS: Mapping[str, Callable[[Corpus, Entry], Iterator[Result]]] = {
     "taskdef": _task_definition,
     "servicedef": _service,
     "revision-chain": _chain,

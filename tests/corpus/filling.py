@@ -1,6 +1,6 @@
-"""What a document out of its repository lacks: the values of its templates, and the resources that it names.
+"""Fills in the parts that a document lacks outside its repository: template values, and the resources that it names.
 
-Everything that is filled in has a word, which is counted. Nothing that the document says of itself is touched.
+Each filled-in part has a name, which is counted in the table. No other part of the document is changed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _EXTERNAL = {"EXTERNAL"}
 
 
 def named(text: Any, otherwise: str) -> str:
-    """Return a text as a name that AWS takes."""
+    """Return the text as a name that AWS accepts."""
     return _NAME.sub("-", str(text or "")).strip("-") or otherwise
 
 
@@ -29,7 +29,7 @@ def named(text: Any, otherwise: str) -> str:
 
 
 def task(document: Mapping[str, Any]) -> tuple[Body, list[str]]:
-    """Return a task definition that RegisterTaskDefinition takes, and what was filled in."""
+    """Return a task definition that RegisterTaskDefinition accepts, and the filled-in parts."""
     whole: Body = thaw(document)
     body = whole.get("taskDefinition", whole)
     filled = list(_task(body))
@@ -74,16 +74,16 @@ def _needs_role(body: Body) -> bool:
 
 
 class Services:
-    """Fills services of one account; the same value is filled in for the same text, also in the next revision."""
+    """Fills in services of one account. Equal texts get equal values, also in the next revision."""
 
     def __init__(self, account: Account, documents: Sequence[Mapping[str, Any]]) -> None:
         self._account = account
-        self._ports = _ports(documents)  # one task definition serves them all
+        self._ports = _ports(documents)  # one task definition for all of them
         self._values: dict[str, str] = {}
         self._made: set[str] = set()
 
     def fill(self, document: Mapping[str, Any], name: str) -> tuple[Body, list[str]]:
-        """Return a service that CreateService takes in this account, and what was filled in."""
+        """Return a service that CreateService accepts in this account, and the filled-in parts."""
         body: Body = thaw(document)
         filled = [*self._texts(body, name), *self._network(body), *self._cluster(body)]
         if (body.get("deploymentController") or {}).get("type") not in _EXTERNAL:
@@ -154,10 +154,10 @@ class Services:
                 advanced |= {"alternateTargetGroupArn": other, "productionListenerRule": rule}
                 yield "target group"
             if balancer.pop("loadBalancerName", None):
-                yield "one balancer instead of two"  # AWS takes a target group or a classic load balancer
+                yield "one balancer instead of two"  # AWS accepts a target group or a classic load balancer, not both
 
     def _group(self, kind: str) -> str:
-        """Make a target group with a listener of its own that forwards to it."""
+        """Create a target group, and a listener that forwards to it. Return the ARN of the group."""
         elb, number = self._account.aws("elbv2"), len(self._values)
         subnets = self._account.aws("ec2").describe_subnets()["Subnets"]
         if "balancer" not in self._values:
@@ -176,7 +176,7 @@ class Services:
         return arn
 
     def _task(self, body: Body) -> Iterator[str]:
-        """Register the task definition that the service runs, with the containers and ports that it names."""
+        """Register the task definition of the service, with the containers and ports that the service names."""
         written = str(body.get("taskDefinition") or body["serviceName"])
         family = named(written.rsplit("/", 1)[-1].split(":")[0], "app")
         made = self._value(f"task {written}", partial(self._register, family, body))
@@ -194,7 +194,7 @@ class Services:
         made = ecs.register_task_definition(family=family, containerDefinitions=containers, **shape)["taskDefinition"]
         return f"{family}:{made['revision']}"
 
-    # ------------------------------------------------------------ once each
+    # ------------------------------------------------------------ values and calls made only once
 
     def _of(self, prefix: str) -> list[str]:
         return [value for value in self._values.values() if value.startswith(prefix)]
@@ -211,7 +211,7 @@ class Services:
 
 
 def _ports(documents: Sequence[Mapping[str, Any]]) -> dict[str, set[int]]:
-    """Return the containers that services name, and their ports."""
+    """Return the containers that the services name, and their ports."""
     ports: dict[str, set[int]] = {}
     for document in documents:
         for one in document.get("loadBalancers") or ():

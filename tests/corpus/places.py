@@ -1,4 +1,4 @@
-"""The paths of the index, and the ones that a plan tells: what of either is not in the other."""
+"""Comparison of the paths in the index with the paths in a plan."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ _SEGMENT = re.compile(r"([^\[]+)(?:\[(\d+)(?:->\d+)?\])?")
 
 
 def unlike(kind: Kind, old: Body, new: Body, changed: Iterable[str], ours: Collection[Path]) -> str:
-    """Say which paths of the index and of a plan are not in the other, though AWS would see them; or nothing."""
-    told = {path for text in changed for path in _places(text, (old, new), kind)}
-    extra = [path for path in ours if not _near(path, told)]
-    missed = [path for path in told if not _near(path, ours) and not _same(path, old, new, kind)]
+    """Return the paths that only the index or only the plan has, if they are a change for AWS; empty if none."""
+    listed = {path for text in changed for path in _places(text, (old, new), kind)}
+    extra = [path for path in ours if not _near(path, listed)]
+    missed = [path for path in listed if not _near(path, ours) and not _same(path, old, new, kind)]
     return f"not in the index {extra}, not in the plan {missed}" if extra or missed else ""
 
 
 def names(changed: Iterable[str], member: str) -> bool:
-    """Tell whether the index says that a member of the definition itself changed."""
+    """Return whether a member at the top level of the definition is in the changed paths of the index."""
     return any(text.lstrip("+-~/") == member for text in changed)
 
 
 def inner(document: Body) -> Body:
-    """Return the definition itself out of what describe prints."""
+    """Return the definition inside a describe output; any other document unchanged."""
     found = document.get("taskDefinition")
     return found if isinstance(found, dict) else document
 
 
 def _places(text: str, sides: Iterable[Body], kind: Kind) -> Iterator[Path]:
-    """Return a path of the index (`~/containerDefinitions[0]/image`) as canonical ones: on each side its own."""
+    """Yield the canonical paths of a path of the index (`~/containerDefinitions[0]/image`), one for each side."""
     for side in sides:
         yield _canonical(text, inner(side), kind.rules)
 
@@ -58,7 +58,7 @@ def _canonical(text: str, body: Any, rules: Rules) -> Path:
             break  # a set or a sequence differs as a whole
         name = next(iter(keyed([elements[index]], row.key)), "")
         if name not in at(canonical, tuple(place), {}):
-            break  # its key is made of what is left after other rows
+            break  # another row changed the members of its key
         place.append(name)
         body = elements[index]
         if row.value:
@@ -71,16 +71,16 @@ def _exact(place: Sequence[str | int], segments: Sequence[str]) -> bool:
 
 
 def _near(path: Path, others: Iterable[Path]) -> bool:
-    """Tell whether one of the others is the path, above it or below it."""
+    """Return whether one of the others is equal to the path, above it or below it."""
     return any(path[: len(other)] == other[: len(path)] for other in others)
 
 
 def _same(path: Path, old: Body, new: Body, kind: Kind) -> bool:
-    """Tell whether what was edited there is the same to AWS, or nothing that a manifest says."""
+    """Return whether an edit at the path is no change for AWS, or is not in the shape of the kind."""
     assert kind.shape is not None
     first, second = (at(normalise(inner(side), kind.rules), path) for side in (old, new))
     others = any(isinstance(row, Computed) and row.covers(path) for row in kind.rules)
-    undeclared = others and (first is None or second is None)  # whoever decides it then may have decided the same
+    undeclared = others and (first is None or second is None)  # AWS may have computed the same value
     alike = first == second or any(
         row.loosely(first) == second or first == row.loosely(second)  # a name, and an ARN of that name
         for row in kind.rules

@@ -1,4 +1,4 @@
-"""What became of a document."""
+"""The result of one document."""
 
 from __future__ import annotations
 
@@ -8,33 +8,34 @@ from typing import Any
 
 Entry = Mapping[str, Any]
 
-REFUSED = "AWS refuses it"  # and so do we, before AWS is asked
-GOOD = frozenset(
+SKIPPED = "other kind, skipped"
+REJECTED = "rejected by AWS"  # and by ecsync, before any call
+EXPECTED = frozenset(
     {
         "ok",
         "exact",
-        "exact: nothing to AWS",
+        "exact: no change for AWS",
         "exact, replacement held",
-        "exact, another resource",
-        "invalid, and told why",
-        "invalid, tried elsewhere",
-        "not for this",
-        REFUSED,
+        "exact, new resource",
+        "invalid, reason reported",
+        "invalid, tested separately",
+        SKIPPED,
+        REJECTED,
     }
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """One document: `word` is the column of the table that it counts in."""
+    """The result of one document: `outcome` is its row in the table."""
 
     file: str
     what: str
-    word: str
+    outcome: str
     why: str = ""
     filled: tuple[str, ...] = ()
 
     @property
-    def good(self) -> bool:
-        """Tell whether it is as it should be."""
-        return self.word in GOOD
+    def expected(self) -> bool:
+        """Return whether the outcome is one of the expected ones."""
+        return self.outcome in EXPECTED

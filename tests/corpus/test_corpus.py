@@ -1,4 +1,4 @@
-"""Real definitions go from text to an empty plan, and back from what AWS prints."""
+"""Real definitions: from text to an empty plan, and back from the describe output."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from unittest import mock
 
 import pytest
 
-from tests.corpus.results import REFUSED, Result
+from tests.corpus.results import REJECTED, SKIPPED, Result
 from tests.corpus.run import opened
 
 pytestmark = pytest.mark.skipif("ECSYNC_CORPUS" not in os.environ, reason="ECSYNC_CORPUS is not set")
@@ -24,12 +24,12 @@ def results() -> Iterator[list[Result]]:
             yield list(corpus.results())
 
 
-def of(results: list[Result], what: str, word: str) -> list[str]:
-    return [f"{one.file}: {one.why}" for one in results if (one.what, one.word) == (what, word)]
+def of(results: list[Result], what: str, outcome: str) -> list[str]:
+    return [f"{one.file}: {one.why}" for one in results if (one.what, one.outcome) == (what, outcome)]
 
 
-def test_every_document_and_every_edit_is_as_it_should_be(results: list[Result]) -> None:
-    assert [f"{one.word}: {one.file}: {one.why}" for one in results if not one.good] == []
+def test_every_document_and_every_edit_has_an_expected_result(results: list[Result]) -> None:
+    assert [f"{one.outcome}: {one.file}: {one.why}" for one in results if not one.expected] == []
 
 
 @pytest.mark.parametrize(("what", "least"), [("task definition", 116), ("service", 40)])
@@ -38,23 +38,23 @@ def test_every_valid_document_ends_in_an_empty_plan(results: list[Result], what:
 
 
 @pytest.mark.parametrize("what", ["task definition", "service"])
-def test_an_invalid_document_is_told_why(results: list[Result], what: str) -> None:
-    assert of(results, what, "invalid, and told why")
+def test_the_reason_of_an_invalid_document_is_reported(results: list[Result], what: str) -> None:
+    assert of(results, what, "invalid, reason reported")
 
 
-def test_an_edit_gives_exactly_its_paths_and_one_revision(results: list[Result]) -> None:
-    """Also of a resource that gets another name, and of a service that has to be replaced."""
+def test_an_edit_changes_exactly_its_paths_in_one_revision(results: list[Result]) -> None:
+    """Also for a resource with a new name, and for a service that requires a replacement."""
     assert len(of(results, "task definition, edited", "exact")) >= 40
     assert len(of(results, "service, edited", "exact")) >= 21
-    assert of(results, "task definition, edited", "exact, another resource")
+    assert of(results, "task definition, edited", "exact, new resource")
     assert of(results, "service, edited", "exact, replacement held")
 
 
-def test_a_revision_that_aws_refuses_is_refused_before_aws_is_asked(results: list[Result]) -> None:
-    (told,) = of(results, "task definition, edited", REFUSED)
-    assert "hostPort 80 must be containerPort 8080" in told
-    assert "host ports and container ports in port mappings must match" in told
+def test_a_revision_that_aws_rejects_is_rejected_before_any_call(results: list[Result]) -> None:
+    (message,) = of(results, "task definition, edited", REJECTED)
+    assert "hostPort 80 must be containerPort 8080" in message
+    assert "host ports and container ports in port mappings must match" in message
 
 
-def test_the_rest_is_counted(results: list[Result]) -> None:
-    assert sum(one.word == "not for this" for one in results) > 100
+def test_documents_of_other_kinds_are_counted(results: list[Result]) -> None:
+    assert sum(one.outcome == SKIPPED for one in results) > 100

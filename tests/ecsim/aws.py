@@ -1,4 +1,4 @@
-"""boto3 clients of a simulator, and the few resources that most tests begin with."""
+"""boto3 clients of a simulator, and the resources that most tests start with."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Body = dict[str, Any]
 
 
 def client(url: str, service: str) -> Any:
-    """A client that neither retries nor waits."""
+    """Return a client that does not retry."""
     made: BaseClient = boto3.client(
         service,
         endpoint_url=url,
@@ -34,7 +34,7 @@ def client(url: str, service: str) -> Any:
 
 @contextmanager
 def refused(code: str, message: str = "") -> Iterator[None]:
-    """The call inside is refused with this code, and a message that contains `message`."""
+    """Assert that the call inside is refused with this code, and a message that contains `message`."""
     with pytest.raises(ClientError) as caught:
         yield
     error = caught.value.response["Error"]
@@ -43,7 +43,7 @@ def refused(code: str, message: str = "") -> Iterator[None]:
 
 
 class Aws:
-    """The clients, by service, and what tests create again and again."""
+    """The clients by service, and the resources that many tests create."""
 
     def __init__(self, simulator: Simulator) -> None:
         self.simulator = simulator
@@ -54,7 +54,7 @@ class Aws:
         return made
 
     def forget(self) -> None:
-        """The account was emptied."""
+        """Drop cached values after a reset."""
         self.__dict__.pop("network", None)
 
     @functools.cached_property
@@ -69,7 +69,7 @@ class Aws:
         return {"awsvpcConfiguration": {"subnets": self.network["subnets"][:2]}}
 
     def task_definition(self, image: str = "nginx:1", *, family: str = "api", **members: Any) -> str:
-        """Register a small Fargate task definition; its ARN."""
+        """Register a small Fargate task definition and return its ARN."""
         container = {"name": "api", "image": image, "portMappings": [{"containerPort": 80}]}
         body = {
             "family": family,
@@ -83,7 +83,7 @@ class Aws:
         return str(self.ecs.register_task_definition(**body)["taskDefinition"]["taskDefinitionArn"])
 
     def target_group(self, name: str = "api", **members: Any) -> str:
-        """Create a target group for Fargate tasks; its ARN."""
+        """Create a target group for Fargate tasks and return its ARN."""
         body = {
             "Name": name,
             "Protocol": "HTTP",
@@ -95,12 +95,12 @@ class Aws:
         return str(self.elbv2.create_target_group(**body)["TargetGroups"][0]["TargetGroupArn"])
 
     def load_balancer(self, name: str = "web", **members: Any) -> str:
-        """Create an application load balancer; its ARN."""
+        """Create an application load balancer and return its ARN."""
         body = {"Name": name, "Subnets": self.network["subnets"][:2], **members}
         return str(self.elbv2.create_load_balancer(**body)["LoadBalancers"][0]["LoadBalancerArn"])
 
     def listener(self, balancer: str, group: str, port: int = 80, **members: Any) -> str:
-        """Create an HTTP listener that forwards to a target group; its ARN."""
+        """Create an HTTP listener that forwards to a target group, and return its ARN."""
         body = {
             "LoadBalancerArn": balancer,
             "Port": port,
@@ -111,7 +111,7 @@ class Aws:
         return str(self.elbv2.create_listener(**body)["Listeners"][0]["ListenerArn"])
 
     def service(self, name: str = "api", **members: Any) -> Body:
-        """Create a Fargate service in the cluster `prod`, with cluster and task definition if there are none."""
+        """Create a Fargate service in the cluster `prod`, with the cluster and, by default, a task definition."""
         self.ecs.create_cluster(clusterName="prod")
         if "taskDefinition" not in members:
             members["taskDefinition"] = self.task_definition()
@@ -127,14 +127,14 @@ class Aws:
         return created
 
     def steady_service(self, **members: Any) -> Body:
-        """A service that has reached a steady state."""
+        """Create a service and advance until it is steady."""
         self.service(**members)
         self.simulator.advance(60)
         assert self.events()[0] == "(service api) has reached a steady state."
         return self.described()
 
     def described(self, name: str = "api", **members: Any) -> Body:
-        """A service as it is now."""
+        """Describe a service."""
         found: Body = self.ecs.describe_services(cluster="prod", services=[name], **members)["services"][0]
         return found
 

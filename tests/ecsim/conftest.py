@@ -1,4 +1,4 @@
-"""One simulated account for all contract tests, emptied before each; boto3 clients that never retry."""
+"""One simulated account for all tests of ecsim, reset before each; boto3 clients that never retry."""
 
 from __future__ import annotations
 

@@ -14,13 +14,13 @@ IMAGE = "resolve:ssm:/aws/service/ecs/optimized-ami/amazon-linux-2023/recommende
 
 
 class Fleet:
-    """What tests of the EC2 launch type create again and again, in an account of theirs."""
+    """The resources that many tests of the EC2 launch type create."""
 
     def __init__(self, aws: Aws) -> None:
         self.aws = aws
 
     def role(self, name: str = "instance") -> str:
-        """A role with an instance profile of the same name; the profile's ARN."""
+        """Create a role with an instance profile of the same name, and return the profile's ARN."""
         iam = self.aws.iam
         iam.create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)
         iam.attach_role_policy(RoleName=name, PolicyArn=POLICY)
@@ -29,7 +29,7 @@ class Fleet:
         return str(profile["Arn"])
 
     def data(self, cluster: str = "prod", **members: Any) -> Body:
-        """The data of a launch template whose instances join a cluster."""
+        """The data of a launch template for instances that join a cluster."""
         script = f"#!/bin/bash\necho ECS_CLUSTER={cluster} >> /etc/ecs/ecs.config\n"
         return {
             "ImageId": IMAGE,
@@ -39,12 +39,12 @@ class Fleet:
         }
 
     def template(self, name: str = "nodes", **members: Any) -> str:
-        """A launch template; its id."""
+        """Create a launch template and return its ID."""
         made = self.aws.ec2.create_launch_template(LaunchTemplateName=name, LaunchTemplateData=self.data(**members))
         return str(made["LaunchTemplate"]["LaunchTemplateId"])
 
     def group(self, name: str = "nodes", template: str = "nodes", **members: Any) -> Body:
-        """An Auto Scaling group over two subnets."""
+        """Create an Auto Scaling group over two subnets."""
         body = {
             "AutoScalingGroupName": name,
             "MinSize": 0,
@@ -57,14 +57,14 @@ class Fleet:
         return self.described(name)
 
     def described(self, name: str = "nodes") -> Body:
-        """A group as it is now."""
+        """Describe a group."""
         found: Body = self.aws.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[name])[
             "AutoScalingGroups"
         ][0]
         return found
 
     def up(self, count: int = 2, **data: Any) -> list[Body]:
-        """The cluster `prod` with so many container instances."""
+        """Create the cluster `prod` with `count` container instances."""
         self.aws.ecs.create_cluster(clusterName="prod")
         self.template(IamInstanceProfile={"Arn": self.role()}, **data)
         self.group(DesiredCapacity=count)
@@ -72,7 +72,7 @@ class Fleet:
         return self.instances()
 
     def provider(self, name: str = "nodes", group: str = "nodes", **members: Any) -> Body:
-        """A capacity provider with managed scaling over a group."""
+        """Create a capacity provider with managed scaling over a group."""
         settings = {
             "autoScalingGroupArn": self.described(group)["AutoScalingGroupARN"],
             "managedScaling": {"status": "ENABLED"},
@@ -84,7 +84,7 @@ class Fleet:
         return made
 
     def managed(self, **members: Any) -> None:
-        """The cluster `prod` with the provider `nodes` as its default, and no instance yet."""
+        """Create the cluster `prod` with the provider `nodes` as its default, and no instance."""
         self.up(0)
         self.provider(**members)
         self.aws.ecs.put_cluster_capacity_providers(
@@ -105,7 +105,7 @@ class Fleet:
         return found
 
     def definition(self, memory: int = 300, *, family: str = "api", image: str = "nginx:1", **members: Any) -> str:
-        """Register a task definition for EC2 with a dynamic host port; its ARN."""
+        """Register a task definition for EC2 with a dynamic host port, and return its ARN."""
         container = {
             "name": "api",
             "image": image,

@@ -1,4 +1,4 @@
-"""What an editor makes of `ecsync schema`: the real yaml-language-server, told of it as the docs say."""
+"""`ecsync schema` in an editor: the real yaml-language-server, configured as in docs/manifests.md."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from ecsync.language.annotations import KNOWN
 from ecsync.language.settings import SHAPE as APPLICATION
 from ecsync.offline.explain import plain_text
 from ecsync.sources.files import is_manifest
-from tests.editor.language_server import LanguageServer, Place, Told
+from tests.editor.language_server import Diagnostic, LanguageServer, Place
+from tests.editor.manifests import CONTAINER, LISTENER, SERVICE, SEVERAL, TARGETS, manifest, marked, pointed
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -30,16 +31,16 @@ DOCS = (ROOT / "docs" / "manifests.md").read_text().partition("\n## In an editor
 MANIFESTS = sorted((ROOT / "manifests").rglob("*.yaml"))
 
 
-def told_by_docs(pattern: str) -> str:
-    """Return what the docs tell users to write."""
+def documented(pattern: str) -> str:
+    """Return the text for users in docs/manifests.md that matches the pattern."""
     found = re.search(pattern, DOCS, re.MULTILINE | re.DOTALL)
-    assert found, f"docs/manifests.md does not say {pattern}"
+    assert found, f"docs/manifests.md does not contain {pattern}"
     return found[1]
 
 
-SCHEMA = told_by_docs(r"^ecsync schema > (\S+)")
-SETTINGS = json.loads(told_by_docs(r"```json\n(.*?)```"))
-MODELINE = told_by_docs(r"^(# yaml-language-server: \S+)$") + "\n"
+SCHEMA = documented(r"^ecsync schema > (\S+)")
+SETTINGS = json.loads(documented(r"```json\n(.*?)```"))
+MODELINE = documented(r"^(# yaml-language-server: \S+)$") + "\n"
 
 
 def make_schema(place: Path, *kind: str) -> None:
@@ -50,7 +51,7 @@ def make_schema(place: Path, *kind: str) -> None:
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the schema in it, made by the command."""
+    """A directory with the schema of the command in it."""
     folder = tmp_path_factory.mktemp("workspace")
     make_schema(folder / SCHEMA)
     return folder
@@ -58,19 +59,19 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def start() -> list[str]:
-    """How the server is started; where it is not there the tests skip, unless somebody said that it is."""
-    said = os.environ.get("ECSYNC_YAML_LS")
-    found = shutil.which("yaml-language-server", path=str(Path(said or HERE / "node_modules") / ".bin"))
-    if found is None and said:
-        pytest.fail(f"ECSYNC_YAML_LS is {said}, and no yaml-language-server is there")
+    """The command of the server. Without a server the tests are skipped, unless ECSYNC_YAML_LS is set."""
+    directory = os.environ.get("ECSYNC_YAML_LS")
+    found = shutil.which("yaml-language-server", path=str(Path(directory or HERE / "node_modules") / ".bin"))
+    if found is None and directory:
+        pytest.fail(f"ECSYNC_YAML_LS is {directory}, but it has no yaml-language-server")
     if found is None:
-        pytest.skip("no yaml-language-server here: `make editor` installs it, from npm")
+        pytest.skip("yaml-language-server is not installed: run `make editor`, which uses npm")
     return [found]
 
 
 @pytest.fixture(scope="module")
 def editor(start: list[str], workspace: Path) -> Iterator[LanguageServer]:
-    """An editor whose settings say which files are manifests."""
+    """An editor with the documented settings for manifests."""
     settings = {key.removeprefix("yaml."): value for key, value in SETTINGS.items()}
     with LanguageServer(start, workspace, settings) as server:
         yield server
@@ -78,43 +79,9 @@ def editor(start: list[str], workspace: Path) -> Iterator[LanguageServer]:
 
 @pytest.fixture(scope="module")
 def plain_editor(start: list[str], workspace: Path) -> Iterator[LanguageServer]:
-    """An editor whose settings say nothing about it."""
+    """An editor without settings for manifests."""
     with LanguageServer(start, workspace, {}) as server:
         yield server
-
-
-# ---------------------------------------------------------------- manifests, with what is meant in them marked
-
-
-def manifest(kind: str, *lines: str, annotations: str = "{}") -> str:
-    metadata = f"metadata:\n  name: web\n  annotations: {annotations}\n"
-    return f"apiVersion: ecsync/v1\nkind: {kind}\n{metadata}spec:\n" + "".join(f"  {line}\n" for line in lines)
-
-
-SERVICE = ("cluster: prod", "taskDefinition: web:7")
-CONTAINER = ("family: web", "containerDefinitions:", "  - name: web", "    image: nginx")
-TARGETS = ("Name: web", "Port: 80")
-LISTENER = ("LoadBalancerArn: ${LoadBalancer/web}", "DefaultActions: [{Type: forward}]")
-SEVERAL = "---\n".join(
-    (manifest("Service", *SERVICE), manifest("TaskDefinition", *CONTAINER), manifest("TargetGroup", *TARGETS))
-)
-
-
-def at(text: str, offset: int) -> Place:
-    before = text[:offset]
-    return Place(before.count("\n"), offset - (before.rfind("\n") + 1))
-
-
-def pointed(text: str) -> tuple[str, Place]:
-    """Return the text without its `¦`, and where that was."""
-    return text.replace("¦", "", 1), at(text, text.index("¦"))
-
-
-def marked(text: str) -> tuple[str, Place, Place]:
-    """Return the text without its `«` and `»`, and where those were."""
-    text, start = pointed(text.replace("«", "¦"))
-    text, end = pointed(text.replace("»", "¦"))
-    return text, start, end
 
 
 def offered(editor: LanguageServer, text: str) -> set[str]:
@@ -126,15 +93,15 @@ def body(kind: Kind) -> Shape:
     return shapes.load(kind.shape)
 
 
-# ---------------------------------------------------------------- what is right
+# ---------------------------------------------------------------- valid manifests
 
 
 @pytest.mark.parametrize("file", MANIFESTS, ids=lambda file: f"{file.parent.name}-{file.stem}")
-def test_nothing_is_wrong_with_the_manifests_that_are_shipped(editor: LanguageServer, file: Path) -> None:
+def test_the_example_manifests_have_no_problem(editor: LanguageServer, file: Path) -> None:
     assert editor.diagnostics(file.read_text()) == []
 
 
-def test_the_manifests_that_are_shipped_are_the_three_examples() -> None:
+def test_there_are_three_example_manifests() -> None:
     assert {file.parent.name for file in MANIFESTS} == {"quickstart", "tilog", "nightly"}
 
 
@@ -156,11 +123,11 @@ def test_the_manifests_that_are_shipped_are_the_three_examples() -> None:
     ],
     ids=lambda text: " ".join(text.split()[:4]),
 )
-def test_nothing_is_wrong_with_what_the_language_allows(editor: LanguageServer, text: str) -> None:
+def test_valid_forms_have_no_problem(editor: LanguageServer, text: str) -> None:
     assert editor.diagnostics(text) == []
 
 
-# ---------------------------------------------------------------- what is wrong
+# ---------------------------------------------------------------- invalid manifests
 
 
 @pytest.mark.parametrize(
@@ -189,13 +156,13 @@ def test_nothing_is_wrong_with_what_the_language_allows(editor: LanguageServer, 
     ],
     ids=lambda text: text.partition("«")[2].partition("»")[0],
 )
-def test_a_typo_is_marked_where_it_is_and_named_and_nothing_else_is(editor: LanguageServer, text: str) -> None:
+def test_exactly_the_typo_is_marked_and_named(editor: LanguageServer, text: str) -> None:
     text, start, end = marked(text)
     typo = text.splitlines()[start.line][start.character : end.character]
-    assert editor.diagnostics(text) == [Told(start, end, f"Property {typo} is not allowed.")]
+    assert editor.diagnostics(text) == [Diagnostic(start, end, f"Property {typo} is not allowed.")]
 
 
-def test_the_right_field_is_offered_in_the_place_of_a_typo(editor: LanguageServer) -> None:
+def test_the_right_field_is_offered_for_a_typo(editor: LanguageServer) -> None:
     assert "desiredCount" in editor.fixes(manifest("Service", *SERVICE, "desiredcount: 2"))
     assert "HttpCode" in editor.fixes(manifest("TargetGroup", *TARGETS, "Matcher: {HttpCod: 200}"))
 
@@ -222,13 +189,13 @@ def test_the_right_field_is_offered_in_the_place_of_a_typo(editor: LanguageServe
     ],
     ids=lambda text: text.partition("«")[2].partition("»")[0],
 )
-def test_a_wrong_value_is_marked_where_it_is_with_what_may_stand_there(
+def test_exactly_the_wrong_value_is_marked_with_the_allowed_values(
     editor: LanguageServer, text: str, message: str
 ) -> None:
     text, start, end = marked(text)
-    (told,) = editor.diagnostics(text)
-    assert (told.start, told.end) == (start, end)
-    assert message in told.message
+    (found,) = editor.diagnostics(text)
+    assert (found.start, found.end) == (start, end)
+    assert message in found.message
 
 
 @pytest.mark.parametrize(
@@ -245,20 +212,20 @@ def test_a_wrong_value_is_marked_where_it_is_with_what_may_stand_there(
         ),
     ],
 )
-def test_what_is_missing_is_named(editor: LanguageServer, text: str, messages: list[str]) -> None:
-    assert [told.message for told in editor.diagnostics(text)] == messages
+def test_a_missing_field_is_named(editor: LanguageServer, text: str, messages: list[str]) -> None:
+    assert [found.message for found in editor.diagnostics(text)] == messages
 
 
-def test_what_aws_prints_is_taken_with_a_word_about_what_is_left_out(editor: LanguageServer) -> None:
+def test_a_field_of_the_describe_output_is_marked_as_ignored(editor: LanguageServer) -> None:
     text = "family: web\nrevision: 7\ncontainerDefinitions: [{name: web, image: nginx}]\n"
-    assert editor.diagnostics(text) == [Told(Place(1, 0), Place(1, 11), "AWS sets it; ecsync leaves it out.")]
+    assert editor.diagnostics(text) == [Diagnostic(Place(1, 0), Place(1, 11), "Ignored: AWS sets it.")]
 
 
-# ---------------------------------------------------------------- what is offered
+# ---------------------------------------------------------------- completions
 
 
 @pytest.mark.parametrize("kind", [kind for kind in kinds.ALL if kind.shape], ids=lambda kind: kind.name)
-def test_a_spec_is_offered_the_fields_of_its_kind_and_no_others(editor: LanguageServer, kind: Kind) -> None:
+def test_a_spec_is_offered_exactly_the_fields_of_its_kind(editor: LanguageServer, kind: Kind) -> None:
     fields = {*body(kind).members}
     assert offered(editor, manifest(kind.name, "¦")) == fields
     assert offered(editor, f"resources:\n  {kind.name}/web:\n    ¦\n") == fields
@@ -282,9 +249,7 @@ def test_a_spec_is_offered_the_fields_of_its_kind_and_no_others(editor: Language
         ("resources:\n  ¦\n", {f"{kind.name}/" for kind in kinds.ALL}),
     ],
 )
-def test_a_block_is_offered_its_fields_that_are_not_there_yet(
-    editor: LanguageServer, text: str, fields: set[str]
-) -> None:
+def test_a_block_is_offered_exactly_its_missing_fields(editor: LanguageServer, text: str, fields: set[str]) -> None:
     assert offered(editor, text) == fields
 
 
@@ -308,11 +273,11 @@ def test_each_document_of_a_file_is_offered_its_own_fields(editor: LanguageServe
         (manifest("Service", "desiredCount: ¦"), set()),
     ],
 )
-def test_a_field_is_offered_the_values_that_it_may_have(editor: LanguageServer, text: str, values: set[str]) -> None:
+def test_a_field_is_offered_its_allowed_values(editor: LanguageServer, text: str, values: set[str]) -> None:
     assert offered(editor, text) == values
 
 
-def test_a_field_is_inserted_with_what_its_value_begins_with(editor: LanguageServer) -> None:
+def test_a_field_is_inserted_with_the_start_of_its_value(editor: LanguageServer) -> None:
     inserts = dict(editor.completions(*pointed(manifest("Service", "¦"))))
     assert inserts["cluster"] == "cluster: "
     assert inserts["desiredCount"] == "desiredCount: "
@@ -324,11 +289,11 @@ def test_a_field_is_inserted_with_what_its_value_begins_with(editor: LanguageSer
     assert dict(editor.completions(*pointed("resources:\n  ¦\n")))["Service/"].startswith("Service/${1:name}:")
 
 
-# ---------------------------------------------------------------- what is explained
+# ---------------------------------------------------------------- hover texts
 
 
-def words(kind: str, *path: str) -> str:
-    """Return the beginning of what AWS's model says about a field."""
+def documentation(kind: str, *path: str) -> str:
+    """Return the start of AWS's documentation of a field."""
     shape = body(kinds.BY_NAME[kind])
     for part in path:
         inner = shape.element if shape.type == "list" else shape
@@ -338,72 +303,72 @@ def words(kind: str, *path: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "part"),
     [
-        (manifest("Service", *SERVICE, "desired¦Count: 2"), words("Service", "desiredCount")),
-        (manifest("Service", *SERVICE, "launch¦Type: FARGATE"), words("Service", "launchType")),
+        (manifest("Service", *SERVICE, "desired¦Count: 2"), documentation("Service", "desiredCount")),
+        (manifest("Service", *SERVICE, "launch¦Type: FARGATE"), documentation("Service", "launchType")),
         (
             manifest("Service", *SERVICE, "load¦Balancers: [{containerPort: 80}]"),
-            words("Service", "loadBalancers"),
+            documentation("Service", "loadBalancers"),
         ),
         (
             manifest("Service", *SERVICE, "loadBalancers: [{container¦Port: 80}]"),
-            words("Service", "loadBalancers", "containerPort"),
+            documentation("Service", "loadBalancers", "containerPort"),
         ),
         (
             manifest("TaskDefinition", *CONTAINER, "    mem¦ory: 512"),
-            words("TaskDefinition", "containerDefinitions", "memory"),
+            documentation("TaskDefinition", "containerDefinitions", "memory"),
         ),
-        (manifest("TargetGroup", *TARGETS, "Proto¦col: HTTP"), words("TargetGroup", "Protocol")),
-        ("resources:\n  LogGroup/api:\n    logGroup¦Name: api\n", words("LogGroup", "logGroupName")),
+        (manifest("TargetGroup", *TARGETS, "Proto¦col: HTTP"), documentation("TargetGroup", "Protocol")),
+        ("resources:\n  LogGroup/api:\n    logGroup¦Name: api\n", documentation("LogGroup", "logGroupName")),
         ("resources:\n  LogGroup/¦api:\n    logGroupName: api\n", "logs.CreateLogGroup"),
         (manifest("Cluster", annotations="{ecsync/¦deletion: retain}"), "delete it, or retain it"),
         (manifest("Application", "sync: {mo¦de: enforce}"), "observe reports and writes nothing"),
         (manifest("Network", "def¦ault: true"), "the default VPC"),
-        (SEVERAL.replace("Port: 80", "Po¦rt: 80"), words("TargetGroup", "Port")),
+        (SEVERAL.replace("Port: 80", "Po¦rt: 80"), documentation("TargetGroup", "Port")),
     ],
 )
-def test_a_field_is_explained_in_awss_own_words_or_ours(editor: LanguageServer, text: str, told: str) -> None:
-    assert told
-    assert told in editor.hover(*pointed(text)).replace("\\", "")
+def test_the_documentation_of_a_field_is_shown(editor: LanguageServer, text: str, part: str) -> None:
+    assert part
+    assert part in editor.hover(*pointed(text)).replace("\\", "")
 
 
-# ---------------------------------------------------------------- how an editor knows
+# ---------------------------------------------------------------- configuration of the editor
 
 
-def test_the_schema_is_no_manifest_wherever_it_lies() -> None:
+def test_the_schema_file_is_never_a_manifest() -> None:
     assert not is_manifest(SCHEMA)
     assert not is_manifest(f"manifests/{SCHEMA}")
 
 
-def test_the_settings_that_docs_tell_are_about_the_manifests_and_every_document_in_them(editor: LanguageServer) -> None:
+def test_the_documented_settings_cover_every_document_of_the_manifests(editor: LanguageServer) -> None:
     typos = "---\n".join([manifest("Cluster", "name: x")] * 2)
-    assert [told.message for told in editor.diagnostics(typos, "manifests/deeper")] == [
+    assert [found.message for found in editor.diagnostics(typos, "manifests/deeper")] == [
         "Property name is not allowed.",
         "Property name is not allowed.",
     ]
     assert editor.diagnostics(typos, "elsewhere") == []
 
 
-def test_the_line_that_docs_tell_is_enough_for_the_document_below_it(plain_editor: LanguageServer) -> None:
+def test_the_documented_line_covers_the_document_below_it(plain_editor: LanguageServer) -> None:
     typo = manifest("Cluster", "«name»: x")
     text, start, end = marked(MODELINE + typo)
-    told = Told(start, end, "Property name is not allowed.")
-    assert plain_editor.diagnostics(text) == [told]
+    expected = Diagnostic(start, end, "Property name is not allowed.")
+    assert plain_editor.diagnostics(text) == [expected]
     assert plain_editor.diagnostics(text.replace(MODELINE, "")) == []
     twice = plain_editor.diagnostics(text + "---\n" + text)
-    assert [one.message for one in twice] == [told.message] * 2
+    assert [one.message for one in twice] == [expected.message] * 2
 
 
-def test_the_schema_of_one_kind_is_enough_for_its_documents(plain_editor: LanguageServer, workspace: Path) -> None:
+def test_the_schema_of_one_kind_covers_its_documents(plain_editor: LanguageServer, workspace: Path) -> None:
     make_schema(workspace / "target-group.json", "TargetGroup")
     line = MODELINE.replace(SCHEMA, "target-group.json")
     assert plain_editor.diagnostics(line + manifest("TargetGroup", *TARGETS)) == []
     text, start, end = marked(line + manifest("TargetGroup", *TARGETS, "«Protcol»: HTTP"))
-    assert plain_editor.diagnostics(text) == [Told(start, end, "Property Protcol is not allowed.")]
+    assert plain_editor.diagnostics(text) == [Diagnostic(start, end, "Property Protcol is not allowed.")]
 
 
-def test_the_server_is_installed_by_hashes_and_no_registry_is_named() -> None:
+def test_the_server_is_locked_by_hashes_without_a_registry() -> None:
     lock: Any = json.loads((HERE / "package-lock.json").read_text())
     wanted: Any = json.loads((HERE / "package.json").read_text())["dependencies"]
     installed = {name: one for name, one in lock["packages"].items() if name}

@@ -1,4 +1,4 @@
-"""What the tests of the engine share: an application on an account in memory, and passes over it."""
+"""Shared by the tests of the engine: an application on an account in memory, and passes over it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ecsync.engine.reconciler import Catalogue, Destination, PassOptions, reconc
 from ecsync.engine.step_state import StepState
 from ecsync.testing import FakeClock, MemoryCloud, memory_kind
 
-NET = memory_kind("Net", calls=None, tagging=None)  # only ever looked up
+NET = memory_kind("Net", calls=None, tagging=None)  # only looked up
 BASE = memory_kind("Base", second=("size",), rules=(Late(path="peers"), Immutable(path="zone")))
 APP = memory_kind("App", rules=(Default(path="count", value=1), Rolls(path="net"), Refers(path="base", kind="Base")))
 LEAF = memory_kind("Leaf", rules=(Refers(path="app", kind="App"),))
@@ -34,19 +34,19 @@ def ref(path: str, output: str = "id", application: str = "shop") -> Text:
 
 
 def document(path: str, options: Options | None = None, application: str = "shop", **members: Any) -> Desired:
-    """Return the document `Kind/name`; its AWS name is that name unless a member says otherwise."""
+    """Return the document `Kind/name`; its AWS name is that name unless `members` has another."""
     at = key(path, application)
     return Desired(key=at, body={"name": at.name, **members}, options=options or Options())
 
 
 def shop(*resources: Desired, name: str = "shop", prune: bool = False, **settings: Any) -> Application:
-    """Return an application that may write."""
+    """Return an application in mode enforce."""
     sync = Sync(mode="enforce", prune=prune, interval=60.0)
     return Application(name=name, sync=sync, resources=resources, **settings)
 
 
 def stack() -> tuple[Desired, ...]:
-    """Return a chain with a second call, a late part that closes a circle, and somebody who refers to nobody."""
+    """Return a chain with a second call, a late part that closes a cycle, and a resource without references."""
     return (
         document("Base/base", size=3, peers=[ref("App/app")]),
         document("App/app", base=ref("Base/base"), tags={"team": "a"}),
@@ -100,23 +100,23 @@ class Account:
         raise AssertionError(f"does not settle: {self.cloud.writes}")
 
     def restart(self) -> None:
-        """Begin with an empty memory, as a new process does."""
+        """Start with an empty step state, as a new process does."""
         self.step_state = StepState()
 
     def there(self) -> dict[str, list[str]]:
-        """Return the names of what is there, by kind."""
+        """Return the names of the live resources, by kind."""
         found: dict[str, list[str]] = {}
         for id_, one in self.cloud.objects.items():
             found.setdefault(id_.partition("-")[0], []).append(one["name"])
         return {kind: sorted(names) for kind, names in found.items()}
 
     def body(self, path: str) -> dict[str, Any]:
-        """Return the live object `Kind/name`, to look at it or to change it behind our back."""
+        """Return the live object `Kind/name`, for an assertion or a manual change."""
         kind, _, name = path.partition("/")
         found = self.cloud.named(kind, name)
         assert found is not None, path
         return found
 
     def made(self) -> list[str]:
-        """Return what was created, in order."""
+        """Return the create calls, in order."""
         return [write for write in self.cloud.writes if write.startswith("Create")]

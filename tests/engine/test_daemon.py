@@ -1,4 +1,4 @@
-"""The loop: one application's trouble is its own, a bad source deletes nothing, and the end comes between two calls."""
+"""The daemon: applications do not affect each other, a bad source deletes nothing, and it stops between two calls."""
 
 from __future__ import annotations
 
@@ -9,157 +9,251 @@ from typing import Any
 
 import pytest
 
-from ecsync.core.model import Options, Origin, Pass, Problem, Snapshot, WithheldReason
+from ecsync.core.model import Options, Origin, PassResult, Problem, Snapshot, WithheldReason
 from ecsync.core.ports import AwsError, SourceError
 from ecsync.engine.reconciler import Catalogue
-from tests.engine.house import House, SourceState
+from tests.engine.harness import Harness, SourceState
 from tests.engine.passes import ALL_THERE, document, shop, stack
 
-PATIENCE = 5.0  # seconds of ours that a thread may take before a test fails
+PATIENCE = 5.0  # real seconds that a thread may take before a test fails
 
 
 @pytest.fixture
-def house() -> House:
-    """A daemon that nobody has started: the test does what its threads would do."""
-    return House()
+def harness() -> Harness:
+    """A daemon without threads: the test does what its threads would do."""
+    return Harness()
 
 
 def problem(application: str = "") -> Problem:
-    """Return something wrong with the manifests of an application."""
+    """Return a problem of the manifests of an application."""
     return Problem(Origin("shop.yaml", 3), "unknown field", application)
 
 
-def last_pass(house: House, name: str = "shop") -> Pass:
-    """Return what people are told of an application's last pass."""
-    state = house.store.application(name)
-    assert state is not None
-    assert state.last_pass is not None
-    return state.last_pass
+def expired(operation: str, _: Mapping[str, Any]) -> None:
+    """Fail a call as expired credentials do."""
+    raise AwsError("credentials", "ExpiredToken", "expired", operation)
 
 
 class TestApplications:
-    """Each is on its own."""
+    """Each application has its own passes and its own errors."""
 
-    def test_a_new_one_is_looked_at_at_once_and_then_until_it_has_converged(self, house: House) -> None:
-        """Nobody has to wait for the first tick."""
-        house.declare(shop(*stack()))
-        house.work()
-        assert house.account.there() == ALL_THERE
-        state = house.store.application("shop")
+    def test_a_new_one_is_reconciled_at_once_until_it_has_converged(self, harness: Harness) -> None:
+        """The first pass does not wait for the interval."""
+        harness.declare(shop(*stack()))
+        harness.work()
+        assert harness.account.there() == ALL_THERE
+        state = harness.store.application("shop")
         assert state is not None
         assert state.outcome is not None
         assert (state.outcome.sync, state.outcome.health) == ("Synced", "Healthy")
 
-    def test_without_the_operator_s_consent_it_is_only_observed(self, house: House) -> None:
-        """Enforce in the manifest is not enough."""
-        house.consents = False
-        house.declare(shop(*stack()))
-        house.work()
-        assert house.account.cloud.writes == []
-        assert house.heard.outcomes[-1].sync == "OutOfSync"
-        assert last_pass(house).only_looked.startswith("the operator does not let its target be written")
-        house.consents = True
-        house.work(120)
-        assert last_pass(house).only_looked == ""
+    def test_without_the_operator_s_consent_it_is_only_observed(self, harness: Harness) -> None:
+        """`sync.mode: enforce` in the manifest is not enough."""
+        harness.consents = False
+        harness.declare(shop(*stack()))
+        harness.work()
+        assert harness.account.cloud.writes == []
+        assert harness.recorded.outcomes[-1].sync == "OutOfSync"
+        assert harness.last_pass().only_looked.startswith("read-only: the operator has not enabled writes")
+        harness.consents = True
+        harness.work(120)
+        assert harness.last_pass().only_looked == ""
 
-    def test_why_nothing_is_written_is_said(self, house: House) -> None:
-        """It observes, or comes after another that is not in sync."""
+    def test_a_read_only_pass_has_its_reason(self, harness: Harness) -> None:
+        """The mode is observe, or an application that comes first is not in sync."""
         observed = shop(*stack())
-        house.declare(replace(observed, sync=replace(observed.sync, mode="observe")))
-        house.work(1)
-        assert last_pass(house).only_looked == "its mode is observe"
+        harness.declare(replace(observed, sync=replace(observed.sync, mode="observe")))
+        harness.work(1)
+        assert harness.last_pass().only_looked == "read-only: sync.mode is observe"
         base = shop(document("Leaf/alone", application="base"), name="base")
-        house.declare(replace(base, sync=replace(base.sync, mode="observe")), replace(observed, after=("base",)))
-        house.work(120)
-        assert last_pass(house).only_looked == "it comes after base, which is OutOfSync"
+        harness.declare(replace(base, sync=replace(base.sync, mode="observe")), replace(observed, after=("base",)))
+        harness.work(120)
+        assert harness.last_pass().only_looked == "read-only: it comes after base, which is OutOfSync"
 
-    def test_a_broken_one_holds_only_itself(self, house: House) -> None:
-        """Its manifests are wrong: the others go on, and say nothing of it."""
+    def test_it_waits_for_the_first_pass_of_what_it_comes_after(self, harness: Harness) -> None:
+        """Nothing is written while the state of the other application is unknown."""
+        harness.broken = {"base"}
+        harness.declare(shop(name="base"), replace(shop(*stack()), after=("base",)))
+        harness.work(1)
+        expected = "read-only: it comes after base, which has not been reconciled yet"
+        assert harness.last_pass().only_looked == expected
+        assert harness.account.cloud.writes == []
+
+    def test_an_invalid_one_affects_only_itself(self, harness: Harness) -> None:
+        """Its manifests are not valid: the other applications are reconciled, and have no problem."""
         broken = shop(document("Leaf/leaf", application="broken"), name="broken")
-        house.declare(broken, shop(document("Leaf/alone")), problems=(problem("broken"),))
-        house.work(120)
-        assert house.account.there() == {"Leaf": ["alone"]}
-        assert house.heard.held == [("broken", ("unknown field",)), ("shop", ())]
-        assert set(house.heard.passes) >= {("broken", "frozen"), ("shop", "synced")}
+        harness.declare(broken, shop(document("Leaf/alone")), problems=(problem("broken"),))
+        harness.work(120)
+        assert harness.account.there() == {"Leaf": ["alone"]}
+        assert harness.recorded.held == [("broken", ("unknown field",)), ("shop", ())]
+        assert set(harness.recorded.passes) >= {("broken", "frozen"), ("shop", "synced")}
+        assert harness.last_pass("broken").error == "not reconciled: its manifests are not valid"
 
-    def test_a_problem_of_the_whole_source_holds_everyone(self, house: House) -> None:
-        """What cannot be attributed could be about anything."""
-        house.declare(shop(*stack()), problems=(problem(),))
-        house.work()
-        assert house.account.cloud.writes == []
+    def test_a_problem_of_the_whole_source_holds_every_application(self, harness: Harness) -> None:
+        """A problem without an application may concern any of them."""
+        harness.declare(shop(*stack()), problems=(problem(),))
+        harness.work()
+        assert harness.account.cloud.writes == []
 
-    def test_a_broken_one_goes_on_when_it_is_mended(self, house: House) -> None:
-        """A new revision is read at once."""
-        house.declare(shop(*stack()), problems=(problem("shop"),), revision="1")
-        house.work()
-        house.declare(shop(*stack()), revision="2")
-        house.work()
-        assert house.account.there() == ALL_THERE
+    def test_a_corrected_one_is_reconciled_again(self, harness: Harness) -> None:
+        """A new revision is applied at once."""
+        harness.declare(shop(*stack()), problems=(problem("shop"),), revision="1")
+        harness.work()
+        harness.declare(shop(*stack()), revision="2")
+        harness.work()
+        assert harness.account.there() == ALL_THERE
 
-    def test_a_poisoned_one_stops_no_other(self, house: House) -> None:
-        """An exception that nobody expected is told, and tried again more and more slowly."""
-        house.poisoned = {"poison"}
-        house.declare(shop(name="poison"), shop(document("Leaf/alone")))
-        house.work(600)
-        assert house.account.there() == {"Leaf": ["alone"]}
-        assert set(house.heard.broken) == {("poison", "a bug")}
-        # What an exception says may be anything, a secret too; it goes to the log alone.
-        assert last_pass(house, "poison").error == "a bug of ours (ZeroDivisionError); the log has it"
-        assert 4 <= len(house.heard.broken) <= 7
-        assert house.heard.passes.count(("shop", "synced")) >= 9
+    def test_lost_credentials_are_no_internal_error(self, harness: Harness) -> None:
+        """Nothing is written, and the passes succeed when the credentials are valid again."""
+        harness.account.cloud.before = expired
+        harness.declare(shop(document("Leaf/alone")))
+        harness.work()
+        assert harness.recorded.internal_errors == []
+        assert {result for _, result in harness.recorded.passes} == {"error"}
+        assert set(harness.recorded.failures) == {("shop", "DescribeLeaf: ExpiredToken: expired")}
+        assert harness.last_pass().reconcile_id
+        harness.account.cloud.before = lambda *_: None
+        harness.work(300)
+        assert harness.account.there() == {"Leaf": ["alone"]}
 
-    def test_a_poisoned_one_heals(self, house: House) -> None:
-        """The queue still has it."""
-        house.poisoned = {"shop"}
-        house.declare(shop(document("Leaf/alone")))
-        house.work()
-        house.poisoned = set()
-        house.work(300)
-        assert house.account.there() == {"Leaf": ["alone"]}
+    def test_a_refused_one_has_the_reason(self, harness: Harness) -> None:
+        """A guard stopped it: the state and the event contain its message."""
+        harness.account.asserted = False
+        harness.declare(shop(document("Leaf/alone")))
+        harness.work(1)
+        assert harness.last_pass().result == "frozen"
+        assert "ECSYNC_ACCOUNT" in harness.last_pass().error
+        assert "ECSYNC_ACCOUNT" in harness.recorded.failures[0][1]
 
-    def test_lost_credentials_are_an_error_and_not_a_bug(self, house: House) -> None:
-        """Nothing is written, and it goes on when there are new ones."""
 
-        def expired(operation: str, _: Mapping[str, Any]) -> None:
-            raise AwsError("credentials", "ExpiredToken", "expired", operation)
+class TestRequeue:
+    """Every pass is followed by another one, and no timer is needed for it."""
 
-        house.account.cloud.before = expired
-        house.declare(shop(document("Leaf/alone")))
-        house.work()
-        assert house.heard.broken == []
-        assert {result for _, result in house.heard.passes} == {"error"}
-        assert set(house.heard.failures) == {("shop", "DescribeLeaf: ExpiredToken: expired")}
-        assert last_pass(house).reconcile_id
-        house.account.cloud.before = lambda *_: None
-        house.work(300)
-        assert house.account.there() == {"Leaf": ["alone"]}
+    def test_after_a_pass_the_interval_passes(self, harness: Harness) -> None:
+        """In sync: the next pass comes after the interval, again and again."""
+        harness.declare(shop(document("Leaf/alone")))
+        harness.work(1)
+        assert [harness.next_pass() for _ in range(3)] == [60.0] * 3
 
-    def test_a_refused_one_says_why(self, house: House) -> None:
-        """A guard stopped it: that is its state."""
-        house.account.asserted = False
-        house.declare(shop(document("Leaf/alone")))
-        house.work(1)
-        assert last_pass(house).result == "frozen"
-        assert "ECSYNC_ACCOUNT" in last_pass(house).error
-        assert "ECSYNC_ACCOUNT" in house.heard.failures[0][1]
+    def test_a_new_interval_takes_effect_at_once(self, harness: Harness) -> None:
+        """The changed manifest queues the application, and its next pass comes after the new interval."""
+        slow, fast = shop(document("Leaf/alone")), shop(document("Leaf/alone"))
+        harness.declare(replace(slow, sync=replace(slow.sync, interval=600.0)), revision="1")
+        harness.work()
+        harness.declare(replace(fast, sync=replace(fast.sync, interval=20.0)), revision="2")
+        assert [harness.next_pass() for _ in range(3)] == [0.0, 20.0, 20.0]
+
+    def test_an_invalid_one_is_requeued(self, harness: Harness) -> None:
+        """Its status is written again after each interval."""
+        harness.declare(shop(*stack()), problems=(problem("shop"),))
+        assert [harness.next_pass() for _ in range(3)] == [0.0, 60.0, 60.0]
+
+    def test_an_internal_error_stops_no_other_application(self, harness: Harness) -> None:
+        """An unexpected exception is recorded, and the pass is retried with a growing delay."""
+        harness.broken = {"broken"}
+        harness.declare(shop(name="broken"), shop(document("Leaf/alone")))
+        harness.work(600)
+        assert harness.account.there() == {"Leaf": ["alone"]}
+        assert set(harness.recorded.internal_errors) == {("broken", "the exception of the test")}
+        # The text of an exception may hold a secret: it is only in the log.
+        assert harness.last_pass("broken").error == "an internal error (ZeroDivisionError): see the log"
+        assert 4 <= len(harness.recorded.internal_errors) <= 7
+        assert harness.recorded.passes.count(("shop", "synced")) >= 9
+
+    def test_after_an_internal_error_the_delay_grows_up_to_five_minutes(self, harness: Harness) -> None:
+        """No timer cuts the backoff short."""
+        harness.broken = {"shop"}
+        harness.declare(shop(document("Leaf/alone")))
+        assert [harness.next_pass() for _ in range(8)] == [0.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0, 300.0]
+
+    def test_after_an_internal_error_it_recovers(self, harness: Harness) -> None:
+        """The application is still queued."""
+        harness.broken = {"shop"}
+        harness.declare(shop(document("Leaf/alone")))
+        harness.work()
+        harness.broken = set()
+        harness.work(300)
+        assert harness.account.there() == {"Leaf": ["alone"]}
+
+    def test_an_exception_that_ends_the_thread_requeues_it(self, harness: Harness) -> None:
+        """Even if the recorder raises, the application stays in the queue."""
+        harness.declare(shop(document("Leaf/alone")))
+
+        def ends_the_thread() -> None:
+            raise SystemExit
+
+        harness.recorded.on_finished = ends_the_thread
+        with pytest.raises(SystemExit):
+            harness.next_pass()
+        harness.recorded.on_finished = lambda: None
+        assert harness.next_pass() == 5.0
+
+    def test_a_lost_claim_requeues_it(self, harness: Harness) -> None:
+        """The pass stops before its next mutating call, and another pass follows."""
+        harness.declare(shop(document("Leaf/alone")))
+        claim = harness.queue.take(0)
+        assert claim is not None
+        claim.done()  # the claim is lost
+        harness.daemon.once(claim)
+        assert harness.account.cloud.writes == []
+        harness.work(120)
+        assert harness.account.there() == {"Leaf": ["alone"]}
+
+    def test_one_that_is_not_declared_any_more_is_not_requeued(self, harness: Harness) -> None:
+        """Its claim ends without another pass."""
+        harness.declare(shop(document("Leaf/alone")), revision="1")
+        claim = harness.queue.take(0)
+        assert claim is not None
+        harness.declare(revision="2")
+        harness.daemon.once(claim)
+        assert harness.queue.take(10_000) is None
+
+    def test_a_changed_manifest_ends_its_backoff(self, harness: Harness) -> None:
+        """A corrected application is reconciled at once."""
+        harness.broken = {"shop"}
+        harness.declare(shop(document("Leaf/alone")), revision="1")
+        harness.work(200)
+        assert harness.queue.take(10) is None
+        harness.declare(shop(document("Leaf/alone", colour="red")), revision="2")
+        assert harness.next_pass() == 0.0
+
+    def test_what_has_not_changed_is_not_queued(self, harness: Harness) -> None:
+        """A new revision with the same application leaves it to its interval."""
+        harness.declare(shop(*stack()), revision="1")
+        harness.work(60)
+        harness.declare(shop(*stack()), shop(name="other"), revision="2")
+        claim = harness.queue.take(0)
+        assert claim is not None
+        assert claim.key == "other"
+        assert harness.queue.take(0) is None
+
+    def test_a_read_that_fails_half_way_is_done_again(self, harness: Harness) -> None:
+        """An exception while a revision is made current queues every application at the next read."""
+        harness.broken_targets = True
+        with pytest.raises(ZeroDivisionError):
+            harness.declare(shop(document("Leaf/alone")), revision="1")
+        assert harness.queue.take(0) is None
+        harness.broken_targets = False
+        harness.daemon.read_source()
+        assert harness.next_pass() == 0.0
 
 
 class TestSource:
-    """What is read, and what is not."""
+    """What a read of the source changes, and what it does not."""
 
     @pytest.fixture
-    def running(self, house: House) -> House:
+    def running(self, harness: Harness) -> Harness:
         """A daemon that has converged an application that may prune."""
-        house.declare(shop(*stack(), prune=True), revision="1")
-        house.work(60)
-        house.account.cloud.writes.clear()
-        return house
+        harness.declare(shop(*stack(), prune=True), revision="1")
+        harness.work(60)
+        harness.account.cloud.writes.clear()
+        return harness
 
     @pytest.mark.parametrize("reason", ["unreachable", "denied", "partial", "empty", "changing"])
-    def test_a_source_that_fails_keeps_the_last_good_snapshot(self, running: House, reason: Any) -> None:
-        """Passes go on from it, repairs too, and nothing is deleted."""
-        last = running.kept.snapshot
-        running.kept = SourceState(last, SourceError("it does not answer", reason=reason))
+    def test_a_source_that_fails_keeps_the_last_good_snapshot(self, running: Harness, reason: Any) -> None:
+        """Passes continue with it and repair drift, and nothing is deleted."""
+        last = running.source_state.snapshot
+        running.source_state = SourceState(last, SourceError("no response", reason=reason))
         running.daemon.read_source()
         running.account.body("Leaf/leaf")["colour"] = "blue"
         running.queue.add("shop")
@@ -167,88 +261,87 @@ class TestSource:
         assert running.account.there() == ALL_THERE
         assert running.account.cloud.writes == ["UpdateLeaf leaf"]
         pruning = running.daemon.catalogue.pruning
-        assert pruning == f"the source cannot be read ({reason}); nothing is taken as gone"
+        assert pruning == f"nothing will be deleted: the source cannot be read ({reason})"
         assert isinstance(pruning, WithheldReason)
         assert pruning.obstacle == ("empty" if reason == "empty" else "stale_source")
 
-    def test_nothing_is_pruned_from_a_source_that_was_not_read_whole(self, running: House) -> None:
+    def test_nothing_is_pruned_from_a_source_that_was_not_read_whole(self, running: Harness) -> None:
         """Half a release looks like a complete, valid listing."""
         running.catalogue = Catalogue(applications={"shop": shop(document("Leaf/alone"), prune=True)}, revision="2")
-        running.kept = SourceState(Snapshot(revision="2", files={}), complete=False)
+        running.source_state = SourceState(Snapshot(revision="2", files={}), complete=False)
         running.daemon.read_source()
         running.work(60)
         assert running.account.there() == ALL_THERE
-        running.kept = SourceState(running.kept.snapshot)
+        running.source_state = SourceState(running.source_state.snapshot)
         running.daemon.read_source()
         running.queue.add("shop")
         running.work(60)
         assert running.account.there() == {"Leaf": ["alone"]}
 
-    def test_nothing_is_pruned_while_any_manifest_is_broken(self, running: House) -> None:
-        """What a broken document declares is not known."""
+    def test_nothing_is_pruned_while_any_manifest_is_invalid(self, running: Harness) -> None:
+        """What an invalid document declares is not known."""
         running.declare(shop(document("Leaf/alone"), prune=True), revision="2", problems=(problem("other"),))
         running.work(60)
         assert running.account.there() == ALL_THERE
+        assert running.daemon.catalogue.pruning == "nothing will be deleted: shop.yaml:3 is not valid"
 
-    def test_reading_is_timed(self, running: House) -> None:
-        """Each reading, and the parsing of what was not known yet."""
-        running.heard.timed.clear()
+    def test_reading_is_timed(self, running: Harness) -> None:
+        """Each read is timed; parsing only for a new revision."""
+        running.recorded.timed.clear()
         running.daemon.read_source()
-        assert running.heard.timed == ["fetch"]
+        assert running.recorded.timed == ["fetch"]
         running.declare(shop(document("Leaf/alone")), revision="2")
-        assert running.heard.timed == ["fetch", "fetch", "parse"]
+        assert running.recorded.timed == ["fetch", "fetch", "parse"]
 
-    def test_before_the_source_was_read_there_is_nothing_to_do(self, house: House) -> None:
-        """No snapshot is not an empty one."""
-        house.kept = SourceState(None, SourceError("no such directory", reason="unreachable"))
-        house.daemon.read_source()
-        assert house.queue.depth() == 0
-        assert house.store.applications() == ()
+    def test_without_a_snapshot_nothing_is_queued(self, harness: Harness) -> None:
+        """No snapshot is different from an empty one."""
+        harness.source_state = SourceState(None, SourceError("no such directory", reason="unreachable"))
+        harness.daemon.read_source()
+        assert harness.queue.depth() == 0
+        assert harness.store.applications() == ()
 
-    def test_an_application_that_vanished_is_forgotten_and_its_resources_stay(self, running: House) -> None:
-        """Only an explicit word removes what is in AWS."""
+    def test_an_application_that_left_the_source_is_forgotten_and_its_resources_stay(self, running: Harness) -> None:
+        """Nothing in AWS is deleted because an Application document is gone."""
         running.declare(shop(name="other", prune=True), revision="2")
         running.work(300)
         assert running.account.there() == ALL_THERE
-        assert running.heard.forgotten == ["shop"]
+        assert running.recorded.forgotten == ["shop"]
         assert [state.name for state in running.store.applications()] == ["other"]
-        assert running.heard.passes.count(("shop", "changed")) == 1
+        assert running.recorded.passes.count(("shop", "changed")) == 1
 
-    def test_what_has_not_changed_is_not_queued(self, running: House) -> None:
-        """A new revision that says the same of an application leaves it to its tick."""
-        depth = running.queue.due_in("shop")
-        running.declare(shop(*stack(), prune=True), shop(name="other"), revision="2")
-        assert running.queue.due_in("shop") == depth
-        assert running.queue.due_in("other") == 0.0
 
-    def test_what_changed_overtakes_its_backoff(self, house: House) -> None:
-        """A person who mends it does not wait."""
-        house.poisoned = {"shop"}
-        house.declare(shop(document("Leaf/alone")), revision="1")
-        house.work(200)
-        assert (house.queue.due_in("shop") or 0) > 10
-        house.declare(shop(document("Leaf/alone", colour="red")), revision="2")
-        assert house.queue.due_in("shop") == 0.0
+@pytest.mark.parametrize(("kind", "result"), [("throttled", "throttled"), ("transient", "error"), ("denied", "error")])
+def test_a_pass_without_a_plan_has_the_result_of_its_error(harness: Harness, kind: Any, result: PassResult) -> None:
+    """Throttled calls are counted apart from other errors."""
+
+    def fail() -> None:
+        raise AwsError(kind, "Code", "no", "sts.GetCallerIdentity")
+
+    harness.before_destination = fail
+    harness.declare(shop(document("Leaf/alone")))
+    harness.work(1)
+    assert harness.recorded.passes == [("shop", result)]
+    assert harness.last_pass().error == "sts.GetCallerIdentity: Code: no"
 
 
 class TestThreads:
-    """The workers themselves."""
+    """The daemon on its own threads."""
 
     @pytest.fixture
-    def threaded(self) -> Iterator[House]:
-        """A daemon whose queue is waited on for real."""
-        house = House(wait=threading.Condition.wait)
-        yield house
-        house.daemon.stop(PATIENCE)
+    def threaded(self) -> Iterator[Harness]:
+        """A daemon with a queue that waits in real time."""
+        harness = Harness(wait=threading.Condition.wait)
+        yield harness
+        harness.daemon.stop(PATIENCE)
 
-    def test_the_end_comes_between_two_calls(self, threaded: House) -> None:
-        """Told to stop while a call is under way: that call is finished, and no other is made."""
-        under_way, told = threading.Event(), threading.Event()
+    def test_it_stops_between_two_calls(self, threaded: Harness) -> None:
+        """A call under way is finished when the daemon stops, and no other call is made."""
+        under_way, stopped = threading.Event(), threading.Event()
 
         def slow(operation: str, _: Mapping[str, Any]) -> None:
             if operation == "CreateBase":
                 under_way.set()
-                assert told.wait(PATIENCE)
+                assert stopped.wait(PATIENCE)
 
         threaded.account.cloud.before = slow
         threaded.declare(shop(*stack()[:3]))
@@ -257,12 +350,12 @@ class TestThreads:
         stopper = threading.Thread(target=threaded.daemon.stop, args=(PATIENCE,))
         threaded.queue.close()
         stopper.start()
-        told.set()
+        stopped.set()
         stopper.join(PATIENCE)
         assert not stopper.is_alive()
         assert threaded.account.cloud.writes == ["CreateBase base"]
 
-    def test_a_worker_that_does_not_end_is_said(self, threaded: House) -> None:
+    def test_stop_returns_false_for_a_worker_that_does_not_end(self, threaded: Harness) -> None:
         """`stop` waits no longer than it may."""
         under_way, release = threading.Event(), threading.Event()
 
@@ -279,8 +372,8 @@ class TestThreads:
         release.set()
         assert threaded.daemon.stop(PATIENCE) is True
 
-    def test_two_workers_never_have_the_same_application(self, threaded: House) -> None:
-        """Asked for again while a pass is under way, it is taken when that one is over."""
+    def test_two_workers_never_have_the_same_application(self, threaded: Harness) -> None:
+        """An application that is queued during its pass is taken when the pass is over."""
         lock = threading.Lock()
         inside: list[str] = []
         together: list[int] = []
@@ -288,7 +381,7 @@ class TestThreads:
 
         def enter(operation: str, _: Mapping[str, Any]) -> None:
             if operation == "DescribeLeaf":
-                threaded.queue.add("shop")  # while this pass is under way
+                threaded.queue.add("shop")  # during this pass
                 with lock:
                     inside.append(threading.current_thread().name)
                     together.append(len(inside))
@@ -299,7 +392,7 @@ class TestThreads:
             if len(together) >= 20:
                 enough.set()
 
-        threaded.account.cloud.before, threaded.heard.leave = enter, leave
+        threaded.account.cloud.before, threaded.recorded.on_finished = enter, leave
         threaded.declare(shop(document("Leaf/alone", Options(suspend=True))))
         threaded.daemon.start()
         assert enough.wait(PATIENCE)

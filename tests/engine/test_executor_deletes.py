@@ -1,4 +1,4 @@
-"""Deletes and replacements: users first, the next safe step only, and nothing that AWS would refuse."""
+"""Deletes and replacements: users first, only the next safe step, and no call that AWS would refuse."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def account() -> Account:
 
 
 class TestDeletes:
-    """Deletes go from the users to the used."""
+    """A resource is deleted after the resources that use it."""
 
     def strict(self, account: Account) -> None:
-        """Have the account refuse to delete what something else names."""
+        """Make the account refuse to delete a resource that another one refers to."""
 
         def in_use(operation: str, params: Mapping[str, Any]) -> None:
             users = [one["name"] for one in account.cloud.objects.values() if params.get("id") in one.values()]
@@ -33,15 +33,15 @@ class TestDeletes:
         account.cloud.before = in_use
 
     def chain(self, options: Options | None = None) -> tuple[Any, ...]:
-        """Return three documents, each of which names the one before."""
+        """Return three documents, each of which refers to the one before."""
         return (
             document("Base/base", options),
             document("App/app", options, base=ref("Base/base")),
             document("Leaf/leaf", options, app=ref("App/app")),
         )
 
-    def test_pruning_a_chain_asks_for_nothing_that_is_refused(self, account: Account) -> None:
-        """What is used goes after what uses it, and when that is really gone."""
+    def test_pruning_a_chain_makes_no_call_that_is_refused(self, account: Account) -> None:
+        """A used resource is deleted after its user is gone."""
         account.settle(shop(*self.chain(), document("Leaf/alone")))
         account.cloud.writes.clear()
         self.strict(account)
@@ -49,8 +49,8 @@ class TestDeletes:
         assert account.cloud.writes == ["DeleteLeaf leaf", "DeleteApp app", "DeleteBase base"]
         assert account.cloud.refused == []
 
-    def test_a_chain_that_is_declared_absent_goes_as_well(self, account: Account) -> None:
-        """`ecsync/state: absent` on each: the same order."""
+    def test_a_chain_that_is_declared_absent_is_deleted_in_the_same_order(self, account: Account) -> None:
+        """Each document has `ecsync/state: absent`."""
         account.settle(shop(*self.chain()))
         account.cloud.writes.clear()
         self.strict(account)
@@ -61,8 +61,8 @@ class TestDeletes:
         assert account.there() == {}
         assert account.cloud.refused == []
 
-    def test_what_is_still_used_by_a_declared_resource_goes_after_its_change(self, account: Account) -> None:
-        """The resource lets go first, in an update; then the orphan is deleted."""
+    def test_an_orphan_that_a_declared_resource_uses_is_deleted_after_the_update(self, account: Account) -> None:
+        """The update removes the reference; then the orphan is deleted."""
         account.settle(shop(*self.chain()))
         account.cloud.writes.clear()
         self.strict(account)
@@ -73,8 +73,8 @@ class TestDeletes:
             "DeleteBase base",
         ]
 
-    def test_a_replacement_that_is_allowed_deletes_and_makes_again(self, account: Account) -> None:
-        """What refers to it follows to the new one."""
+    def test_an_allowed_replacement_deletes_and_creates(self, account: Account) -> None:
+        """Resources that refer to it refer to the new one."""
         options = Options(replace="allow")
         account.settle(shop(document("Base/base", options, zone="a"), document("App/app", base=ref("Base/base"))))
         old = account.body("App/app")["base"]
@@ -83,10 +83,10 @@ class TestDeletes:
         assert account.body("App/app")["base"] != old
         assert account.body("App/app")["base"] in account.cloud.objects
 
-    def test_a_replacement_is_held_unless_it_is_allowed(self, account: Account) -> None:
-        """It would be an outage."""
+    def test_a_replacement_is_withheld_unless_it_is_allowed(self, account: Account) -> None:
+        """It would cause an outage."""
         account.settle(shop(document("Base/base", zone="a")))
         account.cloud.writes.clear()
         outcome = account.run(shop(document("Base/base", zone="b")))
         assert account.cloud.writes == []
-        assert "ecsync/replace" in outcome.plan.withheld[0].because
+        assert "ecsync/replace" in outcome.plan.withheld[0].reason

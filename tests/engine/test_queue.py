@@ -1,4 +1,4 @@
-"""MemoryQueue: each application once, never with two workers, the earliest due first."""
+"""MemoryQueue: each name waits once, is never with two workers, and the earliest due is taken first."""
 
 from __future__ import annotations
 
@@ -9,37 +9,45 @@ import pytest
 from ecsync.engine.queue import Claim, MemoryQueue
 from ecsync.testing import FakeClock
 
-DEADLINE = 5.0  # real seconds in which a thread must have come to its end
+DEADLINE = 5.0  # real seconds within which a thread must end
 
 
 @pytest.fixture
 def clock() -> FakeClock:
-    """Stands still."""
+    """A clock that the test moves."""
     return FakeClock()
 
 
 @pytest.fixture
 def queue(clock: FakeClock) -> MemoryQueue:
-    """A queue that lets time pass in place of waiting."""
+    """A queue that advances the clock instead of waiting."""
     return MemoryQueue(clock, wait=clock.skip)
 
 
 def take(queue: MemoryQueue) -> Claim:
-    """Take what is due now."""
+    """Take the name that is due now."""
     claim = queue.take(timeout=0)
     assert claim is not None
     return claim
 
 
+def take_next(queue: MemoryQueue, clock: FakeClock) -> tuple[str, float]:
+    """Take the next name, and return it with the seconds until it was due."""
+    started = clock.monotonic()
+    claim = queue.take(timeout=1000)
+    assert claim is not None
+    return claim.key, clock.monotonic() - started
+
+
 def test_first_come_first_served(queue: MemoryQueue) -> None:
-    """What is due at the same moment is taken in the order of being added."""
+    """Names that are due at the same moment are taken in the order of `add`."""
     for name in ("b", "a", "c"):
         queue.add(name)
     assert [take(queue).key for _ in range(3)] == ["b", "a", "c"]
 
 
 def test_the_earliest_due_is_taken_first(queue: MemoryQueue, clock: FakeClock) -> None:
-    """Names wait for their time, and go in the order of it."""
+    """Names wait for their time, and are taken in the order of it."""
     queue.add("late", after=20)
     queue.add("early", after=10)
     started = clock.monotonic()
@@ -49,55 +57,58 @@ def test_the_earliest_due_is_taken_first(queue: MemoryQueue, clock: FakeClock) -
     assert taken == [("early", 10.0), ("late", 20.0)]
 
 
-def test_nothing_due_within_the_timeout_is_none(queue: MemoryQueue) -> None:
-    """`take` gives up when its time is over, and the name still waits."""
+def test_nothing_due_within_the_timeout_is_none(queue: MemoryQueue, clock: FakeClock) -> None:
+    """`take` returns None after its timeout, and the name still waits."""
     queue.add("late", after=20)
     assert queue.take(timeout=5) is None
-    assert queue.due_in("late") == 15
+    assert take_next(queue, clock) == ("late", 15)
 
 
 def test_a_name_waits_once(queue: MemoryQueue) -> None:
-    """Adding what waits already adds nothing."""
+    """A second `add` of a name that waits adds nothing."""
     queue.add("a")
     queue.add("a")
     take(queue)
     assert queue.take(timeout=0) is None
 
 
-def test_an_earlier_time_wins(queue: MemoryQueue) -> None:
-    """A hint brings a name forward; a later time does not put it off."""
+def test_an_earlier_time_wins(queue: MemoryQueue, clock: FakeClock) -> None:
+    """An earlier time replaces a later one; a later time changes nothing."""
     queue.add("a", after=60)
     queue.add("a", after=5)
     queue.add("a", after=30)
-    assert queue.due_in("a") == 5
+    assert take_next(queue, clock) == ("a", 5)
+    assert queue.take(timeout=100) is None
 
 
-def test_a_tick_does_not_cut_a_backoff_short(queue: MemoryQueue) -> None:
-    """Without `overtake` a name that waits stays where it is; one that does not wait is added."""
+def test_a_backoff_ends_when_it_is_over_and_not_before(queue: MemoryQueue, clock: FakeClock) -> None:
+    """After `done` with a time the name is not due earlier."""
     queue.add("a")
     take(queue).done(after=300)
-    queue.add("a", overtake=False)
-    assert queue.due_in("a") == 300
-    queue.add("b", overtake=False)
-    assert queue.due_in("b") == 0
+    assert queue.take(timeout=299) is None
+    assert take_next(queue, clock) == ("a", 1)
 
 
-def test_a_tick_during_the_pass_gives_way_to_its_backoff(queue: MemoryQueue) -> None:
-    """A tick that came while the pass ran does not bring a failing application back at once; a hint does."""
+def test_an_add_during_the_pass_comes_before_its_backoff(queue: MemoryQueue, clock: FakeClock) -> None:
+    """A manifest that changed during the pass does not wait for the backoff of the old one."""
     queue.add("a")
     claim = take(queue)
-    queue.add("a", overtake=False)
+    queue.add("a")
     claim.done(after=300)
-    assert queue.due_in("a") == 300
-    queue.add("b")
-    claim = take(queue)
-    queue.add("b")
-    claim.done(after=300)
-    assert queue.due_in("b") == 0
+    assert take_next(queue, clock) == ("a", 0)
+    assert queue.take(timeout=1000) is None
+
+
+def test_an_add_during_a_backoff_ends_it(queue: MemoryQueue, clock: FakeClock) -> None:
+    """A manifest that changed is reconciled at once."""
+    queue.add("a")
+    take(queue).done(after=300)
+    queue.add("a")
+    assert take_next(queue, clock) == ("a", 0)
 
 
 def test_never_two_workers_on_one_name(queue: MemoryQueue) -> None:
-    """A name that is added while it is worked on is taken again only after that."""
+    """A name that is added while it is claimed is taken after the claim is given back."""
     queue.add("a")
     claim = take(queue)
     queue.add("a")
@@ -107,7 +118,7 @@ def test_never_two_workers_on_one_name(queue: MemoryQueue) -> None:
 
 
 def test_a_claimed_name_does_not_hide_others(queue: MemoryQueue) -> None:
-    """The next one due is taken although an earlier one waits for its worker."""
+    """The next name is taken although an earlier one is claimed."""
     queue.add("a")
     claim = take(queue)
     queue.add("a")
@@ -116,18 +127,22 @@ def test_a_claimed_name_does_not_hide_others(queue: MemoryQueue) -> None:
     claim.done()
 
 
-def test_done_after(queue: MemoryQueue) -> None:
-    """A name given back with a time comes again then, and one without does not."""
+def test_done_with_a_time_requeues_the_name(queue: MemoryQueue, clock: FakeClock) -> None:
+    """A name given back with a time is due then."""
     queue.add("a")
     take(queue).done(after=15)
-    assert queue.due_in("a") == 15
+    assert take_next(queue, clock) == ("a", 15)
+
+
+def test_done_without_a_time_does_not_requeue_the_name(queue: MemoryQueue) -> None:
+    """An application that is not declared any more is not taken again."""
     queue.add("b")
     take(queue).done()
-    assert queue.due_in("b") is None
+    assert queue.take(timeout=10_000) is None
 
 
 def test_a_claim_is_good_until_it_is_given_back(queue: MemoryQueue) -> None:
-    """`renew` says whether the claim still holds, and giving back twice harms nobody."""
+    """`renew` is true while the claim is held; a lost claim given back does not end the claim of another worker."""
     queue.add("a")
     first = take(queue)
     assert first.renew()
@@ -138,8 +153,17 @@ def test_a_claim_is_good_until_it_is_given_back(queue: MemoryQueue) -> None:
     assert second.renew()
 
 
-def test_closing_loses_every_claim(queue: MemoryQueue) -> None:
-    """After `close` nothing is given, nothing is taken, and a pass under way stops before its next change."""
+def test_a_lost_claim_requeues_the_name_too(queue: MemoryQueue, clock: FakeClock) -> None:
+    """No application is left out because its claim was lost."""
+    queue.add("a")
+    first = take(queue)
+    first.done()
+    first.done(after=20)
+    assert take_next(queue, clock) == ("a", 20)
+
+
+def test_closing_ends_every_claim(queue: MemoryQueue) -> None:
+    """After `close` nothing is accepted and nothing is taken, and a pass under way stops before its next change."""
     queue.add("a")
     claim = take(queue)
     queue.add("b")
@@ -151,15 +175,15 @@ def test_closing_loses_every_claim(queue: MemoryQueue) -> None:
 
 
 def test_a_discarded_name_is_not_taken(queue: MemoryQueue) -> None:
-    """An application that is gone is forgotten, also while it is worked on."""
+    """A name that waits is removed; an unknown name is no error."""
     queue.add("a")
     queue.discard("a")
     queue.discard("never there")
     assert queue.take(timeout=0) is None
 
 
-def test_what_metrics_ask(queue: MemoryQueue, clock: FakeClock) -> None:
-    """Depth counts what is due, not what is put off; the oldest claim has an age."""
+def test_gauges(queue: MemoryQueue, clock: FakeClock) -> None:
+    """`depth` counts the names that are due, not those that wait for their time; the oldest claim has an age."""
     for name in ("a", "b", "c"):
         queue.add(name)
     queue.add("later", after=60)
@@ -171,7 +195,7 @@ def test_what_metrics_ask(queue: MemoryQueue, clock: FakeClock) -> None:
 
 
 def test_a_waiting_worker_is_woken_by_an_add(clock: FakeClock) -> None:
-    """A worker that waits without end gets what is added."""
+    """A worker that waits without a timeout receives the name that is added."""
     queue = MemoryQueue(clock)
     got: list[str | None] = []
 
@@ -187,7 +211,7 @@ def test_a_waiting_worker_is_woken_by_an_add(clock: FakeClock) -> None:
 
 
 def test_waiting_workers_are_woken_by_close(clock: FakeClock) -> None:
-    """Every worker leaves when the queue closes."""
+    """Every worker ends when the queue closes."""
     queue = MemoryQueue(clock)
     workers = [threading.Thread(target=queue.take) for _ in range(3)]
     for worker in workers:
@@ -218,7 +242,7 @@ def test_a_waiting_worker_sees_time_pass(clock: FakeClock) -> None:
 
 
 def test_many_workers_never_share_a_name() -> None:
-    """Under load no name is ever with two workers, and none is lost."""
+    """Under load no name is with two workers, and none is lost."""
     clock = FakeClock()
     queue = MemoryQueue(clock)
     busy: set[str] = set()

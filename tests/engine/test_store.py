@@ -1,4 +1,4 @@
-"""Store: history for people, bounded, and safe to read at any time."""
+"""Store: the state and the events of applications, bounded, and safe to read at any time."""
 
 from __future__ import annotations
 
@@ -16,46 +16,46 @@ TARGET = Target(account="123456789012", region="eu-central-1")
 
 
 def state(name: str, **members: Any) -> ApplicationState:
-    """An application as its manifests have it."""
+    """Return an application as its manifests declare it."""
     return ApplicationState(name=name, target=TARGET, **members)
 
 
 def done(result: PassResult, seconds: float = 0) -> Pass:
-    """A pass that ended so."""
+    """Return a pass with this result."""
     return Pass(reconcile_id="r", started=NOW, ended=NOW + timedelta(seconds=seconds), result=result)
 
 
 def outcome(revision: str) -> Outcome:
-    """An outcome that can be told from others."""
+    """Return an outcome that differs from others by its revision."""
     return Outcome(plan=Plan(application="shop", target=TARGET, revision=revision))
 
 
 def event(number: int, application: str = "shop", type_: str = "drift.detected") -> Event:
-    """An event, a second after the one before it."""
+    """Return an event, a second after the one before it."""
     return Event(type=type_, time=NOW + timedelta(seconds=number), application=application, message=str(number))
 
 
 def numbers(events: tuple[Event, ...]) -> list[str]:
-    """The messages of events."""
+    """Return the messages of events."""
     return [each.message for each in events]
 
 
 @pytest.fixture
 def store() -> Store:
-    """Two applications, little memory."""
+    """A small store with two applications."""
     store = Store(per_application=3, overall=5)
     store.declare([state("shop"), state("blog")])
     return store
 
 
 def test_applications_are_listed_by_name(store: Store) -> None:
-    """The list has one order, whatever order they were declared in."""
+    """The order does not depend on the order of the declarations."""
     assert [app.name for app in store.applications()] == ["blog", "shop"]
-    assert store.application("nobody") is None
+    assert store.application("unknown") is None
 
 
 def test_a_pass_is_kept(store: Store) -> None:
-    """After a pass its outcome, its time and the next one are there."""
+    """After a pass the store has its outcome, its time and the time of the next pass."""
     store.finish("shop", done("synced", 3), outcome("1"), NOW + timedelta(seconds=63))
     app = store.application("shop")
     assert app is not None
@@ -64,7 +64,7 @@ def test_a_pass_is_kept(store: Store) -> None:
 
 
 def test_a_failed_pass_keeps_the_last_outcome_and_success(store: Store) -> None:
-    """A pass that did not come to a plan says so, and hides nothing of what was known."""
+    """A pass without a plan is the last pass, and the outcome of the pass before it stays."""
     store.finish("shop", done("synced"), outcome("1"))
     store.finish("shop", done("error", 60))
     app = store.application("shop")
@@ -75,7 +75,7 @@ def test_a_failed_pass_keeps_the_last_outcome_and_success(store: Store) -> None:
 
 
 def test_declaring_again_keeps_what_passes_found(store: Store) -> None:
-    """New manifests change what is declared, not what is known; what is gone is returned."""
+    """New manifests change what is declared, not the results of passes. The removed names are returned."""
     store.finish("shop", done("changed"), outcome("1"))
     problem = Problem(Origin("a.yaml"), "wrong")
     assert store.declare([state("shop", revision="2", problems=(problem,)), state("new")]) == ("blog",)
@@ -85,15 +85,15 @@ def test_declaring_again_keeps_what_passes_found(store: Store) -> None:
     assert [each.name for each in store.applications()] == ["new", "shop"]
 
 
-def test_a_pass_over_what_is_gone_is_not_kept(store: Store) -> None:
-    """An application that went away during its pass does not come back by it."""
+def test_a_pass_over_a_removed_application_is_not_kept(store: Store) -> None:
+    """An application that was removed during its pass stays removed."""
     store.declare([])
     store.finish("shop", done("synced"), outcome("1"))
     assert store.applications() == ()
 
 
 def test_events_are_bounded_for_each_and_in_all(store: Store) -> None:
-    """A noisy application pushes out its own old events, and its newest are kept when others are noisy."""
+    """An application with many events loses its own old ones; events of others do not remove its newest."""
     for number in range(4):
         store.record(event(number))
     assert numbers(store.events(application="shop")) == ["3", "2", "1"]
@@ -104,7 +104,7 @@ def test_events_are_bounded_for_each_and_in_all(store: Store) -> None:
 
 
 def test_events_are_found_by_type_time_and_number(store: Store) -> None:
-    """Filters narrow the newest events."""
+    """Filters select among the newest events."""
     store.record(event(1))
     store.record(event(2, type_="drift.resolved"))
     store.record(event(3, type_="sync.failed"))
@@ -115,15 +115,15 @@ def test_events_are_found_by_type_time_and_number(store: Store) -> None:
 
 
 def test_events_of_no_declared_application_are_kept_overall(store: Store) -> None:
-    """Events of the source, and of what is not declared, are found without a memory of their own."""
+    """Events of the source and of undeclared applications are in the overall list."""
     store.record(event(1, application=""))
     store.record(event(2, application="stranger"))
     assert numbers(store.events()) == ["2", "1"]
     assert numbers(store.events(application="stranger")) == ["2"]
 
 
-def test_readers_and_writers_do_not_disturb_each_other(store: Store) -> None:
-    """Reading while events are recorded never fails."""
+def test_reading_while_writing_never_fails(store: Store) -> None:
+    """Threads read while events are recorded."""
     errors: list[Exception] = []
 
     def read() -> None:

@@ -1,4 +1,4 @@
-"""Ticks: APScheduler, which only enqueues, and whose mishaps are counted."""
+"""Ticks: APScheduler runs the poll of the source, and every mishap of a job is counted."""
 
 from __future__ import annotations
 
@@ -13,124 +13,121 @@ from ecsync.engine.ticks import Ticks
 DEADLINE = 5.0
 
 
-class Enqueued:
-    """Remembers what was enqueued, and can be waited for."""
+class Calls:
+    """Counts its calls; `enough` is set after `wanted` of them."""
 
-    def __init__(self) -> None:
-        self.names: list[str] = []
+    def __init__(self, wanted: int) -> None:
+        self.made = 0
         self.enough = threading.Event()
-        self.wanted = 1
+        self._wanted = wanted
 
-    def __call__(self, name: str) -> None:
-        self.names.append(name)
-        if len(self.names) >= self.wanted:
+    def __call__(self) -> None:
+        self.made += 1
+        if self.made >= self._wanted:
             self.enough.set()
 
 
 class Counted:
-    """Remembers mishaps."""
+    """Keeps the mishaps that it receives."""
 
     def __init__(self) -> None:
         self.seen: list[tuple[str, str]] = []
+        self.errors: list[BaseException | None] = []
         self.any = threading.Event()
 
-    def __call__(self, mishap: str, job: str, _error: BaseException | None) -> None:
+    def __call__(self, mishap: str, job: str, error: BaseException | None) -> None:
         self.seen.append((mishap, job))
+        self.errors.append(error)
         self.any.set()
 
 
 @pytest.fixture
-def enqueued() -> Enqueued:
-    """Where ticks go."""
-    return Enqueued()
-
-
-@pytest.fixture
 def counted() -> Counted:
-    """Where mishaps go."""
+    """Receives the mishaps."""
     return Counted()
 
 
 @pytest.fixture
-def ticks(enqueued: Enqueued, counted: Counted) -> Iterator[Ticks]:
-    """Stopped at the end of the test."""
-    ticks = Ticks(enqueued, counted)
+def ticks(counted: Counted) -> Iterator[Ticks]:
+    """Timers that are stopped at the end of the test."""
+    ticks = Ticks(counted)
     yield ticks
     ticks.stop()
 
 
-def test_an_application_ticks_again_and_again(ticks: Ticks, enqueued: Enqueued) -> None:
-    """Each tick enqueues the application's name and does nothing else."""
-    enqueued.wanted = 3
-    ticks.schedule({"shop": 0.01})
+def test_the_source_is_polled_again_and_again(ticks: Ticks) -> None:
+    """The action is called at each interval."""
+    calls = Calls(wanted=3)
+    ticks.poll(calls, 0.01)
     ticks.start()
-    assert enqueued.enough.wait(DEADLINE)
-    assert set(enqueued.names) == {"shop"}
+    assert calls.enough.wait(DEADLINE)
 
 
-def test_applications_come_and_go(ticks: Ticks) -> None:
-    """What is not named any more ticks no more; what stays keeps its next tick; a new interval takes hold."""
-    ticks.start()
-    ticks.schedule({"stays": 600, "goes": 600, "changes": 600})
-    before = {name: ticks.next_tick(name) for name in ("stays", "goes", "changes")}
-    ticks.schedule({"stays": 600, "changes": 60, "comes": 600})
-    after = {name: ticks.next_tick(name) for name in ("stays", "goes", "changes", "comes")}
-    assert after["stays"] == before["stays"]
-    assert after["goes"] is None
-    assert before["changes"] is not None
-    assert after["changes"] is not None
-    assert after["changes"] < before["changes"]
-    assert after["comes"] is not None
-
-
-def test_a_late_tick_is_never_left_out(ticks: Ticks) -> None:
-    """Every job runs once however late it is, and never twice at the same time (F55)."""
-    ticks.start()
-    ticks.schedule({"shop": 600})
-    ticks.poll(lambda: None, 600)
-    for job in ticks._scheduler.get_jobs():
-        assert (job.misfire_grace_time, job.coalesce, job.max_instances) == (None, True, 1)
-
-
-def test_jitter_is_a_tenth_and_at_most_ten_seconds(ticks: Ticks) -> None:
-    """Applications spread out, and none is looked at ten seconds later than it says."""
-    ticks.start()
-    ticks.schedule({"often": 60, "seldom": 3600})
-    jitters = {job.id: job.trigger.jitter for job in ticks._scheduler.get_jobs()}
-    assert jitters == {"tick:often": 6.0, "tick:seldom": 10.0}
-
-
-def test_the_source_is_polled_at_once_and_again(ticks: Ticks) -> None:
+def test_the_source_is_polled_at_once(ticks: Ticks) -> None:
     """The first poll does not wait for the interval."""
-    polled = threading.Event()
-    ticks.poll(polled.set, 600)
+    calls = Calls(wanted=1)
+    ticks.poll(calls, 600)
     ticks.start()
-    assert polled.wait(DEADLINE)
+    assert calls.enough.wait(DEADLINE)
+
+
+def test_a_second_poll_replaces_the_first(ticks: Ticks) -> None:
+    """There is one poll, with the newer interval."""
+    ticks.start()
+    ticks.poll(lambda: None, 600)
+    ticks.poll(lambda: None, 60)
+    assert [job.trigger.interval.total_seconds() for job in ticks._scheduler.get_jobs()] == [60]
+
+
+def test_the_poll_is_the_only_job(ticks: Ticks) -> None:
+    """Applications have no timer: the queue requeues each one after its pass."""
+    ticks.start()
+    ticks.poll(lambda: None, 600)
+    assert [job.id for job in ticks._scheduler.get_jobs()] == ["poll"]
+
+
+def test_a_late_job_is_never_left_out(ticks: Ticks) -> None:
+    """The job runs once however late it is, and never twice at the same time."""
+    ticks.start()
+    ticks.poll(lambda: None, 600)
+    (job,) = ticks._scheduler.get_jobs()
+    assert (job.misfire_grace_time, job.coalesce, job.max_instances) == (None, True, 1)
+
+
+@pytest.mark.parametrize(("interval", "jitter"), [(60, 6.0), (3600, 10.0)])
+def test_jitter_is_a_tenth_and_at_most_ten_seconds(ticks: Ticks, interval: float, jitter: float) -> None:
+    """Several controllers spread their polls, and none is ten seconds later than its interval."""
+    ticks.start()
+    ticks.poll(lambda: None, interval)
+    (job,) = ticks._scheduler.get_jobs()
+    assert job.trigger.jitter == jitter
 
 
 def test_a_job_that_raises_is_counted(ticks: Ticks, counted: Counted) -> None:
-    """An error in a job is not lost in a log."""
+    """The error is counted, and not only logged."""
+    failure = RuntimeError("on purpose")
 
     def broken() -> None:
-        raise RuntimeError("on purpose")
+        raise failure
 
     ticks.poll(broken, 600)
     ticks.start()
     assert counted.any.wait(DEADLINE)
     assert counted.seen == [("error", "poll")]
+    assert counted.errors == [failure]
 
 
 @pytest.mark.parametrize(
     ("event", "expected"),
     [
-        (JobExecutionEvent(EVENT_JOB_MISSED, "tick:shop", "default", None), ("missed", "tick")),
-        (JobSubmissionEvent(EVENT_JOB_MAX_INSTANCES, "poll:source", "default", []), ("skipped", "poll")),
+        (JobExecutionEvent(EVENT_JOB_MISSED, "poll", "default", None), ("missed", "poll")),
+        (JobSubmissionEvent(EVENT_JOB_MAX_INSTANCES, "poll", "default", []), ("skipped", "poll")),
     ],
 )
 def test_a_job_that_was_left_out_is_counted(
     ticks: Ticks, counted: Counted, event: JobExecutionEvent, expected: tuple[str, str]
 ) -> None:
-    """APScheduler's silence about a job that it did not run becomes a number."""
+    """APScheduler only logs a job that it did not run; the count makes it visible."""
     ticks._scheduler._dispatch_event(event)
     assert counted.seen == [expected]
 
@@ -142,21 +139,20 @@ def test_stopping_twice_or_before_the_start_is_fine(ticks: Ticks) -> None:
     ticks.stop()
 
 
-def test_stop_waits_for_no_job_that_waits_for_it() -> None:
-    """A poll that is still reading, and then schedules what it found, ends the process no later."""
-    reading, go_on = threading.Event(), threading.Event()
-    ticks = Ticks(lambda _: None)
+def test_stop_does_not_wait_for_a_running_job() -> None:
+    """A poll that still runs does not delay the end of the process."""
+    running, go_on = threading.Event(), threading.Event()
+    ticks = Ticks()
 
-    def read() -> None:
-        reading.set()
-        go_on.wait(5)
-        ticks.schedule({"shop": 30.0})
+    def poll() -> None:
+        running.set()
+        go_on.wait(DEADLINE)
 
     ticks.start()
-    ticks.poll(read, 30.0)
-    assert reading.wait(5)
+    ticks.poll(poll, 30.0)
+    assert running.wait(DEADLINE)
     stopping = threading.Thread(target=ticks.stop, daemon=True)
     stopping.start()
-    go_on.set()
-    stopping.join(5)
+    stopping.join(DEADLINE)
     assert not stopping.is_alive()
+    go_on.set()

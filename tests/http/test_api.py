@@ -1,4 +1,4 @@
-"""The HTTP side over a real socket: health that means something, readiness that says why, and a stable JSON."""
+"""The HTTP server over a real socket: health from heartbeats, readiness with reasons, and stable JSON."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ PASS = Pass(
     ended=NOW + timedelta(seconds=2),
     result="error",
     error="throttled",
-    only_looked="its mode is observe",
+    only_looked="read-only: sync.mode is observe",
 )
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What came back."""
+class Response:
+    """A response."""
 
     status: int
     headers: Mapping[str, str]
@@ -68,12 +68,12 @@ class Answer:
         return json.loads(self.body)
 
 
-Ask = Callable[..., Answer]
+Get = Callable[..., Response]
 
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[tuple[list[FakeView], int]]:
-    """One server for all tests; the view is exchanged for each."""
+    """Yield one server for all tests; each test replaces the view."""
     current = [FakeView()]
 
     class Delegate:
@@ -89,32 +89,32 @@ def shared() -> Iterator[tuple[list[FakeView], int]]:
 
 @pytest.fixture(autouse=True)
 def view(shared: tuple[list[FakeView], int]) -> FakeView:
-    """A fresh view."""
+    """Return a new view."""
     shared[0][0] = FakeView()
     return shared[0][0]
 
 
 @pytest.fixture
-def ask(shared: tuple[list[FakeView], int]) -> Ask:
-    """Ask the server."""
+def get(shared: tuple[list[FakeView], int]) -> Get:
+    """Return a function that sends a request to the server."""
 
-    def ask(path: str, method: str = "GET", **headers: str) -> Answer:
+    def get(path: str, method: str = "GET", **headers: str) -> Response:
         connection = http.client.HTTPConnection("127.0.0.1", shared[1], timeout=5)
         try:
             connection.request(method, path, headers=headers)
-            response = connection.getresponse()
-            return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
+            got = connection.getresponse()
+            return Response(got.status, {k.lower(): v for k, v in got.getheaders()}, got.read())
         finally:
             connection.close()
 
-    return ask
+    return get
 
 
-def test_metrics_are_what_the_scraper_accepts(ask: Ask) -> None:
-    """The exposition gets the Accept header and says its own content type."""
-    answer = ask("/metrics", accept="application/openmetrics-text")
-    assert (answer.status, answer.body) == (200, b"application/openmetrics-text")
-    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+def test_metrics_have_the_format_that_the_scraper_accepts(get: Get) -> None:
+    """The exposition receives the Accept header and sets its own content type."""
+    response = get("/metrics", accept="application/openmetrics-text")
+    assert (response.status, response.body) == (200, b"application/openmetrics-text")
+    assert response.headers["content-type"] == "text/plain; charset=utf-8"
 
 
 @pytest.mark.parametrize(
@@ -126,27 +126,27 @@ def test_metrics_are_what_the_scraper_accepts(ask: Ask) -> None:
         ({}, 503),
     ],
 )
-def test_health_is_the_heartbeat(view: FakeView, ask: Ask, beats: dict[str, Beat], status: int) -> None:
-    """A loop that has not come round for three intervals is stuck, and a daemon without loops is not alive."""
+def test_health_is_the_heartbeat(view: FakeView, get: Get, beats: dict[str, Beat], status: int) -> None:
+    """A loop without an iteration for three intervals is stuck, and a daemon without loops is not healthy."""
     view.beats = beats
-    answer = ask("/healthz")
-    assert answer.status == status
-    assert answer.json["ok"] is (status == 200)
-    assert set(answer.json["loops"]) == set(beats)
+    response = get("/healthz")
+    assert response.status == status
+    assert response.json["ok"] is (status == 200)
+    assert set(response.json["loops"]) == set(beats)
 
 
-def test_readiness_says_why_not(view: FakeView, ask: Ask) -> None:
-    """Whoever asks learns what to repair."""
-    assert ask("/readyz").json == {"apiVersion": "ecsync/v1", "kind": "Readiness", "ok": True, "because": {}}
+def test_readiness_has_the_reason(view: FakeView, get: Get) -> None:
+    """The response names the part that is not ready, and why."""
+    assert get("/readyz").json == {"apiVersion": "ecsync/v1", "kind": "Readiness", "ok": True, "because": {}}
     view.not_ready["source"] = "empty: no manifest in it"
-    answer = ask("/readyz")
-    assert answer.status == 503
-    assert answer.json["because"] == {"source": "empty: no manifest in it"}
+    response = get("/readyz")
+    assert response.status == 503
+    assert response.json["because"] == {"source": "empty: no manifest in it"}
 
 
-def test_applications_are_listed(ask: Ask) -> None:
-    """The list has each application's state and the source's."""
-    body = ask("/api/v1/applications").json
+def test_applications_are_listed(get: Get) -> None:
+    """The list has the state of each application and of the source."""
+    body = get("/api/v1/applications").json
     assert (body["apiVersion"], body["kind"]) == ("ecsync/v1", "ApplicationList")
     assert body["items"] == [
         {
@@ -169,8 +169,8 @@ def test_applications_are_listed(ask: Ask) -> None:
     assert body["source"]["ageSeconds"] == 4.2
 
 
-def test_an_application_is_shown_whole(view: FakeView, ask: Ask) -> None:
-    """Resources with fields, problems, what is held, the last pass and the source; masked values stay masked."""
+def test_an_application_has_every_part_of_its_state(view: FakeView, get: Get) -> None:
+    """Resources with fields, problems, held steps, last pass and source; redacted values stay redacted."""
     status = ResourceStatus(
         key=API,
         sync="OutOfSync",
@@ -185,7 +185,7 @@ def test_an_application_is_shown_whole(view: FakeView, ask: Ask) -> None:
         application="shop",
         target=TARGET,
         revision="0a1b2c3",
-        withheld=(Withheld(step=held, because=WithheldReason("suspended", "suspended by ecsync/suspend")),),
+        withheld=(Withheld(step=held, reason=WithheldReason("suspended", "suspended by ecsync/suspend")),),
         unreadable={API: "throttled"},
         stopped={API: "rolled back"},
         incomplete="not listed",
@@ -200,7 +200,7 @@ def test_an_application_is_shown_whole(view: FakeView, ask: Ask) -> None:
         )
     ]
     view.source_view = SourceView(url="s3://bucket/prod", reason="denied", error="no")
-    body = ask("/api/v1/applications/shop").json
+    body = get("/api/v1/applications/shop").json
     assert (body["kind"], body["sync"], body["health"]) == ("Application", "OutOfSync", "Degraded")
     (resource,) = body["resources"]
     assert (resource["key"], resource["why"], resource["physical"]) == ("Service/shop/api", "1 of 2", "arn:api")
@@ -212,9 +212,9 @@ def test_an_application_is_shown_whole(view: FakeView, ask: Ask) -> None:
         {"path": "/env/KEY", "before": "(sensitive) #a1", "after": None, "origin": None} | common,
     ]
     assert body["problems"] == [{"file": "a.yaml", "line": 9, "column": 5, "message": "unknown field"}]
-    (held_back,) = body["held"]
-    words = "suspended by ecsync/suspend"
-    assert held_back == {"key": "Service/shop/api", "reason": words, "obstacle": "suspended"}
+    (held_step,) = body["held"]
+    reason = "suspended by ecsync/suspend"
+    assert held_step == {"key": "Service/shop/api", "reason": reason, "obstacle": "suspended"}
     assert body["unreadable"] == {"Service/shop/api": "throttled"}
     assert body["stopped"] == {"Service/shop/api": "rolled back"}
     assert body["incomplete"] == "not listed"
@@ -224,15 +224,15 @@ def test_an_application_is_shown_whole(view: FakeView, ask: Ask) -> None:
         "ended": "2026-01-01T12:00:02.000Z",
         "result": "error",
         "error": "throttled",
-        "onlyLooked": "its mode is observe",
+        "onlyLooked": "read-only: sync.mode is observe",
     }
     assert body["nextPass"] == "2026-01-01T12:01:00.000Z"
     assert (body["source"]["ready"], body["source"]["reason"]) == (False, "denied")
 
 
-def test_events_are_filtered_by_the_engine(view: FakeView, ask: Ask) -> None:
-    """Parameters reach the view typed, and an event has its fields with their lines."""
-    view.told = [
+def test_events_are_filtered_by_the_engine(view: FakeView, get: Get) -> None:
+    """The view receives typed parameters, and an event has its fields with their lines."""
+    view.found = [
         Event(
             type="drift.detected",
             time=NOW,
@@ -248,8 +248,8 @@ def test_events_are_filtered_by_the_engine(view: FakeView, ask: Ask) -> None:
             detail={"action": "modified", "odd": Redacted("a1")},
         )
     ]
-    body = ask("/api/v1/events?application=shop&type=drift.*&since=2026-01-01T11:00:00Z&limit=5").json
-    assert view.asked == {
+    body = get("/api/v1/events?application=shop&type=drift.*&since=2026-01-01T11:00:00Z&limit=5").json
+    assert view.query == {
         "application": "shop",
         "of_type": "drift.*",
         "since": datetime(2026, 1, 1, 11, tzinfo=UTC),
@@ -261,45 +261,47 @@ def test_events_are_filtered_by_the_engine(view: FakeView, ask: Ask) -> None:
     assert event["detail"] == {"action": "modified", "odd": "(sensitive) #a1"}
 
 
-def test_events_have_a_default_limit(view: FakeView, ask: Ask) -> None:
-    """Without parameters the newest hundred are asked for."""
-    ask("/api/v1/events")
-    assert view.asked == {"application": None, "of_type": None, "since": None, "limit": 100}
+def test_events_have_a_default_limit(view: FakeView, get: Get) -> None:
+    """Without parameters the newest 100 are returned."""
+    get("/api/v1/events")
+    assert view.query == {"application": None, "of_type": None, "since": None, "limit": 100}
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=x", "limit=99999", "limit=%D9%A3", "since=yesterday", "app=shop"])
-def test_a_wrong_parameter_is_refused(ask: Ask, query: str) -> None:
-    """A misspelt filter would show everything and look right."""
-    answer = ask("/api/v1/events?" + query)
-    assert answer.status == 400
-    assert answer.json["kind"] == "Error"
+def test_a_wrong_parameter_is_rejected(get: Get, query: str) -> None:
+    """A misspelt filter would return every event without an error."""
+    response = get("/api/v1/events?" + query)
+    assert response.status == 400
+    assert response.json["kind"] == "Error"
 
 
-@pytest.mark.parametrize("path", ["/", "/nothing", "/api/v1/applications/nobody", "/api/v1/applications/", "/metrics/"])
-def test_what_is_unknown_is_404_in_json(ask: Ask, path: str) -> None:
-    """Errors have the form of everything else, and nothing redirects."""
-    answer = ask(path)
-    assert (answer.status, answer.json["status"]) == (404, 404)
+@pytest.mark.parametrize(
+    "path", ["/", "/nothing", "/api/v1/applications/unknown", "/api/v1/applications/", "/metrics/"]
+)
+def test_an_unknown_path_is_404_in_json(get: Get, path: str) -> None:
+    """Errors are JSON, and no path redirects."""
+    response = get(path)
+    assert (response.status, response.json["status"]) == (404, 404)
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE"])
-def test_nothing_can_be_written(ask: Ask, method: str) -> None:
+def test_nothing_can_be_written(get: Get, method: str) -> None:
     """Only GET and HEAD, on every path."""
     for path in ("/api/v1/applications", "/nothing"):
-        answer = ask(path, method)
-        assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
+        response = get(path, method)
+        assert (response.status, response.headers["allow"]) == (405, "GET, HEAD")
 
 
-def test_head_is_get_without_the_body(ask: Ask) -> None:
+def test_head_is_get_without_the_body(get: Get) -> None:
     """Health checks may use HEAD."""
-    answer = ask("/healthz", "HEAD")
-    assert (answer.status, answer.body) == (200, b"")
+    response = get("/healthz", "HEAD")
+    assert (response.status, response.body) == (200, b"")
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/healthz", "/api/v1/events", "/nothing"])
-def test_every_answer_has_the_security_headers(ask: Ask, path: str) -> None:
-    """Nothing is cached, framed, sniffed or run, and the server does not say what it is."""
-    headers = ask(path).headers
+def test_every_response_has_the_security_headers(get: Get, path: str) -> None:
+    """No response is cached, framed, sniffed or executed, and no header names the server."""
+    headers = get(path).headers
     assert headers["cache-control"] == "no-store"
     assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
     assert headers["x-content-type-options"] == "nosniff"
@@ -307,22 +309,22 @@ def test_every_answer_has_the_security_headers(ask: Ask, path: str) -> None:
     assert "server" not in headers
 
 
-def test_a_bug_is_a_500_that_says_nothing(view: FakeView, ask: Ask) -> None:
-    """The text of an exception goes to the log, not to whoever asked."""
+def test_an_internal_error_is_a_500_without_details(view: FakeView, get: Get) -> None:
+    """The text of an exception is in the log, not in the response."""
     view.apps = None  # type: ignore[assignment]
-    answer = ask("/api/v1/applications")
-    assert answer.status == 500
-    assert answer.json["message"] == "a bug of ours; the log has it"
-    assert answer.headers["x-content-type-options"] == "nosniff"
+    response = get("/api/v1/applications")
+    assert response.status == 500
+    assert response.json["message"] == "internal error; see the log of the daemon"
+    assert response.headers["x-content-type-options"] == "nosniff"
 
 
 def empty_app() -> Any:
-    """The application over a view that nobody asks."""
+    """Return an application over an unused view."""
     return create_app(FakeView(), lambda _: (b"", "text/plain"))
 
 
-def test_the_server_leaves_signals_alone() -> None:
-    """SIGTERM is the daemon's business."""
+def test_the_server_installs_no_signal_handler() -> None:
+    """The daemon handles SIGTERM."""
     before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
     server = Server("127.0.0.1", 0, empty_app())
     server.start()
@@ -331,8 +333,8 @@ def test_the_server_leaves_signals_alone() -> None:
     assert during == before
 
 
-def test_a_taken_port_is_an_error_that_names_it() -> None:
-    """The operator learns which port, at once."""
+def test_a_port_in_use_is_an_error_that_names_it() -> None:
+    """`start` raises before anything is served."""
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -342,7 +344,7 @@ def test_a_taken_port_is_an_error_that_names_it() -> None:
 
 
 def test_stopping_ends_the_thread() -> None:
-    """After `stop` nothing listens and no thread is left; stopping what never started is fine."""
+    """After `stop` nothing listens and no thread is left; `stop` before `start` is allowed."""
     server = Server("127.0.0.1", 0, empty_app())
     assert server.stop()
     port = server.start()

@@ -9,41 +9,41 @@ from botocore.loaders import create_loader
 
 from ecsim import Settings, Simulator, VirtualClock
 from ecsync.aws.clients import Access, Clients
-from tests.importer.builder import Builder
-from tests.importer.stage import ACCOUNT, REGION, Stage
-from tests.whole.support.stage import operating
+from tests.importer.account import ACCOUNT, REGION, SimulatedAccount
+from tests.importer.account_builder import AccountBuilder
+from tests.whole.support.environment import use_simulated_aws
 
 
 @pytest.fixture(scope="session")
-def served() -> Iterator[Simulator]:
-    """A simulator that serves for the whole session."""
-    simulator = Simulator(Settings(region=REGION, account=ACCOUNT, settling=False), VirtualClock())
-    simulator.start()
-    yield simulator
-    simulator.stop()
+def simulator() -> Iterator[Simulator]:
+    """A simulator for the whole session."""
+    served = Simulator(Settings(region=REGION, account=ACCOUNT, settling=False), VirtualClock())
+    served.start()
+    yield served
+    served.stop()
 
 
 @pytest.fixture(scope="session")
-def clients(served: Simulator) -> Clients:
+def clients(simulator: Simulator) -> Clients:
     """Clients of the simulator."""
-    return Clients(Access(region=REGION, endpoint_url=served.url), loader=create_loader())
+    return Clients(Access(region=REGION, endpoint_url=simulator.url), loader=create_loader())
 
 
 @pytest.fixture(autouse=True)
-def environment(served: Simulator) -> Iterator[None]:
-    """This process's AWS is the simulated one."""
-    with operating(served.url):
+def simulated_aws(simulator: Simulator) -> Iterator[None]:
+    """AWS of this process is the simulated one."""
+    with use_simulated_aws(simulator.url):
         yield
 
 
 @pytest.fixture
-def stage(served: Simulator, clients: Clients) -> Stage:
+def account(simulator: Simulator, clients: Clients) -> SimulatedAccount:
     """An empty account."""
-    served.reset()
-    return Stage(served, clients)
+    simulator.reset()
+    return SimulatedAccount(simulator, clients)
 
 
 @pytest.fixture
-def built(stage: Stage) -> Builder:
-    """An account with an empty cluster, and somebody who makes things in it with boto3 alone."""
-    return Builder(stage)
+def builder(account: SimulatedAccount) -> AccountBuilder:
+    """An account with an empty cluster, and a builder that fills it with boto3 alone."""
+    return AccountBuilder(account)

@@ -1,125 +1,127 @@
-"""What an import makes of what others keep, of what is shared, and of what cannot be written."""
+"""The import of resources with another owner, of shared resources, and of unregistered revisions."""
 
 from __future__ import annotations
 
 import pytest
 
 from ecsync.core.model import Options
-from ecsync.importer.survey import NoCluster
-from tests.importer.builder import Builder, forward
-from tests.importer.recipes import BREAKER, RECIPES, served
-from tests.importer.stage import Kept, changes
+from ecsync.importer.survey import ClusterNotFound
+from tests.importer.account import ImportedApplication, changes
+from tests.importer.account_builder import AccountBuilder, forward
+from tests.importer.recipes.all import RECIPES
+from tests.importer.recipes.fargate import BREAKER
+from tests.importer.recipes.recipe import load_balancer
 
 
-def _kept(built: Builder) -> Kept:
-    built.stage.simulator.advance(300)
-    return Kept(built.stage, dict(built.stage.imported().files))
+def _imported(builder: AccountBuilder) -> ImportedApplication:
+    builder.account.simulator.advance(300)
+    return ImportedApplication(builder.account, dict(builder.account.import_cluster().files))
 
 
-def _options(kept: Kept) -> dict[str, Options]:
-    return {str(one.key): one.options for one in kept.application().resources}
+def _options(imported: ImportedApplication) -> dict[str, Options]:
+    return {str(one.key): one.options for one in imported.application().resources}
 
 
-def _mark(built: Builder, owner: str) -> None:
+def _mark(builder: AccountBuilder, owner: str) -> None:
     arn = "arn:aws:ecs:eu-west-1:123456789012:service/prod/api"
     tags = [{"key": "ecsync:owner", "value": owner}, {"key": "ecsync:id", "value": "0"}]
-    built.ecs.tag_resource(resourceArn=arn, tags=tags)
+    builder.ecs.tag_resource(resourceArn=arn, tags=tags)
 
 
-def test_what_another_tool_made_is_only_looked_up(built: Builder) -> None:
-    """Another tool's resource is written in full, never managed, and the comment names the tool."""
-    built.service("api", tags=[{"key": "terraform:workspace", "value": "prod"}])
-    built.stage.simulator.advance(300)
-    drawn = built.stage.imported()
-    kept = Kept(built.stage, dict(drawn.files))
-    assert not _options(kept)["Service/api"].manage
-    assert "  # Terraform manages it.\n  Service/api:\n" in drawn.files["services/api.yaml"]
-    assert "Service/api is only looked up: Terraform manages it" in drawn.notes
-    assert changes(kept.plan()) == []
+def test_a_resource_of_another_tool_is_read_only(builder: AccountBuilder) -> None:
+    """It is written in full, not managed, and the comment names the tool."""
+    builder.service("api", tags=[{"key": "terraform:workspace", "value": "prod"}])
+    builder.account.simulator.advance(300)
+    generated = builder.account.import_cluster()
+    imported = ImportedApplication(builder.account, dict(generated.files))
+    assert not _options(imported)["Service/api"].manage
+    assert "  # Read-only: Terraform manages it.\n  Service/api:\n" in generated.files["services/api.yaml"]
+    assert "Service/api is read-only: Terraform manages it" in generated.notes
+    assert changes(imported.plan()) == []
 
 
-def test_what_another_installation_keeps_is_only_looked_up(built: Builder) -> None:
-    """Marks of another installation are named in the comment."""
-    built.service("api")
-    _mark(built, "v1/other/shop/Service/api")
-    kept = _kept(built)
-    assert not _options(kept)["Service/api"].manage
-    assert "# Installation other manages it as Service/shop/api.\n" in kept.files["services/api.yaml"]
+def test_a_resource_of_another_installation_is_read_only(builder: AccountBuilder) -> None:
+    """The comment names the installation."""
+    builder.service("api")
+    _mark(builder, "v1/other/shop/Service/api")
+    imported = _imported(builder)
+    assert not _options(imported)["Service/api"].manage
+    assert "# Read-only: installation other manages it as Service/shop/api.\n" in imported.files["services/api.yaml"]
 
 
-def test_roles_are_looked_up_and_log_groups_wait_for_adopt(built: Builder) -> None:
-    """A role is named and never written; nothing that would be adopted by itself is, until somebody says so."""
-    task = built.task("api", container=built.group_of_logs("/ecs/api"), executionRoleArn=built.role("execution"))
-    built.service("api", taskDefinition=task)
-    options = _options(_kept(built))
+def test_roles_are_read_only_and_log_groups_are_not_adopted(builder: AccountBuilder) -> None:
+    """A kind that is adopted automatically is not adopted before `ecsync adopt`."""
+    task = builder.task("api", container=builder.log_group("/ecs/api"), executionRoleArn=builder.role("execution"))
+    builder.service("api", taskDefinition=task)
+    options = _options(_imported(builder))
     assert not options["Role/execution"].manage
     assert options["LogGroup/ecs-api"].adopt == "never"
 
 
-def test_what_two_services_share_is_in_a_shared_file(built: Builder) -> None:
-    """What several services share is in a file that they share."""
-    one, other = built.group("one"), built.group("other")
-    built.rule("both", forward(one, other, weights=(80, 20)))
-    logs = built.group_of_logs("/ecs/shared")
-    role = built.role("execution")
+def test_a_resource_that_two_services_use_is_in_a_shared_file(builder: AccountBuilder) -> None:
+    """A resource that one service uses is in the file of that service."""
+    one, other = builder.target_group("one"), builder.target_group("other")
+    builder.rule("both", forward(one, other, weights=(80, 20)))
+    logs = builder.log_group("/ecs/shared")
+    role = builder.role("execution")
     for name, arn in (("one", one), ("other", other)):
-        task = built.task(name, container=logs, executionRoleArn=role)
-        built.service(name, taskDefinition=task, loadBalancers=[served(arn)])
-    kept = _kept(built)
-    assert "ListenerRule/web-1:" in kept.files["network.yaml"]
-    assert "LogGroup/ecs-shared:" in kept.files["cluster.yaml"]
-    assert "TargetGroup/one:" in kept.files["services/one.yaml"]
-    assert changes(kept.plan()) == []
+        task = builder.task(name, container=logs, executionRoleArn=role)
+        builder.service(name, taskDefinition=task, loadBalancers=[load_balancer(arn)])
+    imported = _imported(builder)
+    assert "ListenerRule/web-1:" in imported.files["network.yaml"]
+    assert "LogGroup/ecs-shared:" in imported.files["cluster.yaml"]
+    assert "TargetGroup/one:" in imported.files["services/one.yaml"]
+    assert changes(imported.plan()) == []
 
 
-def test_of_a_shared_load_balancer_only_what_is_the_clusters_is_written(built: Builder) -> None:
-    """Rules that forward to other people's target groups stay out, and the person is told."""
-    built.service("api", loadBalancers=[built.behind("api")])
-    built.rule("theirs", forward(built.group("theirs")))
-    built.stage.simulator.advance(300)
-    drawn = built.stage.imported()
-    assert "theirs" not in "".join(drawn.files.values())
-    assert any(note.startswith("LoadBalancer/web also forwards") for note in drawn.notes)
+def test_of_a_shared_load_balancer_only_the_clusters_rules_are_written(builder: AccountBuilder) -> None:
+    """Rules that forward to target groups outside the cluster are left out, with a review note."""
+    builder.service("api", loadBalancers=[builder.routed_target_group("api")])
+    builder.rule("theirs", forward(builder.target_group("theirs")))
+    builder.account.simulator.advance(300)
+    generated = builder.account.import_cluster()
+    assert "theirs" not in "".join(generated.files.values())
+    assert any(note.startswith("LoadBalancer/web is shared") for note in generated.notes)
 
 
-def test_blue_green_refers_to_its_rule(built: Builder) -> None:
-    """The pair of target groups and the production rule are references, and weights are ECS's."""
-    next(one for one in RECIPES if one.name == "bluegreen").make(built)
-    kept = _kept(built)
-    text = kept.files["services/bluegreen.yaml"]
+def test_a_blue_green_service_refers_to_its_rule(builder: AccountBuilder) -> None:
+    """Both target groups and the production rule are references; weights are left to ECS."""
+    next(one for one in RECIPES if one.name == "bluegreen").make(builder)
+    imported = _imported(builder)
+    text = imported.files["services/bluegreen.yaml"]
     assert "productionListenerRule: ${ListenerRule/bluegreen-1}" in text
     assert "alternateTargetGroupArn: ${TargetGroup/bluegreen-green}" in text
     assert "Weight" not in text
-    assert changes(kept.plan()) == []
+    assert changes(imported.plan()) == []
 
 
-def test_two_revisions_of_a_family_are_one_document(built: Builder) -> None:
-    """The newest revision is written; the service that runs another one names it."""
-    built.service("old", taskDefinition=built.task("app"))
-    built.service("new", taskDefinition=built.task("app", container={"image": "nginx:2"}))
-    kept = _kept(built)
-    assert "taskDefinition: ${TaskDefinition/app}" in kept.files["services/new.yaml"]
-    assert "task-definition/app:1" in kept.files["services/old.yaml"]
-    assert changes(kept.plan()) == []
+def test_two_revisions_of_a_family_are_one_document(builder: AccountBuilder) -> None:
+    """The newest revision is written; a service on an older one refers to it by ARN."""
+    builder.service("old", taskDefinition=builder.task("app"))
+    builder.service("new", taskDefinition=builder.task("app", container={"image": "nginx:2"}))
+    imported = _imported(builder)
+    assert "taskDefinition: ${TaskDefinition/app}" in imported.files["services/new.yaml"]
+    assert "task-definition/app:1" in imported.files["services/old.yaml"]
+    assert changes(imported.plan()) == []
 
 
-def test_a_deregistered_revision_is_named(built: Builder) -> None:
-    """A service may run a revision that nobody can register again as it is: it is named, and the person told."""
-    built.service("api")
-    built.stage.simulator.advance(300)
-    built.ecs.deregister_task_definition(taskDefinition="api:1")
-    drawn = built.stage.imported()
-    assert "TaskDefinition" not in drawn.files["services/api.yaml"]
-    assert any("deregistered" in note for note in drawn.notes)
-    assert changes(Kept(built.stage, dict(drawn.files)).plan()) == []
+def test_a_deregistered_revision_is_not_written(builder: AccountBuilder) -> None:
+    """The service refers to it by ARN, and a note reports it."""
+    builder.service("api")
+    builder.account.simulator.advance(300)
+    builder.ecs.deregister_task_definition(taskDefinition="api:1")
+    generated = builder.account.import_cluster()
+    assert "TaskDefinition" not in generated.files["services/api.yaml"]
+    assert any("deregistered" in note for note in generated.notes)
+    assert changes(ImportedApplication(builder.account, dict(generated.files)).plan()) == []
 
 
-def test_defaults_are_left_out(built: Builder) -> None:
-    """A plain service is as short as what made it."""
-    built.service("api", deploymentConfiguration=BREAKER)
-    assert _kept(built).files["services/api.yaml"].split("  TaskDefinition/api:")[0] == (
-        "# A service of cluster prod in eu-west-1, and what only it uses.\n"
-        "# What is not written is AWS's default, and held to it.\n"
+def test_aws_defaults_are_left_out(builder: AccountBuilder) -> None:
+    """The manifest of a service is as short as the request that created it."""
+    builder.service("api", deploymentConfiguration=BREAKER)
+    assert _imported(builder).files["services/api.yaml"].split("  TaskDefinition/api:")[0] == (
+        "# A service of cluster prod in eu-west-1 and the resources that only it uses.\n"
+        "# Undeclared fields are enforced at AWS's default.\n"
         "apiVersion: ecsync/v1\n"
         "metadata:\n"
         "  annotations:\n"
@@ -137,24 +139,24 @@ def test_defaults_are_left_out(built: Builder) -> None:
         "    networkConfiguration:\n"
         "      awsvpcConfiguration:\n"
         "        subnets:\n"
-        f"          - {built.subnets[0]}\n"
-        f"          - {built.subnets[1]}\n"
+        f"          - {builder.subnets[0]}\n"
+        f"          - {builder.subnets[1]}\n"
         "\n"
     )
 
 
-def test_shell_variables_and_references_survive(built: Builder) -> None:
-    """Text that looks like a reference of ours is escaped, and a shell's is left alone."""
+def test_text_that_looks_like_a_reference_is_escaped(builder: AccountBuilder) -> None:
+    """A shell variable is not: it stays as it is."""
     command = ["sh", "-c", "echo ${HOME} ${Cluster/prod} $${x}"]
-    built.service("api", taskDefinition=built.task("api", container={"command": command}))
-    kept = _kept(built)
-    (task,) = (one for one in kept.application().resources if one.key.kind == "TaskDefinition")
+    builder.service("api", taskDefinition=builder.task("api", container={"command": command}))
+    imported = _imported(builder)
+    (task,) = (one for one in imported.application().resources if one.key.kind == "TaskDefinition")
     assert task.body["containerDefinitions"][0]["command"] == command
-    assert changes(kept.plan()) == []
+    assert changes(imported.plan()) == []
 
 
-def test_no_cluster_is_an_error(built: Builder) -> None:
-    """A name that AWS does not know is not an empty cluster."""
-    built.ecs.delete_cluster(cluster="prod")
-    with pytest.raises(NoCluster):
-        built.stage.imported()
+def test_a_missing_cluster_is_an_error(builder: AccountBuilder) -> None:
+    """A cluster that does not exist is not an empty one."""
+    builder.ecs.delete_cluster(cluster="prod")
+    with pytest.raises(ClusterNotFound):
+        builder.account.import_cluster()

@@ -1,4 +1,4 @@
-"""What an update says of a block: as declared, as it is live where it was left alone, and what goes by its default."""
+"""`member_to_send`: declared values, live values that were left alone, and defaults for what is no longer declared."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ecsync.core.diff import differences
 from ecsync.core.model import Desired, Key, Present, Update
 from ecsync.core.rules import Clears, Computed, Default, Keyed, Rules
 from ecsync.core.trees import Body, pattern, thaw
-from ecsync.kinds._partial_updates import said
+from ecsync.kinds._partial_updates import member_to_send
 
 RULES: Rules = (
     Default(path="block.size", value=1),
@@ -22,8 +22,8 @@ RULES: Rules = (
 )
 
 
-def told(declared: Any, live: Any, *, undeclared: bool = True, ignore: tuple[str, ...] = ()) -> Any:
-    """Return what an update of a resource with this block would say of it."""
+def value_sent(declared: Any, live: Any, *, undeclared: bool = True, ignore: tuple[str, ...] = ()) -> Any:
+    """Return the value that an update sends for this block."""
     desired: Body = {"block": declared} if declared is not None else {}
     observed = Present(body={"block": live} if live is not None else {}, outputs={})
     before = (thaw(desired), thaw(observed.body))
@@ -31,7 +31,7 @@ def told(declared: Any, live: Any, *, undeclared: bool = True, ignore: tuple[str
         desired, observed.body, RULES, undeclared=undeclared, ignore=tuple(pattern(path) for path in ignore)
     )
     document = Desired(key=Key(application="shop", kind="Thing", name="t"), body=desired)
-    result = said(Update(desired=document, observed=observed, fields=found.fields), "block", RULES)
+    result = member_to_send(Update(desired=document, observed=observed, fields=found.fields), "block", RULES)
     assert (desired, observed.body) == before
     return result
 
@@ -46,11 +46,11 @@ def told(declared: Any, live: Any, *, undeclared: bool = True, ignore: tuple[str
         (None, {"size": 5}, None),
         ({"size": 2}, None, {"size": 2}),
     ],
-    ids=["as declared", "to the default", "taken away", "computed", "no row takes the block away", "nothing live"],
+    ids=["as declared", "to the default", "cleared", "computed", "no row clears the block", "nothing live"],
 )
-def test_a_block_is_said_so_that_it_becomes_what_is_declared(declared: Any, live: Any, sent: Any) -> None:
-    """Whether AWS takes the block whole or keeps what an update leaves out."""
-    assert told(declared, live) == sent
+def test_a_block_is_sent_so_that_it_becomes_the_declared_one(declared: Any, live: Any, sent: Any) -> None:
+    """The result is the same if AWS replaces the block whole and if AWS keeps what an update leaves out."""
+    assert value_sent(declared, live) == sent
 
 
 @pytest.mark.parametrize(
@@ -71,9 +71,9 @@ def test_a_block_is_said_so_that_it_becomes_what_is_declared(declared: Any, live
     ],
     ids=["a member", "a member of an element", "an element that is not declared goes", "a list"],
 )
-def test_what_was_adopted_is_said_again(declared: Any, live: Any, sent: Any) -> None:
-    """Members that the document does not speak of were left alone, and an update does not lose them."""
-    assert told(declared, live, undeclared=False) == sent
+def test_undeclared_values_of_an_adopted_resource_are_sent_again(declared: Any, live: Any, sent: Any) -> None:
+    """The comparison leaves undeclared members alone, and an update does not lose them."""
+    assert value_sent(declared, live, undeclared=False) == sent
 
 
 @pytest.mark.parametrize(
@@ -94,8 +94,8 @@ def test_what_was_adopted_is_said_again(declared: Any, live: Any, sent: Any) -> 
             {"size": 2, "disks": [{"name": "a", "gb": 1}]},
         ),
     ],
-    ids=["another value", "a value that is not there", "in an element", "a whole list"],
+    ids=["another value", "a value that is not live", "in an element", "a whole list"],
 )
-def test_what_is_ignored_is_said_as_it_is(declared: Any, live: Any, ignore: str, sent: Any) -> None:
-    """Whoever ignores a path wants nobody to write it, an update of its neighbour least of all."""
-    assert told(declared, live, ignore=(ignore,)) == sent
+def test_an_ignored_value_is_sent_as_it_is_live(declared: Any, live: Any, ignore: str, sent: Any) -> None:
+    """An update of a neighbour does not change the value at an ignored path."""
+    assert value_sent(declared, live, ignore=(ignore,)) == sent

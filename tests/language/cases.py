@@ -1,4 +1,4 @@
-"""How a case in tests/cases/bad is read: a file or a folder of files, with its messages in a file beside it."""
+"""Reads the cases in tests/cases/bad: a file or a directory of files, with the expected messages next to it."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ BAD = Path(__file__).parent.parent / "cases" / "bad"
 
 
 def bad_cases() -> list[Path]:
-    """Return every case: what has a file of expected messages beside it, and what lacks one."""
+    """Return every case, also one without a file of expected messages."""
     return sorted(path for path in BAD.iterdir() if path.suffix != ".expected")
 
 
 def contents(case: Path) -> Mapping[str, bytes]:
-    """Return the files of a case as a source would."""
+    """Return the files of a case in the form of a source."""
     if case.is_file():
         return {case.name: case.read_bytes()}
     files = sorted(path for path in case.rglob("*") if path.is_file())

@@ -1,4 +1,4 @@
-"""A few kinds with AWS's real shapes and names, and no reads or calls: all that the language asks of a kind."""
+"""A few kinds with AWS's real shapes and names, without reads and calls: the parts that the language uses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _calls_nothing(_: object) -> tuple[Call, ...]:
 
 
 def resolved(value: object) -> bool:
-    """Tell whether no reference is left in the value."""
+    """Return whether the value contains no reference."""
     return not any(isinstance(leaf, Text) for _, leaf in leaves(value))
 
 

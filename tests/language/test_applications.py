@@ -1,12 +1,12 @@
-"""Applications: which documents are whose, and what the Application document changes."""
+"""Applications: their documents, and the effect of the Application document."""
 
 from __future__ import annotations
 
 from ecsync.core.model import Key, Ref, Sync, Text
-from ecsync.core.schema import INTEGER, STRING, structure
+from ecsync.core.schema import STRING, Fixed, structure
 from ecsync.language.documents import Document
 from ecsync.language.expand import Composite
-from ecsync.language.nodes import grow
+from ecsync.language.nodes import to_nodes
 from tests.language.test_documents import loaded, resources
 
 APP = """apiVersion: ecsync/v1
@@ -19,8 +19,8 @@ SHOP, STORE = APP.format(name="shop"), APP.format(name="store")
 GROUP = "resources: {{LogGroup/{}: {{}}}}\n"
 
 
-def test_a_directory_with_an_application_is_one_with_everything_below() -> None:
-    """A nested Application takes what is below itself; the rest is named after the root, and may not prune."""
+def test_an_application_contains_all_files_below_its_directory() -> None:
+    """A nested Application has its own files. Other files belong to the root application, which cannot prune."""
     result = loaded(
         {
             "x.yaml": GROUP.format("x"),
@@ -37,8 +37,8 @@ def test_a_directory_with_an_application_is_one_with_everything_below() -> None:
     assert {one.name: one.declared for one in result.applications} == {"shop": True, "store": True, "here": False}
 
 
-def test_the_settings_are_read() -> None:
-    """Every field of an Application document arrives."""
+def test_every_field_of_an_application_is_read() -> None:
+    """Target, manage, after, sync and ignore are in the application and its resources."""
     text = """
 kind: Application
 metadata: {name: shop, formerly: [store]}
@@ -67,14 +67,14 @@ resources: {Service/api: {}, Service/web: {}}
     assert found["Service/web"].options.ignore == ()
 
 
-def test_all_kinds_means_all_of_them() -> None:
-    """`manage: [all]` names every kind, Role too."""
+def test_manage_all_contains_every_kind() -> None:
+    """`manage: [all]` includes Role."""
     result = loaded({"app.yaml": SHOP + "  manage: [all]\n"})
     assert "Role" in result.applications[0].manage
 
 
-def test_shared_documents_are_each_applications_own() -> None:
-    """An include brings documents in, with the application's own variables, images, names and patches."""
+def test_each_application_has_its_own_copy_of_an_included_document() -> None:
+    """Its variables, images, names and patches are those of the application."""
     base = """
 kind: TaskDefinition
 metadata: {name: api}
@@ -102,14 +102,14 @@ spec:
     assert [application.name for application in result.applications] == ["shop", "store"]
 
 
-def test_a_lookup_keeps_its_own_name() -> None:
-    """`names` is for what is made here, not for what is there already."""
+def test_names_do_not_apply_to_a_lookup() -> None:
+    """`names` applies to resources that ecsync creates."""
     text = SHOP + "  names: shop-{name}\n---\nkind: Role\nmetadata: {name: exec, annotations: {ecsync/manage: read}}\n"
     assert resources(loaded({"app.yaml": text}), "shop")["Role/exec"].body["RoleName"] == "exec"
 
 
-def test_references_cross_applications() -> None:
-    """`${app:…}` names another application's resource, and a name may have dots in it."""
+def test_a_reference_can_name_another_application() -> None:
+    """`${app:…}` refers to a resource of another application, and a name may contain dots."""
     files = {
         "a/app.yaml": SHOP + '---\nresources: {Service/api: {cluster: "${app:store/Cluster/main.eu.arn}"}}\n',
         "b/app.yaml": STORE + "---\nresources: {Cluster/main.eu: {}}\n",
@@ -118,8 +118,8 @@ def test_references_cross_applications() -> None:
     assert cluster == Text((Ref(Key(application="store", kind="Cluster", name="main.eu"), "arn"),))
 
 
-def test_a_broken_application_disturbs_no_other() -> None:
-    """Problems carry the application that they hold; one whose Application cannot be read keeps its directory."""
+def test_a_broken_application_does_not_block_others() -> None:
+    """A problem has the name of its application. An unreadable Application document keeps its directory."""
     files = {
         "a/app.yaml": "kind: Application\nmetadata: {name: shop}\nspec: {vars: {a: ${b}}}\n",
         "a/api.yaml": 'resources: {Service/api: {cluster: "${Cluster/gone}"}}\n',
@@ -134,12 +134,12 @@ def test_a_broken_application_disturbs_no_other() -> None:
         "store": ["LogGroup/b"],
         "here": ["LogGroup/c"],
     }
-    assert result.problems_of("store") == ()
-    assert len(result.problems_of("shop")) == 1
+    assert [problem for problem in result.problems if problem.application in ("", "store")] == []
+    assert len([problem for problem in result.problems if problem.application in ("", "shop")]) == 1
 
 
-def test_a_problem_in_a_shared_file_holds_all_who_include_it() -> None:
-    """Each application has its own copy of the problem."""
+def test_a_problem_in_an_included_file_blocks_every_application_with_it() -> None:
+    """Each application has a copy of the problem."""
     files = {
         "base/x.yaml": "resources: {LogGroup/x: {retentionDays: 3}}\n",
         "a/app.yaml": SHOP + "  include: [../base]\n",
@@ -148,8 +148,8 @@ def test_a_problem_in_a_shared_file_holds_all_who_include_it() -> None:
     assert [problem.application for problem in loaded(files).problems] == ["shop", "store"]
 
 
-def test_late_references_close_no_cycle() -> None:
-    """A cluster names the group that names the cluster: AWS takes that in two steps."""
+def test_a_late_reference_is_not_part_of_a_cycle() -> None:
+    """A cluster may name a group that names the cluster: the calls are made in two steps."""
     text = """
 resources:
   Cluster/main: {capacityProviders: ["${AutoScalingGroup/x.name}"]}
@@ -158,8 +158,8 @@ resources:
     assert len(resources(loaded({"a.yaml": text}))) == 2
 
 
-def test_cycles_across_applications_hold_each_of_them() -> None:
-    """The cycle names applications too."""
+def test_a_cycle_across_applications_blocks_each_of_them() -> None:
+    """The message contains the applications."""
     files = {
         "a/app.yaml": SHOP + '---\nresources: {LogGroup/a: {kmsKeyId: "${app:store/LogGroup/b.arn}"}}\n',
         "b/app.yaml": STORE + '---\nresources: {LogGroup/b: {kmsKeyId: "${app:shop/LogGroup/a.arn}"}}\n',
@@ -169,8 +169,8 @@ def test_cycles_across_applications_hold_each_of_them() -> None:
     assert "shop/LogGroup/a → store/LogGroup/b → shop/LogGroup/a" in problems[0].message
 
 
-def test_claims_look_through_references_that_documents_tell() -> None:
-    """Two services of one name in one cluster are one service, however the cluster is written."""
+def test_two_documents_for_one_resource_are_found_through_references() -> None:
+    """Two services with one name in one cluster are one service, in every form of the cluster."""
     files = {
         "a/app.yaml": SHOP
         + '---\nresources: {Cluster/c: {clusterName: main}, Service/api: {cluster: "${Cluster/c}"}}\n',
@@ -189,18 +189,18 @@ def test_claims_look_through_references_that_documents_tell() -> None:
 def _expand_web(document: Document, _: object) -> tuple[list[Document], list[object]]:
     name, origin = document.name, document.origin
     group = Document(
-        kind="LogGroup", name=name, spec=grow({"retentionInDays": document.spec.get("days")}, origin), origin=origin
+        kind="LogGroup", name=name, spec=to_nodes({"retentionInDays": document.spec.get("days")}, origin), origin=origin
     )
     container = {"name": name, "image": document.spec.get("image"), "command": ["${LogGroup/" + name + "}"]}
     task = Document(
-        kind="TaskDefinition", name=name, spec=grow({"containerDefinitions": [container]}, origin), origin=origin
+        kind="TaskDefinition", name=name, spec=to_nodes({"containerDefinitions": [container]}, origin), origin=origin
     )
     return [group, task], []
 
 
 def test_composites_are_expanded_before_references() -> None:
-    """Their fields are checked, their children keep places, and patches reach both."""
-    shape = structure({"image": STRING, "days": INTEGER}, "image")
+    """Their fields are checked, their documents keep origins, and patches apply to both."""
+    shape = structure({"image": STRING, "days": Fixed(type="integer")}, "image")
     web = Composite(name="Web", shape=shape, expand=_expand_web)  # type: ignore[arg-type]
     app = SHOP + "  images: {a: x:1}\n  vars: {days: 7}\n"
     app += "  patches: {Web/api: {days: 30}, TaskDefinition/api: {cpu: 256}}\n"
@@ -217,4 +217,4 @@ def test_composites_are_expanded_before_references() -> None:
     wrong = text.replace("  image:", "  imgae:")
     messages = [problem.message for problem in loaded({"app.yaml": wrong}, composites={"Web": web}).problems]
     assert 'unknown field "imgae" in Web; did you mean "image"?' in messages
-    assert 'Web needs "image"' in messages
+    assert 'missing required field "image" in Web' in messages

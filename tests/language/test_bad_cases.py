@@ -1,4 +1,4 @@
-"""Every kind of bad input gives exactly its messages."""
+"""Every case of invalid input gives exactly its messages."""
 
 from __future__ import annotations
 
@@ -11,33 +11,35 @@ from tests.language.cases import bad_cases, contents, load_files, messages
 
 @pytest.mark.parametrize("case", bad_cases(), ids=lambda case: case.name)
 def test_a_bad_manifest_gives_exactly_its_messages(case: Path) -> None:
-    """The messages of a case are the lines of the file beside it, in order."""
+    """The messages of a case are the lines of its `.expected` file, in order."""
     expected = case.with_name(case.name + ".expected").read_text(encoding="utf-8").splitlines()
     assert messages(load_files(contents(case))) == expected
 
 
-def test_a_file_of_five_mebibytes_is_refused() -> None:
-    """A file beyond the limit is not parsed at all."""
+def test_a_file_of_five_mebibytes_is_rejected() -> None:
+    """A file beyond the limit is not parsed."""
     loaded = load_files({"big.yaml": b"# " + b"x" * (5 * 1024 * 1024)})
-    assert messages(loaded) == ["big.yaml:1:1: the file has 5.0 MiB; at most 1 MiB is read: split it"]
+    assert messages(loaded) == ["big.yaml:1:1: the file has 5.0 MiB; at most 1 MiB is read: split the file"]
 
 
-def test_a_snapshot_beyond_the_limit_holds_everything() -> None:
-    """Ten megabytes in all are refused before anything is parsed, for every application."""
+def test_a_snapshot_beyond_the_limit_blocks_every_application() -> None:
+    """More than ten megabytes in total are rejected before parsing, for every application."""
     files = {f"{number}.yaml": b"#" + b"x" * (1024 * 1024 - 1) for number in range(10)}
     (problem,) = load_files(files).problems
-    assert problem.message == "the manifests have 10.5 MB in all; at most 10 MB are read"
+    assert (
+        problem.message == "the manifests have 10.5 MB in total; at most 10 MB are read: remove files from the source"
+    )
     assert problem.application == ""
 
 
 def test_a_file_name_cannot_write_to_the_terminal() -> None:
     """A control character in a file name is a problem, and is not printed."""
     (message,) = messages(load_files({"a\x1b[31m.yaml": b"kind: Service\n"}))
-    assert message == "a�[31m.yaml:1:1: the file's name has control characters in it; rename it"
+    assert message == "a�[31m.yaml:1:1: the file name contains control characters; rename the file"
 
 
 def test_no_secret_value_is_ever_repeated() -> None:
-    """The values of environment, secrets and tags are in no message, whatever is wrong with them."""
+    """No message contains a value of environment, secrets or tags."""
     files = {
         "a.yaml": b"""
 kind: TaskDefinition

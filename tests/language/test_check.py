@@ -1,4 +1,4 @@
-"""Bodies against botocore's own shapes: coercion, and what is wrong."""
+"""The check of bodies against botocore's shapes: coercion and problems."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ecsync.core.model import Key, Origin, Ref, Text
 from ecsync.core.rules import CommaList, Keyed, Sensitive
 from ecsync.core.schema import ANY, BOOLEAN, Fixed, listing, mapping, structure
 from ecsync.language.check import Checked, check
-from ecsync.language.nodes import Node, Spelled
+from ecsync.language.nodes import Node, WrittenFloat
 
 SERVICE = ShapeOf(operation="ecs.CreateService", describe="ecs.DescribeServices:services[]", optional=("serviceName",))
 TASK = ShapeOf(operation="ecs.RegisterTaskDefinition", required=("cpu",), optional=("family",))
@@ -27,7 +27,7 @@ def checked(body: dict[str, Any], shape_of: ShapeOf = SERVICE, **more: Any) -> C
 
 
 def messages(result: Checked) -> list[str]:
-    """Return what is wrong."""
+    """Return the messages of the problems."""
     return [finding.message for finding in result.problems]
 
 
@@ -35,7 +35,8 @@ def messages(result: Checked) -> list[str]:
     ("type_", "written", "sent"),
     [
         ("string", "a", "a"), ("string", True, "true"), ("string", False, "false"), ("string", 8080, "8080"),
-        ("string", Spelled(1.1, "1.10"), "1.10"), ("string", 0.5, "0.5"), ("string", Spelled(1000.0, "1e3"), "1e3"),
+        ("string", WrittenFloat(1.1, "1.10"), "1.10"), ("string", 0.5, "0.5"),
+        ("string", WrittenFloat(1000.0, "1e3"), "1e3"),
         ("integer", 3, 3), ("integer", "3", 3), ("integer", "-3", -3), ("long", 3.0, 3),
         ("double", 3, 3.0), ("float", "2.5", 2.5), ("double", ".5", 0.5),
         ("boolean", True, True), ("boolean", "true", True), ("boolean", "false", False),
@@ -43,8 +44,8 @@ def messages(result: Checked) -> list[str]:
         ("any", {"a": [1, None]}, {"a": [1, None]}),
     ],
 )  # fmt: skip
-def test_a_scalar_becomes_what_aws_wants(type_: Any, written: Any, sent: Any) -> None:
-    """Coercion goes as far as the value is plain, and keeps the spelling of numbers."""
+def test_a_scalar_is_coerced_to_the_type_of_aws(type_: Any, written: Any, sent: Any) -> None:
+    """A coerced number keeps its written form."""
     result = check({"f": written}, structure({"f": Fixed(type=type_)}), name="X")
     assert messages(result) == []
     assert result.body == {"f": sent}
@@ -70,13 +71,13 @@ def test_a_scalar_becomes_what_aws_wants(type_: Any, written: Any, sent: Any) ->
         ("structure", REF, 'X.f must be a block of fields, not "${Network/n.subnetIds}"'),
     ],
 )
-def test_what_is_not_plain_is_refused(type_: Any, written: Any, message: str) -> None:
-    """A wrong type says what AWS wants and what was written."""
+def test_a_scalar_of_another_type_is_rejected(type_: Any, written: Any, message: str) -> None:
+    """The message contains the required type and the written value."""
     assert messages(check({"f": written}, structure({"f": Fixed(type=type_)}), name="X")) == [message]
 
 
-def test_null_stays_at_the_top_and_goes_below() -> None:
-    """At the top null says "AWS's default"; below, absence says the same."""
+def test_null_stays_at_the_top_level_and_is_removed_below() -> None:
+    """At the top level null means AWS's default. Below, it means the same as an absent field."""
     body = {
         "cluster": None,
         "deploymentConfiguration": {"maximumPercent": None, "alarms": None},
@@ -85,8 +86,8 @@ def test_null_stays_at_the_top_and_goes_below() -> None:
     assert checked(body).body == {"cluster": None, "deploymentConfiguration": {}, "loadBalancers": []}
 
 
-def test_maps_stand_for_lists_of_pairs() -> None:
-    """Tags, environment, secrets and attributes may be maps; a null in one removes it."""
+def test_a_map_may_replace_a_list_of_pairs() -> None:
+    """Tags, environment, secrets and attributes may be maps. An entry with null is removed."""
     task = {
         "cpu": "256",
         "tags": {"team": "web"},
@@ -114,28 +115,30 @@ def test_maps_stand_for_lists_of_pairs() -> None:
 
 
 def test_tags_in_every_style() -> None:
-    """A group's tags may have more members, and a log group's list becomes its map."""
+    """Tags of a group may have more members, and the tag list of a log group becomes a map."""
     group = ShapeOf(operation="autoscaling.CreateAutoScalingGroup", optional=("AutoScalingGroupName",))
     body = {"MinSize": 0, "MaxSize": 1, "Tags": {"a": "b"}}
     assert checked(body, group, tags="Tags").body["Tags"] == [{"Key": "a", "Value": "b"}]
     logs = ShapeOf(operation="logs.CreateLogGroup", optional=("logGroupName",))
     twice = checked({"tags": [{"key": "a", "value": 1}, {"key": "a", "value": 2}]}, logs, tags="tags")
     assert twice.body == {"tags": {"a": "2"}}
-    assert messages(twice) == ['duplicate "a" in X.tags']
+    assert messages(twice) == ['duplicate "a" in X.tags; remove one of them']
 
 
-def test_duplicates_by_key_are_refused() -> None:
-    """Names are unique in pairs and in every list that a rule keys; references count as they are written."""
+def test_duplicate_keys_are_rejected() -> None:
+    """Names are unique in lists of pairs and in every list with a `Keyed` row."""
     rules = (Keyed(path="containerDefinitions", key=("name",)),)
     body = {"cpu": 256, "containerDefinitions": [{"name": "a"}, {"name": "a"}, {"name": "b"}]}
     result = checked(body, TASK, rules=rules)
-    assert messages(result) == ['duplicate "a" in X.containerDefinitions; it is first on line 1']
+    assert messages(result) == [
+        'duplicate "a" in X.containerDefinitions: already declared on line 1; remove one of them'
+    ]
     tags = {"tags": [{"key": "a", "value": "1"}, {"key": "a", "value": "2"}, {"key": "A", "value": "3"}]}
-    assert messages(checked(tags)) == ['duplicate "a" in X.tags; it is first on line 1']
+    assert messages(checked(tags)) == ['duplicate "a" in X.tags: already declared on line 1; remove one of them']
 
 
-def test_what_describe_prints_is_dropped_with_a_note() -> None:
-    """Server-owned fields and tokens do no harm in a manifest."""
+def test_fields_of_the_describe_output_are_ignored_with_a_note() -> None:
+    """Server-owned fields and tokens are accepted in a manifest."""
     body = {"serviceName": "a", "serviceArn": "x", "runningCount": 2, "status": "ACTIVE", "clientToken": "t"}
     result = checked(body, describe=shapes.load(ShapeOf(operation="", describe=SERVICE.describe)))
     assert messages(result) == []
@@ -144,12 +147,12 @@ def test_what_describe_prints_is_dropped_with_a_note() -> None:
         'ignored "serviceArn": AWS sets it',
         'ignored "runningCount": AWS sets it',
         'ignored "status": AWS sets it',
-        'ignored "clientToken": we make our own',
+        'ignored "clientToken": ecsync generates its own',
     ]
 
 
-def test_references_stand_wherever_a_value_can() -> None:
-    """Text passes scalars, enumerations, bounds and lists; where the types tell, a mismatch is said."""
+def test_a_reference_is_accepted_for_any_value_of_its_type() -> None:
+    """A reference passes enums and bounds. A list in place of one value, or the reverse, is a problem."""
     one = Text((Ref(Key(application="a", kind="Cluster", name="c"), "arn"),))
     lists = {REF.refs[0]}.__contains__
     network = {"awsvpcConfiguration": {"subnets": REF, "securityGroups": [one, REF]}}
@@ -159,13 +162,13 @@ def test_references_stand_wherever_a_value_can() -> None:
     assert result.body == body
     wrong = {"cluster": REF, "networkConfiguration": {"awsvpcConfiguration": {"subnets": one}}}
     assert messages(checked(wrong, lists=lists)) == [
-        "X.cluster must be one value, and ${Network/n.subnetIds} is a list",
-        SUBNETS + 'must be a list, and ${Cluster/c.arn} is one value; write ["${Cluster/c.arn}"]',
+        "X.cluster must be one value, but ${Network/n.subnetIds} is a list; use an output that is one value",
+        SUBNETS + 'must be a list, but ${Cluster/c.arn} is one value; write ["${Cluster/c.arn}"]',
     ]
 
 
-def test_a_comma_list_may_be_written_as_a_list() -> None:
-    """Where AWS wants one text with commas, a list becomes it, references and all."""
+def test_a_comma_separated_text_may_be_a_list() -> None:
+    """The elements are joined with commas, also if they are references."""
     group = ShapeOf(operation="autoscaling.CreateAutoScalingGroup", optional=("AutoScalingGroupName",))
     rules = (CommaList(path="VPCZoneIdentifier"),)
     sizes = {"MinSize": 0, "MaxSize": 1}
@@ -180,42 +183,42 @@ def test_a_comma_list_may_be_written_as_a_list() -> None:
     assert zone([REF, "b"]) == Text((REF.refs[0], ",b"))
 
 
-def test_required_members_are_those_of_aws_and_of_the_kind() -> None:
-    """`required` adds, `optional` takes away, null does not count, and a partial body may lack anything."""
+def test_required_fields_are_those_of_aws_and_of_the_kind() -> None:
+    """`required` adds fields, `optional` removes them, null counts as absent, and a partial body requires none."""
     assert messages(checked({"containerDefinitions": None}, TASK)) == [
-        'X needs "containerDefinitions"',
-        'X needs "cpu"',
+        'missing required field "containerDefinitions" in X',
+        'missing required field "cpu" in X',
     ]
     assert messages(checked({}, TASK, partial=True)) == []
 
 
 def test_sensitive_values_are_not_repeated() -> None:
-    """Below environment, tags and what a rule marks, a message says only what kind of thing was written."""
+    """In environment, tags and fields with a `Sensitive` row, a message contains only the type of the value."""
     shape = structure({"tags": mapping(BOOLEAN), "other": BOOLEAN})
     result = check({"tags": {"a": "hunter2"}, "other": "hunter2"}, shape, name="X", rules=(Sensitive(path="other"),))
     assert messages(result) == ["X.tags.a must be true or false, not text", "X.other must be true or false, not text"]
 
 
-def test_a_block_of_a_thousand_mistakes_is_not_read_to_the_end() -> None:
-    """Beyond a hundred problems nobody reads on, and neither do we."""
+def test_the_check_stops_after_a_hundred_problems() -> None:
+    """Two problems more are possible, at the levels above."""
     assert 100 <= len(messages(checked({f"f{number}": 1 for number in range(1000)}))) <= 102
 
 
-def test_a_long_value_is_cut_and_control_characters_are_not_printed() -> None:
-    """A message cannot write to the terminal or fill it."""
+def test_a_long_value_is_shortened_and_control_characters_are_not_printed() -> None:
+    """A message is short, and cannot control the terminal."""
     (message,) = messages(checked({"launchType": "\x1b[31m" + "x" * 500}))
     assert "\x1b" not in message
     assert len(message) < 250
 
 
-def test_places_go_with_the_values() -> None:
-    """A coerced tree knows where each value was written, also where a map became a list."""
+def test_every_checked_value_keeps_its_origin() -> None:
+    """A value keeps its origin when a map becomes a list."""
     node = Node({"tags": Node({"a": Node(1, Origin("f", 3))}, Origin("f", 2))}, Origin("f", 1))
     result = check(node, shapes.load(SERVICE), name="X", tags="tags")
     assert result.node.value["tags"].value[0].origin.line == 3
 
 
-def test_free_form_members_are_left_as_they_are() -> None:
+def test_free_form_members_are_not_changed() -> None:
     """A policy document keeps its own types."""
     document = {"Statement": [{"Effect": "Allow", "Condition": {"Bool": {"x": True}}, "Sid": None}]}
     assert check({"p": document}, structure({"p": ANY, "l": listing(ANY)}), name="X").body == {"p": document}

@@ -1,4 +1,4 @@
-"""The forms that a document may have."""
+"""The forms of a document."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def resources(result: Loaded, application: str = "here") -> dict[str, Desired]:
     return {str(resource.key): resource for resource in found.resources}
 
 
-def test_an_envelope_and_resources_say_the_same() -> None:
+def test_an_envelope_and_resources_give_the_same_result() -> None:
     """The two forms give equal resources."""
     envelope = """
 apiVersion: ecsync/v1
@@ -46,14 +46,14 @@ resources: {LogGroup/api: {retentionInDays: 30}}
     assert one["LogGroup/api"].options == other["LogGroup/api"].options
 
 
-def test_an_empty_spec_is_a_spec() -> None:
-    """A kind that needs nothing may be given nothing."""
+def test_an_empty_spec_is_valid() -> None:
+    """A kind without required fields accepts an empty spec, or none."""
     text = "resources: {Cluster/a: {}, Cluster/b: }\n---\nkind: Cluster\nmetadata: {name: c}\n"
     assert list(resources(loaded({"a.yaml": text}))) == ["Cluster/a", "Cluster/b", "Cluster/c"]
 
 
-def test_the_name_goes_into_the_body_unless_spec_gives_one() -> None:
-    """`metadata.name` is the AWS name by default; a null is none."""
+def test_the_name_is_filled_into_the_body_unless_spec_has_one() -> None:
+    """`metadata.name` is the AWS name by default, also if the name in spec is null."""
     text = "resources:\n  Cluster/a: {clusterName: other}\n  Cluster/b: {clusterName: null}\n"
     found = resources(loaded({"a.yaml": text}))
     assert [one.body["clusterName"] for one in found.values()] == ["other", "b"]
@@ -73,14 +73,14 @@ TASK = {"family": "web", "containerDefinitions": [{"name": "web", "image": "ngin
          ["Service/a", "Service/b"]),
     ],
 )  # fmt: skip
-def test_plain_ecs_json_is_a_document(content: Any, names: list[str]) -> None:
-    """What the AWS CLI takes and prints is read as it is, in JSON or YAML."""
+def test_a_plain_aws_document_is_a_document(content: Any, names: list[str]) -> None:
+    """The input and the output of the AWS CLI are accepted, in JSON and YAML."""
     for name in ("a.json", "a.yaml"):
         assert list(resources(loaded({name: json.dumps(content)}))) == names
 
 
-def test_a_described_service_keeps_what_describe_prints_elsewhere() -> None:
-    """The cluster comes from its ARN, and Service Connect from the primary deployment."""
+def test_a_described_service_keeps_its_cluster_and_service_connect() -> None:
+    """The cluster is taken from `clusterArn`, and Service Connect from the PRIMARY deployment."""
     connect = {"enabled": True, "namespace": "n"}
     service = {
         "serviceName": "api",
@@ -101,14 +101,14 @@ def test_a_described_service_keeps_what_describe_prints_elsewhere() -> None:
     ]
 
 
-def test_tags_beside_a_described_task_definition_are_its_tags() -> None:
-    """`describe-task-definition --include TAGS` prints them as a sibling."""
+def test_tags_next_to_a_described_task_definition_are_its_tags() -> None:
+    """`describe-task-definition --include TAGS` prints them next to `taskDefinition`."""
     text = json.dumps({"taskDefinition": TASK, "tags": [{"key": "a", "value": "b"}]})
     assert resources(loaded({"a.json": text}))["TaskDefinition/web"].body["tags"] == [{"key": "a", "value": "b"}]
 
 
 def test_annotations_become_options() -> None:
-    """Every annotation has its option, the kind has the defaults, and foreign ones are nobody's business."""
+    """Every annotation sets an option, the kind has the defaults, and annotations of other tools are ignored."""
     text = """
 kind: Service
 metadata:
@@ -139,14 +139,14 @@ resources: {LogGroup/api: {}, Cluster/main: {}, Network/main: {default: true}}
     assert found["Network/main"].options.manage is False
 
 
-def test_what_is_only_looked_up_needs_nothing_but_its_name() -> None:
-    """A lookup lacks what AWS requires of a create."""
+def test_a_lookup_requires_only_its_name() -> None:
+    """The fields that AWS requires for a create may be absent."""
     text = "kind: Role\nmetadata: {name: exec, annotations: {ecsync/manage: read}}\n"
     assert resources(loaded({"a.yaml": text}))["Role/exec"].body == {"RoleName": "exec"}
 
 
-def test_every_path_of_a_body_has_its_place() -> None:
-    """Origins know the file and line of every path, coerced, converted or filled in."""
+def test_every_path_of_a_body_has_an_origin() -> None:
+    """Coerced, converted and filled-in values have a file and line too."""
     text = """
 kind: TaskDefinition
 metadata: {name: api}

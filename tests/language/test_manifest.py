@@ -1,4 +1,4 @@
-"""Loading a snapshot never raises, reads only manifests, and parses each file once."""
+"""Loading a snapshot never raises an exception, reads only manifests, and parses each file once."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ resources:
   Cluster/main: {settings: *l}
   TargetGroup/web: {Port: 80, Attributes: {a: true}}
 """
-WORDS = """- |: |{|}|[|]|"|'|&a |*a|!!str |? |#|${|$${|${Cluster/main}|${var:a}|${app:shop/Service/api}|kind|Service
+FRAGMENTS = """- |: |{|}|[|]|"|'|&a |*a|!!str |? |#|${|$${|${Cluster/main}|${var:a}|${app:shop/Service/api}|kind|Service
 spec|tags|metadata|name|resources|Application|include|patches|null|~|1e999|.nan|-0|family
 services|containerDefinitions|<<: *a"""
 ODD = [b"\n", b" ", b"  ", b"|\n", b"---\n", b"\t", b"\r\n", b"\xff", b"\x00", b"\xf0\x9f\x98\x80"]
-PIECES = st.sampled_from([word.encode() for word in WORDS.replace("\n", "|").split("|")] + ODD)
+PIECES = st.sampled_from([text.encode() for text in FRAGMENTS.replace("\n", "|").split("|")] + ODD)
 NAMES = st.text(st.sampled_from("ab./-_ \\~#:é\x1b\n\u2028\ud800"), max_size=12)
 
 
 def check_loads(files: dict[str, bytes]) -> None:
-    """Load the files: nothing may be raised, and every message must be one printable line."""
+    """Load the files. No exception may be raised, and every message must be one printable line."""
     snapshot = Snapshot(revision="r", files=files)
     result = load(snapshot, kinds=KINDS, shape_of=shapes.load, environment={}, root_name="here")
     problems = list(result.problems)
@@ -60,15 +60,15 @@ def check_loads(files: dict[str, bytes]) -> None:
     st.dictionaries(st.sampled_from(["a.yaml", "b/c.yml", "b/app.yaml", "d.json"]), st.binary(max_size=200), max_size=3)
 )
 @settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-def test_no_bytes_make_it_raise(files: dict[str, bytes]) -> None:
-    """Arbitrary bytes give problems, never an exception."""
+def test_no_bytes_raise_an_exception(files: dict[str, bytes]) -> None:
+    """Arbitrary bytes give problems."""
     check_loads(files)
 
 
 @given(st.lists(st.tuples(st.integers(0, len(SEED)), st.integers(0, 12), PIECES), min_size=1, max_size=5))
 @settings(max_examples=120, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-def test_no_mutation_of_a_manifest_makes_it_raise(edits: list[tuple[int, int, bytes]]) -> None:
-    """A manifest with holes and strange words in it gives problems, never an exception."""
+def test_no_mutation_of_a_manifest_raises_an_exception(edits: list[tuple[int, int, bytes]]) -> None:
+    """A manifest with random cuts and insertions gives problems."""
     content = SEED
     for position, cut, piece in edits:
         content = content[:position] + piece + content[position + cut :]
@@ -77,13 +77,13 @@ def test_no_mutation_of_a_manifest_makes_it_raise(edits: list[tuple[int, int, by
 
 @given(NAMES)
 @settings(max_examples=40, deadline=None, derandomize=True)
-def test_no_file_name_makes_it_raise(name: str) -> None:
-    """A source may hold anything under any name."""
+def test_no_file_name_raises_an_exception(name: str) -> None:
+    """A source may contain files with any name."""
     check_loads({name: SEED, name + ".yaml": SEED, "//" + name + "/b.yaml": SEED})
 
 
 def test_only_manifests_are_read() -> None:
-    """Other files get a note; hidden, temporary and index files are passed over in silence."""
+    """Other files get a note. Hidden, temporary and index files are ignored without a note."""
     names = [
         "a.yaml", "b.yml", "c.json", "README.md", "Dockerfile", ".hidden.yaml", ".git/x.yaml", "d/.e/f.yaml",
         "g.yaml~", "#h.yaml#", ".i.yaml.swp", "j.yaml.tmp", "ecsync.index.json", "k.YAML",
@@ -94,13 +94,13 @@ def test_only_manifests_are_read() -> None:
 
 
 def test_an_empty_snapshot_has_no_application() -> None:
-    """Nothing is declared by nothing."""
+    """A file with comments only declares no application either."""
     assert loaded({}).applications == ()
     assert loaded({"a.yaml": "# nothing\n"}).applications == ()
 
 
-def test_the_root_application_has_a_name_that_can_be_one() -> None:
-    """A directory's name is made to fit."""
+def test_the_root_application_has_a_valid_name() -> None:
+    """The name of the directory is changed to a valid name."""
     for name, fitted in (
         ("shop", "shop"),
         ("my shop", "my-shop"),
@@ -113,7 +113,7 @@ def test_the_root_application_has_a_name_that_can_be_one() -> None:
 
 
 def test_a_file_is_parsed_again_only_when_it_changed() -> None:
-    """The cache holds what the snapshot has, keyed by name, and used while the content is the same."""
+    """A cache entry is used while the content is the same, and removed with its file."""
     cache: dict[str, ParsedFile] = {}
     files = {"a.yaml": "resources: {Cluster/a: {}}", "b.yaml": "resources: {Cluster/b: {}}"}
     loaded(files, cache=cache)
@@ -131,14 +131,14 @@ def test_parsing_depends_on_name_and_content_alone() -> None:
 
 
 def test_loading_twice_gives_equal_values() -> None:
-    """Desired compares by key, body and options, wherever it was written."""
+    """Desired compares by key, body and options, not by origin."""
     text = "resources: {Cluster/a: {}, Service/x: {cluster: '${Cluster/a}'}}\n"
     one, other = loaded({"a.yaml": text}), loaded({"a.yaml": text})
     assert one.applications == other.applications
 
 
 def test_problems_are_sorted_by_place() -> None:
-    """Files in order, lines as numbers."""
+    """Files are sorted by name, and lines as numbers."""
     text = "\n" * 8 + "kind: A\nmetadata: {name: a}\n---\nkind: B\nmetadata: {name: b}\n"
     places = [
         (problem.origin.file, problem.origin.line) for problem in loaded({"b.yaml": text, "a.yaml": text}).problems
@@ -146,8 +146,8 @@ def test_problems_are_sorted_by_place() -> None:
     assert places == [("a.yaml", 9), ("a.yaml", 12), ("b.yaml", 9), ("b.yaml", 12)]
 
 
-def test_a_large_hostile_file_is_refused_in_time() -> None:
-    """Tens of thousands of mistakes are not each looked up in tens of thousands of names."""
+def test_a_large_hostile_file_is_rejected_in_time() -> None:
+    """The nearest name is not searched for tens of thousands of mistakes in tens of thousands of names."""
     fields = b"kind: Service\nmetadata: {name: a}\nspec:\n" + b"".join(
         b"  desirdCunt%d: 1\n" % n for n in range(20_000)
     )
@@ -161,7 +161,7 @@ def test_a_large_hostile_file_is_refused_in_time() -> None:
     assert os.times().user - begin < 2
 
 
-def test_a_problem_is_printed_as_an_editor_reads_it() -> None:
+def test_a_problem_is_printed_in_the_form_of_editors() -> None:
     """`file:line:column: message`."""
     (problem,) = loaded({"shop/api.yaml": "kind: Service\nmetadata: {name: a}\nspec:\n    desiredcount: 2\n"}).problems
     assert isinstance(problem, Problem)

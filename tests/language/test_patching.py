@@ -1,4 +1,4 @@
-"""Patches merge as people expect."""
+"""Patches: merge rules and origins."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ecsync.awsmodel import shapes
 from ecsync.core.kind import ShapeOf
 from ecsync.core.model import Origin
 from ecsync.core.rules import Keyed
-from ecsync.language.nodes import grow, plain
+from ecsync.language.nodes import plain, to_nodes
 from ecsync.language.patching import patched
 
 RULES = (
@@ -49,29 +49,29 @@ BASE = {"family": "f", "cpu": "256", "containerDefinitions": [WEB, LOG]}
         ({"containerDefinitions": "nonsense"}, {"containerDefinitions": "nonsense"}),
     ],
 )  # fmt: skip
-def test_a_patch_changes_what_it_names(patch: dict[str, Any], changed: dict[str, Any]) -> None:
-    """Null removes, maps merge, keyed lists merge by their key, other lists are replaced."""
+def test_a_patch_changes_exactly_its_fields(patch: dict[str, Any], changed: dict[str, Any]) -> None:
+    """Null removes, maps merge, keyed lists merge by their key, and other lists are replaced."""
     shape = shapes.load(ShapeOf(operation="ecs.RegisterTaskDefinition"))
-    result = patched(grow(BASE, Origin("base", 1)), grow(patch, Origin("patch", 1)), shape=shape, rules=RULES)
+    result = patched(to_nodes(BASE, Origin("base", 1)), to_nodes(patch, Origin("patch", 1)), shape=shape, rules=RULES)
     expected = {key: value for key, value in (BASE | changed).items() if value is not ...}
     assert plain(result) == expected
 
 
-def test_what_a_patch_touches_comes_from_the_patch() -> None:
-    """Each field knows the file that decided it."""
+def test_a_patched_field_has_the_origin_of_the_patch() -> None:
+    """The other fields keep their origin."""
     shape = shapes.load(ShapeOf(operation="ecs.RegisterTaskDefinition"))
-    patch = grow({"containerDefinitions": {"web": {"cpu": 9}}}, Origin("patch", 7))
-    result = patched(grow(BASE, Origin("base", 1)), patch, shape=shape, rules=RULES)
+    patch = to_nodes({"containerDefinitions": {"web": {"cpu": 9}}}, Origin("patch", 7))
+    result = patched(to_nodes(BASE, Origin("base", 1)), patch, shape=shape, rules=RULES)
     web = result.value["containerDefinitions"].value[0]
     assert (web.value["cpu"].origin.file, web.value["name"].origin.file) == ("patch", "base")
 
 
-def test_maps_that_stand_for_lists_are_merged_as_maps() -> None:
-    """A base written as a map takes either form of patch."""
+def test_a_map_in_place_of_a_list_is_merged_as_a_map() -> None:
+    """A base that is a map accepts a map or a list as its patch."""
     shape = shapes.load(ShapeOf(operation="ecs.CreateService"))
-    base = grow({"tags": {"a": "1", "b": "2"}}, Origin("f"))
-    assert plain(patched(base, grow({"tags": {"a": None}}, Origin("f")), shape=shape)) == {"tags": {"b": "2"}}
-    listed = grow({"tags": [{"key": "a", "value": "9"}]}, Origin("f"))
+    base = to_nodes({"tags": {"a": "1", "b": "2"}}, Origin("f"))
+    assert plain(patched(base, to_nodes({"tags": {"a": None}}, Origin("f")), shape=shape)) == {"tags": {"b": "2"}}
+    listed = to_nodes({"tags": [{"key": "a", "value": "9"}]}, Origin("f"))
     assert plain(patched(base, listed, shape=shape)) == {
         "tags": [{"key": "a", "value": "9"}, {"key": "b", "value": "2"}]
     }

@@ -1,4 +1,4 @@
-"""A plain AWS document in JSON is held to AWS's own types, as the AWS CLI would; everything else stays lenient."""
+"""The strict check of a plain AWS document in JSON. Other documents are checked leniently."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ecsync.core.model import Origin
 from ecsync.core.schema import Fixed, Shape, Type, structure
 from ecsync.kinds import BY_NAME
 from ecsync.language.aws_types import mistyped
-from ecsync.language.nodes import grow
+from ecsync.language.nodes import to_nodes
 from tests.language.cases import load_files, messages
 
 CONTAINER = {"name": "web", "image": "nginx", "memory": 64}
@@ -24,8 +24,8 @@ TASK = {"family": "web", "containerDefinitions": [CONTAINER]}
 BALANCER = {"targetGroupArn": "arn:t", "containerName": "web", "containerPort": 80}
 
 
-def said(document: Any, name: str = "a.json", more: Mapping[str, Any] | None = None) -> list[str]:
-    """Return what is wrong with a document, without the places."""
+def problems_of(document: Any, name: str = "a.json", more: Mapping[str, Any] | None = None) -> list[str]:
+    """Return the messages about a document, without places."""
     files = {name: document} | dict(more or {})
     loaded = load_files({file: json.dumps(content).encode() for file, content in files.items()}, {"SIZE": "256"})
     return [problem.message for problem in loaded.problems]
@@ -37,7 +37,7 @@ def task(**changes: Any) -> dict[str, Any]:
 
 
 def container(**changes: Any) -> dict[str, Any]:
-    """Return a plain task definition whose one container has these members."""
+    """Return a plain task definition; its one container has these members."""
     return task(containerDefinitions=[{**CONTAINER, **changes}])
 
 
@@ -52,7 +52,7 @@ IN = "TaskDefinition.containerDefinitions[0]"
         (task(memory=512), 'TaskDefinition.memory must be text, not 512; put quotes around it: "512"'),
         (task(cpu=0.5), 'TaskDefinition.cpu must be text, not 0.5; put quotes around it: "0.5"'),
         (task(family=5), 'TaskDefinition.family must be text, not 5; put quotes around it: "5"'),
-        (task(family=None), "TaskDefinition.family must be text, not null; give it a value"),
+        (task(family=None), "TaskDefinition.family must be text, not null; set a value"),
         (container(memory="100"), f'{IN}.memory must be an integer, not "100"; write 100 without quotes'),
         (container(memory="+5"), f'{IN}.memory must be an integer, not "+5"; write 5 without quotes'),
         (container(memory=100.0), f"{IN}.memory must be an integer, not 100.0; write 100"),
@@ -72,9 +72,9 @@ IN = "TaskDefinition.containerDefinitions[0]"
         (container(healthCheck="x"), f'{IN}.healthCheck must be a block of fields, not "x"'),
     ],
 )  # fmt: skip
-def test_what_aws_does_not_take_is_refused_with_the_whole_path_and_the_fix(document: Any, message: str) -> None:
-    """The path is AWS's own, by number, and the message says what to write instead."""
-    assert said(document) == [message]
+def test_a_value_of_another_type_is_rejected_with_its_path_and_the_fix(document: Any, message: str) -> None:
+    """The path has the indexes of AWS's messages."""
+    assert problems_of(document) == [message]
 
 
 @pytest.mark.parametrize(
@@ -90,47 +90,49 @@ def test_what_aws_does_not_take_is_refused_with_the_whole_path_and_the_fix(docum
          'TaskDefinition.tags must be a list, not a map; write it as a list: [{"key": …, "value": …}]'),
     ],
 )  # fmt: skip
-def test_a_map_is_no_list_of_pairs(document: Any, message: str) -> None:
-    """The short form of tags and environment is ours: a block where AWS has a list may be one pair as well."""
-    assert said(document) == [message]
+def test_a_map_in_place_of_a_list_is_rejected(document: Any, message: str) -> None:
+    """The short form of tags and environment is valid in manifests only."""
+    assert problems_of(document) == [message]
 
 
 def test_a_value_that_may_be_secret_is_not_repeated() -> None:
-    """Environment, tags and options say only what kind of thing was written."""
+    """The messages about environment, tags and options contain only the type of the value."""
     document = container(
         environment=[{"name": "A", "value": 1234}, {"name": "B", "value": None}],
         logConfiguration={"logDriver": "awslogs", "options": {"mode": 1234}},
     )
-    assert said(document) == [
+    assert problems_of(document) == [
         f"{IN}.environment[0].value must be text, not a number; put quotes around it",
         f"{IN}.environment[1].value must be text, not null; leave it out",
         f"{IN}.logConfiguration.options.mode must be text, not a number; put quotes around it",
     ]
 
 
-def test_every_form_of_a_plain_document_is_held() -> None:
-    """What describe prints, tags beside it, and each of several services."""
+def test_every_form_of_a_plain_document_is_checked() -> None:
+    """The describe output, the tags next to it, and each of several services are checked."""
     service = {"serviceName": "api", "taskDefinition": "web", "desiredCount": "2"}
     count = 'Service.desiredCount must be an integer, not "2"; write 2 without quotes'
-    assert said(service) == [count]
-    assert said({"services": [{"serviceName": "web", "taskDefinition": "web"}, service], "failures": []}) == [count]
-    assert said({"taskDefinition": task(memory=512), "tags": [{"key": "a", "value": 1}]}) == [
+    assert problems_of(service) == [count]
+    assert problems_of({"services": [{"serviceName": "web", "taskDefinition": "web"}, service], "failures": []}) == [
+        count
+    ]
+    assert problems_of({"taskDefinition": task(memory=512), "tags": [{"key": "a", "value": 1}]}) == [
         'TaskDefinition.memory must be text, not 512; put quotes around it: "512"',
         "TaskDefinition.tags[0].value must be text, not a number; put quotes around it",
     ]
 
 
-def test_what_aws_needs_is_to_be_given() -> None:
-    """Leaving out what is required would be the next mistake."""
+def test_the_fix_for_a_required_null_is_a_value() -> None:
+    """A required field cannot be left out."""
     network = {"awsvpcConfiguration": {"subnets": None}}
-    assert said({"serviceName": "a", "taskDefinition": "a", "networkConfiguration": network}) == [
-        'Service.networkConfiguration.awsvpcConfiguration needs "subnets"',
-        "Service.networkConfiguration.awsvpcConfiguration.subnets must be a list, not null; give it a value",
+    assert problems_of({"serviceName": "a", "taskDefinition": "a", "networkConfiguration": network}) == [
+        'missing required field "subnets" in Service.networkConfiguration.awsvpcConfiguration',
+        "Service.networkConfiguration.awsvpcConfiguration.subnets must be a list, not null; set a value",
     ]
 
 
-def test_what_only_describe_prints_is_not_judged() -> None:
-    """AWS's own fields are left out whatever is in them, also where a block of the service is read from them."""
+def test_fields_of_the_describe_output_are_not_checked() -> None:
+    """Fields that AWS sets are ignored with any value, also if a block of the service is taken from them."""
     connect = {"enabled": None}
     service = {
         "serviceName": "api",
@@ -140,15 +142,15 @@ def test_what_only_describe_prints_is_not_judged() -> None:
         "deployments": [{"status": "PRIMARY", "serviceConnectConfiguration": connect, "desiredCount": None}],
         "clientToken": None,
     }
-    assert [one for one in said({"services": [service]}) if "must be" in one] == []
-    assert said(task(revision="3", registeredAt=None, requiresAttributes=None)) == []
+    assert [one for one in problems_of({"services": [service]}) if "must be" in one] == []
+    assert problems_of(task(revision="3", registeredAt=None, requiresAttributes=None)) == []
 
 
-def test_references_stand_in_a_plain_document() -> None:
-    """Text with a reference in it is not judged for being text, nor for what it turns out to be."""
+def test_references_are_allowed_in_a_plain_document() -> None:
+    """Text with a reference is accepted for any type."""
     environment = [{"name": "A", "value": "x${env:SIZE}"}]
     document = container(memory="${env:SIZE}", cpu="1${env:SIZE}", environment=environment)
-    assert said(document | {"memory": "${env:SIZE}"}) == []
+    assert problems_of(document | {"memory": "${env:SIZE}"}) == []
     service = {
         "serviceName": "api",
         "taskDefinition": "${TaskDefinition/web}",
@@ -156,13 +158,13 @@ def test_references_stand_in_a_plain_document() -> None:
         "networkConfiguration": {"awsvpcConfiguration": {"subnets": "${Network/main.subnetIds}"}},
     }
     others = {"resources": {"Network/main": {"default": True}, "TargetGroup/web": {"Port": 80, "Protocol": "HTTP"}}}
-    found = said(service, more={"b.json": TASK, "c.json": others})
+    found = problems_of(service, more={"b.json": TASK, "c.json": others})
     assert [one for one in found if "Service" in one] == []
 
 
-def test_text_that_only_looks_like_a_reference_is_text() -> None:
-    """A shell's `${MEMORY}` is nothing of ours."""
-    assert said(container(memory="${MEMORY}")) == [f'{IN}.memory must be an integer, not "${{MEMORY}}"']
+def test_a_shell_variable_is_text() -> None:
+    """`${MEMORY}` is not a reference."""
+    assert problems_of(container(memory="${MEMORY}")) == [f'{IN}.memory must be an integer, not "${{MEMORY}}"']
 
 
 LENIENT = container(memory="100", command=None, environment={"A": 1, "B": None}) | {"memory": 512, "networkMode": None}
@@ -177,9 +179,9 @@ LENIENT = container(memory="100", command=None, environment={"A": 1, "B": None})
         ("a.json", {"resources": {"TaskDefinition/web": LENIENT}}),
     ],
 )
-def test_manifests_and_plain_yaml_are_as_lenient_as_ever(name: str, document: Any) -> None:
-    """A null says AWS's default, digits are a number, a number is text, and a map is a list of pairs."""
-    assert said(document, name) == []
+def test_manifests_and_plain_yaml_are_checked_leniently(name: str, document: Any) -> None:
+    """Null, digits for a number, a number for text, and a map for a list of pairs are accepted."""
+    assert problems_of(document, name) == []
 
 
 def patching(**patch: Any) -> dict[str, Any]:
@@ -187,16 +189,19 @@ def patching(**patch: Any) -> dict[str, Any]:
     return {"kind": "Application", "metadata": {"name": "x"}, "spec": {"patches": {"TaskDefinition/web": patch}}}
 
 
-def test_a_patch_is_not_part_of_the_plain_document() -> None:
-    """A patch over one is ours, so lenient; it does not excuse what the file says."""
-    assert said(TASK, more={"app.json": patching(containerDefinitions={"web": {"memory": "100", "cpu": None}})}) == []
-    assert said(container(memory="100"), more={"app.json": patching(containerDefinitions={"web": {"memory": 1}})}) == [
-        f'{IN}.memory must be an integer, not "100"; write 100 without quotes'
-    ]
+def test_a_patch_of_a_plain_document_is_checked_leniently() -> None:
+    """A mistake in the document is reported also if a patch replaces the value."""
+    assert (
+        problems_of(TASK, more={"app.json": patching(containerDefinitions={"web": {"memory": "100", "cpu": None}})})
+        == []
+    )
+    assert problems_of(
+        container(memory="100"), more={"app.json": patching(containerDefinitions={"web": {"memory": 1}})}
+    ) == [f'{IN}.memory must be an integer, not "100"; write 100 without quotes']
 
 
-def test_an_included_plain_document_is_held_in_each_application() -> None:
-    """Whoever includes the file has its problem."""
+def test_an_included_plain_document_is_checked_in_each_application() -> None:
+    """Every application that includes the file has the problem."""
     app = {"kind": "Application", "metadata": {"name": "x"}, "spec": {"include": ["../base"]}}
     other = app | {"metadata": {"name": "y"}}
     files = {"x/app.json": app, "y/app.json": other, "base/a.json": task(memory=512)}
@@ -208,9 +213,9 @@ def test_an_included_plain_document_is_held_in_each_application() -> None:
     assert len(messages(loaded)) == 1
 
 
-def test_one_mistake_is_told_once() -> None:
-    """What is wrong with any manifest is said beside it, with paths of the same form."""
-    assert said(container(command="run", imagge="x", portMappings=[{"containerPort": "80"}])) == [
+def test_one_mistake_is_reported_once() -> None:
+    """Problems of the lenient check are reported too, with paths of the same form."""
+    assert problems_of(container(command="run", imagge="x", portMappings=[{"containerPort": "80"}])) == [
         f'{IN}.command must be a list, not "run"; write it as a list: ["run"]',
         f'unknown field "imagge" in {IN}; did you mean "image"?',
         f'{IN}.portMappings[0].containerPort must be an integer, not "80"; write 80 without quotes',
@@ -225,8 +230,8 @@ REFUSED = re.compile(r"Invalid type for parameter ([^,]+), value: ")
 
 
 def one_odd_value(shape: Shape) -> Iterator[Any]:
-    """Yield values of a shape, each with something odd in one place, wherever there is one."""
-    # To Python a boolean is a number, so botocore lets it through where AWS does not.
+    """Yield values of a shape, each with one odd value, for every place of the shape."""
+    # A boolean is a number in Python, so botocore accepts it, but AWS does not.
     yield from (odd for odd in ODD if odd is not True or shape.type not in NUMBERS)
     if shape.type == "structure":
         for name, inner in shape.members.items():
@@ -237,24 +242,24 @@ def one_odd_value(shape: Shape) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("number", NUMBERS)
-def test_a_boolean_is_no_number(number: Type) -> None:
-    """AWS takes none in place of a number, whatever botocore lets through."""
+def test_a_boolean_is_not_a_number(number: Type) -> None:
+    """AWS rejects a boolean in place of a number, although botocore accepts it."""
     shape = structure({"f": Fixed(type=number)})
-    for value, told in ((True, 1), (0, 0)):
-        assert len(mistyped(grow({"f": value}, Origin("a.json")), shape, name="X")) == told
+    for value, count in ((True, 1), (0, 0)):
+        assert len(mistyped(to_nodes({"f": value}, Origin("a.json")), shape, name="X")) == count
 
 
 @pytest.mark.parametrize(
     ("kind", "operation"), [("TaskDefinition", "RegisterTaskDefinition"), ("Service", "CreateService")]
 )
-def test_the_places_are_those_that_botocore_refuses(kind: str, operation: str) -> None:
-    """Nothing of another type passes, and nothing that AWS takes is refused, in any place of the two inputs."""
+def test_the_rejected_places_are_those_of_botocore(kind: str, operation: str) -> None:
+    """In every place of the two inputs, ecsync and botocore accept and reject the same values."""
     shape_of = BY_NAME[kind].shape
     assert shape_of is not None
     shape, theirs = shapes.load(shape_of), get_session().get_service_model("ecs").operation_model(operation).input_shape
     tried = 0
     for body in (one for one in one_odd_value(shape) if isinstance(one, dict)):
-        found = mistyped(grow(body, Origin("a.json")), shape, name=kind)
+        found = mistyped(to_nodes(body, Origin("a.json")), shape, name=kind)
         refused = REFUSED.findall(ParamValidator().validate(body, theirs).generate_report())
         assert [one.message.partition(" must be ")[0] for one in found] == [f"{kind}.{path}" for path in refused], body
         tried += bool(refused)

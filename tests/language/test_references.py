@@ -1,4 +1,4 @@
-"""The grammar of references, and putting values in."""
+"""The grammar of references, and their values."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 
 from ecsync.core.model import Key, Origin, Ref, Text
 from ecsync.core.resolve import resolve
-from ecsync.language.nodes import grow, plain
-from ecsync.language.references import Scope, Wrong, fill_values, read, substitute
+from ecsync.language.nodes import plain, to_nodes
+from ecsync.language.references import BadReference, Scope, fill_values, read, substitute
 from tests.language.sample_kinds import KINDS
 
 SCOPE = Scope(
@@ -58,8 +58,8 @@ def ref(kind: str, name: str, output: str, application: str = "shop") -> Ref:
         ("$${var:env}", "${var:env}"), ("$${Cluster/main}", "${Cluster/main}"), ("$$${var:env}", "$${var:env}"),
     ],
 )  # fmt: skip
-def test_a_reference_is_read(text: str, value: Any) -> None:
-    """A sole variable keeps its type, a value is never read again, and `$${` is literal."""
+def test_a_reference_is_resolved(text: str, value: Any) -> None:
+    """A variable alone keeps its type, a value is not resolved again, and `$${` is a literal."""
     assert read(text, SCOPE) == value
 
 
@@ -68,48 +68,51 @@ def test_a_reference_is_read(text: str, value: Any) -> None:
     ["${HOME}", "${HOME/a/b}", "${lower/x}", "${var:-default}", "${env:?gone}", "$(date)", "$HOME", "${}", "${", "$",
      "${PATH%:*}", "${x:0:3}", "#{host}", "${app:-x}", "${ssm}", "{name}"],
 )  # fmt: skip
-def test_what_is_not_ours_survives(text: str) -> None:
-    """Shell snippets pass as they are."""
+def test_text_without_a_reference_is_not_changed(text: str) -> None:
+    """Shell snippets stay unchanged."""
     assert read(text, SCOPE) == text
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("${Clutser/main}", 'unknown kind "Clutser"; did you mean "Cluster"? (for literal text write $${)'),
+        ("${Clutser/main}", 'unknown kind "Clutser"; did you mean "Cluster"? (for literal text, write $${)'),
         ("${Cluster/mian}", 'Cluster/mian is not declared; did you mean "Cluster/main"?'),
         ("${Cluster/main.id}", 'Cluster/main has no output "id"; its outputs are name, arn'),
-        ("${app:other/Cluster/main}", 'unknown application "other"; there is platform, shop'),
+        ("${app:other/Cluster/main}", 'unknown application "other"; valid: platform, shop'),
         (
             "${Cluster/a/b}",
             '"${Cluster/a/b}" is not a reference: write ${Kind/name} or ${Kind/name.output}, and $${ for a literal ${',
         ),
-        ("${Cluster/main", 'the reference "${Cluster/main" has no closing brace'),
-        ("${Cluster/\n}", 'the reference "${Cluster/" has no closing brace'),
+        ("${Cluster/main", 'the reference "${Cluster/main" has no closing brace; add the }'),
+        ("${Cluster/\n}", 'the reference "${Cluster/" has no closing brace; add the }'),
         ("${var:envv}", 'variable "envv" is not set; did you mean "env"?'),
         ("${image:web}", 'image "web" is not set; add it to images of the Application'),
-        ("${env:NOPE}", "${env:NOPE}: ECSYNC_VAR_NOPE is not set in the environment of the controller"),
-        ("x ${var:map}", "a variable that is a map, a list or null cannot stand inside a longer text"),
-        ("${WebService/a}", "WebService/a stands for several resources; refer to one of them, such as ${Service/a}"),
+        ("${env:NOPE}", "${env:NOPE} is not set; set ECSYNC_VAR_NOPE in the environment of the controller"),
+        (
+            "x ${var:map}",
+            "a variable that is a map, a list or null cannot be part of a longer text; use it as the whole value",
+        ),
+        ("${WebService/a}", "WebService/a expands to several resources; refer to one of them, such as ${Service/a}"),
     ],
 )
-def test_a_wrong_reference_says_what_to_do(text: str, message: str) -> None:
-    """The message names what is nearest."""
-    with pytest.raises(Wrong) as wrong:
+def test_the_message_about_a_wrong_reference_contains_the_fix(text: str, message: str) -> None:
+    """It also contains the nearest name."""
+    with pytest.raises(BadReference) as wrong:
         read(text, SCOPE)
     assert str(wrong.value) == message
 
 
-def test_lists_of_variables_are_spliced_into_lists() -> None:
-    """A variable that is a list becomes elements of the list it stands in."""
-    node, problems = substitute(grow({"a": ["x", "${var:zones}", "${var:count}"]}, Origin("f")), SCOPE)
+def test_the_elements_of_a_list_variable_are_inserted_into_a_list() -> None:
+    """The variable must be an element of that list."""
+    node, problems = substitute(to_nodes({"a": ["x", "${var:zones}", "${var:count}"]}, Origin("f")), SCOPE)
     assert plain(node) == {"a": ["x", "a", "b", 3]}
     assert problems == ()
 
 
-def test_the_first_reading_leaves_resources_alone_and_hides_what_variables_hold() -> None:
-    """Composites see values and unread references; the second reading gives what one alone would."""
-    written = grow({"a": "${var:odd} ${Cluster/main} $${x}", "b": "${var:odd}"}, Origin("f"))
+def test_fill_values_keeps_references_to_resources_and_escapes_values() -> None:
+    """Composites receive values and unresolved references. The second call gives the same result as one call."""
+    written = to_nodes({"a": "${var:odd} ${Cluster/main} $${x}", "b": "${var:odd}"}, Origin("f"))
     first, problems = fill_values(written, SCOPE)
     assert problems == ()
     assert plain(first) == {"a": "$${Cluster/main} ${Cluster/main} $${x}", "b": "$${Cluster/main}"}
@@ -138,13 +141,13 @@ UNKNOWN = ref("Service", "api", "arn")
         (3, 3),
     ],
 )
-def test_known_references_are_replaced_and_unknown_ones_stay(value: Any, resolved: Any) -> None:
-    """Resolving puts in what is known and keeps the rest as Text."""
+def test_references_with_a_value_are_replaced_and_others_stay(value: Any, resolved: Any) -> None:
+    """A reference without a value stays a Text."""
     assert resolve({"x": value}, VALUES.get) == {"x": resolved}
 
 
-def test_a_list_is_joined_where_aws_wants_one_text() -> None:
-    """At a CommaList path a list becomes one text, and only there."""
+def test_a_list_is_joined_where_aws_requires_one_text() -> None:
+    """A list becomes one text at a CommaList path only."""
     body = {"zones": Text((SUBNETS,)), "other": Text((SUBNETS,))}
     assert resolve(body, VALUES.get, ["zones"]) == {"zones": "s-1,s-2", "other": ["s-1", "s-2"]}
     assert resolve(body, VALUES.get, [("zones",)])["zones"] == "s-1,s-2"

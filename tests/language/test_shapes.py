@@ -1,4 +1,4 @@
-"""Shapes come from botocore's own models."""
+"""Shapes of botocore's models."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from ecsync.awsmodel import shapes
 from ecsync.core.kind import ShapeOf
 
 
-def test_the_body_is_the_input_with_the_kinds_changes() -> None:
-    """Members are omitted, added and replaced; what is required follows."""
+def test_the_body_is_the_input_with_the_changes_of_the_kind() -> None:
+    """Members are omitted, added and replaced, and the required members change with them."""
     shape = shapes.load(
         ShapeOf(
             operation="logs.CreateLogGroup",
@@ -37,8 +37,8 @@ def test_the_body_is_the_input_with_the_kinds_changes() -> None:
     assert shape.required == {"names"}
 
 
-def test_describe_is_the_shape_of_the_output() -> None:
-    """A path goes through lists, and to the output."""
+def test_the_describe_path_gives_the_shape_of_the_output() -> None:
+    """A path may go through lists."""
     shape = shapes.load(ShapeOf(operation="", describe="ecs.DescribeServices:services[]"))
     assert {"serviceArn", "runningCount", "deployments"} <= set(shape.members)
     revision = shapes.at_path(
@@ -47,8 +47,8 @@ def test_describe_is_the_shape_of_the_output() -> None:
     assert set(revision.members) == {"name", "value"}
 
 
-def test_enums_bounds_and_documentation_are_aws_own() -> None:
-    """What the model says of a member is there."""
+def test_enums_bounds_and_documentation_are_those_of_aws() -> None:
+    """The values are those of the member in the model."""
     shape = shapes.load(ShapeOf(operation="elbv2.CreateTargetGroup"))
     assert shape.members["Port"].bounds == (1, 65535)
     assert "HTTP" in shape.members["Protocol"].enum
@@ -56,8 +56,8 @@ def test_enums_bounds_and_documentation_are_aws_own() -> None:
     assert shape.name == "CreateTargetGroupInput"
 
 
-def test_values_that_the_model_lacks_come_from_a_table_and_each_has_its_source() -> None:
-    """On both sides; what the installed botocore lists by now goes out of the table again."""
+def test_values_that_the_model_lacks_are_in_a_table_with_their_source() -> None:
+    """They are in inputs and outputs. A value that the installed botocore lists must not be in the table."""
     taken = shapes.load(ShapeOf(operation="ecs.RegisterTaskDefinition")).members["networkMode"].enum
     printed = shapes.at_path("ecs.DescribeTaskDefinition:taskDefinition.networkMode", side="output").enum
     assert taken == printed == ("bridge", "host", "awsvpc", "none", "default")
@@ -69,25 +69,25 @@ def test_values_that_the_model_lacks_come_from_a_table_and_each_has_its_source()
 
 
 def test_a_shape_may_contain_itself() -> None:
-    """Members are built when they are asked for."""
+    """Members are built on first use."""
     shape = shapes.at_path("wafv2.CreateRuleGroup:Rules[].Statement.NotStatement.Statement", side="input")
     assert shape.type == "structure"
 
 
 def test_equal_requests_give_the_same_shape() -> None:
-    """Shapes are built once."""
+    """Shapes are cached."""
     assert shapes.load(ShapeOf(operation="ecs.CreateService")) is shapes.load(ShapeOf(operation="ecs.CreateService"))
 
 
-def test_a_wrong_path_fails() -> None:
-    """A member that is not there is a mistake of ours, and is loud."""
+def test_a_wrong_path_raises_an_error() -> None:
+    """A path to a member that does not exist is an error of the kind."""
     shape = shapes.load(ShapeOf(operation="ecs.CreateService", extra={"x": "ecs.CreateService:nope"}))
     with pytest.raises(KeyError):
         len(shape.members)
 
 
-def test_importing_costs_nothing_and_never_boto3() -> None:
-    """Nothing of botocore is imported before a shape is asked for, and boto3 never is."""
+def test_importing_shapes_loads_neither_botocore_nor_boto3() -> None:
+    """Loading the first shape imports botocore, but not boto3."""
     script = (
         "import sys; from ecsync.awsmodel import shapes; assert 'botocore' not in sys.modules;"
         "from ecsync.core.kind import ShapeOf; shapes.load(ShapeOf(operation='ecs.CreateService')).members;"

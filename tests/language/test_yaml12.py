@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from ecsync.language import yaml12
-from ecsync.language.nodes import Spelled, plain
+from ecsync.language.nodes import WrittenFloat, plain
 from ecsync.language.yaml12 import parse
 
 
@@ -37,49 +37,49 @@ def only(text: str, name: str = "a.yaml") -> Any:
         ("!!float 1", 1.0), ("!!bool true", True), ("9" * 41, "9" * 41), ("3e" + "9" * 50, "3e" + "9" * 50),
     ],
 )  # fmt: skip
-def test_a_plain_scalar_means_what_yaml_12_core_says(text: str, value: Any) -> None:
-    """Only null, booleans and decimal, octal, hexadecimal and floating numbers are not text."""
+def test_a_plain_scalar_has_its_yaml_12_core_value(text: str, value: Any) -> None:
+    """Null, booleans, and decimal, octal, hexadecimal and floating numbers are not text. All others are."""
     found = only(f"a: {text}\n")["a"]
     assert found == value
     assert type(found) is type(value)
 
 
-def test_not_a_number_is_one() -> None:
-    """`.nan` is the float that equals nothing."""
+def test_nan_is_a_float() -> None:
+    """`.nan` is the float that is not equal to itself."""
     found = only("a: .nan")["a"]
     assert math.isnan(found)
 
 
-def test_a_float_remembers_its_spelling() -> None:
-    """`1.10` is a number that can be written back as it stood."""
+def test_a_float_keeps_its_written_form() -> None:
+    """`1.10` is a number with the text "1.10"."""
     (document,) = parse("a.yaml", b"a: 1.10").documents
     found = document.value["a"].value
-    assert isinstance(found, Spelled)
+    assert isinstance(found, WrittenFloat)
     assert (found, found.text) == (1.1, "1.10")
 
 
-def test_keys_are_text_whatever_they_look_like() -> None:
-    """A key is its spelling, never a boolean, number or null."""
+def test_every_key_is_text() -> None:
+    """A key is never a boolean, number or null."""
     assert only("on: 1\n8080: 2\ntrue: 3\n~: 4\n1.10: 5\n") == {"on": 1, "8080": 2, "true": 3, "~": 4, "1.10": 5}
 
 
-def test_members_come_from_their_key_and_elements_from_themselves() -> None:
-    """Lines and columns count from 1."""
+def test_the_origin_of_a_member_is_that_of_its_key() -> None:
+    """The origin of an element is its own place. Lines and columns count from 1."""
     (document,) = parse("a.yaml", b"a:\n  bb:\n  - x\n  -   y\n").documents
     below = document.value["a"].value["bb"]
     assert (below.origin.line, below.origin.column) == (2, 3)
     assert [(one.origin.line, one.origin.column) for one in below.value] == [(3, 5), (4, 7)]
 
 
-def test_several_documents_bom_and_carriage_returns_are_fine() -> None:
-    """What editors on other systems write is read."""
+def test_several_documents_a_bom_and_carriage_returns_are_accepted() -> None:
+    """Files of editors on other systems are valid."""
     parsed = parse("a.yaml", b"\xef\xbb\xbfa: 1\r\n---\r\nb: 2\r\n---\r\n# nothing\r\n")
     assert [plain(document) for document in parsed.documents] == [{"a": 1}, {"b": 2}, None]
     assert parsed.whole
 
 
-def test_an_alias_has_the_anchors_value_and_its_own_place() -> None:
-    """Aliases are ordinary values."""
+def test_an_alias_has_the_value_of_its_anchor_and_its_own_origin() -> None:
+    """An alias is an ordinary value."""
     (document,) = parse("a.yaml", b"a: &x {b: [1]}\nc: *x\n").documents
     assert plain(document) == {"a": {"b": [1]}, "c": {"b": [1]}}
     assert document.value["c"].origin.line == 2
@@ -88,33 +88,33 @@ def test_an_alias_has_the_anchors_value_and_its_own_place() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a: 1\nb: 2\na: 3\n", '3:1: duplicate key "a"; it is first on line 1'),
-        ("a: &x [*x]\n", '1:8: the alias "*x" contains itself'),
-        ("a: *x\n", '1:4: the alias "*x" is not defined above'),
-        ("? [a]\n: 1\n", "1:3: a key must be plain text"),
-        ("a: !!int x\n", '1:4: the value is not what its tag "!!int" says; remove the tag'),
-        ("a: !!set {x}\n", '1:4: the YAML tag "!!set" is not supported; write the value without it'),
-        ("a: !!binary eA==\n", '1:4: the YAML tag "!!binary" is not supported; write the value without it'),
-        ("[${A/b}]\n", '1:2: inside {…} and […] YAML needs quotes around a reference: "${A/b}"'),
+        ("a: 1\nb: 2\na: 3\n", '3:1: duplicate key "a": already declared on line 1; remove one of them'),
+        ("a: &x [*x]\n", '1:8: the alias "*x" contains itself; write the value instead'),
+        ("a: *x\n", '1:4: the alias "*x" is not defined above; write the value instead'),
+        ("? [a]\n: 1\n", "1:3: a key must be plain text, not a list or a map"),
+        ("a: !!int x\n", '1:4: the value does not match its tag "!!int"; remove the tag'),
+        ("a: !!set {x}\n", '1:4: the YAML tag "!!set" is not supported; remove the tag'),
+        ("a: !!binary eA==\n", '1:4: the YAML tag "!!binary" is not supported; remove the tag'),
+        ("[${A/b}]\n", '1:2: YAML requires quotes around a reference inside {…} or […]; write "${A/b}"'),
         ("a: 'x\n", "2:1: not valid YAML: found unexpected end of stream while scanning a quoted scalar"),
         ("a: b: c\n", "1:5: not valid YAML: mapping values are not allowed in this context"),
     ],
 )
-def test_what_is_wrong_is_said_with_its_place(text: str, message: str) -> None:
-    """Each problem names file, line and column."""
+def test_every_problem_has_its_place(text: str, message: str) -> None:
+    """The place is file, line and column."""
     assert [str(problem) for problem in parse("a.yaml", text.encode()).problems] == [f"a.yaml:{message}"]
 
 
 @pytest.mark.parametrize("tag", ["!!python/object/apply:os.system", "!!python/name:os.system", "!x", "!!timestamp"])
-def test_every_tag_but_the_core_ones_is_refused(tag: str) -> None:
-    """No tag runs or builds anything, on any kind of node."""
+def test_every_tag_except_the_core_tags_is_rejected(tag: str) -> None:
+    """No tag runs code or builds objects, on any type of node."""
     for value in ("x", "[x]", "{x: y}"):
         (problem,) = parse("a.yaml", f"a: {tag} {value}\n".encode()).problems
         assert "is not supported" in problem.message
 
 
-def test_json_is_json() -> None:
-    """In a `.json` file a trailing comma is wrong, and a surrogate pair is one character."""
+def test_a_json_file_must_be_json() -> None:
+    """A surrogate pair is one character."""
     assert only('{"a": "\\ud83d\\ude00", "b": "\\\\ud83d\\\\ude00", "c": [1e2, null]}', "a.json") == {
         "a": "😀",
         "b": "\\ud83d\\ude00",
@@ -127,8 +127,8 @@ def test_json_is_json() -> None:
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, "{a: " * 100_000, "- " * 100_000, "a: &a [" * 60 + "*a", '["a",' * 70])
-def test_depth_is_bounded_before_anything_recurses(text: str) -> None:
-    """No nesting reaches Python's own limit, in YAML or in JSON."""
+def test_depth_is_limited_before_any_recursion(text: str) -> None:
+    """No nesting reaches Python's recursion limit, in YAML and in JSON."""
     for name in ("a.yaml", "a.json"):
         parsed = parse(name, text.encode())
         assert parsed.problems
@@ -136,13 +136,15 @@ def test_depth_is_bounded_before_anything_recurses(text: str) -> None:
 
 
 def test_aliases_cannot_make_a_document_deep() -> None:
-    """The depth that an alias brings is counted where it is used."""
+    """The depth of an alias is counted at each use."""
     text = "a: &a " + "[" * 40 + "]" * 40 + "\nb: " + "[" * 40 + "*a" + "]" * 40 + "\n"
-    assert [problem.message for problem in parse("a.yaml", text.encode()).problems] == ["nested deeper than 64 levels"]
+    assert [problem.message for problem in parse("a.yaml", text.encode()).problems] == [
+        "nested deeper than 64 levels; reduce the nesting"
+    ]
 
 
-def test_a_bomb_is_refused_quickly() -> None:
-    """What would expand to 9^9 values stops at the limit."""
+def test_an_alias_bomb_is_rejected_quickly() -> None:
+    """An expansion to 9^9 values stops at the limit."""
     text = b"a: &a [x,x,x,x,x,x,x,x,x]\n" + b"".join(
         b"%c: &%c [%s]\n" % (letter + 1, letter + 1, b",".join([b"*%c" % letter] * 9)) for letter in range(97, 106)
     )
@@ -153,10 +155,10 @@ def test_a_bomb_is_refused_quickly() -> None:
 
 
 def test_without_the_c_parser_the_values_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    """PyYAML without libyaml is slower, not different."""
+    """PyYAML without libyaml is slower, with the same result."""
     text = 'a: 012\nb: [NO, ~, 1.5]\nc: &x {d: "é"}\ne: *x\n'
     fast = only(text)
     monkeypatch.setattr(yaml12, "_LOADER", yaml.SafeLoader)
     assert only(text) == fast
     (problem,) = parse("a.yaml", b"{a: ${B/c}}").problems
-    assert str(problem) == 'a.yaml:1:5: inside {…} and […] YAML needs quotes around a reference: "${B/c}"'
+    assert str(problem) == 'a.yaml:1:5: YAML requires quotes around a reference inside {…} or […]; write "${B/c}"'

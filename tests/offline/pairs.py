@@ -1,4 +1,4 @@
-"""Recorded pairs of what was written and what AWS has, and every single change of the live side."""
+"""Recorded pairs of a desired body and a live body, and every single change of the live side."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _OWN = Path(__file__).parent.parent / "cases" / "equivalence"
 
 
 def pairs() -> list[Pair]:
-    """Return every pair: ours, and the whole collection where ECSYNC_CASES says where it is."""
+    """Return every pair of the repository, and the collection at ECSYNC_CASES if it is set."""
     found = {one["id"]: one for file in sorted(_OWN.glob("*.json")) for one in json.loads(file.read_text())}
     elsewhere = os.environ.get("ECSYNC_CASES")
     if elsewhere:
@@ -25,7 +25,7 @@ def pairs() -> list[Pair]:
 
 
 def _named(pair: Pair) -> Pair:
-    """Give a pair the kind whose member it is about: associations a cluster, a task set its service."""
+    """Return the pair in the form of a kind: associations as a cluster, a task set as its service."""
     desired, live = dict(pair["desired"]), dict(pair["live"])
     name = str(pair["kind"])
     if name == "clusterCapacityProviders":
@@ -41,7 +41,7 @@ def _named(pair: Pair) -> Pair:
 
 
 def changes(live: Mapping[str, Any]) -> Iterator[tuple[Place, dict[str, Any]]]:
-    """Yield (place, the live side with that one leaf changed)."""
+    """Yield each place of a leaf, with the live side in which only that leaf is changed."""
     for place, leaf in leaves(live):
         if leaf in ([], {}, None):
             continue
@@ -55,5 +55,5 @@ def changes(live: Mapping[str, Any]) -> Iterator[tuple[Place, dict[str, Any]]]:
 
 
 def written(place: Place) -> str:
-    """Write a place as the tables have it: `tags.[].key`."""
+    """Return a place in the form of the tables: `tags.[].key`."""
     return ".".join("[]" if isinstance(part, int) else part for part in place)

@@ -1,4 +1,4 @@
-"""The public API: what it takes, what it gives, what it refuses."""
+"""The public API: accepted documents, results and errors."""
 
 from __future__ import annotations
 
@@ -38,24 +38,24 @@ def paths(kind: str, desired: Any, live: Any, **context: Any) -> list[tuple[str 
     return [one.path for one in compare(kind, desired, live, context=context or None)]
 
 
-def test_importing_it_loads_neither_boto3_nor_the_kinds() -> None:
+def test_importing_ecsync_loads_neither_boto3_nor_the_kinds() -> None:
     program = "import sys, ecsync; assert not {'boto3', 'botocore', 'ecsync.kinds'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
-def test_comparing_loads_no_client_of_aws() -> None:
+def test_comparing_does_not_load_boto3() -> None:
     program = "import sys; from ecsync import compare; compare('Cluster', {}, {}); assert 'boto3' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
-def test_a_change_says_what_is_live_what_is_written_and_what_it_does() -> None:
+def test_a_change_has_the_live_value_the_desired_value_and_the_effect() -> None:
     changed = {**DESCRIBED, "taskDefinition": "arn:aws:ecs:eu-west-1:111111111111:task-definition/web:6"}
     assert compare("Service", SERVICE, changed) == (
         FieldChange(path=("taskDefinition",), before="web:6", after="web:7", effect="rolls-tasks"),
     )
 
 
-def test_what_the_cli_prints_is_taken_whole() -> None:
+def test_the_output_of_the_aws_cli_is_accepted_as_live() -> None:
     assert not compare("TaskDefinition", TASK, {"taskDefinition": REGISTERED, "tags": []})
     assert not compare("Service", SERVICE, {"services": [DESCRIBED], "failures": []})
     assert paths("TaskDefinition", {**TASK, "tags": {"a": "b"}}, {"taskDefinition": REGISTERED, "tags": []}) == [
@@ -63,7 +63,7 @@ def test_what_the_cli_prints_is_taken_whole() -> None:
     ]
 
 
-def test_what_describe_prints_may_also_be_written() -> None:
+def test_the_describe_output_is_accepted_as_desired() -> None:
     connect = {"enabled": True, "namespace": "arn:aws:servicediscovery:eu-west-1:1:namespace/ns-1"}
     primary = {"status": "PRIMARY", "serviceConnectConfiguration": connect}
     printed = {**DESCRIBED, "deployments": [primary], "tags": [{"key": "aws:x", "value": "1"}]}
@@ -71,7 +71,7 @@ def test_what_describe_prints_may_also_be_written() -> None:
     assert paths("Service", SERVICE, printed) == [("serviceConnectConfiguration",)]
 
 
-def test_maps_stand_for_lists_of_pairs_on_either_side() -> None:
+def test_a_map_may_replace_a_list_of_pairs_on_either_side() -> None:
     container = {**TASK["containerDefinitions"][0], "environment": {"A": 1}}
     mapped = {**TASK, "containerDefinitions": [container]}
     assert not compare("TaskDefinition", mapped, REGISTERED)
@@ -79,26 +79,26 @@ def test_maps_stand_for_lists_of_pairs_on_either_side() -> None:
     assert not compare("Cluster", {"tags": {"a": "b"}}, {"tags": [{"key": "a", "value": "b"}]})
 
 
-def test_a_sensitive_value_is_not_told() -> None:
+def test_a_sensitive_value_is_redacted() -> None:
     other = {**TASK, "containerDefinitions": [{**TASK["containerDefinitions"][0], "environment": {"A": "secret"}}]}
     (one,) = compare("TaskDefinition", other, REGISTERED)
     assert isinstance(one.before, Redacted)
     assert isinstance(one.after, Redacted)
 
 
-def test_tags_never_make_a_revision() -> None:
+def test_tags_never_register_a_revision() -> None:
     (one,) = compare("TaskDefinition", {**TASK, "tags": {"a": "b"}}, REGISTERED)
     assert one.effect == "in-place"
 
 
 @pytest.mark.parametrize(("live", "found"), [(3, []), (9, [("desiredCount",)])])
-def test_inside_its_band_the_autoscaler_has_the_count(live: int, found: list[Any]) -> None:
+def test_a_count_between_the_bounds_of_the_autoscaler_is_no_difference(live: int, found: list[Any]) -> None:
     target = {"MinCapacity": 2, "MaxCapacity": 4}
     assert paths("Service", SERVICE, {**DESCRIBED, "desiredCount": live}, scalableTarget=target) == found
     assert paths("Service", SERVICE, {**DESCRIBED, "desiredCount": live}) == [("desiredCount",)]
 
 
-def test_a_namespace_is_the_same_by_name_and_by_arn_where_that_is_known() -> None:
+def test_a_namespace_name_equals_its_arn_if_the_context_has_it() -> None:
     arn = "arn:aws:servicediscovery:eu-west-1:1:namespace/ns-1"
     by_name = {**SERVICE, "serviceConnectConfiguration": {"enabled": True, "namespace": "prod"}}
     by_arn = {**DESCRIBED, "serviceConnectConfiguration": {"enabled": True, "namespace": arn}}
@@ -106,7 +106,7 @@ def test_a_namespace_is_the_same_by_name_and_by_arn_where_that_is_known() -> Non
     assert not paths("Service", by_name, by_arn, namespaceArnByName={"prod": arn})
 
 
-def test_a_target_group_has_its_name_or_that_of_its_replacement() -> None:
+def test_a_target_group_has_its_own_name_or_that_of_its_replacement() -> None:
     desired = {"Name": "web", "Protocol": "HTTP", "Port": 80, "VpcId": "vpc-1"}
     live = {name: value for name, value in desired.items() if name != "Name"}
     assert not compare("TargetGroup", desired, {**live, "TargetGroupName": "web-0a1b2c"})
@@ -117,18 +117,18 @@ def test_a_target_group_has_its_name_or_that_of_its_replacement() -> None:
     ("kind", "desired", "live", "context", "message"),
     [
         ("Servce", {}, {}, None, 'unknown kind \'Servce\'; did you mean "Service"?'),
-        ("Network", {}, {}, None, "Network is a lookup: nothing of it is compared"),
+        ("Network", {}, {}, None, "Network cannot be compared: it is a lookup, without a body"),
         ("Service", [], {}, None, "desired must be a mapping, not list"),
         ("Service", {}, None, None, "live must be a mapping, not NoneType"),
         ("Cluster", {"Settings": 1}, {}, None, 'unknown field "Settings" in Cluster; did you mean "settings"?'),
         ("Service", {"desiredCount": "two"}, {}, None, 'Service.desiredCount must be an integer, not "two"'),
         ("Service", {}, {"desiredCount": "two"}, None, "live: Service.desiredCount must be of type integer, not str"),
         ("Service", {}, {"deployments": "x"}, None, "live: Service.deployments must be of type list, not str"),
-        ("Service", {}, {"services": [{}, {}]}, None, "services must hold one Service, and it holds 2 documents"),
+        ("Service", {}, {"services": [{}, {}]}, None, "services must contain exactly one Service, not 2 documents"),
         ("Service", {}, {}, {"scalable": {}}, "unknown context 'scalable'; did you mean \"scalableTarget\"?"),
     ],
 )  # fmt: skip
-def test_what_is_no_such_body_is_refused_in_words(
+def test_the_message_about_an_invalid_body_contains_the_reason(
     kind: str, desired: Any, live: Any, context: Any, message: str
 ) -> None:
     with pytest.raises(ValueError, match=r".") as refused:
@@ -136,6 +136,6 @@ def test_what_is_no_such_body_is_refused_in_words(
     assert str(refused.value) == message
 
 
-def test_the_list_of_problems_ends() -> None:
+def test_a_message_has_at_most_five_problems() -> None:
     with pytest.raises(ValueError, match=r"\(and 2 more\)"):
         compare("Service", {f"x{number}": 1 for number in range(7)}, {})

@@ -1,4 +1,4 @@
-"""`ecsync diff`: two files as AWS sees them."""
+"""`ecsync diff`: the difference of two files."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ DESCRIBED: dict[str, Any] = {
 
 
 class Files:
-    """Two files, and the verb on them."""
+    """Two files, and the command on them."""
 
     def __init__(self, at: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.desired, self.live, self._capsys = at / "service.yaml", at / "live.json", capsys
@@ -54,18 +54,18 @@ def files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Files:
     return Files(tmp_path, capsys)
 
 
-def test_the_same_exits_0_and_prints_no_data(files: Files) -> None:
+def test_equal_documents_exit_0_and_print_no_data(files: Files) -> None:
     assert files.diff() == (0, "", "no difference\n")
 
 
-def test_a_difference_exits_1_and_says_where_it_is_written(files: Files) -> None:
+def test_a_difference_exits_1_and_has_its_origin(files: Files) -> None:
     files.describe(desiredCount=3)
     code, out, _ = files.diff()
     assert code == 1
-    assert out.split() == ["desiredCount", "3", "→", "2", f"{files.desired}:7"]
+    assert out == f"desiredCount: 3 → 2 {files.desired}:7\n"
 
 
-def test_a_field_that_is_not_written_has_the_place_of_what_is_above_it(files: Files) -> None:
+def test_an_undeclared_field_has_the_origin_of_the_block_above_it(files: Files) -> None:
     network = {"awsvpcConfiguration": {"subnets": ["subnet-1"], "assignPublicIp": "ENABLED"}}
     files.describe(networkConfiguration=network)
     code, out, _ = files.diff("-o", "json")
@@ -86,7 +86,7 @@ def test_a_field_that_is_not_written_has_the_place_of_what_is_above_it(files: Fi
     }
 
 
-def test_facts_come_from_a_file(files: Files, tmp_path: Path) -> None:
+def test_the_context_is_read_from_a_file(files: Files, tmp_path: Path) -> None:
     files.describe(desiredCount=3)
     facts = tmp_path / "facts.yaml"
     facts.write_text("scalableTarget: {MinCapacity: 2, MaxCapacity: 4}\n")
@@ -97,15 +97,15 @@ def test_facts_come_from_a_file(files: Files, tmp_path: Path) -> None:
     ("written", "live", "kind", "message"),
     [
         (WRITTEN.replace("desiredC", "desiredc"), None, "Service", 'service.yaml:7: unknown field "desiredcount"'),
-        (WRITTEN, None, "Cluster", "it must declare one Cluster, and it declares Service/web"),
-        (WRITTEN + "---\n" + WRITTEN, None, "Service", "it must hold one document, and it holds 2"),
+        (WRITTEN, None, "Cluster", "must declare exactly one Cluster, but declares Service/web"),
+        (WRITTEN + "---\n" + WRITTEN, None, "Service", "must contain exactly one document, but contains 2"),
         ("- a\n", None, "Service", "must be a map of fields"),
         ("a: [\n", None, "Service", "service.yaml:"),
         (WRITTEN, "{", "Service", "live.json:"),
         (WRITTEN, "{}", "Servce", "unknown kind 'Servce'"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_compared_exits_2_and_says_why(
+def test_an_invalid_document_exits_2_with_the_reason(
     files: Files, written: str, live: str | None, kind: str, message: str
 ) -> None:
     files.desired.write_text(written)
@@ -116,6 +116,6 @@ def test_what_cannot_be_compared_exits_2_and_says_why(
     assert message in err
 
 
-def test_a_file_that_is_not_there_exits_2(files: Files) -> None:
+def test_a_missing_file_exits_2(files: Files) -> None:
     files.live.unlink()
     assert files.diff()[0] == 2

@@ -1,4 +1,4 @@
-"""`ecsync explain`: what a field is, offline."""
+"""`ecsync explain`: the description of a field."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from ecsync.offline import explain
 
 
 def facts(text: str) -> dict[str, str]:
-    """The short lines by their label; of several with one label, the last."""
-    told: dict[str, str] = {}
+    """Return the short lines by their label; of several with the same label, the last."""
+    found: dict[str, str] = {}
     for line in list(explain.lines(explain.find(text)))[1:]:
         if not line.strip():
             break
         label, _, value = line.strip().partition(" ")
-        told[label] = value.strip()
-    return told
+        found[label] = value.strip()
+    return found
 
 
-def test_a_percentage_of_a_service() -> None:
+def test_a_field_has_its_type_default_and_effect() -> None:
     assert facts("Service.deploymentConfiguration.minimumHealthyPercent") == {
         "type": "integer",
         "default": "100 with schedulingStrategy REPLICA, 0 with DAEMON",
@@ -39,21 +39,21 @@ def test_a_percentage_of_a_service() -> None:
     [
         ("Service.desiredCount", "in place, no deployment"),
         ("Service.taskDefinition", "starts a deployment"),
-        ("Service.capacityProviderStrategy", "takes effect on new tasks only"),
-        ("Service.cluster", "cannot be changed in place: replaces"),
+        ("Service.capacityProviderStrategy", "forces a deployment, because AWS applies it to new tasks only"),
+        ("Service.cluster", "replaces the resource; held unless"),
         ("Service.tags", "in place"),
         ("TaskDefinition.containerDefinitions.image", "registers a new revision"),
         ("TaskDefinition.tags", "in place"),
-        ("TargetGroup.Port", "cannot be changed in place: a new one is made beside it"),
-        ("ScalableTarget.RoleARN", "is never compared"),
+        ("TargetGroup.Port", "replaces the resource: ecsync creates a second one"),
+        ("ScalableTarget.RoleARN", "none: the field is never compared"),
         ("Role.Description", "in place"),
     ],
 )
-def test_what_changing_a_field_does(text: str, change: str) -> None:
+def test_the_effect_of_a_change_is_shown(text: str, change: str) -> None:
     assert facts(text)["change"].startswith(change)
 
 
-def test_lists_are_gone_through_with_or_without_brackets() -> None:
+def test_a_list_in_a_path_may_have_brackets() -> None:
     plain, bracketed = (
         explain.find(f"TaskDefinition.containerDefinitions{each}.portMappings{each}.hostPort") for each in ("", "[]")
     )
@@ -61,21 +61,21 @@ def test_lists_are_gone_through_with_or_without_brackets() -> None:
     assert plain.segments == ("containerDefinitions", "[]", "portMappings", "[]", "hostPort")
 
 
-def test_who_decides_what_it_refers_to_and_what_is_hidden() -> None:
-    assert "the autoscaler's between its bounds" in facts("Service.desiredCount")["owner"]
+def test_owner_reference_sensitivity_and_values_are_shown() -> None:
+    assert "the autoscaler decides in its range" in facts("Service.desiredCount")["owner"]
     assert facts("Service.taskDefinition")["note"] == "refers to ${TaskDefinition/name.arn}"
     assert facts("TaskDefinition.containerDefinitions.environment")["note"].startswith("sensitive")
     assert facts("Service.launchType")["values"].startswith("EC2, FARGATE")
     assert facts("TaskDefinition.networkMode")["values"] == "bridge, host, awsvpc, none, default"
 
 
-def test_a_default_that_there_is_only_sometimes_and_who_decides_otherwise() -> None:
-    told = facts("Service.deploymentConfiguration.bakeTimeInMinutes")
-    assert told["default"] == "0 with strategy ROLLING"
-    assert told["owner"] == "AWS, while it is not declared: with strategy BLUE_GREEN, LINEAR or CANARY"
+def test_a_conditional_default_is_shown_with_the_other_owner() -> None:
+    found = facts("Service.deploymentConfiguration.bakeTimeInMinutes")
+    assert found["default"] == "0 with strategy ROLLING"
+    assert found["owner"] == "AWS, while the field is not declared: with strategy BLUE_GREEN, LINEAR or CANARY"
 
 
-def test_aws_s_own_words_have_no_html() -> None:
+def test_the_documentation_of_aws_has_no_html() -> None:
     text = "\n".join(explain.lines(explain.find("Service.deploymentConfiguration")))
     assert "<" not in text
     assert "deployment" in text
@@ -98,14 +98,14 @@ def test_a_kind_lists_its_outputs_and_fields() -> None:
         ("Network.id", "Network has no field 'id'"),
     ],
 )
-def test_a_typo_is_told_with_the_nearest_name(text: str, message: str) -> None:
+def test_the_message_about_a_typo_contains_the_nearest_name(text: str, message: str) -> None:
     with pytest.raises(ValueError, match=r".") as refused:
         explain.find(text)
     assert message in str(refused.value)
 
 
 @pytest.mark.parametrize("kind", kinds.ALL, ids=lambda kind: kind.name)
-def test_what_depends_on_something_says_so_in_words(kind: Kind) -> None:
+def test_every_conditional_row_has_a_description(kind: Kind) -> None:
     silent = [
         row.path
         for row in kind.rules
@@ -116,7 +116,7 @@ def test_what_depends_on_something_says_so_in_words(kind: Kind) -> None:
     assert silent == []
 
 
-def test_it_needs_no_client_of_aws_and_a_typo_is_a_usage_error() -> None:
+def test_explain_does_not_load_boto3_and_a_typo_is_a_usage_error() -> None:
     ecsync = Path(sys.executable).with_name("ecsync")
     done = subprocess.run([ecsync, "explain", "Service.x"], capture_output=True, text=True, check=False)
     assert done.returncode == 64

@@ -1,4 +1,4 @@
-"""`ecsync schema`: what is told of manifests. What a real editor makes of it is in `tests/editor`."""
+"""`ecsync schema`: the schema of manifests. The tests with a real language server are in `tests/editor`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from jsonschema import Draft7Validator  # type: ignore[import-untyped]  # it has none of its own
+from jsonschema import Draft7Validator  # type: ignore[import-untyped]  # jsonschema has no types
 
 from ecsync import kinds
 from ecsync.awsmodel.shapes import load
@@ -43,18 +43,18 @@ def service(*lines: str) -> str:
     return f"apiVersion: ecsync/v1\nkind: Service\nmetadata: {{name: web}}\nspec:\n{fields}"
 
 
-def test_it_is_a_schema_of_draft_7() -> None:
+def test_the_schema_is_valid_draft_7() -> None:
     Draft7Validator.check_schema(ALL)
     assert ALL["$schema"] == "http://json-schema.org/draft-07/schema#"
 
 
 @pytest.mark.parametrize("file", MANIFESTS, ids=lambda file: f"{file.parent.name}-{file.stem}")
-def test_the_manifests_that_are_shipped_are_valid(file: Path) -> None:
+def test_the_example_manifests_are_valid(file: Path) -> None:
     assert wrong(file.read_text()) == []
 
 
 @pytest.mark.parametrize("kind", kinds.ALL, ids=lambda kind: kind.name)
-def test_each_kind_has_one_of_its_own(kind: Any) -> None:
+def test_each_kind_has_its_own_schema(kind: Any) -> None:
     schema = json_schema.for_kind(kind.name)
     Draft7Validator.check_schema(schema)
     assert schema["properties"]["kind"]["enum"] == [kind.name]
@@ -81,18 +81,18 @@ def test_each_kind_has_one_of_its_own(kind: Any) -> None:
         "networkConfiguration: {awsvpcConfiguration: {subnets: ['${Network/main.subnetIds}', subnet-1]}}",
     ],
 )
-def test_what_the_language_allows_is_allowed(line: str) -> None:
+def test_valid_manifests_match_the_schema(line: str) -> None:
     assert wrong(service(line)) == []
 
 
-def test_a_value_that_aws_s_model_lacks_is_offered() -> None:
+def test_a_value_that_the_model_lacks_is_accepted() -> None:
     document = "kind: TaskDefinition\nmetadata: {name: web}\nspec: {networkMode: %s}\n"
     assert wrong(document % "default") == []
     assert wrong(document % "nat")
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "part"),
     [
         ("desiredcount: 2", "'desiredcount' was unexpected"),
         ("desiredCount: two", "'two' is not valid"),
@@ -101,12 +101,12 @@ def test_a_value_that_aws_s_model_lacks_is_offered() -> None:
         ("loadBalancers: web", "'web' does not match"),
     ],
 )
-def test_what_is_not_is_told(line: str, told: str) -> None:
+def test_invalid_manifests_do_not_match_the_schema(line: str, part: str) -> None:
     (message,) = wrong(service(line))
-    assert told in message
+    assert part in message
 
 
-def test_the_short_form_the_envelope_and_annotations_are_known() -> None:
+def test_the_schema_covers_the_short_form_the_envelope_and_annotations() -> None:
     assert wrong("resources:\n  LogGroup/api: {retentionInDays: 30}\n  Cluster/main:\n") == []
     assert wrong("resources:\n  LogGrup/api: {}\n")
     assert wrong("resources:\n  LogGroup/api: {retention: 30}\n")
@@ -119,7 +119,7 @@ def test_the_short_form_the_envelope_and_annotations_are_known() -> None:
     assert wrong("kind: Application\nmetadata: {name: a}\nspec: {sync: {mode: force}}\n")
 
 
-def test_every_annotation_has_a_place_and_words() -> None:
+def test_every_annotation_is_in_the_schema_with_a_description() -> None:
     known = ALL["definitions"]["annotations"]["properties"]
     assert {*known} == {*KNOWN}
     assert all(one["description"] for one in known.values())
@@ -128,7 +128,7 @@ def test_every_annotation_has_a_place_and_words() -> None:
     assert wrong("kind: Application\nmetadata: {name: a, annotations: {ecsync/deletion: retain}}\n")
 
 
-def test_what_aws_prints_may_stand_alone() -> None:
+def test_a_plain_aws_document_matches_the_schema() -> None:
     assert wrong("family: a\nrevision: 1\ncontainerDefinitions: [{name: a}]\n") == []
     assert wrong("serviceName: a\nclusterArn: arn\nevents: []\n") == []
     assert wrong("serviceName: a\ndesiredcount: 1\n")
@@ -136,7 +136,7 @@ def test_what_aws_prints_may_stand_alone() -> None:
 
 
 def taken(kind: Kind, body: Any) -> bool:
-    """Tell whether `validate` takes the body, as far as its shape is concerned."""
+    """Return whether `validate` accepts the body, as far as its shape is concerned."""
     assert kind.shape is not None
     describe = load(ShapeOf(operation="", describe=kind.shape.describe))
     tags = kind.tagging.member if kind.tagging else ""
@@ -147,7 +147,7 @@ def taken(kind: Kind, body: Any) -> bool:
 
 
 def respelt(value: Any) -> Any:
-    """Return the body in words that mean the same: numbers and switches as text, pairs as a map."""
+    """Return the body in another form with the same meaning: numbers and booleans as text, pairs as a map."""
     if isinstance(value, dict):
         return {key: respelt(below) for key, below in value.items()}
     if isinstance(value, list):
@@ -158,7 +158,7 @@ def respelt(value: Any) -> Any:
 
 
 @pytest.mark.parametrize("kind", [kind for kind in kinds.ALL if kind.shape], ids=lambda kind: kind.name)
-def test_what_validate_takes_of_a_body_is_allowed(kind: Kind) -> None:
+def test_every_body_that_validate_accepts_matches_the_schema(kind: Kind) -> None:
     assert kind.shape is not None
     validator = Draft7Validator(json_schema.for_kind(kind.name))
     tags = kind.tagging.member if kind.tagging else ""
@@ -170,13 +170,13 @@ def test_what_validate_takes_of_a_body_is_allowed(kind: Kind) -> None:
     def holds(body: dict[str, Any]) -> None:
         assume(taken(kind, body))
         errors = validator.iter_errors({"kind": kind.name, "metadata": {"name": "a"}, "spec": body})
-        # What describe prints may lack what the input must have; that is told by `required` alone.
+        # The describe output may lack fields that the input requires: ignore `required`.
         assert [error.message for error in errors if error.validator != "required"] == []
 
     holds()
 
 
-def test_the_verb_prints_it_and_names_the_nearest_kind() -> None:
+def test_the_command_prints_the_schema_and_names_the_nearest_kind() -> None:
     ecsync = Path(sys.executable).with_name("ecsync")
     done = subprocess.run([ecsync, "schema", "Cluster"], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == json_schema.for_kind("Cluster")

@@ -8,10 +8,10 @@ import pytest
 
 from ecsync import kinds
 from ecsync.awsmodel import reviewed
-from ecsync.core.diff import Left
-from ecsync.core.inputs import between
+from ecsync.core.diff import UnmanagedValue
 from ecsync.core.kind import Kind
 from ecsync.core.model import Present
+from ecsync.core.resource_diff import between
 from ecsync.core.trees import Json
 from ecsync.kinds.ecs import service, task_definition
 from ecsync.kinds.logs import log_group
@@ -65,7 +65,7 @@ def test_in_a_container_it_is_left_alone_until_it_is_declared() -> None:
     assert fields(kind, plain, live) == []
     found = between(kind, plain, Present(body=live, outputs={}))
     path = ("containerDefinitions", "web", "stopTimeout")
-    assert found.left == (Left(path=path, value=30, owner="AWS, since this release"),)
+    assert found.unmanaged == (UnmanagedValue(path=path, value=30, owner="AWS (new since this release)"),)
     changed = {"family": "web", "containerDefinitions": [{**live["containerDefinitions"][0], "stopTimeout": 60}]}  # type: ignore[dict-item]
     assert fields(kind, changed, live) == [path]
     assert fields(kind, live, live) == []

@@ -1,4 +1,4 @@
-"""What holds of any body that AWS's shapes allow, for every kind."""
+"""Properties of every body that AWS's shapes allow, for every kind."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ecsync.core.model import Origin
 from ecsync.core.normalise import normalise
 from ecsync.core.rules import Keyed, Unordered
 from ecsync.core.trees import locate, thaw
-from ecsync.language.nodes import grow
+from ecsync.language.nodes import to_nodes
 from ecsync.offline.compare import written_as
 from tests.shapes import bodies
 
@@ -31,11 +31,11 @@ def body_of(kind: Kind) -> st.SearchStrategy[dict[str, Any]]:
 
 
 @each_kind
-def test_a_canonical_form_is_its_own(kind: Kind) -> None:
+def test_normalisation_is_idempotent(kind: Kind) -> None:
     @some
     @given(body_of(kind))
     def holds(body: dict[str, Any]) -> None:
-        checked = written_as(kind, grow(body, Origin("")))
+        checked = written_as(kind, to_nodes(body, Origin("")))
         assert not checked.problems
         once = normalise(checked.body, kind.rules)
         assert normalise(once, kind.rules) == once
@@ -64,7 +64,7 @@ def test_two_bodies_can_always_be_compared(kind: Kind) -> None:
 
 
 @each_kind
-def test_the_order_of_a_set_says_nothing(kind: Kind) -> None:
+def test_the_order_of_a_set_has_no_effect(kind: Kind) -> None:
     sets = [row for row in kind.rules if isinstance(row, (Keyed, Unordered))]
 
     @some

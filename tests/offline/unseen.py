@@ -1,4 +1,4 @@
-"""What may change on the live side and be no difference, and why: nothing else may."""
+"""The fields of the live side with changes that are no difference. A change of any other field must be detected."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from ecsync.core.trees import Path
 
-# AWS says it, and nobody can write it.
+# AWS sets the field, and no client can write it.
 SERVER_OWNED: Mapping[str, set[str]] = {
     "AutoScalingGroup": {"AutoScalingGroupARN", "CreatedTime", "Tags.[].ResourceId", "Tags.[].ResourceType"},
     "CapacityProvider": {"capacityProviderArn", "status", "updateStatus"},
@@ -31,11 +31,11 @@ SERVER_OWNED: Mapping[str, set[str]] = {
     },
 }  # fmt: skip
 
-# AWS or somebody else decides it as long as the manifest does not: `architecture.md`, Who owns a field.
+# AWS or another client owns the field while the manifest does not declare it.
 WHILE_UNDECLARED: Mapping[str, set[str]] = {
     "AutoScalingGroup": {
         "AvailabilityZones.[]", "AvailabilityZoneIds.[]", "DesiredCapacity", "ServiceLinkedRoleARN",
-        "LaunchTemplate.LaunchTemplateName",  # the id says which
+        "LaunchTemplate.LaunchTemplateName",  # the id identifies the template
         "MixedInstancesPolicy.LaunchTemplate.LaunchTemplateSpecification.LaunchTemplateName",
         "Tags.[].Key", "Tags.[].Value", "Tags.[].PropagateAtLaunch",
     },
@@ -58,24 +58,24 @@ WHILE_UNDECLARED: Mapping[str, set[str]] = {
     "TargetGroup": {"Attributes.[].Key", "Attributes.[].Value", "Tags.[].Key", "Tags.[].Value"},
 }  # fmt: skip
 
-# Another controller has it, by what the pair itself says.
+# Another controller owns the field in this pair.
 DELEGATED: Mapping[str, Mapping[str, str]] = {
     "cap-ElasticLoadBalancingV2-ListenerRule.ProdRule": {
         "Actions.[].ForwardConfig.TargetGroups.[].Weight": "ECS, inside the blue/green pair",
     },
-    "cap-ECS-TaskSet.TaskSet": {"platformVersion": "LATEST is declared, and is any version"},
+    "cap-ECS-TaskSet.TaskSet": {"platformVersion": "LATEST is declared, and matches any version"},
     "der-lb-access-logs-off": {
-        "Attributes.[].Key": "where logs would go, were they on",
-        "Attributes.[].Value": "where logs would go, were they on",
+        "Attributes.[].Key": "the destination of logs, while logs are off",
+        "Attributes.[].Value": "the destination of logs, while logs are off",
     },
-    "der-li-oidc": {"DefaultActions.[].Order": "nobody: the last action comes last with any greater number"},
-    "der-sv-taskdef-family": {"taskDefinition": "a bare family is any revision of it"},
+    "der-li-oidc": {"DefaultActions.[].Order": "no effect: the last action is last with any greater number"},
+    "der-sv-taskdef-family": {"taskDefinition": "a family without a revision matches any revision"},
     "ecspresso-sv-codedeploy-tg": {"loadBalancers.[].targetGroupArn": "CodeDeploy, which swaps the groups"},
 }
 
 
 def declared(desired: Mapping[str, Any], live: Mapping[str, Any], place: Path) -> bool:
-    """Tell whether the desired side speaks of a place of the live side; elements with a key are matched by it."""
+    """Return whether the desired side declares a place of the live side. Elements with a key are matched by it."""
     want: Any = desired
     have: Any = live
     for part in place:

@@ -1,4 +1,4 @@
-"""Outcomes to tell of, in few words."""
+"""Short constructors of outcomes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ LIVE = Present(body={}, outputs={})
 
 
 def field(path: str, before: Any, after: Any, reason: Reason = "drift") -> FieldChange:
-    """A difference in one field."""
+    """Return a change of one field."""
     return FieldChange(path=(path,), before=before, after=after, reason=reason)
 
 
@@ -52,7 +52,7 @@ def status(
     why: str = "",
     physical: str = "",
 ) -> ResourceStatus:
-    """A resource: in sync when it has no differing field."""
+    """Return the status of a resource: in sync if it has no changed field."""
     return ResourceStatus(
         key=key,
         sync=sync or ("OutOfSync" if fields else "Synced"),
@@ -63,17 +63,17 @@ def status(
 
 
 def create(key: Key) -> Create:
-    """A change that makes the resource."""
+    """Return a change that creates the resource."""
     return Create(desired=Desired(key=key, body={}), marks={})
 
 
 def update(key: Key, *fields: FieldChange) -> Update:
-    """A change of fields."""
+    """Return a change of fields."""
     return Update(desired=Desired(key=key, body={}), observed=LIVE, fields=fields)
 
 
 def step(key: Key, change: Change, phase: Phase = "main") -> Step:
-    """A step with one call."""
+    """Return a step with one call."""
     call = Call(service="ecs", operation="UpdateService", params={})
     return Step(id=StepId(key=key, phase=phase), change=change, calls=(call,))
 
@@ -86,14 +86,14 @@ def outcome(
     revision: str = "1",
     **plan: Any,
 ) -> Outcome:
-    """An outcome of `shop`; the results are those of the steps, in order."""
+    """Return an outcome of `shop`; the results belong to the steps, in order."""
     return Outcome(
         plan=Plan(
             application="shop",
             target=TARGET,
             revision=revision,
             steps=steps,
-            withheld=tuple(Withheld(step=each, because="prune is off") for each in held),
+            withheld=tuple(Withheld(step=each, reason="prune is off") for each in held),
             **plan,
         ),
         results={each.id: result for each, result in zip(steps, results, strict=False)},
@@ -102,5 +102,5 @@ def outcome(
 
 
 def delete(key: Key, called: str = "") -> Delete:
-    """A change that removes the resource, or something else of its key that AWS calls otherwise."""
+    """Return a change that deletes the resource, or an old resource of its key with that ARN."""
     return Delete(key=key, observed=Present(body={}, outputs={"arn": called}) if called else LIVE)

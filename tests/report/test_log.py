@@ -1,4 +1,4 @@
-"""The log: one JSON line each for machines, safe text for a terminal, and not the same thing again and again."""
+"""The log: a line of JSON for machines, safe text for a terminal, and a limit for repeated lines."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EVENT = Event(
     type="drift.detected",
     time=NOW,
     application="shop",
-    message="Service/api was changed by somebody else: /cpu",
+    message="Service/api was changed outside ecsync: cpu",
     severity="warning",
     key=API,
     target=TARGET,
@@ -34,7 +34,7 @@ EVENT = Event(
 
 
 class Terminal(io.StringIO):
-    """A stream that says that it is a terminal."""
+    """A stream that is a terminal."""
 
     def isatty(self) -> bool:
         return True
@@ -42,13 +42,13 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def clock() -> FakeClock:
-    """Stands still at the start of 2026."""
+    """Return a clock that stands at the start of 2026."""
     return FakeClock()
 
 
 @pytest.fixture(autouse=True)
 def restored() -> Iterator[None]:
-    """Leave the logging of the test run as it was."""
+    """Restore the logging of the test run."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
@@ -59,12 +59,12 @@ def restored() -> Iterator[None]:
 
 
 def lines(stream: io.StringIO) -> list[dict[str, Any]]:
-    """What was written, line by line."""
+    """Return the written lines."""
     return [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
 def test_an_event_is_one_line_of_json(clock: FakeClock) -> None:
-    """Everything that the event says is in the line, the most looked for first; a masked value stays masked."""
+    """The line has every member of the event, the most important first; a redacted value stays redacted."""
     stream = io.StringIO()
     log.configure(stream, clock)
     log.event_sink()(EVENT)
@@ -90,23 +90,23 @@ def test_an_event_is_one_line_of_json(clock: FakeClock) -> None:
 
 
 def test_an_event_is_readable_on_a_terminal(clock: FakeClock) -> None:
-    """Time, level, type, place and message on one line; each field on its own."""
+    """Time, level, type, resource and message are one line; each change is a line."""
     stream = Terminal()
     log.configure(stream, clock)
     log.event_sink()(EVENT)
     assert stream.getvalue().splitlines() == [
         (
-            "00:00:00 warning drift.detected  shop/Service/api  Service/api was changed by somebody else: /cpu  "
+            "00:00:00 warning drift.detected  shop/Service/api  Service/api was changed outside ecsync: cpu  "
             "action=modified  target=123456789012/eu-central-1  revision=1  reconcile_id=r1"
         ),
-        "    /cpu  256 → 512  api.yaml:4",
-        '    /secret  "(sensitive) #a1" → null',
+        '    cpu: "256" → "512" [drift] api.yaml:4',
+        "    secret: (sensitive) #a1 → (not set) [drift]",
     ]
 
 
 @pytest.mark.parametrize("format_", ["json", "text"])
 def test_control_characters_never_come_out_raw(clock: FakeClock, format_: log.Format) -> None:
-    """A name out of a manifest can neither forge a line nor command a terminal (F72)."""
+    """A name in a manifest can neither forge a line nor control a terminal."""
     stream = io.StringIO()
     log.configure(stream, clock, format=format_)
     evil = "x\nlevel=error\x1b[2J\x9b31m\u202e\u2028\x07"
@@ -117,8 +117,8 @@ def test_control_characters_never_come_out_raw(clock: FakeClock, format_: log.Fo
     assert "x\\u000alevel" in text or "x\\nlevel" in text or "x\\x0alevel" in text
 
 
-def test_libraries_log_through_the_same_door(clock: FakeClock) -> None:
-    """What uvicorn or apscheduler says is in our form; what each call does is not said at all."""
+def test_libraries_log_in_the_same_format(clock: FakeClock) -> None:
+    """Lines of uvicorn or apscheduler have the format of ecsync; lines for every call are not written."""
     stream = io.StringIO()
     log.configure(stream, clock)
     logging.getLogger("uvicorn.error").info("Finished server process [%d]", 7)
@@ -137,13 +137,13 @@ def test_a_traceback_is_one_member(clock: FakeClock) -> None:
     except ValueError:
         structlog.get_logger().exception("pass failed")
         logging.getLogger("uvicorn.error").exception("Exception in ASGI application")
-    ours, theirs = lines(stream)
-    assert "ValueError: on purpose" in ours["exception"]
-    assert "ValueError: on purpose" in theirs["exception"]
+    own, library = lines(stream)
+    assert "ValueError: on purpose" in own["exception"]
+    assert "ValueError: on purpose" in library["exception"]
 
 
 def test_context_is_in_every_line(clock: FakeClock) -> None:
-    """What is bound once, such as the reconcile id, is in each line after it."""
+    """A bound value, such as the reconcile id, is in each later line."""
     stream = io.StringIO()
     log.configure(stream, clock)
     with structlog.contextvars.bound_contextvars(reconcile_id="r7"):
@@ -153,7 +153,7 @@ def test_context_is_in_every_line(clock: FakeClock) -> None:
 
 
 def test_the_level_is_obeyed(clock: FakeClock) -> None:
-    """What is below the level is not written."""
+    """Lines below the level are not written."""
     stream = io.StringIO()
     log.configure(stream, clock, level="warning")
     structlog.get_logger().info("quiet")
@@ -162,7 +162,7 @@ def test_the_level_is_obeyed(clock: FakeClock) -> None:
 
 
 def test_the_same_error_is_written_once_a_minute(clock: FakeClock) -> None:
-    """A loop of failures is one line a minute, with the number of those left out; another error is not held back."""
+    """Repeated failures are one line a minute, with the number of dropped ones; another error is written."""
     stream = io.StringIO()
     log.configure(stream, clock)
     logger = structlog.get_logger()
@@ -182,8 +182,8 @@ def test_the_same_error_is_written_once_a_minute(clock: FakeClock) -> None:
     ]
 
 
-def test_a_librarys_errors_are_limited_by_what_they_say(clock: FakeClock) -> None:
-    """The words count, not the template."""
+def test_errors_of_a_library_are_limited_by_their_text(clock: FakeClock) -> None:
+    """The formatted message counts, not the template."""
     stream = io.StringIO()
     log.configure(stream, clock)
     for number in (1, 1, 2):
@@ -192,6 +192,6 @@ def test_a_librarys_errors_are_limited_by_what_they_say(clock: FakeClock) -> Non
 
 
 def test_repeats_forget_the_oldest(clock: FakeClock) -> None:
-    """The memory of what was said is bounded."""
+    """The number of remembered lines is bounded."""
     repeats = Repeats(clock, remembered=2)
-    assert [repeats.allow(thing) for thing in ("a", "a", "b", "c", "a")] == [0, None, 0, 0, 0]
+    assert [repeats.allow(line) for line in ("a", "a", "b", "c", "a")] == [0, None, 0, 0, 0]

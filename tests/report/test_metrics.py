@@ -1,4 +1,4 @@
-"""Metrics: zeros from the start, state from the last outcomes, and no series of what is gone."""
+"""Metrics: zeros from the start, state from the last outcomes, and no series of a removed application."""
 
 from __future__ import annotations
 
@@ -28,34 +28,34 @@ from tests.report.outcomes import field as change
 PASS = Pass(reconcile_id="r1", started=NOW, ended=NOW, result="synced")
 
 
-def state(name: str = "shop", **known: Any) -> ApplicationState:
-    """An application that is known as far as given."""
-    return ApplicationState(name=name, target=TARGET, **known)
+def state(name: str = "shop", **fields: Any) -> ApplicationState:
+    """Return an application with the given fields."""
+    return ApplicationState(name=name, target=TARGET, **fields)
 
 
 def nothing(_application: str) -> tuple[Key, ...]:
-    """No drift."""
+    """Return no drift."""
     return ()
 
 
 @pytest.fixture
 def metrics() -> Metrics:
-    """A registry of its own."""
+    """Return a new registry."""
     return Metrics(version="1.2.3", revision="abc")
 
 
 def value(metrics: Metrics, name: str, **labels: str) -> float | None:
-    """A sample, None where it does not exist."""
+    """Return a sample; None if it does not exist."""
     return metrics.registry.get_sample_value(name, labels)
 
 
-def test_what_is_known_beforehand_starts_at_zero(metrics: Metrics) -> None:
-    """An alert on a rate works for the first failure too."""
+def test_fixed_label_sets_start_at_zero(metrics: Metrics) -> None:
+    """So an alert on a rate works for the first failure."""
     assert value(metrics, "ecsync_reconcile_total", result="error") == 0
     assert value(metrics, "ecsync_reconcile_errors_total", reason="panic") == 0
     assert value(metrics, "ecsync_reconcile_panics_total") == 0
     assert value(metrics, "ecsync_reconcile_duration_seconds_count", phase="apply") == 0
-    assert value(metrics, "ecsync_scheduler_jobs_missed_total", job="tick") == 0
+    assert value(metrics, "ecsync_scheduler_jobs_missed_total", job="poll") == 0
     assert value(metrics, "ecsync_source_fetch_total", result="empty") == 0
     assert value(metrics, "ecsync_events_total", sink="log", result="error") == 0
     assert value(metrics, "ecsync_events_dropped_total", sink="log") == 0
@@ -66,7 +66,7 @@ def test_what_is_known_beforehand_starts_at_zero(metrics: Metrics) -> None:
 
 
 def test_reasons_are_those_of_the_ports() -> None:
-    """Every class of AWS error and every reason of a source is one of the labels."""
+    """Every class of AWS error and every reason of a source is a label value."""
     assert set(get_args(ErrorClass)) < set(get_args(Reason))
     assert set(get_args(Fetch)) == {"ok", "unreachable", "denied", "partial", "empty", "changing"}
 
@@ -100,16 +100,16 @@ def test_what_happens_is_counted(metrics: Metrics) -> None:
     assert value(metrics, "ecsync_events_dropped_total", sink="log") == 1
 
 
-def test_executed_steps_are_counted_by_what_became_of_them(metrics: Metrics) -> None:
-    """Done and failed changes are counted; what still goes on is not."""
+def test_executed_steps_are_counted_by_result(metrics: Metrics) -> None:
+    """Done and failed changes are counted; progressing ones are not."""
     steps = (step(API, update(API)), step(WEB, create(WEB)))
     metrics.executed(outcome(steps=steps, results=(Done(), Failed(error="no"))))
     assert value(metrics, "ecsync_changes_total", kind="Service", action="update", result="done") == 1
     assert value(metrics, "ecsync_changes_total", kind="TargetGroup", action="create", result="failed") == 1
 
 
-def test_a_removal_is_counted_from_its_event(metrics: Metrics) -> None:
-    """Of a resource or of what one left over; that it was found gone by its step does not count it twice."""
+def test_a_deletion_is_counted_from_its_event(metrics: Metrics) -> None:
+    """A deletion of a current or an old resource counts once, although its step is Done too."""
     metrics.executed(
         outcome(steps=(step(API, delete(API)), step(WEB, delete(WEB))), results=(Done(), Failed(error="")))
     )
@@ -120,8 +120,8 @@ def test_a_removal_is_counted_from_its_event(metrics: Metrics) -> None:
     assert value(metrics, "ecsync_changes_total", kind="Service", action="delete", result="done") == 2
 
 
-def test_drift_is_counted_from_its_events_until_the_application_is_gone(metrics: Metrics) -> None:
-    """Metrics are a sink like any other, and forget what is gone."""
+def test_drift_is_counted_from_its_events_until_the_application_is_removed(metrics: Metrics) -> None:
+    """Metrics are a sink, and remove the series of a removed application."""
     event = Event(
         type="drift.detected", time=NOW, application="shop", message="", key=API, detail={"action": "missing"}
     )
@@ -132,8 +132,8 @@ def test_drift_is_counted_from_its_events_until_the_application_is_gone(metrics:
     assert value(metrics, "ecsync_drift_detected_total", **labels) is None
 
 
-def test_the_queue_is_asked_at_each_scrape(metrics: Metrics) -> None:
-    """Gauges of the queue are functions, so nobody has to keep them up to date."""
+def test_the_queue_is_read_at_each_scrape(metrics: Metrics) -> None:
+    """Gauges of the queue are functions, so no code has to update them."""
     depth = [3.0]
     metrics.watch_queue(lambda: depth[0], lambda: 2, lambda: 7.5)
     assert value(metrics, "ecsync_workqueue_depth") == 3
@@ -144,7 +144,7 @@ def test_the_queue_is_asked_at_each_scrape(metrics: Metrics) -> None:
 
 
 def test_state_is_read_from_the_last_outcomes(metrics: Metrics) -> None:
-    """What an application is now: status, conditions, drift, plan and what is held."""
+    """The state of an application: status, conditions, drift, plan and held steps."""
     drifted = outcome(
         status(API, change("cpu", 1, 2)),
         status(WEB, change("Port", 1, 2, "pending")),
@@ -168,8 +168,8 @@ def test_state_is_read_from_the_last_outcomes(metrics: Metrics) -> None:
     assert value(metrics, "ecsync_app_last_reconcile_timestamp_seconds", app="shop") == NOW.timestamp()
 
 
-def test_drifted_resources_are_those_that_were_told_and_are_not_as_declared_again(metrics: Metrics) -> None:
-    """Changed or removed by somebody else, application by application; what nobody adopted is nobody's drift."""
+def test_drifted_resources_are_those_with_reported_drift_that_has_not_ended(metrics: Metrics) -> None:
+    """By application, changed or deleted; a resource that is not adopted does not drift."""
     unclaimed = outcome(status(API, change("cpu", 1, 2)))
     metrics.watch_applications(
         lambda: [state("shop", outcome=unclaimed), state("blog")],
@@ -183,9 +183,9 @@ def test_drifted_resources_are_those_that_were_told_and_are_not_as_declared_agai
     assert value(metrics, "ecsync_app_condition", app="shop", type="Drifted") == 0
 
 
-def test_what_holds_removals_is_one_of_few_reasons(metrics: Metrics) -> None:
-    """A series for each from the start; the words are for people, and are no label."""
-    why = [
+def test_held_deletions_are_counted_by_a_fixed_set_of_reasons(metrics: Metrics) -> None:
+    """Each reason has a series from the start; the text for people is no label."""
+    reasons = [
         WithheldReason("off", "prune is off"),
         WithheldReason("invalid_manifest", "a.yaml:3 is not valid"),
         "has no mark of ours",
@@ -198,7 +198,7 @@ def test_what_holds_removals_is_one_of_few_reasons(metrics: Metrics) -> None:
             held.plan,
             withheld=(
                 *held.plan.withheld,
-                *(Withheld(step=one, because=words) for one, words in zip(orphans, why, strict=True)),
+                *(Withheld(step=one, reason=reason) for one, reason in zip(orphans, reasons, strict=True)),
             ),
         ),
     )
@@ -228,13 +228,13 @@ def test_what_holds_removals_is_one_of_few_reasons(metrics: Metrics) -> None:
     ],
 )
 def test_conditions(metrics: Metrics, app: ApplicationState, conditions: dict[str, int]) -> None:
-    """Each condition says one thing, and an application without an outcome is not ready."""
+    """Each condition has one meaning, and an application without an outcome is not ready."""
     metrics.watch_applications(lambda: [app], nothing)
     assert {name: value(metrics, "ecsync_app_condition", app="shop", type=name) for name in conditions} == conditions
 
 
-def test_series_of_a_gone_application_vanish(metrics: Metrics) -> None:
-    """There is no stale status to alert on."""
+def test_a_removed_application_has_no_series(metrics: Metrics) -> None:
+    """No alert can fire on a stale status."""
     apps = [state("shop"), state("blog")]
     metrics.watch_applications(lambda: apps, nothing)
     del apps[0]
@@ -244,7 +244,7 @@ def test_series_of_a_gone_application_vanish(metrics: Metrics) -> None:
 
 
 def test_a_thousand_applications_stay_within_bounds(metrics: Metrics) -> None:
-    """At most 40 series for each application, and no second series for a counter."""
+    """An application has at most 40 series, and a counter has no second series."""
     full = outcome(status(API, change("a", 1, 2)), status(WEB, change("b", 1, 2)))
     metrics.watch_applications(
         lambda: [state(f"app-{n}", outcome=full, last_pass=PASS, last_success=NOW) for n in range(1000)],
@@ -256,8 +256,8 @@ def test_a_thousand_applications_stay_within_bounds(metrics: Metrics) -> None:
     assert not any("_created" in line for line in samples)
 
 
-def test_the_exposition_is_what_scrapers_read(metrics: Metrics) -> None:
-    """The text parses, and a scraper that asks for OpenMetrics gets it."""
+def test_scrapers_can_parse_the_exposition(metrics: Metrics) -> None:
+    """The text parses, and a scraper that accepts OpenMetrics receives it."""
     content, content_type = metrics.render("")
     families = {family.name: family for family in text_string_to_metric_families(content.decode())}
     assert content_type.startswith("text/plain")
@@ -268,7 +268,7 @@ def test_the_exposition_is_what_scrapers_read(metrics: Metrics) -> None:
     assert content.endswith(b"# EOF\n")
 
 
-def test_two_registries_do_not_meet() -> None:
-    """Nothing is global, so two may live in one process."""
+def test_two_registries_are_independent() -> None:
+    """Nothing is global, so two can exist in one process."""
     Metrics(version="1")
     Metrics(version="1")

@@ -1,4 +1,4 @@
-"""Plans for people: what is not known is never shown as in sync, and what goes is named as AWS calls it."""
+"""Plans for people: an unknown state is never shown as in sync, and a deleted old resource has its AWS name."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from typing import Any
 import pytest
 
 from ecsync.core.kind import Kind
-from ecsync.core.model import Key, Phase, Plan, Step
+from ecsync.core.model import Adopt, Desired, FieldChange, Key, Phase, Plan, Present, Reason, Step
 from ecsync.report import plan_markdown, plan_text
 from ecsync.report.plan_json import Planned
-from tests.report.outcomes import API, TARGET, WEB, delete, step
+from tests.report.outcomes import API, TARGET, WEB, delete, step, update
 
-NOTE = "what is left over stays: web is being deployed"
+NOTE = "the old revision is kept: web is being deployed"
 
 
-def planned(*steps: Step, notes: dict[Key, str] | None = None, **known: Any) -> Planned:
-    """A plan of `shop`."""
-    plan = Plan(application="shop", target=TARGET, revision="1", steps=steps, **known)
-    kinds: dict[str, Kind] = {}  # nothing here has a call to show
-    return Planned(plan=plan, kinds=kinds, notes=notes or {})
+def planned(*steps: Step, notes: dict[Key, str] | None = None, **fields: Any) -> Planned:
+    """Return a plan of `shop`; every field is declared in line 9."""
+    plan = Plan(application="shop", target=TARGET, revision="1", steps=steps, **fields)
+    kinds: dict[str, Kind] = {}  # no test prints a call
+    return Planned(plan=plan, kinds=kinds, notes=notes or {}, where=lambda key, _: f"{key.name}.yaml:9")
 
 
 def both(one: Planned) -> tuple[str, str]:
-    """The plan as text and as Markdown."""
+    """Return the plan as text and as Markdown."""
     return "\n".join(line.text for line in plan_text.lines([one])), plan_markdown.render([one])
 
 
-def test_what_is_not_known_is_not_in_sync() -> None:
-    """What could not be read, and what was given up, are said with why, and nothing else is claimed."""
+def test_an_unknown_state_is_not_in_sync() -> None:
+    """An unreadable resource and one that is not retried are printed with the reason, and not as in sync."""
     for text in both(planned(unreadable={API: "ecs.X: AccessDenied"}, stopped={WEB: "rolled | back"})):
         assert "n sync" not in text
         assert "Service/api" in text
@@ -39,22 +39,57 @@ def test_what_is_not_known_is_not_in_sync() -> None:
     assert all("n sync: nothing to do" in text for text in both(planned()))
 
 
-def test_what_we_own_and_could_not_be_listed_is_said() -> None:
-    """There may be more of it than the plan says, and none of it goes."""
+def test_an_incomplete_list_of_owned_resources_is_reported() -> None:
+    """The plan may not have all of them, so nothing will be pruned."""
     for text in both(planned(incomplete="what we own of Role could not be listed: AccessDenied")):
-        assert "nothing is pruned: what we own of Role could not be listed: AccessDenied" in text
+        assert "nothing will be pruned: what we own of Role could not be listed: AccessDenied" in text
 
 
 @pytest.mark.parametrize("phase", ["late", "prune"])
-def test_what_a_resource_left_over_is_named(phase: Phase) -> None:
-    """The manifest cannot say which revision or target group it is; the resource of the key is what it says."""
+def test_a_deleted_old_resource_has_its_aws_name(phase: Phase) -> None:
+    """No manifest contains the name of an old revision or target group; the key is the name of a current resource."""
     assert "delete   arn:old" in both(planned(step(API, delete(API, "arn:old"), phase)))[0]
     assert "arn:api" not in both(planned(step(API, delete(API, "arn:api"))))[0]
 
 
-def test_what_waits_says_for_what_and_what_stays_says_why() -> None:
-    """In a comment on a pull request as on a terminal."""
+def test_a_waiting_step_and_a_kept_resource_have_their_reasons() -> None:
+    """In a comment on a pull request and on a terminal."""
     waits = replace(step(API, delete(API, "arn:old"), "late"), calls=(), waiting="web still runs it")
     for text in both(planned(waits, notes={WEB: NOTE})):
         assert "web still runs it" in text
         assert NOTE in text
+
+
+@pytest.mark.parametrize("reason", ["drift", "pending", "lookup"])
+def test_a_change_has_the_same_line_as_text_and_as_markdown(reason: Reason) -> None:
+    """Path, values, reason, effect, and the place in the manifest."""
+    change = FieldChange(path=("cpu",), before="256", after="512", reason=reason, effect="rolls-tasks")
+    text, markdown = both(planned(step(API, update(API, change))))
+    line = f'cpu: "256" → "512" [{reason}] (rolls tasks) api.yaml:9'
+    assert f"\n        {line}\n" in text
+    assert f"| update | `Service/api` | `{line}` |  |" in markdown
+    assert "update (rolls tasks)" in text
+
+
+def test_an_adoption_prints_what_enforcing_would_change() -> None:
+    """Without a reason: a resource that is not adopted does not drift."""
+    change = FieldChange(path=("cpu",), before=1, after=2, effect="rolls-tasks")
+    reset = FieldChange(path=("memory",), before=3, after=None)
+    adopt = Adopt(
+        desired=Desired(key=API, body={}),
+        observed=Present(body={}, outputs={}),
+        fields=(change, reset),
+        resets=(reset,),
+        marks={},
+    )
+    for text in both(planned(step(API, adopt))):
+        assert "cpu: 1 → 2 (would be changed; rolls tasks) api.yaml:9" in text
+        assert "memory: 3 → (not set) (would be reset) api.yaml:9" in text
+        assert "adopt (" not in text
+
+
+def test_markdown_shows_values_with_pipes_and_backticks() -> None:
+    """Neither ends the cell or the code."""
+    change = FieldChange(path=("command",), before="a | b", after="`c`")
+    markdown = plan_markdown.render([planned(step(API, update(API, change)))])
+    assert '`` command: "a \\| b" → "`c`" [drift] api.yaml:9 ``' in markdown

@@ -1,4 +1,4 @@
-"""DiskSource: whole snapshots of a directory that somebody may be writing."""
+"""DiskSource: whole snapshots of a directory that another process may be writing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ecsync.sources.files import digest
 
 
 class Writer:
-    """Changes the directory while the source waits between two readings."""
+    """Changes the directory while the source waits between two reads."""
 
     def __init__(self, *writes: Callable[[], object]) -> None:
         self.writes = list(writes)
@@ -28,7 +28,7 @@ class Writer:
 
 
 def write(root: Path, files: dict[str, str]) -> Path:
-    """Write files below the root, and return it."""
+    """Write files below the root, and return the root."""
     for name, text in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
@@ -36,19 +36,19 @@ def write(root: Path, files: dict[str, str]) -> Path:
 
 
 def source(path: Path, writer: Writer | None = None) -> DiskSource:
-    """A source that does not really wait."""
+    """Return a source that calls `wait` instead of waiting."""
     return DiskSource(path, wait=writer or Writer())
 
 
 def refusal(path: Path, writer: Writer | None = None) -> SourceError:
-    """The error that a fetch ends in."""
+    """Return the error of a fetch."""
     with pytest.raises(SourceError) as caught:
         source(path, writer).fetch()
     return caught.value
 
 
 def test_reads_manifests_by_relative_name(tmp_path: Path) -> None:
-    """Files of the three suffixes are read, by their relative names; anything else is left out."""
+    """Files with the three suffixes are read, by their relative names; others are not."""
     write(tmp_path, {"b.yml": "2", "shop/a.yaml": "1", "shop/c.json": "3", "README.md": "no", "x.yaml.bak": "no"})
     found = source(tmp_path).fetch()
     assert found.files == {"b.yml": b"2", "shop/a.yaml": b"1", "shop/c.json": b"3"}
@@ -56,36 +56,36 @@ def test_reads_manifests_by_relative_name(tmp_path: Path) -> None:
 
 
 def test_one_file_is_a_source(tmp_path: Path) -> None:
-    """A path to one file gives that file, by its own name."""
+    """A path to one file results in that file, with its own name."""
     write(tmp_path, {"a.yaml": "1", "b.yaml": "2"})
     assert source(tmp_path / "a.yaml").fetch().files == {"a.yaml": b"1"}
 
 
 def test_hidden_and_editor_files_are_ignored(tmp_path: Path) -> None:
-    """What editors and tools leave lying about never becomes part of a release."""
+    """Temporary files of editors and tools are no manifests."""
     names = [".a.yaml", ".#a.yaml", "#a.yaml#", "a.yaml~", ".a.yaml.swp", "a.yaml.tmp", ".git/config.yaml", "#x.yaml"]
     write(tmp_path, {"a.yaml": "1"} | dict.fromkeys(names, "no"))
     assert list(source(tmp_path).fetch().files) == ["a.yaml"]
 
 
 def test_the_same_files_are_the_same_revision(tmp_path: Path) -> None:
-    """A revision depends on names and contents alone."""
+    """A revision depends only on names and contents."""
     one = source(write(tmp_path / "one", {"a.yaml": "1", "b.yaml": "2"})).fetch().revision
     two = source(write(tmp_path / "two", {"b.yaml": "2", "a.yaml": "1"})).fetch().revision
     swapped = source(write(tmp_path / "three", {"a.yaml": "2", "b.yaml": "1"})).fetch().revision
     assert one == two != swapped
 
 
-def test_a_change_between_two_readings_is_read_again(tmp_path: Path) -> None:
-    """A file that is still being written is waited for, and then read whole."""
+def test_a_change_between_two_reads_is_read_again(tmp_path: Path) -> None:
+    """The source waits for a file that is being written, and then reads it whole."""
     write(tmp_path, {"a.yaml": "half"})
     writer = Writer(lambda: write(tmp_path, {"a.yaml": "half and half"}), lambda: write(tmp_path, {"b.yaml": "new"}))
     assert source(tmp_path, writer).fetch().files == {"a.yaml": b"half and half", "b.yaml": b"new"}
     assert writer.waits == 3
 
 
-def test_a_directory_that_never_rests_is_no_snapshot(tmp_path: Path) -> None:
-    """After a bounded number of readings the source says that it is changing."""
+def test_a_directory_that_always_changes_is_no_snapshot(tmp_path: Path) -> None:
+    """After a bounded number of reads the error is `changing`."""
     write(tmp_path, {"a.yaml": "0"})
     writer = Writer(*[lambda n=n: write(tmp_path, {"a.yaml": str(n)}) for n in range(1, 100)])
     assert refusal(tmp_path, writer).reason == "changing"
@@ -93,7 +93,7 @@ def test_a_directory_that_never_rests_is_no_snapshot(tmp_path: Path) -> None:
 
 
 def kubernetes(root: Path, release: str, files: dict[str, str]) -> None:
-    """Write a release as Kubernetes does: a fresh directory, then `..data` is swapped to it."""
+    """Write a release as Kubernetes does: a new directory, then a swap of `..data` to it."""
     write(root / f"..{release}", files)
     fresh = root / "..data_tmp"
     fresh.symlink_to(f"..{release}")
@@ -103,8 +103,8 @@ def kubernetes(root: Path, release: str, files: dict[str, str]) -> None:
             (root / name).symlink_to(f"..data/{name}")
 
 
-def test_the_swap_of_a_config_map_is_noticed(tmp_path: Path) -> None:
-    """A swap of `..data` between two readings gives the new release, never a mixture."""
+def test_the_swap_of_a_config_map_is_detected(tmp_path: Path) -> None:
+    """A swap of `..data` between two reads results in the new release, never in a mixture."""
     kubernetes(tmp_path, "r1", {"a.yaml": "1", "b.yaml": "1"})
     writer = Writer(lambda: kubernetes(tmp_path, "r2", {"a.yaml": "2", "b.yaml": "2"}))
     assert source(tmp_path).fetch().files == {"a.yaml": b"1", "b.yaml": b"1"}
@@ -112,7 +112,7 @@ def test_the_swap_of_a_config_map_is_noticed(tmp_path: Path) -> None:
 
 
 def test_the_root_may_be_a_link(tmp_path: Path) -> None:
-    """`current -> release-2` is a source, and is resolved anew for each reading."""
+    """`current -> release-2` is a source, and is resolved for each read."""
     write(tmp_path / "release-1", {"a.yaml": "1"})
     write(tmp_path / "release-2", {"a.yaml": "2"})
     current = tmp_path / "current"
@@ -127,7 +127,7 @@ def test_the_root_may_be_a_link(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("link", ["file", "folder"])
 def test_a_link_out_of_the_source_is_refused(tmp_path: Path, link: str) -> None:
-    """A link to a file or folder elsewhere is refused and named: it could lead anywhere."""
+    """A link to a file or folder outside the source is refused, and the message names it."""
     outside = write(tmp_path / "outside", {"secret.yaml": "secret"})
     root = write(tmp_path / "root", {"a.yaml": "1"})
     (root / "evil.yaml").symlink_to(outside / "secret.yaml" if link == "file" else outside)
@@ -137,14 +137,14 @@ def test_a_link_out_of_the_source_is_refused(tmp_path: Path, link: str) -> None:
 
 
 def test_a_loop_of_links_ends(tmp_path: Path) -> None:
-    """A folder that links to its own parent is an error, not an endless walk."""
+    """A folder with a link to its own parent is an error, not an endless walk."""
     write(tmp_path, {"a.yaml": "1"})
     (tmp_path / "again").symlink_to(".")
     assert refusal(tmp_path).reason == "partial"
 
 
-def test_a_link_to_nothing_is_changing(tmp_path: Path) -> None:
-    """A link whose target is missing may be one that is just being swapped; it is named if it stays."""
+def test_a_broken_link_is_changing(tmp_path: Path) -> None:
+    """A broken link may be in the middle of a swap; if it stays broken, the message names it."""
     write(tmp_path, {"a.yaml": "1"})
     (tmp_path / "b.yaml").symlink_to("gone.yaml")
     error = refusal(tmp_path)
@@ -152,28 +152,28 @@ def test_a_link_to_nothing_is_changing(tmp_path: Path) -> None:
     assert "gone.yaml" in str(error)
 
 
-def test_a_pipe_is_refused_and_does_not_hang(tmp_path: Path) -> None:
-    """Something that is not a regular file is refused by name."""
+def test_a_pipe_is_refused_and_does_not_block(tmp_path: Path) -> None:
+    """A file that is not regular is refused, and the message names it."""
     write(tmp_path, {"a.yaml": "1"})
     os.mkfifo(tmp_path / "b.yaml")
     assert "b.yaml" in str(refusal(tmp_path))
 
 
 def test_a_missing_directory_is_unreachable(tmp_path: Path) -> None:
-    """A path that does not exist is an error with the path in it."""
+    """A path that does not exist is an error with the path."""
     error = refusal(tmp_path / "typo")
     assert error.reason == "unreachable"
     assert "typo" in str(error)
 
 
 def test_no_manifest_is_empty_and_never_means_delete(tmp_path: Path) -> None:
-    """A directory without a manifest is an error: nothing may be concluded from it."""
+    """A directory without a manifest is an error: nothing may be deleted because of it."""
     write(tmp_path, {"README.md": "x"})
     assert refusal(tmp_path).reason == "empty"
 
 
-def test_too_much_is_refused(tmp_path: Path) -> None:
-    """More than 10 MB in all is not a set of manifests."""
+def test_too_many_bytes_are_refused(tmp_path: Path) -> None:
+    """The limit is 10 MB in all."""
     write(tmp_path, {f"{n}.yaml": "x" * 2_600_000 for n in range(4)})
     error = refusal(tmp_path)
     assert error.reason == "partial"
@@ -181,7 +181,7 @@ def test_too_much_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_unreadable_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file without permission fails the whole snapshot, and is named."""
+    """A file without read permission fails the whole snapshot, and the message names it."""
     write(tmp_path, {"a.yaml": "1", "b.yaml": "2"})
     opened = os.open
 
@@ -197,12 +197,12 @@ def test_an_unreadable_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def index(files: dict[str, str]) -> str:
-    """The index of a release."""
+    """Return the index of a release."""
     return json.dumps({name: digest(text.encode()) for name, text in files.items()})
 
 
 def test_an_index_makes_the_snapshot_durable(tmp_path: Path) -> None:
-    """With an index, exactly what it lists is the release; a file beside it belongs to none."""
+    """With an index, the release is exactly the files that it lists."""
     release = {"a.yaml": "1", "shop/b.yaml": "2"}
     write(tmp_path, release | {"left-over.yaml": "old", "ecsync.index.json": index(release)})
     found = source(tmp_path).fetch()
@@ -210,8 +210,8 @@ def test_an_index_makes_the_snapshot_durable(tmp_path: Path) -> None:
     assert found.durable
 
 
-def test_objects_under_their_digest_win_over_names(tmp_path: Path) -> None:
-    """A published file is read from where its digest says, whatever lies under its name by now."""
+def test_a_file_under_its_digest_is_preferred(tmp_path: Path) -> None:
+    """A published file is read under its digest, whatever the file under its name contains."""
     release = {"a.yaml": "1"}
     stored = f"ecsync.objects/{digest(b'1')}"
     write(tmp_path, {"a.yaml": "the next release", stored: "1", "ecsync.index.json": index(release)})
@@ -229,6 +229,6 @@ def test_objects_under_their_digest_win_over_names(tmp_path: Path) -> None:
         ({"a.yaml": "1", "ecsync.index.json": index({"../a.yaml": "1"})}, "empty"),
     ],
 )
-def test_an_index_that_does_not_fit_is_no_snapshot(tmp_path: Path, files: dict[str, str], reason: str) -> None:
-    """What the index says and what is there must agree, and names cannot leave the source."""
+def test_an_index_that_does_not_match_is_no_snapshot(tmp_path: Path, files: dict[str, str], reason: str) -> None:
+    """Every listed file must exist with its digest, and names cannot point out of the source."""
     assert refusal(write(tmp_path, files)).reason == reason

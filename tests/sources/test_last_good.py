@@ -1,4 +1,4 @@
-"""LastGood: the last good snapshot through every failure, and what may be concluded from it."""
+"""LastGood: the last good snapshot is kept after a failure, and completeness needs two identical reads."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ecsync.testing import FakeClock
 
 
 class Scripted:
-    """A source that gives what it is told to, and takes a second for it."""
+    """A source with prepared results; each read takes one second."""
 
     def __init__(self, clock: FakeClock) -> None:
         self.clock = clock
@@ -29,36 +29,36 @@ class Scripted:
 
 
 def release(revision: str, *, durable: bool = False) -> Snapshot:
-    """A snapshot."""
+    """Return a snapshot of a revision."""
     return Snapshot(revision=revision, files={"a.yaml": b""}, durable=durable)
 
 
 @pytest.fixture
 def clock() -> FakeClock:
-    """Stands still."""
+    """A clock that the test moves."""
     return FakeClock()
 
 
 @pytest.fixture
 def source(clock: FakeClock) -> Scripted:
-    """Under the test's control."""
+    """The source of the test."""
     return Scripted(clock)
 
 
 @pytest.fixture
 def last_good(source: Scripted, clock: FakeClock) -> LastGood:
-    """What is tested."""
+    """The object under test."""
     return LastGood(source, clock)
 
 
-def test_nothing_is_kept_before_the_first_reading(last_good: LastGood) -> None:
+def test_nothing_is_kept_before_the_first_read(last_good: LastGood) -> None:
     """`current` reads nothing."""
     kept = last_good.current()
     assert (kept.snapshot, kept.error, kept.age, kept.complete) == (None, None, None, False)
 
 
 def test_a_failure_keeps_the_last_good_snapshot(last_good: LastGood, source: Scripted, clock: FakeClock) -> None:
-    """After a failure there are both: the snapshot with its growing age, and the error."""
+    """After a failure the state has the snapshot, with its growing age, and the error."""
     last_good.refresh()
     source.next = SourceError("gone", reason="unreachable")
     clock.advance(30)
@@ -68,8 +68,8 @@ def test_a_failure_keeps_the_last_good_snapshot(last_good: LastGood, source: Scr
     assert kept.age == 32  # since the reading began: 1 s for it, 30 s of rest, 1 s for the failure
 
 
-def test_a_good_reading_clears_the_error(last_good: LastGood, source: Scripted) -> None:
-    """The error is that of the last reading."""
+def test_a_good_read_clears_the_error(last_good: LastGood, source: Scripted) -> None:
+    """The error is that of the latest read."""
     source.next = SourceError("empty", reason="empty")
     assert last_good.refresh().error is not None
     source.next = release("2")
@@ -77,8 +77,8 @@ def test_a_good_reading_clears_the_error(last_good: LastGood, source: Scripted) 
     assert (kept.snapshot, kept.error) == (release("2"), None)
 
 
-def test_two_identical_readings_a_minute_apart_are_complete(last_good: LastGood, clock: FakeClock) -> None:
-    """What a plain listing leaves out counts as gone after 60 s of the same (rule 27)."""
+def test_two_identical_reads_a_minute_apart_are_complete(last_good: LastGood, clock: FakeClock) -> None:
+    """What a source without an index lacks counts as deleted after 60 s (docs/rules.md R27)."""
     last_good.refresh()
     clock.advance(59)
     assert not last_good.refresh().complete
@@ -87,14 +87,14 @@ def test_two_identical_readings_a_minute_apart_are_complete(last_good: LastGood,
 
 
 def test_waiting_alone_completes_nothing(last_good: LastGood, clock: FakeClock) -> None:
-    """One reading, however old, is one reading."""
+    """One read of any age is not enough."""
     last_good.refresh()
     clock.advance(3600)
     assert not last_good.current().complete
 
 
 def test_another_revision_starts_again(last_good: LastGood, source: Scripted, clock: FakeClock) -> None:
-    """Each revision has to be seen twice for itself, also one that comes back."""
+    """Each revision needs two reads, also one that was current before."""
     last_good.refresh()
     clock.advance(60)
     source.next = release("2")
@@ -111,15 +111,15 @@ def test_an_index_is_complete_at_once(last_good: LastGood, source: Scripted) -> 
 
 
 def test_nothing_is_complete_while_the_source_fails(last_good: LastGood, source: Scripted) -> None:
-    """A stale source deletes nothing, however good it was."""
+    """A stale source deletes nothing."""
     source.next = release("1", durable=True)
     last_good.refresh()
     source.next = SourceError("gone", reason="unreachable")
     assert not last_good.refresh().complete
 
 
-def test_each_reading_is_observed(source: Scripted, clock: FakeClock) -> None:
-    """The result and the seconds of each reading are told."""
+def test_each_read_is_observed(source: Scripted, clock: FakeClock) -> None:
+    """The observer receives the result and the seconds of each read."""
     seen: list[tuple[str, float]] = []
     last_good = LastGood(source, clock, lambda result, seconds: seen.append((result, seconds)))
     last_good.refresh()
@@ -129,12 +129,12 @@ def test_each_reading_is_observed(source: Scripted, clock: FakeClock) -> None:
 
 
 def no_reader() -> NoReturn:
-    """Fail when asked for a client."""
+    """Fail if a client is requested."""
     raise AssertionError("a path needs no AWS client")
 
 
 def test_a_path_opens_without_a_client(tmp_path: Path) -> None:
-    """Only S3 asks for a client, so a directory works without any AWS settings."""
+    """Only S3 needs a client, so a directory works without AWS settings."""
     assert isinstance(open_source(str(tmp_path), no_reader), DiskSource)
 
 

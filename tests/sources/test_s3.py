@@ -1,4 +1,4 @@
-"""S3Source: all or nothing, although S3 changes one key at a time."""
+"""S3Source: a whole release or none, although S3 changes one key at a time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OWNER = "123456789012"  # moto's account
 
 
 class MotoReader:
-    """Reads from moto; `before` is called with each operation's name and key before it is made."""
+    """Reads from moto; `before` is called with the operation and the key of each call first."""
 
     def __init__(self, client: Any) -> None:
         self.client = client
@@ -36,7 +36,7 @@ class MotoReader:
         except ClientError as error:
             code = error.response["Error"]["Code"]
             kind: ErrorClass = "missing" if code.startswith("NoSuch") else "invalid"
-            raise AwsError(kind, code, "moto says so", f"{service}.{operation}") from error
+            raise AwsError(kind, code, "an error of moto", f"{service}.{operation}") from error
         return answer
 
     def pages(self, service: str, operation: str, result: str, /, **params: Any) -> Iterator[Any]:
@@ -58,7 +58,7 @@ class MotoReader:
         self.client.delete_object(Bucket=BUCKET, Key=name)
 
     def once(self, operation: str, action: Callable[[], object], count: int = 1) -> None:
-        """Act before the `count`th call of the operation."""
+        """Run the action before the `count`th call of the operation."""
         seen = {"left": count}
 
         def before(name: str, _params: Mapping[str, Any]) -> None:
@@ -74,13 +74,13 @@ class MotoReader:
 
 @pytest.fixture(scope="module")
 def client() -> Any:
-    """A client costs 0.2 s; moto's state is made anew for each test."""
+    """A client costs 0.2 s; the state of moto is reset for each test."""
     return boto3.client("s3", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
 
 
 @pytest.fixture
 def s3(client: Any) -> Iterator[MotoReader]:
-    """An empty bucket of moto's."""
+    """An empty bucket in moto."""
     with mock_aws():
         reader = MotoReader(client)
         reader.client.create_bucket(Bucket=BUCKET)
@@ -94,14 +94,14 @@ def put_all(s3: MotoReader, files: dict[str, str], prefix: str = "prod/") -> Non
 
 
 def refusal(source: S3Source) -> SourceError:
-    """The error that a fetch ends in."""
+    """Return the error of a fetch."""
     with pytest.raises(SourceError) as caught:
         source.fetch()
     return caught.value
 
 
 def fail(kind: ErrorClass, code: str) -> Callable[[], None]:
-    """Something that raises an error of AWS's."""
+    """Return an action that raises an AWS error."""
 
     def raise_it() -> None:
         raise AwsError(kind, code, "on purpose", "s3.Any")
@@ -109,8 +109,8 @@ def fail(kind: ErrorClass, code: str) -> Callable[[], None]:
     return raise_it
 
 
-def test_reads_every_page_of_the_prefix_alone(s3: MotoReader) -> None:
-    """All pages are read, names are relative to the prefix, and a prefix is a folder, not a beginning of names."""
+def test_reads_every_page_of_the_prefix_only(s3: MotoReader) -> None:
+    """Names are relative to the prefix, and a prefix is a folder, not the beginning of a name."""
     put_all(s3, {"a.yaml": "1", "shop/b.yaml": "2", "c.json": "{}", "README.md": "x", ".hidden.yaml": "x"})
     put_all(s3, {"a.yaml": "another"}, prefix="production/")
     found = S3Source(s3, BUCKET, "prod", OWNER).fetch()
@@ -119,29 +119,29 @@ def test_reads_every_page_of_the_prefix_alone(s3: MotoReader) -> None:
     assert not found.durable
 
 
-def test_every_call_names_the_expected_owner(s3: MotoReader) -> None:
-    """A bucket that changed hands is refused by S3 itself, at every call."""
+def test_every_call_has_the_expected_owner(s3: MotoReader) -> None:
+    """S3 refuses each call on a bucket that has another owner."""
     put_all(s3, {"a.yaml": "1"})
     S3Source(s3, BUCKET, "prod/", OWNER).fetch()
     assert {params["ExpectedBucketOwner"] for _, params in s3.calls} == {OWNER}
 
 
 def test_an_object_is_read_in_the_version_that_was_listed(s3: MotoReader) -> None:
-    """An object that was replaced between list and read fails the snapshot: it may belong to the next release."""
+    """An object replaced after the list fails the snapshot: it may belong to the next release."""
     put_all(s3, {"a.yaml": "1", "b.yaml": "1"})
     s3.once("GetObject", lambda: s3.put("prod/b.yaml", "2"), count=2)
     assert refusal(S3Source(s3, BUCKET, "prod")).reason == "changing"
 
 
-def test_an_object_that_vanished_since_the_list_is_changing(s3: MotoReader) -> None:
-    """A key that is gone a moment after it was listed is somebody at work, not an absence."""
+def test_an_object_removed_after_the_list_is_changing(s3: MotoReader) -> None:
+    """A key removed after the list is a release in progress, not a deletion."""
     put_all(s3, {"a.yaml": "1", "b.yaml": "1"})
     s3.once("GetObject", lambda: s3.delete("prod/b.yaml"), count=2)
     assert refusal(S3Source(s3, BUCKET, "prod")).reason == "changing"
 
 
 def test_a_key_that_appears_while_reading_is_changing(s3: MotoReader) -> None:
-    """The second list must equal the first, else half a release would look whole."""
+    """The second list must equal the first, else half a release would count as whole."""
     put_all(s3, {"a.yaml": "1"})
     s3.once("GetObject", lambda: s3.put("prod/b.yaml", "1"))
     source = S3Source(s3, BUCKET, "prod")
@@ -163,27 +163,27 @@ def test_a_key_that_appears_while_reading_is_changing(s3: MotoReader) -> None:
 def test_any_failed_read_fails_the_snapshot(
     s3: MotoReader, operation: str, kind: ErrorClass, code: str, reason: str
 ) -> None:
-    """Not one failed call is taken for an absence; the reason says whether to wait or to fix something."""
+    """A failed call never counts as an absence; the reason decides whether to wait or to fix a setting."""
     put_all(s3, {"a.yaml": "1", "b.yaml": "2", "c.yaml": "3"})
     s3.once(operation, fail(kind, code), count=2)  # the second page, the second object
     assert refusal(S3Source(s3, BUCKET, "prod")).reason == reason
 
 
-def test_a_bucket_that_is_not_there_is_unreachable(s3: MotoReader) -> None:
-    """A wrong bucket is named."""
+def test_a_missing_bucket_is_unreachable(s3: MotoReader) -> None:
+    """The message names the bucket."""
     error = refusal(S3Source(s3, "no-such-bucket", "prod"))
     assert error.reason == "unreachable"
     assert "no-such-bucket" in str(error)
 
 
 def test_a_prefix_without_manifests_is_empty(s3: MotoReader) -> None:
-    """A typo in the prefix matches nothing, and nothing is concluded from that."""
+    """A typo in the prefix matches nothing, and nothing is deleted because of it."""
     put_all(s3, {"a.yaml": "1"})
     assert refusal(S3Source(s3, BUCKET, "prdo")).reason == "empty"
 
 
 def test_an_unchanged_prefix_is_listed_and_not_read_again(s3: MotoReader) -> None:
-    """Objects read before in the same version are not read again."""
+    """An object that was read in the same version is not read again."""
     put_all(s3, {"a.yaml": "1", "b.yaml": "2"})
     source = S3Source(s3, BUCKET, "prod")
     first = source.fetch()
@@ -195,28 +195,28 @@ def test_an_unchanged_prefix_is_listed_and_not_read_again(s3: MotoReader) -> Non
 
 
 class Broken:
-    """A body whose connection breaks."""
+    """A body with a connection that breaks."""
 
     def read(self) -> bytes:
         raise RuntimeError("connection reset")
 
     def close(self) -> None:
-        """Nothing to close."""
+        """Do nothing."""
 
 
 class Short:
-    """A body that ends early without saying so."""
+    """A body that ends early without an error."""
 
     def read(self) -> bytes:
         return b"half"
 
     def close(self) -> None:
-        """Nothing to close."""
+        """Do nothing."""
 
 
 @pytest.mark.parametrize("body", [Broken(), Short()])
 def test_a_body_that_is_cut_off_is_partial(s3: MotoReader, monkeypatch: pytest.MonkeyPatch, body: object) -> None:
-    """Half an object is no object."""
+    """A part of an object is an error."""
     put_all(s3, {"a.yaml": "the whole of it"})
     made = s3.call
     monkeypatch.setattr(
@@ -225,26 +225,26 @@ def test_a_body_that_is_cut_off_is_partial(s3: MotoReader, monkeypatch: pytest.M
     assert refusal(S3Source(s3, BUCKET, "prod")).reason == "partial"
 
 
-def test_too_much_is_refused_before_it_is_read(s3: MotoReader) -> None:
-    """More than 10 MB in all is refused from the list alone."""
+def test_too_many_bytes_are_refused_before_they_are_read(s3: MotoReader) -> None:
+    """The sizes in the list are enough to refuse more than 10 MB."""
     put_all(s3, {f"{n}.yaml": "x" * 2_600_000 for n in range(4)})
     assert refusal(S3Source(s3, BUCKET, "prod")).reason == "partial"
     assert s3.made("GetObject") == 0
 
 
 def test_an_index_proves_the_release(s3: MotoReader) -> None:
-    """With an index only what it lists is read, from under its digest, and the snapshot is durable."""
+    """With an index only the listed files are read, under their digests, and the snapshot is durable."""
     release = {"a.yaml": "1", "b.yaml": "2"}
     listing = {name: digest(text.encode()) for name, text in release.items()}
     stored = {f"ecsync.objects/{digest(text.encode())}": text for text in [*release.values(), "an old release"]}
-    put_all(s3, stored | {"a.yaml": "by hand", "c.yaml": "by hand", "ecsync.index.json": json.dumps(listing)})
+    put_all(s3, stored | {"a.yaml": "manual", "c.yaml": "manual", "ecsync.index.json": json.dumps(listing)})
     found = S3Source(s3, BUCKET, "prod").fetch()
     assert found.files == {"a.yaml": b"1", "b.yaml": b"2"}
     assert found.durable
     assert s3.made("GetObject") == 3
 
 
-def test_an_index_whose_file_is_missing_is_partial(s3: MotoReader) -> None:
-    """An index without its files is a release that is not there."""
+def test_an_index_with_a_missing_file_is_partial(s3: MotoReader) -> None:
+    """The files that an index lists must exist."""
     put_all(s3, {"ecsync.index.json": json.dumps({"a.yaml": digest(b"1")})})
     assert refusal(S3Source(s3, BUCKET, "prod")).reason == "partial"

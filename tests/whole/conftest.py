@@ -12,16 +12,23 @@ from botocore.loaders import Loader, create_loader
 from ecsim import Simulator, VirtualClock
 from ecsync.aws.clients import Access, Clients
 from tests.whole.support.command import Command
-from tests.whole.support.stage import LONG, QUICKSTART, REGION, Controller, Stage, operating
+from tests.whole.support.environment import (
+    QUICKSTART,
+    REGION,
+    SETTLE_SECONDS,
+    Controller,
+    Environment,
+    use_simulated_aws,
+)
 
 
 @pytest.fixture(scope="session")
-def served() -> Iterator[Simulator]:
-    """A simulator that serves for the whole session."""
-    simulator = Simulator(clock=VirtualClock())
-    simulator.start()
-    yield simulator
-    simulator.stop()
+def simulator() -> Iterator[Simulator]:
+    """A simulator for the whole session."""
+    served = Simulator(clock=VirtualClock())
+    served.start()
+    yield served
+    served.stop()
 
 
 @pytest.fixture(scope="session")
@@ -31,35 +38,35 @@ def loader() -> Loader:
 
 
 @pytest.fixture(scope="session")
-def clients(served: Simulator, loader: Loader) -> Clients:
-    """Clients of the simulator, for controllers and for somebody else."""
-    return Clients(Access(region=REGION, endpoint_url=served.url), loader=loader)
+def clients(simulator: Simulator, loader: Loader) -> Clients:
+    """Clients of the simulator, for controllers and for other clients of the account."""
+    return Clients(Access(region=REGION, endpoint_url=simulator.url), loader=loader)
 
 
 @pytest.fixture(scope="module", autouse=True)
-def environment(served: Simulator) -> Iterator[None]:
-    """This process's AWS is the simulated one, and the operator has named account and installation."""
-    with operating(served.url):
+def simulated_aws(simulator: Simulator) -> Iterator[None]:
+    """AWS of this process is the simulated one; account and installation are set."""
+    with use_simulated_aws(simulator.url):
         yield
 
 
 @pytest.fixture
-def stage(served: Simulator, clients: Clients, tmp_path: Path) -> Stage:
-    """An empty account, and the quickstart's manifests."""
+def environment(simulator: Simulator, clients: Clients, tmp_path: Path) -> Environment:
+    """An empty account, and a copy of the quickstart's manifests."""
     manifests = tmp_path / "manifests"
     shutil.copytree(QUICKSTART, manifests)
-    return Stage(served, clients, manifests)
+    return Environment(simulator, clients, manifests)
 
 
 @pytest.fixture
-def kept(stage: Stage) -> Controller:
+def converged(environment: Environment) -> Controller:
     """A controller that has converged the quickstart."""
-    controller = stage.controller()
-    controller.converge(pause=LONG)
+    controller = environment.controller()
+    controller.converge(pause=SETTLE_SECONDS)
     return controller
 
 
 @pytest.fixture
-def ecsync(stage: Stage, loader: Loader, monkeypatch: pytest.MonkeyPatch) -> Command:
-    """The command, in this process."""
-    return Command(stage, loader, monkeypatch)
+def ecsync(environment: Environment, loader: Loader, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """The command `ecsync`, run in this process."""
+    return Command(environment, loader, monkeypatch)

@@ -1,4 +1,4 @@
-"""The daemon as a process of its own: it converges, answers, keeps its secrets, and survives its own death."""
+"""The daemon as a process: it converges, serves HTTP, prints no secret, and a new process continues after SIGKILL."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from ecsim import Simulator
 from ecsync.aws.clients import Clients
-from tests.whole.support.command import Answer, Command
-from tests.whole.support.live import get, time_runs, until
-from tests.whole.support.process import Process, daemon
-from tests.whole.support.stage import LONG, MADE_ONCE, QUICKSTART, Stage, made
+from tests.whole.support.command import Command, Result
+from tests.whole.support.daemon_process import Process, daemon
+from tests.whole.support.environment import QUICKSTART, QUICKSTART_CREATES, SETTLE_SECONDS, Environment, count_creates
+from tests.whole.support.in_process_daemon import advancing_time, get, wait_until
 
 CANARY = "canary-3f9c1d2e"
 METRICS = {
@@ -53,61 +53,61 @@ METRICS = {
 }
 
 
-def well(process: Process) -> bool:
-    """Whether the daemon says that the quickstart is in sync and healthy."""
+def is_converged(process: Process) -> bool:
+    """Return whether the daemon reports the quickstart as Synced and Healthy."""
     status, body = get(f"{process.url}/api/v1/applications/quickstart")
     application = json.loads(body)
     return status == 200 and (application["sync"], application["health"]) == ("Synced", "Healthy")
 
 
 @dataclass
-class Story:
-    """What one daemon did and said from start to end."""
+class DaemonRun:
+    """What one daemon process did and printed, from start to end."""
 
-    made: object = None
-    answers: dict[str, tuple[int, str]] = field(default_factory=dict)  # over HTTP
-    said: dict[str, Answer] = field(default_factory=dict)  # by other verbs
+    creates: object = None
+    responses: dict[str, tuple[int, str]] = field(default_factory=dict)  # path -> HTTP status and body
+    commands: dict[str, Result] = field(default_factory=dict)  # results of other commands
     log: list[str] = field(default_factory=list)
     out: list[str] = field(default_factory=list)
     code: int | None = None
     seconds: float = 0.0
 
     def json(self, path: str) -> Any:
-        """What was answered at a path."""
-        return json.loads(self.answers[path][1])
+        """Return the JSON body of a path."""
+        return json.loads(self.responses[path][1])
 
 
 @pytest.fixture(scope="module")
-def stage_of_all(served: Simulator, clients: Clients, tmp_path_factory: pytest.TempPathFactory) -> Stage:
-    """An empty account and manifests in which a container's environment has a value to look for."""
+def canary_environment(simulator: Simulator, clients: Clients, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """An empty account, and manifests with a canary value in a container's environment."""
     manifests = tmp_path_factory.mktemp("source") / "manifests"
     shutil.copytree(QUICKSTART, manifests)
-    stage = Stage(served, clients, manifests)
-    stage.edit("GREETING: hello", f"GREETING: {CANARY}")
-    stage.edit("interval: 30s", "interval: 5s", "application.yaml")
-    return stage
+    environment = Environment(simulator, clients, manifests)
+    environment.edit("GREETING: hello", f"GREETING: {CANARY}")
+    environment.edit("interval: 30s", "interval: 5s", "application.yaml")
+    return environment
 
 
 PATHS = ("/metrics", "/healthz", "/readyz", "/api/v1/applications", "/api/v1/applications/quickstart", "/api/v1/events")
 
 
 @pytest.fixture(scope="module")
-def story(stage_of_all: Stage, loader: Loader) -> Story:
-    """Let a daemon converge the quickstart, repair a drift, answer everything that can be asked, and end."""
-    stage, told = stage_of_all, Story()
-    where = stage.manifests
-    with time_runs(stage), daemon(where) as process, pytest.MonkeyPatch.context() as patch:
-        ecsync = Command(stage, loader, patch)
-        told.said["plan json"] = ecsync("plan", where, "-o", "json", "--calls")
-        until(lambda: well(process), patience=60)
-        told.made = made(stage.simulator.ledger.mutations())
-        stage.aws("ecs").update_service(
+def daemon_run(canary_environment: Environment, loader: Loader) -> DaemonRun:
+    """Run a daemon: it converges the quickstart, repairs a drift, serves every path, and ends on SIGTERM."""
+    environment, run = canary_environment, DaemonRun()
+    where = environment.manifests
+    with advancing_time(environment), daemon(where) as process, pytest.MonkeyPatch.context() as patch:
+        ecsync = Command(environment, loader, patch)
+        run.commands["plan json"] = ecsync("plan", where, "-o", "json", "--calls")
+        wait_until(lambda: is_converged(process), timeout=60)
+        run.creates = count_creates(environment.simulator.ledger.mutations())
+        environment.aws("ecs").update_service(
             cluster="quickstart", service="web", desiredCount=0, healthCheckGracePeriodSeconds=30
         )
-        until(lambda: "drift.resolved" in get(f"{process.url}/api/v1/events?type=drift.*")[1], patience=30)
-        until(lambda: well(process), patience=30)
-        told.answers = {path: get(process.url + path) for path in PATHS}
-        told.said |= {
+        wait_until(lambda: "drift.resolved" in get(f"{process.url}/api/v1/events?type=drift.*")[1], timeout=30)
+        wait_until(lambda: is_converged(process), timeout=30)
+        run.responses = {path: get(process.url + path) for path in PATHS}
+        run.commands |= {
             "plan text": ecsync("plan", where, "--calls", "--full"),
             "plan markdown": ecsync("plan", where, "-o", "markdown"),
             "status": ecsync("status", "--url", process.url),
@@ -115,45 +115,45 @@ def story(stage_of_all: Stage, loader: Loader) -> Story:
             "events": ecsync("events", "--url", process.url),
             "events json": ecsync("events", "--url", process.url, "-o", "json", "--limit", "1000"),
         }
-        told.code, told.seconds = process.terminate()
-        told.out, told.log = process.out, process.err
-    return told
+        run.code, run.seconds = process.terminate()
+        run.out, run.log = process.out, process.err
+    return run
 
 
-def test_it_converges_and_makes_nothing_twice(story: Story) -> None:
-    """From nothing to in sync and healthy, each thing made once."""
-    assert story.made == MADE_ONCE
+def test_the_daemon_converges_and_creates_nothing_twice(daemon_run: DaemonRun) -> None:
+    """Each resource of the quickstart is created once."""
+    assert daemon_run.creates == QUICKSTART_CREATES
 
 
-def test_sigterm_ends_it_well(story: Story) -> None:
-    """It exits 0 within twenty seconds."""
-    assert story.code == 0, story.log[-5:]
-    assert story.seconds < 20
+def test_sigterm_ends_the_daemon_with_exit_code_0(daemon_run: DaemonRun) -> None:
+    """It ends within twenty seconds."""
+    assert daemon_run.code == 0, daemon_run.log[-5:]
+    assert daemon_run.seconds < 20
 
 
-def test_every_path_answers(story: Story) -> None:
-    """Metrics, health, readiness and API all answer 200."""
-    assert {path: status for path, (status, _) in story.answers.items()} == dict.fromkeys(PATHS, 200)
-    assert story.json("/healthz")["ok"] is True
-    assert story.json("/readyz")["because"] == {}
-    (application,) = story.json("/api/v1/applications")["items"]
+def test_every_http_path_returns_200(daemon_run: DaemonRun) -> None:
+    """Metrics, health, readiness and API return the expected content."""
+    assert {path: status for path, (status, _) in daemon_run.responses.items()} == dict.fromkeys(PATHS, 200)
+    assert daemon_run.json("/healthz")["ok"] is True
+    assert daemon_run.json("/readyz")["because"] == {}
+    (application,) = daemon_run.json("/api/v1/applications")["items"]
     assert (application["name"], application["mode"]) == ("quickstart", "enforce")
-    assert len(story.json("/api/v1/applications/quickstart")["resources"]) == 12
+    assert len(daemon_run.json("/api/v1/applications/quickstart")["resources"]) == 12
 
 
-def test_metrics_have_every_name(story: Story) -> None:
-    """The exposition parses, and has each family that observability asks for and exists."""
-    found = {family.name for family in text_string_to_metric_families(story.answers["/metrics"][1])}
+def test_the_metrics_are_exactly_the_listed_ones(daemon_run: DaemonRun) -> None:
+    """The exposition parses, and contains each metric family of the list and no other."""
+    found = {family.name for family in text_string_to_metric_families(daemon_run.responses["/metrics"][1])}
     assert METRICS - found == set()
     ours = {name for name in found if name.startswith("ecsync_") and not name.endswith("_created")}
-    assert ours - METRICS == set(), "new metrics belong into this list"
+    assert ours - METRICS == set(), "add new metrics to this list"
 
 
-def test_metrics_count_what_happened(story: Story) -> None:
-    """The application's state, the drift and its repair, and the calls that made it are counted."""
+def test_the_metrics_count_drift_and_calls(daemon_run: DaemonRun) -> None:
+    """They contain the application's state, the drift, and the calls."""
     samples = {
         (sample.name, *sorted(sample.labels.items())): sample.value
-        for family in text_string_to_metric_families(story.answers["/metrics"][1])
+        for family in text_string_to_metric_families(daemon_run.responses["/metrics"][1])
         for sample in family.samples
     }
     (info,) = (set(labels) for name, *labels in samples if name == "ecsync_app_info")
@@ -165,54 +165,58 @@ def test_metrics_count_what_happened(story: Story) -> None:
     assert samples[("ecsync_reconcile_panics_total",)] == 0
 
 
-def test_other_verbs_show_it(story: Story) -> None:
-    """`status` and `events` print what the daemon knows; their data parses."""
-    assert {name: answer.code for name, answer in story.said.items()} == dict.fromkeys(story.said, 0)
-    assert "Synced · Healthy" in story.said["status"].out
-    assert story.said["status json"].json["applications"][0]["sync"] == "Synced"
-    types = [event["type"] for event in story.said["events json"].json["events"]]
+def test_status_and_events_show_the_daemons_state(daemon_run: DaemonRun) -> None:
+    """`status` and `events` print the daemon's state, also as JSON."""
+    assert {name: answer.code for name, answer in daemon_run.commands.items()} == dict.fromkeys(daemon_run.commands, 0)
+    assert "Synced · Healthy" in daemon_run.commands["status"].out
+    assert daemon_run.commands["status json"].json["applications"][0]["sync"] == "Synced"
+    types = [event["type"] for event in daemon_run.commands["events json"].json["events"]]
     assert {"sync.started", "resource.created", "drift.detected", "drift.resolved"} <= set(types)
-    assert "drift.detected" in story.said["events"].out
+    assert "drift.detected" in daemon_run.commands["events"].out
 
 
-def test_the_log_is_one_json_object_a_line(story: Story) -> None:
-    """Every line of the log parses, and the drift is in it with path, before, after and place."""
-    lines = [json.loads(line) for line in story.log if line.startswith("{")]
-    assert len(lines) >= len(story.log) - 1  # but for what people are told on SIGTERM
+def test_the_log_is_one_json_object_a_line(daemon_run: DaemonRun) -> None:
+    """Every line of the log parses; one line reports the drift with its path and `file:line`."""
+    lines = [json.loads(line) for line in daemon_run.log if line.startswith("{")]
+    assert len(lines) >= len(daemon_run.log) - 1  # one line of plain text is printed on SIGTERM
     detected = [line for line in lines if line["event"] == "drift.detected"]
     assert len(detected) == 1, lines[:5]
     text = json.dumps(detected[0])
-    assert all(word in text for word in ("/desiredCount", "service.yaml:"))
+    assert all(part in text for part in ("/desiredCount", "service.yaml:"))
 
 
-def test_no_output_has_a_value_of_the_environment(story: Story) -> None:
-    """Neither streams nor log, plans, events, metrics or API ever show it."""
-    outputs = {name: answer.out + answer.err for name, answer in story.said.items()}
-    outputs |= {path: body for path, (_, body) in story.answers.items()}
-    outputs |= {"stdout": "".join(story.out), "stderr": "".join(story.log)}
+def test_no_output_contains_a_value_of_the_environment(daemon_run: DaemonRun) -> None:
+    """Neither streams, log, plans, events, metrics nor API contain it."""
+    outputs = {name: answer.out + answer.err for name, answer in daemon_run.commands.items()}
+    outputs |= {path: body for path, (_, body) in daemon_run.responses.items()}
+    outputs |= {"stdout": "".join(daemon_run.out), "stderr": "".join(daemon_run.log)}
     assert [name for name, text in outputs.items() if CANARY in text] == []
-    assert "GREETING" in story.said["plan json"].out, "the plan was to show the variable"
+    assert "GREETING" in daemon_run.commands["plan json"].out, "the plan must show the variable"
 
 
-def test_a_daemon_that_is_killed_is_taken_over(stage: Stage) -> None:
-    """`kill -9` in the middle of the first converge, and a new process goes on: nothing is made twice."""
-    stage.edit("interval: 30s", "interval: 5s", "application.yaml")
-    with time_runs(stage):
-        with daemon(stage.manifests) as process:
-            until(lambda: len(stage.simulator.ledger.mutations()) >= 9, patience=30)
+def test_a_new_daemon_continues_after_a_sigkill(environment: Environment) -> None:
+    """The first daemon is killed while it converges; the second creates nothing twice."""
+    environment.edit("interval: 30s", "interval: 5s", "application.yaml")
+    with advancing_time(environment):
+        with daemon(environment.manifests) as process:
+            wait_until(lambda: len(environment.simulator.ledger.mutations()) >= 9, timeout=30)
             process.kill()
-        with daemon(stage.manifests) as process:
-            until(lambda: well(process), patience=60)
+        with daemon(environment.manifests) as process:
+            wait_until(lambda: is_converged(process), timeout=60)
             assert process.terminate()[0] == 0
-    assert made(stage.simulator.ledger.mutations()) == MADE_ONCE
+    assert count_creates(environment.simulator.ledger.mutations()) == QUICKSTART_CREATES
 
 
-def test_a_daemon_of_another_installation_changes_nothing(stage: Stage) -> None:
-    """A second one beside the first sees whose everything is, says so, and keeps its hands off."""
-    stage.controller().converge(pause=LONG)
-    with stage.writes() as writes, time_runs(stage), daemon(stage.manifests, "--installation", "other") as process:
+def test_a_daemon_of_another_installation_writes_nothing(environment: Environment) -> None:
+    """Every resource is held, with its owner as the reason."""
+    environment.controller().converge(pause=SETTLE_SECONDS)
+    with (
+        environment.writes() as writes,
+        advancing_time(environment),
+        daemon(environment.manifests, "--installation", "other") as process,
+    ):
         held = f"{process.url}/api/v1/applications/quickstart"
-        until(lambda: json.loads(get(held)[1]).get("held"))
+        wait_until(lambda: json.loads(get(held)[1]).get("held"))
         reasons = {one["reason"] for one in json.loads(get(held)[1])["held"]}
     assert writes == []
     assert all(reason.startswith("owned by installation test") for reason in reasons)

@@ -1,4 +1,4 @@
-"""The process dies between any two calls of the first converge, and another one takes over with no memory of it."""
+"""The process is killed after any call of the first converge, and a new one continues without its memory."""
 
 from __future__ import annotations
 
@@ -9,41 +9,41 @@ import pytest
 
 from ecsim import Fault
 from ecsync.core.ports import Cloud
-from tests.whole.support.account import contents
-from tests.whole.support.stage import LONG, REGION, Stage, made
+from tests.whole.support.account_contents import contents
+from tests.whole.support.environment import REGION, SETTLE_SECONDS, Environment, count_creates
 
-CALLS = 17  # that the first converge makes on an account that has settled
+CALLS = 17  # of the first converge in an account that has settled
 
 
 class Killed(BaseException):
-    """What ends the process: no code of ours catches it."""
+    """Ends the process: ecsync catches no BaseException."""
 
 
-class Mortal:
-    """A cloud whose process dies right after it has made so many writes."""
+class KillingCloud:
+    """A cloud that kills its process right after so many writes."""
 
-    def __init__(self, cloud: Cloud, lives: int) -> None:
+    def __init__(self, cloud: Cloud, writes: int) -> None:
         self._cloud = cloud
-        self._lives = lives
+        self._writes_left = writes
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._cloud, name)
 
     def write(self, service: str, operation: str, /, **params: Any) -> Any:
         response = self._cloud.write(service, operation, **params)
-        self._lives -= 1
-        if self._lives == 0:
+        self._writes_left -= 1
+        if self._writes_left == 0:
             raise Killed
         return response
 
 
-def dies_after(stage: Stage, writes: int) -> bool:
-    """Begin a process and kill it after so many writes, wherever in its passes that is; false when it makes fewer."""
-    doomed = stage.controller()
-    mortal = Mortal(doomed.workspace.clouds.of("", REGION), writes)
-    doomed.wrap = lambda _: mortal
+def is_killed_after(environment: Environment, writes: int) -> bool:
+    """Start a process and kill it after so many writes; return False if it makes fewer."""
+    first = environment.controller()
+    killing_cloud = KillingCloud(first.workspace.clouds.of("", REGION), writes)
+    first.wrap = lambda _: killing_cloud
     try:
-        doomed.converge(pause=LONG)
+        first.converge(pause=SETTLE_SECONDS)
     except Killed:
         return True
     return False
@@ -51,51 +51,53 @@ def dies_after(stage: Stage, writes: int) -> bool:
 
 @pytest.fixture(scope="module")
 def clean() -> dict[str, Any]:
-    """What an undisturbed run made and came to, once a test has asked for it by `undisturbed`."""
+    """The result of an undisturbed run; `undisturbed` fills it once."""
     return {}
 
 
-def undisturbed(stage: Stage, clean: dict[str, Any]) -> tuple[Counter[str], str]:
-    """How often an undisturbed run makes each thing, and what is in the account then; the account is empty again."""
+def undisturbed(environment: Environment, clean: dict[str, Any]) -> tuple[Counter[str], str]:
+    """Return the creates of an undisturbed run and the account's content; the account is empty again."""
     if not clean:
-        with stage.writes() as writes:
-            stage.controller().converge(pause=LONG)
-        assert len(writes) == CALLS, "CALLS is the number of indexes at which a process can die"
-        clean.update(made=made(writes), contents=contents(stage))
-        stage.empty()
-    return clean["made"], clean["contents"]
+        with environment.writes() as writes:
+            environment.controller().converge(pause=SETTLE_SECONDS)
+        assert len(writes) == CALLS, "CALLS must be the number of writes of an undisturbed run"
+        clean.update(creates=count_creates(writes), contents=contents(environment))
+        environment.reset()
+    return clean["creates"], clean["contents"]
 
 
 @pytest.mark.parametrize("index", range(1, CALLS + 1))
-def test_a_process_that_dies_after_a_call_leaves_nothing_behind(
-    stage: Stage, clean: dict[str, Any], index: int
+def test_a_new_process_continues_after_a_kill_at_any_call(
+    environment: Environment, clean: dict[str, Any], index: int
 ) -> None:
-    """Whichever call was its last, the next process converges, nothing is made twice, and the account is the same."""
-    expected, state = undisturbed(stage, clean)
-    with stage.writes() as writes:
-        assert dies_after(stage, index)
-        stage.controller().converge(pause=LONG)
-    assert made(writes) == expected
-    assert contents(stage) == state
+    """The next process converges, creates nothing twice, and the account is the same."""
+    expected, state = undisturbed(environment, clean)
+    with environment.writes() as writes:
+        assert is_killed_after(environment, index)
+        environment.controller().converge(pause=SETTLE_SECONDS)
+    assert count_creates(writes) == expected
+    assert contents(environment) == state
 
 
-def test_processes_that_each_die_after_one_call_get_there(stage: Stage, clean: dict[str, Any]) -> None:
-    """One process after the other makes a single call, until one finds nothing left to do."""
-    expected, state = undisturbed(stage, clean)
-    with stage.writes() as writes:
-        while dies_after(stage, 1):
-            assert len(stage.simulator.ledger.mutations()) <= CALLS
-    assert made(writes) == expected
-    assert contents(stage) == state
+def test_processes_that_are_each_killed_after_one_call_converge(
+    environment: Environment, clean: dict[str, Any]
+) -> None:
+    """Each process makes one call, until one finds nothing left to do."""
+    expected, state = undisturbed(environment, clean)
+    with environment.writes() as writes:
+        while is_killed_after(environment, 1):
+            assert len(environment.simulator.ledger.mutations()) <= CALLS
+    assert count_creates(writes) == expected
+    assert contents(environment) == state
 
 
-def test_an_answer_that_is_lost_makes_nothing_twice(stage: Stage, clean: dict[str, Any]) -> None:
-    """Every create happens and nobody is told: each is found in the account, and none is made again."""
-    expected, state = undisturbed(stage, clean)
+def test_a_lost_response_creates_nothing_twice(environment: Environment, clean: dict[str, Any]) -> None:
+    """Every create succeeds and its response is lost: the next read finds the resource."""
+    expected, state = undisturbed(environment, clean)
     for name in expected:
         service, operation = name.split(".")
-        stage.simulator.fault(Fault("lost-response", service=service, operation=operation, times=None))
-    with stage.writes() as writes:
-        stage.controller().converge(pause=LONG)
-    assert made(writes) == expected
-    assert contents(stage) == state
+        environment.simulator.fault(Fault("lost-response", service=service, operation=operation, times=None))
+    with environment.writes() as writes:
+        environment.controller().converge(pause=SETTLE_SECONDS)
+    assert count_creates(writes) == expected
+    assert contents(environment) == state

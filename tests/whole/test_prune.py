@@ -1,4 +1,4 @@
-"""What is declared no more: held until a word is said, then deleted in the right order and nothing else with it."""
+"""Orphans: held until `sync.prune: true`, then deleted in the right order, and nothing else is."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import re
 import pytest
 
 from ecsync.core.model import Delete, Forget
-from tests.whole.support.account import contents
-from tests.whole.support.stage import LONG, Controller, Stage, names
+from tests.whole.support.account_contents import contents
+from tests.whole.support.environment import SETTLE_SECONDS, Controller, Environment, operations
 
 EXTRA = """
 apiVersion: ecsync/v1
@@ -33,85 +33,85 @@ resources:
 """
 
 
-def prune(controller: Controller) -> None:
-    """Say that what is declared no more is to go."""
-    controller.stage.edit("mode: enforce", "prune: true\n    mode: enforce", "application.yaml")
+def enable_prune(controller: Controller) -> None:
+    """Declare `sync.prune: true`."""
+    controller.environment.edit("mode: enforce", "prune: true\n    mode: enforce", "application.yaml")
 
 
 def settle(controller: Controller) -> None:
-    """Make passes until none has anything left to do: what is deleted is in no status."""
+    """Make passes until the plan is empty: a deleted resource has no status to wait for."""
     for _ in range(40):
-        controller.once()
+        controller.run_pass()
         if not controller.outcomes["quickstart"].plan.steps:
             return
-        controller.stage.simulator.advance(30)
-    raise AssertionError("\n".join(controller.explained()))
+        controller.environment.simulator.advance(30)
+    raise AssertionError("\n".join(controller.explain()))
 
 
 @pytest.fixture
-def extra(stage: Stage) -> Controller:
+def extra(environment: Environment) -> Controller:
     """The quickstart and a second service, converged; then the second service's file is removed."""
-    (stage.manifests / "extra.yaml").write_text(EXTRA)
-    controller = stage.controller()
-    controller.converge(pause=LONG)
-    (stage.manifests / "extra.yaml").unlink()
+    (environment.manifests / "extra.yaml").write_text(EXTRA)
+    controller = environment.controller()
+    controller.converge(pause=SETTLE_SECONDS)
+    (environment.manifests / "extra.yaml").unlink()
     controller.read()
     return controller
 
 
-def services(stage: Stage) -> list[str]:
-    """The names of the services that ECS lists."""
-    arns = stage.aws("ecs").list_services(cluster="quickstart")["serviceArns"]
+def services(environment: Environment) -> list[str]:
+    """Return the names of the services that ECS lists."""
+    arns = environment.aws("ecs").list_services(cluster="quickstart")["serviceArns"]
     return sorted(arn.rpartition("/")[2] for arn in arns)
 
 
-def test_with_prune_off_it_is_held(extra: Controller) -> None:
-    """The plan shows what would go and what would let it; nothing is written."""
-    with extra.stage.writes() as writes:
-        extra.passes(4)
-    assert names(writes) == []
+def test_without_prune_orphans_are_held(extra: Controller) -> None:
+    """The plan shows the deletes and the setting that would allow them; nothing is written."""
+    with extra.environment.writes() as writes:
+        extra.run_passes(4)
+    assert operations(writes) == []
     held = {str(one.step.id): one for one in extra.outcomes["quickstart"].plan.withheld}
     assert set(held) == {"LogGroup/extra", "Service/extra"}
     assert isinstance(held["Service/extra"].step.change, Delete)
     assert isinstance(held["LogGroup/extra"].step.change, Forget)
-    assert all("sync.prune: true" in one.because for one in held.values())
+    assert all("sync.prune: true" in one.reason for one in held.values())
 
 
-def test_with_prune_on_it_goes_and_nothing_else_does(extra: Controller) -> None:
-    """The service is drained and deleted; the log group, which is retained, loses our marks; the rest is untouched."""
-    stage = extra.stage
-    before = contents(stage)
-    prune(extra)
+def test_with_prune_orphans_are_deleted_and_nothing_else_is(extra: Controller) -> None:
+    """The service is drained and deleted; the retained log group only loses its marks; the rest is unchanged."""
+    environment = extra.environment
+    before = contents(environment)
+    enable_prune(extra)
     extra.read()
-    with stage.writes() as writes:
+    with environment.writes() as writes:
         settle(extra)
-        extra.passes(3)
-    assert [one for one in names(writes) if one.startswith("ecs.")] == ["ecs.UpdateService", "ecs.DeleteService"]
+        extra.run_passes(3)
+    assert [one for one in operations(writes) if one.startswith("ecs.")] == ["ecs.UpdateService", "ecs.DeleteService"]
     assert {one.params["service"] for one in writes if one.service == "ecs"} == {"extra"}
     assert [one.operation for one in writes if one.service != "ecs"] == ["UntagResource"]
-    assert services(stage) == ["web"]
-    groups = [one["logGroupName"] for one in stage.aws("logs").describe_log_groups()["logGroups"]]
+    assert services(environment) == ["web"]
+    groups = [one["logGroupName"] for one in environment.aws("logs").describe_log_groups()["logGroups"]]
     assert "/quickstart/extra" in groups
-    assert _without_extra(contents(stage)) == _without_extra(before)
+    assert _without_extra(contents(environment)) == _without_extra(before)
 
 
 def _without_extra(text: str) -> list[str]:
-    """Lines in which the second service does not show, as counts of services and tasks do."""
+    """Return the lines that do not depend on the second service."""
     return [line for line in text.splitlines() if not re.search(r"extra|Count|RUNNING|logGroup|Bytes", line)]
 
 
-def test_a_source_that_may_be_half_a_release_prunes_nothing(extra: Controller) -> None:
-    """While the source cannot prove that it was read whole, the same is held with that reason."""
-    prune(extra)
+def test_an_unconfirmed_source_prunes_nothing(extra: Controller) -> None:
+    """While the source may be incomplete, orphans are held with that reason."""
+    enable_prune(extra)
     extra.read(pruning="the source must read the same twice")
-    with extra.stage.writes() as writes:
-        extra.passes(3)
-    assert names(writes) == []
+    with extra.environment.writes() as writes:
+        extra.run_passes(3)
+    assert operations(writes) == []
     held = extra.outcomes["quickstart"].plan.withheld
-    assert {one.because for one in held} == {"the source must read the same twice"}
+    assert {one.reason for one in held} == {"the source must read the same twice"}
 
 
-# What AWS says while something else is still going: a draining service, say, which ListServices does not list.
+# AWS's error codes while another deletion is in progress, for example of a draining service.
 CONFLICTS = {
     "ClusterContainsServicesException",
     "ClusterContainsTasksException",
@@ -121,47 +121,47 @@ CONFLICTS = {
 }
 
 
-def test_the_whole_stack_goes_in_order_and_leaves_what_is_retained(kept: Controller) -> None:
-    """No call but conflicts fails, nothing is left but log group, revision and role, and those have no mark of ours."""
-    stage = kept.stage
+def test_the_whole_stack_is_deleted_in_order_and_retained_resources_stay(converged: Controller) -> None:
+    """Only conflicts fail; log group, revision and role stay, without marks."""
+    environment = converged.environment
     for name in ("network.yaml", "service.yaml"):
-        (stage.manifests / name).unlink()
-    (stage.manifests / "nothing.yaml").write_text(NOTHING)
-    prune(kept)
-    kept.read()
-    with stage.writes() as writes:
-        settle(kept)
+        (environment.manifests / name).unlink()
+    (environment.manifests / "nothing.yaml").write_text(NOTHING)
+    enable_prune(converged)
+    converged.read()
+    with environment.writes() as writes:
+        settle(converged)
     refused = {one.error_code for one in writes if not one.ok}
     assert refused <= CONFLICTS
-    assert left(stage) == ["log group", "revision", "role"]
-    assert marked(stage) == []
-    with stage.writes() as more:
-        kept.passes(3)
-        kept.stage.controller().passes(2)
-    assert names(more) == []
+    assert remaining(environment) == ["log group", "revision", "role"]
+    assert marked(environment) == []
+    with environment.writes() as more:
+        converged.run_passes(3)
+        converged.environment.controller().run_passes(2)
+    assert operations(more) == []
 
 
-def left(stage: Stage) -> list[str]:
-    """What is still there of the quickstart."""
-    ecs, elb, ec2 = stage.aws("ecs"), stage.aws("elbv2"), stage.aws("ec2")
+def remaining(environment: Environment) -> list[str]:
+    """Return the sorts of quickstart resources that still exist."""
+    ecs, elb, ec2 = environment.aws("ecs"), environment.aws("elbv2"), environment.aws("ec2")
     clusters = ecs.describe_clusters(clusters=["quickstart"])["clusters"]
     groups = ec2.describe_security_groups()["SecurityGroups"]
-    roles = stage.aws("iam").list_roles()["Roles"]
+    roles = environment.aws("iam").list_roles()["Roles"]
     found = {
         "cluster": [one for one in clusters if one["status"] == "ACTIVE"],
         "target group": elb.describe_target_groups()["TargetGroups"],
         "load balancer": elb.describe_load_balancers()["LoadBalancers"],
         "security group": [one for one in groups if one["GroupName"].startswith("quickstart")],
-        "log group": stage.aws("logs").describe_log_groups()["logGroups"],
+        "log group": environment.aws("logs").describe_log_groups()["logGroups"],
         "revision": ecs.list_task_definitions()["taskDefinitionArns"],
         "role": [one for one in roles if one["RoleName"].startswith("quickstart")],
     }
     return sorted(name for name, some in found.items() if some)
 
 
-def marked(stage: Stage) -> list[str]:
-    """What still carries a mark of ours."""
-    ecs, iam, logs = stage.aws("ecs"), stage.aws("iam"), stage.aws("logs")
+def marked(environment: Environment) -> list[str]:
+    """Return the sorts of resources that still carry a mark."""
+    ecs, iam, logs = environment.aws("ecs"), environment.aws("iam"), environment.aws("logs")
     revision = ecs.describe_task_definition(taskDefinition="quickstart-web", include=["TAGS"])
     tags = {
         "revision": [tag["key"] for tag in revision.get("tags", ())],
@@ -171,16 +171,16 @@ def marked(stage: Stage) -> list[str]:
     return sorted(name for name, keys in tags.items() if any(key.startswith("ecsync:") for key in keys))
 
 
-def test_a_service_of_another_name_leaves_the_old_one_to_be_pruned(kept: Controller) -> None:
-    """Rule 5: the same key under a new name is a new service; the old one is an orphan, shown, and goes with prune."""
-    stage = kept.stage
-    stage.edit("serviceName: web", "serviceName: renamed")
-    kept.read()
-    kept.passes(6)
-    assert services(stage) == ["renamed", "web"]
-    held = [str(one.step.id) for one in kept.outcomes["quickstart"].plan.withheld]
+def test_a_renamed_service_leaves_the_old_one_as_an_orphan(converged: Controller) -> None:
+    """A new AWS name is a new service (docs/rules.md R5); the old one is held, and deleted with prune."""
+    environment = converged.environment
+    environment.edit("serviceName: web", "serviceName: renamed")
+    converged.read()
+    converged.run_passes(6)
+    assert services(environment) == ["renamed", "web"]
+    held = [str(one.step.id) for one in converged.outcomes["quickstart"].plan.withheld]
     assert held == ["Service/web"]
-    prune(kept)
-    kept.read()
-    settle(kept)
-    assert services(stage) == ["renamed"]
+    enable_prune(converged)
+    converged.read()
+    settle(converged)
+    assert services(environment) == ["renamed"]

@@ -1,4 +1,4 @@
-"""Rule 9: a target group whose port changes is replaced beside the old one, and traffic always has somewhere to go."""
+"""Replacement of a target group (docs/rules.md R9): the new one is created beside the old one, without an outage."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from ecsync.core.ports import Cloud
-from tests.whole.support.stage import Body, Controller, Stage, names
+from tests.whole.support.environment import Body, Controller, Environment, operations
 
 SEQUENCE = [
     "elbv2.CreateTargetGroup",
     "elbv2.ModifyTargetGroupAttributes",
-    "elbv2.ModifyRule",  # old 100, new 0: that associates the new one with the load balancer
+    "elbv2.ModifyRule",  # old 100, new 0: associates the new one with the load balancer
     "ecs.UpdateService",
     "elbv2.ModifyRule",  # old 0, new 100
     "elbv2.ModifyRule",  # new alone
@@ -21,9 +21,9 @@ SEQUENCE = [
 ]
 
 
-def shares(stage: Stage) -> dict[str, int]:
-    """Where the rule forwards to: the weight of each target group, by ARN."""
-    elb = stage.aws("elbv2")
+def shares(environment: Environment) -> dict[str, int]:
+    """Return the weight of each target group that the rule forwards to, by ARN."""
+    elb = environment.aws("elbv2")
     balancer = elb.describe_load_balancers(Names=["quickstart"])["LoadBalancers"][0]["LoadBalancerArn"]
     listener = elb.describe_listeners(LoadBalancerArn=balancer)["Listeners"][0]["ListenerArn"]
     (rule,) = (one for one in elb.describe_rules(ListenerArn=listener)["Rules"] if not one["IsDefault"])
@@ -31,114 +31,116 @@ def shares(stage: Stage) -> dict[str, int]:
     return {one["TargetGroupArn"]: one.get("Weight", 1) for one in forward["ForwardConfig"]["TargetGroups"]}
 
 
-def healthy(stage: Stage, group: str) -> int:
-    """How many targets of a group are healthy."""
-    found = stage.aws("elbv2").describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
+def healthy(environment: Environment, group: str) -> int:
+    """Return the number of healthy targets of a group."""
+    found = environment.aws("elbv2").describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
     return sum(target["TargetHealth"]["State"] == "healthy" for target in found)
 
 
-def serves(stage: Stage) -> None:
-    """Traffic goes only to groups that have healthy targets."""
-    weighted = [group for group, weight in shares(stage).items() if weight]
+def assert_served(environment: Environment) -> None:
+    """Assert that traffic goes only to groups with healthy targets."""
+    weighted = [group for group, weight in shares(environment).items() if weight]
     assert weighted
-    assert all(healthy(stage, group) for group in weighted), shares(stage)
+    assert all(healthy(environment, group) for group in weighted), shares(environment)
 
 
-def groups(stage: Stage) -> list[Body]:
-    """The target groups that there are."""
-    found: list[Body] = stage.aws("elbv2").describe_target_groups()["TargetGroups"]
+def groups(environment: Environment) -> list[Body]:
+    """Return the target groups of the account."""
+    found: list[Body] = environment.aws("elbv2").describe_target_groups()["TargetGroups"]
     return found
 
 
-class Watched:
-    """A cloud behind whose every write somebody looks whether the site is up."""
+class CheckedCloud:
+    """A cloud that checks after every write that the site is served."""
 
-    def __init__(self, cloud: Cloud, stage: Stage) -> None:
+    def __init__(self, cloud: Cloud, environment: Environment) -> None:
         self._cloud = cloud
-        self._stage = stage
+        self._environment = environment
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._cloud, name)
 
     def write(self, service: str, operation: str, /, **params: Any) -> Any:
         response = self._cloud.write(service, operation, **params)
-        serves(self._stage)
+        assert_served(self._environment)
         return response
 
 
 def finish(controller: Controller) -> None:
-    """Converge, looking after each write whether the site is up."""
-    controller.wrap = lambda cloud: Watched(cloud, controller.stage)
+    """Converge, and check after each write that the site is served."""
+    controller.wrap = lambda cloud: CheckedCloud(cloud, controller.environment)
     controller.converge(pause=60)
-    serves(controller.stage)
+    assert_served(controller.environment)
 
 
 def assert_replaced(controller: Controller) -> None:
-    """The new group alone is there, under the replacement's name, and serves."""
-    (group,) = groups(controller.stage)
-    assert (group["Port"], list(shares(controller.stage))) == (8080, [group["TargetGroupArn"]])
+    """Assert that only the new group exists, under the replacement's name, and is served."""
+    (group,) = groups(controller.environment)
+    assert (group["Port"], list(shares(controller.environment))) == (8080, [group["TargetGroupArn"]])
     assert re.fullmatch(r"quickstart-web-[0-9a-f]{6}", group["TargetGroupName"])
-    assert healthy(controller.stage, group["TargetGroupArn"]) == 2
-    (balancer,) = controller.stage.service()["loadBalancers"]
+    assert healthy(controller.environment, group["TargetGroupArn"]) == 2
+    (balancer,) = controller.environment.service()["loadBalancers"]
     assert balancer["targetGroupArn"] == group["TargetGroupArn"]
 
 
 def change_port(controller: Controller) -> None:
-    """Change what AWS cannot change in place."""
-    controller.stage.edit("    Port: 80\n    TargetType: ip", "    Port: 8080\n    TargetType: ip", "network.yaml")
+    """Change the port of the target group, which AWS cannot change in place."""
+    controller.environment.edit(
+        "    Port: 80\n    TargetType: ip", "    Port: 8080\n    TargetType: ip", "network.yaml"
+    )
     controller.read()
 
 
-def test_the_new_group_takes_over_without_a_gap(kept: Controller) -> None:
-    """The calls are those of rule 9, in its order; at no time does the rule forward to a group without targets."""
-    change_port(kept)
-    (old,) = groups(kept.stage)
-    with kept.stage.writes() as writes:
-        finish(kept)
-    assert names(writes) == SEQUENCE
+def test_a_target_group_is_replaced_without_an_outage(converged: Controller) -> None:
+    """The calls are those of SEQUENCE; the rule never forwards to a group without healthy targets."""
+    change_port(converged)
+    (old,) = groups(converged.environment)
+    with converged.environment.writes() as writes:
+        finish(converged)
+    assert operations(writes) == SEQUENCE
     assert writes[-1].params == {"TargetGroupArn": old["TargetGroupArn"]}
-    joins, moves = ([group["Weight"] for group in _forward(writes[index])] for index in (2, 4))
-    assert (sorted(joins), sorted(moves)) == ([0, 100], [0, 100])
-    assert_replaced(kept)
+    first_weights, second_weights = ([group["Weight"] for group in _forward(writes[index])] for index in (2, 4))
+    assert (sorted(first_weights), sorted(second_weights)) == ([0, 100], [0, 100])
+    assert_replaced(converged)
 
 
-def test_passes_after_it_write_nothing(kept: Controller) -> None:
-    """Either name of the group is no difference: three more passes, and a new process, change nothing."""
-    change_port(kept)
-    kept.converge(pause=60)
-    with kept.stage.writes() as writes:
-        kept.passes(3)
-        kept.stage.controller().passes(2)
-    assert names(writes) == []
-    assert kept.told("drift.detected") == []
+def test_passes_after_a_replacement_write_nothing(converged: Controller) -> None:
+    """The replacement's name is no drift, neither for this process nor for a new one."""
+    change_port(converged)
+    converged.converge(pause=60)
+    with converged.environment.writes() as writes:
+        converged.run_passes(3)
+        converged.environment.controller().run_passes(2)
+    assert operations(writes) == []
+    assert converged.events_of_type("drift.detected") == []
 
 
 class Killed(BaseException):
-    """What ends the process."""
+    """Ends the process."""
 
 
 @pytest.mark.parametrize("index", range(1, len(SEQUENCE) + 1))
-def test_a_crash_in_the_middle_of_it_is_harmless(kept: Controller, index: int) -> None:
-    """Whichever call was the last, the next process goes on from there, with no call twice and no gap."""
-    change_port(kept)
-    with kept.stage.writes() as writes:
-        _die_after(kept, index)
-        finish(kept.stage.controller())
-    assert names(writes) == SEQUENCE
-    assert_replaced(kept)
+def test_a_new_process_continues_a_replacement_after_a_kill_at_any_call(converged: Controller, index: int) -> None:
+    """No call is made twice, and there is no outage."""
+    change_port(converged)
+    with converged.environment.writes() as writes:
+        _kill_after(converged, index)
+        finish(converged.environment.controller())
+    assert operations(writes) == SEQUENCE
+    assert_replaced(converged)
 
 
-def _die_after(controller: Controller, index: int) -> None:
-    mark = len(controller.stage.simulator.ledger)
+def _kill_after(controller: Controller, index: int) -> None:
+    mark = len(controller.environment.simulator.ledger)
 
-    class Mortal(Watched):
+    class KillingCloud(CheckedCloud):
         def write(self, service: str, operation: str, /, **params: Any) -> Any:
             response = super().write(service, operation, **params)
-            if len(controller.stage.simulator.ledger.mutations(mark)) == index:
+            if len(controller.environment.simulator.ledger.mutations(mark)) == index:
                 raise Killed
             return response
 
-    controller.wrap = lambda cloud: Mortal(cloud, controller.stage)
+    controller.wrap = lambda cloud: KillingCloud(cloud, controller.environment)
     with pytest.raises(Killed):
         controller.converge(pause=60)
 

@@ -1,95 +1,95 @@
-"""Rule 15: what ECS rolled back is not tried again until something else is wanted; ECS itself is the memory."""
+"""A deployment that ECS rolled back is not retried until the manifest changes (docs/rules.md R15)."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.whole.support.stage import LONG, Controller, names
+from tests.whole.support.environment import SETTLE_SECONDS, Controller, operations
 
 GOOD, BAD, BETTER = "nginx:1.27", "nginx:1.28-bad", "nginx:1.29"
 
 
-def deploy(kept: Controller, old: str, new: str) -> None:
+def deploy(converged: Controller, old: str, new: str) -> None:
     """Declare another image."""
-    kept.stage.edit(old, new, "application.yaml")
-    kept.read()
+    converged.environment.edit(old, new, "application.yaml")
+    converged.read()
 
 
-def until_stopped(kept: Controller) -> None:
-    """Make passes at the daemon's pace until the controller has given up."""
+def until_stopped(converged: Controller) -> None:
+    """Make passes at the daemon's interval until the controller gives up."""
     for _ in range(40):
-        kept.once()
-        if kept.outcomes["quickstart"].plan.stopped:
+        converged.run_pass()
+        if converged.outcomes["quickstart"].plan.stopped:
             return
-        kept.stage.simulator.advance(30)
-    raise AssertionError("\n".join(kept.explained()))
+        converged.environment.simulator.advance(30)
+    raise AssertionError("\n".join(converged.explain()))
 
 
 @pytest.fixture
-def rolled_back(kept: Controller) -> Controller:
-    """A controller that has deployed an image which cannot be pulled, and seen it rolled back."""
-    deploy(kept, GOOD, BAD)
-    until_stopped(kept)
-    return kept
+def rolled_back(converged: Controller) -> Controller:
+    """A controller that has deployed an image that cannot be pulled, and has seen the rollback."""
+    deploy(converged, GOOD, BAD)
+    until_stopped(converged)
+    return converged
 
 
-def test_a_bad_image_is_deployed_once_and_rolled_back_by_ecs(kept: Controller) -> None:
-    """One revision and one update; then the circuit breaker, not the controller, brings the old image back."""
-    deploy(kept, GOOD, BAD)
-    with kept.stage.writes() as writes:
-        until_stopped(kept)
-    assert names(writes) == ["ecs.RegisterTaskDefinition", "ecs.UpdateService"]
-    assert kept.stage.service()["taskDefinition"].endswith(":1")
+def test_a_bad_image_is_deployed_once_and_rolled_back_by_ecs(converged: Controller) -> None:
+    """One revision, one update; then ECS's circuit breaker, not the controller, restores the old image."""
+    deploy(converged, GOOD, BAD)
+    with converged.environment.writes() as writes:
+        until_stopped(converged)
+    assert operations(writes) == ["ecs.RegisterTaskDefinition", "ecs.UpdateService"]
+    assert converged.environment.service()["taskDefinition"].endswith(":1")
 
 
-def test_what_was_rolled_back_is_told_with_the_reason_of_ecs(rolled_back: Controller) -> None:
-    """The status and one event say that it was given up, and why in ECS's own words."""
+def test_a_rollback_is_reported_with_ecs_reason(rolled_back: Controller) -> None:
+    """The status and one event contain ECS's reason."""
     status = rolled_back.status("Service/web")
     assert status.sync == "OutOfSync"
     (why,) = rolled_back.outcomes["quickstart"].plan.stopped.values()
     assert "circuit breaker" in why
     assert status.message == why
-    rolled_back.passes(3)
-    (event,) = rolled_back.told("deployment.rolledback")
+    rolled_back.run_passes(3)
+    (event,) = rolled_back.events_of_type("deployment.rolledback")
     assert (str(event.key), why in event.message) == ("Service/web", True)
-    assert rolled_back.told("drift.detected") == []
+    assert rolled_back.events_of_type("drift.detected") == []
 
 
-def test_what_was_rolled_back_is_not_tried_again(rolled_back: Controller) -> None:
-    """Ten passes, and three of a process that has just been started, register and update nothing."""
-    with rolled_back.stage.writes() as writes:
-        rolled_back.passes(10)
-        rolled_back.stage.controller().passes(3)
-    assert names(writes) == []
-    revisions = rolled_back.stage.aws("ecs").list_task_definitions(familyPrefix="quickstart-web")
+def test_a_rolled_back_image_is_not_retried(rolled_back: Controller) -> None:
+    """Ten passes, and three of a new process, register and update nothing."""
+    with rolled_back.environment.writes() as writes:
+        rolled_back.run_passes(10)
+        rolled_back.environment.controller().run_passes(3)
+    assert operations(writes) == []
+    revisions = rolled_back.environment.aws("ecs").list_task_definitions(familyPrefix="quickstart-web")
     assert len(revisions["taskDefinitionArns"]) == 2
 
 
-def test_another_image_goes(rolled_back: Controller) -> None:
-    """With a good image declared, it is one revision and one update again, and all is well."""
+def test_another_image_is_deployed(rolled_back: Controller) -> None:
+    """A good image is one revision and one update."""
     deploy(rolled_back, BAD, BETTER)
-    with rolled_back.stage.writes() as writes:
-        rolled_back.converge(pause=LONG)
-    assert names(writes) == ["ecs.RegisterTaskDefinition", "ecs.UpdateService"]
-    assert rolled_back.stage.service()["taskDefinition"].endswith(":3")
-    assert rolled_back.told("drift.detected") == []
+    with rolled_back.environment.writes() as writes:
+        rolled_back.converge(pause=SETTLE_SECONDS)
+    assert operations(writes) == ["ecs.RegisterTaskDefinition", "ecs.UpdateService"]
+    assert rolled_back.environment.service()["taskDefinition"].endswith(":3")
+    assert rolled_back.events_of_type("drift.detected") == []
 
 
-def test_going_back_to_the_good_image_writes_nothing(rolled_back: Controller) -> None:
-    """The image that ECS brought back is declared again: it runs already, and its revision is known."""
+def test_declaring_the_restored_image_writes_nothing(rolled_back: Controller) -> None:
+    """It already runs, and its revision exists."""
     deploy(rolled_back, BAD, GOOD)
-    with rolled_back.stage.writes() as writes:
-        rolled_back.converge(pause=LONG)
-    assert names(writes) == []
+    with rolled_back.environment.writes() as writes:
+        rolled_back.converge(pause=SETTLE_SECONDS)
+    assert operations(writes) == []
 
 
-def test_a_better_image_overtakes_a_bad_one_in_flight(kept: Controller) -> None:
-    """A deployment that is no longer wanted is superseded at once, not waited for."""
-    deploy(kept, GOOD, BAD)
-    kept.once()
-    kept.stage.simulator.advance(10)
-    deploy(kept, BAD, BETTER)
-    with kept.stage.writes() as writes:
-        kept.converge(pause=LONG)
-    assert names(writes) == ["ecs.RegisterTaskDefinition", "ecs.UpdateService"]
-    assert kept.told("deployment.rolledback") == []
+def test_a_new_image_supersedes_a_deployment_in_progress(converged: Controller) -> None:
+    """The controller does not wait for a deployment that is no longer declared."""
+    deploy(converged, GOOD, BAD)
+    converged.run_pass()
+    converged.environment.simulator.advance(10)
+    deploy(converged, BAD, BETTER)
+    with converged.environment.writes() as writes:
+        converged.converge(pause=SETTLE_SECONDS)
+    assert operations(writes) == ["ecs.RegisterTaskDefinition", "ecs.UpdateService"]
+    assert converged.events_of_type("deployment.rolledback") == []

@@ -1,1 +1,1 @@
-"""The ground floor of a simulated account: clock, settings, errors, paging, faults, ledger, state."""
+"""A simulated account, whatever its services: state, clock, settings, ledger, faults, errors, paging, tags."""

@@ -1,10 +1,10 @@
-"""An error as an AWS service answers it."""
+"""Errors as AWS services return them."""
 
 from __future__ import annotations
 
 
 class AwsError(Exception):
-    """Becomes the error document of whatever protocol the request came in."""
+    """An error response; `http/protocol.py` encodes it in the protocol of the request."""
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
         super().__init__(f"{code}: {message}")
@@ -14,20 +14,20 @@ class AwsError(Exception):
 
 
 def invalid_parameter(message: str) -> AwsError:
-    """What ECS answers to most wrong input."""
+    """Return the error of ECS for most invalid input."""
     return AwsError("InvalidParameterException", message)
 
 
 def client_exception(message: str) -> AwsError:
-    """What ECS answers about task definitions and other things of the caller's."""
+    """Return the error of ECS for invalid task definitions, tags and capacity providers."""
     return AwsError("ClientException", message)
 
 
 def validation_error(message: str) -> AwsError:
-    """What Elastic Load Balancing and Auto Scaling answer to malformed input."""
+    """Return the error of Elastic Load Balancing and EC2 Auto Scaling for invalid input."""
     return AwsError("ValidationError", message)
 
 
 def validation_exception(message: str) -> AwsError:
-    """What Application Auto Scaling answers to wrong input."""
+    """Return the error of Application Auto Scaling for invalid input."""
     return AwsError("ValidationException", message)

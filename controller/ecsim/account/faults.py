@@ -1,4 +1,4 @@
-"""Things that go wrong on the way to AWS and back."""
+"""Injected faults: throttling, errors, broken connections, latency, denied access."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 Kind = Literal["throttle", "error", "reset", "lost-response", "latency", "deny"]
 
-# How each service says "too fast"; every other JSON service says ThrottlingException.
+# Code, message and HTTP status of a throttled call, by service; THROTTLE for all other services.
 THROTTLES: dict[str, tuple[str, str, int]] = {
     "ec2": ("RequestLimitExceeded", "Request limit exceeded.", 503),
     "s3": ("SlowDown", "Please reduce your request rate.", 503),
@@ -20,6 +20,7 @@ THROTTLES: dict[str, tuple[str, str, int]] = {
 }
 THROTTLE = ("ThrottlingException", "Rate exceeded", 400)
 
+# The same for a denied call.
 DENIALS: dict[str, tuple[str, str, int]] = {
     "ec2": ("UnauthorizedOperation", "You are not authorized to perform this operation.", 403),
     "s3": ("AccessDenied", "Access Denied", 403),
@@ -33,14 +34,14 @@ DENIAL = ("AccessDeniedException", "User is not authorized to perform: {operatio
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault: which calls it hits, and how.
+    """One fault: the calls that it affects, and its effect.
 
-    It passes over the first `skip` matching calls and hits the `times` after that; `times=None` is for ever.
-    `service` and `operation` are botocore's names; `*` is any.
+    It skips the first `skip` matching calls and affects the next `times`; `times=None` has no limit.
+    `service` and `operation` are botocore's names; `*` matches any.
 
-    Kinds: `throttle` and `deny` answer as the service would; `error` answers `code`, `message`, `status`;
-    `reset` drops the connection before anything happens; `lost-response` lets it happen and drops the
-    answer; `latency` lets `seconds` pass before it happens.
+    Kinds: `throttle` and `deny` return the error of the service. `error` returns `code`, `message` and `status`.
+    `reset` drops the connection before the call is executed. `lost-response` executes the call and drops the
+    response. `latency` waits `seconds` before the call is executed.
     """
 
     kind: Kind
@@ -59,15 +60,15 @@ class Fault:
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Fault:
-        """A fault as the control endpoint takes it."""
+        """Return the fault of a request to the control endpoint."""
         return cls(**body)
 
     def matches(self, service: str, operation: str) -> bool:
-        """Whether a call is one that this fault counts."""
+        """Return whether a call matches the service and operation of this fault."""
         return self.service in ("*", service) and self.operation in ("*", operation)
 
     def error(self, service: str, operation: str) -> tuple[str, str, int]:
-        """Code, message and HTTP status of the kinds that answer with an error."""
+        """Return code, message and HTTP status, for the kinds that return an error."""
         if self.kind == "throttle":
             return THROTTLES.get(service, THROTTLE)
         if self.kind == "deny":
@@ -77,25 +78,25 @@ class Fault:
 
 
 class Faults:
-    """The faults that are set, and how often each has been met."""
+    """The active faults, each with the number of calls that it matched."""
 
     def __init__(self) -> None:
         self._faults: list[tuple[Fault, int]] = []
 
     def add(self, fault: Fault) -> None:
-        """Set one more fault; the one set first wins."""
+        """Add a fault. Of two faults that match, the first one applies."""
         self._faults.append((fault, 0))
 
     def clear(self) -> None:
-        """Take all faults away."""
+        """Remove all faults."""
         self._faults.clear()
 
     def as_json(self) -> list[dict[str, Any]]:
-        """The faults as the control endpoint shows them."""
+        """Return the faults for the control endpoint."""
         return [{**asdict(fault), "met": met} for fault, met in self._faults]
 
     def next(self, service: str, operation: str) -> Fault | None:
-        """Count one call, and say what hits it."""
+        """Count one call, and return the fault that affects it, if any."""
         for index, (fault, met) in enumerate(self._faults):
             if not fault.matches(service, operation):
                 continue

@@ -6,19 +6,19 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-# An operation that begins with one of these changes nothing ...
+# An operation with one of these prefixes is a read ...
 READ_PREFIXES = (
     "BatchGet", "Check", "Describe", "Discover", "Download", "Estimate", "Filter", "Generate", "Get",
     "Head", "List", "Lookup", "Poll", "Preview", "Scan", "Search", "Select", "Simulate", "Test", "Validate",
 )  # fmt: skip
 
-# ... except these, and these change nothing although their names do not say so.
+# ... except WRITES. READS are reads that do not match a prefix.
 WRITES = {"GenerateServiceLastAccessedDetails", "GenerateCredentialReport", "TestFailover", "PollForTask"}
 READS = {"AssumeRole", "Query", "StartQuery", "StopQuery", "Unmask"}
 
 
 def is_mutating(operation: str) -> bool:
-    """Whether an operation may change the account."""
+    """Return whether an operation may change the account."""
     if operation in READS:
         return False
     return operation in WRITES or not operation.startswith(READ_PREFIXES)
@@ -26,9 +26,9 @@ def is_mutating(operation: str) -> bool:
 
 @dataclass(frozen=True)
 class LedgerEntry:
-    """One call: what was asked, by whom, and whether it was granted.
+    """One call: the request, the caller and the outcome.
 
-    `ok` says what the service did, not what the caller saw: after a lost response it is True.
+    `ok` is the outcome in the service. After a lost response it is True, although the caller got an error.
     """
 
     time: float
@@ -42,12 +42,12 @@ class LedgerEntry:
     region: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        """The entry as the control endpoint shows it."""
+        """Return the entry for the control endpoint."""
         return asdict(self)
 
 
 class Ledger:
-    """The calls of one account in the order in which they were answered."""
+    """The calls of one account, in the order of their responses."""
 
     def __init__(self) -> None:
         self._entries: list[LedgerEntry] = []
@@ -59,17 +59,17 @@ class Ledger:
         return iter(self._entries)
 
     def append(self, entry: LedgerEntry) -> None:
-        """Record one call."""
+        """Add one call."""
         self._entries.append(entry)
 
     def entries(self, since: int = 0) -> tuple[LedgerEntry, ...]:
-        """All calls from position `since` on; `len(ledger)` is the position of the next one."""
+        """Return all calls from position `since`; `len(ledger)` is the position of the next call."""
         return tuple(self._entries[since:])
 
     def mutations(self, since: int = 0) -> tuple[LedgerEntry, ...]:
-        """The calls from position `since` on that changed, or tried to change, something."""
+        """Return the calls from position `since` that may change the account, failed calls included."""
         return tuple(entry for entry in self._entries[since:] if entry.mutating)
 
     def operations(self, since: int = 0) -> tuple[str, ...]:
-        """The mutations as `service:Operation`: what most tests compare."""
+        """Return the mutations from position `since` as `service:Operation`."""
         return tuple(f"{entry.service}:{entry.operation}" for entry in self.mutations(since))

@@ -1,4 +1,4 @@
-"""Orders of AWS's own: what goes in as a list and is kept as a set comes back differently, but always the same."""
+"""The order of lists that AWS keeps as sets: not the order of the request, but always the same."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from typing import Any
 
 
 def shuffled(items: Iterable[Any]) -> list[Any]:
-    """The items in an order that depends on nothing but themselves."""
+    """Return the items in an order that depends only on the items."""
     return sorted(items, key=lambda item: zlib.crc32(repr(item).encode()))

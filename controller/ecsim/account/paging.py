@@ -1,4 +1,4 @@
-"""Pages of lists, and lists of tags: the two shapes that every service has its own spelling of."""
+"""Pagination and filters of list and describe operations; the services name the members differently."""
 
 from __future__ import annotations
 
@@ -7,28 +7,29 @@ from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 from ecsim.account.errors import AwsError, invalid_parameter, validation_error
+from ecsim.account.world import Body
 
-Body = dict[str, Any]
-Style = Literal["ecs", "Ec2", "AutoScaling", "Scaling"]
+Service = Literal["ecs", "ec2", "autoscaling", "application-autoscaling", "cloudwatch"]
 
-# How many it may be, where to go on, and the error for a token that means nothing.
-STYLES: dict[Style, tuple[str, str, Callable[[str], AwsError]]] = {
+# The member for the page size, the member for the token, and the error for an invalid token.
+STYLES: dict[Service, tuple[str, str, Callable[[str], AwsError]]] = {
     "ecs": ("maxResults", "nextToken", invalid_parameter),
-    "Ec2": ("MaxResults", "NextToken", lambda text: AwsError("InvalidParameterValue", text)),
-    "AutoScaling": ("MaxRecords", "NextToken", lambda text: AwsError("InvalidNextToken", text)),
-    "Scaling": ("MaxResults", "NextToken", lambda text: AwsError("InvalidNextTokenException", text)),
+    "ec2": ("MaxResults", "NextToken", lambda text: AwsError("InvalidParameterValue", text)),
+    "autoscaling": ("MaxRecords", "NextToken", lambda text: AwsError("InvalidNextToken", text)),
+    "cloudwatch": ("MaxRecords", "NextToken", lambda text: AwsError("InvalidNextToken", text)),
+    "application-autoscaling": ("MaxResults", "NextToken", lambda text: AwsError("InvalidNextTokenException", text)),
 }
 
 
-def by_token(member: str, items: Sequence[Any], params: Body, size: int, style: Style = "ecs") -> Body:
-    """One page as most services answer it; `size` is for requests that name none."""
-    limit, token, error = STYLES[style]
+def by_token(member: str, items: Sequence[Any], params: Body, size: int, service: Service = "ecs") -> Body:
+    """Return one page in the format of `service`; `size` is the default page size."""
+    limit, token, error = STYLES[service]
     shown, following = _page(items, int(params.get(limit, size)), params.get(token), error)
     return {member: shown, token: following} if following else {member: shown}
 
 
 def by_marker(member: str, items: Sequence[Any], params: Body) -> Body:
-    """One page as Elastic Load Balancing answers it."""
+    """Return one page in the format of Elastic Load Balancing."""
     shown, marker = _page(items, params.get("PageSize", 400), params.get("Marker"), validation_error)
     return {member: shown, "NextMarker": marker} if marker else {member: shown}
 
@@ -36,7 +37,7 @@ def by_marker(member: str, items: Sequence[Any], params: Body) -> Body:
 def _page(
     items: Sequence[Any], size: int, token: str | None, error: Callable[[str], AwsError]
 ) -> tuple[list[Any], str]:
-    """A page and the token of the next one, which is its offset; empty at the end."""
+    """Return a page and the token of the next page: its offset, or empty on the last page."""
     if token and not token.isdigit():
         raise error("Invalid token.")
     start = int(token or 0)
@@ -47,9 +48,9 @@ def _page(
 def filtered(
     items: Sequence[Body], filters: list[Body] | None, values: Mapping[str, Callable[[Body], list[str]]]
 ) -> list[Body]:
-    """The items that pass all filters: by tag, or by what `values` finds for the filter's name."""
+    """Return the items that pass all filters. `values` maps the name of a filter to the values of an item."""
 
-    def having(item: Body, name: str) -> list[str]:
+    def values_of(item: Body, name: str) -> list[str]:
         tags = {tag["Key"]: tag.get("Value", "") for tag in item.get("Tags", [])}
         if name.startswith("tag:"):
             return [tags[name[4:]]] if name[4:] in tags else []
@@ -62,17 +63,7 @@ def filtered(
         return values[name](item)
 
     def passes(item: Body, wanted: Body) -> bool:
-        found = having(item, wanted["Name"])
+        found = values_of(item, wanted["Name"])
         return any(fnmatchcase(text, pattern) for text in found for pattern in wanted.get("Values", []))
 
     return [item for item in items if all(passes(item, wanted) for wanted in filters or [])]
-
-
-def tags_to_dict(tags: list[dict[str, str]] | None, *, key: str = "key", value: str = "value") -> dict[str, str]:
-    """A list of tags as a dict."""
-    return {tag[key]: tag.get(value, "") for tag in tags or []}
-
-
-def tags_to_list(tags: dict[str, str], *, key: str = "key", value: str = "value") -> list[dict[str, str]]:
-    """A dict as a list of tags."""
-    return [{key: name, value: text} for name, text in tags.items()]

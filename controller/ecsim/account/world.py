@@ -1,4 +1,4 @@
-"""The state of one simulated account, and the timers that move it."""
+"""The state of one simulated account, and the timers that change it."""
 
 from __future__ import annotations
 
@@ -8,81 +8,59 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from ecsim.account.clock import Clock
 from ecsim.account.settings import Settings
-from ecsim.application_autoscaling.store import ScalingRegion
-from ecsim.autoscaling.store import GroupsRegion
-from ecsim.ecs.store import EcsRegion
-from ecsim.elbv2.store import ElbRegion
-from ecsim.http.throttling import Buckets
 
 Body = dict[str, Any]
 Handler = Callable[["Call"], Body]
-
-# Substring of an image's tag → what becomes of a task that runs it. See `ecs_images`.
-DEFAULT_OUTCOMES = {"bad": "pull", "crash": "exit", "unhealthy": "unhealthy"}
+State = TypeVar("State")
 
 
 class World:
-    """Everything that `Simulator.reset` throws away. Touch it only while holding the gateway's lock."""
+    """The state that `Account.reset` discards. Hold `Account.lock` to use it.
+
+    A service keeps its state in a class of its own, so that this module imports no service.
+    """
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self.settings = settings
         self.clock = clock
         self.random = random.Random(settings.seed)  # noqa: S311  # identifiers, not secrets
-        self.image_outcomes: dict[str, str] = dict(DEFAULT_OUTCOMES)
-        self.role_created: dict[str, float] = {}
-        self.first_cluster_at: float | None = None
-        self.log_groups: dict[tuple[str, str], Body] = {}
-        self.buckets = Buckets()
-        self.profile_changed: dict[str, float] = {}
-        self._templates: dict[str, dict[str, Body]] = {}
-        self._groups: dict[str, GroupsRegion] = {}
-        self._scaling: dict[str, ScalingRegion] = {}
-        self._ecs: dict[str, EcsRegion] = {}
-        self._elb: dict[str, ElbRegion] = {}
+        self._states: dict[tuple[object, str], object] = {}
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._sequence = itertools.count()
         self._now = clock.now()
 
+    def store(self, kind: Callable[[str, str], State], region: str) -> State:
+        """Return the state of a service in one Region; the first use creates it as `kind(region, account)`."""
+        if (kind, region) not in self._states:
+            self._states[kind, region] = kind(region, self.settings.account)
+        return cast(State, self._states[kind, region])
+
+    def state(self, kind: Callable[[], State]) -> State:
+        """Return state that all Regions share; the first use creates it as `kind()`."""
+        if (kind, "") not in self._states:
+            self._states[kind, ""] = kind()
+        return cast(State, self._states[kind, ""])
+
     @property
     def now(self) -> float:
-        """The instant being simulated: while timers run it is the timer's own, not the clock's."""
+        """The simulated time in seconds since 1970. While a timer runs, it is the time of that timer."""
         return self._now
 
     @property
     def iso(self) -> str:
-        """The instant being simulated, as XML services write it."""
+        """The simulated time in the format of the XML services."""
         return datetime.fromtimestamp(self._now, UTC).isoformat()
 
-    def templates(self, region: str) -> dict[str, Body]:
-        """The launch templates of one Region by id."""
-        return self._templates.setdefault(region, {})
-
-    def groups(self, region: str) -> GroupsRegion:
-        """Amazon EC2 Auto Scaling in one Region."""
-        return self._groups.setdefault(region, GroupsRegion(region, self.settings.account))
-
-    def scaling(self, region: str) -> ScalingRegion:
-        """Application Auto Scaling in one Region."""
-        return self._scaling.setdefault(region, ScalingRegion(region, self.settings.account))
-
-    def ecs(self, region: str) -> EcsRegion:
-        """Amazon ECS in one Region."""
-        return self._ecs.setdefault(region, EcsRegion(region, self.settings.account))
-
-    def elb(self, region: str) -> ElbRegion:
-        """Elastic Load Balancing in one Region."""
-        return self._elb.setdefault(region, ElbRegion(region, self.settings.account))
-
     def after(self, seconds: float, action: Callable[[], None]) -> None:
-        """Run `action` `seconds` from the instant being simulated."""
+        """Run `action` after `seconds` of simulated time."""
         heapq.heappush(self._timers, (self._now + seconds, next(self._sequence), action))
 
     def run(self) -> None:
-        """Bring the account up to the clock, one timer after the other in order of time."""
+        """Run every timer that is due by the clock, in order of time."""
         until = self.clock.now()
         while self._timers and self._timers[0][0] <= until:
             when, _, action = heapq.heappop(self._timers)
@@ -91,22 +69,22 @@ class World:
         self._now = max(self._now, until)
 
     def hex(self, length: int) -> str:
-        """A hexadecimal identifier that depends on nothing but the seed."""
+        """Return a hexadecimal identifier that depends only on the seed."""
         return f"{self.random.getrandbits(length * 4):0{length}x}"
 
     def uuid(self) -> str:
-        """An identifier in the form of a UUID."""
+        """Return an identifier in the format of a UUID."""
         text = self.hex(32)
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
     def digits(self, length: int) -> str:
-        """A decimal identifier without a leading zero."""
+        """Return a decimal identifier without a leading zero."""
         return str(self.random.randint(10 ** (length - 1), 10**length - 1))
 
 
 @dataclass(frozen=True)
 class Call:
-    """One request to an operation that the simulator answers itself."""
+    """One request to an operation that ecsim implements."""
 
     world: World
     region: str
@@ -114,21 +92,10 @@ class Call:
     caller: str
 
     @property
-    def ecs(self) -> EcsRegion:
-        """Amazon ECS in the Region of this call."""
-        return self.world.ecs(self.region)
+    def account(self) -> str:
+        """The account ID."""
+        return self.world.settings.account
 
-    @property
-    def groups(self) -> GroupsRegion:
-        """Amazon EC2 Auto Scaling in the Region of this call."""
-        return self.world.groups(self.region)
-
-    @property
-    def scaling(self) -> ScalingRegion:
-        """Application Auto Scaling in the Region of this call."""
-        return self.world.scaling(self.region)
-
-    @property
-    def elb(self) -> ElbRegion:
-        """Elastic Load Balancing in the Region of this call."""
-        return self.world.elb(self.region)
+    def store(self, kind: Callable[[str, str], State]) -> State:
+        """Return the state of a service in the Region of this call."""
+        return self.world.store(kind, self.region)

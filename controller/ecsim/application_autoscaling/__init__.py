@@ -1,1 +1,1 @@
-"""Simulated Application Auto Scaling: scalable targets, policies, scheduled actions."""
+"""Simulated Application Auto Scaling of ECS services: scalable targets, scaling policies, scheduled actions."""

@@ -1,11 +1,13 @@
-"""Scalable targets: the desired counts of services, as far as Application Auto Scaling moves them."""
+"""Scalable targets: register, describe, tag; and the change of a service's desired count."""
 
 from __future__ import annotations
+
+from functools import partial
 
 from ecsim.account.errors import AwsError, validation_exception
 from ecsim.account.paging import by_token
 from ecsim.account.world import Body, Call, Handler, World
-from ecsim.application_autoscaling.store import ScalableTarget, ScalingRegion
+from ecsim.application_autoscaling.store import AppAutoScalingRegion, ScalableTarget
 from ecsim.ecs import scheduler
 from ecsim.ecs.store import EcsRegion, Service
 
@@ -21,18 +23,18 @@ NOT_SUSPENDED: Body = {
 
 
 def check(params: Body) -> None:
-    """Only services of Amazon ECS are simulated, and they have one dimension."""
+    """Refuse any target other than the desired count of an ECS service."""
     if params.get("ServiceNamespace", "ecs") != "ecs" or params.get("ScalableDimension", DIMENSION) != DIMENSION:
         raise validation_exception("Unsupported service namespace, resource type or scalable dimension")
 
 
 def identity(target: ScalableTarget) -> Body:
-    """What every answer says a target by."""
+    """Return the members that identify a target in each response."""
     return {"ServiceNamespace": "ecs", "ResourceId": target.resource, "ScalableDimension": DIMENSION}
 
 
 def service_of(ecs: EcsRegion, resource: str) -> Service | None:
-    """The ACTIVE service that a resource id names."""
+    """Return the ACTIVE service of a resource ID; None if it does not exist."""
     kind, _, rest = resource.partition("/")
     cluster, _, name = rest.partition("/")
     found = ecs.services.get((cluster, name)) if kind == "service" else None
@@ -40,11 +42,12 @@ def service_of(ecs: EcsRegion, resource: str) -> Service | None:
 
 
 def register_scalable_target(call: Call) -> Body:
-    """Register a target, or change one; the desired count is moved between the bounds at once."""
-    params, region = call.params, call.scaling
+    """Register or change a target. A desired count outside the bounds is moved to the nearest bound at once."""
+    params, region = call.params, call.store(AppAutoScalingRegion)
     check(params)
     resource = params["ResourceId"]
-    if service_of(call.ecs, resource) is None:
+    service = service_of(call.store(EcsRegion), resource)
+    if service is None:
         raise validation_exception(f"ECS service doesn't exist: {resource}")
     target = region.targets.get(resource)
     if target is None:
@@ -57,22 +60,23 @@ def register_scalable_target(call: Call) -> Body:
     if least < 0 or most < least:
         raise validation_exception("Maximum capacity cannot be less than minimum capacity")
     region.targets[resource] = target
+    service.deleted = partial(forget, region, resource)
     target.minimum, target.maximum = least, most
     target.suspended = {**target.suspended, **params.get("SuspendedState", {})}
     clamp(call.world, region, target, "the bounds were changed")
     return {"ScalableTargetARN": target.arn}
 
 
-def clamp(world: World, region: ScalingRegion, target: ScalableTarget, cause: str) -> None:
-    """Move the desired count to the nearest bound."""
-    service = service_of(world.ecs(region.region), target.resource)
+def clamp(world: World, region: AppAutoScalingRegion, target: ScalableTarget, cause: str) -> None:
+    """Move a desired count outside the bounds to the nearest bound."""
+    service = service_of(world.store(EcsRegion, region.region), target.resource)
     if service is not None:
         scale(world, region, target, max(target.minimum, min(service.desired, target.maximum)), cause)
 
 
-def scale(world: World, region: ScalingRegion, target: ScalableTarget, desired: int, cause: str) -> None:
-    """Set the desired count, as the service-linked role does: no deployment, and no call of anybody's."""
-    ecs = world.ecs(region.region)
+def scale(world: World, region: AppAutoScalingRegion, target: ScalableTarget, desired: int, cause: str) -> None:
+    """Set the desired count without a deployment. The ledger has no call: AWS uses its service-linked role."""
+    ecs = world.store(EcsRegion, region.region)
     service = service_of(ecs, target.resource)
     if service is None or service.desired == desired:
         return
@@ -98,25 +102,25 @@ def scale(world: World, region: ScalingRegion, target: ScalableTarget, desired: 
 
 
 def deregister_scalable_target(call: Call) -> Body:
-    """Deregister a target: its policies and scheduled actions go with it."""
+    """Deregister a target with its policies and scheduled actions."""
     check(call.params)
     resource = call.params["ResourceId"]
-    if resource not in call.scaling.targets:
+    if resource not in call.store(AppAutoScalingRegion).targets:
         raise missing("scalable target", resource)
-    forget(call.scaling, resource)
+    forget(call.store(AppAutoScalingRegion), resource)
     return {}
 
 
 def missing(what: str, resource: str) -> AwsError:
-    """The error for something that is not there."""
+    """Return the error for a target, policy or action that does not exist."""
     return AwsError(
         "ObjectNotFoundException",
         f"No {what} found for service namespace: ecs, resource ID: {resource}, scalable dimension: {DIMENSION}",
     )
 
 
-def forget(region: ScalingRegion, resource: str) -> None:
-    """A target is gone, maybe because its service is."""
+def forget(region: AppAutoScalingRegion, resource: str) -> None:
+    """Remove a target with its policies and scheduled actions, if it exists."""
     target = region.targets.pop(resource, None)
     if target is not None:
         target.policies.clear()
@@ -124,7 +128,7 @@ def forget(region: ScalingRegion, resource: str) -> None:
 
 
 def describe_scalable_targets(call: Call) -> Body:
-    """Targets of some resources, or all; fifty on a page."""
+    """Describe all targets, or those of some resources; 50 on a page."""
     check(call.params)
     wanted = call.params.get("ResourceIds")
     shown = [
@@ -132,42 +136,44 @@ def describe_scalable_targets(call: Call) -> Body:
             **identity(target),
             "MinCapacity": target.minimum,
             "MaxCapacity": target.maximum,
-            "RoleARN": f"arn:aws:iam::{call.scaling.account}:{ROLE}",
+            "RoleARN": f"arn:aws:iam::{call.account}:{ROLE}",
             "CreationTime": target.created_at,
             "SuspendedState": target.suspended,
             "ScalableTargetARN": target.arn,
         }
-        for target in call.scaling.targets.values()
+        for target in call.store(AppAutoScalingRegion).targets.values()
         if not wanted or target.resource in wanted
     ]
     return page("ScalableTargets", shown, call.params, 50)
 
 
 def page(member: str, items: list[Body], params: Body, size: int) -> Body:
-    """One page; `size` is the most that one may ask for, too."""
-    asked = {**params, "MaxResults": min(int(params.get("MaxResults", size)), size)}
-    return by_token(member, items, asked, size, style="Scaling")
+    """Return one page; `size` is both the default and the maximum page size."""
+    limited = {**params, "MaxResults": min(int(params.get("MaxResults", size)), size)}
+    return by_token(member, items, limited, size, service="application-autoscaling")
 
 
 def describe_scaling_activities(call: Call) -> Body:
-    """What was scaled in the last weeks, newest first."""
+    """Describe the scaling activities, newest first."""
     check(call.params)
     wanted = call.params.get("ResourceId")
-    targets = [target for target in call.scaling.targets.values() if wanted in (None, target.resource)]
+    targets = [
+        target for target in call.store(AppAutoScalingRegion).targets.values() if wanted in (None, target.resource)
+    ]
     activities = [activity for target in targets for activity in target.activities]
     return page("ScalingActivities", activities, call.params, 50)
 
 
 def _by_arn(call: Call) -> ScalableTarget:
     arn = call.params["ResourceARN"]
-    for target in call.scaling.targets.values():
+    for target in call.store(AppAutoScalingRegion).targets.values():
         if target.arn == arn:
             return target
     raise AwsError("ResourceNotFoundException", f"No scalable target found for ARN: {arn}")
 
 
 def tag_resource(call: Call) -> Body:
-    """Tag a target."""
+    """Add or change tags of a target."""
     target = _by_arn(call)
     merged = {**target.tags, **call.params["Tags"]}
     if len(merged) > 50:
@@ -177,7 +183,7 @@ def tag_resource(call: Call) -> Body:
 
 
 def untag_resource(call: Call) -> Body:
-    """Take tags away."""
+    """Remove tags of a target."""
     target = _by_arn(call)
     for key in call.params["TagKeys"]:
         target.tags.pop(key, None)
@@ -185,7 +191,7 @@ def untag_resource(call: Call) -> Body:
 
 
 def list_tags_for_resource(call: Call) -> Body:
-    """All tags of a target."""
+    """List the tags of a target."""
     return {"Tags": _by_arn(call).tags}
 
 

@@ -1,4 +1,4 @@
-"""Scheduled actions: at their times they set the bounds of a target, and with them its service's desired count."""
+"""Scheduled actions: they set the bounds of a target at their times, and so the desired count of its service."""
 
 from __future__ import annotations
 
@@ -6,25 +6,26 @@ from functools import partial
 
 from ecsim.account.errors import validation_exception
 from ecsim.account.world import Body, Call, Handler, World
-from ecsim.application_autoscaling import scalable_targets, schedule_times
+from ecsim.application_autoscaling import scalable_targets, schedule_expressions
 from ecsim.application_autoscaling.scalable_targets import check, identity, missing, page
-from ecsim.application_autoscaling.store import ScalableTarget, ScalingRegion
+from ecsim.application_autoscaling.store import AppAutoScalingRegion, ScalableTarget
 
-# Start and end are dropped when an update does not name them; the other members are kept.
+# An update that omits these members keeps them ...
 KEPT = ("Schedule", "Timezone", "ScalableTargetAction")
+# ... and unsets these.
 DROPPED = ("StartTime", "EndTime")
 
 
 def put_scheduled_action(call: Call) -> Body:
-    """Create an action or change one; an update that names no start and end takes them away."""
+    """Create or change an action. An update without StartTime and EndTime unsets them."""
     params = call.params
     check(params)
-    target, name = call.scaling.target(params["ResourceId"]), params["ScheduledActionName"]
+    target, name = call.store(AppAutoScalingRegion).target(params["ResourceId"]), params["ScheduledActionName"]
     existing = target.schedules.get(name)
     action: Body = {
         "ScheduledActionName": name,
         "ScheduledActionARN": (
-            f"arn:aws:autoscaling:{call.region}:{call.scaling.account}:scheduledAction:{call.world.uuid()}:resource/"
+            f"arn:aws:autoscaling:{call.region}:{call.account}:scheduledAction:{call.world.uuid()}:resource/"
             f"ecs/{target.resource}:scheduledActionName/{name}"
         ),
         **identity(target),
@@ -36,16 +37,20 @@ def put_scheduled_action(call: Call) -> Body:
     if "Schedule" not in action or not action.get("ScalableTargetAction"):
         raise validation_exception("Schedule and ScalableTargetAction are required for a new scheduled action")
     try:
-        schedule = schedule_times.parse(action["Schedule"], action.get("Timezone", "UTC"))
+        schedule = schedule_expressions.parse(action["Schedule"], action.get("Timezone", "UTC"))
     except (ValueError, KeyError, OSError) as error:
         raise validation_exception(f"Invalid schedule expression: {action['Schedule']}") from error
     target.schedules[name] = action
-    _arm(call.world, call.scaling, target, action, schedule)
+    _arm(call.world, call.store(AppAutoScalingRegion), target, action, schedule)
     return {}
 
 
 def _arm(
-    world: World, region: ScalingRegion, target: ScalableTarget, action: Body, schedule: schedule_times.Schedule
+    world: World,
+    region: AppAutoScalingRegion,
+    target: ScalableTarget,
+    action: Body,
+    schedule: schedule_expressions.Schedule,
 ) -> None:
     start = float(action.get("StartTime") or action["CreationTime"])
     after = max(world.now, start - 1)
@@ -56,7 +61,11 @@ def _arm(
 
 
 def _run(
-    world: World, region: ScalingRegion, target: ScalableTarget, action: Body, schedule: schedule_times.Schedule
+    world: World,
+    region: AppAutoScalingRegion,
+    target: ScalableTarget,
+    action: Body,
+    schedule: schedule_expressions.Schedule,
 ) -> None:
     name = action["ScheduledActionName"]
     if target.schedules.get(name) is not action or region.targets.get(target.resource) is not target:
@@ -74,12 +83,12 @@ def _run(
 
 
 def describe_scheduled_actions(call: Call) -> Body:
-    """Actions by name and by exact resource, fifty on a page."""
+    """Describe actions by name and exact resource ID, 50 on a page."""
     check(call.params)
     names, resource = call.params.get("ScheduledActionNames"), call.params.get("ResourceId")
     found = [
         action
-        for target in call.scaling.targets.values()
+        for target in call.store(AppAutoScalingRegion).targets.values()
         for action in target.schedules.values()
         if resource in (None, target.resource) and (not names or action["ScheduledActionName"] in names)
     ]
@@ -90,7 +99,7 @@ def delete_scheduled_action(call: Call) -> Body:
     """Delete an action."""
     check(call.params)
     resource = call.params["ResourceId"]
-    target = call.scaling.targets.get(resource)
+    target = call.store(AppAutoScalingRegion).targets.get(resource)
     if target is None or target.schedules.pop(call.params["ScheduledActionName"], None) is None:
         raise missing("scheduled action", resource)
     return {}

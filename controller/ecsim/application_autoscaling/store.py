@@ -1,18 +1,16 @@
-"""What Application Auto Scaling remembers in one Region."""
+"""The state of Application Auto Scaling in one Region."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from ecsim.account.errors import AwsError
-
-Body = dict[str, Any]
+from ecsim.account.world import Body
 
 
 @dataclass
 class ScalableTarget:
-    """The desired count of one service, with its policies, scheduled actions and history."""
+    """A scalable target: the desired count of one service, with its policies, scheduled actions and activities."""
 
     arn: str
     resource: str  # service/cluster/name
@@ -30,7 +28,7 @@ class ScalableTarget:
 
 
 @dataclass
-class ScalingRegion:
+class AppAutoScalingRegion:
     """Application Auto Scaling in one Region of one account."""
 
     region: str
@@ -39,7 +37,7 @@ class ScalingRegion:
     loads: dict[str, dict[str, float]] = field(default_factory=dict)  # resource → metric → percent × tasks
 
     def target(self, resource: str) -> ScalableTarget:
-        """A registered target by its exact resource id."""
+        """Return a target by its exact resource ID. Raises ObjectNotFoundException."""
         found = self.targets.get(resource)
         if found is None:
             raise AwsError(

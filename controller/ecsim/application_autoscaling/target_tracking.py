@@ -1,7 +1,7 @@
-"""Target tracking: what services are made to do, and how their desired counts follow.
+"""Target tracking: the load of services, and how the desired counts follow it.
 
-A load is work, not a level: the percent that were set, times the tasks that ran then. Spread over more tasks the
-average falls, over fewer it rises.
+A load is an amount of work: the percent that was set, times the tasks that ran at that time. With more tasks the
+average falls, with fewer it rises.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from functools import partial
 
 from ecsim.account.world import Body, World
 from ecsim.application_autoscaling import scalable_targets
-from ecsim.application_autoscaling.store import ScalableTarget, ScalingRegion
-from ecsim.ecs.store import Service, running_and_pending
+from ecsim.application_autoscaling.store import AppAutoScalingRegion, ScalableTarget
+from ecsim.ecs.store import EcsRegion, Service, running_and_pending
 
 METRICS = {"ECSServiceAverageCPUUtilization": "cpu", "ECSServiceAverageMemoryUtilization": "memory"}
 MINUTES_ABOVE = 3
 MINUTES_BELOW = 15
-LOW = 0.9  # of the target value: where the low alarm is
+LOW = 0.9  # threshold of the low alarm as a share of the target value
 COOLDOWN = 300
 
 
 def set_load(world: World, region: str, cluster: str, service: str, percents: dict[str, float]) -> Body:
-    """Make a service as busy as this on the average of its tasks, from now on."""
-    ecs, scaling = world.ecs(region), world.scaling(region)
+    """Set the average utilisation of a service's present tasks, in percent by metric."""
+    ecs, scaling = world.store(EcsRegion, region), world.store(AppAutoScalingRegion, region)
     found = ecs.service(ecs.cluster(cluster), service)
     resource = f"service/{found.cluster}/{found.name}"
     started = resource not in scaling.loads
@@ -38,13 +38,14 @@ def _running(service: Service) -> int:
     return running_and_pending(service.tasks)[0]
 
 
-def _later(world: World, region: ScalingRegion, resource: str) -> None:
-    world.after(world.settings.timings.scaling_period, partial(_look, world, region, resource))
+def _later(world: World, region: AppAutoScalingRegion, resource: str) -> None:
+    world.after(world.settings.timings.scaling_period, partial(_evaluate, world, region, resource))
 
 
-def _look(world: World, region: ScalingRegion, resource: str) -> None:
-    """One data point: a minute above or below for each policy, and what the alarms then ask for."""
-    service, target = scalable_targets.service_of(world.ecs(region.region), resource), region.targets.get(resource)
+def _evaluate(world: World, region: AppAutoScalingRegion, resource: str) -> None:
+    """Evaluate one minute: count it above or below the target of each policy, and scale if an alarm is reached."""
+    service = scalable_targets.service_of(world.store(EcsRegion, region.region), resource)
+    target = region.targets.get(resource)
     if service is None:
         region.loads.pop(resource, None)
         return
@@ -74,9 +75,13 @@ def _look(world: World, region: ScalingRegion, resource: str) -> None:
 
 
 def _decide(
-    world: World, region: ScalingRegion, target: ScalableTarget, service: Service, wanted: list[tuple[str, int, bool]]
+    world: World,
+    region: AppAutoScalingRegion,
+    target: ScalableTarget,
+    service: Service,
+    wanted: list[tuple[str, int, bool]],
 ) -> None:
-    """Out as far as the policy that wants most, in only as far as all agree; not in while a deployment goes on."""
+    """Scale to the largest count that a policy wants. No scale-in during a cooldown or a deployment."""
     name, count, _ = max(wanted, key=lambda item: item[1])
     desired = max(target.minimum, min(count, target.maximum))
     if desired > service.desired:

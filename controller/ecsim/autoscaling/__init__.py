@@ -1,1 +1,1 @@
-"""Simulated EC2 Auto Scaling: groups and the instances that they launch and terminate."""
+"""Simulated Amazon EC2 Auto Scaling: groups, and the instances that they launch and terminate."""

@@ -1,4 +1,4 @@
-"""What Auto Scaling fills in for a group, and what it refuses."""
+"""The settings of an Auto Scaling group: AWS's defaults, and the checks of a request."""
 
 from __future__ import annotations
 
@@ -30,25 +30,25 @@ DISTRIBUTION: Body = {
     "OnDemandPercentageAboveBaseCapacity": 100,
     "SpotAllocationStrategy": "lowest-price",
 }
-POOLS = 2  # with lowest-price; nobody looks at them with another strategy, and AWS does not show them
+POOLS = 2  # only with the strategy lowest-price; AWS omits it with any other
 SOURCES = ("TargetGroupARNs", "LoadBalancerNames", "TrafficSources")
-# What of a request is not part of a group's body, or is set apart below.
-APART = (
+# Members of a request that are not part of a group's body, or that the functions below set.
+SEPARATE = (
     "Tags", "AutoScalingGroupName", "InstanceId", "LifecycleHookSpecificationList", "SkipZonalShiftValidation",
     "LaunchTemplate", "MixedInstancesPolicy", "VPCZoneIdentifier", "AvailabilityZones", "AvailabilityZoneIds",
     *SOURCES,
 )  # fmt: skip
-SENTINELS = {"DefaultInstanceWarmup": -1, "MaxInstanceLifetime": 0, "PlacementGroup": ""}  # they take a member away
+SENTINELS = {"DefaultInstanceWarmup": -1, "MaxInstanceLifetime": 0, "PlacementGroup": ""}  # values that unset a member
 
 
 def declared(call: Call) -> Body:
-    """The body of a new group."""
+    """Return the body of a new group."""
     params = call.params
     body: Body = {
         **DEFAULTS,
-        "ServiceLinkedRoleARN": f"arn:aws:iam::{call.world.settings.account}:{SERVICE_LINKED_ROLE}",
+        "ServiceLinkedRoleARN": f"arn:aws:iam::{call.account}:{SERVICE_LINKED_ROLE}",
         "DesiredCapacity": params.get("DesiredCapacity", params["MinSize"]),
-        **{member: value for member, value in params.items() if member not in APART},
+        **{member: value for member, value in params.items() if member not in SEPARATE},
     }
     if not any(params.get(member) for member in ("LaunchTemplate", "MixedInstancesPolicy", "LaunchConfigurationName")):
         raise validation_error(
@@ -63,9 +63,9 @@ def declared(call: Call) -> Body:
 
 
 def updated(call: Call, body: Body) -> Body:
-    """A group's body after an update; a desired capacity that is not named follows the new bounds."""
+    """Return a group's body after an update. A desired capacity that is not in the request follows the new bounds."""
     params = call.params
-    changed = {**body, **{member: value for member, value in params.items() if member not in APART}}
+    changed = {**body, **{member: value for member, value in params.items() if member not in SEPARATE}}
     if params.get("LaunchTemplate"):
         changed.pop("MixedInstancesPolicy", None)
         changed.pop("LaunchConfigurationName", None)
@@ -84,8 +84,8 @@ def _finished(call: Call, body: Body) -> Body:
         raise validation_error(
             f"Desired capacity:{desired} must be between the specified min size:{least} and max size:{most}"
         )
-    for member, nothing in SENTINELS.items():
-        if body.get(member) == nothing:
+    for member, unset in SENTINELS.items():
+        if body.get(member) == unset:
             del body[member]
     if body.get("InstanceMaintenancePolicy", {}).get("MinHealthyPercentage") == -1:
         del body["InstanceMaintenancePolicy"]
@@ -99,7 +99,7 @@ def _finished(call: Call, body: Body) -> Body:
 
 
 def _template(call: Call, specification: Body) -> Body:
-    """A specification as it is echoed: with id, name and the version as it was given."""
+    """Return a specification as AWS returns it: ID, name, and the version of the request."""
     found = launch_templates.find(call.world, call.region, specification)
     if found is None:
         wanted = specification.get("LaunchTemplateId") or specification.get("LaunchTemplateName")
@@ -123,8 +123,8 @@ def _template(call: Call, specification: Body) -> Body:
 
 
 def _check_data(call: Call, data: Body) -> None:
-    """Auto Scaling tries each template out with a dry run of RunInstances."""
-    account = call.world.settings.account
+    """Check the data of a template. AWS does this with a dry run of RunInstances."""
+    account = call.account
     if not data.get("ImageId"):
         raise validation_error(
             "You must use a valid fully-formed launch template. The request must contain the parameter ImageId"
@@ -142,21 +142,21 @@ def _check_data(call: Call, data: Body) -> None:
     profile = data.get("IamInstanceProfile", {})
     reference = profile.get("Arn") or profile.get("Name")
     if reference and not iam.profile_usable(call.world, reference):
-        member, word = ("arn", "ARN") if profile.get("Arn") else ("name", "name")
+        member, label = ("arn", "ARN") if profile.get("Arn") else ("name", "name")
         raise validation_error(
             f"You must use a valid fully-formed launch template. Value ({reference}) for parameter"
-            f" iamInstanceProfile.{member} is invalid. Invalid IAM Instance Profile {word}"
+            f" iamInstanceProfile.{member} is invalid. Invalid IAM Instance Profile {label}"
         )
 
 
 def security_groups(data: Body) -> list[str]:
-    """The ids of the security groups of a template's instances."""
+    """Return the IDs of the security groups of a template's instances."""
     interfaces = [group for one in data.get("NetworkInterfaces", []) for group in one.get("Groups", [])]
     return [*data.get("SecurityGroupIds", []), *interfaces]
 
 
 def _mixed(call: Call, given: Body, before: Body) -> Body:
-    """A mixed instances policy after an update: what is not said again is kept."""
+    """Return a mixed instances policy after an update; omitted members are kept."""
     kept = before.get("MixedInstancesPolicy", {})
     template = {**kept.get("LaunchTemplate", {}), **given.get("LaunchTemplate", {})}
     overrides = [
@@ -167,19 +167,19 @@ def _mixed(call: Call, given: Body, before: Body) -> Body:
     ]
     by_attributes = any(one.get("InstanceRequirements") for one in overrides)
     by_price = {"OnDemandAllocationStrategy": "lowest-price"} if by_attributes else {}
-    said = {**kept.get("InstancesDistribution", {}), **given.get("InstancesDistribution", {})}
+    distribution = {**kept.get("InstancesDistribution", {}), **given.get("InstancesDistribution", {})}
     return {
         "LaunchTemplate": {
             "LaunchTemplateSpecification": _template(call, template["LaunchTemplateSpecification"]),
             "Overrides": overrides,
         },
-        "InstancesDistribution": _distribution({**DISTRIBUTION, **by_price, **said}),
+        "InstancesDistribution": _distribution({**DISTRIBUTION, **by_price, **distribution}),
     }
 
 
-def _distribution(said: Body) -> Body:
-    """A distribution as it is shown: an empty price or list of segments takes away what was set."""
-    shown = {member: value for member, value in said.items() if value not in ("", [])}
+def _distribution(merged: Body) -> Body:
+    """Return a distribution as AWS returns it; an empty price or list unsets the member."""
+    shown = {member: value for member, value in merged.items() if value not in ("", [])}
     if shown["SpotAllocationStrategy"] == "lowest-price":
         return {"SpotInstancePools": POOLS, **shown}
     shown.pop("SpotInstancePools", None)
@@ -187,7 +187,7 @@ def _distribution(said: Body) -> Body:
 
 
 def _zones(call: Call) -> Body:
-    account, params = call.world.settings.account, call.params
+    account, params = call.account, call.params
     wanted = [text.strip() for text in params.get("VPCZoneIdentifier", "").split(",") if text.strip()]
     if not wanted:
         return {"AvailabilityZones": sorted(params["AvailabilityZones"]), "VPCZoneIdentifier": ""}
@@ -206,7 +206,7 @@ def _zones(call: Call) -> Body:
 
 
 def check_delete(body: Body, *, force: bool) -> None:
-    """A group may be protected from being deleted."""
+    """Refuse to delete a group with deletion protection."""
     protection = body["DeletionProtection"]
     if protection == "prevent-all-deletion" or (force and protection == "prevent-force-deletion"):
         raise AwsError(

@@ -1,4 +1,4 @@
-"""Auto Scaling groups: created, described, updated, deleted."""
+"""Auto Scaling groups: create, describe, update, delete."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from functools import partial
 from ecsim.account.errors import AwsError, validation_error
 from ecsim.account.paging import by_token, filtered
 from ecsim.account.world import Body, Call, Handler
-from ecsim.autoscaling import group_settings, scaler, tags, traffic_sources
-from ecsim.autoscaling.store import Group, Instance
+from ecsim.autoscaling import group_settings, instances, scaler, tags, traffic_sources
+from ecsim.autoscaling.store import AutoScalingRegion, Group
 
 
 def create_auto_scaling_group(call: Call) -> Body:
-    """Create a group; its instances are launched a moment later."""
-    world, params, region = call.world, call.params, call.groups
+    """Create a group. Its instances are launched a moment later."""
+    world, params, region = call.world, call.params, call.store(AutoScalingRegion)
     name = params["AutoScalingGroupName"]
     existing = region.groups.get(name)
     if existing is not None:
@@ -35,16 +35,17 @@ def create_auto_scaling_group(call: Call) -> Body:
 
 
 def update_auto_scaling_group(call: Call) -> Body:
-    """Change a group; what is omitted is kept, running instances stay as they are."""
-    group = call.groups.group(call.params["AutoScalingGroupName"])
+    """Change a group. Omitted members are kept, and running instances do not change."""
+    group = call.store(AutoScalingRegion).group(call.params["AutoScalingGroupName"])
     group.body = group_settings.updated(call, group.body)
     group.wake()
     return {}
 
 
 def set_desired_capacity(call: Call) -> Body:
-    """Change the desired capacity within the bounds."""
-    group, wanted = call.groups.group(call.params["AutoScalingGroupName"]), call.params["DesiredCapacity"]
+    """Change the desired capacity within MinSize and MaxSize."""
+    group = call.store(AutoScalingRegion).group(call.params["AutoScalingGroupName"])
+    wanted = call.params["DesiredCapacity"]
     least, most = group.body["MinSize"], group.body["MaxSize"]
     if wanted > most:
         raise validation_error(
@@ -60,8 +61,8 @@ def set_desired_capacity(call: Call) -> Body:
 
 
 def delete_auto_scaling_group(call: Call) -> Body:
-    """Delete an empty group, or with force any; it is there for a while, in deletion."""
-    region, force = call.groups, bool(call.params.get("ForceDelete"))
+    """Delete an empty group, or with ForceDelete any group. It stays in deletion for some time."""
+    region, force = call.store(AutoScalingRegion), bool(call.params.get("ForceDelete"))
     group = region.groups.get(call.params["AutoScalingGroupName"])
     if group is None:
         name = call.params["AutoScalingGroupName"]
@@ -89,11 +90,11 @@ def delete_auto_scaling_group(call: Call) -> Body:
 
 
 def describe_auto_scaling_groups(call: Call) -> Body:
-    """Describe groups by name, by tag, or all; a name that is not there is left out."""
+    """Describe all groups, or those that match a name or a tag. An unknown name is omitted."""
     names = call.params.get("AutoScalingGroupNames")
-    groups = [group for group in call.groups.groups.values() if not names or group.name in names]
+    groups = [group for group in call.store(AutoScalingRegion).groups.values() if not names or group.name in names]
     shown = filtered([_show(group) for group in groups], call.params.get("Filters"), {})
-    return by_token("AutoScalingGroups", shown, call.params, 50, style="AutoScaling")
+    return by_token("AutoScalingGroups", shown, call.params, 50, service="autoscaling")
 
 
 def _show(group: Group) -> Body:
@@ -102,7 +103,7 @@ def _show(group: Group) -> Body:
         "AutoScalingGroupName": group.name,
         "AutoScalingGroupARN": group.arn,
         "CreatedTime": group.created_at,
-        "Instances": [_instance(instance) for instance in group.instances],
+        "Instances": [instances.show(instance) for instance in group.instances],
         "EnabledMetrics": [{"Metric": metric, "Granularity": "1Minute"} for metric in sorted(group.metrics)],
         "SuspendedProcesses": [{"ProcessName": name} for name in sorted(group.suspended)],
         "Tags": tags.show(group),
@@ -113,83 +114,19 @@ def _show(group: Group) -> Body:
     return shown
 
 
-def _instance(instance: Instance) -> Body:
-    return {
-        "InstanceId": instance.id,
-        "InstanceType": instance.type,
-        "AvailabilityZone": instance.zone,
-        "AvailabilityZoneId": instance.zone_id,
-        "LifecycleState": instance.state,
-        "HealthStatus": "Healthy",
-        "ImageId": instance.image,
-        "ProtectedFromScaleIn": instance.protected,
-        "LaunchTemplate": instance.template,
-    }
-
-
-def describe_auto_scaling_instances(call: Call) -> Body:
-    """Instances of all groups, or some by id."""
-    wanted = call.params.get("InstanceIds")
-    shown = [
-        {**_instance(instance), "AutoScalingGroupName": group.name, "HealthStatus": "HEALTHY"}
-        for group in call.groups.groups.values()
-        for instance in group.instances
-        if not wanted or instance.id in wanted
-    ]
-    return by_token("AutoScalingInstances", shown, call.params, 50, style="AutoScaling")
-
-
 def describe_scaling_activities(call: Call) -> Body:
-    """What was launched and terminated, newest first."""
+    """Describe launches and terminations, newest first."""
     name = call.params.get("AutoScalingGroupName")
-    groups = [group for group in call.groups.groups.values() if name in (None, group.name)]
+    groups = [group for group in call.store(AutoScalingRegion).groups.values() if name in (None, group.name)]
     activities = [activity for group in groups for activity in group.activities]
-    return by_token("Activities", activities, call.params, 100, style="AutoScaling")
-
-
-def set_instance_protection(call: Call) -> Body:
-    """Protect instances from scale-in, or not."""
-    group = call.groups.group(call.params["AutoScalingGroupName"])
-    for identifier in call.params["InstanceIds"]:
-        owner, instance = call.groups.of_instance(identifier)
-        if owner is not group:
-            raise validation_error(f"Instance {identifier} is not part of Auto Scaling group {group.name}.")
-        instance.protected = call.params["ProtectedFromScaleIn"]
-    group.wake()
-    return {}
-
-
-def terminate_instance(call: Call) -> Body:
-    """Terminate one instance, with or without a successor."""
-    group, instance = call.groups.of_instance(call.params["InstanceId"])
-    if call.params["ShouldDecrementDesiredCapacity"]:
-        if group.desired <= group.body["MinSize"]:
-            raise validation_error(
-                f"Currently, desiredSize equals minSize ({group.desired}). Terminating instance without replacement"
-                " will violate group's min size constraint."
-            )
-        group.body["DesiredCapacity"] = group.desired - 1
-    scaler.retire(call.world, call.groups, group, instance, "a user asked for it")
-    group.wake()
-    return {"Activity": group.activities[0]} if group.activities else {}
-
-
-def notice_terminated(call: Call, identifiers: list[str]) -> None:
-    """Somebody terminated instances through EC2: their groups replace them."""
-    for identifier in identifiers:
-        for group in list(call.groups.groups.values()):
-            for instance in [one for one in group.instances if one.id == identifier]:
-                scaler.lose(call.world, call.groups, group, instance)
+    return by_token("Activities", activities, call.params, 100, service="autoscaling")
 
 
 OPERATIONS: dict[str, Handler] = {
     "CreateAutoScalingGroup": create_auto_scaling_group,
     "DeleteAutoScalingGroup": delete_auto_scaling_group,
     "DescribeAutoScalingGroups": describe_auto_scaling_groups,
-    "DescribeAutoScalingInstances": describe_auto_scaling_instances,
     "DescribeScalingActivities": describe_scaling_activities,
     "SetDesiredCapacity": set_desired_capacity,
-    "SetInstanceProtection": set_instance_protection,
-    "TerminateInstanceInAutoScalingGroup": terminate_instance,
     "UpdateAutoScalingGroup": update_auto_scaling_group,
 }

@@ -1,6 +1,6 @@
-"""The instances of an Auto Scaling group: launched and terminated over time until there are as many as desired.
+"""The instances of an Auto Scaling group: launched and terminated until their number is the desired capacity.
 
-`wake` asks for a look at a group; `reconcile` is that look, and decides from what is there.
+`wake` schedules `reconcile`, which is level-triggered: it decides from the present state.
 """
 
 from __future__ import annotations
@@ -11,24 +11,24 @@ from typing import Any
 
 from ecsim.account.world import Body, World
 from ecsim.autoscaling import group_settings
-from ecsim.autoscaling.store import Group, GroupsRegion, Instance
+from ecsim.autoscaling.listeners import InstanceListeners
+from ecsim.autoscaling.store import AutoScalingRegion, Group, Instance
 from ecsim.ec2 import launch_templates
-from ecsim.ecs.capacity import instance_lifecycle
 from ecsim.moto import iam, seams
 
-RETRY = 60.0  # after a launch that failed
+RETRY = 60.0  # seconds until a failed launch is retried
 
 
-def wake(world: World, region: GroupsRegion, group: Group, seconds: float | None = None) -> None:
-    """Look at a group soon."""
+def wake(world: World, region: AutoScalingRegion, group: Group, seconds: float | None = None) -> None:
+    """Schedule a reconcile of a group, unless one is scheduled."""
     if not group.awake:
         group.awake = True
         wait = world.settings.timings.group if seconds is None else seconds
         world.after(wait, partial(reconcile, world, region, group))
 
 
-def reconcile(world: World, region: GroupsRegion, group: Group) -> None:
-    """One look at a group."""
+def reconcile(world: World, region: AutoScalingRegion, group: Group) -> None:
+    """Launch or terminate the instances that a group lacks or has too many."""
     group.awake = False
     if region.groups.get(group.name) is not group:
         return
@@ -46,20 +46,20 @@ def reconcile(world: World, region: GroupsRegion, group: Group) -> None:
             retire(world, region, group, instance, "an instance was taken out of service in response to a difference")
 
 
-def _delete(world: World, region: GroupsRegion, group: Group) -> None:
+def _delete(world: World, region: AutoScalingRegion, group: Group) -> None:
     for instance in group.staying:
         _terminate(world, region, group, instance, "the group is being deleted")
     if group.instances:
         return
 
-    def gone() -> None:
+    def removed() -> None:
         region.groups.pop(group.name, None)
 
-    world.after(world.settings.timings.group_deletion, gone)
+    world.after(world.settings.timings.group_deletion, removed)
 
 
 def _victims(group: Group, count: int) -> list[Instance]:
-    """Instances that may go: not protected, from the zone with most, the oldest of an older template first."""
+    """Return the instances to terminate: unprotected, first of the largest zone, the oldest template, the oldest."""
     left = [instance for instance in group.staying if not instance.protected]
     chosen: list[Instance] = []
     while left and len(chosen) < count:
@@ -71,13 +71,13 @@ def _victims(group: Group, count: int) -> list[Instance]:
 
 
 def specification(group: Group) -> Body:
-    """The template that a group launches from."""
+    """Return the launch template specification of a group."""
     mixed = group.body.get("MixedInstancesPolicy", {}).get("LaunchTemplate", {})
     found: Body = group.body.get("LaunchTemplate") or mixed.get("LaunchTemplateSpecification") or {}
     return found
 
 
-def _launch(world: World, region: GroupsRegion, group: Group) -> bool:
+def _launch(world: World, region: AutoScalingRegion, group: Group) -> bool:
     wanted = specification(group)
     template = launch_templates.find(world, region.region, wanted)
     version = launch_templates.resolve(template, wanted.get("Version")) if template else None
@@ -122,8 +122,8 @@ def _launch(world: World, region: GroupsRegion, group: Group) -> bool:
     return True
 
 
-def _subnet(region: GroupsRegion, group: Group) -> Any:
-    """The subnet with the fewest instances of the group."""
+def _subnet(region: AutoScalingRegion, group: Group) -> Any:
+    """Return the subnet with the fewest instances of the group."""
     identifiers = sorted(group.body["VPCZoneIdentifier"].split(",")) if group.body["VPCZoneIdentifier"] else []
     known = [seams.subnet(region.account, region.region, identifier) for identifier in identifiers]
     if not identifiers:
@@ -139,7 +139,7 @@ def _type(group: Group, data: Body) -> str:
 
 
 def _image(reference: str) -> str:
-    """What `resolve:ssm:` stands for: some image, always the same one."""
+    """Return the ID of an image; a `resolve:ssm:` reference always resolves to the same made-up ID."""
     return f"ami-{zlib.crc32(reference.encode()):017x}" if reference.startswith("resolve:ssm:") else reference
 
 
@@ -150,7 +150,7 @@ def _tags(group: Group, data: Body, template: Body, version: Body) -> dict[str, 
         if specified.get("ResourceType") == "instance"
         for tag in specified.get("Tags", [])
     }
-    tags.update({key: value for key, (value, passed_on) in group.tags.items() if passed_on})
+    tags.update({key: value for key, (value, propagated) in group.tags.items() if propagated})
     return {
         **tags,
         "aws:autoscaling:groupName": group.name,
@@ -178,50 +178,46 @@ def _note(world: World, group: Group, description: str, status: str, message: st
     del group.activities[100:]
 
 
-def _booted(world: World, region: GroupsRegion, group: Group, instance: Instance) -> None:
+def _booted(world: World, region: AutoScalingRegion, group: Group, instance: Instance) -> None:
     if instance.state != "Pending":
         return
     instance.state = "InService"
-    world.after(world.settings.timings.agent, partial(_join, world, region, group, instance))
+    for listener in world.state(InstanceListeners).listeners:
+        listener.booted(region.region, group, instance)
     wake(world, region, group)
 
 
-def _join(world: World, region: GroupsRegion, group: Group, instance: Instance) -> None:
-    if not instance.leaving:
-        instance_lifecycle.join(world, world.ecs(region.region), group, instance)
-
-
-def retire(world: World, region: GroupsRegion, group: Group, instance: Instance, cause: str) -> None:
-    """Terminate an instance; where ECS drains it, only after its tasks are somewhere else."""
+def retire(world: World, region: AutoScalingRegion, group: Group, instance: Instance, cause: str) -> None:
+    """Terminate an instance. If a listener drains it, the termination starts after the drain."""
     if instance.leaving:
         return
-    ecs = world.ecs(region.region)
-    if instance.state == "InService" and instance_lifecycle.drains(ecs, group, instance):
+    listeners = world.state(InstanceListeners).listeners if instance.state == "InService" else []
+    if any(listener.drain(region.region, group, instance) for listener in listeners):
         instance.state = "Terminating:Wait"
         instance.drained = partial(_terminate, world, region, group, instance, cause)
-        instance_lifecycle.drain(world, ecs, instance)
-        return
-    _terminate(world, region, group, instance, cause)
+    else:
+        _terminate(world, region, group, instance, cause)
 
 
-def _terminate(world: World, region: GroupsRegion, group: Group, instance: Instance, cause: str) -> None:
+def _terminate(world: World, region: AutoScalingRegion, group: Group, instance: Instance, cause: str) -> None:
     if instance.state == "Terminating":
         return
     instance.state = "Terminating"
     instance.drained = lambda: None
     _note(world, group, f"Terminating EC2 instance: {instance.id}", "Successful", cause)
 
-    def gone() -> None:
+    def removed() -> None:
         lose(world, region, group, instance)
 
-    world.after(world.settings.timings.instance_stop, gone)
+    world.after(world.settings.timings.instance_stop, removed)
 
 
-def lose(world: World, region: GroupsRegion, group: Group, instance: Instance) -> None:
-    """The instance is no more, whoever ended it."""
+def lose(world: World, region: AutoScalingRegion, group: Group, instance: Instance) -> None:
+    """Remove a terminated instance from its group."""
     if instance not in group.instances:
         return
     group.instances.remove(instance)
     seams.terminate_instance(region.account, region.region, instance.id)
-    instance_lifecycle.leave(world, world.ecs(region.region), instance)
+    for listener in world.state(InstanceListeners).listeners:
+        listener.ended(region.region, instance)
     wake(world, region, group)

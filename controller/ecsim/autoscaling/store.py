@@ -1,15 +1,14 @@
-"""What Amazon EC2 Auto Scaling remembers in one Region."""
+"""The state of Amazon EC2 Auto Scaling in one Region."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from ecsim.account.errors import AwsError, validation_error
+from ecsim.account.world import Body
 
-Body = dict[str, Any]
-ON_ITS_WAY_OUT = ("Terminating", "Terminating:Wait", "Terminating:Proceed")
+LEAVING = ("Terminating", "Terminating:Wait", "Terminating:Proceed")
 
 
 @dataclass
@@ -22,41 +21,41 @@ class Instance:
     subnet: str
     zone: str
     zone_id: str
-    template: Body  # the version that it was launched from
+    template: Body  # the template version of its launch
     launched_at: float
     user_data: str = ""
     profile: str | None = None
     security_groups: list[str] = field(default_factory=list)
     protected: bool = False
     state: str = "Pending"
-    drained: Callable[[], None] = lambda: None  # what to do when ECS has moved its tasks elsewhere
+    drained: Callable[[], None] = lambda: None  # called at the end of its drain
 
     @property
     def leaving(self) -> bool:
-        """Whether it is being terminated."""
-        return self.state in ON_ITS_WAY_OUT
+        """Whether its termination has started."""
+        return self.state in LEAVING
 
 
 @dataclass
 class Group:
-    """An Auto Scaling group: `body` is what was declared, with AWS's defaults."""
+    """An Auto Scaling group; `body` is the declared configuration with AWS's defaults."""
 
     arn: str
     name: str
     body: Body
     created_at: str
-    tags: dict[str, tuple[str, bool]] = field(default_factory=dict)  # key → value, whether new instances get it
+    tags: dict[str, tuple[str, bool]] = field(default_factory=dict)  # key → value, PropagateAtLaunch
     metrics: set[str] = field(default_factory=set)
     instances: list[Instance] = field(default_factory=list)
     activities: list[Body] = field(default_factory=list)  # newest first
     suspended: set[str] = field(default_factory=set)
     deleting: bool = False
-    awake: bool = False
-    wake: Callable[[], None] = lambda: None  # look at the group soon
+    awake: bool = False  # a reconcile is scheduled
+    wake: Callable[[], None] = lambda: None  # schedule a reconcile
 
     @property
     def desired(self) -> int:
-        """How many instances there ought to be."""
+        """The desired number of instances."""
         return int(self.body["DesiredCapacity"])
 
     @property
@@ -66,7 +65,7 @@ class Group:
 
 
 @dataclass
-class GroupsRegion:
+class AutoScalingRegion:
     """Amazon EC2 Auto Scaling in one Region of one account."""
 
     region: str
@@ -74,7 +73,7 @@ class GroupsRegion:
     groups: dict[str, Group] = field(default_factory=dict)
 
     def group(self, name: str) -> Group:
-        """A group that may be changed, by name."""
+        """Return a group by name. Raises ValidationError if it does not exist or is in deletion."""
         found = self.groups.get(name)
         if found is None:
             raise validation_error(f"AutoScalingGroup name not found - AutoScalingGroup '{name}' not found")
@@ -83,13 +82,13 @@ class GroupsRegion:
         return found
 
     def find(self, reference: str) -> Group | None:
-        """A group by name or ARN, also one that is being deleted."""
+        """Return a group by name or ARN, also a group in deletion; None if it does not exist."""
         name = reference.rsplit("autoScalingGroupName/", 1)[-1]
         found = self.groups.get(name)
         return found if found is not None and reference in (name, found.arn) else None
 
     def of_instance(self, identifier: str) -> tuple[Group, Instance]:
-        """An instance and its group by the instance's id."""
+        """Return an instance and its group by the ID of the instance."""
         for group in self.groups.values():
             for instance in group.instances:
                 if instance.id == identifier:

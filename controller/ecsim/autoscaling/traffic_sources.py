@@ -1,6 +1,6 @@
-"""Where the instances of an Auto Scaling group get their traffic from: load balancers, target groups, VPC Lattice.
+"""The traffic sources of an Auto Scaling group: target groups, Classic Load Balancers, VPC Lattice.
 
-What is attached as a traffic source is shown as a target group or a Classic Load Balancer too, and the other way round.
+A target group or Classic Load Balancer appears both as such and as a traffic source, however it was attached.
 """
 
 from __future__ import annotations
@@ -9,22 +9,24 @@ from typing import Any
 
 from ecsim.account.errors import validation_error
 from ecsim.account.world import Body, Call, Handler
+from ecsim.autoscaling.store import AutoScalingRegion
+from ecsim.elbv2.store import ElbRegion
 
-PLACES = {"elbv2": "TargetGroupARNs", "elb": "LoadBalancerNames"}  # the type of a source -> its member
+PLACES = {"elbv2": "TargetGroupARNs", "elb": "LoadBalancerNames"}  # type of a source → its member of the group
 LATTICE = "vpc-lattice"
 
 
 def put(call: Call, body: Body, member: str, given: list[Any]) -> None:
-    """Attach sources to a group, each once."""
+    """Attach sources to a group. A source that is already attached is ignored."""
     for place, value in (_placed(member, one) for one in given):
-        if place == "TargetGroupARNs" and value not in call.elb.target_groups:
+        if place == "TargetGroupARNs" and value not in call.store(ElbRegion).target_groups:
             raise validation_error("Provided Target Groups may not be valid. Please ensure they exist and try again.")
         if value not in body[place]:
             body[place] = [*body[place], value]
 
 
 def _placed(member: str, given: Any) -> tuple[str, Any]:
-    """The member that a source is kept in, and as what."""
+    """Return the member that holds a source, and its value there."""
     if member != "TrafficSources":
         return member, given
     identifier = given["Identifier"]
@@ -33,15 +35,15 @@ def _placed(member: str, given: Any) -> tuple[str, Any]:
 
 
 def show(body: Body) -> list[Body]:
-    """Every source of a group as a traffic source."""
+    """Return all sources of a group as traffic sources."""
     balancing = [{"Identifier": one, "Type": kind} for kind, member in PLACES.items() for one in body[member]]
     return [*balancing, *body["TrafficSources"]]
 
 
 def _attach(member: str) -> Handler:
     def attach(call: Call) -> Body:
-        """Add to what the group's instances are registered with."""
-        group = call.groups.group(call.params["AutoScalingGroupName"])
+        """Attach sources to a group."""
+        group = call.store(AutoScalingRegion).group(call.params["AutoScalingGroupName"])
         put(call, group.body, member, call.params[member])
         return {}
 
@@ -50,12 +52,12 @@ def _attach(member: str) -> Handler:
 
 def _detach(member: str) -> Handler:
     def detach(call: Call) -> Body:
-        """Take away from what the group's instances are registered with."""
-        body = call.groups.group(call.params["AutoScalingGroupName"]).body
-        gone = [_placed(member, one) for one in call.params[member]]
-        if any(value not in body[place] for place, value in gone):
+        """Detach sources from a group."""
+        body = call.store(AutoScalingRegion).group(call.params["AutoScalingGroupName"]).body
+        detached = [_placed(member, one) for one in call.params[member]]
+        if any(value not in body[place] for place, value in detached):
             raise validation_error("Trying to remove Target Groups or load balancers that are not part of the group")
-        for place, value in gone:
+        for place, value in detached:
             body[place] = [one for one in body[place] if one != value]
         return {}
 

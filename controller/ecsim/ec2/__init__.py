@@ -1,1 +1,1 @@
-"""The part of Amazon EC2 that is simulated here: launch templates."""
+"""Simulated Amazon EC2, as far as moto does not serve it: launch templates."""

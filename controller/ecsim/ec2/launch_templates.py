@@ -1,10 +1,11 @@
-"""Launch templates and their versions. What a version holds is kept as it was given, UserData included."""
+"""Launch templates and their versions. A version keeps its data exactly as in the request, UserData included."""
 
 from __future__ import annotations
 
 from ecsim.account.errors import AwsError
 from ecsim.account.paging import by_token, filtered
 from ecsim.account.world import Body, Call, Handler, World
+from ecsim.ec2.store import Ec2Region
 from ecsim.moto import seams
 
 DRY_RUN = ("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412)
@@ -15,8 +16,8 @@ ALL_TEMPLATES = (
 
 
 def create_launch_template(call: Call) -> Body:
-    """Create a template with its first version, which is the default one."""
-    params, templates = call.params, call.world.templates(call.region)
+    """Create a template with version 1, which is the default version."""
+    params, templates = call.params, call.store(Ec2Region).templates
     name = params["LaunchTemplateName"]
     _refuse_dry_run(params)
     if not 3 <= len(name) <= 128:
@@ -28,7 +29,7 @@ def create_launch_template(call: Call) -> Body:
         "LaunchTemplateId": f"lt-{call.world.hex(17)}",
         "LaunchTemplateName": name,
         "CreateTime": call.world.iso,
-        "CreatedBy": f"arn:aws:iam::{call.world.settings.account}:root",
+        "CreatedBy": f"arn:aws:iam::{call.account}:root",
         "DefaultVersionNumber": 1,
         "LatestVersionNumber": 0,
         "Operator": {"Managed": False},
@@ -40,7 +41,7 @@ def create_launch_template(call: Call) -> Body:
     _add_version(call, template, params["LaunchTemplateData"])
     tags = [tag for specification in params.get("TagSpecifications", []) for tag in specification.get("Tags", [])]
     seams.remember_template(
-        call.world.settings.account,
+        call.account,
         call.region,
         template["LaunchTemplateId"],
         {tag["Key"]: tag.get("Value", "") for tag in tags},
@@ -63,7 +64,7 @@ def _add_version(call: Call, template: Body, data: Body) -> Body:
 
 
 def create_launch_template_version(call: Call) -> Body:
-    """Add a version; with a source version, the data given is laid over that one's."""
+    """Add a version. With a source version, its members are the defaults of the new data."""
     params = call.params
     template = _template(call)
     _refuse_dry_run(params)
@@ -74,7 +75,7 @@ def create_launch_template_version(call: Call) -> Body:
 
 
 def modify_launch_template(call: Call) -> Body:
-    """Make another version the default one."""
+    """Change the default version."""
     template = _template(call)
     wanted = call.params.get("DefaultVersion") or call.params.get("SetDefaultVersion")
     if wanted:
@@ -83,8 +84,8 @@ def modify_launch_template(call: Call) -> Body:
 
 
 def describe_launch_templates(call: Call) -> Body:
-    """Describe templates by id, name, filter, or all."""
-    params, templates = call.params, call.world.templates(call.region)
+    """Describe all templates, or those that match an ID, a name or a filter."""
+    params, templates = call.params, call.store(Ec2Region).templates
     found = list(templates.values())
     for identifier in params.get("LaunchTemplateIds", []):
         if identifier not in templates:
@@ -104,11 +105,11 @@ def describe_launch_templates(call: Call) -> Body:
         params.get("Filters"),
         {"launch-template-name": lambda t: [t["LaunchTemplateName"]], "create-time": lambda t: [t["CreateTime"]]},
     )
-    return by_token("LaunchTemplates", shown, params, 200, style="Ec2")
+    return by_token("LaunchTemplates", shown, params, 200, service="ec2")
 
 
 def describe_launch_template_versions(call: Call) -> Body:
-    """Versions of one template by number, `$Latest` or `$Default`; of all templates only those two."""
+    """Describe versions of one template by number, `$Latest` or `$Default`; of all templates only the last two."""
     params = call.params
     wanted = [str(version) for version in params.get("Versions", [])]
     if params.get("LaunchTemplateId") or params.get("LaunchTemplateName"):
@@ -116,12 +117,12 @@ def describe_launch_template_versions(call: Call) -> Body:
         versions = [_version(template, version) for version in wanted] if wanted else _range(template, params)
         shown = [_show_version(template, version) for version in versions]
     elif wanted and set(wanted) <= {"$Latest", "$Default"}:
-        templates = call.world.templates(call.region).values()
+        templates = call.store(Ec2Region).templates.values()
         shown = [_show_version(template, _version(template, version)) for template in templates for version in wanted]
     else:
         raise AwsError("InvalidParameterCombination" if wanted else "MissingParameter", ALL_TEMPLATES)
     unique = list({(one["LaunchTemplateId"], one["VersionNumber"]): one for one in shown}.values())
-    return by_token("LaunchTemplateVersions", unique, params, 200, style="Ec2")
+    return by_token("LaunchTemplateVersions", unique, params, 200, service="ec2")
 
 
 def _range(template: Body, params: Body) -> list[Body]:
@@ -131,17 +132,17 @@ def _range(template: Body, params: Body) -> list[Body]:
 
 
 def delete_launch_template(call: Call) -> Body:
-    """Delete a template with all its versions; a group that uses it cannot launch any more."""
+    """Delete a template with all its versions. A group that uses it can no longer launch instances."""
     template = _template(call)
     _refuse_dry_run(call.params)
     shown = _show(call, template)
-    del call.world.templates(call.region)[template["LaunchTemplateId"]]
-    seams.forget_template(call.world.settings.account, call.region, template["LaunchTemplateId"])
+    del call.store(Ec2Region).templates[template["LaunchTemplateId"]]
+    seams.forget_template(call.account, call.region, template["LaunchTemplateId"])
     return {"LaunchTemplate": shown}
 
 
 def delete_launch_template_versions(call: Call) -> Body:
-    """Delete versions, but not the default one; each succeeds or fails for itself."""
+    """Delete versions, except the default version. Each succeeds or fails separately."""
     template = _template(call)
     done, failed = [], []
     for wanted in call.params["Versions"]:
@@ -165,8 +166,8 @@ def delete_launch_template_versions(call: Call) -> Body:
 
 
 def find(world: World, region: str, specification: Body) -> Body | None:
-    """The template that a specification names by id or by name."""
-    templates = world.templates(region)
+    """Return the template that a specification references by ID or name; None if it does not exist."""
+    templates = world.store(Ec2Region, region).templates
     if specification.get("LaunchTemplateId"):
         return templates.get(specification["LaunchTemplateId"])
     name = specification.get("LaunchTemplateName")
@@ -174,7 +175,7 @@ def find(world: World, region: str, specification: Body) -> Body | None:
 
 
 def resolve(template: Body, version: str | None) -> Body | None:
-    """The version that a number, `$Latest` or `$Default` stands for."""
+    """Return the version for a number, `$Latest` or `$Default`; None if it does not exist."""
     names: dict[str | None, int] = {
         "$Latest": max(template["versions"], default=0),
         "$Default": template["DefaultVersionNumber"],
@@ -222,7 +223,7 @@ def _version(template: Body, wanted: str) -> Body:
 
 
 def _show(call: Call, template: Body) -> Body:
-    tags = seams.ec2_tags(call.world.settings.account, call.region, template["LaunchTemplateId"])
+    tags = seams.ec2_tags(call.account, call.region, template["LaunchTemplateId"])
     shown = {member: value for member, value in template.items() if member != "versions"}
     return {**shown, "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
 

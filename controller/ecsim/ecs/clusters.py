@@ -1,21 +1,22 @@
-"""Clusters of Amazon ECS."""
+"""Clusters: create, describe, list, update, delete."""
 
 from __future__ import annotations
 
 from ecsim.account.errors import AwsError, invalid_parameter
-from ecsim.account.paging import by_token, tags_to_dict, tags_to_list
+from ecsim.account.paging import by_token
+from ecsim.account.tags import tags_to_dict, tags_to_list
 from ecsim.account.world import Body, Call, Handler
 from ecsim.ecs.capacity import associations, instance_lifecycle
 from ecsim.ecs.capacity import providers as ecs_providers
-from ecsim.ecs.store import EcsRegion, running_and_pending
+from ecsim.ecs.store import EcsRegion, ServiceLinkedRole, running_and_pending
 
-# Members of a cluster that DescribeClusters answers only when `include` asks for them.
+# Members that DescribeClusters returns only with this value in `include`.
 INCLUDED = {"SETTINGS": "settings", "CONFIGURATIONS": "configuration"}
 
 
 def create_cluster(call: Call) -> Body:
-    """Create a cluster; an ACTIVE one of that name is returned as it is."""
-    ecs, params = call.ecs, call.params
+    """Create a cluster. An ACTIVE cluster of that name is returned unchanged."""
+    ecs, params = call.store(EcsRegion), call.params
     name = params.get("clusterName") or "default"
     existing = ecs.clusters.get(name)
     if existing is not None and existing["status"] == "ACTIVE":
@@ -30,21 +31,22 @@ def create_cluster(call: Call) -> Body:
         "capacityProviders": [],
         "defaultCapacityProviderStrategy": [],
     }
-    instance_lifecycle.watch(call.world, ecs)
+    instance_lifecycle.connect(call.world, ecs)
     associations.associate(call.world, ecs, cluster, providers, strategy)
     for member in ("configuration", "serviceConnectDefaults"):
         if params.get(member):
             cluster[member] = params[member]
     ecs.clusters[name] = cluster
     ecs.tags[cluster["clusterArn"]] = tags_to_dict(params.get("tags"))
-    if call.world.first_cluster_at is None:
-        call.world.first_cluster_at = call.world.now
+    role = call.world.state(ServiceLinkedRole)
+    if role.created_at is None:
+        role.created_at = call.world.now
     return {"cluster": {**show(ecs, cluster, list(INCLUDED)), "tags": tags_to_list(ecs.tags[cluster["clusterArn"]])}}
 
 
 def describe_clusters(call: Call) -> Body:
-    """Describe up to 100 clusters; an INACTIVE one is still described."""
-    ecs, include = call.ecs, call.params.get("include", [])
+    """Describe up to 100 clusters, INACTIVE ones included."""
+    ecs, include = call.store(EcsRegion), call.params.get("include", [])
     references = call.params.get("clusters") or ["default"]
     if len(references) > 100:
         raise invalid_parameter("Clusters cannot have more than 100 elements.")
@@ -69,31 +71,33 @@ def describe_clusters(call: Call) -> Body:
 
 
 def put_cluster_capacity_providers(call: Call) -> Body:
-    """Replace both the associated providers and the default strategy."""
-    cluster = call.ecs.cluster(call.params.get("cluster"))
+    """Replace the associated capacity providers and the default strategy."""
+    ecs = call.store(EcsRegion)
+    cluster = ecs.cluster(call.params.get("cluster"))
     associations.put(call, cluster)
-    shown = show(call.ecs, cluster, list(INCLUDED))
+    shown = show(ecs, cluster, list(INCLUDED))
     return {"cluster": {**shown, "attachmentsStatus": cluster.get("attachmentsStatus", "UPDATE_COMPLETE")}}
 
 
 def list_clusters(call: Call) -> Body:
-    """ARNs of the ACTIVE clusters, 100 on a page."""
-    active = [c["clusterArn"] for c in call.ecs.clusters.values() if c["status"] == "ACTIVE"]
+    """List the ARNs of the ACTIVE clusters, 100 on a page."""
+    active = [c["clusterArn"] for c in call.store(EcsRegion).clusters.values() if c["status"] == "ACTIVE"]
     return by_token("clusterArns", active, call.params, 100)
 
 
 def update_cluster(call: Call) -> Body:
-    """Change settings, configuration or Service Connect defaults; what is not sent is kept."""
-    cluster = call.ecs.cluster(call.params.get("cluster"))
+    """Change settings, configuration or Service Connect defaults. Omitted members are kept."""
+    ecs = call.store(EcsRegion)
+    cluster = ecs.cluster(call.params.get("cluster"))
     for member in ("settings", "configuration", "serviceConnectDefaults"):
         if member in call.params:
             cluster[member] = call.params[member]
-    return {"cluster": show(call.ecs, cluster, list(INCLUDED))}
+    return {"cluster": show(ecs, cluster, list(INCLUDED))}
 
 
 def delete_cluster(call: Call) -> Body:
-    """Make an empty cluster INACTIVE."""
-    ecs = call.ecs
+    """Set an empty cluster to INACTIVE."""
+    ecs = call.store(EcsRegion)
     cluster = ecs.cluster(call.params.get("cluster"))
     name = cluster["clusterName"]
     if any(s.cluster == name and s.status != "INACTIVE" for s in ecs.services.values()):
@@ -103,7 +107,7 @@ def delete_cluster(call: Call) -> Body:
             "ClusterContainsContainerInstancesException",
             "The Cluster cannot be deleted while Container Instances are active or draining.",
         )
-    if any(t.cluster_arn == cluster["clusterArn"] and t.last != "STOPPED" for t in ecs.tasks.values()):
+    if any(t.cluster_arn == cluster["clusterArn"] and t.last_status != "STOPPED" for t in ecs.tasks.values()):
         raise AwsError("ClusterContainsTasksException", "The Cluster cannot be deleted while Tasks are active.")
     associations.check_idle(cluster)
     cluster["status"] = "INACTIVE"
@@ -112,8 +116,8 @@ def delete_cluster(call: Call) -> Body:
 
 
 def show(ecs: EcsRegion, cluster: Body, include: list[str]) -> Body:
-    """A cluster as it is echoed; settings and configuration only where they are asked for."""
-    hidden = {member for name, member in INCLUDED.items() if name not in include} | set(associations.OWN)
+    """Return a cluster as AWS returns it, with settings and configuration only if `include` has them."""
+    hidden = {member for name, member in INCLUDED.items() if name not in include} | set(associations.INTERNAL)
     tasks = [t for t in ecs.tasks.values() if t.cluster_arn == cluster["clusterArn"]]
     running, pending = running_and_pending(tasks)
     services = [s for s in ecs.services.values() if s.cluster == cluster["clusterName"]]

@@ -1,16 +1,16 @@
-"""The deployments of a service: begun, completed, failed, rolled back; and what history keeps of them."""
+"""The rollout of deployments: begin, complete, fail, roll back; each with its record in the service's history."""
 
 from __future__ import annotations
 
 import math
 
 from ecsim.account.world import Body, World
-from ecsim.ecs import blue_green, events
+from ecsim.ecs import blue_green, service_events
 from ecsim.ecs.capacity.providers import FARGATE
 from ecsim.ecs.store import Deployment, EcsRegion, Service, running_and_pending
 
-# The members of a service that belong to a revision: a change in one of them needs a new deployment,
-# and a rollback brings their old values back.
+# The members of a service that belong to a revision. A change of one of them starts a new deployment, and a
+# rollback restores their old values.
 REVISION_MEMBERS = (
     "taskDefinition", "launchType", "capacityProviderStrategy", "platformVersion", "platformFamily",
     "networkConfiguration", "loadBalancers", "serviceRegistries", "serviceConnectConfiguration",
@@ -21,7 +21,7 @@ CURRENT_PLATFORM = "1.4.0"
 
 
 def runs_on_fargate(body: Body) -> bool:
-    """Whether a service or revision needs no container instances."""
+    """Return whether a service or revision runs on Fargate."""
     strategy = body.get("capacityProviderStrategy")
     if strategy:
         return all(item["capacityProvider"] in FARGATE for item in strategy)
@@ -29,7 +29,7 @@ def runs_on_fargate(body: Body) -> bool:
 
 
 def begin(world: World, ecs: EcsRegion, service: Service) -> Deployment:
-    """Roll out the service as it is declared now; what was PRIMARY is drained."""
+    """Start a deployment of the service's present body. The old PRIMARY deployment is drained."""
     for record in service.history:
         if record["status"] in UNFINISHED:
             record.update(
@@ -67,7 +67,7 @@ def begin(world: World, ecs: EcsRegion, service: Service) -> Deployment:
 
 
 def summary(service: Service, deployment: Deployment) -> Body:
-    """How far a revision is: the counts that DescribeServices and DescribeServiceDeployments show."""
+    """Return the task counts of a revision, as DescribeServices and DescribeServiceDeployments return them."""
     running, pending = running_and_pending(service.tasks_of(deployment))
     return {
         "arn": deployment.revision["serviceRevisionArn"],
@@ -105,7 +105,7 @@ def _revision(world: World, ecs: EcsRegion, service: Service) -> Body:
 
 
 def complete(world: World, service: Service) -> None:
-    """The PRIMARY deployment is through."""
+    """Complete the PRIMARY deployment."""
     primary = service.primary
     primary.rollout_state = "COMPLETED"
     primary.rollout_reason = f"ECS deployment {primary.id} completed."
@@ -120,11 +120,11 @@ def complete(world: World, service: Service) -> None:
         record["targetServiceRevision"] = summary(service, primary)
         note_breaker(service, record, primary, "MONITORING_COMPLETE")
     service.last_completed = primary
-    events.completed(world, service, primary)
+    service_events.completed(world, service, primary)
 
 
 def threshold(service: Service) -> int:
-    """How many tasks may fail before the circuit breaker trips."""
+    """Return the number of failed tasks that trips the circuit breaker."""
     breaker = service.body["deploymentConfiguration"].get("deploymentCircuitBreaker", {})
     limit = breaker.get("thresholdConfiguration", {"type": "BOUNDED_PERCENT", "value": 50})
     if limit["type"] == "COUNT":
@@ -134,7 +134,7 @@ def threshold(service: Service) -> int:
 
 
 def note_breaker(service: Service, record: Body, deployment: Deployment, status: str) -> None:
-    """Write the state of the circuit breaker into a service deployment."""
+    """Write the state of the circuit breaker into the record of a service deployment."""
     breaker = service.body["deploymentConfiguration"].get("deploymentCircuitBreaker", {})
     record["deploymentCircuitBreaker"] = {
         "status": status if breaker.get("enable") else "DISABLED",
@@ -144,12 +144,12 @@ def note_breaker(service: Service, record: Body, deployment: Deployment, status:
 
 
 def trip(world: World, service: Service) -> None:
-    """The circuit breaker: fail the PRIMARY deployment, and go back if that is wanted and possible."""
+    """Fail the PRIMARY deployment by the circuit breaker, and roll back if that is configured and possible."""
     failed = service.primary
     failed.rollout_state = "FAILED"
     failed.rollout_reason = "ECS deployment circuit breaker: tasks failed to start."
     failed.updated_at = world.now
-    events.failed(world, service, failed)
+    service_events.failed(world, service, failed)
     if failed.rolling_back is not None:
         failed.rolling_back.update(status="ROLLBACK_FAILED", finishedAt=world.now, updatedAt=world.now)
         failed.rolling_back = None
@@ -167,7 +167,7 @@ def trip(world: World, service: Service) -> None:
 
 
 def roll_back(world: World, service: Service, target: Deployment, reason: str, *, automatic: bool) -> None:
-    """Make an earlier deployment PRIMARY again, and the service what it was then."""
+    """Make an earlier deployment PRIMARY again, and restore its members of the service."""
     failed = service.primary
     record = failed.history
     record.update(status="ROLLBACK_IN_PROGRESS", statusReason=reason, updatedAt=world.now)
@@ -201,11 +201,11 @@ def roll_back(world: World, service: Service, target: Deployment, reason: str, *
     if platform == "LATEST":
         service.body["platformVersion"] = "LATEST"
     service.steady = False
-    events.rolling_back(world, service, target)
+    service_events.rolling_back(world, service, target)
 
 
 def abort(world: World, service: Service) -> None:
-    """Stop the PRIMARY deployment where it is."""
+    """Stop the PRIMARY deployment without a rollback."""
     primary = service.primary
     primary.rollout_state = "FAILED"
     primary.rollout_reason = f"ECS deployment {primary.id} stopped."

@@ -1,7 +1,6 @@
-"""The service scheduler: starts and stops tasks until what runs is what is declared.
+"""The service scheduler: it starts and stops tasks until the running tasks match the declaration.
 
-`wake` asks for a look at a service; `reconcile` is that look. It is level-triggered: it decides from what is
-there, never from what happened.
+`wake` schedules `reconcile`, which is level-triggered: it decides from the present state, never from events.
 """
 
 from __future__ import annotations
@@ -10,21 +9,20 @@ import math
 from functools import partial
 
 from ecsim.account.world import Body, World
-from ecsim.ecs import blue_green, events, rollouts
-from ecsim.ecs import tasks as ecs_tasks
+from ecsim.ecs import blue_green, rollouts, service_events, task_lifecycle
 from ecsim.ecs.capacity import managed_scaling
 from ecsim.ecs.capacity import placement as ecs_placement
 from ecsim.ecs.capacity.providers import FARGATE
 from ecsim.ecs.store import PENDING_STATES, ContainerInstance, Deployment, EcsRegion, Service, Task
 
-GONE = ("STOPPING", "DEPROVISIONING", "STOPPED")  # states in which a task has left its service
-PATIENCE = 10  # failures in a row before starts are throttled
+LEFT = ("STOPPING", "DEPROVISIONING", "STOPPED")  # states in which a task no longer counts for its service
+THROTTLED_AFTER = 10  # failures in a row
 LONGEST_THROTTLE = 900.0
 
 
 def wake(world: World, ecs: EcsRegion, service: Service, seconds: float | None = None) -> None:
-    """Look at a service soon."""
-    service.look = partial(wake, world, ecs, service)
+    """Schedule a reconcile of a service, unless one is scheduled; with `seconds`, always one more."""
+    service.wake = partial(wake, world, ecs, service)
     if seconds is None:
         if service.awake:
             return
@@ -34,7 +32,7 @@ def wake(world: World, ecs: EcsRegion, service: Service, seconds: float | None =
 
 
 def reconcile(world: World, ecs: EcsRegion, service: Service) -> None:
-    """One look at a service."""
+    """Start and stop the tasks that a service lacks or has too many, and update its deployments."""
     service.awake = False
     if service.status == "INACTIVE":
         return
@@ -43,47 +41,47 @@ def reconcile(world: World, ecs: EcsRegion, service: Service) -> None:
     if service.status == "ACTIVE":
         if not service.deployments:  # the EXTERNAL controller has task sets instead
             return
-        _judge(world, ecs, service)
+        _check_failures(world, ecs, service)
     while service.deployments and _step(world, ecs, service):
         service.steady = False
     _drop_drained(service)
     if service.status == "DRAINING":
-        _retire(world, ecs, service)
+        _end_draining(world, ecs, service)
     else:
-        _conclude(world, ecs, service)
+        _check_steady(world, ecs, service)
 
 
-def cares(service: Service) -> bool:
-    """Whether a service looks at what container instances there are."""
+def uses_instances(service: Service) -> bool:
+    """Return whether a service depends on the container instances of its cluster."""
     return service.body["schedulingStrategy"] == "DAEMON" or not rollouts.runs_on_fargate(service.body)
 
 
 def _count_daemons(ecs: EcsRegion, service: Service) -> None:
-    """A daemon's desired count is the number of instances that it may run on."""
+    """Set the desired count of a daemon service to the number of instances that it can run on."""
     definition = ecs.find_task_definition(service.body["taskDefinition"]) or {}
     constraints = [*definition.get("placementConstraints", []), *service.body["placementConstraints"]]
     wanted = [
         instance
         for instance in ecs.instances_of(service.cluster)
-        if instance.status == "ACTIVE" and ecs_placement.meets(instance, constraints, []) is None
+        if instance.status == "ACTIVE" and ecs_placement.unmet_constraint(instance, constraints, []) is None
     ]
     service.body["desiredCount"] = len(wanted) if service.status == "ACTIVE" else 0
 
 
 def _alive(service: Service, deployment: Deployment) -> list[Task]:
-    return [task for task in service.tasks_of(deployment) if task.desired == "RUNNING"]
+    return [task for task in service.tasks_of(deployment) if task.desired_status == "RUNNING"]
 
 
-def _to_be_moved(tasks: list[Task]) -> list[Task]:
+def _on_draining_instances(tasks: list[Task]) -> list[Task]:
     return [task for task in tasks if task.instance is not None and task.instance.status == "DRAINING"]
 
 
-def _judge(world: World, ecs: EcsRegion, service: Service) -> None:
-    """Count failures against the PRIMARY deployment: trip the circuit breaker, or throttle starts."""
+def _check_failures(world: World, ecs: EcsRegion, service: Service) -> None:
+    """Trip the circuit breaker or throttle starts, if the PRIMARY deployment has too many failed tasks."""
     primary = service.primary
     breaker = service.body["deploymentConfiguration"].get("deploymentCircuitBreaker", {})
     for task in _alive(service, primary):
-        if task.arn not in primary.healthy_seen and ecs_tasks.is_healthy(world, ecs, task):
+        if task.arn not in primary.healthy_seen and task_lifecycle.is_healthy(world, ecs, task):
             primary.healthy_seen.add(task.arn)
             if breaker.get("resetOnHealthyTask", True):
                 primary.failures_in_a_row = 0
@@ -92,16 +90,16 @@ def _judge(world: World, ecs: EcsRegion, service: Service) -> None:
             rollouts.trip(world, service)
         return
     failures = primary.failures_in_a_row
-    if failures >= PATIENCE and failures > primary.throttled_at:
+    if failures >= THROTTLED_AFTER and failures > primary.throttled_at:
         primary.throttled_at = failures
-        delay = min(60.0 * 2 ** (failures - PATIENCE), LONGEST_THROTTLE)
+        delay = min(60.0 * 2 ** (failures - THROTTLED_AFTER), LONGEST_THROTTLE)
         primary.start_not_before = world.now + delay
-        events.inconsistent(world, service)
+        service_events.inconsistent(world, service)
         wake(world, ecs, service, delay)
 
 
 def _step(world: World, ecs: EcsRegion, service: Service) -> bool:
-    """Start or stop what can be started or stopped now; True when that may have made room for more."""
+    """Start and stop tasks within the deployment limits. Returns True if another step may do more."""
     desired = service.desired if service.status == "ACTIVE" else 0
     limits = service.body["deploymentConfiguration"]
     most = math.floor(desired * limits["maximumPercent"] / 100)
@@ -112,37 +110,37 @@ def _step(world: World, ecs: EcsRegion, service: Service) -> bool:
         most = 2 * desired
     primary.desired = desired
     alive = _alive(service, primary)
-    theirs = [task for deployment in older for task in _alive(service, deployment)] + _to_be_moved(alive)
-    mine = [task for task in alive if task not in theirs]
+    outgoing = [task for deployment in older for task in _alive(service, deployment)] + _on_draining_instances(alive)
+    current = [task for task in alive if task not in outgoing]
     stuck = primary.rollout_state == "FAILED" and service.status == "ACTIVE"
 
-    by_worth = sorted(mine, key=lambda task: (ecs_tasks.is_healthy(world, ecs, task), -task.created_at))
-    victims = by_worth[: max(len(mine) - desired, 0)]
+    worst_first = sorted(current, key=lambda task: (task_lifecycle.is_healthy(world, ecs, task), -task.created_at))
+    victims = worst_first[: max(len(current) - desired, 0)]
     started = 0
     if not stuck:
-        started = _start(world, ecs, service, min(desired - len(mine), most - len(mine) - len(theirs)))
-        healthy = [task for task in theirs if ecs_tasks.is_healthy(world, ecs, task)]
-        spare = len(healthy) + sum(ecs_tasks.is_healthy(world, ecs, task) for task in mine) - least
-        useless = [task for task in theirs if task not in healthy]
+        started = _start(world, ecs, service, min(desired - len(current), most - len(current) - len(outgoing)))
+        healthy = [task for task in outgoing if task_lifecycle.is_healthy(world, ecs, task)]
+        spare = len(healthy) + sum(task_lifecycle.is_healthy(world, ecs, task) for task in current) - least
+        unhealthy = [task for task in outgoing if task not in healthy]
         if not pairs:
-            victims += useless + healthy[: max(spare, 0)]
+            victims += unhealthy + healthy[: max(spare, 0)]
         elif blue_green.taken_over(world, ecs, service):
-            victims += theirs
+            victims += outgoing
     else:
-        victims += theirs[: max(len(mine) + len(theirs) - most, 0)]
+        victims += outgoing[: max(len(current) + len(outgoing) - most, 0)]
     _stop(world, ecs, service, victims)
     for deployment in older:
         deployment.desired = len(_alive(service, deployment))
-    return bool(victims) and started < desired - len(mine)
+    return bool(victims) and started < desired - len(current)
 
 
 def _stop(world: World, ecs: EcsRegion, service: Service, victims: list[Task]) -> None:
-    pending = [task for task in victims if task.last in PENDING_STATES]
+    pending = [task for task in victims if task.last_status in PENDING_STATES]
     if pending:
-        events.stopped_pending(world, service, len(pending))
+        service_events.stopped_pending(world, service, len(pending))
     reason = f"Scaling activity initiated by (deployment {service.primary.id})"
     for task in victims:
-        ecs_tasks.stop(world, ecs, task, "ServiceSchedulerInitiated", reason)
+        task_lifecycle.stop(world, ecs, task, "ServiceSchedulerInitiated", reason)
 
 
 def _start(world: World, ecs: EcsRegion, service: Service, count: int) -> int:
@@ -159,31 +157,31 @@ def _start(world: World, ecs: EcsRegion, service: Service, count: int) -> int:
         else:
             refused = task
     if tasks:
-        events.started(world, service, tasks)
+        service_events.started(world, service, tasks)
     if refused is not None:
-        events.unplaced(world, service, refused.text)
+        service_events.unplaced(world, service, refused.text)
     return len(tasks)
 
 
 def _launch(world: World, ecs: EcsRegion, service: Service, definition: Body) -> Task | ecs_placement.Refused:
     primary = service.primary
     mates = _alive(service, primary)
-    how = placement(primary.revision, [task.launch for task in mates])
-    how["enableExecuteCommand"] = service.body["enableExecuteCommand"]
+    options = launch_options(primary.revision, [task.launch for task in mates])
+    options["enableExecuteCommand"] = service.body["enableExecuteCommand"]
     spec = {member: service.body[member] for member in ("placementStrategy", "placementConstraints")}
     if service.body["schedulingStrategy"] == "DAEMON":
         spec["placementConstraints"] = [{"type": "distinctInstance"}, *spec["placementConstraints"]]
     instance = None
-    if how["launchType"] == "EC2":
-        provider = how.get("capacityProviderName")
+    if options["launchType"] == "EC2":
+        provider = options.get("capacityProviderName")
         found = ecs_placement.choose(ecs, service.cluster, definition, spec, provider, mates)
         if isinstance(found, ContainerInstance):
             instance = found
         elif not managed_scaling.is_managed(ecs, provider):
             return found
-    task = ecs_tasks.launch(
+    task = task_lifecycle.launch(
         world, ecs, ecs.clusters[service.cluster], definition, primary.revision.get("networkConfiguration", {}),
-        group=f"service:{service.name}", started_by=primary.id, how=how, instance=instance, placement=spec,
+        group=f"service:{service.name}", started_by=primary.id, options=options, instance=instance, placement=spec,
     )  # fmt: skip
     task.service, task.deployment = service, primary
     task.watch = partial(wake, world, ecs, service)
@@ -192,11 +190,11 @@ def _launch(world: World, ecs: EcsRegion, service: Service, definition: Body) ->
     return task
 
 
-def placement(spec: Body, existing: list[Body]) -> Body:
-    """Launch type, or the provider of the strategy that is furthest behind: first its base, then its weight."""
+def launch_options(spec: Body, existing: list[Body]) -> Body:
+    """Return launch type or capacity provider for one more task: the provider furthest behind base and weight."""
     strategy = spec.get("capacityProviderStrategy")
     if not strategy:
-        return _on(spec, {"launchType": spec.get("launchType", "EC2")})
+        return _with_platform(spec, {"launchType": spec.get("launchType", "EC2")})
     used = {item["capacityProvider"]: 0 for item in strategy}
     for other in existing:
         name = other.get("capacityProviderName")
@@ -209,13 +207,13 @@ def placement(spec: Body, existing: list[Body]) -> Body:
         key=lambda i: (used[i["capacityProvider"]] - i.get("base", 0) + 1) / max(i.get("weight", 0), 1),
     )
     name = best["capacityProvider"]
-    return _on(spec, {"capacityProviderName": name, "launchType": "FARGATE" if name in FARGATE else "EC2"})
+    return _with_platform(spec, {"capacityProviderName": name, "launchType": "FARGATE" if name in FARGATE else "EC2"})
 
 
-def _on(spec: Body, how: Body) -> Body:
-    if how["launchType"] != "FARGATE":
-        return how
-    return {"platformVersion": spec.get("platformVersion", rollouts.CURRENT_PLATFORM), **how}
+def _with_platform(spec: Body, options: Body) -> Body:
+    if options["launchType"] != "FARGATE":
+        return options
+    return {"platformVersion": spec.get("platformVersion", rollouts.CURRENT_PLATFORM), **options}
 
 
 def _task_tags(ecs: EcsRegion, service: Service, definition: Body) -> dict[str, str]:
@@ -228,17 +226,17 @@ def _task_tags(ecs: EcsRegion, service: Service, definition: Body) -> dict[str, 
 
 def _drop_drained(service: Service) -> None:
     def drained(deployment: Deployment) -> bool:
-        return all(task.last in GONE for task in service.tasks if task.deployment is deployment)
+        return all(task.last_status in LEFT for task in service.tasks if task.deployment is deployment)
 
     service.deployments[1:] = [d for d in service.deployments[1:] if not drained(d)]
 
 
-def _conclude(world: World, ecs: EcsRegion, service: Service) -> None:
-    """Say so when there is nothing left to do."""
+def _check_steady(world: World, ecs: EcsRegion, service: Service) -> None:
+    """Complete the deployment and record a steady state, if no task is missing, unhealthy or too many."""
     primary = service.primary
-    mine = _alive(service, primary)
-    serving = sum(ecs_tasks.is_healthy(world, ecs, task) for task in mine)
-    if len(service.deployments) > 1 or len(mine) != service.desired or serving != service.desired:
+    current = _alive(service, primary)
+    serving = sum(task_lifecycle.is_healthy(world, ecs, task) for task in current)
+    if len(service.deployments) > 1 or len(current) != service.desired or serving != service.desired:
         service.steady = False
         return
     if primary.rollout_state == "IN_PROGRESS":
@@ -249,12 +247,12 @@ def _conclude(world: World, ecs: EcsRegion, service: Service) -> None:
         rollouts.complete(world, service)
     if primary.rollout_state == "COMPLETED" and not service.steady:
         service.steady = True
-        events.steady(world, service)
+        service_events.steady(world, service)
 
 
-def _retire(world: World, ecs: EcsRegion, service: Service) -> None:
-    """DRAINING ends when the last task has stopped."""
-    if any(task.last != "STOPPED" for task in service.tasks):
+def _end_draining(world: World, ecs: EcsRegion, service: Service) -> None:
+    """Set a DRAINING service to INACTIVE after its last task has stopped."""
+    if any(task.last_status != "STOPPED" for task in service.tasks):
         return
     service.status = "INACTIVE"
     service.deployments = []

@@ -1,4 +1,4 @@
-"""What CreateService and UpdateService refuse."""
+"""The checks of CreateService, UpdateService and RunTask."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from ecsim.account.world import Body, Call
 from ecsim.ecs.capacity import associations
 from ecsim.ecs.capacity.providers import FARGATE, NOT_ASSOCIATED
 from ecsim.ecs.rollouts import runs_on_fargate
+from ecsim.ecs.store import EcsRegion, ServiceLinkedRole
+from ecsim.elbv2.store import ElbRegion
 from ecsim.moto import iam, seams
 
 ROLE_REFUSED = (
@@ -15,18 +17,18 @@ ROLE_REFUSED = (
 )
 
 
-def check_account(call: Call) -> None:
-    """The service-linked role that the first cluster made is not usable at once."""
+def check_service_linked_role(call: Call) -> None:
+    """Refuse while the service-linked role is new; the account's first cluster creates it."""
     world = call.world
-    began = world.first_cluster_at
-    if world.settings.settling and began is not None and world.now - began < world.settings.service_linked_role_seconds:
+    created, needed = world.state(ServiceLinkedRole).created_at, world.settings.service_linked_role_seconds
+    if world.settings.settling and created is not None and world.now - created < needed:
         raise invalid_parameter(
             "Unable to assume the service linked role. Please verify that the ECS service linked role exists."
         )
 
 
 def check_request(params: Body) -> None:
-    """What is wrong with a request whatever the account is like."""
+    """Refuse a request that is invalid in any account."""
     if params.get("launchType") and params.get("capacityProviderStrategy"):
         raise invalid_parameter(
             "Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again."
@@ -41,12 +43,12 @@ def check_request(params: Body) -> None:
 
 
 def check_service(call: Call, body: Body, cluster: Body) -> None:
-    """What is wrong with a service as it would be after the request."""
+    """Refuse a service body that is invalid in this account; `body` is the result of the request."""
     if body["deploymentController"]["type"] == "EXTERNAL":
         return
     if "taskDefinition" not in body:
         raise invalid_parameter("TaskDefinition can not be blank.")
-    definition = call.ecs.find_task_definition(body["taskDefinition"])
+    definition = call.store(EcsRegion).find_task_definition(body["taskDefinition"])
     assert definition is not None
     fargate = runs_on_fargate(body)
     if fargate and "FARGATE" not in definition["compatibilities"]:
@@ -91,7 +93,7 @@ def _check_network(call: Call, body: Body, definition: Body) -> None:
         raise invalid_parameter("Network Configuration must be provided when networkMode 'awsvpc' is specified.")
     if not network.get("subnets"):
         raise invalid_parameter("subnets can not be empty.")
-    account, region = call.ecs.account, call.region
+    account, region = call.account, call.region
     for subnet in network["subnets"]:
         if seams.subnet(account, region, subnet) is None:
             raise invalid_parameter(
@@ -116,35 +118,36 @@ def _check_balancer(call: Call, balancer: Body, definition: Body) -> None:
     arn = balancer.get("targetGroupArn")
     if arn is None:
         return
-    group = call.elb.target_groups.get(arn)
+    elb = call.store(ElbRegion)
+    group = elb.target_groups.get(arn)
     if group is None:
-        raise invalid_parameter(ROLE_REFUSED)  # what ECS says of a target group that is not there
+        raise invalid_parameter(ROLE_REFUSED)  # ECS's error for a target group that does not exist
     wanted = "ip" if definition["networkMode"] == "awsvpc" else "instance"
     if group["TargetType"] != wanted:
         raise invalid_parameter(
             f"The provided target group {arn} has target type {group['TargetType']}, which is incompatible with the"
             f" {definition['networkMode']} network mode specified in the task definition."
         )
-    _check_pair(call, balancer.get("advancedConfiguration"))
-    if not call.elb.balancers_of(arn):
+    _check_pair(elb, balancer.get("advancedConfiguration"))
+    if not elb.balancers_of(arn):
         raise invalid_parameter(
             f"The target group with targetGroupArn {arn} does not have an associated load balancer."
         )
 
 
-def _check_pair(call: Call, advanced: Body | None) -> None:
-    """What a blue/green deployment would move traffic with must be there."""
+def _check_pair(elb: ElbRegion, advanced: Body | None) -> None:
+    """Refuse an alternate target group or production rule that does not exist."""
     if not advanced:
         return
-    if advanced.get("alternateTargetGroupArn") not in call.elb.target_groups:
+    if advanced.get("alternateTargetGroupArn") not in elb.target_groups:
         raise invalid_parameter(ROLE_REFUSED)
     rule = advanced.get("productionListenerRule", "")
-    if rule not in call.elb.rules:
+    if rule not in elb.rules:
         raise invalid_parameter(f"The listener rule {rule} does not exist. Specify a valid listener rule ARN.")
 
 
 def check_role(call: Call) -> None:
-    """A declared service role must be there and usable."""
+    """Refuse a service role that cannot be assumed."""
     role = call.params.get("role")
     if role and not iam.assumable(call.world, role, "ecs.amazonaws.com"):
         raise invalid_parameter(ROLE_REFUSED)

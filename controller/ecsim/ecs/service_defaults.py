@@ -1,4 +1,4 @@
-"""What ECS fills in for a service, and how an update is laid over what is there."""
+"""ECS's defaults for a new service, and the merge of an update."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ BREAKER: Body = {
     "resetOnHealthyTask": True,
     "thresholdConfiguration": {"type": "BOUNDED_PERCENT", "value": 50},
 }
-# DescribeServices shows these on `deployments[]` only.
+# DescribeServices returns these only in `deployments[]`.
 ON_DEPLOYMENTS = ("serviceConnectConfiguration", "volumeConfigurations", "vpcLatticeConfigurations")
 LISTS = ("loadBalancers", "serviceRegistries", "placementConstraints", "placementStrategy")
 PLAIN = ("desiredCount", "healthCheckGracePeriodSeconds", "enableECSManagedTags", "enableExecuteCommand")
 
 
 def declared(ecs: EcsRegion, params: Body, cluster: Body) -> Body:
-    """The body of a new service: what was declared, with ECS's defaults."""
+    """Return the body of a new service: the request with ECS's defaults."""
     scheduling = params.get("schedulingStrategy") or "REPLICA"
     controller = params.get("deploymentController") or {"type": "ECS"}
     body: Body = {
@@ -62,7 +62,7 @@ def declared(ecs: EcsRegion, params: Body, cluster: Body) -> Body:
 
 
 def deployment_configuration(given: Body | None, scheduling: str, controller: Body) -> Body:
-    """A deployment configuration with the missing members filled in."""
+    """Return a deployment configuration with ECS's defaults."""
     given = given or {}
     if controller["type"] != "ECS":
         return {"maximumPercent": 200, "minimumHealthyPercent": 100, **given}
@@ -78,7 +78,7 @@ def deployment_configuration(given: Body | None, scheduling: str, controller: Bo
 
 
 def network_configuration(given: Body) -> Body:
-    """A network configuration as ECS echoes it."""
+    """Return a network configuration as ECS returns it."""
     return {
         "awsvpcConfiguration": {
             "assignPublicIp": "DISABLED",
@@ -89,7 +89,7 @@ def network_configuration(given: Body) -> Body:
 
 
 def placement_strategy(given: list[Body]) -> list[Body]:
-    """Placement strategies as ECS echoes them: CPU and MEMORY in capitals, `host` by its real name."""
+    """Return placement strategies as ECS returns them: CPU and MEMORY in capitals, `host` as `instanceId`."""
     spelled = {"cpu": "CPU", "memory": "MEMORY", "host": "instanceId"}
     return [
         {**item, **({"field": spelled.get(item["field"].lower(), item["field"])} if item.get("field") else {})}
@@ -98,7 +98,7 @@ def placement_strategy(given: list[Body]) -> list[Body]:
 
 
 def updated(ecs: EcsRegion, body: Body, params: Body, original_launch_type: str | None) -> Body:
-    """A service's body after an update: what is omitted is kept, but for the members that AWS resets."""
+    """Return a service's body after an update. Omitted members are kept, except those that AWS resets."""
     changed = dict(body)
     for member in (
         *PLAIN,
@@ -110,7 +110,7 @@ def updated(ecs: EcsRegion, body: Body, params: Body, original_launch_type: str 
     ):
         if member in params:
             changed[member] = params[member]
-    # AWS documents that an update which does not name the grace period sets it to 0.
+    # ecs.UpdateService: an update without the grace period sets it to 0.
     changed["healthCheckGracePeriodSeconds"] = params.get("healthCheckGracePeriodSeconds", 0)
     changed["placementStrategy"] = placement_strategy(changed["placementStrategy"])
     for member in ON_DEPLOYMENTS:

@@ -1,11 +1,11 @@
-"""Services: created, described, listed, updated, deleted. Their tasks are `ecs_scheduler`'s business."""
+"""Services: create, describe, list, update, delete. `scheduler.py` starts and stops their tasks."""
 
 from __future__ import annotations
 
 from ecsim.account.errors import AwsError, invalid_parameter
-from ecsim.account.paging import by_token, tags_to_dict, tags_to_list
+from ecsim.account.paging import by_token
+from ecsim.account.tags import tags_to_dict, tags_to_list
 from ecsim.account.world import Body, Call, Handler
-from ecsim.application_autoscaling import scalable_targets
 from ecsim.ecs import rollouts, scheduler, service_checks, service_defaults
 from ecsim.ecs import tags as ecs_tags
 from ecsim.ecs.store import Deployment, EcsRegion, Service, running_and_pending
@@ -22,8 +22,8 @@ SHOWN_OF_REVISION = (
 
 
 def create_service(call: Call) -> Body:
-    """Create a service; its scheduler takes notice a moment later."""
-    ecs, params = call.ecs, call.params
+    """Create a service. The scheduler starts its tasks a moment later."""
+    ecs, params = call.store(EcsRegion), call.params
     cluster = ecs.cluster(params.get("cluster"))
     name, token = params["serviceName"], params.get("clientToken")
     existing = ecs.services.get((cluster["clusterName"], name))
@@ -37,7 +37,7 @@ def create_service(call: Call) -> Body:
     service_checks.check_request(params)
     body = service_defaults.declared(ecs, params, cluster)
     service_checks.check_service(call, body, cluster)
-    service_checks.check_account(call)
+    service_checks.check_service_linked_role(call)
     service_checks.check_role(call)
     service = Service(
         arn=ecs.arn("service", f"{cluster['clusterName']}/{name}"),
@@ -59,8 +59,8 @@ def create_service(call: Call) -> Body:
 
 
 def describe_services(call: Call) -> Body:
-    """Describe up to ten services of one cluster, in any state."""
-    ecs = call.ecs
+    """Describe up to 10 services of one cluster, in any state."""
+    ecs = call.store(EcsRegion)
     cluster = ecs.cluster(call.params.get("cluster"))
     references = call.params.get("services", [])
     if not references:
@@ -80,8 +80,8 @@ def describe_services(call: Call) -> Body:
 
 
 def list_services(call: Call) -> Body:
-    """ARNs of the ACTIVE services of one cluster, ten on a page."""
-    ecs, params = call.ecs, call.params
+    """List the ARNs of the ACTIVE services of one cluster, 10 on a page."""
+    ecs, params = call.store(EcsRegion), call.params
     cluster = ecs.cluster(params.get("cluster"))
     size = params.get("maxResults", 10)
     if not 1 <= size <= 100:
@@ -99,8 +99,8 @@ def list_services(call: Call) -> Body:
 
 
 def update_service(call: Call) -> Body:
-    """Update a service; a change of what its tasks are, or force, begins a deployment."""
-    ecs, params, world = call.ecs, call.params, call.world
+    """Update a service. A change of a revision member, or `forceNewDeployment`, starts a deployment."""
+    ecs, params, world = call.store(EcsRegion), call.params, call.world
     cluster = ecs.cluster(params.get("cluster"))
     service = ecs.service(cluster, params["service"])
     if service.status != "ACTIVE":
@@ -132,8 +132,8 @@ def _runs_on(body: Body) -> tuple[str | None, str]:
 
 
 def delete_service(call: Call) -> Body:
-    """Drain a service that is scaled to zero, or any with force; a gone one is INACTIVE for a while."""
-    ecs = call.ecs
+    """Drain a service that is scaled to 0, or any with `force`. After that it is INACTIVE for some time."""
+    ecs = call.store(EcsRegion)
     cluster = ecs.cluster(call.params.get("cluster"))
     service = ecs.service(cluster, call.params["service"])
     if service.status == "INACTIVE":
@@ -145,13 +145,13 @@ def delete_service(call: Call) -> Body:
         service.status = "DRAINING"
         service.body = {**service.body, "desiredCount": 0}
         ecs.tags.pop(service.arn, None)
-        scalable_targets.forget(call.scaling, f"service/{service.cluster}/{service.name}")
+        service.deleted()
         scheduler.wake(call.world, ecs, service)
     return {"service": show(ecs, service, tags=False)}
 
 
 def show(ecs: EcsRegion, service: Service, *, tags: bool) -> Body:
-    """A service as DescribeServices shows it."""
+    """Return a service as DescribeServices returns it."""
     shown = {m: value for m, value in service.body.items() if m not in service_defaults.ON_DEPLOYMENTS}
     running, pending = running_and_pending(service.tasks)
     shown.update(

@@ -1,15 +1,14 @@
-"""What Amazon ECS remembers in one Region, and how names and ARNs find it."""
+"""The state of Amazon ECS in one Region, with its lookups by name and ARN."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from ecsim.account.errors import AwsError, client_exception
+from ecsim.account.world import Body
 from ecsim.autoscaling.store import Instance
 
-Body = dict[str, Any]
 FIRST_DYNAMIC_PORT = 32768
 PENDING_STATES = ("PROVISIONING", "PENDING", "ACTIVATING")
 
@@ -19,36 +18,36 @@ class Deployment:
     """One entry of a service's `deployments`: a revision being rolled out, or being drained."""
 
     id: str
-    revision: Body  # as DescribeServiceRevisions shows it
+    revision: Body  # as DescribeServiceRevisions returns it
     created_at: float
     updated_at: float
     status: str = "PRIMARY"
     desired: int = 0
     failed_tasks: int = 0
     failures_in_a_row: int = 0
-    throttled_at: int = 0  # the failure that starts were last throttled for
+    throttled_at: int = 0  # failures in a row at the last throttling
     start_not_before: float = 0.0
     healthy_seen: set[str] = field(default_factory=set)
     groups: dict[str, str] = field(default_factory=dict)  # declared target group → the one of its pair in use
     shifted_at: float | None = None  # when a blue/green deployment got the traffic
-    rolling_back: Body | None = None  # the service deployment that this one undoes
+    rolling_back: Body | None = None  # the record of the service deployment that this one rolls back
     rollout_state: str = "IN_PROGRESS"
     rollout_reason: str = ""
-    history: Body = field(default_factory=dict)  # as DescribeServiceDeployments shows it
+    history: Body = field(default_factory=dict)  # as DescribeServiceDeployments returns it
 
     @property
     def task_definition(self) -> str:
-        """The ARN of the task definition it runs."""
+        """The ARN of its task definition."""
         return str(self.revision["taskDefinition"])
 
     def group(self, declared: str) -> str:
-        """The target group that its tasks are registered with, where that one is declared."""
+        """Return the target group of its tasks in place of a declared one."""
         return self.groups.get(declared, declared)
 
 
 @dataclass
 class Service:
-    """A service: `body` is what was declared, with AWS's defaults; the rest is what happens to it."""
+    """A service; `body` is the declared configuration with AWS's defaults."""
 
     arn: str
     name: str
@@ -58,11 +57,12 @@ class Service:
     created_by: str
     client_token: str | None = None
     request: Body = field(default_factory=dict)
-    launch_type: str | None = None  # as created: what `capacityProviderStrategy: []` goes back to
+    launch_type: str | None = None  # at creation; `capacityProviderStrategy: []` restores it
     status: str = "ACTIVE"
     steady: bool = False
-    awake: bool = False  # the scheduler is going to look at it
-    look: Callable[[], None] = lambda: None  # have the scheduler look at it
+    awake: bool = False  # a reconcile is scheduled
+    wake: Callable[[], None] = lambda: None  # schedule a reconcile
+    deleted: Callable[[], None] = lambda: None  # called by DeleteService; Application Auto Scaling sets it
     deployments: list[Deployment] = field(default_factory=list)  # PRIMARY first
     last_completed: Deployment | None = None
     history: list[Body] = field(default_factory=list)  # service deployments, newest first
@@ -77,17 +77,17 @@ class Service:
 
     @property
     def primary(self) -> Deployment:
-        """The deployment that is wanted now."""
+        """The PRIMARY deployment."""
         return self.deployments[0]
 
     def tasks_of(self, deployment: Deployment) -> list[Task]:
-        """The tasks that a deployment started and that are not STOPPED."""
-        return [t for t in self.tasks if t.deployment is deployment and t.last != "STOPPED"]
+        """Return the tasks of a deployment that are not STOPPED."""
+        return [t for t in self.tasks if t.deployment is deployment and t.last_status != "STOPPED"]
 
 
 @dataclass
 class ContainerInstance:
-    """An EC2 instance whose agent has joined a cluster."""
+    """An EC2 instance that is registered with a cluster."""
 
     arn: str
     host: Instance
@@ -110,7 +110,7 @@ class ContainerInstance:
 
 @dataclass
 class Target:
-    """Where a load balancer finds one container of a task."""
+    """The registration of one container of a task in a target group."""
 
     group: str
     id: str
@@ -131,8 +131,8 @@ class Task:
     subnet: str | None = None
     service: Service | None = None
     deployment: Deployment | None = None
-    desired: str = "RUNNING"
-    last: str = "PROVISIONING"
+    desired_status: str = "RUNNING"
+    last_status: str = "PROVISIONING"
     health: str = "UNKNOWN"
     version: int = 1
     stop_code: str | None = None
@@ -144,10 +144,10 @@ class Task:
     zone: str | None = None
     security_groups: list[str] = field(default_factory=list)
     overrides: Body = field(default_factory=dict)
-    instance: ContainerInstance | None = None  # where it runs, unless that is Fargate's business
+    instance: ContainerInstance | None = None  # None on Fargate, and while it waits
     placement: Body = field(default_factory=dict)  # placementStrategy and placementConstraints
     targets: list[Target] = field(default_factory=list)
-    step: int = 0  # a timer that was set in an earlier step is void
+    step: int = 0  # a timer from an earlier step has no effect
     watch: Callable[[], None] = lambda: None  # called at each step
 
     @property
@@ -157,14 +157,21 @@ class Task:
 
     @property
     def waiting(self) -> bool:
-        """Whether it waits for a container instance with room for it."""
-        return self.instance is None and self.launch.get("launchType") == "EC2" and self.desired == "RUNNING"
+        """Whether it waits for a container instance with enough free resources."""
+        return self.instance is None and self.launch.get("launchType") == "EC2" and self.desired_status == "RUNNING"
 
 
 def running_and_pending(tasks: Iterable[Task]) -> tuple[int, int]:
-    """How many tasks run, and how many are on their way there."""
-    states = [task.last for task in tasks]
+    """Return the number of running tasks and of tasks that do not run yet."""
+    states = [task.last_status for task in tasks]
     return states.count("RUNNING"), sum(state in PENDING_STATES for state in states)
+
+
+@dataclass
+class ServiceLinkedRole:
+    """The service-linked role of Amazon ECS, which the account's first cluster creates."""
+
+    created_at: float | None = None
 
 
 @dataclass
@@ -180,17 +187,17 @@ class EcsRegion:
     providers: dict[str, Body] = field(default_factory=dict)
     tags: dict[str, dict[str, str]] = field(default_factory=dict)
     instances: dict[str, ContainerInstance] = field(default_factory=dict)  # by ARN
-    spare_since: dict[str, float] = field(default_factory=dict)  # provider → when it began to have too many instances
-    awake: set[str] = field(default_factory=set)  # clusters whose capacity is going to be looked at
-    capacity_changed: Callable[[str], None] = lambda _: None  # room came or went, or tasks wait for it
-    addresses: dict[str, int] = field(default_factory=dict)  # per subnet: how many were given out
+    spare_since: dict[str, float] = field(default_factory=dict)  # provider → since when it has too many instances
+    awake: set[str] = field(default_factory=set)  # clusters and providers with a scheduled reconcile
+    capacity_changed: Callable[[str], None] = lambda _: None  # called when free capacity changed or tasks wait
+    addresses: dict[str, int] = field(default_factory=dict)  # subnet → number of assigned addresses
 
     def arn(self, kind: str, name: str) -> str:
-        """The ARN of something of this Region."""
+        """Return the ARN of a resource in this Region."""
         return f"arn:aws:ecs:{self.region}:{self.account}:{kind}/{name}"
 
     def cluster(self, reference: str | None) -> Body:
-        """An ACTIVE cluster by name or ARN; absent means `default`."""
+        """Return an ACTIVE cluster by name or ARN; None is `default`. Raises ClusterNotFoundException."""
         found = self.clusters.get(self.cluster_name(reference))
         if found is None:
             raise AwsError("ClusterNotFoundException", "Cluster not found.")
@@ -199,7 +206,7 @@ class EcsRegion:
         return found
 
     def cluster_name(self, reference: str | None) -> str:
-        """The short name in a name or ARN; an ARN of another account or Region names nothing here."""
+        """Return the short name in a name or ARN; empty for an ARN of another account or Region."""
         if not reference:
             return "default"
         if reference.startswith("arn:"):
@@ -208,7 +215,7 @@ class EcsRegion:
         return reference
 
     def find_service(self, cluster: Body, reference: str) -> Service | None:
-        """A service in any state by name or ARN."""
+        """Return a service in any state by name or ARN, or None."""
         cluster_name = str(cluster["clusterName"])
         if reference.startswith("arn:"):
             prefix = self.arn("service", "")
@@ -219,22 +226,22 @@ class EcsRegion:
         return self.services.get((cluster_name, reference))
 
     def service(self, cluster: Body, reference: str) -> Service:
-        """A service in any state, or ServiceNotFoundException."""
+        """Return a service in any state by name or ARN. Raises ServiceNotFoundException."""
         found = self.find_service(cluster, reference)
         if found is None:
             raise AwsError("ServiceNotFoundException", "Service not found.")
         return found
 
     def instances_of(self, cluster: str) -> list[ContainerInstance]:
-        """The container instances of a cluster in any state."""
+        """Return the container instances of a cluster in any state."""
         return [instance for instance in self.instances.values() if instance.cluster == cluster]
 
     def tasks_on(self, instance: ContainerInstance) -> list[Task]:
-        """The tasks that take room on a container instance."""
-        return [task for task in self.tasks.values() if task.instance is instance and task.last != "STOPPED"]
+        """Return the tasks on a container instance that are not STOPPED."""
+        return [task for task in self.tasks.values() if task.instance is instance and task.last_status != "STOPPED"]
 
     def find_task_definition(self, reference: str) -> Body | None:
-        """A revision by ARN or `family:revision`, the latest ACTIVE one by `family`."""
+        """Return a revision by ARN or `family:revision`, or the latest ACTIVE one by `family`; None if unknown."""
         prefix = self.arn("task-definition", "")
         if reference.startswith("arn:") and not reference.startswith(prefix):
             return None
@@ -246,7 +253,7 @@ class EcsRegion:
         return revisions[max(active)] if active else None
 
     def usable_task_definition(self, reference: str) -> Body:
-        """A revision that a service or task may start with."""
+        """Return a revision for a new service or task. Raises ClientException if it is not ACTIVE."""
         found = self.find_task_definition(reference)
         if found is None:
             raise client_exception("TaskDefinition not found.")

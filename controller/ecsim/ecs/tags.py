@@ -1,16 +1,17 @@
-"""Tags of everything that Amazon ECS owns."""
+"""Tags of the resources of Amazon ECS."""
 
 from __future__ import annotations
 
 from ecsim.account.errors import AwsError, client_exception, invalid_parameter
-from ecsim.account.paging import tags_to_dict, tags_to_list
+from ecsim.account.tags import tags_to_dict, tags_to_list
 from ecsim.account.world import Body, Call, Handler
+from ecsim.ecs.store import EcsRegion
 
 LIMIT = 50
 
 
 def check(tags: list[Body] | None) -> None:
-    """Refuse tags that ECS refuses: an empty list, reserved keys, duplicates, more than 50."""
+    """Refuse an empty list of tags, duplicate keys, reserved keys and more than 50 tags."""
     if tags is None:
         return
     if not tags:
@@ -25,7 +26,7 @@ def check(tags: list[Body] | None) -> None:
 
 
 def tag_resource(call: Call) -> Body:
-    """Add tags, or change their values."""
+    """Add or change tags of a resource."""
     check(call.params.get("tags"))
     tags = _tags(call)
     merged = {**tags, **tags_to_dict(call.params["tags"])}
@@ -36,7 +37,7 @@ def tag_resource(call: Call) -> Body:
 
 
 def untag_resource(call: Call) -> Body:
-    """Take tags away; keys that are not there are no error."""
+    """Remove tags by key. An unknown key is not an error."""
     tags = _tags(call)
     for key in call.params["tagKeys"]:
         tags.pop(key, None)
@@ -44,13 +45,13 @@ def untag_resource(call: Call) -> Body:
 
 
 def list_tags_for_resource(call: Call) -> Body:
-    """All tags of one resource."""
+    """List the tags of one resource."""
     return {"tags": tags_to_list(_tags(call))}
 
 
 def _tags(call: Call) -> dict[str, str]:
     arn = call.params["resourceArn"]
-    found = call.ecs.tags.get(arn)
+    found = call.store(EcsRegion).tags.get(arn)
     if found is not None:
         return found
     kind = arn.split(":")[5].split("/")[0] if arn.count(":") >= 5 else ""

@@ -1,4 +1,4 @@
-"""What RegisterTaskDefinition refuses, and what ECS works out from a task definition by itself."""
+"""The checks of RegisterTaskDefinition, and the members that ECS derives from a task definition."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from ecsim.account.errors import client_exception
-from ecsim.ecs.store import Body
+from ecsim.account.world import Body
 
 FAMILY = re.compile(r"[A-Za-z0-9_-]{1,255}")
 AMOUNT = re.compile(r"\s*([0-9]*\.?[0-9]+)\s*(vcpu|gb)?\s*", re.IGNORECASE)
@@ -16,7 +16,7 @@ def _steps(first: int, last: int, step: int) -> range:
     return range(first * 1024, last * 1024 + 1, step * 1024)
 
 
-# CPU units → the amounts of memory in MiB that Fargate offers with them.
+# CPU units → MiB of memory that Fargate offers with them.
 FARGATE_SIZES: dict[int, Any] = {
     256: (512, 1024, 2048),
     512: _steps(1, 4, 1),
@@ -29,7 +29,7 @@ FARGATE_SIZES: dict[int, Any] = {
 
 
 def units(text: str) -> int:
-    """CPU units or MiB in a number, `0.5 vCPU` or `1 GB`."""
+    """Return CPU units or MiB from a number, `0.5 vCPU` or `1 GB`."""
     match = AMOUNT.fullmatch(str(text))
     if match is None:
         raise client_exception(f"Invalid 'cpu' or 'memory' setting for task: {text}")
@@ -38,7 +38,7 @@ def units(text: str) -> int:
 
 
 def check(params: Body) -> None:
-    """Raise the ClientException that ECS would."""
+    """Refuse an invalid task definition with ECS's ClientException."""
     if not FAMILY.fullmatch(params.get("family", "")):
         raise client_exception("Family contains invalid characters.")
     containers = params.get("containerDefinitions", [])
@@ -106,7 +106,7 @@ def _check_fargate(params: Body) -> None:
 
 
 def compatibilities(params: Body) -> list[str]:
-    """The launch types that the content would run on."""
+    """Return the launch types that a task definition is compatible with."""
     if params.get("networkMode") != "awsvpc":
         return ["EXTERNAL", "EC2"] if params.get("networkMode") != "host" else ["EC2"]
     fits = params.get("cpu") and params.get("memory")
@@ -116,7 +116,7 @@ def compatibilities(params: Body) -> list[str]:
 
 
 def required_attributes(params: Body) -> list[Body]:
-    """The attributes that a container instance would need."""
+    """Return the attributes that a container instance must have."""
     names = {"com.amazonaws.ecs.capability.docker-remote-api.1.18"}
     if params.get("networkMode") == "awsvpc":
         names.add("ecs.capability.task-eni")

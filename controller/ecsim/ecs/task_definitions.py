@@ -1,15 +1,17 @@
-"""Task definitions: registered, shown with AWS's defaults, deregistered, deleted."""
+"""Task definitions: register, describe, list, deregister, delete."""
 
 from __future__ import annotations
 
 from ecsim.account.errors import client_exception, invalid_parameter
 from ecsim.account.order import shuffled
-from ecsim.account.paging import by_token, tags_to_dict, tags_to_list
+from ecsim.account.paging import by_token
+from ecsim.account.tags import tags_to_dict, tags_to_list
 from ecsim.account.world import Body, Call, Handler
 from ecsim.ecs import tags as ecs_tags
+from ecsim.ecs.store import EcsRegion
 from ecsim.ecs.task_definition_checks import check, compatibilities, required_attributes, units
 
-PASSED_ON = (
+UNCHANGED = (
     "taskRoleArn", "executionRoleArn", "pidMode", "ipcMode", "proxyConfiguration", "inferenceAccelerators",
     "ephemeralStorage", "runtimePlatform", "enableFaultInjection", "trustedExecutionConfiguration",
 )  # fmt: skip
@@ -19,8 +21,8 @@ HEALTH_CHECK: Body = {"interval": 30, "timeout": 5, "retries": 3}
 
 
 def register_task_definition(call: Call) -> Body:
-    """Register the next revision of a family."""
-    ecs, params = call.ecs, call.params
+    """Register the next revision of a family, with AWS's defaults."""
+    ecs, params = call.store(EcsRegion), call.params
     ecs_tags.check(params.get("tags"))
     check(params)
     family = params["family"]
@@ -46,7 +48,7 @@ def register_task_definition(call: Call) -> Body:
     for member in ("cpu", "memory"):
         if params.get(member):
             body[member] = str(units(params[member]))
-    for member in PASSED_ON:
+    for member in UNCHANGED:
         if params.get(member) not in (None, ""):
             body[member] = params[member]
     revisions[revision] = body
@@ -96,21 +98,25 @@ def _volume(declared: Body) -> Body:
 
 def describe_task_definition(call: Call) -> Body:
     """Describe a revision in any state, or the latest ACTIVE one of a family."""
-    found = call.ecs.find_task_definition(call.params["taskDefinition"])
+    ecs = call.store(EcsRegion)
+    found = ecs.find_task_definition(call.params["taskDefinition"])
     if found is None:
         raise client_exception("Unable to describe task definition.")
     if "TAGS" not in call.params.get("include", []):
         return {"taskDefinition": found}
-    return {"taskDefinition": found, "tags": tags_to_list(call.ecs.tags.get(found["taskDefinitionArn"], {}))}
+    return {
+        "taskDefinition": found,
+        "tags": tags_to_list(ecs.tags.get(found["taskDefinitionArn"], {})),
+    }
 
 
 def list_task_definitions(call: Call) -> Body:
-    """ARNs of revisions by status, family by family."""
+    """List the ARNs of revisions by status, in order of family and revision."""
     params = call.params
     prefix, status = params.get("familyPrefix"), params.get("status", "ACTIVE")
     arns = [
         body["taskDefinitionArn"]
-        for family, revisions in sorted(call.ecs.families.items())
+        for family, revisions in sorted(call.store(EcsRegion).families.items())
         for _, body in sorted(revisions.items())
         if prefix in (None, family) and body["status"] == status
     ]
@@ -120,11 +126,11 @@ def list_task_definitions(call: Call) -> Body:
 
 
 def list_task_definition_families(call: Call) -> Body:
-    """Names of families that begin with a prefix."""
+    """List the families that start with a prefix."""
     params = call.params
     prefix, status = params.get("familyPrefix", ""), params.get("status", "ACTIVE")
     found = []
-    for family, revisions in sorted(call.ecs.families.items()):
+    for family, revisions in sorted(call.store(EcsRegion).families.items()):
         active = any(body["status"] == "ACTIVE" for body in revisions.values())
         if family.startswith(prefix) and (status == "ALL" or active == (status == "ACTIVE")):
             found.append(family)
@@ -132,11 +138,11 @@ def list_task_definition_families(call: Call) -> Body:
 
 
 def deregister_task_definition(call: Call) -> Body:
-    """Make a revision INACTIVE: what runs goes on, nothing new starts with it."""
+    """Set a revision to INACTIVE. Its running tasks continue, and new tasks cannot use it."""
     reference = call.params["taskDefinition"]
     if ":" not in reference.rsplit("/", 1)[-1]:
         raise client_exception("Revision is missing.")
-    found = call.ecs.find_task_definition(reference)
+    found = call.store(EcsRegion).find_task_definition(reference)
     if found is None:
         raise client_exception("The specified task definition does not exist.")
     if found["status"] != "ACTIVE":
@@ -146,8 +152,8 @@ def deregister_task_definition(call: Call) -> Body:
 
 
 def delete_task_definitions(call: Call) -> Body:
-    """Delete up to ten INACTIVE revisions; one that is in use stays in DELETE_IN_PROGRESS."""
-    ecs, references = call.ecs, call.params["taskDefinitions"]
+    """Delete up to 10 INACTIVE revisions. A revision in use stays in DELETE_IN_PROGRESS."""
+    ecs, references = call.store(EcsRegion), call.params["taskDefinitions"]
     if not 0 < len(references) <= 10:
         raise invalid_parameter("Size of TaskDefinition references list must be between 1 and 10")
     deleted, failures = [], []
@@ -158,9 +164,9 @@ def delete_task_definitions(call: Call) -> Body:
             continue
         found.update({"status": "DELETE_IN_PROGRESS", "deleteRequestedAt": call.world.now})
         deleted.append(found)
-        in_use = any(t.definition is found and t.last != "STOPPED" for t in ecs.tasks.values())
+        in_use = any(t.definition is found and t.last_status != "STOPPED" for t in ecs.tasks.values())
         if not in_use:
-            # The empty revision number is never given out again: the highest one stays as a tombstone.
+            # A revision number is never reused: the highest one stays as a tombstone.
             newest = found["revision"] == max(ecs.families[found["family"]])
             if not newest:
                 del ecs.families[found["family"]][found["revision"]]

@@ -1,346 +1,171 @@
-"""One task's life: PROVISIONING → PENDING → ACTIVATING → RUNNING → DEACTIVATING → STOPPING → DEPROVISIONING → STOPPED.
-
-Each step sets the timer of the next one. A timer carries the task's `step` at the time it was set, and is void
-when the task has moved on since. Whoever launched the task is told of each step through `watch`.
-"""
+"""Tasks: run, list, describe, stop. `task_lifecycle.py` moves them through their states."""
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Callable
-from functools import partial
-
-from ecsim.account.world import Body, World
-from ecsim.ecs import events, images, pull_refusals
+from ecsim.account.errors import invalid_parameter
+from ecsim.account.paging import by_token
+from ecsim.account.tags import tags_to_dict, tags_to_list
+from ecsim.account.world import Body, Call, Handler
+from ecsim.ecs import scheduler, service_checks, service_defaults, task_lifecycle
+from ecsim.ecs import tags as ecs_tags
+from ecsim.ecs.capacity import managed_scaling
 from ecsim.ecs.capacity import placement as ecs_placement
-from ecsim.ecs.store import ContainerInstance, EcsRegion, Service, Target, Task
-from ecsim.elbv2 import targets
-from ecsim.moto import seams
+from ecsim.ecs.capacity.placement import Refused
+from ecsim.ecs.store import ContainerInstance, EcsRegion, Task
 
 
-def launch(
-    world: World,
-    ecs: EcsRegion,
-    cluster: Body,
-    definition: Body,
-    network: Body,
-    *,
-    group: str,
-    started_by: str,
-    how: Body,
-    instance: ContainerInstance | None = None,
-    placement: Body | None = None,
-) -> Task:
-    """Start one task; it is PROVISIONING when this returns.
-
-    A task of the EC2 launch type goes to `instance`; without one it waits for room, and `placement` says what for.
-    """
-    identifier = world.hex(32)
-    task = Task(
-        arn=ecs.arn("task", f"{cluster['clusterName']}/{identifier}"),
-        cluster_arn=cluster["clusterArn"],
-        definition=definition,
-        created_at=world.now,
-        group=group,
-        started_by=started_by,
-        launch=how,
-        placement=placement or {},
-    )
-    for container in definition["containerDefinitions"]:
-        task.containers.append(
-            {
-                "containerArn": ecs.arn("container", f"{cluster['clusterName']}/{identifier}/{world.uuid()}"),
-                "taskArn": task.arn,
-                "name": container["name"],
-                "image": container["image"],
-                "lastStatus": "PENDING",
-                "networkInterfaces": [],
-                "healthStatus": "UNKNOWN",
-                "cpu": str(container["cpu"]),
-                **({"memory": str(container["memory"])} if container.get("memory") else {}),
-            }
-        )
-    configuration = network.get("awsvpcConfiguration")
-    if configuration:
-        _attach(world, ecs, task, configuration)
-    ecs.tasks[task.arn] = task
-    if instance is not None:
-        place(world, ecs, task, instance)
-    elif task.waiting:
-        ecs.capacity_changed(cluster["clusterName"])
-    else:
-        _later(world, task, world.settings.timings.provisioning, partial(_pend, world, ecs, task))
-    return task
-
-
-def place(world: World, ecs: EcsRegion, task: Task, instance: ContainerInstance) -> None:
-    """Give a task its container instance, and the host ports it has there."""
-    taken = ecs_placement.taken_ports(ecs, instance)
-    task.instance, task.zone = instance, instance.host.zone
-    bound = ecs_placement.bindings(task.definition, instance, taken)
-    for shown, rows in zip(task.containers, bound, strict=True):
-        shown["networkBindings"] = rows
-    # Only a network interface of the task's own takes time.
-    wait = world.settings.timings.provisioning if task.attachment else 0.0
-    _later(world, task, wait, partial(_pend, world, ecs, task))
-
-
-def _attach(world: World, ecs: EcsRegion, task: Task, configuration: Body) -> None:
-    subnets = configuration["subnets"]
-    task.subnet = subnets[len(ecs.tasks) % len(subnets)]
-    task.security_groups = list(configuration.get("securityGroups", []))
-    subnet = seams.subnet(ecs.account, ecs.region, task.subnet or "")
-    task.zone = str(subnet.availability_zone) if subnet else None
-    network = ipaddress.ip_network(subnet.cidr_block if subnet else "10.0.0.0/16")
-    used = ecs.addresses.get(task.subnet or "", 0)
-    ecs.addresses[task.subnet or ""] = used + 1
-    task.address = str(network.network_address + 10 + used % (network.num_addresses - 20))
-    task.attachment = {
-        "id": world.uuid(),
-        "type": "ElasticNetworkInterface",
-        "status": "PRECREATED",
-        "details": [
-            {"name": "subnetId", "value": task.subnet},
-            {"name": "networkInterfaceId", "value": f"eni-{world.hex(17)}"},
-            {"name": "macAddress", "value": "0a:" + ":".join(world.hex(2) for _ in range(5))},
-            {"name": "privateDnsName", "value": f"ip-{task.address.replace('.', '-')}.{ecs.region}.compute.internal"},
-            {"name": "privateIPv4Address", "value": task.address},
-        ],
-    }
-
-
-def _later(world: World, task: Task, seconds: float, action: Callable[[], None]) -> None:
-    step = task.step
-
-    def run() -> None:
-        if task.step == step:
-            action()
-
-    world.after(seconds, run)
-
-
-def _move(task: Task, status: str) -> None:
-    task.last = status
-    task.step += 1
-    task.version += 1
-    task.watch()
-
-
-def _pend(world: World, ecs: EcsRegion, task: Task) -> None:
-    _move(task, "PENDING")
-    task.times["connectivityAt"] = task.times["pullStartedAt"] = world.now
-    if task.attachment:
-        task.attachment["status"] = "ATTACHED"
-        for container in task.containers:
-            container["networkInterfaces"] = [
-                {"attachmentId": task.attachment["id"], "privateIpv4Address": task.address}
-            ]
-    _later(world, task, world.settings.timings.pending, partial(_pulled, world, ecs, task))
-
-
-def _pulled(world: World, ecs: EcsRegion, task: Task) -> None:
-    reason = pull_refusals.refusal(world, ecs, task.definition)
-    outcome, container = images.task_outcome(world, task.definition)
-    if reason is None and outcome == "pull" and container is not None:
-        reason = (
-            f"CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref"
-            f" {container['image']}: {container['image']}: not found"
-        )
-    if reason is not None:
-        if task.service is not None and reason.startswith("ECS was unable to assume"):
-            events.launch_failed(world, task.service, reason)
-        fail(world, ecs, task, "TaskFailedToStart", reason)
-        return
-    task.times["pullStoppedAt"] = world.now
-    _move(task, "ACTIVATING")
-    for shown in task.containers:
-        shown["runtimeId"] = f"{task.id}-{world.digits(10)}"
-        shown["imageDigest"] = f"sha256:{world.hex(64)}"
-    _later(world, task, world.settings.timings.activating, partial(_run, world, ecs, task))
-
-
-def _run(world: World, ecs: EcsRegion, task: Task) -> None:
-    task.times["startedAt"] = world.now
-    for shown, declared in zip(task.containers, task.definition["containerDefinitions"], strict=True):
-        shown["lastStatus"] = "RUNNING"
-        if declared.get("healthCheck"):
-            shown["healthStatus"] = task.health = "HEALTHY"
-    _move(task, "RUNNING")
-    outcome, container = images.task_outcome(world, task.definition)
-    if outcome == "exit" and container is not None:
-        _later(world, task, world.settings.timings.crash, partial(_exit, world, ecs, task, str(container["name"])))
-        return
-    if task.service is not None and task.desired == "RUNNING":
-        _register(world, ecs, task, task.service, failing=outcome == "unhealthy")
-    _later(world, task, world.settings.timings.stabilise, task.watch)
-
-
-def _exit(world: World, ecs: EcsRegion, task: Task, container: str) -> None:
-    for shown in task.containers:
-        shown["exitCode"] = 1 if shown["name"] == container else 0
-    fail(world, ecs, task, "EssentialContainerExited", "Essential container in task exited")
-
-
-def _register(world: World, ecs: EcsRegion, task: Task, service: Service, *, failing: bool) -> None:
-    deployment = task.deployment
-    balancers = deployment.revision.get("loadBalancers", []) if deployment else []
-    for balancer in balancers:
-        group = balancer.get("targetGroupArn")
-        endpoint = _endpoint(task, balancer)
-        if group is None or endpoint is None:
+def run_task(call: Call) -> Body:
+    """Run tasks without a service. A task that no instance fits is a failure in the response."""
+    ecs, params, world = call.store(EcsRegion), call.params, call.world
+    cluster = ecs.cluster(params.get("cluster"))
+    ecs_tags.check(params.get("tags"))
+    service_checks.check_request({**params, "desiredCount": 0})
+    definition = ecs.usable_task_definition(params["taskDefinition"])
+    body = service_defaults.declared(ecs, {**params, "role": None}, cluster)
+    service_checks.check_service(call, body, cluster)
+    tasks: list[Task] = []
+    failures: list[Body] = []
+    for _ in range(params.get("count", 1)):
+        options = scheduler.launch_options(body, [task.launch for task in tasks])
+        instance = _instance(ecs, cluster, definition, body, options, tasks)
+        if isinstance(instance, Refused):
+            failures.append({"arn": instance.arn or "", "reason": instance.code})
             continue
-        target = Target(deployment.group(group) if deployment else group, *endpoint)
-        if not targets.add(
-            world, ecs.region, target.group, target.id, target.port, failing=failing,
-            on_change=partial(_health_changed, world, ecs, task, service),
-        ):  # fmt: skip
-            continue
-        task.targets.append(target)
-        events.registered(world, service, target.group, 1)
+        task = task_lifecycle.launch(
+            world, ecs, cluster, definition, body.get("networkConfiguration", {}),
+            group=params.get("group") or f"family:{definition['family']}", started_by=params.get("startedBy", ""),
+            options=options, instance=instance, placement=body,
+        )  # fmt: skip
+        task.overrides = params.get("overrides", {})
+        ecs.tags[task.arn] = tags_to_dict(params.get("tags"))
+        tasks.append(task)
+    return {"tasks": [_show(ecs, task, tags=True) for task in tasks], "failures": failures}
 
 
-def _endpoint(task: Task, balancer: Body) -> tuple[str, int] | None:
-    """Where a load balancer finds a container: at the task's own address, or at a port of its instance."""
-    if task.address is not None:
-        return task.address, int(balancer["containerPort"])
-    if task.instance is None:
+def _instance(
+    ecs: EcsRegion, cluster: Body, definition: Body, body: Body, options: Body, tasks: list[Task]
+) -> ContainerInstance | Refused | None:
+    """Return the instance for a task; None if it runs on Fargate or waits for managed scaling."""
+    if options["launchType"] == "FARGATE":
         return None
-    for shown in task.containers:
-        for binding in shown.get("networkBindings", []):
-            if shown["name"] == balancer["containerName"] and binding["containerPort"] == balancer["containerPort"]:
-                return task.instance.host.id, int(binding["hostPort"])
-    return None
+    provider = options.get("capacityProviderName")
+    name = cluster["clusterName"]
+    found = ecs_placement.choose(ecs, name, definition, body, provider, tasks)
+    if isinstance(found, ContainerInstance):
+        return found
+    if managed_scaling.is_managed(ecs, provider):
+        return None
+    if not ecs.instances_of(name):
+        raise invalid_parameter("No Container Instances were found in your cluster.")
+    return found
 
 
-def _health_changed(world: World, ecs: EcsRegion, task: Task, service: Service) -> None:
-    if task.desired != "RUNNING":
-        return
-    for target in task.targets:
-        if targets.state(world, ecs.region, target.group, target.id, target.port) == "unhealthy":
-            grace = task.times["startedAt"] + service.body.get("healthCheckGracePeriodSeconds", 0) - world.now
-            if grace > 0:
-                _later(world, task, grace, partial(_health_changed, world, ecs, task, service))
-                return
-            events.unhealthy(world, service, task, target.group, target.port)
-            reason = f"Task failed ELB health checks in (target-group {target.group})"
-            _count_failure(task)
-            stop(world, ecs, task, "ServiceSchedulerInitiated", reason)
-            return
-    task.watch()
+def list_tasks(call: Call) -> Body:
+    """List the ARNs of tasks by service, family, status and more. The default of `desiredStatus` is RUNNING."""
+    ecs, params = call.store(EcsRegion), call.params
+    cluster = ecs.cluster(params.get("cluster"))
+    name = params.get("serviceName")
+    group = f"service:{ecs.service(cluster, name).name}" if name else None
+    wanted = {
+        "group": group,
+        "family": params.get("family"),
+        "desired": params.get("desiredStatus", "RUNNING"),
+        "launchType": params.get("launchType"),
+        "startedBy": params.get("startedBy"),
+        "instance": (params.get("containerInstance") or "").rsplit("/", 1)[-1] or None,
+    }
+    arns = []
+    for task in ecs.tasks.values():
+        has = {
+            "group": task.group,
+            "family": task.definition["family"],
+            "desired": task.desired_status,
+            "launchType": task.launch.get("launchType"),
+            "startedBy": task.started_by,
+            "instance": task.instance.id if task.instance else "",
+        }
+        if task.cluster_arn == cluster["clusterArn"] and all(v in (None, has[k]) for k, v in wanted.items()):
+            arns.append(task.arn)
+    return by_token("taskArns", arns, params, 100)
 
 
-def is_healthy(world: World, ecs: EcsRegion, task: Task) -> bool:
-    """Whether a task counts as one that serves: it runs, stays, and all its targets are healthy."""
-    if task.last != "RUNNING" or task.desired != "RUNNING":
-        return False
-    revision = task.deployment.revision if task.deployment else {}
-    expected = [b["targetGroupArn"] for b in revision.get("loadBalancers", []) if b.get("targetGroupArn")]
-    if not expected and world.now - task.times["startedAt"] < world.settings.timings.stabilise:
-        return False
-    states = [targets.state(world, ecs.region, t.group, t.id, t.port) for t in task.targets]
-    return len(states) == len(expected) and all(state in ("healthy", "unused") for state in states)
+def describe_tasks(call: Call) -> Body:
+    """Describe up to 100 tasks of one cluster by ID or ARN."""
+    ecs = call.store(EcsRegion)
+    cluster = ecs.cluster(call.params.get("cluster"))
+    references = call.params.get("tasks", [])
+    if not references:
+        raise invalid_parameter("Tasks cannot be empty.")
+    if len(references) > 100:
+        raise invalid_parameter("Tasks cannot have more than 100 elements.")
+    tags = "TAGS" in call.params.get("include", [])
+    tasks, failures = [], []
+    for reference in references:
+        arn = _arn(ecs, cluster, reference)
+        found = ecs.tasks.get(arn)
+        if found is None:
+            failures.append({"arn": arn, "reason": "MISSING"})
+        else:
+            tasks.append(_show(ecs, found, tags=tags))
+    return {"tasks": tasks, "failures": failures}
 
 
-def die(world: World, ecs: EcsRegion, task: Task) -> None:
-    """The host is gone: the task stops at once, and nobody asked for it."""
-    for shown in task.containers:
-        shown["exitCode"] = 137
-    fail(world, ecs, task, "EssentialContainerExited", "Essential container in task exited")
+def stop_task(call: Call) -> Body:
+    """Stop one task. Its service starts another."""
+    ecs = call.store(EcsRegion)
+    cluster = ecs.cluster(call.params.get("cluster"))
+    task = ecs.tasks.get(_arn(ecs, cluster, call.params["task"]))
+    if task is None:
+        raise invalid_parameter("The referenced task was not found.")
+    reason = call.params.get("reason") or "Task stopped by user"
+    task_lifecycle.stop(call.world, ecs, task, "UserInitiated", reason)
+    return {"task": _show(ecs, task, tags=False)}
 
 
-def lose(world: World, ecs: EcsRegion, task: Task) -> None:
-    """The container instance of a task is no more; that is no failure of the task."""
-    if task.last in ("DEPROVISIONING", "STOPPED") or task.instance is None:
-        return
-    if task.desired == "RUNNING":
-        reason = f"Host EC2 (instance {task.instance.host.id}) terminated."
-        _mark_stopping(world, task, "TerminationNotice", reason)
-        _deregister(world, ecs, task)
-    _deprovision(world, ecs, task)
+def _arn(ecs: EcsRegion, cluster: Body, reference: str) -> str:
+    return reference if reference.startswith("arn:") else ecs.arn("task", f"{cluster['clusterName']}/{reference}")
 
 
-def fail(world: World, ecs: EcsRegion, task: Task, code: str, reason: str) -> None:
-    """A task ends by itself."""
-    if task.desired == "RUNNING":
-        _count_failure(task)
-    _mark_stopping(world, task, code, reason)
-    if code == "TaskFailedToStart":
-        for shown in task.containers:
-            shown["reason"] = reason
-    _deregister(world, ecs, task)
-    task.times["executionStoppedAt"] = world.now
-    _deprovision(world, ecs, task)
+def _show(ecs: EcsRegion, task: Task, *, tags: bool) -> Body:
+    definition = task.definition
+    shown: Body = {
+        "taskArn": task.arn,
+        "clusterArn": task.cluster_arn,
+        "taskDefinitionArn": definition["taskDefinitionArn"],
+        "group": task.group,
+        "startedBy": task.started_by,
+        "lastStatus": task.last_status,
+        "desiredStatus": task.desired_status,
+        "healthStatus": task.health,
+        "connectivity": "CONNECTED" if "connectivityAt" in task.times else "DISCONNECTED",
+        "createdAt": task.created_at,
+        "containers": task.containers,
+        "attachments": [task.attachment] if task.attachment else [],
+        "attributes": [{"name": "ecs.cpu-architecture", "value": "x86_64"}],
+        "overrides": {"containerOverrides": [], "inferenceAcceleratorOverrides": [], **task.overrides},
+        "version": task.version,
+        "availabilityZone": task.zone,
+        "tags": tags_to_list(ecs.tags.get(task.arn, {})) if tags else [],
+        "enableExecuteCommand": False,
+        **task.launch,
+        **task.times,
+    }
+    for member in ("cpu", "memory"):
+        if member in definition:
+            shown[member] = definition[member]
+    if task.stop_code:
+        shown.update(stopCode=task.stop_code, stoppedReason=task.stopped_reason)
+    if task.launch["launchType"] == "FARGATE":
+        shown["platformFamily"] = "Linux"
+        shown["ephemeralStorage"] = definition.get("ephemeralStorage", {"sizeInGiB": 20})
+    elif task.instance is not None:
+        shown["containerInstanceArn"] = task.instance.arn
+    return shown
 
 
-def _count_failure(task: Task) -> None:
-    if task.deployment is not None:
-        task.deployment.failed_tasks += 1
-        task.deployment.failures_in_a_row += 1
-
-
-def stop(world: World, ecs: EcsRegion, task: Task, code: str, reason: str) -> None:
-    """Stop a task in order: out of the load balancer, drained, SIGTERM, gone."""
-    if task.desired == "STOPPED":
-        return
-    serving = bool(task.targets)
-    _mark_stopping(world, task, code, reason)
-    drained = _deregister(world, ecs, task)
-    if task.last in ("PROVISIONING", "PENDING"):
-        _deprovision(world, ecs, task)
-        return
-    _move(task, "DEACTIVATING")
-    delay = drained if serving and code == "ServiceSchedulerInitiated" else 0.0
-    _later(world, task, delay, partial(_terminate, world, ecs, task))
-
-
-def _mark_stopping(world: World, task: Task, code: str, reason: str) -> None:
-    task.desired = "STOPPED"
-    task.stop_code, task.stopped_reason = code, reason
-    task.times["stoppingAt"] = world.now
-
-
-def _deregister(world: World, ecs: EcsRegion, task: Task) -> float:
-    """Take a task out of its target groups; how long the slowest of them drains."""
-    longest = 0.0
-    for target in task.targets:
-        longest = max(longest, targets.remove(world, ecs.region, target.group, target.id, target.port))
-        if task.service is not None:
-            events.deregistered(world, task.service, target.group, 1)
-    if task.targets and task.service is not None:
-        events.draining(world, task.service, 1)
-    task.targets = []
-    return longest
-
-
-def _terminate(world: World, ecs: EcsRegion, task: Task) -> None:
-    _move(task, "STOPPING")
-    if task.service is not None and task.stop_code == "ServiceSchedulerInitiated" and "startedAt" in task.times:
-        events.stopped(world, task.service, [task])
-    _later(world, task, world.settings.timings.stopping, partial(_deprovision, world, ecs, task))
-
-
-def _deprovision(world: World, ecs: EcsRegion, task: Task) -> None:
-    task.times.setdefault("executionStoppedAt", world.now)
-    for shown in task.containers:
-        shown["lastStatus"] = "STOPPED"
-        if "startedAt" in task.times:
-            shown.setdefault("exitCode", 0)
-    _move(task, "DEPROVISIONING")
-    _later(world, task, world.settings.timings.deprovisioning, partial(_stopped, world, ecs, task))
-
-
-def _stopped(world: World, ecs: EcsRegion, task: Task) -> None:
-    task.times["stoppedAt"] = world.now
-    if task.attachment:
-        task.attachment["status"] = "DELETED"
-    _move(task, "STOPPED")
-    if task.instance is not None:
-        ecs.capacity_changed(task.instance.cluster)
-    world.after(world.settings.timings.stopped_kept, partial(_forget, ecs, task))
-
-
-def _forget(ecs: EcsRegion, task: Task) -> None:
-    ecs.tasks.pop(task.arn, None)
-    ecs.tags.pop(task.arn, None)
-    if task.service is not None and task in task.service.tasks:
-        task.service.tasks.remove(task)
+OPERATIONS: dict[str, Handler] = {
+    "DescribeTasks": describe_tasks,
+    "ListTasks": list_tasks,
+    "RunTask": run_task,
+    "StopTask": stop_task,
+}

@@ -1,1 +1,1 @@
-"""Simulated Elastic Load Balancing: load balancers, listeners, rules, target groups, target health."""
+"""Simulated Elastic Load Balancing v2: load balancers, listeners, rules, target groups, target health."""

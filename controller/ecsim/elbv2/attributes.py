@@ -1,12 +1,13 @@
-"""Attributes of load balancers, listeners and target groups."""
+"""Attributes of load balancers, listeners and target groups: describe, modify."""
 
 from __future__ import annotations
 
 from ecsim.account.errors import AwsError
-from ecsim.account.paging import tags_to_list
+from ecsim.account.tags import tags_to_list
 from ecsim.account.world import Body, Call, Handler
+from ecsim.elbv2.store import ElbRegion
 
-# Member that names the resource → where it is kept.
+# Member with the ARN of the resource → its collection in the store.
 MEMBERS = {
     "LoadBalancerArn": "load_balancers",
     "ListenerArn": "listeners",
@@ -15,13 +16,13 @@ MEMBERS = {
 
 
 def describe_attributes(call: Call) -> Body:
-    """All attributes of a resource."""
-    return {"Attributes": tags_to_list(call.elb.attributes[_arn(call)], key="Key", value="Value")}
+    """Describe all attributes of a resource."""
+    return {"Attributes": tags_to_list(call.store(ElbRegion).attributes[_arn(call)], key="Key", value="Value")}
 
 
 def modify_attributes(call: Call) -> Body:
-    """Change some attributes of a resource."""
-    attributes = call.elb.attributes[_arn(call)]
+    """Change attributes of a resource. An unknown key is an error."""
+    attributes = call.store(ElbRegion).attributes[_arn(call)]
     changes = {pair["Key"]: pair.get("Value", "") for pair in call.params["Attributes"]}
     unknown = [key for key in changes if key not in attributes]
     if unknown:
@@ -32,7 +33,7 @@ def modify_attributes(call: Call) -> Body:
 
 def _arn(call: Call) -> str:
     member = next(member for member in MEMBERS if member in call.params)
-    call.elb.get(MEMBERS[member], call.params[member])
+    call.store(ElbRegion).get(MEMBERS[member], call.params[member])
     return str(call.params[member])
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ecsim.elbv2.store import Body
+from ecsim.account.world import Body
 
 HTTP = ("HTTP", "HTTPS")
 SSL_POLICY = "ELBSecurityPolicy-2016-08"
 
-DENY_IPV6 = "ipv6.deny_all_igw_traffic"  # an attribute only where there is IPv6
+DENY_IPV6 = "ipv6.deny_all_igw_traffic"  # only load balancers with IPv6 have this attribute
 LOAD_BALANCER = {
     "application": {
         "access_logs.s3.bucket": "",
@@ -66,7 +66,7 @@ _GROUP_HEALTH = {
 
 
 def listener_attributes(protocol: str | None) -> dict[str, str]:
-    """The attributes of a new listener."""
+    """Return the attributes of a new listener."""
     if protocol not in HTTP:
         return {"tcp.idle_timeout.seconds": "350"} if protocol in (None, "TCP", "TCP_UDP") else {}
     attributes = {"routing.http.response.server.enabled": "true"}
@@ -77,7 +77,7 @@ def listener_attributes(protocol: str | None) -> dict[str, str]:
 
 
 def target_group_attributes(protocol: str | None, target_type: str) -> dict[str, str]:
-    """The attributes of a new target group."""
+    """Return the attributes of a new target group."""
     if target_type == "lambda":
         return {"lambda.multi_value_headers.enabled": "false"}
     common = {"deregistration_delay.timeout_seconds": "300", "stickiness.enabled": "false"}
@@ -115,7 +115,7 @@ def target_group_attributes(protocol: str | None, target_type: str) -> dict[str,
 
 
 def health_check(declared: Body) -> Body:
-    """The health check of a target group, by its protocol, target type and version."""
+    """Return the default health check of a target group by protocol, target type and protocol version."""
     target_type, protocol = declared.get("TargetType", "instance"), declared.get("Protocol")
     grpc = declared.get("ProtocolVersion") == "GRPC"
     check: Body = {"HealthyThresholdCount": 5, "UnhealthyThresholdCount": 2}

@@ -1,4 +1,4 @@
-"""Listeners, their default rules and their certificates."""
+"""Listeners with their default rules, and their certificates."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ from ecsim.account.paging import by_marker
 from ecsim.account.world import Body, Call, Handler
 from ecsim.elbv2 import actions, tags, targets
 from ecsim.elbv2.defaults import SSL_POLICY, listener_attributes
-from ecsim.elbv2.load_balancers import drop_listener
 from ecsim.elbv2.store import ElbRegion
 
 SECURE = ("HTTPS", "TLS")
 
 
 def create_listener(call: Call) -> Body:
-    """Create a listener with its default rule; the same one once more is returned as it is."""
-    elb, params, world = call.elb, call.params, call.world
+    """Create a listener with its default rule. An equal listener on the same port is returned unchanged."""
+    elb, params, world = call.store(ElbRegion), call.params, call.world
     balancer = elb.get("load_balancers", params["LoadBalancerArn"])
     arn = balancer["LoadBalancerArn"].replace(":loadbalancer/", ":listener/", 1) + f"/{world.hex(16)}"
     body: Body = {
@@ -51,7 +50,7 @@ def create_listener(call: Call) -> Body:
 
 
 def _secure(body: Body, params: Body) -> None:
-    """What only listeners with TLS have."""
+    """Set the members of a listener with TLS, or remove them."""
     if body.get("Protocol") not in SECURE:
         for member in ("SslPolicy", "Certificates", "MutualAuthentication"):
             body.pop(member, None)
@@ -85,7 +84,7 @@ def _on_port(elb: ElbRegion, body: Body) -> Body | None:
 
 def describe_listeners(call: Call) -> Body:
     """Describe the listeners of a load balancer, or some by ARN."""
-    elb, params = call.elb, call.params
+    elb, params = call.store(ElbRegion), call.params
     if params.get("ListenerArns"):
         found = [elb.get("listeners", arn) for arn in params["ListenerArns"]]
     elif params.get("LoadBalancerArn"):
@@ -97,8 +96,8 @@ def describe_listeners(call: Call) -> Body:
 
 
 def modify_listener(call: Call) -> Body:
-    """Change a listener; what is omitted is kept."""
-    elb, params = call.elb, call.params
+    """Change a listener. Omitted members are kept."""
+    elb, params = call.store(ElbRegion), call.params
     current = elb.get("listeners", params["ListenerArn"])
     balancer = elb.load_balancers[current["LoadBalancerArn"]]
     body: Body = {**current, **{m: params[m] for m in ("Protocol", "Port", "AlpnPolicy") if m in params}}
@@ -123,40 +122,43 @@ def modify_listener(call: Call) -> Body:
 
 def delete_listener(call: Call) -> Body:
     """Delete a listener with its rules."""
-    elb = call.elb
-    drop_listener(elb, elb.get("listeners", call.params["ListenerArn"])["ListenerArn"])
+    elb = call.store(ElbRegion)
+    elb.drop_listener(elb.get("listeners", call.params["ListenerArn"])["ListenerArn"])
     targets.usage_changed(call.world, elb)
     return {}
 
 
 def describe_listener_certificates(call: Call) -> Body:
-    """The default certificate and the others."""
-    body = call.elb.get("listeners", call.params["ListenerArn"])
+    """Describe the default certificate and the additional ones."""
+    elb = call.store(ElbRegion)
+    body = elb.get("listeners", call.params["ListenerArn"])
     shown = [{**certificate, "IsDefault": True} for certificate in body.get("Certificates", [])]
-    others = call.elb.certificates.get(body["ListenerArn"], [])
+    others = elb.certificates.get(body["ListenerArn"], [])
     shown += [{"CertificateArn": arn, "IsDefault": False} for arn in others]
     return {"Certificates": shown}
 
 
 def add_listener_certificates(call: Call) -> Body:
-    """Add certificates beside the default one."""
-    body = call.elb.get("listeners", call.params["ListenerArn"])
+    """Add certificates to the default one."""
+    elb = call.store(ElbRegion)
+    body = elb.get("listeners", call.params["ListenerArn"])
     if body.get("Protocol") not in SECURE:
         raise validation_error("Certificates can only be added to HTTPS and TLS listeners")
-    kept = call.elb.certificates.setdefault(body["ListenerArn"], [])
+    kept = elb.certificates.setdefault(body["ListenerArn"], [])
     given = [certificate["CertificateArn"] for certificate in call.params["Certificates"]]
     kept += [arn for arn in given if arn not in kept]
     return {"Certificates": [{"CertificateArn": arn, "IsDefault": False} for arn in given]}
 
 
 def remove_listener_certificates(call: Call) -> Body:
-    """Take certificates away; the default one stays."""
-    body = call.elb.get("listeners", call.params["ListenerArn"])
-    gone = [certificate["CertificateArn"] for certificate in call.params["Certificates"]]
-    if any(certificate["CertificateArn"] in gone for certificate in body.get("Certificates", [])):
+    """Remove additional certificates; the default one cannot be removed."""
+    elb = call.store(ElbRegion)
+    body = elb.get("listeners", call.params["ListenerArn"])
+    removed = [certificate["CertificateArn"] for certificate in call.params["Certificates"]]
+    if any(certificate["CertificateArn"] in removed for certificate in body.get("Certificates", [])):
         raise AwsError("OperationNotPermitted", "The default certificate cannot be removed from a listener")
-    kept = call.elb.certificates.get(body["ListenerArn"], [])
-    call.elb.certificates[body["ListenerArn"]] = [arn for arn in kept if arn not in gone]
+    kept = elb.certificates.get(body["ListenerArn"], [])
+    elb.certificates[body["ListenerArn"]] = [arn for arn in kept if arn not in removed]
     return {}
 
 

@@ -1,4 +1,4 @@
-"""Load balancers."""
+"""Load balancers: create, describe, delete; and their subnets, security groups and address type."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ ZONES = {"application": "Z215JYRZR1TBD5", "network": "Z3F0SRJ5LGBH90", "gateway"
 
 
 def create_load_balancer(call: Call) -> Body:
-    """Create a load balancer; it is `provisioning` at first. One of the same name and settings is returned."""
-    elb, params, world = call.elb, call.params, call.world
+    """Create a load balancer; it starts as `provisioning`. One with the same name and settings is returned."""
+    elb, params, world = call.store(ElbRegion), call.params, call.world
     name, kind = params["Name"], params.get("Type", "application")
     _check_name(name)
     zones, vpc = _zones(call, kind)
@@ -84,11 +84,11 @@ def _zones(call: Call, kind: str) -> tuple[list[Body], str]:
     zones, vpcs = [], []
     for mapping in given:
         subnet_id = mapping["SubnetId"]
-        subnet = seams.subnet(call.elb.account, call.region, subnet_id)
+        subnet = seams.subnet(call.account, call.region, subnet_id)
         if subnet is None:
             raise AwsError("SubnetNotFound", f"The subnet ID '{subnet_id}' does not exist")
         own = {name: mapping[name] for name in ADDRESSES if name in mapping}
-        addresses = [own] if own else []  # those that AWS chooses are not told
+        addresses = [own] if own else []  # AWS does not return addresses that it chooses
         zones.append({"ZoneName": subnet.availability_zone, "SubnetId": subnet_id, "LoadBalancerAddresses": addresses})
         vpcs.append(str(subnet.vpc_id))
     if len({zone["ZoneName"] for zone in zones}) < len(zones):
@@ -105,17 +105,17 @@ def _zones(call: Call, kind: str) -> tuple[list[Body], str]:
 
 def _security_groups(call: Call, vpc: str, given: list[str] | None, kind: str) -> list[str]:
     for group in given or []:
-        if seams.security_group(call.elb.account, call.region, group) is None:
+        if seams.security_group(call.account, call.region, group) is None:
             raise AwsError("InvalidSecurityGroup", f"One or more security groups are invalid: {group}")
     if given or kind != "application":
         return list(given or [])
-    default = seams.default_security_group(call.elb.account, call.region, vpc)
+    default = seams.default_security_group(call.account, call.region, vpc)
     return [default] if default else []
 
 
 def describe_load_balancers(call: Call) -> Body:
-    """Describe load balancers by ARN, name, or all."""
-    elb, params = call.elb, call.params
+    """Describe all load balancers, or some by ARN or name."""
+    elb, params = call.store(ElbRegion), call.params
     found = list(elb.load_balancers.values())
     if params.get("LoadBalancerArns"):
         found = [elb.get("load_balancers", arn) for arn in params["LoadBalancerArns"]]
@@ -128,8 +128,8 @@ def describe_load_balancers(call: Call) -> Body:
 
 
 def delete_load_balancer(call: Call) -> Body:
-    """Delete a load balancer with its listeners and rules; one that is gone is no error."""
-    elb, arn = call.elb, call.params["LoadBalancerArn"]
+    """Delete a load balancer with its listeners and rules. An unknown ARN is not an error."""
+    elb, arn = call.store(ElbRegion), call.params["LoadBalancerArn"]
     if arn not in elb.load_balancers:
         return {}
     if elb.attributes[arn]["deletion_protection.enabled"] == "true":
@@ -137,41 +137,33 @@ def delete_load_balancer(call: Call) -> Body:
             "OperationNotPermitted", f"Load balancer '{arn}' cannot be deleted because deletion protection is enabled"
         )
     for listener in [key for key, body in elb.listeners.items() if body["LoadBalancerArn"] == arn]:
-        drop_listener(elb, listener)
+        elb.drop_listener(listener)
     del elb.load_balancers[arn]
     elb.forget(arn)
     targets.usage_changed(call.world, elb)
     return {}
 
 
-def drop_listener(elb: ElbRegion, arn: str) -> None:
-    """Delete a listener with its rules."""
-    for rule in elb.rules_of(arn):
-        del elb.rules[rule["RuleArn"]]
-        elb.forget(rule["RuleArn"])
-    del elb.listeners[arn]
-    elb.forget(arn)
-
-
 def set_subnets(call: Call) -> Body:
     """Replace the subnets."""
-    body = call.elb.get("load_balancers", call.params["LoadBalancerArn"])
+    body = call.store(ElbRegion).get("load_balancers", call.params["LoadBalancerArn"])
     body["AvailabilityZones"], _ = _zones(call, body["Type"])
     return {"AvailabilityZones": body["AvailabilityZones"], "IpAddressType": body["IpAddressType"]}
 
 
 def set_security_groups(call: Call) -> Body:
     """Replace the security groups."""
-    body = call.elb.get("load_balancers", call.params["LoadBalancerArn"])
+    body = call.store(ElbRegion).get("load_balancers", call.params["LoadBalancerArn"])
     body["SecurityGroups"] = _security_groups(call, body["VpcId"], call.params["SecurityGroups"], body["Type"])
     return {"SecurityGroupIds": body["SecurityGroups"]}
 
 
 def set_ip_address_type(call: Call) -> Body:
     """Replace the address type."""
-    body = call.elb.get("load_balancers", call.params["LoadBalancerArn"])
+    elb = call.store(ElbRegion)
+    body = elb.get("load_balancers", call.params["LoadBalancerArn"])
     body["IpAddressType"] = call.params["IpAddressType"]
-    _follow_address_type(call.elb, body)
+    _follow_address_type(elb, body)
     return {"IpAddressType": body["IpAddressType"]}
 
 

@@ -1,17 +1,17 @@
-"""Rules of listeners."""
+"""Rules of listeners: create, describe, modify, delete, set priorities."""
 
 from __future__ import annotations
 
 from ecsim.account.errors import AwsError, validation_error
 from ecsim.account.paging import by_marker
 from ecsim.account.world import Body, Call, Handler
-from ecsim.elbv2 import actions, tags, targets
+from ecsim.elbv2 import actions, conditions, tags, targets
 from ecsim.elbv2.store import ElbRegion, listener_of
 
 
 def create_rule(call: Call) -> Body:
-    """Create a rule at a priority that is free."""
-    elb, params = call.elb, call.params
+    """Create a rule at a free priority."""
+    elb, params = call.store(ElbRegion), call.params
     listener = elb.get("listeners", params["ListenerArn"])
     priority = int(params["Priority"])
     if not 1 <= priority <= 50000:
@@ -22,7 +22,7 @@ def create_rule(call: Call) -> Body:
     body: Body = {
         "RuleArn": arn,
         "Priority": str(priority),
-        "Conditions": actions.conditions(params.get("Conditions", [])),
+        "Conditions": conditions.conditions(params.get("Conditions", [])),
         "Actions": actions.actions(elb, params.get("Actions", []), _balancer(elb, listener)),
         "IsDefault": False,
         "Transforms": params.get("Transforms", []),
@@ -39,7 +39,7 @@ def _balancer(elb: ElbRegion, listener: Body) -> Body:
 
 def describe_rules(call: Call) -> Body:
     """Describe the rules of a listener in order of priority, or some by ARN."""
-    elb, params = call.elb, call.params
+    elb, params = call.store(ElbRegion), call.params
     if bool(params.get("RuleArns")) == bool(params.get("ListenerArn")):
         raise validation_error("You must specify either listener rule ARNs or a listener ARN")
     if params.get("RuleArns"):
@@ -50,15 +50,15 @@ def describe_rules(call: Call) -> Body:
 
 
 def modify_rule(call: Call) -> Body:
-    """Replace conditions, actions or transforms; what is omitted is kept."""
-    elb, params = call.elb, call.params
+    """Replace conditions, actions or transforms. Omitted members are kept."""
+    elb, params = call.store(ElbRegion), call.params
     body = elb.get("rules", params["RuleArn"])
     if body["IsDefault"]:
         raise AwsError("OperationNotPermitted", f"Default rule '{body['RuleArn']}' cannot be modified")
     listener = elb.listeners[listener_of(body["RuleArn"])]
     changed = dict(body)
     if params.get("Conditions"):
-        changed["Conditions"] = actions.conditions(params["Conditions"])
+        changed["Conditions"] = conditions.conditions(params["Conditions"])
     if params.get("Actions"):
         changed["Actions"] = actions.actions(elb, params["Actions"], _balancer(elb, listener))
     if params.get("Transforms"):
@@ -71,8 +71,8 @@ def modify_rule(call: Call) -> Body:
 
 
 def delete_rule(call: Call) -> Body:
-    """Delete a rule that is not the default one."""
-    elb = call.elb
+    """Delete a rule; the default rule cannot be deleted."""
+    elb = call.store(ElbRegion)
     body = elb.get("rules", call.params["RuleArn"])
     if body["IsDefault"]:
         raise AwsError("OperationNotPermitted", f"Default rule '{body['RuleArn']}' cannot be deleted")
@@ -83,8 +83,8 @@ def delete_rule(call: Call) -> Body:
 
 
 def set_rule_priorities(call: Call) -> Body:
-    """Move several rules at once; only the outcome must be free of conflicts."""
-    elb = call.elb
+    """Set the priorities of several rules at once. Only the result must have no conflict."""
+    elb = call.store(ElbRegion)
     moves = {pair["RuleArn"]: str(pair["Priority"]) for pair in call.params["RulePriorities"]}
     bodies = [elb.get("rules", arn) for arn in moves]
     if any(body["IsDefault"] for body in bodies):

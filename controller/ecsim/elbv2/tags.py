@@ -1,9 +1,9 @@
-"""Tags of everything that Elastic Load Balancing owns."""
+"""Tags of the resources of Elastic Load Balancing."""
 
 from __future__ import annotations
 
 from ecsim.account.errors import AwsError, validation_error
-from ecsim.account.paging import tags_to_dict, tags_to_list
+from ecsim.account.tags import tags_to_dict, tags_to_list
 from ecsim.account.world import Body, Call, Handler
 from ecsim.elbv2.store import NOT_FOUND, ElbRegion
 
@@ -18,12 +18,12 @@ COLLECTIONS = {
 
 
 def kind(arn: str) -> str:
-    """`loadbalancer`, `listener`, `listener-rule` or `targetgroup`."""
+    """Return the resource type in an ARN: `loadbalancer`, `listener`, `listener-rule` or `targetgroup`."""
     return arn.split(":")[5].split("/")[0]
 
 
 def put(elb: ElbRegion, arn: str, tags: list[Body] | None) -> None:
-    """Add tags to a resource."""
+    """Add or change tags of a resource."""
     keys = [tag["Key"] for tag in tags or []]
     if len(set(keys)) != len(keys):
         raise AwsError("DuplicateTagKeys", "A tag key was specified more than once")
@@ -36,36 +36,39 @@ def put(elb: ElbRegion, arn: str, tags: list[Body] | None) -> None:
 
 
 def add_tags(call: Call) -> Body:
-    """Add tags to several resources."""
+    """Add or change tags of several resources."""
+    elb = call.store(ElbRegion)
     for arn in _known(call):
-        put(call.elb, arn, call.params.get("Tags"))
+        put(elb, arn, call.params.get("Tags"))
     return {}
 
 
 def remove_tags(call: Call) -> Body:
-    """Take tags away from several resources."""
+    """Remove tags of several resources by key."""
+    elb = call.store(ElbRegion)
     for arn in _known(call):
         for key in call.params.get("TagKeys", []):
-            call.elb.tags[arn].pop(key, None)
+            elb.tags[arn].pop(key, None)
     return {}
 
 
 def describe_tags(call: Call) -> Body:
-    """The tags of up to twenty resources."""
+    """Describe the tags of up to 20 resources."""
+    tags = call.store(ElbRegion).tags
     return {
         "TagDescriptions": [
-            {"ResourceArn": arn, "Tags": tags_to_list(call.elb.tags[arn], key="Key", value="Value")}
-            for arn in _known(call)
+            {"ResourceArn": arn, "Tags": tags_to_list(tags[arn], key="Key", value="Value")} for arn in _known(call)
         ]
     }
 
 
 def _known(call: Call) -> list[str]:
+    tags = call.store(ElbRegion).tags
     arns: list[str] = call.params.get("ResourceArns", [])
     if len(arns) > AT_ONCE:
         raise validation_error(f"The maximum number of resources that can be specified is {AT_ONCE}")
     for arn in arns:
-        if arn not in call.elb.tags:
+        if arn not in tags:
             collection = COLLECTIONS.get(kind(arn) if arn.count(":") >= 5 else "")
             if collection is None:
                 raise validation_error(f"'{arn}' is not a valid load balancer ARN")

@@ -1,4 +1,4 @@
-"""Target groups."""
+"""Target groups: create, describe, modify, delete."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from ecsim.account.world import Body, Call, Handler
 from ecsim.elbv2 import tags
 from ecsim.elbv2.defaults import HTTP, health_check, target_group_attributes
 from ecsim.elbv2.store import ElbRegion
-from ecsim.elbv2.targets import refuse_in_use
 
 CHANGEABLE = (
     "HealthCheckProtocol", "HealthCheckPort", "HealthCheckPath", "HealthCheckEnabled", "HealthCheckIntervalSeconds",
@@ -17,8 +16,8 @@ CHANGEABLE = (
 
 
 def create_target_group(call: Call) -> Body:
-    """Create a target group; one of the same name and settings is returned as it is."""
-    elb, params = call.elb, call.params
+    """Create a target group. One with the same name and settings is returned unchanged."""
+    elb, params = call.store(ElbRegion), call.params
     name = params["Name"]
     _check(params)
     existing = next((g for g in elb.target_groups.values() if g["TargetGroupName"] == name), None)
@@ -63,17 +62,17 @@ def _check(params: Body) -> None:
             " and cannot begin or end with a hyphen"
         )
     if params.get("TargetType") != "lambda":
-        for member, word in (("Protocol", "protocol"), ("Port", "port"), ("VpcId", "VPC ID")):
+        for member, label in (("Protocol", "protocol"), ("Port", "port"), ("VpcId", "VPC ID")):
             if params.get(member) is None:
-                raise validation_error(f"A {word} must be specified")
+                raise validation_error(f"A {label} must be specified")
     interval, timeout = params.get("HealthCheckIntervalSeconds", 30), params.get("HealthCheckTimeoutSeconds", 5)
     if timeout >= interval and "HealthCheckTimeoutSeconds" in params:
         raise validation_error("Health check interval must be greater than the timeout.")
 
 
 def describe_target_groups(call: Call) -> Body:
-    """Describe target groups by ARN, name, load balancer, or all."""
-    elb, params = call.elb, call.params
+    """Describe all target groups, or some by ARN, name or load balancer."""
+    elb, params = call.store(ElbRegion), call.params
     groups = list(elb.target_groups.values())
     arns, names, balancer = params.get("TargetGroupArns"), params.get("Names"), params.get("LoadBalancerArn")
     if arns:
@@ -90,16 +89,18 @@ def describe_target_groups(call: Call) -> Body:
 
 def modify_target_group(call: Call) -> Body:
     """Change the health check."""
-    body = call.elb.get("target_groups", call.params["TargetGroupArn"])
+    elb = call.store(ElbRegion)
+    body = elb.get("target_groups", call.params["TargetGroupArn"])
     body.update({member: call.params[member] for member in CHANGEABLE if member in call.params})
-    return {"TargetGroups": [_show(call.elb, body)]}
+    return {"TargetGroups": [_show(elb, body)]}
 
 
 def delete_target_group(call: Call) -> Body:
-    """Delete a target group that nothing forwards to; one that is gone is no error."""
-    elb, arn = call.elb, call.params["TargetGroupArn"]
+    """Delete a target group that no rule forwards to. An unknown ARN is not an error."""
+    elb, arn = call.store(ElbRegion), call.params["TargetGroupArn"]
     if arn in elb.target_groups:
-        refuse_in_use(elb, arn)
+        if elb.balancers_of(arn):
+            raise AwsError("ResourceInUse", f"Target group '{arn}' is currently in use by a listener or a rule")
         del elb.target_groups[arn]
         elb.targets.pop(arn, None)
         elb.forget(arn)

@@ -1,11 +1,10 @@
-"""Registered targets and their health. A target is an id *and* a port."""
+"""Registered targets and their health. ID and port together identify a target."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
 
-from ecsim.account.errors import AwsError
 from ecsim.account.world import Body, Call, Handler, World
 from ecsim.elbv2.store import ElbRegion, TargetState
 
@@ -29,8 +28,8 @@ def add(
     zone: str | None = None,
     on_change: Callable[[], None] = lambda: None,
 ) -> bool:
-    """Register a target; False when the target group is gone."""
-    elb = world.elb(region)
+    """Register a target. Returns False if the target group does not exist."""
+    elb = world.store(ElbRegion, region)
     if group not in elb.target_groups:
         return False
     target = TargetState(target_id, port, zone=zone, failing=failing, on_change=on_change)
@@ -43,8 +42,8 @@ def add(
 
 
 def remove(world: World, region: str, group: str, target_id: str, port: int) -> float:
-    """Deregister a target; how long it drains."""
-    elb = world.elb(region)
+    """Deregister a target. Returns its drain time in seconds."""
+    elb = world.store(ElbRegion, region)
     target = elb.targets.get(group, {}).get((target_id, port))
     if target is None or target.state == "draining":
         return 0.0
@@ -55,22 +54,22 @@ def remove(world: World, region: str, group: str, target_id: str, port: int) -> 
     target.step += 1
     target.on_change = lambda: None
 
-    def gone() -> None:
+    def removed() -> None:
         if elb.targets.get(group, {}).get((target_id, port)) is target:
             del elb.targets[group][target_id, port]
 
-    world.after(delay, gone)
+    world.after(delay, removed)
     return delay
 
 
 def state(world: World, region: str, group: str, target_id: str, port: int) -> str | None:
-    """A target's state, or None when it is not registered."""
-    target = world.elb(region).targets.get(group, {}).get((target_id, port))
+    """Return the state of a target, or None if it is not registered."""
+    target = world.store(ElbRegion, region).targets.get(group, {}).get((target_id, port))
     return target.state if target else None
 
 
 def usage_changed(world: World, elb: ElbRegion) -> None:
-    """Listeners or rules changed: begin to check targets that are used now, leave those that are not."""
+    """Start the health checks of targets that are now in use, and stop those that are not, after a rule change."""
     used = {group for group, _ in elb.forwards()}
     for group, targets in elb.targets.items():
         for target in targets.values():
@@ -103,38 +102,39 @@ def _set(target: TargetState, value: str) -> None:
 
 
 def register_targets(call: Call) -> Body:
-    """Register targets by id and port; the port of the target group is the default."""
-    group = call.elb.get("target_groups", call.params["TargetGroupArn"])
+    """Register targets by ID and port. The default port is that of the target group."""
+    elb = call.store(ElbRegion)
+    group = elb.get("target_groups", call.params["TargetGroupArn"])
     arn = group["TargetGroupArn"]
     for target in call.params["Targets"]:
         port = target.get("Port", group.get("Port", 0))
-        if (target["Id"], port) not in call.elb.targets.get(arn, {}):
+        if (target["Id"], port) not in elb.targets.get(arn, {}):
             add(call.world, call.region, arn, target["Id"], port, zone=target.get("AvailabilityZone"))
     return {}
 
 
 def deregister_targets(call: Call) -> Body:
-    """Deregister targets; one that is not registered is no error."""
-    group = call.elb.get("target_groups", call.params["TargetGroupArn"])
-    arn = group["TargetGroupArn"]
+    """Deregister targets. A target that is not registered is not an error."""
+    elb = call.store(ElbRegion)
+    arn = elb.get("target_groups", call.params["TargetGroupArn"])["TargetGroupArn"]
     for target in call.params["Targets"]:
-        ports = (
-            [target["Port"]] if "Port" in target else [p for i, p in call.elb.targets.get(arn, {}) if i == target["Id"]]
-        )
+        registered = [port for identifier, port in elb.targets.get(arn, {}) if identifier == target["Id"]]
+        ports = [target["Port"]] if "Port" in target else registered
         for port in ports:
             remove(call.world, call.region, arn, target["Id"], port)
     return {}
 
 
 def describe_target_health(call: Call) -> Body:
-    """The health of all targets of a group, or of those that are asked for."""
-    group = call.elb.get("target_groups", call.params["TargetGroupArn"])
-    registered = call.elb.targets.get(group["TargetGroupArn"], {})
-    asked = call.params.get("Targets")
-    if not asked:
+    """Describe the health of all targets of a group, or of some."""
+    elb = call.store(ElbRegion)
+    group = elb.get("target_groups", call.params["TargetGroupArn"])
+    registered = elb.targets.get(group["TargetGroupArn"], {})
+    requested = call.params.get("Targets")
+    if not requested:
         return {"TargetHealthDescriptions": [_show(group, target) for target in registered.values()]}
     shown = []
-    for wanted in asked:
+    for wanted in requested:
         found = [t for (i, p), t in registered.items() if i == wanted["Id"] and wanted.get("Port", p) == p]
         shown += [_show(group, target) for target in found]
         if not found:
@@ -157,12 +157,6 @@ def _show(group: Body, target: TargetState) -> Body:
         "HealthCheckPort": str(target.port) if port == "traffic-port" else port,
         "TargetHealth": health,
     }
-
-
-def refuse_in_use(elb: ElbRegion, arn: str) -> None:
-    """A target group that a rule forwards to cannot be deleted."""
-    if elb.balancers_of(arn):
-        raise AwsError("ResourceInUse", f"Target group '{arn}' is currently in use by a listener or a rule")
 
 
 OPERATIONS: dict[str, Handler] = {

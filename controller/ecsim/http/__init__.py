@@ -1,1 +1,1 @@
-"""The wire of the simulated AWS: server, protocol, routing, throttling, consistency, control endpoint."""
+"""The HTTP side of the simulated AWS: server, protocols, routing, throttling, consistency, control endpoint."""

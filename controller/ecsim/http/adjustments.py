@@ -1,6 +1,6 @@
-"""What moto answers, set right: refusals before it is asked, members that it forgets added after.
+"""Corrections of moto's answers: checks before moto is called, missing members added after.
 
-One entry per operation. Everything else passes through.
+One entry per operation. All other calls pass unchanged.
 """
 
 from __future__ import annotations
@@ -8,31 +8,45 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ecsim.account.errors import AwsError
+from ecsim.account.exchange import Request, Response
 from ecsim.account.world import Call
-from ecsim.autoscaling import groups
-from ecsim.http.protocol import Request, Response
-from ecsim.moto import ec2, ecr, iam, logs, s3, seams
+from ecsim.autoscaling import instances
+from ecsim.autoscaling.store import AutoScalingRegion
+from ecsim.ecs.store import EcsRegion
+from ecsim.elbv2.store import ElbRegion
+from ecsim.moto import ecr, iam, logs, s3, seams
 
 Before = Callable[[Call], None]
 After = Callable[[Call, Response], Response]
 
 
-def _remember_role(call: Call, response: Response) -> Response:
-    call.world.role_created[call.params["RoleName"]] = call.world.now
-    return response
+def _check_delete_security_group(call: Call) -> None:
+    """Refuse while a load balancer, a task, an instance or a rule of another group uses the security group."""
+    group = call.params.get("GroupId")
+    if group is None:
+        return
+    balancers = call.store(ElbRegion).load_balancers.values()
+    tasks = call.store(EcsRegion).tasks.values()
+    owners = call.store(AutoScalingRegion).groups.values()
+    users = [group in balancer["SecurityGroups"] for balancer in balancers]
+    users += [group in task.security_groups for task in tasks if task.last_status != "STOPPED"]
+    users += [group in instance.security_groups for owner in owners for instance in owner.instances]
+    if any(users) or seams.group_is_referenced(call.account, call.region, group):
+        raise AwsError("DependencyViolation", f"resource {group} has a dependent object")
 
 
-def _notice_terminated(call: Call, response: Response) -> Response:
-    groups.notice_terminated(call, call.params.get("InstanceIds", []))
+def _replace_terminated(call: Call, response: Response) -> Response:
+    instances.replace_terminated(call, call.params.get("InstanceIds", []))
     return response
 
 
 def _wake_tagged(call: Call) -> None:
-    seams.wake_tagged(call.world.settings.account, call.region)
+    seams.wake_tagged(call.account, call.region)
 
 
 BEFORE: dict[tuple[str, str], Before] = {
-    ("ec2", "DeleteSecurityGroup"): ec2.check_delete_security_group,
+    ("ec2", "DeleteSecurityGroup"): _check_delete_security_group,
     ("ecr", "PutImage"): ecr.check_put_image,
     ("iam", "AttachRolePolicy"): iam.load_policy,
     ("iam", "GetPolicy"): iam.load_policy,
@@ -45,10 +59,10 @@ BEFORE: dict[tuple[str, str], Before] = {
     ("resourcegroupstaggingapi", "GetResources"): _wake_tagged,
 }
 AFTER: dict[tuple[str, str], After] = {
-    ("ec2", "TerminateInstances"): _notice_terminated,
+    ("ec2", "TerminateInstances"): _replace_terminated,
     ("iam", "AddRoleToInstanceProfile"): iam.remember_profile,
     ("iam", "CreateInstanceProfile"): iam.remember_profile,
-    ("iam", "CreateRole"): _remember_role,
+    ("iam", "CreateRole"): iam.remember_role,
     ("logs", "CreateLogGroup"): logs.remember_log_group,
     ("logs", "DeleteLogGroup"): logs.forget_log_group,
     ("logs", "DescribeLogGroups"): logs.complete_log_groups,
@@ -56,14 +70,14 @@ AFTER: dict[tuple[str, str], After] = {
 
 
 def before(request: Request, environ: dict[str, Any], call: Call) -> None:
-    """Raise the AwsError that moto would not."""
-    s3.check_owner(call.world.settings.account, environ)
+    """Raise the AwsError that moto does not raise."""
+    s3.check_owner(call.account, environ)
     check = BEFORE.get((request.service, request.operation))
     if check is not None:
         check(call)
 
 
 def after(request: Request, response: Response, call: Call) -> Response:
-    """What to answer instead of moto's answer."""
+    """Return the corrected response."""
     adjust = AFTER.get((request.service, request.operation))
     return adjust(call, response) if adjust else response

@@ -1,7 +1,6 @@
-"""Eventual consistency: for a while after a write, a read that was asked before answers as it did then.
+"""Eventual consistency: for some time after a write, a repeated read returns its response from before the write.
 
-That is what a replica does that has not heard of the write yet. A read that nobody has asked before has no older
-answer, and is fresh.
+This simulates a replica that has not received the write yet. A read that was not made before is never stale.
 """
 
 from __future__ import annotations
@@ -10,19 +9,19 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ecsim.account.exchange import Request, Response
 from ecsim.account.ledger import is_mutating
-from ecsim.http.protocol import Request, Response
 
 
 @dataclass
 class Replica:
-    """The answers of the past, and the writes since."""
+    """The last response of each read, and the times of the writes."""
 
-    answers: dict[str, tuple[int, Response]] = field(default_factory=dict)  # a read → how many writes it has seen
-    writes: dict[str, list[float]] = field(default_factory=dict)  # service → when each of its writes was
+    answers: dict[str, tuple[int, Response]] = field(default_factory=dict)  # read → writes seen, response
+    writes: dict[str, list[float]] = field(default_factory=dict)  # service → times of its writes
 
     def stale(self, request: Request, lags: Mapping[str, float], now: float) -> Response | None:
-        """The answer from before a write that is not known everywhere yet, or None."""
+        """Return the response from before a write that has not reached the replica; None if the read is fresh."""
         seconds = lags.get(request.name, lags.get(f"{request.service}:*", 0.0))
         known = self.answers.get(_key(request)) if seconds > 0 and not is_mutating(request.operation) else None
         if known is None:
@@ -32,7 +31,7 @@ class Replica:
         return answer if unseen and now < unseen[0] + seconds else None
 
     def note(self, request: Request, response: Response, lags: Mapping[str, float], now: float) -> None:
-        """Remember a write, or the answer to a read."""
+        """Record a write, or the response to a read."""
         if not lags:
             return
         writes = self.writes.setdefault(request.service, [])

@@ -1,28 +1,26 @@
-"""The control endpoint `/_sim/…`: what only the owner of a simulated account can do."""
+"""The control endpoint `/_sim/…`: commands for the owner of a simulated account."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qs
 
-from ecsim.account.clock import VirtualClock
+from ecsim import owner
+from ecsim.account.account import Account
 from ecsim.account.errors import AwsError
+from ecsim.account.exchange import Response
 from ecsim.account.faults import Fault
-from ecsim.http.protocol import Response
-
-if TYPE_CHECKING:
-    from ecsim.simulator import Simulator
 
 Answer = dict[str, Any]
 
 
 class Control:
-    """Routes `/_sim/…` to the methods below."""
+    """Routes `/_sim/…` to the methods below. `GET /_sim/docs` shows their docstrings."""
 
-    def __init__(self, simulator: Simulator) -> None:
-        self._simulator = simulator
+    def __init__(self, account: Account) -> None:
+        self._account = account
         self._routes: dict[str, Callable[[dict[str, Any]], Answer]] = {
             "GET /_sim/docs": self.docs,
             "GET /_sim/health": self.health,
@@ -38,70 +36,67 @@ class Control:
         }
 
     def answer(self, environ: dict[str, Any], body: bytes) -> Response:
-        """Answer one request as JSON; what is wrong with it is status 400 and `error`."""
+        """Answer one request in JSON. An invalid request gets status 400 and `error`."""
         route = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO'].rstrip('/')}"
         action = self._routes.get(route)
         if action is None:
             return _json(404, {"error": f"no such control: {route}; see GET /_sim/docs"})
         query = {name: values[-1] for name, values in parse_qs(environ.get("QUERY_STRING", "")).items()}
         try:
-            return _json(200, action({**query, **json.loads(body or b"{}")}))
+            with self._account.lock:
+                return _json(200, action({**query, **json.loads(body or b"{}")}))
         except (AwsError, TypeError, ValueError, KeyError) as error:
             return _json(400, {"error": str(error)})
 
     def docs(self, _: dict[str, Any]) -> Answer:
-        """This list."""
+        """Return this list."""
         return {route: action.__doc__ for route, action in self._routes.items()}
 
     def health(self, _: dict[str, Any]) -> Answer:
-        """Account, Region and the simulated time; `{"status": "ok"}` once requests are served."""
-        world = self._simulator.world
+        """Return account, Region and simulated time. `{"status": "ok"}` means that requests are served."""
         return {
             "status": "ok",
-            "account": world.settings.account,
-            "region": world.settings.region,
-            "now": world.clock.now(),
-            "calls": len(self._simulator.ledger),
+            "account": self._account.settings.account,
+            "region": self._account.settings.region,
+            "now": self._account.clock.now(),
+            "calls": len(self._account.ledger),
         }
 
     def ledger(self, params: dict[str, Any]) -> Answer:
-        """The calls so far. `since`: position to begin at; `mutating=1`: only those that change something."""
+        """Return the calls. `since`: first position; `mutating=1`: only calls that may change the account."""
         since = int(params.get("since", 0))
-        ledger = self._simulator.ledger
+        ledger = self._account.ledger
         found = ledger.mutations(since) if params.get("mutating") == "1" else ledger.entries(since)
         return {"entries": [entry.as_json() for entry in found], "next": len(ledger)}
 
     def faults(self, _: dict[str, Any]) -> Answer:
-        """The faults that are set, and how many calls each has counted."""
-        return {"faults": self._simulator.gateway.faults.as_json()}
+        """Return the faults, each with the number of calls that it matched (`met`)."""
+        return {"faults": self._account.faults.as_json()}
 
     def add_fault(self, params: dict[str, Any]) -> Answer:
-        """Set a fault: `kind` and any of `service, operation, times, skip, code, message, status, seconds`."""
-        self._simulator.gateway.faults.add(Fault.from_json(params))
+        """Add a fault: `kind` and any of `service, operation, times, skip, code, message, status, seconds`."""
+        self._account.fault(Fault.from_json(params))
         return self.faults({})
 
     def clear_faults(self, _: dict[str, Any]) -> Answer:
-        """Take all faults away."""
-        self._simulator.gateway.faults.clear()
+        """Remove all faults."""
+        self._account.clear_faults()
         return self.faults({})
 
     def reset(self, _: dict[str, Any]) -> Answer:
-        """Begin again with an empty account, an empty ledger and no faults."""
-        self._simulator.reset()
+        """Start again with an empty account, an empty ledger and no faults."""
+        self._account.reset()
         return self.health({})
 
     def advance(self, params: dict[str, Any]) -> Answer:
-        """Let `seconds` pass; only with a virtual clock."""
-        clock = self._simulator.clock
-        if not isinstance(clock, VirtualClock):
-            raise TypeError("time passes by itself here: the simulator was not started with a virtual clock")
-        clock.advance(float(params["seconds"]))
-        self._simulator.tick()
+        """Advance simulated time by `seconds`. Needs a virtual clock."""
+        self._account.advance(float(params["seconds"]))
         return self.health({})
 
     def stop_task(self, params: dict[str, Any]) -> Answer:
-        """Stop `count` (1) running tasks of `service` in `cluster`, as if their hosts had died."""
-        stopped = self._simulator.stop_task(
+        """Stop `count` (default 1) running tasks of `service` in `cluster`, as if their hosts had failed."""
+        stopped = owner.stop_task(
+            self._account,
             cluster=params["cluster"],
             service=params["service"],
             count=int(params.get("count", 1)),
@@ -110,13 +105,13 @@ class Control:
         return {"stopped": list(stopped)}
 
     def images(self, params: dict[str, Any]) -> Answer:
-        """Say what becomes of tasks whose image contains `match`: `outcome` pull, exit, unhealthy or ok."""
-        self._simulator.set_image_outcome(params["match"], params["outcome"])
-        return {"images": self._simulator.world.image_outcomes}
+        """Set the `outcome` of tasks with an image that contains `match`: pull, exit, unhealthy or ok."""
+        return {"images": owner.set_image_outcome(self._account, params["match"], params["outcome"])}
 
     def load(self, params: dict[str, Any]) -> Answer:
-        """Make the tasks of `service` in `cluster` busy: `cpu` and `memory` are the average, in percent."""
-        self._simulator.set_load(
+        """Set the average utilisation of the tasks of `service` in `cluster`: `cpu` and `memory` in percent."""
+        owner.set_load(
+            self._account,
             cluster=params["cluster"],
             service=params["service"],
             cpu=params.get("cpu"),

@@ -1,13 +1,14 @@
-"""Which operations the simulator answers itself; all others go to moto."""
+"""The operations that ecsim implements; all others go to moto."""
 
 from __future__ import annotations
 
 from ecsim.account.world import Handler
-from ecsim.application_autoscaling import policies, scalable_targets, scheduled_actions
-from ecsim.autoscaling import groups, traffic_sources
+from ecsim.application_autoscaling import scalable_targets, scaling_policies, scheduled_actions
+from ecsim.autoscaling import groups, instances, metrics, processes, traffic_sources
 from ecsim.autoscaling import tags as asg_tags
+from ecsim.cloudwatch import alarms
 from ecsim.ec2 import launch_templates
-from ecsim.ecs import clusters, deployments, run, services, task_definitions
+from ecsim.ecs import clusters, service_deployments, services, task_definitions, tasks
 from ecsim.ecs import tags as ecs_tags
 from ecsim.ecs.capacity import container_instances, providers
 from ecsim.elbv2 import attributes, listeners, load_balancers, rules, target_groups, targets
@@ -16,18 +17,26 @@ from ecsim.moto import logs
 
 OPERATIONS: dict[str, dict[str, Handler]] = {
     "application-autoscaling": {
-        **policies.OPERATIONS,
+        **scaling_policies.OPERATIONS,
         **scheduled_actions.OPERATIONS,
         **scalable_targets.OPERATIONS,
     },
-    "autoscaling": {**groups.OPERATIONS, **traffic_sources.OPERATIONS, **asg_tags.OPERATIONS},
+    "autoscaling": {
+        **groups.OPERATIONS,
+        **instances.OPERATIONS,
+        **metrics.OPERATIONS,
+        **processes.OPERATIONS,
+        **traffic_sources.OPERATIONS,
+        **asg_tags.OPERATIONS,
+    },
+    "cloudwatch": alarms.OPERATIONS,
     "ec2": launch_templates.OPERATIONS,
     "ecs": {
         **clusters.OPERATIONS,
-        **deployments.OPERATIONS,
+        **service_deployments.OPERATIONS,
         **container_instances.OPERATIONS,
         **providers.OPERATIONS,
-        **run.OPERATIONS,
+        **tasks.OPERATIONS,
         **services.OPERATIONS,
         **ecs_tags.OPERATIONS,
         **task_definitions.OPERATIONS,
@@ -46,5 +55,5 @@ OPERATIONS: dict[str, dict[str, Handler]] = {
 
 
 def find(service: str, operation: str) -> Handler | None:
-    """The simulator's own answer to an operation, if it has one."""
+    """Return the handler of an operation; None if moto answers it."""
     return OPERATIONS.get(service, {}).get(operation)

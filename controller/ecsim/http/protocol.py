@@ -1,62 +1,27 @@
-"""Requests in, answers out: the protocols that AWS services speak over HTTP."""
+"""The wire protocols of AWS: decode requests, encode responses and errors."""
 
 from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
 from ecsim.account.errors import AwsError
+from ecsim.account.exchange import Request, Response
 from ecsim.moto import seams
 
-# The name that a request is signed for → botocore's name of the service, where they differ.
+# Signing name of a service → botocore's name, where they differ.
 SIGNING_NAMES = {"elasticloadbalancing": "elbv2", "tagging": "resourcegroupstaggingapi", "monitoring": "cloudwatch"}
 CREDENTIAL = re.compile(r"Credential=([^/]+)/[^/]+/([^/]+)/([^/]+)/aws4_request")
-ERROR_CODE = re.compile(r'<Code>([^<]+)</Code>|"(?:__type|code)"\s*:\s*"(?:[^"#]*#)?([^"]+)"')
 RPC_PATH = re.compile(r"/operation/(\w+)$")
 XML = {"Content-Type": "text/xml"}
 REQUEST_ID = "00000000-0000-0000-0000-000000000000"
 
 
-@dataclass(frozen=True)
-class Request:
-    """One request as far as the simulator understands it."""
-
-    service: str
-    operation: str
-    region: str
-    protocol: str  # json, query, ec2 or rest
-    params: dict[str, Any]
-    caller: str
-
-    @property
-    def name(self) -> str:
-        """Service and operation in one word."""
-        return f"{self.service}:{self.operation}"
-
-
-@dataclass
-class Response:
-    """Status, headers and body of an answer."""
-
-    status: int
-    body: bytes
-    headers: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def error_code(self) -> str | None:
-        """The AWS error code in the body, if this is an error."""
-        if self.status < 400:
-            return None
-        match = ERROR_CODE.search(self.body.decode("utf-8", "replace"))
-        return (match.group(1) or match.group(2)) if match else str(self.status)
-
-
 def decode(environ: dict[str, Any], body: bytes, default_region: str) -> Request:
-    """Find out what is asked. What cannot be decoded keeps empty parameters: it is only for the ledger."""
+    """Decode a request. Parameters that cannot be decoded are raw or empty."""
     signed = CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
     access_key, region, service = signed.groups() if signed else ("anonymous", default_region, "unknown")
     service = SIGNING_NAMES.get(service, service)
@@ -88,7 +53,7 @@ def _json(body: bytes) -> dict[str, Any]:
 def _query(service: str, operation: str, values: dict[str, str], protocol: str) -> dict[str, Any]:
     try:
         return seams.parse_query(service, operation, values, protocol)
-    except Exception:  # noqa: BLE001  # moto's parsers raise anything at all on what they do not know
+    except Exception:  # noqa: BLE001  # moto's parsers raise any exception for an unknown request
         return {name: value for name, value in values.items() if name not in ("Action", "Version")}
 
 
@@ -100,7 +65,7 @@ def _rest(service: str, environ: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 
 
 def encode(request: Request, result: dict[str, Any]) -> Response:
-    """The answer to an operation that the simulator implements: JSON, query or ec2."""
+    """Encode the result of an operation that ecsim implements, in the protocol of the request."""
     if request.protocol == "json":
         return Response(200, json.dumps(result).encode(), {"Content-Type": "application/x-amz-json-1.1"})
     model = seams.operation_model(request.service, request.operation)
@@ -141,7 +106,7 @@ def _element(shape: Any, name: str, value: Any) -> str:
 
 
 def encode_error(request: Request, error: AwsError) -> Response:
-    """An error in the words of the request's protocol."""
+    """Encode an error in the protocol of the request."""
     code, message = error.code, escape(error.message)
     if request.protocol == "json":
         body = json.dumps({"__type": code, "message": error.message})

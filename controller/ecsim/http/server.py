@@ -1,4 +1,4 @@
-"""The HTTP side: one request at a time through faults, the simulator's own services or moto, and the ledger."""
+"""The HTTP server: each request passes faults, throttling, ecsim or moto, and the ledger; one at a time."""
 
 from __future__ import annotations
 
@@ -12,47 +12,45 @@ from typing import Any
 
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from ecsim.account.clock import Clock, VirtualClock
+from ecsim.account.account import Account, Hook
+from ecsim.account.clock import VirtualClock
 from ecsim.account.errors import AwsError
-from ecsim.account.faults import Fault, Faults
-from ecsim.account.ledger import Ledger, LedgerEntry, is_mutating
-from ecsim.account.world import Call, World
-from ecsim.http import adjustments, operations, protocol, required
+from ecsim.account.exchange import Request, Response
+from ecsim.account.faults import Fault
+from ecsim.account.ledger import LedgerEntry, is_mutating
+from ecsim.account.world import Call
+from ecsim.http import adjustments, operations, protocol, validation
 from ecsim.http.consistency import Replica
 from ecsim.http.control import Control
+from ecsim.http.throttling import Buckets
 from ecsim.moto import seams
 
-Hook = Callable[[str, str], None]
 StartResponse = Callable[..., Any]
 
 
 class Dropped(Exception):  # not an error: the connection is dropped on purpose
-    """The caller will see a reset connection."""
+    """The caller gets a reset connection."""
 
 
 class QuietHandler(seams.RequestHandler):
-    """Keeps connections open, sends at once, and logs nothing."""
+    """A request handler that keeps connections open, sends without delay and logs nothing."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
     def log(self, *args: Any, **kwargs: Any) -> None:
-        """Requests are in the ledger, not in a log."""
+        """Log nothing: the ledger has the requests."""
 
 
 class Gateway:
-    """The WSGI application."""
+    """The WSGI application.
 
-    def __init__(self, world: World, clock: Clock, control: Control) -> None:
-        self.world = world
-        self.clock = clock
-        self.control = control
-        self.faults = Faults()
-        self.ledger = Ledger()
-        self.before_call: Hook | None = None
-        self.after_call: Hook | None = None
-        self.replica = Replica()
-        self.lock = threading.RLock()
+    Its token buckets and its stale reads are states of the world, so that a reset discards them too.
+    """
+
+    def __init__(self, account: Account, control: Control) -> None:
+        self._account = account
+        self._control = control
         self._moto = seams.application()
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
@@ -61,8 +59,7 @@ class Gateway:
         body = environ["wsgi.input"].read() if environ.get("wsgi.input_terminated") else _read(environ, length)
         environ["wsgi.input"] = io.BytesIO(body)
         if environ.get("PATH_INFO", "").startswith("/_sim"):
-            with self.lock:
-                response = self.control.answer(environ, body)
+            response = self._control.answer(environ, body)
         else:
             try:
                 response = self._answer(environ, body)
@@ -70,63 +67,66 @@ class Gateway:
                 _reset(environ)
                 raise ConnectionAbortedError("dropped on purpose") from dropped
         headers = dict(response.headers)
-        if environ["REQUEST_METHOD"] != "HEAD":  # there the length is that of the body that GET would have
+        if environ["REQUEST_METHOD"] != "HEAD":  # a response to HEAD has the length of the body of GET
             headers["Content-Length"] = str(len(response.body))
         start_response(f"{response.status} {'OK' if response.status < 400 else 'ERROR'}", list(headers.items()))
         return [response.body]
 
-    def _answer(self, environ: dict[str, Any], body: bytes) -> protocol.Response:
-        request = protocol.decode(environ, body, self.world.settings.region)
-        with self.lock:
-            fault = self.faults.next(request.service, request.operation)
+    def _answer(self, environ: dict[str, Any], body: bytes) -> Response:
+        account = self._account
+        request = protocol.decode(environ, body, account.settings.region)
+        with account.lock:
+            fault = account.faults.next(request.service, request.operation)
         if fault and fault.kind == "latency":
             self._wait(fault.seconds)
-        with self.lock:
-            _call(self.before_call, request)
-            self.world.run()
+        with account.lock:
+            _call(account.before_call, request)
+            account.world.run()
             if fault and fault.kind == "reset":
                 raise Dropped
             response = self._refused(request, fault) or self._replied(request, environ, body)
             self._record(request, response.error_code)
-            _call(self.after_call, request)
+            _call(account.after_call, request)
         if fault and fault.kind == "lost-response":
             raise Dropped
         return response
 
     def _wait(self, seconds: float) -> None:
-        if isinstance(self.clock, VirtualClock):
-            with self.lock:
-                self.clock.advance(seconds)
+        clock = self._account.clock
+        if isinstance(clock, VirtualClock):
+            with self._account.lock:
+                clock.advance(seconds)
         else:
-            time.sleep(seconds / self.world.settings.speed)
+            time.sleep(seconds / self._account.settings.speed)
 
-    def _refused(self, request: protocol.Request, fault: Fault | None) -> protocol.Response | None:
+    def _refused(self, request: Request, fault: Fault | None) -> Response | None:
         if self._throttled(request):
             fault = Fault("throttle")
         if fault is None or fault.kind not in ("throttle", "error", "deny"):
             return None
         return protocol.encode_error(request, AwsError(*fault.error(request.service, request.operation)))
 
-    def _throttled(self, request: protocol.Request) -> bool:
-        world = self.world
-        take = world.buckets.take
+    def _throttled(self, request: Request) -> bool:
+        world = self._account.world
+        take = world.state(Buckets).take
         return world.settings.throttling and not take(request.region, request.service, request.operation, world.now)
 
-    def _replied(self, request: protocol.Request, environ: dict[str, Any], body: bytes) -> protocol.Response:
-        """The answer of the account, or the one that a replica still has."""
-        lags, now = self.world.settings.lags, self.world.now
-        response = self.replica.stale(request, lags, now)
+    def _replied(self, request: Request, environ: dict[str, Any], body: bytes) -> Response:
+        """Return the account's answer, or the stale one of a replica."""
+        world = self._account.world
+        replica, lags, now = world.state(Replica), world.settings.lags, world.now
+        response = replica.stale(request, lags, now)
         if response is None:
             response = self._served(request, environ, body)
-            self.replica.note(request, response, lags, now)
+            replica.note(request, response, lags, now)
         return response
 
-    def _served(self, request: protocol.Request, environ: dict[str, Any], body: bytes) -> protocol.Response:
-        call = Call(self.world, request.region, request.params, request.caller)
+    def _served(self, request: Request, environ: dict[str, Any], body: bytes) -> Response:
+        call = Call(self._account.world, request.region, request.params, request.caller)
         handler = operations.find(request.service, request.operation)
         try:
             if handler is not None:
-                required.check(request.service, request.operation, request.params)
+                validation.check(request.service, request.operation, request.params)
                 return protocol.encode(request, handler(call))
             adjustments.before(request, environ, call)
             response = self._ask_moto(environ, body)
@@ -136,30 +136,30 @@ class Gateway:
             return protocol.encode_error(request, error)
         except NotImplementedError:
             return protocol.encode_error(request, AwsError("NotImplemented", f"{request.name} is not simulated", 501))
-        except Exception as error:  # noqa: BLE001  # a fault of ours or of moto's must be in the ledger
+        except Exception as error:  # noqa: BLE001  # the ledger must have a failure of ecsim or moto
             message = f"the simulator failed at {request.name}: {error!r}"
             return protocol.encode_error(request, AwsError("InternalFailure", message, 500))
         return response
 
-    def _ask_moto(self, environ: dict[str, Any], body: bytes) -> protocol.Response:
+    def _ask_moto(self, environ: dict[str, Any], body: bytes) -> Response:
         started: list[Any] = []
 
         def start_response(status: str, headers: list[tuple[str, str]], *_: Any) -> Callable[[bytes], None]:
             started[:] = [int(status.split(" ", 1)[0]), dict(headers)]
             return lambda _: None
 
-        environ["HTTP_X_MOTO_ACCOUNT_ID"] = self.world.settings.account
+        environ["HTTP_X_MOTO_ACCOUNT_ID"] = self._account.settings.account
         environ["wsgi.input"] = io.BytesIO(body)
         parts = self._moto(environ, start_response)
         answer = b"".join(parts)
         if hasattr(parts, "close"):
             parts.close()
-        return protocol.Response(started[0], answer, started[1])
+        return Response(started[0], answer, started[1])
 
-    def _record(self, request: protocol.Request, error_code: str | None) -> None:
-        self.ledger.append(
+    def _record(self, request: Request, error_code: str | None) -> None:
+        self._account.ledger.append(
             LedgerEntry(
-                time=self.world.now,
+                time=self._account.world.now,
                 service=request.service,
                 operation=request.operation,
                 params=request.params,
@@ -172,8 +172,8 @@ class Gateway:
         )
 
 
-def _call(hook: Hook | None, request: protocol.Request) -> None:
-    """Run a test's hook; whatever it raises is, for the caller, a connection that breaks here."""
+def _call(hook: Hook | None, request: Request) -> None:
+    """Call a hook. An exception breaks the caller's connection."""
     if hook is None:
         return
     try:
@@ -187,17 +187,17 @@ def _read(environ: dict[str, Any], length: int) -> bytes:
 
 
 def _reset(environ: dict[str, Any]) -> None:
-    """Break the caller's connection as a dying host or load balancer does, with nothing answered."""
+    """Reset the caller's connection without a response, as a failing host does."""
     connection = environ["werkzeug.socket"]
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.shutdown(socket.SHUT_RDWR)
 
 
 def serve(gateway: Gateway, port: int) -> tuple[BaseWSGIServer, threading.Thread]:
-    """Serve on the loopback interface only, in a thread of its own."""
+    """Serve on the loopback interface, in a new thread."""
     try:
         server = make_server("127.0.0.1", port, gateway, threaded=True, request_handler=QuietHandler)
-    except SystemExit:  # werkzeug is made for command lines
+    except SystemExit:  # werkzeug exits the process
         raise OSError(f"port {port} of 127.0.0.1 is in use") from None
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()

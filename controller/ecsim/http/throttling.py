@@ -1,13 +1,13 @@
-"""Request throttling as AWS documents it: a bucket of tokens for each family of operations, in each Region."""
+"""Request throttling as AWS documents it: one token bucket per family of operations and Region."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
 
-# service, pattern of the operation's name, burst, tokens that come back in a second. The first match counts.
-# Amazon ECS API Reference and Elastic Load Balancing API Reference, "Request throttling"; the rates of
-# both Auto Scaling services are not published: 9 is what CloudWatch grants their alarms.
+# Service, pattern of the operation, bucket size, refill rate in tokens per second. The first match applies.
+# Amazon ECS and Elastic Load Balancing API references, "Request throttling". The rates of both Auto Scaling
+# services are not published; 9 per second is CloudWatch's rate for their alarms.
 FAMILIES: tuple[tuple[str, str, float, float], ...] = (
     ("ecs", "ListServicesByNamespace", 10, 1),
     ("ecs", "Describe(ServiceRevisions|ServiceDeployments)|ListServiceDeployments", 50, 20),
@@ -33,12 +33,12 @@ FAMILIES: tuple[tuple[str, str, float, float], ...] = (
 
 @dataclass
 class Buckets:
-    """The tokens that are left, by Region and family."""
+    """The remaining tokens by Region and family."""
 
-    left: dict[tuple[str, int], tuple[float, float]] = field(default_factory=dict)  # tokens, and when that was
+    left: dict[tuple[str, int], tuple[float, float]] = field(default_factory=dict)  # tokens, and the time of that count
 
     def take(self, region: str, service: str, operation: str, now: float) -> bool:
-        """Take a token for one call; False when there is none."""
+        """Take a token for one call; False if the bucket is empty."""
         for index, (owner, pattern, burst, refill) in enumerate(FAMILIES):
             if owner != service or not re.fullmatch(pattern, operation):
                 continue

@@ -1,1 +1,1 @@
-"""Everything that leans on moto: the services that it answers, and the corrections to its answers."""
+"""All code that uses moto: the services that moto serves, and corrections of its answers."""

@@ -1,4 +1,4 @@
-"""What moto's ECR says in other words."""
+"""Corrections of moto's ECR."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from ecsim.moto import seams
 
 
 def check_put_image(call: Call) -> None:
-    """A tag of an immutable repository stays with its image."""
+    """Refuse to move a tag of an immutable repository to another image."""
     name, tag = call.params["repositoryName"], call.params.get("imageTag", "")
-    manifest = seams.tagged_image(call.world.settings.account, call.region, name, tag)
+    manifest = seams.tagged_image(call.account, call.region, name, tag)
     if manifest is not None and manifest != call.params["imageManifest"]:
         raise AwsError(
             "ImageTagAlreadyExistsException",

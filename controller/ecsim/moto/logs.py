@@ -1,12 +1,13 @@
-"""Members of log groups that moto forgets, and what it does not refuse."""
+"""Corrections of moto's CloudWatch Logs: members that it does not keep, and checks that it does not make."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field
 
 from ecsim.account.errors import AwsError, invalid_parameter
+from ecsim.account.exchange import Response
 from ecsim.account.world import Body, Call, Handler
-from ecsim.http.protocol import Response
 from ecsim.moto import seams
 
 RETENTIONS = (
@@ -15,14 +16,23 @@ RETENTIONS = (
 CLASSES = ("STANDARD", "INFREQUENT_ACCESS", "DELIVERY")
 
 
+@dataclass
+class LogsRegion:
+    """The members of log groups that moto does not keep, in one Region of one account."""
+
+    region: str
+    account: str
+    groups: dict[str, Body] = field(default_factory=dict)  # by name
+
+
 def check_create_log_group(call: Call) -> None:
-    """Refuse a log class that does not exist."""
+    """Refuse an invalid log class."""
     if call.params.get("logGroupClass", "STANDARD") not in CLASSES:
         raise invalid_parameter(f"logGroupClass must be one of [{', '.join(CLASSES)}]")
 
 
 def check_retention(call: Call) -> None:
-    """Only some numbers of days are possible."""
+    """Refuse a number of days that CloudWatch Logs does not offer."""
     days = call.params["retentionInDays"]
     if days not in RETENTIONS:
         raise invalid_parameter(
@@ -32,41 +42,44 @@ def check_retention(call: Call) -> None:
 
 
 def check_delete_log_group(call: Call) -> None:
-    """A protected log group stays."""
-    kept = call.world.log_groups.get((call.region, call.params["logGroupName"]), {})
+    """Refuse to delete a log group with deletion protection."""
+    kept = call.store(LogsRegion).groups.get(call.params["logGroupName"], {})
     if kept.get("deletionProtectionEnabled"):
         raise AwsError("ValidationException", "Cannot delete log group with deletion protection enabled")
 
 
 def remember_log_group(call: Call, response: Response) -> Response:
-    """Keep what moto drops."""
+    """Keep the members that moto does not keep."""
     kept: Body = {m: call.params[m] for m in ("logGroupClass", "deletionProtectionEnabled") if m in call.params}
-    call.world.log_groups[call.region, call.params["logGroupName"]] = kept
+    call.store(LogsRegion).groups[call.params["logGroupName"]] = kept
     return response
 
 
 def forget_log_group(call: Call, response: Response) -> Response:
-    """The name is free again."""
-    call.world.log_groups.pop((call.region, call.params["logGroupName"]), None)
+    """Drop the members of a deleted log group."""
+    call.store(LogsRegion).groups.pop(call.params["logGroupName"], None)
     return response
 
 
 def complete_log_groups(call: Call, response: Response) -> Response:
-    """Add class and deletion protection to what moto describes."""
+    """Add class and deletion protection to moto's response."""
     body = json.loads(response.body)
+    names = call.params.get("logGroupIdentifiers")
+    if names is not None:  # moto ignores it
+        body["logGroups"] = [group for group in body.get("logGroups", []) if group["logGroupName"] in names]
     for group in body.get("logGroups", []):
         group.setdefault("logGroupClass", "STANDARD")
         group["deletionProtectionEnabled"] = False
-        group.update(call.world.log_groups.get((call.region, group["logGroupName"]), {}))
+        group.update(call.store(LogsRegion).groups.get(group["logGroupName"], {}))
     return Response(response.status, json.dumps(body).encode(), response.headers)
 
 
 def put_deletion_protection(call: Call) -> Body:
-    """Protect a log group, or not; moto has no such operation."""
+    """Set the deletion protection of a log group. moto does not implement this operation."""
     name = call.params["logGroupIdentifier"].split(":log-group:")[-1].removesuffix(":*")
-    if name not in seams.log_groups(call.world.settings.account, call.region):
+    if name not in seams.log_groups(call.account, call.region):
         raise AwsError("ResourceNotFoundException", "The specified log group does not exist.")
-    kept = call.world.log_groups.setdefault((call.region, name), {})
+    kept = call.store(LogsRegion).groups.setdefault(name, {})
     kept["deletionProtectionEnabled"] = call.params["deletionProtectionEnabled"]
     return {}
 

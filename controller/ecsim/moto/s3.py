@@ -1,4 +1,4 @@
-"""What moto's S3 does not refuse."""
+"""Corrections of moto's S3."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ecsim.account.errors import AwsError
 
 
 def check_owner(account: str, environ: dict[str, Any]) -> None:
-    """`ExpectedBucketOwner` must be the account: there is no other."""
+    """Refuse an `ExpectedBucketOwner` other than this account."""
     expected = environ.get("HTTP_X_AMZ_EXPECTED_BUCKET_OWNER")
     if expected not in (None, account):
         raise AwsError("AccessDenied", "Access Denied", 403)

@@ -1,7 +1,7 @@
-"""Every place where the simulator touches moto. Nothing else imports it.
+"""Every use of the moto library. No other module imports it.
 
-moto serves what the simulator does not answer itself (EC2, IAM, CloudWatch Logs, S3, STS, ...) and lends its
-request parsers. Where moto looks into its own ECS or load balancers it is shown the simulator's.
+moto serves the operations that ecsim does not implement (EC2, IAM, CloudWatch Logs, S3, STS, ...), and its parsers
+decode requests. Where moto's services read its own ECS or load balancers, they get those of ecsim instead.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from moto.moto_server import werkzeug_app
 RequestHandler = werkzeug_app.MotoRequestHandler
 TaggedLookup = Callable[[str], Iterator[tuple[str, dict[str, str], str]]]
 
-# (object, attribute, parameters that must be there): what is checked at start-up.
+# Object, attribute, required parameters: checked at the start.
 SEAMS: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
     (werkzeug_app, "create_backend_app", ("service",)),
     (werkzeug_app.DomainDispatcherApplication, "__call__", ("environ", "start_response")),
@@ -67,16 +67,16 @@ SEAMS: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
 
 
 class SeamError(RuntimeError):
-    """The installed moto is not the one that the simulator was written for."""
+    """The installed moto does not have an interface that ecsim uses."""
 
 
 def check() -> None:
-    """Raise a SeamError naming moto's version and the first seam that is not as it was."""
+    """Raise a SeamError with moto's version and the first missing interface."""
     for owner, name, parameters in SEAMS:
         where = f"{getattr(owner, '__name__', owner)}.{name}"
         found = getattr(owner, name, None)
         if found is None:
-            raise SeamError(f"moto {moto.__version__} has no {where}; the simulator needs moto 5.2")
+            raise SeamError(f"moto {moto.__version__} has no {where}; ecsim needs moto 5.2")
         if not parameters:
             continue
         signature = inspect.signature(found).parameters
@@ -86,8 +86,8 @@ def check() -> None:
 
 
 def install(ecs_tagged: TaggedLookup, elb_tagged: TaggedLookup) -> None:
-    """Let moto's other services see the simulator's ECS and load balancers instead of moto's own."""
-    # 1,285 images of no interest to ECS cost 45 ms per Region and reset.
+    """Let moto's tagging API read the ECS and load balancers of ecsim instead of its own."""
+    # Loading moto's 1,285 default AMIs takes 45 ms per Region and reset.
     os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
 
     def tagged(lookup: TaggedLookup) -> Callable[[Any], Iterator[Any]]:
@@ -98,7 +98,7 @@ def install(ecs_tagged: TaggedLookup, elb_tagged: TaggedLookup) -> None:
         return iter_tagged_resources
 
     def tagged_log_groups(self: Any) -> Iterator[Any]:
-        for group in self.groups.values():  # moto calls their type logs:loggroup
+        for group in self.groups.values():  # moto's own type is logs:loggroup
             tags = self.tagger.get_tag_dict_for_resource(group.arn)
             yield resource_tagging.TaggedResource(arn=group.arn, tags=tags, resource_type="logs:log-group")
 
@@ -111,7 +111,7 @@ def install(ecs_tagged: TaggedLookup, elb_tagged: TaggedLookup) -> None:
 
 
 def reset(seed: int) -> None:
-    """An empty account; moto's own reset builds each backend again only to throw it away."""
+    """Empty all accounts. moto's own reset is slower: it creates each backend again."""
     known: Any = base_backend.BackendDict
     with base_backend.backend_lock:
         for backends in known._instances:
@@ -125,29 +125,29 @@ def reset(seed: int) -> None:
 
 
 def application() -> Any:
-    """Moto's WSGI application for all services."""
+    """Return moto's WSGI application for all services."""
     return werkzeug_app.DomainDispatcherApplication(werkzeug_app.create_backend_app)
 
 
 def service_model(service: str) -> ServiceModel:
-    """The botocore model of a service."""
+    """Return the botocore model of a service."""
     return moto_utils.get_service_model(service)
 
 
 def operation_model(service: str, operation: str) -> OperationModel:
-    """The botocore model of an operation."""
+    """Return the botocore model of an operation."""
     model: OperationModel = service_model(service).operation_model(operation)
     return model
 
 
 def parse_query(service: str, operation: str, values: dict[str, str], protocol: str) -> dict[str, Any]:
-    """The parameters of a query or ec2 request, as boto3 takes them."""
+    """Return the parameters of a query or ec2 request in boto3's format."""
     parser: Any = parse.PROTOCOL_PARSERS[protocol](operation_model(service, operation))
     return dict(parser.parse({"values": values}))
 
 
 def parse_rest(service: str, environ: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Operation and parameters of a REST request; the body of the request is left alone."""
+    """Return operation and parameters of a REST request, without its body."""
     request = Request(environ, populate_request=False)
     operation, uri_params = routing.get_service_router(service).match(request)
     protocol = determine_request_protocol(operation.service_model, request.content_type)
@@ -166,12 +166,12 @@ def parse_rest(service: str, environ: dict[str, Any]) -> tuple[str, dict[str, An
 
 
 def wake_tagged(account: str, region: str) -> None:
-    """The tagging API asks only those backends of moto that exist already."""
+    """Create the backends that the tagging API reads; it reads only those that exist."""
     _ = ecs_backends[account][region], elbv2_backends[account][region]
 
 
 def subnet(account: str, region: str, subnet_id: str) -> Any | None:
-    """A subnet of moto's EC2, or None."""
+    """Return a subnet of moto's EC2, or None."""
     for zone in ec2_backends[account][region].subnets.values():
         if subnet_id in zone:
             return zone[subnet_id]
@@ -179,32 +179,32 @@ def subnet(account: str, region: str, subnet_id: str) -> Any | None:
 
 
 def default_subnets(account: str, region: str, zones: list[str]) -> list[Any]:
-    """The default subnets of some zones."""
+    """Return the default subnets of some zones."""
     known = ec2_backends[account][region].subnets
     return [subnet for zone in zones for subnet in known.get(zone, {}).values() if subnet.default_for_az]
 
 
 def ec2_tags(account: str, region: str, identifier: str) -> dict[str, str]:
-    """The tags that CreateTags and DeleteTags of moto's EC2 keep for anything at all."""
+    """Return the tags of an EC2 resource. CreateTags and DeleteTags of moto write them for any identifier."""
     return dict(ec2_backends[account][region].tags.get(identifier, {}))
 
 
 def remember_template(account: str, region: str, identifier: str, tags: dict[str, str]) -> None:
-    """A launch template was created: CreateTags of moto's EC2 asks whether it is there."""
+    """Add a launch template to moto, so that CreateTags of moto's EC2 accepts it."""
     backend: Any = ec2_backends[account][region]
     backend.launch_templates[identifier] = SimpleNamespace(id=identifier)
     backend.create_tags([identifier], tags)
 
 
 def forget_template(account: str, region: str, identifier: str) -> None:
-    """A launch template is gone, and its tags with it."""
+    """Remove a launch template and its tags from moto."""
     backend = ec2_backends[account][region]
     backend.launch_templates.pop(identifier, None)
     backend.tags.pop(identifier, None)
 
 
 def run_instance(account: str, region: str, *, image: str, tags: dict[str, str], **members: Any) -> Any:
-    """Run one instance; what moto calls it."""
+    """Run one instance and return moto's object for it."""
     reservation = ec2_backends[account][region].run_instances(
         image, 1, None, [], region_name=region, is_instance_type_default=False, tags={"instance": tags}, **members
     )
@@ -221,7 +221,7 @@ def terminate_instance(account: str, region: str, identifier: str) -> None:
 
 
 def instance_profile(account: str, reference: str) -> Any | None:
-    """An instance profile of moto's IAM by name or ARN, or None."""
+    """Return an instance profile of moto's IAM by name or ARN, or None."""
     for profile in iam_backends[account]["aws"].get_instance_profiles():
         if reference in (profile.name, profile.arn):
             return profile
@@ -229,18 +229,18 @@ def instance_profile(account: str, reference: str) -> Any | None:
 
 
 def security_group(account: str, region: str, group_id: str) -> Any | None:
-    """A security group of moto's EC2, or None."""
+    """Return a security group of moto's EC2, or None."""
     return ec2_backends[account][region].get_security_group_from_id(group_id)
 
 
 def default_security_group(account: str, region: str, vpc_id: str) -> str | None:
-    """The id of a VPC's default security group."""
+    """Return the ID of a VPC's default security group."""
     group = ec2_backends[account][region].get_default_security_group(vpc_id)
     return str(group.id) if group else None
 
 
 def role(account: str, name: str) -> Any | None:
-    """A role of moto's IAM by name, or None."""
+    """Return a role of moto's IAM by name, or None."""
     for candidate in iam_backends[account]["aws"].get_roles():
         if candidate.name == name:
             return candidate
@@ -249,13 +249,13 @@ def role(account: str, name: str) -> Any | None:
 
 @functools.cache
 def _managed_policies() -> dict[str, tuple[str, dict[str, Any]]]:
-    """Name and data of AWS's own policies by ARN; moto would parse all 1,500 again for each empty account."""
+    """Return name and data of the AWS managed policies by ARN. moto parses all 1,500 for each new account."""
     known = json.loads(aws_managed_policies.aws_managed_policies_data)
     return {f"arn:aws:iam::aws:policy{data['Path']}{name}": (name, data) for name, data in known.items()}
 
 
 def load_managed_policy(account: str, arn: str) -> None:
-    """Let moto know one of AWS's own policies, if there is one of that ARN."""
+    """Add one AWS managed policy to moto, if the ARN is of one."""
     policies = iam_backends[account]["aws"].managed_policies
     if arn not in policies and arn in _managed_policies():
         name, data = _managed_policies()[arn]
@@ -263,13 +263,13 @@ def load_managed_policy(account: str, arn: str) -> None:
 
 
 def load_managed_policies(account: str) -> None:
-    """Let moto know all of AWS's own policies."""
+    """Add all AWS managed policies to moto."""
     for arn in _managed_policies():
         load_managed_policy(account, arn)
 
 
 def tagged_image(account: str, region: str, repository: str, tag: str) -> str | None:
-    """The manifest that a tag of an immutable repository of moto's ECR stands for, or None."""
+    """Return the manifest of a tag in an immutable repository of moto's ECR, or None."""
     found = ecr_backends[account][region].repositories.get(repository)
     if found is None or found.image_tag_mutability != "IMMUTABLE":
         return None
@@ -277,24 +277,24 @@ def tagged_image(account: str, region: str, repository: str, tag: str) -> str | 
 
 
 def tagged_repositories(account: str, region: str) -> Iterator[tuple[str, dict[str, str], str]]:
-    """The repositories of moto's ECR with their tags: moto's tagging API does not ask it."""
+    """Yield the repositories of moto's ECR with their tags; moto's tagging API does not read them."""
     backend = ecr_backends[account][region]
     for repository in list(backend.repositories.values()):
         yield repository.arn, backend.tagger.get_tag_dict_for_resource(repository.arn), "ecr:repository"
 
 
 def log_groups(account: str, region: str) -> Any:
-    """The log groups of one Region by name."""
+    """Return the log groups of one Region by name."""
     return logs_backends[account][region].groups
 
 
 def create_log_group(account: str, region: str, name: str) -> None:
-    """Create a log group the way the awslogs driver does."""
+    """Create a log group as the awslogs driver does."""
     logs_backends[account][region].create_log_group(name, {})
 
 
 def group_is_referenced(account: str, region: str, group_id: str) -> bool:
-    """Whether a rule of another security group names this one."""
+    """Return whether a rule of another security group references this one."""
     for groups in ec2_backends[account][region].groups.values():
         for group in groups.values():
             rules = [*group.ingress_rules, *group.egress_rules]

@@ -1,1 +1,1 @@
-"""The only importer of boto3: clients, errors, marks, and the shapes of botocore's service models."""
+"""AWS over botocore: clients, calls and pages, errors, rates, and the identity of the credentials."""

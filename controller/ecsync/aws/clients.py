@@ -1,4 +1,4 @@
-"""Clients of AWS: one session per credentials, one client per service and Region, made when first needed."""
+"""Clients of AWS: one session per credentials, one client per service and Region, created when first needed."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ READ_ATTEMPTS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """How to get at one set of credentials: operator settings only, never a manifest's.
+    """How to obtain one set of credentials: from operator settings only, never from a manifest.
 
-    Without a profile it is botocore's own chain; with a role, that role is assumed with them. Without an endpoint
-    botocore follows AWS_ENDPOINT_URL by itself.
+    Without a profile botocore's own chain is used. With a role, that role is assumed with these credentials. Without an
+    endpoint botocore uses AWS_ENDPOINT_URL.
     """
 
     profile: str = ""
     role: str = ""  # ARN
     external_id: str = ""
     session_name: str = "ecsync"
-    region: str = ""  # where the role is asked for
+    region: str = ""  # of the STS endpoint that assumes the role
     endpoint_url: str = ""
 
 
 class Clients:
-    """The clients of one set of credentials; safe across threads. With `reads`, nothing else can leave through them."""
+    """The clients of one set of credentials; safe across threads. With `reads`, they refuse every other operation."""
 
     def __init__(
         self,
@@ -51,10 +51,10 @@ class Clients:
         self._access = access
         self._agent = f"ecsync/{version}" if version else "ecsync"
         self._session = session_for(access, agent=self._agent)
-        self._lock = threading.Lock()  # making a client is not thread-safe, using one is
+        self._lock = threading.Lock()  # creating a client is not thread-safe, using one is
         self._clients: dict[tuple[str, str, bool], Any] = {}
-        self._watchers: list[Callable[[hooks.Attempt], None]] = []
-        # Parsing the service models is most of the cost of a session; several accounts share them by one loader.
+        self._on_attempt: list[Callable[[hooks.Attempt], None]] = []
+        # Parsing the service models is most of the cost of a session: the tests share one loader.
         self._session.register_component("data_loader", loader or create_loader())
         if reads is not None:
             hooks.guard(self._session.get_component("event_emitter"), reads)
@@ -62,19 +62,19 @@ class Clients:
         hooks.plain_times(self._session.get_component("response_parser_factory"))
 
     def get(self, service: str, region: str, *, once: bool = False) -> Any:
-        """Return the client; `once`: it sends every request a single time, for writes."""
+        """Return the client. `once`, for writes: it sends every request a single time."""
         key = (service, region, once)
         with self._lock:
             if key not in self._clients:
                 self._clients[key] = self._make(service, region, once=once)
             return self._clients[key]
 
-    def on_attempt(self, watcher: Callable[[hooks.Attempt], None]) -> None:
-        """Tell the watcher of every HTTP request from now on; it must not raise and must not block."""
-        self._watchers.append(watcher)
+    def on_attempt(self, callback: Callable[[hooks.Attempt], None]) -> None:
+        """Call back after every HTTP request from now on. The callback must not raise or block."""
+        self._on_attempt.append(callback)
 
     def page_tokens(self, service: str, operation: str) -> tuple[str, str] | None:
-        """Return the members that take and give the page token, by botocore's paginators; None without a paginator."""
+        """Return the request and response members of the page token, by botocore's paginators; None without one."""
         try:
             config = self._session.get_paginator_model(service).get_paginator(operation)
         except (ValueError, DataNotFoundError):
@@ -82,8 +82,8 @@ class Clients:
         return config["input_token"], config["output_token"]
 
     def _make(self, service: str, region: str, *, once: bool) -> Any:
-        # A write whose answer was lost is looked at again, never sent again blindly: RegisterTaskDefinition would
-        # make a second revision.
+        # After a lost response the resource is read again; the write is not resent. RegisterTaskDefinition, for
+        # example, would create a second revision.
         attempts = 1 if once else READ_ATTEMPTS
         config = Config(
             connect_timeout=CONNECT_SECONDS,
@@ -96,21 +96,16 @@ class Clients:
         client = self._session.create_client(
             service, region_name=region, endpoint_url=self._access.endpoint_url or None, config=config
         )
-        hooks.watch(client.meta.events, service, region, self._tell)
+        hooks.watch(client.meta.events, service, region, self._attempted)
         return client
 
-    def _tell(self, attempt: hooks.Attempt) -> None:
-        for watcher in self._watchers:
-            watcher(attempt)
-
-
-def shared_loader() -> Loader:
-    """Return a loader of service models for the Clients of several credentials."""
-    return create_loader()
+    def _attempted(self, attempt: hooks.Attempt) -> None:
+        for callback in self._on_attempt:
+            callback(attempt)
 
 
 def session_for(access: Access, *, agent: str = "ecsync") -> Session:
-    """Return a new session with the credentials that `access` describes; nothing is asked of AWS yet."""
+    """Return a new session with the credentials that `access` describes. Makes no call to AWS."""
     own = Session(profile=access.profile or None)
     if not access.role:
         return own
@@ -120,7 +115,7 @@ def session_for(access: Access, *, agent: str = "ecsync") -> Session:
 
 
 class _AssumedRole(CredentialProvider):  # type: ignore[misc]  # botocore has no types
-    """Credentials of a role, asked of STS when first needed and again before they expire."""
+    """Credentials of a role, requested from STS when first needed and again before they expire."""
 
     METHOD = "assume-role"
     CANONICAL_NAME = "custom-assume-role"
@@ -132,9 +127,9 @@ class _AssumedRole(CredentialProvider):  # type: ignore[misc]  # botocore has no
         self._agent = agent
 
     def load(self) -> DeferredRefreshableCredentials:
-        return DeferredRefreshableCredentials(self._ask, self.METHOD)
+        return DeferredRefreshableCredentials(self._assume, self.METHOD)
 
-    def _ask(self) -> dict[str, str]:
+    def _assume(self) -> dict[str, str]:
         sts = self._source.create_client(
             "sts",
             region_name=self._access.region or None,
@@ -144,10 +139,10 @@ class _AssumedRole(CredentialProvider):  # type: ignore[misc]  # botocore has no
         params = {"RoleArn": self._access.role, "RoleSessionName": self._access.session_name}
         if self._access.external_id:
             params["ExternalId"] = self._access.external_id
-        given = sts.assume_role(**params)["Credentials"]
+        credentials = sts.assume_role(**params)["Credentials"]
         return {
-            "access_key": given["AccessKeyId"],
-            "secret_key": given["SecretAccessKey"],
-            "token": given["SessionToken"],
-            "expiry_time": given["Expiration"].isoformat(),
+            "access_key": credentials["AccessKeyId"],
+            "secret_key": credentials["SecretAccessKey"],
+            "token": credentials["SessionToken"],
+            "expiry_time": credentials["Expiration"].isoformat(),
         }

@@ -1,4 +1,4 @@
-"""BotoCloud: one account and Region of AWS, as the core wants to see it. Safe across threads."""
+"""BotoCloud: one account and Region of AWS behind the core's Cloud port. Safe across threads."""
 
 from __future__ import annotations
 
@@ -19,16 +19,15 @@ from ecsync.aws.limits import Limiter
 from ecsync.core.ports import AwsError
 from ecsync.core.trees import Path, at, canonical
 
-OK = "OK"  # the code of a request that went well
+OK = "OK"  # the code of a request that succeeded
 
 
 class BotoCloud:
     """The Cloud port over botocore: every failure is an AwsError, every call waits for its rate token.
 
-    `reads` are the operations that kinds declare as reads: `call`, `pages` and `cached` make no other. `account`
-    is the account that the target names; while the credentials belong to another, nothing is written. Clients and
-    Limiter may be shared: the first by every Region of the same credentials, the second by everything that calls
-    the same account and Region.
+    `reads` are the declared reads: `call`, `pages` and `cached` make no other call. `account` is the account of the
+    target: while the credentials belong to another one, nothing is written. Clients may be shared by all Regions of
+    the same credentials, and a Limiter by all callers of the same account and Region.
     """
 
     def __init__(
@@ -57,17 +56,17 @@ class BotoCloud:
 
     @property
     def account(self) -> str:
-        """The account that the credentials belong to; the first time it asks AWS, and raises AwsError if it fails."""
+        """The id of the account that the credentials belong to. The first access calls AWS, and may raise AwsError."""
         return self._identity.account()
 
     def call(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
-        """Make one read and return its response without metadata."""
+        """Make one declared read and return its response without metadata."""
         if f"{service}.{operation}" not in self._reads:
-            raise WriteRefused(f"{service}.{operation} was called as a read and is not declared as one")
+            raise WriteRefused(f"{service}.{operation} is not declared as a read, and was called as one")
         return self._send(service, operation, params, once=False)
 
     def pages(self, service: str, operation: str, result: str, /, **params: Any) -> Iterator[Any]:
-        """Yield every item of the list at `result` (a dotted path) over all pages, asking for each when it is due."""
+        """Yield every item of the list at `result` (a dotted path) over all pages, reading each page when needed."""
         first = cloud_pages.with_page_size(service, operation, params)
         path: Path = tuple(result.split("."))
         for page in cloud_pages.pages(
@@ -78,13 +77,13 @@ class BotoCloud:
             yield from at(page, path) or ()
 
     def cached(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
-        """As `call`, for what AWS never changes: asked once per process, while there is room."""
+        """As `call`, for what AWS never changes: read once per process, while the cache has room."""
         return self._cache.get((service, operation, canonical(params)), lambda: self.call(service, operation, **params))
 
     def write(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
         """Make one mutating call, a single time, and return its response without metadata."""
         if self._clients.read_only:
-            raise WriteRefused(f"{service}.{operation} was about to be made, and this is for reading only")
+            raise WriteRefused(f"{service}.{operation} is refused: this cloud is read-only")
         self._identity.assert_account(f"{service}.{operation}")
         return self._send(service, operation, params, once=True)
 
@@ -112,7 +111,7 @@ class BotoCloud:
             failure = from_exception(error, service, operation, params, self._scrub)
             if failure.kind == "credentials":
                 self._identity.forget()
-            raise failure from None  # the original quotes the values that were just taken out
+            raise failure from None  # the original quotes the values that were just removed
 
     def _client(self, service: str, operation: str, *, once: bool) -> Any:
         client = self._clients.get(service, self.region, once=once)

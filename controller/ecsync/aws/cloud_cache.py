@@ -1,4 +1,4 @@
-"""Responses that are kept: least recently used first to go."""
+"""A cache of responses: the least recently used one is evicted first."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Cache:
-    """A bounded store of responses; safe across threads. Two threads may both fetch what neither has yet."""
+    """A bounded store of responses; safe across threads. Two threads may fetch the same response at once."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -17,7 +17,7 @@ class Cache:
         self._lock = threading.Lock()
 
     def get(self, key: Hashable, fetch: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
-        """Return what is kept under the key, or fetch and keep it; a failure is not kept."""
+        """Return the response of the key, or fetch and keep it. A failure is not kept."""
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)

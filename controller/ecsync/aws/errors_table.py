@@ -1,7 +1,7 @@
-"""Which error of AWS is of which class: one table, the first row that fits decides, each with its source.
+"""The class of each AWS error: one table, in which the first matching row decides. Each row has its source.
 
-Messages come before codes, because AWS says several things under one code; within the codes the particular come
-before the general. `code` and `operation` are patterns as of file names, `says` is a part of the message in lower case.
+Rows with a message come before rows with codes only, because AWS uses one code for several errors. Specific codes come
+before general ones. Codes and operations are patterns as of file names; `message` is a lower-case part of the text.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ class Row:
     source: str
     service: str = "*"
     operations: tuple[str, ...] = ("*",)
-    says: str = ""
+    message: str = ""
 
 
-def _says(kind: ErrorClass, service: str, codes: str, says: str, source: str, operations: str = "*") -> Row:
+def _text(kind: ErrorClass, service: str, codes: str, message: str, source: str, operations: str = "*") -> Row:
     return Row(
         kind=kind,
         service=service,
         codes=tuple(codes.split()),
-        says=says,
+        message=message,
         source=source,
         operations=tuple(operations.split()),
     )
@@ -43,39 +43,39 @@ def _codes(kind: ErrorClass, codes: str, source: str, service: str = "*") -> Row
 
 
 _MESSAGES = (
-    # Throttles in disguise.
-    _says("throttled", "*", "*", "rate exceeded", "terraform-provider-aws #1428: FailedResourceAccessException"),
-    _says("throttled", "ecs", "ClientException", "too many concurrent attempts", "ECS, RegisterTaskDefinition"),
-    # Denied, whatever the code: ECS says so of iam:PassRole under ClientException.
-    _says("denied", "*", "*", "not authorized to perform", _COMMON),
-    # Rule 23: the right call, too early.
-    _says("settling", "*", "*", "invalid iam instance profile", f"{_TERRAFORM} (CreateAutoScalingGroup)"),
-    _says("settling", "*", "*", "unable to assume the service linked role", f"{_TERRAFORM} (ecs)"),
-    _says("settling", "ecs", "InvalidParameterException", "service role being passed", f"{_TERRAFORM} (ecs)"),
-    _says(
+    # Throttling under another code.
+    _text("throttled", "*", "*", "rate exceeded", "terraform-provider-aws #1428: FailedResourceAccessException"),
+    _text("throttled", "ecs", "ClientException", "too many concurrent attempts", "ECS, RegisterTaskDefinition"),
+    # Denied, with any code: ECS returns ClientException for a missing iam:PassRole.
+    _text("denied", "*", "*", "not authorized to perform", _COMMON),
+    # The right call, too early (docs/rules.md R23).
+    _text("settling", "*", "*", "invalid iam instance profile", f"{_TERRAFORM} (CreateAutoScalingGroup)"),
+    _text("settling", "*", "*", "unable to assume the service linked role", f"{_TERRAFORM} (ecs)"),
+    _text("settling", "ecs", "InvalidParameterException", "service role being passed", f"{_TERRAFORM} (ecs)"),
+    _text(
         "settling", "ecs", "InvalidParameterException", "not have an associated load balancer", f"{_TERRAFORM} (ecs)"
     ),
-    _says("settling", "ecs", "ClientException", "role is not valid", "fabfuel/ecs-deploy #231"),
-    _says("settling", "ecs", "*", "unable to assume the role", "pulumi-awsx #927"),
-    _says("settling", "ecs", "InvalidParameterException", "not associated with the cluster", "dask-cloudprovider #328"),
-    _says("settling", "ecs", "InvalidParameterException", "not in an active state", "terraform-provider-aws #45693"),
-    _says("settling", "iam", "MalformedPolicyDocument", "invalid principal", "terraform-provider-aws #12436"),
-    _says("settling", "application-autoscaling", "ValidationException", "service doesn't exist", "spinnaker #4371"),
-    _says("settling", "application-autoscaling", "ValidationException", "unable to assume iam role", _TERRAFORM),
-    # Rule 4: something else must happen first.
-    _says("conflict", "ecs", "InvalidParameterException", "still draining", "spinnaker #5476"),
-    _says("conflict", "ecs", "InvalidParameterException", "while deployments are active", f"{_TERRAFORM} (ecs)"),
-    _says("conflict", "ecs", "InvalidParameterException", "scaled above 0", "ECS, DeleteService"),
-    _says("conflict", "ecs", "ClientException", "cluster was not active", "terraform-provider-aws #11285"),
-    _says("conflict", "autoscaling", "ValidationError AlreadyExists", "pending delete", "kops #1001"),
-    # There already.
-    _says("exists", "ecs", "InvalidParameterException", "was not idempotent", "ECS, CreateService"),
-    _says("exists", "ecs", "InvalidParameterException", "idempotent request are inconsistent", "terraform #24615"),
-    _says("exists", "ecs", "ClientException InvalidParameterException", "already exists", "containers-roadmap #688"),
-    # Not there, under a code that says something else.
-    _says("missing", "ecs", "ClientException", "unable to describe task definition", "fabfuel/ecs-deploy, client"),
-    _says("missing", "ecs", "ClientException", "task definition does not exist", "ECS, DeregisterTaskDefinition"),
-    _says(
+    _text("settling", "ecs", "ClientException", "role is not valid", "fabfuel/ecs-deploy #231"),
+    _text("settling", "ecs", "*", "unable to assume the role", "pulumi-awsx #927"),
+    _text("settling", "ecs", "InvalidParameterException", "not associated with the cluster", "dask-cloudprovider #328"),
+    _text("settling", "ecs", "InvalidParameterException", "not in an active state", "terraform-provider-aws #45693"),
+    _text("settling", "iam", "MalformedPolicyDocument", "invalid principal", "terraform-provider-aws #12436"),
+    _text("settling", "application-autoscaling", "ValidationException", "service doesn't exist", "spinnaker #4371"),
+    _text("settling", "application-autoscaling", "ValidationException", "unable to assume iam role", _TERRAFORM),
+    # Another operation must end first (docs/rules.md R4).
+    _text("conflict", "ecs", "InvalidParameterException", "still draining", "spinnaker #5476"),
+    _text("conflict", "ecs", "InvalidParameterException", "while deployments are active", f"{_TERRAFORM} (ecs)"),
+    _text("conflict", "ecs", "InvalidParameterException", "scaled above 0", "ECS, DeleteService"),
+    _text("conflict", "ecs", "ClientException", "cluster was not active", "terraform-provider-aws #11285"),
+    _text("conflict", "autoscaling", "ValidationError AlreadyExists", "pending delete", "kops #1001"),
+    # The resource exists.
+    _text("exists", "ecs", "InvalidParameterException", "was not idempotent", "ECS, CreateService"),
+    _text("exists", "ecs", "InvalidParameterException", "idempotent request are inconsistent", "terraform #24615"),
+    _text("exists", "ecs", "ClientException InvalidParameterException", "already exists", "containers-roadmap #688"),
+    # The resource does not exist, under a code that means something else.
+    _text("missing", "ecs", "ClientException", "unable to describe task definition", "fabfuel/ecs-deploy, client"),
+    _text("missing", "ecs", "ClientException", "task definition does not exist", "ECS, DeregisterTaskDefinition"),
+    _text(
         "missing",
         "ecs",
         "InvalidParameterException",
@@ -83,10 +83,10 @@ _MESSAGES = (
         "ECS, DescribeCapacityProviders",
         "DescribeCapacityProviders DeleteCapacityProvider UpdateCapacityProvider",
     ),
-    _says("missing", "ecs", "InvalidParameterException", "not found", "ECS, ListTagsForResource", "*TagsForResource"),
-    _says("missing", "ecs", "InvalidParameterException", "not found", "ECS, UntagResource", "*tagResource TagResource"),
-    _says("missing", "autoscaling", "ValidationError", "name not found", "cloud-custodian #250"),
-    _says("missing", "autoscaling", "ValidationError", "autoscalinggroup not found", "cloud-custodian #380"),
+    _text("missing", "ecs", "InvalidParameterException", "not found", "ECS, ListTagsForResource", "*TagsForResource"),
+    _text("missing", "ecs", "InvalidParameterException", "not found", "ECS, UntagResource", "*tagResource TagResource"),
+    _text("missing", "autoscaling", "ValidationError", "name not found", "cloud-custodian #250"),
+    _text("missing", "autoscaling", "ValidationError", "autoscalinggroup not found", "cloud-custodian #380"),
 )
 
 _CODES = (

@@ -1,4 +1,4 @@
-"""What listens to botocore: the guard that lets no write leave, the count of attempts, and lighter responses."""
+"""Hooks of botocore: the guard that refuses writes, the report of each attempt, and smaller responses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from botocore.parsers import ResponseParserFactory
 
 NEWEST_EVENTS = 5
 
-# botocore makes these by itself to get the credentials; refusing them would refuse every call.
+# botocore calls these to obtain the credentials; refusing them would refuse every call.
 FOR_CREDENTIALS = frozenset(
     {
         "sts.AssumeRole",
@@ -27,25 +27,25 @@ FOR_CREDENTIALS = frozenset(
 
 
 class WriteRefused(RuntimeError):
-    """A call that is not a declared read was about to leave through a read-only door: a fault of ours, not of AWS."""
+    """A call was refused because it is not a declared read: an internal error, not an error of AWS."""
 
 
-def _nobody(*_: object) -> None:
+def _ignore(*_: object) -> None:
     pass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observer:
-    """Who is told of the calls; none of them may raise or block."""
+    """Callbacks of a cloud's calls. None may raise or block."""
 
-    on_request: Callable[[str, str, str, float], None] = _nobody  # service, operation, code, seconds
-    on_retry: Callable[[str, str], None] = _nobody  # service, operation
-    on_wait: Callable[[str, float], None] = _nobody  # service, seconds that its rate was waited for
+    on_request: Callable[[str, str, str, float], None] = _ignore  # service, operation, code, seconds
+    on_retry: Callable[[str, str], None] = _ignore  # service, operation
+    on_wait: Callable[[str, float], None] = _ignore  # service, seconds of waiting for a rate token
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One HTTP request that was answered or failed: `number` counts from 1, `code` is empty where it went well."""
+    """One HTTP request and its result. `number` counts from 1; `code` is empty where it succeeded."""
 
     service: str
     operation: str
@@ -57,30 +57,30 @@ class Attempt:
 
 
 def guard(events: BaseEventHooks, reads: frozenset[str]) -> None:
-    """Let only these operations leave (`ecs.DescribeServices`); anything else is refused before it is signed."""
+    """Allow only these operations (`ecs.DescribeServices`); any other is refused before it is signed."""
     allowed = reads | FOR_CREDENTIALS
 
     def refuse(model: Any, **_: Any) -> None:
         name = f"{model.service_model.service_name}.{model.name}"
         if name not in allowed:
-            raise WriteRefused(f"{name} is not among the operations that were declared as reads")
+            raise WriteRefused(f"{name} is not declared as a read")
 
     events.register_first("before-call", refuse)
 
 
 def watch(events: BaseEventHooks, service: str, region: str, on_attempt: Callable[[Attempt], None]) -> None:
-    """Report every attempt of a client's calls, also those that botocore makes again by itself."""
+    """Report every attempt of a client's calls, also the retries inside botocore."""
 
     def report(event_name: str, parsed_response: Any, context: Any, exception: Any, **_: Any) -> None:
-        answer = parsed_response or {}
-        error = answer.get("Error", {})
+        response = parsed_response or {}
+        error = response.get("Error", {})
         on_attempt(
             Attempt(
                 service=service,
                 operation=event_name.rsplit(".", 1)[1],
-                region=region,  # not the context's: for IAM that says aws-global
+                region=region,  # not that of the context, which is aws-global for IAM
                 number=context.get("retries", {}).get("attempt", 1),
-                status=answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0),
+                status=response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0),
                 code=type(exception).__name__ if exception else error.get("Code", ""),
                 message=error.get("Message", ""),
             )
@@ -90,14 +90,14 @@ def watch(events: BaseEventHooks, service: str, region: str, on_attempt: Callabl
 
 
 def lighten(events: BaseEventHooks) -> None:
-    """Drop all but the newest events of a service before they are parsed: they are most of what ECS answers."""
+    """Drop all but the newest events of a service before they are parsed: they are most of an ECS response."""
 
     def drop(response_dict: Any, **_: Any) -> None:
         if response_dict["status_code"] != 200:
             return
         try:
             body = json.loads(response_dict["body"])
-        except ValueError:  # a proxy's page, say: botocore has its own words for that
+        except ValueError:  # such as the page of a proxy: botocore reports it
             return
         for service in body.get("services", ()):
             if events := service.get("events"):
@@ -108,7 +108,7 @@ def lighten(events: BaseEventHooks) -> None:
 
 
 def plain_times(factory: ResponseParserFactory) -> None:
-    """Have every time as ISO 8601 text: botocore's own datetimes are three quarters of the cost of parsing."""
+    """Parse every time as ISO 8601 text: botocore's datetimes are three quarters of the cost of parsing."""
     factory.set_parser_defaults(timestamp_parser=_text)
 
 

@@ -1,4 +1,4 @@
-"""Which account the credentials belong to, and the check that it is the one that was meant (rule 11)."""
+"""The account of the credentials, and the check that it is the expected one (docs/rules.md R11)."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ WHO = "sts.GetCallerIdentity"  # the one read that every cloud makes
 
 
 class WrongAccount(AwsError):
-    """The credentials belong to another account than the target names: nothing is written with them."""
+    """The credentials belong to another account than the target: nothing is written."""
 
     def __init__(self, expected: str, actual: str, operation: str) -> None:
-        message = f"the credentials belong to account {actual}, the target is {expected}; nothing was written"
+        message = f"nothing was written: the credentials belong to account {actual}, the target is {expected}"
         super().__init__("denied", "WrongAccount", message, operation)
         self.expected = expected
         self.actual = actual
 
 
 def caller(call: Callable[[str, str], Mapping[str, Any]]) -> str:
-    """Return the id of the account that the credentials belong to; `call` is that of a Reader."""
+    """Return the id of the account that the credentials belong to. `call` is `Reader.call`."""
     return str(call("sts", "GetCallerIdentity")["Account"])
 
 
 class Identity:
-    """The account of one set of credentials: asked once, and again after they failed. `expected` may be empty."""
+    """The account of one set of credentials: read once, and again after they failed. `expected` may be empty."""
 
     def __init__(self, ask: Callable[[], str], expected: str = "") -> None:
         self._ask = ask
@@ -43,11 +43,11 @@ class Identity:
             return account
 
     def assert_account(self, operation: str) -> None:
-        """Raise WrongAccount unless the credentials belong to the expected account, where one is expected."""
+        """Raise WrongAccount where the credentials do not belong to the expected account."""
         actual = self.account() if self._expected else ""
         if actual != self._expected:
             raise WrongAccount(self._expected, actual, operation)
 
     def forget(self) -> None:
-        """Ask again the next time: new credentials may be somebody else's."""
+        """Read the account again at the next use: new credentials may belong to another one."""
         self._known = ""

@@ -1,4 +1,4 @@
-"""Staying below AWS's rates: the token buckets of one account and Region, shared by every thread that calls it."""
+"""AWS's request rates: the token buckets of one account and Region, shared by all threads that call it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SLOW_SECONDS = 60.0
 
 
 class Bucket:
-    """One token bucket; its level may go below zero, which is how callers queue. The caller holds the lock."""
+    """One token bucket. Its level may be below zero: then callers queue. The caller holds the lock."""
 
     def __init__(self, *, burst: float, refill: float, now: float) -> None:
         self._burst = burst
@@ -24,17 +24,17 @@ class Bucket:
         self._slow_until = now
 
     def delay(self, now: float) -> float:
-        """Return the seconds until a token taken now is there."""
+        """Return the seconds until a token that is taken now is available."""
         self._fill(now)
         refill = self._refill / 2 if now < self._slow_until else self._refill
         return max(0.0, 1.0 - self._level) / refill
 
     def take(self) -> None:
-        """Take a token, whether or not it is there."""
+        """Take a token, also if none is available."""
         self._level -= 1.0
 
     def slow(self, now: float) -> None:
-        """AWS said no: whatever we thought to have is gone, and for a minute half as much comes in."""
+        """Empty the bucket and halve its refill for a minute: AWS throttled a call."""
         self._fill(now)
         self._level = min(self._level, 0.0)
         self._slow_until = now + SLOW_SECONDS
@@ -47,10 +47,10 @@ class Bucket:
 
 
 class Limiter:
-    """The buckets of one account and Region, at our share of AWS's rates: others draw on the same ones.
+    """The buckets of one account and Region, at our share of AWS's rates: other clients use the same rates.
 
-    `wait` lets the given seconds pass; it may return early when the process is to stop. A wait beyond `patience`
-    is refused as a throttle, so that no worker is held for long: its application comes back later.
+    `wait` waits for the given seconds; it may return early when the process stops. A call that would wait longer than
+    `patience` fails as throttled, so that no worker is blocked for long; its application is requeued.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Limiter:
         self._lock = threading.Lock()
 
     def take(self, service: str, operation: str) -> float:
-        """Wait until the call may be made, and return for how many seconds."""
+        """Wait until the call may be made, and return the seconds of the wait. Raises AwsError `throttled`."""
         with self._lock:
             now = self._monotonic()
             buckets = self._of(service, operation, now)
@@ -82,7 +82,7 @@ class Limiter:
                 raise AwsError(
                     "throttled",
                     "LocalRateLimit",
-                    f"held back by ourselves: {seconds:.0f} s of calls are before it",
+                    f"our own rate limit would delay this call by {seconds:.0f} s",
                     f"{service}.{operation}",
                 )
             for bucket in buckets:
@@ -92,13 +92,13 @@ class Limiter:
         return seconds
 
     def spend(self, service: str, operation: str) -> None:
-        """Count a request that nobody waited for: a retry inside the client."""
+        """Count a request that did not wait: a retry inside botocore."""
         with self._lock:
             for bucket in self._of(service, operation, self._monotonic()):
                 bucket.take()
 
     def slow(self, service: str, operation: str) -> None:
-        """Slow every bucket down that the operation draws on: AWS throttled it."""
+        """Slow down every bucket of the operation: AWS throttled it."""
         with self._lock:
             now = self._monotonic()
             for bucket in self._of(service, operation, now):
@@ -117,7 +117,7 @@ class Limiter:
 
 @cache
 def buckets_of(service: str, operation: str) -> tuple[str, ...]:
-    """Return the names of the buckets that an operation draws on."""
+    """Return the names of the buckets of an operation."""
     name = f"{service}.{operation}"
     buckets = next(buckets for pattern, buckets in OPERATIONS if fnmatchcase(name, pattern))
     own = {"operation": name, "service": service}

@@ -1,7 +1,7 @@
-"""How much of its API AWS gives to one account and Region: token buckets, and which operations draw on which.
+"""AWS's request rates for one account and Region: the token buckets, and the buckets of each operation.
 
-A bucket holds `burst` tokens and gets `refill` back in a second. Sources: "ECS" and "ELB" are the request throttling
-pages of their API references, "EC2" that of its developer guide; "assumed" stands where AWS publishes nothing.
+A bucket holds `burst` tokens and receives `refill` tokens per second. Sources: "ECS" and "ELB" are the request
+throttling pages of their API references, "EC2" that of its developer guide. "assumed": AWS publishes no rate.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
-    """What AWS allows to everybody in the account and Region together."""
+    """What AWS allows to all clients of the account and Region together."""
 
     burst: float
     refill: float
@@ -37,22 +37,22 @@ BUCKETS: dict[str, Rate] = {
     "elb-modify": Rate(burst=20, refill=3, source="ELB"),
     "elb-targets": Rate(burst=20, refill=4, source="ELB"),
     "elb-balancer": Rate(burst=10, refill=0.2, source="ELB"),
-    "ec2-read": Rate(burst=100, refill=20, source="EC2: each operation by itself, filtered or paged"),
-    "ec2-modify": Rate(burst=50, refill=5, source="EC2: each operation by itself"),
+    "ec2-read": Rate(burst=100, refill=20, source="EC2: each operation has its own, filtered or paged"),
+    "ec2-modify": Rate(burst=50, refill=5, source="EC2: each operation has its own"),
     "application-autoscaling": Rate(
         burst=20, refill=9, source="assumed: DescribeScalingPolicies asks CloudWatch, which allows 9"
     ),
     "autoscaling": Rate(burst=20, refill=10, source="assumed: one bucket, unpublished"),
     "cloudwatch": Rate(burst=9, refill=9, source="CloudWatch quotas, DescribeAlarms"),
     "tagging": Rate(burst=15, refill=15, source="assumed"),
-    "logs": Rate(burst=10, refill=5, source="assumed: each operation by itself"),
+    "logs": Rate(burst=10, refill=5, source="assumed: each operation has its own"),
     "iam": Rate(burst=20, refill=10, source="assumed: one for all Regions"),
     "ecr": Rate(burst=20, refill=10, source="assumed"),
-    "other": Rate(burst=20, refill=10, source="assumed: each service by itself"),
+    "other": Rate(burst=20, refill=10, source="assumed: each service has its own"),
 }
 
-# Pattern of `service.Operation` -> the buckets that it draws on; the first that fits decides. What follows a slash
-# makes a bucket of its own for each operation or service, at the rate that stands before it.
+# Pattern of `service.Operation` -> its buckets; the first match decides. The part after a slash makes one bucket for
+# each operation or service, at the rate before the slash.
 OPERATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("ecs.ListServicesByNamespace", ("ecs-namespace-read",)),
     ("ecs.*ServiceRevisions", ("ecs-revision-read",)),

@@ -1,8 +1,8 @@
-"""Shapes of botocore's own service models, as the core sees them (`core/schema.py`).
+"""Shapes of botocore's service models, with the interface of `core/schema.py`.
 
-The models are read as they are shipped, one service at a time, and only when a shape of it is asked for: importing
-this module costs nothing, ECS costs about 30 ms, EC2 about 60 ms. `beyond_the_model.json` has the values that AWS
-takes though its model does not list them: by service, shape and value, with the source.
+A service's model is loaded when one of its shapes is first needed: about 30 ms for ECS, 60 ms for EC2. Importing this
+module loads nothing. `beyond_the_model.json` has the values that AWS accepts although its model does not list them, by
+service, shape and value, each with its source.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 from ecsync.core.kind import ShapeOf
 from ecsync.core.schema import ANY, BOOLEAN, STRING, Shape, Type, listing, mapping
 
-_WORDS: Mapping[str, Shape] = {
+_SIMPLE_SHAPES: Mapping[str, Shape] = {
     "any": ANY,
     "boolean": BOOLEAN,
     "string": STRING,
@@ -31,16 +31,16 @@ _MEMBER = re.compile(r"[^.\[\]{}]+|\[\]|\{\}")
 FILE = Path(__file__).with_name("beyond_the_model.json")
 
 Model = Mapping[str, Any]
-Values = Mapping[str, Mapping[str, str]]  # by shape: a value, and its source
+Values = Mapping[str, Mapping[str, str]]  # shape -> value -> source
 
 
 @dataclass(frozen=True)
 class ModelShape:
-    """One shape of a service model; its members are built when they are asked for, and then kept."""
+    """One shape of a service model. Its members are built on first use, and cached."""
 
     shape_name: str
     model: Model = field(repr=False, compare=False)
-    note: str = field(default="", repr=False, compare=False)  # what the member that has this shape says
+    note: str = field(default="", repr=False, compare=False)  # the documentation of the member with this shape
 
     @cached_property
     def _raw(self) -> Model:
@@ -54,7 +54,7 @@ class ModelShape:
 
     @cached_property
     def type(self) -> Type:
-        """The kind of value."""
+        """The type of the value."""
         if self._raw.get("document"):
             return "any"
         raw: Type = self._raw["type"]
@@ -73,22 +73,22 @@ class ModelShape:
 
     @property
     def required(self) -> frozenset[str]:
-        """The members that a structure must have."""
+        """The required members of a structure."""
         return frozenset(self._raw.get("required", ()))
 
     @cached_property
     def enum(self) -> tuple[str, ...]:
-        """The values that a string may have, where AWS lists them."""
+        """The allowed values of a string; empty if AWS lists none."""
         return tuple(self._raw.get("enum", ()))
 
     @cached_property
     def bounds(self) -> tuple[float | None, float | None]:
-        """Least and greatest value of a number, or length of a string or list, where AWS says."""
+        """Least and greatest value of a number, or length of a string or list; None if AWS states no limit."""
         return self._raw.get("min"), self._raw.get("max")
 
     @property
     def documentation(self) -> str:
-        """AWS's own text: the member's, or else the shape's."""
+        """AWS's documentation of the member; of the shape if the member has none."""
         return self.note or str(self._raw.get("documentation", ""))
 
     def _below(self, raw: Model) -> ModelShape:
@@ -97,7 +97,7 @@ class ModelShape:
 
 @dataclass(frozen=True, kw_only=True)
 class BodyShape:
-    """The shape of a kind's body: an operation's input, less what is omitted, with what a second call sets."""
+    """The shape of a kind's body: an operation's input without omitted members, plus those that other calls set."""
 
     base: Shape
     shape_of: ShapeOf
@@ -114,24 +114,24 @@ class BodyShape:
 
     @property
     def documentation(self) -> str:
-        """AWS's text about the operation's input."""
+        """AWS's documentation of the operation's input."""
         return self.base.documentation
 
     @cached_property
     def members(self) -> Mapping[str, Shape]:
-        """The input's members; an addition of the same name takes the place of one."""
+        """The members of the input and the additions. An addition replaces a member with the same name."""
         kept = {name: shape for name, shape in self.base.members.items() if name not in self.shape_of.omit}
         return kept | {name: _extra(path) for name, path in self.shape_of.extra.items()}
 
     @cached_property
     def required(self) -> frozenset[str]:
-        """What AWS requires, less what we fill in, with what the kind adds."""
+        """The members that AWS requires, without those that ecsync fills in, plus those that the kind requires."""
         ours = {*self.shape_of.optional, *self.shape_of.omit}
         return (self.base.required - ours) | frozenset(self.shape_of.required)
 
 
 def load(shape_of: ShapeOf) -> Shape:
-    """Return the shape of a kind's body. With no operation, that of what describe prints."""
+    """Return the shape of a kind's body; without an operation, the shape of the describe output."""
     return _load(
         shape_of.operation,
         shape_of.omit,
@@ -158,13 +158,13 @@ def _load(
 
 
 def _extra(path: str) -> Shape:
-    return _WORDS[path] if path in _WORDS else at_path(path, side="input")
+    return _SIMPLE_SHAPES[path] if path in _SIMPLE_SHAPES else at_path(path, side="input")
 
 
 def at_path(path: str, *, side: str) -> Shape:
     """Return the shape at `service.Operation` or `service.Operation:member.list[].member`.
 
-    `side` is `input` or `output`; a member that is not in the input is looked for in the output.
+    `side` is `input` or `output`. A member that is not in the input is taken from the output.
     """
     operation, _, members = path.partition(":")
     service, _, name = operation.rpartition(".")
@@ -184,8 +184,8 @@ def at_path(path: str, *, side: str) -> Shape:
 
 @cache
 def service_model(service: str) -> Model:
-    """Return botocore's model of the service, with the values that it lacks."""
-    from botocore.loaders import Loader  # 100 ms, and most commands need no shape
+    """Return botocore's model of the service, plus the values of `beyond_the_model.json`."""
+    from botocore.loaders import Loader  # takes 100 ms, and most commands do not need it
 
     model: Model = Loader().load_service_model(service, "service-2")
     more = dict(_with_more(model["shapes"], beyond_the_model().get(service, {})))
@@ -195,12 +195,12 @@ def service_model(service: str) -> Model:
 def _with_more(shapes: Model, more: Values) -> Iterator[tuple[str, Model]]:
     for name, values in more.items():
         raw = shapes.get(name, {})
-        if "enum" in raw:  # without one any value is allowed, and a list of ours would end that
+        if "enum" in raw:  # without an enum any value is allowed; adding one would forbid the others
             yield name, {**raw, "enum": list(dict.fromkeys([*raw["enum"], *values]))}
 
 
 @cache
 def beyond_the_model() -> Mapping[str, Values]:
-    """Return the values that AWS takes beyond its model, by service, shape and value, with their sources."""
+    """Return the values that AWS accepts but its model does not list: service -> shape -> value -> source."""
     found: Mapping[str, Values] = json.loads(FILE.read_text())
     return found

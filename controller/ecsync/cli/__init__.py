@@ -1,4 +1,4 @@
-"""The command `ecsync`: one file per verb. Heavy imports happen inside the verbs, so that `--help` is quick."""
+"""The command `ecsync`: one file per verb. The verbs import heavy libraries, so that `--help` is quick."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from ecsync.cli import (
 )
 
 _HELP = """
-GitOps for Amazon ECS: YAML manifests in, the smallest AWS calls out, for ever.
+GitOps for Amazon ECS: keep AWS in the state that YAML manifests declare.
 
 Examples:
-  ecsync validate manifests/            check everything, call nobody
-  ecsync plan manifests/ --calls        what would change, and the exact API calls
-  ecsync apply manifests/shop           make it so, once
-  ecsync run s3://bucket/prefix         keep it so: the daemon
-  ecsync demo                           the whole story on a simulated AWS
+  ecsync validate manifests/            check the manifests, without a call to AWS
+  ecsync plan manifests/ --calls        print what would change, and the exact API calls
+  ecsync apply manifests/shop           apply the manifests once, and wait
+  ecsync run s3://bucket/prefix         run the daemon; it writes only with --enforce
+  ecsync demo                           show drift and repair on a simulated AWS
 """
 
 _VERBS: tuple[tuple[str, Any], ...] = (
@@ -59,7 +59,7 @@ def build() -> typer.Typer:
     app = typer.Typer(
         name="ecsync",
         help=_as_written(_HELP),
-        epilog="Exit codes and settings: docs/cli.md. Every setting is a flag, an ECSYNC_* variable and a config key.",
+        epilog="docs/cli.md lists exit codes and settings. A setting is a config key and an ECSYNC_* variable.",
         no_args_is_help=True,
         add_completion=False,
         rich_markup_mode=None,
@@ -81,11 +81,11 @@ def build() -> typer.Typer:
 
 
 def _as_written(text: str) -> str:
-    """Return a help text whose examples stay a line each: click fills paragraphs unless a backspace stands before."""
+    """Return a help text that keeps each example on its line: typer joins lines unless a backspace precedes them."""
     return inspect.cleandoc(text).replace("\n\nExample", "\n\n\b\nExample")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command and exit with the code that `docs/cli.md` lists."""
+    """Run the command and exit with a code of docs/cli.md."""
     command = typer.main.get_command(build())
     sys.exit(_exits.guarded(lambda: command.main(args=arguments, prog_name="ecsync", standalone_mode=False)))

@@ -1,4 +1,4 @@
-"""Ask a running daemon over its HTTP API."""
+"""A client of the HTTP API of a running daemon."""
 
 from __future__ import annotations
 
@@ -15,50 +15,50 @@ if TYPE_CHECKING:
 
 _SECONDS = 5.0
 _VERSION = "ecsync/v1"
-_LONGEST = 2000  # characters of what a daemon says is wrong
+_LONGEST = 2000  # characters of an error from a daemon
 
 
 class NoDaemon(Exception):
-    """No daemon answered, or it has nothing good to say; the text says what to do."""
+    """No daemon answered, or it returned an error; the text states what to do."""
 
 
 def near(http: HttpSettings) -> str:
-    """Return where a daemon with the settings of this process is: in its container, it has the same."""
+    """Return the URL of a daemon with the settings of this process: in one container both have the same."""
     if not http.port:
-        raise NoDaemon("http.port is 0, so that a daemon takes any free one: name where it is with --url")
-    everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # nothing is bound here
-    host = everywhere.get(http.host, http.host)
+        raise NoDaemon("the URL of the daemon is unknown: http.port is 0 (any free port); set --url")
+    any_address = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # nothing is bound here
+    host = any_address.get(http.host, http.host)
     return f"http://{f'[{host}]' if ':' in host else host}:{http.port}"
 
 
 def get(url: str, path: str, **query: object) -> Any:
     """Return the JSON at a path of the daemon's API. Raises NoDaemon."""
-    from http.client import HTTPException  # a quarter of what `--help` would take
+    from http.client import HTTPException  # slow to import: `--help` does without it
     from urllib.error import HTTPError, URLError
     from urllib.parse import urlencode
 
     if not url.startswith(("http://", "https://")):
-        raise NoDaemon(f"{url}: not an http address")
-    asked = urlencode({name: value for name, value in query.items() if value is not None})
-    address = f"{url.rstrip('/')}{path}{'?' + asked if asked else ''}"
+        raise NoDaemon(f"{url} is not an http:// or https:// URL")
+    parameters = urlencode({name: value for name, value in query.items() if value is not None})
+    address = f"{url.rstrip('/')}{path}{'?' + parameters if parameters else ''}"
     try:
-        with _opener(url).open(address, timeout=_SECONDS) as answer:
-            found = _document(answer)
+        with _opener(url).open(address, timeout=_SECONDS) as response:
+            found = _document(response)
     except HTTPError as error:
-        raise NoDaemon(f"{address}: {error.code} {printable(error.reason)}{_why(error)}") from None
+        raise NoDaemon(f"{address}: {error.code} {printable(error.reason)}{_details(error)}") from None
     except (URLError, HTTPException, OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         raise NoDaemon(
-            f"no daemon at {url} ({printable(str(reason), _LONGEST)}); start one with `ecsync run`, name it with "
-            "--url, or give `ecsync status` the manifests' PATH to look without one"
+            f"no daemon at {url} ({printable(str(reason), _LONGEST)}): start one with `ecsync run`, set --url, "
+            "or run `ecsync status PATH`, which reads AWS without a daemon"
         ) from None
     if not found:
-        raise NoDaemon(f"{address}: what answers there is not ecsync; name the daemon with --url")
+        raise NoDaemon(f"{address} is not ecsync: set --url to the address of the daemon")
     return found
 
 
 def _opener(url: str) -> OpenerDirector:
-    """Return what opens the address: this machine is never asked for through a proxy, whatever the environment says."""
+    """Return an opener for the URL. It uses no proxy for this machine, even if the environment sets one."""
     from urllib.parse import urlsplit
     from urllib.request import ProxyHandler, build_opener
 
@@ -66,17 +66,17 @@ def _opener(url: str) -> OpenerDirector:
     return build_opener(ProxyHandler({})) if here else build_opener()
 
 
-def _document(answer: IO[bytes]) -> dict[str, Any]:
-    """Return the document in an answer; nothing where it is none of ours."""
+def _document(response: IO[bytes]) -> dict[str, Any]:
+    """Return the document in a response; empty if it is not from ecsync."""
     try:
-        body = json.load(answer)
+        body = json.load(response)
     except ValueError:
         return {}
     return body if isinstance(body, dict) and body.get("apiVersion") == _VERSION else {}
 
 
-def _why(error: HTTPError) -> str:
-    """Say what the body of an error tells of it: a message, loops that are stuck, or why it is not ready."""
+def _details(error: HTTPError) -> str:
+    """Return the reasons in the body of an error: a message, loops that are stuck, or parts that are not ready."""
     from http.client import HTTPException
 
     try:
@@ -84,8 +84,8 @@ def _why(error: HTTPError) -> str:
             body = _document(error)
     except (HTTPException, OSError):
         return ""
-    said = [body["message"]] if "message" in body else []
+    reasons = [body["message"]] if "message" in body else []
     stuck = {name: one["ageSeconds"] for name, one in body.get("loops", {}).items() if not one["ok"]}
-    said += [f"its {name} loop has not come round for {age:.0f} s" for name, age in stuck.items()]
-    said += [f"{name}: {why}" for name, why in body.get("because", {}).items()]
-    return f": {printable('; '.join(said), _LONGEST)}" if said else ""
+    reasons += [f"the {name} loop is stuck: no iteration for {age:.0f} s" for name, age in stuck.items()]
+    reasons += [f"{name}: {reason}" for name, reason in body.get("because", {}).items()]
+    return f": {printable('; '.join(reasons), _LONGEST)}" if reasons else ""

@@ -1,4 +1,4 @@
-"""Exit codes, and what an error says on its way out: what, where, why, what to do."""
+"""Exit codes, and the message of an error: what, where, why, what to do."""
 
 from __future__ import annotations
 
@@ -9,22 +9,20 @@ from typing import Any
 
 import typer
 
-OK, ERROR, CHANGES, INVALID, HELD, TIMEOUT, PARTIAL, BUSY, NO_SOURCE, GUARD, ROLLED_BACK = (
-    0,
-    1,
-    2,
-    3,
-    4,
-    5,
-    6,
-    7,
-    8,
-    9,
-    10,
-)
-USAGE, BUG, INTERRUPTED = 64, 70, 130
-
-_UsageError: type[Exception] = typer.BadParameter.__bases__[0]  # typer exports only its children
+OK = 0
+ERROR = 1
+CHANGES = 2
+INVALID = 3
+HELD = 4
+TIMEOUT = 5
+PARTIAL = 6
+# Code 7 is reserved, see docs/cli.md.
+NO_SOURCE = 8
+GUARD = 9
+ROLLED_BACK = 10
+USAGE = 64
+INTERNAL = 70
+INTERRUPTED = 130
 
 
 def guarded(action: Callable[[], Any]) -> int:
@@ -35,44 +33,43 @@ def guarded(action: Callable[[], Any]) -> int:
         return done.exit_code
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
-    except _UsageError as error:
-        _say(f"{error.format_message()}\nTry `ecsync --help`.")  # type: ignore[attr-defined]  # every usage error has it
+    except typer.TyperException as error:  # every usage error; typer contains its own copy of click
+        _print(f"{error.format_message()}\nTry `ecsync --help`.")
         return USAGE
     except BrokenPipeError:
         return OK
-    except Exception as error:  # noqa: BLE001  # the edge of the process: a traceback is not an answer
+    except Exception as error:  # noqa: BLE001  # the edge of the process: a person gets a message, not a traceback
         return _explained(error)
     return code if isinstance(code, int) else OK
 
 
 def _explained(error: Exception) -> int:
+    """Print what a person can do about the error, and return the exit code."""
     from ecsync.cli._api import NoDaemon
     from ecsync.config import ConfigError
     from ecsync.core.ports import AwsError, SourceError
     from ecsync.engine.reconciler import Refused
+    from ecsync.http.server import CannotServe
 
     match error:
         case ConfigError():
-            _say(f"{error}")
+            _print(f"{error}")
             return USAGE
-        case NoDaemon():
-            _say(str(error))
+        case NoDaemon() | CannotServe():
+            _print(f"{error}")
             return ERROR
         case SourceError():
-            _say(f"the source cannot be used: {error}")
+            _print(f"the source cannot be used: {error}")
             return NO_SOURCE
-        case Refused():
-            _say(f"refused: {error}")
-            return GUARD
-        case AwsError(code="WrongAccount"):
-            _say(f"refused: {error}")
+        case Refused() | AwsError(code="WrongAccount"):
+            _print(f"stopped by a safety guard: {error}")
             return GUARD
         case AwsError():
-            _say(f"AWS: {error}{_hint(error)}")
+            _print(f"AWS returned an error: {error}{_hint(error)}")
             return ERROR
-    _say("".join(traceback.format_exception(error)))
-    _say("This is a bug of ecsync. Nothing is half-done for it: every change is made from what AWS shows.")
-    return BUG
+    _print("".join(traceback.format_exception(error)))
+    _print("internal error: please report the lines above. It is safe to repeat the command: it reads AWS again first.")
+    return INTERNAL
 
 
 def _hint(error: Any) -> str:
@@ -81,5 +78,5 @@ def _hint(error: Any) -> str:
     return ""
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     print(f"ecsync: {text}", file=sys.stderr)

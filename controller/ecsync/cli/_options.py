@@ -1,4 +1,4 @@
-"""Options that several verbs have, and the settings that they make."""
+"""Options that several verbs share, and the settings from them."""
 
 from __future__ import annotations
 
@@ -10,22 +10,25 @@ import typer
 if TYPE_CHECKING:
     from ecsync.config import Settings
 
-Where = Annotated[str, typer.Argument(metavar="PATH", help="A directory, a file, or s3://bucket/prefix.")]
-Config = Annotated[FilePath | None, typer.Option("--config", help="The operator's settings, as YAML.")]
+Where = Annotated[
+    str, typer.Argument(metavar="PATH", help="The manifests: a directory, a file, or s3://bucket/prefix.")
+]
+Config = Annotated[FilePath | None, typer.Option("--config", help="The config file of the operator (YAML).")]
 Installation = Annotated[
-    str | None, typer.Option("--installation", help="The name of this controller; part of every mark.")
+    str | None, typer.Option("--installation", help="The name of this controller; part of the tags on every resource.")
 ]
-Account = Annotated[str | None, typer.Option("--account", help="The account that must be meant: 12 digits.")]
-Region = Annotated[str | None, typer.Option("--region", help="The Region, where the manifests name none.")]
-Profile = Annotated[str | None, typer.Option("--profile", help="A profile of the AWS configuration.")]
+Account = Annotated[
+    str | None,
+    typer.Option("--account", help="The expected AWS account (12 digits); with another one nothing is written."),
+]
+Region = Annotated[str | None, typer.Option("--region", help="The Region, if the manifests declare none.")]
+Profile = Annotated[str | None, typer.Option("--profile", help="The profile of the AWS configuration.")]
 FirstTime = Annotated[
-    bool, typer.Option("--first-time", help="Allow a plan of creates only without an asserted account.")
+    bool, typer.Option("--first-time", help="Allow a plan that only creates, although --account is not set.")
 ]
-Url = Annotated[
-    str | None, typer.Option("--url", help="Where the daemon's API is, if not where this process's settings say.")
-]
-Output = Annotated[str, typer.Option("-o", "--output", help="text, json or markdown.")]
-Data = Annotated[str, typer.Option("-o", "--output", help="text or json.")]
+Url = Annotated[str | None, typer.Option("--url", help="The URL of the daemon. Default: from http.host and http.port.")]
+Output = Annotated[str, typer.Option("-o", "--output", help="Format: text, json or markdown.")]
+Data = Annotated[str, typer.Option("-o", "--output", help="Format: text or json.")]
 
 
 def settings(
@@ -53,7 +56,7 @@ def settings(
 
 
 def choice(value: str, *allowed: str) -> str:
-    """Return the value, or raise a usage error that names what is allowed."""
+    """Return the value. Raises a usage error that lists the allowed values."""
     if value not in allowed:
-        raise typer.BadParameter(f"{value!r} is none of {', '.join(allowed)}")
+        raise typer.BadParameter(f"{value!r} is not one of {', '.join(allowed)}")
     return value

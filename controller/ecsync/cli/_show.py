@@ -1,4 +1,4 @@
-"""How verbs print: data to stdout, everything else to stderr, colour only on a terminal."""
+"""How verbs print: data to stdout, messages to stderr, colour only on a terminal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _COLOURS = {"good": "32", "change": "33", "danger": "31", "dim": "2", "title": "
 
 
 def coloured(stream: TextIO) -> bool:
-    """Tell whether a stream takes colour."""
+    """Return whether a stream shows colour."""
     if not stream.isatty():
         return False
     from ecsync.config import no_colour
@@ -20,13 +20,13 @@ def coloured(stream: TextIO) -> bool:
 
 
 def styled(text: str, style: str, stream: TextIO = sys.stdout) -> str:
-    """Return the text in a style, plain where the stream takes no colour; control characters made visible."""
+    """Return the text in a style, plain if the stream shows no colour; control characters become visible."""
     safe = "".join(char if char.isprintable() or char == "\t" else f"\\u{ord(char):04x}" for char in text)
     return f"\x1b[{_COLOURS[style]}m{safe}\x1b[0m" if style in _COLOURS and coloured(stream) else safe
 
 
-def say(text: str, style: str = "") -> None:
-    """Print a line for people, to stderr."""
+def message(text: str, style: str = "") -> None:
+    """Print a message to stderr."""
     print(styled(text, style, sys.stderr), file=sys.stderr)
 
 
@@ -36,28 +36,25 @@ def put(lines: Iterable[tuple[str, str]]) -> None:
         print(styled(text, style))
 
 
-def words(*reasons: str) -> str:
-    """Return the reasons in one line, each once."""
+def joined(*reasons: str) -> str:
+    """Return the reasons as one line, each once."""
     return "; ".join(dict.fromkeys(reason for reason in reasons if reason))
 
 
-def difference(field: dict[str, Any]) -> str:
-    """Return a field of the API that differs, in a line: path, live, declared and where that is written."""
-    from ecsync.report.plan_text import shown
+def change(field: dict[str, Any]) -> str:
+    """Return the line for a changed field of the API."""
+    from ecsync.report.changes import change_line, from_json
 
-    place = field["origin"] or ""
-    if not field["path"]:  # all of it was removed, which the message says
-        return f"declared in {place}" if place else "declared"
-    return f"{field['path']}  {shown(field['before'])} → {shown(field['after'])}   {place}".rstrip()
+    return change_line(from_json(field), field["origin"] or "")
 
 
 def put_json(document: Any) -> None:
-    """Print a document."""
+    """Print a document as JSON."""
     print(json.dumps(document, indent=2, ensure_ascii=False, default=str))
 
 
 def problems(found: Iterable[object]) -> None:
-    """Print what is wrong with manifests, one a line, as `file:line:col: message`."""
+    """Print the problems of manifests to stderr, one a line, as `file:line:col: message`."""
     for one in found:
         print(styled(str(one), "danger", sys.stderr), file=sys.stderr)
 

@@ -1,22 +1,22 @@
-"""What `ecsync run` shows: each resource as it converges; a live table on a terminal, plain lines otherwise."""
+"""What `ecsync run` prints: the state of each resource; a live table on a terminal, plain lines otherwise."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
-from ecsync.cli._show import styled, words
+from ecsync.cli._show import joined, styled
 
 if TYPE_CHECKING:
     from ecsync.core.model import ApplicationState, Event, ResourceStatus
 
 _STYLE = {"Healthy": "good", "Progressing": "change", "Degraded": "danger", "Missing": "change", "Unknown": "danger"}
-_TOLD = ("drift.", "resource.", "leftover.", "sync.failed", "pass.", "deployment.", "source.failed", "app.invalid")
+_SHOWN = ("drift.", "resource.", "leftover.", "sync.failed", "pass.", "deployment.", "source.failed", "app.invalid")
 
 
 class _Errors:
-    """Whatever `sys.stderr` is now."""
+    """The current `sys.stderr`: a live table replaces it to print lines above itself."""
 
     def write(self, text: str) -> int:
         return sys.stderr.write(text)
@@ -29,7 +29,7 @@ class _Errors:
 
 
 class View:
-    """Prints changes of state, once each. `heard` is a sink for events; `refresh` is called now and then."""
+    """Prints each change of state once. `receive` is a sink for events; the caller calls `refresh` regularly."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -39,16 +39,16 @@ class View:
 
     @property
     def live(self) -> bool:
-        """Whether it draws a table that stays in place."""
+        """Return whether it draws a table that stays in place."""
         return self._stream.isatty()
 
     @property
     def errors(self) -> TextIO:
-        """Standard error as it is at each line: while a table stands, what goes there is printed above it."""
+        """Return a stream to standard error that is looked up at each write."""
         return cast(TextIO, _Errors())
 
     def open(self, states: Callable[[], Sequence[ApplicationState]]) -> None:
-        """Begin to show the applications."""
+        """Start to show the applications."""
         self._states = states
         if self.live:
             from rich.console import Console
@@ -58,21 +58,23 @@ class View:
             self._table.start()
 
     def stop(self) -> None:
-        """Show no more."""
+        """Stop the live table."""
         if self._table is not None:
             self._table.stop()
 
-    def heard(self, event: Event) -> None:
-        """Print an event that people wait for."""
-        if not event.type.startswith(_TOLD):
+    def receive(self, event: Event) -> None:
+        """Print an event of interest to people, with its changes."""
+        if not event.type.startswith(_SHOWN):
             return
+        from ecsync.report.changes import event_lines
+
         style = {"error": "danger", "warning": "change"}.get(event.severity, "good")
-        told = event.type in ("drift.resolved", "resource.created")  # what differed was said before
-        fields = "" if told else "".join(f"\n    {line}" for line in _fields(event))
-        self._print(f"{event.time:%H:%M:%S}  {event.type:<18} {event.message}", style, fields)
+        repeated = event.type in ("drift.resolved", "resource.created")  # an earlier line has printed the changes
+        changes = "" if repeated else "".join(f"\n    {line}" for line in event_lines(event))
+        self._print(f"{event.time:%H:%M:%S}  {event.type:<18} {event.message}", style, changes)
 
     def refresh(self) -> None:
-        """Print what has changed since the last time, or draw the table again."""
+        """Print what has changed since the last call, or draw the table again."""
         states = self._states()
         if self._table is not None:
             self._table.update(_table(states))
@@ -98,20 +100,8 @@ class View:
 
 
 def _now(status: ResourceStatus) -> str:
-    why = words(status.message, status.health.why)
+    why = joined(status.message, status.health.why)
     return f"{status.sync} · {status.health.status}{f'  ({why})' if why else ''}"
-
-
-def _fields(event: Event) -> Iterator[str]:
-    from ecsync.core.trees import dotted, pointer
-    from ecsync.report.plan_text import shown
-
-    for change in event.fields:
-        place = event.origins.get(pointer(change.path), "")
-        if change.path:
-            yield f"{dotted(change.path)}: {shown(change.before)} → {shown(change.after)}   {place}".rstrip()
-        elif place:  # all of it was removed, which the message says
-            yield f"declared in {place}"
 
 
 def _table(states: Sequence[ApplicationState]) -> Any:
@@ -122,7 +112,7 @@ def _table(states: Sequence[ApplicationState]) -> Any:
     table = Table(box=None, pad_edge=False)
     for column in ("RESOURCE", "SYNC", "HEALTH"):
         table.add_column(column, no_wrap=True)
-    table.add_column("")  # what may wrap gives way first: that is the reason, which is cut instead
+    table.add_column("")  # the reason: only this column is cut on a narrow terminal
     for state in states:
         outcome = state.outcome
         health = outcome.health if outcome else "Unknown"
@@ -130,6 +120,6 @@ def _table(states: Sequence[ApplicationState]) -> Any:
         table.add_row(Text(state.name, style="bold"), outcome.sync if outcome else "", Text(health, style=colour), "")
         for status in outcome.statuses if outcome else ():
             colour = colours[_STYLE.get(status.health.status, "")]
-            why = Text(words(status.message, status.health.why), no_wrap=True, overflow="ellipsis")
+            why = Text(joined(status.message, status.health.why), no_wrap=True, overflow="ellipsis")
             table.add_row(Text(f"  {status.key}"), status.sync, Text(status.health.status, style=colour), why)
     return table

@@ -1,29 +1,36 @@
-"""`ecsync adopt`: put our tags on what already runs, and change nothing else."""
+"""`ecsync adopt`: tag live resources as owned, and change nothing else."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ecsync.cli import _exits, _options, _show
 
+if TYPE_CHECKING:
+    from ecsync.core.model import Result
+
 
 def adopt(
     path: _options.Where,
-    names: Annotated[list[str] | None, typer.Argument(metavar="[KIND/NAME]…", help="Only these.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[KIND/NAME]…", help="Adopt only these resources.")
+    ] = None,
     config: _options.Config = None,
     installation: _options.Installation = None,
     account: _options.Account = None,
     region: _options.Region = None,
     profile: _options.Profile = None,
 ) -> int:
-    """Put our tags on what already runs. Undeclared members of what is adopted stay as they are.
+    """Tag live resources as owned, and change nothing else.
+
+    The manifests then manage the tagged resources. A field that no manifest declares keeps its live value.
 
     Example: ecsync adopt manifests/shop Service/api TargetGroup/api
     """
     from ecsync import wiring
-    from ecsync.core.model import Adopt, Done, Failed
+    from ecsync.core.model import Adopt, Failed
     from ecsync.engine.reconciler import PassOptions, reconcile
     from ecsync.engine.step_state import StepState
 
@@ -35,9 +42,9 @@ def adopt(
         _show.problems(catalogue.problems)
         return _exits.INVALID
     chosen = set(names or ())
-    known = {str(d.key) for app in catalogue.applications.values() for d in app.resources}
-    if chosen - known:
-        raise typer.BadParameter(f"not declared: {', '.join(sorted(chosen - known))}")
+    declared = {str(d.key) for app in catalogue.applications.values() for d in app.resources}
+    if chosen - declared:
+        raise typer.BadParameter(f"not declared in the manifests: {', '.join(sorted(chosen - declared))}")
     failed = 0
     for application in catalogue.applications.values():
         keys = frozenset(d.key for d in application.resources if not chosen or str(d.key) in chosen)
@@ -48,6 +55,15 @@ def adopt(
             if not isinstance(step.change, Adopt) or result is None:
                 continue
             failed += isinstance(result, Failed)
-            word = "adopted" if isinstance(result, Done) else getattr(result, "error", str(result))
-            print(f"{step.id}: {word}")
+            print(f"{step.id}: {_text(result)}")
     return _exits.PARTIAL if failed else _exits.OK
+
+
+def _text(result: Result) -> str:
+    from ecsync.core.model import Done, Failed, Progressing, Skipped
+
+    match result:
+        case Done():
+            return "adopted"
+        case Progressing(why=reason) | Skipped(reason=reason) | Failed(error=reason):
+            return reason

@@ -1,4 +1,4 @@
-"""`ecsync apply`: ordinary passes until everything is in sync and healthy."""
+"""`ecsync apply`: passes until everything is in sync and healthy."""
 
 from __future__ import annotations
 
@@ -23,15 +23,21 @@ def apply(
     region: _options.Region = None,
     profile: _options.Profile = None,
     first_time: _options.FirstTime = False,
-    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until it is healthy, or only applied.")] = True,
-    timeout: Annotated[float, typer.Option("--timeout", help="Seconds to wait at most.")] = 900.0,
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="Wait until all is healthy, or only until all is applied.")
+    ] = True,
+    timeout: Annotated[float, typer.Option("--timeout", help="The longest time to wait, in seconds.")] = 900.0,
     prune: Annotated[
-        bool, typer.Option("--prune", help="Remove what is ours and not declared; lists and asks.")
+        bool, typer.Option("--prune", help="Delete owned resources that are no longer declared; lists them and asks.")
     ] = False,
-    yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask before --prune.")] = False,
-    digest: Annotated[str, typer.Option("--digest", help="Refuse any plan but this one (see `ecsync plan`).")] = "",
+    yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask before --prune deletes.")] = False,
+    digest: Annotated[
+        str, typer.Option("--digest", help="Apply only the plan with this digest (`ecsync plan` prints it).")
+    ] = "",
 ) -> int:
-    """Make passes until in sync and healthy. Exit 4 something held, 5 timed out, 6 some failed, 10 rolled back by ECS.
+    """Apply the manifests once, until in sync and healthy.
+
+    Exit codes: 4 a change is held, 5 the timeout ended, 6 a change failed, 10 ECS rolled a deployment back.
 
     Example: ecsync apply manifests/shop --timeout 600
     """
@@ -47,34 +53,34 @@ def apply(
         _show.problems(catalogue.problems)
         return _exits.INVALID
     if prune:
-        catalogue = _pruning(workspace, catalogue, asked=yes)
+        catalogue = _pruning(workspace, catalogue, confirmed=yes)
     return converge(workspace, catalogue, timeout=timeout, wait=wait, digest=digest)
 
 
-def _pruning(workspace: Workspace, catalogue: Catalogue, *, asked: bool) -> Catalogue:
-    """Return the catalogue with prune on, after the deletes were shown and agreed to."""
+def _pruning(workspace: Workspace, catalogue: Catalogue, *, confirmed: bool) -> Catalogue:
+    """Return the catalogue with prune on, after the deletions were listed and confirmed."""
     from dataclasses import replace
 
     from ecsync.core.model import Delete, Forget
     from ecsync.engine.reconciler import look
     from ecsync.engine.step_state import StepState
 
-    doomed = []
+    pruned_steps = []
     applications = {}
     for name, application in catalogue.applications.items():
         pruned = replace(application, sync=replace(application.sync, prune=True))
         applications[name] = pruned
         seen = look(pruned, catalogue, workspace.destination_for(pruned), StepState())
-        doomed += [step for step in seen.plan.steps if isinstance(step.change, Delete | Forget)]
-    for step in doomed:
-        _show.say(f"  - {step.id}: {type(step.change).__name__.lower()}", "danger")
-    if doomed and not asked:
-        typer.confirm(f"Remove these {len(doomed)}?", abort=True, err=True)
+        pruned_steps += [step for step in seen.plan.steps if isinstance(step.change, Delete | Forget)]
+    for step in pruned_steps:
+        _show.message(f"  - {step.id}: {type(step.change).__name__.lower()}", "danger")
+    if pruned_steps and not confirmed:
+        typer.confirm(f"Prune {_show.counted(len(pruned_steps), 'resource')}?", abort=True, err=True)
     return replace(catalogue, applications=applications)
 
 
 def converge(workspace: Workspace, catalogue: Catalogue, *, timeout: float, wait: bool, digest: str = "") -> int:
-    """Make passes over every application until each has ended, and return the exit code of the worst."""
+    """Make passes over every application until each has ended, and return the highest exit code."""
     from ecsync.engine.reconciler import PassOptions, reconcile
     from ecsync.engine.requeue import delay
     from ecsync.engine.step_state import StepState
@@ -99,24 +105,24 @@ def converge(workspace: Workspace, catalogue: Catalogue, *, timeout: float, wait
                 code = _exits.TIMEOUT
                 break
             time.sleep(min(pause, 5.0))
-        _show.say(f"{name}: {outcome.sync} · {outcome.health}", "good" if code == _exits.OK else "danger")
+        _show.message(f"{name}: {outcome.sync} · {outcome.health}", "good" if code == _exits.OK else "danger")
         for status in outcome.statuses:
             if status.sync != "Synced" or status.health.status != "Healthy":
-                why = _show.words(status.message, status.health.why)
-                _show.say(f"  {status.key!s:<36} {status.sync} · {status.health.status}  {why}")
+                why = _show.joined(status.message, status.health.why)
+                _show.message(f"  {status.key!s:<36} {status.sync} · {status.health.status}  {why}")
         worst = max(worst, code)
     return worst
 
 
 def ended(outcome: Outcome, *, wait: bool) -> int | None:
-    """Return the exit code that a pass ends with, or None while there is more to do."""
+    """Return the exit code after a pass, or None while more is to do."""
     from ecsync.core.model import Adopt, Done, Failed, Progressing
 
     results = outcome.results.values()
     if outcome.plan.stopped:
         return _exits.ROLLED_BACK
     if any(isinstance(one, Done) for one in results):
-        return None  # the next pass looks at what this one did
+        return None  # the next pass observes the result
     if any(isinstance(one, Failed) for one in results):
         stuck = all(one.retry != "soon" for one in results if isinstance(one, Failed))
         return _exits.PARTIAL if stuck and not any(isinstance(one, Progressing) for one in results) else None
@@ -135,10 +141,10 @@ def _announce(step: Step, result: Result) -> None:
     match result:
         case Done():
             calls = ", ".join(call.name for call in step.calls)
-            _show.say(f"  ✔ {step.id!s:<36} {type(step.change).__name__.lower()}  {calls}", "good")
+            _show.message(f"  ✔ {step.id!s:<36} {type(step.change).__name__.lower()}  {calls}", "good")
         case Progressing(why=why):
-            _show.say(f"  … {step.id!s:<36} {why}", "dim")
+            _show.message(f"  … {step.id!s:<36} {why}", "dim")
         case Failed(error=error):
-            _show.say(f"  ✖ {step.id!s:<36} {error}", "danger")
-        case Skipped(because=because):
-            _show.say(f"  - {step.id!s:<36} {because}", "dim")
+            _show.message(f"  ✖ {step.id!s:<36} {error}", "danger")
+        case Skipped(reason=reason):
+            _show.message(f"  - {step.id!s:<36} {reason}", "dim")

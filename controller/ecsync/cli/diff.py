@@ -1,4 +1,4 @@
-"""`ecsync diff`: two files as AWS sees them, offline."""
+"""`ecsync diff`: two files as AWS sees them, without a call to AWS."""
 
 from __future__ import annotations
 
@@ -16,23 +16,28 @@ if TYPE_CHECKING:
 
 _SAME, _DIFFERENT, _WRONG = 0, 1, 2  # as diff(1)
 
-Desired = Annotated[Path, typer.Argument(metavar="DESIRED", help="What is written: AWS's create input, or a manifest.")]
-Live = Annotated[Path, typer.Argument(metavar="LIVE", help="What describe prints.")]
+Desired = Annotated[
+    Path, typer.Argument(metavar="DESIRED", help="The desired state: a manifest, or the input of AWS's create call.")
+]
+Live = Annotated[
+    Path, typer.Argument(metavar="LIVE", help="The live state: the output of AWS's describe call, or a manifest.")
+]
 
 
 def diff(
     desired: Desired,
     live: Live,
-    kind: Annotated[str, typer.Option("--kind", help="What both are: Service, TaskDefinition, TargetGroup …")],
+    kind: Annotated[str, typer.Option("--kind", help="The kind of both: Service, TaskDefinition, TargetGroup …")],
     context: Annotated[
-        Path | None, typer.Option("--context", help="Facts that two documents cannot hold: scalableTarget …")
+        Path | None,
+        typer.Option("--context", help="A file with facts that the two files cannot contain: scalableTarget …"),
     ] = None,
-    output: Annotated[str, typer.Option("-o", "--output", help="text or json.")] = "text",
+    output: Annotated[str, typer.Option("-o", "--output", help="Format: text or json.")] = "text",
 ) -> int:
-    """Compare two JSON or YAML files as AWS sees them, without a call; exit 0 same, 1 different, 2 error.
+    """Compare two JSON or YAML files as AWS sees them.
 
-    A manifest may stand in place of either: the one document of that kind in it is meant. References are compared as
-    they are written.
+    No call to AWS. Exit codes: 0 the same, 1 different, 2 error. Either file may be a manifest that contains exactly
+    one document of the kind. References are compared as text.
 
     Example: ecsync diff --kind Service service.yaml described.json
     """
@@ -51,7 +56,7 @@ def diff(
             )
         found = compare.difference(of, checked.body, plain(observed), facts)
     except (OSError, ValueError) as error:
-        _show.say(str(error), "danger")
+        _show.message(str(error), "danger")
         return _WRONG
     origins = _origins(of, checked.node, written, found.fields)
     if output == "json":
@@ -62,7 +67,7 @@ def diff(
 
 
 def _document(path: Path, kind: Kind) -> Node:
-    """Return what a file says of the one resource. Raises ValueError where that is not clear."""
+    """Return the body of the one resource in a file. Raises ValueError if the file does not have exactly one."""
     from ecsync.language import documents
     from ecsync.language.nodes import Node
 
@@ -77,7 +82,7 @@ def _document(path: Path, kind: Kind) -> Node:
     found = [document for document in reading.documents if document.kind == kind.name]
     if len(found) != 1:
         names = ", ".join(map(str, reading.documents)) or "nothing"
-        raise ValueError(f"{path}: it must declare one {kind.name}, and it declares {names}")
+        raise ValueError(f"{path}: must declare exactly one {kind.name}, but declares {names}")
     name = {kind.name_member: Node(found[0].name, found[0].origin)} if kind.name_member else {}
     return Node(name | found[0].spec.value, found[0].origin)
 
@@ -90,12 +95,12 @@ def _only(path: Path) -> Node:
     if parsed.problems:
         raise ValueError("\n".join(map(str, parsed.problems)))
     if len(parsed.documents) != 1:
-        raise ValueError(f"{path}: it must hold one document, and it holds {len(parsed.documents)}")
+        raise ValueError(f"{path}: must contain exactly one document, but contains {len(parsed.documents)}")
     return parsed.documents[0]
 
 
 def _origins(kind: Kind, checked: Node, written: Node, fields: tuple[FieldChange, ...]) -> list[str]:
-    """Return where each field is written, as `file:line`."""
+    """Return the place of each field in the desired file, as `file:line`."""
     from ecsync.core.model import Desired as Document
     from ecsync.core.model import Key
     from ecsync.core.origins import where
@@ -111,15 +116,12 @@ def _origins(kind: Kind, checked: Node, written: Node, fields: tuple[FieldChange
 
 
 def _as_text(fields: tuple[FieldChange, ...], origins: list[str]) -> None:
-    from ecsync.core.trees import dotted
-    from ecsync.report.plan_text import COLUMN, shown
+    from ecsync.report.changes import change_line
 
     for one, origin in zip(fields, origins, strict=True):
-        effect = "" if one.effect == "in-place" else f"  ({one.effect})"
-        text = f"{dotted(one.path):<{COLUMN}} {shown(one.before)} → {shown(one.after)}{effect}   {origin}"
-        print(_show.styled(text, "change"))
+        print(_show.styled(change_line(one, origin, tag=False), "change"))
     if not fields:
-        _show.say("no difference", "good")
+        _show.message("no difference", "good")
 
 
 def _as_json(kind: Kind, fields: tuple[FieldChange, ...], origins: list[str]) -> dict[str, Any]:

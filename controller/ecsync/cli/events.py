@@ -1,4 +1,4 @@
-"""`ecsync events`: what happened lately, from a running daemon."""
+"""`ecsync events`: the latest events of a running daemon."""
 
 from __future__ import annotations
 
@@ -13,14 +13,18 @@ from ecsync.cli import _api, _exits, _options, _show
 def events(
     url: _options.Url = None,
     application: Annotated[str | None, typer.Option("--app", help="Only this application.")] = None,
-    of_type: Annotated[str | None, typer.Option("--type", help="Only this type; `drift.*` for all of drift.")] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many at most, the newest.")] = 50,
+    of_type: Annotated[
+        str | None, typer.Option("--type", help="Only this type; `drift.*` is every type of drift.")
+    ] = None,
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, max=1000, help="The number of events; the newest are printed.")
+    ] = 50,
     config: _options.Config = None,
     output: _options.Data = "text",
 ) -> int:
-    """Print what happened lately, oldest first.
+    """Print the latest events of a running daemon, oldest first.
 
-    Example: ecsync events --type drift.* --limit 10
+    Example: ecsync events --type 'drift.*' --limit 10
     """
     _options.choice(output, "text", "json")
     url = url or _api.near(_options.settings(config).http)
@@ -36,4 +40,4 @@ def _lines(one: dict[str, Any]) -> Iterator[tuple[str, str]]:
     style = {"error": "danger", "warning": "change"}.get(one["severity"], "")
     yield f"{one['time']}  {one['application']:<20} {one['type']:<20} {one['message']}", style
     for field in one["fields"]:
-        yield f"    {_show.difference(field)}", "dim"
+        yield f"    {_show.change(field)}", "dim"

@@ -1,4 +1,4 @@
-"""`ecsync explain`: what a field is, offline."""
+"""`ecsync explain`: the description of a field, without a call to AWS."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from ecsync.cli import _exits
 
 
 def explain(
-    what: Annotated[str, typer.Argument(metavar="KIND[.path]", help="Such as Service.deploymentConfiguration.")],
+    what: Annotated[str, typer.Argument(metavar="KIND[.path]", help="For example Service.deploymentConfiguration.")],
 ) -> int:
-    """Print what a kind or a field is: type, AWS's default, what changing it does, who decides it.
+    """Explain a kind or a field: type, default, effect of a change.
+
+    Also printed: who decides the value if it is not declared, and the documentation of AWS.
 
     Example: ecsync explain Service.deploymentConfiguration.minimumHealthyPercent
     """

@@ -1,4 +1,4 @@
-"""`ecsync plan`: what would change, and the exact API calls. It cannot write: its clients let no write out."""
+"""`ecsync plan`: what would change, and the exact API calls. Read-only: its clients refuse every write."""
 
 from __future__ import annotations
 
@@ -23,12 +23,17 @@ def plan(
     profile: _options.Profile = None,
     output: _options.Output = "text",
     calls: Annotated[bool, typer.Option("--calls", help="Print the exact API calls.")] = False,
-    full: Annotated[bool, typer.Option("--full", help="Also list what AWS decides and is left alone.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Also list the values that AWS sets and ecsync does not manage.")
+    ] = False,
     detailed_exitcode: Annotated[
-        bool, typer.Option("--detailed-exitcode", help="Exit 2 when changes are pending.")
+        bool, typer.Option("--detailed-exitcode", help="Exit with 2 when changes are pending.")
     ] = False,
 ) -> int:
-    """Print what would change, and with --calls the exact API calls. Nothing can be written by it.
+    """Print what would change. Read-only.
+
+    Each change is one line: `path: before → after [drift] (effect) file:line`. The tag is [drift], [pending] (the
+    manifest changed) or [lookup] (a value that the manifest refers to changed).
 
     Example: ecsync plan manifests/shop --detailed-exitcode
     """

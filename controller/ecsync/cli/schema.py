@@ -1,4 +1,4 @@
-"""`ecsync schema`: JSON Schema of manifests, for editors."""
+"""`ecsync schema`: the JSON Schema of manifests, for editors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ecsync.cli import _exits, _show
 
 
 def schema(
-    kind: Annotated[str, typer.Argument(metavar="[KIND]", help="One kind; without it, every document.")] = "",
+    kind: Annotated[str, typer.Argument(metavar="[KIND]", help="The kind. Default: every document.")] = "",
 ) -> int:
     """Print the JSON Schema (draft-07) of manifests, for editors.
 

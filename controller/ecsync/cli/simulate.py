@@ -12,14 +12,16 @@ from ecsync.cli import _exits
 
 
 def simulate(
-    port: Annotated[int, typer.Option("--port", help="0: any free port.")] = 4566,
+    port: Annotated[int, typer.Option("--port", help="The port; 0 is any free one.")] = 4566,
     speed: Annotated[float, typer.Option("--speed", help="Simulated seconds in one second.")] = 1.0,
-    region: Annotated[str, typer.Option("--region", help="The Region whose services are ticked.")] = "eu-west-1",
+    region: Annotated[str, typer.Option("--region", help="The Region in which time passes.")] = "eu-west-1",
     settling: Annotated[
-        bool, typer.Option("--settling/--no-settling", help="New roles take a while, as on a real account.")
+        bool, typer.Option("--settling/--no-settling", help="New roles are usable only after a delay, as in AWS.")
     ] = True,
 ) -> int:
-    """Run the simulated AWS on 127.0.0.1 until interrupted. Point any AWS tool at it by AWS_ENDPOINT_URL.
+    """Run a simulated AWS on 127.0.0.1 until interrupted.
+
+    Any AWS tool can use it: set AWS_ENDPOINT_URL to its address.
 
     Example: ecsync simulate --port 4566 --speed 10
     """
@@ -32,9 +34,7 @@ def simulate(
     print(f"simulated AWS: {started.url}  account {started.account}", flush=True)
     print(f"  export AWS_ENDPOINT_URL={started.url} AWS_REGION={region}", flush=True)
     print("  export AWS_ACCESS_KEY_ID=simulated AWS_SECRET_ACCESS_KEY=simulated", flush=True)
-    print(
-        f"  {started.url}/_sim/docs lists what it can be told; {started.url}/_sim/ledger what it was asked", flush=True
-    )
+    print(f"  controls: {started.url}/_sim/docs   calls so far: {started.url}/_sim/ledger", flush=True)
     stop.wait()
     started.simulator.stop()
     return _exits.OK

@@ -1,4 +1,4 @@
-"""`ecsync status`: what each application is now, from a running daemon or looked at without one."""
+"""`ecsync status`: the state of each application, from a running daemon or read from AWS without one."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 
 
 def status(
-    path: Annotated[str | None, typer.Argument(metavar="[PATH]", help="Manifests, to look without a daemon.")] = None,
+    path: Annotated[
+        str | None, typer.Argument(metavar="[PATH]", help="The manifests, to read AWS without a daemon.")
+    ] = None,
     url: _options.Url = None,
-    health: Annotated[bool, typer.Option("--health", help="Only tell whether the daemon works: 0 or 1.")] = False,
+    health: Annotated[bool, typer.Option("--health", help="Only check the daemon: exit with 0 or 1.")] = False,
     application: Annotated[str | None, typer.Option("--app", help="Only this application.")] = None,
     config: _options.Config = None,
     installation: _options.Installation = None,
@@ -27,47 +29,47 @@ def status(
     profile: _options.Profile = None,
     output: _options.Data = "text",
 ) -> int:
-    """Print what each application and resource is now.
+    """Print the state of each application and resource.
 
     Examples:
-      ecsync status                           ask the daemon on this machine
-      ecsync status manifests/shop            look at AWS, without a daemon
-      ecsync status --health                  what a container's health check runs
+      ecsync status                           from the daemon on this machine
+      ecsync status manifests/shop            from AWS, without a daemon
+      ecsync status --health                  the health check of a container
     """
     _options.choice(output, "text", "json")
     if path is not None and (health or url):
-        raise typer.BadParameter(f"{'--health' if health else '--url'} asks a running daemon: leave PATH away")
+        raise typer.BadParameter(f"{'--health' if health else '--url'} needs a running daemon: remove PATH")
     settings = _options.settings(config, installation=installation, region=region, profile=profile)
     if path is not None:
-        found, trouble = _looked_at(path, settings, application), ""
+        found, warning = _from_aws(path, settings, application), ""
     else:
         url = url or _api.near(settings.http)
         if health:
             _api.get(url, "/healthz")
             return _exits.OK
-        found, trouble = _told(url, application)
+        found, warning = _from_daemon(url, application)
     if output == "json":
         _show.put_json({"apiVersion": "ecsync/v1", "kind": "Status", "applications": found})
     else:
-        _show.put([(trouble, "danger")] if trouble else [])
+        _show.put([(warning, "danger")] if warning else [])
         _show.put(line for one in found for line in _lines(one))
     return _exits.OK
 
 
-def _told(url: str, only: str | None) -> tuple[list[dict[str, Any]], str]:
-    """Return what a daemon says of each application, and what is wrong with its source."""
-    known = _api.get(url, "/api/v1/applications")
-    names = _asked([one["name"] for one in known["items"]], only)
-    source, trouble = known["source"], ""
+def _from_daemon(url: str, only: str | None) -> tuple[list[dict[str, Any]], str]:
+    """Return each application from a daemon, and a warning about its source."""
+    listed = _api.get(url, "/api/v1/applications")
+    names = _selected([one["name"] for one in listed["items"]], only)
+    source, warning = listed["source"], ""
     if source["error"]:
-        trouble = f"✖ the source cannot be read: {source['error']}"
+        warning = f"✖ the source cannot be read: {source['error']}"
     elif not source["revision"]:
-        trouble = f"{source['url']} is not read yet"
-    return [_api.get(url, f"/api/v1/applications/{name}") for name in names], trouble
+        warning = f"{source['url']} is not read yet"
+    return [_api.get(url, f"/api/v1/applications/{name}") for name in names], warning
 
 
-def _looked_at(path: str, settings: Settings, only: str | None) -> list[dict[str, Any]]:
-    """Return what each application is, looked at now."""
+def _from_aws(path: str, settings: Settings, only: str | None) -> list[dict[str, Any]]:
+    """Return each application, read from AWS now."""
     from ecsync import wiring
     from ecsync.http import bodies
     from ecsync.http.view import SourceView
@@ -75,16 +77,16 @@ def _looked_at(path: str, settings: Settings, only: str | None) -> list[dict[str
     workspace = wiring.workspace(settings, path, read_only=True)
     catalogue = workspace.catalogue(workspace.source(path).fetch())
     source = SourceView(url=path, revision=catalogue.revision)
-    names = _asked(catalogue.applications, only)
+    names = _selected(catalogue.applications, only)
     return [bodies.application(_state(workspace, catalogue, catalogue.applications[name]), source) for name in names]
 
 
-def _asked(known: Collection[str], only: str | None) -> Collection[str]:
+def _selected(names: Collection[str], only: str | None) -> Collection[str]:
     from ecsync.core.wording import suggestion
 
-    if only is not None and only not in known:
-        raise typer.BadParameter(f"--app: no application {only!r}{suggestion(only, known)}")
-    return known if only is None else [only]
+    if only is not None and only not in names:
+        raise typer.BadParameter(f"--app: no application {only!r}{suggestion(only, names)}")
+    return names if only is None else [only]
 
 
 def _state(workspace: Workspace, catalogue: Catalogue, application: Application) -> ApplicationState:
@@ -117,23 +119,23 @@ def _lines(one: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for problem in one["problems"]:
         yield f"  ✖ {problem['file']}:{problem['line']}:{problem['column']}: {problem['message']}", "danger"
     if last.get("error"):
-        before = f"; below is what revision {revision} was before that" if one["resources"] else ""
-        yield f"  ✖ the pass of {last['ended']} came to nothing: {last['error']}{before}", "danger"
+        older = f"; the state below is older, of revision {revision}" if one["resources"] else ""
+        yield f"  ✖ no plan was made at {last['ended']}: {last['error']}{older}", "danger"
     elif last and revision != one["revision"]:
-        yield f"  revision {one['revision']} is not looked at yet", "change"
+        yield f"  revision {one['revision']} is not reconciled yet", "change"
     if last.get("onlyLooked"):
-        yield f"  nothing is written: {last['onlyLooked']}", ""
+        yield f"  {last['onlyLooked']}", ""
     if one.get("incomplete"):
-        yield f"  nothing is pruned: {one['incomplete']}", ""
+        yield f"  nothing will be pruned: {one['incomplete']}", ""
     for resource in one["resources"]:
         yield from _resource(resource)
 
 
 def _resource(resource: dict[str, Any]) -> Iterator[tuple[str, str]]:
     good = resource["sync"] == "Synced" and resource["health"] == "Healthy"
-    why = _show.words(resource["message"], resource["why"])
+    reasons = _show.joined(resource["message"], resource["why"])
     name = f"{resource['kind']}/{resource['name']}"
-    head = f"  {name:<36} {resource['sync']} · {resource['health']}  {why}".rstrip()
+    head = f"  {name:<36} {resource['sync']} · {resource['health']}  {reasons}".rstrip()
     yield head, "good" if good else "change"
     for field in resource["fields"]:
-        yield f"      {_show.difference(field)}  ({field['reason']})", ""
+        yield f"      {_show.change(field)}", ""

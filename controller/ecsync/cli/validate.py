@@ -1,4 +1,4 @@
-"""`ecsync validate`: check everything without a call to AWS."""
+"""`ecsync validate`: check manifests without a call to AWS."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ def validate(
     path: _options.Where,
     config: _options.Config = None,
     output: _options.Data = "text",
-    notes: Annotated[bool, typer.Option("--notes", help="Also print what is worth knowing but not wrong.")] = False,
+    notes: Annotated[bool, typer.Option("--notes", help="Also print notes that are no problems.")] = False,
 ) -> int:
-    """Check everything without a call to AWS; exit 3 with every problem as `file:line:col: message`.
+    """Check manifests without a call to AWS.
+
+    Exit code 3: something is invalid. Every problem is printed as `file:line:col: message`.
 
     Example: ecsync validate manifests/
     """
@@ -42,11 +44,11 @@ def validate(
     else:
         _show.problems(loaded.problems)
         for note in loaded.notes if notes else ():
-            _show.say(f"{note}", "dim")
+            _show.message(f"{note}", "dim")
         resources = sum(len(application.resources) for application in loaded.applications)
         if not loaded.problems:
             applications = _show.counted(len(loaded.applications), "application")
             print(f"{applications}, {_show.counted(resources, 'resource')}: valid")
         else:
-            _show.say(_show.counted(len(loaded.problems), "problem"), "danger")
+            _show.message(_show.counted(len(loaded.problems), "problem"), "danger")
     return _exits.INVALID if loaded.problems else _exits.OK

@@ -1,1 +1,1 @@
-"""The pure core: no boto3, no clock, no thread, no log, no file. Everything here is a value or a function of values."""
+"""The pure core: values and functions of values. No boto3, clock, thread, log or file."""

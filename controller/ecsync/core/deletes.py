@@ -1,11 +1,12 @@
-"""Deletes take their order from live bodies, because the manifest is gone (rule 4)."""
+"""Deletions of orphans. Their order comes from live bodies, because their documents are gone (docs/rules.md R4)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
-from ecsync.core import marks, tagging
+from ecsync.core import graph, marks, tagging
 from ecsync.core.inputs import Inputs
 from ecsync.core.model import Delete, Forget, Key, Phase, Present, Step, StepId
 from ecsync.core.rules import Refers
@@ -13,9 +14,9 @@ from ecsync.core.trees import locate
 
 
 def deletion(inputs: Inputs, key: Key, observed: Present, *, waiting: str = "", phase: Phase = "main") -> Step:
-    """Return the step that removes a live resource, or takes our marks off one that is to stay.
+    """Return the step that deletes a live resource, or that removes our marks from one that must stay.
 
-    A late deletion removes what a replacement left behind; that is never kept.
+    A late deletion deletes what a replacement superseded; that never stays.
     """
     kind = inputs.kind(key)
     step = StepId(key=key, phase=phase)
@@ -35,51 +36,68 @@ def _retained(inputs: Inputs, key: Key, observed: Present) -> bool:
 
 
 def of_orphans(inputs: Inputs, planned: Sequence[Step]) -> Iterator[Step]:
-    """Yield the deletion of each orphan, behind the steps that end the use of it: users first."""
-    owners = [(marks.key_of(orphan.marks.owner), orphan.present) for orphan in inputs.orphans]
-    doomed = [(owner[1], present) for owner, present in owners if owner and owner[1].kind in inputs.kinds]
-    if not doomed:
+    """Yield the deletion of each orphan: users first, and after the planned steps that end the use of it."""
+    orphans = _owned_orphans(inputs)
+    if not orphans:
         return
-    ids = [_names(key, present) for key, present in doomed]
-    named = [links(inputs, key, present) for key, present in doomed]
-    users = [{j for j, names in enumerate(named) if j != i and own & names} for i, own in enumerate(ids)]
     world = [(key, links(inputs, key, one)) for key, one in inputs.world.items() if isinstance(one, Present)]
-    gone: list[int] = []
-    for index in _users_first(users):
-        key, present = doomed[index]
-        letting_go = {other for other, names in world if ids[index] & names}
-        after = {step.id for step in planned if step.id.key in letting_go}
-        after |= {StepId(key=doomed[user][0], phase="prune") for user in users[index] if user in gone}
-        gone.append(index)
-        yield replace(deletion(inputs, key, present, phase="prune"), after=frozenset(after))
+    waits = _without_circles(_users(inputs, orphans))
+    for step in graph.order(waits, waits):
+        for present in orphans[step]:
+            names = _names(step.key, present)
+            users = {key for key, links_of in world if names & links_of}
+            after = waits[step] | {other.id for other in planned if other.id.key in users}
+            yield replace(deletion(inputs, step.key, present, phase="prune"), after=after)
 
 
-def _users_first(users: Sequence[set[int]]) -> Iterator[int]:
-    """Yield each behind its users; of those that use each other in a circle the first, and AWS says which may go."""
-    left = dict(enumerate(users))
-    while left:
-        index = next((one for one, waits in left.items() if not waits & left.keys()), next(iter(left)))
-        del left[index]
-        yield index
+def _owned_orphans(inputs: Inputs) -> dict[StepId, list[Present]]:
+    """Return the orphans of kinds that this version has, by their step. Two resources may carry the same mark."""
+    found: dict[StepId, list[Present]] = {}
+    for orphan in inputs.orphans:
+        owner = marks.key_of(orphan.marks.owner)
+        if owner is not None and owner[1].kind in inputs.kinds:
+            found.setdefault(StepId(key=owner[1], phase="prune"), []).append(orphan.present)
+    return found
 
 
-Name = tuple[str, str]  # the kind, empty where any is meant, and what AWS calls it
+def _users(inputs: Inputs, orphans: Mapping[StepId, Sequence[Present]]) -> dict[StepId, frozenset[StepId]]:
+    """Return, for each orphan, the other orphans that refer to it: they are deleted before it."""
+    names = {step: {one for live in orphans[step] for one in _names(step.key, live)} for step in orphans}
+    used = {step: {one for live in orphans[step] for one in links(inputs, step.key, live)} for step in orphans}
+    return {step: frozenset(user for user in orphans if user != step and names[step] & used[user]) for step in orphans}
+
+
+def _without_circles(waits: Mapping[StepId, frozenset[StepId]]) -> graph.Edges:
+    """Return the edges without one edge per circle: its first member as listed waits for no other; AWS decides."""
+    rank = {step: index for index, step in enumerate(waits)}
+    found = dict(waits)
+    while True:
+        try:
+            graph.order(found)
+        except graph.Cycle as cycle:
+            first, next_one = min(pairwise(cycle.members), key=lambda pair: rank[pair[0]])
+            found[first] -= {next_one}
+        else:
+            return found
+
+
+Name = tuple[str, str]  # the kind (empty: any kind), and an output such as the ARN or the name
 
 
 def _names(key: Key, present: Present) -> set[Name]:
-    """Return what a resource may be meant by: resources of two kinds are often called the same."""
+    """Return the names that may refer to a resource. Resources of two kinds often have the same name."""
     values = {value for value in present.outputs.values() if isinstance(value, str)}
     return {(key.kind, value) for value in values} | {("", value) for value in values}
 
 
 def links(inputs: Inputs, key: Key, present: Present) -> set[Name]:
-    """Return what a live body needs to outlive it: what its table says it refers to, and the kind's own."""
-    kind = inputs.kind(key)
-    found = {("", value) for value in kind.links(present)} if kind.links else set()
-    for rule in kind.rules:
-        if isinstance(rule, Refers):
-            found |= {(rule.kind, value) for value in _strings(present, rule.segments)}
-    return found
+    """Return the names in a live body that its table declares as references (`Refers`)."""
+    return {
+        (rule.kind, value)
+        for rule in inputs.kind(key).rules
+        if isinstance(rule, Refers)
+        for value in _strings(present, rule.segments)
+    }
 
 
 def _strings(present: Present, segments: tuple[str, ...]) -> Iterable[str]:

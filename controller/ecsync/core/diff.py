@@ -1,22 +1,21 @@
-"""The one notion of equality: drift, plan, status, `compare` and the web all ask `differences`."""
+"""The one definition of equality: drift, plan, status, `compare` and the web all call `differences`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import combinations
 
 from ecsync.core.model import Effect, Facts, FieldChange, Reason, Text
 from ecsync.core.normalise import normalise
 from ecsync.core.redact import masked
-from ecsync.core.rules import Computed, Delegated, Immutable, Pinned, Rolls, Rules
-from ecsync.core.trees import Body, Elements, Json, Path, at, canonical, locate, matches, thaw
+from ecsync.core.rules import Computed, Delegated, Immutable, Rolls, Rules
+from ecsync.core.trees import Body, Elements, Json, Path, contains, leads_to, take_out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Left:
-    """A live value that was left alone, and who decides it."""
+class UnmanagedValue:
+    """A live value that is not enforced, and the owner that decides it."""
 
     path: Path
     value: Json
@@ -25,10 +24,10 @@ class Left:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """What stands between two bodies: the fields to change, and the live values that are nobody's to enforce."""
+    """How two bodies differ: the fields to change, and the live values that are not enforced."""
 
     fields: tuple[FieldChange, ...] = ()
-    left: tuple[Left, ...] = ()
+    unmanaged: tuple[UnmanagedValue, ...] = ()
 
 
 def differences(
@@ -43,29 +42,36 @@ def differences(
     reason: Callable[[Path], Reason] = lambda _: "drift",
     whole: Effect | None = None,
 ) -> Difference:
-    """Compare what is written with what is live.
+    """Compare a desired body with a live one.
 
-    `facts` decide who owns a delegated field. `undeclared=False` leaves alone every live member that is not written.
-    `newer` are patterns of members that no rule was written for yet: they count where they are written.
-    `ignore` are patterns the user took out. `reason` tells drift from pending per path. `whole` is the effect of any
-    change at all (a task definition is revised).
+    `facts` decide the owner of a delegated field. With `undeclared=False`, live members that are not declared are not
+    enforced. `newer` are patterns of members without a rule yet: they are compared where they are declared. `ignore`
+    are patterns from the manifest that are not compared. `reason` returns the reason per path. `whole` is the effect
+    of every change (a task definition is revised).
     """
     facts = facts or {}
     want = normalise(desired, rules)
     have = normalise(observed, rules)
-    written = cache(lambda: normalise(desired, rules, fill=False))  # often nobody asks
-    left: list[Left] = []
+    written = cache(lambda: normalise(desired, rules, fill=False))  # often not needed
+
+    def declared(path: Path) -> bool:
+        return contains(written(), path)
+
+    unmanaged: list[UnmanagedValue] = []
     for rule in rules:
         if isinstance(rule, Delegated) and rule.when(facts):
-            left += _take_out(want, have, rule.segments, lambda _: False, rule.owner)
+            unmanaged += _leave(want, have, rule.segments, rule.owner)
         elif isinstance(rule, Computed) and (rule.when is None or rule.when(want)):
-            left += _take_out(want, have, rule.segments, lambda path: _stands(written(), path), "AWS")
+            unmanaged += _leave(want, have, rule.segments, "AWS", declared)
     for segments in newer:
-        left += _take_out(want, have, segments, lambda path: _stands(written(), path), "AWS, since this release")
+        unmanaged += _leave(want, have, segments, "AWS (new since this release)", declared)
     for segments in ignore:
-        left += _take_out(want, have, segments, lambda _: False, "ignored by the manifest")
+        unmanaged += _leave(want, have, segments, "ignored by the manifest")
     if not undeclared:
-        left += [Left(path=path, value=value, owner="undeclared") for path, value in _restrict(want, have, written())]
+        unmanaged += [
+            UnmanagedValue(path=path, value=value, owner="undeclared")
+            for path, value in _restrict(want, have, written())
+        ]
     fields = tuple(
         FieldChange(
             path=path,
@@ -76,43 +82,14 @@ def differences(
         )
         for path, before, after in walk(have, want)
     )
-    seen = tuple(Left(path=one.path, value=masked(one.value, one.path, rules), owner=one.owner) for one in left)
-    return Difference(fields=fields, left=seen)
-
-
-def declared_form(written: Body, rules: Rules) -> dict[str, Json]:
-    """Return the canonical form of the members that a document writes, without what it leaves to AWS in them.
-
-    That is what a mark speaks of.
-    """
-    form, said = normalise(written, rules, write_only=True), normalise(written, rules, fill=False, write_only=True)
-    for rule in rules:
-        if isinstance(rule, Computed) and (rule.when is None or rule.when(form)):
-            _take_out({}, form, rule.segments, lambda path: _stands(said, path), "AWS")
-    return normalise({member: form[member] for member in said if member in form}, ())
-
-
-def looser(written: Body, rules: Rules, member: str) -> Iterator[Json]:
-    """Yield what `declared_form` would have as a member if the document left more of it to AWS, or to the default."""
-    form = normalise(written, rules, write_only=True)
-    unwritten = normalise({name: value for name, value in written.items() if name != member}, rules)
-    if same(unwritten.get(member), form.get(member)):
-        yield None
-    rows = [row for row in rules if row.path and row.segments[0] == member]
-    for row in rows:
-        if isinstance(row, Pinned) and form.get(member) is not None:
-            yield row.loosely(form[member])
-    computed = [row for row in rows if isinstance(row, Computed)]
-    for count in range(1, len(computed) + 1):
-        for some in combinations(computed, count):
-            left = {member: thaw(form.get(member))}
-            for row in some:
-                _take_out({}, left, row.segments, lambda _: False, "AWS")
-            yield normalise(left, ()).get(member)
+    seen = tuple(
+        UnmanagedValue(path=one.path, value=masked(one.value, one.path, rules), owner=one.owner) for one in unmanaged
+    )
+    return Difference(fields=fields, unmanaged=seen)
 
 
 def walk(before: Json, after: Json, path: Path = ()) -> Iterator[tuple[Path, Json, Json]]:
-    """Yield (path, before, after) for every place where two canonical trees differ; None stands for absent.
+    """Yield (path, before, after) for every place where two canonical trees differ; None means absent.
 
     A list that is not keyed differs as a whole. A block that is on one side only differs as a whole.
     """
@@ -124,16 +101,16 @@ def walk(before: Json, after: Json, path: Path = ()) -> Iterator[tuple[Path, Jso
 
 
 def _something(value: Json) -> Json:
-    """A block from which everything was taken out says nothing."""
+    """Return None for a block that is empty, for instance because everything in it was taken out."""
     return None if isinstance(value, Mapping) and not value else value
 
 
 def effect_of(path: Path, rules: Rules) -> Effect:
-    """What changing the path does, from the rows about effects; the gravest where several speak."""
+    """Return the effect of a change at the path, from the rows about effects; the gravest where several apply."""
     effect: Effect = "in-place"
     for rule in rules:
         match rule:
-            case Immutable() if rule.covers(path) or _above(path, rule.segments):
+            case Immutable() if rule.covers(path) or leads_to(path, rule.segments):
                 return "replace"
             case Rolls(force=True) if rule.covers(path) and effect == "in-place":
                 effect = "needs-force"
@@ -142,10 +119,6 @@ def effect_of(path: Path, rules: Rules) -> Effect:
             case _:
                 pass
     return effect
-
-
-def _above(path: Path, segments: tuple[str, ...]) -> bool:
-    return len(path) < len(segments) and matches(path, segments[: len(path)])
 
 
 def _differs(before: Json, after: Json) -> bool:
@@ -157,31 +130,21 @@ def _differs(before: Json, after: Json) -> bool:
         return len(before) != len(after) or any(_differs(b, a) for b, a in zip(before, after, strict=True))
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         return before.keys() != after.keys() or any(_differs(before[key], after[key]) for key in before)
-    # A reference that is not known yet may turn out to be anything.
+    # The value of an unresolved reference is unknown, so it differs from every value.
     return isinstance(after, Text) or bool(before != after)
 
 
-def _stands(written: Mapping[str, Json], path: Path) -> bool:
-    nothing = object()
-    return at(written, path, nothing) is not nothing
-
-
-def _take_out(
-    want: Json, have: Json, segments: tuple[str, ...], stays: Callable[[Path], bool], owner: str
-) -> list[Left]:
-    """Take the places out of both sides, unless they stay; return what the live side had there."""
-    left = []
-    for tree in (have, want):
-        for container, key, path in list(locate(tree, segments)):
-            if isinstance(container, dict) and key in container and not stays(path):
-                value = container.pop(str(key))
-                if tree is have:
-                    left.append(Left(path=path, value=value, owner=owner))
-    return left
+def _leave(
+    want: Json, have: Json, segments: tuple[str, ...], owner: str, stays: Callable[[Path], bool] = lambda _: False
+) -> list[UnmanagedValue]:
+    """Take the places out of both sides, except those that stay; return the live values that are not enforced."""
+    taken = take_out(have, segments, stays)
+    take_out(want, segments, stays)
+    return [UnmanagedValue(path=path, value=value, owner=owner) for path, value in taken]
 
 
 def _restrict(want: Json, have: Json, written: Json, path: Path = ()) -> Iterator[tuple[Path, Json]]:
-    """Take out of both sides each member of a block that is not written; elements of keyed lists always count."""
+    """Take out of both sides each undeclared member of a block; elements of keyed lists are always compared."""
     if not (isinstance(want, dict) and isinstance(have, dict) and isinstance(written, dict)):
         return
     for key in list(dict.fromkeys([*have, *want])):
@@ -191,8 +154,3 @@ def _restrict(want: Json, have: Json, written: Json, path: Path = ()) -> Iterato
                 yield (*path, key), have.pop(key)
         else:
             yield from _restrict(want.get(key), have.get(key), written.get(key), (*path, key))
-
-
-def same(one: Json, other: Json) -> bool:
-    """Tell whether two canonical trees are equal."""
-    return canonical(one) == canonical(other)

@@ -1,4 +1,4 @@
-"""The order of steps: references, `needs` and explicit `ecsync/after` give the edges; a cycle names itself."""
+"""The order of steps, from references, `needs` and `ecsync/after`. A cycle is an error with its members."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Edges = Mapping[StepId, frozenset[StepId]]
 
 
 class Cycle(Exception):
-    """Steps that wait for each other: `members` in order, the first one again at the end."""
+    """Steps that wait for each other: each of `members` waits for the next; the last one is the first again."""
 
     def __init__(self, members: Sequence[StepId]) -> None:
         super().__init__(" → ".join(str(member) for member in members))
@@ -22,7 +22,7 @@ class Cycle(Exception):
 
 
 def references(body: Json) -> Iterator[tuple[Path, Ref]]:
-    """Yield every reference in a body with the path of the string that holds it."""
+    """Yield (path, reference) for every reference in a body."""
     for path, leaf in leaves(body):
         if isinstance(leaf, Text):
             for ref in leaf.refs:
@@ -30,12 +30,12 @@ def references(body: Json) -> Iterator[tuple[Path, Ref]]:
 
 
 def late(rules: Rules, path: Path) -> bool:
-    """Tell whether the path is sent in a step of its own, later."""
+    """Return whether the path is sent in the late step."""
     return any(isinstance(rule, Late) and rule.covers(path) for rule in rules)
 
 
 def edges(resources: Sequence[Desired], kinds: Mapping[str, Kind]) -> Edges:
-    """Return what each step of the resources waits for; every resource has a main step, some a late one."""
+    """Return what each step waits for. Every resource has a main step, some have a late step."""
     declared = {desired.key for desired in resources}
     with_late = {d.key for d in resources if any(isinstance(rule, Late) for rule in kinds[d.key.kind].rules)}
     named = _names(resources, kinds)
@@ -59,7 +59,7 @@ def edges(resources: Sequence[Desired], kinds: Mapping[str, Kind]) -> Edges:
 
 
 def _backwards(waits: Mapping[StepId, set[StepId]], doomed: Set[Key]) -> Edges:
-    """Turn round what is between two resources that are both to go: what refers goes before what it refers to."""
+    """Reverse the edges between two resources that are both declared absent: the one that refers is deleted first."""
     found: dict[StepId, set[StepId]] = {step: set() for step in waits}
     for step, others in waits.items():
         for other in others:
@@ -71,7 +71,7 @@ def _backwards(waits: Mapping[StepId, set[StepId]], doomed: Set[Key]) -> Edges:
 
 
 def _names(resources: Sequence[Desired], kinds: Mapping[str, Kind]) -> Mapping[str, Mapping[str, Key]]:
-    """Return per kind what its declared resources are called, as far as their bodies alone tell."""
+    """Return, per kind, the names of its declared resources that follow from their bodies alone."""
     named: dict[str, dict[str, Key]] = {}
     for desired in resources:
         for value in kinds[desired.key.kind].known(desired.body).values():
@@ -82,7 +82,7 @@ def _names(resources: Sequence[Desired], kinds: Mapping[str, Kind]) -> Mapping[s
 def _targets(
     desired: Desired, named: Mapping[str, Mapping[str, Key]], kinds: Mapping[str, Kind]
 ) -> Iterator[tuple[Path, Key]]:
-    """Yield what a body refers to: by reference, or by a literal that equals what a declared resource is called."""
+    """Yield (path, key) for each resource that a body refers to: by reference, or by the name as a literal."""
     for path, ref in references(desired.body):
         yield path, ref.key
     for rule in kinds[desired.key.kind].rules:
@@ -95,11 +95,12 @@ def _targets(
 
 
 def order(waits: Edges, first: Iterable[StepId] = ()) -> tuple[StepId, ...]:
-    """Return the steps so that each stands behind what it waits for; else alphabetical, so that plans are stable.
+    """Return the steps in order: each after the steps that it waits for, then by `first`, then alphabetically.
 
     Raises Cycle.
     """
-    sorter = TopologicalSorter(waits)
+    # Sorted, so that of several cycles the same one is raised each time.
+    sorter = TopologicalSorter({step: sorted(others) for step, others in waits.items()})
     rank = {step: index for index, step in enumerate(first)}
     try:
         sorter.prepare()
@@ -115,7 +116,7 @@ def order(waits: Edges, first: Iterable[StepId] = ()) -> tuple[StepId, ...]:
 
 
 def behind(step: StepId, waits: Edges, among: frozenset[StepId]) -> frozenset[StepId]:
-    """Return the nearest steps of `among` that the step waits for, through steps that have nothing to do."""
+    """Return the nearest steps of `among` that the step waits for, through steps that are not among them."""
     found: set[StepId] = set()
     seen: set[StepId] = set()
     todo = list(waits.get(step, ()))

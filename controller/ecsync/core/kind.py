@@ -1,4 +1,4 @@
-"""Kind: the parts of an AWS kind as one frozen value. To add one, copy the smallest file in `kinds/` and fill it in."""
+"""Kind: one AWS kind as one frozen value. To add a kind, copy the smallest file in `kinds/` and change it."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ from ecsync.core.ports import Reader
 from ecsync.core.rules import Rules
 from ecsync.core.trees import Body, Path
 
-World: TypeAlias = Mapping[Key, Observed]  # what has been observed of the application so far
+World: TypeAlias = Mapping[Key, Observed]  # the observed resources of the application, as far as they are read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """A resource to look for: its body with every reference that is known by now resolved, and our mark on it."""
+    """A resource to read. References in its body are resolved as far as their values are known."""
 
     key: Key
     body: Body
-    owner: str  # value of `ecsync:owner` that marks it as this document's
-    managed: bool = True  # False: a lookup (`manage: read`), found by name, not by mark
-    keep: int = 0  # how many of the newest revisions stay; 0: nothing is cleaned up
+    owner: str  # the value of `ecsync:owner` for this document
+    managed: bool = True  # False: a lookup (`ecsync/manage: read`), found by name, not by mark
+    keep: int = 0  # how many of the newest revisions stay; 0: all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owned:
-    """A live resource that carries a mark of this installation: a candidate orphan."""
+    """A live resource with a mark of this installation: an orphan if no document declares it."""
 
     marks: Marks
     natural: str
@@ -53,44 +53,44 @@ class Owned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShapeOf:
-    """Where botocore's model has the shape of a kind's body: `ecs.CreateService` is that operation's input.
-
-    `extra` are the members that a second call sets, under the name that describe uses; a value is either the
-    path of a shape (`logs.PutRetentionPolicy:retentionInDays`), or one of the words `any` (free-form), `boolean`,
-    `string`, `strings` (list), `map` (string to string).
-    `describe` is the path of the shape that describe prints (`ecs.DescribeServices:services[]`): what it has
-    beyond the input is server-owned, accepted in a manifest and dropped with a note.
-    """
+    """The place of a kind's shape in botocore's model. `ecs.CreateService` is the input of that operation."""
 
     operation: str
-    omit: tuple[str, ...] = ()
+    omit: tuple[str, ...] = ()  # members that a manifest cannot declare
+    # Members that a second call sets, under the name that describe uses. The value is the path of a shape
+    # (`logs.PutRetentionPolicy:retentionInDays`), or `any` (free-form), `boolean`, `string`, `strings` (list), `map`
+    # (string to string).
     extra: Mapping[str, str] = field(default_factory=dict)
+    # The path of the shape that describe returns (`ecs.DescribeServices:services[]`). Its members that are not in the
+    # input are server-owned: accepted in a manifest, and dropped with a note.
     describe: str = ""
-    required: tuple[str, ...] = ()  # beyond what AWS's model says
-    optional: tuple[str, ...] = ()  # required by AWS's model, but filled in by us (the name)
+    required: tuple[str, ...] = ()  # required by us, not by AWS's model
+    optional: tuple[str, ...] = ()  # required by AWS's model, and filled in by us (the name)
 
 
-Printed: TypeAlias = Callable[[Body, Body], Present]  # (what describe prints, what is declared) as a resource
+Printed: TypeAlias = Callable[[Body, Body], Present]  # (the output of describe, the declared body) -> the resource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tagging:
-    """How a kind's tags are written: in the create input, and later by calls of their own.
+    """How a kind's tags are written: in the create input, and later by separate calls.
 
-    `style` is AWS's spelling in the body: `key/value`, `Key/Value`, or `map`. Bodies from a manifest may have a
-    map or that list; a body that a kind reads or sends has AWS's.
+    In a manifest, tags are a map or AWS's list. In a body that a kind reads or sends, they have AWS's spelling.
     """
 
-    member: str = "tags"
-    style: Literal["key/value", "Key/Value", "map"] = "key/value"
+    member: str = "tags"  # the member of the body that holds them
+    style: Literal["key/value", "Key/Value", "map"] = "key/value"  # AWS's spelling
     put: Callable[[Present, Tags], tuple[Call, ...]]
     remove: Callable[[Present, Sequence[str]], tuple[Call, ...]]
     operations: frozenset[str] = frozenset()  # every operation that `put` and `remove` use: `ecs.TagResource`
 
 
+# ---------------------------------------------------------------- what a gate returns
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proceed:
-    """The next safe body on the way to the desired one; `waiting` when it is not the last."""
+    """Write this body now. `waiting` is the reason why it is not the desired body yet; empty: it is."""
 
     body: Body
     waiting: str = ""
@@ -98,7 +98,7 @@ class Proceed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """Nothing to do now: AWS is at work. Look again after so many seconds."""
+    """Write nothing now, because AWS is busy. Requeue after `after` seconds."""
 
     why: str
     after: float = 15.0
@@ -106,67 +106,75 @@ class Wait:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GiveUp:
-    """Given up until what is desired changes (rule 15), with AWS's own reason."""
+    """Write nothing until the manifest changes (docs/rules.md R15). `why` is AWS's own reason."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """It could be done, but not safely by us: `because` says what a person can do."""
+    """Write nothing, because the change is not safe. `reason` contains what a person can do."""
 
-    because: str
+    reason: str
 
 
 Gate: TypeAlias = Proceed | Wait | GiveUp | Hold
+
+
+# ---------------------------------------------------------------- the kind
 
 
 def _healthy(_: Desired, __: Present) -> Health:
     return Health(status="Healthy")
 
 
-def _nothing_known(_: Body) -> Mapping[str, str]:
+def _no_outputs(_: Body) -> Mapping[str, str]:
     return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """One AWS kind: identity, shape, rules, read, calls; then what only some kinds have."""
+    """One AWS kind: identity, shape, rules, read, calls; then the fields that only some kinds set.
+
+    R13 in a comment is rule 13 of docs/rules.md.
+    """
 
     name: str
     example: str = ""  # a document below `resources:`, as YAML; `ecsync explain KIND` prints it
 
     # 1 IDENTITY
-    natural: Callable[[Body], str | None]  # AWS's name of it; None while a reference in it is unknown
-    claim: Callable[[Body], str | None] | None = None  # what no two documents may both be; None: the natural name
-    name_member: str = ""  # the member that is filled from metadata.name where spec gives none
-    name_limit: int = 255
-    primary: str  # the output of `${Kind/name}`
-    outputs: tuple[str, ...]
-    list_outputs: frozenset[str] = frozenset()
-    known: Callable[[Body], Mapping[str, str]] = _nothing_known  # outputs that the body alone tells (names)
+    natural: Callable[[Body], str | None]  # the name in AWS; None while a reference in it is unknown
+    claim: Callable[[Body], str | None] | None = None  # a value that two documents cannot share; None: the natural name
+    name_member: str = ""  # the member that gets metadata.name where spec has no name
+    name_limit: int = 255  # the longest name, in characters
+    primary: str  # the output that `${Kind/name}` without an output means
+    outputs: tuple[str, ...]  # the outputs that other documents can refer to
+    list_outputs: frozenset[str] = frozenset()  # those of them that are lists
+    known: Callable[[Body], Mapping[str, str]] = _no_outputs  # outputs that follow from the body alone (names)
+    # Outputs that get another value by an update, a new revision or a replacement (default for a replacement: all).
     invalidates: Mapping[Literal["update", "revise", "replace"], tuple[str, ...]] = field(default_factory=dict)
-    tagging: Tagging | None = None
+    tagging: Tagging | None = None  # None: AWS has no tags on this kind
 
     # 2 SHAPE
-    shape: ShapeOf | None = None  # None: our own document (Network), checked by `check` alone
-    reviewed: Mapping[str, str] = field(default_factory=dict)  # AWS's shape -> the members that RULES take into account
-    check: Callable[[Body], Iterable[tuple[tuple[str | int, ...], str]]] = lambda _: ()  # path, message
+    shape: ShapeOf | None = None  # None: a document of our own (Network); only `check` validates it
+    reviewed: Mapping[str, str] = field(
+        default_factory=dict
+    )  # AWS's shape -> the members that `rules` take into account
+    check: Callable[[Body], Iterable[tuple[tuple[str | int, ...], str]]] = lambda _: ()  # errors: (path, message)
 
     # 3 RULES
-    rules: Rules = ()
-    referred_by: Mapping[str, tuple[str, ...]] = field(
-        default_factory=dict
-    )  # another kind -> its paths that name this one
+    rules: Rules = ()  # see `rules.py`
+    # Other kinds, and the paths of their bodies that hold the name of this kind: they get a `Refers` row.
+    referred_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unreviewed: Callable[[], Sequence[tuple[str, ...]]] = (
         tuple  # members of AWS's model that no row was written for yet
     )
 
-    # 4 READ: the only impure part. What it does not yield is Unreadable, never Absent.
+    # 4 READ: the only impure part. A resource that `read` does not yield is Unreadable, never Absent.
     read: Callable[[Reader, Sequence[Wanted], World], Iterator[tuple[Key, Observed]]]
-    owned: Callable[[Reader, str], Iterator[Owned]] | None = None  # installation -> what carries its marks
+    owned: Callable[[Reader, str], Iterator[Owned]] | None = None  # installation -> resources with its marks
     reads: frozenset[str]  # every operation that `read`, `owned` and `inquire` use: `ecs.DescribeServices`
-    from_describe: Printed | None = None  # None: describe prints the members of the create input under their own names
+    from_describe: Printed | None = None  # None: the output of describe has the members of the create input
 
     # 5 CALLS: pure
     calls: Callable[[Create | Update | Replace | Delete], tuple[Call, ...]] | None = None  # None: never written
@@ -174,29 +182,38 @@ class Kind:
     deletes: frozenset[str] = frozenset()  # every operation of a delete and of a replacement's delete
     rights: tuple[str, ...] = ()  # IAM actions that AWS asks for beside those operations: `iam:PassRole`
 
-    # Only some kinds
-    needs: Callable[[Desired, Sequence[Desired]], Iterable[Key]] | None = None  # edges that are not references
-    links: Callable[[Present], Iterable[str]] | None = None  # ids in the live body that must outlive it (deletes)
-    any_change: Effect | None = None  # any change at all has this effect (a task definition is revised)
-    # Facts that are read only when it differs (rule 15).
-    inquire: Callable[[Reader, Desired, Present, Sequence[FieldChange]], Facts] | None = None
-    reason: Callable[[Path, Present], Reason | None] | None = None  # overrides drift or pending, after `inquire`
-    # What is wrong with a document beside the others, and the body of its create beside them (rule 13).
-    cross_check: Callable[[Desired, Sequence[Desired]], Iterable[tuple[Path, str]]] | None = None
-    complete_create: Callable[[Desired, Sequence[Desired]], Body] | None = None
-    adjust: Callable[[Body, Present], Body] | None = None  # desired body, given what another controller decided
-    gate: Callable[[Desired, Present, Sequence[FieldChange], World], Gate] | None = None  # asked when it differs
-    superseded: Callable[[Present, World], Iterable[tuple[Present, str]]] | None = None  # superseded, why not yet
+    # The rest is for some kinds only; the default is right for the others.
+
+    # Documents: what the other documents of the application add
+    needs: Callable[[Desired, Sequence[Desired]], Iterable[Key]] | None = None  # dependencies that are not references
+    cross_check: Callable[[Desired, Sequence[Desired]], Iterable[tuple[Path, str]]] | None = None  # errors (R13)
+    complete_create: Callable[[Desired, Sequence[Desired]], Body] | None = None  # the body to create (R13)
+
+    # Comparison
+    any_change: Effect | None = None  # every change has this effect (a task definition is revised)
+    adjust: Callable[[Body, Present], Body] | None = None  # the desired body, after another controller's decisions
+
+    # A resource that differs: more facts, then the reason per path, then what may be written now
+    inquire: Callable[[Reader, Desired, Present, Sequence[FieldChange]], Facts] | None = None  # reads (R15)
+    reason: Callable[[Path, Present], Reason | None] | None = None  # None as a result: the default reason
+    gate: Callable[[Desired, Present, Sequence[FieldChange], World], Gate] | None = None
+
+    # Writes
+    serial_domain: Callable[[Body], str] | None = None  # one mutation at a time in it, in all applications (R31)
+    replaces_itself: bool = False  # a replacement needs no `ecsync/replace: allow` (R9)
+    superseded: Callable[[Present, World], Iterable[tuple[Present, str]]] | None = None  # to delete, and why not yet
+
+    # Health
     health: Callable[[Desired, Present], Health] = _healthy
-    serial_domain: Callable[[Body], str] | None = None  # one mutation at a time in it, across applications (rule 30)
-    replaces_itself: bool = False  # a Replace runs without `ecsync/replace: allow` (rule 9)
-    adopt_default: Literal["never", "if-untagged"] = "never"
-    retain_default: bool = False  # `ecsync/deletion` is `retain` where the document says nothing
-    keeps_revisions: bool = False  # `ecsync/keep-revisions` may be said of it
+
+    # Annotations
+    adopt_default: Literal["never", "if-untagged"] = "never"  # the default of `ecsync/adopt`
+    retain_default: bool = False  # the default of `ecsync/deletion` is `retain`
+    keeps_revisions: bool = False  # the kind has `ecsync/keep-revisions`
 
     @property
     def actions(self) -> Mapping[Literal["read", "write", "delete"], tuple[str, ...]]:
-        """The IAM actions that the kind needs: those of its declared operations, and its `rights`."""
+        """The IAM actions that the kind needs: of its declared operations, and its `rights` (R29)."""
         if self.calls is None:
             return {"read": _iam_actions(self.reads)}
         tags = self.tagging.operations if self.tagging else frozenset()

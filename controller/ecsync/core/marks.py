@@ -1,10 +1,11 @@
-"""Our three tags, as values: who owns a resource, which resource the mark was written for, and what was applied.
+"""Our three tags (marks): the owner of a resource, the resource that the mark was written for, and what was applied.
 
-Format of `ecsync:applied`: `1` + flags + `:` + base64 of one entry per member of the canonical form, 3 bytes of the
-path's hash and 2 of the value's (flag `s`: 3 and 1, where more than 37 members must fit into a tag's 256 characters).
-Members are the top-level ones; tags and attributes count key by key, and their entries (first bit 0) come first: they
-say what is ours to remove, and so must not be taken for another's. Flags: `r` retain on deletion, `a` adopted
-(undeclared members stay as they were found), and a number: the form, where it is not the first.
+Format of `ecsync:applied`: `1`, flags, `:`, then base64 of one entry per recorded member. An entry is 3 bytes of the
+hash of the name and 2 bytes of the hash of the value (flag `s`: 3 and 1, so that more than 37 members fit into 256
+characters). A recorded member is a top-level member of the canonical form; of tags and attributes, each key is one.
+Entries of keys (first bit 0) come first: they decide what we remove, and 23 bits keep them apart from the keys of other
+clients. Flags: `r` retain on deletion, `a` adopted (undeclared members stay as they were), and a number: the version of
+the canonical form, if it is not 1.
 """
 
 from __future__ import annotations
@@ -12,11 +13,16 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from hashlib import sha256
+from itertools import combinations
 
-from ecsync.core.model import Applied, Key, Marks, PhysicalId
-from ecsync.core.trees import Body, Json, canonical
+from ecsync.core.kind import Kind
+from ecsync.core.model import Applied, Desired, Key, Marks, PhysicalId, Present
+from ecsync.core.normalise import normalise
+from ecsync.core.rules import Computed, Pinned, Released, Rules
+from ecsync.core.trees import Body, Json, canonical, contains, same, take_out, thaw
 
 OWNER, ID, APPLIED = "ecsync:owner", "ecsync:id", "ecsync:applied"
 PREFIX = "ecsync:"
@@ -24,7 +30,7 @@ _PATH, _WIDTH, _WIDTH_SHORT, _ROOM = 3, 5, 4, 186  # 186 bytes make 248 characte
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _FORMAT = re.compile(r"1([ars]*)([0-9]{0,4}):([A-Za-z0-9+/=]*)")
 
-FORM = 1  # which canonical forms the hashes are of: one more in the release whose rules make a document another one
+FORM = 1  # the version of the canonical form; add one in a release with rules that change the form of a document
 
 
 def owner(installation: str, key: Key) -> str:
@@ -33,7 +39,7 @@ def owner(installation: str, key: Key) -> str:
 
 
 def key_of(owner_value: str) -> tuple[str, Key] | None:
-    """Return (installation, key) of an owner mark; None where it is not in our format."""
+    """Return (installation, key) of an owner mark; None if the format is not supported."""
     parts = owner_value.split("/")
     if len(parts) != 5 or parts[0] != "v1" or not all(_PART.fullmatch(part) for part in parts[1:]):
         return None
@@ -41,20 +47,20 @@ def key_of(owner_value: str) -> tuple[str, Key] | None:
 
 
 def identity(physical: PhysicalId) -> str:
-    """Return the value of `ecsync:id`: a mark that was copied to another resource does not match its new place."""
+    """Return the value of `ecsync:id`: it does not match on a resource that a mark was copied to."""
     text = "/".join((physical.account, physical.region, physical.kind, physical.natural))
     return sha256(text.encode()).hexdigest()[:12]
 
 
 def read(tags: Mapping[str, str]) -> Marks | None:
-    """Return our marks among a resource's tags; None where there is no owner mark."""
+    """Return our marks among the tags of a resource; None without an owner mark."""
     if OWNER not in tags:
         return None
     return Marks(owner=tags[OWNER], id=tags.get(ID, ""), applied=unpack(tags.get(APPLIED, "")))
 
 
-def foreign(tags: Mapping[str, str]) -> str:
-    """Name the other tool whose tags a resource carries; empty for none."""
+def other_tool(tags: Mapping[str, str]) -> str:
+    """Return the name of another tool that tagged the resource; empty for none."""
     for prefix, tool in (
         ("aws:cloudformation:", "CloudFormation"),
         ("copilot-", "AWS Copilot"),
@@ -66,18 +72,18 @@ def foreign(tags: Mapping[str, str]) -> str:
     return ""
 
 
-def theirs(tags: Mapping[str, str]) -> dict[str, str]:
-    """Return the tags that a manifest may speak of: without ours and AWS's."""
+def user_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return the tags that a manifest can declare: without our tags and without AWS's."""
     return {key: value for key, value in tags.items() if not key.startswith((PREFIX, "aws:")) and key != _MANAGED}
 
 
-_MANAGED = "AmazonECSManaged"  # put on Auto Scaling groups by ECS itself
+_MANAGED = "AmazonECSManaged"  # ECS puts it on Auto Scaling groups
 
 
 def members(body: Body, tags_member: str = "tags", maps: Collection[str] = ()) -> Iterator[tuple[str, Json]]:
-    """Yield what counts as a member of its own: each top-level member, and each tag as `tags/<key>`.
+    """Yield (name, value) of each recorded member: each top-level member, and each tag as `tags/<key>`.
 
-    `maps` are the members that count key by key as tags do: `Attributes/<key>`.
+    `maps` are the members that are recorded key by key, as tags are: `Attributes/<key>`.
     """
     for name, value in body.items():
         if name != tags_member and name not in maps:
@@ -88,12 +94,12 @@ def members(body: Body, tags_member: str = "tags", maps: Collection[str] = ()) -
 
 
 def by_key(member: str, key: str) -> str:
-    """Return the name of a key that counts as a member of its own."""
+    """Return the name of a key that is recorded as a member."""
     return f"{member}/{key}"
 
 
 def tag_map(value: Json) -> dict[str, str]:
-    """Return tags in any of AWS's spellings as a map."""
+    """Return tags as a map, from any of AWS's spellings."""
     if isinstance(value, Mapping):
         return {str(key): text for key, text in value.items()}
     return {str(tag.get("key", tag.get("Key"))): tag.get("value", tag.get("Value", "")) for tag in value or ()}
@@ -107,7 +113,7 @@ def pack(
     retain: bool = False,
     adopted: bool = False,
 ) -> str:
-    """Return the value of `ecsync:applied` for a canonical body whose references are unresolved."""
+    """Return the value of `ecsync:applied` for a canonical body with its references unresolved."""
     entries = sorted((path_hash(name), value_hash(value)) for name, value in members(body, tags_member, maps))
     short = len(entries) * _WIDTH > _ROOM
     width = _WIDTH_SHORT - _PATH if short else _WIDTH - _PATH
@@ -119,7 +125,7 @@ def pack(
 
 
 def unpack(text: str) -> Applied | None:
-    """Read `ecsync:applied`; None where the format is not ours: origin unknown, and never a reason to write."""
+    """Read `ecsync:applied`; None if the format is not supported, which is never a reason to write."""
     found = _FORMAT.fullmatch(text)
     if not found:
         return None
@@ -141,29 +147,131 @@ def unpack(text: str) -> Applied | None:
 
 
 def path_hash(name: str) -> str:
-    """Return the hash of a member's name: 3 bytes, as hex; the first bit is 0 for a key that counts by itself."""
+    """Return the hash of a member's name: 3 bytes, as hex. The first bit is 0 for a key of tags or of a map."""
     first, *others = sha256(name.encode()).digest()[:_PATH]
     return bytes((first & 0x7F if "/" in name else first | 0x80, *others)).hex()
 
 
 def keys_of(applied: Applied) -> frozenset[str]:
-    """Return the hashes of the tags and attributes among what was applied: what is ours to remove."""
+    """Return the name hashes of the tags and attributes that were applied: the keys that we may remove."""
     return frozenset(path for path in applied.members if path < "80")
 
 
 def value_hash(value: Json) -> str:
-    """Return the hash of a member's value with references as they are written: 2 bytes, as hex."""
+    """Return the hash of a member's value, with its references unresolved: 2 bytes, as hex."""
     return sha256(canonical(value).encode()).hexdigest()[:4]
 
 
 def applied_equals(applied: Applied, name: str, value: Json) -> bool:
-    """Tell whether a member of the canonical form is as it was when it was last applied (None: not there)."""
+    """Return whether a member of the canonical form equals what was last applied (None: not declared)."""
     before = applied.members.get(path_hash(name))
     if value is None or before is None:
         return value is None and before is None
     return value_hash(value).startswith(before)
 
 
-def gone(applied: Applied, member: str, declared: Collection[str], candidates: Iterable[str]) -> tuple[str, ...]:
-    """Return those keys of `tags` or of a map that we once applied and the document does not declare any more."""
+def agrees(applied: Applied, rules: Rules, written: Body, name: str, value: Json) -> bool:
+    """Return whether a recorded member equals what was last applied, exactly or in a looser form."""
+    return applied_equals(applied, name, value) or any(
+        applied_equals(applied, name, form) for form in looser_forms(written, rules, name)
+    )
+
+
+def removed_keys(
+    applied: Applied, member: str, declared: Collection[str], candidates: Iterable[str]
+) -> tuple[str, ...]:
+    """Return those candidates, keys of `tags` or of a map, that we applied and that are no longer declared."""
     return tuple(key for key in candidates if key not in declared and path_hash(by_key(member, key)) in applied.members)
+
+
+# ---------------------------------------------------------------- what a mark records of a document
+
+
+def declared_form(written: Body, rules: Rules) -> dict[str, Json]:
+    """Return what a mark records of a document: its canonical form, without values that it leaves to AWS."""
+    form = normalise(written, rules, write_only=True)
+    declared = normalise(written, rules, fill=False, write_only=True)
+    for rule in rules:
+        if isinstance(rule, Computed) and (rule.when is None or rule.when(form)):
+            take_out(form, rule.segments, lambda path: contains(declared, path))
+    return normalise({member: form[member] for member in declared if member in form}, ())
+
+
+_MOST_EXACT = 5  # computed rows of one member up to which every selection of them is tried; no kind has more than 4
+
+
+def looser_forms(written: Body, rules: Rules, member: str) -> Iterator[Json]:
+    """Yield the forms that a member has in documents that declare less of it.
+
+    Less is: the member left out where that means the same (None), a looser text (`Pinned`), or computed values left to
+    AWS. The forms are compared by hash, so their number is limited: each one more is a chance that another value has
+    the same hash.
+    """
+    form = normalise(written, rules, write_only=True)
+    default = normalise({name: value for name, value in written.items() if name != member}, rules).get(member)
+    value = form.get(member)
+    if same(default, value):
+        yield None
+    if value is None:
+        return
+    rows = [row for row in rules if row.path and row.segments[0] == member]
+    for row in rows:
+        if isinstance(row, Pinned):
+            yield row.loosely(value)
+    computed = [row for row in rows if isinstance(row, Computed) and take_out({member: thaw(value)}, row.segments)]
+    for selection in _selections(computed):
+        looser_form = {member: thaw(value)}
+        for row in selection:
+            take_out(looser_form, row.segments)
+        yield normalise(looser_form, ()).get(member)
+
+
+def _selections(rows: Sequence[Computed]) -> Iterator[tuple[Computed, ...]]:
+    """Yield the rows that a document may leave to AWS together.
+
+    Few rows: every selection. Many rows: each one alone, all but each one, and all.
+    """
+    count = len(rows)
+    sizes = range(1, count + 1) if count <= _MOST_EXACT else (1, count - 1, count)
+    for size in sizes:
+        yield from combinations(rows, size)
+
+
+def tags_member(kind: Kind) -> str:
+    """Return the member of a kind's body that holds its tags."""
+    return kind.tagging.member if kind.tagging else "tags"
+
+
+def declared_members(kind: Kind, written: Body) -> dict[str, Json]:
+    """Return the recorded members of a document by name."""
+    return dict(members(declared_form(written, kind.rules), tags_member(kind), released_maps(kind)))
+
+
+def released_maps(kind: Kind) -> tuple[str, ...]:
+    """Return the members that are recorded key by key, besides the tags."""
+    return tuple(rule.path for rule in kind.rules if isinstance(rule, Released))
+
+
+def with_released_keys(kind: Kind, desired: Desired, written: Desired, observed: Present) -> Desired:
+    """Return the document with AWS's own value for each key that we applied and that left the document (`Released`)."""
+    applied = observed.marks.applied if observed.marks else None
+    if applied is None:
+        return desired
+    body = dict(desired.body)
+    for rule in kind.rules:
+        if not isinstance(rule, Released):
+            continue
+        declared = tag_map(written.body.get(rule.path))
+        ours = removed_keys(applied, rule.path, declared, tag_map(observed.body.get(rule.path)))
+        values = {key: rule.value(key, desired.body) for key in ours}
+        known = [{"Key": key, "Value": value} for key, value in values.items() if value is not None]
+        if known:
+            pairs = tag_map(desired.body.get(rule.path))
+            kept = [{"Key": key, "Value": value} for key, value in pairs.items() if key not in values]
+            body[rule.path] = [*kept, *known]
+    return replace(desired, body=body)
+
+
+def applied_for(kind: Kind, written: Desired) -> Applied | None:
+    """Return what is recorded of a document when it is applied."""
+    return unpack(pack(declared_form(written.body, kind.rules), tags_member(kind), released_maps(kind)))

@@ -1,7 +1,7 @@
-"""The vocabulary: every noun that the project speaks in. Read this first.
+"""The vocabulary: every noun of the project. Read this first.
 
-AWS bodies are plain trees in AWS's own field names (`json.py`); our nouns are frozen dataclasses. A body may hold
-`Text` where the manifest wrote a reference whose value is not known yet.
+AWS bodies are plain trees with AWS's own field names (`trees.py`); our nouns are frozen dataclasses. A body contains
+`Text` where the manifest has a reference with a value that is not known yet.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ecsync.core.trees import Body, Json, Path
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Key:
-    """What the manifest calls a resource: used in logs, metrics, plans and references."""
+    """The name of a resource in the manifest: used in logs, metrics, plans and references."""
 
     application: str
     kind: str
@@ -29,13 +29,13 @@ class Key:
 
     @property
     def full(self) -> str:
-        """The form of plans as JSON: `Service/shop/api`."""
+        """Return the form in JSON plans: `Service/shop/api`."""
         return f"{self.kind}/{self.application}/{self.name}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class PhysicalId:
-    """What AWS calls a resource: identity across applications, for claims and orphans."""
+    """The identity of a resource in AWS, across applications: for claims and orphans."""
 
     account: str
     region: str
@@ -56,7 +56,7 @@ class Ref:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A string with references inside: a value that is known once every one of them is."""
+    """A string that contains references: its value is known when each reference is."""
 
     parts: tuple[str | Ref, ...]
 
@@ -65,18 +65,18 @@ class Text:
 
     @property
     def refs(self) -> tuple[Ref, ...]:
-        """The references in it, in order."""
+        """Return the references in the text, in order."""
         return tuple(part for part in self.parts if isinstance(part, Ref))
 
     @property
     def sole(self) -> Ref | None:
-        """The reference, where the text is nothing but one; it then takes the type of the output."""
+        """Return the reference where the text is one reference alone; the value then has the type of the output."""
         return self.parts[0] if len(self.parts) == 1 and isinstance(self.parts[0], Ref) else None
 
 
 @dataclass(frozen=True, slots=True)
 class Redacted:
-    """A sensitive value in a place that people see: only its fingerprint, keyed for this process alone."""
+    """A sensitive value as people see it: a fingerprint, with a key that only this process has."""
 
     fingerprint: str
 
@@ -84,7 +84,7 @@ class Redacted:
         return f"(sensitive) #{self.fingerprint}" if self.fingerprint else "(sensitive)"
 
 
-# ---------------------------------------------------------------- where things come from
+# ---------------------------------------------------------------- places in manifests
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -101,11 +101,11 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """Something wrong with what was written: where, what, and what to do about it."""
+    """An error in a manifest: where it is, what it is, and what to do."""
 
     origin: Origin
     message: str
-    application: str = ""  # the application that it holds; empty: every one
+    application: str = ""  # the application that it blocks; empty: all
 
     def __str__(self) -> str:
         return f"{self.origin.file}:{self.origin.line}:{self.origin.column}: {self.message}"
@@ -116,28 +116,28 @@ class Problem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What a document's annotations say about how we treat the resource (`manifests.md`, *Applications*)."""
+    """How a resource is handled, from the annotations of its document (docs/manifests.md)."""
 
-    manage: bool = True  # False: a lookup, never written
+    manage: bool = True  # False: a lookup, read-only
     adopt: Literal["never", "if-untagged"] = "never"
     replace: Literal["hold", "allow"] = "hold"
     deletion: Literal["delete", "retain"] = "delete"
     state: Literal["present", "absent"] = "present"
-    undeclared: Literal["default", "ignore", "adopted"] = "adopted"  # adopted: ignore while the mark says adopted
+    undeclared: Literal["default", "ignore", "adopted"] = "adopted"  # adopted: as ignore, while the mark has the flag
     suspend: bool = False
-    refresh: Literal["hold", "follow"] = "hold"  # a looked-up value that moved, where following it restarts tasks
+    refresh: Literal["hold", "follow"] = "hold"  # a looked-up value changed, and applying it restarts tasks
     after: tuple[Key, ...] = ()
-    ignore: tuple[tuple[str, ...], ...] = ()  # patterns of paths that status, plan and apply leave alone
-    keep_revisions: int = 0  # how many of the newest stay; 0: nothing is cleaned up
+    ignore: tuple[tuple[str, ...], ...] = ()  # patterns of paths that are not compared and not written
+    keep_revisions: int = 0  # how many of the newest revisions stay; 0: all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desired:
-    """One resource as the manifest has it.
+    """One resource as the manifest declares it.
 
-    `body` is AWS's create input plus what a second call sets, checked and coerced to AWS's types, not normalised;
-    references stand in it as `Text`. `origins` maps paths of `body` (list indexes as they are) to where they were
-    written; it takes no part in equality.
+    `body` is AWS's create input plus what a second call sets. It is checked and coerced to AWS's types, not normalised;
+    its references are `Text`. `origins` maps paths of `body` (with list indexes) to their place in the manifest; it
+    takes no part in equality.
     """
 
     key: Key
@@ -149,11 +149,11 @@ class Desired:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """One account and one Region: what an application is reconciled against. An empty account is not asserted."""
+    """The account and Region that an application is reconciled against. An empty account is not checked."""
 
     account: str
     region: str
-    name: str = ""  # the entry of the operator's config, where one is named
+    name: str = ""  # the entry of the operator's config, if one is named
 
     def __str__(self) -> str:
         return f"{self.name or self.account or 'unasserted account'}/{self.region}"
@@ -161,7 +161,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sync:
-    """How an application is kept: observe reports, enforce repairs. `interval` in seconds."""
+    """How an application is reconciled: observe reports, enforce writes. `interval` is in seconds."""
 
     mode: Literal["observe", "enforce"] = "observe"
     prune: bool = False
@@ -170,12 +170,12 @@ class Sync:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Application:
-    """The unit that is reconciled, reported and targeted: its settings and its resources."""
+    """The unit of reconciliation and reports: settings and resources."""
 
     name: str
-    account: str = ""  # an entry of the operator's config, or an account id to assert
+    account: str = ""  # an entry of the operator's config, or the account id to check
     region: str = ""
-    declared: bool = True  # False: a directory without an Application document, which may not prune
+    declared: bool = True  # False: a directory without an Application document; it cannot prune
     sync: Sync = Sync()
     manage: tuple[str, ...] = ()  # kinds that may be written; empty: all but Role
     after: tuple[str, ...] = ()
@@ -186,12 +186,12 @@ class Application:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """What a source held at one instant: file name (relative, with slashes) to content, all or nothing."""
+    """The complete content of a source at one moment: file name (relative, with slashes) to content."""
 
     revision: str
     files: Mapping[str, bytes]
-    source: str = ""  # where it came from, as the operator wrote it
-    durable: bool = False  # from an index or a git commit: complete by construction (rule 27)
+    source: str = ""  # the source, as in the operator's config
+    durable: bool = False  # from an index or a git commit: complete by construction (docs/rules.md R27)
 
 
 # ---------------------------------------------------------------- observed
@@ -199,17 +199,17 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
-    """What we last applied, per top-level member (tag keys are members `tags/<key>`): hashes, not values."""
+    """What we last applied, as hashes: one per top-level member, and one per tag (`tags/<key>`)."""
 
     members: Mapping[str, str]  # hash of the path -> hash of the value
-    retain: bool = False  # the document said `ecsync/deletion: retain`
-    adopted: bool = False  # undeclared members are left as they were found
-    form: int = 1  # which canonical forms the hashes are of (`marks.FORM`)
+    retain: bool = False  # the document had `ecsync/deletion: retain`
+    adopted: bool = False  # undeclared members stay as they were at adoption
+    form: int = 1  # the version of the canonical form (`marks.FORM`)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marks:
-    """Our three tags on a live resource. `applied` is None where its format is not ours: origin unknown."""
+    """Our three tags on a live resource. `applied` is None where its format is not supported."""
 
     owner: str
     id: str
@@ -221,10 +221,10 @@ Facts: TypeAlias = Mapping[str, Json]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Present:
-    """A live resource, in the shape of the create input plus additions; our tags and `aws:*` taken out of the tags.
+    """A live resource, in the shape of the create input plus additions; without our tags and without `aws:*` tags.
 
-    `facts` are what rules, gates and calls need beyond the body (deployments, scalable target, health …);
-    `foreign` names another tool that manages it (CloudFormation, Terraform, Copilot).
+    `facts` is what rules, gates and calls need beyond the body (deployments, scalable target, health …).
+    `foreign` is the name of another tool that manages the resource (CloudFormation, Terraform, Copilot).
     """
 
     body: Body
@@ -236,19 +236,19 @@ class Present:
 
     @property
     def called(self) -> str:
-        """What AWS calls it: its ARN, or else the first of its outputs that is a name."""
+        """Return its ARN, or else its first output that is a name."""
         names = (self.outputs.get("arn", ""), *self.outputs.values())
         return next((name for name in names if isinstance(name, str) and name), "")
 
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """AWS said that it is not there: never inferred from a failed or partial read."""
+    """AWS reported that the resource does not exist. Never inferred from a failed or partial read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A read failed or told nothing: nothing is created, changed or deleted on it."""
+    """A read failed or did not return the resource: nothing is created, changed or deleted because of it."""
 
     error: str
 
@@ -263,7 +263,7 @@ Reason: TypeAlias = Literal["drift", "pending", "lookup"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldChange:
-    """One difference, in canonical form: `before` is live, `after` is what was written; sensitive values redacted."""
+    """One difference, in canonical form: `before` is live, `after` is declared. Sensitive values are redacted."""
 
     path: Path
     before: Json
@@ -277,7 +277,7 @@ Tags: TypeAlias = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Create:
-    """Make what is not there; `marks` are our tags, written in the same call where AWS takes tags."""
+    """Create an absent resource. `marks` are our tags, sent in the same call where AWS accepts tags there."""
 
     desired: Desired
     marks: Tags
@@ -285,18 +285,18 @@ class Create:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Update:
-    """Change exactly these fields. `desired.body` is the body to go to, which a gate may have staged."""
+    """Change exactly these fields. `desired.body` is the next body, which a gate may have staged."""
 
     desired: Desired
     observed: Present
     fields: tuple[FieldChange, ...]
-    marks: Tags = field(default_factory=dict)  # empty: the mark is right as it is
-    untag: tuple[str, ...] = ()  # tag keys that were ours and are not declared any more
+    marks: Tags = field(default_factory=dict)  # empty: the marks are up to date
+    untag: tuple[str, ...] = ()  # tag keys that we applied and that are no longer declared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replace:
-    """Change what AWS cannot change in place; the kind compiles the next safe call only."""
+    """Replace a resource: AWS cannot change these fields in place. The kind compiles the next safe call only."""
 
     desired: Desired
     observed: Present
@@ -306,7 +306,7 @@ class Replace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delete:
-    """Remove a live resource that is ours; the kind compiles the next safe call only."""
+    """Delete a live resource that we own. The kind compiles the next safe call only."""
 
     key: Key
     observed: Present
@@ -314,9 +314,9 @@ class Delete:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adopt:
-    """Put our marks on a resource that nobody marked; `fields` are what enforcing would change.
+    """Put our marks on a resource without marks. `fields` is what a later update would change.
 
-    `resets` are the fields among them that the manifest does not declare.
+    `resets` are those of the fields that the manifest does not declare.
     """
 
     desired: Desired
@@ -328,7 +328,7 @@ class Adopt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """Bring our marks up to date on a resource that is in sync."""
+    """Update our marks on a resource that is in sync."""
 
     desired: Desired
     observed: Present
@@ -337,7 +337,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forget:
-    """Take our marks off a resource that stays."""
+    """Remove our marks from a resource that stays."""
 
     key: Key
     observed: Present
@@ -348,7 +348,7 @@ Change: TypeAlias = Create | Update | Replace | Delete | Adopt | Mark | Forget
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One API call as data. `params` may hold `Text`; `captures` maps an output to its place in the response."""
+    """One API call as data. `params` may contain `Text`. `captures` maps an output to its path in the response."""
 
     service: str
     operation: str
@@ -357,7 +357,7 @@ class Call:
 
     @property
     def name(self) -> str:
-        """The form of ledgers, metrics and permissions: `ecs.UpdateService`."""
+        """Return the form in ledgers, metrics and permissions: `ecs.UpdateService`."""
         return f"{self.service}.{self.operation}"
 
 
@@ -368,10 +368,11 @@ Phase: TypeAlias = Literal["main", "late", "prune"]
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class StepId:
-    """A step of a plan: a resource, and which of its steps.
+    """The identity of a step in a plan: a resource, and one of its phases.
 
-    `main` is its own change, `late` the fields that must come after others, `prune` the end of one that is ours and
-    declared nowhere (its key may be declared: the document means another resource by now).
+    `main` is the change of the resource. `late` is the fields that are sent after other steps, and the deletion of what
+    a replacement superseded. `prune` is the deletion of an orphan: a live resource that we own and that no document
+    declares. The key of an orphan may still be declared, for another resource.
     """
 
     key: Key
@@ -383,7 +384,7 @@ class StepId:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One change, its exact calls, and the steps that must be done before it. `waiting` says why calls are empty."""
+    """One change, its exact calls, and the steps before it. `waiting` is the reason why it is not complete yet."""
 
     id: StepId
     change: Change
@@ -393,7 +394,7 @@ class Step:
 
     @property
     def fields(self) -> tuple[FieldChange, ...]:
-        """What it changes, field by field; nothing for a create, a delete or a mark."""
+        """Return the fields that it changes; none for a create, a delete or a mark."""
         match self.change:
             case Update(fields=fields) | Replace(fields=fields) | Adopt(fields=fields):
                 return fields
@@ -408,36 +409,36 @@ Obstacle: TypeAlias = Literal[
 
 
 class WithheldReason(str):
-    """Why a step is withheld, in words for people; `obstacle` says it in one of a closed set, for machines."""
+    """The reason why a step is withheld, as text for people; `obstacle` is one of a closed set, for programs."""
 
     __slots__ = ("obstacle",)
     obstacle: Obstacle
 
-    def __new__(cls, obstacle: Obstacle, words: str) -> WithheldReason:
-        """Return the words, and what they stand for."""
-        made = super().__new__(cls, words)
+    def __new__(cls, obstacle: Obstacle, text: str) -> WithheldReason:
+        """Return the text with its obstacle."""
+        made = super().__new__(cls, text)
         made.obstacle = obstacle
         return made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Withheld:
-    """A step that a policy took out of the plan, and why, in words that say what would let it through."""
+    """A step that is not in the plan, with the reason and what a person can do."""
 
     step: Step
-    because: str
+    reason: str
 
     @property
     def obstacle(self) -> Obstacle:
-        """What stands in its way. Plain words are the plan's own: whose it is, or a gate that holds a change."""
-        if isinstance(self.because, WithheldReason):
-            return self.because.obstacle
+        """Return the obstacle. A reason without one is the plan's own: another owner, or a gate that holds a change."""
+        if isinstance(self.reason, WithheldReason):
+            return self.reason.obstacle
         return "unsafe" if isinstance(self.step.change, Update | Replace) else "no_ownership"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unmanaged:
-    """A live value that nobody declared and AWS or another controller decides; listed, never touched."""
+    """A live value that AWS or another controller decides: reported, never written."""
 
     key: Key
     path: Path
@@ -456,12 +457,14 @@ class Plan:
     withheld: tuple[Withheld, ...] = ()
     unmanaged: tuple[Unmanaged, ...] = ()
     unreadable: Mapping[Key, str] = field(default_factory=dict)
-    stopped: Mapping[Key, str] = field(default_factory=dict)  # given up until the manifest changes (rule 15)
-    incomplete: str = ""  # why there may be more of ours that nobody declares than this says; nothing is pruned then
+    stopped: Mapping[Key, str] = field(
+        default_factory=dict
+    )  # not retried until the manifest changes (docs/rules.md R15)
+    incomplete: str = ""  # the reason why orphans may be missing; nothing is pruned then
 
     @property
     def empty(self) -> bool:
-        """True when no step but `adopt` is in it."""
+        """Return whether the plan has no step other than adoptions."""
         return all(isinstance(step.change, Adopt) for step in self.steps)
 
 
@@ -470,30 +473,30 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """The calls went through."""
+    """All calls succeeded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progressing:
-    """Right so far; look again after so many seconds."""
+    """No error so far; requeue after `after` seconds."""
 
     why: str
     after: float = 15.0
 
 
-DELETING = "deleting"  # why a removal that AWS has taken is progressing: it is seen gone by a later pass
+DELETING = "deleting"  # AWS accepted a deletion; a later pass observes that the resource is absent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skipped:
     """Not tried, because of another step."""
 
-    because: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """AWS refused, or a rule says not to try again. `retry`: soon (transient), slow (denied, invalid), never."""
+    """A call failed, or a rule forbids a retry. `retry`: soon (transient), slow (denied, invalid), never."""
 
     error: str
     retry: Literal["soon", "slow", "never"] = "soon"
@@ -508,7 +511,7 @@ WORST_FIRST: tuple[HealthStatus, ...] = ("Degraded", "Missing", "Unknown", "Prog
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """How a live resource is doing, apart from whether it is as declared."""
+    """The health of a live resource: apart from its sync status."""
 
     status: HealthStatus
     why: str = ""
@@ -530,7 +533,7 @@ class ResourceStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """One pass over one application: the plan, what became of each step, and what each resource is now."""
+    """One pass over one application: the plan, the result of each step, and the status of each resource."""
 
     plan: Plan
     results: Mapping[StepId, Result] = field(default_factory=dict)
@@ -538,13 +541,13 @@ class Outcome:
 
     @property
     def sync(self) -> SyncStatus:
-        """OutOfSync if any resource is, else Unknown if any is, else Synced."""
+        """Return OutOfSync if any resource is, else Unknown if any is, else Synced."""
         seen = {status.sync for status in self.statuses}
         return "OutOfSync" if "OutOfSync" in seen else "Unknown" if "Unknown" in seen else "Synced"
 
     @property
     def health(self) -> HealthStatus:
-        """The worst of the resources."""
+        """Return the worst health of the resources."""
         seen = {status.health.status for status in self.statuses}
         return next((status for status in WORST_FIRST if status in seen), "Healthy")
 
@@ -554,19 +557,19 @@ PassResult: TypeAlias = Literal["synced", "changed", "error", "terminal", "throt
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pass:
-    """One pass over one application, as people are told of it."""
+    """One pass over one application, as it is reported."""
 
     reconcile_id: str
     started: datetime
     ended: datetime
     result: PassResult
-    error: str = ""  # why it came to no plan
-    only_looked: str = ""  # why nothing may be written
+    error: str = ""  # the reason why it has no plan
+    only_looked: str = ""  # the reason why it was read-only; empty: it was not
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplicationState:
-    """One application as of now. `outcome` is of the last pass that came to a plan, which may be an earlier one."""
+    """The current state of one application. `outcome` is of the last pass with a plan, which may be an earlier pass."""
 
     name: str
     target: Target
@@ -581,9 +584,9 @@ class ApplicationState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """A change of state, told once: what the log, the metrics, the store and other sinks are given."""
+    """A change of state, reported once: the input of the log, the metrics, the store and other sinks."""
 
-    type: str  # `observability.md` §6: drift.detected, resource.updated, sync.failed …
+    type: str  # drift.detected, resource.updated, sync.failed … (docs/cli.md)
     time: datetime
     application: str
     message: str

@@ -1,14 +1,14 @@
-"""One canonical form: what a body means to AWS, whoever wrote it; the same function for both sides.
+"""The canonical form of a body: equal for bodies that mean the same to AWS; one function for both sides.
 
-`normalise` is pure and idempotent; it never raises on a body that AWS's shapes allow. It applies the shaping rows of
-a kind's table in order, after taking away what says nothing (`None`, `""`, `[]`, `{}`).
+`normalise` is pure and idempotent, and never raises on a body that AWS's shapes allow. It removes empty values (`None`,
+`""`, `[]`, `{}`), then applies the shaping rows of the kind's table in order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from ecsync.core.model import Text
 from ecsync.core.rules import (
@@ -26,59 +26,125 @@ from ecsync.core.rules import (
 )
 from ecsync.core.trees import ANY, EACH, Body, Elements, Json, canonical, thaw
 
-_MAKING = (Default, Derived)  # rows that make a member which is not there
-_SHAPING = (Rewrite, Reshape, Drop, WriteOnly, Keyed, Unordered)
-
 
 def normalise(body: Body, rules: Rules, *, fill: bool = True, write_only: bool = False) -> dict[str, Json]:
     """Return the canonical form of a body; without `fill`, AWS's defaults are left out.
 
-    With `write_only`, what AWS never tells is in it: then it is compared with no live body.
+    With `write_only`, values that AWS never returns stay in: such a form is compared with no live body.
 
-    Keyed lists come back as `Elements` (a map by key), sets sorted, everything else as plain dicts and lists.
+    A keyed list becomes `Elements` (a map by key), a set becomes a sorted list, the rest plain dicts and lists.
     """
     table = _table(rules)
     tree: dict[str, Json] = _copied(body, table.verbatim, keep_empty=False) or {}
-    for rule in table.rows if fill else table.unfilled:
-        segments = rule.segments
-        if segments[0] not in tree and segments[0] != ANY and (len(segments) > 1 or not isinstance(rule, _MAKING)):
-            continue  # most rows speak of what is not there
-        match rule:
-            case Default() if rule.when is None or rule.when(tree):
-                _fill(tree, rule)
-            case Derived() if segments[0] not in tree:
-                _derive(tree, rule)
-            case Rewrite() | Reshape():
-                _rewrite(tree, rule)
-            case Drop() if rule.when is None or rule.when(tree):
-                for container, key in list(_places(tree, segments)):
-                    _remove(container, key)
-            case WriteOnly() if not write_only:
-                for container, key in list(_places(tree, segments)):
-                    _remove(container, key)
-            case Keyed():
-                for container, key in list(_places(tree, segments)):
-                    value = _get(container, key)
-                    if isinstance(value, list):
-                        container[key] = keyed(value, rule.key, rule.value)
-            case Unordered():
-                for container, key in list(_places(tree, segments)):
-                    value = _get(container, key)
-                    if isinstance(value, list):
-                        container[key] = sorted(value, key=canonical)
-            case _:
-                pass
+    for handler, row in table.rows[fill, write_only]:
+        if _may_apply(row, tree):
+            handler(tree, row)
     _sweep(tree)
     return tree
 
 
+def _may_apply(row: Rule, tree: Mapping[str, Json]) -> bool:
+    """Return False where no place of the row can exist: most rows are about members that the body does not have."""
+    first = row.segments[0]
+    return first in tree or first == ANY or (len(row.segments) == 1 and isinstance(row, (Default, Derived)))
+
+
+# ---------------------------------------------------------------- one handler per type of row
+
+
+def _fill(tree: dict[str, Json], row: Default) -> None:
+    if row.when is not None and not row.when(tree):
+        return
+    for container, key in list(_places(tree, row.segments)):
+        if isinstance(container, dict) and container.get(key) is None:
+            value = row.value(container, tree) if callable(row.value) else thaw(row.value)
+            if value is not None:
+                container[str(key)] = value
+
+
+def _derive(tree: dict[str, Json], row: Derived) -> None:
+    if row.path in tree:
+        return
+    value = row.value(tree)
+    if value is not None:
+        tree[row.path] = value
+
+
+def _rewrite(tree: dict[str, Json], row: Rewrite) -> None:
+    _substitute(tree, row.segments, row.to)
+
+
+def _reshape(tree: dict[str, Json], row: Reshape) -> None:
+    if row.when is None or row.when(tree):
+        _substitute(tree, row.segments, lambda value: row.to(value, tree))
+
+
+def _drop(tree: dict[str, Json], row: Drop) -> None:
+    if row.when is None or row.when(tree):
+        _remove(tree, row.segments)
+
+
+def _drop_write_only(tree: dict[str, Json], row: WriteOnly) -> None:
+    _remove(tree, row.segments)
+
+
+def _key(tree: dict[str, Json], row: Keyed) -> None:
+    _change_lists(tree, row.segments, lambda value: keyed(value, row.key, row.value))
+
+
+def _sort(tree: dict[str, Json], row: Unordered) -> None:
+    _change_lists(tree, row.segments, lambda value: sorted(value, key=canonical))
+
+
+Handler: TypeAlias = Callable[[dict[str, Json], Any], None]  # (tree, a row of the handler's type): changes the tree
+
+_HANDLERS: Mapping[type[Rule], Handler] = {
+    Default: _fill,
+    Derived: _derive,
+    Rewrite: _rewrite,
+    Reshape: _reshape,
+    Drop: _drop,
+    WriteOnly: _drop_write_only,
+    Keyed: _key,
+    Unordered: _sort,
+}
+
+
+def _substitute(tree: dict[str, Json], segments: tuple[str, ...], to: Callable[[Json], Json]) -> None:
+    """Replace the values at the places; None removes the member. A reference stays: its value is not known yet."""
+    for container, key in list(_places(tree, segments)):
+        value = _get(container, key)
+        if value is None or isinstance(value, Text):
+            continue
+        new = to(value)
+        if new is not None:
+            container[key] = new
+        elif isinstance(container, dict):
+            container.pop(key, None)
+
+
+def _remove(tree: dict[str, Json], segments: tuple[str, ...]) -> None:
+    for container, key in list(_places(tree, segments)):
+        if isinstance(container, dict):
+            container.pop(key, None)
+
+
+def _change_lists(tree: dict[str, Json], segments: tuple[str, ...], to: Callable[[list[Json]], Json]) -> None:
+    for container, key in list(_places(tree, segments)):
+        value = _get(container, key)
+        if isinstance(value, list):
+            container[key] = to(value)
+
+
+# ---------------------------------------------------------------- the rows of a table, selected once
+
+
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """The rows of a table that shape a body, picked out once."""
+    """The rows that shape a body, with their handlers, by (fill, write_only)."""
 
-    rules: Rules  # held, so that its identity stays its own
-    rows: tuple[Rule, ...]
-    unfilled: tuple[Rule, ...]
+    rules: Rules  # keeps the tuple alive, so that its id stays unique
+    rows: Mapping[tuple[bool, bool], tuple[tuple[Handler, Rule], ...]]
     verbatim: tuple[tuple[str, ...], ...]
 
 
@@ -89,11 +155,9 @@ _MOST_TABLES = 500  # kinds are few; tests make tables of their own
 def _table(rules: Rules) -> _Table:
     found = _TABLES.get(id(rules))
     if found is None:
-        rows = tuple(row for row in rules if isinstance(row, (*_MAKING, *_SHAPING)))
         found = _Table(
             rules=rules,
-            rows=rows,
-            unfilled=tuple(row for row in rows if not isinstance(row, Default)),
+            rows={(fill, kept): tuple(_select(rules, fill, kept)) for fill in (True, False) for kept in (True, False)},
             verbatim=tuple(row.segments for row in rules if isinstance(row, Verbatim)),
         )
         if len(_TABLES) >= _MOST_TABLES:
@@ -102,8 +166,18 @@ def _table(rules: Rules) -> _Table:
     return found
 
 
+def _select(rules: Rules, fill: bool, write_only: bool) -> Iterator[tuple[Handler, Rule]]:
+    for row in rules:
+        unused = (isinstance(row, Default) and not fill) or (isinstance(row, WriteOnly) and write_only)
+        if type(row) in _HANDLERS and not unused:
+            yield _HANDLERS[type(row)], row
+
+
+# ---------------------------------------------------------------- trees
+
+
 def keyed(elements: Sequence[Json], key: tuple[str, ...], value: str = "") -> Elements:
-    """Return a list as a map by key; elements that share a key get `key#2`, `key#3`, so that none is lost."""
+    """Return a list as a map by key. Elements with the same key get `key#2`, `key#3`, so that none is lost."""
     result = Elements()
     for element in elements:
         name = _name(element, key)
@@ -113,7 +187,7 @@ def keyed(elements: Sequence[Json], key: tuple[str, ...], value: str = "") -> El
             unique = f"{name}#{count}"
         if not value or not isinstance(element, Mapping):
             result[unique] = element
-        elif element.get(value) is not None:  # AWS drops an element whose value is null
+        elif element.get(value) is not None:  # AWS drops an element with the value null
             result[unique] = element[value]
     return result
 
@@ -121,23 +195,22 @@ def keyed(elements: Sequence[Json], key: tuple[str, ...], value: str = "") -> El
 def _name(element: Json, key: tuple[str, ...]) -> str:
     if not isinstance(element, Mapping):
         return canonical(element)
-    parts = [_word(element[member]) for member in key if member in element and element[member] is not None]
+    parts = [_text(element[member]) for member in key if member in element and element[member] is not None]
     return "/".join(parts)
 
 
-def _word(value: Json) -> str:
+def _text(value: Json) -> str:
     return str(value) if isinstance(value, (str, int, float, Text)) else canonical(value)
 
 
 def _copied(tree: Any, verbatim: tuple[tuple[str, ...], ...], *, keep_empty: bool) -> Any:
-    """Return a fresh copy without what says nothing. In a list only empty blocks and nulls go: `command: [""]` stays.
+    """Return a copy without empty values. In a list, only empty blocks and nulls are removed: `command: [""]` stays.
 
-    `verbatim` are the patterns of maps whose empty strings are values, from here on down; `keep_empty` says that this
-    is such a map.
+    `verbatim` are the patterns, from here down, of maps in which empty strings are values; `keep_empty`: this is one.
     """
     if isinstance(tree, Mapping):
         copy: dict[str, Json] = Elements() if isinstance(tree, Elements) else {}
-        # Written or read as a map, what AWS has as a list of such blocks: its values are those of the blocks.
+        # A map in place of a list of such blocks: its values are the values of the blocks.
         keep_empty = keep_empty or isinstance(tree, Elements) or (EACH,) in verbatim
         for key, value in tree.items():
             if isinstance(value, (Mapping, list, tuple)):
@@ -159,12 +232,12 @@ def _copied(tree: Any, verbatim: tuple[tuple[str, ...], ...], *, keep_empty: boo
 
 
 def _step(patterns: tuple[tuple[str, ...], ...], key: str) -> tuple[tuple[str, ...], ...]:
-    """Return what is left of the patterns that lead to or through the key."""
+    """Return the rest of each pattern that goes through the key."""
     return tuple(pattern[1:] for pattern in patterns if pattern and pattern[0] in (key, EACH, ANY))
 
 
 def _sweep(tree: Any) -> None:
-    """Take away the blocks and lists that the rows left with nothing in them."""
+    """Remove the blocks and lists that the rows made empty."""
     if isinstance(tree, dict):
         for key, value in list(tree.items()):
             if isinstance(value, (dict, list)):
@@ -182,7 +255,7 @@ def _sweep(tree: Any) -> None:
 
 
 def _places(tree: Any, segments: tuple[str, ...], at: int = 0) -> Iterator[tuple[Any, str | int]]:
-    """Yield (container, key) as `locate` does; the path, which nobody here asks for, costs as much again."""
+    """Yield (container, key) as `locate` does, without the path, which would double the time."""
     head = segments[at]
     keys: Sequence[str | int]
     if head in (EACH, ANY):
@@ -204,40 +277,7 @@ def _places(tree: Any, segments: tuple[str, ...], at: int = 0) -> Iterator[tuple
             yield from _places(tree[key], segments, at + 1)
 
 
-def _fill(tree: dict[str, Json], rule: Default) -> None:
-    for container, key in list(_places(tree, rule.segments)):
-        if isinstance(container, dict) and container.get(key) is None:
-            value = rule.value(container, tree) if callable(rule.value) else thaw(rule.value)
-            if value is not None:
-                container[str(key)] = value
-
-
-def _derive(tree: dict[str, Json], rule: Derived) -> None:
-    value = rule.value(tree)
-    if value is not None:
-        tree[rule.path] = value
-
-
-def _rewrite(tree: dict[str, Json], rule: Rewrite | Reshape) -> None:
-    if isinstance(rule, Reshape) and rule.when is not None and not rule.when(tree):
-        return
-    for container, key in list(_places(tree, rule.segments)):
-        value = _get(container, key)
-        if value is None or isinstance(value, Text):
-            continue
-        new = rule.to(value, tree) if isinstance(rule, Reshape) else rule.to(value)
-        if new is None:
-            _remove(container, key)
-        else:
-            container[key] = new
-
-
 def _get(container: Any, key: str | int) -> Json:
     if isinstance(container, list):
         return container[key] if isinstance(key, int) and key < len(container) else None
     return container.get(key)
-
-
-def _remove(container: Any, key: str | int) -> None:
-    if isinstance(container, dict):
-        container.pop(key, None)

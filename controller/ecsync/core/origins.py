@@ -1,4 +1,4 @@
-"""Where in the manifests a canonical path was written."""
+"""The place in the manifests of a canonical path."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ecsync.core.trees import Json, Path
 
 
 def where(desired: Desired, path: Path, rules: Rules) -> Origin:
-    """Return the place of the longest part of a canonical path that was written; else that of the document."""
+    """Return the place of the longest declared part of a canonical path; else the place of the document."""
     written = _written(desired.body, path, rules)
     for length in range(len(written), 0, -1):
         origin = desired.origins.get(written[:length])
@@ -22,7 +22,7 @@ def where(desired: Desired, path: Path, rules: Rules) -> Origin:
 
 
 def _written(body: Json, path: Path, rules: Rules) -> Path:
-    """Translate a canonical path into the body as it was written: keys of keyed lists become indexes."""
+    """Return the canonical path as a path of the declared body: keys of keyed lists become indexes."""
     tree, found = body, []
     for depth, part in enumerate(path):
         if isinstance(tree, Mapping) and part in tree:
@@ -48,7 +48,7 @@ def _index(elements: Sequence[Json], name: str, path: Path, rules: Rules) -> int
 
 
 def locator(resources: Sequence[Desired], kinds: Mapping[str, Kind]) -> Callable[[Key, Path], str]:
-    """Return a function that tells `file:line` of a field; empty for what no manifest speaks of."""
+    """Return a function from (key, path) to `file:line`; empty for a key that no document declares."""
     documents = {desired.key: desired for desired in resources}
 
     def find(key: Key, path: Path) -> str:

@@ -1,19 +1,19 @@
-"""Whose a live resource is, by its marks, and what our marks on it should say."""
+"""The owner of a live resource, by its marks, and the marks that it must have."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 from ecsync.core import marks
-from ecsync.core.diff import declared_form, looser
-from ecsync.core.inputs import Inputs, released_maps
+from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind
+from ecsync.core.marks import declared_form, released_maps
 from ecsync.core.model import Applied, Desired, Key, Present
 from ecsync.core.rules import Computed
-from ecsync.core.trees import Body, Json
+from ecsync.core.trees import Body
 
 OURS: Literal["ours"] = "ours"
-UNCLAIMED: Literal["nobody's"] = "nobody's"
+UNCLAIMED: Literal["unclaimed"] = "unclaimed"
 
 
 def owner_of(inputs: Inputs, key: Key) -> str:
@@ -21,33 +21,33 @@ def owner_of(inputs: Inputs, key: Key) -> str:
     return marks.owner(inputs.installation, key)
 
 
-def whose(inputs: Inputs, desired: Desired, observed: Present) -> str:
-    """Return OURS, UNCLAIMED, or in words why we keep our hands off."""
+def claim_state(inputs: Inputs, desired: Desired, observed: Present) -> str:
+    """Return OURS, UNCLAIMED, or the reason why the resource must not be written."""
     live = observed.marks
     if live is None:
         tool = observed.foreign
-        return f"{tool} manages it; take it out of there first" if tool else UNCLAIMED
+        return f"managed by {tool}; remove it from {tool} first" if tool else UNCLAIMED
     if live.owner == owner_of(inputs, desired.key):
         natural = inputs.kind(desired.key).natural(desired.body)
         identity = marks.identity(inputs.physical(desired.key.kind, natural)) if natural else ""
         if identity and live.id and identity != live.id:
-            return "its ecsync:owner tag was copied from another resource (ecsync:id does not match); remove the tags"
+            return "its ecsync:owner tag was copied from another resource: ecsync:id does not match; remove both tags"
         return OURS
     parsed = marks.key_of(live.owner)
     if parsed is None:
-        return "its ecsync:owner tag is in a format that this version does not know"
+        return "its ecsync:owner tag has a format that this version does not support"
     installation, other = parsed
     if installation != inputs.installation:
-        return f"owned by installation {installation} ({other.full}); take its ecsync: tags off there first"
+        return f"owned by installation {installation} ({other.full}); remove its ecsync: tags first"
     if live.owner in inputs.others:
         return f"owned by {other.full}, which is still declared"
-    return OURS  # it moved: a renamed document or application takes its resource along
+    return OURS  # a document or application was renamed: the resource moves with it
 
 
 def tags_for(inputs: Inputs, desired: Desired, written: Desired, *, adopted: bool = False) -> dict[str, str]:
-    """Return our three tags for a document: `desired` has its references resolved, `written` as they are written.
+    """Return our three tags for a document: `desired` has its references resolved, `written` has them unresolved.
 
-    The id is left out while the natural name is not known: the executor plans the step again when it is.
+    Without `ecsync:id` while the natural name is unknown: the executor plans the step again when it is known.
     """
     kind = inputs.kind(desired.key)
     if kind.tagging is None:
@@ -63,12 +63,12 @@ def tags_for(inputs: Inputs, desired: Desired, written: Desired, *, adopted: boo
     return tags
 
 
-def stale(
+def outdated_marks(
     inputs: Inputs, desired: Desired, written: Desired, observed: Present | None, *, pending: bool = False
 ) -> dict[str, str]:
-    """Return the tags of ours that a live resource lacks or has out of date; an unknown format is left alone.
+    """Return our tags that a live resource lacks or has out of date; an unsupported format is left alone.
 
-    With nothing observed, all of them. With a change of the document `pending`, the mark takes its very words.
+    Without `observed`, all of them. With `pending`, a change of the document, a looser form in the mark is out of date.
     """
     live = observed.marks if observed else None
     was_adopted = bool(live and live.applied and live.applied.adopted)
@@ -91,35 +91,27 @@ def stale(
 
 
 def _agrees(kind: Kind, live: Applied, now: Applied, written: Body) -> bool:
-    """Tell whether a mark says what a document says that is in sync, in these words or in looser ones.
+    """Return whether a mark agrees with a document that is in sync, exactly or in a looser form.
 
-    Hashes of another form say nothing, so that an upgrade writes nothing. Nor does what AWS has decided meanwhile and
-    the document repeats, so that what describe prints can be pasted over what was written.
+    Hashes of another version of the form always agree: an upgrade writes nothing. A value that AWS computed and that
+    the document now declares agrees too: a person can paste the output of describe into the manifest.
     """
     if (live.retain, live.adopted, marks.keys_of(live)) != (now.retain, now.adopted, marks.keys_of(now)):
         return False
     if live.form != now.form:
         return True
-    declared = _members(kind, declared_form(written, kind.rules))
-    left = {row.segments[0] for row in kind.rules if isinstance(row, Computed)}
-    if live.members.keys() - {marks.path_hash(name) for name in (*declared, *left)}:
+    declared = marks.declared_members(kind, written)
+    computed = {row.segments[0] for row in kind.rules if isinstance(row, Computed)}
+    if live.members.keys() - {marks.path_hash(name) for name in (*declared, *computed)}:
         return False
-    return all(
-        marks.applied_equals(live, name, value)
-        or any(marks.applied_equals(live, name, loose) for loose in looser(written, kind.rules, name))
-        for name, value in declared.items()
-    )
+    return all(marks.agrees(live, kind.rules, written, name, value) for name, value in declared.items())
 
 
-def _members(kind: Kind, form: Body) -> dict[str, Json]:
-    return dict(marks.members(form, kind.tagging.member if kind.tagging else "tags", released_maps(kind)))
-
-
-def untag(inputs: Inputs, written: Desired, observed: Present) -> tuple[str, ...]:
-    """Return the tag keys that we once applied and the document does not declare any more."""
+def tags_to_remove(inputs: Inputs, written: Desired, observed: Present) -> tuple[str, ...]:
+    """Return the live tag keys that we applied and that the document no longer declares."""
     tagging = inputs.kind(written.key).tagging
     if tagging is None or observed.marks is None or observed.marks.applied is None:
         return ()
     live = marks.tag_map(observed.body.get(tagging.member))
     declared = marks.tag_map(written.body.get(tagging.member))
-    return marks.gone(observed.marks.applied, "tags", declared, live)
+    return marks.removed_keys(observed.marks.applied, "tags", declared, live)

@@ -1,16 +1,16 @@
-"""Desired x observed -> Plan: which steps, in which order, with which exact calls; nothing here touches AWS.
+"""Desired x observed -> Plan: which steps, in which order, with which exact calls. Nothing here calls AWS.
 
 How one resource is decided (the first line that fits):
 
-    observed      mark                     step
-    Unreadable    -                        none; what refers to it is not decided either
-    Absent        -                        Create, and its late part
-    Present       none                     Adopt, or Update where the document says `if-untagged`
-    Present       another's, or copied     withheld
-    Present       ours, `state: absent`    Delete
-    Present       ours, fields differ      Replace where one cannot change in place, else Update, and its late part
-    Present       ours, in sync, stale     Mark
-    Present       ours, in sync            none
+    observed      mark                        step
+    Unreadable    -                           none; resources that refer to it are not decided either
+    Absent        -                           Create, then its late step
+    Present       none                        Adopt; with `ecsync/adopt: if-untagged`, Update
+    Present       of another owner, copied    withheld
+    Present       ours, `state: absent`       Delete
+    Present       ours, fields differ         Replace if one cannot change in place; else Update, then its late step
+    Present       ours, in sync, outdated     Mark
+    Present       ours, in sync               none
 """
 
 from __future__ import annotations
@@ -20,18 +20,21 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 from ecsync.core import deletes, graph, ownership, tagging
-from ecsync.core.inputs import Inputs, blocked, declares, difference, released
-from ecsync.core.kind import GiveUp, Hold, Kind, Proceed, Wait
+from ecsync.core.inputs import Inputs, blocked
+from ecsync.core.kind import Gate, GiveUp, Hold, Kind, Proceed, Wait
+from ecsync.core.marks import with_released_keys
 from ecsync.core.model import (
     Absent,
     Adopt,
     Call,
     Create,
     Desired,
+    Effect,
     FieldChange,
     Key,
     Mark,
     Observed,
+    Phase,
     Plan,
     Present,
     Ref,
@@ -44,12 +47,13 @@ from ecsync.core.model import (
     Update,
     Withheld,
 )
+from ecsync.core.resource_diff import declares, difference
 from ecsync.core.trees import Json, canonical
 
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """The plan while it grows. `invalid` are outputs that its own changes replace, `changing` what it changes."""
+    """The plan while it is made. `invalid`: outputs that its own changes replace; `changing`: resources it changes."""
 
     steps: list[Step] = field(default_factory=list)
     withheld: list[Withheld] = field(default_factory=list)
@@ -61,7 +65,7 @@ class _Draft:
 
 
 def build(inputs: Inputs) -> Plan:
-    """Return the plan of an application. Raises graph.Cycle where the order has no beginning."""
+    """Return the plan of an application. Raises graph.Cycle."""
     waits = graph.edges(inputs.application.resources, inputs.kinds)
     order = graph.order(waits, _by_kind(inputs))
     draft = _Draft()
@@ -93,18 +97,17 @@ def _by_kind(inputs: Inputs) -> list[StepId]:
 
 
 def digest(plan: Plan) -> str:
-    """Return a short hash of what the plan would do and where: `apply --digest` refuses any other plan."""
+    """Return a short hash of what the plan would do and where: `apply --digest` applies no other plan."""
     steps = [
         [str(step.id), type(step.change).__name__, [[call.name, call.params] for call in step.calls]]
         for step in plan.steps
     ]
-    return sha256(canonical([plan.application, plan.target.account, plan.target.region, steps]).encode()).hexdigest()[
-        :12
-    ]
+    content = canonical([plan.application, plan.target.account, plan.target.region, steps])
+    return sha256(content.encode()).hexdigest()[:12]
 
 
-def again(inputs: Inputs, step: Step) -> Plan:
-    """Return the plan of one resource alone, made from a world that was read again: what the executor carries out."""
+def replan(inputs: Inputs, step: Step) -> Plan:
+    """Return the plan of the step's resource alone, from a new read: this is what the executor applies."""
     draft = _Draft()
     desired = inputs.desired(step.id.key)
     if desired is not None:
@@ -125,13 +128,13 @@ def again(inputs: Inputs, step: Step) -> Plan:
 
 def _decide(inputs: Inputs, draft: _Draft, written: Desired) -> None:
     key = written.key
-    observed: Observed = inputs.world.get(key, Unreadable("it was not read"))
+    observed: Observed = inputs.world.get(key, Unreadable("not read"))
     unknown = blocked(inputs, written, draft.unreadable)
     if isinstance(observed, Unreadable) or unknown:
         draft.unreadable[key] = observed.error if isinstance(observed, Unreadable) else unknown
     elif not inputs.writable(written):
         if isinstance(observed, Absent):
-            draft.unreadable[key] = "it is only looked up, and AWS says that it is not there"
+            draft.unreadable[key] = "not found in AWS, and not created: the document is a lookup"
     elif written.options.state == "absent":
         _remove(inputs, draft, key, observed)
     elif isinstance(observed, Absent):
@@ -150,25 +153,31 @@ def _create(inputs: Inputs, draft: _Draft, written: Desired) -> None:
     known = kind.known(desired.body)
     if not _admit(inputs, draft, step, [output for output in kind.outputs if output not in known]):
         return
-    # What the create leaves for later is a difference from nothing, sent to an id that is not known yet.
+    # The late step sends what the create leaves out, to an id that is not known yet.
     unknown: dict[str, Json] = {output: Text((Ref(desired.key, output),)) for output in kind.outputs}
     nothing = Present(body={}, outputs=unknown)
     fields = difference(inputs, desired, written, nothing, draft.changing).fields
-    later = tuple(one for one in fields if graph.late(kind.rules, one.path))
-    if later:
-        update = Update(desired=desired, observed=nothing, fields=later)
+    late = tuple(one for one in fields if graph.late(kind.rules, one.path))
+    if late:
+        update = Update(desired=desired, observed=nothing, fields=late)
         _admit(inputs, draft, _step(kind, update, "late"))
 
 
 def _claim(inputs: Inputs, draft: _Draft, written: Desired, observed: Present) -> None:
-    """Decide about a live resource by whose it is."""
-    kind = inputs.kind(written.key)
+    """Decide a live resource by its owner."""
     desired = inputs.resolved(written, draft.invalid)
-    verdict = ownership.whose(inputs, desired, observed)
-    by_itself = verdict == ownership.UNCLAIMED and desired.options.adopt == "if-untagged"
-    if verdict == ownership.OURS or by_itself:
-        _update(inputs, draft, desired, written, observed)
-        return
+    state = ownership.claim_state(inputs, desired, observed)
+    adopts = state == ownership.UNCLAIMED and desired.options.adopt == "if-untagged"
+    if state == ownership.OURS or adopts:
+        _reconcile(inputs, draft, desired, written, observed)
+    elif state == ownership.UNCLAIMED:
+        _admit(inputs, draft, _adoption(inputs, draft, desired, written, observed))
+    else:
+        draft.withheld.append(Withheld(step=_adoption(inputs, draft, desired, written, observed), reason=state))
+
+
+def _adoption(inputs: Inputs, draft: _Draft, desired: Desired, written: Desired, observed: Present) -> Step:
+    kind = inputs.kind(desired.key)
     found = difference(inputs, desired, written, observed, draft.changing).fields
     declared = declares(desired, kind)
     change = Adopt(
@@ -179,87 +188,123 @@ def _claim(inputs: Inputs, draft: _Draft, written: Desired, observed: Present) -
         marks=ownership.tags_for(inputs, desired, written, adopted=desired.options.undeclared == "adopted"),
     )
     calls = tagging.calls_for(kind.tagging, change) if kind.tagging else ()
-    step = Step(id=StepId(key=desired.key), change=change, calls=calls)
-    if verdict == ownership.UNCLAIMED:
-        _admit(inputs, draft, step)
-    else:
-        draft.withheld.append(Withheld(step=step, because=verdict))
+    return Step(id=StepId(key=desired.key), change=change, calls=calls)
 
 
-def _update(inputs: Inputs, draft: _Draft, desired: Desired, written: Desired, observed: Present) -> None:
+# ---------------------------------------------------------------- one resource that we own
+
+
+def _reconcile(inputs: Inputs, draft: _Draft, desired: Desired, written: Desired, observed: Present) -> None:
+    """Reconcile a resource that we own, then delete what a finished replacement superseded."""
     kind = inputs.kind(desired.key)
-    desired = released(kind, desired, written, observed)
+    desired = with_released_keys(kind, desired, written, observed)
     found = difference(inputs, desired, written, observed, draft.changing)
     draft.unmanaged.extend(
-        Unmanaged(key=desired.key, path=one.path, value=one.value, owner=one.owner) for one in found.left
+        Unmanaged(key=desired.key, path=one.path, value=one.value, owner=one.owner) for one in found.unmanaged
     )
-    revised = any(one.effect == "revise" for one in found.fields)
     change = Update(
         desired=desired,
         observed=observed,
         fields=found.fields,
-        # A new revision carries every mark; anything else only those that are out of date.
-        marks=ownership.stale(
-            inputs,
-            desired,
-            written,
-            None if revised else observed,
-            pending=any(one.reason == "pending" for one in found.fields),
-        ),
-        untag=ownership.untag(inputs, written, observed),
+        marks=_marks_to_write(inputs, desired, written, observed, found.fields),
+        untag=ownership.tags_to_remove(inputs, written, observed),
     )
     if found.fields and kind.gate is not None:
-        match kind.gate(desired, observed, found.fields, inputs.world):
-            case Wait(why=why):
-                _admit(inputs, draft, Step(id=StepId(key=desired.key), change=change, calls=(), waiting=why))
-            case GiveUp(why=why):
-                draft.stopped[desired.key] = why
-            case Hold(because=because):
-                draft.withheld.append(Withheld(step=_step(kind, change), because=because))
-            case Proceed(body=body, waiting=waiting):
-                staged = replace(desired, body=body)
-                fields = difference(inputs, staged, written, observed, draft.changing).fields
-                # What is not there yet is not said to be applied: the last stage writes the mark.
-                marks = {} if waiting else change.marks
-                _change(inputs, draft, replace(change, desired=staged, fields=fields, marks=marks), waiting)
+        gate = kind.gate(desired, observed, found.fields, inputs.world)
+        _change_through_gate(inputs, draft, change, written, gate)
     else:
         _change(inputs, draft, change)
-    _leave_behind(inputs, draft, desired.key, observed)
+    _remove_superseded(inputs, draft, desired.key, observed)
+
+
+def _marks_to_write(
+    inputs: Inputs, desired: Desired, written: Desired, observed: Present, fields: tuple[FieldChange, ...]
+) -> dict[str, str]:
+    """Return the marks that are out of date; for a new revision, every mark."""
+    marked = None if _any_effect(fields, "revise") else observed
+    pending = any(one.reason == "pending" for one in fields)
+    return ownership.outdated_marks(inputs, desired, written, marked, pending=pending)
+
+
+def _change_through_gate(inputs: Inputs, draft: _Draft, change: Update, written: Desired, gate: Gate) -> None:
+    """Admit the change as far as the gate of its kind allows it now."""
+    key, kind = change.desired.key, inputs.kind(change.desired.key)
+    match gate:
+        case Wait(why=why):
+            _admit(inputs, draft, Step(id=StepId(key=key), change=change, calls=(), waiting=why))
+        case GiveUp(why=why):
+            draft.stopped[key] = why
+        case Hold(reason=reason):
+            draft.withheld.append(Withheld(step=_step(kind, change), reason=reason))
+        case Proceed(body=body, waiting=waiting):
+            staged = replace(change.desired, body=body)
+            fields = difference(inputs, staged, written, change.observed, draft.changing).fields
+            # A mark records what is applied: only the last stage writes it.
+            marks = {} if waiting else change.marks
+            _change(inputs, draft, replace(change, desired=staged, fields=fields, marks=marks), waiting)
 
 
 def _change(inputs: Inputs, draft: _Draft, change: Update, waiting: str = "") -> None:
-    """Admit the steps of a resource that is ours and is not as it should be."""
-    kind = inputs.kind(change.desired.key)
-    if any(one.effect == "replace" for one in change.fields):
-        marks = {**ownership.tags_for(inputs, change.desired, inputs.desired(change.desired.key) or change.desired)}
-        new = Replace(desired=change.desired, observed=change.observed, fields=change.fields, marks=marks)
-        step = Step(id=StepId(key=change.desired.key), change=new, calls=kind.calls(new) if kind.calls else ())
-        _admit(inputs, draft, step, kind.invalidates.get("replace", kind.outputs))
+    """Admit the steps of a resource that we own: a replacement, an update, a mark, or none."""
+    if _any_effect(change.fields, "replace"):
+        _replace(inputs, draft, change)
     elif change.fields or change.untag or waiting:
-        later = tuple(one for one in change.fields if graph.late(kind.rules, one.path))
-        now = tuple(one for one in change.fields if one not in later)
-        if now or change.untag or not later:
-            main = replace(change, fields=now, marks={} if later else change.marks)
-            step = replace(_step(kind, main), waiting=waiting)
-            revised = any(one.effect == "revise" for one in now)
-            renewed = kind.invalidates.get("revise" if revised else "update", ()) if step.calls else ()
-            # What a call gives is new, too: only some updates of a launch template make a version.
-            _admit(inputs, draft, step, (*renewed, *(output for call in step.calls for output in call.captures)))
-        if later:
-            _admit(inputs, draft, _step(kind, replace(change, fields=later, untag=()), "late"))
-    elif change.marks and kind.tagging:
-        mark = Mark(desired=change.desired, observed=change.observed, marks=change.marks)
-        calls = tagging.calls_for(kind.tagging, mark)
-        _admit(inputs, draft, Step(id=StepId(key=change.desired.key), change=mark, calls=calls))
+        _update(inputs, draft, change, waiting)
+    elif change.marks:
+        _mark(inputs, draft, change)
 
 
-def _step(kind: Kind, change: Update, phase: str = "main") -> Step:
-    step = StepId(key=change.desired.key, phase="late" if phase == "late" else "main")
-    return Step(id=step, change=change, calls=_calls(kind, change))
+def _replace(inputs: Inputs, draft: _Draft, change: Update) -> None:
+    desired, kind = change.desired, inputs.kind(change.desired.key)
+    marks = ownership.tags_for(inputs, desired, inputs.desired(desired.key) or desired)
+    new = Replace(desired=desired, observed=change.observed, fields=change.fields, marks=marks)
+    step = Step(id=StepId(key=desired.key), change=new, calls=kind.calls(new) if kind.calls else ())
+    _admit(inputs, draft, step, kind.invalidates.get("replace", kind.outputs))
+
+
+def _update(inputs: Inputs, draft: _Draft, change: Update, waiting: str) -> None:
+    """Admit the main step of an update and its late step; where both exist, the late one writes the mark."""
+    kind = inputs.kind(change.desired.key)
+    late = tuple(one for one in change.fields if graph.late(kind.rules, one.path))
+    main = tuple(one for one in change.fields if one not in late)
+    if main or change.untag or not late:
+        step = _step(kind, replace(change, fields=main, marks={} if late else change.marks))
+        _admit(inputs, draft, replace(step, waiting=waiting), _renewed(kind, step))
+    if late:
+        _admit(inputs, draft, _step(kind, replace(change, fields=late, untag=()), "late"))
+
+
+def _renewed(kind: Kind, step: Step) -> tuple[str, ...]:
+    """Return the outputs that get another value by an update; none if it makes no call.
+
+    These are the outputs in `Kind.invalidates` and those that the calls capture: only some updates of a launch template
+    create a version.
+    """
+    if not step.calls:
+        return ()
+    named = kind.invalidates.get("revise" if _any_effect(step.fields, "revise") else "update", ())
+    return (*named, *(output for call in step.calls for output in call.captures))
+
+
+def _mark(inputs: Inputs, draft: _Draft, change: Update) -> None:
+    kind = inputs.kind(change.desired.key)
+    if kind.tagging is None:
+        return
+    mark = Mark(desired=change.desired, observed=change.observed, marks=change.marks)
+    calls = tagging.calls_for(kind.tagging, mark)
+    _admit(inputs, draft, Step(id=StepId(key=change.desired.key), change=mark, calls=calls))
+
+
+def _any_effect(fields: Iterable[FieldChange], effect: Effect) -> bool:
+    return any(one.effect == effect for one in fields)
+
+
+def _step(kind: Kind, change: Update, phase: Phase = "main") -> Step:
+    return Step(id=StepId(key=change.desired.key, phase=phase), change=change, calls=_calls(kind, change))
 
 
 def _calls(kind: Kind, change: Update) -> tuple[Call, ...]:
-    """Compile the kind's own calls, then the tag calls: a mark says what is done, so it comes last."""
+    """Compile the kind's own calls, then the tag calls: a mark records what is done, so it comes last."""
     own = tuple(one for one in change.fields if not _is_tag(kind, one))
     calls = kind.calls(replace(change, fields=own)) if own and kind.calls else ()
     if kind.tagging is None or (kind.any_change == "revise" and own):
@@ -272,32 +317,32 @@ def _is_tag(kind: Kind, change: FieldChange) -> bool:
 
 
 def _remove(inputs: Inputs, draft: _Draft, key: Key, observed: Observed) -> None:
-    """`ecsync/state: absent`: delete one resource that is ours, on purpose."""
+    """Delete a resource that we own and that is declared with `ecsync/state: absent`."""
     if not isinstance(observed, Present):
         return
     step = deletes.deletion(inputs, key, observed)
     if observed.marks is None or observed.marks.owner != ownership.owner_of(inputs, key):
-        because = "ecsync/state: absent deletes only what carries this document's mark"
-        draft.withheld.append(Withheld(step=step, because=because))
+        reason = "not deleted: ecsync/state: absent deletes only a resource with this document's ecsync:owner tag"
+        draft.withheld.append(Withheld(step=step, reason=reason))
     else:
         _admit(inputs, draft, step, inputs.kind(key).outputs)
 
 
-def _leave_behind(inputs: Inputs, draft: _Draft, key: Key, observed: Present) -> None:
-    """Delete what a finished replacement left, each when nothing uses it any more (rule 9)."""
+def _remove_superseded(inputs: Inputs, draft: _Draft, key: Key, observed: Present) -> None:
+    """Delete what a finished replacement superseded, when it is no longer used (docs/rules.md R9)."""
     kind = inputs.kind(key)
     if kind.superseded is None or any(step.id.key == key and isinstance(step.change, Replace) for step in draft.steps):
         return
     for superseded, not_yet in kind.superseded(observed, inputs.world):
         _admit(inputs, draft, deletes.deletion(inputs, key, superseded, waiting=not_yet, phase="late"))
-        return  # one at a time: a step has one result
+        return  # one per pass: a step has one result
 
 
 def _admit(inputs: Inputs, draft: _Draft, step: Step, invalidated: Iterable[str] = ()) -> bool:
-    """Put a step into the plan unless a policy withholds it; only an admitted step makes outputs unknown."""
-    because = next((why for policy in inputs.policies if (why := policy(step, inputs))), "")
-    if because:
-        draft.withheld.append(Withheld(step=step, because=because))
+    """Add a step to the plan, unless a policy withholds it. Only an admitted step makes outputs unknown."""
+    reason = next((found for policy in inputs.policies if (found := policy(step, inputs))), "")
+    if reason:
+        draft.withheld.append(Withheld(step=step, reason=reason))
         return False
     draft.steps.append(step)
     if not isinstance(step.change, (Adopt, Mark)):

@@ -1,7 +1,7 @@
-"""What keeps a plan safe: each policy looks at one step and says why it is withheld, or nothing.
+"""Policies: each one looks at one step and returns the reason why it is withheld, or an empty text.
 
-They are asked while the plan is made, so that a step which is withheld does not make its outputs unknown to others.
-The words name what would let the step through.
+They run while the plan is made: the outputs of a withheld step stay known to other steps. A reason states the effect
+first, then what a person can do.
 """
 
 from __future__ import annotations
@@ -16,68 +16,73 @@ from ecsync.core.model import Create, Key, Plan, Present, Replace, Step, Update,
 def standard(*, prune: str = "", contended: Collection[Key] = ()) -> tuple[Policy, ...]:
     """Return the policies of an ordinary pass.
 
-    `prune` says why nothing may be pruned now (empty: it may). `contended` are resources whose repair has come
-    undone too often.
+    `prune` is the reason why nothing may be pruned now; empty: pruning is allowed. `contended` are resources that
+    another client reverted too often.
     """
 
     def unpruned(step: Step, inputs: Inputs) -> str:
         return pruning(step, inputs, prune)
 
     def contention(step: Step, _: Inputs) -> str:
-        if step.id.key in contended and isinstance(step.change, Update | Replace):
-            return WithheldReason(
-                "contention", "somebody changes it back each time; nothing more is written until the manifest changes"
-            )
-        return ""
+        if step.id.key not in contended or not isinstance(step.change, Update | Replace):
+            return ""
+        return WithheldReason(
+            "contention",
+            "not written: another client reverts it each time; it will not be retried until the manifest changes",
+        )
 
     return (managed, suspended, unpruned, replacing, moved_lookups, contention)
 
 
 def managed(step: Step, inputs: Inputs) -> str:
-    """Only kinds that the application may write are written."""
+    """Withhold a kind that the application does not manage. Without `manage`, this is Role alone."""
     allowed = inputs.application.manage
     kind = step.id.key.kind
     if "all" in allowed or kind in allowed or (not allowed and kind != "Role"):
         return ""
     return WithheldReason(
         "not_managed",
-        f"{kind} is not written by this application; add {kind} (or `all`) to `manage` in its Application document",
+        f"read-only: {kind} is not managed by this application; "
+        f"add {kind} (or `all`) to `manage` in its Application document",
     )
 
 
 def suspended(step: Step, inputs: Inputs) -> str:
-    """A suspended document is reported, not written."""
+    """Withhold every step of a suspended document."""
     desired = inputs.desired(step.id.key)
     return WithheldReason("suspended", "suspended by ecsync/suspend") if desired and desired.options.suspend else ""
 
 
 def pruning(step: Step, inputs: Inputs, forbidden: str) -> str:
-    """What is declared no more goes only on an explicit word, from a source that was read whole."""
+    """Withhold the deletion of an orphan while prune is off, or while `forbidden` is a reason."""
     if step.id.phase != "prune":
         return ""
     if not inputs.application.sync.prune:
-        words = "not declared any more; prune is off (sync.prune: true in its Application document removes it)"
-        return WithheldReason("off", words)
-    return (
-        WithheldReason("stale_source", forbidden)
-        if forbidden and not isinstance(forbidden, WithheldReason)
-        else forbidden
-    )
+        return WithheldReason(
+            "off",
+            "not deleted: no longer declared, and prune is off (set sync.prune: true in its Application document)",
+        )
+    if not forbidden or isinstance(forbidden, WithheldReason):
+        return forbidden
+    return WithheldReason("stale_source", forbidden)
 
 
 def replacing(step: Step, inputs: Inputs) -> str:
-    """A replacement is an outage unless the kind knows how to do it side by side."""
+    """Withhold a replacement, which is an outage, unless its kind does it side by side or the document allows it."""
     if not isinstance(step.change, Replace) or inputs.kind(step.id.key).replaces_itself:
         return ""
     if step.change.desired.options.replace == "allow":
         return ""
     fields = ", ".join(".".join(map(str, one.path)) for one in step.change.fields if one.effect == "replace")
-    words = f"{fields} cannot be changed in place; `ecsync/replace: allow` deletes it and makes it again"
-    return WithheldReason("replacement", words)
+    return WithheldReason(
+        "replacement",
+        f"not replaced: {fields} cannot be changed in place; "
+        "set `ecsync/replace: allow` to delete the resource and create it again",
+    )
 
 
 def moved_lookups(step: Step, _: Inputs) -> str:
-    """A looked-up value that moved does not restart production by itself (rule 20)."""
+    """Withhold an update that restarts tasks only because a looked-up value changed (docs/rules.md R20)."""
     if not isinstance(step.change, Update) or step.change.desired.options.refresh == "follow":
         return ""
     rolling = [one for one in step.change.fields if one.effect != "in-place"]
@@ -85,13 +90,13 @@ def moved_lookups(step: Step, _: Inputs) -> str:
         return ""
     return WithheldReason(
         "lookup",
-        "a value that is only looked up has changed and following it would restart tasks; "
-        "`ecsync/refresh: follow` on this document follows it",
+        "not applied: a looked-up value changed, and applying it would restart tasks; "
+        "set `ecsync/refresh: follow` on this document to apply it",
     )
 
 
-def finds_nothing_of_ours(plan: Plan, world: World) -> bool:
-    """Tell whether all is to be made: with no state file, a wrong account looks like that (rule 11)."""
+def finds_no_owned_resource(plan: Plan, world: World) -> bool:
+    """Return whether all is created and nothing has a mark: as in a wrong account (docs/rules.md R11)."""
     main = [step for step in plan.steps if step.id.phase == "main"]
     marked = any(isinstance(one, Present) and one.marks for one in world.values())
     return bool(main) and all(isinstance(step.change, Create) for step in main) and not marked

@@ -1,4 +1,4 @@
-"""What the core and the engine need of the world: narrow protocols, and the one error that crosses them."""
+"""The protocols through which core and engine use AWS, sources, clocks and sinks, and the errors they raise."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Any, Literal, Protocol, TypeAlias
 from ecsync.core.model import Event, Snapshot
 
 ErrorClass: TypeAlias = Literal[
-    "missing",  # AWS says that it is not there
-    "denied",  # the credentials may not
+    "missing",  # the resource does not exist
+    "denied",  # the credentials lack the permission
     "throttled",  # too many calls
     "transient",  # 5xx, timeouts, connection errors, unknown codes
-    "conflict",  # in use, update in progress: goes away when something else has happened
-    "exists",  # already there: observe again
-    "settling",  # right call, too early: IAM and service-linked roles take a while
-    "invalid",  # AWS will refuse it again
-    "credentials",  # expired or absent: nothing can be said about anything
+    "conflict",  # in use, or an update is in progress: solved when another change ends
+    "exists",  # the resource exists already: observe again
+    "settling",  # too early: IAM and service-linked roles need time
+    "invalid",  # AWS will reject it again
+    "credentials",  # expired or missing: every answer is unknown
 ]
 
 
 class AwsError(Exception):
-    """An API call that did not work, classified once (`aws/errors.py`). Its text names no secret value."""
+    """An API call failed; its class is decided once (`aws/errors.py`). Its text contains no secret value."""
 
     def __init__(self, kind: ErrorClass, code: str, message: str, operation: str) -> None:
         super().__init__(f"{operation}: {code}: {message}")
@@ -33,7 +33,7 @@ class AwsError(Exception):
 
 
 class SourceError(Exception):
-    """A source that could not be read whole: the last good snapshot stays, and nothing is deleted."""
+    """A source could not be read completely: the last good snapshot stays in use, and nothing is deleted."""
 
     def __init__(
         self, message: str, *, reason: Literal["unreachable", "denied", "partial", "empty", "changing"]
@@ -46,37 +46,41 @@ class Reader(Protocol):
     """Read operations only. Raises AwsError."""
 
     def call(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
-        """Make one call and return its response without metadata."""
+        """Make one call; return its response without metadata."""
 
     def pages(self, service: str, operation: str, result: str, /, **params: Any) -> Iterator[Any]:
-        """Yield every item of the list member `result` over all pages."""
+        """Yield every item of the list member `result`, from all pages."""
 
     def cached(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
-        """As `call`, for what AWS never changes (a task definition's content): read once per process."""
+        """As `call`, for data that AWS never changes (the content of a task definition): read once per process."""
 
 
 class Cloud(Reader, Protocol):
-    """One account and Region: reads, and the only way to write."""
+    """One account and Region: reads, and the only method that writes."""
+
+    @property
+    def account(self) -> str:
+        """The id of the account that the credentials belong to. Calls AWS at most once; may raise AwsError."""
 
     def write(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
-        """Make one mutating call and return its response without metadata. Raises AwsError."""
+        """Make one mutating call; return its response without metadata. Raises AwsError."""
 
 
 class Source(Protocol):
-    """Where manifests come from."""
+    """A source of manifests."""
 
     def fetch(self) -> Snapshot:
-        """Return everything, or raise SourceError: a partial snapshot is no snapshot."""
+        """Return the complete snapshot, or raise SourceError. A partial snapshot is never returned."""
 
 
 class Clock(Protocol):
-    """Time, so that tests have their own."""
+    """Time; tests use their own clock."""
 
     def now(self) -> datetime:
-        """Wall time with a zone, for display only."""
+        """Return wall time with a zone, for display only."""
 
     def monotonic(self) -> float:
-        """Seconds that never jump, for every decision."""
+        """Return seconds that never jump, for every decision."""
 
 
 Sink: TypeAlias = Callable[[Event], None]  # must not raise and must not block

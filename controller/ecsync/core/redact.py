@@ -1,4 +1,4 @@
-"""What people and machines may see of a value: sensitive places become a fingerprint."""
+"""Redaction: a sensitive value becomes a fingerprint in everything that people or programs see."""
 
 from __future__ import annotations
 
@@ -9,28 +9,26 @@ from hashlib import sha256
 
 from ecsync.core.model import Redacted, Text
 from ecsync.core.rules import Keyed, Rules, Sensitive
-from ecsync.core.trees import Json, Path, canonical, locate, thaw
+from ecsync.core.trees import Json, Path, canonical, leads_to, locate, thaw
 
-# Keyed for this process: a fingerprint tells that a value changed, and nothing to somebody who guesses values.
+# The key is random per process: a fingerprint shows that a value changed, and cannot be checked against a guess.
 _KEY = secrets.token_bytes(32)
 
 
 def fingerprint(value: Json) -> Redacted:
-    """Return the stand-in of a sensitive value."""
+    """Return the fingerprint of a sensitive value."""
     return Redacted(hmac.new(_KEY, canonical(value).encode(), sha256).hexdigest()[:4])
 
 
 def masked(value: Json, path: Path, rules: Rules) -> Json:
-    """Return the value at a path of a canonical body as people may see it."""
+    """Return the value at a path of a canonical body, redacted."""
     if value is None or isinstance(value, (Redacted, Text)):
         return value
     if any(isinstance(rule, Sensitive) and rule.covers(path) for rule in rules):
         return fingerprint(value)
-    # The path may stand above sensitive places: a whole container that was added, say.
+    # The path may be above sensitive places: a whole container that was added, for example.
     below = [
-        rule.segments[len(path) :]
-        for rule in rules
-        if isinstance(rule, Sensitive) and len(rule.segments) > len(path) and _leads(path, rule.segments)
+        rule.segments[len(path) :] for rule in rules if isinstance(rule, Sensitive) and leads_to(path, rule.segments)
     ]
     if not below or not isinstance(value, (Mapping, list, tuple)):
         return value
@@ -43,7 +41,7 @@ def masked(value: Json, path: Path, rules: Rules) -> Json:
 
 
 def params(call_params: Json, rules: Rules) -> Json:
-    """Return the parameters of a call as people may see them; of an element that is a name and a value, the value."""
+    """Return the parameters of a call, redacted. Of an element that is a name and a value, only the value is."""
     copy = thaw(call_params)
     pairs = {rule.segments: rule.value for rule in rules if isinstance(rule, Keyed) and rule.value}
     for rule in rules:
@@ -59,7 +57,3 @@ def params(call_params: Json, rules: Rules) -> Json:
             else:
                 container[key] = fingerprint(value)
     return copy
-
-
-def _leads(path: Path, segments: tuple[str, ...]) -> bool:
-    return all(s in ("[]", "*") or s == str(p) for p, s in zip(path, segments, strict=False))

@@ -1,4 +1,4 @@
-"""Put the values of references into a body."""
+"""Resolve references: put their values into a body."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from ecsync.core.trees import Body, Json, Path, matches, pattern
 def resolve(
     body: Body, values: Callable[[Ref], str | Sequence[str] | None], comma_lists: Sequence[str | Sequence[str]] = ()
 ) -> dict[str, Json]:
-    """Return the body with every known reference replaced by its value; what is unknown stays `Text`.
+    """Return the body with every known reference replaced by its value; an unknown one stays `Text`.
 
-    A value that is only a reference takes the output's type. A list is spliced inside a list, and joined with commas
-    inside a longer text and at the paths that `comma_lists` names.
+    A value that is one reference alone gets the type of the output. A list is spliced into a list. It is joined with
+    commas inside a longer text, and at the paths in `comma_lists`.
     """
     patterns = [pattern(path) if isinstance(path, str) else path for path in comma_lists]
     return {key: _resolve(value, (key,), values, patterns) for key, value in body.items()}
@@ -47,7 +47,7 @@ def _resolve(
 
 
 def joined(parts: Sequence[str | Ref]) -> str | Text:
-    """Return the parts as one text: plain where no reference is in it."""
+    """Return the parts as one text: a plain string if it contains no reference."""
     merged: list[str | Ref] = []
     for part in parts:
         if isinstance(part, str) and merged and isinstance(merged[-1], str):

@@ -1,10 +1,9 @@
-"""The rows of a kind's rule table: what AWS does to a body, and what changing a field does.
+"""The rows of a kind's rule table: what AWS does to a body, and what a change of a field does.
 
-A row is data with its source. `path` is a pattern (`json.pattern`): `a.b[].c` goes through lists (and lists that
-became maps by key), `a.*` through every value of a map; a row names that place. `source` cites the line of the
-design page or the AWS page, and `cases` the ids of the cases that prove it.
-Rows that shape a body are applied in table order by `normalise`; the others are asked by `diff`, `plan` and the
-kind itself.
+A row is data with its source. `path` is a pattern (`trees.pattern`): `a.b[].c` goes through every element of a list,
+also of a list that became a map by key; `a.*` goes through every value of a map. `source` states the AWS fact: the API
+page, or what was read back from AWS. `cases` are the ids of the test cases that prove the row.
+`normalise` applies the rows that shape a body, in table order. `diff`, `plan`, `marks` and the kinds use the others.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from typing import TypeAlias
 
 from ecsync.core.trees import Body, Json, Path, matches, pattern
 
-When: TypeAlias = Callable[[Body], bool]  # asked of the whole body: networkMode, schedulingStrategy, Protocol …
+When: TypeAlias = Callable[[Body], bool]  # of the whole body: networkMode, schedulingStrategy, Protocol …
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +29,7 @@ class _Row:
         return pattern(self.path)
 
     def covers(self, path: Path) -> bool:
-        """Tell whether the path is the one that the row names, or lies below it."""
+        """Return whether the path is the place of the row, or below it."""
         return matches(path, self.segments)
 
 
@@ -39,12 +38,12 @@ class _Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Verbatim(_Row):
-    """A map or block whose empty strings are values (environment, labels, options, tags)."""
+    """Keeps empty strings: in this map or block they are values (environment, labels, options, tags)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Keyed(_Row):
-    """A list that is a map by these members; order means nothing. With `value`, an element is just that member."""
+    """Compares a list as a map by the members `key`, without order. With `value`, an element is that member only."""
 
     key: tuple[str, ...]
     value: str = ""
@@ -52,28 +51,28 @@ class Keyed(_Row):
 
 @dataclass(frozen=True, kw_only=True)
 class Unordered(_Row):
-    """A list that is a set."""
+    """Compares a list as a set, without order."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Default(_Row):
-    """What AWS has where nothing is written; a function is given the enclosing block and the whole body."""
+    """Fills in AWS's value where none is declared. A function gets the enclosing block and the whole body."""
 
     value: Json | Callable[[Body, Body], Json]
     when: When | None = None
-    says: str = ""  # the default in words, where it is a function or there is one only sometimes
+    says: str = ""  # the default as text, where `value` is a function or `when` is given
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rewrite(_Row):
-    """AWS stores this value in another spelling; idempotent. A result of None removes the member."""
+    """Rewrites a value to the spelling that AWS stores; idempotent. A result of None removes the member."""
 
     to: Callable[[Json], Json]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reshape(_Row):
-    """As Rewrite, for a rule that needs the whole body: `to(value, body)`."""
+    """Rewrites a value that depends on the whole body: `to(value, body)`. Otherwise as `Rewrite`."""
 
     to: Callable[[Json, Body], Json]
     when: When | None = None
@@ -81,21 +80,21 @@ class Reshape(_Row):
 
 @dataclass(frozen=True, kw_only=True)
 class Derived(_Row):
-    """A member of our own at the top, which the others tell, for what AWS's model has no place for."""
+    """Adds a top-level member of our own, computed from the others: AWS's model has no member for it."""
 
     value: Callable[[Body], Json]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Drop(_Row):
-    """Write-only or server-owned: never compared."""
+    """Removes a member from both sides: it is never compared."""
 
     when: When | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class WriteOnly(_Row):
-    """AWS takes it and never tells it: not compared; that the document has another one is seen by the mark alone."""
+    """Compares a value with the mark only: AWS accepts it and never returns it (a client secret)."""
 
 
 # ---------------------------------------------------------------- rows about ownership
@@ -103,24 +102,24 @@ class WriteOnly(_Row):
 
 @dataclass(frozen=True, kw_only=True)
 class Computed(_Row):
-    """AWS computes it where it is not declared: then left alone and listed as unmanaged."""
+    """Leaves an undeclared value to AWS, which computes it: it is reported as unmanaged."""
 
     when: When | None = None
-    says: str = ""  # in words, what AWS computes it from
+    says: str = ""  # what AWS computes it from, as text
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pinned(_Row):
-    """A value that may be written less exactly than AWS has it: `loosely(value)` are the looser words for it."""
+    """Accepts a less exact form of a value in a mark: `loosely(value)` (a family in place of family:revision)."""
 
     loosely: Callable[[Json], Json]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Released(_Row):
-    """A map whose keys count one by one in the mark: one that leaves the document goes back to AWS's own value.
+    """Resets a key that left the document to AWS's own value, if we applied it. Its keys are recorded one by one.
 
-    `value(key, body)` is that value; None where we do not know it, and then the key is left as it is.
+    `value(key, body)` is AWS's own value; None where it is not known: then the key stays as it is.
     """
 
     value: Callable[[str, Body], str | None]
@@ -128,7 +127,7 @@ class Released(_Row):
 
 @dataclass(frozen=True, kw_only=True)
 class Delegated(_Row):
-    """Another controller owns it while `when(facts)` holds; `owner` names that controller in plain words."""
+    """Leaves a value to another controller while `when(facts)` is true; `owner` is the name of that controller."""
 
     when: Callable[[Body], bool]
     owner: str
@@ -139,31 +138,31 @@ class Delegated(_Row):
 
 @dataclass(frozen=True, kw_only=True)
 class Immutable(_Row):
-    """AWS cannot change it in place."""
+    """Replaces the resource when the value changes: AWS cannot change it in place."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rolls(_Row):
-    """Changing it starts a deployment; with `force`, only when forced: it takes effect on new tasks alone."""
+    """Starts a deployment when the value changes. With `force`, AWS starts it only if forced: only new tasks change."""
 
     force: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Resets(_Row):
-    """AWS resets it when an update leaves it out, so every update says it again."""
+    """Sends the value with every update: AWS resets it when an update leaves it out."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Clears(_Row):
-    """What an update sends to take the member away again, where leaving it out keeps it."""
+    """Sends `value` to remove the member: AWS keeps it when an update leaves it out."""
 
     value: Json
 
 
 @dataclass(frozen=True, kw_only=True)
 class Late(_Row):
-    """Sent by its own call in a second step, because what it refers to may refer back (rule 2)."""
+    """Sends the member in a second step: the resource that it refers to may refer back (docs/rules.md R2)."""
 
 
 # ---------------------------------------------------------------- rows about values
@@ -171,20 +170,20 @@ class Late(_Row):
 
 @dataclass(frozen=True, kw_only=True)
 class Sensitive(_Row):
-    """Masked in everything that people or machines read."""
+    """Masks the value in every output: logs, plans, events, reports."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CommaList(_Row):
-    """A list that AWS takes as one string with commas."""
+    """Sends a list as one string with commas: AWS has a string there."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Refers(_Row):
-    """Holds the name or ARN of a resource of that kind: a literal that equals a declared one is a reference."""
+    """Declares a reference to a kind: a literal that equals the name or ARN of a declared resource refers to it."""
 
     kind: str
-    output: str = ""  # empty: the primary one
+    output: str = ""  # empty: the primary output
 
 
 Rule: TypeAlias = (

@@ -1,4 +1,4 @@
-"""The shape of a body, as botocore's service model has it: seen by the core through one narrow protocol."""
+"""The shape of a body, from botocore's service model, as one narrow protocol."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ Type = Literal[
 
 
 class Shape(Protocol):
-    """One shape of AWS's model. Members are built when they are asked for: shapes may contain themselves."""
+    """One shape of AWS's model. Members are built on access: a shape may contain itself."""
 
     @property
     def type(self) -> Type:
-        """The kind of value; `any` takes everything (our own additions that are free-form, such as a policy)."""
+        """The type of the value; `any` accepts everything (free-form members of our own, such as a policy)."""
 
     @property
     def name(self) -> str:
@@ -32,27 +32,27 @@ class Shape(Protocol):
 
     @property
     def required(self) -> frozenset[str]:
-        """The members that a structure must have."""
+        """The members that a structure requires."""
 
     @property
     def enum(self) -> tuple[str, ...]:
-        """The values that a string may have, where AWS lists them."""
+        """The values of a string, where AWS lists them."""
 
     @property
     def bounds(self) -> tuple[float | None, float | None]:
-        """Least and greatest value of a number, or length of a string or list, where AWS says."""
+        """The least and greatest value of a number, or length of a string or list; None: no limit in the model."""
 
     @property
     def documentation(self) -> str:
-        """AWS's own text, as HTML."""
+        """AWS's documentation, as HTML."""
 
 
-# ---------------------------------------------------------------- shapes of our own documents, written down
+# ---------------------------------------------------------------- shapes of our own documents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fixed:
-    """A `Shape` whose parts are given."""
+    """A `Shape` with given parts."""
 
     type: Type
     name: str = ""
@@ -66,13 +66,12 @@ class Fixed:
 
 ANY = Fixed(type="any")
 STRING = Fixed(type="string")
-INTEGER = Fixed(type="integer")
 BOOLEAN = Fixed(type="boolean")
 
 
-def told(shape: Fixed, words: str) -> Fixed:
-    """Return the shape with what it means, for people."""
-    return replace(shape, documentation=words)
+def documented(shape: Fixed, text: str) -> Fixed:
+    """Return the shape with a description for people."""
+    return replace(shape, documentation=text)
 
 
 def structure(members: Mapping[str, Shape], *required: str) -> Fixed:
@@ -86,10 +85,10 @@ def listing(element: Shape) -> Fixed:
 
 
 def mapping(value: Shape) -> Fixed:
-    """Return the shape of a map from text."""
+    """Return the shape of a map from strings."""
     return Fixed(type="map", element=value)
 
 
-def choice(*words: str) -> Fixed:
-    """Return the shape of a text that is one of the words."""
-    return Fixed(type="string", enum=words)
+def choice(*values: str) -> Fixed:
+    """Return the shape of a string that is one of the values."""
+    return Fixed(type="string", enum=values)

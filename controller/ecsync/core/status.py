@@ -1,4 +1,4 @@
-"""What each resource is after a pass: in sync or not, well or not; derived, never stored."""
+"""The status of each resource after a pass: sync and health; derived, never stored."""
 
 from __future__ import annotations
 
@@ -34,80 +34,84 @@ from ecsync.core.trees import pointer
 
 
 def statuses(inputs: Inputs, plan: Plan, results: Mapping[StepId, Result]) -> tuple[ResourceStatus, ...]:
-    """Return one status per declared resource, in the order of the application; orphans follow."""
+    """Return one status per declared resource, in the order of the application, then one per orphan."""
     declared = [_status(inputs, plan, results, desired) for desired in inputs.application.resources]
     return (*declared, *_orphans(inputs, plan))
 
 
 def stays(inputs: Inputs) -> dict[Key, str]:
-    """Return, by resource, why what it left over may not go yet and no step is planned for it."""
-    worlds = ((desired.key, inputs.world.get(desired.key)) for desired in inputs.application.resources)
-    return {key: why for key, observed in worlds if (why := _stays(observed))}
+    """Return, by resource, why its superseded parts are not deleted yet, where no step is planned for it."""
+    observed = {desired.key: inputs.world.get(desired.key) for desired in inputs.application.resources}
+    return {key: why for key, one in observed.items() if (why := _stays(one))}
 
 
 def _stays(observed: Observed | None) -> str:
-    kept = observed.facts.get("kept") if isinstance(observed, Present) else None
-    return f"what is left over stays: {kept}" if kept else ""
+    kept = observed.facts.get("cleanupBlocked") if isinstance(observed, Present) else None
+    return f"superseded resources are not deleted yet: {kept}" if kept else ""
 
 
 def _status(inputs: Inputs, plan: Plan, results: Mapping[StepId, Result], desired: Desired) -> ResourceStatus:
     key = desired.key
-    observed = inputs.world.get(key, Unreadable("it was not read"))
+    observed = inputs.world.get(key, Unreadable("not read"))
     steps = [step for step in plan.steps if step.id.key == key]
     held = [one for one in plan.withheld if one.step.id.key == key]
     sync, message = _sync(plan, key, steps, held)
-    left = [(step, "") for step in steps if _of_another(step)]
-    left += [(one.step, one.because) for one in held if _of_another(one.step)]
+    cleanups = [_cleanup(step, "") for step in steps if _is_cleanup(step)]
+    cleanups += [_cleanup(one.step, one.reason) for one in held if _is_cleanup(one.step)]
     fields = tuple(one for step in (*steps, *(one.step for one in held)) for one in step.fields)
     return ResourceStatus(
         key=key,
         sync=sync,
         health=_health(inputs, desired, observed, _results(steps, results)),
         fields=fields,
-        message=message or "; ".join(_left_over(*one) for one in left) or _stays(observed),
+        message=message or "; ".join(cleanups) or _stays(observed),
         physical=_physical(inputs, key, observed),
         origin=str(desired.origin) if desired.origin.file else "",
         origins=_origins(inputs, desired, fields),
     )
 
 
-def _of_another(step: Step) -> bool:
-    """Tell whether a step is about something else than the living resource: what it left over, what it was before."""
+def _is_cleanup(step: Step) -> bool:
+    """Return whether a step is not about the live resource: it deletes what the resource superseded, or an orphan."""
     return step.id.phase == "prune" or (step.id.phase == "late" and isinstance(step.change, Delete))
 
 
-def _left_over(step: Step, because: str) -> str:
+def _cleanup(step: Step, withheld: str) -> str:
+    """Return the message about a cleanup; `withheld` is the reason why it is not done."""
     assert isinstance(step.change, Delete | Forget)
-    what = step.change.observed.called
+    name = step.change.observed.called
     if step.id.phase == "prune":
-        return f"{what}, which it was before: {because or step.waiting or 'not declared any more: it goes'}"
-    if because:
-        return f"{what} is left over and stays: {because}"
-    return f"{what} is left over and goes" + (f" when it may: {step.waiting}" if step.waiting else "")
+        return f"{name}, declared by this document before: {withheld or step.waiting or _TO_DELETE}"
+    if withheld:
+        return f"{name} is superseded and not deleted: {withheld}"
+    return f"{name} is superseded and will be deleted" + (f" later: {step.waiting}" if step.waiting else "")
+
+
+_TO_DELETE = "no longer declared, will be deleted"
 
 
 def _results(steps: list[Step], results: Mapping[StepId, Result]) -> list[Result]:
-    """Return what the health of a resource may be told from: what became of its own steps, and every failure."""
-    known = [(step, results[step.id]) for step in steps if step.id in results]
-    return [result for step, result in known if not _of_another(step) or isinstance(result, Failed)]
+    """Return the results that count for the health of a resource: those of its own steps, and every failure."""
+    found = [(step, results[step.id]) for step in steps if step.id in results]
+    return [result for step, result in found if not _is_cleanup(step) or isinstance(result, Failed)]
 
 
 def _sync(plan: Plan, key: Key, steps: list[Step], held: list[Withheld]) -> tuple[SyncStatus, str]:
+    """Return the sync status and its message; the first line that fits."""
+    own = [step for step in steps if not _is_cleanup(step)]
+    withheld = next((one.reason for one in held if not _is_cleanup(one.step)), "")
+    adoption = next((step for step in own if isinstance(step.change, Adopt)), None)
+    orphaned = any(step.id.phase == "prune" for step in (*steps, *(one.step for one in held)))
+    changing = orphaned or any(not isinstance(step.change, Mark | Adopt) for step in own)
     if key in plan.unreadable:
         return "Unknown", plan.unreadable[key]
     if key in plan.stopped:
         return "OutOfSync", plan.stopped[key]
-    because = next((one.because for one in held if not _of_another(one.step)), "")
-    if because:
-        return "OutOfSync", because
-    own = [step for step in steps if not _of_another(step)]
-    waiting = next((step.waiting for step in own if step.waiting), "")
-    changing = any(not isinstance(step.change, Mark | Adopt) for step in own)
-    changing = changing or any(one.id.phase == "prune" for one in (*steps, *(one.step for one in held)))
-    unclaimed = next((step for step in own if isinstance(step.change, Adopt)), None)
-    if unclaimed is not None:
-        waiting = "unclaimed; run `ecsync adopt` to take it over"
-    return ("OutOfSync" if changing or (unclaimed and unclaimed.fields) else "Synced"), waiting
+    if withheld:
+        return "OutOfSync", withheld
+    if adoption:
+        return "OutOfSync" if changing or adoption.fields else "Synced", "not owned: run `ecsync adopt` to adopt it"
+    return "OutOfSync" if changing else "Synced", next((step.waiting for step in own if step.waiting), "")
 
 
 def _health(inputs: Inputs, desired: Desired, observed: Observed, results: list[Result]) -> Health:
@@ -121,12 +125,12 @@ def _health(inputs: Inputs, desired: Desired, observed: Observed, results: list[
             return Health(status="Unknown", why=error)
         case Absent():
             missing = desired.options.state == "present"
-            return Health(status="Missing" if missing else "Healthy", why="AWS does not have it" if missing else "")
+            return Health(status="Missing" if missing else "Healthy", why="not found in AWS" if missing else "")
         case Present():
             health = inputs.kind(desired.key).health(inputs.resolved(desired), observed)
-            going = next((one for one in results if isinstance(one, Progressing)), None)
-            if going and health.status == "Healthy":
-                return Health(status="Progressing", why=going.why)
+            progress = next((one for one in results if isinstance(one, Progressing)), None)
+            if progress and health.status == "Healthy":
+                return Health(status="Progressing", why=progress.why)
             return health
 
 
@@ -144,8 +148,8 @@ def _origins(inputs: Inputs, desired: Desired, fields: Iterable[FieldChange]) ->
 
 
 def _orphans(inputs: Inputs, plan: Plan) -> Iterator[ResourceStatus]:
-    going = [(step, step.waiting or "not declared any more: it goes") for step in plan.steps]
-    for step, message in [*going, *((one.step, one.because) for one in plan.withheld)]:
+    planned = [(step, step.waiting or _TO_DELETE) for step in plan.steps]
+    for step, message in [*planned, *((one.step, one.reason) for one in plan.withheld)]:
         if step.id.phase != "prune" or inputs.desired(step.id.key) is not None:
             continue
         assert isinstance(step.change, Delete | Forget)
@@ -159,7 +163,7 @@ def _orphans(inputs: Inputs, plan: Plan) -> Iterator[ResourceStatus]:
 
 
 def summary(plan: Plan) -> dict[str, int]:
-    """Count what a plan would do, in the words of its last line."""
+    """Return the counts of what a plan would do, by the names of its last line."""
     counts = {"create": 0, "update": 0, "replace": 0, "delete": 0, "adopt": 0, "mark": 0, "forget": 0}
     for step in plan.steps:
         late_part = step.id.phase == "late" and any(

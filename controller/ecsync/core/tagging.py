@@ -1,4 +1,4 @@
-"""Tags as a kind's own business and ours: what goes into a create, and the calls of their own that come later."""
+"""Tags in calls: those of a create, and the separate calls that change them later. Our marks are among them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ecsync.core.trees import Body, Json
 
 
 def spelled(tags: Mapping[str, str], style: str) -> Json:
-    """Write tags as AWS wants them: `map`, `key/value` or `Key/Value`."""
+    """Return tags in AWS's spelling: `map`, `key/value` or `Key/Value`."""
     if style == "map":
         return dict(tags)
     name, value = style.split("/")
@@ -25,7 +25,7 @@ def with_marks(tagging: Tagging, body: Body, ours: Tags) -> dict[str, Json]:
 
 
 def calls_for(tagging: Tagging, change: Update | Adopt | Mark | Forget) -> tuple[Call, ...]:
-    """Compile the tag calls of a change: what is put and what is taken off, nothing where nothing differs."""
+    """Compile the tag calls of a change: put, then remove; none if no tag differs."""
     if isinstance(change, Forget):
         return tagging.remove(change.observed, (marks.OWNER, marks.ID, marks.APPLIED))
     put = dict(change.marks)

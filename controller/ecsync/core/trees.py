@@ -6,8 +6,8 @@ import json as stdlib_json
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any, TypeAlias
 
-# The shape of a body is botocore's business and is checked at run time (`schema.py`); a recursive alias would
-# only say "any tree" at greater length, because mypy cannot narrow it.
+# The shape of a body comes from botocore and is checked at run time (`schema.py`). A recursive alias would be no
+# better than Any, because mypy cannot narrow it.
 Json: TypeAlias = Any
 Body: TypeAlias = Mapping[str, Json]
 Path: TypeAlias = tuple[str | int, ...]
@@ -16,12 +16,15 @@ EACH = "[]"  # every element of a list, or of a list that became a map by key
 ANY = "*"  # every value of a map
 
 
+_MISSING = object()
+
+
 class Elements(dict[str, Json]):
-    """A list that was keyed: the elements of a list of AWS's as a map from their key; it compares as a dict."""
+    """A keyed list: the elements of a list as a map by their key. It compares as a dict."""
 
 
 def pattern(text: str) -> tuple[str, ...]:
-    """Split `a.b[].c.*` into its segments; keys with dots in them are reached through `*` or `[]`."""
+    """Split `a.b[].c.*` into its segments. A key that contains dots is reached through `*` or `[]`."""
     segments: list[str] = []
     for part in text.split("."):
         name = part
@@ -34,9 +37,9 @@ def pattern(text: str) -> tuple[str, ...]:
 
 
 def locate(tree: Json, segments: Sequence[str], at: Path = ()) -> Iterator[tuple[Json, str | int, Path]]:
-    """Yield (container, key, path) for every place that the pattern names, also where the last key is absent.
+    """Yield (container, key, path) for every place of the pattern, also where the last key is absent.
 
-    A place is yielded only when its container exists, so a default is never put into a block nobody wrote.
+    The container always exists: a default is never filled into a block that is not declared.
     """
     if not segments:
         return
@@ -61,14 +64,35 @@ def locate(tree: Json, segments: Sequence[str], at: Path = ()) -> Iterator[tuple
 
 
 def matches(path: Path, segments: Sequence[str]) -> bool:
-    """Tell whether the path is the one that the pattern names, or lies below it."""
+    """Return whether the path is a place of the pattern, or below one."""
     if len(path) < len(segments):
         return False
     return all(s in (EACH, ANY) or s == str(p) for p, s in zip(path, segments, strict=False))
 
 
+def leads_to(path: Path, segments: Sequence[str]) -> bool:
+    """Return whether the pattern has places below the path."""
+    return len(path) < len(segments) and matches(path, segments[: len(path)])
+
+
+def take_out(
+    tree: Json, segments: Sequence[str], stays: Callable[[Path], bool] = lambda _: False
+) -> list[tuple[Path, Json]]:
+    """Remove the members at the places of the pattern, except those that stay; return (path, value) of each."""
+    taken = []
+    for container, key, path in list(locate(tree, segments)):
+        if isinstance(container, dict) and key in container and not stays(path):
+            taken.append((path, container.pop(str(key))))
+    return taken
+
+
+def contains(tree: Json, path: Path) -> bool:
+    """Return whether the tree has a value at the path; None is a value."""
+    return at(tree, path, _MISSING) is not _MISSING
+
+
 def at(tree: Json, path: Path, default: Json = None) -> Json:
-    """Return what stands at the path, or the default where any step of it is missing."""
+    """Return the value at the path, or the default if a part of the path is missing."""
     for key in path:
         if not isinstance(tree, (Mapping, list, tuple)):
             return default
@@ -80,7 +104,7 @@ def at(tree: Json, path: Path, default: Json = None) -> Json:
 
 
 def transform(tree: Json, leaf: Callable[[Json], Json]) -> Json:
-    """Return a fresh copy of the tree (dicts and lists all the way down) with every leaf passed through `leaf`."""
+    """Return a copy of the tree, with dicts and lists at every depth, and every leaf replaced by `leaf(value)`."""
     if isinstance(tree, Elements):
         return Elements({key: transform(value, leaf) for key, value in tree.items()})
     if isinstance(tree, Mapping):
@@ -91,17 +115,17 @@ def transform(tree: Json, leaf: Callable[[Json], Json]) -> Json:
 
 
 def thaw(tree: Json) -> Json:
-    """Return a fresh, mutable copy."""
+    """Return a mutable copy."""
     return transform(tree, lambda leaf: leaf)
 
 
 def plain(tree: Json) -> Json:
-    """Return the tree as JSON has it; what is not JSON (a reference, a masked value) as its text."""
+    """Return the tree as JSON; a value that JSON does not have (a reference, a redacted value) as its text."""
     return transform(tree, lambda leaf: leaf if leaf is None or isinstance(leaf, (str, int, float)) else str(leaf))
 
 
 def leaves(tree: Json, at: Path = ()) -> Iterator[tuple[Path, Json]]:
-    """Yield (path, leaf) for everything in the tree that is not a container; an empty container is a leaf."""
+    """Yield (path, leaf) for every value that is not a container; an empty container is a leaf."""
     if isinstance(tree, Mapping) and tree:
         for key, value in tree.items():
             yield from leaves(value, (*at, key))
@@ -113,7 +137,7 @@ def leaves(tree: Json, at: Path = ()) -> Iterator[tuple[Path, Json]]:
 
 
 def merge(base: Body, patch: Body) -> dict[str, Json]:
-    """Apply a JSON merge patch (RFC 7396): a null removes, a mapping merges, anything else replaces."""
+    """Apply a JSON merge patch (RFC 7396): null removes, a mapping merges, another value replaces."""
     merged: MutableMapping[str, Json] = dict(base)
     for key, value in patch.items():
         if value is None:
@@ -127,12 +151,12 @@ def merge(base: Body, patch: Body) -> dict[str, Json]:
 
 
 def pointer(path: Path) -> str:
-    """Write the path as a JSON pointer (RFC 6901): the form of paths in plans, events and `ignore`."""
+    """Return the path as a JSON pointer (RFC 6901): its form in plans, events and `ignore`."""
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
 
 
 def dotted(path: Path) -> str:
-    """Write the path as people do: `containerDefinitions[web].image`."""
+    """Return the path as text for people: `containerDefinitions[web].image`."""
     text = ""
     for part in path:
         plain = isinstance(part, str) and part.isidentifier()
@@ -141,5 +165,10 @@ def dotted(path: Path) -> str:
 
 
 def canonical(value: Json) -> str:
-    """Write the value so that equal values give equal text: sorted keys, no spaces; anything else as its `str`."""
+    """Return JSON that is equal for equal values: sorted keys, no spaces; other values as their `str`."""
     return stdlib_json.dumps(value, sort_keys=True, separators=(",", ":"), default=str, ensure_ascii=False)
+
+
+def same(one: Json, other: Json) -> bool:
+    """Return whether two canonical trees are equal."""
+    return canonical(one) == canonical(other)

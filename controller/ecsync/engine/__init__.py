@@ -1,1 +1,1 @@
-"""The shell: where threads live. It sequences; what is right is decided in the core."""
+"""The engine: threads, the queue, and passes that observe, plan and apply. The core makes the decisions."""

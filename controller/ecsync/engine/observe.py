@@ -1,4 +1,4 @@
-"""Read everything an application is about, in the order in which one read identifies the next (rule 16)."""
+"""Read every resource of an application, in the order in which one read identifies the next (docs/rules.md R16)."""
 
 from __future__ import annotations
 
@@ -7,44 +7,58 @@ from dataclasses import replace
 from datetime import datetime
 
 from ecsync.core import graph, marks
-from ecsync.core.inputs import Inputs, fields_of
-from ecsync.core.kind import Kind, Owned, Wanted
-from ecsync.core.model import Absent, Desired, Key, Observed, Present, Unreadable, WithheldReason
+from ecsync.core.inputs import Inputs
+from ecsync.core.kind import Kind, Wanted
+from ecsync.core.model import Absent, Desired, Key, Observed, Present, Unreadable
 from ecsync.core.ports import AwsError, Reader
+from ecsync.core.resource_diff import fields_of
 
 
 def observe(reader: Reader, inputs: Inputs, now: datetime, only: Key | None = None) -> dict[Key, Observed]:
-    """Return the world of the inputs, read now; with `only`, that resource anew and the rest as the inputs has it.
+    """Return the world of the inputs, read now. With `only`, that resource is read and the rest is kept.
 
-    A failed read makes exactly what it would have told Unreadable. Raises AwsError only for lost credentials, which
-    say nothing about anything.
+    A failed read makes exactly the resources that it was for Unreadable. Raises AwsError only for lost credentials,
+    because then nothing can be read.
     """
     world: dict[Key, Observed] = dict(inputs.world)
     resources = [d for d in (*inputs.lookups, *inputs.application.resources) if only is None or d.key == only]
     for name, kind in inputs.kinds.items():
-        asked = [desired for desired in resources if desired.key.kind == name]
-        seeing = replace(inputs, world=world)
-        wanted: list[Wanted] = []
-        for desired in asked:
-            body = seeing.resolved(desired).body
-            if kind.natural(body) is None:
+        of_kind = [desired for desired in resources if desired.key.kind == name]
+        wanted = _wanted(replace(inputs, world=world), kind, of_kind)
+        identified = {want.key for want in wanted}
+        for desired in of_kind:
+            if desired.key not in identified:
                 world[desired.key] = _without_parent(desired, world)
-            else:
-                owner = marks.owner(inputs.installation, desired.key)
-                managed, keep = inputs.writable(desired), desired.options.keep_revisions
-                wanted.append(Wanted(key=desired.key, body=body, owner=owner, managed=managed, keep=keep))
         for key, observed in _read(reader, kind, wanted, world):
             world[key] = replace(observed, read_at=now) if isinstance(observed, Present) else observed
     _inquire(reader, replace(inputs, world=world), world, resources)
     return world
 
 
+def _wanted(inputs: Inputs, kind: Kind, resources: Iterable[Desired]) -> list[Wanted]:
+    """Return what to read of a kind: the resources that are identified by what has been read so far."""
+    wanted = []
+    for desired in resources:
+        body = inputs.resolved(desired).body
+        if kind.natural(body) is not None:
+            wanted.append(
+                Wanted(
+                    key=desired.key,
+                    body=body,
+                    owner=marks.owner(inputs.installation, desired.key),
+                    managed=inputs.writable(desired),
+                    keep=desired.options.keep_revisions,
+                )
+            )
+    return wanted
+
+
 def _read(
     reader: Reader, kind: Kind, wanted: Sequence[Wanted], world: Mapping[Key, Observed]
 ) -> Iterator[tuple[Key, Observed]]:
-    """Yield an answer for each that is wanted: what a batch read does not tell is Unreadable, never Absent."""
+    """Yield one result for each wanted resource. One that a batch read leaves out is Unreadable, never Absent."""
     missing = {want.key for want in wanted}
-    error = "AWS's answer did not speak of it"
+    error = "AWS's response does not include it"
     if wanted:
         try:
             for key, observed in kind.read(reader, wanted, world):
@@ -59,7 +73,7 @@ def _read(
 
 
 def _without_parent(desired: Desired, world: Mapping[Key, Observed]) -> Observed:
-    """A resource whose parent is absent is absent without a call; one whose parent is unreadable is unreadable."""
+    """Return Absent, without a call, for a child of an absent parent; Unreadable if the parent is unreadable."""
     for _, ref in graph.references(desired.body):
         parent = world.get(ref.key)
         if isinstance(parent, Unreadable):
@@ -68,7 +82,7 @@ def _without_parent(desired: Desired, world: Mapping[Key, Observed]) -> Observed
 
 
 def _inquire(reader: Reader, inputs: Inputs, world: dict[Key, Observed], resources: Iterable[Desired]) -> None:
-    """Ask what only matters where a resource differs: a service's newest deployment, say (rule 15)."""
+    """Read the facts that matter only where a resource differs, such as a service's deployments (docs/rules.md R15)."""
     for desired in resources:
         kind = inputs.kind(desired.key)
         observed = world.get(desired.key)
@@ -85,48 +99,3 @@ def _inquire(reader: Reader, inputs: Inputs, world: dict[Key, Observed], resourc
             world[desired.key] = Unreadable(str(failure))
         else:
             world[desired.key] = replace(observed, facts={**observed.facts, **facts})
-
-
-def orphans(
-    reader: Reader, inputs: Inputs, declared: frozenset[str], applications: frozenset[str]
-) -> tuple[tuple[Owned, ...], str]:
-    """Return what carries the mark of one of the applications and is declared nowhere, and why that may be incomplete.
-
-    `declared` are the owner marks of every document of the latest snapshot. A mark whose id does not match the
-    resource it is on was copied: it is foreign, whatever it says.
-    """
-    found: list[Owned] = []
-    incomplete = ""
-    for kind in inputs.kinds.values():
-        if kind.owned is None:
-            continue
-        try:
-            listed = kind.owned(reader, inputs.installation)
-            found += [owned for owned in listed if _is_orphan(inputs, kind, owned, declared, applications)]
-        except AwsError as failure:
-            if failure.kind == "credentials":
-                raise
-            incomplete = WithheldReason("not_listed", f"what we own of {kind.name} could not be listed: {failure}")
-    return tuple(found), incomplete
-
-
-def _is_orphan(
-    inputs: Inputs, kind: Kind, owned: Owned, declared: frozenset[str], applications: frozenset[str]
-) -> bool:
-    parsed = marks.key_of(owned.marks.owner)
-    if parsed is None or parsed[0] != inputs.installation or parsed[1].application not in applications:
-        return False
-    if parsed[1].kind != kind.name or (
-        owned.marks.owner in declared and not _left_behind(inputs, kind, parsed[1], owned)
-    ):
-        return False
-    if kind.tagging is None:
-        return True  # a child has its parent's mark, which was looked at with the parent
-    return owned.marks.id == marks.identity(inputs.physical(kind.name, owned.natural))
-
-
-def _left_behind(inputs: Inputs, kind: Kind, key: Key, owned: Owned) -> bool:
-    """Tell whether the document of that key means another resource by now: a new name, cluster or Region (rule 5)."""
-    desired = inputs.desired(key)
-    natural = kind.natural(inputs.resolved(desired).body) if desired else None
-    return natural is not None and natural != owned.natural

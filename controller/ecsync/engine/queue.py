@@ -1,7 +1,4 @@
-"""The work queue: names of applications, each at most once, never with two workers on one.
-
-Two protocols, so that a queue of AWS's may stand behind them one day, and the one in memory.
-"""
+"""The work queue: names of applications, each at most once, and never with two workers on one."""
 
 from __future__ import annotations
 
@@ -21,39 +18,27 @@ class Claim(Protocol):
         """The application's name."""
 
     def renew(self) -> bool:
-        """Keep the claim; False when it is lost. Asked before every mutating call."""
+        """Keep the claim; False when it is lost. Called before every mutating call."""
 
     def done(self, after: float | None = None) -> None:
-        """Give the claim back, and see the application again after so many seconds if any are given."""
-
-
-class Queue(Protocol):
-    """What the engine needs of a queue."""
-
-    def add(self, key: str, after: float = 0.0, *, overtake: bool = True) -> None:
-        """Have the application worked on after so many seconds, or sooner if that is due already."""
-
-    def take(self, timeout: float | None = None) -> Claim | None:
-        """Wait for the earliest due; None when the time is over or the queue is closed."""
+        """Give the claim back, and requeue the application after this many seconds; None: do not requeue it."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Due:
     at: float
-    order: int  # of being added: what is due at the same moment goes first come, first served
-    firm: bool  # not from a tick, and so not to be put off by a backoff
+    order: int  # of the calls to `add`: of two names that are due at the same moment the first added goes first
 
 
 class MemoryQueue:
     """The queue of one process.
 
-    - `add` while the name waits keeps the earlier time; with `overtake=False` it leaves a name that waits where it
-      is, so that a tick does not cut a backoff short and a person or a new revision does.
-    - `add` while the name is claimed has it taken again once the claim is given back; a tick's gives way to `done`
-      with a time.
-    - `close` wakes every worker and loses every claim: a pass ends before its next mutating call.
+    - `add` of a name that waits keeps the earlier of the two times.
+    - `add` of a name that is claimed makes it wait; it is taken when the claim has been given back.
+    - `Claim.done` with a time requeues the name, also when the claim was lost: no application is ever left out.
+    - `close` wakes every worker and ends every claim: a pass stops before its next mutating call.
 
-    `wait` is `Condition.wait`, or what a test puts in its place (`FakeClock.skip`, `FakeClock.hold`).
+    `wait` is `Condition.wait`, or a replacement in tests (`FakeClock.skip`, `FakeClock.hold`).
     """
 
     def __init__(
@@ -67,19 +52,18 @@ class MemoryQueue:
         self._added = 0
         self._closed = False
 
-    def add(self, key: str, after: float = 0.0, *, overtake: bool = True) -> None:
-        """Have the application worked on after so many seconds, or sooner if that is due already."""
+    def add(self, key: str, after: float = 0.0) -> None:
+        """Make the application due after this many seconds, unless it is due earlier already."""
         with self._changed:
-            if self._closed or (key in self._waiting and not overtake):
-                return
             at = self._clock.monotonic() + max(0.0, after)
-            if key not in self._waiting or at < self._waiting[key].at:
-                self._added += 1
-                self._waiting[key] = _Due(at, self._added, overtake)
-                self._changed.notify_all()
+            if self._closed or (key in self._waiting and self._waiting[key].at <= at):
+                return
+            self._added += 1
+            self._waiting[key] = _Due(at, self._added)
+            self._changed.notify_all()
 
     def take(self, timeout: float | None = None) -> Claim | None:
-        """Wait for the earliest due; None when the time is over or the queue is closed."""
+        """Wait for the name that is due first; None after the timeout, or when the queue is closed."""
         with self._changed:
             until = None if timeout is None else self._clock.monotonic() + timeout
             while not self._closed:
@@ -92,47 +76,41 @@ class MemoryQueue:
                     return claim
                 if until is not None and until <= now:
                     return None
-                next_look = min((at for at in (due, until) if at is not None), default=None)
-                self._wait(self._changed, None if next_look is None else next_look - now)
+                next_change = min((at for at in (due, until) if at is not None), default=None)
+                self._wait(self._changed, None if next_change is None else next_change - now)
         return None
 
     def discard(self, key: str) -> None:
-        """Forget an application that is gone. One that is being worked on is finished, and not taken again."""
+        """Remove a name that waits. A claim on it stays: its pass ends, and may requeue the name once more."""
         with self._changed:
             self._waiting.pop(key, None)
 
     def close(self) -> None:
-        """Take no more, give no more, and lose every claim."""
+        """Accept no more names, return no more claims, and end every claim."""
         with self._changed:
             self._closed = True
             self._waiting.clear()
             self._changed.notify_all()
 
     def depth(self) -> int:
-        """How many are due and wait for a worker."""
+        """Return how many names are due and wait for a worker."""
         with self._changed:
             now = self._clock.monotonic()
             return sum(due.at <= now for due in self._waiting.values())
 
     def active(self) -> int:
-        """How many are being worked on."""
+        """Return how many names are claimed."""
         with self._changed:
             return len(self._claims)
 
     def longest_running(self) -> float:
-        """Seconds since the oldest claim was taken; 0 when there is none."""
+        """Return the seconds since the oldest claim was taken; 0 without claims."""
         with self._changed:
             taken = min((claim.taken for claim in self._claims.values()), default=None)
             return 0.0 if taken is None else self._clock.monotonic() - taken
 
-    def due_in(self, key: str) -> float | None:
-        """Seconds until the application is due; None while it does not wait."""
-        with self._changed:
-            due = self._waiting.get(key)
-            return None if due is None else max(0.0, due.at - self._clock.monotonic())
-
     def _earliest(self) -> str | None:
-        """The claimed are passed over. A scan: for thousands of names it costs less than one AWS call's signature."""
+        """Return the unclaimed name that is due first. A scan of thousands costs less than signing one call."""
         free = (key for key in self._waiting if key not in self._claims)
         return min(free, key=lambda key: (self._waiting[key].at, self._waiting[key].order), default=None)
 
@@ -142,18 +120,15 @@ class MemoryQueue:
 
     def _give_back(self, claim: _MemoryClaim, after: float | None) -> None:
         with self._changed:
-            if self._claims.get(claim.key) is not claim:
-                return
-            del self._claims[claim.key]
+            if self._claims.get(claim.key) is claim:
+                del self._claims[claim.key]
+                self._changed.notify_all()
             if after is not None:
-                if claim.key in self._waiting and not self._waiting[claim.key].firm:
-                    del self._waiting[claim.key]
                 self.add(claim.key, after)
-            self._changed.notify_all()
 
 
 class _MemoryClaim:
-    """A claim on the queue in memory: lost only when given back or when the queue closes."""
+    """A claim on the queue in memory: lost only when it is given back or when the queue closes."""
 
     def __init__(self, queue: MemoryQueue, key: str, taken: float) -> None:
         self._queue = queue

@@ -1,25 +1,29 @@
-"""From what a pass did to when the next one is: the one place that owns intervals and backoff."""
+"""When the next pass over an application comes: the one place that owns intervals, backoff and jitter."""
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 
 from ecsync.core.model import Done, Failed, Outcome, Progressing
 
-SLOW = 900.0  # seconds: what was denied or invalid is tried again, slowly, and on a new revision (rule 24)
-BACKOFF = (5.0, 300.0)
+SLOW = 900.0  # seconds until a denied or invalid call is retried, unless the manifest changes (docs/rules.md R24)
+BACKOFF = (5.0, 300.0)  # seconds: the first delay and the longest
+MAX_JITTER = 10.0  # seconds: drift is seen within the interval plus this
 
 
 def delay(outcome: Outcome, *, interval: float, failures: int, jitter: Callable[[float], float]) -> float:
     """Return the seconds until the next pass.
 
-    What is under way says itself when to look again; a pass that changed something is followed soon by one that
-    looks at the result; transient failures back off; everything else comes at the interval.
+    - A step that is under way sets its own delay.
+    - After a change the next pass comes soon and observes the result.
+    - Transient failures back off.
+    - Everything else waits for the interval.
     """
     results = outcome.results.values()
     soon = [one.after for one in results if isinstance(one, Progressing)]
-    if any(isinstance(one, Failed) and one.retry == "soon" for one in results) or outcome.plan.unreadable:
-        soon.append(jitter(min(BACKOFF[1], BACKOFF[0] * 2 ** min(failures, 10))))
+    if failed_transiently(outcome):
+        soon.append(jitter(backoff(failures)))
     if any(isinstance(one, Done) for one in results):
         soon.append(1.0)
     if outcome.health == "Progressing":
@@ -27,3 +31,21 @@ def delay(outcome: Outcome, *, interval: float, failures: int, jitter: Callable[
     if any(isinstance(one, Failed) and one.retry == "slow" for one in results) and not soon:
         return jitter(max(SLOW, interval))
     return min([jitter(interval), *soon])
+
+
+def failed_transiently(outcome: Outcome) -> bool:
+    """Return whether a step failed that is retried soon, or a resource could not be read."""
+    failed = any(isinstance(one, Failed) and one.retry == "soon" for one in outcome.results.values())
+    return failed or bool(outcome.plan.unreadable)
+
+
+def backoff(failures: int) -> float:
+    """Return the seconds until the retry after this many failures in a row."""
+    first, longest = BACKOFF
+    return min(longest, first * 2.0 ** min(failures, 10))
+
+
+def jittered(seconds: float, share: float) -> float:
+    """Return the seconds moved at random by at most the share, and by at most MAX_JITTER: applications spread out."""
+    spread = min(seconds * share, MAX_JITTER)
+    return seconds + random.uniform(-spread, spread)  # noqa: S311  # spreads load, no secret

@@ -1,78 +1,92 @@
-"""What the engine remembers of an application between passes: times, counts and hashes, and losing them is harmless."""
+"""What the engine remembers of one application between passes: times, counts and hashes. Losing it is harmless."""
 
 from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
 
-from ecsync.core.inputs import Looked
-from ecsync.core.kind import Owned
-from ecsync.core.model import Applied, Failed, Key, Progressing, StepId
+from ecsync.core import graph
+from ecsync.core.inputs import Inputs, LookupValues
+from ecsync.core.marks import applied_for
+from ecsync.core.model import Applied, Desired, Failed, Key, Plan, Present, Progressing, StepId
 from ecsync.core.ports import AwsError
+from ecsync.engine.orphans import Listing
 
-SETTLING = 300.0  # seconds: what is created takes this long at most to be seen by all of AWS (rule 23)
+SETTLING = 300.0  # seconds until all of AWS sees what was created or changed (docs/rules.md R23)
 CONFLICT = 900.0  # seconds: in use, draining, update in progress
-CONTENTION = (5, 600.0)  # so many repairs of one resource within so many seconds are a fight
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
-    """The last list of what is ours and declared nowhere, for one revision of the manifests."""
-
-    revision: str
-    at: float
-    orphans: tuple[Owned, ...] = ()
-    incomplete: str = ""
+CONTENTION = (5, 600.0)  # this many repairs of one resource within this many seconds are contention
 
 
 @dataclass(slots=True)
 class StepState:
-    """Times are monotonic seconds; a restart begins anew, slowly: with the first step of every backoff."""
+    """All times are monotonic seconds. After a restart every backoff begins again, with its shortest delay."""
 
-    since: dict[StepId, float] = field(default_factory=dict)  # first of an unbroken row of early or busy answers
-    tries: dict[StepId, int] = field(default_factory=dict)
-    changed: dict[Key, float] = field(default_factory=dict)
+    waiting_since: dict[StepId, float] = field(default_factory=dict)  # first of a row of `settling`, `conflict` errors
+    attempts: dict[StepId, int] = field(default_factory=dict)  # in that row
+    changed_at: dict[Key, float] = field(default_factory=dict)
     repairs: dict[Key, deque[float]] = field(default_factory=dict)
-    young: set[Key] = field(default_factory=set)  # made by us, and not seen complete yet
-    settled: dict[Key, Applied] = field(default_factory=dict)  # of what takes no tags: as it was last seen in sync
-    looked: dict[Key, Looked] = field(default_factory=dict)  # what its lookups were worth when it was last in sync
-    listed: Listed | None = None
+    unconfirmed: set[Key] = field(default_factory=set)  # created by us, and not yet observed complete
+    last_synced_marks: dict[Key, Applied] = field(default_factory=dict)  # of untagged kinds, when last in sync
+    last_lookup_values: dict[Key, LookupValues] = field(default_factory=dict)  # of each resource, when last in sync
+    orphan_listing: Listing | None = None
     failures: int = 0  # passes in a row that ended in a transient failure
 
-    def went_well(self, step: StepId, now: float, *, repaired: bool) -> None:
-        """Note that a step's calls went through; `repaired` when they put right what somebody had changed."""
-        self.since.pop(step, None)
-        self.tries.pop(step, None)
-        self.changed[step.key] = now
+    def record_success(self, step: StepId, now: float, *, repaired: bool) -> None:
+        """Note that the calls of a step succeeded; `repaired` if they reverted a manual change."""
+        self.waiting_since.pop(step, None)
+        self.attempts.pop(step, None)
+        self.changed_at[step.key] = now
         if repaired:
             self.repairs.setdefault(step.key, deque(maxlen=CONTENTION[0])).append(now)
 
+    def record_plan(self, inputs: Inputs, plan: Plan) -> None:
+        """Note which resources are complete or in sync: the reason of a later difference depends on it."""
+        planned = {step.id.key for step in plan.steps}
+        differing = planned | {one.step.id.key for one in plan.withheld}
+        present = {key for key, observed in inputs.world.items() if isinstance(observed, Present)}
+        self.unconfirmed -= present - planned
+        for desired in inputs.application.resources:
+            if desired.key in present and desired.key not in differing:
+                self._record_synced(inputs, desired)
+
+    def _record_synced(self, inputs: Inputs, desired: Desired) -> None:
+        kind = inputs.kind(desired.key)
+        applied = applied_for(kind, desired) if kind.tagging is None else None
+        if applied is not None:
+            self.last_synced_marks[desired.key] = applied
+        lookups = {ref for _, ref in graph.references(desired.body) if inputs.looks_up(ref)}
+        self.last_lookup_values[desired.key] = {ref: inputs.value_of(ref) for ref in lookups}
+
     def contended(self, now: float) -> frozenset[Key]:
-        """Return the resources whose repair has come undone too often lately."""
+        """Return the resources that were repaired too often within the last minutes."""
         count, window = CONTENTION
         return frozenset(key for key, times in self.repairs.items() if len(times) >= count and now - times[0] <= window)
 
-    def verdict(self, step: StepId, error: AwsError, needs: frozenset[Key], now: float) -> Progressing | Failed:
-        """Say what an error means for a step: come back, or failed and how soon it is worth another try."""
-        fresh = any(now - self.changed.get(key, -SETTLING) < SETTLING for key in needs)
+    def result_of(self, step: StepId, error: AwsError, needs: frozenset[Key], now: float) -> Progressing | Failed:
+        """Return the result of a step after an error: wait and try again, or failed with the pace of its retries.
+
+        `needs` are the resources that the step depends on.
+        """
+        needs_changed = any(now - self.changed_at.get(key, -SETTLING) < SETTLING for key in needs)
         match error.kind:
             case "settling":
-                return self._patience(step, error, now, SETTLING)
-            case "invalid" if fresh:
-                return self._patience(step, error, now, SETTLING)
+                return self._wait(step, error, now, SETTLING)
+            case "invalid" if needs_changed:
+                return self._wait(step, error, now, SETTLING)
             case "conflict":
-                return self._patience(step, error, now, CONFLICT)
+                return self._wait(step, error, now, CONFLICT)
             case "exists" | "missing":
-                return Progressing(why=f"{error}; reading again", after=2.0)
+                return Progressing(why=f"{error}; the resource is read again", after=2.0)
             case "denied" | "invalid":
                 return Failed(error=str(error), retry="slow")
             case _:
                 return Failed(error=str(error), retry="soon")
 
-    def _patience(self, step: StepId, error: AwsError, now: float, limit: float) -> Progressing | Failed:
-        first = self.since.setdefault(step, now)
+    def _wait(self, step: StepId, error: AwsError, now: float, limit: float) -> Progressing | Failed:
+        """Return Progressing with a growing delay, and Failed once the row of errors is longer than the limit."""
+        first = self.waiting_since.setdefault(step, now)
         if now - first > limit:
-            return Failed(error=f"{error} (for {int(now - first)} s now)", retry="slow")
-        tries = self.tries.get(step, 0)
-        self.tries[step] = tries + 1
-        return Progressing(why=str(error), after=min(30.0, 5.0 * 1.5**tries))
+            return Failed(error=f"{error} (for {int(now - first)} s)", retry="slow")
+        attempts = self.attempts.get(step, 0)
+        self.attempts[step] = attempts + 1
+        return Progressing(why=str(error), after=min(30.0, 5.0 * 1.5**attempts))

@@ -1,4 +1,4 @@
-"""History for people, in memory: what each application is now, and the last events. Losing it loses only history."""
+"""The state and the last events of each application, in memory, for the API. No decision depends on it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _GOOD: frozenset[PassResult] = frozenset({"synced", "changed"})
 
 
 class Store:
-    """Safe for any number of threads: every value in it is immutable, and what it returns is a copy."""
+    """Safe for any number of threads: every value in it is immutable."""
 
     def __init__(self, *, per_application: int = 200, overall: int = 2000) -> None:
         self._lock = threading.Lock()
@@ -24,19 +24,19 @@ class Store:
         self._of: dict[str, deque[Event]] = {}
 
     def applications(self) -> tuple[ApplicationState, ...]:
-        """Every application, by name."""
+        """Return every application, by name."""
         with self._lock:
             return tuple(self._states[name] for name in sorted(self._states))
 
     def application(self, name: str) -> ApplicationState | None:
-        """One application; None where it is not known."""
+        """Return one application; None where it is not declared."""
         with self._lock:
             return self._states.get(name)
 
     def declare(self, states: Iterable[ApplicationState]) -> tuple[str, ...]:
-        """Say which applications there are now, and return the names of those that are gone.
+        """Replace the declared applications, and return the names of those that are not declared any more.
 
-        What passes have found stays; target, settings, revision and problems are as given.
+        The results of passes stay; target, settings, revision and problems are the given ones.
         """
         with self._lock:
             before, self._states = self._states, {}
@@ -49,7 +49,7 @@ class Store:
             return gone
 
     def finish(self, name: str, done: Pass, outcome: Outcome | None = None, next_pass: datetime | None = None) -> None:
-        """Keep what a pass came to. Nothing is kept of an application that went away meanwhile."""
+        """Keep the result of a pass, unless the application is not declared any more."""
         with self._lock:
             state = self._states.get(name)
             if state is not None:
@@ -62,7 +62,7 @@ class Store:
                 )
 
     def record(self, event: Event) -> None:
-        """Keep an event: a sink."""
+        """Keep an event (a sink)."""
         with self._lock:
             self._all.append(event)
             if event.application in self._states:
@@ -76,7 +76,7 @@ class Store:
         since: datetime | None = None,
         limit: int = 100,
     ) -> tuple[Event, ...]:
-        """The newest events that fit, newest first. A type ending in `.` or `*` stands for all that begin so."""
+        """Return the newest events that match, newest first. A type that ends in `.` or `*` is a prefix."""
         with self._lock:
             kept = tuple(self._of.get(application or "", self._all))
         fits = _type_filter(of_type)

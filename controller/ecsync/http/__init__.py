@@ -1,1 +1,1 @@
-"""The daemon's HTTP: metrics, health, and a read-only API. It makes no AWS call."""
+"""The HTTP server of the daemon: metrics, health, and a read-only API. It makes no call to AWS."""

@@ -1,4 +1,4 @@
-"""The routes. Only GET and HEAD, every answer with the same security headers, every error as JSON."""
+"""The routes: only GET and HEAD, the same security headers on every response, every error as JSON."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ecsync.core.trees import Json
 from ecsync.http import bodies
 from ecsync.http.view import View
 
-Exposition = Callable[[str], tuple[bytes, str]]  # what the scraper accepts -> the metrics, their content type
+Exposition = Callable[[str], tuple[bytes, str]]  # Accept header -> the metrics, their content type
 
 _HEADERS = (
     (b"cache-control", b"no-store"),
@@ -28,12 +28,13 @@ _HEADERS = (
     (b"x-frame-options", b"DENY"),
 )
 _METHODS = ("GET", "HEAD")
-_LATE = 3  # intervals without a heartbeat, after which a loop counts as stuck (F56)
+_LATE = 3  # intervals without a heartbeat after which a loop counts as stuck
 _MOST_EVENTS = 1000
+_EVENT_FILTERS = ("application", "type", "since", "limit")
 
 
 def create_app(view: View, metrics: Exposition) -> ASGIApp:
-    """Build the application. Routes run on a thread each: `view` and `metrics` must answer from any."""
+    """Build the application. Each request runs on a thread: `view` and `metrics` must be thread-safe."""
     routes = _Routes(view, metrics)
     starlette = Starlette(
         routes=[
@@ -44,9 +45,9 @@ def create_app(view: View, metrics: Exposition) -> ASGIApp:
             Route("/api/v1/applications/{name}", routes.application, methods=["GET"]),
             Route("/api/v1/events", routes.events, methods=["GET"]),
         ],
-        exception_handlers={HTTPException: _refused, Exception: _broken},
+        exception_handlers={HTTPException: _rejected, Exception: _internal_error},
     )
-    starlette.router.redirect_slashes = False  # a redirect would echo the Host header of whoever asks
+    starlette.router.redirect_slashes = False  # a redirect would repeat the Host header of the client
     return _Guard(starlette)
 
 
@@ -62,7 +63,7 @@ class _Routes:
         return Response(content, headers={"content-type": content_type})
 
     def healthz(self, _request: Request) -> Response:
-        """Is every loop still going round? That a port is open says nothing about that."""
+        """Return 200 while every loop makes iterations: an open port does not prove that."""
         beats = self._view.heartbeat()
         loops = {
             name: {"ageSeconds": round(beat.age, 1), "ok": beat.age < _LATE * beat.interval}
@@ -72,8 +73,8 @@ class _Routes:
         return _json(bodies.envelope("Health", ok=healthy, loops=loops), 200 if healthy else 503)
 
     def readyz(self, _request: Request) -> Response:
-        why = {name: reason for name, reason in self._view.readiness().items() if reason}
-        return _json(bodies.envelope("Readiness", ok=not why, because=why), 503 if why else 200)
+        reasons = {name: reason for name, reason in self._view.readiness().items() if reason}
+        return _json(bodies.envelope("Readiness", ok=not reasons, because=reasons), 503 if reasons else 200)
 
     def applications(self, _request: Request) -> Response:
         items = [bodies.summary(app) for app in self._view.applications()]
@@ -84,25 +85,25 @@ class _Routes:
         name = request.path_params["name"]
         app = self._view.application(name)
         if app is None:
-            raise HTTPException(404, f"no application {name!r}; /api/v1/applications lists them")
+            raise HTTPException(404, f"application {name!r} does not exist; /api/v1/applications lists all")
         return _json(bodies.envelope("Application", **bodies.application(app, self._view.source())))
 
     def events(self, request: Request) -> Response:
-        asked = request.query_params
-        unknown = sorted(asked.keys() - {"application", "type", "since", "limit"})
+        query = request.query_params
+        unknown = sorted(query.keys() - set(_EVENT_FILTERS))
         if unknown:
-            raise HTTPException(400, f"unknown parameter {unknown[0]!r}; there is application, type, since, limit")
+            raise HTTPException(400, f"unknown parameter {unknown[0]!r}; use one of {', '.join(_EVENT_FILTERS)}")
         found = self._view.events(
-            application=asked.get("application"),
-            of_type=asked.get("type"),
-            since=_since(asked.get("since")),
-            limit=_limit(asked.get("limit", "100")),
+            application=query.get("application"),
+            of_type=query.get("type"),
+            since=_since(query.get("since")),
+            limit=_limit(query.get("limit", "100")),
         )
         return _json(bodies.envelope("EventList", items=[bodies.event(event) for event in found]))
 
 
 class _Guard:
-    """Refuses other methods before any route sees them, and puts the headers on every answer."""
+    """Rejects other methods before any route, and adds the security headers to every response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -127,23 +128,23 @@ def _since(text: str | None) -> datetime | None:
     try:
         when = datetime.fromisoformat(text)
     except ValueError:
-        raise HTTPException(400, "since: not a time; write it as 2026-01-31T12:00:00Z") from None
+        raise HTTPException(400, "since must be a time such as 2026-01-31T12:00:00Z") from None
     return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
 def _limit(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= _MOST_EVENTS):
-        raise HTTPException(400, f"limit: a number from 1 to {_MOST_EVENTS}")
+        raise HTTPException(400, f"limit must be a number from 1 to {_MOST_EVENTS}")
     return int(text)
 
 
-def _refused(_request: Request, error: Exception) -> Response:
+def _rejected(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return _error(error.status_code, "no such path" if error.detail == "Not Found" else error.detail)
+    return _error(error.status_code, "this path does not exist" if error.detail == "Not Found" else error.detail)
 
 
-def _broken(_request: Request, _exception: Exception) -> Response:
-    return _error(500, "a bug of ours; the log has it")
+def _internal_error(_request: Request, _exception: Exception) -> Response:
+    return _error(500, "internal error; see the log of the daemon")
 
 
 def _error(status: int, message: str, **headers: str) -> Response:

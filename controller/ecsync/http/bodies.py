@@ -1,4 +1,4 @@
-"""Our nouns as the JSON of the API: stable, versioned by `apiVersion`. Values of fields come masked from the core."""
+"""The JSON of the API: stable, versioned by `apiVersion`. Sensitive values of fields are already redacted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def envelope(kind: str, **members: Json) -> dict[str, Json]:
 
 
 def summary(app: ApplicationState) -> dict[str, Json]:
-    """Return an application as it stands in a list."""
+    """Return an application as an item of a list."""
     outcome = app.outcome
     return {
         "name": app.name,
@@ -30,7 +30,7 @@ def summary(app: ApplicationState) -> dict[str, Json]:
         "prune": app.sync.prune,
         "interval": app.sync.interval,
         "revision": app.revision,
-        "statusRevision": outcome.plan.revision if outcome else None,  # of what sync, health and resources speak
+        "statusRevision": outcome.plan.revision if outcome else None,  # of sync, health and resources
         "problems": len(app.problems),
         "lastPass": _pass(app.last_pass),
         "lastSuccess": _time(app.last_success),
@@ -39,7 +39,7 @@ def summary(app: ApplicationState) -> dict[str, Json]:
 
 
 def application(app: ApplicationState, source: SourceView) -> dict[str, Json]:
-    """Return an application with everything in it."""
+    """Return an application with its resources and problems."""
     outcome = app.outcome
     return summary(app) | {
         "problems": [_problem(problem) for problem in app.problems],
@@ -65,20 +65,20 @@ def source_state(source: SourceView) -> dict[str, Json]:
     }
 
 
-def event(told: Event) -> dict[str, Json]:
+def event(one: Event) -> dict[str, Json]:
     """Return an event."""
     return {
-        "type": told.type,
-        "time": _time(told.time),
-        "severity": told.severity,
-        "application": told.application,
-        "resource": told.key.full if told.key else None,
-        "message": told.message,
-        "revision": told.revision,
-        "reconcileId": told.reconcile_id,
-        "target": str(told.target) if told.target else None,
-        "fields": [_field(change, told.origins) for change in told.fields],
-        "detail": plain(told.detail),
+        "type": one.type,
+        "time": _time(one.time),
+        "severity": one.severity,
+        "application": one.application,
+        "resource": one.key.full if one.key else None,
+        "message": one.message,
+        "revision": one.revision,
+        "reconcileId": one.reconcile_id,
+        "target": str(one.target) if one.target else None,
+        "fields": [_field(change, one.origins) for change in one.fields],
+        "detail": plain(one.detail),
     }
 
 
@@ -111,7 +111,7 @@ def _field(change: FieldChange, origins: Mapping[str, str]) -> dict[str, Json]:
 
 def _held(outcome: Outcome | None) -> list[dict[str, Any]]:
     withheld = outcome.plan.withheld if outcome else ()
-    return [{"key": held.step.id.key.full, "reason": str(held.because), "obstacle": held.obstacle} for held in withheld]
+    return [{"key": held.step.id.key.full, "reason": str(held.reason), "obstacle": held.obstacle} for held in withheld]
 
 
 def _problem(problem: Problem) -> dict[str, Json]:

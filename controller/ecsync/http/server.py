@@ -10,11 +10,15 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 _START = 10.0  # seconds until the server must have started
-_MOST_CONNECTIONS = 100  # a scraper, a health check and some people; beyond that it answers 503
+_MOST_CONNECTIONS = 100  # a scraper, a health check and some people; more get a 503
+
+
+class CannotServe(OSError):
+    """The HTTP server did not start: the port is in use, or the address is not of this machine."""
 
 
 class Server:
-    """Serves the application until told to stop. It handles no signals: that is the daemon's business."""
+    """Serves the application until `stop`. It handles no signals: the daemon does."""
 
     def __init__(self, host: str, port: int, app: ASGIApp) -> None:
         import uvicorn
@@ -35,7 +39,7 @@ class Server:
                 ws="none",
                 lifespan="off",
                 loop="asyncio",
-                log_config=None,  # the log is ours, and there is none of accesses
+                log_config=None,  # ecsync configures the log; accesses are not logged
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,
@@ -46,9 +50,9 @@ class Server:
         self._thread: threading.Thread | None = None
 
     def start(self) -> int:
-        """Start to serve and return the port, which the system chooses where 0 was asked for.
+        """Start to serve and return the port. The system chooses one if the port is 0.
 
-        Raises OSError when the port cannot be had.
+        Raises CannotServe when the port is not available.
         """
         listener = _listen(self._host, self._port)
         port: int = listener.getsockname()[1]
@@ -56,11 +60,11 @@ class Server:
         self._thread.start()
         if not self._started.wait(_START):
             listener.close()
-            raise OSError(f"the HTTP server on {self._host}:{port} did not start")
+            raise CannotServe(f"the HTTP server on {self._host}:{port} did not start")
         return port
 
     def stop(self, deadline: float = 5.0) -> bool:
-        """Serve no more; answers under way may end within the deadline. False if it had to be left behind."""
+        """Stop serving; running requests may end within the deadline. Return False if the thread did not end."""
         if self._thread is None:
             return True
         self._server.config.timeout_graceful_shutdown = max(1, int(deadline) - 1)
@@ -79,5 +83,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise OSError(f"{host}:{port}: {error.strerror or error}; set another port or host for HTTP") from error
+        raise CannotServe(
+            f"cannot serve HTTP on {host}:{port}: {error.strerror or error}; set another http.port or http.host"
+        ) from error
     return listener

@@ -1,4 +1,4 @@
-"""What the HTTP side needs of the engine, and nothing more."""
+"""What the HTTP server reads from the engine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ecsync.core.model import ApplicationState, Event
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceView:
-    """The state of the source: `error` and `reason` are empty while it can be read."""
+    """The state of the source; `error` and `reason` are empty while it can be read."""
 
     url: str
     revision: str = ""
@@ -24,31 +24,31 @@ class SourceView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beat:
-    """A loop's heartbeat: the seconds since it last came round, and how often it should."""
+    """The heartbeat of a loop: the seconds since its last iteration, and its interval."""
 
     age: float
     interval: float
 
 
 class View(Protocol):
-    """What the engine must offer. Every method answers from memory, at once, on any thread."""
+    """Read access to the engine. Every method returns from memory, without waiting, on any thread."""
 
     def applications(self) -> Sequence[ApplicationState]:
-        """Every application, by name."""
+        """Return every application, ordered by name."""
 
     def application(self, name: str) -> ApplicationState | None:
-        """One application; None where it is not known."""
+        """Return one application; None if it does not exist."""
 
     def source(self) -> SourceView:
-        """The state of the source."""
+        """Return the state of the source."""
 
     def events(
         self, *, application: str | None, of_type: str | None, since: datetime | None, limit: int
     ) -> Sequence[Event]:
-        """The newest events that fit, newest first."""
+        """Return the newest events that match, newest first."""
 
     def heartbeat(self) -> Mapping[str, Beat]:
-        """Each loop's heartbeat."""
+        """Return the heartbeat of each loop."""
 
     def readiness(self) -> Mapping[str, str]:
-        """What must be good before the daemon is of use (config, source, credentials): what is wrong, or nothing."""
+        """Return what is wrong with each part that the daemon needs (config, source, credentials); empty if ready."""

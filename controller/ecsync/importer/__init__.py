@@ -1,4 +1,4 @@
-"""From a live cluster to manifests that a person would write: a thin reader, then pure functions.
+"""Manifests for a live cluster: read it, leave out AWS's defaults, write references, prove that the plan is empty.
 
-survey ──▶ items ──▶ bodies (what AWS fills in left out) ──▶ names, references ──▶ files ──▶ proof
+survey (reads AWS) ──▶ resources ──▶ bodies without defaults ──▶ names, references ──▶ files ──▶ proof
 """

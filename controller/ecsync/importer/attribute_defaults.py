@@ -1,4 +1,8 @@
-"""What an attribute is where nobody sets it: by the kind's own rules, else by AWS's text, which knows the newest."""
+"""Which attributes of a load balancer or target group have AWS's default value.
+
+The default comes from the kind's own rules, else from the documentation in botocore's model, which lists the newest
+attributes too.
+"""
 
 from __future__ import annotations
 
@@ -8,49 +12,51 @@ from collections.abc import Callable, Sequence
 from ecsync.core.schema import Shape
 from ecsync.core.trees import Body, Json
 
+# An entry of botocore's text: an attribute's key, what it does, and "The default is 60 seconds".
 _ENTRY = re.compile(r"<li>(.*?)</li>", re.DOTALL)
 _TAG = re.compile(r"<[^>]+>")
 _KEY = re.compile(r"\s*([a-z0-9_]+(?:\.[a-z0-9_]+)+)\s")
 _DEFAULT = re.compile(r"[Dd]efault\b([^.]*?)(?:\bvalue\b)?[^.]*?\bis ([\w()]+(?: \w+ \((\d+))?)")
-_TYPES = ("application", "network", "gateway")
+_BALANCER_TYPES = ("application", "network", "gateway")
 
 
 def without_defaults(
     attributes: Sequence[Body],
     body: Body,
     shape: Shape | None,
-    released: Callable[[str, Body], str | None] | None = None,
+    kind_default: Callable[[str, Body], str | None] | None = None,
 ) -> list[Body]:
-    """Return the attributes that say something: not AWS's default, and not what a switch that is off leaves idle.
+    """Return the attributes without those that have AWS's default, and without those of a feature that is off.
 
-    One whose default nobody knows stays, unless it is empty. `released` are the defaults that the kind knows.
+    An attribute without a documented default stays, unless it is empty. `kind_default` is the default in the kind's
+    own rules; None where they have none.
     """
     element = shape.element if shape else None
-    known = _defaults(element.members["Key"].documentation if element else "", str(body.get("Type", "application")))
+    documentation = element.members["Key"].documentation if element else ""
+    documented = _documented_defaults(documentation, str(body.get("Type", "application")))
     values = {one["Key"]: str(one.get("Value", "")) for one in attributes}
-    switches = {key.removesuffix("enabled") for key, value in values.items() if key.endswith(".enabled")}
-    idle = tuple(switch for switch in switches if values[f"{switch}enabled"] == "false")
+    features = {key.removesuffix("enabled") for key in values if key.endswith(".enabled")}
+    off = tuple(prefix for prefix in features if values[f"{prefix}enabled"] == "false")
 
-    def says(key: str, value: str) -> bool:
-        default = released(key, body) if released else None
-        if value in (known.get(key, [""]) if default is None else [default]):
+    def stays(key: str, value: str) -> bool:
+        default = kind_default(key, body) if kind_default else None
+        if value in (documented.get(key, [""]) if default is None else [default]):
             return False
-        return key.endswith(".enabled") or not key.startswith(idle)
+        return key.endswith(".enabled") or not key.startswith(off)
 
-    return [one for one in attributes if says(one["Key"], values[one["Key"]])]
+    return [one for one in attributes if stays(one["Key"], values[one["Key"]])]
 
 
-def _defaults(text: str, balancer: str) -> dict[str, list[Json]]:
-    """Return the defaults by key; of several, those that the text names this type of load balancer for."""
-    found: dict[str, list[Json]] = {}
-    for entry in _ENTRY.findall(text):
+def _documented_defaults(documentation: str, balancer_type: str) -> dict[str, list[Json]]:
+    """Return the documented defaults by key: those of this type of load balancer, where types differ."""
+    defaults: dict[str, list[Json]] = {}
+    for entry in _ENTRY.findall(documentation):
         plain = _TAG.sub("", entry)
         key = _KEY.match(plain)
-        if key is None:
+        found = [(match[1].lower(), match[3] or match[2]) for match in _DEFAULT.finditer(plain)]
+        if key is None or not found:
             continue
-        said = [(match[1].lower(), match[3] or match[2]) for match in _DEFAULT.finditer(plain)]
-        typed = [value for where, value in said if balancer in where]
-        others = [value for where, value in said if not any(one in where for one in _TYPES)]
-        if said:
-            found.setdefault(key[1], []).extend(typed or others or [value for _, value in said])
-    return found
+        same_type = [value for scope, value in found if balancer_type in scope]
+        any_type = [value for scope, value in found if not any(one in scope for one in _BALANCER_TYPES)]
+        defaults.setdefault(key[1], []).extend(same_type or any_type or [value for _, value in found])
+    return defaults

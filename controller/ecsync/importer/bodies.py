@@ -1,12 +1,12 @@
-"""From a live body to the one that a person would write: what AWS has without being told is left out.
+"""From a live body to the body of a manifest: without AWS's defaults and without what other controllers own.
 
-Nothing here knows a field, but for one: a member goes when the kind's own rules say the same without it.
+No field name is in this module, with one exception: a member goes where the kind's own rules give the same canonical
+form without it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
 
 from ecsync.core.kind import Kind
 from ecsync.core.model import Present
@@ -15,185 +15,195 @@ from ecsync.core.rules import Computed, Default, Delegated, Drop, Refers, Releas
 from ecsync.core.schema import Shape
 from ecsync.core.trees import ANY, EACH, Body, Json, Path, locate, thaw
 from ecsync.importer.attribute_defaults import without_defaults
-from ecsync.importer.model import Item
+from ecsync.importer.model import LiveResource
 from ecsync.importer.references import identity
 from ecsync.language.fitting import fitted
 
 _SERVICE_LINKED = ":role/aws-service-role/"
-# AWS refuses a definition for Fargate that does not say so, though nothing else is possible.
-_SAID = {"TaskDefinition": {"networkMode": "awsvpc"}}
+# AWS refuses a Fargate task definition without its network mode, although no other mode is possible.
+_ALWAYS_WRITTEN = {"TaskDefinition": {"networkMode": "awsvpc"}}
 
-# ---------------------------------------------------------------- everything that can be written
+# ---------------------------------------------------------------- the complete body
 
 
-def full(kind: Kind, item: Item, shape: Shape | None, services: Iterable[Item]) -> dict[str, Json]:
-    """Return the live body in the shape of a manifest: all of it but what AWS owns."""
+def complete(
+    kind: Kind, resource: LiveResource, shape: Shape | None, services: Iterable[LiveResource]
+) -> dict[str, Json]:
+    """Return the live body in the shape of a manifest, with everything that a manifest can hold."""
     if shape is None:
-        return dict(item.present.body)
-    fit = _fitted(kind, item.present.body, shape)
-    if fit.get("Attributes"):
-        released = (rule.value for rule in kind.rules if isinstance(rule, Released) and rule.path == "Attributes")
-        fit["Attributes"] = without_defaults(fit["Attributes"], fit, shape.members["Attributes"], next(released, None))
-    return _by_reference(kind, fit, services)
+        return dict(resource.present.body)
+    body = _shaped(kind, resource.present.body, shape)
+    if body.get("Attributes"):
+        defaults = (rule.value for rule in kind.rules if isinstance(rule, Released) and rule.path == "Attributes")
+        body["Attributes"] = without_defaults(
+            body["Attributes"], body, shape.members["Attributes"], next(defaults, None)
+        )
+    return _with_service_reference(kind, body, services)
 
 
-def _fitted(kind: Kind, body: Body, shape: Shape) -> dict[str, Json]:
+def _shaped(kind: Kind, body: Body, shape: Shape) -> dict[str, Json]:
     tags = kind.tagging.member if kind.tagging else ""
-    fit: Body = fitted(body, shape, rules=kind.rules, tags=tags, strict=False)
-    return {name: value for name, value in fit.items() if name in shape.members and value is not None}
+    shaped: Body = fitted(body, shape, rules=kind.rules, tags=tags, strict=False)
+    return {name: value for name, value in shaped.items() if name in shape.members and value is not None}
 
 
-def _by_reference(kind: Kind, body: dict[str, Json], services: Iterable[Item]) -> dict[str, Json]:
-    """Say by one reference what AWS says in several members, where the kind takes one in their place."""
+def _with_service_reference(kind: Kind, body: dict[str, Json], services: Iterable[LiveResource]) -> dict[str, Json]:
+    """Add the ARN of the service, where the kind takes it in place of the members that AWS returns."""
     extra = kind.shape.extra if kind.shape else {}
-    named = {name: body[name] for name in (kind.name_member,) if name in body}
+    own_name = {name: body[name] for name in (kind.name_member,) if name in body}
     for row in kind.rules:
         if isinstance(row, Refers) and row.path in extra and row.path not in body:
             for service in services:
-                said = {row.path: service.present.outputs["arn"]}
-                if service.key.kind == row.kind and kind.natural({**said, **named}) == kind.natural(body):
-                    return {**said, **body}
+                member = {row.path: service.present.outputs["arn"]}
+                if service.key.kind == row.kind and kind.natural({**member, **own_name}) == kind.natural(body):
+                    return {**member, **body}
     return body
 
 
-# ---------------------------------------------------------------- and nothing that says nothing
+# ---------------------------------------------------------------- the shortest body that means the same
 
 
-def trimmed(kind: Kind, body: Body, present: Present, shape: Shape | None) -> dict[str, Json]:
-    """Return the body without what goes without saying: AWS's defaults, and what others decide."""
+def minimal(kind: Kind, body: Body, present: Present, shape: Shape | None) -> dict[str, Json]:
+    """Return the body without AWS's defaults and without what another controller decides."""
     tree: dict[str, Json] = thaw(body)
-    _leave_to_others(kind, tree, present)
+    _drop_computed(kind, tree, present)
     if shape is not None and kind.shape is not None:
-        said = (name for name, value in _SAID.get(kind.name, {}).items() if tree.get(name) == value)
-        stay = {*_identity_members(kind, tree), *(name for name in kind.shape.extra if tree.get(name)), *said}
-        _Trim(kind, tree, present).structure(tree, shape, stay)
+        always = (name for name, value in _ALWAYS_WRITTEN.get(kind.name, {}).items() if tree.get(name) == value)
+        extra = (name for name in kind.shape.extra if tree.get(name))
+        _Trimmer(kind, tree, present).trim(tree, shape, {*_identity_members(kind, tree), *extra, *always})
     return tree
 
 
-def named(kind: Kind, body: Body) -> dict[str, Json]:
-    """Return what a resource is found by, and nothing else."""
+def identity_members(kind: Kind, body: Body) -> dict[str, Json]:
+    """Return only the members that a resource is found by."""
     members = _identity_members(kind, body)
     return {name: value for name, value in body.items() if name in members}
 
 
 def meaning(kind: Kind, body: Body, present: Present) -> tuple[Json, Json]:
-    """Return what a body comes to on this resource, and which one it speaks of."""
+    """Return the canonical form of a body on this resource, and AWS's name of the resource that it declares.
+
+    Two bodies with the same meaning declare the same.
+    """
     adjusted = kind.adjust(body, present) if kind.adjust else body
     return normalise(adjusted, kind.rules), kind.natural(body)
 
 
 def _identity_members(kind: Kind, body: Body) -> set[str]:
-    mine = identity(kind, body)
+    """Return the members without which the body has another identity."""
+    own = identity(kind, body)
     without = ((name, {key: value for key, value in body.items() if key != name}) for name in body)
-    return {name for name, rest in without if _identity_or_none(kind, rest) != mine}
+    return {name for name, rest in without if _identity_or_none(kind, rest) != own}
 
 
 def _identity_or_none(kind: Kind, body: Body) -> str | None:
     try:
         return identity(kind, body)
-    except (KeyError, TypeError):  # a kind may take its own name for granted
+    except (KeyError, TypeError):  # a kind may require its own name
         return None
 
 
-def _leave_to_others(kind: Kind, tree: dict[str, Json], present: Present) -> None:
-    """Take out what another controller owns now, and what AWS decides when it makes the resource.
+def _drop_computed(kind: Kind, tree: dict[str, Json], present: Present) -> None:
+    """Drop what another controller owns now, and what AWS decides when it creates the resource.
 
-    A member that has a default besides being computed is one whose default depends on more than the body; a default
-    for other bodies than this one is none.
+    A computed member that also has a default depends on more than the body: it is dropped whatever its value. A
+    default for other bodies than this one does not count.
     """
-    defaults = {rule.path for rule in kind.rules if isinstance(rule, Default) and _holds(rule, kind, tree)}
+    defaults = {rule.path for rule in kind.rules if isinstance(rule, Default) and _applies(rule, kind, tree)}
     for rule in kind.rules:
         if isinstance(rule, Delegated) and rule.when(present.facts):
-            _take(tree, rule.segments, lambda _: True)
-        elif isinstance(rule, Computed) and _holds(rule, kind, tree):
-            _take(tree, rule.segments, lambda value, open_=rule.path in defaults: open_ or _is_aws_own(value))
+            _drop(tree, rule.segments, lambda _: True)
+        elif isinstance(rule, Computed) and _applies(rule, kind, tree):
+            _drop(tree, rule.segments, (lambda _: True) if rule.path in defaults else _is_service_linked)
 
 
-def _holds(rule: Default | Computed, kind: Kind, body: Body) -> bool:
+def _applies(rule: Default | Computed, kind: Kind, body: Body) -> bool:
     return rule.when is None or rule.when(normalise(body, kind.rules))
 
 
-def _is_aws_own(value: Json) -> bool:
+def _is_service_linked(value: Json) -> bool:
     return isinstance(value, str) and _SERVICE_LINKED in value
 
 
-def _take(tree: Json, segments: tuple[str, ...], goes: Any) -> None:
+def _drop(tree: Json, segments: tuple[str, ...], condition: Callable[[Json], bool]) -> None:
     for container, key, _ in list(locate(tree, segments)):
-        if isinstance(container, dict) and key in container and goes(container[key]):
+        if isinstance(container, dict) and key in container and condition(container[key]):
             del container[key]
 
 
-class _Trim:
-    """Takes members out one by one, the largest first, as long as the whole means the same."""
+class _Trimmer:
+    """Removes members, the largest first, as long as the whole body means the same."""
 
     def __init__(self, kind: Kind, tree: dict[str, Json], present: Present) -> None:
         self._kind = kind
         self._tree = tree
         self._present = present
-        self._goal = meaning(kind, tree, present)
-        self._complaints = self._wrong()
+        self._original = meaning(kind, tree, present)
+        self._complaints = self._check()
         self._rows = [rule.segments for rule in kind.rules if isinstance(rule, (Default, Drop, Reshape, Rewrite))]
         self._references = [rule.segments for rule in kind.rules if isinstance(rule, Refers)]
         self._adjusted = {name for name in tree if kind.adjust and self._is_adjusted(name)}
 
-    def structure(self, tree: dict[str, Json], shape: Shape, stay: Iterable[str] = (), at: Path = ()) -> None:
-        """Trim a block: members that AWS requires stay."""
-        keep = {*stay, *shape.required}
-        free = [name for name in sorted(tree) if name not in keep and self._may_go((*at, name), tree[name])]
+    def trim(self, tree: dict[str, Json], shape: Shape, stay: Iterable[str] = (), at: Path = ()) -> None:
+        """Trim a block. The members in `stay`, and those that AWS requires, are not removed."""
+        required = {*stay, *shape.required}
+        removable = [name for name in sorted(tree) if name not in required and self._may_go((*at, name), tree[name])]
         blocks = [name for name in tree if isinstance(tree[name], (dict, list))]
         for name in sorted(blocks):
-            if name in free and self._go(tree, [name]):
+            if name in removable and self._remove(tree, [name]):
                 continue
             if name in shape.members:
-                self._inside(tree[name], shape.members[name], (*at, name))
-            if name not in keep and not tree[name]:
-                self._go(tree, [name])
-        self._sift(tree, [name for name in free if name not in blocks])
+                self._trim_below(tree[name], shape.members[name], (*at, name))
+            if name not in required and not tree[name]:
+                self._remove(tree, [name])
+        self._remove_most(tree, [name for name in removable if name not in blocks])
 
-    def _sift(self, tree: dict[str, Json], names: list[str]) -> None:
-        """Take out as many as may go: all at once where that is the same, else each half by itself."""
-        if names and not self._go(tree, names) and len(names) > 1:
-            middle = len(names) // 2
-            self._sift(tree, names[:middle])
-            self._sift(tree, names[middle:])
-
-    def _inside(self, value: Json, shape: Shape, at: Path) -> None:
+    def _trim_below(self, value: Json, shape: Shape, at: Path) -> None:
         if shape.type == "structure" and isinstance(value, dict):
-            self.structure(value, shape, at=at)
+            self.trim(value, shape, at=at)
         elif shape.type == "list" and shape.element is not None and isinstance(value, list):
             for index, element in enumerate(value):
-                self._inside(element, shape.element, (*at, index))
+                self._trim_below(element, shape.element, (*at, index))
 
-    def _may_go(self, path: Path, value: Json) -> bool:
-        """Tell whether it is worth a try: some row speaks of the place, or the kind itself may fill it in."""
-        if any(len(path) == len(segments) and _meets(path, segments) for segments in self._references):
-            return value is None  # what another controller may move on is still what it refers to
-        says_nothing = value is None or value in ("", [], {})
-        return says_nothing or path[0] in self._adjusted or any(_meets(path, segments) for segments in self._rows)
+    def _remove_most(self, tree: dict[str, Json], names: list[str]) -> None:
+        """Remove as many members as possible: all at once, else each half on its own."""
+        if names and not self._remove(tree, names) and len(names) > 1:
+            middle = len(names) // 2
+            self._remove_most(tree, names[:middle])
+            self._remove_most(tree, names[middle:])
 
-    def _is_adjusted(self, name: str) -> bool:
-        assert self._kind.adjust is not None
-        without = {member: value for member, value in self._tree.items() if member != name}
-        one, other = (self._kind.adjust(tree, self._present).get(name) for tree in (self._tree, without))
-        return one is not self._tree[name] or other is not None
-
-    def _go(self, tree: dict[str, Json], names: Iterable[str]) -> bool:
-        taken = {name: tree.pop(name) for name in names}
-        if self._now() == self._goal and self._wrong() <= self._complaints:
+    def _remove(self, tree: dict[str, Json], names: Iterable[str]) -> bool:
+        """Remove members, unless the body then means something else or the kind complains; True if they are gone."""
+        removed = {name: tree.pop(name) for name in names}
+        if self._meaning() == self._original and self._check() <= self._complaints:
             return True
-        tree.update(taken)
+        tree.update(removed)
         return False
 
-    def _now(self) -> tuple[Json, Json] | None:
+    def _may_go(self, path: Path, value: Json) -> bool:
+        """Return whether a removal may keep the meaning: a rule covers the place, or the kind adjusts it."""
+        if any(len(path) == len(segments) and _overlaps(path, segments) for segments in self._references):
+            return value is None  # another controller may move the resource on: the reference stays
+        empty = value is None or value in ("", [], {})
+        return empty or path[0] in self._adjusted or any(_overlaps(path, segments) for segments in self._rows)
+
+    def _is_adjusted(self, name: str) -> bool:
+        """Return whether the kind itself changes this member, or fills it in where it is missing."""
+        assert self._kind.adjust is not None
+        without = {member: value for member, value in self._tree.items() if member != name}
+        with_member, filled_in = (self._kind.adjust(tree, self._present).get(name) for tree in (self._tree, without))
+        return with_member is not self._tree[name] or filled_in is not None
+
+    def _meaning(self) -> tuple[Json, Json] | None:
         try:
             return meaning(self._kind, self._tree, self._present)
-        except (KeyError, TypeError):  # a kind may take a member for granted: then it stays
+        except (KeyError, TypeError):  # a kind may require a member: it then stays
             return None
 
-    def _wrong(self) -> set[str]:
+    def _check(self) -> set[str]:
         return {message for _, message in self._kind.check(self._tree)}
 
 
-def _meets(path: Path, segments: tuple[str, ...]) -> bool:
-    """Tell whether a path is at, above or below the place that a pattern names."""
+def _overlaps(path: Path, segments: tuple[str, ...]) -> bool:
+    """Return whether a path is at, above or below the place that a pattern names."""
     return all(s in (EACH, ANY) or s == str(p) for p, s in zip(path, segments, strict=False))

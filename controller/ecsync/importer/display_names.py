@@ -1,4 +1,4 @@
-"""What a live resource is called in a line for people: as short as its ARN allows."""
+"""Short names of live resources for messages: what identifies one, without the rest of its ARN."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from ecsync.core.trees import Body, Json
 
 
 def of(kind: Kind, wanted: Wanted) -> str:
-    """Return a kind and what AWS calls one of it: `LogGroup /ecs/api`."""
-    special = _SPECIAL.get(kind.name)
+    """Return a kind and the short name of a resource: `LogGroup /ecs/api`."""
+    special = _BY_KIND.get(kind.name)
     return f"{kind.name} {special(wanted.body) if special else wanted.key.name}"
 
 
 def balancer(arn: Json) -> str:
-    """Return the name in the ARN of a load balancer or of a listener of one."""
+    """Return the load balancer's name from its own ARN or from the ARN of one of its listeners."""
     return str(arn).split("/")[2]
 
 
 def listener(body: Body) -> str:
-    """Return the load balancer and port of a listener."""
+    """Return the load balancer and port of a listener: `web-80`."""
     return f"{balancer(body['LoadBalancerArn'])}-{body.get('Port') or 0}"
 
 
-def scaled(resource: Json) -> str:
-    """Return cluster and service of the id of a scalable target."""
-    return str(resource).removeprefix("service/")
+def scaled_service(resource_id: Json) -> str:
+    """Return cluster and service from the resource id of a scalable target: `prod/api`."""
+    return str(resource_id).removeprefix("service/")
 
 
-_SPECIAL: Mapping[str, Callable[[Body], str]] = {
+_BY_KIND: Mapping[str, Callable[[Body], str]] = {
     "Network": lambda body: str(body.get("id")),
-    "TargetGroup": lambda body: f"{body['Name']} and what forwards to it",
+    "TargetGroup": lambda body: f"{body['Name']} and its listeners and rules",
     "Listener": listener,
     "ListenerRule": lambda body: f"{body['Priority']} of {balancer(body['ListenerArn'])}",
-    "ScalableTarget": lambda body: f"{scaled(body['ResourceId'])} and what scales by it",
-    "ScalingPolicy": lambda body: f"{body['PolicyName']} of {scaled(body['ResourceId'])}",
-    "ScheduledAction": lambda body: f"{body['ScheduledActionName']} of {scaled(body['ResourceId'])}",
+    "ScalableTarget": lambda body: f"{scaled_service(body['ResourceId'])} and its scaling policies and schedules",
+    "ScalingPolicy": lambda body: f"{body['PolicyName']} of {scaled_service(body['ResourceId'])}",
+    "ScheduledAction": lambda body: f"{body['ScheduledActionName']} of {scaled_service(body['ResourceId'])}",
 }

@@ -1,4 +1,4 @@
-"""What could not be read or written, why, and what to do about it: an import goes on without it, and says so."""
+"""What an import cannot read or write: the resource, the reason, and what to do about it."""
 
 from __future__ import annotations
 
@@ -8,41 +8,45 @@ from dataclasses import dataclass
 from ecsync.core.ports import AwsError
 from ecsync.core.wording import listed
 
-_IAM = {"elbv2": "elasticloadbalancing", "resourcegroupstaggingapi": "tag"}  # others are called as botocore calls them
-_AGAIN = ("throttled", "transient")
+# IAM's prefix of the services that botocore names otherwise.
+_IAM_PREFIX = {"elbv2": "elasticloadbalancing", "resourcegroupstaggingapi": "tag"}
+_TEMPORARY = ("throttled", "transient")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gap:
-    """Something that is not in the files. Not `missed`: it would only have been named there, and now is by its ARN."""
+    """A resource, or a list of resources, that is missing from the files.
 
-    what: str
-    why: str
-    todo: str = ""
-    missed: bool = True
+    `left_out` is False where the files lose nothing: they would only look the resource up, and hold its ARN instead.
+    """
 
-
-def unread(what: str, failure: AwsError, *, missed: bool = True) -> Gap:
-    """Return what a failed read leaves open."""
-    return Gap(what=what, why=str(failure), todo=_todo(failure), missed=missed)
+    resource: str
+    reason: str
+    remedy: str = ""  # what a person can do; empty where nothing helps
+    left_out: bool = True
 
 
-def _todo(failure: AwsError) -> str:
+def unread(resource: str, failure: AwsError, *, left_out: bool = True) -> Gap:
+    """Return the gap that a failed read leaves."""
+    return Gap(resource=resource, reason=str(failure), remedy=_remedy(failure), left_out=left_out)
+
+
+def _remedy(failure: AwsError) -> str:
     if failure.kind == "denied":
-        return f"allow {action(failure.operation)}"
-    return "import again when AWS answers" if failure.kind in _AGAIN else ""
+        return f"allow {iam_action(failure.operation)}"
+    return "run the import again" if failure.kind in _TEMPORARY else ""
 
 
-def action(operation: str) -> str:
-    """Return an operation (`elbv2.DescribeRules`) as IAM names it."""
+def iam_action(operation: str) -> str:
+    """Return the IAM action of an operation: `elasticloadbalancing:DescribeRules` for `elbv2.DescribeRules`."""
     service, _, name = operation.partition(".")
-    return f"{_IAM.get(service, service)}:{name}"
+    return f"{_IAM_PREFIX.get(service, service)}:{name}"
 
 
 def lines(gaps: Iterable[Gap]) -> Iterator[str]:
-    """Yield one line for each reason, with everything that it concerns."""
-    reasons: dict[tuple[str, str], list[str]] = {}
+    """Yield one line for each reason, with every resource that it concerns."""
+    by_reason: dict[tuple[str, str], list[str]] = {}
     for gap in gaps:
-        reasons.setdefault((gap.why, gap.todo), []).append(gap.what)
-    for (why, todo), what in reasons.items():
-        yield f"{listed(list(dict.fromkeys(what)))}: {why.rstrip('.')}" + (f"; {todo}" if todo else "")
+        by_reason.setdefault((gap.reason, gap.remedy), []).append(gap.resource)
+    for (reason, remedy), resources in by_reason.items():
+        yield f"{listed(list(dict.fromkeys(resources)))}: {reason.rstrip('.')}" + (f"; {remedy}" if remedy else "")

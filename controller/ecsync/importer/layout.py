@@ -1,18 +1,18 @@
-"""Which document is in which file, and the text of the files."""
+"""Which document is in which file, and the text of each file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import groupby
 
 from ecsync.core.model import Key
 from ecsync.core.trees import Json
-from ecsync.importer.naming import Owners, valid
+from ecsync.importer.naming import Owners, to_name
 from ecsync.importer.text import dump
 
-# The order of the documents in a file. What is before the gap always is in a file that the cluster's services share.
-_TRUNK = {
+# Kinds that are never in the file of one service.
+_SHARED_FILE = {
     "Cluster": "cluster.yaml",
     "CapacityProvider": "cluster.yaml",
     "AutoScalingGroup": "cluster.yaml",
@@ -20,15 +20,17 @@ _TRUNK = {
     "LoadBalancer": "network.yaml",
     "Listener": "network.yaml",
 }
-_SHARED = {"TargetGroup": "network.yaml", "ListenerRule": "network.yaml"}
+# The file of other kinds that several services use, or none; cluster.yaml for a kind that is not here.
+_FILE_IF_SHARED = {"TargetGroup": "network.yaml", "ListenerRule": "network.yaml"}
+# The order of the documents in a file.
 _ORDER = (
-    *_TRUNK, "Service", "TaskDefinition", "ListenerRule", "TargetGroup", "ScalableTarget", "ScalingPolicy",
+    *_SHARED_FILE, "Service", "TaskDefinition", "ListenerRule", "TargetGroup", "ScalableTarget", "ScalingPolicy",
     "ScheduledAction", "LogGroup", "Role",
 )  # fmt: skip
-_WHY = {
-    "ecsync/adopt": "Left alone until `ecsync adopt`.",
-    "ecsync/manage": "Only looked up, never written.",
-    "ecsync/undeclared": "What is not written is AWS's default, and held to it.",
+_COMMENT = {
+    "ecsync/adopt": "Not adopted until you run `ecsync adopt`.",
+    "ecsync/manage": "Read-only.",
+    "ecsync/undeclared": "Undeclared fields are enforced at AWS's default.",
 }
 
 
@@ -42,69 +44,90 @@ class Document:
     comments: tuple[str, ...] = ()
 
 
+# ---------------------------------------------------------------- which file
+
+
 def owners(links: Mapping[Key, frozenset[Key]]) -> Owners:
-    """Return which services each resource is there for: those that lead to it, and those that it leads to."""
-    found: dict[Key, set[Key]] = {key: set() for key in links}
+    """Return the services that use each resource: those with a path of references to it, else those that it refers to.
+
+    References through a kind that always is in a shared file do not count.
+    """
+    result: dict[Key, set[Key]] = {key: set() for key in links}
     for service in links:
         if service.kind == "Service":
-            todo = [service]
-            while todo:
-                key = todo.pop()
-                if service not in found[key]:
-                    found[key].add(service)
-                    todo += [one for one in links[key] if one.kind not in _TRUNK and one.kind != "Service"]
+            for key in _reachable(service, links):
+                result[key].add(service)
     for key, others in links.items():
-        if not found[key]:
-            found[key] = set().union(*(found[one] for one in others if one.kind not in _TRUNK))
-    return {key: frozenset(services) for key, services in found.items()}
+        if not result[key]:
+            result[key] = set().union(*(result[other] for other in others if other.kind not in _SHARED_FILE))
+    return {key: frozenset(services) for key, services in result.items()}
 
 
-def homes(keys: Iterable[Key], of: Owners, names: Mapping[Key, str]) -> dict[Key, str]:
-    """Return the file of each resource: its service's, or one that all share."""
-    found = {}
-    files: dict[Key, str] = {}
-    for service in sorted(key for key in names if key.kind == "Service"):
-        name = valid(names[service])
-        files[service] = f"services/{name}.yaml"
+def _reachable(service: Key, links: Mapping[Key, frozenset[Key]]) -> set[Key]:
+    """Return the service and the resources that it refers to, directly or through others."""
+    reached: set[Key] = set()
+    todo = [service]
+    while todo:
+        key = todo.pop()
+        if key not in reached:
+            reached.add(key)
+            todo += [other for other in links[key] if other.kind not in _SHARED_FILE and other.kind != "Service"]
+    return reached
+
+
+def files(keys: Iterable[Key], owners: Owners, names: Mapping[Key, str]) -> dict[Key, str]:
+    """Return the file of each resource: the file of the only service that uses it, or a shared one."""
+    service_files = {key: f"services/{to_name(names[key])}.yaml" for key in names if key.kind == "Service"}
+    result = {}
     for key in keys:
-        services = of[key]
-        if key.kind in _TRUNK:
-            found[key] = _TRUNK[key.kind]
+        services = owners[key]
+        if key.kind in _SHARED_FILE:
+            result[key] = _SHARED_FILE[key.kind]
         elif len(services) == 1:
-            found[key] = files[next(iter(services))]
+            result[key] = service_files[next(iter(services))]
         else:
-            found[key] = _SHARED.get(key.kind, "cluster.yaml")
-    return found
+            result[key] = _FILE_IF_SHARED.get(key.kind, "cluster.yaml")
+    return result
 
 
-def header(name: str, place: str) -> Iterator[str]:
-    """Yield what the first lines of a file say."""
-    match name:
+# ---------------------------------------------------------------- text
+
+
+def header(file: str, place: str) -> str:
+    """Return the first line of a file."""
+    match file:
         case "cluster.yaml":
-            yield f"{place[0].upper()}{place[1:]}, and what several of its services share."
+            return f"{place[0].upper()}{place[1:]} and the resources that several of its services share."
         case "network.yaml":
-            yield f"How the services of {place} are reached."
+            return f"Network and load balancing of {place}."
         case _:
-            yield f"A service of {place}, and what only it uses."
+            return f"A service of {place} and the resources that only it uses."
 
 
-def text(documents: Iterable[Document], header: Iterable[str] = ()) -> str:
-    """Return the text of one file: documents with the same annotations together, what the file is about first."""
-    every = _alike(list(documents))
-    first = {_said(one): min(_rank(other.key) for other in every if _said(other) == _said(one)) for one in every}
-    ordered = sorted(every, key=lambda one: (first[_said(one)], _said(one), _rank(one.key), one.key))
-    parts = [_part(dict(said), list(group)) for said, group in groupby(ordered, key=_said)]
-    return _commented(header) + "---\n".join(parts)
+def text(documents: Iterable[Document], first_line: str) -> str:
+    """Return the text of one file: documents with the same annotations together, the file's main document first."""
+    documents = _with_common_annotations(list(documents))
+    rank: dict[tuple[tuple[str, str], ...], int] = {}
+    for document in documents:
+        group = _annotations(document)
+        rank[group] = min(rank.get(group, len(_ORDER)), _rank(document.key))
+    ordered = sorted(documents, key=lambda one: (rank[_annotations(one)], _annotations(one), _rank(one.key), one.key))
+    parts = [_part(dict(annotations), list(group)) for annotations, group in groupby(ordered, key=_annotations)]
+    return _comment([first_line]) + "---\n".join(parts)
 
 
-def _said(document: Document) -> tuple[tuple[str, str], ...]:
+def _annotations(document: Document) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(document.annotations.items()))
 
 
-def _alike(documents: list[Document]) -> list[Document]:
-    """Give all that is written what some need to be told: a part less, and to the others it means nothing new."""
-    every = {name: value for one in documents if "ecsync/manage" not in one.annotations for name, value in _said(one)}
-    return [replace(one, annotations=every) if "ecsync/undeclared" in one.annotations else one for one in documents]
+def _with_common_annotations(documents: list[Document]) -> list[Document]:
+    """Give all managed documents the annotations that some of them need: the file has fewer parts.
+
+    `ecsync/adopt: never` changes nothing for the others: it is their default.
+    """
+    managed = [one for one in documents if "ecsync/manage" not in one.annotations]
+    common = {name: value for one in managed for name, value in _annotations(one)}
+    return [replace(one, annotations=common) if "ecsync/undeclared" in one.annotations else one for one in documents]
 
 
 def _rank(key: Key) -> int:
@@ -112,13 +135,15 @@ def _rank(key: Key) -> int:
 
 
 def _part(annotations: Mapping[str, str], documents: list[Document]) -> str:
+    """Return one YAML document of a file."""
     head: dict[str, Json] = {"apiVersion": "ecsync/v1"}
+    comment = ""
     if annotations:
         head["metadata"] = {"annotations": dict(annotations)}
-    why = _commented([" ".join(_WHY[name] for name in annotations if name in _WHY)] if annotations else [])
-    blocks = "\n".join(_commented(one.comments, 2) + dump({str(one.key): one.body}, 2) for one in documents)
-    return f"{why}{dump(head)}resources:\n{blocks}"
+        comment = _comment([" ".join(_COMMENT[name] for name in annotations if name in _COMMENT)])
+    blocks = "\n".join(_comment(one.comments, 2) + dump({str(one.key): one.body}, 2) for one in documents)
+    return f"{comment}{dump(head)}resources:\n{blocks}"
 
 
-def _commented(lines: Iterable[str], indent: int = 0) -> str:
+def _comment(lines: Iterable[str], indent: int = 0) -> str:
     return "".join(f"{' ' * indent}# {line}\n" for line in lines)

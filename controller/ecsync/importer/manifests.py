@@ -1,188 +1,177 @@
-"""From a survey to files: the pure part of an import."""
+"""From a survey to the files of an application: the pure part of an import."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from ecsync.core.kind import Kind
+from ecsync.core.kind import Kind, World
 from ecsync.core.model import Key
-from ecsync.core.rules import Sensitive
-from ecsync.core.trees import Body, Json, Path, at, leaves, locate
-from ecsync.importer import layout, naming, proof, rendering
-from ecsync.importer.bodies import full, named, trimmed
+from ecsync.core.trees import Json
+from ecsync.importer import bodies, layout, naming, proof, rendering, suspected_secrets
 from ecsync.importer.gaps import Gap
 from ecsync.importer.layout import Document
-from ecsync.importer.model import Item, Known, Survey
+from ecsync.importer.model import ImportContext, LiveResource, Survey
 from ecsync.importer.text import dump
-
-_SECRET = re.compile(
-    r"pass(word|wd|phrase)?|secret|token|api_?key|private_?key|credential|access_?key|dsn", re.IGNORECASE
-)
-_WITH_PASSWORD = re.compile(r"://[^/\s:@]*:[^/\s@]+@")
+from ecsync.language.manifest import Loaded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drawn:
-    """The files of an import by name, what a person should look at, and what is not in the files."""
+class GeneratedManifests:
+    """The files of an import by name, what a person should review, and what is missing from the files."""
 
     files: Mapping[str, str]
     notes: tuple[str, ...]
     documents: tuple[Key, ...]
     gaps: tuple[Gap, ...] = ()
-    unplanned: tuple[Gap, ...] = ()  # in the files, and what a plan with the same rights cannot tell of
+    unplanned: tuple[Gap, ...] = ()  # in the files, but the proof could not read it
 
     @property
     def complete(self) -> bool:
-        """Tell whether nothing is missing that the files should say."""
-        return not any(gap.missed for gap in self.gaps)
+        """True if nothing is left out of the files."""
+        return not any(gap.left_out for gap in self.gaps)
 
 
-def draw(survey: Survey, cluster: str, known: Known, look: proof.Look | None = None) -> Drawn:
-    """Return a survey as the files of one application; a document that no manifest can say is left out.
+def generate(
+    survey: Survey, cluster: str, context: ImportContext, observe: proof.Observe | None = None
+) -> GeneratedManifests:
+    """Return the files of one application. A document that no manifest can hold is left out.
 
-    `look` reads for the proof as a plan does; without it, what was found is what there is.
+    `observe` reads for the proof as a plan does; without it, the proof uses what the survey read.
     """
-    gaps = list(survey.gaps)
-    items = dict(survey.items)
-    while True:
-        drawing = _Drawing(replace(survey, items=items), cluster, known)
-        loaded = proof.read(drawing.texts, known)
-        wrong = proof.invalid(loaded, drawing.texts)
-        unsaid = [key for key in items if str(drawing.key(key)) in wrong]
-        gaps += (Gap(what=str(drawing.key(key)), why=wrong[str(drawing.key(key))]) for key in unsaid)
-        for key in unsaid:
-            del items[key]
-        if not unsaid:
-            break
-    gaps += (Gap(what=problem.origin.file, why=problem.message) for problem in loaded.problems)
-    doubts: list[str | Gap] = []
+    files, loaded, gaps = _valid_files(survey, cluster, context)
+    notes, unplanned = list(files.notes), []
     for application in loaded.applications if not loaded.problems else ():
-        doubts += proof.doubts(application, known, look or (lambda _: drawing.world))
-    return Drawn(
-        files=drawing.texts,
-        notes=(*drawing.notes, *(doubt for doubt in doubts if isinstance(doubt, str))),
-        documents=tuple(sorted(drawing.world)),
-        gaps=tuple(gaps),
-        unplanned=tuple(doubt for doubt in doubts if isinstance(doubt, Gap)),
+        changes, unreadable = proof.unexpected(application, context, observe or (lambda _: files.world))
+        notes += changes
+        unplanned += unreadable
+    return GeneratedManifests(
+        files=files.texts,
+        notes=tuple(notes),
+        documents=tuple(sorted(files.world)),
+        gaps=(*survey.gaps, *gaps),
+        unplanned=tuple(unplanned),
     )
 
 
-class _Drawing:
-    """The files of what was found, each named, and what a person should look at."""
+def _valid_files(survey: Survey, cluster: str, context: ImportContext) -> tuple[_Files, Loaded, list[Gap]]:
+    """Return the files without invalid documents, what they declare, and a gap for each document that was left out."""
+    gaps: list[Gap] = []
+    resources = dict(survey.resources)
+    while True:
+        files = _Files(replace(survey, resources=resources), cluster, context)
+        loaded = proof.load_files(files.texts, context)
+        reasons = proof.invalid_documents(loaded, files.texts)
+        invalid = {key: str(files.key(key)) for key in resources if str(files.key(key)) in reasons}
+        if not invalid:
+            gaps += (Gap(resource=problem.origin.file, reason=problem.message) for problem in loaded.problems)
+            return files, loaded, gaps
+        for key, document in invalid.items():  # references to it become literals in the next round
+            gaps.append(Gap(resource=document, reason=reasons[document]))
+            del resources[key]
 
-    def __init__(self, survey: Survey, cluster: str, known: Known) -> None:
-        sketch = self._sketch = _sketch(survey, known)
-        self.notes = [f"{self._called(note.key)} {note.text}" for note in survey.notes]
-        homes = layout.homes(survey.items, sketch.owners, sketch.names)
-        files: dict[str, list[Document]] = {}
-        for key, item in survey.items.items():
-            document = _document(item, sketch, known)
-            files.setdefault(homes[key], []).append(document)
-            self.notes += _look_at(item, document)
-        place = f"cluster {cluster} in {known.target.region}"
-        self.texts = {"application.yaml": _application(known, place)}
-        self.texts |= {name: layout.text(files[name], layout.header(name, place)) for name in sorted(files)}
-        self.world = {self.key(key): item.present for key, item in survey.items.items()}
+
+class _Files:
+    """The files of a survey's resources, and what a person should review in them."""
+
+    def __init__(self, survey: Survey, cluster: str, context: ImportContext) -> None:
+        self._documents = documents = _complete_bodies(survey, context)
+        self.notes = [f"{self._label(note.key)} {note.text}" for note in survey.notes]
+        file_of = layout.files(survey.resources, documents.owners, documents.names)
+        by_file: dict[str, list[Document]] = {}
+        for key, resource in survey.resources.items():
+            document = _document(resource, documents, context)
+            by_file.setdefault(file_of[key], []).append(document)
+            self.notes += _review_notes(resource, document)
+        place = f"cluster {cluster} in {context.target.region}"
+        self.texts = {"application.yaml": _application(context, place)}
+        self.texts |= {file: layout.text(by_file[file], layout.header(file, place)) for file in sorted(by_file)}
+        self.world: World = {self.key(key): resource.present for key, resource in survey.resources.items()}
 
     def key(self, key: Key) -> Key:
-        """Return what a resource is called in the files."""
-        return replace(key, name=self._sketch.names.get(key, key.name))
+        """Return the key of a resource's document."""
+        return replace(key, name=self._documents.names.get(key, key.name))
 
-    def _called(self, key: Key) -> str:
-        return str(self.key(key)) if key in self._sketch.names else f"{key.kind} {key.name}"
+    def _label(self, key: Key) -> str:
+        return str(self.key(key)) if key in self._documents.names else f"{key.kind} {key.name}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Sketch:
-    """Every body in full, what refers to what, and what each document is called."""
+class _CompleteBodies:
+    """Every resource with its complete body, the services that use it, and its document name."""
 
     bodies: Mapping[Key, dict[str, Json]]
-    called: rendering.Index
+    by_name: rendering.ByName
     owners: naming.Owners
     names: Mapping[Key, str]
 
 
-def _sketch(survey: Survey, known: Known) -> _Sketch:
-    kinds, items = known.kinds, survey.items
-    called = rendering.index(items.values())
-    services = survey.of("Service")
-    bodies = {}
+def _complete_bodies(survey: Survey, context: ImportContext) -> _CompleteBodies:
+    kinds, resources = context.kinds, survey.resources
+    by_name = rendering.by_name(resources.values())
+    services = survey.of_kind("Service")
+    complete = {}
     links: dict[Key, frozenset[Key]] = {}
-    for key, item in items.items():
+    for key, resource in resources.items():
         kind = kinds[key.kind]
-        bodies[key] = full(kind, item, known.shape(kind), services)
-        links[key] = rendering.targets(kind, bodies[key], called) - {key} if item.whole else frozenset()
+        complete[key] = bodies.complete(kind, resource, context.shape(kind), services)
+        referenced = rendering.referenced_keys(kind, complete[key], by_name) - {key}
+        links[key] = frozenset() if resource.identity_only else referenced
     owners = layout.owners(links)
-    return _Sketch(bodies=bodies, called=called, owners=owners, names=naming.names(items.values(), kinds, owners))
+    names = naming.names(resources.values(), kinds, owners)
+    return _CompleteBodies(bodies=complete, by_name=by_name, owners=owners, names=names)
 
 
-def _document(item: Item, sketch: _Sketch, known: Known) -> Document:
-    kind, body, name = known.kinds[item.key.kind], sketch.bodies[item.key], sketch.names[item.key]
-    shape = known.shape(kind)
-    written = trimmed(kind, body, item.present, shape) if item.whole else named(kind, body)
-    found_by = named(kind, written)
-    rendering.refer(kind, item, written, sketch.called, sketch.names, known.kinds)
-    if written.get(kind.name_member) == name:
-        del written[kind.name_member]
-    spelled = rendering.Spelling(kind.rules, kind.tagging.member if kind.tagging else "").value(written, shape)
-    first = [member for member in found_by if member in spelled]
-    secrets = tuple(f"{place} looks like a secret" for place in _secrets(kind, body)) if item.whole else ()
+def _document(resource: LiveResource, all_bodies: _CompleteBodies, context: ImportContext) -> Document:
+    key, kind = resource.key, context.kinds[resource.key.kind]
+    complete, name, shape = all_bodies.bodies[key], all_bodies.names[key], context.shape(kind)
+    identity = bodies.identity_members(kind, complete)
+    body = identity if resource.identity_only else bodies.minimal(kind, complete, resource.present, shape)
+    first = list(bodies.identity_members(kind, body))
+    rendering.insert_references(kind, resource, body, all_bodies.by_name, all_bodies.names, context.kinds)
+    if body.get(kind.name_member) == name:
+        del body[kind.name_member]
+    renderer = rendering.BodyRenderer(kind.rules, kind.tagging.member if kind.tagging else "")
+    rendered = renderer.render(body, shape)
+    secrets = () if resource.identity_only else suspected_secrets.paths(kind, complete)
     return Document(
-        key=replace(item.key, name=name),
-        body={**{member: spelled[member] for member in first}, **spelled},
-        annotations=_annotations(kind, item),
-        comments=(*_why(item), *secrets),
+        key=replace(key, name=name),
+        body={**{member: rendered[member] for member in first if member in rendered}, **rendered},
+        annotations=_annotations(kind, resource),
+        comments=(*_read_only_comment(resource), *(f"{path} looks like a secret" for path in secrets)),
     )
 
 
-def _why(item: Item) -> tuple[str, ...]:
-    return (f"{item.why[:1].upper()}{item.why[1:]}.",) if item.why else ()
+def _read_only_comment(resource: LiveResource) -> tuple[str, ...]:
+    return (f"Read-only: {resource.reason}.",) if resource.reason else ()
 
 
-def _look_at(item: Item, document: Document) -> Iterator[str]:
-    if item.why and item.whole:
-        yield f"{document.key} is only looked up: {item.why}"
-    for comment in document.comments[len(_why(item)) :]:
-        yield f"{document.key}: {comment}; name it in the container's `secrets` instead"
+def _review_notes(resource: LiveResource, document: Document) -> Iterator[str]:
+    if resource.reason and not resource.identity_only:
+        yield f"{document.key} is read-only: {resource.reason}"
+    for comment in document.comments[len(_read_only_comment(resource)) :]:
+        yield f"{document.key}: {comment}; move it to the container's `secrets`"
 
 
-def _annotations(kind: Kind, item: Item) -> Mapping[str, str]:
-    """AWS's defaults were left out because they say nothing, so what is adopted is held to them all the same."""
+def _annotations(kind: Kind, resource: LiveResource) -> Mapping[str, str]:
+    """Return a document's annotations. AWS's defaults are left out of the files, so they are enforced all the same."""
     if kind.calls is None:
         return {}
-    if not item.managed:
+    if not resource.managed:
         return {"ecsync/manage": "read"}
     defaults = {"ecsync/undeclared": "default"}
     return defaults | ({"ecsync/adopt": "never"} if kind.adopt_default != "never" else {})
 
 
-def _secrets(kind: Kind, body: Body) -> Iterator[str]:
-    """Yield the places of values that the kind calls sensitive and that a name, or a password in a URL, gives away."""
-    for rule in kind.rules:
-        for _, _, path in locate(body, rule.segments) if isinstance(rule, Sensitive) else ():
-            value = at(body, path)
-            labels = [_label(body, path[:end]) for end in range(1, len(path) + 1)] if value is not None else [""]
-            if _SECRET.search(labels[-1]) or any(_WITH_PASSWORD.search(str(leaf)) for _, leaf in leaves(value)):
-                yield "".join(labels).lstrip(".")
-
-
-def _label(body: Body, path: Path) -> str:
-    """Return the last step of a path for people: an element of a list by its name, where it has one."""
-    name = at(body, (*path, "name"), path[-1])
-    return f"[{name}]" if isinstance(path[-1], int) else f".{name}"
-
-
-def _application(known: Known, place: str) -> str:
+def _application(context: ImportContext, place: str) -> str:
     header = (
-        f"# The services of {place} and what they touch, as `ecsync import` found them.\n"
-        "# What AWS fills in by itself is left out. `ecsync adopt` takes it over without changing it.\n"
+        f"# The services of {place} and the resources that they use, imported by `ecsync import`.\n"
+        "# AWS's defaults are left out. `ecsync adopt` takes ownership and changes nothing else.\n"
     )
     document = {
         "apiVersion": "ecsync/v1",
         "kind": "Application",
-        "metadata": {"name": known.application},
-        "spec": {"target": {"region": known.target.region}, "sync": {"mode": "observe"}},
+        "metadata": {"name": context.application},
+        "spec": {"target": {"region": context.target.region}, "sync": {"mode": "observe"}},
     }
-    return header + dump(document).replace("mode: observe\n", "mode: observe    # reports and writes nothing\n")
+    return header + dump(document).replace("mode: observe\n", "mode: observe    # read-only: reports, never writes\n")

@@ -1,4 +1,4 @@
-"""What an import finds, in words: live resources, what to look at, what is not there."""
+"""The nouns of an import: its settings, the live resources that it finds, and what a person should review."""
 
 from __future__ import annotations
 
@@ -12,28 +12,29 @@ from ecsync.core.schema import Shape
 from ecsync.importer.gaps import Gap
 
 
-class NoCluster(Exception):
-    """There is no such cluster; the text says where, and which there are."""
+class ClusterNotFound(Exception):
+    """The cluster does not exist; the text names the account, the Region and the clusters that exist."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
-    """A live resource that becomes a document. Its key has what AWS calls it in place of a name.
+class LiveResource:
+    """A live resource that becomes a document.
 
-    `managed`: the document may write it; else `why` says why not, where that is not so for all of its kind. Not
-    `whole`: the document only names it.
+    Its key holds AWS's own identifier in place of a document name. `managed` is False for a read-only document;
+    `reason` is then why, empty where every resource of the kind is read-only. An `identity_only` document holds just
+    what the resource is found by.
     """
 
     key: Key
     present: Present
     managed: bool = True
-    why: str = ""
-    whole: bool = True
+    reason: str = ""
+    identity_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
-    """Something that a person should look at: of one resource, in words that follow its name."""
+class ReviewNote:
+    """Something that a person should review: a resource, and text that follows its name."""
 
     key: Key
     text: str
@@ -41,28 +42,28 @@ class Note:
 
 @dataclass(slots=True, kw_only=True)
 class Survey:
-    """What was found, in the order in which it was read, and what a person should look at."""
+    """The result of reading a cluster: its resources in the order of the reads, review notes, and gaps."""
 
-    items: dict[Key, Item] = field(default_factory=dict)
-    notes: list[Note] = field(default_factory=list)
+    resources: dict[Key, LiveResource] = field(default_factory=dict)
+    notes: list[ReviewNote] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
-    reader: Reader | None = None  # which answers from what was read
+    reader: Reader | None = None  # returns the same responses again, without new calls
 
-    def of(self, kind: str) -> list[Item]:
-        """Return what was found of a kind."""
-        return [item for key, item in self.items.items() if key.kind == kind]
+    def of_kind(self, kind: str) -> list[LiveResource]:
+        """Return the resources of a kind."""
+        return [resource for key, resource in self.resources.items() if key.kind == kind]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """What an import is given: the kinds and AWS's shapes, the application it makes, where and as whom."""
+class ImportContext:
+    """The settings of an import: kinds, AWS's shapes, the application to write, the target, the installation."""
 
     kinds: Mapping[str, Kind]
     shape_of: Callable[[ShapeOf], Shape]
     application: str
     target: Target
-    installation: str = ""  # whose marks are ours
+    installation: str = ""  # a resource that carries this installation's marks is managed
 
     def shape(self, kind: Kind) -> Shape | None:
-        """Return the shape of a kind's body; None where it is a document of our own."""
+        """Return the shape of a kind's body; None for a document that is ecsync's own (Network)."""
         return self.shape_of(kind.shape) if kind.shape else None

@@ -1,55 +1,64 @@
-"""The proof of an import: its files, read as anybody reads them, are valid, and their plan changes nothing."""
+"""The proof of an import: its files are valid, and their plan changes nothing."""
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TypeAlias
 
 from ecsync.core import plan as planning
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import World
-from ecsync.core.model import Application, Snapshot, Step
-from ecsync.core.trees import dotted
+from ecsync.core.model import Application, FieldChange, Snapshot
+from ecsync.core.trees import Json, dotted
 from ecsync.importer.gaps import Gap
-from ecsync.importer.model import Known
+from ecsync.importer.model import ImportContext
 from ecsync.language.manifest import Loaded, load
 
-Look: TypeAlias = Callable[[Inputs], World]  # reads what an application is about, as a plan does
+Observe: TypeAlias = Callable[[Inputs], World]  # reads the live resources of an application, as a plan does
 
-_HEAD = re.compile(r"  (\w+/[\w.-]+):.*")  # where a document begins in a file of ours
+_DOCUMENT_START = re.compile(r"  (\w+/[\w.-]+):.*")  # the first line of a document in an imported file
 
 
-def read(texts: Mapping[str, str], known: Known) -> Loaded:
+def load_files(texts: Mapping[str, str], context: ImportContext) -> Loaded:
     """Return what the files declare."""
     snapshot = Snapshot(revision="", files={name: text.encode() for name, text in texts.items()})
-    return load(snapshot, kinds=known.kinds, shape_of=known.shape_of, environment={}, root_name=known.application)
+    return load(snapshot, kinds=context.kinds, shape_of=context.shape_of, environment={}, root_name=context.application)
 
 
-def invalid(loaded: Loaded, texts: Mapping[str, str]) -> dict[str, str]:
-    """Return the documents, as `Kind/name`, that hold the application, and what is wrong with each."""
-    found: dict[str, str] = {}
+def invalid_documents(loaded: Loaded, texts: Mapping[str, str]) -> dict[str, str]:
+    """Return each invalid document, as `Kind/name`, with its first problem."""
+    result: dict[str, str] = {}
     for problem in loaded.problems:
         lines = texts.get(problem.origin.file, "").split("\n")[: problem.origin.line]
-        head = next((match for line in reversed(lines) if (match := _HEAD.fullmatch(line))), None)
-        if head is not None:
-            found.setdefault(head[1], problem.message)
-    return found
+        start = next((match for line in reversed(lines) if (match := _DOCUMENT_START.fullmatch(line))), None)
+        if start is not None:
+            result.setdefault(start[1], problem.message)
+    return result
 
 
-def doubts(application: Application, known: Known, look: Look) -> Iterator[str | Gap]:
-    """Yield what the plan of the application would have in it: nothing, if all is well."""
+def unexpected(application: Application, context: ImportContext, observe: Observe) -> tuple[list[str], list[Gap]]:
+    """Return what the plan of an import should not contain: changes and held steps, and unreadable resources."""
     inputs = Inputs(
-        application=application, kinds=known.kinds, world={}, target=known.target, installation=known.installation
+        application=application,
+        kinds=context.kinds,
+        world={},
+        target=context.target,
+        installation=context.installation,
     )
-    found = planning.build(replace(inputs, world=look(inputs)))
-    for step in found.steps:
-        yield from _changes(step)
-    yield from (f"{withheld.step.id} would be held: {withheld.because}" for withheld in found.withheld)
-    yield from (Gap(what=str(key), why=why) for key, why in found.unreadable.items())
+    plan = planning.build(replace(inputs, world=observe(inputs)))
+    changes = [
+        f"{step.id} would change on the next apply: {_shown(change)}" for step in plan.steps for change in step.fields
+    ]
+    changes += [f"{withheld.step.id} would be held: {withheld.reason}" for withheld in plan.withheld]
+    return changes, [Gap(resource=str(key), reason=reason) for key, reason in plan.unreadable.items()]
 
 
-def _changes(step: Step) -> Iterator[str]:
-    for one in step.fields:
-        yield f"{step.id} would differ from what is live: {dotted(one.path)} {one.before!r} → {one.after!r}"
+def _shown(change: FieldChange) -> str:
+    return f"{dotted(change.path)}: {_as_json(change.before)} → {_as_json(change.after)} [{change.reason}]"
+
+
+def _as_json(value: Json) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)

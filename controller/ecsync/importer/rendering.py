@@ -1,4 +1,4 @@
-"""From a trimmed body to what is written: references for names and ARNs, maps for pairs, one order."""
+"""From a minimal body to what the file holds: references for names and ARNs, maps for lists of pairs, a fixed order."""
 
 from __future__ import annotations
 
@@ -13,92 +13,105 @@ from ecsync.core.rules import Keyed, Rules, Unordered
 from ecsync.core.schema import Shape
 from ecsync.core.trees import Json, canonical
 from ecsync.importer.bodies import meaning
-from ecsync.importer.model import Item
-from ecsync.importer.references import outputs, referred
-from ecsync.importer.text import Reference, in_line
+from ecsync.importer.model import LiveResource
+from ecsync.importer.references import names as names_of
+from ecsync.importer.references import places
+from ecsync.importer.text import Reference, fits_on_one_line
 from ecsync.language.pairs import pair_members
 from ecsync.language.references import holds_reference
 
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,14}")
 
+# ---------------------------------------------------------------- references
 
-Index = Mapping[str, Mapping[str, Item]]  # kind -> what it is called -> the resource
-
-
-def index(items: Iterable[Item]) -> Index:
-    """Return every resource by what others call it."""
-    found: dict[str, dict[str, Item]] = {}
-    for item in items:
-        for value in outputs(item.present):
-            found.setdefault(item.key.kind, {}).setdefault(value, item)
-    return found
+ByName = Mapping[str, Mapping[str, LiveResource]]  # kind -> name, id or ARN -> the resource
 
 
-def targets(kind: Kind, body: Mapping[str, Json], called: Index) -> frozenset[Key]:
-    """Return the resources that a body refers to by name or ARN."""
-    found = (called.get(row.kind, {}).get(value) for row, _, _, value in referred(kind, body))
-    return frozenset(item.key for item in found if item is not None)
+def by_name(resources: Iterable[LiveResource]) -> ByName:
+    """Return every resource by each name, id and ARN that a body may hold of it."""
+    result: dict[str, dict[str, LiveResource]] = {}
+    for resource in resources:
+        for name in names_of(resource.present):
+            result.setdefault(resource.key.kind, {}).setdefault(name, resource)
+    return result
 
 
-def refer(
-    kind: Kind, item: Item, body: dict[str, Json], called: Index, names: Mapping[Key, str], kinds: Mapping[str, Kind]
+def referenced_keys(kind: Kind, body: Mapping[str, Json], known: ByName) -> frozenset[Key]:
+    """Return the keys of the resources that a body refers to by name or ARN."""
+    found = (known.get(row.kind, {}).get(value) for row, _, _, value in places(kind, body))
+    return frozenset(resource.key for resource in found if resource is not None)
+
+
+def insert_references(
+    kind: Kind,
+    resource: LiveResource,
+    body: dict[str, Json],
+    known: ByName,
+    document_names: Mapping[Key, str],
+    kinds: Mapping[str, Kind],
 ) -> None:
-    """Put a reference wherever the body has the name or ARN of another document, if it comes to the same."""
-    goal = meaning(kind, body, item.present)
-    written: list[tuple[Json, str | int, Reference]] = []
-    for row, container, key, value in referred(kind, body):
-        other = called.get(row.kind, {}).get(value)
-        if other is None or other.key == item.key:
+    """Replace the name or ARN of another document by a reference, wherever the body then means the same."""
+    original = meaning(kind, body, resource.present)
+    references: list[tuple[Json, str | int, Reference]] = []
+    for row, container, key, value in places(kind, body):
+        other = known.get(row.kind, {}).get(value)
+        if other is None or other.key == resource.key:
             continue
-        # A plain reference takes the output that the row names; any other than the primary one can be written out.
-        primary, live = kinds[row.kind].primary, other.present.outputs
-        plain = row.output or primary
-        for output in dict.fromkeys([plain, *(name for name in live if live[name] == value and name != primary)]):
-            container[key] = live.get(output, value)
-            if output in live and meaning(kind, body, item.present) == goal:
-                text = f"${{{row.kind}/{names[other.key]}{'' if output == plain else '.' + output}}}"
-                written.append((container, key, Reference(text)))
+        # `${Kind/name}` takes the output that the row names, else the primary one; other outputs are written out.
+        primary, outputs = kinds[row.kind].primary, other.present.outputs
+        default = row.output or primary
+        same_value = (name for name in outputs if outputs[name] == value and name != primary)
+        for output in dict.fromkeys([default, *same_value]):
+            container[key] = outputs.get(output, value)
+            if output in outputs and meaning(kind, body, resource.present) == original:
+                suffix = "" if output == default else f".{output}"
+                reference = Reference(f"${{{row.kind}/{document_names[other.key]}{suffix}}}")
+                references.append((container, key, reference))
                 break
             container[key] = value
-    for container, key, reference in written:
+    for container, key, reference in references:  # after the loop: `meaning` reads the literal values
         container[key] = reference
 
 
+# ---------------------------------------------------------------- values
+
+
 @dataclass(frozen=True, slots=True)
-class Spelling:
-    """How the body of one kind is spelled."""
+class BodyRenderer:
+    """Renders the values of one kind's body as they are written."""
 
     rules: Rules
-    tags: str
+    tags_member: str
 
-    def value(self, value: Json, shape: Shape | None, at: tuple[str, ...] = ()) -> Json:
+    def render(self, value: Json, shape: Shape | None, at: tuple[str, ...] = ()) -> Json:
         """Return a value as it is written."""
         if isinstance(value, dict):
-            members = shape.members if shape is not None and shape.type == "structure" else {}
-            below = shape.element if shape is not None and shape.type == "map" else None
-            ordered = [name for name in members if name in value] if members else sorted(value)
-            written = {name: self.value(value[name], members.get(name, below), (*at, name)) for name in ordered}
-            if not members:
-                return written
-            return dict(
-                sorted(((name, _bare(one)) for name, one in written.items()), key=lambda one: not in_line(one[1]))
-            )
+            return self._map(value, shape, at)
         if isinstance(value, list):
             return self._list(value, shape, at)
         return _scalar(value)
 
+    def _map(self, value: dict[str, Json], shape: Shape | None, at: tuple[str, ...]) -> Json:
+        members = shape.members if shape is not None and shape.type == "structure" else {}
+        element = shape.element if shape is not None and shape.type == "map" else None
+        if not members:
+            return {name: self.render(value[name], element, (*at, name)) for name in sorted(value)}
+        ordered = [name for name in members if name in value]
+        rendered = {name: _number_if_plain(self.render(value[name], members[name], (*at, name))) for name in ordered}
+        return dict(sorted(rendered.items(), key=lambda one: not fits_on_one_line(one[1])))  # short members first
+
     def _list(self, value: list[Json], shape: Shape | None, at: tuple[str, ...]) -> Json:
         element = shape.element if shape is not None and shape.type == "list" else None
-        pair = pair_members(element, tags=at == (self.tags,)) if element is not None else None
+        pair = pair_members(element, tags=at == (self.tags_member,)) if element is not None else None
         if pair is not None and self._is_keyed(at, pair):
             as_map = _as_map(value, pair)
             if as_map is not None:
-                spelled = _switch if at == ("Attributes",) else _scalar
-                return {name: spelled(as_map[name]) for name in sorted(as_map)}
+                render = _attribute_value if at == ("Attributes",) else _scalar
+                return {name: render(as_map[name]) for name in sorted(as_map)}
             value = sorted(value, key=lambda one: str(one.get(pair[0])))
-        written = [self.value(one, element, (*at, "[]")) for one in value]
+        rendered = [self.render(one, element, (*at, "[]")) for one in value]
         is_set = any(isinstance(rule, Unordered) and rule.segments == at for rule in self.rules)
-        return sorted(written, key=canonical) if is_set else written
+        return sorted(rendered, key=canonical) if is_set else rendered
 
     def _is_keyed(self, at: tuple[str, ...], pair: tuple[str, str]) -> bool:
         rows = (rule for rule in self.rules if isinstance(rule, Keyed) and rule.segments == at)
@@ -106,25 +119,25 @@ class Spelling:
 
 
 def _as_map(elements: Sequence[Json], pair: tuple[str, str]) -> dict[str, Json] | None:
-    """Return a list of pairs as a map, where nothing is lost by it and every key can be one."""
-    found: dict[str, Json] = {}
+    """Return a list of pairs as a map; None where a map would lose something, or where a name cannot be a key."""
+    result: dict[str, Json] = {}
     for element in elements:
         name, value = element.get(pair[0]), element.get(pair[1])
-        if not isinstance(name, str) or value is None or name in found or holds_reference(name):
+        if not isinstance(name, str) or value is None or name in result or holds_reference(name):
             return None
         if set(element) != set(pair):
             return None
-        found[name] = value
-    return found
+        result[name] = value
+    return result
 
 
-def _bare(value: Json) -> Json:
-    """Return text that is a number as one: under a name that AWS knows nobody takes it for anything else."""
+def _number_if_plain(value: Json) -> Json:
+    """Return text that is a plain number as a number: under a member that AWS types as text, both are the same."""
     return int(value) if isinstance(value, str) and _NUMBER.fullmatch(value) else value
 
 
-def _switch(value: Json) -> Json:
-    return {"true": True, "false": False}.get(value, _bare(_scalar(value)))
+def _attribute_value(value: Json) -> Json:
+    return {"true": True, "false": False}.get(value, _number_if_plain(_scalar(value)))
 
 
 def _scalar(value: Json) -> Json:

@@ -1,4 +1,4 @@
-"""YAML for people: blocks, no aliases, literal blocks for lines, quotes only where a value would be read otherwise."""
+"""YAML for people: block style, no aliases, literal blocks, and quotes only where a value needs them."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ import yaml
 from ecsync.core.trees import Json
 from ecsync.language.scalars import resolve_plain
 
-_OTHER_BREAKS = re.compile("[\r\x85\u2028\u2029]")  # breaks of lines to a YAML writer, characters to us
-_WORD = re.compile(r"[\w/.+-][\w/.+*-]*(?::[\w/.+*-]+)*")
-_SHORT = 40  # characters of a list in brackets
-_OPEN = re.compile(r"\n*|(?s:.*)\n\n")  # as a block, it would take the empty lines after it for its own
+_OTHER_BREAKS = re.compile("[\r\x85\u2028\u2029]")  # line breaks to a YAML writer; ecsync's parser keeps them as text
+_PLAIN = re.compile(r"[\w/.+-][\w/.+*-]*(?::[\w/.+*-]+)*")
+_LONGEST_FLOW_LIST = 40  # characters between the brackets
+_LOSES_BREAKS = re.compile(r"\n*|(?s:.*)\n\n")  # a literal block would take the empty lines that follow it as its own
 
 
 class Reference(str):
-    """Text that is ours to read: `${Kind/name}`. All other text is escaped where it looks like one."""
+    """A reference of ecsync (`${Kind/name}`), written as it is. Other text that looks like one is escaped."""
 
     __slots__ = ()
 
 
-def in_line(value: Json) -> bool:
-    """Tell whether a value is written on the line of its name: no block, and of lists only those of a few words."""
+def fits_on_one_line(value: Json) -> bool:
+    """Return whether a value is written on the line of its name: scalars, and short lists of plain text."""
     if isinstance(value, list):
-        words = [one for one in value if isinstance(one, str) and _WORD.fullmatch(one) and resolve_plain(one) == one]
-        return len(words) == len(value) and len(", ".join(words)) <= _SHORT
+        plain = [one for one in value if isinstance(one, str) and _PLAIN.fullmatch(one) and resolve_plain(one) == one]
+        return len(plain) == len(value) and len(", ".join(plain)) <= _LONGEST_FLOW_LIST
     return not value if isinstance(value, dict) else not (isinstance(value, str) and "\n" in value)
 
 
@@ -39,13 +39,13 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _list(dumper: yaml.SafeDumper, elements: list[Json]) -> yaml.SequenceNode:
-    return dumper.represent_sequence("tag:yaml.org,2002:seq", elements, flow_style=in_line(elements))
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", elements, flow_style=fits_on_one_line(elements))
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    """PyYAML quotes what YAML 1.1 reads as something else; YAML 1.2 reads more as numbers (`1e5`, `0o17`)."""
+    """PyYAML quotes what YAML 1.1 reads as another type; YAML 1.2 reads more as numbers (`1e5`, `0o17`)."""
     style = "|" if "\n" in text else None
-    if _OTHER_BREAKS.search(text) or (style and _OPEN.fullmatch(text)):
+    if _OTHER_BREAKS.search(text) or (style and _LOSES_BREAKS.fullmatch(text)):
         style = '"'
     elif style is None and text and not isinstance(resolve_plain(text), str):
         style = "'"
@@ -58,7 +58,7 @@ _Dumper.add_representer(Reference, _text)
 
 
 def dump(tree: Json, indent: int = 0) -> str:
-    """Return the tree as YAML, so many columns in."""
+    """Return the tree as YAML, indented by so many columns."""
     text: str = yaml.dump(
         tree, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=10**6
     )

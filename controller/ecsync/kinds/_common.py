@@ -1,4 +1,4 @@
-"""What several kinds share: tags, and small steps of reading and compiling."""
+"""Helpers that several kinds share: tags, batches, and small steps of reads and calls."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 def operations(service: str, *names: str) -> frozenset[str]:
-    """Return operations of a service as `reads`, `writes` and `deletes` list them: `ecs.DescribeServices`."""
+    """Return the operations of a service in the notation of `Kind.reads`: `ecs.DescribeServices`."""
     return frozenset(f"{service}.{name}" for name in names)
 
 
@@ -30,33 +30,43 @@ def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
 
 
 def read_tags(tags: Json) -> tuple[dict[str, str], Marks | None, str]:
-    """Split live tags in any spelling: (what a manifest may speak of, our marks, the other tool that marked it)."""
+    """Split live tags in any spelling into (a manifest's tags, our marks, the other tool that manages the resource)."""
     found = marks.tag_map(tags)
-    return marks.theirs(found), marks.read(found), marks.foreign(found)
+    return marks.user_tags(found), marks.read(found), marks.other_tool(found)
 
 
 def without_nones(body: Mapping[str, Json]) -> dict[str, Json]:
-    """Leave out the members that AWS did not give."""
+    """Return the body without the members that are None."""
     return {key: value for key, value in body.items() if value is not None}
 
 
+def nonzero(value: Json) -> Json:
+    """Return the value, or None for 0: AWS treats 0 as not specified."""
+    return value or None
+
+
 def changed(change: Update) -> dict[str, Json]:
-    """Return the top-level members that differ, with the value to go to (None: not declared any more)."""
+    """Return the top-level members that differ, with their desired value (None: no longer declared)."""
     return {str(field.path[0]): change.desired.body.get(str(field.path[0])) for field in change.fields}
 
 
 def missing(error: AwsError) -> bool:
-    """Tell whether AWS said that it is not there, as opposed to any other failure."""
+    """Return whether AWS reported that the resource does not exist; False for any other failure."""
     return error.kind == "missing"
 
 
 def tag_rows(member: str = "tags", name: str = "key", value: str = "value") -> Rules:
-    """Rows for tags: a map whose undeclared keys belong to others."""
+    """Return the rows for tags: a map by key. Undeclared keys belong to other clients."""
     return (
-        Verbatim(path=f"{member}[]", source="normalization.md §0.2"),
-        Keyed(path=member, key=(name,), value=value, source="normalization.md §0.8"),
-        Computed(path=f"{member}.*", source="architecture.md, Who owns a field"),
-        Computed(path=member, source="the same, where none is declared: no difference is an empty block"),
+        Verbatim(path=f"{member}[]", source="a tag value may be an empty string"),
+        Keyed(
+            path=member,
+            key=(name,),
+            value=value,
+            source="AWS keeps one value per tag key; the order is not significant",
+        ),
+        Computed(path=f"{member}.*", source="other clients and AWS put tags on the resource, too"),
+        Computed(path=member, source="the same, for a document without tags"),
     )
 
 
@@ -74,10 +84,10 @@ def arn_tagging(
     params: tuple[str, str, str] = ("resourceArn", "tags", "tagKeys"),
     of: Callable[[Present], Json] = arn_of,
 ) -> Tagging:
-    """Tags as most services take them: one call puts tags on a resource, another removes them by key.
+    """Return how most services write tags: one call puts tags on a resource, another removes them by key.
 
-    `member` holds the tags in the body. `params` are the parameters of the resource, of the tags and of the keys.
-    `of` returns what names the resource in these calls.
+    `member` is the member of the body that holds the tags. `params` are the names of the three parameters: the
+    resource, the tags and the keys. `of` returns the value of the first one.
     """
     put_operation, remove_operation = operations
     resource, values, keys_param = params
@@ -95,25 +105,28 @@ def arn_tagging(
 
 
 def pick(body: Body, *members: str) -> dict[str, Json]:
-    """Return these members of a body, where they are."""
+    """Return the named members of a body; a member that is absent or None is left out."""
     return {member: body[member] for member in members if body.get(member) is not None}
 
 
 def without(body: Body, *members: str) -> dict[str, Json]:
-    """Return the body without these members and without nulls (null says AWS's default, which omission gives)."""
+    """Return the body without the named members and without nulls: a null means AWS's default, as does omission."""
     return {key: value for key, value in body.items() if key not in members and value is not None}
 
 
 def touched(change: Update, member: str, names: Iterable[str]) -> list[str]:
-    """Return those names below a member that the change is about; all of them where a field is the whole member."""
+    """Return the names below a member that the change affects; all names if a field is the whole member."""
     paths = [field.path for field in change.fields if field.path[0] == member]
     whole = any(len(path) == 1 for path in paths)
-    said = {path[1] for path in paths if len(path) > 1}
-    return [name for name in names if whole or name in said]
+    changed_names = {path[1] for path in paths if len(path) > 1}
+    return [name for name in names if whole or name in changed_names]
 
 
 def tagged_arns(reader: Reader, resource_type: str) -> list[str]:
-    """Return the ARNs of one type that carry an owner mark of anybody: a hint for what to describe (rule 7)."""
+    """Return the ARNs of one type that carry an owner mark of any installation.
+
+    A hint for what to describe: ownership is decided by the tags of the describe call (docs/rules.md R7).
+    """
     tagged = reader.pages(
         "resourcegroupstaggingapi",
         "GetResources",
@@ -125,5 +138,5 @@ def tagged_arns(reader: Reader, resource_type: str) -> list[str]:
 
 
 def belongs(present: Present, installation: str) -> bool:
-    """Tell whether a live resource carries a mark of this installation."""
+    """Return whether a live resource carries a mark of this installation."""
     return present.marks is not None and present.marks.owner.startswith(f"v1/{installation}/")

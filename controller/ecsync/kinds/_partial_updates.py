@@ -1,8 +1,10 @@
-"""What an update says of a member so that nothing of it is lost: AWS takes some blocks whole, others part by part.
+"""The value that an update sends for a member, so that the update loses nothing of it.
 
-So a block is said as it is declared, and with it what the comparison left alone (undeclared in what was adopted,
-ignored), as it is live; and a value that is declared no more is said as AWS's default, or as what
-takes it away, because leaving it out may keep it.
+AWS replaces some blocks whole and merges others part by part. The value is therefore always complete. It holds:
+
+- each declared value;
+- the live value of what the comparison left alone (undeclared in an adopted resource, or ignored);
+- for a value that is no longer declared, AWS's default or the value that clears it: AWS may keep what is left out.
 """
 
 from __future__ import annotations
@@ -17,26 +19,26 @@ from ecsync.core.rules import Clears, Computed, Keyed, Rules
 from ecsync.core.trees import Elements, Json, Path, at, matches, thaw
 
 
-def said(change: Update, member: str, rules: Rules) -> Json:
-    """Return a member as an update sends it; None: there is nothing to send."""
+def member_to_send(change: Update, member: str, rules: Rules) -> Json:
+    """Return the value that an update sends for a member; None if it sends nothing."""
     body: dict[str, Json] = {member: thaw(change.desired.body.get(member))}
-    for path, value in _beside(change, member, rules):
-        _put(body, path, _listed(value, path, rules), rules)
+    for path, value in _additions(change, member, rules):
+        _put(body, path, _as_aws_lists(value, path, rules), rules)
     return body.get(member)
 
 
-def _beside(change: Update, member: str, rules: Rules) -> Iterator[tuple[Path, Json]]:
-    """Yield what the declared member does not say: what was left alone, and what goes to a default."""
-    live, declared = change.observed.body, change.desired.body
-    have, want = (normalise(body, rules).get(member) for body in (live, declared))
-    written = normalise(declared, rules, fill=False)
-    differing = {one.path for one in change.fields}
-    for path, before, after in walk(have, want, (member,)):
-        if not any(_within(path, other) or _within(other, path) for other in differing):
-            if not _computed(path, rules):
-                raw = at(live, path)
-                yield path, before if raw is None else raw
-        elif at(written, path) is None:
+def _additions(change: Update, member: str, rules: Rules) -> Iterator[tuple[Path, Json]]:
+    """Yield the values to add to the declared member: live values that were left alone, and defaults."""
+    live_body, declared_body = change.observed.body, change.desired.body
+    live, desired = (normalise(body, rules).get(member) for body in (live_body, declared_body))
+    declared = normalise(declared_body, rules, fill=False)
+    differing = {field.path for field in change.fields}
+    for path, before, after in walk(live, desired, (member,)):
+        left_alone = not any(_within(path, other) or _within(other, path) for other in differing)
+        if left_alone and not _computed(path, rules):
+            as_returned = at(live_body, path)
+            yield path, before if as_returned is None else as_returned
+        elif not left_alone and at(declared, path) is None:
             value = _clearing(path, rules) if after is None else after
             if value is not None:
                 yield path, value
@@ -47,27 +49,27 @@ def _within(path: Path, other: Path) -> bool:
 
 
 def _computed(path: Path, rules: Rules) -> bool:
-    """Tell whether AWS computes what is at the path from what else is said: it may refuse to be told."""
+    """Return whether AWS computes the value at the path from other members: it may reject a value that is sent."""
     return any(isinstance(rule, Computed) and rule.covers(path) for rule in rules)
 
 
 def _clearing(path: Path, rules: Rules) -> Json:
-    """Return what takes away the member at the path, where a row says so."""
+    """Return the value that clears the member at the path, from its Clears row; None without a row."""
     rows = (rule for rule in rules if isinstance(rule, Clears) and len(rule.segments) == len(path))
     return next((thaw(row.value) for row in rows if matches(path, row.segments)), None)
 
 
 def _row(path: Path, rules: Rules) -> Keyed | None:
-    """Return the row that makes a map of the list at the path."""
+    """Return the row that turns the list at the path into a map; None without a row."""
     rows = (rule for rule in rules if isinstance(rule, Keyed) and len(rule.segments) == len(path))
     return next((row for row in rows if matches(path, row.segments)), None)
 
 
-def _listed(value: Json, path: Path, rules: Rules) -> Json:
-    """Return a canonical value with AWS's lists in place of the maps that they became."""
+def _as_aws_lists(value: Json, path: Path, rules: Rules) -> Json:
+    """Return a canonical value with each map of a Keyed row turned back into AWS's list."""
     if not isinstance(value, Mapping):
         return thaw(value)
-    below = {key: _listed(one, (*path, key), rules) for key, one in value.items()}
+    below = {key: _as_aws_lists(one, (*path, key), rules) for key, one in value.items()}
     row = _row(path, rules) if isinstance(value, Elements) else None
     if row is None:
         return below
@@ -75,7 +77,7 @@ def _listed(value: Json, path: Path, rules: Rules) -> Json:
 
 
 def _put(tree: Any, path: Path, value: Json, rules: Rules, above: Path = ()) -> None:
-    """Put a value at a canonical path of a body as AWS has it; None takes away what is there."""
+    """Set the value at a canonical path of a body in AWS's form; None removes the member."""
     key, *rest = path
     here = (*above, key)
     if isinstance(tree, list):
@@ -103,7 +105,7 @@ def _put_in_element(element: Any, rest: Path, value: Json, rules: Rules, here: P
 
 
 def _element(elements: list[Any], key: str, row: Keyed) -> Any:
-    """Return the element of that key; a new one where there is none."""
+    """Return the element with that key; a missing one is appended."""
     names = list(keyed(elements, row.key))
     if key not in names:
         elements.append({row.key[0]: key})

@@ -1,5 +1,6 @@
-"""The manifest language: text in, checked documents out, with every problem at once and where each field is written.
+"""The manifest language: from the text of files to checked resources, with every problem and the place of every field.
 
-Pure, as the core is. Begin with `manifest.load`; `yaml12` reads text, `documents` finds what it declares, `expand` and
-`references` put values in, `check` asks AWS's own shapes, `crosscheck` looks at documents beside each other.
+Pure, as the core is. Start with `manifest.load`. `yaml12` parses text, `documents` finds the documents in it, `expand`
+and `references` fill in values, `check` checks bodies against AWS's shapes, `crosscheck` compares documents with each
+other.
 """

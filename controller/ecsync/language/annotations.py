@@ -1,4 +1,4 @@
-"""What a document's annotations say about how we treat the resource."""
+"""The annotations of a document: its options, such as adoption, replacement and deletion."""
 
 from __future__ import annotations
 
@@ -25,44 +25,50 @@ AFTER = "ecsync/after"
 KEEP_REVISIONS = "ecsync/keep-revisions"
 _LITERAL = ("replace", "refresh", "state", "undeclared")
 KNOWN = (*CHOICES, AFTER, KEEP_REVISIONS)
-_NEAR = 0.85  # a key of another tool is not a misspelt one of ours
+_NEAR = 0.85  # high, so that the key of another tool does not count as a misspelt key of ecsync
 
 
 def options(
     annotations: Mapping[str, Node], kind: Kind, application: str, ignore: tuple[tuple[str, ...], ...] = ()
 ) -> tuple[Options, tuple[Problem, ...]]:
-    """Return the options of a resource, and what is wrong with its annotations. Foreign ones are left alone."""
-    problems = list(misspelt(annotations))
-    given: dict[str, str] = {}
+    """Return the options of a resource, and the problems of its annotations. Those of other tools are ignored."""
+    chosen, wrong_choices = _choices(annotations)
+    after, wrong_after = _after(annotations.get(AFTER), application)
+    keep, wrong_keep = _keep_revisions(annotations.get(KEEP_REVISIONS), kind)
+    literal: dict[str, Any] = {name: chosen[name] for name in _LITERAL if name in chosen}
+    retain = chosen["deletion"] == "retain" if "deletion" in chosen else kind.retain_default
+    result = Options(
+        manage=chosen.get("manage") != "read" and kind.calls is not None,
+        adopt="if-untagged" if chosen.get("adopt", kind.adopt_default) == "if-untagged" else "never",
+        deletion="retain" if retain else "delete",
+        suspend=chosen.get("suspend") == "true",
+        after=after,
+        ignore=ignore,
+        keep_revisions=keep,
+        **literal,
+    )
+    return result, (*misspelt(annotations), *wrong_choices, *wrong_after, *wrong_keep)
+
+
+def _choices(annotations: Mapping[str, Node]) -> tuple[dict[str, str], list[Problem]]:
+    """Return the values of the annotations in CHOICES, by name without the prefix, and the problems."""
+    chosen: dict[str, str] = {}
+    problems: list[Problem] = []
     for name, choices in CHOICES.items():
         node = annotations.get(name)
         if node is None or node.value is None:
             continue
         text = _text(node)
-        if text not in choices:
-            message = f"{name} cannot be {quoted(text)}; it is one of {', '.join(choices)}"
-            problems.append(Problem(node.origin, message))
+        if text in choices:
+            chosen[name.removeprefix("ecsync/")] = text
         else:
-            given[name.removeprefix("ecsync/")] = text
-    after, wrong = _after(annotations.get(AFTER), application)
-    keep, unkept = _keep_revisions(annotations.get(KEEP_REVISIONS), kind)
-    chosen: dict[str, Any] = {name: given[name] for name in _LITERAL if name in given}
-    return Options(
-        manage=given.get("manage") != "read" and kind.calls is not None,
-        adopt="if-untagged" if given.get("adopt", kind.adopt_default) == "if-untagged" else "never",
-        deletion="retain"
-        if given.get("deletion", "retain" if kind.retain_default else "delete") == "retain"
-        else "delete",
-        suspend=given.get("suspend") == "true",
-        after=after,
-        ignore=ignore,
-        keep_revisions=keep,
-        **chosen,
-    ), (*problems, *wrong, *unkept)
+            message = f"{name} cannot be {quoted(text)}; use one of: {', '.join(choices)}"
+            problems.append(Problem(node.origin, message))
+    return chosen, problems
 
 
 def misspelt(annotations: Mapping[str, Node], known: tuple[str, ...] = KNOWN) -> tuple[Problem, ...]:
-    """Return a problem for every annotation that means to be ours and is not."""
+    """Return a problem for every annotation with the prefix `ecsync/`, or close to one of ours, that is unknown."""
     problems: list[Problem] = []
     for name, node in annotations.items():
         if name in known:
@@ -70,9 +76,14 @@ def misspelt(annotations: Mapping[str, Node], known: tuple[str, ...] = KNOWN) ->
         ours = name.startswith("ecsync/")
         close = nearest(name, known, cutoff=0.6 if ours else _NEAR)
         if ours or close is not None:
-            hint = f"; did you mean {quoted(close)}?" if close else f"; there is {', '.join(known) or 'none here'}"
-            problems.append(Problem(node.origin, f"unknown annotation {quoted(name)}{hint}"))
+            problems.append(Problem(node.origin, f"unknown annotation {quoted(name)}; {_hint(close, known)}"))
     return tuple(problems)
+
+
+def _hint(close: str | None, known: tuple[str, ...]) -> str:
+    if close is not None:
+        return f"did you mean {quoted(close)}?"
+    return f"use one of: {', '.join(known)}" if known else "an Application has no ecsync annotations: remove it"
 
 
 def _text(node: Node) -> str:
@@ -85,10 +96,10 @@ def _after(node: Node | None, application: str) -> tuple[tuple[Key, ...], tuple[
     if node is None or node.value is None:
         return (), ()
     keys: list[Key] = []
-    for word in _text(node).replace(",", " ").split():
-        kind, _, name = word.partition("/")
+    for text in _text(node).replace(",", " ").split():
+        kind, _, name = text.partition("/")
         if not kind.isalnum() or not NAME.fullmatch(name):
-            message = f"{AFTER} must name resources as Kind/name with commas between them, not {quoted(word)}"
+            message = f"{AFTER} must be a list of Kind/name, separated by commas, not {quoted(text)}"
             return (), (Problem(node.origin, message),)
         keys.append(Key(application=application, kind=kind, name=name))
     return tuple(keys), ()
@@ -98,16 +109,16 @@ def _keep_revisions(node: Node | None, kind: Kind) -> tuple[int, tuple[Problem, 
     if node is None or node.value is None:
         return 0, ()
     if not kind.keeps_revisions:
-        message = f"{KEEP_REVISIONS} is for a TaskDefinition; {kind.name} has no revisions to clean up: take it out"
+        message = f"{KEEP_REVISIONS} applies to a TaskDefinition only; {kind.name} has no revisions: remove it"
         return 0, (Problem(node.origin, message),)
     text = _text(node)
     if not (text.isascii() and text.isdecimal() and int(text) >= 1):
-        message = f"{KEEP_REVISIONS} must be a whole number from 1 up, not {quoted(text)}; without it all are kept"
+        message = f"{KEEP_REVISIONS} must be a whole number from 1 up, not {quoted(text)}; without it, all are kept"
         return 0, (Problem(node.origin, message),)
     return int(text), ()
 
 
 def after_origin(annotations: Mapping[str, Node], otherwise: Origin) -> Origin:
-    """Return where `ecsync/after` is written."""
+    """Return the origin of `ecsync/after`; `otherwise` if the annotation is absent."""
     node = annotations.get(AFTER)
     return node.origin if node is not None else otherwise

@@ -1,7 +1,7 @@
-"""AWS's own types: what a plain AWS document in JSON is held to, as the AWS CLI would hold it.
+"""The strict check of a plain AWS document in JSON: each value must have AWS's own type, as the AWS CLI requires.
 
-`check` takes more: digits for a number, a number for text, a map for a list of pairs, null for nothing. That is how a
-manifest may be written. A file in AWS's own form says what AWS takes, and other tools read it too.
+`check` is more lenient, for manifests: it accepts digits for a number, a number for text, a map for a list of pairs,
+and null for an absent field. A plain AWS document must stay valid input for AWS, because other tools read it too.
 """
 
 from __future__ import annotations
@@ -13,33 +13,35 @@ from ecsync.core.rules import Rules
 from ecsync.core.schema import Shape
 from ecsync.core.trees import Path
 from ecsync.core.wording import MOST_PROBLEMS, quoted
-from ecsync.language.check import Finding, is_hidden, numbered, shown, wanted
-from ecsync.language.coerce import coerced, is_of
+from ecsync.language.check import Finding
+from ecsync.language.coerce import coerced, has_type
+from ecsync.language.labels import is_hidden, numbered, shown, type_name
 from ecsync.language.nodes import Node
 from ecsync.language.pairs import pair_members
 from ecsync.language.references import holds_reference
 
-_Place = tuple[Node, Shape, Path, bool]  # the last: AWS needs a value there
-_TOO_LARGE = 10**15  # from there on digits are lost, and no field of AWS's holds as much
+_Mismatch = tuple[Node, Shape, Path, bool]  # the last: AWS requires a value
+_TOO_LARGE = 10**15  # a float loses digits from here on, and no field of AWS is as large
 
 
 def mistyped(spec: Node, shape: Shape, *, name: str, rules: Rules = ()) -> Sequence[Finding]:
-    """Return every place of a body, as it was written, that has another type than AWS's; `name` is what to call it.
+    """Return a finding for every value of the written body that does not have AWS's type. Messages call it `name`.
 
-    Text with a reference in it may become anything. What is not in the shape is not judged: describe prints more.
+    Text with a reference is accepted for any type. A field outside the shape is skipped: describe calls return more
+    fields than the input has.
     """
-    found = (_finding(*one, name, rules) for one in _mistyped(spec, shape, (), needed=False))
+    found = (_finding(*one, name, rules) for one in _mismatches(spec, shape, (), required=False))
     return tuple(islice(found, MOST_PROBLEMS))
 
 
-def _mistyped(node: Node, shape: Shape, path: Path, *, needed: bool) -> Iterator[_Place]:
+def _mismatches(node: Node, shape: Shape, path: Path, *, required: bool) -> Iterator[_Mismatch]:
     if isinstance(node.value, str) and holds_reference(node.value):
         return
-    if not is_of(node.value, shape.type):
-        yield node, shape, path, needed
+    if not has_type(node.value, shape.type):
+        yield node, shape, path, required
         return
     for part, below, inner in _below(node, shape):
-        yield from _mistyped(below, inner, (*path, part), needed=part in shape.required)
+        yield from _mismatches(below, inner, (*path, part), required=part in shape.required)
 
 
 def _below(node: Node, shape: Shape) -> Iterator[tuple[str | int, Node, Shape]]:
@@ -51,17 +53,17 @@ def _below(node: Node, shape: Shape) -> Iterator[tuple[str | int, Node, Shape]]:
         yield from ((part, below, shape.element) for part, below in parts)
 
 
-def _finding(node: Node, shape: Shape, path: Path, needed: bool, name: str, rules: Rules) -> Finding:
+def _finding(node: Node, shape: Shape, path: Path, required: bool, name: str, rules: Rules) -> Finding:
     hidden = is_hidden(path, rules)
-    told = f"{numbered(name, path)} must be {wanted(shape)}, not {shown(node, hidden)}"
-    fix = _fix(node, shape, needed, hidden)
-    return Finding(path=path, message=f"{told}; {fix}" if fix else told, origin=node.origin)
+    message = f"{numbered(name, path)} must be {type_name(shape)}, not {shown(node, hidden)}"
+    fix = _fix(node, shape, required, hidden)
+    return Finding(path=path, message=f"{message}; {fix}" if fix else message, origin=node.origin)
 
 
-def _fix(node: Node, shape: Shape, needed: bool, hidden: bool) -> str:
-    """Return what to write instead, where that is no guess."""
+def _fix(node: Node, shape: Shape, required: bool, hidden: bool) -> str:
+    """Return what to write instead; empty if that is not certain."""
     if node.value is None:
-        return "give it a value" if needed else "leave it out"
+        return "set a value" if required else "leave it out"
     if shape.type == "list":
         return _as_list(node, shape, hidden)
     value = coerced(node.value, shape.type)

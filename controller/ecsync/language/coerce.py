@@ -1,4 +1,4 @@
-"""From what was written to the type that AWS wants, where that is no guess."""
+"""Coercion of written scalars to the types that AWS requires, only where the meaning is certain."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from ecsync.core.model import Ref, Text
 from ecsync.core.resolve import joined
 from ecsync.core.schema import Type
 from ecsync.core.trees import Json
-from ecsync.language.nodes import Node, Spelled
+from ecsync.language.nodes import Node, WrittenFloat
 
 _INTEGER = re.compile(r"[-+]?[0-9]{1,18}")
 _NUMBER = re.compile(r"[-+]?(?:[0-9]{1,18}(?:\.[0-9]{0,18})?|\.[0-9]{1,18})")
-_IN_JSON: Mapping[Type, tuple[type, ...]] = {
+_JSON_TYPES: Mapping[Type, tuple[type, ...]] = {
     "structure": (dict,), "list": (list,), "map": (dict,), "string": (str,), "integer": (int,), "long": (int,),
     "float": (int, float), "double": (int, float), "boolean": (bool,), "timestamp": (str, int, float), "blob": (str,),
 }  # fmt: skip
 
 
 def coerced(value: Json, wanted: Type) -> str | int | float | bool | None:
-    """Return the scalar in the wanted type, or None when it is not one of that type's values."""
+    """Return the scalar in the wanted type; None if it is not a value of that type."""
     if isinstance(value, (dict, list)):
         return None
     if wanted in ("string", "blob"):
@@ -37,17 +37,17 @@ def coerced(value: Json, wanted: Type) -> str | int | float | bool | None:
     return None
 
 
-def is_of(value: Json, wanted: Type) -> bool:
-    """Tell whether the value, as JSON has it, is of the type that AWS wants with nothing coerced; null is of none."""
+def has_type(value: Json, wanted: Type) -> bool:
+    """Return whether the value already has the wanted JSON type, without coercion. Null has no type."""
     if wanted == "any":
         return True
-    return isinstance(value, _IN_JSON[wanted]) and (wanted == "boolean" or not isinstance(value, bool))
+    return isinstance(value, _JSON_TYPES[wanted]) and (wanted == "boolean" or not isinstance(value, bool))
 
 
 def _text(value: Json) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return value.text if isinstance(value, Spelled) else str(value)
+    return value.text if isinstance(value, WrittenFloat) else str(value)
 
 
 def _integer(value: Json) -> int | None:
@@ -75,7 +75,7 @@ def _boolean(value: Json) -> bool | None:
 
 
 def comma_list(node: Node) -> Node:
-    """Return a list as the one text with commas that AWS takes in its place; anything else as it is."""
+    """Return a list as one comma-separated text, which AWS requires in its place; return any other node unchanged."""
     if not isinstance(node.value, list):
         return node
     parts: list[str | Ref] = []

@@ -1,4 +1,4 @@
-"""What only shows when documents are seen together: order that has no beginning, and two claims to one resource."""
+"""Checks across documents: reference cycles, unknown `ecsync/after`, and two documents for one AWS resource."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from ecsync.core.wording import printable, quoted, suggestion
 _MOST_CYCLES = 20
 _MOST_NAMED = 3
 _Node = TypeVar("_Node", bound=Key | str)
-Edges = dict[Key, dict[Key, Origin]]  # who refers to whom, and where that is written
+Edges = dict[
+    Key, dict[Key, Origin]
+]  # resource -> the resources that it refers to, each with the origin of the reference
 
 
 def references(body: Body) -> list[tuple[Path, Ref]]:
@@ -40,8 +42,8 @@ def _gather(value: Json, path: Path, found: list[tuple[Path, Ref]]) -> None:
         found += [(path, ref) for ref in value.refs]
 
 
-def unknown_afters(application: Application, declared: Set[Key], places: Mapping[Key, Origin]) -> Iterator[Problem]:
-    """Yield a problem for every `ecsync/after` that names no document."""
+def unknown_after_keys(application: Application, declared: Set[Key], places: Mapping[Key, Origin]) -> Iterator[Problem]:
+    """Yield a problem for every `ecsync/after` that names a resource without a document."""
     for resource in application.resources:
         for key in resource.options.after:
             if key not in declared:
@@ -52,10 +54,10 @@ def unknown_afters(application: Application, declared: Set[Key], places: Mapping
 def reference_cycles(
     applications: Sequence[Application], kinds: Mapping[str, Kind], places: Mapping[Key, Origin]
 ) -> Iterator[Problem]:
-    """Yield a problem for every cycle of references, for each application that is in it.
+    """Yield a problem for every cycle of references, in each application that is part of it.
 
-    What a `Late` row covers is sent in a second step, which nothing waits for: such a reference closes no cycle.
-    `places` says where each document's `ecsync/after` is written.
+    A field with a `Late` row is sent in a second step, and no other step waits for that one. So a reference in such a
+    field is not part of a cycle. `places` holds the origin of each document's `ecsync/after`.
     """
     edges: Edges = {}
     for resource in (resource for application in applications for resource in application.resources):
@@ -68,23 +70,23 @@ def reference_cycles(
             targets.setdefault(key, places[resource.key])
     for cycle in cycles({key: set(targets) for key, targets in edges.items()}):
         several = len({key.application for key in cycle}) > 1
-        words = " → ".join(f"{key.application}/{key}" if several else str(key) for key in cycle)
+        chain = " → ".join(f"{key.application}/{key}" if several else str(key) for key in cycle)
         for application in sorted({key.application for key in cycle}):
             step = next(i for i, key in enumerate(cycle) if key.application == application)
             origin = edges[cycle[step]][cycle[step + 1]]
-            yield Problem(origin, f"reference cycle: {words}; remove one of these references", application)
+            yield Problem(origin, f"reference cycle: {chain}; remove one of these references", application)
 
 
 def application_cycles(afters: Mapping[str, Mapping[str, Origin]]) -> Iterator[Problem]:
     """Yield a problem for every cycle of `after` between applications."""
     for cycle in cycles({name: set(others) for name, others in afters.items()}):
-        words = " → ".join(cycle)
+        message = f"applications wait for each other: {' → '.join(cycle)}; remove one of these `after` entries"
         for name, after in pairwise(cycle):
-            yield Problem(afters[name][after], f"applications wait for each other: {words}; remove one after", name)
+            yield Problem(afters[name][after], message, name)
 
 
 def cycles(graph: Mapping[_Node, set[_Node]]) -> Iterator[list[_Node]]:
-    """Yield cycles until none is left: each begins with its least member, and ends with it again."""
+    """Yield the cycles of the graph, at most `_MOST_CYCLES`. Each starts and ends with its smallest member."""
     left = {node: set(targets) for node, targets in graph.items()}
     for _ in range(_MOST_CYCLES):
         try:
@@ -102,18 +104,19 @@ def cycles(graph: Mapping[_Node, set[_Node]]) -> Iterator[list[_Node]]:
 # ---------------------------------------------------------------- claims
 
 
-def together(applications: Sequence[Application], kinds: Mapping[str, Kind]) -> Iterator[Problem]:
-    """Yield what is wrong with a document beside the others of its application."""
+def kind_cross_checks(applications: Sequence[Application], kinds: Mapping[str, Kind]) -> Iterator[Problem]:
+    """Yield the problems that each kind's own `cross_check` finds between the documents of one application."""
     for application in applications:
         for resource in application.resources:
-            ask = kinds[resource.key.kind].cross_check
-            for path, message in ask(resource, application.resources) if ask else ():
+            cross_check = kinds[resource.key.kind].cross_check
+            found = cross_check(resource, application.resources) if cross_check is not None else ()
+            for path, message in found:
                 origin = resource.origins.get(path, resource.origin)
                 yield Problem(origin, message, application.name)
 
 
-def known_outputs(applications: Iterable[Application], kinds: Mapping[str, Kind]) -> Mapping[Ref, str]:
-    """Return every output that a document alone tells: names, mostly."""
+def outputs_of_documents(applications: Iterable[Application], kinds: Mapping[str, Kind]) -> Mapping[Ref, str]:
+    """Return every output that follows from a document alone: mostly names."""
     known: dict[Ref, str] = {}
     for resource in (resource for application in applications for resource in application.resources):
         for output, value in kinds[resource.key.kind].known(resource.body).items():
@@ -121,24 +124,24 @@ def known_outputs(applications: Iterable[Application], kinds: Mapping[str, Kind]
     return known
 
 
-def _spelled(leaf: Json) -> Json:
-    """Spell out what is not known yet: two documents that write the same reference mean the same resource."""
+def _as_text(leaf: Json) -> Json:
+    """Return a reference without a value as text: two documents with the same reference mean the same resource."""
     if not isinstance(leaf, Text):
         return leaf
     return "".join(part if isinstance(part, str) else f"{part.key.full}.{part.output}" for part in leaf.parts)
 
 
-def double_claims(applications: Sequence[Application], kinds: Mapping[str, Kind]) -> Iterator[Problem]:
-    """Yield a problem on each of several documents that claim one physical resource in one target."""
-    known = known_outputs(applications, kinds)
+def duplicate_claims(applications: Sequence[Application], kinds: Mapping[str, Kind]) -> Iterator[Problem]:
+    """Yield a problem on each of several documents that declare the same AWS resource in one account and Region."""
+    known = outputs_of_documents(applications, kinds)
     claims: dict[tuple[str, str, str, str], list[Desired]] = {}
     for application in applications:
         for resource in application.resources:
             kind = kinds[resource.key.kind]
             if not resource.options.manage:
-                continue  # a lookup reads what another document may own
+                continue  # a lookup may read a resource that another document owns
             claimed = kind.claim or kind.natural
-            settled = transform(resolve(resource.body, known.get), _spelled)
+            settled = transform(resolve(resource.body, known.get), _as_text)
             natural = claimed(resource.body) or claimed(settled)
             if natural is not None:
                 claim = (application.account, application.region, kind.name, natural)
@@ -150,5 +153,6 @@ def double_claims(applications: Sequence[Application], kinds: Mapping[str, Kind]
                 for other in resources[: _MOST_NAMED + 1]
                 if other is not resource
             )
-            message = f"{kind_name} {quoted(printable(natural))} is also claimed by {others}; only one document may"
+            name = quoted(printable(natural))
+            message = f"{kind_name} {name} is also declared by {others}; only one document may declare it"
             yield Problem(resource.origin, message, resource.key.application)

@@ -1,4 +1,4 @@
-"""Documents: what one file declares, in any of the forms that a manifest may have (`manifests.md`, *Documents*)."""
+"""Documents: the resources and Applications of one file, in every form of a manifest (docs/manifests.md, Documents)."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from ecsync.language.nodes import Node
 
 API_VERSION = "ecsync/v1"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
-NAME_RULE = "letters, digits, _ . and -, beginning with a letter or digit, at most 63"
+NAME_RULE = "letters, digits, _ . and -, starting with a letter or digit, at most 63 characters"
 
+_NO_FAMILY = 'missing required field "family" in a task definition; add it, or use an envelope with metadata.name'
 _VERSION = choice(API_VERSION)
 _ANNOTATIONS = mapping(ANY)
 _METADATA = {"name": STRING, "annotations": _ANNOTATIONS, "labels": mapping(STRING)}
@@ -43,9 +44,14 @@ _RESOURCES = structure(
 _ON_DEPLOYMENT = ("serviceConnectConfiguration", "volumeConfigurations", "vpcLatticeConfigurations")
 
 
+def bad_name(name: object) -> str:
+    """Return the message about a text that is not a valid name."""
+    return f"{quoted(name)} is not a valid name; use {NAME_RULE}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """One resource, composite or Application as it was written; references are not read yet."""
+    """One resource, composite or Application as written in the file. References are not resolved yet."""
 
     kind: str
     name: str
@@ -53,7 +59,7 @@ class Document:
     origin: Origin
     annotations: Mapping[str, Node] = field(default_factory=dict)
     formerly: tuple[str, ...] = ()  # of an Application
-    written: Node | None = None  # of a plain AWS document in JSON: the body in the file, held to AWS's own types
+    written: Node | None = None  # of a plain AWS document in JSON: the body in the file, for the strict check
 
     def __str__(self) -> str:
         return f"{self.kind}/{self.name}"
@@ -61,33 +67,37 @@ class Document:
 
 @dataclass(slots=True)
 class Reading:
-    """What has been read so far, and what was wrong with it."""
+    """The documents found so far, with problems and notes."""
 
     documents: list[Document] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     notes: list[Problem] = field(default_factory=list)
 
-    def complain(self, origin: Origin, message: str) -> None:
+    def problem(self, origin: Origin, message: str) -> None:
         """Add a problem."""
         self.problems.append(Problem(origin, message))
 
 
 def read(node: Node) -> Reading:
-    """Return what one YAML document declares. An empty one declares nothing."""
+    """Return what one YAML document declares. An empty document declares nothing."""
     reading = Reading()
     value = node.value
     if value is None:
         return reading
     if not isinstance(value, dict):
-        reading.complain(node.origin, "a document must be a map of fields: apiVersion, kind, metadata, spec")
+        reading.problem(node.origin, "a document must be a map of fields: apiVersion, kind, metadata, spec")
     elif "kind" in value:
         _envelope(node, reading)
     elif "resources" in value:
         _resources(node, reading)
     elif not _bare(node, reading):
-        near = next((word for key in value if (word := nearest(key, ("kind", "resources"), cutoff=0.7))), None)
-        hint = f"did you mean {quoted(near)}?" if near else "move the file away, or hide it by a dot before its name"
-        reading.complain(node.origin, f'not an ecsync document: it has neither "kind" nor "resources"; {hint}')
+        close = next((near for key in value if (near := nearest(key, ("kind", "resources"), cutoff=0.7))), None)
+        hint = (
+            f"did you mean {quoted(close)}?"
+            if close
+            else "move the file out of the source, or hide it with a dot before its name"
+        )
+        reading.problem(node.origin, f'not an ecsync document: it has neither "kind" nor "resources"; {hint}')
     return reading
 
 
@@ -95,7 +105,8 @@ def _envelope(node: Node, reading: Reading) -> None:
     kind = node.value["kind"]
     version = node.get("apiVersion")
     if version is not None and isinstance(version.value, str) and not version.value.startswith("ecsync/"):
-        reading.complain(version.origin, f"apiVersion {quoted(version.value)} is another tool's; ours is {API_VERSION}")
+        hint = f"write {API_VERSION}, or move the file out of the source"
+        reading.problem(version.origin, f"apiVersion {quoted(version.value)} belongs to another tool; {hint}")
         return
     checked = _checked(node, _APPLICATION if kind.value == "Application" else _ENVELOPE, "the document", reading)
     metadata = checked.get("metadata")
@@ -123,7 +134,7 @@ def _resources(node: Node, reading: Reading) -> None:
     for key, spec in resources.value.items():
         kind, slash, name = key.partition("/")
         if not slash or not kind.isalnum() or kind == "Application":
-            reading.complain(spec.origin, f"{quoted(key)} is not Kind/name, such as Service/api")
+            reading.problem(spec.origin, f"the key {quoted(key)} must be Kind/name, such as Service/api")
             continue
         _add(reading, kind=kind, name=Node(name, spec.origin), spec=spec, origin=spec.origin, annotations=annotations)
 
@@ -141,13 +152,13 @@ def _add(
     bare: bool = False,
 ) -> None:
     if not isinstance(name.value, str) or not NAME.fullmatch(name.value):
-        hint = "; give it an envelope with metadata.name" if bare else ""
-        reading.complain(name.origin, f"{quoted(name.value)} cannot be a name: {NAME_RULE}{hint}")
+        hint = "; or use an envelope with metadata.name" if bare else ""
+        reading.problem(name.origin, f"{bad_name(name.value)}{hint}")
         return
     if spec.value is None:
         spec = Node({}, spec.origin)
     if not isinstance(spec.value, dict):
-        reading.complain(spec.origin, f"{printable(kind)}/{name.value} must be a map of fields")
+        reading.problem(spec.origin, f"{printable(kind)}/{name.value} must be a map of fields")
         return
     reading.documents.append(
         Document(
@@ -178,7 +189,7 @@ def _formerly(metadata: Node, reading: Reading) -> tuple[str, ...]:
     names = formerly.value if formerly is not None and isinstance(formerly.value, list) else []
     for name in names:
         if not isinstance(name.value, str) or not NAME.fullmatch(name.value):
-            reading.complain(name.origin, f"{quoted(name.value)} cannot be a name: {NAME_RULE}")
+            reading.problem(name.origin, bad_name(name.value))
     return tuple(str(name.value) for name in names)
 
 
@@ -186,7 +197,7 @@ def _formerly(metadata: Node, reading: Reading) -> tuple[str, ...]:
 
 
 def _bare(node: Node, reading: Reading) -> bool:
-    """Read what the AWS CLI takes and prints; tell whether it was that."""
+    """Read a plain AWS document, as the AWS CLI accepts or prints it. Return False if the node is not one."""
     fields: dict[str, Node] = node.value
     if "family" in fields and "containerDefinitions" in fields:
         _bare_document("TaskDefinition", "family", node, node, reading)
@@ -199,9 +210,9 @@ def _bare(node: Node, reading: Reading) -> bool:
     elif isinstance(_value(fields, "services"), list):
         for service in fields["services"].value:
             if not isinstance(service.value, dict) or not _bare(service, reading):
-                reading.complain(service.origin, "a service must have a serviceName")
+                reading.problem(service.origin, 'missing required field "serviceName" in a service')
     elif "containerDefinitions" in fields:
-        reading.complain(node.origin, 'a task definition needs "family", or an envelope with metadata.name')
+        reading.problem(node.origin, _NO_FAMILY)
     else:
         return False
     return True
@@ -212,7 +223,7 @@ def _value(fields: Mapping[str, Node], key: str) -> object:
 
 
 def _bare_document(kind: str, member: str, written: Node, spec: Node, reading: Reading) -> None:
-    """Add what a plain AWS document declares; in JSON it is held to AWS's own types, and its name is so at once."""
+    """Add a plain AWS document. In JSON its name must have AWS's type; the strict check of the body comes later."""
     name: Node = written.value[member]
     in_json = written.origin.file.endswith(".json")
     if in_json:
@@ -234,10 +245,10 @@ def _bare_document(kind: str, member: str, written: Node, spec: Node, reading: R
 
 
 def _as_created(service: Node) -> Node:
-    """Return a service as CreateService takes it: what describe prints elsewhere, put where it belongs.
+    """Return a described service in the form of the CreateService input.
 
-    The cluster is printed as its ARN, and three blocks are on the primary deployment only; leaving them out would
-    turn them off.
+    ecs.DescribeServices returns the cluster as `clusterArn`, and three blocks only on the PRIMARY deployment. Without
+    those blocks in the body, ecsync would turn their features off.
     """
     fields: dict[str, Node] = dict(service.value)
     if "cluster" not in fields and "clusterArn" in fields:

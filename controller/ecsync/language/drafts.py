@@ -1,4 +1,4 @@
-"""Drafts: which files make up which application, while its documents are still being worked on."""
+"""Drafts: the files of each application, and its documents while they are compiled."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ecsync.language.settings import Settings, settings
 
 @dataclass(slots=True, kw_only=True)
 class Draft:
-    """One application in the making."""
+    """One application while it is compiled."""
 
     settings: Settings
     files: list[ParsedFile] = field(default_factory=list)
@@ -26,7 +26,7 @@ class Draft:
     documents: list[Document] = field(default_factory=list)
     resources: list[Desired] = field(default_factory=list)
     after_places: dict[Key, Origin] = field(default_factory=dict)
-    incomplete: bool = False  # there may be documents that could not be read
+    incomplete: bool = False  # True: some of its documents may be unreadable, so it may declare more than this
 
     def declared(self) -> frozenset[tuple[str, str]]:
         """Return the kind and name of every document."""
@@ -36,8 +36,8 @@ class Draft:
         """Return the key of every document."""
         return frozenset(Key(application=self.settings.name, kind=kind, name=name) for kind, name in self.declared())
 
-    def settle(self, expanded: Sequence[Document]) -> None:
-        """Take the documents of single resources; of two with one name, the first stays and the second is told."""
+    def set_documents(self, expanded: Sequence[Document]) -> None:
+        """Store the documents of single resources. Of two with the same name, the first is kept; report the second."""
         first: dict[str, Document] = {}
         for document in expanded:
             known = first.setdefault(str(document), document)
@@ -47,7 +47,7 @@ class Draft:
         self.documents = list(first.values())
 
     def afters(self) -> Mapping[str, Origin]:
-        """Return the applications that this one waits for, and where that is written."""
+        """Return the applications that this one waits for, each with the origin of its entry in `after`."""
         return {str(node.value): node.origin for node in self.settings.after}
 
     def unknown_applications(self, names: Sequence[str]) -> Iterator[Problem]:
@@ -58,12 +58,12 @@ class Draft:
                 yield Problem(origin, f"unknown application {quoted(name)} in after{hint}", self.settings.name)
 
     def owned_problems(self) -> Iterator[Problem]:
-        """Yield the problems with the name of the application that they hold."""
+        """Yield the problems of the application and of its files, with the name of the application."""
         for problem in (*self.problems, *(problem for file in self.files for problem in file.problems)):
             yield replace(problem, application=self.settings.name)
 
     def application(self) -> Application:
-        """Return the application as it is now."""
+        """Return the application with the resources compiled so far."""
         own = self.settings
         return Application(
             name=own.name,
@@ -87,7 +87,7 @@ def group(
     composites: Sequence[str],
     environment: Mapping[str, str],
 ) -> list[Draft]:
-    """Return one draft for each application, with its files, documents and what is wrong with its settings."""
+    """Return one draft for each application, with its files, its documents and the problems of its settings."""
     by_directory = _declared(parsed, kinds, environment)
     owners = {name: _owner(name, by_directory) for name in parsed}
     for draft in by_directory.values():
@@ -108,7 +108,7 @@ def group(
 def _declared(
     parsed: Mapping[str, ParsedFile], kinds: Sequence[str], environment: Mapping[str, str]
 ) -> dict[str, Draft]:
-    """Return a draft for every directory with an Application document, also one that could not be read."""
+    """Return a draft for every directory with an Application document, also if that document is unreadable."""
     drafts: dict[str, Draft] = {}
     for name, file in parsed.items():
         directory = posixpath.dirname(name)
@@ -117,8 +117,8 @@ def _declared(
             draft = drafts.setdefault(directory, Draft(settings=made))
             draft.problems += problems
             if draft.settings.origin != document.origin:
-                where = f"is already at {draft.settings.origin}"
-                message = f"a directory has one Application document, and that {where}; put one of them elsewhere"
+                first = f"this directory already has an Application document, at {draft.settings.origin}"
+                message = f"{first}; only one is allowed: move one of them to another directory"
                 draft.problems.append(Problem(document.origin, message))
     for name, file in parsed.items():
         directory = posixpath.dirname(name)
@@ -129,7 +129,7 @@ def _declared(
 
 
 def _owner(name: str, by_directory: Mapping[str, Draft]) -> str | None:
-    """Return the nearest directory above the file that is an application."""
+    """Return the nearest directory above the file that has an Application; None if none has."""
     directory = posixpath.dirname(name)
     while directory not in by_directory:
         above = posixpath.dirname(directory)
@@ -140,7 +140,7 @@ def _owner(name: str, by_directory: Mapping[str, Draft]) -> str | None:
 
 
 def _include(draft: Draft, parsed: Mapping[str, ParsedFile], owners: Mapping[str, str | None]) -> set[str]:
-    """Add the files that the application shares with others; of a directory, not what another application below has."""
+    """Add the included files, and return their names. Files of an application below an included directory stay out."""
     names: set[str] = set()
     for path in draft.settings.include:
         found, wrong = included(draft.settings, path, parsed.keys())
@@ -156,7 +156,7 @@ def _include(draft: Draft, parsed: Mapping[str, ParsedFile], owners: Mapping[str
 
 
 def _collect(draft: Draft, known: Sequence[str]) -> None:
-    """Take the documents out of the files, except of kinds that there are not."""
+    """Add the documents of the files to the draft, and report those of unknown kinds."""
     for file in draft.files:
         draft.incomplete = draft.incomplete or not file.whole
         for document in (document for document in file.documents if document.kind != "Application"):
@@ -169,20 +169,19 @@ def _collect(draft: Draft, known: Sequence[str]) -> None:
 
 
 def _unique(drafts: Sequence[Draft]) -> list[Draft]:
-    """Return the drafts of different names; two of one name hold each other."""
+    """Return the drafts with different names. Two drafts with the same name are merged into one that has a problem."""
     first: dict[str, Draft] = {}
     for draft in drafts:
         known = first.setdefault(draft.settings.name, draft)
         if known is not draft:
             for one, other in ((known, draft), (draft, known)):
-                message = (
-                    f"application {quoted(one.settings.name)} is also declared at {other.settings.origin}; rename one"
-                )
+                where = f"is also declared at {other.settings.origin}"
+                message = f"application {quoted(one.settings.name)} {where}; rename one of them"
                 known.problems.append(Problem(one.settings.origin, message))
             known.problems += draft.problems
     return list(first.values())
 
 
 def _safe(name: str) -> str:
-    """Return a directory's name as one of an application."""
+    """Return a valid application name that is made from the name of a directory."""
     return re.sub(r"[^A-Za-z0-9_.-]", "-", name).lstrip("_.-")[:63] or "root"

@@ -1,4 +1,4 @@
-"""From the documents of an application to those of single resources: includes, patches, composites."""
+"""Expansion of the documents of an application into documents of single resources: includes, patches, composites."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ from ecsync.language.settings import Settings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Composite:
-    """A document that stands for many. `expand` is pure: the document, and all those of its application.
+    """A kind of document that expands to several others. `expand` is pure.
 
-    In its spec values (`${var:}`, `${image:}`, `${env:}`) are filled in and other references are still text; the
-    documents that it returns may use them too. Build nodes with `nodes.grow`, so that each field keeps its place.
+    `expand` receives the document, and all documents of its application. In the spec of the document, `${var:}`,
+    `${image:}` and `${env:}` are filled in, and other references are still text. The documents that it returns may
+    contain references of every form. Build nodes with `nodes.to_nodes`, so that each field keeps its origin.
     """
 
     name: str
@@ -32,20 +33,25 @@ class Composite:
 
 
 def included(settings: Settings, path: Node, files: Collection[str]) -> tuple[tuple[str, ...], str]:
-    """Return the files that an `include` names, or why there are none. It never leads outside the source."""
+    """Return the files of an `include`, and the reason if it has none. A file outside the source is never included."""
     text = str(path.value)
     if "://" in text or text.startswith("/") or "\\" in text:
         return (), f"include {quoted(text)} must be a path relative to this file's directory"
     target = posixpath.normpath(posixpath.join(settings.directory, text))
     if target == ".." or target.startswith("../"):
-        return (), f"include {quoted(text)} leads outside the source"
+        return (), f"include {quoted(text)} is outside the source; name a file or directory inside it"
     found = tuple(name for name in files if name == target or target == "." or name.startswith(target + "/"))
-    return found, "" if found else f"include {quoted(text)} matches no manifest"
+    return (
+        found,
+        ""
+        if found
+        else f"include {quoted(text)} matches no manifest; check the path, relative to this file's directory",
+    )
 
 
 @dataclass(slots=True, kw_only=True)
 class Expansion:
-    """Expands the documents of one application; problems gather as it goes."""
+    """Expands the documents of one application, and adds problems to `problems`."""
 
     settings: Settings
     scope: Scope
@@ -55,7 +61,7 @@ class Expansion:
     problems: list[Problem]
 
     def run(self, documents: Iterable[Document]) -> list[Document]:
-        """Return the documents of single resources: patched and expanded."""
+        """Return the documents of single resources, patched and expanded."""
         unused = dict(self.settings.patches)
         whole = [self._patch(document, unused) for document in documents]
         single: list[Document] = []

@@ -1,4 +1,4 @@
-"""The files of a snapshot: which of them are manifests, and what each declares."""
+"""The files of a snapshot: the selection of manifests, and the documents of each file."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from ecsync.language.documents import Document
 
 LARGEST_SNAPSHOT = 10 * 1000 * 1000
 _MANIFEST = (".yaml", ".yml", ".json")
-_INDEX = "ecsync.index.json"  # written by `publish`: the list of the files, not one of them
+_INDEX = "ecsync.index.json"  # written by `publish`: the list of the manifests, not a manifest
 _TEMPORARY = re.compile(r"(?:.*~|#.*#|.*\.(?:swp|swo|swx|tmp|bak|orig|part))", re.DOTALL)
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedFile:
-    """What one file declares, whoever includes it: a function of its name and content alone."""
+    """The documents of one file. They depend on its name and content only, not on the application."""
 
     name: str
     content: bytes
     documents: tuple[Document, ...] = ()
     problems: tuple[Problem, ...] = ()
-    whole: bool = True  # False: some of it could not be read, so what it declares is not all known
-    application: str = ""  # of a file that could not be read: the name of the Application it seems to hold
+    whole: bool = True  # False: part of the file is unreadable, so it may declare more than this
+    application: str = ""  # of an unreadable file: the name of the Application that it seems to contain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selected:
-    """The names of the manifests in a snapshot; `refused` when it cannot be read at all."""
+    """The names of the manifests in a snapshot. `refused` is set if the whole snapshot is rejected."""
 
     names: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
@@ -40,7 +40,7 @@ class Selected:
 
 
 def select(snapshot: Snapshot) -> Selected:
-    """Return which files are read: YAML and JSON that is neither hidden nor an editor's own."""
+    """Return the YAML and JSON files, without hidden files and temporary files of editors."""
     names: list[str] = []
     problems: list[Problem] = []
     notes: list[Problem] = []
@@ -50,7 +50,7 @@ def select(snapshot: Snapshot) -> Selected:
             continue
         if _UNPRINTABLE.search(name):
             shown = printable(name, 200)
-            problems.append(Problem(Origin(shown), "the file's name has control characters in it; rename it"))
+            problems.append(Problem(Origin(shown), "the file name contains control characters; rename the file"))
         elif name.endswith(_MANIFEST):
             names.append(name)
         else:
@@ -58,13 +58,14 @@ def select(snapshot: Snapshot) -> Selected:
     size = sum(len(snapshot.files[name]) for name in names)
     refused = None
     if size > LARGEST_SNAPSHOT:
-        message = f"the manifests have {size / 1e6:.1f} MB in all; at most {LARGEST_SNAPSHOT // 10**6} MB are read"
+        limit = f"at most {LARGEST_SNAPSHOT // 10**6} MB are read"
+        message = f"the manifests have {size / 1e6:.1f} MB in total; {limit}: remove files from the source"
         refused = Problem(Origin(snapshot.source or "."), message)
     return Selected(names=tuple(names), problems=tuple(problems), notes=tuple(notes), refused=refused)
 
 
 def parse_file(name: str, content: bytes) -> ParsedFile:
-    """Return what the file declares; never raises."""
+    """Return the documents and problems of the file. Never raises."""
     parsed = yaml12.parse(name, content)
     problems = list(parsed.problems)
     found: list[Document] = []
@@ -88,9 +89,10 @@ _LOST_NAME = re.compile(rb"""\bname["']?\s*:\s*["']?([A-Za-z0-9][A-Za-z0-9_.-]{0
 
 
 def _lost_application(content: bytes) -> str:
-    """Return the name of an Application in a file that could not be read; `?` where even that is not seen.
+    """Return the name of the Application in an unreadable file; `?` if the name is not found, empty if none is in it.
 
-    Without it the files below would pass to the application above, and a typing error in one would change another.
+    The name keeps the directory an application. Otherwise its files would move to the application above, and a typing
+    error in one application would change another.
     """
     head = content[: yaml12.LONGEST_FILE]
     found = _LOST.search(head)

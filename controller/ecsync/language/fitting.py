@@ -1,7 +1,7 @@
-"""What describe prints, taken as AWS's shapes have it: server-owned members go, scalars get their types.
+"""Fits the output of a describe call to AWS's shapes: members outside the shapes are removed, scalars are coerced.
 
-The counterpart of `check` for a body that nobody wrote. AWS may print an enum value, a length or a duplicate that this
-botocore does not know; only a value that cannot be what its shape says is refused.
+This is the counterpart of `check` for a body that comes from AWS. AWS may return an enum value, a length or a duplicate
+that the installed botocore does not list. Only a value of the wrong type is rejected.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from ecsync.core.trees import Json, Path, dotted, matches
 from ecsync.language.coerce import coerced
 from ecsync.language.pairs import pair_members
 
-_KEPT_AS_THEY_ARE = ("any", "timestamp", "blob")
+_UNCHANGED_TYPES = ("any", "timestamp", "blob")
 
 
-class Misfit(ValueError):
-    """A value that is not what its shape says."""
+class TypeMismatch(ValueError):
+    """A value does not have the type of its shape."""
 
 
 def fitted(tree: Json, *shapes: Shape, rules: Rules = (), tags: str = "", strict: bool = True) -> Json:
-    """Return the tree with the members that any of the shapes has, as the first shape that takes a value has it.
+    """Return the tree reduced to the members of the shapes; each value has the type of the first shape that accepts it.
 
-    Raises Misfit at a value that none of them takes. `tags` is the member that holds tags, in any spelling. Unless
-    `strict`, such a value stays as it is, and so does a member at the top that no shape has.
+    `tags` is the member that holds tags, in any style. If no shape accepts a value, `strict` raises TypeMismatch.
+    Without `strict`, such a value stays unchanged, and so does a top-level member that is in no shape.
     """
     commas = tuple(row.segments for row in rules if isinstance(row, CommaList))
-    return _Fit(commas, tags, strict).value(tree, shapes, ())
+    return _Fitter(commas, tags, strict).value(tree, shapes, ())
 
 
-class _Fit:
+class _Fitter:
     def __init__(self, commas: Sequence[Sequence[str]], tags: str, strict: bool) -> None:
         self._commas = commas
         self._tags = tags
@@ -39,7 +39,7 @@ class _Fit:
 
     def value(self, value: Json, shapes: Sequence[Shape], path: Path) -> Json:
         for shape in shapes:
-            if value is None or shape.type in _KEPT_AS_THEY_ARE:
+            if value is None or shape.type in _UNCHANGED_TYPES:
                 return value
         structures = [shape for shape in shapes if shape.type == "structure"]
         lists = [shape for shape in shapes if shape.type == "list"]
@@ -71,13 +71,13 @@ class _Fit:
 
     def _scalar(self, value: Json, shapes: Sequence[Shape], path: Path) -> Json:
         for shape in shapes:
-            fit = coerced(value, shape.type) if isinstance(value, (str, int, float)) else None
-            if fit is not None:
-                return fit
+            typed = coerced(value, shape.type) if isinstance(value, (str, int, float)) else None
+            if typed is not None:
+                return typed
         if not self._strict:
             return value
         wanted = " or ".join(dict.fromkeys(shape.type for shape in shapes))
-        raise Misfit(f"{dotted(path) or 'the document'} must be of type {wanted}, not {type(value).__name__}")
+        raise TypeMismatch(f"{dotted(path) or 'the document'} must be of type {wanted}, not {type(value).__name__}")
 
 
 def _elements(shapes: Sequence[Shape]) -> list[Shape]:
@@ -85,7 +85,7 @@ def _elements(shapes: Sequence[Shape]) -> list[Shape]:
 
 
 def _as_pairs(value: Mapping[str, Json], lists: Sequence[Shape], *, tags: bool) -> Json:
-    """Return a map as the list of pairs that AWS has in its place, or as it is."""
+    """Return the map as AWS's list of pairs; unchanged if the elements of the lists are not pairs."""
     for element in _elements(lists):
         pair = pair_members(element, tags=tags)
         if pair is not None:

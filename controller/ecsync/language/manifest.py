@@ -1,10 +1,10 @@
-"""Manifests: a snapshot of files to checked applications, with every problem at once and where each field is written.
+"""Manifests: from a snapshot of files to checked applications, with every problem and the origin of every field.
 
     files ──parse_file──▶ documents ──group──▶ drafts (one per application) ──expand──▶ single resources
           ──references, check──▶ Desired ──crosscheck──▶ Loaded
 
-Pure: no file, environment or AWS is read here, and nothing raises on what a file holds. A problem holds the
-application it belongs to and no other.
+Pure: it reads no file, no environment and no AWS, and no content of a file raises an exception. A problem blocks the
+application that it belongs to, and no other application.
 """
 
 from __future__ import annotations
@@ -29,15 +29,11 @@ ParseCache = MutableMapping[str, ParsedFile]  # by file name; an entry is used w
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """What a snapshot declares. An application with a problem is held whole, whatever resources it has here."""
+    """The applications of a snapshot. An application with a problem is blocked as a whole, with all its resources."""
 
     applications: tuple[Application, ...] = ()
     problems: tuple[Problem, ...] = ()
-    notes: tuple[Problem, ...] = ()  # nothing wrong, but worth saying: ignored files, fields that AWS sets
-
-    def problems_of(self, application: str) -> tuple[Problem, ...]:
-        """Return what holds the application: its own problems, and those of the whole snapshot."""
-        return tuple(problem for problem in self.problems if problem.application in ("", application))
+    notes: tuple[Problem, ...] = ()  # for information: ignored files, fields that AWS sets
 
 
 def load(
@@ -52,21 +48,21 @@ def load(
 ) -> Loaded:
     """Return the applications of the snapshot and every problem, by file and line.
 
-    `environment` is what `${env:NAME}` may read, without the prefix ECSYNC_VAR_. `root_name` names the application
-    of the files that no Application document covers. `cache` is read and brought up to date.
+    `environment` has the values of `${env:NAME}`, by name without the prefix ECSYNC_VAR_. `root_name` is the name of
+    the application for files without an Application document. `cache` is used and updated.
     """
-    stands_for = composites or {}
+    known_composites = composites or {}
     selected = files.select(snapshot)
     if selected.refused is not None:
         return Loaded(problems=(selected.refused,))
     parsed = _parse(selected.names, snapshot, cache if cache is not None else {})
-    drafts = group(parsed, root_name, kinds=tuple(kinds), composites=tuple(stands_for), environment=environment)
-    scopes = _expand(drafts, kinds, stands_for, shape_of, environment)
+    drafts = group(parsed, root_name, kinds=tuple(kinds), composites=tuple(known_composites), environment=environment)
+    scopes = _expand(drafts, kinds, known_composites, shape_of, environment)
     for draft, scope in zip(drafts, scopes, strict=True):
         Compiler(draft=draft, scope=scope, kinds=kinds, shape_of=shape_of).run()
     applications = tuple(draft.application() for draft in drafts)
-    together = _together(drafts, applications, kinds)
-    problems = {*selected.problems, *together, *(problem for draft in drafts for problem in draft.owned_problems())}
+    across = _across_documents(drafts, applications, kinds)
+    problems = {*selected.problems, *across, *(problem for draft in drafts for problem in draft.owned_problems())}
     notes = {*selected.notes, *(note for draft in drafts for note in draft.notes)}
     return Loaded(applications=applications, problems=tuple(sorted(problems)), notes=tuple(sorted(notes)))
 
@@ -88,7 +84,7 @@ def _expand(
     shape_of: Callable[[ShapeOf], Shape],
     environment: Mapping[str, str],
 ) -> list[Scope]:
-    """Expand the documents of every application, and return what references in each may mean."""
+    """Expand the documents of every application, and return the scope of references of each."""
     scopes = [
         Scope(
             application=draft.settings.name,
@@ -109,21 +105,23 @@ def _expand(
             shape_of=shape_of,
             problems=draft.problems,
         )
-        draft.settle(expansion.run(draft.documents))
+        draft.set_documents(expansion.run(draft.documents))
     declared = {draft.settings.name: draft.declared() for draft in drafts}
     incomplete = frozenset(draft.settings.name for draft in drafts if draft.incomplete)
     return [replace(scope, declared=declared, incomplete=incomplete) for scope in scopes]
 
 
-def _together(drafts: Sequence[Draft], applications: Sequence[Application], kinds: Mapping[str, Kind]) -> list[Problem]:
+def _across_documents(
+    drafts: Sequence[Draft], applications: Sequence[Application], kinds: Mapping[str, Kind]
+) -> list[Problem]:
     after_places: dict[Key, Origin] = {key: origin for draft in drafts for key, origin in draft.after_places.items()}
     problems: list[Problem] = []
     for draft, application in zip(drafts, applications, strict=True):
         if not draft.incomplete:
-            problems += crosscheck.unknown_afters(application, draft.keys(), after_places)
+            problems += crosscheck.unknown_after_keys(application, draft.keys(), after_places)
     problems += crosscheck.reference_cycles(applications, kinds, after_places)
-    problems += crosscheck.double_claims(applications, kinds)
-    problems += crosscheck.together(applications, kinds)
+    problems += crosscheck.duplicate_claims(applications, kinds)
+    problems += crosscheck.kind_cross_checks(applications, kinds)
     names = [draft.settings.name for draft in drafts]
     problems += (problem for draft in drafts for problem in draft.unknown_applications(names))
     problems += crosscheck.application_cycles({draft.settings.name: draft.afters() for draft in drafts})

@@ -1,4 +1,4 @@
-"""Node: a value together with the place where it was written; what a manifest is until it becomes a body."""
+"""Node: a value together with its place in a file. A manifest consists of nodes until it becomes a plain body."""
 
 from __future__ import annotations
 
@@ -12,56 +12,56 @@ from ecsync.core.trees import Json, Path
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A scalar, a `Text`, a list of nodes or a map of nodes. Nodes are never changed, so that aliases may share them.
+    """A scalar, a `Text`, a list of nodes or a map of nodes. Nodes are never changed, so aliases can share them.
 
-    The origin of a member is that of its key, the origin of an element is its own.
+    The origin of a member is the place of its key. The origin of an element is its own place.
     """
 
     value: Any
     origin: Origin
 
     def get(self, key: str) -> Node | None:
-        """Return the member, where this is a map that has it."""
+        """Return the member; None if the value is not a map or does not have it."""
         member = self.value.get(key) if isinstance(self.value, dict) else None
         return member if isinstance(member, Node) else None
 
 
-class Spelled(float):
-    """A number that remembers how it was written: `1.10` is text where AWS wants text, and must not become `1.1`."""
+class WrittenFloat(float):
+    """A number that keeps its written form: `1.10` must not become `1.1` where AWS requires text."""
 
     __slots__ = ("text",)
     text: str
 
-    def __new__(cls, value: float, text: str) -> Spelled:
-        """Return the number with its spelling."""
+    def __new__(cls, value: float, text: str) -> WrittenFloat:
+        """Return the number with its written form."""
         number = super().__new__(cls, value)
         number.text = text
         return number
 
 
-def grow(value: Json, origin: Origin) -> Node:
-    """Return the value as nodes that all come from one place; nodes inside it keep their own."""
+def to_nodes(value: Json, origin: Origin) -> Node:
+    """Return the value as nodes that all have this origin; nodes that are already inside it keep their own."""
     if isinstance(value, Node):
         return value
     if isinstance(value, Mapping):
-        return Node({str(key): grow(below, origin) for key, below in value.items()}, origin)
+        return Node({str(key): to_nodes(below, origin) for key, below in value.items()}, origin)
     if isinstance(value, (list, tuple)):
-        return Node([grow(below, origin) for below in value], origin)
+        return Node([to_nodes(below, origin) for below in value], origin)
     return Node(value, origin)
 
 
 def plain(node: Node) -> Json:
-    """Return the value without its places, fresh all the way down."""
+    """Return the value without origins, as a new tree."""
     value = node.value
     if isinstance(value, dict):
         return {key: plain(below) for key, below in value.items()}
     if isinstance(value, list):
         return [plain(below) for below in value]
-    return float(value) if isinstance(value, Spelled) else value
+    return float(value) if isinstance(value, WrittenFloat) else value
 
 
 class Origins(Mapping[Path, Origin]):
-    """Where each path of a body was written: looked up in the nodes when asked, so that it costs nothing to keep."""
+    """The origin of each path of a body. It is looked up in the nodes on demand, so it needs no extra memory."""
 
     __slots__ = ("_root",)
 

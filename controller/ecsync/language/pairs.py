@@ -1,4 +1,4 @@
-"""Maps where AWS has a list of pairs (tags, environment, attributes, secrets), and back."""
+"""Conversion between a map in a manifest and the list of pairs of AWS (tags, environment, attributes, secrets)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _PAIRS = (("name", "value"), ("Name", "Value"), ("key", "value"), ("Key", "Value
 
 
 def pair_members(element: Shape, *, tags: bool) -> tuple[str, str] | None:
-    """Return the members that are key and value, where an element of the list is nothing but a pair.
+    """Return the names of the key member and the value member; None if an element of the list is not such a pair.
 
-    Tags may have further members (an Auto Scaling group's do), and are still written as a map.
+    A tag may have further members (those of an Auto Scaling group have), and can still be written as a map.
     """
     if element.type != "structure":
         return None
@@ -24,21 +24,21 @@ def pair_members(element: Shape, *, tags: bool) -> tuple[str, str] | None:
 
 
 def map_to_list(node: Node, key: str, value: str) -> Node:
-    """Return the map as AWS's list of pairs; each element comes from where its key was written."""
+    """Return the map as AWS's list of pairs; the origin of each element is that of its key."""
     elements = [Node({key: Node(name, below.origin), value: below}, below.origin) for name, below in node.value.items()]
     return Node(elements, node.origin)
 
 
 def list_to_map(node: Node) -> tuple[Node, list[tuple[str, Origin]]]:
-    """Return a list of key and value pairs as the map that AWS wants, and the keys that are in it twice."""
+    """Return a list of pairs as the map that AWS requires, and each key that occurs again, with its origin."""
     done: dict[str, Node] = {}
-    twice: list[tuple[str, Origin]] = []
+    repeated: list[tuple[str, Origin]] = []
     for element in node.value:
         key = element.get("key") or element.get("Key")
         value = element.get("value") or element.get("Value")
         if key is None or value is None or not isinstance(key.value, str):
             return node, []
         if key.value in done:
-            twice.append((key.value, element.origin))
+            repeated.append((key.value, element.origin))
         done[key.value] = value
-    return Node(done, node.origin), twice
+    return Node(done, node.origin), repeated

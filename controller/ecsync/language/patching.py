@@ -1,4 +1,4 @@
-"""Patches: a JSON merge patch over nodes, in which AWS's keyed lists merge by their key."""
+"""Patches: a JSON merge patch over nodes. AWS's keyed lists merge by their key."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from ecsync.language.pairs import map_to_list, pair_members
 def patched(base: Node, patch: Node, *, shape: Shape | None = None, rules: Rules = ()) -> Node:
     """Return the base with the patch applied.
 
-    A null removes, a map merges, anything else replaces. A list whose elements have a key (containers, environment,
-    tags …) merges by it, and may be patched by a map from that key: `containerDefinitions: {web: {cpu: 512}}`.
-    What is not touched keeps its place, what is patched has the patch's.
+    A null removes, a map merges, any other value replaces. A list with keyed elements (containers, environment, tags)
+    merges by the key. Its patch may be a map from the key: `containerDefinitions: {web: {cpu: 512}}`.
+    A patched field has the origin of the patch. Every other field keeps its origin.
     """
     return _merge(base, patch, shape, rules, ())
 
@@ -71,7 +71,7 @@ def _change(
     rules: Rules,
     path: Path,
 ) -> None:
-    """Apply a change to the element with these key values; append it where there is none."""
+    """Apply a change to the element with these key values; append the change if no element has them."""
     found = next((i for i, element in enumerate(merged) if _values(element, key)[: len(values)] == values), None)
     if change.value is None:
         if found is not None:
@@ -94,7 +94,7 @@ def _values(element: Node, key: Sequence[str]) -> tuple[object, ...]:
 
 
 def _named(name: str, value: Node, key: str, pair: tuple[str, str] | None) -> Node:
-    """Return an entry of a map as the element that it stands for; a null stays one and removes it."""
+    """Return an entry of a map as an element of the list. A null stays null: it removes the element."""
     if value.value is None:
         return value
     if isinstance(value.value, dict):

@@ -1,7 +1,7 @@
-"""References in manifests: `${Kind/name.output}`, `${app:…}`, `${var:…}`, `${image:…}`, `${env:…}` (rule 28).
+"""References in manifests: `${Kind/name.output}`, `${app:…}`, `${var:…}`, `${image:…}`, `${env:…}` (docs/rules.md R28).
 
-Only text inside a `spec` is read for them, and what they stand for is never read again. What looks like nothing of
-ours is literal, so that shell snippets survive; `$${` is a literal `${`.
+References are resolved only in text inside a `spec`. A resolved value is never resolved again. Text in any other form
+(a shell's `${HOME}`) stays unchanged, and `$${` is a literal `${`.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from ecsync.core.model import Key, Problem, Ref, Text
 from ecsync.core.resolve import joined
 from ecsync.core.trees import Json, transform
 from ecsync.core.wording import MOST_OPTIONS, MOST_PROBLEMS, nearest, quoted, suggestion
-from ecsync.language.nodes import Node, Spelled, grow
+from ecsync.language.nodes import Node, WrittenFloat, to_nodes
 
-# A word in capitals alone before a slash is a shell's (`${HOME/a/b}`); no kind is written so. After `var:` and its
-# like comes a name: `${var:-default}` is a shell's too.
+# A name in capitals before a slash belongs to a shell (`${HOME/a/b}`): a kind has lower-case letters too. After `var:`
+# a name must follow, because `${var:-default}` also belongs to a shell.
 _OPEN = re.compile(r"\$\$\{|\$\{(?=(?:var|image|env|app):[A-Za-z0-9_]|ssm:/|[A-Z][A-Za-z0-9]*[a-z][A-Za-z0-9]*/)")
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}"
 _RESOURCE = re.compile(
@@ -29,13 +29,13 @@ _VALUE = re.compile(r"(?P<source>var|image|env):(?P<name>[A-Za-z0-9_][A-Za-z0-9_
 Declared = Mapping[str, frozenset[tuple[str, str]]]  # application -> (kind, name) of its documents
 
 
-class Wrong(Exception):
-    """A reference that cannot be read; its text is the message."""
+class BadReference(Exception):
+    """A reference is not valid; the text of the exception is the message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """What a reference in one application may mean."""
+    """Everything that a reference in one application can refer to."""
 
     application: str
     kinds: Mapping[str, Kind]
@@ -44,28 +44,28 @@ class Scope:
     images: Mapping[str, Json] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)  # without the prefix ECSYNC_VAR_
     composites: frozenset[str] = frozenset()
-    incomplete: frozenset[str] = frozenset()  # applications with files that could not be read: anything may be there
+    incomplete: frozenset[str] = frozenset()  # applications with unreadable files, which may declare any resource
 
 
 def holds_reference(text: str) -> bool:
-    """Tell whether the text has anything in it that is ours to read."""
+    """Return whether the text contains a reference, or a `$${`."""
     return "${" in text and _OPEN.search(text) is not None
 
 
 def substitute(node: Node, scope: Scope) -> tuple[Node, tuple[Problem, ...]]:
-    """Return the tree with every value put in and every reference as `Text`, and what is wrong with them."""
+    """Return the tree with every value filled in and every reference as `Text`, and the problems."""
     problems: list[Problem] = []
     return _substitute(node, lambda text: read(text, scope), problems), tuple(problems)
 
 
 def fill_values(node: Node, scope: Scope) -> tuple[Node, tuple[Problem, ...]]:
-    """Return the tree with `${var:}`, `${image:}` and `${env:}` put in and other references as they were written."""
+    """Return the tree with `${var:}`, `${image:}` and `${env:}` filled in; other references stay text."""
     problems: list[Problem] = []
     return _substitute(node, lambda text: read(text, scope, resources=False), problems), tuple(problems)
 
 
 def fill_environment(node: Node, scope: Scope) -> tuple[Node, tuple[Problem, ...]]:
-    """Return the tree with `${env:}` put in; any other reference is a problem."""
+    """Return the tree with `${env:}` filled in; any other reference is a problem."""
     problems: list[Problem] = []
     return _substitute(node, lambda text: _read_environment(text, scope), problems), tuple(problems)
 
@@ -73,7 +73,7 @@ def fill_environment(node: Node, scope: Scope) -> tuple[Node, tuple[Problem, ...
 def _read_environment(text: str, scope: Scope) -> Json:
     for opened in _OPEN.finditer(text):
         if opened[0] != "$${" and not text.startswith("env:", opened.end()):
-            raise Wrong(f"{quoted(text)}: an Application document can refer to ${{env:NAME}} only")
+            raise BadReference(f"{quoted(text)} is not allowed: an Application document can use ${{env:NAME}} only")
     return read(text, scope)
 
 
@@ -82,9 +82,8 @@ def _substitute(node: Node, reader: Callable[[str], Json], problems: list[Proble
     if isinstance(value, dict):
         for key, below in value.items():
             if holds_reference(key):
-                message = (
-                    f"a key cannot be a reference: {quoted(key)}; references stand in values, $${{ is a literal ${{"
-                )
+                hint = "use it in a value, or write $${ for a literal ${"
+                message = f"a key cannot contain a reference: {quoted(key)}; {hint}"
                 problems.append(Problem(below.origin, message))
         return Node({key: _substitute(below, reader, problems) for key, below in value.items()}, node.origin)
     if isinstance(value, list):
@@ -97,16 +96,16 @@ def _substitute(node: Node, reader: Callable[[str], Json], problems: list[Proble
     if not isinstance(value, str) or "${" not in value or len(problems) >= MOST_PROBLEMS:
         return node
     try:
-        return grow(reader(value), node.origin)
-    except Wrong as wrong:
-        problems.append(Problem(node.origin, str(wrong)))
+        return to_nodes(reader(value), node.origin)
+    except BadReference as problem:
+        problems.append(Problem(node.origin, str(problem)))
         return node
 
 
 def read(text: str, scope: Scope, *, resources: bool = True) -> Json:
-    """Return what the text stands for: text, a `Text`, or the value of the variable that it is alone; raises Wrong.
+    """Return the value of the text: text, a `Text`, or the value of a variable if the text is that reference alone.
 
-    Without `resources`, references to them (and `$${`) are left as written, for a second reading.
+    Without `resources`, references to resources (and `$${`) stay text, for a second call. Raises BadReference.
     """
     parts: list[Json] = []
     position = 0
@@ -120,7 +119,8 @@ def read(text: str, scope: Scope, *, resources: bool = True) -> Json:
             continue
         end = text.find("}", position)
         if end < 0 or "\n" in text[position:end]:
-            raise Wrong(f"the reference {quoted(text[opened.start() :].splitlines()[0])} has no closing brace")
+            written = text[opened.start() :].splitlines()[0]
+            raise BadReference(f"the reference {quoted(written)} has no closing brace; add the }}")
         part = _part(text[position:end], scope, resources)
         parts.append(part)
         position = end + 1
@@ -132,31 +132,33 @@ def read(text: str, scope: Scope, *, resources: bool = True) -> Json:
 
 
 def _inline(part: Json) -> str | Ref:
-    """Return a value as it stands inside a longer text."""
+    """Return a value as part of a longer text."""
     if isinstance(part, (str, Ref)):
         return part
     if isinstance(part, bool):
         return "true" if part else "false"
     if isinstance(part, (int, float)):
-        return part.text if isinstance(part, Spelled) else str(part)
+        return part.text if isinstance(part, WrittenFloat) else str(part)
     if isinstance(part, list) and all(isinstance(element, str) for element in part):
         return ",".join(part)
-    raise Wrong("a variable that is a map, a list or null cannot stand inside a longer text")
+    raise BadReference(
+        "a variable that is a map, a list or null cannot be part of a longer text; use it as the whole value"
+    )
 
 
 def _part(body: str, scope: Scope, resources: bool) -> Json:
     if body.startswith("ssm:"):
         instead = "use the container's secrets, vars of the Application, or ${env:NAME}"
-        raise Wrong(f"{quoted('${' + body + '}')} is not supported yet; {instead}")
+        raise BadReference(f"{quoted('${' + body + '}')} is not supported yet; {instead}")
     value = _VALUE.fullmatch(body)
     if value is not None:
         found = _value(value["source"], value["name"], scope)
-        # What a variable holds is never read as a reference, not even by the second reading.
+        # The value of a variable is never resolved as a reference, also not by the second call.
         return found if resources else transform(found, _escaped)
     resource = _RESOURCE.fullmatch(body)
     if resource is None:
         form = "write ${Kind/name} or ${Kind/name.output}, and $${ for a literal ${"
-        raise Wrong(f"{quoted('${' + body + '}')} is not a reference: {form}")
+        raise BadReference(f"{quoted('${' + body + '}')} is not a reference: {form}")
     if not resources:
         return "${" + body + "}"
     return _ref(resource["app"] or scope.application, resource["kind"], resource["rest"], scope)
@@ -169,35 +171,38 @@ def _escaped(leaf: Json) -> Json:
 def _value(source: str, name: str, scope: Scope) -> Json:
     if source == "env":
         if name not in scope.environment:
-            raise Wrong(f"${{env:{name}}}: ECSYNC_VAR_{name} is not set in the environment of the controller")
+            variable = f"ECSYNC_VAR_{name}"
+            raise BadReference(f"${{env:{name}}} is not set; set {variable} in the environment of the controller")
         return scope.environment[name]
     known, field_name = (scope.variables, "vars") if source == "var" else (scope.images, "images")
     if name not in known:
         close = nearest(name, known)
         hint = f"did you mean {quoted(close)}?" if close else f"add it to {field_name} of the Application"
-        raise Wrong(f"{'variable' if source == 'var' else 'image'} {quoted(name)} is not set; {hint}")
+        raise BadReference(f"{'variable' if source == 'var' else 'image'} {quoted(name)} is not set; {hint}")
     return known[name]
 
 
 def _ref(application: str, kind: str, rest: str, scope: Scope) -> Ref:
-    """Return the reference; a name may have dots in it, so what is declared decides where the output begins."""
+    """Return the reference. A name may contain dots, so the declared names decide where the output starts."""
     if kind in scope.composites:
-        raise Wrong(f"{kind}/{rest} stands for several resources; refer to one of them, such as ${{Service/{rest}}}")
+        hint = f"refer to one of them, such as ${{Service/{rest}}}"
+        raise BadReference(f"{kind}/{rest} expands to several resources; {hint}")
     if kind not in scope.kinds:
-        raise Wrong(f"unknown kind {quoted(kind)}{suggestion(kind, scope.kinds)} (for literal text write $${{)")
+        raise BadReference(f"unknown kind {quoted(kind)}{suggestion(kind, scope.kinds)} (for literal text, write $${{)")
     if application not in scope.declared:
-        raise Wrong(f"unknown application {quoted(application)}{suggestion(application, scope.declared)}")
+        raise BadReference(f"unknown application {quoted(application)}{suggestion(application, scope.declared)}")
     the_kind = scope.kinds[kind]
     here = scope.declared[application]
     name, _, output = rest.rpartition(".")
     if (kind, rest) in here:
         return Ref(Key(application=application, kind=kind, name=rest), the_kind.primary)
     if (kind, name) in here and output not in the_kind.outputs:
-        raise Wrong(f"{kind}/{name} has no output {quoted(output)}; its outputs are {', '.join(the_kind.outputs)}")
+        outputs = ", ".join(the_kind.outputs)
+        raise BadReference(f"{kind}/{name} has no output {quoted(output)}; its outputs are {outputs}")
     if output not in the_kind.outputs:
         name, output = rest, the_kind.primary
     if (kind, name) not in here and application not in scope.incomplete:
-        raise Wrong(_unknown(application, kind, name, scope))
+        raise BadReference(_unknown(application, kind, name, scope))
     return Ref(Key(application=application, kind=kind, name=name), output)
 
 

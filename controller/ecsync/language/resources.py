@@ -1,4 +1,4 @@
-"""From a document to a Desired: references read, the body checked and coerced, the options taken from annotations."""
+"""Compiles documents to Desired: resolves references, checks and coerces the body, and reads the annotations."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Compiler:
     shape_of: Callable[[ShapeOf], Shape]
 
     def run(self) -> None:
-        """Add a Desired for every document whose body could be understood, and a problem for everything else."""
+        """Add a Desired for every document with a valid body, and a problem for every mistake."""
         for document in self.draft.documents:
             self._compile(document)
         for ignore in self.draft.settings.ignore:
@@ -44,10 +44,10 @@ class Compiler:
         named, too_long = self._named(document, kind, chosen)
         spec, unread = substitute(named, self.scope)
         wrong = [*too_long, *unread]
-        # What is only looked up is found by its name: the rest of the body may be left out.
+        # A lookup is found by its name, so the rest of its body may be absent.
         partial = kind.calls is not None and not chosen.manage
         node, wrong_body = self._checked(document, kind, spec, partial, unread=bool(unread))
-        body: Body = self._as_taken(kind, plain(node))
+        body: Body = self._with_outputs(kind, plain(node))
         if not wrong and not wrong_body and not partial:
             wrong_body = [Problem(origin_at(node, path), message) for path, message in kind.check(body)]
         self.draft.problems += [*problems, *wrong, *wrong_body]
@@ -56,8 +56,8 @@ class Compiler:
             desired = Desired(key=key, body=body, options=chosen, origin=document.origin, origins=Origins(node))
             self.draft.resources.append(desired)
 
-    def _as_taken(self, kind: Kind, body: Json) -> Json:
-        """Give `${Kind/name}` the output that AWS takes there, where the table says another than the primary one."""
+    def _with_outputs(self, kind: Kind, body: Json) -> Json:
+        """Return the body; a `${Kind/name}` gets the output of its `Refers` row, if that is not the primary output."""
         for rule in kind.rules:
             if not isinstance(rule, Refers) or not rule.output or rule.kind not in self.kinds:
                 continue
@@ -69,7 +69,7 @@ class Compiler:
         return body
 
     def _named(self, document: Document, kind: Kind, chosen: Options) -> tuple[Node, list[Problem]]:
-        """Fill in the AWS name where the spec gives none; what is only looked up has the name that it has."""
+        """Fill in the AWS name if the spec has none. `names` of the Application does not apply to a lookup."""
         spec = document.spec
         given = spec.get(kind.name_member)
         if not kind.name_member or (given is not None and given.value is not None):
@@ -79,10 +79,8 @@ class Compiler:
         filled = Node({kind.name_member: Node(name, document.origin), **_without(spec, kind.name_member)}, spec.origin)
         if len(name) <= kind.name_limit:
             return filled, []
-        message = (
-            f"{quoted(name)} has {len(name)} characters; the name of a {kind.name} has at most {kind.name_limit}: "
-            f"shorten it, or give {kind.name_member} in spec"
-        )
+        limit = f"{len(name)} characters, at most {kind.name_limit} for a {kind.name}"
+        message = f"the name {quoted(name)} is too long: {limit}; shorten it, or set {kind.name_member} in spec"
         return filled, [Problem(document.origin, message)]
 
     def _checked(
@@ -104,9 +102,9 @@ class Compiler:
             unread=unread,
             by_number=document.written is not None,
         )
-        as_written = _as_written(document, kind, shape)
-        told = {finding.origin for finding in as_written}
-        problems = [*as_written, *(finding for finding in checked.problems if finding.origin not in told)]
+        strict = _strict(document, kind, shape)
+        reported = {finding.origin for finding in strict}
+        problems = [*strict, *(finding for finding in checked.problems if finding.origin not in reported)]
         self.draft.notes += [Problem(note.origin, note.message, self.draft.settings.name) for note in checked.notes]
         return checked.node, [Problem(finding.origin, finding.message) for finding in problems]
 
@@ -121,7 +119,7 @@ class Compiler:
                 yield from (segments(str(path.value)) for path in ignore.paths)
 
     def _unmatched(self, ignore: Ignore) -> Iterator[Problem]:
-        """Yield a problem where an `ignore` matches no document, or names a field that there is not."""
+        """Yield a problem if an `ignore` matches no document, or if one of its fields does not exist."""
         names = [document.name for document in self.draft.documents if document.kind == ignore.kind]
         if not names or ignore.name not in ("", *names):
             if not self.draft.incomplete:
@@ -143,8 +141,8 @@ class Compiler:
                 shape = shape.members[segment] if shape.type == "structure" else shape.element
 
 
-def _as_written(document: Document, kind: Kind, shape: Shape) -> Sequence[Finding]:
-    """Hold a plain AWS document in JSON to AWS's own types: the file alone, for patches and references are ours."""
+def _strict(document: Document, kind: Kind, shape: Shape) -> Sequence[Finding]:
+    """Return the findings of the strict check of a plain AWS document in JSON, without patches and filled-in values."""
     if document.written is None:
         return ()
     return mistyped(document.written, shape, name=kind.name, rules=kind.rules)
@@ -160,7 +158,7 @@ def segments(pointer: str) -> tuple[str, ...]:
 
 
 def origin_at(node: Node, path: Path) -> Origin:
-    """Return where the path was written, or as much of it as there is."""
+    """Return the origin of the path, or of the nearest path above it that is written."""
     origins = Origins(node)
     while path and path not in origins:
         path = path[:-1]

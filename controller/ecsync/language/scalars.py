@@ -1,19 +1,19 @@
-"""What a plain scalar of YAML 1.2 means (the core schema), and what it means under a core tag."""
+"""Values of plain YAML 1.2 scalars (the core schema), and of scalars with a core tag."""
 
 from __future__ import annotations
 
 import re
 from typing import TypeAlias
 
-from ecsync.language.nodes import Spelled
+from ecsync.language.nodes import WrittenFloat
 
 Scalar: TypeAlias = str | int | float | bool | None
 
 _NULL = frozenset(("", "~", "null", "Null", "NULL"))
 _TRUE = frozenset(("true", "True", "TRUE"))
 _FALSE = frozenset(("false", "False", "FALSE"))
-# The core schema would read 012 as twelve. An account id, a version or a mode of a file is meant as it is written,
-# so a number with a leading zero stays text; so does one that no AWS field could hold.
+# The core schema reads 012 as twelve. But account ids, versions and file modes are text, so a number with a leading
+# zero stays text. A number that is too long for any AWS field also stays text.
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
 _OCTAL = re.compile(r"0o[0-7]+")
 _HEX = re.compile(r"0x[0-9a-fA-F]+")
@@ -41,10 +41,10 @@ def resolve_plain(text: str) -> Scalar:
 
 
 def resolve_tagged(text: str, tag: str) -> Scalar:
-    """Return the value of a scalar under a core tag; raises ValueError where the text is no such value."""
+    """Return the value of a scalar with a core tag. Raises ValueError if the text is not a value of that type."""
     value = text if tag == "str" else resolve_plain(text)
     if tag == "float" and isinstance(value, int) and not isinstance(value, bool):
-        return Spelled(value, text)
+        return WrittenFloat(value, text)
     wanted: dict[str, type | tuple[type, ...]] = {
         "str": str,
         "int": int,
@@ -61,11 +61,11 @@ def _number(text: str) -> int | float | None:
     if _INTEGER.fullmatch(text):
         return int(text)
     if _FLOAT.fullmatch(text):
-        return Spelled(float(text), text)
+        return WrittenFloat(float(text), text)
     if _OCTAL.fullmatch(text):
         return int(text[2:], 8)
     if _HEX.fullmatch(text):
         return int(text[2:], 16)
     if _INFINITE.fullmatch(text):
-        return Spelled(float(text.lower().replace(".", "")), text)
-    return Spelled(float("nan"), text) if text in _NAN else None
+        return WrittenFloat(float(text.lower().replace(".", "")), text)
+    return WrittenFloat(float("nan"), text) if text in _NAN else None

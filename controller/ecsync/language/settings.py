@@ -1,4 +1,4 @@
-"""The Application document: what an application is, apart from its resources."""
+"""The Application document: the settings of an application."""
 
 from __future__ import annotations
 
@@ -7,59 +7,66 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from ecsync.core.model import Origin, Problem, Sync
-from ecsync.core.schema import ANY, BOOLEAN, STRING, choice, listing, mapping, structure, told
+from ecsync.core.schema import ANY, BOOLEAN, STRING, choice, documented, listing, mapping, structure
 from ecsync.core.trees import Json
 from ecsync.core.wording import quoted, suggestion
 from ecsync.language.annotations import misspelt
 from ecsync.language.check import check
-from ecsync.language.documents import NAME, NAME_RULE, Document
+from ecsync.language.documents import NAME, Document, bad_name
 from ecsync.language.nodes import Node, plain
 from ecsync.language.references import Scope, fill_environment
 
 SHAPE = structure(
     {
-        "target": told(
+        "target": documented(
             structure(
                 {
-                    "account": told(STRING, "An entry of the operator's `targets`."),
-                    "region": told(STRING, "The AWS Region."),
+                    "account": documented(STRING, "An entry of `targets` in the operator's config, or an account id."),
+                    "region": documented(STRING, "The AWS Region."),
                 }
             ),
-            "The account and the Region that it lives in.",
+            "The account and the Region of the application.",
         ),
-        "include": told(listing(STRING), "Files or directories of the source, from here, that others share."),
-        "names": told(STRING, "AWS's name of what has none in its spec, such as shop-prod-{name}."),
-        "vars": told(mapping(ANY), "What ${var:NAME} is."),
-        "images": told(mapping(STRING), "What ${image:NAME} is."),
-        "patches": told(mapping(ANY), "Changes to documents, by Kind/name: a map merges, null removes."),
-        "manage": told(listing(STRING), "Kinds that may be written; `all` includes Role. Without it: all but Role."),
-        "after": told(listing(STRING), "Applications that come before this one."),
-        "sync": told(
+        "include": documented(
+            listing(STRING),
+            "Further files or directories of the source, relative to this file; several applications can share them.",
+        ),
+        "names": documented(
+            STRING, "The AWS name of resources that have none in their spec, such as shop-prod-{name}."
+        ),
+        "vars": documented(mapping(ANY), "The values of ${var:NAME}."),
+        "images": documented(mapping(STRING), "The values of ${image:NAME}."),
+        "patches": documented(mapping(ANY), "Changes to documents, by Kind/name: a map merges, null removes."),
+        "manage": documented(
+            listing(STRING), "Kinds that may be changed; `all` includes Role. Default: all except Role."
+        ),
+        "after": documented(listing(STRING), "Applications that this one waits for."),
+        "sync": documented(
             structure(
                 {
-                    "mode": told(
+                    "mode": documented(
                         choice("observe", "enforce"),
-                        "observe reports and writes nothing; enforce writes, with the operator's --enforce.",
+                        "observe reports and writes nothing; enforce changes AWS, if the operator also sets --enforce.",
                     ),
-                    "prune": told(BOOLEAN, "Whether what is declared no more is deleted."),
-                    "interval": told(STRING, "Between two passes: 60s, 5m or 1h."),
+                    "prune": documented(BOOLEAN, "Whether resources that are no longer declared are deleted."),
+                    "interval": documented(STRING, "The time between two passes: 60s, 5m or 1h."),
                 }
             ),
-            "Whether and how often it is brought to what is written.",
+            "Whether and how often AWS is reconciled with the manifest.",
         ),
-        "ignore": told(
+        "ignore": documented(
             listing(
                 structure(
                     {
-                        "kind": told(STRING, "The kind that it is about."),
-                        "name": told(STRING, "The document; without it, every one of the kind."),
-                        "paths": told(listing(STRING), "JSON pointers, such as /desiredCount."),
+                        "kind": documented(STRING, "The kind of the documents."),
+                        "name": documented(STRING, "The name of the document; without it, all documents of the kind."),
+                        "paths": documented(listing(STRING), "JSON pointers, such as /desiredCount."),
                     },
                     "kind",
                     "paths",
                 )
             ),
-            "Fields that status, plan and apply leave alone.",
+            "Fields that status, plan and apply ignore.",
         ),
     }
 )
@@ -70,17 +77,17 @@ _SHORTEST, _LONGEST = 5, 24 * 3600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ignore:
-    """Fields that status, plan and apply leave alone."""
+    """Fields that status, plan and apply ignore."""
 
     kind: str
-    name: str  # empty: every one of the kind
+    name: str  # empty: all documents of the kind
     paths: tuple[Node, ...]  # JSON pointers
     origin: Origin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """An Application document, checked."""
+    """The values of a checked Application document."""
 
     name: str
     origin: Origin
@@ -103,7 +110,7 @@ class Settings:
 def settings(
     document: Document, directory: str, kinds: Collection[str], environment: Mapping[str, str]
 ) -> tuple[Settings, tuple[Problem, ...]]:
-    """Return what an Application document says, and everything that is wrong with it."""
+    """Return the settings of an Application document, and all its problems."""
     filled, wrong = _filled(document.spec, environment)
     checked = check(filled, SHAPE, name="Application", who="ecsync")
     problems = [Problem(finding.origin, finding.message) for finding in checked.problems]
@@ -131,7 +138,7 @@ def settings(
 
 
 def _filled(spec: Node, environment: Mapping[str, str]) -> tuple[Node, tuple[Problem, ...]]:
-    """Return the spec with `${env:NAME}` put in where values stand; patches are bodies, and are read later."""
+    """Return the spec with `${env:NAME}` filled in. Patches are parts of bodies: they are resolved later."""
     scope = Scope(application="", kinds={}, environment=environment)
     problems: list[Problem] = []
     fields: dict[str, Node] = dict(spec.value)
@@ -160,9 +167,8 @@ def _names(node: Node | None, problems: list[Problem]) -> Node | None:
         return None
     rest = node.value.replace("{name}", "")
     if rest == node.value or "{" in rest or "}" in rest:
-        problems.append(
-            Problem(node.origin, f"names must have {{name}} in it and no other braces, not {quoted(node.value)}")
-        )
+        message = f"names must contain {{name}} and no other braces, not {quoted(node.value)}"
+        problems.append(Problem(node.origin, message))
         return None
     return node
 
@@ -176,25 +182,21 @@ def _patches(node: Node | None, problems: list[Problem]) -> Mapping[str, Node]:
 
 
 def _manage(node: Node | None, kinds: Collection[str], problems: list[Problem]) -> tuple[str, ...]:
-    """Return the kinds that may be written; `all` includes Role, which nothing else does by default."""
-    words = _list(node)
-    for word in words:
-        if word.value != "all" and word.value not in kinds:
-            message = f"unknown kind {quoted(word.value)} in manage{suggestion(str(word.value), [*kinds, 'all'])}"
-            problems.append(Problem(word.origin, message))
-    if any(word.value == "all" for word in words):
+    """Return the kinds that may be changed. `all` includes Role, which the default does not."""
+    names = _list(node)
+    for name in names:
+        if name.value != "all" and name.value not in kinds:
+            message = f"unknown kind {quoted(name.value)} in manage{suggestion(str(name.value), [*kinds, 'all'])}"
+            problems.append(Problem(name.origin, message))
+    if any(name.value == "all" for name in names):
         return tuple(kinds)
-    return tuple(str(word.value) for word in words)
+    return tuple(str(name.value) for name in names)
 
 
 def _after(node: Node | None, problems: list[Problem]) -> tuple[Node, ...]:
-    words = _list(node)
-    problems += [
-        Problem(word.origin, f"{quoted(word.value)} cannot be a name: {NAME_RULE}")
-        for word in words
-        if not NAME.fullmatch(str(word.value))
-    ]
-    return words
+    names = _list(node)
+    problems += [Problem(name.origin, bad_name(name.value)) for name in names if not NAME.fullmatch(str(name.value))]
+    return names
 
 
 def _sync(node: Node | None, problems: list[Problem]) -> Sync:
@@ -212,9 +214,8 @@ def _interval(node: Node, problems: list[Problem]) -> float:
     found = _INTERVAL.fullmatch(_string(node))
     seconds = int(found[1]) * _SECONDS[found[2] or "s"] if found is not None else 0
     if found is None or not _SHORTEST <= seconds <= _LONGEST:
-        message = (
-            f"interval must be like 60s, 5m or 1h, from {_SHORTEST}s to {_LONGEST // 3600}h, not {quoted(node.value)}"
-        )
+        limits = f"from {_SHORTEST}s to {_LONGEST // 3600}h"
+        message = f"interval must be a time {limits}, such as 60s, 5m or 1h, not {quoted(node.value)}"
         problems.append(Problem(node.origin, message))
         return Sync().interval
     return float(seconds)

@@ -1,7 +1,8 @@
-"""YAML and JSON text to nodes: YAML 1.2 core typing on PyYAML's parser, one pass over its events, never recursive.
+"""Parses YAML and JSON text to nodes, with the core types of YAML 1.2, in one pass over PyYAML's events.
 
-PyYAML's own composer and constructor are not used: the first recurses as deep as the file wants, the second types by
-YAML 1.1 (`NO` is false) and knows tags that run code. Everything here is decided on events, within fixed limits.
+PyYAML's composer and constructor are not used. The composer recurses as deep as the file is nested. The constructor
+uses the types of YAML 1.1 (`NO` is false) and supports tags that run code. This parser never recurses, and it has fixed
+limits for size and depth.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _SURROGATES = re.compile(r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parsed:
-    """The documents of one file and what is wrong with it; `whole` is False when not all of it could be read."""
+    """The documents and problems of one file. `whole` is False if part of the file is unreadable."""
 
     documents: tuple[Node, ...] = ()
     problems: tuple[Problem, ...] = ()
@@ -37,7 +38,7 @@ class Parsed:
 
 
 def parse(file: str, content: bytes) -> Parsed:
-    """Return every document of the file; never raises. `.json` must be JSON, anything else is YAML."""
+    """Return every document of the file. Never raises. A `.json` file must be JSON, any other file is YAML."""
     text, problem = _decode(file, content)
     if problem is None and file.endswith(".json"):
         text, problem = _json(file, text)
@@ -61,17 +62,19 @@ def parse(file: str, content: bytes) -> Parsed:
 def _decode(file: str, content: bytes) -> tuple[str, Problem | None]:
     if len(content) > LONGEST_FILE:
         size = f"{len(content) / LONGEST_FILE:.1f} MiB"
-        return "", Problem(Origin(file), f"the file has {size}; at most 1 MiB is read: split it")
+        return "", Problem(Origin(file), f"the file has {size}; at most 1 MiB is read: split the file")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         origin = _place(file, content[: error.start].decode("utf-8", "replace"))
-        return "", Problem(origin, "binary file: not UTF-8 text; save it as UTF-8, or give it another extension")
+        return "", Problem(origin, "binary file: not UTF-8 text; save it as UTF-8, or change its extension")
     stray = _UNWRITABLE.search(text)
     if stray is None:
         return text, None
     origin = _place(file, text[: stray.start()])
-    return "", Problem(origin, f"binary file: character U+{ord(stray[0]):04X} cannot stand in YAML or JSON")
+    return "", Problem(
+        origin, f"binary file: character U+{ord(stray[0]):04X} is not allowed in YAML or JSON; remove it"
+    )
 
 
 def _place(file: str, before: str) -> Origin:
@@ -80,14 +83,14 @@ def _place(file: str, before: str) -> Origin:
 
 
 def _json(file: str, text: str) -> tuple[str, Problem | None]:
-    """Check that the text is JSON, and write its one feature that YAML lacks (surrogate pairs) another way."""
+    """Check that the text is JSON. Return it without surrogate pairs, because YAML does not support them."""
     try:
         json.loads(text, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
         message = f"not valid JSON: {error.msg}"
         return "", Problem(Origin(file, error.lineno, error.colno), message)
     except RecursionError:
-        pass  # the events say where it is too deep
+        pass  # the YAML events then report where it is too deep
     except ValueError as error:
         return "", Problem(Origin(file), f"not valid JSON: {printable(str(error), 200)}")
     return _SURROGATES.sub(_joined, text), None
@@ -107,20 +110,20 @@ def _joined(pair: re.Match[str]) -> str:
 
 @dataclass(slots=True)
 class _Open:
-    """A list or map whose end has not come yet."""
+    """A list or map that is not complete yet."""
 
     origin: Origin
     anchor: str | None
     items: Any
-    before: int  # how many nodes there were when it began
-    height: int = 1  # levels below and including it, aliases expanded
-    key: str | None = None  # None with a key_origin: a key that was refused
+    before: int  # number of nodes when it started
+    height: int = 1  # levels below and including it, with aliases expanded
+    key: str | None = None  # None with a key_origin: a rejected key
     key_origin: Origin | None = None
 
 
 @dataclass(slots=True)
 class _Builder:
-    """Takes events one by one. `take` returns False when reading on is pointless or dangerous."""
+    """Builds nodes from events. `take` returns False if the rest of the file must not be read."""
 
     file: str
     documents: list[Node] = field(default_factory=list)
@@ -128,8 +131,8 @@ class _Builder:
     stack: list[_Open] = field(default_factory=list)
     anchors: dict[str, tuple[Any, int, int] | None] = field(
         default_factory=dict
-    )  # value, size, height; None: not ended
-    nodes: int = 0  # so far, aliases expanded
+    )  # value, size, height; None: not complete
+    nodes: int = 0  # so far, with aliases expanded
 
     def take(self, event: Any) -> bool:
         match event:
@@ -149,19 +152,19 @@ class _Builder:
         mark = event.start_mark
         return Origin(self.file, mark.line + 1, mark.column + 1)
 
-    def _complain(self, origin: Origin, message: str) -> None:
+    def _problem(self, origin: Origin, message: str) -> None:
         self.problems.append(Problem(origin, message))
 
     def _within(self, origin: Origin, more: int, height: int) -> bool:
-        """Count nodes in, and tell whether the limits still hold."""
+        """Count new nodes, and return whether the limits are still kept."""
         self.nodes += more
         if self.nodes > MOST_NODES:
-            self._complain(
-                origin, f"more than {MOST_NODES} values once aliases are expanded; write less, or split the file"
+            self._problem(
+                origin, f"more than {MOST_NODES} values with aliases expanded; use fewer aliases, or split the file"
             )
             return False
         if len(self.stack) + height > DEEPEST:
-            self._complain(origin, f"nested deeper than {DEEPEST} levels")
+            self._problem(origin, f"nested deeper than {DEEPEST} levels; reduce the nesting")
             return False
         return True
 
@@ -175,8 +178,8 @@ class _Builder:
         if event.anchor is not None:
             self.anchors[event.anchor] = (value, 1, 0)
         if plain and text == "<<" and self._wants_key():
-            hint = "YAML 1.2 has no merge keys (<<); write the fields out, or use the Application's patches"
-            self._complain(origin, hint)
+            hint = "YAML 1.2 has no merge keys (<<); write all the fields, or use patches in the Application"
+            self._problem(origin, hint)
             self.stack[-1].key_origin = origin
             return True
         return self._put(value, origin, 0, key=text)
@@ -193,16 +196,16 @@ class _Builder:
     def _refuse_tag(self, tag: str, origin: Origin) -> None:
         name = quoted(tag.replace("tag:yaml.org,2002:", "!!"))
         if tag in CORE_TAGS:
-            self._complain(origin, f"the value is not what its tag {name} says; remove the tag")
+            self._problem(origin, f"the value does not match its tag {name}; remove the tag")
         else:
-            self._complain(origin, f"the YAML tag {name} is not supported; write the value without it")
+            self._problem(origin, f"the YAML tag {name} is not supported; remove the tag")
 
     def _alias(self, event: Any) -> bool:
         origin = self._origin(event)
         found = self.anchors.get(event.anchor)
         if found is None:
-            problem = "contains itself" if event.anchor in self.anchors else "is not defined above"
-            self._complain(origin, f"the alias {quoted('*' + event.anchor)} {problem}")
+            reason = "contains itself" if event.anchor in self.anchors else "is not defined above"
+            self._problem(origin, f"the alias {quoted('*' + event.anchor)} {reason}; write the value instead")
             return False
         value, size, height = found
         if not self._within(origin, size, height):
@@ -231,7 +234,7 @@ class _Builder:
         return bool(self.stack) and isinstance(self.stack[-1].items, dict) and self.stack[-1].key_origin is None
 
     def _put(self, value: Any, origin: Origin, height: int, *, key: str | None = None) -> bool:
-        """Put a finished value where it belongs: a document, an element, a key, or the value of the last key."""
+        """Store a complete value as a document, an element, a key, or the value of the last key."""
         if not self.stack:
             self.documents.append(Node(value, origin))
             return True
@@ -250,10 +253,12 @@ class _Builder:
     def _key(self, top: _Open, origin: Origin, key: str | None) -> None:
         top.key_origin = origin
         if key is None:
-            self._complain(origin, "a key must be plain text")
+            self._problem(origin, "a key must be plain text, not a list or a map")
         elif key in top.items:
             first = top.items[key].origin
-            self._complain(origin, f"duplicate key {quoted(key)}; it is first on line {first.line}")
+            self._problem(
+                origin, f"duplicate key {quoted(key)}: already declared on line {first.line}; remove one of them"
+            )
         else:
             top.key = key
 
@@ -262,7 +267,7 @@ class _Builder:
 
 
 def _syntax(file: str, text: str, error: yaml.MarkedYAMLError) -> Problem:
-    """Say what PyYAML found, and what was probably meant where that is known."""
+    """Return the syntax error of PyYAML as a problem, with the fix for frequent mistakes."""
     mark: Any = error.problem_mark or error.context_mark
     if mark is None:
         return Problem(Origin(file), f"not valid YAML: {printable(str(error.problem), 200)}")
@@ -273,9 +278,9 @@ def _syntax(file: str, text: str, error: yaml.MarkedYAMLError) -> Problem:
     if here == "{" and line[: mark.column].endswith("$"):
         end = line.find("}", mark.column)
         reference = line[mark.column - 1 : end + 1] if end > 0 else "${Kind/name}"
-        hint = f'inside {{…}} and […] YAML needs quotes around a reference: "{printable(reference)}"'
+        hint = f'YAML requires quotes around a reference inside {{…}} or […]; write "{printable(reference)}"'
         return Problem(Origin(file, mark.line + 1, mark.column), hint)
     if here == "\t" or "\\t" in str(error.problem):
-        return Problem(origin, "a tab in the indentation; YAML wants spaces")
+        return Problem(origin, "a tab in the indentation; use spaces")
     context = f" {error.context}" if error.context else ""
     return Problem(origin, f"not valid YAML: {printable(str(error.problem), 200)}{printable(context, 200)}")

@@ -1,1 +1,1 @@
-"""What works without AWS: compare, explain, and the JSON Schema of manifests."""
+"""Commands that work without AWS: compare, explain, and the JSON Schema of manifests."""

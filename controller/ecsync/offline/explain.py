@@ -1,4 +1,4 @@
-"""What a field is: its type, AWS's default, what changing it does, who decides it, and AWS's own words about it."""
+"""The description of a field: type, default, effect of a change, owner, and AWS's own documentation."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ WIDTH = 100
 _EFFECTS: dict[Effect, str] = {
     "in-place": "in place",
     "rolls-tasks": "starts a deployment: every task is replaced",
-    "needs-force": "takes effect on new tasks only, so a deployment is forced",
+    "needs-force": "forces a deployment, because AWS applies it to new tasks only",
     "revise": "registers a new revision",
-    "replace": "cannot be changed in place: replaces the resource, held without `ecsync/replace: allow`",
+    "replace": "replaces the resource; held unless `ecsync/replace: allow` is set",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A field, or a whole kind where `segments` is empty."""
+    """A field of a kind; the whole kind if `segments` is empty."""
 
     kind: Kind
     segments: tuple[str, ...]
@@ -56,12 +56,12 @@ class Place:
 
     @property
     def name(self) -> str:
-        """The place as it is asked for."""
+        """The place in the form of the command line: `Service.desiredCount`."""
         return ".".join((self.kind.name, *(part for part in self.segments if part != EACH)))
 
 
 def find(text: str) -> Place:
-    """Return the place of `Kind` or `Kind.field.field`. Raises ValueError with the nearest name."""
+    """Return the place of `Kind` or `Kind.field.field`. Raises ValueError with the nearest name if it is unknown."""
     name, _, path = text.partition(".")
     kind = kinds.BY_NAME.get(name)
     if kind is None:
@@ -88,13 +88,13 @@ def _below(place: Place, part: str) -> Place:
 
 
 def lines(place: Place) -> Iterator[str]:
-    """Yield everything that is known of a place, as text."""
+    """Yield the description of a place, line by line."""
     yield place.name
     yield from (f"  {label:<10} {text}" for label, text in _facts(place))
-    words = plain_text(place.shape.documentation) if place.shape else ""
-    if words:
+    documentation = plain_text(place.shape.documentation) if place.shape else ""
+    if documentation:
         yield ""
-        yield from textwrap.wrap(words, WIDTH, initial_indent="  ", subsequent_indent="  ")
+        yield from textwrap.wrap(documentation, WIDTH, initial_indent="  ", subsequent_indent="  ")
     below = _members(place.shape)
     if below:
         yield ""
@@ -127,32 +127,38 @@ def _hides(row: Sensitive, segments: tuple[str, ...]) -> bool:
 
 def _of_kind(kind: Kind) -> Iterator[tuple[str, str]]:
     if kind.shape is None:
-        yield "kind", "a lookup: found in the account, never written"
+        yield "kind", "a lookup: read from the account, never changed"
     else:
-        yield "kind", f"AWS's {kind.shape.operation}, with what a second call sets"
+        yield "kind", f"the input of {kind.shape.operation}, plus the fields that other calls set"
     yield "outputs", ", ".join([f"{kind.primary} (primary)", *(one for one in kind.outputs if one != kind.primary)])
     if kind.name_member:
-        yield "name", f"metadata.name, or {kind.name_member}"
+        yield "name", f"{kind.name_member}; default: metadata.name"
 
 
 def change(place: Place) -> str:
-    """Say what changing the field does."""
+    """Return the effect of a change of the field."""
     kind, segments = place.kind, place.segments
-    tags = kind.tagging.member if kind.tagging else ""
-    if segments[0] == tags:
+    covering = [row for row in kind.rules if row.covers(segments)]
+    if kind.tagging and segments[0] == kind.tagging.member:
         return _EFFECTS["in-place"]
-    if any(isinstance(row, Drop) and row.when is None and row.covers(segments) for row in kind.rules):
-        return "is never compared, so changing it alone does nothing"
-    if any(isinstance(row, WriteOnly) and row.covers(segments) for row in kind.rules):
-        return "in place; AWS never tells it, so a change by hand is not seen"
+    if any(isinstance(row, Drop) and row.when is None for row in covering):
+        return "none: the field is never compared"
+    if any(isinstance(row, WriteOnly) for row in covering):
+        return "in place; AWS does not return the field, so ecsync does not detect drift in it"
     effect = kind.any_change or effect_of(segments, kind.rules)
-    if effect == "replace" and not any(isinstance(row, Immutable) and row.covers(segments) for row in kind.rules):
-        return "in place or not, by field"
+    if effect == "replace":
+        return _replacement(kind, immutable=any(isinstance(row, Immutable) for row in covering))
     if effect == "in-place" and any(isinstance(row, Rolls) for row in kind.rules):
         return "in place, no deployment"
-    if effect == "replace" and kind.replaces_itself:
-        return "cannot be changed in place: a new one is made beside it, and traffic moves over"
     return _EFFECTS[effect]
+
+
+def _replacement(kind: Kind, *, immutable: bool) -> str:
+    if not immutable:
+        return "in place, or a replacement: it depends on the field below"
+    if kind.replaces_itself:
+        return "replaces the resource: ecsync creates a second one and moves the traffic to it"
+    return _EFFECTS["replace"]
 
 
 def _defaults(rows: Sequence[Rule]) -> Iterator[str]:
@@ -164,9 +170,9 @@ def _defaults(rows: Sequence[Rule]) -> Iterator[str]:
 def _owners(place: Place) -> Iterator[str]:
     for row in place.kind.rules:
         if isinstance(row, Computed) and row.segments == place.segments:
-            yield f"AWS, while it is not declared{f': {row.says}' if row.says else ''}"
+            yield f"AWS, while the field is not declared{f': {row.says}' if row.says else ''}"
         elif isinstance(row, Delegated) and row.covers(place.segments):
-            yield f"{row.owner}, while there is one"
+            yield f"{row.owner}, while it exists"
 
 
 def _notes(row: Rule) -> Iterator[str]:
@@ -174,17 +180,17 @@ def _notes(row: Rule) -> Iterator[str]:
         case Refers():
             yield f"refers to ${{{row.kind}/name{f'.{row.output}' if row.output else ''}}}"
         case Keyed():
-            yield f"the order means nothing; elements are told apart by {', '.join(row.key)}"
+            yield f"the order has no effect; elements are identified by {', '.join(row.key)}"
         case Unordered():
-            yield "a set: the order means nothing"
+            yield "a set: the order has no effect"
         case Late():
-            yield "sent by a call of its own, after what it refers to"
+            yield "sent in a separate call, after the resources that it refers to"
         case CommaList():
-            yield "a list may be written; AWS gets one text with commas"
+            yield "can be declared as a list; ecsync sends one comma-separated text"
         case Resets():
-            yield "AWS resets it when an update leaves it out, so every update says it again"
+            yield "AWS resets it if an update omits it, so ecsync sends it in every update"
         case Clears():
-            yield f"taken away by sending {canonical(row.value)}"
+            yield f"removed by sending {canonical(row.value)}"
         case _:
             pass
 
@@ -198,7 +204,7 @@ def _members(shape: Shape | None) -> dict[str, tuple[Shape, bool]]:
 
 
 def type_of(shape: Shape) -> str:
-    """Return a type in words: `list of ContainerDefinition`, `integer`, `map of string`."""
+    """Return the name of a type: `list of ContainerDefinition`, `integer`, `map of string`."""
     if shape.type in ("list", "map") and shape.element is not None:
         return f"{shape.type} of {type_of(shape.element)}"
     if shape.type == "structure":

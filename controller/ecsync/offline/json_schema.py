@@ -1,9 +1,9 @@
-"""JSON Schema (draft-07) of manifests, for editors: AWS's model with our additions, references allowed anywhere.
+"""JSON Schema (draft-07) of manifests, for editors: AWS's model plus ecsync's additions, with references anywhere.
 
-An editor is told of typos and wrong types while a manifest is written; `ecsync validate` knows more. The schema is
-written for what yaml-language-server makes of it (`tests/editor`), which is behind most editors. Alternatives are few,
-so that one mistake is one message. What is taken but seldom written by hand (null, digits as text) is let through by a
-condition, because a type or a value that is listed is also offered.
+With the schema, an editor marks typos and wrong types. `ecsync validate` checks more. The schema is designed for
+yaml-language-server, which most editors use (`tests/editor`). It has few alternatives, so that one mistake gives one
+message. Values that are valid but rare (null, digits as text) are admitted by a condition: an editor would also offer a
+type or value that is listed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from ecsync import kinds
 from ecsync.awsmodel import shapes
 from ecsync.core.kind import Kind, ShapeOf
-from ecsync.core.schema import BOOLEAN, STRING, mapping, structure, told
+from ecsync.core.schema import BOOLEAN, STRING, documented, mapping, structure
 from ecsync.core.wording import suggestion
 from ecsync.language.annotations import AFTER, CHOICES, KEEP_REVISIONS
 from ecsync.language.check import TOKENS
@@ -22,54 +22,54 @@ from ecsync.language.settings import SHAPE as APPLICATION
 from ecsync.offline.json_schema_values import SHARED, Export, Schema, choice, ref
 
 _DRAFT = "http://json-schema.org/draft-07/schema#"
-_TAGS = structure({"tags": told(mapping(STRING), "Tags, all of which a subnet has.")}, "tags")
-# Our own document has no shape in AWS's model.
+_TAGS = structure({"tags": documented(mapping(STRING), "Tags that a subnet must have, all of them.")}, "tags")
+# Network is not in AWS's model.
 _NETWORK = structure(
     {
-        "id": told(STRING, "The VPC's id."),
-        "tags": told(mapping(STRING), "Tags, all of which the VPC has."),
-        "default": told(BOOLEAN, "true: the default VPC of the Region."),
-        "subnets": told(
+        "id": documented(STRING, "The id of the VPC."),
+        "tags": documented(mapping(STRING), "Tags that the VPC must have, all of them."),
+        "default": documented(BOOLEAN, "true: the default VPC of the Region."),
+        "subnets": documented(
             structure(
                 {
-                    "public": told(_TAGS, "What publicSubnetIds are; without it, the route tables tell."),
-                    "private": told(_TAGS, "What privateSubnetIds are; without it, the route tables tell."),
+                    "public": documented(_TAGS, "The subnets of publicSubnetIds; default: by their route tables."),
+                    "private": documented(_TAGS, "The subnets of privateSubnetIds; default: by their route tables."),
                 }
             ),
-            "The groups of subnets that are meant, by their tags.",
+            "The public and the private subnets, by their tags.",
         ),
     }
 )
-_TREATMENT: Mapping[str, str] = {
-    "ecsync/adopt": "Whether what already runs may be taken over: never, or if-untagged.",
-    "ecsync/replace": "Whether a change that needs a new resource is held back, or allowed.",
-    "ecsync/deletion": "What pruning does once it is declared no more: delete it, or retain it.",
-    "ecsync/state": "absent: it is to be deleted.",
-    "ecsync/undeclared": "What becomes of fields that are not written: AWS's default, or ignore them.",
-    "ecsync/manage": "read: it is looked up, and never written.",
-    "ecsync/refresh": "follow: a value that is only looked up and has changed is followed, though it restarts tasks.",
-    "ecsync/suspend": "true: it is reported, and not written for now.",
-    AFTER: "Kind/name, with commas between them: what comes before this one.",
-    KEEP_REVISIONS: "How many revisions of the family are kept; older ones of ours are deregistered.",
+_ANNOTATIONS: Mapping[str, str] = {
+    "ecsync/adopt": "Whether ecsync adopts an existing resource: never, or if-untagged.",
+    "ecsync/replace": "Whether a change that requires a replacement is held (hold), or made (allow).",
+    "ecsync/deletion": "When the resource is no longer declared, pruning must delete it, or retain it.",
+    "ecsync/state": "absent: the resource is deleted.",
+    "ecsync/undeclared": "Fields that are not declared: reset to AWS's default (default), or ignored (ignore).",
+    "ecsync/manage": "read: a lookup; the resource is read, and never changed.",
+    "ecsync/refresh": "When the value of a lookup changes and the new value restarts tasks: hold, or follow.",
+    "ecsync/suspend": "true: the resource is reported, but not changed.",
+    AFTER: "Resources that this one waits for: Kind/name, separated by commas.",
+    KEEP_REVISIONS: "Number of revisions of the family to keep; ecsync deregisters its older ones.",
 }
 
 
 def for_kind(name: str) -> Schema:
-    """Return the schema of documents of one kind. Raises ValueError with the nearest name where there is none."""
+    """Return the schema of the documents of one kind. Raises ValueError with the nearest name if it is unknown."""
     if name not in kinds.BY_NAME:
         raise ValueError(f"unknown kind {name!r}{suggestion(name, kinds.BY_NAME)}")
     return _whole([kinds.BY_NAME[name]], application=False)
 
 
 def for_all() -> Schema:
-    """Return the schema of every document: by its kind, `resources:`, or as AWS prints it."""
+    """Return the schema of every document: with a kind, with `resources:`, or a plain AWS document."""
     return _whole(kinds.ALL, application=True)
 
 
 def _whole(some: Sequence[Kind], *, application: bool) -> Schema:
     definitions = SHARED | {
-        "annotations": _annotations([*_TREATMENT]),
-        "annotations.plain": _annotations([name for name in _TREATMENT if name != KEEP_REVISIONS]),
+        "annotations": _annotations([*_ANNOTATIONS]),
+        "annotations.plain": _annotations([name for name in _ANNOTATIONS if name != KEEP_REVISIONS]),
         "annotations.Application": _annotations([]),
     }
     by_kind = [_resource(kind, definitions) for kind in some]
@@ -81,12 +81,12 @@ def _whole(some: Sequence[Kind], *, application: bool) -> Schema:
         "title": "ecsync manifest" if application else f"ecsync {names[0]}",
         "type": ["object", "null"],
         "properties": {
-            "apiVersion": {"enum": [API_VERSION], "description": "The version of this language."},
+            "apiVersion": {"enum": [API_VERSION], "description": "The version of the manifest language."},
             "kind": {
                 "enum": [*names, *(["Application"] if application else [])],
                 "description": "A kind of AWS resource, or Application.",
             },
-            # These two are told by kind, below.
+            # These two depend on the kind, see below.
             "metadata": {"type": "object", "doNotSuggest": True},
             "spec": {"type": ["object", "null"], "doNotSuggest": True},
             "resources": _resources(names),
@@ -97,15 +97,15 @@ def _whole(some: Sequence[Kind], *, application: bool) -> Schema:
 
 
 def _resource(kind: Kind, definitions: Schema) -> Schema:
-    """Add the kind's definitions, and return what its documents have."""
+    """Add the definitions of the kind, and return the schema of its documents."""
     export = Export(kind.name, definitions, kind)
     if kind.shape is None:
-        body = export.body(_NETWORK, "A VPC and its subnets: looked up, never written.")
+        body = export.body(_NETWORK, "A VPC and its subnets: read from the account, never changed.")
     else:
         describe = kind.shape.describe
         printed = shapes.load(ShapeOf(operation="", describe=describe)) if describe else None
-        words = f"AWS's {kind.shape.operation}, with what a second call sets."
-        body = export.body(shapes.load(kind.shape), words, printed)
+        description = f"The input of {kind.shape.operation}, plus the fields that other calls set."
+        body = export.body(shapes.load(kind.shape), description, printed)
         body["properties"] |= {name: ref("token") for name in kind.shape.omit if name.lower() in TOKENS}
     definitions[kind.name] = body
     annotations = "annotations" if kind.keeps_revisions else "annotations.plain"
@@ -113,14 +113,14 @@ def _resource(kind: Kind, definitions: Schema) -> Schema:
 
 
 def _application(definitions: Schema) -> Schema:
-    words = "What the application is, apart from its resources."
-    definitions["Application"] = Export("Application", definitions).body(APPLICATION, words)
+    description = "The settings of the application."
+    definitions["Application"] = Export("Application", definitions).body(APPLICATION, description)
     members = ("name", "annotations", "labels", "formerly")
     return _of_kind("Application", _metadata(*members, annotations="annotations.Application"))
 
 
 def _envelope(names: Sequence[str]) -> Schema:
-    """Return what documents have beside what is their kind's own; what AWS prints may stand alone."""
+    """Return the schema of the envelope. A plain AWS document has none."""
     schema: Schema = {
         "properties": dict.fromkeys(("apiVersion", "kind", "metadata", "spec", "resources"), True),
         "additionalProperties": False,
@@ -136,8 +136,8 @@ def _envelope(names: Sequence[str]) -> Schema:
 
 
 def _of_kind(name: str, metadata: Schema) -> Schema:
-    """Return what the documents of one kind have; `metadata.name` is theirs to need."""
-    # A pattern, because a completion takes the beginning of a `const` for the whole: Listener for ListenerRule.
+    """Return the schema of the documents of one kind, which require `metadata.name`."""
+    # A pattern, because completion accepts the start of a `const` as a match: Listener for ListenerRule.
     kind = {"type": "string", "pattern": f"^{name}$"}
     return {
         "if": {"properties": {"kind": kind}, "required": ["kind"]},
@@ -147,23 +147,23 @@ def _of_kind(name: str, metadata: Schema) -> Schema:
 
 def _metadata(*members: str, annotations: str = "annotations") -> Schema:
     known: Schema = {
-        "name": _name("Identity in the application; also AWS's name unless spec gives one."),
+        "name": _name("The name in the application; also the AWS name, unless spec has one."),
         "annotations": ref(annotations),
         "labels": {
             "type": ["object", "null"],
             "additionalProperties": ref("text"),
-            "description": "Words of yours about the document; nothing reads them.",
+            "description": "Free-form labels of the document; ecsync ignores them.",
         },
         "formerly": {
             "type": ["array", "null"],
-            "items": _name("A name that it had before."),
-            "description": "The names that the application had before.",
+            "items": _name("An earlier name."),
+            "description": "The earlier names of the application.",
         },
     }
     return {
         "title": "metadata",
         "type": "object",
-        "description": "What the document is called, and how it is treated.",
+        "description": "The name and the options of the document.",
         "properties": {member: known[member] for member in members},
         "additionalProperties": False,
     }
@@ -179,17 +179,17 @@ def _name(description: str) -> Schema:
 
 
 def _annotations(known: Sequence[str]) -> Schema:
-    """Return the annotations of which those with our prefix are these."""
+    """Return the schema of annotations: the known ones with the prefix `ecsync/`, and any others."""
     return {
         "type": ["object", "null"],
-        "description": "How the document is treated; those of other tools are left alone.",
-        "properties": {name: {"description": _TREATMENT[name]} | _treatment(name) for name in known},
+        "description": "The options of the document. Annotations of other tools are ignored.",
+        "properties": {name: {"description": _ANNOTATIONS[name]} | _annotation(name) for name in known},
         "patternProperties": {"^(?!ecsync/)": True},
         "additionalProperties": False,
     }
 
 
-def _treatment(name: str) -> Schema:
+def _annotation(name: str) -> Schema:
     if name in CHOICES:
         return {"anyOf": choice(CHOICES[name])}
     if name == KEEP_REVISIONS:
@@ -200,7 +200,7 @@ def _treatment(name: str) -> Schema:
 def _resources(names: Sequence[str]) -> Schema:
     return {
         "type": ["object", "null"],
-        "description": "Resources without the envelope, keyed as references are: Kind/name.",
+        "description": "Resources without an envelope. The key is that of a reference: Kind/name.",
         "patternProperties": {f"^{name}/{NAME.pattern}$": ref(name) for name in names},
         "additionalProperties": False,
         "defaultSnippets": [{"label": f"{name}/", "body": {f"{name}/${{1:name}}": {}}} for name in names],

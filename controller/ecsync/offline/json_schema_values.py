@@ -1,4 +1,4 @@
-"""The schemas of values: a body's shape as definitions, each structure once."""
+"""JSON Schemas of values: the shape of a body as definitions. Each structure is defined once."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ Schema = dict[str, Any]
 
 _LONGEST = 400  # characters of a description
 _NUMBERS: Mapping[str, str] = {"integer": "integer", "long": "integer", "float": "number", "double": "number"}
-# What only the language knows the values of.
-_OURS: Mapping[tuple[str, ...], Sequence[str]] = {
+# Values that are not in a shape: names of kinds.
+_KIND_NAMES: Mapping[tuple[str, ...], Sequence[str]] = {
     ("Application", "manage", "[]"): (*kinds.BY_NAME, "all"),
     ("Application", "ignore", "[]", "kind"): tuple(kinds.BY_NAME),
 }
@@ -29,11 +29,11 @@ def ref(name: str) -> Schema:
     return {"$ref": f"#/definitions/{name}"}
 
 
-def choice(words: Sequence[str]) -> list[Schema]:
-    """Return the schemas of one of these words, or a reference: `anyOf` of a field."""
-    if set(words) == {"true", "false"}:
+def choice(values: Sequence[str]) -> list[Schema]:
+    """Return the `anyOf` of a field that accepts one of these values, or a reference."""
+    if set(values) == {"true", "false"}:
         return [{"enum": [True, False]}, ref("switch")]
-    return [{"enum": [*words]}, ref("reference")]
+    return [{"enum": [*values]}, ref("reference")]
 
 
 def _digits(of: str, pattern: str, what: str) -> Schema:
@@ -49,7 +49,7 @@ SHARED: Schema = {
     "reference": {
         "description": "A reference such as ${Kind/name.output}, ${var:NAME}, ${image:NAME}, ${env:NAME}.",
         "if": {"not": {"type": "null"}},
-        "then": {"type": "string", "pattern": r"\$\{|^$"},  # templates write "" for what is not set
+        "then": {"type": "string", "pattern": r"\$\{|^$"},  # templates write "" for a value that is not set
     },
     "text": {"if": {"type": ["array", "object"]}, "then": {"type": "string"}},
     "texts": {"if": {"type": "object"}, "then": {"type": "string"}},
@@ -57,15 +57,16 @@ SHARED: Schema = {
     "number": _digits("number", "^[-+]?[0-9.]+$", "a number"),
     "switch": {"if": {"not": {"enum": ["true", "false"]}}, "then": ref("reference")},
     # An editor shows these as warnings, and does not offer the fields.
-    "printed": {"deprecationMessage": "AWS sets it; ecsync leaves it out."},
-    "token": {"deprecationMessage": "ecsync makes its own, and leaves this one out."},
+    "printed": {"deprecationMessage": "Ignored: AWS sets it."},
+    "token": {"deprecationMessage": "Ignored: ecsync generates its own."},
 }
 
 
 class Export:
-    """Writes the shapes of one kind as definitions, each structure once.
+    """Adds the shapes of one kind to the definitions, each structure once.
 
-    `printed` is what describe prints in the place of a shape, where that is another: what only it has, AWS sets.
+    `printed` is the shape that the describe call returns in the same place, if it is another one. AWS sets the members
+    that only `printed` has.
     """
 
     def __init__(self, name: str, definitions: Schema, kind: Kind | None = None) -> None:
@@ -74,11 +75,11 @@ class Export:
         self._tags = kind.tagging.member if kind and kind.tagging else ""
         self._commas = [row.segments for row in kind.rules if isinstance(row, CommaList)] if kind else []
 
-    def body(self, shape: Shape, words: str, printed: Shape | None = None) -> Schema:
+    def body(self, shape: Shape, description: str, printed: Shape | None = None) -> Schema:
         """Return the schema of a whole body."""
         made = self._structure(shape, (), printed)
-        made.pop("required", None)  # `manage: read` needs its name alone, and that may come from metadata
-        return {"title": self._prefix, "description": words} | made
+        made.pop("required", None)  # a lookup (`manage: read`) requires only its name, which may be in metadata
+        return {"title": self._prefix, "description": description} | made
 
     def _of(self, shape: Shape, path: tuple[str, ...], printed: Shape | None) -> Schema:
         """Return the schema of a shape at a path."""
@@ -87,8 +88,8 @@ class Export:
         return _description(shape) | self._value(shape, path, printed)
 
     def _value(self, shape: Shape, path: tuple[str, ...], printed: Shape | None) -> Schema:
-        if (words := _OURS.get((self._prefix, *path))) is not None:
-            return {"enum": [*words]}
+        if (names := _KIND_NAMES.get((self._prefix, *path))) is not None:
+            return {"enum": [*names]}
         if shape.type == "any":
             return {"anyOf": [True]}
         if shape.type == "structure":
@@ -111,11 +112,11 @@ class Export:
         return ref(name)
 
     def _structure(self, shape: Shape, path: tuple[str, ...], printed: Shape | None) -> Schema:
-        there = printed.members if printed is not None and printed.type == "structure" else {}
-        members = {name: self._of(below, (*path, name), there.get(name)) for name, below in shape.members.items()}
+        described = printed.members if printed is not None and printed.type == "structure" else {}
+        members = {name: self._of(below, (*path, name), described.get(name)) for name, below in shape.members.items()}
         made: Schema = {
             "type": ["object", "null"],
-            "properties": members | {name: ref("printed") for name in there if name not in members},
+            "properties": members | {name: ref("printed") for name in described if name not in members},
             "additionalProperties": False,
         }
         return made | ({"required": sorted(shape.required)} if shape.required else {})
@@ -147,8 +148,8 @@ class Export:
             return choice(shape.enum)
         if shape.type == "boolean":
             return choice(("true", "false"))
-        several = any(len(comma) == len(path) and matches(path, comma) for comma in self._commas)
-        return [ref("texts" if several else "text")]
+        is_comma_list = any(len(comma) == len(path) and matches(path, comma) for comma in self._commas)
+        return [ref("texts" if is_comma_list else "text")]
 
 
 def _number(shape: Shape) -> Schema:
@@ -162,7 +163,7 @@ def _number(shape: Shape) -> Schema:
 
 
 def _description(shape: Shape) -> Schema:
-    words = plain_text(shape.documentation)
-    if not words:
+    text = plain_text(shape.documentation)
+    if not text:
         return {}
-    return {"description": words if len(words) <= _LONGEST else words[: _LONGEST - 1].rstrip() + "…"}
+    return {"description": text if len(text) <= _LONGEST else text[: _LONGEST - 1].rstrip() + "…"}

@@ -1,1 +1,1 @@
-"""What people and machines are told: events, the log, and metrics."""
+"""What people and machines read: changes, plans, events, the log, metrics."""

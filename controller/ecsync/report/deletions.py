@@ -1,53 +1,65 @@
-"""Removals: AWS takes a while to remove what it was asked to, so that it is gone is seen by a later pass."""
+"""Deletions: AWS accepts a delete long before the resource is gone, so a later pass reports the end."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple, TypeAlias
 
-from ecsync.core.model import DELETING, Delete, Done, Outcome, Progressing, Result, StepId
+from ecsync.core.model import DELETING, Delete, Done, Outcome, Progressing, StepId
 from ecsync.report.drift import unreadable
 
 
-class Thing(NamedTuple):
-    """What is removed: by which step, and what AWS calls it, as one step may remove several, one after the other."""
+class Deletion(NamedTuple):
+    """One live resource that a step deletes. A step may delete several, one after the other."""
 
     step: StepId
-    name: str
+    name: str  # the ARN or name in AWS
 
 
-Leaving: TypeAlias = Mapping[Thing, tuple[str, ...]]  # what is being removed -> the calls that were made last
+Deletions: TypeAlias = Mapping[Deletion, tuple[str, ...]]  # the names of the last calls
 
 
-def follow(before: Leaving, outcome: Outcome) -> tuple[Leaving, Leaving]:
-    """Return the removals that are under way now, and those of `before` that are over: their things are gone.
+def follow(before: Deletions, outcome: Outcome) -> tuple[Deletions, Deletions]:
+    """Return the deletions that are under way after the pass, and those that ended in it: the resource is gone.
 
-    What cannot be read now says nothing. What is wanted again by now, and there, was not removed.
+    A resource that cannot be read stays under way. A resource that is declared again and is live was not deleted.
     """
-    planned = dict(_deletes(outcome))
-    unknown = unreadable(outcome)
-    asked = {one: calls for one, calls in planned.items() if _taken(outcome.results.get(one.step))}
-    missing = {one: calls for one, calls in planned.items() if isinstance(outcome.results.get(one.step), Done)}
-    under_way = {**before, **asked}
-    there = {status.physical for status in outcome.statuses if status.physical}
-    unlisted = {one for one in under_way if one.step.phase == "prune" and outcome.plan.incomplete}
-    still = {one for one in under_way if one in planned or one in unlisted or one.step.key in unknown} - missing.keys()
-    over = {one for one in under_way if one not in still and one.name not in there}
-    return {one: under_way[one] for one in still}, {one: under_way[one] for one in sorted(over)} | missing
+    planned = dict(_planned(outcome))
+    confirmed = {one: calls for one, calls in planned.items() if isinstance(outcome.results.get(one.step), Done)}
+    accepted = {one: calls for one, calls in planned.items() if _accepted(one, outcome)}
+    live = {status.physical for status in outcome.statuses if status.physical}
+    under_way: dict[Deletion, tuple[str, ...]] = {}
+    ended = dict(confirmed)
+    for one, calls in {**before, **accepted}.items():
+        if one in confirmed:
+            continue
+        if one in planned or _unobserved(one, outcome):
+            under_way[one] = calls
+        elif one.name not in live:
+            ended[one] = calls
+    return under_way, dict(sorted(ended.items()))
 
 
-def left_over(one: Thing, outcome: Outcome) -> bool:
-    """Tell whether the thing was not the resource of its key: something it left over, or what the key meant before."""
-    declared = any(status.key == one.step.key for status in outcome.statuses)
-    return one.step.phase == "late" or (one.step.phase == "prune" and declared)
+def is_leftover(deletion: Deletion, outcome: Outcome) -> bool:
+    """Return whether the deleted resource is not the one that its key declares now, but an older one."""
+    declared = any(status.key == deletion.step.key for status in outcome.statuses)
+    return deletion.step.phase == "late" or (deletion.step.phase == "prune" and declared)
 
 
-def _taken(result: Result | None) -> bool:
-    """Tell by what became of the step: as a plan has it, it may still wait for what was done in the same pass."""
+def _planned(outcome: Outcome) -> Iterator[tuple[Deletion, tuple[str, ...]]]:
+    """Yield the deletions in the plan, held ones included, each with its calls."""
+    for step in (*outcome.plan.steps, *(held.step for held in outcome.plan.withheld)):
+        if isinstance(step.change, Delete):
+            yield Deletion(step.id, step.change.observed.called), tuple(call.name for call in step.calls)
+
+
+def _accepted(deletion: Deletion, outcome: Outcome) -> bool:
+    """Return whether AWS accepted the delete. The plan alone does not show it: the step may still have waited."""
+    result = outcome.results.get(deletion.step)
     return isinstance(result, Progressing) and result.why == DELETING
 
 
-def _deletes(outcome: Outcome) -> Iterator[tuple[Thing, tuple[str, ...]]]:
-    for step in (*outcome.plan.steps, *(held.step for held in outcome.plan.withheld)):
-        if isinstance(step.change, Delete):
-            yield Thing(step.id, step.change.observed.called), tuple(call.name for call in step.calls)
+def _unobserved(deletion: Deletion, outcome: Outcome) -> bool:
+    """Return whether this pass could not see if the resource is still there."""
+    unlisted = deletion.step.phase == "prune" and bool(outcome.plan.incomplete)
+    return unlisted or deletion.step.key in unreadable(outcome)

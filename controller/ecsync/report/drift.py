@@ -1,4 +1,4 @@
-"""Drift as episodes: opened once, told again when it becomes another drift, closed once."""
+"""Drift as episodes: an episode opens once, is reported again when the drift becomes another one, and closes once."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from ecsync.core.model import Adopt, Create, Delete, Done, FieldChange, Key, Out
 from ecsync.core.trees import canonical
 
 Drifted: TypeAlias = Mapping[Key, tuple[FieldChange, ...]]
-Present: TypeAlias = Mapping[Key, str]  # what was last seen alive -> the revision that was wanted then
+Present: TypeAlias = Mapping[Key, str]  # resource that was last seen live -> the revision that was desired then
 
-# Stands for a resource that was there, is declared, and was removed by somebody else.
+# Marks a declared resource that was live and that another client deleted.
 GONE = FieldChange(path=(), before=None, after="declared", effect="in-place", reason="drift")
 
 
-class Turn(NamedTuple):
-    """What became of the drift of one resource. `fields` are those of now; of a drift that closed, its last."""
+class Transition(NamedTuple):
+    """A new state of the drift of one resource. `fields` are the current ones; for `resolved`, the last ones."""
 
     key: Key
     state: Literal["detected", "changed", "resolved"]
@@ -24,35 +24,38 @@ class Turn(NamedTuple):
     fields: tuple[FieldChange, ...]
 
 
-def follow(before: Drifted, present: Present, outcome: Outcome) -> tuple[Drifted, tuple[Turn, ...]]:
-    """Return the drift there is now, and the turns since `before`; `present` is as `alive` returned it.
+def follow(before: Drifted, present: Present, outcome: Outcome) -> tuple[Drifted, tuple[Transition, ...]]:
+    """Return the drift after the pass, and the transitions since `before`; `present` is what `alive` returned.
 
-    What cannot be read now says nothing: its drift stays as it was. What is declared no more drifts no more. A
-    resource that is gone was removed by somebody else only where the manifests are those it was last seen under:
-    with others it may be another one (another name, another cluster) that is wanted now.
+    The drift of a resource that cannot be read stays. The drift of a resource that is no longer declared ends. A
+    missing resource counts as deleted by another client only while the revision is the one it was last seen under:
+    another revision may declare another resource (another name, another cluster).
     """
     unknown = unreadable(outcome)
     now = {key: fields for key, fields in before.items() if key in unknown}
-    now |= {key: fields for key, fields in _found(outcome).items() if key not in unknown}
+    now |= {key: fields for key, fields in _drifted(outcome).items() if key not in unknown}
     for key in _missing(outcome) - unknown:
         if present.get(key) == outcome.plan.revision or GONE in before.get(key, ()):
             now[key] = (GONE,)
-    turns: list[Turn] = []
-    for key in sorted(before.keys() | now.keys()):
-        was, fields = before.get(key, ()), now.get(key, ())
-        if not was:
-            turns.append(Turn(key, "detected", _action(fields), fields))
-        elif not fields:
-            turns.append(Turn(key, "resolved", _action(was), was))
-        elif _fingerprint(was) != _fingerprint(fields):
-            turns.append(Turn(key, "changed", _action(fields), fields))
-    return now, tuple(turns)
+    keys = sorted(before.keys() | now.keys())
+    found = (_transition(key, before.get(key, ()), now.get(key, ())) for key in keys)
+    return now, tuple(transition for transition in found if transition is not None)
+
+
+def _transition(key: Key, before: tuple[FieldChange, ...], now: tuple[FieldChange, ...]) -> Transition | None:
+    if not before:
+        return Transition(key, "detected", _action(now), now)
+    if not now:
+        return Transition(key, "resolved", _action(before), before)
+    if _fingerprint(before) != _fingerprint(now):
+        return Transition(key, "changed", _action(now), now)
+    return None
 
 
 def alive(present: Present, outcome: Outcome) -> Present:
-    """Return the resources last seen alive, without those that we ourselves are removing.
+    """Return the resources last seen live, without those that ecsync itself deletes.
 
-    What goes in another phase is not the resource: something it left over, or that its key meant before.
+    A delete in another phase than `main` is of an older resource, not of the one that the key declares.
     """
     kept = {key: revision for key, revision in present.items() if key in unreadable(outcome)}
     seen = {status.key for status in outcome.statuses if status.health.status not in ("Missing", "Unknown")}
@@ -66,13 +69,13 @@ def alive(present: Present, outcome: Outcome) -> Present:
 
 
 def unreadable(outcome: Outcome) -> frozenset[Key]:
-    """Return the resources of which nothing can be said now."""
+    """Return the resources with an unknown state."""
     unknown = {status.key for status in outcome.statuses if status.sync == "Unknown"}
     return frozenset(unknown | outcome.plan.unreadable.keys())
 
 
-def _found(outcome: Outcome) -> dict[Key, tuple[FieldChange, ...]]:
-    """By resource, the fields that drifted: as the statuses have them, and the steps, which a repair leaves behind."""
+def _drifted(outcome: Outcome) -> dict[Key, tuple[FieldChange, ...]]:
+    """Return the drifted fields by resource. The steps are read too: after a repair the statuses show no drift."""
     steps = _steps(outcome)
     unclaimed = {step.id.key for step in steps if isinstance(step.change, Adopt)}
     fields = [(status.key, field) for status in outcome.statuses for field in status.fields]
@@ -85,7 +88,7 @@ def _found(outcome: Outcome) -> dict[Key, tuple[FieldChange, ...]]:
 
 
 def _missing(outcome: Outcome) -> set[Key]:
-    """A create that failed leaves its resource Degraded, and one that went through Healthy: the steps tell as well."""
+    """Return the missing resources. After a create the health is Healthy or Degraded, so the steps are read too."""
     creates = {step.id.key for step in _steps(outcome) if isinstance(step.change, Create)}
     return creates | {status.key for status in outcome.statuses if status.health.status == "Missing"}
 

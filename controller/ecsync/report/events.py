@@ -1,6 +1,6 @@
-"""From one outcome to the next, the events between them: each change of state is told once.
+"""The events between two outcomes: each change of state is reported once.
 
-Pure functions. What an outcome is compared with is what has been told, as a value that goes in and comes out.
+Pure functions. Each takes what was reported before, and returns what is reported after it and the new events.
 """
 
 from __future__ import annotations
@@ -32,44 +32,45 @@ from ecsync.core.model import (
     Update,
 )
 from ecsync.core.ports import SourceError
-from ecsync.core.trees import Json, Path, pointer
-from ecsync.report import deletions
-from ecsync.report.deletions import Leaving
-from ecsync.report.drift import Drifted, Present, Turn, alive, follow
-from ecsync.report.values import short_change
+from ecsync.core.trees import Json, Path, dotted, pointer
+from ecsync.report import deletions, drift
+from ecsync.report.changes import short_change
+from ecsync.report.deletions import Deletions
+from ecsync.report.drift import Drifted, Present, Transition
 
 Severity: TypeAlias = Literal["info", "warning", "error"]
 
-_VERBS: Mapping[type, str] = {  # a delete is told when its thing is gone (`removals`)
+_VERBS: Mapping[type, str] = {  # a delete is reported when the resource is gone (`_deleted`)
     Create: "created",
     Update: "updated",
     Replace: "replaced",
     Adopt: "adopted",
     Forget: "released",
 }
-_WORKING = (Create, Update, Replace, Delete)  # what makes a sync; marks and adoptions do not
-_MANY = 5  # names in a message; the rest is counted
+_WORKING = (Create, Update, Replace, Delete)  # the changes that make a sync; marks and adoptions do not
+_MANY = 5  # names in a message; the others are not listed
+_LONGEST = 2000  # characters of a message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """What has been told of one application: what the next outcome is compared with. Losing it tells it again."""
+class Reported:
+    """What was reported of one application. The next outcome is compared with it; if lost, it is reported again."""
 
     drift: Drifted = field(default_factory=dict)
     present: Present = field(default_factory=dict)
     health: Mapping[Key, HealthStatus] = field(default_factory=dict)
-    leaving: Leaving = field(default_factory=dict)
+    deletions: Deletions = field(default_factory=dict)
     stopped: frozenset[Key] = frozenset()
     sync: Literal["idle", "working"] = "idle"
     revision: str = ""  # of the sync that was started
     failures: frozenset[tuple[StepId, str]] = frozenset()
     problems: frozenset[Problem] = frozenset()
-    failing: str = ""  # why passes come to no plan
+    failing: str = ""  # why no plan was made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What every event of one pass carries. `where` tells where a field is written, as `file:line` or nothing."""
+    """What every event of one pass carries. `where` returns `file:line` of a field, or nothing."""
 
     time: datetime
     application: str
@@ -79,75 +80,79 @@ class Context:
     where: Callable[[Key, Path], str] = lambda _key, _path: ""
 
 
-def started(told: Told, plan: Plan, context: Context) -> tuple[Told, tuple[Event, ...]]:
-    """Tell that a plan is about to be executed, unless it goes on with a sync that was told of and has not ended."""
+def pass_started(reported: Reported, plan: Plan, context: Context) -> tuple[Reported, tuple[Event, ...]]:
+    """Report that a plan will be applied, unless it continues a sync that was reported and has not ended."""
     runnable = [str(step.id) for step in plan.steps if step.calls and isinstance(step.change, _WORKING)]
-    if not runnable or (told.sync == "working" and told.revision == plan.revision):
-        return told, ()
-    event = _event("sync.started", context, f"{len(runnable)} to change: {_some(runnable)}", detail={"steps": runnable})
-    return replace(told, sync="working", revision=plan.revision), (event,)
+    if not runnable or (reported.sync == "working" and reported.revision == plan.revision):
+        return reported, ()
+    changes = "1 change" if len(runnable) == 1 else f"{len(runnable)} changes"
+    event = _event("sync.started", context, f"applying {changes}: {_some(runnable)}", detail={"steps": runnable})
+    return replace(reported, sync="working", revision=plan.revision), (event,)
 
 
-def ended(told: Told, outcome: Outcome, context: Context) -> tuple[Told, tuple[Event, ...]]:
-    """Tell what a pass has changed or found changed."""
+def pass_ended(reported: Reported, outcome: Outcome, context: Context) -> tuple[Reported, tuple[Event, ...]]:
+    """Report what a pass has changed or found changed."""
     events: list[Event] = []
-    if told.failing:
-        events.append(_event("pass.resumed", context, "passes come to a plan again"))
+    if reported.failing:
+        events.append(_event("pass.resumed", context, "plans are made again"))
     if _tried(outcome):
-        told, begun = started(told, outcome.plan, context)
-        events += begun
-    leaving, gone = deletions.follow(told.leaving, outcome)
-    drift, turns = follow(told.drift, told.present, outcome)
+        reported, started = pass_started(reported, outcome.plan, context)
+        events += started
+    under_way, deleted = deletions.follow(reported.deletions, outcome)
+    drifted, transitions = drift.follow(reported.drift, reported.present, outcome)
     failures = _failures(outcome)
     over = _over(outcome, failures)
-    events += [_drift(turn, context) for turn in turns]
+    events += [_drift(transition, context) for transition in transitions]
     events += _changes(outcome, context)
-    events += _removed(gone, outcome, context)
-    events += _stopped(told, outcome, context)
-    events += _health(told, outcome, context)
-    events += _sync(told, outcome, failures, over, context)
+    events += _deleted(deleted, outcome, context)
+    events += _stopped(reported, outcome, context)
+    events += _health(reported, outcome, context)
+    events += _sync(reported, outcome, failures, over, context)
     return (
         replace(
-            told,
-            drift=drift,
-            present=alive(told.present, outcome),
+            reported,
+            drift=drifted,
+            present=drift.alive(reported.present, outcome),
             health={status.key: status.health.status for status in outcome.statuses},
             stopped=frozenset(outcome.plan.stopped),
-            sync="idle" if over else told.sync,
-            failures=_fingerprint(failures) or (frozenset() if over else told.failures),
-            leaving=leaving,
+            sync="idle" if over else reported.sync,
+            failures=_fingerprint(failures) or (frozenset() if over else reported.failures),
+            deletions=under_way,
             failing="",
         ),
         tuple(events),
     )
 
 
-def failed(told: Told, error: str, context: Context) -> tuple[Told, tuple[Event, ...]]:
-    """Tell that passes come to no plan (lost credentials, a guard that refused), once until it is for another reason.
+def pass_failed(reported: Reported, error: str, context: Context) -> tuple[Reported, tuple[Event, ...]]:
+    """Report that no plan was made (lost credentials, a guard that refused), once for each reason.
 
-    What is known of the resources stays as it was.
+    What was reported of the resources does not change.
     """
-    why = _first_words(error)
-    if why == told.failing:
-        return told, ()
-    return replace(told, failing=why), (_event("pass.failed", context, error, severity="error"),)
+    reason = _first_parts(error)
+    if reason == reported.failing:
+        return reported, ()
+    event = _event("pass.failed", context, f"no plan was made: {error}", severity="error")
+    return replace(reported, failing=reason), (event,)
 
 
-def problems(told: Told, found: tuple[Problem, ...], context: Context) -> tuple[Told, tuple[Event, ...]]:
-    """Tell that an application's manifests became invalid, invalid in another way, or valid again."""
-    now = frozenset(found)
-    if now == told.problems:
-        return told, ()
-    told = replace(told, problems=now)
-    if not found:
-        return told, (_event("app.valid", context, "the manifests are valid again"),)
-    text = str(found[0]) + (f" (and {len(found) - 1} more)" if len(found) > 1 else "")
-    detail = {"problems": [str(problem) for problem in found[:20]]}
-    return told, (_event("app.invalid", context, text, severity="error", detail=detail),)
+def manifests_read(
+    reported: Reported, problems: tuple[Problem, ...], context: Context
+) -> tuple[Reported, tuple[Event, ...]]:
+    """Report that the manifests of an application became invalid, have other problems, or are valid again."""
+    now = frozenset(problems)
+    if now == reported.problems:
+        return reported, ()
+    reported = replace(reported, problems=now)
+    if not problems:
+        return reported, (_event("app.valid", context, "the manifests are valid again"),)
+    text = str(problems[0]) + (f" (and {len(problems) - 1} more)" if len(problems) > 1 else "")
+    detail = {"problems": [str(problem) for problem in problems[:20]]}
+    return reported, (_event("app.invalid", context, text, severity="error", detail=detail),)
 
 
 class SourceState(Protocol):
-    """What `source` needs to know of a source (`sources.last_good.SourceState`)."""
+    """What `source_read` needs of a source (`sources.last_good.SourceState`)."""
 
     @property
     def snapshot(self) -> Snapshot | None:
@@ -155,53 +160,61 @@ class SourceState(Protocol):
 
     @property
     def error(self) -> SourceError | None:
-        """What went wrong since."""
+        """The error of the last read; None if it succeeded."""
 
 
-def source(before: SourceState | None, after: SourceState, time: datetime) -> tuple[Event, ...]:
-    """Tell that a source has a new revision, cannot be read any more, or can be read again."""
-    was_reason = before.error.reason if before and before.error else ""
-    was = before.snapshot.revision if before and before.snapshot else ""
-    now = after.snapshot.revision if after.snapshot else ""
+def source_read(before: SourceState | None, after: SourceState, time: datetime) -> tuple[Event, ...]:
+    """Report that a source has a new revision, cannot be read, or can be read again."""
+    reason_before = before.error.reason if before and before.error else ""
+    revision_before = before.snapshot.revision if before and before.snapshot else ""
+    revision = after.snapshot.revision if after.snapshot else ""
+    context = Context(time=time, application="", revision=revision)
     if after.error is not None:
-        if after.error.reason == was_reason:
+        if after.error.reason == reason_before:
             return ()
-        context = Context(time=time, application="", revision=now)
         detail = {"reason": after.error.reason}
         return (_event("source.failed", context, str(after.error), severity="error", detail=detail),)
-    if after.snapshot is None or (now == was and not was_reason):
+    if after.snapshot is None or (revision == revision_before and not reason_before):
         return ()
-    text = f"revision {now} of {after.snapshot.source}" if now != was else f"{after.snapshot.source} can be read again"
-    return (_event("source.updated", Context(time=time, application="", revision=now), text, detail={"before": was}),)
+    new = revision != revision_before
+    text = f"revision {revision} of {after.snapshot.source}" if new else f"{after.snapshot.source} can be read again"
+    return (_event("source.updated", context, text, detail={"before": revision_before}),)
 
 
-# ---------------------------------------------------------------- parts of `ended`
+def application_removed(application: str, time: datetime) -> Event:
+    """Return the event that an application left the source: its resources stay in AWS (docs/rules.md R5)."""
+    text = f"nothing is deleted: {application} is no longer declared; its resources keep their ecsync tags"
+    return _event("app.removed", Context(time=time, application=application), text, severity="warning")
 
 
-def _drift(turn: Turn, context: Context) -> Event:
-    what = _some([pointer(change.path) for change in turn.fields if change.path])
-    text = {
-        "detected": f"{turn.key} was changed by somebody else: {what}"
-        if what
-        else f"{turn.key} was removed by somebody else",
-        "changed": f"{turn.key} differs otherwise than before: {what}"
-        if what
-        else f"{turn.key} was removed by somebody else",
-        "resolved": f"{turn.key} is as declared again",
-    }
+# ---------------------------------------------------------------- parts of `pass_ended`
+
+
+def _drift(transition: Transition, context: Context) -> Event:
     return _event(
-        f"drift.{turn.state}",
+        f"drift.{transition.state}",
         context,
-        text[turn.state],
-        key=turn.key,
-        severity="info" if turn.state == "resolved" else "warning",
-        detail={"action": turn.action},
-        **_fields(turn.key, turn.fields, context),
+        _drift_text(transition),
+        key=transition.key,
+        severity="info" if transition.state == "resolved" else "warning",
+        detail={"action": transition.action},
+        **_fields(transition.key, transition.fields, context),
     )
 
 
+def _drift_text(transition: Transition) -> str:
+    if transition.state == "resolved":
+        return f"{transition.key} no longer drifts"
+    if transition.action == "missing":
+        return f"{transition.key} was deleted outside ecsync"
+    paths = _some([dotted(change.path) for change in transition.fields])
+    if transition.state == "changed":
+        return f"the drift of {transition.key} changed: {paths}"
+    return f"{transition.key} was changed outside ecsync: {paths}"
+
+
 def _changes(outcome: Outcome, context: Context) -> Iterator[Event]:
-    """A step that is done is an action, not a state: it is told each time."""
+    """Yield an event for each step that is done. A step is an action, not a state: it is reported each time."""
     for step in outcome.plan.steps:
         verb = _VERBS.get(type(step.change))
         if verb is not None and isinstance(outcome.results.get(step.id), Done):
@@ -215,56 +228,57 @@ def _changes(outcome: Outcome, context: Context) -> Iterator[Event]:
             )
 
 
-def _removed(gone: Leaving, outcome: Outcome, context: Context) -> Iterator[Event]:
-    """Tell what AWS has removed: the resource of a key, or something else while the resource stays."""
-    for one, calls in gone.items():
+def _deleted(deleted: Deletions, outcome: Outcome, context: Context) -> Iterator[Event]:
+    """Yield an event for each deletion that ended: of the resource of a key, or of an older one of that key."""
+    for deletion, calls in deleted.items():
         detail: dict[str, Json] = {"calls": list(calls)} if calls else {}
-        detail |= {"physical": one.name} if one.name else {}
-        key = one.step.key
-        if deletions.left_over(one, outcome):
-            text = f"{one.name}, which {key} left over, is deleted"
+        detail |= {"physical": deletion.name} if deletion.name else {}
+        key = deletion.step.key
+        if deletions.is_leftover(deletion, outcome):
+            text = f"{deletion.name} deleted: an old resource of {key}"
             yield _event("leftover.deleted", context, text, key=key, detail=detail)
         else:
             yield _event("resource.deleted", context, f"{key} deleted", key=key, detail=detail)
 
 
-def _stopped(told: Told, outcome: Outcome, context: Context) -> Iterator[Event]:
+def _stopped(reported: Reported, outcome: Outcome, context: Context) -> Iterator[Event]:
     for key, why in outcome.plan.stopped.items():
-        if key not in told.stopped:
-            text = f"{key} was rolled back and is not tried again until its manifest changes: {why}"
+        if key not in reported.stopped:
+            text = f"{key} was rolled back and will not be retried until its manifest changes: {why}"
             yield _event("deployment.rolledback", context, text, key=key, severity="error")
 
 
-def _health(told: Told, outcome: Outcome, context: Context) -> Iterator[Event]:
-    """A resource seen for the first time is told of only when it is degraded: the rest is no news."""
+def _health(reported: Reported, outcome: Outcome, context: Context) -> Iterator[Event]:
+    """Yield the changes of health. The first health of a resource is reported only if it is Degraded."""
     for status in outcome.statuses:
-        was, now = told.health.get(status.key), status.health.status
-        if was == now or (was is None and now != "Degraded"):
+        before, now = reported.health.get(status.key), status.health.status
+        if before == now or (before is None and now != "Degraded"):
             continue
         text = f"{status.key} is {now}" + (f": {status.health.why}" if status.health.why else "")
         severity: Severity = "warning" if now in ("Degraded", "Missing", "Unknown") else "info"
-        detail = {"before": was, "after": now}
+        detail = {"before": before, "after": now}
         yield _event("health.changed", context, text, key=status.key, severity=severity, detail=detail)
 
 
 def _sync(
-    told: Told, outcome: Outcome, failures: Mapping[StepId, Failed], over: bool, context: Context
+    reported: Reported, outcome: Outcome, failures: Mapping[StepId, Failed], over: bool, context: Context
 ) -> Iterator[Event]:
-    if failures and _fingerprint(failures) != told.failures:
+    if failures and _fingerprint(failures) != reported.failures:
         step, failed = next(iter(failures.items()))
         text = f"{step}: {failed.error}" + (f" (and {len(failures) - 1} more)" if len(failures) > 1 else "")
         detail: dict[str, Json] = {"failed": [str(each) for each in failures], "retry": failed.retry}
         yield _event("sync.failed", context, text, severity="error", detail=detail)
-    elif over and (told.sync == "working" or told.failures):
+    elif over and (reported.sync == "working" or reported.failures):
         held = len(outcome.plan.withheld)
-        text = f"done with revision {outcome.plan.revision}" + (f"; {held} held" if held else "")
+        text = f"revision {outcome.plan.revision} is applied" + (f"; {held} held" if held else "")
         yield _event("sync.succeeded", context, text, detail={"held": held})
 
 
-# ---------------------------------------------------------------- what an outcome says
+# ---------------------------------------------------------------- what an outcome contains
 
 
 def _tried(outcome: Outcome) -> bool:
+    """Return whether the pass called AWS to change something."""
     working = {step.id for step in outcome.plan.steps if isinstance(step.change, _WORKING)}
     return any(
         step in working and isinstance(result, (Done, Progressing, Failed)) for step, result in outcome.results.items()
@@ -272,21 +286,22 @@ def _tried(outcome: Outcome) -> bool:
 
 
 def _failures(outcome: Outcome) -> dict[StepId, Failed]:
-    given_up = {StepId(key=key): Failed(error=why, retry="never") for key, why in outcome.plan.stopped.items()}
-    return given_up | {step: result for step, result in outcome.results.items() if isinstance(result, Failed)}
+    stopped = {StepId(key=key): Failed(error=why, retry="never") for key, why in outcome.plan.stopped.items()}
+    return stopped | {step: result for step, result in outcome.results.items() if isinstance(result, Failed)}
 
 
 def _fingerprint(failures: Mapping[StepId, Failed]) -> frozenset[tuple[StepId, str]]:
-    """Which steps failed and how, without the rest of AWS's words: those hold ids that differ each time."""
-    return frozenset((step, _first_words(failed.error)) for step, failed in failures.items())
+    """Return which steps failed and the code of each error. The rest of AWS's text has ids that differ each time."""
+    return frozenset((step, _first_parts(failed.error)) for step, failed in failures.items())
 
 
-def _first_words(error: str) -> str:
+def _first_parts(error: str) -> str:
+    """Return the operation and the code of `operation: code: message`."""
     return ":".join(error.split(":")[:2])
 
 
 def _over(outcome: Outcome, failures: Mapping[StepId, Failed]) -> bool:
-    """True when nothing is left to do or to wait for; what is held does not count."""
+    """Return whether nothing is left to do or to wait for. A held step does not count."""
     waiting = any(isinstance(result, Progressing) for result in outcome.results.values())
     if failures or waiting or outcome.health == "Progressing":
         return False
@@ -320,7 +335,7 @@ def _event(
         type=type_,
         time=context.time,
         application=context.application,
-        message=message[:2000],
+        message=message[:_LONGEST],
         severity=severity,
         key=key,
         target=context.target,

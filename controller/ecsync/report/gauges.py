@@ -1,4 +1,4 @@
-"""What every application is now, as a collector over the last outcomes: what is gone has no series any more."""
+"""The state of every application as gauges, from the last outcomes. A removed application has no series."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ecsync.core.model import (
     Update,
 )
 
-# What the change of a step is called in labels.
+# The value of the label `action` for a change.
 ACTIONS = {
     Create: "create",
     Update: "update",
@@ -34,16 +34,16 @@ ACTIONS = {
     Forget: "forget",
 }
 
-Drift = Callable[[str], Collection[Key]]  # application -> what has drifted, and is not as declared again
+Drift = Callable[[str], Collection[Key]]  # application -> the resources that drift
 
-# What may hold a removal: each has a series from the start.
+# The obstacles of a deletion. Each has a series from the start.
 _PRUNE_BLOCKED: tuple[Obstacle, ...] = (
     "off", "empty", "stale_source", "invalid_manifest", "not_listed", "not_managed", "suspended", "no_ownership",
 )  # fmt: skip
 
 
 class Applications(Collector):
-    """The state gauges, made anew at each scrape."""
+    """The state gauges, computed at each scrape."""
 
     def __init__(
         self, applications: Callable[[], Sequence[ApplicationState]], drift: Drift, source_ready: Callable[[], bool]
@@ -53,10 +53,10 @@ class Applications(Collector):
         self._source_ready = source_ready
 
     def collect(self) -> Iterator[Metric]:
-        """Yield every family, also those without series."""
+        """Yield every family, those without series too."""
         info = _family(
             "app_info",
-            "What an application is; always 1",
+            "Target, mode, sync and health of an application; always 1",
             "app",
             "account",
             "region",
@@ -64,12 +64,17 @@ class Applications(Collector):
             "health_status",
             "mode",
         )
-        condition = _family("app_condition", "What holds of an application", "app", "type")
-        success = _family("app_last_success_timestamp_seconds", "When a pass last came through", "app")
-        reconciled = _family("app_last_reconcile_timestamp_seconds", "When a pass last ended", "app")
-        drifted = _family("drifted_resources", "Resources that somebody else changed or removed", "app", "kind")
-        changes = _family("plan_changes", "Changes that the last plan has, and what is held", "app", "action")
-        blocked = _family("prune_blocked", "Removals that are held, and by what", "app", "reason")
+        condition = _family("app_condition", "Conditions of an application: 1 is true, 0 is false", "app", "type")
+        success = _family("app_last_success_timestamp_seconds", "Time of the last pass without an error", "app")
+        reconciled = _family("app_last_reconcile_timestamp_seconds", "Time of the last pass", "app")
+        drifted = _family(
+            "drifted_resources",
+            "Resources that were changed or deleted outside ecsync and not yet repaired",
+            "app",
+            "kind",
+        )
+        changes = _family("plan_changes", "Changes in the last plan by action, and those held", "app", "action")
+        blocked = _family("prune_blocked", "Deletions that are held, by reason", "app", "reason")
         source_ready = self._source_ready()
         for app in self._applications():
             name, outcome, drift = app.name, app.outcome, self._drift(app.name)
@@ -96,7 +101,7 @@ def _family(name: str, text: str, *labels: str) -> GaugeMetricFamily:
 
 def _conditions(app: ApplicationState, drifted: bool, source_ready: bool) -> dict[str, bool]:
     outcome = app.outcome
-    current = app.last_pass is None or not app.last_pass.error  # otherwise the outcome is of an earlier pass
+    current = app.last_pass is None or not app.last_pass.error  # with an error, the outcome is from an earlier pass
     in_order = outcome is not None and outcome.sync == "Synced" and outcome.health in ("Healthy", "Suspended")
     failed = [result for result in outcome.results.values() if isinstance(result, Failed)] if outcome else []
     stopped = bool(outcome and outcome.plan.stopped)
@@ -118,7 +123,7 @@ def _planned(outcome: Outcome | None) -> dict[str, int]:
 
 
 def _blocked(outcome: Outcome | None) -> dict[Obstacle, int]:
-    """Count by obstacle what would be removed, or would lose our marks because it is declared no more."""
+    """Count by obstacle the held deletions, and the held releases of resources that are no longer declared."""
     withheld = outcome.plan.withheld if outcome else ()
     counts = Counter(
         held.obstacle for held in withheld if isinstance(held.step.change, Delete) or held.step.id.phase == "prune"

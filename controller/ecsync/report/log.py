@@ -1,6 +1,6 @@
-"""The log: one JSON line each for machines, a readable line on a terminal.
+"""The log: a line of JSON for machines, readable text on a terminal.
 
-structlog costs 0.15 s to import, so it is imported when the log is set up, not when this module is.
+Importing structlog takes 0.15 s, so `configure` imports it, not this module.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from typing import Any, Literal, TextIO, TypeAlias
 from ecsync.core.model import Event, FieldChange
 from ecsync.core.ports import Clock, Sink
 from ecsync.core.trees import canonical, plain, pointer
+from ecsync.report.changes import event_lines, short
 from ecsync.report.log_throttle import Repeats
-from ecsync.report.values import short
 
 Format: TypeAlias = Literal["auto", "json", "text"]
 Level: TypeAlias = Literal["debug", "info", "warning", "error"]
 
-_FIRST = ("ts", "level", "event", "app", "kind", "resource", "action", "message")  # the order that eyes look in
-_QUIET = ("apscheduler", "botocore", "boto3", "urllib3", "s3transfer", "asyncio")  # their info says what each call does
+_FIRST = ("ts", "level", "event", "app", "kind", "resource", "action", "message")  # the first members of a line
+_QUIET = ("apscheduler", "botocore", "boto3", "urllib3", "s3transfer", "asyncio")  # at level info they log every call
 _SEVERITIES = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
-# What a terminal, or a viewer of logs, would obey instead of show: C0, C1, line separators, direction overrides.
+# Characters that a terminal or a log viewer obeys: C0, C1, line separators, direction overrides.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 _Line: TypeAlias = MutableMapping[str, Any]
 
 
-def configure(stream: TextIO, clock: Clock, *, level: Level = "info", format: Format = "auto") -> None:  # noqa: A002  # the setting's name
+def configure(stream: TextIO, clock: Clock, *, level: Level = "info", format: Format = "auto") -> None:  # noqa: A002  # the name of the setting
     """Set up structlog, and the logging of libraries, to write to the stream. `auto`: text on a terminal, else JSON."""
     import structlog
     from structlog.stdlib import BoundLogger, LoggerFactory, ProcessorFormatter
@@ -49,7 +49,7 @@ def configure(stream: TextIO, clock: Clock, *, level: Level = "info", format: Fo
             ],
         )
     )
-    handler.addFilter(lambda record: _seldom(record, limit))
+    handler.addFilter(lambda record: _admitted(record, limit))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
@@ -64,7 +64,7 @@ def configure(stream: TextIO, clock: Clock, *, level: Level = "info", format: Fo
         ],
         wrapper_class=BoundLogger,
         logger_factory=LoggerFactory(),
-        cache_logger_on_first_use=False,  # a logger made before this call obeys it too
+        cache_logger_on_first_use=False,  # loggers that exist before this call use the configuration too
     )
 
 
@@ -81,9 +81,12 @@ def event_sink() -> Sink:
 
 
 def event_fields(event: Event) -> dict[str, Any]:
-    """Return what a log line says of an event, apart from its type and time; what is empty is left out."""
+    """Return the members of a log line for an event, without its type and time; empty ones are left out.
+
+    `fields` is for JSON, `changes` the same for text: each format drops the other one.
+    """
     detail = {name: short(plain(value)) for name, value in event.detail.items()}
-    said = {
+    members = {
         "app": event.application,
         "kind": event.key.kind if event.key else "",
         "resource": event.key.name if event.key else "",
@@ -92,47 +95,45 @@ def event_fields(event: Event) -> dict[str, Any]:
         "revision": event.revision,
         "reconcile_id": event.reconcile_id,
         "fields": [_field(change, event.origins) for change in event.fields],
+        "changes": event_lines(event),
     }
-    return detail | {name: value for name, value in said.items() if value}
+    return detail | {name: value for name, value in members.items() if value}
 
 
 def render_json(_logger: object, _method: str, line: _Line) -> str:
     """Write the line as JSON, with control characters escaped."""
-    return _CONTROL.sub(_escape, canonical_in_order(line))
+    members = {name: value for name, value in line.items() if name != "changes"}
+    return _CONTROL.sub(_escape, canonical_in_order(members))
 
 
 def render_text(_logger: object, _method: str, line: _Line) -> str:
-    """Write the line for a terminal: time, level, what, where, message, then the fields each on its own line."""
-    rest = dict(line)
-    fields = rest.pop("fields", [])
+    """Write the line for a terminal: time, level, event, resource, message, then each change on its own line."""
+    rest = {name: value for name, value in line.items() if name != "fields"}
+    changes = rest.pop("changes", [])
     traceback = rest.pop("exception", "")
     clock_time = str(rest.pop("ts", ""))[11:19]
     level, event = rest.pop("level", ""), rest.pop("event", "")
-    where = "/".join(str(rest.pop(name)) for name in ("app", "kind", "resource") if rest.get(name))
+    resource = "/".join(str(rest.pop(name)) for name in ("app", "kind", "resource") if rest.get(name))
     message = rest.pop("message", "")
-    words = [f"{clock_time} {level:<7} {event}", where, message, *(f"{k}={_word(v)}" for k, v in rest.items())]
-    lines = ["  ".join(str(word) for word in words if word)]
-    lines += [
-        f"    {each['path']}  {_word(each['before'])} → {_word(each['after'])}  {each.get('origin', '')}".rstrip()
-        for each in fields
-    ]
-    lines += [f"    {each}" for each in traceback.splitlines()]
+    parts = [f"{clock_time} {level:<7} {event}", resource, message, *(f"{k}={_text(v)}" for k, v in rest.items())]
+    lines = ["  ".join(str(part) for part in parts if part)]
+    lines += [f"    {each}" for each in (*changes, *traceback.splitlines())]
     return "\n".join(_CONTROL.sub(_visible, each) for each in lines)
 
 
 def canonical_in_order(line: Mapping[str, Any]) -> str:
-    """Write the mapping as one line of JSON, its own order kept; anything that is not JSON as its text."""
+    """Write the mapping as one line of JSON in its own order; a value that is not JSON as its text."""
     members = (f"{canonical(str(name))}:{canonical(plain(value))}" for name, value in line.items())
     return "{" + ",".join(members) + "}"
 
 
 def _field(change: FieldChange, origins: Mapping[str, str]) -> dict[str, Any]:
     path = pointer(change.path)
-    said = {"path": path, "before": short(plain(change.before)), "after": short(plain(change.after))}
-    return said | ({"origin": origins[path]} if path in origins else {})
+    field = {"path": path, "before": short(plain(change.before)), "after": short(plain(change.after))}
+    return field | ({"origin": origins[path]} if path in origins else {})
 
 
-def _word(value: object) -> str:
+def _text(value: object) -> str:
     return value if isinstance(value, str) and value and " " not in value else canonical(plain(value))
 
 
@@ -148,18 +149,18 @@ def _order(_logger: object, _method: str, line: _Line) -> _Line:
     return {name: line.pop(name) for name in _FIRST if name in line} | dict(line)
 
 
-def _seldom(record: logging.LogRecord, limit: Repeats) -> bool:
-    """Let an error or warning that says the same again pass once a minute, with the number of those left out."""
+def _admitted(record: logging.LogRecord, limit: Repeats) -> bool:
+    """Admit an equal error or warning once a minute, and add to it the number of dropped ones."""
     if record.levelno < logging.WARNING:
         return True
     line = record.msg
     if not isinstance(line, dict):
         return limit.allow((record.name, record.getMessage())) is not None
-    said = tuple(sorted((k, str(v)) for k, v in line.items() if k not in ("ts", "reconcile_id")))
-    left_out = limit.allow((record.name, said))
-    if left_out:
-        line["repeated"] = left_out
-    return left_out is not None
+    content = tuple(sorted((k, str(v)) for k, v in line.items() if k not in ("ts", "reconcile_id")))
+    dropped = limit.allow((record.name, content))
+    if dropped:
+        line["repeated"] = dropped
+    return dropped is not None
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -1,7 +1,7 @@
-"""What happens, as Prometheus counters and histograms (`observability.md` §4); what is, is in `gauges.py`.
+"""What happens, as Prometheus counters and histograms; the current state is in `gauges.py`.
 
-Every label set that is known beforehand starts at 0, so that rates and alerts exist before the first failure. No
-ARN, path, message or anything else without a bound is ever a label.
+Every label set that is fixed starts at 0, so that rates and alerts exist before the first failure. No ARN, path,
+message or other unbounded value is a label.
 """
 
 from __future__ import annotations
@@ -32,89 +32,101 @@ _CALL_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
 class Metrics:
-    """One registry of its own. Every method may be called from any thread and none blocks."""
+    """A registry of its own. Any thread may call any method; no method blocks."""
 
     def __init__(self, *, version: str, revision: str = "", sinks: Iterable[str] = ("log", "metrics", "store")) -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter, which nothing uses
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # an unused second series for each counter
         self.registry = CollectorRegistry()
-        build = self._gauge("build_info", "What runs; always 1", "version", "revision", "python")
+        build = self._gauge("build_info", "Version of ecsync and of Python; always 1", "version", "revision", "python")
         build.labels(version, revision, platform.python_version()).set(1)
 
-        self._passes = self._counter("reconcile", "Passes over an application", "result")
+        self._passes = self._counter("reconcile", "Passes over an application, by result", "result")
         self._phases = self._histogram(
-            "reconcile_duration_seconds", "Time of a pass, and of its parts", _SECONDS, "phase"
+            "reconcile_duration_seconds", "Seconds of a pass, and of each phase", _SECONDS, "phase"
         )
-        self._errors = self._counter("reconcile_errors", "Errors of passes and of reading the source", "reason")
-        self._panics = self._counter("reconcile_panics", "Bugs that ended a pass")
-        self._heartbeat = self._gauge("heartbeat_timestamp_seconds", "When a loop last came round", "loop")
+        self._errors = self._counter("reconcile_errors", "Errors of passes and of source reads, by reason", "reason")
+        self._panics = self._counter("reconcile_panics", "Passes that ended with an internal error")
+        self._heartbeat = self._gauge("heartbeat_timestamp_seconds", "Time of the last iteration of a loop", "loop")
         self._jobs = {
-            "missed": self._counter("scheduler_jobs_missed", "Ticks that came too late and were left out", "job"),
-            "skipped": self._counter(
-                "scheduler_jobs_skipped", "Ticks left out because the one before still ran", "job"
+            "missed": self._counter(
+                "scheduler_jobs_missed", "Scheduled jobs that started too late and were not run", "job"
             ),
-            "error": self._counter("scheduler_jobs_errors", "Ticks that raised", "job"),
+            "skipped": self._counter(
+                "scheduler_jobs_skipped",
+                "Scheduled jobs that were not run because the previous one was still running",
+                "job",
+            ),
+            "error": self._counter("scheduler_jobs_errors", "Scheduled jobs that raised an error", "job"),
         }
-        self._drift = self._counter("drift_detected", "Resources that somebody else changed", "app", "kind", "action")
-        self._changes = self._counter("changes", "Changes made to resources", "kind", "action", "result")
-        self._fetches = self._counter("source_fetch", "Readings of the source", "result")
-        self._fetch_seconds = self._histogram("source_fetch_duration_seconds", "Time of a reading", _SECONDS)
-        self._fetched = self._gauge("source_last_success_timestamp_seconds", "When the source was last read", "source")
-        self._requests = self._counter("aws_requests", "Calls to AWS", "service", "operation", "code")
+        self._drift = self._counter(
+            "drift_detected", "Resources found changed or deleted outside ecsync", "app", "kind", "action"
+        )
+        self._changes = self._counter("changes", "Changes applied to resources, by result", "kind", "action", "result")
+        self._fetches = self._counter("source_fetch", "Reads of the source, by result", "result")
+        self._fetch_seconds = self._histogram(
+            "source_fetch_duration_seconds", "Seconds of a read of the source", _SECONDS
+        )
+        self._fetched = self._gauge(
+            "source_last_success_timestamp_seconds", "Time of the last successful read of the source", "source"
+        )
+        self._requests = self._counter("aws_requests", "Calls to AWS, by result", "service", "operation", "code")
         self._request_seconds = self._histogram(
-            "aws_request_duration_seconds", "Time of a call to AWS", _CALL_SECONDS, "service", "operation"
+            "aws_request_duration_seconds", "Seconds of a call to AWS", _CALL_SECONDS, "service", "operation"
         )
-        self._retries = self._counter("aws_retries", "Attempts after the first of a call to AWS", "service")
+        self._retries = self._counter("aws_retries", "Retries of calls to AWS", "service")
         self._limited = self._counter(
-            "aws_rate_limiter_wait_seconds", "Time spent waiting so as not to be throttled", "service"
+            "aws_rate_limiter_wait_seconds", "Seconds that calls waited in the rate limiter of ecsync", "service"
         )
-        self._events = self._counter("events", "Events handed to a sink", "sink", "result")
-        self._dropped = self._counter("events_dropped", "Events that a sink had no room for", "sink")
+        self._events = self._counter("events", "Events sent to a sink, by result", "sink", "result")
+        self._dropped = self._counter("events_dropped", "Events dropped because a sink was full", "sink")
         self._start_at_zero(sinks)
 
     # ------------------------------------------------------------ the engine
 
     def reconciled(self, result: Result, at: datetime) -> None:
-        """A pass has ended."""
+        """A pass ended."""
         self._passes.labels(result).inc()
         self.beat("reconcile", at)
 
     def phase(self, name: Phase, seconds: float) -> None:
-        """A part of a pass took so long."""
+        """A phase of a pass took so many seconds."""
         self._phases.labels(name).observe(seconds)
 
     def executed(self, outcome: Outcome) -> None:
-        """A plan was executed: count what became of its steps. What is gone is counted by its event (`record`)."""
+        """A plan was applied: count the results of its steps. A finished delete is counted by its event (`record`)."""
         for step in outcome.plan.steps:
             result = outcome.results.get(step.id)
-            gone = isinstance(step.change, Delete) and isinstance(result, Done)
-            if isinstance(result, (Done, Failed)) and not gone:
-                worked = "done" if isinstance(result, Done) else "failed"
-                self._changes.labels(step.id.key.kind, ACTIONS[type(step.change)], worked).inc()
+            deleted = isinstance(step.change, Delete) and isinstance(result, Done)
+            if isinstance(result, (Done, Failed)) and not deleted:
+                label = "done" if isinstance(result, Done) else "failed"
+                self._changes.labels(step.id.key.kind, ACTIONS[type(step.change)], label).inc()
 
     def error(self, reason: Reason) -> None:
-        """A pass, or a reading of the source, met an error."""
+        """A pass, or a read of the source, failed."""
         self._errors.labels(reason).inc()
 
     def panic(self) -> None:
-        """A bug ended a pass."""
+        """An internal error ended a pass."""
         self._panics.inc()
         self.error("panic")
 
     def beat(self, loop: str, at: datetime) -> None:
-        """A loop came round."""
+        """A loop made an iteration."""
         self._heartbeat.labels(loop).set(at.timestamp())
 
-    def mishap(self, what: Mishap, job: Literal["tick", "poll"], _error: BaseException | None = None) -> None:
-        """The scheduler could not do a job as it should (`engine.ticks`)."""
+    def mishap(self, what: Mishap, job: Literal["poll"], _error: BaseException | None = None) -> None:
+        """The scheduler did not run a job as planned (`engine.ticks`)."""
         self._jobs[what].labels(job).inc()
 
     def watch_queue(
         self, depth: Callable[[], float], active: Callable[[], float], longest: Callable[[], float]
     ) -> None:
-        """Ask the queue, at each scrape, how it does."""
+        """Read the state of the queue at each scrape."""
         self._gauge("workqueue_depth", "Applications that are due and wait for a worker").set_function(depth)
-        self._gauge("active_workers", "Applications that are worked on").set_function(active)
-        self._gauge("workqueue_longest_running_seconds", "Age of the oldest pass under way").set_function(longest)
+        self._gauge("active_workers", "Applications that a worker reconciles now").set_function(active)
+        self._gauge("workqueue_longest_running_seconds", "Seconds since the oldest running pass started").set_function(
+            longest
+        )
 
     def watch_applications(
         self,
@@ -122,43 +134,43 @@ class Metrics:
         drift: Drift,
         source_ready: Callable[[], bool] = lambda: True,
     ) -> None:
-        """Ask, at each scrape, what every application is now, and what has drifted."""
+        """Read the state and the drift of every application at each scrape."""
         self.registry.register(Applications(applications, drift, source_ready))
 
     def forget(self, application: str) -> None:
-        """An application is gone, and so are its series."""
+        """An application was removed: remove its series."""
         self._drift.remove_by_labels({"app": application})
 
     # ------------------------------------------------------------ the source
 
     def fetched(self, result: str, seconds: float) -> None:
-        """The source was read: `ok`, or why not."""
+        """The source was read; the result is `ok` or the reason of the failure."""
         self._fetches.labels(result).inc()
         self._fetch_seconds.observe(seconds)
 
     def source_good(self, source: str, at: datetime) -> None:
-        """The source was read whole; `source` says which sort it is (disk, s3)."""
+        """The source was read completely; `source` is its type (disk, s3)."""
         self._fetched.labels(source).set(at.timestamp())
 
     # ------------------------------------------------------------ AWS
 
     def observe_request(self, service: str, operation: str, code: Code, seconds: float) -> None:
-        """A call has ended."""
+        """A call ended."""
         self._requests.labels(service, operation, code).inc()
         self._request_seconds.labels(service, operation).observe(seconds)
 
     def retried(self, service: str, times: int = 1) -> None:
-        """A call needed further attempts."""
+        """A call was retried."""
         self._retries.labels(service).inc(times)
 
     def limited(self, service: str, seconds: float) -> None:
-        """A call waited for its turn."""
+        """A call waited in the rate limiter."""
         self._limited.labels(service).inc(seconds)
 
     # ------------------------------------------------------------ events
 
     def record(self, event: Event) -> None:
-        """Count an event: a sink."""
+        """Count an event. This is a sink."""
         if event.type == "drift.detected" and event.key is not None:
             action = str(event.detail.get("action", "modified"))
             self._drift.labels(event.application, event.key.kind, action).inc()
@@ -166,11 +178,11 @@ class Metrics:
             self._changes.labels(event.key.kind, ACTIONS[Delete], "done").inc()
 
     def delivered(self, sink: str, worked: bool) -> None:
-        """An event was handed to a sink."""
+        """An event was sent to a sink."""
         self._events.labels(sink, "ok" if worked else "error").inc()
 
     def dropped(self, sink: str) -> None:
-        """A sink had no room for an event."""
+        """A full sink dropped an event."""
         self._dropped.labels(sink).inc()
 
     # ------------------------------------------------------------ exposition
@@ -190,15 +202,14 @@ class Metrics:
         for fetch in get_args(Fetch):
             self._fetches.labels(fetch)
         for counter in self._jobs.values():
-            for job in ("tick", "poll"):
-                counter.labels(job)
+            counter.labels("poll")
         for sink in sinks:
             self._dropped.labels(sink)
             for outcome in ("ok", "error"):
                 self._events.labels(sink, outcome)
 
     def declare_kinds(self, kinds: Iterable[str]) -> None:
-        """Start the counters of changes at 0 for each kind that may be changed."""
+        """Start the counters of changes at 0 for each kind."""
         for kind in kinds:
             for action in ACTIONS.values():
                 for result in ("done", "failed"):

@@ -1,4 +1,4 @@
-"""A plan as JSON: stable and versioned, the form that other programs read (`cli.md`)."""
+"""A plan as JSON: stable and versioned, for other programs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Where = Callable[[Key, Path], str]  # `file:line` of a field, or of its document
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """A plan and what a reader wants beside it."""
+    """A plan, and what is printed with it."""
 
     plan: Plan
     kinds: Mapping[str, Kind]
@@ -24,7 +24,7 @@ class Planned:
     source: str = ""
     sync: SyncStatus = "Unknown"
     health: HealthStatus = "Unknown"
-    notes: Mapping[Key, str] = field(default_factory=dict)  # of what no step speaks: why it is left as it is
+    notes: Mapping[Key, str] = field(default_factory=dict)  # resources without a step: why an old one of theirs is kept
 
 
 def document(planned: Iterable[Planned], problems: Sequence[Problem] = ()) -> dict[str, Json]:
@@ -32,8 +32,8 @@ def document(planned: Iterable[Planned], problems: Sequence[Problem] = ()) -> di
     applications = [_application(one) for one in planned]
     summary: dict[str, int] = {}
     for one in applications:
-        for word, count in one["summary"].items():
-            summary[word] = summary.get(word, 0) + count
+        for action, count in one["summary"].items():
+            summary[action] = summary.get(action, 0) + count
     return {
         "apiVersion": "ecsync/v1",
         "kind": "Plan",
@@ -60,7 +60,7 @@ def _application(one: Planned) -> dict[str, Json]:
         "health": one.health,
         "steps": [_step(step, one) for step in plan.steps],
         "held": [
-            {**_step(held.step, one), "reason": str(held.because), "obstacle": held.obstacle} for held in plan.withheld
+            {**_step(held.step, one), "reason": str(held.reason), "obstacle": held.obstacle} for held in plan.withheld
         ],
         "unreadable": [{"key": key.full, "reason": why} for key, why in plan.unreadable.items()],
         "stopped": [{"key": key.full, "reason": why} for key, why in plan.stopped.items()],

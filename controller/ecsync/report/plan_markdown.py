@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
-from ecsync.core.model import FieldChange, Problem, Step
-from ecsync.core.trees import dotted
+from ecsync.core.model import Problem, Step
 from ecsync.report.plan_json import Planned
-from ecsync.report.plan_text import conclusion, shown
+from ecsync.report.plan_text import conclusion, planned_change_line
 
-LIMIT = 60_000  # characters; a comment on GitHub takes 65,536
+LIMIT = 60_000  # characters; GitHub accepts 65,536 in a comment
 
 
 def render(planned: Sequence[Planned], problems: Sequence[Problem] = ()) -> str:
-    """Return the plans of all applications and the problems, cut to what a comment takes."""
+    """Return the plans of all applications and the problems, cut to the size of a comment."""
     text = "\n".join(_lines(planned, problems))
     if len(text) <= LIMIT:
         return text
@@ -33,45 +33,36 @@ def _lines(planned: Sequence[Planned], problems: Sequence[Problem]) -> Iterator[
                 yield "In sync: nothing to do."
             continue
         yield ""
-        yield "| | resource | field | live | written | why | where |"
-        yield "|---|---|---|---|---|---|---|"
+        yield "| action | resource | change | note |"
+        yield "|---|---|---|---|"
         for step in one.plan.steps:
-            yield from _rows(step, one, "")
+            yield from _rows(step, one, step.waiting)
         for held in one.plan.withheld:
-            yield from _rows(held.step, one, f"held: {held.because}")
+            yield from _rows(held.step, one, f"held: {held.reason}")
 
 
 def _notes(one: Planned) -> Iterator[str]:
     for key, why in one.plan.unreadable.items():
-        yield f"- ✖ `{key}` is not known: {_cell(why)}"
+        yield f"- ✖ `{key}` is unknown: {_cell(why)}"
     for key, why in one.plan.stopped.items():
-        yield f"- ✖ `{key}` is given up until it is changed: {_cell(why)}"
+        yield f"- ✖ `{key}` will not be retried until its manifest changes: {_cell(why)}"
     if one.plan.incomplete:
-        yield f"- nothing is pruned: {_cell(one.plan.incomplete)}"
+        yield f"- nothing will be pruned: {_cell(one.plan.incomplete)}"
     for key, note in one.notes.items():
         yield f"- `{key}`: {_cell(note)}"
 
 
-def _rows(step: Step, one: Planned, held: str) -> Iterator[str]:
+def _rows(step: Step, one: Planned, note: str) -> Iterator[str]:
     action = type(step.change).__name__.lower()
-    if not step.fields:
-        yield f"| {action} | `{step.id}` | | | | {_cell(held or step.waiting)} | |"
-    for change in step.fields:
-        yield _row(action, step, change, held, one.where(step.id.key, change.path))
+    for change in [_code(planned_change_line(step, change, one)) for change in step.fields] or [""]:
+        yield f"| {action} | `{step.id}` | {change} | {_cell(note)} |"
 
 
-def _row(action: str, step: Step, change: FieldChange, held: str, where: str) -> str:
-    why = held or f"{change.reason}, {change.effect}"
-    cells = [
-        action,
-        f"`{step.id}`",
-        f"`{dotted(change.path)}`",
-        _cell(shown(change.before)),
-        _cell(shown(change.after)),
-        _cell(why),
-        where,
-    ]
-    return f"| {' | '.join(cells)} |"
+def _code(text: str) -> str:
+    """Return the text as code in a cell of a table: more backticks around it than it contains in a row."""
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence, pad = "`" * (longest + 1), " " if longest else ""
+    return f"{fence}{pad}{text}{pad}{fence}".replace("|", "\\|")
 
 
 def _cell(text: str) -> str:

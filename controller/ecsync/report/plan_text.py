@@ -1,4 +1,4 @@
-"""A plan as text: symbol, word and colour say the same; every change says where it is written."""
+"""A plan as text: symbol, action and colour show the same; every change has the place where it is declared."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from ecsync.core.model import (
     Adopt,
     Create,
     Delete,
+    Effect,
     FieldChange,
     Forget,
     Mark,
     Plan,
-    Redacted,
     Replace,
     Step,
-    Text,
+    Unmanaged,
     Update,
 )
-from ecsync.core.trees import Json, Path, dotted, plain
+from ecsync.core.trees import dotted, plain
+from ecsync.report.changes import EFFECTS, change_line, shown
 from ecsync.report.plan_json import Planned
 
-WIDTH = 100  # characters of a value that are shown
 COLUMN = 42
 
 
@@ -36,7 +36,7 @@ class Line(NamedTuple):
     style: str = ""
 
 
-_SYMBOL = {
+_ACTIONS = {  # symbol, name, style
     Create: ("+", "create", "good"),
     Update: ("~", "update", "change"),
     Replace: ("-/+", "replace", "danger"),
@@ -45,25 +45,26 @@ _SYMBOL = {
     Mark: ("·", "mark", "dim"),
     Forget: ("·", "forget", "dim"),
 }
+_STEP_EFFECTS: tuple[Effect, ...] = ("revise", "rolls-tasks", "needs-force")  # the strongest first
 
 
 def lines(planned: Sequence[Planned], *, calls: bool = False, full: bool = False) -> Iterator[Line]:
-    """Yield the plans of all applications; `calls` adds the exact API calls, `full` what was left alone."""
+    """Yield the plans of all applications. `calls` adds the exact API calls, `full` the values that AWS decides."""
     for one in planned:
         yield from _application(one, calls=calls, full=full)
     yield Line(conclusion([one.plan for one in planned]), "title")
 
 
 def conclusion(plans: Iterable[Plan]) -> str:
-    """Return the last line: what would be done, in numbers."""
+    """Return the last line: the number of changes by action."""
     total: dict[str, int] = {}
     for plan in plans:
-        for word, count in status.summary(plan).items():
-            total[word] = total.get(word, 0) + count
-    words = [f"{total.get(word, 0)} to {word}" for word in ("create", "update", "replace", "delete")]
-    words += [f"{total[word]} to {word}" for word in ("adopt", "mark", "forget") if total.get(word)]
+        for action, count in status.summary(plan).items():
+            total[action] = total.get(action, 0) + count
+    actions = [f"{total.get(action, 0)} to {action}" for action in ("create", "update", "replace", "delete")]
+    actions += [f"{total[action]} to {action}" for action in ("adopt", "mark", "forget") if total.get(action)]
     held = f" ({total['held']} held)" if total.get("held") else ""
-    return f"Plan: {', '.join(words)}{held}. {total.get('calls', 0)} API calls."
+    return f"Plan: {', '.join(actions)}{held}. {total.get('calls', 0)} API calls."
 
 
 def _application(one: Planned, *, calls: bool, full: bool) -> Iterator[Line]:
@@ -73,79 +74,62 @@ def _application(one: Planned, *, calls: bool, full: bool) -> Iterator[Line]:
     for step in plan.steps:
         yield from _step(step, one, calls=calls)
     for held in plan.withheld:
-        yield from _step(held.step, one, calls=False, held=held.because)
+        yield from _step(held.step, one, calls=False, held=held.reason)
     for key, why in plan.unreadable.items():
-        yield Line(f"  ✖ {key!s:<{COLUMN - 4}} not known: {why}", "danger")
+        yield Line(f"  ✖ {key!s:<{COLUMN - 4}} unknown: {why}", "danger")
     for key, why in plan.stopped.items():
-        yield Line(f"  ✖ {key!s:<{COLUMN - 4}} given up until it is changed: {why}", "danger")
+        yield Line(f"  ✖ {key!s:<{COLUMN - 4}} will not be retried until its manifest changes: {why}", "danger")
     if plan.incomplete:
-        yield Line(f"  ≈ nothing is pruned: {plan.incomplete}", "dim")
+        yield Line(f"  ≈ nothing will be pruned: {plan.incomplete}", "dim")
     for key, note in one.notes.items():
         yield Line(f"  ≈ {key!s:<{COLUMN - 4}} {note}", "dim")
-    yield from _unmanaged(one, full=full)
+    yield from _unmanaged(plan, full=full)
     if not (plan.steps or plan.withheld or plan.unreadable or plan.stopped):
         yield Line("  in sync: nothing to do", "good")
 
 
 def _step(step: Step, one: Planned, *, calls: bool, held: str = "") -> Iterator[Line]:
-    symbol, word, style = _SYMBOL[type(step.change)]
+    symbol, action, style = _ACTIONS[type(step.change)]
     if step.fields and all(change.reason == "drift" for change in step.fields) and isinstance(step.change, Update):
         symbol = "!"
-    note = f"   (held: {held})" if held else f"   ({step.waiting})" if step.waiting else ""
-    text = f"  {symbol:<3} {step.id!s:<{COLUMN - 6}} {word}{_impact(step)}{note}"
+    reason = f"   (held: {held})" if held else f"   ({step.waiting})" if step.waiting else ""
+    text = f"  {symbol:<3} {step.id!s:<{COLUMN - 6}} {action}{_detail(step)}{reason}"
     yield Line(text.rstrip(), "dim" if held else style)
-    resets = {change.path for change in step.change.resets} if isinstance(step.change, Adopt) else set()
     for change in step.fields:
-        yield _field(change, step, one, resets)
+        yield Line(f"        {planned_change_line(step, change, one)}", "change")
     if calls:
         for call in step.calls:
-            shown = redact.params(call.params, one.kinds[step.id.key.kind].rules)
-            yield Line(f"        → {call.name} {json.dumps(plain(shown), ensure_ascii=False, default=str)}", "dim")
+            params = redact.params(call.params, one.kinds[step.id.key.kind].rules)
+            yield Line(f"        → {call.name} {json.dumps(plain(params), ensure_ascii=False, default=str)}", "dim")
 
 
-def _impact(step: Step) -> str:
+def _detail(step: Step) -> str:
+    """Return the AWS name of an old resource, which no manifest contains, or the effect of an update."""
     if isinstance(step.change, Delete | Forget) and step.id.phase != "main":
-        return f"   {step.change.observed.called}"  # the manifest does not say which
-    effects = {change.effect for change in step.fields}
-    if isinstance(step.change, Replace):
-        fields = ", ".join(dotted(change.path) for change in step.fields if change.effect == "replace")
-        return f"   {fields} cannot be changed in place"
-    if "revise" in effects:
-        return " → a new revision"
-    if "rolls-tasks" in effects:
-        return " → starts a deployment"
-    if "needs-force" in effects:
-        return " → takes effect with a forced deployment"
-    return ""
+        return f"   {step.change.observed.called}"
+    effects = {change.effect for change in step.fields} if isinstance(step.change, Update) else set()
+    return next((f" ({EFFECTS[effect]})" for effect in _STEP_EFFECTS if effect in effects), "")
 
 
-def _field(change: FieldChange, step: Step, one: Planned, resets: set[Path]) -> Line:
-    word = {"drift": "drift: ", "pending": "", "lookup": "looked up: "}[change.reason]
-    if isinstance(step.change, Adopt):
-        word = "would be reset: " if change.path in resets else "would be changed: "
-    where = one.where(step.id.key, change.path)
-    text = f"        {dotted(change.path):<{COLUMN - 8}} {word}{shown(change.before)} → {shown(change.after)}"
-    return Line(f"{text}   {where}".rstrip(), "change")
+def planned_change_line(step: Step, change: FieldChange, one: Planned) -> str:
+    """Return the line of a change. An adoption changes no field: the line states what enforcing would change."""
+    origin = one.where(step.id.key, change.path)
+    if not isinstance(step.change, Adopt):
+        return change_line(change, origin)
+    reset = any(change.path == other.path for other in step.change.resets)
+    return change_line(change, origin, tag=False, note="would be reset" if reset else "would be changed")
 
 
-def _unmanaged(one: Planned, *, full: bool) -> Iterator[Line]:
-    left = [item for item in one.plan.unmanaged if item.owner != "AWS"]
-    for item in one.plan.unmanaged if full else left:
-        name = f"{item.key} {dotted(item.path)}"
-        yield Line(f"  ≈ {name:<{COLUMN - 4}} {shown(item.value)}   left alone: {item.owner}", "dim")
-    hidden = len(one.plan.unmanaged) - len(left)
-    if hidden and not full:
-        yield Line(f"  ({hidden} values that AWS decides are left alone; --full lists them)", "dim")
+def _unmanaged(plan: Plan, *, full: bool) -> Iterator[Line]:
+    decided_by_aws = [value for value in plan.unmanaged if value.owner == "AWS"]
+    for value in plan.unmanaged:
+        if full or value.owner != "AWS":
+            yield _unmanaged_line(value)
+    if decided_by_aws and not full:
+        yield Line(f"  ({len(decided_by_aws)} values are set by AWS and not managed; --full lists them)", "dim")
 
 
-def shown(value: Json) -> str:
-    """Return a value for one line: as JSON, cut, and never with control characters."""
-    if value is None:
-        return "(none)"
-    if isinstance(value, Text):
-        return f"(known after apply: {value})"
-    if isinstance(value, Redacted):
-        return str(value)
-    text = json.dumps(plain(value), ensure_ascii=False, default=str)
-    text = "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text)
-    return text if len(text) <= WIDTH else f"{text[: WIDTH - 1]}…"
+def _unmanaged_line(value: Unmanaged) -> Line:
+    name = f"{value.key} {dotted(value.path)}"
+    owner = value.owner if value.owner == "undeclared" else f"set by {value.owner}"
+    return Line(f"  ≈ {name:<{COLUMN - 4}} {shown(value.value)}   not managed: {owner}", "dim")

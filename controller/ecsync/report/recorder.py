@@ -1,4 +1,4 @@
-"""Keeps what has been told, application by application, and hands each event to every sink."""
+"""Turns what happens to applications and the source into events, and sends each event to every sink."""
 
 from __future__ import annotations
 
@@ -10,61 +10,58 @@ from ecsync.core.model import Event, Outcome, Plan, Problem
 from ecsync.core.ports import Sink
 from ecsync.report import events
 from ecsync.report.drift import Drifted
-from ecsync.report.events import Context, SourceState, Told
+from ecsync.report.events import Context, Reported, SourceState
 
 
 class Recorder:
-    """The engine's one way to tell anything. For one thread at a time per application, as the queue ensures."""
+    """Remembers what was reported of each application. One thread at a time per application, as the queue ensures."""
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
-        self._told: dict[str, Told] = {}
+        self._reported: dict[str, Reported] = {}
         self._source: SourceState | None = None
         self._lock = threading.Lock()
 
-    def started(self, plan: Plan, context: Context) -> None:
-        """A plan is about to be executed."""
-        self._tell(context, *events.started(self._of(context), plan, context))
+    def pass_started(self, plan: Plan, context: Context) -> None:
+        """A plan will be applied."""
+        self._record(context, *events.pass_started(self._of(context), plan, context))
 
-    def ended(self, outcome: Outcome, context: Context) -> None:
-        """A pass has come to an outcome."""
-        self._tell(context, *events.ended(self._of(context), outcome, context))
+    def pass_ended(self, outcome: Outcome, context: Context) -> None:
+        """A pass ended with an outcome."""
+        self._record(context, *events.pass_ended(self._of(context), outcome, context))
 
-    def failed(self, error: str, context: Context) -> None:
-        """A pass came to no plan."""
-        self._tell(context, *events.failed(self._of(context), error, context))
+    def pass_failed(self, error: str, context: Context) -> None:
+        """A pass made no plan."""
+        self._record(context, *events.pass_failed(self._of(context), error, context))
 
-    def problems(self, found: tuple[Problem, ...], context: Context) -> None:
-        """An application's manifests were read; nothing found is news too."""
-        self._tell(context, *events.problems(self._of(context), found, context))
+    def manifests_read(self, problems: tuple[Problem, ...], context: Context) -> None:
+        """The manifests of an application were read; without problems they are valid."""
+        self._record(context, *events.manifests_read(self._of(context), problems, context))
 
-    def source(self, source_state: SourceState, time: datetime) -> None:
-        """The source was read."""
+    def source_read(self, source_state: SourceState, time: datetime) -> None:
+        """The source was read, or could not be read."""
         with self._lock:
             before, self._source = self._source, source_state
-        self._send(events.source(before, source_state, time))
+        self._send(events.source_read(before, source_state, time))
 
-    def forget(self, application: str, time: datetime) -> None:
-        """An application is gone from the source: what it had in AWS stays, and that is worth a word (rule 5)."""
+    def application_removed(self, application: str, time: datetime) -> None:
+        """An application is no longer in the source."""
         with self._lock:
-            self._told.pop(application, None)
-        message = f"{application} is not declared any more; its resources stay as they are, and keep our marks"
-        self._send(
-            (Event(type="app.removed", time=time, application=application, message=message, severity="warning"),)
-        )
+            self._reported.pop(application, None)
+        self._send((events.application_removed(application, time),))
 
     def drift(self, application: str) -> Drifted:
-        """What of an application has drifted and is not as declared again, as it was told."""
+        """Return the drift of an application that was reported and has not ended."""
         with self._lock:
-            return self._told.get(application, Told()).drift
+            return self._reported.get(application, Reported()).drift
 
-    def _of(self, context: Context) -> Told:
+    def _of(self, context: Context) -> Reported:
         with self._lock:
-            return self._told.get(context.application, Told())
+            return self._reported.get(context.application, Reported())
 
-    def _tell(self, context: Context, told: Told, found: tuple[Event, ...]) -> None:
+    def _record(self, context: Context, reported: Reported, found: tuple[Event, ...]) -> None:
         with self._lock:
-            self._told[context.application] = told
+            self._reported[context.application] = reported
         self._send(found)
 
     def _send(self, found: tuple[Event, ...]) -> None:
@@ -73,16 +70,16 @@ class Recorder:
 
 
 def fan_out(sinks: Mapping[str, Sink], count: Callable[[str, bool], None]) -> Sink:
-    """Return a sink that passes each event to every sink, and `count`s by name whether that worked.
+    """Return a sink that sends each event to every sink, and reports to `count` by name whether that worked.
 
-    A sink that raises is counted and left out for that event: telling must not stop a repair (F63).
+    A sink that raises is counted and does not stop the others: reporting must not stop a repair.
     """
 
     def send(event: Event) -> None:
         for name, sink in sinks.items():
             try:
                 sink(event)
-            except Exception:  # noqa: BLE001  # the edge to code that may be anyone's; `count` makes it visible
+            except Exception:  # noqa: BLE001  # a sink may be any code; `count` makes the failure visible
                 count(name, False)
             else:
                 count(name, True)

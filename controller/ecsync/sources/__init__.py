@@ -1,1 +1,1 @@
-"""Where manifests come from: each source gives a whole Snapshot or raises SourceError, and none imports boto3."""
+"""The sources of manifests: each returns a whole Snapshot or raises SourceError, and none imports boto3."""

@@ -1,4 +1,4 @@
-"""Manifests from a directory or one file, read whole although somebody may be writing it."""
+"""Manifests from a directory or one file, read whole although another process may be writing them."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from ecsync.sources.files import (
     snapshot,
 )
 
-_MAX_DEPTH = 32  # also what ends a loop of directory links
-# O_NOFOLLOW: the path was resolved, so a link there now was put there since. O_NONBLOCK: opening a pipe must not hang.
+_MAX_DEPTH = 32  # also ends a loop of directory links
+# O_NOFOLLOW: the path is resolved, so a link at its end was created since. O_NONBLOCK: opening a pipe must not block.
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """One reading of everything: contents, and what must not have changed by the next."""
+    """One read of all files: their contents, and what must be the same in the next read."""
 
     files: dict[str, bytes]
     signature: dict[str, tuple[object, ...]]
@@ -40,8 +40,8 @@ class _Reading:
 class DiskSource:
     """A directory or one file (`core.ports.Source`).
 
-    Everything is read, then read again after a pause, until two successive readings agree. A swap of a link, as
-    Kubernetes does with `..data`, is one of the changes that this notices.
+    All files are read, then read again after a pause, until two successive reads are the same. This also detects the
+    swap of a link, as Kubernetes does with `..data`.
     """
 
     def __init__(
@@ -73,15 +73,15 @@ class DiskSource:
                 self._wait(self._pause)
             try:
                 reading = self._read()
-            except FileNotFoundError as error:  # listed, then gone: somebody is at work, or a link leads nowhere
-                previous, why = None, f"{error.filename} comes and goes, or is a link to nothing"
+            except FileNotFoundError as error:  # listed, then gone: it is being written, or a link is broken
+                previous, why = None, f"{error.filename} is a broken link, or was removed"
                 continue
             if previous and reading.signature == previous.signature:
                 return reading.files
             previous = reading
         raise SourceError(
-            f"{self._path}: still being written after {self._attempts + 1} readings ({why}); "
-            "the last good snapshot stays",
+            f"{self._path}: two successive reads never agreed in {self._attempts + 1} reads ({why}); "
+            "the last good snapshot is kept",
             reason="changing",
         )
 
@@ -102,14 +102,14 @@ class DiskSource:
             return self._path.resolve(strict=True)
         except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, in Python before 3.13
             raise SourceError(
-                f"{self._path}: cannot be opened ({_reason(error)}). Check the path.", reason="unreachable"
+                f"{self._path}: cannot be opened ({_reason(error)}); check the path", reason="unreachable"
             ) from error
 
 
 def _find(root: Path, name: str) -> Iterator[tuple[str, Path]]:
-    """Yield (name relative to the root, real path) of each file that may matter, in order of names.
+    """Yield (name relative to the root, real path) of each file that may be a manifest, in order of names.
 
-    One file keeps the name by which the operator called it, wherever a link leads.
+    A source of one file keeps the name that the operator gave, also if it is a link.
     """
     if not root.is_dir():
         yield name, root
@@ -119,12 +119,12 @@ def _find(root: Path, name: str) -> Iterator[tuple[str, Path]]:
 
 def _below(root: Path, folder: Path, prefix: str, depth: int) -> Iterator[tuple[str, Path]]:
     if depth > _MAX_DEPTH:
-        raise SourceError(f"{folder}: folders nest too deep, or a link leads to its own parent", reason="partial")
+        raise SourceError(f"{folder}: folders are nested too deep, or a link has a loop", reason="partial")
     try:
         entries = sorted(os.listdir(folder))  # noqa: PTH208  # names only: the entries are resolved below
     except PermissionError as error:
         raise SourceError(
-            f"{folder}: cannot be listed ({_reason(error)}); let ecsync read it", reason="denied"
+            f"{folder}: cannot be listed ({_reason(error)}); allow ecsync to read it", reason="denied"
         ) from error
     for entry in entries:
         name = prefix + entry
@@ -142,7 +142,7 @@ def _below(root: Path, folder: Path, prefix: str, depth: int) -> Iterator[tuple[
 def _refuse_outside(root: Path, real: Path, name: str) -> None:
     if not real.is_relative_to(root):
         raise SourceError(
-            f"{root}/{name}: is a link out of the source, which is refused; copy the file", reason="denied"
+            f"{root}/{name}: is a link to a file outside the source, which is refused; copy the file", reason="denied"
         )
 
 
@@ -156,7 +156,9 @@ def _content(path: Path) -> tuple[bytes, os.stat_result]:
     except FileNotFoundError:
         raise
     except PermissionError as error:
-        raise SourceError(f"{path}: cannot be read ({_reason(error)}); let ecsync read it", reason="denied") from error
+        raise SourceError(
+            f"{path}: cannot be read ({_reason(error)}); allow ecsync to read it", reason="denied"
+        ) from error
     except OSError as error:
         raise SourceError(f"{path}: cannot be read ({_reason(error)})", reason="unreachable") from error
 

@@ -1,4 +1,4 @@
-"""From file names and contents to a Snapshot: the rules that every source shares."""
+"""From file names and contents to a Snapshot: the rules that all sources share."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from ecsync.core.model import Snapshot
 from ecsync.core.ports import SourceError
 
 INDEX = "ecsync.index.json"
-OBJECTS = "ecsync.objects"  # a published file may lie here under its digest, so that a release is never half there
+OBJECTS = "ecsync.objects"  # a published file may be here under its digest, so that a release is always whole
 SUFFIXES = (".yaml", ".yml", ".json")
-MAX_TOTAL = 10_000_000  # bytes; the parser has its own cap for one file
+MAX_TOTAL = 10_000_000  # bytes; the parser has its own limit for one file
 MAX_FILES = 10_000
 
 _IGNORED_ENDINGS = ("~", ".swp", ".tmp")
@@ -21,9 +21,9 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def is_manifest(name: str) -> bool:
-    """Tell whether a relative name is a manifest's: not hidden, not an editor's, and of a known suffix.
+    """Return whether a relative name is that of a manifest: not hidden, not an editor's, with a known suffix.
 
-    A name with `.` or `..` in it counts as hidden, so no name can point out of its source.
+    A name with `.` or `..` as a segment counts as hidden, so no name can point out of its source.
     """
     parts = name.split("/")
     if name == INDEX or parts[0] == OBJECTS or any(is_ignored(part) for part in parts):
@@ -32,27 +32,26 @@ def is_manifest(name: str) -> bool:
 
 
 def is_ignored(part: str) -> bool:
-    """Tell whether one segment of a name is hidden or an editor's: `.x`, `.#x`, `#x#`, `x~`, `x.swp`, `x.tmp`."""
+    """Return whether one segment of a name is hidden or an editor's: `.x`, `.#x`, `#x#`, `x~`, `x.swp`, `x.tmp`."""
     return not part or part.startswith((".", "#")) or part.endswith(_IGNORED_ENDINGS) or "\\" in part
 
 
 def digest(content: bytes) -> str:
-    """Return the SHA-256 of a content, in hexadecimal."""
+    """Return the SHA-256 of the content, in hexadecimal."""
     return hashlib.sha256(content).hexdigest()
 
 
 def revision(digests: Mapping[str, str]) -> str:
-    """Name a set of files by their names and digests: the same files are the same revision, wherever they lie."""
+    """Return the revision of a set of files: the same names and digests give the same revision in every source."""
     lines = "".join(f"{name}\0{sha}\n" for name, sha in sorted(digests.items()))
     return digest(lines.encode(errors="surrogateescape"))[:12]
 
 
 def snapshot(files: Mapping[str, bytes], *, source: str, durable: bool = False) -> Snapshot:
-    """Build the Snapshot, or raise SourceError: an empty source never means "delete everything" (F11, F12)."""
+    """Return the Snapshot. Raises SourceError for no files: an empty source never means "delete everything"."""
     if not files:
         raise SourceError(
-            f"{source}: no manifest in it (looked for {', '.join(SUFFIXES)}); nothing is deleted because of that. "
-            "Check the path or prefix.",
+            f"{source}: has no manifest ({', '.join(SUFFIXES)}), so nothing will be deleted; check the path or prefix",
             reason="empty",
         )
     check_size(source, len(files), sum(map(len, files.values())))
@@ -61,17 +60,17 @@ def snapshot(files: Mapping[str, bytes], *, source: str, durable: bool = False) 
 
 
 def check_size(source: str, count: int, total: int) -> None:
-    """Raise SourceError when there is more than any set of manifests needs."""
+    """Raise SourceError where the files exceed the limits."""
     if count > MAX_FILES or total > MAX_TOTAL:
         raise SourceError(
-            f"{source}: {count} files with {total} bytes in all; at most {MAX_FILES} files and {MAX_TOTAL} bytes are "
-            "read. Point the source at the folder that holds only manifests.",
+            f"{source}: has {count} files with {total} bytes; the limits are {MAX_FILES} files and {MAX_TOTAL} bytes; "
+            "use a folder that contains only manifests",
             reason="partial",
         )
 
 
 def parse_index(content: bytes, source: str) -> dict[str, str]:
-    """Read `ecsync.index.json`: a map from a manifest's relative name to its SHA-256."""
+    """Return the content of `ecsync.index.json`: a map from a manifest's relative name to its SHA-256."""
     try:
         index = json.loads(content)
     except ValueError as error:
@@ -84,21 +83,21 @@ def parse_index(content: bytes, source: str) -> dict[str, str]:
 
 
 def indexed(index: Mapping[str, str], available: Iterable[str], read: Callable[[str], bytes], source: str) -> Snapshot:
-    """Build the snapshot that the index describes: exactly the files it lists, each verified (rule 27).
+    """Return the snapshot of exactly the files that the index lists, each verified (docs/rules.md R27).
 
-    A listed file is read from `ecsync.objects/<digest>` where it is there, else under its own name. What is not
-    listed belongs to no release, or to the next, and is left out.
+    A listed file is read from `ecsync.objects/<digest>` where that exists, else under its own name. Other files belong
+    to no release, or to the next one.
     """
     names = set(available)
     files: dict[str, bytes] = {}
     for name, sha in sorted(index.items()):
         stored = f"{OBJECTS}/{sha}" if f"{OBJECTS}/{sha}" in names else name
         if stored not in names:
-            raise SourceError(f"{source}: {name} is in {INDEX} but is not there; publish again", reason="partial")
+            raise SourceError(f"{source}: {name} is in {INDEX} and does not exist; publish again", reason="partial")
         files[name] = read(stored)
         if digest(files[name]) != sha:
             raise SourceError(
-                f"{source}: {name} is not what {INDEX} says; is a release being written?", reason="changing"
+                f"{source}: {name} does not have the digest in {INDEX}; a release may be in progress", reason="changing"
             )
     return snapshot(files, source=source, durable=True)
 

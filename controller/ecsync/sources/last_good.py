@@ -1,4 +1,4 @@
-"""The last good snapshot of a source, and how much may be concluded from it."""
+"""The last good snapshot of a source, and whether deletions may be based on it."""
 
 from __future__ import annotations
 
@@ -13,35 +13,33 @@ from ecsync.core.ports import Clock, Reader, Source, SourceError
 from ecsync.sources.disk import DiskSource
 from ecsync.sources.s3 import S3Source
 
-APART = 60.0  # seconds between two identical readings, before what they leave out counts as gone (rule 27)
+APART = 60.0  # seconds between two identical reads, before what they lack counts as deleted (docs/rules.md R27)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceState:
-    """What is known of a source now: the last good snapshot, and the error since, if there is one."""
+    """The state of a source: the last good snapshot, and the error of the latest read, if it failed."""
 
     snapshot: Snapshot | None = None
     error: SourceError | None = None
-    fetched_at: datetime | None = None  # wall time of the last good reading, for display
-    seen_at: float | None = None  # monotonic time of the same, when it began
-    identical_since: float | None = (
-        None  # monotonic time of the first of the readings of this same revision, when it ended
-    )
-    age: float | None = None  # seconds since the last good reading
+    fetched_at: datetime | None = None  # wall time of the last good read, for display
+    seen_at: float | None = None  # monotonic time of the start of the same read
+    identical_since: float | None = None  # monotonic time of the end of the first read of this revision
+    age: float | None = None  # seconds since the last good read
 
     @property
     def complete(self) -> bool:
-        """True when what the snapshot does not have may be taken as gone: prune and replace need it (rule 27)."""
+        """True if what the snapshot lacks is treated as deleted: pruning needs it (docs/rules.md R27)."""
         if self.snapshot is None or self.error is not None or self.seen_at is None or self.identical_since is None:
             return False
         return self.snapshot.durable or self.seen_at - self.identical_since >= APART
 
 
 class LastGood:
-    """Reads a source when told to, and keeps the last good snapshot through every failure (F1).
+    """Reads a source on demand, and keeps the last good snapshot after a failure.
 
-    `refresh` is for one thread at a time (others wait); `current` is for any, does no reading and never waits for
-    one. Neither raises SourceError. `observe` is told of each reading: `ok` or the reason, and the seconds it took.
+    One thread at a time runs `refresh`, and others wait. `current` reads nothing and never waits. Neither raises
+    SourceError. `observe` receives the result of each read (`ok` or the reason) and its seconds.
     """
 
     def __init__(
@@ -57,7 +55,7 @@ class LastGood:
         self._kept = SourceState()
 
     def refresh(self) -> SourceState:
-        """Read the source now."""
+        """Read the source now, and return its state."""
         with self._reading:
             started = self._clock.monotonic()
             try:
@@ -72,7 +70,7 @@ class LastGood:
         return self.current()
 
     def current(self) -> SourceState:
-        """Return what is kept, with its age as of now."""
+        """Return the state as of the latest read, with the age as of now."""
         kept = self._kept
         return kept if kept.seen_at is None else replace(kept, age=self._clock.monotonic() - kept.seen_at)
 
@@ -88,7 +86,7 @@ class LastGood:
 
 
 def open_source(where: str, reader: Callable[[], Reader], *, expected_owner: str = "") -> Source:
-    """Choose the source by its address: `s3://bucket/prefix`, or else a path. Only S3 asks for the reader."""
+    """Return the source at `s3://bucket/prefix` or at a path. Only S3 calls `reader`."""
     scheme, separator, rest = where.partition("://")
     if not separator:
         return DiskSource(Path(where))

@@ -1,4 +1,4 @@
-"""Manifests from an S3 prefix, all or nothing although S3 has no update across keys."""
+"""Manifests from an S3 prefix: a whole release or none, although S3 has no update across keys."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ class _Listed:
 
 
 _DENIED = ("denied", "credentials")
-_CHANGED = ("PreconditionFailed", "412", "NoSuchKey", "404")  # of a key that was listed a moment ago
+_CHANGED = ("PreconditionFailed", "412", "NoSuchKey", "404")  # of a key that was just listed
 
 
 class S3Source:
     """A bucket and prefix (`core.ports.Source`).
 
-    With an index, its digests prove that everything read is one release. Without one, keys and ETags are listed,
-    each object is read only in the listed version (`IfMatch`), and the list is compared with a second one (F6).
-    An object that was read before in the same version is not read again.
+    With an index, its digests prove that the files are one release. Without one, keys and ETags are listed, each
+    object is read in the listed version (`IfMatch`), and the list is compared with a second one. An object that was
+    read before in the same version is not read again.
     """
 
     def __init__(self, reader: Reader, bucket: str, prefix: str = "", expected_owner: str = "") -> None:
@@ -51,18 +51,18 @@ class S3Source:
         else:
             found = snapshot({name: read(name) for name in listed if is_manifest(name)}, source=self.source)
             if self._list() != listed:
-                raise SourceError(f"{self.source}: written to while it was read; tried again soon", reason="changing")
+                raise SourceError(f"{self.source}: changed during the read; it is retried soon", reason="changing")
         self._read = contents
         return found
 
     def _list(self) -> dict[str, _Listed]:
-        """Return what may matter, by its name relative to the prefix."""
+        """Return the objects that may be manifests, by name relative to the prefix."""
         listed: dict[str, _Listed] = {}
         total = 0
         try:
             for item in self._reader.pages("s3", "ListObjectsV2", "Contents", Prefix=self._prefix, **self._where):
                 name = item["Key"].removeprefix(self._prefix)
-                stored = name.startswith(f"{OBJECTS}/")  # of all releases that ever were: most are not read
+                stored = name.startswith(f"{OBJECTS}/")  # of all releases so far: most are not read
                 if not (is_manifest(name) or name == INDEX or stored):
                     continue
                 listed[name] = _Listed(item["ETag"], item["Size"])
@@ -81,25 +81,25 @@ class S3Source:
             raise self._failed(f"{name} cannot be read", error, otherwise="partial") from error
         content = _drain(response["Body"], f"{self.source}/{name}")
         if len(content) != item.size:
-            raise SourceError(f"{self.source}/{name}: ended early; tried again soon", reason="partial")
+            raise SourceError(f"{self.source}/{name}: ended early; it is retried soon", reason="partial")
         return content
 
     def _failed(self, what: str, error: AwsError, otherwise: Literal["unreachable", "partial"]) -> SourceError:
         if error.kind in _DENIED:
             return SourceError(
-                f"{self.source}: {what} ({error}). Allow s3:ListBucket and s3:GetObject, and check the expected owner.",
+                f"{self.source}: {what} ({error}); allow s3:ListBucket and s3:GetObject, and check the expected owner",
                 reason="denied",
             )
         if otherwise == "partial" and error.code in _CHANGED:
-            return SourceError(f"{self.source}: {what} any more; it is being written to", reason="changing")
+            return SourceError(f"{self.source}: {what} any more; it is being written", reason="changing")
         return SourceError(f"{self.source}: {what} ({error})", reason=otherwise)
 
 
 def _drain(body: Any, where: str) -> bytes:
     try:
         content: bytes = body.read()
-    except Exception as error:  # botocore's and urllib3's, which only `aws` may import; all mean the same
-        raise SourceError(f"{where}: cannot be read to its end ({type(error).__name__})", reason="partial") from error
+    except Exception as error:  # of botocore and urllib3, which only `aws` may import
+        raise SourceError(f"{where}: cannot be read completely ({type(error).__name__})", reason="partial") from error
     finally:
         body.close()
     return content

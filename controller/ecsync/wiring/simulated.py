@@ -1,4 +1,4 @@
-"""A simulated AWS in this process, and this process's clients pointed at it."""
+"""A simulated AWS in this process, as the endpoint of all clients of this process."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REGION = "eu-west-1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Simulated:
-    """The simulated AWS and where it is."""
+    """A running simulated AWS."""
 
     simulator: Simulator
     url: str
@@ -28,9 +28,9 @@ class Simulated:
 def start(
     *, port: int = 0, speed: float = 1.0, settling: bool = True, settles_in: float = 0.0, region: str = REGION
 ) -> Simulated:
-    """Start a simulated AWS and point this process at it. Raises ConfigError where the extra is not installed.
+    """Start a simulated AWS and make it the endpoint of this process. Raises ConfigError if it is not installed.
 
-    `settles_in` are the simulated seconds until a new role and the service-linked role work, where not AWS's usual.
+    `settles_in`: the simulated seconds until a new role and the service-linked role work; 0: as long as in AWS.
     """
     try:
         from ecsim import Settings, Simulator, SpeedClock
@@ -48,7 +48,7 @@ def start(
 
 
 def quickstart() -> str:
-    """Return where the manifests of the quickstart are: beside an installed package, or in the checkout."""
+    """Return the folder of the quickstart manifests: in the installed package, or in the checkout."""
     package = Path(__file__).resolve().parent.parent  # ecsync
     installed, checkout = package / "manifests" / "quickstart", package.parent.parent / "manifests" / "quickstart"
     return str(installed if installed.is_dir() else checkout)

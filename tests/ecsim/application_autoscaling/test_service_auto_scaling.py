@@ -26,13 +26,13 @@ def scaling(aws: Aws) -> Any:
 
 
 def register(scaling: Any, **members: Any) -> str:
-    """Register the service with bounds of 2 and 4; the target's ARN."""
+    """Register the service with bounds of 2 and 4, and return the target's ARN."""
     answer = scaling.register_scalable_target(**TARGET, **{"MinCapacity": 2, "MaxCapacity": 4, **members})
     return str(answer["ScalableTargetARN"])
 
 
 def target(scaling: Any) -> Body:
-    """The one target as it is now."""
+    """The present state of the one target."""
     found: Body = scaling.describe_scalable_targets(ServiceNamespace="ecs")["ScalableTargets"][0]
     return found
 
@@ -49,7 +49,7 @@ def track(scaling: Any, name: str = "cpu", **settings: Any) -> Body:
 
 
 def test_a_target_needs_a_service_and_bounds(aws: Aws) -> None:
-    """A service that is not there is a ValidationException; so are bounds that are missing or crossed."""
+    """An unknown service is a ValidationException; so are missing or contradictory bounds."""
     scaling = getattr(aws, "application-autoscaling")
     aws.ecs.create_cluster(clusterName="prod")
     with refused("ValidationException", "ECS service doesn't exist: service/prod/api"):
@@ -62,8 +62,8 @@ def test_a_target_needs_a_service_and_bounds(aws: Aws) -> None:
     assert scaling.describe_scalable_targets(ServiceNamespace="ecs")["ScalableTargets"] == []
 
 
-def test_a_target_is_echoed_with_the_linked_role(scaling: Any) -> None:
-    """A role of the caller's is rewritten; suspension is filled in; tags are apart."""
+def test_a_target_is_returned_with_the_service_linked_role(scaling: Any) -> None:
+    """The caller's role is replaced, suspension has defaults, and tags are separate."""
     arn = register(
         scaling,
         RoleARN="arn:aws:iam::123456789012:role/mine",
@@ -87,7 +87,7 @@ def test_a_target_is_echoed_with_the_linked_role(scaling: Any) -> None:
 
 
 def test_registering_moves_the_desired_count_into_the_bounds(aws: Aws, scaling: Any) -> None:
-    """At once, without a deployment, and without a call of anybody's."""
+    """This happens at once, without a deployment and without a call in the ledger."""
     deployment = aws.described()["deployments"][0]["id"]
     position = len(aws.simulator.ledger)
     register(scaling, MinCapacity=3)
@@ -101,7 +101,7 @@ def test_registering_moves_the_desired_count_into_the_bounds(aws: Aws, scaling: 
 
 
 def test_a_policy_is_kept_with_its_defaults_and_alarms(scaling: Any) -> None:
-    """Target tracking has two alarms; step and predictive scaling are kept as they are; another put replaces."""
+    """Target tracking has two alarms. Step and predictive scaling are unchanged. Another put replaces a policy."""
     with refused("ObjectNotFoundException", "No scalable target registered"):
         track(scaling)
     register(scaling)
@@ -143,7 +143,7 @@ def test_a_policy_is_kept_with_its_defaults_and_alarms(scaling: Any) -> None:
 
 
 def test_resources_and_names_are_matched_exactly(aws: Aws, scaling: Any) -> None:
-    """A service whose name begins with another's is another one; ten policies are on a page."""
+    """A prefix of a service name does not match. A page has 10 policies."""
     aws.service("api-two")
     other = {**TARGET, "ResourceId": "service/prod/api-two"}
     register(scaling)
@@ -163,8 +163,8 @@ def test_resources_and_names_are_matched_exactly(aws: Aws, scaling: Any) -> None
     assert [one["ResourceId"] for one in found["ScalableTargets"]] == [other["ResourceId"]]
 
 
-def test_what_belongs_to_a_target_goes_with_it(aws: Aws, scaling: Any) -> None:
-    """Deregistering takes policies and scheduled actions away; deleting the service deregisters."""
+def test_a_target_is_deregistered_with_its_policies_and_actions(aws: Aws, scaling: Any) -> None:
+    """Deregistering removes policies and scheduled actions. Deleting the service deregisters the target."""
     register(scaling)
     track(scaling)
     schedule(scaling, "night", "cron(0 22 * * ? *)", MinCapacity=2)
@@ -189,7 +189,7 @@ def now(aws: Aws) -> datetime:
 
 
 def midnight_before_friday(aws: Aws) -> datetime:
-    """Let time pass until it is a Friday, 00:00."""
+    """Advance to a Friday, 00:00."""
     begin = now(aws).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
     while begin.isoweekday() != 5:
         begin += timedelta(days=1)
@@ -197,7 +197,7 @@ def midnight_before_friday(aws: Aws) -> datetime:
     return begin
 
 
-def test_a_one_time_action_runs_and_vanishes(aws: Aws, scaling: Any) -> None:
+def test_a_one_time_action_runs_once(aws: Aws, scaling: Any) -> None:
     """At its time it sets the bounds, and the desired count follows."""
     register(scaling)
     when = (now(aws) + timedelta(seconds=600)).strftime("%Y-%m-%dT%H:%M:%S")
@@ -213,8 +213,8 @@ def test_a_one_time_action_runs_and_vanishes(aws: Aws, scaling: Any) -> None:
     assert scaling.describe_scheduled_actions(ServiceNamespace="ecs")["ScheduledActions"] == []
 
 
-def test_actions_run_again_and_again(aws: Aws, scaling: Any) -> None:
-    """A cron expression in its time zone, and a rate; a suspended target is left alone."""
+def test_recurring_actions_run_repeatedly(aws: Aws, scaling: Any) -> None:
+    """A cron expression runs in its time zone, a rate by its period. A suspended target does not change."""
     midnight_before_friday(aws)
     register(scaling)
     schedule(scaling, "day", "cron(0 8 ? * MON-FRI *)", MinCapacity=4, MaxCapacity=4)
@@ -240,8 +240,8 @@ def test_actions_run_again_and_again(aws: Aws, scaling: Any) -> None:
     assert aws.described()["desiredCount"] == 3
 
 
-def test_an_action_drops_the_times_that_an_update_omits(aws: Aws, scaling: Any) -> None:
-    """Start and end are lost, the schedule and its action are kept."""
+def test_an_update_of_an_action_unsets_omitted_times(aws: Aws, scaling: Any) -> None:
+    """Start and end are unset. The schedule and its action are kept."""
     register(scaling)
     start = midnight_before_friday(aws) + timedelta(days=1)
     schedule(scaling, "day", "cron(0 8 * * ? *)", MinCapacity=3)
@@ -264,7 +264,7 @@ def test_an_action_drops_the_times_that_an_update_omits(aws: Aws, scaling: Any) 
 
 
 def test_target_tracking_follows_the_load(aws: Aws, scaling: Any) -> None:
-    """From 2 to 4 in minutes and back to 3 after a quarter of an hour, with no call and no deployment."""
+    """It scales from 2 to 4 within minutes and to 3 after 15 minutes, without a call or a deployment."""
     register(scaling)
     track(scaling)
     position = len(aws.simulator.ledger.mutations())
@@ -288,7 +288,7 @@ def test_target_tracking_follows_the_load(aws: Aws, scaling: Any) -> None:
 
 
 def test_tracking_respects_bounds_and_suspension(aws: Aws, scaling: Any) -> None:
-    """Never past the maximum, never in when that is disabled or suspended."""
+    """It never exceeds the maximum, and never scales in when that is disabled or suspended."""
     register(scaling, MaxCapacity=3)
     track(scaling, DisableScaleIn=True)
     aws.simulator.set_load("prod", "api", cpu=300)

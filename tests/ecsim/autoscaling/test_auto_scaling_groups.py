@@ -25,7 +25,7 @@ def states(fleet: Fleet) -> list[str]:
 
 
 def test_a_group_gets_the_defaults_of_aws(aws: Aws, fleet: Fleet) -> None:
-    """What is not declared is filled in; the template is echoed by id, name and version."""
+    """Members that are not declared get defaults. The template is returned by ID, name and version."""
     subnets = aws.network["subnets"][:2]
     group = fleet.group(VPCZoneIdentifier=", ".join(subnets))
     assert group["LaunchTemplate"]["LaunchTemplateName"] == "nodes"
@@ -44,8 +44,8 @@ def test_a_group_gets_the_defaults_of_aws(aws: Aws, fleet: Fleet) -> None:
     assert "Status" not in group
 
 
-def test_a_group_keeps_what_it_is_given(aws: Aws, fleet: Fleet) -> None:
-    """Lifetime, warm-up, protection and policies come back; an update changes only what it names."""
+def test_a_group_keeps_its_declared_members(aws: Aws, fleet: Fleet) -> None:
+    """Lifetime, warm-up, protection and policies are returned. An update changes only the members in the request."""
     fleet.group(
         MaxInstanceLifetime=86400,
         DefaultInstanceWarmup=120,
@@ -59,8 +59,8 @@ def test_a_group_keeps_what_it_is_given(aws: Aws, fleet: Fleet) -> None:
     assert group["TerminationPolicies"] == ["OldestInstance", "Default"]
 
 
-def test_tags_and_metrics_are_changed_by_calls_of_their_own(aws: Aws, fleet: Fleet) -> None:
-    """Whether new instances get a tag is part of it; metrics come back in order; groups are found by tag."""
+def test_tags_and_metrics_are_changed_by_separate_calls(aws: Aws, fleet: Fleet) -> None:
+    """A tag has PropagateAtLaunch, metrics are returned in order, and groups are found by tag."""
     fleet.group(Tags=[{"Key": "Name", "Value": "node", "PropagateAtLaunch": True}])
     fleet.group("other")
     row = {"ResourceId": "nodes", "ResourceType": "auto-scaling-group"}
@@ -91,7 +91,7 @@ def test_tags_and_metrics_are_changed_by_calls_of_their_own(aws: Aws, fleet: Fle
 
 
 def test_groups_come_in_pages(aws: Aws, fleet: Fleet) -> None:
-    """A token leads from one page to the next; a name that is not there is left out."""
+    """A token leads from one page to the next. An unknown name is omitted."""
     for name in ("a", "b", "c"):
         fleet.group(name)
     first = aws.autoscaling.describe_auto_scaling_groups(MaxRecords=2)
@@ -101,8 +101,8 @@ def test_groups_come_in_pages(aws: Aws, fleet: Fleet) -> None:
     assert aws.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=["ghost"])["AutoScalingGroups"] == []
 
 
-def test_what_cannot_be_is_refused(aws: Aws, fleet: Fleet) -> None:
-    """A second group of a name, bounds that contradict each other, a template or subnet that is not there."""
+def test_an_invalid_group_is_refused(aws: Aws, fleet: Fleet) -> None:
+    """A second group of a name, contradictory bounds, an unknown template and an unknown subnet are refused."""
     fleet.group()
     with refused("AlreadyExists", "A group with the name nodes already exists"):
         fleet.group()
@@ -122,7 +122,7 @@ def test_what_cannot_be_is_refused(aws: Aws, fleet: Fleet) -> None:
 
 
 def test_instances_are_launched_over_time(aws: Aws, fleet: Fleet) -> None:
-    """They boot in the group's subnets, with the propagated tags, and EC2 knows them."""
+    """They boot in the group's subnets with the propagated tags, and EC2 describes them."""
     tags = [
         {"Key": "Name", "Value": "node", "PropagateAtLaunch": True},
         {"Key": "owner", "Value": "me", "PropagateAtLaunch": False},
@@ -139,14 +139,14 @@ def test_instances_are_launched_over_time(aws: Aws, fleet: Fleet) -> None:
     assert group["Instances"][0]["LaunchTemplate"]["Version"] == "1"
     found = aws.ec2.describe_instances(InstanceIds=[group["Instances"][0]["InstanceId"]])
     instance = found["Reservations"][0]["Instances"][0]
-    told = {tag["Key"]: tag["Value"] for tag in instance["Tags"]}
-    assert (told["Name"], told["aws:autoscaling:groupName"]) == ("node", "nodes")
-    assert "owner" not in told
+    instance_tags = {tag["Key"]: tag["Value"] for tag in instance["Tags"]}
+    assert (instance_tags["Name"], instance_tags["aws:autoscaling:groupName"]) == ("node", "nodes")
+    assert "owner" not in instance_tags
     assert instance["InstanceType"] == "t3.small"
 
 
 def test_a_terminated_instance_is_replaced(aws: Aws, fleet: Fleet) -> None:
-    """Whoever terminates an instance, the group launches another, from the default version of that moment."""
+    """After a termination through EC2 the group launches another instance, from the present default version."""
     fleet.group(DesiredCapacity=1)
     aws.simulator.advance(60)
     old = fleet.described()["Instances"][0]["InstanceId"]
@@ -161,7 +161,7 @@ def test_a_terminated_instance_is_replaced(aws: Aws, fleet: Fleet) -> None:
 
 
 def test_protected_instances_stay_when_the_group_shrinks(aws: Aws, fleet: Fleet) -> None:
-    """Scale-in takes only instances that are not protected from it."""
+    """Scale-in terminates only unprotected instances."""
     fleet.group(DesiredCapacity=3)
     aws.simulator.advance(60)
     instances = [instance["InstanceId"] for instance in fleet.described()["Instances"]]
@@ -176,7 +176,7 @@ def test_protected_instances_stay_when_the_group_shrinks(aws: Aws, fleet: Fleet)
 
 
 def test_a_group_with_instances_is_not_deleted(aws: Aws, fleet: Fleet) -> None:
-    """ResourceInUse while instances live, ScalingActivityInProgress while they go, then it is deleted in its time."""
+    """ResourceInUse with instances, ScalingActivityInProgress during their termination, then the deletion succeeds."""
     fleet.group(DesiredCapacity=1)
     delete = aws.autoscaling.delete_auto_scaling_group
     aws.simulator.advance(60)
@@ -200,7 +200,7 @@ def test_a_group_with_instances_is_not_deleted(aws: Aws, fleet: Fleet) -> None:
 
 
 def test_force_deletes_a_group_with_its_instances(aws: Aws, fleet: Fleet) -> None:
-    """Protected instances go too, and then the group."""
+    """Protected instances are terminated too, and then the group is deleted."""
     fleet.group(DesiredCapacity=2, NewInstancesProtectedFromScaleIn=True)
     aws.simulator.advance(60)
     aws.autoscaling.delete_auto_scaling_group(AutoScalingGroupName="nodes", ForceDelete=True)
@@ -211,8 +211,8 @@ def test_force_deletes_a_group_with_its_instances(aws: Aws, fleet: Fleet) -> Non
     assert {one["Instances"][0]["State"]["Name"] for one in reservations} == {"terminated"}
 
 
-def test_target_groups_are_attached_apart(aws: Aws, fleet: Fleet) -> None:
-    """Attach adds and detach takes away; a target group that is not there is refused."""
+def test_target_groups_are_attached_by_a_separate_call(aws: Aws, fleet: Fleet) -> None:
+    """Attach adds and detach removes. An unknown target group is refused."""
     group = aws.target_group(TargetType="instance")
     fleet.group()
     aws.autoscaling.attach_load_balancer_target_groups(AutoScalingGroupName="nodes", TargetGroupARNs=[group])
@@ -223,8 +223,8 @@ def test_target_groups_are_attached_apart(aws: Aws, fleet: Fleet) -> None:
         aws.autoscaling.attach_load_balancer_target_groups(AutoScalingGroupName="nodes", TargetGroupARNs=["ghost"])
 
 
-def test_a_traffic_source_is_a_target_group_and_the_other_way_round(aws: Aws, fleet: Fleet) -> None:
-    """Whichever call attaches one, both members show it; what VPC Lattice has is shown once."""
+def test_a_target_group_is_a_traffic_source_and_vice_versa(aws: Aws, fleet: Fleet) -> None:
+    """Both members show it, however it was attached. A VPC Lattice target group is only a traffic source."""
     first, second = aws.target_group(TargetType="instance"), aws.target_group("other", TargetType="instance")
     lattice = "arn:aws:vpc-lattice:eu-central-1:123456789012:targetgroup/tg-1"
     fleet.group(TrafficSources=[{"Identifier": first}])
@@ -243,8 +243,8 @@ def test_a_traffic_source_is_a_target_group_and_the_other_way_round(aws: Aws, fl
     assert (shown["TargetGroupARNs"], len(shown["TrafficSources"])) == ([first], 1)
 
 
-def test_an_update_of_a_mixed_policy_keeps_what_it_leaves_out(aws: Aws, fleet: Fleet) -> None:
-    """An empty price and empty overrides take them away; pools are counted with lowest-price alone."""
+def test_an_update_of_a_mixed_policy_keeps_omitted_members(aws: Aws, fleet: Fleet) -> None:
+    """An empty price and empty overrides unset them. Pools exist only with lowest-price."""
     template = {
         "LaunchTemplateSpecification": {"LaunchTemplateName": "nodes"},
         "Overrides": [{"InstanceType": "m5.large"}],
@@ -278,8 +278,8 @@ def test_an_update_of_a_mixed_policy_keeps_what_it_leaves_out(aws: Aws, fleet: F
     assert cleared["InstancesDistribution"]["SpotInstancePools"] == 2
 
 
-def test_a_new_instance_profile_takes_a_moment() -> None:
-    """With settling on, the group is refused until EC2 knows the profile."""
+def test_a_new_instance_profile_is_not_usable_at_once() -> None:
+    """With settling on, the group is refused until the profile has propagated."""
     simulator = Simulator(Settings(settling=True, profile_seconds=15), VirtualClock())
     simulator.start()
     try:

@@ -10,12 +10,12 @@ from tests.ecsim.fleet import Fleet
 
 @pytest.fixture
 def fleet(aws: Aws) -> Fleet:
-    """An empty account, and what is needed for instances."""
+    """An empty account, and the resources that instances need."""
     return Fleet(aws)
 
 
-def test_a_version_is_kept_as_it_was_given(aws: Aws, fleet: Fleet) -> None:
-    """UserData and the image's parameter come back verbatim, and tags of the template are no tags of instances."""
+def test_a_version_is_returned_unchanged(aws: Aws, fleet: Fleet) -> None:
+    """UserData and the image's parameter are returned unchanged. Tags of the template are not tags of instances."""
     data = fleet.data(TagSpecifications=[{"ResourceType": "instance", "Tags": [{"Key": "a", "Value": "b"}]}])
     tags = [{"ResourceType": "launch-template", "Tags": [{"Key": "team", "Value": "web"}]}]
     made = aws.ec2.create_launch_template(LaunchTemplateName="nodes", LaunchTemplateData=data, TagSpecifications=tags)
@@ -27,7 +27,7 @@ def test_a_version_is_kept_as_it_was_given(aws: Aws, fleet: Fleet) -> None:
 
 
 def test_versions_are_numbered_and_one_is_the_default(aws: Aws, fleet: Fleet) -> None:
-    """A new version is the latest one; the default moves only when told to; $Latest and $Default resolve."""
+    """A new version is the latest one. Only ModifyLaunchTemplate changes the default. $Latest and $Default resolve."""
     template = fleet.template()
 
     def numbers(*versions: str) -> list[int]:
@@ -47,8 +47,8 @@ def test_versions_are_numbered_and_one_is_the_default(aws: Aws, fleet: Fleet) ->
     assert (shown["DefaultVersionNumber"], shown["LatestVersionNumber"]) == (2, 2)
 
 
-def test_a_version_can_be_laid_over_another(aws: Aws, fleet: Fleet) -> None:
-    """With a source version only what is given changes; without one nothing is taken over."""
+def test_a_version_can_have_a_source_version(aws: Aws, fleet: Fleet) -> None:
+    """With a source version, omitted members come from it. Without one, they are unset."""
     fleet.template()
     change = {"LaunchTemplateName": "nodes", "LaunchTemplateData": {"InstanceType": "t3.large"}}
     over = aws.ec2.create_launch_template_version(**change, SourceVersion="1")["LaunchTemplateVersion"]
@@ -57,8 +57,8 @@ def test_a_version_can_be_laid_over_another(aws: Aws, fleet: Fleet) -> None:
     assert alone["LaunchTemplateData"] == {"InstanceType": "t3.large"}
 
 
-def test_names_are_unique_and_what_is_gone_is_not_found(aws: Aws, fleet: Fleet) -> None:
-    """A second template of a name is refused; a deleted one is unknown by id and by name."""
+def test_names_are_unique_and_a_deleted_template_is_not_found(aws: Aws, fleet: Fleet) -> None:
+    """A second template of the same name is refused. A deleted template is not found by ID or name."""
     template = fleet.template()
     with refused("InvalidLaunchTemplateName.AlreadyExistsException"):
         fleet.template()
@@ -70,7 +70,7 @@ def test_names_are_unique_and_what_is_gone_is_not_found(aws: Aws, fleet: Fleet) 
 
 
 def test_templates_are_found_by_tag_and_by_page(aws: Aws, fleet: Fleet) -> None:
-    """Filters take tags and names with wildcards, also tags that were set later; results come in pages."""
+    """Filters match tags and names with wildcards, also tags that were set later. Results come in pages."""
     templates = [fleet.template(name) for name in ("one", "two", "three")]
     aws.ec2.create_tags(Resources=[templates[1]], Tags=[{"Key": "owner", "Value": "v1/me/x"}])
 
@@ -89,7 +89,7 @@ def test_templates_are_found_by_tag_and_by_page(aws: Aws, fleet: Fleet) -> None:
 
 
 def test_a_version_is_deleted_unless_it_is_the_default(aws: Aws, fleet: Fleet) -> None:
-    """Each version succeeds or fails for itself."""
+    """Each version succeeds or fails separately."""
     fleet.template()
     aws.ec2.create_launch_template_version(LaunchTemplateName="nodes", LaunchTemplateData=fleet.data("x"))
     answer = aws.ec2.delete_launch_template_versions(LaunchTemplateName="nodes", Versions=["1", "2"])

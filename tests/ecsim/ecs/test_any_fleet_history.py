@@ -1,4 +1,4 @@
-"""Random histories of a service on container instances: what must hold whatever happens."""
+"""Random histories of a service on container instances, with invariants that must always hold."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.ecsim.fleet import Fleet
 
 
 def act(aws: Aws, fleet: Fleet, chance: random.Random) -> str:
-    """Do one thing to the service or under it; what it was."""
+    """Make one random change to the service or its instances, and return its name."""
     what = chance.choice(["count", "image", "force", "kill", "drain", "activate", "minimum", "stop", "load"])
     instances = fleet.instances()
     if what == "count":
@@ -37,7 +37,7 @@ def act(aws: Aws, fleet: Fleet, chance: random.Random) -> str:
 
 @pytest.mark.parametrize("seed", [0, 16, 31])
 def test_a_fleet_survives_any_history(aws: Aws, seed: int) -> None:
-    """No instance is overbooked, no port is given twice, and in the end everything runs and goes away again."""
+    """No instance is overbooked and no port is assigned twice; at the end all tasks run, and all can be deleted."""
     chance, fleet = random.Random(seed), Fleet(aws)  # noqa: S311
     group = aws.target_group(TargetType="instance", HealthCheckIntervalSeconds=10)
     aws.listener(aws.load_balancer(), group)

@@ -1,4 +1,4 @@
-"""Whatever is done to a service, it stays within its limits, and a good image ends in a steady state."""
+"""Random histories of a service: it stays within its limits, and with a good image it becomes steady."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ IMAGES = ("nginx:1", "nginx:2", "nginx:bad", "nginx:crash", "nginx:unhealthy")
 
 
 def act(aws: Aws, chance: random.Random, group: str) -> str:
-    """Do one thing to the service `api`; what was done."""
+    """Make one random change to the service `api`, and return its name."""
     attached = [{"targetGroupArn": group, "containerName": "api", "containerPort": 80}]
     percentages = chance.choice([(200, 100), (150, 50), (100, 0), (125, 75)])
     changes: list[dict[str, Any]] = [
@@ -49,7 +49,7 @@ def act(aws: Aws, chance: random.Random, group: str) -> str:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_a_service_survives_any_history(aws: Aws, seed: int) -> None:
-    """Counts stay within the limits that were ever set, and the account never fails by itself."""
+    """Counts stay within the limits that were ever set, and no call fails with an internal error."""
     chance = random.Random(seed)  # noqa: S311
     group = aws.target_group(HealthCheckIntervalSeconds=10)
     aws.listener(aws.load_balancer(), group)

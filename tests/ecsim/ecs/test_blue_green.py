@@ -1,4 +1,4 @@
-"""Services that change target groups with each deployment, at rest."""
+"""Services that switch target groups at each deployment."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Pair:
         self.rule = str(created["Rules"][0]["RuleArn"])
 
     def balancers(self, **members: Any) -> list[Body]:
-        """The load balancers of a service that uses the pair."""
+        """The load balancer configuration of a service with the pair."""
         advanced = {
             "alternateTargetGroupArn": self.green,
             "productionListenerRule": self.rule,
@@ -49,7 +49,7 @@ class Pair:
         return {group["TargetGroupArn"].split("/")[1]: group["Weight"] for group in groups}
 
     def serving(self) -> tuple[int, int]:
-        """How many targets blue and green have."""
+        """The number of targets of blue and green."""
         health = self.aws.elbv2.describe_target_health
         blue, green = (len(health(TargetGroupArn=arn)["TargetHealthDescriptions"]) for arn in (self.blue, self.green))
         return blue, green
@@ -57,7 +57,7 @@ class Pair:
 
 @pytest.mark.parametrize("strategy", ["BLUE_GREEN", "LINEAR", "CANARY"])
 def test_each_deployment_swaps_the_weights_of_the_pair(aws: Aws, strategy: str) -> None:
-    """All traffic is on one of the two, on the other after a deployment, and the service's own entry is unchanged."""
+    """A deployment moves all traffic to the other target group, and the declaration of the service is unchanged."""
     pair = Pair(aws)
     aws.service(loadBalancers=pair.balancers(), deploymentConfiguration={"strategy": strategy, "bakeTimeInMinutes": 0})
     aws.simulator.advance(120)
@@ -73,7 +73,7 @@ def test_each_deployment_swaps_the_weights_of_the_pair(aws: Aws, strategy: str) 
 
 
 def test_old_tasks_stay_while_the_new_ones_bake(aws: Aws) -> None:
-    """The traffic moves when all new tasks are healthy, and the old ones go after the bake time."""
+    """The traffic moves when all new tasks are healthy, and the old tasks stop after the bake time."""
     pair = Pair(aws)
     aws.service(
         loadBalancers=pair.balancers(), deploymentConfiguration={"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 5}
@@ -90,8 +90,8 @@ def test_old_tasks_stay_while_the_new_ones_bake(aws: Aws) -> None:
     assert aws.rollouts() == [("PRIMARY", "COMPLETED", 2)]
 
 
-def test_a_failed_deployment_leaves_the_traffic_where_it_was(aws: Aws) -> None:
-    """The circuit breaker goes back, and the weights have not moved."""
+def test_a_failed_deployment_does_not_move_the_traffic(aws: Aws) -> None:
+    """The circuit breaker rolls back, and the weights have not changed."""
     pair = Pair(aws)
     breaker = {"enable": True, "rollback": True}
     aws.service(
@@ -106,8 +106,8 @@ def test_a_failed_deployment_leaves_the_traffic_where_it_was(aws: Aws) -> None:
     assert aws.described()["taskDefinition"] == good
 
 
-def test_what_the_traffic_moves_with_must_be_there(aws: Aws) -> None:
-    """A pair without its rule, or no pair at all, is refused."""
+def test_the_pair_and_its_rule_must_exist(aws: Aws) -> None:
+    """A pair without its rule, or no pair, is refused."""
     pair = Pair(aws)
     configuration = {"strategy": "BLUE_GREEN"}
     with refused("InvalidParameterException", "listener rule"):

@@ -15,12 +15,12 @@ STRATEGY = [{"capacityProvider": "nodes", "weight": 1}]
 
 @pytest.fixture
 def fleet(aws: Aws) -> Fleet:
-    """An empty account, and what is needed for instances."""
+    """An empty account, and the resources that instances need."""
     return Fleet(aws)
 
 
-def test_the_providers_of_fargate_are_always_there(aws: Aws) -> None:
-    """Without names all ACTIVE providers are described, in pages; a name that is not there is a failure."""
+def test_the_providers_of_fargate_always_exist(aws: Aws) -> None:
+    """Without names all ACTIVE providers are described, in pages. An unknown name is a failure."""
     found = aws.ecs.describe_capacity_providers(maxResults=1)
     assert [one["name"] for one in found["capacityProviders"]] == ["FARGATE"]
     rest = aws.ecs.describe_capacity_providers(maxResults=1, nextToken=found["nextToken"])
@@ -29,8 +29,8 @@ def test_the_providers_of_fargate_are_always_there(aws: Aws) -> None:
     assert [one["reason"] for one in missing["failures"]] == ["MISSING"]
 
 
-def test_a_provider_has_defaults_and_marks_its_group(aws: Aws, fleet: Fleet) -> None:
-    """Managed scaling is filled in, the group is echoed by ARN and tagged AmazonECSManaged."""
+def test_a_provider_has_defaults_and_tags_its_group(aws: Aws, fleet: Fleet) -> None:
+    """Managed scaling gets its defaults. The group is returned by ARN and tagged AmazonECSManaged."""
     fleet.up(0)
     settings = {"autoScalingGroupArn": "nodes", "managedScaling": {"status": "ENABLED"}}
     tags = [{"key": "team", "value": "web"}]
@@ -55,8 +55,8 @@ def test_a_provider_has_defaults_and_marks_its_group(aws: Aws, fleet: Fleet) -> 
     assert marked == {"AmazonECSManaged": True}
 
 
-def test_providers_that_cannot_be_are_refused(aws: Aws, fleet: Fleet) -> None:
-    """A name or a group that is taken, a group that is not there, protection that the group does not have."""
+def test_invalid_providers_are_refused(aws: Aws, fleet: Fleet) -> None:
+    """A name or group in use, a group that does not exist, protection that the group does not have."""
     fleet.up(0)
     with refused("ClientException", "must have instance protection from scale in enabled"):
         fleet.provider(managedTerminationProtection="ENABLED")
@@ -72,7 +72,7 @@ def test_providers_that_cannot_be_are_refused(aws: Aws, fleet: Fleet) -> None:
 
 
 def test_a_provider_is_deleted_when_no_cluster_has_it(aws: Aws, fleet: Fleet) -> None:
-    """Off the cluster first; then it is INACTIVE, and its name and its group are free again."""
+    """It must be removed from the cluster first. Then it is INACTIVE, and its name and group are free."""
     fleet.managed()
     delete = aws.ecs.delete_capacity_provider
     with refused("ResourceInUseException", "associated with cluster"):
@@ -87,8 +87,8 @@ def test_a_provider_is_deleted_when_no_cluster_has_it(aws: Aws, fleet: Fleet) ->
     assert fleet.provider()["status"] == "ACTIVE"
 
 
-def test_an_update_changes_what_it_names(aws: Aws, fleet: Fleet) -> None:
-    """Members of managed scaling that are omitted stay."""
+def test_an_update_changes_only_the_members_in_the_request(aws: Aws, fleet: Fleet) -> None:
+    """Omitted members of managed scaling are kept."""
     fleet.up(0)
     fleet.provider(managedScaling={"status": "ENABLED", "targetCapacity": 80})
     aws.ecs.update_capacity_provider(
@@ -106,7 +106,7 @@ def test_an_update_changes_what_it_names(aws: Aws, fleet: Fleet) -> None:
 
 
 def test_a_service_takes_the_default_strategy_of_its_cluster(aws: Aws, fleet: Fleet) -> None:
-    """One that names neither launch type nor strategy gets a copy, and no launch type."""
+    """A service with neither launch type nor strategy gets a copy of the strategy, and no launch type."""
     fleet.managed()
     service = fleet.service(launchType=None)
     assert service["capacityProviderStrategy"] == [{"capacityProvider": "nodes", "weight": 1, "base": 0}]
@@ -119,7 +119,7 @@ def test_a_service_takes_the_default_strategy_of_its_cluster(aws: Aws, fleet: Fl
 
 
 def test_managed_scaling_launches_what_waiting_tasks_need(aws: Aws, fleet: Fleet) -> None:
-    """Tasks wait in PROVISIONING, the group grows to hold them within its bounds, and they run."""
+    """Tasks wait in PROVISIONING, the group grows within its bounds, and the tasks run."""
     fleet.managed()
     fleet.service(capacityProviderStrategy=STRATEGY, desiredCount=8, taskDefinition=fleet.definition(600))
     aws.simulator.advance(10)
@@ -135,8 +135,8 @@ def test_managed_scaling_launches_what_waiting_tasks_need(aws: Aws, fleet: Fleet
     assert (fleet.described()["DesiredCapacity"], aws.described()["runningCount"]) == (4, 12)
 
 
-def test_managed_scaling_lets_spare_instances_go(aws: Aws, fleet: Fleet) -> None:
-    """After a quarter of an hour; with termination protection only instances without tasks, down to the minimum."""
+def test_managed_scaling_terminates_spare_instances(aws: Aws, fleet: Fleet) -> None:
+    """It does so after 15 minutes, down to the minimum; with termination protection only those without tasks."""
     fleet.up(0)
     aws.autoscaling.update_auto_scaling_group(AutoScalingGroupName="nodes", NewInstancesProtectedFromScaleIn=True)
     fleet.provider(managedTerminationProtection="ENABLED")
@@ -163,8 +163,8 @@ def test_managed_scaling_lets_spare_instances_go(aws: Aws, fleet: Fleet) -> None
     assert (fleet.described()["DesiredCapacity"], fleet.instances()) == (0, [])
 
 
-def test_managed_draining_moves_tasks_before_an_instance_goes(aws: Aws, fleet: Fleet) -> None:
-    """When the group shrinks, the tasks of the victim run elsewhere before it is terminated."""
+def test_managed_draining_moves_tasks_before_a_termination(aws: Aws, fleet: Fleet) -> None:
+    """When the group shrinks, the tasks run on another instance before the termination."""
     fleet.managed(managedScaling={"status": "DISABLED"})
     aws.autoscaling.set_desired_capacity(AutoScalingGroupName="nodes", DesiredCapacity=2)
     aws.simulator.advance(60)
@@ -182,7 +182,7 @@ def test_managed_draining_moves_tasks_before_an_instance_goes(aws: Aws, fleet: F
 
 
 def test_base_and_weight_are_shared_among_providers(aws: Aws, fleet: Fleet) -> None:
-    """The base goes to its provider first, then the weights decide; Fargate and groups do not mix."""
+    """The base is filled first, then the weights decide. Fargate and groups cannot be mixed."""
     fleet.managed()
     fleet.template("more", IamInstanceProfile={"Name": "instance"})
     fleet.group("more", "more")
@@ -200,8 +200,8 @@ def test_base_and_weight_are_shared_among_providers(aws: Aws, fleet: Fleet) -> N
         fleet.service(serviceName="mixed", capacityProviderStrategy=mixed)
 
 
-def test_a_whole_stack_is_taken_apart_in_order(aws: Aws, fleet: Fleet) -> None:
-    """Service, association, provider, group, template, cluster, profile, role: each refuses to go before its turn."""
+def test_a_whole_stack_is_deleted_in_order(aws: Aws, fleet: Fleet) -> None:
+    """Service, association, provider, group, template, cluster, profile, role: no other order is accepted."""
     fleet.managed()
     fleet.service(launchType=None)
     aws.simulator.advance(300)
@@ -237,39 +237,39 @@ def test_a_whole_stack_is_taken_apart_in_order(aws: Aws, fleet: Fleet) -> None:
 
 
 @pytest.fixture
-def young() -> Iterator[Aws]:
-    """An account with settling on, old enough for its roles."""
+def settling() -> Iterator[Aws]:
+    """An account with settling on, after its roles have settled."""
     simulator = Simulator(Settings(settling=True, association_seconds=12), VirtualClock())
     simulator.start()
     yield Aws(simulator)
     simulator.stop()
 
 
-def test_an_association_takes_a_moment(young: Aws) -> None:
-    """Meanwhile the cluster is busy, and services may not use the provider yet."""
-    fleet = Fleet(young)
-    young.ecs.create_cluster(clusterName="prod")
+def test_an_association_takes_time(settling: Aws) -> None:
+    """Until then the cluster is busy, and services cannot use the provider."""
+    fleet = Fleet(settling)
+    settling.ecs.create_cluster(clusterName="prod")
     fleet.template(IamInstanceProfile={"Arn": fleet.role()})
-    young.simulator.advance(60)
+    settling.simulator.advance(60)
     fleet.group()
     fleet.provider()
-    put = young.ecs.put_cluster_capacity_providers
+    put = settling.ecs.put_cluster_capacity_providers
     cluster = put(cluster="prod", capacityProviders=["nodes"], defaultCapacityProviderStrategy=STRATEGY)["cluster"]
     assert cluster["attachmentsStatus"] == "UPDATE_IN_PROGRESS"
     with refused("UpdateInProgressException", "busy state"):
         put(cluster="prod", capacityProviders=[], defaultCapacityProviderStrategy=[])
     with refused("UpdateInProgressException"):
-        young.ecs.delete_cluster(cluster="prod")
+        settling.ecs.delete_cluster(cluster="prod")
     with refused("InvalidParameterException", "not associated with the cluster"):
         fleet.service(capacityProviderStrategy=STRATEGY)
-    young.simulator.advance(12)
+    settling.simulator.advance(12)
     assert fleet.service(capacityProviderStrategy=STRATEGY)["status"] == "ACTIVE"
-    young.ecs.delete_service(cluster="prod", service="api", force=True)
-    young.simulator.advance(60)
+    settling.ecs.delete_service(cluster="prod", service="api", force=True)
+    settling.simulator.advance(60)
     put(cluster="prod", capacityProviders=[], defaultCapacityProviderStrategy=[])
-    young.simulator.advance(12)
-    deleted = young.ecs.delete_capacity_provider(capacityProvider="nodes")["capacityProvider"]
+    settling.simulator.advance(12)
+    deleted = settling.ecs.delete_capacity_provider(capacityProvider="nodes")["capacityProvider"]
     assert (deleted["status"], deleted["updateStatus"]) == ("ACTIVE", "DELETE_IN_PROGRESS")
-    young.simulator.advance(12)
-    found = young.ecs.describe_capacity_providers(capacityProviders=["nodes"])["capacityProviders"][0]
+    settling.simulator.advance(12)
+    found = settling.ecs.describe_capacity_providers(capacityProviders=["nodes"])["capacityProviders"][0]
     assert (found["status"], found["updateStatus"]) == ("INACTIVE", "DELETE_COMPLETE")

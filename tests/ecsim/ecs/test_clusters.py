@@ -6,7 +6,7 @@ from tests.ecsim.aws import Aws, refused
 
 
 def test_create_is_idempotent_and_changes_nothing(aws: Aws) -> None:
-    """CreateCluster on an existing name returns it as it is."""
+    """CreateCluster with an existing name returns the cluster unchanged."""
     enabled = [{"name": "containerInsights", "value": "enabled"}]
     arn = aws.ecs.create_cluster(clusterName="prod", settings=enabled)["cluster"]["clusterArn"]
     again = aws.ecs.create_cluster(clusterName="prod")["cluster"]
@@ -15,7 +15,7 @@ def test_create_is_idempotent_and_changes_nothing(aws: Aws) -> None:
 
 
 def test_describe_shows_only_what_is_included(aws: Aws) -> None:
-    """TAGS, SETTINGS and CONFIGURATIONS are absent unless asked for."""
+    """TAGS, SETTINGS and CONFIGURATIONS are absent unless `include` has them."""
     configuration = {"executeCommandConfiguration": {"logging": "DEFAULT"}}
     aws.ecs.create_cluster(clusterName="prod", tags=[{"key": "a", "value": "b"}], configuration=configuration)
     plain = aws.ecs.describe_clusters(clusters=["prod"])["clusters"][0]
@@ -29,7 +29,7 @@ def test_describe_shows_only_what_is_included(aws: Aws) -> None:
 
 
 def test_updates_keep_what_they_omit(aws: Aws) -> None:
-    """UpdateCluster and UpdateClusterSettings change only what they name."""
+    """UpdateCluster and UpdateClusterSettings change only the members in the request."""
     aws.ecs.create_cluster(clusterName="prod")
     aws.ecs.update_cluster(cluster="prod", configuration={"executeCommandConfiguration": {"logging": "NONE"}})
     aws.ecs.update_cluster_settings(cluster="prod", settings=[{"name": "containerInsights", "value": "enhanced"}])
@@ -38,8 +38,8 @@ def test_updates_keep_what_they_omit(aws: Aws) -> None:
     assert found["settings"][0]["value"] == "enhanced"
 
 
-def test_a_cluster_with_services_stays(aws: Aws) -> None:
-    """It can be deleted when they are gone, is INACTIVE then, and can be created again."""
+def test_a_cluster_with_services_is_not_deleted(aws: Aws) -> None:
+    """Without services it can be deleted, is then INACTIVE, and can be created again."""
     aws.service(desiredCount=1)
     with refused("ClusterContainsServicesException"):
         aws.ecs.delete_cluster(cluster="prod")
@@ -54,14 +54,14 @@ def test_a_cluster_with_services_stays(aws: Aws) -> None:
 
 
 def test_a_missing_cluster_is_a_failure(aws: Aws) -> None:
-    """DescribeClusters answers for those that are there."""
+    """DescribeClusters returns the clusters that exist, and a failure for each other one."""
     answer = aws.ecs.describe_clusters(clusters=["ghost"])
     assert answer["clusters"] == []
     assert answer["failures"][0]["reason"] == "MISSING"
 
 
 def test_providers_are_replaced_as_a_whole(aws: Aws) -> None:
-    """PutClusterCapacityProviders takes both lists; what a service uses cannot be taken away."""
+    """PutClusterCapacityProviders replaces both lists. A provider in use cannot be removed."""
     aws.ecs.create_cluster(clusterName="prod")
     strategy = [{"capacityProvider": "FARGATE"}]
     with refused("InvalidParameterException", "not associated"):

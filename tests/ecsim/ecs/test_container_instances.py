@@ -12,7 +12,7 @@ from tests.ecsim.fleet import Fleet
 
 @pytest.fixture
 def fleet(aws: Aws) -> Fleet:
-    """An empty account, and what is needed for instances."""
+    """An empty account, and the resources that instances need."""
     return Fleet(aws)
 
 
@@ -27,7 +27,7 @@ def zones(aws: Aws) -> list[str]:
 
 
 def test_an_instance_joins_the_cluster_that_its_user_data_names(aws: Aws, fleet: Fleet) -> None:
-    """Booted and with a role, its agent registers what its type has to offer."""
+    """The agent of a booted instance with a role registers the resources of its type."""
     found = fleet.up(2)
     assert aws.ecs.describe_clusters(clusters=["prod"])["clusters"][0]["registeredContainerInstancesCount"] == 2
     hosts = {instance["InstanceId"] for instance in fleet.described()["Instances"]}
@@ -43,7 +43,7 @@ def test_an_instance_joins_the_cluster_that_its_user_data_names(aws: Aws, fleet:
 
 
 def test_an_instance_without_a_role_or_cluster_waits(aws: Aws, fleet: Fleet) -> None:
-    """It registers as soon as the cluster is there, and never without a role."""
+    """It registers when the cluster exists, and never without a role."""
     fleet.template(IamInstanceProfile={"Name": "instance"} if fleet.role() else {})
     fleet.template("roleless")
     fleet.group(DesiredCapacity=1)
@@ -55,8 +55,8 @@ def test_an_instance_without_a_role_or_cluster_waits(aws: Aws, fleet: Fleet) -> 
     assert len(fleet.instances()) == 1
 
 
-def test_tasks_spread_over_zones_and_get_ports_of_their_own(aws: Aws, fleet: Fleet) -> None:
-    """Bridge mode with host port 0: dynamic ports from 32768 on, each a target of its own."""
+def test_tasks_spread_over_zones_and_get_separate_ports(aws: Aws, fleet: Fleet) -> None:
+    """With host port 0 in bridge mode, ports are dynamic from 32768, and each is a separate target."""
     group = aws.target_group(TargetType="instance", HealthCheckIntervalSeconds=10)
     aws.listener(aws.load_balancer(), group)
     hosts = {instance["ec2InstanceId"] for instance in fleet.up(2)}
@@ -80,8 +80,8 @@ def test_tasks_spread_over_zones_and_get_ports_of_their_own(aws: Aws, fleet: Fle
     assert "32768" in remaining["PORTS"]["stringSetValue"]
 
 
-def test_a_deployment_gives_new_tasks_new_ports(aws: Aws, fleet: Fleet) -> None:
-    """Old and new tasks share the instances while one revision takes over from the other."""
+def test_new_tasks_of_a_deployment_get_new_ports(aws: Aws, fleet: Fleet) -> None:
+    """Old and new tasks share the instances during a deployment."""
     group = aws.target_group(TargetType="instance", HealthCheckIntervalSeconds=10)
     aws.listener(aws.load_balancer(), group)
     fleet.up(1)
@@ -95,7 +95,7 @@ def test_a_deployment_gives_new_tasks_new_ports(aws: Aws, fleet: Fleet) -> None:
 
 
 @pytest.mark.parametrize(
-    ("definition", "words"),
+    ("definition", "shortage"),
     [
         ({"memory": 1500}, "has insufficient memory available."),
         ({"cpu": "1536"}, "has insufficient CPU units available."),
@@ -105,15 +105,17 @@ def test_a_deployment_gives_new_tasks_new_ports(aws: Aws, fleet: Fleet) -> None:
         ),
     ],
 )
-def test_a_service_says_why_a_task_has_no_place(aws: Aws, fleet: Fleet, definition: dict[str, Any], words: str) -> None:
-    """What fits runs; the event names what the closest instance is short of, once."""
+def test_an_event_has_the_reason_why_a_task_is_not_placed(
+    aws: Aws, fleet: Fleet, definition: dict[str, Any], shortage: str
+) -> None:
+    """Tasks that fit run. One event names the resource that the closest instance lacks."""
     instance = fleet.up(1)[0]["containerInstanceArn"].rsplit("/", 1)[1]
     fleet.service(taskDefinition=fleet.definition(**definition))
     aws.simulator.advance(300)
     assert aws.described()["runningCount"] == 1
     expected = (
         "(service api) was unable to place a task because no container instance met all of its requirements. The"
-        f" closest matching (container-instance {instance}) {words} For more information, see the Troubleshooting"
+        f" closest matching (container-instance {instance}) {shortage} For more information, see the Troubleshooting"
         " section of the Amazon ECS Developer Guide."
     )
     assert aws.events().count(expected) == 1
@@ -123,8 +125,8 @@ def test_a_service_says_why_a_task_has_no_place(aws: Aws, fleet: Fleet, definiti
     assert aws.events()[0] == "(service api) has reached a steady state."
 
 
-def test_a_cluster_without_instances_says_so(aws: Aws, fleet: Fleet) -> None:
-    """No container instance: an event, and no task."""
+def test_an_event_reports_a_cluster_without_instances(aws: Aws, fleet: Fleet) -> None:
+    """Without container instances the result is an event and no task."""
     aws.ecs.create_cluster(clusterName="prod")
     fleet.service()
     aws.simulator.advance(60)
@@ -144,7 +146,7 @@ def test_a_cluster_without_instances_says_so(aws: Aws, fleet: Fleet) -> None:
 def test_strategies_choose_among_instances(
     aws: Aws, fleet: Fleet, strategy: list[dict[str, str]], counts: list[int]
 ) -> None:
-    """Binpack fills one instance, spread uses all; a random choice is none that a test could name."""
+    """Binpack fills one instance, and spread uses all. A test cannot predict a random choice."""
     instances = [instance["containerInstanceArn"] for instance in fleet.up(2)]
     fleet.service(desiredCount=3, placementStrategy=strategy)
     aws.simulator.advance(60)
@@ -152,7 +154,7 @@ def test_strategies_choose_among_instances(
 
 
 def test_constraints_are_kept(aws: Aws, fleet: Fleet) -> None:
-    """The constraint distinctInstance takes each instance once; memberOf only those that the expression describes."""
+    """The constraint distinctInstance uses each instance once; memberOf only those that match the expression."""
     fleet.up(2)
     fleet.service(desiredCount=3, placementConstraints=[{"type": "distinctInstance"}])
     aws.simulator.advance(60)
@@ -182,8 +184,8 @@ def test_a_daemon_runs_once_on_each_instance(aws: Aws, fleet: Fleet) -> None:
     assert aws.rollouts() == [("PRIMARY", "COMPLETED", 3)]
 
 
-def test_a_draining_instance_gives_its_tasks_away(aws: Aws, fleet: Fleet) -> None:
-    """DRAINING: successors start elsewhere before the tasks on it stop; ACTIVE takes it into use again."""
+def test_the_tasks_of_a_draining_instance_are_replaced(aws: Aws, fleet: Fleet) -> None:
+    """With DRAINING, replacements start on other instances before its tasks stop. With ACTIVE it is used again."""
     first, second = (instance["containerInstanceArn"] for instance in fleet.up(2))
     fleet.service()
     aws.simulator.advance(60)
@@ -203,7 +205,7 @@ def test_a_draining_instance_gives_its_tasks_away(aws: Aws, fleet: Fleet) -> Non
 
 
 def test_tasks_of_a_lost_instance_start_elsewhere(aws: Aws, fleet: Fleet) -> None:
-    """That is no failure of the deployment; the instance is gone from the cluster."""
+    """The deployment counts no failure, and the cluster no longer has the instance."""
     lost = fleet.up(2)[0]
     fleet.service()
     aws.simulator.advance(60)
@@ -235,8 +237,8 @@ def test_tasks_with_a_network_interface_run_on_instances_too(aws: Aws, fleet: Fl
     assert all(one["Target"]["Id"].startswith("172.31.") for one in health)
 
 
-def test_run_task_finds_room_or_fails(aws: Aws, fleet: Fleet) -> None:
-    """What has no room is a failure of the call, not a task."""
+def test_run_task_places_a_task_or_returns_a_failure(aws: Aws, fleet: Fleet) -> None:
+    """A task that no instance fits is a failure in the response."""
     fleet.up(1)
     answer = aws.ecs.run_task(cluster="prod", taskDefinition=fleet.definition(1200), count=2)
     assert len(answer["tasks"]) == 1
@@ -244,7 +246,7 @@ def test_run_task_finds_room_or_fails(aws: Aws, fleet: Fleet) -> None:
 
 
 def test_a_cluster_with_instances_is_not_deleted(aws: Aws, fleet: Fleet) -> None:
-    """Its instances go first; so does what keeps a security group."""
+    """Its instances must be terminated first. Instances also prevent the deletion of a security group."""
     group = aws.ec2.create_security_group(GroupName="nodes", Description="nodes", VpcId=aws.network["vpc"])["GroupId"]
     fleet.up(1, SecurityGroupIds=[group])
     with refused("ClusterContainsContainerInstancesException"):
@@ -257,8 +259,8 @@ def test_a_cluster_with_instances_is_not_deleted(aws: Aws, fleet: Fleet) -> None
     aws.ec2.delete_security_group(GroupId=group)
 
 
-def test_an_instance_is_deregistered_by_force(aws: Aws, fleet: Fleet) -> None:
-    """Attributes can be set, and decide where tasks go."""
+def test_an_instance_with_tasks_is_deregistered_with_force(aws: Aws, fleet: Fleet) -> None:
+    """Custom attributes can be set, and constraints use them."""
     instance = fleet.up(1)[0]["containerInstanceArn"]
     aws.ecs.put_attributes(cluster="prod", attributes=[{"name": "stack", "value": "blue", "targetId": instance}])
     listed = aws.ecs.list_container_instances(cluster="prod", filter="attribute:stack == blue")

@@ -1,4 +1,4 @@
-"""Deployments: rolling, failing, rolled back, superseded, remembered."""
+"""Deployments: rolling, failed, rolled back, superseded, listed."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_first_deployment_goes_from_in_progress_to_completed(aws: Aws) -> None
 
 
 def test_a_rolling_update_keeps_the_service_healthy(aws: Aws) -> None:
-    """At 200/100 new tasks run beside the old ones, which stop only when the new ones are healthy."""
+    """At 200/100 new tasks run together with the old ones, which stop only when the new ones are healthy."""
     aws.steady_service(desiredCount=4)
     aws.update(taskDefinition=aws.task_definition("nginx:2"))
     counts = []
@@ -84,7 +84,7 @@ def test_a_count_changes_without_a_deployment(aws: Aws) -> None:
 
 
 def test_the_circuit_breaker_rolls_back(aws: Aws) -> None:
-    """Three failed tasks fail the deployment; the completed one before it is PRIMARY again."""
+    """Three failed tasks fail the deployment, and the last completed one is PRIMARY again."""
     good = aws.steady_service(deploymentConfiguration=BREAKER)
     before = good["deployments"][0]["id"]
     aws.update(taskDefinition=aws.task_definition("nginx:bad"))
@@ -116,7 +116,7 @@ def test_the_circuit_breaker_rolls_back(aws: Aws) -> None:
 
 
 def test_without_rollback_a_failed_deployment_stays(aws: Aws) -> None:
-    """FAILED, no more starts, and the old tasks go on."""
+    """The deployment is FAILED, starts no more tasks, and the old tasks keep running."""
     breaker = {"deploymentCircuitBreaker": {"enable": True, "rollback": False}}
     aws.steady_service(deploymentConfiguration=breaker)
     aws.update(taskDefinition=aws.task_definition("nginx:bad"))
@@ -133,7 +133,7 @@ def test_without_rollback_a_failed_deployment_stays(aws: Aws) -> None:
 
 
 def test_a_first_deployment_cannot_be_rolled_back(aws: Aws) -> None:
-    """There is nothing to go back to: FAILED."""
+    """It is FAILED: no earlier deployment exists."""
     aws.service(taskDefinition=aws.task_definition("nginx:bad"), deploymentConfiguration=BREAKER)
     aws.simulator.advance(600)
     assert aws.rollouts() == [("PRIMARY", "FAILED", 0)]
@@ -149,14 +149,14 @@ def test_a_first_deployment_cannot_be_rolled_back(aws: Aws) -> None:
     ],
 )
 def test_the_threshold_of_the_circuit_breaker(aws: Aws, limit: Body, desired: int, expected: int) -> None:
-    """Half of the tasks, but at least 3 and at most 200, unless it is declared otherwise."""
+    """The default is half of the tasks, at least 3 and at most 200."""
     breaker = {"enable": True, "rollback": False, "thresholdConfiguration": limit}
     aws.service(desiredCount=desired, deploymentConfiguration={"deploymentCircuitBreaker": breaker})
     assert newest(aws)["deploymentCircuitBreaker"] == {"status": "MONITORING", "failureCount": 0, "threshold": expected}
 
 
 def test_a_deployment_in_flight_is_superseded(aws: Aws) -> None:
-    """A newer deployment stops the one before; the service ends on the newest."""
+    """A newer deployment stops the one before it, and the service completes the newest."""
     aws.steady_service()
     aws.update(taskDefinition=aws.task_definition("nginx:2"))
     aws.simulator.advance(10)
@@ -171,7 +171,7 @@ def test_a_deployment_in_flight_is_superseded(aws: Aws) -> None:
 
 
 def test_a_forced_deployment_replaces_every_task(aws: Aws) -> None:
-    """The same task definition, new tasks."""
+    """The task definition is the same, and all tasks are new."""
     aws.steady_service()
     before = {task["taskArn"] for task in aws.tasks()}
     aws.update(forceNewDeployment=True)
@@ -181,8 +181,8 @@ def test_a_forced_deployment_replaces_every_task(aws: Aws) -> None:
     assert not before & after
 
 
-def test_a_deployment_can_be_stopped_by_hand(aws: Aws) -> None:
-    """ROLLBACK goes back to the last completed one; a finished deployment cannot be stopped."""
+def test_a_deployment_can_be_stopped(aws: Aws) -> None:
+    """ROLLBACK rolls back to the last completed one. A finished deployment cannot be stopped."""
     good = aws.steady_service()["taskDefinition"]
     done = newest(aws)["serviceDeploymentArn"]
     aws.update(taskDefinition=aws.task_definition("nginx:2"))
@@ -218,7 +218,7 @@ def test_deployments_are_listed_by_status(aws: Aws) -> None:
 
 
 def test_events_are_the_last_hundred_newest_first(aws: Aws) -> None:
-    """Older ones are forgotten."""
+    """Older events are dropped."""
     aws.steady_service(desiredCount=1)
     for count in (2, 1) * 40:
         aws.update(desiredCount=count)
@@ -230,8 +230,8 @@ def test_events_are_the_last_hundred_newest_first(aws: Aws) -> None:
     assert len({event["id"] for event in events}) == 100
 
 
-def test_a_crashed_host_is_repaired(aws: Aws) -> None:
-    """`Simulator.stop_task` kills running tasks; the service starts others."""
+def test_tasks_of_a_failed_host_are_replaced(aws: Aws) -> None:
+    """`Simulator.stop_task` stops running tasks, and the service starts others."""
     aws.steady_service()
     killed = aws.simulator.stop_task("prod", "api", count=2)
     assert len(killed) == 2

@@ -9,8 +9,8 @@ import pytest
 from tests.ecsim.aws import Aws, refused
 
 
-def test_a_new_service_shows_the_defaults_of_aws(aws: Aws) -> None:
-    """What is not declared is filled in as AWS does today."""
+def test_a_new_service_gets_the_defaults_of_aws(aws: Aws) -> None:
+    """Members that are not declared get AWS's defaults."""
     service = aws.service(desiredCount=1)
     expected = {
         "status": "ACTIVE",
@@ -74,8 +74,8 @@ def test_a_daemon_and_an_old_deployment_controller_have_other_percentages(aws: A
     assert aws.described("deployed")["status"] == "INACTIVE"
 
 
-def test_every_declared_member_comes_back(aws: Aws) -> None:
-    """Nothing that CreateService takes is lost, wherever DescribeServices shows it."""
+def test_every_declared_member_is_returned(aws: Aws) -> None:
+    """DescribeServices returns every member of CreateService, on the service or its deployments."""
     aws.ecs.create_cluster(clusterName="prod", capacityProviders=["FARGATE", "FARGATE_SPOT"])
     connect = {"enabled": True, "namespace": "internal", "services": [{"portName": "http"}]}
     service = aws.service(
@@ -104,7 +104,7 @@ def test_every_declared_member_comes_back(aws: Aws) -> None:
 
 
 def test_a_capacity_provider_strategy_replaces_the_launch_type(aws: Aws) -> None:
-    """A service has either of them, and a strategy is echoed with weight and base."""
+    """A service has one of them, and a strategy is returned with weight and base."""
     aws.ecs.create_cluster(clusterName="prod", capacityProviders=["FARGATE_SPOT", "FARGATE"])
     members: dict[str, Any] = {
         "cluster": "prod",
@@ -124,7 +124,7 @@ def test_a_capacity_provider_strategy_replaces_the_launch_type(aws: Aws) -> None
 
 
 def test_a_cluster_default_strategy_is_copied_into_the_service(aws: Aws) -> None:
-    """Without launch type and strategy the cluster decides; without that it is EC2."""
+    """Without launch type and strategy the default of the cluster applies, and without that EC2."""
     default = [{"capacityProvider": "FARGATE", "weight": 1}]
     aws.ecs.create_cluster(clusterName="prod", capacityProviders=["FARGATE"], defaultCapacityProviderStrategy=default)
     service = aws.ecs.create_service(
@@ -137,8 +137,8 @@ def test_a_cluster_default_strategy_is_copied_into_the_service(aws: Aws) -> None
     assert [item["capacityProvider"] for item in service["capacityProviderStrategy"]] == ["FARGATE"]
 
 
-def test_tags_are_shown_only_when_asked_for(aws: Aws) -> None:
-    """`include=[TAGS]` shows them; TagResource and UntagResource change them."""
+def test_tags_of_a_service_are_returned_only_on_request(aws: Aws) -> None:
+    """`include=[TAGS]` returns them. TagResource and UntagResource change them."""
     arn = aws.service(tags=[{"key": "team", "value": "web"}])["serviceArn"]
     assert "tags" not in aws.described()
     assert aws.described(include=["TAGS"])["tags"] == [{"key": "team", "value": "web"}]
@@ -148,7 +148,7 @@ def test_tags_are_shown_only_when_asked_for(aws: Aws) -> None:
 
 
 def test_ten_services_are_described_at_once_and_missing_ones_are_failures(aws: Aws) -> None:
-    """Eleven names are refused; a name that is not there is a failure, not an error."""
+    """Eleven names are refused. An unknown name is a failure in the response, not an error."""
     aws.service()
     with refused("InvalidParameterException"):
         aws.ecs.describe_services(cluster="prod", services=[f"s{n}" for n in range(11)])
@@ -158,7 +158,7 @@ def test_ten_services_are_described_at_once_and_missing_ones_are_failures(aws: A
 
 
 def test_services_are_listed_by_pages_of_one_cluster(aws: Aws) -> None:
-    """Ten on a page unless asked, only of the very cluster, and only ACTIVE ones."""
+    """The default page has 10 services: only ACTIVE ones, only of the cluster in the request."""
     definition = aws.task_definition()
     for number in range(12):
         aws.service(f"s{number:02}", desiredCount=0, taskDefinition=definition)
@@ -181,7 +181,7 @@ def test_services_are_listed_by_pages_of_one_cluster(aws: Aws) -> None:
 
 
 def test_a_service_is_not_created_twice(aws: Aws) -> None:
-    """The name of an ACTIVE service is taken; the same client token and request get the same service."""
+    """The name of an ACTIVE service is in use. The same client token and request return the same service."""
     token = {"clientToken": "one", "taskDefinition": aws.task_definition()}
     arn = aws.service(**token)["serviceArn"]
     assert aws.service(**token)["serviceArn"] == arn
@@ -190,7 +190,7 @@ def test_a_service_is_not_created_twice(aws: Aws) -> None:
 
 
 def test_a_deleted_service_drains_then_is_inactive_then_its_name_is_free(aws: Aws) -> None:
-    """Delete, DRAINING while tasks stop, INACTIVE and still described, and created again."""
+    """It is DRAINING while tasks stop, then INACTIVE and still described, and can be created again."""
     aws.steady_service()
     with refused("InvalidParameterException", "The service cannot be stopped while it is scaled above 0."):
         aws.ecs.delete_service(cluster="prod", service="api")
@@ -210,16 +210,16 @@ def test_a_deleted_service_drains_then_is_inactive_then_its_name_is_free(aws: Aw
     assert aws.service()["status"] == "ACTIVE"
 
 
-def test_an_inactive_service_is_forgotten_after_a_while(aws: Aws) -> None:
-    """It is described for an hour, then it is MISSING."""
+def test_an_inactive_service_is_missing_after_an_hour(aws: Aws) -> None:
+    """It is described for one hour, then it is MISSING."""
     aws.service(desiredCount=0)
     aws.ecs.delete_service(cluster="prod", service="api", force=True)
     aws.simulator.advance(3700)
     assert aws.ecs.describe_services(cluster="prod", services=["api"])["services"] == []
 
 
-def test_errors_name_what_is_not_there(aws: Aws) -> None:
-    """A missing cluster, service and task definition have errors of their own."""
+def test_errors_name_the_missing_resource(aws: Aws) -> None:
+    """A missing cluster, service and task definition have different errors."""
     with refused("ClusterNotFoundException"):
         aws.ecs.describe_services(cluster="ghost", services=["api"])
     aws.ecs.create_cluster(clusterName="prod")
@@ -244,7 +244,7 @@ def test_errors_name_what_is_not_there(aws: Aws) -> None:
         ({"deploymentConfiguration": {"maximumPercent": 100, "minimumHealthyPercent": 100}}, "block deployments"),
     ],
 )
-def test_a_service_that_cannot_work_is_refused(aws: Aws, members: dict[str, Any], message: str) -> None:
+def test_an_invalid_service_is_refused(aws: Aws, members: dict[str, Any], message: str) -> None:
     """CreateService checks the network, the containers and the target groups."""
     with refused("InvalidParameterException", message):
         aws.service(**members)
@@ -304,8 +304,8 @@ def test_a_task_definition_is_always_shown_as_an_arn(aws: Aws) -> None:
     assert aws.update(taskDefinition="api:2")["taskDefinition"] == second
 
 
-def test_only_some_updates_begin_a_deployment(aws: Aws) -> None:
-    """The count and the percentages do not; the task definition, the network and force do."""
+def test_only_some_updates_start_a_deployment(aws: Aws) -> None:
+    """A new count or percentage does not; a new task definition or network, and `forceNewDeployment`, do."""
     aws.steady_service()
     aws.update(desiredCount=3, enableExecuteCommand=True, deploymentConfiguration={"maximumPercent": 150})
     assert len(aws.described()["deployments"]) == 1
@@ -322,7 +322,7 @@ def test_only_some_updates_begin_a_deployment(aws: Aws) -> None:
 
 
 def test_a_switch_to_a_strategy_must_be_forced_and_can_be_undone(aws: Aws) -> None:
-    """An empty strategy goes back to the launch type that the service was created with."""
+    """An empty strategy restores the launch type of CreateService."""
     aws.ecs.create_cluster(clusterName="prod", capacityProviders=["FARGATE_SPOT"])
     aws.service()
     strategy = [{"capacityProvider": "FARGATE_SPOT", "weight": 1}]
@@ -335,7 +335,7 @@ def test_a_switch_to_a_strategy_must_be_forced_and_can_be_undone(aws: Aws) -> No
 
 
 def test_members_are_cleared_by_empty_values(aws: Aws) -> None:
-    """An empty list, or Service Connect disabled, takes away what was there."""
+    """An empty list, or Service Connect disabled, unsets the member."""
     aws.service(serviceConnectConfiguration={"enabled": True, "namespace": "internal"})
     aws.update(serviceConnectConfiguration={"enabled": False})
     assert "serviceConnectConfiguration" not in aws.described()["deployments"][0]

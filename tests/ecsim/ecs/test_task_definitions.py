@@ -9,8 +9,8 @@ import pytest
 from tests.ecsim.aws import Aws, refused
 
 
-def test_a_container_shows_the_defaults_of_aws(aws: Aws) -> None:
-    """Every default that AWS echoes is there, and requiresCompatibilities is sorted."""
+def test_a_container_gets_the_defaults_of_aws(aws: Aws) -> None:
+    """Every default that AWS returns is present, and requiresCompatibilities is sorted."""
     aws.task_definition(
         requiresCompatibilities=["FARGATE", "EC2"],
         containerDefinitions=[
@@ -40,7 +40,7 @@ def test_a_container_shows_the_defaults_of_aws(aws: Aws) -> None:
 
 
 def test_the_environment_comes_back_in_another_order(aws: Aws) -> None:
-    """The same pairs, shuffled, always in the same way."""
+    """The pairs are the same; their order differs from the request and is always the same."""
     names = ["A", "B", "C", "D", "E"]
     container: dict[str, Any] = {"name": "api", "image": "nginx:1"}
     container["environment"] = [{"name": name, "value": name.lower()} for name in names]
@@ -51,7 +51,7 @@ def test_the_environment_comes_back_in_another_order(aws: Aws) -> None:
 
 
 def test_bridge_mode_and_units(aws: Aws) -> None:
-    """In bridge mode the host port is dynamic; CPU and memory come back as plain strings."""
+    """In bridge mode the host port is dynamic. CPU and memory are returned as plain strings."""
     found = aws.ecs.register_task_definition(
         family="old",
         cpu=".5 vCPU",
@@ -64,7 +64,7 @@ def test_bridge_mode_and_units(aws: Aws) -> None:
 
 
 def test_the_network_of_windows_has_a_name_that_the_model_lacks(aws: Aws) -> None:
-    """It comes back as it was sent, its host ports are dynamic, and any other name is refused."""
+    """It is returned unchanged, its host ports are dynamic, and any other name is refused."""
     container: dict[str, Any] = {"name": "c", "image": "c:1", "memory": 64, "portMappings": [{"containerPort": 80}]}
     members: dict[str, Any] = {"family": "old", "containerDefinitions": [container]}
     found = aws.ecs.register_task_definition(networkMode="default", **members)["taskDefinition"]
@@ -76,8 +76,8 @@ def test_the_network_of_windows_has_a_name_that_the_model_lacks(aws: Aws) -> Non
         aws.task_definition(networkMode="default")
 
 
-def test_nothing_that_is_registered_is_lost(aws: Aws) -> None:
-    """Members that moto drops come back."""
+def test_every_registered_member_is_returned(aws: Aws) -> None:
+    """Members that moto drops are returned."""
     members: dict[str, Any] = {
         "runtimePlatform": {"cpuArchitecture": "ARM64", "operatingSystemFamily": "LINUX"},
         "ephemeralStorage": {"sizeInGiB": 30},
@@ -94,8 +94,8 @@ def test_nothing_that_is_registered_is_lost(aws: Aws) -> None:
     assert found["volumes"][1] == {"name": "scratch", "host": {}}
 
 
-def test_tags_are_beside_the_definition_when_asked_for(aws: Aws) -> None:
-    """`include=[TAGS]`; an empty list cannot be registered."""
+def test_tags_are_returned_only_on_request(aws: Aws) -> None:
+    """`include=[TAGS]` returns them. An empty list is refused."""
     aws.task_definition(tags=[{"key": "a", "value": "b"}])
     assert aws.ecs.describe_task_definition(taskDefinition="api", include=["TAGS"])["tags"] == [
         {"key": "a", "value": "b"}
@@ -106,7 +106,7 @@ def test_tags_are_beside_the_definition_when_asked_for(aws: Aws) -> None:
 
 
 def test_a_family_is_its_latest_active_revision(aws: Aws) -> None:
-    """Deregistering the newest makes the one before it the answer; numbers are never used again."""
+    """Without the deregistered newest revision, the one before it is the latest. Numbers are never reused."""
     for number in (1, 2, 3):
         aws.task_definition(f"nginx:{number}")
     aws.ecs.deregister_task_definition(taskDefinition="api:3")
@@ -121,7 +121,7 @@ def test_a_family_is_its_latest_active_revision(aws: Aws) -> None:
 
 
 def test_revisions_are_listed_by_status_order_and_page(aws: Aws) -> None:
-    """The prefix is the whole family; DESC has the newest first."""
+    """The prefix is the whole family. DESC returns the newest first."""
     for number in (1, 2, 3):
         aws.task_definition(f"nginx:{number}")
     aws.task_definition(family="api-worker")
@@ -167,6 +167,6 @@ def test_revisions_are_listed_by_status_order_and_page(aws: Aws) -> None:
     ],
 )
 def test_what_fargate_cannot_run_is_refused(aws: Aws, members: dict[str, Any], message: str) -> None:
-    """RegisterTaskDefinition answers a ClientException that says why."""
+    """RegisterTaskDefinition returns a ClientException with the reason."""
     with refused("ClientException", message):
         aws.task_definition(**members)

@@ -1,4 +1,4 @@
-"""The life of tasks."""
+"""The states of tasks."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from tests.ecsim.aws import Aws, refused
 TRUST = json.dumps({"Statement": [{"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}}]})
 
 
-def test_a_task_goes_through_the_states_of_fargate(aws: Aws) -> None:
-    """PROVISIONING, PENDING, ACTIVATING, RUNNING by the clock; observing it changes nothing."""
+def test_a_task_passes_the_states_of_fargate(aws: Aws) -> None:
+    """PROVISIONING, PENDING, ACTIVATING, RUNNING by the clock; a read changes nothing."""
     aws.service(desiredCount=1)
     seen: list[str] = []
     for _ in range(40):
@@ -25,8 +25,8 @@ def test_a_task_goes_through_the_states_of_fargate(aws: Aws) -> None:
     assert aws.described()["runningCount"] == 1
 
 
-def test_a_running_task_shows_what_it_is(aws: Aws) -> None:
-    """Group, starter, network interface with an address of the subnet, and every container."""
+def test_a_running_task_is_described(aws: Aws) -> None:
+    """DescribeTasks returns group, startedBy, a network interface with an address of the subnet, and each container."""
     containers = [
         {"name": name, "image": f"{name}:1", "portMappings": [{"containerPort": 80}]} for name in ("api", "log")
     ]
@@ -46,7 +46,7 @@ def test_a_running_task_shows_what_it_is(aws: Aws) -> None:
 
 
 def test_a_stopped_task_is_replaced_and_described_for_an_hour(aws: Aws) -> None:
-    """StopTask: the service starts another; the old one keeps its reason until it is forgotten."""
+    """After StopTask the service starts another task. The old one keeps its reason until it is dropped."""
     aws.steady_service()
     victim = aws.tasks()[0]["taskArn"]
     aws.ecs.stop_task(cluster="prod", task=victim, reason="for the test")
@@ -84,7 +84,7 @@ def test_tasks_are_listed_by_service_family_status_and_page(aws: Aws) -> None:
     assert aws.ecs.describe_tasks(cluster="prod", tasks=["ghost"])["failures"][0]["reason"] == "MISSING"
 
 
-def test_an_image_that_is_not_there_fails_its_task(aws: Aws) -> None:
+def test_a_missing_image_fails_its_task(aws: Aws) -> None:
     """A tag that contains `bad` cannot be pulled."""
     aws.service(desiredCount=1, taskDefinition=aws.task_definition("nginx:bad"))
     aws.simulator.advance(30)
@@ -95,7 +95,7 @@ def test_an_image_that_is_not_there_fails_its_task(aws: Aws) -> None:
 
 
 def test_a_crashing_container_stops_its_task(aws: Aws) -> None:
-    """A tag that contains `crash` exits with 1, and the service never gets steady."""
+    """A container with a tag that contains `crash` exits with 1, and the service never becomes steady."""
     aws.service(desiredCount=1, taskDefinition=aws.task_definition("nginx:crash"))
     aws.simulator.advance(45)
     stopped = aws.tasks("STOPPED")[0]
@@ -106,7 +106,7 @@ def test_a_crashing_container_stops_its_task(aws: Aws) -> None:
 
 
 def test_starts_of_tasks_that_always_fail_are_throttled(aws: Aws) -> None:
-    """Without a circuit breaker ECS goes on, more and more slowly, and says so."""
+    """Without a circuit breaker ECS continues with longer and longer delays, and records an event."""
     aws.service(desiredCount=1, taskDefinition=aws.task_definition("nginx:bad"))
     aws.simulator.advance(3600)
     failed = aws.described()["deployments"][0]["failedTasks"]
@@ -116,7 +116,7 @@ def test_starts_of_tasks_that_always_fail_are_throttled(aws: Aws) -> None:
 
 @pytest.mark.parametrize("exists", [True, False])
 def test_a_task_needs_an_execution_role_that_ecs_can_assume(aws: Aws, exists: bool) -> None:
-    """A role that is missing fails the task, not CreateService."""
+    """A missing role fails the task, not CreateService."""
     if exists:
         aws.iam.create_role(RoleName="runner", AssumeRolePolicyDocument=TRUST)
     definition = aws.task_definition(executionRoleArn="arn:aws:iam::123456789012:role/runner")
@@ -130,7 +130,7 @@ def test_a_task_needs_an_execution_role_that_ecs_can_assume(aws: Aws, exists: bo
 
 @pytest.mark.parametrize("create", ["true", "false"])
 def test_a_task_needs_its_log_group(aws: Aws, create: str) -> None:
-    """Without the group the task fails, unless awslogs-create-group makes it."""
+    """Without the group the task fails, unless awslogs-create-group creates it."""
     aws.iam.create_role(RoleName="runner", AssumeRolePolicyDocument=TRUST)
     options = {"awslogs-group": "/api", "awslogs-region": "eu-central-1", "awslogs-create-group": create}
     container = {"name": "api", "image": "nginx:1", "logConfiguration": {"logDriver": "awslogs", "options": options}}
@@ -149,7 +149,7 @@ def test_a_task_needs_its_log_group(aws: Aws, create: str) -> None:
 
 
 def test_a_task_can_be_run_without_a_service(aws: Aws) -> None:
-    """RunTask on Fargate; the group is the family."""
+    """RunTask starts a task on Fargate with the family as its group."""
     aws.ecs.create_cluster(clusterName="prod")
     answer = aws.ecs.run_task(
         cluster="prod",
@@ -169,7 +169,7 @@ def test_a_task_can_be_run_without_a_service(aws: Aws) -> None:
 
 
 def test_tags_are_propagated_to_tasks(aws: Aws) -> None:
-    """`propagateTags` and managed tags show on each task."""
+    """Each task has the propagated tags and the managed tags."""
     aws.steady_service(propagateTags="SERVICE", enableECSManagedTags=True, tags=[{"key": "team", "value": "web"}])
     arns = [task["taskArn"] for task in aws.tasks()]
     tags = aws.ecs.describe_tasks(cluster="prod", tasks=arns, include=["TAGS"])["tasks"][0]["tags"]
@@ -178,7 +178,7 @@ def test_tags_are_propagated_to_tasks(aws: Aws) -> None:
 
 
 def test_an_ec2_service_waits_for_instances(aws: Aws) -> None:
-    """Without container instances nothing is placed, and the event says so."""
+    """Without container instances no task is placed, and an event records it."""
     aws.ecs.create_cluster(clusterName="prod")
     arn = aws.ecs.register_task_definition(
         family="api", containerDefinitions=[{"name": "api", "image": "api:1", "memory": 64}]
@@ -190,7 +190,7 @@ def test_an_ec2_service_waits_for_instances(aws: Aws) -> None:
 
 
 def test_the_same_seed_gives_the_same_account(aws: Aws) -> None:
-    """After a reset the same calls make the same identifiers, addresses and events."""
+    """After a reset the same calls result in the same identifiers, addresses and events."""
 
     def history() -> tuple[list[str], list[str]]:
         aws.simulator.reset()

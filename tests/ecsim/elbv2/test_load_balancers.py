@@ -17,7 +17,7 @@ def attributes(pairs: list[dict[str, str]]) -> dict[str, str]:
 
 
 def test_a_load_balancer_is_provisioning_then_active(aws: Aws) -> None:
-    """It is described with zones, VPC and default security group at once; it is active after a while."""
+    """It has zones, VPC and default security group at once, and is active after some time."""
     arn = aws.load_balancer()
     found = aws.elbv2.describe_load_balancers(LoadBalancerArns=[arn])["LoadBalancers"][0]
     assert found["State"]["Code"] == "provisioning"
@@ -30,8 +30,8 @@ def test_a_load_balancer_is_provisioning_then_active(aws: Aws) -> None:
     assert aws.elbv2.describe_load_balancers(Names=["web"])["LoadBalancers"][0]["State"]["Code"] == "active"
 
 
-def test_a_load_balancer_name_is_taken_by_other_settings_only(aws: Aws) -> None:
-    """The same settings return the same load balancer; others are DuplicateLoadBalancerName."""
+def test_an_equal_load_balancer_is_returned(aws: Aws) -> None:
+    """Equal settings return the same load balancer. Other settings are DuplicateLoadBalancerName."""
     arn = aws.load_balancer()
     assert aws.load_balancer() == arn
     for members in ({"Scheme": "internal"}, {"Type": "network"}):
@@ -39,8 +39,8 @@ def test_a_load_balancer_name_is_taken_by_other_settings_only(aws: Aws) -> None:
             aws.load_balancer(**members)
 
 
-def test_what_a_load_balancer_cannot_be_is_refused(aws: Aws) -> None:
-    """One zone, an unknown subnet, an unknown security group."""
+def test_an_invalid_load_balancer_is_refused(aws: Aws) -> None:
+    """One zone, an unknown subnet and an unknown security group are refused."""
     with refused("ValidationError", "At least two subnets in two different Availability Zones"):
         aws.load_balancer(Subnets=aws.network["subnets"][:1])
     with refused("SubnetNotFound"):
@@ -51,8 +51,8 @@ def test_what_a_load_balancer_cannot_be_is_refused(aws: Aws) -> None:
         aws.elbv2.describe_load_balancers(Names=["ghost"])
 
 
-def test_a_load_balancer_has_the_addresses_that_it_was_given(aws: Aws) -> None:
-    """They are described with their zones; those that AWS chooses are not."""
+def test_a_load_balancer_has_its_declared_addresses(aws: Aws) -> None:
+    """They are described with their zones. Addresses that AWS chooses are not."""
     first, second = aws.network["subnets"][:2]
     mappings = [{"SubnetId": first, "PrivateIPv4Address": "172.31.0.9"}, {"SubnetId": second}]
     made = aws.elbv2.create_load_balancer(Name="net", Type="network", Scheme="internal", SubnetMappings=mappings)
@@ -63,7 +63,7 @@ def test_a_load_balancer_has_the_addresses_that_it_was_given(aws: Aws) -> None:
 
 
 def test_a_load_balancer_can_be_changed(aws: Aws) -> None:
-    """SetSubnets, SetSecurityGroups and SetIpAddressType replace what they name."""
+    """SetSubnets, SetSecurityGroups and SetIpAddressType replace the value."""
     arn = aws.load_balancer()
     group = aws.ec2.create_security_group(GroupName="web", Description="web", VpcId=aws.network["vpc"])["GroupId"]
     aws.elbv2.set_security_groups(LoadBalancerArn=arn, SecurityGroups=[group])
@@ -75,8 +75,8 @@ def test_a_load_balancer_can_be_changed(aws: Aws) -> None:
     assert found["IpAddressType"] == "dualstack"
 
 
-def test_deleting_a_load_balancer_takes_its_listeners_and_rules(aws: Aws) -> None:
-    """Deletion protection keeps it; a gone one is no error; its target group is free."""
+def test_a_load_balancer_is_deleted_with_its_listeners_and_rules(aws: Aws) -> None:
+    """Deletion protection prevents it. An unknown ARN is not an error. The target group is then free."""
     arn, group = aws.load_balancer(), aws.target_group()
     listener = aws.listener(arn, group)
     protection = [{"Key": "deletion_protection.enabled", "Value": "true"}]
@@ -92,8 +92,8 @@ def test_deleting_a_load_balancer_takes_its_listeners_and_rules(aws: Aws) -> Non
     aws.elbv2.delete_target_group(TargetGroupArn=group)
 
 
-def test_attributes_have_the_full_set_of_aws(aws: Aws) -> None:
-    """All keys are there from the start, as strings; an unknown key is refused."""
+def test_attributes_have_all_keys_of_aws(aws: Aws) -> None:
+    """All keys are present from the start, as strings. An unknown key is refused."""
     balancer, group = aws.load_balancer(), aws.target_group()
     listener = aws.listener(balancer, group)
     of_balancer = attributes(aws.elbv2.describe_load_balancer_attributes(LoadBalancerArn=balancer)["Attributes"])
@@ -116,8 +116,8 @@ def test_attributes_have_the_full_set_of_aws(aws: Aws) -> None:
     assert of_network["load_balancing.cross_zone.enabled"] == "false"
 
 
-def test_a_forward_is_echoed_in_both_spellings(aws: Aws) -> None:
-    """One target group: TargetGroupArn and ForwardConfig; several: only ForwardConfig."""
+def test_a_forward_is_returned_in_both_forms(aws: Aws) -> None:
+    """One target group is in TargetGroupArn and ForwardConfig; several are only in ForwardConfig."""
     balancer, blue, green = aws.load_balancer(), aws.target_group("blue"), aws.target_group("green")
     listener = aws.listener(balancer, blue)
     action = aws.elbv2.describe_listeners(ListenerArns=[listener])["Listeners"][0]["DefaultActions"][0]
@@ -140,7 +140,7 @@ def test_a_forward_is_echoed_in_both_spellings(aws: Aws) -> None:
     assert (default["Priority"], default["IsDefault"], default["Actions"]) == ("default", True, [action])
 
 
-def test_a_redirect_is_filled_in(aws: Aws) -> None:
+def test_a_redirect_gets_defaults(aws: Aws) -> None:
     """Host, path, port, protocol and query default to those of the request."""
     listener = aws.listener(
         aws.load_balancer(),
@@ -159,7 +159,7 @@ def test_a_redirect_is_filled_in(aws: Aws) -> None:
 
 
 def test_a_port_has_one_listener(aws: Aws) -> None:
-    """The same listener is returned; another one on its port is DuplicateListener."""
+    """An equal listener is returned. Another one on its port is DuplicateListener."""
     balancer, group = aws.load_balancer(), aws.target_group()
     listener = aws.listener(balancer, group)
     assert aws.listener(balancer, group) == listener
@@ -172,7 +172,7 @@ def test_a_port_has_one_listener(aws: Aws) -> None:
 
 
 def test_https_has_a_certificate_and_a_policy(aws: Aws) -> None:
-    """Policy and mutual authentication are filled in; more certificates stand beside the default one."""
+    """Policy and mutual authentication have defaults. Certificates can be added to the default one."""
     balancer, group = aws.load_balancer(), aws.target_group()
     with refused("ValidationError", "certificate must be specified"):
         aws.listener(balancer, group, 443, Protocol="HTTPS")
@@ -193,7 +193,7 @@ def test_https_has_a_certificate_and_a_policy(aws: Aws) -> None:
 
 
 def rule(aws: Aws, listener: str, group: str, priority: int, **members: Any) -> str:
-    """Create a rule by path; its ARN."""
+    """Create a rule by path and return its ARN."""
     body = {
         "ListenerArn": listener,
         "Priority": priority,
@@ -204,8 +204,8 @@ def rule(aws: Aws, listener: str, group: str, priority: int, **members: Any) -> 
     return str(aws.elbv2.create_rule(**body)["Rules"][0]["RuleArn"])
 
 
-def test_rules_are_shown_by_priority_and_a_priority_is_taken_once(aws: Aws) -> None:
-    """The default rule is the last; it can be neither moved nor deleted."""
+def test_rules_are_listed_by_priority_and_a_priority_is_unique(aws: Aws) -> None:
+    """The default rule is the last, and can be neither moved nor deleted."""
     group = aws.target_group()
     listener = aws.listener(aws.load_balancer(), group)
     second, first = rule(aws, listener, group, 20), rule(aws, listener, group, 10)
@@ -225,8 +225,8 @@ def test_rules_are_shown_by_priority_and_a_priority_is_taken_once(aws: Aws) -> N
         aws.elbv2.delete_rule(RuleArn=first)
 
 
-def test_conditions_are_echoed_in_both_spellings_and_another_order(aws: Aws) -> None:
-    """Path and host in `Values` and in their config; the others with empty `Values`."""
+def test_conditions_are_returned_in_both_forms_and_another_order(aws: Aws) -> None:
+    """Path and host are in `Values` and in their config. Other conditions have empty `Values`."""
     group = aws.target_group()
     listener = aws.listener(aws.load_balancer(), group)
     conditions: list[dict[str, Any]] = [
@@ -250,7 +250,7 @@ def test_conditions_are_echoed_in_both_spellings_and_another_order(aws: Aws) -> 
 
 
 def test_a_rule_can_be_changed(aws: Aws) -> None:
-    """ModifyRule replaces what it names; a group that only the rule used is free."""
+    """ModifyRule replaces the members in the request. A target group that no rule uses is free."""
     blue, green = aws.target_group("blue"), aws.target_group("green")
     listener = aws.listener(aws.load_balancer(), blue)
     arn = rule(aws, listener, green, 10)
@@ -261,8 +261,8 @@ def test_a_rule_can_be_changed(aws: Aws) -> None:
     aws.elbv2.delete_target_group(TargetGroupArn=green)
 
 
-def test_tags_of_up_to_twenty_things_are_described(aws: Aws) -> None:
-    """Load balancers, listeners, rules and target groups have tags; 21 ARNs are refused."""
+def test_tags_of_up_to_twenty_resources_are_described(aws: Aws) -> None:
+    """Load balancers, listeners, rules and target groups have tags. 21 ARNs are refused."""
     balancer, group = aws.load_balancer(), aws.target_group(Tags=[{"Key": "a", "Value": "b"}])
     listener = aws.listener(balancer, group)
     arns = [balancer, group, listener, rule(aws, listener, group, 10)]
@@ -276,7 +276,7 @@ def test_tags_of_up_to_twenty_things_are_described(aws: Aws) -> None:
 
 @pytest.mark.parametrize("operation", ["describe_load_balancers", "describe_listeners", "describe_rules"])
 def test_everything_comes_in_pages(aws: Aws, operation: str) -> None:
-    """PageSize and Marker, for each Describe."""
+    """Each Describe operation has PageSize and Marker."""
     group, balancer = aws.target_group(), aws.load_balancer()
     listener = aws.listener(balancer, group)
     aws.listener(balancer, group, 81)

@@ -16,7 +16,7 @@ def health(aws: Aws, group: str) -> list[str]:
 
 
 def balanced(aws: Aws, image: str = "nginx:1", **members: Any) -> str:
-    """A service behind a load balancer; its target group."""
+    """Create a service behind a load balancer and return its target group."""
     group = aws.target_group()
     aws.elbv2.modify_target_group_attributes(
         TargetGroupArn=group, Attributes=[{"Key": "deregistration_delay.timeout_seconds", "Value": "60"}]
@@ -28,7 +28,7 @@ def balanced(aws: Aws, image: str = "nginx:1", **members: Any) -> str:
 
 
 def test_a_target_is_initial_until_its_checks_pass(aws: Aws) -> None:
-    """Threshold × interval after registration it is healthy, and only then is the deployment complete."""
+    """It is healthy after threshold × interval, and only then the deployment completes."""
     group = balanced(aws)
     aws.simulator.advance(60)
     assert health(aws, group) == ["initial", "initial"]
@@ -40,7 +40,7 @@ def test_a_target_is_initial_until_its_checks_pass(aws: Aws) -> None:
 
 
 def test_old_targets_drain_before_their_tasks_stop(aws: Aws) -> None:
-    """During an update the old tasks leave the group, wait for the deregistration delay, and stop."""
+    """During an update the old tasks are deregistered, wait for the deregistration delay, and stop."""
     group = balanced(aws)
     aws.simulator.advance(200)
     aws.update(taskDefinition=aws.task_definition("nginx:2"))
@@ -56,7 +56,7 @@ def test_old_targets_drain_before_their_tasks_stop(aws: Aws) -> None:
 
 
 def test_a_task_that_fails_its_checks_is_replaced(aws: Aws) -> None:
-    """A tag that contains `unhealthy` never gets healthy; the circuit breaker counts it."""
+    """A task with a tag that contains `unhealthy` never becomes healthy, and the circuit breaker counts it."""
     breaker = {"deploymentCircuitBreaker": {"enable": True, "rollback": True}}
     group = balanced(aws, deploymentConfiguration=breaker)
     aws.simulator.advance(200)
@@ -71,7 +71,7 @@ def test_a_task_that_fails_its_checks_is_replaced(aws: Aws) -> None:
 
 
 def test_the_grace_period_delays_the_replacement(aws: Aws) -> None:
-    """Checks that fail are ignored for healthCheckGracePeriodSeconds."""
+    """Failed checks are ignored for healthCheckGracePeriodSeconds."""
     balanced(aws, image="nginx:unhealthy", healthCheckGracePeriodSeconds=300)
     aws.simulator.advance(200)
     assert aws.tasks("STOPPED") == []
@@ -79,8 +79,8 @@ def test_the_grace_period_delays_the_replacement(aws: Aws) -> None:
     assert len(aws.tasks("STOPPED")) == 2
 
 
-def test_targets_are_kept_by_id_and_port(aws: Aws) -> None:
-    """Two ports of one address are two targets; one can go without the other."""
+def test_id_and_port_identify_a_target(aws: Aws) -> None:
+    """Two ports of one address are two targets, which are deregistered separately."""
     group = aws.target_group()
     aws.listener(aws.load_balancer(), group)
     targets = [{"Id": "172.31.0.10", "Port": port} for port in (8080, 8081)]
@@ -96,7 +96,7 @@ def test_targets_are_kept_by_id_and_port(aws: Aws) -> None:
 
 
 def test_targets_are_unused_without_a_load_balancer(aws: Aws) -> None:
-    """They are checked as soon as a listener forwards to the group, and unused again when it is gone."""
+    """They are checked when a listener forwards to the group, and unused again after its deletion."""
     group = aws.target_group()
     aws.elbv2.register_targets(TargetGroupArn=group, Targets=[{"Id": "172.31.0.10"}])
     assert health(aws, group) == ["unused"]
@@ -132,8 +132,8 @@ def test_targets_are_unused_without_a_load_balancer(aws: Aws) -> None:
         ({"Protocol": "TCP", "TargetType": "alb"}, {"HealthCheckProtocol": "HTTP", "HealthCheckTimeoutSeconds": 6}),
     ],
 )
-def test_a_target_group_shows_the_defaults_of_aws(aws: Aws, members: dict[str, Any], expected: dict[str, Any]) -> None:
-    """By protocol, version and target type."""
+def test_a_target_group_gets_the_defaults_of_aws(aws: Aws, members: dict[str, Any], expected: dict[str, Any]) -> None:
+    """The defaults depend on protocol, version and target type."""
     arn = aws.target_group(**members)
     found = aws.elbv2.describe_target_groups(TargetGroupArns=[arn])["TargetGroups"][0]
     assert {member: found.get(member) for member in expected} == expected
@@ -143,8 +143,8 @@ def test_a_target_group_shows_the_defaults_of_aws(aws: Aws, members: dict[str, A
         assert "ProtocolVersion" not in found
 
 
-def test_a_target_group_name_is_taken_by_other_settings_only(aws: Aws) -> None:
-    """The same settings return the same group; others are DuplicateTargetGroupName."""
+def test_an_equal_target_group_is_returned(aws: Aws) -> None:
+    """Equal settings return the same group. Other settings are DuplicateTargetGroupName."""
     arn = aws.target_group()
     assert aws.target_group() == arn
     with refused("DuplicateTargetGroupName", "but with different settings"):
@@ -153,8 +153,8 @@ def test_a_target_group_name_is_taken_by_other_settings_only(aws: Aws) -> None:
         aws.target_group("x" * 33)
 
 
-def test_a_target_group_in_use_stays(aws: Aws) -> None:
-    """It can be deleted when nothing forwards to it any more; a gone one is no error."""
+def test_a_target_group_in_use_is_not_deleted(aws: Aws) -> None:
+    """It can be deleted when no rule forwards to it. An unknown ARN is not an error."""
     group = aws.target_group()
     balancer = aws.load_balancer()
     listener = aws.listener(balancer, group)
@@ -170,7 +170,7 @@ def test_a_target_group_in_use_stays(aws: Aws) -> None:
 
 
 def test_a_health_check_can_be_changed(aws: Aws) -> None:
-    """ModifyTargetGroup changes what it names and keeps the rest."""
+    """ModifyTargetGroup changes only the members in the request."""
     arn = aws.target_group(HealthCheckPath="/health")
     aws.elbv2.modify_target_group(TargetGroupArn=arn, HealthCheckIntervalSeconds=10, Matcher={"HttpCode": "200-299"})
     found = aws.elbv2.describe_target_groups(TargetGroupArns=[arn])["TargetGroups"][0]
@@ -179,7 +179,7 @@ def test_a_health_check_can_be_changed(aws: Aws) -> None:
 
 
 def test_target_groups_come_in_pages(aws: Aws) -> None:
-    """PageSize and Marker."""
+    """DescribeTargetGroups has PageSize and Marker."""
     for number in range(3):
         aws.target_group(f"g{number}")
     first = aws.elbv2.describe_target_groups(PageSize=2)
@@ -190,7 +190,7 @@ def test_target_groups_come_in_pages(aws: Aws) -> None:
 
 
 def test_a_service_can_move_to_another_target_group(aws: Aws) -> None:
-    """New tasks register with the new group, old ones leave the old group, and it is free at the end."""
+    """New tasks register with the new group, old ones leave the old group, and the old group is free at the end."""
     old = balanced(aws)
     aws.simulator.advance(200)
     new = aws.target_group("api2")

@@ -1,4 +1,4 @@
-"""What is off by default: reads that lag behind writes, and AWS's request throttling."""
+"""Features that are off by default: stale reads after a write, and AWS's request throttling."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def lagging() -> Iterator[Aws]:
     simulator.stop()
 
 
-def test_a_read_may_not_know_of_a_write_yet(lagging: Aws) -> None:
-    """A service that was MISSING stays so for a while after it was created, in the list even longer."""
+def test_a_read_after_a_write_may_be_stale(lagging: Aws) -> None:
+    """A service that was MISSING is still MISSING for some time after its creation; in the list even longer."""
     lagging.ecs.create_cluster(clusterName="prod")
 
     def seen() -> tuple[int, int]:
@@ -39,8 +39,8 @@ def test_a_read_may_not_know_of_a_write_yet(lagging: Aws) -> None:
     assert seen() == (1, 1)
 
 
-def test_a_read_lags_behind_each_write_for_its_time(lagging: Aws) -> None:
-    """A later write does not make an older one stay unknown; other services do not lag."""
+def test_each_write_has_its_own_lag(lagging: Aws) -> None:
+    """A later write does not delay an earlier one. Other services do not lag."""
     lagging.service(desiredCount=1)
     assert lagging.described()["desiredCount"] == 1
     lagging.update(desiredCount=2)
@@ -54,7 +54,7 @@ def test_a_read_lags_behind_each_write_for_its_time(lagging: Aws) -> None:
 
 
 def test_calls_take_tokens_from_the_bucket_of_their_family() -> None:
-    """Twenty revisions at once and one a second after that; reads have a bucket of their own."""
+    """The bucket of registrations has 20 tokens and refills by 1 per second. Reads have a separate bucket."""
     simulator = Simulator(Settings(settling=False, throttling=True), VirtualClock())
     simulator.start()
     try:

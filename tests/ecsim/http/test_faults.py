@@ -1,4 +1,4 @@
-"""Faults, hooks, and that botocore understands them."""
+"""Faults and hooks, as botocore sees them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.ecsim.aws import Aws, refused
         ("sts", "get_caller_identity", "Throttling"),
     ],
 )
-def test_a_throttle_is_in_the_words_of_its_protocol(aws: Aws, service: str, operation: str, code: str) -> None:
+def test_a_throttle_has_the_error_of_its_service(aws: Aws, service: str, operation: str, code: str) -> None:
     """One call is throttled, the next one is not."""
     aws.simulator.fault(Fault("throttle", service))
     call = getattr(getattr(aws, service), operation)
@@ -32,8 +32,8 @@ def test_a_throttle_is_in_the_words_of_its_protocol(aws: Aws, service: str, oper
     call()
 
 
-def test_a_denial_and_an_error_of_choice(aws: Aws) -> None:
-    """`deny` answers as IAM would; `error` answers code, message and status as given."""
+def test_a_denial_and_a_chosen_error(aws: Aws) -> None:
+    """`deny` returns the error of IAM. `error` returns the given code, message and status."""
     aws.simulator.fault(Fault("deny", "ecs", "ListClusters"))
     with refused("AccessDeniedException", "ecs:ListClusters"):
         aws.ecs.list_clusters()
@@ -44,8 +44,8 @@ def test_a_denial_and_an_error_of_choice(aws: Aws) -> None:
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
 
 
-def test_a_fault_can_begin_late_and_last(aws: Aws) -> None:
-    """`skip` calls pass, `times` calls fail, the rest pass; the ledger has them all."""
+def test_a_fault_can_start_late_and_affect_several_calls(aws: Aws) -> None:
+    """`skip` calls pass, `times` calls fail, and the rest pass. The ledger has all of them."""
     aws.simulator.fault(Fault("throttle", "ecs", "ListClusters", times=2, skip=1))
     outcomes: list[str | None] = []
     for _ in range(4):
@@ -61,8 +61,8 @@ def test_a_fault_can_begin_late_and_last(aws: Aws) -> None:
     aws.ecs.list_clusters()
 
 
-def test_a_reset_connection_did_nothing(aws: Aws) -> None:
-    """The caller sees the connection break, and there is no cluster."""
+def test_a_reset_connection_executes_nothing(aws: Aws) -> None:
+    """The caller's connection breaks, and the cluster does not exist."""
     aws.simulator.fault(Fault("reset", "ecs"))
     with pytest.raises(ConnectionClosedError):
         aws.ecs.create_cluster(clusterName="prod")
@@ -70,8 +70,8 @@ def test_a_reset_connection_did_nothing(aws: Aws) -> None:
     assert aws.simulator.ledger.operations() == ()
 
 
-def test_a_lost_response_did_everything(aws: Aws) -> None:
-    """The caller sees the connection break, and there is a cluster."""
+def test_a_lost_response_executes_the_call(aws: Aws) -> None:
+    """The caller's connection breaks, and the cluster exists."""
     aws.simulator.fault(Fault("lost-response", "ecs", "CreateCluster"))
     with pytest.raises(ConnectionClosedError):
         aws.ecs.create_cluster(clusterName="prod")
@@ -79,8 +79,8 @@ def test_a_lost_response_did_everything(aws: Aws) -> None:
     assert aws.simulator.ledger.mutations()[0].ok
 
 
-def test_latency_lets_time_pass(aws: Aws) -> None:
-    """With a virtual clock it is the clock that moves."""
+def test_latency_advances_the_time(aws: Aws) -> None:
+    """With a virtual clock, latency advances the clock."""
     before = aws.simulator.clock.now()
     aws.simulator.fault(Fault("latency", "ecs", seconds=30))
     aws.ecs.list_clusters()
@@ -88,7 +88,7 @@ def test_latency_lets_time_pass(aws: Aws) -> None:
 
 
 def test_a_hook_can_break_any_call_before_or_after(aws: Aws) -> None:
-    """What a hook raises breaks the connection: before, nothing happened; after, it did."""
+    """An exception in a hook breaks the connection. In `before` the call has not happened; in `after` it has."""
 
     def killer(index: int) -> Any:
         seen: list[str] = []
@@ -113,6 +113,6 @@ def test_a_hook_can_break_any_call_before_or_after(aws: Aws) -> None:
 
 
 def test_a_fault_that_does_not_exist_is_refused() -> None:
-    """The kinds are a closed list."""
+    """An unknown kind is a ValueError."""
     with pytest.raises(ValueError, match="unknown kind of fault"):
         Fault("meteor")  # type: ignore[arg-type]

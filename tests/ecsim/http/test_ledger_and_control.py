@@ -14,6 +14,7 @@ import pytest
 
 from ecsim import Settings, Simulator, SpeedClock, Timings, VirtualClock
 from ecsim.account.ledger import is_mutating
+from ecsim.ecs.store import EcsRegion
 from ecsim.http import operations
 from ecsim.http.server import serve
 from ecsim.moto import seams
@@ -21,7 +22,7 @@ from tests.ecsim.aws import Aws, client, refused
 
 
 def control(aws: Aws, path: str, body: dict[str, Any] | None = None, method: str | None = None) -> dict[str, Any]:
-    """Ask the control endpoint."""
+    """Send a request to the control endpoint and return its answer."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(f"{aws.simulator.url}/_sim/{path}", data=data, method=method)  # noqa: S310
     try:
@@ -34,7 +35,7 @@ def control(aws: Aws, path: str, body: dict[str, Any] | None = None, method: str
 
 
 def test_every_call_is_in_the_ledger(aws: Aws) -> None:
-    """Service, operation, parameters as boto3 takes them, outcome and caller; for each protocol."""
+    """It has service, operation, boto3's parameters, outcome and caller, for each protocol."""
     aws.ecs.create_cluster(clusterName="prod")
     aws.elbv2.describe_load_balancers(Names=[])
     with pytest.raises(aws.ecs.exceptions.ServiceNotFoundException):
@@ -86,20 +87,20 @@ def test_every_call_is_in_the_ledger(aws: Aws) -> None:
         ("GenerateCredentialReport", True),
     ],
 )
-def test_reads_are_told_from_writes(operation: str, mutating: bool) -> None:
-    """By prefix, with named exceptions."""
+def test_reads_and_writes_are_distinguished(operation: str, mutating: bool) -> None:
+    """The prefix decides, with a list of exceptions."""
     assert is_mutating(operation) is mutating
 
 
-def test_an_operation_that_nobody_implements_is_an_error_not_a_hang(aws: Aws) -> None:
-    """It says so, and the ledger has it."""
+def test_an_operation_without_an_implementation_is_an_error(aws: Aws) -> None:
+    """The message names the operation, and the ledger has the call."""
     with refused("NotImplemented", "ecs:GetTaskProtection is not simulated"):
         aws.ecs.get_task_protection(cluster="prod", tasks=["a"])
     assert aws.simulator.ledger.entries()[-1].ok is False
 
 
-def test_a_fault_of_the_simulator_looks_like_one(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is an InternalFailure with its cause, in the ledger, and the server goes on."""
+def test_a_failure_of_ecsim_is_an_internal_failure(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is an InternalFailure with its cause, the ledger has it, and the server keeps running."""
     broken: dict[str, Any] = {}
     monkeypatch.setitem(operations.OPERATIONS["ecs"], "ListClusters", lambda _: broken["nothing"])
     with refused("InternalFailure", "the simulator failed at ecs:ListClusters: KeyError('nothing')"):
@@ -108,8 +109,8 @@ def test_a_fault_of_the_simulator_looks_like_one(aws: Aws, monkeypatch: pytest.M
     aws.ecs.create_cluster(clusterName="prod")
 
 
-def test_the_control_endpoint_says_what_it_can_do(aws: Aws) -> None:
-    """`/_sim/docs` lists every route; a route that is not there is an error."""
+def test_the_control_endpoint_lists_its_routes(aws: Aws) -> None:
+    """`/_sim/docs` lists every route. An unknown route is an error."""
     docs = control(aws, "docs")
     assert "POST /_sim/advance" in docs
     assert all(docs.values())
@@ -126,8 +127,8 @@ def test_the_ledger_can_be_read_over_http(aws: Aws) -> None:
     assert control(aws, f"ledger?since={answer['next']}")["entries"] == []
 
 
-def test_the_account_can_be_driven_over_http(aws: Aws) -> None:
-    """Time, faults, images, tasks and reset; what is wrong is answered, not raised."""
+def test_the_account_can_be_controlled_over_http(aws: Aws) -> None:
+    """Time, faults, images, tasks and reset have routes. An invalid request gets an error as its answer."""
     aws.service()
     assert control(aws, "advance", {"seconds": 60})["now"] == aws.simulator.clock.now()
     assert aws.described()["runningCount"] == 2
@@ -147,8 +148,8 @@ def test_the_account_can_be_driven_over_http(aws: Aws) -> None:
     assert control(aws, "health")["account"] == "123456789012"
 
 
-def test_with_a_speed_clock_the_account_lives_by_itself() -> None:
-    """A thread ticks; simulated time runs faster than the wall clock."""
+def test_with_a_speed_clock_time_passes_without_calls() -> None:
+    """A thread ticks, and simulated time runs faster than the wall clock."""
     simulator = Simulator(Settings(settling=False, speed=400, account="210987654321"))
     ecs = client(simulator.start(), "ecs")
     try:
@@ -173,7 +174,7 @@ def test_with_a_speed_clock_the_account_lives_by_itself() -> None:
         )["service"]["serviceArn"]
         assert ":210987654321:" in arn
         until = time.monotonic() + 10
-        while not simulator.world.ecs("eu-central-1").services["prod", "api"].steady:
+        while not simulator.world.store(EcsRegion, "eu-central-1").services["prod", "api"].steady:
             assert time.monotonic() < until
             simulator.tick()
         with pytest.raises(TypeError):
@@ -183,7 +184,7 @@ def test_with_a_speed_clock_the_account_lives_by_itself() -> None:
 
 
 def test_timings_can_be_compressed() -> None:
-    """A world where everything takes no time is steady after a moment."""
+    """With all durations 0 a service is steady at once."""
     quick = Timings(provisioning=0, pending=0, activating=0, stabilise=0, scheduler=0, health=0, drain=0)
     simulator = Simulator(Settings(settling=False, timings=quick), VirtualClock())
     simulator.start()
@@ -198,7 +199,7 @@ def test_timings_can_be_compressed() -> None:
 
 
 def test_many_threads_can_call_at_once(aws: Aws) -> None:
-    """Calls are answered one after the other; none is lost."""
+    """Calls are answered one after the other, and none is lost."""
     ecs = aws.ecs
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda number: ecs.create_cluster(clusterName=f"c{number}"), range(40)))
@@ -206,8 +207,8 @@ def test_many_threads_can_call_at_once(aws: Aws) -> None:
     assert len(aws.simulator.ledger.mutations()) == 40
 
 
-def test_a_port_that_is_taken_is_an_error(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
-    """It does not end the process."""
+def test_a_port_in_use_is_an_error(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is an OSError and does not exit the process."""
     port = int(aws.simulator.url.rsplit(":", 1)[1])
     with pytest.raises(OSError, match="in use"):
         serve(aws.simulator.gateway, port)
@@ -215,7 +216,7 @@ def test_a_port_that_is_taken_is_an_error(aws: Aws, capsys: pytest.CaptureFixtur
 
 
 def test_time_does_not_run_backwards() -> None:
-    """Clocks refuse it."""
+    """A negative advance and a speed of 0 are ValueErrors."""
     with pytest.raises(ValueError, match="backwards"):
         VirtualClock().advance(-1)
     with pytest.raises(ValueError, match="positive"):
@@ -223,7 +224,7 @@ def test_time_does_not_run_backwards() -> None:
 
 
 def test_the_seams_are_checked_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The check is quick, and names moto's version and the seam that is gone."""
+    """The check is fast, and its error names moto's version and the missing interface."""
     before = time.perf_counter()
     seams.check()
     assert time.perf_counter() - before < 0.05

@@ -1,4 +1,4 @@
-"""EC2, IAM, CloudWatch Logs, S3, STS and the tagging API: moto, set right where the simulator needs it."""
+"""EC2, IAM, CloudWatch Logs, S3, STS and the tagging API: moto with corrections."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tests.ecsim.ecs.test_tasks import TRUST
 
 
 def test_the_caller_is_in_the_configured_account(aws: Aws) -> None:
-    """GetCallerIdentity names the account of the settings."""
+    """GetCallerIdentity returns the account of the settings."""
     assert aws.sts.get_caller_identity()["Account"] == "123456789012"
 
 
-def test_the_default_network_can_be_looked_up(aws: Aws) -> None:
-    """One default VPC, its subnets by zone, its route table with an internet gateway."""
+def test_the_default_network_exists(aws: Aws) -> None:
+    """The account has one default VPC with subnets by zone and a route table with an internet gateway."""
     vpcs = aws.ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"]
     assert [vpc["VpcId"] for vpc in vpcs] == [aws.network["vpc"]]
     subnets = aws.ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [aws.network["vpc"]]}])["Subnets"]
@@ -28,13 +28,13 @@ def test_the_default_network_can_be_looked_up(aws: Aws) -> None:
 
 
 def security_group(aws: Aws, name: str = "web", **members: Any) -> str:
-    """Create a security group in the default VPC; its id."""
+    """Create a security group in the default VPC and return its ID."""
     body = {"GroupName": name, "Description": name, "VpcId": aws.network["vpc"], **members}
     return str(aws.ec2.create_security_group(**body)["GroupId"])
 
 
 def test_a_security_group_keeps_its_permissions(aws: Aws) -> None:
-    """Tags on create, egress to everywhere, ranges with descriptions, references to groups, no duplicates."""
+    """Tags at creation, egress to all addresses, ranges with descriptions, references to groups, no duplicates."""
     tags = [{"ResourceType": "security-group", "Tags": [{"Key": "team", "Value": "web"}]}]
     front, back = security_group(aws, TagSpecifications=tags), security_group(aws, "back")
     with refused("InvalidGroup.Duplicate"):
@@ -60,8 +60,8 @@ def test_a_security_group_keeps_its_permissions(aws: Aws) -> None:
     assert aws.ec2.describe_security_groups(GroupIds=[front])["SecurityGroups"][0]["IpPermissions"] == []
 
 
-def test_a_security_group_in_use_stays(aws: Aws) -> None:
-    """A load balancer, a task and another group's rule each keep it; then it can go."""
+def test_a_security_group_in_use_is_not_deleted(aws: Aws) -> None:
+    """A load balancer, a task or another group's rule prevents the deletion; without them it succeeds."""
     group = security_group(aws)
     balancer = aws.load_balancer(SecurityGroups=[group])
     with refused("DependencyViolation", group):
@@ -84,8 +84,8 @@ def test_a_security_group_in_use_stays(aws: Aws) -> None:
         aws.ec2.describe_security_groups(GroupIds=[group])
 
 
-def test_a_role_is_deleted_only_when_it_is_bare(aws: Aws) -> None:
-    """Attached and inline policies and instance profiles keep it."""
+def test_a_role_with_policies_or_profiles_is_not_deleted(aws: Aws) -> None:
+    """Attached policies, inline policies and instance profiles prevent the deletion."""
     aws.iam.create_role(
         RoleName="runner", Path="/ecsync/", AssumeRolePolicyDocument=TRUST, Tags=[{"Key": "a", "Value": "b"}]
     )
@@ -112,7 +112,7 @@ def test_a_role_is_deleted_only_when_it_is_bare(aws: Aws) -> None:
 
 
 def test_the_policies_of_aws_can_be_attached(aws: Aws) -> None:
-    """A managed policy is there in every account, one that does not exist is NoSuchEntity; it detaches again."""
+    """AWS managed policies exist in every account and can be attached and detached; an unknown one is NoSuchEntity."""
     aws.iam.create_role(RoleName="instance", AssumeRolePolicyDocument=TRUST)
     arn = "arn:aws:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role"
     aws.iam.attach_role_policy(RoleName="instance", PolicyArn=arn)
@@ -130,7 +130,7 @@ def test_the_policies_of_aws_can_be_attached(aws: Aws) -> None:
 
 
 def test_a_log_group_keeps_class_protection_and_tags(aws: Aws) -> None:
-    """What moto forgets comes back, and only the retentions of AWS are possible."""
+    """Members that moto drops are returned, and only AWS's retention periods are accepted."""
     aws.logs.create_log_group(
         logGroupName="/api", tags={"team": "web"}, logGroupClass="INFREQUENT_ACCESS", deletionProtectionEnabled=True
     )
@@ -152,7 +152,7 @@ def test_a_log_group_keeps_class_protection_and_tags(aws: Aws) -> None:
 
 
 def test_s3_keeps_versions_and_checks_the_owner(aws: Aws) -> None:
-    """Objects by version and ETag; another account as expected owner is AccessDenied."""
+    """Objects have versions and ETags. Another account as expected owner is AccessDenied."""
     location = {"LocationConstraint": "eu-central-1"}
     aws.s3.create_bucket(Bucket="manifests", CreateBucketConfiguration=location)
     aws.s3.put_bucket_versioning(Bucket="manifests", VersioningConfiguration={"Status": "Enabled"})
@@ -174,8 +174,8 @@ def test_s3_keeps_versions_and_checks_the_owner(aws: Aws) -> None:
     assert denied.value.response["Error"]["Code"] == "AccessDenied"
 
 
-def test_the_tagging_api_finds_what_the_simulator_owns(aws: Aws) -> None:
-    """Services, clusters, load balancers and target groups by tag."""
+def test_the_tagging_api_finds_the_resources_of_ecsim(aws: Aws) -> None:
+    """GetResources returns services, clusters, load balancers and target groups by tag."""
     tag = {"Key": "owner", "Value": "me"}
     group = aws.target_group(Tags=[tag])
     aws.ecs.create_cluster(clusterName="prod", tags=[{"key": "owner", "value": "me"}])

@@ -1,4 +1,4 @@
-"""Repositories of ECR: moto, set right where it says things in other words."""
+"""Repositories of ECR: moto with corrections."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LIFECYCLE = {
 
 
 def push(aws: Aws, tag: str, size: int) -> None:
-    """Push an image whose layer has a size of its own."""
+    """Push an image with a layer of the given size."""
     layer = {"mediaType": "layer", "size": size, "digest": f"sha256:{size:064x}"}
     config = {"mediaType": "config", "size": 1, "digest": f"sha256:{0:064x}"}
     manifest: dict[str, Any] = {"schemaVersion": 2, "mediaType": "manifest", "config": config, "layers": [layer]}
@@ -27,7 +27,7 @@ def push(aws: Aws, tag: str, size: int) -> None:
 
 
 def test_a_repository_is_kept_with_its_policies_and_tags(aws: Aws) -> None:
-    """Mutability, scanning and tags on create; lifecycle and resource policy by calls of their own."""
+    """Mutability, scanning and tags are set at creation; lifecycle and resource policy by separate calls."""
     created = aws.ecr.create_repository(
         repositoryName="api", imageScanningConfiguration={"scanOnPush": True}, tags=[{"Key": "team", "Value": "web"}]
     )["repository"]
@@ -50,7 +50,7 @@ def test_a_repository_is_kept_with_its_policies_and_tags(aws: Aws) -> None:
 
 
 def test_an_immutable_tag_stays_with_its_image(aws: Aws) -> None:
-    """The same tag for another image is refused; a repository with images is deleted only by force."""
+    """The same tag for another image is refused. A repository with images is deleted only with `force`."""
     aws.ecr.create_repository(repositoryName="api", imageTagMutability="IMMUTABLE")
     push(aws, "1", 100)
     with refused("ImageTagAlreadyExistsException", "cannot be overwritten"):
@@ -64,7 +64,7 @@ def test_an_immutable_tag_stays_with_its_image(aws: Aws) -> None:
 
 
 def test_a_repository_is_found_by_its_tags(aws: Aws) -> None:
-    """The tagging API knows it as ecr:repository, with the tags of now."""
+    """The tagging API returns it as ecr:repository with its present tags."""
     arn = aws.ecr.create_repository(repositoryName="api", tags=[{"Key": "team", "Value": "web"}])["repository"][
         "repositoryArn"
     ]

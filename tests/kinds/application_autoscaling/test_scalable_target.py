@@ -1,4 +1,4 @@
-"""ScalableTarget: what is scaled, exactly; the band that a scheduled action may set; tags in calls of their own."""
+"""ScalableTarget: the identity of the scaled resource, bounds that scheduled actions set, and tags."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from tests.kinds.infra import (
 ARN = "arn:aws:ecs:us-east-1:123456789012:service/main/web"
 BODY: dict[str, Any] = {"Service": ARN, "MinCapacity": 2, "MaxCapacity": 4}
 WEB = {"ServiceNamespace": "ecs", "ResourceId": "service/main/web", "ScalableDimension": "ecs:service:DesiredCount"}
-NOT_KNOWN = Text((Ref(Key(application="shop", kind="Service", name="web"), "arn"),))
+UNRESOLVED = Text((Ref(Key(application="shop", kind="Service", name="web"), "arn"),))
 CASES = cases("scalableTarget")
 
 
@@ -86,7 +86,7 @@ def _of_case(live: Any, *_: Any) -> Present:
 
 
 class TestIdentity:
-    """What is scaled."""
+    """The identity of the scaled resource."""
 
     @pytest.mark.parametrize(
         "body",
@@ -97,12 +97,12 @@ class TestIdentity:
             {"ResourceId": "service/main/web"},
         ],
     )
-    def test_a_service_is_named_in_any_of_these_ways(self, body: dict[str, Any]) -> None:
+    def test_a_service_may_be_declared_in_four_forms(self, body: dict[str, Any]) -> None:
         assert KIND.natural(body) == "ecs/service/main/web/ecs:service:DesiredCount"
         assert KIND.known(body) == {"resourceId": "service/main/web"}
 
-    @pytest.mark.parametrize("service", [NOT_KNOWN, "web"])
-    def test_without_its_cluster_it_is_not_known(self, service: Any) -> None:
+    @pytest.mark.parametrize("service", [UNRESOLVED, "web"])
+    def test_a_service_without_its_cluster_has_no_identity(self, service: Any) -> None:
         assert KIND.natural({"Service": service}) is None
         assert KIND.known({"Service": service}) == {}
 
@@ -124,7 +124,7 @@ class TestIdentity:
         assert [at for at, _ in KIND.check({**BODY, **body})] == [path]
         assert list(KIND.check(BODY)) == []
 
-    def test_a_literal_id_is_an_edge_to_the_declared_service(self) -> None:
+    def test_a_target_with_a_literal_id_comes_after_the_declared_service(self) -> None:
         service = Key(application="shop", kind="Service", name="web")
         other = Desired(key=service, body={"cluster": "arn:aws:ecs:us-east-1:1:cluster/main", "serviceName": "web"})
         everything = [other, desired(KIND, BODY)]
@@ -134,28 +134,28 @@ class TestIdentity:
 
 
 class TestEquivalence:
-    """What is the same to AWS, and what is not."""
+    """Declared and live bodies that AWS treats as equal, and those that it does not."""
 
     @pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
-    def test_a_case_differs_exactly_where_aws_would_do_something_else(self, case: Case) -> None:
+    def test_a_case_differs_if_and_only_if_aws_treats_it_differently(self, case: Case) -> None:
         assert equivalent(KIND, _of_case, case) == case["equivalent"], case["note"]
         assert settled(KIND, _of_case, case)
 
-    def test_what_aws_fills_in_and_rewrites_is_no_difference(self) -> None:
+    def test_the_defaults_of_aws_and_its_own_role_are_no_difference(self) -> None:
         assert compare(KIND, {**BODY, "RoleARN": "arn:mine", "SuspendedState": {}}, _live()).fields == ()
 
-    def test_no_change_of_a_live_value_goes_unseen(self) -> None:
+    def test_every_change_of_a_live_value_is_a_difference(self) -> None:
         plain = {"MinCapacity": 2, "MaxCapacity": 4, "SuspendedState": _printed()["SuspendedState"]}
         case = {"desired": {**WEB, **plain}, "live": {**WEB, **plain}}
         assert unseen(KIND, _of_case, case) == set()
 
     @pytest.mark.parametrize(("minimum", "same"), [(2, True), (1, True), (0, False), (3, False)])
-    def test_a_band_that_a_scheduled_action_has_set_is_no_drift(self, minimum: int, same: bool) -> None:
+    def test_a_bound_that_a_scheduled_action_has_set_is_no_drift(self, minimum: int, same: bool) -> None:
         present = _live([_action("night", MinCapacity=1), _action("x", "service/main/web2", MinCapacity=0)])
         present = Present(body={**present.body, "MinCapacity": minimum}, outputs={}, facts=present.facts)
         assert (compare(KIND, BODY, present).fields == ()) is same
 
-    def test_a_band_that_was_declared_anew_since_is_applied(self) -> None:
+    def test_a_bound_that_was_changed_in_the_manifest_is_applied(self) -> None:
         present = _live([_action("night", MinCapacity=1)], MinCapacity=1)
         before = Present(body=present.body, outputs={}, facts=present.facts, marks=_applied(MinCapacity=2))
         assert compare(KIND, BODY, before).fields == ()
@@ -169,23 +169,23 @@ class TestEquivalence:
             ({"MinCapacity": 5, "MaxCapacity": 40}, "drift", {"MinCapacity": 2, "MaxCapacity": 40}),
             ({"MinCapacity": 20, "MaxCapacity": 40}, "pending", {"MinCapacity": 2, "MaxCapacity": 4}),
         ],
-        ids=["as it set it", "another maximum", "an earlier one's minimum", "declared anew"],
+        ids=["as set", "another maximum", "minimum of an earlier action", "changed in the manifest"],
     )
-    def test_what_a_one_time_action_has_set_stays(
+    def test_bounds_that_a_one_time_action_has_set_stay(
         self, live: dict[str, Any], reason: Any, kept: dict[str, int]
     ) -> None:
-        """AWS forgets it once it has run; the last one that is declared and has run counts."""
+        """AWS deletes the action after it has run. The last declared action that has run counts."""
 
         def ran(hour: int, resource: str = "service/main/web", **band: int) -> Present:
             at = datetime(2026, 1, 1, hour, tzinfo=UTC)
             body = {**WEB, "ResourceId": resource, "ScalableTargetAction": band}
-            return Present(body=body, outputs={}, facts={"past": True, "ran": at})
+            return Present(body=body, outputs={}, facts={"ranAt": at})
 
         actions = [
             ran(2, MinCapacity=20, MaxCapacity=40),
             ran(1, MinCapacity=5),
             ran(3, "service/main/web2", MinCapacity=7),
-            Present(body={**WEB, "ScalableTargetAction": {"MaxCapacity": 41}}, outputs={}),  # still to come
+            Present(body={**WEB, "ScalableTargetAction": {"MaxCapacity": 41}}, outputs={}),  # has not run
         ]
         world = {Key(application="shop", kind="ScheduledAction", name=f"a{n}"): one for n, one in enumerate(actions)}
         present = _live(**live)
@@ -194,35 +194,35 @@ class TestEquivalence:
         assert isinstance(gate, Proceed)
         assert {member: gate.body[member] for member in kept} == kept
 
-    def test_a_service_that_is_not_known_again_yet_is_no_difference(self) -> None:
-        assert compare(KIND, {**BODY, "Service": NOT_KNOWN}, _live()).fields == ()
+    def test_an_unresolved_service_is_no_difference(self) -> None:
+        assert compare(KIND, {**BODY, "Service": UNRESOLVED}, _live()).fields == ()
 
 
 class TestCalls:
     """The exact calls of every change."""
 
-    def test_a_create_says_what_is_scaled_in_aws_s_words(self) -> None:
+    def test_a_create_sends_the_identity_in_three_members(self) -> None:
         calls = KIND.calls(Create(desired=desired(KIND, BODY), marks={"ecsync:owner": "o"}))  # type: ignore[misc]
         assert not refused(calls)
         params = {**WEB, "MinCapacity": 2, "MaxCapacity": 4, "Tags": {"ecsync:owner": "o"}}
         assert compiled(calls) == [("application-autoscaling.RegisterScalableTarget", params)]
 
-    def test_a_create_may_hold_a_reference(self) -> None:
-        (call,) = KIND.calls(Create(desired=desired(KIND, {**BODY, "Service": NOT_KNOWN}), marks={}))  # type: ignore[misc]
-        assert call.params["ResourceId"] == NOT_KNOWN
+    def test_a_create_may_contain_a_reference(self) -> None:
+        (call,) = KIND.calls(Create(desired=desired(KIND, {**BODY, "Service": UNRESOLVED}), marks={}))  # type: ignore[misc]
+        assert call.params["ResourceId"] == UNRESOLVED
 
-    def test_an_update_leaves_out_what_stays(self) -> None:
+    def test_an_update_sends_only_the_changes(self) -> None:
         calls = KIND.calls(update(KIND, {**BODY, "MaxCapacity": 8}, _live()))  # type: ignore[misc]
         assert compiled(calls) == [("application-autoscaling.RegisterScalableTarget", {**WEB, "MaxCapacity": 8})]
 
-    def test_suspension_is_said_whole_and_taken_back_where_it_is_not_declared(self) -> None:
+    def test_an_undeclared_suspension_is_reset_and_sent_whole(self) -> None:
         suspended = {**_printed()["SuspendedState"], "DynamicScalingInSuspended": True}
         calls = KIND.calls(update(KIND, BODY, _live(SuspendedState=suspended)))  # type: ignore[misc]
-        said = {**WEB, "SuspendedState": _printed()["SuspendedState"]}
-        assert compiled(calls) == [("application-autoscaling.RegisterScalableTarget", said)]
+        sent = {**WEB, "SuspendedState": _printed()["SuspendedState"]}
+        assert compiled(calls) == [("application-autoscaling.RegisterScalableTarget", sent)]
         assert KIND.health(desired(KIND, BODY), _live(SuspendedState=suspended)).status == "Suspended"
 
-    def test_suspension_that_was_left_alone_is_said_again(self) -> None:
+    def test_a_suspension_that_was_left_alone_is_sent_again(self) -> None:
         live = _live(SuspendedState={**_printed()["SuspendedState"], "DynamicScalingInSuspended": True})
         body = {**BODY, "SuspendedState": {"ScheduledScalingSuspended": True}}
         fields = compare(KIND, body, live, undeclared=False).fields
@@ -240,8 +240,8 @@ class TestCalls:
             ({"MinCapacity": 6, "MaxCapacity": 8}, {"MaxCapacity": 5}),
         ],
     )
-    def test_a_bound_that_would_cross_the_other_takes_it_along(self, live: Any, body: Any) -> None:
-        """A scheduled action has moved the other for a while, and AWS refuses a band that is upside down."""
+    def test_both_bounds_are_sent_if_one_would_cross_the_other(self, live: Any, body: Any) -> None:
+        """A scheduled action has moved the other bound, and AWS rejects a minimum above the maximum."""
         action = _action("now", MinCapacity=live["MinCapacity"], MaxCapacity=live["MaxCapacity"])
         present = _live([action], **live)
         before = replace(present, marks=_applied(MinCapacity=2, MaxCapacity=4))
@@ -260,13 +260,13 @@ class TestCalls:
 
 
 class TestRead:
-    """Finding targets."""
+    """Reads of scalable targets."""
 
-    def test_another_resource_that_aws_answers_with_is_not_it(self) -> None:
+    def test_another_resource_in_the_response_is_ignored(self) -> None:
         reader = _answers(_printed(ResourceId="service/main/web2"), _printed(ScalableDimension="other"))
         assert observe(KIND, reader, BODY) == Absent()
 
-    def test_fifty_are_asked_for_at_once_and_the_actions_of_many_in_one_go(self) -> None:
+    def test_a_call_reads_fifty_targets_and_one_call_all_their_actions(self) -> None:
         ids = [f"service/main/s{n}" for n in range(60)]
         reader = _answers(*(_printed(ResourceId=one) for one in ids))
         asked = [wanted(KIND, {"ResourceId": one}, f"s{n}") for n, one in enumerate(ids)]
@@ -275,17 +275,17 @@ class TestRead:
         assert names.count("DescribeScalableTargets") == 2
         assert names.count("DescribeScheduledActions") == 1
 
-    def test_a_denied_read_is_no_absence(self) -> None:
+    def test_a_denied_read_is_not_absent(self) -> None:
         with pytest.raises(AwsError):
             observe(KIND, Answers(applicationautoscaling_DescribeScalableTargets=denied()), BODY)
 
-    def test_the_action_that_set_the_band_is_named(self) -> None:
+    def test_health_names_the_action_that_set_a_bound(self) -> None:
         present = _live([_action("night", MinCapacity=1)], MinCapacity=1)
-        assert KIND.health(desired(KIND, BODY), present).why == "MinCapacity 1 by scheduled action night"
+        assert KIND.health(desired(KIND, BODY), present).why == "MinCapacity 1 is set by scheduled action night"
 
 
 class _WithTags(Moto):
-    """Moto with the tags of scalable targets, which it does not have."""
+    """Moto with tags of scalable targets, which moto lacks."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -300,10 +300,10 @@ class _WithTags(Moto):
 
 
 class TestMoto:
-    """Against moto, call by call."""
+    """Against moto, one call at a time."""
 
     @mock_aws
-    def test_a_crash_after_each_call_is_made_good(self) -> None:
+    def test_it_converges_after_a_crash_at_any_call(self) -> None:
         cloud = _WithTags()
         a_service(cloud)
         assert converges(KIND, cloud, BODY) == ["application-autoscaling.RegisterScalableTarget"]

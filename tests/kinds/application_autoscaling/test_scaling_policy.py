@@ -1,4 +1,4 @@
-"""ScalingPolicy: defaults by type, a Put that says all of it, and marks that come from the target."""
+"""ScalingPolicy: defaults by type, a complete Put, and marks that come from the target."""
 
 from __future__ import annotations
 
@@ -81,44 +81,44 @@ def _of_case(live: Any, *_: Any) -> Present:
 
 
 class TestEquivalence:
-    """What is the same to AWS, and what is not."""
+    """Declared and live bodies that AWS treats as equal, and those that it does not."""
 
     @pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
-    def test_a_case_differs_exactly_where_aws_would_do_something_else(self, case: Case) -> None:
+    def test_a_case_differs_if_and_only_if_aws_treats_it_differently(self, case: Case) -> None:
         assert equivalent(KIND, _of_case, case) == case["equivalent"], case["note"]
         assert settled(KIND, _of_case, case)
 
     @pytest.mark.parametrize("case", [case for case in CASES if case["equivalent"]], ids=lambda case: case["id"])
-    def test_no_change_of_a_live_value_goes_unseen(self, case: Case) -> None:
+    def test_every_change_of_a_live_value_is_a_difference(self, case: Case) -> None:
         by_aws = {"PolicyARN", "CreationTime", "Alarms.[].AlarmName", "Alarms.[].AlarmARN"}
-        # A case that does not say what is scaled takes it from the live side.
+        # A case without an identity takes it from the live side.
         identity = set() if "ResourceId" in case["desired"] else set(WEB)
         assert unseen(KIND, _of_case, case) <= by_aws | identity
 
-    def test_steps_go_by_their_bounds_and_have_defaults(self) -> None:
+    def test_steps_are_sorted_by_their_bounds_and_have_defaults(self) -> None:
         steps = [{"MetricIntervalLowerBound": 10.0, "ScalingAdjustment": 2}, {"ScalingAdjustment": 1}]
         step = {"AdjustmentType": "ChangeInCapacity", "StepAdjustments": steps}
         filled = {**step, "StepAdjustments": steps[::-1], "Cooldown": 300, "MetricAggregationType": "Average"}
         name = "StepScalingPolicyConfiguration"
         assert normalise({name: step}, KIND.rules) == normalise({name: filled, "PolicyType": "StepScaling"}, KIND.rules)
 
-    def test_a_cooldown_that_is_printed_as_its_default_is_no_difference(self) -> None:
+    def test_a_live_cooldown_with_the_default_is_no_difference(self) -> None:
         assert compare(KIND, BODY, _live(**{TRACKING: {**CPU, "ScaleInCooldown": 300}})).fields == ()
         assert compare(KIND, BODY, _live(**{TRACKING: {**CPU, "ScaleInCooldown": 60}})).fields
 
-    def test_a_metric_gives_its_data_unless_it_says_otherwise(self) -> None:
-        """What AWS prints for the one metric that says nothing of it."""
+    def test_the_default_of_return_data_is_true(self) -> None:
+        """AWS returns true for a metric that does not declare it."""
         metrics: list[dict[str, Any]] = [
             {"Id": "e", "Expression": "m / 2"},
             {"Id": "m", "ReturnData": False, "Expression": "1"},
         ]
         body = {**BODY, TRACKING: {"TargetValue": 1.0, "CustomizedMetricSpecification": {"Metrics": metrics}}}
-        for shown, seen in ((True, 0), (False, 1)):
-            printed = [{**metrics[0], "ReturnData": shown}, metrics[1]]
+        for live_value, differences in ((True, 0), (False, 1)):
+            printed = [{**metrics[0], "ReturnData": live_value}, metrics[1]]
             live = _live(**{TRACKING: {"TargetValue": 1.0, "CustomizedMetricSpecification": {"Metrics": printed}}})
-            assert len(compare(KIND, body, live).fields) == seen
+            assert len(compare(KIND, body, live).fields) == differences
 
-    def test_another_type_is_another_policy(self) -> None:
+    def test_another_type_is_a_replacement(self) -> None:
         steps = {"AdjustmentType": "ChangeInCapacity", "StepAdjustments": [{"ScalingAdjustment": 1}]}
         body = {"Service": "main/web", "PolicyName": "cpu", "StepScalingPolicyConfiguration": steps}
         assert "replace" in {one.effect for one in compare(KIND, body, _live()).fields}
@@ -127,21 +127,21 @@ class TestEquivalence:
 class TestCalls:
     """The exact calls of every change."""
 
-    def test_a_create_names_its_type_and_gives_its_arn(self) -> None:
+    def test_a_create_sends_its_type_and_captures_its_arn(self) -> None:
         calls = KIND.calls(Create(desired=desired(KIND, BODY), marks={}))  # type: ignore[misc]
         assert not refused(calls)
         params = {**WEB, "PolicyName": "cpu", "PolicyType": "TargetTrackingScaling", TRACKING: CPU}
         assert compiled(calls) == [("application-autoscaling.PutScalingPolicy", params)]
         assert set(calls[0].captures) == set(KIND.outputs)
 
-    def test_an_update_says_the_policy_whole(self) -> None:
+    def test_an_update_sends_the_policy_whole(self) -> None:
         body = {**BODY, TRACKING: {**CPU, "TargetValue": 70.0}}
         calls = KIND.calls(update(KIND, body, _live()))  # type: ignore[misc]
         params = {**WEB, "PolicyName": "cpu", "PolicyType": "TargetTrackingScaling", TRACKING: body[TRACKING]}
         assert compiled(calls) == [("application-autoscaling.PutScalingPolicy", params)]
 
-    def test_what_was_left_alone_is_said_again(self) -> None:
-        """AWS takes the default of what a Put leaves out."""
+    def test_values_that_were_left_alone_are_sent_again(self) -> None:
+        """AWS resets what a Put leaves out."""
         body = {**BODY, TRACKING: {**CPU, "TargetValue": 70.0}}
         live = _live(**{TRACKING: {**CPU, "ScaleInCooldown": 60, "DisableScaleIn": True}})
         fields = compare(KIND, body, live, undeclared=False).fields
@@ -172,8 +172,8 @@ class TestCalls:
             ({"Service": Text((Ref(Key(application="other", kind="Service", name="web"), "arn"),))}, False),
         ],
     )
-    def test_two_documents_cannot_mean_one_policy(self, other: dict[str, Any], same: bool) -> None:
-        """No name of AWS's says so before the service is there, and each would undo what the other puts."""
+    def test_two_documents_cannot_declare_one_policy(self, other: dict[str, Any], same: bool) -> None:
+        """Their natural names do not show it before the service exists, and each would undo the Put of the other."""
         service, cluster = (Key(application="shop", kind=kind, name="web") for kind in ("Service", "Cluster"))
         named = Text((Ref(service, "arn"),))
         declared = [
@@ -187,7 +187,7 @@ class TestCalls:
         looked_up = desired(KIND, two.body, "two", manage=False)
         assert list(KIND.cross_check(one, [*declared, one, looked_up])) == []  # type: ignore[misc]
 
-    def test_it_comes_after_its_target(self) -> None:
+    def test_a_policy_comes_after_its_target(self) -> None:
         service = Text((Ref(Key(application="shop", kind="Service", name="web"), "arn"),))
         target = Desired(key=PARENT, body={"Service": service})
         assert list(KIND.needs(desired(KIND, {**BODY, "Service": service}), [target])) == [PARENT]  # type: ignore[misc]
@@ -195,19 +195,19 @@ class TestCalls:
 
 
 class TestRead:
-    """Finding policies, and whose they are."""
+    """Reads of policies, and their owner."""
 
-    def test_what_else_the_answer_holds_is_not_it(self) -> None:
+    def test_other_policies_in_the_response_are_ignored(self) -> None:
         reader = _answers(_printed(ResourceId="service/main/web2"), _printed(PolicyName="memory"))
         assert observe(KIND, reader, BODY) == Absent()
 
-    def test_policies_of_one_target_take_one_call(self) -> None:
+    def test_one_call_reads_all_policies_of_a_target(self) -> None:
         reader = _answers(_printed(), _printed(PolicyName="memory"))
         asked = [wanted(KIND, {**BODY, "PolicyName": name}, name) for name in ("cpu", "memory")]
         assert all(isinstance(found, Present) for _, found in KIND.read(reader, asked, {}))
         assert len(reader.asked) == 1
 
-    def test_a_denied_read_is_no_absence(self) -> None:
+    def test_a_denied_read_is_not_absent(self) -> None:
         with pytest.raises(AwsError):
             observe(KIND, Answers(applicationautoscaling_DescribeScalingPolicies=denied()), BODY)
 
@@ -215,7 +215,7 @@ class TestRead:
         ("owner", "ours"),
         [("v1/prod/shop/ScalableTarget/web", True), ("v1/other/shop/ScalableTarget/web", False), (None, False)],
     )
-    def test_it_is_ours_where_its_target_is(self, owner: str | None, ours: bool) -> None:
+    def test_a_policy_is_ours_if_its_target_is_ours(self, owner: str | None, ours: bool) -> None:
         marks = Marks(owner=owner, id="i") if owner else None
         parent = Present(body=WEB, outputs={}, marks=marks, foreign="Terraform")
         want = wanted(KIND, BODY)
@@ -224,19 +224,19 @@ class TestRead:
         assert found.marks == (Marks(owner=want.owner, id="") if ours else None)
         assert found.foreign == "Terraform"
 
-    def test_what_came_with_a_target_that_was_adopted_keeps_what_is_not_declared(self) -> None:
+    def test_a_policy_of_an_adopted_target_keeps_its_undeclared_values(self) -> None:
         mark = Marks(owner="v1/prod/shop/ScalableTarget/web", id="i", applied=Applied(members={}, adopted=True))
         want = wanted(KIND, BODY)
         ((_, found),) = KIND.read(_answers(_printed()), [want], {PARENT: Present(body=WEB, outputs={}, marks=mark)})
         assert isinstance(found, Present)
         assert found.marks == Marks(owner=want.owner, id="", applied=Applied(members={}, adopted=True))
 
-    def test_of_a_target_that_could_not_be_read_nobody_knows_whose_it_is(self) -> None:
-        """It is neither made nor changed; another target that is known is no doubt."""
+    def test_a_policy_is_unreadable_if_its_target_cannot_be_read(self) -> None:
+        """It is neither created nor changed. Another unreadable target does not matter if its own target was read."""
         want = wanted(KIND, BODY)
         hidden = {PARENT: Unreadable("denied")}
         ((_, found),) = KIND.read(_answers(_printed()), [want], hidden)
-        assert found == Unreadable("its scalable target is not known: denied")
+        assert found == Unreadable("its scalable target cannot be read: denied")
         other = Key(application="shop", kind="ScalableTarget", name="other")
         mine = Present(body=WEB, outputs={}, marks=Marks(owner="v1/prod/shop/ScalableTarget/web", id="i"))
         ((_, found),) = KIND.read(_answers(_printed()), [want], {PARENT: mine, other: Unreadable("denied")})
@@ -249,15 +249,15 @@ class TestRead:
             (Present(body=WEB, outputs={}, foreign="Terraform"), "Terraform manages"),
             (Present(body=WEB, outputs={}), ""),
         ],
-        ids=["another installation", "another tool", "nobody"],
+        ids=["another installation", "another tool", "no owner"],
     )
-    def test_nothing_is_put_on_what_somebody_else_has(self, parent: Present, why: str) -> None:
-        """A policy of it that is not there is not made."""
+    def test_nothing_is_created_on_a_foreign_target(self, parent: Present, why: str) -> None:
+        """An absent policy of a foreign target is Unreadable with the owner."""
         ((_, found),) = KIND.read(_answers(), [wanted(KIND, BODY)], {PARENT: parent})
         assert (isinstance(found, Unreadable) and why in found.error) if why else found == Absent()
 
-    def test_a_target_that_is_only_looked_up_has_no_say(self) -> None:
-        """Whoever looks a target up and declares a policy of it means that policy."""
+    def test_a_policy_of_a_looked_up_target_is_ours(self) -> None:
+        """The document names the policy exactly, and a looked-up target carries no mark to compare."""
         looked_up = Present(body=WEB, outputs={}, foreign="Terraform", facts={"managed": False})
         want = wanted(KIND, BODY)
         ((_, found),) = KIND.read(_answers(_printed()), [want], {PARENT: looked_up})
@@ -266,10 +266,10 @@ class TestRead:
 
 
 class TestMoto:
-    """Against moto, call by call."""
+    """Against moto, one call at a time."""
 
     @mock_aws
-    def test_a_crash_after_each_call_is_made_good(self) -> None:
+    def test_it_converges_after_a_crash_at_any_call(self) -> None:
         cloud = Moto()
         a_service(cloud)
         cloud.call("application-autoscaling", "RegisterScalableTarget", **WEB, MinCapacity=1, MaxCapacity=2)

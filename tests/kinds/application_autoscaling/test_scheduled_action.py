@@ -1,4 +1,4 @@
-"""ScheduledAction: instants however they are written, a Put that drops nothing, and one-time actions that have run."""
+"""ScheduledAction: times in any notation, a complete Put, and one-time actions that have run."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ START = datetime(2027, 1, 1, 9, tzinfo=UTC)
 
 
 def _printed(**more: Any) -> dict[str, Any]:
-    mine = {name: value for name, value in BODY.items() if name != "Service"}
-    return {**WEB, **mine, "ScheduledActionARN": "arn:aws:autoscaling:us-east-1:1:scheduledAction:u", **more}
+    declared = {name: value for name, value in BODY.items() if name != "Service"}
+    return {**WEB, **declared, "ScheduledActionARN": "arn:aws:autoscaling:us-east-1:1:scheduledAction:u", **more}
 
 
 def _answers(*actions: dict[str, Any]) -> Answers:
@@ -57,7 +57,7 @@ def _whole(**more: Any) -> dict[str, Any]:
 
 
 class TestCompare:
-    """What is the same, and what is not."""
+    """Declared and live bodies that AWS treats as equal, and those that it does not."""
 
     def test_utc_is_the_default(self) -> None:
         assert compare(KIND, BODY, _live(Timezone="UTC")).fields == ()
@@ -66,15 +66,15 @@ class TestCompare:
     @pytest.mark.parametrize(
         "start", ["2027-01-01T09:00:00Z", "2027-01-01T18:00:00+09:00", "2027-01-01T09:00:00", START]
     )
-    def test_an_instant_is_itself_in_every_spelling(self, start: Any) -> None:
+    def test_a_time_is_equal_in_every_notation(self, start: Any) -> None:
         assert compare(KIND, {**BODY, "StartTime": start}, _live(StartTime=START)).fields == ()
 
-    def test_a_bound_that_nobody_declared_is_seen(self) -> None:
+    def test_an_undeclared_live_value_is_a_difference(self) -> None:
         assert [one.path for one in compare(KIND, BODY, _live(EndTime=START)).fields] == [("EndTime",)]
         live = _live(ScalableTargetAction={"MinCapacity": 0, "MaxCapacity": 1})
         assert [one.path for one in compare(KIND, BODY, live).fields] == [("ScalableTargetAction", "MaxCapacity")]
 
-    def test_the_canonical_form_is_its_own(self) -> None:
+    def test_normalising_twice_changes_nothing(self) -> None:
         body = {**BODY, "StartTime": START, "EndTime": "never"}
         once = normalise(body, KIND.rules)
         assert normalise(once, KIND.rules) == once
@@ -84,8 +84,8 @@ class TestCompare:
         assert compare(KIND, {**BODY, "StartTime": start}, _live(StartTime=START)).fields == ()
 
     @pytest.mark.parametrize("time", ["tomorrow", "Jan 1 2027", "2027-13-01"])
-    def test_what_is_no_time_is_said(self, time: str) -> None:
-        """boto3 would take some of these in its own way, and every pass would find another time."""
+    def test_check_reports_text_that_is_no_time(self, time: str) -> None:
+        """boto3 parses some of these in its own way, so that every pass would find another time."""
         assert [path for path, _ in KIND.check({**BODY, "EndTime": time})] == [("EndTime",)]
         assert list(KIND.check({**BODY, "EndTime": "2027-01-01T09:00:00+09:00", "StartTime": "2027-01-01"})) == []
 
@@ -103,7 +103,7 @@ class TestCalls:
         assert not refused(calls)
         assert compiled(calls) == [("application-autoscaling.PutScheduledAction", _whole())]
 
-    def test_an_update_says_the_times_again(self) -> None:
+    def test_an_update_sends_the_times_again(self) -> None:
         body = {**BODY, "StartTime": "2027-01-01T09:00:00Z", "Schedule": "rate(1 day)"}
         calls = KIND.calls(update(KIND, body, _live(StartTime=START)))  # type: ignore[misc]
         assert not refused(calls)
@@ -111,19 +111,19 @@ class TestCalls:
         assert compiled(calls) == [("application-autoscaling.PutScheduledAction", params)]
 
     def test_a_time_without_a_zone_is_sent_as_utc(self) -> None:
-        """boto3 would take it for the time of this machine."""
+        """boto3 takes it for the local time of the machine."""
         body = {**BODY, "StartTime": "2027-01-01T09:00:00", "EndTime": "2027-06-01"}
         times = {"StartTime": "2027-01-01T09:00:00+00:00", "EndTime": "2027-06-01T00:00:00+00:00"}
         create = KIND.calls(Create(desired=desired(KIND, body), marks={}))  # type: ignore[misc]
         assert compiled(create) == [("application-autoscaling.PutScheduledAction", _whole(**times))]
         assert compiled(KIND.calls(update(KIND, body, _live()))) == compiled(create)  # type: ignore[misc]
 
-    def test_a_time_zone_that_nobody_declares_is_put_back(self) -> None:
-        """A Put that leaves it out keeps it."""
+    def test_an_undeclared_time_zone_is_reset(self) -> None:
+        """A Put that leaves the time zone out keeps it."""
         (call,) = KIND.calls(update(KIND, BODY, _live(Timezone="Asia/Seoul")))  # type: ignore[misc]
         assert call.params == _whole(Timezone="UTC")
 
-    def test_times_that_nobody_declares_are_kept_where_they_are_left_alone_and_go_where_they_differ(self) -> None:
+    def test_undeclared_times_are_sent_if_they_are_left_alone_and_removed_if_they_differ(self) -> None:
         body = {**BODY, "Schedule": "rate(1 day)"}
         whole = update(KIND, body, _live(EndTime=START))
         alone = tuple(one for one in whole.fields if one.path[0] == "Schedule")
@@ -139,12 +139,12 @@ class TestCalls:
 
 
 class TestRead:
-    """Finding actions, and those that AWS has forgotten."""
+    """Reads of actions, and of one-time actions that AWS has deleted."""
 
-    def test_one_of_another_target_is_not_it(self) -> None:
+    def test_an_action_of_another_target_is_ignored(self) -> None:
         assert observe(KIND, _answers(_printed(ResourceId="service/main/web2")), BODY) == Absent()
 
-    def test_a_denied_read_is_no_absence(self) -> None:
+    def test_a_denied_read_is_not_absent(self) -> None:
         with pytest.raises(AwsError):
             observe(KIND, Answers(applicationautoscaling_DescribeScheduledActions=denied()), BODY)
 
@@ -161,15 +161,15 @@ class TestRead:
         ("schedule", "zone"),
         [("at(2999-01-01T00:00:00)", None), ("at(2020-01-01T00:00:00)", "No/Where"), ("rate(1 day)", None)],
     )
-    def test_one_that_is_still_to_come_is_absent(self, schedule: str, zone: str | None) -> None:
+    def test_an_action_that_has_not_run_is_absent(self, schedule: str, zone: str | None) -> None:
         assert observe(KIND, _answers(), {**BODY, "Schedule": schedule, "Timezone": zone}) == Absent()
 
 
 class TestMoto:
-    """Against moto, call by call."""
+    """Against moto, one call at a time."""
 
     @mock_aws
-    def test_a_crash_after_each_call_is_made_good(self) -> None:
+    def test_it_converges_after_a_crash_at_any_call(self) -> None:
         cloud = Moto()
         put = ["application-autoscaling.PutScheduledAction"]
         assert converges(KIND, cloud, BODY) == put

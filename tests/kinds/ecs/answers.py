@@ -1,4 +1,4 @@
-"""What the tests of the ECS kinds share: ARNs, live resources, and the equivalence cases as the core would see them."""
+"""Helpers that the tests of the ECS kinds share: ARNs, references, and the equivalence cases."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def ref(kind: str, name: str, output: str) -> Text:
 
 
 class Reader(Answers):
-    """Answers of ECS, one of whose parameters is called as our own first one."""
+    """Answers of ECS: the parameter `service` of a call is renamed, because `call` has one of that name."""
 
     def call(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
         renamed = {"serviceName" if name == "service" else name: value for name, value in params.items()}
@@ -38,7 +38,7 @@ class Reader(Answers):
 
 
 def checked(kind: Kind, body: Mapping[str, Any]) -> dict[str, Any]:
-    """The desired side, in AWS's types, as the core would have it."""
+    """Return the desired side in AWS's types, as the core checks it."""
     assert kind.shape is not None
     printed = at_path(kind.shape.describe, side="output")
     found = check(body, load(kind.shape), name=kind.name, rules=kind.rules, describe=printed, tags="tags")
@@ -51,7 +51,7 @@ def equivalent(kind: Kind, live_of: LiveOf, case: Case) -> bool:
 
 
 def unseen(kind: Kind, live_of: LiveOf, case: Case) -> set[str]:
-    """Change each single leaf of the live side; return the places whose change nobody would see."""
+    """Change each leaf of the live side; return the places with a change that is no difference."""
     declared = checked(kind, case["desired"])
     return {
         place
@@ -73,7 +73,7 @@ def _mutations(live: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def settled(kind: Kind, live_of: LiveOf, case: Case) -> bool:
-    """Tell whether normalising twice is normalising once, on both sides, and a body does not differ from itself."""
+    """Return whether normalising twice changes neither side, and neither side differs from itself."""
     declared = checked(kind, case["desired"])
     both = (declared, live_of(case["live"], declared, case).body)
     once = [normalise(body, kind.rules) for body in both]

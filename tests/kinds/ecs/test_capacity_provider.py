@@ -1,4 +1,4 @@
-"""CapacityProvider: what ECS fills in, updates block by block, and another group of the same name."""
+"""CapacityProvider: ECS's defaults, updates by block, and a recreated group with the same name."""
 
 from __future__ import annotations
 
@@ -69,19 +69,19 @@ def _answers(*providers: Any, failures: Any = ()) -> Answers:
 
 
 class TestEquivalence:
-    """What is the same to AWS, and what is not."""
+    """Declared and live bodies that AWS treats as equal, and those that it does not."""
 
     @pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
-    def test_a_case_differs_exactly_where_aws_would_do_something_else(self, case: Case) -> None:
+    def test_a_case_differs_if_and_only_if_aws_treats_it_differently(self, case: Case) -> None:
         assert equivalent(KIND, _of_case, case) == case["equivalent"], case["note"]
         assert settled(KIND, _of_case, case)
 
     @pytest.mark.parametrize("case", [case for case in CASES if case["equivalent"]], ids=lambda case: case["id"])
-    def test_no_change_of_a_live_value_goes_unseen(self, case: Case) -> None:
+    def test_every_change_of_a_live_value_is_a_difference(self, case: Case) -> None:
         by_aws = {"capacityProviderArn", "status", "updateStatus", "tags.[].key", "tags.[].value"}
         assert unseen(KIND, _of_case, case) <= by_aws
 
-    def test_a_group_by_its_name_is_that_group_and_another_of_that_name_is_not(self) -> None:
+    def test_a_group_matches_by_its_name_and_another_arn_is_a_replacement(self) -> None:
         by_name = {
             **BODY,
             "autoScalingGroupProvider": {**BODY["autoScalingGroupProvider"], "autoScalingGroupArn": "web"},
@@ -91,8 +91,8 @@ class TestEquivalence:
         (one,) = compare(KIND, BODY, _live(autoScalingGroupArn=again)).fields
         assert one.effect == "replace"
 
-    def test_a_group_that_was_made_again_under_its_name_is_another_one(self) -> None:
-        """The provider goes on with the ARN of the one that is gone."""
+    def test_a_recreated_group_with_the_same_name_is_a_replacement(self) -> None:
+        """The provider still has the ARN of the deleted group."""
         by_name = {**BODY, "autoScalingGroupProvider": {"autoScalingGroupArn": "web"}}
         again = GROUP.replace("u-u-i-d", "o-t-h-r")
         world = {
@@ -105,7 +105,7 @@ class TestEquivalence:
         (one,) = compare(KIND, by_name, found).fields
         assert (one.before, one.after, one.effect) == (GROUP, again, "replace")
 
-    def test_what_aws_adds_to_managed_instances_is_left_alone(self) -> None:
+    def test_values_that_aws_adds_to_managed_instances_are_left_alone(self) -> None:
         template = MANAGED["managedInstancesProvider"]["instanceLaunchTemplate"]
         printed = {**template, "monitoring": "BASIC", "networkConfiguration": {"subnets": ["a", "b"]}}
         provider = {**MANAGED["managedInstancesProvider"], "instanceLaunchTemplate": printed, "propagateTags": "NONE"}
@@ -116,22 +116,22 @@ class TestEquivalence:
 class TestCalls:
     """The exact calls of every change."""
 
-    def test_a_create_gives_every_output(self) -> None:
+    def test_a_create_captures_every_output(self) -> None:
         (create,) = KIND.calls(Create(desired=desired(KIND, BODY), marks={"ecsync:owner": "o"}))  # type: ignore[misc]
         assert not refused([create])
         assert create.params == {**BODY, "tags": [{"key": "ecsync:owner", "value": "o"}]}
         assert set(create.captures) == set(KIND.outputs)
 
-    def test_a_block_that_differs_is_sent_whole_and_no_other(self) -> None:
+    def test_only_the_part_that_differs_is_sent_and_it_is_sent_whole(self) -> None:
         scaling = {"status": "ENABLED", "targetCapacity": 80}
         body = {**BODY, "autoScalingGroupProvider": {"autoScalingGroupArn": GROUP, "managedScaling": scaling}}
         calls = KIND.calls(update(KIND, body, _live()))  # type: ignore[misc]
         assert not refused(calls)
-        said = {"managedScaling": {**SCALING, "targetCapacity": 80}}
-        assert compiled(calls) == [("ecs.UpdateCapacityProvider", {"name": "web", "autoScalingGroupProvider": said})]
+        sent = {"managedScaling": {**SCALING, "targetCapacity": 80}}
+        assert compiled(calls) == [("ecs.UpdateCapacityProvider", {"name": "web", "autoScalingGroupProvider": sent})]
 
-    def test_what_was_left_alone_is_said_again(self) -> None:
-        """ECS takes the default of what an update of managed scaling leaves out."""
+    def test_values_that_were_left_alone_are_sent_again(self) -> None:
+        """ECS resets the members of managed scaling that an update leaves out."""
         scaling = {"status": "ENABLED", "instanceWarmupPeriod": 60}
         body = {**BODY, "autoScalingGroupProvider": {"autoScalingGroupArn": GROUP, "managedScaling": scaling}}
         live = _live(managedScaling={**SCALING, "targetCapacity": 80})
@@ -141,8 +141,8 @@ class TestCalls:
             "managedScaling": {**SCALING, "targetCapacity": 80, "instanceWarmupPeriod": 60}
         }
 
-    def test_managed_instances_keep_what_ecs_filled_in(self) -> None:
-        """But for what only a create takes."""
+    def test_managed_instances_keep_the_values_of_ecs(self) -> None:
+        """Except for the members that only a create takes."""
         template = MANAGED["managedInstancesProvider"]["instanceLaunchTemplate"]
         filled = {**template, "monitoring": "DETAILED", "capacityOptionType": "ON_DEMAND"}
         live = {**MANAGED["managedInstancesProvider"], "instanceLaunchTemplate": filled, "propagateTags": "NONE"}
@@ -150,32 +150,34 @@ class TestCalls:
         present = Present(body={**MANAGED, "managedInstancesProvider": live}, outputs={"name": "own", "arn": "a"})
         calls = KIND.calls(update(KIND, {**MANAGED, "managedInstancesProvider": block}, present))  # type: ignore[misc]
         assert not refused(calls)
-        said = {**block, "propagateTags": "NONE", "instanceLaunchTemplate": {**template, "monitoring": "DETAILED"}}
-        assert calls[0].params["managedInstancesProvider"] == said
+        sent = {**block, "propagateTags": "NONE", "instanceLaunchTemplate": {**template, "monitoring": "DETAILED"}}
+        assert calls[0].params["managedInstancesProvider"] == sent
 
-    def test_what_is_not_declared_any_more_goes_back_to_the_default(self) -> None:
+    def test_a_value_that_is_no_longer_declared_is_reset_to_the_default(self) -> None:
         calls = KIND.calls(update(KIND, BODY, _live(managedDraining="DISABLED")))  # type: ignore[misc]
-        said = {"managedDraining": "ENABLED"}
-        assert compiled(calls) == [("ecs.UpdateCapacityProvider", {"name": "web", "autoScalingGroupProvider": said})]
+        sent = {"managedDraining": "ENABLED"}
+        assert compiled(calls) == [("ecs.UpdateCapacityProvider", {"name": "web", "autoScalingGroupProvider": sent})]
 
-    def test_managed_instances_are_said_whole_with_their_cluster(self) -> None:
+    def test_managed_instances_are_sent_whole_with_their_cluster(self) -> None:
         block = {**MANAGED["managedInstancesProvider"], "infrastructureRoleArn": "arn:aws:iam::1:role/new"}
         body = {**MANAGED, "managedInstancesProvider": block}
         calls = KIND.calls(update(KIND, body, Present(body=MANAGED, outputs={"name": "own", "arn": "a"})))  # type: ignore[misc]
         assert not refused(calls)
-        said = {"name": "own", "cluster": "main", "managedInstancesProvider": block}
-        assert compiled(calls) == [("ecs.UpdateCapacityProvider", said)]
+        sent = {"name": "own", "cluster": "main", "managedInstancesProvider": block}
+        assert compiled(calls) == [("ecs.UpdateCapacityProvider", sent)]
 
     def test_a_delete(self) -> None:
         calls = KIND.calls(Delete(key=key(KIND), observed=_live()))  # type: ignore[misc]
         assert compiled(calls) == [("ecs.DeleteCapacityProvider", {"capacityProvider": "web"})]
 
-    def test_nothing_is_sent_while_ecs_is_at_work(self) -> None:
-        busy = Present(body=BODY, outputs={}, facts={"update": "UPDATE_IN_PROGRESS"})
+    def test_a_change_waits_while_ecs_updates_the_provider(self) -> None:
+        busy = Present(body=BODY, outputs={}, facts={"updateStatus": "UPDATE_IN_PROGRESS"})
         assert isinstance(KIND.gate(desired(KIND, BODY), busy, (), {}), Wait)  # type: ignore[misc]
         assert isinstance(KIND.gate(desired(KIND, BODY), _live(), (), {}), Proceed)  # type: ignore[misc]
         assert KIND.health(desired(KIND, BODY), busy).status == "Progressing"
-        failed = Present(body=BODY, outputs={}, facts={"update": "UPDATE_FAILED", "why": "because"})
+        failed = Present(
+            body=BODY, outputs={}, facts={"updateStatus": "UPDATE_FAILED", "updateStatusReason": "because"}
+        )
         assert KIND.health(desired(KIND, BODY), failed).why == "because"
 
     @pytest.mark.parametrize(
@@ -186,14 +188,14 @@ class TestCalls:
 
 
 class TestRead:
-    """Finding providers."""
+    """Reads of capacity providers."""
 
     def _read(self, reader: Answers, *names: str) -> list[Observed | None]:
         asked = [wanted(KIND, {**BODY, "name": name}, name) for name in names]
         found = dict(KIND.read(reader, asked, {}))
         return [found.get(want.key) for want in asked]
 
-    def test_missing_is_absent_and_any_other_failure_is_not(self) -> None:
+    def test_a_missing_provider_is_absent_and_any_other_failure_is_unreadable(self) -> None:
         arn = "arn:aws:ecs:us-east-1:1:capacity-provider/"
         failures = [{"arn": f"{arn}gone", "reason": "MISSING"}, {"arn": f"{arn}odd", "reason": "ACCESS_DENIED"}]
         web, gone, odd, silent = self._read(_answers(_printed(), failures=failures), "web", "gone", "odd", "silent")
@@ -202,21 +204,21 @@ class TestRead:
         assert odd == Unreadable("ACCESS_DENIED")
         assert silent is None
 
-    def test_an_inactive_one_is_absent(self) -> None:
+    def test_an_inactive_provider_is_absent(self) -> None:
         assert self._read(_answers({**_printed(), "status": "INACTIVE"}), "web") == [Absent()]
 
-    def test_a_denied_read_is_no_absence(self) -> None:
+    def test_a_denied_read_is_not_absent(self) -> None:
         with pytest.raises(AwsError):
             self._read(Answers(ecs_DescribeCapacityProviders=denied()), "web")
 
-    def test_a_hundred_are_asked_for_at_once_with_their_tags(self) -> None:
+    def test_a_call_describes_a_hundred_providers_with_tags(self) -> None:
         reader = _answers()
         self._read(reader, *(f"p{n}" for n in range(150)))
         assert [len(params["capacityProviders"]) for _, params in reader.asked] == [100, 50]
         assert all(params["include"] == ["TAGS"] for _, params in reader.asked)
 
     def test_every_page_of_an_answer_is_read(self) -> None:
-        """ECS takes a hundred names and answers ten at a time; what the last page does not tell is not absent."""
+        """ECS takes a hundred names and returns ten a page; a provider that no page contains is not absent."""
         names = [f"p{n}" for n in range(25)]
 
         def described(capacityProviders: Any, nextToken: str = "0", **_: Any) -> Any:  # noqa: N803 - AWS's spelling
@@ -233,13 +235,13 @@ class TestRead:
         )
         assert self._read(stuck, "p0", "p1")[1] is None
 
-    def test_managed_instances_are_looked_for_in_their_cluster(self) -> None:
+    def test_managed_instances_are_read_in_their_cluster(self) -> None:
         reader = _answers()
         list(KIND.read(reader, [wanted(KIND, MANAGED, "own")], {}))
         assert reader.asked[0][1]["cluster"] == "main"
         assert KIND.natural(MANAGED) == "main/own"
 
-    def test_what_we_own(self) -> None:
+    def test_only_marked_providers_are_owned(self) -> None:
         owner = {"key": "ecsync:owner", "value": "v1/prod/shop/CapacityProvider/web"}
         reader = _answers({**_printed(), "tags": [owner]}, _printed("FARGATE"))
         assert [one.natural for one in KIND.owned(reader, "prod")] == ["web"]  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""Cluster: settings that may be the account's, and providers that are associated in a second step."""
+"""Cluster: settings with account defaults, and providers that a second step associates."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from tests.kinds.infra import (
 ARN = answers.arn("cluster/web")
 LIVE: dict[str, Any] = {"clusterName": "web", "clusterArn": ARN, "status": "ACTIVE"}
 STRATEGY = [{"capacityProvider": "mine", "weight": 1}]
-# Cases of associations alone, which are members of a cluster here.
+# The second set has associations alone; they are members of a cluster here.
 CASES = [*cases("cluster"), *cases("clusterCapacityProviders")]
 UNSEEN = {"clusterArn", "status", "settings.[].name", "settings.[].value", "tags.[].key", "tags.[].value"}
 
@@ -54,26 +54,26 @@ def named(case: Case) -> Case:
 
 
 @pytest.mark.skipif("ECSYNC_CASES" not in os.environ, reason="ECSYNC_CASES is not set")
-def test_the_whole_collection_is_run_where_it_is() -> None:
+def test_the_whole_collection_is_run_if_it_is_configured() -> None:
     assert {"captured", "documented"} <= {case["confidence"] for case in CASES}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
-def test_a_case_differs_exactly_where_aws_would_do_something_else(case: Case) -> None:
+def test_a_case_differs_if_and_only_if_aws_treats_it_differently(case: Case) -> None:
     assert answers.equivalent(KIND, live_of, named(case)) == case["equivalent"], case["note"]
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case["equivalent"]], ids=lambda case: case["id"])
-def test_only_what_is_aws_s_own_changes_unseen(case: Case) -> None:
+def test_only_values_of_aws_are_not_compared(case: Case) -> None:
     assert answers.unseen(KIND, live_of, named(case)) <= UNSEEN
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
-def test_the_canonical_form_is_final(case: Case) -> None:
+def test_normalising_twice_changes_nothing(case: Case) -> None:
     assert answers.settled(KIND, live_of, named(case))
 
 
-def test_an_undeclared_setting_is_the_account_s() -> None:
+def test_an_undeclared_setting_is_left_alone() -> None:
     live = present_of({**LIVE, "settings": [{"name": "containerInsights", "value": "enhanced"}]})
     assert update(KIND, {"clusterName": "web"}, live).fields == ()
     changed = update(
@@ -85,7 +85,7 @@ def test_an_undeclared_setting_is_the_account_s() -> None:
 # ---------------------------------------------------------------- read
 
 
-def test_clusters_are_read_a_hundred_at_a_time_and_each_answer_has_its_meaning() -> None:
+def test_a_call_reads_a_hundred_clusters_and_only_missing_or_inactive_is_absent() -> None:
     def described(*, clusters: list[str], include: list[str]) -> Body:
         assert len(clusters) <= 100
         assert include == ["TAGS", "SETTINGS", "CONFIGURATIONS", "ATTACHMENTS"]
@@ -102,11 +102,11 @@ def test_clusters_are_read_a_hundred_at_a_time_and_each_answer_has_its_meaning()
     assert isinstance(found[key(KIND, "n0")], Present)
     assert found[key(KIND, "n1")] == Absent()
     assert isinstance(found[key(KIND, "n2")], Unreadable)
-    assert key(KIND, "n3") not in found, "what AWS does not speak of stays unknown"
-    assert found[key(KIND, "n4")] == Absent(), "an INACTIVE cluster is made anew by CreateCluster"
+    assert key(KIND, "n3") not in found, "a cluster that AWS leaves out stays unknown"
+    assert found[key(KIND, "n4")] == Absent(), "CreateCluster recreates an INACTIVE cluster"
 
 
-def test_a_failed_read_is_no_absence() -> None:
+def test_a_failed_read_is_not_absent() -> None:
     with pytest.raises(AwsError):
         list(KIND.read(Answers(ecs_DescribeClusters=denied()), [wanted(KIND, {"clusterName": "web"})], {}))
 
@@ -123,13 +123,13 @@ def test_a_namespace_that_is_declared_by_name_is_looked_up_and_compared_as_an_ar
     assert update(KIND, body, live).fields == ()
 
 
-def test_what_we_own_is_listed_without_what_is_deleted_or_another_s() -> None:
+def test_deleted_and_foreign_clusters_are_not_owned() -> None:
     tags = [{"key": OWNER, "value": "v1/prod/shop/Cluster/web"}]
     clusters = [
         {**LIVE, "tags": tags},
         {**LIVE, "clusterName": "gone", "status": "INACTIVE", "tags": tags},
-        {**LIVE, "clusterName": "theirs", "tags": [{"key": OWNER, "value": "v1/test/shop/Cluster/web"}]},
-        {**LIVE, "clusterName": "nobodys"},
+        {**LIVE, "clusterName": "foreign", "tags": [{"key": OWNER, "value": "v1/test/shop/Cluster/web"}]},
+        {**LIVE, "clusterName": "unmarked"},
     ]
     reader = Answers(ecs_ListClusters={"clusterArns": [ARN]}, ecs_DescribeClusters={"clusters": clusters})
     assert KIND.owned is not None
@@ -139,7 +139,7 @@ def test_what_we_own_is_listed_without_what_is_deleted_or_another_s() -> None:
 # ---------------------------------------------------------------- calls
 
 
-def test_a_create_carries_the_marks_and_leaves_the_providers_for_later() -> None:
+def test_a_create_carries_the_marks_and_not_the_providers() -> None:
     assert KIND.calls is not None
     body = {"clusterName": "web", "capacityProviders": ["mine"], "defaultCapacityProviderStrategy": STRATEGY}
     (call,) = KIND.calls(Create(desired=desired(KIND, body), marks={OWNER: "o"}))
@@ -160,7 +160,7 @@ def test_the_second_step_of_a_create_associates_the_providers() -> None:
     ]
 
 
-def test_an_association_says_again_what_is_not_declared() -> None:
+def test_an_association_sends_the_undeclared_list_as_it_is_live() -> None:
     assert KIND.calls is not None
     live = present_of(
         {
@@ -176,7 +176,7 @@ def test_an_association_says_again_what_is_not_declared() -> None:
     assert call.params["capacityProviders"] == ["FARGATE", "old"]
 
 
-def test_an_update_names_what_changes_and_keeps_the_other_settings() -> None:
+def test_an_update_sends_the_change_and_the_other_settings() -> None:
     assert KIND.calls is not None
     settings = [{"name": "containerInsights", "value": "disabled"}, {"name": "later", "value": "x"}]
     live = present_of({**LIVE, "settings": settings})
@@ -187,7 +187,7 @@ def test_an_update_names_what_changes_and_keeps_the_other_settings() -> None:
     assert refused(calls) == []
 
 
-def test_what_is_not_declared_any_more_is_cleared_in_aws_s_way() -> None:
+def test_a_block_that_is_no_longer_declared_is_cleared() -> None:
     assert KIND.calls is not None
     live = present_of(
         {
@@ -227,7 +227,7 @@ def test_a_delete_is_the_next_safe_call(more: Mapping[str, Any], operation: str)
 # ---------------------------------------------------------------- time
 
 
-def test_providers_wait_while_they_are_being_updated() -> None:
+def test_a_change_of_providers_waits_while_ecs_updates_them() -> None:
     assert KIND.gate is not None
     live = present_of({**LIVE, "attachmentsStatus": "UPDATE_IN_PROGRESS"})
     change = update(KIND, {"clusterName": "web", "capacityProviders": ["FARGATE"]}, live)
@@ -245,7 +245,7 @@ def test_providers_wait_while_they_are_being_updated() -> None:
         ({"status": "PROVISIONING"}, "Progressing"),
     ],
 )
-def test_health_is_that_of_its_providers(more: Mapping[str, Any], status: str) -> None:
+def test_health_follows_the_association_of_providers(more: Mapping[str, Any], status: str) -> None:
     assert KIND.health(desired(KIND, {"clusterName": "web"}), present_of({**LIVE, **more})).status == status
 
 

@@ -1,4 +1,4 @@
-"""TaskDefinition with `ecsync/keep-revisions`: which older revisions may go, and which never do (rule 17)."""
+"""TaskDefinition with `ecsync/keep-revisions`: the older revisions that are deleted, and those that stay."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SIX = {number: (f"web:{number}", MINE) for number in range(1, 7)}
 
 
 def service(name: str, number: int, *deployments: Mapping[str, Any], cluster: int = 0, **more: Any) -> Body:
-    """A live service that runs a revision of `web`, with no deployment in flight unless given."""
+    """Return a live service that runs a revision of `web`; by default no deployment is in flight."""
     found = deployments or ({**DONE, "taskDefinition": revision(number)},)
     return {
         "serviceName": name,
@@ -76,8 +76,8 @@ def surplus(reader: Revisions, keep: int, number: int = 6) -> list[int]:
     return [int(one["revision"]) for one in found(reader, keep, number).facts["surplus"]]
 
 
-def test_what_is_beyond_the_newest_of_ours_may_go_oldest_first() -> None:
-    """The newest stay, whoever's they are; of the rest those with our mark are named."""
+def test_our_revisions_beyond_the_newest_are_surplus_oldest_first() -> None:
+    """The newest stay, with and without our mark. Of the others, those with our mark are surplus."""
     assert surplus(Family(SIX), 2) == [1, 2, 3, 4]
     assert surplus(Family(SIX), 1) == [1, 2, 3, 4, 5]
     assert surplus(Family({**SIX, 2: ("web:2", ())}), 2) == [1, 3, 4]
@@ -85,32 +85,32 @@ def test_what_is_beyond_the_newest_of_ours_may_go_oldest_first() -> None:
     assert surplus(Family({**SIX, 1: ("web:1", other)}), 4) == [2]
 
 
-def test_without_the_annotation_nothing_is_asked() -> None:
-    """The steady state of everybody else is as cheap as it was."""
+def test_without_the_annotation_services_are_not_listed() -> None:
+    """The annotation costs no call where it is not declared."""
     reader = Family(SIX)
     assert "surplus" not in found(reader, 0).facts
     assert not reader.listed_services()
 
 
-def test_services_are_listed_only_where_something_could_go() -> None:
-    """A family that is short enough costs one list of its revisions."""
+def test_services_are_listed_only_if_a_revision_is_surplus() -> None:
+    """A family with few revisions costs one list call."""
     reader = Family(SIX)
     assert surplus(reader, 6) == []
     assert not reader.listed_services()
 
 
 def test_the_live_revision_stays_however_old_it_is() -> None:
-    """An image that was declared again is live on an old revision."""
+    """An image that is declared again is live on an old revision."""
     assert surplus(Family(SIX), 2, number=1) == [2, 3, 4]
 
 
-def test_what_nobody_marked_is_cleaned_up_by_nobody() -> None:
-    """While the live revision is not ours, neither is its family."""
+def test_a_family_with_an_unmarked_live_revision_is_not_cleaned_up() -> None:
+    """The family is ours only while its live revision is ours."""
     assert "surplus" not in found(Family({**SIX, 6: ("web:6", ())}), 2).facts
 
 
-def test_what_any_service_of_any_cluster_runs_stays() -> None:
-    """By itself, in a deployment, or in a task set."""
+def test_a_revision_that_a_service_of_any_cluster_uses_stays() -> None:
+    """As its task definition, in a deployment, or in a task set."""
     sets = [{"taskDefinition": revision(3)}]
     others = [service("a", 6), service("b", 1, cluster=1), service("c", 6, cluster=1, taskSets=sets)]
     assert surplus(Family(SIX, others), 2) == [2, 4]
@@ -123,47 +123,47 @@ def test_what_any_service_of_any_cluster_runs_stays() -> None:
         ({**DONE, "taskDefinition": revision(6)}, {"status": "ACTIVE", "taskDefinition": revision(5)}),
     ],
 )
-def test_nothing_goes_while_a_deployment_of_the_family_is_in_flight(deployments: Any) -> None:
-    """ECS may go back to a revision that is among no deployments any more."""
+def test_nothing_is_surplus_while_a_deployment_of_the_family_is_in_flight(deployments: Any) -> None:
+    """ECS may roll back to a revision that is no longer in the list of deployments."""
     facts = found(Family(SIX, [service("a", 6, *deployments)]), 2).facts
     assert facts["surplus"] == ()
-    assert facts["kept"].startswith("one/a is being deployed")
+    assert facts["cleanupBlocked"].startswith("one/a is being deployed")
 
 
-def test_a_deployment_of_another_family_is_no_reason_to_wait() -> None:
-    """What other families roll out does not go back to this one."""
-    theirs = {**DONE, "rolloutState": "IN_PROGRESS", "taskDefinition": revision(1, "webhook")}
-    assert surplus(Family(SIX, [service("a", 6, theirs, taskDefinition=revision(1, "webhook"))]), 4) == [1, 2]
+def test_a_deployment_of_another_family_does_not_block_the_cleanup() -> None:
+    """A deployment of another family cannot roll back to this one."""
+    in_flight = {**DONE, "rolloutState": "IN_PROGRESS", "taskDefinition": revision(1, "webhook")}
+    assert surplus(Family(SIX, [service("a", 6, in_flight, taskDefinition=revision(1, "webhook"))]), 4) == [1, 2]
 
 
 @pytest.mark.parametrize("operation", ["ListClusters", "DescribeClusters", "ListServices", "DescribeServices"])
-def test_where_services_cannot_be_read_nothing_goes_and_the_rest_is_known(operation: str) -> None:
-    """A denied read of what uses them is a reason, not a failure of the task definition."""
+def test_nothing_is_surplus_if_services_cannot_be_read(operation: str) -> None:
+    """A denied read of the services blocks the cleanup, not the task definition."""
     reader = Family(SIX, [service("a", 6)])
     reader.answers[f"ecs.{operation}"] = denied()
     present = found(reader, 2)
     assert present.facts["surplus"] == ()
-    assert "AccessDenied" in present.facts["kept"]
+    assert "AccessDenied" in present.facts["cleanupBlocked"]
     assert present.outputs["revision"] == "6"
 
 
-def test_a_service_that_aws_does_not_tell_may_run_anything() -> None:
-    """Only MISSING is gone."""
+def test_a_service_that_aws_fails_to_describe_blocks_the_cleanup() -> None:
+    """Only a MISSING service does not exist."""
     failure = {"arn": "b", "reason": "ACCESS_DENIED"}
-    assert "ACCESS_DENIED" in found(Family(SIX, [service("a", 6)], [failure]), 2).facts["kept"]
+    assert "ACCESS_DENIED" in found(Family(SIX, [service("a", 6)], [failure]), 2).facts["cleanupBlocked"]
     assert surplus(Family(SIX, [service("a", 6)], [{**failure, "reason": "MISSING"}]), 4) == [1, 2]
 
 
-def test_lost_credentials_say_nothing_about_anything() -> None:
-    """They end the pass, as everywhere."""
+def test_lost_credentials_are_an_error() -> None:
+    """They end the pass."""
     reader = Family(SIX)
     reader.answers["ecs.ListClusters"] = AwsError("credentials", "ExpiredToken", "expired", "ecs.ListClusters")
     with pytest.raises(AwsError):
         found(reader, 2)
 
 
-def test_a_mark_that_was_taken_off_counts_at_once() -> None:
-    """Descriptions may come from the cache; the tags of what is to go are read now."""
+def test_a_revision_without_its_mark_stays() -> None:
+    """Descriptions may come from the cache; the tags of surplus revisions are read now."""
 
     class Stale(Family):
         def cached(self, service: str, operation: str, /, **params: Any) -> Body:
@@ -172,8 +172,8 @@ def test_a_mark_that_was_taken_off_counts_at_once() -> None:
     assert surplus(Stale({**SIX, 1: ("web:1", ())}), 4) == [2]
 
 
-def test_a_leftover_is_deregistered_unless_a_service_of_the_application_turns_out_to_run_it() -> None:
-    """The oldest comes first; what was read later than the list has the last word."""
+def test_a_surplus_revision_is_deregistered_unless_a_service_of_the_application_runs_it() -> None:
+    """The oldest is first. The services of the application are read after the list of services."""
     assert KIND.superseded is not None
     assert KIND.calls is not None
     present = found(Family(SIX), 4)

@@ -1,4 +1,4 @@
-"""Service: what ECS fills in, what others decide, and the smallest update that does it."""
+"""Service: ECS's defaults, values that other clients decide, and the smallest update of a change."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from ecsync.core.diff import Left, differences
+from ecsync.core.diff import UnmanagedValue, differences
 from ecsync.core.marks import OWNER
 from ecsync.core.model import Absent, Create, Delete, Desired, Key, Present, Ref, Replace, Text, Unreadable
 from ecsync.core.ports import AwsError
@@ -36,9 +36,9 @@ from tests.kinds.infra import (
 )
 
 CASES = [*cases("service"), *cases("taskSet")]
-# A bare family is any revision of it: what a family's revisions contain is the task definition's own business.
+# A family alone matches each of its revisions: the content of a revision is compared by TaskDefinition.
 UNCERTAIN = {"der-sv-taskdef-family"}
-# AWS's own, or decided by others where nothing is declared.
+# Values of AWS, and values that other clients decide if they are not declared.
 UNSEEN = {
     "availabilityZoneRebalancing",
     "capacityProviderStrategy.[].base",
@@ -106,7 +106,7 @@ def live_of(live: Mapping[str, Any], declared: Mapping[str, Any], case: Case) ->
 
 
 def named(case: Case) -> Case:
-    """A task set's case, as one of the service that it belongs to."""
+    """Return the case of a task set as a case of its service."""
     body = dict(case["desired"])
     return {**case, "desired": {"serviceName": body.pop("service"), **body}} if "service" in body else case
 
@@ -133,32 +133,32 @@ def sent(body: Mapping[str, Any], observed: Present) -> Any:
 
 
 @pytest.mark.skipif("ECSYNC_CASES" not in os.environ, reason="ECSYNC_CASES is not set")
-def test_the_whole_collection_is_run_where_it_is() -> None:
+def test_the_whole_collection_is_run_if_it_is_configured() -> None:
     assert {"captured", "documented"} <= {case["confidence"] for case in CASES}
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case["id"] not in UNCERTAIN], ids=lambda case: case["id"])
-def test_a_case_differs_exactly_where_aws_would_do_something_else(case: Case) -> None:
+def test_a_case_differs_if_and_only_if_aws_treats_it_differently(case: Case) -> None:
     assert answers.equivalent(KIND, live_of, named(case)) == case["equivalent"], case["note"]
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case["id"] in UNCERTAIN], ids=lambda case: case["id"])
-def test_a_bare_family_is_any_revision_of_it(case: Case) -> None:
+def test_a_family_alone_matches_each_of_its_revisions(case: Case) -> None:
     assert answers.equivalent(KIND, live_of, case)
     assert compare(KIND, {**BODY, "taskDefinition": "other"}, live()).fields
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case["equivalent"]], ids=lambda case: case["id"])
-def test_only_what_others_decide_changes_unseen(case: Case) -> None:
+def test_only_values_of_aws_and_other_clients_are_not_compared(case: Case) -> None:
     assert answers.unseen(KIND, live_of, named(case)) <= UNSEEN
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
-def test_the_canonical_form_is_final(case: Case) -> None:
+def test_normalising_twice_changes_nothing(case: Case) -> None:
     assert answers.settled(KIND, live_of, named(case))
 
 
-def test_a_full_service_leaves_nothing_unseen_that_is_declared() -> None:
+def test_every_declared_member_of_a_full_service_is_compared() -> None:
     body = {**BODY, "availabilityZoneRebalancing": "DISABLED", "role": "ecs", "platformVersion": "1.4.0", **STRATEGY}
     same = {**LIVE, "roleArn": "arn:aws:iam::1:role/ecs", "platformVersion": "1.4.0", "launchType": None, **STRATEGY}
     assert compare(KIND, body, present_of(same, body)).fields == ()
@@ -173,7 +173,7 @@ def test_a_full_service_leaves_nothing_unseen_that_is_declared() -> None:
         assert compare(KIND, body, present_of({**same, **change}, body)).fields, change
 
 
-def test_what_is_printed_on_the_deployment_is_read_from_the_primary_one() -> None:
+def test_members_of_a_deployment_are_read_from_the_primary_one() -> None:
     connect = {"enabled": True, "services": [{"portName": "http", "clientAliases": [{"port": 80, "dnsName": "x.y"}]}]}
     deployments = [
         {"status": "ACTIVE", "serviceConnectConfiguration": connect},
@@ -184,10 +184,10 @@ def test_what_is_printed_on_the_deployment_is_read_from_the_primary_one() -> Non
     assert observed.body["volumeConfigurations"] == [{"name": "data"}]
 
 
-def test_what_aws_prints_nowhere_is_not_sent_again_and_again() -> None:
+def test_a_member_that_no_call_returns_is_not_compared() -> None:
     body = {**BODY, "monitoring": {"metricConfigurations": []}, "brandNew": 1}
     observed = present_of(LIVE, body)
-    assert observed.facts["unseen"] == ["monitoring", "brandNew"]
+    assert observed.facts["notReturned"] == ["monitoring", "brandNew"]
     assert compare(KIND, body, observed).fields == ()
 
 
@@ -203,7 +203,7 @@ def test_what_aws_prints_nowhere_is_not_sent_again_and_again() -> None:
         (scaled(2, 4, 0), 2),
     ],
 )
-def test_the_autoscaler_has_its_band_and_outside_of_it_the_nearest_bound_is_sent(
+def test_the_autoscaler_decides_the_count_in_its_range_and_outside_the_nearest_bound_is_sent(
     observed: Present, count: int | None
 ) -> None:
     expected = None if count is None else {**ADDRESS, "desiredCount": count}
@@ -212,7 +212,7 @@ def test_the_autoscaler_has_its_band_and_outside_of_it_the_nearest_bound_is_sent
     assert sent(undeclared, observed) == expected
 
 
-def test_a_fully_suspended_target_gives_the_count_back_to_the_manifest() -> None:
+def test_the_manifest_decides_the_count_while_scaling_is_suspended() -> None:
     all_three = dict.fromkeys(
         ("DynamicScalingInSuspended", "DynamicScalingOutSuspended", "ScheduledScalingSuspended"), True
     )
@@ -220,19 +220,19 @@ def test_a_fully_suspended_target_gives_the_count_back_to_the_manifest() -> None
     assert sent(BODY, scaled(2, 4, 3, DynamicScalingInSuspended=True)) is None
 
 
-def test_a_daemon_has_no_count() -> None:
+def test_the_count_of_a_daemon_is_not_compared() -> None:
     body = {**BODY, "schedulingStrategy": "DAEMON"}
     target = {"MinCapacity": 1, "MaxCapacity": 2}
     observed = present_of({**LIVE, "schedulingStrategy": "DAEMON", "desiredCount": 17}, BODY, target=target)
     assert "desiredCount" not in str(compare(KIND, body, observed).fields)
 
 
-def test_the_cluster_s_strategy_in_a_service_is_left_alone() -> None:
+def test_the_default_strategy_of_the_cluster_is_left_alone() -> None:
     assert sent(BODY, live(launchType=None, **STRATEGY)) is None
 
 
 @pytest.mark.parametrize("strategy", ["BLUE_GREEN", "LINEAR", "CANARY"])
-def test_the_bake_time_is_left_alone_until_it_is_declared_and_rolling_has_none(strategy: str) -> None:
+def test_an_undeclared_bake_time_is_left_alone_and_rolling_has_none(strategy: str) -> None:
     configuration = {**LIVE["deploymentConfiguration"], "strategy": strategy}
     baking = live(deploymentConfiguration={**configuration, "bakeTimeInMinutes": 5})
     path = ("deploymentConfiguration", "bakeTimeInMinutes")
@@ -242,7 +242,7 @@ def test_the_bake_time_is_left_alone_until_it_is_declared_and_rolling_has_none(s
 
     found = compare(KIND, body(), baking)
     assert found.fields == ()
-    assert Left(path=path, value=5, owner="AWS") in found.left
+    assert UnmanagedValue(path=path, value=5, owner="AWS") in found.unmanaged
     assert [one.path for one in compare(KIND, body(bakeTimeInMinutes=7), baking).fields] == [path]
     assert sent(body(maximumPercent=150), baking)["deploymentConfiguration"]["bakeTimeInMinutes"] == 5
     rolling = {one.path: (one.before, one.after) for one in compare(KIND, BODY, baking).fields}
@@ -253,7 +253,7 @@ def test_the_bake_time_is_left_alone_until_it_is_declared_and_rolling_has_none(s
 # ---------------------------------------------------------------- calls
 
 
-def test_a_create_sends_what_is_declared_and_our_marks() -> None:
+def test_a_create_sends_the_declared_members_and_our_marks() -> None:
     assert KIND.calls is not None
     body = {**BODY, "tags": {"team": "a"}, "role": None, "taskDefinition": answers.ref("TaskDefinition", "web", "arn")}
     (call,) = KIND.calls(Create(desired=desired(KIND, body), marks={OWNER: "o"}))
@@ -265,7 +265,7 @@ def test_a_create_sends_what_is_declared_and_our_marks() -> None:
 
 
 @pytest.mark.parametrize(("strategy", "count"), [("REPLICA", 1), ("DAEMON", None)])
-def test_a_create_without_a_count_asks_for_one_task_unless_it_is_a_daemon(strategy: str, count: int | None) -> None:
+def test_a_create_without_a_count_sends_one_unless_it_is_a_daemon(strategy: str, count: int | None) -> None:
     assert KIND.calls is not None
     body = {"serviceName": "web", "taskDefinition": "web", "schedulingStrategy": strategy}
     (call,) = KIND.calls(Create(desired=desired(KIND, body), marks={}))
@@ -296,13 +296,13 @@ def test_a_create_without_a_count_asks_for_one_task_unless_it_is_a_daemon(strate
         ({}, {"placementStrategy": [{"type": "random"}]}, {"placementStrategy": []}),
     ],
 )
-def test_an_update_is_exactly_what_changes_and_what_aws_would_reset(
+def test_an_update_sends_the_changes_and_the_members_that_aws_would_reset(
     declared: Mapping[str, Any], observed: Mapping[str, Any], expected: Mapping[str, Any]
 ) -> None:
     assert sent({**BODY, **declared}, live(**observed)) == {**ADDRESS, **expected}
 
 
-def test_a_block_is_sent_whole_so_that_nothing_in_it_is_reset() -> None:
+def test_a_block_is_sent_whole() -> None:
     body = {**BODY, "deploymentConfiguration": {"maximumPercent": 150}}
     observed = live(
         deploymentConfiguration={
@@ -325,7 +325,7 @@ def test_a_block_is_sent_whole_so_that_nothing_in_it_is_reset() -> None:
     }
 
 
-def test_undeclared_members_that_are_left_alone_are_said_again() -> None:
+def test_undeclared_members_that_are_left_alone_are_sent_again() -> None:
     groups = ["sg-1"]
     observed = live(
         networkConfiguration={"awsvpcConfiguration": {"subnets": ["a"], "securityGroups": groups}},
@@ -340,7 +340,7 @@ def test_undeclared_members_that_are_left_alone_are_said_again() -> None:
     assert call.params["healthCheckGracePeriodSeconds"] == 60
 
 
-def test_service_connect_is_turned_off_when_it_is_not_declared_any_more() -> None:
+def test_service_connect_is_turned_off_if_it_is_no_longer_declared() -> None:
     connect = {"enabled": True, "services": [{"portName": "http"}]}
     observed = live(deployments=[{"status": "PRIMARY", "serviceConnectConfiguration": connect}])
     off = {**ADDRESS, "serviceConnectConfiguration": {"enabled": False}}
@@ -348,7 +348,7 @@ def test_service_connect_is_turned_off_when_it_is_not_declared_any_more() -> Non
     assert sent({**BODY, "serviceConnectConfiguration": {"enabled": False}}, observed) == off
 
 
-def test_other_capacity_needs_a_forced_deployment() -> None:
+def test_a_change_of_capacity_forces_a_deployment() -> None:
     assert sent({**BODY, **STRATEGY}, live(**FARGATE)) == {**ADDRESS, **STRATEGY, "forceNewDeployment": True}
     back = sent({**BODY, "launchType": "EC2"}, live(launchType=None, **STRATEGY))
     assert back == {**ADDRESS, "capacityProviderStrategy": [], "forceNewDeployment": True}
@@ -375,7 +375,7 @@ def test_a_delete_is_the_next_safe_call(more: Mapping[str, Any], expected: list[
     assert KIND.calls(Replace(desired=desired(KIND, BODY), observed=live(**more), fields=(), marks={})) == calls
 
 
-def test_calls_take_references_that_are_not_known_yet_anywhere() -> None:
+def test_calls_may_contain_unresolved_references_anywhere() -> None:
     arn, group = answers.ref("TaskDefinition", "web", "arn"), answers.ref("TargetGroup", "web", "arn")
     balancers = [{"targetGroupArn": group, "containerName": "web", "containerPort": 80}]
     subnets = answers.ref("Network", "main", "subnetIds")
@@ -394,7 +394,7 @@ def test_calls_take_references_that_are_not_known_yet_anywhere() -> None:
 # ---------------------------------------------------------------- order
 
 
-def test_a_service_waits_for_what_forwards_to_its_target_groups_and_for_its_cluster_s_providers() -> None:
+def test_a_service_comes_after_the_listeners_of_its_target_groups_and_its_cluster() -> None:
     assert KIND.needs is not None
     group = answers.ref("TargetGroup", "web", "arn")
 
@@ -420,14 +420,14 @@ def test_a_service_waits_for_what_forwards_to_its_target_groups_and_for_its_clus
     ("body", "message"),
     [
         (BODY, ""),
-        ({"serviceName": "web"}, "needs taskDefinition"),
+        ({"serviceName": "web"}, "requires taskDefinition"),
         ({"serviceName": "web", "deploymentController": {"type": "EXTERNAL"}}, ""),
         ({**BODY, "launchType": "EC2", **STRATEGY}, "exclude each other"),
         ({**BODY, "schedulingStrategy": "DAEMON"}, "leave desiredCount out"),
         ({**BODY, "deploymentConfiguration": {"strategy": "BLUE_GREEN"}}, ""),
     ],
 )
-def test_what_ecs_would_refuse_is_said_before(body: Body, message: str) -> None:
+def test_check_reports_what_ecs_would_reject(body: Body, message: str) -> None:
     found = [text for _, text in KIND.check(body)]
     assert len(found) == bool(message)
     assert all(message in text for text in found)
@@ -437,7 +437,7 @@ def test_what_ecs_would_refuse_is_said_before(body: Body, message: str) -> None:
 
 
 class Account(Reader):
-    """Services by cluster and name; what is called `odd` cannot be described."""
+    """Services by cluster and name; a service named `odd` cannot be described."""
 
     def __init__(self, of: Mapping[str, Mapping[str, Mapping[str, Any]]], **answers: Any) -> None:
         self.of = of
@@ -472,7 +472,7 @@ def found(reader: Reader, bodies: Mapping[str, Body]) -> dict[Key, Any]:
     return dict(KIND.read(reader, [wanted(KIND, body, name) for name, body in bodies.items()], {}))
 
 
-def test_services_are_read_in_tens_and_their_targets_in_fifties() -> None:
+def test_a_call_reads_ten_services_or_fifty_targets() -> None:
     reader = Account({"prod": {f"n{index}": {} for index in range(60)}})
     asked = {f"n{index}": {**BODY, "serviceName": f"n{index}"} for index in range(60)}
     read = found(reader, asked)
@@ -483,7 +483,7 @@ def test_services_are_read_in_tens_and_their_targets_in_fifties() -> None:
     assert read[key(KIND, "n1")].outputs == {"name": "n1", "arn": ARN}
 
 
-def test_each_answer_has_its_meaning() -> None:
+def test_only_missing_or_inactive_is_absent() -> None:
     services = {"web": {}, "gone": {"status": "INACTIVE"}, "leaving": {"status": "DRAINING"}}
     reader = Account({"prod": services})
     names = ("web", "gone", "leaving", "never", "odd")
@@ -498,14 +498,14 @@ def test_each_answer_has_its_meaning() -> None:
 
 
 @pytest.mark.parametrize("operation", ["ecs_DescribeServices", "applicationautoscaling_DescribeScalableTargets"])
-def test_a_failed_read_is_no_absence(operation: str) -> None:
+def test_a_failed_read_is_not_absent(operation: str) -> None:
     reader = Account({"prod": {"web": {}}})
     reader.answers[operation.replace("_", ".")] = denied()
     with pytest.raises(AwsError):
         found(reader, {"web": BODY})
 
 
-def test_a_revision_is_read_only_for_what_is_printed_nowhere_else() -> None:
+def test_a_service_revision_is_read_only_for_members_that_nothing_else_returns() -> None:
     monitoring = {"metricConfigurations": [{"metricNames": ["CPUUtilization"], "resolutionSeconds": 20}]}
     current = {"currentServiceRevisions": [{"arn": "r1"}]}
     revisions = {"serviceRevisions": [{"monitoring": monitoring, "taskDefinition": SEVEN}]}
@@ -516,7 +516,7 @@ def test_a_revision_is_read_only_for_what_is_printed_nowhere_else() -> None:
     assert compare(KIND, body, found(reader, {"web": body})[key(KIND)]).fields == ()
 
 
-def test_a_namespace_declared_by_name_is_looked_up_and_its_dns_names_are_compared() -> None:
+def test_a_namespace_that_is_declared_by_name_is_read_and_its_dns_names_are_compared() -> None:
     space = "arn:aws:servicediscovery:us-east-1:1:namespace/ns-1"
     connect = {"enabled": True, "services": [{"portName": "http", "clientAliases": [{"port": 80}]}]}
     printed = thaw({**connect, "namespace": space})
@@ -530,7 +530,7 @@ def test_a_namespace_declared_by_name_is_looked_up_and_its_dns_names_are_compare
     assert compare(KIND, body, found(reader, {"web": body})[key(KIND)]).fields
 
 
-def test_what_we_own_is_found_in_every_active_cluster() -> None:
+def test_owned_services_are_found_in_every_active_cluster() -> None:
     mine = {"tags": [{"key": OWNER, "value": "v1/prod/shop/Service/web"}]}
     reader = Account(
         {answers.arn("cluster/prod"): {"web": {**mine, "clusterArn": answers.arn("cluster/prod")}, "other": {}}},
@@ -556,7 +556,7 @@ def test_identity_is_the_cluster_and_the_name() -> None:
 
 
 @mock_aws
-def test_it_converges_on_moto_although_that_forgets_most_of_it() -> None:
+def test_it_converges_on_moto() -> None:
     cloud = Moto()
     cloud.client("ecs").create_cluster(clusterName="prod")
     containers = [{"name": "web", "image": "web:1", "memory": 64}]
@@ -572,8 +572,8 @@ def _with_target(count: int | None) -> tuple[Desired, Desired]:
     return service, Desired(key=replace(service.key, kind="ScalableTarget"), body=scaled)
 
 
-def test_a_service_is_created_with_the_least_that_its_scalable_target_allows() -> None:
-    """Where the manifest names no number, the autoscaler's least is the one that it would come to anyway."""
+def test_a_service_is_created_with_the_minimum_of_its_scalable_target() -> None:
+    """Without a declared count: the autoscaler would raise a lower count to its minimum."""
     assert KIND.complete_create is not None
     service, target = _with_target(None)
     assert KIND.complete_create(service, (service, target))["desiredCount"] == 2
@@ -582,11 +582,11 @@ def test_a_service_is_created_with_the_least_that_its_scalable_target_allows() -
 
 
 def test_a_count_outside_its_scalable_target_is_a_problem() -> None:
-    """Rule 13: the autoscaler would move it at once."""
+    """The autoscaler would change it at once (docs/rules.md R13)."""
     assert KIND.cross_check is not None
     service, target = _with_target(9)
     ((path, message),) = KIND.cross_check(service, (service, target))
     assert path == ("desiredCount",)
-    assert "9 is outside what its ScalableTarget allows, 2 to 4" in message
+    assert "9 is outside the range of its ScalableTarget, 2 to 4" in message
     inside, target = _with_target(4)
     assert not list(KIND.cross_check(inside, (inside, target)))

@@ -1,4 +1,4 @@
-"""Deployments of a service: rolled-back content is not tried again, and nothing of ours has to remember it."""
+"""Deployments of a service: a rolled-back change is not retried, and AWS holds the only record of it."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def live(**more: Any) -> Present:
     return present_of({**LIVE, **more}, BODY)
 
 
-def asked(body: Body, observed: Present, newest: Mapping[str, Any] | None) -> Gate:
-    """Ask the gate, with the newest deployment as `inquire` would have told it."""
+def decided(body: Body, observed: Present, newest: Mapping[str, Any] | None) -> Gate:
+    """Return the decision of the gate, with the newest deployment as `inquire` returns it."""
     observed = replace(observed, facts={**observed.facts, "newestDeployment": newest})
     change = update(KIND, body, observed)
     assert KIND.gate is not None
@@ -57,7 +57,7 @@ def deployment(status: str, **target: Any) -> dict[str, Any]:
     return {"status": status, "statusReason": "because", "target": {"taskDefinition": EIGHT, **target}}
 
 
-# ---------------------------------------------------------------- rule 15
+# ---------------------------------------------------------------- the gate (docs/rules.md R15)
 
 
 @pytest.mark.parametrize(
@@ -76,36 +76,36 @@ def deployment(status: str, **target: Any) -> dict[str, Any]:
     ],
 )
 def test_the_newest_deployment_decides(newest: Mapping[str, Any] | None, verdict: type) -> None:
-    gate = asked(BODY, live(), newest)
+    gate = decided(BODY, live(), newest)
     assert type(gate) is verdict
     assert "because" in str(gate) or isinstance(gate, Proceed)
 
 
-def test_more_than_the_task_definition_counts() -> None:
+def test_every_member_of_the_deployment_target_is_compared() -> None:
     body = {**BODY, "taskDefinition": SEVEN, **BALANCERS}
     failed = deployment("ROLLBACK_SUCCESSFUL", taskDefinition=SEVEN)
-    assert isinstance(asked(body, live(), {**failed, "target": {**failed["target"], **BALANCERS}}), GiveUp)
-    assert isinstance(asked(body, live(), failed), Proceed), "what failed had no load balancer yet"
+    assert isinstance(decided(body, live(), {**failed, "target": {**failed["target"], **BALANCERS}}), GiveUp)
+    assert isinstance(decided(body, live(), failed), Proceed), "the failed deployment had no load balancer"
 
 
-def test_what_is_not_known_yet_was_not_tried_yet() -> None:
+def test_an_unresolved_body_was_not_deployed_yet() -> None:
     body = {**BODY, "taskDefinition": answers.ref("TaskDefinition", "web", "arn")}
-    assert isinstance(asked(body, live(), deployment("ROLLBACK_SUCCESSFUL")), Proceed)
+    assert isinstance(decided(body, live(), deployment("ROLLBACK_SUCCESSFUL")), Proceed)
 
 
-def test_a_concrete_platform_version_of_a_revision_is_not_something_else() -> None:
+def test_the_number_of_the_latest_platform_version_is_no_difference() -> None:
     failed = deployment("ROLLBACK_SUCCESSFUL", platformVersion="1.4.0", launchType="FARGATE")
     body = {**BODY, "launchType": "FARGATE", "platformVersion": "LATEST"}
-    assert isinstance(asked(body, live(launchType="FARGATE", platformVersion="LATEST"), failed), GiveUp)
+    assert isinstance(decided(body, live(launchType="FARGATE", platformVersion="LATEST"), failed), GiveUp)
 
 
-def test_what_starts_no_deployment_asks_nobody() -> None:
+def test_a_change_that_starts_no_deployment_proceeds() -> None:
     body = {**BODY, "taskDefinition": SEVEN, "enableExecuteCommand": True}
-    assert isinstance(asked(body, live(), deployment("IN_PROGRESS", taskDefinition=SEVEN)), Proceed)
+    assert isinstance(decided(body, live(), deployment("IN_PROGRESS", taskDefinition=SEVEN)), Proceed)
 
 
-def test_a_draining_service_is_waited_for() -> None:
-    assert isinstance(asked(BODY, live(status="DRAINING"), None), Wait)
+def test_a_change_waits_while_the_service_drains() -> None:
+    assert isinstance(decided(BODY, live(status="DRAINING"), None), Wait)
 
 
 @pytest.mark.parametrize(
@@ -117,12 +117,12 @@ def test_a_draining_service_is_waited_for() -> None:
         ("EXTERNAL", {"taskDefinition": SEVEN, "desiredCount": 3}, Proceed),
     ],
 )
-def test_what_another_controller_deploys_is_held(controller: str, change: Body, verdict: type) -> None:
+def test_a_change_that_another_controller_must_deploy_is_held(controller: str, change: Body, verdict: type) -> None:
     by = {"deploymentController": {"type": controller}}
-    assert type(asked({**BODY, **by, **change}, live(**by), None)) is verdict
+    assert type(decided({**BODY, **by, **change}, live(**by), None)) is verdict
 
 
-# ---------------------------------------------------------------- what is read for it
+# ---------------------------------------------------------------- facts that are read for it
 
 
 def inquire(body: Body, observed: Present, **answers: Any) -> tuple[Mapping[str, Any], list[str]]:
@@ -132,7 +132,7 @@ def inquire(body: Body, observed: Present, **answers: Any) -> tuple[Mapping[str,
     return KIND.inquire(reader, change.desired, observed, change.fields), [name for name, _ in reader.asked]
 
 
-def test_the_newest_deployment_is_read_with_what_it_targeted() -> None:
+def test_the_newest_deployment_is_read_with_its_target() -> None:
     deployments = [
         {"status": "SUCCESSFUL", "createdAt": NOW, "targetServiceRevisionArn": "r7"},
         {
@@ -160,7 +160,7 @@ def test_the_newest_deployment_is_read_with_what_it_targeted() -> None:
     assert facts["runningRevisionOwner"] == "v1/prod/shop/TaskDefinition/web"
 
 
-def test_nothing_is_asked_where_nothing_rolls() -> None:
+def test_nothing_is_read_for_a_change_that_starts_no_deployment() -> None:
     assert inquire({**BODY, "taskDefinition": SEVEN, "enableExecuteCommand": True}, live()) == ({}, [])
 
 
@@ -171,7 +171,7 @@ def test_a_service_without_history_has_no_newest_deployment() -> None:
     assert facts == {"newestDeployment": None, "runningRevisionOwner": ""}
 
 
-def test_a_failed_question_is_no_answer() -> None:
+def test_a_failed_read_of_deployments_is_an_error() -> None:
     with pytest.raises(AwsError):
         inquire(BODY, live(), ecs_ListServiceDeployments=denied(), ecs_DescribeTaskDefinition={})
 
@@ -201,7 +201,7 @@ def primary(state: str, **more: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("more", "status", "says"),
+    ("more", "status", "part"),
     [
         ({}, "Healthy", ""),
         ({"desiredCount": 0, "runningCount": 0}, "Healthy", "scaled to 0"),
@@ -220,12 +220,12 @@ def primary(state: str, **more: Any) -> dict[str, Any]:
         ({"deployments": [], "taskSets": [{"id": "1"}]}, "Healthy", ""),
     ],
 )
-def test_health_is_told_in_ecs_s_own_words(more: Mapping[str, Any], status: str, says: str) -> None:
+def test_health_has_the_reason_of_ecs(more: Mapping[str, Any], status: str, part: str) -> None:
     health = KIND.health(desired(KIND, BODY), replace(live(**more), read_at=NOW + timedelta(minutes=1)))
-    assert (health.status, says in health.why) == (status, True)
+    assert (health.status, part in health.why) == (status, True)
 
 
-def test_a_rolled_back_service_is_degraded_although_it_runs() -> None:
+def test_a_rolled_back_service_is_degraded_even_if_its_tasks_run() -> None:
     observed = live()
     facts = {**observed.facts, "newestDeployment": deployment("ROLLBACK_SUCCESSFUL")}
     health = KIND.health(desired(KIND, BODY), replace(observed, facts=facts))
@@ -243,8 +243,8 @@ def ours(kind: str, natural: str) -> Marks:
 def planned(task: Body) -> Plan:
     """Plan a task definition and the service that refers to it, both live and ours."""
     web = Key(application="shop", kind="TaskDefinition", name="web")
-    was = {"family": "web", "containerDefinitions": [{"name": "web", "image": "web:7"}]}
-    found = task_definition.present_of({**was, "taskDefinitionArn": SEVEN, "revision": 7}, (), task)
+    live_body = {"family": "web", "containerDefinitions": [{"name": "web", "image": "web:7"}]}
+    found = task_definition.present_of({**live_body, "taskDefinitionArn": SEVEN, "revision": 7}, (), task)
     service = desired(KIND, {**BODY, "taskDefinition": answers.ref("TaskDefinition", "web", "arn")})
     world: dict[Key, Observed] = {
         web: replace(found, marks=ours("TaskDefinition", "web")),
@@ -266,5 +266,5 @@ def test_an_image_change_is_one_registration_and_one_update() -> None:
     assert {one.reason for one in roll.fields} == {"pending"}
 
 
-def test_a_service_that_runs_the_content_is_left_alone() -> None:
+def test_a_service_that_runs_the_content_needs_no_step() -> None:
     assert planned({"family": "web", "containerDefinitions": [{"name": "web", "image": "web:7"}]}).steps == ()

@@ -1,4 +1,4 @@
-"""TaskDefinition: revisions found by their content, and a new one for every change of it."""
+"""TaskDefinition: revisions are found by their content, and each change of content registers a new one."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ from tests.kinds.infra import (
 )
 
 CASES = cases("taskDefinition")
-# What nobody documents, decided so that no revision is registered for it: an init process that is off is none
-# (Docker's default), and a restart policy without a period has ECS's 300 seconds.
+# Cases that AWS does not document. Here they register no revision: an init process that is off is no init process
+# (Docker's default), and a restart policy without a period has 300 seconds.
 UNCERTAIN = {"der-cd-init-false", "der-cd-restart-defaults"}
 UNSEEN = {
     "taskDefinitionArn",
@@ -113,27 +113,27 @@ def live(reader: Reader, body: Mapping[str, Any], world: Mapping[Key, Present] |
 
 
 @pytest.mark.skipif("ECSYNC_CASES" not in os.environ, reason="ECSYNC_CASES is not set")
-def test_the_whole_collection_is_run_where_it_is() -> None:
+def test_the_whole_collection_is_run_if_it_is_configured() -> None:
     assert {"captured", "documented"} <= {case["confidence"] for case in CASES}
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case["id"] not in UNCERTAIN], ids=lambda case: case["id"])
-def test_a_case_differs_exactly_where_aws_would_do_something_else(case: Case) -> None:
+def test_a_case_differs_if_and_only_if_aws_treats_it_differently(case: Case) -> None:
     assert answers.equivalent(KIND, live_of, case) == case["equivalent"], case["note"]
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case["id"] in UNCERTAIN], ids=lambda case: case["id"])
-def test_what_nobody_documents_registers_no_revision(case: Case) -> None:
+def test_an_undocumented_default_registers_no_revision(case: Case) -> None:
     assert answers.equivalent(KIND, live_of, case)
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case["equivalent"]], ids=lambda case: case["id"])
-def test_only_what_is_aws_s_own_changes_unseen(case: Case) -> None:
+def test_only_values_of_aws_are_not_compared(case: Case) -> None:
     assert answers.unseen(KIND, live_of, case) <= UNSEEN
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
-def test_the_canonical_form_is_final(case: Case) -> None:
+def test_normalising_twice_changes_nothing(case: Case) -> None:
     assert answers.settled(KIND, live_of, case)
 
 
@@ -152,18 +152,18 @@ def test_the_canonical_form_is_final(case: Case) -> None:
 def test_a_role_is_the_same_by_name_and_by_arn_but_not_in_another_account(
     member: str, declared: str, *, same: bool
 ) -> None:
-    """A name says nothing of the account; two ARNs do."""
+    """A name contains no account; an ARN does."""
     body = {**BODY, member: declared}
     observed = live_of({**BODY, member: "arn:aws:iam::111111111111:role/service/web"}, body, {})
     assert bool(update(KIND, body, observed).fields) is not same
 
 
-def test_fargate_means_awsvpc() -> None:
+def test_the_default_network_mode_of_fargate_is_awsvpc() -> None:
     body = {**BODY, "requiresCompatibilities": ["FARGATE"]}
     assert update(KIND, body, live_of({**body, "networkMode": "awsvpc"}, body, {})).fields == ()
 
 
-def test_windows_has_a_network_of_its_own() -> None:
+def test_the_network_mode_of_windows_is_left_alone() -> None:
     body = {**BODY, "runtimePlatform": {"operatingSystemFamily": "WINDOWS_SERVER_2022_CORE"}}
     assert update(KIND, body, live_of({**body, "networkMode": "default"}, body, {})).fields == ()
     assert update(KIND, {**body, "networkMode": "awsvpc"}, live_of(body, body, {})).fields
@@ -173,7 +173,7 @@ def test_windows_has_a_network_of_its_own() -> None:
     ("declared", "live", "differs"),
     [
         ("default", "default", False),
-        ("default", None, False),  # AWS may print none for it, and prints bridge where it is bridge
+        ("default", None, False),  # AWS may leave it out; it returns bridge for bridge
         ("default", "bridge", True),
         ("default", "awsvpc", True),
         ("bridge", "default", True),
@@ -181,14 +181,16 @@ def test_windows_has_a_network_of_its_own() -> None:
         ("awsvpc", "default", True),
     ],
 )
-def test_the_default_network_is_one_of_its_own(declared: str | None, live: str | None, differs: bool) -> None:
+def test_network_mode_default_differs_from_every_other_mode(
+    declared: str | None, live: str | None, differs: bool
+) -> None:
     body = {**BODY, **({"networkMode": declared} if declared else {})}
     printed = {**BODY, **({"networkMode": live} if live else {})}
     observed = live_of(printed, body, {})
     assert [one.path for one in update(KIND, body, observed).fields] == [("networkMode",)] * differs
 
 
-def test_the_default_network_on_windows_is_left_alone_until_it_is_declared() -> None:
+def test_network_mode_default_of_windows_is_left_alone_until_it_is_declared() -> None:
     windows = {**BODY, "runtimePlatform": {"operatingSystemFamily": "WINDOWS_SERVER_2022_CORE"}}
     declared = {**windows, "networkMode": "default"}
     for printed in (windows, declared):
@@ -197,7 +199,7 @@ def test_the_default_network_on_windows_is_left_alone_until_it_is_declared() -> 
     assert update(KIND, declared, live_of({**windows, "networkMode": "awsvpc"}, declared, {})).fields
 
 
-def test_secrets_are_not_shown() -> None:
+def test_secret_values_are_redacted() -> None:
     container: dict[str, Any] = {
         "name": "web",
         "image": "web:1",
@@ -228,24 +230,24 @@ def test_a_host_port_must_be_the_container_port_in_awsvpc() -> None:
 # ---------------------------------------------------------------- read
 
 
-def test_what_a_service_runs_is_looked_at_first_and_nothing_else_when_it_is_right() -> None:
+def test_a_running_revision_with_the_content_takes_one_describe_call() -> None:
     reader = Revisions({7: ("web:1", MINE), 8: ("web:1", ())})
     assert live(reader, BODY, running(7)).outputs["revision"] == "7"
     assert [name for name, _ in reader.asked] == ["ecs.DescribeTaskDefinition", "ecs.ListTagsForResource"]
 
 
-def test_the_newest_revision_of_the_same_content_is_live_even_if_a_newer_one_is_there() -> None:
+def test_the_newest_revision_with_the_content_is_live_even_if_another_one_is_newer() -> None:
     reader = Revisions({1: ("web:1", ()), 2: ("web:1", MINE), 3: ("web:2", ())})
     assert live(reader, BODY).outputs == {"arn": revision(2), "family": "web", "revision": "2"}
 
 
-def test_no_more_than_the_newest_ten_are_looked_at() -> None:
+def test_at_most_the_ten_newest_revisions_are_described() -> None:
     reader = Revisions(dict.fromkeys(range(1, 20), ("web:9", ())))
     assert live(reader, BODY, running(1, 19)).outputs["revision"] == "19"
     assert reader.described == [1, 19, *range(18, 9, -1)]
 
 
-def test_of_several_running_revisions_with_the_content_the_newest_is_live_in_any_order() -> None:
+def test_the_newest_running_revision_with_the_content_is_live_in_any_order() -> None:
     reader = Revisions({3: ("web:1", ()), 7: ("web:1", ()), 8: ("web:2", ())})
     assert [live(reader, BODY, running(*some)).outputs["revision"] for some in ((3, 8, 7), (7, 3), (8, 3, 7))] == [
         "7",
@@ -254,31 +256,31 @@ def test_of_several_running_revisions_with_the_content_the_newest_is_live_in_any
     ]
 
 
-def test_without_the_content_the_newest_of_ours_is_what_it_differs_from() -> None:
+def test_without_the_content_our_newest_revision_is_live() -> None:
     found = live(Revisions({1: ("web:1", MINE), 2: ("web:2", ())}), image("web:3"))
     assert (found.outputs["revision"], found.marks and found.marks.id) == ("1", "1234")
     found = live(Revisions({1: ("web:1", ()), 2: ("web:2", ())}), image("web:3"))
     assert (found.outputs["revision"], found.marks) == ("2", None)
 
 
-def test_content_that_is_not_known_yet_is_no_revision_s() -> None:
+def test_an_unresolved_body_matches_no_revision() -> None:
     reader = Revisions({1: ("web:1", MINE)})
     body = {**BODY, "taskRoleArn": answers.ref("Role", "web", "arn")}
     assert live(reader, body).outputs["revision"] == "1"
     assert update(KIND, body, live(reader, body)).fields
 
 
-def test_deregistered_revisions_and_other_families_are_not_there() -> None:
+def test_deregistered_revisions_and_other_families_are_absent() -> None:
     assert live(Revisions({1: ("web:1", MINE)}, inactive=[1]), BODY, running(1)) == Absent()
     assert live(Revisions({}), BODY, running(4)) == Absent()
 
 
-def test_a_failed_read_is_no_absence() -> None:
+def test_a_failed_read_is_not_absent() -> None:
     with pytest.raises(AwsError):
         live(Reader(ecs_ListTaskDefinitions=denied()), BODY)
 
 
-def test_tags_are_read_now_although_the_content_is_cached() -> None:
+def test_tags_are_read_now_even_if_the_content_is_cached() -> None:
     class Stale(Revisions):
         def cached(self, service: str, operation: str, /, **params: Any) -> Body:
             return {**self.call(service, operation, **params), "tags": []}
@@ -288,7 +290,7 @@ def test_tags_are_read_now_although_the_content_is_cached() -> None:
     assert found.marks.owner == MINE[0]["value"]
 
 
-def test_one_revision_of_each_family_of_ours_is_owned() -> None:
+def test_one_revision_of_each_of_our_families_is_owned() -> None:
     reader = Revisions({1: ("web:1", MINE), 2: ("web:2", MINE), 3: ("web:3", ())})
     mappings = [{"ResourceARN": revision(1)}, {"ResourceARN": revision(2)}]
     reader.answers["resourcegroupstaggingapi.GetResources"] = {"ResourceTagMappingList": mappings}
@@ -300,7 +302,7 @@ def test_one_revision_of_each_family_of_ours_is_owned() -> None:
 # ---------------------------------------------------------------- calls
 
 
-def test_a_create_registers_the_body_with_our_marks_and_tells_its_outputs() -> None:
+def test_a_create_registers_the_body_with_our_marks_and_captures_the_outputs() -> None:
     assert KIND.calls is not None
     body = {**BODY, "taskRoleArn": None, "tags": {"team": "a"}}
     (call,) = KIND.calls(Create(desired=desired(KIND, body), marks={OWNER: "o"}))
@@ -317,7 +319,7 @@ def test_no_empty_list_of_tags_is_registered() -> None:
     assert "tags" not in call.params
 
 
-def test_a_change_registers_the_whole_body_once_and_takes_the_marks_along() -> None:
+def test_a_change_registers_the_whole_body_once_with_the_marks() -> None:
     assert KIND.calls is not None
     change = update(KIND, image("web:2"), live_of({**BODY, "tags": MINE}, BODY, {}))
     (call,) = KIND.calls(change)
@@ -326,17 +328,17 @@ def test_a_change_registers_the_whole_body_once_and_takes_the_marks_along() -> N
     assert call.params["tags"] == [MINE[0], {"key": ID, "value": "5678"}]
 
 
-def test_what_is_left_alone_goes_along_to_the_next_revision() -> None:
+def test_values_that_are_left_alone_are_in_the_next_revision() -> None:
     assert KIND.calls is not None
-    container = {"name": "web", "image": "web:1", "memory": 64, "user": "nobody", "links": []}
+    container = {"name": "web", "image": "web:1", "memory": 64, "user": "www", "links": []}
     observed = live_of(
         {"family": "web", "pidMode": "task", "volumes": [], "containerDefinitions": [container]}, BODY, {}
     )
     change = update(KIND, image("web:2"), observed)
     (call,) = KIND.calls(change)
     assert call.params == image("web:2")
-    left = replace(change, desired=desired(KIND, image("web:2"), undeclared="ignore"))
-    (call,) = KIND.calls(left)
+    ignoring = replace(change, desired=desired(KIND, image("web:2"), undeclared="ignore"))
+    (call,) = KIND.calls(ignoring)
     assert call.params["pidMode"] == "task"
     assert call.params["containerDefinitions"] == [{**container, "image": "web:2"}]
 
@@ -372,7 +374,7 @@ def test_it_converges_on_moto_and_an_image_change_is_one_call() -> None:
     cloud = Moto()
     assert converges(KIND, cloud, BODY) == ["ecs.RegisterTaskDefinition"]
     assert converges(KIND, cloud, image("web:2")) == ["ecs.RegisterTaskDefinition"]
-    assert converges(KIND, cloud, BODY) == [], "the content of the first revision is still there"
+    assert converges(KIND, cloud, BODY) == [], "the first revision still has this content"
     found = observe(KIND, cloud, BODY)
     assert isinstance(found, Present)
     assert found.outputs["revision"] == "1"

@@ -9,7 +9,7 @@ import pytest
 from moto import mock_aws
 
 from ecsync.core import marks
-from ecsync.core.diff import declared_form
+from ecsync.core.marks import declared_form
 from ecsync.core.model import Absent, Create, Delete, Marks, Present, Ref, Step, Text
 from ecsync.core.normalise import normalise
 from ecsync.core.ports import AwsError

@@ -219,7 +219,7 @@ class TestIdentity:
             assert found.facts["blockedBy"] == rule_arn(2)
             gate = KIND.gate(desired(KIND, BODY), found, [field("Priority")], {})  # type: ignore[misc]
             assert isinstance(gate, Hold)
-            assert rule_arn(2) in gate.because
+            assert rule_arn(2) in gate.reason
 
     def test_without_its_listener_it_is_absent(self) -> None:
         gone = _reader(tags={}, elbv2_DescribeRules=missing("ListenerNotFound"))

@@ -138,7 +138,7 @@ class TestCompare:
     def test_an_undeclared_path_is_no_difference(self) -> None:
         found = compare(KIND, BODY, _live({"Path": "/ecsync/prod/"}))
         assert found.fields == ()
-        assert [one.path for one in found.left] == [("Path",)]
+        assert [one.path for one in found.unmanaged] == [("Path",)]
 
     def test_a_declared_path_that_differs_cannot_change_in_place(self) -> None:
         (one,) = compare(KIND, {**BODY, "Path": "/app/"}, _live()).fields

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from ecsync.core.inputs import between
 from ecsync.core.kind import Wanted
 from ecsync.core.model import Absent, Key, Present
 from ecsync.core.ports import AwsError
+from ecsync.core.resource_diff import between
 from ecsync.kinds.logs.log_group import KIND
 from tests.kinds.infra import Answers, denied, missing
 
@@ -78,7 +78,7 @@ def test_retention_of_an_account_policy_is_not_drift() -> None:
     by_policy = _live(retentionInDays=30, retentionPolicyName="all-groups")
     found = between(KIND, {"logGroupName": "/ecs/web", "retentionInDays": 14}, by_policy)
     assert found.fields == ()
-    assert [one.owner for one in found.left] == ["the account's retention policy"]
+    assert [one.owner for one in found.unmanaged] == ["the account's retention policy"]
     assert between(KIND, {"logGroupName": "/ecs/web"}, by_policy).fields == ()
 
 

@@ -1,4 +1,4 @@
-"""The command `ecsync`, run in this process or as one of its own."""
+"""The command `ecsync`, run in this process or in a new one."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from botocore.loaders import Loader
 
 from ecsync import cli
 from ecsync.sources.disk import DiskSource
-from tests.whole.support.stage import Stage
+from tests.whole.support.environment import Environment
 
 ECSYNC = Path(sys.executable).with_name("ecsync")
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a command said: data, messages, exit code."""
+class Result:
+    """The result of a command: exit code, stdout, stderr."""
 
     code: int
     out: str
@@ -31,40 +31,40 @@ class Answer:
 
     @property
     def json(self) -> Any:
-        """The data, as JSON."""
+        """Return stdout, parsed as JSON."""
         return json.loads(self.out)
 
 
-class _Time:
-    """What `time` is to a verb that waits: seconds of the simulated account."""
+class _SimulatedTimeModule:
+    """Replaces the module `time` in a command that waits: simulated seconds."""
 
-    def __init__(self, stage: Stage) -> None:
-        self.monotonic = stage.time.monotonic
-        self.sleep = lambda seconds: stage.simulator.advance(6 * seconds)  # it looks oftener than things happen
+    def __init__(self, environment: Environment) -> None:
+        self.monotonic = environment.time.monotonic
+        self.sleep = lambda seconds: environment.simulator.advance(6 * seconds)  # fewer polls than in real time
 
 
 class Command:
-    """Runs the command in this process, with what is slow about a new process shared, and simulated time."""
+    """Runs the command in this process: faster than a new process, and with simulated time."""
 
-    def __init__(self, stage: Stage, loader: Loader, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, environment: Environment, loader: Loader, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("ecsync.aws.clients.create_loader", lambda: loader)
         monkeypatch.setattr("ecsync.aws.limits.Limiter.take", lambda *_: 0.0)
-        monkeypatch.setattr("sys.stdin", StringIO())  # nobody answers
-        monkeypatch.setattr("ecsync.cli.apply.time", _Time(stage))
+        monkeypatch.setattr("sys.stdin", StringIO())  # no confirmation
+        monkeypatch.setattr("ecsync.cli.apply.time", _SimulatedTimeModule(environment))
         assert DiskSource.__init__.__kwdefaults__ is not None
         monkeypatch.setitem(DiskSource.__init__.__kwdefaults__, "pause", 0.0)
 
-    def __call__(self, *arguments: object) -> Answer:
-        """Run it."""
+    def __call__(self, *arguments: object) -> Result:
+        """Run the command."""
         out, err = StringIO(), StringIO()
         with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
             cli.main([str(one) for one in arguments])
         assert isinstance(ended.value.code, int)
-        return Answer(ended.value.code, out.getvalue(), err.getvalue())
+        return Result(ended.value.code, out.getvalue(), err.getvalue())
 
 
-def run(*arguments: object) -> Answer:
-    """Run it as a process of its own."""
+def run(*arguments: object) -> Result:
+    """Run the command in a new process."""
     command = [str(ECSYNC), *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    return Answer(done.returncode, done.stdout, done.stderr)
+    return Result(done.returncode, done.stdout, done.stderr)

@@ -1,1 +1,1 @@
-"""Where simulated tasks run: capacity providers, container instances, placement, managed scaling."""
+"""The capacity of a simulated cluster: capacity providers, container instances, placement, managed scaling."""

@@ -1,4 +1,4 @@
-"""Which capacity providers a cluster is associated with. With settling on, each new set keeps the cluster busy."""
+"""The capacity providers that a cluster is associated with. With settling on, each change keeps it busy."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from ecsim.account.world import Body, Call, World
 from ecsim.ecs.capacity import providers as ecs_providers
 from ecsim.ecs.store import EcsRegion
 
-# Members of a cluster that only this file knows.
-OWN = ("attachmentsStatus", "attaching")
+# Members of a cluster that no response shows.
+INTERNAL = ("attachmentsStatus", "attaching")
 
 
 def usable(cluster: Body) -> set[str]:
-    """The providers that a strategy may name by now."""
+    """Return the providers that a strategy may use now."""
     return set(cluster["capacityProviders"]) - set(cluster.get("attaching", []))
 
 
 def check_idle(cluster: Body) -> None:
-    """A cluster whose providers are being attached can be neither changed nor deleted."""
+    """Refuse to change or delete a cluster during a change of its providers."""
     if cluster.get("attachmentsStatus") == "UPDATE_IN_PROGRESS":
         raise AwsError(
             "UpdateInProgressException",
@@ -27,8 +27,8 @@ def check_idle(cluster: Body) -> None:
 
 
 def put(call: Call, cluster: Body) -> None:
-    """Replace the providers and the default strategy of a cluster."""
-    ecs, params = call.ecs, call.params
+    """Replace the providers and the default strategy of a cluster, if no removed provider is in use."""
+    ecs, params = call.store(EcsRegion), call.params
     providers, strategy = params["capacityProviders"], params["defaultCapacityProviderStrategy"]
     check_idle(cluster)
     ecs_providers.check_association(ecs, providers, strategy)
@@ -39,15 +39,15 @@ def put(call: Call, cluster: Body) -> None:
 
 
 def _in_use(ecs: EcsRegion, cluster: Body) -> set[str]:
-    """The providers that services or tasks of a cluster use."""
+    """Return the providers that services or tasks of a cluster use."""
     services = [s for s in ecs.services.values() if s.cluster == cluster["clusterName"] and s.status == "ACTIVE"]
     used = {item["capacityProvider"] for s in services for item in s.body.get("capacityProviderStrategy", [])}
-    tasks = [t for t in ecs.tasks.values() if t.cluster_arn == cluster["clusterArn"] and t.last != "STOPPED"]
+    tasks = [t for t in ecs.tasks.values() if t.cluster_arn == cluster["clusterArn"] and t.last_status != "STOPPED"]
     return used | {t.launch["capacityProviderName"] for t in tasks if t.launch.get("capacityProviderName")}
 
 
 def associate(world: World, ecs: EcsRegion, cluster: Body, providers: list[str], strategy: list[Body]) -> None:
-    """Associate a cluster with providers; those of Auto Scaling groups take a while."""
+    """Associate a cluster with providers. Those over Auto Scaling groups take `association_seconds`."""
     slow = [name for name in set(providers) ^ set(cluster["capacityProviders"]) if name not in ecs_providers.FARGATE]
     cluster["attaching"] = [name for name in slow if name in providers]
     cluster["capacityProviders"] = sorted(providers)
@@ -66,7 +66,7 @@ def associate(world: World, ecs: EcsRegion, cluster: Body, providers: list[str],
 
 
 def _adopt_instances(ecs: EcsRegion, cluster: Body) -> None:
-    """Instances that registered before their group's provider was associated belong to it from now on."""
+    """Assign instances that registered before the association to the provider of their group."""
     for name in cluster["capacityProviders"]:
         arn = ecs.providers.get(name, {}).get("autoScalingGroupProvider", {}).get("autoScalingGroupArn")
         for instance in ecs.instances_of(cluster["clusterName"]):
@@ -75,7 +75,7 @@ def _adopt_instances(ecs: EcsRegion, cluster: Body) -> None:
 
 
 def attachments(ecs: EcsRegion, cluster: Body) -> list[Body]:
-    """What ECS made for the managed scaling of the providers."""
+    """Return the attachments that ECS creates for the providers: scaling policies and managed draining."""
     found = []
     for name in cluster["capacityProviders"]:
         settings = ecs.providers.get(name, {}).get("autoScalingGroupProvider", {})

@@ -1,9 +1,10 @@
-"""Container instances through the API: listed, described, drained, deregistered."""
+"""Container instances: list, describe, drain, deregister; and their attributes."""
 
 from __future__ import annotations
 
 from ecsim.account.errors import AwsError, client_exception, invalid_parameter
-from ecsim.account.paging import by_token, tags_to_list
+from ecsim.account.paging import by_token
+from ecsim.account.tags import tags_to_list
 from ecsim.account.world import Body, Call, Handler
 from ecsim.ecs.capacity import instance_lifecycle, placement
 from ecsim.ecs.capacity.instance_types import RESERVED_PORTS
@@ -11,8 +12,8 @@ from ecsim.ecs.store import ContainerInstance, EcsRegion, running_and_pending
 
 
 def list_container_instances(call: Call) -> Body:
-    """ARNs of a cluster's instances by status and by an expression of the cluster query language."""
-    ecs, params = call.ecs, call.params
+    """List the ARNs of a cluster's instances by status and by an expression of the cluster query language."""
+    ecs, params = call.store(EcsRegion), call.params
     cluster = ecs.cluster(params.get("cluster"))
     status, expression = params.get("status"), params.get("filter")
     arns = [
@@ -24,43 +25,48 @@ def list_container_instances(call: Call) -> Body:
 
 
 def describe_container_instances(call: Call) -> Body:
-    """Describe up to 100 instances of one cluster by id or ARN."""
+    """Describe up to 100 instances of one cluster by ID or ARN."""
     tags = "TAGS" in call.params.get("include", [])
+    ecs = call.store(EcsRegion)
     found, failures = _found(call, call.params["containerInstances"], 100)
-    return {"containerInstances": [_show(call.ecs, one, tags=tags) for one in found], "failures": failures}
+    return {"containerInstances": [_show(ecs, one, tags=tags) for one in found], "failures": failures}
 
 
 def update_container_instances_state(call: Call) -> Body:
-    """Drain up to ten instances, or take them into use again."""
-    status = call.params["status"]
+    """Set up to 10 instances to DRAINING or ACTIVE."""
+    ecs, status = call.store(EcsRegion), call.params["status"]
     if status not in ("ACTIVE", "DRAINING"):
         raise invalid_parameter("Container instance status should be one of [ACTIVE,DRAINING]")
     found, failures = _found(call, call.params["containerInstances"], 10)
     for instance in found:
-        instance_lifecycle.set_status(call.world, call.ecs, instance, status)
-    return {"containerInstances": [_show(call.ecs, one, tags=False) for one in found], "failures": failures}
+        instance_lifecycle.set_status(call.world, ecs, instance, status)
+    return {
+        "containerInstances": [_show(ecs, one, tags=False) for one in found],
+        "failures": failures,
+    }
 
 
 def deregister_container_instance(call: Call) -> Body:
-    """Take an instance out of its cluster; one with tasks only by force. The tasks run on, on their own."""
+    """Remove an instance from its cluster; with tasks on it only with `force`. The tasks keep running."""
+    ecs = call.store(EcsRegion)
     found, _ = _found(call, [call.params["containerInstance"]], 1)
     if not found:
         raise invalid_parameter("Referenced container instance was not found.")
-    if call.ecs.tasks_on(found[0]) and not call.params.get("force"):
+    if ecs.tasks_on(found[0]) and not call.params.get("force"):
         raise invalid_parameter("Found running tasks on the instance.")
-    instance_lifecycle.deregister(call.world, call.ecs, found[0])
-    return {"containerInstance": _show(call.ecs, found[0], tags=False)}
+    instance_lifecycle.deregister(call.world, ecs, found[0])
+    return {"containerInstance": _show(ecs, found[0], tags=False)}
 
 
 def put_attributes(call: Call) -> Body:
-    """Set attributes of instances."""
+    """Set custom attributes of instances."""
     for attribute, instance in _attributes(call):
         instance.attributes[attribute["name"]] = attribute.get("value")
     return {"attributes": call.params["attributes"]}
 
 
 def delete_attributes(call: Call) -> Body:
-    """Take attributes of instances away."""
+    """Remove custom attributes of instances."""
     for attribute, instance in _attributes(call):
         instance.attributes.pop(attribute["name"], None)
     return {"attributes": call.params["attributes"]}
@@ -79,7 +85,7 @@ def _attributes(call: Call) -> list[tuple[Body, ContainerInstance]]:
 
 
 def _found(call: Call, references: list[str], most: int) -> tuple[list[ContainerInstance], list[Body]]:
-    ecs = call.ecs
+    ecs = call.store(EcsRegion)
     cluster = ecs.cluster(call.params.get("cluster"))["clusterName"]
     if not references:
         raise invalid_parameter("Container instances cannot be empty.")

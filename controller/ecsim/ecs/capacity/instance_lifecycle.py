@@ -1,6 +1,7 @@
-"""Container instances come and go: they join their cluster, drain, and are lost; waiting tasks find their place.
+"""The life of a container instance: it joins its cluster, drains and leaves; waiting tasks are placed on it.
 
-Whoever changes how much room there is calls `EcsRegion.capacity_changed`; `look` decides from what is there.
+Code that changes the free capacity of a cluster calls `EcsRegion.capacity_changed`. `reconcile` is level-triggered: it
+decides from the present state.
 """
 
 from __future__ import annotations
@@ -12,22 +13,52 @@ from functools import partial
 
 from ecsim.account.world import World
 from ecsim.autoscaling.store import Group, Instance
-from ecsim.ecs import scheduler, tasks
+from ecsim.ecs import scheduler, task_lifecycle
 from ecsim.ecs.capacity import instance_types, managed_scaling, placement
 from ecsim.ecs.store import ContainerInstance, EcsRegion, Task
 from ecsim.moto import iam
 
-# How an instance says which cluster it belongs to: to the agent's configuration file, or to Bottlerocket.
+# How user data names the cluster: in the agent's configuration file, or in Bottlerocket's settings.
 JOINS = (
     re.compile(r"ECS_CLUSTER=[\"']?([A-Za-z0-9_-]+)"),
     re.compile(r"\[settings\.ecs\][^\[]*?cluster\s*=\s*\"([^\"]+)\""),
 )
-RETRY = 60.0  # an agent that could not register tries again
+RETRY = 60.0  # seconds after which an agent retries a failed registration
 CAPABILITIES = ("docker-remote-api.1.21", "logging-driver.awslogs", "logging-driver.awsfirelens", "task-iam-role")
 
 
-def cluster_of(user_data: str) -> str | None:
-    """The cluster that user data joins."""
+class ContainerAgents:
+    """The ECS agents on the instances of Auto Scaling groups: an `autoscaling.listeners.InstanceListener`."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def booted(self, region: str, group: Group, instance: Instance) -> None:
+        """The agent of an instance starts, and registers with its cluster."""
+        wait = self._world.settings.timings.agent
+        self._world.after(wait, partial(_join, self._world, self._world.store(EcsRegion, region), group, instance))
+
+    def drain(self, region: str, group: Group, instance: Instance) -> bool:
+        """Start to drain an instance if managed draining applies to it; False if not."""
+        ecs = self._world.store(EcsRegion, region)
+        found = _registered(ecs, instance)
+        if found is None or not _drains(ecs, group, found):
+            return False
+        set_status(self._world, ecs, found, "DRAINING")
+        return True
+
+    def ended(self, region: str, instance: Instance) -> None:
+        """Deregister a terminated instance and lose its tasks."""
+        ecs = self._world.store(EcsRegion, region)
+        found = _registered(ecs, instance)
+        if found is not None:
+            deregister(self._world, ecs, found)
+            for task in ecs.tasks_on(found):
+                task_lifecycle.lose(self._world, ecs, task)
+
+
+def _cluster_of(user_data: str) -> str | None:
+    """Return the name of the cluster that user data joins; None if it joins none."""
     try:
         text = base64.b64decode(user_data, validate=True).decode("utf-8", "replace")
     except (binascii.Error, ValueError):
@@ -35,14 +66,14 @@ def cluster_of(user_data: str) -> str | None:
     return next((match.group(1) for pattern in JOINS if (match := pattern.search(text))), None)
 
 
-def join(world: World, ecs: EcsRegion, group: Group, instance: Instance) -> None:
-    """The agent of a booted instance registers with its cluster, now or when it can."""
-    name = cluster_of(instance.user_data)
+def _join(world: World, ecs: EcsRegion, group: Group, instance: Instance) -> None:
+    """Register an instance with its cluster, or retry later."""
+    name = _cluster_of(instance.user_data)
     if name is None or instance not in group.instances or instance.leaving:
         return
     cluster = ecs.clusters.get(name)
     if cluster is None or cluster["status"] != "ACTIVE" or iam.instance_role(world, instance.profile) is None:
-        world.after(RETRY, partial(join, world, ecs, group, instance))
+        world.after(RETRY, partial(_join, world, ecs, group, instance))
         return
     cpu, memory = instance_types.resources(instance.type)
     arn = ecs.arn("container-instance", f"{name}/{world.hex(32)}")
@@ -59,7 +90,7 @@ def join(world: World, ecs: EcsRegion, group: Group, instance: Instance) -> None
         attributes=_attributes(instance),
     )
     ecs.tags[arn] = {}
-    changed(world, ecs, name)
+    wake(world, ecs, name)
 
 
 def _attributes(instance: Instance) -> dict[str, str | None]:
@@ -78,82 +109,60 @@ def _registered(ecs: EcsRegion, instance: Instance) -> ContainerInstance | None:
     return next((one for one in ecs.instances.values() if one.host is instance), None)
 
 
-def leave(world: World, ecs: EcsRegion, instance: Instance) -> None:
-    """An instance is gone, and with it what ran on it."""
-    found = _registered(ecs, instance)
-    if found is not None:
-        deregister(world, ecs, found)
-        for task in ecs.tasks_on(found):
-            tasks.lose(world, ecs, task)
+def _drains(ecs: EcsRegion, group: Group, found: ContainerInstance) -> bool:
+    """Return whether ECS moves the tasks of an instance elsewhere before its termination."""
+    provider = ecs.providers.get(managed_scaling.provider_of(ecs, group.arn) or "")
+    if provider is None or found.provider != provider["name"]:
+        return False
+    managed = provider["autoScalingGroupProvider"]["managedDraining"] == "ENABLED"
+    return managed and bool(managed_scaling.without_daemons(ecs.tasks_on(found)))
 
 
 def deregister(world: World, ecs: EcsRegion, found: ContainerInstance) -> None:
-    """A container instance is none any more."""
+    """Remove a container instance from its cluster."""
     found.status = "INACTIVE"
     ecs.instances.pop(found.arn, None)
     ecs.tags.pop(found.arn, None)
-    changed(world, ecs, found.cluster)
-
-
-def drains(ecs: EcsRegion, group: Group, instance: Instance) -> bool:
-    """Whether ECS moves an instance's tasks elsewhere before it is terminated."""
-    found = _registered(ecs, instance)
-    provider = ecs.providers.get(managed_scaling.provider_of(ecs, group.arn) or "")
-    if found is None or provider is None or found.provider != provider["name"]:
-        return False
-    return provider["autoScalingGroupProvider"]["managedDraining"] == "ENABLED" and bool(_movable(ecs, found))
-
-
-def _movable(ecs: EcsRegion, found: ContainerInstance) -> list[Task]:
-    return [
-        task
-        for task in ecs.tasks_on(found)
-        if task.service is None or task.service.body["schedulingStrategy"] != "DAEMON"
-    ]
-
-
-def drain(world: World, ecs: EcsRegion, instance: Instance) -> None:
-    """Move the tasks of an instance elsewhere."""
-    found = _registered(ecs, instance)
-    if found is not None:
-        set_status(world, ecs, found, "DRAINING")
+    wake(world, ecs, found.cluster)
 
 
 def set_status(world: World, ecs: EcsRegion, found: ContainerInstance, status: str) -> None:
-    """Begin to drain a container instance, or take it into use again."""
+    """Set a container instance to DRAINING, or back to ACTIVE."""
     found.status = status
     found.version += 1
-    changed(world, ecs, found.cluster)
+    wake(world, ecs, found.cluster)
 
 
-def watch(world: World, ecs: EcsRegion) -> None:
-    """From now on, whatever changes the capacity of a cluster is looked at."""
-    ecs.capacity_changed = partial(changed, world, ecs)
+def connect(world: World, ecs: EcsRegion) -> None:
+    """Let `ecs.capacity_changed` schedule a reconcile."""
+    ecs.capacity_changed = partial(wake, world, ecs)
 
 
-def changed(world: World, ecs: EcsRegion, cluster: str) -> None:
-    """Look soon at what can be placed, moved or scaled in a cluster."""
+def wake(world: World, ecs: EcsRegion, cluster: str) -> None:
+    """Schedule a reconcile of the capacity of a cluster, unless one is scheduled."""
     if cluster not in ecs.awake:
         ecs.awake.add(cluster)
-        world.after(world.settings.timings.scheduler, partial(look, world, ecs, cluster))
+        world.after(world.settings.timings.scheduler, partial(reconcile, world, ecs, cluster))
 
 
-def look(world: World, ecs: EcsRegion, cluster: str) -> None:
-    """One look at the capacity of a cluster."""
+def reconcile(world: World, ecs: EcsRegion, cluster: str) -> None:
+    """Place the waiting tasks of a cluster, release its drained instances and wake its services and providers."""
     ecs.awake.discard(cluster)
-    instances = ecs.instances_of(cluster)
-    for instance in instances:
-        if instance.host.leaving and not _movable(ecs, instance):
+    for instance in ecs.instances_of(cluster):
+        if instance.host.leaving and not managed_scaling.without_daemons(ecs.tasks_on(instance)):
             instance.host.drained()
     for task in list(ecs.tasks.values()):
-        if not task.waiting or task.cluster_arn != ecs.arn("cluster", cluster):
-            continue
-        mates = [t for t in ecs.tasks.values() if t.group == task.group and t.desired == "RUNNING" and t is not task]
-        provider = task.launch.get("capacityProviderName")
-        found = placement.choose(ecs, cluster, task.definition, task.placement, provider, mates)
-        if isinstance(found, ContainerInstance):
-            tasks.place(world, ecs, task, found)
+        if task.waiting and task.cluster_arn == ecs.arn("cluster", cluster):
+            _place(world, ecs, cluster, task)
     for service in list(ecs.services.values()):
-        if service.cluster == cluster and service.status == "ACTIVE" and scheduler.cares(service):
+        if service.cluster == cluster and service.status == "ACTIVE" and scheduler.uses_instances(service):
             scheduler.wake(world, ecs, service)
     managed_scaling.wake(world, ecs, cluster)
+
+
+def _place(world: World, ecs: EcsRegion, cluster: str, task: Task) -> None:
+    mates = [t for t in ecs.tasks.values() if t.group == task.group and t.desired_status == "RUNNING" and t is not task]
+    provider = task.launch.get("capacityProviderName")
+    found = placement.choose(ecs, cluster, task.definition, task.placement, provider, mates)
+    if isinstance(found, ContainerInstance):
+        task_lifecycle.place(world, ecs, task, found)

@@ -1,6 +1,7 @@
-"""Managed scaling: a capacity provider gives its Auto Scaling group as many instances as its tasks need.
+"""Managed scaling: a capacity provider sets the desired capacity of its Auto Scaling group to what its tasks need.
 
-M is how many instances the tasks need, N how many there are; the provider holds M / N at its target capacity.
+M is the number of instances that the tasks need, N the number of instances. The provider keeps M / N at its target
+capacity.
 """
 
 from __future__ import annotations
@@ -9,14 +10,14 @@ import math
 from functools import partial
 
 from ecsim.account.world import Body, World
-from ecsim.autoscaling.store import Group
+from ecsim.autoscaling.store import AutoScalingRegion, Group
 from ecsim.ec2 import launch_templates
 from ecsim.ecs.capacity import instance_types, placement
 from ecsim.ecs.store import EcsRegion, Task
 
 
 def provider_of(ecs: EcsRegion, group_arn: str) -> str | None:
-    """The name of the provider over an Auto Scaling group."""
+    """Return the name of the provider over an Auto Scaling group; None if it has none."""
     for name, provider in ecs.providers.items():
         if provider["status"] == "ACTIVE" and provider["autoScalingGroupProvider"]["autoScalingGroupArn"] == group_arn:
             return name
@@ -24,13 +25,13 @@ def provider_of(ecs: EcsRegion, group_arn: str) -> str | None:
 
 
 def is_managed(ecs: EcsRegion, provider: str | None) -> bool:
-    """Whether tasks of a provider may wait for instances: it will launch some."""
+    """Return whether a provider has managed scaling, so that its tasks can wait for instances."""
     found = ecs.providers.get(provider or "")
     return found is not None and found["autoScalingGroupProvider"]["managedScaling"]["status"] == "ENABLED"
 
 
 def wake(world: World, ecs: EcsRegion, cluster: str, seconds: float | None = None) -> None:
-    """Look at the cluster's managed providers soon."""
+    """Schedule a reconcile of the managed providers of a cluster, unless one is scheduled."""
     for name in ecs.clusters[cluster]["capacityProviders"]:
         flag = f"provider {name}"
         if is_managed(ecs, name) and flag not in ecs.awake:
@@ -45,7 +46,7 @@ def _reconcile(world: World, ecs: EcsRegion, cluster: str, name: str) -> None:
     if not is_managed(ecs, name) or provider is None or name not in ecs.clusters[cluster]["capacityProviders"]:
         return
     settings = provider["autoScalingGroupProvider"]
-    group = world.groups(ecs.region).find(settings["autoScalingGroupArn"])
+    group = world.store(AutoScalingRegion, ecs.region).find(settings["autoScalingGroupArn"])
     if group is None or group.deleting:
         return
     scaling = settings["managedScaling"]
@@ -74,20 +75,21 @@ def _resize(group: Group, desired: int) -> None:
 
 
 def _release(ecs: EcsRegion, cluster: str, group: Group) -> None:
-    """Only instances without tasks may be terminated."""
-    busy = {id(one.host) for one in ecs.instances_of(cluster) if _working(ecs.tasks_on(one))}
+    """Protect the instances that run tasks from scale-in, and only those."""
+    busy = {id(one.host) for one in ecs.instances_of(cluster) if without_daemons(ecs.tasks_on(one))}
     for instance in group.staying:
         instance.protected = id(instance) in busy
 
 
-def _working(tasks: list[Task]) -> list[Task]:
+def without_daemons(tasks: list[Task]) -> list[Task]:
+    """Return the tasks that keep an instance in use: all except those of daemon services."""
     return [task for task in tasks if task.service is None or task.service.body["schedulingStrategy"] != "DAEMON"]
 
 
 def _needed(ecs: EcsRegion, cluster: str, provider: str, group: Group, world: World) -> int:
-    """How many instances run tasks, and how many more the waiting ones would fill."""
-    mine = [instance for instance in ecs.instances_of(cluster) if instance.provider == provider]
-    busy = sum(bool(_working(ecs.tasks_on(instance))) for instance in mine if instance.status == "ACTIVE")
+    """Return the number of instances that run tasks, plus those that the waiting tasks would fill."""
+    own = [instance for instance in ecs.instances_of(cluster) if instance.provider == provider]
+    busy = sum(bool(without_daemons(ecs.tasks_on(instance))) for instance in own if instance.status == "ACTIVE")
     waiting = [
         task.definition
         for task in ecs.tasks.values()
@@ -108,7 +110,7 @@ def _type(world: World, ecs: EcsRegion, group: Group) -> str:
 
 
 def _bins(definitions: list[Body], instance_type: str) -> int:
-    """How many empty instances of a type some tasks fill, first fit; what fits on none asks for none."""
+    """Return the number of empty instances that tasks fill, first fit. A task too large for the type is ignored."""
     cpu, memory = instance_types.resources(instance_type)
     bins: list[tuple[int, int, frozenset[str]]] = []
     for definition in definitions:

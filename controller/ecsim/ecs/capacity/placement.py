@@ -1,4 +1,4 @@
-"""Which container instance a task goes to: room, constraints, then strategies in their order."""
+"""The choice of a container instance for a task: constraints, free resources, then strategies in their order."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ecsim.ecs.store import FIRST_DYNAMIC_PORT, ContainerInstance, EcsRegion, Ta
 
 LAST_DYNAMIC_PORT = 60999
 DEFAULT_STRATEGY = ({"type": "spread", "field": "attribute:ecs.availability-zone"},)
-NOBODY = "no container instance met all of its requirements."
+NO_INSTANCE = "no container instance met all of its requirements."
 EXPRESSION = re.compile(
     r"^\s*(!)?\s*\(?\s*(attribute:[\w.\-]+|ec2InstanceId|agentConnected|task:group)\s*"
     r"(==|!=|=~|!~|=|equals|not_equals|matches|not_matches|in|not_in|exists|not_exists|!exists)\s*(.*?)\s*\)?\s*$"
 )
-SHORT = {
+INSUFFICIENT = {
     "CPU": "has insufficient CPU units available.",
     "MEMORY": "has insufficient memory available.",
     "PORTS": "is already using a port required by your task.",
@@ -27,7 +27,7 @@ SHORT = {
 
 @dataclass(frozen=True)
 class Needs:
-    """What one task takes from its instance."""
+    """The resources that one task takes from its instance."""
 
     cpu: int
     memory: int
@@ -36,7 +36,7 @@ class Needs:
 
 @dataclass(frozen=True)
 class Refused:
-    """Why no instance will do: as RunTask says it, and as a service's event says it."""
+    """The reason why no instance fits: `code` for RunTask, `text` for the event of a service."""
 
     code: str
     text: str
@@ -44,7 +44,7 @@ class Refused:
 
 
 def needs(definition: Body) -> Needs:
-    """CPU, memory and fixed host ports of a task definition."""
+    """Return CPU, memory and fixed host ports of a task definition."""
     containers = definition["containerDefinitions"]
     cpu = definition.get("cpu") or sum(container["cpu"] for container in containers)
     memory = definition.get("memory") or sum(c.get("memoryReservation") or c.get("memory", 0) for c in containers)
@@ -55,7 +55,7 @@ def needs(definition: Body) -> Needs:
 
 
 def bindings(definition: Body, instance: ContainerInstance, taken: set[str]) -> list[list[Body]]:
-    """The network bindings of each container; host port 0 gets the instance's next dynamic one."""
+    """Return the network bindings of each container. Host port 0 gets the next dynamic port of the instance."""
     found: list[list[Body]] = []
     for container in definition["containerDefinitions"]:
         row: list[Body] = []
@@ -66,7 +66,7 @@ def bindings(definition: Body, instance: ContainerInstance, taken: set[str]) -> 
             taken.add(str(port))
             row.append(
                 {
-                    "bindIP": "0.0.0.0",  # noqa: S104  # what Docker says
+                    "bindIP": "0.0.0.0",  # noqa: S104  # the value of Docker
                     "containerPort": mapping.get("containerPort"),
                     "hostPort": port,
                     "protocol": mapping["protocol"],
@@ -85,19 +85,19 @@ def _dynamic_port(instance: ContainerInstance, taken: set[str]) -> int:
 
 
 def taken_ports(ecs: EcsRegion, instance: ContainerInstance) -> set[str]:
-    """The host ports that are not free."""
+    """Return the host ports that are in use or reserved."""
     bound = (b for task in ecs.tasks_on(instance) for c in task.containers for b in c.get("networkBindings", []))
     return {*RESERVED_PORTS, *(str(binding["hostPort"]) for binding in bound)}
 
 
 def remaining(ecs: EcsRegion, instance: ContainerInstance) -> tuple[int, int]:
-    """CPU units and MiB that are free."""
+    """Return the free CPU units and MiB of an instance."""
     taken = [needs(task.definition) for task in ecs.tasks_on(instance)]
     return instance.cpu - sum(n.cpu for n in taken), instance.memory - sum(n.memory for n in taken)
 
 
 def lacking(ecs: EcsRegion, instance: ContainerInstance, wanted: Needs) -> str | None:
-    """What an instance has too little of, or None."""
+    """Return the resource that an instance lacks for a task: CPU, MEMORY or PORTS; None if it has enough."""
     cpu, memory = remaining(ecs, instance)
     if wanted.memory > memory:
         return "MEMORY"
@@ -106,8 +106,8 @@ def lacking(ecs: EcsRegion, instance: ContainerInstance, wanted: Needs) -> str |
     return "PORTS" if wanted.ports & taken_ports(ecs, instance) else None
 
 
-def meets(instance: ContainerInstance, constraints: Sequence[Body], mates: Sequence[Task]) -> str | None:
-    """The kind of constraint that an instance does not satisfy, or None."""
+def unmet_constraint(instance: ContainerInstance, constraints: Sequence[Body], mates: Sequence[Task]) -> str | None:
+    """Return the type of the first constraint that an instance does not satisfy, or None."""
     for constraint in constraints:
         if constraint["type"] == "distinctInstance" and any(task.instance is instance for task in mates):
             return "DistinctInstance"
@@ -117,7 +117,7 @@ def meets(instance: ContainerInstance, constraints: Sequence[Body], mates: Seque
 
 
 def satisfies(instance: ContainerInstance, expression: str) -> bool:
-    """Whether an instance is in the group that an expression of the cluster query language describes."""
+    """Return whether an instance matches an expression of the cluster query language."""
     return any(
         all(_term(instance, term) for term in re.split(r"\s+(?:and|&&)\s+", part))
         for part in re.split(r"\s+(?:or|\|\|)\s+", expression)
@@ -160,17 +160,17 @@ def choose(
     provider: str | None,
     mates: Sequence[Task],
 ) -> ContainerInstance | Refused:
-    """The best instance for one more task beside its `mates`, or why there is none."""
+    """Return the best instance for one more task beside its `mates`, or the reason why none fits."""
     known = [i for i in ecs.instances_of(cluster) if i.status == "ACTIVE" and provider in (None, i.provider)]
     if not known:
         where = "cluster" if provider is None else "capacity provider"
-        return Refused("RESOURCE", f"{NOBODY} Reason: No Container Instances were found in your {where}.")
+        return Refused("RESOURCE", f"{NO_INSTANCE} Reason: No Container Instances were found in your {where}.")
     constraints = [*definition.get("placementConstraints", []), *spec.get("placementConstraints", [])]
     wanted = needs(definition)
     fitting: list[ContainerInstance] = []
     refusal = None
     for instance in known:
-        unmet = meets(instance, constraints, mates)
+        unmet = unmet_constraint(instance, constraints, mates)
         short = None if unmet else lacking(ecs, instance, wanted)
         if unmet:
             text = f'encountered error "{unmet} placement constraint unsatisfied.".'
@@ -178,16 +178,16 @@ def choose(
                 f"{unmet} placement constraint unsatisfied.", _closest(instance, text), instance.arn
             )
         elif short:
-            refusal = Refused(f"RESOURCE:{short}", _closest(instance, SHORT[short]), instance.arn)
+            refusal = Refused(f"RESOURCE:{short}", _closest(instance, INSUFFICIENT[short]), instance.arn)
         else:
             fitting.append(instance)
     if not fitting:
-        return refusal or Refused("RESOURCE", NOBODY)
+        return refusal or Refused("RESOURCE", NO_INSTANCE)
     return min(fitting, key=lambda instance: _rank(ecs, instance, spec, mates))
 
 
 def _closest(instance: ContainerInstance, text: str) -> str:
-    return f"{NOBODY} The closest matching (container-instance {instance.id}) {text}"
+    return f"{NO_INSTANCE} The closest matching (container-instance {instance.id}) {text}"
 
 
 def _rank(ecs: EcsRegion, instance: ContainerInstance, spec: Body, mates: Sequence[Task]) -> tuple[float | str, ...]:

@@ -1,11 +1,12 @@
-"""Capacity providers: the two of Fargate, which always exist, and those over Auto Scaling groups."""
+"""Capacity providers over Auto Scaling groups: create, describe, update, delete. Those of Fargate always exist."""
 
 from __future__ import annotations
 
 from ecsim.account.errors import AwsError, client_exception, invalid_parameter
-from ecsim.account.paging import by_token, tags_to_dict, tags_to_list
+from ecsim.account.paging import by_token
+from ecsim.account.tags import tags_to_dict, tags_to_list
 from ecsim.account.world import Body, Call, Handler
-from ecsim.autoscaling.store import Group
+from ecsim.autoscaling.store import AutoScalingRegion, Group
 from ecsim.ecs.store import EcsRegion
 
 FARGATE = ("FARGATE", "FARGATE_SPOT")
@@ -24,12 +25,12 @@ MANAGED_SCALING: Body = {
 
 
 def strategy(items: list[Body] | None) -> list[Body]:
-    """A capacity provider strategy as ECS echoes it: with weight and base."""
+    """Return a capacity provider strategy as ECS returns it: with weight and base."""
     return [{"weight": 0, "base": 0, **item} for item in items or []]
 
 
 def check_association(ecs: EcsRegion, providers: list[str], default_strategy: list[Body]) -> None:
-    """Refuse providers that do not exist, and a default strategy that uses others."""
+    """Refuse providers that do not exist or are not ACTIVE, and a default strategy with other providers."""
     for name in providers:
         if name in FARGATE:
             continue
@@ -45,8 +46,8 @@ def check_association(ecs: EcsRegion, providers: list[str], default_strategy: li
 
 
 def create_capacity_provider(call: Call) -> Body:
-    """Create a provider over an Auto Scaling group, which gets ECS's tag."""
-    ecs, params = call.ecs, call.params
+    """Create a provider over an Auto Scaling group. With managed scaling the group gets the tag of ECS."""
+    ecs, params = call.store(EcsRegion), call.params
     name = params["name"]
     if name.lower().startswith(("aws", "ecs", "fargate")):
         raise client_exception("The capacity provider name cannot be prefixed with aws, ecs, or fargate.")
@@ -74,7 +75,7 @@ def create_capacity_provider(call: Call) -> Body:
         "autoScalingGroupProvider": settings,
     }
     ecs.providers[name] = provider
-    _mark(group, settings)
+    _tag_group(group, settings)
     ecs.tags[provider["capacityProviderArn"]] = tags_to_dict(params.get("tags"))
     return {"capacityProvider": {**provider, "tags": params.get("tags", [])}}
 
@@ -85,7 +86,7 @@ def _is_over(provider: Body, group_arn: str) -> bool:
 
 
 def _group(call: Call, reference: str) -> Group:
-    found = call.groups.find(reference)
+    found = call.store(AutoScalingRegion).find(reference)
     if found is None or found.deleting:
         raise client_exception(
             "The specified Auto Scaling group ARN does not exist. Specify a valid Auto Scaling group ARN and try again."
@@ -96,46 +97,47 @@ def _group(call: Call, reference: str) -> Group:
 def _check_protection(group: Group, settings: Body) -> None:
     if settings["managedTerminationProtection"] != "ENABLED":
         return
-    needed = None
+    required = None
     if settings["managedScaling"]["status"] != "ENABLED":
-        needed = "managed scaling must be enabled."
+        required = "managed scaling must be enabled."
     elif not group.body["NewInstancesProtectedFromScaleIn"]:
-        needed = "the Auto Scaling group must have instance protection from scale in enabled."
-    if needed:
+        required = "the Auto Scaling group must have instance protection from scale in enabled."
+    if required:
         raise client_exception(
             "The managed termination protection setting for the capacity provider is invalid. To enable managed"
-            f" termination protection for a capacity provider, {needed}"
+            f" termination protection for a capacity provider, {required}"
         )
 
 
-def _mark(group: Group, settings: Body) -> None:
+def _tag_group(group: Group, settings: Body) -> None:
     if settings["managedScaling"]["status"] == "ENABLED":
         group.tags["AmazonECSManaged"] = ("", True)
 
 
 def update_capacity_provider(call: Call) -> Body:
-    """Change the managed scaling, draining or termination protection of a provider."""
-    provider = _provider(call.ecs, call.params["name"])
+    """Change managed scaling, managed draining or termination protection of a provider."""
+    ecs = call.store(EcsRegion)
+    provider = _provider(ecs, call.params["name"])
     current, changes = provider["autoScalingGroupProvider"], call.params.get("autoScalingGroupProvider", {})
     scaling = {**current["managedScaling"], **changes.get("managedScaling", {})}
     settings = {**current, **changes, "managedScaling": scaling}
     group = _group(call, settings["autoScalingGroupArn"])
     _check_protection(group, settings)
-    _mark(group, settings)
+    _tag_group(group, settings)
     provider["autoScalingGroupProvider"] = settings
-    for cluster in _clusters(call.ecs, provider["name"]):
-        call.ecs.capacity_changed(cluster["clusterName"])
+    for cluster in _clusters(ecs, provider["name"]):
+        ecs.capacity_changed(cluster["clusterName"])
     return {"capacityProvider": {**provider, "updateStatus": "UPDATE_COMPLETE"}}
 
 
 def _clusters(ecs: EcsRegion, provider: str) -> list[Body]:
-    """The ACTIVE clusters that a provider is associated with."""
+    """Return the ACTIVE clusters that a provider is associated with."""
     return [c for c in ecs.clusters.values() if c["status"] == "ACTIVE" and provider in c["capacityProviders"]]
 
 
 def delete_capacity_provider(call: Call) -> Body:
-    """Delete a provider that no cluster is associated with; it stays INACTIVE for a while."""
-    ecs, world = call.ecs, call.world
+    """Delete a provider without associated clusters. It is INACTIVE for some time."""
+    ecs, world = call.store(EcsRegion), call.world
     provider = _provider(ecs, call.params["capacityProvider"])
     if _clusters(ecs, provider["name"]):
         raise AwsError(
@@ -163,8 +165,8 @@ def delete_capacity_provider(call: Call) -> Body:
 
 
 def describe_capacity_providers(call: Call) -> Body:
-    """Describe the named providers, or all of them."""
-    ecs, params = call.ecs, call.params
+    """Describe some providers, or all that are ACTIVE."""
+    ecs, params = call.store(EcsRegion), call.params
     known: dict[str, Body] = {
         name: {
             "capacityProviderArn": ecs.arn("capacity-provider", name),

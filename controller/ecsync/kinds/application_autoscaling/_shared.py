@@ -1,7 +1,7 @@
-"""What the kinds of Application Auto Scaling share: what they scale, and finding it exactly.
+"""Helpers that the kinds of Application Auto Scaling share: the identity of a scaled resource, and its children.
 
-`Service: ${Service/api.arn}` (or `cluster/name`) stands for ServiceNamespace, ResourceId and ScalableDimension of an
-ECS service. AWS's filters are narrower than they look and moto's are wrong, so every answer is matched again.
+A manifest may declare `Service: ${Service/api.arn}` (or `cluster/name`) for ServiceNamespace, ResourceId and
+ScalableDimension of an ECS service. The filters of the describe calls are not exact, so each result is matched again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ecsync.core.ports import Reader
 from ecsync.core.rules import Default, Immutable, Refers, Rules
 from ecsync.core.trees import Body, Json, Path
 from ecsync.kinds._common import read_tags, without_nones
-from ecsync.kinds._partial_updates import said
+from ecsync.kinds._partial_updates import member_to_send
 
 SERVICE = "application-autoscaling"
 IDENTITY = ("ServiceNamespace", "ResourceId", "ScalableDimension")
@@ -27,30 +27,33 @@ _ECS = {"ServiceNamespace": "ecs", "ScalableDimension": "ecs:service:DesiredCoun
 Target: TypeAlias = tuple[str, str, str]  # namespace, resource id, dimension
 
 
-def rows() -> Rules:
-    """Rows for what is scaled: identity, so that nothing of it changes in place."""
+def identity_rows() -> Rules:
+    """Return the rows for the identity of the scaled resource: no part of it changes in place."""
     return (
-        *(Default(path=member, value=value, source="manifests.md, additions") for member, value in _ECS.items()),
-        *(Immutable(path=member, source="normalization.md §6 target identity") for member in IDENTITY),
-        Refers(path="Service", kind="Service", output="arn", source="manifests.md, additions"),
+        *(Default(path=member, value=value, source="the values of an ECS service") for member, value in _ECS.items()),
+        *(
+            Immutable(path=member, source="RegisterScalableTarget: identifies the scalable target")
+            for member in IDENTITY
+        ),
+        Refers(path="Service", kind="Service", output="arn"),
     )
 
 
 def check_target(body: Body) -> Iterator[tuple[Path, str]]:
-    """Say what is wrong with how the scaled resource is named."""
+    """Yield the problems with the identity of the scaled resource."""
     service, resource = body.get("Service"), body.get("ResourceId")
     if (service is None) is (resource is None):
-        yield (), "say what is scaled by either Service: ${Service/name} or ResourceId"
+        yield (), "declare either Service: ${Service/name} or ResourceId"
     if isinstance(service, str) and resource_id({"Service": service}) is None:
-        yield ("Service",), "Service is ${Service/name}, the ARN of a service, or cluster/service"
+        yield ("Service",), "Service must be ${Service/name}, the ARN of a service, or cluster/service"
     if isinstance(resource, str) and not resource.startswith("service/"):
         for member in ("ServiceNamespace", "ScalableDimension"):
             if body.get(member) is None:
-                yield (member,), f"{member} can be left out for ECS services alone"
+                yield (member,), f"{member} is required: it has a default for ECS services alone"
 
 
 def resource_id(body: Body) -> str | None:
-    """Return the id of the scaled resource; None while a reference in it is unknown, or where it has no cluster."""
+    """Return the resource id; None while a reference in it is unresolved, or if a service has no cluster."""
     service = body.get("Service")
     if service is None:
         found = body.get("ResourceId")
@@ -62,7 +65,7 @@ def resource_id(body: Body) -> str | None:
 
 
 def target_of(body: Body) -> Target | None:
-    """Return the identity of what is scaled; None while it is not known."""
+    """Return the identity of the scaled resource; None while a reference in it is unresolved."""
     resource = resource_id(body)
     if resource is None:
         return None
@@ -74,13 +77,13 @@ def target_of(body: Body) -> Target | None:
 
 
 def natural(body: Body, member: str = "") -> str | None:
-    """Return the name that AWS knows it by: the scaled resource, and the member that names a child of it."""
+    """Return the identity as text: that of the scaled resource, then the name of a child, which `member` holds."""
     target, name = target_of(body), body.get(member) if member else ""
     return "/".join((*target, name)).rstrip("/") if target and isinstance(name, str) else None
 
 
-def spelled_out(body: Body) -> dict[str, Json]:
-    """Return the body as AWS takes it: identity in its three members, `Service` and nulls gone."""
+def with_identity(body: Body) -> dict[str, Json]:
+    """Return the body as AWS takes it: the identity in its three members, without `Service` and nulls."""
     target = target_of(body)
     rest = {member: value for member, value in body.items() if member != "Service" and value is not None}
     if target:
@@ -90,40 +93,46 @@ def spelled_out(body: Body) -> dict[str, Json]:
 
 
 def _as_resource_id(service: Json) -> Json:
-    """Return a reference that is not known yet as it stands; the step is compiled again when it is."""
+    """Return an unresolved reference unchanged: the step is compiled again after it is resolved."""
     return service if isinstance(service, Text) else f"service/{service}"
 
 
 def adjusted(body: Body, present: Present) -> dict[str, Json]:
-    """Return the desired body with its identity spelled out; where it is not known (yet), it is the live one's."""
-    found = spelled_out(body)
+    """Return the desired body with its identity in three members; an unresolved identity is the live one."""
+    found = with_identity(body)
     if target_of(body) is None:
         found |= {member: present.body[member] for member in IDENTITY if member in present.body}
     return found
 
 
 def printed(live: Body, _: Body) -> Present:
-    """Return what a describe prints, or a manifest says, with its identity spelled out; tags may stand in it."""
+    """Return a described or declared document as a resource, with its identity in three members."""
     tags = {"Tags": read_tags(live["Tags"])[0]} if "Tags" in live else {}
-    return Present(body={**spelled_out(live), **tags}, outputs={})
+    return Present(body={**with_identity(live), **tags}, outputs={})
 
 
-def exactly(items: Iterable[Body], target: Target) -> Iterator[Body]:
-    """Yield the items that are of that target and no other."""
-    return (one for one in items if tuple(one.get(member) for member in IDENTITY) == target)
+def identity_of(live: Body) -> tuple[Json, ...]:
+    """Return the identity of the scaled resource in a describe response."""
+    return tuple(live.get(member) for member in IDENTITY)
 
 
-Child: TypeAlias = Callable[[Body, Wanted, Target, World], Present]  # what describe printed -> the resource
+def of_target(items: Iterable[Body], target: Target) -> Iterator[Body]:
+    """Yield the items that belong to exactly that target."""
+    return (one for one in items if identity_of(one) == target)
+
+
+# (a child from a describe call, the wanted document, the target, the world) -> the resource
+Child: TypeAlias = Callable[[Body, Wanted, Target, World], Present]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Children:
-    """How one sort of child of a scalable target is listed: AWS can neither tag it nor name it alone."""
+    """How the children of a scalable target are listed: scaling policies or scheduled actions, which have no tags."""
 
     kind: str
     operation: str
     result: str
-    member: str  # that names it
+    member: str  # that holds the name
     show: Child
 
     def listed(self, reader: Reader, target: Target) -> dict[str, Body]:
@@ -137,31 +146,36 @@ class Children:
             ResourceId=resource,
             ScalableDimension=dimension,
         )
-        return {one[self.member]: one for one in exactly(found, target)}
+        return {one[self.member]: one for one in of_target(found, target)}
 
     def read(self, reader: Reader, wanted: Sequence[Wanted], world: World) -> Iterator[tuple[Wanted, Observed]]:
-        """Yield each that is wanted with what is live; one listing per target."""
+        """Yield the wanted children with what is live; one listing per target."""
         by_target: dict[Target, list[Wanted]] = {}
         for want in wanted:
             if target := target_of(want.body):
                 by_target.setdefault(target, []).append(want)
         for target, wants in by_target.items():
-            doubt = _doubt(target, world)
-            found = {} if doubt else self.listed(reader, target)
+            unknown = _unknown_owner(target, world)
+            found = {} if unknown else self.listed(reader, target)
             for want in wants:
                 live = found.get(want.body[self.member])
-                why = doubt or (_not_ours(want, target, world) if live is None else "")
-                seen = self.show(live, want, target, world) if live else Absent()
-                yield want, Unreadable(why) if why else seen
+                yield want, Unreadable(unknown) if unknown else self._observed(live, want, target, world)
+
+    def _observed(self, live: Body | None, want: Wanted, target: Target, world: World) -> Observed:
+        """Return a child; an absent one is Unreadable if nothing may be created on its target."""
+        if live:
+            return self.show(live, want, target, world)
+        foreign = _foreign_target(want, target, world)
+        return Unreadable(foreign) if foreign else Absent()
 
     def owned(self, reader: Reader, targets: Iterable[Owned]) -> Iterator[Owned]:
-        """Yield the children of targets that are ours (rule 7); whether a document claims one is told by its name."""
+        """Yield the children of targets that are ours (docs/rules.md R7): a child has no mark of its own."""
         for parent in targets:
             target, parsed = target_of(parent.present.body), marks.key_of(parent.marks.owner)
             if target is None or parsed is None:
                 continue
             for name, live in self.listed(reader, target).items():
-                key = Key(application=parsed[1].application, kind=self.kind, name=_document(name))
+                key = Key(application=parsed[1].application, kind=self.kind, name=_document_name(name))
                 want = Wanted(key=key, body=live, owner=marks.owner(parsed[0], key))
                 world = {parsed[1]: parent.present}
                 present = self.show(live, want, target, world)
@@ -169,14 +183,13 @@ class Children:
                     yield Owned(marks=present.marks, natural=str(natural(live, self.member)), present=present)
 
 
-def _document(name: str) -> str:
-    """Return a name that a document could have: the mark of a child names one, though none may be declared."""
-    kept = re.sub(r"[^A-Za-z0-9_.-]", "-", name)[:63].lstrip("_.-")
-    return kept or "unnamed"
+def _document_name(name: str) -> str:
+    """Return a valid document name for a child: its mark needs one, although no document may declare the child."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "-", name)[:63].lstrip("_.-") or "unnamed"
 
 
 def needs_service(desired: Desired, everything: Sequence[Desired]) -> Iterator[Key]:
-    """Yield the declared service that a literal id names; a reference is an edge by itself."""
+    """Yield the declared service that a literal id names; a reference orders the steps without this."""
     target = target_of(desired.body)
     for other in everything:
         if target and other.key.kind == "Service":
@@ -187,43 +200,44 @@ def needs_service(desired: Desired, everything: Sequence[Desired]) -> Iterator[K
 
 def needs_target(desired: Desired, everything: Sequence[Desired]) -> Iterator[Key]:
     """Yield the declared scalable target that a policy or a scheduled action belongs to."""
-    mine = _as_written(desired.body)
+    declared = _declared_target(desired.body)
     for other in everything:
-        if other.key.kind == "ScalableTarget" and _as_written(other.body) == mine:
+        if other.key.kind == "ScalableTarget" and _declared_target(other.body) == declared:
             yield other.key
 
 
-def _as_written(body: Body) -> Json:
+def _declared_target(body: Body) -> Json:
     return target_of(body) or (body.get("Service"), body.get("ResourceId"), body.get("ScalableDimension"))
 
 
-def once_only(member: str = "") -> Callable[[Desired, Sequence[Desired]], Iterator[tuple[Path, str]]]:
-    """Return a check that no other document means the same: `member` names a child of what is scaled.
+def declared_once(member: str = "") -> Callable[[Desired, Sequence[Desired]], Iterator[tuple[Path, str]]]:
+    """Return a check that no other document declares the same resource; `member` holds the name of a child.
 
-    What names the service by a reference in one document and by its name in another is the same service; no name of
-    AWS's tells so before the service is there.
+    One document may name the service by a reference, another by its name. Their natural names do not show that the
+    service is the same before it exists.
     """
 
     def check(desired: Desired, everything: Sequence[Desired]) -> Iterator[tuple[Path, str]]:
-        mine = _meant(desired.body, everything)
+        target = _target_in_documents(desired.body, everything)
         for other in everything:
             if other.key.kind != desired.key.kind or other.key == desired.key:
                 continue
-            same = _meant(other.body, everything) == mine and other.body.get(member) == desired.body.get(member)
-            by_name = target_of(desired.body) and target_of(other.body)  # then every kind's own check has found it
+            same_target = _target_in_documents(other.body, everything) == target
+            same = same_target and other.body.get(member) == desired.body.get(member)
+            by_name = target_of(desired.body) and target_of(other.body)  # the core compares natural names
             if same and not by_name and desired.options.manage and other.options.manage:
-                yield (), f"{other.key} ({other.origin}) means the same {desired.key.kind}; only one document may"
+                yield (), f"{other.key} ({other.origin}) declares the same {desired.key.kind}; remove one of the two"
 
     return check
 
 
-def _meant(body: Body, everything: Sequence[Desired]) -> Json:
-    """Return what a document scales, as far as the documents tell."""
+def _target_in_documents(body: Body, everything: Sequence[Desired]) -> Json:
+    """Return the scaled resource of a document; a reference is resolved by the name that its document declares."""
     service = body.get("Service")
     sole = service.sole if isinstance(service, Text) else None
     declared = next((other.body for other in everything if sole is not None and other.key == sole.key), None)
     if declared is None:
-        return _as_written(body)
+        return _declared_target(body)
     path = f"{_cluster_of(declared, everything)}/{declared.get('serviceName')}"
     return (_ECS["ServiceNamespace"], f"service/{path}", _ECS["ScalableDimension"])
 
@@ -231,21 +245,23 @@ def _meant(body: Body, everything: Sequence[Desired]) -> Json:
 def _cluster_of(service: Body, everything: Sequence[Desired]) -> str:
     cluster = service.get("cluster") or "default"
     if isinstance(cluster, Text) and cluster.sole is not None:
-        named = (other.body.get("clusterName") for other in everything if other.key == cluster.sole.key)
-        cluster = next(named, cluster)
+        names = (other.body.get("clusterName") for other in everything if other.key == cluster.sole.key)
+        cluster = next(names, cluster)
     return str(cluster).rsplit("/", 1)[-1]
 
 
-# Marks of children: what Application Auto Scaling cannot tag --------------------------------------------------------
+# Marks of children: Application Auto Scaling cannot tag them ---------------------------------------------------------
 
 
 def child_marks(want: Wanted, target: Target, world: World) -> tuple[Marks | None, str]:
-    """Return the marks that a policy or a scheduled action has by its target, and the other tool that manages it.
+    """Return (the marks that a policy or a scheduled action has by its target, the other tool that manages it).
 
-    A child of a target of this installation is its document's (rules 7 and 8), and so is one whose target no document
-    speaks of, or one that is only looked up: there is no mark to ask, and the document names the child exactly. A
-    child of somebody else's target is not. One of a target that was adopted was so with it: what its document does not
-    speak of stays.
+    The child belongs to its document (docs/rules.md R7, R8):
+    - if the target is owned by this installation. The child of an adopted target is adopted with it, so its undeclared
+      members stay;
+    - if no document declares the target, or a document only looks it up. The target then carries no mark to compare,
+      and the document names the child exactly.
+    A child of any other target has no marks.
     """
     parent = _parent(target, world)
     if parent is None or not parent.facts.get("managed", True):
@@ -253,34 +269,33 @@ def child_marks(want: Wanted, target: Target, world: World) -> tuple[Marks | Non
     if parent.marks is None or _installation(parent.marks.owner) != _installation(want.owner):
         return None, parent.foreign
     adopted = parent.marks.applied is not None and parent.marks.applied.adopted
-    return Marks(
-        owner=want.owner, id="", applied=Applied(members={}, adopted=True) if adopted else None
-    ), parent.foreign
+    applied = Applied(members={}, adopted=True) if adopted else None
+    return Marks(owner=want.owner, id="", applied=applied), parent.foreign
 
 
 def _parent(target: Target, world: World) -> Present | None:
-    """Return the target itself, where a document speaks of it and it is there."""
+    """Return the observed target; None if no document declares it or it does not exist."""
     targets = (one for key, one in world.items() if key.kind == "ScalableTarget" and isinstance(one, Present))
     return next((one for one in targets if target_of(one.body) == target), None)
 
 
-def _not_ours(want: Wanted, target: Target, world: World) -> str:
-    """Say who has the target, where somebody else does: nothing is put on it that is not there."""
-    marks_on_it, tool = child_marks(want, target, world)
+def _foreign_target(want: Wanted, target: Target, world: World) -> str:
+    """Return the reason why nothing may be created on a target: its owner; empty if creating is allowed."""
+    our_marks, tool = child_marks(want, target, world)
     parent = _parent(target, world)
-    if marks_on_it is not None or parent is None:
+    if our_marks is not None or parent is None:
         return ""
     if parent.marks is not None:
-        return f"its scalable target is owned by installation {_installation(parent.marks.owner)}; nothing is put on it"
-    return f"{tool} manages its scalable target; take that out of there first" if tool else ""
+        return f"nothing is created: installation {_installation(parent.marks.owner)} owns its scalable target"
+    return f"nothing is created: {tool} manages its scalable target; remove it there first" if tool else ""
 
 
-def _doubt(target: Target, world: World) -> str:
-    """Say why nobody knows whose a target is: it may be the one that could not be read; empty where that is known."""
+def _unknown_owner(target: Target, world: World) -> str:
+    """Return the reason why the owner of a target is unknown: it may be one that could not be read; empty if known."""
     if _parent(target, world) is not None:
         return ""
     targets = (one for key, one in world.items() if key.kind == "ScalableTarget" and isinstance(one, Unreadable))
-    return next((f"its scalable target is not known: {one.error}" for one in targets), "")
+    return next((f"its scalable target cannot be read: {one.error}" for one in targets), "")
 
 
 def _installation(owner: str) -> str:
@@ -288,9 +303,9 @@ def _installation(owner: str) -> str:
     return parsed[0] if parsed else owner
 
 
-def put(change: Update, rules: Rules) -> dict[str, Json]:
-    """Return a whole body for a Put, which drops some of what it is not told and keeps the rest."""
-    declared = spelled_out(change.desired.body)
-    told = replace(change, desired=replace(change.desired, body=declared))
+def put_body(change: Update, rules: Rules) -> dict[str, Json]:
+    """Return the complete body for a Put: the call resets some of the members that it leaves out and keeps others."""
+    declared = with_identity(change.desired.body)
+    complete = replace(change, desired=replace(change.desired, body=declared))
     members = dict.fromkeys([*change.observed.body, *declared, *(str(one.path[0]) for one in change.fields)])
-    return without_nones({member: said(told, member, rules) for member in members})
+    return without_nones({member: member_to_send(complete, member, rules) for member in members})

@@ -1,8 +1,8 @@
-"""ScalableTarget: the band in which Application Auto Scaling may move the desired count of a service.
+"""ScalableTarget: the range in which Application Auto Scaling may set the desired count of a service.
 
-A scheduled action writes its minimum and maximum into the live target: those values are no drift, unless the manifest
-has changed since it was last applied (rule 18). AWS forgets a one-time action once it has run: what the last one that
-is declared has set stays, too.
+A scheduled action writes its minimum and maximum into the live target. These values are no drift, unless the manifest
+has changed since it was last applied (docs/rules.md R18). AWS deletes a one-time action after it has run; the values of
+the last declared one that has run are no drift either.
 """
 
 from __future__ import annotations
@@ -40,28 +40,29 @@ from ecsync.kinds._common import (
     tag_rows,
     without_nones,
 )
-from ecsync.kinds._partial_updates import said
+from ecsync.kinds._partial_updates import member_to_send
 from ecsync.kinds.application_autoscaling._shared import (
     IDENTITY,
     SERVICE,
     Target,
     adjusted,
     check_target,
-    exactly,
+    declared_once,
+    identity_of,
+    identity_rows,
     natural,
     needs_service,
-    once_only,
+    of_target,
     printed,
     resource_id,
-    rows,
-    spelled_out,
     target_of,
+    with_identity,
 )
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
 
-_IDS_OF_A_CALL = 50
-_BAND = ("MinCapacity", "MaxCapacity")
+_IDS_PER_CALL = 50
+_BOUNDS = ("MinCapacity", "MaxCapacity")
 
 
 TAGGING = arn_tagging(
@@ -77,45 +78,35 @@ TAGGING = arn_tagging(
 
 def _check(body: Body) -> Iterator[tuple[Path, str]]:
     yield from check_target(body)
-    if _upside_down(body):
-        yield ("MinCapacity",), f"MinCapacity {body['MinCapacity']} is above MaxCapacity {body['MaxCapacity']}"
+    if _inverted(body):
+        yield ("MinCapacity",), f"MinCapacity {body['MinCapacity']} must not be above MaxCapacity {body['MaxCapacity']}"
+
+
+def _inverted(body: Body) -> bool:
+    """Return whether MinCapacity is above MaxCapacity."""
+    low, high = (body.get(member) for member in _BOUNDS)
+    return isinstance(low, int) and isinstance(high, int) and low > high
 
 
 # 3 RULES ---------------------------------------------------------------------------------------------------------
 
 _SUSPENDED = ("DynamicScalingInSuspended", "DynamicScalingOutSuspended", "ScheduledScalingSuspended")
+_NOT_SUSPENDED = dict.fromkeys(_SUSPENDED, False)
 
 RULES: Rules = (
     *tag_rows("Tags"),
-    *rows(),
-    Drop(path="RoleARN", source="normalization.md §6 RoleARN: always rewritten to the service-linked role"),
+    *identity_rows(),
+    Drop(path="RoleARN", source="AWS replaces it by the service-linked role of the service"),
     Default(
         path="SuspendedState",
-        value=dict.fromkeys(_SUSPENDED, False),
-        source="normalization.md §6 SuspendedState",
+        value=_NOT_SUSPENDED,
+        source="RegisterScalableTarget: false is the default",
     ),
     *(
-        Default(path=f"SuspendedState.{member}", value=False, source="normalization.md §6 SuspendedState")
+        Default(path=f"SuspendedState.{member}", value=False, source="RegisterScalableTarget: false is the default")
         for member in _SUSPENDED
     ),
 )
-
-
-def _adjust(body: Body, present: Present) -> Body:
-    """Spell out the identity, and allow what a scheduled action has set since we last applied the band."""
-    found = adjusted(body, present)
-    applied = present.marks.applied if present.marks else None
-    for member in _BAND:
-        live = present.body.get(member)
-        settled = applied is None or marks.applied_equals(applied, member, body.get(member))
-        if member in found and settled and live in _by_actions(present.facts, member):
-            found[member] = live
-    return found
-
-
-def _by_actions(facts: Body, member: str) -> list[Json]:
-    actions = facts.get("scheduledActions") or ()
-    return [action[member] for action in actions if action.get(member) is not None]
 
 
 # 4 READ ----------------------------------------------------------------------------------------------------------
@@ -135,17 +126,19 @@ def _described(reader: Reader, targets: Sequence[Target]) -> dict[Target, Body]:
     found: dict[Target, Body] = {}
     for namespace in sorted({target[0] for target in targets}):
         ids = sorted({target[1] for target in targets if target[0] == namespace})
-        for batch in batches(ids, _IDS_OF_A_CALL):
+        for batch in batches(ids, _IDS_PER_CALL):
             listed = reader.pages(
                 SERVICE, "DescribeScalableTargets", "ScalableTargets", ServiceNamespace=namespace, ResourceIds=batch
             )
-            for live in listed:
-                found |= {target: live for target in targets if list(exactly([live], target))}
+            found |= {target: live for live in listed for target in targets if identity_of(live) == target}
     return found
 
 
 def _actions(reader: Reader, targets: Sequence[Target]) -> dict[Target, list[Body]]:
-    """Return what the scheduled actions of each target set; one target is asked for alone, many by their namespace."""
+    """Return the names and bounds of the scheduled actions of each target.
+
+    One target is listed alone; several targets take one listing of their namespace.
+    """
     found: dict[Target, list[Body]] = {}
     for namespace in sorted({target[0] for target in targets}):
         here = [target for target in targets if target[0] == namespace]
@@ -155,8 +148,8 @@ def _actions(reader: Reader, targets: Sequence[Target]) -> dict[Target, list[Bod
         )
         for target in here:
             found[target] = [
-                {"name": action["ScheduledActionName"], **pick(action.get("ScalableTargetAction") or {}, *_BAND)}
-                for action in exactly(listed, target)
+                {"name": action["ScheduledActionName"], **pick(action.get("ScalableTargetAction") or {}, *_BOUNDS)}
+                for action in of_target(listed, target)
             ]
     return found
 
@@ -164,15 +157,15 @@ def _actions(reader: Reader, targets: Sequence[Target]) -> dict[Target, list[Bod
 def _present(reader: Reader, live: Body, actions: Sequence[Body], managed: bool = True) -> Present:
     arn = live.get("ScalableTargetARN")
     answer: Mapping[str, Json] = reader.call(SERVICE, "ListTagsForResource", ResourceARN=arn) if arn else {}
-    tags, ours, foreign = read_tags(answer.get("Tags"))
-    body = {**pick(live, *IDENTITY, *_BAND, "SuspendedState"), "Tags": tags}
+    tags, our_marks, foreign = read_tags(answer.get("Tags"))
+    body = {**pick(live, *IDENTITY, *_BOUNDS, "SuspendedState"), "Tags": tags}
     facts = {"arn": arn, "scheduledActions": tuple(actions), "managed": managed}
     outputs = {"resourceId": live["ResourceId"]}
-    return Present(body=without_nones(body), outputs=outputs, marks=ours, facts=facts, foreign=foreign)
+    return Present(body=without_nones(body), outputs=outputs, marks=our_marks, facts=facts, foreign=foreign)
 
 
 def owned(reader: Reader, installation: str) -> Iterator[Owned]:
-    """Yield the targets that carry a mark of the installation."""
+    """Yield the ECS targets that carry a mark of the installation."""
     for live in reader.pages(SERVICE, "DescribeScalableTargets", "ScalableTargets", ServiceNamespace="ecs"):
         present = _present(reader, live, [])
         if present.marks and belongs(present, installation):
@@ -184,61 +177,83 @@ def owned(reader: Reader, installation: str) -> Iterator[Owned]:
 
 def _calls(change: Create | Update | Replace | Delete) -> tuple[Call, ...]:
     match change:
-        case Create(desired=desired, marks=ours):
-            params = with_marks(TAGGING, spelled_out(desired.body), ours)
+        case Create(desired=desired, marks=our_marks):
+            params = with_marks(TAGGING, with_identity(desired.body), our_marks)
             return (Call(service=SERVICE, operation="RegisterScalableTarget", params=params),)
-        case Update(desired=desired, observed=observed):
-            # What is left out stays; a new band moves the capacity at once.
-            members = {member: value for member, value in changed(change).items() if member not in IDENTITY}
-            if "SuspendedState" in members:
-                members["SuspendedState"] = dict.fromkeys(_SUSPENDED, False) | said(change, "SuspendedState", RULES)
-            if _upside_down({**observed.body, **members}):
-                members |= pick(desired.body, *_BAND)  # the bound that stays was set for a while by a scheduled action
-            params = {**pick(observed.body, *IDENTITY), **without_nones(members)}
-            return (Call(service=SERVICE, operation="RegisterScalableTarget", params=params),)
+        case Update():
+            return (_update(change),)
         case Replace(observed=observed) | Delete(observed=observed):
             params = pick(observed.body, *IDENTITY)
             return (Call(service=SERVICE, operation="DeregisterScalableTarget", params=params),)
 
 
-def _upside_down(body: Body) -> bool:
-    low, high = (body.get(member) for member in _BAND)
-    return isinstance(low, int) and isinstance(high, int) and low > high
+def _update(change: Update) -> Call:
+    """Return the update of the members that differ: the call keeps what it leaves out.
+
+    AWS rejects inverted bounds. If a scheduled action has moved the other bound, both declared ones are sent.
+    """
+    members = {member: value for member, value in changed(change).items() if member not in IDENTITY}
+    if "SuspendedState" in members:
+        members["SuspendedState"] = _NOT_SUSPENDED | member_to_send(change, "SuspendedState", RULES)
+    if _inverted({**change.observed.body, **members}):
+        members |= pick(change.desired.body, *_BOUNDS)
+    params = {**pick(change.observed.body, *IDENTITY), **without_nones(members)}
+    return Call(service=SERVICE, operation="RegisterScalableTarget", params=params)
 
 
 # ONLY SOME KINDS -------------------------------------------------------------------------------------------------
 
 
+def _adjust(body: Body, present: Present) -> Body:
+    """Return the body with its identity in three members, and with the bounds that a live scheduled action has set.
+
+    A bound that the manifest has changed since it was last applied keeps its declared value.
+    """
+    found = adjusted(body, present)
+    applied = present.marks.applied if present.marks else None
+    for member in _BOUNDS:
+        live = present.body.get(member)
+        unchanged = applied is None or marks.applied_equals(applied, member, body.get(member))
+        if member in found and unchanged and live in _bounds_of_actions(present.facts, member):
+            found[member] = live
+    return found
+
+
+def _bounds_of_actions(facts: Body, member: str) -> list[Json]:
+    actions = facts.get("scheduledActions") or ()
+    return [action[member] for action in actions if action.get(member) is not None]
+
+
 def _gate(desired: Desired, present: Present, fields: Sequence[FieldChange], world: World) -> Gate:
-    """Leave alone what a one-time action has set: it is declared, has run, and AWS has forgotten it."""
+    """Return the body with the bounds that a declared one-time action has set: AWS has deleted it after it ran."""
     drifted = {str(one.path[0]): one.before for one in fields if one.reason == "drift"}
-    set_last = _set_last(target_of(present.body), world)
-    kept = {member: value for member, value in set_last.items() if member in drifted and drifted[member] == value}
-    return Proceed(body={**desired.body, **kept})
+    bounds = _bounds_of_past_actions(target_of(present.body), world)
+    current = {member: value for member, value in bounds.items() if member in drifted and drifted[member] == value}
+    return Proceed(body={**desired.body, **current})
 
 
-def _set_last(target: Target | None, world: World) -> dict[str, Json]:
-    """Return the bounds as the declared one-time actions that have run set them, the last one of each."""
+def _bounds_of_past_actions(target: Target | None, world: World) -> dict[str, Json]:
+    """Return the bounds that the declared one-time actions of a target have set; the last one that ran counts."""
     actions = [one for key, one in world.items() if key.kind == "ScheduledAction" and isinstance(one, Present)]
-    ran = [one for one in actions if one.facts.get("ran") and target_of(one.body) == target]
+    past = [one for one in actions if one.facts.get("ranAt") and target_of(one.body) == target]
     found: dict[str, Json] = {}
-    for action in sorted(ran, key=lambda one: one.facts["ran"]):
-        found |= pick(action.body.get("ScalableTargetAction") or {}, *_BAND)
+    for action in sorted(past, key=lambda one: one.facts["ranAt"]):
+        found |= pick(action.body.get("ScalableTargetAction") or {}, *_BOUNDS)
     return found
 
 
 def _health(_: Desired, present: Present) -> Health:
     suspended = present.body.get("SuspendedState") or {}
     if any(suspended.get(member) for member in _SUSPENDED):
-        stopped = ", ".join(member.removesuffix("Suspended") for member in _SUSPENDED if suspended.get(member))
-        return Health(status="Suspended", why=f"suspended: {stopped}")
-    names = [
-        f"{member} {present.body[member]} by scheduled action {action['name']}"
-        for member in _BAND
+        activities = ", ".join(member.removesuffix("Suspended") for member in _SUSPENDED if suspended.get(member))
+        return Health(status="Suspended", why=f"scaling is suspended: {activities}")
+    set_by_actions = [
+        f"{member} {present.body[member]} is set by scheduled action {action['name']}"
+        for member in _BOUNDS
         for action in present.facts.get("scheduledActions") or ()
         if action.get(member) is not None and action[member] == present.body.get(member)
     ]
-    return Health(status="Healthy", why="; ".join(names))
+    return Health(status="Healthy", why="; ".join(set_by_actions))
 
 
 # The members of AWS's shapes that the rules take into account; `make review` prints those that a newer botocore has.
@@ -267,7 +282,7 @@ ScalableTarget/web:
         operation="application-autoscaling.RegisterScalableTarget",
         extra={"Service": "string"},
         describe="application-autoscaling.DescribeScalableTargets:ScalableTargets[]",
-        required=_BAND,
+        required=_BOUNDS,
         optional=IDENTITY,
     ),
     reviewed=REVIEWED,
@@ -276,16 +291,10 @@ ScalableTarget/web:
     read=_read,
     owned=owned,
     from_describe=printed,
-    reads=frozenset(
-        {
-            f"{SERVICE}.DescribeScalableTargets",
-            f"{SERVICE}.DescribeScheduledActions",
-            f"{SERVICE}.ListTagsForResource",
-        }
-    ),
+    reads=operations(SERVICE, "DescribeScalableTargets", "DescribeScheduledActions", "ListTagsForResource"),
     calls=_calls,
     needs=needs_service,
-    cross_check=once_only(),
+    cross_check=declared_once(),
     adjust=_adjust,
     gate=_gate,
     health=_health,
@@ -293,7 +302,7 @@ ScalableTarget/web:
     writes=operations("application-autoscaling", "RegisterScalableTarget"),
     deletes=operations("application-autoscaling", "DeregisterScalableTarget"),
     rights=(
-        "ecs:DescribeServices",  # asked of whoever registers a service
+        "ecs:DescribeServices",  # AWS checks them for the client that registers a service
         "ecs:UpdateService",
         "iam:CreateServiceLinkedRole",
     ),

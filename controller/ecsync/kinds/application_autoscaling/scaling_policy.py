@@ -1,7 +1,7 @@
-"""ScalingPolicy: how a scalable target moves: target tracking, steps, or prediction.
+"""ScalingPolicy: how a scalable target is scaled: by target tracking, by steps, or by prediction.
 
-Application Auto Scaling cannot tag a policy: it is ours by its target. Put says a policy whole, and an update of one
-does so too.
+Application Auto Scaling cannot tag a policy: it is ours if its target is ours. A Put replaces the policy, so an update
+sends it whole.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ecsync.core.model import Call, Create, Delete, Key, Observed, Present, Repl
 from ecsync.core.ports import Reader
 from ecsync.core.rules import Default, Immutable, Keyed, Rewrite, Rules
 from ecsync.core.trees import Body, Json, Path
-from ecsync.kinds._common import operations, pick
+from ecsync.kinds._common import nonzero, operations, pick
 from ecsync.kinds.application_autoscaling import scalable_target
 from ecsync.kinds.application_autoscaling._shared import (
     IDENTITY,
@@ -24,14 +24,14 @@ from ecsync.kinds.application_autoscaling._shared import (
     adjusted,
     check_target,
     child_marks,
+    declared_once,
+    identity_rows,
     natural,
     needs_target,
-    once_only,
     printed,
-    put,
+    put_body,
     resource_id,
-    rows,
-    spelled_out,
+    with_identity,
 )
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
@@ -55,9 +55,9 @@ def _check(body: Body) -> Iterator[tuple[Path, str]]:
     yield from check_target(body)
     blocks = [block for block in _TYPES if body.get(block)]
     if len(blocks) != 1:
-        yield (), f"a scaling policy has exactly one of {', '.join(_TYPES)}"
+        yield (), f"ScalingPolicy requires exactly one of {', '.join(_TYPES)}"
     elif body.get("PolicyType") not in (None, _TYPES[blocks[0]]):
-        yield ("PolicyType",), f"PolicyType {_TYPES[blocks[0]]} goes with {blocks[0]}"
+        yield ("PolicyType",), f"PolicyType must be {_TYPES[blocks[0]]} with {blocks[0]}"
 
 
 # 3 RULES ---------------------------------------------------------------------------------------------------------
@@ -72,33 +72,31 @@ def _of_ecs(body: Body) -> bool:
 
 
 def _by_bound(steps: Json) -> Json:
-    """Return steps by their lower bound; none is the lowest."""
-    least = float("-inf")
-    return (
-        sorted(steps, key=lambda step: step.get("MetricIntervalLowerBound", least))
-        if isinstance(steps, list)
-        else steps
-    )
-
-
-def _nothing(value: Json) -> Json:
-    return value or None
+    """Return steps sorted by their lower bound; a step without one is first."""
+    if not isinstance(steps, list):
+        return steps
+    return sorted(steps, key=lambda step: step.get("MetricIntervalLowerBound", float("-inf")))
 
 
 _METRIC = f"{_TRACKING}.CustomizedMetricSpecification"
 _COOLDOWN = "Application Auto Scaling User Guide, cooldown periods: 300 seconds for ECS services"
 _FOR_ECS = "300 for ECS services"
-_ORDER = "normalization.md §6 TargetTracking: Dimensions set by Name; Metrics by Id"
+_ORDER = "AWS ignores the order"
 
 RULES: Rules = (
-    *rows(),
+    *identity_rows(),
     Default(
         path="PolicyType",
         value=_policy_type,
-        says="by the block that is there",
-        source="normalization.md §6 PolicyType",
+        says="the type of the configuration block that is declared",
+        source="PutScalingPolicy requires it; each type has its own block",
     ),
-    Default(path=f"{_TRACKING}.DisableScaleIn", value=False, source="normalization.md §6", cases=("der-sp-float",)),
+    Default(
+        path=f"{_TRACKING}.DisableScaleIn",
+        value=False,
+        source="TargetTrackingScalingPolicyConfiguration: The default value is false",
+        cases=("der-sp-float",),
+    ),
     Default(
         path=f"{_TRACKING}.ScaleInCooldown",
         value=300,
@@ -113,13 +111,21 @@ RULES: Rules = (
     Default(
         path=f"{_METRIC}.Metrics[].ReturnData",
         value=True,
-        source="application-autoscaling.TargetTrackingMetricDataQuery: its default (true)",
+        source="TargetTrackingMetricDataQuery: the default is true",
     ),
     Keyed(path=f"{_METRIC}.Metrics", key=("Id",), source=_ORDER),
-    Default(path=f"{_STEPS}.Cooldown", value=300, source="application-autoscaling.PutScalingPolicy: Cooldown"),
-    Default(path=f"{_STEPS}.MetricAggregationType", value="Average", source="normalization.md §6 StepScaling"),
-    Rewrite(path=f"{_STEPS}.MinAdjustmentMagnitude", to=_nothing, source="normalization.md §6 StepScaling"),
-    Rewrite(path=f"{_STEPS}.StepAdjustments", to=_by_bound, source="normalization.md §6 StepScaling"),
+    Default(path=f"{_STEPS}.Cooldown", value=300, source="StepScalingPolicyConfiguration: the default value is 300"),
+    Default(
+        path=f"{_STEPS}.MetricAggregationType",
+        value="Average",
+        source="StepScalingPolicyConfiguration: null is treated as Average",
+    ),
+    Rewrite(path=f"{_STEPS}.MinAdjustmentMagnitude", to=nonzero, source="a magnitude of 0 has no effect"),
+    Rewrite(
+        path=f"{_STEPS}.StepAdjustments",
+        to=_by_bound,
+        source="each step has its own interval, so AWS ignores the order",
+    ),
     Default(path=f"{_PREDICTION}.Mode", value="ForecastOnly", source="PutScalingPolicy: Defaults to ForecastOnly"),
     Default(path=f"{_PREDICTION}.SchedulingBufferTime", value=300, source="PutScalingPolicy: Defaults to 300 seconds"),
     Default(
@@ -128,18 +134,18 @@ RULES: Rules = (
         source="PutScalingPolicy: Defaults to HonorMaxCapacity",
     ),
     Immutable(path="PolicyName", source="PutScalingPolicy: You cannot change the name of a scaling policy"),
-    Immutable(path="PolicyType", source="normalization.md §6 PolicyType: delete and put"),
+    Immutable(path="PolicyType", source="PutScalingPolicy does not change the type of a policy"),
 )
 
 # 4 READ ----------------------------------------------------------------------------------------------------------
 
 
 def present_of(policy: Body, want: Wanted, target: Target, world: World) -> Present:
-    """Return a policy that DescribeScalingPolicies printed as a resource."""
-    ours, foreign = child_marks(want, target, world)
+    """Return a policy from DescribeScalingPolicies as a resource."""
+    our_marks, foreign = child_marks(want, target, world)
     body = pick(policy, *IDENTITY, "PolicyName", "PolicyType", *_TYPES)
     facts = {"alarms": tuple(alarm["AlarmName"] for alarm in policy.get("Alarms") or ())}
-    return Present(body=body, outputs={"arn": policy["PolicyARN"]}, marks=ours, facts=facts, foreign=foreign)
+    return Present(body=body, outputs={"arn": policy["PolicyARN"]}, marks=our_marks, facts=facts, foreign=foreign)
 
 
 POLICIES = Children(
@@ -165,9 +171,9 @@ def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
 def _calls(change: Create | Update | Replace | Delete) -> tuple[Call, ...]:
     match change:
         case Create(desired=desired):
-            return (replace(_put(spelled_out(desired.body)), captures={"arn": ("PolicyARN",)}),)
+            return (replace(_put(with_identity(desired.body)), captures={"arn": ("PolicyARN",)}),)
         case Update():
-            return (_put(put(change, RULES)),)
+            return (_put(put_body(change, RULES)),)
         case Replace(observed=observed) | Delete(observed=observed):
             params = pick(observed.body, *IDENTITY, "PolicyName")
             return (Call(service=SERVICE, operation="DeleteScalingPolicy", params=params),)
@@ -249,13 +255,13 @@ ScalingPolicy/cpu:
     reads=scalable_target.KIND.reads | {f"{SERVICE}.DescribeScalingPolicies"},
     calls=_calls,
     needs=needs_target,
-    cross_check=once_only("PolicyName"),
+    cross_check=declared_once("PolicyName"),
     adjust=adjusted,
     serial_domain=lambda body: f"scaling/{resource_id(body)}",
     writes=operations("application-autoscaling", "PutScalingPolicy"),
     deletes=operations("application-autoscaling", "DeleteScalingPolicy"),
     rights=(
-        "cloudwatch:DescribeAlarms",  # target tracking makes its alarms with our credentials
+        "cloudwatch:DescribeAlarms",  # target tracking creates its alarms with our credentials
         "cloudwatch:PutMetricAlarm",
         "cloudwatch:DeleteAlarms",
     ),

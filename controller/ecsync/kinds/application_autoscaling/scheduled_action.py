@@ -1,7 +1,7 @@
-"""ScheduledAction: another band for a scalable target at a time.
+"""ScheduledAction: other bounds for a scalable target at a given time.
 
-Put drops the start and end times that it is not told, so every update says the action whole. AWS forgets a one-time
-action once it has run: one whose time is past is done, not missing.
+A Put deletes the start and end times that it leaves out, so an update sends the action whole. AWS deletes a one-time
+action after it has run: an action in the past is done, not missing.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ from ecsync.kinds.application_autoscaling._shared import (
     adjusted,
     check_target,
     child_marks,
+    declared_once,
+    identity_rows,
     natural,
     needs_target,
-    once_only,
     printed,
-    put,
+    put_body,
     resource_id,
-    rows,
-    spelled_out,
+    with_identity,
 )
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
@@ -68,17 +68,14 @@ def _check(body: Body) -> Iterator[tuple[Path, str]]:
     yield from check_target(body)
     schedule = body.get("Schedule")
     if isinstance(schedule, str) and not _SCHEDULE.fullmatch(schedule):
-        yield ("Schedule",), "Schedule is at(…), cron(…) or rate(…)"
+        yield ("Schedule",), "Schedule must be at(…), cron(…) or rate(…)"
     for member in _TIMES:
         if isinstance(body.get(member), str) and _moment(body[member]) is None:
-            yield (member,), f"{member} is a time like 2027-01-01T09:00:00Z; without a zone it is UTC"
-
-
-# 3 RULES ---------------------------------------------------------------------------------------------------------
+            yield (member,), f"{member} must be a time like 2027-01-01T09:00:00Z; a time without a zone is UTC"
 
 
 def _moment(value: Json) -> datetime | None:
-    """Return a time with its zone, UTC where it has none; seconds since 1970 are a time too."""
+    """Return a time with its zone, UTC by default; None for text that is no time. Seconds since 1970 are a time."""
     try:
         if isinstance(value, str) and _SECONDS.fullmatch(value):
             return datetime.fromtimestamp(float(value), UTC)
@@ -88,33 +85,36 @@ def _moment(value: Json) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+# 3 RULES ---------------------------------------------------------------------------------------------------------
+
+
 def _instant(value: Json) -> Json:
-    """Return a time as UTC to the second, however it was written; what is no time stays."""
+    """Return a time in UTC, to the second; text that is no time is unchanged."""
     moment = _moment(value)
     return value if moment is None else moment.astimezone(UTC).isoformat(timespec="seconds")
 
 
+_PUT_WHOLE = "PutScheduledAction deletes the times that it leaves out, so the action is sent whole"
+
 RULES: Rules = (
-    *rows(),
-    *(
-        Rewrite(path=member, to=_instant, source="normalization.md §6 ScheduledAction: as instants")
-        for member in _TIMES
-    ),
-    Default(path="Timezone", value="UTC", source="normalization.md §6 ScheduledAction"),
-    *(Resets(path=member, source="core-rules.md 18") for member in (*_TIMES, "Timezone", "Schedule")),
-    Resets(path="ScalableTargetAction", source="core-rules.md 18"),
-    Immutable(path="ScheduledActionName", source="PutScheduledAction: the name says which"),
+    *identity_rows(),
+    *(Rewrite(path=member, to=_instant, source="AWS returns the instant, not the declared text") for member in _TIMES),
+    Default(path="Timezone", value="UTC", source="PutScheduledAction: UTC is used by default"),
+    *(Resets(path=member, source=_PUT_WHOLE) for member in (*_TIMES, "Timezone", "Schedule")),
+    Resets(path="ScalableTargetAction", source=_PUT_WHOLE),
+    Immutable(path="ScheduledActionName", source="PutScheduledAction: the name identifies the action"),
 )
 
 # 4 READ ----------------------------------------------------------------------------------------------------------
 
 
 def _present(action: Body, want: Wanted, target: Target, world: World) -> Present:
-    ours, foreign = child_marks(want, target, world)
+    """Return an action from DescribeScheduledActions as a resource."""
+    our_marks, foreign = child_marks(want, target, world)
     members = ("ScheduledActionName", "Schedule", "Timezone", *_TIMES, "ScalableTargetAction")
     body = pick(action, *IDENTITY, *members)
     outputs = {"arn": action["ScheduledActionARN"]}
-    return Present(body=body, outputs=outputs, marks=ours, foreign=foreign)
+    return Present(body=body, outputs=outputs, marks=our_marks, foreign=foreign)
 
 
 ACTIONS = Children(
@@ -137,18 +137,18 @@ def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
 
 
 def _done(want: Wanted) -> Present:
-    """Return a one-time action that has run as it was declared: AWS would refuse to take it again."""
-    facts = {"past": True, "ran": _once(want.body)}
-    return Present(body=spelled_out(want.body), outputs={}, marks=Marks(owner=want.owner, id=""), facts=facts)
+    """Return a one-time action that has run, as it is declared: AWS rejects a time in the past."""
+    facts = {"ranAt": _run_time(want.body)}
+    return Present(body=with_identity(want.body), outputs={}, marks=Marks(owner=want.owner, id=""), facts=facts)
 
 
 def _is_past(body: Body, now: datetime) -> bool:
-    once = _once(body)
-    return once is not None and once < now
+    run_time = _run_time(body)
+    return run_time is not None and run_time < now
 
 
-def _once(body: Body) -> datetime | None:
-    """Return when a one-time action runs; None for any other."""
+def _run_time(body: Body) -> datetime | None:
+    """Return the time of a one-time action; None for a recurring action or an unknown time zone."""
     once = _ONCE.fullmatch(str(body.get("Schedule", "")))
     if once is None:
         return None
@@ -165,21 +165,21 @@ def _once(body: Body) -> datetime | None:
 def _calls(change: Create | Update | Replace | Delete) -> tuple[Call, ...]:
     match change:
         case Create(desired=desired):
-            return (_put(spelled_out(desired.body)),)
+            return (_put(with_identity(desired.body)),)
         case Update():
-            return (_put(put(change, RULES)),)
+            return (_put(put_body(change, RULES)),)
         case Replace(observed=observed) | Delete(observed=observed):
-            if observed.facts.get("past"):
+            if observed.facts.get("ranAt"):
                 return ()
             params = pick(observed.body, *IDENTITY, "ScheduledActionName")
             return (Call(service=SERVICE, operation="DeleteScheduledAction", params=params),)
 
 
 def _put(body: Body) -> Call:
-    """Say a time that has no zone as UTC: boto3 would take it for this machine's own."""
-    times = {member: body[member] for member in _TIMES if isinstance(body.get(member), str)}
-    said = {member: time if _has_zone(time) else _instant(time) for member, time in times.items()}
-    return Call(service=SERVICE, operation="PutScheduledAction", params={**body, **said})
+    """Return the Put. A time without a zone is sent in UTC: boto3 takes it for the local time of the machine."""
+    declared = {member: body[member] for member in _TIMES if isinstance(body.get(member), str)}
+    times = {member: time if _has_zone(time) else _instant(time) for member, time in declared.items()}
+    return Call(service=SERVICE, operation="PutScheduledAction", params={**body, **times})
 
 
 def _has_zone(time: str) -> bool:
@@ -189,8 +189,14 @@ def _has_zone(time: str) -> bool:
         return False
 
 
+# ONLY SOME KINDS -------------------------------------------------------------------------------------------------
+
+
 def _health(_: Desired, present: Present) -> Health:
-    return Health(status="Healthy", why="it has run; AWS forgets one-time actions" if present.facts.get("past") else "")
+    return Health(
+        status="Healthy",
+        why="it has run; AWS deletes a one-time action after its run" if present.facts.get("ranAt") else "",
+    )
 
 
 # The members of AWS's shapes that the rules take into account; `make review` prints those that a newer botocore has.
@@ -234,7 +240,7 @@ ScheduledAction/evening:
     reads=scalable_target.KIND.reads | {f"{SERVICE}.DescribeScheduledActions"},
     calls=_calls,
     needs=needs_target,
-    cross_check=once_only("ScheduledActionName"),
+    cross_check=declared_once("ScheduledActionName"),
     adjust=adjusted,
     health=_health,
     serial_domain=lambda body: f"scaling/{resource_id(body)}",

@@ -9,7 +9,7 @@ from ecsync.core.model import Call, Present, Tags, Update
 from ecsync.core.normalise import normalise
 from ecsync.core.trees import Body, Json
 from ecsync.kinds._common import changed, without, without_nones
-from ecsync.kinds._partial_updates import said
+from ecsync.kinds._partial_updates import member_to_send
 from ecsync.kinds.autoscaling._group_rules import RULES, propagated_keys
 
 # Members that their own calls attach and detach; each call has a parameter with the name of the member.
@@ -69,7 +69,9 @@ def delete_calls(observed: Present) -> tuple[Call, ...]:
 
 def _update(change: Update) -> Iterator[Call]:
     name, members = change.observed.outputs["name"], changed(change)
-    settings = without_nones({member: said(change, member, RULES) for member in members if member not in _OWN_CALLS})
+    settings = without_nones(
+        {member: member_to_send(change, member, RULES) for member in members if member not in _OWN_CALLS}
+    )
     if settings:
         yield _call("UpdateAutoScalingGroup", {"AutoScalingGroupName": name, **settings})
     for member in _ATTACHED:

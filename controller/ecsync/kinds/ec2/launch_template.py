@@ -18,7 +18,7 @@ from ecsync.core.ports import Reader
 from ecsync.core.rules import Drop, Immutable, Keyed, Refers, Rewrite, Sensitive, Unordered, Verbatim
 from ecsync.core.trees import Body, Json, Path, locate, pattern, thaw
 from ecsync.kinds._common import batches, belongs, operations, pick, read_tags, tag_rows, without_nones
-from ecsync.kinds._partial_updates import said
+from ecsync.kinds._partial_updates import member_to_send
 from ecsync.kinds.ec2._tags import ec2_tagging, tag_specifications
 from ecsync.kinds.ec2._user_data import decoded, encoded, plain
 
@@ -235,7 +235,7 @@ def _update(change: Update) -> Iterator[Call]:
     equal = change.observed.facts.get("equal")
     version: Json = str(equal)
     if equal is None:
-        params = {**template, **pick(body, "VersionDescription"), _DATA: _encoded(said(change, _DATA, RULES))}
+        params = {**template, **pick(body, "VersionDescription"), _DATA: _encoded(member_to_send(change, _DATA, RULES))}
         captures = {"latestVersion": ("LaunchTemplateVersion", "VersionNumber")}
         yield Call(service="ec2", operation="CreateLaunchTemplateVersion", params=params, captures=captures)
         version = Text((Ref(change.desired.key, "latestVersion"),))

@@ -1,4 +1,4 @@
-"""Reading services: in tens, with their scalable targets in fifties; the only impure part of the kind."""
+"""Reads of services: ten in a call, with their scalable targets fifty in a call."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from ecsync.core.kind import Owned, Wanted, World
 from ecsync.core.model import Absent, Key, Observed, Present, Unreadable
 from ecsync.core.ports import AwsError, Reader
 from ecsync.core.trees import Body, Json
-from ecsync.kinds._common import batches, missing, pick, read_tags, without_nones
-from ecsync.kinds.ecs._shared import arn_by_name, namespaces, ours, short
+from ecsync.kinds._common import batches, belongs, missing, pick, read_tags, without_nones
+from ecsync.kinds.ecs._shared import arn_by_name, namespaces, short_name
 
-# A member that AWS adds to CreateService after this list was written is read where it is declared.
+# A newer member of CreateService that is not in this list is read if it is declared.
 _MEMBERS = (
     "serviceName",
     "loadBalancers",
@@ -36,7 +36,7 @@ _MEMBERS = (
     "availabilityZoneRebalancing",
 )
 _ON_DEPLOYMENT = ("serviceConnectConfiguration", "volumeConfigurations", "vpcLatticeConfigurations")
-_ON_REVISION = ("monitoring", "gatewayConnectors")  # printed by DescribeServiceRevisions alone
+_ON_REVISION = ("monitoring", "gatewayConnectors")  # DescribeServiceRevisions alone returns them
 _RENAMED = ("cluster", "role", "tags")
 _DEPLOYMENT = (
     "id",
@@ -55,8 +55,8 @@ _EVENTS = 5
 
 
 def cluster_of(body: Body) -> Json:
-    """Return the name of the cluster that a body names, or the default one."""
-    return short(body.get("cluster") or "default")
+    """Return the name of the cluster of a body; `default` if it declares none."""
+    return short_name(body.get("cluster") or "default")
 
 
 # Many services ---------------------------------------------------------------------------------------------------
@@ -86,38 +86,37 @@ def _batch(
     for want in batch:
         name = want.body["serviceName"]
         service = live.get(name)
-        if service is None:
-            if name in failed:
-                gone = failed[name] == "MISSING"
-                yield want.key, Absent() if gone else Unreadable(f"ecs.DescribeServices: {failed[name]}")
-        elif service["status"] == "INACTIVE":
+        if service is None and name in failed:
+            reason = failed[name]
+            yield want.key, Absent() if reason == "MISSING" else Unreadable(f"ecs.DescribeServices: {reason}")
+        elif service is not None and service["status"] == "INACTIVE":
             yield want.key, Absent()
-        else:
+        elif service is not None:
             revision = _revision(reader, service, want.body)
             target = targets.get(scalable_id(service))
             yield want.key, present_of(service, want.body, revision=revision, target=target, named=named)
 
 
 def _described(reader: Reader, cluster: str, names: Iterable[str]) -> tuple[dict[str, Body], dict[str, str]]:
-    """Return what is described by name, and why the others are not. Without its cluster a service is missing."""
+    """Return (described services, failure reasons), both by name. Without its cluster a service is MISSING."""
     live: dict[str, Body] = {}
     failed: dict[str, str] = {}
-    for some in batches(dict.fromkeys(names), 10):
+    for batch in batches(dict.fromkeys(names), 10):
         try:
-            response = reader.call("ecs", "DescribeServices", cluster=cluster, services=some, include=["TAGS"])
+            response = reader.call("ecs", "DescribeServices", cluster=cluster, services=batch, include=["TAGS"])
         except AwsError as error:
             if not missing(error):
                 raise
-            failed |= dict.fromkeys(some, "MISSING")
+            failed |= dict.fromkeys(batch, "MISSING")
             continue
         live |= {service["serviceName"]: service for service in response.get("services", ())}
-        failed |= {str(short(one.get("arn"))): one.get("reason", "") for one in response.get("failures", ())}
+        failed |= {str(short_name(one.get("arn"))): one.get("reason", "") for one in response.get("failures", ())}
     return live, failed
 
 
 def scalable_id(service: Body) -> str:
-    """Return the id by which Application Auto Scaling knows a service."""
-    return f"service/{short(service.get('clusterArn'))}/{service['serviceName']}"
+    """Return the resource id of a service in Application Auto Scaling: `service/cluster/name`."""
+    return f"service/{short_name(service.get('clusterArn'))}/{service['serviceName']}"
 
 
 def _scalable_targets(reader: Reader, services: Iterable[Body]) -> dict[str, Body]:
@@ -136,7 +135,7 @@ def _scalable_targets(reader: Reader, services: Iterable[Body]) -> dict[str, Bod
 
 
 def _revision(reader: Reader, service: Body, declared: Body) -> Body | None:
-    """Return the service's newest revision, where something is declared that is printed nowhere else."""
+    """Return the service's newest revision if the document declares a member that nothing else returns; else None."""
     current = service.get("currentServiceRevisions") or ()
     if not current or not any(member in declared for member in _ON_REVISION):
         return None
@@ -145,18 +144,18 @@ def _revision(reader: Reader, service: Body, declared: Body) -> Body | None:
 
 
 def owned(reader: Reader, installation: str) -> Iterator[Owned]:
-    """Yield every service with our mark in any cluster."""
+    """Yield every service with our mark, in every cluster."""
     for service in every_service(reader):
         present = present_of(service, {})
-        if present.marks and ours(present, installation):
-            natural = f"{short(service['clusterArn'])}/{service['serviceName']}"
+        if present.marks and belongs(present, installation):
+            natural = f"{short_name(service['clusterArn'])}/{service['serviceName']}"
             yield Owned(marks=present.marks, natural=natural, present=present)
 
 
 def every_service(reader: Reader) -> Iterator[Body]:
-    """Yield what DescribeServices prints of every service, anybody's; one that drains is not listed any more.
+    """Yield every service of the account as DescribeServices returns it. ECS does not list a draining service.
 
-    Raises AwsError also where one of them is not told: silence about a service is no proof that it is not there.
+    Raises AwsError also if DescribeServices leaves a listed service out: that is no proof that it does not exist.
     """
     for batch in batches(reader.pages("ecs", "ListClusters", "clusterArns"), 100):
         for cluster in reader.call("ecs", "DescribeClusters", clusters=batch).get("clusters", ()):
@@ -165,14 +164,19 @@ def every_service(reader: Reader) -> Iterator[Body]:
 
 
 def _services_in(reader: Reader, cluster: str) -> Iterator[Body]:
-    names = [str(short(arn)) for arn in reader.pages("ecs", "ListServices", "serviceArns", cluster=cluster)]
+    names = [str(short_name(arn)) for arn in reader.pages("ecs", "ListServices", "serviceArns", cluster=cluster)]
     live, failed = _described(reader, cluster, names)
     for name in names:
         reason = failed.get(name, "no answer")
         if name not in live and reason != "MISSING":
-            raise AwsError("transient", reason, f"{short(cluster)}/{name} is not told", "ecs.DescribeServices")
+            raise AwsError(
+                "transient",
+                reason,
+                f"DescribeServices did not return {short_name(cluster)}/{name}",
+                "ecs.DescribeServices",
+            )
     for service in live.values():
-        # A simulator may list services of a cluster whose name ends like this one's.
+        # A simulator may also list the services of a cluster with a name that ends like this one.
         if service["clusterArn"] == cluster and service["status"] != "INACTIVE":
             yield service
 
@@ -188,9 +192,9 @@ def present_of(
     target: Body | None = None,
     named: Mapping[str, Sequence[str]] | None = None,
 ) -> Present:
-    """Return what DescribeServices prints of a service in the shape of CreateService."""
+    """Return a service from DescribeServices in the shape of CreateService."""
     primary = _primary(service)
-    tags, marked, foreign = read_tags(service.get("tags"))
+    tags, our_marks, foreign = read_tags(service.get("tags"))
     newer = [member for member in declared if member not in (*_MEMBERS, *_RENAMED)]
     body = without_nones(
         {
@@ -202,23 +206,23 @@ def present_of(
             "tags": tags,
         }
     )
-    seen = (*_ON_DEPLOYMENT, *(_ON_REVISION if revision is not None else ()))
+    returned = (*_ON_DEPLOYMENT, *(_ON_REVISION if revision is not None else ()))
     facts = {
         **_facts(service),
         "scalableTarget": target,
-        "strategy": bool(service.get("capacityProviderStrategy")),
+        "hasCapacityProviderStrategy": bool(service.get("capacityProviderStrategy")),
         "namespaceArnByName": arn_by_name(named or {}, _namespace(body)),
-        # What is printed nowhere cannot be compared: it would be sent again and again.
-        "unseen": [member for member in newer if member not in seen and member not in body],
+        # A declared member that no call returns is not compared: it would be sent in every pass.
+        "notReturned": [member for member in newer if member not in returned and member not in body],
     }
     outputs = {"name": str(service.get("serviceName", "")), "arn": str(service.get("serviceArn", ""))}
-    return Present(body=body, outputs=outputs, marks=marked, facts=facts, foreign=foreign)
+    return Present(body=body, outputs=outputs, marks=our_marks, facts=facts, foreign=foreign)
 
 
 def printed(service: Body, declared: Body) -> Present:
-    """Return what DescribeServices prints, or CreateService takes, as a resource: what is not in it is not there."""
-    named = {"clusterArn": service.get("cluster"), "roleArn": service.get("role")}
-    found = present_of({**named, **service}, declared, revision=service)
+    """Return a document as DescribeServices returns it, or as CreateService takes it, as a resource."""
+    as_described = {"clusterArn": service.get("cluster"), "roleArn": service.get("role")}
+    found = present_of({**as_described, **service}, declared, revision=service)
     return replace(found, body={**pick(service, *_ON_DEPLOYMENT), **found.body})
 
 
@@ -227,7 +231,7 @@ def _primary(service: Body) -> Body:
 
 
 def settled(service: Body) -> bool:
-    """Tell whether no deployment of it is in flight: there is nothing that ECS could go back to."""
+    """Return whether no deployment of the service is in flight, so that ECS has nothing to roll back."""
     deployments = service.get("deployments") or ()
     return len(deployments) <= 1 and all(one.get("rolloutState", "COMPLETED") == "COMPLETED" for one in deployments)
 

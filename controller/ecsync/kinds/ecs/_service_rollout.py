@@ -1,4 +1,4 @@
-"""Deployments of a service: what AWS remembers of the newest, whether to start another, and how it is doing."""
+"""Deployments of a service: what the newest one targeted, whether to start another, and the health of the service."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from datetime import datetime, timedelta
 from ecsync.core import marks
 from ecsync.core.diff import differences
 from ecsync.core.kind import Gate, GiveUp, Hold, Proceed, Wait, World
-from ecsync.core.model import Desired, Facts, FieldChange, Health, Present, Reason
+from ecsync.core.model import Desired, Facts, FieldChange, Health, HealthStatus, Present, Reason
 from ecsync.core.ports import AwsError, Reader
 from ecsync.core.rules import Rolls
 from ecsync.core.trees import Body, Json, Path
 from ecsync.kinds._common import missing, pick
 from ecsync.kinds.ecs._service_read import cluster_of
 from ecsync.kinds.ecs._service_rules import RULES, controller_of
-from ecsync.kinds.ecs._shared import resolved
+from ecsync.kinds.ecs._shared import is_resolved
 
-# What a service revision has of a service: what a deployment can have targeted.
+# The members of a service revision: what a deployment targets.
 _ROLLED = tuple(dict.fromkeys(str(rule.segments[0]) for rule in RULES if isinstance(rule, Rolls)))
 _IN_FLIGHT = ("PENDING", "IN_PROGRESS")
-_LONG = timedelta(minutes=5)
+_REPLACEMENT_TIME = timedelta(minutes=5)  # in which ECS replaces a stopped task
 
-# What UpdateService takes where another controller deploys (normalization.md §2.1).
+# The members that UpdateService accepts where another controller deploys (ecs.UpdateService).
 _SCALING = ("desiredCount", "placementConstraints", "placementStrategy", "healthCheckGracePeriodSeconds")
 _TAGGING = ("enableECSManagedTags", "propagateTags", "tags")
-_TAKEN = {
+_ACCEPTED = {
     "CODE_DEPLOY": frozenset((*_SCALING, *_TAGGING, "deploymentConfiguration")),
     "EXTERNAL": frozenset((*_SCALING, *_TAGGING)),
 }
@@ -36,11 +36,14 @@ def _rolling(fields: Sequence[FieldChange]) -> list[FieldChange]:
     return [one for one in fields if one.effect in ("rolls-tasks", "needs-force")]
 
 
-# Facts that are read only when it matters (rule 15) ----------------------------------------------------------------
+# Facts that are read only for a change that rolls tasks ---------------------------------------------------------------
 
 
 def inquire(reader: Reader, _: Desired, present: Present, fields: Sequence[FieldChange]) -> Facts:
-    """Ask for the newest deployment and what it targeted, and for whose revision is running."""
+    """Return the newest deployment with its target, and the owner of the running revision (docs/rules.md R15).
+
+    Empty unless a change starts a deployment.
+    """
     if not _rolling(fields) or present.facts.get("status") == "DRAINING":
         return {}
     facts: dict[str, Json] = {}
@@ -52,7 +55,10 @@ def inquire(reader: Reader, _: Desired, present: Present, fields: Sequence[Field
 
 
 def _newest_deployment(reader: Reader, present: Present) -> Json:
-    # AWS does not document the order of the list; 100 is one page.
+    """Return the status and target of the newest deployment; None without one.
+
+    AWS does not document the order of ListServiceDeployments; a page holds 100.
+    """
     cluster, service = cluster_of(present.body), present.outputs["name"]
     response = reader.call("ecs", "ListServiceDeployments", cluster=cluster, service=service, maxResults=100)
     newest = max(response.get("serviceDeployments", ()), key=lambda one: one["createdAt"], default=None)
@@ -70,7 +76,7 @@ def _newest_deployment(reader: Reader, present: Present) -> Json:
 
 
 def _owner_of_revision(reader: Reader, arn: Json) -> str:
-    """Return the owner mark on a task definition; empty where it has none or is gone."""
+    """Return the owner mark on a task definition; empty if it has none or does not exist."""
     if not isinstance(arn, str):
         return ""
     try:
@@ -83,7 +89,7 @@ def _owner_of_revision(reader: Reader, arn: Json) -> str:
 
 
 def reason(path: Path, present: Present) -> Reason | None:
-    """A service that runs a revision of ours waits for the newer one; any other revision was put there."""
+    """Return the reason of a difference in `taskDefinition`: pending if our own revision runs, else drift."""
     owner = present.facts.get("runningRevisionOwner")
     if path[0] != "taskDefinition" or owner is None:
         return None
@@ -93,64 +99,69 @@ def reason(path: Path, present: Present) -> Reason | None:
     return "pending"
 
 
-# May it be changed now? --------------------------------------------------------------------------------------------
+# Gate ----------------------------------------------------------------------------------------------------------------
 
 
 def gate(desired: Desired, body: Body, present: Present, fields: Sequence[FieldChange], _: World) -> Gate:
-    """Decide by what the newest deployment targeted and what became of it (rule 15). `body` is the adjusted one."""
+    """Decide from the target and the result of the newest deployment (docs/rules.md R15).
+
+    `body` is the adjusted body: what the newest deployment is compared with.
+    """
     if present.facts.get("status") == "DRAINING":
-        return Wait(why="the service is draining; its name is free when it is gone")
+        return Wait(why="the service is draining; its name is in use until ECS has deleted it")
     controller = controller_of(present.body)
-    taken = _TAKEN.get(controller)
-    refused = sorted({str(one.path[0]) for one in fields if taken is not None and one.path[0] not in taken})
-    if refused and not any(one.effect == "replace" for one in fields):
-        return Hold(because=f"{', '.join(refused)}: only {_DEPLOYED_BY[controller]} changes this ({controller})")
+    rejected = _rejected(controller, fields)
+    if rejected and not any(one.effect == "replace" for one in fields):
+        reason = f"UpdateService cannot change {', '.join(rejected)} with deployment controller {controller}"
+        return Hold(reason=f"{reason}; start {_DEPLOYED_BY[controller]} instead")
     newest = present.facts.get("newestDeployment")
     rolling = _rolling(fields)
     if not rolling or not newest or not _targeted(body, newest.get("target") or {}, rolling, present.facts):
         return Proceed(body=desired.body)
     why = newest.get("statusReason") or newest["status"].replace("_", " ").lower()
     if newest["status"] in _IN_FLIGHT:
-        return Wait(why=f"a deployment of this is under way: {why}")
+        return Wait(why=f"ECS is deploying this change: {why}")
     if newest["status"] == "SUCCESSFUL":
-        return Proceed(body=desired.body)  # somebody changed it since
-    return GiveUp(why=f"ECS did not finish the deployment of this: {why}")
+        return Proceed(body=desired.body)  # another client changed the service after that deployment
+    return GiveUp(why=f"ECS did not complete the deployment of this change: {why}")
+
+
+def _rejected(controller: str, fields: Sequence[FieldChange]) -> list[str]:
+    """Return the members that UpdateService does not accept from this deployment controller."""
+    accepted = _ACCEPTED.get(controller)
+    return [] if accepted is None else sorted({str(one.path[0]) for one in fields} - accepted)
 
 
 def _targeted(body: Body, target: Body, rolling: Sequence[FieldChange], facts: Facts) -> bool:
-    """Tell whether a deployment targeted what is wanted now.
+    """Return whether a deployment targeted the desired body.
 
-    Compared are the members that differ and those that the revision names; a revision says nothing of the others.
+    Only the members that differ and those in the service revision are compared: a revision does not hold the others.
     """
     members = {str(one.path[0]) for one in rolling} | (set(target) & set(_ROLLED))
-    want = {member: body[member] for member in (*members, "launchType") if body.get(member) is not None}
-    if not target or not resolved(want):
+    wanted = {member: body[member] for member in (*members, "launchType") if body.get(member) is not None}
+    if not target or not is_resolved(wanted):
         return False
     identity = pick(body, "cluster", "deploymentController", "schedulingStrategy")
-    return not differences(identity | want, identity | dict(target), RULES, facts=facts).fields
+    return not differences(identity | wanted, identity | dict(target), RULES, facts=facts).fields
 
 
-# How is it? --------------------------------------------------------------------------------------------------------
+# Health --------------------------------------------------------------------------------------------------------------
 
 
 def health(_: Desired, present: Present) -> Health:
-    """Say how a service is doing, in ECS's own words where it has some."""
+    """Return the health of a service, with ECS's own reason if ECS returns one."""
     facts = present.facts
     deployments = facts.get("deployments") or ()
     primary: Body = next((one for one in deployments if one.get("status") == "PRIMARY"), {})
     running, wanted = facts.get("runningCount", 0), facts.get("desiredCount", 0)
     counts = f"{running} of {wanted} tasks running"
+    failure = _failure(deployments, facts.get("newestDeployment"))
     if facts.get("status") == "DRAINING":
-        return Health(status="Progressing", why=f"draining, {running} tasks left")
-    failed = _failed(deployments, facts.get("newestDeployment"))
-    if failed:
-        return Health(status="Degraded", why=failed)
+        return Health(status="Progressing", why=f"draining: {running} tasks left")
+    if failure:
+        return Health(status="Degraded", why=failure)
     if primary.get("rolloutState") == "IN_PROGRESS":
-        reasons = primary.get("rolloutStateReason", "")
-        if "circuit breaker" in reasons and "rolling back" in reasons:
-            return Health(status="Degraded", why=reasons)
-        tasks = f", {primary['failedTasks']} failed" if primary.get("failedTasks") else ""
-        return Health(status="Progressing", why=f"{counts}{tasks}: {reasons or 'deployment in progress'}")
+        return _rolling_out(primary, counts)
     if facts.get("steady"):
         return Health(status="Healthy", why="" if wanted else "scaled to 0")
     if running < wanted:
@@ -158,7 +169,17 @@ def health(_: Desired, present: Present) -> Health:
     return Health(status="Progressing", why=counts)
 
 
-def _failed(deployments: Sequence[Body], newest: Json) -> str:
+def _rolling_out(primary: Body, counts: str) -> Health:
+    """Return the health of a service with a deployment in progress: Degraded while ECS rolls it back."""
+    reason = primary.get("rolloutStateReason", "")
+    if "circuit breaker" in reason and "rolling back" in reason:
+        return Health(status="Degraded", why=reason)
+    tasks = f", {primary['failedTasks']} failed" if primary.get("failedTasks") else ""
+    return Health(status="Progressing", why=f"{counts}{tasks}: {reason or 'deployment in progress'}")
+
+
+def _failure(deployments: Sequence[Body], newest: Json) -> str:
+    """Return the reason why a deployment failed; empty if none did."""
     for one in deployments:
         if one.get("rolloutState") == "FAILED":
             return str(one.get("rolloutStateReason") or "the deployment failed")
@@ -168,14 +189,14 @@ def _failed(deployments: Sequence[Body], newest: Json) -> str:
 
 
 def _short_of_tasks(present: Present, counts: str) -> Health:
-    """Too few tasks and no deployment: well for a while (a task is replaced), then not."""
+    """Return the health of a service with too few tasks and no deployment in flight.
+
+    Progressing while ECS may still replace a stopped task; Degraded after that time, or if ECS reports "unable to".
+    """
     event: Body = next(iter(present.facts.get("events") or ()), {})
-    said = f"{counts}: {event['message']}" if event.get("message") else counts
-    since = max((one for one in (event.get("createdAt"), *_ends(present)) if isinstance(one, datetime)), default=None)
-    unable = "unable to" in event.get("message", "")
-    long = bool(since and present.read_at and present.read_at - since > _LONG)
-    return Health(status="Degraded" if unable or long else "Progressing", why=said)
-
-
-def _ends(present: Present) -> list[Json]:
-    return [one.get("updatedAt") for one in present.facts.get("deployments") or ()]
+    message = event.get("message", "")
+    deployment_ends = (one.get("updatedAt") for one in present.facts.get("deployments") or ())
+    times = [one for one in (event.get("createdAt"), *deployment_ends) if isinstance(one, datetime)]
+    overdue = bool(times and present.read_at and present.read_at - max(times) > _REPLACEMENT_TIME)
+    status: HealthStatus = "Degraded" if overdue or "unable to" in message else "Progressing"
+    return Health(status=status, why=f"{counts}: {message}" if message else counts)

@@ -1,4 +1,4 @@
-"""What the ECS kinds share: names out of ARNs, capacity provider strategies, namespaces, and blocks of an update."""
+"""Helpers that the ECS kinds share: names in ARNs, capacity provider strategies, namespaces, blocks of an update."""
 
 from __future__ import annotations
 
@@ -9,51 +9,46 @@ from ecsync.core.ports import Reader
 from ecsync.core.rules import Clears, Default, Keyed, Rewrite, Rules, Sensitive
 from ecsync.core.trees import Body, Json, Path, at, leaves, merge, thaw
 
+NAME_OR_ARN = "ECS takes a name or an ARN, and returns the ARN"  # source of a rule row
 
-def short(value: Json) -> Json:
-    """Return the name that an ARN ends in (a cluster's, a service's, a capacity provider's); a name stays."""
+
+def short_name(value: Json) -> Json:
+    """Return what follows the last slash of an ARN: a name, or `family:revision` of a task definition.
+
+    A value that is no ARN is unchanged.
+    """
     return value.rsplit("/", 1)[-1] if isinstance(value, str) and value.startswith("arn:") else value
 
 
-def revision(value: Json) -> Json:
-    """Return `family:revision` of a task definition's ARN; a family or `family:revision` stays."""
-    return short(value)
-
-
 def role_name(value: Json) -> Json:
-    """Return a role's path and name, whether it was written as an ARN, a name or a path."""
+    """Return the path and name of a role that is given as an ARN, a name or a path."""
     if not isinstance(value, str):
         return value
     return (value.split(":role/", 1)[-1] if value.startswith("arn:") else value).lstrip("/")
 
 
-def bare(value: Json) -> Json:
-    """Return a role's path and name without the slash before it; an ARN stays as it is."""
+def role_path(value: Json) -> Json:
+    """Return a role's path and name without the leading slash; an ARN is unchanged."""
     return value if not isinstance(value, str) or value.startswith("arn:") else value.lstrip("/")
 
 
-def resolved(value: Json) -> bool:
-    """Tell whether the value holds no reference that is still unknown."""
+def is_resolved(value: Json) -> bool:
+    """Return whether the value contains no unresolved reference."""
     return not any(isinstance(leaf, Text) for _, leaf in leaves(value))
 
 
-def ours(present: Present, installation: str) -> bool:
-    """Tell whether a live resource carries a mark of this installation."""
-    return present.marks is not None and present.marks.owner.startswith(f"v1/{installation}/")
-
-
 def strategy_rows(path: str) -> Rules:
-    """Rows for a capacity provider strategy, of a cluster or of a service."""
+    """Return the rows for the capacity provider strategy of a cluster or of a service."""
     cases = ("der-sv-cps-order", "der-cl-strategy-defaults", "cap-ECS-Service.SvcServiceE0738BDC")
     return (
-        Rewrite(path=f"{path}[].capacityProvider", to=short, source="normalization.md §0.10"),
-        Default(path=f"{path}[].weight", value=0, source="normalization.md §2 capacityProviderStrategy", cases=cases),
-        Default(path=f"{path}[].base", value=0, source="normalization.md §2 capacityProviderStrategy", cases=cases),
-        Keyed(path=path, key=("capacityProvider",), source="normalization.md §2 capacityProviderStrategy"),
+        Rewrite(path=f"{path}[].capacityProvider", to=short_name, source=NAME_OR_ARN),
+        Default(path=f"{path}[].weight", value=0, source="ecs.CapacityProviderStrategyItem: default 0", cases=cases),
+        Default(path=f"{path}[].base", value=0, source="ecs.CapacityProviderStrategyItem: default 0", cases=cases),
+        Keyed(path=path, key=("capacityProvider",), source="ECS ignores the order of a capacity provider strategy"),
     )
 
 
-# Options of log drivers and of fluent-bit's outputs that hold a credential; FireLens takes them in any case.
+# Options of log drivers and of Fluent Bit outputs that hold a credential. FireLens accepts upper and lower case.
 _SECRET_OPTIONS = (
     "splunk-token", "splunk_token", "Splunk_Token", "apikey", "apiKey", "api_key", "Api_Key", "license_key",
     "licenseKey", "password", "Password", "http_passwd", "HTTP_Passwd", "http_Passwd", "shared_key", "Shared_Key",
@@ -62,15 +57,17 @@ _SECRET_OPTIONS = (
 
 
 def secret_options(path: str) -> Rules:
-    """Rows that mask the credentials among the options of a log driver."""
-    return tuple(Sensitive(path=f"{path}.{option}", source="core-rules.md 21") for option in _SECRET_OPTIONS)
+    """Return the rows that redact credentials in the options of a log driver."""
+    return tuple(
+        Sensitive(path=f"{path}.{option}", source="the option holds a credential") for option in _SECRET_OPTIONS
+    )
 
 
-# Namespaces: AWS takes a name or an ARN and prints the ARN -----------------------------------------------------------
+# Namespaces: ECS takes a name or an ARN and returns the ARN -----------------------------------------------------------
 
 
 def namespaces(reader: Reader, names: Iterable[Json]) -> dict[str, tuple[str, ...]]:
-    """Return the ARNs of the Cloud Map namespaces of these names; what is no name (an ARN, nothing) is left out."""
+    """Return the ARNs of the Cloud Map namespaces with these names; ARNs and empty values are ignored."""
     found: dict[str, tuple[str, ...]] = {}
     for name in sorted({name for name in names if isinstance(name, str) and name and not name.startswith("arn:")}):
         filters = [{"Name": "NAME", "Values": [name], "Condition": "EQ"}]
@@ -80,12 +77,12 @@ def namespaces(reader: Reader, names: Iterable[Json]) -> dict[str, tuple[str, ..
 
 
 def arn_by_name(found: Mapping[str, Sequence[str]], live: Json) -> dict[str, str]:
-    """Return one ARN per name: the live one where a private and a public namespace share a name."""
+    """Return one ARN per name: the live ARN if several namespaces share the name (a private and a public one may)."""
     return {name: live if live in arns else arns[0] for name, arns in found.items() if arns}
 
 
 def with_namespace_arn(block: Json, facts: Body) -> Json:
-    """Return a block with its namespace as the ARN that AWS prints, where that is known."""
+    """Return a block with its namespace as the ARN that ECS returns, if the ARN of that name was read."""
     arns = facts.get("namespaceArnByName") or {}
     if not isinstance(block, Mapping) or block.get("namespace") not in arns:
         return block
@@ -96,23 +93,23 @@ def with_namespace_arn(block: Json, facts: Body) -> Json:
 
 
 def value_to_send(member: str, body: Body, observed: Present, fields: Sequence[FieldChange], rules: Rules) -> Json:
-    """Return what an update sends for a member that differs: as declared, or AWS's default, or what takes it away.
+    """Return the value that an update sends for a member that differs; None if it sends nothing.
 
-    A block is sent whole: what is live, what is declared over it, and what differs; a member that a partial block
-    leaves out may be reset by AWS, and nobody asked for that. None: there is nothing to send.
+    That is the declared value, or AWS's default, or the value that clears the member. A block is sent whole: the live
+    block with the declared values and the changes on top. AWS may reset a member that a partial block leaves out.
     """
-    here = [one for one in fields if one.path[0] == member]
+    below_member = [one for one in fields if one.path[0] == member]
     declared = body.get(member)
-    whole = next((one for one in here if len(one.path) == 1), None)
+    whole = next((one for one in below_member if len(one.path) == 1), None)
     if whole is not None and whole.after is None:
-        return declared or clearing((member,), rules, declared)
+        return declared or _clearing((member,), rules, declared)
     if isinstance(declared, Mapping) or (declared is None and whole is None):
-        return _block(declared or {}, observed.body.get(member) or {}, here, rules)
+        return _block(declared or {}, observed.body.get(member) or {}, below_member, rules)
     return whole.after if declared is None and whole is not None else declared
 
 
-def clearing(path: Path, rules: Rules, fallback: Json = None) -> Json:
-    """Return the value that takes a member away, where a row says so."""
+def _clearing(path: Path, rules: Rules, fallback: Json = None) -> Json:
+    """Return the value that clears a member, from its Clears row; the fallback without a row."""
     segments = tuple(str(part) for part in path)
     row = next((rule for rule in rules if isinstance(rule, Clears) and rule.segments == segments), None)
     return thaw(row.value) if row else fallback
@@ -123,12 +120,12 @@ def _block(declared: Body, live: Body, fields: Sequence[FieldChange], rules: Rul
     for one in fields:
         below = one.path[1:]
         if below and at(declared, below) is None:
-            _set(block, below, clearing(one.path, rules) if one.after is None else one.after)
+            _set(block, below, _clearing(one.path, rules) if one.after is None else one.after)
     return block
 
 
 def _set(block: Json, path: Path, value: Json) -> None:
-    """Put the value at the path, or take the member away; a keyed list on the way was already taken as declared."""
+    """Set the value at the path, or remove the member if it is None; a path through a list is already declared."""
     *above, last = path
     for key in above:
         block = block.get(key) if isinstance(block, dict) else None

@@ -1,4 +1,4 @@
-"""What ECS does to a task definition between RegisterTaskDefinition and DescribeTaskDefinition: a table."""
+"""The rule table of a task definition: how DescribeTaskDefinition differs from RegisterTaskDefinition."""
 
 from __future__ import annotations
 
@@ -18,10 +18,13 @@ from ecsync.core.rules import (
     Verbatim,
 )
 from ecsync.core.trees import Body, Json
-from ecsync.kinds._common import tag_rows
-from ecsync.kinds.ecs._shared import bare, role_name, secret_options
+from ecsync.kinds._common import nonzero, tag_rows
+from ecsync.kinds.ecs._shared import role_name, role_path, secret_options
 
-_S = "normalization.md §1 "
+_SET = "ECS ignores the order"
+_RETURNED = "ecs.DescribeTaskDefinition returns it where it is not declared"
+_FALSE = "false has the same effect as not declaring it"
+_EMPTY_TEXT = "a value of the map may be an empty string"
 ROLES = ("taskRoleArn", "executionRoleArn")
 
 # Values ----------------------------------------------------------------------------------------------------------
@@ -30,10 +33,10 @@ _VCPU = re.compile(r"(\d*\.?\d+)\s*vcpu", re.IGNORECASE)
 _GB = re.compile(r"(\d*\.?\d+)\s*gb", re.IGNORECASE)
 
 
-def _scaled(value: Json, written: re.Pattern[str]) -> str:
-    """Return CPU units or MiB as ECS prints them: 1024 to the vCPU and to the GB."""
+def _scaled(value: Json, unit: re.Pattern[str]) -> str:
+    """Return CPU units or MiB as ECS returns them: a vCPU is 1024 units, a GB is 1024 MiB."""
     text = str(value).strip()
-    found = written.fullmatch(text)
+    found = unit.fullmatch(text)
     return str(round(float(found.group(1)) * 1024)) if found else text
 
 
@@ -45,14 +48,10 @@ def _memory(value: Json) -> str:
     return _scaled(value, _GB)
 
 
-def _nonzero(value: Json) -> Json:
-    return value or None
-
-
 def _linux_parameters(block: Json) -> Json:
-    """Drop an init process that is off, and the block when nothing else is in it."""
-    below = {key: value for key, value in block.items() if not (key == "initProcessEnabled" and value is False)}
-    return below or None
+    """Drop an init process that is off; None if the block is then empty."""
+    kept = {key: value for key, value in block.items() if not (key == "initProcessEnabled" and value is False)}
+    return kept or None
 
 
 def _authorization(block: Json) -> Json:
@@ -67,7 +66,7 @@ def _is_fargate(body: Body) -> bool:
 
 
 def _network_is_unclear(body: Body) -> bool:
-    """Windows and external instances have defaults that are not documented."""
+    """Return whether the default network mode is not documented: for Windows and external instances."""
     family = str((body.get("runtimePlatform") or {}).get("operatingSystemFamily", ""))
     return family.startswith("WINDOWS") or "EXTERNAL" in (body.get("requiresCompatibilities") or ())
 
@@ -85,7 +84,7 @@ def _host_port(mapping: Body, _: Body) -> Json:
 
 
 def _docker_volumes(volumes: Json, _: Body) -> Json:
-    """Drop an automatic provisioning that is off: ECS prints it for shared volumes alone."""
+    """Drop `autoprovision: false`: ECS returns the member for shared volumes alone."""
     for volume in volumes.values() if isinstance(volumes, dict) else volumes:
         docker = volume.get("dockerVolumeConfiguration")
         if isinstance(docker, dict) and docker.get("autoprovision") is False:
@@ -101,125 +100,212 @@ _EFS = "volumes[].efsVolumeConfiguration"
 _DOCKER = "volumes[].dockerVolumeConfiguration"
 
 _TASK: Rules = (
-    Rewrite(path="cpu", to=_cpu, source=_S + "cpu (task)", cases=("der-td-cpu-04", "ecspresso-cpu-0")),
-    Rewrite(path="memory", to=_memory, source=_S + "memory (task)", cases=("der-td-mem-03", "der-td-mem-07")),
+    Rewrite(
+        path="cpu",
+        to=_cpu,
+        source="ecs.RegisterTaskDefinition: vCPU values are converted to CPU units",
+        cases=("der-td-cpu-04", "ecspresso-cpu-0"),
+    ),
+    Rewrite(
+        path="memory",
+        to=_memory,
+        source="ecs.RegisterTaskDefinition: GB values are converted to MiB",
+        cases=("der-td-mem-03", "der-td-mem-07"),
+    ),
     *(
-        # Told as it is written where one side has the name alone (`present_of`): two ARNs may be of two accounts.
+        # `present_of` puts in the declared form if one side is a name: two ARNs may belong to two accounts.
         row
         for member in ROLES
         for row in (
-            Rewrite(path=member, to=bare, source=_S + f"{member}: short name or ARN"),
-            Pinned(path=member, loosely=role_name, source="normalization.md §0.10"),
+            Rewrite(path=member, to=role_path, source="ecs.RegisterTaskDefinition takes a role's name or ARN"),
+            Pinned(path=member, loosely=role_name, source="ECS returns the role as it was registered"),
         )
     ),
-    Unordered(path="requiresCompatibilities", source=_S, cases=("cap-ECS-TaskDefinition.TaskDef.enumset",)),
+    Unordered(
+        path="requiresCompatibilities",
+        source="ecs.DescribeTaskDefinition returns it sorted",
+        cases=("cap-ECS-TaskDefinition.TaskDef.enumset",),
+    ),
     Default(
         path="networkMode",
         value=_network_mode,
-        says="bridge, awsvpc where FARGATE is required",
+        says="bridge, or awsvpc if requiresCompatibilities contains FARGATE",
         when=lambda body: not _network_is_unclear(body),
-        source=_S + "networkMode",
+        source="ecs.RegisterTaskDefinition: the default is bridge; Fargate requires awsvpc",
         cases=("der-td-networkmode-bridge", "der-td-networkmode-host", "der-td-networkmode-default-bridge"),
     ),
     Computed(
         path="networkMode",
         when=_network_is_unclear,
         says="for Windows and EXTERNAL",
-        source=_S + "networkMode: not filled for Windows, EXTERNAL",
+        source="the default for Windows and EXTERNAL is not documented",
     ),
-    Default(path="enableFaultInjection", value=False, source=_S, cases=("der-td-fault-injection-on",)),
-    Unordered(path="placementConstraints", source=_S, cases=("der-td-placement-order",)),
-    Keyed(path="inferenceAccelerators", key=("deviceName",), source=_S),
-    Default(path="proxyConfiguration.type", value="APPMESH", source=_S + "proxyConfiguration"),
-    Verbatim(path="proxyConfiguration.properties[]", source="normalization.md §0.2"),
-    Keyed(path="proxyConfiguration.properties", key=("name",), value="value", source=_S, cases=("ecspresso-td-same",)),
+    Default(
+        path="enableFaultInjection",
+        value=False,
+        source="ecs.RegisterTaskDefinition: the default value is false",
+        cases=("der-td-fault-injection-on",),
+    ),
+    Unordered(path="placementConstraints", source=_SET, cases=("der-td-placement-order",)),
+    Keyed(path="inferenceAccelerators", key=("deviceName",), source=_SET),
+    Default(path="proxyConfiguration.type", value="APPMESH", source="ecs.ProxyConfiguration: the only type is APPMESH"),
+    Verbatim(path="proxyConfiguration.properties[]", source="ecs.ProxyConfiguration: a property can be empty"),
+    Keyed(
+        path="proxyConfiguration.properties", key=("name",), value="value", source=_SET, cases=("ecspresso-td-same",)
+    ),
 )
 
+_EFS_OFF = "ecs.EFSVolumeConfiguration: the default value of DISABLED is used"
+_ROOT = "specifying / has the same effect as omitting it"
+
 _VOLUMES: Rules = (
-    Default(path="volumes[].configuredAtLaunch", value=False, source=_S + "volumes.configuredAtLaunch"),
-    Default(path=f"{_DOCKER}.scope", value="task", source=_S, cases=("der-td-docker-volume",)),
-    Default(path=f"{_DOCKER}.driver", value="local", source=_S + "volumes.dockerVolumeConfiguration"),
-    Reshape(path="volumes", to=_docker_volumes, source=_S + "autoprovision: false ≡ absent"),
-    Verbatim(path=f"{_DOCKER}.driverOpts", source="normalization.md §0.2"),
-    Verbatim(path=f"{_DOCKER}.labels", source="normalization.md §0.2"),
-    Default(path=f"{_EFS}.rootDirectory", value="/", source=_S, cases=("der-td-efs-defaults",)),
-    Default(path=f"{_EFS}.transitEncryption", value="DISABLED", source=_S, cases=("der-td-efs-enc",)),
-    Rewrite(path=f"{_EFS}.transitEncryptionPort", to=_nonzero, source=_S + "transitEncryptionPort: 0 ≡ absent"),
-    Default(path=f"{_EFS}.authorizationConfig.iam", value="DISABLED", source=_S + "authorizationConfig.iam"),
-    Rewrite(path=f"{_EFS}.authorizationConfig", to=_authorization, source=_S + "authorizationConfig {} ≡ absent"),
-    Default(path="volumes[].s3filesVolumeConfiguration.rootDirectory", value="/", source="ecs.S3FilesVolume…"),
-    Keyed(path="volumes", key=("name",), source=_S, cases=("der-td-volume-order", "der-td-volume-host-empty")),
+    Default(path="volumes[].configuredAtLaunch", value=False, source=_FALSE),
+    Default(path=f"{_DOCKER}.scope", value="task", source=_RETURNED, cases=("der-td-docker-volume",)),
+    Default(path=f"{_DOCKER}.driver", value="local", source=_RETURNED),
+    Reshape(
+        path="volumes", to=_docker_volumes, source="ecs.DockerVolumeConfiguration: only used if the scope is shared"
+    ),
+    Verbatim(path=f"{_DOCKER}.driverOpts", source=_EMPTY_TEXT),
+    Verbatim(path=f"{_DOCKER}.labels", source=_EMPTY_TEXT),
+    Default(
+        path=f"{_EFS}.rootDirectory",
+        value="/",
+        source=f"ecs.EFSVolumeConfiguration: {_ROOT}",
+        cases=("der-td-efs-defaults",),
+    ),
+    Default(path=f"{_EFS}.transitEncryption", value="DISABLED", source=_EFS_OFF, cases=("der-td-efs-enc",)),
+    Rewrite(path=f"{_EFS}.transitEncryptionPort", to=nonzero, source="a port of 0 is no port"),
+    Default(
+        path=f"{_EFS}.authorizationConfig.iam",
+        value="DISABLED",
+        source="ecs.EFSAuthorizationConfig: the default value of DISABLED is used",
+    ),
+    Rewrite(
+        path=f"{_EFS}.authorizationConfig", to=_authorization, source="a block with iam DISABLED alone has no effect"
+    ),
+    Default(
+        path="volumes[].s3filesVolumeConfiguration.rootDirectory",
+        value="/",
+        source=f"ecs.S3FilesVolumeConfiguration: {_ROOT}",
+    ),
+    Keyed(path="volumes", key=("name",), source=_SET, cases=("der-td-volume-order", "der-td-volume-host-empty")),
 )
 
 _OFF = ("privileged", "readonlyRootFilesystem", "interactive", "pseudoTerminal", "disableNetworking")
+_CHECK_DEFAULT = "ecs.HealthCheck: the default value"
+_CHECK_CASES = ("tf-cd-healthcheck-defaults",)
 
 _CONTAINER: Rules = (
-    Default(path=f"{_C}.essential", value=True, source=_S, cases=("cap-ECS-TaskDefinition.HuntHostTaskDef",)),
-    Default(path=f"{_C}.cpu", value=0, source=_S, cases=("tf-cd-flatten-zero-cpu",)),
-    *(Default(path=f"{_C}.{member}", value=False, source=_S, cases=("der-cd-readonly-true",)) for member in _OFF),
-    Default(path=f"{_C}.versionConsistency", value="enabled", source=_S),
-    Verbatim(path=f"{_C}.environment[]", source=_S + 'environment: value "" is a value'),
+    Default(
+        path=f"{_C}.essential",
+        value=True,
+        source="ecs.ContainerDefinition: a container is essential if it is omitted",
+        cases=("cap-ECS-TaskDefinition.HuntHostTaskDef",),
+    ),
+    Default(path=f"{_C}.cpu", value=0, source=_RETURNED, cases=("tf-cd-flatten-zero-cpu",)),
+    *(Default(path=f"{_C}.{member}", value=False, source=_FALSE, cases=("der-cd-readonly-true",)) for member in _OFF),
+    Default(path=f"{_C}.versionConsistency", value="enabled", source="ecs.ContainerDefinition: by default enabled"),
+    Verbatim(path=f"{_C}.environment[]", source="a variable may be an empty string"),
     Keyed(
         path=f"{_C}.environment",
         key=("name",),
         value="value",
-        source=_S,
+        source="ecs.DescribeTaskDefinition returns the environment in another order",
         cases=("cap-ECS-TaskDefinition.TaskDef.envorder", "tf-cd-env-without-name"),
     ),
-    Keyed(path=f"{_C}.secrets", key=("name",), value="valueFrom", source=_S),
-    Rewrite(path=f"{_C}.portMappings[].hostPort", to=_nonzero, source=_S, cases=("der-cd-port-bridge-dyn",)),
+    Keyed(path=f"{_C}.secrets", key=("name",), value="valueFrom", source=_SET),
+    Rewrite(
+        path=f"{_C}.portMappings[].hostPort",
+        to=nonzero,
+        source="ecs.PortMapping: a hostPort of 0 is a free port, as is none",
+        cases=("der-cd-port-bridge-dyn",),
+    ),
     Default(
         path=f"{_C}.portMappings[].hostPort",
         value=_host_port,
         when=_shares_ports,
         says="containerPort with networkMode awsvpc or host; a free port with bridge",
-        source=_S + "portMappings.hostPort",
+        source="ecs.PortMapping: with awsvpc and host, hostPort is the containerPort",
         cases=("der-cd-port-host-fill", "tf-cd-hostport-awsvpc-equal", "tf-cd-hostport-bridge-differs"),
     ),
-    Default(path=f"{_C}.portMappings[].protocol", value="tcp", source=_S, cases=("tf-cd-basic",)),
-    Rewrite(path=f"{_C}.portMappings[].protocol", to=str.lower, source=_S),
-    Unordered(path=f"{_C}.portMappings", source="two host ports of one container port share a key"),
+    Default(
+        path=f"{_C}.portMappings[].protocol",
+        value="tcp",
+        source="ecs.PortMapping: the default is tcp",
+        cases=("tf-cd-basic",),
+    ),
+    Rewrite(path=f"{_C}.portMappings[].protocol", to=str.lower, source="ECS returns the protocol in lower case"),
+    Unordered(path=f"{_C}.portMappings", source="two host ports of one container port have the same key"),
     Keyed(
         path=f"{_C}.portMappings",
         key=("containerPort", "containerPortRange", "protocol"),
-        source=_S,
+        source="ecs.DescribeTaskDefinition returns the port mappings in another order",
         cases=("der-cd-port-order-bridge", "der-cd-port-same-port-two-protocols"),
     ),
-    Default(path=f"{_C}.mountPoints[].readOnly", value=False, source=_S, cases=("der-cd-mount-readonly",)),
-    Keyed(path=f"{_C}.mountPoints", key=("containerPath",), source=_S, cases=("tf-cd-sparse-arrays",)),
-    Default(path=f"{_C}.volumesFrom[].readOnly", value=False, source=_S),
-    Keyed(path=f"{_C}.volumesFrom", key=("sourceContainer",), source=_S),
-    Unordered(path=f"{_C}.links", source=_S, cases=("cap-ECS-TaskDefinition.TaskDef.sets",)),
-    Keyed(path=f"{_C}.dependsOn", key=("containerName",), source=_S),
-    Unordered(path=f"{_C}.extraHosts", source=_S),
-    Unordered(path=f"{_C}.resourceRequirements", source=_S),
-    Keyed(path=f"{_C}.ulimits", key=("name",), source=_S, cases=("der-cd-ulimit-order",)),
-    Keyed(path=f"{_C}.systemControls", key=("namespace",), source=_S),
-    Unordered(path=f"{_C}.dockerSecurityOptions", source=_S),
-    Default(path=f"{_C}.healthCheck.interval", value=30, source=_S, cases=("tf-cd-healthcheck-defaults",)),
-    Default(path=f"{_C}.healthCheck.timeout", value=5, source=_S, cases=("tf-cd-healthcheck-defaults",)),
-    Default(path=f"{_C}.healthCheck.retries", value=3, source=_S, cases=("tf-cd-healthcheck-defaults",)),
-    Default(path=f"{_C}.healthCheck.startPeriod", value=0, source=_S, cases=("der-cd-healthcheck-startperiod0",)),
-    Default(path=f"{_C}.restartPolicy.restartAttemptPeriod", value=300, source=_S, cases=("der-cd-restart-defaults",)),
-    Unordered(path=f"{_C}.restartPolicy.ignoredExitCodes", source=_S),
-    Rewrite(path=_L, to=_linux_parameters, source=_S, cases=("der-cd-linuxparams-empty", "der-cd-init-false")),
-    Unordered(path=f"{_L}.capabilities.add", source=_S),
-    Unordered(path=f"{_L}.capabilities.drop", source=_S),
-    Unordered(path=f"{_L}.devices[].permissions", source=_S),
-    Unordered(path=f"{_L}.devices", source=_S + "empty lists; the order of devices says nothing"),
-    Unordered(path=f"{_L}.tmpfs[].mountOptions", source=_S),
-    Keyed(path=f"{_L}.tmpfs", key=("containerPath",), source=_S),
-    Verbatim(path=f"{_C}.dockerLabels", source=_S, cases=("der-cd-labels-keys",)),
-    Verbatim(path=f"{_C}.logConfiguration.options", source=_S, cases=("der-cd-logopts-str",)),
-    Verbatim(path=f"{_C}.firelensConfiguration.options", source=_S),
-    Keyed(path=f"{_C}.logConfiguration.secretOptions", key=("name",), value="valueFrom", source=_S),
-    Keyed(path="containerDefinitions", key=("name",), source=_S, cases=("der-cd-container-order",)),
+    Default(
+        path=f"{_C}.mountPoints[].readOnly",
+        value=False,
+        source="ecs.MountPoint: the default value is false",
+        cases=("der-cd-mount-readonly",),
+    ),
+    Keyed(path=f"{_C}.mountPoints", key=("containerPath",), source=_SET, cases=("tf-cd-sparse-arrays",)),
+    Default(path=f"{_C}.volumesFrom[].readOnly", value=False, source="ecs.VolumeFrom: the default value is false"),
+    Keyed(path=f"{_C}.volumesFrom", key=("sourceContainer",), source=_SET),
+    Unordered(
+        path=f"{_C}.links",
+        source="ecs.DescribeTaskDefinition returns them sorted",
+        cases=("cap-ECS-TaskDefinition.TaskDef.sets",),
+    ),
+    Keyed(path=f"{_C}.dependsOn", key=("containerName",), source=_SET),
+    Unordered(path=f"{_C}.extraHosts", source=_SET),
+    Unordered(path=f"{_C}.resourceRequirements", source=_SET),
+    Keyed(path=f"{_C}.ulimits", key=("name",), source=_SET, cases=("der-cd-ulimit-order",)),
+    Keyed(path=f"{_C}.systemControls", key=("namespace",), source=_SET),
+    Unordered(path=f"{_C}.dockerSecurityOptions", source=_SET),
+    Default(path=f"{_C}.healthCheck.interval", value=30, source=_CHECK_DEFAULT, cases=_CHECK_CASES),
+    Default(path=f"{_C}.healthCheck.timeout", value=5, source=_CHECK_DEFAULT, cases=_CHECK_CASES),
+    Default(path=f"{_C}.healthCheck.retries", value=3, source=_CHECK_DEFAULT, cases=_CHECK_CASES),
+    Default(
+        path=f"{_C}.healthCheck.startPeriod",
+        value=0,
+        source="ecs.HealthCheck: the startPeriod is off by default",
+        cases=("der-cd-healthcheck-startperiod0",),
+    ),
+    Default(
+        path=f"{_C}.restartPolicy.restartAttemptPeriod",
+        value=300,
+        source="ecs.ContainerRestartPolicy: 300 seconds by default",
+        cases=("der-cd-restart-defaults",),
+    ),
+    Unordered(path=f"{_C}.restartPolicy.ignoredExitCodes", source=_SET),
+    Rewrite(
+        path=_L,
+        to=_linux_parameters,
+        source="an init process that is off, and a block without members, have no effect",
+        cases=("der-cd-linuxparams-empty", "der-cd-init-false"),
+    ),
+    Unordered(path=f"{_L}.capabilities.add", source=_SET),
+    Unordered(path=f"{_L}.capabilities.drop", source=_SET),
+    Unordered(path=f"{_L}.devices[].permissions", source=_SET),
+    Unordered(path=f"{_L}.devices", source=_SET),
+    Unordered(path=f"{_L}.tmpfs[].mountOptions", source=_SET),
+    Keyed(path=f"{_L}.tmpfs", key=("containerPath",), source=_SET),
+    Verbatim(path=f"{_C}.dockerLabels", source=_EMPTY_TEXT, cases=("der-cd-labels-keys",)),
+    Verbatim(path=f"{_C}.logConfiguration.options", source=_EMPTY_TEXT, cases=("der-cd-logopts-str",)),
+    Verbatim(path=f"{_C}.firelensConfiguration.options", source=_EMPTY_TEXT),
+    Keyed(path=f"{_C}.logConfiguration.secretOptions", key=("name",), value="valueFrom", source=_SET),
+    Keyed(
+        path="containerDefinitions",
+        key=("name",),
+        source="ecs.DescribeTaskDefinition returns the containers in another order",
+        cases=("der-cd-container-order",),
+    ),
 )
 
 _VALUES: Rules = (
-    Sensitive(path=f"{_C}.environment[]", source="core-rules.md 21"),
+    Sensitive(path=f"{_C}.environment[]", source="variables often hold credentials"),
     *secret_options(f"{_C}.logConfiguration.options"),
-    Sensitive(path=f"{_DOCKER}.driverOpts.*", source="core-rules.md 21: a CIFS mount has its password there"),
+    Sensitive(path=f"{_DOCKER}.driverOpts.*", source="the options of a CIFS mount hold its password"),
     Refers(path="taskRoleArn", kind="Role", output="arn"),
     Refers(path="executionRoleArn", kind="Role", output="arn"),
     Refers(path=f"{_C}.logConfiguration.options.awslogs-group", kind="LogGroup", output="name"),

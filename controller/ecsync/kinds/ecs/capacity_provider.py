@@ -1,6 +1,6 @@
-"""CapacityProvider: where a cluster's tasks get their instances from: an Auto Scaling group, or instances of ECS's own.
+"""CapacityProvider: the source of the instances for tasks: an Auto Scaling group, or instances that ECS manages.
 
-Its membership in a cluster is the cluster's field, not ours; `cluster` is only for managed instances.
+The association with a cluster is a field of the cluster. `cluster` belongs to a provider of managed instances alone.
 """
 
 from __future__ import annotations
@@ -41,22 +41,22 @@ from ecsync.kinds._common import (
     without,
     without_nones,
 )
-from ecsync.kinds._partial_updates import said
-from ecsync.kinds.ecs._shared import short
+from ecsync.kinds._partial_updates import member_to_send
+from ecsync.kinds.ecs._shared import NAME_OR_ARN, short_name
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
 
 TAGGING = arn_tagging("ecs", "key/value")
-_NAMES_OF_A_CALL = 100
+_NAMES_PER_CALL = 100
 _GROUP, _MANAGED = "autoScalingGroupProvider", "managedInstancesProvider"
-_BY_NAME = ":autoScalingGroupName/"
+_NAME_PREFIX = ":autoScalingGroupName/"  # in the ARN of an Auto Scaling group
 
 
 def _natural(body: Body) -> str | None:
     name, cluster = body.get("name"), body.get("cluster")
     if not isinstance(name, str) or not isinstance(cluster, (str, type(None))):
         return None
-    return f"{short(cluster)}/{name}" if cluster else name
+    return f"{short_name(cluster)}/{name}" if cluster else name
 
 
 # 2 SHAPE ---------------------------------------------------------------------------------------------------------
@@ -64,14 +64,16 @@ def _natural(body: Body) -> str | None:
 
 def _check(body: Body) -> Iterator[tuple[Path, str]]:
     if str(body.get("name", "")).lower().startswith(("aws", "ecs", "fargate")):
-        yield ("name",), "a capacity provider's name cannot begin with aws, ecs or fargate; those of AWS are never made"
+        yield ("name",), "a capacity provider's name must not begin with aws, ecs or fargate: AWS reserves these names"
     if bool(body.get(_GROUP)) == bool(body.get(_MANAGED)):
-        yield (), f"a capacity provider has either {_GROUP} or {_MANAGED}"
+        yield (), f"CapacityProvider requires exactly one of {_GROUP} and {_MANAGED}"
 
 
 # 3 RULES ---------------------------------------------------------------------------------------------------------
 
-_FILLED = "normalization.md §3 CP managedScaling"
+_FILLED = "ecs.ManagedScaling: the default"
+_SCALING_OFF = "ECS turns managed scaling off where it is not specified"
+_NO_DEFAULTS = "ecs.CreateCapacityProvider: the defaults of managed instances are not documented"
 _CASES = ("der-cp-defaults", "cap-ECS-CapacityProvider.CpADC102F4")
 _TEMPLATE = f"{_MANAGED}.instanceLaunchTemplate"
 _AT_CREATE = ("capacityOptionType", "fipsEnabled", "nitroEnclavesEnabled")
@@ -83,8 +85,8 @@ def _scaling(member: str, value: Json) -> Default:
 
 RULES: Rules = (
     *tag_rows(),
-    Rewrite(path="cluster", to=short, source="normalization.md §0.10"),
-    Default(path=f"{_GROUP}.managedScaling", value={"status": "DISABLED"}, source=_FILLED),
+    Rewrite(path="cluster", to=short_name, source=NAME_OR_ARN),
+    Default(path=f"{_GROUP}.managedScaling", value={"status": "DISABLED"}, source=_SCALING_OFF),
     _scaling("status", "DISABLED"),
     _scaling("targetCapacity", 100),
     _scaling("minimumScalingStepSize", 1),
@@ -93,47 +95,34 @@ RULES: Rules = (
     Default(
         path=f"{_GROUP}.managedTerminationProtection",
         value="DISABLED",
-        source="normalization.md §3 CP managedTerminationProtection",
+        source="ecs.AutoScalingGroupProvider: the default is off",
         cases=_CASES,
     ),
     Default(
         path=f"{_GROUP}.managedDraining",
         value="ENABLED",
-        source="normalization.md §3 CP managedDraining",
+        source="ecs.DescribeCapacityProviders returns ENABLED where it is not specified",
         cases=_CASES,
     ),
-    Unordered(path=f"{_TEMPLATE}.networkConfiguration.subnets", source="ecs.CreateCapacityProvider"),
-    Unordered(path=f"{_TEMPLATE}.networkConfiguration.securityGroups", source="ecs.CreateCapacityProvider"),
-    Computed(
-        path=f"{_MANAGED}.*", source="ecs.CreateCapacityProvider: defaults of managed instances are not documented"
-    ),
-    Computed(
-        path=f"{_TEMPLATE}.*", source="ecs.CreateCapacityProvider: defaults of managed instances are not documented"
-    ),
-    Computed(path="cluster", source="DescribeCapacityProviders prints it for managed instances alone"),
-    Immutable(path="name", source="ecs has no rename"),
-    Immutable(path="cluster", source="ecs.UpdateCapacityProvider: cluster only says where to look"),
-    Immutable(path=f"{_GROUP}.autoScalingGroupArn", source="normalization.md §3 CP: immutable"),
+    Unordered(path=f"{_TEMPLATE}.networkConfiguration.subnets", source="subnets are a set"),
+    Unordered(path=f"{_TEMPLATE}.networkConfiguration.securityGroups", source="security groups are a set"),
+    Computed(path=f"{_MANAGED}.*", source=_NO_DEFAULTS),
+    Computed(path=f"{_TEMPLATE}.*", source=_NO_DEFAULTS),
+    Computed(path="cluster", source="ecs.DescribeCapacityProviders returns it for managed instances alone"),
+    Immutable(path="name", source="ecs.UpdateCapacityProvider cannot rename a provider"),
+    Immutable(path="cluster", source="ecs.UpdateCapacityProvider: cluster locates the provider and cannot be changed"),
+    Immutable(path=f"{_GROUP}.autoScalingGroupArn", source="ecs.AutoScalingGroupProviderUpdate has no such member"),
     *(
-        Immutable(path=f"{_TEMPLATE}.{member}", source="ecs.UpdateCapacityProvider has no such member")
+        Immutable(path=f"{_TEMPLATE}.{member}", source="ecs.InstanceLaunchTemplateUpdate has no such member")
         for member in _AT_CREATE
     ),
-    Refers(path=f"{_GROUP}.autoScalingGroupArn", kind="AutoScalingGroup", output="arn", source="manifests.md"),
+    Refers(path=f"{_GROUP}.autoScalingGroupArn", kind="AutoScalingGroup", output="arn"),
     Refers(
         path="managedInstancesProvider.instanceLaunchTemplate.networkConfiguration.securityGroups[]",
         kind="SecurityGroup",
     ),
-    Refers(path="cluster", kind="Cluster", source="manifests.md, References"),
+    Refers(path="cluster", kind="Cluster"),
 )
-
-
-def _adjust(body: Body, present: Present) -> Body:
-    """Take the ARN of the group for its name, which AWS takes too; another ARN of that name is another group."""
-    group, live = body.get(_GROUP), present.body.get(_GROUP)
-    name, arn = (group or {}).get("autoScalingGroupArn"), (live or {}).get("autoScalingGroupArn")
-    by_name = isinstance(name, str) and isinstance(arn, str) and arn.endswith(f"{_BY_NAME}{name}")
-    meant = (present.facts.get("groups") or {}).get(name, arn)  # one that was made again has its name alone
-    return {**body, _GROUP: {**(group or {}), "autoScalingGroupArn": meant}} if by_name else body
 
 
 # 4 READ ----------------------------------------------------------------------------------------------------------
@@ -146,16 +135,16 @@ def _read(reader: Reader, wanted: Sequence[Wanted], world: World) -> Iterator[tu
         clusters.setdefault(want.body.get("cluster") or "", []).append(want)
     for cluster, wants in clusters.items():
         scope = {"cluster": cluster} if cluster else {}
-        for batch in batches(wants, _NAMES_OF_A_CALL):
+        for batch in batches(wants, _NAMES_PER_CALL):
             found: dict[str, Observed] = {}
             for answer in _described(reader, [want.body["name"] for want in batch], scope):
-                found |= {str(short(one.get("arn"))): _failed(one) for one in answer.get("failures", ())}
+                found |= {str(short_name(one.get("arn"))): _failed(one) for one in answer.get("failures", ())}
                 found |= {one["name"]: observed_of(one, groups) for one in answer.get("capacityProviders", ())}
             yield from ((want.key, found[want.body["name"]]) for want in batch if want.body["name"] in found)
 
 
 def _described(reader: Reader, names: Sequence[str], scope: Body) -> Iterator[Body]:
-    """Yield page after page of the providers of these names: ECS takes a hundred and answers ten at a time."""
+    """Yield every page of a describe call: ECS takes a hundred names and returns ten providers a page."""
     token: str | None = None
     while True:
         more = {"nextToken": token} if token else {}
@@ -163,37 +152,37 @@ def _described(reader: Reader, names: Sequence[str], scope: Body) -> Iterator[Bo
             "ecs", "DescribeCapacityProviders", capacityProviders=names, include=["TAGS"], **scope, **more
         )
         yield answer
-        before, token = token, answer.get("nextToken")
-        if not token or token == before:
+        previous, token = token, answer.get("nextToken")
+        if not token or token == previous:
             return
 
 
 def _groups(world: World) -> dict[str, str]:
-    """Return the ARNs of the Auto Scaling groups that are known, by their names."""
+    """Return the ARNs of the observed Auto Scaling groups by name."""
     found = (one for key, one in world.items() if key.kind == "AutoScalingGroup" and isinstance(one, Present))
     return {str(one.outputs.get("name")): str(one.outputs.get("arn")) for one in found}
 
 
 def observed_of(provider: Body, groups: Mapping[str, str] = MappingProxyType({})) -> Observed:
-    """Return a provider that DescribeCapacityProviders printed as a resource."""
+    """Return a provider from DescribeCapacityProviders as a resource; Absent if it is INACTIVE."""
     if provider.get("status") == "INACTIVE":
         return Absent()
-    tags, ours, foreign = read_tags(provider.get("tags"))
+    tags, our_marks, foreign = read_tags(provider.get("tags"))
     body = {**pick(provider, "name", "cluster", _GROUP, _MANAGED), "tags": tags}
     outputs = {"name": provider["name"], "arn": provider["capacityProviderArn"]}
     facts = {
-        "update": provider.get("updateStatus", ""),
-        "why": provider.get("updateStatusReason", ""),
-        "groups": dict(groups),
+        "updateStatus": provider.get("updateStatus", ""),
+        "updateStatusReason": provider.get("updateStatusReason", ""),
+        "groupArnByName": dict(groups),
     }
-    return Present(body=without_nones(body), outputs=outputs, marks=ours, facts=facts, foreign=foreign)
+    return Present(body=without_nones(body), outputs=outputs, marks=our_marks, facts=facts, foreign=foreign)
 
 
 def _failed(failure: Body) -> Observed:
     reason = str(failure.get("reason"))
     if reason == "MISSING":
         return Absent()
-    return Unreadable(" ".join(word for word in (reason, str(failure.get("detail") or "")) if word))
+    return Unreadable(f"{reason} {failure.get('detail') or ''}".rstrip())
 
 
 def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
@@ -208,8 +197,8 @@ def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
 
 def _calls(change: Create | Update | Replace | Delete) -> tuple[Call, ...]:
     match change:
-        case Create(desired=desired, marks=ours):
-            params = with_marks(TAGGING, without(desired.body), ours)
+        case Create(desired=desired, marks=our_marks):
+            params = with_marks(TAGGING, without(desired.body), our_marks)
             captures = {"name": ("capacityProvider", "name"), "arn": ("capacityProvider", "capacityProviderArn")}
             return (Call(service="ecs", operation="CreateCapacityProvider", params=params, captures=captures),)
         case Update():
@@ -220,22 +209,22 @@ def _calls(change: Create | Update | Replace | Delete) -> tuple[Call, ...]:
 
 
 def _update(change: Update) -> tuple[Call, ...]:
-    """Send the block that differs; of a group's, only the parts that differ, each of them whole."""
+    """Return the update of the block that differs; in the block of a group, only the parts that differ, each whole."""
     members = changed(change)
     sent: dict[str, Json] = {}
     if _GROUP in members:
-        whole = normalise({_GROUP: said(change, _GROUP, RULES)}, RULES)[_GROUP]
+        whole = normalise({_GROUP: member_to_send(change, _GROUP, RULES)}, RULES)[_GROUP]
         paths = [one.path for one in change.fields if one.path[0] == _GROUP]
         parts = {path[1] for path in paths if len(path) > 1} or whole.keys() - {"autoScalingGroupArn"}
         sent[_GROUP] = {part: whole[part] for part in sorted(parts, key=str) if part in whole}
     if members.get(_MANAGED):
-        sent[_MANAGED] = _kept(change)
+        sent[_MANAGED] = _managed_instances(change)
     params = {"name": change.desired.body["name"], **pick(change.desired.body, "cluster"), **sent}
     return (Call(service="ecs", operation="UpdateCapacityProvider", params=params),) if sent else ()
 
 
-def _kept(change: Update) -> dict[str, Json]:
-    """Return the block of managed instances with what ECS filled in, less what only a create takes."""
+def _managed_instances(change: Update) -> dict[str, Json]:
+    """Return the block of managed instances with ECS's own values, without the members that only a create takes."""
     block = thaw(merge(change.observed.body.get(_MANAGED) or {}, change.desired.body[_MANAGED]))
     template = block.get("instanceLaunchTemplate") or {}
     for member in _AT_CREATE:
@@ -243,15 +232,31 @@ def _kept(change: Update) -> dict[str, Json]:
     return dict(block)
 
 
+# ONLY SOME KINDS -------------------------------------------------------------------------------------------------
+
+
+def _adjust(body: Body, present: Present) -> Body:
+    """Replace the name of the group by its ARN.
+
+    ECS takes both. The ARN is that of the observed group: a group that was recreated has the same name and another ARN.
+    """
+    group, live_group = body.get(_GROUP) or {}, present.body.get(_GROUP) or {}
+    name, live_arn = group.get("autoScalingGroupArn"), live_group.get("autoScalingGroupArn")
+    if not (isinstance(name, str) and isinstance(live_arn, str) and live_arn.endswith(f"{_NAME_PREFIX}{name}")):
+        return body
+    arn = (present.facts.get("groupArnByName") or {}).get(name, live_arn)
+    return {**body, _GROUP: {**group, "autoScalingGroupArn": arn}}
+
+
 def _gate(desired: Desired, present: Present, _: Sequence[FieldChange], __: World) -> Gate:
-    status = str(present.facts.get("update", ""))
+    status = str(present.facts.get("updateStatus", ""))
     if status.endswith("_IN_PROGRESS"):
-        return Wait(why=f"ECS is at work on it ({status})")
+        return Wait(why=f"ECS is changing the capacity provider ({status})")
     return Proceed(body=desired.body)
 
 
 def _health(_: Desired, present: Present) -> Health:
-    status, why = str(present.facts.get("update", "")), str(present.facts.get("why", ""))
+    status, why = str(present.facts.get("updateStatus", "")), str(present.facts.get("updateStatusReason", ""))
     if status.endswith("_FAILED"):
         return Health(status="Degraded", why=why or status)
     return Health(status="Progressing", why=status) if status.endswith("_IN_PROGRESS") else Health(status="Healthy")

@@ -1,4 +1,4 @@
-"""Cluster: an ECS cluster, its settings, and the capacity providers that are associated with it."""
+"""Cluster: an ECS cluster, its settings and its associated capacity providers."""
 
 from __future__ import annotations
 
@@ -24,12 +24,22 @@ from ecsync.core.ports import Reader
 from ecsync.core.rules import Clears, Computed, Default, Immutable, Keyed, Late, Refers, Rewrite, Unordered
 from ecsync.core.tagging import with_marks
 from ecsync.core.trees import Body, Json
-from ecsync.kinds._common import arn_tagging, batches, operations, pick, read_tags, tag_rows, without, without_nones
+from ecsync.kinds._common import (
+    arn_tagging,
+    batches,
+    belongs,
+    operations,
+    pick,
+    read_tags,
+    tag_rows,
+    without,
+    without_nones,
+)
 from ecsync.kinds.ecs._shared import (
+    NAME_OR_ARN,
     arn_by_name,
     namespaces,
-    ours,
-    short,
+    short_name,
     strategy_rows,
     value_to_send,
     with_namespace_arn,
@@ -52,51 +62,63 @@ def _known(body: Body) -> Mapping[str, str]:
     return {"name": name} if name else {}
 
 
+# 2 SHAPE ---------------------------------------------------------------------------------------------------------
+
+# No check beyond AWS's model.
+
 # 3 RULES ---------------------------------------------------------------------------------------------------------
 
 
 def _configuration(block: Json) -> Json:
-    """Drop the execute-command block that says what AWS does without one."""
-    below = dict(block)
-    if below.get("executeCommandConfiguration") == {"logging": "DEFAULT"}:
-        del below["executeCommandConfiguration"]
-    return below or None
+    """Drop an execute-command block that declares only AWS's default."""
+    kept = dict(block)
+    if kept.get("executeCommandConfiguration") == {"logging": "DEFAULT"}:
+        del kept["executeCommandConfiguration"]
+    return kept or None
 
 
 _EXECUTE = "configuration.executeCommandConfiguration"
-_ENCRYPTED = "ecs.ExecuteCommandLogConfiguration: if not specified, encryption is off"
+_ENCRYPTED = "ecs.ExecuteCommandLogConfiguration: encryption is off if not specified"
+_UNCLEARABLE = "ecs.UpdateCluster keeps a block that is left out; logging DEFAULT is the value without one"
 RULES = (
     *tag_rows(),
-    Keyed(path="settings", key=("name",), value="value", source="normalization.md §3 settings"),
+    Keyed(path="settings", key=("name",), value="value", source="ECS keeps one value per setting name"),
     Computed(
         path="settings[]",
-        source="normalization.md §3 settings: undeclared is the account's default",
+        source="ecs.CreateCluster: an undeclared setting takes the account's default",
         cases=("cap-ECS-Cluster.HuntEcsCluster",),
     ),
-    Computed(path="settings", source="as above, where none is declared"),
-    Default(path=f"{_EXECUTE}.logging", value="DEFAULT", source="normalization.md §3 configuration"),
+    Computed(path="settings", source="the same, for a document without settings"),
+    Default(
+        path=f"{_EXECUTE}.logging",
+        value="DEFAULT",
+        source="ecs.ExecuteCommandConfiguration: DEFAULT is used if logging is not specified",
+    ),
     Default(path=f"{_EXECUTE}.logConfiguration.cloudWatchEncryptionEnabled", value=False, source=_ENCRYPTED),
     Default(path=f"{_EXECUTE}.logConfiguration.s3EncryptionEnabled", value=False, source=_ENCRYPTED),
-    Rewrite(path="configuration", to=_configuration, source="ecs.ExecuteCommandConfiguration: logging defaults"),
-    Computed(path="configuration.managedStorageConfiguration", source="ecs.UpdateCluster knows no way to take it off"),
-    Clears(path="configuration", value={"executeCommandConfiguration": {"logging": "DEFAULT"}}, source="as above"),
-    Clears(path=_EXECUTE, value={"logging": "DEFAULT"}, source="as above"),
+    Rewrite(path="configuration", to=_configuration, source="a block with logging DEFAULT alone has no effect"),
+    Computed(path="configuration.managedStorageConfiguration", source="ecs.UpdateCluster has no value that removes it"),
+    Clears(path="configuration", value={"executeCommandConfiguration": {"logging": "DEFAULT"}}, source=_UNCLEARABLE),
+    Clears(path=_EXECUTE, value={"logging": "DEFAULT"}, source=_UNCLEARABLE),
     Clears(
         path="serviceConnectDefaults",
         value={"namespace": ""},
-        source='ecs.ClusterServiceConnectDefaultsRequest: an empty string ""',
+        source='ecs.ClusterServiceConnectDefaultsRequest: an empty string ("") removes the default namespace',
     ),
-    Rewrite(path="capacityProviders[]", to=short, source="normalization.md §0.10"),
+    Rewrite(path="capacityProviders[]", to=short_name, source=NAME_OR_ARN),
     Unordered(
         path="capacityProviders",
-        source="normalization.md §3 capacityProviders",
+        source="ecs.DescribeClusters returns the providers sorted",
         cases=("der-cl-cp-order", "cap-ECS-ClusterCapacityProviderAssociations.CcpaReorder"),
     ),
     *strategy_rows("defaultCapacityProviderStrategy"),
-    Computed(path="capacityProviders", source="normalization.md §3 PutClusterCapacityProviders: merge before call"),
-    Computed(path="defaultCapacityProviderStrategy", source="as above"),
-    *(Late(path=path, source="core-rules.md 2") for path in _LATE),
-    Immutable(path="clusterName", source="normalization.md §3 name"),
+    Computed(
+        path="capacityProviders",
+        source="undeclared providers stay: PutClusterCapacityProviders replaces the whole list",
+    ),
+    Computed(path="defaultCapacityProviderStrategy", source="as capacityProviders: the same call replaces it"),
+    *(Late(path=path, source="the group behind a provider may refer back to the cluster") for path in _LATE),
+    Immutable(path="clusterName", source="ecs.UpdateCluster has no name to change"),
     Refers(path="capacityProviders[]", kind="CapacityProvider"),
     Refers(path="defaultCapacityProviderStrategy[].capacityProvider", kind="CapacityProvider"),
     Refers(path=f"{_EXECUTE}.logConfiguration.cloudWatchLogGroupName", kind="LogGroup"),
@@ -105,7 +127,7 @@ RULES = (
 # 4 READ ----------------------------------------------------------------------------------------------------------
 
 _INCLUDE = ["TAGS", "SETTINGS", "CONFIGURATIONS", "ATTACHMENTS"]
-_INSIDE = ("registeredContainerInstancesCount", "activeServicesCount", "runningTasksCount", "pendingTasksCount")
+_CONTENT_COUNTS = ("registeredContainerInstancesCount", "activeServicesCount", "runningTasksCount", "pendingTasksCount")
 
 
 def _read(reader: Reader, wanted: Sequence[Wanted], _: World) -> Iterator[tuple[Key, Observed]]:
@@ -114,32 +136,32 @@ def _read(reader: Reader, wanted: Sequence[Wanted], _: World) -> Iterator[tuple[
         names = sorted({str(_natural(want.body)) for want in batch})
         response = reader.call("ecs", "DescribeClusters", clusters=names, include=_INCLUDE)
         live = {cluster["clusterName"]: cluster for cluster in response.get("clusters", ())}
-        failed = {short(failure.get("arn")): failure.get("reason", "") for failure in response.get("failures", ())}
+        failed = {short_name(failure.get("arn")): failure.get("reason", "") for failure in response.get("failures", ())}
         for want in batch:
             name = str(_natural(want.body))
             if name in live:
                 yield want.key, _observed(live[name], named)
             elif name in failed:
-                missing = failed[name] == "MISSING"
-                yield want.key, Absent() if missing else Unreadable(f"ecs.DescribeClusters: {failed[name]}")
+                reason = failed[name]
+                yield want.key, Absent() if reason == "MISSING" else Unreadable(f"ecs.DescribeClusters: {reason}")
 
 
 def _observed(cluster: Body, named: Mapping[str, Sequence[str]]) -> Present | Absent:
-    """A deleted cluster is described for a while as INACTIVE; CreateCluster makes it anew."""
+    """Return the cluster, or Absent if it is INACTIVE: ECS describes a deleted cluster for a while."""
     return Absent() if cluster.get("status") == "INACTIVE" else present_of(cluster, named)
 
 
 def present_of(cluster: Body, named: Mapping[str, Sequence[str]] | None = None) -> Present:
-    """Return what DescribeClusters prints of a cluster in the shape of CreateCluster."""
-    tags, ours_on_it, foreign = read_tags(cluster.get("tags"))
+    """Return a cluster from DescribeClusters in the shape of CreateCluster."""
+    tags, our_marks, foreign = read_tags(cluster.get("tags"))
     members = ("clusterName", "settings", "configuration", "serviceConnectDefaults", *_LATE)
     body = without_nones({**pick(cluster, *members), "tags": tags})
     facts = {
-        **pick(cluster, "status", "attachmentsStatus", *_INSIDE),
+        **pick(cluster, "status", "attachmentsStatus", *_CONTENT_COUNTS),
         "namespaceArnByName": arn_by_name(named or {}, _namespace(cluster)),
     }
     outputs = {"name": cluster["clusterName"], "arn": cluster["clusterArn"]}
-    return Present(body=body, outputs=outputs, marks=ours_on_it, facts=facts, foreign=foreign)
+    return Present(body=body, outputs=outputs, marks=our_marks, facts=facts, foreign=foreign)
 
 
 def _namespace(body: Body) -> Json:
@@ -150,7 +172,7 @@ def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
     for batch in batches(reader.pages("ecs", "ListClusters", "clusterArns"), 100):
         for cluster in reader.call("ecs", "DescribeClusters", clusters=batch, include=_INCLUDE).get("clusters", ()):
             observed = _observed(cluster, {})
-            if isinstance(observed, Present) and observed.marks and ours(observed, installation):
+            if isinstance(observed, Present) and observed.marks and belongs(observed, installation):
                 yield Owned(marks=observed.marks, natural=cluster["clusterName"], present=observed)
 
 
@@ -183,6 +205,7 @@ def _update(change: Update) -> tuple[Call, ...]:
 
 
 def _sent(change: Update, member: str) -> Json:
+    """Return the value of a member for UpdateCluster; settings that are not declared keep their live value."""
     if member != "settings":
         return value_to_send(member, change.desired.body, change.observed, change.fields, RULES)
     declared = {one["name"]: one for one in change.desired.body.get("settings") or ()}
@@ -191,27 +214,30 @@ def _sent(change: Update, member: str) -> Json:
 
 
 def _association(desired: Body, live: Body) -> dict[str, Json]:
-    """Both lists are replaced wholesale: what is not declared is said again as it is live."""
+    """Return both lists: the call replaces them whole, so the live value is sent for an undeclared one."""
     providers = desired.get("capacityProviders")
     if providers is None:
         providers = live.get("capacityProviders") or []
     strategy = desired.get("defaultCapacityProviderStrategy")
     if strategy is None:
-        names = {short(name) for name in providers}
+        names = {short_name(name) for name in providers}
         live_strategy = live.get("defaultCapacityProviderStrategy") or []
-        strategy = [one for one in live_strategy if short(one["capacityProvider"]) in names]
+        strategy = [one for one in live_strategy if short_name(one["capacityProvider"]) in names]
     return {"capacityProviders": providers, "defaultCapacityProviderStrategy": strategy}
 
 
 def _delete(observed: Present) -> tuple[Call, ...]:
-    """The next safe call: providers off, then the cluster, once nothing is in it; no call while AWS is at work."""
+    """Return the next safe call: detach the providers, then delete the cluster.
+
+    No call while ECS changes the cluster, or while it holds instances, services or tasks.
+    """
     cluster, facts = observed.outputs["name"], observed.facts
     if _updating(observed) or facts.get("status") == "DEPROVISIONING":
         return ()
     if any(name not in _BUILT_IN for name in observed.body.get("capacityProviders") or ()):
         params: Body = {"cluster": cluster, "capacityProviders": [], "defaultCapacityProviderStrategy": []}
         return (Call(service="ecs", operation="PutClusterCapacityProviders", params=params),)
-    if any(facts.get(count) for count in _INSIDE):
+    if any(facts.get(count) for count in _CONTENT_COUNTS):
         return ()
     return (Call(service="ecs", operation="DeleteCluster", params={"cluster": cluster}),)
 
@@ -224,22 +250,23 @@ def _updating(present: Present) -> bool:
 
 
 def _adjust(body: Body, present: Present) -> Body:
+    """Replace the name of the default namespace by the ARN that ECS returns."""
     defaults = body.get("serviceConnectDefaults")
     return {**body, "serviceConnectDefaults": with_namespace_arn(defaults, present.facts)} if defaults else body
 
 
 def _gate(desired: Desired, present: Present, fields: Sequence[FieldChange], _: World) -> Gate:
     if _updating(present) and any(one.path[0] in _LATE for one in fields):
-        return Wait(why="the cluster's capacity providers are being updated")
+        return Wait(why="ECS is updating the cluster's capacity providers")
     return Proceed(body=desired.body)
 
 
 def _health(_: Desired, present: Present) -> Health:
     status, attachments = present.facts.get("status"), present.facts.get("attachmentsStatus")
     if status == "FAILED" or attachments == "UPDATE_FAILED":
-        return Health(status="Degraded", why="ECS could not set up the cluster's capacity providers")
+        return Health(status="Degraded", why="ECS failed to attach the cluster's capacity providers")
     if status in ("PROVISIONING", "DEPROVISIONING") or attachments == "UPDATE_IN_PROGRESS":
-        return Health(status="Progressing", why="ECS is setting up the cluster's capacity providers")
+        return Health(status="Progressing", why="ECS is attaching the cluster's capacity providers")
     return Health(status="Healthy")
 
 

@@ -1,4 +1,4 @@
-"""Service: tasks of one task definition, kept running in a cluster."""
+"""Service: a number of tasks of one task definition that ECS keeps running in a cluster."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from ecsync.core.rules import Resets
 from ecsync.core.tagging import with_marks
 from ecsync.core.trees import Body, Json, Path
 from ecsync.kinds._common import arn_tagging, operations, without
+from ecsync.kinds.ecs._service_deployment_rules import is_daemon
 from ecsync.kinds.ecs._service_read import cluster_of, owned, printed, read
 from ecsync.kinds.ecs._service_rollout import gate, health, inquire, reason
-from ecsync.kinds.ecs._service_rules import RULES, controller_of, is_daemon
-from ecsync.kinds.ecs._shared import short, value_to_send, with_namespace_arn
+from ecsync.kinds.ecs._service_rules import RULES, controller_of
+from ecsync.kinds.ecs._shared import short_name, value_to_send, with_namespace_arn
 from ecsync.kinds.ecs.task_definition import family_of
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
@@ -36,31 +37,42 @@ def _known(body: Body) -> Mapping[str, str]:
 
 def _check(body: Body) -> Iterable[tuple[Path, str]]:
     if body.get("launchType") and body.get("capacityProviderStrategy"):
-        yield ("launchType",), "launchType and capacityProviderStrategy exclude each other"
+        yield ("launchType",), "launchType and capacityProviderStrategy exclude each other: declare one of them"
     if not body.get("taskDefinition") and controller_of(body) != "EXTERNAL":
-        yield (), "Service needs taskDefinition"
+        yield (), "Service requires taskDefinition"
     if is_daemon(body) and body.get("desiredCount") is not None:
-        yield ("desiredCount",), "a DAEMON service has one task per instance; leave desiredCount out"
+        yield (
+            ("desiredCount",),
+            "desiredCount does not apply to a DAEMON service (one task per instance): leave desiredCount out",
+        )
 
+
+# 3 RULES ---------------------------------------------------------------------------------------------------------
+
+# The table is in `_service_rules.py`.
+
+# 4 READ ----------------------------------------------------------------------------------------------------------
+
+# The reads are in `_service_read.py`.
 
 # 5 CALLS ---------------------------------------------------------------------------------------------------------
 
 
 def _calls(change: Create | Update | Replace | Delete) -> tuple[Call, ...]:
     match change:
-        case Create(desired=desired, marks=ours):
-            return (_create(desired.body, ours),)
+        case Create(desired=desired, marks=our_marks):
+            return (_create(desired.body, our_marks),)
         case Update():
             return (_update(change),) if change.fields else ()
         case Replace(observed=observed) | Delete(observed=observed):
             return _delete(observed)
 
 
-def _create(body: Body, ours: Mapping[str, str]) -> Call:
-    """A service's name is its token: a second CreateService of it is refused, so no clientToken is needed."""
-    params = with_marks(TAGGING, without(body), ours)
+def _create(body: Body, our_marks: Mapping[str, str]) -> Call:
+    """Return the create call. It needs no clientToken: ECS rejects a second CreateService with the same name."""
+    params = with_marks(TAGGING, without(body), our_marks)
     if not is_daemon(body):
-        params.setdefault("desiredCount", 1)  # required by ECS; CloudFormation's default
+        params.setdefault("desiredCount", 1)  # ECS requires a count; 1 is CloudFormation's default
     captures = {"name": ("service", "serviceName"), "arn": ("service", "serviceArn")}
     return Call(service="ecs", operation="CreateService", params=params, captures=captures)
 
@@ -73,7 +85,7 @@ def _update(change: Update) -> Call:
         for member in members
         if (value := value_to_send(member, body, change.observed, change.fields, RULES)) is not None
     }
-    params = {**_address(change.observed, change.desired.body), **_said_again(body, change.observed, sent), **sent}
+    params = {**_address(change.observed, change.desired.body), **_resent(body, change.observed, sent), **sent}
     if any(one.effect == "needs-force" for one in change.fields):
         params["forceNewDeployment"] = True
     return Call(service="ecs", operation="UpdateService", params=params)
@@ -86,23 +98,23 @@ def _address(observed: Present, body: Body) -> dict[str, Json]:
 _RESET_TO = {"platformVersion": "LATEST", "healthCheckGracePeriodSeconds": 0}
 
 
-def _said_again(body: Body, observed: Present, sent: Body) -> dict[str, Json]:
-    """Return what an update resets when it leaves it out, unless it is what it would be reset to.
+def _resent(body: Body, observed: Present, sent: Body) -> dict[str, Json]:
+    """Return the members that ECS resets if an update leaves them out, unless they have the value of a reset.
 
-    A platform version that was only read does not go along to other capacity.
+    An undeclared platform version is not sent with another capacity provider strategy: it may not exist there.
     """
-    again = {}
+    resent = {}
     for row in RULES:
         if isinstance(row, Resets):
-            moves = row.path == "platformVersion" and "capacityProviderStrategy" in sent
-            value = body.get(row.path, None if moves else observed.body.get(row.path))
+            new_capacity = row.path == "platformVersion" and "capacityProviderStrategy" in sent
+            value = body.get(row.path, None if new_capacity else observed.body.get(row.path))
             if value is not None and value != _RESET_TO[row.path]:
-                again[row.path] = value
-    return again
+                resent[row.path] = value
+    return resent
 
 
 def _delete(observed: Present) -> tuple[Call, ...]:
-    """The next safe call: no tasks wanted, then the service; while it drains there is nothing to do."""
+    """Return the next safe call: scale to 0, then delete. No call while the service drains."""
     if observed.facts.get("status") == "DRAINING":
         return ()
     params = {"cluster": cluster_of(observed.body), "service": observed.outputs["name"]}
@@ -115,24 +127,24 @@ def _delete(observed: Present) -> tuple[Call, ...]:
 
 
 def adjust(body: Body, present: Present) -> Body:
-    """Return the desired body, given what the autoscaler, Cloud Map and task definition families decided."""
-    adjusted = without(body, *present.facts.get("unseen", ()))
+    """Return the desired body with the values that the autoscaler, Cloud Map and the task definition family decide."""
+    adjusted = without(body, *present.facts.get("notReturned", ()))
     count = _count(present)
     if count is not None:
         adjusted["desiredCount"] = count
     if isinstance(body.get("serviceConnectConfiguration"), Mapping):
         adjusted["serviceConnectConfiguration"] = _connected(body["serviceConnectConfiguration"], present)
     if controller_of(present.body) in ("CODE_DEPLOY", "EXTERNAL") and body.get("loadBalancers"):
-        # Whose target groups CodeDeploy swaps: what is live says nothing of them, also where the manifest has left it.
+        # CodeDeploy and task sets swap the target groups, so the live ones are not compared with the declared ones.
         adjusted["loadBalancers"] = [without(one, "targetGroupArn") for one in body["loadBalancers"]]
     wanted, live = body.get("taskDefinition"), present.body.get("taskDefinition")
     if isinstance(wanted, str) and ":" not in wanted and isinstance(live, str) and family_of(live) == wanted:
-        adjusted["taskDefinition"] = live  # a bare family is any revision of it
+        adjusted["taskDefinition"] = live  # a family alone matches each of its revisions
     return adjusted
 
 
 def band(desired: Desired, others: Sequence[Desired]) -> tuple[int, int] | None:
-    """Return the bounds that a ScalableTarget document of the application sets for the service; None without one."""
+    """Return (MinCapacity, MaxCapacity) of the ScalableTarget document for the service; None without one."""
     for other in others:
         service = other.body.get("Service") if other.key.kind == "ScalableTarget" else None
         sole = service.sole if isinstance(service, Text) else None
@@ -144,49 +156,52 @@ def band(desired: Desired, others: Sequence[Desired]) -> tuple[int, int] | None:
     return None
 
 
-def _together(desired: Desired, others: Sequence[Desired]) -> Iterator[tuple[Path, str]]:
+def _cross_check(desired: Desired, others: Sequence[Desired]) -> Iterator[tuple[Path, str]]:
     count, bounds = desired.body.get("desiredCount"), band(desired, others)
     if isinstance(count, int) and bounds and not bounds[0] <= count <= bounds[1]:
-        allowed = f"{bounds[0]} to {bounds[1]}; leave it out, or write a number between them"
-        yield ("desiredCount",), f"desiredCount {count} is outside what its ScalableTarget allows, {allowed}"
+        problem = f"desiredCount {count} is outside the range of its ScalableTarget, {bounds[0]} to {bounds[1]}"
+        yield ("desiredCount",), f"{problem}: leave it out, or declare a number in that range"
 
 
-def _completed(desired: Desired, others: Sequence[Desired]) -> Body:
-    """Rule 13 at create: what is declared, else the least that the autoscaler will allow."""
+def _complete_create(desired: Desired, others: Sequence[Desired]) -> Body:
+    """Return the body of a create with a count: the declared one, else MinCapacity (docs/rules.md R13)."""
     bounds = band(desired, others)
     if bounds is None or is_daemon(desired.body) or desired.body.get("desiredCount") is not None:
         return desired.body
     return {**desired.body, "desiredCount": bounds[0]}
 
 
+_SCALING_ACTIVITIES = ("DynamicScalingIn", "DynamicScalingOut", "ScheduledScaling")
+
+
 def _count(present: Present) -> Json:
-    """Rule 13: inside the autoscaler's band its own, outside the nearest bound, fully suspended the manifest's."""
+    """Return the count that the autoscaler decides; None where the manifest decides (docs/rules.md R13).
+
+    The live count, or the nearest bound if it is outside the bounds. The manifest decides while scaling is suspended.
+    """
     target, live = present.facts.get("scalableTarget"), present.body.get("desiredCount")
     if not target or live is None or is_daemon(present.body):
         return None
     suspended = target.get("SuspendedState") or {}
-    if all(suspended.get(f"{what}Suspended") for what in ("DynamicScalingIn", "DynamicScalingOut", "ScheduledScaling")):
+    if all(suspended.get(f"{activity}Suspended") for activity in _SCALING_ACTIVITIES):
         return None
     return min(max(live, target.get("MinCapacity", live)), target.get("MaxCapacity", live))
 
 
 def _connected(block: Body, present: Present) -> Body:
-    """Put in the namespace's ARN and the DNS names that ECS makes of its name."""
-    done: dict[str, Json] = dict(with_namespace_arn(block, present.facts))
-    name = block.get("namespace")
-    if not isinstance(name, str) or name.startswith("arn:") or not isinstance(block.get("services"), list):
-        return done
-    done["services"] = [
-        {**one, "clientAliases": [_alias(alias, one, name) for alias in one["clientAliases"]]}
-        if one.get("clientAliases")
-        else one
-        for one in block["services"]
-    ]
-    return done
+    """Return a Service Connect block with the namespace's ARN and the DNS names that ECS derives from its name."""
+    connected: dict[str, Json] = dict(with_namespace_arn(block, present.facts))
+    namespace = block.get("namespace")
+    if isinstance(namespace, str) and not namespace.startswith("arn:") and isinstance(block.get("services"), list):
+        connected["services"] = [_with_dns_names(one, namespace) for one in block["services"]]
+    return connected
 
 
-def _alias(alias: Body, service: Body, namespace: str) -> Body:
-    return {"dnsName": f"{service.get('discoveryName') or service.get('portName')}.{namespace}", **alias}
+def _with_dns_names(service: Body, namespace: str) -> Body:
+    if not service.get("clientAliases"):
+        return service
+    dns_name = f"{service.get('discoveryName') or service.get('portName')}.{namespace}"
+    return {**service, "clientAliases": [{"dnsName": dns_name, **alias} for alias in service["clientAliases"]]}
 
 
 def _gate(desired: Desired, present: Present, fields: Sequence[FieldChange], world: World) -> Gate:
@@ -194,31 +209,37 @@ def _gate(desired: Desired, present: Present, fields: Sequence[FieldChange], wor
 
 
 def _needs(desired: Desired, resources: Sequence[Desired]) -> Iterator[Key]:
-    """What references do not say: the listeners that forward to its target groups, its cluster's providers."""
-    groups = [
-        group
-        for balancer in desired.body.get("loadBalancers") or ()
-        for group in (
-            balancer.get("targetGroupArn"),
-            (balancer.get("advancedConfiguration") or {}).get("alternateTargetGroupArn"),
-        )
-        if group
-    ]
+    """Yield the listeners and rules that forward to the service's target groups, and its cluster.
+
+    ECS rejects a service with a target group that no listener forwards to, or with a capacity provider that is not
+    associated with its cluster.
+    """
+    groups = list(_target_groups(desired.body))
     for other in resources:
-        forwards = other.key.kind in ("Listener", "ListenerRule") and any(
-            one in groups for one in _forwards(other.body)
-        )
-        if forwards or (other.key.kind == "Cluster" and _names(desired.body.get("cluster"), other)):
+        if other.key.kind in ("Listener", "ListenerRule"):
+            needed = any(group in groups for group in _forward_targets(other.body))
+        else:
+            needed = other.key.kind == "Cluster" and _is_cluster(desired.body.get("cluster"), other)
+        if needed:
             yield other.key
 
 
-def _names(cluster: Json, other: Desired) -> bool:
+def _target_groups(body: Body) -> Iterator[str | Text]:
+    """Yield the target groups of a service."""
+    for balancer in body.get("loadBalancers") or ():
+        alternate = (balancer.get("advancedConfiguration") or {}).get("alternateTargetGroupArn")
+        yield from (group for group in (balancer.get("targetGroupArn"), alternate) if group)
+
+
+def _is_cluster(cluster: Json, document: Desired) -> bool:
+    """Return whether a service's `cluster` is the cluster of a document."""
     if isinstance(cluster, Text):
-        return any(ref.key == other.key for ref in cluster.refs)
-    return bool(short(cluster) == other.body.get("clusterName"))
+        return any(ref.key == document.key for ref in cluster.refs)
+    return bool(short_name(cluster) == document.body.get("clusterName"))
 
 
-def _forwards(body: Body) -> Iterator[str | Text]:
+def _forward_targets(body: Body) -> Iterator[str | Text]:
+    """Yield the target groups that the actions of a listener or rule forward to."""
     for action in body.get("DefaultActions") or body.get("Actions") or ():
         groups = (action.get("ForwardConfig") or {}).get("TargetGroups") or ()
         yield from (one["TargetGroupArn"] for one in (action, *groups) if one.get("TargetGroupArn"))
@@ -341,8 +362,8 @@ Service/web:
     needs=_needs,
     inquire=inquire,
     reason=reason,
-    cross_check=_together,
-    complete_create=_completed,
+    cross_check=_cross_check,
+    complete_create=_complete_create,
     adjust=adjust,
     gate=_gate,
     health=health,

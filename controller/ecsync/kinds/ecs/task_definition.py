@@ -1,4 +1,4 @@
-"""TaskDefinition: a family of revisions. A revision never changes, so every change of content registers a new one."""
+"""TaskDefinition: a family of revisions. A revision is immutable: every change of content registers a new one."""
 
 from __future__ import annotations
 
@@ -13,9 +13,19 @@ from ecsync.core.model import Absent, Call, Create, Delete, Key, Observed, Prese
 from ecsync.core.ports import AwsError, Reader
 from ecsync.core.tagging import with_marks
 from ecsync.core.trees import Body, Json, Path
-from ecsync.kinds._common import arn_tagging, missing, operations, pick, read_tags, without, without_nones
+from ecsync.kinds._common import (
+    arn_tagging,
+    belongs,
+    missing,
+    operations,
+    pick,
+    read_tags,
+    tagged_arns,
+    without,
+    without_nones,
+)
 from ecsync.kinds.ecs._old_revisions import leftovers, surplus
-from ecsync.kinds.ecs._shared import ours, resolved, role_name, short
+from ecsync.kinds.ecs._shared import is_resolved, role_name, short_name
 from ecsync.kinds.ecs._task_definition_rules import REVIEWED, ROLES, RULES
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
@@ -35,25 +45,31 @@ def _known(body: Body) -> Mapping[str, str]:
 
 
 def family_of(arn: Json) -> str:
-    """Return the family in an ARN or `family:revision`."""
-    return str(short(arn)).split(":", 1)[0]
+    """Return the family of an ARN or of `family:revision`."""
+    return str(short_name(arn)).split(":", 1)[0]
 
 
 # 2 SHAPE ---------------------------------------------------------------------------------------------------------
 
 
 def _check(body: Body) -> Iterable[tuple[Path, str]]:
+    if body.get("networkMode") != "awsvpc":
+        return
     for index, container in enumerate(body.get("containerDefinitions") or ()):
-        for place, mapping in enumerate(container.get("portMappings") or ()):
+        for position, mapping in enumerate(container.get("portMappings") or ()):
             host, port = mapping.get("hostPort"), mapping.get("containerPort")
-            if body.get("networkMode") == "awsvpc" and host and port and host != port:
-                path: Path = ("containerDefinitions", index, "portMappings", place, "hostPort")
+            if host and port and host != port:
+                path: Path = ("containerDefinitions", index, "portMappings", position, "hostPort")
                 yield path, f"hostPort {host} must be containerPort {port} (or left out) with networkMode awsvpc"
 
 
+# 3 RULES ---------------------------------------------------------------------------------------------------------
+
+# The table and REVIEWED are in `_task_definition_rules.py`.
+
 # 4 READ ----------------------------------------------------------------------------------------------------------
 
-# A member that AWS adds to RegisterTaskDefinition after this list was written is read where it is declared.
+# A newer member of RegisterTaskDefinition that is not in this list is read if it is declared.
 _MEMBERS = (
     "family",
     "taskRoleArn",
@@ -74,7 +90,7 @@ _MEMBERS = (
     "enableFaultInjection",
     "trustedExecutionConfiguration",
 )
-_NEWEST = 10
+_NEWEST = 10  # revisions that are described to find the live one
 
 
 def _read(reader: Reader, wanted: Sequence[Wanted], world: World) -> Iterator[tuple[Key, Observed]]:
@@ -85,50 +101,53 @@ def _read(reader: Reader, wanted: Sequence[Wanted], world: World) -> Iterator[tu
 
 
 def _live(reader: Reader, want: Wanted, running: Sequence[str]) -> Present | Absent:
-    """Return the revision that has the wanted content, else the newest one of ours, else the newest (rule 17)."""
-    seen: list[Body] = []
+    """Return the revision with the desired content, else our newest one, else the newest (docs/rules.md R17)."""
+    others: list[Body] = []
     for revision in _active(reader, str(want.body["family"]), running):
-        if _is(revision, want.body):
-            return _tagged(reader, _newest_like(reader, revision, want.body, running), want.body)
-        seen.append(revision)
-    if not seen:
+        if _has_content(revision, want.body):
+            return _tagged(reader, _newest_running(reader, revision, want.body, running), want.body)
+        others.append(revision)
+    if not others:
         return Absent()
-    seen.sort(key=lambda one: int(one["taskDefinition"]["revision"]), reverse=True)
-    return _tagged(reader, next((one for one in seen if _owner(one) == want.owner), seen[0]), want.body)
+    others.sort(key=_number, reverse=True)
+    return _tagged(reader, next((one for one in others if _owner(one) == want.owner), others[0]), want.body)
 
 
-def _newest_like(reader: Reader, found: Body, body: Body, running: Iterable[str]) -> Body:
-    """Return the newest of several running revisions of this content: the order of the documents is not to decide."""
-    mine = int(found["taskDefinition"]["revision"])
-    newer = {number: arn for arn in running if (number := _number_of(arn)) > mine}
+def _newest_running(reader: Reader, found: Body, body: Body, running: Iterable[str]) -> Body:
+    """Return the newest running revision with this content, so that the order of the services does not matter."""
+    newer = {number: arn for arn in running if (number := _number_in(arn)) > _number(found)}
     described = (_described(reader, newer[number]) for number in sorted(newer, reverse=True))
-    return next((one for one in described if one is not None and _is(one, body)), found)
+    return next((one for one in described if one is not None and _has_content(one, body)), found)
 
 
-def _number_of(arn: str) -> int:
+def _number(described: Body) -> int:
+    return int(described["taskDefinition"]["revision"])
+
+
+def _number_in(arn: str) -> int:
     number = arn.rpartition(":")[2]
     return int(number) if number.isdigit() else 0
 
 
 def _active(reader: Reader, family: str, running: Sequence[str]) -> Iterator[Body]:
-    """Yield what services run first: in the steady state nothing else is asked for."""
-    seen = set()
+    """Yield the running revisions, then the newest ones. In the steady state one describe call is enough."""
+    done = set()
     for arn in chain(dict.fromkeys(running), _newest(reader, family)):
-        described = None if arn in seen else _described(reader, arn)
-        seen.add(arn)
+        described = None if arn in done else _described(reader, arn)
+        done.add(arn)
         if described is not None:
             yield described
 
 
 def _tagged(reader: Reader, revision: Body, declared: Body) -> Present:
-    """The content of a revision never changes and comes from the cache; its tags do, and are read now."""
+    """Return a revision with its current tags: its content may come from the cache, its tags may have changed."""
     content = revision["taskDefinition"]
     tags = reader.call("ecs", "ListTagsForResource", resourceArn=content["taskDefinitionArn"]).get("tags")
     return present_of(content, tags, declared)
 
 
 def _with_surplus(reader: Reader, want: Wanted, found: Present | Absent) -> Present | Absent:
-    """Add which older revisions of ours may go, where the document says how many are to stay."""
+    """Add the facts about our older revisions to delete, if the document declares how many stay."""
     if not (want.keep and want.managed and isinstance(found, Present)):
         return found
     if found.marks is None or found.marks.owner != want.owner:
@@ -139,7 +158,7 @@ def _with_surplus(reader: Reader, want: Wanted, found: Present | Absent) -> Pres
 
 
 def _older(reader: Reader, want: Wanted, family: str, live: str) -> Iterator[str]:
-    """Yield the revisions of ours beyond those that stay, oldest first."""
+    """Yield our revisions beyond the `keep` newest of the family, oldest first; never the live one."""
     for arn in reversed(list(islice(_listed(reader, family, 100), want.keep, None))):
         described = _described(reader, arn) if arn != live else None
         if described is not None and _owner(described) == want.owner:
@@ -162,7 +181,7 @@ def _newest(reader: Reader, family: str) -> Iterator[str]:
 
 
 def _listed(reader: Reader, family: str, page: int) -> Iterator[str]:
-    """Yield the ACTIVE revisions, newest first. AWS filters by the family; a simulator may by its beginning."""
+    """Yield the ACTIVE revisions of a family, newest first. A simulator may also list families with that prefix."""
     listed = reader.pages(
         "ecs",
         "ListTaskDefinitions",
@@ -176,7 +195,7 @@ def _listed(reader: Reader, family: str, page: int) -> Iterator[str]:
 
 
 def _described(reader: Reader, arn: str) -> Body | None:
-    """Return an ACTIVE revision as described, with tags; None where it is deregistered or gone."""
+    """Return the describe response of an ACTIVE revision, with tags; None if it is deregistered or does not exist."""
     try:
         response = reader.cached("ecs", "DescribeTaskDefinition", taskDefinition=arn, include=["TAGS"])
     except AwsError as error:
@@ -186,9 +205,9 @@ def _described(reader: Reader, arn: str) -> Body | None:
     return response if response["taskDefinition"].get("status", "ACTIVE") == "ACTIVE" else None
 
 
-def _is(described: Body, body: Body) -> bool:
-    """Tell whether a revision has this content. One that is not known yet is no revision's."""
-    if not resolved(body):
+def _has_content(described: Body, body: Body) -> bool:
+    """Return whether a revision has the content of a body; False for a body with unresolved references."""
+    if not is_resolved(body):
         return False
     live = present_of(described["taskDefinition"], (), body).body
     return not differences(without(body, "tags"), without(live, "tags"), RULES).fields
@@ -200,25 +219,25 @@ def _owner(described: Body) -> str:
 
 def present_of(revision: Body, tags: Json, declared: Body) -> Present:
     """Return a revision in the shape of RegisterTaskDefinition."""
-    theirs, marked, foreign = read_tags(tags)
+    manifest_tags, our_marks, foreign = read_tags(tags)
     picked = pick(revision, *_MEMBERS, *(one for one in declared if one != "tags"))
     if not picked.get("networkMode") and declared.get("networkMode") == "default":
-        picked["networkMode"] = "default"  # AWS may print none for it; where it is bridge, it says so
+        picked["networkMode"] = "default"  # AWS may leave `default` out; it returns bridge for bridge
     for member in ROLES:
         if _same_role(picked.get(member), declared.get(member)):
             picked[member] = declared[member]
-    body = without_nones({**picked, "tags": theirs})
+    body = without_nones({**picked, "tags": manifest_tags})
     outputs = {
         "arn": revision["taskDefinitionArn"],
         "family": revision["family"],
         "revision": str(revision["revision"]),
     }
     facts = {"status": revision.get("status", "ACTIVE")}
-    return Present(body=body, outputs=outputs, marks=marked, facts=facts, foreign=foreign)
+    return Present(body=body, outputs=outputs, marks=our_marks, facts=facts, foreign=foreign)
 
 
 def _same_role(live: Json, declared: Json) -> bool:
-    """Tell whether a role is the declared one where one of the two is a name, which says nothing of its account."""
+    """Return whether one of two roles is a name that matches the other: a name does not contain an account."""
     if not isinstance(live, str) or not isinstance(declared, str):
         return False
     by_name = not (live.startswith("arn:") and declared.startswith("arn:"))
@@ -226,26 +245,19 @@ def _same_role(live: Json, declared: Json) -> bool:
 
 
 def _printed(live: Body, declared: Body) -> Present:
-    """Return what DescribeTaskDefinition prints; a definition that was never registered has no ARN or number."""
+    """Return a document as DescribeTaskDefinition returns it; one that is not registered has no ARN and number."""
     unregistered = {"taskDefinitionArn": "", "family": "", "revision": 0}
     return present_of({**unregistered, **live}, live.get("tags"), declared)
 
 
 def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
-    """Yield the newest ACTIVE revision of ours in each family."""
-    tagged = reader.pages(
-        "resourcegroupstaggingapi",
-        "GetResources",
-        "ResourceTagMappingList",
-        ResourceTypeFilters=["ecs:task-definition"],
-        TagFilters=[{"Key": marks.OWNER}],
-    )
-    families = {family_of(mapping["ResourceARN"]) for mapping in tagged}
+    """Yield our newest ACTIVE revision of each family."""
+    families = {family_of(arn) for arn in tagged_arns(reader, "ecs:task-definition")}
     for family in sorted(families):
         for arn in _newest(reader, family):
             described = reader.call("ecs", "DescribeTaskDefinition", taskDefinition=arn, include=["TAGS"])
             present = present_of(described["taskDefinition"], described.get("tags"), {})
-            if present.marks and ours(present, installation):
+            if present.marks and belongs(present, installation):
                 yield Owned(marks=present.marks, natural=family, present=present)
                 break
 
@@ -255,23 +267,29 @@ def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
 
 def _calls(change: Create | Update | Replace | Delete) -> tuple[Call, ...]:
     match change:
-        case Create(desired=desired, marks=ours_on_it) | Replace(desired=desired, marks=ours_on_it):
-            return (_register(desired.body, ours_on_it),)
-        case Update(desired=desired, observed=observed, fields=fields):
-            # Tags alone are put on the revision that there is; the core does that.
-            kept = _left_alone(change)
-            body = {**kept, **desired.body}
-            body["containerDefinitions"] = _containers(body["containerDefinitions"], kept.get("containerDefinitions"))
-            return (_register(body, _identity(observed) | dict(change.marks)),) if fields else ()
+        case Create(desired=desired, marks=our_marks) | Replace(desired=desired, marks=our_marks):
+            return (_register(desired.body, our_marks),)
+        case Update(fields=fields):
+            return (_revise(change),) if fields else ()  # the core compiles a change of tags alone
         case Delete(observed=observed):
             params = {"taskDefinition": observed.outputs["arn"]}
             return (Call(service="ecs", operation="DeregisterTaskDefinition", params=params),)
 
 
-def _register(body: Body, ours_on_it: Tags) -> Call:
-    params = with_marks(TAGGING, without(body), ours_on_it)
+def _revise(change: Update) -> Call:
+    """Return the registration of a new revision. It carries the marks of the live one, which it replaces."""
+    left_alone = _left_alone(change)
+    body = {**left_alone, **change.desired.body}
+    body["containerDefinitions"] = _containers(body["containerDefinitions"], left_alone.get("containerDefinitions"))
+    live = change.observed.marks
+    identity = {marks.OWNER: live.owner, marks.ID: live.id} if live else {}
+    return _register(body, identity | dict(change.marks))
+
+
+def _register(body: Body, our_marks: Tags) -> Call:
+    params = with_marks(TAGGING, without(body), our_marks)
     if not params.get("tags"):
-        params.pop("tags", None)  # RegisterTaskDefinition takes no empty list
+        params.pop("tags", None)  # RegisterTaskDefinition rejects an empty list
     captures: Mapping[str, Path] = {
         "arn": ("taskDefinition", "taskDefinitionArn"),
         "family": ("taskDefinition", "family"),
@@ -281,7 +299,7 @@ def _register(body: Body, ours_on_it: Tags) -> Call:
 
 
 def _left_alone(change: Update) -> Body:
-    """Return what stays as it was found where undeclared members are left alone: a revision has all or nothing."""
+    """Return the live members that a new revision keeps because undeclared members are left alone; empty otherwise."""
     applied = change.observed.marks.applied if change.observed.marks else None
     undeclared, adopted = change.desired.options.undeclared, bool(applied and applied.adopted)
     if undeclared == "default" or (undeclared == "adopted" and not adopted):
@@ -290,15 +308,9 @@ def _left_alone(change: Update) -> Body:
 
 
 def _containers(declared: Json, live: Json) -> Json:
-    """Return the declared containers, each over the live one of its name."""
-    found = {one["name"]: one for one in live or ()}
-    return [{**found.get(one["name"], {}), **one} for one in declared]
-
-
-def _identity(observed: Present) -> dict[str, str]:
-    """Our marks on the revision before: a new one without them would belong to nobody."""
-    live = observed.marks
-    return {marks.OWNER: live.owner, marks.ID: live.id} if live else {}
+    """Return the declared containers, each merged over the live container of the same name."""
+    by_name = {one["name"]: one for one in live or ()}
+    return [{**by_name.get(one["name"], {}), **one} for one in declared]
 
 
 KIND = Kind(

@@ -63,12 +63,12 @@ def _shift(member: str, body: Body, live: Json, old: set[Json], services: _Servi
     unmovable = [key for key, service in services if not _rolling(service)]
     if unmovable:
         return Hold(
-            because=f"the target group is not replaced: {unmovable[0]} does not use the rolling deployments of ECS; "
+            reason=f"the target group is not replaced: {unmovable[0]} does not use the rolling deployments of ECS; "
             "change its target group manually"
         )
     shares, goal = weights(live), weights(body.get(member))
     if shares is None or goal is None or len(goal) != 1 or set(shares) - old - set(goal):
-        return Hold(because=_NOT_A_SINGLE_FORWARD)
+        return Hold(reason=_NOT_A_SINGLE_FORWARD)
     return _next_stage(member, body, live, shares, next(iter(goal)), services)
 
 

@@ -257,7 +257,7 @@ def _gate(desired: Desired, present: Present, fields: Sequence[FieldChange], wor
     if other and any(field.path[0] == "Priority" for field in fields):
         priority = _priority(desired.body)
         return Hold(
-            because=f"priority {priority} is in use by {other}, which no document moves; move or delete that rule"
+            reason=f"priority {priority} is in use by {other}, which no document moves; move or delete that rule"
         )
     return staged(_ACTIONS, desired, present, fields, world)
 

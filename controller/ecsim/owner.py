@@ -1,0 +1,50 @@
+"""What the owner of a simulated account does to its services, beside AWS's API: stop tasks, set load, break images."""
+
+from __future__ import annotations
+
+from ecsim.account.account import Account
+from ecsim.application_autoscaling import target_tracking
+from ecsim.ecs import image_outcomes, task_lifecycle
+from ecsim.ecs.store import EcsRegion
+
+
+def set_image_outcome(account: Account, match: str, outcome: str) -> dict[str, str]:
+    """Set the outcome of tasks with an image that contains `match`. Returns all outcomes by match."""
+    if outcome not in image_outcomes.OUTCOMES:
+        raise ValueError(f"unknown outcome {outcome!r}: one of {', '.join(image_outcomes.OUTCOMES)}")
+    with account.lock:
+        outcomes = account.world.state(image_outcomes.ImageOutcomes)
+        outcomes.by_match[match] = outcome
+        return outcomes.by_match
+
+
+def stop_task(
+    account: Account, cluster: str, service: str, count: int = 1, region: str | None = None
+) -> tuple[str, ...]:
+    """Stop running tasks of a service as if their hosts had failed. Returns their ARNs."""
+    with account.lock:
+        account.world.run()
+        ecs = account.world.store(EcsRegion, region or account.settings.region)
+        found = ecs.service(ecs.cluster(cluster), service)
+        running = [task for task in found.tasks if task.last_status == "RUNNING"][:count]
+        for task in running:
+            task_lifecycle.die(account.world, ecs, task)
+        return tuple(task.arn for task in running)
+
+
+def set_load(
+    account: Account,
+    cluster: str,
+    service: str,
+    cpu: float | None = None,
+    memory: float | None = None,
+    region: str | None = None,
+) -> None:
+    """Set the average utilisation of a service's tasks in percent. Scaling policies react to it.
+
+    The total work is constant: with twice as many tasks the average is half.
+    """
+    percents = {name: float(value) for name, value in (("cpu", cpu), ("memory", memory)) if value is not None}
+    with account.lock:
+        account.world.run()
+        target_tracking.set_load(account.world, region or account.settings.region, cluster, service, percents)

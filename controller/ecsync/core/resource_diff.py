@@ -1,0 +1,185 @@
+"""How a live resource differs from its document, and the reason per field: drift, pending or lookup."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
+
+from ecsync.core import graph, marks
+from ecsync.core.diff import Difference, differences, effect_of
+from ecsync.core.inputs import Inputs
+from ecsync.core.kind import Kind
+from ecsync.core.marks import declared_form, with_released_keys
+from ecsync.core.model import Applied, Desired, FieldChange, Key, Present, Reason, Ref
+from ecsync.core.normalise import normalise
+from ecsync.core.redact import masked
+from ecsync.core.rules import WriteOnly
+from ecsync.core.trees import Body, Elements, Json, Path, locate, matches
+
+NOT_RETURNED = "(not returned by AWS)"
+
+
+def fields_of(inputs: Inputs, desired: Desired, observed: Present) -> tuple[FieldChange, ...]:
+    """Return the fields in which a live resource differs from its document, without the rest of the plan."""
+    return difference(inputs, inputs.resolved(desired), desired, observed).fields
+
+
+def difference(
+    inputs: Inputs, desired: Desired, written: Desired, observed: Present, changing: Collection[Key] = ()
+) -> Difference:
+    """Compare a document with its live resource.
+
+    `desired` has its references resolved. `written` is the same document with its references unresolved: marks are made
+    of it. `changing` are the resources that the same plan changes.
+    """
+    kind = inputs.kind(desired.key)
+    found = between(
+        kind,
+        with_released_keys(kind, desired, written, observed).body,
+        observed,
+        undeclared=not _leaves_undeclared(desired, observed),
+        ignore=desired.options.ignore,
+        reason=lambda path: reason(inputs, written, observed, path, changing),
+    )
+    members = {one.path[0] for one in found.fields}
+    unseen = tuple(one for one in _write_only(kind, written, observed) if one.path[0] not in members)
+    return replace(found, fields=(*found.fields, *unseen))
+
+
+def between(
+    kind: Kind,
+    desired: Body,
+    observed: Present,
+    *,
+    undeclared: bool = True,
+    ignore: tuple[tuple[str, ...], ...] = (),
+    reason: Callable[[Path], Reason] = lambda _: "drift",
+) -> Difference:
+    """Compare a body with a live resource by the rules of the kind; the parameters are those of `differences`."""
+    body = kind.adjust(desired, observed) if kind.adjust else desired
+    found = differences(
+        body,
+        observed.body,
+        kind.rules,
+        facts=observed.facts,
+        undeclared=undeclared,
+        newer=kind.unreviewed(),
+        ignore=ignore,
+        reason=reason,
+        whole=kind.any_change,
+    )
+    if kind.tagging is None or kind.any_change is None:
+        return found
+    tags = kind.tagging.member  # a change of tags alone makes no new revision
+    fields = tuple(replace(one, effect="in-place") if one.path[0] == tags else one for one in found.fields)
+    return replace(found, fields=fields)
+
+
+def declares(desired: Desired, kind: Kind) -> Callable[[Path], bool]:
+    """Return a test: True if the document itself declares the value at a canonical path."""
+    written = normalise(desired.body, kind.rules, fill=False)
+
+    def declared(path: Path) -> bool:
+        tree: Json = written
+        for part in path:
+            if not isinstance(tree, Mapping):
+                return True  # the document has one value for the whole of it
+            if part not in tree:
+                return False
+            tree = tree[part]
+        return True
+
+    return declared
+
+
+def _leaves_undeclared(desired: Desired, observed: Present) -> bool:
+    adopted = bool(observed.marks and observed.marks.applied and observed.marks.applied.adopted)
+    return desired.options.undeclared == "ignore" or (desired.options.undeclared == "adopted" and adopted)
+
+
+def _write_only(kind: Kind, written: Desired, observed: Present) -> Iterator[FieldChange]:
+    """Yield the declared values that AWS never returns, where the mark records another value."""
+    applied = observed.marks.applied if observed.marks else None
+    rows = [row for row in kind.rules if isinstance(row, WriteOnly)]
+    if not rows or applied is None or applied.form != marks.FORM:
+        return
+    form = declared_form(written.body, kind.rules)
+    for row in rows:
+        for container, name, path in locate(form, row.segments):
+            if name not in container or any(matches(path, ignored) for ignored in written.options.ignore):
+                continue
+            member = str(path[0])
+            if not marks.agrees(applied, kind.rules, written.body, member, form[member]):
+                yield FieldChange(
+                    path=path,
+                    before=NOT_RETURNED,
+                    after=masked(container[name], path, kind.rules),
+                    effect=effect_of(path, kind.rules),
+                    reason="pending",
+                )
+
+
+# ---------------------------------------------------------------- reasons
+
+
+def reason(inputs: Inputs, written: Desired, observed: Present, path: Path, changing: Collection[Key]) -> Reason:
+    """Return why a field differs; the first line that fits.
+
+    pending   the resource changes in this plan already, or was just created
+    (kind)    the kind returns a reason
+    pending   the field refers to a resource that changes in this plan
+    drift     it is unknown what was last applied
+    pending   the document changed since it was last applied
+    lookup    the field refers to a lookup with a value that changed since the resource was last in sync
+    drift     otherwise: another client changed the field
+    """
+    if written.key in changing or written.key in inputs.newly_created:
+        return "pending"
+    kind = inputs.kind(written.key)
+    own_reason = kind.reason(path, observed) if kind.reason else None
+    if own_reason:
+        return own_reason
+    refs = _references_at(kind, written, path)
+    if {ref.key for ref in refs} & set(changing):
+        return "pending"
+    applied = observed.marks.applied if kind.tagging and observed.marks else inputs.last_applied.get(written.key)
+    if applied is None:
+        return "drift"
+    if not _as_applied(kind, written, applied, path):
+        return "pending"
+    return "lookup" if any(_moved(inputs, written, ref) for ref in refs) else "drift"
+
+
+def _moved(inputs: Inputs, written: Desired, ref: Ref) -> bool:
+    """Return whether a reference is to a lookup with another value than before, or with no known value before."""
+    before = inputs.last_lookups.get(written.key, {})
+    return inputs.looks_up(ref) and (ref not in before or before[ref] != inputs.value_of(ref))
+
+
+def _references_at(kind: Kind, written: Desired, path: Path) -> frozenset[Ref]:
+    """Return the references of the document at a canonical path; in a list keyed by a reference, of the whole list."""
+    tree: Json = normalise(written.body, kind.rules, fill=False)
+    for part in path:
+        if not isinstance(tree, Mapping) or (part not in tree and isinstance(tree, Elements)):
+            break
+        tree = tree.get(part)
+    return frozenset(ref for _, ref in graph.references(tree))
+
+
+def _as_applied(kind: Kind, written: Desired, applied: Applied, path: Path) -> bool:
+    """Return whether the document declares the member of a path as it was last applied."""
+    declared = marks.declared_members(kind, written.body)
+    names = _recorded_names(kind, path, declared)
+    return all(marks.applied_equals(applied, name, declared.get(name)) for name in names)
+
+
+def _recorded_names(kind: Kind, path: Path, declared: Collection[str]) -> list[str]:
+    """Return the names by which a mark records a path: of tags and maps a key, or each key if all of it differs."""
+    member = str(path[0])
+    is_tags = member == marks.tags_member(kind)
+    if not is_tags and member not in marks.released_maps(kind):
+        return [member]
+    block = "tags" if is_tags else member
+    if len(path) > 1:
+        return [marks.by_key(block, str(path[1]))]
+    return [name for name in declared if name.startswith(marks.by_key(block, ""))]

@@ -1,0 +1,95 @@
+"""What the daemon is built from: the protocols of its collaborators, and the value that holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ecsync.core.model import Application, Outcome, PassResult, Plan, Problem, Snapshot, Target
+from ecsync.core.ports import AwsError, Clock, SourceError
+from ecsync.engine.queue import MemoryQueue
+from ecsync.engine.reconciler import Catalogue, Destination
+from ecsync.engine.store import Store
+from ecsync.engine.ticks import Ticks
+
+
+class SourceState(Protocol):
+    """The result of the latest read of the source."""
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """The last good snapshot."""
+
+    @property
+    def error(self) -> SourceError | None:
+        """The error of the latest read; None if it succeeded."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether a document that is not in the snapshot is deleted for certain."""
+
+
+class LastGood(Protocol):
+    """Reads the source and keeps the last good snapshot."""
+
+    def refresh(self) -> SourceState:
+        """Read the source now; never raises SourceError."""
+
+
+class EventRecorder(Protocol):
+    """Receives everything that happens in the engine. No method may raise or block."""
+
+    def source_read(self, source_state: Any) -> None:
+        """The source was read."""
+
+    def problems(self, application: str, found: tuple[Problem, ...], revision: str) -> None:
+        """An application's manifests were read; `found` may be empty."""
+
+    def planned(self, application: Application, plan: Plan, reconcile_id: str) -> None:
+        """A plan is about to be applied."""
+
+    def ended(self, application: Application, outcome: Outcome, reconcile_id: str) -> None:
+        """A pass ended with an outcome."""
+
+    def failed(self, application: Application, error: Exception, reconcile_id: str) -> None:
+        """A pass ended without a plan: lost credentials, or a guard that refused."""
+
+    def finished(self, application: str, result: PassResult, error: AwsError | None) -> None:
+        """A pass is over, with or without an outcome."""
+
+    def internal_error(self, application: str, error: Exception) -> None:
+        """A pass, or a read of the source (no application), ended in an unexpected exception."""
+
+    def heartbeat(self, loop: str) -> None:
+        """A loop began its next round."""
+
+    def forget(self, application: str) -> None:
+        """An application is not declared any more."""
+
+    def timer(self, phase: str) -> AbstractContextManager[object]:
+        """Time a phase of a pass."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaemonParts:
+    """The collaborators and settings of a daemon; `wiring` builds it.
+
+    `destination_for` raises AwsError (credentials) or Refused (wrong account, no Region). `consents` returns whether
+    the operator enabled writes to the application's target (docs/rules.md R26). `target_of` makes no AWS call.
+    """
+
+    last_good: LastGood
+    read: Callable[[Snapshot], Catalogue]
+    destination_for: Callable[[Application], Destination]
+    consents: Callable[[Application], bool]
+    target_of: Callable[[Application], Target]
+    clock: Clock
+    queue: MemoryQueue
+    ticks: Ticks
+    store: Store
+    recorder: EventRecorder
+    workers: int = 4
+    source_interval: float = 30.0  # seconds
+    jitter: float = 0.1  # share of an interval or backoff

@@ -1,0 +1,159 @@
+"""Orphans: live resources that carry our marks and that no document declares.
+
+A list of them is kept per application and read again for a new revision. A step that removes one reads it once more.
+The order of the removals is decided in `core/deletes.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from ecsync.core import marks
+from ecsync.core.deletes import deletion
+from ecsync.core.inputs import Inputs
+from ecsync.core.kind import Kind, Owned
+from ecsync.core.model import Delete, Desired, Forget, Key, PhysicalId, Present, Step, WithheldReason
+from ecsync.core.ports import AwsError, Reader
+
+RELIST = 600.0  # seconds: within one revision the list changes only if another client copies our marks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """The orphans of one application as of one read; `incomplete` is the reason why some may be missing."""
+
+    revision: str  # of the manifests that the live resources were compared with
+    at: float  # monotonic seconds
+    orphans: tuple[Owned, ...] = ()
+    incomplete: str = ""
+
+    def usable(self, revision: str, now: float) -> bool:
+        """Return whether the list can be used again instead of reading AWS."""
+        return self.revision == revision and now - self.at <= RELIST and not self.incomplete
+
+
+# ---------------------------------------------------------------- list
+
+
+def listing(reader: Reader, inputs: Inputs, last: Listing | None, now: float) -> Listing:
+    """Return the last list while it is usable, else a new one. Raises AwsError only for lost credentials."""
+    if last is not None and last.usable(inputs.revision, now):
+        return last
+    orphans: list[Owned] = []
+    incomplete = ""
+    for kind in inputs.kinds.values():
+        try:
+            orphans += [owned for owned in _owned(reader, inputs, kind) if _is_orphan(inputs, kind, owned)]
+        except AwsError as failure:
+            if failure.kind == "credentials":
+                raise
+            text = f"{kind.name} resources with our marks could not be listed: {failure}"
+            incomplete = WithheldReason("not_listed", text)
+    return Listing(revision=inputs.revision, at=now, orphans=tuple(orphans), incomplete=incomplete)
+
+
+def _owned(reader: Reader, inputs: Inputs, kind: Kind) -> Iterator[Owned]:
+    if kind.owned is not None:
+        yield from kind.owned(reader, inputs.installation)
+
+
+def _is_orphan(inputs: Inputs, kind: Kind, owned: Owned) -> bool:
+    """Return whether the mark is of this application, belongs to this resource, and no document has its key."""
+    key = _key_of(owned)
+    if key is None or key.kind != kind.name or not _is_own(inputs, owned, key) or _copied(inputs, kind, owned):
+        return False
+    declared = owned.marks.owner in inputs.others
+    return not declared or _means_another(inputs, kind, key, owned)
+
+
+def _is_own(inputs: Inputs, owned: Owned, key: Key) -> bool:
+    application = inputs.application
+    own = owned.marks.owner == marks.owner(inputs.installation, key)
+    return own and key.application in (application.name, *application.formerly)
+
+
+def _copied(inputs: Inputs, kind: Kind, owned: Owned) -> bool:
+    """Return whether the id in the mark is of another resource: then the mark was copied and is foreign."""
+    if kind.tagging is None:
+        return False  # the kind has the mark of its parent, which is checked with the parent
+    return owned.marks.id != marks.identity(inputs.physical(kind.name, owned.natural))
+
+
+def _means_another(inputs: Inputs, kind: Kind, key: Key, owned: Owned) -> bool:
+    """Return whether the document of the key has another natural name, cluster or Region now (docs/rules.md R5)."""
+    desired = inputs.desired(key)
+    natural = kind.natural(inputs.resolved(desired).body) if desired else None
+    return natural is not None and natural != owned.natural
+
+
+# ---------------------------------------------------------------- decide
+
+
+def removable(inputs: Inputs, listed: Listing, documents: Iterable[Desired]) -> tuple[Owned, ...]:
+    """Return the listed orphans that no document claims by its natural name. `documents` are of all applications."""
+    claimed = _claimed_ids(inputs)
+    uncertain = _uncertain_kinds(inputs, documents)
+    return tuple(one for one in listed.orphans if not (_is_claimed(inputs, one, claimed) or _kind(one) in uncertain))
+
+
+def _claimed_ids(inputs: Inputs) -> frozenset[PhysicalId]:
+    """Return what the documents of the application are in AWS, whatever marks the live resources carry."""
+    found = set()
+    for desired in inputs.application.resources:
+        kind = inputs.kind(desired.key)
+        name = (kind.claim or kind.natural)(inputs.resolved(desired).body)
+        if name is not None:
+            found.add(inputs.physical(kind.name, name))
+    return frozenset(found)
+
+
+def _is_claimed(inputs: Inputs, owned: Owned, claimed: frozenset[PhysicalId]) -> bool:
+    kind = inputs.kinds.get(_kind(owned))
+    if kind is None:
+        return False
+    name = kind.claim(owned.present.body) if kind.claim else owned.natural
+    return name is not None and inputs.physical(kind.name, name) in claimed
+
+
+def _uncertain_kinds(inputs: Inputs, documents: Iterable[Desired]) -> frozenset[str]:
+    """Return the untagged kinds of which no resource can be called an orphan now.
+
+    A resource without a mark of its own is claimed by its name alone. So the name of every document of the kind must
+    be resolved, and must belong to this application.
+    """
+    untagged = [desired for desired in documents if inputs.kind(desired.key).tagging is None]
+    return frozenset(
+        desired.key.kind
+        for desired in untagged
+        if desired.key.application != inputs.application.name
+        or inputs.kind(desired.key).natural(inputs.resolved(desired).body) is None
+    )
+
+
+def _key_of(owned: Owned) -> Key | None:
+    parsed = marks.key_of(owned.marks.owner)
+    return parsed[1] if parsed else None
+
+
+def _kind(owned: Owned) -> str:
+    key = _key_of(owned)
+    return key.kind if key else ""
+
+
+# ---------------------------------------------------------------- remove
+
+
+def planned_again(reader: Reader, inputs: Inputs, step: Step) -> Step | None:
+    """List the kind anew and return the step for the same orphan; None where it is gone or is marked differently."""
+    assert isinstance(step.change, Delete | Forget)
+    for owned in _owned(reader, inputs, inputs.kind(step.id.key)):
+        if _unchanged(owned, step.change.observed) and owned.marks.owner == marks.owner(
+            inputs.installation, step.id.key
+        ):
+            return replace(deletion(inputs, step.id.key, owned.present, waiting=step.waiting), after=step.after)
+    return None
+
+
+def _unchanged(owned: Owned, before: Present) -> bool:
+    return owned.present.outputs == before.outputs and owned.marks == before.marks

@@ -1,0 +1,93 @@
+"""What the HTTP server shows of the daemon: applications, source, events, heartbeats, readiness."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from ecsync.config import Settings
+from ecsync.core.model import ApplicationState, Event
+from ecsync.core.ports import Clock
+from ecsync.engine.store import Store
+from ecsync.http.view import Beat, SourceView
+from ecsync.sources.last_good import LastGood
+
+
+class Heartbeats:
+    """The time of each loop's latest round, in monotonic seconds."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._at: dict[str, float] = {"worker": clock.monotonic(), "source": clock.monotonic()}
+
+    def beat(self, loop: str) -> None:
+        """Note that a loop began its next round."""
+        self._at[loop] = self._clock.monotonic()
+
+    def ages(self) -> dict[str, float]:
+        """Return the seconds since the latest round of each loop."""
+        now = self._clock.monotonic()
+        return {loop: now - at for loop, at in self._at.items()}
+
+
+@dataclass(kw_only=True)
+class DaemonView:
+    """The implementation of `http.view.View`. Every method answers from memory, on any thread."""
+
+    store: Store
+    last_good: LastGood
+    heartbeats: Heartbeats
+    where: str
+    settings: Settings
+
+    def applications(self) -> Sequence[ApplicationState]:
+        """Return every application, by name."""
+        return self.store.applications()
+
+    def application(self, name: str) -> ApplicationState | None:
+        """Return one application; None where it is not declared."""
+        return self.store.application(name)
+
+    def source(self) -> SourceView:
+        """Return the state of the source."""
+        state = self.last_good.current()
+        return SourceView(
+            url=self.where,
+            revision=state.snapshot.revision if state.snapshot else "",
+            fetched_at=state.fetched_at,
+            age=state.age,
+            reason=state.error.reason if state.error else "",
+            error=str(state.error) if state.error else "",
+        )
+
+    def events(
+        self, *, application: str | None, of_type: str | None, since: datetime | None, limit: int
+    ) -> Sequence[Event]:
+        """Return the newest events that match, newest first."""
+        return self.store.events(application=application, of_type=of_type, since=since, limit=limit)
+
+    def heartbeat(self) -> Mapping[str, Beat]:
+        """Return the heartbeat of each loop."""
+        intervals = {"worker": self.settings.loop.interval, "source": self.settings.loop.source_interval}
+        return {loop: Beat(age=age, interval=intervals[loop]) for loop, age in self.heartbeats.ages().items()}
+
+    def readiness(self) -> Mapping[str, str]:
+        """Return what makes the daemon not ready, by part; empty for each part that is ready."""
+        return {"config": self._problems(), "source": self._source_error(), "credentials": self._failed_passes()}
+
+    def _problems(self) -> str:
+        return "; ".join(str(one) for state in self.store.applications() for one in state.problems[:1])
+
+    def _source_error(self) -> str:
+        state = self.last_good.current()
+        if state.error is not None:
+            return f"nothing will be deleted, and the last good revision is kept: {state.error.reason}: {state.error}"
+        return "" if state.snapshot else "not read yet"
+
+    def _failed_passes(self) -> str:
+        return "; ".join(
+            f"{state.name}: {state.last_pass.error}"
+            for state in self.store.applications()
+            if state.last_pass is not None and state.last_pass.error and not state.problems
+        )

@@ -1,0 +1,21 @@
+"""The registered kinds by name, and every operation that reads AWS."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ecsync import kinds
+from ecsync.awsmodel import reviewed
+from ecsync.core.kind import Kind
+
+SOURCE_READS = frozenset({"s3.ListObjectsV2", "s3.GetObject"})
+
+
+def all_reads() -> frozenset[str]:
+    """Return every operation that a kind or a source declares as a read."""
+    return SOURCE_READS.union(*(kind.reads for kind in kinds.ALL))
+
+
+def all_kinds() -> Mapping[str, Kind]:
+    """Return the kinds by name, in the order in which they are observed."""
+    return {kind.name: reviewed.with_unreviewed(kind) for kind in kinds.ALL}

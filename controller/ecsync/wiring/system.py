@@ -1,0 +1,40 @@
+"""The clock and the locks of this process."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+
+class SystemClock:
+    """The time of this machine (`core.ports.Clock`)."""
+
+    def now(self) -> datetime:
+        """Return the wall time, UTC."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Return seconds that never jump."""
+        return time.monotonic()
+
+
+class Locks:
+    """One lock per domain in which AWS takes one mutation at a time, for all applications (docs/rules.md R31)."""
+
+    def __init__(self) -> None:
+        self._locks: dict[str, threading.Lock] = {}
+        self._guard = threading.Lock()
+
+    @contextmanager
+    def __call__(self, domain: str) -> Iterator[None]:
+        """Hold the lock of the domain; hold nothing if the domain is empty."""
+        if not domain:
+            yield
+            return
+        with self._guard:
+            lock = self._locks.setdefault(domain, threading.Lock())
+        with lock:
+            yield

@@ -1,0 +1,95 @@
+"""The workspace of a verb: settings, clouds, time, and the way from a source to a catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ecsync import config
+from ecsync.awsmodel import shapes
+from ecsync.config import Settings
+from ecsync.core.kind import ShapeOf
+from ecsync.core.model import Application, Snapshot, Target
+from ecsync.core.ports import Clock, Source
+from ecsync.core.schema import Shape
+from ecsync.engine.reconciler import Catalogue, Destination
+from ecsync.language.manifest import Loaded, ParseCache, load
+from ecsync.sources.last_good import open_source
+from ecsync.wiring import targets
+from ecsync.wiring.clouds import Clouds
+from ecsync.wiring.registry import all_kinds
+from ecsync.wiring.system import Locks, SystemClock
+
+
+@dataclass(kw_only=True)
+class Workspace:
+    """What every verb works with. `root_name` names the application of documents that have none."""
+
+    settings: Settings
+    clouds: Clouds
+    clock: Clock = field(default_factory=SystemClock)
+    serial: Callable[[str], AbstractContextManager[object]] = field(default_factory=Locks)
+    root_name: str = "default"
+
+    def __post_init__(self) -> None:
+        self._parsed: ParseCache = {}
+        self._kinds = all_kinds()
+
+    def destination_for(self, application: Application) -> Destination:
+        """Return the destination of an application. Raises Refused, or AwsError without credentials."""
+        targets.check_target(self.settings, application)
+        region = targets.region_of(self.settings, application)
+        cloud = self.clouds.of(application.account, region)
+        account = cloud.account
+        targets.check_account(self.settings, application, account)
+        return Destination(
+            cloud=cloud,
+            target=Target(account=account, region=region, name=application.account),
+            installation=self.settings.installation,
+            kinds=self._kinds,
+            clock=self.clock,
+            asserted=targets.is_asserted(self.settings, application),
+            serial=self.serial,
+        )
+
+    def target_of(self, application: Application) -> Target:
+        """Return the target of an application as far as the settings determine it, without a call to AWS."""
+        return targets.target_of(self.settings, application)
+
+    def loaded(self, snapshot: Snapshot) -> Loaded:
+        """Return what a snapshot declares, with every problem."""
+        return load(
+            snapshot,
+            kinds=self._kinds,
+            shape_of=shapes.load,
+            environment=config.template_environment(),
+            root_name=self.root_name,
+            cache=self._parsed,
+        )
+
+    def catalogue(self, snapshot: Snapshot) -> Catalogue:
+        """Return what a snapshot declares, in the engine's form."""
+        loaded = self.loaded(snapshot)
+        return Catalogue(
+            applications={application.name: application for application in loaded.applications},
+            problems=loaded.problems,
+            revision=snapshot.revision,
+        )
+
+    @staticmethod
+    def shape_of(of: ShapeOf) -> Shape:
+        """Return a shape of botocore's models."""
+        return shapes.load(of)
+
+    def source(self, where: str) -> Source:
+        """Return the source at a path or `s3://bucket/prefix`."""
+        region = self.settings.region or config.default_region()
+        return open_source(where, lambda: self.clouds.of("", region), expected_owner=self.settings.source_owner)
+
+
+def root_name(where: str) -> str:
+    """Return the last part of a path or of `s3://bucket/prefix`."""
+    name = where.rstrip("/").rpartition("/")[2] if "://" in where else Path(where).resolve().name
+    return name or "default"

@@ -1,0 +1,97 @@
+"""Metric alarms of CloudWatch, and log groups by identifier."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.ecsim.aws import Aws, refused
+
+CPU: dict[str, Any] = {
+    "AlarmName": "cpu",
+    "Namespace": "AWS/ECS",
+    "MetricName": "CPUUtilization",
+    "Dimensions": [{"Name": "ServiceName", "Value": "web"}],
+    "Statistic": "Average",
+    "Period": 60,
+    "EvaluationPeriods": 3,
+    "Threshold": 80.0,
+    "ComparisonOperator": "GreaterThanThreshold",
+}
+
+
+def put(aws: Aws, **more: Any) -> None:
+    aws.cloudwatch.put_metric_alarm(**{**CPU, **more})
+
+
+def described(aws: Aws, **params: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = aws.cloudwatch.describe_alarms(**params)["MetricAlarms"]
+    return found
+
+
+def test_an_alarm_is_returned_as_it_was_put(aws: Aws) -> None:
+    """With its ARN, its state and the default of ActionsEnabled."""
+    put(aws)
+    (alarm,) = described(aws, AlarmNames=["cpu", "missing"], AlarmTypes=["MetricAlarm"])
+    assert CPU.items() <= alarm.items()
+    assert alarm["AlarmArn"].endswith(":alarm:cpu")
+    assert (alarm["ActionsEnabled"], alarm["StateValue"]) == (True, "INSUFFICIENT_DATA")
+
+
+def test_a_second_put_overwrites_the_whole_alarm_and_ignores_tags(aws: Aws) -> None:
+    put(aws, AlarmDescription="busy", Tags=[{"Key": "team", "Value": "web"}])
+    put(aws, Threshold=90.0, Tags=[{"Key": "team", "Value": "other"}])
+    (alarm,) = described(aws)
+    assert alarm["Threshold"] == 90.0
+    assert "AlarmDescription" not in alarm
+    assert aws.cloudwatch.list_tags_for_resource(ResourceARN=alarm["AlarmArn"])["Tags"] == [
+        {"Key": "team", "Value": "web"}
+    ]
+
+
+def test_tags_of_an_alarm_are_changed_and_removed_by_key(aws: Aws) -> None:
+    """The Resource Groups Tagging API finds the alarm by them."""
+    put(aws)
+    arn = described(aws)[0]["AlarmArn"]
+    aws.cloudwatch.tag_resource(ResourceARN=arn, Tags=[{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "2"}])
+    aws.cloudwatch.untag_resource(ResourceARN=arn, TagKeys=["a"])
+    assert aws.cloudwatch.list_tags_for_resource(ResourceARN=arn)["Tags"] == [{"Key": "b", "Value": "2"}]
+    listed = aws.resourcegroupstaggingapi.get_resources(
+        ResourceTypeFilters=["cloudwatch:alarm"], TagFilters=[{"Key": "b"}]
+    )["ResourceTagMappingList"]
+    assert [one["ResourceARN"] for one in listed] == [arn]
+    with refused("ResourceNotFoundException"):
+        aws.cloudwatch.list_tags_for_resource(ResourceARN=f"{arn}-missing")
+
+
+def test_alarms_are_deleted_together_or_not_at_all(aws: Aws) -> None:
+    put(aws)
+    with refused("ResourceNotFound"):
+        aws.cloudwatch.delete_alarms(AlarmNames=["cpu", "missing"])
+    assert len(described(aws)) == 1
+    aws.cloudwatch.delete_alarms(AlarmNames=["cpu"])
+    assert described(aws) == []
+
+
+def test_an_alarm_watches_exactly_one_thing(aws: Aws) -> None:
+    """One metric with one statistic, or a list of metrics."""
+    with refused("ValidationError", "MetricName, Metrics"):
+        aws.cloudwatch.put_metric_alarm(AlarmName="nothing", EvaluationPeriods=1)
+    with refused("ValidationError", "Statistic"):
+        put(aws, ExtendedStatistic="p99")
+    with refused("MissingParameter", "Period"):
+        aws.cloudwatch.put_metric_alarm(**{name: value for name, value in CPU.items() if name != "Period"})
+
+
+def test_alarms_are_paged(aws: Aws) -> None:
+    for number in range(55):
+        put(aws, AlarmName=f"cpu-{number:02}")
+    pages = aws.cloudwatch.get_paginator("describe_alarms").paginate(AlarmNamePrefix="cpu-")
+    assert [len(page["MetricAlarms"]) for page in pages] == [50, 5]
+
+
+def test_log_groups_are_described_by_identifier(aws: Aws) -> None:
+    """A name without a log group is left out."""
+    for name in ("/a", "/b", "/c"):
+        aws.logs.create_log_group(logGroupName=name)
+    found = aws.logs.describe_log_groups(logGroupIdentifiers=["/c", "/missing", "/a"])["logGroups"]
+    assert [one["logGroupName"] for one in found] == ["/a", "/c"]

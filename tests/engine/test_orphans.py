@@ -1,0 +1,231 @@
+"""Orphans: which live resources with our marks no document declares, and when they are removed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ecsync.core.inputs import Inputs
+from ecsync.core.kind import Kind, Owned
+from ecsync.core.marks import APPLIED, OWNER
+from ecsync.core.model import Application, Options
+from ecsync.core.ports import AwsError, Reader
+from ecsync.engine import orphans
+from ecsync.engine.orphans import RELIST, Listing
+from ecsync.testing import memory_kind
+from tests.engine.passes import ALL_THERE, KINDS, TARGET, Account, document, ref, shop, stack
+
+
+@pytest.fixture
+def account() -> Account:
+    """An empty account."""
+    return Account()
+
+
+@pytest.fixture
+def running(account: Account) -> Account:
+    """An account with the stack in it."""
+    account.settle(shop(*stack()))
+    account.cloud.writes.clear()
+    return account
+
+
+def inputs(application: Application, *declared: str, kinds: Mapping[str, Kind] = KINDS, **more: Any) -> Inputs:
+    """Return inputs in which these `Kind/name` are declared by a document of the application `shop`."""
+    owners = frozenset(f"v1/prod/shop/{path}" for path in declared)
+    return Inputs(
+        application=application, kinds=kinds, world={}, target=TARGET, installation="prod", others=owners, **more
+    )
+
+
+def denied(*operations: str, kind: Any = "denied") -> Any:
+    """Return a hook that refuses these reads."""
+
+    def hook(operation: str, _: Mapping[str, Any]) -> None:
+        if operation in operations:
+            raise AwsError(kind, "Code", "no", f"memory.{operation}")
+
+    return hook
+
+
+class TestListing:
+    """Which resources are listed."""
+
+    def listed(self, account: Account, *declared: str, application: Application | None = None) -> list[str]:
+        """Return the names of the orphans."""
+        found = orphans.listing(account.cloud, inputs(application or shop(), *declared), None, 0.0)
+        assert found.incomplete == ""
+        return [owned.natural for owned in found.orphans]
+
+    def test_a_declared_resource_is_none(self, running: Account) -> None:
+        """A document of any application declares it."""
+        assert self.listed(running, "Base/base", "App/app", "Leaf/leaf") == ["alone"]
+
+    def test_a_resource_of_another_application_is_none(self, running: Account) -> None:
+        """Each application prunes its own resources."""
+        assert self.listed(running, application=shop(name="store")) == []
+
+    def test_a_resource_of_the_application_s_former_name_is_one(self, running: Account) -> None:
+        """A renamed application prunes what it has left."""
+        renamed = shop(name="store", formerly=("shop",))
+        assert "alone" in self.listed(running, application=renamed)
+
+    def test_a_resource_of_another_installation_is_none(self, running: Account) -> None:
+        """Two controllers may share an account."""
+        running.body("Leaf/alone")["tags"][OWNER] = "v1/staging/shop/Leaf/alone"
+        assert "alone" not in self.listed(running)
+
+    def test_a_copied_mark_is_foreign(self, running: Account) -> None:
+        """The id in the mark is of another resource."""
+        running.body("Leaf/alone")["tags"]["ecsync:id"] = "000000000000"
+        assert "alone" not in self.listed(running)
+
+    def test_a_mark_of_another_kind_is_foreign(self, running: Account) -> None:
+        """A person tagged a Leaf with the mark of an App."""
+        running.body("Leaf/alone")["tags"]["ecsync:owner"] = "v1/prod/shop/App/alone"
+        assert "alone" not in self.listed(running)
+
+    def test_a_failed_list_makes_the_listing_incomplete(self, running: Account) -> None:
+        """The other kinds are listed, and nothing may be pruned."""
+        running.cloud.before = denied("ListApp")
+        found = orphans.listing(running.cloud, inputs(shop()), None, 0.0)
+        assert found.incomplete == "App resources with our marks could not be listed: memory.ListApp: Code: no"
+        assert {owned.natural for owned in found.orphans} == {"base", "leaf", "alone"}
+
+    def test_lost_credentials_are_raised(self, running: Account) -> None:
+        """Then nothing can be read."""
+        running.cloud.before = denied("ListApp", kind="credentials")
+        with pytest.raises(AwsError):
+            orphans.listing(running.cloud, inputs(shop()), None, 0.0)
+
+    @pytest.mark.parametrize(
+        ("last", "reads"),
+        [
+            (Listing(revision="1", at=0.0), False),
+            (Listing(revision="0", at=0.0), True),
+            (Listing(revision="1", at=-RELIST - 1), True),
+            (Listing(revision="1", at=0.0, incomplete="denied"), True),
+        ],
+        ids=["usable", "another revision", "too old", "incomplete"],
+    )
+    def test_the_last_list_is_used_again(self, running: Account, last: Listing, reads: bool) -> None:
+        """A pass without a new revision makes no list calls for ten minutes."""
+        found = orphans.listing(running.cloud, inputs(shop(), revision="1"), last, 0.0)
+        assert (found is not last) is reads
+
+
+class TestRemovable:
+    """Which of the listed orphans are planned for removal."""
+
+    BARE = memory_kind("Bare", tagging=None)
+
+    def natural(self, application: Application, *others: Application) -> list[str]:
+        """Return the names of the removable ones of two untagged resources, `old` and `new`."""
+        account = Account()
+        account.cloud.write("memory", "CreateBare", name="old", tags={OWNER: "v1/prod/shop/Bare/old"})
+        account.cloud.write("memory", "CreateBare", name="new", tags={OWNER: "v1/prod/shop/Bare/x"})
+        found = inputs(application, kinds={**KINDS, "Bare": self.BARE})
+        documents = [desired for one in (application, *others) for desired in one.resources]
+        listing = orphans.listing(account.cloud, found, None, 0.0)
+        return [owned.natural for owned in orphans.removable(found, listing, documents)]
+
+    def test_a_claimed_name_is_kept_whatever_its_mark(self) -> None:
+        """A renamed document claims the same resource under another key."""
+        assert self.natural(shop(document("Bare/renamed", name="new"))) == ["old"]
+
+    def test_an_untagged_one_is_kept_while_a_name_is_unresolved(self) -> None:
+        """The unresolved document could be any of them."""
+        unresolved = document("Bare/y", name=ref("App/app", "name"))
+        assert self.natural(shop(unresolved)) == []
+
+    def test_an_untagged_one_is_kept_while_another_application_declares_the_kind(self) -> None:
+        """The names of the other application's documents are not resolved here."""
+        assert self.natural(shop(), shop(document("Bare/y", application="store"), name="store")) == []
+
+
+class TestPrune:
+    """Passes over an application that declares less than before."""
+
+    def test_orphans_stay_while_prune_is_off(self, running: Account) -> None:
+        """Their removal is withheld, with the setting that would enable it."""
+        outcome = running.run(shop(document("Leaf/alone")))
+        assert running.there() == ALL_THERE
+        assert all("sync.prune" in one.reason for one in outcome.plan.withheld)
+        assert {str(one.step.id.key) for one in outcome.plan.withheld} == {"Base/base", "App/app", "Leaf/leaf"}
+
+    def test_orphans_are_deleted_with_prune_on(self, running: Account) -> None:
+        """Only what is declared remains."""
+        running.settle(shop(document("Leaf/alone"), prune=True))
+        assert running.there() == {"Leaf": ["alone"]}
+
+    def test_orphans_stay_while_the_source_is_unreadable(self, running: Account) -> None:
+        """A source that was not read whole deletes nothing, whatever `prune` is."""
+        running.run(shop(document("Leaf/alone"), prune=True), pruning="the source cannot be read")
+        assert running.there() == ALL_THERE
+
+    def test_orphans_stay_while_the_listing_is_incomplete(self, running: Account) -> None:
+        """A failed list is different from an empty one."""
+        running.cloud.before = denied("ListApp")
+        outcome = running.run(shop(document("Leaf/alone"), prune=True))
+        assert running.there() == ALL_THERE
+        expected = "App resources with our marks could not be listed: memory.ListApp: Code: no"
+        assert outcome.plan.incomplete == expected
+
+    def test_a_resource_that_moved_to_another_application_stays(self, running: Account) -> None:
+        """The document of the other application claims it."""
+        moved = shop(*stack()[:3], name="store")
+        running.run(shop(document("Leaf/alone"), prune=True), moved)
+        assert running.there() == ALL_THERE
+
+    def test_a_resource_to_retain_only_loses_our_marks(self, account: Account) -> None:
+        """The mark holds the option of the document that is gone."""
+        account.settle(shop(document("Leaf/alone", Options(deletion="retain"))))
+        account.settle(shop(document("Leaf/other"), prune=True))
+        assert account.there() == {"Leaf": ["alone", "other"]}
+        tags = account.body("Leaf/alone")["tags"]
+        assert OWNER not in tags
+        assert APPLIED not in tags
+
+    def test_a_changed_natural_name_leaves_an_orphan(self, account: Account) -> None:
+        """The key is another resource now (docs/rules.md R5): the old one is reported, and pruned with prune on."""
+        account.settle(shop(document("Leaf/alone", name="old")))
+        renamed = shop(document("Leaf/alone", name="new"))
+        account.settle(renamed)
+        assert [str(one.step.id.key) for one in account.run(renamed).plan.withheld] == ["Leaf/alone"]
+
+    def test_one_of_several_with_the_same_natural_name_is_an_orphan(self, account: Account) -> None:
+        """Rules have the name of their listener and are claimed by priority: the declared ones do not hide it."""
+        account.kinds = {**KINDS, "Leaf": _of_a_branch()}
+        leaves = (document("Leaf/a", branch="oak"), document("Leaf/b", branch="oak"))
+        account.settle(shop(*leaves))
+        account.settle(shop(leaves[0], prune=True))
+        assert account.there() == {"Leaf": ["a"]}
+
+    def test_a_copied_mark_deletes_nothing(self, running: Account) -> None:
+        """A manually created resource with the tags of one of ours stays."""
+        running.cloud.write("memory", "CreateLeaf", name="copy", tags=dict(running.body("Leaf/leaf")["tags"]))
+        running.settle(shop(*stack(), prune=True))
+        assert running.cloud.named("Leaf", "copy")
+
+    def test_an_orphan_is_listed_again_before_it_is_deleted(self, running: Account) -> None:
+        """One that lost its marks after the plan is not deleted."""
+        without = shop(*stack()[:2], document("Leaf/alone"), prune=True)
+        running.run(without, planned=lambda _: running.body("Leaf/leaf")["tags"].clear())
+        assert running.there() == ALL_THERE
+        assert running.cloud.writes == []
+
+
+def _of_a_branch() -> Kind:
+    """Return a kind with the name of its branch as natural name, as a rule has that of its listener."""
+    leaf = KINDS["Leaf"]
+
+    def owned(reader: Reader, installation: str) -> Iterator[Owned]:
+        for one in leaf.owned(reader, installation) if leaf.owned else ():
+            yield replace(one, natural=one.present.body["branch"])
+
+    return replace(
+        leaf, natural=lambda body: body["branch"], claim=lambda body: f"{body['branch']}/{body['name']}", owned=owned
+    )
