@@ -65,7 +65,7 @@ def _has_protocol(*protocols: str) -> Callable[[Body], bool]:
     return lambda body: body.get("Protocol") in protocols
 
 
-_UPPER_CASE = "read back from AWS: DescribeTargetGroups returns upper case, whichever case was sent"
+_UPPER_CASE = "elbv2.ProtocolEnum and elbv2.CreateTargetGroup: the values are upper case"
 
 ROWS: Rules = (
     Rewrite(path="Protocol", to=_upper, source=_UPPER_CASE, cases=("der-tg-protocol-case",)),

@@ -98,7 +98,7 @@ RULES = (
     Rewrite(
         path="Protocol",
         to=lambda protocol: str(protocol).upper(),
-        source="read back from AWS: DescribeListeners returns upper case, whichever case was sent",
+        source="elbv2.ProtocolEnum: the values are upper case",
     ),
     Computed(
         path="SslPolicy",

@@ -125,7 +125,7 @@ RULES = (
     Unordered(path="SecurityGroups", source="elbv2.SetSecurityGroups: order has no meaning"),
     Computed(
         path="SecurityGroups",
-        source="read back from AWS: an application load balancer without security groups gets the VPC's default one",
+        source="Elastic Load Balancing assigns the VPC's default security group where a load balancer declares none",
     ),
     *(
         Immutable(path=member, source="elbv2 has no call that changes it")
