@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 
-from ecsync.core.ports import AwsError
-from ecsync.importer.snapshot_reader import SnapshotReader
 from tests.importer.account import ImportedApplication, changes
 from tests.importer.account_builder import AccountBuilder, forward
 from tests.importer.readers import FailingReader
@@ -255,56 +253,3 @@ def test_members_that_only_service_revisions_return_are_written(builder: Account
         {"metricConfigurations": [{"metricNames": ["CPUUtilization"], "resolutionSeconds": 20}]},
     )
     assert "    monitoring:\n" in builder.account.import_cluster(reader).files["services/api.yaml"]
-
-
-# ---------------------------------------------------------------- log groups
-
-
-class _LogGroups:
-    """CloudWatch Logs with some log groups; `prefixes` are those of the calls."""
-
-    def __init__(self, names: list[str], denied: str = "") -> None:
-        self.names = sorted(names)
-        self.denied = denied
-        self.prefixes: list[str] = []
-
-    def call(self, *_: str, **__: Any) -> Mapping[str, Any]:
-        raise AssertionError("log groups are only listed")
-
-    cached = call
-
-    def pages(self, *_: str, **params: Any) -> Iterator[Any]:
-        prefix = params["logGroupNamePrefix"]
-        self.prefixes.append(prefix)
-        if prefix == self.denied:
-            raise AwsError("denied", "AccessDenied", "no", "logs.DescribeLogGroups")
-        yield from ({"logGroupName": name} for name in self.names if name.startswith(prefix))
-
-
-def _found(groups: _LogGroups, names: list[str]) -> list[str]:
-    reader = SnapshotReader(groups)
-    reader.expect_log_groups(names)
-    ask = ("logs", "DescribeLogGroups", "logGroups")
-    return [one["logGroupName"] for name in names for one in reader.pages(*ask, logGroupNamePrefix=name)]
-
-
-def test_log_groups_of_a_folder_are_one_listing_without_an_error_for_a_missing_one() -> None:
-    """AWS has no call for several names."""
-    groups = _LogGroups(["/ecs/api", "/ecs/web", "/ecs/web-old", "alone"])
-    assert _found(groups, ["/ecs/api", "/ecs/gone", "/ecs/web", "alone"]) == ["/ecs/api", "/ecs/web", "alone"]
-    assert groups.prefixes == ["/ecs/", "alone"]
-
-
-def test_the_listing_of_a_large_folder_ends_early() -> None:
-    """Log groups that the first pages do not contain are read by name."""
-    others = [f"/ecs/n{number:04}" for number in range(5000)]
-    groups = _LogGroups([*others, "/ecs/a", "/ecs/z"])
-    assert _found(groups, ["/ecs/a", "/ecs/z"]) == ["/ecs/a", "/ecs/z"]
-    assert groups.prefixes == ["/ecs/", "/ecs/z"]
-
-
-def test_a_log_group_is_read_by_name_where_the_listing_is_denied() -> None:
-    """A policy may allow a name and deny the prefix."""
-    groups = _LogGroups(["/ecs/a", "/ecs/b"], denied="/ecs/")
-    assert _found(groups, ["/ecs/a", "/ecs/b"]) == ["/ecs/a", "/ecs/b"]
-    assert groups.prefixes == ["/ecs/", "/ecs/a", "/ecs/b"]

@@ -110,7 +110,7 @@ def test_every_conditional_row_has_a_description(kind: Kind) -> None:
         row.path
         for row in kind.rules
         if isinstance(row, (Default, Computed))
-        and not row.says
+        and not row.description
         and (row.when is not None or (isinstance(row, Default) and callable(row.value)))
     ]
     assert silent == []
@@ -125,3 +125,9 @@ def test_explain_does_not_load_boto3_and_a_typo_is_a_usage_error() -> None:
         "assert 'boto3' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_kind_is_explained_with_an_example_to_copy() -> None:
+    """A field has none."""
+    assert "    LogGroup/web:" in list(explain.lines(explain.find("LogGroup")))
+    assert not any("example" in line for line in explain.lines(explain.find("LogGroup.retentionInDays")))

@@ -205,6 +205,9 @@ class Kind:
     # Health
     health: Callable[[Desired, Present], Health] = _healthy
 
+    # Import: the body that `read` needs, from a name or ARN that another body holds; None: never a document
+    from_reference: Callable[[str], Body | None] | None = None
+
     # Annotations
     adopt_default: Literal["never", "if-untagged"] = "never"  # the default of `ecsync/adopt`
     retain_default: bool = False  # the default of `ecsync/deletion` is `retain`

@@ -60,7 +60,7 @@ class Default(_Row):
 
     value: Json | Callable[[Body, Body], Json]
     when: When | None = None
-    says: str = ""  # the default as text, where `value` is a function or `when` is given
+    description: str = ""  # the default as text, where `value` is a function or `when` is given
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +105,7 @@ class Computed(_Row):
     """Leaves an undeclared value to AWS, which computes it: it is reported as unmanaged."""
 
     when: When | None = None
-    says: str = ""  # what AWS computes it from, as text
+    description: str = ""  # what AWS computes it from, as text
 
 
 @dataclass(frozen=True, kw_only=True)

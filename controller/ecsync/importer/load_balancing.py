@@ -9,7 +9,7 @@ from ecsync.core.ports import AwsError
 from ecsync.core.trees import Body, Json
 from ecsync.importer import display_names, routing
 from ecsync.importer.reads import Collector
-from ecsync.importer.references import ATTRIBUTES, READ_BODY
+from ecsync.importer.references import ATTRIBUTES, read_body
 from ecsync.importer.routing import Routing
 
 # Who shifts the traffic of a service, by the type of its deployment controller. ECS itself is not in the table.
@@ -37,7 +37,7 @@ def read_load_balancing(collector: Collector) -> None:
 
 
 def _balancer_bodies(collector: Collector, arns: Sequence[str]) -> list[Body]:
-    bodies = [(arn, READ_BODY["LoadBalancer"](arn)) for arn in arns]
+    bodies = [(arn, read_body(collector.kinds["LoadBalancer"], arn)) for arn in arns]
     return [{**body, **_subnet_mappings(collector, arn)} for arn, body in bodies if body]
 
 
@@ -72,7 +72,7 @@ def _read_other_target_groups(collector: Collector, routes: Routing, group_arns:
     """Read the target groups that the cluster's listeners and rules forward to beside those of its services."""
     forwarded = (routing.target_groups(collector.kinds[kind], body) for kind, body in routes.everything())
     others = sorted(frozenset().union(*forwarded) - group_arns)
-    bodies = [READ_BODY["TargetGroup"](arn) or {} for arn in others]
+    bodies = [read_body(collector.kinds["TargetGroup"], arn) or {} for arn in others]
     collector.read("TargetGroup", bodies, lookup_reason="no service of this cluster registers tasks in it")
 
 

@@ -2,47 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from ecsync.core.kind import Kind
 from ecsync.core.model import Present
-from ecsync.core.rules import Refers
+from ecsync.core.rules import Keyed, Refers
 from ecsync.core.trees import Body, Json, locate
 
 # A kind reads attributes only where the body declares some: this member makes it read them.
 ATTRIBUTES: Body = {"Attributes": [{"Key": "", "Value": ""}]}
 
 
-def _from_arn(noun: str, member: str, **more: Json) -> Callable[[str], Body | None]:
-    """Return a function that takes the name out of `arn:…:noun/…/name/id`."""
-    return lambda arn: {member: arn.split("/")[-2], **more} if f":{noun}/" in arn else None
-
-
-def _capacity_provider(name: str) -> Body | None:
-    """AWS's own providers are never a document."""
-    return None if name in ("FARGATE", "FARGATE_SPOT") else {"name": name.rsplit("/", 1)[-1]}
-
-
-def _role(value: str) -> Body | None:
-    """Service-linked roles are AWS's own, and never a document."""
-    return None if "/aws-service-role/" in value else {"RoleName": value.rsplit("/", 1)[-1]}
-
-
-def _auto_scaling_group(arn: str) -> Body | None:
-    return {"AutoScalingGroupName": arn.rsplit("autoScalingGroupName/", 1)[-1]}
-
-
-# Kind -> the body that its read needs, from the name or ARN that another body holds; None: never a document.
-# The other kinds are found in another way (`survey`), or stay a literal id.
-READ_BODY: Mapping[str, Callable[[str], Body | None]] = {
-    "AutoScalingGroup": _auto_scaling_group,
-    "CapacityProvider": _capacity_provider,
-    "LoadBalancer": _from_arn("loadbalancer", "Name", **ATTRIBUTES),
-    "LogGroup": lambda name: {"logGroupName": name},
-    "Network": lambda vpc: {"id": vpc} if vpc.startswith("vpc-") else None,  # subnets stay ids
-    "Role": _role,
-    "TargetGroup": _from_arn("targetgroup", "Name", **ATTRIBUTES),
-}
+def read_body(kind: Kind, value: str) -> Body | None:
+    """Return the body that a read of the kind needs, from a name or ARN; None: never a document, it stays a literal."""
+    body = kind.from_reference(value) if kind.from_reference else None
+    counts_attributes = any(isinstance(row, Keyed) and row.path == "Attributes" for row in kind.rules)
+    return {**body, **ATTRIBUTES} if body and counts_attributes else body
 
 
 def places(kind: Kind, body: Body) -> Iterator[tuple[Refers, Json, str | int, str]]:
@@ -55,12 +30,12 @@ def places(kind: Kind, body: Body) -> Iterator[tuple[Refers, Json, str | int, st
                     yield row, container, key, value
 
 
-def referenced(kind: Kind, body: Body) -> Iterator[tuple[str, Body]]:
+def referenced(kinds: Mapping[str, Kind], kind: Kind, body: Body) -> Iterator[tuple[str, Body]]:
     """Yield each resource that a body refers to: its kind, and the body that its read needs."""
     for row, _, _, value in places(kind, body):
-        read_body = READ_BODY[row.kind](value) if row.kind in READ_BODY else None
-        if read_body is not None:
-            yield row.kind, read_body
+        found = read_body(kinds[row.kind], value) if row.kind in kinds else None
+        if found is not None:
+            yield row.kind, found
 
 
 def names(present: Present) -> Iterator[str]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice, takewhile
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from ecsync.core.ports import AwsError, Reader
@@ -18,7 +17,6 @@ _PERMANENT = ("denied", "invalid", "missing")  # failures that the same call ret
 _SORT_BY = {"DescribeListenerCertificates": "CertificateArn"}
 _TRIES = 3  # of a throttled call: an import has no next pass
 _REVISIONS_PER_CALL = 20
-_LOG_GROUPS_PER_PAGE = 50
 
 
 class SnapshotReader:
@@ -36,7 +34,6 @@ class SnapshotReader:
         self._reader = reader
         self._responses: dict[str, Any] = {}  # call -> its response, or its permanent failure
         self._task_definition_tags: dict[str, Any] = {}  # by ARN: DescribeTaskDefinition returns them too
-        self._log_group_listings: dict[str, tuple[str, int]] = {}  # name -> shared prefix, most groups to list
         self._service_revisions: dict[str, Any] = {}  # by ARN; None: known from a service, not described yet
 
     # ------------------------------------------------------------ core.ports.Reader
@@ -67,12 +64,9 @@ class SnapshotReader:
         """Yield every item of a listing."""
         if self.all_scalable_targets and operation in _CHILD_LISTINGS:
             params = {name: value for name, value in params.items() if name not in _CHILD_FILTERS}
-        if operation == "DescribeLogGroups" and params.get("logGroupNamePrefix") in self._log_group_listings:
-            yield from self._log_groups(params["logGroupNamePrefix"])
-        else:
-            listed = self._list(service, operation, result, **params)
-            member = _SORT_BY.get(operation)
-            yield from sorted(listed, key=lambda one: str(one[member])) if member else listed
+        listed = self._list(service, operation, result, **params)
+        member = _SORT_BY.get(operation)
+        yield from sorted(listed, key=lambda one: str(one[member])) if member else listed
 
     def cached(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
         """Return the response of a call that never changes."""
@@ -83,38 +77,6 @@ class SnapshotReader:
             arn = response["taskDefinition"]["taskDefinitionArn"]
             self._task_definition_tags[arn] = response.get("tags") or []
         return response
-
-    # ------------------------------------------------------------ log groups
-
-    def expect_log_groups(self, names: Iterable[str]) -> None:
-        """Prepare one listing for all log groups of a folder: AWS has no call for several names.
-
-        A listing longer than half as many pages as there are names costs more than it saves: it ends there, and the
-        missing groups are then read one by one.
-        """
-        folders: dict[str, list[str]] = defaultdict(list)
-        for name in set(names):
-            folders[name[: name.rfind("/") + 1]].append(name)
-        for folder, inside in folders.items():
-            if folder and len(inside) > 1:
-                most = _LOG_GROUPS_PER_PAGE * (len(inside) // 2)
-                self._log_group_listings |= dict.fromkeys(inside, (_common_prefix(inside), most))
-
-    def _log_groups(self, name: str) -> Iterator[Any]:
-        prefix, most = self._log_group_listings[name]
-        listing = ("logs", "DescribeLogGroups", "logGroups")
-        try:
-            listed = self._once(
-                (*listing, prefix, most),
-                lambda: list(islice(self._reader.pages(*listing, logGroupNamePrefix=prefix), most)),
-            )
-        except AwsError:  # a policy may deny the prefix and allow the name
-            listed = None
-        found = [one for one in listed or () if one["logGroupName"] == name]
-        if found or (listed is not None and len(listed) < most):
-            yield from found
-        else:
-            yield from self._list(*listing, logGroupNamePrefix=name)
 
     # ------------------------------------------------------------ service revisions
 
@@ -169,12 +131,6 @@ class SnapshotReader:
         if isinstance(response, AwsError):
             raise response
         return response
-
-
-def _common_prefix(names: list[str]) -> str:
-    first, last = min(names), max(names)
-    same = takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
-    return "".join(char for char, _ in same)
 
 
 def _retry_throttled(send: Callable[[], Any]) -> Any:

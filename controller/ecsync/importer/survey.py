@@ -9,7 +9,7 @@ from ecsync.core.wording import suggestion
 from ecsync.importer.load_balancing import read_load_balancing
 from ecsync.importer.model import ClusterNotFound, ImportContext, LiveResource, ReviewNote, Survey
 from ecsync.importer.reads import Collector
-from ecsync.importer.references import READ_BODY, referenced
+from ecsync.importer.references import referenced
 from ecsync.importer.scaling import read_scaling
 from ecsync.importer.services import read_services, read_task_definitions
 from ecsync.importer.snapshot_reader import SnapshotReader
@@ -51,11 +51,10 @@ def _existing_clusters(collector: Collector, name: str) -> str:
 
 def _read_referenced(collector: Collector, *kinds: str) -> None:
     """Read what the resources of these kinds refer to by name or ARN."""
-    bodies: dict[str, list[Body]] = {name: [] for name in READ_BODY}
+    bodies: dict[str, list[Body]] = {name: [] for name in collector.kinds}
     for name in kinds:
         for resource in collector.survey.of_kind(name):
-            for other, body in referenced(collector.kinds[name], resource.present.body):
+            for other, body in referenced(collector.kinds, collector.kinds[name], resource.present.body):
                 bodies[other].append(body)
-    collector.reader.expect_log_groups(str(body["logGroupName"]) for body in bodies["LogGroup"])
     for name, found in bodies.items():
         collector.read(name, found, identity_only=name in _IDENTITY_ONLY)

@@ -95,6 +95,10 @@ def lines(place: Place) -> Iterator[str]:
     if documentation:
         yield ""
         yield from textwrap.wrap(documentation, WIDTH, initial_indent="  ", subsequent_indent="  ")
+    if not place.segments:
+        yield ""
+        yield "  example, below `resources:` of a manifest"
+        yield from (f"    {line}" for line in place.kind.example.strip().splitlines())
     below = _members(place.shape)
     if below:
         yield ""
@@ -164,13 +168,13 @@ def _replacement(kind: Kind, *, immutable: bool) -> str:
 def _defaults(rows: Sequence[Rule]) -> Iterator[str]:
     for row in rows:
         if isinstance(row, Default):
-            yield row.says or canonical(row.value)
+            yield row.description or canonical(row.value)
 
 
 def _owners(place: Place) -> Iterator[str]:
     for row in place.kind.rules:
         if isinstance(row, Computed) and row.segments == place.segments:
-            yield f"AWS, while the field is not declared{f': {row.says}' if row.says else ''}"
+            yield f"AWS, while the field is not declared{f': {row.description}' if row.description else ''}"
         elif isinstance(row, Delegated) and row.covers(place.segments):
             yield f"{row.owner}, while it exists"
 

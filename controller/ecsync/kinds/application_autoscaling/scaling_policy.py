@@ -88,7 +88,7 @@ RULES: Rules = (
     Default(
         path="PolicyType",
         value=_policy_type,
-        says="the type of the configuration block that is declared",
+        description="the type of the configuration block that is declared",
         source="PutScalingPolicy requires it; each type has its own block",
     ),
     Default(
@@ -101,11 +101,11 @@ RULES: Rules = (
         path=f"{_TRACKING}.ScaleInCooldown",
         value=300,
         when=_of_ecs,
-        says=_FOR_ECS,
+        description=_FOR_ECS,
         source=_COOLDOWN,
         cases=("der-sp-cooldown",),
     ),
-    Default(path=f"{_TRACKING}.ScaleOutCooldown", value=300, when=_of_ecs, says=_FOR_ECS, source=_COOLDOWN),
+    Default(path=f"{_TRACKING}.ScaleOutCooldown", value=300, when=_of_ecs, description=_FOR_ECS, source=_COOLDOWN),
     Keyed(path=f"{_METRIC}.Dimensions", key=("Name",), source=_ORDER),
     Keyed(path=f"{_METRIC}.Metrics[].MetricStat.Metric.Dimensions", key=("Name",), source=_ORDER),
     Default(

@@ -139,7 +139,7 @@ RULES: Rules = (
     Default(
         path="TrafficSources[].Type",
         value=_source_type,
-        says="derived from the identifier",
+        description="derived from the identifier",
         source="autoscaling.TrafficSourceIdentifier: Type is required only for the name of a Classic Load Balancer",
     ),
     Unordered(path="TrafficSources", source="autoscaling.AttachTrafficSources: order has no meaning"),
@@ -195,14 +195,14 @@ RULES: Rules = (
     Default(
         path=f"{_SPREAD}.SpotInstancePools",
         value=_spot_pools,
-        says="2 with SpotAllocationStrategy lowest-price",
+        description="2 with SpotAllocationStrategy lowest-price",
         source=_READ_BACK,
         cases=_MIXED_CASES,
     ),
     Default(
         path=f"{_SPREAD}.OnDemandAllocationStrategy",
         value=_on_demand_strategy,
-        says="prioritized; lowest-price where an override has InstanceRequirements",
+        description="prioritized; lowest-price where an override has InstanceRequirements",
         source="autoscaling.InstancesDistribution: lowest-price is the default with InstanceRequirements",
         cases=_MIXED_CASES,
     ),
@@ -217,7 +217,7 @@ RULES: Rules = (
         Computed(
             path=member,
             when=lambda body: bool(body.get("TrafficSources")),
-            says="from TrafficSources, where those are declared",
+            description="from TrafficSources, where those are declared",
             source=_MIRRORED,
         )
         for member in ("TargetGroupARNs", "LoadBalancerNames")

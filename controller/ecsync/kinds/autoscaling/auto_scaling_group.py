@@ -352,4 +352,5 @@ AutoScalingGroup/main:
     adjust=_adjust,
     gate=_gate,
     health=_health,
+    from_reference=lambda arn: {"AutoScalingGroupName": arn.rsplit("autoScalingGroupName/", 1)[-1]},
 )

@@ -207,4 +207,5 @@ Network/main:
     check=_check,
     read=_read,
     reads=operations("ec2", "DescribeVpcs", "DescribeSubnets", "DescribeRouteTables"),
+    from_reference=lambda vpc: {"id": vpc} if vpc.startswith("vpc-") else None,  # subnets stay ids
 )

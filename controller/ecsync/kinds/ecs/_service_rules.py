@@ -110,7 +110,7 @@ _CAPACITY: Rules = (
     ),
     Computed(
         path="desiredCount",
-        says="the live count stays; with a scalable target the autoscaler decides in its range, declared or not",
+        description="the live count stays; with a scalable target the autoscaler decides in its range, declared or not",
         source="autoscalers and people change the count of a running service",
         cases=("der-sv-desired-as", "ecspresso-sv-desiredcount-unset"),
     ),
@@ -120,7 +120,7 @@ _CAPACITY: Rules = (
     Computed(
         path="capacityProviderStrategy",
         when=lambda body: "launchType" not in body,
-        says="the cluster's default strategy, where launchType is not declared either",
+        description="the cluster's default strategy, where launchType is not declared either",
         source="ecs.CreateService: the cluster's default strategy is copied into the service",
         cases=("der-sv-launchtype-to-cps",),
     ),
@@ -225,7 +225,7 @@ _CONNECT: Rules = (
     Default(
         path=f"{_SC_SERVICE}.discoveryName",
         value=_discovery_name,
-        says="portName",
+        description="portName",
         source="ecs.ServiceConnectService: the port name is used if discoveryName is not specified",
         cases=("der-sv-sc-defaults",),
     ),

@@ -129,7 +129,7 @@ _TASK: Rules = (
     Default(
         path="networkMode",
         value=_network_mode,
-        says="bridge, or awsvpc if requiresCompatibilities contains FARGATE",
+        description="bridge, or awsvpc if requiresCompatibilities contains FARGATE",
         when=lambda body: not _network_is_unclear(body),
         source="ecs.RegisterTaskDefinition: the default is bridge; Fargate requires awsvpc",
         cases=("der-td-networkmode-bridge", "der-td-networkmode-host", "der-td-networkmode-default-bridge"),
@@ -137,7 +137,7 @@ _TASK: Rules = (
     Computed(
         path="networkMode",
         when=_network_is_unclear,
-        says="for Windows and EXTERNAL",
+        description="for Windows and EXTERNAL",
         source="the default for Windows and EXTERNAL is not documented",
     ),
     Default(
@@ -224,7 +224,7 @@ _CONTAINER: Rules = (
         path=f"{_C}.portMappings[].hostPort",
         value=_host_port,
         when=_shares_ports,
-        says="containerPort with networkMode awsvpc or host; a free port with bridge",
+        description="containerPort with networkMode awsvpc or host; a free port with bridge",
         source="ecs.PortMapping: with awsvpc and host, hostPort is the containerPort",
         cases=("der-cd-port-host-fill", "tf-cd-hostport-awsvpc-equal", "tf-cd-hostport-bridge-differs"),
     ),

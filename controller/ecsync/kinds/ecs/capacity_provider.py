@@ -262,6 +262,11 @@ def _health(_: Desired, present: Present) -> Health:
     return Health(status="Progressing", why=status) if status.endswith("_IN_PROGRESS") else Health(status="Healthy")
 
 
+def _from_reference(name: str) -> Body | None:
+    """AWS's own providers are never a document."""
+    return None if name in ("FARGATE", "FARGATE_SPOT") else {"name": name.rsplit("/", 1)[-1]}
+
+
 # The members of AWS's shapes that the rules take into account; `make review` prints those that a newer botocore has.
 REVIEWED = {
     "AcceleratorCountRequest": "max min",
@@ -339,4 +344,5 @@ CapacityProvider/main:
         "iam:PassRole",
         "iam:CreateServiceLinkedRole",
     ),
+    from_reference=_from_reference,
 )

@@ -33,7 +33,7 @@ def _default(member: str, values: Mapping[str, Json], *cases: str) -> Default:
     return Default(
         path=member,
         value=lambda _, body: values.get(_group_type(body)),
-        says=_summary(values),
+        description=_summary(values),
         source=f"read back from AWS: DescribeTargetGroups returns {_summary(values)} where {member} was not sent",
         cases=cases,
     )
@@ -77,14 +77,14 @@ ROWS: Rules = (
         path="ProtocolVersion",
         value="HTTP1",
         when=_has_protocol(*_HTTP),
-        says="HTTP1 with Protocol HTTP or HTTPS",
+        description="HTTP1 with Protocol HTTP or HTTPS",
         source="elbv2.CreateTargetGroup: [HTTP/HTTPS protocol] the default is HTTP1",
     ),
     _default("HealthCheckEnabled", _all(value=True, **{"lambda": False})),
     Default(
         path="HealthCheckProtocol",
         value=_check_protocol,
-        says="the group's Protocol where that is HTTP or HTTPS, TCP for other protocols, HTTP for TargetType alb",
+        description="the group's Protocol if it is HTTP or HTTPS, TCP for other protocols, HTTP for TargetType alb",
         source="read back from AWS: DescribeTargetGroups returns the protocol of an HTTP or HTTPS group, else TCP",
     ),
     _default("HealthCheckPort", _all("traffic-port", **{"lambda": None}, geneve="80", geneve_http="80")),
@@ -95,7 +95,7 @@ ROWS: Rules = (
     Computed(
         path="HealthCheckTimeoutSeconds",
         when=lambda body: _group_type(body) not in _TIMEOUTS,
-        says="for group types without a known default",
+        description="for group types without a known default",
         source="elbv2.CreateTargetGroup: the text disagrees with the values that AWS returns",
     ),
     _default("HealthyThresholdCount", _all(5)),

@@ -55,6 +55,11 @@ TAGGING = arn_tagging(
 )
 
 
+def named_in_arn(noun: str) -> Callable[[str], Body | None]:
+    """Return a function that takes the name out of `arn:…:noun/…/name/id`; None for any other text."""
+    return lambda arn: {"Name": arn.split("/")[-2]} if f":{noun}/" in arn else None
+
+
 def own_arn(key: Key) -> Text:
     """Return a reference to the ARN of the resource that an earlier call of the same change creates."""
     return Text((Ref(key, "arn"),))

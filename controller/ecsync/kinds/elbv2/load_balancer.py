@@ -36,6 +36,7 @@ from ecsync.kinds.elbv2._shared import (
     attribute_calls,
     changed_attributes,
     known_or_declared,
+    named_in_arn,
     own_arn,
     owned_items,
     present_or_absent,
@@ -108,7 +109,7 @@ RULES = (
         path="Scheme",
         value="internet-facing",
         when=lambda body: body.get("Type") != "gateway",
-        says="internet-facing, none with Type gateway",
+        description="internet-facing, none with Type gateway",
         source="elbv2.CreateLoadBalancer: the default is an Internet-facing load balancer; a gateway has no scheme",
         cases=("cap-ElasticLoadBalancingV2-LoadBalancer.Gwlb",),
     ),
@@ -333,4 +334,5 @@ LoadBalancer/web:
         "iam:CreateServiceLinkedRole",  # AWS creates the role with the first load balancer of an account
     ),
     health=_health,
+    from_reference=named_in_arn("loadbalancer"),
 )

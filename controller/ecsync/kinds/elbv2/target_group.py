@@ -47,6 +47,7 @@ from ecsync.kinds.elbv2._shared import (
     attribute_calls,
     changed_attributes,
     known_or_declared,
+    named_in_arn,
     own_arn,
     owned_items,
     owner_in,
@@ -386,4 +387,5 @@ TargetGroup/web:
     superseded=_superseded,
     health=_health,
     replaces_itself=True,
+    from_reference=named_in_arn("targetgroup"),
 )

@@ -218,6 +218,11 @@ def _adjust(body: Body, present: Present) -> Body:
     return {member: value for member, value in body.items() if member != "InstanceProfile"} if same else body
 
 
+def _from_reference(value: str) -> Body | None:
+    """Service-linked roles are AWS's own, and never a document."""
+    return None if _SERVICE_LINKED in value else {"RoleName": value.rsplit("/", 1)[-1]}
+
+
 # The members of AWS's shapes that the rules take into account; `make review` prints those that a newer botocore has.
 REVIEWED = {
     "CreateRoleRequest": (
@@ -289,4 +294,5 @@ Role/execution:
     ),
     adjust=_adjust,
     retain_default=True,
+    from_reference=_from_reference,
 )

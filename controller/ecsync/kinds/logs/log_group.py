@@ -239,4 +239,5 @@ LogGroup/web:
     # Only some kinds
     adopt_default="if-untagged",  # the awslogs driver and fluent-bit create groups automatically
     retain_default=True,  # a group holds logs: a document that is removed does not delete it
+    from_reference=lambda name: {"logGroupName": name},
 )
