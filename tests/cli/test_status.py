@@ -14,17 +14,19 @@ from typing import Any
 import pytest
 
 from ecsync.core.model import (
-    Event,
     FieldChange,
-    Health,
     Key,
     Origin,
+    Problem,
+    Target,
+)
+from ecsync.core.outcome import (
+    Event,
+    Health,
     Outcome,
     Pass,
     Plan,
-    Problem,
     ResourceStatus,
-    Target,
 )
 from ecsync.http.app import create_app
 from ecsync.http.server import Server

@@ -7,7 +7,16 @@ from io import StringIO
 from rich.console import Console
 
 from ecsync.cli import _view
-from ecsync.core.model import Health, Key, Outcome, Plan, ResourceStatus, Target
+from ecsync.core.model import (
+    Key,
+    Target,
+)
+from ecsync.core.outcome import (
+    Health,
+    Outcome,
+    Plan,
+    ResourceStatus,
+)
 from tests.views import state
 
 WHY = "2 of 2 tasks running: ECS deployment ecs-svc/5680268584103075220 in progress, and more text"

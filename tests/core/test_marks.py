@@ -21,11 +21,13 @@ from ecsync.core.model import (
     Mark,
     Marks,
     PhysicalId,
-    Plan,
     Present,
     Ref,
     Target,
     Text,
+)
+from ecsync.core.outcome import (
+    Plan,
 )
 from ecsync.core.rules import Computed
 from ecsync.kinds import BY_NAME

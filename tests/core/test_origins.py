@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
-from ecsync.core.model import Desired, Origin
+from ecsync.core.model import (
+    Desired,
+    Origin,
+)
 from ecsync.core.origins import locator, where
 from ecsync.core.rules import Keyed
 from tests.core.tiny import KINDS, at

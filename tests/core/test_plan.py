@@ -14,13 +14,15 @@ from ecsync.core.model import (
     Mark,
     Observed,
     Options,
-    Plan,
     Present,
     Replace,
-    StepId,
     Text,
     Unreadable,
     Update,
+)
+from ecsync.core.outcome import (
+    Plan,
+    StepId,
 )
 from ecsync.core.trees import transform
 from tests.core.tiny import at, bare, calls, doc, inputs, live, plan_of, steps, to

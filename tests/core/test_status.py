@@ -13,18 +13,20 @@ from ecsync.core.kind import Owned
 from ecsync.core.model import (
     Absent,
     Desired,
-    Done,
-    Failed,
-    Health,
     Observed,
     Options,
     Origin,
+    Unreadable,
+)
+from ecsync.core.outcome import (
+    Done,
+    Failed,
+    Health,
     Outcome,
     Progressing,
     ResourceStatus,
     Result,
     StepId,
-    Unreadable,
 )
 from ecsync.core.policy import standard
 from tests.core.tiny import KINDS, at, bare, doc, inputs, live, plan_of, to

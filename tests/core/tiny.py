@@ -18,12 +18,14 @@ from ecsync.core.model import (
     Marks,
     Observed,
     Options,
-    Plan,
     Present,
     Ref,
     Sync,
     Target,
     Text,
+)
+from ecsync.core.outcome import (
+    Plan,
 )
 from ecsync.core.rules import (
     Computed,

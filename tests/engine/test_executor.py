@@ -8,7 +8,15 @@ from typing import Any
 
 import pytest
 
-from ecsync.core.model import Done, Failed, Outcome, Progressing, Result, Skipped, StepId
+from ecsync.core.outcome import (
+    Done,
+    Failed,
+    Outcome,
+    Progressing,
+    Result,
+    Skipped,
+    StepId,
+)
 from ecsync.core.ports import AwsError, ErrorClass
 from ecsync.engine.reconciler import Catalogue, Destination, PassOptions, reconcile
 from ecsync.engine.step_state import StepState

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from ecsync.core.model import Done, Failed, Health, Outcome, Plan, Progressing, ResourceStatus, Result, Skipped, StepId
+from ecsync.core.outcome import (
+    Done,
+    Failed,
+    Health,
+    Outcome,
+    Plan,
+    Progressing,
+    ResourceStatus,
+    Result,
+    Skipped,
+    StepId,
+)
 from ecsync.engine.requeue import delay, jittered
 from tests.engine.passes import TARGET, key
 

@@ -17,16 +17,18 @@ import pytest
 from ecsync.core.model import (
     Create,
     Desired,
-    Event,
     FieldChange,
-    Health,
     Key,
     Origin,
+    Problem,
+    Redacted,
+)
+from ecsync.core.outcome import (
+    Event,
+    Health,
     Outcome,
     Pass,
     Plan,
-    Problem,
-    Redacted,
     ResourceStatus,
     Step,
     StepId,

@@ -24,11 +24,13 @@ from ecsync.core.model import (
     Key,
     Observed,
     Options,
-    Plan,
     Present,
     Target,
     Text,
     Update,
+)
+from ecsync.core.outcome import (
+    Plan,
 )
 from ecsync.core.ports import AwsError
 from ecsync.core.trees import thaw, transform

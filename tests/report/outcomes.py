@@ -12,21 +12,23 @@ from ecsync.core.model import (
     Delete,
     Desired,
     FieldChange,
+    Key,
+    Present,
+    Reason,
+    Target,
+    Update,
+)
+from ecsync.core.outcome import (
     Health,
     HealthStatus,
-    Key,
     Outcome,
     Phase,
     Plan,
-    Present,
-    Reason,
     ResourceStatus,
     Result,
     Step,
     StepId,
     SyncStatus,
-    Target,
-    Update,
     Withheld,
 )
 from ecsync.report.events import Context

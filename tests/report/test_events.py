@@ -11,17 +11,19 @@ from ecsync.core.model import (
     Adopt,
     Change,
     Desired,
+    Mark,
+    Origin,
+    Problem,
+    Redacted,
+    Snapshot,
+)
+from ecsync.core.outcome import (
     Done,
     Event,
     Failed,
-    Mark,
-    Origin,
     Outcome,
     Phase,
-    Problem,
     Progressing,
-    Redacted,
-    Snapshot,
 )
 from ecsync.core.ports import SourceError
 from ecsync.report import events

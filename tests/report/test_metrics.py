@@ -9,14 +9,16 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from ecsync.core.model import (
+    Key,
+    Origin,
+    Problem,
+)
+from ecsync.core.outcome import (
     ApplicationState,
     Done,
     Event,
     Failed,
-    Key,
-    Origin,
     Pass,
-    Problem,
     Withheld,
     WithheldReason,
 )

@@ -6,9 +6,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from ecsync.core import graph, marks, tagging
+from ecsync.core import graph, marks
 from ecsync.core.inputs import Inputs
-from ecsync.core.model import Delete, Forget, Key, Phase, Present, Step, StepId
+from ecsync.core.model import (
+    Delete,
+    Forget,
+    Key,
+    Present,
+)
+from ecsync.core.outcome import (
+    Phase,
+    Step,
+    StepId,
+)
 from ecsync.core.rules import Refers
 from ecsync.core.trees import locate
 
@@ -22,7 +32,7 @@ def deletion(inputs: Inputs, key: Key, observed: Present, *, waiting: str = "", 
     step = StepId(key=key, phase=phase)
     if phase != "late" and _retained(inputs, key, observed):
         forget = Forget(key=key, observed=observed)
-        return Step(id=step, change=forget, calls=tagging.calls_for(kind.tagging, forget) if kind.tagging else ())
+        return Step(id=step, change=forget, calls=marks.tag_calls(kind.tagging, forget) if kind.tagging else ())
     change = Delete(key=key, observed=observed)
     return Step(id=step, change=change, calls=kind.calls(change) if kind.calls and not waiting else (), waiting=waiting)
 

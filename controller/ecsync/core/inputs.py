@@ -8,7 +8,20 @@ from functools import cached_property
 
 from ecsync.core import graph
 from ecsync.core.kind import Kind, Owned, World
-from ecsync.core.model import Application, Applied, Desired, Key, PhysicalId, Present, Ref, Step, Target, Unreadable
+from ecsync.core.model import (
+    Application,
+    Applied,
+    Desired,
+    Key,
+    PhysicalId,
+    Present,
+    Ref,
+    Target,
+    Unreadable,
+)
+from ecsync.core.outcome import (
+    Step,
+)
 from ecsync.core.resolve import resolve
 from ecsync.core.rules import CommaList
 

@@ -14,7 +14,6 @@ from ecsync.core.model import (
     Effect,
     Facts,
     FieldChange,
-    Health,
     Key,
     Marks,
     Observed,
@@ -23,6 +22,9 @@ from ecsync.core.model import (
     Replace,
     Tags,
     Update,
+)
+from ecsync.core.outcome import (
+    Health,
 )
 from ecsync.core.ports import Reader
 from ecsync.core.rules import Rules

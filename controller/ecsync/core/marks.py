@@ -18,8 +18,21 @@ from dataclasses import replace
 from hashlib import sha256
 from itertools import combinations
 
-from ecsync.core.kind import Kind
-from ecsync.core.model import Applied, Desired, Key, Marks, PhysicalId, Present
+from ecsync.core.kind import Kind, Tagging
+from ecsync.core.model import (
+    Adopt,
+    Applied,
+    Call,
+    Desired,
+    Forget,
+    Key,
+    Mark,
+    Marks,
+    PhysicalId,
+    Present,
+    Tags,
+    Update,
+)
 from ecsync.core.normalise import normalise
 from ecsync.core.rules import Computed, Pinned, Released, Rules
 from ecsync.core.trees import Body, Json, canonical, contains, same, take_out, thaw
@@ -275,3 +288,40 @@ def with_released_keys(kind: Kind, desired: Desired, written: Desired, observed:
 def applied_for(kind: Kind, written: Desired) -> Applied | None:
     """Return what is recorded of a document when it is applied."""
     return unpack(pack(declared_form(written.body, kind.rules), tags_member(kind), released_maps(kind)))
+
+
+# ---------------------------------------------------------------- tags in calls
+
+
+def spelled(tags: Mapping[str, str], style: str) -> Json:
+    """Return tags in AWS's spelling: `map`, `key/value` or `Key/Value`."""
+    if style == "map":
+        return dict(tags)
+    name, value = style.split("/")
+    return [{name: key, value: text} for key, text in tags.items()]
+
+
+def with_marks(tagging: Tagging, body: Body, ours: Tags) -> dict[str, Json]:
+    """Return the body of a create with our marks among its tags."""
+    tags = {**tag_map(body.get(tagging.member)), **ours}
+    return {**body, tagging.member: spelled(tags, tagging.style)} if tags else dict(body)
+
+
+def tag_calls(tagging: Tagging, change: Update | Adopt | Mark | Forget) -> tuple[Call, ...]:
+    """Compile the tag calls of a change: put, then remove; none if no tag differs."""
+    if isinstance(change, Forget):
+        return tagging.remove(change.observed, (OWNER, ID, APPLIED))
+    put = dict(change.marks)
+    if isinstance(change, Update):
+        declared = tag_map(change.desired.body.get(tagging.member))
+        put |= {
+            key: declared[key]
+            for field in change.fields
+            if field.path[0] == tagging.member
+            for key in (field.path[1:] or tuple(declared))
+            if isinstance(key, str) and key in declared
+        }
+    calls = tagging.put(change.observed, put) if put else ()
+    if isinstance(change, Update) and change.untag:
+        calls += tagging.remove(change.observed, change.untag)
+    return calls

@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
-from ecsync.core import deletes, graph, ownership, tagging
+from ecsync.core import deletes, graph, marks, ownership
 from ecsync.core.inputs import Inputs, blocked
 from ecsync.core.kind import Gate, GiveUp, Hold, Kind, Proceed, Wait
 from ecsync.core.marks import with_released_keys
@@ -34,17 +34,19 @@ from ecsync.core.model import (
     Key,
     Mark,
     Observed,
-    Phase,
-    Plan,
     Present,
     Ref,
     Replace,
-    Step,
-    StepId,
     Text,
-    Unmanaged,
     Unreadable,
     Update,
+)
+from ecsync.core.outcome import (
+    Phase,
+    Plan,
+    Step,
+    StepId,
+    Unmanaged,
     Withheld,
 )
 from ecsync.core.resource_diff import declares, difference
@@ -187,7 +189,7 @@ def _adoption(inputs: Inputs, draft: _Draft, desired: Desired, written: Desired,
         resets=tuple(one for one in found if not declared(one.path)),
         marks=ownership.tags_for(inputs, desired, written, adopted=desired.options.undeclared == "adopted"),
     )
-    calls = tagging.calls_for(kind.tagging, change) if kind.tagging else ()
+    calls = marks.tag_calls(kind.tagging, change) if kind.tagging else ()
     return Step(id=StepId(key=desired.key), change=change, calls=calls)
 
 
@@ -291,7 +293,7 @@ def _mark(inputs: Inputs, draft: _Draft, change: Update) -> None:
     if kind.tagging is None:
         return
     mark = Mark(desired=change.desired, observed=change.observed, marks=change.marks)
-    calls = tagging.calls_for(kind.tagging, mark)
+    calls = marks.tag_calls(kind.tagging, mark)
     _admit(inputs, draft, Step(id=StepId(key=change.desired.key), change=mark, calls=calls))
 
 
@@ -309,7 +311,7 @@ def _calls(kind: Kind, change: Update) -> tuple[Call, ...]:
     calls = kind.calls(replace(change, fields=own)) if own and kind.calls else ()
     if kind.tagging is None or (kind.any_change == "revise" and own):
         return calls  # a new revision is registered with its tags
-    return calls + tagging.calls_for(kind.tagging, change)
+    return calls + marks.tag_calls(kind.tagging, change)
 
 
 def _is_tag(kind: Kind, change: FieldChange) -> bool:

@@ -6,7 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Literal, Protocol, TypeAlias
 
-from ecsync.core.model import Event, Snapshot
+from ecsync.core.model import (
+    Snapshot,
+)
+from ecsync.core.outcome import (
+    Event,
+)
 
 ErrorClass: TypeAlias = Literal[
     "missing",  # the resource does not exist

@@ -11,25 +11,27 @@ from ecsync.core.model import (
     Create,
     Delete,
     Desired,
-    Failed,
     FieldChange,
     Forget,
-    Health,
     Key,
     Mark,
     Observed,
-    Plan,
     Present,
+    Unreadable,
+)
+from ecsync.core.origins import where
+from ecsync.core.outcome import (
+    Failed,
+    Health,
+    Plan,
     Progressing,
     ResourceStatus,
     Result,
     Step,
     StepId,
     SyncStatus,
-    Unreadable,
     Withheld,
 )
-from ecsync.core.origins import where
 from ecsync.core.trees import pointer
 
 

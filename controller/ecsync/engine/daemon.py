@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 
 from ecsync.core.model import (
     Application,
+)
+from ecsync.core.outcome import (
     ApplicationState,
     Failed,
     Outcome,

@@ -10,26 +10,28 @@ from ecsync.core import marks, plan
 from ecsync.core.graph import references
 from ecsync.core.inputs import Inputs
 from ecsync.core.model import (
-    DELETING,
     Absent,
     Adopt,
     Call,
     Create,
     Delete,
-    Done,
-    Failed,
     Forget,
     Key,
     Observed,
-    Plan,
     Present,
-    Progressing,
     Ref,
+    Update,
+)
+from ecsync.core.outcome import (
+    DELETING,
+    Done,
+    Failed,
+    Plan,
+    Progressing,
     Result,
     Skipped,
     Step,
     StepId,
-    Update,
 )
 from ecsync.core.ports import AwsError, Clock, Cloud
 from ecsync.core.resolve import resolve

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from ecsync.core.model import ApplicationState, Event
+from ecsync.core.outcome import (
+    ApplicationState,
+    Event,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

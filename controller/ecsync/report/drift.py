@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, NamedTuple, TypeAlias
 
-from ecsync.core.model import Adopt, Create, Delete, Done, FieldChange, Key, Outcome, Replace, Step
+from ecsync.core.model import (
+    Adopt,
+    Create,
+    Delete,
+    FieldChange,
+    Key,
+    Replace,
+)
+from ecsync.core.outcome import (
+    Done,
+    Outcome,
+    Step,
+)
 from ecsync.core.trees import canonical
 
 Drifted: TypeAlias = Mapping[Key, tuple[FieldChange, ...]]

@@ -14,22 +14,24 @@ from ecsync.core.model import (
     Adopt,
     Create,
     Delete,
+    FieldChange,
+    Forget,
+    Key,
+    Problem,
+    Replace,
+    Snapshot,
+    Target,
+    Update,
+)
+from ecsync.core.outcome import (
     Done,
     Event,
     Failed,
-    FieldChange,
-    Forget,
     HealthStatus,
-    Key,
     Outcome,
     Plan,
-    Problem,
     Progressing,
-    Replace,
-    Snapshot,
     StepId,
-    Target,
-    Update,
 )
 from ecsync.core.ports import SourceError
 from ecsync.core.trees import Json, Path, dotted, pointer

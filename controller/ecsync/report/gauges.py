@@ -10,17 +10,19 @@ from prometheus_client.registry import Collector
 
 from ecsync.core.model import (
     Adopt,
-    ApplicationState,
     Create,
     Delete,
-    Failed,
     Forget,
     Key,
     Mark,
-    Obstacle,
-    Outcome,
     Replace,
     Update,
+)
+from ecsync.core.outcome import (
+    ApplicationState,
+    Failed,
+    Obstacle,
+    Outcome,
 )
 
 # The value of the label `action` for a change.

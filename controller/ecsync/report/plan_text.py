@@ -16,11 +16,13 @@ from ecsync.core.model import (
     FieldChange,
     Forget,
     Mark,
-    Plan,
     Replace,
+    Update,
+)
+from ecsync.core.outcome import (
+    Plan,
     Step,
     Unmanaged,
-    Update,
 )
 from ecsync.core.trees import dotted, plain
 from ecsync.report.changes import EFFECTS, change_line, shown

@@ -8,9 +8,16 @@ import pytest
 from moto import mock_aws
 
 from ecsync.core.kind import Wait
-from ecsync.core.model import Absent, Create, Delete, Key, Present, Update
+from ecsync.core.marks import tag_calls
+from ecsync.core.model import (
+    Absent,
+    Create,
+    Delete,
+    Key,
+    Present,
+    Update,
+)
 from ecsync.core.ports import AwsError
-from ecsync.core.tagging import calls_for
 from ecsync.core.trees import thaw
 from ecsync.kinds.autoscaling.auto_scaling_group import KIND, TAGGING, present_of
 from tests.kinds.ecs.answers import equivalent, settled, unseen
@@ -282,7 +289,7 @@ class TestCalls:
         body = {**BODY, "Tags": [{"Key": "a", "Value": "b", "PropagateAtLaunch": True}]}
         present = present_of(_printed(Tags=live), body, {})
         change = Update(desired=desired(KIND, body), observed=present, fields=compare(KIND, body, present).fields)
-        calls = (*KIND.calls(update(KIND, body, present)), *calls_for(TAGGING, change))  # type: ignore[misc]
+        calls = (*KIND.calls(update(KIND, body, present)), *tag_calls(TAGGING, change))  # type: ignore[misc]
         assert compiled(calls) == [("autoscaling.CreateOrUpdateTags", {"Tags": [_tag("a", "b", True)]})]
 
     def test_removed_members_of_a_policy_are_cleared_and_undeclared_ones_are_sent_again(self) -> None:
@@ -319,7 +326,7 @@ class TestCalls:
         removed = {"ResourceId": "web", "ResourceType": "auto-scaling-group", "Key": "a"}
         assert compiled(TAGGING.remove(present, ["a"])) == [("autoscaling.DeleteTags", {"Tags": [removed]})]
         assert not refused((*put, *TAGGING.remove(present, ["a"])))
-        assert calls_for(TAGGING, update(KIND, BODY, present)) == ()
+        assert tag_calls(TAGGING, update(KIND, BODY, present)) == ()
 
     @pytest.mark.parametrize(
         ("live", "calls"),

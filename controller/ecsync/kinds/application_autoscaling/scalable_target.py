@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ecsync.core import marks
 from ecsync.core.kind import Gate, Kind, Owned, Proceed, ShapeOf, Wanted, World
+from ecsync.core.marks import with_marks
 from ecsync.core.model import (
     Absent,
     Call,
@@ -18,16 +19,17 @@ from ecsync.core.model import (
     Delete,
     Desired,
     FieldChange,
-    Health,
     Key,
     Observed,
     Present,
     Replace,
     Update,
 )
+from ecsync.core.outcome import (
+    Health,
+)
 from ecsync.core.ports import Reader
 from ecsync.core.rules import Default, Drop, Rules
-from ecsync.core.tagging import with_marks
 from ecsync.core.trees import Body, Json, Path
 from ecsync.kinds._common import (
     arn_tagging,

@@ -18,13 +18,15 @@ from ecsync.core.model import (
     Create,
     Delete,
     Desired,
-    Health,
     Key,
     Marks,
     Observed,
     Present,
     Replace,
     Update,
+)
+from ecsync.core.outcome import (
+    Health,
 )
 from ecsync.core.ports import Reader
 from ecsync.core.rules import Default, Immutable, Resets, Rewrite, Rules

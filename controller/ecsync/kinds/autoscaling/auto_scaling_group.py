@@ -18,13 +18,15 @@ from ecsync.core.model import (
     Desired,
     Facts,
     FieldChange,
-    Health,
     Key,
     Observed,
     Present,
     Replace,
     Tags,
     Update,
+)
+from ecsync.core.outcome import (
+    Health,
 )
 from ecsync.core.ports import Reader
 from ecsync.core.trees import Body, Json, locate, pattern, thaw

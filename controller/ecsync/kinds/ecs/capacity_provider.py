@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from ecsync.core.kind import Gate, Kind, Owned, Proceed, ShapeOf, Wait, Wanted, World
+from ecsync.core.marks import with_marks
 from ecsync.core.model import (
     Absent,
     Call,
@@ -16,7 +17,6 @@ from ecsync.core.model import (
     Delete,
     Desired,
     FieldChange,
-    Health,
     Key,
     Observed,
     Present,
@@ -25,9 +25,11 @@ from ecsync.core.model import (
     Update,
 )
 from ecsync.core.normalise import normalise
+from ecsync.core.outcome import (
+    Health,
+)
 from ecsync.core.ports import Reader
 from ecsync.core.rules import Computed, Default, Immutable, Refers, Rewrite, Rules, Unordered
-from ecsync.core.tagging import with_marks
 from ecsync.core.trees import Body, Json, Path, merge, thaw
 from ecsync.kinds._common import (
     arn_tagging,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from ecsync.core.kind import Gate, Kind, Owned, Proceed, ShapeOf, Wait, Wanted, World
+from ecsync.core.marks import with_marks
 from ecsync.core.model import (
     Absent,
     Call,
@@ -12,7 +13,6 @@ from ecsync.core.model import (
     Delete,
     Desired,
     FieldChange,
-    Health,
     Key,
     Observed,
     Present,
@@ -20,9 +20,11 @@ from ecsync.core.model import (
     Unreadable,
     Update,
 )
+from ecsync.core.outcome import (
+    Health,
+)
 from ecsync.core.ports import Reader
 from ecsync.core.rules import Clears, Computed, Default, Immutable, Keyed, Late, Refers, Rewrite, Unordered
-from ecsync.core.tagging import with_marks
 from ecsync.core.trees import Body, Json
 from ecsync.kinds._common import (
     arn_tagging,

@@ -5,9 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ecsync.core.kind import Gate, Kind, ShapeOf, World
-from ecsync.core.model import Call, Create, Delete, Desired, FieldChange, Key, Present, Replace, Text, Update
+from ecsync.core.marks import with_marks
+from ecsync.core.model import (
+    Call,
+    Create,
+    Delete,
+    Desired,
+    FieldChange,
+    Key,
+    Present,
+    Replace,
+    Text,
+    Update,
+)
 from ecsync.core.rules import Resets
-from ecsync.core.tagging import with_marks
 from ecsync.core.trees import Body, Json, Path
 from ecsync.kinds._common import arn_tagging, operations, without
 from ecsync.kinds.ecs._service_deployment_rules import is_daemon

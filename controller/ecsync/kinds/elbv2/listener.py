@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 from ecsync.core.kind import Gate, Kind, Owned, ShapeOf, Wanted, World
-from ecsync.core.marks import applied_equals
+from ecsync.core.marks import applied_equals, with_marks
 from ecsync.core.model import (
     Absent,
     Call,
@@ -29,7 +29,6 @@ from ecsync.core.model import (
 from ecsync.core.normalise import normalise
 from ecsync.core.ports import Reader
 from ecsync.core.rules import Clears, Computed, Default, Drop, Immutable, Refers, Rewrite
-from ecsync.core.tagging import with_marks
 from ecsync.core.trees import Body, Json, Path, canonical
 from ecsync.kinds._common import changed, operations, read_tags, tag_rows, without
 from ecsync.kinds.elbv2._actions import action_rows, contradictions, with_blue_green_pair, with_live_weights

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ecsync.core.kind import Gate, Hold, Kind, Owned, ShapeOf, Wanted, World
+from ecsync.core.marks import with_marks
 from ecsync.core.model import (
     Absent,
     Call,
@@ -25,7 +26,6 @@ from ecsync.core.model import (
 from ecsync.core.normalise import normalise
 from ecsync.core.ports import Reader
 from ecsync.core.rules import Immutable, Keyed, Refers, Rewrite, Verbatim
-from ecsync.core.tagging import with_marks
 from ecsync.core.trees import Body, Json, Path, canonical
 from ecsync.kinds._common import changed, operations, pick, read_tags, tag_rows, without
 from ecsync.kinds.elbv2._actions import action_rows, contradictions, presents, with_blue_green_pair, with_live_weights

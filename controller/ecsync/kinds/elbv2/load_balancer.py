@@ -8,13 +8,13 @@ from functools import partial
 
 from ecsync.core import marks
 from ecsync.core.kind import Kind, Owned, ShapeOf, Wanted, World
+from ecsync.core.marks import with_marks
 from ecsync.core.model import (
     Absent,
     Call,
     Create,
     Delete,
     Desired,
-    Health,
     Key,
     Observed,
     Present,
@@ -22,9 +22,11 @@ from ecsync.core.model import (
     Tags,
     Update,
 )
+from ecsync.core.outcome import (
+    Health,
+)
 from ecsync.core.ports import Reader
 from ecsync.core.rules import Computed, Default, Immutable, Refers, Rewrite, Unordered
-from ecsync.core.tagging import with_marks
 from ecsync.core.trees import Body, Json, Path
 from ecsync.kinds._common import changed, operations, pick, read_tags, tag_rows, without, without_nones
 from ecsync.kinds.elbv2._attributes import of_load_balancer

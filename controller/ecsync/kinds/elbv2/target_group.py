@@ -13,13 +13,13 @@ from hashlib import sha256
 
 from ecsync.core import marks
 from ecsync.core.kind import Kind, Owned, ShapeOf, Wanted, World
+from ecsync.core.marks import with_marks
 from ecsync.core.model import (
     Absent,
     Call,
     Create,
     Delete,
     Desired,
-    Health,
     Key,
     Marks,
     Observed,
@@ -31,9 +31,11 @@ from ecsync.core.model import (
     Update,
 )
 from ecsync.core.normalise import normalise
+from ecsync.core.outcome import (
+    Health,
+)
 from ecsync.core.ports import Reader
 from ecsync.core.rules import Immutable, Refers
-from ecsync.core.tagging import with_marks
 from ecsync.core.trees import Body, Json, Path, canonical
 from ecsync.kinds._common import changed, operations, read_tags, tag_rows, without
 from ecsync.kinds.elbv2._actions import forwarders, registered_groups, services_behind, unread

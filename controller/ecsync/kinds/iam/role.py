@@ -11,10 +11,21 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ecsync.core import marks
 from ecsync.core.kind import Kind, Owned, ShapeOf, Wanted, World
-from ecsync.core.model import Absent, Call, Create, Delete, Key, Observed, Present, Replace, Tags, Update
+from ecsync.core.marks import spelled
+from ecsync.core.model import (
+    Absent,
+    Call,
+    Create,
+    Delete,
+    Key,
+    Observed,
+    Present,
+    Replace,
+    Tags,
+    Update,
+)
 from ecsync.core.ports import AwsError, Reader
 from ecsync.core.rules import Clears, Computed, Default, Immutable, Resets, Rewrite, Unordered
-from ecsync.core.tagging import spelled
 from ecsync.core.trees import Body, Json, Path
 from ecsync.kinds._common import arn_tagging, belongs, missing, operations, pick, read_tags, tag_rows, without_nones
 from ecsync.kinds.iam._policy_documents import parsed, policy

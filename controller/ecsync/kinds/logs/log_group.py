@@ -16,10 +16,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ecsync.core.kind import Kind, Owned, ShapeOf, Wanted, World
-from ecsync.core.model import Absent, Call, Create, Delete, Key, Observed, Present, Replace, Tags, Update
+from ecsync.core.marks import with_marks
+from ecsync.core.model import (
+    Absent,
+    Call,
+    Create,
+    Delete,
+    Key,
+    Observed,
+    Present,
+    Replace,
+    Tags,
+    Update,
+)
 from ecsync.core.ports import AwsError, Reader
 from ecsync.core.rules import Computed, Default, Delegated, Immutable
-from ecsync.core.tagging import with_marks
 from ecsync.core.trees import Body, Json
 from ecsync.kinds._common import (
     arn_tagging,

@@ -1,0 +1,260 @@
+"""A plan as a value, and the outcome of a pass: steps, results, statuses, events. Read it after `model.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+from ecsync.core.model import (
+    Adopt,
+    Call,
+    Change,
+    FieldChange,
+    Key,
+    Problem,
+    Replace,
+    Sync,
+    Target,
+    Update,
+)
+from ecsync.core.trees import Json, Path
+
+# ---------------------------------------------------------------- plan
+
+Phase: TypeAlias = Literal["main", "late", "prune"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class StepId:
+    """The identity of a step in a plan: a resource, and one of its phases.
+
+    `main` is the change of the resource. `late` is the fields that are sent after other steps, and the deletion of what
+    a replacement superseded. `prune` is the deletion of an orphan: a live resource that we own and that no document
+    declares. The key of an orphan may still be declared, for another resource.
+    """
+
+    key: Key
+    phase: Phase = "main"
+
+    def __str__(self) -> str:
+        return f"{self.key} (late)" if self.phase == "late" else str(self.key)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One change, its exact calls, and the steps before it. `waiting` is the reason why it is not complete yet."""
+
+    id: StepId
+    change: Change
+    calls: tuple[Call, ...]
+    after: frozenset[StepId] = frozenset()
+    waiting: str = ""
+
+    @property
+    def fields(self) -> tuple[FieldChange, ...]:
+        """Return the fields that it changes; none for a create, a delete or a mark."""
+        match self.change:
+            case Update(fields=fields) | Replace(fields=fields) | Adopt(fields=fields):
+                return fields
+            case _:
+                return ()
+
+
+Obstacle: TypeAlias = Literal[
+    "off", "empty", "stale_source", "invalid_manifest", "not_listed", "not_managed", "suspended", "no_ownership",
+    "replacement", "lookup", "contention", "unsafe",
+]  # fmt: skip
+
+
+class WithheldReason(str):
+    """The reason why a step is withheld, as text for people; `obstacle` is one of a closed set, for programs."""
+
+    __slots__ = ("obstacle",)
+    obstacle: Obstacle
+
+    def __new__(cls, obstacle: Obstacle, text: str) -> WithheldReason:
+        """Return the text with its obstacle."""
+        made = super().__new__(cls, text)
+        made.obstacle = obstacle
+        return made
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withheld:
+    """A step that is not in the plan, with the reason and what a person can do."""
+
+    step: Step
+    reason: str
+
+    @property
+    def obstacle(self) -> Obstacle:
+        """Return the obstacle. A reason without one is the plan's own: another owner, or a gate that holds a change."""
+        if isinstance(self.reason, WithheldReason):
+            return self.reason.obstacle
+        return "unsafe" if isinstance(self.step.change, Update | Replace) else "no_ownership"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unmanaged:
+    """A live value that AWS or another controller decides: reported, never written."""
+
+    key: Key
+    path: Path
+    value: Json
+    owner: str = "AWS"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a pass would do to one application: a value that is printed, tested, gated and then applied."""
+
+    application: str
+    target: Target
+    revision: str
+    steps: tuple[Step, ...] = ()
+    withheld: tuple[Withheld, ...] = ()
+    unmanaged: tuple[Unmanaged, ...] = ()
+    unreadable: Mapping[Key, str] = field(default_factory=dict)
+    stopped: Mapping[Key, str] = field(
+        default_factory=dict
+    )  # not retried until the manifest changes (docs/rules.md R15)
+    incomplete: str = ""  # the reason why orphans may be missing; nothing is pruned then
+
+    @property
+    def empty(self) -> bool:
+        """Return whether the plan has no step other than adoptions."""
+        return all(isinstance(step.change, Adopt) for step in self.steps)
+
+
+# ---------------------------------------------------------------- outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """All calls succeeded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progressing:
+    """No error so far; requeue after `after` seconds."""
+
+    why: str
+    after: float = 15.0
+
+
+DELETING = "deleting"  # AWS accepted a deletion; a later pass observes that the resource is absent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """Not tried, because of another step."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """A call failed, or a rule forbids a retry. `retry`: soon (transient), slow (denied, invalid), never."""
+
+    error: str
+    retry: Literal["soon", "slow", "never"] = "soon"
+
+
+Result: TypeAlias = Done | Progressing | Skipped | Failed
+
+SyncStatus: TypeAlias = Literal["Synced", "OutOfSync", "Unknown"]
+HealthStatus: TypeAlias = Literal["Healthy", "Progressing", "Degraded", "Suspended", "Missing", "Unknown"]
+WORST_FIRST: tuple[HealthStatus, ...] = ("Degraded", "Missing", "Unknown", "Progressing", "Suspended", "Healthy")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """The health of a live resource: apart from its sync status."""
+
+    status: HealthStatus
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceStatus:
+    """One resource of one application after a pass."""
+
+    key: Key
+    sync: SyncStatus
+    health: Health
+    fields: tuple[FieldChange, ...] = ()
+    message: str = ""
+    physical: str = ""  # its primary output, where it has one
+    origin: str = ""  # file:line of its document
+    origins: Mapping[str, str] = field(default_factory=dict)  # JSON pointer of a field -> file:line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """One pass over one application: the plan, the result of each step, and the status of each resource."""
+
+    plan: Plan
+    results: Mapping[StepId, Result] = field(default_factory=dict)
+    statuses: tuple[ResourceStatus, ...] = ()
+
+    @property
+    def sync(self) -> SyncStatus:
+        """Return OutOfSync if any resource is, else Unknown if any is, else Synced."""
+        seen = {status.sync for status in self.statuses}
+        return "OutOfSync" if "OutOfSync" in seen else "Unknown" if "Unknown" in seen else "Synced"
+
+    @property
+    def health(self) -> HealthStatus:
+        """Return the worst health of the resources."""
+        seen = {status.health.status for status in self.statuses}
+        return next((status for status in WORST_FIRST if status in seen), "Healthy")
+
+
+PassResult: TypeAlias = Literal["synced", "changed", "error", "terminal", "throttled", "frozen", "skipped"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pass:
+    """One pass over one application, as it is reported."""
+
+    reconcile_id: str
+    started: datetime
+    ended: datetime
+    result: PassResult
+    error: str = ""  # the reason why it has no plan
+    only_looked: str = ""  # the reason why it was read-only; empty: it was not
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplicationState:
+    """The current state of one application. `outcome` is of the last pass with a plan, which may be an earlier pass."""
+
+    name: str
+    target: Target
+    sync: Sync = field(default_factory=Sync)
+    revision: str = ""
+    problems: tuple[Problem, ...] = ()
+    outcome: Outcome | None = None
+    last_pass: Pass | None = None
+    last_success: datetime | None = None
+    next_pass: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """A change of state, reported once: the input of the log, the metrics, the store and other sinks."""
+
+    type: str  # drift.detected, resource.updated, sync.failed … (docs/cli.md)
+    time: datetime
+    application: str
+    message: str
+    severity: Literal["info", "warning", "error"] = "info"
+    key: Key | None = None
+    target: Target | None = None
+    revision: str = ""
+    reconcile_id: str = ""
+    fields: tuple[FieldChange, ...] = ()
+    origins: Mapping[str, str] = field(default_factory=dict)  # JSON pointer -> file:line
+    detail: Mapping[str, Json] = field(default_factory=dict)
