@@ -10,9 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ecsync.core.model import (
-    Origin,
-)
+from ecsync.core.model import Origin
 from ecsync.core.resource_diff import between
 from ecsync.language.nodes import to_nodes
 from ecsync.offline.compare import compare, difference, kind_of, written_as

@@ -6,13 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from ecsync.core.model import (
-    Target,
-)
-from ecsync.core.outcome import (
-    ApplicationState,
-    Event,
-)
+from ecsync.core.model import Target
+from ecsync.core.outcome import ApplicationState, Event
 from ecsync.http.view import Beat, SourceView
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ecsync.core.model import (
-        FieldChange,
-    )
+    from ecsync.core.model import FieldChange
     from ecsync.offline.compare import compare
 
 __all__ = ["FieldChange", "compare"]
@@ -19,9 +17,7 @@ def __getattr__(name: str) -> object:
 
         return compare
     if name == "FieldChange":
-        from ecsync.core.model import (
-            FieldChange,
-        )
+        from ecsync.core.model import FieldChange
 
         return FieldChange
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

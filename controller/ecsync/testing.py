@@ -14,19 +14,7 @@ from ecsync.core import marks
 from ecsync.core.graph import late
 from ecsync.core.kind import Kind, Owned, Tagging, Wanted, World
 from ecsync.core.marks import with_marks
-from ecsync.core.model import (
-    Absent,
-    Call,
-    Create,
-    Delete,
-    Key,
-    Observed,
-    Present,
-    Ref,
-    Replace,
-    Text,
-    Update,
-)
+from ecsync.core.model import Absent, Call, Create, Delete, Key, Observed, Present, Ref, Replace, Text, Update
 from ecsync.core.ports import AwsError, Reader
 from ecsync.core.rules import Computed, Immutable, Keyed, Rules, Verbatim
 from ecsync.core.trees import Body, leaves, thaw

@@ -13,21 +13,8 @@ from typing import Any
 
 import pytest
 
-from ecsync.core.model import (
-    FieldChange,
-    Key,
-    Origin,
-    Problem,
-    Target,
-)
-from ecsync.core.outcome import (
-    Event,
-    Health,
-    Outcome,
-    Pass,
-    Plan,
-    ResourceStatus,
-)
+from ecsync.core.model import FieldChange, Key, Origin, Problem, Target
+from ecsync.core.outcome import Event, Health, Outcome, Pass, Plan, ResourceStatus
 from ecsync.http.app import create_app
 from ecsync.http.server import Server
 from ecsync.http.view import Beat, SourceView

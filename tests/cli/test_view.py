@@ -7,16 +7,8 @@ from io import StringIO
 from rich.console import Console
 
 from ecsync.cli import _view
-from ecsync.core.model import (
-    Key,
-    Target,
-)
-from ecsync.core.outcome import (
-    Health,
-    Outcome,
-    Plan,
-    ResourceStatus,
-)
+from ecsync.core.model import Key, Target
+from ecsync.core.outcome import Health, Outcome, Plan, ResourceStatus
 from tests.views import state
 
 WHY = "2 of 2 tasks running: ECS deployment ecs-svc/5680268584103075220 in progress, and more text"

@@ -9,17 +9,8 @@ import pytest
 
 from ecsync.core import deletes
 from ecsync.core.kind import Owned
-from ecsync.core.model import (
-    Application,
-    Desired,
-    Forget,
-    Options,
-    Present,
-    Sync,
-)
-from ecsync.core.outcome import (
-    Plan,
-)
+from ecsync.core.model import Application, Desired, Forget, Options, Present, Sync
+from ecsync.core.outcome import Plan
 from ecsync.core.policy import standard
 from tests.core.tiny import at, calls, doc, inputs, live, plan_of, to
 

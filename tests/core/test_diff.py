@@ -7,12 +7,7 @@ from typing import Any
 import pytest
 
 from ecsync.core.diff import UnmanagedValue, differences, effect_of, walk
-from ecsync.core.model import (
-    FieldChange,
-    Key,
-    Ref,
-    Text,
-)
+from ecsync.core.model import FieldChange, Key, Ref, Text
 from ecsync.core.rules import Computed, Default, Delegated, Immutable, Keyed, Rolls, Rules
 from ecsync.core.trees import pattern, same
 

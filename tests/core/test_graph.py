@@ -8,13 +8,8 @@ import pytest
 
 from ecsync.core import graph
 from ecsync.core.graph import Cycle
-from ecsync.core.model import (
-    Desired,
-    Options,
-)
-from ecsync.core.outcome import (
-    StepId,
-)
+from ecsync.core.model import Desired, Options
+from ecsync.core.outcome import StepId
 from ecsync.kinds import BY_NAME
 from tests.core.tiny import GADGET, KINDS, WIDGET, at, doc, to
 

@@ -13,22 +13,8 @@ from ecsync.core import marks, plan
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind
 from ecsync.core.marks import APPLIED, ID, OWNER
-from ecsync.core.model import (
-    Application,
-    Applied,
-    Desired,
-    Key,
-    Mark,
-    Marks,
-    PhysicalId,
-    Present,
-    Ref,
-    Target,
-    Text,
-)
-from ecsync.core.outcome import (
-    Plan,
-)
+from ecsync.core.model import Application, Applied, Desired, Key, Mark, Marks, PhysicalId, Present, Ref, Target, Text
+from ecsync.core.outcome import Plan
 from ecsync.core.rules import Computed
 from ecsync.kinds import BY_NAME
 from ecsync.testing import memory_kind

@@ -8,11 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecsync.core.model import (
-    Key,
-    Ref,
-    Text,
-)
+from ecsync.core.model import Key, Ref, Text
 from ecsync.core.normalise import normalise
 from ecsync.core.rules import Default, Derived, Drop, Keyed, Reshape, Rewrite, Rule, Rules, Unordered, Verbatim
 from ecsync.core.trees import Elements

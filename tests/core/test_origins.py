@@ -6,10 +6,7 @@ from typing import Any
 
 import pytest
 
-from ecsync.core.model import (
-    Desired,
-    Origin,
-)
+from ecsync.core.model import Desired, Origin
 from ecsync.core.origins import locator, where
 from ecsync.core.rules import Keyed
 from tests.core.tiny import KINDS, at

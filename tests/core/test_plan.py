@@ -8,22 +8,8 @@ import pytest
 
 from ecsync.core import plan
 from ecsync.core.marks import APPLIED, ID, OWNER
-from ecsync.core.model import (
-    Absent,
-    Adopt,
-    Mark,
-    Observed,
-    Options,
-    Present,
-    Replace,
-    Text,
-    Unreadable,
-    Update,
-)
-from ecsync.core.outcome import (
-    Plan,
-    StepId,
-)
+from ecsync.core.model import Absent, Adopt, Mark, Observed, Options, Present, Replace, Text, Unreadable, Update
+from ecsync.core.outcome import Plan, StepId
 from ecsync.core.trees import transform
 from tests.core.tiny import at, bare, calls, doc, inputs, live, plan_of, steps, to
 

@@ -9,20 +9,8 @@ import pytest
 
 from ecsync.core.graph import Cycle
 from ecsync.core.marks import APPLIED, OWNER
-from ecsync.core.model import (
-    Absent,
-    Adopt,
-    Create,
-    Mark,
-    Marks,
-    Options,
-    Present,
-    Ref,
-)
-from ecsync.core.outcome import (
-    Plan,
-    StepId,
-)
+from ecsync.core.model import Absent, Adopt, Create, Mark, Marks, Options, Present, Ref
+from ecsync.core.outcome import Plan, StepId
 from ecsync.core.policy import replacing
 from tests.core.tiny import at, bare, calls, doc, live, plan_of, steps, to
 

@@ -9,16 +9,8 @@ from typing import Any
 from ecsync.core import plan
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Gate, GiveUp, Hold, Proceed, Wait
-from ecsync.core.model import (
-    Application,
-    Call,
-    Desired,
-    Observed,
-    Present,
-)
-from ecsync.core.outcome import (
-    Plan,
-)
+from ecsync.core.model import Application, Call, Desired, Observed, Present
+from ecsync.core.outcome import Plan
 from tests.core.tiny import KINDS, TARGET, at, calls, doc, live, to
 
 WIDGET = doc("Widget/w", size=5)

@@ -9,20 +9,8 @@ import pytest
 
 from ecsync.core import plan, policy
 from ecsync.core.kind import Hold, Owned
-from ecsync.core.model import (
-    Absent,
-    Application,
-    Create,
-    Key,
-    Options,
-    Sync,
-)
-from ecsync.core.outcome import (
-    Plan,
-    Step,
-    StepId,
-    WithheldReason,
-)
+from ecsync.core.model import Absent, Application, Create, Key, Options, Sync
+from ecsync.core.outcome import Plan, Step, StepId, WithheldReason
 from ecsync.core.policy import finds_no_owned_resource, standard
 from tests.core.tiny import KINDS, TARGET, at, bare, doc, inputs, live, plan_of, to
 

@@ -8,12 +8,7 @@ from typing import Any
 import pytest
 
 from ecsync.core.diff import differences
-from ecsync.core.model import (
-    Key,
-    Redacted,
-    Ref,
-    Text,
-)
+from ecsync.core.model import Key, Redacted, Ref, Text
 from ecsync.core.normalise import normalise
 from ecsync.core.redact import fingerprint, masked, params
 from ecsync.core.rules import Keyed, Rules, Sensitive

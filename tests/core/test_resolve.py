@@ -6,11 +6,7 @@ from typing import Any
 
 import pytest
 
-from ecsync.core.model import (
-    Absent,
-    Ref,
-    Text,
-)
+from ecsync.core.model import Absent, Ref, Text
 from ecsync.core.resolve import resolve
 from ecsync.core.trees import pattern
 from tests.core.tiny import at, doc, inputs, live, to

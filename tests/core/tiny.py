@@ -24,9 +24,7 @@ from ecsync.core.model import (
     Target,
     Text,
 )
-from ecsync.core.outcome import (
-    Plan,
-)
+from ecsync.core.outcome import Plan
 from ecsync.core.rules import (
     Computed,
     Default,

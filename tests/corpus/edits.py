@@ -10,14 +10,8 @@ from typing import Any
 from ecsync import kinds
 from ecsync.awsmodel.shapes import load
 from ecsync.core.kind import Kind
-from ecsync.core.model import (
-    Create,
-    Replace,
-)
-from ecsync.core.outcome import (
-    Plan,
-    Step,
-)
+from ecsync.core.model import Create, Replace
+from ecsync.core.outcome import Plan, Step
 from ecsync.core.trees import Path, thaw
 from tests.corpus import filling, places
 from tests.corpus.account import Account, Body, left, loaded

@@ -8,18 +8,8 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
-from ecsync.core.model import (
-    Application,
-    Problem,
-    Snapshot,
-    Target,
-)
-from ecsync.core.outcome import (
-    Outcome,
-    Pass,
-    PassResult,
-    Plan,
-)
+from ecsync.core.model import Application, Problem, Snapshot, Target
+from ecsync.core.outcome import Outcome, Pass, PassResult, Plan
 from ecsync.core.ports import AwsError, SourceError
 from ecsync.engine.daemon import Daemon
 from ecsync.engine.daemon_parts import DaemonParts

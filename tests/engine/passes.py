@@ -8,19 +8,8 @@ from hashlib import sha256
 from typing import Any
 
 from ecsync.core.kind import Kind
-from ecsync.core.model import (
-    Application,
-    Desired,
-    Key,
-    Options,
-    Ref,
-    Sync,
-    Target,
-    Text,
-)
-from ecsync.core.outcome import (
-    Outcome,
-)
+from ecsync.core.model import Application, Desired, Key, Options, Ref, Sync, Target, Text
+from ecsync.core.outcome import Outcome
 from ecsync.core.rules import Default, Immutable, Late, Refers, Rolls
 from ecsync.engine.reconciler import Catalogue, Destination, PassOptions, reconcile
 from ecsync.engine.step_state import StepState

@@ -9,16 +9,8 @@ from typing import Any
 
 import pytest
 
-from ecsync.core.model import (
-    Options,
-    Origin,
-    Problem,
-    Snapshot,
-)
-from ecsync.core.outcome import (
-    PassResult,
-    WithheldReason,
-)
+from ecsync.core.model import Options, Origin, Problem, Snapshot
+from ecsync.core.outcome import PassResult, WithheldReason
 from ecsync.core.ports import AwsError, SourceError
 from ecsync.engine.reconciler import Catalogue
 from tests.engine.harness import Harness, SourceState

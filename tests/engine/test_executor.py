@@ -8,15 +8,7 @@ from typing import Any
 
 import pytest
 
-from ecsync.core.outcome import (
-    Done,
-    Failed,
-    Outcome,
-    Progressing,
-    Result,
-    Skipped,
-    StepId,
-)
+from ecsync.core.outcome import Done, Failed, Outcome, Progressing, Result, Skipped, StepId
 from ecsync.core.ports import AwsError, ErrorClass
 from ecsync.engine.reconciler import Catalogue, Destination, PassOptions, reconcile
 from ecsync.engine.step_state import StepState

@@ -7,9 +7,7 @@ from typing import Any
 
 import pytest
 
-from ecsync.core.model import (
-    Options,
-)
+from ecsync.core.model import Options
 from ecsync.core.ports import AwsError
 from tests.engine.passes import Account, document, ref, shop
 

@@ -10,15 +10,7 @@ import pytest
 
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind, Wanted, World
-from ecsync.core.model import (
-    Absent,
-    Application,
-    Desired,
-    Key,
-    Observed,
-    Present,
-    Unreadable,
-)
+from ecsync.core.model import Absent, Application, Desired, Key, Observed, Present, Unreadable
 from ecsync.core.ports import AwsError, Reader
 from ecsync.engine.observe import observe
 from tests.engine.passes import APP, BASE, KINDS, TARGET, Account, document, key, ref, shop, stack

@@ -11,10 +11,7 @@ import pytest
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind, Owned
 from ecsync.core.marks import APPLIED, OWNER
-from ecsync.core.model import (
-    Application,
-    Options,
-)
+from ecsync.core.model import Application, Options
 from ecsync.core.ports import AwsError, Reader
 from ecsync.engine import orphans
 from ecsync.engine.orphans import RELIST, Listing

@@ -9,14 +9,8 @@ import pytest
 
 from ecsync.core import plan
 from ecsync.core.marks import OWNER
-from ecsync.core.model import (
-    Options,
-)
-from ecsync.core.outcome import (
-    Done,
-    Outcome,
-    Skipped,
-)
+from ecsync.core.model import Options
+from ecsync.core.outcome import Done, Outcome, Skipped
 from ecsync.core.ports import AwsError
 from ecsync.engine.reconciler import Catalogue, PassOptions, Refused, look
 from ecsync.testing import memory_kind

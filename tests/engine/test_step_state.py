@@ -6,11 +6,7 @@ from typing import Any
 
 import pytest
 
-from ecsync.core.outcome import (
-    Failed,
-    Progressing,
-    StepId,
-)
+from ecsync.core.outcome import Failed, Progressing, StepId
 from ecsync.core.ports import AwsError, ErrorClass
 from ecsync.engine.step_state import CONFLICT, SETTLING, StepState
 from tests.engine.passes import key

@@ -8,19 +8,8 @@ from typing import Any
 
 import pytest
 
-from ecsync.core.model import (
-    Origin,
-    Problem,
-    Target,
-)
-from ecsync.core.outcome import (
-    ApplicationState,
-    Event,
-    Outcome,
-    Pass,
-    PassResult,
-    Plan,
-)
+from ecsync.core.model import Origin, Problem, Target
+from ecsync.core.outcome import ApplicationState, Event, Outcome, Pass, PassResult, Plan
 from ecsync.engine.store import Store
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -14,15 +14,7 @@ from typing import Any
 
 import pytest
 
-from ecsync.core.model import (
-    Create,
-    Desired,
-    FieldChange,
-    Key,
-    Origin,
-    Problem,
-    Redacted,
-)
+from ecsync.core.model import Create, Desired, FieldChange, Key, Origin, Problem, Redacted
 from ecsync.core.outcome import (
     Event,
     Health,

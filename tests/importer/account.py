@@ -13,16 +13,8 @@ from ecsync.aws.clients import Clients
 from ecsync.aws.cloud import BotoCloud
 from ecsync.aws.limits import Limiter
 from ecsync.awsmodel import shapes
-from ecsync.core.model import (
-    Adopt,
-    Application,
-    Snapshot,
-    Target,
-)
-from ecsync.core.outcome import (
-    Outcome,
-    Plan,
-)
+from ecsync.core.model import Adopt, Application, Snapshot, Target
+from ecsync.core.outcome import Outcome, Plan
 from ecsync.core.ports import Reader
 from ecsync.core.trees import pointer
 from ecsync.engine.observe import observe

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ecsync.core.model import (
-    Options,
-)
+from ecsync.core.model import Options
 from ecsync.importer.survey import ClusterNotFound
 from tests.importer.account import ImportedApplication, changes
 from tests.importer.account_builder import AccountBuilder, forward

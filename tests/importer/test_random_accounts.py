@@ -8,10 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from ecsync.core.outcome import (
-    Done,
-    Failed,
-)
+from ecsync.core.outcome import Done, Failed
 from ecsync.engine.reconciler import PassOptions, reconcile
 from ecsync.engine.step_state import StepState
 from tests.importer.account import ImportedApplication, SimulatedAccount, changes

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ecsync.core.model import (
-    Adopt,
-)
-from ecsync.core.outcome import (
-    Done,
-)
+from ecsync.core.model import Adopt
+from ecsync.core.outcome import Done
 from tests.importer.account import ImportedApplication, changes
 from tests.importer.account_builder import AccountBuilder
 from tests.importer.recipes.all import RECIPES

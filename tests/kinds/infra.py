@@ -29,9 +29,7 @@ from ecsync.core.model import (
     Text,
     Update,
 )
-from ecsync.core.outcome import (
-    Plan,
-)
+from ecsync.core.outcome import Plan
 from ecsync.core.ports import AwsError
 from ecsync.core.trees import thaw, transform
 

@@ -20,15 +20,7 @@ from ecsync.awsmodel import shapes
 from ecsync.core.diff import differences
 from ecsync.core.kind import Kind
 from ecsync.core.marks import spelled
-from ecsync.core.model import (
-    Call,
-    Delete,
-    Desired,
-    Key,
-    Present,
-    Snapshot,
-    Update,
-)
+from ecsync.core.model import Call, Delete, Desired, Key, Present, Snapshot, Update
 from ecsync.core.normalise import normalise
 from ecsync.core.rules import Immutable, Keyed, Refers
 from ecsync.core.trees import pattern, thaw

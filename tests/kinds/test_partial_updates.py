@@ -7,12 +7,7 @@ from typing import Any
 import pytest
 
 from ecsync.core.diff import differences
-from ecsync.core.model import (
-    Desired,
-    Key,
-    Present,
-    Update,
-)
+from ecsync.core.model import Desired, Key, Present, Update
 from ecsync.core.rules import Clears, Computed, Default, Keyed, Rules
 from ecsync.core.trees import Body, pattern, thaw
 from ecsync.kinds._partial_updates import member_to_send

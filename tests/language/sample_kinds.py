@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from ecsync.core.kind import Kind, ShapeOf, Tagging
-from ecsync.core.model import (
-    Call,
-    Text,
-)
+from ecsync.core.model import Call, Text
 from ecsync.core.rules import CommaList, Keyed, Late, Sensitive
 from ecsync.core.trees import Body, leaves
 

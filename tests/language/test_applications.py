@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from ecsync.core.model import (
-    Key,
-    Ref,
-    Sync,
-    Text,
-)
+from ecsync.core.model import Key, Ref, Sync, Text
 from ecsync.core.schema import STRING, Fixed, structure
 from ecsync.language.documents import Document
 from ecsync.language.expand import Composite

@@ -8,12 +8,7 @@ import pytest
 
 from ecsync.awsmodel import shapes
 from ecsync.core.kind import ShapeOf
-from ecsync.core.model import (
-    Key,
-    Origin,
-    Ref,
-    Text,
-)
+from ecsync.core.model import Key, Origin, Ref, Text
 from ecsync.core.rules import CommaList, Keyed, Sensitive
 from ecsync.core.schema import ANY, BOOLEAN, Fixed, listing, mapping, structure
 from ecsync.language.check import Checked, check

@@ -8,9 +8,7 @@ import pytest
 
 from ecsync.awsmodel import shapes
 from ecsync.core.kind import ShapeOf
-from ecsync.core.model import (
-    Origin,
-)
+from ecsync.core.model import Origin
 from ecsync.core.rules import Keyed
 from ecsync.language.nodes import plain, to_nodes
 from ecsync.language.patching import patched

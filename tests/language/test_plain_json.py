@@ -12,9 +12,7 @@ from botocore.session import get_session
 from botocore.validate import ParamValidator
 
 from ecsync.awsmodel import shapes
-from ecsync.core.model import (
-    Origin,
-)
+from ecsync.core.model import Origin
 from ecsync.core.schema import Fixed, Shape, Type, structure
 from ecsync.kinds import BY_NAME
 from ecsync.language.aws_types import mistyped

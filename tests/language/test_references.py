@@ -7,12 +7,7 @@ from typing import Any
 
 import pytest
 
-from ecsync.core.model import (
-    Key,
-    Origin,
-    Ref,
-    Text,
-)
+from ecsync.core.model import Key, Origin, Ref, Text
 from ecsync.core.resolve import resolve
 from ecsync.language.nodes import plain, to_nodes
 from ecsync.language.references import BadReference, Scope, fill_values, read, substitute

@@ -10,9 +10,7 @@ from ecsync import kinds
 from ecsync.awsmodel import reviewed
 from ecsync.core.diff import UnmanagedValue
 from ecsync.core.kind import Kind
-from ecsync.core.model import (
-    Present,
-)
+from ecsync.core.model import Present
 from ecsync.core.resource_diff import between
 from ecsync.core.trees import Json
 from ecsync.kinds.ecs import service, task_definition

@@ -11,9 +11,7 @@ from hypothesis import strategies as st
 from ecsync import compare, kinds
 from ecsync.awsmodel.shapes import load
 from ecsync.core.kind import Kind
-from ecsync.core.model import (
-    Origin,
-)
+from ecsync.core.model import Origin
 from ecsync.core.normalise import normalise
 from ecsync.core.rules import Keyed, Unordered
 from ecsync.core.trees import locate, thaw

@@ -5,19 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from ecsync.core.model import (
-    Call,
-    Change,
-    Create,
-    Delete,
-    Desired,
-    FieldChange,
-    Key,
-    Present,
-    Reason,
-    Target,
-    Update,
-)
+from ecsync.core.model import Call, Change, Create, Delete, Desired, FieldChange, Key, Present, Reason, Target, Update
 from ecsync.core.outcome import (
     Health,
     HealthStatus,

@@ -8,20 +8,8 @@ from typing import Any, get_args
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from ecsync.core.model import (
-    Key,
-    Origin,
-    Problem,
-)
-from ecsync.core.outcome import (
-    ApplicationState,
-    Done,
-    Event,
-    Failed,
-    Pass,
-    Withheld,
-    WithheldReason,
-)
+from ecsync.core.model import Key, Origin, Problem
+from ecsync.core.outcome import ApplicationState, Done, Event, Failed, Pass, Withheld, WithheldReason
 from ecsync.core.ports import ErrorClass
 from ecsync.report.metrics import Fetch, Metrics, Reason
 from tests.report.outcomes import API, NOW, TARGET, WEB, create, delete, outcome, status, step, update

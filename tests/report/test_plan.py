@@ -8,19 +8,8 @@ from typing import Any
 import pytest
 
 from ecsync.core.kind import Kind
-from ecsync.core.model import (
-    Adopt,
-    Desired,
-    FieldChange,
-    Key,
-    Present,
-    Reason,
-)
-from ecsync.core.outcome import (
-    Phase,
-    Plan,
-    Step,
-)
+from ecsync.core.model import Adopt, Desired, FieldChange, Key, Present, Reason
+from ecsync.core.outcome import Phase, Plan, Step
 from ecsync.report import plan_markdown, plan_text
 from ecsync.report.plan_json import Planned
 from tests.report.outcomes import API, TARGET, WEB, delete, step, update

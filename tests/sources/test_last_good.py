@@ -7,9 +7,7 @@ from typing import NoReturn
 
 import pytest
 
-from ecsync.core.model import (
-    Snapshot,
-)
+from ecsync.core.model import Snapshot
 from ecsync.core.ports import SourceError
 from ecsync.sources.disk import DiskSource
 from ecsync.sources.last_good import LastGood, open_source

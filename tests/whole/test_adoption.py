@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ecsync.core.model import (
-    Adopt,
-)
+from ecsync.core.model import Adopt
 from ecsync.core.trees import pointer
 from tests.whole.support import manual_quickstart
 from tests.whole.support.command import Command

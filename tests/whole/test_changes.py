@@ -7,9 +7,7 @@ from collections.abc import Iterable
 import pytest
 
 from ecsim import LedgerEntry
-from ecsync.core.model import (
-    Update,
-)
+from ecsync.core.model import Update
 from tests.whole.support.environment import SETTLE_SECONDS, Body, Controller, operations
 
 MARKS = {"ecsync:owner", "ecsync:id", "ecsync:applied"}

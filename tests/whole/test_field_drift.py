@@ -17,10 +17,7 @@ import pytest
 from ecsim import Fault, Simulator
 from ecsync import kinds
 from ecsync.aws.clients import Clients
-from ecsync.core.model import (
-    Effect,
-    Reason,
-)
+from ecsync.core.model import Effect, Reason
 from ecsync.core.trees import pointer
 from tests.whole.support.drift_cases import DriftCase, optional_members, rounds, without
 from tests.whole.support.environment import SETTLE_SECONDS, Body, Controller, Environment, operations

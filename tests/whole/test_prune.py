@@ -6,10 +6,7 @@ import re
 
 import pytest
 
-from ecsync.core.model import (
-    Delete,
-    Forget,
-)
+from ecsync.core.model import Delete, Forget
 from tests.whole.support.account_contents import contents
 from tests.whole.support.environment import SETTLE_SECONDS, Controller, Environment, operations
 

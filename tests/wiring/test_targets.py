@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from ecsync.config import Settings, TargetSettings
-from ecsync.core.model import (
-    Application,
-)
+from ecsync.core.model import Application
 from ecsync.core.ports import Cloud
 from ecsync.engine.reconciler import Refused
 from ecsync.testing import MemoryCloud

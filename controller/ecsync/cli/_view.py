@@ -9,11 +9,7 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 from ecsync.cli._show import joined, styled
 
 if TYPE_CHECKING:
-    from ecsync.core.outcome import (
-        ApplicationState,
-        Event,
-        ResourceStatus,
-    )
+    from ecsync.core.outcome import ApplicationState, Event, ResourceStatus
 
 _STYLE = {"Healthy": "good", "Progressing": "change", "Degraded": "danger", "Missing": "change", "Unknown": "danger"}
 _SHOWN = ("drift.", "resource.", "leftover.", "sync.failed", "pass.", "deployment.", "source.failed", "app.invalid")

@@ -9,9 +9,7 @@ import typer
 from ecsync.cli import _exits, _options, _show
 
 if TYPE_CHECKING:
-    from ecsync.core.outcome import (
-        Result,
-    )
+    from ecsync.core.outcome import Result
 
 
 def adopt(
@@ -32,12 +30,8 @@ def adopt(
     Example: ecsync adopt manifests/shop Service/api TargetGroup/api
     """
     from ecsync import wiring
-    from ecsync.core.model import (
-        Adopt,
-    )
-    from ecsync.core.outcome import (
-        Failed,
-    )
+    from ecsync.core.model import Adopt
+    from ecsync.core.outcome import Failed
     from ecsync.engine.reconciler import PassOptions, reconcile
     from ecsync.engine.step_state import StepState
 
@@ -67,12 +61,7 @@ def adopt(
 
 
 def _text(result: Result) -> str:
-    from ecsync.core.outcome import (
-        Done,
-        Failed,
-        Progressing,
-        Skipped,
-    )
+    from ecsync.core.outcome import Done, Failed, Progressing, Skipped
 
     match result:
         case Done():

@@ -10,11 +10,7 @@ import typer
 from ecsync.cli import _exits, _options, _show
 
 if TYPE_CHECKING:
-    from ecsync.core.outcome import (
-        Outcome,
-        Result,
-        Step,
-    )
+    from ecsync.core.outcome import Outcome, Result, Step
     from ecsync.engine.reconciler import Catalogue
     from ecsync.wiring import Workspace
 
@@ -65,10 +61,7 @@ def _pruning(workspace: Workspace, catalogue: Catalogue, *, confirmed: bool) -> 
     """Return the catalogue with prune on, after the deletions were listed and confirmed."""
     from dataclasses import replace
 
-    from ecsync.core.model import (
-        Delete,
-        Forget,
-    )
+    from ecsync.core.model import Delete, Forget
     from ecsync.engine.reconciler import look
     from ecsync.engine.step_state import StepState
 
@@ -123,14 +116,8 @@ def converge(workspace: Workspace, catalogue: Catalogue, *, timeout: float, wait
 
 def ended(outcome: Outcome, *, wait: bool) -> int | None:
     """Return the exit code after a pass, or None while more is to do."""
-    from ecsync.core.model import (
-        Adopt,
-    )
-    from ecsync.core.outcome import (
-        Done,
-        Failed,
-        Progressing,
-    )
+    from ecsync.core.model import Adopt
+    from ecsync.core.outcome import Done, Failed, Progressing
 
     results = outcome.results.values()
     if outcome.plan.stopped:
@@ -150,12 +137,7 @@ def ended(outcome: Outcome, *, wait: bool) -> int | None:
 
 
 def _announce(step: Step, result: Result) -> None:
-    from ecsync.core.outcome import (
-        Done,
-        Failed,
-        Progressing,
-        Skipped,
-    )
+    from ecsync.core.outcome import Done, Failed, Progressing, Skipped
 
     match result:
         case Done():

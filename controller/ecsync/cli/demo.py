@@ -12,10 +12,7 @@ import typer
 from ecsync.cli import _exits, _show
 
 if TYPE_CHECKING:
-    from ecsync.core.outcome import (
-        Event,
-        Outcome,
-    )
+    from ecsync.core.outcome import Event, Outcome
     from ecsync.wiring.simulated import Simulated
 
 _CLUSTER, _SERVICE, _GROUP = "quickstart", "web", "quickstart-web"

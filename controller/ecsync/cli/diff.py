@@ -11,9 +11,7 @@ from ecsync.cli import _options, _show
 
 if TYPE_CHECKING:
     from ecsync.core.kind import Kind
-    from ecsync.core.model import (
-        FieldChange,
-    )
+    from ecsync.core.model import FieldChange
     from ecsync.language.nodes import Node
 
 _SAME, _DIFFERENT, _WRONG = 0, 1, 2  # as diff(1)
@@ -103,12 +101,8 @@ def _only(path: Path) -> Node:
 
 def _origins(kind: Kind, checked: Node, written: Node, fields: tuple[FieldChange, ...]) -> list[str]:
     """Return the place of each field in the desired file, as `file:line`."""
-    from ecsync.core.model import (
-        Desired as Document,
-    )
-    from ecsync.core.model import (
-        Key,
-    )
+    from ecsync.core.model import Desired as Document
+    from ecsync.core.model import Key
     from ecsync.core.origins import where
     from ecsync.language.nodes import Origins, plain
 

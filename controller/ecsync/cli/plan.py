@@ -64,9 +64,7 @@ def plans(workspace: Workspace, catalogue: Catalogue, path: str) -> list[Planned
     """Return the plan of each application that is valid."""
     from ecsync.core import status
     from ecsync.core.origins import locator
-    from ecsync.core.outcome import (
-        Outcome,
-    )
+    from ecsync.core.outcome import Outcome
     from ecsync.engine.reconciler import look
     from ecsync.engine.step_state import StepState
     from ecsync.report.plan_json import Planned

@@ -11,12 +11,8 @@ from ecsync.cli import _api, _exits, _options, _show
 
 if TYPE_CHECKING:
     from ecsync.config import Settings
-    from ecsync.core.model import (
-        Application,
-    )
-    from ecsync.core.outcome import (
-        ApplicationState,
-    )
+    from ecsync.core.model import Application
+    from ecsync.core.outcome import ApplicationState
     from ecsync.engine.reconciler import Catalogue
     from ecsync.wiring import Workspace
 
@@ -96,10 +92,7 @@ def _selected(names: Collection[str], only: str | None) -> Collection[str]:
 
 def _state(workspace: Workspace, catalogue: Catalogue, application: Application) -> ApplicationState:
     from ecsync.core import status as statuses
-    from ecsync.core.outcome import (
-        ApplicationState,
-        Outcome,
-    )
+    from ecsync.core.outcome import ApplicationState, Outcome
     from ecsync.engine.reconciler import look
     from ecsync.engine.step_state import StepState
 

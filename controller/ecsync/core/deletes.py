@@ -8,17 +8,8 @@ from itertools import pairwise
 
 from ecsync.core import graph, marks
 from ecsync.core.inputs import Inputs
-from ecsync.core.model import (
-    Delete,
-    Forget,
-    Key,
-    Present,
-)
-from ecsync.core.outcome import (
-    Phase,
-    Step,
-    StepId,
-)
+from ecsync.core.model import Delete, Forget, Key, Present
+from ecsync.core.outcome import Phase, Step, StepId
 from ecsync.core.rules import Refers
 from ecsync.core.trees import locate
 

@@ -6,13 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from ecsync.core.model import (
-    Effect,
-    Facts,
-    FieldChange,
-    Reason,
-    Text,
-)
+from ecsync.core.model import Effect, Facts, FieldChange, Reason, Text
 from ecsync.core.normalise import normalise
 from ecsync.core.redact import masked
 from ecsync.core.rules import Computed, Delegated, Immutable, Rolls, Rules

@@ -6,15 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from graphlib import CycleError, TopologicalSorter
 
 from ecsync.core.kind import Kind
-from ecsync.core.model import (
-    Desired,
-    Key,
-    Ref,
-    Text,
-)
-from ecsync.core.outcome import (
-    StepId,
-)
+from ecsync.core.model import Desired, Key, Ref, Text
+from ecsync.core.outcome import StepId
 from ecsync.core.rules import Late, Refers, Rules
 from ecsync.core.trees import Json, Path, leaves, locate
 

@@ -8,20 +8,8 @@ from functools import cached_property
 
 from ecsync.core import graph
 from ecsync.core.kind import Kind, Owned, World
-from ecsync.core.model import (
-    Application,
-    Applied,
-    Desired,
-    Key,
-    PhysicalId,
-    Present,
-    Ref,
-    Target,
-    Unreadable,
-)
-from ecsync.core.outcome import (
-    Step,
-)
+from ecsync.core.model import Application, Applied, Desired, Key, PhysicalId, Present, Ref, Target, Unreadable
+from ecsync.core.outcome import Step
 from ecsync.core.resolve import resolve
 from ecsync.core.rules import CommaList
 

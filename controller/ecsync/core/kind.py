@@ -23,9 +23,7 @@ from ecsync.core.model import (
     Tags,
     Update,
 )
-from ecsync.core.outcome import (
-    Health,
-)
+from ecsync.core.outcome import Health
 from ecsync.core.ports import Reader
 from ecsync.core.rules import Rules
 from ecsync.core.trees import Body, Path

@@ -19,20 +19,7 @@ from hashlib import sha256
 from itertools import combinations
 
 from ecsync.core.kind import Kind, Tagging
-from ecsync.core.model import (
-    Adopt,
-    Applied,
-    Call,
-    Desired,
-    Forget,
-    Key,
-    Mark,
-    Marks,
-    PhysicalId,
-    Present,
-    Tags,
-    Update,
-)
+from ecsync.core.model import Adopt, Applied, Call, Desired, Forget, Key, Mark, Marks, PhysicalId, Present, Tags, Update
 from ecsync.core.normalise import normalise
 from ecsync.core.rules import Computed, Pinned, Released, Rules
 from ecsync.core.trees import Body, Json, canonical, contains, same, take_out, thaw

@@ -10,9 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from ecsync.core.model import (
-    Text,
-)
+from ecsync.core.model import Text
 from ecsync.core.rules import (
     Default,
     Derived,

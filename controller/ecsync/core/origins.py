@@ -5,11 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from ecsync.core.kind import Kind
-from ecsync.core.model import (
-    Desired,
-    Key,
-    Origin,
-)
+from ecsync.core.model import Desired, Key, Origin
 from ecsync.core.normalise import keyed
 from ecsync.core.rules import Keyed, Rules
 from ecsync.core.trees import Json, Path

@@ -7,18 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, TypeAlias
 
-from ecsync.core.model import (
-    Adopt,
-    Call,
-    Change,
-    FieldChange,
-    Key,
-    Problem,
-    Replace,
-    Sync,
-    Target,
-    Update,
-)
+from ecsync.core.model import Adopt, Call, Change, FieldChange, Key, Problem, Replace, Sync, Target, Update
 from ecsync.core.trees import Json, Path
 
 # ---------------------------------------------------------------- plan

@@ -8,12 +8,7 @@ from ecsync.core import marks
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind
 from ecsync.core.marks import declared_form, released_maps
-from ecsync.core.model import (
-    Applied,
-    Desired,
-    Key,
-    Present,
-)
+from ecsync.core.model import Applied, Desired, Key, Present
 from ecsync.core.rules import Computed
 from ecsync.core.trees import Body
 

@@ -41,14 +41,7 @@ from ecsync.core.model import (
     Unreadable,
     Update,
 )
-from ecsync.core.outcome import (
-    Phase,
-    Plan,
-    Step,
-    StepId,
-    Unmanaged,
-    Withheld,
-)
+from ecsync.core.outcome import Phase, Plan, Step, StepId, Unmanaged, Withheld
 from ecsync.core.resource_diff import declares, difference
 from ecsync.core.trees import Json, canonical
 

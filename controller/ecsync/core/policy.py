@@ -10,18 +10,8 @@ from collections.abc import Collection
 
 from ecsync.core.inputs import Inputs, Policy
 from ecsync.core.kind import World
-from ecsync.core.model import (
-    Create,
-    Key,
-    Present,
-    Replace,
-    Update,
-)
-from ecsync.core.outcome import (
-    Plan,
-    Step,
-    WithheldReason,
-)
+from ecsync.core.model import Create, Key, Present, Replace, Update
+from ecsync.core.outcome import Plan, Step, WithheldReason
 
 
 def standard(*, prune: str = "", contended: Collection[Key] = ()) -> tuple[Policy, ...]:

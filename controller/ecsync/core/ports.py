@@ -6,12 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Literal, Protocol, TypeAlias
 
-from ecsync.core.model import (
-    Snapshot,
-)
-from ecsync.core.outcome import (
-    Event,
-)
+from ecsync.core.model import Snapshot
+from ecsync.core.outcome import Event
 
 ErrorClass: TypeAlias = Literal[
     "missing",  # the resource does not exist

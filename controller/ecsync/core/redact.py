@@ -7,10 +7,7 @@ import secrets
 from collections.abc import Mapping
 from hashlib import sha256
 
-from ecsync.core.model import (
-    Redacted,
-    Text,
-)
+from ecsync.core.model import Redacted, Text
 from ecsync.core.rules import Keyed, Rules, Sensitive
 from ecsync.core.trees import Json, Path, canonical, leads_to, locate, thaw
 

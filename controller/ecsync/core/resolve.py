@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from ecsync.core.model import (
-    Ref,
-    Text,
-)
+from ecsync.core.model import Ref, Text
 from ecsync.core.trees import Body, Json, Path, matches, pattern
 
 

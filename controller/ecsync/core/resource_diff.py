@@ -10,15 +10,7 @@ from ecsync.core.diff import Difference, differences, effect_of
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind
 from ecsync.core.marks import declared_form, with_released_keys
-from ecsync.core.model import (
-    Applied,
-    Desired,
-    FieldChange,
-    Key,
-    Present,
-    Reason,
-    Ref,
-)
+from ecsync.core.model import Applied, Desired, FieldChange, Key, Present, Reason, Ref
 from ecsync.core.normalise import normalise
 from ecsync.core.redact import masked
 from ecsync.core.rules import WriteOnly

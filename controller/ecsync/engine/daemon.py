@@ -7,18 +7,8 @@ import uuid
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from ecsync.core.model import (
-    Application,
-)
-from ecsync.core.outcome import (
-    ApplicationState,
-    Failed,
-    Outcome,
-    Pass,
-    PassResult,
-    Progressing,
-    WithheldReason,
-)
+from ecsync.core.model import Application
+from ecsync.core.outcome import ApplicationState, Failed, Outcome, Pass, PassResult, Progressing, WithheldReason
 from ecsync.core.ports import AwsError
 from ecsync.engine.daemon_parts import DaemonParts, SourceState
 from ecsync.engine.queue import Claim

@@ -7,17 +7,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ecsync.core.model import (
-    Application,
-    Problem,
-    Snapshot,
-    Target,
-)
-from ecsync.core.outcome import (
-    Outcome,
-    PassResult,
-    Plan,
-)
+from ecsync.core.model import Application, Problem, Snapshot, Target
+from ecsync.core.outcome import Outcome, PassResult, Plan
 from ecsync.core.ports import AwsError, Clock, SourceError
 from ecsync.engine.queue import MemoryQueue
 from ecsync.engine.reconciler import Catalogue, Destination

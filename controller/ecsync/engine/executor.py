@@ -9,30 +9,8 @@ from dataclasses import dataclass, field, replace
 from ecsync.core import marks, plan
 from ecsync.core.graph import references
 from ecsync.core.inputs import Inputs
-from ecsync.core.model import (
-    Absent,
-    Adopt,
-    Call,
-    Create,
-    Delete,
-    Forget,
-    Key,
-    Observed,
-    Present,
-    Ref,
-    Update,
-)
-from ecsync.core.outcome import (
-    DELETING,
-    Done,
-    Failed,
-    Plan,
-    Progressing,
-    Result,
-    Skipped,
-    Step,
-    StepId,
-)
+from ecsync.core.model import Absent, Adopt, Call, Create, Delete, Forget, Key, Observed, Present, Ref, Update
+from ecsync.core.outcome import DELETING, Done, Failed, Plan, Progressing, Result, Skipped, Step, StepId
 from ecsync.core.ports import AwsError, Clock, Cloud
 from ecsync.core.resolve import resolve
 from ecsync.core.trees import Json, at

@@ -9,14 +9,7 @@ from datetime import datetime
 from ecsync.core import graph, marks
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind, Wanted
-from ecsync.core.model import (
-    Absent,
-    Desired,
-    Key,
-    Observed,
-    Present,
-    Unreadable,
-)
+from ecsync.core.model import Absent, Desired, Key, Observed, Present, Unreadable
 from ecsync.core.ports import AwsError, Reader
 from ecsync.core.resource_diff import fields_of
 

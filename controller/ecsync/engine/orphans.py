@@ -13,18 +13,8 @@ from ecsync.core import marks
 from ecsync.core.deletes import deletion
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind, Owned
-from ecsync.core.model import (
-    Delete,
-    Desired,
-    Forget,
-    Key,
-    PhysicalId,
-    Present,
-)
-from ecsync.core.outcome import (
-    Step,
-    WithheldReason,
-)
+from ecsync.core.model import Delete, Desired, Forget, Key, PhysicalId, Present
+from ecsync.core.outcome import Step, WithheldReason
 from ecsync.core.ports import AwsError, Reader
 
 RELIST = 600.0  # seconds: within one revision the list changes only if another client copies our marks

@@ -10,19 +10,8 @@ from graphlib import TopologicalSorter
 from ecsync.core import graph, marks, plan, policy, status
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind
-from ecsync.core.model import (
-    Application,
-    Desired,
-    Key,
-    Problem,
-    Target,
-)
-from ecsync.core.outcome import (
-    Outcome,
-    Plan,
-    Result,
-    StepId,
-)
+from ecsync.core.model import Application, Desired, Key, Problem, Target
+from ecsync.core.outcome import Outcome, Plan, Result, StepId
 from ecsync.core.ports import Clock, Cloud
 from ecsync.engine import orphans
 from ecsync.engine.executor import Announce, ExecutionContext, execute

@@ -5,12 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from ecsync.core.outcome import (
-    Done,
-    Failed,
-    Outcome,
-    Progressing,
-)
+from ecsync.core.outcome import Done, Failed, Outcome, Progressing
 
 SLOW = 900.0  # seconds until a denied or invalid call is retried, unless the manifest changes (docs/rules.md R24)
 BACKOFF = (5.0, 300.0)  # seconds: the first delay and the longest

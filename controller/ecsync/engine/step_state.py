@@ -8,18 +8,8 @@ from dataclasses import dataclass, field
 from ecsync.core import graph
 from ecsync.core.inputs import Inputs, LookupValues
 from ecsync.core.marks import applied_for
-from ecsync.core.model import (
-    Applied,
-    Desired,
-    Key,
-    Present,
-)
-from ecsync.core.outcome import (
-    Failed,
-    Plan,
-    Progressing,
-    StepId,
-)
+from ecsync.core.model import Applied, Desired, Key, Present
+from ecsync.core.outcome import Failed, Plan, Progressing, StepId
 from ecsync.core.ports import AwsError
 from ecsync.engine.orphans import Listing
 

@@ -8,13 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from ecsync.core.outcome import (
-    ApplicationState,
-    Event,
-    Outcome,
-    Pass,
-    PassResult,
-)
+from ecsync.core.outcome import ApplicationState, Event, Outcome, Pass, PassResult
 
 _GOOD: frozenset[PassResult] = frozenset({"synced", "changed"})
 

@@ -6,18 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from ecsync.core.model import (
-    FieldChange,
-    Origin,
-    Problem,
-)
-from ecsync.core.outcome import (
-    ApplicationState,
-    Event,
-    Outcome,
-    Pass,
-    ResourceStatus,
-)
+from ecsync.core.model import FieldChange, Origin, Problem
+from ecsync.core.outcome import ApplicationState, Event, Outcome, Pass, ResourceStatus
 from ecsync.core.trees import Json, plain, pointer
 from ecsync.http.view import SourceView
 

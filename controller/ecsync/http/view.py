@@ -7,10 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from ecsync.core.outcome import (
-    ApplicationState,
-    Event,
-)
+from ecsync.core.outcome import ApplicationState, Event
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from ecsync.core.kind import Kind
-from ecsync.core.model import (
-    Present,
-)
+from ecsync.core.model import Present
 from ecsync.core.normalise import normalise
 from ecsync.core.rules import Computed, Default, Delegated, Drop, Refers, Released, Reshape, Rewrite
 from ecsync.core.schema import Shape

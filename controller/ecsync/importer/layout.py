@@ -6,9 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from ecsync.core.model import (
-    Key,
-)
+from ecsync.core.model import Key
 from ecsync.core.trees import Json
 from ecsync.importer.naming import Owners, to_name
 from ecsync.importer.text import dump

@@ -6,9 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from ecsync.core.kind import Kind, World
-from ecsync.core.model import (
-    Key,
-)
+from ecsync.core.model import Key
 from ecsync.core.trees import Json
 from ecsync.importer import bodies, layout, naming, proof, rendering, suspected_secrets
 from ecsync.importer.gaps import Gap

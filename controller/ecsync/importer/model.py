@@ -6,11 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from ecsync.core.kind import Kind, ShapeOf
-from ecsync.core.model import (
-    Key,
-    Present,
-    Target,
-)
+from ecsync.core.model import Key, Present, Target
 from ecsync.core.ports import Reader
 from ecsync.core.schema import Shape
 from ecsync.importer.gaps import Gap

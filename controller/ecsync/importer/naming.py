@@ -8,9 +8,7 @@ from hashlib import sha256
 
 from ecsync.core import marks
 from ecsync.core.kind import Kind
-from ecsync.core.model import (
-    Key,
-)
+from ecsync.core.model import Key
 from ecsync.core.trees import Body
 from ecsync.importer import display_names
 from ecsync.importer.model import LiveResource

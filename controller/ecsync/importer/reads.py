@@ -8,14 +8,7 @@ from hashlib import sha256
 
 from ecsync.core import marks
 from ecsync.core.kind import Kind, Wanted
-from ecsync.core.model import (
-    Absent,
-    Key,
-    Observed,
-    PhysicalId,
-    Present,
-    Unreadable,
-)
+from ecsync.core.model import Absent, Key, Observed, PhysicalId, Present, Unreadable
 from ecsync.core.ports import AwsError
 from ecsync.core.trees import Body, Json
 from ecsync.importer import display_names, gaps

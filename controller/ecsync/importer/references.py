@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from ecsync.core.kind import Kind
-from ecsync.core.model import (
-    Present,
-)
+from ecsync.core.model import Present
 from ecsync.core.rules import Keyed, Refers
 from ecsync.core.trees import Body, Json, locate
 

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ecsync.core.kind import Kind
-from ecsync.core.model import (
-    Key,
-)
+from ecsync.core.model import Key
 from ecsync.core.rules import Keyed, Rules, Unordered
 from ecsync.core.schema import Shape
 from ecsync.core.trees import Json, canonical

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from ecsync.core.model import (
-    Key,
-)
+from ecsync.core.model import Key
 from ecsync.core.ports import AwsError
 from ecsync.core.trees import Body
 from ecsync.importer import gaps

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from ecsync.core.model import (
-    Absent,
-)
+from ecsync.core.model import Absent
 from ecsync.core.ports import AwsError, Reader
 from ecsync.core.trees import Body
 from ecsync.core.wording import suggestion

@@ -6,9 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from ecsync.core.model import (
-    Snapshot,
-)
+from ecsync.core.model import Snapshot
 from ecsync.language.files import select
 
 

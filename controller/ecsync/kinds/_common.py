@@ -9,13 +9,7 @@ from typing import Literal, TypeVar
 from ecsync.core import marks
 from ecsync.core.kind import Tagging
 from ecsync.core.marks import spelled
-from ecsync.core.model import (
-    Call,
-    Marks,
-    Present,
-    Tags,
-    Update,
-)
+from ecsync.core.model import Call, Marks, Present, Tags, Update
 from ecsync.core.ports import AwsError, Reader
 from ecsync.core.rules import Computed, Keyed, Rules, Verbatim
 from ecsync.core.trees import Body, Json

@@ -13,9 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ecsync.core.diff import walk
-from ecsync.core.model import (
-    Update,
-)
+from ecsync.core.model import Update
 from ecsync.core.normalise import keyed, normalise
 from ecsync.core.rules import Clears, Computed, Keyed, Rules
 from ecsync.core.trees import Elements, Json, Path, at, matches, thaw

@@ -6,12 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ecsync.core.kind import Kind
-from ecsync.core.model import (
-    Key,
-    Options,
-    Origin,
-    Problem,
-)
+from ecsync.core.model import Key, Options, Origin, Problem
 from ecsync.core.wording import nearest, quoted
 from ecsync.language.documents import NAME
 from ecsync.language.nodes import Node

@@ -12,11 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from ecsync.core.marks import user_tags
-from ecsync.core.model import (
-    Origin,
-    Ref,
-    Text,
-)
+from ecsync.core.model import Origin, Ref, Text
 from ecsync.core.rules import CommaList, Keyed, Rules
 from ecsync.core.schema import Shape
 from ecsync.core.trees import Body, Json, Path, matches

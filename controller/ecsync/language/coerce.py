@@ -6,10 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 
-from ecsync.core.model import (
-    Ref,
-    Text,
-)
+from ecsync.core.model import Ref, Text
 from ecsync.core.resolve import joined
 from ecsync.core.schema import Type
 from ecsync.core.trees import Json

@@ -8,15 +8,7 @@ from itertools import pairwise
 from typing import TypeVar
 
 from ecsync.core.kind import Kind
-from ecsync.core.model import (
-    Application,
-    Desired,
-    Key,
-    Origin,
-    Problem,
-    Ref,
-    Text,
-)
+from ecsync.core.model import Application, Desired, Key, Origin, Problem, Ref, Text
 from ecsync.core.resolve import resolve
 from ecsync.core.rules import Late
 from ecsync.core.trees import Body, Json, Path, transform

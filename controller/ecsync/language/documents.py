@@ -6,10 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ecsync.core.model import (
-    Origin,
-    Problem,
-)
+from ecsync.core.model import Origin, Problem
 from ecsync.core.schema import ANY, STRING, Shape, choice, listing, mapping, structure
 from ecsync.core.wording import nearest, printable, quoted
 from ecsync.language.aws_types import mistyped

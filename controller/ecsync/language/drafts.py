@@ -7,13 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ecsync.core.model import (
-    Application,
-    Desired,
-    Key,
-    Origin,
-    Problem,
-)
+from ecsync.core.model import Application, Desired, Key, Origin, Problem
 from ecsync.core.wording import quoted, suggestion
 from ecsync.language.documents import Document
 from ecsync.language.expand import included

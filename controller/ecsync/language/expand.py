@@ -7,9 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ecsync.core.kind import Kind, ShapeOf
-from ecsync.core.model import (
-    Problem,
-)
+from ecsync.core.model import Problem
 from ecsync.core.schema import Shape
 from ecsync.core.wording import nearest, quoted
 from ecsync.language.check import check

@@ -5,11 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ecsync.core.model import (
-    Origin,
-    Problem,
-    Snapshot,
-)
+from ecsync.core.model import Origin, Problem, Snapshot
 from ecsync.core.wording import printable
 from ecsync.language import documents, yaml12
 from ecsync.language.documents import Document

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from ecsync.core.model import (
-    Text,
-)
+from ecsync.core.model import Text
 from ecsync.core.rules import Rules, Sensitive
 from ecsync.core.schema import Shape
 from ecsync.core.trees import Path

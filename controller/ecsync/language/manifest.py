@@ -13,13 +13,7 @@ from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 
 from ecsync.core.kind import Kind, ShapeOf
-from ecsync.core.model import (
-    Application,
-    Key,
-    Origin,
-    Problem,
-    Snapshot,
-)
+from ecsync.core.model import Application, Key, Origin, Problem, Snapshot
 from ecsync.core.schema import Shape
 from ecsync.language import crosscheck, files
 from ecsync.language.drafts import Draft, group

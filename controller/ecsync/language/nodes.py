@@ -6,9 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ecsync.core.model import (
-    Origin,
-)
+from ecsync.core.model import Origin
 from ecsync.core.trees import Json, Path
 
 

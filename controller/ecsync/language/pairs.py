@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from ecsync.core.model import (
-    Origin,
-)
+from ecsync.core.model import Origin
 from ecsync.core.schema import Shape
 from ecsync.language.nodes import Node
 

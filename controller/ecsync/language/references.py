@@ -11,12 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from ecsync.core.kind import Kind
-from ecsync.core.model import (
-    Key,
-    Problem,
-    Ref,
-    Text,
-)
+from ecsync.core.model import Key, Problem, Ref, Text
 from ecsync.core.resolve import joined
 from ecsync.core.trees import Json, transform
 from ecsync.core.wording import MOST_OPTIONS, MOST_PROBLEMS, nearest, quoted, suggestion

@@ -6,15 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ecsync.core.kind import Kind, ShapeOf
-from ecsync.core.model import (
-    Desired,
-    Key,
-    Options,
-    Origin,
-    Problem,
-    Ref,
-    Text,
-)
+from ecsync.core.model import Desired, Key, Options, Origin, Problem, Ref, Text
 from ecsync.core.rules import Refers
 from ecsync.core.schema import Shape
 from ecsync.core.trees import Body, Json, Path, locate

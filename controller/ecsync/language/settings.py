@@ -6,11 +6,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from ecsync.core.model import (
-    Origin,
-    Problem,
-    Sync,
-)
+from ecsync.core.model import Origin, Problem, Sync
 from ecsync.core.schema import ANY, BOOLEAN, STRING, choice, documented, listing, mapping, structure
 from ecsync.core.trees import Json
 from ecsync.core.wording import quoted, suggestion

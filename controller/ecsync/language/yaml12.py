@@ -14,10 +14,7 @@ from typing import Any
 
 import yaml
 
-from ecsync.core.model import (
-    Origin,
-    Problem,
-)
+from ecsync.core.model import Origin, Problem
 from ecsync.core.wording import printable, quoted
 from ecsync.language.nodes import Node
 from ecsync.language.scalars import CORE_TAGS, resolve_plain, resolve_tagged

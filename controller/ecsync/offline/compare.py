@@ -15,11 +15,7 @@ from ecsync.awsmodel import reviewed, shapes
 from ecsync.core.diff import Difference
 from ecsync.core.kind import Kind, ShapeOf
 from ecsync.core.marks import tag_map, user_tags
-from ecsync.core.model import (
-    FieldChange,
-    Origin,
-    Present,
-)
+from ecsync.core.model import FieldChange, Origin, Present
 from ecsync.core.resource_diff import between
 from ecsync.core.schema import Shape
 from ecsync.core.trees import Body

@@ -12,9 +12,7 @@ from ecsync import kinds
 from ecsync.awsmodel import shapes
 from ecsync.core.diff import effect_of
 from ecsync.core.kind import Kind
-from ecsync.core.model import (
-    Effect,
-)
+from ecsync.core.model import Effect
 from ecsync.core.rules import (
     Clears,
     CommaList,

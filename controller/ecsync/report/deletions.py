@@ -5,16 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple, TypeAlias
 
-from ecsync.core.model import (
-    Delete,
-)
-from ecsync.core.outcome import (
-    DELETING,
-    Done,
-    Outcome,
-    Progressing,
-    StepId,
-)
+from ecsync.core.model import Delete
+from ecsync.core.outcome import DELETING, Done, Outcome, Progressing, StepId
 from ecsync.report.drift import unreadable
 
 

@@ -5,19 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, NamedTuple, TypeAlias
 
-from ecsync.core.model import (
-    Adopt,
-    Create,
-    Delete,
-    FieldChange,
-    Key,
-    Replace,
-)
-from ecsync.core.outcome import (
-    Done,
-    Outcome,
-    Step,
-)
+from ecsync.core.model import Adopt, Create, Delete, FieldChange, Key, Replace
+from ecsync.core.outcome import Done, Outcome, Step
 from ecsync.core.trees import canonical
 
 Drifted: TypeAlias = Mapping[Key, tuple[FieldChange, ...]]

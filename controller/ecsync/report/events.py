@@ -23,16 +23,7 @@ from ecsync.core.model import (
     Target,
     Update,
 )
-from ecsync.core.outcome import (
-    Done,
-    Event,
-    Failed,
-    HealthStatus,
-    Outcome,
-    Plan,
-    Progressing,
-    StepId,
-)
+from ecsync.core.outcome import Done, Event, Failed, HealthStatus, Outcome, Plan, Progressing, StepId
 from ecsync.core.ports import SourceError
 from ecsync.core.trees import Json, Path, dotted, pointer
 from ecsync.report import deletions, drift

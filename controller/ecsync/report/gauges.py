@@ -8,22 +8,8 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from ecsync.core.model import (
-    Adopt,
-    Create,
-    Delete,
-    Forget,
-    Key,
-    Mark,
-    Replace,
-    Update,
-)
-from ecsync.core.outcome import (
-    ApplicationState,
-    Failed,
-    Obstacle,
-    Outcome,
-)
+from ecsync.core.model import Adopt, Create, Delete, Forget, Key, Mark, Replace, Update
+from ecsync.core.outcome import ApplicationState, Failed, Obstacle, Outcome
 
 # The value of the label `action` for a change.
 ACTIONS = {

@@ -10,12 +10,8 @@ import re
 from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, Literal, TextIO, TypeAlias
 
-from ecsync.core.model import (
-    FieldChange,
-)
-from ecsync.core.outcome import (
-    Event,
-)
+from ecsync.core.model import FieldChange
+from ecsync.core.outcome import Event
 from ecsync.core.ports import Clock, Sink
 from ecsync.core.trees import canonical, plain, pointer
 from ecsync.report.changes import event_lines, short

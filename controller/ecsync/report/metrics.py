@@ -14,16 +14,8 @@ from typing import Literal, TypeAlias, get_args
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.exposition import choose_encoder
 
-from ecsync.core.model import (
-    Delete,
-)
-from ecsync.core.outcome import (
-    ApplicationState,
-    Done,
-    Event,
-    Failed,
-    Outcome,
-)
+from ecsync.core.model import Delete
+from ecsync.core.outcome import ApplicationState, Done, Event, Failed, Outcome
 from ecsync.report.gauges import ACTIONS, Applications, Drift
 
 Result: TypeAlias = Literal["synced", "changed", "error", "terminal", "throttled", "frozen", "skipped"]

@@ -8,18 +8,8 @@ from dataclasses import dataclass, field
 from ecsync.core import plan as planning
 from ecsync.core import redact, status
 from ecsync.core.kind import Kind
-from ecsync.core.model import (
-    Call,
-    FieldChange,
-    Key,
-    Problem,
-)
-from ecsync.core.outcome import (
-    HealthStatus,
-    Plan,
-    Step,
-    SyncStatus,
-)
+from ecsync.core.model import Call, FieldChange, Key, Problem
+from ecsync.core.outcome import HealthStatus, Plan, Step, SyncStatus
 from ecsync.core.trees import Json, Path, plain, pointer
 
 Where = Callable[[Key, Path], str]  # `file:line` of a field, or of its document

@@ -5,12 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from ecsync.core.model import (
-    Problem,
-)
-from ecsync.core.outcome import (
-    Step,
-)
+from ecsync.core.model import Problem
+from ecsync.core.outcome import Step
 from ecsync.report.plan_json import Planned
 from ecsync.report.plan_text import conclusion, planned_change_line
 

@@ -8,22 +8,8 @@ from typing import NamedTuple
 
 from ecsync.core import plan as planning
 from ecsync.core import redact, status
-from ecsync.core.model import (
-    Adopt,
-    Create,
-    Delete,
-    Effect,
-    FieldChange,
-    Forget,
-    Mark,
-    Replace,
-    Update,
-)
-from ecsync.core.outcome import (
-    Plan,
-    Step,
-    Unmanaged,
-)
+from ecsync.core.model import Adopt, Create, Delete, Effect, FieldChange, Forget, Mark, Replace, Update
+from ecsync.core.outcome import Plan, Step, Unmanaged
 from ecsync.core.trees import dotted, plain
 from ecsync.report.changes import EFFECTS, change_line, shown
 from ecsync.report.plan_json import Planned

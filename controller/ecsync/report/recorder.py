@@ -6,14 +6,8 @@ import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from ecsync.core.model import (
-    Problem,
-)
-from ecsync.core.outcome import (
-    Event,
-    Outcome,
-    Plan,
-)
+from ecsync.core.model import Problem
+from ecsync.core.outcome import Event, Outcome, Plan
 from ecsync.core.ports import Sink
 from ecsync.report import events
 from ecsync.report.drift import Drifted

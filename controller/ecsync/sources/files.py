@@ -7,9 +7,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 
-from ecsync.core.model import (
-    Snapshot,
-)
+from ecsync.core.model import Snapshot
 from ecsync.core.ports import SourceError
 
 INDEX = "ecsync.index.json"

@@ -8,9 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from ecsync.core.model import (
-    Snapshot,
-)
+from ecsync.core.model import Snapshot
 from ecsync.core.ports import Clock, Reader, Source, SourceError
 from ecsync.sources.disk import DiskSource
 from ecsync.sources.s3 import S3Source

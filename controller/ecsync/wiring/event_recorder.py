@@ -11,16 +11,9 @@ from typing import Any, cast
 import structlog
 
 from ecsync import kinds
-from ecsync.core.model import (
-    Application,
-    Problem,
-)
+from ecsync.core.model import Application, Problem
 from ecsync.core.origins import locator
-from ecsync.core.outcome import (
-    Outcome,
-    PassResult,
-    Plan,
-)
+from ecsync.core.outcome import Outcome, PassResult, Plan
 from ecsync.core.ports import AwsError, Clock
 from ecsync.report.events import Context
 from ecsync.report.metrics import Metrics, Phase, Reason

@@ -7,10 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ecsync.config import Settings
-from ecsync.core.outcome import (
-    ApplicationState,
-    Event,
-)
+from ecsync.core.outcome import ApplicationState, Event
 from ecsync.core.ports import Clock
 from ecsync.engine.store import Store
 from ecsync.http.view import Beat, SourceView

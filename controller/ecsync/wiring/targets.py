@@ -7,10 +7,7 @@ from __future__ import annotations
 
 from ecsync import config
 from ecsync.config import Settings, TargetSettings
-from ecsync.core.model import (
-    Application,
-    Target,
-)
+from ecsync.core.model import Application, Target
 from ecsync.engine.reconciler import Refused
 
 

@@ -11,11 +11,7 @@ from ecsync import config
 from ecsync.awsmodel import shapes
 from ecsync.config import Settings
 from ecsync.core.kind import ShapeOf
-from ecsync.core.model import (
-    Application,
-    Snapshot,
-    Target,
-)
+from ecsync.core.model import Application, Snapshot, Target
 from ecsync.core.ports import Clock, Source
 from ecsync.core.schema import Shape
 from ecsync.engine.reconciler import Catalogue, Destination

@@ -12,19 +12,7 @@ from moto import mock_aws
 
 from ecsync.core import marks
 from ecsync.core.kind import Proceed
-from ecsync.core.model import (
-    Absent,
-    Applied,
-    Create,
-    Delete,
-    Desired,
-    Key,
-    Marks,
-    Present,
-    Ref,
-    Text,
-    Update,
-)
+from ecsync.core.model import Absent, Applied, Create, Delete, Desired, Key, Marks, Present, Ref, Text, Update
 from ecsync.core.ports import AwsError
 from ecsync.kinds.application_autoscaling._shared import resource_id
 from ecsync.kinds.application_autoscaling.scalable_target import KIND, TAGGING

@@ -8,13 +8,7 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from ecsync.core.model import (
-    Absent,
-    Create,
-    Delete,
-    Present,
-    Update,
-)
+from ecsync.core.model import Absent, Create, Delete, Present, Update
 from ecsync.core.normalise import normalise
 from ecsync.core.ports import AwsError
 from ecsync.kinds.application_autoscaling.scheduled_action import KIND

@@ -9,14 +9,7 @@ from moto import mock_aws
 
 from ecsync.core.kind import Wait
 from ecsync.core.marks import tag_calls
-from ecsync.core.model import (
-    Absent,
-    Create,
-    Delete,
-    Key,
-    Present,
-    Update,
-)
+from ecsync.core.model import Absent, Create, Delete, Key, Present, Update
 from ecsync.core.ports import AwsError
 from ecsync.core.trees import thaw
 from ecsync.kinds.autoscaling.auto_scaling_group import KIND, TAGGING, present_of

@@ -9,15 +9,7 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from ecsync.core.model import (
-    Absent,
-    Create,
-    Delete,
-    Present,
-    Ref,
-    Text,
-    Update,
-)
+from ecsync.core.model import Absent, Create, Delete, Present, Ref, Text, Update
 from ecsync.kinds.ec2._user_data import encoded, plain
 from ecsync.kinds.ec2.launch_template import KIND
 from tests.kinds.ecs.answers import equivalent, settled, unseen

@@ -7,13 +7,7 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from ecsync.core.model import (
-    Absent,
-    Present,
-    Ref,
-    Text,
-    Unreadable,
-)
+from ecsync.core.model import Absent, Present, Ref, Text, Unreadable
 from ecsync.core.ports import AwsError
 from ecsync.kinds.ec2.network import KIND
 from tests.kinds.infra import Answers, Moto, denied, desired, observe, plan_of, wanted

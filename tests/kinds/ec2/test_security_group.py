@@ -9,17 +9,7 @@ from moto import mock_aws
 
 from ecsync.core import plan
 from ecsync.core.inputs import Inputs
-from ecsync.core.model import (
-    Absent,
-    Application,
-    Create,
-    Delete,
-    Desired,
-    Observed,
-    Present,
-    Ref,
-    Text,
-)
+from ecsync.core.model import Absent, Application, Create, Delete, Desired, Observed, Present, Ref, Text
 from ecsync.core.normalise import normalise
 from ecsync.kinds.ec2.security_group import KIND
 from tests.kinds.elbv2.answers import refused

@@ -9,12 +9,7 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from ecsync.core.model import (
-    Absent,
-    Create,
-    Delete,
-    Present,
-)
+from ecsync.core.model import Absent, Create, Delete, Present
 from ecsync.core.normalise import normalise
 from ecsync.core.ports import AwsError
 from ecsync.kinds.ecr.repository import KIND

@@ -8,12 +8,7 @@ from typing import Any
 from ecsync.awsmodel.shapes import at_path, load
 from ecsync.core.diff import differences
 from ecsync.core.kind import Kind
-from ecsync.core.model import (
-    Key,
-    Present,
-    Ref,
-    Text,
-)
+from ecsync.core.model import Key, Present, Ref, Text
 from ecsync.core.normalise import normalise
 from ecsync.core.trees import leaves, thaw
 from ecsync.language.check import check

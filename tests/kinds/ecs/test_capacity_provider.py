@@ -7,16 +7,7 @@ from typing import Any
 import pytest
 
 from ecsync.core.kind import Proceed, Wait
-from ecsync.core.model import (
-    Absent,
-    Create,
-    Delete,
-    Key,
-    Observed,
-    Present,
-    Unreadable,
-    Update,
-)
+from ecsync.core.model import Absent, Create, Delete, Key, Observed, Present, Unreadable, Update
 from ecsync.core.ports import AwsError
 from ecsync.kinds.ecs.capacity_provider import KIND, observed_of
 from tests.kinds.ecs.answers import equivalent, settled, unseen

@@ -11,14 +11,7 @@ from moto import mock_aws
 
 from ecsync.core.kind import Proceed, Wait
 from ecsync.core.marks import OWNER
-from ecsync.core.model import (
-    Absent,
-    Create,
-    Delete,
-    Present,
-    Replace,
-    Unreadable,
-)
+from ecsync.core.model import Absent, Create, Delete, Present, Replace, Unreadable
 from ecsync.core.ports import AwsError
 from ecsync.core.trees import Body
 from ecsync.kinds.ecs.cluster import KIND, present_of

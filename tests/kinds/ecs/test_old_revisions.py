@@ -8,12 +8,7 @@ from typing import Any
 
 import pytest
 
-from ecsync.core.model import (
-    Delete,
-    Key,
-    Present,
-    Unreadable,
-)
+from ecsync.core.model import Delete, Key, Present, Unreadable
 from ecsync.core.ports import AwsError
 from ecsync.core.trees import Body
 from ecsync.kinds.ecs.task_definition import KIND

@@ -12,18 +12,7 @@ from moto import mock_aws
 
 from ecsync.core.diff import UnmanagedValue, differences
 from ecsync.core.marks import OWNER
-from ecsync.core.model import (
-    Absent,
-    Create,
-    Delete,
-    Desired,
-    Key,
-    Present,
-    Ref,
-    Replace,
-    Text,
-    Unreadable,
-)
+from ecsync.core.model import Absent, Create, Delete, Desired, Key, Present, Ref, Replace, Text, Unreadable
 from ecsync.core.ports import AwsError
 from ecsync.core.trees import Body, thaw
 from ecsync.kinds.ecs._service_read import present_of

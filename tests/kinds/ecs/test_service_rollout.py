@@ -13,19 +13,8 @@ from ecsync.core import plan
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Gate, GiveUp, Hold, Proceed, Wait
 from ecsync.core.marks import OWNER, identity
-from ecsync.core.model import (
-    Application,
-    Desired,
-    Key,
-    Marks,
-    Observed,
-    PhysicalId,
-    Present,
-    Text,
-)
-from ecsync.core.outcome import (
-    Plan,
-)
+from ecsync.core.model import Application, Desired, Key, Marks, Observed, PhysicalId, Present, Text
+from ecsync.core.outcome import Plan
 from ecsync.core.ports import AwsError
 from ecsync.core.trees import Body
 from ecsync.kinds.ecs import task_definition

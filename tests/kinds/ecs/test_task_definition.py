@@ -11,17 +11,7 @@ import pytest
 from moto import mock_aws
 
 from ecsync.core.marks import ID, OWNER
-from ecsync.core.model import (
-    Absent,
-    Create,
-    Delete,
-    Key,
-    Marks,
-    Present,
-    Redacted,
-    Replace,
-    Update,
-)
+from ecsync.core.model import Absent, Create, Delete, Key, Marks, Present, Redacted, Replace, Update
 from ecsync.core.ports import AwsError
 from ecsync.core.trees import Body
 from ecsync.kinds.ecs.task_definition import KIND, present_of

@@ -12,13 +12,7 @@ from ecsync.awsmodel.shapes import load
 from ecsync.core.diff import differences
 from ecsync.core.kind import Kind
 from ecsync.core.marks import ID, OWNER
-from ecsync.core.model import (
-    Call,
-    Key,
-    Marks,
-    Present,
-    Text,
-)
+from ecsync.core.model import Call, Key, Marks, Present, Text
 from ecsync.core.normalise import normalise
 from ecsync.core.trees import leaves, thaw, transform
 from ecsync.language.check import check

@@ -10,19 +10,9 @@ from moto import mock_aws
 
 from ecsync.core import marks
 from ecsync.core.marks import declared_form
-from ecsync.core.model import (
-    Absent,
-    Create,
-    Delete,
-    Marks,
-    Present,
-    Ref,
-    Text,
-)
+from ecsync.core.model import Absent, Create, Delete, Marks, Present, Ref, Text
 from ecsync.core.normalise import normalise
-from ecsync.core.outcome import (
-    Step,
-)
+from ecsync.core.outcome import Step
 from ecsync.core.ports import AwsError
 from ecsync.core.redact import masked
 from ecsync.core.trees import leaves

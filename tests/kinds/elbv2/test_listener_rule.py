@@ -11,18 +11,7 @@ from moto.elbv2.models import elbv2_backends
 from ecsync.core import plan
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Gate, Hold, Proceed, Wait
-from ecsync.core.model import (
-    Absent,
-    Application,
-    Create,
-    Delete,
-    Desired,
-    Key,
-    Present,
-    Ref,
-    Text,
-    Unreadable,
-)
+from ecsync.core.model import Absent, Application, Create, Delete, Desired, Key, Present, Ref, Text, Unreadable
 from ecsync.core.ports import AwsError
 from ecsync.kinds.elbv2 import target_group
 from ecsync.kinds.elbv2._actions import target_groups, weights

@@ -7,14 +7,7 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from ecsync.core.model import (
-    Absent,
-    Create,
-    Delete,
-    Present,
-    Ref,
-    Text,
-)
+from ecsync.core.model import Absent, Create, Delete, Present, Ref, Text
 from ecsync.core.ports import AwsError
 from ecsync.kinds.elbv2.load_balancer import KIND, body_of
 from tests.kinds.elbv2 import answers

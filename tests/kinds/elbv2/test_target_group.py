@@ -8,19 +8,7 @@ import pytest
 from moto import mock_aws
 
 from ecsync.core import marks
-from ecsync.core.model import (
-    Absent,
-    Create,
-    Delete,
-    Key,
-    Marks,
-    PhysicalId,
-    Present,
-    Ref,
-    Replace,
-    Text,
-    Unreadable,
-)
+from ecsync.core.model import Absent, Create, Delete, Key, Marks, PhysicalId, Present, Ref, Replace, Text, Unreadable
 from ecsync.core.ports import AwsError
 from ecsync.kinds.elbv2.target_group import KIND, body_of, replacement_name
 from tests.kinds.elbv2 import answers

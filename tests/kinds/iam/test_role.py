@@ -9,15 +9,7 @@ from urllib.parse import quote
 import pytest
 from moto import mock_aws
 
-from ecsync.core.model import (
-    Absent,
-    Create,
-    Delete,
-    Present,
-    Ref,
-    Replace,
-    Text,
-)
+from ecsync.core.model import Absent, Create, Delete, Present, Ref, Replace, Text
 from ecsync.core.normalise import normalise
 from ecsync.core.ports import AwsError
 from ecsync.kinds.iam._policy_documents import as_text, policy

@@ -7,11 +7,7 @@ from typing import Any
 import pytest
 
 from ecsync.core.kind import Wanted
-from ecsync.core.model import (
-    Absent,
-    Key,
-    Present,
-)
+from ecsync.core.model import Absent, Key, Present
 from ecsync.core.ports import AwsError
 from ecsync.core.resource_diff import between
 from ecsync.kinds.logs.log_group import KIND

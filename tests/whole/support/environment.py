@@ -20,12 +20,7 @@ from ecsync.aws.cloud import BotoCloud
 from ecsync.aws.limits import Limiter
 from ecsync.config import Settings
 from ecsync.core.origins import locator
-from ecsync.core.outcome import (
-    Event,
-    Outcome,
-    Plan,
-    ResourceStatus,
-)
+from ecsync.core.outcome import Event, Outcome, Plan, ResourceStatus
 from ecsync.core.ports import Cloud, Source
 from ecsync.engine.reconciler import Catalogue, PassOptions, look, reconcile
 from ecsync.engine.requeue import delay

@@ -13,18 +13,7 @@ from typing import TypeAlias
 
 from ecsync.core import marks
 from ecsync.core.kind import Owned, Wanted, World
-from ecsync.core.model import (
-    Absent,
-    Applied,
-    Desired,
-    Key,
-    Marks,
-    Observed,
-    Present,
-    Text,
-    Unreadable,
-    Update,
-)
+from ecsync.core.model import Absent, Applied, Desired, Key, Marks, Observed, Present, Text, Unreadable, Update
 from ecsync.core.ports import Reader
 from ecsync.core.rules import Default, Immutable, Refers, Rules
 from ecsync.core.trees import Body, Json, Path

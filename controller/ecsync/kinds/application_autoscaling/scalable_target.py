@@ -25,9 +25,7 @@ from ecsync.core.model import (
     Replace,
     Update,
 )
-from ecsync.core.outcome import (
-    Health,
-)
+from ecsync.core.outcome import Health
 from ecsync.core.ports import Reader
 from ecsync.core.rules import Default, Drop, Rules
 from ecsync.core.trees import Body, Json, Path

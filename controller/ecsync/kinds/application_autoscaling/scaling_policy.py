@@ -10,16 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ecsync.core.kind import Kind, Owned, ShapeOf, Wanted, World
-from ecsync.core.model import (
-    Call,
-    Create,
-    Delete,
-    Key,
-    Observed,
-    Present,
-    Replace,
-    Update,
-)
+from ecsync.core.model import Call, Create, Delete, Key, Observed, Present, Replace, Update
 from ecsync.core.ports import Reader
 from ecsync.core.rules import Default, Immutable, Keyed, Rewrite, Rules
 from ecsync.core.trees import Body, Json, Path

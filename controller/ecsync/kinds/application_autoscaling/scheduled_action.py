@@ -12,22 +12,8 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ecsync.core.kind import Kind, Owned, ShapeOf, Wanted, World
-from ecsync.core.model import (
-    Absent,
-    Call,
-    Create,
-    Delete,
-    Desired,
-    Key,
-    Marks,
-    Observed,
-    Present,
-    Replace,
-    Update,
-)
-from ecsync.core.outcome import (
-    Health,
-)
+from ecsync.core.model import Absent, Call, Create, Delete, Desired, Key, Marks, Observed, Present, Replace, Update
+from ecsync.core.outcome import Health
 from ecsync.core.ports import Reader
 from ecsync.core.rules import Default, Immutable, Resets, Rewrite, Rules
 from ecsync.core.trees import Body, Json, Path

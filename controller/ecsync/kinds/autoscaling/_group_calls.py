@@ -5,12 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ecsync.core import marks
-from ecsync.core.model import (
-    Call,
-    Present,
-    Tags,
-    Update,
-)
+from ecsync.core.model import Call, Present, Tags, Update
 from ecsync.core.normalise import normalise
 from ecsync.core.trees import Body, Json
 from ecsync.kinds._common import changed, without, without_nones

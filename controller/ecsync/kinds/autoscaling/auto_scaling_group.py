@@ -25,9 +25,7 @@ from ecsync.core.model import (
     Tags,
     Update,
 )
-from ecsync.core.outcome import (
-    Health,
-)
+from ecsync.core.outcome import Health
 from ecsync.core.ports import Reader
 from ecsync.core.trees import Body, Json, locate, pattern, thaw
 from ecsync.kinds._common import batches, belongs, operations, pick, read_tags, without_nones

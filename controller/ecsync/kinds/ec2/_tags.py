@@ -7,11 +7,7 @@ from collections.abc import Sequence
 from ecsync.core import marks
 from ecsync.core.kind import Tagging
 from ecsync.core.marks import spelled
-from ecsync.core.model import (
-    Call,
-    Present,
-    Tags,
-)
+from ecsync.core.model import Call, Present, Tags
 from ecsync.core.trees import Body, Json
 
 

@@ -12,20 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ecsync.core import marks
 from ecsync.core.kind import Kind, Owned, ShapeOf, Wanted, World
-from ecsync.core.model import (
-    Absent,
-    Call,
-    Create,
-    Delete,
-    Key,
-    Observed,
-    Present,
-    Ref,
-    Replace,
-    Tags,
-    Text,
-    Update,
-)
+from ecsync.core.model import Absent, Call, Create, Delete, Key, Observed, Present, Ref, Replace, Tags, Text, Update
 from ecsync.core.normalise import normalise
 from ecsync.core.ports import Reader
 from ecsync.core.rules import Drop, Immutable, Keyed, Refers, Rewrite, Sensitive, Unordered, Verbatim

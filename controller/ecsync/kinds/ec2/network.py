@@ -11,14 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ecsync.core import marks
 from ecsync.core.kind import Kind, Wanted, World
-from ecsync.core.model import (
-    Absent,
-    Key,
-    Observed,
-    Present,
-    Text,
-    Unreadable,
-)
+from ecsync.core.model import Absent, Key, Observed, Present, Text, Unreadable
 from ecsync.core.ports import Reader
 from ecsync.core.trees import Body, Json, Path, canonical, leaves
 from ecsync.core.wording import listed, quoted, suggestion

@@ -11,17 +11,7 @@ from dataclasses import replace
 
 from ecsync.core import marks
 from ecsync.core.kind import Kind, Owned, ShapeOf, Wanted, World
-from ecsync.core.model import (
-    Absent,
-    Call,
-    Create,
-    Delete,
-    Key,
-    Observed,
-    Present,
-    Replace,
-    Update,
-)
+from ecsync.core.model import Absent, Call, Create, Delete, Key, Observed, Present, Replace, Update
 from ecsync.core.ports import Reader
 from ecsync.core.rules import Default, Immutable, Late, Refers, Rewrite
 from ecsync.core.trees import Body, Json

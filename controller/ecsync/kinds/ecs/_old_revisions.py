@@ -7,10 +7,7 @@ from itertools import chain, islice
 
 from ecsync.core import marks
 from ecsync.core.kind import World
-from ecsync.core.model import (
-    Facts,
-    Present,
-)
+from ecsync.core.model import Facts, Present
 from ecsync.core.ports import AwsError, Reader
 from ecsync.core.trees import Body, Json
 from ecsync.kinds.ecs._service_read import every_service, settled

@@ -7,13 +7,7 @@ from dataclasses import replace
 from itertools import groupby
 
 from ecsync.core.kind import Owned, Wanted, World
-from ecsync.core.model import (
-    Absent,
-    Key,
-    Observed,
-    Present,
-    Unreadable,
-)
+from ecsync.core.model import Absent, Key, Observed, Present, Unreadable
 from ecsync.core.ports import AwsError, Reader
 from ecsync.core.trees import Body, Json
 from ecsync.kinds._common import batches, belongs, missing, pick, read_tags, without_nones

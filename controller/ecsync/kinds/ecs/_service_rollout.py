@@ -8,17 +8,8 @@ from datetime import datetime, timedelta
 from ecsync.core import marks
 from ecsync.core.diff import differences
 from ecsync.core.kind import Gate, GiveUp, Hold, Proceed, Wait, World
-from ecsync.core.model import (
-    Desired,
-    Facts,
-    FieldChange,
-    Present,
-    Reason,
-)
-from ecsync.core.outcome import (
-    Health,
-    HealthStatus,
-)
+from ecsync.core.model import Desired, Facts, FieldChange, Present, Reason
+from ecsync.core.outcome import Health, HealthStatus
 from ecsync.core.ports import AwsError, Reader
 from ecsync.core.rules import Rolls
 from ecsync.core.trees import Body, Json, Path

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from ecsync.core.model import (
-    FieldChange,
-    Present,
-    Text,
-)
+from ecsync.core.model import FieldChange, Present, Text
 from ecsync.core.ports import Reader
 from ecsync.core.rules import Clears, Default, Keyed, Rewrite, Rules, Sensitive
 from ecsync.core.trees import Body, Json, Path, at, leaves, merge, thaw

@@ -20,9 +20,7 @@ from ecsync.core.model import (
     Unreadable,
     Update,
 )
-from ecsync.core.outcome import (
-    Health,
-)
+from ecsync.core.outcome import Health
 from ecsync.core.ports import Reader
 from ecsync.core.rules import Clears, Computed, Default, Immutable, Keyed, Late, Refers, Rewrite, Unordered
 from ecsync.core.trees import Body, Json

@@ -6,18 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ecsync.core.kind import Gate, Kind, ShapeOf, World
 from ecsync.core.marks import with_marks
-from ecsync.core.model import (
-    Call,
-    Create,
-    Delete,
-    Desired,
-    FieldChange,
-    Key,
-    Present,
-    Replace,
-    Text,
-    Update,
-)
+from ecsync.core.model import Call, Create, Delete, Desired, FieldChange, Key, Present, Replace, Text, Update
 from ecsync.core.rules import Resets
 from ecsync.core.trees import Body, Json, Path
 from ecsync.kinds._common import arn_tagging, operations, without

@@ -10,18 +10,7 @@ from ecsync.core import marks
 from ecsync.core.diff import differences
 from ecsync.core.kind import Kind, Owned, ShapeOf, Wanted, World
 from ecsync.core.marks import with_marks
-from ecsync.core.model import (
-    Absent,
-    Call,
-    Create,
-    Delete,
-    Key,
-    Observed,
-    Present,
-    Replace,
-    Tags,
-    Update,
-)
+from ecsync.core.model import Absent, Call, Create, Delete, Key, Observed, Present, Replace, Tags, Update
 from ecsync.core.ports import AwsError, Reader
 from ecsync.core.trees import Body, Json, Path
 from ecsync.kinds._common import (

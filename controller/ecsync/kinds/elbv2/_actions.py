@@ -6,11 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from ecsync.core.kind import World
-from ecsync.core.model import (
-    Key,
-    Present,
-    Unreadable,
-)
+from ecsync.core.model import Key, Present, Unreadable
 from ecsync.core.rules import Default, Drop, Refers, Rewrite, Rules, Sensitive, Unordered, Verbatim, WriteOnly
 from ecsync.core.trees import Body, Json, canonical
 from ecsync.kinds._common import without

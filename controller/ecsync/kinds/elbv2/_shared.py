@@ -5,16 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from ecsync.core.marks import OWNER, by_key, keys_of, path_hash, tag_map
-from ecsync.core.model import (
-    Absent,
-    Call,
-    Key,
-    Marks,
-    Present,
-    Ref,
-    Text,
-    Update,
-)
+from ecsync.core.model import Absent, Call, Key, Marks, Present, Ref, Text, Update
 from ecsync.core.normalise import normalise
 from ecsync.core.ports import AwsError, Reader
 from ecsync.core.rules import Computed, Keyed, Released, Rules, Verbatim

@@ -15,13 +15,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from ecsync.core.kind import Gate, Hold, Proceed, Wait, World
-from ecsync.core.model import (
-    Desired,
-    FieldChange,
-    Key,
-    Present,
-    Text,
-)
+from ecsync.core.model import Desired, FieldChange, Key, Present, Text
 from ecsync.core.trees import Body, Json
 from ecsync.kinds.elbv2._actions import (
     blue_green_pair,

@@ -9,22 +9,8 @@ from functools import partial
 from ecsync.core import marks
 from ecsync.core.kind import Kind, Owned, ShapeOf, Wanted, World
 from ecsync.core.marks import with_marks
-from ecsync.core.model import (
-    Absent,
-    Call,
-    Create,
-    Delete,
-    Desired,
-    Key,
-    Observed,
-    Present,
-    Replace,
-    Tags,
-    Update,
-)
-from ecsync.core.outcome import (
-    Health,
-)
+from ecsync.core.model import Absent, Call, Create, Delete, Desired, Key, Observed, Present, Replace, Tags, Update
+from ecsync.core.outcome import Health
 from ecsync.core.ports import Reader
 from ecsync.core.rules import Computed, Default, Immutable, Refers, Rewrite, Unordered
 from ecsync.core.trees import Body, Json, Path

@@ -31,9 +31,7 @@ from ecsync.core.model import (
     Update,
 )
 from ecsync.core.normalise import normalise
-from ecsync.core.outcome import (
-    Health,
-)
+from ecsync.core.outcome import Health
 from ecsync.core.ports import Reader
 from ecsync.core.rules import Immutable, Refers
 from ecsync.core.trees import Body, Json, Path, canonical

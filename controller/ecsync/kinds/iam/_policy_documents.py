@@ -8,10 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from ecsync.core.model import (
-    Ref,
-    Text,
-)
+from ecsync.core.model import Ref, Text
 from ecsync.core.trees import Json, canonical, thaw, transform
 
 _LISTS = ("Action", "NotAction", "Resource", "NotResource")

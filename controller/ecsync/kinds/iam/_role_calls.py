@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from ecsync.core.model import (
-    Call,
-    Present,
-    Update,
-)
+from ecsync.core.model import Call, Present, Update
 from ecsync.core.trees import Body, Json
 from ecsync.kinds._common import changed, pick, touched, without
 from ecsync.kinds.iam._policy_documents import as_text

@@ -12,18 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ecsync.core import marks
 from ecsync.core.kind import Kind, Owned, ShapeOf, Wanted, World
 from ecsync.core.marks import spelled
-from ecsync.core.model import (
-    Absent,
-    Call,
-    Create,
-    Delete,
-    Key,
-    Observed,
-    Present,
-    Replace,
-    Tags,
-    Update,
-)
+from ecsync.core.model import Absent, Call, Create, Delete, Key, Observed, Present, Replace, Tags, Update
 from ecsync.core.ports import AwsError, Reader
 from ecsync.core.rules import Clears, Computed, Default, Immutable, Resets, Rewrite, Unordered
 from ecsync.core.trees import Body, Json, Path

@@ -17,18 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ecsync.core.kind import Kind, Owned, ShapeOf, Wanted, World
 from ecsync.core.marks import with_marks
-from ecsync.core.model import (
-    Absent,
-    Call,
-    Create,
-    Delete,
-    Key,
-    Observed,
-    Present,
-    Replace,
-    Tags,
-    Update,
-)
+from ecsync.core.model import Absent, Call, Create, Delete, Key, Observed, Present, Replace, Tags, Update
 from ecsync.core.ports import AwsError, Reader
 from ecsync.core.rules import Computed, Default, Delegated, Immutable
 from ecsync.core.trees import Body, Json
