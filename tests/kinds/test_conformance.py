@@ -33,6 +33,16 @@ MANIFESTS = Path(__file__).parent.parent.parent / "manifests"
 README = MANIFESTS.parent / "README.md"
 MANUAL = MANIFESTS.parent / "docs" / "manifests.md"
 RICH, PLAIN = "tests/cases/conformance/rich.yaml", "tests/cases/conformance/plain.yaml"
+# Kinds that an import finds without a reference, or leaves as an id.
+NOT_IMPORTED_BY_REFERENCE = {
+    "Cluster": "the import begins with it",
+    "Service": "listed by the cluster",
+    "TaskDefinition": "read with the services that run it",
+    "Listener": "listed by the load balancer",
+    "ListenerRule": "listed by the listener",
+    "SecurityGroup": "other clusters may use it: it stays an id",
+    "LaunchTemplate": "belongs to an Auto Scaling group, which an import does not manage",
+}
 # Members that have the name of a kind but hold something else, or the name of a resource that no manifest declares.
 NO_REFERENCE: dict[tuple[str, str], str] = {
     (
@@ -386,3 +396,16 @@ class TestReferences:
             if (pattern(path), other) not in rows and (kind.name, path) not in NO_REFERENCE and path != kind.name_member
         ]
         assert missing == []
+
+    @each(kinds.ALL)
+    def test_a_kind_that_others_refer_to_is_imported_with_them(self, kind: Kind) -> None:
+        """Else an import leaves its name or ARN in the other document as a literal."""
+        referring = {
+            one.name for one in kinds.ALL for rule in one.rules if isinstance(rule, Refers) and rule.kind == kind.name
+        }
+        if referring and kind.name not in NOT_IMPORTED_BY_REFERENCE:
+            assert kind.from_reference is not None, (
+                f"{kind.name} lacks `from_reference`, and {', '.join(sorted(referring))} refer to it: add "
+                'from_reference=lambda name: {"<the member of the name>": name} to its KIND; if an import finds it in '
+                f'another way, add "{kind.name}": "<the reason>" to NOT_IMPORTED_BY_REFERENCE of this file'
+            )
