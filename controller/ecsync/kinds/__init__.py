@@ -20,6 +20,7 @@ _MODULES = (
     "ecr.repository",
     "ec2.launch_template",
     "autoscaling.auto_scaling_group",
+    "cloudwatch.alarm",
     "ecs.capacity_provider",
     "ecs.cluster",
     "elbv2.target_group",
