@@ -405,7 +405,16 @@ class TestReferences:
         }
         if referring and kind.name not in NOT_IMPORTED_BY_REFERENCE:
             assert kind.from_reference is not None, (
-                f"{kind.name} lacks `from_reference`, and {', '.join(sorted(referring))} refer to it: add "
+                f"{kind.name} lacks `from_reference`; its name stands in {', '.join(sorted(referring))}: add "
                 'from_reference=lambda name: {"<the member of the name>": name} to its KIND; if an import finds it in '
                 f'another way, add "{kind.name}": "<the reason>" to NOT_IMPORTED_BY_REFERENCE of this file'
             )
+
+
+def test_every_kind_file_is_loaded() -> None:
+    """A file that is not listed is without effect."""
+    root = Path(kinds.__file__).parent
+    files = {path.relative_to(root) for path in root.glob("*/*.py") if not path.name.startswith("_")}
+    modules = {f"{path.parent}.{path.stem}" for path in files}
+    missing = modules - {*kinds.MODULES}
+    assert not missing, f"add to MODULES in kinds/__init__.py, after the kinds that they depend on: {sorted(missing)}"

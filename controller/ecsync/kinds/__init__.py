@@ -1,4 +1,4 @@
-"""Every AWS kind that ecsync manages, in folders by AWS service. To add one: a file, and one line in `_MODULES`."""
+"""Every AWS kind that ecsync manages, in folders by AWS service. To add one: a file, and one line in `MODULES`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ecsync.core.rules import Refers
 # In the order in which kinds are observed: a kind comes after the kinds that identify it. Service comes before Listener
 # and ListenerRule, because ECS may own their weights for it, and before TaskDefinition, because the revision that a
 # service runs is the first candidate for the live one.
-_MODULES = (
+MODULES = (
     "ec2.network",
     "ec2.security_group",
     "iam.role",
@@ -49,6 +49,6 @@ def with_references(kinds: Sequence[Kind]) -> tuple[Kind, ...]:
     return tuple(replace(kind, rules=(*kind.rules, *rows[kind.name])) if kind.name in rows else kind for kind in kinds)
 
 
-ALL: tuple[Kind, ...] = with_references([_load(module) for module in _MODULES])
+ALL: tuple[Kind, ...] = with_references([_load(module) for module in MODULES])
 
 BY_NAME = {kind.name: kind for kind in ALL}
