@@ -20,7 +20,7 @@ def state(**fields: Any) -> ApplicationState:
 
 
 class FakeView:
-    """A `View` whose attributes a test sets."""
+    """A `View` with attributes that a test sets."""
 
     def __init__(self) -> None:
         self.apps: list[ApplicationState] = [state()]

@@ -44,7 +44,7 @@ def test_the_command_names_a_kind_that_it_does_not_know(capsys: pytest.CaptureFi
 
 
 def test_a_kind_without_a_table_has_nothing_unreviewed() -> None:
-    """Else every default of a new kind would be without effect, and no message would tell why."""
+    """Else every default of a new kind would be without effect, and no message would state the reason."""
     kind = reviewed.with_unreviewed(replace(log_group.KIND, reviewed={}))
     assert kind.unreviewed() == ()
 

@@ -133,7 +133,7 @@ def test_metrics_are_compared_by_id() -> None:
 
 def test_an_update_sends_the_whole_alarm_without_tags() -> None:
     """PutMetricAlarm resets what it does not receive, and ignores tags of an existing alarm."""
-    (call,) = calls(update(KIND, {**BODY, "Threshold": 20}, present(AlarmDescription="by hand")))
+    (call,) = calls(update(KIND, {**BODY, "Threshold": 20}, present(AlarmDescription="manual")))
     assert call.name == "cloudwatch.PutMetricAlarm"
     assert call.params["Threshold"] == 20
     assert call.params["MetricName"] == BODY["MetricName"]

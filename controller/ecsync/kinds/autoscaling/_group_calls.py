@@ -113,7 +113,7 @@ def _metric_names(body: Body) -> list[str]:
 
 
 def _propagation(name: str, change: Update) -> Iterator[Call]:
-    """Put the declared tags whose PropagateAtLaunch alone differs; TAGGING puts those with another value."""
+    """Put the declared tags that differ in PropagateAtLaunch alone; TAGGING puts those with another value."""
     want, have = propagated_keys(change.desired.body), set(change.observed.body.get("PropagateAtLaunch") or ())
     declared, live = (marks.tag_map(body.get("Tags")) for body in (change.desired.body, change.observed.body))
     differing = [key for key in declared if (key in want) != (key in have) and live.get(key) == declared[key]]
