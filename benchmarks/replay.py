@@ -30,9 +30,10 @@ class ReplayingCloud:
 
     def cached(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
         """Return the answer of one read of data that never changes."""
-        return self._answer(
+        answer: Mapping[str, Any] = self._answer(
             "cached", (service, operation), params, lambda: self._cloud.cached(service, operation, **params)
         )
+        return answer
 
     def pages(self, service: str, operation: str, result: str, /, **params: Any) -> Iterator[Any]:
         """Yield the items of all pages."""
