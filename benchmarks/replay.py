@@ -24,9 +24,10 @@ class ReplayingCloud:
 
     def call(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
         """Return the answer of one read."""
-        return self._answer(
+        answer: Mapping[str, Any] = self._answer(
             "call", (service, operation), params, lambda: self._cloud.call(service, operation, **params)
         )
+        return answer
 
     def cached(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
         """Return the answer of one read of data that never changes."""
