@@ -195,11 +195,10 @@ class Figures:
         """The round with the least CPU."""
         return min(self.rounds, key=lambda cost: cost.cpu)
 
-    @property
-    def mean_calls(self) -> float:
-        """The read calls of a round over the time between two listings: one round of it lists."""
+    def mean(self, of: Callable[[Cost], float]) -> float:
+        """Return the mean of a figure over the rounds from one listing to the next: one of them lists."""
         rounds = LISTING_SECONDS / INTERVAL
-        return (self.typical.calls * (rounds - 1) + self.listing.calls) / rounds
+        return (of(self.typical) * (rounds - 1) + of(self.listing)) / rounds
 
 
 def measure(simulator: Simulator, fleet: Fleet) -> Figures:
@@ -260,8 +259,11 @@ def show(figures: Figures, operations: bool) -> None:
     for number, cost in enumerate(figures.rounds, start=1):
         _line(f"steady round {number}", cost, figures)
     _line("steady round with listing", figures.listing, figures)
-    mean = figures.mean_calls
-    print(f"{'mean round at 30 s':<30}{mean:>8.0f}{mean / fleet.services:>10.2f}{mean / figures.limit:>9.1f}")
+    mean, cpu = figures.mean(lambda cost: cost.calls), figures.mean(lambda cost: cost.cpu)
+    print(
+        f"{'mean round at 30 s':<30}{mean:>8.0f}{mean / fleet.services:>10.2f}{mean / figures.limit:>9.1f}{'':>8}"
+        f"{cpu / fleet.services * 1e3:>16.2f}"
+    )
     print(f"{'engine alone, replayed reads':<30}{'0':>8}{'':>27}{figures.replay_cpu / fleet.services * 1e3:>16.2f}")
     for name, cost in figures.controls.items():
         _line(name, cost, figures)
