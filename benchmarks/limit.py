@@ -1,8 +1,8 @@
 """The physical limit: the fewest read calls with which AWS can return a fleet for one check of drift.
 
 The limit is for one account and Region. It assumes that each call is filled, that what AWS never changes is cached, and
-that tags are read with the Resource Groups Tagging API. What AWS returns for one object per call only (attributes of
-target groups and load balancers) is not in it: such reads belong on a slower cadence.
+that tags are read with the Resource Groups Tagging API. What AWS returns for one object per call only is not in it
+(attributes, target health, tags of task definitions): such reads belong on a slower cadence.
 """
 
 from __future__ import annotations
