@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 SERVER := tests/editor/node_modules
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test editor corpus review check fix lock clean
+.PHONY: help install run demo test editor corpus review bench check fix lock clean
 
 help:  ## This list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -42,6 +42,10 @@ corpus: install  ## Real definitions (ECSYNC_CORPUS) against the simulated AWS, 
 
 review: install  ## Members of AWS's shapes that no kind has reviewed, after an upgrade of botocore
 	$(BIN)/python -m ecsync.offline.review
+
+bench: install  ## Measure against controls in the same run, in about two minutes; see docs/performance.md
+	$(BIN)/python -m benchmarks.compare
+	$(BIN)/python -m benchmarks.steady
 
 check: install  ## ruff, mypy strict, and the rules about imports
 	$(BIN)/ruff check .
