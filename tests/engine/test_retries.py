@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -73,7 +74,7 @@ class TestTwoHundredPasses:
         harness = Harness()
         harness.declare(self.documents("red"), revision="1")
         harness.work(120)
-        errors = Errors(harness.account, {"denied": "denied", "throttled": "throttled", "waiting": "conflict"})
+        errors = Errors(harness.account, {"denied": "denied", "busy": "throttled", "waiting": "conflict"})
         harness.account.cloud.before = errors
         self.errors = errors
         harness.declare(self.documents("blue"), revision="2")
@@ -81,7 +82,7 @@ class TestTwoHundredPasses:
 
     def documents(self, colour: str, **others: str) -> Application:
         """Return the application; `colour` is what the refused calls would apply."""
-        refused = {name: colour for name in ("denied", "throttled", "waiting")}
+        refused = dict.fromkeys(("busy", "denied", "waiting"), colour)
         return leaves(**{**refused, "drifting": "red", "sibling": "red", **others})
 
     def test_the_drift_of_the_others_is_repaired_within_one_interval(self, harness: Harness) -> None:
@@ -89,11 +90,10 @@ class TestTwoHundredPasses:
         for _ in range(200):
             harness.account.body("Leaf/drifting")["colour"] = "green"
             harness.account.body("Leaf/sibling")["colour"] = "green"
-            # Five repairs in ten minutes would be contention, so the drift comes back after each of them has passed.
             harness.work(60)
             assert harness.account.body("Leaf/drifting")["colour"] == "red"
             assert harness.account.body("Leaf/sibling")["colour"] == "red"
-            harness.work(120)
+            harness.work(120)  # five repairs in ten minutes would be contention
 
     def test_each_refused_one_is_tried_at_its_own_pace(self, harness: Harness) -> None:
         """Denied: once in 15 minutes. Throttled: 5 to 300 seconds apart. A conflict: slowly after its deadline."""
@@ -103,7 +103,7 @@ class TestTwoHundredPasses:
         denied = pauses(self.errors.tries["denied"])
         assert len(denied) == 200 * 60 // 900
         assert min(denied) >= SLOW
-        assert pauses(self.errors.tries["throttled"])[:8] == [5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0, 300.0]
+        assert pauses(self.errors.tries["busy"])[:8] == [5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0, 300.0]
         waiting = pauses(self.errors.tries["waiting"])
         assert waiting[:4] == [5.0, 7.5, 11.25, 16.875]
         assert {pause for pause in waiting if pause > 30} == {SLOW}
@@ -115,7 +115,7 @@ class TestTwoHundredPasses:
         for _ in range(20):
             harness.work(60)
             outcome = harness.recorded.outcomes[-1]
-            for name in ("denied", "throttled", "waiting"):
+            for name in ("busy", "denied", "waiting"):
                 found = status(outcome, f"Leaf/{name}").health
                 assert found.status == "Degraded"
                 assert found.why.startswith("will be retried in ")
@@ -152,7 +152,7 @@ class TestTwoHundredPasses:
 
 def pauses(times: list[float]) -> list[float]:
     """Return the seconds between the tries."""
-    return [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    return [later - earlier for earlier, later in pairwise(times)]
 
 
 class TestDenied:
