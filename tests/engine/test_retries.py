@@ -249,7 +249,7 @@ class TestDenied:
         assert len(errors.tries["a"]) == 1
 
     def test_a_blocked_one_stays_failed(self, account: Account, errors: Errors) -> None:
-        """Its retry is due, and the credentials are lost in the same pass: it does not become Healthy."""
+        """Its retry is due, and a throttled resource ends the steps of its kind: it does not become Healthy."""
         account.settle(leaves(a="red", b="red"))
         application = leaves(a="red", b="blue")
         errors.kinds = {"b": "denied"}
