@@ -46,7 +46,9 @@ class TestFailures:
         """A dependent step is skipped, with the step that it waits for; the others are applied."""
         account.cloud.before = refuse("denied", "CreateApp")
         found = results(account.run(shop(*stack())))
-        assert found["App/app"] == Failed(error="memory.CreateApp: Denied: the error of the test", retry="slow")
+        assert found["App/app"] == Failed(
+            error="memory.CreateApp: Denied: the error of the test", retry="slow", after=900.0
+        )
         assert found["Leaf/leaf"] == Skipped(reason="waits for App/app, which was not done")
         assert found["Base/base (late)"] == Skipped(reason="waits for App/app, which was not done")
         assert (found["Base/base"], found["Leaf/alone"]) == (Done(), Done())
@@ -85,12 +87,31 @@ class TestFailures:
         assert account.there() == ALL_THERE
         assert len(account.made()) == 4
 
-    def test_throttling_ends_the_pass(self, account: Account) -> None:
-        """More calls would cause more throttling."""
-        account.cloud.before = refuse("throttled", "CreateBase")
-        found = results(account.run(shop(*stack())))
-        assert account.cloud.writes == [] or account.there() == {"Leaf": ["alone"]}
-        assert any(isinstance(one, Skipped) and "stopped after" in one.reason for one in found.values())
+    def test_the_first_throttling_ends_the_steps_of_its_kind(self, account: Account) -> None:
+        """More calls would cause more throttling. Other kinds have other rates, so their steps are applied."""
+        account.cloud.before = refuse("throttled", "CreateLeaf")
+        found = results(account.run(shop(*(document(f"Leaf/{name}") for name in "abc"), document("App/app"))))
+        error = "memory.CreateLeaf: Throttled: the error of the test"
+        assert found["Leaf/a"] == Failed(error=error, retry="soon", after=5.0)
+        assert found["Leaf/b"] == found["Leaf/c"] == Skipped(reason=f"stopped after {error}")
+        assert found["App/app"] == Done()
+        assert account.there() == {"App": ["app"]}
+
+    def test_throttling_again_ends_no_other_step(self, account: Account) -> None:
+        """The resource backs off alone: its next errors do not hold up the others of its kind."""
+
+        def throttle_a(operation: str, params: Mapping[str, Any]) -> None:
+            if operation == "CreateLeaf" and params["name"] == "a":
+                raise AwsError("throttled", "Throttled", "the error of the test", "memory.CreateLeaf")
+
+        account.cloud.before = throttle_a
+        application = shop(*(document(f"Leaf/{name}") for name in "abc"))
+        account.run(application)
+        account.clock.advance(5)
+        found = results(account.run(application))
+        assert isinstance(found["Leaf/a"], Failed)
+        assert found["Leaf/a"].after == 10.0
+        assert account.there() == {"Leaf": ["b", "c"]}
 
     def test_lost_credentials_end_the_pass(self, account: Account) -> None:
         """They expire during the pass: no further step is tried, and no result is Done."""
@@ -142,7 +163,8 @@ class TestPatience:
         """It is retried slowly."""
         account.cloud.before = refuse("invalid", "CreateLeaf")
         found = results(account.run(shop(document("Leaf/alone"))))
-        assert found["Leaf/alone"] == Failed(error="memory.CreateLeaf: Invalid: the error of the test", retry="slow")
+        error = "memory.CreateLeaf: Invalid: the error of the test"
+        assert found["Leaf/alone"] == Failed(error=error, retry="slow", after=900.0)
 
     def test_a_conflict_is_progress_for_longer(self, account: Account) -> None:
         """In use, draining: up to fifteen minutes."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from ecsync.core.outcome import (
@@ -16,11 +18,11 @@ from ecsync.core.outcome import (
     Skipped,
     StepId,
 )
-from ecsync.engine.requeue import delay, jittered
+from ecsync.engine.requeue import backoff, delay, jittered, lengthened
 from tests.engine.passes import TARGET, key
 
-SOON = Failed(error="5xx", retry="soon")
-SLOW = Failed(error="denied", retry="slow")
+SOON = Failed(error="5xx", retry="soon", after=5.0)
+SLOW = Failed(error="denied", retry="slow", after=900.0)
 NEVER = Failed(error="rolled back", retry="never")
 
 
@@ -35,9 +37,9 @@ def outcome(*results: Result, unreadable: bool = False, health: str = "Healthy")
     )
 
 
-def after(found: Outcome, interval: float = 60.0, failures: int = 0) -> float:
+def after(found: Outcome, interval: float = 60.0) -> float:
     """Return the delay without jitter."""
-    return delay(found, interval=interval, failures=failures, jitter=lambda seconds: seconds)
+    return delay(found, interval=interval, jitter=lambda seconds: seconds)
 
 
 @pytest.mark.parametrize(
@@ -50,40 +52,49 @@ def after(found: Outcome, interval: float = 60.0, failures: int = 0) -> float:
         (outcome(Skipped(reason="")), 60.0),
         (outcome(health="Progressing"), 15.0),
         (outcome(SOON), 5.0),
-        (outcome(unreadable=True), 5.0),
-        (outcome(SLOW), 900.0),
+        (outcome(unreadable=True), 60.0),
+        (outcome(Failed(error="not readable")), 60.0),
+        (outcome(SLOW), 60.0),
+        (outcome(Failed(error="denied", retry="slow", after=12.0)), 12.0),
         (outcome(NEVER), 60.0),
         (outcome(SLOW, Done()), 1.0),
         (outcome(SLOW, SOON), 5.0),
     ],
 )
 def test_the_soonest_that_has_a_reason(found: Outcome, seconds: float) -> None:
-    """A step under way sets the delay; a change is observed soon; a refused call waits; else the interval."""
+    """A step under way or the next retry sets the delay; a change is observed soon; else the interval."""
     assert after(found) == seconds
 
 
-@pytest.mark.parametrize(("failures", "seconds"), [(0, 5.0), (1, 10.0), (3, 40.0), (10, 60.0), (1000, 60.0)])
-def test_transient_failures_back_off_up_to_the_interval(failures: int, seconds: float) -> None:
-    """Each delay is twice the one before, and at most the interval."""
-    assert after(outcome(SOON), failures=failures) == seconds
+@pytest.mark.parametrize(("failures", "seconds"), [(0, 5.0), (1, 10.0), (3, 40.0), (10, 300.0), (1000, 300.0)])
+def test_transient_failures_back_off(failures: int, seconds: float) -> None:
+    """Each delay is twice the one before, and at most five minutes."""
+    assert backoff(failures) == seconds
 
 
-def test_backoff_is_at_most_five_minutes() -> None:
-    """Also with a longer interval."""
-    assert after(outcome(SOON), interval=86_400.0, failures=1000) == 300.0
+@pytest.mark.parametrize(("retry", "seconds"), [("soon", 300.0), ("slow", 900.0)])
+def test_no_failure_makes_the_next_pass_later_than_the_interval(retry: Any, seconds: float) -> None:
+    """The other resources are observed and repaired."""
+    assert after(outcome(Failed(error="", retry=retry, after=seconds)), interval=60.0) == 60.0
 
 
-def test_a_long_interval_is_longer_than_the_slow_retry() -> None:
-    """A denied call is not retried more often than the interval."""
-    assert after(outcome(SLOW), interval=3600.0) == 3600.0
+def test_a_retry_comes_before_the_end_of_a_long_interval() -> None:
+    """The pass is made when the retry is due."""
+    assert after(outcome(SLOW), interval=3600.0) == 900.0
 
 
 def test_jitter_moves_our_delays_and_not_those_of_steps() -> None:
-    """The interval and the backoff are moved; the delay that a step sets is kept."""
+    """The interval is moved; the delay that a step sets is kept."""
     double = lambda seconds: 2 * seconds  # noqa: E731
-    assert delay(outcome(), interval=60.0, failures=0, jitter=double) == 120.0
-    assert delay(outcome(SLOW), interval=60.0, failures=0, jitter=double) == 1800.0
-    assert delay(outcome(Progressing(why="", after=7.0)), interval=60.0, failures=0, jitter=double) == 7.0
+    assert delay(outcome(), interval=60.0, jitter=double) == 120.0
+    assert delay(outcome(SLOW), interval=3600.0, jitter=double) == 900.0
+    assert delay(outcome(Progressing(why="", after=7.0)), interval=60.0, jitter=double) == 7.0
+
+
+def test_the_jitter_of_a_retry_only_makes_it_later() -> None:
+    """A denied call is made at most once in fifteen minutes."""
+    delays = [lengthened(900.0, 0.1) for _ in range(200)]
+    assert 900.0 <= min(delays) < max(delays) <= 990.0
 
 
 @pytest.mark.parametrize(("seconds", "spread"), [(60.0, 6.0), (300.0, 10.0), (3600.0, 10.0)])

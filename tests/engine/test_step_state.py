@@ -8,7 +8,8 @@ import pytest
 
 from ecsync.core.outcome import Failed, Progressing, StepId
 from ecsync.core.ports import AwsError, ErrorClass
-from ecsync.engine.step_state import CONFLICT, SETTLING, StepState
+from ecsync.engine.retries import CONFLICT, SETTLING
+from ecsync.engine.step_state import StepState
 from tests.engine.passes import key
 
 STEP = StepId(key=key("App/app"))
@@ -21,13 +22,19 @@ def error(kind: ErrorClass) -> AwsError:
 
 
 @pytest.mark.parametrize(
-    ("kind", "retry"),
-    [("denied", "slow"), ("invalid", "slow"), ("throttled", "soon"), ("transient", "soon"), ("credentials", "soon")],
+    ("kind", "retry", "after"),
+    [
+        ("denied", "slow", 900.0),
+        ("invalid", "slow", 900.0),
+        ("throttled", "soon", 5.0),
+        ("transient", "soon", 5.0),
+        ("credentials", "soon", 5.0),
+    ],
 )
-def test_an_error_that_does_not_end_by_waiting_is_a_failure(kind: ErrorClass, retry: Any) -> None:
+def test_an_error_that_does_not_end_by_waiting_is_a_failure(kind: ErrorClass, retry: Any, after: float) -> None:
     """Denied and invalid calls are retried slowly, transient failures soon."""
     result = StepState().result_of(STEP, error(kind), frozenset(), 0)
-    assert result == Failed(error="a.Call: Code: message", retry=retry)
+    assert result == Failed(error="a.Call: Code: message", retry=retry, after=after)
 
 
 @pytest.mark.parametrize("kind", ["exists", "missing"])
@@ -38,7 +45,9 @@ def test_an_error_that_contradicts_our_read_is_read_again(kind: ErrorClass) -> N
     )
 
 
-@pytest.mark.parametrize(("kind", "limit"), [("settling", SETTLING), ("conflict", CONFLICT)])
+@pytest.mark.parametrize(
+    ("kind", "limit"), [("settling", SETTLING), ("conflict", CONFLICT), ("exists", SETTLING), ("missing", SETTLING)]
+)
 def test_waiting_ends(kind: ErrorClass, limit: float) -> None:
     """A row of such errors is a failure after its limit, and not before."""
     step_state = StepState()

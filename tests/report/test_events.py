@@ -130,6 +130,22 @@ def test_a_deleted_resource_is_drift_whether_its_create_succeeds_or_fails() -> N
     assert "drift.detected" not in event_types(refused, refused)[-1]
 
 
+def test_a_failure_that_waits_for_its_retry_is_reported_once() -> None:
+    """The passes until the retry keep the error, with another time of the next try; the retry fails equally."""
+    steps = (step(API, update(API)),)
+    sent, kept = (
+        outcome(
+            status(API, health="Degraded", sync="OutOfSync"),
+            steps=steps,
+            results=(Failed(error="ecs.UpdateService: Denied: no", retry="slow", after=after, sent=after == 900.0),),
+        )
+        for after in (900.0, 840.0)
+    )
+    first, *later = event_types(QUIET, sent, kept, kept, sent)[1:]
+    assert "sync.failed" in first
+    assert later == [[], [], []]
+
+
 def test_a_missing_resource_under_a_new_revision_does_not_drift() -> None:
     """A service that moves to another cluster is missing there, but was not deleted."""
     moved = outcome(status(API, health="Missing"), steps=(step(API, create(API)),), revision="2")

@@ -98,6 +98,14 @@ def test_executed_steps_are_counted_by_result(metrics: Metrics) -> None:
     assert value(metrics, "ecsync_changes_total", kind="TargetGroup", action="create", result="failed") == 1
 
 
+def test_a_failure_is_counted_in_the_pass_that_sent_the_step(metrics: Metrics) -> None:
+    """The next passes keep the error until the retry, and count nothing."""
+    steps = (step(API, update(API)),)
+    for sent in (True, False, False):
+        metrics.executed(outcome(steps=steps, results=(Failed(error="no", retry="slow", after=900.0, sent=sent),)))
+    assert value(metrics, "ecsync_changes_total", kind="Service", action="update", result="failed") == 1
+
+
 def test_a_deletion_is_counted_from_its_event(metrics: Metrics) -> None:
     """A deletion of a current or an old resource counts once, although its step is Done too."""
     metrics.executed(

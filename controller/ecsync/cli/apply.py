@@ -81,6 +81,7 @@ def _pruning(workspace: Workspace, catalogue: Catalogue, *, confirmed: bool) -> 
 
 def converge(workspace: Workspace, catalogue: Catalogue, *, timeout: float, wait: bool, digest: str = "") -> int:
     """Make passes over every application until each has ended, and return the highest exit code."""
+    from ecsync.core.outcome import Failed
     from ecsync.engine.reconciler import PassOptions, reconcile
     from ecsync.engine.requeue import delay
     from ecsync.engine.step_state import StepState
@@ -100,15 +101,17 @@ def converge(workspace: Workspace, catalogue: Catalogue, *, timeout: float, wait
             code = ended(outcome, wait=wait)
             if code is not None:
                 break
-            pause = delay(outcome, interval=5.0, failures=0, jitter=lambda seconds: seconds)
+            pause = delay(outcome, interval=5.0, jitter=lambda seconds: seconds)
             if time.monotonic() + pause > deadline:
                 code = _exits.TIMEOUT
                 break
             time.sleep(min(pause, 5.0))
         _show.message(f"{name}: {outcome.sync} · {outcome.health}", "good" if code == _exits.OK else "danger")
+        # Without the time of the next try: this command ends here.
+        errors = {step.key: result.error for step, result in outcome.results.items() if isinstance(result, Failed)}
         for status in outcome.statuses:
             if status.sync != "Synced" or status.health.status != "Healthy":
-                why = _show.joined(status.message, status.health.why)
+                why = _show.joined(status.message, errors.get(status.key, status.health.why))
                 _show.message(f"  {status.key!s:<36} {status.sync} · {status.health.status}  {why}")
         worst = max(worst, code)
     return worst

@@ -145,10 +145,16 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """A call failed, or a rule forbids a retry. `retry`: soon (transient), slow (denied, invalid), never."""
+    """A call failed, or a rule forbids a retry. `retry`: soon (transient), slow (denied, invalid), never.
+
+    `after` is the seconds until the step is sent again; None: with the next pass, or never. If `sent` is False, the
+    error is of an earlier pass, and this pass did not send the step.
+    """
 
     error: str
     retry: Literal["soon", "slow", "never"] = "soon"
+    after: float | None = None
+    sent: bool = True
 
 
 Result: TypeAlias = Done | Progressing | Skipped | Failed

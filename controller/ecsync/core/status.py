@@ -33,6 +33,7 @@ from ecsync.core.outcome import (
     Withheld,
 )
 from ecsync.core.trees import pointer
+from ecsync.core.wording import duration
 
 
 def statuses(inputs: Inputs, plan: Plan, results: Mapping[StepId, Result]) -> tuple[ResourceStatus, ...]:
@@ -121,7 +122,7 @@ def _health(inputs: Inputs, desired: Desired, observed: Observed, results: list[
         return Health(status="Suspended", why="ecsync/suspend")
     failed = next((one for one in results if isinstance(one, Failed)), None)
     if failed:
-        return Health(status="Degraded", why=failed.error)
+        return Health(status="Degraded", why=_failure(failed))
     match observed:
         case Unreadable(error=error):
             return Health(status="Unknown", why=error)
@@ -134,6 +135,13 @@ def _health(inputs: Inputs, desired: Desired, observed: Observed, results: list[
             if progress and health.status == "Healthy":
                 return Health(status="Progressing", why=progress.why)
             return health
+
+
+def _failure(failed: Failed) -> str:
+    """Return the error of a failed step, after the time of its next try if it has one (docs/rules.md R24)."""
+    if failed.after is None:
+        return failed.error
+    return f"will be retried in {duration(failed.after)}: {failed.error}"
 
 
 def _physical(inputs: Inputs, key: Key, observed: Observed) -> str:

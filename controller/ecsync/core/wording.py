@@ -1,8 +1,9 @@
-"""Parts of messages: the nearest name, lists of names, and text that is safe to print."""
+"""Parts of messages: the nearest name, lists of names, durations, and text that is safe to print."""
 
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Iterable, Sequence
 
@@ -47,6 +48,12 @@ def listed(names: Sequence[str], most: int = 12) -> str:
     """Return the names with commas; above the limit, the number of the rest."""
     shown = [printable(name) for name in names[:most]]
     return ", ".join(shown) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def duration(seconds: float) -> str:
+    """Return a duration for people, rounded up: `45 s`, `12 min`."""
+    whole = math.ceil(seconds)
+    return f"{whole} s" if whole < 60 else f"{math.ceil(whole / 60)} min"
 
 
 def _plain(name: str) -> str:

@@ -14,6 +14,7 @@ from ecsync.engine.daemon_parts import DaemonParts, SourceState
 from ecsync.engine.queue import Claim
 from ecsync.engine.reconciler import Catalogue, PassOptions, Refused, reconcile
 from ecsync.engine.requeue import BACKOFF, backoff, delay, failed_transiently, jittered
+from ecsync.engine.retries import Retries
 from ecsync.engine.step_state import StepState
 
 IDLE = 2.0  # seconds that a loop waits for work before its next heartbeat
@@ -156,6 +157,8 @@ class Daemon:
             self._parts.recorder.failed(application, error, reconcile_id)
             after = self._after_failure(name)
             cause = error if isinstance(error, AwsError) else None
+            if cause and cause.kind == "credentials":
+                self._step_state(name).retries.forget_denied()
             self._finish(name, _result_of_error(error), after, error=str(error), cause=cause, reconcile_id=reconcile_id)
             return after
         self._parts.recorder.ended(application, outcome, reconcile_id)
@@ -221,13 +224,11 @@ class Daemon:
     # ---------------------------------------------------------------- the time of the next pass
 
     def _step_state(self, name: str) -> StepState:
-        return self._step_states.setdefault(name, StepState())
+        return self._step_states.setdefault(name, StepState(retries=Retries(jitter=self._parts.jitter)))
 
     def _after_outcome(self, application: Application, outcome: Outcome) -> float:
-        step_state = self._step_state(application.name)
-        step_state.failures = step_state.failures + 1 if failed_transiently(outcome) else 0
-        interval = application.sync.interval
-        return delay(outcome, interval=interval, failures=step_state.failures, jitter=self._jittered)
+        self._step_state(application.name).failures = 0
+        return delay(outcome, interval=application.sync.interval, jitter=self._jittered)
 
     def _after_failure(self, name: str) -> float:
         step_state = self._step_state(name)

@@ -16,6 +16,7 @@ from ecsync.core.resolve import resolve
 from ecsync.core.trees import Json, at
 from ecsync.engine import orphans
 from ecsync.engine.observe import observe
+from ecsync.engine.retries import content_digest
 from ecsync.engine.step_state import StepState
 
 Announce = Callable[[Step, Result], None]
@@ -46,6 +47,7 @@ class _Run:
     results: dict[StepId, Result] = field(default_factory=dict)
     blocking: dict[StepId, str] = field(default_factory=dict)  # steps that the steps after them wait for, and why
     halted: str = ""  # why no further step is tried in this pass
+    throttled: dict[str, str] = field(default_factory=dict)  # kinds of which no further step is tried, and why
 
 
 def execute(
@@ -73,12 +75,16 @@ def _other_mode(context: ExecutionContext) -> str:
 
 
 def _in_turn(run: _Run, step: Step) -> Result:
-    """Apply a step unless the pass was halted or a step before it blocks it."""
-    if run.halted:
-        return Skipped(reason=run.halted)
-    waits = sorted(other for other in step.after if other in run.blocking)
-    if waits:
-        return Skipped(reason=f"waits for {waits[0]}, which {run.blocking[waits[0]]}")
+    """Apply a step unless its retry is not due, the pass was halted, or a step before it blocks it."""
+    state, now = run.context.step_state, run.context.clock.monotonic()
+    held = state.held(step, _content(run, step), _needs(step), now)
+    if held is not None:
+        return _noted(run, step, held)
+    blocker = next((other for other in sorted(step.after) if other in run.blocking), None)
+    waits = f"waits for {blocker}, which {run.blocking[blocker]}" if blocker else ""
+    prevented = run.halted or waits or run.throttled.get(step.id.key.kind, "")
+    if prevented:
+        return state.retries.not_sent(step.id, prevented)
     try:
         return _apply(run, step)
     except AwsError as error:
@@ -86,19 +92,38 @@ def _in_turn(run: _Run, step: Step) -> Result:
 
 
 def _failed(run: _Run, step: Step, error: AwsError) -> Result:
-    needs = frozenset(other.key for other in step.after) | _referred(step)
-    result = run.context.step_state.result_of(step.id, error, needs, run.context.clock.monotonic())
-    if error.kind in ("credentials", "throttled"):
+    """Note the error of a step, and how far it reaches.
+
+    Lost credentials end the pass. A resource that is throttled for the first time ends the steps of its kind, because
+    more calls would cause more throttling. If it is throttled again, it waits alone: the others are not held up by it.
+    """
+    state = run.context.step_state
+    if error.kind == "credentials":
         run.halted = f"stopped after {error}"
+        state.retries.forget_denied()
+    elif error.kind == "throttled" and step.id not in state.retries.rows:
+        run.throttled[step.id.key.kind] = f"stopped after {error}"
+    now = run.context.clock.monotonic()
+    return _noted(run, step, state.result_of(step.id, error, _needs(step), now, _content(run, step)))
+
+
+def _noted(run: _Run, step: Step, result: Result) -> Result:
+    """Return the result after an error; the steps that depend on a waiting one wait too."""
     if isinstance(result, Progressing):
         run.blocking[step.id] = "is not ready"
     return result
 
 
-def _referred(step: Step) -> frozenset[Key]:
+def _content(run: _Run, step: Step) -> str:
+    return content_digest(step, run.inputs.desired(step.id.key))
+
+
+def _needs(step: Step) -> frozenset[Key]:
+    """Return the resources that a step depends on."""
+    needs = {other.key for other in step.after}
     if isinstance(step.change, Create | Update):
-        return frozenset(ref.key for call in step.calls for _, ref in references(call.params))
-    return frozenset()
+        needs |= {ref.key for call in step.calls for _, ref in references(call.params)}
+    return frozenset(needs)
 
 
 def _apply(run: _Run, step: Step) -> Result:

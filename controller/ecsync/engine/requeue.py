@@ -1,4 +1,4 @@
-"""When the next pass over an application comes: the one place that owns intervals, backoff and jitter."""
+"""When the next pass over an application comes, and how long a retry waits: the one place that owns these numbers."""
 
 from __future__ import annotations
 
@@ -7,29 +7,25 @@ from collections.abc import Callable
 
 from ecsync.core.outcome import Done, Failed, Outcome, Progressing
 
-SLOW = 900.0  # seconds until a denied or invalid call is retried, unless the manifest changes (docs/rules.md R24)
+SLOW = 900.0  # seconds until a denied or invalid call is retried, unless its document changes (docs/rules.md R24)
 BACKOFF = (5.0, 300.0)  # seconds: the first delay and the longest
 MAX_JITTER = 10.0  # seconds: drift is seen within the interval plus this
 
 
-def delay(outcome: Outcome, *, interval: float, failures: int, jitter: Callable[[float], float]) -> float:
-    """Return the seconds until the next pass.
+def delay(outcome: Outcome, *, interval: float, jitter: Callable[[float], float]) -> float:
+    """Return the seconds until the next pass: the interval, or less.
 
-    - A step that is under way sets its own delay.
+    - A step that is under way or that waits for its retry sets its own delay.
     - After a change the next pass comes soon and observes the result.
-    - Transient failures back off.
-    - Everything else waits for the interval.
+    - No failure makes it later than the interval: the pass also observes and repairs the other resources.
     """
     results = outcome.results.values()
     soon = [one.after for one in results if isinstance(one, Progressing)]
-    if failed_transiently(outcome):
-        soon.append(jitter(backoff(failures)))
+    soon += [one.after for one in results if isinstance(one, Failed) and one.after is not None]
     if any(isinstance(one, Done) for one in results):
         soon.append(1.0)
     if outcome.health == "Progressing":
         soon.append(15.0)
-    if any(isinstance(one, Failed) and one.retry == "slow" for one in results) and not soon:
-        return jitter(max(SLOW, interval))
     return min([jitter(interval), *soon])
 
 
@@ -49,3 +45,8 @@ def jittered(seconds: float, share: float) -> float:
     """Return the seconds moved at random by at most the share, and by at most MAX_JITTER: applications spread out."""
     spread = min(seconds * share, MAX_JITTER)
     return seconds + random.uniform(-spread, spread)  # noqa: S311  # spreads load, no secret
+
+
+def lengthened(seconds: float, share: float) -> float:
+    """Return the seconds, longer at random by at most the share: retries spread out, and none comes early."""
+    return seconds + random.uniform(0.0, seconds * share)  # noqa: S311  # spreads load, no secret

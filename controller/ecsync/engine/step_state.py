@@ -9,12 +9,11 @@ from ecsync.core import graph
 from ecsync.core.inputs import Inputs, LookupValues
 from ecsync.core.marks import applied_for
 from ecsync.core.model import Applied, Desired, Key, Present
-from ecsync.core.outcome import Failed, Plan, Progressing, StepId
+from ecsync.core.outcome import Failed, Plan, Progressing, Result, Step, StepId
 from ecsync.core.ports import AwsError
 from ecsync.engine.orphans import Listing
+from ecsync.engine.retries import SETTLING, Retries, changed_since
 
-SETTLING = 300.0  # seconds until all of AWS sees what was created or changed (docs/rules.md R23)
-CONFLICT = 900.0  # seconds: in use, draining, update in progress
 CONTENTION = (5, 600.0)  # this many repairs of one resource within this many seconds are contention
 
 
@@ -22,20 +21,18 @@ CONTENTION = (5, 600.0)  # this many repairs of one resource within this many se
 class StepState:
     """All times are monotonic seconds. After a restart every backoff begins again, with its shortest delay."""
 
-    waiting_since: dict[StepId, float] = field(default_factory=dict)  # first of a row of `settling`, `conflict` errors
-    attempts: dict[StepId, int] = field(default_factory=dict)  # in that row
+    retries: Retries = field(default_factory=Retries)
     changed_at: dict[Key, float] = field(default_factory=dict)
     repairs: dict[Key, deque[float]] = field(default_factory=dict)
     unconfirmed: set[Key] = field(default_factory=set)  # created by us, and not yet observed complete
     last_synced_marks: dict[Key, Applied] = field(default_factory=dict)  # of untagged kinds, when last in sync
     last_lookup_values: dict[Key, LookupValues] = field(default_factory=dict)  # of each resource, when last in sync
     orphan_listing: Listing | None = None
-    failures: int = 0  # passes in a row that ended in a transient failure
+    failures: int = 0  # passes in a row that failed as a whole
 
     def record_success(self, step: StepId, now: float, *, repaired: bool) -> None:
         """Note that the calls of a step succeeded; `repaired` if they reverted a manual change."""
-        self.waiting_since.pop(step, None)
-        self.attempts.pop(step, None)
+        self.retries.succeeded(step)
         self.changed_at[step.key] = now
         if repaired:
             self.repairs.setdefault(step.key, deque(maxlen=CONTENTION[0])).append(now)
@@ -44,6 +41,7 @@ class StepState:
         """Note which resources are complete or in sync: the reason of a later difference depends on it."""
         planned = {step.id.key for step in plan.steps}
         differing = planned | {one.step.id.key for one in plan.withheld}
+        self._forget_retries(plan, differing)
         present = {key for key, observed in inputs.world.items() if isinstance(observed, Present)}
         self.unconfirmed -= present - planned
         for desired in inputs.application.resources:
@@ -58,36 +56,33 @@ class StepState:
         lookups = {ref for _, ref in graph.references(desired.body) if inputs.looks_up(ref)}
         self.last_lookup_values[desired.key] = {ref: inputs.value_of(ref) for ref in lookups}
 
+    def _forget_retries(self, plan: Plan, differing: set[Key]) -> None:
+        """Forget the errors of the steps that are not needed any more, where the plan is certain about it."""
+        steps = {step.id for step in (*plan.steps, *(one.step for one in plan.withheld))}
+        unknown = plan.unreadable.keys() | plan.stopped.keys()
+
+        def needed(step: StepId) -> bool:
+            if step in steps or step.key in unknown:
+                return True
+            return (step.phase == "late" and step.key in differing) or (step.phase == "prune" and bool(plan.incomplete))
+
+        self.retries.keep(needed)
+
     def contended(self, now: float) -> frozenset[Key]:
         """Return the resources that were repaired too often within the last minutes."""
         count, window = CONTENTION
         return frozenset(key for key, times in self.repairs.items() if len(times) >= count and now - times[0] <= window)
 
-    def result_of(self, step: StepId, error: AwsError, needs: frozenset[Key], now: float) -> Progressing | Failed:
-        """Return the result of a step after an error: wait and try again, or failed with the pace of its retries.
+    def held(self, step: Step, content: str, needs: frozenset[Key], now: float) -> Result | None:
+        """Return the result of a step that is not sent yet; None if it is sent now (docs/rules.md R24).
 
-        `needs` are the resources that the step depends on.
+        `content` is the digest of what is declared, `needs` are the resources that the step depends on.
         """
-        needs_changed = any(now - self.changed_at.get(key, -SETTLING) < SETTLING for key in needs)
-        match error.kind:
-            case "settling":
-                return self._wait(step, error, now, SETTLING)
-            case "invalid" if needs_changed:
-                return self._wait(step, error, now, SETTLING)
-            case "conflict":
-                return self._wait(step, error, now, CONFLICT)
-            case "exists" | "missing":
-                return Progressing(why=f"{error}; the resource is read again", after=2.0)
-            case "denied" | "invalid":
-                return Failed(error=str(error), retry="slow")
-            case _:
-                return Failed(error=str(error), retry="soon")
+        return self.retries.held(step, content, now, needs_changed=changed_since(self.changed_at, needs))
 
-    def _wait(self, step: StepId, error: AwsError, now: float, limit: float) -> Progressing | Failed:
-        """Return Progressing with a growing delay, and Failed once the row of errors is longer than the limit."""
-        first = self.waiting_since.setdefault(step, now)
-        if now - first > limit:
-            return Failed(error=f"{error} (for {int(now - first)} s)", retry="slow")
-        attempts = self.attempts.get(step, 0)
-        self.attempts[step] = attempts + 1
-        return Progressing(why=str(error), after=min(30.0, 5.0 * 1.5**attempts))
+    def result_of(
+        self, step: StepId, error: AwsError, needs: frozenset[Key], now: float, content: str = ""
+    ) -> Progressing | Failed:
+        """Return the result of a step after an error: wait and try again, or failed with the time of the next try."""
+        needs_new = any(now - self.changed_at.get(key, -SETTLING) < SETTLING for key in needs)
+        return self.retries.result_of(step, error, now, content=content, needs_new=needs_new)

@@ -274,7 +274,8 @@ def _tried(outcome: Outcome) -> bool:
     """Return whether the pass called AWS to change something."""
     working = {step.id for step in outcome.plan.steps if isinstance(step.change, _WORKING)}
     return any(
-        step in working and isinstance(result, (Done, Progressing, Failed)) for step, result in outcome.results.items()
+        step in working and (isinstance(result, Done | Progressing) or (isinstance(result, Failed) and result.sent))
+        for step, result in outcome.results.items()
     )
 
 

@@ -98,7 +98,8 @@ class Metrics:
         for step in outcome.plan.steps:
             result = outcome.results.get(step.id)
             deleted = isinstance(step.change, Delete) and isinstance(result, Done)
-            if isinstance(result, (Done, Failed)) and not deleted:
+            unsent = isinstance(result, Failed) and not result.sent  # counted in the pass that sent it
+            if isinstance(result, (Done, Failed)) and not deleted and not unsent:
                 label = "done" if isinstance(result, Done) else "failed"
                 self._changes.labels(step.id.key.kind, ACTIONS[type(step.change)], label).inc()
 

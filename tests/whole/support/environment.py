@@ -246,7 +246,7 @@ class Controller:
 
 
 def _delay(outcome: Outcome) -> float:
-    return delay(outcome, interval=30.0, failures=0, jitter=lambda seconds: seconds)
+    return delay(outcome, interval=30.0, jitter=lambda seconds: seconds)
 
 
 def is_converged(outcome: Outcome) -> bool:
