@@ -122,7 +122,7 @@ def in_sync(inputs: Inputs) -> Inputs:
     """Return the inputs with a live resource for every document: its content with references resolved, and our marks."""
     world: dict[Key, Observed] = {}
     made = replace(inputs, world=world)
-    for step in graph.order(graph.edges(inputs.application.resources, BY_NAME)):
+    for step in graph.order(graph.edges(inputs.application.documents, BY_NAME)):
         desired = inputs.desired(step.key)
         if desired is not None:
             world[step.key] = _live(made, desired)
@@ -164,7 +164,7 @@ def measured(services: int) -> dict[str, float]:
     files = manifests(services)
     spent: dict[str, float] = {}
     spent["load"], application = seconds(lambda: loaded(files))
-    spent["graph"], _ = seconds(lambda: graph.order(graph.edges(application.resources, BY_NAME)))
+    spent["graph"], _ = seconds(lambda: graph.order(graph.edges(application.documents, BY_NAME)))
     empty = unread(application)
     synced = in_sync(empty)
     spent["plan, in sync"], steps = seconds(lambda: planned(synced))

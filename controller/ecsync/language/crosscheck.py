@@ -109,7 +109,7 @@ def kind_cross_checks(applications: Sequence[Application], kinds: Mapping[str, K
     for application in applications:
         for resource in application.resources:
             cross_check = kinds[resource.key.kind].cross_check
-            found = cross_check(resource, application.resources) if cross_check is not None else ()
+            found = cross_check(resource, application.documents) if cross_check is not None else ()
             for path, message in found:
                 origin = resource.origins.get(path, resource.origin)
                 yield Problem(origin, message, application.name)
