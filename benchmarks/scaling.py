@@ -20,7 +20,7 @@ from ecsync.core.inputs import Inputs
 from ecsync.core.model import Absent, Application, Desired, Key, Marks, Observed, Present, Snapshot, Target
 from ecsync.kinds import BY_NAME
 from ecsync.kinds.application_autoscaling._shared import with_identity
-from ecsync.language.manifest import load
+from ecsync.language.manifest import Loaded, load
 
 SIZES = (10, 30, 100, 300, 1000)
 ACCOUNT, REGION = "123456789012", "eu-west-1"
@@ -102,10 +102,15 @@ def manifests(services: int) -> dict[str, bytes]:
     return files
 
 
+def load_files(files: dict[str, bytes]) -> Loaded:
+    """Load the manifests with every kind."""
+    snapshot = Snapshot(revision="1", files=files)
+    return load(snapshot, kinds=BY_NAME, shape_of=shapes.load, environment={}, root_name="shop")
+
+
 def loaded(files: dict[str, bytes]) -> Application:
     """Return the application that the manifests declare."""
-    snapshot = Snapshot(revision="1", files=files)
-    found = load(snapshot, kinds=BY_NAME, shape_of=shapes.load, environment={}, root_name="shop")
+    found = load_files(files)
     assert not found.problems, found.problems[0]
     (application,) = found.applications
     return application
@@ -119,7 +124,7 @@ def unread(application: Application) -> Inputs:
 
 
 def in_sync(inputs: Inputs) -> Inputs:
-    """Return the inputs with a live resource for every document: its content with references resolved, and our marks."""
+    """Return the inputs with a live resource for every document: its content, and our marks."""
     world: dict[Key, Observed] = {}
     made = replace(inputs, world=world)
     for step in graph.order(graph.edges(inputs.application.documents, BY_NAME)):

@@ -149,7 +149,7 @@ class Desired:
 
 
 class Documents:
-    """The documents of one application, in order. Each index is built once, so that a check of all of them is linear."""
+    """The documents of one application, in order. Each index is built once, so a check of all is linear."""
 
     def __init__(self, documents: Iterable[Desired]) -> None:
         self._all = tuple(documents)

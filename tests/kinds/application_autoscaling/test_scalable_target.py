@@ -12,7 +12,20 @@ from moto import mock_aws
 
 from ecsync.core import marks
 from ecsync.core.kind import Proceed
-from ecsync.core.model import Absent, Applied, Create, Delete, Desired, Documents, Key, Marks, Present, Ref, Text, Update
+from ecsync.core.model import (
+    Absent,
+    Applied,
+    Create,
+    Delete,
+    Desired,
+    Documents,
+    Key,
+    Marks,
+    Present,
+    Ref,
+    Text,
+    Update,
+)
 from ecsync.core.ports import AwsError
 from ecsync.kinds.application_autoscaling._shared import resource_id
 from ecsync.kinds.application_autoscaling.scalable_target import KIND, TAGGING

@@ -7,13 +7,25 @@ ScalableDimension of an ECS service. The filters of the describe calls are not e
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from ecsync.core import marks
 from ecsync.core.kind import Owned, Wanted, World
-from ecsync.core.model import Absent, Applied, Desired, Documents, Key, Marks, Observed, Present, Text, Unreadable, Update
+from ecsync.core.model import (
+    Absent,
+    Applied,
+    Desired,
+    Documents,
+    Key,
+    Marks,
+    Observed,
+    Present,
+    Text,
+    Unreadable,
+    Update,
+)
 from ecsync.core.ports import Reader
 from ecsync.core.rules import Default, Immutable, Refers, Rules
 from ecsync.core.trees import Body, Json, Path
@@ -121,8 +133,24 @@ def of_target(items: Iterable[Body], target: Target) -> Iterator[Body]:
     return (one for one in items if identity_of(one) == target)
 
 
-# (a child from a describe call, the wanted document, the target, the world) -> the resource
-Child: TypeAlias = Callable[[Body, Wanted, Target, World], Present]
+@dataclass(frozen=True, slots=True)
+class Parents:
+    """The observed scalable targets, by identity; `unreadable` is the error of one that could not be read."""
+
+    present: Mapping[Target, Present]
+    unreadable: str = ""
+
+    @classmethod
+    def of(cls, world: World) -> Parents:
+        """Return the scalable targets of a world."""
+        observed = [one for key, one in world.items() if key.kind == "ScalableTarget"]
+        found = [(target_of(one.body), one) for one in observed if isinstance(one, Present)]
+        errors = [one.error for one in observed if isinstance(one, Unreadable)]
+        return cls({target: one for target, one in reversed(found) if target}, errors[0] if errors else "")
+
+
+# (a child from a describe call, the wanted document, the target, the observed targets) -> the resource
+Child: TypeAlias = Callable[[Body, Wanted, Target, Parents], Present]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,18 +182,19 @@ class Children:
         for want in wanted:
             if target := target_of(want.body):
                 by_target.setdefault(target, []).append(want)
+        parents = Parents.of(world)
         for target, wants in by_target.items():
-            unknown = _unknown_owner(target, world)
+            unknown = _unknown_owner(target, parents)
             found = {} if unknown else self.listed(reader, target)
             for want in wants:
                 live = found.get(want.body[self.member])
-                yield want, Unreadable(unknown) if unknown else self._observed(live, want, target, world)
+                yield want, Unreadable(unknown) if unknown else self._observed(live, want, target, parents)
 
-    def _observed(self, live: Body | None, want: Wanted, target: Target, world: World) -> Observed:
+    def _observed(self, live: Body | None, want: Wanted, target: Target, parents: Parents) -> Observed:
         """Return a child; an absent one is Unreadable if nothing may be created on its target."""
         if live:
-            return self.show(live, want, target, world)
-        foreign = _foreign_target(want, target, world)
+            return self.show(live, want, target, parents)
+        foreign = _foreign_target(want, target, parents)
         return Unreadable(foreign) if foreign else Absent()
 
     def owned(self, reader: Reader, targets: Iterable[Owned]) -> Iterator[Owned]:
@@ -177,8 +206,7 @@ class Children:
             for name, live in self.listed(reader, target).items():
                 key = Key(application=parsed[1].application, kind=self.kind, name=_document_name(name))
                 want = Wanted(key=key, body=live, owner=marks.owner(parsed[0], key))
-                world = {parsed[1]: parent.present}
-                present = self.show(live, want, target, world)
+                present = self.show(live, want, target, Parents({target: parent.present}))
                 if present.marks:
                     yield Owned(marks=present.marks, natural=str(natural(live, self.member)), present=present)
 
@@ -271,7 +299,7 @@ def _cluster_of(service: Body, documents: Documents) -> str:
 # Marks of children: Application Auto Scaling cannot tag them ---------------------------------------------------------
 
 
-def child_marks(want: Wanted, target: Target, world: World) -> tuple[Marks | None, str]:
+def child_marks(want: Wanted, target: Target, parents: Parents) -> tuple[Marks | None, str]:
     """Return (the marks that a policy or a scheduled action has by its target, the other tool that manages it).
 
     The child belongs to its document (docs/rules.md R7, R8):
@@ -281,7 +309,7 @@ def child_marks(want: Wanted, target: Target, world: World) -> tuple[Marks | Non
       and the document names the child exactly.
     A child of any other target has no marks.
     """
-    parent = _parent(target, world)
+    parent = parents.present.get(target)
     if parent is None or not parent.facts.get("managed", True):
         return Marks(owner=want.owner, id=""), ""
     if parent.marks is None or _installation(parent.marks.owner) != _installation(want.owner):
@@ -291,16 +319,10 @@ def child_marks(want: Wanted, target: Target, world: World) -> tuple[Marks | Non
     return Marks(owner=want.owner, id="", applied=applied), parent.foreign
 
 
-def _parent(target: Target, world: World) -> Present | None:
-    """Return the observed target; None if no document declares it or it does not exist."""
-    targets = (one for key, one in world.items() if key.kind == "ScalableTarget" and isinstance(one, Present))
-    return next((one for one in targets if target_of(one.body) == target), None)
-
-
-def _foreign_target(want: Wanted, target: Target, world: World) -> str:
+def _foreign_target(want: Wanted, target: Target, parents: Parents) -> str:
     """Return the reason why nothing may be created on a target: its owner; empty if creating is allowed."""
-    our_marks, tool = child_marks(want, target, world)
-    parent = _parent(target, world)
+    our_marks, tool = child_marks(want, target, parents)
+    parent = parents.present.get(target)
     if our_marks is not None or parent is None:
         return ""
     if parent.marks is not None:
@@ -308,12 +330,11 @@ def _foreign_target(want: Wanted, target: Target, world: World) -> str:
     return f"nothing is created: {tool} manages its scalable target; remove it there first" if tool else ""
 
 
-def _unknown_owner(target: Target, world: World) -> str:
+def _unknown_owner(target: Target, parents: Parents) -> str:
     """Return the reason why the owner of a target is unknown: it may be one that could not be read; empty if known."""
-    if _parent(target, world) is not None:
+    if target in parents.present or not parents.unreadable:
         return ""
-    targets = (one for key, one in world.items() if key.kind == "ScalableTarget" and isinstance(one, Unreadable))
-    return next((f"its scalable target cannot be read: {one.error}" for one in targets), "")
+    return f"its scalable target cannot be read: {parents.unreadable}"
 
 
 def _installation(owner: str) -> str:
