@@ -5,6 +5,7 @@ The calls of functions are counted, not the time, so the result is the same on e
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from types import FrameType
@@ -15,6 +16,7 @@ import pytest
 from benchmarks import scaling
 from ecsync.core import graph
 from ecsync.core.inputs import Inputs
+from ecsync.core.wording import MOST_OPTIONS
 from ecsync.kinds import BY_NAME
 
 SERVICES = 60
@@ -38,10 +40,10 @@ def calls(work: Callable[[], object]) -> int:
     return count
 
 
-def growth(prepare: Callable[[int], Callable[[], object]]) -> float:
+def growth(prepare: Callable[[int], Callable[[], object]], services: int = SERVICES) -> float:
     """Return how many times the calls grow from one number of services to twice that number."""
     prepare(2)()  # what is done once per process
-    return calls(prepare(2 * SERVICES)) / calls(prepare(SERVICES))
+    return calls(prepare(2 * services)) / calls(prepare(services))
 
 
 def loading(services: int, edit: Callable[[str], str] = lambda text: text) -> Callable[[], object]:
@@ -63,15 +65,28 @@ def test_loading_is_linear() -> None:
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ("${Service/api-", "${Service/unknown-"),
         ("desiredCount: 2", "desiredCount: 99"),
         ("{logGroupName: /shop/api-", "{logGroupName: /shop/api, x: /"),
     ],
-    ids=["unknown references", "a count outside the range", "one name for all, and an unknown field"],
+    ids=["a count outside the range", "one name for all, and an unknown field"],
 )
 def test_loading_manifests_with_problems_is_linear(before: str, after: str) -> None:
     """One problem in every file."""
     assert growth(lambda services: loading(services, lambda text: text.replace(before, after))) < MOST
+
+
+def test_loading_unknown_names_is_linear() -> None:
+    """References and `ecsync/after`. Above 1,000 documents no similar name is searched for (`wording.MOST_OPTIONS`)."""
+
+    def edit(text: str) -> str:
+        service = re.search(r"Service/(api-\d+)", text)
+        if service is None:
+            return text
+        metadata = f"{{name: {service[1]}, annotations: {{ecsync/after: Service/unknown}}}}"
+        after = f"---\napiVersion: ecsync/v1\nkind: Repository\nmetadata: {metadata}\nspec: {{}}\n"
+        return text.replace("${Service/api-", "${Service/unknown-") + after
+
+    assert growth(lambda services: loading(services, edit), services=MOST_OPTIONS // 8 + 1) < MOST
 
 
 def test_the_order_of_the_steps_is_linear() -> None:
