@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 SERVER := tests/editor/node_modules
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test editor corpus review check fix lock clean
+.PHONY: help install run demo test bench editor corpus review check fix lock clean
 
 help:  ## This list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -29,6 +29,10 @@ demo: install  ## Converge, break four things, watch them repaired; under a minu
 
 test: install  ## All tests, in a few minutes
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+bench: install  ## CPU time: comparisons per second, and the growth with the size of one application
+	$(BIN)/python benchmarks/compare.py
+	$(BIN)/python benchmarks/scaling.py
 
 editor: $(SERVER)/.installed  ## Install yaml-language-server, with which `ecsync schema` is tested; needs npm
 
