@@ -206,7 +206,7 @@ class Children:
             for name, live in self.listed(reader, target).items():
                 key = Key(application=parsed[1].application, kind=self.kind, name=_document_name(name))
                 want = Wanted(key=key, body=live, owner=marks.owner(parsed[0], key))
-                present = self.show(live, want, target, Parents({target: parent.present}))
+                present = self.show(live, want, target, Parents.of({parsed[1]: parent.present}))
                 if present.marks:
                     yield Owned(marks=present.marks, natural=str(natural(live, self.member)), present=present)
 
