@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 SERVER := tests/editor/node_modules
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test bench editor corpus review check fix lock clean
+.PHONY: help install run demo test editor corpus review bench check fix lock clean
 
 help:  ## This list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -30,10 +30,6 @@ demo: install  ## Converge, break four things, watch them repaired; under a minu
 test: install  ## All tests, in a few minutes
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-bench: install  ## CPU time: comparisons per second, and the growth with the size of one application
-	$(BIN)/python benchmarks/compare.py
-	$(BIN)/python benchmarks/scaling.py
-
 editor: $(SERVER)/.installed  ## Install yaml-language-server, with which `ecsync schema` is tested; needs npm
 
 $(SERVER)/.installed: tests/editor/package.json tests/editor/package-lock.json
@@ -46,6 +42,11 @@ corpus: install  ## Real definitions (ECSYNC_CORPUS) against the simulated AWS, 
 
 review: install  ## Members of AWS's shapes that no kind has reviewed, after an upgrade of botocore
 	$(BIN)/python -m ecsync.offline.review
+
+bench: install  ## Measure against controls in the same run, in about two minutes; see docs/performance.md
+	$(BIN)/python -m benchmarks.compare
+	$(BIN)/python -m benchmarks.scaling
+	$(BIN)/python -m benchmarks.steady
 
 check: install  ## ruff, mypy strict, and the rules about imports
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""Measure how the CPU time of one application grows with its size: `python benchmarks/scaling.py [SERVICES …]`.
+"""Measure how the CPU time of one application grows with its size: `python -m benchmarks.scaling [SERVICES …]`.
 
 Each service has eight documents. `load` reads and checks the manifests, `graph` orders the steps, and `plan` compares
 every resource with a live one that is in sync and derives its status. The exponent is the slope of log CPU over log
