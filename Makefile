@@ -45,6 +45,7 @@ review: install  ## Members of AWS's shapes that no kind has reviewed, after an 
 
 bench: install  ## Measure against controls in the same run, in about two minutes; see docs/performance.md
 	$(BIN)/python -m benchmarks.compare
+	$(BIN)/python -m benchmarks.scaling
 	$(BIN)/python -m benchmarks.steady
 
 check: install  ## ruff, mypy strict, and the rules about imports

@@ -8,7 +8,7 @@ import pytest
 
 from ecsync.core import graph
 from ecsync.core.graph import Cycle
-from ecsync.core.model import Desired, Options
+from ecsync.core.model import Desired, Documents, Options
 from ecsync.core.outcome import StepId
 from ecsync.kinds import BY_NAME
 from tests.core.tiny import GADGET, KINDS, WIDGET, at, doc, to
@@ -16,12 +16,12 @@ from tests.core.tiny import GADGET, KINDS, WIDGET, at, doc, to
 
 def ordered(*documents: Desired, kinds: object = KINDS) -> list[str]:
     """Return the names of the steps in order."""
-    return [str(step) for step in graph.order(graph.edges(documents, kinds))]  # type: ignore[arg-type]
+    return [str(step) for step in graph.order(graph.edges(Documents(documents), kinds))]  # type: ignore[arg-type]
 
 
 def behind(step: str, *documents: Desired) -> set[str]:
     """Return what a main step waits for."""
-    return {str(one) for one in graph.edges(documents, KINDS)[StepId(key=at(step))]}
+    return {str(one) for one in graph.edges(Documents(documents), KINDS)[StepId(key=at(step))]}
 
 
 def test_a_reference_is_an_edge() -> None:
@@ -92,7 +92,7 @@ def test_the_order_is_stable() -> None:
     """By rank if one is given, else by name; the order of the documents has no effect."""
     documents = [doc("Widget/b"), doc("Gadget/a"), doc("Widget/a", recipe=to("Gadget/a"))]
     assert ordered(*documents) == ordered(*reversed(documents))
-    waits = graph.edges(documents, KINDS)
+    waits = graph.edges(Documents(documents), KINDS)
     first = graph.order(waits, [StepId(key=at("Widget/b")), StepId(key=at("Gadget/a"))])
     assert [str(step) for step in first][:2] == ["Widget/b", "Gadget/a"]
 
@@ -100,11 +100,12 @@ def test_the_order_is_stable() -> None:
 def test_a_step_waits_through_steps_that_are_not_in_the_plan() -> None:
     """It waits for the nearest steps that are in the plan."""
     documents = (doc("Gadget/a"), doc("Gadget/b", x=to("Gadget/a")), doc("Gadget/c", x=to("Gadget/b")))
-    waits = graph.edges(documents, KINDS)
+    waits = graph.edges(Documents(documents), KINDS)
+    steps = graph.order(waits)
     a, b, c = (StepId(key=at(f"Gadget/{name}")) for name in "abc")
-    assert graph.behind(c, waits, frozenset({a, b})) == {b}
-    assert graph.behind(c, waits, frozenset({a})) == {a}
-    assert graph.behind(a, waits, frozenset({b, c})) == frozenset()
+    assert graph.behind(steps, waits, {a, b})[c] == {b}
+    assert graph.behind(steps, waits, {a})[c] == {a}
+    assert graph.behind(steps, waits, {b, c})[a] == frozenset()
 
 
 def test_of_two_resources_declared_absent_the_user_is_deleted_first() -> None:

@@ -41,13 +41,18 @@ def of_orphans(inputs: Inputs, planned: Sequence[Step]) -> Iterator[Step]:
     orphans = _owned_orphans(inputs)
     if not orphans:
         return
-    world = [(key, links(inputs, key, one)) for key, one in inputs.world.items() if isinstance(one, Present)]
+    users: dict[Name, set[Key]] = {}  # by each name that a live resource refers to
+    for key, one in inputs.world.items():
+        for name in links(inputs, key, one) if isinstance(one, Present) else ():
+            users.setdefault(name, set()).add(key)
+    steps: dict[Key, list[StepId]] = {}
+    for other in planned:
+        steps.setdefault(other.id.key, []).append(other.id)
     waits = _without_circles(_users(inputs, orphans))
     for step in graph.order(waits, waits):
         for present in orphans[step]:
-            names = _names(step.key, present)
-            users = {key for key, links_of in world if names & links_of}
-            after = waits[step] | {other.id for other in planned if other.id.key in users}
+            using = {key for name in _names(step.key, present) for key in users.get(name, ())}
+            after = waits[step] | {other for key in using for other in steps.get(key, ())}
             yield replace(deletion(inputs, step.key, present, phase="prune"), after=after)
 
 
@@ -63,9 +68,15 @@ def _owned_orphans(inputs: Inputs) -> dict[StepId, list[Present]]:
 
 def _users(inputs: Inputs, orphans: Mapping[StepId, Sequence[Present]]) -> dict[StepId, frozenset[StepId]]:
     """Return, for each orphan, the other orphans that refer to it: they are deleted before it."""
+    users: dict[Name, set[StepId]] = {}
+    for step in orphans:
+        for name in {one for live in orphans[step] for one in links(inputs, step.key, live)}:
+            users.setdefault(name, set()).add(step)
     names = {step: {one for live in orphans[step] for one in _names(step.key, live)} for step in orphans}
-    used = {step: {one for live in orphans[step] for one in links(inputs, step.key, live)} for step in orphans}
-    return {step: frozenset(user for user in orphans if user != step and names[step] & used[user]) for step in orphans}
+    return {
+        step: frozenset(user for name in names[step] for user in users.get(name, ()) if user != step)
+        for step in orphans
+    }
 
 
 def _without_circles(waits: Mapping[StepId, frozenset[StepId]]) -> graph.Edges:

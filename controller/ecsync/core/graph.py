@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from graphlib import CycleError, TopologicalSorter
 
 from ecsync.core.kind import Kind
-from ecsync.core.model import Desired, Key, Ref, Text
+from ecsync.core.model import Desired, Documents, Key, Ref, Text
 from ecsync.core.outcome import StepId
 from ecsync.core.rules import Late, Refers, Rules
 from ecsync.core.trees import Json, Path, leaves, locate
@@ -35,13 +35,13 @@ def late(rules: Rules, path: Path) -> bool:
     return any(isinstance(rule, Late) and rule.covers(path) for rule in rules)
 
 
-def edges(resources: Sequence[Desired], kinds: Mapping[str, Kind]) -> Edges:
+def edges(documents: Documents, kinds: Mapping[str, Kind]) -> Edges:
     """Return what each step waits for. Every resource has a main step, some have a late step."""
-    declared = {desired.key for desired in resources}
-    with_late = {d.key for d in resources if any(isinstance(rule, Late) for rule in kinds[d.key.kind].rules)}
-    named = _names(resources, kinds)
+    declared = {desired.key for desired in documents}
+    with_late = {d.key for d in documents if any(isinstance(rule, Late) for rule in kinds[d.key.kind].rules)}
+    named = _names(documents, kinds)
     found: dict[StepId, set[StepId]] = {}
-    for desired in resources:
+    for desired in documents:
         kind = kinds[desired.key.kind]
         main, after = StepId(key=desired.key), StepId(key=desired.key, phase="late")
         found.setdefault(main, set())
@@ -50,13 +50,13 @@ def edges(resources: Sequence[Desired], kinds: Mapping[str, Kind]) -> Edges:
         for path, key in _targets(desired, named, kinds):
             if key in declared and key != desired.key:
                 found[after if late(kind.rules, path) else main].add(StepId(key=key))
-        needed = [*(kind.needs(desired, resources) if kind.needs else ()), *desired.options.after]
+        needed = [*(kind.needs(desired, documents) if kind.needs else ()), *desired.options.after]
         for key in needed:
             if key in declared and key != desired.key:
                 found[main].add(StepId(key=key))
                 if key in with_late:
                     found[main].add(StepId(key=key, phase="late"))
-    return _backwards(found, {d.key for d in resources if d.options.state == "absent"})
+    return _backwards(found, {d.key for d in documents if d.options.state == "absent"})
 
 
 def _backwards(waits: Mapping[StepId, set[StepId]], doomed: Set[Key]) -> Edges:
@@ -71,10 +71,10 @@ def _backwards(waits: Mapping[StepId, set[StepId]], doomed: Set[Key]) -> Edges:
     return {step: frozenset(behind) for step, behind in found.items()}
 
 
-def _names(resources: Sequence[Desired], kinds: Mapping[str, Kind]) -> Mapping[str, Mapping[str, Key]]:
+def _names(documents: Documents, kinds: Mapping[str, Kind]) -> Mapping[str, Mapping[str, Key]]:
     """Return, per kind, the names of its declared resources that follow from their bodies alone."""
     named: dict[str, dict[str, Key]] = {}
-    for desired in resources:
+    for desired in documents:
         for value in kinds[desired.key.kind].known(desired.body).values():
             named.setdefault(desired.key.kind, {})[value] = desired.key
     return named
@@ -116,18 +116,13 @@ def order(waits: Edges, first: Iterable[StepId] = ()) -> tuple[StepId, ...]:
     return tuple(result)
 
 
-def behind(step: StepId, waits: Edges, among: frozenset[StepId]) -> frozenset[StepId]:
-    """Return the nearest steps of `among` that the step waits for, through steps that are not among them."""
-    found: set[StepId] = set()
-    seen: set[StepId] = set()
-    todo = list(waits.get(step, ()))
-    while todo:
-        one = todo.pop()
-        if one in seen:
-            continue
-        seen.add(one)
-        if one in among:
-            found.add(one)
-        else:
-            todo += waits.get(one, ())
-    return frozenset(found)
+def behind(ordered: Iterable[StepId], waits: Edges, among: Set[StepId]) -> Mapping[StepId, frozenset[StepId]]:
+    """Return, for each step, the nearest steps of `among` that it waits for, through steps that are not among them.
+
+    `ordered` has each step after those that it waits for, so that one visit of each is enough.
+    """
+    found: dict[StepId, frozenset[StepId]] = {}
+    for step in ordered:
+        parts = [frozenset((other,)) if other in among else found[other] for other in waits.get(step, ())]
+        found[step] = parts[0] if len(parts) == 1 else frozenset().union(*parts)
+    return found

@@ -39,12 +39,12 @@ class Inputs:
     policies: tuple[Policy, ...] = ()
 
     @cached_property
-    def _documents(self) -> Mapping[Key, Desired]:
-        return {d.key: d for d in (*self.lookups, *self.application.resources)}
+    def _lookups(self) -> Mapping[Key, Desired]:
+        return {desired.key: desired for desired in self.lookups}
 
     def desired(self, key: Key) -> Desired | None:
         """Return the document of a key; None if it is not declared."""
-        return self._documents.get(key)
+        return self.application.documents.get(key) or self._lookups.get(key)
 
     def kind(self, key: Key) -> Kind:
         """Return the kind of a key."""

@@ -11,6 +11,7 @@ from ecsync.core.model import (
     Create,
     Delete,
     Desired,
+    Documents,
     Effect,
     Facts,
     FieldChange,
@@ -183,10 +184,10 @@ class Kind:
 
     # The rest is for some kinds only; the default is right for the others.
 
-    # Documents: what the other documents of the application add
-    needs: Callable[[Desired, Sequence[Desired]], Iterable[Key]] | None = None  # dependencies that are not references
-    cross_check: Callable[[Desired, Sequence[Desired]], Iterable[tuple[Path, str]]] | None = None  # errors (R13)
-    complete_create: Callable[[Desired, Sequence[Desired]], Body] | None = None  # the body to create (R13)
+    # Documents: what the other documents of the application add. Use `Documents.find`, never a loop over all of them.
+    needs: Callable[[Desired, Documents], Iterable[Key]] | None = None  # dependencies that are not references
+    cross_check: Callable[[Desired, Documents], Iterable[tuple[Path, str]]] | None = None  # errors (R13)
+    complete_create: Callable[[Desired, Documents], Body] | None = None  # the body to create (R13)
 
     # Comparison
     any_change: Effect | None = None  # every change has this effect (a task definition is revised)

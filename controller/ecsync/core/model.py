@@ -6,9 +6,10 @@ AWS bodies are plain trees with AWS's own field names (`trees.py`); our nouns ar
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Literal, TypeAlias
 
 from ecsync.core.trees import Body, Json, Path
@@ -147,6 +148,36 @@ class Desired:
     origins: Mapping[Path, Origin] = field(default_factory=dict, compare=False, repr=False, hash=False)
 
 
+class Documents:
+    """The documents of one application, in order. Each index is built once, so a check of all is linear."""
+
+    def __init__(self, documents: Iterable[Desired]) -> None:
+        self._all = tuple(documents)
+        self._by_key = {desired.key: desired for desired in reversed(self._all)}  # of two with one key, the first
+        self._indexes: dict[tuple[str, Values], dict[Hashable, list[Desired]]] = {}
+
+    def __iter__(self) -> Iterator[Desired]:
+        return iter(self._all)
+
+    def get(self, key: Key) -> Desired | None:
+        """Return the document of a key; None if it is not declared."""
+        return self._by_key.get(key)
+
+    def find(self, kind: str, values: Values, value: Hashable) -> Sequence[Desired]:
+        """Return the documents of a kind that have the value among their `values`, a function of a module."""
+        index = self._indexes.get((kind, values))
+        if index is None:
+            index = {}
+            for desired in (one for one in self._all if one.key.kind == kind):
+                for found in dict.fromkeys(values(desired, self)):
+                    index.setdefault(found, []).append(desired)
+            self._indexes[kind, values] = index
+        return index.get(value, ())
+
+
+Values: TypeAlias = Callable[[Desired, Documents], Iterable[Hashable]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """The account and Region that an application is reconciled against. An empty account is not checked."""
@@ -168,7 +199,7 @@ class Sync:
     interval: float = 60.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Application:
     """The unit of reconciliation and reports: settings and resources."""
 
@@ -182,6 +213,11 @@ class Application:
     formerly: tuple[str, ...] = ()
     resources: tuple[Desired, ...] = ()
     origin: Origin = Origin("")
+
+    @cached_property
+    def documents(self) -> Documents:
+        """The resources with their indexes."""
+        return Documents(self.resources)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,7 +48,7 @@ from ecsync.core.trees import Json, canonical
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """The plan while it is made. `invalid`: outputs that its own changes replace; `changing`: resources it changes."""
+    """The plan while it is made. `invalid`: outputs that its own changes replace; `changing`, `replaced`: resources."""
 
     steps: list[Step] = field(default_factory=list)
     withheld: list[Withheld] = field(default_factory=list)
@@ -57,11 +57,12 @@ class _Draft:
     stopped: dict[Key, str] = field(default_factory=dict)
     invalid: set[tuple[Key, str]] = field(default_factory=set)
     changing: set[Key] = field(default_factory=set)
+    replaced: set[Key] = field(default_factory=set)
 
 
 def build(inputs: Inputs) -> Plan:
     """Return the plan of an application. Raises graph.Cycle."""
-    waits = graph.edges(inputs.application.resources, inputs.kinds)
+    waits = graph.edges(inputs.application.documents, inputs.kinds)
     order = graph.order(waits, _by_kind(inputs))
     draft = _Draft()
     for step in order:
@@ -70,14 +71,14 @@ def build(inputs: Inputs) -> Plan:
             _decide(inputs, draft, desired)
     for doomed in deletes.of_orphans(inputs, draft.steps):
         _admit(inputs, draft, doomed)
-    planned = frozenset(step.id for step in draft.steps)
+    behind = graph.behind(order, waits, {step.id for step in draft.steps})
     position = {step: index for index, step in enumerate(order)}
     ordered = sorted(draft.steps, key=lambda step: position.get(step.id, len(position)))
     return Plan(
         application=inputs.application.name,
         target=inputs.target,
         revision=inputs.revision,
-        steps=tuple(replace(step, after=step.after | graph.behind(step.id, waits, planned)) for step in ordered),
+        steps=tuple(replace(step, after=step.after | behind.get(step.id, frozenset())) for step in ordered),
         withheld=tuple(draft.withheld),
         unmanaged=tuple(draft.unmanaged),
         unreadable=draft.unreadable,
@@ -142,7 +143,7 @@ def _create(inputs: Inputs, draft: _Draft, written: Desired) -> None:
     kind = inputs.kind(written.key)
     desired = inputs.resolved(written, draft.invalid)
     if kind.complete_create is not None:
-        desired = replace(desired, body=kind.complete_create(desired, inputs.application.resources))
+        desired = replace(desired, body=kind.complete_create(desired, inputs.application.documents))
     change = Create(desired=desired, marks=ownership.tags_for(inputs, desired, written))
     step = Step(id=StepId(key=desired.key), change=change, calls=kind.calls(change) if kind.calls else ())
     known = kind.known(desired.body)
@@ -326,7 +327,7 @@ def _remove(inputs: Inputs, draft: _Draft, key: Key, observed: Observed) -> None
 def _remove_superseded(inputs: Inputs, draft: _Draft, key: Key, observed: Present) -> None:
     """Delete what a finished replacement superseded, when it is no longer used (docs/rules.md R9)."""
     kind = inputs.kind(key)
-    if kind.superseded is None or any(step.id.key == key and isinstance(step.change, Replace) for step in draft.steps):
+    if kind.superseded is None or key in draft.replaced:
         return
     for superseded, not_yet in kind.superseded(observed, inputs.world):
         _admit(inputs, draft, deletes.deletion(inputs, key, superseded, waiting=not_yet, phase="late"))
@@ -340,6 +341,8 @@ def _admit(inputs: Inputs, draft: _Draft, step: Step, invalidated: Iterable[str]
         draft.withheld.append(Withheld(step=step, reason=reason))
         return False
     draft.steps.append(step)
+    if isinstance(step.change, Replace):
+        draft.replaced.add(step.id.key)
     if not isinstance(step.change, (Adopt, Mark)):
         draft.changing.add(step.id.key)
     draft.invalid.update((step.id.key, output) for output in invalidated)

@@ -140,7 +140,7 @@ def reason(inputs: Inputs, written: Desired, observed: Present, path: Path, chan
     if own_reason:
         return own_reason
     refs = _references_at(kind, written, path)
-    if {ref.key for ref in refs} & set(changing):
+    if any(ref.key in changing for ref in refs):
         return "pending"
     applied = observed.marks.applied if kind.tagging and observed.marks else inputs.last_applied.get(written.key)
     if applied is None:

@@ -38,7 +38,16 @@ from ecsync.core.wording import duration
 
 def statuses(inputs: Inputs, plan: Plan, results: Mapping[StepId, Result]) -> tuple[ResourceStatus, ...]:
     """Return one status per declared resource, in the order of the application, then one per orphan."""
-    declared = [_status(inputs, plan, results, desired) for desired in inputs.application.resources]
+    steps: dict[Key, list[Step]] = {}
+    for step in plan.steps:
+        steps.setdefault(step.id.key, []).append(step)
+    held: dict[Key, list[Withheld]] = {}
+    for one in plan.withheld:
+        held.setdefault(one.step.id.key, []).append(one)
+    declared = [
+        _status(inputs, plan, results, desired, steps.get(desired.key, []), held.get(desired.key, []))
+        for desired in inputs.application.resources
+    ]
     return (*declared, *_orphans(inputs, plan))
 
 
@@ -53,11 +62,17 @@ def _stays(observed: Observed | None) -> str:
     return f"superseded resources are not deleted yet: {kept}" if kept else ""
 
 
-def _status(inputs: Inputs, plan: Plan, results: Mapping[StepId, Result], desired: Desired) -> ResourceStatus:
+def _status(
+    inputs: Inputs,
+    plan: Plan,
+    results: Mapping[StepId, Result],
+    desired: Desired,
+    steps: list[Step],
+    held: list[Withheld],
+) -> ResourceStatus:
+    """Return the status of one resource; `steps` and `held` are those of the plan that have its key."""
     key = desired.key
     observed = inputs.world.get(key, Unreadable("not read"))
-    steps = [step for step in plan.steps if step.id.key == key]
-    held = [one for one in plan.withheld if one.step.id.key == key]
     sync, message = _sync(plan, key, steps, held)
     cleanups = [_cleanup(step, "") for step in steps if _is_cleanup(step)]
     cleanups += [_cleanup(one.step, one.reason) for one in held if _is_cleanup(one.step)]
@@ -175,11 +190,9 @@ def _orphans(inputs: Inputs, plan: Plan) -> Iterator[ResourceStatus]:
 def summary(plan: Plan) -> dict[str, int]:
     """Return the counts of what a plan would do, by the names of its last line."""
     counts = {"create": 0, "update": 0, "replace": 0, "delete": 0, "adopt": 0, "mark": 0, "forget": 0}
+    created = {step.id.key for step in plan.steps if isinstance(step.change, Create)}
     for step in plan.steps:
-        late_part = step.id.phase == "late" and any(
-            other.id.key == step.id.key and isinstance(other.change, Create) for other in plan.steps
-        )
-        if not late_part:
+        if step.id.phase != "late" or step.id.key not in created:
             counts[type(step.change).__name__.lower()] += 1
     counts["held"] = len(plan.withheld)
     counts["calls"] = sum(len(step.calls) for step in plan.steps if not isinstance(step.change, Adopt))

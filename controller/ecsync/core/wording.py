@@ -26,9 +26,10 @@ def quoted(text: object) -> str:
 
 def nearest(name: str, options: Iterable[str], *, cutoff: float = 0.6) -> str | None:
     """Return the option that is most like the name: first equal without case, dashes and underscores, then similar."""
-    known = sorted(options)
+    known = list(options)
     if len(known) > MOST_OPTIONS:
         return None
+    known.sort()
     plain = _plain(name)
     same = [option for option in known if _plain(option) == plain]
     close = same or difflib.get_close_matches(name[:_LONGEST], known, n=1, cutoff=cutoff)

@@ -21,7 +21,8 @@ def observe(reader: Reader, inputs: Inputs, now: datetime, only: Key | None = No
     because then nothing can be read.
     """
     world: dict[Key, Observed] = dict(inputs.world)
-    resources = [d for d in (*inputs.lookups, *inputs.application.resources) if only is None or d.key == only]
+    one = inputs.desired(only) if only is not None else None
+    resources = (*inputs.lookups, *inputs.application.resources) if only is None else (one,) if one else ()
     for name, kind in inputs.kinds.items():
         of_kind = [desired for desired in resources if desired.key.kind == name]
         wanted = _wanted(replace(inputs, world=world), kind, of_kind)

@@ -93,6 +93,8 @@ def _means_another(inputs: Inputs, kind: Kind, key: Key, owned: Owned) -> bool:
 
 def removable(inputs: Inputs, listed: Listing, documents: Iterable[Desired]) -> tuple[Owned, ...]:
     """Return the listed orphans that no document claims by its natural name. `documents` are of all applications."""
+    if not listed.orphans:
+        return ()
     claimed = _claimed_ids(inputs)
     uncertain = _uncertain_kinds(inputs, documents)
     return tuple(one for one in listed.orphans if not (_is_claimed(inputs, one, claimed) or _kind(one) in uncertain))

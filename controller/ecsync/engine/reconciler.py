@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from graphlib import TopologicalSorter
 
 from ecsync.core import graph, marks, plan, policy, status
@@ -32,7 +33,7 @@ def untimed(_: str) -> Iterator[None]:
     yield
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Catalogue:
     """All applications of the last good snapshot; `pruning` is the reason why nothing may be pruned now."""
 
@@ -55,16 +56,30 @@ class Catalogue:
         for application in self.applications.values():
             yield from application.resources
 
+    @cached_property
+    def _owners(self) -> dict[str, frozenset[str]]:
+        return {}
+
+    def owners(self, installation: str) -> frozenset[str]:
+        """Return the owner marks of all documents; computed once for all applications."""
+        if installation not in self._owners:
+            self._owners[installation] = frozenset(
+                marks.owner(installation, desired.key) for desired in self.documents()
+            )
+        return self._owners[installation]
+
+    def _document(self, key: Key) -> Desired | None:
+        application = self.applications.get(key.application)
+        return application.documents.get(key) if application is not None else None
+
     def lookups(self, application: Application) -> tuple[Desired, ...]:
         """Return the resources of other applications that this one refers to, and what those refer to."""
-        documents = {desired.key: desired for desired in self.documents()}
-        own = {desired.key for desired in application.resources}
         found: dict[Key, Desired] = {}
         pending = list(application.resources)
         while pending:
             for _, ref in graph.references(pending.pop().body):
-                other = documents.get(ref.key)
-                if other is not None and ref.key not in own and ref.key not in found:
+                other = self._document(ref.key) if ref.key not in found else None
+                if other is not None and application.documents.get(ref.key) is None:
                     found[ref.key] = other
                     pending.append(other)
         return tuple(found.values())
@@ -153,7 +168,7 @@ def _unobserved(
         newly_created=frozenset(step_state.unconfirmed),
         last_applied=dict(step_state.last_synced_marks),
         last_lookups=dict(step_state.last_lookup_values),
-        others=frozenset(marks.owner(destination.installation, desired.key) for desired in catalogue.documents()),
+        others=catalogue.owners(destination.installation),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import graphlib
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from itertools import pairwise
 from typing import TypeVar
@@ -44,10 +45,12 @@ def _gather(value: Json, path: Path, found: list[tuple[Path, Ref]]) -> None:
 
 def unknown_after_keys(application: Application, declared: Set[Key], places: Mapping[Key, Origin]) -> Iterator[Problem]:
     """Yield a problem for every `ecsync/after` that names a resource without a document."""
+    names = sorted(map(str, declared))
     for resource in application.resources:
         for key in resource.options.after:
             if key not in declared:
-                hint = suggestion(str(key), [str(known) for known in declared - {resource.key}])
+                own = bisect_left(names, str(resource.key))
+                hint = suggestion(str(key), [*names[:own], *names[own + 1 :]])
                 yield Problem(places[resource.key], f"ecsync/after: {key} is not declared{hint}", application.name)
 
 
@@ -109,7 +112,7 @@ def kind_cross_checks(applications: Sequence[Application], kinds: Mapping[str, K
     for application in applications:
         for resource in application.resources:
             cross_check = kinds[resource.key.kind].cross_check
-            found = cross_check(resource, application.resources) if cross_check is not None else ()
+            found = cross_check(resource, application.documents) if cross_check is not None else ()
             for path, message in found:
                 origin = resource.origins.get(path, resource.origin)
                 yield Problem(origin, message, application.name)

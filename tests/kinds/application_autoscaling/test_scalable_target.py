@@ -12,7 +12,20 @@ from moto import mock_aws
 
 from ecsync.core import marks
 from ecsync.core.kind import Proceed
-from ecsync.core.model import Absent, Applied, Create, Delete, Desired, Key, Marks, Present, Ref, Text, Update
+from ecsync.core.model import (
+    Absent,
+    Applied,
+    Create,
+    Delete,
+    Desired,
+    Documents,
+    Key,
+    Marks,
+    Present,
+    Ref,
+    Text,
+    Update,
+)
 from ecsync.core.ports import AwsError
 from ecsync.kinds.application_autoscaling._shared import resource_id
 from ecsync.kinds.application_autoscaling.scalable_target import KIND, TAGGING
@@ -127,7 +140,7 @@ class TestIdentity:
     def test_a_target_with_a_literal_id_comes_after_the_declared_service(self) -> None:
         service = Key(application="shop", kind="Service", name="web")
         other = Desired(key=service, body={"cluster": "arn:aws:ecs:us-east-1:1:cluster/main", "serviceName": "web"})
-        everything = [other, desired(KIND, BODY)]
+        everything = Documents([other, desired(KIND, BODY)])
         literal = desired(KIND, {**BODY, "Service": None, "ResourceId": "service/main/web"})
         assert list(KIND.needs(literal, everything)) == [service]  # type: ignore[misc]
         assert resource_id(literal.body) == "service/main/web"

@@ -13,6 +13,7 @@ from ecsync.core.model import (
     Create,
     Delete,
     Desired,
+    Documents,
     Key,
     Marks,
     Present,
@@ -23,6 +24,7 @@ from ecsync.core.model import (
 )
 from ecsync.core.normalise import normalise
 from ecsync.core.ports import AwsError
+from ecsync.kinds.application_autoscaling._shared import Parents
 from ecsync.kinds.application_autoscaling.scaling_policy import KIND, present_of
 from tests.kinds.ecs.answers import equivalent, settled, unseen
 from tests.kinds.elbv2.answers import refused
@@ -77,7 +79,7 @@ def _live(**more: Any) -> Present:
 
 
 def _of_case(live: Any, *_: Any) -> Present:
-    return present_of({"PolicyARN": "arn", **live}, wanted(KIND, BODY), ("", "", ""), {})
+    return present_of({"PolicyARN": "arn", **live}, wanted(KIND, BODY), ("", "", ""), Parents({}))
 
 
 class TestEquivalence:
@@ -182,16 +184,16 @@ class TestCalls:
         ]
         one = desired(KIND, {**BODY, "Service": named}, "one")
         two = desired(KIND, {**BODY, "Service": named, **other}, "two")
-        found = list(KIND.cross_check(one, [*declared, one, two]))  # type: ignore[misc]
+        found = list(KIND.cross_check(one, Documents([*declared, one, two])))  # type: ignore[misc]
         assert [message.split(" ")[0] for _, message in found] == (["ScalingPolicy/two"] if same else [])
         looked_up = desired(KIND, two.body, "two", manage=False)
-        assert list(KIND.cross_check(one, [*declared, one, looked_up])) == []  # type: ignore[misc]
+        assert list(KIND.cross_check(one, Documents([*declared, one, looked_up]))) == []  # type: ignore[misc]
 
     def test_a_policy_comes_after_its_target(self) -> None:
         service = Text((Ref(Key(application="shop", kind="Service", name="web"), "arn"),))
         target = Desired(key=PARENT, body={"Service": service})
-        assert list(KIND.needs(desired(KIND, {**BODY, "Service": service}), [target])) == [PARENT]  # type: ignore[misc]
-        assert list(KIND.needs(desired(KIND, BODY), [target])) == []  # type: ignore[misc]
+        assert list(KIND.needs(desired(KIND, {**BODY, "Service": service}), Documents([target]))) == [PARENT]  # type: ignore[misc]
+        assert list(KIND.needs(desired(KIND, BODY), Documents([target]))) == []  # type: ignore[misc]
 
 
 class TestRead:

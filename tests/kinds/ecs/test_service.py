@@ -12,7 +12,7 @@ from moto import mock_aws
 
 from ecsync.core.diff import UnmanagedValue, differences
 from ecsync.core.marks import OWNER
-from ecsync.core.model import Absent, Create, Delete, Desired, Key, Present, Ref, Replace, Text, Unreadable
+from ecsync.core.model import Absent, Create, Delete, Desired, Documents, Key, Present, Ref, Replace, Text, Unreadable
 from ecsync.core.ports import AwsError
 from ecsync.core.trees import Body, thaw
 from ecsync.kinds.ecs._service_read import present_of
@@ -411,9 +411,9 @@ def test_a_service_comes_after_the_listeners_of_its_target_groups_and_its_cluste
     ]
     balancers = [{"targetGroupArn": GROUP}, {"advancedConfiguration": {"alternateTargetGroupArn": group}}]
     service = desired(KIND, {**BODY, "loadBalancers": balancers})
-    assert [one.name for one in KIND.needs(service, resources)] == ["literal", "weighted", "prod"]
+    assert [one.name for one in KIND.needs(service, Documents(resources))] == ["literal", "weighted", "prod"]
     by_reference = desired(KIND, {**BODY, "cluster": answers.ref("Cluster", "test", "name")})
-    assert [one.name for one in KIND.needs(by_reference, resources)] == ["test"]
+    assert [one.name for one in KIND.needs(by_reference, Documents(resources))] == ["test"]
 
 
 @pytest.mark.parametrize(
@@ -576,17 +576,17 @@ def test_a_service_is_created_with_the_minimum_of_its_scalable_target() -> None:
     """Without a declared count: the autoscaler would raise a lower count to its minimum."""
     assert KIND.complete_create is not None
     service, target = _with_target(None)
-    assert KIND.complete_create(service, (service, target))["desiredCount"] == 2
+    assert KIND.complete_create(service, Documents((service, target)))["desiredCount"] == 2
     declared, target = _with_target(3)
-    assert KIND.complete_create(declared, (declared, target))["desiredCount"] == 3
+    assert KIND.complete_create(declared, Documents((declared, target)))["desiredCount"] == 3
 
 
 def test_a_count_outside_its_scalable_target_is_a_problem() -> None:
     """The autoscaler would change it at once (docs/rules.md R13)."""
     assert KIND.cross_check is not None
     service, target = _with_target(9)
-    ((path, message),) = KIND.cross_check(service, (service, target))
+    ((path, message),) = KIND.cross_check(service, Documents((service, target)))
     assert path == ("desiredCount",)
     assert "9 is outside the range of its ScalableTarget, 2 to 4" in message
     inside, target = _with_target(4)
-    assert not list(KIND.cross_check(inside, (inside, target)))
+    assert not list(KIND.cross_check(inside, Documents((inside, target))))

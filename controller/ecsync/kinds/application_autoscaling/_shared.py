@@ -7,13 +7,25 @@ ScalableDimension of an ECS service. The filters of the describe calls are not e
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from ecsync.core import marks
 from ecsync.core.kind import Owned, Wanted, World
-from ecsync.core.model import Absent, Applied, Desired, Key, Marks, Observed, Present, Text, Unreadable, Update
+from ecsync.core.model import (
+    Absent,
+    Applied,
+    Desired,
+    Documents,
+    Key,
+    Marks,
+    Observed,
+    Present,
+    Text,
+    Unreadable,
+    Update,
+)
 from ecsync.core.ports import Reader
 from ecsync.core.rules import Default, Immutable, Refers, Rules
 from ecsync.core.trees import Body, Json, Path
@@ -121,8 +133,24 @@ def of_target(items: Iterable[Body], target: Target) -> Iterator[Body]:
     return (one for one in items if identity_of(one) == target)
 
 
-# (a child from a describe call, the wanted document, the target, the world) -> the resource
-Child: TypeAlias = Callable[[Body, Wanted, Target, World], Present]
+@dataclass(frozen=True, slots=True)
+class Parents:
+    """The observed scalable targets, by identity; `unreadable` is the error of one that could not be read."""
+
+    present: Mapping[Target, Present]
+    unreadable: str = ""
+
+    @classmethod
+    def of(cls, world: World) -> Parents:
+        """Return the scalable targets of a world."""
+        observed = [one for key, one in world.items() if key.kind == "ScalableTarget"]
+        found = [(target_of(one.body), one) for one in observed if isinstance(one, Present)]
+        errors = [one.error for one in observed if isinstance(one, Unreadable)]
+        return cls({target: one for target, one in reversed(found) if target}, errors[0] if errors else "")
+
+
+# (a child from a describe call, the wanted document, the target, the observed targets) -> the resource
+Child: TypeAlias = Callable[[Body, Wanted, Target, Parents], Present]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,18 +182,19 @@ class Children:
         for want in wanted:
             if target := target_of(want.body):
                 by_target.setdefault(target, []).append(want)
+        parents = Parents.of(world)
         for target, wants in by_target.items():
-            unknown = _unknown_owner(target, world)
+            unknown = _unknown_owner(target, parents)
             found = {} if unknown else self.listed(reader, target)
             for want in wants:
                 live = found.get(want.body[self.member])
-                yield want, Unreadable(unknown) if unknown else self._observed(live, want, target, world)
+                yield want, Unreadable(unknown) if unknown else self._observed(live, want, target, parents)
 
-    def _observed(self, live: Body | None, want: Wanted, target: Target, world: World) -> Observed:
+    def _observed(self, live: Body | None, want: Wanted, target: Target, parents: Parents) -> Observed:
         """Return a child; an absent one is Unreadable if nothing may be created on its target."""
         if live:
-            return self.show(live, want, target, world)
-        foreign = _foreign_target(want, target, world)
+            return self.show(live, want, target, parents)
+        foreign = _foreign_target(want, target, parents)
         return Unreadable(foreign) if foreign else Absent()
 
     def owned(self, reader: Reader, targets: Iterable[Owned]) -> Iterator[Owned]:
@@ -177,8 +206,7 @@ class Children:
             for name, live in self.listed(reader, target).items():
                 key = Key(application=parsed[1].application, kind=self.kind, name=_document_name(name))
                 want = Wanted(key=key, body=live, owner=marks.owner(parsed[0], key))
-                world = {parsed[1]: parent.present}
-                present = self.show(live, want, target, world)
+                present = self.show(live, want, target, Parents.of({parsed[1]: parent.present}))
                 if present.marks:
                     yield Owned(marks=present.marks, natural=str(natural(live, self.member)), present=present)
 
@@ -188,72 +216,90 @@ def _document_name(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]", "-", name)[:63].lstrip("_.-") or "unnamed"
 
 
-def needs_service(desired: Desired, everything: Sequence[Desired]) -> Iterator[Key]:
+def needs_service(desired: Desired, documents: Documents) -> Iterator[Key]:
     """Yield the declared service that a literal id names; a reference orders the steps without this."""
     target = target_of(desired.body)
-    for other in everything:
-        if target and other.key.kind == "Service":
-            cluster, name = other.body.get("cluster") or "default", other.body.get("serviceName")
-            if isinstance(cluster, str) and target[1] == f"service/{cluster.rsplit('/', 1)[-1]}/{name}":
-                yield other.key
+    if target:
+        yield from (service.key for service in documents.find("Service", _service_id, target[1]))
 
 
-def needs_target(desired: Desired, everything: Sequence[Desired]) -> Iterator[Key]:
+def _service_id(service: Desired, _: Documents) -> Iterator[str]:
+    """Yield the resource id that follows from the names in a service's document."""
+    cluster, name = service.body.get("cluster") or "default", service.body.get("serviceName")
+    if isinstance(cluster, str):
+        yield f"service/{cluster.rsplit('/', 1)[-1]}/{name}"
+
+
+def needs_target(desired: Desired, documents: Documents) -> Iterator[Key]:
     """Yield the declared scalable target that a policy or a scheduled action belongs to."""
-    declared = _declared_target(desired.body)
-    for other in everything:
-        if other.key.kind == "ScalableTarget" and _declared_target(other.body) == declared:
-            yield other.key
+    found = documents.find("ScalableTarget", _declared_by, _declared_target(desired.body))
+    yield from (target.key for target in found)
 
 
-def _declared_target(body: Body) -> Json:
+def _declared_by(target: Desired, _: Documents) -> Iterator[Hashable]:
+    yield _declared_target(target.body)
+
+
+def _declared_target(body: Body) -> Hashable:
     return target_of(body) or (body.get("Service"), body.get("ResourceId"), body.get("ScalableDimension"))
 
 
-def declared_once(member: str = "") -> Callable[[Desired, Sequence[Desired]], Iterator[tuple[Path, str]]]:
+def declared_once(member: str = "") -> Callable[[Desired, Documents], Iterator[tuple[Path, str]]]:
     """Return a check that no other document declares the same resource; `member` holds the name of a child.
 
     One document may name the service by a reference, another by its name. Their natural names do not show that the
     service is the same before it exists.
     """
 
-    def check(desired: Desired, everything: Sequence[Desired]) -> Iterator[tuple[Path, str]]:
-        target = _target_in_documents(desired.body, everything)
-        for other in everything:
-            if other.key.kind != desired.key.kind or other.key == desired.key:
-                continue
-            same_target = _target_in_documents(other.body, everything) == target
-            same = same_target and other.body.get(member) == desired.body.get(member)
-            by_name = target_of(desired.body) and target_of(other.body)  # the core compares natural names
-            if same and not by_name and desired.options.manage and other.options.manage:
+    def resource(desired: Desired, documents: Documents) -> Hashable:
+        return _target_in_documents(desired.body, documents), desired.body.get(member)
+
+    def written(desired: Desired, documents: Documents) -> Iterator[Hashable]:
+        """Yield the resource that a document writes; once more with `_BY_REFERENCE` where no name shows it."""
+        if desired.options.manage:
+            yield resource(desired, documents)
+            if not target_of(desired.body):
+                yield resource(desired, documents), _BY_REFERENCE
+
+    def check(desired: Desired, documents: Documents) -> Iterator[tuple[Path, str]]:
+        if not desired.options.manage:
+            return
+        same = resource(desired, documents)
+        # The core compares two documents that both have a natural name.
+        others = documents.find(desired.key.kind, written, (same, _BY_REFERENCE) if target_of(desired.body) else same)
+        for other in others:
+            if other.key != desired.key:
                 yield (), f"{other.key} ({other.origin}) declares the same {desired.key.kind}; remove one of the two"
 
     return check
 
 
-def _target_in_documents(body: Body, everything: Sequence[Desired]) -> Json:
+_BY_REFERENCE = "by reference"
+
+
+def _target_in_documents(body: Body, documents: Documents) -> Hashable:
     """Return the scaled resource of a document; a reference is resolved by the name that its document declares."""
     service = body.get("Service")
     sole = service.sole if isinstance(service, Text) else None
-    declared = next((other.body for other in everything if sole is not None and other.key == sole.key), None)
+    declared = documents.get(sole.key) if sole is not None else None
     if declared is None:
         return _declared_target(body)
-    path = f"{_cluster_of(declared, everything)}/{declared.get('serviceName')}"
+    path = f"{_cluster_of(declared.body, documents)}/{declared.body.get('serviceName')}"
     return (_ECS["ServiceNamespace"], f"service/{path}", _ECS["ScalableDimension"])
 
 
-def _cluster_of(service: Body, everything: Sequence[Desired]) -> str:
+def _cluster_of(service: Body, documents: Documents) -> str:
     cluster = service.get("cluster") or "default"
     if isinstance(cluster, Text) and cluster.sole is not None:
-        names = (other.body.get("clusterName") for other in everything if other.key == cluster.sole.key)
-        cluster = next(names, cluster)
+        declared = documents.get(cluster.sole.key)
+        cluster = declared.body.get("clusterName") if declared is not None else cluster
     return str(cluster).rsplit("/", 1)[-1]
 
 
 # Marks of children: Application Auto Scaling cannot tag them ---------------------------------------------------------
 
 
-def child_marks(want: Wanted, target: Target, world: World) -> tuple[Marks | None, str]:
+def child_marks(want: Wanted, target: Target, parents: Parents) -> tuple[Marks | None, str]:
     """Return (the marks that a policy or a scheduled action has by its target, the other tool that manages it).
 
     The child belongs to its document (docs/rules.md R7, R8):
@@ -263,7 +309,7 @@ def child_marks(want: Wanted, target: Target, world: World) -> tuple[Marks | Non
       and the document names the child exactly.
     A child of any other target has no marks.
     """
-    parent = _parent(target, world)
+    parent = parents.present.get(target)
     if parent is None or not parent.facts.get("managed", True):
         return Marks(owner=want.owner, id=""), ""
     if parent.marks is None or _installation(parent.marks.owner) != _installation(want.owner):
@@ -273,16 +319,10 @@ def child_marks(want: Wanted, target: Target, world: World) -> tuple[Marks | Non
     return Marks(owner=want.owner, id="", applied=applied), parent.foreign
 
 
-def _parent(target: Target, world: World) -> Present | None:
-    """Return the observed target; None if no document declares it or it does not exist."""
-    targets = (one for key, one in world.items() if key.kind == "ScalableTarget" and isinstance(one, Present))
-    return next((one for one in targets if target_of(one.body) == target), None)
-
-
-def _foreign_target(want: Wanted, target: Target, world: World) -> str:
+def _foreign_target(want: Wanted, target: Target, parents: Parents) -> str:
     """Return the reason why nothing may be created on a target: its owner; empty if creating is allowed."""
-    our_marks, tool = child_marks(want, target, world)
-    parent = _parent(target, world)
+    our_marks, tool = child_marks(want, target, parents)
+    parent = parents.present.get(target)
     if our_marks is not None or parent is None:
         return ""
     if parent.marks is not None:
@@ -290,12 +330,11 @@ def _foreign_target(want: Wanted, target: Target, world: World) -> str:
     return f"nothing is created: {tool} manages its scalable target; remove it there first" if tool else ""
 
 
-def _unknown_owner(target: Target, world: World) -> str:
+def _unknown_owner(target: Target, parents: Parents) -> str:
     """Return the reason why the owner of a target is unknown: it may be one that could not be read; empty if known."""
-    if _parent(target, world) is not None:
+    if target in parents.present or not parents.unreadable:
         return ""
-    targets = (one for key, one in world.items() if key.kind == "ScalableTarget" and isinstance(one, Unreadable))
-    return next((f"its scalable target cannot be read: {one.error}" for one in targets), "")
+    return f"its scalable target cannot be read: {parents.unreadable}"
 
 
 def _installation(owner: str) -> str:

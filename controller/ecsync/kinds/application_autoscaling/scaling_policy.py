@@ -20,6 +20,7 @@ from ecsync.kinds.application_autoscaling._shared import (
     IDENTITY,
     SERVICE,
     Children,
+    Parents,
     Target,
     adjusted,
     check_target,
@@ -140,9 +141,9 @@ RULES: Rules = (
 # 4 READ ----------------------------------------------------------------------------------------------------------
 
 
-def present_of(policy: Body, want: Wanted, target: Target, world: World) -> Present:
+def present_of(policy: Body, want: Wanted, target: Target, parents: Parents) -> Present:
     """Return a policy from DescribeScalingPolicies as a resource."""
-    our_marks, foreign = child_marks(want, target, world)
+    our_marks, foreign = child_marks(want, target, parents)
     body = pick(policy, *IDENTITY, "PolicyName", "PolicyType", *_TYPES)
     facts = {"alarms": tuple(alarm["AlarmName"] for alarm in policy.get("Alarms") or ())}
     return Present(body=body, outputs={"arn": policy["PolicyARN"]}, marks=our_marks, facts=facts, foreign=foreign)

@@ -23,6 +23,7 @@ from ecsync.kinds.application_autoscaling._shared import (
     IDENTITY,
     SERVICE,
     Children,
+    Parents,
     Target,
     adjusted,
     check_target,
@@ -96,9 +97,9 @@ RULES: Rules = (
 # 4 READ ----------------------------------------------------------------------------------------------------------
 
 
-def _present(action: Body, want: Wanted, target: Target, world: World) -> Present:
+def _present(action: Body, want: Wanted, target: Target, parents: Parents) -> Present:
     """Return an action from DescribeScheduledActions as a resource."""
-    our_marks, foreign = child_marks(want, target, world)
+    our_marks, foreign = child_marks(want, target, parents)
     members = ("ScheduledActionName", "Schedule", "Timezone", *_TIMES, "ScalableTargetAction")
     body = pick(action, *IDENTITY, *members)
     outputs = {"arn": action["ScheduledActionARN"]}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 
 from ecsync.core.kind import Gate, Kind, ShapeOf, World
 from ecsync.core.marks import with_marks
-from ecsync.core.model import Call, Create, Delete, Desired, FieldChange, Key, Present, Replace, Text, Update
+from ecsync.core.model import Call, Create, Delete, Desired, Documents, FieldChange, Key, Present, Replace, Text, Update
 from ecsync.core.rules import Resets
 from ecsync.core.trees import Body, Json, Path
 from ecsync.kinds._common import arn_tagging, operations, without
@@ -143,29 +143,32 @@ def adjust(body: Body, present: Present) -> Body:
     return adjusted
 
 
-def band(desired: Desired, others: Sequence[Desired]) -> tuple[int, int] | None:
+def band(desired: Desired, documents: Documents) -> tuple[int, int] | None:
     """Return (MinCapacity, MaxCapacity) of the ScalableTarget document for the service; None without one."""
-    for other in others:
-        service = other.body.get("Service") if other.key.kind == "ScalableTarget" else None
-        sole = service.sole if isinstance(service, Text) else None
-        if sole is None or sole.key != desired.key:
-            continue
+    for other in documents.find("ScalableTarget", _scaled, desired.key):
         low, high = other.body.get("MinCapacity"), other.body.get("MaxCapacity")
         if isinstance(low, int) and isinstance(high, int):
             return low, high
     return None
 
 
-def _cross_check(desired: Desired, others: Sequence[Desired]) -> Iterator[tuple[Path, str]]:
-    count, bounds = desired.body.get("desiredCount"), band(desired, others)
+def _scaled(target: Desired, _: Documents) -> Iterator[Key]:
+    """Yield the service that a scalable target refers to."""
+    service = target.body.get("Service")
+    if isinstance(service, Text) and service.sole is not None:
+        yield service.sole.key
+
+
+def _cross_check(desired: Desired, documents: Documents) -> Iterator[tuple[Path, str]]:
+    count, bounds = desired.body.get("desiredCount"), band(desired, documents)
     if isinstance(count, int) and bounds and not bounds[0] <= count <= bounds[1]:
         problem = f"desiredCount {count} is outside the range of its ScalableTarget, {bounds[0]} to {bounds[1]}"
         yield ("desiredCount",), f"{problem}: leave it out, or declare a number in that range"
 
 
-def _complete_create(desired: Desired, others: Sequence[Desired]) -> Body:
+def _complete_create(desired: Desired, documents: Documents) -> Body:
     """Return the body of a create with a count: the declared one, else MinCapacity (docs/rules.md R13)."""
-    bounds = band(desired, others)
+    bounds = band(desired, documents)
     if bounds is None or is_daemon(desired.body) or desired.body.get("desiredCount") is not None:
         return desired.body
     return {**desired.body, "desiredCount": bounds[0]}
@@ -208,20 +211,20 @@ def _gate(desired: Desired, present: Present, fields: Sequence[FieldChange], wor
     return gate(desired, adjust(desired.body, present), present, fields, world)
 
 
-def _needs(desired: Desired, resources: Sequence[Desired]) -> Iterator[Key]:
+def _needs(desired: Desired, documents: Documents) -> Iterator[Key]:
     """Yield the listeners and rules that forward to the service's target groups, and its cluster.
 
     ECS rejects a service with a target group that no listener forwards to, or with a capacity provider that is not
     associated with its cluster.
     """
-    groups = list(_target_groups(desired.body))
-    for other in resources:
-        if other.key.kind in ("Listener", "ListenerRule"):
-            needed = any(group in groups for group in _forward_targets(other.body))
-        else:
-            needed = other.key.kind == "Cluster" and _is_cluster(desired.body.get("cluster"), other)
-        if needed:
-            yield other.key
+    for group in dict.fromkeys(_target_groups(desired.body)):
+        for kind in ("Listener", "ListenerRule"):
+            yield from (other.key for other in documents.find(kind, _forward_targets, group))
+    cluster = desired.body.get("cluster")
+    if isinstance(cluster, Text):
+        yield from (ref.key for ref in cluster.refs if ref.key.kind == "Cluster" and documents.get(ref.key))
+    else:
+        yield from (other.key for other in documents.find("Cluster", _cluster_name, short_name(cluster)))
 
 
 def _target_groups(body: Body) -> Iterator[str | Text]:
@@ -231,15 +234,13 @@ def _target_groups(body: Body) -> Iterator[str | Text]:
         yield from (group for group in (balancer.get("targetGroupArn"), alternate) if group)
 
 
-def _is_cluster(cluster: Json, document: Desired) -> bool:
-    """Return whether a service's `cluster` is the cluster of a document."""
-    if isinstance(cluster, Text):
-        return any(ref.key == document.key for ref in cluster.refs)
-    return bool(short_name(cluster) == document.body.get("clusterName"))
+def _cluster_name(cluster: Desired, _: Documents) -> Iterator[Hashable]:
+    yield cluster.body.get("clusterName")
 
 
-def _forward_targets(body: Body) -> Iterator[str | Text]:
+def _forward_targets(router: Desired, _: Documents) -> Iterator[str | Text]:
     """Yield the target groups that the actions of a listener or rule forward to."""
+    body = router.body
     for action in body.get("DefaultActions") or body.get("Actions") or ():
         groups = (action.get("ForwardConfig") or {}).get("TargetGroups") or ()
         yield from (one["TargetGroupArn"] for one in (action, *groups) if one.get("TargetGroupArn"))

@@ -202,20 +202,30 @@ def registered_groups(service: Present) -> list[str]:
 # ---------------------------------------------------------------- traffic that ECS moves
 
 
-def blue_green_pair(actions: Actions | None, world: World) -> list[str]:
-    """Return the two target groups between which ECS moves the traffic of these live actions; empty if none."""
-    live = set(target_groups(actions))
+_ALTERNATE = "alternateTargetGroupArn"
+Pairs: TypeAlias = Mapping[Json, list[list[Json]]]  # a target group -> the blue/green pairs that it is part of
+
+
+def blue_green_pairs(world: World) -> Pairs:
+    """Return the two target groups of each observed service between which ECS moves its traffic, by each of them."""
+    found: dict[Json, list[list[Json]]] = {}
     for _, service in presents(world, "Service"):
         for one in service.body.get("loadBalancers") or ():
-            other = (one.get("advancedConfiguration") or {}).get("alternateTargetGroupArn")
-            if other and live and live <= {one.get("targetGroupArn"), other}:
-                return [one["targetGroupArn"], other]
-    return []
+            pair = [one.get("targetGroupArn"), (one.get("advancedConfiguration") or {}).get(_ALTERNATE)]
+            for group in dict.fromkeys(pair) if all(pair) else ():
+                found.setdefault(group, []).append(pair)
+    return found
 
 
-def with_blue_green_pair(facts: Mapping[str, Json], actions: Actions | None, world: World) -> dict[str, Json]:
+def blue_green_pair(actions: Actions | None, pairs: Pairs) -> list[str]:
+    """Return the two target groups between which ECS moves the traffic of these live actions; empty if none."""
+    live = target_groups(actions)
+    return next((pair for pair in pairs.get(live[0], ()) if set(live) <= set(pair)), []) if live else []
+
+
+def with_blue_green_pair(facts: Mapping[str, Json], actions: Actions | None, pairs: Pairs) -> dict[str, Json]:
     """Return the facts, with the blue/green pair of the live actions if they belong to one."""
-    pair = blue_green_pair(actions, world)
+    pair = blue_green_pair(actions, pairs)
     return {**facts, "ecsBlueGreenTargetGroups": pair} if pair else dict(facts)
 
 

@@ -19,6 +19,7 @@ from ecsync.core.model import Desired, FieldChange, Key, Present, Text
 from ecsync.core.trees import Body, Json
 from ecsync.kinds.elbv2._actions import (
     blue_green_pair,
+    blue_green_pairs,
     forward,
     presents,
     registered_groups,
@@ -106,7 +107,7 @@ def _superseded_by(target: Json, world: World) -> set[str]:
 
 def _shifting(live: Json, world: World) -> str:
     """Return the service that ECS is moving within the blue/green pair of the live actions; empty if none."""
-    pair = blue_green_pair(live, world)
+    pair = blue_green_pair(live, blue_green_pairs(world))
     users = services_behind(world, pair)
     return next((str(key) for key, service in users if not service.facts.get("steady")), "")
 

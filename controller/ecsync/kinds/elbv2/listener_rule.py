@@ -28,7 +28,15 @@ from ecsync.core.ports import Reader
 from ecsync.core.rules import Immutable, Keyed, Refers, Rewrite, Verbatim
 from ecsync.core.trees import Body, Json, Path, canonical
 from ecsync.kinds._common import changed, operations, pick, read_tags, tag_rows, without
-from ecsync.kinds.elbv2._actions import action_rows, contradictions, presents, with_blue_green_pair, with_live_weights
+from ecsync.kinds.elbv2._actions import (
+    Pairs,
+    action_rows,
+    blue_green_pairs,
+    contradictions,
+    presents,
+    with_blue_green_pair,
+    with_live_weights,
+)
 from ecsync.kinds.elbv2._conditions import canonical_conditions
 from ecsync.kinds.elbv2._shared import (
     TAGGING,
@@ -116,6 +124,7 @@ def body_of(rule: Body, declared: Body) -> dict[str, Json]:
 
 
 def _read(reader: Reader, wanted: Sequence[Wanted], world: World) -> Iterator[tuple[Key, Observed]]:
+    pairs = blue_green_pairs(world)
     by_listener: dict[str, list[Wanted]] = {}
     for want in wanted:
         by_listener.setdefault(want.body["ListenerArn"], []).append(want)
@@ -131,7 +140,7 @@ def _read(reader: Reader, wanted: Sequence[Wanted], world: World) -> Iterator[tu
             (rule, tags), *copies = found[want.key]
             facts = {"copies": [copy["RuleArn"] for copy, _ in copies]} if copies else {}
             facts |= _move_facts(str(rule["RuleArn"]), targets, occupants)
-            yield want.key, _present(rule, tags, want.body, world, facts)
+            yield want.key, _present(rule, tags, want.body, pairs, facts)
 
 
 def _rules(reader: Reader, listener: str) -> list[Body]:
@@ -197,10 +206,10 @@ def _move_facts(rule: str, targets: Mapping[str, Json], occupants: Mapping[Json,
     return {**facts, "moves": [{"RuleArn": arn, "Priority": moves[arn]} for arn in sorted(moves)]} if moves else facts
 
 
-def _present(rule: Body, live_tags: Body, declared: Body, world: World, facts: Body) -> Present:
+def _present(rule: Body, live_tags: Body, declared: Body, pairs: Pairs, facts: Body) -> Present:
     tags, mark, foreign = read_tags(live_tags)
     body = {**body_of(rule, declared), "Tags": tags}
-    facts = with_blue_green_pair(facts, rule.get(_ACTIONS), world)
+    facts = with_blue_green_pair(facts, rule.get(_ACTIONS), pairs)
     return Present(body=body, outputs={"arn": rule["RuleArn"]}, marks=mark, facts=facts, foreign=foreign)
 
 
