@@ -24,7 +24,7 @@ from ecsync.core.model import (
 )
 from ecsync.core.normalise import normalise
 from ecsync.core.ports import AwsError
-from ecsync.kinds.application_autoscaling._shared import Parents
+from ecsync.kinds.application_autoscaling._children import Parents
 from ecsync.kinds.application_autoscaling.scaling_policy import KIND, present_of
 from tests.kinds.ecs.answers import equivalent, settled, unseen
 from tests.kinds.elbv2.answers import refused

@@ -1,32 +1,23 @@
-"""Helpers that the kinds of Application Auto Scaling share: the identity of a scaled resource, and its children.
+"""Helpers that the kinds of Application Auto Scaling share: the identity of a scaled resource.
 
 A manifest may declare `Service: ${Service/api.arn}` (or `cluster/name`) for ServiceNamespace, ResourceId and
-ScalableDimension of an ECS service. The filters of the describe calls are not exact, so each result is matched again.
+ScalableDimension of an ECS service.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import replace
 from typing import TypeAlias
 
-from ecsync.core import marks
-from ecsync.core.kind import Owned, Wanted, World
 from ecsync.core.model import (
-    Absent,
-    Applied,
     Desired,
     Documents,
     Key,
-    Marks,
-    Observed,
     Present,
     Text,
-    Unreadable,
     Update,
 )
-from ecsync.core.ports import Reader
 from ecsync.core.rules import Default, Immutable, Refers, Rules
 from ecsync.core.trees import Body, Json, Path
 from ecsync.kinds._common import read_tags, without_nones
@@ -35,6 +26,7 @@ from ecsync.kinds._partial_updates import member_to_send
 SERVICE = "application-autoscaling"
 IDENTITY = ("ServiceNamespace", "ResourceId", "ScalableDimension")
 _ECS = {"ServiceNamespace": "ecs", "ScalableDimension": "ecs:service:DesiredCount"}
+
 
 Target: TypeAlias = tuple[str, str, str]  # namespace, resource id, dimension
 
@@ -123,99 +115,6 @@ def printed(live: Body, _: Body) -> Present:
     return Present(body={**with_identity(live), **tags}, outputs={})
 
 
-def identity_of(live: Body) -> tuple[Json, ...]:
-    """Return the identity of the scaled resource in a describe response."""
-    return tuple(live.get(member) for member in IDENTITY)
-
-
-def of_target(items: Iterable[Body], target: Target) -> Iterator[Body]:
-    """Yield the items that belong to exactly that target."""
-    return (one for one in items if identity_of(one) == target)
-
-
-@dataclass(frozen=True, slots=True)
-class Parents:
-    """The observed scalable targets, by identity; `unreadable` is the error of one that could not be read."""
-
-    present: Mapping[Target, Present]
-    unreadable: str = ""
-
-    @classmethod
-    def of(cls, world: World) -> Parents:
-        """Return the scalable targets of a world."""
-        observed = [one for key, one in world.items() if key.kind == "ScalableTarget"]
-        found = [(target_of(one.body), one) for one in observed if isinstance(one, Present)]
-        errors = [one.error for one in observed if isinstance(one, Unreadable)]
-        return cls({target: one for target, one in reversed(found) if target}, errors[0] if errors else "")
-
-
-# (a child from a describe call, the wanted document, the target, the observed targets) -> the resource
-Child: TypeAlias = Callable[[Body, Wanted, Target, Parents], Present]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Children:
-    """How the children of a scalable target are listed: scaling policies or scheduled actions, which have no tags."""
-
-    kind: str
-    operation: str
-    result: str
-    member: str  # that holds the name
-    show: Child
-
-    def listed(self, reader: Reader, target: Target) -> dict[str, Body]:
-        """Return the children of one target by name."""
-        namespace, resource, dimension = target
-        found = reader.pages(
-            SERVICE,
-            self.operation,
-            self.result,
-            ServiceNamespace=namespace,
-            ResourceId=resource,
-            ScalableDimension=dimension,
-        )
-        return {one[self.member]: one for one in of_target(found, target)}
-
-    def read(self, reader: Reader, wanted: Sequence[Wanted], world: World) -> Iterator[tuple[Wanted, Observed]]:
-        """Yield the wanted children with what is live; one listing per target."""
-        by_target: dict[Target, list[Wanted]] = {}
-        for want in wanted:
-            if target := target_of(want.body):
-                by_target.setdefault(target, []).append(want)
-        parents = Parents.of(world)
-        for target, wants in by_target.items():
-            unknown = _unknown_owner(target, parents)
-            found = {} if unknown else self.listed(reader, target)
-            for want in wants:
-                live = found.get(want.body[self.member])
-                yield want, Unreadable(unknown) if unknown else self._observed(live, want, target, parents)
-
-    def _observed(self, live: Body | None, want: Wanted, target: Target, parents: Parents) -> Observed:
-        """Return a child; an absent one is Unreadable if nothing may be created on its target."""
-        if live:
-            return self.show(live, want, target, parents)
-        foreign = _foreign_target(want, target, parents)
-        return Unreadable(foreign) if foreign else Absent()
-
-    def owned(self, reader: Reader, targets: Iterable[Owned]) -> Iterator[Owned]:
-        """Yield the children of targets that are ours (docs/rules.md R7): a child has no mark of its own."""
-        for parent in targets:
-            target, parsed = target_of(parent.present.body), marks.key_of(parent.marks.owner)
-            if target is None or parsed is None:
-                continue
-            for name, live in self.listed(reader, target).items():
-                key = Key(application=parsed[1].application, kind=self.kind, name=_document_name(name))
-                want = Wanted(key=key, body=live, owner=marks.owner(parsed[0], key))
-                present = self.show(live, want, target, Parents.of({parsed[1]: parent.present}))
-                if present.marks:
-                    yield Owned(marks=present.marks, natural=str(natural(live, self.member)), present=present)
-
-
-def _document_name(name: str) -> str:
-    """Return a valid document name for a child: its mark needs one, although no document may declare the child."""
-    return re.sub(r"[^A-Za-z0-9_.-]", "-", name)[:63].lstrip("_.-") or "unnamed"
-
-
 def needs_service(desired: Desired, documents: Documents) -> Iterator[Key]:
     """Yield the declared service that a literal id names; a reference orders the steps without this."""
     target = target_of(desired.body)
@@ -294,52 +193,6 @@ def _cluster_of(service: Body, documents: Documents) -> str:
         declared = documents.get(cluster.sole.key)
         cluster = declared.body.get("clusterName") if declared is not None else cluster
     return str(cluster).rsplit("/", 1)[-1]
-
-
-# Marks of children: Application Auto Scaling cannot tag them ---------------------------------------------------------
-
-
-def child_marks(want: Wanted, target: Target, parents: Parents) -> tuple[Marks | None, str]:
-    """Return (the marks that a policy or a scheduled action has by its target, the other tool that manages it).
-
-    The child belongs to its document (docs/rules.md R7, R8):
-    - if the target is owned by this installation. The child of an adopted target is adopted with it, so its undeclared
-      members stay;
-    - if no document declares the target, or a document only looks it up. The target then carries no mark to compare,
-      and the document names the child exactly.
-    A child of any other target has no marks.
-    """
-    parent = parents.present.get(target)
-    if parent is None or not parent.facts.get("managed", True):
-        return Marks(owner=want.owner, id=""), ""
-    if parent.marks is None or _installation(parent.marks.owner) != _installation(want.owner):
-        return None, parent.foreign
-    adopted = parent.marks.applied is not None and parent.marks.applied.adopted
-    applied = Applied(members={}, adopted=True) if adopted else None
-    return Marks(owner=want.owner, id="", applied=applied), parent.foreign
-
-
-def _foreign_target(want: Wanted, target: Target, parents: Parents) -> str:
-    """Return the reason why nothing may be created on a target: its owner; empty if creating is allowed."""
-    our_marks, tool = child_marks(want, target, parents)
-    parent = parents.present.get(target)
-    if our_marks is not None or parent is None:
-        return ""
-    if parent.marks is not None:
-        return f"nothing is created: installation {_installation(parent.marks.owner)} owns its scalable target"
-    return f"nothing is created: {tool} manages its scalable target; remove it there first" if tool else ""
-
-
-def _unknown_owner(target: Target, parents: Parents) -> str:
-    """Return the reason why the owner of a target is unknown: it may be one that could not be read; empty if known."""
-    if target in parents.present or not parents.unreadable:
-        return ""
-    return f"its scalable target cannot be read: {parents.unreadable}"
-
-
-def _installation(owner: str) -> str:
-    parsed = marks.key_of(owner)
-    return parsed[0] if parsed else owner
 
 
 def put_body(change: Update, rules: Rules) -> dict[str, Json]:

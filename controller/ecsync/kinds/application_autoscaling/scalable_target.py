@@ -48,11 +48,9 @@ from ecsync.kinds.application_autoscaling._shared import (
     adjusted,
     check_target,
     declared_once,
-    identity_of,
     identity_rows,
     natural,
     needs_service,
-    of_target,
     printed,
     resource_id,
     target_of,
@@ -124,13 +122,14 @@ def _read(reader: Reader, wanted: Sequence[Wanted], _: World) -> Iterator[tuple[
 
 def _described(reader: Reader, targets: Sequence[Target]) -> dict[Target, Body]:
     found: dict[Target, Body] = {}
+    asked = set(targets)
     for namespace in sorted({target[0] for target in targets}):
         ids = sorted({target[1] for target in targets if target[0] == namespace})
         for batch in batches(ids, _IDS_PER_CALL):
             listed = reader.pages(
                 SERVICE, "DescribeScalableTargets", "ScalableTargets", ServiceNamespace=namespace, ResourceIds=batch
             )
-            found |= {target: live for live in listed for target in targets if identity_of(live) == target}
+            found |= {target: live for live in listed if (target := target_of(live)) in asked and target}
     return found
 
 
@@ -139,18 +138,16 @@ def _actions(reader: Reader, targets: Sequence[Target]) -> dict[Target, list[Bod
 
     One target is listed alone; several targets take one listing of their namespace.
     """
-    found: dict[Target, list[Body]] = {}
+    found: dict[Target, list[Body]] = {target: [] for target in targets}
     for namespace in sorted({target[0] for target in targets}):
         here = [target for target in targets if target[0] == namespace]
         scope = {"ResourceId": here[0][1], "ScalableDimension": here[0][2]} if len(here) == 1 else {}
-        listed = list(
-            reader.pages(SERVICE, "DescribeScheduledActions", "ScheduledActions", ServiceNamespace=namespace, **scope)
-        )
-        for target in here:
-            found[target] = [
-                {"name": action["ScheduledActionName"], **pick(action.get("ScalableTargetAction") or {}, *_BOUNDS)}
-                for action in of_target(listed, target)
-            ]
+        for action in reader.pages(
+            SERVICE, "DescribeScheduledActions", "ScheduledActions", ServiceNamespace=namespace, **scope
+        ):
+            if (target := target_of(action)) in found and target:
+                bounds = pick(action.get("ScalableTargetAction") or {}, *_BOUNDS)
+                found[target].append({"name": action["ScheduledActionName"], **bounds})
     return found
 
 

@@ -16,15 +16,13 @@ from ecsync.core.rules import Default, Immutable, Keyed, Rewrite, Rules
 from ecsync.core.trees import Body, Json, Path
 from ecsync.kinds._common import nonzero, operations, pick
 from ecsync.kinds.application_autoscaling import scalable_target
+from ecsync.kinds.application_autoscaling._children import Children, Parents, child_marks
 from ecsync.kinds.application_autoscaling._shared import (
     IDENTITY,
     SERVICE,
-    Children,
-    Parents,
     Target,
     adjusted,
     check_target,
-    child_marks,
     declared_once,
     identity_rows,
     natural,
@@ -154,6 +152,7 @@ POLICIES = Children(
     operation="DescribeScalingPolicies",
     result="ScalingPolicies",
     member="PolicyName",
+    names="PolicyNames",
     show=present_of,
 )
 

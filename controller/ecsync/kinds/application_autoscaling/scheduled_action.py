@@ -19,15 +19,13 @@ from ecsync.core.rules import Default, Immutable, Resets, Rewrite, Rules
 from ecsync.core.trees import Body, Json, Path
 from ecsync.kinds._common import operations, pick
 from ecsync.kinds.application_autoscaling import scalable_target
+from ecsync.kinds.application_autoscaling._children import Children, Parents, child_marks
 from ecsync.kinds.application_autoscaling._shared import (
     IDENTITY,
     SERVICE,
-    Children,
-    Parents,
     Target,
     adjusted,
     check_target,
-    child_marks,
     declared_once,
     identity_rows,
     natural,
@@ -111,6 +109,7 @@ ACTIONS = Children(
     operation="DescribeScheduledActions",
     result="ScheduledActions",
     member="ScheduledActionName",
+    names="ScheduledActionNames",
     show=_present,
 )
 
