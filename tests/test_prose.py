@@ -13,6 +13,7 @@ ROOT = Path(__file__).parent.parent
 TEXT = {".py", ".md", ".yaml", ".yml", ".toml", ".sh", ".json", ".expected", ".html"}
 # CONTRIBUTING.md lists the words, and this file has them as a pattern.
 EXEMPT = {"CONTRIBUTING.md", "tests/test_prose.py"}
+NO_SUFFIX = {"Dockerfile", "Makefile", ".ci/run", ".dockerignore", ".gitignore"}
 RECORDED = ("tests/cases/equivalence/", "tests/cases/forms.json")  # data, and the ids of data
 
 # A plain word serves in place of each: report, return, declare, value, owner, results in, another client.
@@ -22,7 +23,7 @@ LITERARY = re.compile(
     re.IGNORECASE,
 )
 PAGES = re.compile(r"normalization\.md|core[-]rules|observability\.md|engine\.md|reliability\.md|\(rules? [0-9]")
-MACHINES = re.compile(r"(?<![\w.])(?:/work/|/root/|/home/[a-z])")
+MACHINES = re.compile(r"(?<![\w.])/(?:home|mnt|root|Users|work)/[\w.]")
 
 
 @cache
@@ -32,7 +33,9 @@ def lines() -> tuple[tuple[str, str], ...]:
     found = []
     for name in listed.split("\0"):
         path = ROOT / name
-        if path.suffix not in TEXT or name in EXEMPT or name.startswith(RECORDED) or not path.is_file():
+        if path.suffix not in TEXT and name not in NO_SUFFIX:
+            continue
+        if name in EXEMPT or name.startswith(RECORDED) or not path.is_file():
             continue
         text = path.read_text(encoding="utf-8", errors="replace")
         found += [(f"{name}:{number}", line) for number, line in enumerate(text.splitlines(), start=1)]

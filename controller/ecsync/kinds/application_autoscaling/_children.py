@@ -101,40 +101,42 @@ class Children:
         """
         found: dict[Target, Named] = {}
         for namespace in sorted({target[0] for target in wanted}):
-            here: dict[Target, Named] = {target: {} for target in wanted if target[0] == namespace}
-            children = {(target, str(want.body[self.member])) for target in here for want in wanted[target]}
-            if len(here) > 1 and self._list_names(reader, namespace, children, here):
-                found |= here
+            here = {target: wants for target, wants in wanted.items() if target[0] == namespace}
+            if len(here) > 1:
+                children = {(target, str(want.body[self.member])) for target, wants in here.items() for want in wants}
+                found |= self._named(reader, namespace, children)
         return found
 
-    def _list_names(
-        self, reader: Reader, namespace: str, children: set[tuple[Target, str]], found: Mapping[Target, Named]
-    ) -> bool:
-        """Add what is live of the children to `found`; False if the targets must be listed one by one.
+    def _named(self, reader: Reader, namespace: str, children: set[tuple[Target, str]]) -> dict[Target, Named]:
+        """Return what is live of these children, for every target of them; empty if the listing is not complete.
 
         Other resources of the account may have many children with the same names. The listing ends when it has
         returned more than the targets would in the same number of calls.
         """
-        budget = _PAGE * len(found) + len(children)
-        missing = set(children)
+        found: dict[Target, Named] = {target: {} for target, _ in children}
+        missing, budget = set(children), _PAGE * len(found) + len(children)
         try:
-            for batch in batches(sorted({name for _, name in children}), _NAMES_PER_CALL):
-                names = {self.names: batch}
-                for live in reader.pages(SERVICE, self.operation, self.result, ServiceNamespace=namespace, **names):
-                    budget -= 1
-                    if budget < 0:
-                        return False
-                    target, name = target_of(live), live[self.member]
-                    if (target, name) in missing and target:
-                        found[target][name] = live
-                        missing.discard((target, name))
-                    if not missing:
-                        return True
+            for live in self._with_names(reader, namespace, sorted({name for _, name in children})):
+                budget -= 1
+                if budget < 0:
+                    return {}
+                target, name = target_of(live), live[self.member]
+                if target and (target, name) in missing:
+                    found[target][name] = live
+                    missing.discard((target, name))
+                if not missing:
+                    break
         except AwsError as error:
             if error.kind in _OF_ALL_TARGETS:
                 raise
-            return False  # one policy can fail the listing: AWS cannot read its alarms
-        return True
+            return {}  # one policy can fail the listing: AWS cannot read its alarms
+        return found
+
+    def _with_names(self, reader: Reader, namespace: str, names: Sequence[str]) -> Iterator[Body]:
+        """Yield the children with these names, of all targets in the namespace."""
+        for batch in batches(names, _NAMES_PER_CALL):
+            params = {"ServiceNamespace": namespace, self.names: batch}
+            yield from reader.pages(SERVICE, self.operation, self.result, **params)
 
     def _observed(self, live: Body | None, want: Wanted, target: Target, parents: Parents) -> Observed:
         """Return a child; an absent one is Unreadable if nothing may be created on its target."""
