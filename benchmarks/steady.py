@@ -37,7 +37,7 @@ from ecsync.engine.step_state import StepState
 from ecsync.wiring import Clouds, Workspace, all_reads
 
 ROUNDS = 3
-INTERVAL = 30.0  # simulated seconds between two rounds
+INTERVAL = 60.0  # simulated seconds between two rounds: the default interval of an application
 SETTLE_SECONDS = 150.0  # simulated seconds between two passes while the fleet converges
 MOST_PASSES = 40
 LISTING_SECONDS = 600.0  # the controller lists what carries its marks again after this time
@@ -261,7 +261,7 @@ def show(figures: Figures, operations: bool) -> None:
     _line("steady round with listing", figures.listing, figures)
     mean, cpu = figures.mean(lambda cost: cost.calls), figures.mean(lambda cost: cost.cpu)
     print(
-        f"{'mean round at 30 s':<30}{mean:>8.0f}{mean / fleet.services:>10.2f}{mean / figures.limit:>9.1f}{'':>8}"
+        f"{'mean round at 60 s':<30}{mean:>8.0f}{mean / fleet.services:>10.2f}{mean / figures.limit:>9.1f}{'':>8}"
         f"{cpu / fleet.services * 1e3:>16.2f}"
     )
     print(f"{'engine alone, replayed reads':<30}{'0':>8}{'':>27}{figures.replay_cpu / fleet.services * 1e3:>16.2f}")

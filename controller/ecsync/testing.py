@@ -182,10 +182,10 @@ def memory_kind(name: str, *, rules: Rules = (), second: Sequence[str] = (), **p
             one = found.get(want.body["name"])
             yield want.key, _present(one) if one else Absent()
 
-    def owned(reader: Reader, installation: str) -> Iterator[Owned]:
+    def owned(reader: Reader, scope: str) -> Iterator[Owned]:
         for one in reader.pages(SERVICE, f"List{name}", "found"):
             present = _present(one)
-            if present.marks and present.marks.owner.startswith(f"v1/{installation}/"):
+            if present.marks and marks.in_scope(present.marks.owner, scope):
                 yield Owned(marks=present.marks, natural=one["name"], present=present)
 
     def calls(change: Create | Update | Replace | Delete) -> tuple[Call, ...]:

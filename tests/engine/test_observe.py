@@ -109,7 +109,10 @@ class TestWorld:
         account.cloud.before = lambda operation, _: asked.append(operation)
         account.clock.advance(30)
         again = observe(
-            account.cloud, replace(inputs(application), world=first), account.clock.now(), only=key("App/app")
+            account.cloud,
+            replace(inputs(application), world=first),
+            account.clock.now(),
+            only=(key("App/app"),),
         )
         assert asked == ["DescribeApp"]
         assert again == first

@@ -14,8 +14,10 @@ from ecsync.core.marks import APPLIED, OWNER
 from ecsync.core.model import Application, Options
 from ecsync.core.ports import AwsError, Reader
 from ecsync.engine import orphans
+from ecsync.engine.inventory import Inventory
 from ecsync.engine.orphans import RELIST, Listing
-from ecsync.testing import memory_kind
+from ecsync.engine.views import at_cadence
+from ecsync.testing import MemoryCloud, memory_kind
 from tests.engine.passes import ALL_THERE, KINDS, TARGET, Account, document, ref, shop, stack
 
 
@@ -51,12 +53,17 @@ def denied(*operations: str, kind: Any = "denied") -> Any:
     return hook
 
 
+def listed(cloud: MemoryCloud, of: Inputs, last: Listing | None, now: float) -> Listing:
+    """Return the list of a process that has read nothing yet."""
+    return orphans.listing(Inventory(cloud, lambda: now, of.kinds), at_cadence(30.0), of, last, now)
+
+
 class TestListing:
     """Which resources are listed."""
 
     def listed(self, account: Account, *declared: str, application: Application | None = None) -> list[str]:
         """Return the names of the orphans."""
-        found = orphans.listing(account.cloud, inputs(application or shop(), *declared), None, 0.0)
+        found = listed(account.cloud, inputs(application or shop(), *declared), None, 0.0)
         assert found.incomplete == ""
         return [owned.natural for owned in found.orphans]
 
@@ -91,7 +98,7 @@ class TestListing:
     def test_a_failed_list_makes_the_listing_incomplete(self, running: Account) -> None:
         """The other kinds are listed, and nothing may be pruned."""
         running.cloud.before = denied("ListApp")
-        found = orphans.listing(running.cloud, inputs(shop()), None, 0.0)
+        found = listed(running.cloud, inputs(shop()), None, 0.0)
         assert found.incomplete == "App resources with our marks could not be listed: memory.ListApp: Code: no"
         assert {owned.natural for owned in found.orphans} == {"base", "leaf", "alone"}
 
@@ -99,7 +106,7 @@ class TestListing:
         """Then nothing can be read."""
         running.cloud.before = denied("ListApp", kind="credentials")
         with pytest.raises(AwsError):
-            orphans.listing(running.cloud, inputs(shop()), None, 0.0)
+            listed(running.cloud, inputs(shop()), None, 0.0)
 
     @pytest.mark.parametrize(
         ("last", "reads"),
@@ -113,7 +120,7 @@ class TestListing:
     )
     def test_the_last_list_is_used_again(self, running: Account, last: Listing, reads: bool) -> None:
         """A pass without a new revision makes no list calls for ten minutes."""
-        found = orphans.listing(running.cloud, inputs(shop(), revision="1"), last, 0.0)
+        found = listed(running.cloud, inputs(shop(), revision="1"), last, 0.0)
         assert (found is not last) is reads
 
 
@@ -129,7 +136,7 @@ class TestRemovable:
         account.cloud.write("memory", "CreateBare", name="new", tags={OWNER: "v1/prod/shop/Bare/x"})
         found = inputs(application, kinds={**KINDS, "Bare": self.BARE})
         documents = [desired for one in (application, *others) for desired in one.resources]
-        listing = orphans.listing(account.cloud, found, None, 0.0)
+        listing = listed(account.cloud, found, None, 0.0)
         return [owned.natural for owned in orphans.removable(found, listing, documents)]
 
     def test_a_claimed_name_is_kept_whatever_its_mark(self) -> None:

@@ -88,7 +88,7 @@ class Account:
 
     def again(self, inputs: Inputs, step: Step) -> tuple[Inputs, tuple[Step, ...]]:
         """Read one resource again, and plan its step again."""
-        now = replace(inputs, world=observe(self.cloud, inputs, NOW, only=step.id.key))
+        now = replace(inputs, world=observe(self.cloud, inputs, NOW, only=(step.id.key,)))
         return now, plan.replan(now, step).steps
 
     def converge(self, of: Application) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -67,6 +67,30 @@ class ShapeOf:
     describe: str = ""
     required: tuple[str, ...] = ()  # required by us, not by AWS's model
     optional: tuple[str, ...] = ()  # required by AWS's model, and filled in by us (the name)
+
+
+Cadence: TypeAlias = Literal["fast", "medium", "slow"]  # how old an answer may be, see `engine/views.py`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collection:
+    """How all applications of an account and Region share the answers to one read operation.
+
+    Without a declaration an answer is kept by its parameters, at the fast cadence. With `ids` it is kept by identifier,
+    and one call is filled with the identifiers of several applications. With `tags_of` the answer is the tags of ARNs:
+    one listing of the tagging API has them too.
+    """
+
+    operation: str  # `ecs.DescribeServices`
+    cadence: Cadence = "fast"
+    settled: Callable[[Body], bool] | None = None  # an answer that is not settled is read at the fast cadence
+    ids: str = ""  # the parameter that takes a list of identifiers
+    size: int = 0  # the most identifiers of one call
+    items: str = ""  # the member of the answer that holds the items
+    key: str = ""  # the member of an item that holds its identifier
+    failures: str = ""  # the member of the answer with what AWS could not describe, by `arn`
+    tags_of: str = ""  # the parameter that takes an ARN, or with `ids` a list of ARNs (`Kind.tagged_as`)
+    as_tagged: Callable[[str, Tags], Body] | None = None  # (ARN, its tags) -> the answer, or with `ids` the item
 
 
 Printed: TypeAlias = Callable[[Body, Body], Present]  # (the output of describe, the declared body) -> the resource
@@ -172,8 +196,11 @@ class Kind:
 
     # 4 READ: the only impure part. A resource that `read` does not yield is Unreadable, never Absent.
     read: Callable[[Reader, Sequence[Wanted], World], Iterator[tuple[Key, Observed]]]
-    owned: Callable[[Reader, str], Iterator[Owned]] | None = None  # installation -> resources with its marks
+    # Live resources with a mark of a scope: of an installation (`prod`), or of one document (`prod/shop/Service/web`).
+    owned: Callable[[Reader, str], Iterator[Owned]] | None = None
+    tagged_as: str = ""  # the resource type in the tagging API, where it lists the kind: `logs:log-group`
     reads: frozenset[str]  # every operation that `read`, `owned` and `inquire` use: `ecs.DescribeServices`
+    collections: tuple[Collection, ...] = ()  # of those operations; the others are kept by their parameters
     from_describe: Printed | None = None  # None: the output of describe has the members of the create input
 
     # 5 CALLS: pure
@@ -213,6 +240,10 @@ class Kind:
     adopt_default: Literal["never", "if-untagged"] = "never"  # the default of `ecsync/adopt`
     retain_default: bool = False  # the default of `ecsync/deletion` is `retain`
     keeps_revisions: bool = False  # the kind has `ecsync/keep-revisions`
+
+    def shown_by_create(self, outputs: Container[str]) -> bool:
+        """Return whether these outputs of a create are all that others can need of it: it has no health of its own."""
+        return self.health is _healthy and self.inquire is None and all(one in outputs for one in self.outputs)
 
     @property
     def actions(self) -> Mapping[Literal["read", "write", "delete"], tuple[str, ...]]:

@@ -46,6 +46,11 @@ def key_of(owner_value: str) -> tuple[str, Key] | None:
     return parts[1], Key(application=parts[2], kind=parts[3], name=parts[4])
 
 
+def in_scope(owner_value: str, scope: str) -> bool:
+    """Return whether an owner mark is of this scope (`Kind.owned`)."""
+    return owner_value == f"v1/{scope}" or owner_value.startswith(f"v1/{scope}/")
+
+
 def identity(physical: PhysicalId) -> str:
     """Return the value of `ecsync:id`: it does not match on a resource that a mark was copied to."""
     text = "/".join((physical.account, physical.region, physical.kind, physical.natural))

@@ -9,15 +9,18 @@ from dataclasses import dataclass, field, replace
 from ecsync.core import marks, plan
 from ecsync.core.graph import references
 from ecsync.core.inputs import Inputs
+from ecsync.core.kind import Kind
 from ecsync.core.model import Absent, Adopt, Call, Create, Delete, Forget, Key, Observed, Present, Ref, Update
 from ecsync.core.outcome import DELETING, Done, Failed, Plan, Progressing, Result, Skipped, Step, StepId
 from ecsync.core.ports import AwsError, Clock, Cloud
 from ecsync.core.resolve import resolve
 from ecsync.core.trees import Json, at
 from ecsync.engine import orphans
+from ecsync.engine.inventory import Inventory
 from ecsync.engine.observe import observe
 from ecsync.engine.retries import content_digest
 from ecsync.engine.step_state import StepState
+from ecsync.engine.views import confirmed, fresh
 
 Announce = Callable[[Step, Result], None]
 
@@ -31,6 +34,7 @@ class ExecutionContext:
     """
 
     cloud: Cloud
+    inventory: Inventory
     clock: Clock
     step_state: StepState
     may_go_on: Callable[[], bool]
@@ -44,6 +48,7 @@ class _Run:
     inputs: Inputs
     context: ExecutionContext
     world: dict[Key, Observed]
+    written: dict[Key, int] = field(default_factory=dict)  # the place of the last write in the order of the inventory
     results: dict[StepId, Result] = field(default_factory=dict)
     blocking: dict[StepId, str] = field(default_factory=dict)  # steps that the steps after them wait for, and why
     halted: str = ""  # why no further step is tried in this pass
@@ -128,10 +133,10 @@ def _needs(step: Step) -> frozenset[Key]:
 
 def _apply(run: _Run, step: Step) -> Result:
     """Plan the step again from a fresh read, then make its calls, unless the plan or the mode prevents them."""
-    fresh = _planned_again(run, step)
-    if not isinstance(fresh, Step):
-        return fresh
-    return _result_without_calls(run, fresh) or _make_calls(run, fresh)
+    again = _planned_again(run, step)
+    if not isinstance(again, Step):
+        return again
+    return _result_without_calls(run, again) or _make_calls(run, again)
 
 
 # ---------------------------------------------------------------- decide again
@@ -140,13 +145,16 @@ def _apply(run: _Run, step: Step) -> Result:
 def _planned_again(run: _Run, step: Step) -> Step | Result:
     """Read the resource and plan it again: no write is based on an older read (docs/rules.md R25)."""
     inputs = replace(run.inputs, world=run.world)
+    inventory = run.context.inventory
     if step.id.phase == "prune":
         run.context.step_state.orphan_listing = None  # the step changes what was listed
-        return orphans.planned_again(run.context.cloud, inputs, step) or Done()
-    run.world = observe(run.context.cloud, inputs, run.context.clock.now(), only=step.id.key)
+        return orphans.planned_again(inventory.reader(fresh(inventory.mark())), inputs, step) or Done()
+    creates = isinstance(step.change, Create)  # AWS refuses to create what exists
+    view = confirmed(run.written.get(step.id.key, 0)) if creates else fresh(inventory.mark())
+    run.world = observe(inventory.reader(view), inputs, run.context.clock.now(), only=(step.id.key,))
     decided = plan.replan(replace(inputs, world=run.world), step)
-    fresh = next((one for one in decided.steps if one.id == step.id), None)
-    return replace(fresh, after=step.after) if fresh else _result_without_step(decided, step.id.key)
+    again = next((one for one in decided.steps if one.id == step.id), None)
+    return replace(again, after=step.after) if again else _result_without_step(decided, step.id.key)
 
 
 def _result_without_step(decided: Plan, key: Key) -> Result:
@@ -215,9 +223,19 @@ def _call(run: _Run, step: Step) -> dict[str, str] | None:
             return None
         if isinstance(step.change, Create):
             run.context.step_state.unconfirmed.add(step.id.key)  # from the first call on: a later one may fail
-        response = run.context.cloud.write(call.service, call.operation, **resolve(call.params, value, ()))
+        try:
+            response = run.context.cloud.write(call.service, call.operation, **resolve(call.params, value, ()))
+        finally:
+            _note_write(run, step.id.key)  # also after an error: AWS may have done it
         captured |= _captures(call, response)
     return captured
+
+
+def _note_write(run: _Run, key: Key) -> None:
+    """Note that what was read of a resource before is not true any more."""
+    state = run.context.step_state
+    run.written[key] = state.written = run.context.inventory.mark()
+    state.unread.add(key)
 
 
 def _captures(call: Call, response: Json) -> dict[str, str]:
@@ -236,16 +254,23 @@ def _after_removal(run: _Run, step: Step) -> Result:
 
 
 def _after_write(run: _Run, step: Step, captured: Mapping[str, str]) -> Result:
-    """Read the resource again, so that the steps after it see its outputs."""
+    """Let the steps after this one see the resource: as the response has it, or read again."""
     key, change = step.id.key, step.change
-    inputs = replace(run.inputs, world=run.world)
-    run.world = observe(run.context.cloud, inputs, run.context.clock.now(), only=key)
+    created = _as_created(run.inputs.kind(key), change, captured) if isinstance(change, Create) else None
+    if created is not None and not step.waiting and run.inputs.kind(key).shown_by_create(created.outputs):
+        run.world[key] = created
+        return Done()
+    inputs, view = replace(run.inputs, world=run.world), fresh(run.written[key])
+    run.world = observe(run.context.inventory.reader(view), inputs, run.context.clock.now(), only=(key,))
     observed = run.world[key]
     if isinstance(observed, Present):
         run.world[key] = replace(observed, outputs={**observed.outputs, **captured})
-    elif isinstance(observed, Absent) and isinstance(change, Create):
-        # AWS does not list yet what it has just created: the response has the outputs that other steps need.
-        body = change.desired.body
-        known = run.inputs.kind(key).known(body)
-        run.world[key] = Present(body=body, outputs={**known, **captured}, marks=marks.read(change.marks))
+    elif isinstance(observed, Absent) and created is not None:
+        run.world[key] = created  # AWS does not list yet what it has just created
     return Progressing(why=step.waiting) if step.waiting else Done()
+
+
+def _as_created(kind: Kind, change: Create, captured: Mapping[str, str]) -> Present:
+    """Return a resource as its create call left it: the response has the outputs that other steps need."""
+    body = change.desired.body
+    return Present(body=body, outputs={**kind.known(body), **captured}, marks=marks.read(change.marks))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -14,17 +14,20 @@ from ecsync.core.ports import AwsError, Reader
 from ecsync.core.resource_diff import fields_of
 
 
-def observe(reader: Reader, inputs: Inputs, now: datetime, only: Key | None = None) -> dict[Key, Observed]:
-    """Return the world of the inputs, read now. With `only`, that resource is read and the rest is kept.
+def observe(reader: Reader, inputs: Inputs, now: datetime, only: Collection[Key] | None = None) -> dict[Key, Observed]:
+    """Return the world of the inputs. With `only`, those resources are read and the rest is kept.
 
     A failed read makes exactly the resources that it was for Unreadable. Raises AwsError only for lost credentials,
     because then nothing can be read.
     """
     world: dict[Key, Observed] = dict(inputs.world)
-    one = inputs.desired(only) if only is not None else None
-    resources = (*inputs.lookups, *inputs.application.resources) if only is None else (one,) if one else ()
+    every = (*inputs.lookups, *inputs.application.resources)
+    resources = every if only is None else [desired for key in only if (desired := inputs.desired(key))]
+    by_kind: dict[str, list[Desired]] = {}
+    for desired in resources:
+        by_kind.setdefault(desired.key.kind, []).append(desired)
     for name, kind in inputs.kinds.items():
-        of_kind = [desired for desired in resources if desired.key.kind == name]
+        of_kind = by_kind.get(name, [])
         wanted = _wanted(replace(inputs, world=world), kind, of_kind)
         identified = {want.key for want in wanted}
         for desired in of_kind:
@@ -34,6 +37,20 @@ def observe(reader: Reader, inputs: Inputs, now: datetime, only: Key | None = No
             world[key] = replace(observed, read_at=now) if isinstance(observed, Present) else observed
     _inquire(reader, replace(inputs, world=world), world, resources)
     return world
+
+
+def neighbours(inputs: Inputs, keys: Collection[Key]) -> tuple[Key, ...]:
+    """Return these resources, what they refer to, and what refers to them: what a decision about them depends on."""
+    found = dict.fromkeys(keys)
+    for desired in inputs.application.resources:
+        kind = inputs.kind(desired.key)
+        refers = {ref.key for _, ref in graph.references(desired.body)}
+        if desired.key in keys:
+            needs = kind.needs(desired, inputs.application.documents) if kind.needs else ()
+            found |= dict.fromkeys((*sorted(refers), *needs))
+        elif not refers.isdisjoint(keys):
+            found[desired.key] = None
+    return tuple(found)
 
 
 def _wanted(inputs: Inputs, kind: Kind, resources: Iterable[Desired]) -> list[Wanted]:

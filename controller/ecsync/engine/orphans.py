@@ -16,7 +16,11 @@ from ecsync.core.kind import Kind, Owned
 from ecsync.core.model import Delete, Desired, Forget, Key, PhysicalId, Present
 from ecsync.core.outcome import Step, WithheldReason
 from ecsync.core.ports import AwsError, Reader
+from ecsync.engine.answers import Marked
+from ecsync.engine.inventory import Inventory
+from ecsync.engine.views import View
 
+_MOST_ALONE = 5  # marks that are verified one by one; more of them take one listing of the kind
 RELIST = 600.0  # seconds: within one revision the list changes only if another client copies our marks
 
 
@@ -37,7 +41,7 @@ class Listing:
 # ---------------------------------------------------------------- list
 
 
-def listing(reader: Reader, inputs: Inputs, last: Listing | None, now: float) -> Listing:
+def listing(inventory: Inventory, view: View, inputs: Inputs, last: Listing | None, now: float) -> Listing:
     """Return the last list while it is usable, else a new one. Raises AwsError only for lost credentials."""
     if last is not None and last.usable(inputs.revision, now):
         return last
@@ -45,7 +49,7 @@ def listing(reader: Reader, inputs: Inputs, last: Listing | None, now: float) ->
     incomplete = ""
     for kind in inputs.kinds.values():
         try:
-            orphans += [owned for owned in _owned(reader, inputs, kind) if _is_orphan(inputs, kind, owned)]
+            orphans += [owned for owned in _owned(inventory, view, inputs, kind) if _is_orphan(inputs, kind, owned)]
         except AwsError as failure:
             if failure.kind == "credentials":
                 raise
@@ -54,9 +58,37 @@ def listing(reader: Reader, inputs: Inputs, last: Listing | None, now: float) ->
     return Listing(revision=inputs.revision, at=now, orphans=tuple(orphans), incomplete=incomplete)
 
 
-def _owned(reader: Reader, inputs: Inputs, kind: Kind) -> Iterator[Owned]:
-    if kind.owned is not None:
-        yield from kind.owned(reader, inputs.installation)
+def _owned(inventory: Inventory, view: View, inputs: Inputs, kind: Kind) -> Iterator[Owned]:
+    """Yield the live resources of a kind that may be orphans of the application.
+
+    Where the tagging API lists the kind, only the marks that it returns and that no document explains are verified.
+    """
+    if not kind.tagged_as:
+        yield from inventory.owned(view, kind, inputs.installation)
+        return
+    suspects = _unexplained(inputs, kind, inventory.marked(view, kind))
+    scopes = [owner.removeprefix("v1/") for owner in suspects]
+    for scope in scopes if len(scopes) <= _MOST_ALONE else [inputs.installation]:
+        yield from inventory.owned(view, kind, scope)
+
+
+def _unexplained(inputs: Inputs, kind: Kind, marked: Marked) -> list[str]:
+    """Return the owner marks of the application on resources that are not those that its documents were read as."""
+    found = set()
+    for name in (inputs.application.name, *inputs.application.formerly):
+        for owner, arn in marked.by_application.get(f"v1/{inputs.installation}/{name}", ()):
+            parsed = marks.key_of(owner)
+            if parsed and parsed[1].kind == kind.name and not _explained(inputs, kind, parsed[1], owner, arn):
+                found.add(owner)
+    return sorted(found)
+
+
+def _explained(inputs: Inputs, kind: Kind, key: Key, owner: str, arn: str) -> bool:
+    """Return whether a document of this key has this resource, or an older revision of it."""
+    observed = inputs.world.get(key)
+    if owner not in inputs.others or not isinstance(observed, Present):
+        return False
+    return kind.keeps_revisions or arn in (*observed.outputs.values(), observed.facts.get("arn"))
 
 
 def _is_orphan(inputs: Inputs, kind: Kind, owned: Owned) -> bool:
@@ -148,12 +180,11 @@ def _kind(owned: Owned) -> str:
 
 
 def planned_again(reader: Reader, inputs: Inputs, step: Step) -> Step | None:
-    """List the kind anew and return the step for the same orphan; None where it is gone or is marked differently."""
+    """List what has the mark anew and return the step for the same orphan; None where it is gone, or not ours now."""
     assert isinstance(step.change, Delete | Forget)
-    for owned in _owned(reader, inputs, inputs.kind(step.id.key)):
-        if _unchanged(owned, step.change.observed) and owned.marks.owner == marks.owner(
-            inputs.installation, step.id.key
-        ):
+    owner, kind = marks.owner(inputs.installation, step.id.key), inputs.kind(step.id.key)
+    for owned in kind.owned(reader, owner.removeprefix("v1/")) if kind.owned else ():
+        if _unchanged(owned, step.change.observed) and owned.marks.owner == owner:
             return replace(deletion(inputs, step.id.key, owned.present, waiting=step.waiting), after=step.after)
     return None
 

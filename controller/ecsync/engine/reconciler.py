@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,11 +13,13 @@ from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind
 from ecsync.core.model import Application, Desired, Key, Problem, Target
 from ecsync.core.outcome import Outcome, Plan, Result, StepId
-from ecsync.core.ports import Clock, Cloud
+from ecsync.core.ports import Clock, Cloud, Reader
 from ecsync.engine import orphans
 from ecsync.engine.executor import Announce, ExecutionContext, execute
-from ecsync.engine.observe import observe
+from ecsync.engine.inventory import Inventory
+from ecsync.engine.observe import neighbours, observe
 from ecsync.engine.step_state import StepState
+from ecsync.engine.views import View, at_cadence, confirmed, fresh
 
 Timer = Callable[[str], AbstractContextManager[object]]
 
@@ -96,6 +98,18 @@ class Destination:
     clock: Clock
     asserted: bool = True
     serial: Callable[[str], AbstractContextManager[object]] = untimed
+    inventory: Inventory | None = None  # what other applications share; None: nothing is kept between passes
+
+    def shared(self) -> Destination:
+        """Return the destination with an inventory."""
+        if self.inventory is not None:
+            return self
+        return replace(self, inventory=Inventory(self.cloud, self.clock.monotonic, self.kinds))
+
+    def reads(self, view: View) -> Reader:
+        """Return a reader that takes the answers of a view."""
+        assert self.inventory is not None
+        return self.inventory.reader(view)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,21 +150,46 @@ def look(
     timer: Timer = untimed,
 ) -> ObservedPlan:
     """Observe an application and plan it. Raises AwsError only for lost credentials."""
+    destination = destination.shared()
     inputs = _unobserved(application, catalogue, destination, step_state)
-    now = destination.clock.monotonic()
     with timer("observe"):
-        inputs = replace(inputs, world=observe(destination.cloud, inputs, destination.clock.now()))
-        listing = orphans.listing(destination.cloud, inputs, step_state.orphan_listing, now)
+        inputs = _observed(inputs, destination, at_cadence(application.sync.interval, written=step_state.written))
+        if step_state.unread:
+            inputs = _observed(inputs, destination, fresh(step_state.written), tuple(step_state.unread))
+            step_state.unread.clear()
+    with timer("plan"):
+        inputs, planned = _planned(inputs, catalogue, destination, step_state)
+    differing = {step.id.key for step in planned.steps if step.id.phase != "prune"}
+    if differing:
+        with timer("observe"):
+            around = neighbours(inputs, differing)
+            inputs = _observed(inputs, destination, confirmed(step_state.written), around)
+        with timer("plan"):
+            inputs, planned = _planned(inputs, catalogue, destination, step_state)
+    step_state.record_plan(inputs, planned)
+    return ObservedPlan(inputs=inputs, plan=planned)
+
+
+def _observed(inputs: Inputs, destination: Destination, view: View, only: Collection[Key] | None = None) -> Inputs:
+    """Return the inputs with the world as a view has it; with `only`, those resources are read in it."""
+    return replace(inputs, world=observe(destination.reads(view), inputs, destination.clock.now(), only))
+
+
+def _planned(
+    inputs: Inputs, catalogue: Catalogue, destination: Destination, step_state: StepState
+) -> tuple[Inputs, Plan]:
+    """Plan what was observed, with what is to be removed; return the inputs of the plan too."""
+    assert destination.inventory is not None
+    now = destination.clock.monotonic()
+    view = at_cadence(inputs.application.sync.interval, written=step_state.written)
+    listing = orphans.listing(destination.inventory, view, inputs, step_state.orphan_listing, now)
     step_state.orphan_listing = listing
     inputs = replace(
         inputs,
         orphans=orphans.removable(inputs, listing, catalogue.documents()),
         policies=policy.standard(prune=catalogue.pruning or listing.incomplete, contended=step_state.contended(now)),
     )
-    with timer("plan"):
-        planned = replace(plan.build(inputs), incomplete=str(listing.incomplete))
-    step_state.record_plan(inputs, planned)
-    return ObservedPlan(inputs=inputs, plan=planned)
+    return inputs, replace(plan.build(inputs), incomplete=str(listing.incomplete))
 
 
 def _unobserved(
@@ -181,6 +220,7 @@ def reconcile(
 ) -> Outcome:
     """Make one pass. Raises Refused where a guard stops it, AwsError for lost credentials."""
     options = options or PassOptions()
+    destination = destination.shared()
     observed = look(application, catalogue, destination, step_state, options.timer)
     options.planned(observed.plan)
     results: Mapping[StepId, Result] = {}
@@ -205,8 +245,10 @@ def _guard(observed: ObservedPlan, destination: Destination, options: PassOption
 
 
 def _context(destination: Destination, step_state: StepState, options: PassOptions) -> ExecutionContext:
+    assert destination.inventory is not None
     return ExecutionContext(
         cloud=destination.cloud,
+        inventory=destination.inventory,
         clock=destination.clock,
         step_state=step_state,
         may_go_on=options.may_go_on,

@@ -28,6 +28,8 @@ class StepState:
     last_synced_marks: dict[Key, Applied] = field(default_factory=dict)  # of untagged kinds, when last in sync
     last_lookup_values: dict[Key, LookupValues] = field(default_factory=dict)  # of each resource, when last in sync
     orphan_listing: Listing | None = None
+    unread: set[Key] = field(default_factory=set)  # written by us, and not read since
+    written: int = 0  # the place of the last write in the order of the inventory's reads
     failures: int = 0  # passes in a row that failed as a whole
 
     def record_success(self, step: StepId, now: float, *, repaired: bool) -> None:

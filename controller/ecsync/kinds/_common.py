@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Literal, TypeVar
 
 from ecsync.core import marks
-from ecsync.core.kind import Tagging
+from ecsync.core.kind import Collection, Tagging
 from ecsync.core.marks import spelled
 from ecsync.core.model import Call, Marks, Present, Tags, Update
 from ecsync.core.ports import AwsError, Reader
@@ -20,6 +20,21 @@ T = TypeVar("T")
 def operations(service: str, *names: str) -> frozenset[str]:
     """Return the operations of a service in the notation of `Kind.reads`: `ecs.DescribeServices`."""
     return frozenset(f"{service}.{name}" for name in names)
+
+
+def medium(service: str, *names: str) -> tuple[Collection, ...]:
+    """Return the collections of operations with answers that change rarely."""
+    return tuple(Collection(operation=f"{service}.{name}", cadence="medium") for name in names)
+
+
+def tags_by_arn(operation: str, param: str, member: str, style: str) -> Collection:
+    """Return the collection of an operation that returns the tags of one ARN, in the spelling of `spelled`."""
+    return Collection(
+        operation=operation,
+        cadence="medium",
+        tags_of=param,
+        as_tagged=lambda _, tags: {member: spelled(tags, style)},
+    )
 
 
 def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
@@ -122,21 +137,27 @@ def touched(change: Update, member: str, names: Iterable[str]) -> list[str]:
     return [name for name in names if whole or name in changed_names]
 
 
-def tagged_arns(reader: Reader, resource_type: str) -> list[str]:
-    """Return the ARNs of one type that carry an owner mark of any installation.
+def tagged_arns(reader: Reader, resource_type: str, scope: str) -> list[str]:
+    """Return the ARNs of one type with an owner mark: of one document, or of any installation (`Kind.owned`).
 
     A hint for what to describe: ownership is decided by the tags of the describe call (docs/rules.md R7).
     """
+    values = {"Values": [f"v1/{scope}"]} if "/" in scope else {}
     tagged = reader.pages(
         "resourcegroupstaggingapi",
         "GetResources",
         "ResourceTagMappingList",
         ResourceTypeFilters=[resource_type],
-        TagFilters=[{"Key": marks.OWNER}],
+        TagFilters=[{"Key": marks.OWNER, **values}],
     )
     return sorted({mapping["ResourceARN"] for mapping in tagged})
 
 
-def belongs(present: Present, installation: str) -> bool:
-    """Return whether a live resource carries a mark of this installation."""
-    return present.marks is not None and present.marks.owner.startswith(f"v1/{installation}/")
+def belongs(present: Present, scope: str) -> bool:
+    """Return whether a live resource carries a mark of this scope (`Kind.owned`)."""
+    return present.marks is not None and marks.in_scope(present.marks.owner, scope)
+
+
+def installation_in(scope: str) -> str:
+    """Return the installation of a scope."""
+    return scope.split("/", 1)[0]

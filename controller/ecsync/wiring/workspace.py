@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -12,8 +13,9 @@ from ecsync.awsmodel import shapes
 from ecsync.config import Settings
 from ecsync.core.kind import ShapeOf
 from ecsync.core.model import Application, Snapshot, Target
-from ecsync.core.ports import Clock, Source
+from ecsync.core.ports import Clock, Cloud, Source
 from ecsync.core.schema import Shape
+from ecsync.engine.inventory import Inventory
 from ecsync.engine.reconciler import Catalogue, Destination
 from ecsync.language.manifest import Loaded, ParseCache, load
 from ecsync.sources.last_good import open_source
@@ -36,6 +38,8 @@ class Workspace:
     def __post_init__(self) -> None:
         self._parsed: ParseCache = {}
         self._kinds = all_kinds()
+        self._inventories: dict[Cloud, Inventory] = {}
+        self._lock = threading.Lock()
 
     def destination_for(self, application: Application) -> Destination:
         """Return the destination of an application. Raises Refused, or AwsError without credentials."""
@@ -52,7 +56,15 @@ class Workspace:
             clock=self.clock,
             asserted=targets.is_asserted(self.settings, application),
             serial=self.serial,
+            inventory=self._inventory(cloud),
         )
+
+    def _inventory(self, cloud: Cloud) -> Inventory:
+        """Return what was read through a cloud. Other credentials may read less, so they have their own."""
+        with self._lock:
+            if cloud not in self._inventories:
+                self._inventories[cloud] = Inventory(cloud, self.clock.monotonic, self._kinds)
+            return self._inventories[cloud]
 
     def target_of(self, application: Application) -> Target:
         """Return the target of an application as far as the settings determine it, without a call to AWS."""

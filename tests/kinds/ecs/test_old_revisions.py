@@ -35,6 +35,10 @@ def service(name: str, number: int, *deployments: Mapping[str, Any], cluster: in
     }
 
 
+def _named(service: Body) -> str:
+    return str(service["clusterArn"]).rpartition("/")[2]
+
+
 class Family(Revisions):
     """Revisions and the services of two clusters."""
 
@@ -58,7 +62,7 @@ class Family(Revisions):
         return {"serviceArns": [*names, *(one["arn"] for one in self.unknown)]}
 
     def _DescribeServices(self, cluster: str, services: Sequence[str], **_: Any) -> Body:  # noqa: N802
-        found = [one for one in self.services if one["clusterArn"] == cluster and one["serviceName"] in services]
+        found = [one for one in self.services if _named(one) == cluster and one["serviceName"] in services]
         return {"services": found, "failures": self.unknown}
 
     def listed_services(self) -> bool:

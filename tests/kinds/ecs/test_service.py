@@ -459,10 +459,11 @@ class Account(Reader):
         }
 
     def _targets(self, **params: Any) -> Body:
-        assert (params["ServiceNamespace"], params["ScalableDimension"]) == ("ecs", "ecs:service:DesiredCount")
+        assert params["ServiceNamespace"] == "ecs"
         assert len(params["ResourceIds"]) <= 50
         ids = ["service/prod/n1", "service/prod/n11"]
-        return {"ScalableTargets": [{"ResourceId": one, "MinCapacity": 1, "MaxCapacity": 3} for one in ids]}
+        bounds = {"ScalableDimension": "ecs:service:DesiredCount", "MinCapacity": 1, "MaxCapacity": 3}
+        return {"ScalableTargets": [{"ResourceId": one, **bounds} for one in ids]}
 
     def asked_of(self, operation: str) -> int:
         return sum(name.endswith(operation) for name, _ in self.asked)
@@ -533,7 +534,7 @@ def test_a_namespace_that_is_declared_by_name_is_read_and_its_dns_names_are_comp
 def test_owned_services_are_found_in_every_active_cluster() -> None:
     mine = {"tags": [{"key": OWNER, "value": "v1/prod/shop/Service/web"}]}
     reader = Account(
-        {answers.arn("cluster/prod"): {"web": {**mine, "clusterArn": answers.arn("cluster/prod")}, "other": {}}},
+        {"prod": {"web": mine, "other": {}}},
         ecs_ListClusters={"clusterArns": ["a", "b"]},
         ecs_DescribeClusters={
             "clusters": [

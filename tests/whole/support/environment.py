@@ -187,7 +187,11 @@ class Controller:
     def _pass(self, name: str, options: PassOptions) -> Outcome:
         application = self.catalogue.applications[name]
         destination = self.workspace.destination_for(application)
-        destination = replace(destination, cloud=self.wrap(destination.cloud))
+        if destination.inventory is not None:
+            destination.inventory.expire()  # as if the time of every cadence had gone by
+        cloud = self.wrap(destination.cloud)
+        if cloud is not destination.cloud:
+            destination = replace(destination, cloud=cloud, inventory=None)
         outcome = reconcile(
             application, self.catalogue, destination, self.step_states.setdefault(name, StepState()), options
         )

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from ecsync.core import marks
-from ecsync.core.kind import Owned, Wanted, World
+from ecsync.core.kind import Cadence, Collection, Owned, Wanted, World
 from ecsync.core.model import Absent, Applied, Key, Marks, Observed, Present, Unreadable
 from ecsync.core.ports import AwsError, Reader
 from ecsync.core.trees import Body
-from ecsync.kinds._common import batches
+from ecsync.kinds._common import batches, belongs
 from ecsync.kinds.application_autoscaling._shared import SERVICE, Target, natural, target_of
 
 _PAGE = 10  # DescribeScalingPolicies: MaxResults, 1 to 10
@@ -57,6 +57,17 @@ class Children:
     names: str  # the parameter of the operation that takes names
     show: Child
 
+    def collection(self, cadence: Cadence) -> Collection:
+        """Return how the children are shared: by name."""
+        return Collection(
+            operation=f"{SERVICE}.{self.operation}",
+            cadence=cadence,
+            ids=self.names,
+            size=_NAMES_PER_CALL,
+            items=self.result,
+            key=self.member,
+        )
+
     def listed(self, reader: Reader, target: Target) -> Named:
         """Return the children of one target by name."""
         namespace, resource, dimension = target
@@ -69,6 +80,17 @@ class Children:
             ScalableDimension=dimension,
         )
         return {one[self.member]: one for one in _of_target(found, target)}
+
+    def _of_targets(self, reader: Reader, targets: Sequence[Target]) -> dict[Target, Named]:
+        """Return the children of each target: of one target alone, or of several by one listing of their namespace."""
+        if len(targets) == 1:
+            return {targets[0]: self.listed(reader, targets[0])}
+        found: dict[Target, Named] = {target: {} for target in targets}
+        for namespace in sorted({target[0] for target in targets}):
+            for live in reader.pages(SERVICE, self.operation, self.result, ServiceNamespace=namespace):
+                if (target := target_of(live)) and target in found:
+                    found[target][live[self.member]] = live
+        return found
 
     def read(self, reader: Reader, wanted: Sequence[Wanted], world: World) -> Iterator[tuple[Wanted, Observed]]:
         """Yield the wanted children with what is live."""
@@ -97,14 +119,13 @@ class Children:
     def _by_name(self, reader: Reader, wanted: Mapping[Target, Sequence[Wanted]]) -> dict[Target, Named]:
         """Return the wanted children of the targets that a listing by name answers; the others are listed one by one.
 
-        One listing answers for all targets of a namespace. Each target alone takes at least one call.
+        One listing answers for all targets of a namespace, and for those of other applications.
         """
         found: dict[Target, Named] = {}
         for namespace in sorted({target[0] for target in wanted}):
             here = {target: wants for target, wants in wanted.items() if target[0] == namespace}
-            if len(here) > 1:
-                children = {(target, str(want.body[self.member])) for target, wants in here.items() for want in wants}
-                found |= self._named(reader, namespace, children)
+            children = {(target, str(want.body[self.member])) for target, wants in here.items() for want in wants}
+            found |= self._named(reader, namespace, children)
         return found
 
     def _named(self, reader: Reader, namespace: str, children: set[tuple[Target, str]]) -> dict[Target, Named]:
@@ -145,17 +166,19 @@ class Children:
         foreign = _foreign_target(want, target, parents)
         return Unreadable(foreign) if foreign else Absent()
 
-    def owned(self, reader: Reader, targets: Iterable[Owned]) -> Iterator[Owned]:
+    def owned(self, reader: Reader, targets: Iterable[Owned], scope: str) -> Iterator[Owned]:
         """Yield the children of targets that are ours (docs/rules.md R7): a child has no mark of its own."""
-        for parent in targets:
-            target, parsed = target_of(parent.present.body), marks.key_of(parent.marks.owner)
-            if target is None or parsed is None:
+        parents = {target: parent for parent in targets if (target := target_of(parent.present.body))}
+        live_of = self._of_targets(reader, list(parents))
+        for target, parent in parents.items():
+            parsed = marks.key_of(parent.marks.owner)
+            if parsed is None:
                 continue
-            for name, live in self.listed(reader, target).items():
+            for name, live in live_of[target].items():
                 key = Key(application=parsed[1].application, kind=self.kind, name=_document_name(name))
                 want = Wanted(key=key, body=live, owner=marks.owner(parsed[0], key))
                 present = self.show(live, want, target, Parents.of({parsed[1]: parent.present}))
-                if present.marks:
+                if present.marks and belongs(present, scope):
                     yield Owned(marks=present.marks, natural=str(natural(live, self.member)), present=present)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from ecsync.core import marks
-from ecsync.core.kind import Gate, Kind, Owned, Proceed, ShapeOf, Wanted, World
+from ecsync.core.kind import Collection, Gate, Kind, Owned, Proceed, ShapeOf, Wanted, World
 from ecsync.core.marks import with_marks
 from ecsync.core.model import (
     Absent,
@@ -38,6 +38,7 @@ from ecsync.kinds._common import (
     pick,
     read_tags,
     tag_rows,
+    tags_by_arn,
     without_nones,
 )
 from ecsync.kinds._partial_updates import member_to_send
@@ -110,6 +111,18 @@ RULES: Rules = (
 # 4 READ ----------------------------------------------------------------------------------------------------------
 
 
+_COLLECTIONS = (
+    Collection(
+        operation="application-autoscaling.DescribeScalableTargets",
+        ids="ResourceIds",
+        size=_IDS_PER_CALL,
+        items="ScalableTargets",
+        key="ResourceId",
+    ),
+    tags_by_arn("application-autoscaling.ListTagsForResource", "ResourceARN", "Tags", "map"),
+)
+
+
 def _read(reader: Reader, wanted: Sequence[Wanted], _: World) -> Iterator[tuple[Key, Observed]]:
     targets = {want.key: target for want in wanted if (target := target_of(want.body))}
     found = _described(reader, list(targets.values()))
@@ -134,17 +147,10 @@ def _described(reader: Reader, targets: Sequence[Target]) -> dict[Target, Body]:
 
 
 def _actions(reader: Reader, targets: Sequence[Target]) -> dict[Target, list[Body]]:
-    """Return the names and bounds of the scheduled actions of each target.
-
-    One target is listed alone; several targets take one listing of their namespace.
-    """
+    """Return the names and bounds of the scheduled actions of each target: one listing of their namespace."""
     found: dict[Target, list[Body]] = {target: [] for target in targets}
     for namespace in sorted({target[0] for target in targets}):
-        here = [target for target in targets if target[0] == namespace]
-        scope = {"ResourceId": here[0][1], "ScalableDimension": here[0][2]} if len(here) == 1 else {}
-        for action in reader.pages(
-            SERVICE, "DescribeScheduledActions", "ScheduledActions", ServiceNamespace=namespace, **scope
-        ):
+        for action in reader.pages(SERVICE, "DescribeScheduledActions", "ScheduledActions", ServiceNamespace=namespace):
             if (target := target_of(action)) in found and target:
                 bounds = pick(action.get("ScalableTargetAction") or {}, *_BOUNDS)
                 found[target].append({"name": action["ScheduledActionName"], **bounds})
@@ -161,11 +167,11 @@ def _present(reader: Reader, live: Body, actions: Sequence[Body], managed: bool 
     return Present(body=without_nones(body), outputs=outputs, marks=our_marks, facts=facts, foreign=foreign)
 
 
-def owned(reader: Reader, installation: str) -> Iterator[Owned]:
-    """Yield the ECS targets that carry a mark of the installation."""
+def owned(reader: Reader, scope: str) -> Iterator[Owned]:
+    """Yield the ECS targets that carry a mark of the scope."""
     for live in reader.pages(SERVICE, "DescribeScalableTargets", "ScalableTargets", ServiceNamespace="ecs"):
         present = _present(reader, live, [])
-        if present.marks and belongs(present, installation):
+        if present.marks and belongs(present, scope):
             yield Owned(marks=present.marks, natural=str(natural(present.body)), present=present)
 
 
@@ -287,6 +293,8 @@ ScalableTarget/web:
     rules=RULES,
     read=_read,
     owned=owned,
+    tagged_as="application-autoscaling:scalable-target",
+    collections=_COLLECTIONS,
     from_describe=printed,
     reads=operations(SERVICE, "DescribeScalableTargets", "DescribeScheduledActions", "ListTagsForResource"),
     calls=_calls,

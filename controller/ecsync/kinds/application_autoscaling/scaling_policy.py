@@ -14,7 +14,7 @@ from ecsync.core.model import Call, Create, Delete, Key, Observed, Present, Repl
 from ecsync.core.ports import Reader
 from ecsync.core.rules import Default, Immutable, Keyed, Rewrite, Rules
 from ecsync.core.trees import Body, Json, Path
-from ecsync.kinds._common import nonzero, operations, pick
+from ecsync.kinds._common import installation_in, nonzero, operations, pick
 from ecsync.kinds.application_autoscaling import scalable_target
 from ecsync.kinds.application_autoscaling._children import Children, Parents, child_marks
 from ecsync.kinds.application_autoscaling._shared import (
@@ -157,12 +157,15 @@ POLICIES = Children(
 )
 
 
+_POLICIES = POLICIES.collection("medium")
+
+
 def _read(reader: Reader, wanted: Sequence[Wanted], world: World) -> Iterator[tuple[Key, Observed]]:
     yield from ((want.key, observed) for want, observed in POLICIES.read(reader, wanted, world))
 
 
-def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
-    return POLICIES.owned(reader, scalable_target.owned(reader, installation))
+def _owned(reader: Reader, scope: str) -> Iterator[Owned]:
+    return POLICIES.owned(reader, scalable_target.owned(reader, installation_in(scope)), scope)
 
 
 # 5 CALLS ---------------------------------------------------------------------------------------------------------
@@ -251,6 +254,7 @@ ScalingPolicy/cpu:
     rules=RULES,
     read=_read,
     owned=_owned,
+    collections=(_POLICIES,),
     from_describe=printed,
     reads=scalable_target.KIND.reads | {f"{SERVICE}.DescribeScalingPolicies"},
     calls=_calls,

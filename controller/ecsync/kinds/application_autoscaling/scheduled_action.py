@@ -17,7 +17,7 @@ from ecsync.core.outcome import Health
 from ecsync.core.ports import Reader
 from ecsync.core.rules import Default, Immutable, Resets, Rewrite, Rules
 from ecsync.core.trees import Body, Json, Path
-from ecsync.kinds._common import operations, pick
+from ecsync.kinds._common import installation_in, operations, pick
 from ecsync.kinds.application_autoscaling import scalable_target
 from ecsync.kinds.application_autoscaling._children import Children, Parents, child_marks
 from ecsync.kinds.application_autoscaling._shared import (
@@ -114,14 +114,17 @@ ACTIONS = Children(
 )
 
 
+_ACTIONS = ACTIONS.collection("fast")
+
+
 def _read(reader: Reader, wanted: Sequence[Wanted], world: World) -> Iterator[tuple[Key, Observed]]:
     for want, observed in ACTIONS.read(reader, wanted, world):
         done = isinstance(observed, Absent) and _is_past(want.body, datetime.now(UTC))
         yield want.key, _done(want) if done else observed
 
 
-def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
-    return ACTIONS.owned(reader, scalable_target.owned(reader, installation))
+def _owned(reader: Reader, scope: str) -> Iterator[Owned]:
+    return ACTIONS.owned(reader, scalable_target.owned(reader, installation_in(scope)), scope)
 
 
 def _done(want: Wanted) -> Present:
@@ -224,6 +227,7 @@ ScheduledAction/evening:
     rules=RULES,
     read=_read,
     owned=_owned,
+    collections=(_ACTIONS,),
     from_describe=printed,
     reads=scalable_target.KIND.reads | {f"{SERVICE}.DescribeScheduledActions"},
     calls=_calls,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from ecsync.core import marks
-from ecsync.core.kind import Gate, Kind, Owned, Proceed, ShapeOf, Tagging, Wait, Wanted, World
+from ecsync.core.kind import Collection, Gate, Kind, Owned, Proceed, ShapeOf, Tagging, Wait, Wanted, World
 from ecsync.core.model import (
     Absent,
     Call,
@@ -120,6 +120,15 @@ _COMPARED = (
     "TerminationPolicies",
     "TrafficSources",
     "VPCZoneIdentifier",
+)
+
+
+_GROUPS = Collection(
+    operation="autoscaling.DescribeAutoScalingGroups",
+    ids="AutoScalingGroupNames",
+    size=_MAX_NAMES,
+    items="AutoScalingGroups",
+    key="AutoScalingGroupName",
 )
 
 
@@ -238,12 +247,12 @@ def _printed(live: Body, declared: Body) -> Present:
     return present_of({"AutoScalingGroupName": "", "AutoScalingGroupARN": "", **live}, declared, {})
 
 
-def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
+def _owned(reader: Reader, scope: str) -> Iterator[Owned]:
     filters = [{"Name": "tag-key", "Values": [marks.OWNER]}]
     groups = reader.pages("autoscaling", "DescribeAutoScalingGroups", "AutoScalingGroups", Filters=filters)
     for group in groups:
         present = present_of(group, {}, {})
-        if present.marks and belongs(present, installation):
+        if present.marks and belongs(present, scope):
             yield Owned(marks=present.marks, natural=group["AutoScalingGroupName"], present=present)
 
 
@@ -326,6 +335,7 @@ AutoScalingGroup/main:
     rules=RULES,
     read=_read,
     owned=_owned,
+    collections=(_GROUPS,),
     from_describe=_printed,
     reads=operations("autoscaling", "DescribeAutoScalingGroups"),
     calls=_calls,

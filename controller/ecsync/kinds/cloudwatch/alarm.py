@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from ecsync.core.kind import Kind, Owned, ShapeOf, Wanted, World
+from ecsync.core.kind import Collection, Kind, Owned, ShapeOf, Wanted, World
 from ecsync.core.marks import with_marks
 from ecsync.core.model import Absent, Call, Create, Delete, Key, Observed, Present, Replace, Update
 from ecsync.core.ports import Reader
@@ -23,6 +23,7 @@ from ecsync.kinds._common import (
     read_tags,
     tag_rows,
     tagged_arns,
+    tags_by_arn,
     without,
     without_nones,
 )
@@ -109,6 +110,19 @@ RULES = (
 _MAX_NAMES = 100  # cloudwatch.DescribeAlarms: the length limit of AlarmNames
 
 
+_COLLECTIONS = (
+    Collection(
+        operation="cloudwatch.DescribeAlarms",
+        cadence="medium",
+        ids="AlarmNames",
+        size=_MAX_NAMES,
+        items="MetricAlarms",
+        key="AlarmName",
+    ),
+    tags_by_arn("cloudwatch.ListTagsForResource", "ResourceARN", "Tags", "Key/Value"),
+)
+
+
 def _read(reader: Reader, wanted: Sequence[Wanted], _: World) -> Iterator[tuple[Key, Observed]]:
     alarms = _describe(reader, (want.body["AlarmName"] for want in wanted))
     for want in wanted:
@@ -140,11 +154,11 @@ def _present(reader: Reader, alarm: Body) -> Present:
     )
 
 
-def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
-    names = (arn.split(":alarm:", 1)[1] for arn in tagged_arns(reader, "cloudwatch:alarm"))
+def _owned(reader: Reader, scope: str) -> Iterator[Owned]:
+    names = (arn.split(":alarm:", 1)[1] for arn in tagged_arns(reader, "cloudwatch:alarm", scope))
     for name, alarm in _describe(reader, names).items():
         present = _present(reader, alarm)
-        if present.marks and belongs(present, installation):
+        if present.marks and belongs(present, scope):
             yield Owned(marks=present.marks, natural=name, present=present)
 
 
@@ -231,6 +245,8 @@ Alarm/errors:
     # 4 READ
     read=_read,
     owned=_owned,
+    tagged_as="cloudwatch:alarm",
+    collections=_COLLECTIONS,
     reads=operations("cloudwatch", "DescribeAlarms", "ListTagsForResource")
     | operations("resourcegroupstaggingapi", "GetResources"),
     # 5 CALLS

@@ -17,7 +17,7 @@ from ecsync.core.normalise import normalise
 from ecsync.core.ports import Reader
 from ecsync.core.rules import Drop, Immutable, Keyed, Refers, Rewrite, Sensitive, Unordered, Verbatim
 from ecsync.core.trees import Body, Json, Path, locate, pattern, thaw
-from ecsync.kinds._common import batches, belongs, operations, pick, read_tags, tag_rows, without_nones
+from ecsync.kinds._common import batches, belongs, medium, operations, pick, read_tags, tag_rows, without_nones
 from ecsync.kinds._partial_updates import member_to_send
 from ecsync.kinds.ec2._tags import ec2_tagging, tag_specifications
 from ecsync.kinds.ec2._user_data import decoded, encoded, plain
@@ -194,10 +194,10 @@ def _canonical(body: Body) -> Json:
     return normalise(pick(body, _DATA), RULES)
 
 
-def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
-    for template in _templates(reader, f"tag:{marks.OWNER}", [f"v1/{installation}/*"]):
+def _owned(reader: Reader, scope: str) -> Iterator[Owned]:
+    for template in _templates(reader, f"tag:{marks.OWNER}", [f"v1/{scope}", f"v1/{scope}/*"]):
         present = _present(reader, template, {})
-        if present.marks and belongs(present, installation):
+        if present.marks and belongs(present, scope):
             yield Owned(marks=present.marks, natural=template["LaunchTemplateName"], present=present)
 
 
@@ -360,6 +360,7 @@ LaunchTemplate/main:
     rules=RULES,
     read=_read,
     owned=_owned,
+    collections=medium("ec2", "DescribeLaunchTemplates", "DescribeLaunchTemplateVersions"),
     reads=operations("ec2", "DescribeLaunchTemplates", "DescribeLaunchTemplateVersions"),
     calls=_calls,
     writes=operations("ec2", "CreateLaunchTemplate", "CreateLaunchTemplateVersion", "ModifyLaunchTemplate"),

@@ -15,7 +15,7 @@ from ecsync.core.model import Absent, Key, Observed, Present, Text, Unreadable
 from ecsync.core.ports import Reader
 from ecsync.core.trees import Body, Json, Path, canonical, leaves
 from ecsync.core.wording import listed, quoted, suggestion
-from ecsync.kinds._common import operations
+from ecsync.kinds._common import medium, operations
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
 
@@ -206,6 +206,7 @@ Network/main:
     known=lambda body: {"vpcId": body["id"]} if isinstance(body.get("id"), str) else {},
     check=_check,
     read=_read,
+    collections=medium("ec2", "DescribeVpcs", "DescribeSubnets", "DescribeRouteTables"),
     reads=operations("ec2", "DescribeVpcs", "DescribeSubnets", "DescribeRouteTables"),
     from_reference=lambda vpc: {"id": vpc} if vpc.startswith("vpc-") else None,  # subnets stay ids
 )

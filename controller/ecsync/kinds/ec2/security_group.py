@@ -18,6 +18,7 @@ from ecsync.core.trees import Body, Json
 from ecsync.kinds._common import (
     batches,
     belongs,
+    medium,
     operations,
     pick,
     read_tags,
@@ -132,10 +133,10 @@ def _printed(live: Body, _: Body) -> Present:
     return replace(found, body=without(found.body, "IpPermissionsEgress"))
 
 
-def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
-    for group in _groups(reader, f"tag:{marks.OWNER}", [f"v1/{installation}/*"]):
+def _owned(reader: Reader, scope: str) -> Iterator[Owned]:
+    for group in _groups(reader, f"tag:{marks.OWNER}", [f"v1/{scope}", f"v1/{scope}/*"]):
         present = _present(group)
-        if present.marks and belongs(present, installation):
+        if present.marks and belongs(present, scope):
             yield Owned(marks=present.marks, natural=str(_natural(group)), present=present)
 
 
@@ -239,6 +240,7 @@ SecurityGroup/web:
     rules=RULES,
     read=_read,
     owned=_owned,
+    collections=medium("ec2", "DescribeSecurityGroups"),
     from_describe=_printed,
     reads=operations("ec2", "DescribeSecurityGroups"),
     calls=_calls,

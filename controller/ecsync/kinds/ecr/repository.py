@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from ecsync.core.kind import Kind, Owned, ShapeOf, Wanted, World
+from ecsync.core.kind import Collection, Kind, Owned, ShapeOf, Wanted, World
 from ecsync.core.marks import with_marks
 from ecsync.core.model import Absent, Call, Create, Delete, Key, Observed, Present, Replace, Tags, Update
 from ecsync.core.ports import AwsError, Reader
@@ -15,12 +15,14 @@ from ecsync.kinds._common import (
     batches,
     belongs,
     changed,
+    medium,
     missing,
     operations,
     pick,
     read_tags,
     tag_rows,
     tagged_arns,
+    tags_by_arn,
     without,
     without_nones,
 )
@@ -102,6 +104,20 @@ _MAX_NAMES = 100  # ecr.DescribeRepositories: the length limit of repositoryName
 _READ_MEMBERS = ("repositoryName", "registryId", _MUTABILITY, _MUTABILITY_FILTERS, _SCANNING, _ENCRYPTION)
 
 
+_COLLECTIONS = (
+    Collection(
+        operation="ecr.DescribeRepositories",
+        cadence="medium",
+        ids="repositoryNames",
+        size=_MAX_NAMES,
+        items="repositories",
+        key="repositoryName",
+    ),
+    tags_by_arn("ecr.ListTagsForResource", "resourceArn", "tags", "Key/Value"),
+    *medium("ecr", "GetLifecyclePolicy", "GetRepositoryPolicy"),
+)
+
+
 def _read(reader: Reader, wanted: Sequence[Wanted], _: World) -> Iterator[tuple[Key, Observed]]:
     registries: dict[str, list[Wanted]] = {}
     for want in wanted:
@@ -156,12 +172,12 @@ def _document(reader: Reader, operation: str, member: str, name: str, scope: Bod
         raise
 
 
-def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
-    names = [arn.split(":repository/", 1)[1] for arn in tagged_arns(reader, "ecr:repository")]
+def _owned(reader: Reader, scope: str) -> Iterator[Owned]:
+    names = [arn.split(":repository/", 1)[1] for arn in tagged_arns(reader, "ecr:repository", scope)]
     for batch in batches(names, _MAX_NAMES):
         for name, repository in sorted(_describe(reader, batch, {}).items()):
             present = _present(reader, repository, whole=True)
-            if present.marks and belongs(present, installation):
+            if present.marks and belongs(present, scope):
                 yield Owned(marks=present.marks, natural=name, present=present)
 
 
@@ -273,6 +289,8 @@ Repository/web:
     rules=RULES,
     read=_read,
     owned=_owned,
+    tagged_as="ecr:repository",
+    collections=_COLLECTIONS,
     reads=operations("ecr", "DescribeRepositories", "ListTagsForResource", "GetLifecyclePolicy", "GetRepositoryPolicy")
     | operations("resourcegroupstaggingapi", "GetResources"),
     calls=_calls,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from ecsync.core.kind import Owned, Wanted, World
+from ecsync.core.kind import Collection, Owned, Wanted, World
 from ecsync.core.model import Absent, Key, Observed, Present, Unreadable
 from ecsync.core.ports import AwsError, Reader
 from ecsync.core.trees import Body, Json
@@ -52,6 +52,16 @@ _DEPLOYMENT = (
     "updatedAt",
 )
 _EVENTS = 5
+_DIMENSION = "ecs:service:DesiredCount"
+
+SERVICES = Collection(
+    operation="ecs.DescribeServices",
+    ids="services",
+    size=10,
+    items="services",
+    key="serviceName",
+    failures="failures",
+)
 
 
 def cluster_of(body: Body) -> Json:
@@ -129,9 +139,9 @@ def _scalable_targets(reader: Reader, services: Iterable[Body]) -> dict[str, Bod
         "ScalableTargets",
         ServiceNamespace="ecs",
         ResourceIds=ids,
-        ScalableDimension="ecs:service:DesiredCount",
     )
-    return {one["ResourceId"]: pick(one, "MinCapacity", "MaxCapacity", "SuspendedState") for one in targets}
+    bounds = ("MinCapacity", "MaxCapacity", "SuspendedState")
+    return {one["ResourceId"]: pick(one, *bounds) for one in targets if one["ScalableDimension"] == _DIMENSION}
 
 
 def _revision(reader: Reader, service: Body, declared: Body) -> Body | None:
@@ -143,11 +153,11 @@ def _revision(reader: Reader, service: Body, declared: Body) -> Body | None:
     return next(iter(response.get("serviceRevisions", ())), None)
 
 
-def owned(reader: Reader, installation: str) -> Iterator[Owned]:
-    """Yield every service with our mark, in every cluster."""
+def owned(reader: Reader, scope: str) -> Iterator[Owned]:
+    """Yield every service with a mark of the scope, in every cluster."""
     for service in every_service(reader):
         present = present_of(service, {})
-        if present.marks and belongs(present, installation):
+        if present.marks and belongs(present, scope):
             natural = f"{short_name(service['clusterArn'])}/{service['serviceName']}"
             yield Owned(marks=present.marks, natural=natural, present=present)
 
@@ -165,7 +175,7 @@ def every_service(reader: Reader) -> Iterator[Body]:
 
 def _services_in(reader: Reader, cluster: str) -> Iterator[Body]:
     names = [str(short_name(arn)) for arn in reader.pages("ecs", "ListServices", "serviceArns", cluster=cluster)]
-    live, failed = _described(reader, cluster, names)
+    live, failed = _described(reader, str(short_name(cluster)), names)
     for name in names:
         reason = failed.get(name, "no answer")
         if name not in live and reason != "MISSING":

@@ -185,10 +185,10 @@ def _failed(failure: Body) -> Observed:
     return Unreadable(f"{reason} {failure.get('detail') or ''}".rstrip())
 
 
-def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
+def _owned(reader: Reader, scope: str) -> Iterator[Owned]:
     for provider in reader.pages("ecs", "DescribeCapacityProviders", "capacityProviders", include=["TAGS"]):
         present = observed_of(provider)
-        if isinstance(present, Present) and present.marks and belongs(present, installation):
+        if isinstance(present, Present) and present.marks and belongs(present, scope):
             yield Owned(marks=present.marks, natural=str(_natural(present.body)), present=present)
 
 

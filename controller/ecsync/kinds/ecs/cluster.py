@@ -168,11 +168,11 @@ def _namespace(body: Body) -> Json:
     return (body.get("serviceConnectDefaults") or {}).get("namespace")
 
 
-def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
+def _owned(reader: Reader, scope: str) -> Iterator[Owned]:
     for batch in batches(reader.pages("ecs", "ListClusters", "clusterArns"), 100):
         for cluster in reader.call("ecs", "DescribeClusters", clusters=batch, include=_INCLUDE).get("clusters", ()):
             observed = _observed(cluster, {})
-            if isinstance(observed, Present) and observed.marks and belongs(observed, installation):
+            if isinstance(observed, Present) and observed.marks and belongs(observed, scope):
                 yield Owned(marks=observed.marks, natural=cluster["clusterName"], present=observed)
 
 

@@ -8,7 +8,7 @@ from itertools import chain, islice
 
 from ecsync.core import marks
 from ecsync.core.diff import differences
-from ecsync.core.kind import Kind, Owned, ShapeOf, Wanted, World
+from ecsync.core.kind import Collection, Kind, Owned, ShapeOf, Wanted, World
 from ecsync.core.marks import with_marks
 from ecsync.core.model import Absent, Call, Create, Delete, Key, Observed, Present, Replace, Tags, Update
 from ecsync.core.ports import AwsError, Reader
@@ -91,6 +91,10 @@ _MEMBERS = (
     "trustedExecutionConfiguration",
 )
 _NEWEST = 10  # revisions that are described to find the live one
+
+
+# The content is cached for ever; the tags have a call for each revision.
+_COLLECTIONS = (Collection(operation="ecs.ListTagsForResource", cadence="slow"),)
 
 
 def _read(reader: Reader, wanted: Sequence[Wanted], world: World) -> Iterator[tuple[Key, Observed]]:
@@ -250,14 +254,14 @@ def _printed(live: Body, declared: Body) -> Present:
     return present_of({**unregistered, **live}, live.get("tags"), declared)
 
 
-def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
+def _owned(reader: Reader, scope: str) -> Iterator[Owned]:
     """Yield our newest ACTIVE revision of each family."""
-    families = {family_of(arn) for arn in tagged_arns(reader, "ecs:task-definition")}
+    families = {family_of(arn) for arn in tagged_arns(reader, "ecs:task-definition", scope)}
     for family in sorted(families):
         for arn in _newest(reader, family):
             described = reader.call("ecs", "DescribeTaskDefinition", taskDefinition=arn, include=["TAGS"])
             present = present_of(described["taskDefinition"], described.get("tags"), {})
-            if present.marks and belongs(present, installation):
+            if present.marks and belongs(present, scope):
                 yield Owned(marks=present.marks, natural=family, present=present)
                 break
 
@@ -348,6 +352,8 @@ TaskDefinition/web:
     rules=RULES,
     read=_read,
     owned=_owned,
+    tagged_as="ecs:task-definition",
+    collections=_COLLECTIONS,
     from_describe=_printed,
     reads=operations(
         "ecs",

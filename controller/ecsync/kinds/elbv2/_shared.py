@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from ecsync.core.marks import OWNER, by_key, keys_of, path_hash, tag_map
+from ecsync.core.kind import Collection
+from ecsync.core.marks import OWNER, by_key, in_scope, keys_of, path_hash, spelled, tag_map
 from ecsync.core.model import Absent, Call, Key, Marks, Present, Ref, Text, Update
 from ecsync.core.normalise import normalise
 from ecsync.core.ports import AwsError, Reader
@@ -53,6 +54,32 @@ TAGGING = arn_tagging(
     params=("ResourceArns", "Tags", "TagKeys"),
     of=lambda present: [present.outputs["arn"]],
 )
+
+
+TAGS = Collection(
+    operation="elbv2.DescribeTags",
+    cadence="medium",
+    ids="ResourceArns",
+    size=_MAX_ARNS,
+    items="TagDescriptions",
+    key="ResourceArn",
+    tags_of="ResourceArns",
+    as_tagged=lambda arn, tags: {"ResourceArn": arn, "Tags": spelled(tags, "Key/Value")},
+)
+
+
+def _healthy_targets(answer: Body) -> bool:
+    """Return whether a group has targets, and all of them are healthy: such a group changes with its service."""
+    targets = answer["TargetHealthDescriptions"]
+    return bool(targets) and all(target["TargetHealth"]["State"] == "healthy" for target in targets)
+
+
+TARGET_HEALTH = Collection(operation="elbv2.DescribeTargetHealth", cadence="slow", settled=_healthy_targets)
+
+
+def one_by_one(*operations: str) -> tuple[Collection, ...]:
+    """Return the collections of operations that describe one object per call."""
+    return tuple(Collection(operation=f"elbv2.{operation}", cadence="slow") for operation in operations)
 
 
 def named_in_arn(noun: str) -> Callable[[str], Body | None]:
@@ -105,12 +132,9 @@ def with_tags(reader: Reader, items: Iterable[Body], arn: str) -> Iterator[tuple
     return ((item, tags[key]) for key, item in by_arn.items() if key in tags)
 
 
-def owned_items(
-    reader: Reader, installation: str, items: Iterable[Body], arn: str
-) -> Iterator[tuple[Body, dict[str, str]]]:
-    """Yield each live item that has an owner mark of the installation, with its tags."""
-    prefix = f"v1/{installation}/"
-    return ((item, tags) for item, tags in with_tags(reader, items, arn) if tags.get(OWNER, "").startswith(prefix))
+def owned_items(reader: Reader, scope: str, items: Iterable[Body], arn: str) -> Iterator[tuple[Body, dict[str, str]]]:
+    """Yield each live item that has an owner mark of the scope, with its tags."""
+    return ((item, tags) for item, tags in with_tags(reader, items, arn) if in_scope(tags.get(OWNER, ""), scope))
 
 
 def owner_in(tags: Body) -> str:

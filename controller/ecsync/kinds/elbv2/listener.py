@@ -43,11 +43,13 @@ from ecsync.kinds.elbv2._attributes import of_listener
 from ecsync.kinds.elbv2._shared import (
     ATTRIBUTE_ROWS,
     TAGGING,
+    TAGS,
     all_pages,
     as_printed,
     attribute_calls,
     changed_attributes,
     known_or_declared,
+    one_by_one,
     own_arn,
     owned_items,
     present_or_absent,
@@ -229,8 +231,8 @@ def _additional_certificates(reader: Reader, arn: str) -> list[Body]:
     return [certificate for certificate in certificates if not certificate.get("IsDefault")]
 
 
-def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
-    for listener, tags in owned_items(reader, installation, every_listener(reader), "ListenerArn"):
+def _owned(reader: Reader, scope: str) -> Iterator[Owned]:
+    for listener, tags in owned_items(reader, scope, every_listener(reader), "ListenerArn"):
         present = _present(reader, listener, tags, {}, {})
         assert present.marks is not None
         yield Owned(marks=present.marks, natural=str(_natural(listener)), present=present)
@@ -362,6 +364,8 @@ Listener/http:
     rules=RULES,
     read=_read,
     owned=_owned,
+    tagged_as="elasticloadbalancing:listener",
+    collections=(TAGS, *one_by_one("DescribeListenerAttributes", "DescribeListenerCertificates")),
     from_describe=lambda live, declared: as_printed(live, body_of(live, declared)),
     reads=operations("elbv2", *_READS),
     calls=_calls,

@@ -40,6 +40,7 @@ from ecsync.kinds.elbv2._actions import (
 from ecsync.kinds.elbv2._conditions import canonical_conditions
 from ecsync.kinds.elbv2._shared import (
     TAGGING,
+    TAGS,
     all_pages,
     as_printed,
     known_or_declared,
@@ -219,10 +220,10 @@ def _printed(live: Body, declared: Body) -> Present:
     return as_printed(live, {**body_of(rule, declared), **pick(live, "ListenerArn")})
 
 
-def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
+def _owned(reader: Reader, scope: str) -> Iterator[Owned]:
     for listener in every_listener(reader):
         arn = listener["ListenerArn"]
-        for rule, tags in owned_items(reader, installation, _rules(reader, arn), "RuleArn"):
+        for rule, tags in owned_items(reader, scope, _rules(reader, arn), "RuleArn"):
             present = _present(rule, tags, {"ListenerArn": arn}, {}, {})
             assert present.marks is not None
             yield Owned(marks=present.marks, natural=arn, present=present)
@@ -332,6 +333,8 @@ ListenerRule/web:
     rules=RULES,
     read=_read,
     owned=_owned,
+    tagged_as="elasticloadbalancing:listener-rule",
+    collections=(TAGS,),
     from_describe=_printed,
     reads=operations("elbv2", *_READS),
     calls=_calls,

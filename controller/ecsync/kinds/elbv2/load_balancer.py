@@ -19,12 +19,14 @@ from ecsync.kinds.elbv2._attributes import of_load_balancer
 from ecsync.kinds.elbv2._shared import (
     ATTRIBUTE_ROWS,
     TAGGING,
+    TAGS,
     all_pages,
     as_printed,
     attribute_calls,
     changed_attributes,
     known_or_declared,
     named_in_arn,
+    one_by_one,
     own_arn,
     owned_items,
     present_or_absent,
@@ -200,9 +202,9 @@ def _printed(live: Body, declared: Body) -> Present:
     return as_printed(live, body)
 
 
-def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
+def _owned(reader: Reader, scope: str) -> Iterator[Owned]:
     balancers = all_pages(reader, "DescribeLoadBalancers", "LoadBalancers")
-    for balancer, tags in owned_items(reader, installation, balancers, "LoadBalancerArn"):
+    for balancer, tags in owned_items(reader, scope, balancers, "LoadBalancerArn"):
         present = _present(reader, balancer, tags, {})
         assert present.marks is not None
         yield Owned(marks=present.marks, natural=balancer["LoadBalancerName"], present=present)
@@ -305,6 +307,8 @@ LoadBalancer/web:
     rules=RULES,
     read=_read,
     owned=_owned,
+    tagged_as="elasticloadbalancing:loadbalancer",
+    collections=(TAGS, *one_by_one("DescribeLoadBalancerAttributes")),
     from_describe=_printed,
     reads=operations("elbv2", *_READS),
     calls=_calls,

@@ -42,12 +42,15 @@ from ecsync.kinds.elbv2._health_checks import ROWS as DEFAULTS
 from ecsync.kinds.elbv2._shared import (
     ATTRIBUTE_ROWS,
     TAGGING,
+    TAGS,
+    TARGET_HEALTH,
     all_pages,
     as_printed,
     attribute_calls,
     changed_attributes,
     known_or_declared,
     named_in_arn,
+    one_by_one,
     own_arn,
     owned_items,
     owner_in,
@@ -250,9 +253,9 @@ def _printed(live: Body, declared: Body) -> Present:
     return as_printed(live, body)
 
 
-def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
+def _owned(reader: Reader, scope: str) -> Iterator[Owned]:
     groups = all_pages(reader, "DescribeTargetGroups", "TargetGroups")
-    for group, tags in owned_items(reader, installation, groups, "TargetGroupArn"):
+    for group, tags in owned_items(reader, scope, groups, "TargetGroupArn"):
         present = _present(reader, group, tags, {}, deep=False)
         assert present.marks is not None
         natural = _natural_of(present.outputs["name"], present.outputs["arn"], present.marks)  # type: ignore[arg-type]
@@ -379,6 +382,8 @@ TargetGroup/web:
     rules=RULES,
     read=_read,
     owned=_owned,
+    tagged_as="elasticloadbalancing:targetgroup",
+    collections=(TAGS, TARGET_HEALTH, *one_by_one("DescribeTargetGroupAttributes")),
     from_describe=_printed,
     reads=operations("elbv2", *_READS),
     calls=_calls,

@@ -16,7 +16,18 @@ from ecsync.core.model import Absent, Call, Create, Delete, Key, Observed, Prese
 from ecsync.core.ports import AwsError, Reader
 from ecsync.core.rules import Clears, Computed, Default, Immutable, Resets, Rewrite, Unordered
 from ecsync.core.trees import Body, Json, Path
-from ecsync.kinds._common import arn_tagging, belongs, missing, operations, pick, read_tags, tag_rows, without_nones
+from ecsync.kinds._common import (
+    arn_tagging,
+    belongs,
+    installation_in,
+    medium,
+    missing,
+    operations,
+    pick,
+    read_tags,
+    tag_rows,
+    without_nones,
+)
 from ecsync.kinds.iam._policy_documents import parsed, policy
 from ecsync.kinds.iam._role_calls import create_calls, delete_calls, update_calls
 
@@ -178,11 +189,11 @@ def _printed(live: Body, _: Body) -> Present:
     return Present(body=body, outputs={}, marks=mark, foreign=foreign)
 
 
-def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
-    for listed in reader.pages("iam", "ListRoles", "Roles", PathPrefix=f"/ecsync/{installation}/"):
+def _owned(reader: Reader, scope: str) -> Iterator[Owned]:
+    for listed in reader.pages("iam", "ListRoles", "Roles", PathPrefix=f"/ecsync/{installation_in(scope)}/"):
         role = _role(reader, listed["RoleName"])  # iam.ListRoles returns no tags
         present = _present(reader, role, True, whole=True) if role else None
-        if present and present.marks and belongs(present, installation):
+        if present and present.marks and belongs(present, scope):
             yield Owned(marks=present.marks, natural=listed["RoleName"], present=present)
 
 
@@ -256,6 +267,15 @@ Role/execution:
     rules=RULES,
     read=_read,
     owned=_owned,
+    collections=medium(
+        "iam",
+        "GetRole",
+        "ListAttachedRolePolicies",
+        "ListRolePolicies",
+        "GetRolePolicy",
+        "ListInstanceProfilesForRole",
+        "GetInstanceProfile",
+    ),
     from_describe=_printed,
     reads=operations(
         "iam",

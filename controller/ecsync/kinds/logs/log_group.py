@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from ecsync.core.kind import Kind, Owned, ShapeOf, Wanted, World
+from ecsync.core.kind import Collection, Kind, Owned, ShapeOf, Wanted, World
 from ecsync.core.marks import with_marks
 from ecsync.core.model import Absent, Call, Create, Delete, Key, Observed, Present, Replace, Tags, Update
 from ecsync.core.ports import AwsError, Reader
@@ -32,6 +32,7 @@ from ecsync.kinds._common import (
     read_tags,
     tag_rows,
     tagged_arns,
+    tags_by_arn,
     without,
     without_nones,
 )
@@ -97,6 +98,19 @@ _MAX_NAMES = 50  # logs.DescribeLogGroups: the length limit of logGroupIdentifie
 _READ_MEMBERS = ("logGroupName", "retentionInDays", "kmsKeyId", "logGroupClass")
 
 
+_COLLECTIONS = (
+    Collection(
+        operation="logs.DescribeLogGroups",
+        cadence="medium",
+        ids="logGroupIdentifiers",
+        size=_MAX_NAMES,
+        items="logGroups",
+        key="logGroupName",
+    ),
+    tags_by_arn("logs.ListTagsForResource", "resourceArn", "tags", "map"),
+)
+
+
 def _read(reader: Reader, wanted: Sequence[Wanted], _: World) -> Iterator[tuple[Key, Observed]]:
     """Yield the state of each declared group. A key that is not yielded is Unreadable, never Absent."""
     groups = _describe(reader, (want.body["logGroupName"] for want in wanted))
@@ -105,12 +119,12 @@ def _read(reader: Reader, wanted: Sequence[Wanted], _: World) -> Iterator[tuple[
         yield want.key, _present(reader, group) if group else Absent()
 
 
-def _owned(reader: Reader, installation: str) -> Iterator[Owned]:
+def _owned(reader: Reader, scope: str) -> Iterator[Owned]:
     """Yield each group that has an owner mark of this installation: prune looks for orphans among them."""
-    names = (arn.split(":log-group:")[1].removesuffix(":*") for arn in tagged_arns(reader, "logs:log-group"))
+    names = (arn.split(":log-group:")[1].removesuffix(":*") for arn in tagged_arns(reader, "logs:log-group", scope))
     for name, group in _describe(reader, names).items():
         present = _present(reader, group)
-        if present.marks and belongs(present, installation):
+        if present.marks and belongs(present, scope):
             yield Owned(marks=present.marks, natural=name, present=present)
 
 
@@ -228,6 +242,8 @@ LogGroup/web:
     # 4 READ
     read=_read,
     owned=_owned,
+    tagged_as="logs:log-group",
+    collections=_COLLECTIONS,
     reads=operations("logs", "DescribeLogGroups", "ListTagsForResource")
     | operations("resourcegroupstaggingapi", "GetResources"),
     # 5 CALLS

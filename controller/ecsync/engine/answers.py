@@ -1,0 +1,184 @@
+"""What the inventory keeps: answers by their parameters, listings page by page, and items by identifier."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from ecsync.core.kind import Collection
+from ecsync.core.model import Tags
+from ecsync.core.ports import AwsError
+from ecsync.engine.views import ReadAt, View
+
+
+@dataclass(slots=True)
+class Failed:
+    """A read that failed."""
+
+    error: AwsError
+
+
+@dataclass(slots=True)
+class Answer:
+    """The last answer to one call. Its lock is held while it is read: the other askers wait for it."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    read: ReadAt | None = None
+    asked: float = 0.0
+    value: Any = None
+
+    def taken(self, view: View, collection: Collection, now: float, key: str) -> bool:
+        """Return whether a view takes the answer. A failure is an answer too, but not for an exact view."""
+        if self.read is None:
+            return False
+        error = _error(self.value)
+        if error is not None:
+            lasting = isinstance(error, AwsError) and error.kind != "credentials"
+            return lasting and not view.exact and view.takes("fast", self.read, now, key)
+        settled = collection.settled is None or collection.settled(self.value)
+        return view.takes(collection.cadence if settled else "fast", self.read, now, key)
+
+
+def _error(value: Any) -> Exception | None:
+    if isinstance(value, Failed | Pages):
+        return value.error
+    return None
+
+
+def tried(read: Callable[[], Any]) -> Any:
+    """Return what a read returns, or its failure."""
+    try:
+        return read()
+    except AwsError as error:
+        return Failed(error)
+
+
+class Pages:
+    """The items of a listing. A page is read when somebody asks for its items, and once for all who ask."""
+
+    def __init__(self, items: Iterator[Any]) -> None:
+        self._items = items
+        self._read: list[Any] = []
+        self._complete = False
+        self._lock = threading.Lock()
+        self.error: Exception | None = None
+
+    def __iter__(self) -> Iterator[Any]:
+        position = 0
+        while not self._complete:
+            with self._lock:
+                if position == len(self._read):
+                    self._advance()
+                ready = self._read[position:]
+            yield from ready
+            position += len(ready)
+        yield from self._read[position:]
+
+    def _advance(self) -> None:
+        if self.error is not None:
+            raise self.error  # a listing that broke off is not complete
+        try:
+            self._read.append(next(self._items))
+        except StopIteration:
+            self._complete = True
+        except Exception as error:
+            self.error = error
+            raise
+
+
+@dataclass(slots=True)
+class Item:
+    """What AWS returned for one identifier: its items, or the failure in their place."""
+
+    asked: float
+    read: ReadAt | None = None
+    items: tuple[Any, ...] = ()
+    failure: Any = None
+
+
+class Batch:
+    """The items of one operation by identifier, in the order in which they were read. The caller holds `lock`."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.items: dict[str, Item] = {}
+
+    def ask(self, ids: Iterable[str], now: float) -> None:
+        """Note that somebody asks for these identifiers."""
+        for one in ids:
+            self.items.setdefault(one, Item(now)).asked = now
+
+    def takes(self, view: View, collection: Collection, one: str, now: float) -> bool:
+        """Return whether a view takes what is kept of an identifier."""
+        item = self.items[one]
+        if item.read is None or (collection.failures and not item.items and item.failure is None):
+            return False
+        return view.takes(collection.cadence, item.read, now, one)
+
+    def oldest(self, view: View, collection: Collection, now: float, room: int, due: Sequence[str]) -> list[str]:
+        """Return up to `room` other identifiers that will be too old soon, oldest first."""
+        age, excluded = view.ages[collection.cadence], set(due)
+        found: list[str] = []
+        unused: list[str] = []
+        for one, item in self.items.items():
+            if len(found) >= room or (item.read is not None and now - item.read.seconds < age / 2):
+                break
+            if now - item.asked > 2 * age:
+                unused.append(one)
+            elif item.read is not None and one not in excluded:
+                found.append(one)
+        self.drop(unused)
+        return found
+
+    def keep(self, collection: Collection, ids: Sequence[str], answer: Mapping[str, Any], read: ReadAt) -> None:
+        """Keep the answer for these identifiers. One that AWS leaves out has no items."""
+        items: dict[str, list[Any]] = {}
+        for item in answer.get(collection.items) or ():
+            items.setdefault(str(item[collection.key]), []).append(item)
+        failures = {_name(one): one for one in answer.get(collection.failures) or ()} if collection.failures else {}
+        for one in dict.fromkeys(ids):
+            before = self.items.pop(one, None)
+            asked = before.asked if before else read.seconds
+            self.items[one] = Item(asked, read, tuple(items.get(one, ())), failures.get(one))
+
+    def answer(self, collection: Collection, ids: Iterable[str]) -> dict[str, Any]:
+        """Return what is kept of these identifiers, as AWS would return it."""
+        kept = [self.items[one] for one in dict.fromkeys(ids)]
+        found: dict[str, Any] = {collection.items: [item for one in kept for item in one.items]}
+        if collection.failures:
+            found[collection.failures] = [one.failure for one in kept if one.failure is not None]
+        return found
+
+    def drop(self, ids: Iterable[str]) -> None:
+        """Forget identifiers."""
+        for one in ids:
+            self.items.pop(one, None)
+
+    def forget(self, before: float) -> None:
+        """Forget what nobody asked for since then."""
+        self.drop([one for one, item in self.items.items() if item.asked < before])
+
+
+def _name(failure: Mapping[str, Any]) -> str:
+    """Return the name of what AWS could not describe: the last part of its ARN."""
+    return str(failure.get("arn", "")).rpartition("/")[2]
+
+
+class Marked:
+    """What the tagging API lists with an owner mark: the tags by ARN, and the marks of each application."""
+
+    def __init__(self, tags: Mapping[str, Tags], owner: str) -> None:
+        self.tags = tags
+        self._owner = owner
+
+    @cached_property
+    def by_application(self) -> Mapping[str, Sequence[tuple[str, str]]]:
+        """(owner mark, ARN) by `v1/<installation>/<application>`."""
+        found: dict[str, list[tuple[str, str]]] = {}
+        for arn, tags in self.tags.items():
+            mark = tags[self._owner]
+            found.setdefault(mark.rsplit("/", 2)[0], []).append((mark, arn))
+        return found

@@ -1,0 +1,293 @@
+"""The inventory: what was read of one account and Region, shared by all applications that ask for it.
+
+An answer is used again until it is too old for who asks (`views.py`). One thread reads it, the others wait for it. A
+batch that is not full also asks for what other applications asked for last time, oldest first. Nothing here is a fact
+about AWS: losing it costs reads.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias, TypeVar
+
+from ecsync.core import marks
+from ecsync.core.kind import Collection, Kind, Owned
+from ecsync.core.model import Tags
+from ecsync.core.ports import AwsError, Cloud
+from ecsync.core.trees import canonical
+from ecsync.engine.answers import Answer, Batch, Failed, Marked, Pages, tried
+from ecsync.engine.views import ReadAt, Reason, View
+
+TAGS_LAG = 120.0  # seconds: the tagging API may return older tags than a direct read before
+_UNUSED = 3600.0  # seconds after which an answer that nobody asked for is dropped
+_SWEEP = 600.0
+_GET_RESOURCES = ("resourcegroupstaggingapi", "GetResources")
+
+T = TypeVar("T")
+Listed: TypeAlias = tuple[Owned, ...]
+
+
+class Inventory:
+    """Reads of one account and Region. Safe across threads."""
+
+    def __init__(self, cloud: Cloud, monotonic: Callable[[], float], kinds: Mapping[str, Kind]) -> None:
+        declared = [collection for kind in kinds.values() for collection in kind.collections]
+        self._cloud = cloud
+        self._monotonic = monotonic
+        self._collections = {one.operation: one for one in declared}
+        tagged = (kind.tagged_as for kind in kinds.values() if any(one.tags_of for one in kind.collections))
+        self._types = tuple(sorted({type_ for type_ in tagged if type_}))
+        self._lock = threading.Lock()
+        self._order = 0
+        self._answers: dict[str, Answer] = {}
+        self._batches: dict[str, Batch] = {}
+        self._swept = monotonic()
+        self.reads: Counter[tuple[str, Reason]] = Counter()  # requests to AWS by operation and reason
+
+    def reader(self, view: View) -> InventoryReader:
+        """Return a reader that takes the answers of a view."""
+        self._sweep()
+        return InventoryReader(self, view)
+
+    def mark(self) -> int:
+        """Return the place in the order of everything that was read until now."""
+        with self._lock:
+            self._order += 1
+            return self._order
+
+    def expire(self) -> None:
+        """Forget every answer."""
+        with self._lock:
+            self._answers.clear()
+            self._batches.clear()
+
+    # ---------------------------------------------------------------- what a reader asks for
+
+    def answer(self, view: View, service: str, operation: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the answer to one call."""
+        collection = self._collection(service, operation)
+        if collection.tags_of and collection.tags_of in params:
+            return self._tags(view, collection, service, operation, params)
+        if collection.ids and collection.ids in params:
+            return self._batch(view, collection, service, operation, params)
+        kept: Mapping[str, Any] = self._kept(
+            view, collection, f"{service}.{operation}", params, lambda: self._cloud.call(service, operation, **params)
+        )
+        return kept
+
+    def items(self, view: View, service: str, operation: str, result: str, params: Mapping[str, Any]) -> Iterator[Any]:
+        """Yield the items of all pages."""
+        collection = self._collection(service, operation)
+        if collection.ids and collection.ids in params:
+            yield from self._batch(view, collection, service, operation, params, pages=True)[result]
+            return
+        name = f"{service}.{operation}:{result}"
+        pages = self._kept(
+            view, collection, name, params, lambda: Pages(self._cloud.pages(service, operation, result, **params))
+        )
+        yield from pages
+
+    def cached(self, service: str, operation: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return what AWS never changes."""
+        return self._cloud.cached(service, operation, **params)
+
+    def _collection(self, service: str, operation: str) -> Collection:
+        name = f"{service}.{operation}"
+        return self._collections.get(name) or Collection(operation=name)
+
+    # ---------------------------------------------------------------- answers by their parameters
+
+    def _kept(
+        self, view: View, collection: Collection, name: str, params: Mapping[str, Any], read: Callable[[], T]
+    ) -> T:
+        """Return the kept answer if the view takes it, else read it. One thread reads, the others wait."""
+        key = f"{name} {canonical(params)}"
+        with self._lock:
+            answer = self._answers.setdefault(key, Answer())
+        with answer.lock:
+            now = self._monotonic()
+            answer.asked = now
+            if not answer.taken(view, collection, now, key):
+                read_at = self._begin(collection.operation, view)
+                answer.read, answer.value = read_at, tried(read)
+            value: T | Failed = answer.value
+        if isinstance(value, Failed):
+            raise value.error
+        return value
+
+    def _begin(self, operation: str, view: View) -> ReadAt:
+        """Count a read, and return when it begins."""
+        with self._lock:
+            self._order += 1
+            self.reads[operation, view.reason] += 1
+            return ReadAt(self._monotonic(), self._order)
+
+    # ---------------------------------------------------------------- answers by identifier
+
+    def _batch(
+        self,
+        view: View,
+        collection: Collection,
+        service: str,
+        operation: str,
+        params: Mapping[str, Any],
+        *,
+        pages: bool = False,
+    ) -> Mapping[str, Any]:
+        """Return the answer for these identifiers, made of kept items and of one call for what is too old."""
+        asked = [str(one) for one in params[collection.ids]]
+        scope = {name: value for name, value in params.items() if name != collection.ids}
+        with self._lock:
+            batch = self._batches.setdefault(f"{collection.operation} {canonical(scope)}", Batch())
+
+        def describe(ids: Sequence[str]) -> Mapping[str, Any]:
+            wanted = {**scope, collection.ids: list(ids)}
+            if pages:
+                return {collection.items: list(self._cloud.pages(service, operation, collection.items, **wanted))}
+            return self._cloud.call(service, operation, **wanted)
+
+        with batch.lock:
+            now = self._monotonic()
+            batch.ask(asked, now)
+            due = [one for one in asked if not batch.takes(view, collection, one, now)]
+            if due:
+                fill = [] if view.exact else batch.oldest(view, collection, now, collection.size - len(due), due)
+                self._describe(view, collection, batch, (due, fill), describe)
+            return batch.answer(collection, asked)
+
+    def _describe(
+        self,
+        view: View,
+        collection: Collection,
+        batch: Batch,
+        ids: tuple[Sequence[str], Sequence[str]],
+        describe: Callable[[Sequence[str]], Mapping[str, Any]],
+    ) -> None:
+        """Read what is due, and the fill. If the fill makes the call fail, read what is due alone."""
+        due, fill = ids
+        read = self._begin(collection.operation, view)
+        try:
+            batch.keep(collection, [*due, *fill], describe([*due, *fill]), read)
+        except AwsError as error:
+            if not fill or error.kind not in ("missing", "invalid"):
+                raise
+            batch.drop(fill)
+            self._describe(view, collection, batch, (due, ()), describe)
+
+    # ---------------------------------------------------------------- tags
+
+    def _tags(
+        self, view: View, collection: Collection, service: str, operation: str, params: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """Return the tags of one ARN or of several: from the tagging API for what carries our mark, else directly."""
+        assert collection.as_tagged is not None
+        asked = params[collection.tags_of]
+        arns = asked if collection.ids else [asked]
+        listed = {} if view.exact else self._listed_tags(view, collection, arns)
+        if not collection.ids:
+            if asked in listed:
+                return collection.as_tagged(asked, listed[asked])
+            kept: Mapping[str, Any] = self._kept(
+                view,
+                collection,
+                collection.operation,
+                params,
+                lambda: self._cloud.call(service, operation, **params),
+            )
+            return kept
+        rest = [arn for arn in arns if arn not in listed]
+        direct = (
+            self._batch(view, collection, service, operation, {**params, collection.ids: rest})[collection.items]
+            if rest
+            else []
+        )
+        return {collection.items: [*(collection.as_tagged(arn, tags) for arn, tags in listed.items()), *direct]}
+
+    def _listed_tags(self, view: View, collection: Collection, arns: Sequence[str]) -> dict[str, Tags]:
+        """Return the tags of those ARNs that the tagging API lists with our mark and that were not read lately.
+
+        A direct read wins until the listing is so much newer that it cannot be older.
+        """
+        try:
+            listing, read = self._marked(view, self._types)
+        except AwsError as error:
+            if error.kind == "credentials":
+                raise
+            return {}
+        found = {}
+        for arn in arns:
+            tags = listing.tags.get(arn)
+            if tags is not None and read.seconds - self._read_directly(collection, arn) >= TAGS_LAG:
+                found[arn] = tags
+        return found
+
+    def _read_directly(self, collection: Collection, arn: str) -> float:
+        """Return when the tags of an ARN were last read by their own call; minus infinity if never."""
+        if collection.ids:
+            batch = self._batches.get(f"{collection.operation} {canonical({})}")
+            item = batch.items.get(arn) if batch else None
+            return item.read.seconds if item and item.read else float("-inf")
+        answer = self._answers.get(f"{collection.operation} {canonical({collection.tags_of: arn})}")
+        return answer.read.seconds if answer and answer.read else float("-inf")
+
+    def marked(self, view: View, kind: Kind) -> Marked:
+        """Return what the tagging API lists of a kind with an owner mark, and maybe of others. Raises AwsError."""
+        types = self._types if kind.tagged_as in self._types else (kind.tagged_as,)
+        return self._marked(view, types)[0]
+
+    def _marked(self, view: View, types: Sequence[str]) -> tuple[Marked, ReadAt]:
+        collection = Collection(operation=".".join(_GET_RESOURCES))
+        params = {"ResourceTypeFilters": list(types), "TagFilters": [{"Key": marks.OWNER}]}
+
+        def read() -> tuple[Marked, ReadAt]:
+            began = ReadAt(self._monotonic(), 0)
+            listed = self._cloud.pages(*_GET_RESOURCES, "ResourceTagMappingList", **params)
+            found = {one["ResourceARN"]: marks.tag_map(one.get("Tags")) for one in listed}
+            return Marked({arn: tags for arn, tags in found.items() if marks.OWNER in tags}, marks.OWNER), began
+
+        return self._kept(view, collection, "marked", params, read)
+
+    def owned(self, view: View, kind: Kind, scope: str) -> Listed:
+        """Return the live resources of a kind with a mark of this scope (`Kind.owned`). Raises AwsError."""
+        if kind.owned is None:
+            return ()
+        list_, name = kind.owned, f"{kind.name} with our marks"
+        reader = self.reader(view)
+        return self._kept(view, Collection(operation=name), name, {"scope": scope}, lambda: tuple(list_(reader, scope)))
+
+    # ---------------------------------------------------------------- what nobody asks for any more
+
+    def _sweep(self) -> None:
+        """Drop the answers that nobody asked for lately."""
+        now = self._monotonic()
+        with self._lock:
+            if now - self._swept < _SWEEP:
+                return
+            self._swept = now
+            self._answers = {key: one for key, one in self._answers.items() if now - one.asked < _UNUSED}
+            batches = list(self._batches.values())
+        for batch in batches:
+            with batch.lock:
+                batch.forget(now - _UNUSED)
+
+
+class InventoryReader:
+    """The Reader port over an inventory: it takes the answers of one view."""
+
+    def __init__(self, inventory: Inventory, view: View) -> None:
+        self._inventory = inventory
+        self._view = view
+
+    def call(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
+        """Return the answer to one call."""
+        return self._inventory.answer(self._view, service, operation, params)
+
+    def pages(self, service: str, operation: str, result: str, /, **params: Any) -> Iterator[Any]:
+        """Yield every item of the list member `result`, from all pages."""
+        return self._inventory.items(self._view, service, operation, result, params)
+
+    def cached(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
+        """As `call`, for data that AWS never changes."""
+        return self._inventory.cached(service, operation, params)
