@@ -57,6 +57,12 @@ class Inventory:
             self._order += 1
             return self._order
 
+    @property
+    def size(self) -> int:
+        """The number of answers and items that are kept."""
+        with self._lock:
+            return len(self._answers) + sum(len(batch.items) for batch in self._batches.values())
+
     def expire(self) -> None:
         """Forget every answer."""
         with self._lock:
