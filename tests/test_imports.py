@@ -58,7 +58,17 @@ ROOMS: dict[str, set[str]] = {
     "application_autoscaling": {"account", "ecs"},
     "owner": {"account", "ecs", "application_autoscaling"},
     "http": {"account", "moto", "cloudwatch", "ec2", "elbv2", "autoscaling", "ecs", "application_autoscaling", "owner"},
-    "simulator": {"account", "moto", "cloudwatch", "elbv2", "autoscaling", "ecs", "http", "owner"},
+    "simulator": {
+        "account",
+        "moto",
+        "cloudwatch",
+        "elbv2",
+        "autoscaling",
+        "ecs",
+        "application_autoscaling",
+        "http",
+        "owner",
+    },
 }
 PACKAGES: dict[str, dict[str, set[str]]] = {"ecsync": PARTS, "ecsim": ROOMS}
 TOP = {"ecsync": {"testing", "config"}, "ecsim": {"owner", "simulator"}}  # modules beside the folders

@@ -12,6 +12,7 @@ from ecsim.account.account import Account
 from ecsim.account.clock import Clock, VirtualClock
 from ecsim.account.settings import Settings
 from ecsim.account.world import World
+from ecsim.application_autoscaling.store import AppAutoScalingRegion
 from ecsim.autoscaling.listeners import InstanceListeners
 from ecsim.cloudwatch.store import CloudWatchRegion
 from ecsim.ecs.capacity.instance_lifecycle import ContainerAgents
@@ -105,6 +106,8 @@ class Simulator(Account):
             yield arn, tags, f"ecs:{arn.split(':')[5].split('/')[0]}"
         for arn, tags in list(self.world.store(CloudWatchRegion, region).tags.items()):
             yield arn, tags, "cloudwatch:alarm"
+        for target in list(self.world.store(AppAutoScalingRegion, region).targets.values()):
+            yield target.arn, target.tags, "application-autoscaling:scalable-target"
         yield from seams.tagged_repositories(self.settings.account, region)
 
     def _elb_tagged(self, region: str) -> Iterator[tuple[str, dict[str, str], str]]:

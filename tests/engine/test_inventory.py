@@ -232,7 +232,7 @@ class TestBatches:
         assert colours(looking(inventory), "a", "b") == {"a": "red", "b": "red"}
         assert zoo.asked() == [["a"], ["b"]]
 
-    def test_what_nobody_asks_for_any_more_is_not_read(self, zoo: Zoo, inventory: Inventory, clock: FakeClock) -> None:
+    def test_what_is_not_asked_for_any_more_is_not_read(self, zoo: Zoo, inventory: Inventory, clock: FakeClock) -> None:
         """It fills a batch once or twice after it was last asked for."""
         colours(looking(inventory), "a", "b")
         for _ in range(4):
@@ -298,7 +298,7 @@ class TestFailures:
         inventory.reader(confirmed()).call("zoo", "DescribeCages")
 
     def test_lost_credentials_are_not_remembered(self, zoo: Zoo, inventory: Inventory) -> None:
-        """They are looked for again by whoever asks next."""
+        """The next read looks for them again."""
         zoo.failing["DescribeCages"] = error("credentials")
         with pytest.raises(AwsError):
             looking(inventory).call("zoo", "DescribeCages")
@@ -400,7 +400,7 @@ class TestTags:
 class TestMemory:
     """What is kept."""
 
-    def test_what_nobody_asks_for_is_forgotten(self, zoo: Zoo, inventory: Inventory, clock: FakeClock) -> None:
+    def test_what_is_not_asked_for_is_forgotten(self, zoo: Zoo, inventory: Inventory, clock: FakeClock) -> None:
         """After hours with ever new names, only the names of the last hour are kept."""
         for number in range(300):
             zoo.colours[f"w{number}"] = "red"

@@ -23,6 +23,7 @@ _PAGE_SIZES: Mapping[str, tuple[str, int]] = {
     "ecs.ListServices": ("maxResults", 100),  # 10
     "autoscaling.DescribeAutoScalingGroups": ("MaxRecords", 100),  # 50
     "iam.ListRoles": ("MaxItems", 1000),  # 100
+    "resourcegroupstaggingapi.GetResources": ("ResourcesPerPage", 100),  # 50
 }
 
 

@@ -57,7 +57,7 @@ def tried(read: Callable[[], Any]) -> Any:
 
 
 class Pages:
-    """The items of a listing. A page is read when somebody asks for its items, and once for all who ask."""
+    """The items of a listing. A page is read when its items are asked for, and once for all who ask."""
 
     def __init__(self, items: Iterator[Any]) -> None:
         self._items = items
@@ -107,7 +107,7 @@ class Batch:
         self.items: dict[str, Item] = {}
 
     def ask(self, ids: Iterable[str], now: float) -> None:
-        """Note that somebody asks for these identifiers."""
+        """Note that these identifiers are asked for now."""
         for one in ids:
             self.items.setdefault(one, Item(now)).asked = now
 
@@ -158,7 +158,7 @@ class Batch:
             self.items.pop(one, None)
 
     def forget(self, before: float) -> None:
-        """Forget what nobody asked for since then."""
+        """Forget what was not asked for since then."""
         self.drop([one for one, item in self.items.items() if item.asked < before])
 
 

@@ -21,7 +21,7 @@ from ecsync.engine.answers import Answer, Batch, Failed, Marked, Pages, tried
 from ecsync.engine.views import ReadAt, Reason, View
 
 TAGS_LAG = 120.0  # seconds: the tagging API may return older tags than a direct read before
-_UNUSED = 3600.0  # seconds after which an answer that nobody asked for is dropped
+_UNUSED = 3600.0  # seconds after which an answer that was not asked for is dropped
 _SWEEP = 600.0
 _GET_RESOURCES = ("resourcegroupstaggingapi", "GetResources")
 
@@ -263,10 +263,10 @@ class Inventory:
         reader = self.reader(view)
         return self._kept(view, Collection(operation=name), name, {"scope": scope}, lambda: tuple(list_(reader, scope)))
 
-    # ---------------------------------------------------------------- what nobody asks for any more
+    # ---------------------------------------------------------------- what is not asked for any more
 
     def _sweep(self) -> None:
-        """Drop the answers that nobody asked for lately."""
+        """Drop the answers that were not asked for lately."""
         now = self._monotonic()
         with self._lock:
             if now - self._swept < _SWEEP:
