@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -66,9 +67,17 @@ def test_a_step_in_progress_is_progressing() -> None:
     assert status_of(Absent(), results={MAIN: Progressing(why="early")}).health.status == "Missing"
 
 
-def test_after_a_done_step_the_health_is_that_of_the_resource() -> None:
-    """The kind computes it."""
+def test_after_a_done_step_the_health_is_that_of_the_resource_as_it_was_read_then() -> None:
+    """The kind computes it. A resource that was not read after the write is Progressing."""
+    kinds = {**KINDS, "Widget": replace(KINDS["Widget"], health=lambda *_: Health(status="Degraded"))}
+
+    def health(observed: Present) -> str:
+        here = replace(inputs(WIDGET, world={"Widget/w": observed}, policies=standard()), kinds=kinds)
+        return status.statuses(here, plan.build(here), {MAIN: Done()})[0].health.status
+
+    read = replace(DIFFERS, read_at=datetime(2026, 1, 1, tzinfo=UTC))
     assert status_of(DIFFERS, results={MAIN: Done()}).health.status == "Healthy"
+    assert (health(read), health(DIFFERS)) == ("Degraded", "Progressing")
 
 
 def test_a_suspended_resource_is_suspended() -> None:

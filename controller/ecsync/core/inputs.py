@@ -74,6 +74,11 @@ class Inputs:
         known = self.kind(ref.key).known(desired.body).get(ref.output)
         return known if isinstance(known, str) else None
 
+    def is_without_parent(self, key: Key) -> bool:
+        """Return whether a resource cannot be identified, because what it refers to is not known."""
+        desired = self.desired(key)
+        return desired is None or self.kind(key).natural(self.resolved(desired).body) is None
+
     def resolved(self, desired: Desired, invalid: Collection[tuple[Key, str]] = ()) -> Desired:
         """Return the document with its references resolved, except unknown values and those about to change."""
 

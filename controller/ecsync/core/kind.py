@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -84,6 +84,7 @@ class Collection:
     operation: str  # `ecs.DescribeServices`
     cadence: Cadence = "fast"
     settled: Callable[[Body], bool] | None = None  # an answer that is not settled is read at the fast cadence
+    guards: bool = False  # writes wait for this answer: what a difference depends on is read at the fast cadence
     ids: str = ""  # the parameter that takes a list of identifiers
     size: int = 0  # the most identifiers of one call
     items: str = ""  # the member of the answer that holds the items
@@ -241,9 +242,10 @@ class Kind:
     retain_default: bool = False  # the default of `ecsync/deletion` is `retain`
     keeps_revisions: bool = False  # the kind has `ecsync/keep-revisions`
 
-    def shown_by_create(self, outputs: Container[str]) -> bool:
-        """Return whether these outputs of a create are all that others can need of it: it has no health of its own."""
-        return self.health is _healthy and self.inquire is None and all(one in outputs for one in self.outputs)
+    @property
+    def has_health(self) -> bool:
+        """Whether a live resource can be other than healthy."""
+        return self.health is not _healthy
 
     @property
     def actions(self) -> Mapping[Literal["read", "write", "delete"], tuple[str, ...]]:

@@ -21,6 +21,7 @@ from ecsync.core.model import (
 )
 from ecsync.core.origins import where
 from ecsync.core.outcome import (
+    Done,
     Failed,
     Health,
     Plan,
@@ -145,7 +146,10 @@ def _health(inputs: Inputs, desired: Desired, observed: Observed, results: list[
             missing = desired.options.state == "present"
             return Health(status="Missing" if missing else "Healthy", why="not found in AWS" if missing else "")
         case Present():
-            health = inputs.kind(desired.key).health(inputs.resolved(desired), observed)
+            kind = inputs.kind(desired.key)
+            if observed.read_at is None and kind.has_health and any(isinstance(one, Done) for one in results):
+                return Health(status="Progressing", why="written in this pass, and not read since")
+            health = kind.health(inputs.resolved(desired), observed)
             progress = next((one for one in results if isinstance(one, Progressing)), None)
             if progress and health.status == "Healthy":
                 return Health(status="Progressing", why=progress.why)

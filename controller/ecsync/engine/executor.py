@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from ecsync.core import marks, plan
 from ecsync.core.graph import references
@@ -20,8 +21,9 @@ from ecsync.engine.inventory import Inventory
 from ecsync.engine.observe import observe
 from ecsync.engine.retries import content_digest
 from ecsync.engine.step_state import StepState
-from ecsync.engine.views import confirmed, fresh
+from ecsync.engine.views import MOMENT, View, confirmed, fresh
 
+_READ_AHEAD = 49  # resources of the same kind that are read with one that is created
 Announce = Callable[[Step, Result], None]
 
 
@@ -48,6 +50,10 @@ class _Run:
     inputs: Inputs
     context: ExecutionContext
     world: dict[Key, Observed]
+    steps: Sequence[Step] = ()
+    read: dict[Key, float] = field(default_factory=dict)  # when the resource of a step was last read
+    removes: bool = False  # whether a step removes something
+    depended: frozenset[Key] = frozenset()  # resources that a step about another one depends on
     written: dict[Key, int] = field(default_factory=dict)  # the place of the last write in the order of the inventory
     results: dict[StepId, Result] = field(default_factory=dict)
     blocking: dict[StepId, str] = field(default_factory=dict)  # steps that the steps after them wait for, and why
@@ -62,7 +68,11 @@ def execute(
 
     Returns the result of each step, and the world as last observed.
     """
-    run = _Run(inputs=inputs, context=context, world=dict(inputs.world))
+    run = _Run(inputs=inputs, context=context, world=dict(inputs.world), steps=plan_.steps)
+    now = context.clock.monotonic()
+    run.read = {step.id.key: now for step in plan_.steps if not inputs.is_without_parent(step.id.key)}
+    run.removes = any(isinstance(step.change, Delete | Forget) for step in plan_.steps)
+    run.depended = frozenset(key for step in plan_.steps for key in _needs(step) if key != step.id.key)
     for step in plan_.steps:
         if context.adopting != isinstance(step.change, Adopt):
             result: Result = Skipped(reason=_other_mode(context))  # blocks no step: the resource exists
@@ -145,16 +155,43 @@ def _apply(run: _Run, step: Step) -> Result:
 def _planned_again(run: _Run, step: Step) -> Step | Result:
     """Read the resource and plan it again: no write is based on an older read (docs/rules.md R25)."""
     inputs = replace(run.inputs, world=run.world)
-    inventory = run.context.inventory
+    inventory, key = run.context.inventory, step.id.key
     if step.id.phase == "prune":
         run.context.step_state.orphan_listing = None  # the step changes what was listed
         return orphans.planned_again(inventory.reader(fresh(inventory.mark())), inputs, step) or Done()
-    creates = isinstance(step.change, Create)  # AWS refuses to create what exists
-    view = confirmed(run.written.get(step.id.key, 0)) if creates else fresh(inventory.mark())
-    run.world = observe(inventory.reader(view), inputs, run.context.clock.now(), only=(step.id.key,))
+    if not _adds(step):
+        _read(run, fresh(inventory.mark()), (key,))
+    elif not _read_lately(run, key):
+        _read(run, confirmed(run.written.get(key, 0)), _creates_like(run, step))
     decided = plan.replan(replace(inputs, world=run.world), step)
     again = next((one for one in decided.steps if one.id == step.id), None)
     return replace(again, after=step.after) if again else _result_without_step(decided, step.id.key)
+
+
+def _read(run: _Run, view: View, keys: Sequence[Key]) -> None:
+    """Read resources into the world of the pass."""
+    context, inputs = run.context, replace(run.inputs, world=run.world)
+    run.world = observe(context.inventory.reader(view), inputs, context.clock.now(), only=keys)
+    now = context.clock.monotonic()
+    run.read |= {key: now for key in keys if not inputs.is_without_parent(key)}
+
+
+def _adds(step: Step) -> bool:
+    """Return whether a step changes nothing that exists: it creates a resource, or a revision of it."""
+    revises = isinstance(step.change, Update) and any(one.effect == "revise" for one in step.fields)
+    return isinstance(step.change, Create) or revises
+
+
+def _read_lately(run: _Run, key: Key) -> bool:
+    """Return whether a resource was read within a moment, and not written since: AWS refuses to create what exists."""
+    return run.context.clock.monotonic() - run.read.get(key, float("-inf")) < MOMENT and key not in run.written
+
+
+def _creates_like(run: _Run, step: Step) -> list[Key]:
+    """Return the resource of a step, and those of the steps after it that create the same kind: one read for all."""
+    following = (one.id.key for one in run.steps if _adds(one) and one.id not in run.results)
+    alike = (key for key in following if key.kind == step.id.key.kind and key != step.id.key)
+    return [step.id.key, *islice(alike, _READ_AHEAD)]
 
 
 def _result_without_step(decided: Plan, key: Key) -> Result:
@@ -257,17 +294,30 @@ def _after_write(run: _Run, step: Step, captured: Mapping[str, str]) -> Result:
     """Let the steps after this one see the resource: as the response has it, or read again."""
     key, change = step.id.key, step.change
     created = _as_created(run.inputs.kind(key), change, captured) if isinstance(change, Create) else None
-    if created is not None and not step.waiting and run.inputs.kind(key).shown_by_create(created.outputs):
-        run.world[key] = created
+    shown = created or run.world[key]
+    if not step.waiting and isinstance(shown, Present) and _shows_enough(run, step, shown):
+        run.world[key] = replace(shown, read_at=None)  # the next pass reads it
         return Done()
-    inputs, view = replace(run.inputs, world=run.world), fresh(run.written[key])
-    run.world = observe(run.context.inventory.reader(view), inputs, run.context.clock.now(), only=(key,))
+    _read(run, fresh(run.written[key]), (key,))
+    run.context.step_state.unread.discard(key)
     observed = run.world[key]
     if isinstance(observed, Present):
         run.world[key] = replace(observed, outputs={**observed.outputs, **captured})
     elif isinstance(observed, Absent) and created is not None:
         run.world[key] = created  # AWS does not list yet what it has just created
     return Progressing(why=step.waiting) if step.waiting else Done()
+
+
+def _shows_enough(run: _Run, step: Step, shown: Present) -> bool:
+    """Return whether the steps after this one need no other values of its resource than those that are known.
+
+    What is removed in this pass may depend on any resource, so then each one is read after its write.
+    """
+    if run.removes:
+        return False
+    if step.id.key not in run.depended:
+        return True
+    return isinstance(step.change, Create) and all(one in shown.outputs for one in run.inputs.kind(step.id.key).outputs)
 
 
 def _as_created(kind: Kind, change: Create, captured: Mapping[str, str]) -> Present:

@@ -40,8 +40,8 @@ def observe(reader: Reader, inputs: Inputs, now: datetime, only: Collection[Key]
 
 
 def neighbours(inputs: Inputs, keys: Collection[Key]) -> tuple[Key, ...]:
-    """Return these resources, what they refer to, and what refers to them: what a decision about them depends on."""
-    found = dict.fromkeys(keys)
+    """Return what these resources refer to, and what refers to them: what a decision about them depends on."""
+    found: dict[Key, None] = {}
     for desired in inputs.application.resources:
         kind = inputs.kind(desired.key)
         refers = {ref.key for _, ref in graph.references(desired.body)}
@@ -50,7 +50,7 @@ def neighbours(inputs: Inputs, keys: Collection[Key]) -> tuple[Key, ...]:
             found |= dict.fromkeys((*sorted(refers), *needs))
         elif not refers.isdisjoint(keys):
             found[desired.key] = None
-    return tuple(found)
+    return tuple(key for key in found if key not in keys)
 
 
 def _wanted(inputs: Inputs, kind: Kind, resources: Iterable[Desired]) -> list[Wanted]:

@@ -19,7 +19,7 @@ from ecsync.engine.executor import Announce, ExecutionContext, execute
 from ecsync.engine.inventory import Inventory
 from ecsync.engine.observe import neighbours, observe
 from ecsync.engine.step_state import StepState
-from ecsync.engine.views import View, at_cadence, confirmed, fresh
+from ecsync.engine.views import View, around, at_cadence, confirmed, fresh
 
 Timer = Callable[[str], AbstractContextManager[object]]
 
@@ -162,8 +162,10 @@ def look(
     differing = {step.id.key for step in planned.steps if step.id.phase != "prune"}
     if differing:
         with timer("observe"):
-            around = neighbours(inputs, differing)
-            inputs = _observed(inputs, destination, confirmed(step_state.written), around)
+            written = step_state.written
+            beside = around(application.sync.interval, written=written)
+            inputs = _observed(inputs, destination, beside, neighbours(inputs, differing))
+            inputs = _observed(inputs, destination, confirmed(written), tuple(differing))
         with timer("plan"):
             inputs, planned = _planned(inputs, catalogue, destination, step_state)
     step_state.record_plan(inputs, planned)
