@@ -11,7 +11,7 @@ import pytest
 
 from ecsync.core import plan, status
 from ecsync.core.kind import Owned
-from ecsync.core.model import Absent, Desired, Observed, Options, Origin, Unreadable
+from ecsync.core.model import Absent, Desired, Observed, Options, Origin, Present, Unreadable
 from ecsync.core.outcome import Done, Failed, Health, Outcome, Progressing, ResourceStatus, Result, StepId
 from ecsync.core.policy import standard
 from tests.core.tiny import KINDS, at, bare, doc, inputs, live, plan_of, to
