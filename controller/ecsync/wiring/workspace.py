@@ -15,7 +15,7 @@ from ecsync.core.model import Application, Snapshot, Target
 from ecsync.core.ports import Clock, Source
 from ecsync.core.schema import Shape
 from ecsync.engine.reconciler import Catalogue, Destination
-from ecsync.language.manifest import Loaded, ParseCache, load
+from ecsync.language.manifest import LoadCache, Loaded, load
 from ecsync.sources.last_good import open_source
 from ecsync.wiring import targets
 from ecsync.wiring.clouds import Clouds
@@ -34,7 +34,7 @@ class Workspace:
     root_name: str = "default"
 
     def __post_init__(self) -> None:
-        self._parsed: ParseCache = {}
+        self._cache = LoadCache()
         self._kinds = all_kinds()
 
     def destination_for(self, application: Application) -> Destination:
@@ -66,7 +66,7 @@ class Workspace:
             shape_of=shapes.load,
             environment=config.template_environment(),
             root_name=self.root_name,
-            cache=self._parsed,
+            cache=self._cache,
         )
 
     def catalogue(self, snapshot: Snapshot) -> Catalogue:
