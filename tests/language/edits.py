@@ -35,8 +35,8 @@ _SNIPPETS = (
     b"\n---\nresources:\n  ScalableTarget/a: {ResourceId: service/bench/bench-web-1, MinCapacity: 1, MaxCapacity: 2}\n",
     b"\n---\nkind: Cluster\nmetadata: {name: late, annotations: {ecsync/after: Cluster/extra}}\n",
     b"\n---\nkind: Clutter\nmetadata: {name: x}\n",
-    b"\n---\nkind: LogGroup\nmetadata: {name: x, annotations: {ecsync/manage: read}}\n"
-    b"spec: {tags: {a: '${app:app-0/Cluster/main}'}}\n",
+    b"\n---\nkind: LogGroup\nmetadata: {name: x, annotations: {ecsync/manage: read}}\n",
+    b"\n---\nkind: Cluster\nmetadata: {name: x}\nspec: {tags: {a: '${app:app-0/Cluster/main}'}}\n",
 )
 
 
