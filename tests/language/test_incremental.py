@@ -154,7 +154,7 @@ def test_an_unchanged_snapshot_parses_and_compiles_nothing(work: dict[str, list[
     assert all(one is other for one, other in zip(before.applications, after.applications, strict=True))
 
 
-def test_an_application_whose_files_did_not_change_is_the_same_object() -> None:
+def test_an_application_without_a_change_is_the_same_object() -> None:
     """And in the changed application, each resource that did not change."""
     cache = LoadCache()
     before, after = by_name(loaded(FILES, cache)), by_name(loaded(changed(), cache))

@@ -1,4 +1,4 @@
-"""What documents say about each other, in all applications, kept between two loads.
+"""The links between documents of all applications, kept between two loads.
 
 Each part has its own facts: the references in it, the names that it knows, the AWS resources that it claims, and the
 problems that the checks of its kinds found. A load replaces the facts of the parts that changed, and of the parts that
@@ -29,7 +29,7 @@ from ecsync.language.watched import WatchedDocuments
 
 @dataclass(slots=True, eq=False)
 class _Facts:
-    """What a part says about its documents and others."""
+    """The links of a part."""
 
     edges: Mapping[Compiled, dict[Key, Origin]]  # the resources that each refers to, with the place of the reference
     known: Mapping[Ref, str]  # outputs that follow from a document alone: mostly names

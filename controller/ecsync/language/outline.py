@@ -40,7 +40,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Outline:
-    """What an application declares. `repeated` has the documents of each section whose name is taken, by index."""
+    """What an application declares. `repeated` has, by section, the indexes of documents with a name that is taken."""
 
     draft: Draft
     files: tuple[ParsedFile, ...]

@@ -36,7 +36,7 @@ class Compiled:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Part:
-    """The resources of a section, without the documents whose name is taken."""
+    """The resources of a section, without the documents with a name that is taken."""
 
     section: Section
     repeated: frozenset[int]

@@ -1,7 +1,7 @@
 """The documents of one application while its files change: checks are repeated only where a change reaches them.
 
 A check of a kind asks `Documents` for a key, or for the documents with a value. `WatchedDocuments` records what each
-part asks, and returns the parts whose answers a change can have altered.
+part asks, and returns which answers a change can have altered.
 """
 
 from __future__ import annotations

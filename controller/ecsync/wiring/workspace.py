@@ -20,7 +20,7 @@ from ecsync.sources.last_good import open_source
 from ecsync.wiring import targets
 from ecsync.wiring.clouds import Clouds
 from ecsync.wiring.registry import all_kinds
-from ecsync.wiring.system import Locks, SystemClock
+from ecsync.wiring.system import Locks, SystemClock, without_collection
 
 
 @dataclass(kw_only=True)
@@ -60,14 +60,15 @@ class Workspace:
 
     def loaded(self, snapshot: Snapshot) -> Loaded:
         """Return what a snapshot declares, with every problem."""
-        return load(
-            snapshot,
-            kinds=self._kinds,
-            shape_of=shapes.load,
-            environment=config.template_environment(),
-            root_name=self.root_name,
-            cache=self._cache,
-        )
+        with without_collection():
+            return load(
+                snapshot,
+                kinds=self._kinds,
+                shape_of=shapes.load,
+                environment=config.template_environment(),
+                root_name=self.root_name,
+                cache=self._cache,
+            )
 
     def catalogue(self, snapshot: Snapshot) -> Catalogue:
         """Return what a snapshot declares, in the engine's form."""
