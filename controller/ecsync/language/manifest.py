@@ -218,12 +218,12 @@ def _parts(
     known = {part.section: part for part in before}
     gone = known.keys() - set(outline.sections)
     usable = [known[section] for section in gone if section.settings is compiler.settings]
+    moved = {id(one.document): one for part in usable for one in part.compiled}
     for index, section in enumerate(outline.sections):
         repeated = outline.repeated.get(index, frozenset())
         part = known.get(section)
         if part is None or part.repeated != repeated or is_stale(part):
-            old = usable if part is None else (part,)
-            compiled = {id(one.document): one for other in old for one in other.compiled}
+            compiled = moved if part is None else {id(one.document): one for one in part.compiled}
             ones: list[Compiled] = []
             for number, document in enumerate(section.documents):
                 if number not in repeated:
@@ -249,7 +249,7 @@ def _is_stale(part: Part | Compiled, changed: set[Asked], unsure: set[str]) -> b
     """Return whether a reference may mean something else now, or a message about one may be another."""
     if not changed and not unsure:
         return False
-    if part.problems or not part.asked.isdisjoint(changed):
+    if part.problems or not changed.isdisjoint(part.asked):
         return True
     return bool(unsure) and any(application in unsure for application, _, _ in part.asked)
 

@@ -98,15 +98,16 @@ class Outliner:
             document.kind in self.composites for file in files for document in file.documents
         )
         parts = [files] if whole else [(file,) for file in files]
+        old = {_names(section.files): section for section in known.values()}
         sections: list[Section] = []
         for part in parts:
             section = known.get(_identity(part))
             if section is None or section.settings is not settings:
-                section = self._section(settings, part, before)
+                section = self._section(settings, part, old.get(_names(part)))
             sections.append(section)
         return tuple(sections)
 
-    def _section(self, settings: Settings, files: tuple[ParsedFile, ...], before: Outline | None) -> Section:
+    def _section(self, settings: Settings, files: tuple[ParsedFile, ...], before: Section | None) -> Section:
         problems = [problem for file in files for problem in self._unknown(file)]
         unreadable = bool(problems) or not all(file.whole for file in files)
         written: Sequence[Document] = [
@@ -127,7 +128,7 @@ class Outliner:
             settings=settings,
             files=files,
             written=tuple(written),
-            documents=tuple(_kept(documents, files, before)),
+            documents=tuple(_kept(documents, before)),
             names=frozenset((document.kind, document.name) for document in documents),
             problems=tuple(problems),
             incomplete=unreadable,
@@ -181,15 +182,17 @@ class Outliner:
         )
 
 
-def _kept(documents: Sequence[Document], files: Sequence[ParsedFile], before: Outline | None) -> Iterator[Document]:
+def _kept(documents: Sequence[Document], before: Section | None) -> Iterator[Document]:
     """Yield the documents; the object before for one that is equal, also in its places."""
-    names = [file.name for file in files]
-    sections = before.sections if before is not None else ()
-    old = next((one.documents for one in sections if [file.name for file in one.files] == names), ())
+    old = before.documents if before is not None else ()
     known = {(document.kind, document.name): document for document in old}
     for document in documents:
         same = known.get((document.kind, document.name))
         yield same if same is not None and same == document else document
+
+
+def _names(files: Sequence[ParsedFile]) -> tuple[str, ...]:
+    return tuple(file.name for file in files)
 
 
 def _identity(files: tuple[ParsedFile, ...]) -> tuple[int, ...]:

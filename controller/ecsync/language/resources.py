@@ -31,7 +31,7 @@ class Compiled:
     problems: tuple[Problem, ...]
     notes: tuple[Problem, ...]
     after_place: Origin  # of its `ecsync/after`
-    asked: frozenset[Asked]
+    asked: tuple[Asked, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -107,7 +107,7 @@ class Compiler:
             problems=tuple(replace(problem, application=self.settings.name) for problem in every),
             notes=tuple(self.notes),
             after_place=after_origin(document.annotations, document.origin),
-            asked=frozenset(self.scope.asked),
+            asked=tuple(self.scope.asked),
         )
 
     def _options(self, document: Document, kind: Kind) -> tuple[Options, tuple[Problem, ...]]:
