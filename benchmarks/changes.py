@@ -8,10 +8,11 @@ daemon: with garbage collection, and with the catalogue before in memory.
 from __future__ import annotations
 
 import gc
-import math
+import json
 import sys
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import yaml
 
@@ -24,12 +25,22 @@ SIZES = ((10, 1), (100, 1), (100, 10), (1000, 1), (1000, 100))  # services, appl
 ROUNDS = 10
 Edit = Callable[[bytes, int], bytes]  # (content, round) -> another content
 
+
+def _with_comment(content: bytes, at: int, number: int) -> bytes:
+    """Return the content with lines of comment at a place: the places of all values behind it change."""
+    return content[:at] + b"# a comment\n" * (number + 1) + content[at:]
+
+
+CONTROL = "control: this file"
 IMAGE = b"nginx:1.27"
 EDITS: Mapping[str, Edit] = {
     "one image": lambda content, number: content.replace(IMAGE, b"nginx:2.%d" % number, 1),
     "the image of all ten": lambda content, number: content.replace(IMAGE, b"nginx:2.%d" % number),
     "a new document": lambda content, number: content + b"  LogGroup/new-%d: {logGroupName: /new}\n" % number,
-    "every line moved": lambda content, number: b"# a comment\n" * (number + 1) + content,
+    "a line in the middle": lambda content, number: _with_comment(
+        content, content.index(b"\n", len(content) // 2) + 1, number
+    ),
+    "every line moved": lambda content, number: _with_comment(content, 0, number),
 }
 
 
@@ -40,8 +51,9 @@ def cpu(work: Callable[[], object]) -> float:
     return time.process_time() - started
 
 
-def measured(services: int, applications: int) -> None:
-    """Print the rows of one fleet."""
+def measured(services: int, applications: int) -> dict[str, float]:
+    """Return the CPU seconds of the new catalogue after each change, and of the control."""
+    gc.set_threshold(*cli.COLLECTION)
     files = Fleet(services, applications).files()
     name = min(name for name in files if name.startswith("app-0/services-"))
     workspace = wiring.workspace(Settings(), ".", read_only=True)
@@ -55,30 +67,29 @@ def measured(services: int, applications: int) -> None:
 
     wiring.workspace(Settings(), ".", read_only=True).catalogue(Snapshot(revision="0", files=files))  # AWS's shapes
     gc.collect()
-    first = cpu(lambda: catalogue(files))
-    same = min(cpu(lambda: catalogue(files)) for _ in range(ROUNDS))
-    text = files[name].decode()
-    control = min(cpu(lambda: list(yaml.load_all(text, Loader=yaml.CSafeLoader))) for _ in range(ROUNDS))
-    title = f"{services:>8}  {applications:>12}"
-    for label, spent in {"all files new": first, "no change": same}.items():
-        print(f"{title}  {label:<22}{spent * 1e3:>10.2f}{spent / control:>10.1f}", flush=True)
+    spent = {"all files new": cpu(lambda: catalogue(files))}
+    spent["no change"] = min(cpu(lambda: catalogue(files)) for _ in range(ROUNDS))
     for label, edit in EDITS.items():
-        best = math.inf
-        for one in range(ROUNDS):
-            changed = {**files, name: edit(files[name], one)}
-            best = min(best, cpu(lambda changed=changed: catalogue(changed)))  # type: ignore[misc]
-        print(f"{title}  {label:<22}{best * 1e3:>10.2f}{best / control:>10.1f}", flush=True)
-    print(f"{title}  {'control: this file':<22}{control * 1e3:>10.2f}{1:>10.1f}", flush=True)
+        every = [{**files, name: edit(files[name], one)} for one in range(ROUNDS)]
+        spent[label] = min(cpu(partial(catalogue, changed)) for changed in every)
+    text = files[name].decode()
+    spent[CONTROL] = min(cpu(lambda: list(yaml.load_all(text, Loader=yaml.CSafeLoader))) for _ in range(ROUNDS))
+    return spent
 
 
 def main(sizes: tuple[tuple[int, int], ...]) -> None:
     """Measure and print the table."""
-    gc.set_threshold(*cli.COLLECTION)
     print(f"{'services':>8}  {'applications':>12}  {'change':<22}{'CPU ms':>10}{'/ control':>10}")
     for services, applications in sizes:
-        measured(services, applications)
+        spent = measured(services, applications)
+        for label, seconds in spent.items():
+            ratio = seconds / spent[CONTROL]
+            print(f"{services:>8}  {applications:>12}  {label:<22}{seconds * 1e3:>10.2f}{ratio:>10.1f}", flush=True)
 
 
 if __name__ == "__main__":
-    numbers = [int(argument) for argument in sys.argv[1:]]
-    main(tuple(zip(numbers[::2], numbers[1::2], strict=True)) or SIZES)
+    if sys.argv[1:2] == ["--json"]:
+        print(json.dumps({f"{services} in {many}": measured(services, many) for services, many in SIZES}))
+    else:
+        numbers = [int(argument) for argument in sys.argv[1:]]
+        main(tuple(zip(numbers[::2], numbers[1::2], strict=True)) or SIZES)

@@ -2,13 +2,14 @@
 
 Each service has eight documents. `load` reads and checks the manifests, `graph` orders the steps, and `plan` compares
 every resource with a live one that is in sync and derives its status. The exponent is the slope of log CPU over log
-services between each size and the one a tenth of it: 1 is linear, 2 is quadratic. Garbage collection is on, with the
-thresholds of the command.
+services between the last size and the one a tenth of it: 1 is linear, 2 is quadratic. Garbage collection is on, with
+the thresholds of the command.
 """
 
 from __future__ import annotations
 
 import gc
+import json
 import math
 import sys
 import time
@@ -183,6 +184,7 @@ def seconds(work: Callable[[], T]) -> tuple[float, T]:
 
 def measured(services: int) -> dict[str, float]:
     """Return the CPU seconds of each part for one size."""
+    gc.set_threshold(*cli.COLLECTION)
     files = manifests(services)
     spent: dict[str, float] = {}
     spent["load"], catalogue = seconds(lambda: first_catalogue(files))
@@ -199,7 +201,6 @@ def measured(services: int) -> dict[str, float]:
 
 def main(sizes: tuple[int, ...]) -> None:
     """Measure and print the table."""
-    gc.set_threshold(*cli.COLLECTION)
     measured(1)  # reads AWS's shapes once
     print(f"{'services':>8}  {'part':<16}{'CPU s':>10}{'ms/service':>12}")
     table: dict[int, dict[str, float]] = {}
@@ -207,12 +208,28 @@ def main(sizes: tuple[int, ...]) -> None:
         table[services] = measured(services)
         for part, spent in table[services].items():
             print(f"{services:>8}  {part:<16}{spent:>10.3f}{spent / services * 1e3:>12.2f}", flush=True)
-    for smaller, larger in [(size // 10, size) for size in sizes if size // 10 in table]:
-        print(f"\nexponent between {smaller} and {larger} services (1: linear)")
-        for part in table[larger]:
-            slope = math.log(table[larger][part] / table[smaller][part]) / math.log(larger / smaller)
+    found = exponents(table)
+    if found:
+        print("\nexponent between the largest size and the one a tenth of it (1: linear)")
+        for part, slope in found.items():
             print(f"{'':>8}  {part:<16}{slope:>10.2f}")
 
 
+def exponents(table: dict[int, dict[str, float]]) -> dict[str, float]:
+    """Return the exponent of each part between the largest size and the largest of those up to a tenth of it."""
+    largest = max(table)
+    smaller = max((size for size in table if size * 10 <= largest), default=largest)
+    return {
+        part: math.log(spent / table[smaller][part]) / math.log(largest / smaller)
+        for part, spent in table[largest].items()
+        if smaller < largest
+    }
+
+
 if __name__ == "__main__":
-    main(tuple(map(int, sys.argv[1:])) or SIZES)
+    if sys.argv[1:2] == ["--json"]:
+        measured(1)
+        every = {size: measured(size) for size in (10, 100, 1000)}
+        print(json.dumps({"spent": every, "exponents": exponents(every)}))
+    else:
+        main(tuple(map(int, sys.argv[1:])) or SIZES)

@@ -7,13 +7,14 @@ in a folder of their own, which a first round fills: an installed package has th
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.fleet import ACCOUNT, INSTALLATION, REGION, Fleet
@@ -67,22 +68,30 @@ def least(code: str, arguments: Sequence[str], compiled: str) -> float:
     return min(until_first_request(code, arguments, compiled) for _ in range(ROUNDS + 1))
 
 
-def main(sizes: tuple[int, ...]) -> None:
-    """Measure and print the table."""
-    print(f"{'services':>8}  {'process':<24}{'CPU s':>8}")
+def measured(sizes: Sequence[int]) -> Iterator[tuple[int, str, float]]:
+    """Yield the services (0: a control), the name of the process, and its CPU seconds."""
     with tempfile.TemporaryDirectory() as folder:
         compiled = f"{folder}/compiled"
         for name, code in CONTROLS.items():
-            print(f"{'':>8}  {name:<24}{least(code, (), compiled):>8.2f}", flush=True)
+            yield 0, name, least(code, (), compiled)
         for services in sizes:
             manifests = Path(folder, str(services))
             for name, content in Fleet(services, 1).files().items():
                 (manifests / name).parent.mkdir(parents=True, exist_ok=True)
                 (manifests / name).write_bytes(content)
             for verb in (("plan",), ("run", "--http-port", "0")):
-                spent = least(COMMAND, (*verb, str(manifests)), compiled)
-                print(f"{services:>8}  {'ecsync ' + verb[0]:<24}{spent:>8.2f}", flush=True)
+                yield services, f"ecsync {verb[0]}", least(COMMAND, (*verb, str(manifests)), compiled)
+
+
+def main(sizes: Sequence[int]) -> None:
+    """Measure and print the table."""
+    print(f"{'services':>8}  {'process':<24}{'CPU s':>8}")
+    for services, name, seconds in measured(sizes):
+        print(f"{services or '':>8}  {name:<24}{seconds:>8.2f}", flush=True)
 
 
 if __name__ == "__main__":
-    main(tuple(map(int, sys.argv[1:])) or SIZES)
+    if sys.argv[1:2] == ["--json"]:
+        print(json.dumps(list(measured(SIZES))))
+    else:
+        main(tuple(map(int, sys.argv[1:])) or SIZES)

@@ -22,6 +22,7 @@ from ecsync.language.coerce import coerced, comma_list, list_to_map, map_to_list
 from ecsync.language.labels import is_hidden, named, numbered, shown, type_name
 from ecsync.language.nodes import Node, plain, to_nodes
 
+_NO_BOUNDS = (None, None)
 TOKENS = frozenset(("clienttoken", "clientrequesttoken", "idempotencytoken"))
 
 
@@ -49,6 +50,22 @@ class Checked:
         return body
 
 
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows of a kind's rules that a check uses."""
+
+    comma_lists: tuple[tuple[str, ...], ...] = ()
+    keyed: tuple[Keyed, ...] = ()
+
+
+def rows_of(rules: Rules) -> Rows:
+    """Return the rows that a check uses. A kind has a hundred rows, so many checks of one kind share the result."""
+    return Rows(
+        tuple(row.segments for row in rules if isinstance(row, CommaList)),
+        tuple(row for row in rules if isinstance(row, Keyed)),
+    )
+
+
 def _never(_: Ref) -> bool:
     return False
 
@@ -59,6 +76,7 @@ def check(
     *,
     name: str,
     rules: Rules = (),
+    rows: Rows | None = None,
     describe: Shape | None = None,
     tags: str = "",
     lists: Callable[[Ref], bool] = _never,
@@ -70,6 +88,7 @@ def check(
 ) -> Checked:
     """Check and coerce a body. Messages call it `name`.
 
+    `rows`: `rows_of(rules)`, if it is known.
     `describe`: the shape of the describe output; its members that the input lacks are left out with a note.
     `tags`: the member that holds tags.
     `lists`: returns True for a reference with a list as its value.
@@ -80,12 +99,13 @@ def check(
     `who`: the owner of the shape, for messages.
     """
     node = to_nodes(body, Origin(""))
+    rows = rows if rows is not None else rows_of(rules)
     checker = _Checker(
         root=node,
         name=name,
         rules=rules,
-        comma_lists=tuple(row.segments for row in rules if isinstance(row, CommaList)),
-        keyed=tuple(row for row in rules if isinstance(row, Keyed)),
+        comma_lists=rows.comma_lists,
+        keyed=rows.keyed,
         tags=tags,
         lists=lists,
         partial=partial,
@@ -129,6 +149,8 @@ class _Checker:
         written = node.value
         if self.unread and isinstance(written, str) and "${" in written:
             return node
+        if wanted == "string" and type(written) is str and not shape.enum and shape.bounds == _NO_BOUNDS:
+            return node  # most values
         if isinstance(written, Text):
             return self._reference(node, written, shape, path)
         if wanted == "structure":

@@ -7,14 +7,14 @@ asked for something that changed.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ecsync.core.kind import Kind
 from ecsync.core.model import Desired, Key, Origin, Problem, Ref
 from ecsync.core.resolve import resolve
 from ecsync.core.rules import Late
-from ecsync.core.trees import transform
+from ecsync.core.trees import Body, Json, transform
 from ecsync.language.crosscheck import (
     Claim,
     as_text,
@@ -37,6 +37,25 @@ class _Facts:
     looked_up: frozenset[Ref] = frozenset()  # their values decide `claims`
     problems: tuple[Problem, ...] = ()  # of the checks of its kinds
     asked: frozenset[Hashable] = frozenset()  # the answers decide `problems`
+
+
+class _Settled(Mapping[str, Json]):
+    """A body with every reference as its known value, or as text. A member is resolved when it is asked for."""
+
+    __slots__ = ("_body", "_value_of")
+
+    def __init__(self, body: Body, value_of: Callable[[Ref], str | None]) -> None:
+        self._body = body
+        self._value_of = value_of
+
+    def __getitem__(self, name: str) -> Json:
+        return transform(resolve({name: self._body[name]}, self._value_of)[name], as_text)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._body)
+
+    def __len__(self) -> int:
+        return len(self._body)
 
 
 class Links:
@@ -153,7 +172,7 @@ class Links:
                 continue  # a lookup may read a resource that another document owns
             kind = self._kinds[desired.key.kind]
             claimed = kind.claim or kind.natural
-            natural = claimed(desired.body) or claimed(transform(resolve(desired.body, value_of), as_text))
+            natural = claimed(desired.body) or claimed(_Settled(desired.body, value_of))
             if natural is not None:
                 claims.append(((settings.account, settings.region, kind.name, natural), desired))
         for claim, desired in claims:

@@ -13,7 +13,7 @@ from ecsync.core.trees import Body, Json, Path, locate
 from ecsync.core.wording import quoted
 from ecsync.language.annotations import after_origin, options
 from ecsync.language.aws_types import mistyped
-from ecsync.language.check import Finding, check
+from ecsync.language.check import Finding, Rows, check, rows_of
 from ecsync.language.documents import Document
 from ecsync.language.nodes import Node, Origins, plain
 from ecsync.language.outline import Section, segments
@@ -79,6 +79,7 @@ class Compiler:
     notes: list[Problem] = field(default_factory=list)  # of the document that is being compiled
     plain_options: dict[str, Options] = field(default_factory=dict)  # by kind: of a document without annotations
     refers: dict[str, list[tuple[Refers, str]]] = field(default_factory=dict)  # by kind: with the primary output
+    rows: dict[str, Rows] = field(default_factory=dict)  # by kind
 
     def compile(self, document: Document) -> Compiled:
         """Return a Desired if the document has a valid body, and every mistake in it."""
@@ -159,6 +160,7 @@ class Compiler:
             shape,
             name=kind.name,
             rules=kind.rules,
+            rows=self._rows(kind),
             describe=describe,
             tags=kind.tagging.member if kind.tagging is not None else "",
             lists=self._is_list,
@@ -171,6 +173,11 @@ class Compiler:
         problems = [*strict, *(finding for finding in checked.problems if finding.origin not in reported)]
         self.notes += [Problem(note.origin, note.message, self.settings.name) for note in checked.notes]
         return checked.node, [Problem(finding.origin, finding.message) for finding in problems]
+
+    def _rows(self, kind: Kind) -> Rows:
+        if kind.name not in self.rows:
+            self.rows[kind.name] = rows_of(kind.rules)
+        return self.rows[kind.name]
 
     def _is_list(self, ref: Ref) -> bool:
         return ref.output in self.kinds[ref.key.kind].list_outputs
