@@ -43,9 +43,11 @@ corpus: install  ## Real definitions (ECSYNC_CORPUS) against the simulated AWS, 
 review: install  ## Members of AWS's shapes that no kind has reviewed, after an upgrade of botocore
 	$(BIN)/python -m ecsync.offline.review
 
-bench: install  ## Measure against controls in the same run, in about two minutes; see docs/performance.md
+bench: install  ## Measure against controls in the same run, in about three minutes; see docs/performance.md
 	$(BIN)/python -m benchmarks.compare
 	$(BIN)/python -m benchmarks.scaling
+	$(BIN)/python -m benchmarks.changes
+	$(BIN)/python -m benchmarks.start
 	$(BIN)/python -m benchmarks.steady
 
 check: install  ## ruff, mypy strict, and the rules about imports

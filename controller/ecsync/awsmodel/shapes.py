@@ -71,7 +71,7 @@ class ModelShape:
         raw = self._raw.get("member") or self._raw.get("value")
         return self._below(raw) if raw is not None and self.type in ("list", "map") else None
 
-    @property
+    @cached_property
     def required(self) -> frozenset[str]:
         """The required members of a structure."""
         return frozenset(self._raw.get("required", ()))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from ecsync.core.trees import Body, Json, Path
 
@@ -88,9 +88,8 @@ class Redacted:
 # ---------------------------------------------------------------- places in manifests
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Origin:
-    """A place in a manifest; line and column count from 1."""
+class Origin(NamedTuple):
+    """A place in a manifest; line and column count from 1. A tuple, because there is one for each value."""
 
     file: str
     line: int = 1
@@ -98,6 +97,9 @@ class Origin:
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"
+
+
+NOWHERE = Origin("")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -144,7 +146,7 @@ class Desired:
     key: Key
     body: Body
     options: Options = Options()
-    origin: Origin = Origin("")
+    origin: Origin = NOWHERE
     origins: Mapping[Path, Origin] = field(default_factory=dict, compare=False, repr=False, hash=False)
 
 
@@ -212,7 +214,7 @@ class Application:
     after: tuple[str, ...] = ()
     formerly: tuple[str, ...] = ()
     resources: tuple[Desired, ...] = ()
-    origin: Origin = Origin("")
+    origin: Origin = NOWHERE
 
     @cached_property
     def documents(self) -> Documents:
