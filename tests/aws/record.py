@@ -25,7 +25,7 @@ class Recorder:
         self._session = boto3.Session(region_name=REGION)
 
     def client(self, service: str) -> Any:
-        """Return a client whose responses are recorded."""
+        """Return a client that records its responses."""
         client = self._session.client(service)
 
         def keep(operation_model: Any, response_dict: Any, **_: Any) -> None:

@@ -41,7 +41,7 @@ def read_lean(events: BaseEventHooks) -> None:
         try:
             found, response_dict["body"] = read_body(response_dict["body"])
         except (ValueError, TypeError, ArithmeticError, OSError, RecursionError, ParseError):
-            return  # botocore reads the body, or says what is wrong with it
+            return  # botocore's own parser reads the body, or raises its error
         customized_response_dict.update(found)
 
     events.register("before-parse", read)
@@ -65,7 +65,7 @@ def _read_of(operation: OperationModel, structures: dict[str, Any]) -> Read | No
 
 
 def _newest_events(body: Any) -> None:
-    """Leave of each service what a plan shows of its newest events: a hundred are most of an ECS response."""
+    """Leave of each service only the newest events, and of these what a plan shows: a hundred are most of a response."""
     for service in body.get("services") or () if isinstance(body, dict) else ():
         if isinstance(service, dict) and isinstance(events := service.get("events"), list):
             service["events"] = [_event(one) for one in events[:NEWEST_EVENTS]]

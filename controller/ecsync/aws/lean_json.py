@@ -23,7 +23,7 @@ def body_reader(
     """Return a function that reads a body. `structures` are the readers of this service that are known already.
 
     It returns the members of the output, and a body without them. It raises an error for what it does not understand.
-    `lighten` removes from the decoded body what nobody needs.
+    `lighten` removes what is not needed from the decoded body.
     """
     read = _reader(shape, time, structures)
     if read is None:
