@@ -65,7 +65,7 @@ def _read_of(operation: OperationModel, structures: dict[str, Any]) -> Read | No
 
 
 def _newest_events(body: Any) -> None:
-    """Leave of each service only the newest events, and of these what a plan shows: a hundred are most of a response."""
+    """Leave of a service its newest events only, and of these what a plan shows: all of them are most of a response."""
     for service in body.get("services") or () if isinstance(body, dict) else ():
         if isinstance(service, dict) and isinstance(events := service.get("events"), list):
             service["events"] = [_event(one) for one in events[:NEWEST_EVENTS]]

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections import ChainMap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+from ecsync.awsmodel import models
 from ecsync.core.kind import ShapeOf
 from ecsync.core.schema import ANY, BOOLEAN, STRING, Shape, Type, listing, mapping
 
@@ -185,11 +187,9 @@ def at_path(path: str, *, side: str) -> Shape:
 @cache
 def service_model(service: str) -> Model:
     """Return botocore's model of the service, plus the values of `beyond_the_model.json`."""
-    from botocore.loaders import Loader  # takes 100 ms, and most commands do not need it
-
-    model: Model = Loader().load_service_model(service, "service-2")
+    model: Model = models.shared_loader().load_service_model(service, "service-2")
     more = dict(_with_more(model["shapes"], beyond_the_model().get(service, {})))
-    return {**model, "shapes": {**model["shapes"], **more}}
+    return {**model, "shapes": ChainMap(more, model["shapes"])}
 
 
 def _with_more(shapes: Model, more: Values) -> Iterator[tuple[str, Model]]:
