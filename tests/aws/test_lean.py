@@ -158,3 +158,27 @@ def test_the_page_of_a_proxy_is_left_to_botocore() -> None:
             found, expected, leanly = outcomes(operation, body)
             assert repr(found) == repr(expected)
             assert not leanly or found.keys() == {"ResponseMetadata"}
+
+
+@pytest.mark.parametrize("name", ["ecs.DescribeServices", "elbv2.DescribeTargetGroups"])
+def test_the_texts_of_two_answers_are_the_same_objects(name: str) -> None:
+    """A fleet's answers have most texts in common, and a pass returns those of the last one: each is kept once."""
+    body = next(one["body"] for one in RECORDED if f"{one['service']}.{one['operation']}" == name).encode()
+    service, _, operation_name = name.partition(".")
+    (operation,) = (found for found in operations(service) if found.name == operation_name)
+    first, second = (str_values(Parser(lean=True).read(operation, body)) for _ in range(2))
+    assert first
+    assert all(one is other for one, other in zip(first, second, strict=True))
+
+
+def str_values(tree: Any) -> list[str]:
+    """Return the texts of a result that are not of one character, without metadata and times."""
+    if isinstance(tree, str):
+        return [tree] if len(tree) > 1 else []
+    below = tree if isinstance(tree, list) else tree.items() if isinstance(tree, dict) else ()
+    found = []
+    for one in below:
+        name, value = one if isinstance(one, tuple) else ("", one)
+        if name != "ResponseMetadata" and not name.endswith("At"):
+            found += str_values(value)
+    return found

@@ -10,7 +10,7 @@ import pytest
 from botocore.loaders import Loader
 from botocore.session import Session
 
-from ecsync.awsmodel.models import Packed, PackedFiles, shared_loader
+from ecsync.awsmodel.models import Packed, PackedFiles, Used, shared_loader
 from ecsync.wiring import all_reads
 from tests.aws import fake_aws
 
@@ -72,3 +72,12 @@ def test_a_model_with_extras_is_not_packed(tmp_path: Path) -> None:
         "A": {"type": "string", "min": 1},
         "B": {"type": "string"},
     }
+
+
+def test_a_used_value_is_decoded_once() -> None:
+    """So that thousands of members share one dictionary; what is added wins."""
+    used = Used(Packed({"a": {"b": 1}, "c": {}}), {"c": {"added": 1}})
+    assert used["a"] is used["a"]
+    assert used["c"] == {"added": 1}
+    with pytest.raises(KeyError):
+        used["x"]

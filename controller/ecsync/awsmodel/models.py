@@ -40,6 +40,18 @@ class Packed(Mapping[str, Any]):
         return name in self._texts
 
 
+class Used(dict[str, Any]):
+    """The values of a packed object that were used, each decoded once; it does not list the others."""
+
+    def __init__(self, packed: Mapping[str, Any], more: Mapping[str, Any]) -> None:
+        super().__init__(more)
+        self._packed = packed
+
+    def __missing__(self, name: str) -> Any:
+        self[name] = value = self._packed[name]
+        return value
+
+
 class PackedFiles:
     """Reads botocore's files for its Loader, and packs what is large in them."""
 

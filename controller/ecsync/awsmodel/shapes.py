@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections import ChainMap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -189,7 +188,7 @@ def service_model(service: str) -> Model:
     """Return botocore's model of the service, plus the values of `beyond_the_model.json`."""
     model: Model = models.shared_loader().load_service_model(service, "service-2")
     more = dict(_with_more(model["shapes"], beyond_the_model().get(service, {})))
-    return {**model, "shapes": ChainMap(more, model["shapes"])}
+    return {**model, "shapes": models.Used(model["shapes"], more)}
 
 
 def _with_more(shapes: Model, more: Values) -> Iterator[tuple[str, Model]]:
