@@ -13,7 +13,7 @@ from botocore.exceptions import DataNotFoundError
 from botocore.loaders import Loader, create_loader
 from botocore.session import Session
 
-from ecsync.aws import hooks
+from ecsync.aws import hooks, lean
 
 CONNECT_SECONDS = 5
 READ_SECONDS = 15
@@ -58,7 +58,7 @@ class Clients:
         self._session.register_component("data_loader", loader or create_loader())
         if reads is not None:
             hooks.guard(self._session.get_component("event_emitter"), reads)
-        hooks.lighten(self._session.get_component("event_emitter"))
+        lean.read_lean(self._session.get_component("event_emitter"))
         hooks.plain_times(self._session.get_component("response_parser_factory"))
 
     def get(self, service: str, region: str, *, once: bool = False) -> Any:

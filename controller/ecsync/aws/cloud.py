@@ -41,7 +41,6 @@ class BotoCloud:
         observer: Observer | None = None,
         scrub: Scrub = str,
         monotonic: Callable[[], float] = time.monotonic,
-        cache_size: int = 4096,
     ) -> None:
         self.region = region
         self._clients = clients
@@ -51,7 +50,7 @@ class BotoCloud:
         self._scrub = scrub
         self._monotonic = monotonic
         self._identity = Identity(lambda: caller(self.call), account)
-        self._cache = Cache(cache_size)
+        self._cache = Cache(monotonic)
         clients.on_attempt(self._attempted)
 
     @property
@@ -77,7 +76,7 @@ class BotoCloud:
             yield from at(page, path) or ()
 
     def cached(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
-        """As `call`, for what AWS never changes: read once per process, while the cache has room."""
+        """As `call`, for what AWS never changes: read once, while it is asked for at least once an hour."""
         return self._cache.get((service, operation, canonical(params)), lambda: self.call(service, operation, **params))
 
     def write(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
