@@ -5,14 +5,25 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
 from hashlib import sha256
 
-from ecsync.core.model import Redacted, Text
+from ecsync.core.model import Text
 from ecsync.core.rules import Keyed, Rules, Sensitive
 from ecsync.core.trees import Json, Path, canonical, leads_to, locate, thaw
 
 # The key is random per process: a fingerprint shows that a value changed, and cannot be checked against a guess.
 _KEY = secrets.token_bytes(32)
+
+
+@dataclass(frozen=True, slots=True)
+class Redacted:
+    """A sensitive value as people see it: a fingerprint, with a key that only this process has."""
+
+    fingerprint: str
+
+    def __str__(self) -> str:
+        return f"(sensitive) #{self.fingerprint}" if self.fingerprint else "(sensitive)"
 
 
 def fingerprint(value: Json) -> Redacted:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from ecsync.core import graph, marks
-from ecsync.core.inputs import Inputs
+from ecsync.core import marks
+from ecsync.core.inputs import Inputs, basis, unmoved
 from ecsync.core.kind import Kind, Wanted
 from ecsync.core.model import Absent, Desired, Key, Observed, Present, Unreadable
 from ecsync.core.ports import AwsError, Reader
@@ -32,7 +32,8 @@ def observe(reader: Reader, inputs: Inputs, now: datetime, only: Key | None = No
                 world[desired.key] = _without_parent(desired, world)
         for key, observed in _read(reader, kind, wanted, world):
             world[key] = replace(observed, read_at=now) if isinstance(observed, Present) else observed
-    _inquire(reader, replace(inputs, world=world), world, resources)
+    seen = replace(inputs, world=world, settled=inputs.settled if only is None else {})
+    _inquire(reader, seen, world, resources)
     return world
 
 
@@ -75,7 +76,7 @@ def _read(
 
 def _without_parent(desired: Desired, world: Mapping[Key, Observed]) -> Observed:
     """Return Absent, without a call, for a child of an absent parent; Unreadable if the parent is unreadable."""
-    for _, ref in graph.references(desired.body):
+    for ref in desired.refs:
         parent = world.get(ref.key)
         if isinstance(parent, Unreadable):
             return Unreadable(f"{ref} is not known: {parent.error}")
@@ -88,6 +89,8 @@ def _inquire(reader: Reader, inputs: Inputs, world: dict[Key, Observed], resourc
         kind = inputs.kind(desired.key)
         observed = world.get(desired.key)
         if kind.inquire is None or not isinstance(observed, Present) or not inputs.writable(desired):
+            continue
+        if unmoved(inputs, desired, basis(inputs, desired, observed)):
             continue
         fields = fields_of(inputs, desired, observed)
         if not fields:

@@ -11,8 +11,9 @@ import pytest
 from moto import mock_aws
 
 from ecsync.core.marks import ID, OWNER
-from ecsync.core.model import Absent, Create, Delete, Key, Marks, Present, Redacted, Replace, Update
+from ecsync.core.model import Absent, Create, Delete, Key, Marks, Present, Replace, Update
 from ecsync.core.ports import AwsError
+from ecsync.core.redact import Redacted
 from ecsync.core.trees import Body
 from ecsync.kinds.ecs.task_definition import KIND, present_of
 from tests.kinds.ecs import answers
