@@ -114,7 +114,7 @@ def basis(inputs: Inputs, written: Desired, observed: Present) -> tuple[bytes, b
 
     the document                        compared by `unmoved`, not part of the digests
     the values of its references        and whether each one is a lookup
-    the live resource                   each member of Present but `read_at`
+    the live resource                   each member of Present but `read_at` and `revision`
     our identity                        installation, account, Region
     the owner in its mark               whether a document with that mark is declared
     newly created, last applied,        they decide the reason of a difference
@@ -142,9 +142,21 @@ def basis(inputs: Inputs, written: Desired, observed: Present) -> tuple[bytes, b
         _plain(inputs.last_applied.get(written.key)),
         [(ref.key.full, ref.output, value) for ref, value in before.items()] if before else (),
     )
-    refs = written.refs
-    values = digest([(inputs.value_of(ref), inputs.looks_up(ref)) for ref in refs]) if refs else b""
+    values = _values(inputs, written)
     return None if rest is None or values is None else (values, rest)
+
+
+def _values(inputs: Inputs, written: Desired) -> bytes | None:
+    refs = written.refs
+    return digest([(inputs.value_of(ref), inputs.looks_up(ref)) for ref in refs]) if refs else b""
+
+
+def known_revision(inputs: Inputs, written: Desired) -> str:
+    """Return the revision that the last pass settled with the content of this same body; empty if there is none."""
+    last = inputs.settled.get(written.key)
+    if last is None or not last.revision or last.values != _values(inputs, written) or not _same(last.desired, written):
+        return ""
+    return last.revision
 
 
 def _plain(applied: Applied | None) -> Json:

@@ -267,6 +267,7 @@ class Present:
     marks: Marks | None = None
     facts: Facts = field(default_factory=dict)
     foreign: str = ""
+    revision: str = field(default="", compare=False)  # an immutable revision with exactly the content asked for
     read_at: datetime | None = field(default=None, compare=False)
 
     @property

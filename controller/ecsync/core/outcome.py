@@ -107,7 +107,7 @@ class Settled:
     values: bytes  # digest of the values of its references; empty: it has none
     rest: bytes  # digest of everything else
     unmanaged: tuple[Unmanaged, ...] = ()
-    revision: str = ""  # the primary output of a kind with revisions: their content never changes
+    revision: str = ""  # `Present.revision`: the next read need not compare its content again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -152,13 +152,12 @@ def _decide(inputs: Inputs, draft: _Draft, written: Desired) -> None:
     if last is not None and not (nothing and unmanaged == last.unmanaged):
         draft.mismatches.append(key)
     if nothing and made_from is not None:
-        revises = inputs.kind(key).any_change == "revise"
         draft.settled[key] = Settled(
             desired=written,
             values=made_from[0],
             rest=made_from[1],
             unmanaged=unmanaged,
-            revision=str(observed.outputs[inputs.kind(key).primary]) if revises else "",
+            revision=observed.revision,
         )
 
 

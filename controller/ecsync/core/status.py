@@ -145,7 +145,7 @@ def _health(inputs: Inputs, desired: Desired, observed: Observed, results: list[
             missing = desired.options.state == "present"
             return Health(status="Missing" if missing else "Healthy", why="not found in AWS" if missing else "")
         case Present():
-            health = inputs.kind(desired.key).health(inputs.resolved(desired), observed)
+            health = inputs.kind(desired.key).health(desired, observed)
             progress = next((one for one in results if isinstance(one, Progressing)), None)
             if progress and health.status == "Healthy":
                 return Health(status="Progressing", why=progress.why)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from ecsync.core import marks
-from ecsync.core.inputs import Inputs, basis, unmoved
+from ecsync.core.inputs import Inputs, basis, known_revision, unmoved
 from ecsync.core.kind import Kind, Wanted
 from ecsync.core.model import Absent, Desired, Key, Observed, Present, Unreadable
 from ecsync.core.ports import AwsError, Reader
@@ -50,6 +50,7 @@ def _wanted(inputs: Inputs, kind: Kind, resources: Iterable[Desired]) -> list[Wa
                     owner=marks.owner(inputs.installation, desired.key),
                     managed=inputs.writable(desired),
                     keep=desired.options.keep_revisions,
+                    revision=known_revision(inputs, desired),
                 )
             )
     return wanted
