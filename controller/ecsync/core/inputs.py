@@ -10,15 +10,15 @@ from hashlib import blake2b
 
 from ecsync.core.kind import Kind, Owned, World
 from ecsync.core.model import Application, Applied, Desired, Key, PhysicalId, Present, Ref, Target, Unreadable
+from ecsync.core.normalise import table_of
 from ecsync.core.outcome import Settled, Step
 from ecsync.core.resolve import resolve
-from ecsync.core.rules import CommaList
 from ecsync.core.trees import Json
 
 Policy = Callable[[Step, "Inputs"], str]  # the reason why a step is withheld; empty: it is admitted
 Value = str | tuple[str, ...] | None  # of a reference; None: unknown
 LookupValues = Mapping[Ref, Value]
-CHECKED_WITHIN = 64  # passes within which each settled resource is compared in full once
+CHECKED_WITHIN = 128  # passes within which each settled resource is compared in full once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +90,7 @@ class Inputs:
         def value(ref: Ref) -> Value:
             return None if (ref.key, ref.output) in invalid else self.value_of(ref)
 
-        commas = tuple(rule.segments for rule in self.kind(desired.key).rules if isinstance(rule, CommaList))
+        commas = table_of(self.kind(desired.key).rules).comma_lists
         return replace(desired, body=resolve(desired.body, value, commas))
 
 
@@ -181,7 +181,7 @@ def unmoved(inputs: Inputs, written: Desired, made_from: tuple[bytes, bytes] | N
 
 
 def _same(one: Desired, other: Desired) -> bool:
-    """Return whether two documents of one key declare the same. Their text tells `1`, `1.0` and `True` apart."""
+    """Return whether two documents of one key declare the same. In their text `1`, `1.0` and `True` differ."""
     return one is other or (one.options == other.options and repr(one.body) == repr(other.body))
 
 

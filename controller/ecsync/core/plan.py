@@ -63,7 +63,7 @@ class _Draft:
 
     @property
     def decisions(self) -> tuple[int, ...]:
-        """The number of resources or steps in each list that says more than "in sync"."""
+        """The number of resources or steps in each list of the draft that a settled resource is not in."""
         return len(self.steps), len(self.withheld), len(self.unreadable), len(self.stopped)
 
 

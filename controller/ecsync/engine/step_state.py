@@ -27,7 +27,9 @@ class StepState:
     repairs: dict[Key, deque[float]] = field(default_factory=dict)
     unconfirmed: set[Key] = field(default_factory=set)  # created by us, and not yet observed complete
     last_synced_marks: dict[Key, Applied] = field(default_factory=dict)  # of untagged kinds, when last in sync
-    last_lookup_values: dict[Key, LookupValues] = field(default_factory=dict)  # of each resource, when last in sync
+    last_lookup_values: dict[Key, LookupValues] = field(
+        default_factory=dict
+    )  # of resources with lookups, when last in sync
     settled: Mapping[Key, Settled] = field(default_factory=dict)  # of the last pass
     order: tuple[Desired, ...] = ()  # of the documents `ordered`
     ordered: Documents | None = None
@@ -74,8 +76,11 @@ class StepState:
         applied = applied_for(kind, desired) if kind.tagging is None else None
         if applied is not None:
             self.last_synced_marks[desired.key] = applied
-        lookups = [ref for ref in desired.refs if inputs.looks_up(ref)]
-        self.last_lookup_values[desired.key] = {ref: inputs.value_of(ref) for ref in lookups}
+        lookups = {ref: inputs.value_of(ref) for ref in desired.refs if inputs.looks_up(ref)}
+        if lookups:
+            self.last_lookup_values[desired.key] = lookups
+        else:
+            self.last_lookup_values.pop(desired.key, None)
 
     def _forget_retries(self, plan: Plan, differing: set[Key]) -> None:
         """Forget the errors of the steps that are not needed any more, where the plan is certain about it."""
