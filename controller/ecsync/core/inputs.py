@@ -18,7 +18,7 @@ from ecsync.core.trees import Json
 Policy = Callable[[Step, "Inputs"], str]  # the reason why a step is withheld; empty: it is admitted
 Value = str | tuple[str, ...] | None  # of a reference; None: unknown
 LookupValues = Mapping[Ref, Value]
-CHECKED_WITHIN = 128  # passes within which each settled resource is compared in full once
+CHECKED_WITHIN = 128  # passes in which each settled resource is compared in full once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +44,7 @@ class Inputs:
     # Of the last pass: the resources with nothing to do. `turn` is the number of this pass.
     settled: Mapping[Key, Settled] = field(default_factory=dict)
     turn: int = 0
+    checked_within: int = CHECKED_WITHIN
     order: tuple[Desired, ...] = ()  # the documents in the order in which they are decided; empty: not known yet
 
     @cached_property
@@ -187,4 +188,4 @@ def _same(one: Desired, other: Desired) -> bool:
 
 def due(inputs: Inputs, key: Key) -> bool:
     """Return whether a settled resource is compared in full in this pass, as a check on the shortcut."""
-    return hash(key) % CHECKED_WITHIN == inputs.turn % CHECKED_WITHIN
+    return hash(key) % inputs.checked_within == inputs.turn % inputs.checked_within

@@ -164,7 +164,7 @@ def _decide(inputs: Inputs, draft: _Draft, written: Desired) -> None:
 def _stands_alone(inputs: Inputs, draft: _Draft, written: Desired, observed: Present) -> bool:
     """Return whether what `inputs.basis` names decides a resource: nothing beside it in this plan does."""
     kind = inputs.kind(written.key)
-    if not inputs.writable(written) or written.options.state == "absent" or blocked(inputs, written, draft.unreadable):
+    if not inputs.writable(written) or blocked(inputs, written, draft.unreadable):
         return False
     if any(ref.key in draft.changing or (ref.key, ref.output) in draft.invalid for ref in written.refs):
         return False

@@ -172,6 +172,7 @@ def _unobserved(
         others=catalogue.owners(destination.installation),
         settled=step_state.settled,
         turn=step_state.turn,
+        checked_within=step_state.checked_within,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ecsync.core import plan as planning
-from ecsync.core.inputs import Inputs, LookupValues
+from ecsync.core.inputs import CHECKED_WITHIN, Inputs, LookupValues
 from ecsync.core.marks import applied_for
 from ecsync.core.model import Applied, Desired, Documents, Key, Present
 from ecsync.core.outcome import Failed, Plan, Progressing, Result, Settled, Step, StepId
@@ -34,6 +34,7 @@ class StepState:
     order: tuple[Desired, ...] = ()  # of the documents `ordered`
     ordered: Documents | None = None
     turn: int = 0  # passes with a plan
+    checked_within: int = CHECKED_WITHIN  # passes in which each settled resource is compared in full once
     shortcut_mismatches: int = 0  # in all passes; each one is a bug
     orphan_listing: Listing | None = None
     failures: int = 0  # passes in a row that failed as a whole
