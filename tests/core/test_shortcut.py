@@ -231,7 +231,7 @@ def test_a_value_that_is_not_plain_data_is_compared_in_full_each_time() -> None:
 
 
 def mistaken() -> Inputs:
-    """Return a widget that differs, with an entry that says that it is settled: a bug would make such an entry."""
+    """Return a widget that differs, with an entry of a settled one: a bug would make such an entry."""
     document = doc("Widget/w", size=3)
     cold = inputs(document, world={"Widget/w": live(document, size=4)})
     observed = cold.world[document.key]

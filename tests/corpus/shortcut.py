@@ -1,4 +1,4 @@
-"""Every leaf changed by hand, live and declared: a pass after another one plans what a first pass plans."""
+"""Every leaf changed, live and declared: a pass after another one plans what a first pass plans."""
 
 from __future__ import annotations
 

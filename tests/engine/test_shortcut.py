@@ -57,7 +57,7 @@ def manual_changes(account: Account) -> Iterator[str]:
         for member, value in list(one.items()):
             if member == "name":
                 continue
-            one[member] = {**value, "by": "hand"} if isinstance(value, dict) else "by hand"
+            one[member] = {**value, "by": "another"} if isinstance(value, dict) else "another"
             yield f"{one['name']} {member}"
             del one[member]
             yield f"{one['name']} {member} deleted"
