@@ -10,6 +10,7 @@ import pytest
 
 from ecsync.core import plan, policy
 from ecsync.core.inputs import CHECKED_WITHIN, Inputs, basis, digest, due
+from ecsync.core.kind import Proceed
 from ecsync.core.marks import owner
 from ecsync.core.model import (
     Absent,
@@ -202,6 +203,22 @@ def test_what_is_not_enforced_is_reported_in_each_pass() -> None:
 )
 def test_a_resource_with_a_step_is_not_settled(change: Callable[[Inputs], Inputs]) -> None:
     assert WIDGET not in plan.build(change(converged())).settled
+
+
+def test_a_difference_that_a_gate_takes_away_is_looked_at_in_each_pass() -> None:
+    """The gate decides by other live resources."""
+    document, other = doc("Widget/w", size=3), doc("Gadget/g")
+
+    def gate(desired: Desired, live: Present, _: Any, world: Mapping[Key, Any]) -> Proceed:
+        return Proceed(body=live.body if isinstance(world[other.key], Present) else desired.body)
+
+    kinds = {**KINDS, "Widget": replace(KINDS["Widget"], gate=gate)}
+    world = {"Widget/w": live(document, size=4), "Gadget/g": live(other)}
+    cold = replace(inputs(document, other, world=world), kinds=kinds)
+    warm = replace(cold, settled=plan.build(cold).settled)
+    assert plan.build(warm).steps == ()
+    gone = plan.build(replace(warm, world={**warm.world, other.key: Absent()}))
+    assert (document.key, "main") in {(step.id.key, step.id.phase) for step in gone.steps}
 
 
 def test_a_superseded_resource_is_looked_for_in_each_pass() -> None:

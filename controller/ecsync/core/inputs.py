@@ -122,8 +122,9 @@ def basis(inputs: Inputs, written: Desired, observed: Present) -> tuple[bytes, b
     last lookups
 
     These are not part of it. Whether a referenced resource is unreadable or changes in the same plan, and which other
-    live resources still use a superseded one: `plan` looks at that each time. Policies and gates: they are asked about
-    a step, and a settled resource has none. Rules, kinds and AWS's model: they are constant in a process.
+    live resources still use a superseded one: `plan` looks at that each time. Gates, and what they see of other live
+    resources: they are asked about a difference, and a resource with one is not settled, even if nothing is to do.
+    Policies: they are asked about a step. Rules, kinds and AWS's model: they are constant in a process.
 
     None where a value is not plain data: such a resource is compared in full each time.
     """

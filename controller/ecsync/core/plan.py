@@ -60,11 +60,13 @@ class _Draft:
     invalid: set[tuple[Key, str]] = field(default_factory=set)
     changing: set[Key] = field(default_factory=set)
     replaced: set[Key] = field(default_factory=set)
+    differing: set[Key] = field(default_factory=set)  # also where a gate leaves nothing to do
 
     @property
     def decisions(self) -> tuple[int, ...]:
         """The number of resources or steps in each list of the draft that a settled resource is not in."""
-        return len(self.steps), len(self.withheld), len(self.unreadable), len(self.stopped)
+        lists = (self.steps, self.withheld, self.unreadable, self.stopped, self.differing)
+        return tuple(len(one) for one in lists)
 
 
 def build(inputs: Inputs) -> Plan:
@@ -152,12 +154,9 @@ def _decide(inputs: Inputs, draft: _Draft, written: Desired) -> None:
     if last is not None and not (nothing and unmanaged == last.unmanaged):
         draft.mismatches.append(key)
     if nothing and made_from is not None:
+        values, rest = made_from
         draft.settled[key] = Settled(
-            desired=written,
-            values=made_from[0],
-            rest=made_from[1],
-            unmanaged=unmanaged,
-            revision=observed.revision,
+            desired=written, values=values, rest=rest, unmanaged=unmanaged, revision=observed.revision
         )
 
 
@@ -244,6 +243,8 @@ def _reconcile(inputs: Inputs, draft: _Draft, desired: Desired, written: Desired
     kind = inputs.kind(desired.key)
     desired = with_released_keys(kind, desired, written, observed)
     found = difference(inputs, desired, written, observed, draft.changing)
+    if found.fields:
+        draft.differing.add(desired.key)
     draft.unmanaged.extend(
         Unmanaged(key=desired.key, path=one.path, value=one.value, owner=one.owner) for one in found.unmanaged
     )
