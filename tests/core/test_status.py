@@ -87,7 +87,7 @@ def test_a_suspended_resource_is_suspended() -> None:
 
 
 def test_the_kind_computes_the_health() -> None:
-    """From the document with its references resolved."""
+    """From the live resource; the references of the document stay as they are written."""
     asked: list[Any] = []
 
     def health(desired: Desired, _: Any) -> Health:
@@ -98,7 +98,7 @@ def test_the_kind_computes_the_health() -> None:
     widget, net = doc("Widget/w", net=to("Lookup/l")), doc("Lookup/l")
     here = replace(inputs(widget, net, world={"Widget/w": live(widget), "Lookup/l": live(net)}), kinds=kinds)
     assert status.statuses(here, plan.build(here), {})[0].health.status == "Degraded"
-    assert asked == ["lookup-l"]
+    assert asked == [to("Lookup/l")]
 
 
 def test_a_status_has_the_fields_of_planned_and_withheld_steps() -> None:

@@ -41,6 +41,7 @@ class Wanted:
     owner: str  # the value of `ecsync:owner` for this document
     managed: bool = True  # False: a lookup (`ecsync/manage: read`), found by name, not by mark
     keep: int = 0  # how many of the newest revisions stay; 0: all
+    revision: str = ""  # a revision of which an earlier read found that it has the content of this same body
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,7 +232,7 @@ class Kind:
     replaces_itself: bool = False  # a replacement needs no `ecsync/replace: allow` (R9)
     superseded: Callable[[Present, World], Iterable[tuple[Present, str]]] | None = None  # to delete, and why not yet
 
-    # Health
+    # Health, by the live resource; the references of the document are not resolved
     health: Callable[[Desired, Present], Health] = _healthy
 
     # Import: the body that `read` needs, from a name or ARN that another body holds; None: never a document

@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Literal, NamedTuple, TypeAlias
 
-from ecsync.core.trees import Body, Json, Path
+from ecsync.core.trees import Body, Json, Path, leaves
 
 # ---------------------------------------------------------------- identity
 
@@ -73,16 +73,6 @@ class Text:
     def sole(self) -> Ref | None:
         """Return the reference where the text is one reference alone; the value then has the type of the output."""
         return self.parts[0] if len(self.parts) == 1 and isinstance(self.parts[0], Ref) else None
-
-
-@dataclass(frozen=True, slots=True)
-class Redacted:
-    """A sensitive value as people see it: a fingerprint, with a key that only this process has."""
-
-    fingerprint: str
-
-    def __str__(self) -> str:
-        return f"(sensitive) #{self.fingerprint}" if self.fingerprint else "(sensitive)"
 
 
 # ---------------------------------------------------------------- places in manifests
@@ -148,6 +138,15 @@ class Desired:
     options: Options = Options()
     origin: Origin = NOWHERE
     origins: Mapping[Path, Origin] = field(default_factory=dict, compare=False, repr=False, hash=False)
+    _refs: tuple[Ref, ...] | None = field(default=None, init=False, compare=False, repr=False)
+
+    @property
+    def refs(self) -> tuple[Ref, ...]:
+        """Return the references in the body, each once, in order. They are looked for once per document."""
+        if self._refs is None:
+            texts = (leaf for _, leaf in leaves(self.body) if isinstance(leaf, Text))
+            object.__setattr__(self, "_refs", tuple(dict.fromkeys(ref for text in texts for ref in text.refs)))
+        return self._refs or ()
 
 
 class Documents:
@@ -270,6 +269,7 @@ class Present:
     marks: Marks | None = None
     facts: Facts = field(default_factory=dict)
     foreign: str = ""
+    revision: str = field(default="", compare=False)  # an immutable revision with exactly the content asked for
     read_at: datetime | None = field(default=None, compare=False)
 
     @property

@@ -55,6 +55,12 @@ class DaemonEventRecorder:
         """Record the outcome of a pass."""
         self.events.pass_ended(outcome, self._context(application, outcome.plan, reconcile_id))
         self.metrics.executed(outcome)
+        for key in outcome.plan.mismatches:
+            structlog.get_logger("ecsync").error(
+                "a full comparison found a difference that was missed; please report it",
+                app=application.name,
+                resource=str(key),
+            )
 
     def failed(self, application: Application, error: Exception, reconcile_id: str) -> None:
         """Record a pass without a plan."""
