@@ -4,20 +4,40 @@ from __future__ import annotations
 
 import threading
 import uuid
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from math import inf
 
 from ecsync.core.model import Application
-from ecsync.core.outcome import ApplicationState, Failed, Outcome, Pass, PassResult, Progressing, WithheldReason
-from ecsync.core.ports import AwsError
+from ecsync.core.outcome import ApplicationState, Failed, Outcome, Pass, PassResult, Plan, Progressing, WithheldReason
+from ecsync.core.ports import Allowance, AwsError, Deferred
 from ecsync.engine.daemon_parts import DaemonParts, SourceState
-from ecsync.engine.queue import Claim
+from ecsync.engine.queue import Claim, Priority
 from ecsync.engine.reconciler import Catalogue, PassOptions, Refused, reconcile
-from ecsync.engine.requeue import BACKOFF, backoff, delay, failed_transiently, jittered
+from ecsync.engine.requeue import BACKOFF, MOMENT, backoff, delay, failed_transiently, jittered, priority
 from ecsync.engine.retries import Retries
 from ecsync.engine.step_state import StepState
 
 IDLE = 2.0  # seconds that a loop waits for work before its next heartbeat
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Next:
+    """When the next pass comes, in seconds, and its priority. None: the application is not declared any more."""
+
+    after: float | None
+    priority: Priority = "look"
+    scarce: bool = False  # the pass waited for the rate limit
+    deferred: bool = False  # the pass ended because the rate limit was used up
+
+    def give_back(self, claim: Claim) -> None:
+        """Give a claim back for the next pass."""
+        if self.deferred and self.after is not None:
+            claim.deferred(self.after)
+        else:
+            claim.done(self.after, priority=self.priority, scarce=self.scarce)
 
 
 class Daemon:
@@ -29,6 +49,8 @@ class Daemon:
         self._source_state: SourceState | None = None
         self._step_states: dict[str, StepState] = {}
         self._started: dict[str, datetime] = {}  # passes under way
+        # Passes that may wait for a rate limit at the same time: one worker is always left for other sites.
+        self._patient = threading.BoundedSemaphore(max(1, parts.workers - 1))
         self._stopping = threading.Event()
         self._source_due = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -103,7 +125,9 @@ class Daemon:
             changed = before.applications.get(name) != read.applications[name]
             if changed or before.holds(name) != read.holds(name):
                 self._parts.recorder.problems(name, read.holds(name), read.revision)
-                self._parts.queue.add(name)
+                target = self._parts.target_of(read.applications[name])
+                self._parts.queue.place(name, (target.account or target.name, target.region))
+                self._parts.queue.add(name, priority="change")
 
     def _state(self, application: Application, catalogue: Catalogue) -> ApplicationState:
         return ApplicationState(
@@ -125,34 +149,38 @@ class Daemon:
 
     def once(self, claim: Claim) -> None:
         """Make one pass for a claim, and requeue the application, also after an exception."""
-        after: float | None = BACKOFF[0]  # if an exception ends this thread
+        following = _Next(after=BACKOFF[0])  # if an exception ends this thread
         self._started[claim.key] = self._parts.clock.now()
         try:
-            after = self._pass(claim)
+            following = self._pass(claim)
+        except Deferred as deferred:
+            following = _Next(after=deferred.after, deferred=True)
+            self._parts.recorder.deferred(claim.key, deferred)
         except Exception as error:  # noqa: BLE001  # the edge of a thread: one application must not stop the others
             after = self._after_failure(claim.key)
+            following = _Next(after=after)
             self._parts.recorder.internal_error(claim.key, error)
             # Without the text of the exception: it may hold a secret, and the API shows this message.
             message = f"an internal error ({type(error).__name__}): see the log"
             self._finish(claim.key, "error", after, error=message)
         finally:
             self._started.pop(claim.key, None)
-            claim.done(after)
+            following.give_back(claim)
 
-    def _pass(self, claim: Claim) -> float | None:
-        """Make a pass, and return the seconds until the next one; None if the application is not declared any more."""
+    def _pass(self, claim: Claim) -> _Next:
+        """Make a pass, and return when the next one comes. Raises Deferred."""
         name, catalogue = claim.key, self._catalogue
         application = catalogue.applications.get(name)
         if application is None:
-            return None
+            return _Next(after=None)
         if catalogue.holds(name):
             after = application.sync.interval
             self._finish(name, "frozen", after, error="not reconciled: its manifests are not valid")
-            return after
+            return _Next(after=after)
         reconcile_id = uuid.uuid4().hex[:8]
         read_only = self._read_only_reason(application)
         try:
-            outcome = self._reconcile(application, catalogue, claim, reconcile_id, enforce=not read_only)
+            outcome, scarce = self._reconcile(application, catalogue, claim, reconcile_id, enforce=not read_only)
         except (AwsError, Refused) as error:
             self._parts.recorder.failed(application, error, reconcile_id)
             after = self._after_failure(name)
@@ -160,25 +188,47 @@ class Daemon:
             if cause and cause.kind == "credentials":
                 self._step_state(name).retries.forget_denied()
             self._finish(name, _result_of_error(error), after, error=str(error), cause=cause, reconcile_id=reconcile_id)
-            return after
+            return _Next(after=after)
         self._parts.recorder.ended(application, outcome, reconcile_id)
         after = self._after_outcome(application, outcome)
         self._finish(name, result(outcome), after, outcome=outcome, reconcile_id=reconcile_id, read_only=read_only)
-        return after
+        return _Next(after=after, priority=priority(outcome), scarce=scarce)
 
     def _reconcile(
         self, application: Application, catalogue: Catalogue, claim: Claim, reconcile_id: str, *, enforce: bool
-    ) -> Outcome:
+    ) -> tuple[Outcome, bool]:
+        """Make the pass, and return its outcome and whether its reads waited for the rate limit. Raises Deferred."""
         recorder = self._parts.recorder
-        options = PassOptions(
-            enforce=enforce,
-            may_go_on=lambda: not self._stopping.is_set() and claim.renew(),
-            planned=lambda plan: recorder.planned(application, plan, reconcile_id) if enforce else None,
-            timer=recorder.timer,
-        )
-        with recorder.timer("total"):
+        with self._wait_limit(claim) as allowance, recorder.timer("total"):
+            waited = 0.0
+
+            def planned(plan: Plan) -> None:
+                nonlocal waited
+                waited, allowance.left = allowance.waited, MOMENT  # a step that must wait longer waits alone
+                if enforce:
+                    recorder.planned(application, plan, reconcile_id)
+
+            options = PassOptions(
+                enforce=enforce,
+                may_go_on=lambda: not self._stopping.is_set() and claim.renew(),
+                planned=planned,
+                timer=recorder.timer,
+            )
             destination = self._parts.destination_for(application)
-            return reconcile(application, catalogue, destination, self._step_state(application.name), options)
+            self._parts.queue.place(application.name, (destination.target.account, destination.target.region))
+            outcome = reconcile(application, catalogue, destination, self._step_state(application.name), options)
+        return outcome, waited > MOMENT
+
+    @contextmanager
+    def _wait_limit(self, claim: Claim) -> Iterator[Allowance]:
+        """Limit the waits of a pass to a moment. One that has its site alone may wait until it has read everything."""
+        patient = claim.alone and self._patient.acquire(blocking=False)
+        try:
+            with self._parts.wait_limit(inf if patient else MOMENT) as allowance:
+                yield allowance
+        finally:
+            if patient:
+                self._patient.release()
 
     def _read_only_reason(self, application: Application) -> str:
         """Return the reason why nothing may be written to an application now; empty if it may."""

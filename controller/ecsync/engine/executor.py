@@ -12,7 +12,7 @@ from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind
 from ecsync.core.model import Absent, Adopt, Call, Create, Delete, Forget, Key, Observed, Present, Ref, Update
 from ecsync.core.outcome import DELETING, Done, Failed, Plan, Progressing, Result, Skipped, Step, StepId
-from ecsync.core.ports import AwsError, Clock, Cloud
+from ecsync.core.ports import AwsError, Clock, Cloud, Deferred
 from ecsync.core.resolve import resolve
 from ecsync.core.trees import Json, at
 from ecsync.engine import orphans
@@ -92,6 +92,8 @@ def _in_turn(run: _Run, step: Step) -> Result:
         return state.retries.not_sent(step.id, prevented)
     try:
         return _apply(run, step)
+    except Deferred as deferred:
+        return _deferred(run, step, deferred)
     except AwsError as error:
         return _failed(run, step, error)
 
@@ -110,6 +112,19 @@ def _failed(run: _Run, step: Step, error: AwsError) -> Result:
         run.throttled[step.id.key.kind] = f"stopped after {error}"
     now = run.context.clock.monotonic()
     return _noted(run, step, state.result_of(step.id, error, _needs(step), now, _content(run, step)))
+
+
+def _deferred(run: _Run, step: Step, deferred: Deferred) -> Progressing:
+    """Note that a step waits for the rate limit of a call, and how far it reaches.
+
+    A change that must wait ends the steps of its kind: the others go on. A read that must wait ends the pass.
+    """
+    if any(call.name == deferred.operation for call in step.calls):
+        run.throttled[step.id.key.kind] = str(deferred)
+    else:
+        run.halted = str(deferred)
+    run.blocking[step.id] = "is not ready"
+    return Progressing(why=str(deferred), after=deferred.after, deferred=True)
 
 
 def _noted(run: _Run, step: Step, result: Result) -> Result:
