@@ -64,7 +64,7 @@ class TestSharing:
         assert one.loader is other.loader
 
     def test_roles_of_one_account_share_the_rates(self) -> None:
-        """AWS counts the calls of an account and Region, whoever makes them."""
+        """AWS counts the calls of an account and Region, from all clients together."""
         found = clouds(a=target("one"), b=target("two"))
         for name in ("a", "b"):
             assert cloud(found, name).account == fake_aws.ACCOUNT

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from math import inf
 
 from ecsync.core.model import Application
 from ecsync.core.outcome import ApplicationState, Failed, Outcome, Pass, PassResult, Plan, Progressing, WithheldReason
-from ecsync.core.ports import Allowance, AwsError, Deferred
+from ecsync.core.ports import AwsError, Deferred
 from ecsync.engine.daemon_parts import DaemonParts, SourceState
 from ecsync.engine.queue import Claim, Priority
 from ecsync.engine.reconciler import Catalogue, PassOptions, Refused, reconcile
-from ecsync.engine.requeue import BACKOFF, MOMENT, backoff, delay, failed_transiently, jittered, priority
+from ecsync.engine.requeue import (
+    BACKOFF,
+    MOMENT,
+    backoff,
+    delay,
+    failed_transiently,
+    jittered,
+    lengthened,
+    priority,
+    waits_for_rate,
+)
 from ecsync.engine.retries import Retries
 from ecsync.engine.step_state import StepState
 
@@ -49,8 +58,7 @@ class Daemon:
         self._source_state: SourceState | None = None
         self._step_states: dict[str, StepState] = {}
         self._started: dict[str, datetime] = {}  # passes under way
-        # Passes that may wait for a rate limit at the same time: one worker is always left for other sites.
-        self._patient = threading.BoundedSemaphore(max(1, parts.workers - 1))
+        self._apart: set[threading.Thread] = set()  # passes that wait for a rate limit: at most one for each site
         self._stopping = threading.Event()
         self._source_due = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -60,10 +68,7 @@ class Daemon:
         self._parts.ticks.start()
         self._parts.ticks.poll(self._source_due.set, self._parts.source_interval)
         loops = [("source", self._read_loop), *((f"worker-{n}", self._work_loop) for n in range(self._parts.workers))]
-        for name, loop in loops:
-            thread = threading.Thread(target=loop, name=name, daemon=True)
-            thread.start()
-            self._threads.append(thread)
+        self._threads += [self._parts.start_thread(name, loop) for name, loop in loops]
 
     def stop(self, within: float) -> bool:
         """Finish the calls under way and end. Return False if a thread did not end within so many seconds."""
@@ -72,9 +77,10 @@ class Daemon:
         self._parts.queue.close()
         self._parts.ticks.stop()
         deadline = self._parts.clock.monotonic() + within
-        for thread in self._threads:
+        threads = [*self._threads, *self._apart]
+        for thread in threads:
             thread.join(max(0.0, deadline - self._parts.clock.monotonic()))
-        return not any(thread.is_alive() for thread in self._threads)
+        return not any(thread.is_alive() for thread in threads)
 
     @property
     def catalogue(self) -> Catalogue:
@@ -143,9 +149,16 @@ class Daemon:
     def _work_loop(self) -> None:
         while not self._stopping.is_set():
             self._parts.recorder.heartbeat("worker")
-            claim = self._parts.queue.take(IDLE)
-            if claim is not None:
-                self.once(claim)
+            self.work(IDLE)
+
+    def work(self, within: float) -> None:
+        """Take what is due within so many seconds, and make its pass: on a thread of its own if it may have to wait."""
+        claim = self._parts.queue.take(within)
+        if claim is not None and claim.alone:
+            self._apart = {thread for thread in self._apart if thread.is_alive()}
+            self._apart.add(self._parts.start_thread(f"pass-{claim.key}", partial(self.once, claim)))
+        elif claim is not None:
+            self.once(claim)
 
     def once(self, claim: Claim) -> None:
         """Make one pass for a claim, and requeue the application, also after an exception."""
@@ -199,7 +212,8 @@ class Daemon:
     ) -> tuple[Outcome, bool]:
         """Make the pass, and return its outcome and whether its reads waited for the rate limit. Raises Deferred."""
         recorder = self._parts.recorder
-        with self._wait_limit(claim) as allowance, recorder.timer("total"):
+        # A pass that has its site alone may wait until it has read everything: it is not on a worker's thread.
+        with self._parts.wait_limit(inf if claim.alone else MOMENT) as allowance, recorder.timer("total"):
             waited = 0.0
 
             def planned(plan: Plan) -> None:
@@ -218,17 +232,6 @@ class Daemon:
             self._parts.queue.place(application.name, (destination.target.account, destination.target.region))
             outcome = reconcile(application, catalogue, destination, self._step_state(application.name), options)
         return outcome, waited > MOMENT
-
-    @contextmanager
-    def _wait_limit(self, claim: Claim) -> Iterator[Allowance]:
-        """Limit the waits of a pass to a moment. One that has its site alone may wait until it has read everything."""
-        patient = claim.alone and self._patient.acquire(blocking=False)
-        try:
-            with self._parts.wait_limit(inf if patient else MOMENT) as allowance:
-                yield allowance
-        finally:
-            if patient:
-                self._patient.release()
 
     def _read_only_reason(self, application: Application) -> str:
         """Return the reason why nothing may be written to an application now; empty if it may."""
@@ -278,7 +281,9 @@ class Daemon:
 
     def _after_outcome(self, application: Application, outcome: Outcome) -> float:
         self._step_state(application.name).failures = 0
-        return delay(outcome, interval=application.sync.interval, jitter=self._jittered)
+        after = delay(outcome, interval=application.sync.interval, jitter=self._jittered)
+        # Applications that wait for one rate do not come in the same order each time.
+        return lengthened(after, self._parts.jitter) if waits_for_rate(outcome) else after
 
     def _after_failure(self, name: str) -> float:
         step_state = self._step_state(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,13 @@ WaitLimit: TypeAlias = Callable[[float], AbstractContextManager[Allowance]]
 def unlimited(_: float) -> Iterator[Allowance]:
     """Let calls wait as long as they must."""
     yield Allowance()
+
+
+def start_thread(name: str, work: Callable[[], None]) -> threading.Thread:
+    """Start a thread that does not keep the process alive."""
+    thread = threading.Thread(target=work, name=name, daemon=True)
+    thread.start()
+    return thread
 
 
 class SourceState(Protocol):
@@ -104,6 +112,7 @@ class DaemonParts:
     store: Store
     recorder: EventRecorder
     wait_limit: WaitLimit = unlimited
+    start_thread: Callable[[str, Callable[[], None]], threading.Thread] = start_thread
     workers: int = 4
     source_interval: float = 30.0  # seconds
     jitter: float = 0.1  # share of an interval or backoff

@@ -114,17 +114,19 @@ def _failed(run: _Run, step: Step, error: AwsError) -> Result:
     return _noted(run, step, state.result_of(step.id, error, _needs(step), now, _content(run, step)))
 
 
-def _deferred(run: _Run, step: Step, deferred: Deferred) -> Progressing:
-    """Note that a step waits for the rate limit of a call, and how far it reaches.
+def _deferred(run: _Run, step: Step, deferred: Deferred) -> Result:
+    """Note that a step waits for our rate limit, and how far it reaches. Its result is that of no error.
 
-    A change that must wait ends the steps of its kind: the others go on. A read that must wait ends the pass.
+    A change that must wait ends the steps of its kind, and the others go on. A read that must wait ends the pass.
     """
     if any(call.name == deferred.operation for call in step.calls):
         run.throttled[step.id.key.kind] = str(deferred)
     else:
         run.halted = str(deferred)
-    run.blocking[step.id] = "is not ready"
-    return Progressing(why=str(deferred), after=deferred.after, deferred=True)
+    failed = run.context.step_state.retries.not_sent(step.id, str(deferred))
+    if isinstance(failed, Failed):  # before: its error stays
+        return replace(failed, after=deferred.after)
+    return _noted(run, step, Progressing(why=str(deferred), after=deferred.after, deferred=True))
 
 
 def _noted(run: _Run, step: Step, result: Result) -> Result:

@@ -1,6 +1,6 @@
 """The work queue: names of applications, each at most once, and never with two workers on one.
 
-It is fair between sites (accounts and Regions), and then between applications. A site whose rate limit is used up keeps
+It is fair between sites (accounts and Regions), and then between applications. A site with an empty rate limit keeps
 no worker busy.
 """
 
@@ -17,7 +17,7 @@ from ecsync.core.ports import Clock
 Priority: TypeAlias = Literal["repair", "change", "drift", "look"]
 
 # Seconds that a name of this priority goes before a look that is due at the same time. So no name waits for ever.
-HEAD_START: Mapping[Priority, float] = {"repair": 60.0, "change": 40.0, "drift": 20.0, "look": 0.0}
+HEAD_START: Mapping[Priority, float] = {"repair": 900.0, "change": 600.0, "drift": 300.0, "look": 0.0}
 
 
 class Claim(Protocol):
@@ -47,17 +47,20 @@ class Claim(Protocol):
         """
 
 
+_Rank: TypeAlias = tuple[float, int]  # the time, less the head start; of the same time the first added goes first
+
+
 @dataclass(frozen=True, slots=True)
 class _Due:
     at: float
-    rank: float  # of two names of a site that are due, the lower goes first: the time, less the head start
-    order: int  # of the calls to `add`: of two names with one rank the first added goes first
+    rank: _Rank  # of two names of a site that are due, the lower goes first
+    order: int  # the number of the change of the queue that made it
 
 
 @dataclass(slots=True)
 class _Site:
     name: Hashable
-    ready: list[tuple[float, int, str]] = field(default_factory=list)  # a heap of (rank, order, name); some are stale
+    ready: list[tuple[_Rank, int, str]] = field(default_factory=list)  # a heap of (rank, order, name); some are stale
     names: set[str] = field(default_factory=set)
     active: int = 0
     served: int = 0  # the number of the last claim
@@ -114,7 +117,7 @@ class MemoryQueue:
         """Make the application due after this many seconds, unless it is due earlier already."""
         with self._changed:
             at = self._clock.monotonic() + max(0.0, after)
-            self._put(key, at, at - HEAD_START[priority])
+            self._put(key, at, (at - HEAD_START[priority], self._added))
 
     def take(self, timeout: float | None = None) -> Claim | None:
         """Wait for the name that is to be taken next; None after the timeout, or when the queue is closed."""
@@ -164,7 +167,7 @@ class MemoryQueue:
 
     # ---------------------------------------------------------------- names that wait
 
-    def _put(self, key: str, at: float, rank: float) -> None:
+    def _put(self, key: str, at: float, rank: _Rank) -> None:
         """Make a name due at a time, or at an earlier one that it has already."""
         known = self._waiting.get(key)
         at, rank = (at, rank) if known is None else (min(at, known.at), min(rank, known.rank))
@@ -191,7 +194,7 @@ class MemoryQueue:
             heapq.heappush(self._sites[self._site_names[key]].ready, (due.rank, due.order, key))
             self._changed.notify_all()
 
-    def _is_current(self, entry: tuple[float, int, str]) -> bool:
+    def _is_current(self, entry: tuple[object, int, str]) -> bool:
         """Return whether an entry of a heap is of the last `add` of its name."""
         due = self._waiting.get(entry[2])
         return due is not None and due.order == entry[1]
@@ -224,7 +227,7 @@ class MemoryQueue:
             heapq.heappop(ready)
         return bool(ready)
 
-    def _is_free(self, site: _Site, entry: tuple[float, int, str]) -> bool:
+    def _is_free(self, site: _Site, entry: tuple[_Rank, int, str]) -> bool:
         key = entry[2]
         return self._is_current(entry) and key not in self._claims and key in site.names
 
@@ -281,7 +284,7 @@ class MemoryQueue:
 class _MemoryClaim:
     """A claim on the queue in memory: lost only when it is given back or when the queue closes."""
 
-    def __init__(self, queue: MemoryQueue, key: str, taken: float, rank: float, site: _Site) -> None:
+    def __init__(self, queue: MemoryQueue, key: str, taken: float, rank: _Rank, site: _Site) -> None:
         self._queue = queue
         self._key = key
         self.taken = taken

@@ -25,18 +25,22 @@ def delay(outcome: Outcome, *, interval: float, jitter: Callable[[float], float]
     results = outcome.results.values()
     soon = [one.after for one in results if isinstance(one, Progressing)]
     soon += [one.after for one in results if isinstance(one, Failed) and one.after is not None]
-    deferred = any(isinstance(one, Progressing) and one.deferred for one in results)
-    if any(isinstance(one, Done) for one in results) and not deferred:
+    if any(isinstance(one, Done) for one in results) and not waits_for_rate(outcome):
         soon.append(1.0)
     if outcome.health == "Progressing":
         soon.append(15.0)
     return min([jitter(interval), *soon])
 
 
+def waits_for_rate(outcome: Outcome) -> bool:
+    """Return whether a step waits for our rate limit."""
+    return any(isinstance(one, Progressing) and one.deferred for one in outcome.results.values())
+
+
 def priority(outcome: Outcome) -> Priority:
     """Return the priority of the next pass: by what this one tried to do."""
     results = outcome.results.values()
-    if any(isinstance(one, Failed) and one.retry != "never" for one in results):
+    if any(isinstance(one, Failed) and one.retry == "soon" for one in results):
         return "repair"
     tried = {step for step, one in outcome.results.items() if isinstance(one, Done | Progressing)}
     drift = {step.id for step in outcome.plan.steps if any(one.reason == "drift" for one in step.fields)}
