@@ -116,7 +116,7 @@ def test_a_longer_wait_than_a_pass_may_make_defers_it_and_takes_no_token() -> No
 
 
 def test_the_limit_of_waits_is_of_one_thread() -> None:
-    """The source is read on another thread, which serves nobody else meanwhile: it waits."""
+    """The source is read on another thread, and keeps no worker: it waits."""
     clock, patience = FakeClock(), Patience()
     limiter = Limiter(monotonic=clock.monotonic, wait=lambda _: None, patience=patience)
     for _ in range(10):
@@ -127,6 +127,15 @@ def test_the_limit_of_waits_is_of_one_thread() -> None:
         other.start()
         other.join()
     assert waited == [2.0]
+
+
+def test_a_wait_that_the_stop_of_the_process_ends_makes_no_call() -> None:
+    """Else all reads of a pass that waits would be sent at once, without a limit."""
+    limiter = Limiter(monotonic=lambda: 0.0, wait=lambda _: True)
+    for _ in range(10):
+        limiter.take("ecs", "RegisterTaskDefinition")
+    with pytest.raises(Deferred):
+        limiter.take("ecs", "RegisterTaskDefinition")
 
 
 def test_the_pause_of_a_slow_bucket_is_the_time_of_one_token() -> None:

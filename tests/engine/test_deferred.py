@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -13,10 +14,11 @@ from ecsync.core.ports import AwsError, Deferred
 from tests.engine.harness import Harness
 from tests.engine.passes import ALL_THERE, Account, document, shop, stack
 
+PATIENCE = 5.0  # real seconds that a thread may take before a test fails
 Hook = Callable[[str, Mapping[str, Any]], None]
 
 
-def short(operation: str, *, after_calls: int = 0, times: int = 1) -> Hook:
+def short(operation: str, *, after_calls: int = 0, times: int = 1, seconds: float = 4.0) -> Hook:
     """Return a hook that puts off so many calls of an operation, after the first ones."""
     calls = 0
 
@@ -24,7 +26,7 @@ def short(operation: str, *, after_calls: int = 0, times: int = 1) -> Hook:
         nonlocal calls
         calls += called == operation
         if called == operation and after_calls < calls <= after_calls + times:
-            raise Deferred("a-bucket", 4.0, f"memory.{operation}")
+            raise Deferred("a-bucket", seconds, f"memory.{operation}")
 
     return hook
 
@@ -107,6 +109,30 @@ class TestStep:
         expected = Failed(error="memory.CreateLeaf: ServerException: no", retry="soon", after=4.0, sent=False)
         assert results(outcome) == {"Leaf/a": expected}
         assert outcome.health == "Degraded"
+
+
+def test_a_pass_that_may_wait_has_a_thread_of_its_own_and_the_stop_waits_for_it() -> None:
+    """It keeps no worker from other sites."""
+    harness = Harness(wait=threading.Condition.wait)
+    under_way, release = threading.Event(), threading.Event()
+    put_off = short("DescribeLeaf", seconds=0.0)
+    names: list[str] = []
+
+    def hook(operation: str, params: Mapping[str, Any]) -> None:
+        put_off(operation, params)
+        if operation == "DescribeLeaf":
+            names.append(threading.current_thread().name)
+            under_way.set()
+            assert release.wait(PATIENCE)
+
+    harness.account.cloud.before = hook
+    harness.declare(shop(document("Leaf/alone")))
+    harness.daemon.start()
+    assert under_way.wait(PATIENCE)
+    assert names == ["pass-shop"]
+    assert harness.daemon.stop(0.0) is False
+    release.set()
+    assert harness.daemon.stop(PATIENCE) is True
 
 
 class TestPass:

@@ -124,8 +124,8 @@ class Limits(Protocol):
 class Limiter:
     """The buckets of one account and Region, at our share of AWS's rates: other clients use the same rates.
 
-    `wait` waits for the given seconds; it may return early when the process stops. `pace` is the seconds of AWS's clock
-    in one second of ours.
+    `wait` waits for the given seconds, and returns true if the process stops: then the call is not made. `pace` is the
+    seconds of AWS's clock in one second of ours.
     """
 
     def __init__(
@@ -156,7 +156,7 @@ class Limiter:
     def take(self, service: str, operation: str) -> float:
         """Wait until the call may be made, and return the seconds of the wait.
 
-        Raises Deferred where this thread may not wait so long. Then no token is taken.
+        Raises Deferred where this thread may not wait so long (then no token is taken), and when the process stops.
         """
         allowance = self._patience.now()
         with self._lock:
@@ -172,7 +172,8 @@ class Limiter:
             last.waited += seconds
         if seconds:
             allowance.spend(seconds)
-            self._wait(seconds)
+            if self._wait(seconds):
+                raise Deferred(name, 0.0, f"{service}.{operation}")
         return seconds
 
     def spend(self, service: str, operation: str) -> None:

@@ -58,7 +58,8 @@ class Daemon:
         self._source_state: SourceState | None = None
         self._step_states: dict[str, StepState] = {}
         self._started: dict[str, datetime] = {}  # passes under way
-        self._apart: set[threading.Thread] = set()  # passes that wait for a rate limit: at most one for each site
+        self._apart: list[threading.Thread] = []  # passes that may wait for a rate limit: at most one for each site
+        self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._source_due = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -77,7 +78,8 @@ class Daemon:
         self._parts.queue.close()
         self._parts.ticks.stop()
         deadline = self._parts.clock.monotonic() + within
-        threads = [*self._threads, *self._apart]
+        with self._lock:
+            threads = [*self._threads, *self._apart]
         for thread in threads:
             thread.join(max(0.0, deadline - self._parts.clock.monotonic()))
         return not any(thread.is_alive() for thread in threads)
@@ -102,6 +104,8 @@ class Daemon:
                 self._source_due.clear()
                 try:
                     self.read_source()
+                except Deferred:
+                    return  # the process stops
                 except Exception as error:  # noqa: BLE001  # the edge of a thread: the next read may succeed
                     self._parts.recorder.internal_error("", error)
 
@@ -155,8 +159,9 @@ class Daemon:
         """Take what is due within so many seconds, and make its pass: on a thread of its own if it may have to wait."""
         claim = self._parts.queue.take(within)
         if claim is not None and claim.alone:
-            self._apart = {thread for thread in self._apart if thread.is_alive()}
-            self._apart.add(self._parts.start_thread(f"pass-{claim.key}", partial(self.once, claim)))
+            with self._lock:
+                self._apart = [thread for thread in self._apart if thread.is_alive()]
+                self._apart.append(self._parts.start_thread(f"pass-{claim.key}", partial(self.once, claim)))
         elif claim is not None:
             self.once(claim)
 
