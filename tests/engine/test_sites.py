@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -10,28 +10,41 @@ from typing import Any
 import pytest
 
 from ecsync.aws.limits import Limiter, Patience
-from ecsync.core.model import Application, Snapshot, Sync, Target
+from ecsync.core.kind import Kind, Wanted
+from ecsync.core.model import Application, Key, Observed, Present, Snapshot, Sync, Target
 from ecsync.core.outcome import Pass
+from ecsync.core.ports import Reader
 from ecsync.engine.daemon import Daemon
 from ecsync.engine.daemon_parts import DaemonParts
+from ecsync.engine.inventory import Inventory
 from ecsync.engine.queue import MemoryQueue
 from ecsync.engine.reconciler import Catalogue, Destination
 from ecsync.engine.store import Store
 from ecsync.engine.ticks import Ticks
-from ecsync.testing import MemoryCloud
+from ecsync.testing import SERVICE, MemoryCloud, memory_kind
 from tests.engine.harness import Recorded, SourceState
-from tests.engine.passes import KINDS, document
+from tests.engine.passes import document
 from tests.engine.virtual_time import VirtualTime
 
 LATENCY = 0.03  # seconds of a call
 INTERVAL, JITTER, GRACE = 10.0, 0.1, 1.0
-MINUTES = 10
+MINUTES = 6
 READ = ("elbv2", "DescribeTargetHealth")  # one object per call, out of a bucket with 5 per second at our share
+
+
+def one_by_one(reader: Reader, wanted: Sequence[Wanted], _: object) -> Iterator[tuple[Key, Observed]]:
+    """Read each object with its own call."""
+    for want in wanted:
+        (found,) = reader.call(SERVICE, "DescribeNet", names=[want.body["name"]])["found"]
+        yield want.key, Present(body=found, outputs={"id": found["id"], "name": found["name"]})
+
+
+KINDS: Mapping[str, Kind] = {"Net": memory_kind("Net", calls=None, tagging=None, owned=None, read=one_by_one)}
 
 
 @dataclass
 class Site:
-    """An account in memory behind a rate limit: a read takes one call for each object."""
+    """An account in memory behind a rate limit."""
 
     name: str
     time: VirtualTime
@@ -45,11 +58,10 @@ class Site:
         return self.cloud.account
 
     def call(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
-        """Make a read, with the token and the time of each of its calls."""
-        for _ in params.get("names", ("a listing",)):
-            self.limiter.take(*READ)
-            self.calls += 1
-            self.time.wait(LATENCY)
+        """Make a read: it takes a token and time."""
+        self.limiter.take(*READ)
+        self.calls += 1
+        self.time.wait(LATENCY)
         return self.cloud.call(service, operation, **params)
 
     def pages(self, service: str, operation: str, result: str, /, **params: Any) -> Iterator[Any]:
@@ -74,6 +86,9 @@ class World:
         self.sites = {
             name: Site(name, self.time, Limiter(monotonic=self.time.monotonic, wait=self.time.wait, patience=patience))
             for name in names
+        }
+        self.inventories = {
+            name: Inventory(site, monotonic=self.time.monotonic, kinds=KINDS) for name, site in self.sites.items()
         }
         self.workers = workers
         self.queue = MemoryQueue(self.time, wait=self.time.hold, workers=workers)
@@ -107,7 +122,9 @@ class World:
 
     def declare(self, name: str, site: str, objects: int, interval: float) -> None:
         """Declare an application in the Region that has the name of a site."""
-        resources = tuple(document(f"Leaf/{name}-{number}", application=name) for number in range(objects))
+        resources = tuple(document(f"Net/{name}-{number}", application=name) for number in range(objects))
+        cloud = self.sites[site].cloud
+        cloud.objects |= {f"Net-{one.key.name}": {"name": one.key.name} for one in resources}
         self.applications[name] = Application(
             name=name, sync=Sync(mode="observe", interval=interval), resources=resources, region=site
         )
@@ -117,7 +134,14 @@ class World:
         self.starts.setdefault(application.name, []).append(self.time.monotonic())
         site = self.sites[application.region]
         target = Target(account="1", region=site.name)
-        return Destination(cloud=site, target=target, installation="prod", kinds=KINDS, clock=self.time)
+        return Destination(
+            cloud=site,
+            target=target,
+            installation="prod",
+            kinds=KINDS,
+            clock=self.time,
+            inventory=self.inventories[application.region],
+        )
 
     def run(self, seconds: float, *others: Callable[[], None]) -> None:
         """Let the workers work for so many seconds, beside other threads."""
@@ -149,7 +173,7 @@ def late(world: World, name: str) -> list[float]:
 def used(world: World, site: str) -> float:
     """Return the share of the calls that the rate of a busy site allows, in passes that were not put off."""
     passes = sum(world.completed(name) for name in world.applications if name.startswith(site))
-    return passes * 102 / (20 + MINUTES * 60 * 5)
+    return passes * 100 / (20 + MINUTES * 60 * 5)
 
 
 def busy(*sites: str, quiet: str = "us-east-1", workers: int = 4) -> World:
@@ -175,11 +199,10 @@ def test_an_application_in_another_region_is_never_late(workers: int) -> None:
     assert late(world, "quiet") == []
 
 
-@pytest.mark.parametrize("workers", [1, 4])
-def test_more_busy_sites_than_workers_do_not_make_it_late(workers: int) -> None:
+def test_more_busy_sites_than_workers_do_not_make_it_late() -> None:
     """A pass that waits for its rate keeps no worker: every site makes use of its own rate meanwhile."""
-    sites = ("eu-west-1", "eu-west-2", "eu-west-3", "eu-north-1", "eu-south-1")
-    world = busy(*sites, workers=workers)
+    sites = ("eu-west-1", "eu-west-2", "eu-north-1")
+    world = busy(*sites, workers=1)
     world.run(MINUTES * 60.0)
     assert late(world, "quiet") == []
     assert all(used(world, site) > 0.9 for site in sites)

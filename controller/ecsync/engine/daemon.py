@@ -17,7 +17,7 @@ from ecsync.engine.queue import Claim, Priority
 from ecsync.engine.reconciler import Catalogue, PassOptions, Refused, reconcile
 from ecsync.engine.requeue import (
     BACKOFF,
-    MOMENT,
+    PASS_WAIT,
     backoff,
     delay,
     failed_transiently,
@@ -218,12 +218,12 @@ class Daemon:
         """Make the pass, and return its outcome and whether its reads waited for the rate limit. Raises Deferred."""
         recorder = self._parts.recorder
         # A pass that has its site alone may wait until it has read everything: it is not on a worker's thread.
-        with self._parts.wait_limit(inf if claim.alone else MOMENT) as allowance, recorder.timer("total"):
+        with self._parts.wait_limit(inf if claim.alone else PASS_WAIT) as allowance, recorder.timer("total"):
             waited = 0.0
 
             def planned(plan: Plan) -> None:
                 nonlocal waited
-                waited, allowance.left = allowance.waited, MOMENT  # a step that must wait longer waits alone
+                waited, allowance.left = allowance.waited, PASS_WAIT  # a step that must wait longer waits alone
                 if enforce:
                     recorder.planned(application, plan, reconcile_id)
 
@@ -236,7 +236,7 @@ class Daemon:
             destination = self._parts.destination_for(application)
             self._parts.queue.place(application.name, (destination.target.account, destination.target.region))
             outcome = reconcile(application, catalogue, destination, self._step_state(application.name), options)
-        return outcome, waited > MOMENT
+        return outcome, waited > PASS_WAIT
 
     def _read_only_reason(self, application: Application) -> str:
         """Return the reason why nothing may be written to an application now; empty if it may."""

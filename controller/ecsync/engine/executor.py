@@ -240,10 +240,15 @@ def _call(run: _Run, step: Step) -> dict[str, str] | None:
             return None
         if isinstance(step.change, Create):
             run.context.step_state.unconfirmed.add(step.id.key)  # from the first call on: a later one may fail
+        sent = True
         try:
             response = run.context.cloud.write(call.service, call.operation, **resolve(call.params, value, ()))
+        except Deferred:
+            sent = False
+            raise
         finally:
-            _note_write(run, step.id.key)  # also after an error: AWS may have done it
+            if sent:
+                _note_write(run, step.id.key)  # also after an error: AWS may have done it
         captured |= _captures(call, response)
     return captured
 

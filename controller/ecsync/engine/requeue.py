@@ -11,7 +11,7 @@ from ecsync.engine.queue import Priority
 SLOW = 900.0  # seconds until a denied or invalid call is retried, unless its document changes (docs/rules.md R24)
 BACKOFF = (5.0, 300.0)  # seconds: the first delay and the longest
 MAX_JITTER = 10.0  # seconds: drift is seen within the interval plus this
-MOMENT = 1.0  # seconds that the calls of a pass may wait for the rate limit together, before the pass is deferred
+PASS_WAIT = 1.0  # seconds that the calls of a pass may wait for the rate limit together, before the pass is deferred
 
 
 def delay(outcome: Outcome, *, interval: float, jitter: Callable[[float], float]) -> float:
