@@ -78,7 +78,7 @@ class UnlimitedClouds(Clouds):
             Clients(Access(region=region, endpoint_url=self.url)),
             region=region,
             reads=all_reads(),
-            limiter=Limiter(monotonic=lambda: 0.0, wait=lambda _: None, patience=float("inf")),
+            limiter=Limiter(monotonic=lambda: 0.0, wait=lambda _: None),
             account=ACCOUNT,
         )
 

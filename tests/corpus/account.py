@@ -85,7 +85,7 @@ class Account:
         return sum(one.ok and one.operation == "RegisterTaskDefinition" for one in made)
 
     def _post(self) -> Destination:
-        limiter = Limiter(monotonic=lambda: 0.0, wait=lambda _: None, patience=float("inf"))
+        limiter = Limiter(monotonic=lambda: 0.0, wait=lambda _: None)
         reads = wiring.all_reads()
         return Destination(
             cloud=BotoCloud(self.clients, region=REGION, reads=reads, limiter=limiter, account=ACCOUNT),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from botocore.exceptions import ClientError
 from botocore.hooks import BaseEventHooks
 from botocore.parsers import ResponseParserFactory
 
@@ -84,6 +85,19 @@ def watch(events: BaseEventHooks, service: str, region: str, on_attempt: Callabl
         )
 
     events.register("response-received", report)
+
+
+def give_up(events: BaseEventHooks, service_id: str, on_error: Callable[[str, Mapping[str, Any]], bool]) -> None:
+    """Make botocore raise some errors at once where it would send the call again.
+
+    `on_error` returns it for the operation and the parsed response.
+    """
+
+    def check(operation: Any, response: Any, **_: Any) -> None:
+        if response is not None and "Error" in response[1] and on_error(operation.name, response[1]):
+            raise ClientError(response[1], operation.name)
+
+    events.register_first(f"needs-retry.{service_id}", check)
 
 
 def plain_times(factory: ResponseParserFactory) -> None:

@@ -144,10 +144,11 @@ class Done:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progressing:
-    """No error so far; requeue after `after` seconds."""
+    """No error so far; requeue after `after` seconds. `deferred`: a call of the step waits for our rate limit."""
 
     why: str
     after: float = 15.0
+    deferred: bool = False
 
 
 DELETING = "deleting"  # AWS accepted a deletion; a later pass observes that the resource is absent

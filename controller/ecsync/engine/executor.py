@@ -13,7 +13,7 @@ from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind
 from ecsync.core.model import Absent, Adopt, Call, Create, Delete, Forget, Key, Observed, Present, Ref, Update
 from ecsync.core.outcome import DELETING, Done, Failed, Plan, Progressing, Result, Skipped, Step, StepId
-from ecsync.core.ports import AwsError, Clock, Cloud
+from ecsync.core.ports import AwsError, Clock, Cloud, Deferred
 from ecsync.core.resolve import resolve
 from ecsync.core.trees import Json, at
 from ecsync.engine import orphans
@@ -102,6 +102,8 @@ def _in_turn(run: _Run, step: Step) -> Result:
         return state.retries.not_sent(step.id, prevented)
     try:
         return _apply(run, step)
+    except Deferred as deferred:
+        return _deferred(run, step, deferred)
     except AwsError as error:
         return _failed(run, step, error)
 
@@ -120,6 +122,21 @@ def _failed(run: _Run, step: Step, error: AwsError) -> Result:
         run.throttled[step.id.key.kind] = f"stopped after {error}"
     now = run.context.clock.monotonic()
     return _noted(run, step, state.result_of(step.id, error, _needs(step), now, _content(run, step)))
+
+
+def _deferred(run: _Run, step: Step, deferred: Deferred) -> Result:
+    """Note that a step waits for our rate limit, and how far it reaches. Its result is that of no error.
+
+    A change that must wait ends the steps of its kind, and the others go on. A read that must wait ends the pass.
+    """
+    if any(call.name == deferred.operation for call in step.calls):
+        run.throttled[step.id.key.kind] = str(deferred)
+    else:
+        run.halted = str(deferred)
+    failed = run.context.step_state.retries.not_sent(step.id, str(deferred))
+    if isinstance(failed, Failed):  # before: its error stays
+        return replace(failed, after=deferred.after)
+    return _noted(run, step, Progressing(why=str(deferred), after=deferred.after, deferred=True))
 
 
 def _noted(run: _Run, step: Step, result: Result) -> Result:
@@ -260,10 +277,15 @@ def _call(run: _Run, step: Step) -> dict[str, str] | None:
             return None
         if isinstance(step.change, Create):
             run.context.step_state.unconfirmed.add(step.id.key)  # from the first call on: a later one may fail
+        sent = True
         try:
             response = run.context.cloud.write(call.service, call.operation, **resolve(call.params, value, ()))
+        except Deferred:
+            sent = False
+            raise
         finally:
-            _note_write(run, step.id.key)  # also after an error: AWS may have done it
+            if sent:
+                _note_write(run, step.id.key)  # also after an error: AWS may have done it
         captured |= _captures(call, response)
     return captured
 

@@ -14,7 +14,7 @@ from ecsync import kinds
 from ecsync.core.model import Application, Problem
 from ecsync.core.origins import locator
 from ecsync.core.outcome import Outcome, PassResult, Plan
-from ecsync.core.ports import AwsError, Clock
+from ecsync.core.ports import AwsError, Clock, Deferred
 from ecsync.report.events import Context
 from ecsync.report.metrics import Metrics, Phase, Reason
 from ecsync.report.recorder import Recorder
@@ -78,6 +78,11 @@ class DaemonEventRecorder:
         self.metrics.reconciled(result, self.clock.now())
         if error is not None:
             self.metrics.error(cast(Reason, error.kind))
+
+    def deferred(self, application: str, deferred: Deferred) -> None:
+        """Count a pass that waits for the rate limit: nothing else has changed."""
+        del application
+        self.metrics.deferred(deferred.bucket)
 
     def internal_error(self, application: str, error: Exception) -> None:
         """Count and log an unexpected exception; its text goes only to the log."""

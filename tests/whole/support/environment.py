@@ -91,7 +91,7 @@ class SharedClouds(wiring.Clouds):
             self.clients,
             region=region,
             reads=wiring.all_reads(),
-            limiter=Limiter(monotonic=lambda: 0.0, wait=lambda _: None, patience=float("inf")),
+            limiter=Limiter(monotonic=lambda: 0.0, wait=lambda _: None),
             account=targets.expected_account(self.settings, target),
         )
 
