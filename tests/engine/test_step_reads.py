@@ -55,7 +55,7 @@ def test_each_update_is_decided_on_a_read_of_its_own(account: Account) -> None:
     """A change by another client after the plan is seen, and what is as declared by then is not written."""
     account.settle(leaves(5, colour="red"))
 
-    def by_hand(_: Plan) -> None:
+    def another_client(_: Plan) -> None:
         account.clock.advance(1)
         for number in (1, 3):
             found = account.cloud.named("Leaf", f"n{number}")
@@ -63,7 +63,7 @@ def test_each_update_is_decided_on_a_read_of_its_own(account: Account) -> None:
             found["colour"] = "blue"
 
     before = len(account.cloud.writes)
-    account.run(leaves(5, colour="blue"), planned=by_hand)
+    account.run(leaves(5, colour="blue"), planned=another_client)
     updated = sorted(one for one in account.cloud.writes[before:] if one.startswith("Update"))
     assert updated == ["UpdateLeaf n0", "UpdateLeaf n2", "UpdateLeaf n4"]
 
@@ -71,13 +71,13 @@ def test_each_update_is_decided_on_a_read_of_its_own(account: Account) -> None:
 def test_a_create_is_decided_on_a_read_of_the_last_moments(account: Account) -> None:
     """The steps before it took longer: what another client created in between is not created again."""
 
-    def by_hand(operation: str, params: Mapping[str, Any]) -> None:
+    def another_client(operation: str, params: Mapping[str, Any]) -> None:
         if operation == "CreateLeaf" and params["name"] == "a":
             account.clock.advance(MOMENT + 1)
             account.cloud.before = lambda *_: None
             account.cloud.write("memory", "CreateLeaf", name="b")
 
-    account.cloud.before = by_hand
+    account.cloud.before = another_client
     account.run(shop(document("Leaf/a"), document("Leaf/b")))
     assert account.there() == {"Leaf": ["a", "b"]}
     assert account.cloud.refused == []
