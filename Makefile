@@ -48,6 +48,7 @@ bench: install  ## Measure against controls in the same run, in about three minu
 	$(BIN)/python -m benchmarks.scaling
 	$(BIN)/python -m benchmarks.changes
 	$(BIN)/python -m benchmarks.start
+	$(BIN)/python -m benchmarks.parsing
 	$(BIN)/python -m benchmarks.steady
 
 check: install  ## ruff, mypy strict, and the rules about imports
