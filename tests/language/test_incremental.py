@@ -213,6 +213,41 @@ def test_a_check_of_another_file_is_repeated_where_the_change_reaches_it() -> No
     assert [problems(least) for least in (b"1", b"5", b"2")] == [0, 1, 0]
 
 
+def numbers_of_problems(
+    cache: LoadCache, files: Mapping[str, bytes], changing: str, values: tuple[bytes, ...]
+) -> list[int]:
+    """Return the number of problems for each value of VALUE in one file, after comparing with a full load."""
+    found = []
+    for value in values:
+        changed = {**files, changing: files[changing].replace(b"VALUE", value)}
+        result = loaded(changed, cache)
+        assert_same(result, loaded(changed))
+        found.append(len(result.problems))
+    return found
+
+
+def test_two_documents_become_the_same_resource_by_a_name_in_a_third_file() -> None:
+    """The cluster that one of two services refers to gets the name that the other one has as text."""
+    service = b"resources:\n  Service/%s: {serviceName: web, taskDefinition: app, cluster: '%s'}\n"
+    files = {
+        "a.yaml": service % (b"a", b"${Cluster/main}"),
+        "b.yaml": service % (b"b", b"prod"),
+        "cluster.yaml": b"resources:\n  Cluster/main: {clusterName: VALUE}\n",
+    }
+    assert numbers_of_problems(LoadCache(), files, "cluster.yaml", (b"test", b"prod", b"other")) == [0, 2, 0]
+
+
+def test_two_targets_become_the_same_by_a_service_in_a_third_file() -> None:
+    """One names the service by its id, the other one refers to its document. Both get the problem."""
+    bounds = b"MinCapacity: 1, MaxCapacity: 2}\n"
+    files = {
+        "a.yaml": b"resources:\n  ScalableTarget/a: {Service: '${Service/web}', " + bounds,
+        "b.yaml": b"resources:\n  ScalableTarget/b: {Service: prod/web, " + bounds,
+        "service.yaml": b"resources:\n  Service/web: {serviceName: VALUE, taskDefinition: app, cluster: prod}\n",
+    }
+    assert numbers_of_problems(LoadCache(), files, "service.yaml", (b"api", b"web", b"api")) == [0, 2, 0]
+
+
 def test_a_cycle_through_an_unchanged_file_is_found_and_forgotten() -> None:
     """The change closes the cycle, and then opens it."""
     cache = LoadCache()

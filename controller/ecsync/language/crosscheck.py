@@ -41,16 +41,17 @@ def _gather(value: Json, path: Path, found: list[tuple[Path, Ref]]) -> None:
         found += [(path, ref) for ref in value.refs]
 
 
-def unknown_after_keys(part: Part, declared: Set[tuple[str, str]]) -> Iterator[Problem]:
-    """Yield a problem for every `ecsync/after` that names a resource without a document."""
+def unknown_after_keys(parts: Iterable[Part], declared: Set[tuple[str, str]]) -> Iterator[Problem]:
+    """Yield a problem for every `ecsync/after` in an application that names a resource without a document."""
     names: list[str] = []
-    for one in part.waiting:
+    waiting = ((own.application, one) for own in parts for one in own.waiting)
+    for application, one in waiting:
         for key in one.desired.options.after if one.desired is not None else ():
             if (key.kind, key.name) not in declared:
                 names = names or sorted(f"{kind}/{name}" for kind, name in declared)
-                own = bisect_left(names, str(one.key))
-                hint = suggestion(str(key), [*names[:own], *names[own + 1 :]])
-                yield Problem(one.after_place, f"ecsync/after: {key} is not declared{hint}", part.application)
+                at = bisect_left(names, str(one.key))
+                hint = suggestion(str(key), [*names[:at], *names[at + 1 :]])
+                yield Problem(one.after_place, f"ecsync/after: {key} is not declared{hint}", application)
 
 
 def unknown_applications(settings: Settings, names: Collection[str]) -> Iterator[Problem]:

@@ -281,10 +281,10 @@ def _built(own: Settings, cache: LoadCache) -> tuple[Settings, tuple[Part, ...],
 def _problems(cache: LoadCache) -> Iterator[Problem]:
     for name, outline in cache.outlines.items():
         yield from outline.problems
-        for part in cache.parts[name]:
-            yield from part.problems
-            if part.waiting and not outline.incomplete:
-                yield from crosscheck.unknown_after_keys(part, outline.declared)
+        parts = cache.parts[name]
+        yield from chain.from_iterable(part.problems for part in parts)
+        if not outline.incomplete:
+            yield from crosscheck.unknown_after_keys(parts, outline.declared)
     yield from cache.links.problems()
     every: Sequence[Settings] = [draft.settings for draft in cache.drafts]
     if any(one.after for one in every):
