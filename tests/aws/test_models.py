@@ -42,6 +42,23 @@ def test_a_value_is_a_new_copy() -> None:
     assert "b" not in packed
 
 
+@pytest.mark.parametrize("indent", [None, 1, 2, 4])
+def test_a_model_in_another_layout_is_packed_too(tmp_path: Path, indent: int | None) -> None:
+    """Shapes are cut out of the text where it is indented as botocore's files are; a text in quotes is no shape."""
+    shapes = {
+        "A": {"type": "structure", "members": {"B": {"shape": "B"}}, "documentation": '\n    "C":{}\n  }'},
+        "B": {"type": "string"},
+        "Empty": {},
+    }
+    model = {"metadata": {"a": 1}, "operations": {"Do": {"name": "Do"}}, "shapes": shapes, "version": "2.0"}
+    path = tmp_path / "service-2"
+    path.with_suffix(".json").write_text(json.dumps(model, indent=indent, separators=(",", ":")))
+    found = PackedFiles().load_file(str(path))
+    assert found is not None
+    assert isinstance(found["shapes"], Packed)
+    assert {**found, "shapes": dict(found["shapes"])} == model
+
+
 def test_the_endpoints_are_those_of_botocore() -> None:
     """In every partition."""
     found = {}
