@@ -289,6 +289,22 @@ class TestFailures:
         clock.advance(INTERVAL)
         looking(inventory).call("zoo", "DescribeCages")
 
+    def test_the_failure_of_a_batch_is_shared_too(self, zoo: Zoo, inventory: Inventory, clock: FakeClock) -> None:
+        """By who asks for the same; what was not asked for is not failed."""
+        colours(looking(inventory), "d")
+        zoo.failing["DescribeWidgets"] = error("throttled")
+        for _ in range(5):
+            with pytest.raises(AwsError):
+                colours(looking(inventory), "a", "b")
+        assert colours(looking(inventory), "d") == {"d": "red"}
+        assert zoo.asked() == [["d"], ["a", "b"]]
+        with pytest.raises(AwsError):
+            colours(inventory.reader(confirmed()), "a")
+        assert zoo.asked() == [["a"]], "a step reads for itself"
+        zoo.failing.clear()
+        clock.advance(INTERVAL)
+        assert colours(looking(inventory), "a", "b") == {"a": "red", "b": "red"}
+
     def test_a_step_does_not_believe_a_failure(self, zoo: Zoo, inventory: Inventory) -> None:
         """It reads for itself."""
         zoo.failing["DescribeCages"] = error()

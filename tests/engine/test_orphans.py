@@ -15,7 +15,7 @@ from ecsync.core.model import Application, Options
 from ecsync.core.ports import AwsError, Reader
 from ecsync.engine import orphans
 from ecsync.engine.inventory import Inventory
-from ecsync.engine.orphans import RELIST, Listing
+from ecsync.engine.orphans import RELIST, RETRY, Listing
 from ecsync.engine.views import at_cadence
 from ecsync.testing import MemoryCloud, memory_kind
 from tests.engine.passes import ALL_THERE, KINDS, TARGET, Account, document, ref, shop, stack
@@ -114,9 +114,10 @@ class TestListing:
             (Listing(revision="1", at=0.0), False),
             (Listing(revision="0", at=0.0), True),
             (Listing(revision="1", at=-RELIST - 1), True),
-            (Listing(revision="1", at=0.0, incomplete="denied"), True),
+            (Listing(revision="1", at=-RETRY, incomplete="denied"), False),
+            (Listing(revision="1", at=-RETRY - 1, incomplete="denied"), True),
         ],
-        ids=["usable", "another revision", "too old", "incomplete"],
+        ids=["usable", "another revision", "too old", "incomplete", "incomplete for a minute"],
     )
     def test_the_last_list_is_used_again(self, running: Account, last: Listing, reads: bool) -> None:
         """A pass without a new revision makes no list calls for ten minutes."""

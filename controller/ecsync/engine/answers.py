@@ -36,11 +36,15 @@ class Answer:
             return False
         error = _error(self.value)
         if error is not None:
-            lasting = isinstance(error, AwsError) and error.kind != "credentials"
-            return lasting and not view.exact and view.takes("fast", self.read, now, key)
+            return _lasts(error, view) and view.takes("fast", self.read, now, key)
         settled = collection.settled is None or collection.settled(self.value)
         urgent = not settled or (view.guarding and collection.guards)
         return view.takes("fast" if urgent else collection.cadence, self.read, now, key)
+
+
+def _lasts(error: Exception, view: View) -> bool:
+    """Return whether a failure is an answer for this view: a step reads for itself."""
+    return isinstance(error, AwsError) and error.kind != "credentials" and not view.exact
 
 
 def _error(value: Any) -> Exception | None:
@@ -98,6 +102,7 @@ class Item:
     read: ReadAt | None = None
     items: tuple[Any, ...] = ()
     failure: Any = None
+    error: AwsError | None = None  # of the call that asked for it
 
 
 class Batch:
@@ -115,6 +120,8 @@ class Batch:
     def takes(self, view: View, collection: Collection, one: str, now: float) -> bool:
         """Return whether a view takes what is kept of an identifier."""
         item = self.items[one]
+        if item.read is not None and item.error is not None:
+            return _lasts(item.error, view) and view.takes("fast", item.read, now, one)
         if item.read is None or (collection.failures and not item.items and item.failure is None):
             return False
         return view.takes(collection.cadence, item.read, now, one)
@@ -145,9 +152,23 @@ class Batch:
             asked = before.asked if before else read.seconds
             self.items[one] = Item(asked, read, tuple(items.get(one, ())), failures.get(one))
 
+    def fail(self, ids: Sequence[str], error: AwsError, read: ReadAt) -> None:
+        """Keep the failure of the call for these identifiers, so that other applications do not repeat it.
+
+        One missing identifier can fail the call for all: then each one is asked for alone.
+        """
+        if error.kind == "missing" and len(ids) > 1:
+            return
+        for one in ids:
+            asked = self.items.pop(one).asked
+            self.items[one] = Item(asked, read, error=error)
+
     def answer(self, collection: Collection, ids: Iterable[str]) -> dict[str, Any]:
-        """Return what is kept of these identifiers, as AWS would return it."""
+        """Return what is kept of these identifiers, as AWS would return it. Raises AwsError."""
         kept = [self.items[one] for one in dict.fromkeys(ids)]
+        error = next((one.error for one in kept if one.error is not None), None)
+        if error is not None:
+            raise error
         found: dict[str, Any] = {collection.items: [item for one in kept for item in one.items]}
         if collection.failures:
             found[collection.failures] = [one.failure for one in kept if one.failure is not None]

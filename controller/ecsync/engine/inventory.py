@@ -178,6 +178,7 @@ class Inventory:
             batch.keep(collection, [*due, *fill], describe([*due, *fill]), read)
         except AwsError as error:
             if not fill or error.kind not in ("missing", "invalid"):
+                batch.fail(due, error, read)
                 raise
             batch.drop(fill)
             self._describe(view, collection, batch, (due, ()), describe)

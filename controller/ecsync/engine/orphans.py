@@ -21,6 +21,7 @@ from ecsync.engine.inventory import Inventory
 from ecsync.engine.views import View
 
 _MOST_ALONE = 5  # marks that are verified one by one; more of them take one listing of the kind
+RETRY = 60.0  # seconds until a list that is incomplete is read again
 RELIST = 600.0  # seconds: within one revision the list changes only if another client copies our marks
 
 
@@ -35,7 +36,7 @@ class Listing:
 
     def usable(self, revision: str, now: float) -> bool:
         """Return whether the list can be used again instead of reading AWS."""
-        return self.revision == revision and now - self.at <= RELIST and not self.incomplete
+        return self.revision == revision and now - self.at <= (RETRY if self.incomplete else RELIST)
 
 
 # ---------------------------------------------------------------- list
