@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from dataclasses import field as attribute
 from typing import Any, get_args
 
 import pytest
@@ -301,3 +302,42 @@ def test_passes_that_were_put_off_are_counted_by_bucket(metrics: Metrics) -> Non
     metrics.deferred("elb-read")
     assert value(metrics, "ecsync_reconcile_deferred_total", bucket="elb-read") == 1
     assert value(metrics, "ecsync_reconcile_errors_total", reason="throttled") == 0
+
+
+@dataclass
+class Inventory:
+    """What was read of one account and Region."""
+
+    reads: dict[tuple[str, str], int]
+    size: int = 7
+    oldest: dict[str, float] = attribute(default_factory=dict)
+
+    def ages(self) -> dict[str, float]:
+        """Return the ages by operation."""
+        return self.oldest
+
+
+def test_reads_are_shown_by_reason_and_age(metrics: Metrics) -> None:
+    """Two roles of one account and Region count together."""
+    one = Inventory({("ecs.DescribeServices", "cadence"): 4}, oldest={"ecs.DescribeServices": 12.0})
+    other = Inventory(
+        {("ecs.DescribeServices", "cadence"): 1, ("ecs.DescribeServices", "fresh"): 2},
+        oldest={"ecs.DescribeServices": 48.0},
+    )
+    site = ("111111111111", "eu-west-1")
+    metrics.watch_inventories(lambda: [(*site, one), (*site, other)])
+    labels = {"account": site[0], "region": site[1]}
+    read = {**labels, "operation": "ecs.DescribeServices"}
+    assert value(metrics, "ecsync_inventory_reads_total", **read, reason="cadence") == 5
+    assert value(metrics, "ecsync_inventory_reads_total", **read, reason="fresh") == 2
+    assert value(metrics, "ecsync_inventory_age_seconds", **read) == 48.0
+    assert value(metrics, "ecsync_inventory_answers", **labels) == 14
+
+
+def test_resources_are_counted_by_how_they_were_decided(metrics: Metrics) -> None:
+    """A mistake of the shortcut is counted apart: there should be none."""
+    of_two = outcome(status(WEB), status(API))
+    metrics.decided(replace(of_two, plan=replace(of_two.plan, unchanged=1, mismatches=(WEB,))))
+    assert value(metrics, "ecsync_resources_decided_total", how="unchanged") == 1
+    assert value(metrics, "ecsync_resources_decided_total", how="compared") == 1
+    assert value(metrics, "ecsync_shortcut_mismatches_total") == 1

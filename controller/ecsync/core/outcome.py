@@ -126,6 +126,7 @@ class Plan:
     )  # not retried until the manifest changes (docs/rules.md R15)
     incomplete: str = ""  # the reason why orphans may be missing; nothing is pruned then
     settled: Mapping[Key, Settled] = field(default_factory=dict, compare=False, repr=False)  # for the next pass
+    unchanged: int = field(default=0, compare=False)  # resources that were not compared: nothing of them has moved
     mismatches: tuple[Key, ...] = ()  # a full comparison found what the shortcut would have missed: a bug
 
     @property

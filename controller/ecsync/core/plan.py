@@ -57,6 +57,7 @@ class _Draft:
     stopped: dict[Key, str] = field(default_factory=dict)
     settled: dict[Key, Settled] = field(default_factory=dict)
     mismatches: list[Key] = field(default_factory=list)
+    unchanged: list[Key] = field(default_factory=list)
     invalid: set[tuple[Key, str]] = field(default_factory=set)
     changing: set[Key] = field(default_factory=set)
     replaced: set[Key] = field(default_factory=set)
@@ -91,6 +92,7 @@ def _made(inputs: Inputs, draft: _Draft, steps: Iterable[Step]) -> Plan:
         stopped=draft.stopped,
         settled=draft.settled,
         mismatches=tuple(draft.mismatches),
+        unchanged=len(draft.unchanged),
     )
 
 
@@ -146,6 +148,7 @@ def _decide(inputs: Inputs, draft: _Draft, written: Desired) -> None:
     last = unmoved(inputs, written, made_from)
     if last is not None and not due(inputs, key):
         draft.settled[key] = last
+        draft.unchanged.append(key)
         draft.unmanaged.extend(last.unmanaged)
         return
     before, seen = draft.decisions, len(draft.unmanaged)

@@ -18,11 +18,12 @@ from ecsync.core.model import Tags
 from ecsync.core.ports import AwsError, Cloud
 from ecsync.core.trees import canonical
 from ecsync.engine.answers import Answer, Batch, Failed, Marked, Pages, tried
-from ecsync.engine.views import ReadAt, Reason, View
+from ecsync.engine.views import ReadAt, View
 
 TAGS_LAG = 120.0  # seconds: the tagging API may return older tags than a direct read before
 _UNUSED = 3600.0  # seconds after which an answer that was not asked for is dropped
 _SWEEP = 600.0
+_IN_USE = 600.0  # seconds since an answer was last asked for
 _GET_RESOURCES = ("resourcegroupstaggingapi", "GetResources")
 
 T = TypeVar("T")
@@ -44,7 +45,7 @@ class Inventory:
         self._answers: dict[str, Answer] = {}
         self._batches: dict[str, Batch] = {}
         self._swept = monotonic()
-        self.reads: Counter[tuple[str, Reason]] = Counter()  # requests to AWS by operation and reason
+        self.reads: Counter[tuple[str, str]] = Counter()  # requests to AWS by operation and reason
 
     def reader(self, view: View) -> InventoryReader:
         """Return a reader that takes the answers of a view."""
@@ -62,6 +63,22 @@ class Inventory:
         """The number of answers and items that are kept."""
         with self._lock:
             return len(self._answers) + sum(len(batch.items) for batch in self._batches.values())
+
+    def ages(self) -> Mapping[str, float]:
+        """Return the age in seconds of the oldest answer in use, by operation."""
+        now = self._monotonic()
+        with self._lock:
+            answers, batches = list(self._answers.items()), list(self._batches.items())
+        used = [(key, one.read) for key, one in answers if one.read and now - one.asked < _IN_USE]
+        for key, batch in batches:
+            with batch.lock:
+                used += [(key, one.read) for one in batch.items.values() if one.read and now - one.asked < _IN_USE]
+        oldest: dict[str, float] = {}
+        for key, read in used:
+            name = key.partition(" ")[0].partition(":")[0]
+            if "." in name:
+                oldest[name] = max(oldest.get(name, 0.0), now - read.seconds)
+        return oldest
 
     def expire(self) -> None:
         """Forget every answer."""
@@ -127,7 +144,8 @@ class Inventory:
         """Count a read, and return when it begins."""
         with self._lock:
             self._order += 1
-            self.reads[operation, view.reason] += 1
+            if "." in operation:  # a listing of what is ours is made of other reads
+                self.reads[operation, view.reason] += 1
             return ReadAt(self._monotonic(), self._order)
 
     # ---------------------------------------------------------------- answers by identifier
@@ -254,7 +272,7 @@ class Inventory:
             found = {one["ResourceARN"]: marks.tag_map(one.get("Tags")) for one in listed}
             return Marked({arn: tags for arn, tags in found.items() if marks.OWNER in tags}, marks.OWNER), began
 
-        return self._kept(view, collection, "marked", params, read)
+        return self._kept(view, collection, f"{collection.operation} marked", params, read)
 
     def owned(self, view: View, kind: Kind, scope: str) -> Listed:
         """Return the live resources of a kind with a mark of this scope (`Kind.owned`). Raises AwsError."""

@@ -18,6 +18,7 @@ from ecsync.core.model import Delete
 from ecsync.core.outcome import ApplicationState, Done, Event, Failed, Outcome
 from ecsync.report.gauges import ACTIONS, Applications, Drift
 from ecsync.report.rates import Buckets, Reading
+from ecsync.report.reads import Inventories, Inventory
 
 Result: TypeAlias = Literal["synced", "changed", "error", "terminal", "throttled", "frozen", "skipped"]
 Phase: TypeAlias = Literal["fetch", "parse", "observe", "plan", "apply", "total"]
@@ -84,6 +85,12 @@ class Metrics:
             "Passes that were put off because a rate limit was used up, by its name (no failure)",
             "bucket",
         )
+        self._decided = self._counter(
+            "resources_decided", "Resources decided by passes: compared, or unchanged since the last pass", "how"
+        )
+        self._mismatches = self._counter(
+            "shortcut_mismatches", "Resources taken as unchanged that a check found changed: each one is a bug"
+        )
         self._events = self._counter("events", "Events sent to a sink, by result", "sink", "result")
         self._dropped = self._counter("events_dropped", "Events dropped because a sink was full", "sink")
         self._start_at_zero(sinks)
@@ -112,6 +119,13 @@ class Metrics:
             if isinstance(result, (Done, Failed)) and not deleted and not unsent:
                 label = "done" if isinstance(result, Done) else "failed"
                 self._changes.labels(step.id.key.kind, ACTIONS[type(step.change)], label).inc()
+
+    def decided(self, outcome: Outcome) -> None:
+        """A pass decided its resources: count those without a comparison, and the mistakes that a check has found."""
+        unchanged = outcome.plan.unchanged
+        self._decided.labels("unchanged").inc(unchanged)
+        self._decided.labels("compared").inc(len(outcome.statuses) - min(unchanged, len(outcome.statuses)))
+        self._mismatches.inc(len(outcome.plan.mismatches))
 
     def error(self, reason: Reason) -> None:
         """A pass, or a read of the source, failed."""
@@ -143,6 +157,10 @@ class Metrics:
     def watch_buckets(self, readings: Callable[[], Sequence[Reading]]) -> None:
         """Read the state of the rate limits at each scrape."""
         self.registry.register(Buckets(readings))
+
+    def watch_inventories(self, inventories: Callable[[], Sequence[tuple[str, str, Inventory]]]) -> None:
+        """Read what the inventories hold at each scrape: (account, Region, inventory)."""
+        self.registry.register(Inventories(inventories))
 
     def watch_applications(
         self,
@@ -211,6 +229,8 @@ class Metrics:
     def _start_at_zero(self, sinks: Iterable[str]) -> None:
         for result in get_args(Result):
             self._passes.labels(result)
+        for how in ("unchanged", "compared"):
+            self._decided.labels(how)
         for phase in get_args(Phase):
             self._phases.labels(phase)
         for reason in get_args(Reason):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 
 from ecsync import kinds
 from ecsync.aws.errors import classify
 from ecsync.aws.hooks import Observer
-from ecsync.aws.limits import Reading
 from ecsync.config import Settings
 from ecsync.core.ports import Sink
 from ecsync.engine.daemon import Daemon
@@ -80,7 +79,9 @@ def start(settings: Settings, where: str, workspace: Workspace, metrics: Metrics
         jitter=settings.loop.jitter,
     )
     daemon = Daemon(parts)
-    _declare_metrics(metrics, parts, daemon, events, workspace.clouds.limiters.readings)
+    _declare_metrics(metrics, parts, daemon, events)
+    metrics.watch_buckets(workspace.clouds.limiters.readings)
+    metrics.watch_inventories(workspace.inventories)
     view = DaemonView(store=store, last_good=last_good, heartbeats=heartbeats, where=where, settings=settings)
     server = Server(settings.http.host, settings.http.port, create_app(view, metrics.render))
     port = server.start()
@@ -116,13 +117,10 @@ def _code(service: str, operation: str, code: str) -> Code:
     return "5xx" if kind == "transient" else "4xx"
 
 
-def _declare_metrics(
-    metrics: Metrics, parts: DaemonParts, daemon: Daemon, events: Recorder, readings: Callable[[], Sequence[Reading]]
-) -> None:
+def _declare_metrics(metrics: Metrics, parts: DaemonParts, daemon: Daemon, events: Recorder) -> None:
     """Start the counters at 0, and connect the gauges to what they show."""
     metrics.declare_kinds(kind.name for kind in kinds.ALL)
     metrics.declare_services({operation.partition(".")[0] for operation in all_reads()})
-    metrics.watch_buckets(readings)
     metrics.watch_queue(parts.queue.depth, parts.queue.active, parts.queue.longest_running)
     metrics.watch_applications(
         parts.store.applications,

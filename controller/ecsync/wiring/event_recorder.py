@@ -55,6 +55,7 @@ class DaemonEventRecorder:
         """Record the outcome of a pass."""
         self.events.pass_ended(outcome, self._context(application, outcome.plan, reconcile_id))
         self.metrics.executed(outcome)
+        self.metrics.decided(outcome)
         for key in outcome.plan.mismatches:
             structlog.get_logger("ecsync").error(
                 "a full comparison found a difference that was missed; please report it",

@@ -38,7 +38,7 @@ class Workspace:
     def __post_init__(self) -> None:
         self._cache = LoadCache()
         self._kinds = all_kinds()
-        self._inventories: dict[Cloud, Inventory] = {}
+        self._inventories: dict[Cloud, tuple[str, str, Inventory]] = {}
         self._lock = threading.Lock()
 
     def destination_for(self, application: Application) -> Destination:
@@ -56,15 +56,20 @@ class Workspace:
             clock=self.clock,
             asserted=targets.is_asserted(self.settings, application),
             serial=self.serial,
-            inventory=self._inventory(cloud),
+            inventory=self._inventory(cloud, account, region),
         )
 
-    def _inventory(self, cloud: Cloud) -> Inventory:
+    def inventories(self) -> list[tuple[str, str, Inventory]]:
+        """Return what was read, with the account and the Region."""
+        with self._lock:
+            return list(self._inventories.values())
+
+    def _inventory(self, cloud: Cloud, account: str, region: str) -> Inventory:
         """Return what was read through a cloud. Other credentials may read less, so they have their own."""
         with self._lock:
             if cloud not in self._inventories:
-                self._inventories[cloud] = Inventory(cloud, self.clock.monotonic, self._kinds)
-            return self._inventories[cloud]
+                self._inventories[cloud] = account, region, Inventory(cloud, self.clock.monotonic, self._kinds)
+            return self._inventories[cloud][2]
 
     def target_of(self, application: Application) -> Target:
         """Return the target of an application as far as the settings determine it, without a call to AWS."""
