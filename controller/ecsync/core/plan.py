@@ -66,8 +66,7 @@ class _Draft:
     @property
     def decisions(self) -> tuple[int, ...]:
         """The number of resources or steps in each list of the draft that a settled resource is not in."""
-        lists = (self.steps, self.withheld, self.unreadable, self.stopped, self.differing)
-        return tuple(len(one) for one in lists)
+        return tuple(map(len, (self.steps, self.withheld, self.unreadable, self.stopped, self.differing)))
 
 
 def build(inputs: Inputs) -> Plan:
@@ -157,9 +156,8 @@ def _decide(inputs: Inputs, draft: _Draft, written: Desired) -> None:
     if last is not None and not (nothing and unmanaged == last.unmanaged):
         draft.mismatches.append(key)
     if nothing and made_from is not None:
-        values, rest = made_from
         draft.settled[key] = Settled(
-            desired=written, values=values, rest=rest, unmanaged=unmanaged, revision=observed.revision
+            desired=written, values=made_from[0], rest=made_from[1], unmanaged=unmanaged, revision=observed.revision
         )
 
 

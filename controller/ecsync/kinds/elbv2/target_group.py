@@ -198,7 +198,8 @@ def _candidates(names: Sequence[str], groups: Sequence[Body]) -> dict[str, list[
 def _observed(reader: Reader, want: Wanted, live: Sequence[_Tagged]) -> Observed:
     """Return the group that is the document's; the other groups with its mark are its superseded ones."""
     owned = [one for one in live if want.managed and owner_in(one[1]) == want.owner]
-    owned.sort(key=lambda one: _match_order(one[0], want.body))
+    if len(owned) > 1:
+        owned.sort(key=lambda one: _match_order(one[0], want.body))
     found = owned or [one for one in live if one[0]["TargetGroupName"] == want.body["Name"]]
     if not found:
         return Absent()
