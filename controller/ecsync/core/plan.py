@@ -66,7 +66,7 @@ class _Draft:
     @property
     def decisions(self) -> tuple[int, ...]:
         """The number of resources or steps in each list of the draft that a settled resource is not in."""
-        return tuple(map(len, (self.steps, self.withheld, self.unreadable, self.stopped, self.differing)))
+        return tuple(len(i) for i in (self.steps, self.withheld, self.unreadable, self.stopped, self.differing))
 
 
 def build(inputs: Inputs) -> Plan:
