@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.whole.conftest import clients, converged, ecsync, environment, loader, simulated_aws, simulator
+from tests.whole.conftest import clients, converged, ecsync, environment, simulated_aws, simulator
 
-__all__ = ["clients", "converged", "ecsync", "environment", "loader", "simulated_aws", "simulator", "small"]
+__all__ = ["clients", "converged", "ecsync", "environment", "simulated_aws", "simulator", "small"]
 
 SMALL = """
 apiVersion: ecsync/v1

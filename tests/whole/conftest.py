@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from botocore.loaders import Loader, create_loader
 
 from ecsim import Simulator, VirtualClock
 from ecsync.aws.clients import Access, Clients
@@ -32,15 +31,9 @@ def simulator() -> Iterator[Simulator]:
 
 
 @pytest.fixture(scope="session")
-def loader() -> Loader:
-    """The service models of botocore, parsed once."""
-    return create_loader()
-
-
-@pytest.fixture(scope="session")
-def clients(simulator: Simulator, loader: Loader) -> Clients:
+def clients(simulator: Simulator) -> Clients:
     """Clients of the simulator, for controllers and for other clients of the account."""
-    return Clients(Access(region=REGION, endpoint_url=simulator.url), loader=loader)
+    return Clients(Access(region=REGION, endpoint_url=simulator.url))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -67,6 +60,6 @@ def converged(environment: Environment) -> Controller:
 
 
 @pytest.fixture
-def ecsync(environment: Environment, loader: Loader, monkeypatch: pytest.MonkeyPatch) -> Command:
+def ecsync(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> Command:
     """The command `ecsync`, run in this process."""
-    return Command(environment, loader, monkeypatch)
+    return Command(environment, monkeypatch)

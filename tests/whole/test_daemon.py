@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from botocore.loaders import Loader
 from prometheus_client.parser import text_string_to_metric_families
 
 from ecsim import Simulator
@@ -101,12 +100,12 @@ PATHS = ("/metrics", "/healthz", "/readyz", "/api/v1/applications", "/api/v1/app
 
 
 @pytest.fixture(scope="module")
-def daemon_run(canary_environment: Environment, loader: Loader) -> DaemonRun:
+def daemon_run(canary_environment: Environment) -> DaemonRun:
     """Run a daemon: it converges the quickstart, repairs a drift, serves every path, and ends on SIGTERM."""
     environment, run = canary_environment, DaemonRun()
     where = environment.manifests
     with advancing_time(environment), daemon(where) as process, pytest.MonkeyPatch.context() as patch:
-        ecsync = Command(environment, loader, patch)
+        ecsync = Command(environment, patch)
         run.commands["plan json"] = ecsync("plan", where, "-o", "json", "--calls")
         wait_until(lambda: is_converged(process), timeout=60)
         run.creates = count_creates(environment.simulator.ledger.mutations())

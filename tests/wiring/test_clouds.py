@@ -24,7 +24,6 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> fake_aws.FakeAws:
     fake = fake_aws.FakeAws.installed(monkeypatch)
     fake.answers["AssumeRole"] = [(200, ASSUMED)]
     fake.answer("DescribeServices", {"services": []})
-    monkeypatch.setattr("ecsync.aws.clients.create_loader", lambda: fake_aws.LOADER)
     return fake
 
 

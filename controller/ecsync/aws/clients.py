@@ -11,11 +11,12 @@ from typing import Any
 from botocore.config import Config
 from botocore.credentials import CredentialProvider, CredentialResolver, DeferredRefreshableCredentials
 from botocore.exceptions import DataNotFoundError
-from botocore.loaders import Loader, create_loader
+from botocore.loaders import Loader
 from botocore.session import Session
 
 from ecsync.aws import hooks, lean
 from ecsync.aws.errors import is_throttle
+from ecsync.awsmodel import models
 
 CONNECT_SECONDS = 5
 READ_SECONDS = 15
@@ -52,7 +53,7 @@ class Clients:
         self.read_only = reads is not None
         self._access = access
         self._agent = f"ecsync/{version}" if version else "ecsync"
-        self.loader = loader or create_loader()  # serves every session: the service models are most of the cost of one
+        self.loader = loader or models.shared_loader()  # the service models are most of the cost of a session
         self._session = session_for(access, self.loader, agent=self._agent)
         self._lock = threading.Lock()  # creating a client is not thread-safe, using one is
         self._clients: dict[tuple[str, str, bool], Any] = {}

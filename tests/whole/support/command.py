@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.loaders import Loader
 
 from ecsync import cli
 from ecsync.sources.disk import DiskSource
@@ -46,8 +45,7 @@ class _SimulatedTimeModule:
 class Command:
     """Runs the command in this process: faster than a new process, and with simulated time."""
 
-    def __init__(self, environment: Environment, loader: Loader, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("ecsync.aws.clients.create_loader", lambda: loader)
+    def __init__(self, environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("ecsync.aws.limits.Limiter.take", lambda *_: 0.0)
         monkeypatch.setattr("sys.stdin", StringIO())  # no confirmation
         monkeypatch.setattr("ecsync.cli.apply.time", _SimulatedTimeModule(environment))
