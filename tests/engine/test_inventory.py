@@ -397,7 +397,7 @@ class TestTags:
         clock.advance(INTERVAL)
         assert self.tags(looking(inventory), "arn:a")["arn:a"]["team"] == "new"
         zoo.tags = current
-        clock.advance(TAGS_LAG)
+        clock.advance(2 * TAGS_LAG)
         zoo.calls.clear()
         assert self.tags(looking(inventory), "arn:a")["arn:a"]["team"] == "new"
         assert [name for name, _ in zoo.calls] == ["GetResources"]

@@ -106,6 +106,7 @@ def converge(workspace: Workspace, catalogue: Catalogue, *, timeout: float, wait
                 code = _exits.TIMEOUT
                 break
             time.sleep(min(pause, 5.0))
+            workspace.forget_reads()  # a person waits for what AWS does now
         _show.message(f"{name}: {outcome.sync} · {outcome.health}", "good" if code == _exits.OK else "danger")
         # Without the time of the next try: this command ends here.
         errors = {step.key: result.error for step, result in outcome.results.items() if isinstance(result, Failed)}

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 from ecsync.core import marks
-from ecsync.core.kind import Collection, Kind, Owned
+from ecsync.core.kind import Cadence, Collection, Kind, Owned
 from ecsync.core.model import Tags
 from ecsync.core.ports import AwsError, Cloud
 from ecsync.core.trees import canonical
@@ -236,7 +236,7 @@ class Inventory:
         A direct read wins until the listing is so much newer that it cannot be older.
         """
         try:
-            listing, read = self._marked(view, self._types)
+            listing, read = self._marked(view, self._types, "medium")
         except AwsError as error:
             if error.kind == "credentials":
                 raise
@@ -260,10 +260,10 @@ class Inventory:
     def marked(self, view: View, kind: Kind) -> Marked:
         """Return what the tagging API lists of a kind with an owner mark, and maybe of others. Raises AwsError."""
         types = self._types if kind.tagged_as in self._types else (kind.tagged_as,)
-        return self._marked(view, types)[0]
+        return self._marked(view, types, "fast")[0]
 
-    def _marked(self, view: View, types: Sequence[str]) -> tuple[Marked, ReadAt]:
-        collection = Collection(operation=".".join(_GET_RESOURCES))
+    def _marked(self, view: View, types: Sequence[str], cadence: Cadence) -> tuple[Marked, ReadAt]:
+        collection = Collection(operation=".".join(_GET_RESOURCES), cadence=cadence)
         params = {"ResourceTypeFilters": list(types), "TagFilters": [{"Key": marks.OWNER}]}
 
         def read() -> tuple[Marked, ReadAt]:

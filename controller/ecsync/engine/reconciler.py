@@ -23,6 +23,7 @@ from ecsync.engine.views import View, around, at_cadence, confirmed, fresh
 
 Timer = Callable[[str], AbstractContextManager[object]]
 
+_AT_REST = ("Healthy", "Suspended")
 UNASSERTED = (
     "no resource here carries our marks, and the account is not asserted: set ECSYNC_ACCOUNT to its id "
     "(now {account}), or pass --first-time"
@@ -154,6 +155,9 @@ def look(
     inputs = _unobserved(application, catalogue, destination, step_state)
     with timer("observe"):
         inputs = _observed(inputs, destination, at_cadence(application.sync.interval, written=step_state.written))
+        if step_state.unsettled:
+            beside = around(application.sync.interval, written=step_state.written)
+            inputs = _observed(inputs, destination, beside, step_state.unsettled)
         if step_state.unread:
             inputs = _observed(inputs, destination, fresh(step_state.written), tuple(step_state.unread))
             step_state.unread.clear()
@@ -237,7 +241,9 @@ def reconcile(
             context = _context(destination, step_state, options)
             results, world = execute(inputs, _chosen(observed.plan, options), context)
         inputs = replace(inputs, world=world)
-    return Outcome(plan=observed.plan, results=results, statuses=status.statuses(inputs, observed.plan, results))
+    statuses = status.statuses(inputs, observed.plan, results)
+    step_state.unsettled = frozenset(one.key for one in statuses if one.health.status not in _AT_REST)
+    return Outcome(plan=observed.plan, results=results, statuses=statuses)
 
 
 def _guard(observed: ObservedPlan, destination: Destination, options: PassOptions) -> None:

@@ -38,6 +38,7 @@ class StepState:
     shortcut_mismatches: int = 0  # in all passes; each one is a bug
     orphan_listing: Listing | None = None
     unread: set[Key] = field(default_factory=set)  # written by us, and not read since
+    unsettled: frozenset[Key] = frozenset()  # not healthy after the last pass: AWS may be at work
     written: int = 0  # the place of the last write in the order of the inventory's reads
     failures: int = 0  # passes in a row that failed as a whole
 

@@ -64,6 +64,11 @@ class Workspace:
         with self._lock:
             return list(self._inventories.values())
 
+    def forget_reads(self) -> None:
+        """Have the next pass read everything again."""
+        for _, _, inventory in self.inventories():
+            inventory.expire()
+
     def _inventory(self, cloud: Cloud, account: str, region: str) -> Inventory:
         """Return what was read through a cloud. Other credentials may read less, so they have their own."""
         with self._lock:
