@@ -5,16 +5,11 @@ A round is one pass of every application. It uses only what every verb uses, so 
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Protocol
-
-import boto3
 
 from benchmarks.fleet import ACCOUNT, INSTALLATION, REGION, Fleet, files_of
-from ecsim import Simulator, VirtualClock
 from ecsync import config
 from ecsync.config import Settings
 from ecsync.core.model import Snapshot
@@ -26,39 +21,23 @@ from ecsync.wiring import Clouds, Workspace
 
 UNLIMITED = 1e9  # seconds of AWS's clock in one second: every bucket is full again before the next call
 START = 1_767_312_000.0  # 2026-01-02T00:00:00Z: a day after everything in the simulated AWS was created
-SETTLE_SECONDS = 150.0  # simulated seconds between two passes while a fleet converges
-MOST_PASSES = 40
-TRUST = json.dumps(
-    {
-        "Version": "2012-10-17",
-        "Statement": [
-            {"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole"}
-        ],
-    }
-)
-
-
-class Seconds(Protocol):
-    """A source of seconds, such as the clock of the simulated AWS."""
-
-    def now(self) -> float:
-        """Return the seconds since 1970."""
-        ...
-
-
 class EngineClock:
-    """The engine's clock over a source of seconds."""
+    """The engine's clock: it moves only by `advance`."""
 
-    def __init__(self, source: Seconds) -> None:
-        self._source = source
+    def __init__(self, start: float = START) -> None:
+        self._seconds = start
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self._seconds += seconds
 
     def now(self) -> datetime:
         """Return the wall time."""
-        return datetime.fromtimestamp(self._source.now(), UTC)
+        return datetime.fromtimestamp(self._seconds, UTC)
 
     def monotonic(self) -> float:
         """Return the seconds."""
-        return self._source.now()
+        return self._seconds
 
 
 class Controller:
@@ -109,26 +88,6 @@ def check(outcomes: dict[str, Outcome]) -> None:
     ]
     unsteady = [name for name, outcome in outcomes.items() if not is_steady(outcome)]
     assert not unsteady, "\n".join([f"not steady: {', '.join(unsteady[:5])}", *lines[:10]])
-
-
-def converge(controller: Controller, simulator: Simulator) -> int:
-    """Make rounds until nothing is left to do; return their number."""
-    for count in range(1, MOST_PASSES + 1):
-        outcomes = controller.round()
-        if all(is_steady(outcome) for outcome in outcomes.values()):
-            return count
-        simulator.advance(SETTLE_SECONDS)
-    check(outcomes)
-    raise AssertionError("not reached")
-
-
-def new_fleet(simulator: Simulator, fleets: Iterable[Fleet]) -> Controller:
-    """Return a controller of these fleets in a simulated account that has nothing but the role of the tasks."""
-    assert isinstance(simulator.clock, VirtualClock)
-    simulator.reset()
-    iam = boto3.Session(region_name=REGION).client("iam", endpoint_url=simulator.url)
-    iam.create_role(RoleName="bench-execution", AssumeRolePolicyDocument=TRUST)
-    return Controller(fleets, EngineClock(simulator.clock))
 
 
 def use(url: str) -> None:

@@ -2,13 +2,16 @@
 
 The limit is for one account and Region. It assumes that each call is filled, that what AWS never changes is cached, and
 that tags are read with the Resource Groups Tagging API. What AWS returns for one object per call only is not in it
-(attributes, target health, tags of task definitions): such reads belong on a slower cadence.
+(attributes, target health, tags of task definitions): such reads belong on a slower cadence, which has a limit of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+from benchmarks.load.buckets import buckets_of
+from ecsync.aws.limits_table import BUCKETS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +82,12 @@ READS = (
         source="API page: ResourcesPerPage, up to 100. The other describe calls of this table return tags",
     ),
 )
+# What AWS returns for one object per call: read once in a slow cycle, evenly spread.
+SLOW_READS = (
+    Read(operation="elbv2.DescribeTargetGroupAttributes", of=("target_groups",), size=1, source="API page: one ARN"),
+    Read(operation="elbv2.DescribeLoadBalancerAttributes", of=("load_balancers",), size=1, source="API page: one ARN"),
+    Read(operation="elbv2.DescribeListenerAttributes", of=("listeners",), size=1, source="API page: one ARN"),
+)
 RULES = "elbv2.DescribeRules"  # takes one ListenerArn, or RuleArns without a documented maximum
 RULES_SIZE = 400  # botocore: PageSize, 1 to 400
 
@@ -89,6 +98,29 @@ def limit(counts: Counts) -> Mapping[str, int]:
     rules_of_a_listener = _batches(counts.rules, max(1, counts.listeners))
     calls[RULES] = counts.listeners * _batches(rules_of_a_listener, RULES_SIZE)
     return {operation: number for operation, number in calls.items() if number}
+
+
+def slow_limit(counts: Counts) -> Mapping[str, int]:
+    """Return the fewest calls of each operation for one slow cycle, besides those of `limit`."""
+    calls = {read.operation: _batches(sum(getattr(counts, of) for of in read.of), read.size) for read in SLOW_READS}
+    return {operation: number for operation, number in calls.items() if number}
+
+
+def seconds(calls: Mapping[str, int], share: float) -> float:
+    """Return the least time for these calls in one site, from full buckets at our share of AWS's rates.
+
+    Buckets run in parallel. The slowest one decides.
+    """
+    used: dict[str, int] = {}
+    for operation, number in calls.items():
+        for bucket in buckets_of(operation):
+            used[bucket] = used.get(bucket, 0) + number
+    return max((_drained(bucket, number, share) for bucket, number in used.items()), default=0.0)
+
+
+def _drained(bucket: str, calls: int, share: float) -> float:
+    rate = BUCKETS[bucket.partition("/")[0]]
+    return max(0.0, (calls - rate.burst * share) / (rate.refill * share))
 
 
 def _batches(many: int, size: int) -> int:

@@ -15,7 +15,8 @@ from typing import Any
 
 import boto3
 
-from benchmarks.controller import Controller, converge, new_fleet, use
+from benchmarks.controller import Controller, use
+from benchmarks.converge import converge, new_fleet
 from benchmarks.fleet import ACCOUNT, INSTALLATION, REGION, Fleet, balancer_of, priority_of
 from benchmarks.load.template import Template
 from benchmarks.load.values import Applied, Values, mark_id, natural
