@@ -17,6 +17,7 @@ from ecsync.core.outcome import Outcome
 from ecsync.core.ports import Clock
 from ecsync.engine.reconciler import Catalogue, PassOptions, reconcile
 from ecsync.engine.step_state import StepState
+from ecsync.language import files
 from ecsync.wiring import Clouds, Workspace
 
 UNLIMITED = 1e9  # seconds of AWS's clock in one second: every bucket is full again before the next call
@@ -52,7 +53,10 @@ class Controller:
 
     def read(self, fleets: Iterable[Fleet], revision: str = "1") -> Catalogue:
         """Read the manifests of these sites from now on."""
-        self.catalogue = self.workspace.catalogue(Snapshot(revision=revision, files=files_of(tuple(fleets))))
+        manifests = files_of(tuple(fleets))
+        # The controller reads 10 MB of manifests, which is about 5,000 services of this shape: beyond that, raise it.
+        files.LARGEST_SNAPSHOT = max(files.LARGEST_SNAPSHOT, sum(map(len, manifests.values())))
+        self.catalogue = self.workspace.catalogue(Snapshot(revision=revision, files=manifests))
         assert not self.catalogue.problems, "\n".join(map(str, self.catalogue.problems[:10]))
         return self.catalogue
 
