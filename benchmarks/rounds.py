@@ -24,6 +24,7 @@ from benchmarks.load.client import LoadAws, Remote
 
 INTERVAL = 60.0  # seconds between two passes of an application, by default
 SLOW = 600.0  # seconds of the slowest cadence
+THROTTLED = "elbv2.DescribeTargetGroups"
 ROUNDS = 20  # two slow cycles
 BUDGET = 120.0  # seconds for the rounds of one fleet; fewer rounds are made where they do not fit
 
@@ -38,6 +39,7 @@ class Point:
     load_cpu: float  # reading the manifests, and imports
     cold: Cost
     steady: tuple[Cost, ...]
+    throttled: Cost  # a round in which AWS throttles one operation all the time
     memory: int  # bytes, after the rounds
     memory_after_load: int
 
@@ -45,7 +47,12 @@ class Point:
     def of(cls, tree: dict[str, Any]) -> Point:
         """Return the point of a process's output."""
         return cls(
-            **{**tree, "cold": Cost(**tree["cold"]), "steady": tuple(Cost(**cost) for cost in tree["steady"])},
+            **{
+                **tree,
+                "cold": Cost(**tree["cold"]),
+                "steady": tuple(Cost(**cost) for cost in tree["steady"]),
+                "throttled": Cost(**tree["throttled"]),
+            },
         )
 
     @property
@@ -96,6 +103,10 @@ def rounds(url: str, services: int, applications: int, count: int, budget: float
     while len(steady) < ROUNDS and (not steady or time.monotonic() - started < budget):
         clock.advance(INTERVAL)
         steady.append(measured(aws, controller.steady_round))
+    memory = resident()
+    clock.advance(INTERVAL)
+    aws.set(throttled=[THROTTLED])
+    throttled = measured(aws, controller.round)
     return Point(
         services=services,
         applications=applications,
@@ -103,7 +114,8 @@ def rounds(url: str, services: int, applications: int, count: int, budget: float
         load_cpu=load_cpu,
         cold=cold,
         steady=tuple(steady),
-        memory=resident(),
+        throttled=throttled,
+        memory=memory,
         memory_after_load=after_load,
     )
 
@@ -114,7 +126,7 @@ def point(
     """Return the point of a fleet, measured in a process of its own; a text where it did not end in time."""
     aws.set(sites(services, applications, count), buckets=False, others=0.0, latency=0.0, throttled=[])
     arguments = [f"--url={aws.url}", f"--services={services}", f"--applications={applications}", f"--sites={count}"]
-    output = run("benchmarks.rounds", [*arguments, f"--budget={budget}"], 3 * budget)
+    output = run("benchmarks.rounds", [*arguments, f"--budget={budget}"], 30 + 2 * budget)
     return output if isinstance(output, str) else Point.of(output)
 
 
@@ -152,7 +164,7 @@ def show(one: Point, scripts: dict[str, Cost], operations: bool) -> None:
     print(f"{'limit of a round':<34}{one.limit:>9}{one.limit / one.services:>10.3f}{1:>9.2f}")
     mean = one.mean_limit
     print(f"{'limit with its part of slow reads':<34}{mean:>9.0f}{mean / one.services:>10.3f}{mean / one.limit:>9.2f}")
-    for name, cost in {"first round": one.cold, "typical round": one.typical, **scripts}.items():
+    for name, cost in {"first round": one.cold, "typical round": one.typical, "round while throttled": one.throttled, **scripts}.items():
         print(
             f"{name:<34}{cost.total:>9}{cost.total / one.services:>10.3f}{cost.total / one.limit:>9.2f}"
             f"{cost.process_cpu / one.services * 1e3:>16.3f}{cost.thread_cpu / one.services * 1e3:>15.3f}{cost.wall:>9.2f}"

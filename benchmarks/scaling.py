@@ -8,6 +8,7 @@ services between the last size and the one a tenth of it: 1 is linear, 2 is quad
 from __future__ import annotations
 
 import gc
+import json
 import math
 import sys
 import time
@@ -196,14 +197,27 @@ def main(sizes: tuple[int, ...]) -> None:
         table[services] = measured(services)
         for part, spent in table[services].items():
             print(f"{services:>8}  {part:<16}{spent:>10.3f}{spent / services * 1e3:>12.2f}", flush=True)
-    largest = max(sizes)
-    smaller = max((size for size in sizes if size * 10 <= largest), default=min(sizes))
-    if smaller < largest:
-        print(f"\nexponent between {smaller} and {largest} services (1: linear)")
-        for part in table[largest]:
-            slope = math.log(table[largest][part] / table[smaller][part]) / math.log(largest / smaller)
+    found = exponents(table)
+    if found:
+        print("\nexponent between the largest size and the one a tenth of it (1: linear)")
+        for part, slope in found.items():
             print(f"{'':>8}  {part:<16}{slope:>10.2f}")
 
 
+def exponents(table: dict[int, dict[str, float]]) -> dict[str, float]:
+    """Return the exponent of each part between the largest size and the largest of those up to a tenth of it."""
+    largest = max(table)
+    smaller = max((size for size in table if size * 10 <= largest), default=largest)
+    return {
+        part: math.log(spent / table[smaller][part]) / math.log(largest / smaller)
+        for part, spent in table[largest].items()
+        if smaller < largest
+    }
+
+
 if __name__ == "__main__":
-    main(tuple(map(int, sys.argv[1:])) or SIZES)
+    if sys.argv[1:2] == ["--json"]:
+        measured(1)
+        print(json.dumps({"spent": (found := {size: measured(size) for size in (10, 100, 1000)}), "exponents": exponents(found)}))
+    else:
+        main(tuple(map(int, sys.argv[1:])) or SIZES)
