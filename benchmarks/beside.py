@@ -11,6 +11,7 @@ import argparse
 import json
 import time
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 
 from benchmarks.daemon import manifests, passes_of, running
 from benchmarks.fleet import REGIONS, Fleet, sites
@@ -48,7 +49,7 @@ def beside(aws: Remote, services: int, applications: int, seconds: float) -> Bes
         ended = started + seconds
     received = aws.received()
     first = passes[0].ended - started if passes else None
-    gaps = [later.started - earlier.ended for earlier, later in zip(passes, passes[1:], strict=False)]
+    gaps = [later.started - earlier.ended for earlier, later in pairwise(passes)]
     gaps.append(max(0.0, ended - passes[-1].ended - 1) if passes else ended - started)
     longest = INTERVAL * (1 + JITTER) + GRACE
     return Beside(

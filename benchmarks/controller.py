@@ -1,4 +1,4 @@
-"""A controller without the daemon: the real workspace, clouds and `reconcile`, in rounds, on a clock that the bench moves.
+"""A controller without the daemon: the real workspace, clouds and `reconcile`, on a clock that the bench moves.
 
 A round is one pass of every application. It uses only what every verb uses, so it measures what users run.
 """
@@ -22,6 +22,8 @@ from ecsync.wiring import Clouds, Workspace
 
 UNLIMITED = 1e9  # seconds of AWS's clock in one second: every bucket is full again before the next call
 START = 1_767_312_000.0  # 2026-01-02T00:00:00Z: a day after everything in the simulated AWS was created
+
+
 class EngineClock:
     """The engine's clock: it moves only by `advance`."""
 

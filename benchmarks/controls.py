@@ -9,7 +9,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import boto3
 from botocore.config import Config
@@ -33,6 +33,7 @@ class Objects:
     rule: str
 
 
+T = TypeVar("T")
 MOST_OBJECTS = 100  # services up to which one call per object is measured
 ROUNDS = 3
 
@@ -139,20 +140,25 @@ def _parse_once(response_dict: Any, customized_response_dict: dict[str, Any], **
     response_dict["body"] = b"{}"
 
 
+def _each(sites: Iterable[tuple[Controls, T]], work: Callable[[Controls, T], object]) -> None:
+    for scripts, of in sites:
+        work(scripts, of)
+
+
 def measure(url: str, fleets: Sequence[Fleet]) -> dict[str, Cost]:
     """Return the cost of each control: of several runs that with the least CPU."""
     aws = Remote(url)
     stock = [(Controls(url, fleet.region), [f"web-{number}" for number in fleet.numbers]) for fleet in fleets]
     lean = [(Controls(url, fleet.region, lean=True), names) for fleet, (_, names) in zip(fleets, stock, strict=True)]
-    work: dict[str, Callable[[], object]] = {
-        "boto3, services in tens": lambda: [scripts.services_in_tens(names) for scripts, names in stock],
-        "boto3, batched": lambda: [scripts.batched(names) for scripts, names in stock],
-        "lean script": lambda: [scripts.batched(names) for scripts, names in lean],
+    work: dict[str, Callable[[], None]] = {
+        "boto3, services in tens": lambda: _each(stock, Controls.services_in_tens),
+        "boto3, batched": lambda: _each(stock, Controls.batched),
+        "lean script": lambda: _each(lean, Controls.batched),
     }
     services = sum(fleet.services for fleet in fleets)
     if services <= MOST_OBJECTS:
         objects = [(scripts, scripts.objects(names)) for scripts, names in stock]
-        work["boto3, one call per object"] = lambda: [scripts.one_by_one(found) for scripts, found in objects]
+        work["boto3, one call per object"] = lambda: _each(objects, Controls.one_by_one)
     work["lean script"]()  # reads the task definitions
     rounds = ROUNDS if services <= 1000 else 1
     return {

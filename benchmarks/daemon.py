@@ -74,9 +74,8 @@ def running(url: str, folder: Path) -> Iterator[Daemon]:
     )
     try:
         assert process.stdout is not None
-        address = next(
-            (word.removesuffix("/metrics") for line in process.stdout for word in line.split() if "/metrics" in word), ""
-        )
+        words = (word for line in process.stdout for word in line.split())
+        address = next((word.removesuffix("/metrics") for word in words if "/metrics" in word), "")
         if not address:
             raise RuntimeError("the daemon did not start")
         threading.Thread(target=process.stdout.read, daemon=True).start()  # it must never block on its output

@@ -2,7 +2,7 @@
 
 The limit is for one account and Region. It assumes that each call is filled, that what AWS never changes is cached, and
 that tags are read with the Resource Groups Tagging API. What AWS returns for one object per call only is not in it
-(attributes, target health, tags of task definitions): such reads belong on a slower cadence, which has a limit of its own.
+(attributes, target health, tags of task definitions): such reads belong on a slower cadence, with a limit of its own.
 """
 
 from __future__ import annotations

@@ -142,9 +142,7 @@ def main() -> None:
     parser.add_argument("--url", help="a load AWS that serves this fleet")
     wanted = parser.parse_args()
     if wanted.url:
-        found: Limited | str = limited(
-            wanted.url, wanted.services, wanted.applications, wanted.sites, wanted.patience
-        )
+        found: Limited | str = limited(wanted.url, wanted.services, wanted.applications, wanted.sites, wanted.patience)
     else:
         with LoadAws() as aws:
             found = check(

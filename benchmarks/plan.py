@@ -21,12 +21,14 @@ from benchmarks.load.client import LoadAws, Remote
 
 SERVICES = 10
 # The verb, without the controller's own rate limit: AWS's clock runs so fast that every bucket is always full.
-ECSYNC = (
-    sys.executable,
-    "-c",
-    "from functools import partial; from ecsync import wiring; wiring.workspace = partial(wiring.workspace, pace=1e9); "
-    "from ecsync.cli import main; main()",
-)
+_UNLIMITED = """
+from functools import partial
+from ecsync import wiring
+wiring.workspace = partial(wiring.workspace, pace=1e9)
+from ecsync.cli import main
+main()
+"""
+ECSYNC = (sys.executable, "-c", _UNLIMITED)
 ROUNDS = 5
 
 

@@ -12,6 +12,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -120,9 +121,7 @@ def rounds(url: str, services: int, applications: int, count: int, budget: float
     )
 
 
-def point(
-    aws: Remote, services: int, applications: int, count: int = 1, budget: float = BUDGET
-) -> Point | str:
+def point(aws: Remote, services: int, applications: int, count: int = 1, budget: float = BUDGET) -> Point | str:
     """Return the point of a fleet, measured in a process of its own; a text where it did not end in time."""
     aws.set(sites(services, applications, count), buckets=False, others=0.0, latency=0.0, throttled=[])
     arguments = [f"--url={aws.url}", f"--services={services}", f"--applications={applications}", f"--sites={count}"]
@@ -161,26 +160,27 @@ def show(one: Point, scripts: dict[str, Cost], operations: bool) -> None:
         f"memory {one.memory / 2**20:.0f} MiB, of it {one.memory_after_load / 2**20:.0f} before the first call"
     )
     print(f"{'':<34}{'calls':>9}{'/service':>10}{'/ limit':>9}{'CPU ms/service':>16}{'of the thread':>15}{'wall s':>9}")
-    print(f"{'limit of a round':<34}{one.limit:>9}{one.limit / one.services:>10.3f}{1:>9.2f}")
-    mean = one.mean_limit
-    print(f"{'limit with its part of slow reads':<34}{mean:>9.0f}{mean / one.services:>10.3f}{mean / one.limit:>9.2f}")
-    for name, cost in {"first round": one.cold, "typical round": one.typical, "round while throttled": one.throttled, **scripts}.items():
-        print(
-            f"{name:<34}{cost.total:>9}{cost.total / one.services:>10.3f}{cost.total / one.limit:>9.2f}"
-            f"{cost.process_cpu / one.services * 1e3:>16.3f}{cost.thread_cpu / one.services * 1e3:>15.3f}{cost.wall:>9.2f}"
-        )
-    calls, cpu = one.mean(lambda cost: cost.total), one.mean(lambda cost: cost.process_cpu)
-    print(f"{'mean round':<34}{calls:>9.1f}{calls / one.services:>10.3f}{calls / one.limit:>9.2f}{cpu / one.services * 1e3:>16.3f}")
+    own = {"first round": one.cold, "typical round": one.typical, "round while throttled": one.throttled}
+    print(_calls("limit of a round", one.limit, one))
+    print(_calls("limit with its part of slow reads", one.mean_limit, one))
+    for name, cost in {**own, **scripts}.items():
+        each, thread = cost.process_cpu / one.services * 1e3, cost.thread_cpu / one.services * 1e3
+        print(f"{_calls(name, cost.total, one)}{each:>16.3f}{thread:>15.3f}{cost.wall:>9.2f}")
+    cpu = one.mean(lambda cost: cost.process_cpu) / one.services * 1e3
+    print(f"{_calls('mean round', one.mean(lambda cost: cost.total), one)}{cpu:>16.3f}")
     if operations:
-        fewest = {name: 0 for fleet in one.fleets for name in limit(fleet.counts)}
+        fewest: Counter[str] = Counter()
         for fleet in one.fleets:
-            for name, number in limit(fleet.counts).items():
-                fewest[name] += number
+            fewest.update(limit(fleet.counts))
         names = sorted({*fewest, *(name for cost in one.steady for name in cost.calls)})
         print(f"{'calls of a round by operation':<60}{'typical':>9}{'mean':>10}{'limit':>8}")
         for name in names:
             mean = one.mean(lambda cost, name=name: cost.calls.get(name, 0))  # type: ignore[misc]
             print(f"  {name:<58}{one.typical.calls.get(name, 0):>9}{mean:>10.1f}{fewest.get(name, 0):>8}")
+
+
+def _calls(name: str, calls: float, one: Point) -> str:
+    return f"{name:<34}{calls:>9.0f}{calls / one.services:>10.3f}{calls / one.limit:>9.2f}"
 
 
 def main() -> None:

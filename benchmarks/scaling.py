@@ -218,6 +218,7 @@ def exponents(table: dict[int, dict[str, float]]) -> dict[str, float]:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--json"]:
         measured(1)
-        print(json.dumps({"spent": (found := {size: measured(size) for size in (10, 100, 1000)}), "exponents": exponents(found)}))
+        every = {size: measured(size) for size in (10, 100, 1000)}
+        print(json.dumps({"spent": every, "exponents": exponents(every)}))
     else:
         main(tuple(map(int, sys.argv[1:])) or SIZES)

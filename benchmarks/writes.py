@@ -13,8 +13,6 @@ import time
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
 
-import boto3
-
 from benchmarks.controller import Controller, is_steady, use
 from benchmarks.converge import SimulatedTime, converge, new_fleet
 from benchmarks.fleet import ACCOUNT, REGION, Fleet

@@ -1,4 +1,4 @@
-"""The load AWS as its users see it: started as a process, told what to serve, asked what it received."""
+"""The load AWS for its users: a process that they start, set up and read the counts of."""
 
 from __future__ import annotations
 
@@ -75,5 +75,7 @@ class LoadAws(Remote):
     def __enter__(self) -> LoadAws:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._process.communicate(timeout=30)  # closes its input, which ends it

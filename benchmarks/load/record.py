@@ -60,7 +60,10 @@ class Account:
 
 
 def record(events: int = EVENTS) -> Recording:
-    """Converge a small fleet in a new simulator and record it. Sets the endpoint of this process."""
+    """Converge a small fleet in a new simulator and record it. Sets the endpoint of this process.
+
+    Each service gets this number of events; 0: as many as it has in the simulator.
+    """
     settings = Settings(region=REGION, account=ACCOUNT, settling=False, throttling=False)
     simulator = Simulator(settings, VirtualClock())
     use(simulator.start())
@@ -79,9 +82,10 @@ def of_account(simulator: Simulator, controller: Controller, events: int = EVENT
         one["ResourceARN"]: {tag["Key"]: tag["Value"] for tag in one["Tags"]}
         for one in json.loads(body)["ResourceTagMappingList"]
     }
+    scaling = "application-autoscaling"
     scaled = {target["ResourceId"]: target["ScalableTargetARN"] for target in _scalable_targets(account)}
     for arn in scaled.values():
-        tags.setdefault(arn, account.read("application-autoscaling", "list_tags_for_resource", ResourceARN=arn)[1]["Tags"])
+        tags.setdefault(arn, account.read(scaling, "list_tags_for_resource", ResourceARN=arn)[1]["Tags"])
     known = _known(texts, tags)
     flags = {_kind(own): own[marks.APPLIED].partition(":")[0] for own in tags.values() if known.get(own[marks.APPLIED])}
     applied = {
@@ -145,8 +149,9 @@ def _load_balancing(account: Account, group_name: str) -> Iterator[tuple[str, st
     body, groups = account.read("elbv2", "describe_target_groups", Names=[group_name])
     group = groups["TargetGroups"][0]["TargetGroupArn"]
     yield "group", xml_items(body)[0]
-    yield "group attributes", xml_inner(account.read("elbv2", "describe_target_group_attributes", TargetGroupArn=group)[0])
-    yield "group health", xml_inner(account.read("elbv2", "describe_target_health", TargetGroupArn=group)[0])
+    one = {"TargetGroupArn": group}
+    yield "group attributes", xml_inner(account.read("elbv2", "describe_target_group_attributes", **one)[0])
+    yield "group health", xml_inner(account.read("elbv2", "describe_target_health", **one)[0])
     body, found = account.read("elbv2", "describe_load_balancers", Names=[f"bench-{BALANCER}"])
     balancer = found["LoadBalancers"][0]["LoadBalancerArn"]
     yield "balancer", xml_items(body)[0]
@@ -179,6 +184,8 @@ def _scalable_targets(account: Account) -> list[Any]:
 def _with_events(service: Any, count: int) -> Any:
     """Return the service with as many events, as after months of deployments: its own ones again, with other ids."""
     own = service["events"]
+    if not count:
+        return service
     events = [
         {**own[number % len(own)], "id": f"{number:08x}{own[number % len(own)]['id'][8:]}"} for number in range(count)
     ]

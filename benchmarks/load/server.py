@@ -1,7 +1,7 @@
 """The load AWS as a process: `python -m benchmarks.load.server`. It prints its port, and serves until its input ends.
 
-One thread. The hot reads are answered from templates, all other reads by the simulator, once for each request. Writes are
-refused and counted. Control: `GET /_load/counts`, `POST /_load/settings` with the fields of `Options`.
+One thread. The hot reads are answered from templates, all other reads by the simulator, once for each request. Writes
+are refused and counted. Control: `GET /_load/counts`, `POST /_load/settings` with the fields of `Options`.
 """
 
 from __future__ import annotations
@@ -98,9 +98,7 @@ class LoadAws:
             response = encode_error(request, error)
             return response.status, response.headers["Content-Type"], response.body
 
-    def _answer(
-        self, request: Request, path: str, headers: bytes, body: bytes, where: str
-    ) -> tuple[int, str, bytes]:
+    def _answer(self, request: Request, path: str, headers: bytes, body: bytes, where: str) -> tuple[int, str, bytes]:
         name = f"{request.service}.{request.operation}"
         site = self._sites.get(request.region)
         if site is None:
@@ -118,13 +116,9 @@ class LoadAws:
 
     def _is_throttled(self, region: str, name: str) -> bool:
         now = time.monotonic() * self.options.speed
-        return name in self.options.throttled or (
-            self.options.buckets and not self._buckets[region].take(name, now)
-        )
+        return name in self.options.throttled or (self.options.buckets and not self._buckets[region].take(name, now))
 
-    def _proxy(
-        self, request: Request, site: Site, path: str, headers: bytes, body: bytes
-    ) -> tuple[int, str, bytes]:
+    def _proxy(self, request: Request, site: Site, path: str, headers: bytes, body: bytes) -> tuple[int, str, bytes]:
         key = (request.region, f"{request.name} {path}", body)
         if key not in self._proxied:
             own = site.fleet.region.encode()

@@ -222,8 +222,7 @@ class Site:
 
     def _scaling_page(self, member: str, form: str, numbers: Sequence[int], params: Params, most: int) -> bytes:
         size = min(most, int(params.get("MaxResults", most)))
-        error: Callable[[str], AwsError] = lambda text: AwsError("InvalidNextTokenException", text)
-        shown, token = _page(numbers, size, params.get("NextToken"), error)
+        shown, token = _page(numbers, size, params.get("NextToken"), _invalid_token)
         end = f', "NextToken": "{token}"' if token else ""
         items = b", ".join(self._fill(form, number) for number in shown)
         return b'{"%b": [%b]%b}' % (member.encode(), items, end.encode())
@@ -231,7 +230,9 @@ class Site:
     def _scaling_tags(self, params: Params) -> bytes:
         number = self._targets.get(str(params.get("ResourceARN")).rpartition("/")[2])
         if number is None:
-            raise AwsError("ResourceNotFoundException", f"No scalable target found for ARN: {params.get('ResourceARN')}")
+            raise AwsError(
+                "ResourceNotFoundException", f"No scalable target found for ARN: {params.get('ResourceARN')}"
+            )
         return self._fill("target tags", number)
 
     # ------------------------------------------------------------ logs and tags
@@ -280,7 +281,8 @@ class Site:
             wanted = [one for one in wanted if _has_tags(self._tagged_item(*one[1:]), filters)]
         shown, token = _page(wanted, size, params.get("PaginationToken"), invalid_parameter)
         items = b", ".join(self._tagged_item(template, number) for _, template, number in shown)
-        return b'{"PaginationToken": "%b", "ResourceTagMappingList": [%b]}' % (token.encode(), items)
+        end = f', "PaginationToken": "{token}"' if token else ""
+        return b'{"ResourceTagMappingList": [%b]%b}' % (items, end.encode())
 
     def _tagged_item(self, template: str, number: int) -> bytes:
         item = self._fill(template, number)
@@ -305,7 +307,9 @@ class Site:
         balancers: Sequence[int | None] = self.fleet.balancer_numbers
         named = params.get("LoadBalancerArns") or params.get("Names")
         if named and len(named) > 20:
-            raise validation_error("The maximum number of load balancers that can be specified in a describe call is 20")
+            raise validation_error(
+                "The maximum number of load balancers that can be specified in a describe call is 20"
+            )
         if "LoadBalancerArns" in params:
             balancers = [self._of_arn(BALANCER, arn) for arn in params["LoadBalancerArns"]]
         elif "Names" in params:
@@ -382,15 +386,17 @@ class Site:
         return number if number in known and self._values.hexadecimal(what, number) == found[2] else None
 
 
-def _page(
-    items: Sequence[Any], size: int, token: Any, error: Callable[[str], AwsError]
-) -> tuple[Sequence[Any], str]:
+def _page(items: Sequence[Any], size: int, token: Any, error: Callable[[str], AwsError]) -> tuple[Sequence[Any], str]:
     """Return a page and the token of the next one, its offset; empty on the last page."""
     if token and not str(token).isdigit():
         raise error("Invalid token.")
     start = int(token or 0)
     end = start + size
     return items[start:end], (str(end) if end < len(items) else "")
+
+
+def _invalid_token(text: str) -> AwsError:
+    return AwsError("InvalidNextTokenException", text)
 
 
 def _xml_page(member: str, items: Sequence[Any], params: Params, fill: Callable[[int], bytes]) -> bytes:

@@ -27,7 +27,7 @@ class Applied:
 
 
 def natural(kind: str, number: int, region: str, balancer: str, listener: str) -> str:
-    """Return the natural name of the resource of a kind that belongs to a service; two ids are those of its balancer."""
+    """Return the natural name of the resource of a kind that belongs to a service, or to its balancer."""
     name = f"bench-{balancer_of(number)}"
     arn = f"arn:aws:elasticloadbalancing:{region}:{ACCOUNT}"
     of = {

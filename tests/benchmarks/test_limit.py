@@ -1,4 +1,4 @@
-"""The benchmarks: they import, the limit is the number that a person counts, and the fleet is what the limit is for."""
+"""The benchmarks import, the limit is the number that a person counts, and the fleet is what the limit is for."""
 
 from __future__ import annotations
 
@@ -8,17 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.fleet import Fleet
-from benchmarks.limit import Counts, limit
-from benchmarks.replay import ReplayingCloud
+from benchmarks.fleet import Fleet, files_of, sites
+from benchmarks.limit import Counts, limit, seconds, slow_limit
 from ecsync.awsmodel import shapes
 from ecsync.core.model import Snapshot
-from ecsync.core.ports import AwsError
 from ecsync.kinds import BY_NAME
 from ecsync.language.manifest import load
-from ecsync.testing import MemoryCloud
 
-BENCHMARKS = sorted(path.stem for path in (Path(__file__).parent.parent / "benchmarks").glob("*.py"))
+BENCHMARKS = sorted(path.stem for path in (Path(__file__).parent.parent.parent / "benchmarks").glob("*.py"))
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)
@@ -58,6 +55,28 @@ def test_the_limit_is_what_a_person_counts() -> None:
 def test_nothing_needs_no_call() -> None:
     """An empty account has no objects to read."""
     assert limit(Counts()) == {}
+    assert slow_limit(Counts()) == {}
+    assert seconds({}, 0.5) == 0
+
+
+def test_the_slowest_bucket_decides_the_time() -> None:
+    """120 calls of Application Auto Scaling at half of 20 tokens and 9 per second; the other buckets are faster."""
+    calls = {
+        "application-autoscaling.DescribeScalableTargets": 20,
+        "application-autoscaling.DescribeScalingPolicies": 100,
+        "ecs.DescribeServices": 100,
+    }
+    assert seconds(calls, 0.5) == pytest.approx((120 - 10) / 4.5)
+    assert seconds({"ecs.DescribeServices": 50}, 0.5) == 0, "a full bucket has as many tokens"
+
+
+def test_what_aws_returns_one_by_one_has_a_limit_of_its_own() -> None:
+    """Attributes: one call for each target group, load balancer and listener in a slow cycle."""
+    assert slow_limit(Counts(target_groups=1000, load_balancers=10, listeners=10, services=1000)) == {
+        "elbv2.DescribeTargetGroupAttributes": 1000,
+        "elbv2.DescribeLoadBalancerAttributes": 10,
+        "elbv2.DescribeListenerAttributes": 10,
+    }
 
 
 def test_the_fleet_is_valid_and_has_the_objects_that_the_limit_counts() -> None:
@@ -90,24 +109,24 @@ def test_the_fleet_is_valid_and_has_the_objects_that_the_limit_counts() -> None:
     assert kinds["Listener"] == 2
 
 
-def test_a_replay_makes_no_call() -> None:
-    """The recorded answers are returned, also the answer that a read failed; a write is an error."""
-    memory = MemoryCloud()
-    cloud = ReplayingCloud(memory)
-    cloud.write("memory", "CreateWidget", name="web")
-
-    def denied(operation: str, _: object) -> None:
-        if operation == "ListGadget":
-            raise AwsError("denied", "AccessDenied", "no", "memory.ListGadget")
-
-    memory.before = denied
-    before = (cloud.call("memory", "ListWidget"), list(cloud.pages("memory", "ListWidget", "found")))
-    with pytest.raises(AwsError):
-        cloud.call("memory", "ListGadget")
-    cloud.replaying = True
-    memory.before = lambda *_: pytest.fail("a replay called the account")
-    assert (cloud.call("memory", "ListWidget"), list(cloud.pages("memory", "ListWidget", "found"))) == before
-    with pytest.raises(AwsError):
-        cloud.call("memory", "ListGadget")
-    with pytest.raises(AssertionError, match=r"memory\.CreateWidget is called in a steady round"):
-        cloud.write("memory", "CreateWidget", name="other")
+def test_sites_divide_services_and_applications_evenly() -> None:
+    """Each site has its own Region and its own applications."""
+    fleets = sites(services=40, applications=8, count=4)
+    loaded = load(
+        Snapshot(revision="1", files=files_of(fleets)),
+        kinds=BY_NAME,
+        shape_of=shapes.load,
+        environment={},
+        root_name="bench",
+    )
+    assert loaded.problems == ()
+    services = Counter(
+        application.region
+        for application in loaded.applications
+        for one in application.resources
+        if one.key.kind == "Service"
+    )
+    assert services == dict.fromkeys(("eu-west-1", "eu-central-1", "us-east-1", "us-west-2"), 10)
+    assert len(loaded.applications) == 8
+    with pytest.raises(ValueError, match="not even over 4 sites"):
+        sites(services=41, applications=8, count=4)
