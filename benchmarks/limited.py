@@ -2,7 +2,8 @@
 
 The rates, 30 ms of latency and the controller's own limiter work in real time. Before that the controller makes a first
 round in which time is skipped instead of waited for, so that the measured round is a steady one. It begins with full
-buckets, and everything that the controller caches on a cadence is due. Sites are worked on in parallel, as by workers.
+buckets, after the time of a medium cadence: so all reads are due that are not slow, and a part of the slow ones. The
+floor is the time that the buckets need for these. Sites are worked on in parallel, as by workers.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import argparse
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -19,20 +20,21 @@ from typing import Any
 from benchmarks.controller import START, Controller, is_steady, use
 from benchmarks.cost import Cost, measured
 from benchmarks.fleet import Fleet, sites
-from benchmarks.limit import limit, seconds
+from benchmarks.limit import cadences, limit, seconds, slow_limit
 from benchmarks.load.client import LoadAws, Remote
 from benchmarks.rounds import INTERVAL, run
 from ecsync.core.ports import AwsError
 
 SHARE = 0.5  # the controller's default share of AWS's rates
 LATENCY = 0.03
+DUE = cadences(INTERVAL)["medium"]
 RETRY = 0.5  # seconds until a pass is made again that the limiter refused
 _REAL = time.monotonic
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limited:
-    """One check. `floor` is the time that the buckets need for the fewest calls; `wall` is None if it did not end."""
+    """One check. `floor` is the time that the buckets need for what is due; `wall` is None if it did not end."""
 
     services: int
     sites: int
@@ -65,6 +67,17 @@ class SkippingTime:
             time.sleep(seconds)
 
 
+def floor(fleets: Iterable[Fleet]) -> float:
+    """Return the least seconds for the reads that are due, in the site that takes longest."""
+    part = DUE / cadences(INTERVAL)["slow"]
+    return max(
+        seconds(
+            {**limit(fleet.counts), **{name: many * part for name, many in slow_limit(fleet.counts).items()}}, SHARE
+        )
+        for fleet in fleets
+    )
+
+
 def limited(url: str, services: int, applications: int, count: int, patience: float) -> Limited:
     """Make the check in this process."""
     clock = SkippingTime()
@@ -75,7 +88,7 @@ def limited(url: str, services: int, applications: int, count: int, patience: fl
     controller.clouds.wait = clock.wait
     for fleet in fleets:
         _check(controller, fleet, clock, lambda: False)
-    clock.wait(INTERVAL)
+    clock.wait(DUE)
     clock.skipping = False
     aws.set(buckets=True, latency=LATENCY)
     deadline = _REAL() + patience
@@ -97,7 +110,7 @@ def limited(url: str, services: int, applications: int, count: int, patience: fl
     return Limited(
         services=services,
         sites=count,
-        floor=max(seconds(limit(fleet.counts), SHARE) for fleet in fleets),
+        floor=floor(fleets),
         wall=max(ended) if len(ended) == len(fleets) else None,
         patience=patience,
         cost=cost,
@@ -121,11 +134,11 @@ def _check(controller: Controller, fleet: Fleet, clock: SkippingTime, give_up: C
     return not pending
 
 
-def check(
-    aws: Remote, services: int, applications: int, count: int, *, others: float = 0.0, patience: float
-) -> Limited | str:
+def check(aws: Remote, services: int, applications: int, count: int, *, others: float = 0.0) -> Limited | str:
     """Return the check of a fleet, made in a process of its own; a text where it failed."""
-    aws.set(sites(services, applications, count), buckets=False, others=others, latency=0.0, throttled=[])
+    fleets = sites(services, applications, count)
+    aws.set(fleets, buckets=False, others=others, latency=0.0, throttled=[])
+    patience = 2 * floor(fleets) + 10
     arguments = [f"--url={aws.url}", f"--services={services}", f"--applications={applications}", f"--sites={count}"]
     found: Any = run("benchmarks.limited", [*arguments, f"--patience={patience}"], patience + 300)
     return found if isinstance(found, str) else Limited(**{**found, "cost": Cost(**found["cost"])})
@@ -137,7 +150,7 @@ def main() -> None:
     parser.add_argument("--services", type=int, default=1000)
     parser.add_argument("--applications", type=int, default=4)
     parser.add_argument("--sites", type=int, default=1)
-    parser.add_argument("--patience", type=float, default=120.0, help="seconds after which the check is given up")
+    parser.add_argument("--patience", type=float, default=120.0, help="with --url: give up after so many seconds")
     parser.add_argument("--others", type=float, default=0.0, help="the part of each bucket that other clients use")
     parser.add_argument("--url", help="a load AWS that serves this fleet")
     wanted = parser.parse_args()
@@ -151,7 +164,6 @@ def main() -> None:
                 wanted.applications,
                 wanted.sites,
                 others=wanted.others,
-                patience=wanted.patience,
             )
     print(json.dumps(found if isinstance(found, str) else asdict(found)))
 

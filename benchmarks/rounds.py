@@ -12,7 +12,6 @@ import statistics
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -20,13 +19,13 @@ from typing import Any
 from benchmarks.controller import Controller, EngineClock, use
 from benchmarks.cost import Cost, measured, resident
 from benchmarks.fleet import Fleet, sites
-from benchmarks.limit import limit, slow_limit
+from benchmarks.limit import cadences, limit, mean_limit
 from benchmarks.load.client import LoadAws, Remote
 
 INTERVAL = 60.0  # seconds between two passes of an application, by default
-SLOW = 600.0  # seconds of the slowest cadence
+SLOW = cadences(INTERVAL)["slow"]
 THROTTLED = "elbv2.DescribeTargetGroups"
-ROUNDS = 20  # two slow cycles
+ROUNDS = round(SLOW / INTERVAL)  # a slow cycle
 BUDGET = 120.0  # seconds for the rounds of one fleet; fewer rounds are made where they do not fit
 
 
@@ -68,14 +67,13 @@ class Point:
 
     @property
     def mean_limit(self) -> float:
-        """The fewest read calls of a round, with an equal part of those that AWS takes for one object only."""
-        slow = sum(sum(slow_limit(fleet.counts).values()) for fleet in self.fleets)
-        return self.limit + slow * INTERVAL / SLOW
+        """The fewest read calls of a round, with each read at its cadence."""
+        return sum(sum(mean_limit(fleet.counts, INTERVAL).values()) for fleet in self.fleets)
 
     @property
     def is_whole(self) -> bool:
         """Whether the rounds cover a slow cycle."""
-        return len(self.steady) > SLOW / INTERVAL
+        return len(self.steady) >= ROUNDS
 
     @property
     def typical(self) -> Cost:
@@ -162,21 +160,22 @@ def show(one: Point, scripts: dict[str, Cost], operations: bool) -> None:
     print(f"{'':<34}{'calls':>9}{'/service':>10}{'/ limit':>9}{'CPU ms/service':>16}{'of the thread':>15}{'wall s':>9}")
     own = {"first round": one.cold, "typical round": one.typical, "round while throttled": one.throttled}
     print(_calls("limit of a round", one.limit, one))
-    print(_calls("limit with its part of slow reads", one.mean_limit, one))
+    print(_calls("limit with each read at its cadence", one.mean_limit, one))
     for name, cost in {**own, **scripts}.items():
         each, thread = cost.process_cpu / one.services * 1e3, cost.thread_cpu / one.services * 1e3
         print(f"{_calls(name, cost.total, one)}{each:>16.3f}{thread:>15.3f}{cost.wall:>9.2f}")
     cpu = one.mean(lambda cost: cost.process_cpu) / one.services * 1e3
     print(f"{_calls('mean round', one.mean(lambda cost: cost.total), one)}{cpu:>16.3f}")
     if operations:
-        fewest: Counter[str] = Counter()
+        fewest: dict[str, float] = {}
         for fleet in one.fleets:
-            fewest.update(limit(fleet.counts))
+            for name, number in mean_limit(fleet.counts, INTERVAL).items():
+                fewest[name] = fewest.get(name, 0) + number
         names = sorted({*fewest, *(name for cost in one.steady for name in cost.calls)})
-        print(f"{'calls of a round by operation':<60}{'typical':>9}{'mean':>10}{'limit':>8}")
+        print(f"{'calls of a round by operation':<60}{'typical':>9}{'mean':>10}{'limit of the mean':>19}")
         for name in names:
             mean = one.mean(lambda cost, name=name: cost.calls.get(name, 0))  # type: ignore[misc]
-            print(f"  {name:<58}{one.typical.calls.get(name, 0):>9}{mean:>10.1f}{fewest.get(name, 0):>8}")
+            print(f"  {name:<58}{one.typical.calls.get(name, 0):>9}{mean:>10.1f}{fewest.get(name, 0):>19.1f}")
 
 
 def _calls(name: str, calls: float, one: Point) -> str:

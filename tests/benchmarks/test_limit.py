@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.fleet import Fleet, files_of, sites
-from benchmarks.limit import Counts, limit, seconds, slow_limit
+from benchmarks.limit import Counts, cadences, limit, mean_limit, seconds, slow_limit
 from ecsync.awsmodel import shapes
 from ecsync.core.model import Snapshot
 from ecsync.kinds import BY_NAME
@@ -71,12 +71,32 @@ def test_the_slowest_bucket_decides_the_time() -> None:
 
 
 def test_what_aws_returns_one_by_one_has_a_limit_of_its_own() -> None:
-    """Attributes: one call for each target group, load balancer and listener in a slow cycle."""
+    """Attributes, health and tags of task definitions: one call for each object in a slow cycle."""
     assert slow_limit(Counts(target_groups=1000, load_balancers=10, listeners=10, services=1000)) == {
         "elbv2.DescribeTargetGroupAttributes": 1000,
+        "elbv2.DescribeTargetHealth": 1000,
         "elbv2.DescribeLoadBalancerAttributes": 10,
         "elbv2.DescribeListenerAttributes": 10,
+        "ecs.ListTagsForResource": 1000,
     }
+
+
+def test_a_mean_round_has_each_read_at_its_cadence() -> None:
+    """At 60 s a medium read is made every 240 s, and a slow one every 1,800 s."""
+    calls = mean_limit(Counts(services=100, scaling_policies=100, target_groups=60), 60.0)
+    assert calls == pytest.approx(
+        {
+            "ecs.DescribeServices": 10,
+            "ecs.ListServices": 1 / 30,
+            "application-autoscaling.DescribeScalingPolicies": 10 / 4,
+            "elbv2.DescribeTargetGroups": 1,
+            "resourcegroupstaggingapi.GetResources": 1,
+            "elbv2.DescribeTargetGroupAttributes": 2,
+            "elbv2.DescribeTargetHealth": 2,
+            "ecs.ListTagsForResource": 100 / 30,
+        }
+    )
+    assert cadences(3600.0) == {"fast": 3600.0, "medium": 3600.0, "slow": 3600.0}, "never shorter than the interval"
 
 
 def test_the_fleet_is_valid_and_has_the_objects_that_the_limit_counts() -> None:
