@@ -70,12 +70,11 @@ class SkippingTime:
 def floor(fleets: Iterable[Fleet]) -> float:
     """Return the least seconds for the reads that are due, in the site that takes longest."""
     part = DUE / cadences(INTERVAL)["slow"]
-    return max(
-        seconds(
-            {**limit(fleet.counts), **{name: many * part for name, many in slow_limit(fleet.counts).items()}}, SHARE
-        )
-        for fleet in fleets
-    )
+
+    def due(fleet: Fleet) -> dict[str, float]:
+        return {**limit(fleet.counts), **{name: many * part for name, many in slow_limit(fleet.counts).items()}}
+
+    return max(seconds(due(fleet), SHARE) for fleet in fleets)
 
 
 def limited(url: str, services: int, applications: int, count: int, patience: float) -> Limited:
