@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks.fleet import Fleet, files_of, sites
 from benchmarks.limit import Counts, cadences, limit, mean_limit, seconds, slow_limit
+from benchmarks.size import shortest_interval, use_of_buckets
 from ecsync.awsmodel import shapes
 from ecsync.core.model import Snapshot
 from ecsync.kinds import BY_NAME
@@ -97,6 +98,13 @@ def test_a_mean_round_has_each_read_at_its_cadence() -> None:
         }
     )
     assert cadences(3600.0) == {"fast": 3600.0, "medium": 3600.0, "slow": 3600.0}, "never shorter than the interval"
+
+
+def test_the_use_of_a_bucket_is_the_mean_rate_of_calls_over_our_share_of_its_rate() -> None:
+    """20 calls for scalable targets each minute and 100 for policies each four: 45 a minute, of 4.5 a second."""
+    used = use_of_buckets(1000, interval=60.0, share=0.5)
+    assert used["application-autoscaling"] == pytest.approx(45 / 60 / 4.5)
+    assert shortest_interval(10, share=0.5) == 5
 
 
 def test_the_fleet_is_valid_and_has_the_objects_that_the_limit_counts() -> None:
