@@ -328,7 +328,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", default=",".join(PARTS), help=f"parts of the table: {', '.join(PARTS)}")
     parser.add_argument("--large", action="store_true", help="also 10,000 services; an hour or more")
-    parser.add_argument("--budget", type=float, default=30.0, help="seconds for the steady rounds of one fleet")
+    parser.add_argument("--budget", type=float, default=30.0, help="CPU seconds for the rounds of one fleet")
     wanted = parser.parse_args()
     started = time.monotonic()
     machine = f"{platform.machine()}, CPython {platform.python_version()}"
