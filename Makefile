@@ -45,6 +45,10 @@ review: install  ## Members of AWS's shapes that no kind has reviewed, after an 
 
 bench: install  ## Measure against controls and limits of the same run, in one table; see docs/performance.md
 	$(BIN)/python -m benchmarks.table
+	$(BIN)/python -m benchmarks.compare
+	$(BIN)/python -m benchmarks.changes
+	$(BIN)/python -m benchmarks.start
+	$(BIN)/python -m benchmarks.parsing
 
 check: install  ## ruff, mypy strict, and the rules about imports
 	$(BIN)/ruff check .

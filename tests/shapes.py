@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ecsync.core.rules import Keyed, Rules
 from ecsync.core.schema import Shape
 from ecsync.core.trees import Path, canonical, matches
-from ecsync.language.pairs import pair_members
+from ecsync.language.coerce import pair_members
 
 _TEXTS = ("a", "b", "web", "Web", "", "default", "LATEST", "none", "10", "0.5 GB", "arn:aws:ecs:x:1:cluster/a")
 _TREES = st.recursive(

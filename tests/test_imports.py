@@ -23,7 +23,7 @@ PARTS: dict[str, set[str]] = {
     "config": {"core"},
     "kinds": {"core"},
     "awsmodel": {"core"},
-    "aws": {"core"},
+    "aws": {"core", "awsmodel"},
     "engine": {"core"},
     "sources": {"core"},
     "report": {"core"},

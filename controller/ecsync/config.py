@@ -79,6 +79,12 @@ class LoopSettings(_Settings):
     drain: Seconds = Field(default=20.0, ge=0, le=110)
 
 
+class LimitSettings(_Settings):
+    """The use of AWS's request rates, which all clients of an account and Region share."""
+
+    share: float = Field(default=0.5, gt=0, le=1)  # of the published rates: the rest is for other clients
+
+
 class HttpSettings(_Settings):
     """The address of metrics, health and the API. Default: this machine only."""
 
@@ -106,6 +112,7 @@ class Settings(_Settings):
     source_owner: AccountId = ""  # the account that must own the bucket
     targets: dict[str, TargetSettings] = Field(default_factory=dict)
     loop: LoopSettings = Field(default_factory=LoopSettings)
+    limits: LimitSettings = Field(default_factory=LimitSettings)
     http: HttpSettings = Field(default_factory=HttpSettings)
     log: LogSettings = Field(default_factory=LogSettings)
 

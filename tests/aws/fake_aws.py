@@ -16,7 +16,7 @@ from botocore.loaders import Loader, create_loader
 from ecsync.aws.clients import Access, Clients
 from ecsync.aws.cloud import BotoCloud
 from ecsync.aws.hooks import Observer
-from ecsync.aws.limits import Limiter
+from ecsync.aws.limits import Limiter, Limits
 from ecsync.testing import FakeClock
 
 REGION = "eu-west-1"
@@ -122,7 +122,7 @@ def cloud(
     observer: Observer | None = None,
     scrub: Callable[[str], str] = str,
     clock: FakeClock | None = None,
-    limiter: Limiter | None = None,
+    limiter: Limits | None = None,
     reads: frozenset[str] = READS,
 ) -> BotoCloud:
     """Return a cloud over the fake, with a fake clock."""

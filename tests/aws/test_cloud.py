@@ -9,7 +9,9 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from ecsync.aws.clients import Access
-from ecsync.aws.hooks import NEWEST_EVENTS, Observer
+from ecsync.aws.hooks import Observer
+from ecsync.aws.lean import NEWEST_EVENTS
+from ecsync.aws.limits import Limiter, Limiters
 from ecsync.core.ports import AwsError
 from ecsync.testing import FakeClock
 from tests.aws import fake_aws
@@ -36,10 +38,10 @@ def test_a_response_comes_without_metadata(aws: fake_aws.FakeAws) -> None:
 
 def test_only_the_newest_events_are_kept_and_times_are_text(aws: fake_aws.FakeAws) -> None:
     """Events are most of an ECS response, and datetimes most of the cost of parsing it (pins botocore's hooks)."""
-    events = [{"id": str(index), "createdAt": 1767225600.5 - index} for index in range(100)]
+    events = [{"id": "e", "message": str(index), "createdAt": 1767225600.5 - index} for index in range(100)]
     aws.answer("DescribeServices", {"services": [{"events": events, "createdAt": 1767225600}]})
     (service,) = fake_aws.cloud().call("ecs", "DescribeServices", services=["web"])["services"]
-    assert [event["id"] for event in service["events"]] == [str(index) for index in range(NEWEST_EVENTS)]
+    assert [event["message"] for event in service["events"]] == [str(index) for index in range(NEWEST_EVENTS)]
     assert service["createdAt"] == "2026-01-01T00:00:00Z"
     assert service["events"][0]["createdAt"] == "2026-01-01T00:00:00.500000Z"
 
@@ -103,8 +105,8 @@ def test_a_cached_response_is_read_once(aws: fake_aws.FakeAws) -> None:
     with pytest.raises(AwsError):
         cloud.cached("ecs", "DescribeTaskDefinition", taskDefinition="web:1")
     first = cloud.cached("ecs", "DescribeTaskDefinition", taskDefinition="web:1")
-    assert cloud.cached("ecs", "DescribeTaskDefinition", taskDefinition="web:1") is first
-    assert cloud.cached("ecs", "DescribeTaskDefinition", taskDefinition="web:2") is not first
+    assert cloud.cached("ecs", "DescribeTaskDefinition", taskDefinition="web:1") == first
+    cloud.cached("ecs", "DescribeTaskDefinition", taskDefinition="web:2")
     assert len(aws.sent) == 3 + 2
 
 
@@ -123,7 +125,7 @@ def test_a_read_is_retried_and_a_write_is_not(aws: fake_aws.FakeAws) -> None:
 
 
 def test_observers_receive_requests_retries_and_waits(aws: fake_aws.FakeAws) -> None:
-    """A throttled and a successful attempt are one request, one retry, and a slower bucket for the next call."""
+    """A throttled read is two requests and one retry, which waits for a token at half of our rate."""
     aws.fail("DescribeServices", "ThrottlingException", "Rate exceeded")
     aws.answer("DescribeServices", {"services": []})
     observed: list[Any] = []
@@ -132,12 +134,61 @@ def test_observers_receive_requests_retries_and_waits(aws: fake_aws.FakeAws) -> 
         on_retry=lambda *args: observed.append(args),
         on_wait=lambda *args: observed.append(args),
     )
+    fake_aws.cloud(observer=observer).call("ecs", "DescribeServices", services=["web"])
+    assert observed == [
+        ("ecs", "DescribeServices", "ThrottlingException", 0.0),
+        ("ecs", "DescribeServices"),
+        ("ecs", pytest.approx(0.2)),  # half of half of 20 per second
+        ("ecs", "DescribeServices", "OK", 0.0),
+    ]
+
+
+def test_a_throttle_that_lasts_makes_no_more_calls(aws: fake_aws.FakeAws) -> None:
+    """Only the first throttled read is sent again; until the rate has recovered each read is one call."""
+    aws.fail("DescribeServices", "ThrottlingException", "Rate exceeded")
     clock = FakeClock()
-    cloud = fake_aws.cloud(observer=observer, clock=clock)
+    cloud = fake_aws.cloud(clock=clock)
+    for _ in range(20):
+        with pytest.raises(AwsError) as caught:
+            cloud.call("ecs", "DescribeServices", services=["web"])
+        assert caught.value.kind == "throttled"
+        clock.advance(5)
+    assert len(aws.sent) == 20 + 1
+
+
+def test_after_the_rate_has_recovered_a_throttled_read_is_sent_again(aws: fake_aws.FakeAws) -> None:
+    """One throttled call now and then makes no resource unreadable."""
+    aws.answers["DescribeServices"] = [
+        (400, '{"__type": "ThrottlingException"}'),
+        (200, '{"services": []}'),
+    ] * 2
+    clock = FakeClock()
+    cloud = fake_aws.cloud(clock=clock)
+    for _ in range(2):
+        assert cloud.call("ecs", "DescribeServices", services=["web"]) == {"services": []}
+        clock.advance(60)
+
+
+def test_a_throttled_write_is_not_sent_again(aws: fake_aws.FakeAws) -> None:
+    """The executor decides when it is."""
+    aws.fail("UpdateService", "ThrottlingException", "Rate exceeded")
+    with pytest.raises(AwsError):
+        fake_aws.cloud().write("ecs", "UpdateService", service="web")
+    assert aws.operations() == ["UpdateService"]
+
+
+def test_calls_count_for_the_account_of_the_credentials(aws: fake_aws.FakeAws) -> None:
+    """Until the account is known, there is a limiter for what must be asked before."""
+    aws.answer("DescribeServices", {"services": []})
+    clock = FakeClock()
+    limiters = Limiters(lambda: Limiter(monotonic=clock.monotonic, wait=clock.advance))
+    cloud = fake_aws.cloud(limiter=limiters)
+    assert cloud.account == fake_aws.ACCOUNT
     cloud.call("ecs", "DescribeServices", services=["web"])
-    assert observed == [("ecs", "DescribeServices"), ("ecs", "DescribeServices", "OK", 0.0)]
-    cloud.call("ecs", "DescribeServices", services=["web"])
-    assert observed[2] == ("ecs", pytest.approx(0.4))  # half of half of 20 per second, and the retry took a token
+    assert [(one.account, one.region, one.bucket) for one in limiters.readings()] == [
+        ("", fake_aws.REGION, "other/sts"),
+        (fake_aws.ACCOUNT, fake_aws.REGION, "ecs-service-read"),
+    ]
 
 
 def test_an_error_is_counted_under_its_code(aws: fake_aws.FakeAws) -> None:

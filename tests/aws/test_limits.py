@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
-from ecsync.aws.limits import Limiter, buckets_of
+from ecsync.aws.limits import FLOOR, Limiter, Limiters, Patience, buckets_of
 from ecsync.aws.limits_table import BUCKETS, OPERATIONS
-from ecsync.core.ports import AwsError
+from ecsync.core.ports import Deferred
 from ecsync.testing import FakeClock
 
 
@@ -95,30 +97,97 @@ def test_concurrent_callers_queue() -> None:
     assert [limiter.take("ecs", "RegisterTaskDefinition") for _ in range(3)] == pytest.approx([2.0, 4.0, 6.0])
 
 
-def test_a_wait_beyond_the_patience_fails_and_takes_no_token() -> None:
-    """A worker is not blocked for minutes; its application is requeued."""
-    clock = FakeClock()
-    limiter = Limiter(monotonic=clock.monotonic, wait=lambda _: None, patience=5)
-    for _ in range(12):
-        limiter.take("ecs", "RegisterTaskDefinition")
-    for _ in range(2):
-        with pytest.raises(AwsError, match="our own rate limit") as caught:
+def test_a_longer_wait_than_a_pass_may_make_defers_it_and_takes_no_token() -> None:
+    """A worker does not sleep: the exception has the time at which half a burst is there."""
+    clock, patience = FakeClock(), Patience()
+    limiter = Limiter(monotonic=clock.monotonic, wait=clock.advance, patience=patience)
+    with patience.limited(3.0) as allowance:
+        for _ in range(11):
             limiter.take("ecs", "RegisterTaskDefinition")
-        assert caught.value.kind == "throttled"
-    clock.advance(2)
-    assert limiter.take("ecs", "RegisterTaskDefinition") == pytest.approx(4.0)
+        assert (allowance.left, allowance.waited) == (1.0, 2.0)
+        for _ in range(2):
+            with pytest.raises(Deferred, match=r"waits 10\.0 s for the rate limit ecs-definition-modify") as caught:
+                limiter.take("ecs", "RegisterTaskDefinition")
+        assert caught.value.bucket == "ecs-definition-modify"
+        assert caught.value.after == pytest.approx(10.0)
+        clock.advance(caught.value.after)
+        assert [limiter.take("ecs", "RegisterTaskDefinition") for _ in range(5)] == [0.0] * 5
+    assert limiter.take("ecs", "RegisterTaskDefinition") == pytest.approx(2.0)
 
 
-def test_throttling_empties_the_bucket_and_halves_its_refill_for_a_minute() -> None:
-    """Other clients use the same rate, so our level was wrong."""
+def test_the_limit_of_waits_is_of_one_thread() -> None:
+    """The source is read on another thread, and keeps no worker: it waits."""
+    clock, patience = FakeClock(), Patience()
+    limiter = Limiter(monotonic=clock.monotonic, wait=lambda _: None, patience=patience)
+    for _ in range(10):
+        limiter.take("ecs", "RegisterTaskDefinition")
+    waited: list[float] = []
+    other = threading.Thread(target=lambda: waited.append(limiter.take("ecs", "RegisterTaskDefinition")))
+    with patience.limited(0.0):
+        other.start()
+        other.join()
+    assert waited == [2.0]
+
+
+def test_a_wait_that_the_stop_of_the_process_ends_makes_no_call() -> None:
+    """Else all reads of a pass that waits would be sent at once, without a limit."""
+    limiter = Limiter(monotonic=lambda: 0.0, wait=lambda _: True)
+    for _ in range(10):
+        limiter.take("ecs", "RegisterTaskDefinition")
+    with pytest.raises(Deferred):
+        limiter.take("ecs", "RegisterTaskDefinition")
+
+
+def test_the_pause_of_a_slow_bucket_is_the_time_of_one_token() -> None:
+    """Ten seconds are enough where several tokens take longer."""
+    clock, patience = FakeClock(), Patience()
+    limiter = Limiter(monotonic=clock.monotonic, wait=lambda _: None, patience=patience, share=0.25)
+    for _ in range(3):
+        limiter.take("elbv2", "CreateLoadBalancer")
+    with patience.limited(1.0), pytest.raises(Deferred) as caught:
+        limiter.take("elbv2", "CreateLoadBalancer")
+    assert caught.value.after == pytest.approx(30.0)  # the level is -0.5, and a token takes 20 s
+
+
+def test_throttling_empties_the_bucket_and_halves_its_rate_which_recovers_slowly() -> None:
+    """Other clients use the same rate, so our level and our share were wrong."""
     clock = FakeClock()
     limiter, _ = _limiter(clock)
+    assert limiter.steady("ecs", "RegisterTaskDefinition")
     limiter.slow("ecs", "RegisterTaskDefinition")
     assert limiter.take("ecs", "RegisterTaskDefinition") == pytest.approx(4.0)
-    clock.advance(56)  # the minute is over, with 14 tokens earned: the bucket holds 10
-    for _ in range(10):
-        assert limiter.take("ecs", "RegisterTaskDefinition") == 0.0
-    assert limiter.take("ecs", "RegisterTaskDefinition") == pytest.approx(2.0)
+    rates = []
+    for seconds in (0, 21, 25, 25):
+        clock.advance(seconds)
+        rates.append(limiter.readings()[0].rate)
+    assert rates == pytest.approx([0.27, 0.375, 0.5, 0.5])
+    assert limiter.steady("ecs", "RegisterTaskDefinition")
+
+
+def test_a_recovering_bucket_earns_what_its_rate_was() -> None:
+    """From half of the rate to all of it, in 50 seconds, are 37.5 seconds at the whole rate."""
+    clock = FakeClock()
+    limiter = Limiter(monotonic=clock.monotonic, wait=lambda _: None)
+    limiter.slow("ecs", "RegisterTaskDefinition")
+    for _ in range(20):
+        limiter.spend("ecs", "RegisterTaskDefinition")
+    clock.advance(50)
+    assert limiter.take("ecs", "RegisterTaskDefinition") == pytest.approx((1 + 20 - 37.5 / 2) / 0.5)
+
+
+def test_throttles_at_the_same_time_are_one_signal_and_the_rate_has_a_floor() -> None:
+    """Calls that were under way together do not multiply the reaction; a rate of zero would never recover."""
+    clock = FakeClock()
+    limiter, _ = _limiter(clock)
+    for _ in range(8):
+        limiter.slow("ecs", "DescribeServices")
+    assert limiter.readings()[0].rate == pytest.approx(5.0)
+    for _ in range(20):
+        clock.advance(1.0)
+        limiter.slow("ecs", "DescribeServices")
+    (reading,) = limiter.readings()
+    assert reading.rate == pytest.approx(10 * FLOOR)
+    assert reading.throttles == 28
 
 
 def test_a_retry_takes_a_token() -> None:
@@ -134,3 +203,27 @@ def test_a_share_out_of_range_is_refused(share: float) -> None:
     """It must be above 0 and at most 1."""
     with pytest.raises(ValueError, match="share"):
         Limiter(monotonic=lambda: 0.0, wait=lambda _: None, share=share)
+
+
+def test_an_account_and_region_has_one_limiter_whatever_the_target_is_called() -> None:
+    """Calls of two clouds count against the same buckets; those of another Region or account do not."""
+    clock = FakeClock()
+    limiters = Limiters(lambda: Limiter(monotonic=clock.monotonic, wait=clock.advance))
+    for _ in range(10):
+        limiters.of("1", "eu-west-1", "ecs").take("ecs", "RegisterTaskDefinition")
+    assert limiters.of("1", "us-east-1", "ecs").take("ecs", "RegisterTaskDefinition") == 0.0
+    assert limiters.of("2", "eu-west-1", "ecs").take("ecs", "RegisterTaskDefinition") == 0.0
+    assert limiters.of("1", "eu-west-1", "ecs").take("ecs", "RegisterTaskDefinition") == pytest.approx(2.0)
+    waits = {(one.account, one.region, one.bucket): one.waited for one in limiters.readings()}
+    assert waits == {
+        ("1", "eu-west-1", "ecs-definition-modify"): pytest.approx(2.0),
+        ("1", "us-east-1", "ecs-definition-modify"): 0.0,
+        ("2", "eu-west-1", "ecs-definition-modify"): 0.0,
+    }
+
+
+def test_iam_has_one_limiter_for_all_regions() -> None:
+    """Its rate is of the account."""
+    limiters = Limiters(lambda: Limiter(monotonic=lambda: 0.0, wait=lambda _: None))
+    assert limiters.of("1", "eu-west-1", "iam") is limiters.of("1", "us-east-1", "iam")
+    assert limiters.of("1", "eu-west-1", "iam") is not limiters.of("2", "eu-west-1", "iam")

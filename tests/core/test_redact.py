@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from ecsync.core.diff import differences
-from ecsync.core.model import Key, Redacted, Ref, Text
+from ecsync.core.model import Key, Ref, Text
 from ecsync.core.normalise import normalise
-from ecsync.core.redact import fingerprint, masked, params
+from ecsync.core.redact import Redacted, fingerprint, masked, params
 from ecsync.core.rules import Keyed, Rules, Sensitive
 from ecsync.kinds import BY_NAME
 

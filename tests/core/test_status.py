@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from ecsync.core import plan, status
 from ecsync.core.kind import Owned
-from ecsync.core.model import Absent, Desired, Observed, Options, Origin, Unreadable
+from ecsync.core.model import Absent, Desired, Observed, Options, Origin, Present, Unreadable
 from ecsync.core.outcome import Done, Failed, Health, Outcome, Progressing, ResourceStatus, Result, StepId
 from ecsync.core.policy import standard
 from tests.core.tiny import KINDS, at, bare, doc, inputs, live, plan_of, to
@@ -66,9 +67,17 @@ def test_a_step_in_progress_is_progressing() -> None:
     assert status_of(Absent(), results={MAIN: Progressing(why="early")}).health.status == "Missing"
 
 
-def test_after_a_done_step_the_health_is_that_of_the_resource() -> None:
-    """The kind computes it."""
+def test_after_a_done_step_the_health_is_that_of_the_resource_as_it_was_read_then() -> None:
+    """The kind computes it. A resource that was not read after the write is Progressing."""
+    kinds = {**KINDS, "Widget": replace(KINDS["Widget"], health=lambda *_: Health(status="Degraded"))}
+
+    def health(observed: Present) -> str:
+        here = replace(inputs(WIDGET, world={"Widget/w": observed}, policies=standard()), kinds=kinds)
+        return status.statuses(here, plan.build(here), {MAIN: Done()})[0].health.status
+
+    read = replace(DIFFERS, read_at=datetime(2026, 1, 1, tzinfo=UTC))
     assert status_of(DIFFERS, results={MAIN: Done()}).health.status == "Healthy"
+    assert (health(read), health(DIFFERS)) == ("Degraded", "Progressing")
 
 
 def test_a_suspended_resource_is_suspended() -> None:
@@ -78,7 +87,7 @@ def test_a_suspended_resource_is_suspended() -> None:
 
 
 def test_the_kind_computes_the_health() -> None:
-    """From the document with its references resolved."""
+    """From the live resource; the references of the document stay as they are written."""
     asked: list[Any] = []
 
     def health(desired: Desired, _: Any) -> Health:
@@ -89,7 +98,7 @@ def test_the_kind_computes_the_health() -> None:
     widget, net = doc("Widget/w", net=to("Lookup/l")), doc("Lookup/l")
     here = replace(inputs(widget, net, world={"Widget/w": live(widget), "Lookup/l": live(net)}), kinds=kinds)
     assert status.statuses(here, plan.build(here), {})[0].health.status == "Degraded"
-    assert asked == ["lookup-l"]
+    assert asked == [to("Lookup/l")]
 
 
 def test_a_status_has_the_fields_of_planned_and_withheld_steps() -> None:

@@ -16,7 +16,7 @@ from ecsync.awsmodel import shapes
 from ecsync.core.model import Adopt, Application, Snapshot, Target
 from ecsync.core.outcome import Failed, Plan
 from ecsync.core.trees import dotted
-from ecsync.engine.reconciler import Catalogue, Destination, PassOptions, look, reconcile
+from ecsync.engine.reconciler import Catalogue, Destination, ObservedPlan, PassOptions, look, reconcile
 from ecsync.engine.step_state import StepState
 from ecsync.language.manifest import Loaded, load
 from ecsync.wiring import SystemClock
@@ -72,8 +72,12 @@ class Account:
 
     def plan(self, document: Mapping[str, Any]) -> Plan:
         """Return the plan of a pass."""
+        return self.look(document).plan
+
+    def look(self, document: Mapping[str, Any]) -> ObservedPlan:
+        """Return the plan of a pass, with what it was made from."""
         catalogue, application = _catalogue(document)
-        return look(application, catalogue, self._post(), self.memory).plan
+        return look(application, catalogue, self._post(), self.memory)
 
     def registered(self) -> int:
         """Return the number of revisions registered since the account was empty."""
@@ -81,7 +85,7 @@ class Account:
         return sum(one.ok and one.operation == "RegisterTaskDefinition" for one in made)
 
     def _post(self) -> Destination:
-        limiter = Limiter(monotonic=lambda: 0.0, wait=lambda _: None, patience=float("inf"))
+        limiter = Limiter(monotonic=lambda: 0.0, wait=lambda _: None)
         reads = wiring.all_reads()
         return Destination(
             cloud=BotoCloud(self.clients, region=REGION, reads=reads, limiter=limiter, account=ACCOUNT),

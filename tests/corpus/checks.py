@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.corpus import edits, filling
+from tests.corpus import edits, filling, shortcut
 from tests.corpus.account import Account, Body, left, loaded
 from tests.corpus.filling import Services
 from tests.corpus.results import SKIPPED, Entry, Result
@@ -78,6 +78,9 @@ def _document(
     again = left(corpus.account.plan(body))
     if again:
         return Result(**tried, outcome="plan not empty", why="; ".join(again))
+    missed = shortcut.missed(corpus.account.look(body))
+    if missed:
+        return Result(**tried, outcome="not found by the shortcut", why="; ".join(missed))
     printed = described(corpus.account, body)
     problems = [problem.message for problem in loaded(json.dumps(printed, default=str)).problems]
     remaining = problems or left(corpus.account.plan(printed))

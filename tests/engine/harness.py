@@ -10,7 +10,7 @@ from typing import Any
 
 from ecsync.core.model import Application, Problem, Snapshot, Target
 from ecsync.core.outcome import Outcome, Pass, PassResult, Plan
-from ecsync.core.ports import AwsError, SourceError
+from ecsync.core.ports import AwsError, Deferred, SourceError
 from ecsync.engine.daemon import Daemon
 from ecsync.engine.daemon_parts import DaemonParts
 from ecsync.engine.queue import MemoryQueue
@@ -39,6 +39,7 @@ class Recorded:
     timed: list[str] = field(default_factory=list)
     held: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
+    deferrals: list[tuple[str, str]] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     on_finished: Callable[[], None] = lambda: None
 
@@ -64,6 +65,10 @@ class Recorded:
         """Keep the result of a pass."""
         self.passes.append((application, result))
         self.on_finished()
+
+    def deferred(self, application: str, deferred: Deferred) -> None:
+        """Keep the bucket of a pass that was put off."""
+        self.deferrals.append((application, deferred.bucket))
 
     def internal_error(self, application: str, error: Exception) -> None:
         """Keep an unexpected exception."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from ecsync.core.model import FieldChange, Present, Update
 from ecsync.core.outcome import (
     Done,
     Failed,
@@ -16,10 +18,11 @@ from ecsync.core.outcome import (
     ResourceStatus,
     Result,
     Skipped,
+    Step,
     StepId,
 )
-from ecsync.engine.requeue import backoff, delay, jittered, lengthened
-from tests.engine.passes import TARGET, key
+from ecsync.engine.requeue import backoff, delay, jittered, lengthened, priority
+from tests.engine.passes import TARGET, document, key
 
 SOON = Failed(error="5xx", retry="soon", after=5.0)
 SLOW = Failed(error="denied", retry="slow", after=900.0)
@@ -51,6 +54,7 @@ def after(found: Outcome, interval: float = 60.0) -> float:
         (outcome(Progressing(why="", after=90.0)), 60.0),
         (outcome(Skipped(reason="")), 60.0),
         (outcome(health="Progressing"), 15.0),
+        (outcome(Done(), Progressing(why="", after=7.0, deferred=True)), 7.0),
         (outcome(SOON), 5.0),
         (outcome(unreadable=True), 60.0),
         (outcome(Failed(error="not readable")), 60.0),
@@ -102,3 +106,32 @@ def test_jitter_is_a_tenth_and_at_most_ten_seconds(seconds: float, spread: float
     """Applications spread out, and drift is observed within the interval and ten seconds."""
     delays = [jittered(seconds, 0.1) for _ in range(200)]
     assert seconds - spread <= min(delays) < max(delays) <= seconds + spread
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (outcome(), "look"),
+        (outcome(NEVER), "look"),
+        (outcome(Skipped(reason="")), "look"),
+        (outcome(Done()), "change"),
+        (outcome(Progressing(why="")), "change"),
+        (outcome(Done(), SOON), "repair"),
+        (outcome(SLOW), "look"),
+    ],
+)
+def test_what_a_pass_tried_sets_the_priority_of_the_next(found: Outcome, expected: str) -> None:
+    """A step that failed and is retried comes first, then changes that people wait for."""
+    assert priority(found) == expected
+
+
+def test_a_repair_of_drift_is_drift() -> None:
+    """It comes after changes of the manifests."""
+    change = FieldChange(path=("size",), before=1, after=2, reason="drift")
+    desired = document("App/app")
+    update = Update(desired=desired, observed=Present(body={}, outputs={}), fields=(change,))
+    step = Step(id=StepId(key=desired.key), change=update, calls=())
+    found = replace(outcome(), plan=replace(outcome().plan, steps=(step,)), results={step.id: Done()})
+    assert priority(found) == "drift"
+    pending = replace(step, change=replace(update, fields=(replace(change, reason="pending"),)))
+    assert priority(replace(found, plan=replace(found.plan, steps=(pending,)))) == "change"

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ecsync.core.model import Create, Desired, FieldChange, Key, Origin, Problem, Redacted
+from ecsync.core.model import Create, Desired, FieldChange, Key, Origin, Problem
 from ecsync.core.outcome import (
     Event,
     Health,
@@ -27,6 +27,7 @@ from ecsync.core.outcome import (
     Withheld,
     WithheldReason,
 )
+from ecsync.core.redact import Redacted
 from ecsync.http.app import create_app
 from ecsync.http.server import Server
 from ecsync.http.view import Beat, SourceView

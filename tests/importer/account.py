@@ -46,7 +46,7 @@ class SimulatedAccount:
 
     def cloud(self) -> BotoCloud:
         """Return the controller's access to the account, with an empty cache and no rate limit."""
-        limiter = Limiter(monotonic=lambda: 0.0, wait=lambda _: None, patience=float("inf"))
+        limiter = Limiter(monotonic=lambda: 0.0, wait=lambda _: None)
         return BotoCloud(self.clients, region=REGION, reads=wiring.all_reads(), limiter=limiter, account=ACCOUNT)
 
     def context(self) -> ImportContext:

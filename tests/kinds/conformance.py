@@ -159,7 +159,7 @@ def converged(simulator: Simulator, file: str) -> Account:
         clients,
         region=REGION,
         reads=wiring.all_reads(),
-        limiter=Limiter(monotonic=lambda: 0.0, wait=lambda _: None, patience=float("inf")),
+        limiter=Limiter(monotonic=lambda: 0.0, wait=lambda _: None),
         account=ACCOUNT,
     )
     account = Account(simulator, cloud)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ecsync.awsmodel import shapes
 from ecsync.core.model import Problem, Snapshot
-from ecsync.language.manifest import ParsedFile, load, parse_file
+from ecsync.language.manifest import LoadCache, load, parse_file
 from tests.language.sample_kinds import KINDS
 from tests.language.test_documents import loaded, resources
 
@@ -113,16 +113,16 @@ def test_the_root_application_has_a_valid_name() -> None:
 
 
 def test_a_file_is_parsed_again_only_when_it_changed() -> None:
-    """A cache entry is used while the content is the same, and removed with its file."""
-    cache: dict[str, ParsedFile] = {}
+    """A parsed file is kept while the content is the same, and forgotten with its file."""
+    cache = LoadCache()
     files = {"a.yaml": "resources: {Cluster/a: {}}", "b.yaml": "resources: {Cluster/b: {}}"}
     loaded(files, cache=cache)
-    first = dict(cache)
+    first = dict(cache.parsed)
     result = loaded({"a.yaml": files["a.yaml"], "b.yaml": "resources: {Cluster/c: {}}"}, cache=cache)
-    assert cache["a.yaml"] is first["a.yaml"]
+    assert cache.parsed["a.yaml"] is first["a.yaml"]
     assert list(resources(result)) == ["Cluster/a", "Cluster/c"]
     loaded({"a.yaml": files["a.yaml"]}, cache=cache)
-    assert set(cache) == {"a.yaml"}
+    assert set(cache.parsed) == {"a.yaml"}
 
 
 def test_parsing_depends_on_name_and_content_alone() -> None:

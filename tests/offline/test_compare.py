@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ecsync import FieldChange, compare
-from ecsync.core.model import Redacted
+from ecsync.core.redact import Redacted
 
 TASK: dict[str, Any] = {
     "family": "web",

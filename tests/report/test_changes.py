@@ -7,7 +7,8 @@ from typing import Any, get_args
 
 import pytest
 
-from ecsync.core.model import Effect, FieldChange, Key, Redacted, Ref, Text
+from ecsync.core.model import Effect, FieldChange, Key, Ref, Text
+from ecsync.core.redact import Redacted
 from ecsync.core.trees import plain, pointer
 from ecsync.report.changes import EFFECTS, change_line, from_json
 from ecsync.report.drift import GONE

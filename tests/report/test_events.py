@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from ecsync.core.model import Adopt, Change, Desired, Mark, Origin, Problem, Redacted, Snapshot
+from ecsync.core.model import Adopt, Change, Desired, Mark, Origin, Problem, Snapshot
 from ecsync.core.outcome import Done, Event, Failed, Outcome, Phase, Progressing
 from ecsync.core.ports import SourceError
+from ecsync.core.redact import Redacted
 from ecsync.report import events
 from ecsync.report.events import Reported
 from ecsync.report.recorder import Recorder, fan_out

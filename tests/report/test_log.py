@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import structlog
 
-from ecsync.core.model import Redacted
 from ecsync.core.outcome import Event
+from ecsync.core.redact import Redacted
 from ecsync.report import log
 from ecsync.report.log_throttle import Repeats
 from ecsync.testing import FakeClock

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 import pytest
@@ -270,3 +270,34 @@ def test_two_registries_are_independent() -> None:
     """Nothing is global, so two can exist in one process."""
     Metrics(version="1")
     Metrics(version="1")
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """The state of a rate limit."""
+
+    account: str = "111111111111"
+    region: str = "eu-west-1"
+    bucket: str = "elb-read"
+    rate: float = 2.5
+    waited: float = 12.5
+    throttles: int = 3
+
+
+def test_the_rate_limits_are_read_at_each_scrape(metrics: Metrics) -> None:
+    """The waits, the throttles and the rate after them, by account, Region and bucket."""
+    now = [Bucket()]
+    metrics.watch_buckets(lambda: now)
+    labels = {"account": "111111111111", "region": "eu-west-1", "bucket": "elb-read"}
+    assert value(metrics, "ecsync_aws_bucket_wait_seconds_total", **labels) == 12.5
+    assert value(metrics, "ecsync_aws_bucket_throttles_total", **labels) == 3
+    assert value(metrics, "ecsync_aws_bucket_rate", **labels) == 2.5
+    now[0] = Bucket(rate=5.0)
+    assert value(metrics, "ecsync_aws_bucket_rate", **labels) == 5.0
+
+
+def test_passes_that_were_put_off_are_counted_by_bucket(metrics: Metrics) -> None:
+    """They are no results and no errors."""
+    metrics.deferred("elb-read")
+    assert value(metrics, "ecsync_reconcile_deferred_total", bucket="elb-read") == 1
+    assert value(metrics, "ecsync_reconcile_errors_total", reason="throttled") == 0

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ecsync.core.ports import SourceError
+from ecsync.sources import files
 from ecsync.sources.disk import DiskSource
 from ecsync.sources.files import digest
 
@@ -74,6 +75,47 @@ def test_the_same_files_are_the_same_revision(tmp_path: Path) -> None:
     two = source(write(tmp_path / "two", {"b.yaml": "2", "a.yaml": "1"})).fetch().revision
     swapped = source(write(tmp_path / "three", {"a.yaml": "2", "b.yaml": "1"})).fetch().revision
     assert one == two != swapped
+
+
+@pytest.fixture
+def hashed(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """Return the contents that are hashed from now on."""
+    contents: list[bytes] = []
+
+    def recorded(content: bytes) -> str:
+        contents.append(content)
+        return digest(content)
+
+    monkeypatch.setattr(files, "digest", recorded)
+    return contents
+
+
+@pytest.mark.parametrize("published", [False, True], ids=["plain", "with an index"])
+def test_a_content_that_is_the_same_is_hashed_once(tmp_path: Path, hashed: list[bytes], published: bool) -> None:
+    """And it stays the same object, so the parser also sees at once that nothing changed."""
+    one, other, third = "one: 1", "two: 2", "two: 3"
+
+    def publish(a: str, b: str) -> None:
+        write(tmp_path, {"a.yaml": a, "b.yaml": b})
+        if published:
+            index = {"a.yaml": digest(a.encode()), "b.yaml": digest(b.encode())}
+            write(tmp_path, {"ecsync.index.json": json.dumps(index)})
+
+    made = source(tmp_path)
+    publish(one, other)
+    first = made.fetch()
+    assert {one.encode(), other.encode()} <= set(hashed)
+    hashed.clear()
+    second = made.fetch()
+    assert not {one.encode(), other.encode()} & set(hashed)
+    assert all(second.files[name] is first.files[name] for name in first.files)
+    publish(one, third)
+    hashed.clear()
+    changed = made.fetch()
+    assert changed.files == {"a.yaml": one.encode(), "b.yaml": third.encode()}
+    assert one.encode() not in hashed
+    assert hashed.count(third.encode()) == 1
+    assert changed.revision != first.revision
 
 
 def test_a_change_between_two_reads_is_read_again(tmp_path: Path) -> None:

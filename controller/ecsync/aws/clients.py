@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from botocore.config import Config
@@ -13,7 +14,8 @@ from botocore.exceptions import DataNotFoundError
 from botocore.loaders import Loader, create_loader
 from botocore.session import Session
 
-from ecsync.aws import hooks
+from ecsync.aws import hooks, lean
+from ecsync.aws.errors import is_throttle
 
 CONNECT_SECONDS = 5
 READ_SECONDS = 15
@@ -50,15 +52,14 @@ class Clients:
         self.read_only = reads is not None
         self._access = access
         self._agent = f"ecsync/{version}" if version else "ecsync"
-        self._session = session_for(access, agent=self._agent)
+        self.loader = loader or create_loader()  # serves every session: the service models are most of the cost of one
+        self._session = session_for(access, self.loader, agent=self._agent)
         self._lock = threading.Lock()  # creating a client is not thread-safe, using one is
         self._clients: dict[tuple[str, str, bool], Any] = {}
         self._on_attempt: list[Callable[[hooks.Attempt], None]] = []
-        # Parsing the service models is most of the cost of a session: the tests share one loader.
-        self._session.register_component("data_loader", loader or create_loader())
         if reads is not None:
             hooks.guard(self._session.get_component("event_emitter"), reads)
-        hooks.lighten(self._session.get_component("event_emitter"))
+        lean.read_lean(self._session.get_component("event_emitter"))
         hooks.plain_times(self._session.get_component("response_parser_factory"))
 
     def get(self, service: str, region: str, *, once: bool = False) -> Any:
@@ -96,7 +97,10 @@ class Clients:
         client = self._session.create_client(
             service, region_name=region, endpoint_url=self._access.endpoint_url or None, config=config
         )
+        service_id = client.meta.service_model.service_id.hyphenize()
         hooks.watch(client.meta.events, service, region, self._attempted)
+        # Our bucket decides when a throttled call is sent again: botocore's resends would be more calls than before.
+        hooks.give_up(client.meta.events, service_id, partial(is_throttle, service))
         return client
 
     def _attempted(self, attempt: hooks.Attempt) -> None:
@@ -104,12 +108,14 @@ class Clients:
             callback(attempt)
 
 
-def session_for(access: Access, *, agent: str = "ecsync") -> Session:
+def session_for(access: Access, loader: Loader, *, agent: str = "ecsync") -> Session:
     """Return a new session with the credentials that `access` describes. Makes no call to AWS."""
     own = Session(profile=access.profile or None)
+    own.register_component("data_loader", loader)
     if not access.role:
         return own
     session = Session()
+    session.register_component("data_loader", loader)
     session.register_component("credential_provider", CredentialResolver([_AssumedRole(own, access, agent)]))
     return session
 

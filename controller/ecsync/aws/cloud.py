@@ -15,7 +15,7 @@ from ecsync.aws.cloud_cache import Cache
 from ecsync.aws.errors import FAILURES, Scrub, classify, from_exception
 from ecsync.aws.hooks import Attempt, Observer, WriteRefused
 from ecsync.aws.identity import WHO, Identity, caller
-from ecsync.aws.limits import Limiter
+from ecsync.aws.limits import Limiter, Limits
 from ecsync.core.ports import AwsError
 from ecsync.core.trees import Path, at, canonical
 
@@ -27,7 +27,7 @@ class BotoCloud:
 
     `reads` are the declared reads: `call`, `pages` and `cached` make no other call. `account` is the account of the
     target: while the credentials belong to another one, nothing is written. Clients may be shared by all Regions of
-    the same credentials, and a Limiter by all callers of the same account and Region.
+    the same credentials, and a limiter by all callers of the same account and Region.
     """
 
     def __init__(
@@ -36,22 +36,21 @@ class BotoCloud:
         *,
         region: str,
         reads: frozenset[str],
-        limiter: Limiter,
+        limiter: Limits,
         account: str = "",
         observer: Observer | None = None,
         scrub: Scrub = str,
         monotonic: Callable[[], float] = time.monotonic,
-        cache_size: int = 4096,
     ) -> None:
         self.region = region
         self._clients = clients
         self._reads = reads | {WHO}
-        self._limiter = limiter
+        self._limits = limiter
         self._observer = observer or Observer()
         self._scrub = scrub
         self._monotonic = monotonic
         self._identity = Identity(lambda: caller(self.call), account)
-        self._cache = Cache(cache_size)
+        self._cache = Cache(monotonic)
         clients.on_attempt(self._attempted)
 
     @property
@@ -77,7 +76,7 @@ class BotoCloud:
             yield from at(page, path) or ()
 
     def cached(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
-        """As `call`, for what AWS never changes: read once per process, while the cache has room."""
+        """As `call`, for what AWS never changes: read once, while it is asked for at least once an hour."""
         return self._cache.get((service, operation, canonical(params)), lambda: self.call(service, operation, **params))
 
     def write(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
@@ -88,7 +87,21 @@ class BotoCloud:
         return self._send(service, operation, params, once=True)
 
     def _send(self, service: str, operation: str, params: Mapping[str, Any], *, once: bool) -> Mapping[str, Any]:
-        waited = self._limiter.take(service, operation)
+        """Make a call. A read that is throttled is sent once more, after the slower bucket has a token.
+
+        It is not sent again while the bucket is still slowed down: during a throttle, resends would only be more calls.
+        """
+        again = not once and self._limiter(service).steady(service, operation)
+        try:
+            return self._send_once(service, operation, params, once=once)
+        except AwsError as error:
+            if error.kind != "throttled" or not again:
+                raise
+        self._observer.on_retry(service, operation)
+        return self._send_once(service, operation, params, once=once)
+
+    def _send_once(self, service: str, operation: str, params: Mapping[str, Any], *, once: bool) -> Mapping[str, Any]:
+        waited = self._limiter(service).take(service, operation)
         if waited:
             self._observer.on_wait(service, waited)
         started = self._monotonic()
@@ -113,6 +126,9 @@ class BotoCloud:
                 self._identity.forget()
             raise failure from None  # the original quotes the values that were just removed
 
+    def _limiter(self, service: str) -> Limiter:
+        return self._limits.of(self._identity.known, self.region, service)
+
     def _client(self, service: str, operation: str, *, once: bool) -> Any:
         client = self._clients.get(service, self.region, once=once)
         client.meta.service_model.operation_model(operation)  # raises where AWS has no such operation
@@ -132,10 +148,10 @@ class BotoCloud:
         if attempt.region != self.region:
             return
         if attempt.number > 1:
-            self._limiter.spend(attempt.service, attempt.operation)
+            self._limiter(attempt.service).spend(attempt.service, attempt.operation)
             self._observer.on_retry(attempt.service, attempt.operation)
         if attempt.code and _throttled(attempt):
-            self._limiter.slow(attempt.service, attempt.operation)
+            self._limiter(attempt.service).slow(attempt.service, attempt.operation)
 
 
 def _throttled(attempt: Attempt) -> bool:

@@ -59,6 +59,13 @@ def classify(service: str, operation: str, code: str, status: int = 400, message
     return "throttled" if status == 429 else "transient"
 
 
+def is_throttle(service: str, operation: str, response: Mapping[str, Any]) -> bool:
+    """Return whether a parsed error response means that too many calls were made."""
+    error, status = response.get("Error", {}), response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
+    kind = classify(service, operation, str(error.get("Code", "")), status, str(error.get("Message", "")))
+    return kind == "throttled"
+
+
 def _fits(row: Row, service: str, operation: str, code: str, text: str) -> bool:
     return (
         row.service in ("*", service)

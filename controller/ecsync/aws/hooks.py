@@ -1,17 +1,15 @@
-"""Hooks of botocore: the guard that refuses writes, the report of each attempt, and smaller responses."""
+"""Hooks of botocore: the guard that refuses writes, the report of each attempt, and times as text."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from botocore.exceptions import ClientError
 from botocore.hooks import BaseEventHooks
 from botocore.parsers import ResponseParserFactory
-
-NEWEST_EVENTS = 5
 
 # botocore calls these to obtain the credentials; refusing them would refuse every call.
 FOR_CREDENTIALS = frozenset(
@@ -89,30 +87,26 @@ def watch(events: BaseEventHooks, service: str, region: str, on_attempt: Callabl
     events.register("response-received", report)
 
 
-def lighten(events: BaseEventHooks) -> None:
-    """Drop all but the newest events of a service before they are parsed: they are most of an ECS response."""
+def give_up(events: BaseEventHooks, service_id: str, on_error: Callable[[str, Mapping[str, Any]], bool]) -> None:
+    """Make botocore raise some errors at once where it would send the call again.
 
-    def drop(response_dict: Any, **_: Any) -> None:
-        if response_dict["status_code"] != 200:
-            return
-        try:
-            body = json.loads(response_dict["body"])
-        except ValueError:  # such as the page of a proxy: botocore reports it
-            return
-        for service in body.get("services", ()):
-            if events := service.get("events"):
-                service["events"] = events[:NEWEST_EVENTS]
-        response_dict["body"] = json.dumps(body).encode()
+    `on_error` returns it for the operation and the parsed response.
+    """
 
-    events.register("before-parse.ecs.DescribeServices", drop)
+    def check(operation: Any, response: Any, **_: Any) -> None:
+        if response is not None and "Error" in response[1] and on_error(operation.name, response[1]):
+            raise ClientError(response[1], operation.name)
+
+    events.register_first(f"needs-retry.{service_id}", check)
 
 
 def plain_times(factory: ResponseParserFactory) -> None:
     """Parse every time as ISO 8601 text: botocore's datetimes are three quarters of the cost of parsing."""
-    factory.set_parser_defaults(timestamp_parser=_text)
+    factory.set_parser_defaults(timestamp_parser=time_text)
 
 
-def _text(value: Any) -> str:
+def time_text(value: Any) -> str:
+    """Return a time of a response, which is a number of seconds or a text, as ISO 8601 text."""
     if isinstance(value, (int, float)):
         return datetime.fromtimestamp(value, UTC).isoformat().replace("+00:00", "Z")
     return str(value)

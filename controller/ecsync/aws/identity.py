@@ -35,6 +35,11 @@ class Identity:
         self._known = ""
         self._lock = threading.Lock()
 
+    @property
+    def known(self) -> str:
+        """Return the account without a call; empty while it is not known."""
+        return self._known
+
     def account(self) -> str:
         """Return the account that the credentials belong to."""
         with self._lock:

@@ -15,6 +15,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+from ecsync.awsmodel import models
 from ecsync.core.kind import ShapeOf
 from ecsync.core.schema import ANY, BOOLEAN, STRING, Shape, Type, listing, mapping
 
@@ -71,7 +72,7 @@ class ModelShape:
         raw = self._raw.get("member") or self._raw.get("value")
         return self._below(raw) if raw is not None and self.type in ("list", "map") else None
 
-    @property
+    @cached_property
     def required(self) -> frozenset[str]:
         """The required members of a structure."""
         return frozenset(self._raw.get("required", ()))
@@ -185,11 +186,9 @@ def at_path(path: str, *, side: str) -> Shape:
 @cache
 def service_model(service: str) -> Model:
     """Return botocore's model of the service, plus the values of `beyond_the_model.json`."""
-    from botocore.loaders import Loader  # takes 100 ms, and most commands do not need it
-
-    model: Model = Loader().load_service_model(service, "service-2")
+    model: Model = models.shared_loader().load_service_model(service, "service-2")
     more = dict(_with_more(model["shapes"], beyond_the_model().get(service, {})))
-    return {**model, "shapes": {**model["shapes"], **more}}
+    return {**model, "shapes": models.Used(model["shapes"], more)}
 
 
 def _with_more(shapes: Model, more: Values) -> Iterator[tuple[str, Model]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import sys
 from collections.abc import Sequence
@@ -25,6 +26,9 @@ from ecsync.cli import (
     status,
     validate,
 )
+
+# The default of 700 new objects until a collection is for small programs: a start would visit its modules 100 times.
+COLLECTION = (10_000, 10, 10)
 
 _HELP = """
 GitOps for Amazon ECS: keep AWS in the state that YAML manifests declare.
@@ -87,5 +91,6 @@ def _as_written(text: str) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and exit with a code of docs/cli.md."""
+    gc.set_threshold(*COLLECTION)
     command = typer.main.get_command(build())
     sys.exit(_exits.guarded(lambda: command.main(args=arguments, prog_name="ecsync", standalone_mode=False)))

@@ -35,6 +35,17 @@ def late(rules: Rules, path: Path) -> bool:
     return any(isinstance(rule, Late) and rule.covers(path) for rule in rules)
 
 
+def course(documents: Documents, kinds: Mapping[str, Kind]) -> tuple[Edges, tuple[StepId, ...]]:
+    """Return what each step waits for, and the steps in order; free steps by the order of the kinds, then by name.
+
+    Raises Cycle.
+    """
+    rank = {name: index for index, name in enumerate(kinds)}
+    keys = sorted((desired.key for desired in documents), key=lambda key: (rank[key.kind], key))
+    waits = edges(documents, kinds)
+    return waits, order(waits, [StepId(key=key) for key in keys])
+
+
 def edges(documents: Documents, kinds: Mapping[str, Kind]) -> Edges:
     """Return what each step waits for. Every resource has a main step, some have a late step."""
     declared = {desired.key for desired in documents}

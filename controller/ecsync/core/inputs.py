@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import marshal
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from hashlib import blake2b
 
-from ecsync.core import graph
 from ecsync.core.kind import Kind, Owned, World
 from ecsync.core.model import Application, Applied, Desired, Key, PhysicalId, Present, Ref, Target, Unreadable
-from ecsync.core.outcome import Step
+from ecsync.core.normalise import table_of
+from ecsync.core.outcome import Settled, Step
 from ecsync.core.resolve import resolve
-from ecsync.core.rules import CommaList
+from ecsync.core.trees import Json
 
 Policy = Callable[[Step, "Inputs"], str]  # the reason why a step is withheld; empty: it is admitted
-LookupValues = Mapping[Ref, str | tuple[str, ...] | None]
+Value = str | tuple[str, ...] | None  # of a reference; None: unknown
+LookupValues = Mapping[Ref, Value]
+CHECKED_WITHIN = 128  # passes in which each settled resource is compared in full once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +41,11 @@ class Inputs:
     # Per resource: the values of its lookups when it was last in sync.
     last_lookups: Mapping[Key, LookupValues] = field(default_factory=dict)
     policies: tuple[Policy, ...] = ()
+    # Of the last pass: the resources with nothing to do. `turn` is the number of this pass.
+    settled: Mapping[Key, Settled] = field(default_factory=dict)
+    turn: int = 0
+    checked_within: int = CHECKED_WITHIN
+    order: tuple[Desired, ...] = ()  # the documents in the order in which they are decided; empty: not known yet
 
     @cached_property
     def _lookups(self) -> Mapping[Key, Desired]:
@@ -63,7 +72,7 @@ class Inputs:
         """Return the identity of a resource in the target."""
         return PhysicalId(account=self.target.account, region=self.target.region, kind=kind, natural=natural)
 
-    def value_of(self, ref: Ref) -> str | tuple[str, ...] | None:
+    def value_of(self, ref: Ref) -> Value:
         """Return the live value of an output, or the value that follows from the body alone; None if it is unknown."""
         observed = self.world.get(ref.key)
         if isinstance(observed, Present) and ref.output in observed.outputs:
@@ -74,21 +83,115 @@ class Inputs:
         known = self.kind(ref.key).known(desired.body).get(ref.output)
         return known if isinstance(known, str) else None
 
+    def is_without_parent(self, key: Key) -> bool:
+        """Return whether a resource cannot be identified, because what it refers to is not known."""
+        desired = self.desired(key)
+        return desired is None or self.kind(key).natural(self.resolved(desired).body) is None
+
     def resolved(self, desired: Desired, invalid: Collection[tuple[Key, str]] = ()) -> Desired:
         """Return the document with its references resolved, except unknown values and those about to change."""
+        if not desired.refs:
+            return desired
 
-        def value(ref: Ref) -> str | tuple[str, ...] | None:
+        def value(ref: Ref) -> Value:
             return None if (ref.key, ref.output) in invalid else self.value_of(ref)
 
-        commas = tuple(rule.segments for rule in self.kind(desired.key).rules if isinstance(rule, CommaList))
+        commas = table_of(self.kind(desired.key).rules).comma_lists
         return replace(desired, body=resolve(desired.body, value, commas))
 
 
 def blocked(inputs: Inputs, desired: Desired, unreadable: Mapping[Key, str]) -> str:
     """Return which reference is unknown because its resource is unreadable, and why; empty if none is."""
-    for _, ref in graph.references(desired.body):
+    for ref in desired.refs:
         observed = inputs.world.get(ref.key)
         why = observed.error if isinstance(observed, Unreadable) else unreadable.get(ref.key)
         if why:
             return f"{ref} is not known: {why}"
     return ""
+
+
+# ---------------------------------------------------------------- what moved since the last pass
+
+
+def basis(inputs: Inputs, written: Desired, observed: Present) -> tuple[bytes, bytes] | None:
+    """Return digests of what the decision about a live resource depends on: (values of its references, the rest).
+
+    This is all that `plan` reads of a resource that we may write and that is declared present:
+
+    the document                        compared by `unmoved`, not part of the digests
+    the values of its references        and whether each one is a lookup
+    the live resource                   each member of Present but `read_at` and `revision`
+    our identity                        installation, account, Region
+    the owner in its mark               whether a document with that mark is declared
+    newly created, last applied,        they decide the reason of a difference
+    last lookups
+
+    These are not part of it. Whether a referenced resource is unreadable or changes in the same plan, and which other
+    live resources still use a superseded one: `plan` looks at that each time. Gates, and what they see of other live
+    resources: they are asked about a difference, and a resource with one is not settled, even if nothing is to do.
+    Policies: they are asked about a step. Rules, kinds and AWS's model: they are constant in a process.
+
+    None where a value is not plain data: such a resource is compared in full each time.
+    """
+    marks, applied = observed.marks, observed.marks.applied if observed.marks else None
+    before = inputs.last_lookups.get(written.key, {})
+    rest = digest(
+        observed.body,
+        observed.outputs,
+        observed.facts,
+        observed.foreign,
+        (marks.owner, marks.id, marks.owner in inputs.others) if marks else None,
+        _plain(applied),
+        inputs.installation,
+        inputs.target.account,
+        inputs.target.region,
+        written.key in inputs.newly_created,
+        _plain(inputs.last_applied.get(written.key)),
+        [(ref.key.full, ref.output, value) for ref, value in before.items()] if before else (),
+    )
+    values = _values(inputs, written)
+    return None if rest is None or values is None else (values, rest)
+
+
+def _values(inputs: Inputs, written: Desired) -> bytes | None:
+    refs = written.refs
+    return digest([(inputs.value_of(ref), inputs.looks_up(ref)) for ref in refs]) if refs else b""
+
+
+def known_revision(inputs: Inputs, written: Desired) -> str:
+    """Return the revision that the last pass settled with the content of this same body; empty if there is none."""
+    last = inputs.settled.get(written.key)
+    if last is None or not last.revision or last.values != _values(inputs, written) or not _same(last.desired, written):
+        return ""
+    return last.revision
+
+
+def _plain(applied: Applied | None) -> Json:
+    return (applied.members, applied.retain, applied.adopted, applied.form) if applied else None
+
+
+def digest(*parts: Json) -> bytes | None:
+    """Return 16 bytes that are equal for equal plain data of equal types, in equal order; None for other data."""
+    try:
+        plain = marshal.dumps(parts, 2)  # version 2 writes values only: no references between objects
+    except ValueError:
+        return None
+    return blake2b(plain, digest_size=16).digest()
+
+
+def unmoved(inputs: Inputs, written: Desired, made_from: tuple[bytes, bytes] | None) -> Settled | None:
+    """Return what the last pass settled of a resource, where the document and the basis are those of that pass."""
+    last = inputs.settled.get(written.key)
+    if last is None or made_from != (last.values, last.rest) or not _same(last.desired, written):
+        return None
+    return last if last.desired is written else replace(last, desired=written)
+
+
+def _same(one: Desired, other: Desired) -> bool:
+    """Return whether two documents of one key declare the same. In their text `1`, `1.0` and `True` differ."""
+    return one is other or (one.options == other.options and repr(one.body) == repr(other.body))
+
+
+def due(inputs: Inputs, key: Key) -> bool:
+    """Return whether a settled resource is compared in full in this pass, as a check on the shortcut."""
+    return hash(key) % inputs.checked_within == inputs.turn % inputs.checked_within

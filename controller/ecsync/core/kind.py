@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -41,6 +41,7 @@ class Wanted:
     owner: str  # the value of `ecsync:owner` for this document
     managed: bool = True  # False: a lookup (`ecsync/manage: read`), found by name, not by mark
     keep: int = 0  # how many of the newest revisions stay; 0: all
+    revision: str = ""  # a revision of which an earlier read found that it has the content of this same body
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +85,7 @@ class Collection:
     operation: str  # `ecs.DescribeServices`
     cadence: Cadence = "fast"
     settled: Callable[[Body], bool] | None = None  # an answer that is not settled is read at the fast cadence
+    guards: bool = False  # writes wait for this answer: what a difference depends on is read at the fast cadence
     ids: str = ""  # the parameter that takes a list of identifiers
     size: int = 0  # the most identifiers of one call
     items: str = ""  # the member of the answer that holds the items
@@ -230,7 +232,7 @@ class Kind:
     replaces_itself: bool = False  # a replacement needs no `ecsync/replace: allow` (R9)
     superseded: Callable[[Present, World], Iterable[tuple[Present, str]]] | None = None  # to delete, and why not yet
 
-    # Health
+    # Health, by the live resource; the references of the document are not resolved
     health: Callable[[Desired, Present], Health] = _healthy
 
     # Import: the body that `read` needs, from a name or ARN that another body holds; None: never a document
@@ -241,9 +243,10 @@ class Kind:
     retain_default: bool = False  # the default of `ecsync/deletion` is `retain`
     keeps_revisions: bool = False  # the kind has `ecsync/keep-revisions`
 
-    def shown_by_create(self, outputs: Container[str]) -> bool:
-        """Return whether these outputs of a create are all that others can need of it: it has no health of its own."""
-        return self.health is _healthy and self.inquire is None and all(one in outputs for one in self.outputs)
+    @property
+    def has_health(self) -> bool:
+        """Whether a live resource can be other than healthy."""
+        return self.health is not _healthy
 
     @property
     def actions(self) -> Mapping[Literal["read", "write", "delete"], tuple[str, ...]]:

@@ -66,15 +66,19 @@ def read(tags: Mapping[str, str]) -> Marks | None:
 
 def other_tool(tags: Mapping[str, str]) -> str:
     """Return the name of another tool that tagged the resource; empty for none."""
-    for prefix, tool in (
-        ("aws:cloudformation:", "CloudFormation"),
-        ("copilot-", "AWS Copilot"),
-        ("terraform", "Terraform"),
-        ("pulumi:", "Pulumi"),
-    ):
-        if any(key.lower().startswith(prefix) for key in tags):
-            return tool
-    return ""
+    keys = [key.lower() for key in tags]
+    if not any(key.startswith(_PREFIXES_OF_TOOLS) for key in keys):
+        return ""
+    return next(tool for prefix, tool in _TOOLS.items() if any(key.startswith(prefix) for key in keys))
+
+
+_TOOLS = {
+    "aws:cloudformation:": "CloudFormation",
+    "copilot-": "AWS Copilot",
+    "terraform": "Terraform",
+    "pulumi:": "Pulumi",
+}
+_PREFIXES_OF_TOOLS = tuple(_TOOLS)
 
 
 def user_tags(tags: Mapping[str, str]) -> dict[str, str]:

@@ -10,9 +10,9 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
-from ecsync.core.trees import Body, Json, Path
+from ecsync.core.trees import Body, Json, Path, leaves
 
 # ---------------------------------------------------------------- identity
 
@@ -75,22 +75,11 @@ class Text:
         return self.parts[0] if len(self.parts) == 1 and isinstance(self.parts[0], Ref) else None
 
 
-@dataclass(frozen=True, slots=True)
-class Redacted:
-    """A sensitive value as people see it: a fingerprint, with a key that only this process has."""
-
-    fingerprint: str
-
-    def __str__(self) -> str:
-        return f"(sensitive) #{self.fingerprint}" if self.fingerprint else "(sensitive)"
-
-
 # ---------------------------------------------------------------- places in manifests
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Origin:
-    """A place in a manifest; line and column count from 1."""
+class Origin(NamedTuple):
+    """A place in a manifest; line and column count from 1. A tuple, because there is one for each value."""
 
     file: str
     line: int = 1
@@ -98,6 +87,9 @@ class Origin:
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"
+
+
+NOWHERE = Origin("")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -144,8 +136,17 @@ class Desired:
     key: Key
     body: Body
     options: Options = Options()
-    origin: Origin = Origin("")
+    origin: Origin = NOWHERE
     origins: Mapping[Path, Origin] = field(default_factory=dict, compare=False, repr=False, hash=False)
+    _refs: tuple[Ref, ...] | None = field(default=None, init=False, compare=False, repr=False)
+
+    @property
+    def refs(self) -> tuple[Ref, ...]:
+        """Return the references in the body, each once, in order. They are looked for once per document."""
+        if self._refs is None:
+            texts = (leaf for _, leaf in leaves(self.body) if isinstance(leaf, Text))
+            object.__setattr__(self, "_refs", tuple(dict.fromkeys(ref for text in texts for ref in text.refs)))
+        return self._refs or ()
 
 
 class Documents:
@@ -212,7 +213,7 @@ class Application:
     after: tuple[str, ...] = ()
     formerly: tuple[str, ...] = ()
     resources: tuple[Desired, ...] = ()
-    origin: Origin = Origin("")
+    origin: Origin = NOWHERE
 
     @cached_property
     def documents(self) -> Documents:
@@ -268,6 +269,7 @@ class Present:
     marks: Marks | None = None
     facts: Facts = field(default_factory=dict)
     foreign: str = ""
+    revision: str = field(default="", compare=False)  # an immutable revision with exactly the content asked for
     read_at: datetime | None = field(default=None, compare=False)
 
     @property

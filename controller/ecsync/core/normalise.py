@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from ecsync.core.model import Text
 from ecsync.core.rules import (
+    CommaList,
     Default,
     Derived,
     Drop,
@@ -20,6 +21,7 @@ from ecsync.core.rules import (
     Rewrite,
     Rule,
     Rules,
+    Sensitive,
     Unordered,
     Verbatim,
     WriteOnly,
@@ -34,7 +36,7 @@ def normalise(body: Body, rules: Rules, *, fill: bool = True, write_only: bool =
 
     A keyed list becomes `Elements` (a map by key), a set becomes a sorted list, the rest plain dicts and lists.
     """
-    table = _table(rules)
+    table = table_of(rules)
     tree: dict[str, Json] = _copied(body, table.verbatim, keep_empty=False) or {}
     for handler, row in table.rows[fill, write_only]:
         if _may_apply(row, tree):
@@ -140,25 +142,30 @@ def _change_lists(tree: dict[str, Json], segments: tuple[str, ...], to: Callable
 
 
 @dataclass(frozen=True, slots=True)
-class _Table:
-    """The rows that shape a body, with their handlers, by (fill, write_only)."""
+class Table:
+    """The rows of a table by what they are for; those that shape a body with their handlers, by (fill, write_only)."""
 
     rules: Rules  # keeps the tuple alive, so that its id stays unique
     rows: Mapping[tuple[bool, bool], tuple[tuple[Handler, Rule], ...]]
     verbatim: tuple[tuple[str, ...], ...]
+    sensitive: tuple[Sensitive, ...]
+    comma_lists: tuple[tuple[str, ...], ...]
 
 
-_TABLES: dict[int, _Table] = {}
+_TABLES: dict[int, Table] = {}
 _MOST_TABLES = 500  # kinds are few; tests make tables of their own
 
 
-def _table(rules: Rules) -> _Table:
+def table_of(rules: Rules) -> Table:
+    """Return the rows of a table, selected once."""
     found = _TABLES.get(id(rules))
     if found is None:
-        found = _Table(
+        found = Table(
             rules=rules,
             rows={(fill, kept): tuple(_select(rules, fill, kept)) for fill in (True, False) for kept in (True, False)},
             verbatim=tuple(row.segments for row in rules if isinstance(row, Verbatim)),
+            sensitive=tuple(row for row in rules if isinstance(row, Sensitive)),
+            comma_lists=tuple(row.segments for row in rules if isinstance(row, CommaList)),
         )
         if len(_TABLES) >= _MOST_TABLES:
             _TABLES.clear()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, TypeAlias
 
-from ecsync.core.model import Adopt, Call, Change, FieldChange, Key, Problem, Replace, Sync, Target, Update
+from ecsync.core.model import Adopt, Call, Change, Desired, FieldChange, Key, Problem, Replace, Sync, Target, Update
 from ecsync.core.trees import Json, Path
 
 # ---------------------------------------------------------------- plan
@@ -96,6 +96,21 @@ class Unmanaged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """A resource that was in sync, with nothing to write and nothing withheld, and what it was decided from.
+
+    While that is equal, so is the decision (`inputs.basis`). The state between two passes has one for each resource:
+    digests, no bodies.
+    """
+
+    desired: Desired
+    values: bytes  # digest of the values of its references; empty: it has none
+    rest: bytes  # digest of everything else
+    unmanaged: tuple[Unmanaged, ...] = ()
+    revision: str = ""  # `Present.revision`: the next read need not compare its content again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What a pass would do to one application: a value that is printed, tested, gated and then applied."""
 
@@ -110,6 +125,8 @@ class Plan:
         default_factory=dict
     )  # not retried until the manifest changes (docs/rules.md R15)
     incomplete: str = ""  # the reason why orphans may be missing; nothing is pruned then
+    settled: Mapping[Key, Settled] = field(default_factory=dict, compare=False, repr=False)  # for the next pass
+    mismatches: tuple[Key, ...] = ()  # a full comparison found what the shortcut would have missed: a bug
 
     @property
     def empty(self) -> bool:
@@ -127,10 +144,11 @@ class Done:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progressing:
-    """No error so far; requeue after `after` seconds."""
+    """No error so far; requeue after `after` seconds. `deferred`: a call of the step waits for our rate limit."""
 
     why: str
     after: float = 15.0
+    deferred: bool = False
 
 
 DELETING = "deleting"  # AWS accepted a deletion; a later pass observes that the resource is absent

@@ -15,12 +15,12 @@ How one resource is decided (the first line that fits):
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 from ecsync.core import deletes, graph, marks, ownership
-from ecsync.core.inputs import Inputs, blocked
+from ecsync.core.inputs import Inputs, basis, blocked, due, unmoved
 from ecsync.core.kind import Gate, GiveUp, Hold, Kind, Proceed, Wait
 from ecsync.core.marks import with_released_keys
 from ecsync.core.model import (
@@ -41,7 +41,7 @@ from ecsync.core.model import (
     Unreadable,
     Update,
 )
-from ecsync.core.outcome import Phase, Plan, Step, StepId, Unmanaged, Withheld
+from ecsync.core.outcome import Phase, Plan, Settled, Step, StepId, Unmanaged, Withheld
 from ecsync.core.resource_diff import declares, difference
 from ecsync.core.trees import Json, canonical
 
@@ -55,41 +55,59 @@ class _Draft:
     unmanaged: list[Unmanaged] = field(default_factory=list)
     unreadable: dict[Key, str] = field(default_factory=dict)
     stopped: dict[Key, str] = field(default_factory=dict)
+    settled: dict[Key, Settled] = field(default_factory=dict)
+    mismatches: list[Key] = field(default_factory=list)
     invalid: set[tuple[Key, str]] = field(default_factory=set)
     changing: set[Key] = field(default_factory=set)
     replaced: set[Key] = field(default_factory=set)
+    differing: set[Key] = field(default_factory=set)  # also where a gate leaves nothing to do
+
+    @property
+    def decisions(self) -> tuple[int, ...]:
+        """The number of resources or steps in each list of the draft that a settled resource is not in."""
+        lists = (self.steps, self.withheld, self.unreadable, self.stopped, self.differing)
+        return tuple(len(one) for one in lists)
 
 
 def build(inputs: Inputs) -> Plan:
     """Return the plan of an application. Raises graph.Cycle."""
-    waits = graph.edges(inputs.application.documents, inputs.kinds)
-    order = graph.order(waits, _by_kind(inputs))
     draft = _Draft()
-    for step in order:
-        desired = inputs.desired(step.key)
-        if step.phase == "main" and desired is not None:
-            _decide(inputs, draft, desired)
+    for desired in inputs.order or decision_order(inputs):
+        _decide(inputs, draft, desired)
     for doomed in deletes.of_orphans(inputs, draft.steps):
         _admit(inputs, draft, doomed)
-    behind = graph.behind(order, waits, {step.id for step in draft.steps})
-    position = {step: index for index, step in enumerate(order)}
-    ordered = sorted(draft.steps, key=lambda step: position.get(step.id, len(position)))
+    return _made(inputs, draft, _in_order(inputs, draft.steps) if draft.steps else ())
+
+
+def _made(inputs: Inputs, draft: _Draft, steps: Iterable[Step]) -> Plan:
     return Plan(
         application=inputs.application.name,
         target=inputs.target,
         revision=inputs.revision,
-        steps=tuple(replace(step, after=step.after | behind.get(step.id, frozenset())) for step in ordered),
+        steps=tuple(steps),
         withheld=tuple(draft.withheld),
         unmanaged=tuple(draft.unmanaged),
         unreadable=draft.unreadable,
         stopped=draft.stopped,
+        settled=draft.settled,
+        mismatches=tuple(draft.mismatches),
     )
 
 
-def _by_kind(inputs: Inputs) -> list[StepId]:
-    rank = {name: index for index, name in enumerate(inputs.kinds)}
-    keys = sorted((d.key for d in inputs.application.resources), key=lambda key: (rank[key.kind], key))
-    return [StepId(key=key) for key in keys]
+def decision_order(inputs: Inputs) -> tuple[Desired, ...]:
+    """Return the documents in the order in which they are decided: one for a whole revision. Raises graph.Cycle."""
+    _, order = graph.course(inputs.application.documents, inputs.kinds)
+    declared = (inputs.desired(step.key) for step in order if step.phase == "main")
+    return tuple(desired for desired in declared if desired is not None)
+
+
+def _in_order(inputs: Inputs, steps: Sequence[Step]) -> tuple[Step, ...]:
+    """Return the steps in order, each with those that it waits for."""
+    waits, order = graph.course(inputs.application.documents, inputs.kinds)
+    behind = graph.behind(order, waits, {step.id for step in steps})
+    position = {step: index for index, step in enumerate(order)}
+    ordered = sorted(steps, key=lambda step: position.get(step.id, len(position)))
+    return tuple(replace(step, after=step.after | behind.get(step.id, frozenset())) for step in ordered)
 
 
 def digest(plan: Plan) -> str:
@@ -107,22 +125,52 @@ def replan(inputs: Inputs, step: Step) -> Plan:
     draft = _Draft()
     desired = inputs.desired(step.id.key)
     if desired is not None:
-        _decide(inputs, draft, desired)
-    return Plan(
-        application=inputs.application.name,
-        target=inputs.target,
-        revision=inputs.revision,
-        steps=tuple(draft.steps),
-        withheld=tuple(draft.withheld),
-        unreadable=draft.unreadable,
-        stopped=draft.stopped,
-    )
+        _decide_in_full(inputs, draft, desired)
+    return _made(inputs, draft, draft.steps)
 
 
 # ---------------------------------------------------------------- one resource
 
 
 def _decide(inputs: Inputs, draft: _Draft, written: Desired) -> None:
+    """Decide a resource: settled as in the last pass where nothing moved, else in full.
+
+    The shortcut is checked: a share of the settled resources is decided in full in each pass. If the results differ,
+    the full one holds, and the key is among the mismatches.
+    """
+    key, observed = written.key, inputs.world.get(written.key)
+    if not isinstance(observed, Present) or not _stands_alone(inputs, draft, written, observed):
+        _decide_in_full(inputs, draft, written)
+        return
+    made_from = basis(inputs, written, observed)
+    last = unmoved(inputs, written, made_from)
+    if last is not None and not due(inputs, key):
+        draft.settled[key] = last
+        draft.unmanaged.extend(last.unmanaged)
+        return
+    before, seen = draft.decisions, len(draft.unmanaged)
+    _decide_in_full(inputs, draft, written)
+    nothing, unmanaged = draft.decisions == before, tuple(draft.unmanaged[seen:])
+    if last is not None and not (nothing and unmanaged == last.unmanaged):
+        draft.mismatches.append(key)
+    if nothing and made_from is not None:
+        values, rest = made_from
+        draft.settled[key] = Settled(
+            desired=written, values=values, rest=rest, unmanaged=unmanaged, revision=observed.revision
+        )
+
+
+def _stands_alone(inputs: Inputs, draft: _Draft, written: Desired, observed: Present) -> bool:
+    """Return whether what `inputs.basis` names decides a resource: nothing beside it in this plan does."""
+    kind = inputs.kind(written.key)
+    if not inputs.writable(written) or blocked(inputs, written, draft.unreadable):
+        return False
+    if any(ref.key in draft.changing or (ref.key, ref.output) in draft.invalid for ref in written.refs):
+        return False
+    return kind.superseded is None or not any(True for _ in kind.superseded(observed, inputs.world))
+
+
+def _decide_in_full(inputs: Inputs, draft: _Draft, written: Desired) -> None:
     key = written.key
     observed: Observed = inputs.world.get(key, Unreadable("not read"))
     unknown = blocked(inputs, written, draft.unreadable)
@@ -195,6 +243,8 @@ def _reconcile(inputs: Inputs, draft: _Draft, desired: Desired, written: Desired
     kind = inputs.kind(desired.key)
     desired = with_released_keys(kind, desired, written, observed)
     found = difference(inputs, desired, written, observed, draft.changing)
+    if found.fields:
+        draft.differing.add(desired.key)
     draft.unmanaged.extend(
         Unmanaged(key=desired.key, path=one.path, value=one.value, owner=one.owner) for one in found.unmanaged
     )

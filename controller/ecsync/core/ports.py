@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from math import inf
 from typing import Any, Literal, Protocol, TypeAlias
 
 from ecsync.core.model import Snapshot
@@ -31,6 +33,32 @@ class AwsError(Exception):
         self.code = code
         self.message = message
         self.operation = operation  # `ecs.UpdateService`
+
+
+class Deferred(Exception):
+    """A call was not made: its token of our rate limit comes later than this pass may wait. It is not a failure.
+
+    It is no AwsError, so that no code takes it for an answer of AWS: it ends the pass, which is made again later.
+    """
+
+    def __init__(self, bucket: str, after: float, operation: str) -> None:
+        super().__init__(f"waits {after:.1f} s for the rate limit {bucket} ({operation})")
+        self.bucket = bucket
+        self.after = after  # seconds
+        self.operation = operation  # `ecs.UpdateService`
+
+
+@dataclass(slots=True)
+class Allowance:
+    """The seconds that the calls of one thread may wait for the rate limit, and those that they have waited."""
+
+    left: float = inf
+    waited: float = 0.0
+
+    def spend(self, seconds: float) -> None:
+        """Note a wait."""
+        self.left -= seconds
+        self.waited += seconds
 
 
 class SourceError(Exception):

@@ -5,14 +5,26 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
 from hashlib import sha256
 
-from ecsync.core.model import Redacted, Text
-from ecsync.core.rules import Keyed, Rules, Sensitive
+from ecsync.core.model import Text
+from ecsync.core.normalise import table_of
+from ecsync.core.rules import Keyed, Rules
 from ecsync.core.trees import Json, Path, canonical, leads_to, locate, thaw
 
 # The key is random per process: a fingerprint shows that a value changed, and cannot be checked against a guess.
 _KEY = secrets.token_bytes(32)
+
+
+@dataclass(frozen=True, slots=True)
+class Redacted:
+    """A sensitive value as people see it: a fingerprint, with a key that only this process has."""
+
+    fingerprint: str
+
+    def __str__(self) -> str:
+        return f"(sensitive) #{self.fingerprint}" if self.fingerprint else "(sensitive)"
 
 
 def fingerprint(value: Json) -> Redacted:
@@ -22,14 +34,13 @@ def fingerprint(value: Json) -> Redacted:
 
 def masked(value: Json, path: Path, rules: Rules) -> Json:
     """Return the value at a path of a canonical body, redacted."""
-    if value is None or isinstance(value, (Redacted, Text)):
+    sensitive = table_of(rules).sensitive
+    if not sensitive or value is None or isinstance(value, (Redacted, Text)):
         return value
-    if any(isinstance(rule, Sensitive) and rule.covers(path) for rule in rules):
+    if any(rule.covers(path) for rule in sensitive):
         return fingerprint(value)
     # The path may be above sensitive places: a whole container that was added, for example.
-    below = [
-        rule.segments[len(path) :] for rule in rules if isinstance(rule, Sensitive) and leads_to(path, rule.segments)
-    ]
+    below = [rule.segments[len(path) :] for rule in sensitive if leads_to(path, rule.segments)]
     if not below or not isinstance(value, (Mapping, list, tuple)):
         return value
     copy = thaw(value)
@@ -44,9 +55,7 @@ def params(call_params: Json, rules: Rules) -> Json:
     """Return the parameters of a call, redacted. Of an element that is a name and a value, only the value is."""
     copy = thaw(call_params)
     pairs = {rule.segments: rule.value for rule in rules if isinstance(rule, Keyed) and rule.value}
-    for rule in rules:
-        if not isinstance(rule, Sensitive):
-            continue
+    for rule in table_of(rules).sensitive:
         member = pairs.get(rule.segments[:-1], "")
         for container, key, _ in list(locate(copy, rule.segments)):
             if isinstance(container, Mapping) and key not in container:

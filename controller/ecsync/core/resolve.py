@@ -23,14 +23,19 @@ def resolve(
 def _resolve(
     value: Json, path: Path, values: Callable[[Ref], str | Sequence[str] | None], patterns: Sequence[Sequence[str]]
 ) -> Json:
-    if isinstance(value, Mapping):
-        return {key: _resolve(below, (*path, key), values, patterns) for key, below in value.items()}
+    """Return a value resolved; the path is followed only where there are patterns."""
+    if value is None or isinstance(value, (str, int, float)):
+        return value
     if isinstance(value, (list, tuple)):
         elements: list[Json] = []
         for index, below in enumerate(value):
-            done = _resolve(below, (*path, index), values, patterns)
+            done = _resolve(below, (*path, index) if patterns else path, values, patterns)
             elements += done if isinstance(below, Text) and isinstance(done, list) else [done]
         return elements
+    if isinstance(value, Mapping):
+        return {
+            key: _resolve(below, (*path, key) if patterns else path, values, patterns) for key, below in value.items()
+        }
     if not isinstance(value, Text):
         return value
     if value.sole is not None:

@@ -21,6 +21,7 @@ from ecsync.core.model import (
 )
 from ecsync.core.origins import where
 from ecsync.core.outcome import (
+    Done,
     Failed,
     Health,
     Plan,
@@ -73,6 +74,8 @@ def _status(
     """Return the status of one resource; `steps` and `held` are those of the plan that have its key."""
     key = desired.key
     observed = inputs.world.get(key, Unreadable("not read"))
+    if not steps and not held:
+        return _without_step(inputs, plan, desired, observed)
     sync, message = _sync(plan, key, steps, held)
     cleanups = [_cleanup(step, "") for step in steps if _is_cleanup(step)]
     cleanups += [_cleanup(one.step, one.reason) for one in held if _is_cleanup(one.step)]
@@ -86,6 +89,19 @@ def _status(
         physical=_physical(inputs, key, observed),
         origin=str(desired.origin) if desired.origin.file else "",
         origins=_origins(inputs, desired, fields),
+    )
+
+
+def _without_step(inputs: Inputs, plan: Plan, desired: Desired, observed: Observed) -> ResourceStatus:
+    """Return the status of a resource with nothing to do: most of them, in most passes."""
+    sync, message = _sync(plan, desired.key, [], [])
+    return ResourceStatus(
+        key=desired.key,
+        sync=sync,
+        health=_health(inputs, desired, observed, []),
+        message=message or _stays(observed),
+        physical=_physical(inputs, desired.key, observed),
+        origin=str(desired.origin) if desired.origin.file else "",
     )
 
 
@@ -116,15 +132,17 @@ def _results(steps: list[Step], results: Mapping[StepId, Result]) -> list[Result
 
 def _sync(plan: Plan, key: Key, steps: list[Step], held: list[Withheld]) -> tuple[SyncStatus, str]:
     """Return the sync status and its message; the first line that fits."""
+    if key in plan.unreadable:
+        return "Unknown", plan.unreadable[key]
+    if key in plan.stopped:
+        return "OutOfSync", plan.stopped[key]
+    if not steps and not held:
+        return "Synced", ""
     own = [step for step in steps if not _is_cleanup(step)]
     withheld = next((one.reason for one in held if not _is_cleanup(one.step)), "")
     adoption = next((step for step in own if isinstance(step.change, Adopt)), None)
     orphaned = any(step.id.phase == "prune" for step in (*steps, *(one.step for one in held)))
     changing = orphaned or any(not isinstance(step.change, Mark | Adopt) for step in own)
-    if key in plan.unreadable:
-        return "Unknown", plan.unreadable[key]
-    if key in plan.stopped:
-        return "OutOfSync", plan.stopped[key]
     if withheld:
         return "OutOfSync", withheld
     if adoption:
@@ -145,7 +163,10 @@ def _health(inputs: Inputs, desired: Desired, observed: Observed, results: list[
             missing = desired.options.state == "present"
             return Health(status="Missing" if missing else "Healthy", why="not found in AWS" if missing else "")
         case Present():
-            health = inputs.kind(desired.key).health(inputs.resolved(desired), observed)
+            kind = inputs.kind(desired.key)
+            if observed.read_at is None and kind.has_health and any(isinstance(one, Done) for one in results):
+                return Health(status="Progressing", why="written in this pass, and not read since")
+            health = kind.health(desired, observed)
             progress = next((one for one in results if isinstance(one, Progressing)), None)
             if progress and health.status == "Healthy":
                 return Health(status="Progressing", why=progress.why)

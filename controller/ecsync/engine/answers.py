@@ -39,7 +39,8 @@ class Answer:
             lasting = isinstance(error, AwsError) and error.kind != "credentials"
             return lasting and not view.exact and view.takes("fast", self.read, now, key)
         settled = collection.settled is None or collection.settled(self.value)
-        return view.takes(collection.cadence if settled else "fast", self.read, now, key)
+        urgent = not settled or (view.guarding and collection.guards)
+        return view.takes("fast" if urgent else collection.cadence, self.read, now, key)
 
 
 def _error(value: Any) -> Exception | None:

@@ -4,20 +4,49 @@ from __future__ import annotations
 
 import threading
 import uuid
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
+from math import inf
 
 from ecsync.core.model import Application
-from ecsync.core.outcome import ApplicationState, Failed, Outcome, Pass, PassResult, Progressing, WithheldReason
-from ecsync.core.ports import AwsError
+from ecsync.core.outcome import ApplicationState, Failed, Outcome, Pass, PassResult, Plan, Progressing, WithheldReason
+from ecsync.core.ports import AwsError, Deferred
 from ecsync.engine.daemon_parts import DaemonParts, SourceState
-from ecsync.engine.queue import Claim
+from ecsync.engine.queue import Claim, Priority
 from ecsync.engine.reconciler import Catalogue, PassOptions, Refused, reconcile
-from ecsync.engine.requeue import BACKOFF, backoff, delay, failed_transiently, jittered
+from ecsync.engine.requeue import (
+    BACKOFF,
+    PASS_WAIT,
+    backoff,
+    delay,
+    failed_transiently,
+    jittered,
+    lengthened,
+    priority,
+    waits_for_rate,
+)
 from ecsync.engine.retries import Retries
 from ecsync.engine.step_state import StepState
 
 IDLE = 2.0  # seconds that a loop waits for work before its next heartbeat
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Next:
+    """When the next pass comes, in seconds, and its priority. None: the application is not declared any more."""
+
+    after: float | None
+    priority: Priority = "look"
+    scarce: bool = False  # the pass waited for the rate limit
+    deferred: bool = False  # the pass ended because the rate limit was used up
+
+    def give_back(self, claim: Claim) -> None:
+        """Give a claim back for the next pass."""
+        if self.deferred and self.after is not None:
+            claim.deferred(self.after)
+        else:
+            claim.done(self.after, priority=self.priority, scarce=self.scarce)
 
 
 class Daemon:
@@ -29,6 +58,8 @@ class Daemon:
         self._source_state: SourceState | None = None
         self._step_states: dict[str, StepState] = {}
         self._started: dict[str, datetime] = {}  # passes under way
+        self._apart: list[threading.Thread] = []  # passes that may wait for a rate limit: at most one for each site
+        self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._source_due = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -38,10 +69,7 @@ class Daemon:
         self._parts.ticks.start()
         self._parts.ticks.poll(self._source_due.set, self._parts.source_interval)
         loops = [("source", self._read_loop), *((f"worker-{n}", self._work_loop) for n in range(self._parts.workers))]
-        for name, loop in loops:
-            thread = threading.Thread(target=loop, name=name, daemon=True)
-            thread.start()
-            self._threads.append(thread)
+        self._threads += [self._parts.start_thread(name, loop) for name, loop in loops]
 
     def stop(self, within: float) -> bool:
         """Finish the calls under way and end. Return False if a thread did not end within so many seconds."""
@@ -50,9 +78,11 @@ class Daemon:
         self._parts.queue.close()
         self._parts.ticks.stop()
         deadline = self._parts.clock.monotonic() + within
-        for thread in self._threads:
+        with self._lock:
+            threads = [*self._threads, *self._apart]
+        for thread in threads:
             thread.join(max(0.0, deadline - self._parts.clock.monotonic()))
-        return not any(thread.is_alive() for thread in self._threads)
+        return not any(thread.is_alive() for thread in threads)
 
     @property
     def catalogue(self) -> Catalogue:
@@ -74,6 +104,8 @@ class Daemon:
                 self._source_due.clear()
                 try:
                     self.read_source()
+                except Deferred:
+                    return  # the process stops
                 except Exception as error:  # noqa: BLE001  # the edge of a thread: the next read may succeed
                     self._parts.recorder.internal_error("", error)
 
@@ -103,7 +135,9 @@ class Daemon:
             changed = before.applications.get(name) != read.applications[name]
             if changed or before.holds(name) != read.holds(name):
                 self._parts.recorder.problems(name, read.holds(name), read.revision)
-                self._parts.queue.add(name)
+                target = self._parts.target_of(read.applications[name])
+                self._parts.queue.place(name, (target.account or target.name, target.region))
+                self._parts.queue.add(name, priority="change")
 
     def _state(self, application: Application, catalogue: Catalogue) -> ApplicationState:
         return ApplicationState(
@@ -119,40 +153,52 @@ class Daemon:
     def _work_loop(self) -> None:
         while not self._stopping.is_set():
             self._parts.recorder.heartbeat("worker")
-            claim = self._parts.queue.take(IDLE)
-            if claim is not None:
-                self.once(claim)
+            self.work(IDLE)
+
+    def work(self, within: float) -> None:
+        """Take what is due within so many seconds, and make its pass: on a thread of its own if it may have to wait."""
+        claim = self._parts.queue.take(within)
+        if claim is not None and claim.alone:
+            with self._lock:
+                self._apart = [thread for thread in self._apart if thread.is_alive()]
+                self._apart.append(self._parts.start_thread(f"pass-{claim.key}", partial(self.once, claim)))
+        elif claim is not None:
+            self.once(claim)
 
     def once(self, claim: Claim) -> None:
         """Make one pass for a claim, and requeue the application, also after an exception."""
-        after: float | None = BACKOFF[0]  # if an exception ends this thread
+        following = _Next(after=BACKOFF[0])  # if an exception ends this thread
         self._started[claim.key] = self._parts.clock.now()
         try:
-            after = self._pass(claim)
+            following = self._pass(claim)
+        except Deferred as deferred:
+            following = _Next(after=deferred.after, deferred=True)
+            self._parts.recorder.deferred(claim.key, deferred)
         except Exception as error:  # noqa: BLE001  # the edge of a thread: one application must not stop the others
             after = self._after_failure(claim.key)
+            following = _Next(after=after)
             self._parts.recorder.internal_error(claim.key, error)
             # Without the text of the exception: it may hold a secret, and the API shows this message.
             message = f"an internal error ({type(error).__name__}): see the log"
             self._finish(claim.key, "error", after, error=message)
         finally:
             self._started.pop(claim.key, None)
-            claim.done(after)
+            following.give_back(claim)
 
-    def _pass(self, claim: Claim) -> float | None:
-        """Make a pass, and return the seconds until the next one; None if the application is not declared any more."""
+    def _pass(self, claim: Claim) -> _Next:
+        """Make a pass, and return when the next one comes. Raises Deferred."""
         name, catalogue = claim.key, self._catalogue
         application = catalogue.applications.get(name)
         if application is None:
-            return None
+            return _Next(after=None)
         if catalogue.holds(name):
             after = application.sync.interval
             self._finish(name, "frozen", after, error="not reconciled: its manifests are not valid")
-            return after
+            return _Next(after=after)
         reconcile_id = uuid.uuid4().hex[:8]
         read_only = self._read_only_reason(application)
         try:
-            outcome = self._reconcile(application, catalogue, claim, reconcile_id, enforce=not read_only)
+            outcome, scarce = self._reconcile(application, catalogue, claim, reconcile_id, enforce=not read_only)
         except (AwsError, Refused) as error:
             self._parts.recorder.failed(application, error, reconcile_id)
             after = self._after_failure(name)
@@ -160,25 +206,37 @@ class Daemon:
             if cause and cause.kind == "credentials":
                 self._step_state(name).retries.forget_denied()
             self._finish(name, _result_of_error(error), after, error=str(error), cause=cause, reconcile_id=reconcile_id)
-            return after
+            return _Next(after=after)
         self._parts.recorder.ended(application, outcome, reconcile_id)
         after = self._after_outcome(application, outcome)
         self._finish(name, result(outcome), after, outcome=outcome, reconcile_id=reconcile_id, read_only=read_only)
-        return after
+        return _Next(after=after, priority=priority(outcome), scarce=scarce)
 
     def _reconcile(
         self, application: Application, catalogue: Catalogue, claim: Claim, reconcile_id: str, *, enforce: bool
-    ) -> Outcome:
+    ) -> tuple[Outcome, bool]:
+        """Make the pass, and return its outcome and whether its reads waited for the rate limit. Raises Deferred."""
         recorder = self._parts.recorder
-        options = PassOptions(
-            enforce=enforce,
-            may_go_on=lambda: not self._stopping.is_set() and claim.renew(),
-            planned=lambda plan: recorder.planned(application, plan, reconcile_id) if enforce else None,
-            timer=recorder.timer,
-        )
-        with recorder.timer("total"):
+        # A pass that has its site alone may wait until it has read everything: it is not on a worker's thread.
+        with self._parts.wait_limit(inf if claim.alone else PASS_WAIT) as allowance, recorder.timer("total"):
+            waited = 0.0
+
+            def planned(plan: Plan) -> None:
+                nonlocal waited
+                waited, allowance.left = allowance.waited, PASS_WAIT  # a step that must wait longer waits alone
+                if enforce:
+                    recorder.planned(application, plan, reconcile_id)
+
+            options = PassOptions(
+                enforce=enforce,
+                may_go_on=lambda: not self._stopping.is_set() and claim.renew(),
+                planned=planned,
+                timer=recorder.timer,
+            )
             destination = self._parts.destination_for(application)
-            return reconcile(application, catalogue, destination, self._step_state(application.name), options)
+            self._parts.queue.place(application.name, (destination.target.account, destination.target.region))
+            outcome = reconcile(application, catalogue, destination, self._step_state(application.name), options)
+        return outcome, waited > PASS_WAIT
 
     def _read_only_reason(self, application: Application) -> str:
         """Return the reason why nothing may be written to an application now; empty if it may."""
@@ -228,7 +286,9 @@ class Daemon:
 
     def _after_outcome(self, application: Application, outcome: Outcome) -> float:
         self._step_state(application.name).failures = 0
-        return delay(outcome, interval=application.sync.interval, jitter=self._jittered)
+        after = delay(outcome, interval=application.sync.interval, jitter=self._jittered)
+        # Applications that wait for one rate do not come in the same order each time.
+        return lengthened(after, self._parts.jitter) if waits_for_rate(outcome) else after
 
     def _after_failure(self, name: str) -> float:
         step_state = self._step_state(name)

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from ecsync.core.model import Application, Problem, Snapshot, Target
 from ecsync.core.outcome import Outcome, PassResult, Plan
-from ecsync.core.ports import AwsError, Clock, SourceError
+from ecsync.core.ports import Allowance, AwsError, Clock, Deferred, SourceError
 from ecsync.engine.queue import MemoryQueue
 from ecsync.engine.reconciler import Catalogue, Destination
 from ecsync.engine.store import Store
 from ecsync.engine.ticks import Ticks
+
+# Limits how long the calls of this thread may wait for AWS's rates (seconds); a call beyond it raises Deferred.
+WaitLimit: TypeAlias = Callable[[float], AbstractContextManager[Allowance]]
+
+
+@contextmanager
+def unlimited(_: float) -> Iterator[Allowance]:
+    """Let calls wait as long as they must."""
+    yield Allowance()
+
+
+def start_thread(name: str, work: Callable[[], None]) -> threading.Thread:
+    """Start a thread that does not keep the process alive."""
+    thread = threading.Thread(target=work, name=name, daemon=True)
+    thread.start()
+    return thread
 
 
 class SourceState(Protocol):
@@ -60,6 +77,9 @@ class EventRecorder(Protocol):
     def finished(self, application: str, result: PassResult, error: AwsError | None) -> None:
         """A pass is over, with or without an outcome."""
 
+    def deferred(self, application: str, deferred: Deferred) -> None:
+        """A pass ended without a result because the rate limit was used up: it is made again, and is no failure."""
+
     def internal_error(self, application: str, error: Exception) -> None:
         """A pass, or a read of the source (no application), ended in an unexpected exception."""
 
@@ -91,6 +111,8 @@ class DaemonParts:
     ticks: Ticks
     store: Store
     recorder: EventRecorder
+    wait_limit: WaitLimit = unlimited
+    start_thread: Callable[[str, Callable[[], None]], threading.Thread] = start_thread
     workers: int = 4
     source_interval: float = 30.0  # seconds
     jitter: float = 0.1  # share of an interval or backoff

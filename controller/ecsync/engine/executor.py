@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from ecsync.core import marks, plan
 from ecsync.core.graph import references
@@ -12,7 +13,7 @@ from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind
 from ecsync.core.model import Absent, Adopt, Call, Create, Delete, Forget, Key, Observed, Present, Ref, Update
 from ecsync.core.outcome import DELETING, Done, Failed, Plan, Progressing, Result, Skipped, Step, StepId
-from ecsync.core.ports import AwsError, Clock, Cloud
+from ecsync.core.ports import AwsError, Clock, Cloud, Deferred
 from ecsync.core.resolve import resolve
 from ecsync.core.trees import Json, at
 from ecsync.engine import orphans
@@ -20,8 +21,9 @@ from ecsync.engine.inventory import Inventory
 from ecsync.engine.observe import observe
 from ecsync.engine.retries import content_digest
 from ecsync.engine.step_state import StepState
-from ecsync.engine.views import confirmed, fresh
+from ecsync.engine.views import MOMENT, View, confirmed, fresh
 
+_READ_AHEAD = 49  # resources of the same kind that are read with one that is created
 Announce = Callable[[Step, Result], None]
 
 
@@ -48,6 +50,10 @@ class _Run:
     inputs: Inputs
     context: ExecutionContext
     world: dict[Key, Observed]
+    steps: Sequence[Step] = ()
+    read: dict[Key, float] = field(default_factory=dict)  # when the resource of a step was last read
+    removes: bool = False  # whether a step removes something
+    depended: frozenset[Key] = frozenset()  # resources that a step about another one depends on
     written: dict[Key, int] = field(default_factory=dict)  # the place of the last write in the order of the inventory
     results: dict[StepId, Result] = field(default_factory=dict)
     blocking: dict[StepId, str] = field(default_factory=dict)  # steps that the steps after them wait for, and why
@@ -62,7 +68,11 @@ def execute(
 
     Returns the result of each step, and the world as last observed.
     """
-    run = _Run(inputs=inputs, context=context, world=dict(inputs.world))
+    run = _Run(inputs=inputs, context=context, world=dict(inputs.world), steps=plan_.steps)
+    now = context.clock.monotonic()
+    run.read = {step.id.key: now for step in plan_.steps if not inputs.is_without_parent(step.id.key)}
+    run.removes = any(isinstance(step.change, Delete | Forget) for step in plan_.steps)
+    run.depended = frozenset(key for step in plan_.steps for key in _needs(step) if key != step.id.key)
     for step in plan_.steps:
         if context.adopting != isinstance(step.change, Adopt):
             result: Result = Skipped(reason=_other_mode(context))  # blocks no step: the resource exists
@@ -92,6 +102,8 @@ def _in_turn(run: _Run, step: Step) -> Result:
         return state.retries.not_sent(step.id, prevented)
     try:
         return _apply(run, step)
+    except Deferred as deferred:
+        return _deferred(run, step, deferred)
     except AwsError as error:
         return _failed(run, step, error)
 
@@ -110,6 +122,21 @@ def _failed(run: _Run, step: Step, error: AwsError) -> Result:
         run.throttled[step.id.key.kind] = f"stopped after {error}"
     now = run.context.clock.monotonic()
     return _noted(run, step, state.result_of(step.id, error, _needs(step), now, _content(run, step)))
+
+
+def _deferred(run: _Run, step: Step, deferred: Deferred) -> Result:
+    """Note that a step waits for our rate limit, and how far it reaches. Its result is that of no error.
+
+    A change that must wait ends the steps of its kind, and the others go on. A read that must wait ends the pass.
+    """
+    if any(call.name == deferred.operation for call in step.calls):
+        run.throttled[step.id.key.kind] = str(deferred)
+    else:
+        run.halted = str(deferred)
+    failed = run.context.step_state.retries.not_sent(step.id, str(deferred))
+    if isinstance(failed, Failed):  # before: its error stays
+        return replace(failed, after=deferred.after)
+    return _noted(run, step, Progressing(why=str(deferred), after=deferred.after, deferred=True))
 
 
 def _noted(run: _Run, step: Step, result: Result) -> Result:
@@ -145,16 +172,43 @@ def _apply(run: _Run, step: Step) -> Result:
 def _planned_again(run: _Run, step: Step) -> Step | Result:
     """Read the resource and plan it again: no write is based on an older read (docs/rules.md R25)."""
     inputs = replace(run.inputs, world=run.world)
-    inventory = run.context.inventory
+    inventory, key = run.context.inventory, step.id.key
     if step.id.phase == "prune":
         run.context.step_state.orphan_listing = None  # the step changes what was listed
         return orphans.planned_again(inventory.reader(fresh(inventory.mark())), inputs, step) or Done()
-    creates = isinstance(step.change, Create)  # AWS refuses to create what exists
-    view = confirmed(run.written.get(step.id.key, 0)) if creates else fresh(inventory.mark())
-    run.world = observe(inventory.reader(view), inputs, run.context.clock.now(), only=(step.id.key,))
+    if not _adds(step):
+        _read(run, fresh(inventory.mark()), (key,))
+    elif not _read_lately(run, key):
+        _read(run, confirmed(run.written.get(key, 0)), _creates_like(run, step))
     decided = plan.replan(replace(inputs, world=run.world), step)
     again = next((one for one in decided.steps if one.id == step.id), None)
     return replace(again, after=step.after) if again else _result_without_step(decided, step.id.key)
+
+
+def _read(run: _Run, view: View, keys: Sequence[Key]) -> None:
+    """Read resources into the world of the pass."""
+    context, inputs = run.context, replace(run.inputs, world=run.world)
+    run.world = observe(context.inventory.reader(view), inputs, context.clock.now(), only=keys)
+    now = context.clock.monotonic()
+    run.read |= {key: now for key in keys if not inputs.is_without_parent(key)}
+
+
+def _adds(step: Step) -> bool:
+    """Return whether a step changes nothing that exists: it creates a resource, or a revision of it."""
+    revises = isinstance(step.change, Update) and any(one.effect == "revise" for one in step.fields)
+    return isinstance(step.change, Create) or revises
+
+
+def _read_lately(run: _Run, key: Key) -> bool:
+    """Return whether a resource was read within a moment, and not written since: AWS refuses to create what exists."""
+    return run.context.clock.monotonic() - run.read.get(key, float("-inf")) < MOMENT and key not in run.written
+
+
+def _creates_like(run: _Run, step: Step) -> list[Key]:
+    """Return the resource of a step, and those of the steps after it that create the same kind: one read for all."""
+    following = (one.id.key for one in run.steps if _adds(one) and one.id not in run.results)
+    alike = (key for key in following if key.kind == step.id.key.kind and key != step.id.key)
+    return [step.id.key, *islice(alike, _READ_AHEAD)]
 
 
 def _result_without_step(decided: Plan, key: Key) -> Result:
@@ -223,10 +277,15 @@ def _call(run: _Run, step: Step) -> dict[str, str] | None:
             return None
         if isinstance(step.change, Create):
             run.context.step_state.unconfirmed.add(step.id.key)  # from the first call on: a later one may fail
+        sent = True
         try:
             response = run.context.cloud.write(call.service, call.operation, **resolve(call.params, value, ()))
+        except Deferred:
+            sent = False
+            raise
         finally:
-            _note_write(run, step.id.key)  # also after an error: AWS may have done it
+            if sent:
+                _note_write(run, step.id.key)  # also after an error: AWS may have done it
         captured |= _captures(call, response)
     return captured
 
@@ -257,17 +316,30 @@ def _after_write(run: _Run, step: Step, captured: Mapping[str, str]) -> Result:
     """Let the steps after this one see the resource: as the response has it, or read again."""
     key, change = step.id.key, step.change
     created = _as_created(run.inputs.kind(key), change, captured) if isinstance(change, Create) else None
-    if created is not None and not step.waiting and run.inputs.kind(key).shown_by_create(created.outputs):
-        run.world[key] = created
+    shown = created or run.world[key]
+    if not step.waiting and isinstance(shown, Present) and _shows_enough(run, step, shown):
+        run.world[key] = replace(shown, read_at=None)  # the next pass reads it
         return Done()
-    inputs, view = replace(run.inputs, world=run.world), fresh(run.written[key])
-    run.world = observe(run.context.inventory.reader(view), inputs, run.context.clock.now(), only=(key,))
+    _read(run, fresh(run.written[key]), (key,))
+    run.context.step_state.unread.discard(key)
     observed = run.world[key]
     if isinstance(observed, Present):
         run.world[key] = replace(observed, outputs={**observed.outputs, **captured})
     elif isinstance(observed, Absent) and created is not None:
         run.world[key] = created  # AWS does not list yet what it has just created
     return Progressing(why=step.waiting) if step.waiting else Done()
+
+
+def _shows_enough(run: _Run, step: Step, shown: Present) -> bool:
+    """Return whether the steps after this one need no other values of its resource than those that are known.
+
+    What is removed in this pass may depend on any resource, so then each one is read after its write.
+    """
+    if run.removes:
+        return False
+    if step.id.key not in run.depended:
+        return True
+    return isinstance(step.change, Create) and all(one in shown.outputs for one in run.inputs.kind(step.id.key).outputs)
 
 
 def _as_created(kind: Kind, change: Create, captured: Mapping[str, str]) -> Present:

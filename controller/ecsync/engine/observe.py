@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from ecsync.core import graph, marks
-from ecsync.core.inputs import Inputs
+from ecsync.core import marks
+from ecsync.core.inputs import Inputs, basis, known_revision, unmoved
 from ecsync.core.kind import Kind, Wanted
 from ecsync.core.model import Absent, Desired, Key, Observed, Present, Unreadable
 from ecsync.core.ports import AwsError, Reader
@@ -35,22 +35,23 @@ def observe(reader: Reader, inputs: Inputs, now: datetime, only: Collection[Key]
                 world[desired.key] = _without_parent(desired, world)
         for key, observed in _read(reader, kind, wanted, world):
             world[key] = replace(observed, read_at=now) if isinstance(observed, Present) else observed
-    _inquire(reader, replace(inputs, world=world), world, resources)
+    seen = replace(inputs, world=world, settled=inputs.settled if only is None else {})
+    _inquire(reader, seen, world, resources)
     return world
 
 
 def neighbours(inputs: Inputs, keys: Collection[Key]) -> tuple[Key, ...]:
-    """Return these resources, what they refer to, and what refers to them: what a decision about them depends on."""
-    found = dict.fromkeys(keys)
+    """Return what these resources refer to, and what refers to them: what a decision about them depends on."""
+    found: dict[Key, None] = {}
     for desired in inputs.application.resources:
         kind = inputs.kind(desired.key)
-        refers = {ref.key for _, ref in graph.references(desired.body)}
+        refers = {ref.key for ref in desired.refs}
         if desired.key in keys:
             needs = kind.needs(desired, inputs.application.documents) if kind.needs else ()
             found |= dict.fromkeys((*sorted(refers), *needs))
         elif not refers.isdisjoint(keys):
             found[desired.key] = None
-    return tuple(found)
+    return tuple(key for key in found if key not in keys)
 
 
 def _wanted(inputs: Inputs, kind: Kind, resources: Iterable[Desired]) -> list[Wanted]:
@@ -66,6 +67,7 @@ def _wanted(inputs: Inputs, kind: Kind, resources: Iterable[Desired]) -> list[Wa
                     owner=marks.owner(inputs.installation, desired.key),
                     managed=inputs.writable(desired),
                     keep=desired.options.keep_revisions,
+                    revision=known_revision(inputs, desired),
                 )
             )
     return wanted
@@ -92,7 +94,7 @@ def _read(
 
 def _without_parent(desired: Desired, world: Mapping[Key, Observed]) -> Observed:
     """Return Absent, without a call, for a child of an absent parent; Unreadable if the parent is unreadable."""
-    for _, ref in graph.references(desired.body):
+    for ref in desired.refs:
         parent = world.get(ref.key)
         if isinstance(parent, Unreadable):
             return Unreadable(f"{ref} is not known: {parent.error}")
@@ -105,6 +107,8 @@ def _inquire(reader: Reader, inputs: Inputs, world: dict[Key, Observed], resourc
         kind = inputs.kind(desired.key)
         observed = world.get(desired.key)
         if kind.inquire is None or not isinstance(observed, Present) or not inputs.writable(desired):
+            continue
+        if unmoved(inputs, desired, basis(inputs, desired, observed)):
             continue
         fields = fields_of(inputs, desired, observed)
         if not fields:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from graphlib import TopologicalSorter
 
-from ecsync.core import graph, marks, plan, policy, status
+from ecsync.core import marks, plan, policy, status
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind
 from ecsync.core.model import Application, Desired, Key, Problem, Target
@@ -19,7 +19,7 @@ from ecsync.engine.executor import Announce, ExecutionContext, execute
 from ecsync.engine.inventory import Inventory
 from ecsync.engine.observe import neighbours, observe
 from ecsync.engine.step_state import StepState
-from ecsync.engine.views import View, at_cadence, confirmed, fresh
+from ecsync.engine.views import View, around, at_cadence, confirmed, fresh
 
 Timer = Callable[[str], AbstractContextManager[object]]
 
@@ -79,7 +79,7 @@ class Catalogue:
         found: dict[Key, Desired] = {}
         pending = list(application.resources)
         while pending:
-            for _, ref in graph.references(pending.pop().body):
+            for ref in pending.pop().refs:
                 other = self._document(ref.key) if ref.key not in found else None
                 if other is not None and application.documents.get(ref.key) is None:
                     found[ref.key] = other
@@ -162,8 +162,10 @@ def look(
     differing = {step.id.key for step in planned.steps if step.id.phase != "prune"}
     if differing:
         with timer("observe"):
-            around = neighbours(inputs, differing)
-            inputs = _observed(inputs, destination, confirmed(step_state.written), around)
+            written = step_state.written
+            beside = around(application.sync.interval, written=written)
+            inputs = _observed(inputs, destination, beside, neighbours(inputs, differing))
+            inputs = _observed(inputs, destination, confirmed(written), tuple(differing))
         with timer("plan"):
             inputs, planned = _planned(inputs, catalogue, destination, step_state)
     step_state.record_plan(inputs, planned)
@@ -189,6 +191,7 @@ def _planned(
         orphans=orphans.removable(inputs, listing, catalogue.documents()),
         policies=policy.standard(prune=catalogue.pruning or listing.incomplete, contended=step_state.contended(now)),
     )
+    inputs = replace(inputs, order=step_state.order_of(inputs))
     return inputs, replace(plan.build(inputs), incomplete=str(listing.incomplete))
 
 
@@ -208,6 +211,9 @@ def _unobserved(
         last_applied=dict(step_state.last_synced_marks),
         last_lookups=dict(step_state.last_lookup_values),
         others=catalogue.owners(destination.installation),
+        settled=step_state.settled,
+        turn=step_state.turn,
+        checked_within=step_state.checked_within,
     )
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ecsync.core import graph
-from ecsync.core.inputs import Inputs, LookupValues
+from ecsync.core import plan as planning
+from ecsync.core.inputs import CHECKED_WITHIN, Inputs, LookupValues
 from ecsync.core.marks import applied_for
-from ecsync.core.model import Applied, Desired, Key, Present
-from ecsync.core.outcome import Failed, Plan, Progressing, Result, Step, StepId
+from ecsync.core.model import Applied, Desired, Documents, Key, Present
+from ecsync.core.outcome import Failed, Plan, Progressing, Result, Settled, Step, StepId
 from ecsync.core.ports import AwsError
 from ecsync.engine.orphans import Listing
 from ecsync.engine.retries import SETTLING, Retries, changed_since
@@ -26,7 +27,15 @@ class StepState:
     repairs: dict[Key, deque[float]] = field(default_factory=dict)
     unconfirmed: set[Key] = field(default_factory=set)  # created by us, and not yet observed complete
     last_synced_marks: dict[Key, Applied] = field(default_factory=dict)  # of untagged kinds, when last in sync
-    last_lookup_values: dict[Key, LookupValues] = field(default_factory=dict)  # of each resource, when last in sync
+    last_lookup_values: dict[Key, LookupValues] = field(
+        default_factory=dict
+    )  # of resources with lookups, when last in sync
+    settled: Mapping[Key, Settled] = field(default_factory=dict)  # of the last pass
+    order: tuple[Desired, ...] = ()  # of the documents `ordered`
+    ordered: Documents | None = None
+    turn: int = 0  # passes with a plan
+    checked_within: int = CHECKED_WITHIN  # passes in which each settled resource is compared in full once
+    shortcut_mismatches: int = 0  # in all passes; each one is a bug
     orphan_listing: Listing | None = None
     unread: set[Key] = field(default_factory=set)  # written by us, and not read since
     written: int = 0  # the place of the last write in the order of the inventory's reads
@@ -47,16 +56,34 @@ class StepState:
         present = {key for key, observed in inputs.world.items() if isinstance(observed, Present)}
         self.unconfirmed -= present - planned
         for desired in inputs.application.resources:
-            if desired.key in present and desired.key not in differing:
+            if desired.key in present and desired.key not in differing and not self._is_recorded(plan, desired):
                 self._record_synced(inputs, desired)
+        self.settled = plan.settled
+        self.turn += 1
+        self.shortcut_mismatches += len(plan.mismatches)
+
+    def order_of(self, inputs: Inputs) -> tuple[Desired, ...]:
+        """Return the order in which the documents are decided, computed once for them. Raises graph.Cycle."""
+        documents = inputs.application.documents
+        if self.ordered is not documents:
+            self.ordered, self.order = documents, planning.decision_order(inputs)
+        return self.order
+
+    def _is_recorded(self, plan: Plan, desired: Desired) -> bool:
+        """Return whether an earlier pass recorded the same: the resource is settled since then."""
+        settled = plan.settled.get(desired.key)
+        return settled is not None and settled is self.settled.get(desired.key)
 
     def _record_synced(self, inputs: Inputs, desired: Desired) -> None:
         kind = inputs.kind(desired.key)
         applied = applied_for(kind, desired) if kind.tagging is None else None
         if applied is not None:
             self.last_synced_marks[desired.key] = applied
-        lookups = {ref for _, ref in graph.references(desired.body) if inputs.looks_up(ref)}
-        self.last_lookup_values[desired.key] = {ref: inputs.value_of(ref) for ref in lookups}
+        lookups = {ref: inputs.value_of(ref) for ref in desired.refs if inputs.looks_up(ref)}
+        if lookups:
+            self.last_lookup_values[desired.key] = lookups
+        else:
+            self.last_lookup_values.pop(desired.key, None)
 
     def _forget_retries(self, plan: Plan, differing: set[Key]) -> None:
         """Forget the errors of the steps that are not needed any more, where the plan is certain about it."""

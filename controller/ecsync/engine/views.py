@@ -37,6 +37,7 @@ class View:
     reason: Reason
     ages: Mapping[Cadence, float]
     after: int = 0  # a place in the order: fast answers that were read before it are not taken
+    guarding: bool = False  # whether answers that writes wait for are taken at the fast cadence only
 
     @property
     def exact(self) -> bool:
@@ -74,6 +75,12 @@ def _within(interval: float, times: int, least: float, most: float) -> float:
 def confirmed(written: int = 0) -> View:
     """Return the view for what a plan would change: read within a moment, and after the last write."""
     return View("confirm", dict.fromkeys(("fast", "medium", "slow"), MOMENT), written)
+
+
+def around(interval: float, *, written: int = 0) -> View:
+    """Return the view for what a difference depends on: its fast answers, and what guards traffic, of a moment ago."""
+    view = at_cadence(interval, written=written)
+    return View("cadence", {**view.ages, "fast": MOMENT}, written, guarding=True)
 
 
 def fresh(now: int) -> View:

@@ -17,7 +17,7 @@ from ecsync.importer.model import LiveResource
 from ecsync.importer.references import names as names_of
 from ecsync.importer.references import places
 from ecsync.importer.text import Reference, fits_on_one_line
-from ecsync.language.pairs import pair_members
+from ecsync.language.coerce import pair_members
 from ecsync.language.references import holds_reference
 
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,14}")

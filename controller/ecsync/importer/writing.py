@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from ecsync.core.model import Snapshot
 from ecsync.language.files import select
 
 
@@ -29,7 +28,7 @@ def existing_manifests(directory: Path) -> dict[str, bytes]:
     for folder, subfolders, names in os.walk(directory):
         subfolders[:] = [name for name in subfolders if not name.startswith(".")]
         files |= {Path(folder, name).relative_to(directory).as_posix(): b"" for name in names}
-    paths = {name: directory / name for name in select(Snapshot(revision="", files=files)).names}
+    paths = {name: directory / name for name in select(files).names}
     return {name: path.read_bytes() if path.is_file() else b"" for name, path in paths.items()}
 
 

@@ -14,10 +14,9 @@ from ecsync.core.schema import Shape
 from ecsync.core.trees import Path
 from ecsync.core.wording import MOST_PROBLEMS, quoted
 from ecsync.language.check import Finding
-from ecsync.language.coerce import coerced, has_type
+from ecsync.language.coerce import coerced, has_type, pair_members
 from ecsync.language.labels import is_hidden, numbered, shown, type_name
 from ecsync.language.nodes import Node
-from ecsync.language.pairs import pair_members
 from ecsync.language.references import holds_reference
 
 _Mismatch = tuple[Node, Shape, Path, bool]  # the last: AWS requires a value

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from operator import is_
 
 from ecsync.core.marks import user_tags
 from ecsync.core.model import Origin, Ref, Text
@@ -17,11 +18,11 @@ from ecsync.core.rules import CommaList, Keyed, Rules
 from ecsync.core.schema import Shape
 from ecsync.core.trees import Body, Json, Path, matches
 from ecsync.core.wording import MOST_PROBLEMS, listed, nearest, quoted, suggestion
-from ecsync.language.coerce import coerced, comma_list
+from ecsync.language.coerce import coerced, comma_list, list_to_map, map_to_list, pair_members
 from ecsync.language.labels import is_hidden, named, numbered, shown, type_name
 from ecsync.language.nodes import Node, plain, to_nodes
-from ecsync.language.pairs import list_to_map, map_to_list, pair_members
 
+_NO_BOUNDS = (None, None)
 TOKENS = frozenset(("clienttoken", "clientrequesttoken", "idempotencytoken"))
 
 
@@ -49,6 +50,22 @@ class Checked:
         return body
 
 
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows of a kind's rules that a check uses."""
+
+    comma_lists: tuple[tuple[str, ...], ...] = ()
+    keyed: tuple[Keyed, ...] = ()
+
+
+def rows_of(rules: Rules) -> Rows:
+    """Return the rows that a check uses. A kind has a hundred rows, so many checks of one kind share the result."""
+    return Rows(
+        tuple(row.segments for row in rules if isinstance(row, CommaList)),
+        tuple(row for row in rules if isinstance(row, Keyed)),
+    )
+
+
 def _never(_: Ref) -> bool:
     return False
 
@@ -59,6 +76,7 @@ def check(
     *,
     name: str,
     rules: Rules = (),
+    rows: Rows | None = None,
     describe: Shape | None = None,
     tags: str = "",
     lists: Callable[[Ref], bool] = _never,
@@ -70,6 +88,7 @@ def check(
 ) -> Checked:
     """Check and coerce a body. Messages call it `name`.
 
+    `rows`: `rows_of(rules)`, if it is known.
     `describe`: the shape of the describe output; its members that the input lacks are left out with a note.
     `tags`: the member that holds tags.
     `lists`: returns True for a reference with a list as its value.
@@ -80,11 +99,13 @@ def check(
     `who`: the owner of the shape, for messages.
     """
     node = to_nodes(body, Origin(""))
+    rows = rows if rows is not None else rows_of(rules)
     checker = _Checker(
         root=node,
         name=name,
         rules=rules,
-        comma_lists=tuple(row.segments for row in rules if isinstance(row, CommaList)),
+        comma_lists=rows.comma_lists,
+        keyed=rows.keyed,
         tags=tags,
         lists=lists,
         partial=partial,
@@ -105,6 +126,7 @@ class _Checker:
     name: str
     rules: Rules
     comma_lists: tuple[tuple[str, ...], ...]
+    keyed: tuple[Keyed, ...]
     tags: str
     lists: Callable[[Ref], bool]
     partial: bool
@@ -119,19 +141,23 @@ class _Checker:
         """Return the value in AWS's type; None if no value is sent."""
         if node.value is None:
             return None
-        if shape.type == "any":
+        wanted = shape.type
+        if wanted == "any":
             return node
-        if self._is_comma_list(path):
+        if self.comma_lists and self._is_comma_list(path):
             node = comma_list(node)
-        if self.unread and isinstance(node.value, str) and "${" in node.value:
+        written = node.value
+        if self.unread and isinstance(written, str) and "${" in written:
             return node
-        if isinstance(node.value, Text):
-            return self._reference(node, node.value, shape, path)
-        if shape.type == "structure":
+        if wanted == "string" and type(written) is str and not shape.enum and shape.bounds == _NO_BOUNDS:
+            return node  # most values
+        if isinstance(written, Text):
+            return self._reference(node, written, shape, path)
+        if wanted == "structure":
             return self._structure(node, shape, path, describe)
-        if shape.type == "list":
+        if wanted == "list":
             return self._list(node, shape, path, describe)
-        if shape.type == "map":
+        if wanted == "map":
             return self._map(node, shape, path)
         return self._scalar(node, shape, path)
 
@@ -142,26 +168,31 @@ class _Checker:
             return self._wrong_type(node, shape, path)
         members = shape.members
         checked: dict[str, Node] = {}
+        same = True
         for key, below in node.value.items():
             if len(self.problems) > MOST_PROBLEMS:
+                same = False
                 break
             if key not in members or key.lower() in TOKENS:
                 self._unknown(key, below, shape, path, describe)
+                same = False
                 continue
             inner = describe.members.get(key) if describe is not None else None
             value = self.value(below, members[key], (*path, key), inner)
+            same = same and value is below
             if value is not None:
                 checked[key] = value
             elif below.value is None and not path:
                 checked[key] = below
         if not self.partial:
             self._required(node, shape, path)
-        return Node(checked, node.origin)
+        return node if same else Node(checked, node.origin)
 
     def _required(self, node: Node, shape: Shape, path: Path) -> None:
-        for name in sorted(shape.required):
-            if name not in node.value or node.value[name].value is None:
-                self._problem(path, node.origin, f"missing required field {quoted(name)} in {self._label(path)}")
+        required = shape.required
+        missing = [name for name in required if name not in node.value or node.value[name].value is None]
+        for name in sorted(missing):
+            self._problem(path, node.origin, f"missing required field {quoted(name)} in {self._label(path)}")
 
     def _unknown(self, key: str, node: Node, shape: Shape, path: Path, describe: Shape | None) -> None:
         if key.lower() in TOKENS:
@@ -186,7 +217,8 @@ class _Checker:
         self._unique(checked, self._element_key(pair, path), path)
         if not any(isinstance(below.value, Text) for below in checked):
             self._bounds(len(checked), " elements", shape, node.origin, path)
-        return Node(checked, node.origin)
+        same = len(checked) == len(written.value) and all(map(is_, checked, written.value))
+        return written if same and written.origin is node.origin else Node(checked, node.origin)
 
     def _as_list(self, node: Node, pair: tuple[str, str] | None, path: Path) -> Node:
         """Return a map as AWS's list of pairs, and tags without the reserved ones; any other node unchanged."""
@@ -212,8 +244,8 @@ class _Checker:
 
     def _element_key(self, pair: tuple[str, str] | None, path: Path) -> tuple[str, ...]:
         """Return the members that identify an element of the list; empty if elements may be equal."""
-        keyed = (row.key for row in self.rules if isinstance(row, Keyed) and _is_at(row.segments, path))
-        return next(keyed, ()) or (pair[:1] if pair is not None else ())
+        keyed = next((row.key for row in self.keyed if _is_at(row.segments, path)), ())
+        return keyed or (pair[:1] if pair is not None else ())
 
     def _unique(self, elements: Sequence[Node], key: tuple[str, ...], path: Path) -> None:
         first: dict[tuple[Json, ...], Node] = {}
@@ -272,7 +304,7 @@ class _Checker:
                 self._bounds(len(value), " characters", shape, node.origin, path)
         elif not isinstance(value, bool):
             self._bounds(value, "", shape, node.origin, path)
-        return Node(value, node.origin)
+        return node if value is node.value else Node(value, node.origin)
 
     def _not_in_enum(self, value: str, shape: Shape, node: Node, path: Path) -> None:
         close = nearest(value, shape.enum)
@@ -282,6 +314,8 @@ class _Checker:
 
     def _bounds(self, size: float, unit: str, shape: Shape, origin: Origin, path: Path) -> None:
         least, most = shape.bounds if self.closed else (None, None)
+        if least is None and most is None:
+            return
         limit = ""
         if least is not None and size < least:
             limit = f"at least {least:.15g}"

@@ -1,4 +1,7 @@
-"""Coercion of written scalars to the types that AWS requires, only where the meaning is certain."""
+"""Coercion of written values to the types that AWS requires, only where the meaning is certain.
+
+Scalars; and a map in a manifest to the list of pairs of AWS (tags, environment, attributes, secrets), and back.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,15 @@ import math
 import re
 from collections.abc import Mapping
 
-from ecsync.core.model import Ref, Text
+from ecsync.core.model import Origin, Ref, Text
 from ecsync.core.resolve import joined
-from ecsync.core.schema import Type
+from ecsync.core.schema import Shape, Type
 from ecsync.core.trees import Json
 from ecsync.language.nodes import Node, WrittenFloat
 
 _INTEGER = re.compile(r"[-+]?[0-9]{1,18}")
 _NUMBER = re.compile(r"[-+]?(?:[0-9]{1,18}(?:\.[0-9]{0,18})?|\.[0-9]{1,18})")
+_PAIRS = (("name", "value"), ("Name", "Value"), ("key", "value"), ("Key", "Value"), ("name", "valueFrom"))
 _JSON_TYPES: Mapping[Type, tuple[type, ...]] = {
     "structure": (dict,), "list": (list,), "map": (dict,), "string": (str,), "integer": (int,), "long": (int,),
     "float": (int, float), "double": (int, float), "boolean": (bool,), "timestamp": (str, int, float), "blob": (str,),
@@ -85,3 +89,41 @@ def comma_list(node: Node) -> Node:
         parts += [","] if index else []
         parts += element.value.parts if isinstance(element.value, Text) else [_text(element.value)]
     return Node(joined(parts), node.origin)
+
+
+# ---------------------------------------------------------------- lists of pairs
+
+
+def pair_members(element: Shape, *, tags: bool) -> tuple[str, str] | None:
+    """Return the names of the key member and the value member; None if an element of the list is not such a pair.
+
+    A tag may have further members (those of an Auto Scaling group have), and can still be written as a map.
+    """
+    if element.type != "structure":
+        return None
+    members = element.members
+    for key, value in _PAIRS:
+        if key in members and value in members and (tags or len(members) == 2):
+            return key, value
+    return None
+
+
+def map_to_list(node: Node, key: str, value: str) -> Node:
+    """Return the map as AWS's list of pairs; the origin of each element is that of its key."""
+    elements = [Node({key: Node(name, below.origin), value: below}, below.origin) for name, below in node.value.items()]
+    return Node(elements, node.origin)
+
+
+def list_to_map(node: Node) -> tuple[Node, list[tuple[str, Origin]]]:
+    """Return a list of pairs as the map that AWS requires, and each key that occurs again, with its origin."""
+    done: dict[str, Node] = {}
+    repeated: list[tuple[str, Origin]] = []
+    for element in node.value:
+        key = element.get("key") or element.get("Key")
+        value = element.get("value") or element.get("Value")
+        if key is None or value is None or not isinstance(key.value, str):
+            return node, []
+        if key.value in done:
+            repeated.append((key.value, element.origin))
+        done[key.value] = value
+    return Node(done, node.origin), repeated

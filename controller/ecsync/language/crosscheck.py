@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import graphlib
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from itertools import pairwise
 from typing import TypeVar
 
-from ecsync.core.kind import Kind
-from ecsync.core.model import Application, Desired, Key, Origin, Problem, Ref, Text
-from ecsync.core.resolve import resolve
-from ecsync.core.rules import Late
-from ecsync.core.trees import Body, Json, Path, transform
+from ecsync.core.model import Desired, Key, Origin, Problem, Ref, Text
+from ecsync.core.trees import Body, Json, Path
 from ecsync.core.wording import printable, quoted, suggestion
+from ecsync.language.resources import Part
+from ecsync.language.settings import Settings
 
 _MOST_CYCLES = 20
 _MOST_NAMED = 3
 _Node = TypeVar("_Node", bound=Key | str)
-Edges = dict[
-    Key, dict[Key, Origin]
-]  # resource -> the resources that it refers to, each with the origin of the reference
+# Resource -> the resources that it refers to, each with the origin of the reference.
+Edges = dict[Key, dict[Key, Origin]]
 
 
 def references(body: Body) -> list[tuple[Path, Ref]]:
@@ -43,34 +41,62 @@ def _gather(value: Json, path: Path, found: list[tuple[Path, Ref]]) -> None:
         found += [(path, ref) for ref in value.refs]
 
 
-def unknown_after_keys(application: Application, declared: Set[Key], places: Mapping[Key, Origin]) -> Iterator[Problem]:
-    """Yield a problem for every `ecsync/after` that names a resource without a document."""
-    names = sorted(map(str, declared))
-    for resource in application.resources:
-        for key in resource.options.after:
-            if key not in declared:
-                own = bisect_left(names, str(resource.key))
-                hint = suggestion(str(key), [*names[:own], *names[own + 1 :]])
-                yield Problem(places[resource.key], f"ecsync/after: {key} is not declared{hint}", application.name)
+def unknown_after_keys(parts: Iterable[Part], declared: Set[tuple[str, str]]) -> Iterator[Problem]:
+    """Yield a problem for every `ecsync/after` in an application that names a resource without a document."""
+    names: list[str] = []
+    waiting = ((own.application, one) for own in parts for one in own.waiting)
+    for application, one in waiting:
+        for key in one.desired.options.after if one.desired is not None else ():
+            if (key.kind, key.name) not in declared:
+                names = names or sorted(f"{kind}/{name}" for kind, name in declared)
+                at = bisect_left(names, str(one.key))
+                hint = suggestion(str(key), [*names[:at], *names[at + 1 :]])
+                yield Problem(one.after_place, f"ecsync/after: {key} is not declared{hint}", application)
 
 
-def reference_cycles(
-    applications: Sequence[Application], kinds: Mapping[str, Kind], places: Mapping[Key, Origin]
-) -> Iterator[Problem]:
+def unknown_applications(settings: Settings, names: Collection[str]) -> Iterator[Problem]:
+    """Yield a problem for every `after` of an Application that names no application."""
+    for name, origin in afters(settings).items():
+        if name not in names:
+            hint = suggestion(name, [other for other in names if other != settings.name])
+            yield Problem(origin, f"unknown application {quoted(name)} in after{hint}", settings.name)
+
+
+def afters(settings: Settings) -> Mapping[str, Origin]:
+    """Return the applications that this one waits for, each with the origin of its entry in `after`."""
+    return {str(node.value): node.origin for node in settings.after}
+
+
+def leads_into_a_cycle(starts: Iterable[Key], edges: Mapping[Key, Collection[Key]]) -> bool:
+    """Return whether a cycle can be reached from one of the resources."""
+    done: set[Key] = set()
+    for start in starts:
+        if start in done:
+            continue
+        path = [(start, iter(edges.get(start, ())))]
+        inside = {start}
+        while path:
+            key, below = path[-1]
+            for target in below:
+                if target in inside:
+                    return True
+                if target not in done and target in edges:
+                    path.append((target, iter(edges[target])))
+                    inside.add(target)
+                    break
+            else:
+                path.pop()
+                inside.discard(key)
+                done.add(key)
+    return False
+
+
+def reference_cycles(edges: Edges) -> Iterator[Problem]:
     """Yield a problem for every cycle of references, in each application that is part of it.
 
     A field with a `Late` row is sent in a second step, and no other step waits for that one. So a reference in such a
-    field is not part of a cycle. `places` holds the origin of each document's `ecsync/after`.
+    field is not part of a cycle, and not among the edges.
     """
-    edges: Edges = {}
-    for resource in (resource for application in applications for resource in application.resources):
-        late = [row for row in kinds[resource.key.kind].rules if isinstance(row, Late)]
-        targets = edges.setdefault(resource.key, {})
-        for path, ref in references(resource.body):
-            if not any(row.covers(path) for row in late):
-                targets.setdefault(ref.key, resource.origins.get(path, resource.origin))
-        for key in resource.options.after:
-            targets.setdefault(key, places[resource.key])
     for cycle in cycles({key: set(targets) for key, targets in edges.items()}):
         several = len({key.application for key in cycle}) > 1
         chain = " → ".join(f"{key.application}/{key}" if several else str(key) for key in cycle)
@@ -107,55 +133,25 @@ def cycles(graph: Mapping[_Node, set[_Node]]) -> Iterator[list[_Node]]:
 # ---------------------------------------------------------------- claims
 
 
-def kind_cross_checks(applications: Sequence[Application], kinds: Mapping[str, Kind]) -> Iterator[Problem]:
-    """Yield the problems that each kind's own `cross_check` finds between the documents of one application."""
-    for application in applications:
-        for resource in application.resources:
-            cross_check = kinds[resource.key.kind].cross_check
-            found = cross_check(resource, application.documents) if cross_check is not None else ()
-            for path, message in found:
-                origin = resource.origins.get(path, resource.origin)
-                yield Problem(origin, message, application.name)
+Claim = tuple[str, str, str, str]  # account, Region, kind, natural name
 
 
-def outputs_of_documents(applications: Iterable[Application], kinds: Mapping[str, Kind]) -> Mapping[Ref, str]:
-    """Return every output that follows from a document alone: mostly names."""
-    known: dict[Ref, str] = {}
-    for resource in (resource for application in applications for resource in application.resources):
-        for output, value in kinds[resource.key.kind].known(resource.body).items():
-            known[Ref(resource.key, output)] = value
-    return known
-
-
-def _as_text(leaf: Json) -> Json:
+def as_text(leaf: Json) -> Json:
     """Return a reference without a value as text: two documents with the same reference mean the same resource."""
     if not isinstance(leaf, Text):
         return leaf
     return "".join(part if isinstance(part, str) else f"{part.key.full}.{part.output}" for part in leaf.parts)
 
 
-def duplicate_claims(applications: Sequence[Application], kinds: Mapping[str, Kind]) -> Iterator[Problem]:
+def duplicate_claim(claim: Claim, resources: Sequence[Desired]) -> Iterator[Problem]:
     """Yield a problem on each of several documents that declare the same AWS resource in one account and Region."""
-    known = outputs_of_documents(applications, kinds)
-    claims: dict[tuple[str, str, str, str], list[Desired]] = {}
-    for application in applications:
-        for resource in application.resources:
-            kind = kinds[resource.key.kind]
-            if not resource.options.manage:
-                continue  # a lookup may read a resource that another document owns
-            claimed = kind.claim or kind.natural
-            settled = transform(resolve(resource.body, known.get), _as_text)
-            natural = claimed(resource.body) or claimed(settled)
-            if natural is not None:
-                claim = (application.account, application.region, kind.name, natural)
-                claims.setdefault(claim, []).append(resource)
-    for (_, _, kind_name, natural), resources in claims.items():
-        for resource in resources if len(resources) > 1 else ():
-            others = ", ".join(
-                f"{other.key} of application {quoted(other.key.application)} ({other.origin})"
-                for other in resources[: _MOST_NAMED + 1]
-                if other is not resource
-            )
-            name = quoted(printable(natural))
-            message = f"{kind_name} {name} is also declared by {others}; only one document may declare it"
-            yield Problem(resource.origin, message, resource.key.application)
+    _, _, kind_name, natural = claim
+    for resource in resources:
+        others = ", ".join(
+            f"{other.key} of application {quoted(other.key.application)} ({other.origin})"
+            for other in resources[: _MOST_NAMED + 1]
+            if other is not resource
+        )
+        name = quoted(printable(natural))
+        message = f"{kind_name} {name} is also declared by {others}; only one document may declare it"
+        yield Problem(resource.origin, message, resource.key.application)

@@ -1,120 +1,87 @@
-"""Drafts: the files of each application, and its documents while they are compiled."""
+"""Drafts: the settings and the files of each application. They depend on the Application documents and file names."""
 
 from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from ecsync.core.model import Application, Desired, Key, Origin, Problem
-from ecsync.core.wording import quoted, suggestion
+from ecsync.core.model import Origin, Problem
+from ecsync.core.wording import quoted
 from ecsync.language.documents import Document
 from ecsync.language.expand import included
 from ecsync.language.files import ParsedFile
-from ecsync.language.settings import Settings, settings
+from ecsync.language.settings import Settings
+
+MakeSettings = Callable[[Document, str], tuple[Settings, tuple[Problem, ...]]]  # (Application document, directory)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """One application before its documents are compiled: its settings, the names of its files, and the problems."""
+
+    settings: Settings
+    files: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    incomplete: bool = False  # True: an `include` failed, so it may declare more than this
+    twins: tuple[str, ...] = ()  # files of other Applications with the same name: only unknown kinds are reported
 
 
 @dataclass(slots=True, kw_only=True)
-class Draft:
-    """One application while it is compiled."""
+class _Draft:
+    """A draft while it is made."""
 
     settings: Settings
-    files: list[ParsedFile] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
-    notes: list[Problem] = field(default_factory=list)
-    documents: list[Document] = field(default_factory=list)
-    resources: list[Desired] = field(default_factory=list)
-    after_places: dict[Key, Origin] = field(default_factory=dict)
-    incomplete: bool = False  # True: some of its documents may be unreadable, so it may declare more than this
-
-    def declared(self) -> frozenset[tuple[str, str]]:
-        """Return the kind and name of every document."""
-        return frozenset((document.kind, document.name) for document in self.documents)
-
-    def keys(self) -> frozenset[Key]:
-        """Return the key of every document."""
-        return frozenset(Key(application=self.settings.name, kind=kind, name=name) for kind, name in self.declared())
-
-    def set_documents(self, expanded: Sequence[Document]) -> None:
-        """Store the documents of single resources. Of two with the same name, the first is kept; report the second."""
-        first: dict[str, Document] = {}
-        for document in expanded:
-            known = first.setdefault(str(document), document)
-            if known is not document:
-                message = f"duplicate name: {document} is already declared at {known.origin}; rename one of them"
-                self.problems.append(Problem(document.origin, message))
-        self.documents = list(first.values())
-
-    def afters(self) -> Mapping[str, Origin]:
-        """Return the applications that this one waits for, each with the origin of its entry in `after`."""
-        return {str(node.value): node.origin for node in self.settings.after}
-
-    def unknown_applications(self, names: Sequence[str]) -> Iterator[Problem]:
-        """Yield a problem for every `after` that names no application."""
-        for name, origin in self.afters().items():
-            if name not in names:
-                hint = suggestion(name, [other for other in names if other != self.settings.name])
-                yield Problem(origin, f"unknown application {quoted(name)} in after{hint}", self.settings.name)
-
-    def owned_problems(self) -> Iterator[Problem]:
-        """Yield the problems of the application and of its files, with the name of the application."""
-        for problem in (*self.problems, *(problem for file in self.files for problem in file.problems)):
-            yield replace(problem, application=self.settings.name)
-
-    def application(self) -> Application:
-        """Return the application with the resources compiled so far."""
-        own = self.settings
-        return Application(
-            name=own.name,
-            account=own.account,
-            region=own.region,
-            declared=own.declared,
-            sync=own.sync,
-            manage=own.manage,
-            after=tuple(self.afters()),
-            formerly=own.formerly,
-            resources=tuple(self.resources),
-            origin=own.origin,
-        )
+    incomplete: bool = False
+    twins: list[str] = field(default_factory=list)
 
 
-def group(
-    parsed: Mapping[str, ParsedFile],
-    root_name: str,
-    *,
-    kinds: Sequence[str],
-    composites: Sequence[str],
-    environment: Mapping[str, str],
-) -> list[Draft]:
-    """Return one draft for each application, with its files, its documents and the problems of its settings."""
-    by_directory = _declared(parsed, kinds, environment)
+def group(parsed: Mapping[str, ParsedFile], root_name: str, make: MakeSettings) -> list[Draft]:
+    """Return one draft for each application, with its files and the problems of its settings."""
+    by_directory = _declared(parsed, make)
     owners = {name: _owner(name, by_directory) for name in parsed}
-    for draft in by_directory.values():
-        draft.files += [parsed[name] for name, owner in owners.items() if owner == draft.settings.directory]
+    for name, owner in owners.items():
+        if owner is not None:
+            by_directory[owner].files.append(name)
     shared = {name for draft in by_directory.values() for name in _include(draft, parsed, owners)}
     alone = [parsed[name] for name, owner in owners.items() if owner is None and name not in shared]
-    rest = [file for file in alone if file.documents or file.problems]
+    rest = [file.name for file in alone if file.documents or file.problems]
     drafts = list(by_directory.values())
     if rest:
-        root = Settings(name=_safe(root_name), origin=Origin(rest[0].name), declared=False)
-        drafts.append(Draft(settings=root, files=rest))
-    known = (*kinds, *composites)
-    for draft in drafts:
-        _collect(draft, known)
-    return _unique(drafts)
+        root = Settings(name=_safe(root_name), origin=Origin(rest[0]), declared=False)
+        drafts.append(_Draft(settings=root, files=rest))
+    return [
+        Draft(
+            settings=draft.settings,
+            files=tuple(draft.files),
+            problems=tuple(draft.problems),
+            incomplete=draft.incomplete,
+            twins=tuple(draft.twins),
+        )
+        for draft in _unique(drafts)
+    ]
 
 
-def _declared(
-    parsed: Mapping[str, ParsedFile], kinds: Sequence[str], environment: Mapping[str, str]
-) -> dict[str, Draft]:
+def same_group(one: ParsedFile, other: ParsedFile) -> bool:
+    """Return whether `group` returns the same for two contents of a file."""
+    return (
+        one.application == other.application
+        and bool(one.documents or one.problems) == bool(other.documents or other.problems)
+        and one.applications == other.applications
+    )
+
+
+def _declared(parsed: Mapping[str, ParsedFile], make: MakeSettings) -> dict[str, _Draft]:
     """Return a draft for every directory with an Application document, also if that document is unreadable."""
-    drafts: dict[str, Draft] = {}
+    drafts: dict[str, _Draft] = {}
     for name, file in parsed.items():
         directory = posixpath.dirname(name)
-        for document in (document for document in file.documents if document.kind == "Application"):
-            made, problems = settings(document, directory, kinds, environment)
-            draft = drafts.setdefault(directory, Draft(settings=made))
+        for document in file.applications:
+            made, problems = make(document, directory)
+            draft = drafts.setdefault(directory, _Draft(settings=made))
             draft.problems += problems
             if draft.settings.origin != document.origin:
                 first = f"this directory already has an Application document, at {draft.settings.origin}"
@@ -124,11 +91,11 @@ def _declared(
         directory = posixpath.dirname(name)
         if file.application and directory not in drafts:
             label = file.application if file.application != "?" else _safe(posixpath.basename(directory))
-            drafts[directory] = Draft(settings=Settings(name=label, origin=Origin(name), directory=directory))
+            drafts[directory] = _Draft(settings=Settings(name=label, origin=Origin(name), directory=directory))
     return drafts
 
 
-def _owner(name: str, by_directory: Mapping[str, Draft]) -> str | None:
+def _owner(name: str, by_directory: Mapping[str, _Draft]) -> str | None:
     """Return the nearest directory above the file that has an Application; None if none has."""
     directory = posixpath.dirname(name)
     while directory not in by_directory:
@@ -139,7 +106,7 @@ def _owner(name: str, by_directory: Mapping[str, Draft]) -> str | None:
     return directory
 
 
-def _include(draft: Draft, parsed: Mapping[str, ParsedFile], owners: Mapping[str, str | None]) -> set[str]:
+def _include(draft: _Draft, parsed: Mapping[str, ParsedFile], owners: Mapping[str, str | None]) -> set[str]:
     """Add the included files, and return their names. Files of an application below an included directory stay out."""
     names: set[str] = set()
     for path in draft.settings.include:
@@ -150,27 +117,13 @@ def _include(draft: Draft, parsed: Mapping[str, ParsedFile], owners: Mapping[str
             continue
         outermost = min((owners[name] or "" for name in found), key=len)
         names |= {name for name in found if (owners[name] or "") == outermost}
-    own = {file.name for file in draft.files}
-    draft.files += [parsed[name] for name in sorted(names - own)]
+    draft.files += sorted(names - set(draft.files))
     return names
 
 
-def _collect(draft: Draft, known: Sequence[str]) -> None:
-    """Add the documents of the files to the draft, and report those of unknown kinds."""
-    for file in draft.files:
-        draft.incomplete = draft.incomplete or not file.whole
-        for document in (document for document in file.documents if document.kind != "Application"):
-            if document.kind in known:
-                draft.documents.append(document)
-            else:
-                hint = suggestion(document.kind, (*known, "Application"))
-                draft.problems.append(Problem(document.origin, f"unknown kind {quoted(document.kind)}{hint}"))
-                draft.incomplete = True
-
-
-def _unique(drafts: Sequence[Draft]) -> list[Draft]:
+def _unique(drafts: Sequence[_Draft]) -> list[_Draft]:
     """Return the drafts with different names. Two drafts with the same name are merged into one that has a problem."""
-    first: dict[str, Draft] = {}
+    first: dict[str, _Draft] = {}
     for draft in drafts:
         known = first.setdefault(draft.settings.name, draft)
         if known is not draft:
@@ -179,6 +132,7 @@ def _unique(drafts: Sequence[Draft]) -> list[Draft]:
                 message = f"application {quoted(one.settings.name)} {where}; rename one of them"
                 known.problems.append(Problem(one.settings.origin, message))
             known.problems += draft.problems
+            known.twins += draft.files
     return list(first.values())
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from ecsync.core.kind import Kind, ShapeOf
 from ecsync.core.model import Problem
 from ecsync.core.schema import Shape
-from ecsync.core.wording import nearest, quoted
+from ecsync.core.wording import quoted
 from ecsync.language.check import check
 from ecsync.language.documents import Document
 from ecsync.language.nodes import Node
@@ -60,28 +60,21 @@ class Expansion:
     shape_of: Callable[[ShapeOf], Shape]
     problems: list[Problem]
 
-    def run(self, documents: Iterable[Document]) -> list[Document]:
-        """Return the documents of single resources, patched and expanded."""
-        unused = dict(self.settings.patches)
-        whole = [self._patch(document, unused) for document in documents]
+    def run(self, documents: Iterable[Document]) -> tuple[list[Document], list[Document]]:
+        """Return the documents as written, patched, and the documents of single resources, patched and expanded."""
+        written = [self._patch(document) for document in documents]
         single: list[Document] = []
-        for document in whole:
+        for document in written:
             if document.kind in self.composites:
-                single += [self._patch(child, unused) for child in self._expand(document, whole)]
+                single += [self._patch(child) for child in self._expand(document, written)]
             else:
                 single.append(document)
-        declared = [str(document) for document in (*whole, *single)]
-        for key, patch in unused.items():
-            close = nearest(key, declared)
-            hint = f"; did you mean {quoted(close)}?" if close else ""
-            self.problems.append(Problem(patch.origin, f"the patch of {quoted(key)} matches no document{hint}"))
-        return single
+        return written, single
 
-    def _patch(self, document: Document, unused: dict[str, Node]) -> Document:
+    def _patch(self, document: Document) -> Document:
         patch = self.settings.patches.get(str(document))
         if patch is None:
             return document
-        unused.pop(str(document), None)
         kind = self.kinds.get(document.kind)
         shape = self.composites[document.kind].shape if document.kind in self.composites else None
         if kind is not None and kind.shape is not None:

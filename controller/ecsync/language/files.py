@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ecsync.core.model import Origin, Problem, Snapshot
@@ -28,23 +29,27 @@ class ParsedFile:
     whole: bool = True  # False: part of the file is unreadable, so it may declare more than this
     application: str = ""  # of an unreadable file: the name of the Application that it seems to contain
 
+    @property
+    def applications(self) -> tuple[Document, ...]:
+        """The Application documents."""
+        return tuple(document for document in self.documents if document.kind == "Application")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selected:
-    """The names of the manifests in a snapshot. `refused` is set if the whole snapshot is rejected."""
+    """The names of the manifests in a snapshot."""
 
     names: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
     notes: tuple[Problem, ...] = ()
-    refused: Problem | None = None
 
 
-def select(snapshot: Snapshot) -> Selected:
+def select(files: Iterable[str]) -> Selected:
     """Return the YAML and JSON files, without hidden files and temporary files of editors."""
     names: list[str] = []
     problems: list[Problem] = []
     notes: list[Problem] = []
-    for name in sorted(snapshot.files):
+    for name in sorted(files):
         parts = name.split("/")
         if any(part.startswith(".") for part in parts) or _TEMPORARY.fullmatch(parts[-1]) or parts[-1] == _INDEX:
             continue
@@ -55,13 +60,17 @@ def select(snapshot: Snapshot) -> Selected:
             names.append(name)
         else:
             notes.append(Problem(Origin(name), "ignored: not .yaml, .yml or .json"))
+    return Selected(names=tuple(names), problems=tuple(problems), notes=tuple(notes))
+
+
+def refused(snapshot: Snapshot, names: Iterable[str]) -> Problem | None:
+    """Return why the whole snapshot is rejected: these manifests are too large; None if they are not."""
     size = sum(len(snapshot.files[name]) for name in names)
-    refused = None
-    if size > LARGEST_SNAPSHOT:
-        limit = f"at most {LARGEST_SNAPSHOT // 10**6} MB are read"
-        message = f"the manifests have {size / 1e6:.1f} MB in total; {limit}: remove files from the source"
-        refused = Problem(Origin(snapshot.source or "."), message)
-    return Selected(names=tuple(names), problems=tuple(problems), notes=tuple(notes), refused=refused)
+    if size <= LARGEST_SNAPSHOT:
+        return None
+    limit = f"at most {LARGEST_SNAPSHOT // 10**6} MB are read"
+    message = f"the manifests have {size / 1e6:.1f} MB in total; {limit}: remove files from the source"
+    return Problem(Origin(snapshot.source or "."), message)
 
 
 def parse_file(name: str, content: bytes) -> ParsedFile:

@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from ecsync.core.rules import CommaList, Rules
 from ecsync.core.schema import Shape
 from ecsync.core.trees import Json, Path, dotted, matches
-from ecsync.language.coerce import coerced
-from ecsync.language.pairs import pair_members
+from ecsync.language.coerce import coerced, pair_members
 
 _UNCHANGED_TYPES = ("any", "timestamp", "blob")
 

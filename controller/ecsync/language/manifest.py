@@ -1,30 +1,36 @@
 """Manifests: from a snapshot of files to checked applications, with every problem and the origin of every field.
 
-    files ──parse_file──▶ documents ──group──▶ drafts (one per application) ──expand──▶ single resources
-          ──references, check──▶ Desired ──crosscheck──▶ Loaded
+    files ──parse_file──▶ documents ──group──▶ drafts (one per application) ──outline──▶ single resources
+          ──references, check──▶ parts (Desired) ──links──▶ Loaded
 
 Pure: it reads no file, no environment and no AWS, and no content of a file raises an exception. A problem blocks the
 application that it belongs to, and no other application.
+
+With a `LoadCache`, a load repeats only what a change of the files can alter, and returns the same `Application` object
+where nothing changed. Its result is equal to that of a load without a cache.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from ecsync.core.kind import Kind, ShapeOf
-from ecsync.core.model import Application, Key, Origin, Problem, Snapshot
+from ecsync.core.model import Application, Problem, Snapshot
 from ecsync.core.schema import Shape
 from ecsync.language import crosscheck, files
-from ecsync.language.drafts import Draft, group
-from ecsync.language.expand import Composite, Expansion
-from ecsync.language.files import ParsedFile, parse_file
-from ecsync.language.references import Scope
-from ecsync.language.resources import Compiler
+from ecsync.language.documents import Document
+from ecsync.language.drafts import Draft, group, same_group
+from ecsync.language.expand import Composite
+from ecsync.language.files import ParsedFile, Selected, parse_file
+from ecsync.language.links import Links
+from ecsync.language.outline import Outline, Outliner
+from ecsync.language.references import Asked
+from ecsync.language.resources import Compiled, Compiler, Part, part_of
+from ecsync.language.settings import Settings, settings
 
-__all__ = ["Loaded", "ParseCache", "ParsedFile", "load", "parse_file"]
-
-ParseCache = MutableMapping[str, ParsedFile]  # by file name; an entry is used while the content is the same
+__all__ = ["LoadCache", "Loaded", "ParsedFile", "load", "parse_file"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +42,40 @@ class Loaded:
     notes: tuple[Problem, ...] = ()  # for information: ignored files, fields that AWS sets
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Given:
+    """What a load depends on beside the files."""
+
+    kinds: Mapping[str, Kind]
+    shape_of: Callable[[ShapeOf], Shape]
+    environment: Mapping[str, str]
+    root_name: str
+    composites: Mapping[str, Composite]
+
+
+@dataclass(slots=True, kw_only=True)
+class LoadCache:
+    """What the load before has made. A load uses and updates it; one thread at a time."""
+
+    given: _Given | None = None
+    names: tuple[str, ...] = ()
+    selected: Selected = field(default_factory=Selected)
+    parsed: dict[str, ParsedFile] = field(default_factory=dict)
+    settings: dict[int, tuple[Document, Settings, tuple[Problem, ...]]] = field(default_factory=dict)
+    drafts: list[Draft] = field(default_factory=list)
+    outlines: dict[str, Outline] = field(default_factory=dict)
+    incomplete: frozenset[str] = frozenset()
+    parts: dict[str, tuple[Part, ...]] = field(default_factory=dict)
+    links: Links = field(default_factory=lambda: Links({}))
+    built: dict[str, tuple[Settings, tuple[Part, ...], Application]] = field(default_factory=dict)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        empty = LoadCache()
+        for name in self.__slots__:
+            setattr(self, name, getattr(empty, name))
+
+
 def load(
     snapshot: Snapshot,
     *,
@@ -44,85 +84,211 @@ def load(
     environment: Mapping[str, str],
     root_name: str,
     composites: Mapping[str, Composite] | None = None,
-    cache: ParseCache | None = None,
+    cache: LoadCache | None = None,
 ) -> Loaded:
     """Return the applications of the snapshot and every problem, by file and line.
 
     `environment` has the values of `${env:NAME}`, by name without the prefix ECSYNC_VAR_. `root_name` is the name of
     the application for files without an Application document. `cache` is used and updated.
     """
-    known_composites = composites or {}
-    selected = files.select(snapshot)
-    if selected.refused is not None:
-        return Loaded(problems=(selected.refused,))
-    parsed = _parse(selected.names, snapshot, cache if cache is not None else {})
-    drafts = group(parsed, root_name, kinds=tuple(kinds), composites=tuple(known_composites), environment=environment)
-    scopes = _expand(drafts, kinds, known_composites, shape_of, environment)
-    for draft, scope in zip(drafts, scopes, strict=True):
-        Compiler(draft=draft, scope=scope, kinds=kinds, shape_of=shape_of).run()
-    applications = tuple(draft.application() for draft in drafts)
-    across = _across_documents(drafts, applications, kinds)
-    problems = {*selected.problems, *across, *(problem for draft in drafts for problem in draft.owned_problems())}
-    notes = {*selected.notes, *(note for draft in drafts for note in draft.notes)}
-    return Loaded(applications=applications, problems=tuple(sorted(problems)), notes=tuple(sorted(notes)))
+    given = _Given(
+        kinds=kinds,
+        shape_of=shape_of,
+        environment=dict(environment),
+        root_name=root_name,
+        composites=composites or {},
+    )
+    cache = cache if cache is not None else LoadCache()
+    try:
+        return _load(snapshot, given, cache)
+    except BaseException:
+        cache.clear()  # it may be half updated
+        raise
 
 
-def _parse(names: Sequence[str], snapshot: Snapshot, cache: ParseCache) -> dict[str, ParsedFile]:
-    for gone in cache.keys() - snapshot.files.keys():
-        del cache[gone]
-    for name in names:
-        known = cache.get(name)
+def _load(snapshot: Snapshot, given: _Given, cache: LoadCache) -> Loaded:
+    if cache.given != given:
+        cache.clear()
+        cache.given, cache.links = given, Links(given.kinds)
+    _select(snapshot, cache)
+    refused = files.refused(snapshot, cache.selected.names)
+    if refused is not None:
+        return Loaded(problems=(refused,))
+    _group(_parse(snapshot, cache), given, cache)
+    _compile(given, cache)
+    cache.links.update(cache.parts)
+    cache.built = {draft.settings.name: _built(draft.settings, cache) for draft in cache.drafts}
+    problems = {*cache.selected.problems, *_problems(cache)}
+    notes = {*cache.selected.notes, *(note for own in cache.parts.values() for part in own for note in part.notes)}
+    return Loaded(
+        applications=tuple(application for _, _, application in cache.built.values()),
+        problems=tuple(sorted(problems)),
+        notes=tuple(sorted(notes)),
+    )
+
+
+# ---------------------------------------------------------------- files, and the application of each
+
+
+def _select(snapshot: Snapshot, cache: LoadCache) -> None:
+    names = tuple(snapshot.files)
+    if names != cache.names:
+        cache.names, cache.selected = names, files.select(names)
+
+
+def _parse(snapshot: Snapshot, cache: LoadCache) -> bool:
+    """Parse the files that changed. Return whether the files of each application, and its settings, are the same."""
+    before = cache.parsed
+    parsed: dict[str, ParsedFile] = {}
+    same = before.keys() == set(cache.selected.names)
+    for name in cache.selected.names:
+        known = before.get(name)
         if known is None or known.content != snapshot.files[name]:
-            cache[name] = parse_file(name, snapshot.files[name])
-    return {name: cache[name] for name in names}
+            fresh = parse_file(name, snapshot.files[name])
+            same = same and known is not None and same_group(known, fresh)
+            known = fresh
+        parsed[name] = known
+    cache.parsed = parsed
+    return same and bool(cache.drafts)
 
 
-def _expand(
-    drafts: Sequence[Draft],
-    kinds: Mapping[str, Kind],
-    composites: Mapping[str, Composite],
-    shape_of: Callable[[ShapeOf], Shape],
-    environment: Mapping[str, str],
-) -> list[Scope]:
-    """Expand the documents of every application, and return the scope of references of each."""
-    scopes = [
-        Scope(
-            application=draft.settings.name,
-            kinds=kinds,
-            variables=draft.settings.variables,
-            images=draft.settings.images,
-            environment=environment,
-            composites=frozenset(composites),
-        )
-        for draft in drafts
-    ]
-    for draft, scope in zip(drafts, scopes, strict=True):
-        expansion = Expansion(
-            settings=draft.settings,
-            scope=scope,
-            kinds=kinds,
-            composites=composites,
-            shape_of=shape_of,
-            problems=draft.problems,
-        )
-        draft.set_documents(expansion.run(draft.documents))
-    declared = {draft.settings.name: draft.declared() for draft in drafts}
-    incomplete = frozenset(draft.settings.name for draft in drafts if draft.incomplete)
-    return [replace(scope, declared=declared, incomplete=incomplete) for scope in scopes]
+def _group(same: bool, given: _Given, cache: LoadCache) -> None:
+    """Set the drafts. A draft or settings that are equal to those before stay the same objects."""
+    if same:
+        return
+    made: dict[int, tuple[Document, Settings, tuple[Problem, ...]]] = {}
+    before = {draft.settings.name: draft for draft in cache.drafts}
+
+    def make(document: Document, directory: str) -> tuple[Settings, tuple[Problem, ...]]:
+        known = cache.settings.get(id(document))
+        if known is None or known[1].directory != directory:
+            fresh, problems = settings(document, directory, tuple(given.kinds), given.environment)
+            old = before.get(fresh.name)
+            known = (document, old.settings if old is not None and old.settings == fresh else fresh, problems)
+        made[id(document)] = known
+        return known[1:]
+
+    drafts = group(cache.parsed, given.root_name, make)
+    cache.settings = made
+    cache.drafts = [before[new.settings.name] if before.get(new.settings.name) == new else new for new in drafts]
 
 
-def _across_documents(
-    drafts: Sequence[Draft], applications: Sequence[Application], kinds: Mapping[str, Kind]
-) -> list[Problem]:
-    after_places: dict[Key, Origin] = {key: origin for draft in drafts for key, origin in draft.after_places.items()}
-    problems: list[Problem] = []
-    for draft, application in zip(drafts, applications, strict=True):
-        if not draft.incomplete:
-            problems += crosscheck.unknown_after_keys(application, draft.keys(), after_places)
-    problems += crosscheck.reference_cycles(applications, kinds, after_places)
-    problems += crosscheck.duplicate_claims(applications, kinds)
-    problems += crosscheck.kind_cross_checks(applications, kinds)
-    names = [draft.settings.name for draft in drafts]
-    problems += (problem for draft in drafts for problem in draft.unknown_applications(names))
-    problems += crosscheck.application_cycles({draft.settings.name: draft.afters() for draft in drafts})
-    return problems
+# ---------------------------------------------------------------- documents to resources
+
+
+def _compile(given: _Given, cache: LoadCache) -> None:
+    """Set outlines and parts. A part stays if its section does, and if its references still mean the same."""
+    outliner = Outliner(
+        kinds=given.kinds,
+        composites=given.composites,
+        shape_of=given.shape_of,
+        environment=given.environment,
+    )
+    before, cache.outlines = (
+        cache.outlines,
+        {
+            draft.settings.name: outliner.outline(draft, cache.parsed, cache.outlines.get(draft.settings.name))
+            for draft in cache.drafts
+        },
+    )
+    incomplete = frozenset(name for name, outline in cache.outlines.items() if outline.incomplete)
+    changed = _changed(before, cache.outlines)
+    unsure = (before.keys() ^ cache.outlines.keys()) | (incomplete ^ cache.incomplete)
+    cache.incomplete = incomplete
+    if all(outline is before.get(name) for name, outline in cache.outlines.items()) and not unsure:
+        return
+    declared = {name: outline.declared for name, outline in cache.outlines.items()}
+    parts: dict[str, tuple[Part, ...]] = {}
+    for name, outline in cache.outlines.items():
+        own = cache.parts.get(name, ())
+        if outline is before.get(name) and not changed and not unsure:
+            parts[name] = own
+            continue
+        scope = replace(outliner.scope(outline.draft.settings), declared=declared, incomplete=incomplete, asked=set())
+        compiler = Compiler(outline.draft.settings, scope, given.kinds, given.shape_of)
+        found = tuple(_parts(outline, own, compiler, lambda one: _is_stale(one, changed, unsure)))
+        parts[name] = own if own == found else found
+    cache.parts = parts
+
+
+def _parts(
+    outline: Outline, before: Sequence[Part], compiler: Compiler, is_stale: Callable[[Part | Compiled], bool]
+) -> Iterator[Part]:
+    """Yield the parts of an application; of those before, each part and each compiled document that is not stale."""
+    known = {part.section: part for part in before}
+    gone = known.keys() - set(outline.sections)
+    usable = [known[section] for section in gone if section.settings is compiler.settings]
+    moved = {id(one.document): one for part in usable for one in part.compiled}
+    for index, section in enumerate(outline.sections):
+        repeated = outline.repeated.get(index, frozenset())
+        part = known.get(section)
+        if part is None or part.repeated != repeated or is_stale(part):
+            compiled = moved if part is None else {id(one.document): one for one in part.compiled}
+            ones: list[Compiled] = []
+            for number, document in enumerate(section.documents):
+                if number not in repeated:
+                    one = compiled.get(id(document))
+                    ones.append(compiler.compile(document) if one is None or is_stale(one) else one)
+            part = part_of(section, repeated, ones)
+        yield part
+
+
+def _changed(before: Mapping[str, Outline], after: Mapping[str, Outline]) -> set[Asked]:
+    """Return the documents that are declared in one of the two only."""
+    nothing: frozenset[tuple[str, str]] = frozenset()
+    changed: set[Asked] = set()
+    for name in before.keys() | after.keys():
+        old = before[name].declared if name in before else nothing
+        new = after[name].declared if name in after else nothing
+        if old is not new:
+            changed |= {(name, kind, resource) for kind, resource in old ^ new}
+    return changed
+
+
+def _is_stale(part: Part | Compiled, changed: set[Asked], unsure: set[str]) -> bool:
+    """Return whether a reference may mean something else now, or a message about one may be another."""
+    if not changed and not unsure:
+        return False
+    if part.problems or not changed.isdisjoint(part.asked):
+        return True
+    return bool(unsure) and any(application in unsure for application, _, _ in part.asked)
+
+
+# ---------------------------------------------------------------- the result
+
+
+def _built(own: Settings, cache: LoadCache) -> tuple[Settings, tuple[Part, ...], Application]:
+    """Return the application with the resources that are compiled; the object before if nothing in it changed."""
+    parts = cache.parts[own.name]
+    known = cache.built.get(own.name)
+    if known is not None and known[0] is own and known[1] is parts:
+        return known
+    application = Application(
+        name=own.name,
+        account=own.account,
+        region=own.region,
+        declared=own.declared,
+        sync=own.sync,
+        manage=own.manage,
+        after=tuple(crosscheck.afters(own)),
+        formerly=own.formerly,
+        resources=tuple(chain.from_iterable(part.resources for part in parts)),
+        origin=own.origin,
+    )
+    return own, parts, application
+
+
+def _problems(cache: LoadCache) -> Iterator[Problem]:
+    for name, outline in cache.outlines.items():
+        yield from outline.problems
+        parts = cache.parts[name]
+        yield from chain.from_iterable(part.problems for part in parts)
+        if not outline.incomplete:
+            yield from crosscheck.unknown_after_keys(parts, outline.declared)
+    yield from cache.links.problems()
+    every: Sequence[Settings] = [draft.settings for draft in cache.drafts]
+    if any(one.after for one in every):
+        names = [one.name for one in every]
+        for one in every:
+            yield from crosscheck.unknown_applications(one, names)
+        yield from crosscheck.application_cycles({one.name: crosscheck.afters(one) for one in every})

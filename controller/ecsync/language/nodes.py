@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ecsync.core.model import Origin
 from ecsync.core.trees import Json, Path
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """A scalar, a `Text`, a list of nodes or a map of nodes. Nodes are never changed, so aliases can share them.
 
     The origin of a member is the place of its key. The origin of an element is its own place.

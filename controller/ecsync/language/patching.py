@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from ecsync.core.rules import Keyed, Rules
 from ecsync.core.schema import Shape
 from ecsync.core.trees import Path, matches
+from ecsync.language.coerce import map_to_list, pair_members
 from ecsync.language.nodes import Node
-from ecsync.language.pairs import map_to_list, pair_members
 
 
 def patched(base: Node, patch: Node, *, shape: Shape | None = None, rules: Rules = ()) -> Node:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from operator import is_
 
 from ecsync.core.kind import Kind
 from ecsync.core.model import Key, Problem, Ref, Text
@@ -27,6 +28,7 @@ _RESOURCE = re.compile(
 _VALUE = re.compile(r"(?P<source>var|image|env):(?P<name>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})")
 
 Declared = Mapping[str, frozenset[tuple[str, str]]]  # application -> (kind, name) of its documents
+Asked = tuple[str, str, str]  # application, kind, name: whether it is declared decides what a reference is
 
 
 class BadReference(Exception):
@@ -45,6 +47,7 @@ class Scope:
     environment: Mapping[str, str] = field(default_factory=dict)  # without the prefix ECSYNC_VAR_
     composites: frozenset[str] = frozenset()
     incomplete: frozenset[str] = frozenset()  # applications with unreadable files, which may declare any resource
+    asked: set[Asked] = field(default_factory=set, compare=False)  # what valid references have asked so far
 
 
 def holds_reference(text: str) -> bool:
@@ -80,19 +83,26 @@ def _read_environment(text: str, scope: Scope) -> Json:
 def _substitute(node: Node, reader: Callable[[str], Json], problems: list[Problem]) -> Node:
     value = node.value
     if isinstance(value, dict):
+        changed = value
         for key, below in value.items():
-            if holds_reference(key):
+            if "${" in key and holds_reference(key):
                 hint = "use it in a value, or write $${ for a literal ${"
                 message = f"a key cannot contain a reference: {quoted(key)}; {hint}"
                 problems.append(Problem(below.origin, message))
-        return Node({key: _substitute(below, reader, problems) for key, below in value.items()}, node.origin)
+        for key, below in value.items():
+            done = _substitute(below, reader, problems)
+            if done is not below:
+                changed = dict(value) if changed is value else changed
+                changed[key] = done
+        return node if changed is value else Node(changed, node.origin)
     if isinstance(value, list):
         elements: list[Node] = []
         for below in value:
             done = _substitute(below, reader, problems)
             spliced = isinstance(below.value, str) and isinstance(done.value, list)
             elements += done.value if spliced else [done]
-        return Node(elements, node.origin)
+        same = len(elements) == len(value) and all(map(is_, elements, value))
+        return node if same else Node(elements, node.origin)
     if not isinstance(value, str) or "${" not in value or len(problems) >= MOST_PROBLEMS:
         return node
     try:
@@ -194,6 +204,7 @@ def _ref(application: str, kind: str, rest: str, scope: Scope) -> Ref:
     the_kind = scope.kinds[kind]
     here = scope.declared[application]
     name, _, output = rest.rpartition(".")
+    scope.asked.update(((application, kind, rest), (application, kind, name)))
     if (kind, rest) in here:
         return Ref(Key(application=application, kind=kind, name=rest), the_kind.primary)
     if (kind, name) in here and output not in the_kind.outputs:

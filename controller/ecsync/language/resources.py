@@ -3,44 +3,91 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from ecsync.core.kind import Kind, ShapeOf
 from ecsync.core.model import Desired, Key, Options, Origin, Problem, Ref, Text
 from ecsync.core.rules import Refers
 from ecsync.core.schema import Shape
 from ecsync.core.trees import Body, Json, Path, locate
-from ecsync.core.wording import quoted, suggestion
+from ecsync.core.wording import quoted
 from ecsync.language.annotations import after_origin, options
 from ecsync.language.aws_types import mistyped
-from ecsync.language.check import Finding, check
+from ecsync.language.check import Finding, Rows, check, rows_of
 from ecsync.language.documents import Document
-from ecsync.language.drafts import Draft
 from ecsync.language.nodes import Node, Origins, plain
-from ecsync.language.references import Scope, substitute
-from ecsync.language.settings import Ignore
+from ecsync.language.outline import Section, segments
+from ecsync.language.references import Asked, Scope, substitute
+from ecsync.language.settings import Settings
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Compiled:
+    """One document, compiled. It depends on the settings, and on what its references ask of `scope.declared`."""
+
+    document: Document
+    key: Key
+    desired: Desired | None  # None: the body is not valid
+    problems: tuple[Problem, ...]
+    notes: tuple[Problem, ...]
+    after_place: Origin  # of its `ecsync/after`
+    asked: tuple[Asked, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Part:
+    """The resources of a section, without the documents with a name that is taken."""
+
+    section: Section
+    repeated: frozenset[int]
+    compiled: tuple[Compiled, ...]
+    resources: tuple[Desired, ...]
+    problems: tuple[Problem, ...]
+    notes: tuple[Problem, ...]
+    waiting: tuple[Compiled, ...]  # those with `ecsync/after`
+    asked: frozenset[Asked]
+
+    @property
+    def application(self) -> str:
+        """The name of the application."""
+        return self.section.settings.name
+
+
+def part_of(section: Section, repeated: frozenset[int], compiled: Sequence[Compiled]) -> Part:
+    """Return the compiled documents of a section as one part."""
+    resources = tuple(one.desired for one in compiled if one.desired is not None)
+    return Part(
+        section=section,
+        repeated=repeated,
+        compiled=tuple(compiled),
+        resources=resources,
+        problems=tuple(problem for one in compiled for problem in one.problems),
+        notes=tuple(note for one in compiled for note in one.notes),
+        waiting=tuple(one for one in compiled if one.desired is not None and one.desired.options.after),
+        asked=frozenset().union(*(one.asked for one in compiled)),
+    )
+
+
+@dataclass(slots=True)
 class Compiler:
-    """Compiles the documents of one draft into its resources."""
+    """Compiles documents of one application, one after the other."""
 
-    draft: Draft
+    settings: Settings
     scope: Scope
     kinds: Mapping[str, Kind]
     shape_of: Callable[[ShapeOf], Shape]
+    notes: list[Problem] = field(default_factory=list)  # of the document that is being compiled
+    plain_options: dict[str, Options] = field(default_factory=dict)  # by kind: of a document without annotations
+    refers: dict[str, list[tuple[Refers, str]]] = field(default_factory=dict)  # by kind: with the primary output
+    rows: dict[str, Rows] = field(default_factory=dict)  # by kind
 
-    def run(self) -> None:
-        """Add a Desired for every document with a valid body, and a problem for every mistake."""
-        for document in self.draft.documents:
-            self._compile(document)
-        for ignore in self.draft.settings.ignore:
-            self.draft.problems += self._unmatched(ignore)
-
-    def _compile(self, document: Document) -> None:
+    def compile(self, document: Document) -> Compiled:
+        """Return a Desired if the document has a valid body, and every mistake in it."""
         kind = self.kinds[document.kind]
-        key = Key(application=self.draft.settings.name, kind=document.kind, name=document.name)
-        chosen, problems = options(document.annotations, kind, key.application, tuple(self._ignored(document)))
+        key = Key(application=self.settings.name, kind=document.kind, name=document.name)
+        self.scope.asked.clear()
+        self.notes.clear()
+        chosen, problems = self._options(document, kind)
         named, too_long = self._named(document, kind, chosen)
         spec, unread = substitute(named, self.scope)
         wrong = [*too_long, *unread]
@@ -50,21 +97,39 @@ class Compiler:
         body: Body = self._with_outputs(kind, plain(node))
         if not wrong and not wrong_body and not partial:
             wrong_body = [Problem(origin_at(node, path), message) for path, message in kind.check(body)]
-        self.draft.problems += [*problems, *wrong, *wrong_body]
-        self.draft.after_places[key] = after_origin(document.annotations, document.origin)
+        desired = None
         if not wrong and not wrong_body:
             desired = Desired(key=key, body=body, options=chosen, origin=document.origin, origins=Origins(node))
-            self.draft.resources.append(desired)
+        every = (*problems, *wrong, *wrong_body)
+        return Compiled(
+            document=document,
+            key=key,
+            desired=desired,
+            problems=tuple(replace(problem, application=self.settings.name) for problem in every),
+            notes=tuple(self.notes),
+            after_place=after_origin(document.annotations, document.origin),
+            asked=tuple(self.scope.asked),
+        )
+
+    def _options(self, document: Document, kind: Kind) -> tuple[Options, tuple[Problem, ...]]:
+        """Return the options of a document; of one without annotations, those of its kind."""
+        ignored = tuple(self._ignored(document)) if self.settings.ignore else ()
+        if document.annotations or ignored:
+            return options(document.annotations, kind, self.settings.name, ignored)
+        if kind.name not in self.plain_options:
+            self.plain_options[kind.name], _ = options({}, kind, self.settings.name)
+        return self.plain_options[kind.name], ()
 
     def _with_outputs(self, kind: Kind, body: Json) -> Json:
         """Return the body; a `${Kind/name}` gets the output of its `Refers` row, if that is not the primary output."""
-        for rule in kind.rules:
-            if not isinstance(rule, Refers) or not rule.output or rule.kind not in self.kinds:
-                continue
+        if kind.name not in self.refers:
+            rows = (rule for rule in kind.rules if isinstance(rule, Refers) and rule.output)
+            self.refers[kind.name] = [(rule, self.kinds[rule.kind].primary) for rule in rows if rule.kind in self.kinds]
+        for rule, primary in self.refers[kind.name]:
             for container, place, _ in locate(body, rule.segments):
                 value = container.get(place) if isinstance(container, dict) else container[place]
                 ref = value.sole if isinstance(value, Text) else None
-                if ref and ref.key.kind == rule.kind and ref.output == self.kinds[rule.kind].primary:
+                if ref and ref.key.kind == rule.kind and ref.output == primary:
                     container[place] = Text((Ref(ref.key, rule.output),))
         return body
 
@@ -74,7 +139,7 @@ class Compiler:
         given = spec.get(kind.name_member)
         if not kind.name_member or (given is not None and given.value is not None):
             return spec, []
-        template = self.draft.settings.names if chosen.manage else None
+        template = self.settings.names if chosen.manage else None
         name = template.value.replace("{name}", document.name) if template is not None else document.name
         filled = Node({kind.name_member: Node(name, document.origin), **_without(spec, kind.name_member)}, spec.origin)
         if len(name) <= kind.name_limit:
@@ -95,6 +160,7 @@ class Compiler:
             shape,
             name=kind.name,
             rules=kind.rules,
+            rows=self._rows(kind),
             describe=describe,
             tags=kind.tagging.member if kind.tagging is not None else "",
             lists=self._is_list,
@@ -105,8 +171,13 @@ class Compiler:
         strict = _strict(document, kind, shape)
         reported = {finding.origin for finding in strict}
         problems = [*strict, *(finding for finding in checked.problems if finding.origin not in reported)]
-        self.draft.notes += [Problem(note.origin, note.message, self.draft.settings.name) for note in checked.notes]
+        self.notes += [Problem(note.origin, note.message, self.settings.name) for note in checked.notes]
         return checked.node, [Problem(finding.origin, finding.message) for finding in problems]
+
+    def _rows(self, kind: Kind) -> Rows:
+        if kind.name not in self.rows:
+            self.rows[kind.name] = rows_of(kind.rules)
+        return self.rows[kind.name]
 
     def _is_list(self, ref: Ref) -> bool:
         return ref.output in self.kinds[ref.key.kind].list_outputs
@@ -114,31 +185,9 @@ class Compiler:
     # ------------------------------------------------------------ ignore
 
     def _ignored(self, document: Document) -> Iterator[tuple[str, ...]]:
-        for ignore in self.draft.settings.ignore:
+        for ignore in self.settings.ignore:
             if ignore.kind == document.kind and ignore.name in ("", document.name):
                 yield from (segments(str(path.value)) for path in ignore.paths)
-
-    def _unmatched(self, ignore: Ignore) -> Iterator[Problem]:
-        """Yield a problem if an `ignore` matches no document, or if one of its fields does not exist."""
-        names = [document.name for document in self.draft.documents if document.kind == ignore.kind]
-        if not names or ignore.name not in ("", *names):
-            if not self.draft.incomplete:
-                what = f"{ignore.kind}/{ignore.name}" if ignore.name else ignore.kind
-                yield Problem(
-                    ignore.origin, f"ignore matches no document: {quoted(what)}{suggestion(ignore.name, names)}"
-                )
-            return
-        whole = self.kinds[ignore.kind].shape
-        for path in ignore.paths:
-            shape: Shape | None = self.shape_of(whole) if whole is not None else None
-            for segment in segments(str(path.value)):
-                if shape is None:
-                    break
-                if shape.type == "structure" and segment not in shape.members:
-                    hint = suggestion(segment, shape.members)
-                    yield Problem(path.origin, f"unknown field {quoted(segment)} in {quoted(path.value)}{hint}")
-                    break
-                shape = shape.members[segment] if shape.type == "structure" else shape.element
 
 
 def _strict(document: Document, kind: Kind, shape: Shape) -> Sequence[Finding]:
@@ -150,11 +199,6 @@ def _strict(document: Document, kind: Kind, shape: Shape) -> Sequence[Finding]:
 
 def _without(node: Node, name: str) -> dict[str, Node]:
     return {key: below for key, below in node.value.items() if key != name}
-
-
-def segments(pointer: str) -> tuple[str, ...]:
-    """Return the parts of a JSON pointer."""
-    return tuple(part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:])
 
 
 def origin_at(node: Node, path: Path) -> Origin:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
+from sys import intern
 from typing import Any
 
 import yaml
@@ -46,7 +47,7 @@ def parse(file: str, content: bytes) -> Parsed:
         return Parsed(problems=(problem,), whole=False)
     builder = _Builder(file)
     try:
-        whole = all(builder.take(event) for event in yaml.parse(text, Loader=_LOADER))
+        whole = builder.take_all(_LOADER(text))
     except yaml.MarkedYAMLError as error:
         builder.problems.append(_syntax(file, text, error))
         whole = False
@@ -123,7 +124,7 @@ class _Open:
 
 @dataclass(slots=True)
 class _Builder:
-    """Builds nodes from events. `take` returns False if the rest of the file must not be read."""
+    """Builds nodes from events. A method returns False if the rest of the file must not be read."""
 
     file: str
     documents: list[Node] = field(default_factory=list)
@@ -134,18 +135,28 @@ class _Builder:
     )  # value, size, height; None: not complete
     nodes: int = 0  # so far, with aliases expanded
 
-    def take(self, event: Any) -> bool:
-        match event:
-            case yaml.ScalarEvent():
-                return self._scalar(event)
-            case yaml.AliasEvent():
-                return self._alias(event)
-            case yaml.CollectionStartEvent():
-                return self._start(event)
-            case yaml.CollectionEndEvent():
-                return self._end()
-            case yaml.DocumentStartEvent():
-                self.anchors.clear()
+    def take_all(self, loader: Any) -> bool:
+        """Take every event of the text. This is the inner loop of a load, so it looks up what it needs once."""
+        takes = {
+            yaml.ScalarEvent: self._scalar,
+            yaml.AliasEvent: self._alias,
+            yaml.SequenceStartEvent: self._start,
+            yaml.MappingStartEvent: self._start,
+            yaml.SequenceEndEvent: self._end,
+            yaml.MappingEndEvent: self._end,
+            yaml.DocumentStartEvent: self._document,
+        }
+        try:
+            while (event := loader.get_event()) is not None:
+                take = takes.get(type(event))
+                if take is not None and not take(event):
+                    return False
+        finally:
+            loader.dispose()
+        return True
+
+    def _document(self, _: Any) -> bool:
+        self.anchors.clear()
         return True
 
     def _origin(self, event: Any) -> Origin:
@@ -169,20 +180,36 @@ class _Builder:
         return True
 
     def _scalar(self, event: Any) -> bool:
-        origin = self._origin(event)
-        if not self._within(origin, 1, 0):
+        mark = event.start_mark
+        origin = Origin(self.file, mark.line + 1, mark.column + 1)
+        self.nodes += 1
+        if (self.nodes > MOST_NODES or len(self.stack) > DEEPEST) and not self._within(origin, 0, 0):
             return False
         text: str = event.value
-        plain = event.implicit[0] and event.tag is None
-        value = resolve_plain(text) if plain else text if event.tag is None else self._tagged(event, origin)
+        tag = event.tag
+        plain = tag is None and event.implicit[0]
+        top = self.stack[-1] if self.stack else None
+        if top is not None and top.key_origin is None and tag is event.anchor is None and type(top.items) is dict:
+            if text in top.items or (plain and text == "<<"):
+                return self._odd_key(top, text, origin, plain=plain)
+            top.key, top.key_origin = intern(text), origin  # the same few names in every document
+            return True
+        value = (resolve_plain(text) if plain else text) if tag is None else self._tagged(event, origin)
         if event.anchor is not None:
             self.anchors[event.anchor] = (value, 1, 0)
-        if plain and text == "<<" and self._wants_key():
+            if plain and text == "<<" and self._wants_key():
+                return self._odd_key(self.stack[-1], text, origin, plain=plain)
+        return self._put(value, origin, 0, key=text)
+
+    def _odd_key(self, top: _Open, text: str, origin: Origin, *, plain: bool) -> bool:
+        """Reject a merge key, and a key that occurs again."""
+        if plain and text == "<<":
             hint = "YAML 1.2 has no merge keys (<<); write all the fields, or use patches in the Application"
             self._problem(origin, hint)
-            self.stack[-1].key_origin = origin
-            return True
-        return self._put(value, origin, 0, key=text)
+            top.key_origin = origin
+        else:
+            self._key(top, origin, text)
+        return True
 
     def _tagged(self, event: Any, origin: Origin) -> Any:
         if event.tag == "!":
@@ -224,7 +251,7 @@ class _Builder:
         self.stack.append(_Open(origin, event.anchor, {} if is_map else [], self.nodes - 1))
         return True
 
-    def _end(self) -> bool:
+    def _end(self, _: Any) -> bool:
         done = self.stack.pop()
         if done.anchor is not None:
             self.anchors[done.anchor] = (done.items, self.nodes - done.before, done.height)
@@ -239,7 +266,8 @@ class _Builder:
             self.documents.append(Node(value, origin))
             return True
         top = self.stack[-1]
-        top.height = max(top.height, height + 1)
+        if height >= top.height:
+            top.height = height + 1
         if isinstance(top.items, list):
             top.items.append(Node(value, origin))
         elif top.key_origin is None:

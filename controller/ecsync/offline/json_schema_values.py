@@ -10,7 +10,7 @@ from ecsync.core.kind import Kind
 from ecsync.core.rules import CommaList
 from ecsync.core.schema import Shape
 from ecsync.core.trees import matches
-from ecsync.language.pairs import pair_members
+from ecsync.language.coerce import pair_members
 from ecsync.offline.explain import plain_text
 
 Schema = dict[str, Any]

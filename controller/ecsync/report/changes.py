@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ecsync.core.model import Effect, FieldChange, Redacted, Text
+from ecsync.core.model import Effect, FieldChange, Text
 from ecsync.core.outcome import Event
+from ecsync.core.redact import Redacted
 from ecsync.core.trees import Json, Path, canonical, dotted, plain, pointer
 
 WIDTH = 100  # characters of a value in a line

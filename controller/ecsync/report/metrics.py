@@ -17,6 +17,7 @@ from prometheus_client.exposition import choose_encoder
 from ecsync.core.model import Delete
 from ecsync.core.outcome import ApplicationState, Done, Event, Failed, Outcome
 from ecsync.report.gauges import ACTIONS, Applications, Drift
+from ecsync.report.rates import Buckets, Reading
 
 Result: TypeAlias = Literal["synced", "changed", "error", "terminal", "throttled", "frozen", "skipped"]
 Phase: TypeAlias = Literal["fetch", "parse", "observe", "plan", "apply", "total"]
@@ -78,6 +79,11 @@ class Metrics:
         self._limited = self._counter(
             "aws_rate_limiter_wait_seconds", "Seconds that calls waited in the rate limiter of ecsync", "service"
         )
+        self._deferred = self._counter(
+            "reconcile_deferred",
+            "Passes that were put off because a rate limit was used up, by its name (no failure)",
+            "bucket",
+        )
         self._events = self._counter("events", "Events sent to a sink, by result", "sink", "result")
         self._dropped = self._counter("events_dropped", "Events dropped because a sink was full", "sink")
         self._start_at_zero(sinks)
@@ -92,6 +98,10 @@ class Metrics:
     def phase(self, name: Phase, seconds: float) -> None:
         """A phase of a pass took so many seconds."""
         self._phases.labels(name).observe(seconds)
+
+    def deferred(self, bucket: str) -> None:
+        """A pass was put off because a rate limit was used up."""
+        self._deferred.labels(bucket).inc()
 
     def executed(self, outcome: Outcome) -> None:
         """A plan was applied: count the results of its steps. A finished delete is counted by its event (`record`)."""
@@ -129,6 +139,10 @@ class Metrics:
         self._gauge("workqueue_longest_running_seconds", "Seconds since the oldest running pass started").set_function(
             longest
         )
+
+    def watch_buckets(self, readings: Callable[[], Sequence[Reading]]) -> None:
+        """Read the state of the rate limits at each scrape."""
+        self.registry.register(Buckets(readings))
 
     def watch_applications(
         self,

@@ -15,8 +15,8 @@ from ecsync.sources.files import (
     INDEX,
     MAX_TOTAL,
     OBJECTS,
+    Digests,
     check_size,
-    digest,
     indexed,
     is_ignored,
     is_manifest,
@@ -31,10 +31,10 @@ _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """One read of all files: their contents, and what must be the same in the next read."""
+    """One read of all files: their contents, and their inodes and times. The next read must give the same."""
 
     files: dict[str, bytes]
-    signature: dict[str, tuple[object, ...]]
+    states: dict[str, tuple[int, int]]
 
 
 class DiskSource:
@@ -56,14 +56,19 @@ class DiskSource:
         self._wait = wait
         self._pause = pause
         self._attempts = attempts
+        self._digests = Digests()
 
     def fetch(self) -> Snapshot:
         """Return everything, or raise SourceError."""
         source = str(self._path)
         files = self._stable()
         if INDEX in files:
-            return indexed(parse_index(files[INDEX], source), files, files.__getitem__, source)
-        return snapshot({name: content for name, content in files.items() if is_manifest(name)}, source=source)
+            found = indexed(parse_index(files[INDEX], source), files, files.__getitem__, self._digests, source)
+        else:
+            manifests = {name: content for name, content in files.items() if is_manifest(name)}
+            found = snapshot(manifests, self._digests, source=source)
+        self._digests.keep(found.files)
+        return found
 
     def _stable(self) -> dict[str, bytes]:
         previous: _Reading | None = None
@@ -76,7 +81,7 @@ class DiskSource:
             except FileNotFoundError as error:  # listed, then gone: it is being written, or a link is broken
                 previous, why = None, f"{error.filename} is a broken link, or was removed"
                 continue
-            if previous and reading.signature == previous.signature:
+            if reading == previous:
                 return reading.files
             previous = reading
         raise SourceError(
@@ -93,8 +98,8 @@ class DiskSource:
             content, status = _content(path)
             total += len(content)
             check_size(str(self._path), len(reading.files) + 1, total)
-            reading.files[name] = content
-            reading.signature[name] = (status.st_ino, status.st_mtime_ns, digest(content))
+            reading.files[name] = self._digests.same(name, content)
+            reading.states[name] = (status.st_ino, status.st_mtime_ns)
         return reading
 
     def _root(self) -> Path:

@@ -41,13 +41,36 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+class Digests:
+    """The SHA-256 of contents, by name. A content that is the same as in the read before is not hashed again."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[bytes, str]] = {}
+
+    def of(self, name: str, content: bytes) -> str:
+        """Return the digest of a content."""
+        known = self._known.get(name)
+        if known is None or known[0] != content:
+            known = self._known[name] = (content, digest(content))
+        return known[1]
+
+    def same(self, name: str, content: bytes) -> bytes:
+        """Return the content; the object that is kept if it is equal, so that it is in memory once."""
+        known = self._known.get(name)
+        return known[0] if known is not None and known[0] == content else content
+
+    def keep(self, names: Iterable[str]) -> None:
+        """Forget every name but these."""
+        self._known = {name: self._known[name] for name in names if name in self._known}
+
+
 def revision(digests: Mapping[str, str]) -> str:
     """Return the revision of a set of files: the same names and digests give the same revision in every source."""
     lines = "".join(f"{name}\0{sha}\n" for name, sha in sorted(digests.items()))
     return digest(lines.encode(errors="surrogateescape"))[:12]
 
 
-def snapshot(files: Mapping[str, bytes], *, source: str, durable: bool = False) -> Snapshot:
+def snapshot(files: Mapping[str, bytes], digests: Digests, *, source: str, durable: bool = False) -> Snapshot:
     """Return the Snapshot. Raises SourceError for no files: an empty source never means "delete everything"."""
     if not files:
         raise SourceError(
@@ -55,7 +78,7 @@ def snapshot(files: Mapping[str, bytes], *, source: str, durable: bool = False) 
             reason="empty",
         )
     check_size(source, len(files), sum(map(len, files.values())))
-    name = revision({name: digest(content) for name, content in files.items()})
+    name = revision({name: digests.of(name, content) for name, content in files.items()})
     return Snapshot(revision=name, files=dict(sorted(files.items())), source=source, durable=durable)
 
 
@@ -82,7 +105,9 @@ def parse_index(content: bytes, source: str) -> dict[str, str]:
     return {name: sha for name, sha in index.items() if is_manifest(name)}
 
 
-def indexed(index: Mapping[str, str], available: Iterable[str], read: Callable[[str], bytes], source: str) -> Snapshot:
+def indexed(
+    index: Mapping[str, str], available: Iterable[str], read: Callable[[str], bytes], digests: Digests, source: str
+) -> Snapshot:
     """Return the snapshot of exactly the files that the index lists, each verified (docs/rules.md R27).
 
     A listed file is read from `ecsync.objects/<digest>` where that exists, else under its own name. Other files belong
@@ -94,12 +119,12 @@ def indexed(index: Mapping[str, str], available: Iterable[str], read: Callable[[
         stored = f"{OBJECTS}/{sha}" if f"{OBJECTS}/{sha}" in names else name
         if stored not in names:
             raise SourceError(f"{source}: {name} is in {INDEX} and does not exist; publish again", reason="partial")
-        files[name] = read(stored)
-        if digest(files[name]) != sha:
+        files[name] = digests.same(name, read(stored))
+        if digests.of(name, files[name]) != sha:
             raise SourceError(
                 f"{source}: {name} does not have the digest in {INDEX}; a release may be in progress", reason="changing"
             )
-    return snapshot(files, source=source, durable=True)
+    return snapshot(files, digests, source=source, durable=True)
 
 
 def _is_entry(name: object, sha: object) -> bool:

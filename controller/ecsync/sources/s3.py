@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from ecsync.core.model import Snapshot
 from ecsync.core.ports import AwsError, Reader, SourceError
-from ecsync.sources.files import INDEX, OBJECTS, check_size, indexed, is_manifest, parse_index, snapshot
+from ecsync.sources.files import INDEX, OBJECTS, Digests, check_size, indexed, is_manifest, parse_index, snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,7 @@ class S3Source:
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
         self._where = {"Bucket": bucket} | ({"ExpectedBucketOwner": expected_owner} if expected_owner else {})
         self._read: dict[tuple[str, str], bytes] = {}  # (name, ETag) -> content, as of the last good fetch
+        self._digests = Digests()
         self.source = f"s3://{bucket}/{self._prefix}".rstrip("/")
 
     def fetch(self) -> Snapshot:
@@ -47,12 +48,14 @@ class S3Source:
             return contents[version]
 
         if INDEX in listed:
-            found = indexed(parse_index(read(INDEX), self.source), listed, read, self.source)
+            found = indexed(parse_index(read(INDEX), self.source), listed, read, self._digests, self.source)
         else:
-            found = snapshot({name: read(name) for name in listed if is_manifest(name)}, source=self.source)
+            manifests = {name: read(name) for name in listed if is_manifest(name)}
+            found = snapshot(manifests, self._digests, source=self.source)
             if self._list() != listed:
                 raise SourceError(f"{self.source}: changed during the read; it is retried soon", reason="changing")
         self._read = contents
+        self._digests.keep(found.files)
         return found
 
     def _list(self) -> dict[str, _Listed]:

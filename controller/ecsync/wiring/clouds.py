@@ -1,4 +1,4 @@
-"""The clouds of this process: one per target and Region."""
+"""The clouds of this process: one per credentials and Region, whatever the target is called."""
 
 from __future__ import annotations
 
@@ -9,18 +9,25 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from ecsync import config
+from ecsync.aws.limits import Limiter, Limiters, Patience
+from ecsync.awsmodel import models
 from ecsync.config import Settings
 from ecsync.core.ports import Cloud
 from ecsync.wiring import targets
 from ecsync.wiring.registry import all_reads
 
 if TYPE_CHECKING:
+    from ecsync.aws.clients import Clients
     from ecsync.aws.hooks import Observer
 
 
 @dataclass(kw_only=True)
 class Clouds:
     """Makes each cloud when it is first needed. Safe for any number of threads.
+
+    Targets with the same role share one cloud in a Region, and one session and its clients in all Regions. All clouds
+    of an account and Region share one limiter. `patience` limits the waits of a thread.
 
     `observer` receives the calls to AWS. `pace` is the seconds of AWS's clock in one second of ours: a simulated AWS
     may run faster, and so do its rates.
@@ -33,36 +40,58 @@ class Clouds:
     pace: float = 1.0
 
     def __post_init__(self) -> None:
+        self.patience = Patience()
+        self.limiters = Limiters(self._limiter)
         self._lock = threading.Lock()
-        self._clouds: dict[tuple[str, str], Cloud] = {}
+        self._clouds: dict[tuple[str, str, str, str], Cloud] = {}
+        self._sessions: dict[tuple[str, str], Clients] = {}
 
     def of(self, target: str, region: str) -> Cloud:
         """Return the cloud of an entry of `targets` in a Region; an empty target is the operator's own account."""
+        key = (*self._role(target), targets.expected_account(self.settings, target), region)
         with self._lock:
-            if (target, region) not in self._clouds:
-                self._clouds[target, region] = self._make(target, region)
-            return self._clouds[target, region]
+            if key not in self._clouds:
+                self._clouds[key] = self._make(target, region)
+            return self._clouds[key]
 
     def _make(self, target: str, region: str) -> Cloud:
-        from ecsync.aws.clients import Access, Clients
         from ecsync.aws.cloud import BotoCloud
-        from ecsync.aws.limits import Limiter
 
-        entry = self.settings.targets.get(target)
-        access = Access(
-            profile=self.settings.profile,
-            role=entry.role if entry else "",
-            external_id=entry.external_id if entry else "",
-            region=region,
-        )
-        reads = all_reads()
         return BotoCloud(
-            Clients(access, version=version("ecsync"), reads=reads if self.read_only else None),
+            self._session(target, region),
             region=region,
-            reads=reads,
-            limiter=Limiter(
-                monotonic=lambda: time.monotonic() * self.pace, wait=lambda seconds: self.wait(seconds / self.pace)
-            ),
+            reads=all_reads(),
+            limiter=self.limiters,
             account=targets.expected_account(self.settings, target),
             observer=self.observer,
+        )
+
+    def _session(self, target: str, region: str) -> Clients:
+        """Return the clients of the target's credentials. The role is assumed at STS of the operator's own Region."""
+        from ecsync.aws.clients import Access, Clients
+
+        role, external_id = self._role(target)
+        if (role, external_id) not in self._sessions:
+            access = Access(
+                profile=self.settings.profile,
+                role=role,
+                external_id=external_id,
+                region=self.settings.region or config.default_region() or region,
+            )
+            reads = all_reads() if self.read_only else None
+            loader = models.shared_loader()
+            self._sessions[role, external_id] = Clients(access, version=version("ecsync"), reads=reads, loader=loader)
+        return self._sessions[role, external_id]
+
+    def _role(self, target: str) -> tuple[str, str]:
+        entry = self.settings.targets.get(target)
+        return (entry.role, entry.external_id) if entry else ("", "")
+
+    def _limiter(self) -> Limiter:
+        return Limiter(
+            monotonic=time.monotonic,
+            wait=lambda seconds: self.wait(seconds),
+            share=self.settings.limits.share,
+            pace=self.pace,
+            patience=self.patience,
         )

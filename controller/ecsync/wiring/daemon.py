@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
 from ecsync import kinds
 from ecsync.aws.errors import classify
 from ecsync.aws.hooks import Observer
+from ecsync.aws.limits import Reading
 from ecsync.config import Settings
 from ecsync.core.ports import Sink
 from ecsync.engine.daemon import Daemon
@@ -62,7 +63,7 @@ def start(settings: Settings, where: str, workspace: Workspace, metrics: Metrics
         consents=lambda application: targets.consents(settings, application),
         target_of=workspace.target_of,
         clock=clock,
-        queue=MemoryQueue(clock),
+        queue=MemoryQueue(clock, workers=settings.loop.workers),
         ticks=Ticks(metrics.mishap, jitter=settings.loop.jitter),
         store=store,
         recorder=DaemonEventRecorder(
@@ -73,12 +74,13 @@ def start(settings: Settings, where: str, workspace: Workspace, metrics: Metrics
             clock=clock,
             source_kind="s3" if where.startswith("s3://") else "disk",
         ),
+        wait_limit=workspace.clouds.patience.limited,
         workers=settings.loop.workers,
         source_interval=settings.loop.source_interval,
         jitter=settings.loop.jitter,
     )
     daemon = Daemon(parts)
-    _declare_metrics(metrics, parts, daemon, events)
+    _declare_metrics(metrics, parts, daemon, events, workspace.clouds.limiters.readings)
     view = DaemonView(store=store, last_good=last_good, heartbeats=heartbeats, where=where, settings=settings)
     server = Server(settings.http.host, settings.http.port, create_app(view, metrics.render))
     port = server.start()
@@ -114,10 +116,13 @@ def _code(service: str, operation: str, code: str) -> Code:
     return "5xx" if kind == "transient" else "4xx"
 
 
-def _declare_metrics(metrics: Metrics, parts: DaemonParts, daemon: Daemon, events: Recorder) -> None:
+def _declare_metrics(
+    metrics: Metrics, parts: DaemonParts, daemon: Daemon, events: Recorder, readings: Callable[[], Sequence[Reading]]
+) -> None:
     """Start the counters at 0, and connect the gauges to what they show."""
     metrics.declare_kinds(kind.name for kind in kinds.ALL)
     metrics.declare_services({operation.partition(".")[0] for operation in all_reads()})
+    metrics.watch_buckets(readings)
     metrics.watch_queue(parts.queue.depth, parts.queue.active, parts.queue.longest_running)
     metrics.watch_applications(
         parts.store.applications,

@@ -14,7 +14,7 @@ from ecsync import kinds
 from ecsync.core.model import Application, Problem
 from ecsync.core.origins import locator
 from ecsync.core.outcome import Outcome, PassResult, Plan
-from ecsync.core.ports import AwsError, Clock
+from ecsync.core.ports import AwsError, Clock, Deferred
 from ecsync.report.events import Context
 from ecsync.report.metrics import Metrics, Phase, Reason
 from ecsync.report.recorder import Recorder
@@ -55,6 +55,12 @@ class DaemonEventRecorder:
         """Record the outcome of a pass."""
         self.events.pass_ended(outcome, self._context(application, outcome.plan, reconcile_id))
         self.metrics.executed(outcome)
+        for key in outcome.plan.mismatches:
+            structlog.get_logger("ecsync").error(
+                "a full comparison found a difference that was missed; please report it",
+                app=application.name,
+                resource=str(key),
+            )
 
     def failed(self, application: Application, error: Exception, reconcile_id: str) -> None:
         """Record a pass without a plan."""
@@ -72,6 +78,11 @@ class DaemonEventRecorder:
         self.metrics.reconciled(result, self.clock.now())
         if error is not None:
             self.metrics.error(cast(Reason, error.kind))
+
+    def deferred(self, application: str, deferred: Deferred) -> None:
+        """Count a pass that waits for the rate limit: nothing else has changed."""
+        del application
+        self.metrics.deferred(deferred.bucket)
 
     def internal_error(self, application: str, error: Exception) -> None:
         """Count and log an unexpected exception; its text goes only to the log."""

@@ -17,12 +17,12 @@ from ecsync.core.ports import Clock, Cloud, Source
 from ecsync.core.schema import Shape
 from ecsync.engine.inventory import Inventory
 from ecsync.engine.reconciler import Catalogue, Destination
-from ecsync.language.manifest import Loaded, ParseCache, load
+from ecsync.language.manifest import LoadCache, Loaded, load
 from ecsync.sources.last_good import open_source
 from ecsync.wiring import targets
 from ecsync.wiring.clouds import Clouds
 from ecsync.wiring.registry import all_kinds
-from ecsync.wiring.system import Locks, SystemClock
+from ecsync.wiring.system import Locks, SystemClock, without_collection
 
 
 @dataclass(kw_only=True)
@@ -36,7 +36,7 @@ class Workspace:
     root_name: str = "default"
 
     def __post_init__(self) -> None:
-        self._parsed: ParseCache = {}
+        self._cache = LoadCache()
         self._kinds = all_kinds()
         self._inventories: dict[Cloud, Inventory] = {}
         self._lock = threading.Lock()
@@ -72,14 +72,15 @@ class Workspace:
 
     def loaded(self, snapshot: Snapshot) -> Loaded:
         """Return what a snapshot declares, with every problem."""
-        return load(
-            snapshot,
-            kinds=self._kinds,
-            shape_of=shapes.load,
-            environment=config.template_environment(),
-            root_name=self.root_name,
-            cache=self._parsed,
-        )
+        with without_collection():
+            return load(
+                snapshot,
+                kinds=self._kinds,
+                shape_of=shapes.load,
+                environment=config.template_environment(),
+                root_name=self.root_name,
+                cache=self._cache,
+            )
 
     def catalogue(self, snapshot: Snapshot) -> Catalogue:
         """Return what a snapshot declares, in the engine's form."""

@@ -11,8 +11,9 @@ import pytest
 from moto import mock_aws
 
 from ecsync.core.marks import ID, OWNER
-from ecsync.core.model import Absent, Create, Delete, Key, Marks, Present, Redacted, Replace, Update
+from ecsync.core.model import Absent, Create, Delete, Key, Marks, Present, Replace, Update
 from ecsync.core.ports import AwsError
+from ecsync.core.redact import Redacted
 from ecsync.core.trees import Body
 from ecsync.kinds.ecs.task_definition import KIND, present_of
 from tests.kinds.ecs import answers
@@ -104,8 +105,8 @@ def running(*numbers: int) -> dict[Key, Present]:
     }
 
 
-def live(reader: Reader, body: Mapping[str, Any], world: Mapping[Key, Present] | None = None) -> Any:
-    ((_, found),) = KIND.read(reader, [wanted(KIND, body)], world or {})
+def live(reader: Reader, body: Mapping[str, Any], world: Mapping[Key, Present] | None = None, known: str = "") -> Any:
+    ((_, found),) = KIND.read(reader, [replace(wanted(KIND, body), revision=known)], world or {})
     return found
 
 
@@ -254,6 +255,21 @@ def test_the_newest_running_revision_with_the_content_is_live_in_any_order() -> 
         "7",
         "7",
     ]
+
+
+@pytest.mark.parametrize("known", [3, 7, 9])
+def test_a_revision_that_an_earlier_read_found_is_only_a_hint(known: int) -> None:
+    """Another revision can run by now, and the known one can be deregistered."""
+    reader = Revisions({3: ("web:1", ()), 7: ("web:1", MINE), 8: ("web:2", ()), 9: ("web:1", ())}, inactive=[9])
+    for numbers in ((7,), (8,), (3, 7), (8, 7), ()):
+        found = live(reader, BODY, running(*numbers), revision(known))
+        assert found == live(reader, BODY, running(*numbers)), numbers
+        assert found.revision == found.outputs["arn"]
+
+
+def test_a_revision_without_the_content_is_not_a_known_one() -> None:
+    """The next read compares it again."""
+    assert live(Revisions({7: ("web:2", MINE)}), BODY, running(7)).revision == ""
 
 
 def test_without_the_content_our_newest_revision_is_live() -> None:

@@ -108,8 +108,9 @@ def _live(reader: Reader, want: Wanted, running: Sequence[str]) -> Present | Abs
     """Return the revision with the desired content, else our newest one, else the newest (docs/rules.md R17)."""
     others: list[Body] = []
     for revision in _active(reader, str(want.body["family"]), running):
-        if _has_content(revision, want.body):
-            return _tagged(reader, _newest_running(reader, revision, want.body, running), want.body)
+        if _arn(revision) == want.revision or _has_content(revision, want.body):
+            found = _newest_running(reader, revision, want.body, running)
+            return replace(_tagged(reader, found, want.body), revision=_arn(found))
         others.append(revision)
     if not others:
         return Absent()
@@ -122,6 +123,10 @@ def _newest_running(reader: Reader, found: Body, body: Body, running: Iterable[s
     newer = {number: arn for arn in running if (number := _number_in(arn)) > _number(found)}
     described = (_described(reader, newer[number]) for number in sorted(newer, reverse=True))
     return next((one for one in described if one is not None and _has_content(one, body)), found)
+
+
+def _arn(described: Body) -> str:
+    return str(described["taskDefinition"]["taskDefinitionArn"])
 
 
 def _number(described: Body) -> int:

@@ -74,7 +74,9 @@ def _healthy_targets(answer: Body) -> bool:
     return bool(targets) and all(target["TargetHealth"]["State"] == "healthy" for target in targets)
 
 
-TARGET_HEALTH = Collection(operation="elbv2.DescribeTargetHealth", cadence="slow", settled=_healthy_targets)
+TARGET_HEALTH = Collection(
+    operation="elbv2.DescribeTargetHealth", cadence="slow", settled=_healthy_targets, guards=True
+)
 
 
 def one_by_one(*operations: str) -> tuple[Collection, ...]:

@@ -153,7 +153,7 @@ def _candidates(want: Wanted, wants: Sequence[Wanted], rules: Sequence[_Tagged])
     """Return the rules with the document's mark, the best match first; if there is none, the rule at its priority."""
     owned = [one for one in rules if want.managed and owner_in(one[1]) == want.owner]
     if owned:
-        return sorted(owned, key=lambda one: _match_order(one[0], want.body))
+        return sorted(owned, key=lambda one: _match_order(one[0], want.body)) if len(owned) > 1 else owned
     # A rule of another document may occupy this priority until it moves to its own. It is not this document's rule.
     moving = {one.owner for one in wants if _priority(one.body) != _priority(want.body)}
     at_priority = [one for one in rules if _number(one[0]["Priority"]) == _priority(want.body)]

@@ -1,0 +1,226 @@
+"""The links between documents of all applications, kept between two loads.
+
+Each part has its own facts: the references in it, the names that it knows, the AWS resources that it claims, and the
+problems that the checks of its kinds found. A load replaces the facts of the parts that changed, and of the parts that
+asked for something that changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from ecsync.core.kind import Kind
+from ecsync.core.model import Desired, Key, Origin, Problem, Ref
+from ecsync.core.resolve import resolve
+from ecsync.core.rules import Late
+from ecsync.core.trees import Body, Json, transform
+from ecsync.language.crosscheck import (
+    Claim,
+    as_text,
+    duplicate_claim,
+    leads_into_a_cycle,
+    reference_cycles,
+    references,
+)
+from ecsync.language.resources import Compiled, Part
+from ecsync.language.watched import WatchedDocuments
+
+
+@dataclass(slots=True, eq=False)
+class _Facts:
+    """The links of a part."""
+
+    edges: Mapping[Compiled, dict[Key, Origin]]  # the resources that each refers to, with the place of the reference
+    known: Mapping[Ref, str]  # outputs that follow from a document alone: mostly names
+    claims: Sequence[tuple[Claim, Desired]] = ()
+    looked_up: frozenset[Ref] = frozenset()  # their values decide `claims`
+    problems: tuple[Problem, ...] = ()  # of the checks of its kinds
+    asked: frozenset[Hashable] = frozenset()  # the answers decide `problems`
+
+
+class _Settled(Mapping[str, Json]):
+    """A body with every reference as its known value, or as text. A member is resolved when it is asked for."""
+
+    __slots__ = ("_body", "_value_of")
+
+    def __init__(self, body: Body, value_of: Callable[[Ref], str | None]) -> None:
+        self._body = body
+        self._value_of = value_of
+
+    def __getitem__(self, name: str) -> Json:
+        return transform(resolve({name: self._body[name]}, self._value_of)[name], as_text)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._body)
+
+    def __len__(self) -> int:
+        return len(self._body)
+
+
+class Links:
+    """The links between the documents of all applications. Call `update`, then `problems`."""
+
+    def __init__(self, kinds: Mapping[str, Kind]) -> None:
+        self._kinds = kinds
+        self._late = {name: [row for row in kind.rules if isinstance(row, Late)] for name, kind in kinds.items()}
+        self._parts: dict[str, tuple[Part, ...]] = {}
+        self._documents: dict[str, WatchedDocuments] = {}
+        self._facts: dict[Part, _Facts] = {}
+        self._edges: dict[Key, Mapping[Key, Origin]] = {}
+        self._known: dict[Ref, str] = {}
+        self._claims: dict[Claim, list[Desired]] = {}
+        self._clashes: set[Claim] = set()
+        self._cycles: tuple[Problem, ...] = ()
+
+    def update(self, parts: Mapping[str, tuple[Part, ...]]) -> None:
+        """Take over the parts of each application, and check what a change can have altered."""
+        gone: list[Part] = []
+        added: list[Part] = []
+        touched: dict[str, frozenset[Hashable]] = {}
+        for name in [*parts, *(name for name in self._parts if name not in parts)]:
+            own = parts.get(name, ())
+            if own != self._parts.get(name, ()):
+                documents = self._documents.setdefault(name, WatchedDocuments())
+                gone_here, added_here, touched_here = documents.replace(own)
+                gone += gone_here
+                added += added_here
+                touched[name] = frozenset(touched_here)
+        reordered = list(parts) != list(self._parts)
+        self._parts = dict(parts)
+        self._documents = {name: self._documents.setdefault(name, WatchedDocuments()) for name in parts}
+        if gone or added:
+            self._replace_facts(gone, added)
+            for name, answers in touched.items():
+                self._check(self._parts.get(name, ()), answers, set(added))
+        if gone or added or reordered:
+            self._find_cycles(added)
+
+    def problems(self) -> Iterator[Problem]:
+        """Yield the problems between documents."""
+        for facts in self._facts.values():
+            yield from facts.problems
+        yield from self._cycles
+        if self._clashes:
+            everything = (desired for own in self._parts.values() for part in own for desired in part.resources)
+            positions = {id(desired): position for position, desired in enumerate(everything)}
+            for claim in self._clashes:
+                yield from duplicate_claim(claim, sorted(self._claims[claim], key=lambda one: positions[id(one)]))
+
+    # ---------------------------------------------------------------- references, names and claims
+
+    def _replace_facts(self, gone: Sequence[Part], added: Sequence[Part]) -> None:
+        before: dict[Ref, str] = {}
+        after: dict[Ref, str] = {}
+        edges: dict[Compiled, dict[Key, Origin]] = {}
+        for part in gone:
+            facts = self._facts.pop(part)
+            self._withdraw(facts)
+            edges |= facts.edges
+            for one in facts.edges:
+                del self._edges[one.key]
+            for ref, value in facts.known.items():
+                before[ref] = value
+                del self._known[ref]
+        for part in added:
+            own = {one: edges.get(one) or self._edges_of(one) for one in part.compiled if one.desired is not None}
+            facts = self._facts[part] = _Facts(own, self._known_of(part))
+            self._edges.update((one.key, targets) for one, targets in own.items())
+            self._known.update(facts.known)
+            after.update(facts.known)
+        fresh = list(added)
+        other = {ref for ref, _ in before.items() ^ after.items()}
+        if other:
+            new = set(fresh)
+            fresh += [
+                part for part, facts in self._facts.items() if part not in new and not facts.looked_up.isdisjoint(other)
+            ]
+        for part in fresh:
+            self._withdraw(self._facts[part])
+            self._claim(part)
+
+    def _edges_of(self, one: Compiled) -> dict[Key, Origin]:
+        assert one.desired is not None
+        desired, late = one.desired, self._late[one.key.kind]
+        targets: dict[Key, Origin] = {}
+        for path, ref in references(desired.body):
+            if not any(row.covers(path) for row in late):
+                targets.setdefault(ref.key, desired.origins.get(path, desired.origin))
+        for key in desired.options.after:
+            targets.setdefault(key, one.after_place)
+        return targets
+
+    def _known_of(self, part: Part) -> Mapping[Ref, str]:
+        return {
+            Ref(desired.key, output): value
+            for desired in part.resources
+            for output, value in self._kinds[desired.key.kind].known(desired.body).items()
+        }
+
+    def _claim(self, part: Part) -> None:
+        """Set the claims of a part, with the names that are known now."""
+        settings = part.section.settings
+        claims: list[tuple[Claim, Desired]] = []
+        looked_up: set[Ref] = set()
+
+        def value_of(ref: Ref) -> str | None:
+            looked_up.add(ref)
+            return self._known.get(ref)
+
+        for desired in part.resources:
+            if not desired.options.manage:
+                continue  # a lookup may read a resource that another document owns
+            kind = self._kinds[desired.key.kind]
+            claimed = kind.claim or kind.natural
+            natural = claimed(desired.body) or claimed(_Settled(desired.body, value_of))
+            if natural is not None:
+                claims.append(((settings.account, settings.region, kind.name, natural), desired))
+        for claim, desired in claims:
+            claimants = self._claims.setdefault(claim, [])
+            claimants.append(desired)
+            if len(claimants) > 1:
+                self._clashes.add(claim)
+        facts = self._facts[part]
+        facts.claims, facts.looked_up = claims, frozenset(looked_up)
+
+    def _withdraw(self, facts: _Facts) -> None:
+        """Remove the claims of a part."""
+        for claim, desired in facts.claims:
+            left = [other for other in self._claims[claim] if other is not desired]
+            if left:
+                self._claims[claim] = left
+            else:
+                del self._claims[claim]
+            if len(left) < 2:
+                self._clashes.discard(claim)
+        facts.claims = ()
+
+    # ---------------------------------------------------------------- checks of kinds, and cycles
+
+    def _check(self, parts: Iterable[Part], touched: frozenset[Hashable], added: set[Part]) -> None:
+        """Repeat the checks of the kinds in each part that is new, or that asked for something that was touched."""
+        for part in parts:
+            facts = self._facts[part]
+            if part not in added and facts.asked.isdisjoint(touched):
+                continue
+            documents = self._documents[part.application]
+            with documents.recorded() as asked:
+                facts.problems = tuple(self._checked(part, documents))
+            facts.asked = frozenset(asked)
+
+    def _checked(self, part: Part, documents: WatchedDocuments) -> Iterator[Problem]:
+        for desired in part.resources:
+            cross_check = self._kinds[desired.key.kind].cross_check
+            for path, message in cross_check(desired, documents) if cross_check is not None else ():
+                yield Problem(desired.origins.get(path, desired.origin), message, part.application)
+
+    def _find_cycles(self, added: Iterable[Part]) -> None:
+        """Find the cycles of references. Without a cycle before, a new one goes through a document that is new."""
+        if self._cycles or leads_into_a_cycle((one.key for part in added for one in part.resources), self._edges):
+            ordered = {
+                one.key: targets
+                for own in self._parts.values()
+                for part in own
+                for one, targets in self._facts[part].edges.items()
+            }
+            self._cycles = tuple(reference_cycles(ordered))

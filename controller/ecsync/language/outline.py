@@ -1,0 +1,271 @@
+"""Outlines: the documents that each application declares, patched and expanded, before their bodies are compiled.
+
+A `Section` holds the documents of one file in one application. It is kept while the file and the settings stay the
+same, so a change of one file costs little. An application with a composite has one section for all of its files,
+because a composite sees all documents of its application.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from operator import is_
+
+from ecsync.core.kind import Kind, ShapeOf
+from ecsync.core.model import Problem
+from ecsync.core.schema import Shape
+from ecsync.core.wording import nearest, quoted, suggestion
+from ecsync.language.documents import Document
+from ecsync.language.drafts import Draft
+from ecsync.language.expand import Composite, Expansion
+from ecsync.language.files import ParsedFile
+from ecsync.language.references import Scope
+from ecsync.language.settings import Ignore, Settings
+
+Name = tuple[str, str]  # kind and name of a document
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Section:
+    """The documents of a file in an application: as they are written, and as documents of single resources."""
+
+    settings: Settings
+    files: tuple[ParsedFile, ...]
+    written: tuple[Document, ...]
+    documents: tuple[Document, ...]
+    names: frozenset[Name]  # of `documents`
+    problems: tuple[Problem, ...]
+    incomplete: bool  # True: part of it is unreadable or of an unknown kind, so it may declare more than this
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outline:
+    """What an application declares. `repeated` has, by section, the indexes of documents with a name that is taken."""
+
+    draft: Draft
+    files: tuple[ParsedFile, ...]
+    sections: tuple[Section, ...]
+    repeated: Mapping[int, frozenset[int]]
+    declared: frozenset[Name]
+    problems: tuple[Problem, ...]
+    incomplete: bool
+
+    @property
+    def name(self) -> str:
+        """The name of the application."""
+        return self.draft.settings.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outliner:
+    """Makes outlines, and keeps what has not changed since the outline before."""
+
+    kinds: Mapping[str, Kind]
+    composites: Mapping[str, Composite]
+    shape_of: Callable[[ShapeOf], Shape]
+    environment: Mapping[str, str]
+
+    def outline(self, draft: Draft, parsed: Mapping[str, ParsedFile], before: Outline | None) -> Outline:
+        """Return the outline of an application; `before` itself, if nothing in it has changed."""
+        files = tuple(map(parsed.__getitem__, draft.files))
+        if before is not None and before.draft is draft and not draft.twins and _same(files, before.files):
+            return before
+        sections = self._sections(draft.settings, files, before)
+        declared, repeated = _declared(sections, before)
+        problems = [*draft.problems, *(problem for file in files for problem in file.problems)]
+        problems += (problem for name in draft.twins for problem in self._unknown(parsed[name]))
+        problems += (problem for section in sections for problem in section.problems)
+        problems += _repeated_names(sections, repeated)
+        problems += _unused_patches(draft.settings, sections)
+        incomplete = draft.incomplete or any(section.incomplete for section in sections)
+        for ignore in draft.settings.ignore:
+            problems += self._unmatched(ignore, declared, incomplete)
+        return Outline(
+            draft=draft,
+            files=files,
+            sections=sections,
+            repeated=repeated,
+            declared=declared,
+            problems=tuple(replace(problem, application=draft.settings.name) for problem in problems),
+            incomplete=incomplete,
+        )
+
+    def _sections(
+        self, settings: Settings, files: tuple[ParsedFile, ...], before: Outline | None
+    ) -> tuple[Section, ...]:
+        known = {_identity(section.files): section for section in before.sections} if before is not None else {}
+        whole = bool(self.composites) and any(
+            document.kind in self.composites for file in files for document in file.documents
+        )
+        parts = [files] if whole else [(file,) for file in files]
+        old = {_names(section.files): section for section in known.values()}
+        sections: list[Section] = []
+        for part in parts:
+            section = known.get(_identity(part))
+            if section is None or section.settings is not settings:
+                section = self._section(settings, part, old.get(_names(part)))
+            sections.append(section)
+        return tuple(sections)
+
+    def _section(self, settings: Settings, files: tuple[ParsedFile, ...], before: Section | None) -> Section:
+        problems = [problem for file in files for problem in self._unknown(file)]
+        unreadable = bool(problems) or not all(file.whole for file in files)
+        written: Sequence[Document] = [
+            document for file in files for document in file.documents if self._is_resource(document)
+        ]
+        documents = written
+        if self.composites or settings.patches:
+            expansion = Expansion(
+                settings=settings,
+                scope=self.scope(settings),
+                kinds=self.kinds,
+                composites=self.composites,
+                shape_of=self.shape_of,
+                problems=problems,
+            )
+            written, documents = expansion.run(written)
+        return Section(
+            settings=settings,
+            files=files,
+            written=tuple(written),
+            documents=tuple(_kept(documents, before)),
+            names=frozenset((document.kind, document.name) for document in documents),
+            problems=tuple(problems),
+            incomplete=unreadable,
+        )
+
+    def _is_resource(self, document: Document) -> bool:
+        return document.kind in self.kinds or document.kind in self.composites
+
+    def _unknown(self, file: ParsedFile) -> list[Problem]:
+        """Return a problem for each document of an unknown kind."""
+        return [
+            Problem(document.origin, f"unknown kind {quoted(document.kind)}{self._hint(document.kind)}")
+            for document in file.documents
+            if document.kind != "Application" and not self._is_resource(document)
+        ]
+
+    def _hint(self, kind: str) -> str:
+        return suggestion(kind, (*self.kinds, *self.composites, "Application"))
+
+    def _unmatched(self, ignore: Ignore, declared: frozenset[Name], incomplete: bool) -> Iterator[Problem]:
+        """Yield a problem if an `ignore` matches no document, or if one of its fields does not exist."""
+        names = [name for kind, name in declared if kind == ignore.kind]
+        if not names or ignore.name not in ("", *names):
+            if not incomplete:
+                what = f"{ignore.kind}/{ignore.name}" if ignore.name else ignore.kind
+                yield Problem(
+                    ignore.origin, f"ignore matches no document: {quoted(what)}{suggestion(ignore.name, names)}"
+                )
+            return
+        whole = self.kinds[ignore.kind].shape
+        for path in ignore.paths:
+            shape: Shape | None = self.shape_of(whole) if whole is not None else None
+            for segment in segments(str(path.value)):
+                if shape is None:
+                    break
+                if shape.type == "structure" and segment not in shape.members:
+                    hint = suggestion(segment, shape.members)
+                    yield Problem(path.origin, f"unknown field {quoted(segment)} in {quoted(path.value)}{hint}")
+                    break
+                shape = shape.members[segment] if shape.type == "structure" else shape.element
+
+    def scope(self, settings: Settings) -> Scope:
+        """Return the scope of references in an application, without the resources that are declared."""
+        return Scope(
+            application=settings.name,
+            kinds=self.kinds,
+            variables=settings.variables,
+            images=settings.images,
+            environment=self.environment,
+            composites=frozenset(self.composites),
+        )
+
+
+def _kept(documents: Sequence[Document], before: Section | None) -> Iterator[Document]:
+    """Yield the documents; the object before for one that is equal, also in its places."""
+    old = before.documents if before is not None else ()
+    known = {(document.kind, document.name): document for document in old}
+    for document in documents:
+        same = known.get((document.kind, document.name))
+        yield same if same is not None and same == document else document
+
+
+def _names(files: Sequence[ParsedFile]) -> tuple[str, ...]:
+    return tuple(file.name for file in files)
+
+
+def _identity(files: tuple[ParsedFile, ...]) -> tuple[int, ...]:
+    return tuple(map(id, files))
+
+
+def _same(one: Sequence[object], other: Sequence[object]) -> bool:
+    return len(one) == len(other) and all(map(is_, one, other))
+
+
+def _declared(
+    sections: Sequence[Section], before: Outline | None
+) -> tuple[frozenset[Name], Mapping[int, frozenset[int]]]:
+    """Return every name, and the documents with a name that an earlier one has: by section, their indexes.
+
+    The set of the outline before is returned if it is equal, so that an unchanged set is found by its identity.
+    """
+    if before is not None and not before.repeated and len(sections) == len(before.sections):
+        pairs = zip(sections, before.sections, strict=True)
+        if all(new is old or (new.names == old.names and _each_once(new)) for new, old in pairs):
+            return before.declared, {}
+    declared = frozenset[Name]().union(*(section.names for section in sections))
+    if before is not None and declared == before.declared:
+        declared = before.declared
+    if len(declared) == sum(len(section.documents) for section in sections):
+        return declared, {}
+    taken: set[Name] = set()
+    repeated: dict[int, frozenset[int]] = {}
+    for index, section in enumerate(sections):
+        again: set[int] = set()
+        for number, document in enumerate(section.documents):
+            if (document.kind, document.name) in taken:
+                again.add(number)
+            taken.add((document.kind, document.name))
+        if again:
+            repeated[index] = frozenset(again)
+    return declared, repeated
+
+
+def _each_once(section: Section) -> bool:
+    return len(section.names) == len(section.documents)
+
+
+def _repeated_names(sections: Sequence[Section], repeated: Mapping[int, frozenset[int]]) -> list[Problem]:
+    """Return a problem for each document with a name that an earlier one has."""
+    if not repeated:
+        return []
+    first: dict[str, Document] = {}
+    problems: list[Problem] = []
+    for document in (document for section in sections for document in section.documents):
+        known = first.setdefault(str(document), document)
+        if known is not document:
+            message = f"duplicate name: {document} is already declared at {known.origin}; rename one of them"
+            problems.append(Problem(document.origin, message))
+    return problems
+
+
+def _unused_patches(settings: Settings, sections: Sequence[Section]) -> list[Problem]:
+    """Return a problem for each patch that matches no document."""
+    if not settings.patches:
+        return []
+    declared = [str(document) for section in sections for document in section.written]
+    declared += [str(document) for section in sections for document in section.documents]
+    unused = settings.patches.keys() - set(declared)
+    problems: list[Problem] = []
+    for key in unused:
+        close = nearest(key, declared)
+        hint = f"; did you mean {quoted(close)}?" if close else ""
+        message = f"the patch of {quoted(key)} matches no document{hint}"
+        problems.append(Problem(settings.patches[key].origin, message))
+    return problems
+
+
+def segments(pointer: str) -> tuple[str, ...]:
+    """Return the parts of a JSON pointer."""
+    return tuple(part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:])

@@ -1,0 +1,54 @@
+"""The way from a source to a catalogue."""
+
+from __future__ import annotations
+
+import gc
+
+import pytest
+
+from benchmarks.fleet import Fleet
+from ecsync import wiring
+from ecsync.config import Settings
+from ecsync.core.model import Snapshot
+from ecsync.wiring.system import without_collection
+
+
+def fail() -> None:
+    """Fail without a collection."""
+    with without_collection():
+        raise ZeroDivisionError
+
+
+def test_the_collector_is_as_it_was_after_a_load() -> None:
+    """Also if the load fails."""
+    assert gc.isenabled()
+    with without_collection():
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert gc.isenabled()
+
+
+def test_a_collector_that_is_off_stays_off() -> None:
+    """Another one has turned it off."""
+    gc.disable()
+    try:
+        with without_collection():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+
+
+def test_the_catalogue_of_a_changed_snapshot_keeps_what_did_not_change() -> None:
+    """The daemon compares applications, and an object is equal to itself at once."""
+    workspace = wiring.workspace(Settings(), ".", read_only=True)
+    files = Fleet(services=4, applications=2).files()
+    before = workspace.catalogue(Snapshot(revision="1", files=files))
+    name = "app-1/services-0.yaml"
+    files[name] = files[name].replace(b"desiredCount: 1", b"desiredCount: 2")
+    after = workspace.catalogue(Snapshot(revision="2", files=files))
+    assert after.revision == "2"
+    assert after.applications["app-0"] is before.applications["app-0"]
+    assert after.applications["app-1"] != before.applications["app-1"]
