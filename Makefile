@@ -43,13 +43,12 @@ corpus: install  ## Real definitions (ECSYNC_CORPUS) against the simulated AWS, 
 review: install  ## Members of AWS's shapes that no kind has reviewed, after an upgrade of botocore
 	$(BIN)/python -m ecsync.offline.review
 
-bench: install  ## Measure against controls in the same run, in about three minutes; see docs/performance.md
+bench: install  ## Measure against controls and limits of the same run, in one table; see docs/performance.md
+	$(BIN)/python -m benchmarks.table
 	$(BIN)/python -m benchmarks.compare
-	$(BIN)/python -m benchmarks.scaling
 	$(BIN)/python -m benchmarks.changes
 	$(BIN)/python -m benchmarks.start
 	$(BIN)/python -m benchmarks.parsing
-	$(BIN)/python -m benchmarks.steady
 
 check: install  ## ruff, mypy strict, and the rules about imports
 	$(BIN)/ruff check .

@@ -8,8 +8,8 @@ from typing import Any
 
 import boto3
 
+from benchmarks.converge import converge, new_fleet
 from benchmarks.fleet import ACCOUNT, REGION, Fleet
-from benchmarks.steady import Bench
 from ecsim import Settings, Simulator, VirtualClock
 from ecsync import config
 
@@ -124,7 +124,7 @@ def main() -> None:
     simulator = Simulator(settings, VirtualClock())
     config.use_simulated(simulator.start(), REGION)
     try:
-        Bench(simulator, Fleet(3, 2)).converge()
+        converge(new_fleet(simulator, [Fleet(3, 2)]), simulator)
         FILE.write_text(json.dumps(record(), indent=0) + "\n", encoding="utf-8")
     finally:
         simulator.stop()

@@ -1,0 +1,103 @@
+"""A controller without the daemon: the real workspace, clouds and `reconcile`, on a clock that the bench moves.
+
+A round is one pass of every application. It uses only what every verb uses, so it measures what users run.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from benchmarks.fleet import ACCOUNT, INSTALLATION, REGION, Fleet, files_of
+from ecsync import config
+from ecsync.config import Settings
+from ecsync.core.model import Snapshot
+from ecsync.core.outcome import Outcome
+from ecsync.core.ports import Clock
+from ecsync.engine.reconciler import Catalogue, PassOptions, reconcile
+from ecsync.engine.step_state import StepState
+from ecsync.language import files
+from ecsync.wiring import Clouds, Workspace
+
+UNLIMITED = 1e9  # seconds of AWS's clock in one second: every bucket is full again before the next call
+START = 1_767_312_000.0  # 2026-01-02T00:00:00Z: a day after everything in the simulated AWS was created
+
+
+class EngineClock:
+    """The engine's clock: it moves only by `advance`."""
+
+    def __init__(self, start: float = START) -> None:
+        self._seconds = start
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self._seconds += seconds
+
+    def now(self) -> datetime:
+        """Return the wall time."""
+        return datetime.fromtimestamp(self._seconds, UTC)
+
+    def monotonic(self) -> float:
+        """Return the seconds."""
+        return self._seconds
+
+
+class Controller:
+    """One controller: its state between passes is kept from round to round."""
+
+    def __init__(self, fleets: Iterable[Fleet], clock: Clock, pace: float = UNLIMITED) -> None:
+        settings = Settings(installation=INSTALLATION, account=ACCOUNT, region=REGION, enforce=True)
+        self.clouds = Clouds(settings=settings, read_only=False, pace=pace)
+        self.workspace = Workspace(settings=settings, clouds=self.clouds, clock=clock)
+        self._states: dict[str, StepState] = {}
+        self.catalogue = self.read(fleets)
+
+    def read(self, fleets: Iterable[Fleet], revision: str = "1") -> Catalogue:
+        """Read the manifests of these sites from now on."""
+        manifests = files_of(tuple(fleets))
+        # The controller reads 10 MB of manifests, which is about 5,000 services of this shape: beyond that, raise it.
+        files.LARGEST_SNAPSHOT = max(files.LARGEST_SNAPSHOT, sum(map(len, manifests.values())))
+        self.catalogue = self.workspace.catalogue(Snapshot(revision=revision, files=manifests))
+        assert not self.catalogue.problems, "\n".join(map(str, self.catalogue.problems[:10]))
+        return self.catalogue
+
+    def round(self) -> dict[str, Outcome]:
+        """Make one pass of every application, each after those that it waits for."""
+        return {application.name: self.reconcile(application.name) for application in self.catalogue.ordered()}
+
+    def reconcile(self, name: str) -> Outcome:
+        """Make one pass of one application."""
+        application = self.catalogue.applications[name]
+        destination = self.workspace.destination_for(application)
+        state = self._states.setdefault(name, StepState())
+        return reconcile(application, self.catalogue, destination, state, PassOptions(enforce=True))
+
+    def steady_round(self) -> None:
+        """Make a round that has nothing to do."""
+        check(self.round())
+
+
+def is_steady(outcome: Outcome) -> bool:
+    """Return whether a pass did nothing and nothing is left to do."""
+    return (outcome.sync, outcome.health) == ("Synced", "Healthy") and not outcome.results
+
+
+def check(outcomes: dict[str, Outcome]) -> None:
+    """Raise AssertionError with the first resources that are not steady."""
+    lines = [
+        f"{one.key}: {one.sync} {one.health.status} {one.message or one.health.why}"
+        for outcome in outcomes.values()
+        if not is_steady(outcome)
+        for one in outcome.statuses
+        if (one.sync, one.health.status) != ("Synced", "Healthy")
+    ]
+    unsteady = [name for name, outcome in outcomes.items() if not is_steady(outcome)]
+    assert not unsteady, "\n".join([f"not steady: {', '.join(unsteady[:5])}", *lines[:10]])
+
+
+def use(url: str) -> None:
+    """Make this process use the AWS at `url`, and none of the settings of its environment."""
+    for name in [name for name in os.environ if name.startswith(("ECSYNC_", "AWS_"))]:
+        del os.environ[name]
+    config.use_simulated(url, REGION)
