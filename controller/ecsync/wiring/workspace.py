@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +35,7 @@ class Workspace:
     clock: Clock = field(default_factory=SystemClock)
     serial: Callable[[str], AbstractContextManager[object]] = field(default_factory=Locks)
     root_name: str = "default"
+    threads: Executor | None = None  # that passes read ahead with
 
     def __post_init__(self) -> None:
         self._cache = LoadCache()
@@ -57,6 +59,7 @@ class Workspace:
             asserted=targets.is_asserted(self.settings, application),
             serial=self.serial,
             inventory=self._inventory(cloud, account, region),
+            threads=self.threads,
         )
 
     def inventories(self) -> list[tuple[str, str, Inventory]]:

@@ -358,6 +358,8 @@ TaskDefinition/web:
     read=_read,
     owned=_owned,
     tagged_as="ecs:task-definition",
+    reads_after=("Service",),
+    apart=True,
     collections=_COLLECTIONS,
     from_describe=_printed,
     reads=operations(
