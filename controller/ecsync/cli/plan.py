@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ecsync.wiring import Workspace
 
 
-_READERS = 8  # threads: AWS's rates limit a plan, and one thread waits for one answer at a time
+_READERS = 16  # threads: AWS's rates limit a plan, and one thread waits for one answer at a time
 
 
 def plan(
@@ -47,8 +47,9 @@ def plan(
     _options.choice(output, "text", "json", "markdown")
     settings = _options.settings(config, installation=installation, account=account, region=region, profile=profile)
     workspace = wiring.workspace(settings, path, read_only=True)
-    catalogue = workspace.catalogue(workspace.source(path).fetch())
     with ThreadPoolExecutor(_READERS) as workspace.threads:
+        workspace.prepare()
+        catalogue = workspace.catalogue(workspace.source(path).fetch())
         planned = plans(workspace, catalogue, path)
     if output == "json":
         _show.put_json(plan_json.document(planned, catalogue.problems))

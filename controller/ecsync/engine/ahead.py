@@ -6,12 +6,13 @@ wrong guess costs a call.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import replace
 from datetime import datetime
 
 from ecsync.core.inputs import Inputs
+from ecsync.core.kind import Kind
 from ecsync.core.model import Desired, Key, Observed
 from ecsync.core.ports import AwsError
 from ecsync.engine.inventory import Inventory
@@ -24,24 +25,36 @@ Read = Future[dict[Key, Observed]]
 
 
 def read_ahead(inventory: Inventory, view: View, inputs: Inputs, now: datetime, threads: Executor) -> None:
-    """Read the resources of the application, each kind after those that it needs, and the listings of what is ours."""
-    listings = [threads.submit(_tried, listing) for listing in _listings(inventory, view, inputs)]
+    """Read the resources of the application, each kind when it is ready, and the listings of what is ours."""
     kinds = {name: replace(kind, inquire=None) for name, kind in inputs.kinds.items()}  # it needs the whole world
     resources = _by_kind(inputs)
-    waiting = _needs(inputs, resources)
-    world: dict[Key, Observed] = {}
+    needs = _needs(inputs, resources)
+    waiting = dict(resources)
+    seen = replace(inputs, kinds=kinds, world={})
     running: dict[Read, str] = {}
+    listings: list[Future[None]] = []
+    under_way: frozenset[str] = frozenset()
     while waiting or running:
-        under_way = {*waiting, *running.values()}
-        for name in [name for name, needs in waiting.items() if needs.isdisjoint(under_way)]:
-            del waiting[name]
-            seen = replace(inputs, kinds=kinds, world=dict(world))
-            for part in _parts(resources[name], PARTS if kinds[name].apart else 1):
-                running[threads.submit(_observed, inventory, view, seen, now, part)] = name
+        before, under_way = under_way, frozenset((*waiting, *running.values()))
+        if under_way != before:  # at the start, and when a kind has been read
+            late = {name: needs[name] & under_way for name in waiting}
+            for name in [name for name in waiting if _ready(seen, kinds[name], waiting[name], late[name])]:
+                for part in _parts(waiting.pop(name), PARTS if kinds[name].apart else 1):
+                    running[threads.submit(_observed, inventory, view, seen, now, part)] = name
+        listings = listings or [threads.submit(_tried, listing) for listing in _listings(inventory, view, inputs)]
+        world = dict(seen.world)
         for read in wait(running, return_when=FIRST_COMPLETED).done:
             del running[read]
             world |= read.result()
+        seen = replace(seen, world=world)
     wait(listings)
+
+
+def _ready(seen: Inputs, kind: Kind, resources: Sequence[Desired], late: Collection[str]) -> bool:
+    """Return whether a kind can be read: nothing that it needs is late, or nothing late identifies its resources."""
+    if late and kind.reads_after:
+        return False
+    return not late or not any(seen.is_without_parent(desired.key) for desired in resources)
 
 
 def _by_kind(inputs: Inputs) -> dict[str, list[Desired]]:
@@ -52,7 +65,7 @@ def _by_kind(inputs: Inputs) -> dict[str, list[Desired]]:
 
 
 def _needs(inputs: Inputs, resources: Mapping[str, Sequence[Desired]]) -> dict[str, set[str]]:
-    """Return the kinds that are read before each kind: of those that a pass observes before it."""
+    """Return the kinds that each kind refers to or is read after: those of them that a pass observes before it."""
     needs: dict[str, set[str]] = {}
     for name, of_kind in resources.items():
         refers = {ref.key.kind for desired in of_kind for ref in desired.refs}
