@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind
@@ -19,7 +20,7 @@ from ecsync.engine.inventory import Inventory
 from ecsync.engine.observe import observe
 from ecsync.engine.views import View
 
-PARTS = 8  # threads that read one kind, where its resources need a call each
+PARTS = 10  # threads that read one kind, where its resources need a call each
 
 Read = Future[dict[Key, Observed]]
 
@@ -93,9 +94,9 @@ def _listings(inventory: Inventory, view: View, inputs: Inputs) -> Iterator[Call
     """Yield what `orphans.listing` begins with, for each kind."""
     for kind in inputs.kinds.values():
         if kind.tagged_as:
-            yield lambda kind=kind: inventory.marked(view, kind)
+            yield partial(inventory.marked, view, kind)
         elif kind.owned is not None:
-            yield lambda kind=kind: inventory.owned(view, kind, inputs.installation)
+            yield partial(inventory.owned, view, kind, inputs.installation)
 
 
 def _tried(read: Callable[[], object]) -> None:
