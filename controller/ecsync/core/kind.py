@@ -201,7 +201,7 @@ class Kind:
     # Live resources with a mark of a scope: of an installation (`prod`), or of one document (`prod/shop/Service/web`).
     owned: Callable[[Reader, str], Iterator[Owned]] | None = None
     tagged_as: str = ""  # the resource type in the tagging API, where it lists the kind: `logs:log-group`
-    reads_after: tuple[str, ...] = ()  # kinds whose live state decides which calls `read` makes
+    reads_after: tuple[str, ...] = ()  # kinds: their live state decides which calls `read` makes
     apart: bool = False  # `read` makes calls for each resource alone: then several threads can read them
     reads: frozenset[str]  # every operation that `read`, `owned` and `inquire` use: `ecs.DescribeServices`
     collections: tuple[Collection, ...] = ()  # of those operations; the others are kept by their parameters

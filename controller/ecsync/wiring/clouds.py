@@ -55,9 +55,9 @@ class Clouds:
             return self._clouds[key]
 
     def prepare(self, region: str, services: Iterable[str]) -> None:
-        """Do what the first calls need anyway: load botocore, ask whose the credentials are, and make clients.
+        """Do what the first calls need anyway: load botocore, read the account, and make clients.
 
-        An error is not for here: whoever needs the account asks again.
+        An error is not reported: the code that needs the account asks again.
         """
         try:
             _ = self.of("", region).account
