@@ -5,12 +5,14 @@ A round is one pass of every application. It uses only what every verb uses, so 
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from benchmarks.fleet import ACCOUNT, INSTALLATION, REGION, Fleet, files_of
 from ecsync import config
+from ecsync.cli import COLLECTION
 from ecsync.config import Settings
 from ecsync.core.model import Snapshot
 from ecsync.core.outcome import Outcome
@@ -101,3 +103,4 @@ def use(url: str) -> None:
     for name in [name for name in os.environ if name.startswith(("ECSYNC_", "AWS_"))]:
         del os.environ[name]
     config.use_simulated(url, REGION)
+    gc.set_threshold(*COLLECTION)  # as the command does

@@ -169,6 +169,7 @@ class _Stage:
         from ecsync.engine.reconciler import PassOptions, reconcile
         from ecsync.report.events import Context
 
+        self._workspace.forget_reads()  # the passes of the demo come earlier than the interval
         destination = self._workspace.destination_for(self._application)
         options = PassOptions(enforce=True)
         outcome = reconcile(self._application, self._catalogue, destination, self._step_state, options)

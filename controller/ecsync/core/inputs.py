@@ -97,7 +97,7 @@ class Inputs:
             return None if (ref.key, ref.output) in invalid else self.value_of(ref)
 
         commas = table_of(self.kind(desired.key).rules).comma_lists
-        return replace(desired, body=resolve(desired.body, value, commas))
+        return replace(desired, body=resolve(desired.body, value, commas, desired.referring))
 
 
 def blocked(inputs: Inputs, desired: Desired, unreadable: Mapping[Key, str]) -> str:

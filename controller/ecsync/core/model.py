@@ -14,11 +14,8 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from ecsync.core.trees import Body, Json, Path, leaves
 
-# ---------------------------------------------------------------- identity
 
-
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Key:
+class Key(NamedTuple):
     """The name of a resource in the manifest: used in logs, metrics, plans and references."""
 
     application: str
@@ -44,8 +41,7 @@ class PhysicalId:
     natural: str
 
 
-@dataclass(frozen=True, slots=True)
-class Ref:
+class Ref(NamedTuple):
     """A reference to an output of another resource: `${TargetGroup/web.arn}`."""
 
     key: Key
@@ -75,9 +71,6 @@ class Text:
         return self.parts[0] if len(self.parts) == 1 and isinstance(self.parts[0], Ref) else None
 
 
-# ---------------------------------------------------------------- places in manifests
-
-
 class Origin(NamedTuple):
     """A place in a manifest; line and column count from 1. A tuple, because there is one for each value."""
 
@@ -102,9 +95,6 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.origin.file}:{self.origin.line}:{self.origin.column}: {self.message}"
-
-
-# ---------------------------------------------------------------- desired
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,15 +128,24 @@ class Desired:
     options: Options = Options()
     origin: Origin = NOWHERE
     origins: Mapping[Path, Origin] = field(default_factory=dict, compare=False, repr=False, hash=False)
-    _refs: tuple[Ref, ...] | None = field(default=None, init=False, compare=False, repr=False)
+    _refs: tuple[tuple[Ref, ...], tuple[str, ...]] | None = field(default=None, init=False, compare=False, repr=False)
 
     @property
     def refs(self) -> tuple[Ref, ...]:
         """Return the references in the body, each once, in order. They are looked for once per document."""
+        return self._found()[0]
+
+    @property
+    def referring(self) -> tuple[str, ...]:
+        """Return the members of the body that contain references."""
+        return self._found()[1]
+
+    def _found(self) -> tuple[tuple[Ref, ...], tuple[str, ...]]:
         if self._refs is None:
-            texts = (leaf for _, leaf in leaves(self.body) if isinstance(leaf, Text))
-            object.__setattr__(self, "_refs", tuple(dict.fromkeys(ref for text in texts for ref in text.refs)))
-        return self._refs or ()
+            texts = [(str(path[0]), leaf) for path, leaf in leaves(self.body) if isinstance(leaf, Text)]
+            refs = tuple(dict.fromkeys(ref for _, text in texts for ref in text.refs))
+            object.__setattr__(self, "_refs", (refs, tuple(dict.fromkeys(name for name, _ in texts))))
+        return self._refs or ((), ())
 
 
 class Documents:

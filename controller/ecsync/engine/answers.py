@@ -72,6 +72,9 @@ class Pages:
         self.error: Exception | None = None
 
     def __iter__(self) -> Iterator[Any]:
+        return iter(self._read) if self._complete else self._reading()
+
+    def _reading(self) -> Iterator[Any]:
         position = 0
         while not self._complete:
             with self._lock:

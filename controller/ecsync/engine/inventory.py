@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar, get_args
 
 from ecsync.core import marks
 from ecsync.core.kind import Cadence, Collection, Kind, Owned
@@ -25,6 +25,8 @@ _UNUSED = 3600.0  # seconds after which an answer that was not asked for is drop
 _SWEEP = 600.0
 _IN_USE = 600.0  # seconds since an answer was last asked for
 _GET_RESOURCES = ("resourcegroupstaggingapi", "GetResources")
+
+_MARKED = {cadence: Collection(operation=".".join(_GET_RESOURCES), cadence=cadence) for cadence in get_args(Cadence)}
 
 T = TypeVar("T")
 Listed: TypeAlias = tuple[Owned, ...]
@@ -101,16 +103,15 @@ class Inventory:
         return kept
 
     def items(self, view: View, service: str, operation: str, result: str, params: Mapping[str, Any]) -> Iterator[Any]:
-        """Yield the items of all pages."""
+        """Return the items of all pages. Raises the AwsError of a listing that failed before."""
         collection = self._collection(service, operation)
         if collection.ids and collection.ids in params:
-            yield from self._batch(view, collection, service, operation, params, pages=True)[result]
-            return
+            return iter(self._batch(view, collection, service, operation, params, pages=True)[result])
         name = f"{service}.{operation}:{result}"
         pages = self._kept(
             view, collection, name, params, lambda: Pages(self._cloud.pages(service, operation, result, **params))
         )
-        yield from pages
+        return iter(pages)
 
     def cached(self, service: str, operation: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return what AWS never changes."""
@@ -126,7 +127,7 @@ class Inventory:
         self, view: View, collection: Collection, name: str, params: Mapping[str, Any], read: Callable[[], T]
     ) -> T:
         """Return the kept answer if the view takes it, else read it. One thread reads, the others wait."""
-        key = f"{name} {canonical(params)}"
+        key = _key(name, params)
         with self._lock:
             answer = self._answers.setdefault(key, Answer())
         with answer.lock:
@@ -164,7 +165,7 @@ class Inventory:
         asked = [str(one) for one in params[collection.ids]]
         scope = {name: value for name, value in params.items() if name != collection.ids}
         with self._lock:
-            batch = self._batches.setdefault(f"{collection.operation} {canonical(scope)}", Batch())
+            batch = self._batches.setdefault(_key(collection.operation, scope), Batch())
 
         def describe(ids: Sequence[str]) -> Mapping[str, Any]:
             wanted = {**scope, collection.ids: list(ids)}
@@ -251,10 +252,10 @@ class Inventory:
     def _read_directly(self, collection: Collection, arn: str) -> float:
         """Return when the tags of an ARN were last read by their own call; minus infinity if never."""
         if collection.ids:
-            batch = self._batches.get(f"{collection.operation} {canonical({})}")
+            batch = self._batches.get(_key(collection.operation, {}))
             item = batch.items.get(arn) if batch else None
             return item.read.seconds if item and item.read else float("-inf")
-        answer = self._answers.get(f"{collection.operation} {canonical({collection.tags_of: arn})}")
+        answer = self._answers.get(_key(collection.operation, {collection.tags_of: arn}))
         return answer.read.seconds if answer and answer.read else float("-inf")
 
     def marked(self, view: View, kind: Kind) -> Marked:
@@ -263,16 +264,16 @@ class Inventory:
         return self._marked(view, types, "fast")[0]
 
     def _marked(self, view: View, types: Sequence[str], cadence: Cadence) -> tuple[Marked, ReadAt]:
-        collection = Collection(operation=".".join(_GET_RESOURCES), cadence=cadence)
-        params = {"ResourceTypeFilters": list(types), "TagFilters": [{"Key": marks.OWNER}]}
+        collection = _MARKED[cadence]
 
         def read() -> tuple[Marked, ReadAt]:
             began = ReadAt(self._monotonic(), 0)
+            params = {"ResourceTypeFilters": list(types), "TagFilters": [{"Key": marks.OWNER}]}
             listed = self._cloud.pages(*_GET_RESOURCES, "ResourceTagMappingList", **params)
             found = {one["ResourceARN"]: marks.tag_map(one.get("Tags")) for one in listed}
             return Marked({arn: tags for arn, tags in found.items() if marks.OWNER in tags}, marks.OWNER), began
 
-        return self._kept(view, collection, f"{collection.operation} marked", params, read)
+        return self._kept(view, collection, f"{collection.operation} marked", {"of": ",".join(types)}, read)
 
     def owned(self, view: View, kind: Kind, scope: str) -> Listed:
         """Return the live resources of a kind with a mark of this scope (`Kind.owned`). Raises AwsError."""
@@ -296,6 +297,15 @@ class Inventory:
         for batch in batches:
             with batch.lock:
                 batch.forget(now - _UNUSED)
+
+
+def _key(name: str, params: Mapping[str, Any]) -> str:
+    """Return the key of an answer: the operation, a space, and the parameters."""
+    if len(params) == 1:
+        ((member, value),) = params.items()
+        if isinstance(value, str):
+            return f"{name} {member}={value}"
+    return f"{name} {canonical(params)}" if params else f"{name} "
 
 
 class InventoryReader:

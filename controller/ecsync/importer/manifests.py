@@ -90,7 +90,7 @@ class _Files:
 
     def key(self, key: Key) -> Key:
         """Return the key of a resource's document."""
-        return replace(key, name=self._documents.names.get(key, key.name))
+        return key._replace(name=self._documents.names.get(key, key.name))
 
     def _label(self, key: Key) -> str:
         return str(self.key(key)) if key in self._documents.names else f"{key.kind} {key.name}"
@@ -135,7 +135,7 @@ def _document(resource: LiveResource, all_bodies: _CompleteBodies, context: Impo
     rendered = renderer.render(body, shape)
     secrets = () if resource.identity_only else suspected_secrets.paths(kind, complete)
     return Document(
-        key=replace(key, name=name),
+        key=key._replace(name=name),
         body={**{member: rendered[member] for member in first if member in rendered}, **rendered},
         annotations=_annotations(kind, resource),
         comments=(*_read_only_comment(resource), *(f"{path} looks like a secret" for path in secrets)),

@@ -138,7 +138,7 @@ class Collector:
 
     def _unused_owner(self, key: Key) -> str:
         """Return an owner mark that no resource carries: a read compares marks with it, and no document exists yet."""
-        unused = replace(key, name=f"import-{sha256(key.name.encode()).hexdigest()[:32]}")
+        unused = key._replace(name=f"import-{sha256(key.name.encode()).hexdigest()[:32]}")
         return marks.owner(self.context.installation or "import", unused)
 
     # ------------------------------------------------------------ one resource

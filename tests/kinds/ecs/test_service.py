@@ -570,7 +570,7 @@ def test_it_converges_on_moto() -> None:
 def _with_target(count: int | None) -> tuple[Desired, Desired]:
     service = desired(KIND, {"cluster": "prod", "taskDefinition": "api", "desiredCount": count})
     scaled = {"Service": Text((Ref(service.key, "arn"),)), "MinCapacity": 2, "MaxCapacity": 4}
-    return service, Desired(key=replace(service.key, kind="ScalableTarget"), body=scaled)
+    return service, Desired(key=service.key._replace(kind="ScalableTarget"), body=scaled)
 
 
 def test_a_service_is_created_with_the_minimum_of_its_scalable_target() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from ecsync.core.kind import Collection
-from ecsync.core.marks import OWNER, by_key, in_scope, keys_of, path_hash, spelled, tag_map
+from ecsync.core.marks import OWNER, by_key, in_scope, keys_of, path_hash, tag_map
 from ecsync.core.model import Absent, Call, Key, Marks, Present, Ref, Text, Update
 from ecsync.core.normalise import normalise
 from ecsync.core.ports import AwsError, Reader
@@ -64,7 +64,7 @@ TAGS = Collection(
     items="TagDescriptions",
     key="ResourceArn",
     tags_of="ResourceArns",
-    as_tagged=lambda arn, tags: {"ResourceArn": arn, "Tags": spelled(tags, "Key/Value")},
+    as_tagged=lambda arn, tags: {"ResourceArn": arn, "Tags": tags},  # `tags_of` takes a map too
 )
 
 

@@ -131,7 +131,10 @@ def _read(reader: Reader, wanted: Sequence[Wanted], world: World) -> Iterator[tu
         by_listener.setdefault(want.body["ListenerArn"], []).append(want)
     for arn, wants in by_listener.items():
         rules = list(with_tags(reader, _rules(reader, arn), "RuleArn"))
-        found = {want.key: _candidates(want, wants, rules) for want in wants}
+        by_owner: dict[str, list[_Tagged]] = {}
+        for one in rules:
+            by_owner.setdefault(owner_in(one[1]), []).append(one)
+        found = {want.key: _candidates(want, wants, rules, by_owner) for want in wants}
         targets = _target_priorities(wants, found, world)
         occupants = {_number(rule["Priority"]): rule["RuleArn"] for rule, _ in rules}
         for want in wants:
@@ -149,9 +152,11 @@ def _rules(reader: Reader, listener: str) -> list[Body]:
     return [rule for rule in rules if not rule.get("IsDefault")]
 
 
-def _candidates(want: Wanted, wants: Sequence[Wanted], rules: Sequence[_Tagged]) -> list[_Tagged]:
+def _candidates(
+    want: Wanted, wants: Sequence[Wanted], rules: Sequence[_Tagged], by_owner: Mapping[str, list[_Tagged]]
+) -> list[_Tagged]:
     """Return the rules with the document's mark, the best match first; if there is none, the rule at its priority."""
-    owned = [one for one in rules if want.managed and owner_in(one[1]) == want.owner]
+    owned = by_owner.get(want.owner, []) if want.managed else []
     if owned:
         return sorted(owned, key=lambda one: _match_order(one[0], want.body)) if len(owned) > 1 else owned
     # A rule of another document may occupy this priority until it moves to its own. It is not this document's rule.
