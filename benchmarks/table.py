@@ -21,7 +21,7 @@ from benchmarks.beside import beside
 from benchmarks.cost import Cost
 from benchmarks.limited import Limited, check
 from benchmarks.load.client import LoadAws
-from benchmarks.plan import plans
+from benchmarks.plan import LATENCY, plans
 from benchmarks.rounds import THROTTLED, Point, controls, point, run
 
 ANSIBLE = 3.83  # CPU seconds per service: Ansible 12.3 with 10 services on another day, on a machine like this
@@ -280,14 +280,16 @@ def writes(bench: Bench) -> Rows:
 
 
 def plan(bench: Bench) -> Rows:
-    """Yield the wall of `plan` against a script of two calls per service."""
-    found = plans(bench.aws)
-    ratio = found.plan.wall / found.script.wall
-    text = (
-        f"{ratio:.2f} ({found.plan.wall:.2f} s, {found.plan.calls} calls / {found.script.wall:.2f} s, "
-        f"{found.script.calls} calls); CPU {found.plan.cpu / found.script.cpu:.2f}"
-    )
-    yield Row("plan of 10 services: wall / two calls per service", text, "≤ 1", ratio <= 1)
+    """Yield the wall of `plan` against a script of two calls per service, with AWS's latency and without."""
+    for latency in (LATENCY, 0.0):
+        found = plans(bench.aws, latency=latency)
+        ratio = found.plan.wall / found.script.wall
+        text = (
+            f"{ratio:.2f} ({found.plan.wall:.2f} s, {found.plan.calls} calls / {found.script.wall:.2f} s, "
+            f"{found.script.calls} calls); CPU {found.plan.cpu / found.script.cpu:.2f}"
+        )
+        figure = f"`plan` of 10 services, {latency * 1000:.0f} ms of latency: wall / two calls per service"
+        yield Row(figure, text, "≤ 1", ratio <= 1)
 
 
 def unmeasured(bench: Bench) -> Rows:

@@ -116,6 +116,10 @@ class MemoryCloud:
         """Make the read again: no result is cached."""
         return self.call(service, operation, **params)
 
+    def keeps(self, _service: str, _operation: str, /, **_: Any) -> bool:
+        """Return False: no result is cached."""
+        return False
+
     def write(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
         """Make one mutating call. Raises AwsError `exists` or `missing`."""
         assert service == SERVICE, service

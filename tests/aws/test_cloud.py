@@ -104,7 +104,9 @@ def test_a_cached_response_is_read_once(aws: fake_aws.FakeAws) -> None:
     cloud = fake_aws.cloud()
     with pytest.raises(AwsError):
         cloud.cached("ecs", "DescribeTaskDefinition", taskDefinition="web:1")
+    assert not cloud.keeps("ecs", "DescribeTaskDefinition", taskDefinition="web:1")
     first = cloud.cached("ecs", "DescribeTaskDefinition", taskDefinition="web:1")
+    assert cloud.keeps("ecs", "DescribeTaskDefinition", taskDefinition="web:1")
     assert cloud.cached("ecs", "DescribeTaskDefinition", taskDefinition="web:1") == first
     cloud.cached("ecs", "DescribeTaskDefinition", taskDefinition="web:2")
     assert len(aws.sent) == 3 + 2

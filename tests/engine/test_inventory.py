@@ -51,6 +51,7 @@ class Zoo:
     breaks_after: int | None = None
     food: dict[str, Any] = field(default_factory=dict)
     account: str = "111111111111"
+    has_read: bool = False  # whether `cached` has the response already
 
     def call(self, _service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
         self.calls.append((operation, params.get("names") or params.get("arns") or params))
@@ -86,6 +87,9 @@ class Zoo:
 
     def cached(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
         return self.call(service, operation, **params)
+
+    def keeps(self, _service: str, _operation: str, /, **_: Any) -> bool:
+        return self.has_read
 
     def write(self, _service: str, _operation: str, /, **_: Any) -> Mapping[str, Any]:
         raise AssertionError("an inventory does not write")
@@ -432,3 +436,51 @@ class TestMemory:
         colours(inventory.reader(fresh(inventory.mark())), "a")
         counted = {reason: count for (_, reason), count in inventory.reads.items()}
         assert counted == {"cadence": 1, "confirm": 1, "fresh": 1}
+
+
+class TestContained:
+    """An answer that AWS never changes contains another one, which AWS may change."""
+
+    @pytest.fixture
+    def inventory(self, zoo: Zoo, clock: FakeClock) -> Inventory:
+        """An inventory in which a map contains the list of its keepers."""
+        zoo.food = {"keepers": ["ann"]}
+
+        def contains(found: Mapping[str, Any]) -> tuple[str, Mapping[str, Any], Mapping[str, Any]]:
+            return "zoo.ListKeepers", {"of": "map"}, {"keepers": found["keepers"]}
+
+        collections = (
+            Collection(operation="zoo.DescribeMap", contains=contains),
+            Collection(operation="zoo.ListKeepers", cadence="slow"),
+        )
+        return Inventory(zoo, clock.monotonic, {"Map": memory_kind("Map", collections=collections)})
+
+    def keepers(self, reader: InventoryReader) -> Any:
+        """Read the list."""
+        return reader.call("zoo", "ListKeepers", of="map")["keepers"]
+
+    def test_it_is_not_asked_for_when_the_first_was_read_now(self, inventory: Inventory, zoo: Zoo) -> None:
+        """One call has both."""
+        looking(inventory).cached("zoo", "DescribeMap")
+        assert self.keepers(looking(inventory)) == ["ann"]
+        assert [name for name, _ in zoo.calls] == ["DescribeMap"]
+
+    def test_it_is_asked_for_when_the_first_was_read_before(self, inventory: Inventory, zoo: Zoo) -> None:
+        """What is cached may be old."""
+        zoo.has_read = True
+        looking(inventory).cached("zoo", "DescribeMap")
+        zoo.food = {"keepers": ["bob"]}
+        assert self.keepers(looking(inventory)) == ["bob"]
+
+    def test_a_step_reads_it_itself(self, inventory: Inventory, zoo: Zoo) -> None:
+        """As every answer that a write depends on."""
+        looking(inventory).cached("zoo", "DescribeMap")
+        zoo.food = {"keepers": ["bob"]}
+        assert self.keepers(inventory.reader(fresh(inventory.mark()))) == ["bob"]
+
+    def test_it_is_read_again_when_it_is_too_old(self, inventory: Inventory, zoo: Zoo, clock: FakeClock) -> None:
+        """Its age is that of the read that contained it."""
+        looking(inventory).cached("zoo", "DescribeMap")
+        zoo.food = {"keepers": ["bob"]}
+        clock.advance(4000)
+        assert self.keepers(looking(inventory)) == ["bob"]

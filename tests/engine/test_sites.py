@@ -72,6 +72,10 @@ class Site:
         """Make a read."""
         return self.call(service, operation, **params)
 
+    def keeps(self, _service: str, _operation: str, /, **_: Any) -> bool:
+        """Return False: no read is cached."""
+        return False
+
     def write(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
         """Make a change."""
         return self.cloud.write(service, operation, **params)

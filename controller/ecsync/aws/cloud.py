@@ -79,6 +79,10 @@ class BotoCloud:
         """As `call`, for what AWS never changes: read once, while it is asked for at least once an hour."""
         return self._cache.get((service, operation, canonical(params)), lambda: self.call(service, operation, **params))
 
+    def keeps(self, service: str, operation: str, /, **params: Any) -> bool:
+        """Return whether `cached` has the response already."""
+        return (service, operation, canonical(params)) in self._cache
+
     def write(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
         """Make one mutating call, a single time, and return its response without metadata."""
         if self._clients.read_only:

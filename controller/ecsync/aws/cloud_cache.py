@@ -47,6 +47,10 @@ class Cache:
                 self._size += len(packed)
         return response
 
+    def __contains__(self, key: Hashable) -> bool:
+        with self._lock:
+            return key in self._asked or key in self._before
+
     @property
     def size(self) -> int:
         """The bytes of all responses that are kept."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import inspect
 import sys
@@ -92,5 +93,6 @@ def _as_written(text: str) -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and exit with a code of docs/cli.md."""
     gc.set_threshold(*COLLECTION)
+    atexit.register(gc.freeze)  # else the interpreter visits every object once more before it ends
     command = typer.main.get_command(build())
     sys.exit(_exits.guarded(lambda: command.main(args=arguments, prog_name="ecsync", standalone_mode=False)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from ecsync.engine.reconciler import Catalogue
     from ecsync.report.plan_json import Planned
     from ecsync.wiring import Workspace
+
+
+_READERS = 16  # threads: AWS's rates limit a plan, and one thread waits for one answer at a time
 
 
 def plan(
@@ -43,8 +47,10 @@ def plan(
     _options.choice(output, "text", "json", "markdown")
     settings = _options.settings(config, installation=installation, account=account, region=region, profile=profile)
     workspace = wiring.workspace(settings, path, read_only=True)
-    catalogue = workspace.catalogue(workspace.source(path).fetch())
-    planned = plans(workspace, catalogue, path)
+    with ThreadPoolExecutor(_READERS) as workspace.threads:
+        workspace.prepare()
+        catalogue = workspace.catalogue(workspace.source(path).fetch())
+        planned = plans(workspace, catalogue, path)
     if output == "json":
         _show.put_json(plan_json.document(planned, catalogue.problems))
     elif output == "markdown":

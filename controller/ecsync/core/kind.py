@@ -92,6 +92,8 @@ class Collection:
     key: str = ""  # the member of an item that holds its identifier
     failures: str = ""  # the member of the answer with what AWS could not describe, by `arn`
     tags_of: str = ""  # the parameter that takes an ARN, or with `ids` a list of ARNs (`Kind.tagged_as`)
+    # For `Reader.cached`: another answer that this one contains, as (operation, its parameters, its answer).
+    contains: Callable[[Body], tuple[str, Body, Body]] | None = None
     as_tagged: Callable[[str, Tags], Body] | None = None  # (ARN, its tags) -> the answer, or with `ids` the item
 
 
@@ -201,6 +203,8 @@ class Kind:
     # Live resources with a mark of a scope: of an installation (`prod`), or of one document (`prod/shop/Service/web`).
     owned: Callable[[Reader, str], Iterator[Owned]] | None = None
     tagged_as: str = ""  # the resource type in the tagging API, where it lists the kind: `logs:log-group`
+    reads_after: tuple[str, ...] = ()  # kinds: their live state decides which calls `read` makes
+    apart: bool = False  # `read` makes calls for each resource alone: then several threads can read them
     reads: frozenset[str]  # every operation that `read`, `owned` and `inquire` use: `ecs.DescribeServices`
     collections: tuple[Collection, ...] = ()  # of those operations; the others are kept by their parameters
     from_describe: Printed | None = None  # None: the output of describe has the members of the create input

@@ -87,6 +87,9 @@ class Reader(Protocol):
 class Cloud(Reader, Protocol):
     """One account and Region: reads, and the only method that writes."""
 
+    def keeps(self, service: str, operation: str, /, **params: Any) -> bool:
+        """Return whether `cached` has the response already, without a call."""
+
     @property
     def account(self) -> str:
         """The id of the account that the credentials belong to. Calls AWS at most once; may raise AwsError."""

@@ -114,8 +114,22 @@ class Inventory:
         return iter(pages)
 
     def cached(self, service: str, operation: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return what AWS never changes."""
-        return self._cloud.cached(service, operation, **params)
+        """Return what AWS never changes. If it is read now, it may contain another answer, which is as new."""
+        contains = self._collection(service, operation).contains
+        if contains is None or self._cloud.keeps(service, operation, **params):
+            return self._cloud.cached(service, operation, **params)
+        read = ReadAt(self._monotonic(), self.mark())
+        found = self._cloud.cached(service, operation, **params)
+        self._keep(*contains(found), read)
+        return found
+
+    def _keep(self, name: str, params: Mapping[str, Any], value: Mapping[str, Any], read: ReadAt) -> None:
+        """Keep an answer, unless a newer one is kept."""
+        with self._lock:
+            answer = self._answers.setdefault(_key(name, params), Answer())
+        with answer.lock:
+            if answer.read is None or answer.read.order < read.order:
+                answer.read, answer.value, answer.asked = read, value, read.seconds
 
     def _collection(self, service: str, operation: str) -> Collection:
         name = f"{service}.{operation}"

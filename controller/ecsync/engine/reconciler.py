@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import Executor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,6 +16,7 @@ from ecsync.core.model import Application, Desired, Key, Problem, Target
 from ecsync.core.outcome import Outcome, Plan, Result, StepId
 from ecsync.core.ports import Clock, Cloud, Reader
 from ecsync.engine import orphans
+from ecsync.engine.ahead import read_ahead
 from ecsync.engine.executor import Announce, ExecutionContext, execute
 from ecsync.engine.inventory import Inventory
 from ecsync.engine.observe import neighbours, observe
@@ -100,6 +102,7 @@ class Destination:
     asserted: bool = True
     serial: Callable[[str], AbstractContextManager[object]] = untimed
     inventory: Inventory | None = None  # what other applications share; None: nothing is kept between passes
+    threads: Executor | None = None  # to read ahead with; None: a pass makes one call after another
 
     def shared(self) -> Destination:
         """Return the destination with an inventory."""
@@ -154,6 +157,7 @@ def look(
     destination = destination.shared()
     inputs = _unobserved(application, catalogue, destination, step_state)
     with timer("observe"):
+        _read_ahead(inputs, destination, at_cadence(application.sync.interval, written=step_state.written))
         inputs = _observed(inputs, destination, at_cadence(application.sync.interval, written=step_state.written))
         if step_state.unsettled:
             beside = around(application.sync.interval, written=step_state.written)
@@ -174,6 +178,13 @@ def look(
             inputs, planned = _planned(inputs, catalogue, destination, step_state)
     step_state.record_plan(inputs, planned)
     return ObservedPlan(inputs=inputs, plan=planned)
+
+
+def _read_ahead(inputs: Inputs, destination: Destination, view: View) -> None:
+    """Read on the threads of the destination, if it has some, what the next reads in this view will ask for."""
+    if destination.threads is not None:
+        assert destination.inventory is not None
+        read_ahead(destination.inventory, view, inputs, destination.clock.now(), destination.threads)
 
 
 def _observed(inputs: Inputs, destination: Destination, view: View, only: Collection[Key] | None = None) -> Inputs:

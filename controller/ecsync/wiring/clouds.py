@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from ecsync import config
 from ecsync.aws.limits import Limiter, Limiters, Patience
 from ecsync.awsmodel import models
 from ecsync.config import Settings
-from ecsync.core.ports import Cloud
+from ecsync.core.ports import AwsError, Cloud
 from ecsync.wiring import targets
 from ecsync.wiring.registry import all_reads
 
@@ -53,6 +53,19 @@ class Clouds:
             if key not in self._clouds:
                 self._clouds[key] = self._make(target, region)
             return self._clouds[key]
+
+    def prepare(self, region: str, services: Iterable[str]) -> None:
+        """Do what the first calls need anyway: load botocore, read the account, and make clients.
+
+        An error is not reported: the code that needs the account asks again.
+        """
+        try:
+            _ = self.of("", region).account
+        except AwsError:
+            return
+        clients = self._session("", region)
+        for service in services:
+            clients.get(service, region)
 
     def _make(self, target: str, region: str) -> Cloud:
         from ecsync.aws.cloud import BotoCloud

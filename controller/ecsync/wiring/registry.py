@@ -19,3 +19,9 @@ def all_reads() -> frozenset[str]:
 def all_kinds() -> Mapping[str, Kind]:
     """Return the kinds by name, in the order in which they are observed."""
     return {kind.name: reviewed.with_unreviewed(kind) for kind in kinds.ALL}
+
+
+def listed_services() -> tuple[str, ...]:
+    """Return the services that every plan asks for what is ours, whatever the manifests declare."""
+    listed = (kind.shape.operation for kind in kinds.ALL if kind.shape and kind.owned and not kind.tagged_as)
+    return ("resourcegroupstaggingapi", *dict.fromkeys(operation.partition(".")[0] for operation in listed))

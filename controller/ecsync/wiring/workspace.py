@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +20,7 @@ from ecsync.engine.inventory import Inventory
 from ecsync.engine.reconciler import Catalogue, Destination
 from ecsync.language.manifest import LoadCache, Loaded, load
 from ecsync.sources.last_good import open_source
-from ecsync.wiring import targets
+from ecsync.wiring import registry, targets
 from ecsync.wiring.clouds import Clouds
 from ecsync.wiring.registry import all_kinds
 from ecsync.wiring.system import Locks, SystemClock, without_collection
@@ -34,6 +35,7 @@ class Workspace:
     clock: Clock = field(default_factory=SystemClock)
     serial: Callable[[str], AbstractContextManager[object]] = field(default_factory=Locks)
     root_name: str = "default"
+    threads: Executor | None = None  # that passes read ahead with
 
     def __post_init__(self) -> None:
         self._cache = LoadCache()
@@ -57,6 +59,7 @@ class Workspace:
             asserted=targets.is_asserted(self.settings, application),
             serial=self.serial,
             inventory=self._inventory(cloud, account, region),
+            threads=self.threads,
         )
 
     def inventories(self) -> list[tuple[str, str, Inventory]]:
@@ -105,6 +108,12 @@ class Workspace:
     def shape_of(of: ShapeOf) -> Shape:
         """Return a shape of botocore's models."""
         return shapes.load(of)
+
+    def prepare(self) -> None:
+        """Begin what the first call to AWS needs on a thread, if this workspace has some: a source may take a while."""
+        region = self.settings.region or config.default_region()
+        if self.threads is not None and region:
+            self.threads.submit(self.clouds.prepare, region, registry.listed_services())
 
     def source(self, where: str) -> Source:
         """Return the source at a path or `s3://bucket/prefix`."""

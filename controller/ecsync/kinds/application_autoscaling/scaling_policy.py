@@ -254,6 +254,7 @@ ScalingPolicy/cpu:
     rules=RULES,
     read=_read,
     owned=_owned,
+    reads_after=("ScalableTarget",),
     collections=(_POLICIES,),
     from_describe=printed,
     reads=scalable_target.KIND.reads | {f"{SERVICE}.DescribeScalingPolicies"},

@@ -227,6 +227,7 @@ ScheduledAction/evening:
     rules=RULES,
     read=_read,
     owned=_owned,
+    reads_after=("ScalableTarget",),
     collections=(_ACTIONS,),
     from_describe=printed,
     reads=scalable_target.KIND.reads | {f"{SERVICE}.DescribeScheduledActions"},

@@ -93,8 +93,17 @@ _MEMBERS = (
 _NEWEST = 10  # revisions that are described to find the live one
 
 
-# The content is cached for ever; the tags have a call for each revision.
-_COLLECTIONS = (Collection(operation="ecs.ListTagsForResource", cadence="slow"),)
+def _tags_in(described: Body) -> tuple[str, Body, Body]:
+    arn = described["taskDefinition"]["taskDefinitionArn"]
+    return _TAGS, {"resourceArn": arn}, {"tags": described.get("tags") or []}
+
+
+# The content is cached for ever. The tags have a call for each revision, except when it is described anyway.
+_TAGS = "ecs.ListTagsForResource"
+_COLLECTIONS = (
+    Collection(operation=_TAGS, cadence="slow"),
+    Collection(operation="ecs.DescribeTaskDefinition", contains=_tags_in),
+)
 
 
 def _read(reader: Reader, wanted: Sequence[Wanted], world: World) -> Iterator[tuple[Key, Observed]]:
@@ -358,6 +367,8 @@ TaskDefinition/web:
     read=_read,
     owned=_owned,
     tagged_as="ecs:task-definition",
+    reads_after=("Service",),
+    apart=True,
     collections=_COLLECTIONS,
     from_describe=_printed,
     reads=operations(

@@ -384,6 +384,7 @@ TargetGroup/web:
     read=_read,
     owned=_owned,
     tagged_as="elasticloadbalancing:targetgroup",
+    apart=True,
     collections=(TAGS, TARGET_HEALTH, *one_by_one("DescribeTargetGroupAttributes")),
     from_describe=_printed,
     reads=operations("elbv2", *_READS),
