@@ -134,8 +134,9 @@ class Inventory:
             answer.asked = now
             if not answer.taken(view, collection, now, key):
                 read_at = self._begin(collection.operation, view)
-                answer.read, answer.value = read_at, tried(read)
-            value: T | Failed = answer.value
+                value: T | Failed = answer.keep(read_at, tried(read))
+            else:
+                value = answer.value
         if isinstance(value, Failed):
             raise value.error
         return value

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from ecsync.core.model import Origin, Problem
 from ecsync.core.schema import ANY, STRING, Shape, choice, listing, mapping, structure
@@ -49,15 +50,23 @@ def bad_name(name: object) -> str:
     return f"{quoted(name)} is not a valid name; use {NAME_RULE}"
 
 
+class Again(Protocol):
+    """The nodes of the documents of a file, made again."""
+
+    def spec(self, number: int) -> Node:
+        """Return the body of a document."""
+
+
 class Held:
     """The nodes of a spec. Those of a document as it is written can be let go: its file is then parsed again."""
 
-    __slots__ = ("_again", "_node", "digest")
+    __slots__ = ("_again", "_node", "_number", "digest")
 
-    def __init__(self, node: Node, digest: bytes = b"", again: Callable[[], Node] | None = None) -> None:
+    def __init__(self, node: Node) -> None:
         self._node: Node | None = node
-        self.digest = digest  # of its line and text; empty: not known
-        self._again = again
+        self._again: Again | None = None
+        self._number = 0
+        self.digest = b""  # of its line and text; empty: not known
 
     @property
     def node(self) -> Node:
@@ -65,11 +74,11 @@ class Held:
         if self._node is not None:
             return self._node
         assert self._again is not None
-        return self._again()
+        return self._again.spec(self._number)
 
-    def written_as(self, digest: bytes, again: Callable[[], Node]) -> None:
+    def written_as(self, digest: bytes, again: Again, number: int) -> None:
         """Note the text that it is made from, and how to make it again."""
-        self.digest, self._again = digest, again
+        self.digest, self._again, self._number = digest, again, number
 
     def let_go(self) -> None:
         """Let the nodes go, if they can be made again."""
@@ -79,7 +88,7 @@ class Held:
     def same_as(self, other: Held) -> None:
         """Make the nodes from the text of an equal one from now on: its own file may be gone."""
         if self._again is not None and other._again is not None:
-            self._again = other._again
+            self._again, self._number = other._again, other._number
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Held):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from hashlib import blake2b
 from itertools import pairwise, zip_longest
 
@@ -117,7 +116,7 @@ def parse_file(name: str, content: bytes) -> ParsedFile:
         if extent is not None:
             digests = _digests(parsed.text, extent, node, reading.documents)
             for number, (document, digest) in enumerate(zip(reading.documents, digests, strict=True), len(found)):
-                document.held.written_as(digest, partial(nodes.spec, number))
+                document.held.written_as(digest, nodes, number)
         found += reading.documents
         problems += reading.problems
     readable = any(document.kind == "Application" for document in found)
