@@ -15,7 +15,7 @@ from ecsync.language.documents import Document
 from ecsync.language.nodes import Node
 from ecsync.language.yaml12 import Extent
 
-LARGEST_SNAPSHOT = 10 * 1000 * 1000
+LARGEST_SNAPSHOT = 25 * 1000 * 1000  # about 12,000 services with seven documents each
 _MANIFEST = (".yaml", ".yml", ".json")
 _INDEX = "ecsync.index.json"  # written by `publish`: the list of the manifests, not a manifest
 _TEMPORARY = re.compile(r"(?:.*~|#.*#|.*\.(?:swp|swo|swx|tmp|bak|orig|part))", re.DOTALL)
