@@ -58,7 +58,7 @@ class Controller:
     def read(self, fleets: Iterable[Fleet], revision: str = "1") -> Catalogue:
         """Read the manifests of these sites from now on."""
         manifests = files_of(tuple(fleets))
-        # The controller reads 10 MB of manifests, which is about 5,000 services of this shape: beyond that, raise it.
+        # The controller reads 25 MB of manifests, which is about 12,000 services of this shape: beyond that, raise it.
         files.LARGEST_SNAPSHOT = max(files.LARGEST_SNAPSHOT, sum(map(len, manifests.values())))
         self.catalogue = self.workspace.catalogue(Snapshot(revision=revision, files=manifests))
         assert not self.catalogue.problems, "\n".join(map(str, self.catalogue.problems[:10]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ecsync.core.model import Key, Ref, Sync, Text
 from ecsync.core.schema import STRING, Fixed, structure
-from ecsync.language.documents import Document
+from ecsync.language.documents import Document, Held
 from ecsync.language.expand import Composite
 from ecsync.language.nodes import to_nodes
 from tests.language.test_documents import loaded, resources
@@ -189,11 +189,17 @@ def test_two_documents_for_one_resource_are_found_through_references() -> None:
 def _expand_web(document: Document, _: object) -> tuple[list[Document], list[object]]:
     name, origin = document.name, document.origin
     group = Document(
-        kind="LogGroup", name=name, spec=to_nodes({"retentionInDays": document.spec.get("days")}, origin), origin=origin
+        kind="LogGroup",
+        name=name,
+        held=Held(to_nodes({"retentionInDays": document.spec.get("days")}, origin)),
+        origin=origin,
     )
     container = {"name": name, "image": document.spec.get("image"), "command": ["${LogGroup/" + name + "}"]}
     task = Document(
-        kind="TaskDefinition", name=name, spec=to_nodes({"containerDefinitions": [container]}, origin), origin=origin
+        kind="TaskDefinition",
+        name=name,
+        held=Held(to_nodes({"containerDefinitions": [container]}, origin)),
+        origin=origin,
     )
     return [group, task], []
 

@@ -23,11 +23,11 @@ def test_a_file_of_five_mebibytes_is_rejected() -> None:
 
 
 def test_a_snapshot_beyond_the_limit_blocks_every_application() -> None:
-    """More than ten megabytes in total are rejected before parsing, for every application."""
-    files = {f"{number}.yaml": b"#" + b"x" * (1024 * 1024 - 1) for number in range(10)}
+    """More than 25 megabytes in total are rejected before parsing, for every application."""
+    files = {f"{number}.yaml": b"#" + b"x" * (1024 * 1024 - 1) for number in range(24)}
     (problem,) = load_files(files).problems
     assert (
-        problem.message == "the manifests have 10.5 MB in total; at most 10 MB are read: remove files from the source"
+        problem.message == "the manifests have 25.2 MB in total; at most 25 MB are read: remove files from the source"
     )
     assert problem.application == ""
 

@@ -14,7 +14,7 @@ from ecsync.core.model import Application, Desired, Snapshot
 from ecsync.core.schema import STRING, structure
 from ecsync.kinds import BY_NAME
 from ecsync.language import manifest
-from ecsync.language.documents import Document
+from ecsync.language.documents import Document, Held
 from ecsync.language.expand import Composite
 from ecsync.language.manifest import LoadCache, Loaded, load
 from ecsync.language.nodes import to_nodes
@@ -67,7 +67,7 @@ def test_after_any_edits_the_result_is_that_of_a_full_load(seed: int) -> None:
 def _pair(document: Document, _: object) -> tuple[list[Document], list[object]]:
     spec = to_nodes({"clusterName": document.spec.value["name"].value}, document.origin)
     names = (document.name, f"{document.name}-b")
-    return [replace(document, kind="Cluster", name=name, spec=spec) for name in names], []
+    return [replace(document, kind="Cluster", name=name, held=Held(spec)) for name in names], []
 
 
 PAIR = Composite(name="Pair", shape=structure({"name": STRING}, "name"), expand=_pair)  # type: ignore[arg-type]

@@ -215,11 +215,11 @@ def test_no_manifest_is_empty_and_never_means_delete(tmp_path: Path) -> None:
 
 
 def test_too_many_bytes_are_refused(tmp_path: Path) -> None:
-    """The limit is 10 MB in all."""
-    write(tmp_path, {f"{n}.yaml": "x" * 2_600_000 for n in range(4)})
+    """The limit is 25 MB in all."""
+    write(tmp_path, {f"{n}.yaml": "x" * 2_600_000 for n in range(10)})
     error = refusal(tmp_path)
     assert error.reason == "partial"
-    assert "10000000 bytes" in str(error)
+    assert "25000000 bytes" in str(error)
 
 
 def test_an_unreadable_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

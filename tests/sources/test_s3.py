@@ -226,8 +226,8 @@ def test_a_body_that_is_cut_off_is_partial(s3: MotoReader, monkeypatch: pytest.M
 
 
 def test_too_many_bytes_are_refused_before_they_are_read(s3: MotoReader) -> None:
-    """The sizes in the list are enough to refuse more than 10 MB."""
-    put_all(s3, {f"{n}.yaml": "x" * 2_600_000 for n in range(4)})
+    """The sizes in the list are enough to refuse more than 25 MB."""
+    put_all(s3, {f"{n}.yaml": "x" * 2_600_000 for n in range(10)})
     assert refusal(S3Source(s3, BUCKET, "prod")).reason == "partial"
     assert s3.made("GetObject") == 0
 

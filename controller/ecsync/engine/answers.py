@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import marshal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from ecsync.core.kind import Collection
 from ecsync.core.model import Tags
 from ecsync.core.ports import AwsError
 from ecsync.engine.views import ReadAt, View
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -21,6 +24,30 @@ class Failed:
     error: AwsError
 
 
+@dataclass(frozen=True, slots=True)
+class _Packed:
+    """Plain data as bytes: a third of its size as dicts. Each `value` is a new tree."""
+
+    data: bytes
+
+    @property
+    def value(self) -> Any:
+        """The data."""
+        return marshal.loads(self.data)  # noqa: S302  # made by `_packed`, in this process
+
+
+def _packed(value: Any) -> Any:
+    """Return plain data packed, and any other value itself."""
+    try:
+        return _Packed(marshal.dumps(value))
+    except ValueError:
+        return value
+
+
+def _unpacked(value: Any) -> Any:
+    return value.value if isinstance(value, _Packed) else value
+
+
 @dataclass(slots=True)
 class Answer:
     """The last answer to one call. Its lock is held while it is read: the other askers wait for it."""
@@ -28,13 +55,23 @@ class Answer:
     lock: threading.Lock = field(default_factory=threading.Lock)
     read: ReadAt | None = None
     asked: float = 0.0
-    value: Any = None
+    _kept: Any = None
+
+    @property
+    def value(self) -> Any:
+        """The answer, or the failure in its place. Each asker gets a tree of its own."""
+        return _unpacked(self._kept)
+
+    def keep(self, read: ReadAt, value: T) -> T:
+        """Keep an answer and return it."""
+        self.read, self._kept = read, _packed(value) if type(value) is dict else value
+        return value
 
     def taken(self, view: View, collection: Collection, now: float, key: str) -> bool:
         """Return whether a view takes the answer. A failure is an answer too, but not for an exact view."""
         if self.read is None:
             return False
-        error = _error(self.value)
+        error = _error(self._kept)
         if error is not None:
             return _lasts(error, view) and view.takes("fast", self.read, now, key)
         settled = collection.settled is None or collection.settled(self.value)
@@ -103,9 +140,15 @@ class Item:
 
     asked: float
     read: ReadAt | None = None
-    items: tuple[Any, ...] = ()
+    kept: Any = ()
     failure: Any = None
     error: AwsError | None = None  # of the call that asked for it
+
+    @property
+    def items(self) -> tuple[Any, ...]:
+        """The items. Each asker gets trees of its own."""
+        found: tuple[Any, ...] = _unpacked(self.kept)
+        return found
 
 
 class Batch:
@@ -114,6 +157,7 @@ class Batch:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.items: dict[str, Item] = {}
+        self._fresh: dict[str, tuple[Any, ...]] = {}  # of the last call, until the next answer
 
     def ask(self, ids: Iterable[str], now: float) -> None:
         """Note that these identifiers are asked for now."""
@@ -125,7 +169,7 @@ class Batch:
         item = self.items[one]
         if item.read is not None and item.error is not None:
             return _lasts(item.error, view) and view.takes("fast", item.read, now, one)
-        if item.read is None or (collection.failures and not item.items and item.failure is None):
+        if item.read is None or (collection.failures and not item.kept and item.failure is None):
             return False
         return view.takes(collection.cadence, item.read, now, one)
 
@@ -150,10 +194,11 @@ class Batch:
         for item in answer.get(collection.items) or ():
             items.setdefault(str(item[collection.key]), []).append(item)
         failures = {_name(one): one for one in answer.get(collection.failures) or ()} if collection.failures else {}
-        for one in dict.fromkeys(ids):
+        self._fresh = {one: tuple(items.get(one, ())) for one in ids}
+        for one, found in self._fresh.items():
             before = self.items.pop(one, None)
             asked = before.asked if before else read.seconds
-            self.items[one] = Item(asked, read, tuple(items.get(one, ())), failures.get(one))
+            self.items[one] = Item(asked, read, _packed(found) if found else (), failures.get(one))
 
     def fail(self, ids: Sequence[str], error: AwsError, read: ReadAt) -> None:
         """Keep the failure of the call for these identifiers, so that other applications do not repeat it.
@@ -168,13 +213,16 @@ class Batch:
 
     def answer(self, collection: Collection, ids: Iterable[str]) -> dict[str, Any]:
         """Return what is kept of these identifiers, as AWS would return it. Raises AwsError."""
-        kept = [self.items[one] for one in dict.fromkeys(ids)]
-        error = next((one.error for one in kept if one.error is not None), None)
+        fresh, self._fresh = self._fresh, {}
+        kept = {one: self.items[one] for one in ids}
+        error = next((one.error for one in kept.values() if one.error is not None), None)
         if error is not None:
             raise error
-        found: dict[str, Any] = {collection.items: [item for one in kept for item in one.items]}
+        found: dict[str, Any] = {
+            collection.items: [item for one in kept for item in (fresh.get(one) or kept[one].items)]
+        }
         if collection.failures:
-            found[collection.failures] = [one.failure for one in kept if one.failure is not None]
+            found[collection.failures] = [one.failure for one in kept.values() if one.failure is not None]
         return found
 
     def drop(self, ids: Iterable[str]) -> None:

@@ -47,6 +47,7 @@ class Inventory:
         self._answers: dict[str, Answer] = {}
         self._batches: dict[str, Batch] = {}
         self._swept = monotonic()
+        self._listings: dict[str, float] = {}  # of what is ours: when no view takes them any more
         self.reads: Counter[tuple[str, str]] = Counter()  # requests to AWS by operation and reason
 
     def reader(self, view: View) -> InventoryReader:
@@ -129,7 +130,8 @@ class Inventory:
             answer = self._answers.setdefault(_key(name, params), Answer())
         with answer.lock:
             if answer.read is None or answer.read.order < read.order:
-                answer.read, answer.value, answer.asked = read, value, read.seconds
+                answer.keep(read, value)
+                answer.asked = read.seconds
 
     def _collection(self, service: str, operation: str) -> Collection:
         name = f"{service}.{operation}"
@@ -149,8 +151,9 @@ class Inventory:
             answer.asked = now
             if not answer.taken(view, collection, now, key):
                 read_at = self._begin(collection.operation, view)
-                answer.read, answer.value = read_at, tried(read)
-            value: T | Failed = answer.value
+                value: T | Failed = answer.keep(read_at, tried(read))
+            else:
+                value = answer.value
         if isinstance(value, Failed):
             raise value.error
         return value
@@ -295,14 +298,24 @@ class Inventory:
             return ()
         list_, name = kind.owned, f"{kind.name} with our marks"
         reader = self.reader(view)
-        return self._kept(view, Collection(operation=name), name, {"scope": scope}, lambda: tuple(list_(reader, scope)))
+        params = {"scope": scope}
+        key, last = _key(name, params), self._monotonic() + view.ages["fast"]
+        with self._lock:
+            self._listings[key] = max(last, self._listings.get(key, last))
+        return self._kept(view, Collection(operation=name), name, params, lambda: tuple(list_(reader, scope)))
 
     # ---------------------------------------------------------------- what is not asked for any more
 
     def _sweep(self) -> None:
-        """Drop the answers that were not asked for lately."""
+        """Drop the answers that were not asked for lately, and the listings of what is ours that no view takes.
+
+        They have whole live resources, and an application asks for them every ten minutes (`orphans.RELIST`).
+        """
         now = self._monotonic()
         with self._lock:
+            for key in [key for key, last in self._listings.items() if last <= now]:
+                del self._listings[key]
+                self._answers.pop(key, None)
             if now - self._swept < _SWEEP:
                 return
             self._swept = now

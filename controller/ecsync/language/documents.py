@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from ecsync.core.model import Origin, Problem
 from ecsync.core.schema import ANY, STRING, Shape, choice, listing, mapping, structure
@@ -49,17 +50,72 @@ def bad_name(name: object) -> str:
     return f"{quoted(name)} is not a valid name; use {NAME_RULE}"
 
 
+class Again(Protocol):
+    """The nodes of the documents of a file, made again."""
+
+    def spec(self, number: int) -> Node:
+        """Return the body of a document."""
+
+
+class Held:
+    """The nodes of a spec. Those of a document as it is written can be let go: its file is then parsed again."""
+
+    __slots__ = ("_again", "_node", "_number", "digest")
+
+    def __init__(self, node: Node) -> None:
+        self._node: Node | None = node
+        self._again: Again | None = None
+        self._number = 0
+        self.digest = b""  # of its line and text; empty: not known
+
+    @property
+    def node(self) -> Node:
+        """The nodes."""
+        if self._node is not None:
+            return self._node
+        assert self._again is not None
+        return self._again.spec(self._number)
+
+    def written_as(self, digest: bytes, again: Again, number: int) -> None:
+        """Note the text that it is made from, and how to make it again."""
+        self.digest, self._again, self._number = digest, again, number
+
+    def let_go(self) -> None:
+        """Let the nodes go, if they can be made again."""
+        if self._again is not None:
+            self._node = None
+
+    def same_as(self, other: Held) -> None:
+        """Make the nodes from the text of an equal one from now on: its own file may be gone."""
+        if self._again is not None and other._again is not None:
+            self._again, self._number = other._again, other._number
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Held):
+            return NotImplemented
+        if self.digest and self.digest == other.digest:
+            return True
+        return self._node is not None and other._node is not None and self._node == other._node
+
+    __hash__ = None  # type: ignore[assignment]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
     """One resource, composite or Application as written in the file. References are not resolved yet."""
 
     kind: str
     name: str
-    spec: Node
+    held: Held
     origin: Origin
     annotations: Mapping[str, Node] = field(default_factory=dict)
     formerly: tuple[str, ...] = ()  # of an Application
     written: Node | None = None  # of a plain AWS document in JSON: the body in the file, for the strict check
+
+    @property
+    def spec(self) -> Node:
+        """The body."""
+        return self.held.node
 
     def __str__(self) -> str:
         return f"{self.kind}/{self.name}"
@@ -164,7 +220,7 @@ def _add(
         Document(
             kind=kind,
             name=name.value,
-            spec=spec,
+            held=Held(spec),
             origin=origin,
             annotations=annotations,
             formerly=formerly,

@@ -11,7 +11,7 @@ from ecsync.core.model import Problem
 from ecsync.core.schema import Shape
 from ecsync.core.wording import quoted
 from ecsync.language.check import check
-from ecsync.language.documents import Document
+from ecsync.language.documents import Document, Held
 from ecsync.language.nodes import Node
 from ecsync.language.patching import patched
 from ecsync.language.references import Scope, fill_values
@@ -79,7 +79,8 @@ class Expansion:
         shape = self.composites[document.kind].shape if document.kind in self.composites else None
         if kind is not None and kind.shape is not None:
             shape = self.shape_of(kind.shape)
-        return replace(document, spec=patched(document.spec, patch, shape=shape, rules=kind.rules if kind else ()))
+        spec = patched(document.spec, patch, shape=shape, rules=kind.rules if kind else ())
+        return replace(document, held=Held(spec))
 
     def _expand(self, document: Document, documents: Sequence[Document]) -> Sequence[Document]:
         composite = self.composites[document.kind]
@@ -89,6 +90,6 @@ class Expansion:
         self.problems += [Problem(finding.origin, finding.message) for finding in checked.problems]
         if wrong or checked.problems:
             return ()
-        children, problems = composite.expand(replace(document, spec=checked.node), documents)
+        children, problems = composite.expand(replace(document, held=Held(checked.node)), documents)
         self.problems += problems
         return [replace(child, annotations={**document.annotations, **child.annotations}) for child in children]

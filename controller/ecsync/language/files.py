@@ -3,19 +3,40 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import pairwise, zip_longest
 
 from ecsync.core.model import Origin, Problem, Snapshot
 from ecsync.core.wording import printable
 from ecsync.language import documents, yaml12
 from ecsync.language.documents import Document
+from ecsync.language.nodes import Node
+from ecsync.language.yaml12 import Extent
 
-LARGEST_SNAPSHOT = 10 * 1000 * 1000
+LARGEST_SNAPSHOT = 25 * 1000 * 1000  # about 12,000 services with seven documents each
 _MANIFEST = (".yaml", ".yml", ".json")
 _INDEX = "ecsync.index.json"  # written by `publish`: the list of the manifests, not a manifest
 _TEMPORARY = re.compile(r"(?:.*~|#.*#|.*\.(?:swp|swo|swx|tmp|bak|orig|part))", re.DOTALL)
+_OTHER_BREAK = re.compile("[\r\x85\u2028\u2029]")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+@dataclass(slots=True)
+class Nodes:
+    """The nodes of the documents of a file, parsed again when they are asked for."""
+
+    name: str
+    content: bytes
+    parsed: tuple[Document, ...] | None = None
+    gone: bool = False  # whether the documents of the file have let theirs go
+
+    def spec(self, number: int) -> Node:
+        """Return the body of a document."""
+        if self.parsed is None:
+            self.parsed = parse_file(self.name, self.content).documents
+        return self.parsed[number].spec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +45,7 @@ class ParsedFile:
 
     name: str
     content: bytes
+    nodes: Nodes
     documents: tuple[Document, ...] = ()
     problems: tuple[Problem, ...] = ()
     whole: bool = True  # False: part of the file is unreadable, so it may declare more than this
@@ -33,6 +55,16 @@ class ParsedFile:
     def applications(self) -> tuple[Document, ...]:
         """The Application documents."""
         return tuple(document for document in self.documents if document.kind == "Application")
+
+    def let_go(self) -> None:
+        """Let the nodes of its documents go, but not those of an Application and of plain AWS documents in JSON."""
+        self.nodes.parsed = None
+        if self.nodes.gone:
+            return
+        self.nodes.gone = True
+        for document in self.documents:
+            if document.kind != "Application" and document.written is None:
+                document.held.let_go()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,19 +110,59 @@ def parse_file(name: str, content: bytes) -> ParsedFile:
     parsed = yaml12.parse(name, content)
     problems = list(parsed.problems)
     found: list[Document] = []
-    for node in parsed.documents:
+    nodes = Nodes(name, content)
+    for node, extent in zip_longest(parsed.documents, parsed.extents):
         reading = documents.read(node)
+        if extent is not None:
+            digests = _digests(parsed.text, extent, node, reading.documents)
+            for number, (document, digest) in enumerate(zip(reading.documents, digests, strict=True), len(found)):
+                document.held.written_as(digest, nodes, number)
         found += reading.documents
         problems += reading.problems
     readable = any(document.kind == "Application" for document in found)
     return ParsedFile(
         name=name,
         content=content,
+        nodes=nodes,
         documents=tuple(found),
         problems=tuple(problems),
         whole=parsed.whole and not problems,
         application="" if readable or not problems else _lost_application(content),
     )
+
+
+def _digests(text: str, extent: Extent, node: Node, declared: Sequence[Document]) -> Iterator[bytes]:
+    """Yield a digest for each document of a YAML document. If two are equal, so are the specs, with their places.
+
+    It is of the line and the text of the whole YAML document. In a map of resources with one below the other, it is of
+    the text before the first one, and of the lines of the resource itself. An anchor could carry a value into it.
+    """
+    whole = text[extent.start : extent.end]
+    resources = node.get("resources")
+    entries = list(resources.value.values()) if resources is not None and isinstance(resources.value, dict) else []
+    lines = whole.split("\n")
+    starts = [one.origin.line - 1 - extent.line for one in entries]
+    if not entries or extent.anchors or _OTHER_BREAK.search(whole) or not _apart(lines, starts, entries):
+        yield from [_digest(extent.line, whole)] * len(declared)
+        return
+    ends = dict(zip(starts, [*starts[1:], len(lines)], strict=True))
+    head = "\n".join(lines[: starts[0]])
+    for document in declared:
+        start = document.origin.line - 1 - extent.line
+        own = "\n".join(lines[start : ends[start]]) if start in ends else whole
+        yield _digest(document.origin.line, head, own)
+
+
+def _apart(lines: Sequence[str], starts: Sequence[int], entries: Sequence[Node]) -> bool:
+    """Return whether each entry begins on a line of its own, below the one before."""
+    in_order = starts[0] >= 0 and all(one < other for one, other in pairwise(starts))
+    return in_order and not any(
+        lines[start][: one.origin.column - 1].strip() for start, one in zip(starts, entries, strict=True)
+    )
+
+
+def _digest(*parts: object) -> bytes:
+    return blake2b("\n\n".join(map(str, parts)).encode(), digest_size=16).digest()
 
 
 _LOST = re.compile(rb"""^["']?kind["']?\s*:\s*["']?Application\b""", re.MULTILINE)

@@ -19,12 +19,14 @@ from itertools import chain
 from ecsync.core.kind import Kind, ShapeOf
 from ecsync.core.model import Application, Problem, Snapshot
 from ecsync.core.schema import Shape
+from ecsync.core.trees import Body
 from ecsync.language import crosscheck, files
 from ecsync.language.documents import Document
 from ecsync.language.drafts import Draft, group, same_group
 from ecsync.language.expand import Composite
 from ecsync.language.files import ParsedFile, Selected, parse_file
 from ecsync.language.links import Links
+from ecsync.language.nodes import Origins
 from ecsync.language.outline import Outline, Outliner
 from ecsync.language.references import Asked
 from ecsync.language.resources import Compiled, Compiler, Part, part_of
@@ -115,8 +117,9 @@ def _load(snapshot: Snapshot, given: _Given, cache: LoadCache) -> Loaded:
     if refused is not None:
         return Loaded(problems=(refused,))
     _group(_parse(snapshot, cache), given, cache)
-    _compile(given, cache)
+    compiled = _compile(given, cache)
     cache.links.update(cache.parts)
+    _let_go(cache, compiled)
     cache.built = {draft.settings.name: _built(draft.settings, cache) for draft in cache.drafts}
     problems = {*cache.selected.problems, *_problems(cache)}
     notes = {*cache.selected.notes, *(note for own in cache.parts.values() for part in own for note in part.notes)}
@@ -176,8 +179,11 @@ def _group(same: bool, given: _Given, cache: LoadCache) -> None:
 # ---------------------------------------------------------------- documents to resources
 
 
-def _compile(given: _Given, cache: LoadCache) -> None:
-    """Set outlines and parts. A part stays if its section does, and if its references still mean the same."""
+def _compile(given: _Given, cache: LoadCache) -> list[tuple[Origins, Body]]:
+    """Set outlines and parts, and return the origins and bodies of what was compiled.
+
+    A part stays if its section does, and if its references still mean the same.
+    """
     outliner = Outliner(
         kinds=given.kinds,
         composites=given.composites,
@@ -196,9 +202,10 @@ def _compile(given: _Given, cache: LoadCache) -> None:
     unsure = (before.keys() ^ cache.outlines.keys()) | (incomplete ^ cache.incomplete)
     cache.incomplete = incomplete
     if all(outline is before.get(name) for name, outline in cache.outlines.items()) and not unsure:
-        return
+        return []
     declared = {name: outline.declared for name, outline in cache.outlines.items()}
     parts: dict[str, tuple[Part, ...]] = {}
+    compiled: list[tuple[Origins, Body]] = []
     for name, outline in cache.outlines.items():
         own = cache.parts.get(name, ())
         if outline is before.get(name) and not changed and not unsure:
@@ -208,7 +215,17 @@ def _compile(given: _Given, cache: LoadCache) -> None:
         compiler = Compiler(outline.draft.settings, scope, given.kinds, given.shape_of)
         found = tuple(_parts(outline, own, compiler, lambda one: _is_stale(one, changed, unsure)))
         parts[name] = own if own == found else found
+        compiled += compiler.origins
     cache.parts = parts
+    return compiled
+
+
+def _let_go(cache: LoadCache, compiled: Sequence[tuple[Origins, Body]]) -> None:
+    """Let the nodes go: a file is parsed again where one of its documents must be compiled again."""
+    for file in cache.parsed.values():
+        file.let_go()
+    for origins, body in compiled:
+        origins.pack(body)
 
 
 def _parts(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -59,15 +60,31 @@ def plain(node: Node) -> Json:
 
 
 class Origins(Mapping[Path, Origin]):
-    """The origin of each path of a body. It is looked up in the nodes on demand, so it needs no extra memory."""
+    """The origin of each path of a body: looked up in its nodes, or, after `pack`, in a list of lines and columns."""
 
-    __slots__ = ("_root",)
+    __slots__ = ("_root", "_state")
 
     def __init__(self, root: Node) -> None:
-        self._root = root
+        self._root: Node | None = root
+        self._state: tuple[str, Json, array[int]] | None = None  # file, body, line and column of each value in it
+
+    def pack(self, body: Json) -> None:
+        """Let the nodes go. `body` has their structure and is never changed. Nodes of several files stay."""
+        root = self._root
+        if root is None:
+            return
+        places: array[int] = array("I")
+        if _places(root, root.origin.file, places):
+            self._state = root.origin.file, body, places
+            self._root = None
 
     def __getitem__(self, path: Path) -> Origin:
         node = self._root
+        if node is None:
+            assert self._state is not None
+            file, body, places = self._state
+            position = 2 * _position(body, path)
+            return Origin(file, places[position], places[position + 1])
         for part in path:
             try:
                 below = node.value[part]
@@ -79,7 +96,10 @@ class Origins(Mapping[Path, Origin]):
         return node.origin
 
     def __iter__(self) -> Iterator[Path]:
-        return (path for path, _ in _walk(self._root, ()))
+        if self._root is not None:
+            return (path for path, _ in _walk(self._root, ()))
+        assert self._state is not None
+        return _paths(self._state[1], ())
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -94,3 +114,48 @@ def _walk(node: Node, at: Path) -> Iterator[tuple[Path, Node]]:
         below = enumerate(node.value)
     for part, child in below:
         yield from _walk(child, (*at, part))
+
+
+def _places(node: Node, file: str, places: array[int]) -> bool:
+    """Add line and column of each node, from the root on. Return False for nodes of another file."""
+    value, origin = node
+    if origin.file != file:
+        return False
+    places.append(origin.line)
+    places.append(origin.column)
+    if isinstance(value, dict):
+        return all(_places(below, file, places) for below in value.values())
+    if isinstance(value, list):
+        return all(_places(below, file, places) for below in value)
+    return True
+
+
+def _below(value: Json) -> Iterable[tuple[str | int, Json]]:
+    if isinstance(value, dict):
+        return value.items()
+    return enumerate(value) if isinstance(value, list) else ()
+
+
+def _position(body: Json, path: Path) -> int:
+    """Return the number of values before the one at the path, in the order of `_places`. Raises KeyError."""
+    position = 0
+    for part in path:
+        position += 1
+        for name, value in _below(body):
+            if name == part:
+                body = value
+                break
+            position += _size(value)
+        else:
+            raise KeyError(path)
+    return position
+
+
+def _size(value: Json) -> int:
+    return 1 + sum(_size(below) for _, below in _below(value))
+
+
+def _paths(value: Json, at: Path) -> Iterator[Path]:
+    yield at
+    for part, below in _below(value):
+        yield from _paths(below, (*at, part))

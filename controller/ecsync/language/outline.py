@@ -188,7 +188,11 @@ def _kept(documents: Sequence[Document], before: Section | None) -> Iterator[Doc
     known = {(document.kind, document.name): document for document in old}
     for document in documents:
         same = known.get((document.kind, document.name))
-        yield same if same is not None and same == document else document
+        if same is not None and same == document:
+            same.held.same_as(document.held)
+            yield same
+        else:
+            yield document
 
 
 def _names(files: Sequence[ParsedFile]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import json
 import re
 from dataclasses import dataclass, field
 from sys import intern
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -29,6 +29,15 @@ _UNWRITABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U0001000
 _SURROGATES = re.compile(r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
 
 
+class Extent(NamedTuple):
+    """Where a document is in its text: character indexes, its first line from 0, and whether it has anchors."""
+
+    start: int
+    end: int
+    line: int
+    anchors: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parsed:
     """The documents and problems of one file. `whole` is False if part of the file is unreadable."""
@@ -36,6 +45,8 @@ class Parsed:
     documents: tuple[Node, ...] = ()
     problems: tuple[Problem, ...] = ()
     whole: bool = True
+    text: str = ""
+    extents: tuple[Extent, ...] = ()  # of the documents; fewer than those if the last one is not complete
 
 
 def parse(file: str, content: bytes) -> Parsed:
@@ -54,7 +65,13 @@ def parse(file: str, content: bytes) -> Parsed:
     except yaml.YAMLError as error:
         builder.problems.append(Problem(Origin(file), f"not valid YAML: {printable(str(error), 200)}"))
         whole = False
-    return Parsed(documents=tuple(builder.documents), problems=tuple(builder.problems), whole=whole)
+    return Parsed(
+        documents=tuple(builder.documents),
+        problems=tuple(builder.problems),
+        whole=whole,
+        text=text,
+        extents=tuple(builder.extents),
+    )
 
 
 # ---------------------------------------------------------------- from bytes to text
@@ -128,6 +145,8 @@ class _Builder:
 
     file: str
     documents: list[Node] = field(default_factory=list)
+    extents: list[Extent] = field(default_factory=list)
+    began: Any = None  # the mark of the document
     problems: list[Problem] = field(default_factory=list)
     stack: list[_Open] = field(default_factory=list)
     anchors: dict[str, tuple[Any, int, int] | None] = field(
@@ -145,6 +164,7 @@ class _Builder:
             yaml.SequenceEndEvent: self._end,
             yaml.MappingEndEvent: self._end,
             yaml.DocumentStartEvent: self._document,
+            yaml.DocumentEndEvent: self._document_end,
         }
         try:
             while (event := loader.get_event()) is not None:
@@ -155,8 +175,13 @@ class _Builder:
             loader.dispose()
         return True
 
-    def _document(self, _: Any) -> bool:
+    def _document(self, event: Any) -> bool:
         self.anchors.clear()
+        self.began = event.start_mark
+        return True
+
+    def _document_end(self, event: Any) -> bool:
+        self.extents.append(Extent(self.began.index, event.end_mark.index, self.began.line, bool(self.anchors)))
         return True
 
     def _origin(self, event: Any) -> Origin:

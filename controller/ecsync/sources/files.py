@@ -13,7 +13,7 @@ from ecsync.core.ports import SourceError
 INDEX = "ecsync.index.json"
 OBJECTS = "ecsync.objects"  # a published file may be here under its digest, so that a release is always whole
 SUFFIXES = (".yaml", ".yml", ".json")
-MAX_TOTAL = 10_000_000  # bytes; the parser has its own limit for one file
+MAX_TOTAL = 25_000_000  # bytes, about 12,000 services; the parser has its own limit for one file
 MAX_FILES = 10_000
 
 _IGNORED_ENDINGS = ("~", ".swp", ".tmp")

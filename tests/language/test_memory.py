@@ -1,0 +1,94 @@
+"""What a load leaves in memory: bodies and places, no nodes."""
+
+from __future__ import annotations
+
+import gc
+
+import pytest
+
+from benchmarks.fleet import Fleet
+from ecsync.core.model import Origin
+from ecsync.language import yaml12
+from ecsync.language.files import parse_file
+from ecsync.language.manifest import LoadCache
+from ecsync.language.nodes import Node, Origins, plain
+from tests.language.test_incremental import loaded
+
+FILES = Fleet(services=20, applications=2).files()
+
+
+def test_a_load_keeps_no_nodes_and_no_places_of_values() -> None:
+    """Of 140 documents, the places of the documents and of their references are left."""
+    gc.collect()
+    before = _count()
+    cache = LoadCache()
+    found = loaded(FILES, cache)
+    gc.collect()
+    nodes, places = (now - then for now, then in zip(_count(), before, strict=True))
+    resources = sum(len(application.resources) for application in found.applications)
+    assert resources >= 140
+    assert nodes < resources / 4
+    assert places < 4 * resources
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_packed_places_are_those_of_the_nodes(name: str) -> None:
+    """Every path of a tree has the place that it has in the nodes, and no other path has one."""
+    for node in yaml12.parse(name, FILES[name]).documents:
+        expected = dict(Origins(node))
+        origins = Origins(node)
+        origins.pack(plain(node))
+        assert dict(origins) == expected
+        longest = max(expected, key=len)
+        for path in ((*longest, "x"), (*longest, 0), ("x",), (0,), ("resources", "x")):
+            assert path not in origins
+
+
+def test_nodes_of_two_files_are_not_packed() -> None:
+    """A patch is in the file of the Application; its fields keep their places."""
+    root = Node({"a": Node(1, Origin("one.yaml", 2)), "b": Node(2, Origin("two.yaml", 7))}, Origin("one.yaml"))
+    origins = Origins(root)
+    origins.pack(plain(root))
+    assert origins["b",] == Origin("two.yaml", 7)
+
+
+BLOCK = "resources:\n  LogGroup/a: {retentionInDays: 7}\n  LogGroup/b:\n    retentionInDays: 14\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (BLOCK, BLOCK.replace("14", "30")),
+        (BLOCK, BLOCK.replace("7}", "30}")),
+        (BLOCK, "# moved\n" + BLOCK),
+        ("resources: {LogGroup/a: {},\n  LogGroup/b: {}}\n", "resources: {LogGroup/a: {},\n  LogGroup/b: {x: 1}}\n"),
+        (
+            "resources: {LogGroup/a: {x:\n  1}, LogGroup/b: {}}\n",
+            "resources: {LogGroup/a: {x:\n  2}, LogGroup/b: {}}\n",
+        ),
+        (
+            "resources:\n  LogGroup/a: {x: &one 1}\n  LogGroup/b: {x: *one}\n",
+            "resources:\n  LogGroup/a: {x: &one 2}\n  LogGroup/b: {x: *one}\n",
+        ),
+        ("kind: LogGroup\nmetadata: {name: a}\nspec: {x: 1}\n", "kind: LogGroup\nmetadata: {name: a}\nspec: {x: 2}\n"),
+    ],
+)
+def test_documents_without_nodes_are_equal_only_if_their_specs_are(before: str, after: str) -> None:
+    """Equal means: the same specs, in the same places; also with flow style and with an anchor."""
+    old, kept = (parse_file("a.yaml", before.encode()) for _ in range(2))
+    new = parse_file("a.yaml", after.encode())
+    assert old.documents == kept.documents
+    kept.let_go()
+    assert kept.documents == old.documents
+    assert [document.spec for document in kept.documents] == [document.spec for document in old.documents]
+    for ours, theirs, nodes in zip(kept.documents, new.documents, old.documents, strict=True):
+        kept.let_go()
+        if ours == theirs:
+            assert nodes.spec == theirs.spec
+    assert any(ours != theirs for ours, theirs in zip(kept.documents, new.documents, strict=True))
+
+
+def _count() -> tuple[int, int]:
+    """Return the numbers of nodes and of origins that the garbage collector knows."""
+    objects = gc.get_objects()
+    return sum(type(one) is Node for one in objects), sum(type(one) is Origin for one in objects)
