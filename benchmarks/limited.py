@@ -3,7 +3,7 @@
 The real daemon with its queue, workers and limiter, in this process and in real time: AWS's rates and 30 ms of latency.
 Before that it makes a first pass of each application without rates. Then the time of a medium cadence is skipped: all
 reads are due that are not slow, and a part of the slow ones. All applications are due at once, and the buckets are
-full. The floor is the time that the buckets need for what is due.
+full. The floor is the time that the buckets need for what is due, also for the slow reads that become due meanwhile.
 """
 
 from __future__ import annotations
@@ -95,20 +95,21 @@ class Rates:
 
     def _of_pace(self, pace: float) -> Limiters:
         return Limiters(
-            lambda: Limiter(
-                monotonic=_REAL, wait=time.sleep, share=SHARE, pace=pace, patience=self._clouds.patience
-            )
+            lambda: Limiter(monotonic=_REAL, wait=time.sleep, share=SHARE, pace=pace, patience=self._clouds.patience)
         )
 
 
 def floor(fleets: Iterable[Fleet]) -> float:
     """Return the least seconds for the reads that are due, in the site that takes longest."""
-    part = DUE / cadences(INTERVAL)["slow"]
 
-    def due(fleet: Fleet) -> dict[str, float]:
+    def due(fleet: Fleet, within: float) -> dict[str, float]:
+        part = min(1.0, (DUE + within) / cadences(INTERVAL)["slow"])
         return {**limit(fleet.counts), **{name: many * part for name, many in slow_limit(fleet.counts).items()}}
 
-    return max(seconds(due(fleet), SHARE) for fleet in fleets)
+    found = 0.0
+    for _ in range(50):  # it converges: what becomes due in a second takes less than a second
+        found = max(seconds(due(fleet, found), SHARE) for fleet in fleets)
+    return found
 
 
 def limited(url: str, services: int, applications: int, count: int, patience: float) -> Limited:

@@ -176,7 +176,7 @@ def test_a_call_that_fails_has_its_answer() -> None:
 @pytest.mark.parametrize("seed", range(20))
 def test_aws_throttles_nothing_that_it_has_tokens_for_however_long_requests_take(seed: int) -> None:
     """AWS has no more than our share: other clients use the rest all the time."""
-    chance, clock = Random(seed), FakeClock()
+    chance, clock = Random(seed), FakeClock()  # noqa: S311 - not for secrets
     limiter = Limiter(monotonic=clock.monotonic, wait=clock.advance)
     level, at = 10.0, 0.0  # of AWS's bucket, for half of its rate
     began = clock.monotonic()

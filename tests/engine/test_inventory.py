@@ -324,7 +324,7 @@ class TestFailures:
         inventory.reader(fresh(inventory.mark())).call("zoo", "DescribeCages")
 
     def test_a_throttled_listing_of_tags_makes_no_other_calls(self, zoo: Zoo, inventory: Inventory) -> None:
-        """What the tagging API would have said is not known."""
+        """The tags are not known then."""
         zoo.failing["GetResources"] = error("throttled")
         for _ in range(3):
             with pytest.raises(AwsError):

@@ -37,7 +37,7 @@ class Bucket:
         self._burst = burst
         self._refill = refill
         self._level = burst
-        self._unanswered = 0  # calls with a token whose answer is not here
+        self._unanswered = 0  # calls with a token that have no answer yet
         self._at = now
         self._speed = 1.0
         self._slowed_at = -inf
@@ -66,7 +66,7 @@ class Bucket:
         self._level -= 1.0
 
     def send(self) -> None:
-        """Take a token for a call whose answer will come."""
+        """Take a token for a call: `answer` follows."""
         self.take()
         self._unanswered += 1
 
