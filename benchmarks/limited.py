@@ -1,9 +1,9 @@
 """Measure one full check with AWS's rates: `python -m benchmarks.limited --services 1000`.
 
-The rates, 30 ms of latency and the controller's own limiter work in real time. Before that the controller makes a first
-round in which time is skipped instead of waited for, so that the measured round is a steady one. It begins with full
-buckets, after the time of a medium cadence: so all reads are due that are not slow, and a part of the slow ones. The
-floor is the time that the buckets need for these. Sites are worked on in parallel, as by workers.
+The real daemon with its queue, workers and limiter, in this process and in real time: AWS's rates and 30 ms of latency.
+Before that it makes a first pass of each application without rates. Then the time of a medium cadence is skipped: all
+reads are due that are not slow, and a part of the slow ones. All applications are due at once, and the buckets are
+full. The floor is the time that the buckets need for what is due, also for the slow reads that become due meanwhile.
 """
 
 from __future__ import annotations
@@ -12,23 +12,31 @@ import argparse
 import json
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from benchmarks.controller import START, Controller, is_steady, use
+import structlog
+
+from benchmarks.controller import START, UNLIMITED, use
 from benchmarks.cost import Cost, measured
-from benchmarks.fleet import Fleet, sites
+from benchmarks.daemon import manifests
+from benchmarks.fleet import ACCOUNT, INSTALLATION, REGION, Fleet, sites
 from benchmarks.limit import cadences, limit, seconds, slow_limit
 from benchmarks.load.client import LoadAws, Remote
 from benchmarks.rounds import INTERVAL, run
-from ecsync.core.ports import AwsError
+from ecsync.aws.limits import Limiter, Limiters, Reading
+from ecsync.config import HttpSettings, Settings
+from ecsync.core.outcome import ApplicationState
+from ecsync.engine.store import Store
+from ecsync.wiring import Clouds, Workspace, daemon
 
 SHARE = 0.5  # the controller's default share of AWS's rates
 LATENCY = 0.03
 DUE = cadences(INTERVAL)["medium"]
-RETRY = 0.5  # seconds until a pass is made again that the limiter refused
+FIRST = 600.0  # seconds in which the first passes must end
+LOOK = 0.05  # seconds between two looks at the passes
 _REAL = time.monotonic
 
 
@@ -45,92 +53,111 @@ class Limited:
 
 
 class SkippingTime:
-    """Seconds that a wait skips instead of waiting, until `skipping` is off. The whole process uses it."""
+    """Real time, of which a part can be skipped."""
 
     def __init__(self) -> None:
-        self.skipped = 0.0
-        self.skipping = True
+        self._skipped = 0.0
 
     def monotonic(self) -> float:
         """Return real seconds and the skipped ones."""
-        return _REAL() + self.skipped
+        return _REAL() + self._skipped
 
     def now(self) -> datetime:
         """Return the wall time."""
         return datetime.fromtimestamp(START + self.monotonic(), UTC)
 
-    def wait(self, seconds: float) -> None:
-        """Skip the seconds, or wait."""
-        if self.skipping:
-            self.skipped += seconds
-        else:
-            time.sleep(seconds)
+    def skip(self, seconds: float) -> None:
+        """Let the seconds pass at once."""
+        self._skipped += seconds
+
+
+class Rates:
+    """The limiters of the daemon (`Limits`): without a limit, until `begin`. `first_call` is the first one after it."""
+
+    def __init__(self, clouds: Clouds) -> None:
+        self._clouds = clouds
+        self.first_call = 0.0
+        self._limiters = self._of_pace(UNLIMITED)
+
+    def begin(self) -> None:
+        """Have AWS's rates from now on, with full buckets."""
+        self._limiters = self._of_pace(1.0)
+        self.first_call = 0.0
+
+    def of(self, account: str, region: str, service: str) -> Limiter:
+        """Return the limiter of a service in an account and Region."""
+        self.first_call = self.first_call or _REAL()
+        return self._limiters.of(account, region, service)
+
+    def readings(self) -> list[Reading]:
+        """Return the state of each bucket that was used."""
+        return self._limiters.readings()
+
+    def _of_pace(self, pace: float) -> Limiters:
+        return Limiters(
+            lambda: Limiter(monotonic=_REAL, wait=time.sleep, share=SHARE, pace=pace, patience=self._clouds.patience)
+        )
 
 
 def floor(fleets: Iterable[Fleet]) -> float:
     """Return the least seconds for the reads that are due, in the site that takes longest."""
-    part = DUE / cadences(INTERVAL)["slow"]
 
-    def due(fleet: Fleet) -> dict[str, float]:
+    def due(fleet: Fleet, within: float) -> dict[str, float]:
+        part = min(1.0, (DUE + within) / cadences(INTERVAL)["slow"])
         return {**limit(fleet.counts), **{name: many * part for name, many in slow_limit(fleet.counts).items()}}
 
-    return max(seconds(due(fleet), SHARE) for fleet in fleets)
+    found = 0.0
+    for _ in range(50):  # it converges: what becomes due in a second takes less than a second
+        found = max(seconds(due(fleet, found), SHARE) for fleet in fleets)
+    return found
 
 
 def limited(url: str, services: int, applications: int, count: int, patience: float) -> Limited:
     """Make the check in this process."""
-    clock = SkippingTime()
-    time.monotonic = clock.monotonic  # the limiter's clock; this process does nothing else
     use(url)
-    aws, fleets = Remote(url), sites(services, applications, count)
-    controller = Controller(fleets, clock, pace=1.0)
-    controller.clouds.wait = clock.wait
-    for fleet in fleets:
-        _check(controller, fleet, clock, lambda: False)
-    clock.wait(DUE)
-    clock.skipping = False
-    aws.set(buckets=True, latency=LATENCY)
-    deadline = _REAL() + patience
-    ended: list[float] = []
-    started = _REAL()
-
-    def site(fleet: Fleet) -> None:
-        if _check(controller, fleet, clock, lambda: _REAL() > deadline):
-            ended.append(_REAL() - started)
-
-    def all_sites() -> None:
-        threads = [threading.Thread(target=site, args=(fleet,), daemon=True) for fleet in fleets]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(max(0.0, deadline - _REAL()))
-
-    cost = measured(aws, all_sites)
-    return Limited(
-        services=services,
-        sites=count,
-        floor=floor(fleets),
-        wall=max(ended) if len(ended) == len(fleets) else None,
-        patience=patience,
-        cost=cost,
+    structlog.configure(processors=[_drop])
+    aws, fleets, clock = Remote(url), sites(services, applications, count), SkippingTime()
+    settings = Settings(
+        installation=INSTALLATION, account=ACCOUNT, region=REGION, enforce=True, http=HttpSettings(port=0)
     )
+    clouds = Clouds(settings=settings, read_only=False)
+    rates = Rates(clouds)
+    clouds.limiters = rates  # type: ignore[assignment]
+    workspace = Workspace(settings=settings, clouds=clouds, clock=clock)
+    names = [f"{fleet.prefix}app-{index}" for fleet in fleets for index in range(fleet.applications)]
+    ends: list[float | None] = []
+    with manifests(fleets) as folder:
+        running = daemon.start(settings, str(folder), workspace, daemon.build_metrics(), {})
+        ended = _passes(running.store, names, datetime.fromtimestamp(0, UTC), FIRST)
+        assert ended is not None, "the first passes did not end"
+        aws.set(buckets=True, latency=LATENCY)
+        rates.begin()
+        clock.skip(DUE)
+        since = clock.now()
+        cost = measured(aws, lambda: ends.append(_passes(running.store, names, since, patience)))
+        threading.Thread(target=running.stop, args=(1.0,), daemon=True).start()
+    wall = ends[0] - rates.first_call if ends[0] else None
+    return Limited(services=services, sites=count, floor=floor(fleets), wall=wall, patience=patience, cost=cost)
 
 
-def _check(controller: Controller, fleet: Fleet, clock: SkippingTime, give_up: Callable[[], bool]) -> bool:
-    """Make a pass of each application of a site until it is steady. Return False if there was no time for it."""
-    pending = [f"{fleet.prefix}app-{index}" for index in range(fleet.applications)]
-    while pending and not give_up():
-        try:
-            steady = is_steady(controller.reconcile(pending[0]))
-        except AwsError as error:
-            if error.kind != "throttled":
-                raise
-            steady = False
-        if steady:
-            pending.pop(0)
-        else:
-            clock.wait(RETRY)
-    return not pending
+def _passes(store: Store, names: Iterable[str], since: datetime, patience: float) -> float | None:
+    """Wait for a good pass of each application that ends after a time. Return the end of the last one, or None."""
+    waiting = set(names)
+    deadline = _REAL() + patience
+    while waiting and _REAL() < deadline:
+        waiting = {name for name in waiting if not _is_done(store.application(name), since)}
+        time.sleep(LOOK)
+    return None if waiting else _REAL()
+
+
+def _is_done(state: ApplicationState | None, since: datetime) -> bool:
+    """Return whether a pass ended after that time, with everything in sync."""
+    done = state.last_pass if state else None
+    return done is not None and done.result == "synced" and done.ended >= since
+
+
+def _drop(*_: Any) -> Any:
+    raise structlog.DropEvent
 
 
 def check(aws: Remote, services: int, applications: int, count: int, *, others: float = 0.0) -> Limited | str:

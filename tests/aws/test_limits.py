@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from random import Random
 
 import pytest
 
@@ -147,6 +148,46 @@ def test_the_pause_of_a_slow_bucket_is_the_time_of_one_token() -> None:
     with patience.limited(1.0), pytest.raises(Deferred) as caught:
         limiter.take("elbv2", "CreateLoadBalancer")
     assert caught.value.after == pytest.approx(30.0)  # the level is -0.5, and a token takes 20 s
+
+
+def test_a_bucket_gains_nothing_while_the_answers_of_a_full_one_are_under_way() -> None:
+    """The requests may reach AWS at the end of that time: AWS's own bucket was full until then."""
+    clock = FakeClock()
+    limiter, _ = _limiter(clock)
+    with limiter.call("ecs", "RegisterTaskDefinition") as waited:
+        clock.advance(4.0)
+        assert [limiter.take("ecs", "RegisterTaskDefinition") for _ in range(9)] == [waited] * 9
+        assert limiter.take("ecs", "RegisterTaskDefinition") == pytest.approx(2.0)
+    clock.advance(100.0)
+    assert [limiter.take("ecs", "RegisterTaskDefinition") for _ in range(10)] == [0.0] * 10
+
+
+def test_a_call_that_fails_has_its_answer() -> None:
+    """Else the bucket would lose a token for ever."""
+    clock = FakeClock()
+    limiter, _ = _limiter(clock)
+    for _ in range(3):
+        with pytest.raises(RuntimeError), limiter.call("ecs", "RegisterTaskDefinition"):
+            raise RuntimeError
+    clock.advance(100.0)
+    assert [limiter.take("ecs", "RegisterTaskDefinition") for _ in range(10)] == [0.0] * 10
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_aws_throttles_nothing_that_it_has_tokens_for_however_long_requests_take(seed: int) -> None:
+    """AWS has no more than our share: other clients use the rest all the time."""
+    chance, clock = Random(seed), FakeClock()  # noqa: S311 - not for secrets
+    limiter = Limiter(monotonic=clock.monotonic, wait=clock.advance)
+    level, at = 10.0, 0.0  # of AWS's bucket, for half of its rate
+    began = clock.monotonic()
+    for _ in range(200):
+        clock.advance(chance.choice([0.0, 0.0, 0.1, 30.0]))
+        with limiter.call("ecs", "RegisterTaskDefinition"):
+            clock.advance(chance.random() * 3)
+            now = clock.monotonic() - began
+            level, at = min(10.0, level + 0.5 * (now - at)) - 1, now
+            assert level >= -1e-6
+            clock.advance(chance.random())
 
 
 def test_throttling_empties_the_bucket_and_halves_its_rate_which_recovers_slowly() -> None:

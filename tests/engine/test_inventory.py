@@ -49,6 +49,7 @@ class Zoo:
     calls: list[tuple[str, Any]] = field(default_factory=list)
     failing: dict[str, AwsError] = field(default_factory=dict)
     breaks_after: int | None = None
+    breaks_with: str = "transient"
     food: dict[str, Any] = field(default_factory=dict)
     account: str = "111111111111"
     has_read: bool = False  # whether `cached` has the response already
@@ -82,7 +83,7 @@ class Zoo:
         for number, name in enumerate(sorted(self.colours)):
             self.calls.append((operation, name))
             if self.breaks_after == number:
-                raise error("throttled")
+                raise error(self.breaks_with)
             yield name
 
     def cached(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
@@ -293,10 +294,51 @@ class TestFailures:
         clock.advance(INTERVAL)
         looking(inventory).call("zoo", "DescribeCages")
 
+    def test_a_throttled_operation_is_tried_once_in_a_moment(
+        self, zoo: Zoo, inventory: Inventory, clock: FakeClock
+    ) -> None:
+        """Whatever is asked of it: more calls would cause more throttles."""
+        zoo.failing["DescribeFood"] = zoo.failing["DescribeWidgets"] = error("throttled")
+        for number in range(5):
+            for reader in (looking(inventory), inventory.reader(confirmed())):
+                with pytest.raises(AwsError):
+                    reader.call("zoo", "DescribeFood", cage=number)
+                with pytest.raises(AwsError):
+                    colours(reader, f"w{number}")
+        assert zoo.calls == [("DescribeFood", {"cage": 0}), ("DescribeWidgets", ["w0"])]
+        zoo.failing.clear()
+        clock.advance(MOMENT)
+        looking(inventory).call("zoo", "DescribeFood", cage=1)
+        assert colours(looking(inventory), "a") == {"a": "red"}
+
+    def test_a_throttled_listing_is_tried_once_in_a_moment(self, zoo: Zoo, inventory: Inventory) -> None:
+        """Also where its parameters differ."""
+        zoo.breaks_after, zoo.breaks_with = 0, "throttled"
+        for number in range(3):
+            with pytest.raises(AwsError):
+                list(looking(inventory).pages("zoo", "ListWidgets", "names", cage=number))
+        assert zoo.asked("ListWidgets") == ["a"]
+
+    def test_a_step_reads_a_throttled_operation(self, zoo: Zoo, inventory: Inventory) -> None:
+        """What it writes depends on it."""
+        zoo.failing["DescribeCages"] = error("throttled")
+        with pytest.raises(AwsError):
+            looking(inventory).call("zoo", "DescribeCages")
+        zoo.failing.clear()
+        inventory.reader(fresh(inventory.mark())).call("zoo", "DescribeCages")
+
+    def test_a_throttled_listing_of_tags_makes_no_other_calls(self, zoo: Zoo, inventory: Inventory) -> None:
+        """The tags are not known then."""
+        zoo.failing["GetResources"] = error("throttled")
+        for _ in range(3):
+            with pytest.raises(AwsError):
+                looking(inventory).call("zoo", "DescribeTags", arns=["arn:a"])
+        assert zoo.calls == [("GetResources", ["zoo:widget"])]
+
     def test_the_failure_of_a_batch_is_shared_too(self, zoo: Zoo, inventory: Inventory, clock: FakeClock) -> None:
         """By who asks for the same; what was not asked for is not failed."""
         colours(looking(inventory), "d")
-        zoo.failing["DescribeWidgets"] = error("throttled")
+        zoo.failing["DescribeWidgets"] = error("transient")
         for _ in range(5):
             with pytest.raises(AwsError):
                 colours(looking(inventory), "a", "b")

@@ -183,6 +183,14 @@ class TestInquiries:
         assert isinstance(seen, Present)
         assert seen.facts == {"newest": "deployment"}
 
+    def test_what_depends_on_an_unreadable_resource_is_not_inquired(self, account: Account) -> None:
+        """Nothing is decided about it, and a failed read causes no other reads."""
+        asked: list[str] = []
+        account.cloud.before = denied("DescribeBase")
+        leaf = document("Leaf/alone", colour="red", base=ref("Base/base", "id"))
+        see(account, shop(document("Base/base"), leaf), self.kinds(asked))
+        assert asked == []
+
     def test_a_failed_inquiry_makes_it_unreadable(self, account: Account) -> None:
         """It differs for an unknown reason: nothing is written."""
         error = AwsError("denied", "AccessDenied", "no", "memory.Ask")

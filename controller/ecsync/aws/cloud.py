@@ -105,17 +105,17 @@ class BotoCloud:
         return self._send_once(service, operation, params, once=once)
 
     def _send_once(self, service: str, operation: str, params: Mapping[str, Any], *, once: bool) -> Mapping[str, Any]:
-        waited = self._limiter(service).take(service, operation)
-        if waited:
-            self._observer.on_wait(service, waited)
-        started = self._monotonic()
-        try:
-            with self._classified(service, operation, params):
-                client = self._client(service, operation, once=once)
-                response: dict[str, Any] = getattr(client, xform_name(operation))(**params)
-        except AwsError as error:
-            self._observer.on_request(service, operation, error.code, self._monotonic() - started)
-            raise
+        with self._limiter(service).call(service, operation) as waited:
+            if waited:
+                self._observer.on_wait(service, waited)
+            started = self._monotonic()
+            try:
+                with self._classified(service, operation, params):
+                    client = self._client(service, operation, once=once)
+                    response: dict[str, Any] = getattr(client, xform_name(operation))(**params)
+            except AwsError as error:
+                self._observer.on_request(service, operation, error.code, self._monotonic() - started)
+                raise
         self._observer.on_request(service, operation, OK, self._monotonic() - started)
         response.pop("ResponseMetadata", None)
         return response

@@ -24,6 +24,9 @@ GLOBAL = frozenset({"iam"})  # services with one rate for all Regions
 class Bucket:
     """One token bucket. Its level may be below zero: then callers queue. The caller holds the lock.
 
+    A request may reach AWS at any time until its answer is here. A full bucket gains nothing meanwhile: so AWS's bucket
+    never has fewer tokens than this one, however long the network takes.
+
     AWS's throttles set its speed: each halves it, and it recovers in small steps (additive increase, multiplicative
     decrease).
     """
@@ -34,6 +37,7 @@ class Bucket:
         self._burst = burst
         self._refill = refill
         self._level = burst
+        self._unanswered = 0  # calls with a token that have no answer yet
         self._at = now
         self._speed = 1.0
         self._slowed_at = -inf
@@ -61,6 +65,16 @@ class Bucket:
         """Take a token, also if none is available."""
         self._level -= 1.0
 
+    def send(self) -> None:
+        """Take a token for a call: `answer` follows."""
+        self.take()
+        self._unanswered += 1
+
+    def answer(self, now: float) -> None:
+        """Note that the answer to a call is here."""
+        self._fill(now)
+        self._unanswered -= 1
+
     def slow(self, now: float) -> None:
         """Empty the bucket and halve its rate: AWS throttled a call."""
         self._fill(now)
@@ -75,7 +89,7 @@ class Bucket:
         recovering = min(elapsed, (1.0 - self._speed) / RECOVERY)
         faster = min(1.0, self._speed + recovering * RECOVERY)
         whole = recovering * (self._speed + faster) / 2 + (elapsed - recovering)  # seconds at full rate
-        self._level = min(self._burst, self._level + self._refill * whole)
+        self._level = min(self._burst - self._unanswered, self._level + self._refill * whole)
         self._speed = faster
         self._at = now
 
@@ -153,11 +167,27 @@ class Limiter:
         """Return this limiter: it may stand for all accounts and Regions (`Limits`)."""
         return self
 
+    @contextmanager
+    def call(self, service: str, operation: str) -> Iterator[float]:
+        """Wait as `take`, and make the call inside the block: its end is the answer. Yields the seconds of the wait."""
+        waited, buckets = self._take(service, operation, Bucket.send)
+        try:
+            yield waited
+        finally:
+            with self._lock:
+                now = self._monotonic()
+                for bucket in buckets:
+                    bucket.answer(now)
+
     def take(self, service: str, operation: str) -> float:
         """Wait until the call may be made, and return the seconds of the wait.
 
         Raises Deferred where this thread may not wait so long (then no token is taken), and when the process stops.
         """
+        return self._take(service, operation, Bucket.take)[0]
+
+    def _take(self, service: str, operation: str, take: Callable[[Bucket], None]) -> tuple[float, list[Bucket]]:
+        """Take a token of each bucket of the operation, and wait until they are there."""
         allowance = self._patience.now()
         with self._lock:
             now = self._monotonic()
@@ -168,13 +198,13 @@ class Limiter:
                 after = max(bucket.pause(now) for bucket in buckets.values())
                 raise Deferred(name, after, f"{service}.{operation}")
             for bucket in buckets.values():
-                bucket.take()
+                take(bucket)
             last.waited += seconds
         if seconds:
             allowance.spend(seconds)
             if self._wait(seconds):
-                raise Deferred(name, 0.0, f"{service}.{operation}")
-        return seconds
+                raise Deferred(name, 0.0, f"{service}.{operation}")  # the process stops: nothing is counted any more
+        return seconds, list(buckets.values())
 
     def spend(self, service: str, operation: str) -> None:
         """Count a request that did not wait: a retry inside botocore."""

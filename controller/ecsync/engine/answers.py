@@ -108,6 +108,11 @@ class Pages:
         self._lock = threading.Lock()
         self.error: Exception | None = None
 
+    @property
+    def complete(self) -> bool:
+        """Whether every page has been read."""
+        return self._complete
+
     def __iter__(self) -> Iterator[Any]:
         return iter(self._read) if self._complete else self._reading()
 

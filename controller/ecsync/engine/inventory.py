@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar, get_args
 
 from ecsync.core import marks
@@ -18,7 +18,7 @@ from ecsync.core.model import Tags
 from ecsync.core.ports import AwsError, Cloud
 from ecsync.core.trees import canonical
 from ecsync.engine.answers import Answer, Batch, Failed, Marked, Pages, tried
-from ecsync.engine.views import ReadAt, View
+from ecsync.engine.views import MOMENT, ReadAt, View
 
 TAGS_LAG = 120.0  # seconds: the tagging API may return older tags than a direct read before
 _UNUSED = 3600.0  # seconds after which an answer that was not asked for is dropped
@@ -46,6 +46,7 @@ class Inventory:
         self._order = 0
         self._answers: dict[str, Answer] = {}
         self._batches: dict[str, Batch] = {}
+        self._throttled: dict[str, tuple[float, AwsError]] = {}  # by operation: when AWS throttled it last
         self._swept = monotonic()
         self._listings: dict[str, float] = {}  # of what is ours: when no view takes them any more
         self.reads: Counter[tuple[str, str]] = Counter()  # requests to AWS by operation and reason
@@ -112,7 +113,15 @@ class Inventory:
         pages = self._kept(
             view, collection, name, params, lambda: Pages(self._cloud.pages(service, operation, result, **params))
         )
-        return iter(pages)
+        return iter(pages) if isinstance(pages, Pages) and pages.complete else self._noting(collection, pages)
+
+    def _noting(self, collection: Collection, pages: Iterable[Any]) -> Iterator[Any]:
+        """Yield the items of a listing that is still read, and note its error."""
+        try:
+            yield from pages
+        except AwsError as error:
+            self._note(collection.operation, error)
+            raise
 
     def cached(self, service: str, operation: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return what AWS never changes. If it is read now, it may contain another answer, which is as new."""
@@ -152,6 +161,8 @@ class Inventory:
             if not answer.taken(view, collection, now, key):
                 read_at = self._begin(collection.operation, view)
                 value: T | Failed = answer.keep(read_at, tried(read))
+                if isinstance(value, Failed):
+                    self._note(collection.operation, value.error)
             else:
                 value = answer.value
         if isinstance(value, Failed):
@@ -159,12 +170,24 @@ class Inventory:
         return value
 
     def _begin(self, operation: str, view: View) -> ReadAt:
-        """Count a read, and return when it begins."""
+        """Count a read, and return when it begins.
+
+        Raises AwsError while AWS throttles the operation: then one read in a moment tries it, and steps.
+        """
         with self._lock:
+            at, throttled = self._throttled.get(operation, (float("-inf"), None))
+            if throttled is not None and view.reason != "fresh" and self._monotonic() - at < MOMENT:
+                raise throttled
             self._order += 1
             if "." in operation:  # a listing of what is ours is made of other reads
                 self.reads[operation, view.reason] += 1
             return ReadAt(self._monotonic(), self._order)
+
+    def _note(self, operation: str, error: AwsError) -> None:
+        """Note that AWS throttles an operation."""
+        if error.kind == "throttled":
+            with self._lock:
+                self._throttled[operation] = self._monotonic(), error
 
     # ---------------------------------------------------------------- answers by identifier
 
@@ -213,6 +236,7 @@ class Inventory:
         try:
             batch.keep(collection, [*due, *fill], describe([*due, *fill]), read)
         except AwsError as error:
+            self._note(collection.operation, error)
             if not fill or error.kind not in ("missing", "invalid"):
                 batch.fail(due, error, read)
                 raise
@@ -256,8 +280,8 @@ class Inventory:
         try:
             listing, read = self._marked(view, self._types, "medium")
         except AwsError as error:
-            if error.kind == "credentials":
-                raise
+            if error.kind in ("credentials", "throttled"):
+                raise  # without the listing each resource has a call of its own: throttled, AWS would get more calls
             return {}
         found = {}
         for arn in arns:

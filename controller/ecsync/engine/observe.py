@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from ecsync.core import marks
-from ecsync.core.inputs import Inputs, basis, known_revision, unmoved
+from ecsync.core.inputs import Inputs, basis, blocked, known_revision, unmoved
 from ecsync.core.kind import Kind, Wanted
 from ecsync.core.model import Absent, Desired, Key, Observed, Present, Unreadable
 from ecsync.core.ports import AwsError, Reader
@@ -108,8 +108,8 @@ def _inquire(reader: Reader, inputs: Inputs, world: dict[Key, Observed], resourc
         observed = world.get(desired.key)
         if kind.inquire is None or not isinstance(observed, Present) or not inputs.writable(desired):
             continue
-        if unmoved(inputs, desired, basis(inputs, desired, observed)):
-            continue
+        if unmoved(inputs, desired, basis(inputs, desired, observed)) or blocked(inputs, desired, {}):
+            continue  # nothing is decided about it: it has not moved, or it depends on what cannot be read
         fields = fields_of(inputs, desired, observed)
         if not fields:
             continue

@@ -12,7 +12,7 @@ from graphlib import TopologicalSorter
 from ecsync.core import marks, plan, policy, status
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind
-from ecsync.core.model import Application, Desired, Key, Problem, Target
+from ecsync.core.model import Application, Desired, Key, Problem, Target, Unreadable
 from ecsync.core.outcome import Outcome, Plan, Result, StepId
 from ecsync.core.ports import Clock, Cloud, Reader
 from ecsync.engine import orphans
@@ -253,7 +253,11 @@ def reconcile(
             results, world = execute(inputs, _chosen(observed.plan, options), context)
         inputs = replace(inputs, world=world)
     statuses = status.statuses(inputs, observed.plan, results)
-    step_state.unsettled = frozenset(one.key for one in statuses if one.health.status not in _AT_REST)
+    step_state.unsettled = frozenset(
+        one.key
+        for one in statuses
+        if one.health.status not in _AT_REST and not isinstance(inputs.world.get(one.key), Unreadable)
+    )
     return Outcome(plan=observed.plan, results=results, statuses=statuses)
 
 

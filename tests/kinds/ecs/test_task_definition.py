@@ -11,7 +11,7 @@ import pytest
 from moto import mock_aws
 
 from ecsync.core.marks import ID, OWNER
-from ecsync.core.model import Absent, Create, Delete, Key, Marks, Present, Replace, Update
+from ecsync.core.model import Absent, Create, Delete, Key, Marks, Present, Replace, Unreadable, Update
 from ecsync.core.ports import AwsError
 from ecsync.core.redact import Redacted
 from ecsync.core.trees import Body
@@ -265,6 +265,14 @@ def test_a_revision_that_an_earlier_read_found_is_only_a_hint(known: int) -> Non
         found = live(reader, BODY, running(*numbers), revision(known))
         assert found == live(reader, BODY, running(*numbers)), numbers
         assert found.revision == found.outputs["arn"]
+
+
+def test_an_unreadable_service_causes_no_listing_of_a_family_that_was_read_before() -> None:
+    """It may run any revision; nothing is written while it is unreadable."""
+    reader = Revisions({7: ("web:1", MINE), 8: ("web:2", ())})
+    world: Any = {Key(application="shop", kind="Service", name="s"): Unreadable("throttled")}
+    assert live(reader, BODY, world, revision(7)).outputs["revision"] == "7"
+    assert [name for name, _ in reader.asked] == ["ecs.DescribeTaskDefinition", "ecs.ListTagsForResource"]
 
 
 def test_a_revision_without_the_content_is_not_a_known_one() -> None:

@@ -10,7 +10,7 @@ from ecsync.core import marks
 from ecsync.core.diff import differences
 from ecsync.core.kind import Collection, Kind, Owned, ShapeOf, Wanted, World
 from ecsync.core.marks import with_marks
-from ecsync.core.model import Absent, Call, Create, Delete, Key, Observed, Present, Replace, Tags, Update
+from ecsync.core.model import Absent, Call, Create, Delete, Key, Observed, Present, Replace, Tags, Unreadable, Update
 from ecsync.core.ports import AwsError, Reader
 from ecsync.core.trees import Body, Json, Path
 from ecsync.kinds._common import (
@@ -108,8 +108,11 @@ _COLLECTIONS = (
 
 def _read(reader: Reader, wanted: Sequence[Wanted], world: World) -> Iterator[tuple[Key, Observed]]:
     running = _running(world)
+    # What an unreadable service runs is not known: then the revision of the last pass saves the listing.
+    unread = any(key.kind == "Service" and isinstance(one, Unreadable) for key, one in world.items())
     for want in wanted:
-        found = _live(reader, want, running.get(str(want.body["family"]), ()))
+        known = [want.revision] if unread and want.revision else ()
+        found = _live(reader, want, running.get(str(want.body["family"]), known))
         yield want.key, _with_surplus(reader, want, found)
 
 
