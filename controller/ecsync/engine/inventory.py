@@ -113,7 +113,7 @@ class Inventory:
         pages = self._kept(
             view, collection, name, params, lambda: Pages(self._cloud.pages(service, operation, result, **params))
         )
-        return iter(pages) if isinstance(pages, Pages) and pages.complete else self._noting(collection, pages)
+        return iter(pages) if pages.complete else self._noting(collection, pages)
 
     def _noting(self, collection: Collection, pages: Iterable[Any]) -> Iterator[Any]:
         """Yield the items of a listing that is still read, and note its error."""
