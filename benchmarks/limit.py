@@ -113,6 +113,7 @@ READS = (
         of=("scalable_targets", "target_groups", "load_balancers", "listeners", "rules", "log_groups"),
         size=100,
         source="API page: ResourcesPerPage, up to 100. The other describe calls of this table return tags",
+        cadence="medium",
     ),
 )
 # What AWS returns for one object per call: read once in a slow cycle, evenly spread.

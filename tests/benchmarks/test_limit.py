@@ -91,7 +91,7 @@ def test_a_mean_round_has_each_read_at_its_cadence() -> None:
             "ecs.ListServices": 1 / 30,
             "application-autoscaling.DescribeScalingPolicies": 10 / 4,
             "elbv2.DescribeTargetGroups": 1,
-            "resourcegroupstaggingapi.GetResources": 1,
+            "resourcegroupstaggingapi.GetResources": 0.25,
             "elbv2.DescribeTargetGroupAttributes": 2,
             "elbv2.DescribeTargetHealth": 2,
             "ecs.ListTagsForResource": 100 / 30,
