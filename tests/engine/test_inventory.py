@@ -11,7 +11,7 @@ import pytest
 
 from ecsync.core.kind import Collection, Kind
 from ecsync.core.marks import OWNER, spelled
-from ecsync.core.ports import AwsError
+from ecsync.core.ports import AwsError, Deferred
 from ecsync.engine.inventory import TAGS_LAG, Inventory, InventoryReader
 from ecsync.engine.views import MOMENT, at_cadence, confirmed, fresh
 from ecsync.testing import FakeClock, memory_kind
@@ -384,6 +384,52 @@ class TestFailures:
         for _ in range(2):
             with pytest.raises(ZeroDivisionError):
                 list(looking(listing).pages("zoo", "ListWidgets", "names"))
+
+
+class TestDeferred:
+    """Reads that the rate limit puts off: the pass comes again."""
+
+    @pytest.mark.parametrize("pages_before", [0, 2])
+    def test_a_listing_that_was_put_off_is_read_again_from_its_start(
+        self, zoo: Zoo, inventory: Inventory, pages_before: int
+    ) -> None:
+        """Its first pages alone are never taken as all of it, at the same instant and by the same view."""
+        whole = zoo.pages
+        zoo.pages = lambda *_, **__: _put_off_after(pages_before)  # type: ignore[method-assign]
+        for _ in range(2):
+            with pytest.raises(Deferred):
+                list(looking(inventory).pages("zoo", "ListWidgets", "names"))
+        zoo.pages = whole  # type: ignore[method-assign]
+        assert list(looking(inventory).pages("zoo", "ListWidgets", "names")) == ["a", "b", "c", "d"]
+
+    def test_a_reader_that_is_under_way_does_not_end_early(self, zoo: Zoo, inventory: Inventory) -> None:
+        """Two passes read one listing, and the one that reads on is put off: the other gets an error."""
+        zoo.pages = lambda *_, **__: _put_off_after(1)  # type: ignore[method-assign]
+        behind = iter(looking(inventory).pages("zoo", "ListWidgets", "names"))
+        assert next(behind) == "w0"
+        with pytest.raises(Deferred):
+            list(looking(inventory).pages("zoo", "ListWidgets", "names"))
+        with pytest.raises(AwsError, match="ListingBrokeOff"):
+            list(behind)
+
+    def test_a_batch_that_was_put_off_is_asked_for_again(self, zoo: Zoo, inventory: Inventory) -> None:
+        """Nothing of it is kept as absent."""
+        whole = zoo.call
+
+        def put_off(*_: Any, **__: Any) -> Any:
+            raise Deferred("bucket", 1.0, "zoo.DescribeWidgets")
+
+        zoo.call = put_off  # type: ignore[method-assign]
+        with pytest.raises(Deferred):
+            colours(looking(inventory), "a", "b")
+        zoo.call = whole  # type: ignore[method-assign]
+        assert colours(looking(inventory), "a", "b") == {"a": "red", "b": "red"}
+
+
+def _put_off_after(count: int) -> Iterator[str]:
+    """Yield so many names, then put the reader off."""
+    yield from (f"w{number}" for number in range(count))
+    raise Deferred("bucket", 1.0, "zoo.ListWidgets")
 
 
 class TestListings:

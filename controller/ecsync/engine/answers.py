@@ -74,17 +74,19 @@ class Answer:
         error = _error(self._kept)
         if error is not None:
             return _lasts(error, view) and view.takes("fast", self.read, now, key)
+        if isinstance(self._kept, Pages) and self._kept.broken:
+            return False
         settled = collection.settled is None or collection.settled(self.value)
         urgent = not settled or (view.guarding and collection.guards)
         return view.takes("fast" if urgent else collection.cadence, self.read, now, key)
 
 
-def _lasts(error: Exception, view: View) -> bool:
+def _lasts(error: AwsError, view: View) -> bool:
     """Return whether a failure is an answer for this view: a step reads for itself."""
-    return isinstance(error, AwsError) and error.kind != "credentials" and not view.exact
+    return error.kind != "credentials" and not view.exact
 
 
-def _error(value: Any) -> Exception | None:
+def _error(value: Any) -> AwsError | None:
     if isinstance(value, Failed | Pages):
         return value.error
     return None
@@ -106,7 +108,14 @@ class Pages:
         self._read: list[Any] = []
         self._complete = False
         self._lock = threading.Lock()
-        self.error: Exception | None = None
+        self._under_way = False  # it stays so after an exception that is no answer of AWS
+        self.error: AwsError | None = None
+
+    @property
+    def broken(self) -> bool:
+        """Whether the listing ended without being complete, and without an error of AWS. Waits for a page under way."""
+        with self._lock:
+            return self._under_way and self.error is None
 
     @property
     def complete(self) -> bool:
@@ -130,13 +139,17 @@ class Pages:
     def _advance(self) -> None:
         if self.error is not None:
             raise self.error  # a listing that broke off is not complete
+        if self._under_way:
+            raise AwsError("transient", "ListingBrokeOff", "a page of the listing could not be read", "Listing")
+        self._under_way = True
         try:
             self._read.append(next(self._items))
         except StopIteration:
             self._complete = True
-        except Exception as error:
+        except AwsError as error:
             self.error = error
             raise
+        self._under_way = False
 
 
 @dataclass(slots=True)

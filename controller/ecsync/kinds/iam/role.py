@@ -114,6 +114,16 @@ RULES = (
 # 4 READ ----------------------------------------------------------------------------------------------------------
 
 
+_READS = (
+    "GetRole",
+    "ListAttachedRolePolicies",
+    "ListRolePolicies",
+    "GetRolePolicy",
+    "ListInstanceProfilesForRole",
+    "GetInstanceProfile",
+)
+
+
 def _read(reader: Reader, wanted: Sequence[Wanted], _: World) -> Iterator[tuple[Key, Observed]]:
     for want in wanted:
         wants_profile = bool(want.body.get("InstanceProfile"))
@@ -267,26 +277,9 @@ Role/execution:
     rules=RULES,
     read=_read,
     owned=_owned,
-    collections=medium(
-        "iam",
-        "GetRole",
-        "ListAttachedRolePolicies",
-        "ListRolePolicies",
-        "GetRolePolicy",
-        "ListInstanceProfilesForRole",
-        "GetInstanceProfile",
-    ),
+    collections=medium("iam", *_READS),
     from_describe=_printed,
-    reads=operations(
-        "iam",
-        "GetRole",
-        "ListAttachedRolePolicies",
-        "ListRolePolicies",
-        "GetRolePolicy",
-        "ListInstanceProfilesForRole",
-        "GetInstanceProfile",
-        "ListRoles",
-    ),
+    reads=operations("iam", *_READS, "ListRoles"),
     calls=_calls,
     writes=operations(
         "iam",
