@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from ecsync.core.kind import Kind, ShapeOf
-from ecsync.core.model import Application, Problem, Snapshot
+from ecsync.core.model import Application, Key, Problem, Snapshot
 from ecsync.core.schema import Shape
 from ecsync.core.trees import Body
 from ecsync.language import crosscheck, files
@@ -26,7 +26,7 @@ from ecsync.language.drafts import Draft, group, same_group
 from ecsync.language.expand import Composite
 from ecsync.language.files import ParsedFile, Selected, parse_file
 from ecsync.language.links import Links
-from ecsync.language.nodes import Origins
+from ecsync.language.nodes import Origins, Pool
 from ecsync.language.outline import Outline, Outliner
 from ecsync.language.references import Asked
 from ecsync.language.resources import Compiled, Compiler, Part, part_of
@@ -206,13 +206,14 @@ def _compile(given: _Given, cache: LoadCache) -> list[tuple[Origins, Body]]:
     declared = {name: outline.declared for name, outline in cache.outlines.items()}
     parts: dict[str, tuple[Part, ...]] = {}
     compiled: list[tuple[Origins, Body]] = []
+    pool = Pool()
     for name, outline in cache.outlines.items():
         own = cache.parts.get(name, ())
         if outline is before.get(name) and not changed and not unsure:
             parts[name] = own
             continue
         scope = replace(outliner.scope(outline.draft.settings), declared=declared, incomplete=incomplete, asked=set())
-        compiler = Compiler(outline.draft.settings, scope, given.kinds, given.shape_of)
+        compiler = Compiler(outline.draft.settings, scope, given.kinds, given.shape_of, pool)
         found = tuple(_parts(outline, own, compiler, lambda one: _is_stale(one, changed, unsure)))
         parts[name] = own if own == found else found
         compiled += compiler.origins
@@ -258,7 +259,7 @@ def _changed(before: Mapping[str, Outline], after: Mapping[str, Outline]) -> set
         old = before[name].declared if name in before else nothing
         new = after[name].declared if name in after else nothing
         if old is not new:
-            changed |= {(name, kind, resource) for kind, resource in old ^ new}
+            changed |= {Key(name, kind, resource) for kind, resource in old ^ new}
     return changed
 
 
