@@ -169,6 +169,7 @@ class Pool:
     def __init__(self) -> None:
         self._strings: dict[str, str] = {}
         self._integers: dict[int, int] = {}
+        self._floats: dict[str, float] = {}  # by its digits: 0.0 equals -0.0
         self._keys: dict[Key, Key] = {}
         self._texts: dict[Text, Text] = {}
         self._trees: dict[tuple[object, ...], Json] = {}  # by type, and by the identities of what is in it
@@ -196,6 +197,8 @@ class Pool:
             return self._trees.setdefault((list, *map(id, elements)), elements)
         if type(value) is int:
             return self._integers.setdefault(value, value)
+        if type(value) is float:
+            return self._floats.setdefault(repr(value), value)
         return self._text(value) if type(value) is Text else value
 
     def _string(self, value: str) -> str:
