@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ecsync.core import plan, policy
+from ecsync.core.inputs import Policy
 from ecsync.core.kind import Hold, Owned
 from ecsync.core.model import Absent, Application, Create, Key, Options, Sync
 from ecsync.core.outcome import Plan, Step, StepId, WithheldReason
@@ -92,12 +93,17 @@ class TestLookups:
         assert self.moved("elsewhere") == []
 
 
-def test_an_update_that_another_client_reverts_is_withheld() -> None:
+def test_what_does_not_converge_is_withheld() -> None:
     """Other resources are still updated."""
     widget = doc("Widget/w", size=2)
-    (why,) = held(widget, world={"Widget/w": live(widget, size=3)}, contended={widget.key})
-    assert "another client reverts it" in why
-    assert held(widget, world={"Widget/w": live(widget, size=3)}, contended={at("Widget/x")}) == []
+    world = {"Widget/w": live(widget, size=3)}
+    assert held(widget, world=world, not_converging=in_vain("Widget/w")) == ["in vain"]
+    assert held(widget, world=world, not_converging=in_vain("Widget/x")) == []
+
+
+def in_vain(path: str) -> Policy:
+    """Return the policy that withholds the steps of one resource."""
+    return lambda step, _: WithheldReason("not_converging", "in vain") if step.id.key == at(path) else ""
 
 
 class TestObstacles:
@@ -105,7 +111,7 @@ class TestObstacles:
 
     def obstacles(self, *documents: Any, world: Any, manage: tuple[str, ...] = ("all",), **more: Any) -> list[str]:
         """Return the obstacle of each withheld step."""
-        policies = standard(prune=more.pop("prune", ""), contended=more.pop("contended", ()))
+        policies = standard(prune=more.pop("prune", ""), not_converging=more.pop("not_converging", None))
         application = Application(
             name="shop", resources=documents, manage=manage, sync=Sync(prune=more.pop("prunes", False))
         )
@@ -113,11 +119,11 @@ class TestObstacles:
         return [one.obstacle for one in found.withheld]
 
     def test_each_policy_has_its_own_obstacle(self) -> None:
-        """A kind that is not managed, a suspended document, a replacement, a contention."""
+        """A kind that is not managed, a suspended document, a replacement, a write in vain."""
         widget, differs = doc("Widget/w", size=2), {"Widget/w": live(doc("Widget/w"), size=3)}
         assert self.obstacles(widget, world=differs, manage=("X",)) == ["not_managed"]
         assert self.obstacles(doc("Widget/w", Options(suspend=True), size=2), world=differs) == ["suspended"]
-        assert self.obstacles(widget, world=differs, contended={widget.key}) == ["contention"]
+        assert self.obstacles(widget, world=differs, not_converging=in_vain("Widget/w")) == ["not_converging"]
         moved = {"Widget/w": live(doc("Widget/w", zone="a"), zone="b")}
         assert self.obstacles(doc("Widget/w", zone="a"), world=moved) == ["replacement"]
 

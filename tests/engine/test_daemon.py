@@ -13,6 +13,7 @@ from ecsync.core.model import Options, Origin, Problem, Snapshot
 from ecsync.core.outcome import PassResult, WithheldReason
 from ecsync.core.ports import AwsError, SourceError
 from ecsync.engine.reconciler import Catalogue
+from ecsync.engine.requeue import AFTER_CHANGE
 from tests.engine.harness import Harness, SourceState
 from tests.engine.passes import ALL_THERE, document, shop, stack
 
@@ -133,7 +134,7 @@ class TestRequeue:
     def test_after_a_pass_the_interval_passes(self, harness: Harness) -> None:
         """In sync: the next pass comes after the interval, again and again."""
         harness.declare(shop(document("Leaf/alone")))
-        harness.work(1)
+        harness.work(AFTER_CHANGE)
         assert [harness.next_pass() for _ in range(3)] == [60.0] * 3
 
     def test_a_new_interval_takes_effect_at_once(self, harness: Harness) -> None:

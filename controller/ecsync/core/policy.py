@@ -6,33 +6,24 @@ first, then what a person can do.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from ecsync.core.inputs import Inputs, Policy
 from ecsync.core.kind import World
-from ecsync.core.model import Create, Key, Present, Replace, Update
+from ecsync.core.model import Create, Present, Replace, Update
 from ecsync.core.outcome import Plan, Step, WithheldReason
 
 
-def standard(*, prune: str = "", contended: Collection[Key] = ()) -> tuple[Policy, ...]:
+def standard(*, prune: str = "", not_converging: Policy | None = None) -> tuple[Policy, ...]:
     """Return the policies of an ordinary pass.
 
-    `prune` is the reason why nothing may be pruned now; empty: pruning is allowed. `contended` are resources that
-    another client reverted too often.
+    `prune` is the reason why nothing may be pruned now; empty: pruning is allowed. `not_converging` withholds what was
+    written in vain; None: nothing was.
     """
 
     def unpruned(step: Step, inputs: Inputs) -> str:
         return pruning(step, inputs, prune)
 
-    def contention(step: Step, _: Inputs) -> str:
-        if step.id.key not in contended or not isinstance(step.change, Update | Replace):
-            return ""
-        return WithheldReason(
-            "contention",
-            "not written: another client reverts it each time; it will not be retried until the manifest changes",
-        )
-
-    return (managed, suspended, unpruned, replacing, moved_lookups, contention)
+    own = (managed, suspended, unpruned, replacing, moved_lookups)
+    return own if not_converging is None else (*own, not_converging)
 
 
 def managed(step: Step, inputs: Inputs) -> str:

@@ -182,7 +182,9 @@ def _planned_again(run: _Run, step: Step) -> Step | Result:
         _read(run, confirmed(run.written.get(key, 0)), _creates_like(run, step))
     decided = plan.replan(replace(inputs, world=run.world), step)
     again = next((one for one in decided.steps if one.id == step.id), None)
-    return replace(again, after=step.after) if again else _result_without_step(decided, step.id.key)
+    if again is None:
+        return _result_without_step(decided, step.id.key)
+    return run.context.step_state.awaited(replace(again, after=step.after), inputs, run.context.clock.monotonic())
 
 
 def _read(run: _Run, view: View, keys: Sequence[Key]) -> None:
@@ -231,7 +233,7 @@ def _result_without_calls(run: _Run, step: Step) -> Result | None:
     if unknown is not None:
         return Skipped(reason=f"{unknown} is not known yet")
     if step.waiting and not step.calls:
-        if step.fields or isinstance(step.change, Delete):
+        if step.fields or isinstance(step.change, Create | Delete):
             run.blocking[step.id] = f"is waiting: {step.waiting}"
         return Progressing(why=step.waiting)
     return None
@@ -253,8 +255,7 @@ def _make_calls(run: _Run, step: Step) -> Result:
         run.halted = "the pass was stopped"
         return Skipped(reason=run.halted)
     now = run.context.clock.monotonic()
-    repaired = any(one.reason == "drift" for one in step.fields) and not isinstance(step.change, Adopt)
-    run.context.step_state.record_success(step.id, now, repaired=repaired)
+    run.context.step_state.record_success(step, _content(run, step), now)
     return _after_removal(run, step) if isinstance(step.change, Delete | Forget) else _after_write(run, step, captured)
 
 

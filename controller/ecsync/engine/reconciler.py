@@ -176,8 +176,9 @@ def look(
             inputs = _observed(inputs, destination, confirmed(written), tuple(differing))
         with timer("plan"):
             inputs, planned = _planned(inputs, catalogue, destination, step_state)
-    step_state.record_plan(inputs, planned)
-    return ObservedPlan(inputs=inputs, plan=planned)
+    now = destination.clock.monotonic()
+    step_state.record_plan(inputs, planned, now)
+    return ObservedPlan(inputs=inputs, plan=step_state.awaiting(planned, inputs, now))
 
 
 def _read_ahead(inputs: Inputs, destination: Destination, view: View) -> None:
@@ -204,7 +205,9 @@ def _planned(
     inputs = replace(
         inputs,
         orphans=orphans.removable(inputs, listing, catalogue.documents()),
-        policies=policy.standard(prune=catalogue.pruning or listing.incomplete, contended=step_state.contended(now)),
+        policies=policy.standard(
+            prune=catalogue.pruning or listing.incomplete, not_converging=step_state.not_converging(now)
+        ),
     )
     inputs = replace(inputs, order=step_state.order_of(inputs))
     return inputs, replace(plan.build(inputs), incomplete=str(listing.incomplete))
