@@ -19,7 +19,7 @@ PRESENT = Present(body={}, outputs={})
 
 
 def sent(step: StepId) -> Step:
-    """Return a step whose calls succeeded."""
+    """Return a step. Its calls succeeded."""
     return Step(id=step, change=Mark(desired=Desired(key=step.key, body={}), observed=PRESENT, marks={}), calls=())
 
 

@@ -23,6 +23,7 @@ STAYS = (3600.0, 10)  # seconds and intervals in sync after which earlier writes
 
 Unit: TypeAlias = tuple[StepId, str]  # one thing that a step writes: a field, the marks, or the whole
 _MARKS = "(marks)"
+_MOST = 8  # live values that are remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ class _Written:
         self.lifted += self.unshown >= TRIES
         self.at, self.unread, self.shown_at = now, True, None
         self.before[value.before] += 1
+        if len(self.before) > _MOST:
+            del self.before[next(iter(self.before))]
 
     def is_stale(self, value: _Value, now: float) -> bool:
         """Return whether a live value may be that of before the last write."""
@@ -121,7 +124,7 @@ class Writes:
         return row if row and (row.declared, row.wanted) == (declared, value.wanted) else None
 
     def awaited(self, step: Step, declared: str, now: float) -> Step:
-        """Return the step; without calls, and waiting, while AWS may still show what was there before the last write."""
+        """Return the step; it waits, without calls, while AWS may still show what was there before the last write."""
         if not step.calls:
             return step
         rows = [(self._row(unit, value, declared), value) for unit, value in _essential(step).items()]

@@ -314,14 +314,14 @@ class TestStaleReads:
         passes(account, shop(document("Base/base", options, zone="b"), prune=True), 40, 5.0)
         assert sorted(account.cloud.writes) == ["CreateBase base", "DeleteBase base", "DeleteLeaf gone"]
 
-    def test_a_status_says_what_it_waits_for(self, account: Account) -> None:
+    def test_a_status_shows_what_it_waits_for(self, account: Account) -> None:
         """It is in progress, and not missing."""
         self.late(account, 40.0)
         account.run(RED)
         account.clock.advance(5)
         outcome = account.run(RED)
         why = "written 5 s ago, and AWS does not show it yet"
-        assert {result for result in outcome.results.values()} == {Progressing(why=why)}
+        assert set(outcome.results.values()) == {Progressing(why=why)}
         assert {(one.health.status, one.health.why) for one in outcome.statuses} == {("Progressing", why)}
 
     def test_after_the_time_of_settling_it_is_written_again(self, account: Account) -> None:
