@@ -39,6 +39,12 @@ def _seconds(value: object) -> object:
     return value
 
 
+def _names_in(value: object) -> object:
+    """Return the names in a text such as `a.example.com,b.example.com`."""
+    return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+
+
+Names: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_names_in)]
 Seconds: TypeAlias = Annotated[float, BeforeValidator(_seconds)]
 AccountId: TypeAlias = Annotated[str, Field(pattern=r"^(\d{12})?$")]
 
@@ -89,6 +95,7 @@ class HttpSettings(_Settings):
     """The address of metrics, health and the API. Default: this machine only."""
 
     host: str = "127.0.0.1"
+    hosts: Names = ()  # under which clients reach it, beside localhost and IP addresses: others are rejected
     port: int = Field(default=8080, ge=0, le=65_535)  # 0: any free port
 
 

@@ -232,8 +232,7 @@ class TestRequeue:
     def test_a_read_that_fails_half_way_is_done_again(self, harness: Harness) -> None:
         """An exception while a revision is made current queues every application at the next read."""
         harness.broken_targets = True
-        with pytest.raises(ZeroDivisionError):
-            harness.declare(shop(document("Leaf/alone")), revision="1")
+        harness.declare(shop(document("Leaf/alone")), revision="1")
         assert harness.queue.take(0) is None
         harness.broken_targets = False
         harness.daemon.read_source()
@@ -266,6 +265,34 @@ class TestSource:
         assert pruning == f"nothing will be deleted: the source cannot be read ({reason})"
         assert isinstance(pruning, WithheldReason)
         assert pruning.obstacle == ("empty" if reason == "empty" else "stale_source")
+
+    @pytest.mark.parametrize("broken", ["broken_reader", "broken_loader"])
+    def test_an_exception_of_the_reader_or_the_loader_is_a_failed_source(self, running: Harness, broken: str) -> None:
+        """The last good manifests stay in force: drift is repaired, and nothing is deleted."""
+        running.catalogue = Catalogue(applications={"shop": shop(document("Leaf/alone"), prune=True)}, revision="2")
+        running.source_state = SourceState(Snapshot(revision="2", files={}))
+        setattr(running, broken, TypeError("can only join an iterable: secret-4711"))
+        running.daemon.read_source()
+        running.account.body("Leaf/leaf")["colour"] = "blue"
+        running.queue.add("shop")
+        running.work(1)
+        assert running.account.there() == ALL_THERE
+        assert running.account.cloud.writes == ["UpdateLeaf leaf"]
+        state = running.daemon.source_state
+        assert state is not None
+        assert str(state.error) == "an internal error (TypeError): see the log"
+        assert running.recorded.sources[-1] == "internal"
+        assert running.daemon.catalogue.pruning == "nothing will be deleted: the source cannot be read (internal)"
+
+    def test_a_source_recovers_from_an_exception(self, running: Harness) -> None:
+        """The next read that succeeds is applied."""
+        running.broken_loader = TypeError("on purpose")
+        running.declare(shop(document("Leaf/alone"), prune=True), revision="2")
+        running.broken_loader = None
+        running.daemon.read_source()
+        running.work(60)
+        assert running.recorded.sources[-2:] == ["internal", ""]
+        assert running.account.there() == {"Leaf": ["alone"]}
 
     def test_nothing_is_pruned_from_a_source_that_was_not_read_whole(self, running: Harness) -> None:
         """Half a release looks like a complete, valid listing."""

@@ -59,7 +59,7 @@ def test_fixed_label_sets_start_at_zero(metrics: Metrics) -> None:
 def test_reasons_are_those_of_the_ports() -> None:
     """Every class of AWS error and every reason of a source is a label value."""
     assert set(get_args(ErrorClass)) < set(get_args(Reason))
-    assert set(get_args(Fetch)) == {"ok", "unreachable", "denied", "partial", "empty", "changing"}
+    assert set(get_args(Fetch)) == {"ok", "unreachable", "denied", "partial", "empty", "changing", "internal"}
 
 
 def test_what_happens_is_counted(metrics: Metrics) -> None:
