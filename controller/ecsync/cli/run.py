@@ -50,7 +50,11 @@ def run(
       ecsync run --aws simulated manifests/quickstart
     """
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):  # first: as process 1 it ignores signals without a handler
+    for number in (
+        signal.SIGTERM,
+        signal.SIGINT,
+        signal.SIGHUP,
+    ):  # first: as process 1 it ignores signals without a handler
         signal.signal(number, lambda *_: stop.set())
     _options.choice(aws, "real", "simulated")
     flags = {
