@@ -131,7 +131,8 @@ def ended(outcome: Outcome, *, wait: bool) -> int | None:
     if any(isinstance(one, Failed) for one in results):
         stuck = all(one.retry != "soon" for one in results if isinstance(one, Failed))
         return _exits.PARTIAL if stuck and not any(isinstance(one, Progressing) for one in results) else None
-    if any(isinstance(one, Progressing) for one in results) or outcome.plan.unreadable:
+    unknown = outcome.plan.unreadable or outcome.plan.incomplete
+    if any(isinstance(one, Progressing) for one in results) or unknown:
         return None
     if outcome.plan.withheld or any(isinstance(step.change, Adopt) for step in outcome.plan.steps):
         return _exits.HELD
