@@ -112,9 +112,8 @@ class TestObstacles:
     def obstacles(self, *documents: Any, world: Any, manage: tuple[str, ...] = ("all",), **more: Any) -> list[str]:
         """Return the obstacle of each withheld step."""
         policies = standard(prune=more.pop("prune", ""), not_converging=more.pop("not_converging", None))
-        application = Application(
-            name="shop", resources=documents, manage=manage, sync=Sync(prune=more.pop("prunes", False))
-        )
+        sync = Sync(prune=more.pop("prunes", False), prune_limit=more.pop("limit", 0))
+        application = Application(name="shop", resources=documents, manage=manage, sync=sync)
         found = plan_of(*documents, world=world, application=application, policies=policies, **more)
         return [one.obstacle for one in found.withheld]
 
@@ -141,7 +140,35 @@ class TestObstacles:
         left = live(doc("Widget/old"))
         assert left.marks is not None
         orphan = Owned(marks=left.marks, natural="old", present=left)
-        assert self.obstacles(world={}, orphans=(orphan,), prunes=prunes, prune=forbidden) == obstacle
+        kept = doc("Widget/w")
+        found = self.obstacles(kept, world={"Widget/w": live(kept)}, orphans=(orphan,), prunes=prunes, prune=forbidden)
+        assert found == obstacle
+
+    @pytest.mark.parametrize(
+        ("kept", "gone", "limit", "allowed"),
+        [
+            (0, 1, 0, False),  # all of an application
+            (0, 1, 1, True),
+            (1, 3, 0, True),  # fewer than five resources
+            (3, 2, 0, False),  # more than a third of five
+            (3, 2, 1, False),
+            (3, 2, 2, True),
+            (4, 2, 0, True),  # a third
+            (5, 3, 0, False),
+            (6, 3, 0, True),
+            (20, 11, 10, False),
+            (20, 11, 11, True),
+        ],
+    )
+    def test_many_deletions_need_an_explicit_word(self, kept: int, gone: int, limit: int, allowed: bool) -> None:
+        """More than a third of at least five resources, or all of an application. A lookup is none of them."""
+        documents = [doc(f"Widget/w{number}") for number in range(kept)]
+        lookup = doc("Lookup/l")
+        left = [live(doc(f"Widget/old{number}")) for number in range(gone)]
+        orphans = [Owned(marks=one.marks, natural=str(one.outputs), present=one) for one in left if one.marks]
+        world = {f"Widget/{one.key.name}": live(one) for one in documents} | {"Lookup/l": bare(lookup)}
+        found = self.obstacles(*documents, lookup, world=world, orphans=tuple(orphans), prunes=True, limit=limit)
+        assert found == ([] if allowed else ["budget"] * gone)
 
     def test_a_step_withheld_by_the_plan_itself_has_an_obstacle(self) -> None:
         """A resource of another owner, and a gate that holds a change."""

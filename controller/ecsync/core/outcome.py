@@ -53,7 +53,7 @@ class Step:
 
 Obstacle: TypeAlias = Literal[
     "off", "empty", "stale_source", "invalid_manifest", "not_listed", "not_managed", "suspended", "no_ownership",
-    "replacement", "lookup", "not_converging", "unsafe",
+    "replacement", "lookup", "not_converging", "budget", "unsafe",
 ]  # fmt: skip
 
 

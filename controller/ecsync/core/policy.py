@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from ecsync.core.inputs import Inputs, Policy
 from ecsync.core.kind import World
-from ecsync.core.model import Create, Present, Replace, Update
+from ecsync.core.model import Create, Delete, Present, Replace, Update
 from ecsync.core.outcome import Plan, Step, WithheldReason
+
+_FEW = 5  # resources: of fewer than these, any share may be pruned, but not all of them
 
 
 def standard(*, prune: str = "", not_converging: Policy | None = None) -> tuple[Policy, ...]:
@@ -54,9 +56,29 @@ def pruning(step: Step, inputs: Inputs, forbidden: str) -> str:
             "off",
             "not deleted: no longer declared, and prune is off (set sync.prune: true in its Application document)",
         )
-    if not forbidden or isinstance(forbidden, WithheldReason):
-        return forbidden
-    return WithheldReason("stale_source", forbidden)
+    if forbidden:
+        return forbidden if isinstance(forbidden, WithheldReason) else WithheldReason("stale_source", forbidden)
+    return _too_many(inputs) if isinstance(step.change, Delete) else ""
+
+
+def _too_many(inputs: Inputs) -> str:
+    """Return why so many orphans are not deleted without an explicit word; empty: there are few (docs/rules.md R27).
+
+    Half a release can be a complete and valid reading, and so can an empty directory.
+    """
+    doomed, application = len(inputs.orphans), inputs.application
+    if doomed <= application.sync.prune_limit:
+        return ""
+    kept = [one.key for one in application.resources if inputs.writable(one)]
+    live = sum(isinstance(inputs.world.get(key), Present) for key in kept)
+    if not kept:
+        what = f"{application.name} declares nothing any more"
+    elif doomed + live >= _FEW and 3 * doomed > doomed + live:
+        what = f"{doomed} of {doomed + live} resources are no longer declared"
+    else:
+        return ""
+    fix = f"if that is meant, set sync.pruneLimit: {doomed} in its Application document, or run `ecsync apply --prune`"
+    return WithheldReason("budget", f"not deleted: {what}; {fix}")
 
 
 def replacing(step: Step, inputs: Inputs) -> str:

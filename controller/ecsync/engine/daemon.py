@@ -363,10 +363,7 @@ def pruning(source_state: SourceState, catalogue: Catalogue) -> str:
     if not source_state.complete:
         text = "nothing will be deleted: the source must first return the same files twice, 60 s apart"
         return WithheldReason("stale_source", text)
-    if catalogue.problems:
-        text = f"nothing will be deleted: {catalogue.problems[0].origin} is not valid"
-        return WithheldReason("invalid_manifest", text)
-    return ""
+    return catalogue.warranted().pruning
 
 
 def result(outcome: Outcome) -> PassResult:

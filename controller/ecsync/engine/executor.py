@@ -11,7 +11,7 @@ from ecsync.core import marks, plan
 from ecsync.core.graph import references
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind
-from ecsync.core.model import Absent, Adopt, Call, Create, Delete, Forget, Key, Observed, Present, Ref, Update
+from ecsync.core.model import Absent, Adopt, Call, Create, Delete, Forget, Key, Observed, Present, Ref, Replace, Update
 from ecsync.core.outcome import DELETING, Done, Failed, Plan, Progressing, Result, Skipped, Step, StepId
 from ecsync.core.ports import AwsError, Clock, Cloud, Deferred
 from ecsync.core.resolve import resolve
@@ -41,6 +41,7 @@ class ExecutionContext:
     step_state: StepState
     may_go_on: Callable[[], bool]
     serial: Callable[[str], AbstractContextManager[object]]
+    budget: int = 10  # resources that this pass may delete or replace
     announce: Announce = lambda *_: None
     adopting: bool = False  # `ecsync adopt`: adoption steps, and nothing else
 
@@ -57,6 +58,7 @@ class _Run:
     written: dict[Key, int] = field(default_factory=dict)  # the place of the last write in the order of the inventory
     results: dict[StepId, Result] = field(default_factory=dict)
     blocking: dict[StepId, str] = field(default_factory=dict)  # steps that the steps after them wait for, and why
+    removed: int = 0  # resources deleted or replaced in this pass
     halted: str = ""  # why no further step is tried in this pass
     throttled: dict[str, str] = field(default_factory=dict)  # kinds of which no further step is tried, and why
 
@@ -249,6 +251,12 @@ def _unknown(step: Step, ref: Ref) -> bool:
 
 def _make_calls(run: _Run, step: Step) -> Result:
     """Make the calls of a step inside the lock of its domain, and note the result."""
+    if isinstance(step.change, Delete | Replace):
+        if run.removed >= run.context.budget:
+            run.blocking[step.id] = "waits for the next pass"
+            why = f"waits for the next pass: this one has removed {run.removed} resources, as many as the budget allows"
+            return Progressing(why=why, after=2.0)
+        run.removed += 1
     with run.context.serial(_serial_domain(run, step)):
         captured = _call(run, step)
     if captured is None:

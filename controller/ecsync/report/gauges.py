@@ -32,6 +32,7 @@ _HELD: tuple[Obstacle, ...] = (
 # The obstacles of a deletion. Each has a series from the start.
 _PRUNE_BLOCKED: tuple[Obstacle, ...] = (
     "off", "empty", "stale_source", "invalid_manifest", "not_listed", "not_managed", "suspended", "no_ownership",
+    "budget",
 )  # fmt: skip
 
 
