@@ -75,7 +75,7 @@ def apply(
 def _pruning(workspace: Workspace, catalogue: Catalogue, *, confirmed: bool, limit: int) -> Catalogue:
     """Return the catalogue with prune on, after the deletions were listed and confirmed.
 
-    A person who sees the list and answers yes allows any number of them. `--yes` allows few, or the number of the limit.
+    A yes to the list allows any number of them. `--yes` allows few, or the number of the limit.
     """
     from ecsync.core.model import Delete, Forget
     from ecsync.engine.reconciler import look
