@@ -14,7 +14,7 @@ from ecsync.core.kind import Kind
 from ecsync.core.model import Desired, Key, Origin, Problem, Ref
 from ecsync.core.resolve import resolve
 from ecsync.core.rules import Late
-from ecsync.core.trees import Body, Json, transform
+from ecsync.core.trees import Body, Json, Path, transform
 from ecsync.language.crosscheck import (
     Claim,
     as_text,
@@ -121,7 +121,7 @@ class Links:
                 del self._known[ref]
         for part in added:
             facts = self._facts[part] = _Facts(self._known_of(part))
-            self._edges.update((one.key, edges.get(one) or tuple(self._edges_of(one))) for one in _valid(part))
+            self._edges.update((one.key, edges.get(one) or self._targets_of(one)) for one in _valid(part))
             self._known.update(facts.known)
             after.update(facts.known)
         fresh = list(added)
@@ -135,17 +135,28 @@ class Links:
             self._withdraw(self._facts[part])
             self._claim(part)
 
-    def _edges_of(self, one: Compiled) -> dict[Key, Origin]:
-        """Return the resources that a document refers to, with the place of the reference."""
+    def _targets_of(self, one: Compiled) -> tuple[Key, ...]:
+        """Return the resources that a document refers to."""
         assert one.desired is not None
-        desired, late = one.desired, self._late[one.key.kind]
+        return tuple(dict.fromkeys((*(ref.key for _, ref in self._ordering(one.desired)), *one.desired.options.after)))
+
+    def _edges_of(self, one: Compiled) -> dict[Key, Origin]:
+        """Return the same with the place of each reference."""
+        assert one.desired is not None
+        desired = one.desired
         targets: dict[Key, Origin] = {}
-        for path, ref in references(desired.body):
-            if not any(row.covers(path) for row in late):
-                targets.setdefault(ref.key, desired.origins.get(path, desired.origin))
+        for path, ref in self._ordering(desired):
+            targets.setdefault(ref.key, desired.origins.get(path, desired.origin))
         for key in desired.options.after:
             targets.setdefault(key, one.after_place)
         return targets
+
+    def _ordering(self, desired: Desired) -> Iterator[tuple[Path, Ref]]:
+        """Yield the references that decide an order: not those in a field that is sent in a second step."""
+        late = self._late[desired.key.kind]
+        for path, ref in references(desired.body):
+            if not any(row.covers(path) for row in late):
+                yield path, ref
 
     def _known_of(self, part: Part) -> Mapping[Ref, str]:
         known: dict[Ref, str] = {}

@@ -81,7 +81,6 @@ class Compiler:
     plain_options: dict[str, Options] = field(default_factory=dict)  # by kind: of a document without annotations
     refers: dict[str, list[tuple[Refers, str]]] = field(default_factory=dict)  # by kind: with the primary output
     rows: dict[str, Rows] = field(default_factory=dict)  # by kind
-    origins: list[tuple[Origins, Body]] = field(default_factory=list)  # of all that was compiled
 
     def compile(self, document: Document) -> Compiled:
         """Return a Desired if the document has a valid body, and every mistake in it."""
@@ -102,8 +101,8 @@ class Compiler:
         desired = None
         if not wrong and not wrong_body:
             origins, body = Origins(node), self.pool.tree(body)
+            origins.pack(body)
             desired = Desired(key=key, body=body, options=chosen, origin=document.origin, origins=origins)
-            self.origins.append((origins, body))
         every = (*problems, *wrong, *wrong_body)
         return Compiled(
             document=document,
