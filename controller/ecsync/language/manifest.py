@@ -31,7 +31,7 @@ from ecsync.language.references import Asked
 from ecsync.language.resources import Compiled, Compiler, Part, part_of
 from ecsync.language.settings import Settings, settings
 
-_NODES = 1_000_000  # bytes of new files whose nodes stay until they are compiled; the others are parsed twice
+_NODES = 1_000_000  # bytes of new files that keep their nodes until they are compiled; other files are parsed again
 
 __all__ = ["LoadCache", "Loaded", "ParsedFile", "load", "parse_file"]
 
