@@ -110,6 +110,10 @@ class Settings(_Settings):
     first_time: bool = False  # without `account`, allow a plan that only creates resources (docs/rules.md R11)
     source: str = ""  # a path or s3://bucket/prefix
     source_owner: AccountId = ""  # the account that must own the bucket
+    # What keeps a second process from writing (docs/rules.md R32): auto (beside the source), none, file:PATH, or
+    # dynamodb:TABLE.
+    lease: str = Field(default="auto", pattern=r"^(auto|none|file:.+|dynamodb:[A-Za-z0-9_.-]{3,255})$")
+    lease_period: Seconds = Field(default=30.0, ge=1, le=600)  # a lost lease is taken over within this time
     targets: dict[str, TargetSettings] = Field(default_factory=dict)
     loop: LoopSettings = Field(default_factory=LoopSettings)
     limits: LimitSettings = Field(default_factory=LimitSettings)

@@ -26,8 +26,9 @@ class BotoCloud:
     """The Cloud port over botocore: every failure is an AwsError, every call waits for its rate token.
 
     `reads` are the declared reads: `call`, `pages` and `cached` make no other call. `account` is the account of the
-    target: while the credentials belong to another one, nothing is written. Clients may be shared by all Regions of
-    the same credentials, and a limiter by all callers of the same account and Region.
+    target: while the credentials belong to another one, nothing is written. `permit` is called right before a write is
+    sent, and raises WritesStopped if this process may not write. Clients may be shared by all Regions of the same
+    credentials, and a limiter by all callers of the same account and Region.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class BotoCloud:
         reads: frozenset[str],
         limiter: Limits,
         account: str = "",
+        permit: Callable[[], None] = lambda: None,
         observer: Observer | None = None,
         scrub: Scrub = str,
         monotonic: Callable[[], float] = time.monotonic,
@@ -46,6 +48,7 @@ class BotoCloud:
         self._clients = clients
         self._reads = reads | {WHO}
         self._limits = limiter
+        self._permit = permit
         self._observer = observer or Observer()
         self._scrub = scrub
         self._monotonic = monotonic
@@ -84,7 +87,7 @@ class BotoCloud:
         return (service, operation, canonical(params)) in self._cache
 
     def write(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
-        """Make one mutating call, a single time, and return its response without metadata."""
+        """Make one mutating call, a single time, and return its response without metadata. Raises WritesStopped too."""
         if self._clients.read_only:
             raise WriteRefused(f"{service}.{operation} is refused: this cloud is read-only")
         self._identity.assert_account(f"{service}.{operation}")
@@ -108,6 +111,8 @@ class BotoCloud:
         with self._limiter(service).call(service, operation) as waited:
             if waited:
                 self._observer.on_wait(service, waited)
+            if once:
+                self._permit()
             started = self._monotonic()
             try:
                 with self._classified(service, operation, params):

@@ -16,7 +16,7 @@ INVALID = 3
 HELD = 4
 TIMEOUT = 5
 PARTIAL = 6
-# Code 7 is reserved, see docs/cli.md.
+LEASE = 7
 NO_SOURCE = 8
 GUARD = 9
 ROLLED_BACK = 10
@@ -47,7 +47,7 @@ def _explained(error: Exception) -> int:
     """Print what a person can do about the error, and return the exit code."""
     from ecsync.cli._api import NoDaemon
     from ecsync.config import ConfigError
-    from ecsync.core.ports import AwsError, SourceError
+    from ecsync.core.ports import AwsError, LeaseError, SourceError, WritesStopped
     from ecsync.engine.reconciler import Refused
     from ecsync.http.server import CannotServe
 
@@ -58,6 +58,9 @@ def _explained(error: Exception) -> int:
         case NoDaemon() | CannotServe():
             _print(f"{error}")
             return ERROR
+        case WritesStopped() | LeaseError():
+            _print(f"{error}")
+            return LEASE
         case SourceError():
             _print(f"the source cannot be used: {error}")
             return NO_SOURCE

@@ -26,6 +26,10 @@ Profile = Annotated[str | None, typer.Option("--profile", help="The profile of t
 FirstTime = Annotated[
     bool, typer.Option("--first-time", help="Allow a plan that only creates, although --account is not set.")
 ]
+Lease = Annotated[
+    str | None,
+    typer.Option("--lease", help="What keeps a second process from writing: auto, none, file:PATH or dynamodb:TABLE."),
+]
 Url = Annotated[str | None, typer.Option("--url", help="The URL of the daemon. Default: from http.host and http.port.")]
 Output = Annotated[str, typer.Option("-o", "--output", help="Format: text, json or markdown.")]
 Data = Annotated[str, typer.Option("-o", "--output", help="Format: text or json.")]

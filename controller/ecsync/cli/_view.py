@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from ecsync.core.outcome import ApplicationState, Event, ResourceStatus
 
 _STYLE = {"Healthy": "good", "Progressing": "change", "Degraded": "danger", "Missing": "change", "Unknown": "danger"}
-_SHOWN = ("drift.", "resource.", "leftover.", "sync.failed", "pass.", "deployment.", "source.failed", "app.invalid")
+_SHOWN = (
+    "drift.", "resource.", "leftover.", "sync.failed", "pass.", "deployment.", "source.failed", "app.invalid", "lease.",
+)  # fmt: skip
 
 
 class _Errors:

@@ -10,6 +10,8 @@ import typer
 from ecsync.cli import _exits, _options, _show
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ecsync.core.outcome import Outcome, Result, Step
     from ecsync.engine.reconciler import Catalogue
     from ecsync.wiring import Workspace
@@ -23,6 +25,7 @@ def apply(
     region: _options.Region = None,
     profile: _options.Profile = None,
     first_time: _options.FirstTime = False,
+    lease: _options.Lease = None,
     wait: Annotated[
         bool, typer.Option("--wait/--no-wait", help="Wait until all is healthy, or only until all is applied.")
     ] = True,
@@ -34,17 +37,30 @@ def apply(
     digest: Annotated[
         str, typer.Option("--digest", help="Apply only the plan with this digest (`ecsync plan` prints it).")
     ] = "",
+    force: Annotated[
+        str,
+        typer.Option(
+            "--force", metavar="REASON", help="Take the lease from the process that holds it; it reports the reason."
+        ),
+    ] = "",
 ) -> int:
     """Apply the manifests once, until in sync and healthy.
 
-    Exit codes: 4 a change is held, 5 the timeout ended, 6 a change failed, 10 ECS rolled a deployment back.
+    Exit codes: 4 a change is held, 5 the timeout ended, 6 a change failed, 7 another process holds the lease, 10 ECS
+    rolled a deployment back.
 
     Example: ecsync apply manifests/shop --timeout 600
     """
     from ecsync import wiring
 
     settings = _options.settings(
-        config, installation=installation, account=account, region=region, profile=profile, first_time=first_time
+        config,
+        installation=installation,
+        account=account,
+        region=region,
+        profile=profile,
+        first_time=first_time,
+        lease=lease,
     )
     settings.installation_to_write()
     workspace = wiring.workspace(settings, path, read_only=False)
@@ -54,7 +70,8 @@ def apply(
         return _exits.INVALID
     if prune:
         catalogue = _pruning(workspace, catalogue, confirmed=yes)
-    return converge(workspace, catalogue, timeout=timeout, wait=wait, digest=digest)
+    with wiring.lease.held(settings, path, workspace.clouds, "apply", force) as lost:
+        return converge(workspace, catalogue, timeout=timeout, wait=wait, digest=digest, lost=lost)
 
 
 def _pruning(workspace: Workspace, catalogue: Catalogue, *, confirmed: bool) -> Catalogue:
@@ -79,9 +96,21 @@ def _pruning(workspace: Workspace, catalogue: Catalogue, *, confirmed: bool) -> 
     return replace(catalogue, applications=applications)
 
 
-def converge(workspace: Workspace, catalogue: Catalogue, *, timeout: float, wait: bool, digest: str = "") -> int:
-    """Make passes over every application until each has ended, and return the highest exit code."""
+def converge(
+    workspace: Workspace,
+    catalogue: Catalogue,
+    *,
+    timeout: float,
+    wait: bool,
+    digest: str = "",
+    lost: Callable[[], str] = lambda: "",
+) -> int:
+    """Make passes over every application until each has ended, and return the highest exit code.
+
+    `lost` returns why this process does not hold the lease any more; empty: it does.
+    """
     from ecsync.core.outcome import Failed
+    from ecsync.core.ports import WritesStopped
     from ecsync.engine.reconciler import PassOptions, reconcile
     from ecsync.engine.requeue import delay
     from ecsync.engine.step_state import StepState
@@ -98,6 +127,8 @@ def converge(workspace: Workspace, catalogue: Catalogue, *, timeout: float, wait
                 application, catalogue, workspace.destination_for(application), step_states[name], options
             )
             first = ""
+            if why := lost():
+                raise WritesStopped(f"nothing more was written: the lease is {why}")
             code = ended(outcome, wait=wait)
             if code is not None:
                 break

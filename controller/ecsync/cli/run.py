@@ -31,6 +31,7 @@ def run(
     region: _options.Region = None,
     profile: _options.Profile = None,
     first_time: _options.FirstTime = False,
+    lease: _options.Lease = None,
     enforce: Annotated[
         bool | None, typer.Option("--enforce", help="Allow writes, in applications with sync.mode enforce.")
     ] = None,
@@ -43,7 +44,8 @@ def run(
 ) -> int:
     """Run the daemon: keep AWS as the manifests declare.
 
-    Read-only without --enforce. SIGTERM finishes the running calls and exits with 0.
+    Read-only without --enforce, and while another process holds the lease. SIGTERM finishes the running calls, gives
+    the lease back and exits with 0.
 
     Examples:
       ecsync run manifests/shop --installation prod --account 123456789012 --enforce
@@ -59,6 +61,7 @@ def run(
         "region": region,
         "profile": profile,
         "first_time": first_time,
+        "lease": lease,
         "enforce": enforce,
         "source": path,
         "http.host": host,
@@ -72,6 +75,7 @@ def run(
         started = simulated.start(speed=_SIMULATED_SPEED)
         simulated_at = started.url
         flags |= {"installation": installation or "simulated", "account": started.account, "enforce": True}
+        flags["lease"] = "none"  # no other process knows this account
     settings = _options.settings(config, **flags)  # type: ignore[arg-type]  # names of settings, which it checks
     if not settings.source:
         raise typer.BadParameter("PATH is missing: set it to a directory or s3://bucket/prefix")

@@ -139,6 +139,11 @@ class Daemon:
                 self._parts.queue.place(name, (target.account or target.name, target.region))
                 self._parts.queue.add(name, priority="change")
 
+    def look_again(self) -> None:
+        """Queue every application now: what may be written has changed."""
+        for name in self._catalogue.applications:
+            self._parts.queue.add(name, priority="change")
+
     def _state(self, application: Application, catalogue: Catalogue) -> ApplicationState:
         return ApplicationState(
             name=application.name,
@@ -246,6 +251,8 @@ class Daemon:
             return (
                 "read-only: the operator has not enabled writes to this target (--enforce, or `enforce` in its config)"
             )
+        if unheld := self._parts.unheld():
+            return f"read-only: the lease is {unheld}"
         for name in application.after:
             state = self._parts.store.application(name)
             if state is None or state.outcome is None:

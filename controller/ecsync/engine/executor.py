@@ -13,7 +13,7 @@ from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind
 from ecsync.core.model import Absent, Adopt, Call, Create, Delete, Forget, Key, Observed, Present, Ref, Update
 from ecsync.core.outcome import DELETING, Done, Failed, Plan, Progressing, Result, Skipped, Step, StepId
-from ecsync.core.ports import AwsError, Clock, Cloud, Deferred
+from ecsync.core.ports import AwsError, Clock, Cloud, Deferred, WritesStopped
 from ecsync.core.resolve import resolve
 from ecsync.core.trees import Json, at
 from ecsync.engine import orphans
@@ -24,6 +24,7 @@ from ecsync.engine.step_state import StepState
 from ecsync.engine.views import MOMENT, View, confirmed, fresh
 
 _READ_AHEAD = 49  # resources of the same kind that are read with one that is created
+_LOOK_AGAIN = 5.0  # seconds until the next pass, if this process may not write now
 Announce = Callable[[Step, Result], None]
 
 
@@ -104,6 +105,9 @@ def _in_turn(run: _Run, step: Step) -> Result:
         return _apply(run, step)
     except Deferred as deferred:
         return _deferred(run, step, deferred)
+    except WritesStopped as stopped:
+        run.halted = str(stopped)
+        return _noted(run, step, Progressing(why=run.halted, after=_LOOK_AGAIN))
     except AwsError as error:
         return _failed(run, step, error)
 
@@ -275,24 +279,24 @@ def _call(run: _Run, step: Step) -> dict[str, str] | None:
     for call in step.calls:
         if not run.context.may_go_on():
             return None
-        if isinstance(step.change, Create):
-            run.context.step_state.unconfirmed.add(step.id.key)  # from the first call on: a later one may fail
         sent = True
         try:
             response = run.context.cloud.write(call.service, call.operation, **resolve(call.params, value, ()))
-        except Deferred:
+        except (Deferred, WritesStopped):
             sent = False
             raise
         finally:
-            if sent:
-                _note_write(run, step.id.key)  # also after an error: AWS may have done it
+            if sent:  # also after an error: AWS may have done it
+                _note_write(run, step)
         captured |= _captures(call, response)
     return captured
 
 
-def _note_write(run: _Run, key: Key) -> None:
+def _note_write(run: _Run, step: Step) -> None:
     """Note that what was read of a resource before is not true any more."""
-    state = run.context.step_state
+    state, key = run.context.step_state, step.id.key
+    if isinstance(step.change, Create):
+        state.unconfirmed.add(key)  # from the first call on: a later one may fail
     run.written[key] = state.written = run.context.inventory.mark()
     state.unread.add(key)
 

@@ -206,6 +206,17 @@ def _drift_text(transition: Transition) -> str:
     return f"{transition.key} was changed outside ecsync: {paths}"
 
 
+def lease_changed(before: bool, now: bool, state: str, detail: Mapping[str, Json], time: datetime) -> Event:
+    """Report who writes: this process (`now`: it holds the lease), or another one. `state` is the lease's, as text."""
+    context = Context(time=time, application="")
+    if now:
+        return _event("lease.taken", context, "this process writes from now on: it holds the lease")
+    if before:
+        text = f"nothing more is written: the lease is {state}"
+        return _event("lease.lost", context, text, severity="warning", detail=detail)
+    return _event("lease.waiting", context, f"nothing is written: the lease is {state}", detail=detail)
+
+
 def _changes(outcome: Outcome, context: Context) -> Iterator[Event]:
     """Yield an event for each step that is done. A step is an action, not a state: it is reported each time."""
     for step in outcome.plan.steps:

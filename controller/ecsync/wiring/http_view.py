@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -40,6 +40,7 @@ class DaemonView:
     heartbeats: Heartbeats
     where: str
     settings: Settings
+    lease_state: Callable[[], str] = lambda: ""
 
     def applications(self) -> Sequence[ApplicationState]:
         """Return every application, by name."""
@@ -71,6 +72,10 @@ class DaemonView:
         """Return the heartbeat of each loop."""
         intervals = {"worker": self.settings.loop.interval, "source": self.settings.loop.source_interval}
         return {loop: Beat(age=age, interval=intervals[loop]) for loop, age in self.heartbeats.ages().items()}
+
+    def lease(self) -> str:
+        """Return who holds the lease; empty if the daemon needs none."""
+        return self.lease_state()
 
     def readiness(self) -> Mapping[str, str]:
         """Return what makes the daemon not ready, by part; empty for each part that is ready."""

@@ -9,11 +9,12 @@ from ecsync.awsmodel import reviewed
 from ecsync.core.kind import Kind
 
 SOURCE_READS = frozenset({"s3.ListObjectsV2", "s3.GetObject"})
+LEASE_READS = frozenset({"s3.GetObject", "dynamodb.GetItem"})
 
 
 def all_reads() -> frozenset[str]:
-    """Return every operation that a kind or a source declares as a read."""
-    return SOURCE_READS.union(*(kind.reads for kind in kinds.ALL))
+    """Return every operation that a kind, a source or a lease declares as a read."""
+    return SOURCE_READS.union(LEASE_READS, *(kind.reads for kind in kinds.ALL))
 
 
 def all_kinds() -> Mapping[str, Kind]:
