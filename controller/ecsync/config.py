@@ -113,7 +113,7 @@ class Settings(_Settings):
     # What keeps a second process from writing (docs/rules.md R32): auto (beside the source), none, file:PATH, or
     # dynamodb:TABLE.
     lease: str = Field(default="auto", pattern=r"^(auto|none|file:.+|dynamodb:[A-Za-z0-9_.-]{3,255})$")
-    lease_period: Seconds = Field(default=30.0, ge=1, le=600)  # a lost lease is taken over within this time
+    lease_period: Seconds = Field(default=40.0, ge=1, le=600)  # a lost lease is taken over within this time
     targets: dict[str, TargetSettings] = Field(default_factory=dict)
     loop: LoopSettings = Field(default_factory=LoopSettings)
     limits: LimitSettings = Field(default_factory=LimitSettings)

@@ -24,7 +24,7 @@ from ecsync.lease.records import Record, RecordLease
 from tests.engine.passes import Account
 from tests.lease.memory_store import MemoryStore, holder, lost
 
-TIMING = Timing(period=30.0)
+TIMING = Timing(period=40.0)
 CALLS = 5  # that take no time, in the calm end
 QUIET = 24  # rounds of so many calls, 4 s apart: several lease periods and passes
 PATIENCE = 10.0  # real seconds that a turn may take

@@ -30,8 +30,8 @@ class Timing:
 
     @property
     def needed(self) -> float:
-        """Return the time that must be left for a write. A period below 30 s has less than a call may take."""
-        return min(CALL, self.period * 2 / 3)
+        """Return the time that must be left for a write. A period below 40 s leaves less than a call may take."""
+        return min(CALL, self.period / 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
