@@ -44,7 +44,7 @@ def other(path: Path, one: FileLease) -> FileLease:
     return FileLease(path, holder("other"))
 
 
-def test_the_second_process_is_told_the_holder(one: FileLease, other: FileLease) -> None:
+def test_the_second_process_gets_the_holder(one: FileLease, other: FileLease) -> None:
     """It does not take the lease, and the first one stays."""
     assert other.keep() == holder("one")
     assert (one.held(1e9), other.held()) == (True, False)

@@ -47,7 +47,7 @@ def raises_lost() -> None:
 class TestTime:
     """The lease is held for its term from before the last write; another process waits for the same term."""
 
-    def test_the_second_process_is_told_the_holder(self, other: RecordLease) -> None:
+    def test_the_second_process_gets_the_holder(self, other: RecordLease) -> None:
         """The holder is the first one, with its operation and version."""
         assert other.keep() == holder("one")
         assert not other.held()
@@ -138,7 +138,7 @@ class TestEnd:
         assert not one.held()
 
     def test_a_process_that_wakes_up_first_keeps_it(self, one: RecordLease, clock: FakeClock) -> None:
-        """Nobody else has written the record."""
+        """No other process has written the record."""
         clock.advance(TERM * 3)
         assert not one.held()
         assert one.keep() is None

@@ -17,7 +17,7 @@ NAMES = ("a", "b", "c", "d", "e")
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_no_schedule_has_two_writers(part: int) -> None:
-    """Nothing is created twice and nothing is left out, whoever is paused, killed or stopped."""
+    """Nothing is created twice and nothing is left out, also if processes are paused, killed or stopped."""
     for seed in range(part, SCHEDULES, PARTS):
         world = play(seed, simple(*NAMES), simple(*NAMES))
         assert world.violations == [], f"seed {seed}"
