@@ -29,6 +29,9 @@ from ecsync.wiring.http_view import DaemonView, Heartbeats
 from ecsync.wiring.registry import all_reads
 from ecsync.wiring.workspace import Workspace
 
+_PASS = 60.0  # seconds that a pass may take between two of its writes, if the interval is not longer
+_LATE_READS = 3  # intervals of the source without a good read, after which the daemon is not ready
+_LATE_READ = 30.0  # seconds, if the intervals are shorter
 _HTTP_STOP = 3.0  # seconds that the HTTP server may take to stop
 
 
@@ -57,6 +60,9 @@ def start(settings: Settings, where: str, workspace: Workspace, metrics: Metrics
     store = Store()
     last_good = LastGood(workspace.source(where), clock, metrics.fetched)
     heartbeats = Heartbeats(clock)
+    heartbeats.expect("source", settings.loop.source_interval)
+    for number in range(settings.loop.workers):
+        heartbeats.expect(f"worker-{number}", max(settings.loop.interval, _PASS))
     every: dict[str, Sink] = {"log": event_sink(), "metrics": metrics.record, "store": store.record, **sinks}
     events = Recorder(fan_out(every, metrics.delivered))
     keeper = _keeper(settings, where, workspace, events)
@@ -69,7 +75,7 @@ def start(settings: Settings, where: str, workspace: Workspace, metrics: Metrics
         unheld=lambda: "" if keeper is None or keeper.state().held else str(keeper.state()),
         clock=clock,
         queue=MemoryQueue(clock, workers=settings.loop.workers),
-        ticks=Ticks(metrics.mishap, jitter=settings.loop.jitter),
+        ticks=Ticks(clock, metrics.mishap, jitter=settings.loop.jitter),
         store=store,
         recorder=DaemonEventRecorder(
             workspace=workspace,
@@ -94,10 +100,11 @@ def start(settings: Settings, where: str, workspace: Workspace, metrics: Metrics
         last_good=last_good,
         heartbeats=heartbeats,
         where=where,
-        settings=settings,
+        late=max(_LATE_READ, _LATE_READS * settings.loop.source_interval),
+        ask_retry=daemon.retry,
         lease_state=lambda: str(keeper.state()) if keeper else "",
     )
-    server = Server(settings.http.host, settings.http.port, create_app(view, metrics.render))
+    server = Server(settings.http.host, settings.http.port, create_app(view, metrics.render, settings.http.hosts))
     port = server.start()
     if keeper is not None:
         keeper.start(taken=daemon.look_again)
