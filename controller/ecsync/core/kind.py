@@ -114,6 +114,21 @@ class Tagging:
     operations: frozenset[str] = frozenset()  # every operation that `put` and `remove` use: `ecs.TagResource`
 
 
+# ---------------------------------------------------------------- what AWS prints about its own work
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsettled:
+    """A change that AWS makes after it has answered the call: AWS is at work on it, or has given it up.
+
+    It is no drift. In progress is waited for. A step with a change that AWS gave up has failed, and is retried slowly.
+    """
+
+    state: Literal["in progress", "failed"]
+    why: str  # AWS's own reason
+    usable: bool = True  # False: what needs the resource waits
+
+
 # ---------------------------------------------------------------- what a gate returns
 
 
@@ -232,6 +247,9 @@ class Kind:
     gate: Callable[[Desired, Present, Sequence[FieldChange], World], Gate] | None = None
 
     # Writes
+    unsettled: Callable[[Present], Unsettled | None] | None = None  # for a kind that AWS changes after the call
+    # Why no call of a delete can be made now; empty: one can.
+    delete_waits: Callable[[Present], str] | None = None
     serial_domain: Callable[[Body], str] | None = None  # one mutation at a time in it, in all applications (R31)
     replaces_itself: bool = False  # a replacement needs no `ecsync/replace: allow` (R9)
     superseded: Callable[[Present, World], Iterable[tuple[Present, str]]] | None = None  # to delete, and why not yet
@@ -250,7 +268,25 @@ class Kind:
     @property
     def has_health(self) -> bool:
         """Whether a live resource can be other than healthy."""
-        return self.health is not _healthy
+        return self.health is not _healthy or self.unsettled is not None
+
+    def condition(self, observed: Observed | None) -> Unsettled | None:
+        """Return what AWS prints about its own work on a live resource; None if it is at rest."""
+        return self.unsettled(observed) if self.unsettled and isinstance(observed, Present) else None
+
+    def judge(self, desired: Desired, present: Present) -> Health:
+        """Return the health of a live resource."""
+        condition = self.condition(present)
+        if condition is None:
+            return self.health(desired, present)
+        return Health(status="Degraded" if condition.state == "failed" else "Progressing", why=condition.why)
+
+    def decide(self, desired: Desired, present: Present, fields: Sequence[FieldChange], world: World) -> Gate | None:
+        """Return what may be written of a difference now; None if all of it may."""
+        condition = self.condition(present)
+        if condition is not None and condition.state == "in progress":
+            return Wait(why=condition.why)
+        return self.gate(desired, present, fields, world) if self.gate else None
 
     @property
     def actions(self) -> Mapping[Literal["read", "write", "delete"], tuple[str, ...]]:

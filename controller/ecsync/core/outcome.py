@@ -33,12 +33,16 @@ class StepId:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One change, its exact calls, and the steps before it. `waiting` is the reason why it is not complete yet."""
+    """One change, its exact calls, and the steps before it. `waiting` is the reason why it is not complete yet.
+
+    `needs` are the declared resources that it refers to or that its kind needs, also those without a step.
+    """
 
     id: StepId
     change: Change
     calls: tuple[Call, ...]
     after: frozenset[StepId] = frozenset()
+    needs: frozenset[Key] = frozenset()
     waiting: str = ""
 
     @property

@@ -15,7 +15,7 @@ How one resource is decided (the first line that fits):
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
@@ -76,7 +76,7 @@ def build(inputs: Inputs) -> Plan:
         _decide(inputs, draft, desired)
     for doomed in deletes.of_orphans(inputs, draft.steps):
         _admit(inputs, draft, doomed)
-    return _made(inputs, draft, _in_order(inputs, draft.steps) if draft.steps else ())
+    return _made(inputs, draft, graph.arranged(inputs.application.documents, inputs.kinds, draft.steps))
 
 
 def _made(inputs: Inputs, draft: _Draft, steps: Iterable[Step]) -> Plan:
@@ -100,15 +100,6 @@ def decision_order(inputs: Inputs) -> tuple[Desired, ...]:
     _, order = graph.course(inputs.application.documents, inputs.kinds)
     declared = (inputs.desired(step.key) for step in order if step.phase == "main")
     return tuple(desired for desired in declared if desired is not None)
-
-
-def _in_order(inputs: Inputs, steps: Sequence[Step]) -> tuple[Step, ...]:
-    """Return the steps in order, each with those that it waits for."""
-    waits, order = graph.course(inputs.application.documents, inputs.kinds)
-    behind = graph.behind(order, waits, {step.id for step in steps})
-    position = {step: index for index, step in enumerate(order)}
-    ordered = sorted(steps, key=lambda step: position.get(step.id, len(position)))
-    return tuple(replace(step, after=step.after | behind.get(step.id, frozenset())) for step in ordered)
 
 
 def digest(plan: Plan) -> str:
@@ -256,8 +247,8 @@ def _reconcile(inputs: Inputs, draft: _Draft, desired: Desired, written: Desired
         marks=_marks_to_write(inputs, desired, written, observed, found.fields),
         untag=ownership.tags_to_remove(inputs, written, observed),
     )
-    if found.fields and kind.gate is not None:
-        gate = kind.gate(desired, observed, found.fields, inputs.world)
+    gate = kind.decide(desired, observed, found.fields, inputs.world) if found.fields else None
+    if gate is not None:
         _change_through_gate(inputs, draft, change, written, gate)
     else:
         _change(inputs, draft, change)

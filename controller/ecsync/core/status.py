@@ -166,7 +166,7 @@ def _health(inputs: Inputs, desired: Desired, observed: Observed, results: list[
             kind = inputs.kind(desired.key)
             if observed.read_at is None and kind.has_health and any(isinstance(one, Done) for one in results):
                 return Health(status="Progressing", why="written in this pass, and not read since")
-            health = kind.health(desired, observed)
+            health = kind.judge(desired, observed)
             progress = next((one for one in results if isinstance(one, Progressing)), None)
             if progress and health.status == "Healthy":
                 return Health(status="Progressing", why=progress.why)

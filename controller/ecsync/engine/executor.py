@@ -11,7 +11,7 @@ from ecsync.core import marks, plan
 from ecsync.core.graph import references
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind
-from ecsync.core.model import Absent, Adopt, Call, Create, Delete, Forget, Key, Observed, Present, Ref, Update
+from ecsync.core.model import Absent, Adopt, Call, Create, Delete, Forget, Key, Observed, Present, Ref, Replace, Update
 from ecsync.core.outcome import DELETING, Done, Failed, Plan, Progressing, Result, Skipped, Step, StepId
 from ecsync.core.ports import AwsError, Clock, Cloud, Deferred
 from ecsync.core.resolve import resolve
@@ -92,6 +92,9 @@ def _other_mode(context: ExecutionContext) -> str:
 def _in_turn(run: _Run, step: Step) -> Result:
     """Apply a step unless its retry is not due, the pass was halted, or a step before it blocks it."""
     state, now = run.context.step_state, run.context.clock.monotonic()
+    condition = run.inputs.kind(step.id.key).condition(run.world.get(step.id.key))
+    if condition is not None and condition.state == "failed" and state.retries.is_accepted(step.id):
+        return state.retries.given_up(step.id, condition.why, now, content=_content(run, step), sent=False)
     held = state.held(step, _content(run, step), _needs(step), now)
     if held is not None:
         return _noted(run, step, held)
@@ -100,12 +103,34 @@ def _in_turn(run: _Run, step: Step) -> Result:
     prevented = run.halted or waits or run.throttled.get(step.id.key.kind, "")
     if prevented:
         return state.retries.not_sent(step.id, prevented)
+    unmet = _unmet(run, step)
+    if unmet is not None:
+        return unmet
     try:
         return _apply(run, step)
     except Deferred as deferred:
         return _deferred(run, step, deferred)
     except AwsError as error:
         return _failed(run, step, error)
+
+
+def _unmet(run: _Run, step: Step) -> Result | None:
+    """Return why a step is not sent yet: a resource that it needs is not there, or AWS is at work on it."""
+    if not isinstance(step.change, Create | Update | Replace):
+        return None
+    for key in sorted(step.needs):
+        desired, observed = run.inputs.desired(key), run.world.get(key)
+        if desired is None or desired.options.state == "absent":
+            continue
+        if isinstance(observed, Absent):
+            return run.context.step_state.retries.not_sent(step.id, f"waits for {key}, which is not there")
+        condition = run.inputs.kind(key).condition(observed)
+        if condition is not None and not condition.usable:
+            why = f"waits for {key}: {condition.why}"
+            if condition.state == "failed":
+                return run.context.step_state.retries.not_sent(step.id, why)
+            return _noted(run, step, Progressing(why=why, after=5.0))
+    return None
 
 
 def _failed(run: _Run, step: Step, error: AwsError) -> Result:
@@ -152,7 +177,7 @@ def _content(run: _Run, step: Step) -> str:
 
 def _needs(step: Step) -> frozenset[Key]:
     """Return the resources that a step depends on."""
-    needs = {other.key for other in step.after}
+    needs = {other.key for other in step.after} | step.needs
     if isinstance(step.change, Create | Update):
         needs |= {ref.key for call in step.calls for _, ref in references(call.params)}
     return frozenset(needs)
@@ -182,7 +207,7 @@ def _planned_again(run: _Run, step: Step) -> Step | Result:
         _read(run, confirmed(run.written.get(key, 0)), _creates_like(run, step))
     decided = plan.replan(replace(inputs, world=run.world), step)
     again = next((one for one in decided.steps if one.id == step.id), None)
-    return replace(again, after=step.after) if again else _result_without_step(decided, step.id.key)
+    return replace(again, after=step.after, needs=step.needs) if again else _result_without_step(decided, step.id.key)
 
 
 def _read(run: _Run, view: View, keys: Sequence[Key]) -> None:
@@ -315,9 +340,10 @@ def _after_removal(run: _Run, step: Step) -> Result:
 def _after_write(run: _Run, step: Step, captured: Mapping[str, str]) -> Result:
     """Let the steps after this one see the resource: as the response has it, or read again."""
     key, change = step.id.key, step.change
-    created = _as_created(run.inputs.kind(key), change, captured) if isinstance(change, Create) else None
+    kind = run.inputs.kind(key)
+    created = _as_created(kind, change, captured) if isinstance(change, Create) else None
     shown = created or run.world[key]
-    if not step.waiting and isinstance(shown, Present) and _shows_enough(run, step, shown):
+    if not step.waiting and kind.unsettled is None and isinstance(shown, Present) and _shows_enough(run, step, shown):
         run.world[key] = replace(shown, read_at=None)  # the next pass reads it
         return Done()
     _read(run, fresh(run.written[key]), (key,))
@@ -327,7 +353,19 @@ def _after_write(run: _Run, step: Step, captured: Mapping[str, str]) -> Result:
         run.world[key] = replace(observed, outputs={**observed.outputs, **captured})
     elif isinstance(observed, Absent) and created is not None:
         run.world[key] = created  # AWS does not list yet what it has just created
-    return Progressing(why=step.waiting) if step.waiting else Done()
+    return _of_condition(run, step) or (Progressing(why=step.waiting) if step.waiting else Done())
+
+
+def _of_condition(run: _Run, step: Step) -> Result | None:
+    """Return the result of a step with a change that AWS is at work on, or gave up; None if it is at rest."""
+    condition = run.inputs.kind(step.id.key).condition(run.world.get(step.id.key))
+    if condition is None:
+        return None
+    retries, now, content = run.context.step_state.retries, run.context.clock.monotonic(), _content(run, step)
+    if condition.state == "failed":
+        return retries.given_up(step.id, condition.why, now, content=content, sent=True)
+    run.blocking[step.id] = f"is not ready: {condition.why}"
+    return retries.accepted(step.id, condition.why, now, content=content)
 
 
 def _shows_enough(run: _Run, step: Step, shown: Present) -> bool:

@@ -295,9 +295,9 @@ def _first_parts(error: str) -> str:
 
 
 def _over(outcome: Outcome, failures: Mapping[StepId, Failed]) -> bool:
-    """Return whether nothing is left to do or to wait for. A held step does not count."""
+    """Return whether nothing is left to do or to wait for, and nothing is Degraded. A held step does not count."""
     waiting = any(isinstance(result, Progressing) for result in outcome.results.values())
-    if failures or waiting or outcome.health == "Progressing":
+    if failures or waiting or outcome.health in ("Progressing", "Degraded"):
         return False
     left = any(isinstance(step.change, _WORKING) for step in outcome.plan.steps)
     return outcome.sync == "Synced" or (outcome.sync == "OutOfSync" and not left)
