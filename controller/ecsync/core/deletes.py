@@ -27,7 +27,11 @@ def deletion(inputs: Inputs, key: Key, observed: Present, *, waiting: str = "", 
         return Step(id=step, change=forget, calls=marks.tag_calls(kind.tagging, forget) if kind.tagging else ())
     change = Delete(key=key, observed=observed)
     waiting = waiting or _not_now(kind, observed)
-    return Step(id=step, change=change, calls=kind.calls(change) if kind.calls and not waiting else (), waiting=waiting)
+    calls = kind.calls(change) if kind.calls and not waiting else ()
+    return Step(id=step, change=change, calls=calls, waiting=waiting or ("" if calls else _BY_ITSELF))
+
+
+_BY_ITSELF = "AWS deletes it by itself"
 
 
 def _not_now(kind: Kind, observed: Present) -> str:

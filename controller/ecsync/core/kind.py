@@ -150,16 +150,18 @@ class Wait:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GiveUp:
-    """Write nothing until the manifest changes (docs/rules.md R15). `why` is AWS's own reason."""
+    """Write nothing but `rest` until the manifest changes (docs/rules.md R15). `why` is AWS's own reason."""
 
     why: str
+    rest: tuple[FieldChange, ...] = ()  # the differences that the refused change does not need
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """Write nothing, because the change is not safe. `reason` contains what a person can do."""
+    """Write nothing but `rest`, because the change is not safe. `reason` contains what a person can do."""
 
     reason: str
+    rest: tuple[FieldChange, ...] = ()  # the differences that the held change does not need
 
 
 Gate: TypeAlias = Proceed | Wait | GiveUp | Hold

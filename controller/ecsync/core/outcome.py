@@ -188,11 +188,22 @@ WORST_FIRST: tuple[HealthStatus, ...] = ("Degraded", "Missing", "Unknown", "Prog
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far AWS is with what is under way. Without progress for `within` seconds the resource is Degraded."""
+
+    of: str = ""  # what is under way; the time begins again with another
+    done: float = 0.0  # the time begins again with more than ever before
+    within: float = 3600.0
+    since: datetime | None = None  # no progress since then, by AWS's own record; None: not known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """The health of a live resource: apart from its sync status."""
+    """The health of a live resource: apart from its sync status. `progress` is of one that is Progressing."""
 
     status: HealthStatus
     why: str = ""
+    progress: Progress | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

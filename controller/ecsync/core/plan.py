@@ -270,16 +270,25 @@ def _change_through_gate(inputs: Inputs, draft: _Draft, change: Update, written:
     match gate:
         case Wait(why=why):
             _admit(inputs, draft, Step(id=StepId(key=key), change=change, calls=(), waiting=why))
-        case GiveUp(why=why):
+        case GiveUp(why=why, rest=rest):
             draft.stopped[key] = why
-        case Hold(reason=reason):
-            draft.withheld.append(Withheld(step=_step(kind, change), reason=reason))
+            _change_rest(inputs, draft, change, rest)
+        case Hold(reason=reason, rest=rest):
+            held = replace(change, fields=tuple(one for one in change.fields if one not in rest))
+            draft.withheld.append(Withheld(step=_step(kind, held), reason=reason))
+            _change_rest(inputs, draft, change, rest)
         case Proceed(body=body, waiting=waiting):
             staged = replace(change.desired, body=body)
             fields = difference(inputs, staged, written, change.observed, draft.changing).fields
             # A mark records what is applied: only the last stage writes it.
             marks = {} if waiting else change.marks
             _change(inputs, draft, replace(change, desired=staged, fields=fields, marks=marks), waiting)
+
+
+def _change_rest(inputs: Inputs, draft: _Draft, change: Update, rest: tuple[FieldChange, ...]) -> None:
+    """Admit what a change that is refused or held leaves free. The mark stays: not all that it records is applied."""
+    if rest:
+        _change(inputs, draft, replace(change, fields=rest, marks={}))
 
 
 def _change(inputs: Inputs, draft: _Draft, change: Update, waiting: str = "") -> None:

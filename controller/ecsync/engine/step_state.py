@@ -13,6 +13,7 @@ from ecsync.core.model import Applied, Desired, Documents, Key, Present
 from ecsync.core.outcome import Failed, Plan, Progressing, Result, Settled, Step, StepId
 from ecsync.core.ports import AwsError
 from ecsync.engine.orphans import Listing
+from ecsync.engine.progress import Watches
 from ecsync.engine.retries import SETTLING, Retries, changed_since
 
 CONTENTION = (5, 600.0)  # this many repairs of one resource within this many seconds are contention
@@ -40,6 +41,7 @@ class StepState:
     unread: set[Key] = field(default_factory=set)  # written by us, and not read since
     unsettled: frozenset[Key] = frozenset()  # not healthy after the last pass: AWS may be at work
     written: int = 0  # the place of the last write in the order of the inventory's reads
+    watches: Watches = field(default_factory=dict)  # what was under way after the last pass
     failures: int = 0  # passes in a row that failed as a whole
 
     def record_success(self, step: StepId, now: float, *, repaired: bool) -> None:

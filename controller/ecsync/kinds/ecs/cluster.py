@@ -127,7 +127,12 @@ RULES = (
 # 4 READ ----------------------------------------------------------------------------------------------------------
 
 _INCLUDE = ["TAGS", "SETTINGS", "CONFIGURATIONS", "ATTACHMENTS"]
-_CONTENT_COUNTS = ("registeredContainerInstancesCount", "activeServicesCount", "runningTasksCount", "pendingTasksCount")
+_CONTENT_COUNTS = {
+    "activeServicesCount": "service",
+    "runningTasksCount": "running task",
+    "pendingTasksCount": "pending task",
+    "registeredContainerInstancesCount": "container instance",
+}
 
 
 def _read(reader: Reader, wanted: Sequence[Wanted], _: World) -> Iterator[tuple[Key, Observed]]:
@@ -237,9 +242,25 @@ def _delete(observed: Present) -> tuple[Call, ...]:
     if any(name not in _BUILT_IN for name in observed.body.get("capacityProviders") or ()):
         params: Body = {"cluster": cluster, "capacityProviders": [], "defaultCapacityProviderStrategy": []}
         return (Call(service="ecs", operation="PutClusterCapacityProviders", params=params),)
-    if any(facts.get(count) for count in _CONTENT_COUNTS):
+    if _contents(observed):
         return ()
     return (Call(service="ecs", operation="DeleteCluster", params={"cluster": cluster}),)
+
+
+def _contents(observed: Present) -> str:
+    """Return what is still in a cluster: `2 services and 3 running tasks`; empty if nothing is."""
+    found = [(observed.facts.get(count), what) for count, what in _CONTENT_COUNTS.items()]
+    return " and ".join(f"{number} {what}{'s' if number != 1 else ''}" for number, what in found if number)
+
+
+def _delete_waits(observed: Present) -> str:
+    """Return why no call of a delete can be made now; empty if one can."""
+    if _updating(observed):
+        return "ECS is updating the cluster's capacity providers"
+    if observed.facts.get("status") == "DEPROVISIONING":
+        return "ECS is deleting the cluster"
+    contents = _contents(observed)
+    return f"not empty: {contents}" if contents and not _delete(observed) else ""
 
 
 # ONLY SOME KINDS -------------------------------------------------------------------------------------------------
@@ -314,6 +335,7 @@ Cluster/main:
     adjust=_adjust,
     gate=_gate,
     health=_health,
+    delete_waits=_delete_waits,
     serial_domain=lambda body: str(_natural(body)),
     writes=operations("ecs", "CreateCluster", "UpdateCluster", "PutClusterCapacityProviders"),
     deletes=operations("ecs", "DeleteCluster", "PutClusterCapacityProviders"),
