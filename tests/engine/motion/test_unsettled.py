@@ -106,7 +106,7 @@ def test_it_is_tried_again_slowly(account: Account, slow: Slow) -> None:
 
 @pytest.mark.usefixtures("slow")
 def test_it_is_no_drift_no_update_and_no_success(account: Account) -> None:
-    """The events say that it failed, and the difference is pending."""
+    """The events report a failure, and the difference is pending."""
     types = events(account, passes(account, 80, 20))
     assert not {"drift.detected", "resource.updated", "sync.succeeded"} & set(types)
     assert {one.reason for one in account.run(application(80)).plan.steps[0].fields} == {"pending"}

@@ -212,7 +212,7 @@ def test_other_content_of_ours_since_the_rollback_lifts_it() -> None:
     assert isinstance(History(GOOD, ROLLED_BACK, ("SUCCESSFUL", NINE), GOOD).verdict(ours=NINE), Proceed)
 
 
-def test_the_reason_says_what_ecs_did() -> None:
+def test_the_reason_is_what_ecs_did() -> None:
     """Rolled back, or stopped."""
     assert "ECS rolled back" in str(History(GOOD, ROLLED_BACK).verdict())
     assert "was stopped" in str(History(GOOD, ("STOPPED", EIGHT)).verdict())
