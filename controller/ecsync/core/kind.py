@@ -92,6 +92,7 @@ class Collection:
     key: str = ""  # the member of an item that holds its identifier
     failures: str = ""  # the member of the answer with what AWS could not describe, by `arn`
     tags_of: str = ""  # the parameter that takes an ARN, or with `ids` a list of ARNs (`Kind.tagged_as`)
+    part: Callable[[Body], Body] | None = None  # what `Reader.call` returns and keeps of an answer; None: all of it
     # For `Reader.cached`: another answer that this one contains, as (operation, its parameters, its answer).
     contains: Callable[[Body], tuple[str, Body, Body]] | None = None
     as_tagged: Callable[[str, Tags], Body] | None = None  # (ARN, its tags) -> the answer, or with `ids` the item
