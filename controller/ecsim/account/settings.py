@@ -43,7 +43,8 @@ class Settings:
     - a role can be assumed `role_seconds` after its creation;
     - an instance profile is usable `profile_seconds` after its last change;
     - the service-linked role of ECS works `service_linked_role_seconds` after the account's first cluster;
-    - a cluster is busy for `association_seconds` after each change of its capacity providers.
+    - a cluster is busy for `association_seconds` after each change of its capacity providers;
+    - an update of a capacity provider, and the creation of one of managed instances, takes `provider_seconds`.
 
     `unnamed` is what UpdateService does to a health check grace period and a platform version that it does not name.
     AWS documents reset; clients that do not name them rely on keep.
@@ -60,6 +61,7 @@ class Settings:
     service_linked_role_seconds: float = 15.0
     profile_seconds: float = 10.0
     association_seconds: float = 8.0
+    provider_seconds: float = 12.0
     unnamed: Literal["keep", "reset"] = "keep"
     throttling: bool = False
     lags: Mapping[str, float] = field(default_factory=dict)

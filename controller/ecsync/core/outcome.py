@@ -149,11 +149,15 @@ class Done:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progressing:
-    """No error so far; requeue after `after` seconds. `deferred`: a call of the step waits for our rate limit."""
+    """No error so far; requeue after `after` seconds.
+
+    `deferred`: a call of the step waits for our rate limit. `accepted`: AWS answered the calls, and works on it.
+    """
 
     why: str
     after: float = 15.0
     deferred: bool = False
+    accepted: bool = False
 
 
 DELETING = "deleting"  # AWS accepted a deletion; a later pass observes that the resource is absent

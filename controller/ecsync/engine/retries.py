@@ -112,7 +112,7 @@ class Retries:
     def accepted(self, step: StepId, why: str, now: float, *, content: str) -> Progressing:
         """Note that AWS answered the calls of a step and is at work on the change."""
         self.rows[step] = Retry(content=content, error=why, accepted=True, tried_at=now)
-        return Progressing(why=why, after=BACKOFF[0])
+        return Progressing(why=why, after=BACKOFF[0], accepted=True)
 
     def given_up(self, step: StepId, why: str, now: float, *, content: str, sent: bool) -> Progressing | Failed:
         """Note that AWS gave up a change after it answered the calls: AWS is asked again slowly (docs/rules.md R24)."""

@@ -131,6 +131,17 @@ def test_a_change_that_aws_works_on_is_waited_for_without_a_call(account: Accoun
     assert not {"drift.detected", "resource.updated", "sync.succeeded"} & set(events(account, outcomes))
 
 
+def test_a_change_that_aws_completes_later_is_reported_then(account: Account, slow: Slow) -> None:
+    """One event for the change, when AWS has made it."""
+    slow.state = "busy"
+    outcomes = passes(account, 80, 3)
+    account.body("Pool/pool").update(size=80)
+    account.body("Pool/pool").pop("state")
+    outcomes += passes(account, 80, 3)
+    types = [one for one in events(account, outcomes) if one != "health.changed"]
+    assert types == ["sync.started", "resource.updated", "sync.succeeded"]
+
+
 def test_a_change_that_aws_gives_up_later_is_not_sent_again_at_once(account: Account, slow: Slow) -> None:
     """First in progress, then failed: still one call in fifteen minutes."""
     slow.state = "busy"

@@ -103,8 +103,8 @@ RULES: Rules = (
     ),
     Unordered(path=f"{_TEMPLATE}.networkConfiguration.subnets", source="subnets are a set"),
     Unordered(path=f"{_TEMPLATE}.networkConfiguration.securityGroups", source="security groups are a set"),
-    Computed(path=f"{_MANAGED}.*", source=_NO_DEFAULTS),
-    Computed(path=f"{_TEMPLATE}.*", source=_NO_DEFAULTS),
+    # ECS fills in members on each level: of the provider, of its template, and of the blocks of the template.
+    *(Computed(path=f"{_MANAGED}{below}", source=_NO_DEFAULTS) for below in (".*", ".*.*", ".*.*.*")),
     Computed(path="cluster", source="ecs.DescribeCapacityProviders returns it for managed instances alone"),
     Immutable(path="name", source="ecs.UpdateCapacityProvider cannot rename a provider"),
     Immutable(path="cluster", source="ecs.UpdateCapacityProvider: cluster locates the provider and cannot be changed"),
