@@ -128,6 +128,11 @@ class Unsettled:
     state: Literal["in progress", "failed"]
     why: str  # AWS's own reason
     usable: bool = True  # False: what needs the resource waits
+    members: tuple[str, ...] = ()  # the members of the body that it is about; empty: all
+
+    def concerns(self, path: Path) -> bool:
+        """Return whether the change is about a path of the body."""
+        return not self.members or path[0] in self.members
 
 
 # ---------------------------------------------------------------- what a gate returns
@@ -287,7 +292,8 @@ class Kind:
     def decide(self, desired: Desired, present: Present, fields: Sequence[FieldChange], world: World) -> Gate | None:
         """Return what may be written of a difference now; None if all of it may."""
         condition = self.condition(present)
-        if condition is not None and condition.state == "in progress":
+        at_work = condition is not None and condition.state == "in progress"
+        if condition is not None and at_work and any(condition.concerns(one.path) for one in fields):
             return Wait(why=condition.why)
         return self.gate(desired, present, fields, world) if self.gate else None
 

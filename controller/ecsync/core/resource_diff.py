@@ -137,7 +137,8 @@ def reason(inputs: Inputs, written: Desired, observed: Present, path: Path, chan
     if written.key in changing or written.key in inputs.newly_created:
         return "pending"
     kind = inputs.kind(written.key)
-    if kind.condition(observed) is not None:
+    condition = kind.condition(observed)
+    if condition is not None and condition.concerns(path):
         return "pending"
     own_reason = kind.reason(path, observed) if kind.reason else None
     if own_reason:

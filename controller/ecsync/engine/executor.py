@@ -359,7 +359,7 @@ def _after_write(run: _Run, step: Step, captured: Mapping[str, str]) -> Result:
 def _of_condition(run: _Run, step: Step) -> Result | None:
     """Return the result of a step with a change that AWS is at work on, or gave up; None if it is at rest."""
     condition = run.inputs.kind(step.id.key).condition(run.world.get(step.id.key))
-    if condition is None:
+    if condition is None or (condition.members and not any(condition.concerns(one.path) for one in step.fields)):
         return None
     retries, now, content = run.context.step_state.retries, run.context.clock.monotonic(), _content(run, step)
     if condition.state == "failed":
