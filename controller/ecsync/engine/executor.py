@@ -41,6 +41,7 @@ class ExecutionContext:
     step_state: StepState
     may_go_on: Callable[[], bool]
     serial: Callable[[str], AbstractContextManager[object]]
+    budget: int = 10  # resources that this pass may delete or replace
     announce: Announce = lambda *_: None
     adopting: bool = False  # `ecsync adopt`: adoption steps, and nothing else
 
@@ -57,6 +58,7 @@ class _Run:
     written: dict[Key, int] = field(default_factory=dict)  # the place of the last write in the order of the inventory
     results: dict[StepId, Result] = field(default_factory=dict)
     blocking: dict[StepId, str] = field(default_factory=dict)  # steps that the steps after them wait for, and why
+    removed: int = 0  # resources deleted or replaced in this pass
     halted: str = ""  # why no further step is tried in this pass
     throttled: dict[str, str] = field(default_factory=dict)  # kinds of which no further step is tried, and why
 
@@ -94,7 +96,7 @@ def _in_turn(run: _Run, step: Step) -> Result:
     state, now = run.context.step_state, run.context.clock.monotonic()
     condition = run.inputs.kind(step.id.key).condition(run.world.get(step.id.key))
     if condition is not None and condition.state == "failed" and state.retries.is_accepted(step.id):
-        return state.retries.given_up(step.id, condition.why, now, content=_content(run, step), sent=False)
+        return state.given_up(step.id, condition.why, now, content=_content(run, step), sent=False)
     held = state.held(step, _content(run, step), _needs(step), now)
     if held is not None:
         return _noted(run, step, held)
@@ -207,7 +209,11 @@ def _planned_again(run: _Run, step: Step) -> Step | Result:
         _read(run, confirmed(run.written.get(key, 0)), _creates_like(run, step))
     decided = plan.replan(replace(inputs, world=run.world), step)
     again = next((one for one in decided.steps if one.id == step.id), None)
-    return replace(again, after=step.after, needs=step.needs) if again else _result_without_step(decided, step.id.key)
+    if again is None:
+        return _result_without_step(decided, step.id.key)
+    return run.context.step_state.awaited(
+        replace(again, after=step.after, needs=step.needs), inputs, run.context.clock.monotonic()
+    )
 
 
 def _read(run: _Run, view: View, keys: Sequence[Key]) -> None:
@@ -256,7 +262,7 @@ def _result_without_calls(run: _Run, step: Step) -> Result | None:
     if unknown is not None:
         return Skipped(reason=f"{unknown} is not known yet")
     if step.waiting and not step.calls:
-        if step.fields or isinstance(step.change, Delete):
+        if step.fields or isinstance(step.change, Create | Delete):
             run.blocking[step.id] = f"is waiting: {step.waiting}"
         return Progressing(why=step.waiting)
     return None
@@ -272,14 +278,19 @@ def _unknown(step: Step, ref: Ref) -> bool:
 
 def _make_calls(run: _Run, step: Step) -> Result:
     """Make the calls of a step inside the lock of its domain, and note the result."""
+    if isinstance(step.change, Delete | Replace):
+        if run.removed >= run.context.budget:
+            run.blocking[step.id] = "waits for the next pass"
+            why = f"waits for the next pass: this one has removed {run.removed} resources, as many as the budget allows"
+            return Progressing(why=why, after=2.0)
+        run.removed += 1
     with run.context.serial(_serial_domain(run, step)):
         captured = _call(run, step)
     if captured is None:
         run.halted = "the pass was stopped"
         return Skipped(reason=run.halted)
     now = run.context.clock.monotonic()
-    repaired = any(one.reason == "drift" for one in step.fields) and not isinstance(step.change, Adopt)
-    run.context.step_state.record_success(step.id, now, repaired=repaired)
+    run.context.step_state.record_success(step, _content(run, step), now)
     return _after_removal(run, step) if isinstance(step.change, Delete | Forget) else _after_write(run, step, captured)
 
 
@@ -361,11 +372,11 @@ def _of_condition(run: _Run, step: Step) -> Result | None:
     condition = run.inputs.kind(step.id.key).condition(run.world.get(step.id.key))
     if condition is None or (condition.members and not any(condition.concerns(one.path) for one in step.fields)):
         return None
-    retries, now, content = run.context.step_state.retries, run.context.clock.monotonic(), _content(run, step)
+    state, now, content = run.context.step_state, run.context.clock.monotonic(), _content(run, step)
     if condition.state == "failed":
-        return retries.given_up(step.id, condition.why, now, content=content, sent=True)
+        return state.given_up(step.id, condition.why, now, content=content, sent=True)
     run.blocking[step.id] = f"is not ready: {condition.why}"
-    return retries.accepted(step.id, condition.why, now, content=content)
+    return state.retries.accepted(step.id, condition.why, now, content=content)
 
 
 def _shows_enough(run: _Run, step: Step, shown: Present) -> bool:
