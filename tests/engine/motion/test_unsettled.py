@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ecsync.core.kind import Unsettled
-from ecsync.core.model import Present
+from ecsync.core.model import Options, Present
 from ecsync.core.outcome import Failed, Outcome, Progressing, Result, Skipped
 from ecsync.core.rules import Computed, Refers
 from ecsync.report.events import Context, Reported, pass_ended
@@ -185,8 +185,7 @@ def test_a_delete_waits_while_aws_is_at_work(account: Account) -> None:
     """The reason is AWS's, and no call is made."""
     account.body("Pool/pool")["state"] = "busy"
     before = list(account.cloud.writes)
-    account.run(shop(prune=True))
-    outcome = account.run(shop(prune=True))
+    outcome = account.run(shop(document("Pool/pool", Options(state="absent"), size=50)))
     results = {str(step): result for step, result in outcome.results.items()}
     assert results["Pool/pool"] == Progressing(why="AWS is at work")
     assert not any("Pool" in write for write in account.cloud.writes[len(before) :])
