@@ -244,7 +244,7 @@ def _reconcile(inputs: Inputs, draft: _Draft, desired: Desired, written: Desired
         desired=desired,
         observed=observed,
         fields=found.fields,
-        marks=_marks_to_write(inputs, desired, written, observed, found.fields),
+        marks=ownership.marks_to_write(inputs, desired, written, observed, found.fields),
         untag=ownership.tags_to_remove(inputs, written, observed),
     )
     gate = kind.decide(desired, observed, found.fields, inputs.world) if found.fields else None
@@ -253,15 +253,6 @@ def _reconcile(inputs: Inputs, draft: _Draft, desired: Desired, written: Desired
     else:
         _change(inputs, draft, change)
     _remove_superseded(inputs, draft, desired.key, observed)
-
-
-def _marks_to_write(
-    inputs: Inputs, desired: Desired, written: Desired, observed: Present, fields: tuple[FieldChange, ...]
-) -> dict[str, str]:
-    """Return the marks that are out of date; for a new revision, every mark."""
-    marked = None if _any_effect(fields, "revise") else observed
-    pending = any(one.reason == "pending" for one in fields)
-    return ownership.outdated_marks(inputs, desired, written, marked, pending=pending)
 
 
 def _change_through_gate(inputs: Inputs, draft: _Draft, change: Update, written: Desired, gate: Gate) -> None:

@@ -18,6 +18,7 @@ from ecsync.core.resolve import resolve
 from ecsync.core.trees import Json, at
 from ecsync.engine import orphans
 from ecsync.engine.inventory import Inventory
+from ecsync.engine.needs import needs, unmet
 from ecsync.engine.observe import observe
 from ecsync.engine.retries import content_digest
 from ecsync.engine.step_state import StepState
@@ -74,7 +75,7 @@ def execute(
     now = context.clock.monotonic()
     run.read = {step.id.key: now for step in plan_.steps if not inputs.is_without_parent(step.id.key)}
     run.removes = any(isinstance(step.change, Delete | Forget) for step in plan_.steps)
-    run.depended = frozenset(key for step in plan_.steps for key in _needs(step) if key != step.id.key)
+    run.depended = frozenset(key for step in plan_.steps for key in needs(step) if key != step.id.key)
     for step in plan_.steps:
         if context.adopting != isinstance(step.change, Adopt):
             result: Result = Skipped(reason=_other_mode(context))  # blocks no step: the resource exists
@@ -97,7 +98,7 @@ def _in_turn(run: _Run, step: Step) -> Result:
     condition = run.inputs.kind(step.id.key).condition(run.world.get(step.id.key))
     if condition is not None and condition.state == "failed" and state.retries.is_accepted(step.id):
         return state.given_up(step.id, condition.why, now, content=_content(run, step), sent=False)
-    held = state.held(step, _content(run, step), _needs(step), now)
+    held = state.held(step, _content(run, step), needs(step), now)
     if held is not None:
         return _noted(run, step, held)
     blocker = next((other for other in sorted(step.after) if other in run.blocking), None)
@@ -105,34 +106,17 @@ def _in_turn(run: _Run, step: Step) -> Result:
     prevented = run.halted or waits or run.throttled.get(step.id.key.kind, "")
     if prevented:
         return state.retries.not_sent(step.id, prevented)
-    unmet = _unmet(run, step)
-    if unmet is not None:
-        return unmet
+    missing = unmet(step, run.inputs, run.world)
+    if missing is not None and missing.under_way:
+        return _noted(run, step, Progressing(why=missing.why, after=5.0))
+    if missing is not None:
+        return state.retries.not_sent(step.id, missing.why)
     try:
         return _apply(run, step)
     except Deferred as deferred:
         return _deferred(run, step, deferred)
     except AwsError as error:
         return _failed(run, step, error)
-
-
-def _unmet(run: _Run, step: Step) -> Result | None:
-    """Return why a step is not sent yet: a resource that it needs is not there, or AWS is at work on it."""
-    if not isinstance(step.change, Create | Update | Replace):
-        return None
-    for key in sorted(step.needs):
-        desired, observed = run.inputs.desired(key), run.world.get(key)
-        if desired is None or desired.options.state == "absent":
-            continue
-        if isinstance(observed, Absent):
-            return run.context.step_state.retries.not_sent(step.id, f"waits for {key}, which is not there")
-        condition = run.inputs.kind(key).condition(observed)
-        if condition is not None and not condition.usable:
-            why = f"waits for {key}: {condition.why}"
-            if condition.state == "failed":
-                return run.context.step_state.retries.not_sent(step.id, why)
-            return _noted(run, step, Progressing(why=why, after=5.0))
-    return None
 
 
 def _failed(run: _Run, step: Step, error: AwsError) -> Result:
@@ -148,7 +132,7 @@ def _failed(run: _Run, step: Step, error: AwsError) -> Result:
     elif error.kind == "throttled" and step.id not in state.retries.rows:
         run.throttled[step.id.key.kind] = f"stopped after {error}"
     now = run.context.clock.monotonic()
-    return _noted(run, step, state.result_of(step.id, error, _needs(step), now, _content(run, step)))
+    return _noted(run, step, state.result_of(step.id, error, needs(step), now, _content(run, step)))
 
 
 def _deferred(run: _Run, step: Step, deferred: Deferred) -> Result:
@@ -175,14 +159,6 @@ def _noted(run: _Run, step: Step, result: Result) -> Result:
 
 def _content(run: _Run, step: Step) -> str:
     return content_digest(step, run.inputs.desired(step.id.key))
-
-
-def _needs(step: Step) -> frozenset[Key]:
-    """Return the resources that a step depends on."""
-    needs = {other.key for other in step.after} | step.needs
-    if isinstance(step.change, Create | Update):
-        needs |= {ref.key for call in step.calls for _, ref in references(call.params)}
-    return frozenset(needs)
 
 
 def _apply(run: _Run, step: Step) -> Result:
