@@ -5,6 +5,7 @@ from __future__ import annotations
 from ecsim.account.account import Account
 from ecsim.application_autoscaling import target_tracking
 from ecsim.ecs import image_outcomes, task_lifecycle
+from ecsim.ecs.capacity.provider_changes import ProviderFailures
 from ecsim.ecs.store import EcsRegion
 
 
@@ -16,6 +17,20 @@ def set_image_outcome(account: Account, match: str, outcome: str) -> dict[str, s
         outcomes = account.world.state(image_outcomes.ImageOutcomes)
         outcomes.by_match[match] = outcome
         return outcomes.by_match
+
+
+def fail_provider(account: Account, name: str, reason: str | None) -> dict[str, str]:
+    """Make ECS give up the changes of a capacity provider, with a reason; None: it makes them again.
+
+    Returns all reasons by name.
+    """
+    with account.lock:
+        reasons = account.world.state(ProviderFailures).reasons
+        if reason is None:
+            reasons.pop(name, None)
+        else:
+            reasons[name] = reason
+        return reasons
 
 
 def stop_task(

@@ -97,8 +97,8 @@ def placement_strategy(given: list[Body]) -> list[Body]:
     ]
 
 
-def updated(ecs: EcsRegion, body: Body, params: Body, original_launch_type: str | None) -> Body:
-    """Return a service's body after an update. Omitted members are kept, except those that AWS resets."""
+def updated(ecs: EcsRegion, body: Body, params: Body, original_launch_type: str | None, *, resets: bool) -> Body:
+    """Return a service's body after an update. Omitted members are kept; `resets`: except those that AWS may reset."""
     changed = dict(body)
     for member in (
         *PLAIN,
@@ -110,8 +110,8 @@ def updated(ecs: EcsRegion, body: Body, params: Body, original_launch_type: str 
     ):
         if member in params:
             changed[member] = params[member]
-    # ecs.UpdateService: an update without the grace period sets it to 0.
-    changed["healthCheckGracePeriodSeconds"] = params.get("healthCheckGracePeriodSeconds", 0)
+    if resets:  # ecs.UpdateService: an update without the grace period sets it to 0
+        changed["healthCheckGracePeriodSeconds"] = params.get("healthCheckGracePeriodSeconds", 0)
     changed["placementStrategy"] = placement_strategy(changed["placementStrategy"])
     for member in ON_DEPLOYMENTS:
         if changed.get(member) in ([], {"enabled": False}):
@@ -130,7 +130,8 @@ def updated(ecs: EcsRegion, body: Body, params: Body, original_launch_type: str 
         else:
             changed["launchType"] = original_launch_type or "EC2"
     if runs_on_fargate(changed):
-        changed["platformVersion"] = params.get("platformVersion") or "LATEST"
+        kept = None if resets else changed.get("platformVersion")
+        changed["platformVersion"] = params.get("platformVersion") or kept or "LATEST"
         changed["platformFamily"] = "Linux"
     else:
         changed.pop("platformVersion", None)

@@ -108,7 +108,8 @@ def update_service(call: Call) -> Body:
     if service.body["schedulingStrategy"] == "REPLICA":
         service_checks.check_request(params)
     before = service.body
-    body = service_defaults.updated(ecs, before, params, service.launch_type)
+    resets = world.settings.unnamed == "reset"
+    body = service_defaults.updated(ecs, before, params, service.launch_type, resets=resets)
     service_checks.check_service(call, body, cluster)
     switched = _runs_on(body) != _runs_on(before)
     if switched and not params.get("forceNewDeployment"):

@@ -32,6 +32,7 @@ class Control:
             "POST /_sim/faults": self.add_fault,
             "DELETE /_sim/faults": self.clear_faults,
             "POST /_sim/images": self.images,
+            "POST /_sim/capacity-providers": self.capacity_providers,
             "POST /_sim/load": self.load,
         }
 
@@ -107,6 +108,10 @@ class Control:
     def images(self, params: dict[str, Any]) -> Answer:
         """Set the `outcome` of tasks with an image that contains `match`: pull, exit, unhealthy or ok."""
         return {"images": owner.set_image_outcome(self._account, params["match"], params["outcome"])}
+
+    def capacity_providers(self, params: dict[str, Any]) -> Answer:
+        """Make ECS give up the changes of the capacity provider `name`, with a `reason`; without one, make them."""
+        return {"capacityProviders": owner.fail_provider(self._account, params["name"], params.get("reason"))}
 
     def load(self, params: dict[str, Any]) -> Answer:
         """Set the average utilisation of the tasks of `service` in `cluster`: `cpu` and `memory` in percent."""

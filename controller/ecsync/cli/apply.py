@@ -172,10 +172,10 @@ def ended(outcome: Outcome, *, wait: bool) -> int | None:
     from ecsync.core.outcome import Done, Failed, Progressing
 
     results = outcome.results.values()
-    if outcome.plan.stopped:
-        return _exits.ROLLED_BACK
     if any(isinstance(one, Done) for one in results):
         return None  # the next pass observes the result
+    if outcome.plan.stopped:
+        return _exits.ROLLED_BACK
     if any(isinstance(one, Failed) for one in results):
         stuck = all(one.retry != "soon" for one in results if isinstance(one, Failed))
         return _exits.PARTIAL if stuck and not any(isinstance(one, Progressing) for one in results) else None

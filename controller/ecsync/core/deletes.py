@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from ecsync.core import graph, marks
 from ecsync.core.inputs import Inputs
+from ecsync.core.kind import Kind
 from ecsync.core.model import Delete, Forget, Key, Present
 from ecsync.core.outcome import Phase, Step, StepId
 from ecsync.core.rules import Refers
@@ -25,7 +26,20 @@ def deletion(inputs: Inputs, key: Key, observed: Present, *, waiting: str = "", 
         forget = Forget(key=key, observed=observed)
         return Step(id=step, change=forget, calls=marks.tag_calls(kind.tagging, forget) if kind.tagging else ())
     change = Delete(key=key, observed=observed)
-    return Step(id=step, change=change, calls=kind.calls(change) if kind.calls and not waiting else (), waiting=waiting)
+    waiting = waiting or _not_now(kind, observed)
+    calls = kind.calls(change) if kind.calls and not waiting else ()
+    return Step(id=step, change=change, calls=calls, waiting=waiting or ("" if calls else _BY_ITSELF))
+
+
+_BY_ITSELF = "AWS deletes it by itself"
+
+
+def _not_now(kind: Kind, observed: Present) -> str:
+    """Return why no call of a delete can be made now: AWS is at work on the resource, or it still holds something."""
+    condition = kind.condition(observed)
+    if condition is not None and condition.state == "in progress":
+        return condition.why
+    return kind.delete_waits(observed) if kind.delete_waits else ""
 
 
 def _retained(inputs: Inputs, key: Key, observed: Present) -> bool:

@@ -15,7 +15,7 @@ How one resource is decided (the first line that fits):
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
@@ -76,7 +76,7 @@ def build(inputs: Inputs) -> Plan:
         _decide(inputs, draft, desired)
     for doomed in deletes.of_orphans(inputs, draft.steps):
         _admit(inputs, draft, doomed)
-    return _made(inputs, draft, _in_order(inputs, draft.steps) if draft.steps else ())
+    return _made(inputs, draft, graph.arranged(inputs.application.documents, inputs.kinds, draft.steps))
 
 
 def _made(inputs: Inputs, draft: _Draft, steps: Iterable[Step]) -> Plan:
@@ -100,15 +100,6 @@ def decision_order(inputs: Inputs) -> tuple[Desired, ...]:
     _, order = graph.course(inputs.application.documents, inputs.kinds)
     declared = (inputs.desired(step.key) for step in order if step.phase == "main")
     return tuple(desired for desired in declared if desired is not None)
-
-
-def _in_order(inputs: Inputs, steps: Sequence[Step]) -> tuple[Step, ...]:
-    """Return the steps in order, each with those that it waits for."""
-    waits, order = graph.course(inputs.application.documents, inputs.kinds)
-    behind = graph.behind(order, waits, {step.id for step in steps})
-    position = {step: index for index, step in enumerate(order)}
-    ordered = sorted(steps, key=lambda step: position.get(step.id, len(position)))
-    return tuple(replace(step, after=step.after | behind.get(step.id, frozenset())) for step in ordered)
 
 
 def digest(plan: Plan) -> str:
@@ -253,24 +244,15 @@ def _reconcile(inputs: Inputs, draft: _Draft, desired: Desired, written: Desired
         desired=desired,
         observed=observed,
         fields=found.fields,
-        marks=_marks_to_write(inputs, desired, written, observed, found.fields),
+        marks=ownership.marks_to_write(inputs, desired, written, observed, found.fields),
         untag=ownership.tags_to_remove(inputs, written, observed),
     )
-    if found.fields and kind.gate is not None:
-        gate = kind.gate(desired, observed, found.fields, inputs.world)
+    gate = kind.decide(desired, observed, found.fields, inputs.world) if found.fields else None
+    if gate is not None:
         _change_through_gate(inputs, draft, change, written, gate)
     else:
         _change(inputs, draft, change)
     _remove_superseded(inputs, draft, desired.key, observed)
-
-
-def _marks_to_write(
-    inputs: Inputs, desired: Desired, written: Desired, observed: Present, fields: tuple[FieldChange, ...]
-) -> dict[str, str]:
-    """Return the marks that are out of date; for a new revision, every mark."""
-    marked = None if _any_effect(fields, "revise") else observed
-    pending = any(one.reason == "pending" for one in fields)
-    return ownership.outdated_marks(inputs, desired, written, marked, pending=pending)
 
 
 def _change_through_gate(inputs: Inputs, draft: _Draft, change: Update, written: Desired, gate: Gate) -> None:
@@ -279,16 +261,25 @@ def _change_through_gate(inputs: Inputs, draft: _Draft, change: Update, written:
     match gate:
         case Wait(why=why):
             _admit(inputs, draft, Step(id=StepId(key=key), change=change, calls=(), waiting=why))
-        case GiveUp(why=why):
+        case GiveUp(why=why, rest=rest):
             draft.stopped[key] = why
-        case Hold(reason=reason):
-            draft.withheld.append(Withheld(step=_step(kind, change), reason=reason))
+            _change_rest(inputs, draft, change, rest)
+        case Hold(reason=reason, rest=rest):
+            held = replace(change, fields=tuple(one for one in change.fields if one not in rest))
+            draft.withheld.append(Withheld(step=_step(kind, held), reason=reason))
+            _change_rest(inputs, draft, change, rest)
         case Proceed(body=body, waiting=waiting):
             staged = replace(change.desired, body=body)
             fields = difference(inputs, staged, written, change.observed, draft.changing).fields
             # A mark records what is applied: only the last stage writes it.
             marks = {} if waiting else change.marks
             _change(inputs, draft, replace(change, desired=staged, fields=fields, marks=marks), waiting)
+
+
+def _change_rest(inputs: Inputs, draft: _Draft, change: Update, rest: tuple[FieldChange, ...]) -> None:
+    """Admit what a change that is refused or held leaves free. The mark stays: not all that it records is applied."""
+    if rest:
+        _change(inputs, draft, replace(change, fields=rest, marks={}))
 
 
 def _change(inputs: Inputs, draft: _Draft, change: Update, waiting: str = "") -> None:

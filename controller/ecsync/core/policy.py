@@ -99,7 +99,7 @@ def moved_lookups(step: Step, _: Inputs) -> str:
     """Withhold an update that restarts tasks only because a looked-up value changed (docs/rules.md R20)."""
     if not isinstance(step.change, Update) or step.change.desired.options.refresh == "follow":
         return ""
-    rolling = [one for one in step.change.fields if one.effect != "in-place"]
+    rolling = [one for one in step.change.fields if one.effect not in ("in-place", "new-tasks")]
     if not rolling or any(one.reason != "lookup" for one in rolling):
         return ""
     return WithheldReason(

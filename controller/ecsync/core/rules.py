@@ -149,6 +149,11 @@ class Rolls(_Row):
 
 
 @dataclass(frozen=True, kw_only=True)
+class NewTasks(_Row):
+    """Changes tasks that start from now on, without a deployment; running tasks keep the old value."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Resets(_Row):
     """Sends the value with every update: AWS resets it when an update leaves it out."""
 
@@ -188,6 +193,6 @@ class Refers(_Row):
 
 Rule: TypeAlias = (
     Verbatim | Keyed | Unordered | Default | Rewrite | Reshape | Derived | Drop | WriteOnly | Computed | Pinned
-    | Released | Delegated | Immutable | Rolls | Resets | Clears | Late | Sensitive | CommaList | Refers
+    | Released | Delegated | Immutable | Rolls | NewTasks | Resets | Clears | Late | Sensitive | CommaList | Refers
 )  # fmt: skip
 Rules: TypeAlias = tuple[Rule, ...]

@@ -15,7 +15,7 @@ from ecsync.core.kind import Kind
 from ecsync.core.model import Application, Desired, Key, Problem, Target, Unreadable
 from ecsync.core.outcome import Outcome, Plan, Result, StepId, WithheldReason
 from ecsync.core.ports import Clock, Cloud, Reader
-from ecsync.engine import orphans
+from ecsync.engine import orphans, progress
 from ecsync.engine.ahead import read_ahead
 from ecsync.engine.executor import Announce, ExecutionContext, execute
 from ecsync.engine.inventory import Inventory
@@ -269,7 +269,12 @@ def reconcile(
             context = _context(destination, step_state, options)
             results, world = execute(inputs, _chosen(observed.plan, options), context)
         inputs = replace(inputs, world=world)
-    statuses = status.statuses(inputs, observed.plan, results)
+    statuses, step_state.watches = progress.judged(
+        status.statuses(inputs, observed.plan, results),
+        step_state.watches,
+        destination.clock.monotonic(),
+        destination.clock.now(),
+    )
     step_state.unsettled = frozenset(
         one.key
         for one in statuses

@@ -107,9 +107,9 @@ class Environment:
         self.time = SimulatedTime(simulator.clock)
         self.reset()
 
-    def reset(self, *, settling: bool = False) -> None:
+    def reset(self, *, settling: bool = False, **settings: Any) -> None:
         """Empty the account. With `settling`, it refuses some calls at first, as a new account does."""
-        self.simulator.settings = Account(region=REGION, account=ACCOUNT, settling=settling)
+        self.simulator.settings = Account(region=REGION, account=ACCOUNT, settling=settling, **settings)
         self.simulator.reset()
 
     def aws(self, service: str) -> Any:
