@@ -80,6 +80,10 @@ class Simulator(Account):
         """Stop running tasks of a service as if their hosts had failed. Returns their ARNs."""
         return owner.stop_task(self, cluster, service, count, region)
 
+    def outages(self, region: str | None = None) -> list[dict[str, Any]]:
+        """Return, for each rule, the simulated seconds in which its weight stood on no healthy target."""
+        return owner.outages(self, region)
+
     def set_load(
         self,
         cluster: str,
