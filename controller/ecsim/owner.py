@@ -1,4 +1,4 @@
-"""What the owner of a simulated account does to its services, beside AWS's API: stop tasks, set load, measure outages."""
+"""What the owner of a simulated account does to it beside AWS's API: stop tasks, set load, measure outages."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from ecsync.core.model import (
     Tags,
     Update,
 )
-from ecsync.core.outcome import Health
+from ecsync.core.outcome import LOOK_AGAIN, Health
 from ecsync.core.ports import Reader
 from ecsync.core.rules import Rules
 from ecsync.core.trees import Body, Path
@@ -40,6 +40,7 @@ class Wanted:
     body: Body
     owner: str  # the value of `ecsync:owner` for this document
     managed: bool = True  # False: a lookup (`ecsync/manage: read`), found by name, not by mark
+    replaceable: bool = False  # the document says `ecsync/replace: allow`
     keep: int = 0  # how many of the newest revisions stay; 0: all
     revision: str = ""  # a revision of which an earlier read found that it has the content of this same body
 
@@ -119,10 +120,14 @@ class Tagging:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proceed:
-    """Write this body now. `waiting` is the reason why it is not the desired body yet; empty: it is."""
+    """Write this body now. `waiting` is the reason why it is not the desired body yet; empty: it is.
+
+    While it waits, requeue after `after` seconds.
+    """
 
     body: Body
     waiting: str = ""
+    after: float = LOOK_AGAIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +135,7 @@ class Wait:
     """Write nothing now, because AWS is busy. Requeue after `after` seconds."""
 
     why: str
-    after: float = 15.0
+    after: float = LOOK_AGAIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

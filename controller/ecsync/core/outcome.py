@@ -10,6 +10,8 @@ from typing import Literal, TypeAlias
 from ecsync.core.model import Adopt, Call, Change, Desired, FieldChange, Key, Problem, Replace, Sync, Target, Update
 from ecsync.core.trees import Json, Path
 
+LOOK_AGAIN = 15.0  # seconds until the next look at what is under way, where nothing says otherwise
+
 # ---------------------------------------------------------------- plan
 
 Phase: TypeAlias = Literal["main", "late", "prune"]
@@ -33,13 +35,17 @@ class StepId:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One change, its exact calls, and the steps before it. `waiting` is the reason why it is not complete yet."""
+    """One change, its exact calls, and the steps before it.
+
+    `waiting` is the reason why it is not complete yet; the next look comes after `again` seconds.
+    """
 
     id: StepId
     change: Change
     calls: tuple[Call, ...]
     after: frozenset[StepId] = frozenset()
     waiting: str = ""
+    again: float = LOOK_AGAIN
 
     @property
     def fields(self) -> tuple[FieldChange, ...]:
@@ -148,7 +154,7 @@ class Progressing:
     """No error so far; requeue after `after` seconds. `deferred`: a call of the step waits for our rate limit."""
 
     why: str
-    after: float = 15.0
+    after: float = LOOK_AGAIN
     deferred: bool = False
 
 

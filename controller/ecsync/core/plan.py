@@ -41,7 +41,7 @@ from ecsync.core.model import (
     Unreadable,
     Update,
 )
-from ecsync.core.outcome import Phase, Plan, Settled, Step, StepId, Unmanaged, Withheld
+from ecsync.core.outcome import LOOK_AGAIN, Phase, Plan, Settled, Step, StepId, Unmanaged, Withheld
 from ecsync.core.resource_diff import declares, difference
 from ecsync.core.trees import Json, canonical
 
@@ -277,26 +277,26 @@ def _change_through_gate(inputs: Inputs, draft: _Draft, change: Update, written:
     """Admit the change as far as the gate of its kind allows it now."""
     key, kind = change.desired.key, inputs.kind(change.desired.key)
     match gate:
-        case Wait(why=why):
-            _admit(inputs, draft, Step(id=StepId(key=key), change=change, calls=(), waiting=why))
+        case Wait(why=why, after=after):
+            _admit(inputs, draft, Step(id=StepId(key=key), change=change, calls=(), waiting=why, again=after))
         case GiveUp(why=why):
             draft.stopped[key] = why
         case Hold(reason=reason):
             draft.withheld.append(Withheld(step=_step(kind, change), reason=reason))
-        case Proceed(body=body, waiting=waiting):
+        case Proceed(body=body, waiting=waiting, after=after):
             staged = replace(change.desired, body=body)
             fields = difference(inputs, staged, written, change.observed, draft.changing).fields
             # A mark records what is applied: only the last stage writes it.
             marks = {} if waiting else change.marks
-            _change(inputs, draft, replace(change, desired=staged, fields=fields, marks=marks), waiting)
+            _change(inputs, draft, replace(change, desired=staged, fields=fields, marks=marks), waiting, after)
 
 
-def _change(inputs: Inputs, draft: _Draft, change: Update, waiting: str = "") -> None:
+def _change(inputs: Inputs, draft: _Draft, change: Update, waiting: str = "", again: float = LOOK_AGAIN) -> None:
     """Admit the steps of a resource that we own: a replacement, an update, a mark, or none."""
     if _any_effect(change.fields, "replace"):
         _replace(inputs, draft, change)
     elif change.fields or change.untag or waiting:
-        _update(inputs, draft, change, waiting)
+        _update(inputs, draft, change, waiting, again)
     elif change.marks:
         _mark(inputs, draft, change)
 
@@ -309,14 +309,14 @@ def _replace(inputs: Inputs, draft: _Draft, change: Update) -> None:
     _admit(inputs, draft, step, kind.invalidates.get("replace", kind.outputs))
 
 
-def _update(inputs: Inputs, draft: _Draft, change: Update, waiting: str) -> None:
+def _update(inputs: Inputs, draft: _Draft, change: Update, waiting: str, again: float) -> None:
     """Admit the main step of an update and its late step; where both exist, the late one writes the mark."""
     kind = inputs.kind(change.desired.key)
     late = tuple(one for one in change.fields if graph.late(kind.rules, one.path))
     main = tuple(one for one in change.fields if one not in late)
     if main or change.untag or not late:
         step = _step(kind, replace(change, fields=main, marks={} if late else change.marks))
-        _admit(inputs, draft, replace(step, waiting=waiting), _renewed(kind, step))
+        _admit(inputs, draft, replace(step, waiting=waiting, again=again), _renewed(kind, step))
     if late:
         _admit(inputs, draft, _step(kind, replace(change, fields=late, untag=()), "late"))
 

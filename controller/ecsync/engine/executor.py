@@ -233,7 +233,7 @@ def _result_without_calls(run: _Run, step: Step) -> Result | None:
     if step.waiting and not step.calls:
         if step.fields or isinstance(step.change, Delete):
             run.blocking[step.id] = f"is waiting: {step.waiting}"
-        return Progressing(why=step.waiting)
+        return Progressing(why=step.waiting, after=step.again)
     return None
 
 
@@ -327,7 +327,7 @@ def _after_write(run: _Run, step: Step, captured: Mapping[str, str]) -> Result:
         run.world[key] = replace(observed, outputs={**observed.outputs, **captured})
     elif isinstance(observed, Absent) and created is not None:
         run.world[key] = created  # AWS does not list yet what it has just created
-    return Progressing(why=step.waiting) if step.waiting else Done()
+    return Progressing(why=step.waiting, after=step.again) if step.waiting else Done()
 
 
 def _shows_enough(run: _Run, step: Step, shown: Present) -> bool:

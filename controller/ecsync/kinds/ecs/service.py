@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from ecsync.core.kind import Gate, Kind, ShapeOf, World
+from ecsync.core.kind import Gate, Kind, Proceed, ShapeOf, World
 from ecsync.core.marks import with_marks
 from ecsync.core.model import Call, Create, Delete, Desired, Documents, FieldChange, Key, Present, Replace, Text, Update
 from ecsync.core.rules import Resets
@@ -14,6 +15,7 @@ from ecsync.kinds.ecs._service_deployment_rules import is_daemon
 from ecsync.kinds.ecs._service_read import SERVICES, cluster_of, owned, printed, read
 from ecsync.kinds.ecs._service_rollout import gate, health, inquire, reason
 from ecsync.kinds.ecs._service_rules import RULES, controller_of
+from ecsync.kinds.ecs._service_traffic import moves_targets, staged
 from ecsync.kinds.ecs._shared import short_name, value_to_send, with_namespace_arn
 from ecsync.kinds.ecs.task_definition import family_of
 
@@ -208,7 +210,12 @@ def _with_dns_names(service: Body, namespace: str) -> Body:
 
 
 def _gate(desired: Desired, present: Present, fields: Sequence[FieldChange], world: World) -> Gate:
-    return gate(desired, adjust(desired.body, present), present, fields, world)
+    stage = staged(desired, present, world) if moves_targets(fields) else Proceed(body=desired.body)
+    if not isinstance(stage, Proceed):
+        return stage
+    next_body = replace(desired, body=stage.body)
+    found = gate(next_body, adjust(stage.body, present), present, fields, world)
+    return replace(stage, body=found.body) if isinstance(found, Proceed) else found
 
 
 def _needs(desired: Desired, documents: Documents) -> Iterator[Key]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from ecsync.core.kind import World
-from ecsync.core.model import Key, Present, Unreadable
+from ecsync.core.model import Key, Observed, Present, Unreadable
 from ecsync.core.rules import Default, Drop, Refers, Rewrite, Rules, Sensitive, Unordered, Verbatim, WriteOnly
 from ecsync.core.trees import Body, Json, canonical
 from ecsync.kinds._common import without
@@ -186,6 +186,20 @@ def unread(world: World, *kinds: str) -> str:
 def forwarders(world: World, arn: str) -> list[Key]:
     """Return the live listeners and rules that forward to a target group."""
     return [key for key, one in presents(world, *MEMBER) if arn in target_groups(one.body.get(MEMBER[key.kind]))]
+
+
+def traffic_to(world: World, arn: str) -> list[Key]:
+    """Return the live listeners and rules that give a target group weight."""
+    return [key for key in forwarders(world, arn) if arn in _weighted(world[key], MEMBER[key.kind])]
+
+
+def _weighted(router: Observed, member: str) -> set[Json]:
+    groups = [group for action in _live_actions(router, member) for group in _forward_groups(action)]
+    return {group.get("TargetGroupArn") for group in groups if group.get("Weight") != 0}
+
+
+def _live_actions(router: Observed, member: str) -> Actions:
+    return (router.body.get(member) or ()) if isinstance(router, Present) else ()
 
 
 def services_behind(world: World, arns: Iterable[Json]) -> list[tuple[Key, Present]]:

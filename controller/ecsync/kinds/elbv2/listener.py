@@ -58,7 +58,7 @@ from ecsync.kinds.elbv2._shared import (
     released_row,
     with_tags,
 )
-from ecsync.kinds.elbv2._traffic_shift import staged
+from ecsync.kinds.elbv2._traffic_shift import healthy_targets, staged
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
 
@@ -165,6 +165,7 @@ _READS = (
     "DescribeListenerAttributes",
     "DescribeLoadBalancers",
     "DescribeTags",
+    "DescribeTargetHealth",
 )
 _READ_MEMBERS = (
     "LoadBalancerArn", "Port", "Protocol", "SslPolicy", "Certificates", "DefaultActions", "AlpnPolicy",
@@ -382,5 +383,6 @@ Listener/http:
         "cognito-idp:DescribeUserPoolClient",  # AWS checks it on the caller for authenticate-cognito
     ),
     adjust=lambda body, present: with_live_weights(_ACTIONS, body, present),
+    inquire=partial(healthy_targets, _ACTIONS),
     gate=_gate,
 )

@@ -7,6 +7,7 @@ adopted.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 from ecsync.core.kind import Gate, Hold, Kind, Owned, ShapeOf, Wanted, World
 from ecsync.core.marks import with_marks
@@ -48,7 +49,7 @@ from ecsync.kinds.elbv2._shared import (
     owner_in,
     with_tags,
 )
-from ecsync.kinds.elbv2._traffic_shift import staged
+from ecsync.kinds.elbv2._traffic_shift import healthy_targets, staged
 from ecsync.kinds.elbv2.listener import every_listener
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
@@ -109,7 +110,7 @@ RULES = (
 
 # 4 READ ----------------------------------------------------------------------------------------------------------
 
-_READS = ("DescribeRules", "DescribeListeners", "DescribeLoadBalancers", "DescribeTags")
+_READS = ("DescribeRules", "DescribeListeners", "DescribeLoadBalancers", "DescribeTags", "DescribeTargetHealth")
 _READ_MEMBERS = ("Conditions", "Actions", "Transforms")
 _Tagged = tuple[Body, Mapping[str, str]]  # a described rule, and its tags
 
@@ -349,6 +350,7 @@ ListenerRule/web:
         "cognito-idp:DescribeUserPoolClient",  # AWS checks it on the caller for authenticate-cognito
     ),
     adjust=lambda body, present: with_live_weights(_ACTIONS, body, present),
+    inquire=partial(healthy_targets, _ACTIONS),
     gate=_gate,
     serial_domain=lambda body: str(body.get("ListenerArn")),
 )

@@ -208,7 +208,8 @@ def _observed(reader: Reader, want: Wanted, live: Sequence[_Tagged]) -> Observed
         for group, tags in owned[1:]
         if tags.get(marks.ID) == owned[0][1].get(marks.ID)  # another id: the mark was copied, never delete that group
     ]
-    return present_or_absent(lambda: _present(reader, *found[0], want.body, superseded))
+    facts = {"superseded": superseded, **({"mayInterrupt": True} if want.replaceable else {})}
+    return present_or_absent(lambda: _present(reader, *found[0], want.body, facts))
 
 
 def _balancers(group: Body) -> list[str]:
@@ -221,13 +222,13 @@ def _match_order(group: Body, declared: Body) -> tuple[bool, bool, str]:
 
 
 def _present(
-    reader: Reader, group: Body, live_tags: Body, declared: Body, superseded: Sequence[Body] = (), *, deep: bool = True
+    reader: Reader, group: Body, live_tags: Body, declared: Body, more: Body | None = None, *, deep: bool = True
 ) -> Present:
     """Return a described group as a resource; with `deep`, its attributes and the health of its targets too."""
     tags, mark, foreign = read_tags(live_tags)
     arn = group["TargetGroupArn"]
     body = {**body_of(group, declared), "Tags": tags}
-    facts: dict[str, Json] = {"arn": arn, "loadBalancers": _balancers(group), "superseded": list(superseded)}
+    facts: dict[str, Json] = {"arn": arn, "loadBalancers": _balancers(group), **(more or {"superseded": []})}
     if deep and reads_attributes(declared, mark, tags):
         body["Attributes"] = read_attributes(reader, "TargetGroup", arn)
     if deep and _balancers(group):  # AWS checks no targets without a load balancer

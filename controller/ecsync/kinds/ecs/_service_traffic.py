@@ -1,0 +1,131 @@
+"""Which target groups a service registers with now: it never leaves one that has the traffic (docs/rules.md R9)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from ecsync.core.kind import Gate, Hold, Proceed, World
+from ecsync.core.model import Desired, FieldChange, Present
+from ecsync.core.trees import Body, Json
+from ecsync.kinds._common import pick
+from ecsync.kinds.elbv2._actions import forwarders, presents, traffic_to, unread
+from ecsync.kinds.elbv2._traffic_shift import MOVING, rolling, superseded_by
+
+_MOST_GROUPS = 5  # ECS developer guide: target groups of one service
+_PLACE = ("containerName", "containerPort")
+
+
+def moves_targets(fields: Sequence[FieldChange]) -> bool:
+    """Return whether a change is about the target groups of a service."""
+    return any(one.path[0] == "loadBalancers" for one in fields)
+
+
+def staged(desired: Desired, present: Present, world: World) -> Gate:
+    """Return the body to write now. Its load balancers are the desired ones, and those that still have traffic.
+
+    Hold where the service can neither stay in a target group that has traffic nor leave it.
+    """
+    want = list(desired.body.get("loadBalancers") or ())
+    named = {one.get("targetGroupArn") for one in want} | {_alternate(one) for one in want}
+    live = list(_registrations(present.body.get("loadBalancers") or ()))
+    leaving = [one for one in live if one["targetGroupArn"] not in named]
+    moves = [one for one in want if not any(_same_group(one, other) for other in live)]
+    unready = _not_attached(moves, world)
+    if unready:
+        return _as_now(desired.body, present, unready)
+    unknown = unread(world, "Listener", "ListenerRule") if leaving else ""
+    if unknown:
+        return _as_now(desired.body, present, f"{unknown} could not be read and may send traffic to this service")
+    busy = {one["targetGroupArn"]: why for one in leaving if (why := _traffic(one["targetGroupArn"], world))}
+    if not busy:
+        return Proceed(body=desired.body)
+    kept = [one for one in leaving if one["targetGroupArn"] in busy]
+    return _kept(desired, present, want, kept, busy, world)
+
+
+def _kept(
+    desired: Desired, present: Present, want: Sequence[Body], kept: Sequence[Body], busy: dict[str, str], world: World
+) -> Gate:
+    """Return the body with the registrations that must stay, if the new tasks can be in those groups too."""
+    why = next(iter(busy.values()))
+    if not rolling(desired.body):
+        return Hold(reason=f"{why}; this service does not use rolling deployments: change its target groups manually")
+    places = [pick(one, *_PLACE) for one in want]
+    elsewhere = [one for one in kept if pick(one, *_PLACE) not in places]
+    if not elsewhere:
+        if len({one.get("targetGroupArn") for one in (*want, *kept)}) > _MOST_GROUPS:
+            return Hold(reason=f"{why}, and old and new target groups together are more than {_MOST_GROUPS}")
+        return Proceed(body={**desired.body, "loadBalancers": [*want, *kept]}, waiting=why)
+    live = {one["targetGroupArn"] for one in _registrations(present.body.get("loadBalancers") or ())}
+    for one in elsewhere:
+        new = [other.get("targetGroupArn") for other in want if _replaces(other, one, world)]
+        if live & set(new):
+            return _as_now(desired.body, present, why)  # the service is in both groups: the traffic moves first
+        if not (new and _may_interrupt(new, world)) and desired.options.replace != "allow":
+            return _as_now(desired.body, present, f"{why}, and the new tasks listen on another port")
+    return Proceed(body=desired.body, after=MOVING)
+
+
+def _as_now(body: Body, present: Present, why: str) -> Proceed:
+    """Return the desired body with the live load balancers: the rest of a change does not wait for the traffic."""
+    return Proceed(body={**body, "loadBalancers": present.body.get("loadBalancers") or []}, waiting=why)
+
+
+def _registrations(balancers: Iterable[Body]) -> Iterator[Body]:
+    """Yield a plain registration for each target group in which tasks may be, the one of a pair without traffic too."""
+    for one in balancers:
+        for group in (one.get("targetGroupArn"), _alternate(one)):
+            if group:
+                yield {"targetGroupArn": group, **pick(one, *_PLACE)}
+
+
+def _alternate(balancer: Body) -> Json:
+    return (balancer.get("advancedConfiguration") or {}).get("alternateTargetGroupArn")
+
+
+def _same_group(one: Body, other: Body) -> bool:
+    return one.get("targetGroupArn") == other["targetGroupArn"]
+
+
+def _replaces(new: Body, old: Body, world: World) -> bool:
+    return old["targetGroupArn"] in superseded_by(new.get("targetGroupArn"), world)
+
+
+def _may_interrupt(groups: Sequence[Json], world: World) -> bool:
+    """Return whether the document of one of these target groups says `ecsync/replace: allow`."""
+    found = (group for _, group in presents(world, "TargetGroup") if group.outputs.get("arn") in groups)
+    return any(group.facts.get("mayInterrupt") for group in found)
+
+
+def _traffic(group: str, world: World) -> str:
+    """Return what sends traffic to a target group; empty if nothing does."""
+    router = next(iter(traffic_to(world, group)), None)
+    if router is not None:
+        return f"{router} sends traffic to {_name(group)}"
+    outside = not forwarders(world, group) and _in_use(group, world)
+    return f"a listener outside this application forwards to {_name(group)}" if outside else ""
+
+
+def _in_use(group: str, world: World) -> bool:
+    """Return whether a load balancer uses a target group, as far as its document or its successor's was read."""
+    for _, one in presents(world, "TargetGroup"):
+        if one.outputs.get("arn") == group:
+            return bool(one.facts.get("loadBalancers"))
+        for old in one.facts.get("superseded", ()):
+            if old["arn"] == group:
+                return bool(old["in_use"])
+    return False
+
+
+def _not_attached(moves: Sequence[Body], world: World) -> str:
+    """Return why ECS would refuse a new target group; empty if it would not."""
+    known = {str(one.outputs.get("arn")) for _, one in presents(world, "TargetGroup")}
+    for one in moves:
+        group = one.get("targetGroupArn")
+        if isinstance(group, str) and group in known and not forwarders(world, group) and not _in_use(group, world):
+            return f"no listener forwards to {_name(group)} yet"
+    return ""
+
+
+def _name(arn: str) -> str:
+    return arn.split("/")[1] if arn.count("/") == 2 else arn
