@@ -40,7 +40,7 @@ class Wanted:
     body: Body
     owner: str  # the value of `ecsync:owner` for this document
     managed: bool = True  # False: a lookup (`ecsync/manage: read`), found by name, not by mark
-    replaceable: bool = False  # the document says `ecsync/replace: allow`
+    replaceable: bool = False  # the document has `ecsync/replace: allow`
     keep: int = 0  # how many of the newest revisions stay; 0: all
     revision: str = ""  # a revision of which an earlier read found that it has the content of this same body
 
@@ -239,6 +239,8 @@ class Kind:
     # Writes
     serial_domain: Callable[[Body], str] | None = None  # one mutation at a time in it, in all applications (R31)
     replaces_itself: bool = False  # a replacement needs no `ecsync/replace: allow` (R9)
+    # Why such a replacement is an outage nevertheless, and for how long; empty if it is none. Then it needs `allow`.
+    interrupts: Callable[[Replace, World, Documents], str] = lambda *_: ""
     superseded: Callable[[Present, World], Iterable[tuple[Present, str]]] | None = None  # to delete, and why not yet
 
     # Health, by the live resource; the references of the document are not resolved

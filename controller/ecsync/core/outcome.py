@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 from ecsync.core.model import Adopt, Call, Change, Desired, FieldChange, Key, Problem, Replace, Sync, Target, Update
 from ecsync.core.trees import Json, Path
 
-LOOK_AGAIN = 15.0  # seconds until the next look at what is under way, where nothing says otherwise
+LOOK_AGAIN = 15.0  # seconds until the next look at what is under way, where nothing else is given
 
 # ---------------------------------------------------------------- plan
 

@@ -303,9 +303,10 @@ def _change(inputs: Inputs, draft: _Draft, change: Update, waiting: str = "", ag
 
 def _replace(inputs: Inputs, draft: _Draft, change: Update) -> None:
     desired, kind = change.desired, inputs.kind(change.desired.key)
-    marks = ownership.tags_for(inputs, desired, inputs.desired(desired.key) or desired)
-    new = Replace(desired=desired, observed=change.observed, fields=change.fields, marks=marks)
-    step = Step(id=StepId(key=desired.key), change=new, calls=kind.calls(new) if kind.calls else ())
+    tags = ownership.tags_for(inputs, desired, inputs.desired(desired.key) or desired)
+    new = Replace(desired=desired, observed=change.observed, fields=change.fields, marks=tags)
+    why = kind.interrupts(new, inputs.world, inputs.application.documents)
+    step = Step(id=StepId(key=desired.key), change=new, calls=kind.calls(new) if kind.calls else (), waiting=why)
     _admit(inputs, draft, step, kind.invalidates.get("replace", kind.outputs))
 
 
@@ -335,11 +336,10 @@ def _renewed(kind: Kind, step: Step) -> tuple[str, ...]:
 
 def _mark(inputs: Inputs, draft: _Draft, change: Update) -> None:
     kind = inputs.kind(change.desired.key)
-    if kind.tagging is None:
-        return
-    mark = Mark(desired=change.desired, observed=change.observed, marks=change.marks)
-    calls = marks.tag_calls(kind.tagging, mark)
-    _admit(inputs, draft, Step(id=StepId(key=change.desired.key), change=mark, calls=calls))
+    if kind.tagging is not None:
+        mark = Mark(desired=change.desired, observed=change.observed, marks=change.marks)
+        calls = marks.tag_calls(kind.tagging, mark)
+        _admit(inputs, draft, Step(id=StepId(key=change.desired.key), change=mark, calls=calls))
 
 
 def _any_effect(fields: Iterable[FieldChange], effect: Effect) -> bool:

@@ -11,7 +11,7 @@ from ecsync.core import marks, plan
 from ecsync.core.graph import references
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind
-from ecsync.core.model import Absent, Adopt, Call, Create, Delete, Forget, Key, Observed, Present, Ref, Update
+from ecsync.core.model import Absent, Adopt, Call, Create, Delete, Forget, Key, Observed, Present, Ref, Replace, Update
 from ecsync.core.outcome import DELETING, Done, Failed, Plan, Progressing, Result, Skipped, Step, StepId
 from ecsync.core.ports import AwsError, Clock, Cloud, Deferred
 from ecsync.core.resolve import resolve
@@ -275,7 +275,7 @@ def _call(run: _Run, step: Step) -> dict[str, str] | None:
     for call in step.calls:
         if not run.context.may_go_on():
             return None
-        if isinstance(step.change, Create):
+        if isinstance(step.change, Create | Replace):
             run.context.step_state.unconfirmed.add(step.id.key)  # from the first call on: a later one may fail
         sent = True
         try:
@@ -287,7 +287,19 @@ def _call(run: _Run, step: Step) -> dict[str, str] | None:
             if sent:
                 _note_write(run, step.id.key)  # also after an error: AWS may have done it
         captured |= _captures(call, response)
+        if isinstance(step.change, Replace) and captured and not _is_ours(run, step.id.key, captured):
+            return {}  # the rest is for a later pass, which reads what AWS has then
     return captured
+
+
+def _is_ours(run: _Run, key: Key, captured: Mapping[str, str]) -> bool:
+    """Return whether what a replacement created is read back as the resource, which goes by its marks.
+
+    AWS answers a create with an existing resource of that name, also with another owner's.
+    """
+    _read(run, fresh(run.written[key]), (key,))
+    read = run.world[key]
+    return isinstance(read, Present) and captured.items() <= read.outputs.items()
 
 
 def _note_write(run: _Run, key: Key) -> None:

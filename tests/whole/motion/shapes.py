@@ -33,23 +33,26 @@ class Stack:
     def write(self, folder: Path) -> None:
         """Write the manifest into a folder."""
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "app.yaml").write_text(APPLICATION + SHAPES[self.shape](self))
+        annotated = f"---\n{self._annotated()}" if self.replace else ""
+        (folder / "app.yaml").write_text(APPLICATION + SHAPES[self.shape](self) + annotated)
 
     def group(self, name: str = "web", port: int = 0) -> str:
-        """Return a target group; `web` has the stack's port."""
-        replace = f"\n    ecsync/replace: {self.replace}" if self.replace and name == "web" else ""
-        return f"""\
-  TargetGroup/{name}:{replace}
-    Name: motion-{name}
-    Protocol: HTTP
-    Port: {port or self.port}
-    TargetType: ip
-    VpcId: ${{Network/main}}
-    HealthCheckIntervalSeconds: {self.interval}
-    HealthCheckTimeoutSeconds: 2
-    HealthyThresholdCount: 5
-    Attributes: {{deregistration_delay.timeout_seconds: {self.delay}}}
-"""
+        """Return a target group; `web` has the stack's port, and an annotation makes it a document of its own."""
+        if self.replace and name == "web":
+            return ""
+        return f"  TargetGroup/{name}: {self._group(name, port or self.port)}\n"
+
+    def _annotated(self) -> str:
+        metadata = f"{{name: web, annotations: {{ecsync/replace: {self.replace}}}}}"
+        spec = self._group("web", self.port)
+        return f"apiVersion: ecsync/v1\nkind: TargetGroup\nmetadata: {metadata}\nspec: {spec}\n"
+
+    def _group(self, name: str, port: int) -> str:
+        return (
+            f'{{Name: motion-{name}, Protocol: HTTP, Port: {port}, TargetType: ip, VpcId: "${{Network/main}}", '
+            f"HealthCheckIntervalSeconds: {self.interval}, HealthCheckTimeoutSeconds: 2, HealthyThresholdCount: 5, "
+            f"Attributes: {{deregistration_delay.timeout_seconds: {self.delay}}}}}"
+        )
 
     def service(self, *groups: str, name: str = "web") -> str:
         """Return a service of two tasks that registers with the groups, and its task definition."""

@@ -14,6 +14,7 @@ from tests.whole.support.environment import Body, Controller, Environment
 from tests.whole.support.killed import converge_with_a_kill_after_each_call
 
 PAUSE = 50  # seconds between two passes
+MOST_PASSES = 400  # with a look each two seconds while a service moves
 SPEEDS = [(5, 0), (5, 300), (30, 0), (30, 300)]  # seconds between health checks, deregistration delay
 
 
@@ -69,3 +70,42 @@ def test_a_replacement_by_processes_that_die_after_each_call_is_no_outage(
     converge_with_a_kill_after_each_call(account, pause=PAUSE)
     assert outages(account) == before
     assert len(groups(account)) == len(old)
+
+
+LOOKS = 4.0  # two looks while a service moves, in seconds
+
+
+@pytest.mark.parametrize(("interval", "delay"), SPEEDS)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_another_container_port_is_an_outage_of_two_looks(
+    account: Environment, shape: str, interval: int, delay: int
+) -> None:
+    """The tasks cannot be in both groups: with `ecsync/replace: allow` the weights follow within two looks."""
+    stack = Stack(shape, interval=interval, delay=delay, replace="allow")
+    controller = running(account, stack)
+    before, old = outages(account), groups(account)
+    replace(stack, port=8080, container_port=8080).write(account.manifests)
+    controller.read()
+    (step,) = (one for one in controller.plan("motion").steps if str(one.id) == "TargetGroup/web")
+    assert "requests fail for up to 4 s" in step.waiting
+    controller.converge(most=MOST_PASSES)
+    lost = [after[1] - first[1] for first, after in zip(before, outages(account), strict=True)]
+    assert max(lost) <= LOOKS
+    assert len(groups(account)) == len(old)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_another_container_port_without_a_word_changes_in_two_ways_without_an_outage(
+    account: Environment, shape: str
+) -> None:
+    """The service first moves to the new port in its old group; then that group is replaced."""
+    stack = Stack(shape, interval=5, delay=30)
+    controller = running(account, stack)
+    before = outages(account)
+    replace(stack, port=8080, container_port=8080).write(account.manifests)
+    controller.read()
+    (withheld,) = (one for one in controller.plan("motion").withheld if str(one.step.id) == "TargetGroup/web")
+    assert "set `ecsync/replace: allow`" in withheld.reason
+    controller.converge(pause=PAUSE)
+    assert outages(account) == before
+    assert {group["Port"] for group in groups(account) if "web" in group["TargetGroupName"]} == {8080}

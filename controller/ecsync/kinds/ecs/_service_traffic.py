@@ -29,7 +29,8 @@ def staged(desired: Desired, present: Present, world: World) -> Gate:
     named = {one.get("targetGroupArn") for one in want} | {_alternate(one) for one in want}
     live = list(_registrations(present.body.get("loadBalancers") or ()))
     leaving = [one for one in live if one["targetGroupArn"] not in named]
-    moves = [one for one in want if not any(_same_group(one, other) for other in live)]
+    registered = {one["targetGroupArn"] for one in live}
+    moves = [one for one in want if one.get("targetGroupArn") not in registered]
     unready = _not_attached(moves, world)
     if unready:
         return _as_now(desired.body, present, unready)
@@ -38,7 +39,7 @@ def staged(desired: Desired, present: Present, world: World) -> Gate:
         return _as_now(desired.body, present, f"{unknown} could not be read and may send traffic to this service")
     busy = {one["targetGroupArn"]: why for one in leaving if (why := _traffic(one["targetGroupArn"], world))}
     if not busy:
-        return Proceed(body=desired.body)
+        return _in_place(desired.body, want, live, world)
     kept = [one for one in leaving if one["targetGroupArn"] in busy]
     return _kept(desired, present, want, kept, busy, world)
 
@@ -66,6 +67,19 @@ def _kept(
     return Proceed(body=desired.body, after=MOVING)
 
 
+def _in_place(body: Body, want: Sequence[Body], live: Sequence[Body], world: World) -> Gate:
+    """Return the body, unless the new tasks listen on another port and the same target group cannot check them."""
+    for one in want:
+        before = [pick(other, *_PLACE) for other in live if other["targetGroupArn"] == one.get("targetGroupArn")]
+        if before and pick(one, *_PLACE) not in before:
+            for key, group in presents(world, "TargetGroup"):
+                other = sorted(set(group.facts.get("differs") or ()) - {"Port"})
+                if group.outputs.get("arn") == one["targetGroupArn"] and other:
+                    reason = f"{key} must be replaced with this change, because its {', '.join(other)} changes too"
+                    return Hold(reason=f"{reason}; set `ecsync/replace: allow` on it, or change the port first")
+    return Proceed(body=body)
+
+
 def _as_now(body: Body, present: Present, why: str) -> Proceed:
     """Return the desired body with the live load balancers: the rest of a change does not wait for the traffic."""
     return Proceed(body={**body, "loadBalancers": present.body.get("loadBalancers") or []}, waiting=why)
@@ -83,16 +97,12 @@ def _alternate(balancer: Body) -> Json:
     return (balancer.get("advancedConfiguration") or {}).get("alternateTargetGroupArn")
 
 
-def _same_group(one: Body, other: Body) -> bool:
-    return one.get("targetGroupArn") == other["targetGroupArn"]
-
-
 def _replaces(new: Body, old: Body, world: World) -> bool:
     return old["targetGroupArn"] in superseded_by(new.get("targetGroupArn"), world)
 
 
 def _may_interrupt(groups: Sequence[Json], world: World) -> bool:
-    """Return whether the document of one of these target groups says `ecsync/replace: allow`."""
+    """Return whether the document of one of these target groups has `ecsync/replace: allow`."""
     found = (group for _, group in presents(world, "TargetGroup") if group.outputs.get("arn") in groups)
     return any(group.facts.get("mayInterrupt") for group in found)
 
