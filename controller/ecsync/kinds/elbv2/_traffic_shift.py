@@ -160,7 +160,7 @@ def _unmovable(move: _Move, desired: Body, services: _Services) -> str:
 def _next_stage(member: str, body: Body, live: Json, move: _Move) -> Proceed:
     """Return the next stage of the table above."""
     shares, goal = move.shares or {}, move.goal or {}
-    if move.arriving:
+    if move.arriving and (move.leaving or move.rising):
         before = dict.fromkeys(shares, 100) if len(shares) == 1 else shares
         stage = {**before, **dict.fromkeys(move.arriving, 0)}
         return _stage(member, body, stage, "the new target group is attached without traffic")
