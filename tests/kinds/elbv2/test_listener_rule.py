@@ -397,6 +397,34 @@ class TestBlueGreen:
         assert isinstance(_gate(live, _blue_green(steady=False), want=forward(other=1)), Wait)
         assert isinstance(_gate(live, _blue_green(), want=forward(other=1)), Proceed)
 
+    @pytest.mark.parametrize("controller", ["CODE_DEPLOY", "EXTERNAL"])
+    def test_the_group_that_another_controller_gave_the_traffic_is_no_difference(self, controller: str) -> None:
+        reader = _reader(_rule(1, "10", Actions=forward(new=1)), tags={1: mine(KIND)})
+        deployed = service(NEW, deploymentController={"type": controller})
+        for world in ([deployed], [deployed, group(arn_=NEW)]):
+            declared = {**BODY, "Actions": forward(old=1)}
+            ((_, found),) = KIND.read(reader, [wanted(KIND, declared)], dict(world))
+            assert isinstance(found, Present)
+            assert not compare(KIND, declared, found).fields
+            assert compare(KIND, {**declared, "Conditions": [{**PATH, "Values": ["/v2/*"]}]}, found).fields
+
+    def test_a_group_that_is_replaced_under_another_controller_is_held(self) -> None:
+        reader = _reader(_rule(1, "10", Actions=forward(old=1)), tags={1: mine(KIND)})
+        deployed = service(OLD, deploymentController={"type": "CODE_DEPLOY"})
+        ((_, found),) = KIND.read(reader, [wanted(KIND, BODY)], dict([REPLACING, deployed]))
+        assert isinstance(found, Present)
+        assert compare(KIND, BODY, found).fields
+        gate = KIND.gate(desired(KIND, BODY), found, [field("Actions")], dict([REPLACING, deployed]))  # type: ignore[misc]
+        assert isinstance(gate, Hold)
+
+    def test_what_is_left_of_a_move_is_not_reported_as_drift(self) -> None:
+        for live in (forward(old=0, new=100), forward(new=100, old=0)):
+            reader = _reader(_rule(1, "10", Actions=live), tags={1: mine(KIND)})
+            ((_, found),) = KIND.read(reader, [wanted(KIND, BODY)], {})
+            assert isinstance(found, Present)
+            assert KIND.reason is not None
+            assert (KIND.reason(("Actions",), found), KIND.reason(("Priority",), found)) == ("pending", None)
+
     def test_target_groups_are_found_in_both_forms(self) -> None:
         assert target_groups([{"Type": "forward", "TargetGroupArn": OTHER}, *forward(old=1, new=0)]) == (
             OTHER,

@@ -11,9 +11,7 @@ from ecsync.aws.clients import Clients
 from tests.whole.motion.shapes import APPLICATION
 from tests.whole.support.environment import Controller, Environment, operations
 
-CANARY = (
-    "{strategy: CANARY, bakeTimeInMinutes: 0, canaryConfiguration: {canaryPercent: 10, canaryBakeTimeInMinutes: 1}}"
-)
+CANARY = "{strategy: CANARY, bakeTimeInMinutes: 0, canaryConfiguration: {canaryPercent: 9, canaryBakeTimeInMinutes: 1}}"
 LINEAR = "{strategy: LINEAR, bakeTimeInMinutes: 0, linearConfiguration: {stepPercent: 50, stepBakeTimeInMinutes: 1}}"
 BLUE_GREEN = "{strategy: BLUE_GREEN, bakeTimeInMinutes: 0}"
 ROLLING = "{}"

@@ -28,8 +28,6 @@ from ecsync.core.ports import AwsError, Reader
 from ecsync.core.trees import Body, Json
 from ecsync.kinds._common import missing
 from ecsync.kinds.elbv2._actions import (
-    blue_green_pair,
-    blue_green_pairs,
     forward,
     presents,
     registered_groups,
@@ -37,8 +35,8 @@ from ecsync.kinds.elbv2._actions import (
     target_groups,
     unread,
     weights,
-    with_live_weights,
 )
+from ecsync.kinds.elbv2._delegated import delegation, with_live_weights
 
 _Services: TypeAlias = Sequence[tuple[Key, Present]]
 
@@ -232,7 +230,7 @@ def superseded_by(target: Json, world: World) -> set[str]:
 
 def _shifting(live: Json, world: World) -> str:
     """Return the service that ECS is moving within the blue/green pair of the live actions; empty if none."""
-    pair = blue_green_pair(live, blue_green_pairs(world))
+    pair = delegation(world).pair(live)
     users = services_behind(world, pair)
     return next((str(key) for key, service in users if not service.facts.get("steady")), "")
 
