@@ -242,6 +242,8 @@ class Kind:
     # Why such a replacement is an outage nevertheless, and for how long; empty if it is none. Then it needs `allow`.
     interrupts: Callable[[Replace, World, Documents], str] = lambda *_: ""
     superseded: Callable[[Present, World], Iterable[tuple[Present, str]]] | None = None  # to delete, and why not yet
+    # Live resources that send traffic to it. While one of them is to change, it is not deleted (R9).
+    serves: Callable[[Present, World], Iterable[Key]] = lambda *_: ()
 
     # Health, by the live resource; the references of the document are not resolved
     health: Callable[[Desired, Present], Health] = _healthy

@@ -257,7 +257,7 @@ def _reconcile(inputs: Inputs, draft: _Draft, desired: Desired, written: Desired
         untag=ownership.tags_to_remove(inputs, written, observed),
     )
     if found.fields and kind.gate is not None:
-        gate = kind.gate(desired, observed, found.fields, inputs.world)
+        gate = kind.gate(desired, observed, found.fields, inputs.world_of_gates)
         _change_through_gate(inputs, draft, change, written, gate)
     else:
         _change(inputs, draft, change)

@@ -97,7 +97,7 @@ def test_a_service_that_leaves_a_pair_stays_in_the_group_with_the_traffic() -> N
 
 
 def test_a_service_with_a_strategy_of_its_own_is_held() -> None:
-    strategy = {"deploymentConfiguration": {"strategy": "BLUE_GREEN"}}
+    strategy: dict[str, Any] = {"deploymentConfiguration": {"strategy": "BLUE_GREEN"}}
     found = gate(registered(OLD, **strategy), registered(NEW, **strategy), REPLACED, routes(old=100, new=0))
     assert isinstance(found, Hold)
 

@@ -85,3 +85,26 @@ def test_what_was_created_is_not_written_again(account: Environment, name: str) 
         controller.run_passes(3)
         account.controller().run_passes(2)
     assert operations(writes) == []
+
+
+def one_of(name: str) -> str:
+    """Return a service with its target group; the listener forwards to it."""
+    group = 'Protocol: HTTP, Port: 80, TargetType: ip, VpcId: "${Network/main}", HealthCheckIntervalSeconds: 6'
+    service = Stack("one").service(name, name=name)
+    return f"  TargetGroup/{name}: {{Name: motion-{name}, {group}}}\n" + listener("http", 80, forward(name)) + service
+
+
+@pytest.mark.parametrize("prune", [False, True], ids=["kept", "pruned"])
+def test_traffic_moves_to_another_service_before_the_old_one_is_deleted(account: Environment, prune: bool) -> None:
+    """A service under another name beside the old one: the weights move when the new tasks are healthy."""
+    allowed = APPLICATION.replace("mode: enforce", f"mode: enforce, prune: {str(prune).lower()}")
+    (account.manifests / "app.yaml").write_text(allowed + one_of("old"))
+    account.controller().converge(pause=50)
+    before = [one["partly"] for one in account.simulator.outages()]
+    (account.manifests / "app.yaml").write_text(allowed + one_of("new"))
+    controller = account.controller()
+    controller.run_passes(30, every=50)
+    assert [one["partly"] for one in account.simulator.outages()] == before
+    services = account.aws("ecs").list_services(cluster="motion")["serviceArns"]
+    assert len(services) == (1 if prune else 2)
+    assert controller.status("Listener/http").sync == "Synced"

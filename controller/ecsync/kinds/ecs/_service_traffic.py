@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from ecsync.core.kind import Gate, Hold, Proceed, World
-from ecsync.core.model import Desired, FieldChange, Present
+from ecsync.core.model import Desired, FieldChange, Key, Present
 from ecsync.core.trees import Body, Json
 from ecsync.kinds._common import pick
 from ecsync.kinds.elbv2._actions import forwarders, presents, traffic_to, unread
@@ -18,6 +18,12 @@ _PLACE = ("containerName", "containerPort")
 def moves_targets(fields: Sequence[FieldChange]) -> bool:
     """Return whether a change is about the target groups of a service."""
     return any(one.path[0] == "loadBalancers" for one in fields)
+
+
+def serves(present: Present, world: World) -> Iterator[Key]:
+    """Yield the live listeners and rules that send traffic to a service."""
+    for one in _registrations(present.body.get("loadBalancers") or ()):
+        yield from traffic_to(world, one["targetGroupArn"])
 
 
 def staged(desired: Desired, present: Present, world: World) -> Gate:

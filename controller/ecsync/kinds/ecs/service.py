@@ -15,7 +15,7 @@ from ecsync.kinds.ecs._service_deployment_rules import is_daemon
 from ecsync.kinds.ecs._service_read import SERVICES, cluster_of, owned, printed, read
 from ecsync.kinds.ecs._service_rollout import gate, health, inquire, reason
 from ecsync.kinds.ecs._service_rules import RULES, controller_of
-from ecsync.kinds.ecs._service_traffic import moves_targets, staged
+from ecsync.kinds.ecs._service_traffic import moves_targets, serves, staged
 from ecsync.kinds.ecs._shared import short_name, value_to_send, with_namespace_arn
 from ecsync.kinds.ecs.task_definition import family_of
 
@@ -375,6 +375,7 @@ Service/web:
     complete_create=_complete_create,
     adjust=adjust,
     gate=_gate,
+    serves=serves,
     health=health,
     serial_domain=lambda body: str(_natural(body)),
     writes=operations("ecs", "CreateService", "UpdateService"),

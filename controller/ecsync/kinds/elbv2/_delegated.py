@@ -64,7 +64,8 @@ class Delegation:
 def delegation(world: World) -> Delegation:
     """Return what the observed services and target groups tell about the traffic of listeners and rules."""
     pairs: dict[Json, list[list[Json]]] = {}
-    handed, together = [], []
+    handed: list[frozenset[str]] = []
+    together: list[frozenset[str]] = []
     for _, service in presents(world, "Service"):
         groups = frozenset((*registered_groups(service), *service.facts.get("taskSetGroups", ())))
         (handed if _is_handed(service.body) else together).append(groups)
@@ -76,7 +77,8 @@ def delegation(world: World) -> Delegation:
 
 
 def _is_handed(service: Body) -> bool:
-    return (service.get("deploymentController") or {}).get("type", "ECS") != "ECS"
+    controller: Body = service.get("deploymentController") or {}
+    return controller.get("type", "ECS") in ("CODE_DEPLOY", "EXTERNAL")
 
 
 def _pairs(balancers: Iterable[Body]) -> Iterable[list[Json]]:

@@ -198,7 +198,7 @@ def _enough(move: _Move, services: Sequence[Present]) -> int:
 
 def _least(service: Body) -> int:
     """Return the least number of healthy tasks that a service asks for while it deploys."""
-    percent = (service.get("deploymentConfiguration") or {}).get("minimumHealthyPercent", 100)
+    percent: int = (service.get("deploymentConfiguration") or {}).get("minimumHealthyPercent", 100)
     return math.ceil(int(service.get("desiredCount", 1)) * percent / 100)
 
 
