@@ -32,7 +32,7 @@ _UNDER_WAY = "movedByStages"
 
 @dataclass(frozen=True, slots=True)
 class Delegation:
-    """What the observed services tell about the traffic of listeners and rules; empty: nothing is delegated."""
+    """Which traffic the observed services delegate, of any listener or rule; empty: none."""
 
     pairs: Mapping[Json, list[list[Json]]] = field(default_factory=dict)  # a target group -> pairs that it is part of
     handed: Sequence[frozenset[str]] = ()  # the target groups of each service that another controller deploys
@@ -62,7 +62,7 @@ class Delegation:
 
 
 def delegation(world: World) -> Delegation:
-    """Return what the observed services and target groups tell about the traffic of listeners and rules."""
+    """Return which traffic the observed services delegate."""
     pairs: dict[Json, list[list[Json]]] = {}
     handed: list[frozenset[str]] = []
     together: list[frozenset[str]] = []
@@ -89,7 +89,7 @@ def _pairs(balancers: Iterable[Body]) -> Iterable[list[Json]]:
 
 
 def reason(member: str, path: Path, present: Present) -> Reason | None:
-    """Return `pending` for actions with target groups of a move that is under way: nobody changed them by hand."""
+    """Return `pending` for actions with target groups of a move that is under way: no other client changed them."""
     return "pending" if path[0] == member and present.facts.get(_UNDER_WAY) else None
 
 
