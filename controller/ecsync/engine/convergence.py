@@ -79,6 +79,7 @@ class Writes:
     """The writes to the resources of one application. After a restart each is tried three times again."""
 
     rows: dict[Unit, _Written] = field(default_factory=dict)
+    stays: float = STAYS[0]  # seconds in sync after which a row does not count any more
     created: dict[Key, tuple[str, float]] = field(default_factory=dict)  # not looked at since: document, time
 
     def wrote(self, step: Step, declared: str, now: float) -> None:
@@ -86,7 +87,7 @@ class Writes:
         if isinstance(step.change, Create | Replace):
             self.created[step.id.key] = declared, now
         for unit, value in _units(step):
-            row = self._row(unit, value, declared)
+            row = self._row(unit, value, declared, now)
             if row is None:
                 row = self.rows[unit] = _Written(declared, value.wanted, now)
             row.write(value, now)
@@ -94,9 +95,9 @@ class Writes:
     def looked(self, steps: Iterable[Step], unknown: Iterable[Key], now: float, interval: float) -> None:
         """Judge the writes by the plan that was made of a new look; `unknown` are resources that it could not read."""
         steps, unreadable = tuple(steps), frozenset(unknown)
-        self._look_at_created(steps, unreadable)
+        self._look_at_created(steps, unreadable, now)
         differing = {unit: value for step in steps for unit, value in _units(step)}
-        stays = max(STAYS[0], STAYS[1] * interval)
+        self.stays = max(STAYS[0], STAYS[1] * interval)
         for unit, row in tuple(self.rows.items()):
             if unit[0].key in unreadable:
                 continue
@@ -106,28 +107,34 @@ class Writes:
                 continue
             row.unread, row.unshown = False, 0
             row.shown_at = now if row.shown_at is None else row.shown_at
-            if now - row.shown_at > stays:
+            if self._is_over(row, now):
                 del self.rows[unit]
 
-    def _look_at_created(self, steps: Iterable[Step], unreadable: frozenset[Key]) -> None:
+    def _look_at_created(self, steps: Iterable[Step], unreadable: frozenset[Key], now: float) -> None:
         """Take a creation as the first write of what differs right after it; a late step is a write of its own."""
         absent = {step.id.key for step in steps if isinstance(step.change, Create)}
         for key in self.created.keys() - absent - unreadable:
             declared, at = self.created.pop(key)
             main = StepId(key=key)
             for unit, value in (one for step in steps if step.id == main for one in _units(step)):
-                if self._row(unit, value, declared) is None:
+                if self._row(unit, value, declared, now) is None:
                     self.rows[unit] = _Written(declared, value.wanted, at, Counter({value.before: 1}))
 
-    def _row(self, unit: Unit, value: _Value, declared: str) -> _Written | None:
+    def _is_over(self, row: _Written, now: float) -> bool:
+        return row.shown_at is not None and now - row.shown_at > self.stays
+
+    def _row(self, unit: Unit, value: _Value, declared: str, now: float) -> _Written | None:
+        """Return the writes of this value that count; None if there are none."""
         row = self.rows.get(unit)
-        return row if row and (row.declared, row.wanted) == (declared, value.wanted) else None
+        if row is None or (row.declared, row.wanted) != (declared, value.wanted) or self._is_over(row, now):
+            return None
+        return row
 
     def awaited(self, step: Step, declared: str, now: float) -> Step:
         """Return the step; it waits, without calls, while AWS may still show what was there before the last write."""
         if not step.calls:
             return step
-        rows = [(self._row(unit, value, declared), value) for unit, value in _essential(step).items()]
+        rows = [(self._row(unit, value, declared, now), value) for unit, value in _essential(step).items()]
         stale = [row.at for row, value in rows if row is not None and row.is_stale(value, now)]
         if not stale:
             return step
@@ -137,7 +144,7 @@ class Writes:
     def exhausted(self, step: Step, declared: str, now: float) -> str:
         """Return the reason why a step is not sent again; empty if it may be sent."""
         fields = _essential(step) if step.calls else {}
-        rows = {unit: self._row(unit, value, declared) for unit, value in fields.items()}
+        rows = {unit: self._row(unit, value, declared, now) for unit, value in fields.items()}
         for unit, row in rows.items():
             if row is not None:
                 row.judge(fields[unit], now)

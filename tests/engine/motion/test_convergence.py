@@ -190,6 +190,18 @@ class TestChangedBack:
             passes(account, RED, 120, 60.0)
         assert to(account, "alone") == ["UpdateLeaf alone"] * 5
 
+    def test_a_repair_that_stayed_while_nothing_was_compared_ends_the_count(self, account: Account) -> None:
+        """The pass that sees the drift may be the first one after an hour that compares the resource."""
+        account.settle(RED)
+        account.cloud.writes.clear()
+        for _ in range(5):
+            account.body("Leaf/alone")["colour"] = "blue"
+            account.run(RED)
+            account.clock.advance(2)
+            account.run(RED)
+            account.clock.advance(7200)
+        assert to(account, "alone") == ["UpdateLeaf alone"] * 5
+
 
 class TestLifted:
     """What ends a hold."""
