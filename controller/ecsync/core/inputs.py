@@ -64,7 +64,7 @@ class Inputs:
         """Return whether the resource is ever written; a lookup is read-only."""
         return desired.options.manage and self.kind(desired.key).calls is not None
 
-    @property
+    @cached_property
     def world_of_gates(self) -> World:
         """The observed resources, and the orphans that are to be deleted: they still use others until they are gone."""
         if not self.application.sync.prune:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ecsync.core.kind import Gate, Hold, Proceed
+from ecsync.core.kind import Gate, Hold, Proceed, Wait
 from ecsync.core.model import Key, Present, Unreadable
 from ecsync.kinds.ecs.service import KIND
 from tests.kinds.elbv2.answers import NEW, OLD, forward, group
@@ -75,10 +75,21 @@ def unread() -> tuple[Key, Unreadable]:
 
 def test_another_port_leaves_the_group_with_the_traffic_only_with_a_word() -> None:
     live, want, routed = registered(OLD), registered(NEW, port=8080), routes(old=100, new=0)
-    assert groups(gate(live, want, REPLACED, routed)) == [OLD]
+    assert isinstance(gate(live, want, REPLACED, routed), Hold)
     allowed = group(superseded=[{"arn": OLD, "name": "web", "in_use": True}], mayInterrupt=True)
     assert groups(gate(live, want, allowed, routed)) == [NEW]
-    assert groups(gate(registered(NEW, OLD), want, allowed, routed)) == [NEW, OLD]  # as it is: the traffic moves first
+    assert groups(gate(live, want, REPLACED, routed, replace="allow")) == [NEW]
+    assert isinstance(gate(registered(NEW, OLD), want, allowed, routed), Wait)  # the traffic moves first
+
+
+def test_it_leaves_its_only_group_when_the_traffic_has_moved_elsewhere() -> None:
+    assert isinstance(gate(registered(OLD), registered(), routes(old=1)), Wait)
+    assert groups(gate(registered(OLD), registered(), routes(other=1))) == []
+
+
+def test_a_change_of_the_port_waits_until_the_new_group_has_a_listener() -> None:
+    allowed = group(superseded=[{"arn": OLD, "name": "web", "in_use": True}], mayInterrupt=True)
+    assert isinstance(gate(registered(OLD), registered(NEW, port=8080), allowed, routes(old=1)), Wait)
 
 
 def test_another_port_in_a_group_that_must_be_replaced_is_held() -> None:

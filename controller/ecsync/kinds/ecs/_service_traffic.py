@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from ecsync.core.kind import Gate, Hold, Proceed, World
+from ecsync.core.kind import Gate, Hold, Proceed, Wait, World
 from ecsync.core.model import Desired, FieldChange, Key, Present
 from ecsync.core.trees import Body, Json
 from ecsync.kinds._common import pick
 from ecsync.kinds.elbv2._actions import forwarders, presents, traffic_to, unread
-from ecsync.kinds.elbv2._traffic_shift import MOVING, rolling, superseded_by
+from ecsync.kinds.elbv2._traffic_shift import rolling, superseded_by
 
 _MOST_GROUPS = 5  # ECS developer guide: target groups of one service
 _PLACE = ("containerName", "containerPort")
+_ALLOW = "set `ecsync/replace: allow` on this service or on its new target group to accept a gap of seconds"
 
 
 def moves_targets(fields: Sequence[FieldChange]) -> bool:
@@ -38,11 +39,10 @@ def staged(desired: Desired, present: Present, world: World) -> Gate:
     registered = {one["targetGroupArn"] for one in live}
     moves = [one for one in want if one.get("targetGroupArn") not in registered]
     unready = _not_attached(moves, world)
-    if unready:
-        return _as_now(desired.body, present, unready)
     unknown = unread(world, "Listener", "ListenerRule") if leaving else ""
-    if unknown:
-        return _as_now(desired.body, present, f"{unknown} could not be read and may send traffic to this service")
+    unready = unready or (f"{unknown} could not be read and may send traffic to this service" if unknown else "")
+    if unready:
+        return _as_now(desired.body, live, present, unready)
     busy = {one["targetGroupArn"]: why for one in leaving if (why := _traffic(one["targetGroupArn"], world))}
     if not busy:
         return _in_place(desired.body, want, live, world)
@@ -65,12 +65,12 @@ def _kept(
         return Proceed(body={**desired.body, "loadBalancers": [*want, *kept]}, waiting=why)
     live = {one["targetGroupArn"] for one in _registrations(present.body.get("loadBalancers") or ())}
     for one in elsewhere:
-        new = [other.get("targetGroupArn") for other in want if _replaces(other, one, world)]
-        if live & set(new):
-            return _as_now(desired.body, present, why)  # the service is in both groups: the traffic moves first
+        new = {other.get("targetGroupArn") for other in want if _replaces(other, one, world)}
+        if live & new or all(other.get("targetGroupArn") in live for other in want):
+            return Wait(why=why)  # the service needs no new group: the traffic moves first
         if not (new and _may_interrupt(new, world)) and desired.options.replace != "allow":
-            return _as_now(desired.body, present, f"{why}, and the new tasks listen on another port")
-    return Proceed(body=desired.body, after=MOVING)
+            return Hold(reason=f"{why}, and the new tasks listen on another port; {_ALLOW}")
+    return Proceed(body=desired.body)
 
 
 def _in_place(body: Body, want: Sequence[Body], live: Sequence[Body], world: World) -> Gate:
@@ -86,8 +86,14 @@ def _in_place(body: Body, want: Sequence[Body], live: Sequence[Body], world: Wor
     return Proceed(body=body)
 
 
-def _as_now(body: Body, present: Present, why: str) -> Proceed:
-    """Return the desired body with the live load balancers: the rest of a change does not wait for the traffic."""
+def _as_now(body: Body, live: Sequence[Body], present: Present, why: str) -> Gate:
+    """Return the desired body with the live load balancers: the rest of a change does not wait for the traffic.
+
+    It does where the new tasks listen on other ports: ECS refuses the live load balancers with them.
+    """
+    places = [pick(one, *_PLACE) for one in body.get("loadBalancers") or ()]
+    if any(pick(one, *_PLACE) not in places for one in live):
+        return Wait(why=why)
     return Proceed(body={**body, "loadBalancers": present.body.get("loadBalancers") or []}, waiting=why)
 
 
@@ -107,7 +113,7 @@ def _replaces(new: Body, old: Body, world: World) -> bool:
     return old["targetGroupArn"] in superseded_by(new.get("targetGroupArn"), world)
 
 
-def _may_interrupt(groups: Sequence[Json], world: World) -> bool:
+def _may_interrupt(groups: Collection[Json], world: World) -> bool:
     """Return whether the document of one of these target groups has `ecsync/replace: allow`."""
     found = (group for _, group in presents(world, "TargetGroup") if group.outputs.get("arn") in groups)
     return any(group.facts.get("mayInterrupt") for group in found)
