@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 from werkzeug.serving import BaseWSGIServer
 
@@ -83,6 +84,10 @@ class Simulator(Account):
     def stop_task(self, cluster: str, service: str, count: int = 1, region: str | None = None) -> tuple[str, ...]:
         """Stop running tasks of a service as if their hosts had failed. Returns their ARNs."""
         return owner.stop_task(self, cluster, service, count, region)
+
+    def outages(self, region: str | None = None) -> list[dict[str, Any]]:
+        """Return, for each rule, the simulated seconds in which its weight stood on no healthy target."""
+        return owner.outages(self, region)
 
     def set_load(
         self,

@@ -18,6 +18,8 @@ BREAKER: Body = {
 }
 # DescribeServices returns these only in `deployments[]`.
 ON_DEPLOYMENTS = ("serviceConnectConfiguration", "volumeConfigurations", "vpcLatticeConfigurations")
+# DescribeServiceRevisions alone returns these.
+ON_REVISIONS = ("monitoring", "gatewayConnectors")
 LISTS = ("loadBalancers", "serviceRegistries", "placementConstraints", "placementStrategy")
 PLAIN = ("desiredCount", "healthCheckGracePeriodSeconds", "enableECSManagedTags", "enableExecuteCommand")
 
@@ -39,7 +41,7 @@ def declared(ecs: EcsRegion, params: Body, cluster: Body) -> Body:
         "propagateTags": params.get("propagateTags") or "NONE",
         "roleArn": _role(ecs, params.get("role")),
         **{member: params.get(member, []) for member in LISTS},
-        **{member: params[member] for member in ON_DEPLOYMENTS if params.get(member)},
+        **{member: params[member] for member in (*ON_DEPLOYMENTS, *ON_REVISIONS) if params.get(member)},
     }
     body["placementStrategy"] = placement_strategy(body["placementStrategy"])
     if params.get("taskDefinition"):
@@ -104,6 +106,7 @@ def updated(ecs: EcsRegion, body: Body, params: Body, original_launch_type: str 
         *PLAIN,
         *LISTS,
         *ON_DEPLOYMENTS,
+        *ON_REVISIONS,
         "propagateTags",
         "availabilityZoneRebalancing",
         "deploymentController",
@@ -113,7 +116,7 @@ def updated(ecs: EcsRegion, body: Body, params: Body, original_launch_type: str 
     if resets:  # ecs.UpdateService: an update without the grace period sets it to 0
         changed["healthCheckGracePeriodSeconds"] = params.get("healthCheckGracePeriodSeconds", 0)
     changed["placementStrategy"] = placement_strategy(changed["placementStrategy"])
-    for member in ON_DEPLOYMENTS:
+    for member in (*ON_DEPLOYMENTS, *ON_REVISIONS):
         if changed.get(member) in ([], {"enabled": False}):
             del changed[member]
     if params.get("taskDefinition"):

@@ -19,6 +19,7 @@ SHOWN_OF_REVISION = (
     "platformFamily",
     "networkConfiguration",
 )
+NOT_SHOWN = (*service_defaults.ON_DEPLOYMENTS, *service_defaults.ON_REVISIONS)
 
 
 def create_service(call: Call) -> Body:
@@ -153,7 +154,7 @@ def delete_service(call: Call) -> Body:
 
 def show(ecs: EcsRegion, service: Service, *, tags: bool) -> Body:
     """Return a service as DescribeServices returns it."""
-    shown = {m: value for m, value in service.body.items() if m not in service_defaults.ON_DEPLOYMENTS}
+    shown = {m: value for m, value in service.body.items() if m not in NOT_SHOWN}
     running, pending = running_and_pending(service.tasks)
     shown.update(
         serviceArn=service.arn,

@@ -26,6 +26,7 @@ class Control:
             "GET /_sim/health": self.health,
             "GET /_sim/ledger": self.ledger,
             "GET /_sim/faults": self.faults,
+            "GET /_sim/outages": self.outages,
             "POST /_sim/reset": self.reset,
             "POST /_sim/advance": self.advance,
             "POST /_sim/stop-task": self.stop_task,
@@ -73,6 +74,10 @@ class Control:
     def faults(self, _: dict[str, Any]) -> Answer:
         """Return the faults, each with the number of calls that it matched (`met`)."""
         return {"faults": self._account.faults.as_json()}
+
+    def outages(self, params: dict[str, Any]) -> Answer:
+        """Return, for each rule, the seconds without a healthy target: behind all of its weight, behind a part."""
+        return {"outages": owner.outages(self._account, params.get("region"))}
 
     def add_fault(self, params: dict[str, Any]) -> Answer:
         """Add a fault: `kind` and any of `service, operation, times, skip, code, message, status, seconds`."""

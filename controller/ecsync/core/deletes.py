@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -62,12 +62,19 @@ def of_orphans(inputs: Inputs, planned: Sequence[Step]) -> Iterator[Step]:
     steps: dict[Key, list[StepId]] = {}
     for other in planned:
         steps.setdefault(other.id.key, []).append(other.id)
-    waits = _without_circles(_users(inputs, orphans))
+    waits = _without_circles(_behind_services(inputs, orphans, _users(inputs, orphans)))
     for step in graph.order(waits, waits):
         for present in orphans[step]:
             using = {key for name in _names(step.key, present) for key in users.get(name, ())}
             after = waits[step] | {other for key in using for other in steps.get(key, ())}
-            yield replace(deletion(inputs, step.key, present, phase="prune"), after=after)
+            why = _traffic(inputs, step.key, present, steps)
+            yield replace(deletion(inputs, step.key, present, waiting=why, phase="prune"), after=after)
+
+
+def _traffic(inputs: Inputs, key: Key, present: Present, planned: Collection[Key]) -> str:
+    """Return what sends traffic to an orphan and is to change: then it has not moved its traffic yet; empty if none."""
+    routers = inputs.kind(key).serves(present, inputs.world)
+    return next((f"{router} still sends traffic to it" for router in routers if router in planned), "")
 
 
 def _owned_orphans(inputs: Inputs) -> dict[StepId, list[Present]]:
@@ -91,6 +98,18 @@ def _users(inputs: Inputs, orphans: Mapping[StepId, Sequence[Present]]) -> dict[
         step: frozenset(user for name in names[step] for user in users.get(name, ()) if user != step)
         for step in orphans
     }
+
+
+def _behind_services(
+    inputs: Inputs, orphans: Mapping[StepId, Sequence[Present]], waits: Mapping[StepId, frozenset[StepId]]
+) -> Mapping[StepId, frozenset[StepId]]:
+    """Return the edges, and those from what sends traffic to an orphan to it: ECS refuses to scale it down without."""
+    found, doomed = dict(waits), {step.key: one for step, presents in orphans.items() for one in presents[:1]}
+    for step, presents in orphans.items():
+        for router in (router for one in presents for router in inputs.kind(step.key).serves(one, doomed)):
+            routing = StepId(key=router, phase="prune")
+            found[routing] = found[routing] | {step}
+    return found
 
 
 def _without_circles(waits: Mapping[StepId, frozenset[StepId]]) -> graph.Edges:

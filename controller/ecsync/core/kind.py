@@ -24,7 +24,7 @@ from ecsync.core.model import (
     Tags,
     Update,
 )
-from ecsync.core.outcome import Health
+from ecsync.core.outcome import LOOK_AGAIN, Health
 from ecsync.core.ports import Reader
 from ecsync.core.rules import Rules
 from ecsync.core.trees import Body, Path
@@ -40,6 +40,7 @@ class Wanted:
     body: Body
     owner: str  # the value of `ecsync:owner` for this document
     managed: bool = True  # False: a lookup (`ecsync/manage: read`), found by name, not by mark
+    replaceable: bool = False  # the document has `ecsync/replace: allow`
     keep: int = 0  # how many of the newest revisions stay; 0: all
     revision: str = ""  # a revision of which an earlier read found that it has the content of this same body
 
@@ -140,10 +141,14 @@ class Unsettled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proceed:
-    """Write this body now. `waiting` is the reason why it is not the desired body yet; empty: it is."""
+    """Write this body now. `waiting` is the reason why it is not the desired body yet; empty: it is.
+
+    While it waits, requeue after `after` seconds.
+    """
 
     body: Body
     waiting: str = ""
+    after: float = LOOK_AGAIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +156,7 @@ class Wait:
     """Write nothing now, because AWS is busy. Requeue after `after` seconds."""
 
     why: str
-    after: float = 15.0
+    after: float = LOOK_AGAIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,7 +265,11 @@ class Kind:
     delete_waits: Callable[[Present], str] | None = None
     serial_domain: Callable[[Body], str] | None = None  # one mutation at a time in it, in all applications (R31)
     replaces_itself: bool = False  # a replacement needs no `ecsync/replace: allow` (R9)
+    # Why such a replacement is an outage nevertheless, and for how long; empty if it is none. Then it needs `allow`.
+    interrupts: Callable[[Replace, World, Documents], str] = lambda *_: ""
     superseded: Callable[[Present, World], Iterable[tuple[Present, str]]] | None = None  # to delete, and why not yet
+    # Live resources that send traffic to it. While one of them is to change, it is not deleted (R9).
+    serves: Callable[[Present, World], Iterable[Key]] = lambda *_: ()
 
     # Health, by the live resource; the references of the document are not resolved
     health: Callable[[Desired, Present], Health] = _healthy

@@ -10,6 +10,8 @@ from typing import Literal, TypeAlias
 from ecsync.core.model import Adopt, Call, Change, Desired, FieldChange, Key, Problem, Replace, Sync, Target, Update
 from ecsync.core.trees import Json, Path
 
+LOOK_AGAIN = 15.0  # seconds until the next look at what is under way, where nothing else is given
+
 # ---------------------------------------------------------------- plan
 
 Phase: TypeAlias = Literal["main", "late", "prune"]
@@ -33,9 +35,10 @@ class StepId:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One change, its exact calls, and the steps before it. `waiting` is the reason why it is not complete yet.
+    """One change, its exact calls, and the steps before it.
 
-    `needs` are the declared resources that it refers to or that its kind needs, also those without a step.
+    `waiting` is the reason why it is not complete yet; the next look comes after `again` seconds. `needs` are the
+    declared resources that it refers to or that its kind needs, also those without a step.
     """
 
     id: StepId
@@ -44,6 +47,7 @@ class Step:
     after: frozenset[StepId] = frozenset()
     needs: frozenset[Key] = frozenset()
     waiting: str = ""
+    again: float = LOOK_AGAIN
 
     @property
     def fields(self) -> tuple[FieldChange, ...]:
@@ -155,7 +159,7 @@ class Progressing:
     """
 
     why: str
-    after: float = 15.0
+    after: float = LOOK_AGAIN
     deferred: bool = False
     accepted: bool = False
 

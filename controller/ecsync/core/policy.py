@@ -82,11 +82,15 @@ def _too_many(inputs: Inputs) -> str:
 
 
 def replacing(step: Step, inputs: Inputs) -> str:
-    """Withhold a replacement, which is an outage, unless its kind does it side by side or the document allows it."""
-    if not isinstance(step.change, Replace) or inputs.kind(step.id.key).replaces_itself:
+    """Withhold a replacement that is an outage, unless the document allows it.
+
+    One that its kind makes side by side is none, unless the step has a reason in `waiting`.
+    """
+    if not isinstance(step.change, Replace) or step.change.desired.options.replace == "allow":
         return ""
-    if step.change.desired.options.replace == "allow":
-        return ""
+    if inputs.kind(step.id.key).replaces_itself:
+        accept = "set `ecsync/replace: allow` to accept that"
+        return WithheldReason("replacement", f"not replaced: {step.waiting}; {accept}") if step.waiting else ""
     fields = ", ".join(".".join(map(str, one.path)) for one in step.change.fields if one.effect == "replace")
     return WithheldReason(
         "replacement",

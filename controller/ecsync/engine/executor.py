@@ -244,7 +244,7 @@ def _result_without_calls(run: _Run, step: Step) -> Result | None:
     if step.waiting and not step.calls:
         if step.fields or isinstance(step.change, Create | Delete):
             run.blocking[step.id] = f"is waiting: {step.waiting}"
-        return Progressing(why=step.waiting)
+        return Progressing(why=step.waiting, after=step.again)
     return None
 
 
@@ -301,13 +301,25 @@ def _call(run: _Run, step: Step) -> dict[str, str] | None:
             if sent:  # also after an error: AWS may have done it
                 _note_write(run, step)
         captured |= _captures(call, response)
+        if isinstance(step.change, Replace) and captured and not _is_ours(run, step.id.key, captured):
+            return {}  # the rest is for a later pass, which reads what AWS has then
     return captured
+
+
+def _is_ours(run: _Run, key: Key, captured: Mapping[str, str]) -> bool:
+    """Return whether what a replacement created is read back as the resource, which goes by its marks.
+
+    AWS answers a create with an existing resource of that name, also with another owner's.
+    """
+    _read(run, fresh(run.written[key]), (key,))
+    read = run.world[key]
+    return isinstance(read, Present) and captured.items() <= read.outputs.items()
 
 
 def _note_write(run: _Run, step: Step) -> None:
     """Note that what was read of a resource before is not true any more."""
     state, key = run.context.step_state, step.id.key
-    if isinstance(step.change, Create):
+    if isinstance(step.change, Create | Replace):
         state.unconfirmed.add(key)  # from the first call on: a later one may fail
     run.written[key] = state.written = run.context.inventory.mark()
     state.unread.add(key)
@@ -344,7 +356,8 @@ def _after_write(run: _Run, step: Step, captured: Mapping[str, str]) -> Result:
         run.world[key] = replace(observed, outputs={**observed.outputs, **captured})
     elif isinstance(observed, Absent) and created is not None:
         run.world[key] = created  # AWS does not list yet what it has just created
-    return _of_condition(run, step) or (Progressing(why=step.waiting) if step.waiting else Done())
+    waits = Progressing(why=step.waiting, after=step.again) if step.waiting else Done()
+    return _of_condition(run, step) or waits
 
 
 def _of_condition(run: _Run, step: Step) -> Result | None:

@@ -212,12 +212,12 @@ class Controller:
         application = self.catalogue.applications[name]
         return look(application, self.catalogue, self.workspace.destination_for(application), StepState()).plan
 
-    def converge(self, pause: float | None = None) -> int:
+    def converge(self, pause: float | None = None, most: int = MOST_PASSES) -> int:
         """Make passes until every application is converged; return their number.
 
         Between two passes, `pause` seconds go by; without it, as many as in the daemon.
         """
-        for count in range(1, MOST_PASSES + 1):
+        for count in range(1, most + 1):
             self.run_pass()
             if all(is_converged(outcome) for outcome in self.outcomes.values()):
                 return count

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from ecsync.core.kind import Kind, ShapeOf
+from ecsync.core.kind import Gate, Kind, Proceed, ShapeOf, World
 from ecsync.core.marks import with_marks
-from ecsync.core.model import (
-    Call,
-    Create,
-    Delete,
-    Desired,
-    Documents,
-    Key,
-    Present,
-    Replace,
-    Text,
-    Update,
-)
+from ecsync.core.model import Call, Create, Delete, Desired, Documents, FieldChange, Key, Present, Replace, Text, Update
 from ecsync.core.rules import Resets
 from ecsync.core.trees import Body, Json, Path
 from ecsync.kinds._common import arn_tagging, operations, without
@@ -26,6 +16,7 @@ from ecsync.kinds.ecs._service_health import draining, health
 from ecsync.kinds.ecs._service_read import SERVICES, cluster_of, owned, printed, read
 from ecsync.kinds.ecs._service_rollout import gate, inquire, reason
 from ecsync.kinds.ecs._service_rules import RULES, controller_of
+from ecsync.kinds.ecs._service_traffic import moves_targets, serves, staged
 from ecsync.kinds.ecs._shared import short_name, value_to_send, with_namespace_arn
 from ecsync.kinds.ecs.task_definition import family_of
 
@@ -220,6 +211,14 @@ def _with_dns_names(service: Body, namespace: str) -> Body:
     return {**service, "clientAliases": [{"dnsName": dns_name, **alias} for alias in service["clientAliases"]]}
 
 
+def _gate(desired: Desired, present: Present, fields: Sequence[FieldChange], world: World) -> Gate:
+    stage = staged(desired, present, world) if moves_targets(fields) else Proceed(body=desired.body)
+    if not isinstance(stage, Proceed):
+        return stage
+    found = gate(replace(desired, body=stage.body), adjust(stage.body, present), present, fields)
+    return replace(stage, body=found.body) if isinstance(found, Proceed) else found
+
+
 def _needs(desired: Desired, documents: Documents) -> Iterator[Key]:
     """Yield the listeners and rules that forward to the service's target groups, and its cluster.
 
@@ -377,7 +376,8 @@ Service/web:
     cross_check=_cross_check,
     complete_create=_complete_create,
     adjust=adjust,
-    gate=lambda desired, present, fields, _: gate(desired, adjust(desired.body, present), present, fields),
+    gate=_gate,
+    serves=serves,
     health=health,
     delete_waits=draining,
     serial_domain=lambda body: str(_natural(body)),
