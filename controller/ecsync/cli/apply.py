@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 def apply(
     path: _options.Where,
     config: _options.Config = None,
+    var: _options.Variables = None,
     installation: _options.Installation = None,
     account: _options.Account = None,
     region: _options.Region = None,
@@ -44,7 +45,13 @@ def apply(
     from ecsync import wiring
 
     settings = _options.settings(
-        config, installation=installation, account=account, region=region, profile=profile, first_time=first_time
+        config,
+        installation=installation,
+        account=account,
+        region=region,
+        profile=profile,
+        first_time=first_time,
+        variables=var,
     )
     settings.installation_to_write()
     workspace = wiring.workspace(settings, path, read_only=False)

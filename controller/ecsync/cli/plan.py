@@ -21,6 +21,7 @@ _READERS = 16  # threads: AWS's rates limit a plan, and one thread waits for one
 def plan(
     path: _options.Where,
     config: _options.Config = None,
+    var: _options.Variables = None,
     installation: _options.Installation = None,
     account: _options.Account = None,
     region: _options.Region = None,
@@ -45,7 +46,9 @@ def plan(
     from ecsync.report import plan_json, plan_markdown, plan_text
 
     _options.choice(output, "text", "json", "markdown")
-    settings = _options.settings(config, installation=installation, account=account, region=region, profile=profile)
+    settings = _options.settings(
+        config, installation=installation, account=account, region=region, profile=profile, variables=var
+    )
     workspace = wiring.workspace(settings, path, read_only=True)
     with ThreadPoolExecutor(_READERS) as workspace.threads:
         workspace.prepare()
