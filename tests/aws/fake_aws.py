@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
@@ -15,6 +15,7 @@ from botocore.loaders import Loader, create_loader
 
 from ecsync.aws.clients import Access, Clients
 from ecsync.aws.cloud import BotoCloud
+from ecsync.aws.errors import Secrets
 from ecsync.aws.hooks import Observer
 from ecsync.aws.limits import Limiter, Limits
 from ecsync.testing import FakeClock
@@ -120,7 +121,7 @@ def cloud(
     through: Clients | None = None,
     account: str = "",
     observer: Observer | None = None,
-    scrub: Callable[[str], str] = str,
+    secrets: Secrets = lambda _: (),
     clock: FakeClock | None = None,
     limiter: Limits | None = None,
     reads: frozenset[str] = READS,
@@ -134,6 +135,6 @@ def cloud(
         limiter=limiter or Limiter(monotonic=clock.monotonic, wait=clock.sleep),
         account=account,
         observer=observer,
-        scrub=scrub,
+        secrets=secrets,
         monotonic=clock.monotonic,
     )

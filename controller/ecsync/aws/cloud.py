@@ -12,7 +12,7 @@ from botocore import xform_name
 from ecsync.aws import cloud_pages
 from ecsync.aws.clients import Clients
 from ecsync.aws.cloud_cache import Cache
-from ecsync.aws.errors import FAILURES, Scrub, classify, from_exception
+from ecsync.aws.errors import FAILURES, Secrets, classify, from_exception
 from ecsync.aws.hooks import Attempt, Observer, WriteRefused
 from ecsync.aws.identity import WHO, Identity, caller
 from ecsync.aws.limits import Limiter, Limits
@@ -27,7 +27,8 @@ class BotoCloud:
 
     `reads` are the declared reads: `call`, `pages` and `cached` make no other call. `account` is the account of the
     target: while the credentials belong to another one, nothing is written. Clients may be shared by all Regions of
-    the same credentials, and a limiter by all callers of the same account and Region.
+    the same credentials, and a limiter by all callers of the same account and Region. `secrets` returns the texts in
+    the parameters of a call that no message may repeat.
     """
 
     def __init__(
@@ -39,7 +40,7 @@ class BotoCloud:
         limiter: Limits,
         account: str = "",
         observer: Observer | None = None,
-        scrub: Scrub = str,
+        secrets: Secrets = lambda _: (),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.region = region
@@ -47,7 +48,7 @@ class BotoCloud:
         self._reads = reads | {WHO}
         self._limits = limiter
         self._observer = observer or Observer()
-        self._scrub = scrub
+        self._secrets = secrets
         self._monotonic = monotonic
         self._identity = Identity(lambda: caller(self.call), account)
         self._cache = Cache(monotonic)
@@ -125,7 +126,7 @@ class BotoCloud:
         try:
             yield
         except FAILURES as error:
-            failure = from_exception(error, service, operation, params, self._scrub)
+            failure = from_exception(error, service, operation, params, self._secrets)
             if failure.kind == "credentials":
                 self._identity.forget()
             raise failure from None  # the original quotes the values that were just removed

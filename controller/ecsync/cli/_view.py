@@ -70,14 +70,14 @@ class View:
         style = {"error": "danger", "warning": "change"}.get(event.severity, "good")
         repeated = event.type in ("drift.resolved", "resource.created")  # an earlier line has printed the changes
         changes = "" if repeated else "".join(f"\n    {line}" for line in event_lines(event))
-        self.say(f"{event.time:%H:%M:%S}  {event.type:<18} {event.message}", style, changes)
+        self.show(f"{event.time:%H:%M:%S}  {event.type:<18} {event.message}", style, changes)
 
     def refresh(self) -> None:
         """Draw the table again."""
         if self._table is not None:
             self._table.update(_table(self._states()))
 
-    def say(self, text: str, style: str = "", more: str = "") -> None:
+    def show(self, text: str, style: str = "", more: str = "") -> None:
         """Print a line, above the table if there is one."""
         if self._table is not None:
             self._table.console.print(text + more, markup=False, highlight=False)

@@ -104,14 +104,14 @@ def _serve(settings: Settings, simulated_aws: Simulated | None, stop: threading.
     prepared = _prepare(workspace, settings, simulated_aws) if simulated_aws else ()
     # On a terminal the view replaces the log as the sink of events. Elsewhere there is only the log.
     running = daemon.start(settings, settings.source, workspace, metrics, {"log": view.receive} if view.live else {})
-    say = view.say if view.live else log.message_sink()
+    show = view.show if view.live else log.message_sink()
     for line in (*_introduction(running, settings), *prepared):
-        say(line)
+        show(line)
     view.open(running.store.applications)
     while not stop.wait(0.5):
         view.refresh()
     view.stop()
-    say("stopping: running calls are finished, no new ones start")
+    show("stopping: running calls are finished, no new ones start")
     return _exits.OK if running.stop(settings.loop.drain) else _exits.ERROR
 
 
@@ -126,7 +126,7 @@ def _introduction(running: Running, settings: Settings) -> Iterator[str]:
 
 
 def _prepare(workspace: Workspace, settings: Settings, simulated_aws: Simulated) -> list[str]:
-    """Create what the manifests look up in the simulated AWS, and return what to say about it."""
+    """Create what the manifests look up in the simulated AWS, and return the lines about it."""
     from ecsync.core.ports import SourceError
     from ecsync.wiring import seeding
 

@@ -15,7 +15,7 @@ from ecsync.awsmodel import models
 from ecsync.config import Settings
 from ecsync.core.ports import AwsError, Cloud
 from ecsync.wiring import targets
-from ecsync.wiring.registry import all_reads
+from ecsync.wiring.registry import all_reads, secrets_in
 
 if TYPE_CHECKING:
     from ecsync.aws.clients import Clients
@@ -77,6 +77,7 @@ class Clouds:
             limiter=self.limiters,
             account=targets.expected_account(self.settings, target),
             observer=self.observer,
+            secrets=secrets_in,
         )
 
     def _session(self, target: str, region: str) -> Clients:

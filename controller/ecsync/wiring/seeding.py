@@ -1,4 +1,4 @@
-"""What a simulated AWS needs for given manifests: the VPCs that they look up; and a change by hand that fits them."""
+"""What a simulated AWS needs for given manifests: the VPCs that they look up; and a manual change that fits them."""
 
 from __future__ import annotations
 
