@@ -15,7 +15,7 @@ from ecsync.core.outcome import ApplicationState, Failed, Outcome, Pass, PassRes
 from ecsync.core.ports import AwsError, Deferred, SourceError
 from ecsync.engine.daemon_parts import DaemonParts, SourceState
 from ecsync.engine.queue import Claim, Priority
-from ecsync.engine.reconciler import Catalogue, PassOptions, Refused, reconcile
+from ecsync.engine.reconciler import Catalogue, PassOptions, Refused, reconcile, unknown_documents
 from ecsync.engine.requeue import (
     BACKOFF,
     PASS_WAIT,
@@ -342,10 +342,7 @@ def pruning(source_state: SourceState, catalogue: Catalogue) -> str:
     if not source_state.complete:
         text = "nothing will be deleted: the source must first return the same files twice, 60 s apart"
         return WithheldReason("stale_source", text)
-    if catalogue.problems:
-        text = f"nothing will be deleted: {catalogue.problems[0].origin} is not valid"
-        return WithheldReason("invalid_manifest", text)
-    return ""
+    return unknown_documents(catalogue.problems)
 
 
 def result(outcome: Outcome) -> PassResult:

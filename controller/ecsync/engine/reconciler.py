@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from ecsync.core import marks, plan, policy, status
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind
 from ecsync.core.model import Application, Desired, Key, Problem, Target, Unreadable
-from ecsync.core.outcome import Outcome, Plan, Result, StepId
+from ecsync.core.outcome import Outcome, Plan, Result, StepId, WithheldReason
 from ecsync.core.ports import Clock, Cloud, Reader
 from ecsync.engine import orphans
 from ecsync.engine.ahead import read_ahead
@@ -88,6 +88,13 @@ class Catalogue:
                     found[ref.key] = other
                     pending.append(other)
         return tuple(found.values())
+
+
+def unknown_documents(problems: Sequence[Problem]) -> str:
+    """Return the reason why nothing may be pruned: it is not known what an invalid document declares. Or nothing."""
+    if not problems:
+        return ""
+    return WithheldReason("invalid_manifest", f"nothing will be deleted: {problems[0].origin} is not valid")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,7 +274,8 @@ def _guard(observed: ObservedPlan, destination: Destination, options: PassOption
         raise Refused("no installation is configured: set ECSYNC_INSTALLATION to a name for this controller")
     if options.only_digest and options.only_digest != (digest := plan.digest(observed.plan)):
         raise Refused(f"the plan has changed: its digest is {digest}, not {options.only_digest}; review it again")
-    if not destination.asserted and policy.finds_no_owned_resource(observed.plan, observed.inputs.world):
+    by_name = options.adopt is not None  # a person has named what to adopt
+    if not (by_name or destination.asserted) and policy.finds_no_owned_resource(observed.plan, observed.inputs.world):
         raise Refused(UNASSERTED.format(account=destination.target.account))
 
 

@@ -35,8 +35,8 @@ def existing_manifests(directory: Path) -> dict[str, bytes]:
 def write(directory: Path, files: Mapping[str, str], private: Collection[str] = ()) -> list[Path]:
     """Write the files and return their paths in order. Raises Unwritable before any of them has changed.
 
-    Only the user may read the private ones (mode 0600). Each file is first written under a temporary name that no source
-    reads. When all exist, all are renamed.
+    Only the user may read the private ones (mode 0600). Each file is first written under a temporary name that no
+    source reads. When all exist, all are renamed.
     """
     temporary: dict[Path, Path] = {}
     try:
