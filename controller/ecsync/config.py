@@ -72,6 +72,7 @@ class TargetSettings(_Settings):
     role: str = Field(default="", pattern=r"^(arn:aws[a-z-]*:iam::\d{12}:role/\S+)?$")
     external_id: str = ""
     enforce: bool = False  # allow writes; the application must also set `mode: enforce` (docs/rules.md R26)
+    budget: int = Field(default=10, ge=1, le=10_000)  # resources that one pass of an application may delete or replace
 
 
 class LoopSettings(_Settings):
@@ -115,6 +116,7 @@ class Settings(_Settings):
     region: str = ""
     profile: str = ""
     enforce: bool = False  # as in `targets`, for applications that name no target
+    budget: int = Field(default=10, ge=1, le=10_000)  # as in `targets`
     first_time: bool = False  # without `account`, allow a plan that only creates resources (docs/rules.md R11)
     source: str = ""  # a path or s3://bucket/prefix
     source_owner: AccountId = ""  # the account that must own the bucket

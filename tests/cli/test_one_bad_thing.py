@@ -68,7 +68,7 @@ def test_nothing_is_pruned_beside_an_invalid_application(
         path.read_text().replace("LogGroup/shop: {logGroupName: /shop", "LogGroup/new: {logGroupName: /new")
     )
     assert "is not valid" in ecsync("plan", folder).out
-    assert ecsync("apply", folder).code == 3
+    assert ecsync("apply", folder, "--prune", "--yes").code == 3
     assert log_groups(environment) == ["/new", "/other", "/shop"]
 
 

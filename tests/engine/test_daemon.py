@@ -13,6 +13,7 @@ from ecsync.core.model import Options, Origin, Problem, Snapshot
 from ecsync.core.outcome import PassResult, WithheldReason
 from ecsync.core.ports import AwsError, SourceError
 from ecsync.engine.reconciler import Catalogue
+from ecsync.engine.requeue import AFTER_CHANGE
 from tests.engine.harness import Harness, SourceState
 from tests.engine.passes import ALL_THERE, document, shop, stack
 
@@ -133,7 +134,7 @@ class TestRequeue:
     def test_after_a_pass_the_interval_passes(self, harness: Harness) -> None:
         """In sync: the next pass comes after the interval, again and again."""
         harness.declare(shop(document("Leaf/alone")))
-        harness.work(1)
+        harness.work(AFTER_CHANGE)
         assert [harness.next_pass() for _ in range(3)] == [60.0] * 3
 
     def test_a_new_interval_takes_effect_at_once(self, harness: Harness) -> None:
@@ -425,3 +426,33 @@ class TestThreads:
         threaded.daemon.start()
         assert enough.wait(PATIENCE)
         assert set(together) == {1}
+
+
+def test_a_retry_sends_at_once_what_failed() -> None:
+    """Denied calls are otherwise sent again after 15 minutes; a retry of another resource does not send them."""
+    harness = Harness()
+    harness.declare(shop(document("Leaf/a"), document("Leaf/b")))
+    harness.account.cloud.before = denied
+    harness.work(10)
+    assert harness.account.there() == {}
+    harness.account.cloud.before = lambda *_: None
+    assert harness.daemon.retry("shop", "Leaf/a") == ""
+    harness.work(10)
+    assert harness.account.there() == {"Leaf": ["a"]}
+    assert harness.daemon.retry("shop") == ""
+    harness.work(10)
+    assert harness.account.there() == {"Leaf": ["a", "b"]}
+
+
+def test_a_retry_of_what_is_not_declared_is_refused() -> None:
+    """With the name."""
+    harness = Harness()
+    harness.declare(shop(document("Leaf/a")))
+    assert "'blog' is not declared" in harness.daemon.retry("blog")
+    assert "'Leaf/x' is not declared in application 'shop'" in harness.daemon.retry("shop", "Leaf/x")
+
+
+def denied(operation: str, _params: object) -> None:
+    """Refuse every creation."""
+    if operation.startswith("Create"):
+        raise AwsError("denied", "AccessDenied", "no", f"memory.{operation}")

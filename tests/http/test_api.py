@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import http.client
 import json
@@ -282,9 +283,46 @@ def test_an_unknown_path_is_404_in_json(get: Get, path: str) -> None:
     assert (response.status, response.json["status"]) == (404, 404)
 
 
+def test_a_retry_is_passed_on(view: FakeView, get: Get) -> None:
+    """Of an application, or of one resource."""
+    for query in ("", "?resource=Service/api"):
+        assert get(f"/api/v1/applications/shop/retry{query}", "POST", **{"x-ecsync-retry": "1"}).status == 202
+    assert view.retries == [("shop", ""), ("shop", "Service/api")]
+    assert get("/api/v1/applications/none/retry", "POST", **{"x-ecsync-retry": "1"}).status == 404
+
+
+def test_a_web_page_cannot_ask_for_a_retry(view: FakeView, get: Get) -> None:
+    """A page can send a POST to this machine, but not with this header."""
+    assert get("/api/v1/applications/shop/retry", "POST").status == 403
+    assert get("/api/v1/applications/shop/retry", "OPTIONS").status == 405
+    assert view.retries == []
+
+
+@pytest.mark.parametrize(("client", "code"), [("10.0.0.9", 403), ("127.0.0.1", 202), ("::1", 202)])
+def test_another_machine_cannot_ask_for_a_retry(client: str, code: int) -> None:
+    """The metrics are open to a network, this is not."""
+    codes: list[int] = []
+
+    async def send(message: Any) -> None:
+        codes.append(message.get("status", 0))
+
+    async def receive() -> Any:
+        return {"type": "http.request"}
+
+    path = "/api/v1/applications/shop/retry"
+    scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "client": (client, 50000)}
+    scope["headers"] = [(b"host", b"localhost"), (b"x-ecsync-retry", b"1")]
+
+    async def request() -> None:
+        await create_app(FakeView(), lambda _: (b"", "text/plain"))(scope, receive, send)
+
+    asyncio.run(request())
+    assert codes[0] == code
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE"])
-def test_nothing_can_be_written(get: Get, method: str) -> None:
-    """Only GET and HEAD, on every path."""
+def test_nothing_else_can_be_written(get: Get, method: str) -> None:
+    """Only GET and HEAD, on every other path."""
     for path in ("/api/v1/applications", "/nothing"):
         response = get(path, method)
         assert (response.status, response.headers["allow"]) == (405, "GET, HEAD")

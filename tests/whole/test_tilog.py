@@ -40,14 +40,17 @@ def tilog(environment: Environment) -> Controller:
     environment.reset(settling=True)
     shutil.rmtree(environment.manifests)
     shutil.copytree(TILOG, environment.manifests)
-    workspace = wiring.workspace(Settings(), str(environment.manifests), read_only=True)
-    catalogue = workspace.catalogue(workspace.source(str(environment.manifests)).fetch())
+    prepare(environment)
+    return environment.controller()
+
+
+def prepare(environment: Environment) -> str:
+    """Create what the stack looks up, as `run --aws simulated` does, and return the program that causes drift."""
+    workspace = wiring.workspace(Settings(), str(TILOG), read_only=True)
+    catalogue = workspace.catalogue(workspace.source(str(TILOG)).fetch())
     (line,) = seeding.seed(catalogue, Settings(), environment.simulator.url)
     assert line.endswith("because Network/main looks it up: a VPC with Name=tilog-vpc in ap-northeast-2")
-    program = seeding.drift(catalogue, Settings(), environment.simulator.url)
-    assert program.endswith(".update_service(cluster='tilog', service='tilog', desiredCount=0)")
-    assert "region_name='ap-northeast-2'" in program
-    return environment.controller()
+    return seeding.drift(catalogue, Settings(), environment.simulator.url)
 
 
 def aws(environment: Environment, service: str) -> Any:
@@ -80,6 +83,13 @@ def test_the_stack_converges_in_an_empty_account_and_stays(tilog: Controller) ->
     with environment.writes() as more:
         tilog.run_passes(10)
     assert operations(more) == []
+
+
+def test_the_line_to_paste_fits_the_manifests(environment: Environment) -> None:
+    """It stops the tasks of the stack's service, in the stack's Region."""
+    program = prepare(environment)
+    assert "region_name='ap-northeast-2'" in program
+    assert program.endswith(".update_service(cluster='tilog', service='tilog', desiredCount=0)")
 
 
 def test_the_autoscaler_alone_changes_the_desired_count(tilog: Controller) -> None:

@@ -21,7 +21,9 @@ class Source:
 def view(clock: FakeClock, last_good: LastGood, heartbeats: Heartbeats | None = None) -> DaemonView:
     """Return a view in which a read of the source is late after 90 s."""
     beats = heartbeats or Heartbeats(clock)
-    return DaemonView(store=Store(), last_good=last_good, heartbeats=beats, where="manifests", late=90.0)
+    return DaemonView(
+        store=Store(), last_good=last_good, heartbeats=beats, where="manifests", late=90.0, ask_retry=lambda *_: ""
+    )
 
 
 def test_each_worker_has_a_heartbeat_of_its_own() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from ecsync.engine.step_state import StepState
     from ecsync.wiring import Workspace
 
+_NOT_ASKED = "not deleted: no longer declared; `ecsync apply` deletes only with --prune"
 _POLL = 5.0  # seconds between two passes over an application that waits for AWS
 _TURN = 60.0  # seconds that the calls of one pass may wait for AWS's rates: then another application has its turn
 
@@ -39,6 +41,14 @@ def apply(
         bool, typer.Option("--prune", help="Delete owned resources that are no longer declared; lists them and asks.")
     ] = False,
     yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask before --prune deletes.")] = False,
+    prune_limit: Annotated[
+        int,
+        typer.Option(
+            "--prune-limit",
+            min=0,
+            help="With --yes: the most resources that may be deleted of an application that loses more than a third.",
+        ),
+    ] = 0,
     digest: Annotated[
         str, typer.Option("--digest", help="Apply only the plan with this digest (`ecsync plan` prints it).")
     ] = "",
@@ -65,15 +75,20 @@ def apply(
     catalogue = workspace.catalogue(workspace.source(path).fetch())
     _show.problems(catalogue.problems)
     if prune:
-        catalogue = _pruning(workspace, catalogue, confirmed=yes)
+        catalogue = _pruning(workspace, catalogue.warranted(), confirmed=yes, limit=prune_limit)
+    else:
+        catalogue = replace(catalogue, pruning=_NOT_ASKED)
     if digest:
         _confirm(workspace, catalogue, digest)
     code = converge(workspace, catalogue, timeout=timeout, wait=wait)
     return _exits.worst([code, _exits.INVALID] if catalogue.problems else [code])
 
 
-def _pruning(workspace: Workspace, catalogue: Catalogue, *, confirmed: bool) -> Catalogue:
-    """Return the catalogue with prune on, after the deletions were listed and confirmed."""
+def _pruning(workspace: Workspace, catalogue: Catalogue, *, confirmed: bool, limit: int) -> Catalogue:
+    """Return the catalogue with prune on, after the deletions were listed and confirmed.
+
+    A yes to the list allows any number of them. `--yes` allows few, or the number of the limit.
+    """
     from ecsync.core.model import Delete, Forget
     from ecsync.core.ports import AwsError
     from ecsync.engine.reconciler import Refused, look
@@ -82,7 +97,8 @@ def _pruning(workspace: Workspace, catalogue: Catalogue, *, confirmed: bool) -> 
     pruned_steps = []
     applications = {}
     for name, application in catalogue.applications.items():
-        pruned = replace(application, sync=replace(application.sync, prune=True))
+        allowed = limit if confirmed else sys.maxsize
+        pruned = replace(application, sync=replace(application.sync, prune=True, prune_limit=allowed))
         applications[name] = pruned
         if catalogue.holds(name):
             continue
@@ -230,7 +246,8 @@ def ended(outcome: Outcome, *, wait: bool) -> int | None:
     if any(isinstance(one, Failed) for one in results):
         stuck = all(one.retry != "soon" for one in results if isinstance(one, Failed))
         return _exits.PARTIAL if stuck and not any(isinstance(one, Progressing) for one in results) else None
-    if outcome.plan.unreadable or any(isinstance(one, Progressing) and one.deferred for one in results):
+    unknown = outcome.plan.unreadable or outcome.plan.incomplete
+    if unknown or any(isinstance(one, Progressing) and one.deferred for one in results):
         return None
     if any(isinstance(one, Progressing) for one in results):
         return None if wait else _exits.TIMEOUT

@@ -54,7 +54,7 @@ def plan(
     workspace = wiring.workspace(settings, path, read_only=True)
     with ThreadPoolExecutor(_READERS) as workspace.threads:
         workspace.prepare()
-        catalogue = workspace.catalogue(workspace.source(path).fetch())
+        catalogue = workspace.catalogue(workspace.source(path).fetch()).warranted()
         planned, failures = plans(workspace, catalogue, path)
     failed = {name: str(error) for name, error in failures.items()}
     if output == "json":

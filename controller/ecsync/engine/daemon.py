@@ -10,12 +10,12 @@ from datetime import datetime, timedelta
 from functools import partial
 from math import inf
 
-from ecsync.core.model import Application
+from ecsync.core.model import Application, Key
 from ecsync.core.outcome import ApplicationState, Failed, Outcome, Pass, PassResult, Plan, Progressing, WithheldReason
 from ecsync.core.ports import AwsError, Deferred, SourceError
 from ecsync.engine.daemon_parts import DaemonParts, SourceState
 from ecsync.engine.queue import Claim, Priority
-from ecsync.engine.reconciler import Catalogue, PassOptions, Refused, reconcile, unknown_documents
+from ecsync.engine.reconciler import Catalogue, PassOptions, Refused, reconcile
 from ecsync.engine.requeue import (
     BACKOFF,
     PASS_WAIT,
@@ -59,6 +59,7 @@ class Daemon:
         self._source_state: SourceState | None = None
         self._step_states: dict[str, StepState] = {}
         self._started: dict[str, datetime] = {}  # passes under way
+        self._to_retry: dict[str, set[Key | None]] = {}  # by application; None: all of its resources
         self._apart: list[threading.Thread] = []  # passes that may wait for a rate limit: at most one for each site
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -95,6 +96,22 @@ class Daemon:
     def source_state(self) -> SourceState | None:
         """The result of the latest read of the source; None before the first."""
         return self._source_state
+
+    def retry(self, name: str, resource: str = "") -> str:
+        """Have what failed or does not converge tried in a pass that comes now; return why not, or nothing.
+
+        `resource` is `Kind/name`; empty: every resource of the application.
+        """
+        application = self._catalogue.applications.get(name)
+        if application is None:
+            return f"application {name!r} is not declared; /api/v1/applications lists all"
+        key = next((one.key for one in application.resources if str(one.key) == resource), None)
+        if resource and key is None:
+            return f"{resource!r} is not declared in application {name!r}"
+        with self._lock:
+            self._to_retry.setdefault(name, set()).add(key)
+        self._parts.queue.add(name, priority="change")
+        return ""
 
     # ---------------------------------------------------------------- the source
 
@@ -218,6 +235,10 @@ class Daemon:
             after = application.sync.interval
             self._finish(name, "frozen", after, error="not reconciled: its manifests are not valid")
             return _Next(after=after)
+        with self._lock:
+            asked = self._to_retry.pop(name, set())
+        for key in asked:
+            self._step_state(name).retry(key)
         reconcile_id = uuid.uuid4().hex[:8]
         read_only = self._read_only_reason(application)
         try:
@@ -342,7 +363,7 @@ def pruning(source_state: SourceState, catalogue: Catalogue) -> str:
     if not source_state.complete:
         text = "nothing will be deleted: the source must first return the same files twice, 60 s apart"
         return WithheldReason("stale_source", text)
-    return unknown_documents(catalogue.problems)
+    return catalogue.warranted().pruning
 
 
 def result(outcome: Outcome) -> PassResult:

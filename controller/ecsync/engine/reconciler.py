@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
@@ -26,6 +26,9 @@ from ecsync.engine.views import View, around, at_cadence, confirmed, fresh
 Timer = Callable[[str], AbstractContextManager[object]]
 
 _AT_REST = ("Healthy", "Suspended")
+NO_WARRANT = WithheldReason(
+    "stale_source", "not deleted: only a complete reading of a source may delete, and these manifests are not one"
+)
 UNASSERTED = (
     "no resource here carries our marks, and the account is not asserted: set ECSYNC_ACCOUNT to its id "
     "(now {account}), or pass --first-time"
@@ -40,12 +43,15 @@ def untimed(_: str) -> Iterator[None]:
 
 @dataclass(frozen=True, kw_only=True)
 class Catalogue:
-    """All applications of the last good snapshot; `pruning` is the reason why nothing may be pruned now."""
+    """All applications of the last good snapshot.
+
+    `pruning` is the reason why nothing may be pruned now. Only who has a complete reading of a source may clear it.
+    """
 
     applications: Mapping[str, Application]
     problems: tuple[Problem, ...] = ()
     revision: str = ""
-    pruning: str = ""
+    pruning: str = NO_WARRANT
 
     def ordered(self) -> tuple[Application, ...]:
         """Return the applications, each after those in its `after`."""
@@ -60,6 +66,13 @@ class Catalogue:
         """Yield the resources of all applications."""
         for application in self.applications.values():
             yield from application.resources
+
+    def warranted(self) -> Catalogue:
+        """Return the catalogue as one complete reading of a source, which may prune unless a manifest is invalid."""
+        if not self.problems:
+            return replace(self, pruning="")
+        reason = f"nothing will be deleted: {self.problems[0].origin} is not valid"
+        return replace(self, pruning=WithheldReason("invalid_manifest", reason))
 
     @cached_property
     def _owners(self) -> dict[str, frozenset[str]]:
@@ -90,13 +103,6 @@ class Catalogue:
         return tuple(found.values())
 
 
-def unknown_documents(problems: Sequence[Problem]) -> str:
-    """Return the reason why nothing may be pruned: it is not known what an invalid document declares. Or nothing."""
-    if not problems:
-        return ""
-    return WithheldReason("invalid_manifest", f"nothing will be deleted: {problems[0].origin} is not valid")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
     """The account and Region of an application, and our identity there. `asserted`: the operator named the account."""
@@ -107,6 +113,7 @@ class Destination:
     kinds: Mapping[str, Kind]
     clock: Clock
     asserted: bool = True
+    budget: int = 10  # resources that one pass may delete or replace
     serial: Callable[[str], AbstractContextManager[object]] = untimed
     inventory: Inventory | None = None  # what other applications share; None: nothing is kept between passes
     threads: Executor | None = None  # to read ahead with; None: a pass makes one call after another
@@ -183,8 +190,9 @@ def look(
             inputs = _observed(inputs, destination, confirmed(written), tuple(differing))
         with timer("plan"):
             inputs, planned = _planned(inputs, catalogue, destination, step_state)
-    step_state.record_plan(inputs, planned)
-    return ObservedPlan(inputs=inputs, plan=planned)
+    now = destination.clock.monotonic()
+    step_state.record_plan(inputs, planned, now)
+    return ObservedPlan(inputs=inputs, plan=step_state.awaiting(planned, inputs, now))
 
 
 def _read_ahead(inputs: Inputs, destination: Destination, view: View) -> None:
@@ -211,7 +219,9 @@ def _planned(
     inputs = replace(
         inputs,
         orphans=orphans.removable(inputs, listing, catalogue.documents()),
-        policies=policy.standard(prune=catalogue.pruning or listing.incomplete, contended=step_state.contended(now)),
+        policies=policy.standard(
+            prune=catalogue.pruning or listing.incomplete, not_converging=step_state.not_converging(now)
+        ),
     )
     inputs = replace(inputs, order=step_state.order_of(inputs))
     return inputs, replace(plan.build(inputs), incomplete=str(listing.incomplete))
@@ -288,6 +298,7 @@ def _context(destination: Destination, step_state: StepState, options: PassOptio
         step_state=step_state,
         may_go_on=options.may_go_on,
         serial=destination.serial,
+        budget=destination.budget,
         announce=options.announce,
         adopting=options.adopt is not None,
     )

@@ -1,4 +1,4 @@
-"""The routes: only GET and HEAD, the same security headers on every response, every error as JSON."""
+"""The routes: reads, and `retry` from this machine; the same security headers on every response, errors as JSON."""
 
 from __future__ import annotations
 
@@ -30,6 +30,8 @@ _HEADERS = (
     (b"x-frame-options", b"DENY"),
 )
 _METHODS = ("GET", "HEAD")
+_RETRY = "/retry"  # the end of the only path that takes POST
+RETRY_HEADER = "x-ecsync-retry"
 _HEALTH = ("/healthz", "/readyz")
 _MOST_REQUESTS = 20  # at a time, health checks apart: fewer than the threads that answer requests
 _LATE = 3  # intervals without a heartbeat after which a loop counts as stuck
@@ -50,6 +52,7 @@ def create_app(view: View, metrics: Exposition, hosts: Collection[str] = ()) -> 
             Route("/readyz", routes.readyz, methods=["GET"]),
             Route("/api/v1/applications", routes.applications, methods=["GET"]),
             Route("/api/v1/applications/{name}", routes.application, methods=["GET"]),
+            Route("/api/v1/applications/{name}/retry", routes.retry, methods=["POST"]),
             Route("/api/v1/events", routes.events, methods=["GET"]),
         ],
         exception_handlers={HTTPException: _rejected, Exception: _internal_error},
@@ -95,6 +98,19 @@ class _Routes:
             raise HTTPException(404, f"application {name!r} does not exist; /api/v1/applications lists all")
         return _json(bodies.envelope("Application", **bodies.application(app, self._view.source())))
 
+    def retry(self, request: Request) -> Response:
+        """Have an application, or one resource of it, tried at once. It gives no right that the daemon does not have.
+
+        Only this machine may ask, with a header that a web page cannot send without being asked for it first.
+        """
+        if not _is_here(request) or RETRY_HEADER not in request.headers:
+            raise HTTPException(403, "retry is only accepted from the machine or container of the daemon")
+        name, resource = request.path_params["name"], request.query_params.get("resource", "")
+        reason = self._view.retry(name, resource)
+        if reason:
+            raise HTTPException(404, reason)
+        return _json(bodies.envelope("Retry", application=name, resource=resource), 202)
+
     def events(self, request: Request) -> Response:
         query = request.query_params
         unknown = sorted(query.keys() - set(_EVENT_FILTERS))
@@ -128,8 +144,8 @@ class _Guard:
 
         if scope["type"] != "http":
             return
-        if scope["method"] not in _METHODS:
-            await _error(405, "this API is read-only", allow="GET, HEAD")(scope, receive, send_with_headers)
+        if scope["method"] not in (("POST",) if scope["path"].endswith(_RETRY) else _METHODS):
+            await _error(405, "only reads, and POST …/retry", allow="GET, HEAD")(scope, receive, send_with_headers)
             return
         if not self._knows(Headers(scope=scope).get("host", "")):
             await _error(421, "this host name is not served: add it to http.hosts")(scope, receive, send_with_headers)
@@ -157,6 +173,11 @@ class _Guard:
         except ValueError:
             return not host or name.lower() in self._hosts
         return True
+
+
+def _is_here(request: Request) -> bool:
+    """Return whether the client is on this machine, or in this container."""
+    return request.client is not None and ip_address(request.client.host).is_loopback
 
 
 def _since(text: str | None) -> datetime | None:

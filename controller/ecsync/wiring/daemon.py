@@ -94,6 +94,7 @@ def start(settings: Settings, where: str, workspace: Workspace, metrics: Metrics
         heartbeats=heartbeats,
         where=where,
         late=max(_LATE_READ, _LATE_READS * settings.loop.source_interval),
+        ask_retry=daemon.retry,
     )
     server = Server(settings.http.host, settings.http.port, create_app(view, metrics.render, settings.http.hosts))
     port = server.start()

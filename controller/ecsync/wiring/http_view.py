@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -48,6 +48,7 @@ class DaemonView:
     heartbeats: Heartbeats
     where: str
     late: float
+    ask_retry: Callable[[str, str], str]
 
     def applications(self) -> Sequence[ApplicationState]:
         """Return every application, by name."""
@@ -74,6 +75,10 @@ class DaemonView:
     ) -> Sequence[Event]:
         """Return the newest events that match, newest first."""
         return self.store.events(application=application, of_type=of_type, since=since, limit=limit)
+
+    def retry(self, name: str, resource: str) -> str:
+        """Have an application, or its resource `Kind/name`, tried at once; return why not, or nothing."""
+        return self.ask_retry(name, resource)
 
     def heartbeat(self) -> Mapping[str, Beat]:
         """Return the heartbeat of each loop."""

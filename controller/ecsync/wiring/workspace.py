@@ -17,7 +17,7 @@ from ecsync.core.model import Application, Snapshot, Target
 from ecsync.core.ports import Clock, Cloud, Source
 from ecsync.core.schema import Shape
 from ecsync.engine.inventory import Inventory
-from ecsync.engine.reconciler import Catalogue, Destination, unknown_documents
+from ecsync.engine.reconciler import Catalogue, Destination
 from ecsync.language.manifest import LoadCache, Loaded, load
 from ecsync.sources.last_good import open_source
 from ecsync.wiring import registry, targets
@@ -57,6 +57,7 @@ class Workspace:
             kinds=self._kinds,
             clock=self.clock,
             asserted=targets.is_asserted(self.settings, application),
+            budget=targets.budget(self.settings, application),
             serial=self.serial,
             inventory=self._inventory(cloud, account, region),
             threads=self.threads,
@@ -103,7 +104,6 @@ class Workspace:
             applications={application.name: application for application in loaded.applications},
             problems=loaded.problems,
             revision=snapshot.revision,
-            pruning=unknown_documents(loaded.problems),
         )
 
     @staticmethod
