@@ -8,12 +8,12 @@ page, or what was read back from AWS. `cases` are the ids of the test cases that
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
 
-from ecsync.core.trees import Body, Json, Path, matches, pattern
+from ecsync.core.trees import Body, Json, Path, locate, matches, pattern
 
 When: TypeAlias = Callable[[Body], bool]  # of the whole body: networkMode, schedulingStrategy, Protocol …
 
@@ -175,7 +175,19 @@ class Late(_Row):
 
 @dataclass(frozen=True, kw_only=True)
 class Sensitive(_Row):
-    """Masks the value in every output: logs, plans, events, reports."""
+    """Masks the value in every output: logs, plans, events, reports. The keys in `public`, at the end, are shown."""
+
+    public: frozenset[str] = frozenset()
+
+    def covers(self, path: Path) -> bool:
+        """Return whether the path is a sensitive place, or below it."""
+        return matches(path, self.segments) and str(path[len(self.segments) - 1]) not in self.public
+
+    def places(self, tree: Json) -> Iterator[tuple[Json, str | int, Path]]:
+        """Yield (container, key, path) for every sensitive place that is there."""
+        for container, key, path in locate(tree, self.segments):
+            if key not in self.public and (not isinstance(container, Mapping) or key in container):
+                yield container, key, path
 
 
 @dataclass(frozen=True, kw_only=True)

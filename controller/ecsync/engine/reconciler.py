@@ -289,7 +289,8 @@ def _guard(observed: ObservedPlan, destination: Destination, options: PassOption
         raise Refused("no installation is configured: set ECSYNC_INSTALLATION to a name for this controller")
     if options.only_digest and options.only_digest != (digest := plan.digest(observed.plan)):
         raise Refused(f"the plan has changed: its digest is {digest}, not {options.only_digest}; review it again")
-    if not destination.asserted and policy.finds_no_owned_resource(observed.plan, observed.inputs.world):
+    by_name = options.adopt is not None  # a person has named what to adopt
+    if not (by_name or destination.asserted) and policy.finds_no_owned_resource(observed.plan, observed.inputs.world):
         raise Refused(UNASSERTED.format(account=destination.target.account))
 
 

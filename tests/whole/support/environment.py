@@ -175,7 +175,7 @@ class Controller:
         """Read the manifests; `pruning` is the reason why orphans must not be deleted (empty: they may)."""
         source: Source = self.workspace.source(self.where)
         if "://" not in self.where:
-            source = DiskSource(Path(self.where), pause=0.0)  # no other process writes here
+            source = DiskSource(Path(self.where), pause=0.0, settle=0.0)  # no other process writes here
         self.catalogue = replace(self.workspace.catalogue(source.fetch()), pruning=pruning)
         return self.catalogue
 

@@ -26,7 +26,7 @@ from ecsync.core.model import (
 )
 from ecsync.core.normalise import normalise
 from ecsync.core.ports import Reader
-from ecsync.core.rules import Immutable, Keyed, Refers, Rewrite, Verbatim
+from ecsync.core.rules import Immutable, Keyed, Refers, Rewrite, Sensitive, Verbatim
 from ecsync.core.trees import Body, Json, Path, canonical
 from ecsync.kinds._common import changed, operations, pick, read_tags, tag_rows, without
 from ecsync.kinds.elbv2._actions import (
@@ -97,6 +97,10 @@ RULES = (
         to=canonical_conditions,
         source="read back from AWS: conditions and their values in any order; values beside and inside their config",
         cases=("ack-rule-03", "ack-rule-15", "cap-ElasticLoadBalancingV2-ListenerRule.Rule4C995B7F"),
+    ),
+    *(
+        Sensitive(path=f"Conditions[].{values}", source="a rule may admit those who know a key")
+        for values in ("HttpHeaderConfig.Values", "HttpHeaderConfig.RegexValues", "QueryStringConfig.Values")
     ),
     Verbatim(path="Transforms[].HostHeaderRewriteConfig.Rewrites[]", source=_EMPTY_REPLACE),
     Verbatim(path="Transforms[].UrlRewriteConfig.Rewrites[]", source=_EMPTY_REPLACE),
