@@ -42,6 +42,7 @@ class Inputs:
     # Per resource: the values of its lookups when it was last in sync.
     last_lookups: Mapping[Key, LookupValues] = field(default_factory=dict)
     policies: tuple[Policy, ...] = ()
+    retried: frozenset[Key] = frozenset()  # what a gate gave up is tried again: a person asked for it
     # Of the last pass: the resources with nothing to do. `turn` is the number of this pass.
     settled: Mapping[Key, Settled] = field(default_factory=dict)
     turn: int = 0

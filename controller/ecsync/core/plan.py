@@ -261,6 +261,8 @@ def _change_through_gate(inputs: Inputs, draft: _Draft, change: Update, written:
     match gate:
         case Wait(why=why, after=after):
             _admit(inputs, draft, Step(id=StepId(key=key), change=change, calls=(), waiting=why, again=after))
+        case GiveUp() if key in inputs.retried:
+            _change(inputs, draft, change)
         case GiveUp(why=why, rest=rest):
             draft.stopped[key] = why
             _change_rest(inputs, draft, change, rest)

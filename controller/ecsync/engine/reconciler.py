@@ -240,6 +240,7 @@ def _unobserved(
         revision=catalogue.revision,
         lookups=catalogue.lookups(application),
         newly_created=frozenset(step_state.unconfirmed),
+        retried=step_state.retried_of(application.resources),
         last_applied=dict(step_state.last_synced_marks),
         last_lookups=dict(step_state.last_lookup_values),
         others=catalogue.owners(destination.installation),
@@ -268,6 +269,7 @@ def reconcile(
         with options.timer("apply"):
             context = _context(destination, step_state, options)
             results, world = execute(inputs, _chosen(observed.plan, options), context)
+        step_state.retried.clear()
         inputs = replace(inputs, world=world)
     statuses, step_state.watches = progress.judged(
         status.statuses(inputs, observed.plan, results),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from ecsync.core import plan as planning
@@ -40,6 +40,7 @@ class StepState:
     unsettled: frozenset[Key] = frozenset()  # not healthy after the last pass: AWS may be at work
     written: int = 0  # the place of the last write in the order of the inventory's reads
     watches: Watches = field(default_factory=dict)  # what was under way after the last pass
+    retried: set[Key | None] = field(default_factory=set)  # for the next pass that writes; None: all
     failures: int = 0  # passes in a row that failed as a whole
 
     def record_success(self, step: Step, content: str, now: float) -> None:
@@ -118,9 +119,14 @@ class StepState:
         return lambda step, inputs: self.writes.exhausted(step, content_digest(step, inputs.desired(step.id.key)), now)
 
     def retry(self, key: Key | None = None) -> None:
-        """Try at once what failed or does not converge: one resource, or all."""
+        """Try at once what failed, was given up or does not converge: one resource, or all."""
         self.writes.forget(key)
         self.retries.forget(key)
+        self.retried.add(key)
+
+    def retried_of(self, resources: Iterable[Desired]) -> frozenset[Key]:
+        """Return the resources that the next pass tries although they were given up."""
+        return frozenset(one.key for one in resources if one.key in self.retried or None in self.retried)
 
     def held(self, step: Step, content: str, needs: frozenset[Key], now: float) -> Result | None:
         """Return the result of a step that is not sent yet; None if it is sent now (docs/rules.md R24).

@@ -268,7 +268,7 @@ def _deleted(deleted: Deletions, outcome: Outcome, context: Context) -> Iterator
 def _stopped(reported: Reported, outcome: Outcome, context: Context) -> Iterator[Event]:
     for key, why in outcome.plan.stopped.items():
         if key not in reported.stopped:
-            text = f"{key} was rolled back and will not be retried until its manifest changes: {why}"
+            text = f"{key} was rolled back and will not be retried until its manifest changes, or `ecsync retry`: {why}"
             yield _event("deployment.rolledback", context, text, key=key, severity="error")
 
 
