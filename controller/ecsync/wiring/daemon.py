@@ -50,7 +50,7 @@ class Running:
         ended = self.daemon.stop(max(0.0, within - _HTTP_STOP))
         self.server.stop(_HTTP_STOP)
         if self.keeper is not None and ended:  # else a call may be under way: the lease ends by itself
-            self.keeper.stop()
+            self.keeper.stop(lease.STOP)
         return ended
 
 
