@@ -22,7 +22,7 @@ from ecsync.lease.records import RecordLease, Store
 from ecsync.lease.stores import DynamoDbStore, S3Store
 from ecsync.wiring.clouds import Clouds
 
-STOP = 5.0  # seconds to give the lease back; after them it ends by itself
+STOP = 3.0  # seconds to give the lease back; after them it ends by itself
 _LONGEST = 200  # characters of the reason of --force
 
 
