@@ -58,7 +58,7 @@ ROOMS: dict[str, set[str]] = {
     "autoscaling": {"account", "moto", "ec2", "elbv2"},
     "ecs": {"account", "moto", "ec2", "elbv2", "autoscaling"},
     "application_autoscaling": {"account", "ecs"},
-    "owner": {"account", "ecs", "application_autoscaling"},
+    "owner": {"account", "elbv2", "ecs", "application_autoscaling"},
     "http": {"account", "moto", "cloudwatch", "ec2", "elbv2", "autoscaling", "ecs", "application_autoscaling", "owner"},
     "simulator": {
         "account",

@@ -15,6 +15,7 @@ from botocore.loaders import Loader, create_loader
 
 from ecsync.aws.clients import Access, Clients
 from ecsync.aws.cloud import BotoCloud
+from ecsync.aws.errors import Secrets
 from ecsync.aws.hooks import Observer
 from ecsync.aws.limits import Limiter, Limits
 from ecsync.testing import FakeClock
@@ -121,7 +122,7 @@ def cloud(
     account: str = "",
     permit: Callable[[], None] = lambda: None,
     observer: Observer | None = None,
-    scrub: Callable[[str], str] = str,
+    secrets: Secrets = lambda _: (),
     clock: FakeClock | None = None,
     limiter: Limits | None = None,
     reads: frozenset[str] = READS,
@@ -136,6 +137,6 @@ def cloud(
         account=account,
         permit=permit,
         observer=observer,
-        scrub=scrub,
+        secrets=secrets,
         monotonic=clock.monotonic,
     )

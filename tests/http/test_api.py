@@ -402,11 +402,13 @@ def test_a_head_that_does_not_come_ends_the_connection(narrow: int, sent: bytes)
 
 def test_a_half_head_after_a_response_ends_the_connection(narrow: int) -> None:
     """The time begins again after each response."""
-    with socket.create_connection(("127.0.0.1", narrow), timeout=5) as client:
-        client.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        assert client.recv(10_000).startswith(b"HTTP/1.1 200")
-        client.sendall(b"GET /he")
-        assert ended(client)
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", narrow, timeout=5)) as client:
+        client.request("GET", "/healthz")
+        response = client.getresponse()
+        assert (response.status, bool(response.read())) == (200, True)
+        assert client.sock is not None
+        client.sock.sendall(b"GET /he")
+        assert ended(client.sock)
 
 
 def test_a_health_check_finds_a_place() -> None:

@@ -11,7 +11,7 @@ from functools import partial
 from math import inf
 
 from ecsync.core.model import Application, Key
-from ecsync.core.outcome import ApplicationState, Failed, Outcome, Pass, PassResult, Plan, Progressing, WithheldReason
+from ecsync.core.outcome import ApplicationState, Done, Failed, Outcome, Pass, PassResult, Plan, WithheldReason
 from ecsync.core.ports import AwsError, Deferred, SourceError
 from ecsync.engine.daemon_parts import DaemonParts, SourceState
 from ecsync.engine.queue import Claim, Priority
@@ -380,7 +380,7 @@ def result(outcome: Outcome) -> PassResult:
         return "error"
     if any(isinstance(one, Failed) for one in results) or outcome.plan.stopped:
         return "terminal"
-    if results and not all(isinstance(one, Progressing) for one in results):
+    if any(isinstance(one, Done) for one in results):
         return "changed"
     return "synced" if outcome.sync == "Synced" else "skipped"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from ecsync.core import plan as planning
@@ -13,6 +13,7 @@ from ecsync.core.outcome import Failed, Plan, Progressing, Result, Settled, Step
 from ecsync.core.ports import AwsError
 from ecsync.engine.convergence import Writes
 from ecsync.engine.orphans import Listing
+from ecsync.engine.progress import Watches
 from ecsync.engine.retries import SETTLING, Retries, changed_since, content_digest
 
 
@@ -38,6 +39,8 @@ class StepState:
     unread: set[Key] = field(default_factory=set)  # written by us, and not read since
     unsettled: frozenset[Key] = frozenset()  # not healthy after the last pass: AWS may be at work
     written: int = 0  # the place of the last write in the order of the inventory's reads
+    watches: Watches = field(default_factory=dict)  # what was under way after the last pass
+    retried: set[Key | None] = field(default_factory=set)  # for the next pass that writes; None: all
     failures: int = 0  # passes in a row that failed as a whole
 
     def record_success(self, step: Step, content: str, now: float) -> None:
@@ -45,6 +48,11 @@ class StepState:
         self.retries.succeeded(step.id)
         self.changed_at[step.id.key] = now
         self.writes.wrote(step, content, now)
+
+    def given_up(self, step: StepId, why: str, now: float, *, content: str, sent: bool) -> Progressing | Failed:
+        """Note that AWS gave up a change after it answered the calls. The step is a failed one, not one in vain."""
+        self.writes.forget(step.key)
+        return self.retries.given_up(step, why, now, content=content, sent=sent)
 
     def record_plan(self, inputs: Inputs, plan: Plan, now: float) -> None:
         """Note which resources are complete or in sync: the reason of a later difference depends on it."""
@@ -111,9 +119,14 @@ class StepState:
         return lambda step, inputs: self.writes.exhausted(step, content_digest(step, inputs.desired(step.id.key)), now)
 
     def retry(self, key: Key | None = None) -> None:
-        """Try at once what failed or does not converge: one resource, or all."""
+        """Try at once what failed, was given up or does not converge: one resource, or all."""
         self.writes.forget(key)
         self.retries.forget(key)
+        self.retried.add(key)
+
+    def retried_of(self, resources: Iterable[Desired]) -> frozenset[Key]:
+        """Return the resources that the next pass tries although they were given up."""
+        return frozenset(one.key for one in resources if one.key in self.retried or None in self.retried)
 
     def held(self, step: Step, content: str, needs: frozenset[Key], now: float) -> Result | None:
         """Return the result of a step that is not sent yet; None if it is sent now (docs/rules.md R24).

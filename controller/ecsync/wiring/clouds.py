@@ -15,7 +15,7 @@ from ecsync.awsmodel import models
 from ecsync.config import Settings
 from ecsync.core.ports import AwsError, Cloud
 from ecsync.wiring import targets
-from ecsync.wiring.registry import all_reads
+from ecsync.wiring.registry import all_reads, secrets_in
 
 if TYPE_CHECKING:
     from ecsync.aws.clients import Clients
@@ -85,6 +85,7 @@ class Clouds:
             reads=all_reads(),
             limiter=self.limiters,
             observer=self.observer,
+            secrets=secrets_in,
             **guards,
         )
 

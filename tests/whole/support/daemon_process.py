@@ -36,8 +36,8 @@ class Process:
 
     @property
     def url(self) -> str:
-        """Return the base URL of metrics and API; empty until the process has printed it."""
-        found = (re.search(r"http://\S+(?=/metrics)", line) for line in list(self.out))
+        """Return the base URL of metrics and API; empty until the process has logged it."""
+        found = (re.search(r"http://\S+(?=/metrics)", line) for line in list(self.err))
         return next((one[0] for one in found if one), "")
 
     def running(self) -> bool:
