@@ -43,6 +43,7 @@ METRICS = {
     "ecsync_events",
     "ecsync_events_dropped",
     "ecsync_heartbeat_timestamp_seconds",
+    "ecsync_held_changes",
     "ecsync_lease_held",
     "ecsync_plan_changes",
     "ecsync_prune_blocked",

@@ -47,10 +47,10 @@ class Running:
 
     def stop(self, within: float) -> bool:
         """Finish the calls under way and end. Return False if something did not end in time."""
-        ended = self.daemon.stop(max(0.0, within - _HTTP_STOP))
+        ended = self.daemon.stop(max(0.0, within - _HTTP_STOP - lease.STOP))
         self.server.stop(_HTTP_STOP)
         if self.keeper is not None and ended:  # else a call may be under way: the lease ends by itself
-            self.keeper.stop()
+            self.keeper.stop(lease.STOP)
         return ended
 
 
