@@ -55,6 +55,7 @@ class Answer:
     lock: threading.Lock = field(default_factory=threading.Lock)
     read: ReadAt | None = None
     asked: float = 0.0
+    lasts: float = 0.0  # seconds: the age up to which it is of use to those who asked
     _kept: Any = None
 
     @property
@@ -66,6 +67,11 @@ class Answer:
         """Keep an answer and return it."""
         self.read, self._kept = read, _packed(value) if type(value) is dict else value
         return value
+
+    def useless(self, now: float) -> bool:
+        """Return whether no view takes it any more, and none reads it now."""
+        since = self.read.seconds if self.read is not None else self.asked
+        return now - since >= self.lasts and not self.lock.locked()
 
     def taken(self, view: View, collection: Collection, now: float, key: str) -> bool:
         """Return whether a view takes the answer. A failure is an answer too, but not for an exact view."""

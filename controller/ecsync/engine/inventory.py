@@ -21,8 +21,8 @@ from ecsync.engine.answers import Answer, Batch, Failed, Marked, Pages, tried
 from ecsync.engine.views import MOMENT, ReadAt, View
 
 TAGS_LAG = 120.0  # seconds: the tagging API may return older tags than a direct read before
-_UNUSED = 3600.0  # seconds after which an answer that was not asked for is dropped
-_SWEEP = 600.0
+_UNUSED = 3600.0  # seconds after which what was not asked for is dropped
+_SWEEP = 60.0
 _IN_USE = 600.0  # seconds since an answer was last asked for
 _GET_RESOURCES = ("resourcegroupstaggingapi", "GetResources")
 
@@ -142,7 +142,7 @@ class Inventory:
         with answer.lock:
             if answer.read is None or answer.read.order < read.order:
                 answer.keep(read, value)
-                answer.asked = read.seconds
+                answer.asked, answer.lasts = read.seconds, _UNUSED
 
     def _collection(self, service: str, operation: str) -> Collection:
         name = f"{service}.{operation}"
@@ -160,6 +160,7 @@ class Inventory:
         with answer.lock:
             now = self._monotonic()
             answer.asked = now
+            answer.lasts = max(answer.lasts, TAGS_LAG, 0.0 if view.exact else view.ages[collection.cadence])
             if not answer.taken(view, collection, now, key):
                 read_at = self._begin(collection.operation, view)
                 value: T | Failed = answer.keep(read_at, tried(read))
@@ -333,9 +334,9 @@ class Inventory:
     # ---------------------------------------------------------------- what is not asked for any more
 
     def _sweep(self) -> None:
-        """Drop the answers that were not asked for lately, and the listings of what is ours that no view takes.
+        """Drop what no view takes any more: listings of what is ours at once, other answers after a minute or two.
 
-        They have whole live resources, and an application asks for them every ten minutes (`orphans.RELIST`).
+        A listing has whole live resources, and an application asks for it every ten minutes (`orphans.RELIST`).
         """
         now = self._monotonic()
         with self._lock:
@@ -345,7 +346,7 @@ class Inventory:
             if now - self._swept < _SWEEP:
                 return
             self._swept = now
-            self._answers = {key: one for key, one in self._answers.items() if now - one.asked < _UNUSED}
+            self._answers = {key: one for key, one in self._answers.items() if not one.useless(now)}
             batches = list(self._batches.values())
         for batch in batches:
             with batch.lock:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from ecsync.core import plan as planning
@@ -64,9 +64,10 @@ class StepState:
         self._forget_retries(plan, differing)
         present = {key for key, observed in inputs.world.items() if isinstance(observed, Present)}
         self.unconfirmed -= present - planned
+        known: dict[Hashable, LookupValues] = {}  # many resources look up the same values
         for desired in inputs.application.resources:
             if desired.key in present and desired.key not in differing and not self._is_recorded(plan, desired):
-                self._record_synced(inputs, desired)
+                self._record_synced(inputs, desired, known)
         self.settled = plan.settled
         self.turn += 1
         self.shortcut_mismatches += len(plan.mismatches)
@@ -83,14 +84,14 @@ class StepState:
         settled = plan.settled.get(desired.key)
         return settled is not None and settled is self.settled.get(desired.key)
 
-    def _record_synced(self, inputs: Inputs, desired: Desired) -> None:
+    def _record_synced(self, inputs: Inputs, desired: Desired, known: dict[Hashable, LookupValues]) -> None:
         kind = inputs.kind(desired.key)
         applied = applied_for(kind, desired) if kind.tagging is None else None
         if applied is not None:
             self.last_synced_marks[desired.key] = applied
         lookups = {ref: inputs.value_of(ref) for ref in desired.refs if inputs.looks_up(ref)}
         if lookups:
-            self.last_lookup_values[desired.key] = lookups
+            self.last_lookup_values[desired.key] = known.setdefault(tuple(lookups.items()), lookups)
         else:
             self.last_lookup_values.pop(desired.key, None)
 
