@@ -13,6 +13,7 @@ from ecsync.core.model import Applied, Desired, Documents, Key, Present
 from ecsync.core.outcome import Failed, Plan, Progressing, Result, Settled, Step, StepId
 from ecsync.core.ports import AwsError
 from ecsync.engine.orphans import Listing
+from ecsync.engine.quiet import Quiet
 from ecsync.engine.retries import SETTLING, Retries, changed_since
 
 CONTENTION = (5, 600.0)  # this many repairs of one resource within this many seconds are contention
@@ -34,6 +35,8 @@ class StepState:
     order: tuple[Desired, ...] = ()  # of the documents `ordered`
     ordered: Documents | None = None
     turn: int = 0  # passes with a plan
+    quiet: Quiet | None = None  # the last outcome, if the next pass may have it too
+    repeated: int = 0  # passes since the last one that was made in full
     checked_within: int = CHECKED_WITHIN  # passes in which each settled resource is compared in full once
     shortcut_mismatches: int = 0  # in all passes; each one is a bug
     orphan_listing: Listing | None = None
@@ -61,7 +64,19 @@ class StepState:
                 self._record_synced(inputs, desired)
         self.settled = plan.settled
         self.turn += 1
+        self.repeated = 0
         self.shortcut_mismatches += len(plan.mismatches)
+
+    def record_repeated(self) -> None:
+        """Note a pass with the outcome of the last one."""
+        self.turn += 1
+        self.repeated += 1
+
+    def is_fixed(self, inputs: Inputs, plan: Plan) -> bool:
+        """Return whether the pass with these inputs changed none of them, and left AWS at rest."""
+        before = (inputs.newly_created, inputs.last_applied, inputs.last_lookups, inputs.settled)
+        now = (frozenset(self.unconfirmed), self.last_synced_marks, self.last_lookup_values, plan.settled)
+        return before == now and not self.unread and not self.unsettled
 
     def order_of(self, inputs: Inputs) -> tuple[Desired, ...]:
         """Return the order in which the documents are decided, computed once for them. Raises graph.Cycle."""
