@@ -7,14 +7,12 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any
 
 from ecsync.core.kind import Collection
 from ecsync.core.model import Tags
 from ecsync.core.ports import AwsError
 from ecsync.engine.views import ReadAt, View
-
-T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -64,6 +62,9 @@ def _is_equal(one: Any, other: Any) -> bool:
         return False
 
 
+SAME = object()  # what a read returns where AWS gave the answer that is kept
+
+
 @dataclass(slots=True)
 class Answer:
     """The last answer to one call. Its lock is held while it is read: the other askers wait for it."""
@@ -71,7 +72,13 @@ class Answer:
     lock: threading.Lock = field(default_factory=threading.Lock)
     read: ReadAt | None = None
     asked: float = 0.0
+    digest: bytes = b""  # of AWS's last answer
     _kept: Any = None
+
+    @property
+    def known(self) -> bytes:
+        """The digest of the answer that is kept; empty where none is, or where it is not known."""
+        return self.digest if isinstance(self._kept, _Packed) else b""
 
     @property
     def value(self) -> Any:
@@ -88,8 +95,11 @@ class Answer:
         """What is the same object until an answer differs; of a listing, the listing. A failure is never the same."""
         return object() if self.failed else self._kept
 
-    def keep(self, read: ReadAt, value: T) -> T:
-        """Keep an answer and return it."""
+    def keep(self, read: ReadAt, value: Any) -> Any:
+        """Keep an answer and return it. `SAME` is the answer that is kept."""
+        if value is SAME:
+            self.read = read
+            return self.value
         if isinstance(value, Pages):
             value.replaces(self._kept)
         self.read, self._kept = read, _renewed(self._kept, value) if type(value) is dict else value
@@ -194,6 +204,14 @@ class Pages:
         self._under_way = False
 
 
+@dataclass(frozen=True, slots=True)
+class Body:
+    """One answer of AWS to a call for several identifiers."""
+
+    digest: bytes
+    ids: tuple[str, ...]
+
+
 @dataclass(slots=True)
 class Item:
     """What AWS returned for one identifier: its items, or the failure in their place."""
@@ -203,6 +221,7 @@ class Item:
     kept: Any = ()
     failure: Any = None
     error: AwsError | None = None  # of the call that asked for it
+    body: Body | None = None  # that it is of
 
     @property
     def items(self) -> tuple[Any, ...]:
@@ -248,8 +267,26 @@ class Batch:
         self.drop(unused)
         return found
 
-    def keep(self, collection: Collection, ids: Sequence[str], answer: Mapping[str, Any], read: ReadAt) -> None:
+    def known(self, ids: Sequence[str]) -> bytes:
+        """Return the digest of the answer to this call, if all that is kept of the identifiers is of it; else empty."""
+        first = self.items.get(ids[0])
+        body = first.body if first else None
+        if body is None or body.ids != tuple(ids):
+            return b""
+        return body.digest if all(one in self.items and self.items[one].body is body for one in ids) else b""
+
+    def keep_again(self, ids: Sequence[str], read: ReadAt) -> None:
+        """Keep what is kept of these identifiers: AWS gave the same answer to the same call (`known`)."""
+        for one in ids:
+            item = self.items.pop(one)
+            item.read = read
+            self.items[one] = item
+
+    def keep(
+        self, collection: Collection, ids: Sequence[str], answer: Mapping[str, Any], read: ReadAt, digest: bytes = b""
+    ) -> None:
         """Keep the answer for these identifiers. One that AWS leaves out has no items."""
+        body = Body(digest, tuple(ids)) if digest else None
         items: dict[str, list[Any]] = {}
         for item in answer.get(collection.items) or ():
             items.setdefault(str(item[collection.key]), []).append(item)
@@ -259,7 +296,7 @@ class Batch:
             before = self.items.pop(one, None)
             asked = before.asked if before else read.seconds
             kept = _renewed(before.kept if before else (), found) if found else ()
-            self.items[one] = Item(asked, read, kept, failures.get(one))
+            self.items[one] = Item(asked, read, kept, failures.get(one), body=body)
 
     def fail(self, ids: Sequence[str], error: AwsError, read: ReadAt) -> None:
         """Keep the failure of the call for these identifiers, so that other applications do not repeat it.

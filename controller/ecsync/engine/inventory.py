@@ -17,7 +17,7 @@ from ecsync.core.kind import Cadence, Collection, Kind, Owned
 from ecsync.core.model import Tags
 from ecsync.core.ports import AwsError, Cloud
 from ecsync.core.trees import canonical
-from ecsync.engine.answers import Answer, Batch, Failed, Marked, Pages, tried
+from ecsync.engine.answers import SAME, Answer, Batch, Failed, Marked, Pages, tried
 from ecsync.engine.trace import Asked, InventoryReader, Told, Trace, content_of
 from ecsync.engine.views import MOMENT, ReadAt, View
 
@@ -101,7 +101,7 @@ class Inventory:
             return self._tags(view, collection, asked)
         if collection.ids and collection.ids in asked.params:
             return self._batch(view, collection, asked, told=told)
-        return self._kept(view, collection, asked.name, asked.params, lambda: self._call(asked), told=told)
+        return self._kept(view, collection, asked.name, asked.params, self._calling(asked), told=told)
 
     def items(self, view: View, asked: Asked) -> Told:
         """Return the items of all pages. Raises the AwsError of a listing that failed before.
@@ -113,11 +113,18 @@ class Inventory:
             answer, content = self._batch(view, collection, asked)
             return iter(answer[asked.result]), content
         name = f"{asked.name}:{asked.result}"
-        pages, _ = self._kept(view, collection, name, asked.params, lambda: Pages(self._pages(asked)))
+        pages, _ = self._kept(view, collection, name, asked.params, lambda _: Pages(self._pages(asked)))
         return iter(pages) if pages.complete else self._noting(collection, pages), pages
 
-    def _call(self, asked: Asked) -> Mapping[str, Any]:
-        return self._cloud.call(asked.service, asked.operation, **asked.params)
+    def _calling(self, asked: Asked) -> Callable[[Answer], Any]:
+        """Return a read for `_kept`."""
+
+        def call(answer: Answer) -> Any:
+            found = self._cloud.call_unless(answer.known, asked.service, asked.operation, **asked.params)
+            answer.digest, response = found
+            return SAME if response is None else response
+
+        return call
 
     def _pages(self, asked: Asked) -> Iterator[Any]:
         return self._cloud.pages(asked.service, asked.operation, asked.result, **asked.params)
@@ -172,7 +179,7 @@ class Inventory:
         collection: Collection,
         name: str,
         params: Mapping[str, Any],
-        read: Callable[[], Any],
+        read: Callable[[Answer], Any],
         *,
         told: bool = True,
     ) -> Told:
@@ -185,7 +192,7 @@ class Inventory:
             answer.asked = now
             if not answer.taken(view, collection, now, key):
                 read_at = self._begin(collection.operation, view)
-                value: Any = answer.keep(read_at, tried(read))
+                value: Any = answer.keep(read_at, tried(lambda: read(answer)))
                 if isinstance(value, Failed):
                     self._note(collection.operation, value.error)
             else:
@@ -224,9 +231,11 @@ class Inventory:
         with self._lock:
             batch = self._batches.setdefault(_key(collection.operation, scope), Batch())
 
-        def describe(ids: Sequence[str]) -> Mapping[str, Any]:
-            call = asked._replace(params={**scope, collection.ids: list(ids)})
-            return {collection.items: list(self._pages(call))} if asked.result else self._call(call)
+        def describe(ids: Sequence[str], known: bytes) -> tuple[bytes, Mapping[str, Any] | None]:
+            params = {**scope, collection.ids: list(ids)}
+            if asked.result:
+                return b"", {collection.items: list(self._pages(asked._replace(params=params)))}
+            return self._cloud.call_unless(known, asked.service, asked.operation, **params)
 
         with batch.lock:
             now = self._monotonic()
@@ -243,13 +252,18 @@ class Inventory:
         collection: Collection,
         batch: Batch,
         ids: tuple[Sequence[str], Sequence[str]],
-        describe: Callable[[Sequence[str]], Mapping[str, Any]],
+        describe: Callable[[Sequence[str], bytes], tuple[bytes, Mapping[str, Any] | None]],
     ) -> None:
         """Read what is due, and the fill. If the fill makes the call fail, read what is due alone."""
         due, fill = ids
         read = self._begin(collection.operation, view)
         try:
-            batch.keep(collection, [*due, *fill], describe([*due, *fill]), read)
+            wanted = [*due, *fill]
+            digest, answer = describe(wanted, batch.known(wanted))
+            if answer is None:
+                batch.keep_again(wanted, read)
+            else:
+                batch.keep(collection, wanted, answer, read, digest)
         except AwsError as error:
             self._note(collection.operation, error)
             if not fill or error.kind not in ("missing", "invalid"):
@@ -269,7 +283,7 @@ class Inventory:
         if not collection.ids:
             if of in listed:
                 return collection.as_tagged(of, listed[of]), listed[of]
-            return self._kept(view, collection, collection.operation, asked.params, lambda: self._call(asked))
+            return self._kept(view, collection, collection.operation, asked.params, self._calling(asked))
         rest = [arn for arn in arns if arn not in listed]
         items = [collection.as_tagged(arn, tags) for arn, tags in listed.items()]
         contents: tuple[object, ...] = tuple(listed.values())
@@ -315,7 +329,7 @@ class Inventory:
     def _marked(self, view: View, types: Sequence[str], cadence: Cadence) -> tuple[Marked, ReadAt]:
         collection = _MARKED[cadence]
 
-        def read() -> tuple[Marked, ReadAt]:
+        def read(_: Answer) -> tuple[Marked, ReadAt]:
             began = ReadAt(self._monotonic(), 0)
             params = {"ResourceTypeFilters": list(types), "TagFilters": [{"Key": marks.OWNER}]}
             listed = self._cloud.pages(*_GET_RESOURCES, "ResourceTagMappingList", **params)
@@ -340,7 +354,7 @@ class Inventory:
         with self._lock:
             self._listings[key] = max(last, self._listings.get(key, last))
         listed: Listed = self._kept(
-            view, Collection(operation=name), name, params, lambda: tuple(list_(reader, scope))
+            view, Collection(operation=name), name, params, lambda _: tuple(list_(reader, scope))
         )[0]
         return listed
 

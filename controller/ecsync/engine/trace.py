@@ -35,12 +35,16 @@ class Trace:
     """What was asked, and the content of each answer: an object, or a tuple of contents."""
 
     def __init__(self) -> None:
-        self._told: list[tuple[Asked, object]] = []
+        # By operation, result and names of parameters: their values, and the content. There is one for each answer of
+        # each resource.
+        self._told: dict[tuple[str, str, str, bool, tuple[str, ...]], list[tuple[tuple[Any, ...], object]]] = {}
         self._failed = False
 
     def add(self, asked: Asked, content: object) -> None:
         """Note an answer."""
-        self._told.append((asked, content))
+        service, operation, params, result, for_ever = asked
+        told = self._told.setdefault((service, operation, result, for_ever, tuple(params)), [])
+        told.append((tuple(params.values()), content))
 
     def fail(self) -> None:
         """Note that a read failed: what was made of this trace cannot be made again."""
@@ -48,12 +52,18 @@ class Trace:
 
     def end(self) -> None:
         """Note that everything has been read: the contents of listings are known now."""
-        self._told = [(asked, content_of(content)) for asked, content in self._told]
+        for told in self._told.values():
+            told[:] = [(values, content_of(content)) for values, content in told]
+
+    def _each(self) -> Iterator[tuple[Asked, object]]:
+        for (service, operation, result, for_ever, names), told in self._told.items():
+            for values, content in told:
+                yield Asked(service, operation, dict(zip(names, values, strict=True)), result, for_ever), content
 
     def holds(self, content: Callable[[Asked], object]) -> bool:
         """Return whether each answer is what it was. `content` reads it, and may raise AwsError."""
         try:
-            return not self._failed and all(_same(content(asked), told) for asked, told in self._told)
+            return not self._failed and all(_same(content(asked), told) for asked, told in self._each())
         except AwsError:
             return False  # the pass meets the error again
 
