@@ -32,7 +32,7 @@ class Client:
         self._events = HierarchicalEmitter()
         read_lean(self._events)
 
-    def told(self, body: bytes, status: int = 200) -> tuple[Known, dict[str, Any], dict[str, Any]]:
+    def received(self, body: bytes, status: int = 200) -> tuple[Known, dict[str, Any], dict[str, Any]]:
         """Return what became of an answer: its digest, what is left for botocore, and the result."""
         left: dict[str, Any] = {"status_code": status, "headers": {}, "body": body, "context": {}}
         found: dict[str, Any] = {}
@@ -44,7 +44,7 @@ class Client:
 
     def read(self, body: bytes) -> tuple[Known, Any]:
         """Return what became of an answer, and the result of the call. Its digest is known from now on."""
-        known, left, found = self.told(body)
+        known, left, found = self.received(body)
         parser = ResponseParserFactory().create_parser(self.model.service_model.resolved_protocol)
         self.digest = known.digest
         return known, {**parser.parse(left, self.model.output_shape), **found}
@@ -62,7 +62,7 @@ def test_every_changed_byte_is_read(one: dict[str, str]) -> None:
     for at in range(0, len(body), max(1, len(body) // 400)):
         if not any(at in span for span in free):
             changed = body[:at] + bytes([body[at] ^ 1]) + body[at + 1 :]
-            assert not client.told(changed)[0].same, changed[max(0, at - 20) : at + 20]
+            assert not client.received(changed)[0].same, changed[max(0, at - 20) : at + 20]
 
 
 QUERY = (
@@ -93,7 +93,7 @@ def test_an_answer_that_is_not_read_here_has_no_digest() -> None:
     """An error, or a body that botocore's parser reads."""
     client = Client("ecs", "DescribeServices")
     for body, status in ((b"[]", 200), (b'{"__type": "x#ServerException"}', 500)):
-        assert client.told(body, status)[0].digest == b""
+        assert client.received(body, status)[0].digest == b""
 
 
 def test_the_answer_to_another_call_is_read() -> None:
@@ -101,7 +101,7 @@ def test_the_answer_to_another_call_is_read() -> None:
     client = Client("ecs", "DescribeServices")
     client.read(b'{"services": []}')
     client.called = "ecs", "DescribeClusters"
-    assert not client.told(b'{"services": []}')[0].same
+    assert not client.received(b'{"services": []}')[0].same
 
 
 def test_a_call_returns_an_answer_until_it_is_known(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from ecsync.core.model import Tags
 from ecsync.core.ports import AwsError, Cloud
 from ecsync.core.trees import canonical
 from ecsync.engine.answers import SAME, Answer, Batch, Failed, Marked, Pages, tried
-from ecsync.engine.trace import Asked, InventoryReader, Told, Trace, content_of
+from ecsync.engine.trace import Asked, InventoryReader, Reply, Trace, content_of
 from ecsync.engine.views import MOMENT, ReadAt, View
 
 TAGS_LAG = 120.0  # seconds: the tagging API may return older tags than a direct read before
@@ -94,16 +94,16 @@ class Inventory:
 
     # ---------------------------------------------------------------- what a reader asks for
 
-    def answer(self, view: View, asked: Asked, *, told: bool = True) -> Told:
-        """Return the answer to one call, with its content. Without `told` the answer is read, but not returned."""
+    def answer(self, view: View, asked: Asked, *, with_answer: bool = True) -> Reply:
+        """Return the answer to one call, with its content. Without `with_answer` the answer is read, but not returned."""
         collection = self._collection(asked.service, asked.operation)
         if collection.tags_of and collection.tags_of in asked.params:
             return self._tags(view, collection, asked)
         if collection.ids and collection.ids in asked.params:
-            return self._batch(view, collection, asked, told=told)
-        return self._kept(view, collection, asked.name, asked.params, self._calling(asked), told=told)
+            return self._batch(view, collection, asked, with_answer=with_answer)
+        return self._kept(view, collection, asked.name, asked.params, self._calling(asked), with_answer=with_answer)
 
-    def items(self, view: View, asked: Asked) -> Told:
+    def items(self, view: View, asked: Asked) -> Reply:
         """Return the items of all pages. Raises the AwsError of a listing that failed before.
 
         The content of a listing is known when every page has been read: until then it is its `Pages`.
@@ -137,7 +137,7 @@ class Inventory:
             self._note(collection.operation, error)
             raise
 
-    def cached(self, _: View, asked: Asked) -> Told:
+    def cached(self, _: View, asked: Asked) -> Reply:
         """Return what AWS never changes. If it is read now, it may contain another answer, which is as new."""
         contains = self._collection(asked.service, asked.operation).contains
         if contains is None or self._cloud.keeps(asked.service, asked.operation, **asked.params):
@@ -152,7 +152,7 @@ class Inventory:
         if asked.for_ever:
             return _FOR_EVER if self._cloud.keeps(asked.service, asked.operation, **asked.params) else object()
         if not asked.result:
-            return self.answer(view, asked, told=False)[1]
+            return self.answer(view, asked, with_answer=False)[1]
         items, content = self.items(view, asked)
         for _ in items:
             pass
@@ -181,8 +181,8 @@ class Inventory:
         params: Mapping[str, Any],
         read: Callable[[Answer], Any],
         *,
-        told: bool = True,
-    ) -> Told:
+        with_answer: bool = True,
+    ) -> Reply:
         """Return the kept answer if the view takes it, else read it. One thread reads, the others wait."""
         key = _key(name, params)
         with self._lock:
@@ -196,7 +196,7 @@ class Inventory:
                 if isinstance(value, Failed):
                     self._note(collection.operation, value.error)
             else:
-                value = answer.value if told or answer.failed else None
+                value = answer.value if with_answer or answer.failed else None
             content = answer.content
         if isinstance(value, Failed):
             raise value.error
@@ -224,7 +224,7 @@ class Inventory:
 
     # ---------------------------------------------------------------- answers by identifier
 
-    def _batch(self, view: View, collection: Collection, asked: Asked, *, told: bool = True) -> Told:
+    def _batch(self, view: View, collection: Collection, asked: Asked, *, with_answer: bool = True) -> Reply:
         """Return the answer for these identifiers, made of kept items and of one call for what is too old."""
         ids = [str(one) for one in asked.params[collection.ids]]
         scope = {name: value for name, value in asked.params.items() if name != collection.ids}
@@ -244,7 +244,7 @@ class Inventory:
             if due:
                 fill = [] if view.exact else batch.oldest(view, collection, now, collection.size - len(due), due)
                 self._describe(view, collection, batch, (due, fill), describe)
-            return batch.answer(collection, ids) if told or due else None, batch.contents(ids)
+            return batch.answer(collection, ids) if with_answer or due else None, batch.contents(ids)
 
     def _describe(
         self,
@@ -274,7 +274,7 @@ class Inventory:
 
     # ---------------------------------------------------------------- tags
 
-    def _tags(self, view: View, collection: Collection, asked: Asked) -> Told:
+    def _tags(self, view: View, collection: Collection, asked: Asked) -> Reply:
         """Return the tags of one ARN or of several: from the tagging API for what carries our mark, else directly."""
         assert collection.as_tagged is not None
         of = asked.params[collection.tags_of]

@@ -13,7 +13,7 @@ from ecsync.core.ports import AwsError
 from ecsync.engine.answers import Pages
 from ecsync.engine.views import View
 
-Told: TypeAlias = tuple[Any, object]  # an answer, and its content: the same object until the answer differs
+Reply: TypeAlias = tuple[Any, object]  # an answer, and its content: the same object until the answer differs
 
 
 class Asked(NamedTuple):
@@ -37,14 +37,14 @@ class Trace:
     def __init__(self) -> None:
         # By operation, result and names of parameters: their values, and the content. There is one for each answer of
         # each resource.
-        self._told: dict[tuple[str, str, str, bool, tuple[str, ...]], list[tuple[tuple[Any, ...], object]]] = {}
+        self._replies: dict[tuple[str, str, str, bool, tuple[str, ...]], list[tuple[tuple[Any, ...], object]]] = {}
         self._failed = False
 
     def add(self, asked: Asked, content: object) -> None:
         """Note an answer."""
         service, operation, params, result, for_ever = asked
-        told = self._told.setdefault((service, operation, result, for_ever, tuple(params)), [])
-        told.append((tuple(params.values()), content))
+        before = self._replies.setdefault((service, operation, result, for_ever, tuple(params)), [])
+        before.append((tuple(params.values()), content))
 
     def fail(self) -> None:
         """Note that a read failed: what was made of this trace cannot be made again."""
@@ -52,18 +52,18 @@ class Trace:
 
     def end(self) -> None:
         """Note that everything has been read: the contents of listings are known now."""
-        for told in self._told.values():
-            told[:] = [(values, content_of(content)) for values, content in told]
+        for before in self._replies.values():
+            before[:] = [(values, content_of(content)) for values, content in before]
 
     def _each(self) -> Iterator[tuple[Asked, object]]:
-        for (service, operation, result, for_ever, names), told in self._told.items():
-            for values, content in told:
+        for (service, operation, result, for_ever, names), before in self._replies.items():
+            for values, content in before:
                 yield Asked(service, operation, dict(zip(names, values, strict=True)), result, for_ever), content
 
     def holds(self, content: Callable[[Asked], object]) -> bool:
         """Return whether each answer is what it was. `content` reads it, and may raise AwsError."""
         try:
-            return not self._failed and all(_same(content(asked), told) for asked, told in self._each())
+            return not self._failed and all(_same(content(asked), before) for asked, before in self._each())
         except AwsError:
             return False  # the pass meets the error again
 
@@ -84,13 +84,13 @@ def _same(one: object, other: object) -> bool:
 class Answers(Protocol):
     """What a reader asks: an inventory. Raises AwsError."""
 
-    def answer(self, view: View, asked: Asked) -> Told:
+    def answer(self, view: View, asked: Asked) -> Reply:
         """Return the answer to one call."""
 
-    def items(self, view: View, asked: Asked) -> Told:
+    def items(self, view: View, asked: Asked) -> Reply:
         """Return the items of all pages."""
 
-    def cached(self, view: View, asked: Asked) -> Told:
+    def cached(self, view: View, asked: Asked) -> Reply:
         """Return what AWS never changes."""
 
     def content(self, view: View, asked: Asked) -> object:
@@ -124,7 +124,7 @@ class InventoryReader:
         """Return the content of an answer alone."""
         return self._answers.content(self._view, asked)
 
-    def _noted(self, asked: Asked, read: Callable[[View, Asked], Told]) -> Any:
+    def _noted(self, asked: Asked, read: Callable[[View, Asked], Reply]) -> Any:
         try:
             answer, content = read(self._view, asked)
         except AwsError:

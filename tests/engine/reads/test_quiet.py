@@ -257,7 +257,8 @@ TREE: dict[str, Any] = {
 def others() -> Iterator[Any]:
     """Yield the tree with each leaf changed, to another value and to one that is equal or looks alike; and in order."""
     for path, value in leaves(TREE):
-        for other in (f"{value}x", str(value), None, [], {}, int(value) if isinstance(value, bool) else value == 1):
+        alike: Any = int(value) if isinstance(value, bool) else value == 1
+        for other in (f"{value}x", str(value), None, [], {}, alike):
             if other == value and type(other) is type(value):
                 continue
             copy = thaw(TREE)
@@ -343,7 +344,12 @@ def test_a_trace_holds_while_each_content_is_the_same() -> None:
     trace.add(asked, (part, part))
     trace.end()
     again: list[Asked] = []
-    assert trace.holds(lambda one: (again.append(one), (part, part))[1])
+
+    def content(one: Asked) -> object:
+        again.append(one)
+        return part, part
+
+    assert trace.holds(content)
     assert again == [asked]
     assert not trace.holds(lambda _: (part, object()))
     assert not trace.holds(lambda _: (part,))
