@@ -39,6 +39,12 @@ def _seconds(value: object) -> object:
     return value
 
 
+def _names_in(value: object) -> object:
+    """Return the names in a text such as `a.example.com,b.example.com`."""
+    return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+
+
+Names: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_names_in)]
 Seconds: TypeAlias = Annotated[float, BeforeValidator(_seconds)]
 AccountId: TypeAlias = Annotated[str, Field(pattern=r"^(\d{12})?$")]
 
@@ -65,6 +71,7 @@ class TargetSettings(_Settings):
     role: str = Field(default="", pattern=r"^(arn:aws[a-z-]*:iam::\d{12}:role/\S+)?$")
     external_id: str = ""
     enforce: bool = False  # allow writes; the application must also set `mode: enforce` (docs/rules.md R26)
+    budget: int = Field(default=10, ge=1, le=10_000)  # resources that one pass of an application may delete or replace
 
 
 class LoopSettings(_Settings):
@@ -89,6 +96,7 @@ class HttpSettings(_Settings):
     """The address of metrics, health and the API. Default: this machine only."""
 
     host: str = "127.0.0.1"
+    hosts: Names = ()  # under which clients reach it, beside localhost and IP addresses: others are rejected
     port: int = Field(default=8080, ge=0, le=65_535)  # 0: any free port
 
 
@@ -107,6 +115,7 @@ class Settings(_Settings):
     region: str = ""
     profile: str = ""
     enforce: bool = False  # as in `targets`, for applications that name no target
+    budget: int = Field(default=10, ge=1, le=10_000)  # as in `targets`
     first_time: bool = False  # without `account`, allow a plan that only creates resources (docs/rules.md R11)
     source: str = ""  # a path or s3://bucket/prefix
     source_owner: AccountId = ""  # the account that must own the bucket

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,6 +15,9 @@ if TYPE_CHECKING:
     from ecsync.core.outcome import Outcome, Result, Step
     from ecsync.engine.reconciler import Catalogue
     from ecsync.wiring import Workspace
+
+
+_NOT_ASKED = "not deleted: no longer declared; `ecsync apply` deletes only with --prune"
 
 
 def apply(
@@ -31,6 +36,14 @@ def apply(
         bool, typer.Option("--prune", help="Delete owned resources that are no longer declared; lists them and asks.")
     ] = False,
     yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask before --prune deletes.")] = False,
+    prune_limit: Annotated[
+        int,
+        typer.Option(
+            "--prune-limit",
+            min=0,
+            help="With --yes: the most resources that may be deleted of an application that loses more than a third.",
+        ),
+    ] = 0,
     digest: Annotated[
         str, typer.Option("--digest", help="Apply only the plan with this digest (`ecsync plan` prints it).")
     ] = "",
@@ -53,14 +66,17 @@ def apply(
         _show.problems(catalogue.problems)
         return _exits.INVALID
     if prune:
-        catalogue = _pruning(workspace, catalogue, confirmed=yes)
+        catalogue = _pruning(workspace, catalogue.warranted(), confirmed=yes, limit=prune_limit)
+    else:
+        catalogue = replace(catalogue, pruning=_NOT_ASKED)
     return converge(workspace, catalogue, timeout=timeout, wait=wait, digest=digest)
 
 
-def _pruning(workspace: Workspace, catalogue: Catalogue, *, confirmed: bool) -> Catalogue:
-    """Return the catalogue with prune on, after the deletions were listed and confirmed."""
-    from dataclasses import replace
+def _pruning(workspace: Workspace, catalogue: Catalogue, *, confirmed: bool, limit: int) -> Catalogue:
+    """Return the catalogue with prune on, after the deletions were listed and confirmed.
 
+    A yes to the list allows any number of them. `--yes` allows few, or the number of the limit.
+    """
     from ecsync.core.model import Delete, Forget
     from ecsync.engine.reconciler import look
     from ecsync.engine.step_state import StepState
@@ -68,7 +84,8 @@ def _pruning(workspace: Workspace, catalogue: Catalogue, *, confirmed: bool) -> 
     pruned_steps = []
     applications = {}
     for name, application in catalogue.applications.items():
-        pruned = replace(application, sync=replace(application.sync, prune=True))
+        allowed = limit if confirmed else sys.maxsize
+        pruned = replace(application, sync=replace(application.sync, prune=True, prune_limit=allowed))
         applications[name] = pruned
         seen = look(pruned, catalogue, workspace.destination_for(pruned), StepState())
         pruned_steps += [step for step in seen.plan.steps if isinstance(step.change, Delete | Forget)]
@@ -131,7 +148,8 @@ def ended(outcome: Outcome, *, wait: bool) -> int | None:
     if any(isinstance(one, Failed) for one in results):
         stuck = all(one.retry != "soon" for one in results if isinstance(one, Failed))
         return _exits.PARTIAL if stuck and not any(isinstance(one, Progressing) for one in results) else None
-    if any(isinstance(one, Progressing) for one in results) or outcome.plan.unreadable:
+    unknown = outcome.plan.unreadable or outcome.plan.incomplete
+    if any(isinstance(one, Progressing) for one in results) or unknown:
         return None
     if outcome.plan.withheld or any(isinstance(step.change, Adopt) for step in outcome.plan.steps):
         return _exits.HELD

@@ -49,7 +49,7 @@ def plan(
     workspace = wiring.workspace(settings, path, read_only=True)
     with ThreadPoolExecutor(_READERS) as workspace.threads:
         workspace.prepare()
-        catalogue = workspace.catalogue(workspace.source(path).fetch())
+        catalogue = workspace.catalogue(workspace.source(path).fetch()).warranted()
         planned = plans(workspace, catalogue, path)
     if output == "json":
         _show.put_json(plan_json.document(planned, catalogue.problems))

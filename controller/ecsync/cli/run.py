@@ -43,14 +43,18 @@ def run(
 ) -> int:
     """Run the daemon: keep AWS as the manifests declare.
 
-    Read-only without --enforce. SIGTERM finishes the running calls and exits with 0.
+    Read-only without --enforce. SIGTERM, SIGINT and SIGHUP finish the running calls and exit with 0.
 
     Examples:
       ecsync run manifests/shop --installation prod --account 123456789012 --enforce
       ecsync run --aws simulated manifests/quickstart
     """
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):  # first: as process 1 it ignores signals without a handler
+    for number in (
+        signal.SIGTERM,
+        signal.SIGINT,
+        signal.SIGHUP,
+    ):  # first: as process 1 it ignores signals without a handler
         signal.signal(number, lambda *_: stop.set())
     _options.choice(aws, "real", "simulated")
     flags = {

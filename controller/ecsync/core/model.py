@@ -196,6 +196,7 @@ class Sync:
 
     mode: Literal["observe", "enforce"] = "observe"
     prune: bool = False
+    prune_limit: int = 0  # resources that may be pruned although they are all, or more than a third
     interval: float = 60.0
 
 

@@ -53,7 +53,7 @@ class Step:
 
 Obstacle: TypeAlias = Literal[
     "off", "empty", "stale_source", "invalid_manifest", "not_listed", "not_managed", "suspended", "no_ownership",
-    "replacement", "lookup", "contention", "unsafe",
+    "replacement", "lookup", "not_converging", "budget", "unsafe",
 ]  # fmt: skip
 
 
@@ -215,9 +215,11 @@ class Outcome:
 
     @property
     def sync(self) -> SyncStatus:
-        """Return OutOfSync if any resource is, else Unknown if any is, else Synced."""
+        """Return OutOfSync if any resource is, else Unknown if any is or a listing failed, else Synced."""
         seen = {status.sync for status in self.statuses}
-        return "OutOfSync" if "OutOfSync" in seen else "Unknown" if "Unknown" in seen else "Synced"
+        if "OutOfSync" in seen:
+            return "OutOfSync"
+        return "Unknown" if "Unknown" in seen or self.plan.incomplete else "Synced"
 
     @property
     def health(self) -> HealthStatus:

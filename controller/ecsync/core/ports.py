@@ -65,7 +65,7 @@ class SourceError(Exception):
     """A source could not be read completely: the last good snapshot stays in use, and nothing is deleted."""
 
     def __init__(
-        self, message: str, *, reason: Literal["unreachable", "denied", "partial", "empty", "changing"]
+        self, message: str, *, reason: Literal["unreachable", "denied", "partial", "empty", "changing", "internal"]
     ) -> None:
         super().__init__(message)
         self.reason = reason

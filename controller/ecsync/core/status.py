@@ -83,7 +83,7 @@ def _status(
     return ResourceStatus(
         key=key,
         sync=sync,
-        health=_health(inputs, desired, observed, _results(steps, results)),
+        health=_awaited(steps, observed) or _health(inputs, desired, observed, _results(steps, results)),
         fields=fields,
         message=message or "; ".join(cleanups) or _stays(observed),
         physical=_physical(inputs, key, observed),
@@ -148,6 +148,12 @@ def _sync(plan: Plan, key: Key, steps: list[Step], held: list[Withheld]) -> tupl
     if adoption:
         return "OutOfSync" if changing or adoption.fields else "Synced", "unclaimed; run `ecsync adopt` to take it over"
     return "OutOfSync" if changing else "Synced", next((step.waiting for step in own if step.waiting), "")
+
+
+def _awaited(steps: list[Step], observed: Observed) -> Health | None:
+    """Return the health of a resource that we have just created and that AWS does not show yet; else None."""
+    waiting = next((step.waiting for step in steps if isinstance(step.change, Create) and step.waiting), "")
+    return Health(status="Progressing", why=waiting) if waiting and isinstance(observed, Absent) else None
 
 
 def _health(inputs: Inputs, desired: Desired, observed: Observed, results: list[Result]) -> Health:

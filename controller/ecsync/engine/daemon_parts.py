@@ -55,6 +55,9 @@ class LastGood(Protocol):
     def refresh(self) -> SourceState:
         """Read the source now; never raises SourceError."""
 
+    def refuse(self, error: SourceError) -> SourceState:
+        """Note that what was read last cannot be used, and return the state."""
+
 
 class EventRecorder(Protocol):
     """Receives everything that happens in the engine. No method may raise or block."""

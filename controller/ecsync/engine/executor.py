@@ -11,7 +11,7 @@ from ecsync.core import marks, plan
 from ecsync.core.graph import references
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind
-from ecsync.core.model import Absent, Adopt, Call, Create, Delete, Forget, Key, Observed, Present, Ref, Update
+from ecsync.core.model import Absent, Adopt, Call, Create, Delete, Forget, Key, Observed, Present, Ref, Replace, Update
 from ecsync.core.outcome import DELETING, Done, Failed, Plan, Progressing, Result, Skipped, Step, StepId
 from ecsync.core.ports import AwsError, Clock, Cloud, Deferred
 from ecsync.core.resolve import resolve
@@ -41,6 +41,7 @@ class ExecutionContext:
     step_state: StepState
     may_go_on: Callable[[], bool]
     serial: Callable[[str], AbstractContextManager[object]]
+    budget: int = 10  # resources that this pass may delete or replace
     announce: Announce = lambda *_: None
     adopting: bool = False  # `ecsync adopt`: adoption steps, and nothing else
 
@@ -57,6 +58,7 @@ class _Run:
     written: dict[Key, int] = field(default_factory=dict)  # the place of the last write in the order of the inventory
     results: dict[StepId, Result] = field(default_factory=dict)
     blocking: dict[StepId, str] = field(default_factory=dict)  # steps that the steps after them wait for, and why
+    removed: int = 0  # resources deleted or replaced in this pass
     halted: str = ""  # why no further step is tried in this pass
     throttled: dict[str, str] = field(default_factory=dict)  # kinds of which no further step is tried, and why
 
@@ -182,7 +184,9 @@ def _planned_again(run: _Run, step: Step) -> Step | Result:
         _read(run, confirmed(run.written.get(key, 0)), _creates_like(run, step))
     decided = plan.replan(replace(inputs, world=run.world), step)
     again = next((one for one in decided.steps if one.id == step.id), None)
-    return replace(again, after=step.after) if again else _result_without_step(decided, step.id.key)
+    if again is None:
+        return _result_without_step(decided, step.id.key)
+    return run.context.step_state.awaited(replace(again, after=step.after), inputs, run.context.clock.monotonic())
 
 
 def _read(run: _Run, view: View, keys: Sequence[Key]) -> None:
@@ -231,7 +235,7 @@ def _result_without_calls(run: _Run, step: Step) -> Result | None:
     if unknown is not None:
         return Skipped(reason=f"{unknown} is not known yet")
     if step.waiting and not step.calls:
-        if step.fields or isinstance(step.change, Delete):
+        if step.fields or isinstance(step.change, Create | Delete):
             run.blocking[step.id] = f"is waiting: {step.waiting}"
         return Progressing(why=step.waiting)
     return None
@@ -247,14 +251,19 @@ def _unknown(step: Step, ref: Ref) -> bool:
 
 def _make_calls(run: _Run, step: Step) -> Result:
     """Make the calls of a step inside the lock of its domain, and note the result."""
+    if isinstance(step.change, Delete | Replace):
+        if run.removed >= run.context.budget:
+            run.blocking[step.id] = "waits for the next pass"
+            why = f"waits for the next pass: this one has removed {run.removed} resources, as many as the budget allows"
+            return Progressing(why=why, after=2.0)
+        run.removed += 1
     with run.context.serial(_serial_domain(run, step)):
         captured = _call(run, step)
     if captured is None:
         run.halted = "the pass was stopped"
         return Skipped(reason=run.halted)
     now = run.context.clock.monotonic()
-    repaired = any(one.reason == "drift" for one in step.fields) and not isinstance(step.change, Adopt)
-    run.context.step_state.record_success(step.id, now, repaired=repaired)
+    run.context.step_state.record_success(step, _content(run, step), now)
     return _after_removal(run, step) if isinstance(step.change, Delete | Forget) else _after_write(run, step, captured)
 
 

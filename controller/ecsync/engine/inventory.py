@@ -95,7 +95,7 @@ class Inventory:
     # ---------------------------------------------------------------- what a reader asks for
 
     def answer(self, view: View, asked: Asked, *, with_answer: bool = True) -> Reply:
-        """Return the answer to one call, with its content. Without `with_answer` the answer is read, but not returned."""
+        """Return the answer to one call, with its content. `with_answer`: else it is only read."""
         collection = self._collection(asked.service, asked.operation)
         if collection.tags_of and collection.tags_of in asked.params:
             return self._tags(view, collection, asked)

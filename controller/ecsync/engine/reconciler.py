@@ -14,7 +14,7 @@ from ecsync.core import marks, plan, policy, status
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind
 from ecsync.core.model import Application, Desired, Key, Problem, Target, Unreadable
-from ecsync.core.outcome import Outcome, Plan, Result, StepId
+from ecsync.core.outcome import Outcome, Plan, Result, StepId, WithheldReason
 from ecsync.core.ports import Clock, Cloud, Reader
 from ecsync.engine import orphans, quiet
 from ecsync.engine.ahead import read_ahead
@@ -29,6 +29,9 @@ from ecsync.engine.views import View, around, at_cadence, confirmed, fresh
 Timer = Callable[[str], AbstractContextManager[object]]
 
 _AT_REST = ("Healthy", "Suspended")
+NO_WARRANT = WithheldReason(
+    "stale_source", "not deleted: only a complete reading of a source may delete, and these manifests are not one"
+)
 UNASSERTED = (
     "no resource here carries our marks, and the account is not asserted: set ECSYNC_ACCOUNT to its id "
     "(now {account}), or pass --first-time"
@@ -43,17 +46,24 @@ def untimed(_: str) -> Iterator[None]:
 
 @dataclass(frozen=True, kw_only=True)
 class Catalogue:
-    """All applications of the last good snapshot; `pruning` is the reason why nothing may be pruned now."""
+    """All applications of the last good snapshot.
+
+    `pruning` is the reason why nothing may be pruned now. Only who has a complete reading of a source may clear it.
+    """
 
     applications: Mapping[str, Application]
     problems: tuple[Problem, ...] = ()
     revision: str = ""
-    pruning: str = ""
+    pruning: str = NO_WARRANT
 
     def ordered(self) -> tuple[Application, ...]:
         """Return the applications, each after those in its `after`."""
         waits = {name: set(app.after) & self.applications.keys() for name, app in self.applications.items()}
         return tuple(self.applications[name] for name in TopologicalSorter(waits).static_order())
+
+    def held(self, pruning: str) -> Catalogue:
+        """Return the catalogue with this reason: itself, if it has it already, so that passes know it again."""
+        return self if self.pruning == pruning else replace(self, pruning=pruning)
 
     def holds(self, name: str) -> tuple[Problem, ...]:
         """Return the problems that keep an application from being reconciled."""
@@ -63,6 +73,13 @@ class Catalogue:
         """Yield the resources of all applications."""
         for application in self.applications.values():
             yield from application.resources
+
+    def warranted(self) -> Catalogue:
+        """Return the catalogue as one complete reading of a source, which may prune unless a manifest is invalid."""
+        if not self.problems:
+            return replace(self, pruning="")
+        reason = f"nothing will be deleted: {self.problems[0].origin} is not valid"
+        return replace(self, pruning=WithheldReason("invalid_manifest", reason))
 
     @cached_property
     def _owners(self) -> dict[str, frozenset[str]]:
@@ -103,6 +120,7 @@ class Destination:
     kinds: Mapping[str, Kind]
     clock: Clock
     asserted: bool = True
+    budget: int = 10  # resources that one pass may delete or replace
     serial: Callable[[str], AbstractContextManager[object]] = untimed
     inventory: Inventory | None = None  # what other applications share; None: nothing is kept between passes
     threads: Executor | None = None  # to read ahead with; None: a pass makes one call after another
@@ -189,8 +207,10 @@ def look(
             inputs, planned = _planned(inputs, catalogue, destination, step_state)
     if expected is not None:
         planned = replace(planned, mismatches=(*planned.mismatches, *expected.missed(planned)))
-    step_state.record_plan(inputs, planned)
-    return ObservedPlan(inputs=inputs, plan=planned, trace=trace if only_looked and not differing else None)
+    now = destination.clock.monotonic()
+    step_state.record_plan(inputs, planned, now)
+    whole = only_looked and not differing
+    return ObservedPlan(inputs=inputs, plan=step_state.awaiting(planned, inputs, now), trace=trace if whole else None)
 
 
 def _read_ahead(inputs: Inputs, destination: Destination, view: View) -> None:
@@ -223,7 +243,9 @@ def _planned(
     inputs = replace(
         inputs,
         orphans=orphans.removable(inputs, listing, catalogue.documents()),
-        policies=policy.standard(prune=catalogue.pruning or listing.incomplete, contended=step_state.contended(now)),
+        policies=policy.standard(
+            prune=catalogue.pruning or listing.incomplete, not_converging=step_state.not_converging(now)
+        ),
     )
     inputs = replace(inputs, order=step_state.order_of(inputs))
     return inputs, replace(plan.build(inputs), incomplete=str(listing.incomplete))
@@ -341,6 +363,7 @@ def _context(destination: Destination, step_state: StepState, options: PassOptio
         step_state=step_state,
         may_go_on=options.may_go_on,
         serial=destination.serial,
+        budget=destination.budget,
         announce=options.announce,
         adopting=options.adopt is not None,
     )

@@ -131,6 +131,10 @@ class Retries:
         """Forget the rows of steps that are not needed any more: the difference is gone."""
         self.rows = {step: row for step, row in self.rows.items() if needed(step)}
 
+    def forget(self, key: Key | None = None) -> None:
+        """Send every step at once, or those of one resource."""
+        self.rows = {step: row for step, row in self.rows.items() if key is not None and step.key != key}
+
     def forget_denied(self) -> None:
         """Send what was denied at once: the credentials were lost, and the next ones may have other permissions."""
         self.rows = {step: row for step, row in self.rows.items() if row.kind != "denied"}

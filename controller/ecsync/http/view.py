@@ -31,7 +31,7 @@ class Beat:
 
 
 class View(Protocol):
-    """Read access to the engine. Every method returns from memory, without waiting, on any thread."""
+    """Access to the engine. Every method returns from memory, without waiting, on any thread."""
 
     def applications(self) -> Sequence[ApplicationState]:
         """Return every application, ordered by name."""
@@ -52,3 +52,6 @@ class View(Protocol):
 
     def readiness(self) -> Mapping[str, str]:
         """Return what is wrong with each part that the daemon needs (config, source, credentials); empty if ready."""
+
+    def retry(self, name: str, resource: str) -> str:
+        """Have an application, or its resource `Kind/name`, tried at once; return why not, or nothing."""

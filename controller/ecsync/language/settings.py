@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from ecsync.core.model import Origin, Problem, Sync
-from ecsync.core.schema import ANY, BOOLEAN, STRING, choice, documented, listing, mapping, structure
+from ecsync.core.schema import ANY, BOOLEAN, INTEGER, STRING, choice, documented, listing, mapping, structure
 from ecsync.core.trees import Json
 from ecsync.core.wording import quoted, suggestion
 from ecsync.language.annotations import misspelt
@@ -49,6 +49,11 @@ SHAPE = structure(
                         "observe reports and writes nothing; enforce changes AWS, if the operator also sets --enforce.",
                     ),
                     "prune": documented(BOOLEAN, "Whether resources that are no longer declared are deleted."),
+                    "pruneLimit": documented(
+                        INTEGER,
+                        "The most resources that may be deleted together although they are all of the application, or "
+                        "more than a third. Default: 0, none.",
+                    ),
                     "interval": documented(STRING, "The time between two passes: 60s, 5m or 1h."),
                 }
             ),
@@ -73,6 +78,7 @@ SHAPE = structure(
 _INTERVAL = re.compile(r"([0-9]{1,6})\s*(s|m|h)?")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 _SHORTEST, _LONGEST = 5, 24 * 3600
+_MOST_PRUNED = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,12 +208,21 @@ def _after(node: Node | None, problems: list[Problem]) -> tuple[Node, ...]:
 def _sync(node: Node | None, problems: list[Problem]) -> Sync:
     if node is None or not isinstance(node.value, dict):
         return Sync()
-    mode, prune, interval = node.get("mode"), node.get("prune"), node.get("interval")
+    mode, prune, interval, limit = (node.get(name) for name in ("mode", "prune", "interval", "pruneLimit"))
     return Sync(
         mode="enforce" if _string(mode) == "enforce" else "observe",
         prune=prune is not None and prune.value is True,
+        prune_limit=_prune_limit(limit, problems) if limit is not None else 0,
         interval=_interval(interval, problems) if interval is not None else Sync().interval,
     )
+
+
+def _prune_limit(node: Node, problems: list[Problem]) -> int:
+    if isinstance(node.value, int) and 0 <= node.value <= _MOST_PRUNED:
+        return node.value
+    message = f"pruneLimit must be a number of resources from 0 to {_MOST_PRUNED}, not {quoted(node.value)}"
+    problems.append(Problem(node.origin, message))
+    return 0
 
 
 def _interval(node: Node, problems: list[Problem]) -> float:

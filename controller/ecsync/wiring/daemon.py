@@ -28,6 +28,9 @@ from ecsync.wiring.http_view import DaemonView, Heartbeats
 from ecsync.wiring.registry import all_reads
 from ecsync.wiring.workspace import Workspace
 
+_PASS = 60.0  # seconds that a pass may take between two of its writes, if the interval is not longer
+_LATE_READS = 3  # intervals of the source without a good read, after which the daemon is not ready
+_LATE_READ = 30.0  # seconds, if the intervals are shorter
 _HTTP_STOP = 3.0  # seconds that the HTTP server may take to stop
 
 
@@ -53,6 +56,9 @@ def start(settings: Settings, where: str, workspace: Workspace, metrics: Metrics
     store = Store()
     last_good = LastGood(workspace.source(where), clock, metrics.fetched)
     heartbeats = Heartbeats(clock)
+    heartbeats.expect("source", settings.loop.source_interval)
+    for number in range(settings.loop.workers):
+        heartbeats.expect(f"worker-{number}", max(settings.loop.interval, _PASS))
     every: dict[str, Sink] = {"log": event_sink(), "metrics": metrics.record, "store": store.record, **sinks}
     events = Recorder(fan_out(every, metrics.delivered))
     parts = DaemonParts(
@@ -63,7 +69,7 @@ def start(settings: Settings, where: str, workspace: Workspace, metrics: Metrics
         target_of=workspace.target_of,
         clock=clock,
         queue=MemoryQueue(clock, workers=settings.loop.workers),
-        ticks=Ticks(metrics.mishap, jitter=settings.loop.jitter),
+        ticks=Ticks(clock, metrics.mishap, jitter=settings.loop.jitter),
         store=store,
         recorder=DaemonEventRecorder(
             workspace=workspace,
@@ -82,8 +88,15 @@ def start(settings: Settings, where: str, workspace: Workspace, metrics: Metrics
     _declare_metrics(metrics, parts, daemon, events)
     metrics.watch_buckets(workspace.clouds.limiters.readings)
     metrics.watch_inventories(workspace.inventories)
-    view = DaemonView(store=store, last_good=last_good, heartbeats=heartbeats, where=where, settings=settings)
-    server = Server(settings.http.host, settings.http.port, create_app(view, metrics.render))
+    view = DaemonView(
+        store=store,
+        last_good=last_good,
+        heartbeats=heartbeats,
+        where=where,
+        late=max(_LATE_READ, _LATE_READS * settings.loop.source_interval),
+        ask_retry=daemon.retry,
+    )
+    server = Server(settings.http.host, settings.http.port, create_app(view, metrics.render, settings.http.hosts))
     port = server.start()
     daemon.start()
     return Running(daemon=daemon, server=server, store=store, url=f"http://{settings.http.host}:{port}")

@@ -20,6 +20,7 @@ from ecsync.engine.orphans import RELIST
 from ecsync.engine.reconciler import Catalogue, Destination, PassOptions, reconcile
 from ecsync.engine.trace import Asked, Trace
 from ecsync.engine.views import ReadAt
+from tests.engine.harness import Harness
 from tests.engine.passes import KINDS, TARGET, Account, document, key, ref, shop, stack
 
 SHOP = shop(document("Net/net"), document("App/other", net=ref("Net/net")), *stack())
@@ -78,7 +79,7 @@ def catalogue(application: Application, revision: str = "1") -> Catalogue:
 
 @pytest.fixture
 def controller() -> Controller:
-    """A controller whose last pass was quiet."""
+    """A controller with a last pass that was quiet."""
     made = Controller()
     made.quiet()
     return made
@@ -257,8 +258,9 @@ TREE: dict[str, Any] = {
 def others() -> Iterator[Any]:
     """Yield the tree with each leaf changed, to another value and to one that is equal or looks alike; and in order."""
     for path, value in leaves(TREE):
-        alike: Any = int(value) if isinstance(value, bool) else value == 1
-        for other in (f"{value}x", str(value), None, [], {}, alike):
+        alike = int(value) if isinstance(value, bool) else value == 1
+        changed: tuple[Any, ...] = (f"{value}x", str(value), None, [], {}, alike)
+        for other in changed:
             if other == value and type(other) is type(value):
                 continue
             copy = thaw(TREE)
@@ -362,3 +364,12 @@ def test_a_lookup_that_changes_is_seen(controller: Controller) -> None:
     controller.cloud.objects["Net-9"] = controller.cloud.objects.pop("Net-0")
     controller.round()
     assert controller.read
+
+
+def test_a_source_without_a_change_leaves_the_catalogue() -> None:
+    """Else each read of the source would end the quiet passes of every application."""
+    harness = Harness()
+    harness.declare(SHOP)
+    first = harness.daemon.catalogue
+    harness.daemon.read_source()
+    assert harness.daemon.catalogue is first
