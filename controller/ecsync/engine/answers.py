@@ -62,9 +62,6 @@ def _is_equal(one: Any, other: Any) -> bool:
         return False
 
 
-SAME = object()  # what a read returns where AWS gave the answer that is kept
-
-
 @dataclass(slots=True)
 class Answer:
     """The last answer to one call. Its lock is held while it is read: the other askers wait for it."""
@@ -72,7 +69,7 @@ class Answer:
     lock: threading.Lock = field(default_factory=threading.Lock)
     read: ReadAt | None = None
     asked: float = 0.0
-    digest: bytes = b""  # of AWS's last answer
+    digest: bytes = b""  # of the answer, as AWS gave it; empty: not known
     _kept: Any = None
 
     @property
@@ -95,11 +92,12 @@ class Answer:
         """What is the same object until an answer differs; of a listing, the listing. A failure is never the same."""
         return object() if self.failed else self._kept
 
-    def keep(self, read: ReadAt, value: Any) -> Any:
-        """Keep an answer and return it. `SAME` is the answer that is kept."""
-        if value is SAME:
+    def keep(self, read: ReadAt, value: Any, digest: bytes = b"") -> Any:
+        """Keep an answer with its digest, and return it. None is the answer that is kept already."""
+        if value is None:
             self.read = read
             return self.value
+        self.digest = digest
         if isinstance(value, Pages):
             value.replaces(self._kept)
         self.read, self._kept = read, _renewed(self._kept, value) if type(value) is dict else value

@@ -17,7 +17,7 @@ from ecsync.core.kind import Cadence, Collection, Kind, Owned
 from ecsync.core.model import Tags
 from ecsync.core.ports import AwsError, Cloud
 from ecsync.core.trees import canonical
-from ecsync.engine.answers import SAME, Answer, Batch, Failed, Marked, Pages, tried
+from ecsync.engine.answers import Answer, Batch, Failed, Marked, Pages, tried
 from ecsync.engine.trace import Asked, InventoryReader, Reply, Trace, content_of
 from ecsync.engine.views import MOMENT, ReadAt, View
 
@@ -113,18 +113,12 @@ class Inventory:
             answer, content = self._batch(view, collection, asked)
             return iter(answer[asked.result]), content
         name = f"{asked.name}:{asked.result}"
-        pages, _ = self._kept(view, collection, name, asked.params, lambda _: Pages(self._pages(asked)))
+        pages, _ = self._kept(view, collection, name, asked.params, lambda _: (b"", Pages(self._pages(asked))))
         return iter(pages) if pages.complete else self._noting(collection, pages), pages
 
-    def _calling(self, asked: Asked) -> Callable[[Answer], Any]:
-        """Return a read for `_kept`."""
-
-        def call(answer: Answer) -> Any:
-            found = self._cloud.call_unless(answer.known, asked.service, asked.operation, **asked.params)
-            answer.digest, response = found
-            return SAME if response is None else response
-
-        return call
+    def _calling(self, asked: Asked) -> Callable[[bytes], tuple[bytes, Any]]:
+        """Return a call as a read for `_kept`."""
+        return lambda known: self._cloud.call_unless(known, asked.service, asked.operation, **asked.params)
 
     def _pages(self, asked: Asked) -> Iterator[Any]:
         return self._cloud.pages(asked.service, asked.operation, asked.result, **asked.params)
@@ -179,11 +173,14 @@ class Inventory:
         collection: Collection,
         name: str,
         params: Mapping[str, Any],
-        read: Callable[[Answer], Any],
+        read: Callable[[bytes], tuple[bytes, Any]],
         *,
         with_answer: bool = True,
     ) -> Reply:
-        """Return the kept answer if the view takes it, else read it. One thread reads, the others wait."""
+        """Return the kept answer if the view takes it, else read it. One thread reads, the others wait.
+
+        `read` gets the digest of the kept answer. It returns a digest and the answer, or None if it is the kept one.
+        """
         key = _key(name, params)
         with self._lock:
             answer = self._answers.setdefault(key, Answer())
@@ -192,7 +189,9 @@ class Inventory:
             answer.asked = now
             if not answer.taken(view, collection, now, key):
                 read_at = self._begin(collection.operation, view)
-                value: Any = answer.keep(read_at, tried(lambda: read(answer)))
+                found = tried(lambda: read(answer.known))
+                digest, new = (b"", found) if isinstance(found, Failed) else found
+                value: Any = answer.keep(read_at, new, digest)
                 if isinstance(value, Failed):
                     self._note(collection.operation, value.error)
             else:
@@ -329,14 +328,15 @@ class Inventory:
     def _marked(self, view: View, types: Sequence[str], cadence: Cadence) -> tuple[Marked, ReadAt]:
         collection = _MARKED[cadence]
 
-        def read(_: Answer) -> tuple[Marked, ReadAt]:
+        def read(_: bytes) -> tuple[bytes, tuple[Marked, ReadAt]]:
             began = ReadAt(self._monotonic(), 0)
             params = {"ResourceTypeFilters": list(types), "TagFilters": [{"Key": marks.OWNER}]}
             listed = self._cloud.pages(*_GET_RESOURCES, "ResourceTagMappingList", **params)
             found = {one["ResourceARN"]: marks.tag_map(one.get("Tags")) for one in listed}
             kept = self._answers.get(key)
             before = kept.value if kept else None
-            return Marked(found, marks.OWNER, before[0] if isinstance(before, tuple) else None), began
+            last = before[0] if isinstance(before, tuple) else None
+            return b"", (Marked(found, marks.OWNER, last), began)
 
         name, params = f"{collection.operation} marked", {"of": ",".join(types)}
         key = _key(name, params)
@@ -354,7 +354,7 @@ class Inventory:
         with self._lock:
             self._listings[key] = max(last, self._listings.get(key, last))
         listed: Listed = self._kept(
-            view, Collection(operation=name), name, params, lambda _: tuple(list_(reader, scope))
+            view, Collection(operation=name), name, params, lambda _: (b"", tuple(list_(reader, scope)))
         )[0]
         return listed
 

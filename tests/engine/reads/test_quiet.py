@@ -330,6 +330,17 @@ def test_the_digest_of_a_batch_is_known_while_all_its_items_are_of_that_answer()
     assert batch.known(["a", "b"]) == b""
 
 
+def test_the_digest_of_an_answer_is_forgotten_with_the_answer() -> None:
+    """Such as where another call had it too: an answer with that digest would be taken for the newer one."""
+    answer = Answer()
+    answer.keep(AT, {"a": 1}, b"digest")
+    assert answer.known == b"digest"
+    assert answer.keep(ReadAt(1.0, 2), None) == {"a": 1}
+    assert answer.known == b"digest"
+    answer.keep(AT, {"a": 2})
+    assert answer.known == b""
+
+
 def test_the_tags_of_an_arn_are_the_same_object_in_the_next_listing_until_they_differ() -> None:
     """A change beside them does not matter."""
     first = Marked({"a": {"o": "1", "t": "x"}, "b": {"o": "1"}}, "o")
