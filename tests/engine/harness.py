@@ -106,6 +106,7 @@ class Harness:
         self.broken_loader: Exception | None = None
         self.before_destination: Callable[[], None] = lambda: None
         self.consents = True
+        self.unheld = ""  # why the lease is not held
         clock = self.account.clock
         self.queue = MemoryQueue(clock, wait=wait or clock.skip)
         parts = DaemonParts(
@@ -114,6 +115,7 @@ class Harness:
             destination_for=self.destination_for,
             consents=lambda _: self.consents,
             target_of=self.target_of,
+            unheld=lambda: self.unheld,
             clock=clock,
             queue=self.queue,
             ticks=Ticks(clock),

@@ -136,7 +136,13 @@ def test_health_is_the_heartbeat(view: FakeView, get: Get, beats: dict[str, Beat
 
 def test_readiness_has_the_reason(view: FakeView, get: Get) -> None:
     """The response names the part that is not ready, and why."""
-    assert get("/readyz").json == {"apiVersion": "ecsync/v1", "kind": "Readiness", "ok": True, "because": {}}
+    assert get("/readyz").json == {
+        "apiVersion": "ecsync/v1",
+        "kind": "Readiness",
+        "ok": True,
+        "because": {},
+        "lease": "",
+    }
     view.not_ready["source"] = "empty: no manifest in it"
     response = get("/readyz")
     assert response.status == 503

@@ -11,7 +11,7 @@ from functools import partial
 from math import inf
 
 from ecsync.core.model import Application, Key
-from ecsync.core.outcome import ApplicationState, Failed, Outcome, Pass, PassResult, Plan, Progressing, WithheldReason
+from ecsync.core.outcome import ApplicationState, Done, Failed, Outcome, Pass, PassResult, Plan, WithheldReason
 from ecsync.core.ports import AwsError, Deferred, SourceError
 from ecsync.engine.daemon_parts import DaemonParts, SourceState
 from ecsync.engine.queue import Claim, Priority
@@ -175,6 +175,11 @@ class Daemon:
                 self._parts.queue.place(name, (target.account or target.name, target.region))
                 self._parts.queue.add(name, priority="change")
 
+    def look_again(self) -> None:
+        """Queue every application now: what may be written has changed."""
+        for name in self._catalogue.applications:
+            self._parts.queue.add(name, priority="change")
+
     def _state(self, application: Application, catalogue: Catalogue) -> ApplicationState:
         return ApplicationState(
             name=application.name,
@@ -301,6 +306,8 @@ class Daemon:
             return (
                 "read-only: the operator has not enabled writes to this target (--enforce, or `enforce` in its config)"
             )
+        if unheld := self._parts.unheld():
+            return f"read-only: the lease is {unheld}"
         for name in application.after:
             state = self._parts.store.application(name)
             if state is None or state.outcome is None:
@@ -373,7 +380,7 @@ def result(outcome: Outcome) -> PassResult:
         return "error"
     if any(isinstance(one, Failed) for one in results) or outcome.plan.stopped:
         return "terminal"
-    if results and not all(isinstance(one, Progressing) for one in results):
+    if any(isinstance(one, Done) for one in results):
         return "changed"
     return "synced" if outcome.sync == "Synced" else "skipped"
 

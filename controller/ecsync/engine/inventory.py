@@ -118,7 +118,13 @@ class Inventory:
 
     def _calling(self, asked: Asked) -> Callable[[bytes], tuple[bytes, Any]]:
         """Return a call as a read for `_kept`."""
-        return lambda known: self._cloud.call_unless(known, asked.service, asked.operation, **asked.params)
+        part = self._collection(asked.service, asked.operation).part
+
+        def call(known: bytes) -> tuple[bytes, Any]:
+            digest, found = self._cloud.call_unless(known, asked.service, asked.operation, **asked.params)
+            return digest, part(found) if part and found is not None else found
+
+        return call
 
     def _pages(self, asked: Asked) -> Iterator[Any]:
         return self._cloud.pages(asked.service, asked.operation, asked.result, **asked.params)

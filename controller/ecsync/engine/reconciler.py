@@ -16,7 +16,7 @@ from ecsync.core.kind import Kind
 from ecsync.core.model import Application, Desired, Key, Problem, Target, Unreadable
 from ecsync.core.outcome import Outcome, Plan, Result, StepId, WithheldReason
 from ecsync.core.ports import Clock, Cloud, Reader
-from ecsync.engine import orphans, quiet
+from ecsync.engine import orphans, progress, quiet
 from ecsync.engine.ahead import read_ahead
 from ecsync.engine.executor import Announce, ExecutionContext, execute
 from ecsync.engine.inventory import Inventory
@@ -302,7 +302,12 @@ def reconcile(
             context = _context(destination, step_state, options)
             results, world = execute(inputs, _chosen(observed.plan, options), context)
         inputs = replace(inputs, world=world)
-    statuses = status.statuses(inputs, observed.plan, results)
+    statuses, step_state.watches = progress.judged(
+        status.statuses(inputs, observed.plan, results),
+        step_state.watches,
+        destination.clock.monotonic(),
+        destination.clock.now(),
+    )
     step_state.unsettled = frozenset(
         one.key
         for one in statuses
@@ -350,7 +355,8 @@ def _guard(observed: ObservedPlan, destination: Destination, options: PassOption
         raise Refused("no installation is configured: set ECSYNC_INSTALLATION to a name for this controller")
     if options.only_digest and options.only_digest != (digest := plan.digest(observed.plan)):
         raise Refused(f"the plan has changed: its digest is {digest}, not {options.only_digest}; review it again")
-    if not destination.asserted and policy.finds_no_owned_resource(observed.plan, observed.inputs.world):
+    by_name = options.adopt is not None  # a person has named what to adopt
+    if not (by_name or destination.asserted) and policy.finds_no_owned_resource(observed.plan, observed.inputs.world):
         raise Refused(UNASSERTED.format(account=destination.target.account))
 
 

@@ -13,6 +13,7 @@ from ecsync.core.outcome import Failed, Plan, Progressing, Result, Settled, Step
 from ecsync.core.ports import AwsError
 from ecsync.engine.convergence import Writes
 from ecsync.engine.orphans import Listing
+from ecsync.engine.progress import Watches
 from ecsync.engine.quiet import Quiet
 from ecsync.engine.retries import SETTLING, Retries, changed_since, content_digest
 
@@ -41,6 +42,7 @@ class StepState:
     unread: set[Key] = field(default_factory=set)  # written by us, and not read since
     unsettled: frozenset[Key] = frozenset()  # not healthy after the last pass: AWS may be at work
     written: int = 0  # the place of the last write in the order of the inventory's reads
+    watches: Watches = field(default_factory=dict)  # what was under way after the last pass
     failures: int = 0  # passes in a row that failed as a whole
 
     def record_success(self, step: Step, content: str, now: float) -> None:
@@ -48,6 +50,11 @@ class StepState:
         self.retries.succeeded(step.id)
         self.changed_at[step.id.key] = now
         self.writes.wrote(step, content, now)
+
+    def given_up(self, step: StepId, why: str, now: float, *, content: str, sent: bool) -> Progressing | Failed:
+        """Note that AWS gave up a change after it answered the calls. The step is a failed one, not one in vain."""
+        self.writes.forget(step.key)
+        return self.retries.given_up(step, why, now, content=content, sent=sent)
 
     def record_plan(self, inputs: Inputs, plan: Plan, now: float) -> None:
         """Note which resources are complete or in sync: the reason of a later difference depends on it."""
@@ -76,7 +83,7 @@ class StepState:
         """Return whether the pass with these inputs changed none of them, and left AWS at rest."""
         before = (inputs.newly_created, inputs.last_applied, inputs.last_lookups, inputs.settled)
         now = (frozenset(self.unconfirmed), self.last_synced_marks, self.last_lookup_values, plan.settled)
-        return before == now and not self.unread and not self.unsettled
+        return before == now and not self.unread and not self.unsettled and not self.watches
 
     def order_of(self, inputs: Inputs) -> tuple[Desired, ...]:
         """Return the order in which the documents are decided, computed once for them. Raises graph.Cycle."""

@@ -8,7 +8,7 @@ from itertools import chain, islice
 
 from ecsync.core import marks
 from ecsync.core.diff import differences
-from ecsync.core.kind import Collection, Kind, Owned, ShapeOf, Wanted, World
+from ecsync.core.kind import Kind, Owned, ShapeOf, Wanted, World
 from ecsync.core.marks import with_marks
 from ecsync.core.model import Absent, Call, Create, Delete, Key, Observed, Present, Replace, Tags, Unreadable, Update
 from ecsync.core.ports import AwsError, Reader
@@ -25,6 +25,7 @@ from ecsync.kinds._common import (
     without_nones,
 )
 from ecsync.kinds.ecs._old_revisions import leftovers, surplus
+from ecsync.kinds.ecs._revision_state import COLLECTIONS, state_now
 from ecsync.kinds.ecs._shared import is_resolved, role_name, short_name
 from ecsync.kinds.ecs._task_definition_rules import REVIEWED, ROLES, RULES
 
@@ -93,19 +94,6 @@ _MEMBERS = (
 _NEWEST = 10  # revisions that are described to find the live one
 
 
-def _tags_in(described: Body) -> tuple[str, Body, Body]:
-    arn = described["taskDefinition"]["taskDefinitionArn"]
-    return _TAGS, {"resourceArn": arn}, {"tags": described.get("tags") or []}
-
-
-# The content is cached for ever. The tags have a call for each revision, except when it is described anyway.
-_TAGS = "ecs.ListTagsForResource"
-_COLLECTIONS = (
-    Collection(operation=_TAGS, cadence="slow"),
-    Collection(operation="ecs.DescribeTaskDefinition", contains=_tags_in),
-)
-
-
 def _read(reader: Reader, wanted: Sequence[Wanted], world: World) -> Iterator[tuple[Key, Observed]]:
     running = _running(world)
     # What an unreadable service runs is not known: then the revision of the last pass saves the listing.
@@ -119,15 +107,17 @@ def _read(reader: Reader, wanted: Sequence[Wanted], world: World) -> Iterator[tu
 def _live(reader: Reader, want: Wanted, running: Sequence[str]) -> Present | Absent:
     """Return the revision with the desired content, else our newest one, else the newest (docs/rules.md R17)."""
     others: list[Body] = []
-    for revision in _active(reader, str(want.body["family"]), running):
-        if _arn(revision) == want.revision or _has_content(revision, want.body):
-            found = _newest_running(reader, revision, want.body, running)
-            return replace(_tagged(reader, found, want.body), revision=_arn(found))
-        others.append(revision)
-    if not others:
-        return Absent()
-    others.sort(key=_number, reverse=True)
-    return _tagged(reader, next((one for one in others if _owner(one) == want.owner), others[0]), want.body)
+    for revision in _registered(reader, str(want.body["family"]), running):
+        if _arn(revision) != want.revision and not _has_content(revision, want.body):
+            others.append(revision)
+            continue
+        newest = _newest_running(reader, revision, want.body, running)
+        found = _active(reader, newest, want.body) or _active(reader, revision, want.body)
+        if found is not None:
+            return replace(found, revision=str(found.outputs["arn"]))
+    others.sort(key=lambda one: (_owner(one) == want.owner, _number(one)), reverse=True)
+    active = (_active(reader, one, want.body) for one in others)
+    return next((one for one in active if one is not None), Absent())
 
 
 def _newest_running(reader: Reader, found: Body, body: Body, running: Iterable[str]) -> Body:
@@ -150,7 +140,7 @@ def _number_in(arn: str) -> int:
     return int(number) if number.isdigit() else 0
 
 
-def _active(reader: Reader, family: str, running: Sequence[str]) -> Iterator[Body]:
+def _registered(reader: Reader, family: str, running: Sequence[str]) -> Iterator[Body]:
     """Yield the running revisions, then the newest ones. In the steady state one describe call is enough."""
     done = set()
     for arn in chain(dict.fromkeys(running), _newest(reader, family)):
@@ -160,11 +150,10 @@ def _active(reader: Reader, family: str, running: Sequence[str]) -> Iterator[Bod
             yield described
 
 
-def _tagged(reader: Reader, revision: Body, declared: Body) -> Present:
-    """Return a revision with its current tags: its content may come from the cache, its tags may have changed."""
-    content = revision["taskDefinition"]
-    tags = reader.call("ecs", "ListTagsForResource", resourceArn=content["taskDefinitionArn"]).get("tags")
-    return present_of(content, tags, declared)
+def _active(reader: Reader, revision: Body, declared: Body) -> Present | None:
+    """Return a revision with its current tags; None if it is not ACTIVE any more. Its content may be of the cache."""
+    now = state_now(reader, _arn(revision))
+    return present_of(revision["taskDefinition"], now["tags"], declared) if now is not None else None
 
 
 def _with_surplus(reader: Reader, want: Wanted, found: Present | Absent) -> Present | Absent:
@@ -216,7 +205,10 @@ def _listed(reader: Reader, family: str, page: int) -> Iterator[str]:
 
 
 def _described(reader: Reader, arn: str) -> Body | None:
-    """Return the describe response of an ACTIVE revision, with tags; None if it is deregistered or does not exist."""
+    """Return the describe response of a revision, as it was when it was read first; None if it does not exist.
+
+    A revision that was deregistered then is None too: it is never ACTIVE again.
+    """
     try:
         response = reader.cached("ecs", "DescribeTaskDefinition", taskDefinition=arn, include=["TAGS"])
     except AwsError as error:
@@ -276,9 +268,9 @@ def _owned(reader: Reader, scope: str) -> Iterator[Owned]:
     families = {family_of(arn) for arn in tagged_arns(reader, "ecs:task-definition", scope)}
     for family in sorted(families):
         for arn in _newest(reader, family):
-            described = reader.call("ecs", "DescribeTaskDefinition", taskDefinition=arn, include=["TAGS"])
-            present = present_of(described["taskDefinition"], described.get("tags"), {})
-            if present.marks and belongs(present, scope):
+            described = _described(reader, arn)
+            present = _active(reader, described, {}) if described is not None else None
+            if present is not None and present.marks and belongs(present, scope):
                 yield Owned(marks=present.marks, natural=family, present=present)
                 break
 
@@ -372,7 +364,7 @@ TaskDefinition/web:
     tagged_as="ecs:task-definition",
     reads_after=("Service",),
     apart=True,
-    collections=_COLLECTIONS,
+    collections=COLLECTIONS,
     from_describe=_printed,
     reads=operations(
         "ecs",
