@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from math import inf
@@ -142,7 +142,7 @@ class Daemon:
             # Without the text of the exception: it may hold a secret, and the API shows this message.
             message = f"an internal error ({type(error).__name__}): see the log"
             source_state = self._parts.last_good.refuse(SourceError(message, reason="internal"))
-            self._catalogue = replace(before, pruning=pruning(source_state, before))
+            self._catalogue = before.held(pruning(source_state, before))
             self._source_state = source_state
             self._parts.recorder.source_read(source_state)
 
@@ -157,7 +157,7 @@ class Daemon:
         self._source_state = source_state
         self._parts.recorder.source_read(source_state)
         if snapshot is not None:
-            self._declare(replace(read, pruning=pruning(source_state, read)))
+            self._declare(read.held(pruning(source_state, read)))
 
     def _declare(self, read: Catalogue) -> None:
         """Make a catalogue the current one: queue what differs from the one before, and forget what is not declared."""

@@ -14,6 +14,7 @@ from ecsync.core.ports import AwsError
 from ecsync.engine.convergence import Writes
 from ecsync.engine.orphans import Listing
 from ecsync.engine.progress import Watches
+from ecsync.engine.quiet import Quiet
 from ecsync.engine.retries import SETTLING, Retries, changed_since, content_digest
 
 
@@ -33,6 +34,8 @@ class StepState:
     order: tuple[Desired, ...] = ()  # of the documents `ordered`
     ordered: Documents | None = None
     turn: int = 0  # passes with a plan
+    quiet: Quiet | None = None  # the last outcome, if the next pass may have it too
+    repeated: int = 0  # passes since the last one that was made in full
     checked_within: int = CHECKED_WITHIN  # passes in which each settled resource is compared in full once
     shortcut_mismatches: int = 0  # in all passes; each one is a bug
     orphan_listing: Listing | None = None
@@ -70,7 +73,19 @@ class StepState:
                 self._record_synced(inputs, desired, known)
         self.settled = plan.settled
         self.turn += 1
+        self.repeated = 0
         self.shortcut_mismatches += len(plan.mismatches)
+
+    def record_repeated(self) -> None:
+        """Note a pass with the outcome of the last one."""
+        self.turn += 1
+        self.repeated += 1
+
+    def is_fixed(self, inputs: Inputs, plan: Plan) -> bool:
+        """Return whether the pass with these inputs changed none of them, and left AWS at rest."""
+        before = (inputs.newly_created, inputs.last_applied, inputs.last_lookups, inputs.settled)
+        now = (frozenset(self.unconfirmed), self.last_synced_marks, self.last_lookup_values, plan.settled)
+        return before == now and not self.unread and not self.unsettled and not self.watches
 
     def order_of(self, inputs: Inputs) -> tuple[Desired, ...]:
         """Return the order in which the documents are decided, computed once for them. Raises graph.Cycle."""
