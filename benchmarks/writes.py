@@ -17,10 +17,12 @@ from benchmarks.controller import Controller, is_steady, use
 from benchmarks.converge import SimulatedTime, converge, new_fleet
 from benchmarks.fleet import ACCOUNT, REGION, Fleet
 from benchmarks.limit import seconds
+from benchmarks.rounds import INTERVAL
 from ecsim import Settings, Simulator, VirtualClock
 from ecsync.core.ports import AwsError
 
 SHARE = 0.5  # the controller's default share of AWS's rates
+ROUNDS = 10  # steady rounds before the new image: the slow reads are spread, and the buckets are full
 STEP = 5.0  # virtual seconds between two rounds: the shortest delay after which a pass is made again
 # The fewest writes with which a service of the fleet can be created, and what all share.
 PER_SERVICE = {
@@ -92,7 +94,9 @@ def new_image(simulator: Simulator, fleet: Fleet) -> Writes:
     real, time.monotonic = time.monotonic, virtual.monotonic  # the limiter's clock
     try:
         _until_steady(controller, simulator)
-        simulator.advance(600.0)
+        for _ in range(ROUNDS):
+            simulator.advance(INTERVAL)
+            controller.round()
         mark, began = len(simulator.ledger), simulator.clock.now()
         controller.read([replace(fleet, image="1.28")], revision="2")
         count = _until_steady(controller, simulator)

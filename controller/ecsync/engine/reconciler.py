@@ -8,8 +8,10 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from graphlib import TopologicalSorter
+from itertools import islice
 
 from ecsync.core import marks, plan, policy, status
+from ecsync.core.graph import in_groups
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind
 from ecsync.core.model import Application, Desired, Key, Problem, Target, Unreadable
@@ -25,6 +27,7 @@ from ecsync.engine.views import View, around, at_cadence, confirmed, fresh
 
 Timer = Callable[[str], AbstractContextManager[object]]
 
+_CONFIRMED = 50  # resources with a difference that are read again before a plan is reported; the others at their step
 _AT_REST = ("Healthy", "Suspended")
 UNASSERTED = (
     "no resource here carries our marks, and the account is not asserted: set ECSYNC_ACCOUNT to its id "
@@ -144,6 +147,7 @@ class ObservedPlan:
 
     inputs: Inputs
     plan: Plan
+    confirmed: frozenset[Key] = frozenset()  # read again for the plan, with what they depend on
 
 
 def look(
@@ -167,7 +171,8 @@ def look(
             step_state.unread.clear()
     with timer("plan"):
         inputs, planned = _planned(inputs, catalogue, destination, step_state)
-    differing = {step.id.key for step in planned.steps if step.id.phase != "prune"}
+    steps = in_groups([step for step in planned.steps if step.id.phase != "prune"])
+    differing = frozenset(islice(dict.fromkeys(step.id.key for step in steps), _CONFIRMED))
     if differing:
         with timer("observe"):
             written = step_state.written
@@ -177,7 +182,7 @@ def look(
         with timer("plan"):
             inputs, planned = _planned(inputs, catalogue, destination, step_state)
     step_state.record_plan(inputs, planned)
-    return ObservedPlan(inputs=inputs, plan=planned)
+    return ObservedPlan(inputs=inputs, plan=planned, confirmed=differing)
 
 
 def _read_ahead(inputs: Inputs, destination: Destination, view: View) -> None:
@@ -249,7 +254,7 @@ def reconcile(
     if options.writes:
         _guard(observed, destination, options)
         with options.timer("apply"):
-            context = _context(destination, step_state, options)
+            context = _context(destination, step_state, options, observed.confirmed)
             results, world = execute(inputs, _chosen(observed.plan, options), context)
         inputs = replace(inputs, world=world)
     statuses = status.statuses(inputs, observed.plan, results)
@@ -271,7 +276,9 @@ def _guard(observed: ObservedPlan, destination: Destination, options: PassOption
         raise Refused(UNASSERTED.format(account=destination.target.account))
 
 
-def _context(destination: Destination, step_state: StepState, options: PassOptions) -> ExecutionContext:
+def _context(
+    destination: Destination, step_state: StepState, options: PassOptions, lately: Collection[Key]
+) -> ExecutionContext:
     assert destination.inventory is not None
     return ExecutionContext(
         cloud=destination.cloud,
@@ -282,6 +289,7 @@ def _context(destination: Destination, step_state: StepState, options: PassOptio
         serial=destination.serial,
         announce=options.announce,
         adopting=options.adopt is not None,
+        confirmed=lately,
     )
 
 

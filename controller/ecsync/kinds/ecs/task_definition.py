@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import chain, islice
+from itertools import islice
 
 from ecsync.core import marks
 from ecsync.core.diff import differences
 from ecsync.core.kind import Collection, Kind, Owned, ShapeOf, Wanted, World
 from ecsync.core.marks import with_marks
 from ecsync.core.model import Absent, Call, Create, Delete, Key, Observed, Present, Replace, Tags, Unreadable, Update
-from ecsync.core.ports import AwsError, Reader
+from ecsync.core.ports import Reader
 from ecsync.core.trees import Body, Json, Path
 from ecsync.kinds._common import (
     arn_tagging,
     belongs,
-    missing,
     operations,
     pick,
     read_tags,
@@ -25,7 +24,8 @@ from ecsync.kinds._common import (
     without_nones,
 )
 from ecsync.kinds.ecs._old_revisions import leftovers, surplus
-from ecsync.kinds.ecs._shared import is_resolved, role_name, short_name
+from ecsync.kinds.ecs._revisions import describe, family_of, listed, newest, newest_of, number_in
+from ecsync.kinds.ecs._shared import is_resolved, role_name
 from ecsync.kinds.ecs._task_definition_rules import REVIEWED, ROLES, RULES
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
@@ -42,11 +42,6 @@ def _natural(body: Body) -> str | None:
 def _known(body: Body) -> Mapping[str, str]:
     family = _natural(body)
     return {"family": family} if family else {}
-
-
-def family_of(arn: Json) -> str:
-    """Return the family of an ARN or of `family:revision`."""
-    return str(short_name(arn)).split(":", 1)[0]
 
 
 # 2 SHAPE ---------------------------------------------------------------------------------------------------------
@@ -90,7 +85,6 @@ _MEMBERS = (
     "enableFaultInjection",
     "trustedExecutionConfiguration",
 )
-_NEWEST = 10  # revisions that are described to find the live one
 
 
 def _tags_in(described: Body) -> tuple[str, Body, Body]:
@@ -103,37 +97,65 @@ _TAGS = "ecs.ListTagsForResource"
 _COLLECTIONS = (
     Collection(operation=_TAGS, cadence="slow"),
     Collection(operation="ecs.DescribeTaskDefinition", contains=_tags_in),
+    Collection(operation="ecs.ListTaskDefinitions", cadence="medium"),
 )
 
 
 def _read(reader: Reader, wanted: Sequence[Wanted], world: World) -> Iterator[tuple[Key, Observed]]:
-    running = _running(world)
+    running: Mapping[str, Sequence[str]] = _running(world)
     # What an unreadable service runs is not known: then the revision of the last pass saves the listing.
     unread = any(key.kind == "Service" and isinstance(one, Unreadable) for key, one in world.items())
+    others: list[tuple[Wanted, Sequence[str], list[Body]]] = []
     for want in wanted:
         known = [want.revision] if unread and want.revision else ()
-        found = _live(reader, want, running.get(str(want.body["family"]), known))
-        yield want.key, _with_surplus(reader, want, found)
+        runs = running.get(str(want.body["family"]), known)
+        seen: list[Body] = []
+        found = _with_content(_described_all(reader, dict.fromkeys(runs), seen), want)
+        if found is None:
+            others.append((want, runs, seen))
+        else:
+            yield want.key, _with_surplus(reader, want, _live(reader, want, found, runs))
+    newest_in = newest_of(reader, {str(want.body["family"]) for want, _, _ in others})
+    for want, runs, seen in others:
+        rest = (arn for arn in newest_in(str(want.body["family"])) if arn not in runs)
+        found = _with_content(_described_all(reader, rest, seen), want)
+        if found is not None:
+            present: Present | Absent = _live(reader, want, found, runs)
+        else:
+            present = _tagged(reader, _of_ours(seen, want), want.body) if seen else Absent()
+        yield want.key, _with_surplus(reader, want, present)
 
 
-def _live(reader: Reader, want: Wanted, running: Sequence[str]) -> Present | Absent:
-    """Return the revision with the desired content, else our newest one, else the newest (docs/rules.md R17)."""
-    others: list[Body] = []
-    for revision in _active(reader, str(want.body["family"]), running):
-        if _arn(revision) == want.revision or _has_content(revision, want.body):
-            found = _newest_running(reader, revision, want.body, running)
-            return replace(_tagged(reader, found, want.body), revision=_arn(found))
-        others.append(revision)
-    if not others:
-        return Absent()
-    others.sort(key=_number, reverse=True)
-    return _tagged(reader, next((one for one in others if _owner(one) == want.owner), others[0]), want.body)
+def _live(reader: Reader, want: Wanted, found: Body, running: Iterable[str]) -> Present:
+    """Return the resource for a revision with the desired content (docs/rules.md R17)."""
+    live = _newest_running(reader, found, want.body, running)
+    return replace(_tagged(reader, live, want.body), revision=_arn(live))
+
+
+def _with_content(revisions: Iterable[Body], want: Wanted) -> Body | None:
+    """Return the first revision with the desired content."""
+    return next((one for one in revisions if _arn(one) == want.revision or _has_content(one, want.body)), None)
+
+
+def _of_ours(revisions: Sequence[Body], want: Wanted) -> Body:
+    """Return our newest revision, else the newest one (docs/rules.md R17)."""
+    newest_first = sorted(revisions, key=_number, reverse=True)
+    return next((one for one in newest_first if _owner(one) == want.owner), newest_first[0])
+
+
+def _described_all(reader: Reader, arns: Iterable[str], seen: list[Body]) -> Iterator[Body]:
+    """Yield the ACTIVE ones of these revisions, and note them in `seen`. In the steady state one call is enough."""
+    for arn in arns:
+        described = describe(reader, arn)
+        if described is not None:
+            seen.append(described)
+            yield described
 
 
 def _newest_running(reader: Reader, found: Body, body: Body, running: Iterable[str]) -> Body:
     """Return the newest running revision with this content, so that the order of the services does not matter."""
-    newer = {number: arn for arn in running if (number := _number_in(arn)) > _number(found)}
-    described = (_described(reader, newer[number]) for number in sorted(newer, reverse=True))
+    newer = {number: arn for arn in running if (number := number_in(arn)) > _number(found)}
+    described = (describe(reader, newer[number]) for number in sorted(newer, reverse=True))
     return next((one for one in described if one is not None and _has_content(one, body)), found)
 
 
@@ -143,21 +165,6 @@ def _arn(described: Body) -> str:
 
 def _number(described: Body) -> int:
     return int(described["taskDefinition"]["revision"])
-
-
-def _number_in(arn: str) -> int:
-    number = arn.rpartition(":")[2]
-    return int(number) if number.isdigit() else 0
-
-
-def _active(reader: Reader, family: str, running: Sequence[str]) -> Iterator[Body]:
-    """Yield the running revisions, then the newest ones. In the steady state one describe call is enough."""
-    done = set()
-    for arn in chain(dict.fromkeys(running), _newest(reader, family)):
-        described = None if arn in done else _described(reader, arn)
-        done.add(arn)
-        if described is not None:
-            yield described
 
 
 def _tagged(reader: Reader, revision: Body, declared: Body) -> Present:
@@ -180,8 +187,8 @@ def _with_surplus(reader: Reader, want: Wanted, found: Present | Absent) -> Pres
 
 def _older(reader: Reader, want: Wanted, family: str, live: str) -> Iterator[str]:
     """Yield our revisions beyond the `keep` newest of the family, oldest first; never the live one."""
-    for arn in reversed(list(islice(_listed(reader, family, 100), want.keep, None))):
-        described = _described(reader, arn) if arn != live else None
+    for arn in reversed(list(islice(listed(reader, family), want.keep, None))):
+        described = describe(reader, arn) if arn != live else None
         if described is not None and _owner(described) == want.owner:
             yield arn
 
@@ -195,35 +202,6 @@ def _running(world: World) -> Mapping[str, list[str]]:
             if isinstance(arn, str) and arn.startswith("arn:"):
                 found.setdefault(family_of(arn), []).append(arn)
     return found
-
-
-def _newest(reader: Reader, family: str) -> Iterator[str]:
-    yield from islice(_listed(reader, family, _NEWEST), _NEWEST)
-
-
-def _listed(reader: Reader, family: str, page: int) -> Iterator[str]:
-    """Yield the ACTIVE revisions of a family, newest first. A simulator may also list families with that prefix."""
-    listed = reader.pages(
-        "ecs",
-        "ListTaskDefinitions",
-        "taskDefinitionArns",
-        familyPrefix=family,
-        status="ACTIVE",
-        sort="DESC",
-        maxResults=page,
-    )
-    return (arn for arn in listed if family_of(arn) == family)
-
-
-def _described(reader: Reader, arn: str) -> Body | None:
-    """Return the describe response of an ACTIVE revision, with tags; None if it is deregistered or does not exist."""
-    try:
-        response = reader.cached("ecs", "DescribeTaskDefinition", taskDefinition=arn, include=["TAGS"])
-    except AwsError as error:
-        if missing(error):
-            return None
-        raise
-    return response if response["taskDefinition"].get("status", "ACTIVE") == "ACTIVE" else None
 
 
 def _has_content(described: Body, body: Body) -> bool:
@@ -275,7 +253,7 @@ def _owned(reader: Reader, scope: str) -> Iterator[Owned]:
     """Yield our newest ACTIVE revision of each family."""
     families = {family_of(arn) for arn in tagged_arns(reader, "ecs:task-definition", scope)}
     for family in sorted(families):
-        for arn in _newest(reader, family):
+        for arn in newest(reader, family):
             described = reader.call("ecs", "DescribeTaskDefinition", taskDefinition=arn, include=["TAGS"])
             present = present_of(described["taskDefinition"], described.get("tags"), {})
             if present.marks and belongs(present, scope):
