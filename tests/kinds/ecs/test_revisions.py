@@ -24,7 +24,7 @@ def definition(family: str, image: str) -> dict[str, Any]:
 
 
 class Families(Reader):
-    """The images of the revisions of each family, oldest first; nobody's tags."""
+    """The images of the revisions of each family, oldest first; none has tags."""
 
     def __init__(self, of: Mapping[str, tuple[str, ...]]) -> None:
         self.of = of
