@@ -27,7 +27,7 @@ from ecsync.engine.views import View, around, at_cadence, confirmed, fresh
 
 Timer = Callable[[str], AbstractContextManager[object]]
 
-_CONFIRMED = 50  # resources with a difference that are read again before a plan is reported; the others at their step
+_CONFIRMED = 20  # resources with a difference that are read again before a plan is reported; the others at their step
 _AT_REST = ("Healthy", "Suspended")
 UNASSERTED = (
     "no resource here carries our marks, and the account is not asserted: set ECSYNC_ACCOUNT to its id "

@@ -67,7 +67,7 @@ def test_not_all_is_read_again_before_the_first_change(account: Account) -> None
     account.cloud.before = slowly
     with pytest.raises(StopIteration):
         account.run(leaves("blue"))
-    assert read == [120, 50, 1]
+    assert read == [120, 20, 1]
 
 
 def test_every_difference_is_settled_in_one_pass(account: Account) -> None:
