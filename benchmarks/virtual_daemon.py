@@ -36,7 +36,7 @@ class Manifests:
 
 
 class VirtualDaemon:
-    """A daemon whose passes are made one after another."""
+    """A daemon with one thread: its passes are made one after another."""
 
     def __init__(self, simulator: Simulator, workspace: Workspace) -> None:
         self._simulator = simulator

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -12,6 +14,7 @@ from math import inf
 from ecsync.core.model import Application
 from ecsync.core.outcome import ApplicationState, Failed, Outcome, Pass, PassResult, Plan, Progressing, WithheldReason
 from ecsync.core.ports import AwsError, Deferred
+from ecsync.engine.ahead import CountingThreads
 from ecsync.engine.daemon_parts import DaemonParts, SourceState
 from ecsync.engine.queue import Claim, Priority
 from ecsync.engine.reconciler import Catalogue, PassOptions, Refused, reconcile
@@ -58,7 +61,7 @@ class Daemon:
         self._source_state: SourceState | None = None
         self._step_states: dict[str, StepState] = {}
         self._started: dict[str, datetime] = {}  # passes under way
-        self._apart: list[threading.Thread] = []  # passes that may wait for a rate limit: at most one for each site
+        self._apart: list[threading.Thread] = []  # passes that may wait for rate limits: few for each site
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._source_due = threading.Event()
@@ -158,7 +161,7 @@ class Daemon:
     def work(self, within: float) -> None:
         """Take what is due within so many seconds, and make its pass: on a thread of its own if it may have to wait."""
         claim = self._parts.queue.take(within)
-        if claim is not None and claim.alone:
+        if claim is not None and claim.patient:
             with self._lock:
                 self._apart = [thread for thread in self._apart if thread.is_alive()]
                 self._apart.append(self._parts.start_thread(f"pass-{claim.key}", partial(self.once, claim)))
@@ -217,8 +220,8 @@ class Daemon:
     ) -> tuple[Outcome, bool]:
         """Make the pass, and return its outcome and whether its reads waited for the rate limit. Raises Deferred."""
         recorder = self._parts.recorder
-        # A pass that has its site alone may wait until it has read everything: it is not on a worker's thread.
-        with self._parts.wait_limit(inf if claim.alone else PASS_WAIT) as allowance, recorder.timer("total"):
+        # Such a pass may wait until it has read everything: it is not on a worker's thread.
+        with self._parts.wait_limit(inf if claim.patient else PASS_WAIT) as allowance, recorder.timer("total"):
             waited = 0.0
 
             def planned(plan: Plan) -> None:
@@ -235,8 +238,19 @@ class Daemon:
             )
             destination = self._parts.destination_for(application)
             self._parts.queue.place(application.name, (destination.target.account, destination.target.region))
-            outcome = reconcile(application, catalogue, destination, self._step_state(application.name), options)
-        return outcome, waited > PASS_WAIT
+            with self._readers(claim) as threads:
+                destination = replace(destination, threads=threads)
+                outcome = reconcile(application, catalogue, destination, self._step_state(application.name), options)
+        return outcome, max(waited, threads.waited if threads else 0.0) > PASS_WAIT
+
+    @contextmanager
+    def _readers(self, claim: Claim) -> Iterator[CountingThreads | None]:
+        """Yield the threads of a pass that may wait: it waits for all rate limits of its site at the same time."""
+        if not claim.patient or self._parts.readers is None:
+            yield None
+            return
+        with self._parts.readers() as executor:
+            yield CountingThreads(executor, partial(self._parts.wait_limit, inf))
 
     def _read_only_reason(self, application: Application) -> str:
         """Return the reason why nothing may be written to an application now; empty if it may."""

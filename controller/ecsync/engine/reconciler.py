@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from concurrent.futures import Executor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,7 +17,7 @@ from ecsync.core.model import Application, Desired, Key, Problem, Target, Unread
 from ecsync.core.outcome import Outcome, Plan, Result, StepId
 from ecsync.core.ports import Clock, Cloud, Reader
 from ecsync.engine import orphans
-from ecsync.engine.ahead import read_ahead
+from ecsync.engine.ahead import Threads, read_ahead
 from ecsync.engine.executor import Announce, ExecutionContext, execute
 from ecsync.engine.inventory import Inventory
 from ecsync.engine.observe import neighbours, observe
@@ -105,7 +104,7 @@ class Destination:
     asserted: bool = True
     serial: Callable[[str], AbstractContextManager[object]] = untimed
     inventory: Inventory | None = None  # what other applications share; None: nothing is kept between passes
-    threads: Executor | None = None  # to read ahead with; None: a pass makes one call after another
+    threads: Threads | None = None  # to read ahead with; None: a pass makes one call after another
 
     def shared(self) -> Destination:
         """Return the destination with an inventory."""
@@ -160,9 +159,11 @@ def look(
     """Observe an application and plan it. Raises AwsError only for lost credentials."""
     destination = destination.shared()
     inputs = _unobserved(application, catalogue, destination, step_state)
+    began = destination.clock.monotonic()
+    looking = at_cadence(application.sync.interval, written=step_state.written, began=began)
     with timer("observe"):
-        _read_ahead(inputs, destination, at_cadence(application.sync.interval, written=step_state.written))
-        inputs = _observed(inputs, destination, at_cadence(application.sync.interval, written=step_state.written))
+        _read_ahead(inputs, destination, looking)
+        inputs = _observed(inputs, destination, looking)
         if step_state.unsettled:
             beside = around(application.sync.interval, written=step_state.written)
             inputs = _observed(inputs, destination, beside, step_state.unsettled)
@@ -170,7 +171,7 @@ def look(
             inputs = _observed(inputs, destination, fresh(step_state.written), tuple(step_state.unread))
             step_state.unread.clear()
     with timer("plan"):
-        inputs, planned = _planned(inputs, catalogue, destination, step_state)
+        inputs, planned = _planned(inputs, catalogue, destination, step_state, looking)
     steps = in_groups([step for step in planned.steps if step.id.phase != "prune"])
     differing = frozenset(islice(dict.fromkeys(step.id.key for step in steps), _CONFIRMED))
     if differing:
@@ -180,7 +181,7 @@ def look(
             inputs = _observed(inputs, destination, beside, neighbours(inputs, differing))
             inputs = _observed(inputs, destination, confirmed(written), tuple(differing))
         with timer("plan"):
-            inputs, planned = _planned(inputs, catalogue, destination, step_state)
+            inputs, planned = _planned(inputs, catalogue, destination, step_state, looking)
     step_state.record_plan(inputs, planned)
     return ObservedPlan(inputs=inputs, plan=planned, confirmed=differing)
 
@@ -198,12 +199,11 @@ def _observed(inputs: Inputs, destination: Destination, view: View, only: Collec
 
 
 def _planned(
-    inputs: Inputs, catalogue: Catalogue, destination: Destination, step_state: StepState
+    inputs: Inputs, catalogue: Catalogue, destination: Destination, step_state: StepState, view: View
 ) -> tuple[Inputs, Plan]:
     """Plan what was observed, with what is to be removed; return the inputs of the plan too."""
     assert destination.inventory is not None
     now = destination.clock.monotonic()
-    view = at_cadence(inputs.application.sync.interval, written=step_state.written)
     listing = orphans.listing(destination.inventory, view, inputs, step_state.orphan_listing, now)
     step_state.orphan_listing = listing
     inputs = replace(

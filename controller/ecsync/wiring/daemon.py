@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 
 from ecsync import kinds
@@ -28,6 +30,7 @@ from ecsync.wiring.http_view import DaemonView, Heartbeats
 from ecsync.wiring.registry import all_reads
 from ecsync.wiring.workspace import Workspace
 
+_READERS = 64  # threads of a pass that waits: those that wait for one rate limit must not keep the others from reading
 _HTTP_STOP = 3.0  # seconds that the HTTP server may take to stop
 
 
@@ -74,6 +77,7 @@ def start(settings: Settings, where: str, workspace: Workspace, metrics: Metrics
             source_kind="s3" if where.startswith("s3://") else "disk",
         ),
         wait_limit=workspace.clouds.patience.limited,
+        readers=partial(ThreadPoolExecutor, _READERS),
         workers=settings.loop.workers,
         source_interval=settings.loop.source_interval,
         jitter=settings.loop.jitter,
