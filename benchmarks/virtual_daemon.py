@@ -34,6 +34,10 @@ class Manifests:
         """Read the source."""
         return self
 
+    def refuse(self, error: SourceError) -> Manifests:
+        """Fail: what the bench declares can be used."""
+        raise error
+
 
 class VirtualDaemon:
     """A daemon with one thread: its passes are made one after another."""
@@ -53,7 +57,7 @@ class VirtualDaemon:
                 target_of=workspace.target_of,
                 clock=self._clock,
                 queue=MemoryQueue(self._clock, self._idle),
-                ticks=Ticks(),
+                ticks=Ticks(self._clock),
                 store=self._store,
                 recorder=DaemonEventRecorder(
                     workspace=workspace,

@@ -29,6 +29,7 @@ class FakeView:
         self.source_view = SourceView(url="s3://bucket/prod", revision="3f9c1d2", fetched_at=NOW, age=4.25)
         self.query: dict[str, Any] = {}
         self.found: list[Event] = []
+        self.retries: list[tuple[str, str]] = []
 
     def applications(self) -> Sequence[ApplicationState]:
         return self.apps
@@ -48,5 +49,14 @@ class FakeView:
     def heartbeat(self) -> Mapping[str, Beat]:
         return self.beats
 
+    def lease(self) -> str:
+        return ""
+
     def readiness(self) -> Mapping[str, str]:
         return self.not_ready
+
+    def retry(self, name: str, resource: str) -> str:
+        if self.application(name) is None:
+            return f"application {name!r} is not declared"
+        self.retries.append((name, resource))
+        return ""

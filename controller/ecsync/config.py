@@ -22,6 +22,7 @@ VARIABLES = "ECSYNC_VAR_"  # prefix of the variables that `${env:NAME}` in a man
 TESTS = ("ECSYNC_CASES", "ECSYNC_CORPUS", "ECSYNC_YAML_LS")  # inputs of the project's own tests
 CONFIG = "ECSYNC_CONFIG"  # path of the file, unless a flag is given
 
+_MAPS = ("targets", "variables")  # settings that no environment variable can hold
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
@@ -39,6 +40,12 @@ def _seconds(value: object) -> object:
     return value
 
 
+def _names_in(value: object) -> object:
+    """Return the names in a text such as `a.example.com,b.example.com`."""
+    return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+
+
+Names: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_names_in)]
 Seconds: TypeAlias = Annotated[float, BeforeValidator(_seconds)]
 AccountId: TypeAlias = Annotated[str, Field(pattern=r"^(\d{12})?$")]
 
@@ -65,6 +72,7 @@ class TargetSettings(_Settings):
     role: str = Field(default="", pattern=r"^(arn:aws[a-z-]*:iam::\d{12}:role/\S+)?$")
     external_id: str = ""
     enforce: bool = False  # allow writes; the application must also set `mode: enforce` (docs/rules.md R26)
+    budget: int = Field(default=10, ge=1, le=10_000)  # resources that one pass of an application may delete or replace
 
 
 class LoopSettings(_Settings):
@@ -89,6 +97,7 @@ class HttpSettings(_Settings):
     """The address of metrics, health and the API. Default: this machine only."""
 
     host: str = "127.0.0.1"
+    hosts: Names = ()  # under which clients reach it, beside localhost and IP addresses: others are rejected
     port: int = Field(default=8080, ge=0, le=65_535)  # 0: any free port
 
 
@@ -107,9 +116,15 @@ class Settings(_Settings):
     region: str = ""
     profile: str = ""
     enforce: bool = False  # as in `targets`, for applications that name no target
+    budget: int = Field(default=10, ge=1, le=10_000)  # as in `targets`
     first_time: bool = False  # without `account`, allow a plan that only creates resources (docs/rules.md R11)
     source: str = ""  # a path or s3://bucket/prefix
     source_owner: AccountId = ""  # the account that must own the bucket
+    # What keeps a second process from writing (docs/rules.md R32): auto (beside the source), none, file:PATH, or
+    # dynamodb:TABLE.
+    lease: str = Field(default="auto", pattern=r"^(auto|none|file:.+|dynamodb:[A-Za-z0-9_.-]{3,255})$")
+    lease_period: Seconds = Field(default=40.0, ge=1, le=600)  # a lost lease is taken over within this time
+    variables: dict[str, str] = Field(default_factory=dict)  # values of ${var:NAME}, in place of those of Applications
     targets: dict[str, TargetSettings] = Field(default_factory=dict)
     loop: LoopSettings = Field(default_factory=LoopSettings)
     limits: LimitSettings = Field(default_factory=LimitSettings)
@@ -213,7 +228,7 @@ def _from_file(file: Path | None) -> Iterator[tuple[str, Any]]:
 
 def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
     """Yield (name, value, variable). An unknown variable is an error; a misspelt one would have no effect."""
-    known = {PREFIX + name.replace(".", "_").upper(): name for name in _names() if name != "targets"}
+    known = {PREFIX + name.replace(".", "_").upper(): name for name in _names() if name not in _MAPS}
     for variable, value in sorted(environment.items()):
         if not variable.startswith(PREFIX) or variable.startswith(VARIABLES) or variable in (CONFIG, *TESTS):
             continue

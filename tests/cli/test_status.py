@@ -269,3 +269,19 @@ def test_events_print_changes_as_plans_do(ecsync: Command, url: str, view: FakeV
         "    (resource): missing → declared [drift] api.yaml:1",
     ]
     assert ecsync("events", "--url", url, "--limit", "0").code == 64
+
+
+# ---------------------------------------------------------------- retry
+
+
+def test_a_retry_reaches_the_daemon(ecsync: Command, url: str, view: FakeView) -> None:
+    """Of an application, or of one resource of it."""
+    assert ecsync("retry", "shop", "--url", url).code == 0
+    assert ecsync("retry", "shop/Service/api", "--url", url).code == 0
+    assert view.retries == [("shop", ""), ("shop", "Service/api")]
+
+
+def test_a_retry_of_an_unknown_application_fails(ecsync: Command, url: str) -> None:
+    """1, with the daemon's reason."""
+    answer = ecsync("retry", "blog", "--url", url)
+    assert (answer.code, "'blog' is not declared" in answer.err) == (1, True)

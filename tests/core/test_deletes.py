@@ -117,7 +117,7 @@ class TestPolicy:
 
     def held(self, prune: bool, forbidden: str = "") -> list[str]:
         """Return why an orphan is withheld."""
-        application = Application(name="shop", sync=Sync(mode="enforce", prune=prune))
+        application = Application(name="shop", sync=Sync(mode="enforce", prune=prune, prune_limit=1))
         found = pruned(WIDGET, application=application, policies=standard(prune=forbidden))
         return [one.reason for one in found.withheld]
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ecsync.core import plan, policy
+from ecsync.core.inputs import Policy
 from ecsync.core.kind import Hold, Owned
 from ecsync.core.model import Absent, Application, Create, Key, Options, Sync
 from ecsync.core.outcome import Plan, Step, StepId, WithheldReason
@@ -92,12 +93,17 @@ class TestLookups:
         assert self.moved("elsewhere") == []
 
 
-def test_an_update_that_another_client_reverts_is_withheld() -> None:
+def test_what_does_not_converge_is_withheld() -> None:
     """Other resources are still updated."""
     widget = doc("Widget/w", size=2)
-    (why,) = held(widget, world={"Widget/w": live(widget, size=3)}, contended={widget.key})
-    assert "another client reverts it" in why
-    assert held(widget, world={"Widget/w": live(widget, size=3)}, contended={at("Widget/x")}) == []
+    world = {"Widget/w": live(widget, size=3)}
+    assert held(widget, world=world, not_converging=in_vain("Widget/w")) == ["in vain"]
+    assert held(widget, world=world, not_converging=in_vain("Widget/x")) == []
+
+
+def in_vain(path: str) -> Policy:
+    """Return the policy that withholds the steps of one resource."""
+    return lambda step, _: WithheldReason("not_converging", "in vain") if step.id.key == at(path) else ""
 
 
 class TestObstacles:
@@ -105,19 +111,18 @@ class TestObstacles:
 
     def obstacles(self, *documents: Any, world: Any, manage: tuple[str, ...] = ("all",), **more: Any) -> list[str]:
         """Return the obstacle of each withheld step."""
-        policies = standard(prune=more.pop("prune", ""), contended=more.pop("contended", ()))
-        application = Application(
-            name="shop", resources=documents, manage=manage, sync=Sync(prune=more.pop("prunes", False))
-        )
+        policies = standard(prune=more.pop("prune", ""), not_converging=more.pop("not_converging", None))
+        sync = Sync(prune=more.pop("prunes", False), prune_limit=more.pop("limit", 0))
+        application = Application(name="shop", resources=documents, manage=manage, sync=sync)
         found = plan_of(*documents, world=world, application=application, policies=policies, **more)
         return [one.obstacle for one in found.withheld]
 
     def test_each_policy_has_its_own_obstacle(self) -> None:
-        """A kind that is not managed, a suspended document, a replacement, a contention."""
+        """A kind that is not managed, a suspended document, a replacement, a write in vain."""
         widget, differs = doc("Widget/w", size=2), {"Widget/w": live(doc("Widget/w"), size=3)}
         assert self.obstacles(widget, world=differs, manage=("X",)) == ["not_managed"]
         assert self.obstacles(doc("Widget/w", Options(suspend=True), size=2), world=differs) == ["suspended"]
-        assert self.obstacles(widget, world=differs, contended={widget.key}) == ["contention"]
+        assert self.obstacles(widget, world=differs, not_converging=in_vain("Widget/w")) == ["not_converging"]
         moved = {"Widget/w": live(doc("Widget/w", zone="a"), zone="b")}
         assert self.obstacles(doc("Widget/w", zone="a"), world=moved) == ["replacement"]
 
@@ -135,7 +140,35 @@ class TestObstacles:
         left = live(doc("Widget/old"))
         assert left.marks is not None
         orphan = Owned(marks=left.marks, natural="old", present=left)
-        assert self.obstacles(world={}, orphans=(orphan,), prunes=prunes, prune=forbidden) == obstacle
+        kept = doc("Widget/w")
+        found = self.obstacles(kept, world={"Widget/w": live(kept)}, orphans=(orphan,), prunes=prunes, prune=forbidden)
+        assert found == obstacle
+
+    @pytest.mark.parametrize(
+        ("kept", "gone", "limit", "allowed"),
+        [
+            (0, 1, 0, False),  # all of an application
+            (0, 1, 1, True),
+            (1, 3, 0, True),  # fewer than five resources
+            (3, 2, 0, False),  # more than a third of five
+            (3, 2, 1, False),
+            (3, 2, 2, True),
+            (4, 2, 0, True),  # a third
+            (5, 3, 0, False),
+            (6, 3, 0, True),
+            (20, 11, 10, False),
+            (20, 11, 11, True),
+        ],
+    )
+    def test_many_deletions_need_an_explicit_word(self, kept: int, gone: int, limit: int, allowed: bool) -> None:
+        """More than a third of at least five resources, or all of an application. A lookup is none of them."""
+        documents = [doc(f"Widget/w{number}") for number in range(kept)]
+        lookup = doc("Lookup/l")
+        left = [live(doc(f"Widget/old{number}")) for number in range(gone)]
+        orphans = [Owned(marks=one.marks, natural=str(one.outputs), present=one) for one in left if one.marks]
+        world = {f"Widget/{one.key.name}": live(one) for one in documents} | {"Lookup/l": bare(lookup)}
+        found = self.obstacles(*documents, lookup, world=world, orphans=tuple(orphans), prunes=True, limit=limit)
+        assert found == ([] if allowed else ["budget"] * gone)
 
     def test_a_step_withheld_by_the_plan_itself_has_an_obstacle(self) -> None:
         """A resource of another owner, and a gate that holds a change."""
@@ -171,10 +204,10 @@ class TestNoOwnedResource:
         widget = doc("Widget/w")
         assert not self.found(widget, doc("Widget/x"), world={"Widget/w": live(widget), "Widget/x": Absent()})
 
-    def test_an_adoption_is_no_create(self) -> None:
-        """The plan has not only creates."""
+    def test_a_resource_without_a_mark_is_nothing_of_ours(self) -> None:
+        """It has the name and the body of a declared one, and would be marked."""
         widget = doc("Widget/w")
-        assert not self.found(widget, doc("Widget/x"), world={"Widget/w": bare(widget), "Widget/x": Absent()})
+        assert self.found(widget, doc("Widget/x"), world={"Widget/w": bare(widget), "Widget/x": Absent()})
 
     def test_an_empty_plan_is_not_guarded(self) -> None:
         """It writes nothing."""

@@ -154,7 +154,9 @@ OTHERS: dict[str, Callable[[Inputs], Inputs]] = {
     "another document": lambda warm: declared(warm, doc("Gadget/g")),
     "an edge between others": lambda warm: declared(warm, doc("Gadget/g", parent=to("Recipe/r"))),
     "pruning forbidden": lambda warm: replace(warm, policies=policy.standard(prune="the source cannot be read")),
-    "a contended resource": lambda warm: replace(warm, policies=policy.standard(contended={WIDGET})),
+    "a resource that does not converge": lambda warm: replace(
+        warm, policies=policy.standard(not_converging=lambda *_: "in vain")
+    ),
     "an application that manages nothing of it": lambda warm: replace(
         warm,
         application=Application(name="shop", manage=("Gadget",), resources=warm.application.resources),

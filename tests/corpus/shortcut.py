@@ -36,12 +36,12 @@ def _changed(warm: Inputs) -> Iterator[tuple[str, Inputs]]:
         assert document is not None
         for member in ("body", "facts", "outputs"):
             for path, value in leaves(getattr(live, member)):
-                for other in _others(value):
-                    changed: Any = replace(live, **{member: _with(getattr(live, member), path, other)})
-                    yield f"live {member} {dotted(path)}", replace(warm, world={**warm.world, key: changed})
+                for other in others(value):
+                    now: Any = replace(live, **{member: changed(getattr(live, member), path, other)})
+                    yield f"live {member} {dotted(path)}", replace(warm, world={**warm.world, key: now})
         for path, value in leaves(document.body):
-            for other in _others(value):
-                yield f"declared {dotted(path)}", _declared(warm, key, _with(document.body, path, other))
+            for other in others(value):
+                yield f"declared {dotted(path)}", _declared(warm, key, changed(document.body, path, other))
 
 
 def _declared(warm: Inputs, key: Key, body: Any) -> Inputs:
@@ -54,7 +54,7 @@ def _declared(warm: Inputs, key: Key, body: Any) -> Inputs:
     return replace(warm, application=replace(warm.application, resources=resources), order=())
 
 
-def _others(value: Any) -> tuple[Any, ...]:
+def others(value: Any) -> tuple[Any, ...]:
     """Return another value of the same type, and a value of another type that is equal or looks alike."""
     match value:
         case bool():
@@ -67,7 +67,7 @@ def _others(value: Any) -> tuple[Any, ...]:
             return ("changed",)
 
 
-def _with(tree: Any, path: Path, value: Any) -> Any:
+def changed(tree: Any, path: Path, value: Any) -> Any:
     if not path:
         return value
     copy = thaw(tree)

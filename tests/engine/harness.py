@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ecsync.core.model import Application, Problem, Snapshot, Target
@@ -40,12 +40,15 @@ class Recorded:
     timed: list[str] = field(default_factory=list)
     held: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
+    sources: list[str] = field(default_factory=list)
+    beats: list[str] = field(default_factory=list)
     deferrals: list[tuple[str, str]] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     on_finished: Callable[[], None] = lambda: None
 
     def source_read(self, source_state: Any) -> None:
-        """Do nothing."""
+        """Keep the reason why the source cannot be used; empty if it can."""
+        self.sources.append(source_state.error.reason if source_state.error else "")
 
     def problems(self, application: str, found: tuple[Problem, ...], _revision: str) -> None:
         """Keep the problems of an application."""
@@ -76,7 +79,8 @@ class Recorded:
         self.internal_errors.append((application, str(error)))
 
     def heartbeat(self, loop: str) -> None:
-        """Do nothing."""
+        """Keep the name of the loop."""
+        self.beats.append(loop)
 
     def forget(self, application: str) -> None:
         """Keep the name of an application that is not declared any more."""
@@ -103,19 +107,23 @@ class Harness:
         self.store = Store()
         self.broken: set[str] = set()  # applications with passes that raise
         self.broken_targets = False
+        self.broken_reader: Exception | None = None
+        self.broken_loader: Exception | None = None
         self.before_destination: Callable[[], None] = lambda: None
         self.consents = True
+        self.unheld = ""  # why the lease is not held
         clock = self.account.clock
         self.queue = MemoryQueue(clock, wait=wait or clock.skip)
         parts = DaemonParts(
             last_good=self,
-            read=lambda _: self.catalogue,
+            read=self.read,
             destination_for=self.destination_for,
             consents=lambda _: self.consents,
             target_of=self.target_of,
+            unheld=lambda: self.unheld,
             clock=clock,
             queue=self.queue,
-            ticks=Ticks(),
+            ticks=Ticks(clock),
             store=self.store,
             recorder=self.recorded,
             readers=readers,
@@ -125,8 +133,20 @@ class Harness:
         self.daemon = Daemon(parts)
 
     def refresh(self) -> SourceState:
-        """Read the source."""
+        """Read the source; a broken one raises."""
+        if self.broken_reader is not None:
+            raise self.broken_reader
         return self.source_state
+
+    def refuse(self, error: SourceError) -> SourceState:
+        """Keep the error of a read that cannot be used."""
+        return replace(self.source_state, error=error)
+
+    def read(self, _: Snapshot) -> Catalogue:
+        """Load the manifests; a broken loader raises."""
+        if self.broken_loader is not None:
+            raise self.broken_loader
+        return self.catalogue
 
     def destination_for(self, application: Application) -> Destination:
         """Return the destination of an application; a broken one raises."""

@@ -13,6 +13,7 @@ from ecsync.core.model import Options, Origin, Problem, Snapshot
 from ecsync.core.outcome import PassResult, WithheldReason
 from ecsync.core.ports import AwsError, SourceError
 from ecsync.engine.reconciler import Catalogue
+from ecsync.engine.requeue import AFTER_CHANGE
 from tests.engine.harness import Harness, SourceState
 from tests.engine.passes import ALL_THERE, document, shop, stack
 
@@ -133,7 +134,7 @@ class TestRequeue:
     def test_after_a_pass_the_interval_passes(self, harness: Harness) -> None:
         """In sync: the next pass comes after the interval, again and again."""
         harness.declare(shop(document("Leaf/alone")))
-        harness.work(1)
+        harness.work(AFTER_CHANGE)
         assert [harness.next_pass() for _ in range(3)] == [60.0] * 3
 
     def test_a_new_interval_takes_effect_at_once(self, harness: Harness) -> None:
@@ -231,8 +232,7 @@ class TestRequeue:
     def test_a_read_that_fails_half_way_is_done_again(self, harness: Harness) -> None:
         """An exception while a revision is made current queues every application at the next read."""
         harness.broken_targets = True
-        with pytest.raises(ZeroDivisionError):
-            harness.declare(shop(document("Leaf/alone")), revision="1")
+        harness.declare(shop(document("Leaf/alone")), revision="1")
         assert harness.queue.take(0) is None
         harness.broken_targets = False
         harness.daemon.read_source()
@@ -265,6 +265,34 @@ class TestSource:
         assert pruning == f"nothing will be deleted: the source cannot be read ({reason})"
         assert isinstance(pruning, WithheldReason)
         assert pruning.obstacle == ("empty" if reason == "empty" else "stale_source")
+
+    @pytest.mark.parametrize("broken", ["broken_reader", "broken_loader"])
+    def test_an_exception_of_the_reader_or_the_loader_is_a_failed_source(self, running: Harness, broken: str) -> None:
+        """The last good manifests stay in force: drift is repaired, and nothing is deleted."""
+        running.catalogue = Catalogue(applications={"shop": shop(document("Leaf/alone"), prune=True)}, revision="2")
+        running.source_state = SourceState(Snapshot(revision="2", files={}))
+        setattr(running, broken, TypeError("can only join an iterable: secret-4711"))
+        running.daemon.read_source()
+        running.account.body("Leaf/leaf")["colour"] = "blue"
+        running.queue.add("shop")
+        running.work(1)
+        assert running.account.there() == ALL_THERE
+        assert running.account.cloud.writes == ["UpdateLeaf leaf"]
+        state = running.daemon.source_state
+        assert state is not None
+        assert str(state.error) == "an internal error (TypeError): see the log"
+        assert running.recorded.sources[-1] == "internal"
+        assert running.daemon.catalogue.pruning == "nothing will be deleted: the source cannot be read (internal)"
+
+    def test_a_source_recovers_from_an_exception(self, running: Harness) -> None:
+        """The next read that succeeds is applied."""
+        running.broken_loader = TypeError("on purpose")
+        running.declare(shop(document("Leaf/alone"), prune=True), revision="2")
+        running.broken_loader = None
+        running.daemon.read_source()
+        running.work(60)
+        assert running.recorded.sources[-2:] == ["internal", ""]
+        assert running.account.there() == {"Leaf": ["alone"]}
 
     def test_nothing_is_pruned_from_a_source_that_was_not_read_whole(self, running: Harness) -> None:
         """Half a release looks like a complete, valid listing."""
@@ -398,3 +426,33 @@ class TestThreads:
         threaded.daemon.start()
         assert enough.wait(PATIENCE)
         assert set(together) == {1}
+
+
+def test_a_retry_sends_at_once_what_failed() -> None:
+    """Denied calls are otherwise sent again after 15 minutes; a retry of another resource does not send them."""
+    harness = Harness()
+    harness.declare(shop(document("Leaf/a"), document("Leaf/b")))
+    harness.account.cloud.before = denied
+    harness.work(10)
+    assert harness.account.there() == {}
+    harness.account.cloud.before = lambda *_: None
+    assert harness.daemon.retry("shop", "Leaf/a") == ""
+    harness.work(10)
+    assert harness.account.there() == {"Leaf": ["a"]}
+    assert harness.daemon.retry("shop") == ""
+    harness.work(10)
+    assert harness.account.there() == {"Leaf": ["a", "b"]}
+
+
+def test_a_retry_of_what_is_not_declared_is_refused() -> None:
+    """With the name."""
+    harness = Harness()
+    harness.declare(shop(document("Leaf/a")))
+    assert "'blog' is not declared" in harness.daemon.retry("blog")
+    assert "'Leaf/x' is not declared in application 'shop'" in harness.daemon.retry("shop", "Leaf/x")
+
+
+def denied(operation: str, _params: object) -> None:
+    """Refuse every creation."""
+    if operation.startswith("Create"):
+        raise AwsError("denied", "AccessDenied", "no", f"memory.{operation}")

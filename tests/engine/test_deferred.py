@@ -11,6 +11,7 @@ import pytest
 
 from ecsync.core.outcome import Done, Failed, Outcome, Plan, Progressing, Result, Skipped
 from ecsync.core.ports import AwsError, Deferred
+from ecsync.engine.requeue import AFTER_CHANGE
 from tests.engine.harness import Harness
 from tests.engine.passes import ALL_THERE, Account, document, shop, stack
 
@@ -176,7 +177,7 @@ class TestPass:
     def test_it_is_no_failure_and_the_last_result_stays(self, harness: Harness) -> None:
         """No event, no backoff, no status: it is counted, and comes again when the tokens are there."""
         harness.declare(shop(document("Leaf/alone")))
-        harness.work(1)
+        harness.work(AFTER_CHANGE)
         before, passes = harness.store.application("shop"), list(harness.recorded.passes)
         harness.account.cloud.before = short("DescribeLeaf", times=2)
         assert [harness.next_pass() for _ in range(3)] == [60.0, 4.0, 4.0]
@@ -190,7 +191,7 @@ class TestPass:
     def test_the_state_that_the_api_shows_is_that_of_the_last_result(self, harness: Harness) -> None:
         """Also while it is put off again and again."""
         harness.declare(shop(document("Leaf/alone")))
-        harness.work(1)
+        harness.work(AFTER_CHANGE)
         before = harness.store.application("shop")
         harness.account.cloud.before = short("DescribeLeaf", times=1000)
         harness.work(300)
@@ -214,7 +215,7 @@ class TestPass:
         """After other changes too: a pass for each token would read everything each time."""
         harness.account.cloud.before = short("CreateLeaf")
         harness.declare(shop(document("Leaf/alone"), document("Base/base")))
-        assert [harness.next_pass() for _ in range(3)] == [0.0, 4.0, 1.0]
+        assert [harness.next_pass() for _ in range(3)] == [0.0, 4.0, AFTER_CHANGE]
         assert harness.account.there() == {"Base": ["base"], "Leaf": ["alone"]}
 
     def test_a_new_revision_of_an_application_that_was_put_off_is_reconciled(self, harness: Harness) -> None:

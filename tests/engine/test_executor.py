@@ -252,39 +252,14 @@ class TestStaleReads:
         assert account.cloud.writes == []
 
 
-class TestContention:
-    """Another client reverts each repair."""
-
-    def contend(self, account: Account, rounds: int, pause: float) -> Outcome:
-        """Change the resource and make a pass, this many times."""
-        application = shop(document("Leaf/alone", colour="red"))
-        account.settle(application)
-        account.cloud.writes.clear()
-        for _ in range(rounds):
-            account.body("Leaf/alone")["colour"] = "blue"
-            outcome = account.run(application)
-            account.clock.advance(pause)
-        return outcome
-
-    def test_five_repairs_in_ten_minutes_are_contention(self, account: Account) -> None:
-        """The sixth is withheld, with the reason."""
-        outcome = self.contend(account, 8, pause=60)
-        assert account.cloud.writes == ["UpdateLeaf alone"] * 5
-        assert "another client reverts it" in outcome.plan.withheld[0].reason
-
-    def test_five_repairs_in_an_hour_are_none(self, account: Account) -> None:
-        """Repairs that are far apart are made."""
-        self.contend(account, 8, pause=300)
-        assert account.cloud.writes == ["UpdateLeaf alone"] * 8
-
-    def test_a_change_of_the_manifest_is_no_repair(self, account: Account) -> None:
-        """Ten revisions in ten minutes are ten updates."""
-        for number in range(10):
-            account.run(shop(document("Leaf/alone", colour=str(number))))
-            account.clock.advance(30)
-        assert account.cloud.writes == ["CreateLeaf alone"] + [
-            write for _ in range(9) for write in ("UpdateLeaf alone", "TagLeaf alone")
-        ]
+def test_each_revision_is_applied_at_once(account: Account) -> None:
+    """Ten revisions in five minutes are ten updates."""
+    for number in range(10):
+        account.run(shop(document("Leaf/alone", colour=str(number))))
+        account.clock.advance(30)
+    assert account.cloud.writes == ["CreateLeaf alone"] + [
+        write for _ in range(9) for write in ("UpdateLeaf alone", "TagLeaf alone")
+    ]
 
 
 class TestStopping:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from ecsync.core.model import Options
 from ecsync.core.ports import AwsError
+from ecsync.engine.reconciler import Catalogue, PassOptions, reconcile
 from tests.engine.passes import Account, document, ref, shop
 
 
@@ -90,3 +92,23 @@ class TestDeletes:
         outcome = account.run(shop(document("Base/base", zone="b")))
         assert account.cloud.writes == []
         assert "ecsync/replace" in outcome.plan.withheld[0].reason
+
+
+def test_a_pass_removes_no_more_than_the_budget_of_its_target() -> None:
+    """The others come in later passes, and nothing else waits for them."""
+    account = Account()
+    leaves = [document(f"Leaf/old{number}") for number in range(7)]
+    account.settle(shop(*leaves, document("Base/base")))
+    account.cloud.writes.clear()
+    application = shop(document("Base/base", size=4), prune=True)
+    application = replace(application, sync=replace(application.sync, prune_limit=7))
+    catalogue = Catalogue(applications={"shop": application}, pruning="", revision="2")
+    destination = replace(account.destination(), budget=3)
+    deleted = []
+    for _ in range(3):
+        before = len(account.cloud.writes)
+        reconcile(application, catalogue, destination, account.step_state, PassOptions(enforce=True))
+        deleted.append(sum(one.startswith("Delete") for one in account.cloud.writes[before:]))
+        account.clock.advance(5)
+    assert deleted == [3, 3, 1]
+    assert account.body("Base/base")["size"] == 4

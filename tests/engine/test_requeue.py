@@ -21,7 +21,7 @@ from ecsync.core.outcome import (
     Step,
     StepId,
 )
-from ecsync.engine.requeue import backoff, delay, jittered, lengthened, priority
+from ecsync.engine.requeue import AFTER_CHANGE, backoff, delay, jittered, lengthened, priority
 from tests.engine.passes import TARGET, document, key
 
 SOON = Failed(error="5xx", retry="soon", after=5.0)
@@ -49,7 +49,7 @@ def after(found: Outcome, interval: float = 60.0) -> float:
     ("found", "seconds"),
     [
         (outcome(), 60.0),
-        (outcome(Done()), 1.0),
+        (outcome(Done()), AFTER_CHANGE),
         (outcome(Progressing(why="", after=7.0), Progressing(why="", after=12.0)), 7.0),
         (outcome(Progressing(why="", after=90.0)), 60.0),
         (outcome(Skipped(reason="")), 60.0),
@@ -61,7 +61,7 @@ def after(found: Outcome, interval: float = 60.0) -> float:
         (outcome(SLOW), 60.0),
         (outcome(Failed(error="denied", retry="slow", after=12.0)), 12.0),
         (outcome(NEVER), 60.0),
-        (outcome(SLOW, Done()), 1.0),
+        (outcome(SLOW, Done()), AFTER_CHANGE),
         (outcome(SLOW, SOON), 5.0),
     ],
 )

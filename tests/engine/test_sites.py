@@ -13,7 +13,7 @@ from ecsync.aws.limits import Limiter, Patience
 from ecsync.core.kind import Kind, Wanted
 from ecsync.core.model import Application, Key, Observed, Present, Snapshot, Sync, Target
 from ecsync.core.outcome import Pass
-from ecsync.core.ports import Reader
+from ecsync.core.ports import Reader, SourceError
 from ecsync.engine.daemon import Daemon
 from ecsync.engine.daemon_parts import DaemonParts
 from ecsync.engine.inventory import Inventory
@@ -110,7 +110,7 @@ class World:
                 target_of=lambda application: Target(account="1", region=application.region),
                 clock=self.time,
                 queue=self.queue,
-                ticks=Ticks(),
+                ticks=Ticks(self.time),
                 store=self.store,
                 recorder=self.recorded,
                 wait_limit=patience.limited,
@@ -123,6 +123,10 @@ class World:
     def refresh(self) -> SourceState:
         """Read the source."""
         return SourceState(Snapshot(revision="1", files={}))
+
+    def refuse(self, error: SourceError) -> SourceState:
+        """Return the state with an error."""
+        return SourceState(Snapshot(revision="1", files={}), error)
 
     def declare(self, name: str, site: str, objects: int, interval: float) -> None:
         """Declare an application in the Region that has the name of a site."""

@@ -1,4 +1,4 @@
-"""What is remembered between passes: rows of errors and repairs. Losing it is harmless."""
+"""What is remembered between passes: rows of errors. Losing it is harmless."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from ecsync.core.outcome import Failed, Progressing, StepId
+from ecsync.core.model import Desired, Mark, Present
+from ecsync.core.outcome import Failed, Progressing, Step, StepId
 from ecsync.core.ports import AwsError, ErrorClass
 from ecsync.engine.retries import CONFLICT, SETTLING
 from ecsync.engine.step_state import StepState
@@ -14,6 +15,12 @@ from tests.engine.passes import key
 
 STEP = StepId(key=key("App/app"))
 OTHER = StepId(key=key("Base/base"))
+PRESENT = Present(body={}, outputs={})
+
+
+def sent(step: StepId) -> Step:
+    """Return a step. Its calls succeeded."""
+    return Step(id=step, change=Mark(desired=Desired(key=step.key, body={}), observed=PRESENT, marks={}), calls=())
 
 
 def error(kind: ErrorClass) -> AwsError:
@@ -61,7 +68,7 @@ def test_a_success_ends_the_row() -> None:
     step_state = StepState()
     for now in (0, 100, 200):
         step_state.result_of(STEP, error("settling"), frozenset(), now)
-    step_state.record_success(STEP, 250, repaired=False)
+    step_state.record_success(sent(STEP), "", 250)
     assert step_state.result_of(STEP, error("settling"), frozenset(), 400) == Progressing(
         why="a.Call: Code: message", after=5.0
     )
@@ -77,29 +84,8 @@ def test_each_step_has_its_own_row() -> None:
 def test_invalid_is_retried_after_a_change_of_what_it_needs() -> None:
     """For five minutes after a resource that the step depends on was created or changed."""
     step_state = StepState()
-    step_state.record_success(OTHER, 1000, repaired=False)
+    step_state.record_success(sent(OTHER), "", 1000)
     needs = frozenset({OTHER.key})
     assert isinstance(step_state.result_of(STEP, error("invalid"), needs, 1299), Progressing)
     assert isinstance(step_state.result_of(STEP, error("invalid"), needs, 1301), Failed)
     assert isinstance(step_state.result_of(STEP, error("invalid"), frozenset(), 1001), Failed)
-
-
-@pytest.mark.parametrize(
-    ("times", "contended"),
-    [((0, 1, 2, 3), False), ((0, 1, 2, 3, 4), True), ((0, 100, 200, 300, 600), True), ((0, 100, 200, 300, 601), False)],
-)
-def test_five_repairs_within_ten_minutes_are_contention(times: tuple[int, ...], contended: bool) -> None:
-    """Four are none, and neither are five over a longer time."""
-    step_state = StepState()
-    for now in times:
-        step_state.record_success(STEP, now, repaired=True)
-    assert (STEP.key in step_state.contended(times[-1])) is contended
-
-
-def test_contention_ends_ten_minutes_after_the_first_repair() -> None:
-    """Then the resource is repaired again."""
-    step_state = StepState()
-    for now in range(5):
-        step_state.record_success(STEP, now, repaired=True)
-    assert step_state.contended(600) == {STEP.key}
-    assert step_state.contended(605) == frozenset()

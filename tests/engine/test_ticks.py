@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, tzinfo
 
 import pytest
 from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobExecutionEvent, JobSubmissionEvent
 
 from ecsync.engine.ticks import Ticks
+from ecsync.wiring import SystemClock
 
 DEADLINE = 5.0
 
@@ -50,7 +53,7 @@ def counted() -> Counted:
 @pytest.fixture
 def ticks(counted: Counted) -> Iterator[Ticks]:
     """Timers that are stopped at the end of the test."""
-    ticks = Ticks(counted)
+    ticks = Ticks(SystemClock(), counted)
     yield ticks
     ticks.stop()
 
@@ -142,7 +145,7 @@ def test_stopping_twice_or_before_the_start_is_fine(ticks: Ticks) -> None:
 def test_stop_does_not_wait_for_a_running_job() -> None:
     """A poll that still runs does not delay the end of the process."""
     running, go_on = threading.Event(), threading.Event()
-    ticks = Ticks()
+    ticks = Ticks(SystemClock())
 
     def poll() -> None:
         running.set()
@@ -156,3 +159,56 @@ def test_stop_does_not_wait_for_a_running_job() -> None:
     stopping.join(DEADLINE)
     assert not stopping.is_alive()
     go_on.set()
+
+
+class Set:
+    """A clock with a wall time that can be set (`core.ports.Clock`)."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+
+    def now(self) -> datetime:
+        """The wall time."""
+        return datetime.now(UTC) + self.ahead
+
+    def monotonic(self) -> float:
+        """Seconds that never jump."""
+        return time.monotonic()
+
+
+@pytest.mark.parametrize(
+    "by", [timedelta(hours=-1), timedelta(hours=1), timedelta(days=-1), timedelta(days=1)], ids=str
+)
+def test_a_wall_clock_that_is_set_stops_no_poll(monkeypatch: pytest.MonkeyPatch, by: timedelta) -> None:
+    """The source is polled at once, and again and again, as soon as the loop of the source has noticed it."""
+    clock = Set()
+
+    class Moved(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]  # it is a datetime for APScheduler
+            return (datetime.now(UTC) + clock.ahead).astimezone(tz)
+
+    for module in ("apscheduler.schedulers.base", "apscheduler.triggers.interval", "ecsync.engine.ticks"):
+        monkeypatch.setattr(f"{module}.datetime", Moved)
+    ticks = Ticks(clock, jitter=0.0)
+    before, after = Calls(wanted=2), Calls(wanted=3)
+    current = [before]
+    ticks.poll(lambda: current[0](), 0.01)
+    ticks.start()
+    try:
+        assert before.enough.wait(DEADLINE)
+        clock.ahead, current[0] = by, after
+        ticks.keep_time()
+        assert after.enough.wait(DEADLINE)
+    finally:
+        ticks.stop()
+
+
+def test_a_steady_wall_clock_sets_no_new_poll(ticks: Ticks) -> None:
+    """The interval goes on as it was set."""
+    ticks.start()
+    ticks.poll(lambda: None, 600)
+    (job,) = ticks._scheduler.get_jobs()
+    ticks.keep_time()
+    (same,) = ticks._scheduler.get_jobs()
+    assert same is job

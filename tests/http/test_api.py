@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import http.client
 import json
 import signal
@@ -29,6 +31,7 @@ from ecsync.core.outcome import (
 )
 from ecsync.core.redact import Redacted
 from ecsync.http.app import create_app
+from ecsync.http.connections import Bounds
 from ecsync.http.server import Server
 from ecsync.http.view import Beat, SourceView
 from tests.views import NOW, TARGET, FakeView, state
@@ -76,7 +79,8 @@ def shared() -> Iterator[tuple[list[FakeView], int]]:
             return getattr(current[0], name)
 
     delegate: Any = Delegate()
-    server = Server("127.0.0.1", 0, create_app(delegate, lambda accept: (accept.encode(), "text/plain; charset=utf-8")))
+    app = create_app(delegate, lambda accept: (accept.encode(), "text/plain; charset=utf-8"), ["ecsync.internal"])
+    server = Server("127.0.0.1", 0, app)
     port = server.start()
     yield current, port
     assert server.stop()
@@ -132,7 +136,13 @@ def test_health_is_the_heartbeat(view: FakeView, get: Get, beats: dict[str, Beat
 
 def test_readiness_has_the_reason(view: FakeView, get: Get) -> None:
     """The response names the part that is not ready, and why."""
-    assert get("/readyz").json == {"apiVersion": "ecsync/v1", "kind": "Readiness", "ok": True, "because": {}}
+    assert get("/readyz").json == {
+        "apiVersion": "ecsync/v1",
+        "kind": "Readiness",
+        "ok": True,
+        "because": {},
+        "lease": "",
+    }
     view.not_ready["source"] = "empty: no manifest in it"
     response = get("/readyz")
     assert response.status == 503
@@ -279,9 +289,46 @@ def test_an_unknown_path_is_404_in_json(get: Get, path: str) -> None:
     assert (response.status, response.json["status"]) == (404, 404)
 
 
+def test_a_retry_is_passed_on(view: FakeView, get: Get) -> None:
+    """Of an application, or of one resource."""
+    for query in ("", "?resource=Service/api"):
+        assert get(f"/api/v1/applications/shop/retry{query}", "POST", **{"x-ecsync-retry": "1"}).status == 202
+    assert view.retries == [("shop", ""), ("shop", "Service/api")]
+    assert get("/api/v1/applications/none/retry", "POST", **{"x-ecsync-retry": "1"}).status == 404
+
+
+def test_a_web_page_cannot_ask_for_a_retry(view: FakeView, get: Get) -> None:
+    """A page can send a POST to this machine, but not with this header."""
+    assert get("/api/v1/applications/shop/retry", "POST").status == 403
+    assert get("/api/v1/applications/shop/retry", "OPTIONS").status == 405
+    assert view.retries == []
+
+
+@pytest.mark.parametrize(("client", "code"), [("10.0.0.9", 403), ("127.0.0.1", 202), ("::1", 202)])
+def test_another_machine_cannot_ask_for_a_retry(client: str, code: int) -> None:
+    """The metrics are open to a network, this is not."""
+    codes: list[int] = []
+
+    async def send(message: Any) -> None:
+        codes.append(message.get("status", 0))
+
+    async def receive() -> Any:
+        return {"type": "http.request"}
+
+    path = "/api/v1/applications/shop/retry"
+    scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "client": (client, 50000)}
+    scope["headers"] = [(b"host", b"localhost"), (b"x-ecsync-retry", b"1")]
+
+    async def request() -> None:
+        await create_app(FakeView(), lambda _: (b"", "text/plain"))(scope, receive, send)
+
+    asyncio.run(request())
+    assert codes[0] == code
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE"])
-def test_nothing_can_be_written(get: Get, method: str) -> None:
-    """Only GET and HEAD, on every path."""
+def test_nothing_else_can_be_written(get: Get, method: str) -> None:
+    """Only GET and HEAD, on every other path."""
     for path in ("/api/v1/applications", "/nothing"):
         response = get(path, method)
         assert (response.status, response.headers["allow"]) == (405, "GET, HEAD")
@@ -311,6 +358,106 @@ def test_an_internal_error_is_a_500_without_details(view: FakeView, get: Get) ->
     assert response.status == 500
     assert response.json["message"] == "internal error; see the log of the daemon"
     assert response.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1", 200),
+        ("10.0.0.7:8080", 200),
+        ("[::1]:8080", 200),
+        ("LOCALHOST:8080", 200),
+        ("ecsync.internal:8080", 200),
+        ("attacker.example.com", 421),
+        ("127.0.0.1.attacker.example.com:8080", 421),
+    ],
+)
+def test_an_unknown_host_is_rejected(get: Get, host: str, status: int) -> None:
+    """A web page that resolves its own name to this address cannot read the API through a browser."""
+    assert get("/api/v1/applications", host=host).status == status
+
+
+def test_a_request_without_a_host_is_answered(shared: tuple[list[FakeView], int]) -> None:
+    """Health checks of load balancers may use HTTP/1.0; browsers always send a host."""
+    with socket.create_connection(("127.0.0.1", shared[1]), timeout=5) as client:
+        client.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+        assert client.recv(100).startswith(b"HTTP/1.1 200")
+
+
+@pytest.fixture
+def narrow() -> Iterator[int]:
+    """Yield the port of a server with three connections, and a tenth of a second for the head of a request."""
+    server = Server("127.0.0.1", 0, empty_app(), Bounds(connections=3, head=0.1))
+    yield server.start()
+    assert server.stop()
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /healthz HTTP/1.1\r\nHost: local"], ids=["nothing", "half a head"])
+def test_a_head_that_does_not_come_ends_the_connection(narrow: int, sent: bytes) -> None:
+    """A client that sends nothing, or sends it slowly, keeps no place."""
+    with socket.create_connection(("127.0.0.1", narrow), timeout=5) as client:
+        client.sendall(sent)
+        assert ended(client)
+
+
+def test_a_half_head_after_a_response_ends_the_connection(narrow: int) -> None:
+    """The time begins again after each response."""
+    with socket.create_connection(("127.0.0.1", narrow), timeout=5) as client:
+        client.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert client.recv(10_000).startswith(b"HTTP/1.1 200")
+        client.sendall(b"GET /he")
+        assert ended(client)
+
+
+def test_a_health_check_finds_a_place() -> None:
+    """Other clients hold every connection: the one that was idle for longest ends."""
+    server = Server("127.0.0.1", 0, empty_app(), Bounds(connections=3))
+    port = server.start()
+    with contextlib.ExitStack() as stack:
+        held = [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5)) for _ in range(3)]
+        check = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        check.request("GET", "/healthz")
+        assert check.getresponse().status == 200
+        check.close()
+        assert ended(held[0])
+    assert server.stop()
+
+
+def test_a_busy_api_answers_health_checks() -> None:
+    """Twenty requests are answered at a time; another one is rejected, a health check is not."""
+    go_on, waiting = threading.Event(), threading.Semaphore(0)
+
+    def slow(_: str) -> tuple[bytes, str]:
+        waiting.release()
+        go_on.wait(5)
+        return b"", "text/plain"
+
+    server = Server("127.0.0.1", 0, create_app(FakeView(), slow))
+    port = server.start()
+
+    def ask(path: str) -> http.client.HTTPConnection:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        connection.request("GET", path)
+        return connection
+
+    busy = [ask("/metrics") for _ in range(20)]
+    assert all(waiting.acquire(timeout=5) for _ in busy)
+    others = [ask(path) for path in ("/metrics", "/healthz", "/readyz")]
+    statuses = [one.getresponse().status for one in others]
+    go_on.set()
+    assert statuses == [503, 200, 200]
+    assert {one.getresponse().status for one in busy} == {200}
+    for one in (*busy, *others):
+        one.close()
+    assert server.stop()
+
+
+def ended(client: socket.socket) -> bool:
+    """Return whether the server ends the connection, within the timeout of the socket."""
+    try:
+        return client.recv(100) == b""
+    except ConnectionResetError:
+        return True
 
 
 def empty_app() -> Any:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from ecsync.core.model import Adopt, Change, Desired, Mark, Origin, Problem, Snapshot
-from ecsync.core.outcome import Done, Event, Failed, Outcome, Phase, Progressing
+from ecsync.core.outcome import Done, Event, Failed, Outcome, Phase, Progressing, WithheldReason
 from ecsync.core.ports import SourceError
 from ecsync.core.redact import Redacted
 from ecsync.report import events
@@ -345,13 +345,35 @@ def test_a_rolled_back_deployment_is_reported_once() -> None:
     assert event_types(QUIET, stopped, stopped) == [[], ["deployment.rolledback", "health.changed", "sync.failed"], []]
 
 
-def test_a_held_step_does_not_keep_a_sync_open() -> None:
-    """A sync succeeds when every permitted step is done."""
+def test_a_sync_with_a_held_step_ends_and_has_not_succeeded() -> None:
+    """The event names what is held."""
     held = step(WEB, delete(WEB))
     first = outcome(status(API), steps=(step(API, create(API)),), results=(Done(),), held=(held,))
-    assert last(replace(first, statuses=(status(API, GRACE),)), outcome(status(API, sync="OutOfSync"), held=(held,)))[
-        -1
-    ].detail == {"held": 1}
+    second = outcome(status(API, sync="OutOfSync"), held=(held,))
+    end = last(replace(first, statuses=(status(API, GRACE),)), second)[-1]
+    assert (end.type, end.severity, end.detail) == ("sync.held", "warning", {"held": ["TargetGroup/web"]})
+
+
+def test_a_sync_does_not_end_while_a_resource_is_degraded() -> None:
+    """It succeeds when the resource is healthy."""
+    first = outcome(status(API, health="Degraded"), steps=(step(API, create(API)),), results=(Done(),))
+    degraded = outcome(status(API, health="Degraded"))
+    assert [types[-1:] for types in event_types(first, degraded, QUIET)] == [
+        ["health.changed"],
+        [],
+        ["sync.succeeded"],
+    ]
+
+
+def test_a_write_in_vain_is_reported_once() -> None:
+    """With its fields and the reason."""
+    reason = WithheldReason("not_converging", "not written any more: image does not converge")
+    held = outcome(status(API, sync="OutOfSync"), held=(step(API, update(API, GRACE)),))
+    held = replace(held, plan=replace(held.plan, withheld=(replace(held.plan.withheld[0], reason=reason),)))
+    assert [types.count("resource.notconverging") for types in event_types(QUIET, held, held)] == [0, 1, 0]
+    event = next(one for one in last(QUIET, held) if one.type == "resource.notconverging")
+    assert event.message == "Service/api is not written any more: image does not converge"
+    assert [change.path for change in event.fields] == [GRACE.path]
 
 
 def test_a_plan_that_is_not_applied_is_no_sync() -> None:

@@ -59,7 +59,7 @@ def test_fixed_label_sets_start_at_zero(metrics: Metrics) -> None:
 def test_reasons_are_those_of_the_ports() -> None:
     """Every class of AWS error and every reason of a source is a label value."""
     assert set(get_args(ErrorClass)) < set(get_args(Reason))
-    assert set(get_args(Fetch)) == {"ok", "unreachable", "denied", "partial", "empty", "changing"}
+    assert set(get_args(Fetch)) == {"ok", "unreachable", "denied", "partial", "empty", "changing", "internal"}
 
 
 def test_what_happens_is_counted(metrics: Metrics) -> None:
@@ -182,6 +182,22 @@ def test_drifted_resources_are_those_with_reported_drift_that_has_not_ended(metr
     assert value(metrics, "ecsync_app_condition", app="shop", type="Drifted") == 0
 
 
+def test_held_changes_are_counted_by_a_fixed_set_of_reasons(metrics: Metrics) -> None:
+    """Without the deletions, which have a metric of their own."""
+    held = outcome(held=(step(API, update(API, change("cpu", 1, 2))), step(WEB, delete(WEB))))
+    reasons = (WithheldReason("not_converging", "written in vain"), WithheldReason("off", "prune is off"))
+    withheld = tuple(replace(one, reason=reason) for one, reason in zip(held.plan.withheld, reasons, strict=True))
+    metrics.watch_applications(
+        lambda: [state(outcome=replace(held, plan=replace(held.plan, withheld=withheld)))], nothing
+    )
+    found = {
+        reason: value(metrics, "ecsync_held_changes", app="shop", reason=reason)
+        for reason in ("not_converging", "replacement", "lookup", "not_managed", "suspended", "unsafe", "off")
+    }
+    zero = dict.fromkeys(("replacement", "lookup", "not_managed", "suspended", "unsafe"), 0)
+    assert found == {**zero, "not_converging": 1, "off": None}
+
+
 def test_held_deletions_are_counted_by_a_fixed_set_of_reasons(metrics: Metrics) -> None:
     """Each reason has a series from the start; the text for people is no label."""
     reasons = [
@@ -210,7 +226,7 @@ def test_held_deletions_are_counted_by_a_fixed_set_of_reasons(metrics: Metrics) 
     }
     assert found == {
         "off": 1, "empty": 0, "stale_source": 0, "invalid_manifest": 1, "not_listed": 0, "not_managed": 0,
-        "suspended": 0, "no_ownership": 1,
+        "suspended": 0, "no_ownership": 1, "budget": 0,
     }  # fmt: skip
 
 

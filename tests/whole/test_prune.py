@@ -8,6 +8,7 @@ import pytest
 
 from ecsync.core.model import Delete, Forget
 from tests.whole.support.account_contents import contents
+from tests.whole.support.command import Command
 from tests.whole.support.environment import SETTLE_SECONDS, Controller, Environment, operations
 
 EXTRA = """
@@ -33,9 +34,10 @@ resources:
 """
 
 
-def enable_prune(controller: Controller) -> None:
-    """Declare `sync.prune: true`."""
-    controller.environment.edit("mode: enforce", "prune: true\n    mode: enforce", "application.yaml")
+def enable_prune(controller: Controller, limit: int = 0) -> None:
+    """Declare `sync.prune: true`, and the most resources that may be pruned together."""
+    sync = f"prune: true\n    pruneLimit: {limit}\n    mode: enforce"
+    controller.environment.edit("mode: enforce", sync, "application.yaml")
 
 
 def settle(controller: Controller) -> None:
@@ -127,7 +129,7 @@ def test_the_whole_stack_is_deleted_in_order_and_retained_resources_stay(converg
     for name in ("network.yaml", "service.yaml"):
         (environment.manifests / name).unlink()
     (environment.manifests / "nothing.yaml").write_text(NOTHING)
-    enable_prune(converged)
+    enable_prune(converged, limit=20)
     converged.read()
     with environment.writes() as writes:
         settle(converged)
@@ -139,6 +141,37 @@ def test_the_whole_stack_is_deleted_in_order_and_retained_resources_stay(converg
         converged.run_passes(3)
         converged.environment.controller().run_passes(2)
     assert operations(more) == []
+
+
+@pytest.mark.parametrize("limit", [0, 3])
+@pytest.mark.parametrize("left", [NOTHING, ""])
+def test_an_application_without_documents_is_not_deleted(converged: Controller, left: str, limit: int) -> None:
+    """A directory that is empty but for its Application is a complete reading, and may be half a release."""
+    environment = converged.environment
+    for name in ("network.yaml", "service.yaml"):
+        (environment.manifests / name).unlink()
+    (environment.manifests / "nothing.yaml").write_text(left)
+    enable_prune(converged, limit)
+    converged.read()
+    with environment.writes() as writes:
+        converged.run_passes(5)
+    assert [one for one in operations(writes) if "Delete" in one or "UpdateService" in one] == []
+    assert {one.obstacle for one in converged.outcomes["quickstart"].plan.withheld} == {"budget"}
+
+
+def test_apply_deletes_only_with_prune(extra: Controller, ecsync: Command) -> None:
+    """Also where the application has `sync.prune: true`: one reading is no warrant."""
+    environment = extra.environment
+    enable_prune(extra)
+    with environment.writes() as writes:
+        ended = ecsync("apply", environment.manifests)
+    assert (ended.code, operations(writes)) == (4, [])
+    assert "deletes only with --prune" in ended.err
+    with environment.writes() as writes:
+        ended = ecsync("apply", environment.manifests, "--prune", "--yes")
+    assert ended.code == 0, ended.err
+    assert "ecs.DeleteService" in operations(writes)
+    assert services(environment) == ["web"]
 
 
 def remaining(environment: Environment) -> list[str]:

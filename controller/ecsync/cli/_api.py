@@ -8,6 +8,7 @@ from typing import IO, TYPE_CHECKING, Any
 from ecsync.core.wording import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from urllib.error import HTTPError
     from urllib.request import OpenerDirector
 
@@ -33,16 +34,30 @@ def near(http: HttpSettings) -> str:
 
 def get(url: str, path: str, **query: object) -> Any:
     """Return the JSON at a path of the daemon's API. Raises NoDaemon."""
+    return _ask(url, path, query)
+
+
+def retry(url: str, application: str, resource: str) -> None:
+    """Have the daemon try an application, or its resource `Kind/name`, at once. Raises NoDaemon."""
+    from urllib.parse import quote
+
+    _ask(url, f"/api/v1/applications/{quote(application, safe='')}/retry", {"resource": resource or None}, post=True)
+
+
+def _ask(url: str, path: str, query: Mapping[str, object], *, post: bool = False) -> Any:
     from http.client import HTTPException  # slow to import: `--help` does without it
     from urllib.error import HTTPError, URLError
     from urllib.parse import urlencode
+    from urllib.request import Request
 
     if not url.startswith(("http://", "https://")):
         raise NoDaemon(f"{url} is not an http:// or https:// URL")
     parameters = urlencode({name: value for name, value in query.items() if value is not None})
     address = f"{url.rstrip('/')}{path}{'?' + parameters if parameters else ''}"
+    method, headers = ("POST", {"x-ecsync-retry": "1"}) if post else ("GET", {})
     try:
-        with _opener(url).open(address, timeout=_SECONDS) as response:
+        request = Request(address, method=method, headers=headers)  # noqa: S310  # the scheme was checked
+        with _opener(url).open(request, timeout=_SECONDS) as response:
             found = _document(response)
     except HTTPError as error:
         raise NoDaemon(f"{address}: {error.code} {printable(error.reason)}{_details(error)}") from None

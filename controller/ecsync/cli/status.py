@@ -76,7 +76,7 @@ def _from_aws(path: str, settings: Settings, only: str | None) -> list[dict[str,
     from ecsync.http.view import SourceView
 
     workspace = wiring.workspace(settings, path, read_only=True)
-    catalogue = workspace.catalogue(workspace.source(path).fetch())
+    catalogue = workspace.catalogue(workspace.source(path).fetch()).warranted()
     source = SourceView(url=path, revision=catalogue.revision)
     names = _selected(catalogue.applications, only)
     return [bodies.application(_state(workspace, catalogue, catalogue.applications[name]), source) for name in names]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 from itertools import islice
 
@@ -47,6 +48,26 @@ def course(documents: Documents, kinds: Mapping[str, Kind]) -> tuple[Edges, tupl
     keys = sorted((desired.key for desired in documents), key=lambda key: (rank[key.kind], key))
     waits = edges(documents, kinds)
     return waits, order(waits, [StepId(key=key) for key in keys])
+
+
+def arranged(documents: Documents, kinds: Mapping[str, Kind], steps: Sequence[Step]) -> tuple[Step, ...]:
+    """Return the steps in order, each with those that it waits for, and with the resources that it needs.
+
+    Raises Cycle.
+    """
+    if not steps:
+        return ()
+    waits, ordered = course(documents, kinds)
+    nearest = behind(ordered, waits, {step.id for step in steps})
+    position = {step: index for index, step in enumerate(ordered)}
+    return tuple(
+        replace(
+            step,
+            after=step.after | nearest.get(step.id, frozenset()),
+            needs=frozenset(other.key for other in waits.get(step.id, ()) if other.key != step.id.key),
+        )
+        for step in sorted(steps, key=lambda step: position.get(step.id, len(position)))
+    )
 
 
 def edges(documents: Documents, kinds: Mapping[str, Kind]) -> Edges:

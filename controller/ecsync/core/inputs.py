@@ -9,6 +9,7 @@ from functools import cached_property
 from hashlib import blake2b
 
 from ecsync.core.kind import Kind, Owned, World
+from ecsync.core.marks import key_of
 from ecsync.core.model import Application, Applied, Desired, Key, PhysicalId, Present, Ref, Target, Unreadable
 from ecsync.core.normalise import table_of
 from ecsync.core.outcome import Settled, Step
@@ -62,6 +63,14 @@ class Inputs:
     def writable(self, desired: Desired) -> bool:
         """Return whether the resource is ever written; a lookup is read-only."""
         return desired.options.manage and self.kind(desired.key).calls is not None
+
+    @cached_property
+    def world_of_gates(self) -> World:
+        """The observed resources, and the orphans that are to be deleted: they still use others until they are gone."""
+        if not self.application.sync.prune:
+            return self.world
+        owners = ((key_of(orphan.marks.owner), orphan.present) for orphan in self.orphans)
+        return {**{owner[1]: present for owner, present in owners if owner is not None}, **self.world}
 
     def looks_up(self, ref: Ref) -> bool:
         """Return whether a reference is to a lookup."""

@@ -196,6 +196,7 @@ class Sync:
 
     mode: Literal["observe", "enforce"] = "observe"
     prune: bool = False
+    prune_limit: int = 0  # resources that may be pruned although they are all, or more than a third
     interval: float = 60.0
 
 
@@ -294,7 +295,7 @@ Observed: TypeAlias = Present | Absent | Unreadable
 
 # ---------------------------------------------------------------- change
 
-Effect: TypeAlias = Literal["in-place", "rolls-tasks", "needs-force", "revise", "replace"]
+Effect: TypeAlias = Literal["in-place", "new-tasks", "rolls-tasks", "needs-force", "revise", "replace"]
 Reason: TypeAlias = Literal["drift", "pending", "lookup"]
 
 

@@ -6,33 +6,26 @@ first, then what a person can do.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from ecsync.core.inputs import Inputs, Policy
 from ecsync.core.kind import World
-from ecsync.core.model import Create, Key, Present, Replace, Update
+from ecsync.core.model import Adopt, Change, Create, Delete, Mark, Present, Replace, Update
 from ecsync.core.outcome import Plan, Step, WithheldReason
 
+_FEW = 5  # resources: of fewer than these, any share may be pruned, but not all of them
 
-def standard(*, prune: str = "", contended: Collection[Key] = ()) -> tuple[Policy, ...]:
+
+def standard(*, prune: str = "", not_converging: Policy | None = None) -> tuple[Policy, ...]:
     """Return the policies of an ordinary pass.
 
-    `prune` is the reason why nothing may be pruned now; empty: pruning is allowed. `contended` are resources that
-    another client reverted too often.
+    `prune` is the reason why nothing may be pruned now; empty: pruning is allowed. `not_converging` withholds what was
+    written in vain; None: nothing was.
     """
 
     def unpruned(step: Step, inputs: Inputs) -> str:
         return pruning(step, inputs, prune)
 
-    def contention(step: Step, _: Inputs) -> str:
-        if step.id.key not in contended or not isinstance(step.change, Update | Replace):
-            return ""
-        return WithheldReason(
-            "contention",
-            "not written: another client reverts it each time; it will not be retried until the manifest changes",
-        )
-
-    return (managed, suspended, unpruned, replacing, moved_lookups, contention)
+    own = (managed, suspended, unpruned, replacing, moved_lookups)
+    return own if not_converging is None else (*own, not_converging)
 
 
 def managed(step: Step, inputs: Inputs) -> str:
@@ -63,17 +56,41 @@ def pruning(step: Step, inputs: Inputs, forbidden: str) -> str:
             "off",
             "not deleted: no longer declared, and prune is off (set sync.prune: true in its Application document)",
         )
-    if not forbidden or isinstance(forbidden, WithheldReason):
-        return forbidden
-    return WithheldReason("stale_source", forbidden)
+    if forbidden:
+        return forbidden if isinstance(forbidden, WithheldReason) else WithheldReason("stale_source", forbidden)
+    return _too_many(inputs) if isinstance(step.change, Delete) else ""
+
+
+def _too_many(inputs: Inputs) -> str:
+    """Return why so many orphans are not deleted without an explicit word; empty: there are few (docs/rules.md R27).
+
+    Half a release can be a complete and valid reading, and so can an empty directory.
+    """
+    doomed, application = len(inputs.orphans), inputs.application
+    if doomed <= application.sync.prune_limit:
+        return ""
+    kept = [one.key for one in application.resources if inputs.writable(one)]
+    live = sum(isinstance(inputs.world.get(key), Present) for key in kept)
+    if not kept:
+        what = f"{application.name} declares nothing any more"
+    elif doomed + live >= _FEW and 3 * doomed > doomed + live:
+        what = f"{doomed} of {doomed + live} resources are no longer declared"
+    else:
+        return ""
+    fix = f"if that is meant, set sync.pruneLimit: {doomed} in its Application document, or run `ecsync apply --prune`"
+    return WithheldReason("budget", f"not deleted: {what}; {fix}")
 
 
 def replacing(step: Step, inputs: Inputs) -> str:
-    """Withhold a replacement, which is an outage, unless its kind does it side by side or the document allows it."""
-    if not isinstance(step.change, Replace) or inputs.kind(step.id.key).replaces_itself:
+    """Withhold a replacement that is an outage, unless the document allows it.
+
+    One that its kind makes side by side is none, unless the step has a reason in `waiting`.
+    """
+    if not isinstance(step.change, Replace) or step.change.desired.options.replace == "allow":
         return ""
-    if step.change.desired.options.replace == "allow":
-        return ""
+    if inputs.kind(step.id.key).replaces_itself:
+        accept = "set `ecsync/replace: allow` to accept that"
+        return WithheldReason("replacement", f"not replaced: {step.waiting}; {accept}") if step.waiting else ""
     fields = ", ".join(".".join(map(str, one.path)) for one in step.change.fields if one.effect == "replace")
     return WithheldReason(
         "replacement",
@@ -86,7 +103,7 @@ def moved_lookups(step: Step, _: Inputs) -> str:
     """Withhold an update that restarts tasks only because a looked-up value changed (docs/rules.md R20)."""
     if not isinstance(step.change, Update) or step.change.desired.options.refresh == "follow":
         return ""
-    rolling = [one for one in step.change.fields if one.effect != "in-place"]
+    rolling = [one for one in step.change.fields if one.effect not in ("in-place", "new-tasks")]
     if not rolling or any(one.reason != "lookup" for one in rolling):
         return ""
     return WithheldReason(
@@ -97,7 +114,15 @@ def moved_lookups(step: Step, _: Inputs) -> str:
 
 
 def finds_no_owned_resource(plan: Plan, world: World) -> bool:
-    """Return whether all is created and nothing has a mark: as in a wrong account (docs/rules.md R11)."""
-    main = [step for step in plan.steps if step.id.phase == "main"]
+    """Return whether a first mark is written and nothing has one: as in a wrong account (docs/rules.md R11).
+
+    What exists without a mark is nothing of ours, whether it would be adopted, updated, or marked because it is equal.
+    """
+    main = [step.change for step in plan.steps if step.id.phase == "main"]
     marked = any(isinstance(one, Present) and one.marks for one in world.values())
-    return bool(main) and all(isinstance(step.change, Create) for step in main) and not marked
+    return any(map(_marks, main)) and all(_marks(one) or isinstance(one, Adopt) for one in main) and not marked
+
+
+def _marks(change: Change) -> bool:
+    """Return whether a change writes marks. An update of what is marked already does not."""
+    return isinstance(change, Create | Mark) or (isinstance(change, Update) and bool(change.marks))

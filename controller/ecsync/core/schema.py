@@ -67,6 +67,7 @@ class Fixed:
 ANY = Fixed(type="any")
 STRING = Fixed(type="string")
 BOOLEAN = Fixed(type="boolean")
+INTEGER = Fixed(type="integer")
 
 
 def documented(shape: Fixed, text: str) -> Fixed:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -53,6 +53,18 @@ class CountingThreads:
                 return work()
             finally:
                 self.waited = max(self.waited, allowance.waited)
+
+
+@contextmanager
+def counting(
+    readers: Callable[[], Executor] | None, unlimited: Callable[[], AbstractContextManager[Allowance]]
+) -> Iterator[CountingThreads | None]:
+    """Yield threads of their own for a pass that may wait: it waits for all rate limits at the same time."""
+    if readers is None:
+        yield None
+        return
+    with readers() as executor:
+        yield CountingThreads(executor, unlimited)
 
 
 def read_ahead(inventory: Inventory, view: View, inputs: Inputs, now: datetime, threads: Threads) -> None:

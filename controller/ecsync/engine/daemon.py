@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from math import inf
 
-from ecsync.core.model import Application
-from ecsync.core.outcome import ApplicationState, Failed, Outcome, Pass, PassResult, Plan, Progressing, WithheldReason
-from ecsync.core.ports import AwsError, Deferred
-from ecsync.engine.ahead import CountingThreads
+from ecsync.core.model import Application, Key
+from ecsync.core.outcome import ApplicationState, Done, Failed, Outcome, Pass, PassResult, Plan, WithheldReason
+from ecsync.core.ports import AwsError, Deferred, SourceError
+from ecsync.engine.ahead import counting
 from ecsync.engine.daemon_parts import DaemonParts, SourceState
 from ecsync.engine.queue import Claim, Priority
 from ecsync.engine.reconciler import Catalogue, PassOptions, Refused, reconcile
@@ -61,6 +60,7 @@ class Daemon:
         self._source_state: SourceState | None = None
         self._step_states: dict[str, StepState] = {}
         self._started: dict[str, datetime] = {}  # passes under way
+        self._to_retry: dict[str, set[Key | None]] = {}  # by application; None: all of its resources
         self._apart: list[threading.Thread] = []  # passes that may wait for rate limits: few for each site
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -71,8 +71,9 @@ class Daemon:
         """Start the timers, the source thread and the workers."""
         self._parts.ticks.start()
         self._parts.ticks.poll(self._source_due.set, self._parts.source_interval)
-        loops = [("source", self._read_loop), *((f"worker-{n}", self._work_loop) for n in range(self._parts.workers))]
-        self._threads += [self._parts.start_thread(name, loop) for name, loop in loops]
+        workers = [f"worker-{number}" for number in range(self._parts.workers)]
+        self._threads.append(self._parts.start_thread("source", self._read_loop))
+        self._threads += [self._parts.start_thread(name, partial(self._work_loop, name)) for name in workers]
 
     def stop(self, within: float) -> bool:
         """Finish the calls under way and end. Return False if a thread did not end within so many seconds."""
@@ -97,34 +98,67 @@ class Daemon:
         """The result of the latest read of the source; None before the first."""
         return self._source_state
 
+    def retry(self, name: str, resource: str = "") -> str:
+        """Have what failed or does not converge tried in a pass that comes now; return why not, or nothing.
+
+        `resource` is `Kind/name`; empty: every resource of the application.
+        """
+        application = self._catalogue.applications.get(name)
+        if application is None:
+            return f"application {name!r} is not declared; /api/v1/applications lists all"
+        key = next((one.key for one in application.resources if str(one.key) == resource), None)
+        if resource and key is None:
+            return f"{resource!r} is not declared in application {name!r}"
+        with self._lock:
+            self._to_retry.setdefault(name, set()).add(key)
+        self._parts.queue.add(name, priority="change")
+        return ""
+
     # ---------------------------------------------------------------- the source
 
     def _read_loop(self) -> None:
         """Read the source each time it is due. The timer only sets the event: a slow source must not block it."""
         while not self._stopping.is_set():
             self._parts.recorder.heartbeat("source")
+            self._parts.ticks.keep_time()
             if self._source_due.wait(IDLE) and not self._stopping.is_set():
                 self._source_due.clear()
                 try:
                     self.read_source()
                 except Deferred:
                     return  # the process stops
-                except Exception as error:  # noqa: BLE001  # the edge of a thread: the next read may succeed
-                    self._parts.recorder.internal_error("", error)
 
     def read_source(self) -> None:
-        """Read the source, and queue the applications that are new or changed."""
+        """Read the source, and queue the applications that are new or changed. Raises Deferred.
+
+        An unexpected exception is a failure of the source: the last good revision is kept, and nothing is deleted.
+        """
+        before = self._catalogue
+        try:
+            self._read_source()
+        except Deferred:
+            raise
+        except Exception as error:  # noqa: BLE001  # the edge of a thread: the next read may succeed
+            self._parts.recorder.internal_error("", error)
+            # Without the text of the exception: it may hold a secret, and the API shows this message.
+            message = f"an internal error ({type(error).__name__}): see the log"
+            source_state = self._parts.last_good.refuse(SourceError(message, reason="internal"))
+            self._catalogue = replace(before, pruning=pruning(source_state, before))
+            self._source_state = source_state
+            self._parts.recorder.source_read(source_state)
+
+    def _read_source(self) -> None:
         with self._parts.recorder.timer("fetch"):
             source_state = self._parts.last_good.refresh()
-        self._parts.recorder.source_read(source_state)
-        self._source_state = source_state
-        if source_state.snapshot is None:
-            return
         read = self._catalogue
-        if source_state.snapshot.revision != read.revision or not read.applications:
+        snapshot = source_state.snapshot
+        if snapshot is not None and (snapshot.revision != read.revision or not read.applications):
             with self._parts.recorder.timer("parse"):
-                read = self._parts.read(source_state.snapshot)
-        self._declare(replace(read, pruning=pruning(source_state, read)))
+                read = self._parts.read(snapshot)
+        self._source_state = source_state
+        self._parts.recorder.source_read(source_state)
+        if snapshot is not None:
+            self._declare(replace(read, pruning=pruning(source_state, read)))
 
     def _declare(self, read: Catalogue) -> None:
         """Make a catalogue the current one: queue what differs from the one before, and forget what is not declared."""
@@ -142,6 +176,11 @@ class Daemon:
                 self._parts.queue.place(name, (target.account or target.name, target.region))
                 self._parts.queue.add(name, priority="change")
 
+    def look_again(self) -> None:
+        """Queue every application now: what may be written has changed."""
+        for name in self._catalogue.applications:
+            self._parts.queue.add(name, priority="change")
+
     def _state(self, application: Application, catalogue: Catalogue) -> ApplicationState:
         return ApplicationState(
             name=application.name,
@@ -153,27 +192,31 @@ class Daemon:
 
     # ---------------------------------------------------------------- the workers
 
-    def _work_loop(self) -> None:
+    def _work_loop(self, name: str) -> None:
+        alive = partial(self._parts.recorder.heartbeat, name)
         while not self._stopping.is_set():
-            self._parts.recorder.heartbeat("worker")
-            self.work(IDLE)
+            alive()
+            self.work(IDLE, alive)
 
-    def work(self, within: float) -> None:
-        """Take what is due within so many seconds, and make its pass: on a thread of its own if it may have to wait."""
+    def work(self, within: float, alive: Callable[[], None] = lambda: None) -> None:
+        """Take what is due within so many seconds, and make its pass: on a thread of its own if it may have to wait.
+
+        `alive` is called before each write of a pass on this thread.
+        """
         claim = self._parts.queue.take(within)
         if claim is not None and claim.patient:
             with self._lock:
                 self._apart = [thread for thread in self._apart if thread.is_alive()]
                 self._apart.append(self._parts.start_thread(f"pass-{claim.key}", partial(self.once, claim)))
         elif claim is not None:
-            self.once(claim)
+            self.once(claim, alive)
 
-    def once(self, claim: Claim) -> None:
+    def once(self, claim: Claim, alive: Callable[[], None] = lambda: None) -> None:
         """Make one pass for a claim, and requeue the application, also after an exception."""
         following = _Next(after=BACKOFF[0])  # if an exception ends this thread
         self._started[claim.key] = self._parts.clock.now()
         try:
-            following = self._pass(claim)
+            following = self._pass(claim, alive)
         except Deferred as deferred:
             following = _Next(after=deferred.after, deferred=True)
             self._parts.recorder.deferred(claim.key, deferred)
@@ -188,7 +231,7 @@ class Daemon:
             self._started.pop(claim.key, None)
             following.give_back(claim)
 
-    def _pass(self, claim: Claim) -> _Next:
+    def _pass(self, claim: Claim, alive: Callable[[], None]) -> _Next:
         """Make a pass, and return when the next one comes. Raises Deferred."""
         name, catalogue = claim.key, self._catalogue
         application = catalogue.applications.get(name)
@@ -198,10 +241,14 @@ class Daemon:
             after = application.sync.interval
             self._finish(name, "frozen", after, error="not reconciled: its manifests are not valid")
             return _Next(after=after)
+        with self._lock:
+            asked = self._to_retry.pop(name, set())
+        for key in asked:
+            self._step_state(name).retry(key)
         reconcile_id = uuid.uuid4().hex[:8]
         read_only = self._read_only_reason(application)
         try:
-            outcome, scarce = self._reconcile(application, catalogue, claim, reconcile_id, enforce=not read_only)
+            outcome, scarce = self._reconcile(application, catalogue, claim, alive, reconcile_id, enforce=not read_only)
         except (AwsError, Refused) as error:
             self._parts.recorder.failed(application, error, reconcile_id)
             after = self._after_failure(name)
@@ -216,7 +263,14 @@ class Daemon:
         return _Next(after=after, priority=priority(outcome), scarce=scarce)
 
     def _reconcile(
-        self, application: Application, catalogue: Catalogue, claim: Claim, reconcile_id: str, *, enforce: bool
+        self,
+        application: Application,
+        catalogue: Catalogue,
+        claim: Claim,
+        alive: Callable[[], None],
+        reconcile_id: str,
+        *,
+        enforce: bool,
     ) -> tuple[Outcome, bool]:
         """Make the pass, and return its outcome and whether its reads waited for the rate limit. Raises Deferred."""
         recorder = self._parts.recorder
@@ -230,27 +284,23 @@ class Daemon:
                 if enforce:
                     recorder.planned(application, plan, reconcile_id)
 
+            def may_go_on() -> bool:
+                alive()
+                return not self._stopping.is_set() and claim.renew()
+
             options = PassOptions(
                 enforce=enforce,
-                may_go_on=lambda: not self._stopping.is_set() and claim.renew(),
+                may_go_on=may_go_on,
                 planned=planned,
                 timer=recorder.timer,
             )
             destination = self._parts.destination_for(application)
             self._parts.queue.place(application.name, (destination.target.account, destination.target.region))
-            with self._readers(claim) as threads:
+            readers = self._parts.readers if claim.patient else None
+            with counting(readers, partial(self._parts.wait_limit, inf)) as threads:
                 destination = replace(destination, threads=threads)
                 outcome = reconcile(application, catalogue, destination, self._step_state(application.name), options)
         return outcome, max(waited, threads.waited if threads else 0.0) > PASS_WAIT
-
-    @contextmanager
-    def _readers(self, claim: Claim) -> Iterator[CountingThreads | None]:
-        """Yield the threads of a pass that may wait: it waits for all rate limits of its site at the same time."""
-        if not claim.patient or self._parts.readers is None:
-            yield None
-            return
-        with self._parts.readers() as executor:
-            yield CountingThreads(executor, partial(self._parts.wait_limit, inf))
 
     def _read_only_reason(self, application: Application) -> str:
         """Return the reason why nothing may be written to an application now; empty if it may."""
@@ -260,6 +310,8 @@ class Daemon:
             return (
                 "read-only: the operator has not enabled writes to this target (--enforce, or `enforce` in its config)"
             )
+        if unheld := self._parts.unheld():
+            return f"read-only: the lease is {unheld}"
         for name in application.after:
             state = self._parts.store.application(name)
             if state is None or state.outcome is None:
@@ -322,10 +374,7 @@ def pruning(source_state: SourceState, catalogue: Catalogue) -> str:
     if not source_state.complete:
         text = "nothing will be deleted: the source must first return the same files twice, 60 s apart"
         return WithheldReason("stale_source", text)
-    if catalogue.problems:
-        text = f"nothing will be deleted: {catalogue.problems[0].origin} is not valid"
-        return WithheldReason("invalid_manifest", text)
-    return ""
+    return catalogue.warranted().pruning
 
 
 def result(outcome: Outcome) -> PassResult:
@@ -335,7 +384,7 @@ def result(outcome: Outcome) -> PassResult:
         return "error"
     if any(isinstance(one, Failed) for one in results) or outcome.plan.stopped:
         return "terminal"
-    if results and not all(isinstance(one, Progressing) for one in results):
+    if any(isinstance(one, Done) for one in results):
         return "changed"
     return "synced" if outcome.sync == "Synced" else "skipped"
 

@@ -56,6 +56,9 @@ class LastGood(Protocol):
     def refresh(self) -> SourceState:
         """Read the source now; never raises SourceError."""
 
+    def refuse(self, error: SourceError) -> SourceState:
+        """Note that what was read last cannot be used, and return the state."""
+
 
 class EventRecorder(Protocol):
     """Receives everything that happens in the engine. No method may raise or block."""
@@ -99,7 +102,8 @@ class DaemonParts:
     """The collaborators and settings of a daemon; `wiring` builds it.
 
     `destination_for` raises AwsError (credentials) or Refused (wrong account, no Region). `consents` returns whether
-    the operator enabled writes to the application's target (docs/rules.md R26). `target_of` makes no AWS call.
+    the operator enabled writes to the application's target (docs/rules.md R26). `target_of` makes no AWS call. `unheld`
+    returns why this process may not write (docs/rules.md R32); empty: it may.
     """
 
     last_good: LastGood
@@ -107,6 +111,7 @@ class DaemonParts:
     destination_for: Callable[[Application], Destination]
     consents: Callable[[Application], bool]
     target_of: Callable[[Application], Target]
+    unheld: Callable[[], str] = lambda: ""
     clock: Clock
     queue: MemoryQueue
     ticks: Ticks

@@ -99,10 +99,12 @@ class Inventory:
             return self._tags(view, collection, service, operation, params)
         if collection.ids and collection.ids in params:
             return self._batch(view, collection, service, operation, params)
-        kept: Mapping[str, Any] = self._kept(
-            view, collection, f"{service}.{operation}", params, lambda: self._cloud.call(service, operation, **params)
-        )
-        return kept
+
+        def read() -> Mapping[str, Any]:
+            found = self._cloud.call(service, operation, **params)
+            return collection.part(found) if collection.part else found
+
+        return self._kept(view, collection, f"{service}.{operation}", params, read)
 
     def items(self, view: View, service: str, operation: str, result: str, params: Mapping[str, Any]) -> Iterator[Any]:
         """Return the items of all pages. Raises the AwsError of a listing that failed before."""

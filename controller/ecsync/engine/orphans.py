@@ -207,7 +207,8 @@ def planned_again(reader: Reader, inputs: Inputs, step: Step) -> Step | None:
     owner, kind = marks.owner(inputs.installation, step.id.key), inputs.kind(step.id.key)
     for owned in kind.owned(reader, owner.removeprefix("v1/")) if kind.owned else ():
         if _unchanged(owned, step.change.observed) and owned.marks.owner == owner:
-            return replace(deletion(inputs, step.id.key, owned.present, waiting=step.waiting), after=step.after)
+            again = deletion(inputs, step.id.key, owned.present, waiting=step.waiting, phase=step.id.phase)
+            return replace(again, after=step.after)
     return None
 
 

@@ -14,9 +14,9 @@ from ecsync.core.graph import in_groups
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind
 from ecsync.core.model import Application, Desired, Key, Problem, Target, Unreadable
-from ecsync.core.outcome import Outcome, Plan, Result, StepId
+from ecsync.core.outcome import Outcome, Plan, Result, StepId, WithheldReason
 from ecsync.core.ports import Clock, Cloud, Reader
-from ecsync.engine import orphans
+from ecsync.engine import orphans, progress
 from ecsync.engine.ahead import Threads, read_ahead
 from ecsync.engine.executor import Announce, ExecutionContext, execute
 from ecsync.engine.inventory import Inventory
@@ -28,6 +28,9 @@ Timer = Callable[[str], AbstractContextManager[object]]
 
 _CONFIRMED = 20  # resources with a difference that are read again before a plan is reported; the others at their step
 _AT_REST = ("Healthy", "Suspended")
+NO_WARRANT = WithheldReason(
+    "stale_source", "not deleted: only a complete reading of a source may delete, and these manifests are not one"
+)
 UNASSERTED = (
     "no resource here carries our marks, and the account is not asserted: set ECSYNC_ACCOUNT to its id "
     "(now {account}), or pass --first-time"
@@ -42,12 +45,15 @@ def untimed(_: str) -> Iterator[None]:
 
 @dataclass(frozen=True, kw_only=True)
 class Catalogue:
-    """All applications of the last good snapshot; `pruning` is the reason why nothing may be pruned now."""
+    """All applications of the last good snapshot.
+
+    `pruning` is the reason why nothing may be pruned now. Only who has a complete reading of a source may clear it.
+    """
 
     applications: Mapping[str, Application]
     problems: tuple[Problem, ...] = ()
     revision: str = ""
-    pruning: str = ""
+    pruning: str = NO_WARRANT
 
     def ordered(self) -> tuple[Application, ...]:
         """Return the applications, each after those in its `after`."""
@@ -62,6 +68,13 @@ class Catalogue:
         """Yield the resources of all applications."""
         for application in self.applications.values():
             yield from application.resources
+
+    def warranted(self) -> Catalogue:
+        """Return the catalogue as one complete reading of a source, which may prune unless a manifest is invalid."""
+        if not self.problems:
+            return replace(self, pruning="")
+        reason = f"nothing will be deleted: {self.problems[0].origin} is not valid"
+        return replace(self, pruning=WithheldReason("invalid_manifest", reason))
 
     @cached_property
     def _owners(self) -> dict[str, frozenset[str]]:
@@ -102,6 +115,7 @@ class Destination:
     kinds: Mapping[str, Kind]
     clock: Clock
     asserted: bool = True
+    budget: int = 10  # resources that one pass may delete or replace
     serial: Callable[[str], AbstractContextManager[object]] = untimed
     inventory: Inventory | None = None  # what other applications share; None: nothing is kept between passes
     threads: Threads | None = None  # to read ahead with; None: a pass makes one call after another
@@ -182,8 +196,9 @@ def look(
             inputs = _observed(inputs, destination, confirmed(written), tuple(differing))
         with timer("plan"):
             inputs, planned = _planned(inputs, catalogue, destination, step_state, looking)
-    step_state.record_plan(inputs, planned)
-    return ObservedPlan(inputs=inputs, plan=planned, confirmed=differing)
+    now = destination.clock.monotonic()
+    step_state.record_plan(inputs, planned, now)
+    return ObservedPlan(inputs=inputs, plan=step_state.awaiting(planned, inputs, now), confirmed=differing)
 
 
 def _read_ahead(inputs: Inputs, destination: Destination, view: View) -> None:
@@ -209,7 +224,9 @@ def _planned(
     inputs = replace(
         inputs,
         orphans=orphans.removable(inputs, listing, catalogue.documents()),
-        policies=policy.standard(prune=catalogue.pruning or listing.incomplete, contended=step_state.contended(now)),
+        policies=policy.standard(
+            prune=catalogue.pruning or listing.incomplete, not_converging=step_state.not_converging(now)
+        ),
     )
     inputs = replace(inputs, order=step_state.order_of(inputs))
     return inputs, replace(plan.build(inputs), incomplete=str(listing.incomplete))
@@ -257,7 +274,12 @@ def reconcile(
             context = _context(destination, step_state, options, observed.confirmed)
             results, world = execute(inputs, _chosen(observed.plan, options), context)
         inputs = replace(inputs, world=world)
-    statuses = status.statuses(inputs, observed.plan, results)
+    statuses, step_state.watches = progress.judged(
+        status.statuses(inputs, observed.plan, results),
+        step_state.watches,
+        destination.clock.monotonic(),
+        destination.clock.now(),
+    )
     step_state.unsettled = frozenset(
         one.key
         for one in statuses
@@ -272,7 +294,8 @@ def _guard(observed: ObservedPlan, destination: Destination, options: PassOption
         raise Refused("no installation is configured: set ECSYNC_INSTALLATION to a name for this controller")
     if options.only_digest and options.only_digest != (digest := plan.digest(observed.plan)):
         raise Refused(f"the plan has changed: its digest is {digest}, not {options.only_digest}; review it again")
-    if not destination.asserted and policy.finds_no_owned_resource(observed.plan, observed.inputs.world):
+    by_name = options.adopt is not None  # a person has named what to adopt
+    if not (by_name or destination.asserted) and policy.finds_no_owned_resource(observed.plan, observed.inputs.world):
         raise Refused(UNASSERTED.format(account=destination.target.account))
 
 
@@ -287,6 +310,7 @@ def _context(
         step_state=step_state,
         may_go_on=options.may_go_on,
         serial=destination.serial,
+        budget=destination.budget,
         announce=options.announce,
         adopting=options.adopt is not None,
         confirmed=lately,

@@ -11,6 +11,7 @@ from ecsync.engine.queue import Priority
 SLOW = 900.0  # seconds until a denied or invalid call is retried, unless its document changes (docs/rules.md R24)
 BACKOFF = (5.0, 300.0)  # seconds: the first delay and the longest
 MAX_JITTER = 10.0  # seconds: drift is seen within the interval plus this
+AFTER_CHANGE = 2.0  # seconds until the pass after a change: a read just after a write often shows the state before it
 PASS_WAIT = 1.0  # seconds that the calls of a pass may wait for the rate limit together, before the pass is deferred
 
 
@@ -26,7 +27,7 @@ def delay(outcome: Outcome, *, interval: float, jitter: Callable[[float], float]
     soon = [one.after for one in results if isinstance(one, Progressing)]
     soon += [one.after for one in results if isinstance(one, Failed) and one.after is not None]
     if any(isinstance(one, Done) for one in results) and not waits_for_rate(outcome):
-        soon.append(1.0)
+        soon.append(AFTER_CHANGE)
     if outcome.health == "Progressing":
         soon.append(15.0)
     return min([jitter(interval), *soon])

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ecsync.core import plan as planning
-from ecsync.core.inputs import CHECKED_WITHIN, Inputs, LookupValues
+from ecsync.core.inputs import CHECKED_WITHIN, Inputs, LookupValues, Policy
 from ecsync.core.marks import applied_for
 from ecsync.core.model import Applied, Desired, Documents, Key, Present
 from ecsync.core.outcome import Failed, Plan, Progressing, Result, Settled, Step, StepId
 from ecsync.core.ports import AwsError
+from ecsync.engine.convergence import Writes
 from ecsync.engine.orphans import Listing
-from ecsync.engine.retries import SETTLING, Retries, changed_since
-
-CONTENTION = (5, 600.0)  # this many repairs of one resource within this many seconds are contention
+from ecsync.engine.progress import Watches
+from ecsync.engine.retries import SETTLING, Retries, changed_since, content_digest
 
 
 @dataclass(slots=True)
@@ -24,7 +23,7 @@ class StepState:
 
     retries: Retries = field(default_factory=Retries)
     changed_at: dict[Key, float] = field(default_factory=dict)
-    repairs: dict[Key, deque[float]] = field(default_factory=dict)
+    writes: Writes = field(default_factory=Writes)
     unconfirmed: set[Key] = field(default_factory=set)  # created by us, and not yet observed complete
     last_synced_marks: dict[Key, Applied] = field(default_factory=dict)  # of untagged kinds, when last in sync
     last_lookup_values: dict[Key, LookupValues] = field(
@@ -40,17 +39,25 @@ class StepState:
     unread: set[Key] = field(default_factory=set)  # written by us, and not read since
     unsettled: frozenset[Key] = frozenset()  # not healthy after the last pass: AWS may be at work
     written: int = 0  # the place of the last write in the order of the inventory's reads
+    watches: Watches = field(default_factory=dict)  # what was under way after the last pass
     failures: int = 0  # passes in a row that failed as a whole
 
-    def record_success(self, step: StepId, now: float, *, repaired: bool) -> None:
-        """Note that the calls of a step succeeded; `repaired` if they reverted a manual change."""
-        self.retries.succeeded(step)
-        self.changed_at[step.key] = now
-        if repaired:
-            self.repairs.setdefault(step.key, deque(maxlen=CONTENTION[0])).append(now)
+    def record_success(self, step: Step, content: str, now: float) -> None:
+        """Note that the calls of a step succeeded; `content` is the digest of what is declared."""
+        self.retries.succeeded(step.id)
+        self.changed_at[step.id.key] = now
+        self.writes.wrote(step, content, now)
 
-    def record_plan(self, inputs: Inputs, plan: Plan) -> None:
+    def given_up(self, step: StepId, why: str, now: float, *, content: str, sent: bool) -> Progressing | Failed:
+        """Note that AWS gave up a change after it answered the calls. The step is a failed one, not one in vain."""
+        self.writes.forget(step.key)
+        return self.retries.given_up(step, why, now, content=content, sent=sent)
+
+    def record_plan(self, inputs: Inputs, plan: Plan, now: float) -> None:
         """Note which resources are complete or in sync: the reason of a later difference depends on it."""
+        steps = (*plan.steps, *(one.step for one in plan.withheld))
+        unknown = (*plan.unreadable, *plan.stopped)
+        self.writes.looked(steps, unknown, now, inputs.application.sync.interval)
         planned = {step.id.key for step in plan.steps}
         differing = planned | {one.step.id.key for one in plan.withheld}
         self._forget_retries(plan, differing)
@@ -98,10 +105,22 @@ class StepState:
 
         self.retries.keep(needed)
 
-    def contended(self, now: float) -> frozenset[Key]:
-        """Return the resources that were repaired too often within the last minutes."""
-        count, window = CONTENTION
-        return frozenset(key for key, times in self.repairs.items() if len(times) >= count and now - times[0] <= window)
+    def awaiting(self, plan: Plan, inputs: Inputs, now: float) -> Plan:
+        """Return the plan, in which a step waits while AWS may still show what was there before our last write."""
+        return replace(plan, steps=tuple(self.awaited(step, inputs, now) for step in plan.steps))
+
+    def awaited(self, step: Step, inputs: Inputs, now: float) -> Step:
+        """Return one step, as `awaiting` does."""
+        return self.writes.awaited(step, content_digest(step, inputs.desired(step.id.key)), now)
+
+    def not_converging(self, now: float) -> Policy:
+        """Return the policy that withholds what was written in vain."""
+        return lambda step, inputs: self.writes.exhausted(step, content_digest(step, inputs.desired(step.id.key)), now)
+
+    def retry(self, key: Key | None = None) -> None:
+        """Try at once what failed or does not converge: one resource, or all."""
+        self.writes.forget(key)
+        self.retries.forget(key)
 
     def held(self, step: Step, content: str, needs: frozenset[Key], now: float) -> Result | None:
         """Return the result of a step that is not sent yet; None if it is sent now (docs/rules.md R24).

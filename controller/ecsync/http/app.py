@@ -1,13 +1,15 @@
-"""The routes: only GET and HEAD, the same security headers on every response, every error as JSON."""
+"""The routes: reads, and `retry` from this machine; the same security headers on every response, errors as JSON."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -28,13 +30,20 @@ _HEADERS = (
     (b"x-frame-options", b"DENY"),
 )
 _METHODS = ("GET", "HEAD")
+_RETRY = "/retry"  # the end of the only path that takes POST
+RETRY_HEADER = "x-ecsync-retry"
+_HEALTH = ("/healthz", "/readyz")
+_MOST_REQUESTS = 20  # at a time, health checks apart: fewer than the threads that answer requests
 _LATE = 3  # intervals without a heartbeat after which a loop counts as stuck
 _MOST_EVENTS = 1000
 _EVENT_FILTERS = ("application", "type", "since", "limit")
 
 
-def create_app(view: View, metrics: Exposition) -> ASGIApp:
-    """Build the application. Each request runs on a thread: `view` and `metrics` must be thread-safe."""
+def create_app(view: View, metrics: Exposition, hosts: Collection[str] = ()) -> ASGIApp:
+    """Build the application. Each request runs on a thread: `view` and `metrics` must be thread-safe.
+
+    `hosts` are the names under which clients may reach it, beside `localhost` and every IP address.
+    """
     routes = _Routes(view, metrics)
     starlette = Starlette(
         routes=[
@@ -43,12 +52,13 @@ def create_app(view: View, metrics: Exposition) -> ASGIApp:
             Route("/readyz", routes.readyz, methods=["GET"]),
             Route("/api/v1/applications", routes.applications, methods=["GET"]),
             Route("/api/v1/applications/{name}", routes.application, methods=["GET"]),
+            Route("/api/v1/applications/{name}/retry", routes.retry, methods=["POST"]),
             Route("/api/v1/events", routes.events, methods=["GET"]),
         ],
         exception_handlers={HTTPException: _rejected, Exception: _internal_error},
     )
     starlette.router.redirect_slashes = False  # a redirect would repeat the Host header of the client
-    return _Guard(starlette)
+    return _Guard(starlette, {"localhost", *(host.lower() for host in hosts)})
 
 
 class _Routes:
@@ -74,12 +84,13 @@ class _Routes:
 
     def readyz(self, _request: Request) -> Response:
         reasons = {name: reason for name, reason in self._view.readiness().items() if reason}
-        return _json(bodies.envelope("Readiness", ok=not reasons, because=reasons), 503 if reasons else 200)
+        body = bodies.envelope("Readiness", ok=not reasons, because=reasons, lease=self._view.lease())
+        return _json(body, 503 if reasons else 200)
 
     def applications(self, _request: Request) -> Response:
         items = [bodies.summary(app) for app in self._view.applications()]
         source = bodies.source_state(self._view.source())
-        return _json(bodies.envelope("ApplicationList", items=items, source=source))
+        return _json(bodies.envelope("ApplicationList", items=items, source=source, lease=self._view.lease()))
 
     def application(self, request: Request) -> Response:
         name = request.path_params["name"]
@@ -87,6 +98,19 @@ class _Routes:
         if app is None:
             raise HTTPException(404, f"application {name!r} does not exist; /api/v1/applications lists all")
         return _json(bodies.envelope("Application", **bodies.application(app, self._view.source())))
+
+    def retry(self, request: Request) -> Response:
+        """Have an application, or one resource of it, tried at once. It gives no right that the daemon does not have.
+
+        Only this machine may ask, with a header that a web page cannot send without being asked for it first.
+        """
+        if not _is_here(request) or RETRY_HEADER not in request.headers:
+            raise HTTPException(403, "retry is only accepted from the machine or container of the daemon")
+        name, resource = request.path_params["name"], request.query_params.get("resource", "")
+        reason = self._view.retry(name, resource)
+        if reason:
+            raise HTTPException(404, reason)
+        return _json(bodies.envelope("Retry", application=name, resource=resource), 202)
 
     def events(self, request: Request) -> Response:
         query = request.query_params
@@ -103,10 +127,15 @@ class _Routes:
 
 
 class _Guard:
-    """Rejects other methods before any route, and adds the security headers to every response."""
+    """Rejects other methods, unknown hosts and too many requests, and adds the security headers to every response.
 
-    def __init__(self, app: ASGIApp) -> None:
+    A health check is always admitted: a busy API is no reason to restart the daemon.
+    """
+
+    def __init__(self, app: ASGIApp, hosts: Collection[str]) -> None:
         self._app = app
+        self._hosts = hosts
+        self._running = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
@@ -116,10 +145,40 @@ class _Guard:
 
         if scope["type"] != "http":
             return
-        if scope["method"] not in _METHODS:
-            await _error(405, "this API is read-only", allow="GET, HEAD")(scope, receive, send_with_headers)
+        if scope["method"] not in (("POST",) if scope["path"].endswith(_RETRY) else _METHODS):
+            await _error(405, "only reads, and POST …/retry", allow="GET, HEAD")(scope, receive, send_with_headers)
             return
-        await self._app(scope, receive, send_with_headers)
+        if not self._knows(Headers(scope=scope).get("host", "")):
+            await _error(421, "this host name is not served: add it to http.hosts")(scope, receive, send_with_headers)
+            return
+        if scope["path"] in _HEALTH:
+            await self._app(scope, receive, send_with_headers)
+            return
+        if self._running >= _MOST_REQUESTS:
+            await _error(503, "too many requests; try again")(scope, receive, send_with_headers)
+            return
+        self._running += 1
+        try:
+            await self._app(scope, receive, send_with_headers)
+        finally:
+            self._running -= 1
+
+    def _knows(self, host: str) -> bool:
+        """Return whether a Host header is an address or a known name; HTTP/1.0 may have none.
+
+        A web page can make a browser send requests to this server under a name of its own, and only under a name.
+        """
+        name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+        try:
+            ip_address(name)
+        except ValueError:
+            return not host or name.lower() in self._hosts
+        return True
+
+
+def _is_here(request: Request) -> bool:
+    """Return whether the client is on this machine, or in this container."""
+    return request.client is not None and ip_address(request.client.host).is_loopback
 
 
 def _since(text: str | None) -> datetime | None:

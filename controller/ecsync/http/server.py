@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+    from ecsync.http.connections import Bounds
+
 _START = 10.0  # seconds until the server must have started
-_MOST_CONNECTIONS = 100  # a scraper, a health check and some people; more get a 503
 
 
 class CannotServe(OSError):
@@ -20,8 +21,10 @@ class CannotServe(OSError):
 class Server:
     """Serves the application until `stop`. It handles no signals: the daemon does."""
 
-    def __init__(self, host: str, port: int, app: ASGIApp) -> None:
+    def __init__(self, host: str, port: int, app: ASGIApp, bounds: Bounds | None = None) -> None:
         import uvicorn
+
+        from ecsync.http.connections import Bounds, bounded
 
         started = self._started = threading.Event()
 
@@ -35,7 +38,7 @@ class Server:
         self._server = Announcing(
             uvicorn.Config(
                 app,
-                http="h11",
+                http=bounded(bounds or Bounds()),
                 ws="none",
                 lifespan="off",
                 loop="asyncio",
@@ -43,7 +46,6 @@ class Server:
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,
-                limit_concurrency=_MOST_CONNECTIONS,
                 timeout_keep_alive=5,
             )
         )

@@ -31,7 +31,7 @@ class Beat:
 
 
 class View(Protocol):
-    """Read access to the engine. Every method returns from memory, without waiting, on any thread."""
+    """Access to the engine. Every method returns from memory, without waiting, on any thread."""
 
     def applications(self) -> Sequence[ApplicationState]:
         """Return every application, ordered by name."""
@@ -50,5 +50,11 @@ class View(Protocol):
     def heartbeat(self) -> Mapping[str, Beat]:
         """Return the heartbeat of each loop."""
 
+    def lease(self) -> str:
+        """Return who holds the lease, as text; empty if the daemon needs none."""
+
     def readiness(self) -> Mapping[str, str]:
         """Return what is wrong with each part that the daemon needs (config, source, credentials); empty if ready."""
+
+    def retry(self, name: str, resource: str) -> str:
+        """Have an application, or its resource `Kind/name`, tried at once; return why not, or nothing."""

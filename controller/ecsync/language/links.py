@@ -151,11 +151,13 @@ class Links:
         return targets
 
     def _known_of(self, part: Part) -> Mapping[Ref, str]:
-        return {
-            Ref(desired.key, output): value
-            for desired in part.resources
-            for output, value in self._kinds[desired.key.kind].known(desired.body).items()
-        }
+        known: dict[Ref, str] = {}
+        for desired in part.resources:
+            outputs: Mapping[str, Json] = self._kinds[desired.key.kind].known(desired.body)
+            for output, value in outputs.items():
+                if isinstance(value, str):  # a name that contains a reference is not known yet
+                    known[Ref(desired.key, output)] = value
+        return known
 
     def _claim(self, part: Part) -> None:
         """Set the claims of a part, with the names that are known now."""

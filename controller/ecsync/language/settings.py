@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from ecsync.core.model import Origin, Problem, Sync
-from ecsync.core.schema import ANY, BOOLEAN, STRING, choice, documented, listing, mapping, structure
+from ecsync.core.schema import ANY, BOOLEAN, INTEGER, STRING, choice, documented, listing, mapping, structure
 from ecsync.core.trees import Json
 from ecsync.core.wording import quoted, suggestion
 from ecsync.language.annotations import misspelt
@@ -15,6 +15,7 @@ from ecsync.language.check import check
 from ecsync.language.documents import NAME, Document, bad_name
 from ecsync.language.nodes import Node, plain
 from ecsync.language.references import Scope, fill_environment
+from ecsync.language.scalars import resolve_plain
 
 SHAPE = structure(
     {
@@ -49,6 +50,11 @@ SHAPE = structure(
                         "observe reports and writes nothing; enforce changes AWS, if the operator also sets --enforce.",
                     ),
                     "prune": documented(BOOLEAN, "Whether resources that are no longer declared are deleted."),
+                    "pruneLimit": documented(
+                        INTEGER,
+                        "The most resources that may be deleted together although they are all of the application, or "
+                        "more than a third. Default: 0, none.",
+                    ),
                     "interval": documented(STRING, "The time between two passes: 60s, 5m or 1h."),
                 }
             ),
@@ -73,6 +79,7 @@ SHAPE = structure(
 _INTERVAL = re.compile(r"([0-9]{1,6})\s*(s|m|h)?")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 _SHORTEST, _LONGEST = 5, 24 * 3600
+_MOST_PRUNED = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,9 +115,16 @@ class Settings:
 
 
 def settings(
-    document: Document, directory: str, kinds: Collection[str], environment: Mapping[str, str]
+    document: Document,
+    directory: str,
+    kinds: Collection[str],
+    environment: Mapping[str, str],
+    variables: Mapping[str, str],
 ) -> tuple[Settings, tuple[Problem, ...]]:
-    """Return the settings of an Application document, and all its problems."""
+    """Return the settings of an Application document, and all its problems.
+
+    `variables` are text as on a command line: they replace those of `vars` with the same name.
+    """
     filled, wrong = _filled(document.spec, environment)
     checked = check(filled, SHAPE, name="Application", who="ecsync")
     problems = [Problem(finding.origin, finding.message) for finding in checked.problems]
@@ -125,7 +139,7 @@ def settings(
         region=_string(target.get("region")),
         include=_list(spec.get("include")),
         names=_names(spec.get("names"), problems),
-        variables=_map(spec.get("vars")),
+        variables=_replaced(_map(spec.get("vars")), variables),
         images=_map(spec.get("images")),
         patches=_patches(spec.get("patches"), problems),
         manage=_manage(spec.get("manage"), kinds, problems),
@@ -135,6 +149,16 @@ def settings(
         ignore=_ignore(spec.get("ignore"), kinds, problems),
     )
     return result, tuple(problems)
+
+
+def _replaced(declared: Mapping[str, Json], variables: Mapping[str, str]) -> dict[str, Json]:
+    return {**declared, **{name: _typed(text) for name, text in variables.items() if name in declared}}
+
+
+def _typed(text: str) -> Json:
+    """Return a whole number or a boolean as that, and everything else as text: `1.10` is a version."""
+    value = resolve_plain(text) if text else text
+    return value if isinstance(value, int) else text
 
 
 def _filled(spec: Node, environment: Mapping[str, str]) -> tuple[Node, tuple[Problem, ...]]:
@@ -202,12 +226,21 @@ def _after(node: Node | None, problems: list[Problem]) -> tuple[Node, ...]:
 def _sync(node: Node | None, problems: list[Problem]) -> Sync:
     if node is None or not isinstance(node.value, dict):
         return Sync()
-    mode, prune, interval = node.get("mode"), node.get("prune"), node.get("interval")
+    mode, prune, interval, limit = (node.get(name) for name in ("mode", "prune", "interval", "pruneLimit"))
     return Sync(
         mode="enforce" if _string(mode) == "enforce" else "observe",
         prune=prune is not None and prune.value is True,
+        prune_limit=_prune_limit(limit, problems) if limit is not None else 0,
         interval=_interval(interval, problems) if interval is not None else Sync().interval,
     )
+
+
+def _prune_limit(node: Node, problems: list[Problem]) -> int:
+    if isinstance(node.value, int) and 0 <= node.value <= _MOST_PRUNED:
+        return node.value
+    message = f"pruneLimit must be a number of resources from 0 to {_MOST_PRUNED}, not {quoted(node.value)}"
+    problems.append(Problem(node.origin, message))
+    return 0
 
 
 def _interval(node: Node, problems: list[Problem]) -> float:

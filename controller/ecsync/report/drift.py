@@ -89,8 +89,11 @@ def _drifted(outcome: Outcome) -> dict[Key, tuple[FieldChange, ...]]:
 
 
 def _missing(outcome: Outcome) -> set[Key]:
-    """Return the missing resources. After a create the health is Healthy or Degraded, so the steps are read too."""
-    creates = {step.id.key for step in _steps(outcome) if isinstance(step.change, Create)}
+    """Return the missing resources. After a create the health is Healthy or Degraded, so the steps are read too.
+
+    A create that waits was sent before, and AWS does not show it yet: the resource is not missing.
+    """
+    creates = {step.id.key for step in _steps(outcome) if isinstance(step.change, Create) and not step.waiting}
     return creates | {status.key for status in outcome.statuses if status.health.status == "Missing"}
 
 

@@ -23,7 +23,7 @@ from ecsync.core.model import (
     Target,
     Update,
 )
-from ecsync.core.outcome import Done, Event, Failed, HealthStatus, Outcome, Plan, Progressing, StepId
+from ecsync.core.outcome import Done, Event, Failed, HealthStatus, Outcome, Plan, Progressing, Step, StepId, Withheld
 from ecsync.core.ports import SourceError
 from ecsync.core.trees import Json, Path, dotted, pointer
 from ecsync.report import deletions, drift
@@ -53,7 +53,9 @@ class Reported:
     present: Present = field(default_factory=dict)
     health: Mapping[Key, HealthStatus] = field(default_factory=dict)
     deletions: Deletions = field(default_factory=dict)
+    accepted: Mapping[StepId, Step] = field(default_factory=dict)  # the steps with a change that AWS works on
     stopped: frozenset[Key] = frozenset()
+    not_converging: frozenset[Key] = frozenset()
     sync: Literal["idle", "working"] = "idle"
     revision: str = ""  # of the sync that was started
     failures: frozenset[tuple[StepId, str]] = frozenset()
@@ -96,9 +98,11 @@ def pass_ended(reported: Reported, outcome: Outcome, context: Context) -> tuple[
     failures = _failures(outcome)
     over = _over(outcome, failures)
     events += [_drift(transition, context) for transition in transitions]
-    events += _changes(outcome, context)
+    accepted, completed = _accepted(reported.accepted, outcome)
+    events += _changes(outcome, completed, context)
     events += _deleted(deleted, outcome, context)
     events += _stopped(reported, outcome, context)
+    events += _not_converging(reported, outcome, context)
     events += _health(reported, outcome, context)
     events += _sync(reported, outcome, failures, over, context)
     return (
@@ -108,9 +112,11 @@ def pass_ended(reported: Reported, outcome: Outcome, context: Context) -> tuple[
             present=drift.alive(reported.present, outcome),
             health={status.key: status.health.status for status in outcome.statuses},
             stopped=frozenset(outcome.plan.stopped),
+            not_converging=frozenset(one.step.id.key for one in _written_in_vain(outcome)),
             sync="idle" if over else reported.sync,
             failures=_fingerprint(failures) or (frozenset() if over else reported.failures),
             deletions=under_way,
+            accepted=accepted,
             failing="",
         ),
         tuple(events),
@@ -206,11 +212,36 @@ def _drift_text(transition: Transition) -> str:
     return f"{transition.key} was changed outside ecsync: {paths}"
 
 
-def _changes(outcome: Outcome, context: Context) -> Iterator[Event]:
+def lease_changed(before: bool, now: bool, state: str, detail: Mapping[str, Json], time: datetime) -> Event:
+    """Report who writes: this process (`now`: it holds the lease), or another one. `state` is the lease's, as text."""
+    context = Context(time=time, application="")
+    if now:
+        return _event("lease.taken", context, "this process writes from now on: it holds the lease")
+    if before:
+        text = f"nothing more is written: the lease is {state}"
+        return _event("lease.lost", context, text, severity="warning", detail=detail)
+    return _event("lease.waiting", context, f"nothing is written: the lease is {state}", detail=detail)
+
+
+def _accepted(before: Mapping[StepId, Step], outcome: Outcome) -> tuple[Mapping[StepId, Step], tuple[Step, ...]]:
+    """Return the steps with a change that AWS works on, and those with a change that it has completed since."""
+    results, planned = outcome.results, {step.id: step for step in outcome.plan.steps}
+    now = {step for step, result in results.items() if isinstance(result, Progressing) and result.accepted}
+    waiting = {step for step in before if isinstance(results.get(step), Progressing)}
+    unknown = drift.unreadable(outcome)
+    kept = {step: planned[step] if step in planned else before[step] for step in now | waiting}
+    kept |= {step: one for step, one in before.items() if step.key in unknown}
+    synced = {status.key for status in outcome.statuses if status.sync == "Synced"}
+    completed = tuple(one for step, one in before.items() if step not in kept and step.key in synced)
+    return kept, completed
+
+
+def _changes(outcome: Outcome, completed: tuple[Step, ...], context: Context) -> Iterator[Event]:
     """Yield an event for each step that is done. A step is an action, not a state: it is reported each time."""
-    for step in outcome.plan.steps:
+    done = (step for step in outcome.plan.steps if isinstance(outcome.results.get(step.id), Done))
+    for step in (*completed, *done):
         verb = _VERBS.get(type(step.change))
-        if verb is not None and isinstance(outcome.results.get(step.id), Done):
+        if verb is not None:
             yield _event(
                 f"resource.{verb}",
                 context,
@@ -241,6 +272,24 @@ def _stopped(reported: Reported, outcome: Outcome, context: Context) -> Iterator
             yield _event("deployment.rolledback", context, text, key=key, severity="error")
 
 
+def _not_converging(reported: Reported, outcome: Outcome, context: Context) -> Iterator[Event]:
+    for one in _written_in_vain(outcome):
+        key = one.step.id.key
+        if key not in reported.not_converging:
+            yield _event(
+                "resource.notconverging",
+                context,
+                f"{key} is {one.reason}",
+                key=key,
+                severity="error",
+                **_fields(key, one.step.fields, context),
+            )
+
+
+def _written_in_vain(outcome: Outcome) -> list[Withheld]:
+    return [one for one in outcome.plan.withheld if one.obstacle == "not_converging"]
+
+
 def _health(reported: Reported, outcome: Outcome, context: Context) -> Iterator[Event]:
     """Yield the changes of health. The first health of a resource is reported only if it is Degraded."""
     for status in outcome.statuses:
@@ -262,9 +311,16 @@ def _sync(
         detail: dict[str, Json] = {"failed": [str(each) for each in failures], "retry": failed.retry}
         yield _event("sync.failed", context, text, severity="error", detail=detail)
     elif over and (reported.sync == "working" or reported.failures):
-        held = len(outcome.plan.withheld)
-        text = f"revision {outcome.plan.revision} is applied" + (f"; {held} held" if held else "")
-        yield _event("sync.succeeded", context, text, detail={"held": held})
+        yield _end_of_sync(outcome, context)
+
+
+def _end_of_sync(outcome: Outcome, context: Context) -> Event:
+    """Return the event that nothing more is done: all is applied, or all that is not held."""
+    revision, held = outcome.plan.revision, [str(one.step.id) for one in outcome.plan.withheld]
+    if not held:
+        return _event("sync.succeeded", context, f"revision {revision} is applied")
+    text = f"revision {revision} is applied, but for what is held: {_some(held)}"
+    return _event("sync.held", context, text, severity="warning", detail={"held": held})
 
 
 # ---------------------------------------------------------------- what an outcome contains
@@ -295,9 +351,9 @@ def _first_parts(error: str) -> str:
 
 
 def _over(outcome: Outcome, failures: Mapping[StepId, Failed]) -> bool:
-    """Return whether nothing is left to do or to wait for. A held step does not count."""
+    """Return whether nothing is left to do or to wait for. A held step does not count; a Degraded resource does."""
     waiting = any(isinstance(result, Progressing) for result in outcome.results.values())
-    if failures or waiting or outcome.health == "Progressing":
+    if failures or waiting or outcome.health in ("Progressing", "Degraded"):
         return False
     left = any(isinstance(step.change, _WORKING) for step in outcome.plan.steps)
     return outcome.sync == "Synced" or (outcome.sync == "OutOfSync" and not left)

@@ -24,9 +24,15 @@ ACTIONS = {
 
 Drift = Callable[[str], Collection[Key]]  # application -> the resources that drift
 
+# The obstacles of a change. Each has a series from the start.
+_HELD: tuple[Obstacle, ...] = (
+    "not_managed", "suspended", "no_ownership", "replacement", "lookup", "not_converging", "unsafe",
+)  # fmt: skip
+
 # The obstacles of a deletion. Each has a series from the start.
 _PRUNE_BLOCKED: tuple[Obstacle, ...] = (
     "off", "empty", "stale_source", "invalid_manifest", "not_listed", "not_managed", "suspended", "no_ownership",
+    "budget",
 )  # fmt: skip
 
 
@@ -63,6 +69,7 @@ class Applications(Collector):
         )
         changes = _family("plan_changes", "Changes in the last plan by action, and those held", "app", "action")
         blocked = _family("prune_blocked", "Deletions that are held, by reason", "app", "reason")
+        held = _family("held_changes", "Changes of declared resources that are held, by reason", "app", "reason")
         source_ready = self._source_ready()
         for app in self._applications():
             name, outcome, drift = app.name, app.outcome, self._drift(app.name)
@@ -80,7 +87,9 @@ class Applications(Collector):
                 changes.add_metric([name, action], count)
             for reason, count in _blocked(outcome).items():
                 blocked.add_metric([name, reason], count)
-        yield from (info, condition, success, reconciled, drifted, changes, blocked)
+            for reason, count in _held(outcome).items():
+                held.add_metric([name, reason], count)
+        yield from (info, condition, success, reconciled, drifted, changes, blocked, held)
 
 
 def _family(name: str, text: str, *labels: str) -> GaugeMetricFamily:
@@ -117,3 +126,12 @@ def _blocked(outcome: Outcome | None) -> dict[Obstacle, int]:
         held.obstacle for held in withheld if isinstance(held.step.change, Delete) or held.step.id.phase == "prune"
     )
     return {**dict.fromkeys(_PRUNE_BLOCKED, 0), **counts}
+
+
+def _held(outcome: Outcome | None) -> dict[Obstacle, int]:
+    """Count the held changes by obstacle, without the deletions that `_blocked` counts."""
+    withheld = outcome.plan.withheld if outcome else ()
+    counts = Counter(
+        held.obstacle for held in withheld if not isinstance(held.step.change, Delete) and held.step.id.phase != "prune"
+    )
+    return {**dict.fromkeys(_HELD, 0), **counts}

@@ -26,7 +26,7 @@ Reason: TypeAlias = Literal[
     "missing", "denied", "throttled", "transient", "conflict", "exists", "settling", "invalid", "credentials",
     "manifest", "source", "panic", "other",
 ]  # fmt: skip
-Fetch: TypeAlias = Literal["ok", "unreachable", "denied", "partial", "empty", "changing"]
+Fetch: TypeAlias = Literal["ok", "unreachable", "denied", "partial", "empty", "changing", "internal"]
 Mishap: TypeAlias = Literal["missed", "skipped", "error"]
 Code: TypeAlias = Literal["2xx", "4xx", "5xx", "throttled", "error"]
 
@@ -157,6 +157,11 @@ class Metrics:
     def watch_buckets(self, readings: Callable[[], Sequence[Reading]]) -> None:
         """Read the state of the rate limits at each scrape."""
         self.registry.register(Buckets(readings))
+
+    def watch_lease(self, held: Callable[[], bool]) -> None:
+        """Read at each scrape whether this process holds the lease."""
+        text = "1 if this process holds the lease and may write, else 0"
+        self._gauge("lease_held", text).set_function(lambda: float(held()))
 
     def watch_inventories(self, inventories: Callable[[], Sequence[tuple[str, str, Inventory]]]) -> None:
         """Read what the inventories hold at each scrape: (account, Region, inventory)."""

@@ -38,7 +38,7 @@ class SourceState:
 class LastGood:
     """Reads a source on demand, and keeps the last good snapshot after a failure.
 
-    One thread at a time runs `refresh`, and others wait. `current` reads nothing and never waits. Neither raises
+    One thread at a time runs `refresh`, and others wait. `current` reads nothing and never waits. None raises
     SourceError. `observe` receives the result of each read (`ok` or the reason) and its seconds.
     """
 
@@ -58,15 +58,23 @@ class LastGood:
         """Read the source now, and return its state."""
         with self._reading:
             started = self._clock.monotonic()
+            result = "internal"  # unless the source ends as it should
             try:
                 snapshot = self._source.fetch()
             except SourceError as error:
-                result: str = error.reason
+                result = error.reason
                 self._kept = replace(self._kept, error=error)
             else:
                 result = "ok"
                 self._kept = self._seen(snapshot, started)
-            self._observe(result, self._clock.monotonic() - started)
+            finally:
+                self._observe(result, self._clock.monotonic() - started)
+        return self.current()
+
+    def refuse(self, error: SourceError) -> SourceState:
+        """Note that what was read last cannot be used, and return the state."""
+        with self._reading:
+            self._kept = replace(self._kept, error=error)
         return self.current()
 
     def current(self) -> SourceState:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from ecsync.config import Settings
 from ecsync.core.outcome import ApplicationState, Event
 from ecsync.core.ports import Clock
 from ecsync.engine.store import Store
@@ -15,31 +14,42 @@ from ecsync.sources.last_good import LastGood
 
 
 class Heartbeats:
-    """The time of each loop's latest round, in monotonic seconds."""
+    """The time of each loop's latest round, in monotonic seconds, and its interval."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._at: dict[str, float] = {"worker": clock.monotonic(), "source": clock.monotonic()}
+        self._at: dict[str, float] = {}
+        self._intervals: dict[str, float] = {}
+
+    def expect(self, loop: str, interval: float) -> None:
+        """Note that a loop starts, which begins a round at least every so many seconds."""
+        self._intervals[loop] = interval
+        self.beat(loop)
 
     def beat(self, loop: str) -> None:
         """Note that a loop began its next round."""
         self._at[loop] = self._clock.monotonic()
 
-    def ages(self) -> dict[str, float]:
-        """Return the seconds since the latest round of each loop."""
+    def beats(self) -> dict[str, Beat]:
+        """Return the heartbeat of each loop."""
         now = self._clock.monotonic()
-        return {loop: now - at for loop, at in self._at.items()}
+        return {loop: Beat(age=now - self._at[loop], interval=interval) for loop, interval in self._intervals.items()}
 
 
 @dataclass(kw_only=True)
 class DaemonView:
-    """The implementation of `http.view.View`. Every method answers from memory, on any thread."""
+    """The implementation of `http.view.View`. Every method answers from memory, on any thread.
+
+    `late` is the age in seconds from which the last good read of the source is too old.
+    """
 
     store: Store
     last_good: LastGood
     heartbeats: Heartbeats
     where: str
-    settings: Settings
+    late: float
+    ask_retry: Callable[[str, str], str]
+    lease_state: Callable[[], str] = lambda: ""
 
     def applications(self) -> Sequence[ApplicationState]:
         """Return every application, by name."""
@@ -67,10 +77,17 @@ class DaemonView:
         """Return the newest events that match, newest first."""
         return self.store.events(application=application, of_type=of_type, since=since, limit=limit)
 
+    def retry(self, name: str, resource: str) -> str:
+        """Have an application, or its resource `Kind/name`, tried at once; return why not, or nothing."""
+        return self.ask_retry(name, resource)
+
     def heartbeat(self) -> Mapping[str, Beat]:
         """Return the heartbeat of each loop."""
-        intervals = {"worker": self.settings.loop.interval, "source": self.settings.loop.source_interval}
-        return {loop: Beat(age=age, interval=intervals[loop]) for loop, age in self.heartbeats.ages().items()}
+        return self.heartbeats.beats()
+
+    def lease(self) -> str:
+        """Return who holds the lease; empty if the daemon needs none."""
+        return self.lease_state()
 
     def readiness(self) -> Mapping[str, str]:
         """Return what makes the daemon not ready, by part; empty for each part that is ready."""
@@ -83,7 +100,9 @@ class DaemonView:
         state = self.last_good.current()
         if state.error is not None:
             return f"nothing will be deleted, and the last good revision is kept: {state.error.reason}: {state.error}"
-        return "" if state.snapshot else "not read yet"
+        if state.age is None:
+            return "not read yet"
+        return f"not read for {state.age:.0f} s" if state.age > self.late else ""
 
     def _failed_passes(self) -> str:
         return "; ".join(

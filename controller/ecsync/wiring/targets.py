@@ -68,6 +68,12 @@ def consents(settings: Settings, application: Application) -> bool:
     return entry.enforce if entry else settings.enforce
 
 
+def budget(settings: Settings, application: Application) -> int:
+    """Return how many resources one pass of the application may delete or replace."""
+    entry = _entry(settings, application)
+    return entry.budget if entry else settings.budget
+
+
 def _region(settings: Settings, application: Application) -> str:
     entry = _entry(settings, application)
     return application.region or (entry.region if entry else "") or settings.region or config.default_region()

@@ -57,6 +57,7 @@ class Workspace:
             kinds=self._kinds,
             clock=self.clock,
             asserted=targets.is_asserted(self.settings, application),
+            budget=targets.budget(self.settings, application),
             serial=self.serial,
             inventory=self._inventory(cloud, account, region),
             threads=self.threads,
@@ -92,6 +93,7 @@ class Workspace:
                 shape_of=shapes.load,
                 environment=config.template_environment(),
                 root_name=self.root_name,
+                variables=self.settings.variables,
                 cache=self._cache,
             )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence, Set
 from itertools import islice
 
+from ecsync.core.kind import Collection
 from ecsync.core.ports import AwsError, Reader
 from ecsync.core.trees import Body, Json
 from ecsync.kinds._common import missing
@@ -12,6 +13,7 @@ from ecsync.kinds.ecs._shared import short_name
 
 _NEWEST = 10  # revisions that are described to find the live one
 _PAGE = 100  # revisions of one call of ListTaskDefinitions
+LISTING = Collection(operation="ecs.ListTaskDefinitions", cadence="medium")
 _LISTED_ALONE = 50  # families that are listed one by one; for more of them all revisions are listed
 
 
@@ -60,7 +62,10 @@ def _active(reader: Reader, page: int, **of: str) -> Iterator[str]:
 
 
 def describe(reader: Reader, arn: str) -> Body | None:
-    """Return the describe response of an ACTIVE revision, with tags; None if it is deregistered or does not exist."""
+    """Return the describe response of a revision, as it was when it was read first; None if it does not exist.
+
+    A revision that was deregistered then is None too: it is never ACTIVE again.
+    """
     try:
         response = reader.cached("ecs", "DescribeTaskDefinition", taskDefinition=arn, include=["TAGS"])
     except AwsError as error:

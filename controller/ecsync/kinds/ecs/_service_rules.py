@@ -10,6 +10,7 @@ from ecsync.core.rules import (
     Drop,
     Immutable,
     Keyed,
+    NewTasks,
     Pinned,
     Refers,
     Resets,
@@ -282,6 +283,10 @@ _TASKS: Rules = (
         value="NONE",
         source="ecs.CreateService: the default is NONE",
         cases=("der-sv-propagate-none2",),
+    ),
+    *(
+        NewTasks(path=member, source="ecs.UpdateService: starts no deployment, and a running task is not changed")
+        for member in ("enableECSManagedTags", "enableExecuteCommand", "propagateTags")
     ),
     Unordered(path="monitoring.metricConfigurations[].metricNames", source=SET),
     Unordered(path="monitoring.metricConfigurations", source=SET),

@@ -8,7 +8,7 @@ from itertools import islice
 
 from ecsync.core import marks
 from ecsync.core.diff import differences
-from ecsync.core.kind import Collection, Kind, Owned, ShapeOf, Wanted, World
+from ecsync.core.kind import Kind, Owned, ShapeOf, Wanted, World
 from ecsync.core.marks import with_marks
 from ecsync.core.model import Absent, Call, Create, Delete, Key, Observed, Present, Replace, Tags, Unreadable, Update
 from ecsync.core.ports import Reader
@@ -24,7 +24,8 @@ from ecsync.kinds._common import (
     without_nones,
 )
 from ecsync.kinds.ecs._old_revisions import leftovers, surplus
-from ecsync.kinds.ecs._revisions import describe, family_of, listed, newest, newest_of, number_in
+from ecsync.kinds.ecs._revision_state import COLLECTIONS, state_now
+from ecsync.kinds.ecs._revisions import LISTING, describe, family_of, listed, newest, newest_of, number_in
 from ecsync.kinds.ecs._shared import is_resolved, role_name
 from ecsync.kinds.ecs._task_definition_rules import REVIEWED, ROLES, RULES
 
@@ -87,69 +88,49 @@ _MEMBERS = (
 )
 
 
-def _tags_in(described: Body) -> tuple[str, Body, Body]:
-    arn = described["taskDefinition"]["taskDefinitionArn"]
-    return _TAGS, {"resourceArn": arn}, {"tags": described.get("tags") or []}
-
-
-# The content is cached for ever. The tags have a call for each revision, except when it is described anyway.
-_TAGS = "ecs.ListTagsForResource"
-_COLLECTIONS = (
-    Collection(operation=_TAGS, cadence="slow"),
-    Collection(operation="ecs.DescribeTaskDefinition", contains=_tags_in),
-    Collection(operation="ecs.ListTaskDefinitions", cadence="medium"),
-)
-
-
 def _read(reader: Reader, wanted: Sequence[Wanted], world: World) -> Iterator[tuple[Key, Observed]]:
     running: Mapping[str, Sequence[str]] = _running(world)
     # What an unreadable service runs is not known: then the revision of the last pass saves the listing.
     unread = any(key.kind == "Service" and isinstance(one, Unreadable) for key, one in world.items())
-    others: list[tuple[Wanted, Sequence[str], list[Body]]] = []
-    for want in wanted:
+    unlisted: list[tuple[Wanted, Sequence[str], list[Body]]] = []
+    for want in wanted:  # in the steady state one describe call is enough
         known = [want.revision] if unread and want.revision else ()
-        runs = running.get(str(want.body["family"]), known)
-        seen: list[Body] = []
-        found = _with_content(_described_all(reader, dict.fromkeys(runs), seen), want)
+        runs, others = running.get(str(want.body["family"]), known), list[Body]()
+        found = _with_content(reader, want, runs, dict.fromkeys(runs), others)
         if found is None:
-            others.append((want, runs, seen))
+            unlisted.append((want, runs, others))
         else:
-            yield want.key, _with_surplus(reader, want, _live(reader, want, found, runs))
-    newest_in = newest_of(reader, {str(want.body["family"]) for want, _, _ in others})
-    for want, runs, seen in others:
-        rest = (arn for arn in newest_in(str(want.body["family"])) if arn not in runs)
-        found = _with_content(_described_all(reader, rest, seen), want)
-        if found is not None:
-            present: Present | Absent = _live(reader, want, found, runs)
-        else:
-            present = _tagged(reader, _of_ours(seen, want), want.body) if seen else Absent()
+            yield want.key, _with_surplus(reader, want, found)
+    newest_in = newest_of(reader, {str(want.body["family"]) for want, _, _ in unlisted})
+    for want, runs, others in unlisted:
+        rest = [arn for arn in newest_in(str(want.body["family"])) if arn not in runs]
+        present = _with_content(reader, want, runs, rest, others) or _without_content(reader, want, others)
         yield want.key, _with_surplus(reader, want, present)
 
 
-def _live(reader: Reader, want: Wanted, found: Body, running: Iterable[str]) -> Present:
-    """Return the resource for a revision with the desired content (docs/rules.md R17)."""
-    live = _newest_running(reader, found, want.body, running)
-    return replace(_tagged(reader, live, want.body), revision=_arn(live))
-
-
-def _with_content(revisions: Iterable[Body], want: Wanted) -> Body | None:
-    """Return the first revision with the desired content."""
-    return next((one for one in revisions if _arn(one) == want.revision or _has_content(one, want.body)), None)
-
-
-def _of_ours(revisions: Sequence[Body], want: Wanted) -> Body:
-    """Return our newest revision, else the newest one (docs/rules.md R17)."""
-    newest_first = sorted(revisions, key=_number, reverse=True)
-    return next((one for one in newest_first if _owner(one) == want.owner), newest_first[0])
-
-
-def _described_all(reader: Reader, arns: Iterable[str], seen: list[Body]) -> Iterator[Body]:
-    """Yield the ACTIVE ones of these revisions, and note them in `seen`. In the steady state one call is enough."""
+def _with_content(
+    reader: Reader, want: Wanted, running: Iterable[str], arns: Iterable[str], others: list[Body]
+) -> Present | None:
+    """Return the first ACTIVE revision with the desired content, and note those without it (docs/rules.md R17)."""
     for arn in arns:
-        described = describe(reader, arn)
-        if described is not None:
-            seen.append(described)
-            yield described
+        revision = describe(reader, arn)
+        if revision is None:
+            continue
+        if _arn(revision) != want.revision and not _has_content(revision, want.body):
+            others.append(revision)
+            continue
+        latest = _newest_running(reader, revision, want.body, running)
+        found = _active(reader, latest, want.body) or _active(reader, revision, want.body)
+        if found is not None:
+            return replace(found, revision=str(found.outputs["arn"]))
+    return None
+
+
+def _without_content(reader: Reader, want: Wanted, others: list[Body]) -> Present | Absent:
+    """Return our newest ACTIVE revision, else the newest one (docs/rules.md R17)."""
+    others.sort(key=lambda one: (_owner(one) == want.owner, _number(one)), reverse=True)
+    active = (_active(reader, one, want.body) for one in others)
+    return next((one for one in active if one is not None), Absent())
 
 
 def _newest_running(reader: Reader, found: Body, body: Body, running: Iterable[str]) -> Body:
@@ -167,11 +148,10 @@ def _number(described: Body) -> int:
     return int(described["taskDefinition"]["revision"])
 
 
-def _tagged(reader: Reader, revision: Body, declared: Body) -> Present:
-    """Return a revision with its current tags: its content may come from the cache, its tags may have changed."""
-    content = revision["taskDefinition"]
-    tags = reader.call("ecs", "ListTagsForResource", resourceArn=content["taskDefinitionArn"]).get("tags")
-    return present_of(content, tags, declared)
+def _active(reader: Reader, revision: Body, declared: Body) -> Present | None:
+    """Return a revision with its current tags; None if it is not ACTIVE any more. Its content may be of the cache."""
+    now = state_now(reader, _arn(revision))
+    return present_of(revision["taskDefinition"], now["tags"], declared) if now is not None else None
 
 
 def _with_surplus(reader: Reader, want: Wanted, found: Present | Absent) -> Present | Absent:
@@ -254,9 +234,9 @@ def _owned(reader: Reader, scope: str) -> Iterator[Owned]:
     families = {family_of(arn) for arn in tagged_arns(reader, "ecs:task-definition", scope)}
     for family in sorted(families):
         for arn in newest(reader, family):
-            described = reader.call("ecs", "DescribeTaskDefinition", taskDefinition=arn, include=["TAGS"])
-            present = present_of(described["taskDefinition"], described.get("tags"), {})
-            if present.marks and belongs(present, scope):
+            described = describe(reader, arn)
+            present = _active(reader, described, {}) if described is not None else None
+            if present is not None and present.marks and belongs(present, scope):
                 yield Owned(marks=present.marks, natural=family, present=present)
                 break
 
@@ -350,7 +330,7 @@ TaskDefinition/web:
     tagged_as="ecs:task-definition",
     reads_after=("Service",),
     apart=True,
-    collections=_COLLECTIONS,
+    collections=(*COLLECTIONS, LISTING),
     from_describe=_printed,
     reads=operations(
         "ecs",

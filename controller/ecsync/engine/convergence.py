@@ -1,0 +1,213 @@
+"""What was written to each resource, and whether AWS shows it: no write is repeated for ever (docs/rules.md R30).
+
+A read soon after a write may still show what was there before. Such a read is not believed: the step waits. If AWS does
+not show a value after three writes, or another client changes it back three times, the resource is held.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from typing import TypeAlias
+
+from ecsync.core.model import Adopt, Create, Delete, FieldChange, Forget, Key, Mark, Replace, Update
+from ecsync.core.outcome import Step, StepId, WithheldReason
+from ecsync.core.trees import canonical, dotted
+from ecsync.core.wording import duration
+
+TRIES = 3  # writes of one value over the same other value
+SETTLE = 60.0  # seconds after a write in which AWS may still return what was there before
+STAYS = (3600.0, 10)  # seconds and intervals in sync after which earlier writes do not count any more
+
+Unit: TypeAlias = tuple[StepId, str]  # one thing that a step writes: a field, the marks, or the whole
+_MARKS = "(marks)"
+_MOST = 8  # live values that are remembered
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """What a step would write to one unit, and what it would write over: digests, no values."""
+
+    wanted: str
+    before: str
+
+
+@dataclass(slots=True)
+class _Written:
+    """The writes of one value. Times are monotonic seconds."""
+
+    declared: str  # the digest of the document
+    wanted: str
+    at: float  # of the last write
+    before: Counter[str] = field(default_factory=Counter)  # how often which live value was written over
+    unread: bool = True  # not judged since the last write
+    unshown: int = 0  # writes in a row after which AWS showed another value
+    shown_at: float | None = None  # when the value was first seen after the last write
+    read: str = ""  # the live value that was read after the last write
+    lifted: int = 0  # how often another live value allowed one more write
+
+    def write(self, value: _Value, now: float) -> None:
+        """Note a write. After three in vain, it is one that another live value allowed."""
+        self.lifted += self.unshown >= TRIES
+        self.at, self.unread, self.shown_at = now, True, None
+        self.before[value.before] += 1
+        if len(self.before) > _MOST:
+            del self.before[next(iter(self.before))]
+
+    def is_stale(self, value: _Value, now: float) -> bool:
+        """Return whether a live value may be that of before the last write."""
+        return self.shown_at is None and value.before in self.before and now - self.at < SETTLE
+
+    def judge(self, value: _Value, now: float) -> None:
+        """Note what a read shows instead of the written value."""
+        if self.unread and not self.is_stale(value, now):
+            self.unread, self.read = False, value.before
+            self.unshown += 1
+
+    def is_exhausted(self, value: _Value) -> bool:
+        """Return whether the value was written often enough over this live value, which was judged."""
+        if self.unshown < TRIES:
+            return self.before[value.before] >= TRIES
+        another = value.before != self.read and value.before not in self.before
+        return not another or self.lifted >= TRIES
+
+
+@dataclass(slots=True)
+class Writes:
+    """The writes to the resources of one application. After a restart each is tried three times again."""
+
+    rows: dict[Unit, _Written] = field(default_factory=dict)
+    stays: float = STAYS[0]  # seconds in sync after which a row does not count any more
+    created: dict[Key, tuple[str, float]] = field(default_factory=dict)  # not looked at since: document, time
+
+    def wrote(self, step: Step, declared: str, now: float) -> None:
+        """Note that the calls of a step succeeded."""
+        if isinstance(step.change, Create | Replace):
+            self.created[step.id.key] = declared, now
+        for unit, value in _units(step):
+            row = self._row(unit, value, declared, now)
+            if row is None:
+                row = self.rows[unit] = _Written(declared, value.wanted, now)
+            row.write(value, now)
+
+    def looked(self, steps: Iterable[Step], unknown: Iterable[Key], now: float, interval: float) -> None:
+        """Judge the writes by the plan that was made of a new look; `unknown` are resources that it could not read."""
+        steps, unreadable = tuple(steps), frozenset(unknown)
+        self._look_at_created(steps, unreadable, now)
+        differing = {unit: value for step in steps for unit, value in _units(step)}
+        self.stays = max(STAYS[0], STAYS[1] * interval)
+        for unit, row in tuple(self.rows.items()):
+            if unit[0].key in unreadable:
+                continue
+            value = differing.get(unit)
+            if value is not None and value.wanted == row.wanted:
+                row.judge(value, now)
+                continue
+            row.unread, row.unshown = False, 0
+            row.shown_at = now if row.shown_at is None else row.shown_at
+            if self._is_over(row, now):
+                del self.rows[unit]
+
+    def _look_at_created(self, steps: Iterable[Step], unreadable: frozenset[Key], now: float) -> None:
+        """Take a creation as the first write of what differs right after it; a late step is a write of its own."""
+        absent = {step.id.key for step in steps if isinstance(step.change, Create)}
+        for key in self.created.keys() - absent - unreadable:
+            declared, at = self.created.pop(key)
+            main = StepId(key=key)
+            for unit, value in (one for step in steps if step.id == main for one in _units(step)):
+                if self._row(unit, value, declared, now) is None:
+                    self.rows[unit] = _Written(declared, value.wanted, at, Counter({value.before: 1}))
+
+    def _is_over(self, row: _Written, now: float) -> bool:
+        return row.shown_at is not None and now - row.shown_at > self.stays
+
+    def _row(self, unit: Unit, value: _Value, declared: str, now: float) -> _Written | None:
+        """Return the writes of this value that count; None if there are none."""
+        row = self.rows.get(unit)
+        if row is None or (row.declared, row.wanted) != (declared, value.wanted) or self._is_over(row, now):
+            return None
+        return row
+
+    def awaited(self, step: Step, declared: str, now: float) -> Step:
+        """Return the step; it waits, without calls, while AWS may still show what was there before the last write."""
+        if not step.calls:
+            return step
+        rows = [(self._row(unit, value, declared, now), value) for unit, value in _essential(step).items()]
+        stale = [row.at for row, value in rows if row is not None and row.is_stale(value, now)]
+        if not stale:
+            return step
+        waiting = f"written {duration(now - max(stale))} ago, and AWS does not show it yet"
+        return replace(step, calls=(), waiting=waiting, change=_as_pending(step))
+
+    def exhausted(self, step: Step, declared: str, now: float) -> str:
+        """Return the reason why a step is not sent again; empty if it may be sent."""
+        fields = _essential(step) if step.calls else {}
+        rows = {unit: self._row(unit, value, declared, now) for unit, value in fields.items()}
+        for unit, row in rows.items():
+            if row is not None:
+                row.judge(fields[unit], now)
+        found = [row for unit, row in rows.items() if row is not None and row.is_exhausted(fields[unit])]
+        return WithheldReason("not_converging", _why(step, found)) if found and len(found) == len(fields) else ""
+
+    def forget(self, key: Key | None = None) -> None:
+        """Try everything again, or what was written to one resource."""
+        self.rows = {unit: row for unit, row in self.rows.items() if key is not None and unit[0].key != key}
+
+
+def _as_pending(step: Step) -> Update | Replace | Create | Delete | Forget | Mark | Adopt:
+    """Return the change of a step with differences that are our own write under way: none of them is drift."""
+    if not isinstance(step.change, Update | Replace):
+        return step.change
+    return replace(step.change, fields=tuple(_pending(one) for one in step.change.fields))
+
+
+def _pending(one: FieldChange) -> FieldChange:
+    return replace(one, reason="pending") if one.reason == "drift" else one
+
+
+def _why(step: Step, rows: list[_Written]) -> str:
+    """Return what was written and what was read after it, for people."""
+    what = ", ".join(dotted(one.path) for one in step.fields) or f"the {type(step.change).__name__.lower()}"
+    times = max(max(row.before.values()) for row in rows)
+    if all(row.unshown for row in rows):
+        seen = f"AWS answered without an error {times} times, and did not show it after any of them"
+    else:
+        seen = f"it was written {times} times, AWS showed it, and another client changed it back"
+    return (
+        f"not written any more: {what} does not converge: {seen}; it is written again when the manifest or the live "
+        f"value changes, or with `ecsync retry {step.id.key.application}/{step.id.key}`"
+    )
+
+
+# ---------------------------------------------------------------- what a step writes
+
+
+def _units(step: Step) -> Iterator[tuple[Unit, _Value]]:
+    """Yield each thing that a step writes."""
+    change = step.change
+    if isinstance(change, Adopt):
+        return
+    if isinstance(change, Update | Replace) and change.fields:
+        for one in change.fields:
+            yield (step.id, canonical(one.path)), _Value(_digest(one.after), _digest(one.before))
+    elif not isinstance(change, Mark):
+        whole = _digest([type(change).__name__, _physical(change), [[call.name, call.params] for call in step.calls]])
+        yield (step.id, whole), _Value(whole, "")
+    if isinstance(change, Create | Update | Mark) and change.marks:
+        yield (StepId(key=step.id.key), _MARKS), _Value(_digest(dict(change.marks)), "")
+
+
+def _essential(step: Step) -> Mapping[Unit, _Value]:
+    """Return what a step is sent for: marks come with other values, or alone."""
+    values = dict(_units(step))
+    return {unit: value for unit, value in values.items() if unit[1] != _MARKS} or values
+
+
+def _physical(change: Create | Update | Replace | Delete | Forget) -> Mapping[str, object] | None:
+    return change.observed.outputs if isinstance(change, Delete | Forget) else None
+
+
+def _digest(value: object) -> str:
+    return sha256(canonical(value).encode()).hexdigest()[:16]
