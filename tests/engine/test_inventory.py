@@ -12,7 +12,8 @@ import pytest
 from ecsync.core.kind import Collection, Kind
 from ecsync.core.marks import OWNER, spelled
 from ecsync.core.ports import AwsError, Deferred
-from ecsync.engine.inventory import TAGS_LAG, Inventory, InventoryReader
+from ecsync.engine.inventory import TAGS_LAG, Inventory
+from ecsync.engine.trace import InventoryReader
 from ecsync.engine.views import MOMENT, at_cadence, confirmed, fresh
 from ecsync.testing import FakeClock, memory_kind
 
@@ -71,6 +72,11 @@ class Zoo:
                 raise error("missing")
             return {"tags": [{"arn": arn, "pairs": spelled(self.tags[arn], "Key/Value")} for arn in params["arns"]]}
         return dict(self.food)
+
+    def call_unless(
+        self, _known: bytes, service: str, operation: str, /, **params: Any
+    ) -> tuple[bytes, Mapping[str, Any] | None]:
+        return b"", self.call(service, operation, **params)
 
     def pages(self, _service: str, operation: str, _result: str, /, **params: Any) -> Iterator[Any]:
         if operation == "GetResources":

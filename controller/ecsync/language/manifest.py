@@ -54,6 +54,7 @@ class _Given:
     environment: Mapping[str, str]
     root_name: str
     composites: Mapping[str, Composite]
+    variables: Mapping[str, str]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -87,12 +88,14 @@ def load(
     environment: Mapping[str, str],
     root_name: str,
     composites: Mapping[str, Composite] | None = None,
+    variables: Mapping[str, str] | None = None,
     cache: LoadCache | None = None,
 ) -> Loaded:
     """Return the applications of the snapshot and every problem, by file and line.
 
     `environment` has the values of `${env:NAME}`, by name without the prefix ECSYNC_VAR_. `root_name` is the name of
-    the application for files without an Application document. `cache` is used and updated.
+    the application for files without an Application document. `variables` replace `vars` of Applications. `cache` is
+    used and updated.
     """
     given = _Given(
         kinds=kinds,
@@ -100,6 +103,7 @@ def load(
         environment=dict(environment),
         root_name=root_name,
         composites=composites or {},
+        variables=dict(variables or {}),
     )
     cache = cache if cache is not None else LoadCache()
     try:
@@ -170,7 +174,7 @@ def _group(same: bool, given: _Given, cache: LoadCache) -> None:
     def make(document: Document, directory: str) -> tuple[Settings, tuple[Problem, ...]]:
         known = cache.settings.get(id(document))
         if known is None or known[1].directory != directory:
-            fresh, problems = settings(document, directory, tuple(given.kinds), given.environment)
+            fresh, problems = settings(document, directory, tuple(given.kinds), given.environment, given.variables)
             old = before.get(fresh.name)
             known = (document, old.settings if old is not None and old.settings == fresh else fresh, problems)
         made[id(document)] = known
@@ -301,6 +305,8 @@ def _problems(cache: LoadCache) -> Iterator[Problem]:
             yield from crosscheck.unknown_after_keys(parts, outline.declared)
     yield from cache.links.problems()
     every: Sequence[Settings] = [draft.settings for draft in cache.drafts]
+    assert cache.given is not None
+    yield from crosscheck.unknown_variables(cache.given.variables, every)
     if any(one.after for one in every):
         names = [one.name for one in every]
         for one in every:
