@@ -139,4 +139,5 @@ def _resource(resource: dict[str, Any]) -> Iterator[tuple[str, str]]:
     head = f"  {name:<36} {resource['sync']} · {resource['health']}  {reasons}".rstrip()
     yield head, "good" if good else "change"
     for field in resource["fields"]:
-        yield f"      {_show.change(field)}", ""
+        for line in _show.change(field):
+            yield f"      {line}", ""
