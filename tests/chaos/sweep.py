@@ -1,0 +1,197 @@
+"""The sweep of one scenario: a copy of the process for each fault, made at the call where the fault happens."""
+
+from __future__ import annotations
+
+import gc
+import os
+import pickle
+import random
+import tempfile
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.chaos.account import add_look_alikes
+from tests.chaos.faults import FAULTS, READS_ONLY, Call, Fault
+from tests.chaos.run import Run, judge, run, same_work, with_contents
+from tests.chaos.scenarios.scenario import Scenario
+from tests.chaos.stage import REGIONS, Stage, World, copy_of
+from tests.whole.support.environment import SETTLE_SECONDS, Controller
+from tests.whole.test_tilog import create_vpc
+
+PROCESSES = 2
+SAMPLED = 10  # of the cases that wrote what the clean run wrote, one in so many compares the account all the same
+
+
+@dataclass(frozen=True)
+class Case:
+    """One fault at one call of a scenario."""
+
+    scenario: str
+    fault: Fault
+    index: int
+    call: Call
+
+    def __str__(self) -> str:
+        return f'--scenario "{self.scenario}" --fault {self.fault} --index {self.index}  # {self.call}'
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A case that did not keep its promise."""
+
+    case: Case
+    problem: str
+    explained: tuple[str, ...] = ()
+
+
+@dataclass
+class Result:
+    """The cases of one scenario, and their failures."""
+
+    scenario: str
+    calls: int = 0
+    cases: int = 0
+    most_extra: int = 0  # passes beyond those of the clean run
+    failures: list[Failure] = field(default_factory=list)
+
+
+Choose = Callable[[int, Call], Sequence[Fault]]
+
+
+def every(faults: Sequence[Fault]) -> Choose:
+    """Choose all of these faults at each call."""
+    return lambda _, call: [fault for fault in faults if not (call.writes and fault in READS_ONLY)]
+
+
+def one_each(seed: int) -> Choose:
+    """Choose one fault for each call: another seed chooses others."""
+
+    def choose(index: int, call: Call) -> Sequence[Fault]:
+        faults = every(FAULTS)(index, call)
+        return [faults[random.Random(f"{seed} {index} {call}").randrange(len(faults))]]  # noqa: S311  # no secret
+
+    return choose
+
+
+def sweep(world: World, scenario: Scenario, choose: Choose, until: Callable[[], bool]) -> Result:
+    """Run every chosen case of a scenario, until the time is over."""
+    with tempfile.TemporaryDirectory() as folder:
+        stage, controller = begin(world, scenario, Path(folder))
+        clean = _reference(stage, controller)
+        result = Result(scenario.name, calls=len(clean.calls))
+        if clean.problem:
+            case = Case(scenario.name, "error", -1, Call("no", "fault"))
+            result.failures.append(Failure(case, clean.problem, tuple(clean.explained)))
+            return result
+        for case, found in _cases(stage, controller, scenario, clean, choose, until):
+            result.cases += 1
+            result.most_extra = max(result.most_extra, found.passes - clean.passes - found.during)
+            problem = judge(found, clean)
+            if problem:
+                result.failures.append(Failure(case, problem, tuple(found.explained)))
+        return result
+
+
+def begin(world: World, scenario: Scenario, folder: Path) -> tuple[Stage, Controller]:
+    """Return the stage and the controller of a scenario, after its act."""
+    stage = Stage(world, copy_of(scenario.example, folder), REGIONS[scenario.example])
+    if scenario.example == "tilog":
+        create_vpc(stage.aws("ec2"))
+    add_look_alikes(stage.aws)
+    scenario.prepare(stage)
+    controller = stage.controller()
+    if not scenario.empty:
+        controller.converge(pause=SETTLE_SECONDS)
+    scenario.act(stage)
+    controller.read()
+    return stage, controller
+
+
+def _reference(stage: Stage, controller: Controller) -> Run:
+    """Return the run without a fault, made in a copy of the process."""
+    return _Copy.of(lambda: with_contents(stage, run(stage, controller))).result()
+
+
+def _cases(
+    stage: Stage, controller: Controller, scenario: Scenario, clean: Run, choose: Choose, until: Callable[[], bool]
+) -> Iterator[tuple[Case, Run]]:
+    """Make the run without a fault once more; at each call, a copy of the process goes on with the fault."""
+    copies: list[tuple[Case, _Copy]] = []
+    done: list[tuple[Case, Run]] = []
+    own: list[_Copy] = []  # in a copy: the copy that this process is
+
+    def wait(most: int) -> None:
+        while len(copies) > most:
+            case, first = copies.pop(0)
+            done.append((case, first.result()))
+
+    def visit(index: int, call: Call) -> Fault | None:
+        if own or until():
+            return None
+        for fault in choose(index, call):
+            wait(PROCESSES - 1)
+            copy = _Copy.start()
+            if copy.inside:
+                own.append(copy)
+                return fault
+            copies.append((Case(scenario.name, fault, index, call), copy))
+        return None
+
+    stage.world.stale.remembers = True
+    gc.collect()
+    gc.freeze()
+    try:
+        found = run(stage, controller, visit)
+        if own:
+            sampled = len(found.calls) % SAMPLED == 0
+            own[0].end(found if same_work(found, clean) and not sampled else with_contents(stage, found))
+    except Exception as error:
+        if not own:
+            raise
+        own[0].end(Run(problem=f"{type(error).__name__}: {error}", explained=traceback.format_exc().splitlines()[-12:]))
+    finally:
+        stage.world.stale.remembers = False
+        gc.unfreeze()
+    wait(0)
+    yield from done
+
+
+@dataclass
+class _Copy:
+    """A copy of this process that makes one run."""
+
+    inside: bool  # in the copy itself
+    pipe: int
+
+    @classmethod
+    def start(cls) -> _Copy:
+        """Copy the process."""
+        read, write = os.pipe()
+        if os.fork() == 0:
+            os.close(read)
+            return cls(True, write)
+        os.close(write)
+        return cls(False, read)
+
+    @classmethod
+    def of(cls, make: Callable[[], Run]) -> _Copy:
+        """Make a run in a copy."""
+        copy = cls.start()
+        if copy.inside:
+            copy.end(make())
+        return copy
+
+    def end(self, found: Run) -> None:
+        """Hand over the run, and end this copy."""
+        with os.fdopen(self.pipe, "wb") as pipe:
+            pickle.dump(found, pipe)
+        os._exit(0)
+
+    def result(self) -> Run:
+        """Wait for the run."""
+        with os.fdopen(self.pipe, "rb") as pipe:
+            data = pipe.read()
+        os.wait()
+        return pickle.loads(data) if data else Run(problem="the process ended without a result")  # noqa: S301  # ours
