@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.chaos.account import add_look_alikes
+from tests.chaos.account import add_look_alikes, contents
 from tests.chaos.faults import FAULTS, READS_ONLY, Call, Fault
 from tests.chaos.run import Run, judge, run, same_work, with_contents
 from tests.chaos.scenarios.scenario import Scenario
@@ -106,6 +106,7 @@ def begin(world: World, scenario: Scenario, folder: Path) -> tuple[Stage, Contro
         controller.converge(pause=SETTLE_SECONDS)
     scenario.act(stage)
     controller.read()
+    contents(stage.aws)  # loads what the copies need
     return stage, controller
 
 
@@ -170,6 +171,7 @@ class _Copy:
         """Copy the process."""
         read, write = os.pipe()
         if os.fork() == 0:
+            gc.disable()  # it would copy the pages that it looks at
             os.close(read)
             return cls(True, write)
         os.close(write)
