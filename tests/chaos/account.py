@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 Aws = Callable[[str], Any]  # the client of a service
@@ -24,9 +25,21 @@ def contents(aws: Aws) -> str:
     return "\n".join(sorted(f"{name} {masked(one)}" for name, one in _everything(aws)))
 
 
+def difference(wanted: Iterable[str], found: Iterable[str]) -> str:
+    """Return the parts of lines that are in one of two contents only; empty if they are the same."""
+    before, after = Counter(wanted), Counter(found)
+    missing, more = _parts(before - after), _parts(after - before)
+    shown = [f"- {one}" for one in missing if one not in more] + [f"+ {one}" for one in more if one not in missing]
+    return " | ".join(shown or (["other numbers of the same"] if before != after else []))
+
+
+def _parts(lines: Counter[str]) -> list[str]:
+    return [f"{line[:12]}… {part}" for line in lines.elements() for part in line.split(", ")]
+
+
 def _sorted(tree: Any) -> Any:
     if isinstance(tree, dict):
-        return {key: _sorted(value) for key, value in tree.items() if not key.endswith(_VARYING)}
+        return {key: _sorted(value) for key, value in tree.items() if not key.endswith(_VARYING) and value != ""}
     if isinstance(tree, (list, tuple)):
         return sorted((_sorted(value) for value in tree), key=lambda one: ID.sub("…", json.dumps(one, default=str)))
     return tree
@@ -100,10 +113,13 @@ def _of_iam(iam: Any) -> Iterator[tuple[str, Any]]:
         if role["Path"].startswith("/aws-service-role"):
             continue
         inline = iam.list_role_policies(RoleName=name)["PolicyNames"]
-        yield "role", (
-            iam.get_role(RoleName=name)["Role"],
-            iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"],
-            {policy: iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"] for policy in inline},
+        yield (
+            "role",
+            (
+                iam.get_role(RoleName=name)["Role"],
+                iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"],
+                {policy: iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"] for policy in inline},
+            ),
         )
     for profile in iam.list_instance_profiles()["InstanceProfiles"]:
         yield "instance profile", (profile["InstanceProfileName"], [one["RoleName"] for one in profile["Roles"]])

@@ -6,21 +6,19 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from ecsim import LedgerEntry
 from ecsync.core.outcome import Failed
 from ecsync.engine.requeue import delay
-from tests.chaos.account import ID, contents
+from tests.chaos.account import ID, contents, difference
 from tests.chaos.faults import Call, Fault, Killed
 from tests.chaos.stage import Stage
 from tests.whole.support.environment import SETTLE_SECONDS, Controller, is_converged
 
-MOST_PASSES = 60
+MOST_PASSES = 200
 MOST_EXTRA = 3  # passes beyond those of the clean run, after the fault
 QUIET = 3  # passes without a write that end a run; the first is the one that finds nothing to do
 COUNTED = ("Create", "Delete", "Register", "Deregister", "Run", "Terminate")
-FALSE_EVENTS = ("drift.", "controller.", "not_converging", "contended")
 
 Pace = Callable[[Controller], float]
 
@@ -125,7 +123,7 @@ def judge(run: Run, clean: Run) -> str:
     if wrong and not _are_idempotent(wrong, run, clean):
         return f"creates or deletes differ (clean, now): {wrong}"
     if run.contents and run.contents != clean.contents:
-        return f"the account differs: {_difference(clean.contents, run.contents)}"
+        return f"the account differs: {difference(clean.contents.splitlines(), run.contents.splitlines())}"
     return ""
 
 
@@ -134,19 +132,23 @@ def _are_idempotent(wrong: Iterable[str], run: Run, clean: Run) -> bool:
     return set(wrong) == {"elbv2.CreateListener"} and run.contents == clean.contents
 
 
+def judge_stale(run: Run, clean: Run) -> str:
+    """Return what is wrong with a run whose reads were stale; empty if nothing is."""
+    if run.problem:
+        return run.problem
+    counts = {name: (clean.writes[name], run.writes[name]) for name in clean.writes | run.writes}
+    wrong = {name: pair for name, pair in counts.items() if pair[0] != pair[1]}
+    if wrong:
+        return f"writes differ (clean, now): {wrong}"
+    false = sorted(set(run.events) - set(clean.events))
+    return f"events that the clean run has not: {false}" if false else ""
+
+
 def _is_counted(name: str) -> bool:
     return name.split(".")[1].startswith(COUNTED)
-
-
-def _difference(clean: str, now: str) -> str:
-    old, new = clean.splitlines(), now.splitlines()
-    lines = [f"- {one}" for one in old if one not in new] + [f"+ {one}" for one in new if one not in old]
-    return " | ".join(lines)[:1500]
 
 
 def with_contents(stage: Stage, found: Run) -> Run:
     """Add what is in the account."""
     found.contents = contents(stage.aws)
     return found
-
-

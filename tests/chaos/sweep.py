@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import gc
-import os
-import pickle
 import random
 import tempfile
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.chaos.account import add_look_alikes, contents
 from tests.chaos.faults import FAULTS, READS_ONLY, Call, Fault
-from tests.chaos.run import Run, judge, run, same_work, with_contents
+from tests.chaos.forks import PROCESSES, Broken, Copy, broken, in_copies
+from tests.chaos.run import Run, daemon_pace, judge, judge_stale, run, same_work, with_contents
 from tests.chaos.scenarios.scenario import Scenario
 from tests.chaos.stage import REGIONS, Stage, World, copy_of
 from tests.whole.support.environment import SETTLE_SECONDS, Controller
 from tests.whole.test_tilog import create_vpc
 
-PROCESSES = 2
 SAMPLED = 10  # of the cases that wrote what the clean run wrote, one in so many compares the account all the same
 
 
@@ -38,10 +35,21 @@ class Case:
 
 
 @dataclass(frozen=True)
+class StaleCase:
+    """A scenario with reads that are stale for so many seconds."""
+
+    scenario: str
+    seconds: float
+
+    def __str__(self) -> str:
+        return f'--scenario "{self.scenario}" --stale {self.seconds:g}'
+
+
+@dataclass(frozen=True)
 class Failure:
     """A case that did not keep its promise."""
 
-    case: Case
+    case: Case | StaleCase
     problem: str
     explained: tuple[str, ...] = ()
 
@@ -94,6 +102,28 @@ def sweep(world: World, scenario: Scenario, choose: Choose, until: Callable[[], 
         return result
 
 
+def stale(world: World, scenario: Scenario, seconds: Sequence[float]) -> Result:
+    """Run a scenario at the daemon's pace, with reads that are stale for so many seconds after each write."""
+    with tempfile.TemporaryDirectory() as folder:
+        stage, controller = begin(world, scenario, Path(folder))
+        result = Result(scenario.name)
+
+        def make(lag: float) -> Run:
+            world.stale.seconds = lag
+            return run(stage, controller, pace=daemon_pace)
+
+        found = {lag: _as_run(one) for lag, one in in_copies(make, (0.0, *seconds))}
+        clean = found.pop(0.0)
+        result.calls = len(clean.calls)
+        for lag, one in found.items():
+            result.cases += 1
+            result.most_extra = max(result.most_extra, one.passes - clean.passes)
+            problem = clean.problem or judge_stale(one, clean)
+            if problem:
+                result.failures.append(Failure(StaleCase(scenario.name, lag), problem, tuple(one.explained)))
+        return result
+
+
 def begin(world: World, scenario: Scenario, folder: Path) -> tuple[Stage, Controller]:
     """Return the stage and the controller of a scenario, after its act."""
     stage = Stage(world, copy_of(scenario.example, folder), REGIONS[scenario.example])
@@ -112,28 +142,32 @@ def begin(world: World, scenario: Scenario, folder: Path) -> tuple[Stage, Contro
 
 def _reference(stage: Stage, controller: Controller) -> Run:
     """Return the run without a fault, made in a copy of the process."""
-    return _Copy.of(lambda: with_contents(stage, run(stage, controller))).result()
+    return _as_run(Copy.of(lambda: with_contents(stage, run(stage, controller))).result())
+
+
+def _as_run(found: Run | Broken) -> Run:
+    return Run(problem=found.why, explained=list(found.explained)) if isinstance(found, Broken) else found
 
 
 def _cases(
     stage: Stage, controller: Controller, scenario: Scenario, clean: Run, choose: Choose, until: Callable[[], bool]
 ) -> Iterator[tuple[Case, Run]]:
     """Make the run without a fault once more; at each call, a copy of the process goes on with the fault."""
-    copies: list[tuple[Case, _Copy]] = []
+    copies: list[tuple[Case, Copy]] = []
     done: list[tuple[Case, Run]] = []
-    own: list[_Copy] = []  # in a copy: the copy that this process is
+    own: list[Copy] = []  # in a copy: the copy that this process is
 
     def wait(most: int) -> None:
         while len(copies) > most:
             case, first = copies.pop(0)
-            done.append((case, first.result()))
+            done.append((case, _as_run(first.result())))
 
     def visit(index: int, call: Call) -> Fault | None:
         if own or until():
             return None
         for fault in choose(index, call):
             wait(PROCESSES - 1)
-            copy = _Copy.start()
+            copy = Copy.start()
             if copy.inside:
                 own.append(copy)
                 return fault
@@ -151,49 +185,9 @@ def _cases(
     except Exception as error:
         if not own:
             raise
-        own[0].end(Run(problem=f"{type(error).__name__}: {error}", explained=traceback.format_exc().splitlines()[-12:]))
+        own[0].end(broken(error))
     finally:
         stage.world.stale.remembers = False
         gc.unfreeze()
     wait(0)
     yield from done
-
-
-@dataclass
-class _Copy:
-    """A copy of this process that makes one run."""
-
-    inside: bool  # in the copy itself
-    pipe: int
-
-    @classmethod
-    def start(cls) -> _Copy:
-        """Copy the process."""
-        read, write = os.pipe()
-        if os.fork() == 0:
-            gc.disable()  # it would copy the pages that it looks at
-            os.close(read)
-            return cls(True, write)
-        os.close(write)
-        return cls(False, read)
-
-    @classmethod
-    def of(cls, make: Callable[[], Run]) -> _Copy:
-        """Make a run in a copy."""
-        copy = cls.start()
-        if copy.inside:
-            copy.end(make())
-        return copy
-
-    def end(self, found: Run) -> None:
-        """Hand over the run, and end this copy."""
-        with os.fdopen(self.pipe, "wb") as pipe:
-            pickle.dump(found, pipe)
-        os._exit(0)
-
-    def result(self) -> Run:
-        """Wait for the run."""
-        with os.fdopen(self.pipe, "rb") as pipe:
-            data = pipe.read()
-        os.wait()
-        return pickle.loads(data) if data else Run(problem="the process ended without a result")  # noqa: S301  # ours
