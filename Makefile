@@ -1,5 +1,6 @@
 # Everything works from nothing but Python >= 3.11 and make: each target sets up what it needs, in .venv.
 PYTHON ?= python3
+MANIFESTS ?= manifests/quickstart
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -21,8 +22,8 @@ $(STAMP): pyproject.toml locks/dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-run: install  ## Keep manifests/quickstart on a simulated AWS, until interrupted
-	$(BIN)/ecsync run --aws simulated manifests/quickstart
+run: install  ## Keep manifests/quickstart, or MANIFESTS=DIR, on a simulated AWS, until interrupted
+	$(BIN)/ecsync run --aws simulated $(MANIFESTS)
 
 demo: install  ## Converge, break four things, watch them repaired; under a minute
 	$(BIN)/ecsync demo

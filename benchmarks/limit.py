@@ -122,7 +122,7 @@ SLOW_READS = (
     Read(operation="elbv2.DescribeTargetHealth", of=("target_groups",), size=1, source="API page: one ARN"),
     Read(operation="elbv2.DescribeLoadBalancerAttributes", of=("load_balancers",), size=1, source="API page: one ARN"),
     Read(operation="elbv2.DescribeListenerAttributes", of=("listeners",), size=1, source="API page: one ARN"),
-    Read(operation="ecs.ListTagsForResource", of=("services",), size=1, source="API page: one ARN, of a definition"),
+    Read(operation="ecs.DescribeTaskDefinition", of=("services",), size=1, source="API page: one definition"),
 )
 RULES = "elbv2.DescribeRules"  # takes one ListenerArn, or RuleArns without a documented maximum
 RULES_SIZE = 400  # botocore: PageSize, 1 to 400

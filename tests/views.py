@@ -49,6 +49,9 @@ class FakeView:
     def heartbeat(self) -> Mapping[str, Beat]:
         return self.beats
 
+    def lease(self) -> str:
+        return ""
+
     def readiness(self) -> Mapping[str, str]:
         return self.not_ready
 

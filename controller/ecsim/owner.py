@@ -1,11 +1,15 @@
-"""What the owner of a simulated account does to its services, beside AWS's API: stop tasks, set load, break images."""
+"""What the owner of a simulated account does to it beside AWS's API: stop tasks, set load, measure outages."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from ecsim.account.account import Account
 from ecsim.application_autoscaling import target_tracking
 from ecsim.ecs import image_outcomes, task_lifecycle
+from ecsim.ecs.capacity.provider_changes import ProviderFailures
 from ecsim.ecs.store import EcsRegion
+from ecsim.elbv2 import traffic
 
 
 def set_image_outcome(account: Account, match: str, outcome: str) -> dict[str, str]:
@@ -16,6 +20,20 @@ def set_image_outcome(account: Account, match: str, outcome: str) -> dict[str, s
         outcomes = account.world.state(image_outcomes.ImageOutcomes)
         outcomes.by_match[match] = outcome
         return outcomes.by_match
+
+
+def fail_provider(account: Account, name: str, reason: str | None) -> dict[str, str]:
+    """Make ECS give up the changes of a capacity provider, with a reason; None: it makes them again.
+
+    Returns all reasons by name.
+    """
+    with account.lock:
+        reasons = account.world.state(ProviderFailures).reasons
+        if reason is None:
+            reasons.pop(name, None)
+        else:
+            reasons[name] = reason
+        return reasons
 
 
 def stop_task(
@@ -48,3 +66,14 @@ def set_load(
     with account.lock:
         account.world.run()
         target_tracking.set_load(account.world, region or account.settings.region, cluster, service, percents)
+
+
+def outages(account: Account, region: str | None = None) -> list[dict[str, Any]]:
+    """Return, for each rule (a listener's default rule too), the seconds without a healthy target behind its weight.
+
+    `unserved`: no target group with weight had one. `partly`: at least one target group with weight had none. `empty`:
+    the target groups with weight that have none now. A deleted rule keeps its seconds.
+    """
+    with account.lock:
+        account.world.run()
+        return traffic.outages(account.world, region or account.settings.region)

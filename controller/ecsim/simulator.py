@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 from werkzeug.serving import BaseWSGIServer
 
@@ -76,9 +77,17 @@ class Simulator(Account):
         """Set the outcome of tasks with an image that contains `match`: pull, exit, unhealthy or ok."""
         owner.set_image_outcome(self, match, outcome)
 
+    def fail_provider(self, name: str, reason: str | None) -> None:
+        """Make ECS give up the changes of a capacity provider, with a reason; None: it makes them again."""
+        owner.fail_provider(self, name, reason)
+
     def stop_task(self, cluster: str, service: str, count: int = 1, region: str | None = None) -> tuple[str, ...]:
         """Stop running tasks of a service as if their hosts had failed. Returns their ARNs."""
         return owner.stop_task(self, cluster, service, count, region)
+
+    def outages(self, region: str | None = None) -> list[dict[str, Any]]:
+        """Return, for each rule, the simulated seconds in which its weight stood on no healthy target."""
+        return owner.outages(self, region)
 
     def set_load(
         self,

@@ -22,6 +22,7 @@ VARIABLES = "ECSYNC_VAR_"  # prefix of the variables that `${env:NAME}` in a man
 TESTS = ("ECSYNC_CASES", "ECSYNC_CORPUS", "ECSYNC_YAML_LS")  # inputs of the project's own tests
 CONFIG = "ECSYNC_CONFIG"  # path of the file, unless a flag is given
 
+_MAPS = ("targets", "variables")  # settings that no environment variable can hold
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
@@ -119,6 +120,11 @@ class Settings(_Settings):
     first_time: bool = False  # without `account`, allow a plan that only creates resources (docs/rules.md R11)
     source: str = ""  # a path or s3://bucket/prefix
     source_owner: AccountId = ""  # the account that must own the bucket
+    # What keeps a second process from writing (docs/rules.md R32): auto (beside the source), none, file:PATH, or
+    # dynamodb:TABLE.
+    lease: str = Field(default="auto", pattern=r"^(auto|none|file:.+|dynamodb:[A-Za-z0-9_.-]{3,255})$")
+    lease_period: Seconds = Field(default=40.0, ge=1, le=600)  # a lost lease is taken over within this time
+    variables: dict[str, str] = Field(default_factory=dict)  # values of ${var:NAME}, in place of those of Applications
     targets: dict[str, TargetSettings] = Field(default_factory=dict)
     loop: LoopSettings = Field(default_factory=LoopSettings)
     limits: LimitSettings = Field(default_factory=LimitSettings)
@@ -222,7 +228,7 @@ def _from_file(file: Path | None) -> Iterator[tuple[str, Any]]:
 
 def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
     """Yield (name, value, variable). An unknown variable is an error; a misspelt one would have no effect."""
-    known = {PREFIX + name.replace(".", "_").upper(): name for name in _names() if name != "targets"}
+    known = {PREFIX + name.replace(".", "_").upper(): name for name in _names() if name not in _MAPS}
     for variable, value in sorted(environment.items()):
         if not variable.startswith(PREFIX) or variable.startswith(VARIABLES) or variable in (CONFIG, *TESTS):
             continue

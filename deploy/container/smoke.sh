@@ -81,7 +81,7 @@ began=$SECONDS
   --security-opt no-new-privileges --health-interval 5s \
   --volume "$PWD/manifests/quickstart:/manifests:ro" \
   --env ECSYNC_SOURCE=/manifests --env ECSYNC_INSTALLATION --env ECSYNC_ACCOUNT=123456789012 \
-  --env ECSYNC_ENFORCE=true --env ECSYNC_HTTP_PORT=$http_port --env AWS_ENDPOINT_URL --env AWS_REGION \
+  --env ECSYNC_ENFORCE=true --env ECSYNC_LEASE=none --env ECSYNC_HTTP_PORT=$http_port --env AWS_ENDPOINT_URL --env AWS_REGION \
   --env AWS_ACCESS_KEY_ID --env AWS_SECRET_ACCESS_KEY --env AWS_EC2_METADATA_DISABLED \
   "$image" >/dev/null
 

@@ -15,6 +15,7 @@ from botocore.loaders import Loader, create_loader
 
 from ecsync.aws.clients import Access, Clients
 from ecsync.aws.cloud import BotoCloud
+from ecsync.aws.errors import Secrets
 from ecsync.aws.hooks import Observer
 from ecsync.aws.limits import Limiter, Limits
 from ecsync.testing import FakeClock
@@ -119,8 +120,9 @@ def cloud(
     *,
     through: Clients | None = None,
     account: str = "",
+    permit: Callable[[], None] = lambda: None,
     observer: Observer | None = None,
-    scrub: Callable[[str], str] = str,
+    secrets: Secrets = lambda _: (),
     clock: FakeClock | None = None,
     limiter: Limits | None = None,
     reads: frozenset[str] = READS,
@@ -133,7 +135,8 @@ def cloud(
         reads=reads,
         limiter=limiter or Limiter(monotonic=clock.monotonic, wait=clock.sleep),
         account=account,
+        permit=permit,
         observer=observer,
-        scrub=scrub,
+        secrets=secrets,
         monotonic=clock.monotonic,
     )

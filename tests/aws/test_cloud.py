@@ -223,11 +223,11 @@ def test_an_operation_that_aws_does_not_have_is_invalid(aws: fake_aws.FakeAws) -
     assert aws.sent == []
 
 
-def test_the_traceback_does_not_contain_what_was_scrubbed(aws: fake_aws.FakeAws) -> None:
+def test_the_traceback_does_not_contain_a_secret(aws: fake_aws.FakeAws) -> None:
     """The original exception, which quotes the value, is suppressed."""
     aws.fail("UpdateService", "InvalidParameterException", "no s3cret here")
-    with pytest.raises(AwsError, match=r"no \*\*\* here") as caught:
-        fake_aws.cloud(scrub=lambda text: text.replace("s3cret", "***")).write("ecs", "UpdateService", service="web")
+    with pytest.raises(AwsError, match=r"no \(sensitive\) here") as caught:
+        fake_aws.cloud(secrets=lambda _: ["s3cret"]).write("ecs", "UpdateService", service="web")
     assert caught.value.__suppress_context__
 
 

@@ -72,13 +72,13 @@ def test_the_slowest_bucket_decides_the_time() -> None:
 
 
 def test_what_aws_returns_one_by_one_has_a_limit_of_its_own() -> None:
-    """Attributes, health and tags of task definitions: one call for each object in a slow cycle."""
+    """Attributes, health, and state and tags of task definitions: one call for each object in a slow cycle."""
     assert slow_limit(Counts(target_groups=1000, load_balancers=10, listeners=10, services=1000)) == {
         "elbv2.DescribeTargetGroupAttributes": 1000,
         "elbv2.DescribeTargetHealth": 1000,
         "elbv2.DescribeLoadBalancerAttributes": 10,
         "elbv2.DescribeListenerAttributes": 10,
-        "ecs.ListTagsForResource": 1000,
+        "ecs.DescribeTaskDefinition": 1000,
     }
 
 
@@ -94,7 +94,7 @@ def test_a_mean_round_has_each_read_at_its_cadence() -> None:
             "resourcegroupstaggingapi.GetResources": 0.25,
             "elbv2.DescribeTargetGroupAttributes": 2,
             "elbv2.DescribeTargetHealth": 2,
-            "ecs.ListTagsForResource": 100 / 30,
+            "ecs.DescribeTaskDefinition": 100 / 30,
         }
     )
     assert cadences(3600.0) == {"fast": 3600.0, "medium": 3600.0, "slow": 3600.0}, "never shorter than the interval"

@@ -129,3 +129,17 @@ def test_a_closed_pipe_is_no_error(small: Path) -> None:
     program = f"'{ECSYNC}' plan '{small}' --calls | head -n 1"
     done = subprocess.run(["sh", "-c", program], capture_output=True, text=True, env=os.environ, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_variable_of_the_command_line_replaces_that_of_the_application(small: Path, ecsync: Command) -> None:
+    """Only a declared one can be replaced: a misspelt name would have no effect."""
+    path = small / "all.yaml"
+    text = path.read_text().replace("  sync: {mode: enforce}", "  sync: {mode: enforce}\n  vars: {days: 14}")
+    path.write_text(text.replace("retentionInDays: 14", 'retentionInDays: "${var:days}"'))
+    answer = ecsync("plan", small, "--calls", "--var", "days=30")
+    assert answer.code == 0
+    assert '"retentionInDays": 30' in answer.out
+    answer = ecsync("validate", small, "--var", "day=30")
+    assert answer.code == 3
+    assert 'no Application declares "day" in vars; did you mean "days"?' in answer.err
+    assert ecsync("validate", small, "--var", "days").code == 64

@@ -204,10 +204,10 @@ class TestNoOwnedResource:
         widget = doc("Widget/w")
         assert not self.found(widget, doc("Widget/x"), world={"Widget/w": live(widget), "Widget/x": Absent()})
 
-    def test_an_adoption_is_no_create(self) -> None:
-        """The plan has not only creates."""
+    def test_a_resource_without_a_mark_is_nothing_of_ours(self) -> None:
+        """It has the name and the body of a declared one, and would be marked."""
         widget = doc("Widget/w")
-        assert not self.found(widget, doc("Widget/x"), world={"Widget/w": bare(widget), "Widget/x": Absent()})
+        assert self.found(widget, doc("Widget/x"), world={"Widget/w": bare(widget), "Widget/x": Absent()})
 
     def test_an_empty_plan_is_not_guarded(self) -> None:
         """It writes nothing."""

@@ -42,6 +42,8 @@ def test_import_writes_the_files_and_prints_review_notes(tmp_path: Path, capsys:
     assert ("hunter2" in err, "PORT" in err) == (False, False)
     assert "DB_PASSWORD: hunter2" in (tmp_path / "prod" / "services" / "api.yaml").read_text()
     assert sorted(path.name for path in (tmp_path / "prod").rglob("*.tmp")) == []
+    modes = {path.name: path.stat().st_mode & 0o077 for path in (tmp_path / "prod").rglob("*.yaml")}
+    assert [name for name, mode in modes.items() if mode == 0] == ["api.yaml"], "only the user may read the secret"
     code, out, _ = _run(capsys, "plan", tmp_path / "prod", "--detailed-exitcode")
     assert code == 0, out
 

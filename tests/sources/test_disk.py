@@ -38,7 +38,7 @@ def write(root: Path, files: dict[str, str]) -> Path:
 
 def source(path: Path, writer: Writer | None = None) -> DiskSource:
     """Return a source that calls `wait` instead of waiting."""
-    return DiskSource(path, wait=writer or Writer())
+    return DiskSource(path, wait=writer or Writer(), settle=0.0)
 
 
 def refusal(path: Path, writer: Writer | None = None) -> SourceError:
@@ -274,3 +274,45 @@ def test_a_file_under_its_digest_is_preferred(tmp_path: Path) -> None:
 def test_an_index_that_does_not_match_is_no_snapshot(tmp_path: Path, files: dict[str, str], reason: str) -> None:
     """Every listed file must exist with its digest, and names cannot point out of the source."""
     assert refusal(write(tmp_path, files)).reason == reason
+
+
+def test_a_young_file_is_read_again_when_it_is_a_second_old(tmp_path: Path) -> None:
+    """A program that writes slowly leaves it unchanged for a moment: half a file can be a valid manifest."""
+    path = write(tmp_path, {"a.yaml": "first half\n"}) / "a.yaml"
+    time = path.stat().st_mtime + 0.3
+    waits: list[float] = []
+
+    def wait(seconds: float) -> None:
+        nonlocal time
+        time += seconds
+        waits.append(seconds)
+        if len(waits) == 1:
+            path.write_text("first half\nsecond half\n")
+            os.utime(path, (time, time - 0.5))
+
+    found = DiskSource(tmp_path, wait=wait, now=lambda: time, pause=0.2).fetch()
+    assert found.files == {"a.yaml": b"first half\nsecond half\n"}
+    assert waits[0] >= 0.6, "until the file is a second old"
+
+
+def test_an_old_file_waits_for_the_second_read_alone(tmp_path: Path) -> None:
+    """Nothing is added for what has not changed for a second."""
+    path = write(tmp_path, {"a.yaml": "1"}) / "a.yaml"
+    waits: list[float] = []
+    DiskSource(tmp_path, wait=waits.append, now=lambda: path.stat().st_ctime + 5, pause=0.2).fetch()
+    assert waits == [0.2]
+
+
+def test_a_time_in_the_future_is_not_young(tmp_path: Path) -> None:
+    """The wall clock was set back: the source can still be read."""
+    path = write(tmp_path, {"a.yaml": "1"}) / "a.yaml"
+    waits: list[float] = []
+    DiskSource(tmp_path, wait=waits.append, now=lambda: path.stat().st_ctime - 3600, pause=0.2).fetch()
+    assert waits == [0.2]
+
+
+def test_a_link_to_itself_is_a_problem_of_the_source(tmp_path: Path) -> None:
+    """It is no internal error."""
+    write(tmp_path, {"a.yaml": "1"})
+    (tmp_path / "loop.yaml").symlink_to("loop.yaml")
+    assert refusal(tmp_path).reason in ("partial", "changing", "unreachable")

@@ -40,9 +40,11 @@ METRICS = {
     "ecsync_changes",
     "ecsync_drift_detected",
     "ecsync_drifted_resources",
+    "ecsync_held_changes",
     "ecsync_events",
     "ecsync_events_dropped",
     "ecsync_heartbeat_timestamp_seconds",
+    "ecsync_lease_held",
     "ecsync_plan_changes",
     "ecsync_prune_blocked",
     "ecsync_reconcile",
@@ -184,9 +186,9 @@ def test_status_and_events_show_the_daemons_state(daemon_run: DaemonRun) -> None
 
 
 def test_the_log_is_one_json_object_a_line(daemon_run: DaemonRun) -> None:
-    """Every line of the log parses; one line reports the drift with its path and `file:line`."""
-    lines = [json.loads(line) for line in daemon_run.log if line.startswith("{")]
-    assert len(lines) >= len(daemon_run.log) - 1  # one line of plain text is printed on SIGTERM
+    """Every line of the log parses, and nothing else is printed; one line reports the drift, with its `file:line`."""
+    assert daemon_run.out == []
+    lines = [json.loads(line) for line in daemon_run.log]
     detected = [line for line in lines if line["event"] == "drift.detected"]
     assert len(detected) == 1, lines[:5]
     text = json.dumps(detected[0])

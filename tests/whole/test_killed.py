@@ -8,45 +8,16 @@ from typing import Any
 import pytest
 
 from ecsim import Fault
-from ecsync.core.ports import Cloud
 from tests.whole.support.account_contents import contents
-from tests.whole.support.environment import REGION, SETTLE_SECONDS, Environment, count_creates
+from tests.whole.support.environment import SETTLE_SECONDS, Environment, count_creates
+from tests.whole.support.killed import killed_after
 
 CALLS = 17  # of the first converge in an account that has settled
 
 
-class Killed(BaseException):
-    """Ends the process: ecsync catches no BaseException."""
-
-
-class KillingCloud:
-    """A cloud that kills its process right after so many writes."""
-
-    def __init__(self, cloud: Cloud, writes: int) -> None:
-        self._cloud = cloud
-        self._writes_left = writes
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._cloud, name)
-
-    def write(self, service: str, operation: str, /, **params: Any) -> Any:
-        response = self._cloud.write(service, operation, **params)
-        self._writes_left -= 1
-        if self._writes_left == 0:
-            raise Killed
-        return response
-
-
 def is_killed_after(environment: Environment, writes: int) -> bool:
     """Start a process and kill it after so many writes; return False if it makes fewer."""
-    first = environment.controller()
-    killing_cloud = KillingCloud(first.workspace.clouds.of("", REGION), writes)
-    first.wrap = lambda _: killing_cloud
-    try:
-        first.converge(pause=SETTLE_SECONDS)
-    except Killed:
-        return True
-    return False
+    return killed_after(environment.controller(), writes, SETTLE_SECONDS)
 
 
 @pytest.fixture(scope="module")

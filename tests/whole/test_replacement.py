@@ -9,13 +9,15 @@ import pytest
 
 from ecsync.core.ports import Cloud
 from tests.whole.support.environment import Body, Controller, Environment, operations
+from tests.whole.support.killed import Killed
 
 SEQUENCE = [
     "elbv2.CreateTargetGroup",
     "elbv2.ModifyTargetGroupAttributes",
     "elbv2.ModifyRule",  # old 100, new 0: associates the new one with the load balancer
-    "ecs.UpdateService",
+    "ecs.UpdateService",  # registers with both
     "elbv2.ModifyRule",  # old 0, new 100
+    "ecs.UpdateService",  # leaves the old one
     "elbv2.ModifyRule",  # new alone
     "elbv2.DeleteTargetGroup",
 ]
@@ -113,10 +115,6 @@ def test_passes_after_a_replacement_write_nothing(converged: Controller) -> None
         converged.environment.controller().run_passes(2)
     assert operations(writes) == []
     assert converged.events_of_type("drift.detected") == []
-
-
-class Killed(BaseException):
-    """Ends the process."""
 
 
 @pytest.mark.parametrize("index", range(1, len(SEQUENCE) + 1))

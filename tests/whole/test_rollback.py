@@ -93,3 +93,15 @@ def test_a_new_image_supersedes_a_deployment_in_progress(converged: Controller) 
         converged.converge(pause=SETTLE_SECONDS)
     assert operations(writes) == ["ecs.RegisterTaskDefinition", "ecs.UpdateService"]
     assert converged.events_of_type("deployment.rolledback") == []
+
+
+def test_a_retry_deploys_a_rolled_back_revision_once_more(rolled_back: Controller) -> None:
+    """A person asked for it: one deployment, which ECS rolls back again."""
+    (step_state,) = rolled_back.step_states.values()
+    step_state.retry()
+    with rolled_back.environment.writes() as writes:
+        rolled_back.run_pass()
+        rolled_back.environment.simulator.advance(SETTLE_SECONDS * 6)
+        rolled_back.run_passes(5)
+    assert operations(writes) == ["ecs.UpdateService"]
+    assert rolled_back.outcomes["quickstart"].plan.stopped

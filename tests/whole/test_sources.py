@@ -24,6 +24,7 @@ def read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Read a directory once: no other process writes to it."""
     assert DiskSource.__init__.__kwdefaults__ is not None
     monkeypatch.setitem(DiskSource.__init__.__kwdefaults__, "pause", 0.0)
+    monkeypatch.setitem(DiskSource.__init__.__kwdefaults__, "settle", 0.0)
 
 
 @pytest.fixture

@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from ecsync import wiring
+from ecsync.config import Settings
+from ecsync.wiring import seeding
 from tests.whole.support.environment import Controller, Environment, operations
 
 TILOG = Path(__file__).resolve().parents[2] / "manifests" / "tilog"
@@ -33,29 +36,26 @@ CONFLICTS = {
 
 @pytest.fixture
 def tilog(environment: Environment) -> Controller:
-    """The stack's manifests, and an account that settles as a real one does and has the stack's VPC."""
+    """The stack's manifests, and an account that settles as a real one does, with what the manifests look up."""
     environment.reset(settling=True)
     shutil.rmtree(environment.manifests)
     shutil.copytree(TILOG, environment.manifests)
-    create_vpc(aws(environment, "ec2"))
+    prepare(environment)
     return environment.controller()
+
+
+def prepare(environment: Environment) -> str:
+    """Create what the stack looks up, as `run --aws simulated` does, and return the program that causes drift."""
+    workspace = wiring.workspace(Settings(), str(TILOG), read_only=True)
+    catalogue = workspace.catalogue(workspace.source(str(TILOG)).fetch())
+    (line,) = seeding.seed(catalogue, Settings(), environment.simulator.url)
+    assert line.endswith("because Network/main looks it up: a VPC with Name=tilog-vpc in ap-northeast-2")
+    return seeding.drift(catalogue, Settings(), environment.simulator.url)
 
 
 def aws(environment: Environment, service: str) -> Any:
     """Return a boto3 client in the Region of the stack: another client of the account."""
     return environment.clients.get(service, REGION, once=True)
-
-
-def create_vpc(ec2: Any) -> None:
-    """Create a VPC with a public subnet in each of two availability zones."""
-    named = [{"ResourceType": "vpc", "Tags": [{"Key": "Name", "Value": "tilog-vpc"}]}]
-    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16", TagSpecifications=named)["Vpc"]["VpcId"]
-    gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
-    ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
-    tables = ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["RouteTables"]
-    ec2.create_route(RouteTableId=tables[0]["RouteTableId"], DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
-    for number, zone in enumerate("ac"):
-        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{number}.0/24", AvailabilityZone=f"{REGION}{zone}")
 
 
 def desired_count(environment: Environment) -> int:
@@ -83,6 +83,13 @@ def test_the_stack_converges_in_an_empty_account_and_stays(tilog: Controller) ->
     with environment.writes() as more:
         tilog.run_passes(10)
     assert operations(more) == []
+
+
+def test_the_line_to_paste_fits_the_manifests(environment: Environment) -> None:
+    """It stops the tasks of the stack's service, in the stack's Region."""
+    program = prepare(environment)
+    assert "region_name='ap-northeast-2'" in program
+    assert program.endswith(".update_service(cluster='tilog', service='tilog', desiredCount=0)")
 
 
 def test_the_autoscaler_alone_changes_the_desired_count(tilog: Controller) -> None:
@@ -124,7 +131,7 @@ def test_prune_deletes_the_whole_stack_and_only_conflicts_fail(tilog: Controller
     for name in ("network.yaml", "service.yaml", "cluster.yaml"):
         (environment.manifests / name).unlink()
     (environment.manifests / "nothing.yaml").write_text(NOTHING)
-    environment.edit("mode: enforce", "prune: true\n    mode: enforce", "application.yaml")
+    environment.edit("mode: enforce", "prune: true\n    pruneLimit: 30\n    mode: enforce", "application.yaml")
     tilog.read()
     with environment.writes() as writes:
         for _ in range(80):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,11 @@ class Settings:
     - a role can be assumed `role_seconds` after its creation;
     - an instance profile is usable `profile_seconds` after its last change;
     - the service-linked role of ECS works `service_linked_role_seconds` after the account's first cluster;
-    - a cluster is busy for `association_seconds` after each change of its capacity providers.
+    - a cluster is busy for `association_seconds` after each change of its capacity providers;
+    - an update of a capacity provider, and the creation of one of managed instances, takes `provider_seconds`.
+
+    `unnamed` is what UpdateService does to a health check grace period and a platform version that it does not name.
+    AWS documents reset; clients that do not name them rely on keep.
 
     With `throttling` on, each call takes a token from AWS's token buckets. `lags` are the seconds after a write
     during which a repeated read is stale: `{"ecs:DescribeServices": 3}`, or `{"ecs:*": 3}` for all reads of ECS.
@@ -56,6 +61,8 @@ class Settings:
     service_linked_role_seconds: float = 15.0
     profile_seconds: float = 10.0
     association_seconds: float = 8.0
+    provider_seconds: float = 12.0
+    unnamed: Literal["keep", "reset"] = "keep"
     throttling: bool = False
     lags: Mapping[str, float] = field(default_factory=dict)
     seed: int = 7

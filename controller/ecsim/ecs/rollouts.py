@@ -14,7 +14,7 @@ from ecsim.ecs.store import Deployment, EcsRegion, Service, running_and_pending
 REVISION_MEMBERS = (
     "taskDefinition", "launchType", "capacityProviderStrategy", "platformVersion", "platformFamily",
     "networkConfiguration", "loadBalancers", "serviceRegistries", "serviceConnectConfiguration",
-    "volumeConfigurations", "vpcLatticeConfigurations",
+    "volumeConfigurations", "vpcLatticeConfigurations", "monitoring", "gatewayConnectors",
 )  # fmt: skip
 UNFINISHED = ("PENDING", "IN_PROGRESS", "STOP_REQUESTED", "ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS")
 CURRENT_PLATFORM = "1.4.0"

@@ -10,7 +10,7 @@ from functools import partial
 
 from ecsim.account.world import Body, World
 from ecsim.ecs import blue_green, rollouts, service_events, task_lifecycle
-from ecsim.ecs.capacity import managed_scaling
+from ecsim.ecs.capacity import managed_instances, managed_scaling
 from ecsim.ecs.capacity import placement as ecs_placement
 from ecsim.ecs.capacity.providers import FARGATE
 from ecsim.ecs.store import PENDING_STATES, ContainerInstance, Deployment, EcsRegion, Service, Task
@@ -166,7 +166,7 @@ def _start(world: World, ecs: EcsRegion, service: Service, count: int) -> int:
 def _launch(world: World, ecs: EcsRegion, service: Service, definition: Body) -> Task | ecs_placement.Refused:
     primary = service.primary
     mates = _alive(service, primary)
-    options = launch_options(primary.revision, [task.launch for task in mates])
+    options = launch_options(ecs, primary.revision, [task.launch for task in mates])
     options["enableExecuteCommand"] = service.body["enableExecuteCommand"]
     spec = {member: service.body[member] for member in ("placementStrategy", "placementConstraints")}
     if service.body["schedulingStrategy"] == "DAEMON":
@@ -190,7 +190,7 @@ def _launch(world: World, ecs: EcsRegion, service: Service, definition: Body) ->
     return task
 
 
-def launch_options(spec: Body, existing: list[Body]) -> Body:
+def launch_options(ecs: EcsRegion, spec: Body, existing: list[Body]) -> Body:
     """Return launch type or capacity provider for one more task: the provider furthest behind base and weight."""
     strategy = spec.get("capacityProviderStrategy")
     if not strategy:
@@ -207,7 +207,15 @@ def launch_options(spec: Body, existing: list[Body]) -> Body:
         key=lambda i: (used[i["capacityProvider"]] - i.get("base", 0) + 1) / max(i.get("weight", 0), 1),
     )
     name = best["capacityProvider"]
-    return _with_platform(spec, {"capacityProviderName": name, "launchType": "FARGATE" if name in FARGATE else "EC2"})
+    return _with_platform(spec, {"capacityProviderName": name, "launchType": _launch_type(ecs, name)})
+
+
+def _launch_type(ecs: EcsRegion, provider: str) -> str:
+    """Return where the tasks of a provider run. Those on managed instances wait for no instance."""
+    if provider in FARGATE:
+        return "FARGATE"
+    managed = managed_instances.MEMBER in ecs.providers.get(provider, {})
+    return "MANAGED_INSTANCES" if managed else "EC2"
 
 
 def _with_platform(spec: Body, options: Body) -> Body:

@@ -18,6 +18,8 @@ BREAKER: Body = {
 }
 # DescribeServices returns these only in `deployments[]`.
 ON_DEPLOYMENTS = ("serviceConnectConfiguration", "volumeConfigurations", "vpcLatticeConfigurations")
+# DescribeServiceRevisions alone returns these.
+ON_REVISIONS = ("monitoring", "gatewayConnectors")
 LISTS = ("loadBalancers", "serviceRegistries", "placementConstraints", "placementStrategy")
 PLAIN = ("desiredCount", "healthCheckGracePeriodSeconds", "enableECSManagedTags", "enableExecuteCommand")
 
@@ -39,7 +41,7 @@ def declared(ecs: EcsRegion, params: Body, cluster: Body) -> Body:
         "propagateTags": params.get("propagateTags") or "NONE",
         "roleArn": _role(ecs, params.get("role")),
         **{member: params.get(member, []) for member in LISTS},
-        **{member: params[member] for member in ON_DEPLOYMENTS if params.get(member)},
+        **{member: params[member] for member in (*ON_DEPLOYMENTS, *ON_REVISIONS) if params.get(member)},
     }
     body["placementStrategy"] = placement_strategy(body["placementStrategy"])
     if params.get("taskDefinition"):
@@ -97,23 +99,24 @@ def placement_strategy(given: list[Body]) -> list[Body]:
     ]
 
 
-def updated(ecs: EcsRegion, body: Body, params: Body, original_launch_type: str | None) -> Body:
-    """Return a service's body after an update. Omitted members are kept, except those that AWS resets."""
+def updated(ecs: EcsRegion, body: Body, params: Body, original_launch_type: str | None, *, resets: bool) -> Body:
+    """Return a service's body after an update. Omitted members are kept; `resets`: except those that AWS may reset."""
     changed = dict(body)
     for member in (
         *PLAIN,
         *LISTS,
         *ON_DEPLOYMENTS,
+        *ON_REVISIONS,
         "propagateTags",
         "availabilityZoneRebalancing",
         "deploymentController",
     ):
         if member in params:
             changed[member] = params[member]
-    # ecs.UpdateService: an update without the grace period sets it to 0.
-    changed["healthCheckGracePeriodSeconds"] = params.get("healthCheckGracePeriodSeconds", 0)
+    if resets:  # ecs.UpdateService: an update without the grace period sets it to 0
+        changed["healthCheckGracePeriodSeconds"] = params.get("healthCheckGracePeriodSeconds", 0)
     changed["placementStrategy"] = placement_strategy(changed["placementStrategy"])
-    for member in ON_DEPLOYMENTS:
+    for member in (*ON_DEPLOYMENTS, *ON_REVISIONS):
         if changed.get(member) in ([], {"enabled": False}):
             del changed[member]
     if params.get("taskDefinition"):
@@ -130,7 +133,8 @@ def updated(ecs: EcsRegion, body: Body, params: Body, original_launch_type: str 
         else:
             changed["launchType"] = original_launch_type or "EC2"
     if runs_on_fargate(changed):
-        changed["platformVersion"] = params.get("platformVersion") or "LATEST"
+        kept = None if resets else changed.get("platformVersion")
+        changed["platformVersion"] = params.get("platformVersion") or kept or "LATEST"
         changed["platformFamily"] = "Linux"
     else:
         changed.pop("platformVersion", None)

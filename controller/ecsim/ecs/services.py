@@ -19,6 +19,7 @@ SHOWN_OF_REVISION = (
     "platformFamily",
     "networkConfiguration",
 )
+NOT_SHOWN = (*service_defaults.ON_DEPLOYMENTS, *service_defaults.ON_REVISIONS)
 
 
 def create_service(call: Call) -> Body:
@@ -108,7 +109,8 @@ def update_service(call: Call) -> Body:
     if service.body["schedulingStrategy"] == "REPLICA":
         service_checks.check_request(params)
     before = service.body
-    body = service_defaults.updated(ecs, before, params, service.launch_type)
+    resets = world.settings.unnamed == "reset"
+    body = service_defaults.updated(ecs, before, params, service.launch_type, resets=resets)
     service_checks.check_service(call, body, cluster)
     switched = _runs_on(body) != _runs_on(before)
     if switched and not params.get("forceNewDeployment"):
@@ -152,7 +154,7 @@ def delete_service(call: Call) -> Body:
 
 def show(ecs: EcsRegion, service: Service, *, tags: bool) -> Body:
     """Return a service as DescribeServices returns it."""
-    shown = {m: value for m, value in service.body.items() if m not in service_defaults.ON_DEPLOYMENTS}
+    shown = {m: value for m, value in service.body.items() if m not in NOT_SHOWN}
     running, pending = running_and_pending(service.tasks)
     shown.update(
         serviceArn=service.arn,

@@ -26,7 +26,7 @@ def run_task(call: Call) -> Body:
     tasks: list[Task] = []
     failures: list[Body] = []
     for _ in range(params.get("count", 1)):
-        options = scheduler.launch_options(body, [task.launch for task in tasks])
+        options = scheduler.launch_options(ecs, body, [task.launch for task in tasks])
         instance = _instance(ecs, cluster, definition, body, options, tasks)
         if isinstance(instance, Refused):
             failures.append({"arn": instance.arn or "", "reason": instance.code})

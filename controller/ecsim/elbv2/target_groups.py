@@ -13,6 +13,7 @@ CHANGEABLE = (
     "HealthCheckProtocol", "HealthCheckPort", "HealthCheckPath", "HealthCheckEnabled", "HealthCheckIntervalSeconds",
     "HealthCheckTimeoutSeconds", "HealthyThresholdCount", "UnhealthyThresholdCount", "Matcher",
 )  # fmt: skip
+FIXED = ("Protocol", "Port", "VpcId", "TargetControlPort")
 
 
 def create_target_group(call: Call) -> Body:
@@ -43,7 +44,7 @@ def _body(params: Body, arn: str) -> Body:
         "TargetGroupName": params["Name"],
         "TargetType": target_type,
         **health_check(params),
-        **{member: params[member] for member in ("Protocol", "Port", "VpcId", *CHANGEABLE) if member in params},
+        **{member: params[member] for member in (*FIXED, *CHANGEABLE) if member in params},
     }
     if protocol != "GENEVE":
         body["IpAddressType"] = params.get("IpAddressType", "ipv4")

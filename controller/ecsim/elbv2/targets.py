@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from ecsim.account.world import Body, Call, Handler, World
+from ecsim.elbv2 import traffic
 from ecsim.elbv2.store import ElbRegion, TargetState
 
 REASONS = {
@@ -53,6 +54,7 @@ def remove(world: World, region: str, group: str, target_id: str, port: int) -> 
     target.state = "draining"
     target.step += 1
     target.on_change = lambda: None
+    traffic.targets_changed(world, elb, group)
 
     def removed() -> None:
         if elb.targets.get(group, {}).get((target_id, port)) is target:
@@ -70,34 +72,36 @@ def state(world: World, region: str, group: str, target_id: str, port: int) -> s
 
 def usage_changed(world: World, elb: ElbRegion) -> None:
     """Start the health checks of targets that are now in use, and stop those that are not, after a rule change."""
+    traffic.rules_changed(world, elb)
     used = {group for group, _ in elb.forwards()}
     for group, targets in elb.targets.items():
         for target in targets.values():
             if group in used and target.state == "unused":
                 _check(world, elb, group, target)
             elif group not in used and target.state not in ("unused", "draining"):
-                _set(target, "unused")
+                _set(world, elb, group, target, "unused")
 
 
 def _check(world: World, elb: ElbRegion, group: str, target: TargetState) -> None:
-    _set(target, "initial")
+    _set(world, elb, group, target, "initial")
     body = elb.target_groups[group]
     count = body["UnhealthyThresholdCount" if target.failing else "HealthyThresholdCount"]
     result = "unhealthy" if target.failing else "healthy"
     world.after(
         count * body["HealthCheckIntervalSeconds"] * world.settings.timings.health,
-        partial(_checked, target, target.step, result),
+        partial(_checked, world, elb, group, target, target.step, result),
     )
 
 
-def _checked(target: TargetState, step: int, result: str) -> None:
+def _checked(world: World, elb: ElbRegion, group: str, target: TargetState, step: int, result: str) -> None:
     if target.step == step:
-        _set(target, result)
+        _set(world, elb, group, target, result)
 
 
-def _set(target: TargetState, value: str) -> None:
+def _set(world: World, elb: ElbRegion, group: str, target: TargetState, value: str) -> None:
     target.state = value
     target.step += 1
+    traffic.targets_changed(world, elb, group)
     target.on_change()
 
 

@@ -26,12 +26,14 @@ class Control:
             "GET /_sim/health": self.health,
             "GET /_sim/ledger": self.ledger,
             "GET /_sim/faults": self.faults,
+            "GET /_sim/outages": self.outages,
             "POST /_sim/reset": self.reset,
             "POST /_sim/advance": self.advance,
             "POST /_sim/stop-task": self.stop_task,
             "POST /_sim/faults": self.add_fault,
             "DELETE /_sim/faults": self.clear_faults,
             "POST /_sim/images": self.images,
+            "POST /_sim/capacity-providers": self.capacity_providers,
             "POST /_sim/load": self.load,
         }
 
@@ -73,6 +75,10 @@ class Control:
         """Return the faults, each with the number of calls that it matched (`met`)."""
         return {"faults": self._account.faults.as_json()}
 
+    def outages(self, params: dict[str, Any]) -> Answer:
+        """Return, for each rule, the seconds without a healthy target: behind all of its weight, behind a part."""
+        return {"outages": owner.outages(self._account, params.get("region"))}
+
     def add_fault(self, params: dict[str, Any]) -> Answer:
         """Add a fault: `kind` and any of `service, operation, times, skip, code, message, status, seconds`."""
         self._account.fault(Fault.from_json(params))
@@ -107,6 +113,10 @@ class Control:
     def images(self, params: dict[str, Any]) -> Answer:
         """Set the `outcome` of tasks with an image that contains `match`: pull, exit, unhealthy or ok."""
         return {"images": owner.set_image_outcome(self._account, params["match"], params["outcome"])}
+
+    def capacity_providers(self, params: dict[str, Any]) -> Answer:
+        """Make ECS give up the changes of the capacity provider `name`, with a `reason`; without one, make them."""
+        return {"capacityProviders": owner.fail_provider(self._account, params["name"], params.get("reason"))}
 
     def load(self, params: dict[str, Any]) -> Answer:
         """Set the average utilisation of the tasks of `service` in `cluster`: `cpu` and `memory` in percent."""

@@ -9,10 +9,10 @@ from typing import Any
 
 from botocore import xform_name
 
-from ecsync.aws import cloud_pages
+from ecsync.aws import cloud_pages, lean
 from ecsync.aws.clients import Clients
 from ecsync.aws.cloud_cache import Cache
-from ecsync.aws.errors import FAILURES, Scrub, classify, from_exception
+from ecsync.aws.errors import FAILURES, Secrets, classify, from_exception
 from ecsync.aws.hooks import Attempt, Observer, WriteRefused
 from ecsync.aws.identity import WHO, Identity, caller
 from ecsync.aws.limits import Limiter, Limits
@@ -26,8 +26,10 @@ class BotoCloud:
     """The Cloud port over botocore: every failure is an AwsError, every call waits for its rate token.
 
     `reads` are the declared reads: `call`, `pages` and `cached` make no other call. `account` is the account of the
-    target: while the credentials belong to another one, nothing is written. Clients may be shared by all Regions of
-    the same credentials, and a limiter by all callers of the same account and Region.
+    target: while the credentials belong to another one, nothing is written. `permit` is called right before a write is
+    sent, and raises WritesStopped if this process may not write. Clients may be shared by all Regions of the same
+    credentials, and a limiter by all callers of the same account and Region. `secrets` returns the texts in the
+    parameters of a call that no message may repeat.
     """
 
     def __init__(
@@ -38,16 +40,18 @@ class BotoCloud:
         reads: frozenset[str],
         limiter: Limits,
         account: str = "",
+        permit: Callable[[], None] = lambda: None,
         observer: Observer | None = None,
-        scrub: Scrub = str,
+        secrets: Secrets = lambda _: (),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.region = region
         self._clients = clients
         self._reads = reads | {WHO}
         self._limits = limiter
+        self._permit = permit
         self._observer = observer or Observer()
-        self._scrub = scrub
+        self._secrets = secrets
         self._monotonic = monotonic
         self._identity = Identity(lambda: caller(self.call), account)
         self._cache = Cache(monotonic)
@@ -63,6 +67,14 @@ class BotoCloud:
         if f"{service}.{operation}" not in self._reads:
             raise WriteRefused(f"{service}.{operation} is not declared as a read, and was called as one")
         return self._send(service, operation, params, once=False)
+
+    def call_unless(
+        self, known: bytes, service: str, operation: str, /, **params: Any
+    ) -> tuple[bytes, Mapping[str, Any] | None]:
+        """Make one declared read; return the digest of its body, and the response unless that digest is known."""
+        with lean.unless(known, service, operation) as answer:
+            response = self.call(service, operation, **params)
+        return answer.digest, None if answer.same else response
 
     def pages(self, service: str, operation: str, result: str, /, **params: Any) -> Iterator[Any]:
         """Yield every item of the list at `result` (a dotted path) over all pages, reading each page when needed."""
@@ -84,7 +96,7 @@ class BotoCloud:
         return (service, operation, canonical(params)) in self._cache
 
     def write(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
-        """Make one mutating call, a single time, and return its response without metadata."""
+        """Make one mutating call, a single time, and return its response without metadata. Raises WritesStopped too."""
         if self._clients.read_only:
             raise WriteRefused(f"{service}.{operation} is refused: this cloud is read-only")
         self._identity.assert_account(f"{service}.{operation}")
@@ -108,6 +120,8 @@ class BotoCloud:
         with self._limiter(service).call(service, operation) as waited:
             if waited:
                 self._observer.on_wait(service, waited)
+            if once:
+                self._permit()
             started = self._monotonic()
             try:
                 with self._classified(service, operation, params):
@@ -125,7 +139,7 @@ class BotoCloud:
         try:
             yield
         except FAILURES as error:
-            failure = from_exception(error, service, operation, params, self._scrub)
+            failure = from_exception(error, service, operation, params, self._secrets)
             if failure.kind == "credentials":
                 self._identity.forget()
             raise failure from None  # the original quotes the values that were just removed

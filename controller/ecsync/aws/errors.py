@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -13,17 +14,16 @@ from botocore.parsers import ResponseParserError
 
 from ecsync.aws.errors_table import ROWS, Row
 from ecsync.core.ports import AwsError, ErrorClass
-from ecsync.core.trees import Path, leaves
+from ecsync.core.trees import leaves
 
 LIMIT = 500  # characters of a message: an encoded authorisation failure has thousands
 HIDDEN = "(sensitive)"
 _SHORTEST = 4  # hiding every "1" and "true" would make messages unreadable
-_SENSITIVE = frozenset({"environment", "UserData", "ClientSecret"})
 _SOUNDS_SENSITIVE = re.compile(r"token|secret|passw|api_?-?key", re.IGNORECASE)  # such as options of log drivers
 _VALIDATION_LINE = re.compile(r"^(?:Missing|Unknown|Invalid) ")
 _ASSUME_ROLE = frozenset({"AssumeRole", "AssumeRoleWithWebIdentity", "AssumeRoleWithSAML"})
 
-Scrub = Callable[[str], str]
+Secrets = Callable[[Mapping[str, Any]], Collection[str]]  # the sensitive texts in the parameters of a call
 
 # All exceptions of botocore: they have no common base.
 FAILURES = (boto.ClientError, boto.BotoCoreError, ResponseParserError, OperationNotFoundError)
@@ -76,7 +76,11 @@ def _fits(row: Row, service: str, operation: str, code: str, text: str) -> bool:
 
 
 def from_exception(
-    error: Exception, service: str, operation: str, params: Mapping[str, Any] | None = None, scrub: Scrub = str
+    error: Exception,
+    service: str,
+    operation: str,
+    params: Mapping[str, Any] | None = None,
+    secrets: Secrets = lambda _: (),
 ) -> AwsError:
     """Return botocore's exception as an `AwsError`; its text has no sensitive value of the parameters."""
     if isinstance(error, boto.ClientError):
@@ -84,7 +88,8 @@ def from_exception(
     else:
         kind = next((kind for raised, kind in _RAISED if isinstance(error, raised)), "transient")
         code, message = type(error).__name__, _raised(error)
-    return AwsError(kind, code, clean(message, params or {}, scrub), f"{service}.{operation}")
+    known = {*secrets(params or {}), *_sounding_sensitive(params or {})}
+    return AwsError(kind, code, clean(message, known), f"{service}.{operation}")
 
 
 def _of_response(error: boto.ClientError, service: str, operation: str) -> tuple[ErrorClass, str, str]:
@@ -107,22 +112,17 @@ def _raised(error: Exception) -> str:
     return "; ".join(line.split(", value: ")[0] for line in lines) or "the parameters do not match AWS's model"
 
 
-def clean(message: str, params: Mapping[str, Any], scrub: Scrub = str) -> str:
-    """Return the message without sensitive values of the parameters, after `scrub`, and cut to LIMIT."""
-    for value in sorted(_sensitive(params), key=len, reverse=True):
-        message = message.replace(value, HIDDEN)
-    text = scrub(message)
-    return text if len(text) <= LIMIT else text[: LIMIT - 1] + "…"
+def clean(message: str, secrets: Collection[str]) -> str:
+    """Return the message without the secrets, and cut to LIMIT. AWS may have escaped them as JSON."""
+    spelled = {spelling for secret in secrets for spelling in (secret, json.dumps(secret)[1:-1])}
+    for value in sorted(spelled, key=len, reverse=True):
+        if len(value) >= _SHORTEST:
+            message = message.replace(value, HIDDEN)
+    return message if len(message) <= LIMIT else message[: LIMIT - 1] + "…"
 
 
-def _sensitive(params: Mapping[str, Any]) -> set[str]:
-    """Return the strings below members that hold secrets. Names stay: a message needs them."""
-    return {
-        leaf
-        for path, leaf in leaves(params)
-        if isinstance(leaf, str) and len(leaf) >= _SHORTEST and path[-1] != "name" and _holds_secrets(path)
-    }
-
-
-def _holds_secrets(path: Path) -> bool:
-    return not _SENSITIVE.isdisjoint(path) or bool(_SOUNDS_SENSITIVE.search(str(path[-1])))
+def _sounding_sensitive(params: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the texts of members with the name of a secret, for what no rule of a kind states."""
+    for path, leaf in leaves(params):
+        if isinstance(leaf, str) and _SOUNDS_SENSITIVE.search(str(path[-1])):
+            yield leaf

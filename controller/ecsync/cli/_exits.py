@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import typer
@@ -16,13 +16,22 @@ INVALID = 3
 HELD = 4
 TIMEOUT = 5
 PARTIAL = 6
-# Code 7 is reserved, see docs/cli.md.
+LEASE = 7
 NO_SOURCE = 8
 GUARD = 9
 ROLLED_BACK = 10
 USAGE = 64
 INTERNAL = 70
 INTERRUPTED = 130
+
+
+# From the least to the worst: a command that goes on past an application returns the worst of them all.
+_BY_SEVERITY = (OK, CHANGES, HELD, TIMEOUT, PARTIAL, ROLLED_BACK, ERROR, INVALID, NO_SOURCE, GUARD)
+
+
+def worst(codes: Iterable[int]) -> int:
+    """Return the worst of several exit codes; 0 without any."""
+    return max(codes, key=_BY_SEVERITY.index, default=OK)
 
 
 def guarded(action: Callable[[], Any]) -> int:
@@ -39,18 +48,19 @@ def guarded(action: Callable[[], Any]) -> int:
     except BrokenPipeError:
         return OK
     except Exception as error:  # noqa: BLE001  # the edge of the process: a person gets a message, not a traceback
-        return _explained(error)
+        return explained(error)
     return code if isinstance(code, int) else OK
 
 
-def _explained(error: Exception) -> int:
-    """Print what a person can do about the error, and return the exit code."""
+def explained(error: Exception, application: str = "") -> int:
+    """Print what a person can do about the error (of an application), and return the exit code."""
     from ecsync.cli._api import NoDaemon
     from ecsync.config import ConfigError
-    from ecsync.core.ports import AwsError, SourceError
+    from ecsync.core.ports import AwsError, SourceError, WritesStopped
     from ecsync.engine.reconciler import Refused
     from ecsync.http.server import CannotServe
 
+    of = f"{application}: " if application else ""
     match error:
         case ConfigError():
             _print(f"{error}")
@@ -58,14 +68,17 @@ def _explained(error: Exception) -> int:
         case NoDaemon() | CannotServe():
             _print(f"{error}")
             return ERROR
+        case WritesStopped():
+            _print(f"{error}")
+            return LEASE
         case SourceError():
             _print(f"the source cannot be used: {error}")
             return NO_SOURCE
         case Refused() | AwsError(code="WrongAccount"):
-            _print(f"stopped by a safety guard: {error}")
+            _print(f"{of}stopped by a safety guard: {error}")
             return GUARD
         case AwsError():
-            _print(f"AWS returned an error: {error}{_hint(error)}")
+            _print(f"{of}AWS returned an error: {error}{_hint(error)}")
             return ERROR
     _print("".join(traceback.format_exception(error)))
     _print("internal error: please report the lines above. It is safe to repeat the command: it reads AWS again first.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,8 +24,16 @@ Account = Annotated[
 ]
 Region = Annotated[str | None, typer.Option("--region", help="The Region, if the manifests declare none.")]
 Profile = Annotated[str | None, typer.Option("--profile", help="The profile of the AWS configuration.")]
+Variables = Annotated[
+    list[str] | None,
+    typer.Option("--var", metavar="NAME=VALUE", help="The value of ${var:NAME}, in place of that of the Application."),
+]
 FirstTime = Annotated[
     bool, typer.Option("--first-time", help="Allow a plan that only creates, although --account is not set.")
+]
+Lease = Annotated[
+    str | None,
+    typer.Option("--lease", help="What keeps a second process from writing: auto, none, file:PATH or dynamodb:TABLE."),
 ]
 Url = Annotated[str | None, typer.Option("--url", help="The URL of the daemon. Default: from http.host and http.port.")]
 Output = Annotated[str, typer.Option("-o", "--output", help="Format: text, json or markdown.")]
@@ -39,6 +48,7 @@ def settings(
     region: str | None = None,
     profile: str | None = None,
     first_time: bool = False,
+    variables: Sequence[str] | None = None,
     **more: object,
 ) -> Settings:
     """Return the settings of this process with the flags on top."""
@@ -50,9 +60,17 @@ def settings(
         "region": region,
         "profile": profile,
         "first_time": first_time or None,
+        "variables": dict(map(_variable, variables)) if variables else None,
         **more,
     }
     return load_from_process(config, flags)
+
+
+def _variable(text: str) -> tuple[str, str]:
+    name, given, value = text.partition("=")
+    if not given or not name.isidentifier():
+        raise typer.BadParameter(f"--var {text}: must be NAME=VALUE")
+    return name, value
 
 
 def choice(value: str, *allowed: str) -> str:

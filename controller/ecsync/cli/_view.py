@@ -1,4 +1,4 @@
-"""What `ecsync run` prints: the state of each resource; a live table on a terminal, plain lines otherwise."""
+"""What `ecsync run` shows on a terminal: the state of each resource as a live table. Elsewhere it writes the log."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 from ecsync.cli._show import joined, styled
 
 if TYPE_CHECKING:
-    from ecsync.core.outcome import ApplicationState, Event, ResourceStatus
+    from ecsync.core.outcome import ApplicationState, Event
 
 _STYLE = {"Healthy": "good", "Progressing": "change", "Degraded": "danger", "Missing": "change", "Unknown": "danger"}
-_SHOWN = ("drift.", "resource.", "leftover.", "sync.failed", "pass.", "deployment.", "source.failed", "app.invalid")
+_SHOWN = (
+    "drift.", "resource.", "leftover.", "sync.failed", "pass.", "deployment.", "source.failed", "app.invalid", "lease.",
+)  # fmt: skip
 
 
 class _Errors:
@@ -29,12 +31,11 @@ class _Errors:
 
 
 class View:
-    """Prints each change of state once. `receive` is a sink for events; the caller calls `refresh` regularly."""
+    """A live table of the state of each resource, with the events above it; nothing where the stream is no terminal."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._states: Callable[[], Sequence[ApplicationState]] = lambda: ()
-        self._printed: dict[str, str] = {}
         self._table: Any = None
 
     @property
@@ -63,7 +64,7 @@ class View:
             self._table.stop()
 
     def receive(self, event: Event) -> None:
-        """Print an event of interest to people, with its changes."""
+        """Print an event of interest to people, with its changes (a sink for events)."""
         if not event.type.startswith(_SHOWN):
             return
         from ecsync.report.changes import event_lines
@@ -71,37 +72,19 @@ class View:
         style = {"error": "danger", "warning": "change"}.get(event.severity, "good")
         repeated = event.type in ("drift.resolved", "resource.created")  # an earlier line has printed the changes
         changes = "" if repeated else "".join(f"\n    {line}" for line in event_lines(event))
-        self._print(f"{event.time:%H:%M:%S}  {event.type:<18} {event.message}", style, changes)
+        self.show(f"{event.time:%H:%M:%S}  {event.type:<18} {event.message}", style, changes)
 
     def refresh(self) -> None:
-        """Print what has changed since the last call, or draw the table again."""
-        states = self._states()
+        """Draw the table again."""
         if self._table is not None:
-            self._table.update(_table(states))
-            return
-        for state in states:
-            for status in state.outcome.statuses if state.outcome else ():
-                self._line(state.name, str(status.key), _now(status), status.health.status)
-            if state.outcome:
-                summary = f"{state.outcome.sync} · {state.outcome.health}"
-                self._line(state.name, "", summary, state.outcome.health)
+            self._table.update(_table(self._states()))
 
-    def _line(self, application: str, resource: str, text: str, health: str) -> None:
-        name = f"{application}/{resource}" if resource else application
-        if self._printed.get(name) != text:
-            self._printed[name] = text
-            self._print(f"  {name:<42} {text}", _STYLE.get(health, ""))
-
-    def _print(self, text: str, style: str, more: str = "") -> None:
+    def show(self, text: str, style: str = "", more: str = "") -> None:
+        """Print a line, above the table if there is one."""
         if self._table is not None:
             self._table.console.print(text + more, markup=False, highlight=False)
             return
         print(styled(text, style, self._stream) + more, file=self._stream, flush=True)
-
-
-def _now(status: ResourceStatus) -> str:
-    why = joined(status.message, status.health.why)
-    return f"{status.sync} · {status.health.status}{f'  ({why})' if why else ''}"
 
 
 def _table(states: Sequence[ApplicationState]) -> Any:

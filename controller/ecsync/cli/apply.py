@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,22 +13,29 @@ import typer
 from ecsync.cli import _exits, _options, _show
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ecsync.core.model import Application
     from ecsync.core.outcome import Outcome, Result, Step
     from ecsync.engine.reconciler import Catalogue
+    from ecsync.engine.step_state import StepState
     from ecsync.wiring import Workspace
 
-
 _NOT_ASKED = "not deleted: no longer declared; `ecsync apply` deletes only with --prune"
+_POLL = 5.0  # seconds between two passes over an application that waits for AWS
+_TURN = 60.0  # seconds that the calls of one pass may wait for AWS's rates: then another application has its turn
 
 
 def apply(
     path: _options.Where,
     config: _options.Config = None,
+    var: _options.Variables = None,
     installation: _options.Installation = None,
     account: _options.Account = None,
     region: _options.Region = None,
     profile: _options.Profile = None,
     first_time: _options.FirstTime = False,
+    lease: _options.Lease = None,
     wait: Annotated[
         bool, typer.Option("--wait/--no-wait", help="Wait until all is healthy, or only until all is applied.")
     ] = True,
@@ -47,29 +55,45 @@ def apply(
     digest: Annotated[
         str, typer.Option("--digest", help="Apply only the plan with this digest (`ecsync plan` prints it).")
     ] = "",
+    force: Annotated[
+        str,
+        typer.Option(
+            "--force", metavar="REASON", help="Take the lease from the process that holds it; it reports the reason."
+        ),
+    ] = "",
 ) -> int:
     """Apply the manifests once, until in sync and healthy.
 
-    Exit codes: 4 a change is held, 5 the timeout ended, 6 a change failed, 10 ECS rolled a deployment back.
+    Exit codes: 4 a change is held, 5 the timeout ended, 6 a change failed, 7 another process holds the lease, 10 ECS
+    rolled a deployment back.
 
     Example: ecsync apply manifests/shop --timeout 600
     """
     from ecsync import wiring
 
     settings = _options.settings(
-        config, installation=installation, account=account, region=region, profile=profile, first_time=first_time
+        config,
+        installation=installation,
+        account=account,
+        region=region,
+        profile=profile,
+        first_time=first_time,
+        lease=lease,
+        variables=var,
     )
     settings.installation_to_write()
     workspace = wiring.workspace(settings, path, read_only=False)
     catalogue = workspace.catalogue(workspace.source(path).fetch())
-    if catalogue.problems:
-        _show.problems(catalogue.problems)
-        return _exits.INVALID
+    _show.problems(catalogue.problems)
     if prune:
         catalogue = _pruning(workspace, catalogue.warranted(), confirmed=yes, limit=prune_limit)
     else:
         catalogue = replace(catalogue, pruning=_NOT_ASKED)
-    return converge(workspace, catalogue, timeout=timeout, wait=wait, digest=digest)
+    if digest:
+        _confirm(workspace, catalogue, digest)
+    with wiring.lease.held(settings, path, workspace.clouds, "apply", force) as lost:
+        code = converge(workspace, catalogue, timeout=timeout, wait=wait, lost=lost)
+    return _exits.worst([code, _exits.INVALID] if catalogue.problems else [code])
 
 
 def _pruning(workspace: Workspace, catalogue: Catalogue, *, confirmed: bool, limit: int) -> Catalogue:
@@ -78,7 +102,8 @@ def _pruning(workspace: Workspace, catalogue: Catalogue, *, confirmed: bool, lim
     A yes to the list allows any number of them. `--yes` allows few, or the number of the limit.
     """
     from ecsync.core.model import Delete, Forget
-    from ecsync.engine.reconciler import look
+    from ecsync.core.ports import AwsError
+    from ecsync.engine.reconciler import Refused, look
     from ecsync.engine.step_state import StepState
 
     pruned_steps = []
@@ -87,7 +112,12 @@ def _pruning(workspace: Workspace, catalogue: Catalogue, *, confirmed: bool, lim
         allowed = limit if confirmed else sys.maxsize
         pruned = replace(application, sync=replace(application.sync, prune=True, prune_limit=allowed))
         applications[name] = pruned
-        seen = look(pruned, catalogue, workspace.destination_for(pruned), StepState())
+        if catalogue.holds(name):
+            continue
+        try:
+            seen = look(pruned, catalogue, workspace.destination_for(pruned), StepState())
+        except (AwsError, Refused):
+            continue  # its passes report it
         pruned_steps += [step for step in seen.plan.steps if isinstance(step.change, Delete | Forget)]
     for step in pruned_steps:
         _show.message(f"  - {step.id}: {type(step.change).__name__.lower()}", "danger")
@@ -96,63 +126,153 @@ def _pruning(workspace: Workspace, catalogue: Catalogue, *, confirmed: bool, lim
     return replace(catalogue, applications=applications)
 
 
-def converge(workspace: Workspace, catalogue: Catalogue, *, timeout: float, wait: bool, digest: str = "") -> int:
-    """Make passes over every application until each has ended, and return the highest exit code."""
-    from ecsync.core.outcome import Failed
-    from ecsync.engine.reconciler import PassOptions, reconcile
-    from ecsync.engine.requeue import delay
+def _confirm(workspace: Workspace, catalogue: Catalogue, digest: str) -> None:
+    """Raise Refused unless the plans of all applications together have this digest."""
+    from ecsync.cli.plan import plans
+    from ecsync.engine.reconciler import Refused
+    from ecsync.report import plan_json
+
+    planned, _ = plans(workspace, catalogue, "")
+    found = plan_json.digest([one.plan for one in planned])
+    if found != digest:
+        raise Refused(f"the plan has changed: its digest is {found}, not {digest}; review it again")
+
+
+@dataclass(slots=True)
+class _Run:
+    """The passes over one application, until it has an exit code."""
+
+    application: Application
+    step_state: StepState
+    due: float  # monotonic seconds
+    outcome: Outcome | None = None
+    code: int | None = None
+
+
+def converge(
+    workspace: Workspace, catalogue: Catalogue, *, timeout: float, wait: bool, lost: Callable[[], str] = lambda: ""
+) -> int:
+    """Make passes over every valid application until each has ended, and return the worst exit code.
+
+    The applications take turns: one that waits or fails does not keep the others from theirs. None writes after the
+    timeout (seconds). `lost` returns why this process does not hold the lease any more; empty: it does. Raises
+    WritesStopped.
+    """
+    from ecsync.core.ports import WritesStopped
     from ecsync.engine.step_state import StepState
 
-    deadline = time.monotonic() + timeout
-    step_states = {name: StepState() for name in catalogue.applications}
-    worst = _exits.OK
-    for application in catalogue.ordered():
-        name = application.name
-        first = digest
-        while True:
-            options = PassOptions(enforce=True, only_digest=first, announce=_announce)
-            outcome = reconcile(
-                application, catalogue, workspace.destination_for(application), step_states[name], options
-            )
-            first = ""
-            code = ended(outcome, wait=wait)
-            if code is not None:
-                break
-            pause = delay(outcome, interval=5.0, jitter=lambda seconds: seconds)
-            if time.monotonic() + pause > deadline:
-                code = _exits.TIMEOUT
-                break
-            time.sleep(min(pause, 5.0))
+    began = time.monotonic()
+    deadline = began + timeout
+    valid = {name: one for name, one in catalogue.applications.items() if not catalogue.holds(name)}
+    ordered = replace(catalogue, applications=valid).ordered()
+    runs = {one.name: _Run(one, StepState(), began) for one in ordered}
+    while left := [run for run in runs.values() if run.code is None]:
+        for run in left:
+            _end_behind(run, runs)
+        ready = [run for run in left if run.code is None and not _behind(run, runs)]
+        if not ready:
+            continue
+        run = min(ready, key=lambda one: one.due)
+        if run.due > deadline:
+            for one in left:
+                _end(one, _exits.TIMEOUT)
+            break
+        pause = run.due - time.monotonic()
+        if pause > 0:
+            time.sleep(min(pause, _POLL))
             workspace.forget_reads()  # a person waits for what AWS does now
-        _show.message(f"{name}: {outcome.sync} · {outcome.health}", "good" if code == _exits.OK else "danger")
-        # Without the time of the next try: this command ends here.
-        errors = {step.key: result.error for step, result in outcome.results.items() if isinstance(result, Failed)}
-        for status in outcome.statuses:
-            if status.sync != "Synced" or status.health.status != "Healthy":
-                why = _show.joined(status.message, errors.get(status.key, status.health.why))
-                _show.message(f"  {status.key!s:<36} {status.sync} · {status.health.status}  {why}")
-        worst = max(worst, code)
-    return worst
+        _make_pass(run, workspace, catalogue, deadline, wait=wait)
+        if why := lost():
+            raise WritesStopped(f"nothing more was written: the lease is {why}")
+    return _exits.worst(run.code or _exits.OK for run in runs.values())
+
+
+def _behind(run: _Run, runs: Mapping[str, _Run]) -> _Run | None:
+    """Return an application that comes first, and is not in sync."""
+    first = (runs[name] for name in run.application.after if name in runs)
+    return next((one for one in first if one.outcome is None or one.outcome.sync != "Synced"), None)
+
+
+def _end_behind(run: _Run, runs: Mapping[str, _Run]) -> None:
+    """End an application that comes after one that is invalid, or that ended out of sync."""
+    invalid = next((name for name in run.application.after if name not in runs), "")
+    behind = _behind(run, runs)
+    if invalid or (behind is not None and behind.code is not None):
+        name = invalid or (behind.application.name if behind else "")
+        state = behind.outcome.sync if behind and behind.outcome else "not applied"
+        _show.message(f"{run.application.name}: not applied: it comes after {name}, which is {state}", "danger")
+        run.code = _exits.HELD
+
+
+def _make_pass(run: _Run, workspace: Workspace, catalogue: Catalogue, deadline: float, *, wait: bool) -> None:
+    """Make a pass over an application, and set its exit code or the time of its next pass."""
+    from ecsync.core.ports import AwsError, Deferred
+    from ecsync.engine.reconciler import PassOptions, Refused, reconcile
+    from ecsync.engine.requeue import delay
+
+    options = PassOptions(enforce=True, announce=_announce, may_go_on=lambda: time.monotonic() < deadline)
+    began = time.monotonic()
+    try:
+        with workspace.clouds.patience.limited(max(0.0, min(deadline - began, _TURN))):
+            destination = workspace.destination_for(run.application)
+            run.outcome = reconcile(run.application, catalogue, destination, run.step_state, options)
+    except Deferred as deferred:
+        run.due = time.monotonic() + deferred.after
+        return
+    except (AwsError, Refused) as error:
+        run.code = _exits.explained(error, run.application.name)
+        return
+    code = ended(run.outcome, wait=wait)
+    late = time.monotonic() >= deadline  # then steps may have been left out
+    if code is not None or late:
+        _end(run, _exits.TIMEOUT if late and code in (None, _exits.OK) else code or _exits.OK)
+    run.due = time.monotonic() + delay(run.outcome, interval=_POLL, jitter=lambda seconds: seconds)
+
+
+def _end(run: _Run, code: int) -> None:
+    """Set the exit code of an application, and print its state."""
+    from ecsync.core.outcome import Failed
+
+    run.code = code
+    name, outcome = run.application.name, run.outcome
+    if outcome is None:
+        _show.message(f"{name}: not applied before the timeout", "danger")
+        return
+    _show.message(f"{name}: {outcome.sync} · {outcome.health}", "good" if code == _exits.OK else "danger")
+    # Without the time of the next try: this command ends here.
+    errors = {step.key: result.error for step, result in outcome.results.items() if isinstance(result, Failed)}
+    for status in outcome.statuses:
+        if status.sync != "Synced" or status.health.status != "Healthy":
+            why = _show.joined(status.message, errors.get(status.key, status.health.why))
+            _show.message(f"  {status.key!s:<36} {status.sync} · {status.health.status}  {why}")
 
 
 def ended(outcome: Outcome, *, wait: bool) -> int | None:
-    """Return the exit code after a pass, or None while more is to do."""
+    """Return the exit code after a pass, or None while more is to do.
+
+    Without `wait` an application ends when only waiting is left: with TIMEOUT if a change waits too, else with OK.
+    """
     from ecsync.core.model import Adopt
-    from ecsync.core.outcome import Done, Failed, Progressing
+    from ecsync.core.outcome import Done, Failed, Progressing, Skipped
 
     results = outcome.results.values()
-    if outcome.plan.stopped:
-        return _exits.ROLLED_BACK
+    adoptions = [step for step in outcome.plan.steps if isinstance(step.change, Adopt)]
     if any(isinstance(one, Done) for one in results):
         return None  # the next pass observes the result
+    if outcome.plan.stopped:
+        return _exits.ROLLED_BACK
     if any(isinstance(one, Failed) for one in results):
         stuck = all(one.retry != "soon" for one in results if isinstance(one, Failed))
         return _exits.PARTIAL if stuck and not any(isinstance(one, Progressing) for one in results) else None
     unknown = outcome.plan.unreadable or outcome.plan.incomplete
-    if any(isinstance(one, Progressing) for one in results) or unknown:
+    if unknown or any(isinstance(one, Progressing) and one.deferred for one in results):
         return None
-    if outcome.plan.withheld or any(isinstance(step.change, Adopt) for step in outcome.plan.steps):
+    if any(isinstance(one, Progressing) for one in results):
+        return None if wait else _exits.TIMEOUT
+    if outcome.plan.withheld or adoptions:
         return _exits.HELD
+    if any(isinstance(one, Skipped) for one in results):
+        return None if wait else _exits.TIMEOUT
     if wait and outcome.health not in ("Healthy", "Suspended"):
         return None
     return _exits.OK

@@ -58,7 +58,7 @@ def import_(
         before = _before(workspace, directory, naming.to_name(name), force=force)
         drawn = _draw(workspace, name, owner)
         if drawn.documents:
-            _show.put((str(path), "") for path in writing.write(directory, drawn.files))
+            _show.put((str(path), "") for path in writing.write(directory, drawn.files, drawn.private))
     except (survey.ClusterNotFound, writing.Unwritable) as error:
         _show.message(f"ecsync: nothing was written: {error}", "danger")
         return _exits.ERROR

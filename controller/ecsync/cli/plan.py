@@ -10,7 +10,9 @@ import typer
 from ecsync.cli import _exits, _options, _show
 
 if TYPE_CHECKING:
-    from ecsync.engine.reconciler import Catalogue
+    from ecsync.core.outcome import Plan
+    from ecsync.core.ports import AwsError
+    from ecsync.engine.reconciler import Catalogue, Refused
     from ecsync.report.plan_json import Planned
     from ecsync.wiring import Workspace
 
@@ -21,6 +23,7 @@ _READERS = 16  # threads: AWS's rates limit a plan, and one thread waits for one
 def plan(
     path: _options.Where,
     config: _options.Config = None,
+    var: _options.Variables = None,
     installation: _options.Installation = None,
     account: _options.Account = None,
     region: _options.Region = None,
@@ -45,42 +48,57 @@ def plan(
     from ecsync.report import plan_json, plan_markdown, plan_text
 
     _options.choice(output, "text", "json", "markdown")
-    settings = _options.settings(config, installation=installation, account=account, region=region, profile=profile)
+    settings = _options.settings(
+        config, installation=installation, account=account, region=region, profile=profile, variables=var
+    )
     workspace = wiring.workspace(settings, path, read_only=True)
     with ThreadPoolExecutor(_READERS) as workspace.threads:
         workspace.prepare()
         catalogue = workspace.catalogue(workspace.source(path).fetch()).warranted()
-        planned = plans(workspace, catalogue, path)
+        planned, failures = plans(workspace, catalogue, path)
+    failed = {name: str(error) for name, error in failures.items()}
     if output == "json":
-        _show.put_json(plan_json.document(planned, catalogue.problems))
+        _show.put_json(plan_json.document(planned, catalogue.problems, failed))
     elif output == "markdown":
-        print(plan_markdown.render(planned, catalogue.problems))
+        print(plan_markdown.render(planned, catalogue.problems, failed))
     else:
         _show.problems(catalogue.problems)
         _show.put(plan_text.lines(planned, calls=calls, full=full))
+    codes = [_exits.explained(error, name) for name, error in failures.items()]
     if catalogue.problems:
-        return _exits.INVALID
+        codes.append(_exits.INVALID)
     if any(one.plan.unreadable for one in planned):
-        return _exits.ERROR
-    pending = any(not one.plan.empty or one.plan.withheld for one in planned)
-    return _exits.CHANGES if detailed_exitcode and pending else _exits.OK
+        codes.append(_exits.ERROR)
+    if detailed_exitcode and any(_pending(one.plan) for one in planned):
+        codes.append(_exits.CHANGES)
+    return _exits.worst(codes)
 
 
-def plans(workspace: Workspace, catalogue: Catalogue, path: str) -> list[Planned]:
-    """Return the plan of each application that is valid."""
+def _pending(plan: Plan) -> bool:
+    """Return whether something would change; an adoption counts if fields would change after it."""
+    return not plan.empty or bool(plan.withheld) or any(step.fields for step in plan.steps)
+
+
+def plans(workspace: Workspace, catalogue: Catalogue, path: str) -> tuple[list[Planned], dict[str, AwsError | Refused]]:
+    """Return the plan of each application that is valid, and the error of each one that could not be planned."""
     from ecsync.core import status
     from ecsync.core.origins import locator
     from ecsync.core.outcome import Outcome
-    from ecsync.engine.reconciler import look
+    from ecsync.core.ports import AwsError
+    from ecsync.engine.reconciler import Refused, look
     from ecsync.engine.step_state import StepState
     from ecsync.report.plan_json import Planned
 
-    found = []
+    found, failures = [], {}
     for application in catalogue.applications.values():
         if catalogue.holds(application.name):
             continue
-        destination = workspace.destination_for(application)
-        seen = look(application, catalogue, destination, StepState())
+        try:
+            destination = workspace.destination_for(application)
+            seen = look(application, catalogue, destination, StepState())
+        except (AwsError, Refused) as error:
+            failures[application.name] = error
+            continue
         outcome = Outcome(plan=seen.plan, statuses=status.statuses(seen.inputs, seen.plan, {}))
         found.append(
             Planned(
@@ -93,4 +111,4 @@ def plans(workspace: Workspace, catalogue: Catalogue, path: str) -> list[Planned
                 notes=status.stays(seen.inputs),
             )
         )
-    return found
+    return found, failures

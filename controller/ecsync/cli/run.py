@@ -5,15 +5,18 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ecsync.cli import _exits, _options, _show
+from ecsync.cli import _exits, _options
 
 if TYPE_CHECKING:
     from ecsync.config import Settings
+    from ecsync.wiring import Workspace
     from ecsync.wiring.daemon import Running
+    from ecsync.wiring.simulated import Simulated
 
 _SIMULATED_SPEED = 8.0  # simulated seconds in one second: a rollout of minutes takes seconds
 
@@ -30,7 +33,9 @@ def run(
     account: _options.Account = None,
     region: _options.Region = None,
     profile: _options.Profile = None,
+    var: _options.Variables = None,
     first_time: _options.FirstTime = False,
+    lease: _options.Lease = None,
     enforce: Annotated[
         bool | None, typer.Option("--enforce", help="Allow writes, in applications with sync.mode enforce.")
     ] = None,
@@ -43,18 +48,16 @@ def run(
 ) -> int:
     """Run the daemon: keep AWS as the manifests declare.
 
-    Read-only without --enforce. SIGTERM, SIGINT and SIGHUP finish the running calls and exit with 0.
+    Read-only without --enforce, and while another process holds the lease. SIGTERM, SIGINT and SIGHUP finish the
+    running calls, give the lease back and exit with 0.
 
     Examples:
       ecsync run manifests/shop --installation prod --account 123456789012 --enforce
       ecsync run --aws simulated manifests/quickstart
     """
     stop = threading.Event()
-    for number in (
-        signal.SIGTERM,
-        signal.SIGINT,
-        signal.SIGHUP,
-    ):  # first: as process 1 it ignores signals without a handler
+    # First: as process 1 it ignores signals without a handler.
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
     _options.choice(aws, "real", "simulated")
     flags = {
@@ -63,28 +66,29 @@ def run(
         "region": region,
         "profile": profile,
         "first_time": first_time,
+        "lease": lease,
         "enforce": enforce,
         "source": path,
         "http.host": host,
         "http.port": port,
         "log.format": log_format,
     }
-    simulated_at = ""
+    simulated_aws = None
     if aws == "simulated":
         from ecsync.wiring import simulated
 
-        started = simulated.start(speed=_SIMULATED_SPEED)
-        simulated_at = started.url
-        flags |= {"installation": installation or "simulated", "account": started.account, "enforce": True}
-    settings = _options.settings(config, **flags)  # type: ignore[arg-type]  # names of settings, which it checks
+        simulated_aws = simulated.start(speed=_SIMULATED_SPEED)
+        flags |= {"installation": installation or "simulated", "account": simulated_aws.account, "enforce": True}
+        flags["lease"] = "none"  # no other process knows this account
+    settings = _options.settings(config, variables=var, **flags)  # type: ignore[arg-type]  # names of settings
     if not settings.source:
         raise typer.BadParameter("PATH is missing: set it to a directory or s3://bucket/prefix")
     if settings.enforce:
         settings.installation_to_write()
-    return _serve(settings, simulated_at, stop, pace=_SIMULATED_SPEED if simulated_at else 1.0)
+    return _serve(settings, simulated_aws, stop)
 
 
-def _serve(settings: Settings, simulated_at: str, stop: threading.Event, *, pace: float) -> int:
+def _serve(settings: Settings, simulated_aws: Simulated | None, stop: threading.Event) -> int:
     from ecsync import wiring
     from ecsync.cli._view import View
     from ecsync.report import log
@@ -93,20 +97,25 @@ def _serve(settings: Settings, simulated_at: str, stop: threading.Event, *, pace
     view = View(sys.stdout)
     log.configure(view.errors, wiring.SystemClock(), level=settings.log.level, format=settings.log.format)
     metrics = daemon.build_metrics()
-    observer = daemon.metrics_observer(metrics)
     workspace = wiring.workspace(
-        settings, settings.source, read_only=not _may_write(settings), observer=observer, pace=pace
+        settings,
+        settings.source,
+        read_only=not _may_write(settings),
+        observer=daemon.metrics_observer(metrics),
+        pace=simulated_aws.speed if simulated_aws else 1.0,
     )
     workspace.clouds.wait = stop.wait  # a wait in the rate limiter ends when the process stops
-    # On a terminal the view replaces the log as the sink of events.
-    sink = "log" if view.live else "view"
-    running = daemon.start(settings, settings.source, workspace, metrics, {sink: view.receive})
-    _introduce(running, settings, simulated_at)
+    prepared = _prepare(workspace, settings, simulated_aws) if simulated_aws else ()
+    # On a terminal the view replaces the log as the sink of events. Elsewhere there is only the log.
+    running = daemon.start(settings, settings.source, workspace, metrics, {"log": view.receive} if view.live else {})
+    show = view.show if view.live else log.message_sink()
+    for line in (*_introduction(running, settings), *prepared):
+        show(line)
     view.open(running.store.applications)
     while not stop.wait(0.5):
         view.refresh()
     view.stop()
-    _show.message("stopping: running calls are finished, no new ones start")
+    show("stopping: running calls are finished, no new ones start")
     return _exits.OK if running.stop(settings.loop.drain) else _exits.ERROR
 
 
@@ -114,16 +123,25 @@ def _may_write(settings: Settings) -> bool:
     return settings.enforce or any(target.enforce for target in settings.targets.values())
 
 
-def _introduce(running: Running, settings: Settings, simulated_at: str) -> None:
+def _introduction(running: Running, settings: Settings) -> Iterator[str]:
     mode = "writes are allowed" if _may_write(settings) else "read-only: --enforce allows writes"
-    print(f"ecsync runs with {settings.source}: {mode}", flush=True)
-    print(f"metrics and API: {running.url}/metrics  {running.url}/api/v1/applications", flush=True)
-    if not simulated_at:
-        return
-    print(f"simulated AWS: {simulated_at}  (account 123456789012; calls so far: {simulated_at}/_sim/ledger)")
-    region = f"region_name={settings.region or 'eu-west-1'!r}"
-    keys = "aws_access_key_id='simulated', aws_secret_access_key='simulated'"
-    client = f"boto3.client('ecs', endpoint_url='{simulated_at}', {region}, {keys})"
-    change = "update_service(cluster='quickstart', service='web', desiredCount=0)"
-    print("run this in another terminal to cause drift; ecsync repairs it:", flush=True)
-    print(f'  {sys.executable} -c "import boto3; {client}.{change}"', flush=True)
+    yield f"ecsync runs with {settings.source}: {mode}"
+    yield f"metrics and API: {running.url}/metrics  {running.url}/api/v1/applications"
+
+
+def _prepare(workspace: Workspace, settings: Settings, simulated_aws: Simulated) -> list[str]:
+    """Create what the manifests look up in the simulated AWS, and return the lines about it."""
+    from ecsync.core.ports import SourceError
+    from ecsync.wiring import seeding
+
+    url = simulated_aws.url
+    lines = [f"simulated AWS: {url}  (account {simulated_aws.account}; calls so far: {url}/_sim/ledger)"]
+    try:
+        catalogue = workspace.catalogue(workspace.source(settings.source).fetch())
+    except SourceError:
+        return lines  # the daemon reports it, and tries again
+    lines += seeding.seed(catalogue, settings, url)
+    drift = seeding.drift(catalogue, settings, url)
+    if drift:
+        lines += ["run this in another terminal to cause drift; ecsync repairs it:", f'  {sys.executable} -c "{drift}"']
+    return lines

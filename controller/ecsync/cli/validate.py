@@ -12,6 +12,7 @@ from ecsync.cli import _exits, _options, _show
 def validate(
     path: _options.Where,
     config: _options.Config = None,
+    var: _options.Variables = None,
     output: _options.Data = "text",
     notes: Annotated[bool, typer.Option("--notes", help="Also print notes that are no problems.")] = False,
 ) -> int:
@@ -25,7 +26,7 @@ def validate(
     from ecsync.report.plan_json import problem
 
     _options.choice(output, "text", "json")
-    workspace = wiring.workspace(_options.settings(config), path, read_only=True)
+    workspace = wiring.workspace(_options.settings(config, variables=var), path, read_only=True)
     snapshot = workspace.source(path).fetch()
     loaded = workspace.loaded(snapshot)
     if output == "json":

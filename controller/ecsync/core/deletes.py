@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
 from ecsync.core import graph, marks
 from ecsync.core.inputs import Inputs
+from ecsync.core.kind import Kind
 from ecsync.core.model import Delete, Forget, Key, Present
 from ecsync.core.outcome import Phase, Step, StepId
 from ecsync.core.rules import Refers
@@ -25,7 +26,20 @@ def deletion(inputs: Inputs, key: Key, observed: Present, *, waiting: str = "", 
         forget = Forget(key=key, observed=observed)
         return Step(id=step, change=forget, calls=marks.tag_calls(kind.tagging, forget) if kind.tagging else ())
     change = Delete(key=key, observed=observed)
-    return Step(id=step, change=change, calls=kind.calls(change) if kind.calls and not waiting else (), waiting=waiting)
+    waiting = waiting or _not_now(kind, observed)
+    calls = kind.calls(change) if kind.calls and not waiting else ()
+    return Step(id=step, change=change, calls=calls, waiting=waiting or ("" if calls else _BY_ITSELF))
+
+
+_BY_ITSELF = "AWS deletes it by itself"
+
+
+def _not_now(kind: Kind, observed: Present) -> str:
+    """Return why no call of a delete can be made now: AWS is at work on the resource, or it still holds something."""
+    condition = kind.condition(observed)
+    if condition is not None and condition.state == "in progress":
+        return condition.why
+    return kind.delete_waits(observed) if kind.delete_waits else ""
 
 
 def _retained(inputs: Inputs, key: Key, observed: Present) -> bool:
@@ -48,12 +62,19 @@ def of_orphans(inputs: Inputs, planned: Sequence[Step]) -> Iterator[Step]:
     steps: dict[Key, list[StepId]] = {}
     for other in planned:
         steps.setdefault(other.id.key, []).append(other.id)
-    waits = _without_circles(_users(inputs, orphans))
+    waits = _without_circles(_behind_services(inputs, orphans, _users(inputs, orphans)))
     for step in graph.order(waits, waits):
         for present in orphans[step]:
             using = {key for name in _names(step.key, present) for key in users.get(name, ())}
             after = waits[step] | {other for key in using for other in steps.get(key, ())}
-            yield replace(deletion(inputs, step.key, present, phase="prune"), after=after)
+            why = _traffic(inputs, step.key, present, steps)
+            yield replace(deletion(inputs, step.key, present, waiting=why, phase="prune"), after=after)
+
+
+def _traffic(inputs: Inputs, key: Key, present: Present, planned: Collection[Key]) -> str:
+    """Return what sends traffic to an orphan and is to change: then it has not moved its traffic yet; empty if none."""
+    routers = inputs.kind(key).serves(present, inputs.world)
+    return next((f"{router} still sends traffic to it" for router in routers if router in planned), "")
 
 
 def _owned_orphans(inputs: Inputs) -> dict[StepId, list[Present]]:
@@ -77,6 +98,18 @@ def _users(inputs: Inputs, orphans: Mapping[StepId, Sequence[Present]]) -> dict[
         step: frozenset(user for name in names[step] for user in users.get(name, ()) if user != step)
         for step in orphans
     }
+
+
+def _behind_services(
+    inputs: Inputs, orphans: Mapping[StepId, Sequence[Present]], waits: Mapping[StepId, frozenset[StepId]]
+) -> Mapping[StepId, frozenset[StepId]]:
+    """Return the edges, and those from what sends traffic to an orphan to it: ECS refuses to scale it down without."""
+    found, doomed = dict(waits), {step.key: one for step, presents in orphans.items() for one in presents[:1]}
+    for step, presents in orphans.items():
+        for router in (router for one in presents for router in inputs.kind(step.key).serves(one, doomed)):
+            routing = StepId(key=router, phase="prune")
+            found[routing] = found[routing] | {step}
+    return found
 
 
 def _without_circles(waits: Mapping[StepId, frozenset[StepId]]) -> graph.Edges:

@@ -9,7 +9,7 @@ from functools import cache
 from ecsync.core.model import Effect, Facts, FieldChange, Reason, Text
 from ecsync.core.normalise import normalise
 from ecsync.core.redact import masked
-from ecsync.core.rules import Computed, Delegated, Immutable, Rolls, Rules
+from ecsync.core.rules import Computed, Delegated, Immutable, NewTasks, Rolls, Rules
 from ecsync.core.trees import Body, Elements, Json, Path, contains, leads_to, take_out
 
 
@@ -112,7 +112,9 @@ def effect_of(path: Path, rules: Rules) -> Effect:
         match rule:
             case Immutable() if rule.covers(path) or leads_to(path, rule.segments):
                 return "replace"
-            case Rolls(force=True) if rule.covers(path) and effect == "in-place":
+            case NewTasks() if rule.covers(path) and effect == "in-place":
+                effect = "new-tasks"
+            case Rolls(force=True) if rule.covers(path) and effect in ("in-place", "new-tasks"):
                 effect = "needs-force"
             case Rolls(force=False) if rule.covers(path):
                 effect = "rolls-tasks"

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
+from itertools import islice
 
 from ecsync.core.kind import Kind
-from ecsync.core.model import Desired, Documents, Key, Ref, Text
-from ecsync.core.outcome import StepId
+from ecsync.core.model import Delete, Desired, Documents, Forget, Key, Ref, Text
+from ecsync.core.outcome import Step, StepId
 from ecsync.core.rules import Late, Refers, Rules
 from ecsync.core.trees import Json, Path, leaves, locate
+
+GROUP = 10  # steps of a kind before those that wait for them
 
 Edges = Mapping[StepId, frozenset[StepId]]
 
@@ -44,6 +48,26 @@ def course(documents: Documents, kinds: Mapping[str, Kind]) -> tuple[Edges, tupl
     keys = sorted((desired.key for desired in documents), key=lambda key: (rank[key.kind], key))
     waits = edges(documents, kinds)
     return waits, order(waits, [StepId(key=key) for key in keys])
+
+
+def arranged(documents: Documents, kinds: Mapping[str, Kind], steps: Sequence[Step]) -> tuple[Step, ...]:
+    """Return the steps in order, each with those that it waits for, and with the resources that it needs.
+
+    Raises Cycle.
+    """
+    if not steps:
+        return ()
+    waits, ordered = course(documents, kinds)
+    nearest = behind(ordered, waits, {step.id for step in steps})
+    position = {step: index for index, step in enumerate(ordered)}
+    return tuple(
+        replace(
+            step,
+            after=step.after | nearest.get(step.id, frozenset()),
+            needs=frozenset(other.key for other in waits.get(step.id, ()) if other.key != step.id.key),
+        )
+        for step in sorted(steps, key=lambda step: position.get(step.id, len(position)))
+    )
 
 
 def edges(documents: Documents, kinds: Mapping[str, Kind]) -> Edges:
@@ -137,3 +161,31 @@ def behind(ordered: Iterable[StepId], waits: Edges, among: Set[StepId]) -> Mappi
         parts = [frozenset((other,)) if other in among else found[other] for other in waits.get(step, ())]
         found[step] = parts[0] if len(parts) == 1 else frozenset().union(*parts)
     return found
+
+
+def in_groups(ordered: Sequence[Step]) -> tuple[Step, ...]:
+    """Return steps so that a few of a kind come with those that wait for them: services soon after task definitions.
+
+    So the calls of several kinds take turns, and no rate limit is idle while another one is used up. What removes
+    something keeps its place behind all that were before it.
+    """
+    ids = {step.id for step in ordered}
+    waits = [set(step.after & ids) for step in ordered]
+    users: dict[StepId, list[int]] = {}
+    for index, others in enumerate(waits):
+        for other in others:
+            users.setdefault(other, []).append(index)
+    left = dict.fromkeys(range(len(ordered)))
+    result: list[Step] = []
+    while left:
+        group = list(islice(left, GROUP))
+        while group:
+            for index in group:
+                del left[index]
+            result += (ordered[index] for index in group)
+            freed = [(user, ordered[index].id) for index in group for user in users.get(ordered[index].id, ())]
+            for user, done in freed:
+                waits[user].discard(done)
+            free = dict.fromkeys(user for user, _ in freed if user in left and not waits[user])
+            group = sorted(user for user in free if not isinstance(ordered[user].change, Delete | Forget))
+    return tuple(result)

@@ -9,6 +9,7 @@ from functools import cached_property
 from hashlib import blake2b
 
 from ecsync.core.kind import Kind, Owned, World
+from ecsync.core.marks import key_of
 from ecsync.core.model import Application, Applied, Desired, Key, PhysicalId, Present, Ref, Target, Unreadable
 from ecsync.core.normalise import table_of
 from ecsync.core.outcome import Settled, Step
@@ -41,9 +42,12 @@ class Inputs:
     # Per resource: the values of its lookups when it was last in sync.
     last_lookups: Mapping[Key, LookupValues] = field(default_factory=dict)
     policies: tuple[Policy, ...] = ()
-    # Of the last pass: the resources with nothing to do. `turn` is the number of this pass.
+    retried: frozenset[Key] = frozenset()  # what a gate gave up is tried again: a person asked for it
+    # Of the last pass: the resources with nothing to do. `turn` is the number of this pass, `turns` is how many of the
+    # last turns it stands for: in those before it, nothing was decided.
     settled: Mapping[Key, Settled] = field(default_factory=dict)
     turn: int = 0
+    turns: int = 1
     checked_within: int = CHECKED_WITHIN
     order: tuple[Desired, ...] = ()  # the documents in the order in which they are decided; empty: not known yet
 
@@ -62,6 +66,14 @@ class Inputs:
     def writable(self, desired: Desired) -> bool:
         """Return whether the resource is ever written; a lookup is read-only."""
         return desired.options.manage and self.kind(desired.key).calls is not None
+
+    @cached_property
+    def world_of_gates(self) -> World:
+        """The observed resources, and the orphans that are to be deleted: they still use others until they are gone."""
+        if not self.application.sync.prune:
+            return self.world
+        owners = ((key_of(orphan.marks.owner), orphan.present) for orphan in self.orphans)
+        return {**{owner[1]: present for owner, present in owners if owner is not None}, **self.world}
 
     def looks_up(self, ref: Ref) -> bool:
         """Return whether a reference is to a lookup."""
@@ -194,4 +206,4 @@ def _same(one: Desired, other: Desired) -> bool:
 
 def due(inputs: Inputs, key: Key) -> bool:
     """Return whether a settled resource is compared in full in this pass, as a check on the shortcut."""
-    return hash(key) % inputs.checked_within == inputs.turn % inputs.checked_within
+    return (inputs.turn - hash(key)) % inputs.checked_within < inputs.turns

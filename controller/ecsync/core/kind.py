@@ -24,7 +24,7 @@ from ecsync.core.model import (
     Tags,
     Update,
 )
-from ecsync.core.outcome import Health
+from ecsync.core.outcome import LOOK_AGAIN, Health
 from ecsync.core.ports import Reader
 from ecsync.core.rules import Rules
 from ecsync.core.trees import Body, Path
@@ -40,6 +40,7 @@ class Wanted:
     body: Body
     owner: str  # the value of `ecsync:owner` for this document
     managed: bool = True  # False: a lookup (`ecsync/manage: read`), found by name, not by mark
+    replaceable: bool = False  # the document has `ecsync/replace: allow`
     keep: int = 0  # how many of the newest revisions stay; 0: all
     revision: str = ""  # a revision of which an earlier read found that it has the content of this same body
 
@@ -92,6 +93,7 @@ class Collection:
     key: str = ""  # the member of an item that holds its identifier
     failures: str = ""  # the member of the answer with what AWS could not describe, by `arn`
     tags_of: str = ""  # the parameter that takes an ARN, or with `ids` a list of ARNs (`Kind.tagged_as`)
+    part: Callable[[Body], Body] | None = None  # what `Reader.call` returns and keeps of an answer; None: all of it
     # For `Reader.cached`: another answer that this one contains, as (operation, its parameters, its answer).
     contains: Callable[[Body], tuple[str, Body, Body]] | None = None
     as_tagged: Callable[[str, Tags], Body] | None = None  # (ARN, its tags) -> the answer, or with `ids` the item
@@ -114,15 +116,39 @@ class Tagging:
     operations: frozenset[str] = frozenset()  # every operation that `put` and `remove` use: `ecs.TagResource`
 
 
+# ---------------------------------------------------------------- what AWS prints about its own work
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsettled:
+    """A change that AWS makes after it has answered the call: AWS is at work on it, or has given it up.
+
+    It is no drift. In progress is waited for. A step with a change that AWS gave up has failed, and is retried slowly.
+    """
+
+    state: Literal["in progress", "failed"]
+    why: str  # AWS's own reason
+    usable: bool = True  # False: what needs the resource waits
+    members: tuple[str, ...] = ()  # the members of the body that it is about; empty: all
+
+    def concerns(self, path: Path) -> bool:
+        """Return whether the change is about a path of the body."""
+        return not self.members or path[0] in self.members
+
+
 # ---------------------------------------------------------------- what a gate returns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proceed:
-    """Write this body now. `waiting` is the reason why it is not the desired body yet; empty: it is."""
+    """Write this body now. `waiting` is the reason why it is not the desired body yet; empty: it is.
+
+    While it waits, requeue after `after` seconds.
+    """
 
     body: Body
     waiting: str = ""
+    after: float = LOOK_AGAIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,21 +156,23 @@ class Wait:
     """Write nothing now, because AWS is busy. Requeue after `after` seconds."""
 
     why: str
-    after: float = 15.0
+    after: float = LOOK_AGAIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GiveUp:
-    """Write nothing until the manifest changes (docs/rules.md R15). `why` is AWS's own reason."""
+    """Write nothing but `rest` until the manifest changes (docs/rules.md R15). `why` is AWS's own reason."""
 
     why: str
+    rest: tuple[FieldChange, ...] = ()  # the differences that the refused change does not need
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """Write nothing, because the change is not safe. `reason` contains what a person can do."""
+    """Write nothing but `rest`, because the change is not safe. `reason` contains what a person can do."""
 
     reason: str
+    rest: tuple[FieldChange, ...] = ()  # the differences that the held change does not need
 
 
 Gate: TypeAlias = Proceed | Wait | GiveUp | Hold
@@ -232,9 +260,16 @@ class Kind:
     gate: Callable[[Desired, Present, Sequence[FieldChange], World], Gate] | None = None
 
     # Writes
+    unsettled: Callable[[Present], Unsettled | None] | None = None  # for a kind that AWS changes after the call
+    # Why no call of a delete can be made now; empty: one can.
+    delete_waits: Callable[[Present], str] | None = None
     serial_domain: Callable[[Body], str] | None = None  # one mutation at a time in it, in all applications (R31)
     replaces_itself: bool = False  # a replacement needs no `ecsync/replace: allow` (R9)
+    # Why such a replacement is an outage nevertheless, and for how long; empty if it is none. Then it needs `allow`.
+    interrupts: Callable[[Replace, World, Documents], str] = lambda *_: ""
     superseded: Callable[[Present, World], Iterable[tuple[Present, str]]] | None = None  # to delete, and why not yet
+    # Live resources that send traffic to it. While one of them is to change, it is not deleted (R9).
+    serves: Callable[[Present, World], Iterable[Key]] = lambda *_: ()
 
     # Health, by the live resource; the references of the document are not resolved
     health: Callable[[Desired, Present], Health] = _healthy
@@ -250,7 +285,26 @@ class Kind:
     @property
     def has_health(self) -> bool:
         """Whether a live resource can be other than healthy."""
-        return self.health is not _healthy
+        return self.health is not _healthy or self.unsettled is not None
+
+    def condition(self, observed: Observed | None) -> Unsettled | None:
+        """Return what AWS prints about its own work on a live resource; None if it is at rest."""
+        return self.unsettled(observed) if self.unsettled and isinstance(observed, Present) else None
+
+    def judge(self, desired: Desired, present: Present) -> Health:
+        """Return the health of a live resource."""
+        condition = self.condition(present)
+        if condition is None:
+            return self.health(desired, present)
+        return Health(status="Degraded" if condition.state == "failed" else "Progressing", why=condition.why)
+
+    def decide(self, desired: Desired, present: Present, fields: Sequence[FieldChange], world: World) -> Gate | None:
+        """Return what may be written of a difference now; None if all of it may."""
+        condition = self.condition(present)
+        at_work = condition is not None and condition.state == "in progress"
+        if condition is not None and at_work and any(condition.concerns(one.path) for one in fields):
+            return Wait(why=condition.why)
+        return self.gate(desired, present, fields, world) if self.gate else None
 
     @property
     def actions(self) -> Mapping[Literal["read", "write", "delete"], tuple[str, ...]]:

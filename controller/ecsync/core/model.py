@@ -295,7 +295,7 @@ Observed: TypeAlias = Present | Absent | Unreadable
 
 # ---------------------------------------------------------------- change
 
-Effect: TypeAlias = Literal["in-place", "rolls-tasks", "needs-force", "revise", "replace"]
+Effect: TypeAlias = Literal["in-place", "new-tasks", "rolls-tasks", "needs-force", "revise", "replace"]
 Reason: TypeAlias = Literal["drift", "pending", "lookup"]
 
 

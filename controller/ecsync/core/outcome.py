@@ -10,6 +10,8 @@ from typing import Literal, TypeAlias
 from ecsync.core.model import Adopt, Call, Change, Desired, FieldChange, Key, Problem, Replace, Sync, Target, Update
 from ecsync.core.trees import Json, Path
 
+LOOK_AGAIN = 15.0  # seconds until the next look at what is under way, where nothing else is given
+
 # ---------------------------------------------------------------- plan
 
 Phase: TypeAlias = Literal["main", "late", "prune"]
@@ -33,13 +35,19 @@ class StepId:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One change, its exact calls, and the steps before it. `waiting` is the reason why it is not complete yet."""
+    """One change, its exact calls, and the steps before it.
+
+    `waiting` is the reason why it is not complete yet; the next look comes after `again` seconds. `needs` are the
+    declared resources that it refers to or that its kind needs, also those without a step.
+    """
 
     id: StepId
     change: Change
     calls: tuple[Call, ...]
     after: frozenset[StepId] = frozenset()
+    needs: frozenset[Key] = frozenset()
     waiting: str = ""
+    again: float = LOOK_AGAIN
 
     @property
     def fields(self) -> tuple[FieldChange, ...]:
@@ -145,11 +153,15 @@ class Done:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progressing:
-    """No error so far; requeue after `after` seconds. `deferred`: a call of the step waits for our rate limit."""
+    """No error so far; requeue after `after` seconds.
+
+    `deferred`: a call of the step waits for our rate limit. `accepted`: AWS answered the calls, and works on it.
+    """
 
     why: str
-    after: float = 15.0
+    after: float = LOOK_AGAIN
     deferred: bool = False
+    accepted: bool = False
 
 
 DELETING = "deleting"  # AWS accepted a deletion; a later pass observes that the resource is absent
@@ -184,11 +196,22 @@ WORST_FIRST: tuple[HealthStatus, ...] = ("Degraded", "Missing", "Unknown", "Prog
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far AWS is with what is under way. Without progress for `within` seconds the resource is Degraded."""
+
+    of: str = ""  # what is under way; the time begins again with another
+    done: float = 0.0  # the time begins again with more than ever before
+    within: float = 3600.0
+    since: datetime | None = None  # no progress since then, by AWS's own record; None: not known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """The health of a live resource: apart from its sync status."""
+    """The health of a live resource: apart from its sync status. `progress` is of one that is Progressing."""
 
     status: HealthStatus
     why: str = ""
+    progress: Progress | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from ecsync.core import marks
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind
 from ecsync.core.marks import declared_form, released_maps
-from ecsync.core.model import Applied, Desired, Key, Present
+from ecsync.core.model import Applied, Desired, FieldChange, Key, Present
 from ecsync.core.rules import Computed
 from ecsync.core.trees import Body
 
@@ -115,3 +115,12 @@ def tags_to_remove(inputs: Inputs, written: Desired, observed: Present) -> tuple
     live = marks.tag_map(observed.body.get(tagging.member))
     declared = marks.tag_map(written.body.get(tagging.member))
     return marks.removed_keys(observed.marks.applied, "tags", declared, live)
+
+
+def marks_to_write(
+    inputs: Inputs, desired: Desired, written: Desired, observed: Present, fields: tuple[FieldChange, ...]
+) -> dict[str, str]:
+    """Return the marks that an update writes: those that are out of date; for a new revision, every mark."""
+    marked = None if any(one.effect == "revise" for one in fields) else observed
+    pending = any(one.reason == "pending" for one in fields)
+    return outdated_marks(inputs, desired, written, marked, pending=pending)

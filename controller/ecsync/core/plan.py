@@ -15,7 +15,7 @@ How one resource is decided (the first line that fits):
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
@@ -41,7 +41,7 @@ from ecsync.core.model import (
     Unreadable,
     Update,
 )
-from ecsync.core.outcome import Phase, Plan, Settled, Step, StepId, Unmanaged, Withheld
+from ecsync.core.outcome import LOOK_AGAIN, Phase, Plan, Settled, Step, StepId, Unmanaged, Withheld
 from ecsync.core.resource_diff import declares, difference
 from ecsync.core.trees import Json, canonical
 
@@ -76,7 +76,7 @@ def build(inputs: Inputs) -> Plan:
         _decide(inputs, draft, desired)
     for doomed in deletes.of_orphans(inputs, draft.steps):
         _admit(inputs, draft, doomed)
-    return _made(inputs, draft, _in_order(inputs, draft.steps) if draft.steps else ())
+    return _made(inputs, draft, graph.arranged(inputs.application.documents, inputs.kinds, draft.steps))
 
 
 def _made(inputs: Inputs, draft: _Draft, steps: Iterable[Step]) -> Plan:
@@ -100,15 +100,6 @@ def decision_order(inputs: Inputs) -> tuple[Desired, ...]:
     _, order = graph.course(inputs.application.documents, inputs.kinds)
     declared = (inputs.desired(step.key) for step in order if step.phase == "main")
     return tuple(desired for desired in declared if desired is not None)
-
-
-def _in_order(inputs: Inputs, steps: Sequence[Step]) -> tuple[Step, ...]:
-    """Return the steps in order, each with those that it waits for."""
-    waits, order = graph.course(inputs.application.documents, inputs.kinds)
-    behind = graph.behind(order, waits, {step.id for step in steps})
-    position = {step: index for index, step in enumerate(order)}
-    ordered = sorted(steps, key=lambda step: position.get(step.id, len(position)))
-    return tuple(replace(step, after=step.after | behind.get(step.id, frozenset())) for step in ordered)
 
 
 def digest(plan: Plan) -> str:
@@ -253,70 +244,73 @@ def _reconcile(inputs: Inputs, draft: _Draft, desired: Desired, written: Desired
         desired=desired,
         observed=observed,
         fields=found.fields,
-        marks=_marks_to_write(inputs, desired, written, observed, found.fields),
+        marks=ownership.marks_to_write(inputs, desired, written, observed, found.fields),
         untag=ownership.tags_to_remove(inputs, written, observed),
     )
-    if found.fields and kind.gate is not None:
-        gate = kind.gate(desired, observed, found.fields, inputs.world)
+    gate = kind.decide(desired, observed, found.fields, inputs.world_of_gates) if found.fields else None
+    if gate is not None:
         _change_through_gate(inputs, draft, change, written, gate)
     else:
         _change(inputs, draft, change)
     _remove_superseded(inputs, draft, desired.key, observed)
 
 
-def _marks_to_write(
-    inputs: Inputs, desired: Desired, written: Desired, observed: Present, fields: tuple[FieldChange, ...]
-) -> dict[str, str]:
-    """Return the marks that are out of date; for a new revision, every mark."""
-    marked = None if _any_effect(fields, "revise") else observed
-    pending = any(one.reason == "pending" for one in fields)
-    return ownership.outdated_marks(inputs, desired, written, marked, pending=pending)
-
-
 def _change_through_gate(inputs: Inputs, draft: _Draft, change: Update, written: Desired, gate: Gate) -> None:
     """Admit the change as far as the gate of its kind allows it now."""
     key, kind = change.desired.key, inputs.kind(change.desired.key)
     match gate:
-        case Wait(why=why):
-            _admit(inputs, draft, Step(id=StepId(key=key), change=change, calls=(), waiting=why))
-        case GiveUp(why=why):
+        case Wait(why=why, after=after):
+            _admit(inputs, draft, Step(id=StepId(key=key), change=change, calls=(), waiting=why, again=after))
+        case GiveUp() if key in inputs.retried:
+            _change(inputs, draft, change)
+        case GiveUp(why=why, rest=rest):
             draft.stopped[key] = why
-        case Hold(reason=reason):
-            draft.withheld.append(Withheld(step=_step(kind, change), reason=reason))
-        case Proceed(body=body, waiting=waiting):
+            _change_rest(inputs, draft, change, rest)
+        case Hold(reason=reason, rest=rest):
+            held = replace(change, fields=tuple(one for one in change.fields if one not in rest))
+            draft.withheld.append(Withheld(step=_step(kind, held), reason=reason))
+            _change_rest(inputs, draft, change, rest)
+        case Proceed(body=body, waiting=waiting, after=after):
             staged = replace(change.desired, body=body)
             fields = difference(inputs, staged, written, change.observed, draft.changing).fields
             # A mark records what is applied: only the last stage writes it.
             marks = {} if waiting else change.marks
-            _change(inputs, draft, replace(change, desired=staged, fields=fields, marks=marks), waiting)
+            _change(inputs, draft, replace(change, desired=staged, fields=fields, marks=marks), waiting, after)
 
 
-def _change(inputs: Inputs, draft: _Draft, change: Update, waiting: str = "") -> None:
+def _change_rest(inputs: Inputs, draft: _Draft, change: Update, rest: tuple[FieldChange, ...]) -> None:
+    """Admit what a change that is refused or held leaves free. The mark stays: not all that it records is applied."""
+    if rest:
+        _change(inputs, draft, replace(change, fields=rest, marks={}))
+
+
+def _change(inputs: Inputs, draft: _Draft, change: Update, waiting: str = "", again: float = LOOK_AGAIN) -> None:
     """Admit the steps of a resource that we own: a replacement, an update, a mark, or none."""
     if _any_effect(change.fields, "replace"):
         _replace(inputs, draft, change)
     elif change.fields or change.untag or waiting:
-        _update(inputs, draft, change, waiting)
+        _update(inputs, draft, change, waiting, again)
     elif change.marks:
         _mark(inputs, draft, change)
 
 
 def _replace(inputs: Inputs, draft: _Draft, change: Update) -> None:
     desired, kind = change.desired, inputs.kind(change.desired.key)
-    marks = ownership.tags_for(inputs, desired, inputs.desired(desired.key) or desired)
-    new = Replace(desired=desired, observed=change.observed, fields=change.fields, marks=marks)
-    step = Step(id=StepId(key=desired.key), change=new, calls=kind.calls(new) if kind.calls else ())
+    tags = ownership.tags_for(inputs, desired, inputs.desired(desired.key) or desired)
+    new = Replace(desired=desired, observed=change.observed, fields=change.fields, marks=tags)
+    why = kind.interrupts(new, inputs.world, inputs.application.documents)
+    step = Step(id=StepId(key=desired.key), change=new, calls=kind.calls(new) if kind.calls else (), waiting=why)
     _admit(inputs, draft, step, kind.invalidates.get("replace", kind.outputs))
 
 
-def _update(inputs: Inputs, draft: _Draft, change: Update, waiting: str) -> None:
+def _update(inputs: Inputs, draft: _Draft, change: Update, waiting: str, again: float) -> None:
     """Admit the main step of an update and its late step; where both exist, the late one writes the mark."""
     kind = inputs.kind(change.desired.key)
     late = tuple(one for one in change.fields if graph.late(kind.rules, one.path))
     main = tuple(one for one in change.fields if one not in late)
     if main or change.untag or not late:
         step = _step(kind, replace(change, fields=main, marks={} if late else change.marks))
-        _admit(inputs, draft, replace(step, waiting=waiting), _renewed(kind, step))
+        _admit(inputs, draft, replace(step, waiting=waiting, again=again), _renewed(kind, step))
     if late:
         _admit(inputs, draft, _step(kind, replace(change, fields=late, untag=()), "late"))
 
@@ -335,11 +329,10 @@ def _renewed(kind: Kind, step: Step) -> tuple[str, ...]:
 
 def _mark(inputs: Inputs, draft: _Draft, change: Update) -> None:
     kind = inputs.kind(change.desired.key)
-    if kind.tagging is None:
-        return
-    mark = Mark(desired=change.desired, observed=change.observed, marks=change.marks)
-    calls = marks.tag_calls(kind.tagging, mark)
-    _admit(inputs, draft, Step(id=StepId(key=change.desired.key), change=mark, calls=calls))
+    if kind.tagging is not None:
+        mark = Mark(desired=change.desired, observed=change.observed, marks=change.marks)
+        calls = marks.tag_calls(kind.tagging, mark)
+        _admit(inputs, draft, Step(id=StepId(key=change.desired.key), change=mark, calls=calls))
 
 
 def _any_effect(fields: Iterable[FieldChange], effect: Effect) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ecsync.core.inputs import Inputs, Policy
 from ecsync.core.kind import World
-from ecsync.core.model import Create, Delete, Present, Replace, Update
+from ecsync.core.model import Adopt, Change, Create, Delete, Mark, Present, Replace, Update
 from ecsync.core.outcome import Plan, Step, WithheldReason
 
 _FEW = 5  # resources: of fewer than these, any share may be pruned, but not all of them
@@ -82,11 +82,15 @@ def _too_many(inputs: Inputs) -> str:
 
 
 def replacing(step: Step, inputs: Inputs) -> str:
-    """Withhold a replacement, which is an outage, unless its kind does it side by side or the document allows it."""
-    if not isinstance(step.change, Replace) or inputs.kind(step.id.key).replaces_itself:
+    """Withhold a replacement that is an outage, unless the document allows it.
+
+    One that its kind makes side by side is none, unless the step has a reason in `waiting`.
+    """
+    if not isinstance(step.change, Replace) or step.change.desired.options.replace == "allow":
         return ""
-    if step.change.desired.options.replace == "allow":
-        return ""
+    if inputs.kind(step.id.key).replaces_itself:
+        accept = "set `ecsync/replace: allow` to accept that"
+        return WithheldReason("replacement", f"not replaced: {step.waiting}; {accept}") if step.waiting else ""
     fields = ", ".join(".".join(map(str, one.path)) for one in step.change.fields if one.effect == "replace")
     return WithheldReason(
         "replacement",
@@ -99,7 +103,7 @@ def moved_lookups(step: Step, _: Inputs) -> str:
     """Withhold an update that restarts tasks only because a looked-up value changed (docs/rules.md R20)."""
     if not isinstance(step.change, Update) or step.change.desired.options.refresh == "follow":
         return ""
-    rolling = [one for one in step.change.fields if one.effect != "in-place"]
+    rolling = [one for one in step.change.fields if one.effect not in ("in-place", "new-tasks")]
     if not rolling or any(one.reason != "lookup" for one in rolling):
         return ""
     return WithheldReason(
@@ -110,7 +114,15 @@ def moved_lookups(step: Step, _: Inputs) -> str:
 
 
 def finds_no_owned_resource(plan: Plan, world: World) -> bool:
-    """Return whether all is created and nothing has a mark: as in a wrong account (docs/rules.md R11)."""
-    main = [step for step in plan.steps if step.id.phase == "main"]
+    """Return whether a first mark is written and nothing has one: as in a wrong account (docs/rules.md R11).
+
+    What exists without a mark is nothing of ours, whether it would be adopted, updated, or marked because it is equal.
+    """
+    main = [step.change for step in plan.steps if step.id.phase == "main"]
     marked = any(isinstance(one, Present) and one.marks for one in world.values())
-    return bool(main) and all(isinstance(step.change, Create) for step in main) and not marked
+    return any(map(_marks, main)) and all(_marks(one) or isinstance(one, Adopt) for one in main) and not marked
+
+
+def _marks(change: Change) -> bool:
+    """Return whether a change writes marks. An update of what is marked already does not."""
+    return isinstance(change, Create | Mark) or (isinstance(change, Update) and bool(change.marks))

@@ -71,6 +71,48 @@ class SourceError(Exception):
         self.reason = reason
 
 
+class WritesStopped(Exception):
+    """A write was not made: another process may write now, or this one cannot prove that it still may.
+
+    The text is the reason. It is no AwsError, because AWS was not asked.
+    """
+
+
+class LeaseError(Exception):
+    """The lease can be neither taken nor kept: its place cannot be written or read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """Who holds a lease. It is only for people: no decision depends on it."""
+
+    who: str  # user@host, and the process
+    operation: str  # run or apply
+    version: str  # of ecsync
+    since: str  # wall time, ISO 8601
+    reason: str = ""  # why it was taken from another holder; empty: it was free
+
+    def __str__(self) -> str:
+        why = f", by force: {self.reason}" if self.reason else ""
+        return f"{self.who} (ecsync {self.version} {self.operation}, since {self.since}{why})"
+
+
+class Lease(Protocol):
+    """The right of one process to write. It may be lost at any moment, and time alone ends it."""
+
+    def keep(self, *, force: bool = False) -> Holder | None:
+        """Take the lease or renew it; return the other holder if there is one. `force` takes it from that holder.
+
+        Raises AwsError or LeaseError: the lease is not renewed, and is held until its time is over.
+        """
+
+    def held(self, seconds: float = 0.0) -> bool:
+        """Return whether no other process can hold it for so many seconds from now. Makes no call."""
+
+    def release(self) -> None:
+        """Give it back, if it is held. Raises AwsError or LeaseError."""
+
+
 class Reader(Protocol):
     """Read operations only. Raises AwsError."""
 
@@ -89,6 +131,14 @@ class Cloud(Reader, Protocol):
 
     def keeps(self, service: str, operation: str, /, **params: Any) -> bool:
         """Return whether `cached` has the response already, without a call."""
+
+    def call_unless(
+        self, known: bytes, service: str, operation: str, /, **params: Any
+    ) -> tuple[bytes, Mapping[str, Any] | None]:
+        """Make one call; return the digest of AWS's answer, and the response: None if the digest is the known one.
+
+        The digest is of 32 bytes, of the whole answer but the id of the request. It is empty where there is none.
+        """
 
     @property
     def account(self) -> str:

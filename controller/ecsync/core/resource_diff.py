@@ -126,6 +126,7 @@ def reason(inputs: Inputs, written: Desired, observed: Present, path: Path, chan
     """Return why a field differs; the first line that fits.
 
     pending   the resource changes in this plan already, or was just created
+    pending   AWS is at work on the last change of the resource, or gave it up
     (kind)    the kind returns a reason
     pending   the field refers to a resource that changes in this plan
     drift     it is unknown what was last applied
@@ -136,6 +137,9 @@ def reason(inputs: Inputs, written: Desired, observed: Present, path: Path, chan
     if written.key in changing or written.key in inputs.newly_created:
         return "pending"
     kind = inputs.kind(written.key)
+    condition = kind.condition(observed)
+    if condition is not None and condition.concerns(path):
+        return "pending"
     own_reason = kind.reason(path, observed) if kind.reason else None
     if own_reason:
         return own_reason

@@ -8,12 +8,12 @@ page, or what was read back from AWS. `cases` are the ids of the test cases that
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
 
-from ecsync.core.trees import Body, Json, Path, matches, pattern
+from ecsync.core.trees import Body, Json, Path, locate, matches, pattern
 
 When: TypeAlias = Callable[[Body], bool]  # of the whole body: networkMode, schedulingStrategy, Protocol …
 
@@ -149,6 +149,11 @@ class Rolls(_Row):
 
 
 @dataclass(frozen=True, kw_only=True)
+class NewTasks(_Row):
+    """Changes tasks that start from now on, without a deployment; running tasks keep the old value."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Resets(_Row):
     """Sends the value with every update: AWS resets it when an update leaves it out."""
 
@@ -170,7 +175,19 @@ class Late(_Row):
 
 @dataclass(frozen=True, kw_only=True)
 class Sensitive(_Row):
-    """Masks the value in every output: logs, plans, events, reports."""
+    """Masks the value in every output: logs, plans, events, reports. The keys in `public`, at the end, are shown."""
+
+    public: frozenset[str] = frozenset()
+
+    def covers(self, path: Path) -> bool:
+        """Return whether the path is a sensitive place, or below it."""
+        return matches(path, self.segments) and str(path[len(self.segments) - 1]) not in self.public
+
+    def places(self, tree: Json) -> Iterator[tuple[Json, str | int, Path]]:
+        """Yield (container, key, path) for every sensitive place that is there."""
+        for container, key, path in locate(tree, self.segments):
+            if key not in self.public and (not isinstance(container, Mapping) or key in container):
+                yield container, key, path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,6 +205,6 @@ class Refers(_Row):
 
 Rule: TypeAlias = (
     Verbatim | Keyed | Unordered | Default | Rewrite | Reshape | Derived | Drop | WriteOnly | Computed | Pinned
-    | Released | Delegated | Immutable | Rolls | Resets | Clears | Late | Sensitive | CommaList | Refers
+    | Released | Delegated | Immutable | Rolls | NewTasks | Resets | Clears | Late | Sensitive | CommaList | Refers
 )  # fmt: skip
 Rules: TypeAlias = tuple[Rule, ...]

@@ -28,6 +28,7 @@ from ecsync.core.outcome import (
     Progressing,
     ResourceStatus,
     Result,
+    Skipped,
     Step,
     StepId,
     SyncStatus,
@@ -79,17 +80,27 @@ def _status(
     sync, message = _sync(plan, key, steps, held)
     cleanups = [_cleanup(step, "") for step in steps if _is_cleanup(step)]
     cleanups += [_cleanup(one.step, one.reason) for one in held if _is_cleanup(one.step)]
+    found = _results(steps, results)
     fields = tuple(one for step in (*steps, *(one.step for one in held)) for one in step.fields)
     return ResourceStatus(
         key=key,
         sync=sync,
-        health=_awaited(steps, observed) or _health(inputs, desired, observed, _results(steps, results)),
+        health=_awaited(steps, observed) or _health(inputs, desired, observed, found),
         fields=fields,
-        message=message or "; ".join(cleanups) or _stays(observed),
+        message=message or _waits(found) or "; ".join(cleanups) or _stays(observed),
         physical=_physical(inputs, key, observed),
         origin=str(desired.origin) if desired.origin.file else "",
         origins=_origins(inputs, desired, fields),
     )
+
+
+def _waits(results: list[Result]) -> str:
+    """Return what a step waits for that was not sent; empty if none waits."""
+    reasons = (one.reason if isinstance(one, Skipped) else one.why for one in results if not isinstance(one, _ENDED))
+    return next(reasons, "")
+
+
+_ENDED = (Done, Failed)
 
 
 def _without_step(inputs: Inputs, plan: Plan, desired: Desired, observed: Observed) -> ResourceStatus:
@@ -172,7 +183,7 @@ def _health(inputs: Inputs, desired: Desired, observed: Observed, results: list[
             kind = inputs.kind(desired.key)
             if observed.read_at is None and kind.has_health and any(isinstance(one, Done) for one in results):
                 return Health(status="Progressing", why="written in this pass, and not read since")
-            health = kind.health(desired, observed)
+            health = kind.judge(desired, observed)
             progress = next((one for one in results if isinstance(one, Progressing)), None)
             if progress and health.status == "Healthy":
                 return Health(status="Progressing", why=progress.why)

@@ -11,8 +11,9 @@ from functools import partial
 from math import inf
 
 from ecsync.core.model import Application, Key
-from ecsync.core.outcome import ApplicationState, Failed, Outcome, Pass, PassResult, Plan, Progressing, WithheldReason
+from ecsync.core.outcome import ApplicationState, Done, Failed, Outcome, Pass, PassResult, Plan, WithheldReason
 from ecsync.core.ports import AwsError, Deferred, SourceError
+from ecsync.engine.ahead import counting
 from ecsync.engine.daemon_parts import DaemonParts, SourceState
 from ecsync.engine.queue import Claim, Priority
 from ecsync.engine.reconciler import Catalogue, PassOptions, Refused, reconcile
@@ -60,7 +61,7 @@ class Daemon:
         self._step_states: dict[str, StepState] = {}
         self._started: dict[str, datetime] = {}  # passes under way
         self._to_retry: dict[str, set[Key | None]] = {}  # by application; None: all of its resources
-        self._apart: list[threading.Thread] = []  # passes that may wait for a rate limit: at most one for each site
+        self._apart: list[threading.Thread] = []  # passes that may wait for rate limits: few for each site
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._source_due = threading.Event()
@@ -142,7 +143,7 @@ class Daemon:
             # Without the text of the exception: it may hold a secret, and the API shows this message.
             message = f"an internal error ({type(error).__name__}): see the log"
             source_state = self._parts.last_good.refuse(SourceError(message, reason="internal"))
-            self._catalogue = replace(before, pruning=pruning(source_state, before))
+            self._catalogue = before.held(pruning(source_state, before))
             self._source_state = source_state
             self._parts.recorder.source_read(source_state)
 
@@ -157,7 +158,7 @@ class Daemon:
         self._source_state = source_state
         self._parts.recorder.source_read(source_state)
         if snapshot is not None:
-            self._declare(replace(read, pruning=pruning(source_state, read)))
+            self._declare(read.held(pruning(source_state, read)))
 
     def _declare(self, read: Catalogue) -> None:
         """Make a catalogue the current one: queue what differs from the one before, and forget what is not declared."""
@@ -174,6 +175,11 @@ class Daemon:
                 target = self._parts.target_of(read.applications[name])
                 self._parts.queue.place(name, (target.account or target.name, target.region))
                 self._parts.queue.add(name, priority="change")
+
+    def look_again(self) -> None:
+        """Queue every application now: what may be written has changed."""
+        for name in self._catalogue.applications:
+            self._parts.queue.add(name, priority="change")
 
     def _state(self, application: Application, catalogue: Catalogue) -> ApplicationState:
         return ApplicationState(
@@ -198,7 +204,7 @@ class Daemon:
         `alive` is called before each write of a pass on this thread.
         """
         claim = self._parts.queue.take(within)
-        if claim is not None and claim.alone:
+        if claim is not None and claim.patient:
             with self._lock:
                 self._apart = [thread for thread in self._apart if thread.is_alive()]
                 self._apart.append(self._parts.start_thread(f"pass-{claim.key}", partial(self.once, claim)))
@@ -268,8 +274,8 @@ class Daemon:
     ) -> tuple[Outcome, bool]:
         """Make the pass, and return its outcome and whether its reads waited for the rate limit. Raises Deferred."""
         recorder = self._parts.recorder
-        # A pass that has its site alone may wait until it has read everything: it is not on a worker's thread.
-        with self._parts.wait_limit(inf if claim.alone else PASS_WAIT) as allowance, recorder.timer("total"):
+        # Such a pass may wait until it has read everything: it is not on a worker's thread.
+        with self._parts.wait_limit(inf if claim.patient else PASS_WAIT) as allowance, recorder.timer("total"):
             waited = 0.0
 
             def planned(plan: Plan) -> None:
@@ -290,8 +296,11 @@ class Daemon:
             )
             destination = self._parts.destination_for(application)
             self._parts.queue.place(application.name, (destination.target.account, destination.target.region))
-            outcome = reconcile(application, catalogue, destination, self._step_state(application.name), options)
-        return outcome, waited > PASS_WAIT
+            readers = self._parts.readers if claim.patient else None
+            with counting(readers, partial(self._parts.wait_limit, inf)) as threads:
+                destination = replace(destination, threads=threads)
+                outcome = reconcile(application, catalogue, destination, self._step_state(application.name), options)
+        return outcome, max(waited, threads.waited if threads else 0.0) > PASS_WAIT
 
     def _read_only_reason(self, application: Application) -> str:
         """Return the reason why nothing may be written to an application now; empty if it may."""
@@ -301,6 +310,8 @@ class Daemon:
             return (
                 "read-only: the operator has not enabled writes to this target (--enforce, or `enforce` in its config)"
             )
+        if unheld := self._parts.unheld():
+            return f"read-only: the lease is {unheld}"
         for name in application.after:
             state = self._parts.store.application(name)
             if state is None or state.outcome is None:
@@ -373,7 +384,7 @@ def result(outcome: Outcome) -> PassResult:
         return "error"
     if any(isinstance(one, Failed) for one in results) or outcome.plan.stopped:
         return "terminal"
-    if results and not all(isinstance(one, Progressing) for one in results):
+    if any(isinstance(one, Done) for one in results):
         return "changed"
     return "synced" if outcome.sync == "Synced" else "skipped"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
@@ -101,7 +102,8 @@ class DaemonParts:
     """The collaborators and settings of a daemon; `wiring` builds it.
 
     `destination_for` raises AwsError (credentials) or Refused (wrong account, no Region). `consents` returns whether
-    the operator enabled writes to the application's target (docs/rules.md R26). `target_of` makes no AWS call.
+    the operator enabled writes to the application's target (docs/rules.md R26). `target_of` makes no AWS call. `unheld`
+    returns why this process may not write (docs/rules.md R32); empty: it may.
     """
 
     last_good: LastGood
@@ -109,12 +111,14 @@ class DaemonParts:
     destination_for: Callable[[Application], Destination]
     consents: Callable[[Application], bool]
     target_of: Callable[[Application], Target]
+    unheld: Callable[[], str] = lambda: ""
     clock: Clock
     queue: MemoryQueue
     ticks: Ticks
     store: Store
     recorder: EventRecorder
     wait_limit: WaitLimit = unlimited
+    readers: Callable[[], Executor] | None = None  # makes the threads with which a pass that waits reads ahead
     start_thread: Callable[[str, Callable[[], None]], threading.Thread] = start_thread
     workers: int = 4
     source_interval: float = 30.0  # seconds

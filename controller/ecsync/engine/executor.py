@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from ecsync.core import marks, plan
-from ecsync.core.graph import references
+from ecsync.core.graph import in_groups, references
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind
-from ecsync.core.model import Absent, Adopt, Call, Create, Delete, Forget, Key, Observed, Present, Ref, Replace, Update
+from ecsync.core.model import Absent, Adopt, Call, Create, Delete, Forget, Key, Observed, Present, Ref, Replace
 from ecsync.core.outcome import DELETING, Done, Failed, Plan, Progressing, Result, Skipped, Step, StepId
-from ecsync.core.ports import AwsError, Clock, Cloud, Deferred
+from ecsync.core.ports import AwsError, Clock, Cloud, Deferred, WritesStopped
 from ecsync.core.resolve import resolve
 from ecsync.core.trees import Json, at
 from ecsync.engine import orphans
 from ecsync.engine.inventory import Inventory
-from ecsync.engine.observe import observe
+from ecsync.engine.needs import adds, needs, unmet
+from ecsync.engine.observe import neighbours, observe
 from ecsync.engine.retries import content_digest
 from ecsync.engine.step_state import StepState
-from ecsync.engine.views import MOMENT, View, confirmed, fresh
+from ecsync.engine.views import MOMENT, View, around, confirmed, fresh
 
 _READ_AHEAD = 49  # resources of the same kind that are read with one that is created
+_LOOK_AGAIN = 5.0  # seconds until the next pass, if this process may not write now
 Announce = Callable[[Step, Result], None]
 
 
@@ -44,6 +46,7 @@ class ExecutionContext:
     budget: int = 10  # resources that this pass may delete or replace
     announce: Announce = lambda *_: None
     adopting: bool = False  # `ecsync adopt`: adoption steps, and nothing else
+    confirmed: Collection[Key] = ()  # resources that were read for the plan a moment ago, with what they depend on
 
 
 @dataclass(slots=True)
@@ -52,6 +55,7 @@ class _Run:
     context: ExecutionContext
     world: dict[Key, Observed]
     steps: Sequence[Step] = ()
+    before: int = 0  # the place of the last write before this pass
     read: dict[Key, float] = field(default_factory=dict)  # when the resource of a step was last read
     removes: bool = False  # whether a step removes something
     depended: frozenset[Key] = frozenset()  # resources that a step about another one depends on
@@ -66,16 +70,16 @@ class _Run:
 def execute(
     inputs: Inputs, plan_: Plan, context: ExecutionContext
 ) -> tuple[Mapping[StepId, Result], Mapping[Key, Observed]]:
-    """Apply the steps in order. A failure stops the steps that depend on it; the others go on.
+    """Apply the steps, each as soon as those that it waits for are done. A failure stops the steps that depend on it.
 
     Returns the result of each step, and the world as last observed.
     """
-    run = _Run(inputs=inputs, context=context, world=dict(inputs.world), steps=plan_.steps)
-    now = context.clock.monotonic()
-    run.read = {step.id.key: now for step in plan_.steps if not inputs.is_without_parent(step.id.key)}
+    run = _Run(inputs=inputs, context=context, world=dict(inputs.world), steps=in_groups(plan_.steps))
+    run.before, now = context.step_state.written, context.clock.monotonic()
+    run.read = {key: now for key in context.confirmed if not inputs.is_without_parent(key)}
     run.removes = any(isinstance(step.change, Delete | Forget) for step in plan_.steps)
-    run.depended = frozenset(key for step in plan_.steps for key in _needs(step) if key != step.id.key)
-    for step in plan_.steps:
+    run.depended = frozenset(key for step in plan_.steps for key in needs(step) if key != step.id.key)
+    for step in run.steps:
         if context.adopting != isinstance(step.change, Adopt):
             result: Result = Skipped(reason=_other_mode(context))  # blocks no step: the resource exists
         else:
@@ -94,7 +98,10 @@ def _other_mode(context: ExecutionContext) -> str:
 def _in_turn(run: _Run, step: Step) -> Result:
     """Apply a step unless its retry is not due, the pass was halted, or a step before it blocks it."""
     state, now = run.context.step_state, run.context.clock.monotonic()
-    held = state.held(step, _content(run, step), _needs(step), now)
+    condition = run.inputs.kind(step.id.key).condition(run.world.get(step.id.key))
+    if condition is not None and condition.state == "failed" and state.retries.is_accepted(step.id):
+        return state.given_up(step.id, condition.why, now, content=_content(run, step), sent=False)
+    held = state.held(step, _content(run, step), needs(step), now)
     if held is not None:
         return _noted(run, step, held)
     blocker = next((other for other in sorted(step.after) if other in run.blocking), None)
@@ -102,10 +109,18 @@ def _in_turn(run: _Run, step: Step) -> Result:
     prevented = run.halted or waits or run.throttled.get(step.id.key.kind, "")
     if prevented:
         return state.retries.not_sent(step.id, prevented)
+    missing = unmet(step, run.inputs, run.world)
+    if missing is not None and missing.under_way:
+        return _noted(run, step, Progressing(why=missing.why, after=5.0))
+    if missing is not None:
+        return state.retries.not_sent(step.id, missing.why)
     try:
         return _apply(run, step)
     except Deferred as deferred:
         return _deferred(run, step, deferred)
+    except WritesStopped as stopped:
+        run.halted = str(stopped)
+        return _noted(run, step, Progressing(why=run.halted, after=_LOOK_AGAIN))
     except AwsError as error:
         return _failed(run, step, error)
 
@@ -123,7 +138,7 @@ def _failed(run: _Run, step: Step, error: AwsError) -> Result:
     elif error.kind == "throttled" and step.id not in state.retries.rows:
         run.throttled[step.id.key.kind] = f"stopped after {error}"
     now = run.context.clock.monotonic()
-    return _noted(run, step, state.result_of(step.id, error, _needs(step), now, _content(run, step)))
+    return _noted(run, step, state.result_of(step.id, error, needs(step), now, _content(run, step)))
 
 
 def _deferred(run: _Run, step: Step, deferred: Deferred) -> Result:
@@ -152,14 +167,6 @@ def _content(run: _Run, step: Step) -> str:
     return content_digest(step, run.inputs.desired(step.id.key))
 
 
-def _needs(step: Step) -> frozenset[Key]:
-    """Return the resources that a step depends on."""
-    needs = {other.key for other in step.after}
-    if isinstance(step.change, Create | Update):
-        needs |= {ref.key for call in step.calls for _, ref in references(call.params)}
-    return frozenset(needs)
-
-
 def _apply(run: _Run, step: Step) -> Result:
     """Plan the step again from a fresh read, then make its calls, unless the plan or the mode prevents them."""
     again = _planned_again(run, step)
@@ -178,15 +185,20 @@ def _planned_again(run: _Run, step: Step) -> Step | Result:
     if step.id.phase == "prune":
         run.context.step_state.orphan_listing = None  # the step changes what was listed
         return orphans.planned_again(inventory.reader(fresh(inventory.mark())), inputs, step) or Done()
-    if not _adds(step):
+    lately = _read_lately(run, key)
+    if not lately and not isinstance(step.change, Create):
+        _read_beside(run, key)
+    if not adds(step):
         _read(run, fresh(inventory.mark()), (key,))
-    elif not _read_lately(run, key):
+    elif not lately or key in run.written:
         _read(run, confirmed(run.written.get(key, 0)), _creates_like(run, step))
     decided = plan.replan(replace(inputs, world=run.world), step)
     again = next((one for one in decided.steps if one.id == step.id), None)
     if again is None:
         return _result_without_step(decided, step.id.key)
-    return run.context.step_state.awaited(replace(again, after=step.after), inputs, run.context.clock.monotonic())
+    return run.context.step_state.awaited(
+        replace(again, after=step.after, needs=step.needs), inputs, run.context.clock.monotonic()
+    )
 
 
 def _read(run: _Run, view: View, keys: Sequence[Key]) -> None:
@@ -197,20 +209,22 @@ def _read(run: _Run, view: View, keys: Sequence[Key]) -> None:
     run.read |= {key: now for key in keys if not inputs.is_without_parent(key)}
 
 
-def _adds(step: Step) -> bool:
-    """Return whether a step changes nothing that exists: it creates a resource, or a revision of it."""
-    revises = isinstance(step.change, Update) and any(one.effect == "revise" for one in step.fields)
-    return isinstance(step.change, Create) or revises
-
-
 def _read_lately(run: _Run, key: Key) -> bool:
-    """Return whether a resource was read within a moment, and not written since: AWS refuses to create what exists."""
-    return run.context.clock.monotonic() - run.read.get(key, float("-inf")) < MOMENT and key not in run.written
+    """Return whether a resource was read within a moment. Then it may be created: AWS refuses to create what exists."""
+    return run.context.clock.monotonic() - run.read.get(key, float("-inf")) < MOMENT
+
+
+def _read_beside(run: _Run, key: Key) -> None:
+    """Read what the decision about a resource depends on. What was written in this pass stays as its write left it."""
+    beside = [one for one in neighbours(run.inputs, (key,)) if one not in run.written]
+    _read(run, around(run.inputs.application.sync.interval, written=run.before), beside)
 
 
 def _creates_like(run: _Run, step: Step) -> list[Key]:
     """Return the resource of a step, and those of the steps after it that create the same kind: one read for all."""
-    following = (one.id.key for one in run.steps if _adds(one) and one.id not in run.results)
+    if run.inputs.kind(step.id.key).apart:
+        return [step.id.key]  # its resources need a call each
+    following = (one.id.key for one in run.steps if adds(one) and one.id not in run.results)
     alike = (key for key in following if key.kind == step.id.key.kind and key != step.id.key)
     return [step.id.key, *islice(alike, _READ_AHEAD)]
 
@@ -237,7 +251,7 @@ def _result_without_calls(run: _Run, step: Step) -> Result | None:
     if step.waiting and not step.calls:
         if step.fields or isinstance(step.change, Create | Delete):
             run.blocking[step.id] = f"is waiting: {step.waiting}"
-        return Progressing(why=step.waiting)
+        return Progressing(why=step.waiting, after=step.again)
     return None
 
 
@@ -284,24 +298,36 @@ def _call(run: _Run, step: Step) -> dict[str, str] | None:
     for call in step.calls:
         if not run.context.may_go_on():
             return None
-        if isinstance(step.change, Create):
-            run.context.step_state.unconfirmed.add(step.id.key)  # from the first call on: a later one may fail
         sent = True
         try:
             response = run.context.cloud.write(call.service, call.operation, **resolve(call.params, value, ()))
-        except Deferred:
+        except (Deferred, WritesStopped):
             sent = False
             raise
         finally:
-            if sent:
-                _note_write(run, step.id.key)  # also after an error: AWS may have done it
+            if sent:  # also after an error: AWS may have done it
+                _note_write(run, step)
         captured |= _captures(call, response)
+        if isinstance(step.change, Replace) and captured and not _is_ours(run, step.id.key, captured):
+            return {}  # the rest is for a later pass, which reads what AWS has then
     return captured
 
 
-def _note_write(run: _Run, key: Key) -> None:
+def _is_ours(run: _Run, key: Key, captured: Mapping[str, str]) -> bool:
+    """Return whether what a replacement created is read back as the resource, which goes by its marks.
+
+    AWS answers a create with an existing resource of that name, also with another owner's.
+    """
+    _read(run, fresh(run.written[key]), (key,))
+    read = run.world[key]
+    return isinstance(read, Present) and captured.items() <= read.outputs.items()
+
+
+def _note_write(run: _Run, step: Step) -> None:
     """Note that what was read of a resource before is not true any more."""
-    state = run.context.step_state
+    state, key = run.context.step_state, step.id.key
+    if isinstance(step.change, Create | Replace):
+        state.unconfirmed.add(key)  # from the first call on: a later one may fail
     run.written[key] = state.written = run.context.inventory.mark()
     state.unread.add(key)
 
@@ -324,9 +350,10 @@ def _after_removal(run: _Run, step: Step) -> Result:
 def _after_write(run: _Run, step: Step, captured: Mapping[str, str]) -> Result:
     """Let the steps after this one see the resource: as the response has it, or read again."""
     key, change = step.id.key, step.change
-    created = _as_created(run.inputs.kind(key), change, captured) if isinstance(change, Create) else None
+    kind = run.inputs.kind(key)
+    created = _as_created(kind, change, captured) if isinstance(change, Create) else None
     shown = created or run.world[key]
-    if not step.waiting and isinstance(shown, Present) and _shows_enough(run, step, shown):
+    if not step.waiting and kind.unsettled is None and isinstance(shown, Present) and _shows_enough(run, step, shown):
         run.world[key] = replace(shown, read_at=None)  # the next pass reads it
         return Done()
     _read(run, fresh(run.written[key]), (key,))
@@ -336,7 +363,20 @@ def _after_write(run: _Run, step: Step, captured: Mapping[str, str]) -> Result:
         run.world[key] = replace(observed, outputs={**observed.outputs, **captured})
     elif isinstance(observed, Absent) and created is not None:
         run.world[key] = created  # AWS does not list yet what it has just created
-    return Progressing(why=step.waiting) if step.waiting else Done()
+    waits = Progressing(why=step.waiting, after=step.again) if step.waiting else Done()
+    return _of_condition(run, step) or waits
+
+
+def _of_condition(run: _Run, step: Step) -> Result | None:
+    """Return the result of a step with a change that AWS is at work on, or gave up; None if it is at rest."""
+    condition = run.inputs.kind(step.id.key).condition(run.world.get(step.id.key))
+    if condition is None or (condition.members and not any(condition.concerns(one.path) for one in step.fields)):
+        return None
+    state, now, content = run.context.step_state, run.context.clock.monotonic(), _content(run, step)
+    if condition.state == "failed":
+        return state.given_up(step.id, condition.why, now, content=content, sent=True)
+    run.blocking[step.id] = f"is not ready: {condition.why}"
+    return state.retries.accepted(step.id, condition.why, now, content=content)
 
 
 def _shows_enough(run: _Run, step: Step, shown: Present) -> bool:

@@ -66,6 +66,7 @@ def _wanted(inputs: Inputs, kind: Kind, resources: Iterable[Desired]) -> list[Wa
                     body=body,
                     owner=marks.owner(inputs.installation, desired.key),
                     managed=inputs.writable(desired),
+                    replaceable=desired.options.replace == "allow",
                     keep=desired.options.keep_revisions,
                     revision=known_revision(inputs, desired),
                 )

@@ -37,6 +37,7 @@ class Retry:
     not_before: float = 0.0
     waiting_since: float | None = None  # the first error that ends without a change of ours
     deadline: float | None = None  # a waiting step fails after it
+    accepted: bool = False  # AWS answered the calls, and is at work on the change
     live: str | None = None  # the digest of what the step would change, as the pass after the error observed it
 
     def result(self, now: float, *, sent: bool) -> Progressing | Failed:
@@ -107,6 +108,23 @@ class Retries:
             case _:
                 self._fail(row, str(error), now, "soon")
         return row.result(now, sent=True)
+
+    def accepted(self, step: StepId, why: str, now: float, *, content: str) -> Progressing:
+        """Note that AWS answered the calls of a step and is at work on the change."""
+        self.rows[step] = Retry(content=content, error=why, accepted=True, tried_at=now)
+        return Progressing(why=why, after=BACKOFF[0], accepted=True)
+
+    def given_up(self, step: StepId, why: str, now: float, *, content: str, sent: bool) -> Progressing | Failed:
+        """Note that AWS gave up a change after it answered the calls: AWS is asked again slowly (docs/rules.md R24)."""
+        row = self.rows.setdefault(step, Retry(content=content))
+        row.accepted, row.kind, row.tried_at, row.live = False, "invalid", now, None
+        self._fail(row, why, now, "slow")
+        return row.result(now, sent=sent)
+
+    def is_accepted(self, step: StepId) -> bool:
+        """Return whether AWS was at work on the change of a step when it was last looked at."""
+        row = self.rows.get(step)
+        return row is not None and row.accepted
 
     def _wait(self, row: Retry, error: str, now: float, limit: float, first: float = BACKOFF[0]) -> None:
         """Note an error that ends without a change of ours: the pause grows, and the step fails after the limit."""

@@ -84,12 +84,13 @@ class _Routes:
 
     def readyz(self, _request: Request) -> Response:
         reasons = {name: reason for name, reason in self._view.readiness().items() if reason}
-        return _json(bodies.envelope("Readiness", ok=not reasons, because=reasons), 503 if reasons else 200)
+        body = bodies.envelope("Readiness", ok=not reasons, because=reasons, lease=self._view.lease())
+        return _json(body, 503 if reasons else 200)
 
     def applications(self, _request: Request) -> Response:
         items = [bodies.summary(app) for app in self._view.applications()]
         source = bodies.source_state(self._view.source())
-        return _json(bodies.envelope("ApplicationList", items=items, source=source))
+        return _json(bodies.envelope("ApplicationList", items=items, source=source, lease=self._view.lease()))
 
     def application(self, request: Request) -> Response:
         name = request.path_params["name"]

@@ -50,6 +50,9 @@ class View(Protocol):
     def heartbeat(self) -> Mapping[str, Beat]:
         """Return the heartbeat of each loop."""
 
+    def lease(self) -> str:
+        """Return who holds the lease, as text; empty if the daemon needs none."""
+
     def readiness(self) -> Mapping[str, str]:
         """Return what is wrong with each part that the daemon needs (config, source, credentials); empty if ready."""
 

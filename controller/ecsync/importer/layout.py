@@ -42,6 +42,7 @@ class Document:
     body: Mapping[str, Json]
     annotations: Mapping[str, str]
     comments: tuple[str, ...] = ()
+    secret: bool = False  # whether a value looks like a secret
 
 
 # ---------------------------------------------------------------- which file

@@ -21,6 +21,7 @@ class GeneratedManifests:
     """The files of an import by name, what a person should review, and what is missing from the files."""
 
     files: Mapping[str, str]
+    private: frozenset[str]  # the files with a value that looks like a secret
     notes: tuple[str, ...]
     documents: tuple[Key, ...]
     gaps: tuple[Gap, ...] = ()
@@ -47,6 +48,7 @@ def generate(
         unplanned += unreadable
     return GeneratedManifests(
         files=files.texts,
+        private=files.private,
         notes=tuple(notes),
         documents=tuple(sorted(files.world)),
         gaps=(*survey.gaps, *gaps),
@@ -86,6 +88,7 @@ class _Files:
         place = f"cluster {cluster} in {context.target.region}"
         self.texts = {"application.yaml": _application(context, place)}
         self.texts |= {file: layout.text(by_file[file], layout.header(file, place)) for file in sorted(by_file)}
+        self.private = frozenset(file for file, own in by_file.items() if any(document.secret for document in own))
         self.world: World = {self.key(key): resource.present for key, resource in survey.resources.items()}
 
     def key(self, key: Key) -> Key:
@@ -133,12 +136,13 @@ def _document(resource: LiveResource, all_bodies: _CompleteBodies, context: Impo
         del body[kind.name_member]
     renderer = rendering.BodyRenderer(kind.rules, kind.tagging.member if kind.tagging else "")
     rendered = renderer.render(body, shape)
-    secrets = () if resource.identity_only else suspected_secrets.paths(kind, complete)
+    secrets = () if resource.identity_only else tuple(suspected_secrets.paths(kind, complete))
     return Document(
         key=key._replace(name=name),
         body={**{member: rendered[member] for member in first if member in rendered}, **rendered},
         annotations=_annotations(kind, resource),
         comments=(*_read_only_comment(resource), *(f"{path} looks like a secret" for path in secrets)),
+        secret=bool(secrets),
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from ecsync.core.kind import Kind
 from ecsync.core.model import Key
@@ -145,8 +144,6 @@ def _scalar(value: Json) -> Json:
         return value
     if isinstance(value, str):
         return value.replace("${", "$${") if holds_reference(value) else value
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value

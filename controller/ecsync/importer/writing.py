@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from ecsync.language.files import select
@@ -32,10 +32,11 @@ def existing_manifests(directory: Path) -> dict[str, bytes]:
     return {name: path.read_bytes() if path.is_file() else b"" for name, path in paths.items()}
 
 
-def write(directory: Path, files: Mapping[str, str]) -> list[Path]:
+def write(directory: Path, files: Mapping[str, str], private: Collection[str] = ()) -> list[Path]:
     """Write the files and return their paths in order. Raises Unwritable before any of them has changed.
 
-    Each file is first written under a temporary name that no source reads. When all exist, all are renamed.
+    Only the user may read the private ones (mode 0600). Each file is first written under a temporary name that no
+    source reads. When all exist, all are renamed.
     """
     temporary: dict[Path, Path] = {}
     try:
@@ -45,6 +46,7 @@ def write(directory: Path, files: Mapping[str, str]) -> list[Path]:
             if path.is_dir():
                 raise Unwritable(f"{path} is a directory")
             temporary[path] = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+            temporary[path].touch(mode=0o600 if name in private else 0o666)  # less the umask
             temporary[path].write_text(text, encoding="utf-8")
         for path, written in temporary.items():
             written.replace(path)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Literal, TypeVar
 
@@ -53,6 +55,23 @@ def read_tags(tags: Json) -> tuple[dict[str, str], Marks | None, str]:
 def without_nones(body: Mapping[str, Json]) -> dict[str, Json]:
     """Return the body without the members that are None."""
     return {key: value for key, value in body.items() if value is not None}
+
+
+_SECONDS = re.compile(r"\d{9,11}(\.\d+)?")
+
+
+def moment(text: Json) -> datetime | None:
+    """Return the time that a text means, UTC where it has no zone; None for what is no time.
+
+    Every time of AWS arrives as ISO 8601 text (`aws/hooks.py`); a manifest may have seconds since 1970, as text.
+    """
+    if not isinstance(text, str):
+        return None
+    try:
+        found = datetime.fromtimestamp(float(text), UTC) if _SECONDS.fullmatch(text) else datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def nonzero(value: Json) -> Json:

@@ -62,6 +62,15 @@ def unknown_applications(settings: Settings, names: Collection[str]) -> Iterator
             yield Problem(origin, f"unknown application {quoted(name)} in after{hint}", settings.name)
 
 
+def unknown_variables(given: Collection[str], every: Sequence[Settings]) -> Iterator[Problem]:
+    """Yield a problem for every variable of the command line that no Application declares."""
+    declared = {name for settings in every for name in settings.variables}
+    for name in given:
+        if name not in declared:
+            hint = suggestion(name, declared)
+            yield Problem(Origin("--var"), f"no Application declares {quoted(name)} in vars{hint}")
+
+
 def afters(settings: Settings) -> Mapping[str, Origin]:
     """Return the applications that this one waits for, each with the origin of its entry in `after`."""
     return {str(node.value): node.origin for node in settings.after}

@@ -15,6 +15,7 @@ from ecsync.language.check import check
 from ecsync.language.documents import NAME, Document, bad_name
 from ecsync.language.nodes import Node, plain
 from ecsync.language.references import Scope, fill_environment
+from ecsync.language.scalars import resolve_plain
 
 SHAPE = structure(
     {
@@ -114,9 +115,16 @@ class Settings:
 
 
 def settings(
-    document: Document, directory: str, kinds: Collection[str], environment: Mapping[str, str]
+    document: Document,
+    directory: str,
+    kinds: Collection[str],
+    environment: Mapping[str, str],
+    variables: Mapping[str, str],
 ) -> tuple[Settings, tuple[Problem, ...]]:
-    """Return the settings of an Application document, and all its problems."""
+    """Return the settings of an Application document, and all its problems.
+
+    `variables` are text as on a command line: they replace those of `vars` with the same name.
+    """
     filled, wrong = _filled(document.spec, environment)
     checked = check(filled, SHAPE, name="Application", who="ecsync")
     problems = [Problem(finding.origin, finding.message) for finding in checked.problems]
@@ -131,7 +139,7 @@ def settings(
         region=_string(target.get("region")),
         include=_list(spec.get("include")),
         names=_names(spec.get("names"), problems),
-        variables=_map(spec.get("vars")),
+        variables=_replaced(_map(spec.get("vars")), variables),
         images=_map(spec.get("images")),
         patches=_patches(spec.get("patches"), problems),
         manage=_manage(spec.get("manage"), kinds, problems),
@@ -141,6 +149,16 @@ def settings(
         ignore=_ignore(spec.get("ignore"), kinds, problems),
     )
     return result, tuple(problems)
+
+
+def _replaced(declared: Mapping[str, Json], variables: Mapping[str, str]) -> dict[str, Json]:
+    return {**declared, **{name: _typed(text) for name, text in variables.items() if name in declared}}
+
+
+def _typed(text: str) -> Json:
+    """Return a whole number or a boolean as that, and everything else as text: `1.10` is a version."""
+    value = resolve_plain(text) if text else text
+    return value if isinstance(value, int) else text
 
 
 def _filled(spec: Node, environment: Mapping[str, str]) -> tuple[Node, tuple[Problem, ...]]:

@@ -38,6 +38,10 @@ from ecsync.core.wording import suggestion
 WIDTH = 100
 _EFFECTS: dict[Effect, str] = {
     "in-place": "in place",
+    "new-tasks": (
+        "in place, for tasks that start from now on; running ones have it after "
+        "`aws ecs update-service --force-new-deployment`"
+    ),
     "rolls-tasks": "starts a deployment: every task is replaced",
     "needs-force": "forces a deployment, because AWS applies it to new tasks only",
     "revise": "registers a new revision",

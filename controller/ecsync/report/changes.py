@@ -18,6 +18,7 @@ LONGEST = 500  # characters of a value in an event
 
 EFFECTS: Mapping[Effect, str] = {
     "in-place": "",
+    "new-tasks": "new tasks only; running ones after a forced deployment",
     "rolls-tasks": "rolls tasks",
     "needs-force": "needs a forced deployment",
     "revise": "new revision",

@@ -23,7 +23,7 @@ from ecsync.core.model import (
     Target,
     Update,
 )
-from ecsync.core.outcome import Done, Event, Failed, HealthStatus, Outcome, Plan, Progressing, StepId, Withheld
+from ecsync.core.outcome import Done, Event, Failed, HealthStatus, Outcome, Plan, Progressing, Step, StepId, Withheld
 from ecsync.core.ports import SourceError
 from ecsync.core.trees import Json, Path, dotted, pointer
 from ecsync.report import deletions, drift
@@ -53,6 +53,7 @@ class Reported:
     present: Present = field(default_factory=dict)
     health: Mapping[Key, HealthStatus] = field(default_factory=dict)
     deletions: Deletions = field(default_factory=dict)
+    accepted: Mapping[StepId, Step] = field(default_factory=dict)  # the steps with a change that AWS works on
     stopped: frozenset[Key] = frozenset()
     not_converging: frozenset[Key] = frozenset()
     sync: Literal["idle", "working"] = "idle"
@@ -97,7 +98,8 @@ def pass_ended(reported: Reported, outcome: Outcome, context: Context) -> tuple[
     failures = _failures(outcome)
     over = _over(outcome, failures)
     events += [_drift(transition, context) for transition in transitions]
-    events += _changes(outcome, context)
+    accepted, completed = _accepted(reported.accepted, outcome)
+    events += _changes(outcome, completed, context)
     events += _deleted(deleted, outcome, context)
     events += _stopped(reported, outcome, context)
     events += _not_converging(reported, outcome, context)
@@ -114,6 +116,7 @@ def pass_ended(reported: Reported, outcome: Outcome, context: Context) -> tuple[
             sync="idle" if over else reported.sync,
             failures=_fingerprint(failures) or (frozenset() if over else reported.failures),
             deletions=under_way,
+            accepted=accepted,
             failing="",
         ),
         tuple(events),
@@ -209,11 +212,36 @@ def _drift_text(transition: Transition) -> str:
     return f"{transition.key} was changed outside ecsync: {paths}"
 
 
-def _changes(outcome: Outcome, context: Context) -> Iterator[Event]:
+def lease_changed(before: bool, now: bool, state: str, detail: Mapping[str, Json], time: datetime) -> Event:
+    """Report who writes: this process (`now`: it holds the lease), or another one. `state` is the lease's, as text."""
+    context = Context(time=time, application="")
+    if now:
+        return _event("lease.taken", context, "this process writes from now on: it holds the lease")
+    if before:
+        text = f"nothing more is written: the lease is {state}"
+        return _event("lease.lost", context, text, severity="warning", detail=detail)
+    return _event("lease.waiting", context, f"nothing is written: the lease is {state}", detail=detail)
+
+
+def _accepted(before: Mapping[StepId, Step], outcome: Outcome) -> tuple[Mapping[StepId, Step], tuple[Step, ...]]:
+    """Return the steps with a change that AWS works on, and those with a change that it has completed since."""
+    results, planned = outcome.results, {step.id: step for step in outcome.plan.steps}
+    now = {step for step, result in results.items() if isinstance(result, Progressing) and result.accepted}
+    waiting = {step for step in before if isinstance(results.get(step), Progressing)}
+    unknown = drift.unreadable(outcome)
+    kept = {step: planned[step] if step in planned else before[step] for step in now | waiting}
+    kept |= {step: one for step, one in before.items() if step.key in unknown}
+    synced = {status.key for status in outcome.statuses if status.sync == "Synced"}
+    completed = tuple(one for step, one in before.items() if step not in kept and step.key in synced)
+    return kept, completed
+
+
+def _changes(outcome: Outcome, completed: tuple[Step, ...], context: Context) -> Iterator[Event]:
     """Yield an event for each step that is done. A step is an action, not a state: it is reported each time."""
-    for step in outcome.plan.steps:
+    done = (step for step in outcome.plan.steps if isinstance(outcome.results.get(step.id), Done))
+    for step in (*completed, *done):
         verb = _VERBS.get(type(step.change))
-        if verb is not None and isinstance(outcome.results.get(step.id), Done):
+        if verb is not None:
             yield _event(
                 f"resource.{verb}",
                 context,
@@ -240,7 +268,7 @@ def _deleted(deleted: Deletions, outcome: Outcome, context: Context) -> Iterator
 def _stopped(reported: Reported, outcome: Outcome, context: Context) -> Iterator[Event]:
     for key, why in outcome.plan.stopped.items():
         if key not in reported.stopped:
-            text = f"{key} was rolled back and will not be retried until its manifest changes: {why}"
+            text = f"{key} was rolled back and will not be retried until its manifest changes, or `ecsync retry`: {why}"
             yield _event("deployment.rolledback", context, text, key=key, severity="error")
 
 

@@ -81,6 +81,14 @@ def event_sink() -> Sink:
     return write
 
 
+def message_sink() -> Callable[[str], None]:
+    """Return a function that writes a message of the process itself to the log."""
+    import structlog
+
+    log = structlog.get_logger("ecsync")
+    return lambda text: log.info("process", message=text.strip())
+
+
 def event_fields(event: Event) -> dict[str, Any]:
     """Return the members of a log line for an event, without its type and time; empty ones are left out.
 

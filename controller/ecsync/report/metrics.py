@@ -158,6 +158,11 @@ class Metrics:
         """Read the state of the rate limits at each scrape."""
         self.registry.register(Buckets(readings))
 
+    def watch_lease(self, held: Callable[[], bool]) -> None:
+        """Read at each scrape whether this process holds the lease."""
+        text = "1 if this process holds the lease and may write, else 0"
+        self._gauge("lease_held", text).set_function(lambda: float(held()))
+
     def watch_inventories(self, inventories: Callable[[], Sequence[tuple[str, str, Inventory]]]) -> None:
         """Read what the inventories hold at each scrape: (account, Region, inventory)."""
         self.registry.register(Inventories(inventories))

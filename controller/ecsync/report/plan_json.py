@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 
 from ecsync.core import plan as planning
 from ecsync.core import redact, status
 from ecsync.core.kind import Kind
 from ecsync.core.model import Call, FieldChange, Key, Problem
 from ecsync.core.outcome import HealthStatus, Plan, Step, SyncStatus
-from ecsync.core.trees import Json, Path, plain, pointer
+from ecsync.core.trees import Json, Path, canonical, plain, pointer
 
 Where = Callable[[Key, Path], str]  # `file:line` of a field, or of its document
 
@@ -28,8 +29,16 @@ class Planned:
     notes: Mapping[Key, str] = field(default_factory=dict)  # resources without a step: why an old one of theirs is kept
 
 
-def document(planned: Iterable[Planned], problems: Sequence[Problem] = ()) -> dict[str, Json]:
-    """Return the plans of all applications as one document."""
+def digest(plans: Sequence[Plan]) -> str:
+    """Return the digest of the plans of all applications; that of the plan itself if there is one."""
+    each = sorted(planning.digest(plan) for plan in plans)
+    return each[0] if len(each) == 1 else sha256(canonical(each).encode()).hexdigest()[:12]
+
+
+def document(
+    planned: Sequence[Planned], problems: Sequence[Problem] = (), failed: Mapping[str, str] | None = None
+) -> dict[str, Json]:
+    """Return the plans of all applications as one document. `failed` has the errors of those without one, by name."""
     applications = [_application(one) for one in planned]
     summary: dict[str, int] = {}
     for one in applications:
@@ -39,6 +48,8 @@ def document(planned: Iterable[Planned], problems: Sequence[Problem] = ()) -> di
         "apiVersion": "ecsync/v1",
         "kind": "Plan",
         "applications": applications,
+        "failed": [{"application": name, "error": error} for name, error in (failed or {}).items()],
+        "digest": digest([one.plan for one in planned]),
         "problems": [problem(one) for one in problems],
         "summary": summary,
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ecsync.core.model import Problem
 from ecsync.core.outcome import Step
@@ -13,18 +13,22 @@ from ecsync.report.plan_text import conclusion, planned_change_line
 LIMIT = 60_000  # characters; GitHub accepts 65,536 in a comment
 
 
-def render(planned: Sequence[Planned], problems: Sequence[Problem] = ()) -> str:
+def render(
+    planned: Sequence[Planned], problems: Sequence[Problem] = (), failed: Mapping[str, str] | None = None
+) -> str:
     """Return the plans of all applications and the problems, cut to the size of a comment."""
-    text = "\n".join(_lines(planned, problems))
+    text = "\n".join(_lines(planned, problems, failed or {}))
     if len(text) <= LIMIT:
         return text
     return text[:LIMIT] + "\n\n… cut: `ecsync plan` prints all of it\n"
 
 
-def _lines(planned: Sequence[Planned], problems: Sequence[Problem]) -> Iterator[str]:
+def _lines(planned: Sequence[Planned], problems: Sequence[Problem], failed: Mapping[str, str]) -> Iterator[str]:
     yield f"### {conclusion([one.plan for one in planned])}"
     for problem in problems:
         yield f"- ✖ `{problem}`"
+    for name, error in failed.items():
+        yield f"- ✖ `{name}` has no plan: {_cell(error)}"
     for one in planned:
         yield ""
         yield f"#### {one.plan.application}: {one.sync} · {one.health}"

@@ -12,7 +12,7 @@ from ecsync.core.model import Adopt, Create, Delete, Effect, FieldChange, Forget
 from ecsync.core.outcome import Plan, Step, Unmanaged
 from ecsync.core.trees import dotted, plain
 from ecsync.report.changes import EFFECTS, change_line, shown
-from ecsync.report.plan_json import Planned
+from ecsync.report.plan_json import Planned, digest
 
 COLUMN = 42
 
@@ -40,7 +40,10 @@ def lines(planned: Sequence[Planned], *, calls: bool = False, full: bool = False
     """Yield the plans of all applications. `calls` adds the exact API calls, `full` the values that AWS decides."""
     for one in planned:
         yield from _application(one, calls=calls, full=full)
-    yield Line(conclusion([one.plan for one in planned]), "title")
+    plans = [one.plan for one in planned]
+    # Of one plan its own line has it.
+    whole = f" Digest of all plans: {digest(plans)}." if len(plans) > 1 else ""
+    yield Line(conclusion(plans) + whole, "title")
 
 
 def conclusion(plans: Iterable[Plan]) -> str:

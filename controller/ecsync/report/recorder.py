@@ -9,6 +9,7 @@ from datetime import datetime
 from ecsync.core.model import Problem
 from ecsync.core.outcome import Event, Outcome, Plan
 from ecsync.core.ports import Sink
+from ecsync.core.trees import Json
 from ecsync.report import events
 from ecsync.report.drift import Drifted
 from ecsync.report.events import Context, Reported, SourceState
@@ -44,6 +45,10 @@ class Recorder:
         with self._lock:
             before, self._source = self._source, source_state
         self._send(events.source_read(before, source_state, time))
+
+    def lease_changed(self, before: bool, now: bool, state: str, detail: Mapping[str, Json], time: datetime) -> None:
+        """The lease was taken or lost, or another process holds it."""
+        self._send((events.lease_changed(before, now, state, detail, time),))
 
     def application_removed(self, application: str, time: datetime) -> None:
         """An application is no longer in the source."""

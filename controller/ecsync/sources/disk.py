@@ -31,17 +31,22 @@ _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """One read of all files: their contents, and their inodes and times. The next read must give the same."""
+    """One read of all files: their contents, and their inodes and times. The next read must give the same.
+
+    `changed_at` is the wall time of the latest change of a file.
+    """
 
     files: dict[str, bytes]
     states: dict[str, tuple[int, int]]
+    changed_at: float
 
 
 class DiskSource:
     """A directory or one file (`core.ports.Source`).
 
-    All files are read, then read again after a pause, until two successive reads are the same. This also detects the
-    swap of a link, as Kubernetes does with `..data`.
+    All files are read, then read again after a pause, until two successive reads are the same, and no file is younger
+    than `settle` seconds: a program may still write to it. This also detects the swap of a link, as Kubernetes does
+    with `..data`. `now` is the wall time, which the times of files are compared with.
     """
 
     def __init__(
@@ -49,12 +54,16 @@ class DiskSource:
         path: Path,
         *,
         wait: Callable[[float], None] = time.sleep,
+        now: Callable[[], float] = time.time,
         pause: float = 0.2,
+        settle: float = 1.0,
         attempts: int = 5,
     ) -> None:
         self._path = path
         self._wait = wait
+        self._now = now
         self._pause = pause
+        self._settle = settle
         self._attempts = attempts
         self._digests = Digests()
 
@@ -73,15 +82,17 @@ class DiskSource:
     def _stable(self) -> dict[str, bytes]:
         previous: _Reading | None = None
         why = "its files change"
+        unsettled = 0.0  # seconds until no file is too young
         for attempt in range(self._attempts + 1):
             if attempt:
-                self._wait(self._pause)
+                self._wait(max(self._pause, unsettled))
             try:
                 reading = self._read()
             except FileNotFoundError as error:  # listed, then gone: it is being written, or a link is broken
                 previous, why = None, f"{error.filename} is a broken link, or was removed"
                 continue
-            if reading == previous:
+            unsettled = self._unsettled(reading)
+            if reading == previous and not unsettled:
                 return reading.files
             previous = reading
         raise SourceError(
@@ -90,17 +101,24 @@ class DiskSource:
             reason="changing",
         )
 
+    def _unsettled(self, reading: _Reading) -> float:
+        """Return the seconds until no file is too young. A time in the future is of a clock that was set: it is old."""
+        age = self._now() - reading.changed_at
+        return self._settle - age if 0 <= age < self._settle else 0.0
+
     def _read(self) -> _Reading:
         root = self._root()
-        reading = _Reading({}, {})
-        total = 0
+        files: dict[str, bytes] = {}
+        states: dict[str, tuple[int, int]] = {}
+        total, changed_at = 0, 0.0
         for name, path in _find(root, self._path.name):
             content, status = _content(path)
             total += len(content)
-            check_size(str(self._path), len(reading.files) + 1, total)
-            reading.files[name] = self._digests.same(name, content)
-            reading.states[name] = (status.st_ino, status.st_mtime_ns)
-        return reading
+            check_size(str(self._path), len(files) + 1, total)
+            files[name] = self._digests.same(name, content)
+            states[name] = (status.st_ino, status.st_mtime_ns)
+            changed_at = max(changed_at, status.st_mtime, status.st_ctime)
+        return _Reading(files, states, changed_at)
 
     def _root(self) -> Path:
         try:
@@ -127,21 +145,34 @@ def _below(root: Path, folder: Path, prefix: str, depth: int) -> Iterator[tuple[
         raise SourceError(f"{folder}: folders are nested too deep, or a link has a loop", reason="partial")
     try:
         entries = sorted(os.listdir(folder))  # noqa: PTH208  # names only: the entries are resolved below
+    except FileNotFoundError:
+        raise
     except PermissionError as error:
         raise SourceError(
             f"{folder}: cannot be listed ({_reason(error)}); allow ecsync to read it", reason="denied"
         ) from error
+    except OSError as error:
+        raise SourceError(f"{folder}: cannot be listed ({_reason(error)})", reason="unreachable") from error
     for entry in entries:
         name = prefix + entry
         if is_ignored(entry):
             continue
-        real = (folder / entry).resolve(strict=False)
+        real = _resolved(folder / entry)
         if real.is_dir():
             _refuse_outside(root, real, name)
             yield from _below(root, real, f"{name}/", depth + 1)
         elif is_manifest(name) or name == INDEX or name.startswith(f"{OBJECTS}/"):
             _refuse_outside(root, real, name)
             yield name, real
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return path.resolve(strict=False)
+    except (OSError, RuntimeError) as error:  # RuntimeError: as in `_root`
+        raise SourceError(
+            f"{path}: cannot be followed ({_reason(error)}); remove the link", reason="partial"
+        ) from error
 
 
 def _refuse_outside(root: Path, real: Path, name: str) -> None:

@@ -82,7 +82,7 @@ class S3Source:
             response = self._reader.call("s3", "GetObject", Key=self._prefix + name, IfMatch=item.etag, **self._where)
         except AwsError as error:
             raise self._failed(f"{name} cannot be read", error, otherwise="partial") from error
-        content = _drain(response["Body"], f"{self.source}/{name}")
+        content = drain(response["Body"], f"{self.source}/{name}")
         if len(content) != item.size:
             raise SourceError(f"{self.source}/{name}: ended early; it is retried soon", reason="partial")
         return content
@@ -98,7 +98,8 @@ class S3Source:
         return SourceError(f"{self.source}: {what} ({error})", reason=otherwise)
 
 
-def _drain(body: Any, where: str) -> bytes:
+def drain(body: Any, where: str) -> bytes:
+    """Return the whole content of a response. Raises SourceError if it ends early."""
     try:
         content: bytes = body.read()
     except Exception as error:  # of botocore and urllib3, which only `aws` may import

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ecsync.wiring import lease
 from ecsync.wiring.clouds import Clouds
 from ecsync.wiring.registry import all_kinds, all_reads
 from ecsync.wiring.system import Locks, SystemClock
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from ecsync.aws.hooks import Observer
     from ecsync.config import Settings
 
-__all__ = ["Clouds", "Locks", "SystemClock", "Workspace", "all_kinds", "all_reads", "workspace"]
+__all__ = ["Clouds", "Locks", "SystemClock", "Workspace", "all_kinds", "all_reads", "lease", "workspace"]
 
 
 def workspace(

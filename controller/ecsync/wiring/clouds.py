@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ecsync import config
 from ecsync.aws.limits import Limiter, Limiters, Patience
@@ -15,7 +15,7 @@ from ecsync.awsmodel import models
 from ecsync.config import Settings
 from ecsync.core.ports import AwsError, Cloud
 from ecsync.wiring import targets
-from ecsync.wiring.registry import all_reads
+from ecsync.wiring.registry import all_reads, secrets_in
 
 if TYPE_CHECKING:
     from ecsync.aws.clients import Clients
@@ -29,6 +29,8 @@ class Clouds:
     Targets with the same role share one cloud in a Region, and one session and its clients in all Regions. All clouds
     of an account and Region share one limiter. `patience` limits the waits of a thread.
 
+    `permit` is called before each write, and raises WritesStopped (`lease.keeper`).
+
     `observer` receives the calls to AWS. `pace` is the seconds of AWS's clock in one second of ours: a simulated AWS
     may run faster, and so do its rates.
     """
@@ -38,6 +40,7 @@ class Clouds:
     observer: Observer | None = None
     wait: Callable[[float], object] = time.sleep
     pace: float = 1.0
+    permit: Callable[[], None] = field(default=lambda: None)
 
     def __post_init__(self) -> None:
         self.patience = Patience()
@@ -51,8 +54,14 @@ class Clouds:
         key = (*self._role(target), targets.expected_account(self.settings, target), region)
         with self._lock:
             if key not in self._clouds:
-                self._clouds[key] = self._make(target, region)
+                account = targets.expected_account(self.settings, target)
+                self._clouds[key] = self._make(target, region, account=account, permit=lambda: self.permit())
             return self._clouds[key]
+
+    def of_lease(self, region: str) -> Cloud:
+        """Return a cloud of the operator's own credentials that needs no permit: it writes the lease."""
+        with self._lock:
+            return self._make("", region)
 
     def prepare(self, region: str, services: Iterable[str]) -> None:
         """Do what the first calls need anyway: load botocore, read the account, and make clients.
@@ -67,7 +76,7 @@ class Clouds:
         for service in services:
             clients.get(service, region)
 
-    def _make(self, target: str, region: str) -> Cloud:
+    def _make(self, target: str, region: str, **guards: Any) -> Cloud:
         from ecsync.aws.cloud import BotoCloud
 
         return BotoCloud(
@@ -75,8 +84,9 @@ class Clouds:
             region=region,
             reads=all_reads(),
             limiter=self.limiters,
-            account=targets.expected_account(self.settings, target),
             observer=self.observer,
+            secrets=secrets_in,
+            **guards,
         )
 
     def _session(self, target: str, region: str) -> Clients:

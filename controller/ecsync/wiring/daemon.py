@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 
 from ecsync import kinds
@@ -18,11 +20,12 @@ from ecsync.engine.store import Store
 from ecsync.engine.ticks import Ticks
 from ecsync.http.app import create_app
 from ecsync.http.server import Server
+from ecsync.lease.keeper import Keeper, State
 from ecsync.report.log import event_sink
 from ecsync.report.metrics import Code, Metrics
 from ecsync.report.recorder import Recorder, fan_out
 from ecsync.sources.last_good import LastGood
-from ecsync.wiring import targets
+from ecsync.wiring import lease, targets
 from ecsync.wiring.event_recorder import DaemonEventRecorder
 from ecsync.wiring.http_view import DaemonView, Heartbeats
 from ecsync.wiring.registry import all_reads
@@ -31,6 +34,7 @@ from ecsync.wiring.workspace import Workspace
 _PASS = 60.0  # seconds that a pass may take between two of its writes, if the interval is not longer
 _LATE_READS = 3  # intervals of the source without a good read, after which the daemon is not ready
 _LATE_READ = 30.0  # seconds, if the intervals are shorter
+_READERS = 64  # threads of a pass that waits: those that wait for one rate limit must not keep the others from reading
 _HTTP_STOP = 3.0  # seconds that the HTTP server may take to stop
 
 
@@ -42,11 +46,14 @@ class Running:
     server: Server
     store: Store
     url: str
+    keeper: Keeper | None  # of the lease; None: the daemon needs none
 
     def stop(self, within: float) -> bool:
         """Finish the calls under way and end. Return False if something did not end in time."""
-        ended = self.daemon.stop(max(0.0, within - _HTTP_STOP))
+        ended = self.daemon.stop(max(0.0, within - _HTTP_STOP - lease.STOP))
         self.server.stop(_HTTP_STOP)
+        if self.keeper is not None and ended:  # else a call may be under way: the lease ends by itself
+            self.keeper.stop(lease.STOP)
         return ended
 
 
@@ -61,12 +68,14 @@ def start(settings: Settings, where: str, workspace: Workspace, metrics: Metrics
         heartbeats.expect(f"worker-{number}", max(settings.loop.interval, _PASS))
     every: dict[str, Sink] = {"log": event_sink(), "metrics": metrics.record, "store": store.record, **sinks}
     events = Recorder(fan_out(every, metrics.delivered))
+    keeper = _keeper(settings, where, workspace, events)
     parts = DaemonParts(
         last_good=last_good,
         read=workspace.catalogue,
         destination_for=workspace.destination_for,
         consents=lambda application: targets.consents(settings, application),
         target_of=workspace.target_of,
+        unheld=lambda: "" if keeper is None or keeper.state().held else str(keeper.state()),
         clock=clock,
         queue=MemoryQueue(clock, workers=settings.loop.workers),
         ticks=Ticks(clock, metrics.mishap, jitter=settings.loop.jitter),
@@ -80,6 +89,7 @@ def start(settings: Settings, where: str, workspace: Workspace, metrics: Metrics
             source_kind="s3" if where.startswith("s3://") else "disk",
         ),
         wait_limit=workspace.clouds.patience.limited,
+        readers=partial(ThreadPoolExecutor, _READERS),
         workers=settings.loop.workers,
         source_interval=settings.loop.source_interval,
         jitter=settings.loop.jitter,
@@ -88,6 +98,7 @@ def start(settings: Settings, where: str, workspace: Workspace, metrics: Metrics
     _declare_metrics(metrics, parts, daemon, events)
     metrics.watch_buckets(workspace.clouds.limiters.readings)
     metrics.watch_inventories(workspace.inventories)
+    metrics.watch_lease(lambda: keeper is not None and keeper.state().held)
     view = DaemonView(
         store=store,
         last_good=last_good,
@@ -95,11 +106,27 @@ def start(settings: Settings, where: str, workspace: Workspace, metrics: Metrics
         where=where,
         late=max(_LATE_READ, _LATE_READS * settings.loop.source_interval),
         ask_retry=daemon.retry,
+        lease_state=lambda: str(keeper.state()) if keeper else "",
     )
     server = Server(settings.http.host, settings.http.port, create_app(view, metrics.render, settings.http.hosts))
     port = server.start()
+    if keeper is not None:
+        keeper.start(taken=daemon.look_again)
     daemon.start()
-    return Running(daemon=daemon, server=server, store=store, url=f"http://{settings.http.host}:{port}")
+    url = f"http://{settings.http.host}:{port}"
+    return Running(daemon=daemon, server=server, store=store, url=url, keeper=keeper)
+
+
+def _keeper(settings: Settings, where: str, workspace: Workspace, events: Recorder) -> Keeper | None:
+    """Return the keeper of the daemon's lease; None if it writes nothing, or if the operator wants none."""
+    if workspace.clouds.read_only or settings.lease == "none":
+        return None
+
+    def changed(before: State, now: State) -> None:
+        detail = {"holder": now.holder.who, "reason": now.holder.reason} if now.holder else {}
+        events.lease_changed(before.held, now.held, str(now), detail, workspace.clock.now())
+
+    return lease.keeper(settings, where, workspace.clouds, "run", changed)
 
 
 # ---------------------------------------------------------------- metrics

@@ -49,6 +49,7 @@ class DaemonView:
     where: str
     late: float
     ask_retry: Callable[[str, str], str]
+    lease_state: Callable[[], str] = lambda: ""
 
     def applications(self) -> Sequence[ApplicationState]:
         """Return every application, by name."""
@@ -83,6 +84,10 @@ class DaemonView:
     def heartbeat(self) -> Mapping[str, Beat]:
         """Return the heartbeat of each loop."""
         return self.heartbeats.beats()
+
+    def lease(self) -> str:
+        """Return who holds the lease; empty if the daemon needs none."""
+        return self.lease_state()
 
     def readiness(self) -> Mapping[str, str]:
         """Return what makes the daemon not ready, by part; empty for each part that is ready."""

@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from ecsync import kinds
 from ecsync.awsmodel import reviewed
+from ecsync.core import redact
 from ecsync.core.kind import Kind
+from ecsync.core.rules import Keyed, Sensitive
 
 SOURCE_READS = frozenset({"s3.ListObjectsV2", "s3.GetObject"})
+LEASE_READS = frozenset({"s3.GetObject", "dynamodb.GetItem"})
 
 
 def all_reads() -> frozenset[str]:
-    """Return every operation that a kind or a source declares as a read."""
-    return SOURCE_READS.union(*(kind.reads for kind in kinds.ALL))
+    """Return every operation that a kind, a source or a lease declares as a read."""
+    return SOURCE_READS.union(LEASE_READS, *(kind.reads for kind in kinds.ALL))
 
 
 def all_kinds() -> Mapping[str, Kind]:
     """Return the kinds by name, in the order in which they are observed."""
     return {kind.name: reviewed.with_unreviewed(kind) for kind in kinds.ALL}
+
+
+# Of all kinds: AWS's names of members differ from kind to kind, and parameters have them.
+_SENSITIVE = tuple(rule for kind in kinds.ALL for rule in kind.rules if isinstance(rule, Keyed | Sensitive))
+
+
+def secrets_in(params: Mapping[str, Any]) -> set[str]:
+    """Return the sensitive texts in the parameters of a call, by the rules of all kinds."""
+    return redact.secrets_in(params, _SENSITIVE)
 
 
 def listed_services() -> tuple[str, ...]:

@@ -93,6 +93,7 @@ class Workspace:
                 shape_of=shapes.load,
                 environment=config.template_environment(),
                 root_name=self.root_name,
+                variables=self.settings.variables,
                 cache=self._cache,
             )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -273,3 +274,64 @@ def test_an_association_takes_time(settling: Aws) -> None:
     settling.simulator.advance(12)
     found = settling.ecs.describe_capacity_providers(capacityProviders=["nodes"])["capacityProviders"][0]
     assert (found["status"], found["updateStatus"]) == ("INACTIVE", "DELETE_COMPLETE")
+
+
+def described(aws: Aws, name: str) -> dict[str, Any]:
+    """Return a provider."""
+    found: dict[str, Any] = aws.ecs.describe_capacity_providers(capacityProviders=[name])["capacityProviders"][0]
+    return found
+
+
+def test_an_update_takes_time_and_can_fail(settling: Aws) -> None:
+    """It prints the old values meanwhile, and after a failure with the reason."""
+    fleet = Fleet(settling)
+    fleet.template(IamInstanceProfile={"Arn": fleet.role()})
+    settling.simulator.advance(60)
+    fleet.group()
+    fleet.provider()
+    before = described(settling, "nodes")["autoScalingGroupProvider"]
+    change = {"name": "nodes", "autoScalingGroupProvider": {"managedScaling": {"targetCapacity": 80}}}
+    settling.simulator.fail_provider("nodes", "internal error. Try again.")
+    settling.ecs.update_capacity_provider(**change)
+    with refused("UpdateInProgressException", "busy state"):
+        settling.ecs.update_capacity_provider(**change)
+    found = described(settling, "nodes")
+    assert (found["updateStatus"], found["autoScalingGroupProvider"]) == ("UPDATE_IN_PROGRESS", before)
+    settling.simulator.advance(12)
+    found = described(settling, "nodes")
+    assert (found["updateStatus"], found["updateStatusReason"]) == ("UPDATE_FAILED", "internal error. Try again.")
+    assert found["autoScalingGroupProvider"] == before
+    settling.simulator.fail_provider("nodes", None)
+    settling.ecs.update_capacity_provider(**change)
+    settling.simulator.advance(12)
+    found = described(settling, "nodes")
+    assert (found["updateStatus"], "updateStatusReason" in found) == ("UPDATE_COMPLETE", False)
+    assert found["autoScalingGroupProvider"]["managedScaling"]["targetCapacity"] == 80
+
+
+def managed(aws: Aws) -> dict[str, Any]:
+    """Create a cluster, and a provider of managed instances for it."""
+    aws.ecs.create_cluster(clusterName="prod")
+    subnet = aws.ec2.describe_subnets()["Subnets"][0]["SubnetId"]
+    template = {
+        "ec2InstanceProfileArn": "arn:aws:iam::123456789012:instance-profile/ecs",
+        "networkConfiguration": {"subnets": [subnet]},
+    }
+    block = {"infrastructureRoleArn": "arn:aws:iam::123456789012:role/ecs", "instanceLaunchTemplate": template}
+    created = aws.ecs.create_capacity_provider(name="mi", cluster="prod", managedInstancesProvider=block)
+    found: dict[str, Any] = created["capacityProvider"]
+    return found
+
+
+def test_a_provider_of_managed_instances_is_created_in_the_background(settling: Aws) -> None:
+    """Until then a cluster cannot use it. ECS fills in the security group."""
+    assert managed(settling)["updateStatus"] == "CREATE_IN_PROGRESS"
+    put = settling.ecs.put_cluster_capacity_providers
+    with refused("InvalidParameterException", "not in an ACTIVE state"):
+        put(cluster="prod", capacityProviders=["mi"], defaultCapacityProviderStrategy=[])
+    settling.simulator.advance(12)
+    found = described(settling, "mi")
+    assert (found["updateStatus"], found["cluster"], found["type"]) == ("CREATE_COMPLETE", "prod", "MANAGED_INSTANCES")
+    network = found["managedInstancesProvider"]["instanceLaunchTemplate"]["networkConfiguration"]
+    assert len(network["securityGroups"]) == 1
+    put(cluster="prod", capacityProviders=["mi"], defaultCapacityProviderStrategy=[])

@@ -192,7 +192,7 @@ class TestEquivalence:
         def ran(hour: int, resource: str = "service/main/web", **band: int) -> Present:
             at = datetime(2026, 1, 1, hour, tzinfo=UTC)
             body = {**WEB, "ResourceId": resource, "ScalableTargetAction": band}
-            return Present(body=body, outputs={}, facts={"ranAt": at})
+            return Present(body=body, outputs={}, facts={"ranAt": at.isoformat()})
 
         actions = [
             ran(2, MinCapacity=20, MaxCapacity=40),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -34,7 +33,7 @@ BODY: dict[str, Any] = {
     "Schedule": "cron(0 20 * * ? *)",
     "ScalableTargetAction": {"MinCapacity": 0},
 }
-START = datetime(2027, 1, 1, 9, tzinfo=UTC)
+START = "2027-01-01T09:00:00Z"
 
 
 def _printed(**more: Any) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from ecsync.core.kind import Proceed, Wait
 from ecsync.core.model import Absent, Create, Delete, Key, Observed, Present, Unreadable, Update
 from ecsync.core.ports import AwsError
 from ecsync.kinds.ecs.capacity_provider import KIND, observed_of
@@ -170,15 +169,24 @@ class TestCalls:
         calls = KIND.calls(Delete(key=key(KIND), observed=_live()))  # type: ignore[misc]
         assert compiled(calls) == [("ecs.DeleteCapacityProvider", {"capacityProvider": "web"})]
 
-    def test_a_change_waits_while_ecs_updates_the_provider(self) -> None:
-        busy = Present(body=BODY, outputs={}, facts={"updateStatus": "UPDATE_IN_PROGRESS"})
-        assert isinstance(KIND.gate(desired(KIND, BODY), busy, (), {}), Wait)  # type: ignore[misc]
-        assert isinstance(KIND.gate(desired(KIND, BODY), _live(), (), {}), Proceed)  # type: ignore[misc]
-        assert KIND.health(desired(KIND, BODY), busy).status == "Progressing"
-        failed = Present(
-            body=BODY, outputs={}, facts={"updateStatus": "UPDATE_FAILED", "updateStatusReason": "because"}
-        )
-        assert KIND.health(desired(KIND, BODY), failed).why == "because"
+    @pytest.mark.parametrize(
+        ("printed", "state", "usable"),
+        [
+            ({"updateStatus": "UPDATE_IN_PROGRESS"}, "in progress", False),
+            ({"updateStatus": "CREATE_IN_PROGRESS", "status": "PROVISIONING"}, "in progress", False),
+            ({"status": "PROVISIONING"}, "in progress", False),
+            ({"updateStatus": "UPDATE_FAILED", "updateStatusReason": "because"}, "failed", True),
+            ({"updateStatus": "CREATE_FAILED", "updateStatusReason": "because"}, "failed", False),
+            ({"updateStatus": "UPDATE_COMPLETE", "status": "ACTIVE"}, None, None),
+        ],
+    )
+    def test_the_state_that_ecs_prints_decides(self, printed: dict[str, Any], state: Any, usable: Any) -> None:
+        """In progress is waited for, failed has ECS's reason, and a cluster takes only a provider that exists."""
+        condition = KIND.condition(observed_of({**_printed(), **printed}))
+        assert (condition and condition.state, condition and condition.usable) == (state, usable)
+        if state == "failed":
+            assert condition is not None
+            assert condition.why == f"{printed['updateStatus']}: because"
 
     @pytest.mark.parametrize(
         ("body", "path"), [({**BODY, "name": "ecs-x"}, ("name",)), ({"name": "x"}, ()), ({**BODY, **MANAGED}, ())]

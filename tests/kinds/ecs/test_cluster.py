@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from ecsync.core.kind import Proceed, Wait
+from ecsync.core.kind import Wait
 from ecsync.core.marks import OWNER
 from ecsync.core.model import Absent, Create, Delete, Present, Replace, Unreadable
 from ecsync.core.ports import AwsError
@@ -228,12 +228,11 @@ def test_a_delete_is_the_next_safe_call(more: Mapping[str, Any], operation: str)
 
 
 def test_a_change_of_providers_waits_while_ecs_updates_them() -> None:
-    assert KIND.gate is not None
     live = present_of({**LIVE, "attachmentsStatus": "UPDATE_IN_PROGRESS"})
     change = update(KIND, {"clusterName": "web", "capacityProviders": ["FARGATE"]}, live)
-    assert isinstance(KIND.gate(change.desired, live, change.fields, {}), Wait)
+    assert isinstance(KIND.decide(change.desired, live, change.fields, {}), Wait)
     change = update(KIND, {"clusterName": "web", "serviceConnectDefaults": {"namespace": "n"}}, live)
-    assert isinstance(KIND.gate(change.desired, live, change.fields, {}), Proceed)
+    assert KIND.decide(change.desired, live, change.fields, {}) is None
 
 
 @pytest.mark.parametrize(
@@ -246,7 +245,7 @@ def test_a_change_of_providers_waits_while_ecs_updates_them() -> None:
     ],
 )
 def test_health_follows_the_association_of_providers(more: Mapping[str, Any], status: str) -> None:
-    assert KIND.health(desired(KIND, {"clusterName": "web"}), present_of({**LIVE, **more})).status == status
+    assert KIND.judge(desired(KIND, {"clusterName": "web"}), present_of({**LIVE, **more})).status == status
 
 
 @mock_aws

@@ -47,8 +47,9 @@ def live(**more: Any) -> Present:
 
 
 def decided(body: Body, observed: Present, newest: Mapping[str, Any] | None) -> Gate:
-    """Return the decision of the gate, with the newest deployment as `inquire` returns it."""
-    observed = replace(observed, facts={**observed.facts, "newestDeployment": newest})
+    """Return the decision of the gate, with the newest deployment of the desired content as `inquire` returns it."""
+    attempt = newest and {"superseded": False, "declaredSince": False, **newest}
+    observed = replace(observed, facts={**observed.facts, "attempt": attempt})
     change = update(KIND, body, observed)
     assert KIND.gate is not None
     return KIND.gate(change.desired, observed, change.fields, {})
@@ -74,9 +75,11 @@ def deployment(status: str, **target: Any) -> dict[str, Any]:
         (deployment("SUCCESSFUL"), Proceed),
         (deployment("IN_PROGRESS", taskDefinition=SEVEN), Proceed),
         (deployment("ROLLBACK_SUCCESSFUL", taskDefinition=SEVEN), Proceed),
+        ({**deployment("STOPPED"), "superseded": True}, Proceed),
+        ({**deployment("ROLLBACK_SUCCESSFUL"), "declaredSince": True}, Proceed),
     ],
 )
-def test_the_newest_deployment_decides(newest: Mapping[str, Any] | None, verdict: type) -> None:
+def test_the_newest_deployment_of_the_content_decides(newest: Mapping[str, Any] | None, verdict: type) -> None:
     gate = decided(BODY, live(), newest)
     assert type(gate) is verdict
     assert "because" in str(gate) or isinstance(gate, Proceed)
@@ -133,32 +136,110 @@ def inquire(body: Body, observed: Present, **answers: Any) -> tuple[Mapping[str,
     return KIND.inquire(reader, change.desired, observed, change.fields), [name for name, _ in reader.asked]
 
 
-def test_the_newest_deployment_is_read_with_its_target() -> None:
-    deployments = [
-        {"status": "SUCCESSFUL", "createdAt": NOW, "targetServiceRevisionArn": "r7"},
-        {
-            "status": "ROLLBACK_SUCCESSFUL",
-            "statusReason": "circuit breaker",
-            "createdAt": NOW + timedelta(hours=1),
-            "targetServiceRevisionArn": "r8",
-        },
-    ]
+class History:
+    """The deployments of a service, oldest first, as ECS's API returns them; an hour between two."""
 
-    def revisions(*, serviceRevisionArns: list[str]) -> Body:  # noqa: N803 - AWS's spelling
-        assert serviceRevisionArns == ["r8"]
-        return {"serviceRevisions": [{"taskDefinition": EIGHT, "serviceRevisionArn": "r8", **BALANCERS}]}
+    def __init__(self, *deployments: tuple[str, str], superseded: bool = False) -> None:
+        begins = [NOW + timedelta(hours=hour) for hour in range(len(deployments))]
+        last = timedelta(hours=1) if superseded else timedelta(minutes=10)
+        self.listed = [
+            {
+                "status": status,
+                "createdAt": begin.isoformat(),
+                "finishedAt": (begin + last).isoformat(),
+                "serviceDeploymentArn": f"d{number}",
+                "targetServiceRevisionArn": f"r{number}",
+            }
+            for number, ((status, _), begin) in enumerate(zip(deployments, begins, strict=True))
+        ]
+        self.revisions = {f"r{number}": target for number, (_, target) in enumerate(deployments)}
 
-    facts, _ = inquire(
-        BODY,
-        live(),
-        ecs_ListServiceDeployments={"serviceDeployments": deployments},
-        ecs_DescribeServiceRevisions=revisions,
-        ecs_DescribeTaskDefinition={"tags": [{"key": OWNER, "value": "v1/prod/shop/TaskDefinition/web"}]},
-    )
-    newest = facts["newestDeployment"]
-    assert (newest["status"], newest["statusReason"]) == ("ROLLBACK_SUCCESSFUL", "circuit breaker")
-    assert newest["target"] == {"taskDefinition": EIGHT, **BALANCERS}
-    assert facts["runningRevisionOwner"] == "v1/prod/shop/TaskDefinition/web"
+    def describe(self, *, serviceRevisionArns: list[str]) -> Body:  # noqa: N803 - AWS's spelling
+        """Describe service revisions."""
+        found = ((arn, self.revisions[arn]) for arn in serviceRevisionArns)
+        return {"serviceRevisions": [{"serviceRevisionArn": arn, "taskDefinition": target} for arn, target in found]}
+
+    def verdict(self, ours: str = "") -> Gate:
+        """Return the decision on deploying EIGHT while SEVEN runs. `ours` is a task definition with our mark."""
+
+        def tags(*, taskDefinition: str, include: list[str]) -> Body:  # noqa: N803 - AWS's spelling
+            mark = [{"key": OWNER, "value": "v1/prod/shop/TaskDefinition/web"}]
+            return {"tags": mark if taskDefinition == ours and include else []}
+
+        facts, _ = inquire(
+            BODY,
+            live(),
+            ecs_ListServiceDeployments={"serviceDeployments": self.listed},
+            ecs_DescribeServiceRevisions=self.describe,
+            ecs_DescribeServiceDeployments={"serviceDeployments": [{"rollback": {"serviceRevisionArn": "r0"}}]},
+            ecs_DescribeTaskDefinition=tags,
+        )
+        observed = live()
+        assert KIND.gate is not None
+        change = update(KIND, BODY, observed)
+        return KIND.gate(change.desired, replace(observed, facts={**observed.facts, **facts}), change.fields, {})
+
+
+GOOD, ROLLED_BACK = ("SUCCESSFUL", SEVEN), ("ROLLBACK_SUCCESSFUL", EIGHT)
+NINE = answers.arn("task-definition/web:9")
+
+
+@pytest.mark.parametrize(
+    ("history", "verdict"),
+    [
+        (History(GOOD, ROLLED_BACK), GiveUp),
+        (History(GOOD, ROLLED_BACK, GOOD), GiveUp),
+        (History(GOOD, ROLLED_BACK, GOOD, GOOD), GiveUp),
+        (History(GOOD, ROLLED_BACK, ("IN_PROGRESS", SEVEN)), GiveUp),
+        (History(GOOD, ROLLED_BACK, ("SUCCESSFUL", NINE)), GiveUp),
+        (History(GOOD, ("STOPPED", EIGHT), GOOD), GiveUp),
+        (History(GOOD, ("STOPPED", EIGHT), GOOD, superseded=True), Proceed),
+        (History(GOOD, ("IN_PROGRESS", EIGHT), ("IN_PROGRESS", SEVEN)), Proceed),
+        (History(GOOD, ROLLED_BACK, ("SUCCESSFUL", EIGHT), GOOD), Proceed),
+        (History(GOOD, ("IN_PROGRESS", EIGHT)), Wait),
+        (History(GOOD, ("IN_PROGRESS", NINE)), Proceed),
+        (History(GOOD), Proceed),
+        (History(), Proceed),
+    ],
+)
+def test_ecs_record_decides(history: History, verdict: type) -> None:
+    """A bad revision is not tried again, though other deployments came after it; a superseded one was never judged."""
+    assert type(history.verdict()) is verdict
+
+
+def test_other_content_of_ours_since_the_rollback_lifts_it() -> None:
+    """The document had other content in between, so it was changed back on purpose."""
+    assert isinstance(History(GOOD, ROLLED_BACK, ("SUCCESSFUL", NINE), GOOD).verdict(ours=NINE), Proceed)
+
+
+def test_the_reason_is_what_ecs_did() -> None:
+    """Rolled back, or stopped."""
+    assert "ECS rolled back" in str(History(GOOD, ROLLED_BACK).verdict())
+    assert "was stopped" in str(History(GOOD, ("STOPPED", EIGHT)).verdict())
+
+
+def test_what_rolls_no_task_is_written_though_the_revision_is_bad() -> None:
+    """The count is sent, the task definition is not."""
+    observed = live()
+    facts = {**observed.facts, "attempt": {"superseded": False, "declaredSince": False, **deployment("STOPPED")}}
+    assert KIND.calls is not None
+    assert KIND.gate is not None
+    change = update(KIND, {**BODY, "desiredCount": 5}, replace(observed, facts=facts))
+    gate = KIND.gate(change.desired, change.observed, change.fields, {})
+    assert isinstance(gate, GiveUp)
+    (call,) = KIND.calls(replace(change, fields=gate.rest))
+    assert call.params == {"cluster": "prod", "service": "web", "desiredCount": 5}
+
+
+def test_a_withheld_platform_version_is_sent_as_it_is() -> None:
+    """ECS resets a platform version that an update leaves out: the live one is sent, not the refused one."""
+    observed = live(platformVersion="1.3.0", launchType="FARGATE")
+    body = {**BODY, "launchType": "FARGATE", "platformVersion": "1.4.0", "desiredCount": 5}
+    change = update(KIND, body, observed)
+    count = tuple(one for one in change.fields if one.path == ("desiredCount",))
+    assert KIND.calls is not None
+    (call,) = KIND.calls(replace(change, fields=count))
+    assert call.params["platformVersion"] == "1.3.0"
 
 
 def test_nothing_is_read_for_a_change_that_starts_no_deployment() -> None:
@@ -169,7 +250,7 @@ def test_a_service_without_history_has_no_newest_deployment() -> None:
     facts, _ = inquire(
         BODY, live(), ecs_ListServiceDeployments={}, ecs_DescribeTaskDefinition=missing("ClientException")
     )
-    assert facts == {"newestDeployment": None, "runningRevisionOwner": ""}
+    assert facts == {"newestDeployment": None, "attempt": None, "runningRevisionOwner": ""}
 
 
 def test_a_failed_read_of_deployments_is_an_error() -> None:
@@ -192,45 +273,6 @@ def test_an_older_revision_of_ours_is_pending_and_any_other_is_drift(owner: str 
     facts = {} if owner is None else {"runningRevisionOwner": owner}
     assert KIND.reason(("taskDefinition",), replace(observed, facts={**observed.facts, **facts})) == reason
     assert KIND.reason(("desiredCount",), observed) is None
-
-
-# ---------------------------------------------------------------- health
-
-
-def primary(state: str, **more: Any) -> dict[str, Any]:
-    return {"deployments": [{"status": "PRIMARY", "rolloutState": state, **more}]}
-
-
-@pytest.mark.parametrize(
-    ("more", "status", "part"),
-    [
-        ({}, "Healthy", ""),
-        ({"desiredCount": 0, "runningCount": 0}, "Healthy", "scaled to 0"),
-        ({"status": "DRAINING"}, "Progressing", "draining"),
-        (primary("IN_PROGRESS", rolloutStateReason="in progress", failedTasks=1), "Progressing", "1 failed"),
-        (primary("IN_PROGRESS", rolloutStateReason="circuit breaker: rolling back to 7"), "Degraded", "rolling back"),
-        (primary("FAILED", rolloutStateReason="tasks failed to start"), "Degraded", "failed to start"),
-        ({"runningCount": 1, "events": [{"message": "unable to place a task"}]}, "Degraded", "unable to place"),
-        ({"runningCount": 1, "events": [{"message": "started 1 task", "createdAt": NOW}]}, "Progressing", "1 of 2"),
-        (
-            {"runningCount": 1, "events": [{"message": "m", "createdAt": NOW - timedelta(hours=1)}]},
-            "Degraded",
-            "1 of 2 tasks running: m",
-        ),
-        ({"runningCount": 3}, "Progressing", "3 of 2"),
-        ({"deployments": [], "taskSets": [{"id": "1"}]}, "Healthy", ""),
-    ],
-)
-def test_health_has_the_reason_of_ecs(more: Mapping[str, Any], status: str, part: str) -> None:
-    health = KIND.health(desired(KIND, BODY), replace(live(**more), read_at=NOW + timedelta(minutes=1)))
-    assert (health.status, part in health.why) == (status, True)
-
-
-def test_a_rolled_back_service_is_degraded_even_if_its_tasks_run() -> None:
-    observed = live()
-    facts = {**observed.facts, "newestDeployment": deployment("ROLLBACK_SUCCESSFUL")}
-    health = KIND.health(desired(KIND, BODY), replace(observed, facts=facts))
-    assert (health.status, health.why) == ("Degraded", "because")
 
 
 # ---------------------------------------------------------------- in one plan

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
+from unittest import mock
 
 import pytest
 from moto import mock_aws
@@ -94,7 +95,20 @@ class Revisions(Reader):
 
     @property
     def described(self) -> list[int]:
+        """The revisions with a describe call; what was read for their content has their state too."""
         return [int(p["taskDefinition"].rsplit(":")[-1]) for name, p in self.asked if "Describe" in name]
+
+    def call(self, service: str, operation: str, /, **params: Any) -> Any:
+        """Answer a call; one that repeats the read of a content is not asked again."""
+        repeated = (f"{service}.{operation}", params) in self.asked
+        found = super().call(service, operation, **params)
+        if repeated:
+            self.asked.pop()
+        return found
+
+
+def _number(arn: str) -> int:
+    return int(arn.rsplit(":")[-1])
 
 
 def running(*numbers: int) -> dict[Key, Present]:
@@ -234,7 +248,19 @@ def test_a_host_port_must_be_the_container_port_in_awsvpc() -> None:
 def test_a_running_revision_with_the_content_takes_one_describe_call() -> None:
     reader = Revisions({7: ("web:1", MINE), 8: ("web:1", ())})
     assert live(reader, BODY, running(7)).outputs["revision"] == "7"
-    assert [name for name, _ in reader.asked] == ["ecs.DescribeTaskDefinition", "ecs.ListTagsForResource"]
+    assert [name for name, _ in reader.asked] == ["ecs.DescribeTaskDefinition"]
+
+
+def test_a_revision_that_was_deregistered_since_it_was_read_is_not_live() -> None:
+    """Its content is kept for ever, its state is not."""
+    reader = Revisions({7: ("web:1", MINE), 6: ("web:1", ())})
+    kept = live(reader, BODY, running(7), revision(7))
+    before = {one: reader.call("ecs", "DescribeTaskDefinition", taskDefinition=revision(one)) for one in (6, 7)}
+    cached = mock.patch.object(reader, "cached", lambda *_, **asked: before[_number(asked["taskDefinition"])])
+    reader.inactive = [7]
+    with cached:
+        found = live(reader, BODY, running(7), revision(7))
+    assert (kept.outputs["revision"], found.outputs["revision"]) == ("7", "6")
 
 
 def test_the_newest_revision_with_the_content_is_live_even_if_another_one_is_newer() -> None:
@@ -272,7 +298,7 @@ def test_an_unreadable_service_causes_no_listing_of_a_family_that_was_read_befor
     reader = Revisions({7: ("web:1", MINE), 8: ("web:2", ())})
     world: Any = {Key(application="shop", kind="Service", name="s"): Unreadable("throttled")}
     assert live(reader, BODY, world, revision(7)).outputs["revision"] == "7"
-    assert [name for name, _ in reader.asked] == ["ecs.DescribeTaskDefinition", "ecs.ListTagsForResource"]
+    assert [name for name, _ in reader.asked] == ["ecs.DescribeTaskDefinition"]
 
 
 def test_a_revision_without_the_content_is_not_a_known_one() -> None:

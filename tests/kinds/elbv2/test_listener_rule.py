@@ -234,16 +234,24 @@ class TestIdentity:
         assert owned.present.body["ListenerArn"] == LISTENER
 
 
-def _gate(live: list[dict[str, Any]], *world: tuple[Key, Any], want: Any = None, path: str = "Actions") -> Gate:
-    present = Present(body={**BODY, "Actions": live}, outputs={"arn": rule_arn(1)})
+def _gate(
+    live: list[dict[str, Any]], *world: tuple[Key, Any], want: Any = None, path: str = "Actions", healthy: Any = None
+) -> Gate:
+    facts = {"healthyTargets": healthy or {OLD: 2}}
+    present = Present(body={**BODY, "Actions": live}, outputs={"arn": rule_arn(1)}, facts=facts)
     body = {**BODY, "Actions": want or forward(new=1)}
     return KIND.gate(desired(KIND, body), present, [field(path)], dict(world))  # type: ignore[misc]
 
 
 def _shares(gate: Gate) -> dict[str, int]:
+    return {one["TargetGroupArn"]: one["Weight"] for one in _groups(gate)}
+
+
+def _groups(gate: Gate) -> list[dict[str, Any]]:
     assert isinstance(gate, Proceed)
     (action,) = gate.body["Actions"]
-    return {one["TargetGroupArn"]: one["Weight"] for one in action["ForwardConfig"]["TargetGroups"]}
+    found: list[dict[str, Any]] = action.get("ForwardConfig", {}).get("TargetGroups") or [{**action, "Weight": 1}]
+    return found
 
 
 REPLACING = group(superseded=[{"arn": OLD, "name": "web", "in_use": True}])
@@ -263,17 +271,36 @@ class TestMovingTraffic:
         gate = _gate(forward(old=1), group(arn_=OLD), service(OLD), want=[{"Type": "forward", "TargetGroupArn": new}])
         assert _shares(gate) == {OLD: 100, new: 0}
 
-    def test_traffic_stays_while_the_service_moves(self) -> None:
+    def test_traffic_stays_until_the_service_is_steady_in_both_groups(self) -> None:
         live = forward(old=100, new=0)
-        for one in (service(OLD), service(NEW, steady=False)):
-            gate = _gate(live, REPLACING, one)
-            assert gate == Proceed(
-                body={**BODY, "Actions": live}, waiting="Service/web is moving to the new target group"
-            )
+        for one in (service(OLD), service(OLD, NEW, steady=False)):
+            gate = _gate(live, REPLACING, one, healthy={OLD: 4, NEW: 2})
+            waiting = "Service/web is moving to the new target group"
+            assert gate == Proceed(body={**BODY, "Actions": live}, waiting=waiting)
+
+    def test_traffic_stays_while_too_few_new_targets_are_healthy(self) -> None:
+        live = forward(old=100, new=0)
+        moved = service(NEW, steady=False, desiredCount=2)  # it could not be in both groups
+        for healthy in ({OLD: 2}, {OLD: 2, NEW: 1}, {}, {OLD: 0, NEW: 0}):
+            gate = _gate(live, REPLACING, moved, healthy=healthy or {OLD: 0})
+            assert isinstance(gate, Proceed)
+            assert (gate.body["Actions"], gate.after) == (live, 2.0)
+
+    @pytest.mark.parametrize("healthy", [{OLD: 2, NEW: 2}, {OLD: 1, NEW: 1}, {OLD: 0, NEW: 1}])
+    def test_traffic_moves_once_the_new_group_has_as_many_healthy_targets_as_the_old_one(self, healthy: Any) -> None:
+        moved = service(NEW, steady=False, desiredCount=2)
+        gate = _gate(forward(old=100, new=0), REPLACING, moved, healthy=healthy)
+        assert _shares(gate) == {OLD: 0, NEW: 100}
 
     def test_traffic_follows_the_service_and_then_the_old_group_is_removed(self) -> None:
-        assert _shares(_gate(forward(old=100, new=0), REPLACING, service(NEW))) == {OLD: 0, NEW: 100}
-        assert _gate(forward(old=0, new=100), REPLACING, service(NEW)) == Proceed(
+        healthy = {OLD: 2, NEW: 2}
+        gate = _gate(forward(old=100, new=0), REPLACING, service(OLD, NEW), healthy=healthy)
+        assert _shares(gate) == {OLD: 0, NEW: 100}
+        moved = forward(old=0, new=100)
+        for one in (service(OLD, NEW), service(NEW, steady=False)):
+            gate = _gate(moved, REPLACING, one, healthy=healthy)
+            assert gate == Proceed(body={**BODY, "Actions": moved}, waiting="the services leave the old target group")
+        assert _gate(moved, REPLACING, service(NEW), healthy=healthy) == Proceed(
             body={**BODY, "Actions": forward(new=1)}
         )
 
@@ -284,23 +311,45 @@ class TestMovingTraffic:
         assert isinstance(gate, Proceed)
         assert gate.body["Actions"][0]["ForwardConfig"]["TargetGroupStickinessConfig"]["DurationSeconds"] == 60
 
-    @pytest.mark.parametrize(
-        "world",
-        [[REPLACING], [service(OLD)], [group(superseded=[]), service(OLD)], []],
-        ids=["no service", "no group", "nothing superseded", "nothing"],
-    )
-    def test_without_a_replacement_under_a_service_the_change_is_made_at_once(
+    @pytest.mark.parametrize("world", [[REPLACING], []], ids=["no service", "nothing"])
+    def test_where_no_target_is_healthy_and_no_service_is_behind_it_the_change_is_made_at_once(
         self, world: list[tuple[Key, Any]]
     ) -> None:
-        assert _gate(forward(old=1), *world) == Proceed(body={**BODY, "Actions": forward(new=1)})
+        gate = _gate(forward(old=1), *world, healthy={OLD: 0, NEW: 0})
+        assert gate == Proceed(body={**BODY, "Actions": forward(new=1)})
+
+    @pytest.mark.parametrize("world", [[service(OLD)], [group(superseded=[]), service(OLD)], []])
+    def test_traffic_moves_to_any_other_group_in_the_same_stages(self, world: list[tuple[Key, Any]]) -> None:
+        assert _shares(_gate(forward(old=1), *world)) == {OLD: 100, NEW: 0}
+        waiting = _gate(forward(old=100, new=0), *world)
+        assert isinstance(waiting, Proceed)
+        assert waiting.waiting == "0 of at least 2 targets in the new target group are healthy"
+        moved = _gate(forward(old=100, new=0), *world, healthy={OLD: 2, NEW: 2})
+        assert isinstance(moved, Proceed)
+        assert {one["TargetGroupArn"]: one["Weight"] for one in _groups(moved)}[NEW]
+
+    def test_several_groups_keep_their_weights(self) -> None:
+        two = forward(old=90, other=10)
+        assert _shares(_gate(two, REPLACING, service(OLD), want=forward(new=90, other=10))) == {
+            OLD: 90,
+            OTHER: 10,
+            NEW: 0,
+        }
+        attached, healthy = forward(old=90, other=10, new=0), {OLD: 2, OTHER: 1, NEW: 2}
+        both = service(OLD, NEW)
+        gate = _gate(attached, REPLACING, both, want=forward(new=90, other=10), healthy=healthy)
+        assert _shares(gate) == {OLD: 0, NEW: 90, OTHER: 10}
+
+    def test_a_group_without_a_healthy_target_gets_no_weight(self) -> None:
+        gate = _gate(forward(old=100, new=0), want=forward(old=90, new=10), healthy={OLD: 2, NEW: 0})
+        assert isinstance(gate, Proceed)
+        assert gate.body["Actions"] == forward(old=100, new=0)
+        assert gate.waiting
 
     def test_a_change_of_another_member_is_made_at_once(self) -> None:
         assert isinstance(_gate(forward(old=1), REPLACING, service(OLD), path="Priority"), Proceed)
 
     def test_a_change_that_cannot_be_staged_is_held(self) -> None:
-        two = forward(old=1, other=1)
-        assert isinstance(_gate(two, REPLACING, service(OLD)), Hold)
-        assert isinstance(_gate(forward(old=1), REPLACING, service(OLD), want=forward(new=1, other=1)), Hold)
         login = {"Type": "authenticate-oidc", "AuthenticateOidcConfig": {}}
         assert isinstance(_gate([login, *forward(old=1)], REPLACING, service(OLD)), Hold)
         code_deploy = service(OLD, deploymentController={"type": "CODE_DEPLOY"})
@@ -347,6 +396,34 @@ class TestBlueGreen:
         live = forward(old=50, new=50)
         assert isinstance(_gate(live, _blue_green(steady=False), want=forward(other=1)), Wait)
         assert isinstance(_gate(live, _blue_green(), want=forward(other=1)), Proceed)
+
+    @pytest.mark.parametrize("controller", ["CODE_DEPLOY", "EXTERNAL"])
+    def test_the_group_that_another_controller_gave_the_traffic_is_no_difference(self, controller: str) -> None:
+        reader = _reader(_rule(1, "10", Actions=forward(new=1)), tags={1: mine(KIND)})
+        deployed = service(NEW, deploymentController={"type": controller})
+        for world in ([deployed], [deployed, group(arn_=NEW)]):
+            declared = {**BODY, "Actions": forward(old=1)}
+            ((_, found),) = KIND.read(reader, [wanted(KIND, declared)], dict(world))
+            assert isinstance(found, Present)
+            assert not compare(KIND, declared, found).fields
+            assert compare(KIND, {**declared, "Conditions": [{**PATH, "Values": ["/v2/*"]}]}, found).fields
+
+    def test_a_group_that_is_replaced_under_another_controller_is_held(self) -> None:
+        reader = _reader(_rule(1, "10", Actions=forward(old=1)), tags={1: mine(KIND)})
+        deployed = service(OLD, deploymentController={"type": "CODE_DEPLOY"})
+        ((_, found),) = KIND.read(reader, [wanted(KIND, BODY)], dict([REPLACING, deployed]))
+        assert isinstance(found, Present)
+        assert compare(KIND, BODY, found).fields
+        gate = KIND.gate(desired(KIND, BODY), found, [field("Actions")], dict([REPLACING, deployed]))  # type: ignore[misc]
+        assert isinstance(gate, Hold)
+
+    def test_what_is_left_of_a_move_is_not_reported_as_drift(self) -> None:
+        for live in (forward(old=0, new=100), forward(new=100, old=0)):
+            reader = _reader(_rule(1, "10", Actions=live), tags={1: mine(KIND)})
+            ((_, found),) = KIND.read(reader, [wanted(KIND, BODY)], {})
+            assert isinstance(found, Present)
+            assert KIND.reason is not None
+            assert (KIND.reason(("Actions",), found), KIND.reason(("Priority",), found)) == ("pending", None)
 
     def test_target_groups_are_found_in_both_forms(self) -> None:
         assert target_groups([{"Type": "forward", "TargetGroupArn": OTHER}, *forward(old=1, new=0)]) == (
@@ -429,10 +506,11 @@ class TestConvergence:
             }
             assert _weights(cloud, listener) == {old: 100, new: 0}
             cloud.writes.clear()
-            _pass(cloud, second, service(new, steady=False))
+            _pass(cloud, second, service(old, new, steady=False))
             assert cloud.writes == []
-            _pass(cloud, second, service(new))
-            assert _weights(cloud, listener) == {old: 0, new: 100}
+            for _ in range(2):
+                _pass(cloud, second, service(old, new, desiredCount=0))  # moto's targets are never healthy
+                assert _weights(cloud, listener) == {old: 0, new: 100}
             _pass(cloud, second, service(new))
             assert _weights(cloud, listener) == {new: 1}
             # AWS detaches the load balancer from a group without forwards; moto does not.

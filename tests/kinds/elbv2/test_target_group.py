@@ -126,16 +126,23 @@ class TestCalls:
             ("elbv2.DeleteTargetGroup", {"TargetGroupArn": NEW})
         ]
 
-    def test_a_replacement_is_a_new_group_named_by_a_hash_of_its_immutable_members(self) -> None:
+    def test_a_replacement_is_a_new_group_named_by_a_hash_of_name_owner_and_immutable_members(self) -> None:
         body = {**BODY, "Name": "a-name-of-all-the-32-characters-", "Port": 8080}
         change = Replace(desired=desired(KIND, body), observed=_live(), fields=(), marks={"ecsync:owner": "o"})
         (call,) = KIND.calls(change)  # type: ignore[misc]
         assert call.operation == "CreateTargetGroup"
-        assert call.params == {**body, "Name": replacement_name(body), "Tags": [{"Key": "ecsync:owner", "Value": "o"}]}
+        name = replacement_name(body, "o")
+        assert call.params == {**body, "Name": name, "Tags": [{"Key": "ecsync:owner", "Value": "o"}]}
         assert len(call.params["Name"]) == 31
-        assert replacement_name(body) == replacement_name({**body, "HealthCheckPath": "/x"})
-        assert replacement_name(body) == replacement_name({**body, "ProtocolVersion": "HTTP1"})
-        assert replacement_name(body) != replacement_name({**body, "Port": 1})
+        assert name == replacement_name({**body, "HealthCheckPath": "/x"}, "o")
+        assert name == replacement_name({**body, "ProtocolVersion": "HTTP1"}, "o")
+        assert name != replacement_name({**body, "Port": 1}, "o")
+
+    def test_two_documents_never_share_the_name_of_a_replacement(self) -> None:
+        """CreateTargetGroup succeeds on a group that exists: the names differ where only the ends or the owners do."""
+        body = {**BODY, "Name": "production-checkout-web-a"}
+        assert replacement_name(body, "o") != replacement_name({**body, "Name": "production-checkout-web-b"}, "o")
+        assert replacement_name(body, "o") != replacement_name(body, "p")
 
     def test_an_immutable_field_replaces(self) -> None:
         assert {field.effect for field in update(KIND, {**BODY, "Port": 81}, _live()).fields} == {"replace"}

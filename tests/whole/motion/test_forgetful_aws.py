@@ -22,7 +22,7 @@ from ecsync.engine.step_state import StepState
 from ecsync.testing import FakeClock, MemoryCloud
 from tests.corpus.shortcut import changed, others
 from tests.whole.support.environment import SETTLE_SECONDS, Controller, Environment
-from tests.whole.test_tilog import TILOG, aws, create_vpc
+from tests.whole.test_tilog import TILOG, prepare
 
 PASSES = {10.0: 20, 60.0: 6, 300.0: 4}  # by interval in seconds: after so many passes nothing is written
 
@@ -70,7 +70,7 @@ class Forged:
 @pytest.fixture
 def stack(environment: Environment) -> tuple[Controller, ObservedPlan]:
     """The tutorial's stack in sync, and what was read of it."""
-    create_vpc(aws(environment, "ec2"))
+    prepare(environment)
     controller = environment.controller(TILOG)
     controller.converge(pause=SETTLE_SECONDS)
     (application,) = controller.catalogue.applications.values()

@@ -51,6 +51,7 @@ class Command:
         monkeypatch.setattr("ecsync.cli.apply.time", _SimulatedTimeModule(environment))
         assert DiskSource.__init__.__kwdefaults__ is not None
         monkeypatch.setitem(DiskSource.__init__.__kwdefaults__, "pause", 0.0)
+        monkeypatch.setitem(DiskSource.__init__.__kwdefaults__, "settle", 0.0)
 
     def __call__(self, *arguments: object) -> Result:
         """Run the command."""

@@ -20,9 +20,9 @@ from tests.whole.support.in_process_daemon import wait_until
 class Process:
     """A process of `ecsync run`, with its URL and the lines of its output."""
 
-    def __init__(self, where: str | Path, *flags: str) -> None:
+    def __init__(self, where: str | Path, *flags: str, source_interval: int = 1) -> None:
         command = [str(ECSYNC), "run", str(where), "--enforce", "--http-port", "0", "--log-format", "json", *flags]
-        environment = {**os.environ, "ECSYNC_LOOP_SOURCE_INTERVAL": "1", "PYTHONUNBUFFERED": "1"}
+        environment = {**os.environ, "ECSYNC_LOOP_SOURCE_INTERVAL": str(source_interval), "PYTHONUNBUFFERED": "1"}
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment)
         self.out: list[str] = []
@@ -36,8 +36,8 @@ class Process:
 
     @property
     def url(self) -> str:
-        """Return the base URL of metrics and API; empty until the process has printed it."""
-        found = (re.search(r"http://\S+(?=/metrics)", line) for line in list(self.out))
+        """Return the base URL of metrics and API; empty until the process has logged it."""
+        found = (re.search(r"http://\S+(?=/metrics)", line) for line in list(self.err))
         return next((one[0] for one in found if one), "")
 
     def running(self) -> bool:
@@ -51,6 +51,14 @@ class Process:
         code = self._process.wait(30)
         self._close()
         return code, time.monotonic() - began
+
+    def pause(self) -> None:
+        """Send SIGSTOP."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Send SIGCONT."""
+        self._process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
         """Send SIGKILL."""
@@ -71,9 +79,9 @@ def _read(stream: IO[str], lines: list[str]) -> None:
 
 
 @contextmanager
-def daemon(where: str | Path, *flags: str) -> Iterator[Process]:
+def daemon(where: str | Path, *flags: str, source_interval: int = 1) -> Iterator[Process]:
     """Start a daemon, wait for its URL, and kill it after the block if it still runs."""
-    process = Process(where, *flags)
+    process = Process(where, *flags, source_interval=source_interval)
     try:
         wait_until(lambda: process.url or not process.running())
         assert process.url, "".join(process.err)

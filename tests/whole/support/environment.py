@@ -28,7 +28,6 @@ from ecsync.engine.step_state import StepState
 from ecsync.report.events import Context
 from ecsync.report.recorder import Recorder
 from ecsync.sources.disk import DiskSource
-from ecsync.wiring import targets
 
 REGION = "eu-west-1"
 ACCOUNT = "123456789012"
@@ -86,13 +85,14 @@ class SharedClouds(wiring.Clouds):
 
     clients: Clients
 
-    def _make(self, target: str, region: str) -> Cloud:
+    def _make(self, target: str, region: str, **guards: Any) -> Cloud:
+        del target  # one account
         return BotoCloud(
             self.clients,
             region=region,
             reads=wiring.all_reads(),
             limiter=Limiter(monotonic=lambda: 0.0, wait=lambda _: None),
-            account=targets.expected_account(self.settings, target),
+            **guards,
         )
 
 
@@ -107,9 +107,9 @@ class Environment:
         self.time = SimulatedTime(simulator.clock)
         self.reset()
 
-    def reset(self, *, settling: bool = False) -> None:
+    def reset(self, *, settling: bool = False, **settings: Any) -> None:
         """Empty the account. With `settling`, it refuses some calls at first, as a new account does."""
-        self.simulator.settings = Account(region=REGION, account=ACCOUNT, settling=settling)
+        self.simulator.settings = Account(region=REGION, account=ACCOUNT, settling=settling, **settings)
         self.simulator.reset()
 
     def aws(self, service: str) -> Any:
@@ -175,7 +175,7 @@ class Controller:
         """Read the manifests; `pruning` is the reason why orphans must not be deleted (empty: they may)."""
         source: Source = self.workspace.source(self.where)
         if "://" not in self.where:
-            source = DiskSource(Path(self.where), pause=0.0)  # no other process writes here
+            source = DiskSource(Path(self.where), pause=0.0, settle=0.0)  # no other process writes here
         self.catalogue = replace(self.workspace.catalogue(source.fetch()), pruning=pruning)
         return self.catalogue
 
@@ -212,12 +212,12 @@ class Controller:
         application = self.catalogue.applications[name]
         return look(application, self.catalogue, self.workspace.destination_for(application), StepState()).plan
 
-    def converge(self, pause: float | None = None) -> int:
+    def converge(self, pause: float | None = None, most: int = MOST_PASSES) -> int:
         """Make passes until every application is converged; return their number.
 
         Between two passes, `pause` seconds go by; without it, as many as in the daemon.
         """
-        for count in range(1, MOST_PASSES + 1):
+        for count in range(1, most + 1):
             self.run_pass()
             if all(is_converged(outcome) for outcome in self.outcomes.values()):
                 return count

@@ -148,7 +148,10 @@ class ManualChanges:
             "templates": [{"name": one["LaunchTemplateName"], "Tags": one["Tags"]} for one in templates],
             "versions": [(one["LaunchTemplateName"], one["LaunchTemplateData"]) for one in defaults],
             "groups": self.groups.describe_auto_scaling_groups()["AutoScalingGroups"],
-            "providers": self.ecs.describe_capacity_providers(include=["TAGS"])["capacityProviders"],
+            "providers": [
+                {name: value for name, value in one.items() if name != "updateStatus"}  # of the last update
+                for one in self.ecs.describe_capacity_providers(include=["TAGS"])["capacityProviders"]
+            ],
             "clusters": self.ecs.describe_clusters(clusters=["main"], include=["SETTINGS", "TAGS"])["clusters"],
             "targets": self.scaling.describe_scalable_targets(**ecs)["ScalableTargets"],
             "target tags": self.scaling.list_tags_for_resource(ResourceARN=self.target_arn()),

@@ -19,15 +19,16 @@ from ecsim.ecs.store import EcsRegion, Task
 def provider_of(ecs: EcsRegion, group_arn: str) -> str | None:
     """Return the name of the provider over an Auto Scaling group; None if it has none."""
     for name, provider in ecs.providers.items():
-        if provider["status"] == "ACTIVE" and provider["autoScalingGroupProvider"]["autoScalingGroupArn"] == group_arn:
+        over = provider.get("autoScalingGroupProvider", {}).get("autoScalingGroupArn")
+        if provider["status"] == "ACTIVE" and over == group_arn:
             return name
     return None
 
 
 def is_managed(ecs: EcsRegion, provider: str | None) -> bool:
     """Return whether a provider has managed scaling, so that its tasks can wait for instances."""
-    found = ecs.providers.get(provider or "")
-    return found is not None and found["autoScalingGroupProvider"]["managedScaling"]["status"] == "ENABLED"
+    settings = ecs.providers.get(provider or "", {}).get("autoScalingGroupProvider", {})
+    return bool(settings.get("managedScaling", {}).get("status") == "ENABLED")
 
 
 def wake(world: World, ecs: EcsRegion, cluster: str, seconds: float | None = None) -> None:

@@ -1,4 +1,7 @@
-"""Capacity providers over Auto Scaling groups: create, describe, update, delete. Those of Fargate always exist."""
+"""Capacity providers over Auto Scaling groups and of managed instances: create, describe, update, delete.
+
+Those of Fargate always exist.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from ecsim.account.paging import by_token
 from ecsim.account.tags import tags_to_dict, tags_to_list
 from ecsim.account.world import Body, Call, Handler
 from ecsim.autoscaling.store import AutoScalingRegion, Group
+from ecsim.ecs.capacity import managed_instances, provider_changes
 from ecsim.ecs.store import EcsRegion
 
 FARGATE = ("FARGATE", "FARGATE_SPOT")
@@ -36,7 +40,7 @@ def check_association(ecs: EcsRegion, providers: list[str], default_strategy: li
             continue
         if name not in ecs.providers:
             raise invalid_parameter(UNKNOWN)
-        if ecs.providers[name]["status"] != "ACTIVE" or "updateStatus" in ecs.providers[name]:
+        if not provider_changes.is_usable(ecs.providers[name]):
             raise invalid_parameter(
                 f"The specified capacity provider '{name}' is not in an ACTIVE state. Specify a valid capacity"
                 " provider and try again."
@@ -46,7 +50,7 @@ def check_association(ecs: EcsRegion, providers: list[str], default_strategy: li
 
 
 def create_capacity_provider(call: Call) -> Body:
-    """Create a provider over an Auto Scaling group. With managed scaling the group gets the tag of ECS."""
+    """Create a provider. With managed scaling its Auto Scaling group gets the tag of ECS."""
     ecs, params = call.store(EcsRegion), call.params
     name = params["name"]
     if name.lower().startswith(("aws", "ecs", "fargate")):
@@ -56,33 +60,40 @@ def create_capacity_provider(call: Call) -> Body:
             "The specified capacity provider already exists. To change the configuration of an existing capacity"
             " provider, update the capacity provider."
         )
-    if not params.get("autoScalingGroupProvider"):
+    provider: Body = {"capacityProviderArn": ecs.arn("capacity-provider", name), "name": name, "status": "ACTIVE"}
+    if params.get(managed_instances.MEMBER):
+        provider |= managed_instances.created(call, params[managed_instances.MEMBER])
+        provider["type"] = "MANAGED_INSTANCES"
+        provider_changes.begin(call.world, provider, "CREATE", lambda: None)
+    else:
+        provider |= _over_group(call)
+        provider["type"] = "EC2_AUTOSCALING"
+    ecs.providers[name] = provider
+    ecs.tags[provider["capacityProviderArn"]] = tags_to_dict(params.get("tags"))
+    return {"capacityProvider": {**provider, "tags": params.get("tags", [])}}
+
+
+def _over_group(call: Call) -> Body:
+    """Return the settings of a new provider over an Auto Scaling group. A group has one provider."""
+    ecs, declared = call.store(EcsRegion), call.params.get("autoScalingGroupProvider")
+    if not declared:
         raise invalid_parameter("An Auto Scaling group provider must be specified.")
-    group = _group(call, params["autoScalingGroupProvider"]["autoScalingGroupArn"])
+    group = _group(call, declared["autoScalingGroupArn"])
     if any(_is_over(provider, group.arn) for provider in ecs.providers.values()):
         raise client_exception(
             "The specified Auto Scaling group ARN is already being used by another capacity provider. Specify a"
             " unique Auto Scaling group ARN and try again."
         )
-    settings = _settings(params["autoScalingGroupProvider"])
+    settings = _settings(declared)
     settings["autoScalingGroupArn"] = group.arn
     _check_protection(group, settings)
-    provider: Body = {
-        "capacityProviderArn": ecs.arn("capacity-provider", name),
-        "name": name,
-        "status": "ACTIVE",
-        "type": "EC2_AUTOSCALING",
-        "autoScalingGroupProvider": settings,
-    }
-    ecs.providers[name] = provider
     _tag_group(group, settings)
-    ecs.tags[provider["capacityProviderArn"]] = tags_to_dict(params.get("tags"))
-    return {"capacityProvider": {**provider, "tags": params.get("tags", [])}}
+    return {"autoScalingGroupProvider": settings}
 
 
 def _is_over(provider: Body, group_arn: str) -> bool:
     in_use: bool = provider["status"] == "ACTIVE"
-    return in_use and provider["autoScalingGroupProvider"]["autoScalingGroupArn"] == group_arn
+    return in_use and provider.get("autoScalingGroupProvider", {}).get("autoScalingGroupArn") == group_arn
 
 
 def _group(call: Call, reference: str) -> Group:
@@ -115,19 +126,34 @@ def _tag_group(group: Group, settings: Body) -> None:
 
 
 def update_capacity_provider(call: Call) -> Body:
-    """Change managed scaling, managed draining or termination protection of a provider."""
+    """Change a provider. ECS answers, and makes the change later."""
     ecs = call.store(EcsRegion)
     provider = _provider(ecs, call.params["name"])
-    current, changes = provider["autoScalingGroupProvider"], call.params.get("autoScalingGroupProvider", {})
+    provider_changes.check_idle(provider)
+    if managed_instances.MEMBER in provider:
+        changes = call.params.get(managed_instances.MEMBER, {})
+        changed = {managed_instances.MEMBER: managed_instances.updated(provider[managed_instances.MEMBER], changes)}
+    else:
+        changed = {"autoScalingGroupProvider": _regrouped(call, provider["autoScalingGroupProvider"])}
+
+    def apply() -> None:
+        provider.update(changed)
+        for cluster in _clusters(ecs, provider["name"]):
+            ecs.capacity_changed(cluster["clusterName"])
+
+    provider_changes.begin(call.world, provider, "UPDATE", apply)
+    return {"capacityProvider": dict(provider)}
+
+
+def _regrouped(call: Call, current: Body) -> Body:
+    """Return the settings of a provider over an Auto Scaling group after an update."""
+    changes = call.params.get("autoScalingGroupProvider", {})
     scaling = {**current["managedScaling"], **changes.get("managedScaling", {})}
     settings = {**current, **changes, "managedScaling": scaling}
     group = _group(call, settings["autoScalingGroupArn"])
     _check_protection(group, settings)
     _tag_group(group, settings)
-    provider["autoScalingGroupProvider"] = settings
-    for cluster in _clusters(ecs, provider["name"]):
-        ecs.capacity_changed(cluster["clusterName"])
-    return {"capacityProvider": {**provider, "updateStatus": "UPDATE_COMPLETE"}}
+    return settings
 
 
 def _clusters(ecs: EcsRegion, provider: str) -> list[Body]:
@@ -139,6 +165,7 @@ def delete_capacity_provider(call: Call) -> Body:
     """Delete a provider without associated clusters. It is INACTIVE for some time."""
     ecs, world = call.store(EcsRegion), call.world
     provider = _provider(ecs, call.params["capacityProvider"])
+    provider_changes.check_idle(provider)
     if _clusters(ecs, provider["name"]):
         raise AwsError(
             "ResourceInUseException",

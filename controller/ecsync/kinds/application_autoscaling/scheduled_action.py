@@ -17,7 +17,7 @@ from ecsync.core.outcome import Health
 from ecsync.core.ports import Reader
 from ecsync.core.rules import Default, Immutable, Resets, Rewrite, Rules
 from ecsync.core.trees import Body, Json, Path
-from ecsync.kinds._common import installation_in, operations, pick
+from ecsync.kinds._common import installation_in, moment, operations, pick
 from ecsync.kinds.application_autoscaling import scalable_target
 from ecsync.kinds.application_autoscaling._children import Children, Parents, child_marks
 from ecsync.kinds.application_autoscaling._shared import (
@@ -47,7 +47,6 @@ def _natural(body: Body) -> str | None:
 
 _TIMES = ("StartTime", "EndTime")
 _ONCE = re.compile(r"at\((\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})\)")
-_SECONDS = re.compile(r"\d{9,11}(\.\d+)?")
 _SCHEDULE = re.compile(r"(at|cron|rate)\(.+\)")
 
 
@@ -57,19 +56,8 @@ def _check(body: Body) -> Iterator[tuple[Path, str]]:
     if isinstance(schedule, str) and not _SCHEDULE.fullmatch(schedule):
         yield ("Schedule",), "Schedule must be at(…), cron(…) or rate(…)"
     for member in _TIMES:
-        if isinstance(body.get(member), str) and _moment(body[member]) is None:
+        if isinstance(body.get(member), str) and moment(body[member]) is None:
             yield (member,), f"{member} must be a time like 2027-01-01T09:00:00Z; a time without a zone is UTC"
-
-
-def _moment(value: Json) -> datetime | None:
-    """Return a time with its zone, UTC by default; None for text that is no time. Seconds since 1970 are a time."""
-    try:
-        if isinstance(value, str) and _SECONDS.fullmatch(value):
-            return datetime.fromtimestamp(float(value), UTC)
-        moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 # 3 RULES ---------------------------------------------------------------------------------------------------------
@@ -77,8 +65,8 @@ def _moment(value: Json) -> datetime | None:
 
 def _instant(value: Json) -> Json:
     """Return a time in UTC, to the second; text that is no time is unchanged."""
-    moment = _moment(value)
-    return value if moment is None else moment.astimezone(UTC).isoformat(timespec="seconds")
+    found = moment(value)
+    return value if found is None else found.astimezone(UTC).isoformat(timespec="seconds")
 
 
 _PUT_WHOLE = "PutScheduledAction deletes the times that it leaves out, so the action is sent whole"
@@ -129,7 +117,8 @@ def _owned(reader: Reader, scope: str) -> Iterator[Owned]:
 
 def _done(want: Wanted) -> Present:
     """Return a one-time action that has run, as it is declared: AWS rejects a time in the past."""
-    facts = {"ranAt": _run_time(want.body)}
+    ran = _run_time(want.body)
+    facts = {"ranAt": ran.astimezone(UTC).isoformat() if ran else ""}
     return Present(body=with_identity(want.body), outputs={}, marks=Marks(owner=want.owner, id=""), facts=facts)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ecsync.core.rules import Clears, Computed, Default, Keyed, Rewrite, Rules, Unordered
+from ecsync.core.rules import Clears, Computed, Default, Drop, Keyed, Rewrite, Rules, Unordered
 from ecsync.core.trees import Body, Json
 
 # Sources of rows of the whole service.
@@ -37,7 +37,22 @@ _CANARY_DEFAULT = "ecs.CanaryConfiguration: the default"
 _LINEAR_DEFAULT = "ecs.LinearConfiguration: the default"
 _EARLY_DEFAULT = "ECS fills it in where earlySuccessCriteria is enabled"
 
+# ECS keeps and prints what was sent for another strategy.
+_OF_ONE_STRATEGY: Rules = tuple(
+    Drop(
+        path=f"{_D}.{member}",
+        when=lambda body, only=only: _strategy(body) != only,  # type: ignore[misc]
+        source=f"ecs.DeploymentConfiguration: {member} is valid with strategy {only} alone",
+    )
+    for member, only in (
+        ("canaryConfiguration", "CANARY"),
+        ("linearConfiguration", "LINEAR"),
+        ("earlySuccessCriteria", "ROLLING"),
+    )
+)
+
 DEPLOYMENT_RULES: Rules = (
+    *_OF_ONE_STRATEGY,
     Default(path=_D, value={}, source=_PERCENT),
     Default(
         path=f"{_D}.maximumPercent",

@@ -249,7 +249,10 @@ def settled(service: Body) -> bool:
 def _facts(service: Body) -> dict[str, Json]:
     deployments = [pick(one, *_DEPLOYMENT) for one in service.get("deployments") or ()]
     counts = pick(service, "runningCount", "pendingCount", "desiredCount")
+    sets = [one for task_set in service.get("taskSets") or () for one in task_set.get("loadBalancers") or ()]
+    in_sets = sorted({one["targetGroupArn"] for one in sets if one.get("targetGroupArn")})
     return {
+        **({"taskSetGroups": in_sets} if in_sets else {}),
         "status": service.get("status", "ACTIVE"),
         "deployments": deployments,
         **counts,

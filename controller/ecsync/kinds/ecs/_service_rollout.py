@@ -1,27 +1,27 @@
-"""Deployments of a service: what the newest one targeted, whether to start another, and the health of the service."""
+"""Deployments of a service: what ECS recorded of the desired content, and whether to deploy it (docs/rules.md R15)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 
 from ecsync.core import marks
 from ecsync.core.diff import differences
-from ecsync.core.kind import Gate, GiveUp, Hold, Proceed, Wait, World
+from ecsync.core.kind import Gate, GiveUp, Hold, Proceed, Wait
 from ecsync.core.model import Desired, Facts, FieldChange, Present, Reason
-from ecsync.core.outcome import Health, HealthStatus
 from ecsync.core.ports import AwsError, Reader
 from ecsync.core.rules import Rolls
 from ecsync.core.trees import Body, Json, Path
-from ecsync.kinds._common import missing, pick
+from ecsync.kinds._common import missing, moment, pick
 from ecsync.kinds.ecs._service_read import cluster_of
 from ecsync.kinds.ecs._service_rules import RULES, controller_of
 from ecsync.kinds.ecs._shared import is_resolved
 
 # The members of a service revision: what a deployment targets.
 _ROLLED = tuple(dict.fromkeys(str(rule.segments[0]) for rule in RULES if isinstance(rule, Rolls)))
-_IN_FLIGHT = ("PENDING", "IN_PROGRESS")
-_REPLACEMENT_TIME = timedelta(minutes=5)  # in which ECS replaces a stopped task
+IN_FLIGHT = ("PENDING", "IN_PROGRESS")
+_RECORDED = 20  # deployments that are looked through, newest first: DescribeServiceRevisions takes so many
+_AT_ONCE = timedelta(seconds=1)  # between the end of a superseded deployment and the beginning of the next
 
 # The members that UpdateService accepts where another controller deploys (ecs.UpdateService).
 _SCALING = ("desiredCount", "placementConstraints", "placementStrategy", "healthCheckGracePeriodSeconds")
@@ -40,40 +40,96 @@ def _rolling(fields: Sequence[FieldChange]) -> list[FieldChange]:
 # Facts that are read only for a change that rolls tasks ---------------------------------------------------------------
 
 
-def inquire(reader: Reader, _: Desired, present: Present, fields: Sequence[FieldChange]) -> Facts:
-    """Return the newest deployment with its target, and the owner of the running revision (docs/rules.md R15).
+def inquire(reader: Reader, body: Body, present: Present, fields: Sequence[FieldChange]) -> Facts:
+    """Return ECS's record of the desired content, and the owner of the running revision.
 
-    Empty unless a change starts a deployment.
+    Empty unless a change starts a deployment. `body` is the adjusted body. `attempt` is the newest deployment that
+    targeted the desired content, with those after it; None without one. `newestDeployment` is the newest of all.
     """
-    if not _rolling(fields) or present.facts.get("status") == "DRAINING":
+    rolling = _rolling(fields)
+    if not rolling or present.facts.get("status") == "DRAINING":
         return {}
     facts: dict[str, Json] = {}
     if any(one.path[0] == "taskDefinition" for one in fields):
         facts["runningRevisionOwner"] = _owner_of_revision(reader, present.body.get("taskDefinition"))
     if controller_of(present.body) == "ECS":
-        facts["newestDeployment"] = _newest_deployment(reader, present)
+        record = _recorded(reader, present)
+        facts["newestDeployment"] = record[0] if record else None
+        facts["attempt"] = _attempt(reader, body, present, record, rolling)
     return facts
 
 
-def _newest_deployment(reader: Reader, present: Present) -> Json:
-    """Return the status and target of the newest deployment; None without one.
+def _recorded(reader: Reader, present: Present) -> list[Body]:
+    """Return the newest deployments of a service with their targets, newest first.
 
     AWS does not document the order of ListServiceDeployments; a page holds 100.
     """
     cluster, service = cluster_of(present.body), present.outputs["name"]
     response = reader.call("ecs", "ListServiceDeployments", cluster=cluster, service=service, maxResults=100)
-    newest = max(response.get("serviceDeployments", ()), key=lambda one: one["createdAt"], default=None)
-    if newest is None:
-        return None
-    target: Body = {}
-    if newest.get("targetServiceRevisionArn"):
-        arns = [newest["targetServiceRevisionArn"]]
-        revisions = reader.call("ecs", "DescribeServiceRevisions", serviceRevisionArns=arns).get("serviceRevisions")
-        target = next(iter(revisions or ()), {})
-    return {
-        **pick(newest, "status", "statusReason", "createdAt", "serviceDeploymentArn"),
-        "target": pick(target, *_ROLLED, "launchType"),
-    }
+    listed = sorted(response.get("serviceDeployments", ()), key=_created, reverse=True)[:_RECORDED]
+    targets = _revisions(reader, (one.get("targetServiceRevisionArn") for one in listed))
+    members = ("status", "statusReason", "createdAt", "finishedAt", "serviceDeploymentArn")
+    return [{**pick(one, *members), "target": targets.get(one.get("targetServiceRevisionArn"), {})} for one in listed]
+
+
+def _created(one: Body) -> float:
+    created = moment(one["createdAt"])
+    return created.timestamp() if created else 0.0
+
+
+def _revisions(reader: Reader, arns: Iterable[Json]) -> dict[Json, Body]:
+    """Return what service revisions deploy, by ARN."""
+    asked = list(dict.fromkeys(arn for arn in arns if arn))
+    if not asked:
+        return {}
+    response = reader.call("ecs", "DescribeServiceRevisions", serviceRevisionArns=asked)
+    found = response.get("serviceRevisions", ())
+    return {one["serviceRevisionArn"]: pick(one, *_ROLLED, "launchType") for one in found}
+
+
+def _attempt(
+    reader: Reader, body: Body, present: Present, record: Sequence[Body], rolling: Sequence[FieldChange]
+) -> Json:
+    """Return the newest deployment that targeted the desired content; None without one.
+
+    `superseded`: another deployment ended it. `declaredSince`: a later one deployed other content of ours than what ECS
+    went back to, so the document had other content in between.
+    """
+    for index, one in enumerate(record):
+        if not targeted(body, one["target"], rolling, present.facts):
+            continue
+        later = record[:index]
+        failed = one["status"] not in (*IN_FLIGHT, "SUCCESSFUL")
+        superseded = bool(later) and (one["status"] in IN_FLIGHT or _was_superseded(one, later[-1]))
+        since = failed and not superseded and bool(later) and _declared_since(reader, one, later)
+        return {**one, "superseded": superseded, "declaredSince": since}
+    return None
+
+
+def _was_superseded(one: Body, next_one: Body) -> bool:
+    """Return whether the next deployment stopped this one: it is no verdict on its content."""
+    if one["status"] != "STOPPED":
+        return False
+    ended, began = moment(one.get("finishedAt")), moment(next_one.get("createdAt"))
+    at_once = ended is not None and began is not None and began <= ended + _AT_ONCE
+    return at_once or "superseded" in str(one.get("statusReason", ""))
+
+
+def _declared_since(reader: Reader, failed: Body, later: Sequence[Body]) -> bool:
+    """Return whether one of the later deployments has a task definition of ours, and is not what ECS went back to."""
+    restored = _restored(reader, failed)
+    others = [one["target"] for one in later if one["target"] and one["target"] != restored]
+    definitions = dict.fromkeys(target.get("taskDefinition") for target in others)
+    return any(marks.key_of(_owner_of_revision(reader, arn)) for arn in definitions)
+
+
+def _restored(reader: Reader, failed: Body) -> Body:
+    """Return what ECS went back to after a deployment; empty if it did not."""
+    arn = failed["serviceDeploymentArn"]
+    described = reader.call("ecs", "DescribeServiceDeployments", serviceDeploymentArns=[arn])
+    record: Body = next(iter(described.get("serviceDeployments", ())), {})
+    revision = (record.get("rollback") or {}).get("serviceRevisionArn")
+    return _revisions(reader, [revision]).get(revision, {})
 
 
 def _owner_of_revision(reader: Reader, arn: Json) -> str:
@@ -103,28 +159,37 @@ def reason(path: Path, present: Present) -> Reason | None:
 # Gate ----------------------------------------------------------------------------------------------------------------
 
 
-def gate(desired: Desired, body: Body, present: Present, fields: Sequence[FieldChange], _: World) -> Gate:
-    """Decide from the target and the result of the newest deployment (docs/rules.md R15).
-
-    `body` is the adjusted body: what the newest deployment is compared with.
-    """
+def gate(desired: Desired, body: Body, present: Present, fields: Sequence[FieldChange]) -> Gate:
+    """Decide from what ECS recorded of the desired content (docs/rules.md R15). `body` is the adjusted body."""
     if present.facts.get("status") == "DRAINING":
         return Wait(why="the service is draining; its name is in use until ECS has deleted it")
+    replaced = any(one.effect == "replace" for one in fields)
     controller = controller_of(present.body)
     rejected = _rejected(controller, fields)
-    if rejected and not any(one.effect == "replace" for one in fields):
+    if rejected and not replaced:
         reason = f"UpdateService cannot change {', '.join(rejected)} with deployment controller {controller}"
-        return Hold(reason=f"{reason}; start {_DEPLOYED_BY[controller]} instead")
-    newest = present.facts.get("newestDeployment")
+        return Hold(
+            reason=f"{reason}; start {_DEPLOYED_BY[controller]} instead",
+            rest=tuple(one for one in fields if str(one.path[0]) not in rejected),
+        )
     rolling = _rolling(fields)
-    if not rolling or not newest or not _targeted(body, newest.get("target") or {}, rolling, present.facts):
+    attempt = present.facts.get("attempt")
+    if not rolling or not attempt or not targeted(body, attempt["target"], rolling, present.facts):
         return Proceed(body=desired.body)
-    why = newest.get("statusReason") or newest["status"].replace("_", " ").lower()
-    if newest["status"] in _IN_FLIGHT:
+    if attempt["superseded"] or attempt["declaredSince"] or attempt["status"] == "SUCCESSFUL":
+        return Proceed(body=desired.body)  # after a success, another client changed the service
+    why = attempt.get("statusReason") or attempt["status"].replace("_", " ").lower()
+    if attempt["status"] in IN_FLIGHT:
         return Wait(why=f"ECS is deploying this change: {why}")
-    if newest["status"] == "SUCCESSFUL":
-        return Proceed(body=desired.body)  # another client changed the service after that deployment
-    return GiveUp(why=f"ECS did not complete the deployment of this change: {why}")
+    rest = () if replaced else tuple(one for one in fields if one not in rolling)
+    return GiveUp(why=f"{_verdict(attempt['status'])}: {why}", rest=rest)
+
+
+def _verdict(status: str) -> str:
+    """Return what ECS did with a deployment that it did not complete."""
+    if status.startswith("ROLLBACK"):
+        return "ECS rolled back the deployment of this change"
+    return "the deployment of this change was stopped"
 
 
 def _rejected(controller: str, fields: Sequence[FieldChange]) -> list[str]:
@@ -133,7 +198,7 @@ def _rejected(controller: str, fields: Sequence[FieldChange]) -> list[str]:
     return [] if accepted is None else sorted({str(one.path[0]) for one in fields} - accepted)
 
 
-def _targeted(body: Body, target: Body, rolling: Sequence[FieldChange], facts: Facts) -> bool:
+def targeted(body: Body, target: Body, rolling: Sequence[FieldChange], facts: Mapping[str, Json]) -> bool:
     """Return whether a deployment targeted the desired body.
 
     Only the members that differ and those in the service revision are compared: a revision does not hold the others.
@@ -144,60 +209,3 @@ def _targeted(body: Body, target: Body, rolling: Sequence[FieldChange], facts: F
         return False
     identity = pick(body, "cluster", "deploymentController", "schedulingStrategy")
     return not differences(identity | wanted, identity | dict(target), RULES, facts=facts).fields
-
-
-# Health --------------------------------------------------------------------------------------------------------------
-
-
-def health(_: Desired, present: Present) -> Health:
-    """Return the health of a service, with ECS's own reason if ECS returns one."""
-    facts = present.facts
-    deployments = facts.get("deployments") or ()
-    primary: Body = next((one for one in deployments if one.get("status") == "PRIMARY"), {})
-    running, wanted = facts.get("runningCount", 0), facts.get("desiredCount", 0)
-    counts = f"{running} of {wanted} tasks running"
-    failure = _failure(deployments, facts.get("newestDeployment"))
-    if facts.get("status") == "DRAINING":
-        return Health(status="Progressing", why=f"draining: {running} tasks left")
-    if failure:
-        return Health(status="Degraded", why=failure)
-    if primary.get("rolloutState") == "IN_PROGRESS":
-        return _rolling_out(primary, counts)
-    if facts.get("steady"):
-        return Health(status="Healthy", why="" if wanted else "scaled to 0")
-    if running < wanted:
-        return _short_of_tasks(present, counts)
-    return Health(status="Progressing", why=counts)
-
-
-def _rolling_out(primary: Body, counts: str) -> Health:
-    """Return the health of a service with a deployment in progress: Degraded while ECS rolls it back."""
-    reason = primary.get("rolloutStateReason", "")
-    if "circuit breaker" in reason and "rolling back" in reason:
-        return Health(status="Degraded", why=reason)
-    tasks = f", {primary['failedTasks']} failed" if primary.get("failedTasks") else ""
-    return Health(status="Progressing", why=f"{counts}{tasks}: {reason or 'deployment in progress'}")
-
-
-def _failure(deployments: Sequence[Body], newest: Json) -> str:
-    """Return the reason why a deployment failed; empty if none did."""
-    for one in deployments:
-        if one.get("rolloutState") == "FAILED":
-            return str(one.get("rolloutStateReason") or "the deployment failed")
-    if newest and newest["status"] not in (*_IN_FLIGHT, "SUCCESSFUL"):
-        return str(newest.get("statusReason") or f"the newest deployment is {newest['status']}")
-    return ""
-
-
-def _short_of_tasks(present: Present, counts: str) -> Health:
-    """Return the health of a service with too few tasks and no deployment in flight.
-
-    Progressing while ECS may still replace a stopped task; Degraded after that time, or if ECS reports "unable to".
-    """
-    event: Body = next(iter(present.facts.get("events") or ()), {})
-    message = event.get("message", "")
-    deployment_ends = (one.get("updatedAt") for one in present.facts.get("deployments") or ())
-    times = [one for one in (event.get("createdAt"), *deployment_ends) if isinstance(one, datetime)]
-    overdue = bool(times and present.read_at and present.read_at - max(times) > _REPLACEMENT_TIME)
-    status: HealthStatus = "Degraded" if overdue or "unable to" in message else "Progressing"
-    return Health(status=status, why=f"{counts}: {message}" if message else counts)

@@ -48,19 +48,20 @@ def strategy_rows(path: str) -> Rules:
     )
 
 
-# Options of log drivers and of Fluent Bit outputs that hold a credential. FireLens accepts upper and lower case.
-_SECRET_OPTIONS = (
-    "splunk-token", "splunk_token", "Splunk_Token", "apikey", "apiKey", "api_key", "Api_Key", "license_key",
-    "licenseKey", "password", "Password", "http_passwd", "HTTP_Passwd", "http_Passwd", "shared_key", "Shared_Key",
-    "token", "Token", "access_token", "secret_key", "loggly_token", "bearer_token", "header", "Header",
-)  # fmt: skip
+# Options of log drivers and of Fluent Bit outputs that hold no credential.
+_PUBLIC_OPTIONS = frozenset({
+    "awslogs-create-group", "awslogs-datetime-format", "awslogs-group", "awslogs-multiline-pattern", "awslogs-region",
+    "awslogs-stream-prefix", "mode", "max-buffer-size", "max-file", "max-size", "compress", "config-file-type",
+    "config-file-value", "enable-ecs-log-metadata", "log-driver-buffer-limit", "splunk-format", "splunk-index",
+    "splunk-source", "splunk-sourcetype", "Name", "name", "Match", "match", "Format", "format", "Host", "host", "Port",
+    "port", "TLS", "tls", "provider", "region", "auto_create_group", "bucket", "dd_service", "dd_source",
+    "delivery_stream", "log_group_name", "log_stream_name", "log_stream_prefix", "stream",
+})  # fmt: skip
 
 
 def secret_options(path: str) -> Rules:
-    """Return the rows that redact credentials in the options of a log driver."""
-    return tuple(
-        Sensitive(path=f"{path}.{option}", source="the option holds a credential") for option in _SECRET_OPTIONS
-    )
+    """Return the row that redacts the options of a log driver, except those that are known to hold no credential."""
+    return (Sensitive(path=f"{path}.*", public=_PUBLIC_OPTIONS, source="an option may hold a credential"),)
 
 
 # Namespaces: ECS takes a name or an ARN and returns the ARN -----------------------------------------------------------

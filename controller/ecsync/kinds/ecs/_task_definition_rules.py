@@ -304,7 +304,13 @@ _CONTAINER: Rules = (
 
 _VALUES: Rules = (
     Sensitive(path=f"{_C}.environment[]", source="variables often hold credentials"),
+    *(
+        Sensitive(path=f"{_C}.{member}", source="a command may have a credential among its arguments")
+        for member in ("command", "entryPoint", "healthCheck.command")
+    ),
+    Sensitive(path=f"{_C}.dockerLabels.*", source="agents read credentials from labels"),
     *secret_options(f"{_C}.logConfiguration.options"),
+    *secret_options(f"{_C}.firelensConfiguration.options"),
     Sensitive(path=f"{_DOCKER}.driverOpts.*", source="the options of a CIFS mount hold its password"),
     Refers(path="taskRoleArn", kind="Role", output="arn"),
     Refers(path="executionRoleArn", kind="Role", output="arn"),

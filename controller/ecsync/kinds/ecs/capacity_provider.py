@@ -8,15 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
-from ecsync.core.kind import Gate, Kind, Owned, Proceed, ShapeOf, Wait, Wanted, World
+from ecsync.core.kind import Kind, Owned, ShapeOf, Unsettled, Wanted, World
 from ecsync.core.marks import with_marks
 from ecsync.core.model import (
     Absent,
     Call,
     Create,
     Delete,
-    Desired,
-    FieldChange,
     Key,
     Observed,
     Present,
@@ -25,7 +23,6 @@ from ecsync.core.model import (
     Update,
 )
 from ecsync.core.normalise import normalise
-from ecsync.core.outcome import Health
 from ecsync.core.ports import Reader
 from ecsync.core.rules import Computed, Default, Immutable, Refers, Rewrite, Rules, Unordered
 from ecsync.core.trees import Body, Json, Path, merge, thaw
@@ -106,8 +103,8 @@ RULES: Rules = (
     ),
     Unordered(path=f"{_TEMPLATE}.networkConfiguration.subnets", source="subnets are a set"),
     Unordered(path=f"{_TEMPLATE}.networkConfiguration.securityGroups", source="security groups are a set"),
-    Computed(path=f"{_MANAGED}.*", source=_NO_DEFAULTS),
-    Computed(path=f"{_TEMPLATE}.*", source=_NO_DEFAULTS),
+    # ECS fills in members on each level: of the provider, of its template, and of the blocks of the template.
+    *(Computed(path=f"{_MANAGED}{below}", source=_NO_DEFAULTS) for below in (".*", ".*.*", ".*.*.*")),
     Computed(path="cluster", source="ecs.DescribeCapacityProviders returns it for managed instances alone"),
     Immutable(path="name", source="ecs.UpdateCapacityProvider cannot rename a provider"),
     Immutable(path="cluster", source="ecs.UpdateCapacityProvider: cluster locates the provider and cannot be changed"),
@@ -171,6 +168,7 @@ def observed_of(provider: Body, groups: Mapping[str, str] = MappingProxyType({})
     body = {**pick(provider, "name", "cluster", _GROUP, _MANAGED), "tags": tags}
     outputs = {"name": provider["name"], "arn": provider["capacityProviderArn"]}
     facts = {
+        "status": provider.get("status", ""),
         "updateStatus": provider.get("updateStatus", ""),
         "updateStatusReason": provider.get("updateStatusReason", ""),
         "groupArnByName": dict(groups),
@@ -248,18 +246,19 @@ def _adjust(body: Body, present: Present) -> Body:
     return {**body, _GROUP: {**group, "autoScalingGroupArn": arn}}
 
 
-def _gate(desired: Desired, present: Present, _: Sequence[FieldChange], __: World) -> Gate:
-    status = str(present.facts.get("updateStatus", ""))
-    if status.endswith("_IN_PROGRESS"):
-        return Wait(why=f"ECS is changing the capacity provider ({status})")
-    return Proceed(body=desired.body)
+_AT_WORK = {"PROVISIONING": "creating", "CREATE_IN_PROGRESS": "creating", "UPDATE_IN_PROGRESS": "changing"}
 
 
-def _health(_: Desired, present: Present) -> Health:
-    status, why = str(present.facts.get("updateStatus", "")), str(present.facts.get("updateStatusReason", ""))
-    if status.endswith("_FAILED"):
-        return Health(status="Degraded", why=why or status)
-    return Health(status="Progressing", why=status) if status.endswith("_IN_PROGRESS") else Health(status="Healthy")
+def _unsettled(present: Present) -> Unsettled | None:
+    """Return ECS's own work on a provider. It cannot be associated with a cluster during that."""
+    update, status = str(present.facts.get("updateStatus", "")), str(present.facts.get("status", ""))
+    if update.endswith("_FAILED"):
+        why = f"{update}: {present.facts.get('updateStatusReason') or 'ECS gives no reason'}"
+        return Unsettled(state="failed", why=why, usable=update != "CREATE_FAILED")
+    if update.endswith("_IN_PROGRESS") or status in ("PROVISIONING", "DEPROVISIONING"):
+        why = f"ECS is {_AT_WORK.get(update or status, 'deleting')} the capacity provider ({update or status})"
+        return Unsettled(state="in progress", why=why, usable=False)
+    return None
 
 
 def _from_reference(name: str) -> Body | None:
@@ -335,8 +334,7 @@ CapacityProvider/main:
     reads=operations("ecs", "DescribeCapacityProviders"),
     calls=_calls,
     adjust=_adjust,
-    gate=_gate,
-    health=_health,
+    unsettled=_unsettled,
     writes=operations("ecs", "CreateCapacityProvider", "UpdateCapacityProvider"),
     deletes=operations("ecs", "DeleteCapacityProvider"),
     rights=(

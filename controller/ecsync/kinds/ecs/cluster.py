@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from ecsync.core.kind import Gate, Kind, Owned, Proceed, ShapeOf, Wait, Wanted, World
+from ecsync.core.kind import Kind, Owned, ShapeOf, Unsettled, Wanted, World
 from ecsync.core.marks import with_marks
 from ecsync.core.model import (
     Absent,
     Call,
     Create,
     Delete,
-    Desired,
-    FieldChange,
     Key,
     Observed,
     Present,
@@ -20,7 +18,6 @@ from ecsync.core.model import (
     Unreadable,
     Update,
 )
-from ecsync.core.outcome import Health
 from ecsync.core.ports import Reader
 from ecsync.core.rules import Clears, Computed, Default, Immutable, Keyed, Late, Refers, Rewrite, Unordered
 from ecsync.core.trees import Body, Json
@@ -127,7 +124,12 @@ RULES = (
 # 4 READ ----------------------------------------------------------------------------------------------------------
 
 _INCLUDE = ["TAGS", "SETTINGS", "CONFIGURATIONS", "ATTACHMENTS"]
-_CONTENT_COUNTS = ("registeredContainerInstancesCount", "activeServicesCount", "runningTasksCount", "pendingTasksCount")
+_CONTENT_COUNTS = {
+    "activeServicesCount": "service",
+    "runningTasksCount": "running task",
+    "pendingTasksCount": "pending task",
+    "registeredContainerInstancesCount": "container instance",
+}
 
 
 def _read(reader: Reader, wanted: Sequence[Wanted], _: World) -> Iterator[tuple[Key, Observed]]:
@@ -237,9 +239,21 @@ def _delete(observed: Present) -> tuple[Call, ...]:
     if any(name not in _BUILT_IN for name in observed.body.get("capacityProviders") or ()):
         params: Body = {"cluster": cluster, "capacityProviders": [], "defaultCapacityProviderStrategy": []}
         return (Call(service="ecs", operation="PutClusterCapacityProviders", params=params),)
-    if any(facts.get(count) for count in _CONTENT_COUNTS):
+    if _contents(observed):
         return ()
     return (Call(service="ecs", operation="DeleteCluster", params={"cluster": cluster}),)
+
+
+def _contents(observed: Present) -> str:
+    """Return what is still in a cluster: `2 services and 3 running tasks`; empty if nothing is."""
+    found = [(observed.facts.get(count), what) for count, what in _CONTENT_COUNTS.items()]
+    return " and ".join(f"{number} {what}{'s' if number != 1 else ''}" for number, what in found if number)
+
+
+def _delete_waits(observed: Present) -> str:
+    """Return why no call of a delete can be made now; empty if one can."""
+    contents = _contents(observed)
+    return f"not empty: {contents}" if contents and not _delete(observed) else ""
 
 
 # ONLY SOME KINDS -------------------------------------------------------------------------------------------------
@@ -255,19 +269,17 @@ def _adjust(body: Body, present: Present) -> Body:
     return {**body, "serviceConnectDefaults": with_namespace_arn(defaults, present.facts)} if defaults else body
 
 
-def _gate(desired: Desired, present: Present, fields: Sequence[FieldChange], _: World) -> Gate:
-    if _updating(present) and any(one.path[0] in _LATE for one in fields):
-        return Wait(why="ECS is updating the cluster's capacity providers")
-    return Proceed(body=desired.body)
-
-
-def _health(_: Desired, present: Present) -> Health:
+def _unsettled(present: Present) -> Unsettled | None:
+    """Return ECS's own work on a cluster. Services can use it meanwhile, unless ECS is still creating it."""
     status, attachments = present.facts.get("status"), present.facts.get("attachmentsStatus")
     if status == "FAILED" or attachments == "UPDATE_FAILED":
-        return Health(status="Degraded", why="ECS failed to attach the cluster's capacity providers")
-    if status in ("PROVISIONING", "DEPROVISIONING") or attachments == "UPDATE_IN_PROGRESS":
-        return Health(status="Progressing", why="ECS is attaching the cluster's capacity providers")
-    return Health(status="Healthy")
+        return Unsettled(state="failed", why="ECS failed to attach the cluster's capacity providers", members=_LATE)
+    if status == "DEPROVISIONING":
+        return Unsettled(state="in progress", why="ECS is deleting the cluster", usable=False)
+    if status == "PROVISIONING" or _updating(present):
+        why = "ECS is attaching the cluster's capacity providers"
+        return Unsettled(state="in progress", why=why, usable=status != "PROVISIONING", members=_LATE)
+    return None
 
 
 # The members of AWS's shapes that the rules take into account; `make review` prints those that a newer botocore has.
@@ -312,8 +324,8 @@ Cluster/main:
     reads=operations("ecs", "DescribeClusters", "ListClusters") | operations("servicediscovery", "ListNamespaces"),
     calls=_calls,
     adjust=_adjust,
-    gate=_gate,
-    health=_health,
+    unsettled=_unsettled,
+    delete_waits=_delete_waits,
     serial_domain=lambda body: str(_natural(body)),
     writes=operations("ecs", "CreateCluster", "UpdateCluster", "PutClusterCapacityProviders"),
     deletes=operations("ecs", "DeleteCluster", "PutClusterCapacityProviders"),

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from ecsync.core.kind import Gate, Kind, ShapeOf, World
+from ecsync.core.kind import Gate, Kind, Proceed, ShapeOf, World
 from ecsync.core.marks import with_marks
 from ecsync.core.model import Call, Create, Delete, Desired, Documents, FieldChange, Key, Present, Replace, Text, Update
 from ecsync.core.rules import Resets
 from ecsync.core.trees import Body, Json, Path
 from ecsync.kinds._common import arn_tagging, operations, without
+from ecsync.kinds.ecs._revisions import family_of
 from ecsync.kinds.ecs._service_deployment_rules import is_daemon
+from ecsync.kinds.ecs._service_health import draining, health
 from ecsync.kinds.ecs._service_read import SERVICES, cluster_of, owned, printed, read
-from ecsync.kinds.ecs._service_rollout import gate, health, inquire, reason
+from ecsync.kinds.ecs._service_rollout import gate, inquire, reason
 from ecsync.kinds.ecs._service_rules import RULES, controller_of
+from ecsync.kinds.ecs._service_traffic import moves_targets, serves, staged
 from ecsync.kinds.ecs._shared import short_name, value_to_send, with_namespace_arn
-from ecsync.kinds.ecs.task_definition import family_of
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
 
@@ -99,15 +102,16 @@ _RESET_TO = {"platformVersion": "LATEST", "healthCheckGracePeriodSeconds": 0}
 
 
 def _resent(body: Body, observed: Present, sent: Body) -> dict[str, Json]:
-    """Return the members that ECS resets if an update leaves them out, unless they have the value of a reset.
+    """Return the live values that ECS resets if an update leaves them out, unless they have the value of a reset.
 
-    An undeclared platform version is not sent with another capacity provider strategy: it may not exist there.
+    What differs is sent anyway, or must not be sent now. With another capacity provider strategy a platform version is
+    sent only if it is declared: the live one may not exist there.
     """
     resent = {}
     for row in RULES:
         if isinstance(row, Resets):
             new_capacity = row.path == "platformVersion" and "capacityProviderStrategy" in sent
-            value = body.get(row.path, None if new_capacity else observed.body.get(row.path))
+            value = body.get(row.path) if new_capacity else observed.body.get(row.path)
             if value is not None and value != _RESET_TO[row.path]:
                 resent[row.path] = value
     return resent
@@ -208,7 +212,11 @@ def _with_dns_names(service: Body, namespace: str) -> Body:
 
 
 def _gate(desired: Desired, present: Present, fields: Sequence[FieldChange], world: World) -> Gate:
-    return gate(desired, adjust(desired.body, present), present, fields, world)
+    stage = staged(desired, present, world) if moves_targets(fields) else Proceed(body=desired.body)
+    if not isinstance(stage, Proceed):
+        return stage
+    found = gate(replace(desired, body=stage.body), adjust(stage.body, present), present, fields)
+    return replace(stage, body=found.body) if isinstance(found, Proceed) else found
 
 
 def _needs(desired: Desired, documents: Documents) -> Iterator[Key]:
@@ -352,6 +360,7 @@ Service/web:
         "ecs",
         "DescribeServices",
         "DescribeServiceRevisions",
+        "DescribeServiceDeployments",
         "ListServiceDeployments",
         "DescribeTaskDefinition",
         "ListClusters",
@@ -362,13 +371,15 @@ Service/web:
     | operations("servicediscovery", "ListNamespaces"),
     calls=_calls,
     needs=_needs,
-    inquire=inquire,
+    inquire=lambda reader, desired, present, fields: inquire(reader, adjust(desired.body, present), present, fields),
     reason=reason,
     cross_check=_cross_check,
     complete_create=_complete_create,
     adjust=adjust,
     gate=_gate,
+    serves=serves,
     health=health,
+    delete_waits=draining,
     serial_domain=lambda body: str(_natural(body)),
     writes=operations("ecs", "CreateService", "UpdateService"),
     deletes=operations("ecs", "UpdateService", "DeleteService"),

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import chain, islice
+from itertools import islice
 
 from ecsync.core import marks
 from ecsync.core.diff import differences
-from ecsync.core.kind import Collection, Kind, Owned, ShapeOf, Wanted, World
+from ecsync.core.kind import Kind, Owned, ShapeOf, Wanted, World
 from ecsync.core.marks import with_marks
 from ecsync.core.model import Absent, Call, Create, Delete, Key, Observed, Present, Replace, Tags, Unreadable, Update
-from ecsync.core.ports import AwsError, Reader
+from ecsync.core.ports import Reader
 from ecsync.core.trees import Body, Json, Path
 from ecsync.kinds._common import (
     arn_tagging,
     belongs,
-    missing,
     operations,
     pick,
     read_tags,
@@ -25,7 +24,9 @@ from ecsync.kinds._common import (
     without_nones,
 )
 from ecsync.kinds.ecs._old_revisions import leftovers, surplus
-from ecsync.kinds.ecs._shared import is_resolved, role_name, short_name
+from ecsync.kinds.ecs._revision_state import COLLECTIONS, state_now
+from ecsync.kinds.ecs._revisions import LISTING, describe, family_of, listed, newest, newest_of, number_in
+from ecsync.kinds.ecs._shared import is_resolved, role_name
 from ecsync.kinds.ecs._task_definition_rules import REVIEWED, ROLES, RULES
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
@@ -42,11 +43,6 @@ def _natural(body: Body) -> str | None:
 def _known(body: Body) -> Mapping[str, str]:
     family = _natural(body)
     return {"family": family} if family else {}
-
-
-def family_of(arn: Json) -> str:
-    """Return the family of an ARN or of `family:revision`."""
-    return str(short_name(arn)).split(":", 1)[0]
 
 
 # 2 SHAPE ---------------------------------------------------------------------------------------------------------
@@ -90,50 +86,57 @@ _MEMBERS = (
     "enableFaultInjection",
     "trustedExecutionConfiguration",
 )
-_NEWEST = 10  # revisions that are described to find the live one
-
-
-def _tags_in(described: Body) -> tuple[str, Body, Body]:
-    arn = described["taskDefinition"]["taskDefinitionArn"]
-    return _TAGS, {"resourceArn": arn}, {"tags": described.get("tags") or []}
-
-
-# The content is cached for ever. The tags have a call for each revision, except when it is described anyway.
-_TAGS = "ecs.ListTagsForResource"
-_COLLECTIONS = (
-    Collection(operation=_TAGS, cadence="slow"),
-    Collection(operation="ecs.DescribeTaskDefinition", contains=_tags_in),
-)
 
 
 def _read(reader: Reader, wanted: Sequence[Wanted], world: World) -> Iterator[tuple[Key, Observed]]:
-    running = _running(world)
+    running: Mapping[str, Sequence[str]] = _running(world)
     # What an unreadable service runs is not known: then the revision of the last pass saves the listing.
     unread = any(key.kind == "Service" and isinstance(one, Unreadable) for key, one in world.items())
-    for want in wanted:
+    unlisted: list[tuple[Wanted, Sequence[str], list[Body]]] = []
+    for want in wanted:  # in the steady state one describe call is enough
         known = [want.revision] if unread and want.revision else ()
-        found = _live(reader, want, running.get(str(want.body["family"]), known))
-        yield want.key, _with_surplus(reader, want, found)
+        runs, others = running.get(str(want.body["family"]), known), list[Body]()
+        found = _with_content(reader, want, runs, dict.fromkeys(runs), others)
+        if found is None:
+            unlisted.append((want, runs, others))
+        else:
+            yield want.key, _with_surplus(reader, want, found)
+    newest_in = newest_of(reader, {str(want.body["family"]) for want, _, _ in unlisted})
+    for want, runs, others in unlisted:
+        rest = [arn for arn in newest_in(str(want.body["family"])) if arn not in runs]
+        present = _with_content(reader, want, runs, rest, others) or _without_content(reader, want, others)
+        yield want.key, _with_surplus(reader, want, present)
 
 
-def _live(reader: Reader, want: Wanted, running: Sequence[str]) -> Present | Absent:
-    """Return the revision with the desired content, else our newest one, else the newest (docs/rules.md R17)."""
-    others: list[Body] = []
-    for revision in _active(reader, str(want.body["family"]), running):
-        if _arn(revision) == want.revision or _has_content(revision, want.body):
-            found = _newest_running(reader, revision, want.body, running)
-            return replace(_tagged(reader, found, want.body), revision=_arn(found))
-        others.append(revision)
-    if not others:
-        return Absent()
-    others.sort(key=_number, reverse=True)
-    return _tagged(reader, next((one for one in others if _owner(one) == want.owner), others[0]), want.body)
+def _with_content(
+    reader: Reader, want: Wanted, running: Iterable[str], arns: Iterable[str], others: list[Body]
+) -> Present | None:
+    """Return the first ACTIVE revision with the desired content, and note those without it (docs/rules.md R17)."""
+    for arn in arns:
+        revision = describe(reader, arn)
+        if revision is None:
+            continue
+        if _arn(revision) != want.revision and not _has_content(revision, want.body):
+            others.append(revision)
+            continue
+        latest = _newest_running(reader, revision, want.body, running)
+        found = _active(reader, latest, want.body) or _active(reader, revision, want.body)
+        if found is not None:
+            return replace(found, revision=str(found.outputs["arn"]))
+    return None
+
+
+def _without_content(reader: Reader, want: Wanted, others: list[Body]) -> Present | Absent:
+    """Return our newest ACTIVE revision, else the newest one (docs/rules.md R17)."""
+    others.sort(key=lambda one: (_owner(one) == want.owner, _number(one)), reverse=True)
+    active = (_active(reader, one, want.body) for one in others)
+    return next((one for one in active if one is not None), Absent())
 
 
 def _newest_running(reader: Reader, found: Body, body: Body, running: Iterable[str]) -> Body:
     """Return the newest running revision with this content, so that the order of the services does not matter."""
-    newer = {number: arn for arn in running if (number := _number_in(arn)) > _number(found)}
-    described = (_described(reader, newer[number]) for number in sorted(newer, reverse=True))
+    newer = {number: arn for arn in running if (number := number_in(arn)) > _number(found)}
+    described = (describe(reader, newer[number]) for number in sorted(newer, reverse=True))
     return next((one for one in described if one is not None and _has_content(one, body)), found)
 
 
@@ -145,26 +148,10 @@ def _number(described: Body) -> int:
     return int(described["taskDefinition"]["revision"])
 
 
-def _number_in(arn: str) -> int:
-    number = arn.rpartition(":")[2]
-    return int(number) if number.isdigit() else 0
-
-
-def _active(reader: Reader, family: str, running: Sequence[str]) -> Iterator[Body]:
-    """Yield the running revisions, then the newest ones. In the steady state one describe call is enough."""
-    done = set()
-    for arn in chain(dict.fromkeys(running), _newest(reader, family)):
-        described = None if arn in done else _described(reader, arn)
-        done.add(arn)
-        if described is not None:
-            yield described
-
-
-def _tagged(reader: Reader, revision: Body, declared: Body) -> Present:
-    """Return a revision with its current tags: its content may come from the cache, its tags may have changed."""
-    content = revision["taskDefinition"]
-    tags = reader.call("ecs", "ListTagsForResource", resourceArn=content["taskDefinitionArn"]).get("tags")
-    return present_of(content, tags, declared)
+def _active(reader: Reader, revision: Body, declared: Body) -> Present | None:
+    """Return a revision with its current tags; None if it is not ACTIVE any more. Its content may be of the cache."""
+    now = state_now(reader, _arn(revision))
+    return present_of(revision["taskDefinition"], now["tags"], declared) if now is not None else None
 
 
 def _with_surplus(reader: Reader, want: Wanted, found: Present | Absent) -> Present | Absent:
@@ -180,8 +167,8 @@ def _with_surplus(reader: Reader, want: Wanted, found: Present | Absent) -> Pres
 
 def _older(reader: Reader, want: Wanted, family: str, live: str) -> Iterator[str]:
     """Yield our revisions beyond the `keep` newest of the family, oldest first; never the live one."""
-    for arn in reversed(list(islice(_listed(reader, family, 100), want.keep, None))):
-        described = _described(reader, arn) if arn != live else None
+    for arn in reversed(list(islice(listed(reader, family), want.keep, None))):
+        described = describe(reader, arn) if arn != live else None
         if described is not None and _owner(described) == want.owner:
             yield arn
 
@@ -195,35 +182,6 @@ def _running(world: World) -> Mapping[str, list[str]]:
             if isinstance(arn, str) and arn.startswith("arn:"):
                 found.setdefault(family_of(arn), []).append(arn)
     return found
-
-
-def _newest(reader: Reader, family: str) -> Iterator[str]:
-    yield from islice(_listed(reader, family, _NEWEST), _NEWEST)
-
-
-def _listed(reader: Reader, family: str, page: int) -> Iterator[str]:
-    """Yield the ACTIVE revisions of a family, newest first. A simulator may also list families with that prefix."""
-    listed = reader.pages(
-        "ecs",
-        "ListTaskDefinitions",
-        "taskDefinitionArns",
-        familyPrefix=family,
-        status="ACTIVE",
-        sort="DESC",
-        maxResults=page,
-    )
-    return (arn for arn in listed if family_of(arn) == family)
-
-
-def _described(reader: Reader, arn: str) -> Body | None:
-    """Return the describe response of an ACTIVE revision, with tags; None if it is deregistered or does not exist."""
-    try:
-        response = reader.cached("ecs", "DescribeTaskDefinition", taskDefinition=arn, include=["TAGS"])
-    except AwsError as error:
-        if missing(error):
-            return None
-        raise
-    return response if response["taskDefinition"].get("status", "ACTIVE") == "ACTIVE" else None
 
 
 def _has_content(described: Body, body: Body) -> bool:
@@ -275,10 +233,10 @@ def _owned(reader: Reader, scope: str) -> Iterator[Owned]:
     """Yield our newest ACTIVE revision of each family."""
     families = {family_of(arn) for arn in tagged_arns(reader, "ecs:task-definition", scope)}
     for family in sorted(families):
-        for arn in _newest(reader, family):
-            described = reader.call("ecs", "DescribeTaskDefinition", taskDefinition=arn, include=["TAGS"])
-            present = present_of(described["taskDefinition"], described.get("tags"), {})
-            if present.marks and belongs(present, scope):
+        for arn in newest(reader, family):
+            described = describe(reader, arn)
+            present = _active(reader, described, {}) if described is not None else None
+            if present is not None and present.marks and belongs(present, scope):
                 yield Owned(marks=present.marks, natural=family, present=present)
                 break
 
@@ -372,7 +330,7 @@ TaskDefinition/web:
     tagged_as="ecs:task-definition",
     reads_after=("Service",),
     apart=True,
-    collections=_COLLECTIONS,
+    collections=(*COLLECTIONS, LISTING),
     from_describe=_printed,
     reads=operations(
         "ecs",

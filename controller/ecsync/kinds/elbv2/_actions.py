@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from ecsync.core.kind import World
-from ecsync.core.model import Key, Present, Unreadable
+from ecsync.core.model import Key, Observed, Present, Unreadable
 from ecsync.core.rules import Default, Drop, Refers, Rewrite, Rules, Sensitive, Unordered, Verbatim, WriteOnly
 from ecsync.core.trees import Body, Json, canonical
-from ecsync.kinds._common import without
 
 Actions: TypeAlias = Sequence[Body]
 
@@ -132,7 +131,7 @@ def action_rows(member: str) -> Rules:
 # ---------------------------------------------------------------- where actions forward to
 
 
-def _forward_groups(action: Body) -> list[Body]:
+def forward_groups(action: Body) -> list[Body]:
     """Return the target groups of a forward in its long form; nothing for any other action."""
     if action.get("Type") != "forward":
         return []
@@ -142,15 +141,15 @@ def _forward_groups(action: Body) -> list[Body]:
 
 def target_groups(actions: Actions | None) -> tuple[Json, ...]:
     """Return the ARN of every target group that the actions forward to, in either form; a reference stays one."""
-    return tuple(group.get("TargetGroupArn") for action in actions or () for group in _forward_groups(action))
+    return tuple(group.get("TargetGroupArn") for action in actions or () for group in forward_groups(action))
 
 
 def weights(actions: Actions | None) -> dict[Json, int] | None:
     """Return the weight of each target group of a single forward; None if there is any other action."""
-    forwards = [action for action in actions or () if _forward_groups(action)]
+    forwards = [action for action in actions or () if forward_groups(action)]
     if len(forwards) != 1 or len(actions or ()) != 1:
         return None
-    found = [(group.get("TargetGroupArn"), group.get("Weight")) for group in _forward_groups(forwards[0])]
+    found = [(group.get("TargetGroupArn"), group.get("Weight")) for group in forward_groups(forwards[0])]
     return {arn: 1 if weight is None else weight for arn, weight in found}
 
 
@@ -188,6 +187,20 @@ def forwarders(world: World, arn: str) -> list[Key]:
     return [key for key, one in presents(world, *MEMBER) if arn in target_groups(one.body.get(MEMBER[key.kind]))]
 
 
+def traffic_to(world: World, arn: str) -> list[Key]:
+    """Return the live listeners and rules that give a target group weight."""
+    return [key for key in forwarders(world, arn) if arn in _weighted(world[key], MEMBER[key.kind])]
+
+
+def _weighted(router: Observed, member: str) -> set[Json]:
+    groups = [group for action in _live_actions(router, member) for group in forward_groups(action)]
+    return {group.get("TargetGroupArn") for group in groups if group.get("Weight") != 0}
+
+
+def _live_actions(router: Observed, member: str) -> Actions:
+    return (router.body.get(member) or ()) if isinstance(router, Present) else ()
+
+
 def services_behind(world: World, arns: Iterable[Json]) -> list[tuple[Key, Present]]:
     """Return the live services that register their tasks with any of these target groups."""
     wanted = set(arns)
@@ -197,54 +210,3 @@ def services_behind(world: World, arns: Iterable[Json]) -> list[tuple[Key, Prese
 def registered_groups(service: Present) -> list[str]:
     """Return the target groups that a live service registers its tasks with."""
     return [one["targetGroupArn"] for one in service.body.get("loadBalancers") or () if one.get("targetGroupArn")]
-
-
-# ---------------------------------------------------------------- traffic that ECS moves
-
-
-_ALTERNATE = "alternateTargetGroupArn"
-Pairs: TypeAlias = Mapping[Json, list[list[Json]]]  # a target group -> the blue/green pairs that it is part of
-
-
-def blue_green_pairs(world: World) -> Pairs:
-    """Return the two target groups of each observed service between which ECS moves its traffic, by each of them."""
-    found: dict[Json, list[list[Json]]] = {}
-    for _, service in presents(world, "Service"):
-        for one in service.body.get("loadBalancers") or ():
-            pair = [one.get("targetGroupArn"), (one.get("advancedConfiguration") or {}).get(_ALTERNATE)]
-            for group in dict.fromkeys(pair) if all(pair) else ():
-                found.setdefault(group, []).append(pair)
-    return found
-
-
-def blue_green_pair(actions: Actions | None, pairs: Pairs) -> list[str]:
-    """Return the two target groups between which ECS moves the traffic of these live actions; empty if none."""
-    live = target_groups(actions)
-    return next((pair for pair in pairs.get(live[0], ()) if set(live) <= set(pair)), []) if live else []
-
-
-def with_blue_green_pair(facts: Mapping[str, Json], actions: Actions | None, pairs: Pairs) -> dict[str, Json]:
-    """Return the facts, with the blue/green pair of the live actions if they belong to one."""
-    pair = blue_green_pair(actions, pairs)
-    return {**facts, "ecsBlueGreenTargetGroups": pair} if pair else dict(facts)
-
-
-def with_live_weights(member: str, body: Body, present: Present) -> Body:
-    """Return the desired body with the live weights if both forward within one blue/green pair: ECS sets those.
-
-    The stickiness of the forward stays as declared.
-    """
-    pair = set(present.facts.get("ecsBlueGreenTargetGroups") or ())
-    want, live = body.get(member) or (), present.body.get(member) or ()
-    live_forward = next((action for action in live if _forward_groups(action)), None)
-    within_pair = pair and {*target_groups(want), *target_groups(live)} <= pair
-    if live_forward is None or not within_pair or not target_groups(want):
-        return body
-    live_groups = _forward_groups(live_forward)
-    actions = [_with_groups(action, live_groups) if _forward_groups(action) else action for action in want]
-    return {**body, member: actions}
-
-
-def _with_groups(action: Body, groups: list[Body]) -> Body:
-    forward = {**without(action.get("ForwardConfig") or {}, "TargetGroups"), "TargetGroups": groups}
-    return {**without(action, "TargetGroupArn"), "ForwardConfig": forward}

@@ -32,14 +32,11 @@ from ecsync.core.rules import Clears, Computed, Default, Drop, Immutable, Refers
 from ecsync.core.trees import Body, Json, Path, canonical
 from ecsync.kinds._common import changed, operations, read_tags, tag_rows, without
 from ecsync.kinds.elbv2._actions import (
-    Pairs,
     action_rows,
-    blue_green_pairs,
     contradictions,
-    with_blue_green_pair,
-    with_live_weights,
 )
 from ecsync.kinds.elbv2._attributes import of_listener
+from ecsync.kinds.elbv2._delegated import Delegation, delegation, reason, with_live_weights
 from ecsync.kinds.elbv2._shared import (
     ATTRIBUTE_ROWS,
     TAGGING,
@@ -58,7 +55,7 @@ from ecsync.kinds.elbv2._shared import (
     released_row,
     with_tags,
 )
-from ecsync.kinds.elbv2._traffic_shift import staged
+from ecsync.kinds.elbv2._traffic_shift import healthy_targets, staged
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
 
@@ -165,6 +162,7 @@ _READS = (
     "DescribeListenerAttributes",
     "DescribeLoadBalancers",
     "DescribeTags",
+    "DescribeTargetHealth",
 )
 _READ_MEMBERS = (
     "LoadBalancerArn", "Port", "Protocol", "SslPolicy", "Certificates", "DefaultActions", "AlpnPolicy",
@@ -178,7 +176,7 @@ def body_of(listener: Body, declared: Body) -> dict[str, Json]:
 
 
 def _read(reader: Reader, wanted: Sequence[Wanted], world: World) -> Iterator[tuple[Key, Observed]]:
-    pairs = blue_green_pairs(world)
+    moved = delegation(world)
     by_balancer: dict[str, list[Wanted]] = {}
     for want in wanted:
         by_balancer.setdefault(want.body["LoadBalancerArn"], []).append(want)
@@ -189,10 +187,10 @@ def _read(reader: Reader, wanted: Sequence[Wanted], world: World) -> Iterator[tu
         found = {live.get("Port"): (live, tags) for live, tags in with_tags(reader, at_port, "ListenerArn")}
         for want in wants:
             live = found.get(want.body.get("Port"))
-            yield want.key, present_or_absent(partial(_present, reader, *live, want.body, pairs)) if live else Absent()
+            yield want.key, present_or_absent(partial(_present, reader, *live, want.body, moved)) if live else Absent()
 
 
-def _present(reader: Reader, listener: Body, live_tags: Body, declared: Body, pairs: Pairs) -> Present:
+def _present(reader: Reader, listener: Body, live_tags: Body, declared: Body, moved: Delegation) -> Present:
     tags, mark, foreign = read_tags(live_tags)
     arn = listener["ListenerArn"]
     body = {**body_of(listener, declared), "Tags": tags}
@@ -201,7 +199,7 @@ def _present(reader: Reader, listener: Body, live_tags: Body, declared: Body, pa
         body["Certificates"] = [*default, *_managed_certificates(reader, arn, default, declared, mark)]
     if reads_attributes(declared, mark, tags):
         body["Attributes"] = read_attributes(reader, "Listener", arn)
-    facts = with_blue_green_pair({}, listener.get(_ACTIONS), pairs)
+    facts = moved.facts(listener.get(_ACTIONS), declared.get(_ACTIONS))
     return Present(body=body, outputs={"arn": arn}, marks=mark, facts=facts, foreign=foreign)
 
 
@@ -233,7 +231,7 @@ def _additional_certificates(reader: Reader, arn: str) -> list[Body]:
 
 def _owned(reader: Reader, scope: str) -> Iterator[Owned]:
     for listener, tags in owned_items(reader, scope, every_listener(reader), "ListenerArn"):
-        present = _present(reader, listener, tags, {}, {})
+        present = _present(reader, listener, tags, {}, Delegation())
         assert present.marks is not None
         yield Owned(marks=present.marks, natural=str(_natural(listener)), present=present)
 
@@ -382,5 +380,7 @@ Listener/http:
         "cognito-idp:DescribeUserPoolClient",  # AWS checks it on the caller for authenticate-cognito
     ),
     adjust=lambda body, present: with_live_weights(_ACTIONS, body, present),
+    inquire=partial(healthy_targets, _ACTIONS),
+    reason=partial(reason, _ACTIONS),
     gate=_gate,
 )

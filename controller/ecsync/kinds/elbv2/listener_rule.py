@@ -7,6 +7,7 @@ adopted.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 from ecsync.core.kind import Gate, Hold, Kind, Owned, ShapeOf, Wanted, World
 from ecsync.core.marks import with_marks
@@ -25,19 +26,16 @@ from ecsync.core.model import (
 )
 from ecsync.core.normalise import normalise
 from ecsync.core.ports import Reader
-from ecsync.core.rules import Immutable, Keyed, Refers, Rewrite, Verbatim
+from ecsync.core.rules import Immutable, Keyed, Refers, Rewrite, Sensitive, Verbatim
 from ecsync.core.trees import Body, Json, Path, canonical
 from ecsync.kinds._common import changed, operations, pick, read_tags, tag_rows, without
 from ecsync.kinds.elbv2._actions import (
-    Pairs,
     action_rows,
-    blue_green_pairs,
     contradictions,
     presents,
-    with_blue_green_pair,
-    with_live_weights,
 )
 from ecsync.kinds.elbv2._conditions import canonical_conditions
+from ecsync.kinds.elbv2._delegated import Delegation, delegation, reason, with_live_weights
 from ecsync.kinds.elbv2._shared import (
     TAGGING,
     TAGS,
@@ -48,7 +46,7 @@ from ecsync.kinds.elbv2._shared import (
     owner_in,
     with_tags,
 )
-from ecsync.kinds.elbv2._traffic_shift import staged
+from ecsync.kinds.elbv2._traffic_shift import healthy_targets, staged
 from ecsync.kinds.elbv2.listener import every_listener
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
@@ -100,6 +98,10 @@ RULES = (
         source="read back from AWS: conditions and their values in any order; values beside and inside their config",
         cases=("ack-rule-03", "ack-rule-15", "cap-ElasticLoadBalancingV2-ListenerRule.Rule4C995B7F"),
     ),
+    *(
+        Sensitive(path=f"Conditions[].{values}", source="a rule may admit those who know a key")
+        for values in ("HttpHeaderConfig.Values", "HttpHeaderConfig.RegexValues", "QueryStringConfig.Values")
+    ),
     Verbatim(path="Transforms[].HostHeaderRewriteConfig.Rewrites[]", source=_EMPTY_REPLACE),
     Verbatim(path="Transforms[].UrlRewriteConfig.Rewrites[]", source=_EMPTY_REPLACE),
     Keyed(path="Transforms", key=("Type",), source="elbv2.ModifyRule: one transform of each type"),
@@ -109,7 +111,7 @@ RULES = (
 
 # 4 READ ----------------------------------------------------------------------------------------------------------
 
-_READS = ("DescribeRules", "DescribeListeners", "DescribeLoadBalancers", "DescribeTags")
+_READS = ("DescribeRules", "DescribeListeners", "DescribeLoadBalancers", "DescribeTags", "DescribeTargetHealth")
 _READ_MEMBERS = ("Conditions", "Actions", "Transforms")
 _Tagged = tuple[Body, Mapping[str, str]]  # a described rule, and its tags
 
@@ -125,7 +127,7 @@ def body_of(rule: Body, declared: Body) -> dict[str, Json]:
 
 
 def _read(reader: Reader, wanted: Sequence[Wanted], world: World) -> Iterator[tuple[Key, Observed]]:
-    pairs = blue_green_pairs(world)
+    moved = delegation(world)
     by_listener: dict[str, list[Wanted]] = {}
     for want in wanted:
         by_listener.setdefault(want.body["ListenerArn"], []).append(want)
@@ -144,7 +146,7 @@ def _read(reader: Reader, wanted: Sequence[Wanted], world: World) -> Iterator[tu
             (rule, tags), *copies = found[want.key]
             facts = {"copies": [copy["RuleArn"] for copy, _ in copies]} if copies else {}
             facts |= _move_facts(str(rule["RuleArn"]), targets, occupants)
-            yield want.key, _present(rule, tags, want.body, pairs, facts)
+            yield want.key, _present(rule, tags, want.body, moved, facts)
 
 
 def _rules(reader: Reader, listener: str) -> list[Body]:
@@ -212,10 +214,10 @@ def _move_facts(rule: str, targets: Mapping[str, Json], occupants: Mapping[Json,
     return {**facts, "moves": [{"RuleArn": arn, "Priority": moves[arn]} for arn in sorted(moves)]} if moves else facts
 
 
-def _present(rule: Body, live_tags: Body, declared: Body, pairs: Pairs, facts: Body) -> Present:
+def _present(rule: Body, live_tags: Body, declared: Body, moved: Delegation, facts: Body) -> Present:
     tags, mark, foreign = read_tags(live_tags)
     body = {**body_of(rule, declared), "Tags": tags}
-    facts = with_blue_green_pair(facts, rule.get(_ACTIONS), pairs)
+    facts = {**facts, **moved.facts(rule.get(_ACTIONS), declared.get(_ACTIONS))}
     return Present(body=body, outputs={"arn": rule["RuleArn"]}, marks=mark, facts=facts, foreign=foreign)
 
 
@@ -229,7 +231,7 @@ def _owned(reader: Reader, scope: str) -> Iterator[Owned]:
     for listener in every_listener(reader):
         arn = listener["ListenerArn"]
         for rule, tags in owned_items(reader, scope, _rules(reader, arn), "RuleArn"):
-            present = _present(rule, tags, {"ListenerArn": arn}, {}, {})
+            present = _present(rule, tags, {"ListenerArn": arn}, Delegation(), {})
             assert present.marks is not None
             yield Owned(marks=present.marks, natural=arn, present=present)
 
@@ -349,6 +351,8 @@ ListenerRule/web:
         "cognito-idp:DescribeUserPoolClient",  # AWS checks it on the caller for authenticate-cognito
     ),
     adjust=lambda body, present: with_live_weights(_ACTIONS, body, present),
+    inquire=partial(healthy_targets, _ACTIONS),
+    reason=partial(reason, _ACTIONS),
     gate=_gate,
     serial_domain=lambda body: str(body.get("ListenerArn")),
 )

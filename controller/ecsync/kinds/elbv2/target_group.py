@@ -1,14 +1,14 @@
 """TargetGroup: the only kind that replaces itself (docs/rules.md R9).
 
 A change that AWS cannot make in place creates a new group beside the old one. Its name is `<Name[:24]>-<6 hex>`; the
-digits are a hash of the immutable members. The group with the declared members is the live one, whichever name it has.
-The others are superseded, and are deleted when nothing forwards to them.
+digits are a hash of the Name, the owner mark and the immutable members. The group with the declared members is the
+live one, whichever name it has. The others are superseded, and are deleted when nothing forwards to them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 
 from ecsync.core import marks
@@ -36,9 +36,9 @@ from ecsync.core.ports import Reader
 from ecsync.core.rules import Immutable, Refers
 from ecsync.core.trees import Body, Json, Path, canonical
 from ecsync.kinds._common import changed, operations, read_tags, tag_rows, without
-from ecsync.kinds.elbv2._actions import forwarders, registered_groups, services_behind, unread
 from ecsync.kinds.elbv2._attributes import of_target_group
 from ecsync.kinds.elbv2._health_checks import ROWS as DEFAULTS
+from ecsync.kinds.elbv2._replacement import interrupts, superseded
 from ecsync.kinds.elbv2._shared import (
     ATTRIBUTE_ROWS,
     TAGGING,
@@ -70,10 +70,13 @@ _NAME_RULE = "use 1 to 32 letters, digits and hyphens, and no hyphen at either e
 _REPLACEMENT = re.compile(r"(.{1,24})-[0-9a-f]{6}")
 
 
-def replacement_name(body: Body) -> str:
-    """Return the name of a replacement group: the same for the same immutable members."""
-    fields = _immutable(body)
-    return f"{str(body['Name'])[:_PREFIX]}-{sha256(canonical(fields).encode()).hexdigest()[:6]}"
+def replacement_name(body: Body, owner: str) -> str:
+    """Return the name of a replacement group: one for each Name, owner mark and set of immutable members.
+
+    CreateTargetGroup succeeds on a group that exists with this name, so no two documents may have the same one.
+    """
+    identity = canonical([body["Name"], owner, _immutable(body)])
+    return f"{str(body['Name'])[:_PREFIX]}-{sha256(identity.encode()).hexdigest()[:6]}"
 
 
 def _prefix_of(name: str) -> str | None:
@@ -142,10 +145,10 @@ def _immutable(body: Body) -> dict[str, Json]:
     return {member: filled.get(member) for member in _IMMUTABLE}
 
 
-def _fits(live: Body, declared: Body) -> bool:
-    """True if a live group has every immutable member as declared; an unresolved reference is ignored."""
-    have = _immutable(live)
-    return all(isinstance(value, Text) or have[member] == value for member, value in _immutable(declared).items())
+def _differing(live: Body, declared: Body) -> list[str]:
+    """Return the immutable members that a live group does not have as declared; an unresolved reference is ignored."""
+    have, want = _immutable(live), _immutable(declared)
+    return [member for member, value in want.items() if not isinstance(value, Text) and have[member] != value]
 
 
 # 4 READ ----------------------------------------------------------------------------------------------------------
@@ -208,7 +211,13 @@ def _observed(reader: Reader, want: Wanted, live: Sequence[_Tagged]) -> Observed
         for group, tags in owned[1:]
         if tags.get(marks.ID) == owned[0][1].get(marks.ID)  # another id: the mark was copied, never delete that group
     ]
-    return present_or_absent(lambda: _present(reader, *found[0], want.body, superseded))
+    facts: dict[str, Json] = {"superseded": superseded}
+    if want.replaceable:
+        facts["mayInterrupt"] = True
+    differs = _differing(body_of(found[0][0], want.body), want.body)
+    if differs:
+        facts["differs"] = differs
+    return present_or_absent(lambda: _present(reader, *found[0], want.body, facts))
 
 
 def _balancers(group: Body) -> list[str]:
@@ -217,17 +226,17 @@ def _balancers(group: Body) -> list[str]:
 
 def _match_order(group: Body, declared: Body) -> tuple[bool, bool, str]:
     """Return the sort key of a document's groups: as declared first, then with a load balancer, then by name."""
-    return not _fits(body_of(group, declared), declared), not _balancers(group), group["TargetGroupName"]
+    return bool(_differing(body_of(group, declared), declared)), not _balancers(group), group["TargetGroupName"]
 
 
 def _present(
-    reader: Reader, group: Body, live_tags: Body, declared: Body, superseded: Sequence[Body] = (), *, deep: bool = True
+    reader: Reader, group: Body, live_tags: Body, declared: Body, more: Body | None = None, *, deep: bool = True
 ) -> Present:
     """Return a described group as a resource; with `deep`, its attributes and the health of its targets too."""
     tags, mark, foreign = read_tags(live_tags)
     arn = group["TargetGroupArn"]
     body = {**body_of(group, declared), "Tags": tags}
-    facts: dict[str, Json] = {"arn": arn, "loadBalancers": _balancers(group), "superseded": list(superseded)}
+    facts: dict[str, Json] = {"arn": arn, "loadBalancers": _balancers(group), **(more or {"superseded": []})}
     if deep and reads_attributes(declared, mark, tags):
         body["Attributes"] = read_attributes(reader, "TargetGroup", arn)
     if deep and _balancers(group):  # AWS checks no targets without a load balancer
@@ -271,7 +280,8 @@ def _calls(change: Create | Update | Replace | Delete) -> tuple[Call, ...]:
         case Create(desired=desired, marks=mark_tags):
             return _create(desired, desired.body, mark_tags)
         case Replace(desired=desired, marks=mark_tags):
-            return _create(desired, {**desired.body, "Name": replacement_name(desired.body)}, mark_tags)
+            name = replacement_name(desired.body, mark_tags.get(marks.OWNER, ""))
+            return _create(desired, {**desired.body, "Name": name}, mark_tags)
         case Update(desired=desired, observed=observed):
             arn = observed.outputs["arn"]
             return (*_modify(change, arn), *attribute_calls("TargetGroup", arn, changed_attributes(change)))
@@ -308,30 +318,6 @@ def _modify(change: Update, arn: Json) -> tuple[Call, ...]:
 
 
 # ONLY SOME KINDS -------------------------------------------------------------------------------------------------
-
-
-def _superseded(present: Present, world: World) -> Iterable[tuple[Present, str]]:
-    """Yield each superseded group, and the reason why it cannot be deleted yet (empty if none)."""
-    for old in present.facts.get("superseded", ()):
-        outputs = {"arn": old["arn"], "name": old["name"]}
-        superseded = Present(body={"Name": old["name"]}, outputs=outputs, marks=present.marks)
-        yield superseded, _still_needed(old, str(present.outputs["arn"]), world)
-
-
-def _still_needed(old: Body, new: str, world: World) -> str:
-    """Return the reason why a superseded group is still needed; empty if none."""
-    unknown = unread(world, "Service", "Listener", "ListenerRule")
-    if unknown:
-        return f"{unknown} could not be read and may use {old['name']}"
-    forwarding = forwarders(world, old["arn"])
-    if forwarding:
-        return f"{forwarding[0]} still forwards to {old['name']}"
-    for key, service in services_behind(world, (old["arn"], new)):
-        if old["arn"] in registered_groups(service):
-            return f"{key} still registers its tasks with {old['name']}"
-        if not service.facts.get("steady"):
-            return f"{key} is not steady yet"
-    return f"a load balancer still uses {old['name']}" if old["in_use"] else ""
 
 
 def _health(_: Desired, present: Present) -> Health:
@@ -391,8 +377,9 @@ TargetGroup/web:
     calls=_calls,
     writes=operations("elbv2", "CreateTargetGroup", "ModifyTargetGroup", "ModifyTargetGroupAttributes"),
     deletes=operations("elbv2", "DeleteTargetGroup"),
-    superseded=_superseded,
+    superseded=superseded,
     health=_health,
     replaces_itself=True,
+    interrupts=interrupts,
     from_reference=named_in_arn("targetgroup"),
 )
