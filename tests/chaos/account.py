@@ -156,3 +156,15 @@ def add_look_alikes(aws: Aws) -> None:
     group = ec2.create_security_group(GroupName="quickstart-web-2", Description="of another owner", VpcId=vpc)
     ec2.create_tags(Resources=[group["GroupId"]], Tags=tags)
     iam.create_role(RoleName="quickstart-execution-2", AssumeRolePolicyDocument=json.dumps(TRUST), Tags=tags)
+
+
+def add_network(ec2: Any, region: str) -> None:
+    """Create what the tutorial's stack looks up: a VPC with a public subnet in each of two availability zones."""
+    named = [{"ResourceType": "vpc", "Tags": [{"Key": "Name", "Value": "tilog-vpc"}]}]
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16", TagSpecifications=named)["Vpc"]["VpcId"]
+    gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
+    tables = ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["RouteTables"]
+    ec2.create_route(RouteTableId=tables[0]["RouteTableId"], DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
+    for number, zone in enumerate("ac"):
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{number}.0/24", AvailabilityZone=f"{region}{zone}")

@@ -19,6 +19,10 @@ MOST_PASSES = 200
 MOST_EXTRA = 3  # passes beyond those of the clean run, after the fault
 QUIET = 3  # passes without a write that end a run; the first is the one that finds nothing to do
 COUNTED = ("Create", "Delete", "Register", "Deregister", "Run", "Terminate")
+IDEMPOTENT = frozenset({
+    "ecs.CreateCluster", "elbv2.CreateTargetGroup", "elbv2.CreateLoadBalancer", "elbv2.CreateListener",
+    "application-autoscaling.RegisterScalableTarget",
+})  # fmt: skip
 
 Pace = Callable[[Controller], float]
 
@@ -33,6 +37,7 @@ class Run:
     calls: list[Call] = field(default_factory=list)
     writes: Counter[str] = field(default_factory=Counter)  # service.Operation
     requests: Counter[str] = field(default_factory=Counter)  # with what was sent, without ids
+    lost: float = 0.0  # simulated seconds in which weight stood on a target group without a healthy target
     events: Counter[str] = field(default_factory=Counter)
     contents: str = ""
     explained: list[str] = field(default_factory=list)
@@ -58,7 +63,7 @@ def run(
 ) -> Run:
     """Make passes until three in a row wrote nothing."""
     simulator, injector = stage.simulator, stage.world.injector
-    mark, events = len(simulator.ledger), len(controller.events)
+    mark, events, lost_before = len(simulator.ledger), len(controller.events), _lost(stage)
     injector.start(visit)
     found, quiet, lost = Run(), 0, None
     for number in range(1, MOST_PASSES + 1):
@@ -89,9 +94,14 @@ def run(
     if found.problem:
         found.explained = [*controller.explain(), *([repr(lost)] if lost else [])]
     _note(found, simulator.ledger.mutations(mark))
+    found.lost = _lost(stage) - lost_before
     found.calls = injector.calls
     found.events = Counter(event.type for event in controller.events[events:])
     return found
+
+
+def _lost(stage: Stage) -> float:
+    return sum(float(one["partly"]) for one in stage.simulator.outages(stage.region))
 
 
 def _names(writes: Iterable[LedgerEntry]) -> str:
@@ -122,20 +132,24 @@ def judge(run: Run, clean: Run) -> str:
     wrong = {name: pair for name, pair in counts.items() if pair[0] != pair[1] and _is_counted(name)}
     if wrong and not _are_idempotent(wrong, run, clean):
         return f"creates or deletes differ (clean, now): {wrong}"
+    if run.lost and not clean.lost:
+        return f"for {run.lost:.0f} s, requests went to a target group without a healthy target"
     if run.contents and run.contents != clean.contents:
         return f"the account differs: {difference(clean.contents.splitlines(), run.contents.splitlines())}"
     return ""
 
 
 def _are_idempotent(wrong: Iterable[str], run: Run, clean: Run) -> bool:
-    """Return whether every call more is a CreateListener that found the listener there: AWS documents it so."""
-    return set(wrong) == {"elbv2.CreateListener"} and run.contents == clean.contents
+    """Return whether every call more succeeds on a resource that is there and changes nothing: AWS documents it so."""
+    return IDEMPOTENT.issuperset(wrong) and run.contents == clean.contents
 
 
 def judge_stale(run: Run, clean: Run) -> str:
     """Return what is wrong with a run whose reads were stale; empty if nothing is."""
     if run.problem:
         return run.problem
+    if run.lost and not clean.lost:
+        return f"for {run.lost:.0f} s, requests went to a target group without a healthy target"
     counts = {name: (clean.writes[name], run.writes[name]) for name in clean.writes | run.writes}
     wrong = {name: pair for name, pair in counts.items() if pair[0] != pair[1]}
     if wrong:

@@ -9,14 +9,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.chaos.account import add_look_alikes, contents
+from tests.chaos.account import add_look_alikes, add_network, contents
 from tests.chaos.faults import FAULTS, READS_ONLY, Call, Fault
 from tests.chaos.forks import PROCESSES, Broken, Copy, broken, in_copies
 from tests.chaos.run import Run, daemon_pace, judge, judge_stale, run, same_work, with_contents
 from tests.chaos.scenarios.scenario import Scenario
 from tests.chaos.stage import REGIONS, Stage, World, copy_of
 from tests.whole.support.environment import SETTLE_SECONDS, Controller
-from tests.whole.test_tilog import create_vpc
 
 SAMPLED = 10  # of the cases that wrote what the clean run wrote, one in so many compares the account all the same
 
@@ -128,7 +127,7 @@ def begin(world: World, scenario: Scenario, folder: Path) -> tuple[Stage, Contro
     """Return the stage and the controller of a scenario, after its act."""
     stage = Stage(world, copy_of(scenario.example, folder), REGIONS[scenario.example])
     if scenario.example == "tilog":
-        create_vpc(stage.aws("ec2"))
+        add_network(stage.aws("ec2"), stage.region)
     add_look_alikes(stage.aws)
     scenario.prepare(stage)
     controller = stage.controller()

@@ -22,6 +22,7 @@ CHANGES = 24  # of properties, in one chain
 MOST_AT_ONCE = 4
 ACTED = 0.3  # of the steps, after an act of another client
 ABSENT: Any = object()
+APPLIED = re.compile(r'"1r?:[\w+/=-]+"')  # a declared value that AWS has already is not noted: that is no write
 REVISION = re.compile(r"(task-definition/[\w-]+):\d+")
 
 TRUST = {
@@ -231,7 +232,7 @@ def _against_fresh(stage: Stage, folder: Path) -> str:
 
 
 def _lines(stage: Stage) -> list[str]:
-    text = REVISION.sub(r"\1", contents(stage.aws))
+    text = APPLIED.sub("…", REVISION.sub(r"\1", contents(stage.aws)))
     text = re.sub(r'"revision": \d+', '"revision": …', text)
     return [one for one in text.splitlines() if not one.startswith("inactive")]
 

@@ -181,6 +181,7 @@ SCENARIOS = (
              prepare=both(adds(SECOND), may_prune)),
     Scenario("scaling", adds(SCALING)),
     Scenario("remove scaling", lambda stage: stage.edit(SCALING, ""), prepare=both(adds(SCALING), may_prune)),
-    Scenario("name of a log group", edits((SERVICE, "logGroupName: /quickstart/web", "logGroupName: /quickstart/two"))),
+    Scenario("name of a log group", edits((SERVICE, "logGroupName: /quickstart/web", "logGroupName: /quickstart/two")),
+             prepare=may_prune),
     Scenario("five changes at once", edits(IMAGE, COUNT, RULE, RETENTION, (SERVICE, "GREETING: hello", "GREETING: a"))),
 )  # fmt: skip

@@ -26,7 +26,7 @@ SCENARIOS = (
             (CLUSTER, "MaxSize: 3", "MaxSize: 5"))),
     changed("scaling policy and target", edits((SERVICE, "TargetValue: 60", "TargetValue: 50"),
             (SERVICE, "MaxCapacity: 4", "MaxCapacity: 6"))),
-    changed("launch template", edits((CLUSTER, "echo ECS_CLUSTER", "echo TWICE; echo ECS_CLUSTER"))),
+    changed("size of the group", edits((CLUSTER, "MinSize: 1", "MinSize: 2"))),
     changed("placement", edits((SERVICE, "      field: instanceId\n", "      field: host\n"))),
     changed("weight of the capacity provider", edits((CLUSTER, "      weight: 1", "      weight: 2"))),
     changed("policies of the instance role", edits((CLUSTER, "CloudWatchLogsFullAccess", "CloudWatchFullAccess"))),
