@@ -73,6 +73,7 @@ class Injector:
     active: bool = False  # False: the calls are those of another client
     ends_at: float = 0.0  # simulated seconds: until then the fault lasts
     happened: int = -1  # the index of the call with the fault
+    fault: Fault | None = None
     _lasting: tuple[Fault, Call] | None = None
     _after: Fault | None = None
 
@@ -84,7 +85,7 @@ class Injector:
     def start(self, visit: Callable[[int, Call], Fault | None]) -> None:
         """Count from zero."""
         self.visit, self.calls, self.happened, self.ends_at = visit, [], -1, 0.0
-        self._lasting = self._after = None
+        self.fault = self._lasting = self._after = None
 
     @property
     def lasts(self) -> bool:
@@ -98,7 +99,8 @@ class Injector:
         index = len(self.calls)
         self.calls.append(call)
         fault = self.visit(index, call)
-        self.happened = index if fault is not None else self.happened
+        if fault is not None:
+            self.happened, self.fault = index, fault
         fault = fault or self._continued(call)
         if fault is not None:
             self._happens(fault, index, call)

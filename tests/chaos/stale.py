@@ -18,6 +18,9 @@ from tests.chaos.wire import Environ
 SERVICES = frozenset({"ecs", "elbv2", "autoscaling", "application-autoscaling"})  # moto has no part in their reads
 UNCHANGED = frozenset({"ec2", "iam", "logs", "ecr", "ssm", "sts"})  # their reads are the same until the next write
 
+Asked = tuple[str, str, str, str, bytes]
+Known = dict[Asked, tuple[str, list[tuple[str, str]], list[bytes]]]
+
 
 @dataclass
 class StaleReads:
@@ -33,17 +36,20 @@ class StaleReads:
     remembers: bool = False  # take snapshots for `once`
     active: Callable[[], bool] = lambda: True  # False: another client reads, and gets what is there
     _snapshots: list[tuple[float, World]] = field(default_factory=list)
-    _known: dict[tuple[Any, ...], tuple[str, list[tuple[str, str]], list[bytes]]] = field(default_factory=dict)
+    _known: dict[str, Known] = field(default_factory=dict)  # by service
 
     def __call__(self, environ: Environ, start: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request."""
         body = environ["wsgi.input"].getvalue()
         request = protocol.decode(dict(environ), body, self.simulator.settings.region)
         writes = is_mutating(request.operation)
-        if writes:
-            self._known.clear()
-        if request.service in UNCHANGED and not writes:
-            return self._repeated((environ["QUERY_STRING"], request.name, request.region, body), environ, start)
+        if request.service in UNCHANGED:
+            known = self._known.setdefault(request.service, {})
+            if writes:
+                known.clear()
+            else:
+                key = request.operation, request.region, environ["PATH_INFO"], environ["QUERY_STRING"], body
+                return self._repeated(known, key, environ, start)
         if request.service in SERVICES and (self.seconds or self.remembers):
             if writes:
                 self._remember()
@@ -56,13 +62,13 @@ class StaleReads:
         self._snapshots.clear()
         self._known.clear()
 
-    def _repeated(self, key: tuple[Any, ...], environ: Environ, start: Callable[..., Any]) -> Iterable[bytes]:
+    def _repeated(self, known: Known, key: Asked, environ: Environ, start: Callable[..., Any]) -> Iterable[bytes]:
         """Answer as before, where nothing was written since: moto's answers are most of the time of a pass."""
-        if key not in self._known:
+        if key not in known:
             started: list[Any] = []
             body = list(self.simulator.gateway(environ, lambda *answer: started.extend(answer)))
-            self._known[key] = (*started, body)
-        status, headers, body = self._known[key]
+            known[key] = (*started, body)
+        status, headers, body = known[key]
         start(status, headers)
         return body
 
