@@ -7,7 +7,7 @@ from concurrent.futures import Executor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
-from graphlib import TopologicalSorter
+from graphlib import CycleError, TopologicalSorter
 
 from ecsync.core import marks, plan, policy, status
 from ecsync.core.inputs import Inputs
@@ -54,9 +54,20 @@ class Catalogue:
     pruning: str = NO_WARRANT
 
     def ordered(self) -> tuple[Application, ...]:
-        """Return the applications, each after those in its `after`."""
-        waits = {name: set(app.after) & self.applications.keys() for name, app in self.applications.items()}
-        return tuple(self.applications[name] for name in TopologicalSorter(waits).static_order())
+        """Return the applications, each after those in its `after`, and after those that its resources refer to.
+
+        Two may refer to each other: then `after` alone decides.
+        """
+        after = {name: set(app.after) & self.applications.keys() for name, app in self.applications.items()}
+        refers = {
+            name: {ref.key.application for one in app.resources for ref in one.refs} & self.applications.keys() - {name}
+            for name, app in self.applications.items()
+        }
+        try:
+            order = tuple(TopologicalSorter({name: after[name] | refers[name] for name in after}).static_order())
+        except CycleError:
+            order = tuple(TopologicalSorter(after).static_order())
+        return tuple(self.applications[name] for name in order)
 
     def holds(self, name: str) -> tuple[Problem, ...]:
         """Return the problems that keep an application from being reconciled."""
