@@ -17,9 +17,9 @@ def harness() -> Harness:
     return Harness()
 
 
-def base(colour: str, **more: object) -> Application:
+def base(colour: str) -> Application:
     """Return the application that comes first."""
-    return shop(document("Base/base", application="base", colour=colour, **more), name="base")
+    return shop(document("Base/base", application="base", colour=colour), name="base")
 
 
 def after(colour: str) -> Application:

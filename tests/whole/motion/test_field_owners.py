@@ -11,6 +11,7 @@ import pytest
 from ecsim import Simulator
 from ecsync.aws.clients import Clients
 from ecsync.core.outcome import Event
+from ecsync.engine.reconciler import PassOptions
 from tests.whole.support.environment import Controller, Environment, operations
 
 APPLICATION = """\
@@ -206,3 +207,24 @@ def test_a_role_that_a_person_moved_to_another_path_is_no_drift_of_the_revision(
     described = account.aws("ecs").describe_task_definition(taskDefinition=running(account))
     assert described["taskDefinition"]["taskRoleArn"].endswith(":role/moved/app")
     assert drift(controller) == []
+
+
+def test_a_service_of_express_mode_is_never_written(account: Environment) -> None:
+    """Enforcing and adopting hold it, and a document that is gone deletes nothing, although it has our tags."""
+    controller = converge(account, APPLICATION + RESOURCES)
+    account.simulator.make_express("two", "web")
+    account.aws("ecs").update_service(cluster="two", service="web", desiredCount=2)
+    with account.writes() as writes:
+        controller.run_passes(2)
+        controller.run_pass(PassOptions(adopt=frozenset()))
+    assert operations(writes) == []
+    held = [one for one in controller.outcomes["two"].plan.withheld if str(one.step.id.key) == "Service/web"]
+    assert [one.reason.partition(";")[0] for one in held] == ["managed by ECS Express Mode"]
+    declare(
+        account,
+        APPLICATION.replace("interval", "prune: true, pruneLimit: 9, interval") + RESOURCES.split("  Service/")[0],
+    )
+    controller.read()
+    with account.writes() as writes:
+        controller.run_passes(3)
+    assert [one for one in operations(writes) if "Service" in one] == []
