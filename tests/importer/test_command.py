@@ -259,7 +259,7 @@ def test_no_value_of_the_environment_is_printed(
 def test_a_service_of_express_mode_is_only_looked_up(
     builder: AccountBuilder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """So is what ECS keeps for it; a person is told so. A service beside it is imported as always."""
+    """So is what ECS keeps for it; a note names it. A service beside it is imported as always."""
     for name in ("express", "plain"):
         builder.service(name, taskDefinition=builder.task(name), loadBalancers=[builder.routed_target_group(name)])
     builder.account.simulator.advance(300)

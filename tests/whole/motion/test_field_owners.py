@@ -228,3 +228,27 @@ def test_a_service_of_express_mode_is_never_written(account: Environment) -> Non
     with account.writes() as writes:
         controller.run_passes(3)
     assert [one for one in operations(writes) if "Service" in one] == []
+
+
+@pytest.mark.parametrize("with_tags", [False, True], ids=["without our tags", "with our tags copied"])
+def test_the_deploy_of_a_rival_is_drift(account: Environment, with_tags: bool) -> None:
+    """No field is ignored: the service goes back to the declared revision, and the event is drift."""
+    controller = converge(account, APPLICATION + RESOURCES)
+    declared = running(account)
+    deploy(account, "nginx:2", with_tags=with_tags)
+    controller.converge(pause=60)
+    assert running(account) == declared
+    assert [str(one.key) for one in drift(controller)] == ["Service/web"]
+
+
+def test_an_older_revision_of_ours_is_no_drift(account: Environment) -> None:
+    """A new process finds a service that does not run the new revision yet: the change is pending."""
+    converge(account, APPLICATION + RESOURCES)
+    old = running(account)
+    converge(account, APPLICATION + RESOURCES.replace("nginx:1", "nginx:2"))
+    account.aws("ecs").update_service(cluster="two", service="web", taskDefinition=old)
+    account.simulator.advance(120)
+    fresh = account.controller()
+    fresh.converge(pause=60)
+    assert running(account).endswith(":2")
+    assert drift(fresh) == []

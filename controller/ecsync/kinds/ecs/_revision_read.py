@@ -114,12 +114,12 @@ def _ours(reader: Reader, want: Wanted) -> list[str]:
     family = str(want.body["family"])
     tagged = tagged_arns(reader, "ecs:task-definition", want.owner.removeprefix("v1/"))
     newest = dict.fromkeys((*_newest(reader, family), *(arn for arn in tagged if family_of(arn) == family)))
-    return sorted(newest, key=_number_in, reverse=True)
+    return sorted(newest, key=number_of, reverse=True)
 
 
 def _newest_running(reader: Reader, found: Body, want: Wanted, running: Iterable[str]) -> Body:
     """Return the newest running revision with this content, so that the order of the services does not matter."""
-    newer = {number: arn for arn in running if (number := _number_in(arn)) > _number(found)}
+    newer = {number: arn for arn in running if (number := number_of(arn)) > _number(found)}
     described = (_described(reader, newer[number]) for number in sorted(newer, reverse=True))
     return next((one for one in described if one is not None and _has_content(one, want)), found)
 
@@ -132,7 +132,8 @@ def _number(described: Body) -> int:
     return int(described["taskDefinition"]["revision"])
 
 
-def _number_in(arn: str) -> int:
+def number_of(arn: str) -> int:
+    """Return the number of a revision; 0 for what is no ARN of one."""
     number = arn.rpartition(":")[2]
     return int(number) if number.isdigit() else 0
 
