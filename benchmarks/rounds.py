@@ -24,7 +24,6 @@ from benchmarks.load.client import LoadAws, Remote
 
 INTERVAL = 60.0  # seconds between two passes of an application, by default
 SLOW = cadences(INTERVAL)["slow"]
-THROTTLED = "elbv2.DescribeTargetGroups"
 ROUNDS = round(SLOW / INTERVAL)  # a slow cycle
 BUDGET = 120.0  # CPU seconds for the rounds of one fleet; fewer rounds are made where they do not fit
 
@@ -39,7 +38,6 @@ class Point:
     load_cpu: float  # reading the manifests, and imports
     cold: Cost
     steady: tuple[Cost, ...]
-    throttled: Cost  # a round in which AWS throttles one operation all the time
     memory: int  # bytes, after the rounds
     memory_after_load: int
 
@@ -51,7 +49,6 @@ class Point:
                 **tree,
                 "cold": Cost(**tree["cold"]),
                 "steady": tuple(Cost(**cost) for cost in tree["steady"]),
-                "throttled": Cost(**tree["throttled"]),
             },
         )
 
@@ -103,9 +100,6 @@ def rounds(url: str, services: int, applications: int, count: int, budget: float
         clock.advance(INTERVAL)
         steady.append(measured(aws, controller.steady_round))
     memory = resident()
-    clock.advance(INTERVAL)
-    aws.set(throttled=[THROTTLED])
-    throttled = measured(aws, controller.round)
     return Point(
         services=services,
         applications=applications,
@@ -113,7 +107,6 @@ def rounds(url: str, services: int, applications: int, count: int, budget: float
         load_cpu=load_cpu,
         cold=cold,
         steady=tuple(steady),
-        throttled=throttled,
         memory=memory,
         memory_after_load=after_load,
     )
@@ -158,7 +151,7 @@ def show(one: Point, scripts: dict[str, Cost], operations: bool) -> None:
         f"memory {one.memory / 2**20:.0f} MiB, of it {one.memory_after_load / 2**20:.0f} before the first call"
     )
     print(f"{'':<34}{'calls':>9}{'/service':>10}{'/ limit':>9}{'CPU ms/service':>16}{'of the thread':>15}{'wall s':>9}")
-    own = {"first round": one.cold, "typical round": one.typical, "round while throttled": one.throttled}
+    own = {"first round": one.cold, "typical round": one.typical}
     print(_calls("limit of a round", one.limit, one))
     print(_calls("limit with each read at its cadence", one.mean_limit, one))
     for name, cost in {**own, **scripts}.items():

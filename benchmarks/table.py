@@ -22,7 +22,8 @@ from benchmarks.cost import Cost
 from benchmarks.limited import Limited, check
 from benchmarks.load.client import LoadAws
 from benchmarks.plan import LATENCY, plans
-from benchmarks.rounds import THROTTLED, Point, controls, point, run
+from benchmarks.rounds import Point, controls, point, run
+from benchmarks.throttled import throttled
 
 ANSIBLE = 3.83  # CPU seconds per service: Ansible 12.3 with 10 services on another day, on a machine like this
 SIZES = ((10, 1), (100, 1), (100, 10), (100, 100), (1000, 1), (1000, 100))
@@ -214,14 +215,14 @@ def throttles(bench: Bench) -> Rows:
         yield Row(
             figure, f"{found.cost.throttles} in {found.cost.total:,} calls; {ended}", "0", not found.cost.throttles
         )
-    one = bench.point(100, 10)
-    figure = f"calls while {THROTTLED} is throttled / before"
-    if isinstance(one, str):
-        yield Row(figure, f"not measured: {one}", "≤ 1.1")
+    during = throttled(bench.aws, 100, 10)
+    figure = "calls while one operation is throttled / before, N = 100 in 10"
+    if isinstance(during, str):
+        yield Row(figure, f"not measured: {during}", "≤ 1.1")
     else:
-        before = one.mean(lambda cost: cost.total)
-        ratio = one.throttled.total / before
-        yield Row(figure, f"{ratio:.2f} ({one.throttled.total:,} / {before:,.0f})", "≤ 1.1", ratio <= 1.1)
+        worst = max(during.values())
+        each = ", ".join(f"{name.partition('.')[2]} {ratio:.2f}" for name, ratio in during.items())
+        yield Row(figure, each, "≤ 1.1", worst <= 1.1)
 
 
 def another_region(bench: Bench) -> Rows:

@@ -1,8 +1,8 @@
 """Measure the calls of a fleet that converges, and of a new image for all of it: `python -m benchmarks.writes`.
 
-The simulated AWS in this process, in virtual time. The first converge has no rate limit. The new image has AWS's rates
-and the controller's own limiter: a wait moves the virtual time. The floor is the time that the buckets need at the same
-share: RegisterTaskDefinition once for each service.
+The simulated AWS in this process, in virtual time. The first converge has no rate limit. The new image has AWS's rates,
+and the daemon with its queue and limiter on one thread: a wait moves the virtual time. The floor is the time that the
+buckets need at the same share: RegisterTaskDefinition once for each service.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ import time
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
 
-from benchmarks.controller import Controller, is_steady, use
+from benchmarks.controller import Controller, use
 from benchmarks.converge import SimulatedTime, converge, new_fleet
 from benchmarks.fleet import ACCOUNT, REGION, Fleet
 from benchmarks.limit import seconds
+from benchmarks.virtual_daemon import VirtualDaemon
 from ecsim import Settings, Simulator, VirtualClock
-from ecsync.core.ports import AwsError
 
 SHARE = 0.5  # the controller's default share of AWS's rates
-STEP = 5.0  # virtual seconds between two rounds: the shortest delay after which a pass is made again
+STEADY = 600.0  # virtual seconds before the new image: the slow reads are spread, and the buckets are full
 # The fewest writes with which a service of the fleet can be created, and what all share.
 PER_SERVICE = {
     "logs.CreateLogGroup": 1,
@@ -43,7 +43,7 @@ class Writes:
     """The calls of one piece of work. `floor` and `seconds` are virtual."""
 
     services: int
-    rounds: int
+    passes: int
     writes: dict[str, int]
     minimum: dict[str, int]
     reads: int
@@ -83,45 +83,29 @@ def first_converge(simulator: Simulator, fleet: Fleet) -> Writes:
 
 
 def new_image(simulator: Simulator, fleet: Fleet) -> Writes:
-    """Give every service of a converged account a new image, with AWS's rates."""
+    """Give every service of a converged account a new image, with AWS's rates and the daemon."""
     assert isinstance(simulator.clock, VirtualClock)
     world, virtual = simulator.world, VirtualSeconds(simulator)
     world.settings = replace(world.settings, throttling=True)
     controller = Controller([fleet], SimulatedTime(simulator.clock), pace=1.0)
     controller.clouds.wait = virtual.wait
+    running = VirtualDaemon(simulator, controller.workspace)
     real, time.monotonic = time.monotonic, virtual.monotonic  # the limiter's clock
     try:
-        _until_steady(controller, simulator)
-        simulator.advance(600.0)
+        running.declare(fleet.files(), "1")
+        running.work()
+        running.work(STEADY)
         mark, began = len(simulator.ledger), simulator.clock.now()
-        controller.read([replace(fleet, image="1.28")], revision="2")
-        count = _until_steady(controller, simulator)
+        running.declare(replace(fleet, image="1.28").files(), "2")
+        count = running.work()
     finally:
         time.monotonic = real
     minimum = {"ecs.RegisterTaskDefinition": fleet.services, "ecs.UpdateService": fleet.services}
     return _writes(simulator, mark, fleet, count, minimum, began)
 
 
-def _until_steady(controller: Controller, simulator: Simulator) -> int:
-    count, pending = 0, list(controller.catalogue.applications)
-    while pending:
-        count += 1
-        assert count < 10_000, f"not steady: {pending[:5]}"
-        for name in tuple(pending):
-            try:
-                outcome = controller.reconcile(name)
-            except AwsError as error:
-                if error.kind != "throttled":
-                    raise
-                continue
-            if is_steady(outcome):
-                pending.remove(name)
-        simulator.advance(STEP)
-    return count
-
-
 def _writes(
-    simulator: Simulator, mark: int, fleet: Fleet, rounds: int, minimum: dict[str, int], began: float
+    simulator: Simulator, mark: int, fleet: Fleet, passes: int, minimum: dict[str, int], began: float
 ) -> Writes:
     entries = simulator.ledger.entries(mark)
     writes = Counter(f"{entry.service}.{entry.operation}" for entry in entries if entry.mutating and entry.ok)
@@ -129,7 +113,7 @@ def _writes(
     registered = [entry.time for entry in entries if entry.operation == "UpdateService" and entry.ok]
     return Writes(
         services=fleet.services,
-        rounds=rounds,
+        passes=passes,
         writes=dict(writes),
         minimum=minimum,
         reads=sum(not entry.mutating for entry in entries),

@@ -108,6 +108,12 @@ class MemoryCloud:
         self.after(operation, params)
         return {"found": found}
 
+    def call_unless(
+        self, _known: bytes, service: str, operation: str, /, **params: Any
+    ) -> tuple[bytes, Mapping[str, Any] | None]:
+        """Make one read. No answer has a digest."""
+        return b"", self.call(service, operation, **params)
+
     def pages(self, service: str, operation: str, result: str, /, **params: Any) -> Iterator[Any]:
         """Yield every item. The result is always one page."""
         yield from self.call(service, operation, **params)[result]

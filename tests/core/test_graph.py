@@ -8,8 +8,8 @@ import pytest
 
 from ecsync.core import graph
 from ecsync.core.graph import Cycle
-from ecsync.core.model import Desired, Documents, Options
-from ecsync.core.outcome import StepId
+from ecsync.core.model import Create, Delete, Desired, Documents, Options, Present
+from ecsync.core.outcome import Step, StepId
 from ecsync.kinds import BY_NAME
 from tests.core.tiny import GADGET, KINDS, WIDGET, at, doc, to
 
@@ -122,3 +122,39 @@ def test_late_is_a_row_of_the_table() -> None:
     """It covers its place and below."""
     assert graph.late(WIDGET.rules, ("peers", 0))
     assert not graph.late(WIDGET.rules, ("size",))
+
+
+def steps_of(*documents: Desired) -> tuple[Step, ...]:
+    """Return a step that creates each document, in order, with those that it waits for."""
+    waits = graph.edges(Documents(documents), KINDS)
+    found = {StepId(key=one.key): Create(desired=one, marks={}) for one in documents}
+    behind = graph.behind(graph.order(waits), waits, set(found))
+    course = [step for step in graph.order(waits) if step in found]
+    return tuple(Step(id=step, change=found[step], calls=(), after=behind[step]) for step in course)
+
+
+def test_a_few_of_a_kind_come_with_those_that_wait_for_them() -> None:
+    """The users of the first ones do not wait until all of the kind are done."""
+    many = [doc(f"Gadget/base-{number:02}") for number in range(25)]
+    users = [doc(f"Gadget/user-{number:02}", x=to(f"Gadget/base-{number:02}")) for number in range(25)]
+    names = [step.id.key.name for step in graph.in_groups(steps_of(*many, *users))]
+    assert names[:20] == [f"{of}-{number:02}" for of in ("base", "user") for number in range(10)]
+    assert names[20:22] == ["base-10", "base-11"]
+    assert sorted(names) == sorted(one.key.name for one in (*many, *users))
+
+
+def test_in_groups_each_step_comes_after_those_it_waits_for() -> None:
+    """Also after those of other groups."""
+    bases = [doc(f"Gadget/base-{number:02}") for number in range(25)]
+    user = doc("Gadget/a-user", x=to("Gadget/base-00"), y=to("Gadget/base-24"))
+    last = doc("Gadget/another", x=to("Gadget/a-user"))
+    names = [step.id.key.name for step in graph.in_groups(steps_of(user, last, *bases))]
+    assert names[-2:] == ["a-user", "another"]
+
+
+def test_a_deletion_keeps_its_place() -> None:
+    """It does not come earlier than what was before it, even if it waits for none of that."""
+    steps = steps_of(*(doc(f"Gadget/base-{number:02}") for number in range(25)))
+    gone = Delete(key=at("Gadget/gone"), observed=Present(body={}, outputs={}))
+    deletion = Step(id=StepId(key=gone.key, phase="prune"), change=gone, calls=(), after=frozenset({steps[0].id}))
+    assert graph.in_groups((*steps, deletion))[-1] is deletion

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Executor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -94,7 +95,11 @@ class Recorded:
 class Harness:
     """A daemon over an account in memory; the test sets the content of its source."""
 
-    def __init__(self, wait: Callable[[threading.Condition, float | None], object] | None = None) -> None:
+    def __init__(
+        self,
+        wait: Callable[[threading.Condition, float | None], object] | None = None,
+        readers: Callable[[], Executor] | None = None,
+    ) -> None:
         self.account = Account()
         self.source_state = SourceState()
         self.catalogue = Catalogue(applications={})
@@ -121,6 +126,7 @@ class Harness:
             ticks=Ticks(clock),
             store=self.store,
             recorder=self.recorded,
+            readers=readers,
             workers=2,
             jitter=0.0,
         )

@@ -12,7 +12,8 @@ import pytest
 from ecsync.core.kind import Collection, Kind
 from ecsync.core.marks import OWNER, spelled
 from ecsync.core.ports import AwsError, Deferred
-from ecsync.engine.inventory import TAGS_LAG, Inventory, InventoryReader
+from ecsync.engine.inventory import TAGS_LAG, Inventory
+from ecsync.engine.trace import InventoryReader
 from ecsync.engine.views import MOMENT, at_cadence, confirmed, fresh
 from ecsync.testing import FakeClock, memory_kind
 
@@ -71,6 +72,11 @@ class Zoo:
                 raise error("missing")
             return {"tags": [{"arn": arn, "pairs": spelled(self.tags[arn], "Key/Value")} for arn in params["arns"]]}
         return dict(self.food)
+
+    def call_unless(
+        self, _known: bytes, service: str, operation: str, /, **params: Any
+    ) -> tuple[bytes, Mapping[str, Any] | None]:
+        return b"", self.call(service, operation, **params)
 
     def pages(self, _service: str, operation: str, _result: str, /, **params: Any) -> Iterator[Any]:
         if operation == "GetResources":
@@ -509,13 +515,28 @@ class TestMemory:
     """What is kept."""
 
     def test_what_is_not_asked_for_is_forgotten(self, zoo: Zoo, inventory: Inventory, clock: FakeClock) -> None:
-        """After hours with ever new names, only the names of the last hour are kept."""
+        """After hours with ever new names, only the items of the last hour and the answers of minutes are kept."""
         for number in range(300):
             zoo.colours[f"w{number}"] = "red"
             colours(looking(inventory), f"w{number}")
             looking(inventory).call("zoo", "DescribeCages", of=number)
             clock.advance(INTERVAL)
-        assert inventory.size < 2 * 80
+        assert inventory.size < 80
+
+    def test_an_answer_is_kept_as_long_as_a_view_takes_it(
+        self, zoo: Zoo, inventory: Inventory, clock: FakeClock
+    ) -> None:
+        """Through all sweeps of its period, also if a step read it in between."""
+        for _ in range(20):
+            looking(inventory, 10.0)
+            looking(inventory, 900.0).call("zoo", "DescribeCages", of="lion")
+            clock.advance(30.0)
+        assert [name for name, _ in zoo.calls].count("DescribeCages") == 1
+        inventory.reader(fresh(inventory.mark())).call("zoo", "DescribeCages", of="lion")
+        clock.advance(700.0)
+        looking(inventory)
+        looking(inventory, 900.0).call("zoo", "DescribeCages", of="lion")
+        assert [name for name, _ in zoo.calls].count("DescribeCages") == 2
 
     def test_reads_are_counted_by_operation_and_reason(self, inventory: Inventory) -> None:
         """A metric shows them."""

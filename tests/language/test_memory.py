@@ -7,11 +7,11 @@ import gc
 import pytest
 
 from benchmarks.fleet import Fleet
-from ecsync.core.model import Origin
+from ecsync.core.model import Key, Origin, Ref, Text
 from ecsync.language import yaml12
 from ecsync.language.files import parse_file
 from ecsync.language.manifest import LoadCache
-from ecsync.language.nodes import Node, Origins, plain
+from ecsync.language.nodes import Node, Origins, Pool, plain
 from tests.language.test_incremental import loaded
 
 FILES = Fleet(services=20, applications=2).files()
@@ -50,6 +50,35 @@ def test_nodes_of_two_files_are_not_packed() -> None:
     origins = Origins(root)
     origins.pack(plain(root))
     assert origins["b",] == Origin("two.yaml", 7)
+
+
+def test_equal_parts_of_bodies_are_one_object() -> None:
+    """A service repeats most of what the others declare: settings, names of members, references."""
+    resources = loaded(FILES).applications[1].resources
+    for one, other in zip(resources[-14:-7], resources[-7:], strict=True):
+        assert one.key.kind is other.key.kind
+        for name, value in one.body.items():
+            if value == other.body[name] and not isinstance(value, int):
+                assert value is other.body[name]
+
+
+def test_a_pool_makes_no_value_another_one() -> None:
+    """What compares as equal but is of another type, or in another order, stays as it is; also what is not plain."""
+    text = Text(("a", Ref(Key("app", "Cluster", "c"), "arn")))
+    scalars = [1, True, 1.0, "1", 0, False, 0.0, -0.0, None, "", text, 10**30, float(10**30), [], {}, ()]
+    trees = [
+        *({"a": scalar} for scalar in scalars),
+        *([scalar] for scalar in scalars),
+        *({"a": 1.5, "b": scalar} for scalar in scalars),
+        [1, 2],
+        [2, 1],
+        {"x": {"a": 1, "b": 2}},
+        {"x": {"b": 2, "a": 1}},
+    ]
+    pool = Pool()
+    for _ in range(2):
+        for tree in trees:
+            assert repr(pool.tree(tree)) == repr(tree)
 
 
 BLOCK = "resources:\n  LogGroup/a: {retentionInDays: 7}\n  LogGroup/b:\n    retentionInDays: 14\n"

@@ -153,6 +153,21 @@ class TestEnd:
         assert one.keep() == holder("forced", "incident 7")
         assert not one.held()
 
+    def test_force_takes_it_also_from_a_holder_that_renews_it_meanwhile(
+        self, store: MemoryStore, one: RecordLease, clock: FakeClock
+    ) -> None:
+        """The holder's write came between the read and the write of the other process."""
+
+        def renew() -> None:
+            store.before = lambda: None
+            assert one.keep() is None
+
+        store.before = renew
+        forced = lease(store, "forced", clock, reason="incident 7")
+        assert forced.keep(force=True) is None
+        assert forced.held()
+        assert one.keep() == holder("forced", "incident 7")
+
     @pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 1}', '{"format": 2}'])
     def test_what_is_no_lease_is_not_overwritten(self, text: str) -> None:
         """Another object has the name, or a newer ecsync wrote it."""

@@ -160,5 +160,6 @@ class TestKeeper:
         clock, store = FakeClock(), MemoryStore()
         keeper = Keeper(lease(store, "one", clock), self.TIMING)
         keeper.round()
-        keeper.stop()
+        keeper.start()
+        keeper.stop(10)
         assert lease(store, "other", clock).keep() is None

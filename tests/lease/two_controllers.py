@@ -234,7 +234,7 @@ class Controller:
             until = self.world.now + TIMING.every
             while self.world.now < until and not self.passing.over:
                 self.keeping.back()
-        self.keeper.stop()
+        self.keeper.release()
 
     def _pass(self) -> None:
         one_pass = self._passes(self)

@@ -40,6 +40,7 @@ METRICS = {
     "ecsync_changes",
     "ecsync_drift_detected",
     "ecsync_drifted_resources",
+    "ecsync_held_changes",
     "ecsync_events",
     "ecsync_events_dropped",
     "ecsync_heartbeat_timestamp_seconds",

@@ -45,7 +45,7 @@ def on_disk(environment: Environment, _: pytest.MonkeyPatch) -> str:
     return str(environment.manifests)
 
 
-def in_s3(environment: Environment, _: pytest.MonkeyPatch) -> str:
+def in_s3(environment: Environment, _: object = None) -> str:
     """The source is a bucket."""
     create_bucket(environment)
     for path in environment.manifests.iterdir():
@@ -159,6 +159,27 @@ def test_a_controller_is_replaced_by_a_new_one(environment: Environment, where: 
         wait_until(lambda: writes(new))
         wait_until(lambda: is_converged(new))
     assert creates(environment) == QUICKSTART_CREATES
+
+
+def test_a_holder_that_was_paused_writes_nothing_when_it_continues(environment: Environment) -> None:
+    """Its time was over before it woke up: it reports who holds the lease, and the other one has repaired the drift."""
+    environment.edit("interval: 30s", "interval: 5s", "application.yaml")
+    where = in_s3(environment)
+    with advancing_time(environment), ExitStack() as both:
+        holding = both.enter_context(daemon(where))
+        wait_until(lambda: is_converged(holding), timeout=60)
+        waiting = both.enter_context(daemon(where))
+        wait_until(lambda: waits(waiting))
+        holding.pause()
+        wait_until(lambda: writes(waiting), timeout=3 * PERIOD)
+        since = len(environment.simulator.ledger)
+        environment.aws("ecs").update_service(cluster="quickstart", service="web", desiredCount=0)
+        holding.resume()
+        wait_until(lambda: waits(holding))
+        wait_until(lambda: environment.service()["desiredCount"] == 2)
+        wait_until(lambda: is_converged(holding) and is_converged(waiting))
+        assert lease_events(holding) == ["lease.taken", "lease.lost"]
+    assert aws_writes(environment, since) == ["ecs.UpdateService"] * 2
 
 
 def test_two_daemons_with_different_manifests_do_not_fight(environment: Environment, where: str) -> None:

@@ -131,7 +131,7 @@ def test_prune_deletes_the_whole_stack_and_only_conflicts_fail(tilog: Controller
     for name in ("network.yaml", "service.yaml", "cluster.yaml"):
         (environment.manifests / name).unlink()
     (environment.manifests / "nothing.yaml").write_text(NOTHING)
-    environment.edit("mode: enforce", "prune: true\n    mode: enforce", "application.yaml")
+    environment.edit("mode: enforce", "prune: true\n    pruneLimit: 30\n    mode: enforce", "application.yaml")
     tilog.read()
     with environment.writes() as writes:
         for _ in range(80):

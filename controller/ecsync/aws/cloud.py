@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore import xform_name
 
-from ecsync.aws import cloud_pages
+from ecsync.aws import cloud_pages, lean
 from ecsync.aws.clients import Clients
 from ecsync.aws.cloud_cache import Cache
 from ecsync.aws.errors import FAILURES, Secrets, classify, from_exception
@@ -67,6 +67,14 @@ class BotoCloud:
         if f"{service}.{operation}" not in self._reads:
             raise WriteRefused(f"{service}.{operation} is not declared as a read, and was called as one")
         return self._send(service, operation, params, once=False)
+
+    def call_unless(
+        self, known: bytes, service: str, operation: str, /, **params: Any
+    ) -> tuple[bytes, Mapping[str, Any] | None]:
+        """Make one declared read; return the digest of its body, and the response unless that digest is known."""
+        with lean.unless(known, service, operation) as answer:
+            response = self.call(service, operation, **params)
+        return answer.digest, None if answer.same else response
 
     def pages(self, service: str, operation: str, result: str, /, **params: Any) -> Iterator[Any]:
         """Yield every item of the list at `result` (a dotted path) over all pages, reading each page when needed."""

@@ -6,7 +6,12 @@ botocore: other protocols, errors, streams, values that are not of the shape. So
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 from xml.etree.ElementTree import ParseError
 
@@ -22,6 +27,54 @@ _EVENT = ("createdAt", "message")
 # The members of the result, and the body that is left for botocore.
 Read = Callable[[bytes], tuple[dict[str, Any], bytes]]
 
+# Where an answer in XML has the id of its request, by protocol: at its end, or before the result.
+_ID_OF_REQUEST = {
+    "query": re.compile(rb"<ResponseMetadata>\s*<RequestId>[^<]*</RequestId>\s*</ResponseMetadata>(?=\s*</\w+>\s*\Z)"),
+    "ec2": re.compile(rb"(?<=>)\s*<requestId>[^<]*</requestId>"),
+}
+_BEFORE_RESULT = re.compile(rb"\s*(<\?xml[^>]*>)?\s*<\w+[^>]*>")
+
+
+@dataclass(slots=True)
+class Known:
+    """The digest of the last answer to a call, and what became of this one. Without `digest`, it was not read here."""
+
+    operation: tuple[str, str]  # of the call: its credentials may need other calls first
+    before: bytes
+    digest: bytes = b""
+
+    @property
+    def same(self) -> bool:
+        """Whether this answer is the last one: then it is not read, and the call returns an empty result."""
+        return bool(self.digest) and self.digest == self.before
+
+
+_KNOWN: ContextVar[Known | None] = ContextVar("known", default=None)
+
+
+@contextmanager
+def unless(before: bytes, service: str, operation: str) -> Iterator[Known]:
+    """Do not read the answer of the call inside if its digest is this one."""
+    known = Known((service, operation), before)
+    token = _KNOWN.set(known)
+    try:
+        yield known
+    finally:
+        _KNOWN.reset(token)
+
+
+def digest_of(body: bytes, protocol: str) -> bytes:
+    """Return a digest of an answer without the id of its request, which no two answers share."""
+    found = None
+    if protocol == "query":
+        found = _ID_OF_REQUEST[protocol].search(body)
+    elif protocol == "ec2" and (root := _BEFORE_RESULT.match(body)):
+        found = _ID_OF_REQUEST[protocol].match(body, root.end())
+    digest = sha256(body[: found.start()] if found else body)
+    if found:
+        digest.update(body[found.end() :])
+    return digest.digest()
+
 
 def read_lean(events: BaseEventHooks) -> None:
     """Read the responses of every operation of a session in this way, as far as they are understood."""
@@ -35,13 +88,20 @@ def read_lean(events: BaseEventHooks) -> None:
         key = service, operation_model.name
         if key not in reads:
             reads[key] = _read_of(operation_model, structures.setdefault(service, {}))
-        read_body = reads[key]
+        read_body, known, body = reads[key], _KNOWN.get(), response_dict["body"]
         if read_body is None:
             return
+        known = known if known is not None and known.operation == key else None
+        digest = digest_of(body, operation_model.service_model.resolved_protocol) if known is not None else b""
+        if known is not None and digest == known.before:
+            known.digest, response_dict["body"] = digest, _nothing(operation_model)
+            return
         try:
-            found, response_dict["body"] = read_body(response_dict["body"])
+            found, response_dict["body"] = read_body(body)
         except (ValueError, TypeError, ArithmeticError, OSError, RecursionError, ParseError):
             return  # botocore's own parser reads the body, or raises its error
+        if known is not None:
+            known.digest = digest
         customized_response_dict.update(found)
 
     events.register("before-parse", read)
@@ -62,6 +122,14 @@ def _read_of(operation: OperationModel, structures: dict[str, Any]) -> Read | No
     except lean_json.NotUnderstood:
         pass
     return None
+
+
+def _nothing(operation: OperationModel) -> bytes:
+    """Return a body without a result."""
+    if operation.service_model.resolved_protocol == "json":
+        return b""
+    wrapper = operation.output_shape.serialization.get("resultWrapper", "")
+    return f"<r>{f'<{wrapper}/>' if wrapper else ''}</r>".encode()
 
 
 def _newest_events(body: Any) -> None:

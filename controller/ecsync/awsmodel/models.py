@@ -1,7 +1,7 @@
-"""Botocore's models in little memory: each shape of a service is text until it is used.
+"""Botocore's models in little memory: each shape of a service is text until it is used, and without documentation.
 
 Of the thousands of shapes in a model a process uses a few dozen. As dictionaries the models of the services that ecsync
-calls take more memory than a thousand services of a fleet.
+calls take more memory than a thousand services of a fleet. Four fifths of their text is documentation.
 """
 
 from __future__ import annotations
@@ -78,25 +78,38 @@ class PackedFiles:
     def _packed(self, file_path: str, text: bytes) -> dict[str, Any]:
         # Botocore merges a file of extras into the dictionaries of the model, which then have to be dictionaries.
         is_model = file_path.endswith("service-2") and not self.exists(f"{file_path}.sdk-extras")
-        sliced = _sliced(text) if is_model else None
+        sliced = _sliced(_DOCUMENTATION.sub(_comma, text)) if is_model else None
         if sliced is not None:
             return sliced
         content: dict[str, Any] = json.loads(text)
         if is_model:
-            content["shapes"] = Packed(content["shapes"])
-            _without_documentation(content)
+            content["shapes"] = Packed(_without_documentation(content["shapes"]))
+            content["operations"] = _without_documentation(content["operations"])
         for partition in content.get("partitions", ()) if file_path.endswith("endpoints") else ():
             partition["services"] = Packed(partition["services"])
         return content
 
 
-def _without_documentation(content: dict[str, Any]) -> None:
-    for operation in content["operations"].values():
-        operation.pop("documentation", None)
+def _without_documentation(value: Any) -> Any:
+    """Return the value without the documentation at every depth. A member with that name is no text, and stays."""
+    if isinstance(value, dict):
+        return {
+            name: _without_documentation(below)
+            for name, below in value.items()
+            if name != "documentation" or not isinstance(below, str)
+        }
+    return [_without_documentation(below) for below in value] if isinstance(value, list) else value
 
 
+# A documentation on a line of its own, as in botocore's files.
+_DOCUMENTATION = re.compile(rb'(,?)\n *"documentation":"[^"\\\n]*(?:\\.[^"\\\n]*)*"(,?)(?=\n)')
 _SHAPES, _END = b'\n  "shapes":{', b"\n  }"
 _SHAPE = re.compile(rb'\n    "(\w+)":(?=\{)')
+
+
+def _comma(documentation: re.Match[bytes]) -> bytes:
+    """Return what stays of a documentation: the comma between its neighbours."""
+    return b"," if documentation[1] and documentation[2] else b""
 
 
 def _sliced(text: bytes) -> dict[str, Any] | None:
@@ -111,14 +124,22 @@ def _sliced(text: bytes) -> dict[str, Any] | None:
         return None
     before, *parts = _SHAPE.split(text[start + len(_SHAPES) : end])
     shapes = {
-        name.decode(): value.strip().removesuffix(b",") for name, value in zip(parts[::2], parts[1::2], strict=True)
+        name.decode(): b"".join(map(bytes.strip, value.split(b"\n"))).removesuffix(b",")
+        for name, value in zip(parts[::2], parts[1::2], strict=True)
     }
     if before.strip() or not shapes or not all(value.endswith(b"}") for value in shapes.values()):
         return None
     content: dict[str, Any] = json.loads(text[: start + len(_SHAPES)] + text[end:])
     content["shapes"] = Packed.from_texts(shapes)
-    _without_documentation(content)
     return content
+
+
+def documented(service: str) -> Mapping[str, Any]:
+    """Return botocore's model of a service with its documentation, for the verbs that print it: up to 30 MB."""
+    from botocore.loaders import Loader  # takes 100 ms, and most commands do not need it
+
+    model: Mapping[str, Any] = Loader().load_service_model(service, "service-2")
+    return model
 
 
 @cache

@@ -41,7 +41,8 @@ class ModelShape:
 
     shape_name: str
     model: Model = field(repr=False, compare=False)
-    note: str = field(default="", repr=False, compare=False)  # the documentation of the member with this shape
+    service: str = field(repr=False, compare=False)
+    member_of: tuple[str, str] = field(default=("", ""), repr=False, compare=False)  # a shape, and its member
 
     @cached_property
     def _raw(self) -> Model:
@@ -64,7 +65,7 @@ class ModelShape:
     @cached_property
     def members(self) -> Mapping[str, Shape]:
         """A structure's members by name."""
-        return {name: self._below(raw) for name, raw in self._raw.get("members", {}).items()}
+        return {name: self._below(raw, name) for name, raw in self._raw.get("members", {}).items()}
 
     @cached_property
     def element(self) -> Shape | None:
@@ -90,10 +91,13 @@ class ModelShape:
     @property
     def documentation(self) -> str:
         """AWS's documentation of the member; of the shape if the member has none."""
-        return self.note or str(self._raw.get("documentation", ""))
+        shapes = _documented_shapes(self.service)
+        parent, member = self.member_of
+        note = shapes[parent]["members"][member].get("documentation", "") if member else ""
+        return str(note or shapes[self.shape_name].get("documentation", ""))
 
-    def _below(self, raw: Model) -> ModelShape:
-        return ModelShape(raw["shape"], self.model, str(raw.get("documentation", "")))
+    def _below(self, raw: Model, member: str = "") -> ModelShape:
+        return ModelShape(raw["shape"], self.model, self.service, (self.shape_name, member))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,9 +176,9 @@ def at_path(path: str, *, side: str) -> Shape:
     model = service_model(service)
     raw = model["operations"][name]
     steps = _MEMBER.findall(members)
-    root = ModelShape(raw[side]["shape"], model)
+    root = ModelShape(raw[side]["shape"], model, service)
     if steps and steps[0] not in root.members and "output" in raw:
-        root = ModelShape(raw["output"]["shape"], model)
+        root = ModelShape(raw["output"]["shape"], model, service)
     shape: Shape = root
     for step in steps:
         below = shape.element if step in ("[]", "{}") else shape.members[step]
@@ -189,6 +193,12 @@ def service_model(service: str) -> Model:
     model: Model = models.shared_loader().load_service_model(service, "service-2")
     more = dict(_with_more(model["shapes"], beyond_the_model().get(service, {})))
     return {**model, "shapes": models.Used(model["shapes"], more)}
+
+
+@cache
+def _documented_shapes(service: str) -> Model:
+    shapes: Model = models.documented(service)["shapes"]
+    return shapes
 
 
 def _with_more(shapes: Model, more: Values) -> Iterator[tuple[str, Model]]:

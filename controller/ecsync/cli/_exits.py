@@ -56,7 +56,7 @@ def explained(error: Exception, application: str = "") -> int:
     """Print what a person can do about the error (of an application), and return the exit code."""
     from ecsync.cli._api import NoDaemon
     from ecsync.config import ConfigError
-    from ecsync.core.ports import AwsError, LeaseError, SourceError, WritesStopped
+    from ecsync.core.ports import AwsError, SourceError, WritesStopped
     from ecsync.engine.reconciler import Refused
     from ecsync.http.server import CannotServe
 
@@ -68,7 +68,7 @@ def explained(error: Exception, application: str = "") -> int:
         case NoDaemon() | CannotServe():
             _print(f"{error}")
             return ERROR
-        case WritesStopped() | LeaseError():
+        case WritesStopped():
             _print(f"{error}")
             return LEASE
         case SourceError():

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
+from itertools import islice
 
 from ecsync.core.kind import Kind
-from ecsync.core.model import Desired, Documents, Key, Ref, Text
+from ecsync.core.model import Delete, Desired, Documents, Forget, Key, Ref, Text
 from ecsync.core.outcome import Step, StepId
 from ecsync.core.rules import Late, Refers, Rules
 from ecsync.core.trees import Json, Path, leaves, locate
+
+GROUP = 10  # steps of a kind before those that wait for them
 
 Edges = Mapping[StepId, frozenset[StepId]]
 
@@ -158,3 +161,31 @@ def behind(ordered: Iterable[StepId], waits: Edges, among: Set[StepId]) -> Mappi
         parts = [frozenset((other,)) if other in among else found[other] for other in waits.get(step, ())]
         found[step] = parts[0] if len(parts) == 1 else frozenset().union(*parts)
     return found
+
+
+def in_groups(ordered: Sequence[Step]) -> tuple[Step, ...]:
+    """Return steps so that a few of a kind come with those that wait for them: services soon after task definitions.
+
+    So the calls of several kinds take turns, and no rate limit is idle while another one is used up. What removes
+    something keeps its place behind all that were before it.
+    """
+    ids = {step.id for step in ordered}
+    waits = [set(step.after & ids) for step in ordered]
+    users: dict[StepId, list[int]] = {}
+    for index, others in enumerate(waits):
+        for other in others:
+            users.setdefault(other, []).append(index)
+    left = dict.fromkeys(range(len(ordered)))
+    result: list[Step] = []
+    while left:
+        group = list(islice(left, GROUP))
+        while group:
+            for index in group:
+                del left[index]
+            result += (ordered[index] for index in group)
+            freed = [(user, ordered[index].id) for index in group for user in users.get(ordered[index].id, ())]
+            for user, done in freed:
+                waits[user].discard(done)
+            free = dict.fromkeys(user for user, _ in freed if user in left and not waits[user])
+            group = sorted(user for user in free if not isinstance(ordered[user].change, Delete | Forget))
+    return tuple(result)

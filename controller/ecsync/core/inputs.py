@@ -43,9 +43,11 @@ class Inputs:
     last_lookups: Mapping[Key, LookupValues] = field(default_factory=dict)
     policies: tuple[Policy, ...] = ()
     retried: frozenset[Key] = frozenset()  # what a gate gave up is tried again: a person asked for it
-    # Of the last pass: the resources with nothing to do. `turn` is the number of this pass.
+    # Of the last pass: the resources with nothing to do. `turn` is the number of this pass, `turns` is how many of the
+    # last turns it stands for: in those before it, nothing was decided.
     settled: Mapping[Key, Settled] = field(default_factory=dict)
     turn: int = 0
+    turns: int = 1
     checked_within: int = CHECKED_WITHIN
     order: tuple[Desired, ...] = ()  # the documents in the order in which they are decided; empty: not known yet
 
@@ -204,4 +206,4 @@ def _same(one: Desired, other: Desired) -> bool:
 
 def due(inputs: Inputs, key: Key) -> bool:
     """Return whether a settled resource is compared in full in this pass, as a check on the shortcut."""
-    return hash(key) % inputs.checked_within == inputs.turn % inputs.checked_within
+    return (inputs.turn - hash(key)) % inputs.checked_within < inputs.turns

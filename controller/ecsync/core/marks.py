@@ -17,6 +17,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from itertools import combinations
+from sys import intern
 
 from ecsync.core.kind import Kind, Tagging
 from ecsync.core.model import Adopt, Applied, Call, Desired, Forget, Key, Mark, Marks, PhysicalId, Present, Tags, Update
@@ -148,7 +149,8 @@ def unpack(text: str) -> Applied | None:
         return None
     entries = (packed[index : index + width] for index in range(0, len(packed), width))
     return Applied(
-        members={entry[:_PATH].hex(): entry[_PATH:].hex() for entry in entries},
+        # Each service has the same members: their hashes are kept once.
+        members={intern(entry[:_PATH].hex()): entry[_PATH:].hex() for entry in entries},
         retain="r" in flags,
         adopted="a" in flags,
         form=int(form or 1),

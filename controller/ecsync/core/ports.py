@@ -132,6 +132,14 @@ class Cloud(Reader, Protocol):
     def keeps(self, service: str, operation: str, /, **params: Any) -> bool:
         """Return whether `cached` has the response already, without a call."""
 
+    def call_unless(
+        self, known: bytes, service: str, operation: str, /, **params: Any
+    ) -> tuple[bytes, Mapping[str, Any] | None]:
+        """Make one call; return the digest of AWS's answer, and the response: None if the digest is the known one.
+
+        The digest is of 32 bytes, of the whole answer but the id of the request. It is empty where there is none.
+        """
+
     @property
     def account(self) -> str:
         """The id of the account that the credentials belong to. Calls AWS at most once; may raise AwsError."""

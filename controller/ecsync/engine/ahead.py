@@ -1,21 +1,23 @@
 """Read ahead: ask AWS on several threads for what a pass will read, so that it finds the answers in the inventory.
 
 Nothing here is part of a result. The pass observes as always, one kind after another, and reads what is missing. A
-wrong guess costs a call.
+wrong guess costs a call. So the answers of one rate limit are waited for while those of the others arrive.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from typing import Any, Protocol, TypeVar
 
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind
 from ecsync.core.model import Desired, Key, Observed
-from ecsync.core.ports import AwsError
+from ecsync.core.ports import Allowance, AwsError
 from ecsync.engine.inventory import Inventory
 from ecsync.engine.observe import observe
 from ecsync.engine.views import View
@@ -23,9 +25,49 @@ from ecsync.engine.views import View
 PARTS = 10  # threads that read one kind, where its resources need a call each
 
 Read = Future[dict[Key, Observed]]
+T = TypeVar("T")
 
 
-def read_ahead(inventory: Inventory, view: View, inputs: Inputs, now: datetime, threads: Executor) -> None:
+class Threads(Protocol):
+    """Runs work on other threads: an `Executor`, or one that counts waits."""
+
+    def submit(self, work: Callable[..., T], /, *arguments: Any) -> Future[T]:
+        """Begin the work."""
+
+
+class CountingThreads:
+    """Threads that wait for rate limits as long as they must. `waited`: the longest wait of one of them, in seconds."""
+
+    def __init__(self, executor: Executor, unlimited: Callable[[], AbstractContextManager[Allowance]]) -> None:
+        self.waited = 0.0
+        self._executor = executor
+        self._unlimited = unlimited
+
+    def submit(self, work: Callable[..., T], /, *arguments: Any) -> Future[T]:
+        """Begin the work."""
+        return self._executor.submit(self._counted, partial(work, *arguments))
+
+    def _counted(self, work: Callable[[], T]) -> T:
+        with self._unlimited() as allowance:
+            try:
+                return work()
+            finally:
+                self.waited = max(self.waited, allowance.waited)
+
+
+@contextmanager
+def counting(
+    readers: Callable[[], Executor] | None, unlimited: Callable[[], AbstractContextManager[Allowance]]
+) -> Iterator[CountingThreads | None]:
+    """Yield threads of their own for a pass that may wait: it waits for all rate limits at the same time."""
+    if readers is None:
+        yield None
+        return
+    with readers() as executor:
+        yield CountingThreads(executor, unlimited)
+
+
+def read_ahead(inventory: Inventory, view: View, inputs: Inputs, now: datetime, threads: Threads) -> None:
     """Read the resources of the application, each kind when it is ready, and the listings of what is ours."""
     kinds = {name: replace(kind, inquire=None) for name, kind in inputs.kinds.items()}  # it needs the whole world
     resources = _by_kind(inputs)

@@ -7,14 +7,12 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any
 
 from ecsync.core.kind import Collection
 from ecsync.core.model import Tags
 from ecsync.core.ports import AwsError
 from ecsync.engine.views import ReadAt, View
-
-T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -48,6 +46,22 @@ def _unpacked(value: Any) -> Any:
     return value.value if isinstance(value, _Packed) else value
 
 
+def _renewed(kept: Any, value: Any) -> Any:
+    """Return what is kept if its content is that of the value, and else the value, packed."""
+    packed = _packed(value)
+    if not isinstance(kept, _Packed) or not isinstance(packed, _Packed):
+        return packed
+    return kept if kept.data == packed.data or _is_equal(kept.value, value) else packed
+
+
+def _is_equal(one: Any, other: Any) -> bool:
+    """Return whether plain data is equal, in its types and order too."""
+    try:
+        return marshal.dumps(one, 2) == marshal.dumps(other, 2)  # version 2 writes values only
+    except ValueError:
+        return False
+
+
 @dataclass(slots=True)
 class Answer:
     """The last answer to one call. Its lock is held while it is read: the other askers wait for it."""
@@ -55,17 +69,45 @@ class Answer:
     lock: threading.Lock = field(default_factory=threading.Lock)
     read: ReadAt | None = None
     asked: float = 0.0
+    lasts: float = 0.0  # seconds: the age up to which it is of use to those who asked
+    digest: bytes = b""  # of the answer, as AWS gave it; empty: not known
     _kept: Any = None
+
+    @property
+    def known(self) -> bytes:
+        """The digest of the answer that is kept; empty where none is, or where it is not known."""
+        return self.digest if isinstance(self._kept, _Packed) else b""
 
     @property
     def value(self) -> Any:
         """The answer, or the failure in its place. Each asker gets a tree of its own."""
         return _unpacked(self._kept)
 
-    def keep(self, read: ReadAt, value: T) -> T:
-        """Keep an answer and return it."""
-        self.read, self._kept = read, _packed(value) if type(value) is dict else value
+    @property
+    def failed(self) -> bool:
+        """Whether it is a failure."""
+        return isinstance(self._kept, Failed)
+
+    @property
+    def content(self) -> object:
+        """What is the same object until an answer differs; of a listing, the listing. A failure is never the same."""
+        return object() if self.failed else self._kept
+
+    def keep(self, read: ReadAt, value: Any, digest: bytes = b"") -> Any:
+        """Keep an answer with its digest, and return it. None is the answer that is kept already."""
+        if value is None:
+            self.read = read
+            return self.value
+        self.digest = digest
+        if isinstance(value, Pages):
+            value.replaces(self._kept)
+        self.read, self._kept = read, _renewed(self._kept, value) if type(value) is dict else value
         return value
+
+    def useless(self, now: float) -> bool:
+        """Return whether no view takes it any more, and none reads it now."""
+        since = self.read.seconds if self.read is not None else self.asked
+        return now - since >= self.lasts and not self.lock.locked()
 
     def taken(self, view: View, collection: Collection, now: float, key: str) -> bool:
         """Return whether a view takes the answer. A failure is an answer too, but not for an exact view."""
@@ -109,7 +151,18 @@ class Pages:
         self._complete = False
         self._lock = threading.Lock()
         self._under_way = False  # it stays so after an exception that is no answer of AWS
+        self._before: Pages | None = None
+        self._content = object()
         self.error: AwsError | None = None
+
+    def replaces(self, before: object) -> None:
+        """Note the listing that was read before: if both are complete and equal, their content is one."""
+        self._before = before if isinstance(before, Pages) and before.complete else None
+
+    @property
+    def content(self) -> object:
+        """What is the same object until a listing differs; never the same while it is not complete."""
+        return self._content if self._complete else object()
 
     @property
     def broken(self) -> bool:
@@ -145,11 +198,22 @@ class Pages:
         try:
             self._read.append(next(self._items))
         except StopIteration:
+            if self._before is not None and _is_equal(self._before._read, self._read):
+                self._read, self._content = self._before._read, self._before._content
+            self._before = None
             self._complete = True
         except AwsError as error:
             self.error = error
             raise
         self._under_way = False
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """One answer of AWS to a call for several identifiers."""
+
+    digest: bytes
+    ids: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -161,6 +225,7 @@ class Item:
     kept: Any = ()
     failure: Any = None
     error: AwsError | None = None  # of the call that asked for it
+    body: Body | None = None  # that it is of
 
     @property
     def items(self) -> tuple[Any, ...]:
@@ -206,8 +271,26 @@ class Batch:
         self.drop(unused)
         return found
 
-    def keep(self, collection: Collection, ids: Sequence[str], answer: Mapping[str, Any], read: ReadAt) -> None:
+    def known(self, ids: Sequence[str]) -> bytes:
+        """Return the digest of the answer to this call, if all that is kept of the identifiers is of it; else empty."""
+        first = self.items.get(ids[0])
+        body = first.body if first else None
+        if body is None or body.ids != tuple(ids):
+            return b""
+        return body.digest if all(one in self.items and self.items[one].body is body for one in ids) else b""
+
+    def keep_again(self, ids: Sequence[str], read: ReadAt) -> None:
+        """Keep what is kept of these identifiers: AWS gave the same answer to the same call (`known`)."""
+        for one in ids:
+            item = self.items.pop(one)
+            item.read = read
+            self.items[one] = item
+
+    def keep(
+        self, collection: Collection, ids: Sequence[str], answer: Mapping[str, Any], read: ReadAt, digest: bytes = b""
+    ) -> None:
         """Keep the answer for these identifiers. One that AWS leaves out has no items."""
+        body = Body(digest, tuple(ids)) if digest else None
         items: dict[str, list[Any]] = {}
         for item in answer.get(collection.items) or ():
             items.setdefault(str(item[collection.key]), []).append(item)
@@ -216,7 +299,8 @@ class Batch:
         for one, found in self._fresh.items():
             before = self.items.pop(one, None)
             asked = before.asked if before else read.seconds
-            self.items[one] = Item(asked, read, _packed(found) if found else (), failures.get(one))
+            kept = _renewed(before.kept if before else (), found) if found else ()
+            self.items[one] = Item(asked, read, kept, failures.get(one), body=body)
 
     def fail(self, ids: Sequence[str], error: AwsError, read: ReadAt) -> None:
         """Keep the failure of the call for these identifiers, so that other applications do not repeat it.
@@ -243,6 +327,11 @@ class Batch:
             found[collection.failures] = [one.failure for one in kept.values() if one.failure is not None]
         return found
 
+    def contents(self, ids: Iterable[str]) -> tuple[object, ...]:
+        """Return, for each identifier, what is the same object until its items differ. A failure is never the same."""
+        kept = (self.items[one] for one in ids)
+        return tuple(one.kept if one.error is None and one.failure is None else object() for one in kept)
+
     def drop(self, ids: Iterable[str]) -> None:
         """Forget identifiers."""
         for one in ids:
@@ -261,8 +350,9 @@ def _name(failure: Mapping[str, Any]) -> str:
 class Marked:
     """What the tagging API lists with an owner mark: the tags by ARN, and the marks of each application."""
 
-    def __init__(self, tags: Mapping[str, Tags], owner: str) -> None:
-        self.tags = tags
+    def __init__(self, tags: Mapping[str, Tags], owner: str, before: Marked | None = None) -> None:
+        known: Mapping[str, Tags] = before.tags if before else {}
+        self.tags: Mapping[str, Tags] = {arn: _same_tags(known.get(arn), of) for arn, of in tags.items() if owner in of}
         self._owner = owner
 
     @cached_property
@@ -273,3 +363,8 @@ class Marked:
             mark = tags[self._owner]
             found.setdefault(mark.rsplit("/", 2)[0], []).append((mark, arn))
         return found
+
+
+def _same_tags(known: Tags | None, tags: Tags) -> Tags:
+    """Return the tags that were listed before, if these are the same in the same order."""
+    return known if known is not None and list(known.items()) == list(tags.items()) else tags

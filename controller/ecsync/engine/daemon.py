@@ -13,6 +13,7 @@ from math import inf
 from ecsync.core.model import Application, Key
 from ecsync.core.outcome import ApplicationState, Done, Failed, Outcome, Pass, PassResult, Plan, WithheldReason
 from ecsync.core.ports import AwsError, Deferred, SourceError
+from ecsync.engine.ahead import counting
 from ecsync.engine.daemon_parts import DaemonParts, SourceState
 from ecsync.engine.ordering import Ordering
 from ecsync.engine.queue import Claim, Priority
@@ -61,8 +62,8 @@ class Daemon:
         self._step_states: dict[str, StepState] = {}
         self._started: dict[str, datetime] = {}  # passes under way
         self._to_retry: dict[str, set[Key | None]] = {}  # by application; None: all of its resources
-        self._apart: list[threading.Thread] = []  # passes that may wait for a rate limit: at most one for each site
-        self._ordering = Ordering(parts.store)
+        self._ordering = Ordering(parts.store, wake=partial(parts.queue.add, priority="change"))
+        self._apart: list[threading.Thread] = []  # passes that may wait for rate limits: few for each site
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._source_due = threading.Event()
@@ -144,7 +145,7 @@ class Daemon:
             # Without the text of the exception: it may hold a secret, and the API shows this message.
             message = f"an internal error ({type(error).__name__}): see the log"
             source_state = self._parts.last_good.refuse(SourceError(message, reason="internal"))
-            self._catalogue = replace(before, pruning=pruning(source_state, before))
+            self._catalogue = before.held(pruning(source_state, before))
             self._source_state = source_state
             self._parts.recorder.source_read(source_state)
 
@@ -159,7 +160,7 @@ class Daemon:
         self._source_state = source_state
         self._parts.recorder.source_read(source_state)
         if snapshot is not None:
-            self._declare(replace(read, pruning=pruning(source_state, read)))
+            self._declare(read.held(pruning(source_state, read)))
 
     def _declare(self, read: Catalogue) -> None:
         """Make a catalogue the current one: queue what differs from the one before, and forget what is not declared."""
@@ -206,7 +207,7 @@ class Daemon:
         `alive` is called before each write of a pass on this thread.
         """
         claim = self._parts.queue.take(within)
-        if claim is not None and claim.alone:
+        if claim is not None and claim.patient:
             with self._lock:
                 self._apart = [thread for thread in self._apart if thread.is_alive()]
                 self._apart.append(self._parts.start_thread(f"pass-{claim.key}", partial(self.once, claim)))
@@ -229,7 +230,7 @@ class Daemon:
             # Without the text of the exception: it may hold a secret, and the API shows this message.
             message = f"an internal error ({type(error).__name__}): see the log"
             self._finish(claim.key, "error", after, error=message)
-            self._wake(self._catalogue.applications.get(claim.key), None)
+            self._ordering.ended(self._catalogue.applications.get(claim.key), self._catalogue, None)
         finally:
             self._started.pop(claim.key, None)
             following.give_back(claim)
@@ -259,12 +260,12 @@ class Daemon:
             if cause and cause.kind == "credentials":
                 self._step_state(name).retries.forget_denied()
             self._finish(name, _result_of_error(error), after, error=str(error), cause=cause, reconcile_id=reconcile_id)
-            self._wake(application, None)
+            self._ordering.ended(application, self._catalogue, None)
             return _Next(after=after)
         self._parts.recorder.ended(application, outcome, reconcile_id)
         after = self._after_outcome(application, outcome)
         self._finish(name, result(outcome), after, outcome=outcome, reconcile_id=reconcile_id, read_only=read_only)
-        self._wake(application, outcome)
+        self._ordering.ended(application, self._catalogue, outcome)
         return _Next(after=after, priority=priority(outcome), scarce=scarce)
 
     def _reconcile(
@@ -279,8 +280,8 @@ class Daemon:
     ) -> tuple[Outcome, bool]:
         """Make the pass, and return its outcome and whether its reads waited for the rate limit. Raises Deferred."""
         recorder = self._parts.recorder
-        # A pass that has its site alone may wait until it has read everything: it is not on a worker's thread.
-        with self._parts.wait_limit(inf if claim.alone else PASS_WAIT) as allowance, recorder.timer("total"):
+        # Such a pass may wait until it has read everything: it is not on a worker's thread.
+        with self._parts.wait_limit(inf if claim.patient else PASS_WAIT) as allowance, recorder.timer("total"):
             waited = 0.0
 
             def planned(plan: Plan) -> None:
@@ -301,8 +302,11 @@ class Daemon:
             )
             destination = self._parts.destination_for(application)
             self._parts.queue.place(application.name, (destination.target.account, destination.target.region))
-            outcome = reconcile(application, catalogue, destination, self._step_state(application.name), options)
-        return outcome, waited > PASS_WAIT
+            readers = self._parts.readers if claim.patient else None
+            with counting(readers, partial(self._parts.wait_limit, inf)) as threads:
+                destination = replace(destination, threads=threads)
+                outcome = reconcile(application, catalogue, destination, self._step_state(application.name), options)
+        return outcome, max(waited, threads.waited if threads else 0.0) > PASS_WAIT
 
     def _read_only_reason(self, application: Application) -> str:
         """Return the reason why nothing may be written to an application now; empty if it may."""
@@ -316,11 +320,6 @@ class Daemon:
         if unheld := self._parts.unheld():
             return f"read-only: the lease is {unheld}"
         return f"read-only: {waits}" if waits else ""
-
-    def _wake(self, application: Application | None, outcome: Outcome | None) -> None:
-        """Queue the applications that waited for this pass, or that refer to what it changed."""
-        for name in self._ordering.ended(application, self._catalogue, outcome) if application else ():
-            self._parts.queue.add(name, priority="change")
 
     def _finish(
         self,

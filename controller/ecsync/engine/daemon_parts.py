@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
@@ -117,6 +118,7 @@ class DaemonParts:
     store: Store
     recorder: EventRecorder
     wait_limit: WaitLimit = unlimited
+    readers: Callable[[], Executor] | None = None  # makes the threads with which a pass that waits reads ahead
     start_thread: Callable[[str, Callable[[], None]], threading.Thread] = start_thread
     workers: int = 4
     source_interval: float = 30.0  # seconds

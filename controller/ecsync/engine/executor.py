@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from ecsync.core import marks, plan
-from ecsync.core.graph import references
+from ecsync.core.graph import in_groups, references
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind
-from ecsync.core.model import Absent, Adopt, Call, Create, Delete, Forget, Key, Observed, Present, Ref, Replace, Update
+from ecsync.core.model import Absent, Adopt, Call, Create, Delete, Forget, Key, Observed, Present, Ref, Replace
 from ecsync.core.outcome import DELETING, Done, Failed, Plan, Progressing, Result, Skipped, Step, StepId
 from ecsync.core.ports import AwsError, Clock, Cloud, Deferred, WritesStopped
 from ecsync.core.resolve import resolve
 from ecsync.core.trees import Json, at
 from ecsync.engine import orphans
 from ecsync.engine.inventory import Inventory
-from ecsync.engine.needs import needs, unmet
-from ecsync.engine.observe import observe
+from ecsync.engine.needs import adds, needs, unmet
+from ecsync.engine.observe import neighbours, observe
 from ecsync.engine.retries import content_digest
 from ecsync.engine.step_state import StepState
-from ecsync.engine.views import MOMENT, View, confirmed, fresh
+from ecsync.engine.views import MOMENT, View, around, confirmed, fresh
 
 _READ_AHEAD = 49  # resources of the same kind that are read with one that is created
 _LOOK_AGAIN = 5.0  # seconds until the next pass, if this process may not write now
@@ -46,6 +46,7 @@ class ExecutionContext:
     budget: int = 10  # resources that this pass may delete or replace
     announce: Announce = lambda *_: None
     adopting: bool = False  # `ecsync adopt`: adoption steps, and nothing else
+    confirmed: Collection[Key] = ()  # resources that were read for the plan a moment ago, with what they depend on
 
 
 @dataclass(slots=True)
@@ -54,6 +55,7 @@ class _Run:
     context: ExecutionContext
     world: dict[Key, Observed]
     steps: Sequence[Step] = ()
+    before: int = 0  # the place of the last write before this pass
     read: dict[Key, float] = field(default_factory=dict)  # when the resource of a step was last read
     removes: bool = False  # whether a step removes something
     depended: frozenset[Key] = frozenset()  # resources that a step about another one depends on
@@ -68,16 +70,16 @@ class _Run:
 def execute(
     inputs: Inputs, plan_: Plan, context: ExecutionContext
 ) -> tuple[Mapping[StepId, Result], Mapping[Key, Observed]]:
-    """Apply the steps in order. A failure stops the steps that depend on it; the others go on.
+    """Apply the steps, each as soon as those that it waits for are done. A failure stops the steps that depend on it.
 
     Returns the result of each step, and the world as last observed.
     """
-    run = _Run(inputs=inputs, context=context, world=dict(inputs.world), steps=plan_.steps)
-    now = context.clock.monotonic()
-    run.read = {step.id.key: now for step in plan_.steps if not inputs.is_without_parent(step.id.key)}
+    run = _Run(inputs=inputs, context=context, world=dict(inputs.world), steps=in_groups(plan_.steps))
+    run.before, now = context.step_state.written, context.clock.monotonic()
+    run.read = {key: now for key in context.confirmed if not inputs.is_without_parent(key)}
     run.removes = any(isinstance(step.change, Delete | Forget) for step in plan_.steps)
     run.depended = frozenset(key for step in plan_.steps for key in needs(step) if key != step.id.key)
-    for step in plan_.steps:
+    for step in run.steps:
         if context.adopting != isinstance(step.change, Adopt):
             result: Result = Skipped(reason=_other_mode(context))  # blocks no step: the resource exists
         else:
@@ -183,9 +185,12 @@ def _planned_again(run: _Run, step: Step) -> Step | Result:
     if step.id.phase == "prune":
         run.context.step_state.orphan_listing = None  # the step changes what was listed
         return orphans.planned_again(inventory.reader(fresh(inventory.mark())), inputs, step) or Done()
-    if not _adds(step):
+    lately = _read_lately(run, key)
+    if not lately and not isinstance(step.change, Create):
+        _read_beside(run, key)
+    if not adds(step):
         _read(run, fresh(inventory.mark()), (key,))
-    elif not _read_lately(run, key):
+    elif not lately or key in run.written:
         _read(run, confirmed(run.written.get(key, 0)), _creates_like(run, step))
     decided = plan.replan(replace(inputs, world=run.world), step)
     again = next((one for one in decided.steps if one.id == step.id), None)
@@ -204,20 +209,22 @@ def _read(run: _Run, view: View, keys: Sequence[Key]) -> None:
     run.read |= {key: now for key in keys if not inputs.is_without_parent(key)}
 
 
-def _adds(step: Step) -> bool:
-    """Return whether a step changes nothing that exists: it creates a resource, or a revision of it."""
-    revises = isinstance(step.change, Update) and any(one.effect == "revise" for one in step.fields)
-    return isinstance(step.change, Create) or revises
-
-
 def _read_lately(run: _Run, key: Key) -> bool:
-    """Return whether a resource was read within a moment, and not written since: AWS refuses to create what exists."""
-    return run.context.clock.monotonic() - run.read.get(key, float("-inf")) < MOMENT and key not in run.written
+    """Return whether a resource was read within a moment. Then it may be created: AWS refuses to create what exists."""
+    return run.context.clock.monotonic() - run.read.get(key, float("-inf")) < MOMENT
+
+
+def _read_beside(run: _Run, key: Key) -> None:
+    """Read what the decision about a resource depends on. What was written in this pass stays as its write left it."""
+    beside = [one for one in neighbours(run.inputs, (key,)) if one not in run.written]
+    _read(run, around(run.inputs.application.sync.interval, written=run.before), beside)
 
 
 def _creates_like(run: _Run, step: Step) -> list[Key]:
     """Return the resource of a step, and those of the steps after it that create the same kind: one read for all."""
-    following = (one.id.key for one in run.steps if _adds(one) and one.id not in run.results)
+    if run.inputs.kind(step.id.key).apart:
+        return [step.id.key]  # its resources need a call each
+    following = (one.id.key for one in run.steps if adds(one) and one.id not in run.results)
     alike = (key for key in following if key.kind == step.id.key.kind and key != step.id.key)
     return [step.id.key, *islice(alike, _READ_AHEAD)]
 

@@ -18,12 +18,14 @@ from ecsync.core.model import Tags
 from ecsync.core.ports import AwsError, Cloud
 from ecsync.core.trees import canonical
 from ecsync.engine.answers import Answer, Batch, Failed, Marked, Pages, tried
+from ecsync.engine.trace import Asked, InventoryReader, Reply, Trace, content_of
 from ecsync.engine.views import MOMENT, ReadAt, View
 
 TAGS_LAG = 120.0  # seconds: the tagging API may return older tags than a direct read before
-_UNUSED = 3600.0  # seconds after which an answer that was not asked for is dropped
-_SWEEP = 600.0
+_UNUSED = 3600.0  # seconds after which what was not asked for is dropped
+_SWEEP = 60.0
 _IN_USE = 600.0  # seconds since an answer was last asked for
+_FOR_EVER = object()  # the content of what AWS never changes
 _GET_RESOURCES = ("resourcegroupstaggingapi", "GetResources")
 
 _MARKED = {cadence: Collection(operation=".".join(_GET_RESOURCES), cadence=cadence) for cadence in get_args(Cadence)}
@@ -51,10 +53,10 @@ class Inventory:
         self._listings: dict[str, float] = {}  # of what is ours: when no view takes them any more
         self.reads: Counter[tuple[str, str]] = Counter()  # requests to AWS by operation and reason
 
-    def reader(self, view: View) -> InventoryReader:
-        """Return a reader that takes the answers of a view."""
+    def reader(self, view: View, trace: Trace | None = None) -> InventoryReader:
+        """Return a reader that takes the answers of a view, and adds them to a trace."""
         self._sweep()
-        return InventoryReader(self, view)
+        return InventoryReader(self, view, trace or Trace())
 
     def mark(self) -> int:
         """Return the place in the order of everything that was read until now."""
@@ -92,30 +94,40 @@ class Inventory:
 
     # ---------------------------------------------------------------- what a reader asks for
 
-    def answer(self, view: View, service: str, operation: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return the answer to one call."""
-        collection = self._collection(service, operation)
-        if collection.tags_of and collection.tags_of in params:
-            return self._tags(view, collection, service, operation, params)
-        if collection.ids and collection.ids in params:
-            return self._batch(view, collection, service, operation, params)
+    def answer(self, view: View, asked: Asked, *, with_answer: bool = True) -> Reply:
+        """Return the answer to one call, with its content. `with_answer`: else it is only read."""
+        collection = self._collection(asked.service, asked.operation)
+        if collection.tags_of and collection.tags_of in asked.params:
+            return self._tags(view, collection, asked)
+        if collection.ids and collection.ids in asked.params:
+            return self._batch(view, collection, asked, with_answer=with_answer)
+        return self._kept(view, collection, asked.name, asked.params, self._calling(asked), with_answer=with_answer)
 
-        def read() -> Mapping[str, Any]:
-            found = self._cloud.call(service, operation, **params)
-            return collection.part(found) if collection.part else found
+    def items(self, view: View, asked: Asked) -> Reply:
+        """Return the items of all pages. Raises the AwsError of a listing that failed before.
 
-        return self._kept(view, collection, f"{service}.{operation}", params, read)
+        The content of a listing is known when every page has been read: until then it is its `Pages`.
+        """
+        collection = self._collection(asked.service, asked.operation)
+        if collection.ids and collection.ids in asked.params:
+            answer, content = self._batch(view, collection, asked)
+            return iter(answer[asked.result]), content
+        name = f"{asked.name}:{asked.result}"
+        pages, _ = self._kept(view, collection, name, asked.params, lambda _: (b"", Pages(self._pages(asked))))
+        return iter(pages) if pages.complete else self._noting(collection, pages), pages
 
-    def items(self, view: View, service: str, operation: str, result: str, params: Mapping[str, Any]) -> Iterator[Any]:
-        """Return the items of all pages. Raises the AwsError of a listing that failed before."""
-        collection = self._collection(service, operation)
-        if collection.ids and collection.ids in params:
-            return iter(self._batch(view, collection, service, operation, params, pages=True)[result])
-        name = f"{service}.{operation}:{result}"
-        pages = self._kept(
-            view, collection, name, params, lambda: Pages(self._cloud.pages(service, operation, result, **params))
-        )
-        return iter(pages) if pages.complete else self._noting(collection, pages)
+    def _calling(self, asked: Asked) -> Callable[[bytes], tuple[bytes, Any]]:
+        """Return a call as a read for `_kept`."""
+        part = self._collection(asked.service, asked.operation).part
+
+        def call(known: bytes) -> tuple[bytes, Any]:
+            digest, found = self._cloud.call_unless(known, asked.service, asked.operation, **asked.params)
+            return digest, part(found) if part and found is not None else found
+
+        return call
+
+    def _pages(self, asked: Asked) -> Iterator[Any]:
+        return self._cloud.pages(asked.service, asked.operation, asked.result, **asked.params)
 
     def _noting(self, collection: Collection, pages: Iterable[Any]) -> Iterator[Any]:
         """Yield the items of a listing that is still read, and note its error."""
@@ -125,15 +137,26 @@ class Inventory:
             self._note(collection.operation, error)
             raise
 
-    def cached(self, service: str, operation: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
+    def cached(self, _: View, asked: Asked) -> Reply:
         """Return what AWS never changes. If it is read now, it may contain another answer, which is as new."""
-        contains = self._collection(service, operation).contains
-        if contains is None or self._cloud.keeps(service, operation, **params):
-            return self._cloud.cached(service, operation, **params)
+        contains = self._collection(asked.service, asked.operation).contains
+        if contains is None or self._cloud.keeps(asked.service, asked.operation, **asked.params):
+            return self._cloud.cached(asked.service, asked.operation, **asked.params), _FOR_EVER
         read = ReadAt(self._monotonic(), self.mark())
-        found = self._cloud.cached(service, operation, **params)
+        found = self._cloud.cached(asked.service, asked.operation, **asked.params)
         self._keep(*contains(found), read)
-        return found
+        return found, _FOR_EVER
+
+    def content(self, view: View, asked: Asked) -> object:
+        """Read what a view does not take any more, and return the content of the answer. Raises AwsError."""
+        if asked.for_ever:
+            return _FOR_EVER if self._cloud.keeps(asked.service, asked.operation, **asked.params) else object()
+        if not asked.result:
+            return self.answer(view, asked, with_answer=False)[1]
+        items, content = self.items(view, asked)
+        for _ in items:
+            pass
+        return content_of(content)
 
     def _keep(self, name: str, params: Mapping[str, Any], value: Mapping[str, Any], read: ReadAt) -> None:
         """Keep an answer, unless a newer one is kept."""
@@ -142,7 +165,7 @@ class Inventory:
         with answer.lock:
             if answer.read is None or answer.read.order < read.order:
                 answer.keep(read, value)
-                answer.asked = read.seconds
+                answer.asked, answer.lasts = read.seconds, _UNUSED
 
     def _collection(self, service: str, operation: str) -> Collection:
         name = f"{service}.{operation}"
@@ -151,25 +174,39 @@ class Inventory:
     # ---------------------------------------------------------------- answers by their parameters
 
     def _kept(
-        self, view: View, collection: Collection, name: str, params: Mapping[str, Any], read: Callable[[], T]
-    ) -> T:
-        """Return the kept answer if the view takes it, else read it. One thread reads, the others wait."""
+        self,
+        view: View,
+        collection: Collection,
+        name: str,
+        params: Mapping[str, Any],
+        read: Callable[[bytes], tuple[bytes, Any]],
+        *,
+        with_answer: bool = True,
+    ) -> Reply:
+        """Return the kept answer if the view takes it, else read it. One thread reads, the others wait.
+
+        `read` gets the digest of the kept answer. It returns a digest and the answer, or None if it is the kept one.
+        """
         key = _key(name, params)
         with self._lock:
             answer = self._answers.setdefault(key, Answer())
         with answer.lock:
             now = self._monotonic()
             answer.asked = now
+            answer.lasts = max(answer.lasts, TAGS_LAG, 0.0 if view.exact else view.ages[collection.cadence])
             if not answer.taken(view, collection, now, key):
                 read_at = self._begin(collection.operation, view)
-                value: T | Failed = answer.keep(read_at, tried(read))
+                found = tried(lambda: read(answer.known))
+                digest, new = (b"", found) if isinstance(found, Failed) else found
+                value: Any = answer.keep(read_at, new, digest)
                 if isinstance(value, Failed):
                     self._note(collection.operation, value.error)
             else:
-                value = answer.value
+                value = answer.value if with_answer or answer.failed else None
+            content = answer.content
         if isinstance(value, Failed):
             raise value.error
-        return value
+        return value, content
 
     def _begin(self, operation: str, view: View) -> ReadAt:
         """Count a read, and return when it begins.
@@ -193,36 +230,27 @@ class Inventory:
 
     # ---------------------------------------------------------------- answers by identifier
 
-    def _batch(
-        self,
-        view: View,
-        collection: Collection,
-        service: str,
-        operation: str,
-        params: Mapping[str, Any],
-        *,
-        pages: bool = False,
-    ) -> Mapping[str, Any]:
+    def _batch(self, view: View, collection: Collection, asked: Asked, *, with_answer: bool = True) -> Reply:
         """Return the answer for these identifiers, made of kept items and of one call for what is too old."""
-        asked = [str(one) for one in params[collection.ids]]
-        scope = {name: value for name, value in params.items() if name != collection.ids}
+        ids = [str(one) for one in asked.params[collection.ids]]
+        scope = {name: value for name, value in asked.params.items() if name != collection.ids}
         with self._lock:
             batch = self._batches.setdefault(_key(collection.operation, scope), Batch())
 
-        def describe(ids: Sequence[str]) -> Mapping[str, Any]:
-            wanted = {**scope, collection.ids: list(ids)}
-            if pages:
-                return {collection.items: list(self._cloud.pages(service, operation, collection.items, **wanted))}
-            return self._cloud.call(service, operation, **wanted)
+        def describe(ids: Sequence[str], known: bytes) -> tuple[bytes, Mapping[str, Any] | None]:
+            params = {**scope, collection.ids: list(ids)}
+            if asked.result:
+                return b"", {collection.items: list(self._pages(asked._replace(params=params)))}
+            return self._cloud.call_unless(known, asked.service, asked.operation, **params)
 
         with batch.lock:
             now = self._monotonic()
-            batch.ask(asked, now)
-            due = [one for one in asked if not batch.takes(view, collection, one, now)]
+            batch.ask(ids, now)
+            due = [one for one in ids if not batch.takes(view, collection, one, now)]
             if due:
                 fill = [] if view.exact else batch.oldest(view, collection, now, collection.size - len(due), due)
                 self._describe(view, collection, batch, (due, fill), describe)
-            return batch.answer(collection, asked)
+            return batch.answer(collection, ids) if with_answer or due else None, batch.contents(ids)
 
     def _describe(
         self,
@@ -230,13 +258,18 @@ class Inventory:
         collection: Collection,
         batch: Batch,
         ids: tuple[Sequence[str], Sequence[str]],
-        describe: Callable[[Sequence[str]], Mapping[str, Any]],
+        describe: Callable[[Sequence[str], bytes], tuple[bytes, Mapping[str, Any] | None]],
     ) -> None:
         """Read what is due, and the fill. If the fill makes the call fail, read what is due alone."""
         due, fill = ids
         read = self._begin(collection.operation, view)
         try:
-            batch.keep(collection, [*due, *fill], describe([*due, *fill]), read)
+            wanted = [*due, *fill]
+            digest, answer = describe(wanted, batch.known(wanted))
+            if answer is None:
+                batch.keep_again(wanted, read)
+            else:
+                batch.keep(collection, wanted, answer, read, digest)
         except AwsError as error:
             self._note(collection.operation, error)
             if not fill or error.kind not in ("missing", "invalid"):
@@ -247,32 +280,25 @@ class Inventory:
 
     # ---------------------------------------------------------------- tags
 
-    def _tags(
-        self, view: View, collection: Collection, service: str, operation: str, params: Mapping[str, Any]
-    ) -> Mapping[str, Any]:
+    def _tags(self, view: View, collection: Collection, asked: Asked) -> Reply:
         """Return the tags of one ARN or of several: from the tagging API for what carries our mark, else directly."""
         assert collection.as_tagged is not None
-        asked = params[collection.tags_of]
-        arns = asked if collection.ids else [asked]
+        of = asked.params[collection.tags_of]
+        arns = of if collection.ids else [of]
         listed = {} if view.exact else self._listed_tags(view, collection, arns)
         if not collection.ids:
-            if asked in listed:
-                return collection.as_tagged(asked, listed[asked])
-            kept: Mapping[str, Any] = self._kept(
-                view,
-                collection,
-                collection.operation,
-                params,
-                lambda: self._cloud.call(service, operation, **params),
-            )
-            return kept
+            if of in listed:
+                return collection.as_tagged(of, listed[of]), listed[of]
+            return self._kept(view, collection, collection.operation, asked.params, self._calling(asked))
         rest = [arn for arn in arns if arn not in listed]
-        direct = (
-            self._batch(view, collection, service, operation, {**params, collection.ids: rest})[collection.items]
-            if rest
-            else []
-        )
-        return {collection.items: [*(collection.as_tagged(arn, tags) for arn, tags in listed.items()), *direct]}
+        items = [collection.as_tagged(arn, tags) for arn, tags in listed.items()]
+        contents: tuple[object, ...] = tuple(listed.values())
+        if rest:
+            answer, direct = self._batch(
+                view, collection, asked._replace(params={**asked.params, collection.ids: rest})
+            )
+            items, contents = [*items, *answer[collection.items]], (contents, direct)
+        return {collection.items: items}, contents
 
     def _listed_tags(self, view: View, collection: Collection, arns: Sequence[str]) -> dict[str, Tags]:
         """Return the tags of those ARNs that the tagging API lists with our mark and that were not read lately.
@@ -309,14 +335,20 @@ class Inventory:
     def _marked(self, view: View, types: Sequence[str], cadence: Cadence) -> tuple[Marked, ReadAt]:
         collection = _MARKED[cadence]
 
-        def read() -> tuple[Marked, ReadAt]:
+        def read(_: bytes) -> tuple[bytes, tuple[Marked, ReadAt]]:
             began = ReadAt(self._monotonic(), 0)
             params = {"ResourceTypeFilters": list(types), "TagFilters": [{"Key": marks.OWNER}]}
             listed = self._cloud.pages(*_GET_RESOURCES, "ResourceTagMappingList", **params)
             found = {one["ResourceARN"]: marks.tag_map(one.get("Tags")) for one in listed}
-            return Marked({arn: tags for arn, tags in found.items() if marks.OWNER in tags}, marks.OWNER), began
+            kept = self._answers.get(key)
+            before = kept.value if kept else None
+            last = before[0] if isinstance(before, tuple) else None
+            return b"", (Marked(found, marks.OWNER, last), began)
 
-        return self._kept(view, collection, f"{collection.operation} marked", {"of": ",".join(types)}, read)
+        name, params = f"{collection.operation} marked", {"of": ",".join(types)}
+        key = _key(name, params)
+        marked: tuple[Marked, ReadAt] = self._kept(view, collection, name, params, read)[0]
+        return marked
 
     def owned(self, view: View, kind: Kind, scope: str) -> Listed:
         """Return the live resources of a kind with a mark of this scope (`Kind.owned`). Raises AwsError."""
@@ -328,14 +360,17 @@ class Inventory:
         key, last = _key(name, params), self._monotonic() + view.ages["fast"]
         with self._lock:
             self._listings[key] = max(last, self._listings.get(key, last))
-        return self._kept(view, Collection(operation=name), name, params, lambda: tuple(list_(reader, scope)))
+        listed: Listed = self._kept(
+            view, Collection(operation=name), name, params, lambda _: (b"", tuple(list_(reader, scope)))
+        )[0]
+        return listed
 
     # ---------------------------------------------------------------- what is not asked for any more
 
     def _sweep(self) -> None:
-        """Drop the answers that were not asked for lately, and the listings of what is ours that no view takes.
+        """Drop what no view takes any more: listings of what is ours at once, other answers after a minute or two.
 
-        They have whole live resources, and an application asks for them every ten minutes (`orphans.RELIST`).
+        A listing has whole live resources, and an application asks for it every ten minutes (`orphans.RELIST`).
         """
         now = self._monotonic()
         with self._lock:
@@ -345,7 +380,7 @@ class Inventory:
             if now - self._swept < _SWEEP:
                 return
             self._swept = now
-            self._answers = {key: one for key, one in self._answers.items() if now - one.asked < _UNUSED}
+            self._answers = {key: one for key, one in self._answers.items() if not one.useless(now)}
             batches = list(self._batches.values())
         for batch in batches:
             with batch.lock:
@@ -359,23 +394,3 @@ def _key(name: str, params: Mapping[str, Any]) -> str:
         if isinstance(value, str):
             return f"{name} {member}={value}"
     return f"{name} {canonical(params)}" if params else f"{name} "
-
-
-class InventoryReader:
-    """The Reader port over an inventory: it takes the answers of one view."""
-
-    def __init__(self, inventory: Inventory, view: View) -> None:
-        self._inventory = inventory
-        self._view = view
-
-    def call(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
-        """Return the answer to one call."""
-        return self._inventory.answer(self._view, service, operation, params)
-
-    def pages(self, service: str, operation: str, result: str, /, **params: Any) -> Iterator[Any]:
-        """Yield every item of the list member `result`, from all pages."""
-        return self._inventory.items(self._view, service, operation, result, params)
-
-    def cached(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
-        """As `call`, for data that AWS never changes."""
-        return self._inventory.cached(service, operation, params)

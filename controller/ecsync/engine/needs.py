@@ -41,3 +41,9 @@ def unmet(step: Step, inputs: Inputs, world: World) -> Unmet | None:
         if condition is not None and not condition.usable:
             return Unmet(f"waits for {key}: {condition.why}", condition.state == "in progress")
     return None
+
+
+def adds(step: Step) -> bool:
+    """Return whether a step changes nothing that exists: it creates a resource, or a revision of it."""
+    revises = isinstance(step.change, Update) and any(one.effect == "revise" for one in step.fields)
+    return isinstance(step.change, Create) or revises

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 
 from ecsync.core.model import Application, Key
 from ecsync.core.outcome import Done, Outcome
@@ -18,8 +19,9 @@ class Ordering:
     those that its resources refer to, when a pass over them as they are declared now has ended.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, wake: Callable[[str], None]) -> None:
         self._store = store
+        self._wake = wake
         self._lock = threading.Lock()
         self._tried: dict[str, Application] = {}  # of the last pass that ended and did not wait
         self._reconciled: dict[str, Application] = {}  # the same, of a pass with an outcome
@@ -33,12 +35,14 @@ class Ordering:
             self._refers[application.name] = frozenset(key for key in referred if key.application != application.name)
             return self._decided(application, catalogue)
 
-    def ended(self, application: Application, catalogue: Catalogue, outcome: Outcome | None) -> tuple[str, ...]:
-        """Note that a pass is over, and return the applications to look at again now.
+    def ended(self, application: Application | None, catalogue: Catalogue, outcome: Outcome | None) -> None:
+        """Note that a pass is over, and wake the applications that it concerns. None: it is not declared any more.
 
         Those are the ones that waited for it and need not wait any more, and those that refer to what it changed. The
         store has the outcome by now; None: there is none.
         """
+        if application is None:
+            return
         name = application.name
         with self._lock:
             if name not in self._waiting:
@@ -51,7 +55,8 @@ class Ordering:
                 waits = catalogue.applications.get(waiter)
                 if waits is not None and not self._decided(waits, catalogue):
                     woken.append(waiter)
-        return tuple(dict.fromkeys(woken))
+        for other in dict.fromkeys(woken):
+            self._wake(other)
 
     def forget(self, name: str) -> None:
         """Forget an application that is not declared any more."""
@@ -95,3 +100,20 @@ def _is_current(passes: dict[str, Application], catalogue: Catalogue, name: str)
     """Return whether the last pass was over the application as it is declared now."""
     last, now = passes.get(name), catalogue.applications.get(name)
     return last is now or last == now
+
+
+def in_order(applications: Mapping[str, Application]) -> tuple[Application, ...]:
+    """Return applications, each after those in its `after`, and after those that its resources refer to.
+
+    Two may refer to each other: then `after` alone decides.
+    """
+    after = {name: set(app.after) & applications.keys() for name, app in applications.items()}
+    refers = {
+        name: {ref.key.application for one in app.resources for ref in one.refs} & applications.keys() - {name}
+        for name, app in applications.items()
+    }
+    try:
+        order = tuple(TopologicalSorter({name: after[name] | refers[name] for name in after}).static_order())
+    except CycleError:
+        order = tuple(TopologicalSorter(after).static_order())
+    return tuple(applications[name] for name in order)

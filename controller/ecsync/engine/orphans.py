@@ -1,6 +1,7 @@
 """Orphans: live resources that carry our marks and that no document declares.
 
-A list of them is kept per application and read again for a new revision. A step that removes one reads it once more.
+A list of them is kept per application and read again for a new revision. The mark of a document that cannot be read is
+not verified: the list is incomplete, and nothing is removed. A step that removes one reads it once more.
 The order of the removals is decided in `core/deletes.py`.
 """
 
@@ -13,7 +14,7 @@ from ecsync.core import marks
 from ecsync.core.deletes import deletion
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind, Owned
-from ecsync.core.model import Delete, Desired, Forget, Key, PhysicalId, Present
+from ecsync.core.model import Delete, Desired, Forget, Key, PhysicalId, Present, Unreadable
 from ecsync.core.outcome import Step, WithheldReason
 from ecsync.core.ports import AwsError, Reader
 from ecsync.engine.answers import Marked
@@ -33,10 +34,19 @@ class Listing:
     at: float  # monotonic seconds
     orphans: tuple[Owned, ...] = ()
     incomplete: str = ""
+    unread: frozenset[Key] = frozenset()  # documents with our mark in AWS that could not be read: the only reason
 
-    def usable(self, revision: str, now: float) -> bool:
+    def stands(self, revision: str, now: float) -> bool:
+        """Return whether the list is complete, and can be used again."""
+        return self.revision == revision and not self.incomplete and now - self.at <= RELIST
+
+    def usable(self, inputs: Inputs, now: float) -> bool:
         """Return whether the list can be used again instead of reading AWS."""
-        return self.revision == revision and now - self.at <= (RETRY if self.incomplete else RELIST)
+        if self.revision != inputs.revision:
+            return False
+        if self.unread:
+            return now - self.at <= RELIST and any(_is_unread(inputs, key) for key in self.unread)
+        return now - self.at <= (RETRY if self.incomplete else RELIST)
 
 
 # ---------------------------------------------------------------- list
@@ -44,44 +54,54 @@ class Listing:
 
 def listing(inventory: Inventory, view: View, inputs: Inputs, last: Listing | None, now: float) -> Listing:
     """Return the last list while it is usable, else a new one. Raises AwsError only for lost credentials."""
-    if last is not None and last.usable(inputs.revision, now):
+    if last is not None and last.usable(inputs, now):
         return last
     orphans: list[Owned] = []
     incomplete = ""
+    unread: set[Key] = set()
     for kind in inputs.kinds.values():
         try:
-            orphans += [owned for owned in _owned(inventory, view, inputs, kind) if _is_orphan(inputs, kind, owned)]
+            owned = _owned(inventory, view, inputs, kind, unread)
+            orphans += [one for one in owned if _is_orphan(inputs, kind, one)]
         except AwsError as failure:
             if failure.kind == "credentials":
                 raise
             text = f"{kind.name} resources with our marks could not be listed: {failure}"
             incomplete = WithheldReason("not_listed", text)
+    if unread and not incomplete:
+        text = f"{min(unread)} cannot be read: it is not known which resource its mark in AWS is on"
+        why = WithheldReason("not_listed", text)
+        return Listing(
+            revision=inputs.revision, at=now, orphans=tuple(orphans), incomplete=why, unread=frozenset(unread)
+        )
     return Listing(revision=inputs.revision, at=now, orphans=tuple(orphans), incomplete=incomplete)
 
 
-def _owned(inventory: Inventory, view: View, inputs: Inputs, kind: Kind) -> Iterator[Owned]:
+def _owned(inventory: Inventory, view: View, inputs: Inputs, kind: Kind, unread: set[Key]) -> Iterator[Owned]:
     """Yield the live resources of a kind that may be orphans of the application.
 
     Where the tagging API lists the kind, only the marks that it returns and that no document explains are verified.
+    Those of documents that cannot be read are not: AWS would get a call for each. Their keys are added to `unread`.
     """
     if not kind.tagged_as:
         yield from inventory.owned(view, kind, inputs.installation)
         return
     suspects = _unexplained(inputs, kind, inventory.marked(view, kind))
-    scopes = [owner.removeprefix("v1/") for owner in suspects]
+    unread |= {key for key in suspects.values() if _is_unread(inputs, key)}
+    scopes = [owner.removeprefix("v1/") for owner, key in sorted(suspects.items()) if key not in unread]
     for scope in scopes if len(scopes) <= _MOST_ALONE else [inputs.installation]:
         yield from inventory.owned(view, kind, scope)
 
 
-def _unexplained(inputs: Inputs, kind: Kind, marked: Marked) -> list[str]:
+def _unexplained(inputs: Inputs, kind: Kind, marked: Marked) -> dict[str, Key]:
     """Return the owner marks of the application on resources that are not those that its documents were read as."""
-    found = set()
+    found = {}
     for name in (inputs.application.name, *inputs.application.formerly):
         for owner, arn in marked.by_application.get(f"v1/{inputs.installation}/{name}", ()):
             parsed = marks.key_of(owner)
             if parsed and parsed[1].kind == kind.name and not _explained(inputs, kind, parsed[1], owner, arn):
-                found.add(owner)
-    return sorted(found)
+                found[owner] = parsed[1]
+    return found
 
 
 def _explained(inputs: Inputs, kind: Kind, key: Key, owner: str, arn: str) -> bool:
@@ -90,6 +110,11 @@ def _explained(inputs: Inputs, kind: Kind, key: Key, owner: str, arn: str) -> bo
     if owner not in inputs.others or not isinstance(observed, Present):
         return False
     return kind.keeps_revisions or arn in (*observed.outputs.values(), observed.facts.get("arn"))
+
+
+def _is_unread(inputs: Inputs, key: Key) -> bool:
+    """Return whether a document of this key cannot be read now."""
+    return isinstance(inputs.world.get(key), Unreadable)
 
 
 def _is_orphan(inputs: Inputs, kind: Kind, owned: Owned) -> bool:

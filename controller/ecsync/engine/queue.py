@@ -18,6 +18,7 @@ Priority: TypeAlias = Literal["repair", "change", "drift", "look"]
 
 # Seconds that a name of this priority goes before a look that is due at the same time. So no name waits for ever.
 HEAD_START: Mapping[Priority, float] = {"repair": 900.0, "change": 600.0, "drift": 300.0, "look": 0.0}
+TOGETHER = 4  # passes at a time of a site with an empty rate limit: while one waits, another one uses other limits
 
 
 class Claim(Protocol):
@@ -28,8 +29,8 @@ class Claim(Protocol):
         """The application's name."""
 
     @property
-    def alone(self) -> bool:
-        """Whether no other application of the site is worked on meanwhile, because its rate limit was used up."""
+    def patient(self) -> bool:
+        """Whether the pass may wait: the rate limit of the site was used up, so few passes of it are made at a time."""
 
     def renew(self) -> bool:
         """Keep the claim; False when it is lost. Called before every mutating call."""
@@ -37,7 +38,7 @@ class Claim(Protocol):
     def done(self, after: float | None = None, *, priority: Priority = "look", scarce: bool = False) -> None:
         """Give the claim back, and requeue the application after this many seconds; None: do not requeue it.
 
-        `scarce`: the pass waited for the rate limit, so the site's applications are still taken one by one.
+        `scarce`: the pass waited for the rate limit, so only few applications of the site are still taken at a time.
         """
 
     def deferred(self, after: float) -> None:
@@ -76,8 +77,8 @@ class MemoryQueue:
     - `Claim.done` with a time requeues the name, also when the claim was lost: no application is ever left out.
     - Of several sites the one that was served longest ago comes first. One site never has all workers while there are
       others: it leaves one for each, where there are enough.
-    - `Claim.deferred` shuts the site for a time. After it the names of the site are taken one by one, until a pass is
-      done that did not wait for the rate limit.
+    - `Claim.deferred` shuts the site for a time. After it few names of the site are taken at a time (`TOGETHER`), until
+      a pass is done that did not wait for the rate limit.
     - `close` wakes every worker and ends every claim: a pass stops before its next mutating call.
 
     `wait` is `Condition.wait`, or a replacement in tests (`FakeClock.skip`, `FakeClock.hold`).
@@ -217,7 +218,7 @@ class MemoryQueue:
         """Yield the sites that have a name for a worker now."""
         most = max(1, self._workers - (len(self._sites) - 1))
         for site in self._sites.values():
-            if now >= site.shut_until and site.active < (1 if site.short else most) and self._has_ready(site):
+            if now >= site.shut_until and site.active < (TOGETHER if site.short else most) and self._has_ready(site):
                 yield site
 
     def _has_ready(self, site: _Site) -> bool:
@@ -265,7 +266,7 @@ class MemoryQueue:
     def _done(self, claim: _MemoryClaim, after: float | None, priority: Priority, scarce: bool) -> None:
         with self._changed:
             self._give_back(claim)
-            if scarce or claim.alone:
+            if scarce or claim.patient:
                 claim.site.short = scarce
             if after is not None:
                 self.add(claim.key, after, priority=priority)
@@ -290,7 +291,7 @@ class _MemoryClaim:
         self.taken = taken
         self.rank = rank
         self.site = site
-        self.alone = site.short
+        self.patient = site.short
 
     @property
     def key(self) -> str:

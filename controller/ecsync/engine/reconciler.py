@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping
-from concurrent.futures import Executor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
-from graphlib import CycleError, TopologicalSorter
+from itertools import islice
 
 from ecsync.core import marks, plan, policy, status
+from ecsync.core.graph import in_groups
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind
 from ecsync.core.model import Application, Desired, Key, Problem, Target, Unreadable
 from ecsync.core.outcome import Outcome, Plan, Result, StepId, WithheldReason
 from ecsync.core.ports import Clock, Cloud, Reader
-from ecsync.engine import orphans, progress
-from ecsync.engine.ahead import read_ahead
+from ecsync.engine import orphans, progress, quiet
+from ecsync.engine.ahead import Threads, read_ahead
 from ecsync.engine.executor import Announce, ExecutionContext, execute
 from ecsync.engine.inventory import Inventory
 from ecsync.engine.observe import neighbours, observe
+from ecsync.engine.quiet import Quiet
 from ecsync.engine.step_state import StepState
+from ecsync.engine.trace import Trace
 from ecsync.engine.views import View, around, at_cadence, confirmed, fresh
 
 Timer = Callable[[str], AbstractContextManager[object]]
 
+_CONFIRMED = 20  # resources with a difference that are read again before a plan is reported; the others at their step
 _AT_REST = ("Healthy", "Suspended")
 NO_WARRANT = WithheldReason(
     "stale_source", "not deleted: only a complete reading of a source may delete, and these manifests are not one"
@@ -53,21 +57,9 @@ class Catalogue:
     revision: str = ""
     pruning: str = NO_WARRANT
 
-    def ordered(self) -> tuple[Application, ...]:
-        """Return the applications, each after those in its `after`, and after those that its resources refer to.
-
-        Two may refer to each other: then `after` alone decides.
-        """
-        after = {name: set(app.after) & self.applications.keys() for name, app in self.applications.items()}
-        refers = {
-            name: {ref.key.application for one in app.resources for ref in one.refs} & self.applications.keys() - {name}
-            for name, app in self.applications.items()
-        }
-        try:
-            order = tuple(TopologicalSorter({name: after[name] | refers[name] for name in after}).static_order())
-        except CycleError:
-            order = tuple(TopologicalSorter(after).static_order())
-        return tuple(self.applications[name] for name in order)
+    def held(self, pruning: str) -> Catalogue:
+        """Return the catalogue with this reason: itself, if it has it already, so that passes know it again."""
+        return self if self.pruning == pruning else replace(self, pruning=pruning)
 
     def holds(self, name: str) -> tuple[Problem, ...]:
         """Return the problems that keep an application from being reconciled."""
@@ -127,7 +119,7 @@ class Destination:
     budget: int = 10  # resources that one pass may delete or replace
     serial: Callable[[str], AbstractContextManager[object]] = untimed
     inventory: Inventory | None = None  # what other applications share; None: nothing is kept between passes
-    threads: Executor | None = None  # to read ahead with; None: a pass makes one call after another
+    threads: Threads | None = None  # to read ahead with; None: a pass makes one call after another
 
     def shared(self) -> Destination:
         """Return the destination with an inventory."""
@@ -135,10 +127,10 @@ class Destination:
             return self
         return replace(self, inventory=Inventory(self.cloud, self.clock.monotonic, self.kinds))
 
-    def reads(self, view: View) -> Reader:
-        """Return a reader that takes the answers of a view."""
+    def reads(self, view: View, trace: Trace | None = None) -> Reader:
+        """Return a reader that takes the answers of a view, and adds them to a trace."""
         assert self.inventory is not None
-        return self.inventory.reader(view)
+        return self.inventory.reader(view, trace)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +161,8 @@ class ObservedPlan:
 
     inputs: Inputs
     plan: Plan
+    trace: Trace | None = None  # of all reads; None: some of them were of other views
+    confirmed: frozenset[Key] = frozenset()  # read again for the plan, with what they depend on
 
 
 def look(
@@ -177,13 +171,21 @@ def look(
     destination: Destination,
     step_state: StepState,
     timer: Timer = untimed,
+    expected: Quiet | None = None,
 ) -> ObservedPlan:
-    """Observe an application and plan it. Raises AwsError only for lost credentials."""
+    """Observe an application and plan it. Raises AwsError only for lost credentials.
+
+    `expected` is the outcome that a quiet pass would have now: where the plan differs from it, that is a mismatch.
+    """
     destination = destination.shared()
     inputs = _unobserved(application, catalogue, destination, step_state)
+    began = destination.clock.monotonic()
+    looking = at_cadence(application.sync.interval, written=step_state.written, began=began)
+    trace = Trace()
     with timer("observe"):
-        _read_ahead(inputs, destination, at_cadence(application.sync.interval, written=step_state.written))
-        inputs = _observed(inputs, destination, at_cadence(application.sync.interval, written=step_state.written))
+        _read_ahead(inputs, destination, looking)
+        inputs = _observed(inputs, destination, looking, trace=trace)
+        only_looked = not step_state.unsettled and not step_state.unread
         if step_state.unsettled:
             beside = around(application.sync.interval, written=step_state.written)
             inputs = _observed(inputs, destination, beside, step_state.unsettled)
@@ -191,8 +193,9 @@ def look(
             inputs = _observed(inputs, destination, fresh(step_state.written), tuple(step_state.unread))
             step_state.unread.clear()
     with timer("plan"):
-        inputs, planned = _planned(inputs, catalogue, destination, step_state)
-    differing = {step.id.key for step in planned.steps if step.id.phase != "prune"}
+        inputs, planned = _planned(inputs, catalogue, destination, step_state, looking)
+    steps = in_groups([step for step in planned.steps if step.id.phase != "prune"])
+    differing = frozenset(islice(dict.fromkeys(step.id.key for step in steps), _CONFIRMED))
     if differing:
         with timer("observe"):
             written = step_state.written
@@ -200,10 +203,17 @@ def look(
             inputs = _observed(inputs, destination, beside, neighbours(inputs, differing))
             inputs = _observed(inputs, destination, confirmed(written), tuple(differing))
         with timer("plan"):
-            inputs, planned = _planned(inputs, catalogue, destination, step_state)
+            inputs, planned = _planned(inputs, catalogue, destination, step_state, looking)
+    if expected is not None:
+        planned = replace(planned, mismatches=(*planned.mismatches, *expected.missed(planned)))
     now = destination.clock.monotonic()
     step_state.record_plan(inputs, planned, now)
-    return ObservedPlan(inputs=inputs, plan=step_state.awaiting(planned, inputs, now))
+    return ObservedPlan(
+        inputs=inputs,
+        plan=step_state.awaiting(planned, inputs, now),
+        trace=trace if only_looked and not differing else None,
+        confirmed=differing,
+    )
 
 
 def _read_ahead(inputs: Inputs, destination: Destination, view: View) -> None:
@@ -213,18 +223,23 @@ def _read_ahead(inputs: Inputs, destination: Destination, view: View) -> None:
         read_ahead(destination.inventory, view, inputs, destination.clock.now(), destination.threads)
 
 
-def _observed(inputs: Inputs, destination: Destination, view: View, only: Collection[Key] | None = None) -> Inputs:
+def _observed(
+    inputs: Inputs,
+    destination: Destination,
+    view: View,
+    only: Collection[Key] | None = None,
+    trace: Trace | None = None,
+) -> Inputs:
     """Return the inputs with the world as a view has it; with `only`, those resources are read in it."""
-    return replace(inputs, world=observe(destination.reads(view), inputs, destination.clock.now(), only))
+    return replace(inputs, world=observe(destination.reads(view, trace), inputs, destination.clock.now(), only))
 
 
 def _planned(
-    inputs: Inputs, catalogue: Catalogue, destination: Destination, step_state: StepState
+    inputs: Inputs, catalogue: Catalogue, destination: Destination, step_state: StepState, view: View
 ) -> tuple[Inputs, Plan]:
     """Plan what was observed, with what is to be removed; return the inputs of the plan too."""
     assert destination.inventory is not None
     now = destination.clock.monotonic()
-    view = at_cadence(inputs.application.sync.interval, written=step_state.written)
     listing = orphans.listing(destination.inventory, view, inputs, step_state.orphan_listing, now)
     step_state.orphan_listing = listing
     inputs = replace(
@@ -257,6 +272,7 @@ def _unobserved(
         others=catalogue.owners(destination.installation),
         settled=step_state.settled,
         turn=step_state.turn,
+        turns=step_state.repeated + 1,
         checked_within=step_state.checked_within,
     )
 
@@ -271,14 +287,22 @@ def reconcile(
     """Make one pass. Raises Refused where a guard stops it, AwsError for lost credentials."""
     options = options or PassOptions()
     destination = destination.shared()
-    observed = look(application, catalogue, destination, step_state, options.timer)
+    ground = _ground(application, catalogue, destination, step_state)
+    with options.timer("observe"):
+        last = _repeated(ground, step_state)
+    if last is not None and _stands(catalogue, destination, step_state, options):
+        step_state.record_repeated()
+        options.planned(last.outcome.plan)
+        return last.outcome
+    step_state.quiet = None
+    observed = look(application, catalogue, destination, step_state, options.timer, last)
     options.planned(observed.plan)
     results: Mapping[StepId, Result] = {}
     inputs = observed.inputs
     if options.writes:
         _guard(observed, destination, options)
         with options.timer("apply"):
-            context = _context(destination, step_state, options)
+            context = _context(destination, step_state, options, observed.confirmed)
             results, world = execute(inputs, _chosen(observed.plan, options), context)
         step_state.retried.clear()
         inputs = replace(inputs, world=world)
@@ -293,7 +317,40 @@ def reconcile(
         for one in statuses
         if one.health.status not in _AT_REST and not isinstance(inputs.world.get(one.key), Unreadable)
     )
-    return Outcome(plan=observed.plan, results=results, statuses=statuses)
+    outcome = Outcome(plan=observed.plan, results=results, statuses=statuses)
+    if observed.trace is not None and step_state.is_fixed(observed.inputs, observed.plan):
+        step_state.quiet = quiet.of(ground, observed.trace, outcome)
+    return outcome
+
+
+def _ground(
+    application: Application, catalogue: Catalogue, destination: Destination, step_state: StepState
+) -> quiet.Ground:
+    assert destination.inventory is not None
+    return quiet.Ground(
+        application=application,
+        catalogue=weakref.ref(catalogue),
+        kinds=destination.kinds,
+        inventory=destination.inventory,
+        target=destination.target,
+        installation=destination.installation,
+        newly_created=frozenset(step_state.unconfirmed),
+        written=step_state.written,
+    )
+
+
+def _repeated(ground: quiet.Ground, step_state: StepState) -> Quiet | None:
+    """Return the last outcome, if a pass has it again; else None."""
+    looking = at_cadence(ground.application.sync.interval, written=step_state.written)
+    last = step_state.quiet
+    return last if last is not None and last.repeats(ground, looking) else None
+
+
+def _stands(catalogue: Catalogue, destination: Destination, step_state: StepState, options: PassOptions) -> bool:
+    """Return whether an outcome may be repeated: what is ours was listed lately, and no guard has to be asked."""
+    listing = step_state.orphan_listing
+    listed = listing is not None and listing.stands(catalogue.revision, destination.clock.monotonic())
+    return listed and bool(destination.installation) and options.adopt is None and not options.only_digest
 
 
 def _guard(observed: ObservedPlan, destination: Destination, options: PassOptions) -> None:
@@ -307,7 +364,9 @@ def _guard(observed: ObservedPlan, destination: Destination, options: PassOption
         raise Refused(UNASSERTED.format(account=destination.target.account))
 
 
-def _context(destination: Destination, step_state: StepState, options: PassOptions) -> ExecutionContext:
+def _context(
+    destination: Destination, step_state: StepState, options: PassOptions, lately: Collection[Key]
+) -> ExecutionContext:
     assert destination.inventory is not None
     return ExecutionContext(
         cloud=destination.cloud,
@@ -319,6 +378,7 @@ def _context(destination: Destination, step_state: StepState, options: PassOptio
         budget=destination.budget,
         announce=options.announce,
         adopting=options.adopt is not None,
+        confirmed=lately,
     )
 
 

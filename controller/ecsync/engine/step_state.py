@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from ecsync.core import plan as planning
@@ -14,6 +14,7 @@ from ecsync.core.ports import AwsError
 from ecsync.engine.convergence import Writes
 from ecsync.engine.orphans import Listing
 from ecsync.engine.progress import Watches
+from ecsync.engine.quiet import Quiet
 from ecsync.engine.retries import SETTLING, Retries, changed_since, content_digest
 
 
@@ -33,6 +34,8 @@ class StepState:
     order: tuple[Desired, ...] = ()  # of the documents `ordered`
     ordered: Documents | None = None
     turn: int = 0  # passes with a plan
+    quiet: Quiet | None = None  # the last outcome, if the next pass may have it too
+    repeated: int = 0  # passes since the last one that was made in full
     checked_within: int = CHECKED_WITHIN  # passes in which each settled resource is compared in full once
     shortcut_mismatches: int = 0  # in all passes; each one is a bug
     orphan_listing: Listing | None = None
@@ -64,12 +67,25 @@ class StepState:
         self._forget_retries(plan, differing)
         present = {key for key, observed in inputs.world.items() if isinstance(observed, Present)}
         self.unconfirmed -= present - planned
+        known: dict[Hashable, LookupValues] = {}  # many resources look up the same values
         for desired in inputs.application.resources:
             if desired.key in present and desired.key not in differing and not self._is_recorded(plan, desired):
-                self._record_synced(inputs, desired)
+                self._record_synced(inputs, desired, known)
         self.settled = plan.settled
         self.turn += 1
+        self.repeated = 0
         self.shortcut_mismatches += len(plan.mismatches)
+
+    def record_repeated(self) -> None:
+        """Note a pass with the outcome of the last one."""
+        self.turn += 1
+        self.repeated += 1
+
+    def is_fixed(self, inputs: Inputs, plan: Plan) -> bool:
+        """Return whether the pass with these inputs changed none of them, and left AWS at rest."""
+        before = (inputs.newly_created, inputs.last_applied, inputs.last_lookups, inputs.settled)
+        now = (frozenset(self.unconfirmed), self.last_synced_marks, self.last_lookup_values, plan.settled)
+        return before == now and not self.unread and not self.unsettled and not self.watches
 
     def order_of(self, inputs: Inputs) -> tuple[Desired, ...]:
         """Return the order in which the documents are decided, computed once for them. Raises graph.Cycle."""
@@ -83,14 +99,14 @@ class StepState:
         settled = plan.settled.get(desired.key)
         return settled is not None and settled is self.settled.get(desired.key)
 
-    def _record_synced(self, inputs: Inputs, desired: Desired) -> None:
+    def _record_synced(self, inputs: Inputs, desired: Desired, known: dict[Hashable, LookupValues]) -> None:
         kind = inputs.kind(desired.key)
         applied = applied_for(kind, desired) if kind.tagging is None else None
         if applied is not None:
             self.last_synced_marks[desired.key] = applied
         lookups = {ref: inputs.value_of(ref) for ref in desired.refs if inputs.looks_up(ref)}
         if lookups:
-            self.last_lookup_values[desired.key] = lookups
+            self.last_lookup_values[desired.key] = known.setdefault(tuple(lookups.items()), lookups)
         else:
             self.last_lookup_values.pop(desired.key, None)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Literal, TypeAlias
 from zlib import crc32
 
@@ -38,6 +39,9 @@ class View:
     ages: Mapping[Cadence, float]
     after: int = 0  # a place in the order: fast answers that were read before it are not taken
     guarding: bool = False  # whether answers that writes wait for are taken at the fast cadence only
+    began: float = (
+        inf  # the time at which ages count: what was new enough when a long pass began is taken until its end
+    )
 
     @property
     def exact(self) -> bool:
@@ -51,21 +55,21 @@ class View:
         """
         if (cadence == "fast" or self.exact) and read.order <= self.after:
             return False
-        age = self.ages[cadence]
+        age, now = self.ages[cadence], min(now, self.began)
         if cadence == "slow" and not self.exact:
             shift = age * (crc32(key.encode()) / 2**32)
-            return (now + shift) // age == (read.seconds + shift) // age
+            return (now + shift) // age <= (read.seconds + shift) // age
         return now - read.seconds < age
 
 
-def at_cadence(interval: float, *, written: int = 0) -> View:
+def at_cadence(interval: float, *, written: int = 0, began: float = inf) -> View:
     """Return the view of a pass that looks. `written` is the place of the last write to the application."""
     ages: dict[Cadence, float] = {
         "fast": interval * _SHARE,
         "medium": _within(interval, *_MEDIUM) * _SHARE,
         "slow": _within(interval, *_SLOW),
     }
-    return View("cadence", ages, written)
+    return View("cadence", ages, written, began=began)
 
 
 def _within(interval: float, times: int, least: float, most: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -218,8 +219,8 @@ def _add(
         return
     reading.documents.append(
         Document(
-            kind=kind,
-            name=name.value,
+            kind=sys.intern(kind),
+            name=sys.intern(name.value),
             held=Held(spec),
             origin=origin,
             annotations=annotations,

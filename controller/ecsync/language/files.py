@@ -57,7 +57,10 @@ class ParsedFile:
         return tuple(document for document in self.documents if document.kind == "Application")
 
     def let_go(self) -> None:
-        """Let the nodes of its documents go, but not those of an Application and of plain AWS documents in JSON."""
+        """Let the nodes of its documents go: it is parsed again where one of them must be compiled again.
+
+        Those of an Application and of plain AWS documents in JSON stay.
+        """
         self.nodes.parsed = None
         if self.nodes.gone:
             return

@@ -14,7 +14,7 @@ from ecsync.core.kind import Kind
 from ecsync.core.model import Desired, Key, Origin, Problem, Ref
 from ecsync.core.resolve import resolve
 from ecsync.core.rules import Late
-from ecsync.core.trees import Body, Json, transform
+from ecsync.core.trees import Body, Json, Path, transform
 from ecsync.language.crosscheck import (
     Claim,
     as_text,
@@ -31,7 +31,6 @@ from ecsync.language.watched import WatchedDocuments
 class _Facts:
     """The links of a part."""
 
-    edges: Mapping[Compiled, dict[Key, Origin]]  # the resources that each refers to, with the place of the reference
     known: Mapping[Ref, str]  # outputs that follow from a document alone: mostly names
     claims: Sequence[tuple[Claim, Desired]] = ()
     looked_up: frozenset[Ref] = frozenset()  # their values decide `claims`
@@ -67,9 +66,9 @@ class Links:
         self._parts: dict[str, tuple[Part, ...]] = {}
         self._documents: dict[str, WatchedDocuments] = {}
         self._facts: dict[Part, _Facts] = {}
-        self._edges: dict[Key, Mapping[Key, Origin]] = {}
+        self._edges: dict[Key, tuple[Key, ...]] = {}  # the resources that each refers to
         self._known: dict[Ref, str] = {}
-        self._claims: dict[Claim, list[Desired]] = {}
+        self._claims: dict[Claim, tuple[Desired, ...]] = {}
         self._clashes: set[Claim] = set()
         self._cycles: tuple[Problem, ...] = ()
 
@@ -112,20 +111,17 @@ class Links:
     def _replace_facts(self, gone: Sequence[Part], added: Sequence[Part]) -> None:
         before: dict[Ref, str] = {}
         after: dict[Ref, str] = {}
-        edges: dict[Compiled, dict[Key, Origin]] = {}
+        edges: dict[Compiled, tuple[Key, ...]] = {}
         for part in gone:
             facts = self._facts.pop(part)
             self._withdraw(facts)
-            edges |= facts.edges
-            for one in facts.edges:
-                del self._edges[one.key]
+            edges |= {one: self._edges.pop(one.key) for one in _valid(part)}
             for ref, value in facts.known.items():
                 before[ref] = value
                 del self._known[ref]
         for part in added:
-            own = {one: edges.get(one) or self._edges_of(one) for one in part.compiled if one.desired is not None}
-            facts = self._facts[part] = _Facts(own, self._known_of(part))
-            self._edges.update((one.key, targets) for one, targets in own.items())
+            facts = self._facts[part] = _Facts(self._known_of(part))
+            self._edges.update((one.key, edges.get(one) or self._targets_of(one)) for one in _valid(part))
             self._known.update(facts.known)
             after.update(facts.known)
         fresh = list(added)
@@ -139,16 +135,28 @@ class Links:
             self._withdraw(self._facts[part])
             self._claim(part)
 
-    def _edges_of(self, one: Compiled) -> dict[Key, Origin]:
+    def _targets_of(self, one: Compiled) -> tuple[Key, ...]:
+        """Return the resources that a document refers to."""
         assert one.desired is not None
-        desired, late = one.desired, self._late[one.key.kind]
+        return tuple(dict.fromkeys((*(ref.key for _, ref in self._ordering(one.desired)), *one.desired.options.after)))
+
+    def _edges_of(self, one: Compiled) -> dict[Key, Origin]:
+        """Return the same with the place of each reference."""
+        assert one.desired is not None
+        desired = one.desired
         targets: dict[Key, Origin] = {}
-        for path, ref in references(desired.body):
-            if not any(row.covers(path) for row in late):
-                targets.setdefault(ref.key, desired.origins.get(path, desired.origin))
+        for path, ref in self._ordering(desired):
+            targets.setdefault(ref.key, desired.origins.get(path, desired.origin))
         for key in desired.options.after:
             targets.setdefault(key, one.after_place)
         return targets
+
+    def _ordering(self, desired: Desired) -> Iterator[tuple[Path, Ref]]:
+        """Yield the references that decide an order: not those in a field that is sent in a second step."""
+        late = self._late[desired.key.kind]
+        for path, ref in references(desired.body):
+            if not any(row.covers(path) for row in late):
+                yield path, ref
 
     def _known_of(self, part: Part) -> Mapping[Ref, str]:
         known: dict[Ref, str] = {}
@@ -178,9 +186,8 @@ class Links:
             if natural is not None:
                 claims.append(((settings.account, settings.region, kind.name, natural), desired))
         for claim, desired in claims:
-            claimants = self._claims.setdefault(claim, [])
-            claimants.append(desired)
-            if len(claimants) > 1:
+            self._claims[claim] = (*self._claims.get(claim, ()), desired)
+            if len(self._claims[claim]) > 1:
                 self._clashes.add(claim)
         facts = self._facts[part]
         facts.claims, facts.looked_up = claims, frozenset(looked_up)
@@ -188,7 +195,7 @@ class Links:
     def _withdraw(self, facts: _Facts) -> None:
         """Remove the claims of a part."""
         for claim, desired in facts.claims:
-            left = [other for other in self._claims[claim] if other is not desired]
+            left = tuple(other for other in self._claims[claim] if other is not desired)
             if left:
                 self._claims[claim] = left
             else:
@@ -220,9 +227,11 @@ class Links:
         """Find the cycles of references. Without a cycle before, a new one goes through a document that is new."""
         if self._cycles or leads_into_a_cycle((one.key for part in added for one in part.resources), self._edges):
             ordered = {
-                one.key: targets
-                for own in self._parts.values()
-                for part in own
-                for one, targets in self._facts[part].edges.items()
+                one.key: self._edges_of(one) for own in self._parts.values() for part in own for one in _valid(part)
             }
             self._cycles = tuple(reference_cycles(ordered))
+
+
+def _valid(part: Part) -> list[Compiled]:
+    """Return the documents of a part with a valid body."""
+    return [one for one in part.compiled if one.desired is not None]

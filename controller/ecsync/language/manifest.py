@@ -17,20 +17,21 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from ecsync.core.kind import Kind, ShapeOf
-from ecsync.core.model import Application, Problem, Snapshot
+from ecsync.core.model import Application, Key, Problem, Snapshot
 from ecsync.core.schema import Shape
-from ecsync.core.trees import Body
 from ecsync.language import crosscheck, files
 from ecsync.language.documents import Document
 from ecsync.language.drafts import Draft, group, same_group
 from ecsync.language.expand import Composite
 from ecsync.language.files import ParsedFile, Selected, parse_file
 from ecsync.language.links import Links
-from ecsync.language.nodes import Origins
+from ecsync.language.nodes import Pool
 from ecsync.language.outline import Outline, Outliner
 from ecsync.language.references import Asked
 from ecsync.language.resources import Compiled, Compiler, Part, part_of
 from ecsync.language.settings import Settings, settings
+
+_NODES = 1_000_000  # bytes of new files that keep their nodes until they are compiled; other files are parsed again
 
 __all__ = ["LoadCache", "Loaded", "ParsedFile", "load", "parse_file"]
 
@@ -121,9 +122,10 @@ def _load(snapshot: Snapshot, given: _Given, cache: LoadCache) -> Loaded:
     if refused is not None:
         return Loaded(problems=(refused,))
     _group(_parse(snapshot, cache), given, cache)
-    compiled = _compile(given, cache)
+    _compile(given, cache)
     cache.links.update(cache.parts)
-    _let_go(cache, compiled)
+    for file in cache.parsed.values():
+        file.let_go()
     cache.built = {draft.settings.name: _built(draft.settings, cache) for draft in cache.drafts}
     problems = {*cache.selected.problems, *_problems(cache)}
     notes = {*cache.selected.notes, *(note for own in cache.parts.values() for part in own for note in part.notes)}
@@ -147,11 +149,14 @@ def _parse(snapshot: Snapshot, cache: LoadCache) -> bool:
     """Parse the files that changed. Return whether the files of each application, and its settings, are the same."""
     before = cache.parsed
     parsed: dict[str, ParsedFile] = {}
-    same = before.keys() == set(cache.selected.names)
+    same, size = before.keys() == set(cache.selected.names), 0
     for name in cache.selected.names:
         known = before.get(name)
         if known is None or known.content != snapshot.files[name]:
             fresh = parse_file(name, snapshot.files[name])
+            size += len(fresh.content)
+            if size > _NODES:
+                fresh.let_go()
             same = same and known is not None and same_group(known, fresh)
             known = fresh
         parsed[name] = known
@@ -183,8 +188,8 @@ def _group(same: bool, given: _Given, cache: LoadCache) -> None:
 # ---------------------------------------------------------------- documents to resources
 
 
-def _compile(given: _Given, cache: LoadCache) -> list[tuple[Origins, Body]]:
-    """Set outlines and parts, and return the origins and bodies of what was compiled.
+def _compile(given: _Given, cache: LoadCache) -> None:
+    """Set outlines and parts.
 
     A part stays if its section does, and if its references still mean the same.
     """
@@ -206,30 +211,20 @@ def _compile(given: _Given, cache: LoadCache) -> list[tuple[Origins, Body]]:
     unsure = (before.keys() ^ cache.outlines.keys()) | (incomplete ^ cache.incomplete)
     cache.incomplete = incomplete
     if all(outline is before.get(name) for name, outline in cache.outlines.items()) and not unsure:
-        return []
+        return
     declared = {name: outline.declared for name, outline in cache.outlines.items()}
     parts: dict[str, tuple[Part, ...]] = {}
-    compiled: list[tuple[Origins, Body]] = []
+    pool = Pool()
     for name, outline in cache.outlines.items():
         own = cache.parts.get(name, ())
         if outline is before.get(name) and not changed and not unsure:
             parts[name] = own
             continue
         scope = replace(outliner.scope(outline.draft.settings), declared=declared, incomplete=incomplete, asked=set())
-        compiler = Compiler(outline.draft.settings, scope, given.kinds, given.shape_of)
+        compiler = Compiler(outline.draft.settings, scope, given.kinds, given.shape_of, pool)
         found = tuple(_parts(outline, own, compiler, lambda one: _is_stale(one, changed, unsure)))
         parts[name] = own if own == found else found
-        compiled += compiler.origins
     cache.parts = parts
-    return compiled
-
-
-def _let_go(cache: LoadCache, compiled: Sequence[tuple[Origins, Body]]) -> None:
-    """Let the nodes go: a file is parsed again where one of its documents must be compiled again."""
-    for file in cache.parsed.values():
-        file.let_go()
-    for origins, body in compiled:
-        origins.pack(body)
 
 
 def _parts(
@@ -251,6 +246,8 @@ def _parts(
                     one = compiled.get(id(document))
                     ones.append(compiler.compile(document) if one is None or is_stale(one) else one)
             part = part_of(section, repeated, ones)
+            for file in section.files:
+                file.let_go()
         yield part
 
 
@@ -262,7 +259,7 @@ def _changed(before: Mapping[str, Outline], after: Mapping[str, Outline]) -> set
         old = before[name].declared if name in before else nothing
         new = after[name].declared if name in after else nothing
         if old is not new:
-            changed |= {(name, kind, resource) for kind, resource in old ^ new}
+            changed |= {Key(name, kind, resource) for kind, resource in old ^ new}
     return changed
 
 

@@ -1,12 +1,16 @@
-"""Node: a value together with its place in a file. A manifest consists of nodes until it becomes a plain body."""
+"""Node: a value together with its place in a file. A manifest consists of nodes until it becomes a plain body.
+
+What a load keeps of the nodes is small: `Origins` has the places, and a `Pool` keeps one of each equal part of bodies.
+"""
 
 from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any, NamedTuple
 
-from ecsync.core.model import Origin
+from ecsync.core.model import Key, Origin, Ref, Text
 from ecsync.core.trees import Json, Path
 
 
@@ -62,29 +66,28 @@ def plain(node: Node) -> Json:
 class Origins(Mapping[Path, Origin]):
     """The origin of each path of a body: looked up in its nodes, or, after `pack`, in a list of lines and columns."""
 
-    __slots__ = ("_root", "_state")
+    __slots__ = ("_first", "_places", "_root")
 
     def __init__(self, root: Node) -> None:
-        self._root: Node | None = root
-        self._state: tuple[str, Json, array[int]] | None = None  # file, body, line and column of each value in it
+        self._root: Node | Json = root  # after `pack`, the body
+        self._first: Origin | None = None  # after `pack`: of the whole body
+        self._places: bytes | array[int] = b""  # lines below the first one, and column, of each value in the body
 
     def pack(self, body: Json) -> None:
         """Let the nodes go. `body` has their structure and is never changed. Nodes of several files stay."""
-        root = self._root
-        if root is None:
+        if self._first is not None:
             return
-        places: array[int] = array("I")
-        if _places(root, root.origin.file, places):
-            self._state = root.origin.file, body, places
-            self._root = None
+        first: Origin = self._root.origin
+        places: array[int] = array("i")
+        if _places(self._root, first, places):
+            self._places = bytes(places.tolist()) if min(places) >= 0 and max(places) < 256 else places
+            self._root, self._first = body, first
 
     def __getitem__(self, path: Path) -> Origin:
-        node = self._root
-        if node is None:
-            assert self._state is not None
-            file, body, places = self._state
-            position = 2 * _position(body, path)
-            return Origin(file, places[position], places[position + 1])
+        if self._first is not None:
+            position = 2 * _position(self._root, path)
+            return Origin(self._first.file, self._first.line + self._places[position], self._places[position + 1])
+        node: Node = self._root
         for part in path:
             try:
                 below = node.value[part]
@@ -96,10 +99,9 @@ class Origins(Mapping[Path, Origin]):
         return node.origin
 
     def __iter__(self) -> Iterator[Path]:
-        if self._root is not None:
-            return (path for path, _ in _walk(self._root, ()))
-        assert self._state is not None
-        return _paths(self._state[1], ())
+        if self._first is not None:
+            return _paths(self._root, ())
+        return (path for path, _ in _walk(self._root, ()))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -116,17 +118,17 @@ def _walk(node: Node, at: Path) -> Iterator[tuple[Path, Node]]:
         yield from _walk(child, (*at, part))
 
 
-def _places(node: Node, file: str, places: array[int]) -> bool:
-    """Add line and column of each node, from the root on. Return False for nodes of another file."""
+def _places(node: Node, first: Origin, places: array[int]) -> bool:
+    """Add lines below the first one and column of each node, from the root on. Return False for one of another file."""
     value, origin = node
-    if origin.file != file:
+    if origin.file != first.file:
         return False
-    places.append(origin.line)
+    places.append(origin.line - first.line)
     places.append(origin.column)
     if isinstance(value, dict):
-        return all(_places(below, file, places) for below in value.values())
+        return all(_places(below, first, places) for below in value.values())
     if isinstance(value, list):
-        return all(_places(below, file, places) for below in value)
+        return all(_places(below, first, places) for below in value)
     return True
 
 
@@ -159,3 +161,54 @@ def _paths(value: Json, at: Path) -> Iterator[Path]:
     yield at
     for part, below in _below(value):
         yield from _paths(below, (*at, part))
+
+
+class Pool:
+    """The values of one load, each once. What it returns must never be changed."""
+
+    def __init__(self) -> None:
+        self._strings: dict[str, str] = {}
+        self._integers: dict[int, int] = {}
+        self._floats: dict[str, float] = {}  # by its digits: 0.0 equals -0.0
+        self._keys: dict[Key, Key] = {}
+        self._texts: dict[Text, Text] = {}
+        self._trees: dict[tuple[object, ...], Json] = {}  # by type, and by the identities of what is in it
+
+    def key(self, key: Key) -> Key:
+        """Return the key."""
+        known = self._keys.get(key)
+        if known is None:
+            known = self._keys[key] = Key(*map(self._string, key))
+        return known
+
+    def keys(self, keys: Iterable[Key]) -> tuple[Key, ...]:
+        """Return these keys."""
+        return tuple(map(self.key, keys))
+
+    def tree(self, value: Json) -> Json:
+        """Return an equal tree of plain dicts and lists. Numbers of different types are not equal here."""
+        if type(value) is str:
+            return self._string(value)
+        if type(value) is dict:
+            members = [(self._string(name), self.tree(below)) for name, below in value.items()]
+            return self._trees.setdefault((dict, *map(id, chain.from_iterable(members))), dict(members))
+        if type(value) is list:
+            elements = [self.tree(below) for below in value]
+            return self._trees.setdefault((list, *map(id, elements)), elements)
+        if type(value) is int:
+            return self._integers.setdefault(value, value)
+        if type(value) is float:
+            return self._floats.setdefault(repr(value), value)
+        return self._text(value) if type(value) is Text else value
+
+    def _string(self, value: str) -> str:
+        return self._strings.setdefault(value, value)
+
+    def _text(self, text: Text) -> Text:
+        known = self._texts.get(text)
+        if known is None:
+            known = self._texts[text] = Text(tuple(map(self._part, text.parts)))
+        return known
+
+    def _part(self, part: str | Ref) -> str | Ref:
+        return Ref(self.key(part.key), self._string(part.output)) if isinstance(part, Ref) else self._string(part)

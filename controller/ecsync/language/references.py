@@ -28,7 +28,7 @@ _RESOURCE = re.compile(
 _VALUE = re.compile(r"(?P<source>var|image|env):(?P<name>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})")
 
 Declared = Mapping[str, frozenset[tuple[str, str]]]  # application -> (kind, name) of its documents
-Asked = tuple[str, str, str]  # application, kind, name: whether it is declared decides what a reference is
+Asked = Key  # whether it is declared decides what a reference is
 
 
 class BadReference(Exception):
@@ -204,7 +204,7 @@ def _ref(application: str, kind: str, rest: str, scope: Scope) -> Ref:
     the_kind = scope.kinds[kind]
     here = scope.declared[application]
     name, _, output = rest.rpartition(".")
-    scope.asked.update(((application, kind, rest), (application, kind, name)))
+    scope.asked.update((Key(application, kind, rest), Key(application, kind, name)))
     if (kind, rest) in here:
         return Ref(Key(application=application, kind=kind, name=rest), the_kind.primary)
     if (kind, name) in here and output not in the_kind.outputs:

@@ -15,7 +15,7 @@ from ecsync.language.annotations import after_origin, options
 from ecsync.language.aws_types import mistyped
 from ecsync.language.check import Finding, Rows, check, rows_of
 from ecsync.language.documents import Document
-from ecsync.language.nodes import Node, Origins, plain
+from ecsync.language.nodes import Node, Origins, Pool, plain
 from ecsync.language.outline import Section, segments
 from ecsync.language.references import Asked, Scope, substitute
 from ecsync.language.settings import Settings
@@ -76,16 +76,16 @@ class Compiler:
     scope: Scope
     kinds: Mapping[str, Kind]
     shape_of: Callable[[ShapeOf], Shape]
+    pool: Pool
     notes: list[Problem] = field(default_factory=list)  # of the document that is being compiled
     plain_options: dict[str, Options] = field(default_factory=dict)  # by kind: of a document without annotations
     refers: dict[str, list[tuple[Refers, str]]] = field(default_factory=dict)  # by kind: with the primary output
     rows: dict[str, Rows] = field(default_factory=dict)  # by kind
-    origins: list[tuple[Origins, Body]] = field(default_factory=list)  # of all that was compiled
 
     def compile(self, document: Document) -> Compiled:
         """Return a Desired if the document has a valid body, and every mistake in it."""
         kind = self.kinds[document.kind]
-        key = Key(application=self.settings.name, kind=document.kind, name=document.name)
+        key = self.pool.key(Key(application=self.settings.name, kind=document.kind, name=document.name))
         self.scope.asked.clear()
         self.notes.clear()
         chosen, problems = self._options(document, kind)
@@ -100,9 +100,9 @@ class Compiler:
             wrong_body = [Problem(origin_at(node, path), message) for path, message in kind.check(body)]
         desired = None
         if not wrong and not wrong_body:
-            origins = Origins(node)
+            origins, body = Origins(node), self.pool.tree(body)
+            origins.pack(body)
             desired = Desired(key=key, body=body, options=chosen, origin=document.origin, origins=origins)
-            self.origins.append((origins, body))
         every = (*problems, *wrong, *wrong_body)
         return Compiled(
             document=document,
@@ -111,7 +111,7 @@ class Compiler:
             problems=tuple(replace(problem, application=self.settings.name) for problem in every),
             notes=tuple(self.notes),
             after_place=after_origin(document.annotations, document.origin),
-            asked=tuple(self.scope.asked),
+            asked=self.pool.keys(self.scope.asked),
         )
 
     def _options(self, document: Document, kind: Kind) -> tuple[Options, tuple[Problem, ...]]:

@@ -6,7 +6,7 @@ part asks, and returns which answers a change can have altered.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -14,7 +14,6 @@ from ecsync.core.model import Desired, Documents, Key, Values
 from ecsync.language.resources import Part
 
 _Index = tuple[str, Values]  # a kind, and a function that returns the values of its documents
-_Entries = tuple[tuple[Hashable, Desired], ...]
 _EVERYTHING = "every document"
 
 
@@ -22,7 +21,7 @@ _EVERYTHING = "every document"
 class _Share:
     """What a part adds to an index, and what its values depend on."""
 
-    entries: _Entries
+    entries: Mapping[Hashable, tuple[Desired, ...]]
     asked: frozenset[Hashable]
 
 
@@ -33,7 +32,7 @@ class WatchedDocuments(Documents):
         super().__init__(())
         self._positions: dict[Part, int] = {}
         self._documents: dict[Key, Desired] = {}
-        self._found: dict[_Index, dict[Hashable, dict[Part, list[Desired]]]] = {}
+        self._found: dict[_Index, dict[Hashable, tuple[Part, ...]]] = {}  # the parts that have a value
         self._shares: dict[_Index, dict[Part, _Share]] = {}
         self._asked: set[Hashable] = set()
 
@@ -57,10 +56,11 @@ class WatchedDocuments(Documents):
             for part in self._positions:
                 self._add(index, part)
         self._asked.add((index, value))
-        parts = self._found[index].get(value, {})
-        if len(parts) > 1:
-            return [desired for part in sorted(parts, key=self._positions.__getitem__) for desired in parts[part]]
-        return next(iter(parts.values()), ())
+        parts, shares = self._found[index].get(value, ()), self._shares[index]
+        if len(parts) == 1:
+            return shares[parts[0]].entries[value]
+        ordered = sorted(parts, key=self._positions.__getitem__)
+        return [desired for part in ordered for desired in shares[part].entries[value]]
 
     @contextmanager
     def recorded(self) -> Iterator[set[Hashable]]:
@@ -119,29 +119,29 @@ class WatchedDocuments(Documents):
     def _add(self, index: _Index, part: Part) -> Iterable[Hashable]:
         """Add a part to an index, and return its values."""
         kind, values = index
+        having: dict[Hashable, list[Desired]] = {}
         with self.recorded() as asked:
-            entries = tuple(
-                (value, desired)
-                for desired in part.resources
-                if desired.key.kind == kind
-                for value in dict.fromkeys(values(desired, self))
-            )
+            for desired in part.resources:
+                for value in dict.fromkeys(values(desired, self)) if desired.key.kind == kind else ():
+                    having.setdefault(value, []).append(desired)
+        entries = {value: tuple(documents) for value, documents in having.items()}
         if not entries and not asked:
             return ()
         found = self._found[index]
-        for value, desired in entries:
-            found.setdefault(value, {}).setdefault(part, []).append(desired)
+        for value in entries:
+            found[value] = (*found.get(value, ()), part)
         self._shares[index][part] = _Share(entries, frozenset(asked))
-        return [value for value, _ in entries]
+        return entries
 
     def _remove(self, index: _Index, part: Part) -> Iterable[Hashable]:
         """Remove a part from an index, and return the values that it had."""
         share = self._shares[index].pop(part, None)
-        entries = share.entries if share is not None else ()
+        entries = share.entries if share is not None else {}
         found = self._found[index]
-        for value, _ in entries:
-            parts = found.get(value, {})
-            parts.pop(part, None)
-            if not parts:
-                found.pop(value, None)
-        return [value for value, _ in entries]
+        for value in entries:
+            left = tuple(one for one in found[value] if one is not part)
+            if left:
+                found[value] = left
+            else:
+                del found[value]
+        return entries

@@ -75,11 +75,13 @@ class Keeper:
         self._taken = taken
         self._thread.start()
 
-    def stop(self) -> None:
-        """Keep it no longer, and give it back: this process has ended its writes."""
+    def stop(self, within: float) -> None:
+        """Keep it no longer, and give it back: this process has ended its writes. Waits for so many seconds at most."""
         self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._thread.join(within)
+
+    def release(self) -> None:
+        """Give the lease back, if that is possible now."""
         try:
             self._lease.release()
         except _FAILURES:
@@ -117,3 +119,4 @@ class Keeper:
         while not self._stopping.is_set():
             self.round()
             self._stopping.wait(self._timing.every)
+        self.release()

@@ -15,6 +15,7 @@ from typing import Protocol
 from ecsync.core.ports import AwsError, Holder, LeaseError
 
 FORMAT = 1
+_FORCED = 5  # further attempts to take it from a holder that renews it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +82,13 @@ class RecordLease:
 
     def keep(self, *, force: bool = False) -> Holder | None:
         """Take the lease or renew it; return the other holder if there is one."""
+        holder = self._attempt(force=force)
+        for _ in range(_FORCED if force else 0):  # the holder renewed it between our read and our write
+            if holder is not None:
+                holder = self._attempt(force=True)
+        return holder
+
+    def _attempt(self, *, force: bool) -> Holder | None:
         asked = self._monotonic()
         found = self._store.read()
         other = self._other(found[0], asked) if found else None

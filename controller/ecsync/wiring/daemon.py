@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 
 from ecsync import kinds
@@ -32,6 +34,7 @@ from ecsync.wiring.workspace import Workspace
 _PASS = 60.0  # seconds that a pass may take between two of its writes, if the interval is not longer
 _LATE_READS = 3  # intervals of the source without a good read, after which the daemon is not ready
 _LATE_READ = 30.0  # seconds, if the intervals are shorter
+_READERS = 64  # threads of a pass that waits: those that wait for one rate limit must not keep the others from reading
 _HTTP_STOP = 3.0  # seconds that the HTTP server may take to stop
 
 
@@ -47,10 +50,10 @@ class Running:
 
     def stop(self, within: float) -> bool:
         """Finish the calls under way and end. Return False if something did not end in time."""
-        ended = self.daemon.stop(max(0.0, within - _HTTP_STOP))
+        ended = self.daemon.stop(max(0.0, within - _HTTP_STOP - lease.STOP))
         self.server.stop(_HTTP_STOP)
         if self.keeper is not None and ended:  # else a call may be under way: the lease ends by itself
-            self.keeper.stop()
+            self.keeper.stop(lease.STOP)
         return ended
 
 
@@ -86,6 +89,7 @@ def start(settings: Settings, where: str, workspace: Workspace, metrics: Metrics
             source_kind="s3" if where.startswith("s3://") else "disk",
         ),
         wait_limit=workspace.clouds.patience.limited,
+        readers=partial(ThreadPoolExecutor, _READERS),
         workers=settings.loop.workers,
         source_interval=settings.loop.source_interval,
         jitter=settings.loop.jitter,

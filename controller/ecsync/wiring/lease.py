@@ -22,6 +22,7 @@ from ecsync.lease.records import RecordLease, Store
 from ecsync.lease.stores import DynamoDbStore, S3Store
 from ecsync.wiring.clouds import Clouds
 
+STOP = 3.0  # seconds to give the lease back; after them it ends by itself
 _LONGEST = 200  # characters of the reason of --force
 
 
@@ -60,7 +61,7 @@ def held(settings: Settings, where: str, clouds: Clouds, operation: str, reason:
     try:
         yield lambda: "" if kept.state().held else str(kept.state())
     finally:
-        kept.stop()
+        kept.stop(STOP)
 
 
 def _lease(settings: Settings, where: str, clouds: Clouds, holder: Holder, timing: Timing) -> Lease:

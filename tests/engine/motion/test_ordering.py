@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ecsync.core.model import Application
-from ecsync.engine.reconciler import Catalogue
+from ecsync.engine.ordering import in_order
 from ecsync.engine.requeue import AFTER_CHANGE
 from tests.engine.harness import Harness
 from tests.engine.passes import document, ref, shop
@@ -100,5 +100,4 @@ def test_what_an_application_refers_to_wakes_it(harness: Harness) -> None:
 
 def test_applications_are_applied_after_those_that_they_refer_to() -> None:
     """The order of one command; a cycle of references leaves the order to `after`."""
-    catalogue = Catalogue(applications={"shop": referring("red"), "base": base("red")})
-    assert [one.name for one in catalogue.ordered()] == ["base", "shop"]
+    assert [one.name for one in in_order({"shop": referring("red"), "base": base("red")})] == ["base", "shop"]

@@ -52,6 +52,14 @@ class Process:
         self._close()
         return code, time.monotonic() - began
 
+    def pause(self) -> None:
+        """Send SIGSTOP."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Send SIGCONT."""
+        self._process.send_signal(signal.SIGCONT)
+
     def kill(self) -> None:
         """Send SIGKILL."""
         self._process.kill()

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import chain, islice
+from itertools import islice
 
 from ecsync.core import marks
 from ecsync.core.diff import differences
 from ecsync.core.kind import Owned, Wanted, World
 from ecsync.core.model import Absent, Key, Observed, Present, Unreadable
-from ecsync.core.ports import AwsError, Reader
+from ecsync.core.ports import Reader
 from ecsync.core.resource_diff import as_live
 from ecsync.core.trees import Body, Json
-from ecsync.kinds._common import belongs, missing, pick, read_tags, tagged_arns, without, without_nones
+from ecsync.kinds._common import belongs, pick, read_tags, tagged_arns, without, without_nones
 from ecsync.kinds.ecs._old_revisions import surplus
 from ecsync.kinds.ecs._revision_state import state_now
-from ecsync.kinds.ecs._shared import is_resolved, role_name, short_name
+from ecsync.kinds.ecs._revisions import describe, family_of, listed, newest, newest_of, number_in
+from ecsync.kinds.ecs._shared import is_resolved, role_name
 from ecsync.kinds.ecs._task_definition_rules import ROLES, RULES
 
 # A newer member of RegisterTaskDefinition that is not in this list is read if it is declared.
@@ -40,49 +41,61 @@ _MEMBERS = (
     "enableFaultInjection",
     "trustedExecutionConfiguration",
 )
-_NEWEST = 10  # revisions that are described to find the live one
-
-
-def family_of(arn: Json) -> str:
-    """Return the family of an ARN or of `family:revision`."""
-    return str(short_name(arn)).split(":", 1)[0]
 
 
 def read(reader: Reader, wanted: Sequence[Wanted], world: World) -> Iterator[tuple[Key, Observed]]:
-    running = _running(world)
+    running: Mapping[str, Sequence[str]] = _running(world)
     # What an unreadable service runs is not known: then the revision of the last pass saves the listing.
     unread = any(key.kind == "Service" and isinstance(one, Unreadable) for key, one in world.items())
-    for want in wanted:
+    unlisted: list[tuple[Wanted, Sequence[str], list[Body]]] = []
+    for want in wanted:  # in the steady state one describe call is enough
         known = [want.revision] if unread and want.revision else ()
-        found = _live(reader, want, running.get(str(want.body["family"]), known))
-        yield want.key, _with_surplus(reader, want, found)
+        runs, others = running.get(str(want.body["family"]), known), list[Body]()
+        found = _with_content(reader, want, runs, dict.fromkeys(runs), others)
+        if found is None:
+            unlisted.append((want, runs, others))
+        else:
+            yield want.key, _with_surplus(reader, want, found)
+    newest_in = newest_of(reader, {str(want.body["family"]) for want, _, _ in unlisted})
+    for want, runs, others in unlisted:
+        rest = [arn for arn in newest_in(str(want.body["family"])) if arn not in runs]
+        present = _with_content(reader, want, runs, rest, others) or _without_content(reader, want, runs, others)
+        yield want.key, _with_surplus(reader, want, present)
 
 
-def _live(reader: Reader, want: Wanted, running: Sequence[str]) -> Present | Absent:
-    """Return the revision with the desired content, else the one that a new revision follows (docs/rules.md R17).
+def _with_content(
+    reader: Reader, want: Wanted, running: Sequence[str], arns: Iterable[str], others: list[Body]
+) -> Present | None:
+    """Return the first ACTIVE revision with the desired content, and note those without it (docs/rules.md R17).
 
-    That is our newest one, else the newest. If the document ignores a field, it is the one that runs, and each other
-    revision must have the value of the field that runs.
+    If the document ignores a field, a revision that does not run must have the value of the field that runs.
     """
-    others: list[Body] = []
-    wanted = want
-    for revision in _registered(reader, str(want.body["family"]), running):
-        if (want.ignore or _arn(revision) != want.revision) and not _has_content(
-            revision, want if _arn(revision) in running else wanted
-        ):
-            wanted = wanted if others else _as_in(revision, want)
+    for arn in arns:
+        revision = describe(reader, arn)
+        if revision is None:
+            continue
+        known = _arn(revision) == want.revision and not want.ignore
+        wanted = want if arn in running or not others else _as_in(others[0], want)
+        if not known and not _has_content(revision, wanted):
             others.append(revision)
             continue
-        newest = _newest_running(reader, revision, want, running)
-        found = _active(reader, newest, want.body) or _active(reader, revision, want.body)
+        latest = _newest_running(reader, revision, want, running)
+        found = _active(reader, latest, want.body) or _active(reader, revision, want.body)
         if found is not None:
             return _marked(reader, want, replace(found, revision=str(found.outputs["arn"])))
+    return None
+
+
+def _without_content(reader: Reader, want: Wanted, running: Sequence[str], others: list[Body]) -> Present | Absent:
+    """Return the ACTIVE revision that a new one follows: our newest one, else the newest one (docs/rules.md R17).
+
+    If the document ignores a field, it is the one that runs: a new revision takes the value of the field from it.
+    """
 
     def rank(one: Body) -> tuple[bool, int]:
         return (_arn(one) in running if want.ignore else _owner(one) == want.owner), _number(one)
 
-    others.sort(key=rank, reverse=True)
-    active = (_active(reader, one, want.body) for one in others)
+    active = (_active(reader, one, want.body) for one in sorted(others, key=rank, reverse=True))
     return next((_marked(reader, want, one) for one in active if one is not None), Absent())
 
 
@@ -102,7 +115,7 @@ def _marked(reader: Reader, want: Wanted, found: Present) -> Present:
     if not want.ignore or found.marks is not None:
         return found
     for arn in _ours(reader, want):
-        described = _described(reader, arn)
+        described = describe(reader, arn)
         one = _active(reader, described, want.body) if described is not None else None
         if one is not None and one.marks is not None and one.marks.owner == want.owner:
             return replace(found, marks=one.marks, facts={**found.facts, "marked": arn})
@@ -113,14 +126,14 @@ def _ours(reader: Reader, want: Wanted) -> list[str]:
     """Return the revisions of the family that may have our marks, newest first."""
     family = str(want.body["family"])
     tagged = tagged_arns(reader, "ecs:task-definition", want.owner.removeprefix("v1/"))
-    newest = dict.fromkeys((*_newest(reader, family), *(arn for arn in tagged if family_of(arn) == family)))
-    return sorted(newest, key=number_of, reverse=True)
+    found = dict.fromkeys((*newest(reader, family), *(arn for arn in tagged if family_of(arn) == family)))
+    return sorted(found, key=number_in, reverse=True)
 
 
 def _newest_running(reader: Reader, found: Body, want: Wanted, running: Iterable[str]) -> Body:
     """Return the newest running revision with this content, so that the order of the services does not matter."""
-    newer = {number: arn for arn in running if (number := number_of(arn)) > _number(found)}
-    described = (_described(reader, newer[number]) for number in sorted(newer, reverse=True))
+    newer = {number: arn for arn in running if (number := number_in(arn)) > _number(found)}
+    described = (describe(reader, newer[number]) for number in sorted(newer, reverse=True))
     return next((one for one in described if one is not None and _has_content(one, want)), found)
 
 
@@ -130,22 +143,6 @@ def _arn(described: Body) -> str:
 
 def _number(described: Body) -> int:
     return int(described["taskDefinition"]["revision"])
-
-
-def number_of(arn: str) -> int:
-    """Return the number of a revision; 0 for what is no ARN of one."""
-    number = arn.rpartition(":")[2]
-    return int(number) if number.isdigit() else 0
-
-
-def _registered(reader: Reader, family: str, running: Sequence[str]) -> Iterator[Body]:
-    """Yield the running revisions, then the newest ones. In the steady state one describe call is enough."""
-    done = set()
-    for arn in chain(dict.fromkeys(running), _newest(reader, family)):
-        described = None if arn in done else _described(reader, arn)
-        done.add(arn)
-        if described is not None:
-            yield described
 
 
 def _active(reader: Reader, revision: Body, declared: Body) -> Present | None:
@@ -167,8 +164,8 @@ def _with_surplus(reader: Reader, want: Wanted, found: Present | Absent) -> Pres
 
 def _older(reader: Reader, want: Wanted, family: str, kept: Sequence[str | None]) -> Iterator[str]:
     """Yield our revisions beyond the `keep` newest of the family, oldest first; never those that are kept."""
-    for arn in reversed(list(islice(_listed(reader, family, 100), want.keep, None))):
-        described = _described(reader, arn) if arn not in kept else None
+    for arn in reversed(list(islice(listed(reader, family), want.keep, None))):
+        described = describe(reader, arn) if arn not in kept else None
         if described is not None and _owner(described) == want.owner:
             yield arn
 
@@ -182,38 +179,6 @@ def _running(world: World) -> Mapping[str, list[str]]:
             if isinstance(arn, str) and arn.startswith("arn:"):
                 found.setdefault(family_of(arn), []).append(arn)
     return found
-
-
-def _newest(reader: Reader, family: str) -> Iterator[str]:
-    yield from islice(_listed(reader, family, _NEWEST), _NEWEST)
-
-
-def _listed(reader: Reader, family: str, page: int) -> Iterator[str]:
-    """Yield the ACTIVE revisions of a family, newest first. A simulator may also list families with that prefix."""
-    listed = reader.pages(
-        "ecs",
-        "ListTaskDefinitions",
-        "taskDefinitionArns",
-        familyPrefix=family,
-        status="ACTIVE",
-        sort="DESC",
-        maxResults=page,
-    )
-    return (arn for arn in listed if family_of(arn) == family)
-
-
-def _described(reader: Reader, arn: str) -> Body | None:
-    """Return the describe response of a revision, as it was when it was read first; None if it does not exist.
-
-    A revision that was deregistered then is None too: it is never ACTIVE again.
-    """
-    try:
-        response = reader.cached("ecs", "DescribeTaskDefinition", taskDefinition=arn, include=["TAGS"])
-    except AwsError as error:
-        if missing(error):
-            return None
-        raise
-    return response if response["taskDefinition"].get("status", "ACTIVE") == "ACTIVE" else None
 
 
 def _has_content(described: Body, want: Wanted) -> bool:
@@ -265,8 +230,8 @@ def owned(reader: Reader, scope: str) -> Iterator[Owned]:
     """Yield our newest ACTIVE revision of each family."""
     families = {family_of(arn) for arn in tagged_arns(reader, "ecs:task-definition", scope)}
     for family in sorted(families):
-        for arn in _newest(reader, family):
-            described = _described(reader, arn)
+        for arn in newest(reader, family):
+            described = describe(reader, arn)
             present = _active(reader, described, {}) if described is not None else None
             if present is not None and present.marks and belongs(present, scope):
                 yield Owned(marks=present.marks, natural=family, present=present)

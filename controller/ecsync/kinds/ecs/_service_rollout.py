@@ -13,7 +13,7 @@ from ecsync.core.ports import AwsError, Reader
 from ecsync.core.rules import Rolls
 from ecsync.core.trees import Body, Json, Path
 from ecsync.kinds._common import missing, moment, pick
-from ecsync.kinds.ecs._revision_read import number_of
+from ecsync.kinds.ecs._revisions import number_in
 from ecsync.kinds.ecs._service_read import cluster_of
 from ecsync.kinds.ecs._service_rules import RULES, controller_of
 from ecsync.kinds.ecs._shared import is_resolved
@@ -142,7 +142,7 @@ def _owner_of_revision(reader: Reader, arn: Json, *ours: Json) -> str:
     """
     tags = _tags_of_revision(reader, arn)
     for one in ours:
-        later = one != arn and number_of(str(arn)) > number_of(str(one)) > 0
+        later = one != arn and number_in(str(arn)) > number_in(str(one)) > 0
         if later and marks.APPLIED in tags and tags[marks.APPLIED] == _tags_of_revision(reader, one).get(marks.APPLIED):
             return ""
     return tags.get(marks.OWNER, "")

@@ -22,7 +22,7 @@ from ecsync.core.rules import (
 )
 from ecsync.core.trees import Body, Json
 from ecsync.kinds._common import nonzero, tag_rows
-from ecsync.kinds.ecs._revision_read import family_of
+from ecsync.kinds.ecs._revisions import family_of
 from ecsync.kinds.ecs._service_deployment_rules import CLEARED, DEPLOYMENT_RULES, HOOK, RETURNED, SET, is_daemon
 from ecsync.kinds.ecs._shared import NAME_OR_ARN, role_name, secret_options, short_name, strategy_rows
 

@@ -11,7 +11,7 @@ from ecsync.core.model import Call, Create, Delete, Desired, Documents, FieldCha
 from ecsync.core.rules import Resets
 from ecsync.core.trees import Body, Json, Path
 from ecsync.kinds._common import arn_tagging, operations, without
-from ecsync.kinds.ecs._revision_read import family_of
+from ecsync.kinds.ecs._revisions import family_of
 from ecsync.kinds.ecs._service_deployment_rules import is_daemon
 from ecsync.kinds.ecs._service_health import draining, health
 from ecsync.kinds.ecs._service_read import SERVICES, cluster_of, owned, printed, read

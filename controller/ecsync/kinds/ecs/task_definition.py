@@ -14,6 +14,7 @@ from ecsync.kinds._common import arn_tagging, operations, without
 from ecsync.kinds.ecs._old_revisions import leftovers
 from ecsync.kinds.ecs._revision_read import owned, printed, read
 from ecsync.kinds.ecs._revision_state import COLLECTIONS
+from ecsync.kinds.ecs._revisions import LISTING
 from ecsync.kinds.ecs._task_definition_rules import REVIEWED, RULES
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
@@ -158,7 +159,7 @@ TaskDefinition/web:
     tagged_as="ecs:task-definition",
     reads_after=("Service",),
     apart=True,
-    collections=COLLECTIONS,
+    collections=(*COLLECTIONS, LISTING),
     from_describe=printed,
     reads=operations(
         "ecs",

@@ -1,0 +1,105 @@
+"""The daemon in simulated time on one thread: a wait for work or for a rate moves the clock of the simulated AWS."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf
+
+from benchmarks.controller import is_steady
+from ecsim import Simulator
+from ecsync.core.model import Snapshot
+from ecsync.core.ports import SourceError
+from ecsync.engine.daemon import Daemon
+from ecsync.engine.daemon_parts import DaemonParts
+from ecsync.engine.queue import MemoryQueue
+from ecsync.engine.store import Store
+from ecsync.engine.ticks import Ticks
+from ecsync.report.recorder import Recorder, fan_out
+from ecsync.wiring import Workspace, daemon
+from ecsync.wiring.event_recorder import DaemonEventRecorder
+from ecsync.wiring.http_view import Heartbeats
+
+
+@dataclass(kw_only=True)
+class Manifests:
+    """The source of the daemon, and the result of each read of it."""
+
+    snapshot: Snapshot | None = None
+    error: SourceError | None = None
+    complete: bool = True
+
+    def refresh(self) -> Manifests:
+        """Read the source."""
+        return self
+
+    def refuse(self, error: SourceError) -> Manifests:
+        """Fail: what the bench declares can be used."""
+        raise error
+
+
+class VirtualDaemon:
+    """A daemon with one thread: its passes are made one after another."""
+
+    def __init__(self, simulator: Simulator, workspace: Workspace) -> None:
+        self._simulator = simulator
+        self._clock = workspace.clock
+        self._manifests = Manifests()
+        self._store = Store()
+        metrics = daemon.build_metrics()
+        self._daemon = Daemon(
+            DaemonParts(
+                last_good=self._manifests,
+                read=workspace.catalogue,
+                destination_for=workspace.destination_for,
+                consents=lambda _: True,
+                target_of=workspace.target_of,
+                clock=self._clock,
+                queue=MemoryQueue(self._clock, self._idle),
+                ticks=Ticks(self._clock),
+                store=self._store,
+                recorder=DaemonEventRecorder(
+                    workspace=workspace,
+                    events=Recorder(fan_out({}, metrics.delivered)),
+                    metrics=metrics,
+                    heartbeats=Heartbeats(self._clock),
+                    clock=self._clock,
+                    source_kind="disk",
+                ),
+                wait_limit=workspace.clouds.patience.limited,
+                start_thread=_at_once,
+                jitter=0.0,
+            )
+        )
+
+    def declare(self, files: dict[str, bytes], revision: str) -> None:
+        """Write the source, and have the daemon read it."""
+        self._manifests.snapshot = Snapshot(revision=revision, files=files)
+        self._daemon.read_source()
+
+    def work(self, seconds: float = inf) -> int:
+        """Make passes until so many seconds have passed, or until all is steady. Return their number."""
+        until, count = self._clock.monotonic() + seconds, 0
+        while self._clock.monotonic() < until and (seconds < inf or not self._steady()):
+            self._daemon.work(1.0)
+            count += 1
+        return count
+
+    def _steady(self) -> bool:
+        """Return whether the last pass of each application had nothing to do, at the current revision."""
+        revision = self._daemon.catalogue.revision
+        return all(
+            one.outcome is not None and one.outcome.plan.revision == revision and is_steady(one.outcome)
+            for one in self._store.applications()
+        )
+
+    def _idle(self, _: threading.Condition, seconds: float | None) -> None:
+        assert seconds is not None, "no work is due"
+        self._simulator.advance(seconds)
+
+
+def _at_once(name: str, work: Callable[[], None]) -> threading.Thread:
+    """Do the work on this thread, in place of one of its own."""
+    work()
+    return threading.Thread(name=name)

@@ -1,0 +1,75 @@
+"""A quiet pass: AWS gives the answers of the last pass, so its outcome is that of the last pass.
+
+A pass reads the world from the answers, and decides by it. Both are functions: of the answers, and of what `Ground`
+names. So where nothing of it differs, nothing is made of the answers again. No pass after one that had something to do
+is quiet, and none while the application is not at rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from weakref import ref
+
+from ecsync.core.model import Application, Key, Target
+from ecsync.core.outcome import Outcome, Plan
+from ecsync.engine.inventory import Inventory
+from ecsync.engine.trace import Trace
+from ecsync.engine.views import View
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What an outcome depends on beside the answers of AWS."""
+
+    application: Application
+    catalogue: ref[object]  # the documents of all applications; a kept outcome does not keep them
+    kinds: Mapping[str, object]
+    inventory: Inventory
+    target: Target
+    installation: str
+    newly_created: frozenset[Key]
+    written: int  # the place of the last write in the order of the inventory's reads
+
+    def same(self, other: Ground) -> bool:
+        """Return whether the documents, kinds and inventory are the same objects, and the rest is equal."""
+        objects = (
+            (self.application, other.application),
+            (self.catalogue, other.catalogue),
+            (self.kinds, other.kinds),
+            (self.inventory, other.inventory),
+        )
+        return all(one is another for one, another in objects) and self._values == other._values
+
+    @property
+    def _values(self) -> tuple[object, ...]:
+        return self.target, self.installation, self.newly_created, self.written
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quiet:
+    """An outcome with nothing to do, and what it was made from."""
+
+    ground: Ground
+    trace: Trace
+    outcome: Outcome
+
+    def repeats(self, ground: Ground, view: View) -> bool:
+        """Return whether a pass on this ground has this outcome too. Reads what the view does not take any more."""
+        return self.ground.same(ground) and self.trace.holds(ground.inventory.reader(view).content)
+
+    def missed(self, plan: Plan) -> tuple[Key, ...]:
+        """Return what a pass in full decided otherwise, although it repeats this outcome: each one is a bug."""
+        before, now = self.outcome.plan.settled, plan.settled
+        return tuple(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
+
+
+def of(ground: Ground, trace: Trace, outcome: Outcome) -> Quiet | None:
+    """Return the outcome of a pass for the next one, if it had nothing to do and is certain; else None."""
+    plan = outcome.plan
+    open_ = plan.steps or plan.withheld or plan.unreadable or plan.stopped or plan.mismatches or plan.incomplete
+    if open_ or outcome.results:
+        return None
+    trace.end()
+    decided = replace(plan, unchanged=len(plan.settled))
+    return Quiet(ground=ground, trace=trace, outcome=replace(outcome, plan=decided))
