@@ -295,6 +295,9 @@ def reconcile(
         options.planned(last.outcome.plan)
         return last.outcome
     step_state.quiet = None
+    if not options.writes or not step_state.wrote_last:
+        step_state.known_marks.forget()  # another process may have written by right
+    step_state.wrote_last = options.writes
     observed = look(application, catalogue, destination, step_state, options.timer, last)
     options.planned(observed.plan)
     results: Mapping[StepId, Result] = {}
