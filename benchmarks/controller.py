@@ -17,6 +17,7 @@ from ecsync.config import Settings
 from ecsync.core.model import Snapshot
 from ecsync.core.outcome import Outcome
 from ecsync.core.ports import Clock
+from ecsync.engine.ordering import in_order
 from ecsync.engine.reconciler import Catalogue, PassOptions, reconcile
 from ecsync.engine.step_state import StepState
 from ecsync.language import files
@@ -66,7 +67,9 @@ class Controller:
 
     def round(self) -> dict[str, Outcome]:
         """Make one pass of every application, each after those that it waits for."""
-        return {application.name: self.reconcile(application.name) for application in self.catalogue.ordered()}
+        return {
+            application.name: self.reconcile(application.name) for application in in_order(self.catalogue.applications)
+        }
 
     def reconcile(self, name: str) -> Outcome:
         """Make one pass of one application."""

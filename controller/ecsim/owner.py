@@ -36,6 +36,13 @@ def fail_provider(account: Account, name: str, reason: str | None) -> dict[str, 
         return reasons
 
 
+def make_express(account: Account, cluster: str, service: str, region: str | None = None) -> None:
+    """Make a service one of Express Mode, as AWS returns it. Raises KeyError if there is no such service."""
+    with account.lock:
+        ecs = account.world.store(EcsRegion, region or account.settings.region)
+        ecs.services[cluster, service].kept_by = "ECS"
+
+
 def stop_task(
     account: Account, cluster: str, service: str, count: int = 1, region: str | None = None
 ) -> tuple[str, ...]:

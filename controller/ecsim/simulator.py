@@ -81,6 +81,10 @@ class Simulator(Account):
         """Make ECS give up the changes of a capacity provider, with a reason; None: it makes them again."""
         owner.fail_provider(self, name, reason)
 
+    def make_express(self, cluster: str, service: str, region: str | None = None) -> None:
+        """Make a service one of Express Mode, as AWS returns it: `resourceManagementType` is ECS."""
+        owner.make_express(self, cluster, service, region)
+
     def stop_task(self, cluster: str, service: str, count: int = 1, region: str | None = None) -> tuple[str, ...]:
         """Stop running tasks of a service as if their hosts had failed. Returns their ARNs."""
         return owner.stop_task(self, cluster, service, count, region)

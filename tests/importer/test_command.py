@@ -254,3 +254,20 @@ def test_no_value_of_the_environment_is_printed(
     assert (code, "hunter" in out + err) == (6, False)
     assert "containerDefinitions[app].environment[URL] looks like a secret" in err
     assert "hunter3" in (tmp_path / "services" / "web.yaml").read_text()
+
+
+def test_a_service_of_express_mode_is_only_looked_up(
+    builder: AccountBuilder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """So is what ECS keeps for it; a note names it. A service beside it is imported as always."""
+    for name in ("express", "plain"):
+        builder.service(name, taskDefinition=builder.task(name), loadBalancers=[builder.routed_target_group(name)])
+    builder.account.simulator.advance(300)
+    builder.account.simulator.make_express("prod", "express")
+    code, _, err = _run(capsys, "import", "--cluster", "prod", "-d", tmp_path)
+    assert code == 0, err
+    assert "check: Service/express is a service of ECS Express Mode: ECS keeps it" in err
+    assert "UpdateExpressGatewayService" in err
+    express, plain = ((tmp_path / "services" / f"{name}.yaml").read_text() for name in ("express", "plain"))
+    assert express.splitlines()[1] == "# Read-only.", "each document of the file"
+    assert "ecsync/manage" not in plain

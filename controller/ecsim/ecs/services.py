@@ -168,7 +168,7 @@ def show(ecs: EcsRegion, service: Service, *, tags: bool) -> Body:
         createdAt=service.created_at,
         createdBy=service.created_by,
         currentServiceRevisions=[rollouts.summary(service, d) for d in service.deployments],
-        resourceManagementType="CUSTOMER",
+        resourceManagementType=service.kept_by,
     )
     ongoing = next((r for r in service.history if r["status"] in rollouts.UNFINISHED), None)
     if ongoing is not None:

@@ -58,6 +58,7 @@ class Service:
     client_token: str | None = None
     request: Body = field(default_factory=dict)
     launch_type: str | None = None  # at creation; `capacityProviderStrategy: []` restores it
+    kept_by: str = "CUSTOMER"  # ECS: a service of Express Mode
     status: str = "ACTIVE"
     steady: bool = False
     awake: bool = False  # a reconcile is scheduled

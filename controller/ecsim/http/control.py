@@ -35,6 +35,7 @@ class Control:
             "POST /_sim/images": self.images,
             "POST /_sim/capacity-providers": self.capacity_providers,
             "POST /_sim/load": self.load,
+            "POST /_sim/express": self.express,
         }
 
     def answer(self, environ: dict[str, Any], body: bytes) -> Response:
@@ -117,6 +118,11 @@ class Control:
     def capacity_providers(self, params: dict[str, Any]) -> Answer:
         """Make ECS give up the changes of the capacity provider `name`, with a `reason`; without one, make them."""
         return {"capacityProviders": owner.fail_provider(self._account, params["name"], params.get("reason"))}
+
+    def express(self, params: dict[str, Any]) -> Answer:
+        """Make `service` in `cluster` a service of Express Mode, as AWS returns it."""
+        owner.make_express(self._account, params["cluster"], params["service"], params.get("region"))
+        return {"cluster": params["cluster"], "service": params["service"]}
 
     def load(self, params: dict[str, Any]) -> Answer:
         """Set the average utilisation of the tasks of `service` in `cluster`: `cpu` and `memory` in percent."""

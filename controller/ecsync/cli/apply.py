@@ -159,12 +159,13 @@ def converge(
     WritesStopped.
     """
     from ecsync.core.ports import WritesStopped
+    from ecsync.engine.ordering import in_order
     from ecsync.engine.step_state import StepState
 
     began = time.monotonic()
     deadline = began + timeout
     valid = {name: one for name, one in catalogue.applications.items() if not catalogue.holds(name)}
-    ordered = replace(catalogue, applications=valid).ordered()
+    ordered = in_order(valid)
     runs = {one.name: _Run(one, StepState(), began) for one in ordered}
     while left := [run for run in runs.values() if run.code is None]:
         for run in left:

@@ -42,6 +42,7 @@ class Wanted:
     managed: bool = True  # False: a lookup (`ecsync/manage: read`), found by name, not by mark
     replaceable: bool = False  # the document has `ecsync/replace: allow`
     keep: int = 0  # how many of the newest revisions stay; 0: all
+    ignore: tuple[tuple[str, ...], ...] = ()  # patterns of paths that another client decides
     revision: str = ""  # a revision of which an earlier read found that it has the content of this same body
 
 

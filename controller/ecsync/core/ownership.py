@@ -26,7 +26,8 @@ def claim_state(inputs: Inputs, desired: Desired, observed: Present) -> str:
     live = observed.marks
     if live is None:
         tool = observed.foreign
-        return f"managed by {tool}; remove it from {tool} first" if tool else UNCLAIMED
+        look = "or set `ecsync/manage: read` to look it up only"
+        return f"managed by {tool}; remove it from {tool} first, {look}" if tool else UNCLAIMED
     if live.owner == owner_of(inputs, desired.key):
         natural = inputs.kind(desired.key).natural(desired.body)
         identity = marks.identity(inputs.physical(desired.key.kind, natural)) if natural else ""

@@ -42,7 +42,7 @@ from ecsync.core.model import (
     Update,
 )
 from ecsync.core.outcome import LOOK_AGAIN, Phase, Plan, Settled, Step, StepId, Unmanaged, Withheld
-from ecsync.core.resource_diff import declares, difference
+from ecsync.core.resource_diff import declares, difference, with_ignored
 from ecsync.core.trees import Json, canonical
 
 
@@ -250,7 +250,8 @@ def _reconcile(inputs: Inputs, draft: _Draft, desired: Desired, written: Desired
         marks=ownership.marks_to_write(inputs, desired, written, observed, found.fields),
         untag=ownership.tags_to_remove(inputs, written, observed),
     )
-    gate = kind.decide(desired, observed, found.fields, inputs.world_of_gates) if found.fields else None
+    asked = with_ignored(kind, desired, observed) if found.fields else desired
+    gate = kind.decide(asked, observed, found.fields, inputs.world_of_gates) if found.fields else None
     if gate is not None:
         _change_through_gate(inputs, draft, change, written, gate)
     else:
@@ -300,7 +301,8 @@ def _change(inputs: Inputs, draft: _Draft, change: Update, waiting: str = "", ag
 def _replace(inputs: Inputs, draft: _Draft, change: Update) -> None:
     desired, kind = change.desired, inputs.kind(change.desired.key)
     tags = ownership.tags_for(inputs, desired, inputs.desired(desired.key) or desired)
-    new = Replace(desired=desired, observed=change.observed, fields=change.fields, marks=tags)
+    asked = with_ignored(kind, desired, change.observed)
+    new = Replace(desired=asked, observed=change.observed, fields=change.fields, marks=tags)
     why = kind.interrupts(new, inputs.world, inputs.application.documents)
     step = Step(id=StepId(key=desired.key), change=new, calls=kind.calls(new) if kind.calls else (), waiting=why)
     _admit(inputs, draft, step, kind.invalidates.get("replace", kind.outputs))
@@ -349,7 +351,8 @@ def _step(kind: Kind, change: Update, phase: Phase = "main") -> Step:
 def _calls(kind: Kind, change: Update) -> tuple[Call, ...]:
     """Compile the kind's own calls, then the tag calls: a mark records what is done, so it comes last."""
     own = tuple(one for one in change.fields if not _is_tag(kind, one))
-    calls = kind.calls(replace(change, fields=own)) if own and kind.calls else ()
+    sent = replace(change, desired=with_ignored(kind, change.desired, change.observed), fields=own)
+    calls = kind.calls(sent) if own and kind.calls else ()
     if kind.tagging is None or (kind.any_change == "revise" and own):
         return calls  # a new revision is registered with its tags
     return calls + marks.tag_calls(kind.tagging, change)

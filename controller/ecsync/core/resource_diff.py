@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import NoneType
+from typing import TypeAlias
 
 from ecsync.core import graph, marks
 from ecsync.core.diff import Difference, differences, effect_of
@@ -11,10 +13,10 @@ from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind
 from ecsync.core.marks import declared_form, with_released_keys
 from ecsync.core.model import Applied, Desired, FieldChange, Key, Present, Reason, Ref
-from ecsync.core.normalise import normalise
+from ecsync.core.normalise import keyed, normalise
 from ecsync.core.redact import masked
-from ecsync.core.rules import WriteOnly
-from ecsync.core.trees import Body, Elements, Json, Path, locate, matches
+from ecsync.core.rules import Keyed, Rules, WriteOnly
+from ecsync.core.trees import ANY, EACH, Body, Elements, Json, Path, at, locate, matches, thaw
 
 NOT_RETURNED = "(not returned by AWS)"
 
@@ -119,6 +121,65 @@ def _write_only(kind: Kind, written: Desired, observed: Present) -> Iterator[Fie
                 )
 
 
+# ---------------------------------------------------------------- what the manifest ignores
+
+
+def with_ignored(kind: Kind, desired: Desired, observed: Present) -> Desired:
+    """Return the document with the live value at each path that it ignores: what is written there changes nothing."""
+    if not desired.options.ignore:
+        return desired
+    return replace(desired, body=as_live(desired.body, observed.body, desired.options.ignore, kind.rules))
+
+
+def as_live(body: Body, live: Body, ignore: Sequence[tuple[str, ...]], rules: Rules) -> Body:
+    """Return a body with the live values at the places of the patterns."""
+    keys = {row.segments: row for row in rules if isinstance(row, Keyed)}
+    for segments in ignore:
+        body = _as_live(body, live, segments, (), keys)
+    return body
+
+
+_KeyedLists: TypeAlias = Mapping[tuple[str, ...], Keyed]  # by the pattern of the list
+
+
+def _as_live(want: Json, have: Json, segments: Sequence[str], at: tuple[str, ...], keys: _KeyedLists) -> Json:
+    """Return a value with the live value at the places of a pattern; None: absent. `at` is the pattern of the value."""
+    if not segments:
+        return thaw(have)
+    first = have if want is None else want
+    if isinstance(first, (list, tuple)) and isinstance(have, (list, tuple, NoneType)):
+        return _elements_as_live(want or (), have or (), segments, at, keys) or want
+    if not isinstance(first, Mapping) or not isinstance(have, (Mapping, NoneType)):
+        return want
+    head, rest = segments[0], segments[1:]
+    block, live = dict(want or {}), have or {}
+    for name in {**block, **live} if head in (EACH, ANY) else (head,):
+        value = _as_live(block.get(name), live.get(name), rest, (*at, name), keys)
+        if value is None:
+            block.pop(name, None)
+        else:
+            block[name] = value
+    return block or want
+
+
+def _elements_as_live(
+    want: Sequence[Json], have: Sequence[Json], segments: Sequence[str], at: tuple[str, ...], keys: _KeyedLists
+) -> list[Json]:
+    """Return a list, as `_as_live` does; one without a key stays as it is."""
+    row, head, rest = keys.get(at), segments[0], segments[1:]
+    if row is None:
+        return list(want)
+    elements, live = keyed(want, row.key), keyed(have, row.key)
+    for name in {**elements, **live} if head in (EACH, ANY) else (head,):
+        if rest and name in elements and name in live:
+            elements[name] = _as_live(elements[name], live[name], rest, (*at, EACH), keys)
+        elif not rest and name in live:
+            elements[name] = thaw(live[name])
+        elif not rest:
+            elements.pop(name, None)
+    return list(elements.values())
+
+
 # ---------------------------------------------------------------- reasons
 
 
@@ -127,11 +188,13 @@ def reason(inputs: Inputs, written: Desired, observed: Present, path: Path, chan
 
     pending   the resource changes in this plan already, or was just created
     pending   AWS is at work on the last change of the resource, or gave it up
+    pending   the field has the present value of a resource that changes in this plan
     (kind)    the kind returns a reason
     pending   the field refers to a resource that changes in this plan
     drift     it is unknown what was last applied
     pending   the document changed since it was last applied
     lookup    the field refers to a lookup with a value that changed since the resource was last in sync
+    pending   the field refers to another resource, and the live one is a revision, which no client can change
     drift     otherwise: another client changed the field
     """
     if written.key in changing or written.key in inputs.newly_created:
@@ -140,10 +203,13 @@ def reason(inputs: Inputs, written: Desired, observed: Present, path: Path, chan
     condition = kind.condition(observed)
     if condition is not None and condition.concerns(path):
         return "pending"
+    refs = _references_at(kind, written, path)
+    before = at(observed.body, path)
+    if any(ref.key in changing and before == inputs.value_of(ref) for ref in refs):
+        return "pending"
     own_reason = kind.reason(path, observed) if kind.reason else None
     if own_reason:
         return own_reason
-    refs = _references_at(kind, written, path)
     if any(ref.key in changing for ref in refs):
         return "pending"
     applied = observed.marks.applied if kind.tagging and observed.marks else inputs.last_applied.get(written.key)
@@ -151,7 +217,9 @@ def reason(inputs: Inputs, written: Desired, observed: Present, path: Path, chan
         return "drift"
     if not _as_applied(kind, written, applied, path):
         return "pending"
-    return "lookup" if any(_moved(inputs, written, ref) for ref in refs) else "drift"
+    if any(_moved(inputs, written, ref) for ref in refs):
+        return "lookup"
+    return "pending" if refs and kind.any_change == "revise" else "drift"
 
 
 def _moved(inputs: Inputs, written: Desired, ref: Ref) -> bool:

@@ -12,7 +12,23 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import TypeAlias
 
-from ecsync.core.model import Adopt, Create, Delete, FieldChange, Forget, Key, Mark, Replace, Update
+from ecsync.core.inputs import Inputs
+from ecsync.core.marks import APPLIED, FORM, ID, applied_for, owner, unpack
+from ecsync.core.model import (
+    Adopt,
+    Applied,
+    Create,
+    Delete,
+    Desired,
+    FieldChange,
+    Forget,
+    Key,
+    Mark,
+    Marks,
+    Present,
+    Replace,
+    Update,
+)
 from ecsync.core.outcome import Step, StepId, WithheldReason
 from ecsync.core.trees import canonical, dotted
 from ecsync.core.wording import duration
@@ -179,6 +195,92 @@ def _why(step: Step, rows: list[_Written]) -> str:
         f"not written any more: {what} does not converge: {seen}; it is written again when the manifest or the live "
         f"value changes, or with `ecsync retry {step.id.key.application}/{step.id.key}`"
     )
+
+
+# ---------------------------------------------------------------- who writes
+
+
+@dataclass(slots=True)
+class _Known:
+    """The mark of a resource, as this process knows it: the resource's id, hashes of what may be applied, a time."""
+
+    id: str
+    applied: set[int]
+    sent: int | None = None  # what we wrote last
+    at: float = float("-inf")  # of that write, in monotonic seconds
+
+
+@dataclass(slots=True)
+class KnownMarks:
+    """The marks that this process found first, or wrote. Another one was written by another controller (R32)."""
+
+    rows: dict[Key, _Known] = field(default_factory=dict)
+
+    def sent(self, step: Step, now: float) -> None:
+        """Note that a step writes a mark. Until AWS shows it, the one before may be there too."""
+        change = step.change
+        tags = change.marks if isinstance(change, Create | Update | Replace | Mark | Adopt) else {}
+        applied = unpack(tags.get(APPLIED, ""))
+        if applied is None:
+            return
+        row = self.rows.setdefault(step.id.key, _Known(tags.get(ID, ""), set()))
+        row.id, row.at, row.sent = tags.get(ID, row.id), now, _hash(applied)
+        row.applied.add(row.sent)
+
+    def looked(self, inputs: Inputs, now: float) -> None:
+        """Take what a look shows as known, except the marks of another controller; forget what is not declared."""
+        documents = inputs.application.documents
+        self.rows = {key: row for key, row in self.rows.items() if documents.get(key) is not None}
+        for desired in documents:
+            live = _mark_of(inputs, desired.key)
+            if live is None or live.applied is None or self.is_foreign(inputs, desired, now):
+                continue
+            row = self.rows.get(desired.key)
+            if row is None or row.id != live.id:
+                self.rows[desired.key] = _Known(live.id, {_hash(live.applied)})
+            elif _hash(live.applied) == row.sent or now - row.at >= SETTLE:
+                row.applied = {_hash(live.applied)}
+
+    def is_foreign(self, inputs: Inputs, desired: Desired, now: float) -> bool:
+        """Return whether another controller of this installation wrote the mark of a resource.
+
+        A mark of what is declared now is none, nor is one that a read shows within the settle window of our write.
+        """
+        row, live = self.rows.get(desired.key), _mark_of(inputs, desired.key)
+        if row is None or live is None or live.applied is None or row.id != live.id:
+            return False
+        if _hash(live.applied) in row.applied or now - row.at < SETTLE:
+            return False
+        declared = applied_for(inputs.kind(desired.key), desired)
+        return declared is None or declared.members != live.applied.members
+
+    def reason(self, step: Step, inputs: Inputs, now: float) -> str:
+        """Return why a step is not sent: another controller writes its resource; empty: none does."""
+        key, desired = step.id.key, inputs.application.documents.get(step.id.key)
+        if step.id.phase == "prune" or desired is None or not self.is_foreign(inputs, desired, now):
+            return ""
+        return WithheldReason(
+            "no_ownership",
+            "another controller of this installation wrote it: its ecsync:applied tag is of no revision that this "
+            f"process knows; stop that controller, then run `ecsync retry {key.application}/{key}`",
+        )
+
+    def forget(self, key: Key | None = None) -> None:
+        """Take what is there next as known: of one resource, or of all."""
+        self.rows = {one: row for one, row in self.rows.items() if key is not None and one != key}
+
+
+def _hash(applied: Applied) -> int:
+    return hash(frozenset(applied.members.items()))
+
+
+def _mark_of(inputs: Inputs, key: Key) -> Marks | None:
+    """Return the mark of a live resource that is ours; None without one, or in another format. Revisions have many."""
+    observed, kind = inputs.world.get(key), inputs.kind(key)
+    live = observed.marks if isinstance(observed, Present) else None
+    if live is None or live.applied is None or live.applied.form != FORM or kind.any_change == "revise":
+        return None
+    return live if live.owner == owner(inputs.installation, key) else None
 
 
 # ---------------------------------------------------------------- what a step writes

@@ -15,6 +15,7 @@ from ecsync.core.outcome import ApplicationState, Done, Failed, Outcome, Pass, P
 from ecsync.core.ports import AwsError, Deferred, SourceError
 from ecsync.engine.ahead import counting
 from ecsync.engine.daemon_parts import DaemonParts, SourceState
+from ecsync.engine.ordering import Ordering
 from ecsync.engine.queue import Claim, Priority
 from ecsync.engine.reconciler import Catalogue, PassOptions, Refused, reconcile
 from ecsync.engine.requeue import (
@@ -61,6 +62,7 @@ class Daemon:
         self._step_states: dict[str, StepState] = {}
         self._started: dict[str, datetime] = {}  # passes under way
         self._to_retry: dict[str, set[Key | None]] = {}  # by application; None: all of its resources
+        self._ordering = Ordering(parts.store, wake=partial(parts.queue.add, priority="change"))
         self._apart: list[threading.Thread] = []  # passes that may wait for rate limits: few for each site
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -168,6 +170,7 @@ class Daemon:
             self._parts.queue.discard(name)
             self._parts.recorder.forget(name)
             self._step_states.pop(name, None)
+            self._ordering.forget(name)
         for name in read.applications:
             changed = before.applications.get(name) != read.applications[name]
             if changed or before.holds(name) != read.holds(name):
@@ -227,6 +230,7 @@ class Daemon:
             # Without the text of the exception: it may hold a secret, and the API shows this message.
             message = f"an internal error ({type(error).__name__}): see the log"
             self._finish(claim.key, "error", after, error=message)
+            self._ordering.ended(self._catalogue.applications.get(claim.key), self._catalogue, None)
         finally:
             self._started.pop(claim.key, None)
             following.give_back(claim)
@@ -256,10 +260,12 @@ class Daemon:
             if cause and cause.kind == "credentials":
                 self._step_state(name).retries.forget_denied()
             self._finish(name, _result_of_error(error), after, error=str(error), cause=cause, reconcile_id=reconcile_id)
+            self._ordering.ended(application, self._catalogue, None)
             return _Next(after=after)
         self._parts.recorder.ended(application, outcome, reconcile_id)
         after = self._after_outcome(application, outcome)
         self._finish(name, result(outcome), after, outcome=outcome, reconcile_id=reconcile_id, read_only=read_only)
+        self._ordering.ended(application, self._catalogue, outcome)
         return _Next(after=after, priority=priority(outcome), scarce=scarce)
 
     def _reconcile(
@@ -304,6 +310,7 @@ class Daemon:
 
     def _read_only_reason(self, application: Application) -> str:
         """Return the reason why nothing may be written to an application now; empty if it may."""
+        waits = self._ordering.waits(application, self._catalogue)
         if application.sync.mode != "enforce":
             return "read-only: sync.mode is observe"
         if not self._parts.consents(application):
@@ -312,13 +319,7 @@ class Daemon:
             )
         if unheld := self._parts.unheld():
             return f"read-only: the lease is {unheld}"
-        for name in application.after:
-            state = self._parts.store.application(name)
-            if state is None or state.outcome is None:
-                return f"read-only: it comes after {name}, which has not been reconciled yet"
-            if state.outcome.sync != "Synced":
-                return f"read-only: it comes after {name}, which is {state.outcome.sync}"
-        return ""
+        return f"read-only: {waits}" if waits else ""
 
     def _finish(
         self,

@@ -330,6 +330,7 @@ def _note_write(run: _Run, step: Step) -> None:
         state.unconfirmed.add(key)  # from the first call on: a later one may fail
     run.written[key] = state.written = run.context.inventory.mark()
     state.unread.add(key)
+    state.known_marks.sent(step, run.context.clock.monotonic())
 
 
 def _captures(call: Call, response: Json) -> dict[str, str]:

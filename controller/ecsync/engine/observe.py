@@ -11,7 +11,7 @@ from ecsync.core.inputs import Inputs, basis, blocked, known_revision, unmoved, 
 from ecsync.core.kind import Kind, Wanted
 from ecsync.core.model import Absent, Desired, Key, Observed, Present, Unreadable
 from ecsync.core.ports import AwsError, Reader
-from ecsync.core.resource_diff import fields_of
+from ecsync.core.resource_diff import fields_of, with_ignored
 
 
 def observe(reader: Reader, inputs: Inputs, now: datetime, only: Collection[Key] | None = None) -> dict[Key, Observed]:
@@ -68,6 +68,7 @@ def _wanted(inputs: Inputs, kind: Kind, resources: Iterable[Desired]) -> list[Wa
                     managed=inputs.writable(desired),
                     replaceable=desired.options.replace == "allow",
                     keep=desired.options.keep_revisions,
+                    ignore=desired.options.ignore,
                     revision=known_revision(inputs, desired),
                 )
             )
@@ -112,7 +113,8 @@ def _inquire(reader: Reader, inputs: Inputs, world: dict[Key, Observed], resourc
         if not fields:
             continue
         try:
-            facts = kind.inquire(reader, inputs.resolved(desired), observed, fields)
+            asked = with_ignored(kind, inputs.resolved(desired), observed)
+            facts = kind.inquire(reader, asked, observed, fields)
         except AwsError as failure:
             if failure.kind == "credentials":
                 raise

@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
-from graphlib import TopologicalSorter
 from itertools import islice
 
 from ecsync.core import marks, plan, policy, status
@@ -57,11 +56,6 @@ class Catalogue:
     problems: tuple[Problem, ...] = ()
     revision: str = ""
     pruning: str = NO_WARRANT
-
-    def ordered(self) -> tuple[Application, ...]:
-        """Return the applications, each after those in its `after`."""
-        waits = {name: set(app.after) & self.applications.keys() for name, app in self.applications.items()}
-        return tuple(self.applications[name] for name in TopologicalSorter(waits).static_order())
 
     def held(self, pruning: str) -> Catalogue:
         """Return the catalogue with this reason: itself, if it has it already, so that passes know it again."""
@@ -301,6 +295,9 @@ def reconcile(
         options.planned(last.outcome.plan)
         return last.outcome
     step_state.quiet = None
+    if not options.writes or not step_state.wrote_last:
+        step_state.known_marks.forget()  # another process may have written by right
+    step_state.wrote_last = options.writes
     observed = look(application, catalogue, destination, step_state, options.timer, last)
     options.planned(observed.plan)
     results: Mapping[StepId, Result] = {}

@@ -11,7 +11,7 @@ from ecsync.core.marks import applied_for
 from ecsync.core.model import Applied, Desired, Documents, Key, Present
 from ecsync.core.outcome import Failed, Plan, Progressing, Result, Settled, Step, StepId
 from ecsync.core.ports import AwsError
-from ecsync.engine.convergence import Writes
+from ecsync.engine.convergence import KnownMarks, Writes
 from ecsync.engine.orphans import Listing
 from ecsync.engine.progress import Watches
 from ecsync.engine.quiet import Quiet
@@ -25,6 +25,8 @@ class StepState:
     retries: Retries = field(default_factory=Retries)
     changed_at: dict[Key, float] = field(default_factory=dict)
     writes: Writes = field(default_factory=Writes)
+    known_marks: KnownMarks = field(default_factory=KnownMarks)
+    wrote_last: bool = False  # whether the last pass that was not quiet could write
     unconfirmed: set[Key] = field(default_factory=set)  # created by us, and not yet observed complete
     last_synced_marks: dict[Key, Applied] = field(default_factory=dict)  # of untagged kinds, when last in sync
     last_lookup_values: dict[Key, LookupValues] = field(
@@ -62,6 +64,7 @@ class StepState:
         steps = (*plan.steps, *(one.step for one in plan.withheld))
         unknown = (*plan.unreadable, *plan.stopped)
         self.writes.looked(steps, unknown, now, inputs.application.sync.interval)
+        self.known_marks.looked(inputs, now)
         planned = {step.id.key for step in plan.steps}
         differing = planned | {one.step.id.key for one in plan.withheld}
         self._forget_retries(plan, differing)
@@ -131,12 +134,18 @@ class StepState:
         return self.writes.awaited(step, content_digest(step, inputs.desired(step.id.key)), now)
 
     def not_converging(self, now: float) -> Policy:
-        """Return the policy that withholds what was written in vain."""
-        return lambda step, inputs: self.writes.exhausted(step, content_digest(step, inputs.desired(step.id.key)), now)
+        """Return the policy that withholds what was written in vain, or what another controller writes too."""
+
+        def policy(step: Step, inputs: Inputs) -> str:
+            content = content_digest(step, inputs.desired(step.id.key))
+            return self.known_marks.reason(step, inputs, now) or self.writes.exhausted(step, content, now)
+
+        return policy
 
     def retry(self, key: Key | None = None) -> None:
         """Try at once what failed, was given up or does not converge: one resource, or all."""
         self.writes.forget(key)
+        self.known_marks.forget(key)
         self.retries.forget(key)
         self.retried.add(key)
 

@@ -6,6 +6,7 @@ from ecsync.core.model import Absent
 from ecsync.core.ports import AwsError, Reader
 from ecsync.core.trees import Body
 from ecsync.core.wording import suggestion
+from ecsync.importer.express import leave_to_express_mode
 from ecsync.importer.load_balancing import read_load_balancing
 from ecsync.importer.model import ClusterNotFound, ImportContext, LiveResource, ReviewNote, Survey
 from ecsync.importer.reads import Collector
@@ -29,6 +30,7 @@ def survey(reader: Reader, cluster: str, context: ImportContext) -> Survey:
     _read_referenced(collector, "Cluster", "Service", "TaskDefinition")
     read_load_balancing(collector)
     read_scaling(collector)
+    leave_to_express_mode(collector)
     _read_referenced(collector, "CapacityProvider", "TargetGroup", "LoadBalancer", "Listener", "ListenerRule")
     return collector.survey
 

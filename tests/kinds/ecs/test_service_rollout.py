@@ -17,7 +17,7 @@ from ecsync.core.model import Application, Desired, Key, Marks, Observed, Physic
 from ecsync.core.outcome import Plan
 from ecsync.core.ports import AwsError
 from ecsync.core.trees import Body
-from ecsync.kinds.ecs import task_definition
+from ecsync.kinds.ecs import _revision_read, task_definition
 from ecsync.kinds.ecs._service_read import present_of
 from ecsync.kinds.ecs.service import KIND
 from tests.kinds.ecs import answers
@@ -287,7 +287,7 @@ def planned(task: Body) -> Plan:
     """Plan a task definition and the service that refers to it, both live and ours."""
     web = Key(application="shop", kind="TaskDefinition", name="web")
     live_body = {"family": "web", "containerDefinitions": [{"name": "web", "image": "web:7"}]}
-    found = task_definition.present_of({**live_body, "taskDefinitionArn": SEVEN, "revision": 7}, (), task)
+    found = _revision_read.present_of({**live_body, "taskDefinitionArn": SEVEN, "revision": 7}, (), task)
     service = desired(KIND, {**BODY, "taskDefinition": answers.ref("TaskDefinition", "web", "arn")})
     world: dict[Key, Observed] = {
         web: replace(found, marks=ours("TaskDefinition", "web")),

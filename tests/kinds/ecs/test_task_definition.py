@@ -16,7 +16,8 @@ from ecsync.core.model import Absent, Create, Delete, Key, Marks, Present, Repla
 from ecsync.core.ports import AwsError
 from ecsync.core.redact import Redacted
 from ecsync.core.trees import Body
-from ecsync.kinds.ecs.task_definition import KIND, present_of
+from ecsync.kinds.ecs._revision_read import present_of
+from ecsync.kinds.ecs.task_definition import KIND
 from tests.kinds.ecs import answers
 from tests.kinds.ecs.answers import Reader
 from tests.kinds.elbv2.answers import refused

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -397,10 +398,13 @@ class TestBlueGreen:
         assert isinstance(_gate(live, _blue_green(steady=False), want=forward(other=1)), Wait)
         assert isinstance(_gate(live, _blue_green(), want=forward(other=1)), Proceed)
 
-    @pytest.mark.parametrize("controller", ["CODE_DEPLOY", "EXTERNAL"])
+    @pytest.mark.parametrize("controller", ["CODE_DEPLOY", "EXTERNAL", "Express Mode"])
     def test_the_group_that_another_controller_gave_the_traffic_is_no_difference(self, controller: str) -> None:
         reader = _reader(_rule(1, "10", Actions=forward(new=1)), tags={1: mine(KIND)})
         deployed = service(NEW, deploymentController={"type": controller})
+        if controller == "Express Mode":
+            key, present = service(NEW)
+            deployed = key, replace(present, facts={**present.facts, "express": True})
         for world in ([deployed], [deployed, group(arn_=NEW)]):
             declared = {**BODY, "Actions": forward(old=1)}
             ((_, found),) = KIND.read(reader, [wanted(KIND, declared)], dict(world))

@@ -51,6 +51,7 @@ _DEPLOYMENT = (
     "createdAt",
     "updatedAt",
 )
+EXPRESS_MODE = "ECS Express Mode"  # it keeps a service by UpdateExpressGatewayService
 _EVENTS = 5
 _DIMENSION = "ecs:service:DesiredCount"
 
@@ -205,6 +206,8 @@ def present_of(
     """Return a service from DescribeServices in the shape of CreateService."""
     primary = _primary(service)
     tags, our_marks, foreign = read_tags(service.get("tags"))
+    if _is_express(service):
+        our_marks, foreign = None, EXPRESS_MODE  # it is never ours: a mark on it was copied
     newer = [member for member in declared if member not in (*_MEMBERS, *_RENAMED)]
     body = without_nones(
         {
@@ -236,6 +239,10 @@ def printed(service: Body, declared: Body) -> Present:
     return replace(found, body={**pick(service, *_ON_DEPLOYMENT), **found.body})
 
 
+def _is_express(service: Body) -> bool:
+    return service.get("resourceManagementType") == "ECS"
+
+
 def _primary(service: Body) -> Body:
     return next((one for one in service.get("deployments") or () if one.get("status") == "PRIMARY"), {})
 
@@ -253,6 +260,7 @@ def _facts(service: Body) -> dict[str, Json]:
     in_sets = sorted({one["targetGroupArn"] for one in sets if one.get("targetGroupArn")})
     return {
         **({"taskSetGroups": in_sets} if in_sets else {}),
+        **({"express": True} if _is_express(service) else {}),
         "status": service.get("status", "ACTIVE"),
         "deployments": deployments,
         **counts,

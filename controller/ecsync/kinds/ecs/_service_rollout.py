@@ -13,6 +13,7 @@ from ecsync.core.ports import AwsError, Reader
 from ecsync.core.rules import Rolls
 from ecsync.core.trees import Body, Json, Path
 from ecsync.kinds._common import missing, moment, pick
+from ecsync.kinds.ecs._revisions import number_in
 from ecsync.kinds.ecs._service_read import cluster_of
 from ecsync.kinds.ecs._service_rules import RULES, controller_of
 from ecsync.kinds.ecs._shared import is_resolved
@@ -51,7 +52,8 @@ def inquire(reader: Reader, body: Body, present: Present, fields: Sequence[Field
         return {}
     facts: dict[str, Json] = {}
     if any(one.path[0] == "taskDefinition" for one in fields):
-        facts["runningRevisionOwner"] = _owner_of_revision(reader, present.body.get("taskDefinition"))
+        running, wanted = present.body.get("taskDefinition"), body.get("taskDefinition")
+        facts["runningRevisionOwner"] = _owner_of_revision(reader, running, wanted)
     if controller_of(present.body) == "ECS":
         record = _recorded(reader, present)
         facts["newestDeployment"] = record[0] if record else None
@@ -120,7 +122,8 @@ def _declared_since(reader: Reader, failed: Body, later: Sequence[Body]) -> bool
     restored = _restored(reader, failed)
     others = [one["target"] for one in later if one["target"] and one["target"] != restored]
     definitions = dict.fromkeys(target.get("taskDefinition") for target in others)
-    return any(marks.key_of(_owner_of_revision(reader, arn)) for arn in definitions)
+    ours = [target.get("taskDefinition") for target in (failed["target"], restored)]
+    return any(marks.key_of(_owner_of_revision(reader, arn, *ours)) for arn in definitions)
 
 
 def _restored(reader: Reader, failed: Body) -> Body:
@@ -132,17 +135,30 @@ def _restored(reader: Reader, failed: Body) -> Body:
     return _revisions(reader, [revision]).get(revision, {})
 
 
-def _owner_of_revision(reader: Reader, arn: Json) -> str:
-    """Return the owner mark on a task definition; empty if it has none or does not exist."""
+def _owner_of_revision(reader: Reader, arn: Json, *ours: Json) -> str:
+    """Return the owner mark on a task definition; empty if it has none, or a copy of the mark of one of ours.
+
+    A copy is registered later, and records that the same document was applied. The content is another one.
+    """
+    tags = _tags_of_revision(reader, arn)
+    for one in ours:
+        later = one != arn and number_in(str(arn)) > number_in(str(one)) > 0
+        if later and marks.APPLIED in tags and tags[marks.APPLIED] == _tags_of_revision(reader, one).get(marks.APPLIED):
+            return ""
+    return tags.get(marks.OWNER, "")
+
+
+def _tags_of_revision(reader: Reader, arn: Json) -> Mapping[str, str]:
+    """Return the tags of a task definition; none if it does not exist."""
     if not isinstance(arn, str):
-        return ""
+        return {}
     try:
         response = reader.call("ecs", "DescribeTaskDefinition", taskDefinition=arn, include=["TAGS"])
     except AwsError as error:
         if missing(error):
-            return ""
+            return {}
         raise
-    return marks.tag_map(response.get("tags")).get(marks.OWNER, "")
+    return marks.tag_map(response.get("tags"))
 
 
 def reason(path: Path, present: Present) -> Reason | None:

@@ -2,37 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from itertools import islice
 
 from ecsync.core import marks
-from ecsync.core.diff import differences
-from ecsync.core.kind import Kind, Owned, ShapeOf, Wanted, World
+from ecsync.core.kind import Kind, ShapeOf
 from ecsync.core.marks import with_marks
-from ecsync.core.model import Absent, Call, Create, Delete, Key, Observed, Present, Replace, Tags, Unreadable, Update
-from ecsync.core.ports import Reader
+from ecsync.core.model import Call, Create, Delete, Present, Replace, Tags, Update
 from ecsync.core.trees import Body, Json, Path
-from ecsync.kinds._common import (
-    arn_tagging,
-    belongs,
-    operations,
-    pick,
-    read_tags,
-    tagged_arns,
-    without,
-    without_nones,
-)
-from ecsync.kinds.ecs._old_revisions import leftovers, surplus
-from ecsync.kinds.ecs._revision_state import COLLECTIONS, state_now
-from ecsync.kinds.ecs._revisions import LISTING, describe, family_of, listed, newest, newest_of, number_in
-from ecsync.kinds.ecs._shared import is_resolved, role_name
-from ecsync.kinds.ecs._task_definition_rules import REVIEWED, ROLES, RULES
+from ecsync.kinds._common import arn_tagging, operations, without
+from ecsync.kinds.ecs._old_revisions import leftovers
+from ecsync.kinds.ecs._revision_read import owned, printed, read
+from ecsync.kinds.ecs._revision_state import COLLECTIONS
+from ecsync.kinds.ecs._revisions import LISTING
+from ecsync.kinds.ecs._task_definition_rules import REVIEWED, RULES
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
 
-TAGGING = arn_tagging("ecs", "key/value")
+_ON_LIVE = arn_tagging("ecs", "key/value")
 _OUTPUTS = ("arn", "family", "revision")
+
+
+def _put(present: Present, tags: Tags) -> tuple[Call, ...]:
+    """Return the calls that put tags on the live revision, and our marks on the revision that has them."""
+    marked = present.facts.get("marked")
+    if marked is None:
+        return _ON_LIVE.put(present, tags)
+    ours = {key: text for key, text in tags.items() if key.startswith(marks.PREFIX)}
+    others = {key: text for key, text in tags.items() if key not in ours}
+    on_marked = replace(present, outputs={**present.outputs, "arn": marked})
+    puts = ((present, others), (on_marked, ours))
+    return tuple(call for revision, put in puts if put for call in _ON_LIVE.put(revision, put))
+
+
+TAGGING = replace(_ON_LIVE, put=_put)
 
 
 def _natural(body: Body) -> str | None:
@@ -65,181 +68,7 @@ def _check(body: Body) -> Iterable[tuple[Path, str]]:
 
 # 4 READ ----------------------------------------------------------------------------------------------------------
 
-# A newer member of RegisterTaskDefinition that is not in this list is read if it is declared.
-_MEMBERS = (
-    "family",
-    "taskRoleArn",
-    "executionRoleArn",
-    "networkMode",
-    "containerDefinitions",
-    "volumes",
-    "placementConstraints",
-    "requiresCompatibilities",
-    "cpu",
-    "memory",
-    "pidMode",
-    "ipcMode",
-    "proxyConfiguration",
-    "inferenceAccelerators",
-    "ephemeralStorage",
-    "runtimePlatform",
-    "enableFaultInjection",
-    "trustedExecutionConfiguration",
-)
-
-
-def _read(reader: Reader, wanted: Sequence[Wanted], world: World) -> Iterator[tuple[Key, Observed]]:
-    running: Mapping[str, Sequence[str]] = _running(world)
-    # What an unreadable service runs is not known: then the revision of the last pass saves the listing.
-    unread = any(key.kind == "Service" and isinstance(one, Unreadable) for key, one in world.items())
-    unlisted: list[tuple[Wanted, Sequence[str], list[Body]]] = []
-    for want in wanted:  # in the steady state one describe call is enough
-        known = [want.revision] if unread and want.revision else ()
-        runs, others = running.get(str(want.body["family"]), known), list[Body]()
-        found = _with_content(reader, want, runs, dict.fromkeys(runs), others)
-        if found is None:
-            unlisted.append((want, runs, others))
-        else:
-            yield want.key, _with_surplus(reader, want, found)
-    newest_in = newest_of(reader, {str(want.body["family"]) for want, _, _ in unlisted})
-    for want, runs, others in unlisted:
-        rest = [arn for arn in newest_in(str(want.body["family"])) if arn not in runs]
-        present = _with_content(reader, want, runs, rest, others) or _without_content(reader, want, others)
-        yield want.key, _with_surplus(reader, want, present)
-
-
-def _with_content(
-    reader: Reader, want: Wanted, running: Iterable[str], arns: Iterable[str], others: list[Body]
-) -> Present | None:
-    """Return the first ACTIVE revision with the desired content, and note those without it (docs/rules.md R17)."""
-    for arn in arns:
-        revision = describe(reader, arn)
-        if revision is None:
-            continue
-        if _arn(revision) != want.revision and not _has_content(revision, want.body):
-            others.append(revision)
-            continue
-        latest = _newest_running(reader, revision, want.body, running)
-        found = _active(reader, latest, want.body) or _active(reader, revision, want.body)
-        if found is not None:
-            return replace(found, revision=str(found.outputs["arn"]))
-    return None
-
-
-def _without_content(reader: Reader, want: Wanted, others: list[Body]) -> Present | Absent:
-    """Return our newest ACTIVE revision, else the newest one (docs/rules.md R17)."""
-    others.sort(key=lambda one: (_owner(one) == want.owner, _number(one)), reverse=True)
-    active = (_active(reader, one, want.body) for one in others)
-    return next((one for one in active if one is not None), Absent())
-
-
-def _newest_running(reader: Reader, found: Body, body: Body, running: Iterable[str]) -> Body:
-    """Return the newest running revision with this content, so that the order of the services does not matter."""
-    newer = {number: arn for arn in running if (number := number_in(arn)) > _number(found)}
-    described = (describe(reader, newer[number]) for number in sorted(newer, reverse=True))
-    return next((one for one in described if one is not None and _has_content(one, body)), found)
-
-
-def _arn(described: Body) -> str:
-    return str(described["taskDefinition"]["taskDefinitionArn"])
-
-
-def _number(described: Body) -> int:
-    return int(described["taskDefinition"]["revision"])
-
-
-def _active(reader: Reader, revision: Body, declared: Body) -> Present | None:
-    """Return a revision with its current tags; None if it is not ACTIVE any more. Its content may be of the cache."""
-    now = state_now(reader, _arn(revision))
-    return present_of(revision["taskDefinition"], now["tags"], declared) if now is not None else None
-
-
-def _with_surplus(reader: Reader, want: Wanted, found: Present | Absent) -> Present | Absent:
-    """Add the facts about our older revisions to delete, if the document declares how many stay."""
-    if not (want.keep and want.managed and isinstance(found, Present)):
-        return found
-    if found.marks is None or found.marks.owner != want.owner:
-        return found
-    family = str(want.body["family"])
-    candidates = _older(reader, want, family, str(found.outputs["arn"]))
-    return replace(found, facts={**found.facts, **surplus(reader, family, candidates, want.owner)})
-
-
-def _older(reader: Reader, want: Wanted, family: str, live: str) -> Iterator[str]:
-    """Yield our revisions beyond the `keep` newest of the family, oldest first; never the live one."""
-    for arn in reversed(list(islice(listed(reader, family), want.keep, None))):
-        described = describe(reader, arn) if arn != live else None
-        if described is not None and _owner(described) == want.owner:
-            yield arn
-
-
-def _running(world: World) -> Mapping[str, list[str]]:
-    """Return the revisions that the observed services run, by family."""
-    found: dict[str, list[str]] = {}
-    for key, observed in world.items():
-        if key.kind == "Service" and isinstance(observed, Present):
-            arn = observed.body.get("taskDefinition")
-            if isinstance(arn, str) and arn.startswith("arn:"):
-                found.setdefault(family_of(arn), []).append(arn)
-    return found
-
-
-def _has_content(described: Body, body: Body) -> bool:
-    """Return whether a revision has the content of a body; False for a body with unresolved references."""
-    if not is_resolved(body):
-        return False
-    live = present_of(described["taskDefinition"], (), body).body
-    return not differences(without(body, "tags"), without(live, "tags"), RULES).fields
-
-
-def _owner(described: Body) -> str:
-    return marks.tag_map(described.get("tags")).get(marks.OWNER, "")
-
-
-def present_of(revision: Body, tags: Json, declared: Body) -> Present:
-    """Return a revision in the shape of RegisterTaskDefinition."""
-    manifest_tags, our_marks, foreign = read_tags(tags)
-    picked = pick(revision, *_MEMBERS, *(one for one in declared if one != "tags"))
-    if not picked.get("networkMode") and declared.get("networkMode") == "default":
-        picked["networkMode"] = "default"  # AWS may leave `default` out; it returns bridge for bridge
-    for member in ROLES:
-        if _same_role(picked.get(member), declared.get(member)):
-            picked[member] = declared[member]
-    body = without_nones({**picked, "tags": manifest_tags})
-    outputs = {
-        "arn": revision["taskDefinitionArn"],
-        "family": revision["family"],
-        "revision": str(revision["revision"]),
-    }
-    facts = {"status": revision.get("status", "ACTIVE")}
-    return Present(body=body, outputs=outputs, marks=our_marks, facts=facts, foreign=foreign)
-
-
-def _same_role(live: Json, declared: Json) -> bool:
-    """Return whether one of two roles is a name that matches the other: a name does not contain an account."""
-    if not isinstance(live, str) or not isinstance(declared, str):
-        return False
-    by_name = not (live.startswith("arn:") and declared.startswith("arn:"))
-    return by_name and bool(role_name(live) == role_name(declared))
-
-
-def _printed(live: Body, declared: Body) -> Present:
-    """Return a document as DescribeTaskDefinition returns it; one that is not registered has no ARN and number."""
-    unregistered = {"taskDefinitionArn": "", "family": "", "revision": 0}
-    return present_of({**unregistered, **live}, live.get("tags"), declared)
-
-
-def _owned(reader: Reader, scope: str) -> Iterator[Owned]:
-    """Yield our newest ACTIVE revision of each family."""
-    families = {family_of(arn) for arn in tagged_arns(reader, "ecs:task-definition", scope)}
-    for family in sorted(families):
-        for arn in newest(reader, family):
-            described = describe(reader, arn)
-            present = _active(reader, described, {}) if described is not None else None
-            if present is not None and present.marks and belongs(present, scope):
-                yield Owned(marks=present.marks, natural=family, present=present)
-                break
-
+# The reads are in `_revision_read.py`.
 
 # 5 CALLS ---------------------------------------------------------------------------------------------------------
 
@@ -325,13 +154,13 @@ TaskDefinition/web:
     reviewed=REVIEWED,
     check=_check,
     rules=RULES,
-    read=_read,
-    owned=_owned,
+    read=read,
+    owned=owned,
     tagged_as="ecs:task-definition",
     reads_after=("Service",),
     apart=True,
     collections=(*COLLECTIONS, LISTING),
-    from_describe=_printed,
+    from_describe=printed,
     reads=operations(
         "ecs",
         "ListTaskDefinitions",

@@ -3,6 +3,7 @@
     who                                              what it moves
     ECS, with a strategy other than ROLLING          the weights within the two target groups of a service
     CodeDeploy, and external deployment controllers  the target group of every action that forwards to the service
+    Express Mode of ECS                              the same
 
 The rest of such an action is compared: its conditions, its stickiness, the actions beside it.
 """
@@ -68,7 +69,7 @@ def delegation(world: World) -> Delegation:
     together: list[frozenset[str]] = []
     for _, service in presents(world, "Service"):
         groups = frozenset((*registered_groups(service), *service.facts.get("taskSetGroups", ())))
-        (handed if _is_handed(service.body) else together).append(groups)
+        (handed if _is_handed(service) else together).append(groups)
         for pair in _pairs(service.body.get("loadBalancers") or ()):
             for group in dict.fromkeys(pair):
                 pairs.setdefault(group, []).append(pair)
@@ -76,9 +77,9 @@ def delegation(world: World) -> Delegation:
     return Delegation(pairs, handed, together, frozenset(old))
 
 
-def _is_handed(service: Body) -> bool:
-    controller: Body = service.get("deploymentController") or {}
-    return controller.get("type", "ECS") in ("CODE_DEPLOY", "EXTERNAL")
+def _is_handed(service: Present) -> bool:
+    controller: Body = service.body.get("deploymentController") or {}
+    return controller.get("type", "ECS") in ("CODE_DEPLOY", "EXTERNAL") or bool(service.facts.get("express"))
 
 
 def _pairs(balancers: Iterable[Body]) -> Iterable[list[Json]]:
