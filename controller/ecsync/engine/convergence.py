@@ -193,7 +193,9 @@ def _units(step: Step) -> Iterator[tuple[Unit, _Value]]:
         for one in change.fields:
             yield (step.id, canonical(one.path)), _Value(_digest(one.after), _digest(one.before))
     elif not isinstance(change, Mark):
-        whole = _digest([type(change).__name__, _physical(change), [[call.name, call.params] for call in step.calls]])
+        # The calls of a create may name resources that AWS does not show yet either: the document identifies it.
+        calls = [] if isinstance(change, Create) else [[call.name, call.params] for call in step.calls]
+        whole = _digest([type(change).__name__, _physical(change), calls])
         yield (step.id, whole), _Value(whole, "")
     if isinstance(change, Create | Update | Mark) and change.marks:
         yield (StepId(key=step.id.key), _MARKS), _Value(_digest(dict(change.marks)), "")

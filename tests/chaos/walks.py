@@ -1,0 +1,267 @@
+"""Generated chains of changes of a manifest: A → B → C ends as C in an empty account."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.chaos.account import add_look_alikes, contents, difference
+from tests.chaos.forks import Broken, in_copies
+from tests.chaos.run import run
+from tests.chaos.stage import Stage, World
+from tests.whole.support.environment import SETTLE_SECONDS, Controller
+
+Body = dict[str, Any]
+CHANGES = 24  # of properties, in one chain
+MOST_AT_ONCE = 10
+ACTED = 0.3  # of the steps, after an act of another client
+ABSENT: Any = object()
+APPLIED = re.compile(r'"1r?:[\w+/=-]+"')  # a declared value that AWS has already is not noted: that is no write
+REVISION = re.compile(r"(task-definition/[\w-]+):\d+")
+
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+}
+MANAGED = "arn:aws:iam::aws:policy/"
+APPLICATION = {
+    "apiVersion": "ecsync/v1",
+    "kind": "Application",
+    "metadata": {"name": "walk"},
+    "spec": {
+        "target": {"region": "eu-west-1"},
+        "manage": ["all"],
+        "sync": {"mode": "enforce", "prune": True, "pruneLimit": 100, "interval": "30s"},
+    },
+}
+FIRST: Mapping[str, Body] = {
+    "Network/main": {"default": True},
+    "Cluster/main": {"clusterName": "walk"},
+    "LogGroup/web": {"logGroupName": "/walk/web"},
+    "SecurityGroup/web": {"GroupName": "walk-web", "Description": "of a walk", "VpcId": "${Network/main}"},
+    "TargetGroup/web": {
+        "Name": "walk-web", "Protocol": "HTTP", "Port": 80, "TargetType": "ip", "VpcId": "${Network/main}",
+        "HealthCheckIntervalSeconds": 10,
+    },
+    "Role/execution": {"RoleName": "walk-execution", "AssumeRolePolicyDocument": TRUST},
+    "TaskDefinition/web": {
+        "family": "walk-web", "requiresCompatibilities": ["FARGATE"], "networkMode": "awsvpc", "cpu": 256,
+        "memory": 1024, "executionRoleArn": "${Role/execution.arn}",
+        "containerDefinitions": [{"name": "web", "image": "nginx:1"}],
+    },
+    "Service/web": {
+        "serviceName": "web", "cluster": "${Cluster/main}", "taskDefinition": "${TaskDefinition/web}",
+        "launchType": "FARGATE", "desiredCount": 1,
+        "networkConfiguration": {"awsvpcConfiguration": {
+            "subnets": "${Network/main.publicSubnetIds}", "securityGroups": ["${SecurityGroup/web}"],
+            "assignPublicIp": "ENABLED",
+        }},
+    },
+}  # fmt: skip
+TAGS = (ABSENT, {"team": "a"}, {"team": "b", "tier": "web"}, {"tier": "web"})
+LIST_OF_TAGS = (ABSENT, [{"Key": "team", "Value": "a"}], [{"Key": "team", "Value": "b"}, {"Key": "x", "Value": "y"}])
+
+
+def _port(number: int, cidr: str) -> Body:
+    return {"IpProtocol": "tcp", "FromPort": number, "ToPort": number, "IpRanges": [{"CidrIp": cidr}]}
+
+
+def _second(port: int) -> Body:
+    pairs = {
+        "IpProtocol": "tcp",
+        "FromPort": 80,
+        "ToPort": port,
+        "UserIdGroupPairs": [{"GroupId": "${SecurityGroup/web}"}],
+    }
+    return {**FIRST["SecurityGroup/web"], "GroupName": "walk-two", "IpPermissions": [pairs]}
+
+
+# What a change sets: a path from the key of a document, and the values among which it chooses.
+CHOICES: tuple[tuple[tuple[str | int, ...], tuple[Any, ...]], ...] = (
+    (("Cluster/main", "settings"), (ABSENT, *([{"name": "containerInsights", "value": one}]
+                                              for one in ("enabled", "disabled", "enhanced")))),
+    (("Cluster/main", "tags"), TAGS),
+    (("LogGroup/web", "retentionInDays"), (ABSENT, 1, 7, 14, 30, 365)),
+    (("LogGroup/web", "tags"), TAGS),
+    (("SecurityGroup/web", "IpPermissions"), (ABSENT, [], [_port(80, "0.0.0.0/0")], [_port(80, "10.0.0.0/8")],
+                                               [_port(80, "10.0.0.0/8"), _port(443, "0.0.0.0/0")])),
+    (("SecurityGroup/web", "Tags"), LIST_OF_TAGS),
+    (("TargetGroup/web", "HealthCheckPath"), (ABSENT, "/", "/health", "/ready")),
+    (("TargetGroup/web", "HealthCheckIntervalSeconds"), (ABSENT, 5, 10, 30)),
+    (("TargetGroup/web", "HealthyThresholdCount"), (ABSENT, 2, 3, 5)),
+    (("TargetGroup/web", "Matcher"), (ABSENT, {"HttpCode": "200"}, {"HttpCode": "200-299"})),
+    (("TargetGroup/web", "Attributes"), (ABSENT, {"deregistration_delay.timeout_seconds": 30},
+                                         {"stickiness.enabled": True, "stickiness.type": "lb_cookie"})),
+    (("TargetGroup/web", "Tags"), LIST_OF_TAGS),
+    (("Role/execution", "Description"), (ABSENT, "one", "two")),
+    (("Role/execution", "MaxSessionDuration"), (ABSENT, 3600, 7200)),
+    (("Role/execution", "ManagedPolicyArns"), (ABSENT, [], [f"{MANAGED}CloudWatchLogsFullAccess"],
+        [f"{MANAGED}CloudWatchLogsFullAccess", f"{MANAGED}AmazonS3ReadOnlyAccess"])),
+    (("Role/execution", "Policies"), (ABSENT, *({"read": {"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": one, "Resource": "*"}]}} for one in ("s3:GetObject", "s3:ListBucket")))),
+    (("TaskDefinition/web", "cpu"), (256, 512)),
+    (("TaskDefinition/web", "memory"), (1024, 2048)),
+    (("TaskDefinition/web", "containerDefinitions", 0, "image"), ("nginx:1", "nginx:2", "nginx:3")),
+    (("TaskDefinition/web", "containerDefinitions", 0, "environment"), (ABSENT, {"A": "1"}, {"A": "2", "B": "3"})),
+    (("TaskDefinition/web", "containerDefinitions", 0, "portMappings"), (ABSENT, [{"containerPort": 80}],
+                                                                         [{"containerPort": 8080}])),
+    (("TaskDefinition/web", "tags"), TAGS),
+    (("Service/web", "desiredCount"), (0, 1, 2, 3)),
+    (("Service/web", "deploymentConfiguration"), (ABSENT, {"maximumPercent": 200, "minimumHealthyPercent": 100},
+        {"maximumPercent": 150, "minimumHealthyPercent": 50},
+        {"deploymentCircuitBreaker": {"enable": True, "rollback": True}})),
+    (("Service/web", "enableExecuteCommand"), (ABSENT, True, False)),
+    (("Service/web", "propagateTags"), (ABSENT, "SERVICE", "TASK_DEFINITION")),
+    (("Service/web", "tags"), TAGS),
+    (("ScalableTarget/web",), (ABSENT, *({"Service": "${Service/web}", "MinCapacity": 0, "MaxCapacity": most}
+                                         for most in (4, 6)))),
+    (("TargetGroup/two",), (ABSENT, {"Name": "walk-two", "Protocol": "HTTP", "Port": 81, "TargetType": "ip",
+                                     "VpcId": "${Network/main}"})),
+    (("SecurityGroup/two",), (ABSENT, _second(80), _second(90))),
+)  # fmt: skip
+
+
+@dataclass
+class Walk:
+    """One chain: a seed makes it, and it makes the same again."""
+
+    seed: str
+    documents: dict[str, Body] = field(default_factory=lambda: json.loads(json.dumps(FIRST)))
+    changes: int = 0
+    log: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.random = random.Random(self.seed)  # noqa: S311  # no secret
+
+    def step(self) -> None:
+        """Change some properties."""
+        for _ in range(self.random.randint(1, MOST_AT_ONCE)):
+            path, values = self.random.choice(CHOICES)
+            tree: Any = self.documents
+            for part in path[:-1]:
+                tree = tree[part]
+            before = tree.get(path[-1], ABSENT)
+            value = self.random.choice([one for one in values if one != before])
+            if value is ABSENT:
+                del tree[path[-1]]
+            else:
+                tree[path[-1]] = value
+            self.changes += 1
+            self.log.append(f"{'.'.join(map(str, path))} = {'absent' if value is ABSENT else json.dumps(value)}")
+
+    def write(self, manifests: Path) -> None:
+        """Write the manifests."""
+        manifests.mkdir(exist_ok=True)
+        stack = {"apiVersion": "ecsync/v1", "resources": self.documents}
+        (manifests / "application.json").write_text(json.dumps(APPLICATION))
+        (manifests / "stack.json").write_text(json.dumps(stack))
+
+
+@dataclass(frozen=True)
+class Walked:
+    """The end of a walk."""
+
+    seed: str
+    changes: int
+    problem: str = ""
+    log: tuple[str, ...] = ()
+
+
+def walks(world: World, seeds: Iterable[str], until: Callable[[], bool]) -> Iterator[Walked]:
+    """Make a chain for each seed, in a copy of the process."""
+    with tempfile.TemporaryDirectory() as folder:
+        stage = Stage(world, Path(folder) / "none", "eu-west-1")
+        add_look_alikes(stage.aws)
+
+        def make(one: str) -> Walked:
+            return walked(stage, one, Path(folder) / one) if not until() else Walked(one, 0)
+
+        for one, found in in_copies(make, seeds):
+            yield Walked(one, 0, found.why, found.explained) if isinstance(found, Broken) else found
+
+
+def walked(stage: Stage, seed: str, folder: Path) -> Walked:
+    """Walk, and compare the end with the same manifests in an empty account."""
+    walk = Walk(seed)
+    folder.mkdir()
+    stage.environment.manifests = stage.manifests = folder / "manifests"
+    walk.write(stage.manifests)
+    controller = stage.controller()
+    problem = run(stage, controller).problem
+    acts = _acts(stage)
+    while not problem and walk.changes < CHANGES:
+        walk.step()
+        if walk.random.random() < ACTED:
+            name = walk.random.choice(sorted(acts))
+            walk.log.append(name)
+            acts[name]()
+        walk.write(stage.manifests)
+        controller.read()
+        problem = _found(stage, controller)
+    problem = problem or _against_fresh(stage, folder)
+    return Walked(seed, walk.changes, problem, tuple(walk.log) if problem else ())
+
+
+def _found(stage: Stage, controller: Controller) -> str:
+    invalid = [str(one) for one in controller.catalogue.problems]
+    if invalid:
+        return f"the manifests are invalid: {invalid}"
+    found = run(stage, controller)
+    return f"{found.problem}: {found.explained}" if found.problem else ""
+
+
+def _against_fresh(stage: Stage, folder: Path) -> str:
+    """Return in what the account differs from an empty one with the same manifests; empty if in nothing."""
+    walked_to = _lines(stage)
+    fresh = Stage(stage.world, folder / "manifests", stage.region)
+    add_look_alikes(fresh.aws)
+    problem = _found(fresh, fresh.controller())
+    if problem:
+        return f"in an empty account: {problem}"
+    wanted = _lines(fresh)
+    old = [one for one in walked_to if one.startswith("revision ") and one not in wanted]
+    return difference(wanted, [one for one in walked_to if one not in old])
+
+
+def _lines(stage: Stage) -> list[str]:
+    """Return what is in the account at rest. Within its band, the autoscaler decides the count: here it is 3."""
+    scaling, ecs = stage.aws("application-autoscaling"), stage.aws("ecs")
+    if scaling.describe_scalable_targets(ServiceNamespace="ecs")["ScalableTargets"]:
+        ecs.update_service(cluster="walk", service="web", desiredCount=3)
+    stage.simulator.advance(SETTLE_SECONDS)
+    text = APPLIED.sub("…", REVISION.sub(r"\1", contents(stage.aws)))
+    text = re.sub(r'"revision": \d+', '"revision": …', text)
+    return [one for one in text.splitlines() if not one.startswith("inactive")]
+
+
+# ---------------------------------------------------------------- other clients
+
+
+def _acts(stage: Stage) -> Mapping[str, Callable[[], object]]:
+    """Return what another client may do in between, by name."""
+    ecs, logs, ec2 = stage.aws("ecs"), stage.aws("logs"), stage.aws("ec2")
+
+    def rival() -> None:
+        """Let a controller with the manifests of before make one pass."""
+        stage.restarted(Controller(stage.environment, str(stage.manifests))).run_pass()
+
+    def open_port() -> None:
+        groups = [one for one in ec2.describe_security_groups()["SecurityGroups"] if one["GroupName"] == "walk-web"]
+        held = [one.get("FromPort") for one in groups[0]["IpPermissions"]]
+        port = next(number for number in range(2000, 3000) if number not in held)
+        ec2.authorize_security_group_ingress(GroupId=groups[0]["GroupId"], IpPermissions=[_port(port, "10.1.0.0/16")])
+
+    return {
+        "a person scales": lambda: ecs.update_service(cluster="walk", service="web", desiredCount=2),
+        "a person keeps the log": lambda: logs.put_retention_policy(logGroupName="/walk/web", retentionInDays=90),
+        "a person opens a port": open_port,
+        "a person deletes the log": lambda: logs.delete_log_group(logGroupName="/walk/web"),
+        "a rival makes a pass": rival,
+        "time goes by": lambda: stage.simulator.advance(7200.0),
+    }
