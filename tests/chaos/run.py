@@ -153,7 +153,7 @@ def _are_idempotent(wrong: Iterable[str], run: Run, clean: Run) -> bool:
 
 
 def judge_stale(run: Run, clean: Run) -> str:
-    """Return what is wrong with a run whose reads were stale; empty if nothing is."""
+    """Return what is wrong with a run with stale reads; empty if nothing is."""
     if run.problem:
         return run.problem
     if run.lost and not clean.lost:
