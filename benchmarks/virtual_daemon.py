@@ -47,6 +47,7 @@ class VirtualDaemon:
         self._clock = workspace.clock
         self._manifests = Manifests()
         self._store = Store()
+        self._apart: list[Callable[[], None]] = []  # passes that may wait
         metrics = daemon.build_metrics()
         self._daemon = Daemon(
             DaemonParts(
@@ -68,7 +69,7 @@ class VirtualDaemon:
                     source_kind="disk",
                 ),
                 wait_limit=workspace.clouds.patience.limited,
-                start_thread=_at_once,
+                start_thread=self._later,
                 jitter=0.0,
             )
         )
@@ -83,6 +84,8 @@ class VirtualDaemon:
         until, count = self._clock.monotonic() + seconds, 0
         while self._clock.monotonic() < until and (seconds < inf or not self._steady()):
             self._daemon.work(1.0)
+            while self._apart:
+                self._apart.pop()()
             count += 1
         return count
 
@@ -98,8 +101,7 @@ class VirtualDaemon:
         assert seconds is not None, "no work is due"
         self._simulator.advance(seconds)
 
-
-def _at_once(name: str, work: Callable[[], None]) -> threading.Thread:
-    """Do the work on this thread, in place of one of its own."""
-    work()
-    return threading.Thread(name=name)
+    def _later(self, name: str, work: Callable[[], None]) -> threading.Thread:
+        """Do the work on this thread when the daemon has handed it over."""
+        self._apart.append(work)
+        return threading.Thread(name=name)

@@ -1,4 +1,4 @@
-"""One bad application blocks no other one: `plan` and `apply` go on past it, and end with the worst exit code."""
+"""One bad application blocks no other one: each command goes on past it, and ends with the worst exit code."""
 
 from __future__ import annotations
 
@@ -34,6 +34,14 @@ def declare(folder: Path, name: str, *, days: object = 14, target: str = "", syn
     (folder / name).mkdir(exist_ok=True)
     text = APPLICATION.format(name=name, days=days, target=target, sync=sync, more=more)
     (folder / name / "all.yaml").write_text(text)
+
+
+def declare_unclaimed(folder: Path, name: str) -> None:
+    """Write an application with a log group that only `ecsync adopt` takes over."""
+    declare(folder, name)
+    path = folder / name / "all.yaml"
+    head = f"kind: LogGroup\nmetadata: {{name: {name}, annotations: {{ecsync/adopt: never}}}}\nspec: {{"
+    path.write_text(path.read_text().replace(f"resources:\n  LogGroup/{name}: {{", head))
 
 
 def log_groups(environment: Environment) -> list[str]:
@@ -86,6 +94,28 @@ def test_a_refused_account(folder: Path, ecsync: Command, environment: Environme
     assert answer.code == 9
     assert "elsewhere: stopped by a safety guard" in answer.err
     assert log_groups(environment) == ["/shop"]
+
+
+@pytest.mark.parametrize(
+    ("bad", "code"),
+    [({"days": "soon"}, 3), ({"target": ', account: "999999999999"'}, 9)],
+    ids=["invalid", "of another account"],
+)
+def test_status_and_adopt(
+    folder: Path, ecsync: Command, environment: Environment, bad: dict[str, str], code: int
+) -> None:
+    """The valid one is printed and adopted; the exit code is that of the other one."""
+    environment.aws("logs").create_log_group(logGroupName="/shop")
+    declare(folder, "bad", **bad)
+    declare_unclaimed(folder, "shop")
+    answer = ecsync("status", folder, "-o", "json")
+    states = {one["name"]: one for one in answer.json["applications"]}
+    assert answer.code == code
+    assert (states["bad"]["sync"], states["bad"]["resources"]) == ("Unknown", [])
+    assert [one["name"] for one in states["shop"]["resources"]] == ["shop"]
+    answer = ecsync("adopt", folder)
+    assert answer.code == code
+    assert answer.out == "LogGroup/shop: adopted\n"
 
 
 def test_an_application_that_waits(folder: Path, ecsync: Command, environment: Environment) -> None:
@@ -158,10 +188,7 @@ def test_an_adoption_that_has_fields_is_a_change(folder: Path, ecsync: Command, 
     logs = environment.aws("logs")
     logs.create_log_group(logGroupName="/shop")
     logs.put_retention_policy(logGroupName="/shop", retentionInDays=30)
-    declare(folder, "shop")
-    path = folder / "shop" / "all.yaml"
-    head = "kind: LogGroup\nmetadata: {name: shop, annotations: {ecsync/adopt: never}}\nspec: {"
-    path.write_text(path.read_text().replace("resources:\n  LogGroup/shop: {", head))
+    declare_unclaimed(folder, "shop")
     answer = ecsync("plan", folder, "--detailed-exitcode")
     assert "retentionInDays: 30 → 14 (would be changed)" in answer.out
     assert answer.code == 2

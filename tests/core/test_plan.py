@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from ecsync.core import plan
 from ecsync.core.marks import APPLIED, ID, OWNER
-from ecsync.core.model import Absent, Adopt, Mark, Observed, Options, Present, Replace, Text, Unreadable, Update
+from ecsync.core.model import Absent, Adopt, Mark, Observed, Options, Present, Ref, Replace, Text, Unreadable, Update
 from ecsync.core.outcome import Plan, StepId
 from ecsync.core.trees import transform
 from tests.core.tiny import at, bare, calls, doc, inputs, live, plan_of, steps, to
@@ -31,7 +32,7 @@ class TestTable:
         assert found.steps == ()
         assert found.unreadable == {
             at("Widget/w"): "denied",
-            at("Gadget/g"): "${Widget/w.id} is not known: denied",
+            at("Gadget/g"): "waits for Widget/w",
         }
 
     def test_resources_that_depend_on_an_unreadable_one_are_not_decided(self) -> None:
@@ -44,7 +45,11 @@ class TestTable:
         found = plan_of(
             *documents, world={"Widget/w": Unreadable("denied"), "Gadget/a": Absent(), "Gadget/b": Absent()}
         )
-        assert set(found.unreadable) == {at("Widget/w"), at("Gadget/a"), at("Gadget/b")}
+        assert found.unreadable == {
+            at("Widget/w"): "denied",
+            at("Gadget/a"): "waits for Widget/w",
+            at("Gadget/b"): "waits for Widget/w",
+        }
 
     def test_a_resource_that_was_not_read_is_unreadable(self) -> None:
         """A missing answer is not Absent."""
@@ -182,12 +187,26 @@ class TestTable:
         assert (found.steps, found.withheld, found.unreadable) == ((), (), {})
 
     def test_an_absent_lookup_stops_the_resources_that_refer_to_it(self) -> None:
-        """It is not created."""
-        found = plan_of(
-            doc("Lookup/l"), doc("Widget/w", net=to("Lookup/l")), world={"Lookup/l": Absent(), "Widget/w": Absent()}
-        )
+        """It is not created. What it looks for is printed once, and the rest waits for it, also through others."""
+        documents = (doc("Lookup/l"), doc("Widget/w", net=to("Lookup/l")), doc("Gadget/g", x=to("Widget/w")))
+        found = plan_of(*documents, world={str(one.key): Absent() for one in documents})
         assert found.steps == ()
-        assert set(found.unreadable) == {at("Lookup/l"), at("Widget/w")}
+        assert found.unreadable == {
+            at("Lookup/l"): "no Lookup l in eu-west-1; a lookup is not created",
+            at("Widget/w"): "waits for Lookup/l",
+            at("Gadget/g"): "waits for Lookup/l",
+        }
+
+    def test_what_waits_for_another_application_has_the_reason_itself(self) -> None:
+        """The status of that resource is with the other application."""
+        lookup = doc("Lookup/l")
+        elsewhere = replace(lookup, key=lookup.key._replace(application="platform"))
+        ref = Text((Ref(elsewhere.key, "id"),))
+        found = inputs(doc("Widget/w", net=ref), world={"Widget/w": Absent()})
+        world = {**found.world, elsewhere.key: Absent()}
+        made = plan.build(replace(found, lookups=(elsewhere,), world=world))
+        why = "no Lookup l in eu-west-1; a lookup is not created"
+        assert made.unreadable == {at("Widget/w"): f"waits for Lookup/l of platform: {why}"}
 
     def test_a_kind_without_tags_has_the_mark_of_its_parent(self) -> None:
         """The kind reads it there, and no mark is written."""

@@ -144,10 +144,10 @@ class TestLayers:
         assert asked == ["DescribeApp"]
 
     def test_an_unreadable_parent_has_unreadable_children(self, account: Account) -> None:
-        """They have the error of the parent."""
+        """They wait for the parent, which alone has the error."""
         account.cloud.before = denied("DescribeApp")
         seen = see(account, shop(document("App/app"), self.child()), self.kinds())
-        assert seen["Child/child"] == Unreadable("${App/app.id} is not known: memory.DescribeApp: Code: no")
+        assert seen["Child/child"] == Unreadable("waits for App/app", behind=key("App/app"))
 
     def test_a_present_parent_identifies_them(self, account: Account) -> None:
         """The reference is resolved before the child is read."""

@@ -1,4 +1,4 @@
-"""A change is one line, the same from a plan, an event, and the HTTP API."""
+"""A change is one line, or one for each member that differs: the same from a plan, an event, and the HTTP API."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import json
 from typing import Any, get_args
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from ecsync.core.model import Effect, FieldChange, Key, Ref, Text
 from ecsync.core.redact import Redacted
-from ecsync.core.trees import plain, pointer
-from ecsync.report.changes import EFFECTS, change_line, from_json
+from ecsync.core.trees import plain, pointer, same
+from ecsync.report.changes import EFFECTS, WIDTH, change_lines, from_json
 from ecsync.report.drift import GONE
 
 ARN = Text((Ref(Key(application="shop", kind="TargetGroup", name="web"), "arn"),))
@@ -33,19 +35,69 @@ def change(before: Any, after: Any, path: tuple[str | int, ...] = ("cpu",), **fi
         (change(Redacted("a1"), Redacted("")), "cpu: (sensitive) #a1 → (sensitive) [drift]"),
         (change(None, ARN), "cpu: (not set) → (known after apply: ${TargetGroup/web.arn}) [drift]"),
         (change("\x1b[31m\n", "x" * 200), 'cpu: "\\u001b[31m\\n" → "' + "x" * 98 + "… [drift]"),
+        (change("x" * 200 + "a", "x" * 200 + "b"), f'cpu: …{"x" * 97}a" → …{"x" * 97}b" [drift]'),
+        (change("x" * 200, "x" * 50 + "b" * 150), f"cpu: …{'x' * 98}… → …{'x' * 20}{'b' * 78}… [drift]"),
         (GONE, "(resource): missing → declared [drift]"),
     ],
 )
 def test_a_change_is_one_line(changed: FieldChange, line: str) -> None:
     """Path, value before, value after, reason, effect; never a control character."""
-    assert change_line(changed) == line
-    assert change_line(changed, "api.yaml:4") == f"{line} api.yaml:4"
+    assert change_lines(changed) == [line]
+    assert change_lines(changed, "api.yaml:4") == [f"{line} api.yaml:4"]
+
+
+def groups(blue: int, green: int) -> list[Any]:
+    """Return the actions of a rule that forwards to two target groups with these weights, in canonical form."""
+    weights = {
+        f"arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/{name}/1": {"Weight": weight}
+        for name, weight in (("blue", blue), ("green", green))
+    }
+    return [{"Type": "forward", "ForwardConfig": {"TargetGroups": weights}}]
+
+
+def test_a_value_too_long_for_a_line_is_printed_by_the_members_that_differ() -> None:
+    """One line for each member: what differs is never behind the end of a line."""
+    group = "Actions[0].ForwardConfig.TargetGroups[arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup"
+    assert change_lines(change(groups(0, 100), groups(100, 0), ("Actions",)), "a.yaml:3") == [
+        f"{group}/blue/1].Weight: 0 → 100 [drift] a.yaml:3",
+        f"{group}/green/1].Weight: 100 → 0 [drift] a.yaml:3",
+    ]
+
+
+def test_the_elements_of_a_long_list_are_paired_around_the_equal_ones() -> None:
+    """One that came or went is a line of its own, and those behind it are not repeated."""
+    ports = [{"containerPort": port, "name": "a long name"} for port in range(8000, 8010)]
+    assert change_lines(change(ports, [*ports[:3], *ports[4:]], ("ports",))) == [
+        'ports[3]: {"containerPort": 8003, "name": "a long name"} → (not set) [drift]'
+    ]
+    assert change_lines(change(ports, [*ports[:3], {**ports[3], "name": "b"}, *ports[4:], {"b": 1}], ("ports",))) == [
+        'ports[3].name: "a long name" → "b" [drift]',
+        'ports[10]: (not set) → {"b": 1} [drift]',
+    ]
+
+
+def _json(leaves: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    texts = st.text("ab", max_size=3)
+    return st.recursive(leaves, lambda below: st.lists(below) | st.dictionaries(texts, below), max_leaves=12)
+
+
+@given(*[_json(st.integers(0, 1) | st.text("ab", max_size=250))] * 2, st.integers(0, 300))
+def test_both_sides_of_a_line_are_different(before: Any, after: Any, common: int) -> None:
+    """Whatever a value is, and however late it differs: each line shows a difference, and none is too long."""
+    assume(not same(before, after))
+    for one, other in ((before, after), ("a" * common + str(before), "a" * common + str(after) + "c")):
+        lines = change_lines(change(one, other))
+        assert lines
+        for line in lines:
+            left, right = line.partition(": ")[2].removesuffix(" [drift]").split(" → ")
+            assert left != right
+            assert max(len(left), len(right)) <= WIDTH
 
 
 def test_the_reason_is_left_out_where_it_is_not_known() -> None:
     """Two files have no history; a note is printed with the effect."""
-    assert change_line(change(1, 2), "a.yaml:1", tag=False) == "cpu: 1 → 2 a.yaml:1"
-    assert change_line(change(1, 2, effect="revise"), tag=False, note="held") == "cpu: 1 → 2 (held; new revision)"
+    assert change_lines(change(1, 2), "a.yaml:1", tag=False) == ["cpu: 1 → 2 a.yaml:1"]
+    assert change_lines(change(1, 2, effect="revise"), tag=False, note="held") == ["cpu: 1 → 2 (held; new revision)"]
 
 
 def test_every_effect_has_a_text() -> None:
@@ -71,4 +123,4 @@ def test_the_line_of_the_api_is_the_line_of_the_engine(changed: FieldChange) -> 
         "effect": changed.effect,
         "reason": changed.reason,
     }
-    assert change_line(from_json(json.loads(json.dumps(field)))) == change_line(changed)
+    assert change_lines(from_json(json.loads(json.dumps(field)))) == change_lines(changed)

@@ -390,13 +390,23 @@ def test_health_is_reported_when_it_changes() -> None:
     assert last(QUIET, degraded)[0].message == "Service/api is Degraded: 2 of 3 tasks"
 
 
+def test_a_late_difference_of_long_values_is_in_the_event() -> None:
+    """A long text is cut around the difference; of a long list, the event has the elements that differ."""
+    drifted = outcome(
+        status(API, field("policy", "x" * 1000, "x" * 999 + "y"), field("ports", [*range(900)], [*range(899), 0]))
+    )
+    policy, ports = last(drifted)[0].fields
+    assert policy.after.endswith("xxy (1000 characters)")
+    assert (ports.path, ports.before, ports.after) == (("ports", 899), 899, 0)
+
+
 def test_a_long_value_is_cut_and_a_redacted_one_stays_redacted() -> None:
     """An event has at most 500 characters of a value; cutting reveals no secret."""
     drifted = outcome(
         status(API, field("policy", "x" * 1000, {"a": ["y" * 600]}), field("secret", Redacted("a1"), None))
     )
     policy, secret = last(drifted)[0].fields
-    assert policy.before == "x" * 500 + "… (1000 characters)"
+    assert policy.before == "x" * 499 + "… (1000 characters)"
     assert policy.after.startswith('{"a":["yyy')
     assert len(policy.after) < 530
     assert secret.before == Redacted("a1")

@@ -41,11 +41,11 @@ def joined(*reasons: str) -> str:
     return "; ".join(dict.fromkeys(reason for reason in reasons if reason))
 
 
-def change(field: dict[str, Any]) -> str:
-    """Return the line for a changed field of the API."""
-    from ecsync.report.changes import change_line, from_json
+def change(field: dict[str, Any]) -> list[str]:
+    """Return the lines for a changed field of the API."""
+    from ecsync.report.changes import change_lines, from_json
 
-    return change_line(from_json(field), field["origin"] or "")
+    return change_lines(from_json(field), field["origin"] or "")
 
 
 def put_json(document: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,7 +10,10 @@ import typer
 from ecsync.cli import _exits, _options, _show
 
 if TYPE_CHECKING:
+    from ecsync.core.model import Application
     from ecsync.core.outcome import Result
+    from ecsync.engine.reconciler import Catalogue
+    from ecsync.wiring import Workspace
 
 
 def adopt(
@@ -30,34 +34,48 @@ def adopt(
     Example: ecsync adopt manifests/shop Service/api TargetGroup/api
     """
     from ecsync import wiring
-    from ecsync.core.model import Adopt
-    from ecsync.core.outcome import Failed
-    from ecsync.engine.reconciler import PassOptions, reconcile
-    from ecsync.engine.step_state import StepState
+    from ecsync.core.ports import AwsError
+    from ecsync.engine.reconciler import Refused
 
     settings = _options.settings(config, installation=installation, account=account, region=region, profile=profile)
     settings.installation_to_write()
     workspace = wiring.workspace(settings, path, read_only=False)
     catalogue = workspace.catalogue(workspace.source(path).fetch())
-    if catalogue.problems:
-        _show.problems(catalogue.problems)
-        return _exits.INVALID
-    chosen = set(names or ())
-    declared = {str(d.key) for app in catalogue.applications.values() for d in app.resources}
+    _show.problems(catalogue.problems)
+    chosen = frozenset(names or ())
+    declared = {str(one.key) for one in catalogue.documents()}
     if chosen - declared:
         raise typer.BadParameter(f"not declared in the manifests: {', '.join(sorted(chosen - declared))}")
-    failed = 0
-    for application in catalogue.applications.values():
-        keys = frozenset(d.key for d in application.resources if not chosen or str(d.key) in chosen)
-        options = PassOptions(adopt=keys)
-        outcome = reconcile(application, catalogue, workspace.destination_for(application), StepState(), options)
-        for step in outcome.plan.steps:
-            result = outcome.results.get(step.id)
-            if not isinstance(step.change, Adopt) or result is None:
-                continue
-            failed += isinstance(result, Failed)
+    codes = [_exits.INVALID] if catalogue.problems else []
+    for name, application in catalogue.applications.items():
+        if catalogue.holds(name):
+            continue
+        try:
+            codes.append(_adopted(workspace, catalogue, application, chosen))
+        except (AwsError, Refused) as error:
+            codes.append(_exits.explained(error, name))
+    return _exits.worst(codes)
+
+
+def _adopted(workspace: Workspace, catalogue: Catalogue, application: Application, chosen: Collection[str]) -> int:
+    """Tag the chosen resources of an application, or all of them, and return the exit code."""
+    from ecsync.core.model import Adopt
+    from ecsync.core.outcome import Failed
+    from ecsync.engine.reconciler import PassOptions, reconcile
+    from ecsync.engine.step_state import StepState
+
+    keys = frozenset(one.key for one in application.resources if not chosen or str(one.key) in chosen)
+    if not keys:
+        return _exits.OK
+    options = PassOptions(adopt=keys)
+    outcome = reconcile(application, catalogue, workspace.destination_for(application), StepState(), options)
+    code = _exits.OK
+    for step in outcome.plan.steps:
+        result = outcome.results.get(step.id)
+        if isinstance(step.change, Adopt) and result is not None:
+            code = _exits.PARTIAL if isinstance(result, Failed) else code
             print(f"{step.id}: {_text(result)}")
-    return _exits.PARTIAL if failed else _exits.OK
+    return code
 
 
 def _text(result: Result) -> str:

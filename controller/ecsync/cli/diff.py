@@ -116,10 +116,11 @@ def _origins(kind: Kind, checked: Node, written: Node, fields: tuple[FieldChange
 
 
 def _as_text(fields: tuple[FieldChange, ...], origins: list[str]) -> None:
-    from ecsync.report.changes import change_line
+    from ecsync.report.changes import change_lines
 
     for one, origin in zip(fields, origins, strict=True):
-        print(_show.styled(change_line(one, origin, tag=False), "change"))
+        for line in change_lines(one, origin, tag=False):
+            print(_show.styled(line, "change"))
     if not fields:
         _show.message("no difference", "good")
 

@@ -40,4 +40,5 @@ def _lines(one: dict[str, Any]) -> Iterator[tuple[str, str]]:
     style = {"error": "danger", "warning": "change"}.get(one["severity"], "")
     yield f"{one['time']}  {one['application']:<20} {one['type']:<20} {one['message']}", style
     for field in one["fields"]:
-        yield f"    {_show.change(field)}", "dim"
+        for line in _show.change(field):
+            yield f"    {line}", "dim"

@@ -12,7 +12,7 @@ from ecsync.cli import _api, _exits, _options, _show
 if TYPE_CHECKING:
     from ecsync.config import Settings
     from ecsync.core.model import Application
-    from ecsync.core.outcome import ApplicationState
+    from ecsync.core.outcome import Outcome
     from ecsync.engine.reconciler import Catalogue
     from ecsync.wiring import Workspace
 
@@ -41,8 +41,9 @@ def status(
     if path is not None and (health or url):
         raise typer.BadParameter(f"{'--health' if health else '--url'} needs a running daemon: remove PATH")
     settings = _options.settings(config, installation=installation, region=region, profile=profile)
+    codes: list[int] = []
     if path is not None:
-        found, warning = _from_aws(path, settings, application), ""
+        (found, codes), warning = _from_aws(path, settings, application), ""
     else:
         url = url or _api.near(settings.http)
         if health:
@@ -54,7 +55,7 @@ def status(
     else:
         _show.put([(warning, "danger")] if warning else [])
         _show.put(line for one in found for line in _lines(one))
-    return _exits.OK
+    return _exits.worst(codes)
 
 
 def _from_daemon(url: str, only: str | None) -> tuple[list[dict[str, Any]], str]:
@@ -69,17 +70,40 @@ def _from_daemon(url: str, only: str | None) -> tuple[list[dict[str, Any]], str]
     return [_api.get(url, f"/api/v1/applications/{name}") for name in names], warning
 
 
-def _from_aws(path: str, settings: Settings, only: str | None) -> list[dict[str, Any]]:
-    """Return each application, read from AWS now."""
+def _from_aws(path: str, settings: Settings, only: str | None) -> tuple[list[dict[str, Any]], list[int]]:
+    """Return each application, read from AWS now, and the exit codes of those that are invalid or could not be read."""
     from ecsync import wiring
+    from ecsync.core.outcome import ApplicationState
+    from ecsync.core.ports import AwsError
+    from ecsync.engine.reconciler import Refused
     from ecsync.http import bodies
     from ecsync.http.view import SourceView
 
     workspace = wiring.workspace(settings, path, read_only=True)
     catalogue = workspace.catalogue(workspace.source(path).fetch()).warranted()
     source = SourceView(url=path, revision=catalogue.revision)
-    names = _selected(catalogue.applications, only)
-    return [bodies.application(_state(workspace, catalogue, catalogue.applications[name]), source) for name in names]
+    found, codes = [], []
+    for name in _selected(catalogue.applications, only):
+        application = catalogue.applications[name]
+        problems = catalogue.holds(name)
+        outcome = None
+        if problems:
+            codes.append(_exits.INVALID)
+        else:
+            try:
+                outcome = _outcome(workspace, catalogue, application)
+            except (AwsError, Refused) as error:
+                codes.append(_exits.explained(error, name))
+        state = ApplicationState(
+            name=name,
+            target=outcome.plan.target if outcome else workspace.target_of(application),
+            sync=application.sync,
+            revision=catalogue.revision,
+            problems=problems,
+            outcome=outcome,
+        )
+        found.append(bodies.application(state, source))
+    return found, codes
 
 
 def _selected(names: Collection[str], only: str | None) -> Collection[str]:
@@ -90,25 +114,14 @@ def _selected(names: Collection[str], only: str | None) -> Collection[str]:
     return names if only is None else [only]
 
 
-def _state(workspace: Workspace, catalogue: Catalogue, application: Application) -> ApplicationState:
+def _outcome(workspace: Workspace, catalogue: Catalogue, application: Application) -> Outcome:
     from ecsync.core import status as statuses
-    from ecsync.core.outcome import ApplicationState, Outcome
+    from ecsync.core.outcome import Outcome
     from ecsync.engine.reconciler import look
     from ecsync.engine.step_state import StepState
 
-    outcome = None
-    problems = catalogue.holds(application.name)
-    if not problems:
-        seen = look(application, catalogue, workspace.destination_for(application), StepState())
-        outcome = Outcome(plan=seen.plan, statuses=statuses.statuses(seen.inputs, seen.plan, {}))
-    return ApplicationState(
-        name=application.name,
-        target=outcome.plan.target if outcome else workspace.target_of(application),
-        sync=application.sync,
-        revision=catalogue.revision,
-        problems=problems,
-        outcome=outcome,
-    )
+    seen = look(application, catalogue, workspace.destination_for(application), StepState())
+    return Outcome(plan=seen.plan, statuses=statuses.statuses(seen.inputs, seen.plan, {}))
 
 
 def _lines(one: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -139,4 +152,5 @@ def _resource(resource: dict[str, Any]) -> Iterator[tuple[str, str]]:
     head = f"  {name:<36} {resource['sync']} · {resource['health']}  {reasons}".rstrip()
     yield head, "good" if good else "change"
     for field in resource["fields"]:
-        yield f"      {_show.change(field)}", ""
+        for line in _show.change(field):
+            yield f"      {line}", ""

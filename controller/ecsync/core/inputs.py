@@ -10,7 +10,7 @@ from hashlib import blake2b
 
 from ecsync.core.kind import Kind, Owned, World
 from ecsync.core.marks import key_of
-from ecsync.core.model import Application, Applied, Desired, Key, PhysicalId, Present, Ref, Target, Unreadable
+from ecsync.core.model import Absent, Application, Applied, Desired, Key, PhysicalId, Present, Ref, Target, Unreadable
 from ecsync.core.normalise import table_of
 from ecsync.core.outcome import Settled, Step
 from ecsync.core.resolve import resolve
@@ -112,14 +112,41 @@ class Inputs:
         return replace(desired, body=resolve(desired.body, value, commas, desired.referring))
 
 
-def blocked(inputs: Inputs, desired: Desired, unreadable: Mapping[Key, str]) -> str:
-    """Return which reference is unknown because its resource is unreadable, and why; empty if none is."""
+def blocked(inputs: Inputs, desired: Desired, behind: Mapping[Key, Key]) -> Key | None:
+    """Return the unreadable resource or missing lookup that a document waits for; None if there is none.
+
+    `behind` has it for each resource that is known to wait.
+    """
     for ref in desired.refs:
         observed = inputs.world.get(ref.key)
-        why = observed.error if isinstance(observed, Unreadable) else unreadable.get(ref.key)
-        if why:
-            return f"{ref} is not known: {why}"
-    return ""
+        if ref.key in behind:
+            return behind[ref.key]
+        if isinstance(observed, Unreadable):
+            return observed.behind or ref.key
+        if isinstance(observed, Absent) and inputs.looks_up(ref):
+            return ref.key
+    return None
+
+
+def waits_for(inputs: Inputs, key: Key) -> str:
+    """Return the text about what waits for a resource. That resource has the reason, where the plan shows it."""
+    if inputs.application.documents.get(key) is not None:
+        return f"waits for {key}"
+    return f"waits for {key} of {key.application}: {_why_unknown(inputs, key)}"
+
+
+def _why_unknown(inputs: Inputs, key: Key) -> str:
+    observed, desired = inputs.world.get(key), inputs.desired(key)
+    if isinstance(observed, Unreadable):
+        return observed.error
+    return not_found(inputs, desired) if desired is not None else "not declared"
+
+
+def not_found(inputs: Inputs, lookup: Desired) -> str:
+    """Return the text about a lookup that found nothing: what it looks for, and where."""
+    kind, body = inputs.kind(lookup.key), inputs.resolved(lookup).body
+    what = kind.looks_for(body) if kind.looks_for else f"{kind.name} {kind.natural(body)}"
+    return f"no {what} in {inputs.target.region}; a lookup is not created"
 
 
 # ---------------------------------------------------------------- what moved since the last pass

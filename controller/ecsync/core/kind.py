@@ -235,6 +235,7 @@ class Kind:
     apart: bool = False  # `read` makes calls for each resource alone: then several threads can read them
     reads: frozenset[str]  # every operation that `read`, `owned` and `inquire` use: `ecs.DescribeServices`
     collections: tuple[Collection, ...] = ()  # of those operations; the others are kept by their parameters
+    looks_for: Callable[[Body], str] | None = None  # a lookup, as text; None: kind and name
     from_describe: Printed | None = None  # None: the output of describe has the members of the create input
 
     # 5 CALLS: pure

@@ -28,6 +28,7 @@ from ecsync.core.trees import Body, Json, canonical, contains, same, take_out, t
 OWNER, ID, APPLIED = "ecsync:owner", "ecsync:id", "ecsync:applied"
 PREFIX = "ecsync:"
 _PATH, _WIDTH, _WIDTH_SHORT, _ROOM = 3, 5, 4, 186  # 186 bytes make 248 characters of base64
+MOST_KEYS = _ROOM // _WIDTH_SHORT  # tags and attributes that a mark can record, so that they can be removed again
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _FORMAT = re.compile(r"1([ars]*)([0-9]{0,4}):([A-Za-z0-9+/=]*)")
 

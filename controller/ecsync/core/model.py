@@ -289,6 +289,7 @@ class Unreadable:
     """A read failed or did not return the resource: nothing is created, changed or deleted because of it."""
 
     error: str
+    behind: Key | None = None  # the resource that it waits for; None: its own read failed
 
 
 Observed: TypeAlias = Present | Absent | Unreadable

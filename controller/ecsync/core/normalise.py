@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from ecsync.core.model import Text
 from ecsync.core.rules import (
+    Characters,
     CommaList,
     Default,
     Derived,
@@ -150,6 +151,7 @@ class Table:
     verbatim: tuple[tuple[str, ...], ...]
     sensitive: tuple[Sensitive, ...]
     comma_lists: tuple[tuple[str, ...], ...]
+    characters: tuple[Characters, ...]
 
 
 _TABLES: dict[int, Table] = {}
@@ -166,6 +168,7 @@ def table_of(rules: Rules) -> Table:
             verbatim=tuple(row.segments for row in rules if isinstance(row, Verbatim)),
             sensitive=tuple(row for row in rules if isinstance(row, Sensitive)),
             comma_lists=tuple(row.segments for row in rules if isinstance(row, CommaList)),
+            characters=tuple(row for row in rules if isinstance(row, Characters)),
         )
         if len(_TABLES) >= _MOST_TABLES:
             _TABLES.clear()

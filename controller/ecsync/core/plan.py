@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 from ecsync.core import deletes, graph, marks, ownership
-from ecsync.core.inputs import Inputs, basis, blocked, due, unmoved
+from ecsync.core.inputs import Inputs, basis, blocked, due, not_found, unmoved, waits_for
 from ecsync.core.kind import Gate, GiveUp, Hold, Kind, Proceed, Wait
 from ecsync.core.marks import with_released_keys
 from ecsync.core.model import (
@@ -54,6 +54,7 @@ class _Draft:
     withheld: list[Withheld] = field(default_factory=list)
     unmanaged: list[Unmanaged] = field(default_factory=list)
     unreadable: dict[Key, str] = field(default_factory=dict)
+    behind: dict[Key, Key] = field(default_factory=dict)  # for each of those the resource that made it so
     stopped: dict[Key, str] = field(default_factory=dict)
     settled: dict[Key, Settled] = field(default_factory=dict)
     mismatches: list[Key] = field(default_factory=list)
@@ -155,7 +156,7 @@ def _decide(inputs: Inputs, draft: _Draft, written: Desired) -> None:
 def _stands_alone(inputs: Inputs, draft: _Draft, written: Desired, observed: Present) -> bool:
     """Return whether what `inputs.basis` names decides a resource: nothing beside it in this plan does."""
     kind = inputs.kind(written.key)
-    if not inputs.writable(written) or blocked(inputs, written, draft.unreadable):
+    if not inputs.writable(written) or blocked(inputs, written, draft.behind):
         return False
     if any(ref.key in draft.changing or (ref.key, ref.output) in draft.invalid for ref in written.refs):
         return False
@@ -165,12 +166,14 @@ def _stands_alone(inputs: Inputs, draft: _Draft, written: Desired, observed: Pre
 def _decide_in_full(inputs: Inputs, draft: _Draft, written: Desired) -> None:
     key = written.key
     observed: Observed = inputs.world.get(key, Unreadable("not read"))
-    unknown = blocked(inputs, written, draft.unreadable)
-    if isinstance(observed, Unreadable) or unknown:
-        draft.unreadable[key] = observed.error if isinstance(observed, Unreadable) else unknown
+    cause = blocked(inputs, written, draft.behind)
+    if cause is not None:
+        draft.unreadable[key], draft.behind[key] = waits_for(inputs, cause), cause
+    elif isinstance(observed, Unreadable):
+        draft.unreadable[key], draft.behind[key] = observed.error, key
     elif not inputs.writable(written):
         if isinstance(observed, Absent):
-            draft.unreadable[key] = "not found in AWS, and not created: the document is a lookup"
+            draft.unreadable[key], draft.behind[key] = not_found(inputs, written), key
     elif written.options.state == "absent":
         _remove(inputs, draft, key, observed)
     elif isinstance(observed, Absent):

@@ -8,6 +8,7 @@ page, or what was read back from AWS. `cases` are the ids of the test cases that
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -191,6 +192,19 @@ class Sensitive(_Row):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Characters(_Row):
+    """Refuses a declared text with characters that AWS refuses: each must match `allowed`. `text` describes them."""
+
+    allowed: str
+    text: str
+
+    @cached_property
+    def whole(self) -> re.Pattern[str]:
+        """The pattern of a text that AWS accepts; it may be empty."""
+        return re.compile(f"(?:{self.allowed})*")
+
+
+@dataclass(frozen=True, kw_only=True)
 class CommaList(_Row):
     """Sends a list as one string with commas: AWS has a string there."""
 
@@ -205,6 +219,7 @@ class Refers(_Row):
 
 Rule: TypeAlias = (
     Verbatim | Keyed | Unordered | Default | Rewrite | Reshape | Derived | Drop | WriteOnly | Computed | Pinned
-    | Released | Delegated | Immutable | Rolls | NewTasks | Resets | Clears | Late | Sensitive | CommaList | Refers
+    | Released | Delegated | Immutable | Rolls | NewTasks | Resets | Clears | Late | Sensitive | Characters | CommaList
+    | Refers
 )  # fmt: skip
 Rules: TypeAlias = tuple[Rule, ...]

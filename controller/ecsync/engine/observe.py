@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from ecsync.core import marks
-from ecsync.core.inputs import Inputs, basis, blocked, known_revision, unmoved
+from ecsync.core.inputs import Inputs, basis, blocked, known_revision, unmoved, waits_for
 from ecsync.core.kind import Kind, Wanted
 from ecsync.core.model import Absent, Desired, Key, Observed, Present, Unreadable
 from ecsync.core.ports import AwsError, Reader
@@ -32,7 +32,7 @@ def observe(reader: Reader, inputs: Inputs, now: datetime, only: Collection[Key]
         identified = {want.key for want in wanted}
         for desired in of_kind:
             if desired.key not in identified:
-                world[desired.key] = _without_parent(desired, world)
+                world[desired.key] = _without_parent(replace(inputs, world=world), desired)
         for key, observed in _read(reader, kind, wanted, world):
             world[key] = replace(observed, read_at=now) if isinstance(observed, Present) else observed
     seen = replace(inputs, world=world, settled=inputs.settled if only is None else {})
@@ -93,13 +93,10 @@ def _read(
         yield key, Unreadable(error)
 
 
-def _without_parent(desired: Desired, world: Mapping[Key, Observed]) -> Observed:
-    """Return Absent, without a call, for a child of an absent parent; Unreadable if the parent is unreadable."""
-    for ref in desired.refs:
-        parent = world.get(ref.key)
-        if isinstance(parent, Unreadable):
-            return Unreadable(f"{ref} is not known: {parent.error}")
-    return Absent()
+def _without_parent(inputs: Inputs, desired: Desired) -> Observed:
+    """Return Absent, without a call, for a child of an absent parent; Unreadable if it waits for another resource."""
+    cause = blocked(inputs, desired, {})
+    return Absent() if cause is None else Unreadable(waits_for(inputs, cause), behind=cause)
 
 
 def _inquire(reader: Reader, inputs: Inputs, world: dict[Key, Observed], resources: Iterable[Desired]) -> None:

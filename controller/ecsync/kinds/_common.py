@@ -13,7 +13,7 @@ from ecsync.core.kind import Collection, Tagging
 from ecsync.core.marks import spelled
 from ecsync.core.model import Call, Marks, Present, Tags, Update
 from ecsync.core.ports import AwsError, Reader
-from ecsync.core.rules import Computed, Keyed, Rules, Verbatim
+from ecsync.core.rules import Characters, Computed, Keyed, Rules, Verbatim
 from ecsync.core.trees import Body, Json
 
 T = TypeVar("T")
@@ -87,6 +87,12 @@ def changed(change: Update) -> dict[str, Json]:
 def missing(error: AwsError) -> bool:
     """Return whether AWS reported that the resource does not exist; False for any other failure."""
     return error.kind == "missing"
+
+
+def name_characters(path: str, source: str, more: str = "") -> Characters:
+    """Return the row of a name with letters, digits, hyphens and underscores, and the characters of `more`."""
+    text = "letters, digits, - and _" if not more else f"letters, digits, -, _ and {' '.join(more)}"
+    return Characters(path=path, allowed=f"[A-Za-z0-9_{re.escape(more)}-]", text=text, source=source)
 
 
 def tag_rows(member: str = "tags", name: str = "key", value: str = "value") -> Rules:

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ecsync.core.kind import Kind, ShapeOf
+from ecsync.core.marks import MOST_KEYS, released_maps, tag_map
 from ecsync.core.model import Desired, Key, Options, Origin, Problem, Ref, Text
+from ecsync.core.normalise import table_of
 from ecsync.core.rules import Refers
 from ecsync.core.schema import Shape
-from ecsync.core.trees import Body, Json, Path, locate
+from ecsync.core.trees import Body, Json, Path, at, locate
 from ecsync.core.wording import quoted
 from ecsync.language.annotations import after_origin, options
 from ecsync.language.aws_types import mistyped
@@ -97,7 +99,7 @@ class Compiler:
         node, wrong_body = self._checked(document, kind, spec, partial, unread=bool(unread))
         body: Body = self._with_outputs(kind, plain(node))
         if not wrong and not wrong_body and not partial:
-            wrong_body = [Problem(origin_at(node, path), message) for path, message in kind.check(body)]
+            wrong_body = [Problem(origin_at(node, path), message) for path, message in _unfit(kind, body)]
         desired = None
         if not wrong and not wrong_body:
             origins, body = Origins(node), self.pool.tree(body)
@@ -191,6 +193,23 @@ class Compiler:
         for ignore in self.settings.ignore:
             if ignore.kind == document.kind and ignore.name in ("", document.name):
                 yield from (segments(str(path.value)) for path in ignore.paths)
+
+
+def _unfit(kind: Kind, body: Body) -> Iterator[tuple[Path, str]]:
+    """Yield (path, message) of what AWS or the mark does not accept, although it has AWS's types."""
+    yield from kind.check(body)
+    for row in table_of(kind.rules).characters:
+        for _, _, path in locate(body, row.segments):
+            value = at(body, path)
+            if isinstance(value, str) and not row.whole.fullmatch(value):
+                yield path, f"{path[-1]} {quoted(value)} has characters that AWS refuses; use {row.text}"
+    if kind.tagging is None:
+        return
+    by_key = {name: body[name] for name in (kind.tagging.member, *released_maps(kind)) if name in body}
+    keys = sum(len(tag_map(value)) for value in by_key.values() if isinstance(value, (Mapping, list)))
+    if keys > MOST_KEYS:
+        names = " and ".join(by_key)
+        yield (next(iter(by_key)),), f"{keys} {names}; use at most {MOST_KEYS}: the tag ecsync:applied records no more"
 
 
 def _strict(document: Document, kind: Kind, shape: Shape) -> Sequence[Finding]:

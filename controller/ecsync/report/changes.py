@@ -1,20 +1,25 @@
-"""A change of a field, as people read it: `path: before → after [drift] (rolls tasks) api.yaml:9`."""
+"""A change of a field, as people read it: `path: before → after [drift] (rolls tasks) api.yaml:9`.
+
+A value that is too long for a line is printed by the members that differ. A text is cut around the first difference.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from difflib import SequenceMatcher
 from typing import Any
 
 from ecsync.core.model import Effect, FieldChange, Text
 from ecsync.core.outcome import Event
 from ecsync.core.redact import Redacted
-from ecsync.core.trees import Json, Path, canonical, dotted, plain, pointer
+from ecsync.core.trees import Json, Path, canonical, dotted, plain, pointer, same
 
 WIDTH = 100  # characters of a value in a line
 LONGEST = 500  # characters of a value in an event
+CONTEXT = 20  # characters that stay in front of the first difference
 
 EFFECTS: Mapping[Effect, str] = {
     "in-place": "",
@@ -28,34 +33,67 @@ EFFECTS: Mapping[Effect, str] = {
 _REDACTED = re.compile(r"\(sensitive\)(?: #(?P<fingerprint>[0-9a-f]+))?")  # `str` of a Redacted
 
 
-def change_line(change: FieldChange, origin: str = "", *, tag: bool = True, note: str = "") -> str:
-    """Return the one line that every output prints for a change.
+def change_lines(change: FieldChange, origin: str = "", *, tag: bool = True, note: str = "") -> list[str]:
+    """Return the lines that every output prints for a change: one, or one for each member that differs.
 
     `tag` is False where the reason is not known. `note` is printed in front of the effect.
     """
     effect = "; ".join(text for text in (note, EFFECTS[change.effect]) if text)
-    parts = (
-        _values(change),
-        f"[{change.reason}]" if tag else "",
-        f"({effect})" if effect else "",
-        origin,
-    )
-    return " ".join(part for part in parts if part)
+    end = (f"[{change.reason}]" if tag else "", f"({effect})" if effect else "", origin)
+    return [" ".join(text for text in (_values(part), *end) if text) for part in parts(change, WIDTH)]
 
 
 def event_lines(event: Event) -> list[str]:
-    """Return the line of each change of an event."""
-    return [change_line(change, event.origins.get(pointer(change.path), "")) for change in event.fields]
+    """Return the lines of each change of an event."""
+    return [
+        line for change in event.fields for line in change_lines(change, event.origins.get(pointer(change.path), ""))
+    ]
+
+
+def parts(change: FieldChange, longest: int) -> Iterator[FieldChange]:
+    """Yield the change; one for each member that differs where a side is longer than the limit, in characters."""
+    if _fits(change.before, change.after, longest):
+        yield change
+        return
+    for path, before, after in _parts(change.path, change.before, change.after, longest):
+        yield replace(change, path=path, before=before, after=after)
+
+
+def _fits(before: Json, after: Json, longest: int) -> bool:
+    return len(_text(before)) <= longest and len(_text(after)) <= longest
+
+
+def _parts(path: Path, before: Json, after: Json, longest: int) -> Iterator[tuple[Path, Json, Json]]:
+    """Yield (path, before, after) of the members that differ. Elements of a list are paired around the equal ones."""
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        for key in sorted({*before, *after}, key=str):
+            if not same(before.get(key), after.get(key)):
+                yield from _parts((*path, key), before.get(key), after.get(key), longest)
+    elif isinstance(before, list) and isinstance(after, list) and not _fits(before, after, longest):
+        old, new = ([canonical(element) for element in side] for side in (before, after))
+        for what, at, end, to, until in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+            for offset in range(max(end - at, until - to) if what != "equal" else 0):
+                one = before[at + offset] if at + offset < end else None
+                other = after[to + offset] if to + offset < until else None
+                yield from _parts((*path, (to if other is not None else at) + offset), one, other, longest)
+    else:
+        yield path, before, after
 
 
 def _values(change: FieldChange) -> str:
     if not change.path:  # the resource itself: `drift.GONE`
         return "(resource): missing → declared"
-    return f"{dotted(change.path)}: {shown(change.before)} → {shown(change.after)}"
+    before, after = _cut(_text(change.before), _text(change.after), WIDTH)
+    return f"{dotted(change.path)}: {before} → {after}"
 
 
 def shown(value: Json) -> str:
     """Return a value for one line: as JSON, cut, without control characters."""
+    text = _text(value)
+    return text if len(text) <= WIDTH else f"{text[: WIDTH - 1]}…"
+
+
+def _text(value: Json) -> str:
     if value is None:
         return "(not set)"
     if isinstance(value, Text):
@@ -63,8 +101,25 @@ def shown(value: Json) -> str:
     if isinstance(value, Redacted):
         return str(value)
     text = json.dumps(plain(value), ensure_ascii=False, default=str)
-    text = "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text)
-    return text if len(text) <= WIDTH else f"{text[: WIDTH - 1]}…"
+    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text)
+
+
+def _cut(before: str, after: str, longest: int) -> tuple[str, str]:
+    """Return both texts, each one that is longer than the limit cut around the first difference."""
+    start = max(0, _first_difference(before, after) - CONTEXT)
+    return _window(before, start, longest), _window(after, start, longest)
+
+
+def _first_difference(one: str, other: str) -> int:
+    return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+
+
+def _window(text: str, start: int, longest: int) -> str:
+    if len(text) <= longest:
+        return text
+    start = min(start, len(text) - longest + 1) if start > 1 else 0
+    head = f"…{text[start:]}" if start else text
+    return head if len(head) <= longest else f"{head[: longest - 1]}…"
 
 
 def from_json(field: Mapping[str, Any]) -> FieldChange:
@@ -89,10 +144,21 @@ def _value(value: Json) -> Json:
 
 def short(value: Json) -> Json:
     """Return the value, or its beginning and its length where it is too long for an event."""
-    text = value if isinstance(value, str) else canonical(value)
+    text = _plain_text(value)
     return value if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text)} characters)"
 
 
-def short_change(change: FieldChange) -> FieldChange:
-    """Return the change with both values short."""
-    return replace(change, before=short(change.before), after=short(change.after))
+def short_changes(change: FieldChange) -> Iterator[FieldChange]:
+    """Yield the change as an event has it: by the members that differ where it is too long, and long texts cut."""
+    for part in parts(change, LONGEST):
+        before, after = _plain_text(part.before), _plain_text(part.after)
+        cut = _cut(before, after, LONGEST)
+        yield replace(
+            part,
+            before=part.before if cut[0] == before else f"{cut[0]} ({len(before)} characters)",
+            after=part.after if cut[1] == after else f"{cut[1]} ({len(after)} characters)",
+        )
+
+
+def _plain_text(value: Json) -> str:
+    return value if isinstance(value, str) else canonical(value)

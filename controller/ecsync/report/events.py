@@ -27,7 +27,7 @@ from ecsync.core.outcome import Done, Event, Failed, HealthStatus, Outcome, Plan
 from ecsync.core.ports import SourceError
 from ecsync.core.trees import Json, Path, dotted, pointer
 from ecsync.report import deletions, drift
-from ecsync.report.changes import short_change
+from ecsync.report.changes import short_changes
 from ecsync.report.deletions import Deletions
 from ecsync.report.drift import Drifted, Present, Transition
 
@@ -360,9 +360,10 @@ def _over(outcome: Outcome, failures: Mapping[StepId, Failed]) -> bool:
 
 
 def _fields(key: Key, changes: tuple[FieldChange, ...], context: Context) -> dict[str, Any]:
-    places = {pointer(change.path): context.where(key, change.path) for change in changes}
+    fields = tuple(part for change in changes for part in short_changes(change))
+    places = {pointer(part.path): context.where(key, part.path) for part in fields}
     return {
-        "fields": tuple(short_change(change) for change in changes),
+        "fields": fields,
         "origins": {path: place for path, place in places.items() if place},
     }
 

@@ -138,7 +138,7 @@ def canonical_in_order(line: Mapping[str, Any]) -> str:
 
 def _field(change: FieldChange, origins: Mapping[str, str]) -> dict[str, Any]:
     path = pointer(change.path)
-    field = {"path": path, "before": short(plain(change.before)), "after": short(plain(change.after))}
+    field = {"path": path, "before": plain(change.before), "after": plain(change.after)}
     return field | ({"origin": origins[path]} if path in origins else {})
 
 

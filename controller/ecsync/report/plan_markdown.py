@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ecsync.core.model import Problem
 from ecsync.core.outcome import Step
 from ecsync.report.plan_json import Planned
-from ecsync.report.plan_text import conclusion, planned_change_line
+from ecsync.report.plan_text import conclusion, planned_change_lines
 
 LIMIT = 60_000  # characters; GitHub accepts 65,536 in a comment
 
@@ -59,7 +59,8 @@ def _notes(one: Planned) -> Iterator[str]:
 
 def _rows(step: Step, one: Planned, note: str) -> Iterator[str]:
     action = type(step.change).__name__.lower()
-    for change in [_code(planned_change_line(step, change, one)) for change in step.fields] or [""]:
+    lines = [line for change in step.fields for line in planned_change_lines(step, change, one)]
+    for change in [_code(line) for line in lines] or [""]:
         yield f"| {action} | `{step.id}` | {change} | {_cell(note)} |"
 
 

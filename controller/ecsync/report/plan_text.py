@@ -11,7 +11,7 @@ from ecsync.core import redact, status
 from ecsync.core.model import Adopt, Create, Delete, Effect, FieldChange, Forget, Mark, Replace, Update
 from ecsync.core.outcome import Plan, Step, Unmanaged
 from ecsync.core.trees import dotted, plain
-from ecsync.report.changes import EFFECTS, change_line, shown
+from ecsync.report.changes import EFFECTS, change_lines, shown
 from ecsync.report.plan_json import Planned, digest
 
 COLUMN = 42
@@ -87,7 +87,8 @@ def _step(step: Step, one: Planned, *, calls: bool, held: str = "") -> Iterator[
     text = f"  {symbol:<3} {step.id!s:<{COLUMN - 6}} {action}{_detail(step)}{reason}"
     yield Line(text.rstrip(), "dim" if held else style)
     for change in step.fields:
-        yield Line(f"        {planned_change_line(step, change, one)}", "change")
+        for line in planned_change_lines(step, change, one):
+            yield Line(f"        {line}", "change")
     if calls:
         for call in step.calls:
             params = redact.params(call.params, one.kinds[step.id.key.kind].rules)
@@ -102,13 +103,13 @@ def _detail(step: Step) -> str:
     return next((f" ({EFFECTS[effect]})" for effect in _STEP_EFFECTS if effect in effects), "")
 
 
-def planned_change_line(step: Step, change: FieldChange, one: Planned) -> str:
-    """Return the line of a change. An adoption changes no field: the line states what enforcing would change."""
+def planned_change_lines(step: Step, change: FieldChange, one: Planned) -> list[str]:
+    """Return the lines of a change. An adoption changes no field: they state what enforcing would change."""
     origin = one.where(step.id.key, change.path)
     if not isinstance(step.change, Adopt):
-        return change_line(change, origin)
+        return change_lines(change, origin)
     reset = any(change.path == other.path for other in step.change.resets)
-    return change_line(change, origin, tag=False, note="would be reset" if reset else "would be changed")
+    return change_lines(change, origin, tag=False, note="would be reset" if reset else "would be changed")
 
 
 def _unmanaged(plan: Plan, *, full: bool) -> Iterator[Line]:

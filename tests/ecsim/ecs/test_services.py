@@ -274,7 +274,7 @@ def test_a_target_group_must_have_a_load_balancer_first(aws: Aws) -> None:
 
 
 def test_an_update_keeps_what_it_omits(aws: Aws) -> None:
-    """Omitted members are kept, except the two that AWS resets."""
+    """Botocore's text has two that are reset; `Settings.unnamed` chooses, and the default is to keep them."""
     group = aws.target_group()
     aws.listener(aws.load_balancer(), group)
     created = aws.service(
@@ -290,8 +290,8 @@ def test_an_update_keeps_what_it_omits(aws: Aws) -> None:
     assert service["loadBalancers"] == created["loadBalancers"]
     assert service["propagateTags"] == "SERVICE"
     assert service["deploymentConfiguration"]["maximumPercent"] == 150
-    assert service["healthCheckGracePeriodSeconds"] == 0
-    assert service["platformVersion"] == "LATEST"
+    assert service["healthCheckGracePeriodSeconds"] == 30
+    assert service["platformVersion"] == "1.4.0"
     limits = aws.update(deploymentConfiguration={"minimumHealthyPercent": 100})["deploymentConfiguration"]
     assert (limits["maximumPercent"], limits["minimumHealthyPercent"]) == (150, 100)
 

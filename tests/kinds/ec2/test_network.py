@@ -125,6 +125,19 @@ class TestRead:
     def test_no_matching_vpc_is_absent(self) -> None:
         assert observe(KIND, _answers([]), {"id": "vpc-9"}) == Absent()
 
+    @pytest.mark.parametrize(
+        ("body", "text"),
+        [
+            ({"tags": {"Name": "tilog-vpc"}}, "VPC with tag Name=tilog-vpc"),
+            ({"tags": {"b": "2", "a": 1}}, "VPC with tags a=1, b=2"),
+            ({"id": "vpc-9"}, "VPC vpc-9"),
+            ({"default": True}, "default VPC"),
+        ],
+    )
+    def test_what_is_looked_for_as_text(self, body: dict[str, Any], text: str) -> None:
+        assert KIND.looks_for is not None
+        assert KIND.looks_for(body) == text
+
     def test_a_tag_is_compared_exactly_although_filters_have_wildcards(self) -> None:
         assert observe(KIND, _answers([VPC]), {"tags": {"Name": "m*"}}) == Absent()
 

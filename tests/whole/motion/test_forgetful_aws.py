@@ -24,7 +24,7 @@ from tests.corpus.shortcut import changed, others
 from tests.whole.support.environment import SETTLE_SECONDS, Controller, Environment
 from tests.whole.test_tilog import TILOG, prepare
 
-PASSES = {10.0: 20, 60.0: 6, 300.0: 4}  # by interval in seconds: after so many passes nothing is written
+PASSES = {60.0: 9, 300.0: 9}  # by interval in seconds: after so many passes nothing is written
 
 
 @dataclass

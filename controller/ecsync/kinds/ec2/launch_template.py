@@ -17,7 +17,17 @@ from ecsync.core.normalise import normalise
 from ecsync.core.ports import Reader
 from ecsync.core.rules import Drop, Immutable, Keyed, Refers, Rewrite, Sensitive, Unordered, Verbatim
 from ecsync.core.trees import Body, Json, Path, locate, pattern, thaw
-from ecsync.kinds._common import batches, belongs, medium, operations, pick, read_tags, tag_rows, without_nones
+from ecsync.kinds._common import (
+    batches,
+    belongs,
+    medium,
+    name_characters,
+    operations,
+    pick,
+    read_tags,
+    tag_rows,
+    without_nones,
+)
 from ecsync.kinds._partial_updates import member_to_send
 from ecsync.kinds.ec2._tags import ec2_tagging, tag_specifications
 from ecsync.kinds.ec2._user_data import decoded, encoded, plain
@@ -67,6 +77,7 @@ _GROUP_IDS = "ec2.RequestLaunchTemplateData: the IDs of the security groups"
 
 RULES = (
     *tag_rows("Tags", "Key", "Value"),
+    name_characters("LaunchTemplateName", "ec2.CreateLaunchTemplate: LaunchTemplateName", "()./"),
     Drop(path="DefaultVersion", source="an addition of ecsync: it selects the version that is compared"),
     Drop(
         path="VersionDescription", source="ec2.CreateLaunchTemplateVersion: it belongs to a version and cannot change"

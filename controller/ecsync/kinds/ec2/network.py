@@ -96,6 +96,15 @@ def _read(reader: Reader, wanted: Sequence[Wanted], _: World) -> Iterator[tuple[
                 yield want.key, Unreadable(f"{len(ids)} VPCs match: {listed(ids)}; declare one by id, or add tags")
 
 
+def _looks_for(body: Body) -> str:
+    if "id" in body:
+        return f"VPC {body['id']}"
+    if "tags" in body:
+        tags = sorted(f"{key}={value}" for key, value in body["tags"].items())
+        return f"VPC with {'tag' if len(tags) == 1 else 'tags'} {listed(tags)}"
+    return "default VPC"
+
+
 def _vpcs(reader: Reader, body: Body) -> Iterator[Body]:
     filters: list[Json]
     if "id" in body:
@@ -206,6 +215,7 @@ Network/main:
     known=lambda body: {"vpcId": body["id"]} if isinstance(body.get("id"), str) else {},
     check=_check,
     read=_read,
+    looks_for=_looks_for,
     collections=medium("ec2", "DescribeVpcs", "DescribeSubnets", "DescribeRouteTables"),
     reads=operations("ec2", "DescribeVpcs", "DescribeSubnets", "DescribeRouteTables"),
     from_reference=lambda vpc: {"id": vpc} if vpc.startswith("vpc-") else None,  # subnets stay ids

@@ -6,6 +6,7 @@ both sides hold a placeholder for "no rule": `adjust` adds it to the desired bod
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -13,7 +14,7 @@ from ecsync.core import marks
 from ecsync.core.kind import Kind, Owned, ShapeOf, Wanted, World
 from ecsync.core.model import Absent, Call, Create, Delete, Key, Observed, Present, Replace, Update
 from ecsync.core.ports import Reader
-from ecsync.core.rules import Default, Immutable, Late, Refers, Rewrite
+from ecsync.core.rules import Characters, Default, Immutable, Late, Refers, Rewrite
 from ecsync.core.trees import Body, Json
 from ecsync.kinds._common import (
     batches,
@@ -73,8 +74,24 @@ SHAPE = ShapeOf(
 _REGROUPED = "ec2.DescribeSecurityGroups groups rules by protocol and ports, and returns CIDRs with host bits cleared"
 _MUTUAL = "ec2.IpPermission: a rule may name another group, and that group may name this one"
 
+_SOURCES = ("IpRanges", "Ipv6Ranges", "PrefixListIds", "UserIdGroupPairs")
+_SIGNS = "._-:/()#,@[]+=&;{}!$*"
+
 RULES = (
     *tag_rows("Tags", "Key", "Value"),
+    *(
+        Characters(
+            path=path,
+            allowed=f"[A-Za-z0-9 {re.escape(_SIGNS)}]",
+            text=f"letters, digits, spaces and {_SIGNS}",
+            source="ec2.CreateSecurityGroup, ec2.IpRange: a-z, A-Z, 0-9, spaces and ._-:/()#,@[]+=&;{}!$*",
+        )
+        for path in (
+            "GroupName",
+            "Description",
+            *(f"{rules}[].{of}[].Description" for rules in ("IpPermissions", "IpPermissionsEgress") for of in _SOURCES),
+        )
+    ),
     Rewrite(path="IpPermissions", to=canonical_rules, source=_REGROUPED),
     Default(
         path="IpPermissionsEgress",

@@ -8,7 +8,7 @@ from ecsync.core.kind import Collection, Kind, Owned, ShapeOf, Wanted, World
 from ecsync.core.marks import with_marks
 from ecsync.core.model import Absent, Call, Create, Delete, Key, Observed, Present, Replace, Tags, Update
 from ecsync.core.ports import AwsError, Reader
-from ecsync.core.rules import Computed, Default, Immutable, Rewrite, Unordered
+from ecsync.core.rules import Characters, Computed, Default, Immutable, Rewrite, Unordered
 from ecsync.core.trees import Body, Json, canonical
 from ecsync.kinds._common import (
     arn_tagging,
@@ -69,6 +69,12 @@ _NO_SCAN = "ecr.ImageScanningConfiguration: if scanOnPush is not specified, imag
 
 RULES = (
     *tag_rows("tags", "Key", "Value"),
+    Characters(
+        path="repositoryName",
+        allowed="[a-z0-9._/-]",
+        text="lower-case letters, digits, ., -, _ and /",
+        source="ecr.CreateRepository: RepositoryName",
+    ),
     Default(
         path=_MUTABILITY,
         value="MUTABLE",

@@ -21,7 +21,7 @@ from ecsync.core.rules import (
     Verbatim,
 )
 from ecsync.core.trees import Body, Json
-from ecsync.kinds._common import nonzero, tag_rows
+from ecsync.kinds._common import name_characters, nonzero, tag_rows
 from ecsync.kinds.ecs._revisions import family_of
 from ecsync.kinds.ecs._service_deployment_rules import CLEARED, DEPLOYMENT_RULES, HOOK, RETURNED, SET, is_daemon
 from ecsync.kinds.ecs._shared import NAME_OR_ARN, role_name, secret_options, short_name, strategy_rows
@@ -71,6 +71,7 @@ def _none_propagated(tag: Json) -> Json:
 # The table -------------------------------------------------------------------------------------------------------
 
 _IDENTITY: Rules = (
+    name_characters("serviceName", "ecs.CreateService: letters, numbers, underscores and hyphens"),
     Rewrite(path="cluster", to=short_name, source=NAME_OR_ARN, cases=("der-sv-cluster-arn",)),
     Default(path="cluster", value="default", source="ecs.CreateService: the default cluster is assumed"),
     Rewrite(

@@ -18,7 +18,7 @@ from ecsync.core.rules import (
     Verbatim,
 )
 from ecsync.core.trees import Body, Json
-from ecsync.kinds._common import nonzero, tag_rows
+from ecsync.kinds._common import name_characters, nonzero, tag_rows
 from ecsync.kinds.ecs._shared import role_name, role_path, secret_options
 
 _SET = "ECS ignores the order"
@@ -100,6 +100,10 @@ _EFS = "volumes[].efsVolumeConfiguration"
 _DOCKER = "volumes[].dockerVolumeConfiguration"
 
 _TASK: Rules = (
+    *(
+        name_characters(name, "ecs.RegisterTaskDefinition: letters, numbers, underscores and hyphens")
+        for name in ("family", f"{_C}.name", "volumes[].name")
+    ),
     Rewrite(
         path="cpu",
         to=_cpu,

@@ -31,6 +31,7 @@ from ecsync.kinds._common import (
     batches,
     belongs,
     changed,
+    name_characters,
     operations,
     pick,
     read_tags,
@@ -82,6 +83,7 @@ def _scaling(member: str, value: Json) -> Default:
 
 RULES: Rules = (
     *tag_rows(),
+    name_characters("name", "ecs.CreateCapacityProvider: letters, numbers, underscores and hyphens"),
     Rewrite(path="cluster", to=short_name, source=NAME_OR_ARN),
     Default(path=f"{_GROUP}.managedScaling", value={"status": "DISABLED"}, source=_SCALING_OFF),
     _scaling("status", "DISABLED"),

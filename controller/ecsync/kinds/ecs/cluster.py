@@ -25,6 +25,7 @@ from ecsync.kinds._common import (
     arn_tagging,
     batches,
     belongs,
+    name_characters,
     operations,
     pick,
     read_tags,
@@ -79,6 +80,7 @@ _ENCRYPTED = "ecs.ExecuteCommandLogConfiguration: encryption is off if not speci
 _UNCLEARABLE = "ecs.UpdateCluster keeps a block that is left out; logging DEFAULT is the value without one"
 RULES = (
     *tag_rows(),
+    name_characters("clusterName", "ecs.CreateCluster: letters, numbers, underscores and hyphens"),
     Keyed(path="settings", key=("name",), value="value", source="ECS keeps one value per setting name"),
     Computed(
         path="settings[]",

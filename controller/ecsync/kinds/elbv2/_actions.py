@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from ecsync.core.kind import World
 from ecsync.core.model import Key, Observed, Present, Unreadable
-from ecsync.core.rules import Default, Drop, Refers, Rewrite, Rules, Sensitive, Unordered, Verbatim, WriteOnly
+from ecsync.core.rules import Default, Drop, Keyed, Refers, Rewrite, Rules, Sensitive, Verbatim, WriteOnly
 from ecsync.core.trees import Body, Json, canonical
 
 Actions: TypeAlias = Sequence[Body]
@@ -37,7 +37,7 @@ def _in_order(actions: Json) -> Json:
 def _one_spelling(action: Json) -> Json:
     """Return a forward to one target group in its long form, under ForwardConfig; AWS returns both forms."""
     arn, config = action.get("TargetGroupArn"), action.get("ForwardConfig") or {}
-    if arn is None:
+    if arn is None or isinstance(config.get("TargetGroups"), Mapping):  # or in canonical form already
         return action
     groups = config.get("TargetGroups") or [{"TargetGroupArn": arn}]
     rest = {name: value for name, value in action.items() if name not in ("TargetGroupArn", "ForwardConfig")}
@@ -84,7 +84,11 @@ def action_rows(member: str) -> Rules:
             value=1,
             source="read back from AWS: a target group of a forward has weight 1 where none was sent",
         ),
-        Unordered(path=groups, source="elbv2.ForwardActionConfig: target groups have weights; order has no meaning"),
+        Keyed(
+            path=groups,
+            key=("TargetGroupArn",),
+            source="elbv2.ForwardActionConfig: each target group has a weight; order has no meaning",
+        ),
         Rewrite(
             path=f"{each}.ForwardConfig.TargetGroupStickinessConfig",
             to=_when_enabled,

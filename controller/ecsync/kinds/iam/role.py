@@ -14,7 +14,7 @@ from ecsync.core.kind import Kind, Owned, ShapeOf, Wanted, World
 from ecsync.core.marks import spelled
 from ecsync.core.model import Absent, Call, Create, Delete, Key, Observed, Present, Replace, Tags, Update
 from ecsync.core.ports import AwsError, Reader
-from ecsync.core.rules import Clears, Computed, Default, Immutable, Resets, Rewrite, Unordered
+from ecsync.core.rules import Characters, Clears, Computed, Default, Immutable, Resets, Rewrite, Unordered
 from ecsync.core.trees import Body, Json, Path
 from ecsync.kinds._common import (
     arn_tagging,
@@ -22,6 +22,7 @@ from ecsync.kinds._common import (
     installation_in,
     medium,
     missing,
+    name_characters,
     operations,
     pick,
     read_tags,
@@ -94,6 +95,13 @@ _EQUAL_DOCUMENTS = "IAM User Guide, JSON policy elements: one value or a list of
 
 RULES = (
     *tag_rows("Tags", "Key", "Value"),
+    name_characters("RoleName", "iam.CreateRole: letters, digits and _+=,.@-", "+=,.@"),
+    Characters(
+        path="Description",
+        allowed=r"[\t\n\r -~\u00a1-\u00ff]",
+        text="the characters of Latin-1",
+        source="iam.CreateRole: roleDescriptionType",
+    ),
     Rewrite(path="AssumeRolePolicyDocument", to=policy, source=_EQUAL_DOCUMENTS),
     Rewrite(path="Policies.*", to=policy, source=_EQUAL_DOCUMENTS),
     Unordered(path="ManagedPolicyArns", source="iam.AttachRolePolicy attaches one policy; attachments have no order"),

@@ -27,6 +27,7 @@ from ecsync.kinds._common import (
     belongs,
     changed,
     missing,
+    name_characters,
     operations,
     pick,
     read_tags,
@@ -72,6 +73,7 @@ SHAPE = ShapeOf(
 # Each row states one fact about one member. `source` is the page of AWS that states the fact, or the fact itself.
 RULES = (
     *tag_rows(),
+    name_characters("logGroupName", "logs.CreateLogGroup: LogGroupName", "./#"),
     Default(
         path="logGroupClass",
         value="STANDARD",
