@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 SERVER := tests/editor/node_modules
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test editor corpus review bench check fix lock clean
+.PHONY: help install run demo test editor corpus review bench chaos check fix lock clean
 
 help:  ## This list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -50,6 +50,9 @@ bench: install  ## Measure against controls and limits of the same run, in one t
 	$(BIN)/python -m benchmarks.changes
 	$(BIN)/python -m benchmarks.start
 	$(BIN)/python -m benchmarks.parsing
+
+chaos: install  ## A fault at every call of 50 scenarios, stale reads, 10,000 changes: CHAOS="--seed 7 --minutes 5"; docs/reliability.md
+	$(BIN)/python -m tests.chaos $(CHAOS)
 
 check: install  ## ruff, mypy strict, and the rules about imports
 	$(BIN)/ruff check .

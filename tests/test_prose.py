@@ -22,7 +22,7 @@ LITERARY = re.compile(
     r"|whoever|by hand)\b",
     re.IGNORECASE,
 )
-PAGES = re.compile(r"normalization\.md|core[-]rules|observability\.md|engine\.md|reliability\.md|\(rules? [0-9]")
+PAGES = re.compile(r"normalization\.md|core[-]rules|observability\.md|engine\.md|\(rules? [0-9]")
 MACHINES = re.compile(r"(?<![\w.])/(?:home|mnt|root|Users|work)/[\w.]")
 
 

@@ -153,7 +153,7 @@ def _are_idempotent(wrong: Iterable[str], run: Run, clean: Run) -> bool:
 
 
 def judge_stale(run: Run, clean: Run) -> str:
-    """Return what is wrong with a run whose reads were stale; empty if nothing is."""
+    """Return what is wrong with a run with stale reads; empty if nothing is."""
     if run.problem:
         return run.problem
     if run.lost and not clean.lost:
@@ -162,7 +162,7 @@ def judge_stale(run: Run, clean: Run) -> str:
     wrong = {name: pair for name, pair in counts.items() if pair[0] != pair[1]}
     if wrong:
         return f"writes differ (clean, now): {wrong}"
-    false = sorted(set(run.events) - set(clean.events))
+    false = sorted(set(run.events) - set(clean.events) - {"health.changed"})  # it waits until AWS shows the write
     return f"events that the clean run has not: {false}" if false else ""
 
 

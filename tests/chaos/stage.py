@@ -79,6 +79,7 @@ class Stage:
         world.stale.forget()
         self.simulator = world.simulator
         self.manifests = manifests
+        self.foreign: frozenset[str] = frozenset()  # the lines of the contents that are of other owners
 
     def aws(self, service: str) -> Any:
         """Return a client of another owner."""

@@ -88,6 +88,9 @@ def sweep(world: World, scenario: Scenario, choose: Choose, until: Callable[[], 
         stage, controller = begin(world, scenario, Path(folder))
         clean = _reference(stage, controller)
         result = Result(scenario.name, calls=len(clean.calls))
+        changed = stage.foreign - set(clean.contents.splitlines())
+        if changed and not clean.problem:
+            clean.problem = f"changed what is of other owners: {sorted(changed)}"
         if clean.problem:
             case = Case(scenario.name, "error", -1, Call("no", "fault"))
             result.failures.append(Failure(case, clean.problem, tuple(clean.explained)))
@@ -129,6 +132,7 @@ def begin(world: World, scenario: Scenario, folder: Path) -> tuple[Stage, Contro
     if scenario.example == "tilog":
         add_network(stage.aws("ec2"), stage.region)
     add_look_alikes(stage.aws)
+    stage.foreign = frozenset(contents(stage.aws).splitlines())
     scenario.prepare(stage)
     controller = stage.controller()
     if not scenario.empty:

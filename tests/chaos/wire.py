@@ -31,7 +31,7 @@ class _Raw(io.BytesIO):
 
 
 def connected(simulator: Simulator, region: str, answer: Answer | None = None) -> Clients:
-    """Return clients whose requests `answer` gets, by default the simulator."""
+    """Return clients that send every request to `answer`, by default the simulator."""
     clients = Clients(Access(region=region, endpoint_url=URL))
     gateway = answer or simulator.gateway
 
