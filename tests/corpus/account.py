@@ -19,7 +19,7 @@ from ecsync.core.trees import dotted
 from ecsync.engine.reconciler import Catalogue, Destination, ObservedPlan, PassOptions, look, reconcile
 from ecsync.engine.step_state import StepState
 from ecsync.language.manifest import Loaded, load
-from ecsync.wiring import SystemClock
+from tests.whole.support.environment import SimulatedTime
 
 REGION, ACCOUNT = "eu-west-1", "123456789012"
 _PASSES = 12  # more than any single document requires
@@ -84,6 +84,11 @@ class Account:
         made = self.simulator.ledger.mutations()
         return sum(one.ok and one.operation == "RegisterTaskDefinition" for one in made)
 
+    @property
+    def _clock(self) -> SimulatedTime:
+        assert isinstance(self.simulator.clock, VirtualClock)
+        return SimulatedTime(self.simulator.clock)
+
     def _post(self) -> Destination:
         limiter = Limiter(monotonic=lambda: 0.0, wait=lambda _: None)
         reads = wiring.all_reads()
@@ -92,7 +97,7 @@ class Account:
             target=Target(account=ACCOUNT, region=REGION),
             installation="test",
             kinds={name: wiring.all_kinds()[name] for name in ("Service", "TaskDefinition")},
-            clock=SystemClock(),
+            clock=self._clock,
         )
 
 

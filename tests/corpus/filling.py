@@ -56,9 +56,22 @@ def _task(body: Body) -> Iterator[str]:
             if not container.get(member):
                 container[member] = "nginx"
                 yield f"container {member}"
+        if not _PLAIN.fullmatch(str(container["name"])):
+            yield "container name"
+    _name_containers(body)
     if not body.get("executionRoleArn") and _needs_role(body):
         body["executionRoleArn"] = "execution"
         yield "execution role"
+
+
+def _name_containers(body: Body) -> None:
+    """Give containers names that AWS accepts, also where another container names them."""
+    for container in body.get("containerDefinitions") or ():
+        container["name"] = named(container["name"], "app")
+        for member, name in (("dependsOn", "containerName"), ("volumesFrom", "sourceContainer")):
+            for one in container.get(member) or ():
+                if name in one:
+                    one[name] = named(one[name], "app")
 
 
 def _needs_role(body: Body) -> bool:
