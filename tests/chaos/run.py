@@ -66,6 +66,7 @@ def run(
     simulator, injector = stage.simulator, stage.world.injector
     mark, events, lost_before = len(simulator.ledger), len(controller.events), _lost(stage)
     injector.start(visit)
+    controller.patient = False
     found, quiet, lost, listed_again = Run(), 0, None, False
     for number in range(1, MOST_PASSES + 1):
         before, first = len(simulator.ledger), len(injector.calls)
