@@ -93,8 +93,8 @@ def run(
             simulator.advance(30.0)
             continue
         controller.patient = False
-        if quiet and not disturbed:
-            found.problem = f"converged, and then was not: {_names(writes)}"
+        if quiet and not disturbed and writes:
+            found.problem = f"wrote after it had converged: {_names(writes)}"
             break
         quiet = 0
         simulator.advance(max(pace(controller), 10.0 if lost else 0.0))
