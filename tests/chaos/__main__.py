@@ -20,6 +20,7 @@ from tests.chaos.wire import URL
 from tests.whole.support.environment import use_simulated_aws
 
 STALE = (1.0, 5.0, 40.0)  # seconds
+FAULTS_SHARE, STALE_SHARE = 0.6, 0.7  # of the minutes: until then, and the rest for the chains
 WALKS = 420  # chains: more than 10,000 changes
 
 Part = Callable[[World, argparse.Namespace, float], int]
@@ -51,13 +52,17 @@ def _parts(options: argparse.Namespace) -> list[Part]:
 def _faults(world: World, options: argparse.Namespace, began: float) -> int:
     """Let one call of a scenario go wrong, call after call; return the number of failures."""
     choose = _choose(options)
-    return _tabled("faults", options, lambda one: sweep(world, one, choose, lambda: _is_over(options, began)))
+    return _tabled(
+        "faults", options, lambda one: sweep(world, one, choose, lambda: _is_over(options, began, FAULTS_SHARE))
+    )
 
 
 def _stale(world: World, options: argparse.Namespace, began: float) -> int:
     """Run each scenario with stale reads; return the number of failures."""
     seconds = options.stale or STALE
-    return _tabled("stale reads", options, lambda one: stale(world, one, () if _is_over(options, began) else seconds))
+    return _tabled(
+        "stale reads", options, lambda one: stale(world, one, () if _is_over(options, began, STALE_SHARE) else seconds)
+    )
 
 
 def _tabled(title: str, options: argparse.Namespace, make: Callable[[Scenario], Result]) -> int:
@@ -101,8 +106,9 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _is_over(options: argparse.Namespace, began: float) -> bool:
-    return bool(options.minutes) and time.monotonic() - began > options.minutes * 60
+def _is_over(options: argparse.Namespace, began: float, share: float = 1.0) -> bool:
+    """Return whether a share of the given minutes is over."""
+    return bool(options.minutes) and time.monotonic() - began > options.minutes * 60 * share
 
 
 def _choose(options: argparse.Namespace) -> Choose:

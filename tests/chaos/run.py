@@ -66,6 +66,7 @@ def run(
     simulator, injector = stage.simulator, stage.world.injector
     mark, events, lost_before = len(simulator.ledger), len(controller.events), _lost(stage)
     injector.start(visit)
+    controller.patient = False
     found, quiet, lost, listed_again = Run(), 0, None, False
     for number in range(1, MOST_PASSES + 1):
         before, first = len(simulator.ledger), len(injector.calls)
@@ -92,8 +93,8 @@ def run(
             simulator.advance(30.0)
             continue
         controller.patient = False
-        if quiet and not disturbed:
-            found.problem = f"converged, and then was not: {_names(writes)}"
+        if quiet and not disturbed and writes:
+            found.problem = f"wrote after it had converged: {_names(writes)}"
             break
         quiet = 0
         simulator.advance(max(pace(controller), 10.0 if lost else 0.0))

@@ -139,6 +139,8 @@ def begin(world: World, scenario: Scenario, folder: Path) -> tuple[Stage, Contro
         controller.converge(pause=SETTLE_SECONDS)
     scenario.act(stage)
     controller.read()
+    assert controller.catalogue.applications
+    assert not controller.catalogue.problems, controller.catalogue.problems
     contents(stage.aws)  # loads what the copies need
     return stage, controller
 

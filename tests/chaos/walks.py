@@ -114,7 +114,7 @@ CHOICES: tuple[tuple[tuple[str | int, ...], tuple[Any, ...]], ...] = (
     (("TaskDefinition/web", "tags"), TAGS),
     (("Service/web", "desiredCount"), (0, 1, 2, 3)),
     (("Service/web", "deploymentConfiguration"), (ABSENT, {"maximumPercent": 200, "minimumHealthyPercent": 100},
-        {"maximumPercent": 150, "minimumHealthyPercent": 50},
+        {"maximumPercent": 200, "minimumHealthyPercent": 50},
         {"deploymentCircuitBreaker": {"enable": True, "rollback": True}})),
     (("Service/web", "enableExecuteCommand"), (ABSENT, True, False)),
     (("Service/web", "propagateTags"), (ABSENT, "SERVICE", "TASK_DEFINITION")),

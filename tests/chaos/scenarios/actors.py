@@ -66,9 +66,7 @@ def remove_tags(stage: Stage) -> None:
 
 
 def prepare_log_group(stage: Stage) -> None:
-    """Create a log group without marks, which the manifest may adopt."""
-    stage.edit("    logGroupName: /quickstart/web\n",
-               "    ecsync/adopt: if-untagged\n    logGroupName: /quickstart/web\n")  # fmt: skip
+    """Create the log group without marks: it is adopted, as one that fluent-bit created."""
     stage.aws("logs").create_log_group(logGroupName="/quickstart/web")
 
 
