@@ -83,6 +83,17 @@ def test_force_takes_it_from_the_holder_with_the_reason(one: FileLease, path: Pa
     assert one.keep() == holder("forced", "incident 7")
 
 
+def test_a_holder_learns_that_it_was_taken_and_given_back(one: FileLease, path: Path) -> None:
+    """Also between two of its rounds: it has lost the lease, and takes it again in the next one."""
+    forced = FileLease(path, holder("forced", "incident 7"))
+    assert forced.keep(force=True) is None
+    forced.release()
+    assert one.keep() == holder("forced", "incident 7")
+    assert not one.held()
+    assert one.keep() is None
+    assert one.held()
+
+
 def test_a_place_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     """It names the place, and the setting that does without."""
     with pytest.raises(LeaseError, match=r"missing/lease cannot be written .*lease: none"):

@@ -153,6 +153,18 @@ class TestEnd:
         assert one.keep() == holder("forced", "incident 7")
         assert not one.held()
 
+    def test_a_holder_learns_that_it_was_taken_and_given_back(
+        self, store: MemoryStore, one: RecordLease, clock: FakeClock
+    ) -> None:
+        """Also between two of its rounds: it has lost the lease, and takes it again in the next one."""
+        forced = lease(store, "forced", clock, reason="incident 7")
+        assert forced.keep(force=True) is None
+        forced.release()
+        assert one.keep() == holder("forced", "incident 7")
+        assert not one.held()
+        assert one.keep() is None
+        assert one.held()
+
     def test_force_takes_it_also_from_a_holder_that_renews_it_meanwhile(
         self, store: MemoryStore, one: RecordLease, clock: FakeClock
     ) -> None:

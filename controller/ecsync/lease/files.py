@@ -17,6 +17,7 @@ from ecsync.core.ports import Holder, LeaseError
 
 _OPEN = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 _ATTEMPTS = 5  # to lock the file that has the name, while others remove it
+_LONGEST = 10_000  # bytes of a holder
 _UNKNOWN = Holder(who="another process", operation="?", version="?", since="?")
 
 
@@ -37,11 +38,13 @@ class FileLease:
         """Lock the file, if it is not locked already; return the other holder if there is one."""
         if self.held():
             return None
+        taken_by = self._taken_by()
         self._close()
         try:
             if force:
+                self._tell_holder()
                 self._path.unlink(missing_ok=True)
-            return self._lock()
+            return taken_by if taken_by is not None and not force else self._lock()
         except OSError as error:
             raise self._unwritable(error) from error
 
@@ -73,6 +76,22 @@ class FileLease:
                 return None
             os.close(file)
         raise LeaseError(f"{self._path} is removed again and again")
+
+    def _taken_by(self) -> Holder | None:
+        """Return the process that took the lease since this one last looked; it may have given it back already."""
+        if self._file is None:
+            return None
+        found = _read(os.pread(self._file, _LONGEST, 0).decode(errors="replace"))
+        return None if found == self._holder else found  # only removed: it is locked again
+
+    def _tell_holder(self) -> None:
+        """Write into the file that the holder has locked who takes the lease from it: that file loses its name."""
+        try:
+            file = os.open(self._path, os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return
+        with os.fdopen(file, "w") as other:
+            other.write(json.dumps(asdict(self._holder)))
 
     def _is_named(self, file: int) -> bool:
         """Return whether the locked file still has the name."""

@@ -73,6 +73,7 @@ class RecordLease:
         self._record = Record(nonce=nonce, counter=0, term=term, holder=holder)
         self._monotonic = monotonic
         self._until = -inf  # monotonic time from which another process may hold it
+        self._ours = False  # whether the record was ours when this process last looked
         self._seen = ""  # the identity of the other holder's record
         self._seen_at = -inf
 
@@ -91,13 +92,13 @@ class RecordLease:
     def _attempt(self, *, force: bool) -> Holder | None:
         asked = self._monotonic()
         found = self._store.read()
-        other = self._other(found[0], asked) if found else None
+        other = self._taken_by(found[0]) or self._other(found[0], asked) if found else None
         if other is not None and not force:
             self._until = -inf
             return other
         started = self._monotonic()
         if self._wrote(self._record.term, over=found[1] if found else None):
-            self._until = started + self._record.term
+            self._until, self._ours = started + self._record.term, True
             return None
         # Another process was quicker, or an earlier write of ours arrived late: that one is renewed the next time.
         found = self._store.read()
@@ -108,10 +109,16 @@ class RecordLease:
 
     def release(self) -> None:
         """Mark the record as free, if it is ours."""
-        self._until = -inf
+        self._until, self._ours = -inf, False
         found = self._store.read()
         if found and found[0].nonce == self._record.nonce:
             self._wrote(0.0, over=found[1])
+
+    def _taken_by(self, found: Record) -> Holder | None:
+        """Return the process that took the lease since this one last looked, once; it may be free again."""
+        taken = self._ours and found.nonce != self._record.nonce
+        self._ours = self._ours and not taken
+        return found.holder if taken else None
 
     def _other(self, found: Record, asked: float) -> Holder | None:
         """Return the holder in a record that is not ours, unless it is free or stale. It was asked for at `asked`."""
