@@ -240,7 +240,7 @@ def test_a_spec_is_offered_exactly_the_fields_of_its_kind(editor: LanguageServer
         (manifest("Service", *SERVICE, "tags:", "  - ¦"), {"key", "value"}),
         (manifest("TargetGroup", *TARGETS, "Matcher:", "  ¦"), {"HttpCode", "GrpcCode"}),
         (manifest("Application", "¦"), {*APPLICATION.members}),
-        (manifest("Application", "sync:", "  ¦"), {"mode", "prune", "interval"}),
+        (manifest("Application", "sync:", "  ¦"), {"mode", "prune", "pruneLimit", "interval"}),
         (manifest("Network", "¦"), {"id", "tags", "default", "subnets"}),
         (manifest("TaskDefinition", annotations="\n    ¦"), {*KNOWN}),
         (manifest("Cluster", annotations="\n    ¦"), {*KNOWN} - {"ecsync/keep-revisions"}),

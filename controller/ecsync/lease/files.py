@@ -42,7 +42,7 @@ class FileLease:
         self._close()
         try:
             if force:
-                self._tell_holder()
+                self._inform_holder()
                 self._path.unlink(missing_ok=True)
             return taken_by if taken_by is not None and not force else self._lock()
         except OSError as error:
@@ -84,7 +84,7 @@ class FileLease:
         found = _read(os.pread(self._file, _LONGEST, 0).decode(errors="replace"))
         return None if found == self._holder else found  # only removed: it is locked again
 
-    def _tell_holder(self) -> None:
+    def _inform_holder(self) -> None:
         """Write into the file that the holder has locked who takes the lease from it: that file loses its name."""
         try:
             file = os.open(self._path, os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC)
