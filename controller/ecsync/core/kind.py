@@ -309,6 +309,14 @@ class Kind:
         return self.gate(desired, present, fields, world) if self.gate else None
 
     @property
+    def asked_together(self) -> bool:
+        """Whether `read` asks for its resources by one list of names, and the answer is kept by that list.
+
+        Then a part of them is read with all of them: the answer to another list may be older, and contradict it.
+        """
+        return not self.apart and not any(one.ids for one in self.collections)
+
+    @property
     def actions(self) -> Mapping[Literal["read", "write", "delete"], tuple[str, ...]]:
         """The IAM actions that the kind needs: of its declared operations, and its `rights` (R29)."""
         if self.calls is None:

@@ -28,13 +28,17 @@ def observe(reader: Reader, inputs: Inputs, now: datetime, only: Collection[Key]
         by_kind.setdefault(desired.key.kind, []).append(desired)
     for name, kind in inputs.kinds.items():
         of_kind = by_kind.get(name, [])
-        wanted = _wanted(replace(inputs, world=world), kind, of_kind)
+        here = replace(inputs, world=world)
+        wanted = _wanted(here, kind, of_kind)
         identified = {want.key for want in wanted}
         for desired in of_kind:
             if desired.key not in identified:
                 world[desired.key] = _without_parent(replace(inputs, world=world), desired)
+        if wanted and only is not None and kind.asked_together:
+            wanted = _wanted(here, kind, (desired for desired in every if desired.key.kind == name))
         for key, observed in _read(reader, kind, wanted, world):
-            world[key] = replace(observed, read_at=now) if isinstance(observed, Present) else observed
+            if key in identified:
+                world[key] = replace(observed, read_at=now) if isinstance(observed, Present) else observed
     seen = replace(inputs, world=world, settled=inputs.settled if only is None else {})
     _inquire(reader, seen, world, resources)
     return world

@@ -24,8 +24,8 @@ def while_the_app_is_open(desired: Desired, _: Present, __: Sequence[FieldChange
 
 @pytest.fixture
 def account() -> Account:
-    """An empty account, with a gate before each change of a leaf."""
-    return Account(kinds={**KINDS, "Leaf": replace(LEAF, gate=while_the_app_is_open)})
+    """An empty account, with a gate before each change of a leaf. Leaves are asked for alone, as kinds of many are."""
+    return Account(kinds={**KINDS, "Leaf": replace(LEAF, gate=while_the_app_is_open, apart=True)})
 
 
 def leaves(colour: str, count: int = 120) -> Application:

@@ -216,6 +216,7 @@ Network/main:
     check=_check,
     read=_read,
     looks_for=_looks_for,
+    apart=True,
     collections=medium("ec2", "DescribeVpcs", "DescribeSubnets", "DescribeRouteTables"),
     reads=operations("ec2", "DescribeVpcs", "DescribeSubnets", "DescribeRouteTables"),
     from_reference=lambda vpc: {"id": vpc} if vpc.startswith("vpc-") else None,  # subnets stay ids

@@ -285,6 +285,7 @@ Role/execution:
     rules=RULES,
     read=_read,
     owned=_owned,
+    apart=True,
     collections=medium("iam", *_READS),
     from_describe=_printed,
     reads=operations("iam", *_READS, "ListRoles"),
