@@ -6,7 +6,8 @@ import gc
 import os
 import pickle
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -46,11 +47,9 @@ class Copy:
     def of(cls, make: Callable[[], Any]) -> Copy:
         """Make a result in a copy."""
         copy = cls.start()
-        if copy.inside:
-            try:
+        with handing_over([copy] if copy.inside else []):
+            if copy.inside:
                 copy.end(make())
-            except Exception as error:  # noqa: BLE001  # the edge of a process: the other one gets it
-                copy.end(broken(error))
         return copy
 
     def end(self, result: Any) -> None:
@@ -67,9 +66,15 @@ class Copy:
         return pickle.loads(data) if data else Broken("the process ended without a result")  # noqa: S301  # ours
 
 
-def broken(error: BaseException) -> Broken:
-    """Return an exception as a result."""
-    return Broken(f"{type(error).__name__}: {error}", tuple(traceback.format_exc().splitlines()[-12:]))
+@contextmanager
+def handing_over(own: Sequence[Copy]) -> Iterator[None]:
+    """Hand over an exception of the block as the result of the copy that this process is, if it is one (`own`)."""
+    try:
+        yield
+    except Exception as error:
+        if not own:
+            raise
+        own[0].end(Broken(f"{type(error).__name__}: {error}", tuple(traceback.format_exc().splitlines()[-12:])))
 
 
 def in_copies(make: Callable[[Given], Any], items: Iterable[Given]) -> Iterator[tuple[Given, Any]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.chaos.account import add_look_alikes, add_network, contents
 from tests.chaos.faults import FAULTS, READS_ONLY, Call, Fault
-from tests.chaos.forks import PROCESSES, Broken, Copy, broken, in_copies
+from tests.chaos.forks import PROCESSES, Broken, Copy, handing_over, in_copies
 from tests.chaos.run import Run, daemon_pace, judge, judge_stale, run, same_work, with_contents
 from tests.chaos.scenarios.scenario import Scenario
 from tests.chaos.stage import REGIONS, Stage, World, copy_of
@@ -183,14 +183,11 @@ def _cases(
     gc.collect()
     gc.freeze()
     try:
-        found = run(stage, controller, visit)
-        if own:
-            sampled = len(found.calls) % SAMPLED == 0
-            own[0].end(found if same_work(found, clean) and not sampled else with_contents(stage, found))
-    except Exception as error:
-        if not own:
-            raise
-        own[0].end(broken(error))
+        with handing_over(own):
+            found = run(stage, controller, visit)
+            if own:
+                sampled = len(found.calls) % SAMPLED == 0
+                own[0].end(found if same_work(found, clean) and not sampled else with_contents(stage, found))
     finally:
         stage.world.stale.remembers = False
         gc.unfreeze()

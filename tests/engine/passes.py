@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
 
@@ -11,6 +11,7 @@ from ecsync.core.kind import Kind
 from ecsync.core.model import Application, Desired, Key, Options, Ref, Sync, Target, Text
 from ecsync.core.outcome import Outcome
 from ecsync.core.rules import Default, Immutable, Late, Refers, Rolls
+from ecsync.engine.inventory import Inventory
 from ecsync.engine.reconciler import Catalogue, Destination, PassOptions, reconcile
 from ecsync.engine.step_state import StepState
 from ecsync.testing import FakeClock, MemoryCloud, memory_kind
@@ -121,3 +122,15 @@ class Account:
     def made(self) -> list[str]:
         """Return the create calls, in order."""
         return [write for write in self.cloud.writes if write.startswith("Create")]
+
+
+@dataclass
+class SharedAccount(Account):
+    """An account of which the reads are kept between passes."""
+
+    inventory: Inventory | None = None
+
+    def destination(self) -> Destination:
+        """Return where passes are made."""
+        self.inventory = self.inventory or Inventory(self.cloud, self.clock.monotonic, self.kinds)
+        return replace(super().destination(), inventory=self.inventory)

@@ -239,6 +239,15 @@ class TestRequeue:
         assert harness.next_pass() == 0.0
 
 
+def assert_repairs_drift(running: Harness) -> None:
+    """Assert that a drift is repaired, and that nothing else is written."""
+    running.account.body("Leaf/leaf")["colour"] = "blue"
+    running.queue.add("shop")
+    running.work(1)
+    assert running.account.there() == ALL_THERE
+    assert running.account.cloud.writes == ["UpdateLeaf leaf"]
+
+
 class TestSource:
     """What a read of the source changes, and what it does not."""
 
@@ -256,11 +265,7 @@ class TestSource:
         last = running.source_state.snapshot
         running.source_state = SourceState(last, SourceError("no response", reason=reason))
         running.daemon.read_source()
-        running.account.body("Leaf/leaf")["colour"] = "blue"
-        running.queue.add("shop")
-        running.work(1)
-        assert running.account.there() == ALL_THERE
-        assert running.account.cloud.writes == ["UpdateLeaf leaf"]
+        assert_repairs_drift(running)
         pruning = running.daemon.catalogue.pruning
         assert pruning == f"nothing will be deleted: the source cannot be read ({reason})"
         assert isinstance(pruning, WithheldReason)
@@ -273,11 +278,7 @@ class TestSource:
         running.source_state = SourceState(Snapshot(revision="2", files={}))
         setattr(running, broken, TypeError("can only join an iterable: secret-4711"))
         running.daemon.read_source()
-        running.account.body("Leaf/leaf")["colour"] = "blue"
-        running.queue.add("shop")
-        running.work(1)
-        assert running.account.there() == ALL_THERE
-        assert running.account.cloud.writes == ["UpdateLeaf leaf"]
+        assert_repairs_drift(running)
         state = running.daemon.source_state
         assert state is not None
         assert str(state.error) == "an internal error (TypeError): see the log"

@@ -5,24 +5,13 @@ from __future__ import annotations
 import pytest
 
 from tests.whole.support.environment import SETTLE_SECONDS, Controller, operations
-
-GOOD, BAD, BETTER = "nginx:1.27", "nginx:1.28-bad", "nginx:1.29"
+from tests.whole.support.rollouts import BAD, BETTER, GOOD, until_stopped
 
 
 def deploy(converged: Controller, old: str, new: str) -> None:
     """Declare another image."""
     converged.environment.edit(old, new, "application.yaml")
     converged.read()
-
-
-def until_stopped(converged: Controller) -> None:
-    """Make passes at the daemon's interval until the controller gives up."""
-    for _ in range(40):
-        converged.run_pass()
-        if converged.outcomes["quickstart"].plan.stopped:
-            return
-        converged.environment.simulator.advance(30)
-    raise AssertionError("\n".join(converged.explain()))
 
 
 @pytest.fixture

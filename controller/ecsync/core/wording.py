@@ -51,6 +51,11 @@ def listed(names: Sequence[str], most: int = 12) -> str:
     return ", ".join(shown) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
+def internal_error(error: BaseException) -> str:
+    """Return the message about an unexpected exception, without its text: it may hold a secret."""
+    return f"an internal error ({type(error).__name__}): see the log"
+
+
 def duration(seconds: float) -> str:
     """Return a duration for people, rounded up: `45 s`, `12 min`."""
     whole = math.ceil(seconds)

@@ -13,6 +13,7 @@ from math import inf
 from ecsync.core.model import Application, Key
 from ecsync.core.outcome import ApplicationState, Done, Failed, Outcome, Pass, PassResult, Plan, WithheldReason
 from ecsync.core.ports import AwsError, Deferred, SourceError
+from ecsync.core.wording import internal_error
 from ecsync.engine.ahead import counting
 from ecsync.engine.daemon_parts import DaemonParts, SourceState
 from ecsync.engine.ordering import Ordering
@@ -142,9 +143,7 @@ class Daemon:
             raise
         except Exception as error:  # noqa: BLE001  # the edge of a thread: the next read may succeed
             self._parts.recorder.internal_error("", error)
-            # Without the text of the exception: it may hold a secret, and the API shows this message.
-            message = f"an internal error ({type(error).__name__}): see the log"
-            source_state = self._parts.last_good.refuse(SourceError(message, reason="internal"))
+            source_state = self._parts.last_good.refuse(SourceError(internal_error(error), reason="internal"))
             self._catalogue = before.held(pruning(source_state, before))
             self._source_state = source_state
             self._parts.recorder.source_read(source_state)
@@ -227,9 +226,7 @@ class Daemon:
             after = self._after_failure(claim.key)
             following = _Next(after=after)
             self._parts.recorder.internal_error(claim.key, error)
-            # Without the text of the exception: it may hold a secret, and the API shows this message.
-            message = f"an internal error ({type(error).__name__}): see the log"
-            self._finish(claim.key, "error", after, error=message)
+            self._finish(claim.key, "error", after, error=internal_error(error))
             self._ordering.ended(self._catalogue.applications.get(claim.key), self._catalogue, None)
         finally:
             self._started.pop(claim.key, None)

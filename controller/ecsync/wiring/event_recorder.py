@@ -15,6 +15,7 @@ from ecsync.core.model import Application, Problem
 from ecsync.core.origins import locator
 from ecsync.core.outcome import Outcome, PassResult, Plan
 from ecsync.core.ports import AwsError, Clock, Deferred
+from ecsync.core.wording import internal_error
 from ecsync.report.events import Context
 from ecsync.report.metrics import Metrics, Phase, Reason
 from ecsync.report.recorder import Recorder
@@ -90,7 +91,7 @@ class DaemonEventRecorder:
         self.metrics.panic()
         if application:
             context = Context(time=self.clock.now(), application=application)
-            self.events.pass_failed(f"an internal error ({type(error).__name__}): see the log", context)
+            self.events.pass_failed(internal_error(error), context)
         structlog.get_logger("ecsync").error("internal error", app=application, exc_info=error)
 
     def heartbeat(self, loop: str) -> None:

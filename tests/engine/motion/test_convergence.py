@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -144,41 +144,32 @@ class TestNeverShown:
 class TestChangedBack:
     """AWS shows what was written, and another client changes it back."""
 
-    def test_the_same_drift_is_repaired_three_times(self, account: Account) -> None:
-        """Then it is held: another client wants another value."""
+    def fight(self, account: Account, values: Iterable[str], pause: float = 58.0) -> Outcome:
+        """Set a value, make the pass that repairs it and the one that sees the repair, and wait; for each value."""
         account.settle(RED)
         account.cloud.writes.clear()
-        for _ in range(20):
-            account.body("Leaf/alone")["colour"] = "blue"
+        for value in values:
+            account.body("Leaf/alone")["colour"] = value
             outcome = account.run(RED)
             account.clock.advance(2)
             account.run(RED)
-            account.clock.advance(58)
+            account.clock.advance(pause)
+        return outcome
+
+    def test_the_same_drift_is_repaired_three_times(self, account: Account) -> None:
+        """Then it is held: another client wants another value."""
+        outcome = self.fight(account, ["blue"] * 20)
         assert to(account, "alone") == ["UpdateLeaf alone"] * 3
         assert "AWS showed it, and another client changed it back" in outcome.plan.withheld[0].reason
 
     def test_another_drift_each_time_is_repaired_each_time(self, account: Account) -> None:
         """That is not the same difference."""
-        account.settle(RED)
-        account.cloud.writes.clear()
-        for number in range(20):
-            account.body("Leaf/alone")["colour"] = f"blue-{number}"
-            account.run(RED)
-            account.clock.advance(2)
-            account.run(RED)
-            account.clock.advance(58)
+        self.fight(account, [f"blue-{number}" for number in range(20)])
         assert to(account, "alone") == ["UpdateLeaf alone"] * 20
 
     def test_two_values_in_turn_are_two_differences(self, account: Account) -> None:
         """Each is repaired three times."""
-        account.settle(RED)
-        account.cloud.writes.clear()
-        for number in range(40):
-            account.body("Leaf/alone")["colour"] = "blue" if number % 2 else "pink"
-            account.run(RED)
-            account.clock.advance(2)
-            account.run(RED)
-            account.clock.advance(58)
+        self.fight(account, ["pink", "blue"] * 20)
         assert to(account, "alone") == ["UpdateLeaf alone"] * 6
 
     def test_a_repair_that_stays_for_long_ends_the_count(self, account: Account) -> None:
@@ -192,14 +183,7 @@ class TestChangedBack:
 
     def test_a_repair_that_stayed_while_nothing_was_compared_ends_the_count(self, account: Account) -> None:
         """The pass that sees the drift may be the first one after an hour that compares the resource."""
-        account.settle(RED)
-        account.cloud.writes.clear()
-        for _ in range(5):
-            account.body("Leaf/alone")["colour"] = "blue"
-            account.run(RED)
-            account.clock.advance(2)
-            account.run(RED)
-            account.clock.advance(7200)
+        self.fight(account, ["blue"] * 5, pause=7200.0)
         assert to(account, "alone") == ["UpdateLeaf alone"] * 5
 
 

@@ -20,6 +20,7 @@ from ecsync.engine.orphans import RELIST
 from ecsync.engine.reconciler import Catalogue, Destination, PassOptions, reconcile
 from ecsync.engine.trace import Asked, Trace
 from ecsync.engine.views import ReadAt
+from tests.corpus.shortcut import changed as with_leaf
 from tests.engine.harness import Harness
 from tests.engine.passes import KINDS, TARGET, Account, document, key, ref, shop, stack
 
@@ -264,12 +265,7 @@ def others() -> Iterator[Any]:
         for other in changed:
             if other == value and type(other) is type(value):
                 continue
-            copy = thaw(TREE)
-            below = copy
-            for part in path[:-1]:
-                below = below[part]
-            below[path[-1]] = other
-            yield copy
+            yield with_leaf(TREE, path, other)
     yield {**thaw(TREE), "list": list(reversed(TREE["list"]))}
     yield dict(reversed(TREE.items()))
     yield {**TREE, "new": 1}

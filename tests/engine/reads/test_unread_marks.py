@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,11 +12,9 @@ import pytest
 from ecsync.core.model import Application, Unreadable
 from ecsync.core.outcome import Outcome
 from ecsync.core.ports import AwsError
-from ecsync.engine.inventory import Inventory
 from ecsync.engine.orphans import RELIST
-from ecsync.engine.reconciler import Destination
 from ecsync.testing import MemoryCloud, memory_kind
-from tests.engine.passes import APP, Account, document, shop
+from tests.engine.passes import APP, Account, SharedAccount, document, shop
 
 LEAF = memory_kind("Leaf", tagged_as="memory:leaf")
 
@@ -32,17 +30,6 @@ class TaggedCloud(MemoryCloud):
         for id_, one in self.objects.items():
             tags = [{"Key": key, "Value": value} for key, value in one.get("tags", {}).items()]
             yield {"ResourceARN": id_, "Tags": tags}
-
-
-@dataclass
-class SharedAccount(Account):
-    """An account of which the reads are kept between passes."""
-
-    inventory: Inventory | None = None
-
-    def destination(self) -> Destination:
-        self.inventory = self.inventory or Inventory(self.cloud, self.clock.monotonic, self.kinds)
-        return replace(super().destination(), inventory=self.inventory)
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import pytest
 
 from ecsim import owner
 from tests.whole.support.environment import SETTLE_SECONDS, Controller, Environment, operations
+from tests.whole.support.rollouts import BAD, BETTER, GOOD, until_stopped
 
-GOOD, BAD, BETTER = "nginx:1.27", "nginx:1.28-bad", "nginx:1.29"
 NAME = {"cluster": "quickstart", "service": "web"}
 
 
@@ -30,16 +30,6 @@ def declare(controller: Controller, old: str, new: str) -> None:
     """Change the manifests: the image is a variable of the application."""
     controller.environment.edit(old, new, "application.yaml" if old.startswith("nginx") else "service.yaml")
     controller.read()
-
-
-def until_stopped(controller: Controller) -> None:
-    """Make passes until the controller gives the deployment up."""
-    for _ in range(40):
-        controller.run_pass()
-        if controller.outcomes["quickstart"].plan.stopped:
-            return
-        controller.environment.simulator.advance(30)
-    raise AssertionError("\n".join(controller.explain()))
 
 
 @pytest.fixture

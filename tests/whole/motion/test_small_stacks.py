@@ -8,7 +8,7 @@ import pytest
 
 from ecsim import Simulator
 from ecsync.aws.clients import Clients
-from tests.whole.motion.shapes import APPLICATION, Stack, forward, listener
+from tests.whole.motion.shapes import APPLICATION, NOTHING, Stack, forward, listener
 from tests.whole.support.environment import Controller, Environment, operations
 
 SERVICE = Stack("listener").service("web")
@@ -61,11 +61,7 @@ STACKS = {
     "a weighted rule": f"""\
   TargetGroup/a: {{Name: a, {GROUP}}}
   TargetGroup/b: {{Name: b, {GROUP}}}
-  Listener/http:
-    LoadBalancerArn: ${{LoadBalancer/lb}}
-    Protocol: HTTP
-    Port: 80
-    DefaultActions: [{{Type: fixed-response, FixedResponseConfig: {{StatusCode: "404"}}}}]
+{listener("http", 80, NOTHING)}\
   ListenerRule/r:
     ListenerArn: ${{Listener/http}}
     Priority: 1

@@ -8,7 +8,7 @@ import pytest
 
 from ecsim import Simulator
 from ecsync.aws.clients import Clients
-from tests.whole.motion.shapes import APPLICATION
+from tests.whole.motion.shapes import APPLICATION, NOTHING, listener
 from tests.whole.support.environment import Controller, Environment, operations
 
 CANARY = "{strategy: CANARY, bakeTimeInMinutes: 0, canaryConfiguration: {canaryPercent: 9, canaryBakeTimeInMinutes: 1}}"
@@ -43,11 +43,7 @@ def manifest(deployment: str, image: str = "nginx:1") -> str:
     ManagedPolicyArns: ["arn:aws:iam::aws:policy/AmazonECSInfrastructureRolePolicyForLoadBalancers"]
   TargetGroup/blue: {{Name: motion-blue, {group}}}
   TargetGroup/green: {{Name: motion-green, {group}}}
-  Listener/http:
-    LoadBalancerArn: ${{LoadBalancer/lb}}
-    Protocol: HTTP
-    Port: 80
-    DefaultActions: [{{Type: fixed-response, FixedResponseConfig: {{StatusCode: "404"}}}}]
+{listener("http", 80, NOTHING)}\
   ListenerRule/r:
     ListenerArn: ${{Listener/http}}
     Priority: 1

@@ -6,6 +6,8 @@ each revision, except when it is described anyway.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ecsync.core.kind import Collection
 from ecsync.core.ports import AwsError, Reader
 from ecsync.core.trees import Body
@@ -14,15 +16,21 @@ from ecsync.kinds._common import missing, pick
 _DESCRIBE = "ecs.DescribeTaskDefinition"
 
 
-def state_now(reader: Reader, arn: str) -> Body | None:
-    """Return the state and the tags of a revision; None if it is deregistered or does not exist."""
+def active(read: Callable[..., Body], arn: str) -> Body | None:
+    """Return the response of `read` for a revision; None if it is deregistered or does not exist."""
     try:
-        found = reader.call("ecs", "DescribeTaskDefinition", taskDefinition=arn, include=["TAGS"])
+        found = read("ecs", "DescribeTaskDefinition", taskDefinition=arn, include=["TAGS"])
     except AwsError as error:
         if missing(error):
             return None
         raise
-    return _state(found) if found["taskDefinition"].get("status", "ACTIVE") == "ACTIVE" else None
+    return found if found["taskDefinition"].get("status", "ACTIVE") == "ACTIVE" else None
+
+
+def state_now(reader: Reader, arn: str) -> Body | None:
+    """Return the state and the tags of a revision; None if it is deregistered or does not exist."""
+    found = active(reader.call, arn)
+    return _state(found) if found is not None else None
 
 
 def _state(described: Body) -> Body:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Sequence, Set
 from itertools import islice
 
 from ecsync.core.kind import Collection
-from ecsync.core.ports import AwsError, Reader
+from ecsync.core.ports import Reader
 from ecsync.core.trees import Body, Json
-from ecsync.kinds._common import missing
+from ecsync.kinds.ecs._revision_state import active
 from ecsync.kinds.ecs._shared import short_name
 
 _NEWEST = 10  # revisions that are described to find the live one
@@ -66,10 +66,4 @@ def describe(reader: Reader, arn: str) -> Body | None:
 
     A revision that was deregistered then is None too: it is never ACTIVE again.
     """
-    try:
-        response = reader.cached("ecs", "DescribeTaskDefinition", taskDefinition=arn, include=["TAGS"])
-    except AwsError as error:
-        if missing(error):
-            return None
-        raise
-    return response if response["taskDefinition"].get("status", "ACTIVE") == "ACTIVE" else None
+    return active(reader.cached, arn)
