@@ -170,6 +170,7 @@ class Writes:
     def forget(self, key: Key | None = None) -> None:
         """Try everything again, or what was written to one resource."""
         self.rows = {unit: row for unit, row in self.rows.items() if key is not None and unit[0].key != key}
+        self.created = {one: at for one, at in self.created.items() if key is not None and one != key}
 
 
 def _as_pending(step: Step) -> Update | Replace | Create | Delete | Forget | Mark | Adopt:
@@ -186,10 +187,11 @@ def _pending(one: FieldChange) -> FieldChange:
 def _why(step: Step, rows: list[_Written]) -> str:
     """Return what was written and what was read after it, for people."""
     what = ", ".join(dotted(one.path) for one in step.fields) or f"the {type(step.change).__name__.lower()}"
-    times = max(max(row.before.values()) for row in rows)
     if all(row.unshown for row in rows):
+        times = max(row.unshown for row in rows)
         seen = f"AWS answered without an error {times} times, and did not show it after any of them"
     else:
+        times = max(max(row.before.values()) for row in rows)
         seen = f"it was written {times} times, AWS showed it, and another client changed it back"
     return (
         f"not written any more: {what} does not converge: {seen}; it is written again when the manifest or the live "

@@ -86,8 +86,9 @@ class TestNeverShown:
     ) -> None:
         """Also where AWS makes another value of it each time."""
         rewrites(account, "alone", "colour", values)
-        passes(account, RED, 50, interval)
+        outcome = passes(account, RED, 50, interval)
         assert len(to(account, "alone")) == 3
+        assert "AWS answered without an error 3 times" in outcome.plan.withheld[0].reason
 
     @pytest.mark.parametrize("interval", INTERVALS)
     def test_a_mark_that_stays_the_old_one_is_written_three_times(self, account: Account, interval: float) -> None:
