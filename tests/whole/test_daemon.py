@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -215,6 +216,15 @@ def test_a_new_daemon_continues_after_a_sigkill(environment: Environment) -> Non
             wait_until(lambda: is_converged(process), timeout=60)
             assert process.terminate()[0] == 0
     assert count_creates(environment.simulator.ledger.mutations()) == QUICKSTART_CREATES
+
+
+@pytest.mark.parametrize("by", [signal.SIGHUP, signal.SIGINT], ids=str)
+def test_a_daemon_ends_in_order_on_every_signal_that_asks_for_it(environment: Environment, by: signal.Signals) -> None:
+    """A closed terminal (SIGHUP) and Ctrl-C (SIGINT) are as SIGTERM: exit 0, within the time for a call under way."""
+    with daemon(environment.manifests) as process:
+        wait_until(lambda: process.url and get(f"{process.url}/healthz")[0] == 200, timeout=30)
+        code, seconds = process.terminate(by)
+    assert (code, seconds < 10) == (0, True)
 
 
 def test_a_daemon_of_another_installation_writes_nothing(environment: Environment) -> None:

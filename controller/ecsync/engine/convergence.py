@@ -207,7 +207,7 @@ class _Known:
     """The mark of a resource, as this process knows it: the resource's id, hashes of what may be applied, a time."""
 
     id: str
-    applied: set[int]
+    applied: tuple[int, ...]  # before our writes, and after each
     sent: int | None = None  # what we wrote last
     at: float = float("-inf")  # of that write, in monotonic seconds
 
@@ -225,9 +225,9 @@ class KnownMarks:
         applied = unpack(tags.get(APPLIED, ""))
         if applied is None:
             return
-        row = self.rows.setdefault(step.id.key, _Known(tags.get(ID, ""), set()))
+        row = self.rows.setdefault(step.id.key, _Known(tags.get(ID, ""), ()))
         row.id, row.at, row.sent = tags.get(ID, row.id), now, _hash(applied)
-        row.applied.add(row.sent)
+        row.applied = (*(one for one in row.applied if one != row.sent), row.sent)
 
     def looked(self, inputs: Inputs, now: float) -> None:
         """Take what a look shows as known, except the marks of another controller; forget what is not declared."""
@@ -239,9 +239,9 @@ class KnownMarks:
                 continue
             row = self.rows.get(desired.key)
             if row is None or row.id != live.id:
-                self.rows[desired.key] = _Known(live.id, {_hash(live.applied)})
+                self.rows[desired.key] = _Known(live.id, (_hash(live.applied),))
             elif _hash(live.applied) == row.sent or now - row.at >= SETTLE:
-                row.applied = {_hash(live.applied)}
+                row.applied = (_hash(live.applied),)
 
     def is_foreign(self, inputs: Inputs, desired: Desired, now: float) -> bool:
         """Return whether another controller of this installation wrote the mark of a resource.

@@ -44,10 +44,10 @@ class Process:
         """Return whether the process is running."""
         return self._process.poll() is None
 
-    def terminate(self) -> tuple[int, float]:
-        """Send SIGTERM; return the exit code and the seconds until the end."""
+    def terminate(self, by: signal.Signals = signal.SIGTERM) -> tuple[int, float]:
+        """Send SIGTERM, or another signal; return the exit code and the seconds until the end."""
         began = time.monotonic()
-        self._process.send_signal(signal.SIGTERM)
+        self._process.send_signal(by)
         code = self._process.wait(30)
         self._close()
         return code, time.monotonic() - began
