@@ -111,6 +111,7 @@ def test_a_longer_wait_than_a_pass_may_make_defers_it_and_takes_no_token() -> No
                 limiter.take("ecs", "RegisterTaskDefinition")
         assert caught.value.bucket == "ecs-definition-modify"
         assert caught.value.after == pytest.approx(10.0)
+        assert [caught.value.after_for(calls) for calls in (1, 3, 100)] == pytest.approx([2.0, 6.0, 10.0])
         clock.advance(caught.value.after)
         assert [limiter.take("ecs", "RegisterTaskDefinition") for _ in range(5)] == [0.0] * 5
     assert limiter.take("ecs", "RegisterTaskDefinition") == pytest.approx(2.0)

@@ -88,6 +88,17 @@ class TestStep:
         }
         assert account.there() == {"Base": ["base"]}
 
+    def test_the_pass_comes_when_there_are_enough_tokens_for_what_is_left(self, account: Account) -> None:
+        """The last three changes of a roll-out do not wait for half a burst."""
+
+        def hook(called: str, params: Mapping[str, Any]) -> None:
+            if called == "CreateLeaf" and params["name"] != "n0":
+                raise Deferred("a-bucket", 10.0, "memory.CreateLeaf", first=2.0, each=2.0)
+
+        account.cloud.before = hook
+        found = results(account.run(shop(*(document(f"Leaf/n{number}") for number in range(4)))))
+        assert found["Leaf/n1"] == replace(self.WAITS, why=found["Leaf/n1"].why, after=6.0)  # type: ignore[union-attr]
+
     def test_what_depends_on_it_waits(self, account: Account) -> None:
         """As for any step that is not complete."""
         account.cloud.before = short("CreateApp")

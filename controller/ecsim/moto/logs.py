@@ -65,8 +65,9 @@ def complete_log_groups(call: Call, response: Response) -> Response:
     """Add class and deletion protection to moto's response."""
     body = json.loads(response.body)
     names = call.params.get("logGroupIdentifiers")
-    if names is not None:  # moto ignores it
-        body["logGroups"] = [group for group in body.get("logGroups", []) if group["logGroupName"] in names]
+    if names is not None:  # moto ignores it, and returns a page of all groups
+        known = seams.log_groups(call.account, call.region)
+        body = {"logGroups": [known[name].to_describe_dict() for name in sorted(set(names)) if name in known]}
     for group in body.get("logGroups", []):
         group.setdefault("logGroupClass", "STANDARD")
         group["deletionProtectionEnabled"] = False

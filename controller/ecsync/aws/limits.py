@@ -196,7 +196,8 @@ class Limiter:
             seconds = last.delay(now)
             if seconds > allowance.left:
                 after = max(bucket.pause(now) for bucket in buckets.values())
-                raise Deferred(name, after, f"{service}.{operation}")
+                each = 1.0 / last.rate(now)
+                raise Deferred(name, after, f"{service}.{operation}", first=seconds, each=each)
             for bucket in buckets.values():
                 take(bucket)
             last.waited += seconds

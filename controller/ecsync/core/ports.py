@@ -41,11 +41,17 @@ class Deferred(Exception):
     It is no AwsError, so that no code takes it for an answer of AWS: it ends the pass, which is made again later.
     """
 
-    def __init__(self, bucket: str, after: float, operation: str) -> None:
+    def __init__(self, bucket: str, after: float, operation: str, *, first: float = inf, each: float = 0.0) -> None:
         super().__init__(f"waits {after:.1f} s for the rate limit {bucket} ({operation})")
         self.bucket = bucket
-        self.after = after  # seconds
+        self.after = after  # seconds until there are several tokens
         self.operation = operation  # `ecs.UpdateService`
+        self._first = first  # seconds until there is one token
+        self._each = each  # seconds from one token to the next
+
+    def after_for(self, calls: int) -> float:
+        """Return the seconds until there are several tokens, or until there are enough for so many calls."""
+        return min(self.after, self._first + (calls - 1) * self._each)
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ from ecsync.core.resolve import resolve
 from ecsync.core.trees import Json, at
 from ecsync.engine import orphans
 from ecsync.engine.inventory import Inventory
-from ecsync.engine.needs import adds, needs, unmet
+from ecsync.engine.needs import adds, makes, needs, unmet
 from ecsync.engine.observe import neighbours, observe
 from ecsync.engine.retries import content_digest
 from ecsync.engine.step_state import StepState
@@ -146,14 +146,15 @@ def _deferred(run: _Run, step: Step, deferred: Deferred) -> Result:
 
     A change that must wait ends the steps of its kind, and the others go on. A read that must wait ends the pass.
     """
-    if any(call.name == deferred.operation for call in step.calls):
-        run.throttled[step.id.key.kind] = str(deferred)
+    waiting = [one.id for one in run.steps if one.id not in run.results and makes(one, deferred.operation)]
+    if step.id in waiting:
+        run.throttled[step.id.key.kind], after = str(deferred), deferred.after_for(len(waiting))
     else:
-        run.halted = str(deferred)
+        run.halted, after = str(deferred), deferred.after
     failed = run.context.step_state.retries.not_sent(step.id, str(deferred))
     if isinstance(failed, Failed):  # before: its error stays
-        return replace(failed, after=deferred.after)
-    return _noted(run, step, Progressing(why=str(deferred), after=deferred.after, deferred=True))
+        return replace(failed, after=after)
+    return _noted(run, step, Progressing(why=str(deferred), after=after, deferred=True))
 
 
 def _noted(run: _Run, step: Step, result: Result) -> Result:

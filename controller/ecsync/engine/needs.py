@@ -47,3 +47,8 @@ def adds(step: Step) -> bool:
     """Return whether a step changes nothing that exists: it creates a resource, or a revision of it."""
     revises = isinstance(step.change, Update) and any(one.effect == "revise" for one in step.fields)
     return isinstance(step.change, Create) or revises
+
+
+def makes(step: Step, operation: str) -> bool:
+    """Return whether a step has a call of an operation (`ecs.UpdateService`)."""
+    return any(call.name == operation for call in step.calls)

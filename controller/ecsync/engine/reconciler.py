@@ -195,7 +195,8 @@ def look(
     with timer("plan"):
         inputs, planned = _planned(inputs, catalogue, destination, step_state, looking)
     steps = in_groups([step for step in planned.steps if step.id.phase != "prune"])
-    differing = frozenset(islice(dict.fromkeys(step.id.key for step in steps), _CONFIRMED))
+    first = set(islice(dict.fromkeys(step.id.key for step in steps), _CONFIRMED))
+    differing = first & step_state.new_differences(inputs, steps)
     if differing:
         with timer("observe"):
             written = step_state.written
@@ -204,6 +205,7 @@ def look(
             inputs = _observed(inputs, destination, confirmed(written), tuple(differing))
         with timer("plan"):
             inputs, planned = _planned(inputs, catalogue, destination, step_state, looking)
+        step_state.record_confirmed(inputs, planned, differing)
     if expected is not None:
         planned = replace(planned, mismatches=(*planned.mismatches, *expected.missed(planned)))
     now = destination.clock.monotonic()
@@ -211,8 +213,8 @@ def look(
     return ObservedPlan(
         inputs=inputs,
         plan=step_state.awaiting(planned, inputs, now),
-        trace=trace if only_looked and not differing else None,
-        confirmed=differing,
+        trace=trace if only_looked and not steps else None,
+        confirmed=frozenset(differing),
     )
 
 

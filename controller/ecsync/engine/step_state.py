@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from ecsync.core import plan as planning
@@ -15,7 +15,7 @@ from ecsync.engine.convergence import KnownMarks, Writes
 from ecsync.engine.orphans import Listing
 from ecsync.engine.progress import Watches
 from ecsync.engine.quiet import Quiet
-from ecsync.engine.retries import SETTLING, Retries, changed_since, content_digest
+from ecsync.engine.retries import SETTLING, Retries, changed_since, content_digest, live_digest
 
 
 @dataclass(slots=True)
@@ -44,6 +44,7 @@ class StepState:
     unread: set[Key] = field(default_factory=set)  # written by us, and not read since
     unsettled: frozenset[Key] = frozenset()  # not healthy after the last pass: AWS may be at work
     written: int = 0  # the place of the last write in the order of the inventory's reads
+    differences: dict[Key, str] = field(default_factory=dict)  # that were confirmed: a digest of each
     watches: Watches = field(default_factory=dict)  # what was under way after the last pass
     retried: set[Key | None] = field(default_factory=set)  # for the next pass that writes; None: all
     failures: int = 0  # passes in a row that failed as a whole
@@ -78,6 +79,16 @@ class StepState:
         self.turn += 1
         self.repeated = 0
         self.shortcut_mismatches += len(plan.mismatches)
+
+    def new_differences(self, inputs: Inputs, steps: Iterable[Step]) -> set[Key]:
+        """Return the resources with steps of which this difference was not confirmed; forget what is over."""
+        now = _differences(inputs, steps)
+        self.differences = {key: digest for key, digest in self.differences.items() if now.get(key) == digest}
+        return now.keys() - self.differences.keys()
+
+    def record_confirmed(self, inputs: Inputs, plan: Plan, keys: Collection[Key]) -> None:
+        """Note the differences of resources that were read again for a plan."""
+        self.differences |= _differences(inputs, (step for step in plan.steps if step.id.key in keys))
 
     def record_repeated(self) -> None:
         """Note a pass with the outcome of the last one."""
@@ -166,3 +177,12 @@ class StepState:
         """Return the result of a step after an error: wait and try again, or failed with the time of the next try."""
         needs_new = any(now - self.changed_at.get(key, -SETTLING) < SETTLING for key in needs)
         return self.retries.result_of(step, error, now, content=content, needs_new=needs_new)
+
+
+def _differences(inputs: Inputs, steps: Iterable[Step]) -> dict[Key, str]:
+    """Return a digest of what each resource declares, and of what the steps find and would call."""
+    found: dict[Key, str] = {}
+    for step in steps:
+        content = content_digest(step, inputs.desired(step.id.key))
+        found[step.id.key] = " ".join((found.get(step.id.key, ""), content, live_digest(step)))
+    return found

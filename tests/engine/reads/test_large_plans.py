@@ -11,6 +11,8 @@ import pytest
 from ecsync.core.kind import Gate, Proceed, Wait, World
 from ecsync.core.model import Application, Desired, FieldChange, Present
 from ecsync.core.outcome import Progressing
+from ecsync.core.ports import Deferred
+from ecsync.engine.reconciler import PassOptions
 from ecsync.engine.views import MOMENT
 from tests.engine.passes import KINDS, LEAF, Account, document, key, ref, shop
 
@@ -68,6 +70,43 @@ def test_not_all_is_read_again_before_the_first_change(account: Account) -> None
     with pytest.raises(StopIteration):
         account.run(leaves("blue"))
     assert read == [120, 20, 1]
+
+
+def test_a_difference_is_confirmed_once(account: Account) -> None:
+    """While the changes wait for a rate limit, the later passes read for the first step alone, before and in it."""
+    account.settle(leaves("red"))
+    read: list[int] = []
+
+    def short(operation: str, params: Mapping[str, Any]) -> None:
+        if operation == "UpdateLeaf":
+            raise Deferred("bucket", 10.0, "memory.UpdateLeaf")
+        if operation == "DescribeLeaf":
+            read.append(len(params["names"]))
+
+    account.cloud.before = short
+    for before in (20, 1, 1):
+        account.clock.advance(MOMENT + 1)
+        account.run(leaves("blue"))
+        assert read == [120, before, 1]
+        read.clear()
+
+
+def test_a_difference_that_is_another_one_is_confirmed(account: Account) -> None:
+    """Of the document or of the live resource."""
+    account.settle(leaves("red", 3))
+    read: list[list[str]] = []
+
+    def note(operation: str, params: Mapping[str, Any]) -> None:
+        if operation == "DescribeLeaf":
+            read.append(sorted(params["names"]))
+
+    account.cloud.before = note
+    for colour, live in (("blue", "red"), ("green", "red"), ("green", "black"), ("green", "black")):
+        account.clock.advance(MOMENT + 1)
+        account.body("Leaf/n1")["colour"] = live
+        account.run(leaves(colour, 3), options=PassOptions())
+    names = ["n0", "n1", "n2"]
+    assert read == [names, names, names, names, names, ["n1"], names]
 
 
 def test_every_difference_is_settled_in_one_pass(account: Account) -> None:
