@@ -11,7 +11,7 @@ from typing import Any
 Aws = Callable[[str], Any]  # the client of a service
 
 ID = re.compile(r"[0-9a-f]{8,}(-[0-9a-f]{4,})*|\b\d{6,}\b")
-_VARYING = ("At", "Time", "time", "Date", "events", "Id", "ResponseMetadata", "Alarms", "id", "Instances")
+_VARYING = ("At", "Time", "Timestamp", "time", "Date", "events", "Id", "ResponseMetadata", "Alarms", "id", "Instances")
 TRUST = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "ecs.amazonaws.com"}}]}
 
 
@@ -50,7 +50,9 @@ def _everything(aws: Aws) -> Iterator[tuple[str, Any]]:
     yield from _of_elb(aws("elbv2"))
     yield from _of_iam(aws("iam"))
     yield from _of_scaling(aws("autoscaling"), aws("application-autoscaling"))
-    ec2, logs, ecr = aws("ec2"), aws("logs"), aws("ecr")
+    ec2, logs, ecr, watch = aws("ec2"), aws("logs"), aws("ecr"), aws("cloudwatch")
+    for one in watch.describe_alarms()["MetricAlarms"]:
+        yield "alarm", (one, watch.list_tags_for_resource(ResourceARN=one["AlarmArn"])["Tags"])
     for one in ec2.describe_security_groups()["SecurityGroups"]:
         yield "security group", one
     for one in ec2.describe_launch_templates()["LaunchTemplates"]:

@@ -23,6 +23,12 @@ MOST_AT_ONCE = 10
 ACTED = 0.3  # of the steps, after an act of another client
 ABSENT: Any = object()
 APPLIED = re.compile(r'"1r?:[\w+/=-]+"')  # a declared value that AWS has already is not noted: that is no write
+# A declared default, or a value that was removed by sending the default: the same as nothing.
+DEFAULTS = (
+    '"configuration": {"executeCommandConfiguration": {"logging": "DEFAULT"}}',
+    '"EvaluationWindow": {"SlidingWindow": {}}',
+    '"TreatMissingData": "missing"',
+)
 REVISION = re.compile(r"(task-definition/[\w-]+):\d+")
 
 TRUST = {
@@ -54,6 +60,10 @@ FIRST: Mapping[str, Body] = {
         "family": "walk-web", "requiresCompatibilities": ["FARGATE"], "networkMode": "awsvpc", "cpu": 256,
         "memory": 1024, "executionRoleArn": "${Role/execution.arn}",
         "containerDefinitions": [{"name": "web", "image": "nginx:1"}],
+    },
+    "Alarm/cpu": {
+        "AlarmName": "walk-cpu", "Namespace": "AWS/ECS", "MetricName": "CPUUtilization", "Statistic": "Average",
+        "Period": 60, "EvaluationPeriods": 1, "Threshold": 80, "ComparisonOperator": "GreaterThanThreshold",
     },
     "Service/web": {
         "serviceName": "web", "cluster": "${Cluster/main}", "taskDefinition": "${TaskDefinition/web}",
@@ -87,6 +97,9 @@ CHOICES: tuple[tuple[tuple[str | int, ...], tuple[Any, ...]], ...] = (
     (("Cluster/main", "settings"), (ABSENT, *([{"name": "containerInsights", "value": one}]
                                               for one in ("enabled", "disabled", "enhanced")))),
     (("Cluster/main", "tags"), TAGS),
+    (("Cluster/main", "capacityProviders"), (ABSENT, ["FARGATE"], ["FARGATE", "FARGATE_SPOT"])),
+    (("Cluster/main", "configuration"), (ABSENT, *({"executeCommandConfiguration": {"logging": one}}
+                                                   for one in ("NONE", "DEFAULT")))),
     (("LogGroup/web", "retentionInDays"), (ABSENT, 1, 7, 14, 30, 365)),
     (("LogGroup/web", "tags"), TAGS),
     (("SecurityGroup/web", "IpPermissions"), (ABSENT, [], [_port(80, "0.0.0.0/0")], [_port(80, "10.0.0.0/8")],
@@ -116,11 +129,17 @@ CHOICES: tuple[tuple[tuple[str | int, ...], tuple[Any, ...]], ...] = (
     (("Service/web", "deploymentConfiguration"), (ABSENT, {"maximumPercent": 200, "minimumHealthyPercent": 100},
         {"maximumPercent": 200, "minimumHealthyPercent": 50},
         {"deploymentCircuitBreaker": {"enable": True, "rollback": True}})),
+    (("Service/web", "platformVersion"), (ABSENT, "1.4.0", "LATEST")),
+    (("Service/web", "enableECSManagedTags"), (ABSENT, True, False)),
     (("Service/web", "enableExecuteCommand"), (ABSENT, True, False)),
     (("Service/web", "propagateTags"), (ABSENT, "SERVICE", "TASK_DEFINITION")),
     (("Service/web", "tags"), TAGS),
     (("ScalableTarget/web",), (ABSENT, *({"Service": "${Service/web}", "MinCapacity": 0, "MaxCapacity": most}
                                          for most in (4, 6)))),
+    (("Alarm/cpu", "EvaluationPeriods"), (1, 2)),
+    (("Alarm/cpu", "EvaluationWindow"), (ABSENT, {"WallClockWindow": {"Timezone": "UTC"}}, {"SlidingWindow": {}})),
+    (("Alarm/cpu", "AlarmDescription"), (ABSENT, "one", "two")),
+    (("Alarm/cpu", "TreatMissingData"), (ABSENT, "ignore", "breaching")),
     (("TargetGroup/two",), (ABSENT, {"Name": "walk-two", "Protocol": "HTTP", "Port": 81, "TargetType": "ip",
                                      "VpcId": "${Network/main}"})),
     (("SecurityGroup/two",), (ABSENT, _second(80), _second(90))),
@@ -237,6 +256,8 @@ def _lines(stage: Stage) -> list[str]:
     stage.simulator.advance(SETTLE_SECONDS)
     text = APPLIED.sub("…", REVISION.sub(r"\1", contents(stage.aws)))
     text = re.sub(r'"revision": \d+', '"revision": …', text)
+    for default in DEFAULTS:
+        text = text.replace(f"{default}, ", "").replace(f", {default}", "")
     return [one for one in text.splitlines() if not one.startswith("inactive")]
 
 

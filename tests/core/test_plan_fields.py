@@ -12,6 +12,7 @@ from ecsync.core.marks import APPLIED, OWNER
 from ecsync.core.model import Absent, Adopt, Create, Mark, Marks, Options, Present, Ref
 from ecsync.core.outcome import Plan, StepId
 from ecsync.core.policy import replacing
+from ecsync.core.trees import Body
 from tests.core.tiny import at, bare, calls, doc, live, plan_of, steps, to
 
 
@@ -243,6 +244,47 @@ class TestReleased:
         found = self.knobs({"speed": "3"}, {"speed": "3"}, {"speed": "4"})
         assert [one.reason for one in found.steps[0].fields] == ["drift"]
         assert calls(found) == ["UpdateWidget"]
+
+
+class TestReverts:
+    """A member that AWS keeps, and computes where it is not declared."""
+
+    def plan(self, applied: Body, facts: Body | None = None, options: Options | None = None, **live_body: Any) -> Plan:
+        """Return the plan of a document without the member, after it was applied."""
+        widget = doc("Widget/w", options)
+        observed = live(widget, applied={"name": "w", **applied}, **live_body)
+        return plan_of(widget, world={"Widget/w": replace(observed, facts=facts or {})})
+
+    def test_a_member_that_left_the_document_goes_back_to_the_value_of_aws(self) -> None:
+        """The mark proves that we applied it; the value is a fact. The new mark ends it."""
+        found = self.plan({"mode": "fast"}, {"modeOfAccount": "slow"}, mode="fast")
+        (field,) = found.steps[0].fields
+        assert (field.path, field.before, field.after, field.reason) == (("mode",), "fast", "slow", "pending")
+        assert found.steps[0].calls[0].params["mode"] == "slow"
+        assert calls(found) == ["UpdateWidget", "TagWidget"]
+
+    def test_the_value_of_aws_may_be_an_empty_list(self) -> None:
+        """An empty list is an absent member in the canonical form, and is sent nevertheless."""
+        found = self.plan({"colours": ["red"]}, colours=["red"])
+        assert [(one.path, one.after) for one in found.steps[0].fields] == [(("colours",), None)]
+        assert found.steps[0].calls[0].params["colours"] == []
+
+    def test_a_member_with_the_value_of_aws_is_removed_from_the_mark_only(self) -> None:
+        """Another client may set it from now on."""
+        assert steps(self.plan({"mode": "slow"}, {"modeOfAccount": "slow"}, mode="slow")) == [("Widget/w", "Mark")]
+
+    def test_a_member_that_we_never_applied_stays(self) -> None:
+        """Another client set it, or AWS."""
+        assert self.plan({}, {"modeOfAccount": "slow"}, mode="fast").steps == ()
+
+    def test_a_member_without_a_known_value_stays(self) -> None:
+        """It is removed from the mark only."""
+        assert steps(self.plan({"mode": "fast"}, mode="fast")) == [("Widget/w", "Mark")]
+
+    def test_a_document_that_ignores_what_it_does_not_declare_keeps_it(self) -> None:
+        """As for a member with a fixed default."""
+        found = self.plan({"mode": "fast"}, {"modeOfAccount": "slow"}, Options(undeclared="ignore"), mode="fast")
+        assert steps(found) == [("Widget/w", "Mark")]
 
 
 class TestWriteOnly:

@@ -33,6 +33,7 @@ from ecsync.core.rules import (
     Late,
     Refers,
     Released,
+    Reverts,
     Rolls,
     Sensitive,
     Unordered,
@@ -69,6 +70,10 @@ WIDGET = memory_kind(
         Keyed(path="knobs", key=("Key",), value="Value"),
         Computed(path="knobs.*"),
         Computed(path="knobs"),
+        Computed(path="mode"),
+        Computed(path="colours"),
+        Reverts(path="mode", value=lambda facts: facts.get("modeOfAccount")),
+        Reverts(path="colours", value=lambda _: []),
         Released(path="knobs", value=lambda knob, _: {"speed": "0", "colour": "grey"}.get(knob)),
     ),
 )

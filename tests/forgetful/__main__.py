@@ -10,11 +10,11 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from tests.chaos import wire
 from tests.chaos.forks import Broken
 from tests.forgetful.run import Case, Stage, sweep
 from tests.forgetful.stacks import STACKS, write
 from tests.whole.support.environment import use_simulated_aws
-from tests.chaos import wire
 
 INTERVALS = (10.0, 60.0, 300.0)  # seconds
 

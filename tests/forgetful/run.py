@@ -1,4 +1,4 @@
-"""An application in a simulated AWS that forgets or rewrites one value of each write, in a copy of the process for each."""
+"""An application in a simulated AWS that forgets or rewrites one value of each write: a copied process for each."""
 
 from __future__ import annotations
 

@@ -6,7 +6,11 @@ import shutil
 from pathlib import Path
 
 CASES = Path(__file__).resolve().parents[1] / "cases"
-STACKS = {"rich": CASES / "conformance" / "rich.yaml", "plain": CASES / "conformance" / "plain.yaml", "all-fields": CASES / "all_fields"}
+STACKS = {
+    "rich": CASES / "conformance" / "rich.yaml",
+    "plain": CASES / "conformance" / "plain.yaml",
+    "all-fields": CASES / "all_fields",
+}
 APPLICATION = """\
 apiVersion: ecsync/v1
 kind: Application

@@ -22,7 +22,7 @@ from ecsync.core.kind import Kind
 from ecsync.core.marks import spelled
 from ecsync.core.model import Call, Delete, Desired, Key, Present, Snapshot, Update
 from ecsync.core.normalise import normalise
-from ecsync.core.rules import Immutable, Keyed, Refers
+from ecsync.core.rules import Computed, Immutable, Keyed, Refers, Released, Reverts
 from ecsync.core.trees import pattern, thaw
 from ecsync.language.manifest import Loaded, load
 from tests.kinds import conformance
@@ -418,3 +418,17 @@ def test_every_kind_file_is_loaded() -> None:
     modules = {f"{path.parent}.{path.stem}" for path in files}
     missing = modules - {*kinds.MODULES}
     assert not missing, f"add to MODULES in kinds/__init__.py, after the kinds that they depend on: {sorted(missing)}"
+
+
+@pytest.mark.parametrize("kind", SHAPED, ids=lambda kind: kind.name)
+def test_a_computed_member_that_left_the_document_goes_back_or_is_documented_to_stay(kind: Kind) -> None:
+    """AWS keeps it: without a row, the way to a manifest decides its end."""
+    of_clients = {kind.tagging.member} if kind.tagging else set()
+    back = {row.path for row in kind.rules if isinstance(row, (Released, Reverts))}
+    computed = {row.path for row in kind.rules if isinstance(row, Computed) and len(row.segments) == 1}
+    table = MANUAL.read_text().split("## Fields that stay")[1].split("\n## ")[0].splitlines()
+    of_kind = (line.split("|")[1] for line in table if line.startswith(f"| {kind.name}: "))
+    documented = {name for cell in of_kind for name in cell.split("`")[1::2]}
+    missing = computed - of_clients - back - documented
+    assert not missing, f"{kind.name}: add a Reverts row for {missing}, or name it in docs/manifests.md"
+    assert not documented & back

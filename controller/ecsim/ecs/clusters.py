@@ -10,6 +10,7 @@ from ecsim.ecs.capacity import associations, instance_lifecycle
 from ecsim.ecs.capacity import providers as ecs_providers
 from ecsim.ecs.store import EcsRegion, ServiceLinkedRole, running_and_pending
 
+INSIGHTS = "containerInsights"
 # Members that DescribeClusters returns only with this value in `include`.
 INCLUDED = {"SETTINGS": "settings", "CONFIGURATIONS": "configuration"}
 
@@ -27,7 +28,7 @@ def create_cluster(call: Call) -> Body:
         "clusterArn": ecs.arn("cluster", name),
         "clusterName": name,
         "status": "ACTIVE",
-        "settings": params.get("settings") or [{"name": "containerInsights", "value": "disabled"}],
+        "settings": params.get("settings") or [{"name": INSIGHTS, "value": ecs.account_settings[INSIGHTS]}],
         "capacityProviders": [],
         "defaultCapacityProviderStrategy": [],
     }
@@ -95,6 +96,28 @@ def update_cluster(call: Call) -> Body:
     return {"cluster": show(ecs, cluster, list(INCLUDED))}
 
 
+def put_account_setting(call: Call) -> Body:
+    """Set the value that new clusters have. Only `containerInsights`; the account is the only principal here."""
+    name, value = call.params["name"], call.params["value"]
+    if name != INSIGHTS:
+        raise invalid_parameter(f"The simulated ECS has no account setting {name}.")
+    settings = call.store(EcsRegion).account_settings
+    settings[name] = value
+    return {"setting": _account_setting(call, name, value)}
+
+
+def list_account_settings(call: Call) -> Body:
+    """List the effective account settings."""
+    wanted = call.params.get("name")
+    settings = call.store(EcsRegion).account_settings.items()
+    return {"settings": [_account_setting(call, name, value) for name, value in settings if wanted in (None, name)]}
+
+
+def _account_setting(call: Call, name: str, value: str) -> Body:
+    principal = f"arn:aws:iam::{call.store(EcsRegion).account}:root"
+    return {"name": name, "value": value, "principalArn": principal, "type": "user"}
+
+
 def delete_cluster(call: Call) -> Body:
     """Set an empty cluster to INACTIVE."""
     ecs = call.store(EcsRegion)
@@ -134,7 +157,10 @@ OPERATIONS: dict[str, Handler] = {
     "CreateCluster": create_cluster,
     "DeleteCluster": delete_cluster,
     "DescribeClusters": describe_clusters,
+    "ListAccountSettings": list_account_settings,
     "ListClusters": list_clusters,
+    "PutAccountSetting": put_account_setting,
+    "PutAccountSettingDefault": put_account_setting,
     "PutClusterCapacityProviders": put_cluster_capacity_providers,
     "UpdateCluster": update_cluster,
     "UpdateClusterSettings": update_cluster,

@@ -192,6 +192,7 @@ class EcsRegion:
     awake: set[str] = field(default_factory=set)  # clusters and providers with a scheduled reconcile
     capacity_changed: Callable[[str], None] = lambda _: None  # called when free capacity changed or tasks wait
     addresses: dict[str, int] = field(default_factory=dict)  # subnet → number of assigned addresses
+    account_settings: dict[str, str] = field(default_factory=lambda: {"containerInsights": "disabled"})
 
     def arn(self, kind: str, name: str) -> str:
         """Return the ARN of a resource in this Region."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -37,6 +37,7 @@ def differences(
     *,
     facts: Facts | None = None,
     undeclared: bool = True,
+    enforced: Collection[str] = (),
     newer: Sequence[tuple[str, ...]] = (),
     ignore: tuple[tuple[str, ...], ...] = (),
     reason: Callable[[Path], Reason] = lambda _: "drift",
@@ -45,9 +46,10 @@ def differences(
     """Compare a desired body with a live one.
 
     `facts` decide the owner of a delegated field. With `undeclared=False`, live members that are not declared are not
-    enforced. `newer` are patterns of members without a rule yet: they are compared where they are declared. `ignore`
-    are patterns from the manifest that are not compared. `reason` returns the reason per path. `whole` is the effect
-    of every change (a task definition is revised).
+    enforced. `enforced` are members that count as declared, also where AWS computes them. `newer` are patterns of
+    members without a rule yet: they are compared where they are declared. `ignore` are patterns from the manifest that
+    are not compared. `reason` returns the reason per path. `whole` is the effect of every change (a task definition is
+    revised).
     """
     facts = facts or {}
     want = normalise(desired, rules)
@@ -55,7 +57,7 @@ def differences(
     written = cache(lambda: normalise(desired, rules, fill=False))  # often not needed
 
     def declared(path: Path) -> bool:
-        return contains(written(), path)
+        return path[0] in enforced or contains(written(), path)
 
     unmanaged: list[UnmanagedValue] = []
     for rule in rules:

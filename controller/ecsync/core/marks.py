@@ -22,7 +22,7 @@ from sys import intern
 from ecsync.core.kind import Kind, Tagging
 from ecsync.core.model import Adopt, Applied, Call, Desired, Forget, Key, Mark, Marks, PhysicalId, Present, Tags, Update
 from ecsync.core.normalise import normalise
-from ecsync.core.rules import Computed, Pinned, Released, Rules
+from ecsync.core.rules import Computed, Pinned, Released, Reverts, Rules
 from ecsync.core.trees import Body, Json, canonical, contains, same, take_out, thaw
 
 OWNER, ID, APPLIED = "ecsync:owner", "ecsync:id", "ecsync:applied"
@@ -182,6 +182,12 @@ def applied_equals(applied: Applied, name: str, value: Json) -> bool:
     return value_hash(value).startswith(before)
 
 
+def applied_before(observed: Present, name: str) -> bool:
+    """Return whether a live resource's mark records a member."""
+    applied = observed.marks.applied if observed.marks else None
+    return applied is not None and path_hash(name) in applied.members
+
+
 def agrees(applied: Applied, rules: Rules, written: Body, name: str, value: Json) -> bool:
     """Return whether a recorded member equals what was last applied, exactly or in a looser form."""
     return applied_equals(applied, name, value) or any(
@@ -264,12 +270,37 @@ def released_maps(kind: Kind) -> tuple[str, ...]:
     return tuple(rule.path for rule in kind.rules if isinstance(rule, Released))
 
 
-def with_released_keys(kind: Kind, desired: Desired, written: Desired, observed: Present) -> Desired:
-    """Return the document with AWS's own value for each key that we applied and that left the document (`Released`)."""
+def leaves_undeclared(desired: Desired, observed: Present) -> bool:
+    """Return whether what the document does not declare stays as it is (`ecsync/undeclared`)."""
+    adopted = bool(observed.marks and observed.marks.applied and observed.marks.applied.adopted)
+    return desired.options.undeclared == "ignore" or (desired.options.undeclared == "adopted" and adopted)
+
+
+def reverted(kind: Kind, written: Desired, observed: Present) -> dict[str, Json]:
+    """Return AWS's own value of each member that we applied and that left the document (`Reverts`).
+
+    It left the canonical form: a document that declares AWS's value means the same as one without the member.
+    """
+    recorded = [
+        rule
+        for rule in kind.rules
+        if isinstance(rule, Reverts)
+        and applied_before(observed, rule.path)
+        and observed.body.get(rule.path) is not None
+    ]
+    if not recorded or leaves_undeclared(written, observed):
+        return {}
+    declared = declared_form(written.body, kind.rules)
+    values = {rule.path: rule.value(observed.facts) for rule in recorded if rule.path not in declared}
+    return {member: value for member, value in values.items() if value is not None}
+
+
+def with_released(kind: Kind, desired: Desired, written: Desired, observed: Present) -> Desired:
+    """Return the document with AWS's own value for what we applied and what left it: `Released` keys, `Reverts`."""
     applied = observed.marks.applied if observed.marks else None
     if applied is None:
         return desired
-    body = dict(desired.body)
+    body = {**desired.body, **reverted(kind, written, observed)}
     for rule in kind.rules:
         if not isinstance(rule, Released):
             continue

@@ -9,7 +9,7 @@ from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind
 from ecsync.core.marks import declared_form, released_maps
 from ecsync.core.model import Applied, Desired, FieldChange, Key, Present
-from ecsync.core.rules import Computed
+from ecsync.core.rules import Computed, Reverts
 from ecsync.core.trees import Body
 
 OURS: Literal["ours"] = "ours"
@@ -102,7 +102,8 @@ def _agrees(kind: Kind, live: Applied, now: Applied, written: Body) -> bool:
     if live.form != now.form:
         return True
     declared = marks.declared_members(kind, written)
-    computed = {row.segments[0] for row in kind.rules if isinstance(row, Computed)}
+    reverts = {row.path for row in kind.rules if isinstance(row, Reverts)}  # recorded until it went back
+    computed = {row.segments[0] for row in kind.rules if isinstance(row, Computed)} - reverts
     if live.members.keys() - {marks.path_hash(name) for name in (*declared, *computed)}:
         return False
     return all(marks.agrees(live, kind.rules, written, name, value) for name, value in declared.items())

@@ -22,7 +22,7 @@ from hashlib import sha256
 from ecsync.core import deletes, graph, marks, ownership
 from ecsync.core.inputs import Inputs, basis, blocked, due, not_found, unmoved, waits_for
 from ecsync.core.kind import Gate, GiveUp, Hold, Kind, Proceed, Wait
-from ecsync.core.marks import with_released_keys
+from ecsync.core.marks import with_released
 from ecsync.core.model import (
     Absent,
     Adopt,
@@ -236,7 +236,7 @@ def _adoption(inputs: Inputs, draft: _Draft, desired: Desired, written: Desired,
 def _reconcile(inputs: Inputs, draft: _Draft, desired: Desired, written: Desired, observed: Present) -> None:
     """Reconcile a resource that we own, then delete what a finished replacement superseded."""
     kind = inputs.kind(desired.key)
-    desired = with_released_keys(kind, desired, written, observed)
+    desired = with_released(kind, desired, written, observed)
     found = difference(inputs, desired, written, observed, draft.changing)
     if found.fields:
         draft.differing.add(desired.key)

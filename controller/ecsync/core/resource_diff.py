@@ -11,7 +11,7 @@ from ecsync.core import graph, marks
 from ecsync.core.diff import Difference, differences, effect_of
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind
-from ecsync.core.marks import declared_form, with_released_keys
+from ecsync.core.marks import declared_form, leaves_undeclared, reverted, with_released
 from ecsync.core.model import Applied, Desired, FieldChange, Key, Present, Reason, Ref
 from ecsync.core.normalise import keyed, normalise
 from ecsync.core.redact import masked
@@ -37,9 +37,10 @@ def difference(
     kind = inputs.kind(desired.key)
     found = between(
         kind,
-        with_released_keys(kind, desired, written, observed).body,
+        with_released(kind, desired, written, observed).body,
         observed,
-        undeclared=not _leaves_undeclared(desired, observed),
+        undeclared=not leaves_undeclared(desired, observed),
+        enforced=frozenset(reverted(kind, written, observed)),
         ignore=desired.options.ignore,
         reason=lambda path: reason(inputs, written, observed, path, changing),
     )
@@ -54,6 +55,7 @@ def between(
     observed: Present,
     *,
     undeclared: bool = True,
+    enforced: Collection[str] = (),
     ignore: tuple[tuple[str, ...], ...] = (),
     reason: Callable[[Path], Reason] = lambda _: "drift",
 ) -> Difference:
@@ -65,6 +67,7 @@ def between(
         kind.rules,
         facts=observed.facts,
         undeclared=undeclared,
+        enforced=enforced,
         newer=kind.unreviewed(),
         ignore=ignore,
         reason=reason,
@@ -92,11 +95,6 @@ def declares(desired: Desired, kind: Kind) -> Callable[[Path], bool]:
         return True
 
     return declared
-
-
-def _leaves_undeclared(desired: Desired, observed: Present) -> bool:
-    adopted = bool(observed.marks and observed.marks.applied and observed.marks.applied.adopted)
-    return desired.options.undeclared == "ignore" or (desired.options.undeclared == "adopted" and adopted)
 
 
 def _write_only(kind: Kind, written: Desired, observed: Present) -> Iterator[FieldChange]:

@@ -127,6 +127,16 @@ class Released(_Row):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Reverts(_Row):
+    """Sets a member that left the document to AWS's own value, if we applied it: AWS keeps what a call leaves out.
+
+    `value(facts)` is AWS's own value; None where it is not known: then the member stays as it is.
+    """
+
+    value: Callable[[Body], Json]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Delegated(_Row):
     """Leaves a value to another controller while `when(facts)` is true; `owner` is the name of that controller."""
 
@@ -219,7 +229,7 @@ class Refers(_Row):
 
 Rule: TypeAlias = (
     Verbatim | Keyed | Unordered | Default | Rewrite | Reshape | Derived | Drop | WriteOnly | Computed | Pinned
-    | Released | Delegated | Immutable | Rolls | NewTasks | Resets | Clears | Late | Sensitive | Characters | CommaList
-    | Refers
+    | Released | Reverts | Delegated | Immutable | Rolls | NewTasks | Resets | Clears | Late | Sensitive | Characters
+    | CommaList | Refers
 )  # fmt: skip
 Rules: TypeAlias = tuple[Rule, ...]

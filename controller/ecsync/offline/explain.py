@@ -25,6 +25,7 @@ from ecsync.core.rules import (
     Late,
     Refers,
     Resets,
+    Reverts,
     Rolls,
     Rule,
     Sensitive,
@@ -197,6 +198,8 @@ def _notes(row: Rule) -> Iterator[str]:
             yield "can be declared as a list; ecsync sends one comma-separated text"
         case Resets():
             yield "AWS resets it if an update omits it, so ecsync sends it in every update"
+        case Reverts():
+            yield "set to AWS's own value when it leaves the document"
         case Clears():
             yield f"removed by sending {canonical(row.value)}"
         case _:

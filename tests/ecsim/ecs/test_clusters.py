@@ -82,3 +82,17 @@ def test_providers_are_replaced_as_a_whole(aws: Aws) -> None:
     )
     with refused("ResourceInUseException"):
         aws.ecs.put_cluster_capacity_providers(cluster="prod", capacityProviders=[], defaultCapacityProviderStrategy=[])
+
+
+def test_a_new_cluster_has_the_settings_of_the_account(aws: Aws) -> None:
+    """Clusters that exist keep theirs."""
+    aws.ecs.create_cluster(clusterName="before")
+    aws.ecs.put_account_setting_default(name="containerInsights", value="enhanced")
+    aws.ecs.create_cluster(clusterName="after")
+    (found,) = aws.ecs.list_account_settings(name="containerInsights", effectiveSettings=True)["settings"]
+    assert found["value"] == "enhanced"
+    clusters = aws.ecs.describe_clusters(clusters=["before", "after"], include=["SETTINGS"])["clusters"]
+    assert {one["clusterName"]: one["settings"][0]["value"] for one in clusters} == {
+        "before": "disabled",
+        "after": "enhanced",
+    }

@@ -82,6 +82,68 @@ def test_an_undeclared_setting_is_left_alone() -> None:
     assert [one.path for one in changed.fields] == [("settings", "containerInsights")]
 
 
+def applied_with(body: Body, live: Body) -> Body:
+    """Return a described cluster with the mark of a document."""
+    marked = plan_of(KIND, desired(KIND, body), Absent()).steps[0].change
+    assert isinstance(marked, Create)
+    return {**LIVE, **live, "tags": [{"key": name, "value": value} for name, value in marked.marks.items()]}
+
+
+@pytest.mark.parametrize("default", ["disabled", "enhanced"])
+def test_settings_that_left_the_document_go_back_to_those_of_a_new_cluster(default: str) -> None:
+    """A setting that the account does not have stays."""
+    settings = [{"name": "containerInsights", "value": "enabled"}, {"name": "later", "value": "x"}]
+    live = applied_with({"clusterName": "web", "settings": settings}, {"settings": settings})
+    reader = Answers(
+        ecs_DescribeClusters={"clusters": [live]},
+        ecs_ListAccountSettings={"settings": [{"name": "containerInsights", "value": default}]},
+    )
+    body = {"clusterName": "web"}
+    (step,) = plan_of(KIND, desired(KIND, body), observe(KIND, reader, body)).steps
+    assert [(one.path, one.after, one.reason) for one in step.fields] == [
+        (("settings", "containerInsights"), default, "pending")
+    ]
+    assert step.calls[0].name == "ecs.UpdateCluster"
+    assert step.calls[0].params["settings"] == [{"name": "containerInsights", "value": default}, settings[1]]
+    assert [call.name for call in step.calls[1:]] == ["ecs.TagResource"]
+
+
+def test_the_account_is_asked_only_while_settings_that_we_applied_are_not_declared() -> None:
+    """Not in each pass, and not for settings of other clients."""
+    settings = [{"name": "containerInsights", "value": "enabled"}]
+    for body, live in (
+        ({"clusterName": "web", "settings": settings}, applied_with({"clusterName": "web", "settings": settings}, {})),
+        ({"clusterName": "web"}, applied_with({"clusterName": "web"}, {"settings": settings})),
+    ):
+        reader = Answers(ecs_DescribeClusters={"clusters": [live]})
+        assert isinstance(observe(KIND, reader, body), Present)
+
+
+def test_a_cluster_is_unreadable_while_the_account_does_not_answer() -> None:
+    """It is neither reset to a guess nor forgotten; the other clusters of the call are read."""
+    settings = [{"name": "containerInsights", "value": "enabled"}]
+    live = applied_with({"clusterName": "web", "settings": settings}, {"settings": settings})
+    reader = Answers(
+        ecs_DescribeClusters={"clusters": [live, {**LIVE, "clusterName": "other"}]}, ecs_ListAccountSettings=denied()
+    )
+    asked = [wanted(KIND, {"clusterName": name}, name) for name in ("web", "other")]
+    found = dict(KIND.read(reader, asked, {}))
+    assert isinstance(found[key(KIND, "web")], Unreadable)
+    assert isinstance(found[key(KIND, "other")], Present)
+
+
+def test_providers_that_left_the_document_are_taken_off() -> None:
+    """Both lists go back to none, in the second step, which writes the mark."""
+    body = {"clusterName": "web", "capacityProviders": ["FARGATE"], "defaultCapacityProviderStrategy": [
+        {"capacityProvider": "FARGATE", "weight": 1}
+    ]}  # fmt: skip
+    live = present_of(applied_with(body, {name: value for name, value in body.items() if name != "clusterName"}))
+    (step,) = plan_of(KIND, desired(KIND, {"clusterName": "web"}), live).steps
+    nothing: Body = {"capacityProviders": [], "defaultCapacityProviderStrategy": []}
+    assert step.calls[0].params == {"cluster": "web", **nothing}
+    assert [call.name for call in step.calls] == ["ecs.PutClusterCapacityProviders", "ecs.TagResource"]
+
+
 # ---------------------------------------------------------------- read
 
 

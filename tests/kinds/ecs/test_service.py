@@ -31,6 +31,7 @@ from tests.kinds.infra import (
     desired,
     key,
     missing,
+    plan_of,
     update,
     wanted,
 )
@@ -591,3 +592,19 @@ def test_a_count_outside_its_scalable_target_is_a_problem() -> None:
     assert "9 is outside the range of its ScalableTarget, 2 to 4" in message
     inside, target = _with_target(4)
     assert not list(KIND.cross_check(inside, Documents((inside, target))))
+
+
+@pytest.mark.parametrize("now", [{}, {"platformVersion": "LATEST"}], ids=["absent", "LATEST"])
+def test_a_platform_version_that_left_the_document_goes_back_to_the_latest(now: Body) -> None:
+    """ECS keeps it. LATEST in the document is the same as none, and starts the deployment all the same."""
+    body = {"serviceName": "web", "cluster": "prod", "taskDefinition": SEVEN, "launchType": "FARGATE"}
+    create = plan_of(KIND, desired(KIND, {**body, "platformVersion": "1.4.0"}), Absent()).steps[0].change
+    assert isinstance(create, Create)
+    tags = [{"key": name, "value": value} for name, value in create.marks.items()]
+    live = present_of({**LIVE, "launchType": "FARGATE", "platformVersion": "1.4.0", "tags": tags}, body)
+    (step,) = plan_of(KIND, desired(KIND, {**body, **now}), live).steps
+    assert [(one.path, one.before, one.effect) for one in step.fields] == [
+        (("platformVersion",), "1.4.0", "rolls-tasks")
+    ]
+    assert step.calls[0].params["platformVersion"] == "LATEST"
+    assert [call.operation for call in step.calls] == ["UpdateService", "TagResource"]

@@ -12,7 +12,7 @@ from ecsync.core.kind import Collection, Kind, Owned, ShapeOf, Wanted, World
 from ecsync.core.marks import with_marks
 from ecsync.core.model import Absent, Call, Create, Delete, Key, Observed, Present, Replace, Update
 from ecsync.core.ports import Reader
-from ecsync.core.rules import Computed, Default, Immutable, Keyed, Unordered
+from ecsync.core.rules import Computed, Default, Immutable, Keyed, Reverts, Unordered
 from ecsync.core.trees import Body, Json, Path
 from ecsync.kinds._common import (
     arn_tagging,
@@ -102,6 +102,7 @@ RULES = (
     ),
     Default(path="Metrics[].ReturnData", value=True, source="cloudwatch MetricDataQuery: the default of True is used"),
     Computed(path="EvaluationWindow", source=f"{_PUT}: without it the alarm uses a sliding window"),
+    Reverts(path="EvaluationWindow", value=lambda _: {"SlidingWindow": {}}, source=f"{_PUT}: the window without one"),
     Immutable(path="AlarmName", source="an alarm has no rename"),
 )
 

@@ -14,6 +14,7 @@ from ecsync.core.rules import (
     Pinned,
     Refers,
     Resets,
+    Reverts,
     Rewrite,
     Rolls,
     Rules,
@@ -143,6 +144,11 @@ _CAPACITY: Rules = (
         cases=("cap-ECS-TaskSet.TaskSet",),
     ),
     Computed(path="platformVersion", source=RETURNED, cases=("cap-ECS-Service.HuntFargateSvc",)),
+    Reverts(
+        path="platformVersion",
+        value=lambda _: "LATEST",
+        source="ecs.CreateService: if one isn't specified, the LATEST platform version is used",
+    ),
     Resets(path="platformVersion", source="ecs.UpdateService: if not specified, the LATEST platform version is used"),
     Rolls(path="platformVersion", source=_DEPLOYS),
     Default(

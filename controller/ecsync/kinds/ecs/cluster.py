@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from ecsync.core.kind import Kind, Owned, ShapeOf, Unsettled, Wanted, World
-from ecsync.core.marks import with_marks
+from ecsync.core.kind import Collection, Kind, Owned, ShapeOf, Unsettled, Wanted, World
+from ecsync.core.marks import applied_before, with_marks
 from ecsync.core.model import (
     Absent,
     Call,
@@ -18,8 +19,8 @@ from ecsync.core.model import (
     Unreadable,
     Update,
 )
-from ecsync.core.ports import Reader
-from ecsync.core.rules import Clears, Computed, Default, Immutable, Keyed, Late, Refers, Rewrite, Unordered
+from ecsync.core.ports import AwsError, Reader
+from ecsync.core.rules import Clears, Computed, Default, Immutable, Keyed, Late, Refers, Reverts, Rewrite, Unordered
 from ecsync.core.trees import Body, Json
 from ecsync.kinds._common import (
     arn_tagging,
@@ -88,6 +89,11 @@ RULES = (
         cases=("cap-ECS-Cluster.HuntEcsCluster",),
     ),
     Computed(path="settings", source="the same, for a document without settings"),
+    Reverts(
+        path="settings",
+        value=lambda facts: facts.get("settingsWithoutDocument"),
+        source="ecs.UpdateCluster keeps settings that are left out; ecs.CreateCluster takes the account's default",
+    ),
     Default(
         path=f"{_EXECUTE}.logging",
         value="DEFAULT",
@@ -116,6 +122,10 @@ RULES = (
         source="undeclared providers stay: PutClusterCapacityProviders replaces the whole list",
     ),
     Computed(path="defaultCapacityProviderStrategy", source="as capacityProviders: the same call replaces it"),
+    *(
+        Reverts(path=path, value=lambda _: [], source="ecs.CreateCluster associates no provider that is not declared")
+        for path in _LATE
+    ),
     *(Late(path=path, source="the group behind a provider may refer back to the cluster") for path in _LATE),
     Immutable(path="clusterName", source="ecs.UpdateCluster has no name to change"),
     Refers(path="capacityProviders[]", kind="CapacityProvider"),
@@ -125,6 +135,7 @@ RULES = (
 
 # 4 READ ----------------------------------------------------------------------------------------------------------
 
+_INSIGHTS = "containerInsights"  # the only setting of a cluster that the account has too
 _INCLUDE = ["TAGS", "SETTINGS", "CONFIGURATIONS", "ATTACHMENTS"]
 _CONTENT_COUNTS = {
     "activeServicesCount": "service",
@@ -144,10 +155,25 @@ def _read(reader: Reader, wanted: Sequence[Wanted], _: World) -> Iterator[tuple[
         for want in batch:
             name = str(_natural(want.body))
             if name in live:
-                yield want.key, _observed(live[name], named)
+                yield want.key, _with_account_setting(reader, want, _observed(live[name], named))
             elif name in failed:
                 reason = failed[name]
                 yield want.key, Absent() if reason == "MISSING" else Unreadable(f"ecs.DescribeClusters: {reason}")
+
+
+def _with_account_setting(reader: Reader, want: Wanted, observed: Present | Absent) -> Observed:
+    """Add what the settings of a new cluster would be, if we applied settings that are not declared any more."""
+    if isinstance(observed, Absent) or "settings" in want.body or not applied_before(observed, "settings"):
+        return observed
+    try:
+        found = reader.call("ecs", "ListAccountSettings", name=_INSIGHTS, effectiveSettings=True)["settings"]
+    except AwsError as error:
+        if error.kind == "credentials":
+            raise
+        return Unreadable(str(error))
+    default = {one["name"]: one["value"] for one in found}
+    settings = [{**one, "value": default.get(one["name"], one["value"])} for one in observed.body["settings"]]
+    return replace(observed, facts={**observed.facts, "settingsWithoutDocument": settings})
 
 
 def _observed(cluster: Body, named: Mapping[str, Sequence[str]]) -> Present | Absent:
@@ -323,7 +349,9 @@ Cluster/main:
     read=_read,
     owned=_owned,
     from_describe=lambda live, _: present_of({"clusterName": "", "clusterArn": "", **live}),
-    reads=operations("ecs", "DescribeClusters", "ListClusters") | operations("servicediscovery", "ListNamespaces"),
+    collections=(Collection(operation="ecs.ListAccountSettings", cadence="slow"),),
+    reads=operations("ecs", "DescribeClusters", "ListClusters", "ListAccountSettings")
+    | operations("servicediscovery", "ListNamespaces"),
     calls=_calls,
     adjust=_adjust,
     unsettled=_unsettled,
