@@ -286,6 +286,13 @@ class TestReverts:
         found = self.plan({"mode": "fast"}, {"modeOfAccount": "slow"}, Options(undeclared="ignore"), mode="fast")
         assert steps(found) == [("Widget/w", "Mark")]
 
+    def test_an_ignored_member_keeps_its_value_also_where_another_one_is_written(self) -> None:
+        """It belongs to another client from now on."""
+        ignored = Options(ignore=(("mode",),))
+        found = self.plan({"mode": "fast"}, {"modeOfAccount": "slow"}, ignored, mode="fast", colour="red")
+        assert [one.path for one in found.steps[0].fields] == [("colour",)]
+        assert "mode" not in found.steps[0].calls[0].params
+
 
 class TestWriteOnly:
     """Values that AWS accepts and never returns."""
