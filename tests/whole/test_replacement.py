@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ecsync.core.ports import Cloud
+from tests.whole.support.after_writes import AfterWrites
 from tests.whole.support.environment import Body, Controller, Environment, operations
 from tests.whole.support.killed import Killed
 
@@ -52,25 +52,9 @@ def groups(environment: Environment) -> list[Body]:
     return found
 
 
-class CheckedCloud:
-    """A cloud that checks after every write that the site is served."""
-
-    def __init__(self, cloud: Cloud, environment: Environment) -> None:
-        self._cloud = cloud
-        self._environment = environment
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._cloud, name)
-
-    def write(self, service: str, operation: str, /, **params: Any) -> Any:
-        response = self._cloud.write(service, operation, **params)
-        assert_served(self._environment)
-        return response
-
-
 def finish(controller: Controller) -> None:
     """Converge, and check after each write that the site is served."""
-    controller.wrap = lambda cloud: CheckedCloud(cloud, controller.environment)
+    controller.wrap = lambda cloud: AfterWrites(cloud, lambda: assert_served(controller.environment))
     controller.converge(pause=60)
     assert_served(controller.environment)
 
@@ -131,14 +115,12 @@ def test_a_new_process_continues_a_replacement_after_a_kill_at_any_call(converge
 def _kill_after(controller: Controller, index: int) -> None:
     mark = len(controller.environment.simulator.ledger)
 
-    class KillingCloud(CheckedCloud):
-        def write(self, service: str, operation: str, /, **params: Any) -> Any:
-            response = super().write(service, operation, **params)
-            if len(controller.environment.simulator.ledger.mutations(mark)) == index:
-                raise Killed
-            return response
+    def check() -> None:
+        assert_served(controller.environment)
+        if len(controller.environment.simulator.ledger.mutations(mark)) == index:
+            raise Killed
 
-    controller.wrap = lambda cloud: KillingCloud(cloud, controller.environment)
+    controller.wrap = lambda cloud: AfterWrites(cloud, check)
     with pytest.raises(Killed):
         controller.converge(pause=60)
 

@@ -227,7 +227,8 @@ class KnownMarks:
             return
         row = self.rows.setdefault(step.id.key, _Known(tags.get(ID, ""), ()))
         row.id, row.at, row.sent = tags.get(ID, row.id), now, _hash(applied)
-        row.applied = (*(one for one in row.applied if one != row.sent), row.sent)
+        if row.sent not in row.applied:
+            row.applied += (row.sent,)
 
     def looked(self, inputs: Inputs, now: float) -> None:
         """Take what a look shows as known, except the marks of another controller; forget what is not declared."""

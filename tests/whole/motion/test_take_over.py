@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from ecsync.core.ports import Cloud
 from ecsync.engine.reconciler import PassOptions
-from tests.whole.support.environment import Controller, Environment, is_converged, operations
+from tests.whole.support.after_writes import AfterWrites
+from tests.whole.support.environment import Environment, is_converged, operations
 
 LOOK = PassOptions(enforce=False)
-
-
-class WatchedCloud:
-    """A cloud of which another controller looks at the account after each write."""
-
-    def __init__(self, cloud: Cloud, looking: Controller) -> None:
-        self._cloud = cloud
-        self._looking = looking
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._cloud, name)
-
-    def write(self, service: str, operation: str, /, **params: Any) -> Any:
-        response = self._cloud.write(service, operation, **params)
-        self._looking.environment.simulator.advance(1)
-        self._looking.run_pass(LOOK)
-        return response
 
 
 def test_only_the_drift_is_repaired(environment: Environment) -> None:
     """It has looked between any two writes of the other one, so its answers are from different moments."""
     working, looking = environment.controller(), environment.controller()
     looking.patient = True
-    working.wrap = lambda cloud: WatchedCloud(cloud, looking)
+
+    def look() -> None:
+        environment.simulator.advance(1)
+        looking.run_pass(LOOK)
+
+    working.wrap = lambda cloud: AfterWrites(cloud, look)
     working.converge()
     environment.simulator.advance(5)
     looking.run_pass(LOOK)
