@@ -240,7 +240,7 @@ class TestOrder:
         """Another value is another digest; the revision has no effect."""
 
         def digest(size: int, **more: Any) -> str:
-            return plan.digest(plan_of(doc("Widget/w", size=size), world={"Widget/w": Absent()}, **more))
+            return plan_of(doc("Widget/w", size=size), world={"Widget/w": Absent()}, **more).digest
 
         assert digest(1) == digest(1, revision="2")
         assert digest(1) != digest(2)

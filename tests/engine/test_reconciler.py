@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from ecsync.core import plan
 from ecsync.core.marks import OWNER
 from ecsync.core.model import Options
 from ecsync.core.outcome import Done, Outcome, Skipped
@@ -208,7 +207,7 @@ class TestGuards:
         """`apply --digest` applies exactly the plan that was reviewed."""
         application = shop(document("Leaf/alone", colour="red"))
         catalogue = Catalogue(applications={"shop": application})
-        reviewed = plan.digest(look(application, catalogue, account.destination(), account.step_state).plan)
+        reviewed = look(application, catalogue, account.destination(), account.step_state).plan.digest
         changed = shop(document("Leaf/alone", colour="blue"))
         with pytest.raises(Refused, match=reviewed):
             account.run(changed, only_digest=reviewed)

@@ -10,7 +10,20 @@ from hashlib import blake2b
 
 from ecsync.core.kind import Kind, Owned, World
 from ecsync.core.marks import key_of
-from ecsync.core.model import Absent, Application, Applied, Desired, Key, PhysicalId, Present, Ref, Target, Unreadable
+from ecsync.core.model import (
+    Absent,
+    Application,
+    Applied,
+    Desired,
+    FieldChange,
+    Key,
+    PhysicalId,
+    Present,
+    Ref,
+    Target,
+    Unreadable,
+    Update,
+)
 from ecsync.core.normalise import table_of
 from ecsync.core.outcome import Settled, Step
 from ecsync.core.resolve import resolve
@@ -19,6 +32,18 @@ from ecsync.core.trees import Json
 Policy = Callable[[Step, "Inputs"], str]  # the reason why a step is withheld; empty: it is admitted
 Value = str | tuple[str, ...] | None  # of a reference; None: unknown
 LookupValues = Mapping[Ref, Value]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InVain:
+    """The part of an update that was written often enough without an effect, where the rest of it is written."""
+
+    fields: tuple[FieldChange, ...] = ()
+    why: str = ""  # of the fields
+    why_marks: str = ""  # empty: the marks are written with the rest
+
+
+PartInVain = Callable[[Update, "Inputs"], InVain]  # empty also if no rest is left: then it is for the policies
 CHECKED_WITHIN = 128  # passes in which each settled resource is compared in full once
 
 
@@ -42,6 +67,7 @@ class Inputs:
     # Per resource: the values of its lookups when it was last in sync.
     last_lookups: Mapping[Key, LookupValues] = field(default_factory=dict)
     policies: tuple[Policy, ...] = ()
+    in_vain: PartInVain = lambda *_: InVain()
     retried: frozenset[Key] = frozenset()  # what a gate gave up is tried again: a person asked for it
     # Of the last pass: the resources with nothing to do. `turn` is the number of this pass, `turns` is how many of the
     # last turns it stands for: in those before it, nothing was decided.

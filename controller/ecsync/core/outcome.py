@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from typing import Literal, TypeAlias
 
 from ecsync.core.model import Adopt, Call, Change, Desired, FieldChange, Key, Problem, Replace, Sync, Target, Update
-from ecsync.core.trees import Json, Path
+from ecsync.core.trees import Json, Path, canonical
 
 LOOK_AGAIN = 15.0  # seconds until the next look at what is under way, where nothing else is given
 
@@ -141,6 +142,16 @@ class Plan:
     def empty(self) -> bool:
         """Return whether the plan has no step other than adoptions."""
         return all(isinstance(step.change, Adopt) for step in self.steps)
+
+    @property
+    def digest(self) -> str:
+        """Return a short hash of what the plan would do and where: `apply --digest` applies no other plan."""
+        steps = [
+            [str(step.id), type(step.change).__name__, [[call.name, call.params] for call in step.calls]]
+            for step in self.steps
+        ]
+        content = canonical([self.application, self.target.account, self.target.region, steps])
+        return sha256(content.encode()).hexdigest()[:12]
 
 
 # ---------------------------------------------------------------- outcome

@@ -8,7 +8,8 @@ from ecsync.core import marks
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind
 from ecsync.core.marks import declared_form, released_maps
-from ecsync.core.model import Applied, Desired, FieldChange, Key, Present
+from ecsync.core.model import Applied, Desired, FieldChange, Key, Mark, Present, Update
+from ecsync.core.outcome import Step, StepId
 from ecsync.core.rules import Computed, Reverts
 from ecsync.core.trees import Body
 
@@ -126,3 +127,10 @@ def marks_to_write(
     marked = None if any(one.effect == "revise" for one in fields) else observed
     pending = any(one.reason == "pending" for one in fields)
     return outdated_marks(inputs, desired, written, marked, pending=pending)
+
+
+def marking(kind: Kind, change: Update) -> Step:
+    """Return the step that writes the marks of a change, and nothing else."""
+    mark = Mark(desired=change.desired, observed=change.observed, marks=change.marks)
+    calls = marks.tag_calls(kind.tagging, mark) if kind.tagging else ()
+    return Step(id=StepId(key=change.desired.key), change=mark, calls=calls)

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
 
 from ecsync.core import deletes, graph, marks, ownership
 from ecsync.core.inputs import Inputs, basis, blocked, due, not_found, unmoved, waits_for
@@ -42,8 +41,8 @@ from ecsync.core.model import (
     Update,
 )
 from ecsync.core.outcome import LOOK_AGAIN, Phase, Plan, Settled, Step, StepId, Unmanaged, Withheld
-from ecsync.core.resource_diff import declares, difference, with_ignored
-from ecsync.core.trees import Json, canonical
+from ecsync.core.resource_diff import declares, difference, with_ignored, without
+from ecsync.core.trees import Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,16 +100,6 @@ def decision_order(inputs: Inputs) -> tuple[Desired, ...]:
     _, order = graph.course(inputs.application.documents, inputs.kinds)
     declared = (inputs.desired(step.key) for step in order if step.phase == "main")
     return tuple(desired for desired in declared if desired is not None)
-
-
-def digest(plan: Plan) -> str:
-    """Return a short hash of what the plan would do and where: `apply --digest` applies no other plan."""
-    steps = [
-        [str(step.id), type(step.change).__name__, [[call.name, call.params] for call in step.calls]]
-        for step in plan.steps
-    ]
-    content = canonical([plan.application, plan.target.account, plan.target.region, steps])
-    return sha256(content.encode()).hexdigest()[:12]
 
 
 def replan(inputs: Inputs, step: Step) -> Plan:
@@ -290,12 +279,26 @@ def _change_rest(inputs: Inputs, draft: _Draft, change: Update, rest: tuple[Fiel
 
 def _change(inputs: Inputs, draft: _Draft, change: Update, waiting: str = "", again: float = LOOK_AGAIN) -> None:
     """Admit the steps of a resource that we own: a replacement, an update, a mark, or none."""
+    change = _without_vain(inputs, draft, change)
     if _any_effect(change.fields, "replace"):
         _replace(inputs, draft, change)
     elif change.fields or change.untag or waiting:
         _update(inputs, draft, change, waiting, again)
     elif change.marks:
-        _mark(inputs, draft, change)
+        _admit(inputs, draft, ownership.marking(inputs.kind(change.desired.key), change))
+
+
+def _without_vain(inputs: Inputs, draft: _Draft, change: Update) -> Update:
+    """Withhold the part of a change that was written in vain, and return the rest."""
+    vain, kind = inputs.in_vain(change, inputs), inputs.kind(change.desired.key)
+    if vain.fields:
+        held = replace(change, fields=vain.fields, marks={}, untag=())
+        draft.withheld.append(Withheld(step=_step(kind, held), reason=vain.why))
+        change = without(kind, change, vain.fields)
+    if vain.why_marks and not _any_effect(change.fields, "revise"):  # a revision cannot do without its marks
+        draft.withheld.append(Withheld(step=ownership.marking(kind, change), reason=vain.why_marks))
+        change = replace(change, marks={})
+    return change
 
 
 def _replace(inputs: Inputs, draft: _Draft, change: Update) -> None:
@@ -330,14 +333,6 @@ def _renewed(kind: Kind, step: Step) -> tuple[str, ...]:
         return ()
     named = kind.invalidates.get("revise" if _any_effect(step.fields, "revise") else "update", ())
     return (*named, *(output for call in step.calls for output in call.captures))
-
-
-def _mark(inputs: Inputs, draft: _Draft, change: Update) -> None:
-    kind = inputs.kind(change.desired.key)
-    if kind.tagging is not None:
-        mark = Mark(desired=change.desired, observed=change.observed, marks=change.marks)
-        calls = marks.tag_calls(kind.tagging, mark)
-        _admit(inputs, draft, Step(id=StepId(key=change.desired.key), change=mark, calls=calls))
 
 
 def _any_effect(fields: Iterable[FieldChange], effect: Effect) -> bool:

@@ -12,7 +12,7 @@ from ecsync.core.diff import Difference, differences, effect_of
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind
 from ecsync.core.marks import declared_form, leaves_undeclared, reverted, with_released
-from ecsync.core.model import Applied, Desired, FieldChange, Key, Present, Reason, Ref
+from ecsync.core.model import Applied, Desired, FieldChange, Key, Present, Reason, Ref, Update
 from ecsync.core.normalise import keyed, normalise
 from ecsync.core.redact import masked
 from ecsync.core.rules import Keyed, Rules, WriteOnly
@@ -127,6 +127,14 @@ def with_ignored(kind: Kind, desired: Desired, observed: Present) -> Desired:
     if not desired.options.ignore:
         return desired
     return replace(desired, body=as_live(desired.body, observed.body, desired.options.ignore, kind.rules))
+
+
+def without(kind: Kind, change: Update, fields: Collection[FieldChange]) -> Update:
+    """Return an update without some of its fields: they have their live values in it."""
+    rest = tuple(one for one in change.fields if one not in fields)
+    paths = [tuple(map(str, one.path)) for one in fields]
+    body = as_live(change.desired.body, change.observed.body, paths, kind.rules)
+    return replace(change, desired=replace(change.desired, body=body), fields=rest)
 
 
 def as_live(body: Body, live: Body, ignore: Sequence[tuple[str, ...]], rules: Rules) -> Body:

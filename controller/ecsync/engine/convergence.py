@@ -7,12 +7,12 @@ not show a value after three writes, or another client changes it back three tim
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import TypeAlias
 
-from ecsync.core.inputs import Inputs
+from ecsync.core.inputs import Inputs, InVain
 from ecsync.core.marks import APPLIED, FORM, ID, applied_for, owner, unpack
 from ecsync.core.model import (
     Adopt,
@@ -37,7 +37,7 @@ TRIES = 3  # writes of one value over the same other value
 SETTLE = 60.0  # seconds after a write in which AWS may still return what was there before
 STAYS = (3600.0, 10)  # seconds and intervals in sync after which earlier writes do not count any more
 
-Unit: TypeAlias = tuple[StepId, str]  # one thing that a step writes: a field, the marks, or the whole
+Unit: TypeAlias = tuple[Key, str]  # one thing that a step writes to a resource: a field, the marks, or the whole
 _MARKS = "(marks)"
 _MOST = 8  # live values that are remembered
 
@@ -115,7 +115,7 @@ class Writes:
         differing = {unit: value for step in steps for unit, value in _units(step)}
         self.stays = max(STAYS[0], STAYS[1] * interval)
         for unit, row in tuple(self.rows.items()):
-            if unit[0].key in unreadable:
+            if unit[0] in unreadable:
                 continue
             value = differing.get(unit)
             if value is not None and value.wanted == row.wanted:
@@ -159,17 +159,35 @@ class Writes:
 
     def exhausted(self, step: Step, declared: str, now: float) -> str:
         """Return the reason why a step is not sent again; empty if it may be sent."""
-        fields = _essential(step) if step.calls else {}
-        rows = {unit: self._row(unit, value, declared, now) for unit, value in fields.items()}
+        values = _essential(step) if step.calls else {}
+        found = self._exhausted(values, declared, now)
+        if not found or len(found) < len(values):
+            return ""
+        return _why(step.id.key, _paths(step.fields) or f"the {type(step.change).__name__.lower()}", found.values())
+
+    def part_exhausted(self, step: Step, declared: str, now: float) -> InVain:
+        """Return which part of an update is not sent again. Empty if that is all of it: `exhausted` has the reason."""
+        found = self._exhausted(dict(_units(step)), declared, now)
+        fields = tuple(one for one in step.fields if _field(step, one) in found)
+        if not found or len(fields) == len(step.fields):
+            return InVain()
+        key, marks = step.id.key, found.get((step.id.key, _MARKS))
+        return InVain(
+            fields=fields,
+            why=_why(key, _paths(fields), [found[_field(step, one)] for one in fields]) if fields else "",
+            why_marks=_why(key, "the mark", [marks]) if marks else "",
+        )
+
+    def _exhausted(self, values: Mapping[Unit, _Value], declared: str, now: float) -> dict[Unit, _Written]:
+        """Judge the writes of these values, and return those that were made often enough."""
+        rows = {unit: row for unit, value in values.items() if (row := self._row(unit, value, declared, now))}
         for unit, row in rows.items():
-            if row is not None:
-                row.judge(fields[unit], now)
-        found = [row for unit, row in rows.items() if row is not None and row.is_exhausted(fields[unit])]
-        return WithheldReason("not_converging", _why(step, found)) if found and len(found) == len(fields) else ""
+            row.judge(values[unit], now)
+        return {unit: row for unit, row in rows.items() if row.is_exhausted(values[unit])}
 
     def forget(self, key: Key | None = None) -> None:
         """Try everything again, or what was written to one resource."""
-        self.rows = {unit: row for unit, row in self.rows.items() if key is not None and unit[0].key != key}
+        self.rows = {unit: row for unit, row in self.rows.items() if key is not None and unit[0] != key}
         self.created = {one: at for one, at in self.created.items() if key is not None and one != key}
 
 
@@ -184,18 +202,22 @@ def _pending(one: FieldChange) -> FieldChange:
     return replace(one, reason="pending") if one.reason == "drift" else one
 
 
-def _why(step: Step, rows: list[_Written]) -> str:
+def _paths(fields: Iterable[FieldChange]) -> str:
+    return ", ".join(dotted(one.path) for one in fields)
+
+
+def _why(key: Key, what: str, rows: Collection[_Written]) -> WithheldReason:
     """Return what was written and what was read after it, for people."""
-    what = ", ".join(dotted(one.path) for one in step.fields) or f"the {type(step.change).__name__.lower()}"
     if all(row.unshown for row in rows):
         times = max(row.unshown for row in rows)
         seen = f"AWS answered without an error {times} times, and did not show it after any of them"
     else:
         times = max(max(row.before.values()) for row in rows)
         seen = f"it was written {times} times, AWS showed it, and another client changed it back"
-    return (
+    return WithheldReason(
+        "not_converging",
         f"not written any more: {what} does not converge: {seen}; it is written again when the manifest or the live "
-        f"value changes, or with `ecsync retry {step.id.key.application}/{step.id.key}`"
+        f"value changes, or with `ecsync retry {key.application}/{key}`",
     )
 
 
@@ -296,14 +318,18 @@ def _units(step: Step) -> Iterator[tuple[Unit, _Value]]:
         return
     if isinstance(change, Update | Replace) and change.fields:
         for one in change.fields:
-            yield (step.id, canonical(one.path)), _Value(_digest(one.after), _digest(one.before))
+            yield _field(step, one), _Value(_digest(one.after), _digest(one.before))
     elif not isinstance(change, Mark):
         # The calls of a create may name resources that AWS does not show yet either: the document identifies it.
         calls = [] if isinstance(change, Create) else [[call.name, call.params] for call in step.calls]
         whole = _digest([type(change).__name__, _physical(change), calls])
-        yield (step.id, whole), _Value(whole, "")
+        yield (step.id.key, whole), _Value(whole, "")
     if isinstance(change, Create | Update | Mark) and change.marks:
-        yield (StepId(key=step.id.key), _MARKS), _Value(_digest(dict(change.marks)), "")
+        yield (step.id.key, _MARKS), _Value(_digest(dict(change.marks)), "")
+
+
+def _field(step: Step, one: FieldChange) -> Unit:
+    return step.id.key, canonical(one.path)
 
 
 def _essential(step: Step) -> Mapping[Unit, _Value]:

@@ -250,6 +250,7 @@ def _planned(
         policies=policy.standard(
             prune=catalogue.pruning or listing.incomplete, not_converging=step_state.not_converging(now)
         ),
+        in_vain=step_state.in_vain(now),
     )
     inputs = replace(inputs, order=step_state.order_of(inputs))
     return inputs, replace(plan.build(inputs), incomplete=str(listing.incomplete))
@@ -362,7 +363,7 @@ def _guard(observed: ObservedPlan, destination: Destination, options: PassOption
     """Raise Refused unless the plan may be applied here."""
     if not destination.installation:
         raise Refused("no installation is configured: set ECSYNC_INSTALLATION to a name for this controller")
-    if options.only_digest and options.only_digest != (digest := plan.digest(observed.plan)):
+    if options.only_digest and options.only_digest != (digest := observed.plan.digest):
         raise Refused(f"the plan has changed: its digest is {digest}, not {options.only_digest}; review it again")
     by_name = options.adopt is not None  # a person has named what to adopt
     if not (by_name or destination.asserted) and policy.finds_no_owned_resource(observed.plan, observed.inputs.world):

@@ -6,9 +6,9 @@ from collections.abc import Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from ecsync.core import plan as planning
-from ecsync.core.inputs import CHECKED_WITHIN, Inputs, LookupValues, Policy
+from ecsync.core.inputs import CHECKED_WITHIN, Inputs, InVain, LookupValues, PartInVain, Policy
 from ecsync.core.marks import applied_for
-from ecsync.core.model import Applied, Desired, Documents, Key, Present
+from ecsync.core.model import Applied, Desired, Documents, Key, Present, Update
 from ecsync.core.outcome import Failed, Plan, Progressing, Result, Settled, Step, StepId
 from ecsync.core.ports import AwsError
 from ecsync.engine.convergence import KnownMarks, Writes
@@ -152,6 +152,15 @@ class StepState:
             return self.known_marks.reason(step, inputs, now) or self.writes.exhausted(step, content, now)
 
         return policy
+
+    def in_vain(self, now: float) -> PartInVain:
+        """Return the function that finds the part of an update that was written in vain."""
+
+        def part(change: Update, inputs: Inputs) -> InVain:
+            step = Step(id=StepId(key=change.desired.key), change=change, calls=())
+            return self.writes.part_exhausted(step, content_digest(step, inputs.desired(step.id.key)), now)
+
+        return part
 
     def retry(self, key: Key | None = None) -> None:
         """Try at once what failed, was given up or does not converge: one resource, or all."""

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from ecsync.core import plan as planning
 from ecsync.core import redact, status
 from ecsync.core.kind import Kind
 from ecsync.core.model import Call, FieldChange, Key, Problem
@@ -31,7 +30,7 @@ class Planned:
 
 def digest(plans: Sequence[Plan]) -> str:
     """Return the digest of the plans of all applications; that of the plan itself if there is one."""
-    each = sorted(planning.digest(plan) for plan in plans)
+    each = sorted(plan.digest for plan in plans)
     return each[0] if len(each) == 1 else sha256(canonical(each).encode()).hexdigest()[:12]
 
 
@@ -67,7 +66,7 @@ def _application(one: Planned) -> dict[str, Json]:
         "name": plan.application,
         "revision": plan.revision,
         "target": {"account": plan.target.account, "region": plan.target.region},
-        "digest": planning.digest(plan),
+        "digest": plan.digest,
         "sync": one.sync,
         "health": one.health,
         "steps": [_step(step, one) for step in plan.steps],

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from ecsync.core import plan as planning
 from ecsync.core import redact, status
 from ecsync.core.model import Adopt, Create, Delete, Effect, FieldChange, Forget, Mark, Replace, Update
 from ecsync.core.outcome import Plan, Step, Unmanaged
@@ -61,7 +60,7 @@ def conclusion(plans: Iterable[Plan]) -> str:
 def _application(one: Planned, *, calls: bool, full: bool) -> Iterator[Line]:
     plan = one.plan
     title = f"app {plan.application}  ({one.source or 'manifests'} @ {plan.revision}, {plan.target})"
-    yield Line(f"{title:<{COLUMN + 20}} {one.sync} · {one.health}   plan {planning.digest(plan)}", "title")
+    yield Line(f"{title:<{COLUMN + 20}} {one.sync} · {one.health}   plan {plan.digest}", "title")
     for step in plan.steps:
         yield from _step(step, one, calls=calls)
     for held in plan.withheld:

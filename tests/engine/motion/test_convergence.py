@@ -188,6 +188,68 @@ class TestChangedBack:
         assert to(account, "alone") == ["UpdateLeaf alone"] * 5
 
 
+class TestSeveralValues:
+    """One value of a resource does not converge, and another one of it changes."""
+
+    def sent(self, account: Account, operation: str, member: str) -> list[Any]:
+        """Return a list that gets the member of each later call that has it."""
+        found: list[Any] = []
+
+        def note(called: str, params: Any) -> None:
+            if called == operation and member in params:
+                found.append(params[member])
+
+        account.cloud.before = note
+        return found
+
+    @pytest.mark.parametrize("interval", INTERVALS)
+    def test_the_other_value_is_written_without_it(self, account: Account, interval: float) -> None:
+        """A person sets another size each time: each one is repaired, and the colour is not sent with it."""
+        small = shop(document("Leaf/alone", colour="red", size=1))
+        forgets(account, "alone", "colour")
+        colours = self.sent(account, "UpdateLeaf", "colour")
+        for size in range(2, 52):
+            outcome = passes(account, small, 2, interval)
+            account.body("Leaf/alone")["size"] = size
+        passes(account, small, 2, max(interval, SETTLE))
+        assert colours == ["red", "red"]
+        assert account.body("Leaf/alone")["size"] == 1
+        (held,) = outcome.plan.withheld
+        assert held.obstacle == "not_converging"
+        assert [one.path for one in held.step.fields] == [("colour",)]
+
+    def test_a_replacement_in_vain_is_not_repeated_for_another_value(self, account: Account) -> None:
+        """The size alone can change in place."""
+        options = Options(replace="allow")
+        forgets(account, "base", "zone")
+        base = shop(document("Base/base", options, zone="a", size=1))
+        passes(account, base, 10, 60.0)
+        account.cloud.writes.clear()
+        for size in range(2, 12):
+            account.body("Base/base")["size"] = size
+            passes(account, base, 2, 60.0)
+        assert set(account.cloud.writes) == {"UpdateBase base"}
+        assert account.body("Base/base")["size"] == 1
+
+    def test_a_mark_in_vain_is_not_written_with_another_value(self, account: Account) -> None:
+        """AWS keeps no mark of what is applied; each new size is written, and the mark three times."""
+        account.settle(RED)
+        mark = account.body("Leaf/alone")["tags"]["ecsync:applied"]
+
+        def keep(_operation: str, _params: Any) -> None:
+            account.body("Leaf/alone")["tags"]["ecsync:applied"] = mark
+
+        account.cloud.after = keep
+        tags = self.sent(account, "TagLeaf", "tags")
+        blue = shop(document("Leaf/alone", colour="blue"))
+        for number in range(20):
+            passes(account, blue, 2, 60.0)
+            account.body("Leaf/alone")["colour"] = f"pink-{number}"
+        passes(account, blue, 2, 60.0)
+        assert account.body("Leaf/alone")["colour"] == "blue"
+        assert len(tags) == 3
+
+
 class TestLifted:
     """What ends a hold."""
 
