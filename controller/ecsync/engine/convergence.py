@@ -29,11 +29,12 @@ from ecsync.core.model import (
     Replace,
     Update,
 )
-from ecsync.core.outcome import Step, StepId, WithheldReason
+from ecsync.core.outcome import Plan, Step, StepId, WithheldReason
 from ecsync.core.trees import canonical, dotted
 from ecsync.core.wording import duration
 
 TRIES = 3  # writes of one value over the same other value
+MOST_IN_A_ROW = 9  # writes to one resource that is never in sync in between
 SETTLE = 60.0  # seconds after a write in which AWS may still return what was there before
 STAYS = (3600.0, 10)  # seconds and intervals in sync after which earlier writes do not count any more
 
@@ -97,21 +98,25 @@ class Writes:
     rows: dict[Unit, _Written] = field(default_factory=dict)
     stays: float = STAYS[0]  # seconds in sync after which a row does not count any more
     created: dict[Key, tuple[str, float]] = field(default_factory=dict)  # not looked at since: document, time
+    in_a_row: dict[Key, tuple[str, int]] = field(default_factory=dict)  # writes since it was in sync: document, number
 
     def wrote(self, step: Step, declared: str, now: float) -> None:
         """Note that the calls of a step succeeded."""
         if isinstance(step.change, Create | Replace):
             self.created[step.id.key] = declared, now
+        self.in_a_row[step.id.key] = declared, self._in_a_row(step.id.key, declared) + 1
         for unit, value in _units(step):
             row = self._row(unit, value, declared, now)
             if row is None:
                 row = self.rows[unit] = _Written(declared, value.wanted, now)
             row.write(value, now)
 
-    def looked(self, steps: Iterable[Step], unknown: Iterable[Key], now: float, interval: float) -> None:
-        """Judge the writes by the plan that was made of a new look; `unknown` are resources that it could not read."""
-        steps, unreadable = tuple(steps), frozenset(unknown)
+    def looked(self, plan: Plan, now: float, interval: float) -> None:
+        """Judge the writes by the plan that was made of a new look."""
+        steps = (*plan.steps, *(one.step for one in plan.withheld))
+        unreadable = plan.unreadable.keys() | plan.stopped.keys()
         self._look_at_created(steps, unreadable, now)
+        self._forget_in_sync(plan, unreadable)
         differing = {unit: value for step in steps for unit, value in _units(step)}
         self.stays = max(STAYS[0], STAYS[1] * interval)
         for unit, row in tuple(self.rows.items()):
@@ -126,10 +131,24 @@ class Writes:
             if self._is_over(row, now):
                 del self.rows[unit]
 
-    def _look_at_created(self, steps: Iterable[Step], unreadable: frozenset[Key], now: float) -> None:
+    def _forget_in_sync(self, plan: Plan, unreadable: Collection[Key]) -> None:
+        """Forget the writes to what is in sync."""
+        planned, held = {one.id.key for one in plan.steps}, {one.step.id.key for one in plan.withheld}
+        self.in_a_row = {
+            key: (declared, count)
+            for key, (declared, count) in self.in_a_row.items()
+            if key in planned or key in unreadable or (count >= MOST_IN_A_ROW and key in held)
+        }
+
+    def _in_a_row(self, key: Key, declared: str) -> int:
+        """Return the number of writes of this document to a resource since it was in sync."""
+        document, count = self.in_a_row.get(key, (declared, 0))
+        return count if document == declared else 0
+
+    def _look_at_created(self, steps: Iterable[Step], unreadable: Collection[Key], now: float) -> None:
         """Take a creation as the first write of what differs right after it; a late step is a write of its own."""
         absent = {step.id.key for step in steps if isinstance(step.change, Create)}
-        for key in self.created.keys() - absent - unreadable:
+        for key in self.created.keys() - absent - set(unreadable):
             declared, at = self.created.pop(key)
             main = StepId(key=key)
             for unit, value in (one for step in steps if step.id == main for one in _units(step)):
@@ -159,11 +178,17 @@ class Writes:
 
     def exhausted(self, step: Step, declared: str, now: float) -> str:
         """Return the reason why a step is not sent again; empty if it may be sent."""
-        values = _essential(step) if step.calls else {}
-        found = self._exhausted(values, declared, now)
-        if not found or len(found) < len(values):
+        if not step.calls:
             return ""
-        return _why(step.id.key, _paths(step.fields) or f"the {type(step.change).__name__.lower()}", found.values())
+        key, values = step.id.key, _essential(step)
+        what = _paths(step.fields) or f"the {type(step.change).__name__.lower()}"
+        found = self._exhausted(values, declared, now)
+        if found and len(found) == len(values):
+            return _why(key, what, _seen(found.values()))
+        if (times := self._in_a_row(key, declared)) >= MOST_IN_A_ROW:
+            seen = f"it was written {times} times in a row, and AWS never showed it in sync in between"
+            return _why(key, what, seen, "the manifest changes")
+        return ""
 
     def part_exhausted(self, step: Step, declared: str, now: float) -> InVain:
         """Return which part of an update is not sent again. Empty if that is all of it: `exhausted` has the reason."""
@@ -174,8 +199,8 @@ class Writes:
         key, marks = step.id.key, found.get((step.id.key, _MARKS))
         return InVain(
             fields=fields,
-            why=_why(key, _paths(fields), [found[_field(step, one)] for one in fields]) if fields else "",
-            why_marks=_why(key, "the mark", [marks]) if marks else "",
+            why=_why(key, _paths(fields), _seen([found[_field(step, one)] for one in fields])) if fields else "",
+            why_marks=_why(key, "the mark", _seen([marks])) if marks else "",
         )
 
     def _exhausted(self, values: Mapping[Unit, _Value], declared: str, now: float) -> dict[Unit, _Written]:
@@ -189,6 +214,7 @@ class Writes:
         """Try everything again, or what was written to one resource."""
         self.rows = {unit: row for unit, row in self.rows.items() if key is not None and unit[0] != key}
         self.created = {one: at for one, at in self.created.items() if key is not None and one != key}
+        self.in_a_row = {one: row for one, row in self.in_a_row.items() if key is not None and one != key}
 
 
 def _as_pending(step: Step) -> Update | Replace | Create | Delete | Forget | Mark | Adopt:
@@ -206,19 +232,22 @@ def _paths(fields: Iterable[FieldChange]) -> str:
     return ", ".join(dotted(one.path) for one in fields)
 
 
-def _why(key: Key, what: str, rows: Collection[_Written]) -> WithheldReason:
-    """Return what was written and what was read after it, for people."""
-    if all(row.unshown for row in rows):
-        times = max(row.unshown for row in rows)
-        seen = f"AWS answered without an error {times} times, and did not show it after any of them"
-    else:
-        times = max(max(row.before.values()) for row in rows)
-        seen = f"it was written {times} times, AWS showed it, and another client changed it back"
+def _why(key: Key, what: str, seen: str, ends: str = "the manifest or the live value changes") -> WithheldReason:
+    """Return why something is not written any more, and what ends that, for people."""
     return WithheldReason(
         "not_converging",
-        f"not written any more: {what} does not converge: {seen}; it is written again when the manifest or the live "
-        f"value changes, or with `ecsync retry {key.application}/{key}`",
+        f"not written any more: {what} does not converge: {seen}; it is written again when {ends}, "
+        f"or with `ecsync retry {key.application}/{key}`",
     )
+
+
+def _seen(rows: Collection[_Written]) -> str:
+    """Return what was read after these writes, for people."""
+    if all(row.unshown for row in rows):
+        times = max(row.unshown for row in rows)
+        return f"AWS answered without an error {times} times, and did not show it after any of them"
+    times = max(max(row.before.values()) for row in rows)
+    return f"it was written {times} times, AWS showed it, and another client changed it back"
 
 
 # ---------------------------------------------------------------- who writes

@@ -62,9 +62,7 @@ class StepState:
 
     def record_plan(self, inputs: Inputs, plan: Plan, now: float) -> None:
         """Note which resources are complete or in sync: the reason of a later difference depends on it."""
-        steps = (*plan.steps, *(one.step for one in plan.withheld))
-        unknown = (*plan.unreadable, *plan.stopped)
-        self.writes.looked(steps, unknown, now, inputs.application.sync.interval)
+        self.writes.looked(plan, now, inputs.application.sync.interval)
         self.known_marks.looked(inputs, now)
         planned = {step.id.key for step in plan.steps}
         differing = planned | {one.step.id.key for one in plan.withheld}

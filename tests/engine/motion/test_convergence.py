@@ -11,7 +11,7 @@ import pytest
 
 from ecsync.core.model import Application, Options
 from ecsync.core.outcome import Outcome, Progressing
-from ecsync.engine.convergence import SETTLE
+from ecsync.engine.convergence import MOST_IN_A_ROW, SETTLE
 from ecsync.report.drift import follow
 from ecsync.testing import MemoryCloud
 from tests.engine.passes import Account, document, key, shop, stack
@@ -132,6 +132,25 @@ class TestNeverShown:
         account.cloud.after = keep
         passes(account, gone, 50, interval)
         assert account.cloud.writes == ["DeleteLeaf alone"] * 3
+
+    @pytest.mark.parametrize("interval", INTERVALS)
+    def test_another_difference_after_each_write_ends_too(self, account: Account, interval: float) -> None:
+        """AWS answers each write with another undeclared member. The other resources converge."""
+
+        def add(operation: str, _params: Any) -> None:
+            found = account.cloud.named("Leaf", "alone")
+            if found is not None and not operation.startswith(("Describe", "List")):
+                for name in [name for name in found if name.startswith("extra")]:
+                    del found[name]
+                found[f"extra-{len(account.cloud.writes)}"] = 1
+
+        account.cloud.after = add
+        outcome = passes(account, RED, 50, interval)
+        assert len(to(account, "alone")) == MOST_IN_A_ROW
+        (held,) = outcome.plan.withheld
+        assert held.obstacle == "not_converging"
+        assert "it was written 9 times in a row, and AWS never showed it in sync in between" in held.reason
+        assert account.body("Leaf/other")["colour"] == "green"
 
     def test_two_restarts_allow_three_more_each(self, account: Account) -> None:
         """Nothing is kept on disk."""
