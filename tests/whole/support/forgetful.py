@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from ecsync.cli.apply import ended
 from ecsync.core.inputs import Inputs
@@ -27,6 +27,8 @@ from tests.whole.support.environment import Controller
 TRIES = 3  # writes of one value by one process
 PASSES = 50
 QUIET = 6  # passes in a row without a write
+Pace: TypeAlias = float | Literal["apply"]  # the interval of the daemon in seconds, or the verb
+PACES: tuple[Pace, ...] = (10.0, 60.0, 300.0, "apply")
 POLL = 5.0  # seconds between two passes of `apply`
 
 Value = Callable[[int], Any]  # what AWS makes of a leaf, by the number of writes to its resource
@@ -159,10 +161,15 @@ class Forgetful:
             what.append("the mark")
         self.written.update(f"{step.id.key} {one}" for one in what)
 
-    def restart(self) -> None:
-        """Begin with a new process."""
-        self._judge_writes()
-        self.state = StepState()
+    def live(self, pace: Pace, processes: int) -> None:
+        """Let so many processes work, one after another, and judge what they wrote."""
+        for _ in range(processes):
+            self.state = StepState()
+            if pace == "apply":
+                self.apply()
+            else:
+                self.run(pace)
+            self._judge_writes()
 
     def run(self, interval: float) -> None:
         """Make passes at the daemon's pace until some write nothing, and some more at the end of the time of 50."""
@@ -216,8 +223,7 @@ class Forgetful:
                 self.problems.append(f"{status.key} is {status.sync}: {status.message}")
 
 
-def halves(wave: Changes) -> Iterator[tuple[Changes, Changes]]:
-    """Yield the changes of a wave as (what AWS forgets, what a person changed), and the other way round."""
+def halves(wave: Changes) -> tuple[tuple[Changes, Changes], ...]:
+    """Return the changes of a wave as (what AWS forgets, what a person changed), and the other way round."""
     one, other = (dict(list(wave.items())[start::2]) for start in (0, 1))
-    yield one, other
-    yield other, one
+    return (one, other), (other, one)
