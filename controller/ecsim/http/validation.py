@@ -10,6 +10,15 @@ from ecsim.moto import seams
 # Values that a service accepts although its model does not list them.
 # ecs.RegisterTaskDefinition, networkMode: "for Windows <default> or awsvpc can be used".
 BEYOND = {"NetworkMode": ("default",)}
+# Members that a service requires although its model does not say so.
+REQUIRED = {
+    "LoadBalancerAttribute": ("Key",),  # elbv2: of the attributes of listeners and target groups too
+    "ListenerAttribute": ("Key",),
+    "TargetGroupAttribute": ("Key",),
+    "TargetGroupTuple": ("TargetGroupArn",),
+    "SubnetMapping": ("SubnetId",),
+    "ManagedInstancesNetworkConfiguration": ("subnets",),
+}
 CODES = {
     "application-autoscaling": validation_exception,
     "autoscaling": validation_error,
@@ -54,7 +63,7 @@ def _enum_problem(values: tuple[str, ...], value: Any, path: str) -> str | None:
 
 def _structure_problem(shape: Any, value: dict[str, Any], path: str) -> str | None:
     prefix = f"{path}." if path else ""
-    for name in shape.required_members:
+    for name in (*shape.required_members, *REQUIRED.get(shape.name, ())):
         if value.get(name) is None:
             return f"Value null at '{prefix}{name}' failed to satisfy constraint: Member must not be null"
     for name, item in value.items():
