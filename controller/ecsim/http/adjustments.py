@@ -55,7 +55,6 @@ BEFORE: dict[tuple[str, str], Before] = {
     ("iam", "GetPolicyVersion"): iam.load_policy,
     ("iam", "ListPolicies"): iam.load_policies,
     ("iam", "ListPolicyVersions"): iam.load_policy,
-    ("logs", "CreateLogGroup"): logs.check_create_log_group,
     ("logs", "DeleteLogGroup"): logs.check_delete_log_group,
     ("logs", "PutRetentionPolicy"): logs.check_retention,
     ("resourcegroupstaggingapi", "GetResources"): _wake_tagged,

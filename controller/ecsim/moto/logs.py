@@ -14,7 +14,6 @@ from ecsim.moto import seams
 RETENTIONS = (
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 )  # fmt: skip
-CLASSES = ("STANDARD", "INFREQUENT_ACCESS", "DELIVERY")
 
 
 @dataclass
@@ -24,12 +23,6 @@ class LogsRegion:
     region: str
     account: str
     groups: dict[str, Body] = field(default_factory=dict)  # by name
-
-
-def check_create_log_group(call: Call) -> None:
-    """Refuse an invalid log class."""
-    if call.params.get("logGroupClass", "STANDARD") not in CLASSES:
-        raise invalid_parameter(f"logGroupClass must be one of [{', '.join(CLASSES)}]")
 
 
 def check_retention(call: Call) -> None:
