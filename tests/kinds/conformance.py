@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from botocore.loaders import create_loader
 from botocore.model import ServiceModel
@@ -36,9 +39,9 @@ LONG = 150.0  # seconds after which every operation in progress in the account i
 Sent = tuple[str, dict[str, Any]]
 
 
-def application(file: str) -> Application:
-    """Return the application that a manifest declares, loaded with the real kinds and shapes."""
-    snapshot = Snapshot(revision="test", files={file: (CASES / file).read_bytes()})
+def application(*files: str) -> Application:
+    """Return the application that manifests declare, loaded with the real kinds and shapes."""
+    snapshot = Snapshot(revision="test", files={file: (CASES / file).read_bytes() for file in files})
     loaded = load(snapshot, kinds=kinds.BY_NAME, shape_of=shapes.load, environment={}, root_name="shop")
     assert not loaded.problems, [str(problem) for problem in loaded.problems]
     return replace(loaded.applications[0], manage=("all",))
@@ -76,6 +79,11 @@ class Account:
         return replace(inputs, world=observe(self.cloud, inputs, NOW))
 
     @property
+    def application(self) -> Application | None:
+        """The application to which the account converged last."""
+        return self._last.application if self._last else None
+
+    @property
     def last(self) -> Inputs:
         """The inputs after the last step."""
         assert self._last is not None
@@ -100,11 +108,12 @@ class Account:
                 self._last = inputs
                 return
             for step in steps:
-                inputs = self._carry_out(inputs, step)
+                inputs = self.carry_out(inputs, step)
             self.simulator.advance(LONG)
         raise AssertionError(f"does not converge: {[str(step.id) for step in steps]}")
 
-    def _carry_out(self, inputs: Inputs, step: Step) -> Inputs:
+    def carry_out(self, inputs: Inputs, step: Step) -> Inputs:
+        """Make the calls of a step; return the inputs with the resource read again."""
         inputs, fresh = self.again(inputs, step)
         current = next((one for one in fresh if one.id == step.id), None)
         if current is None or not current.calls:
@@ -141,6 +150,17 @@ def _with_outputs(inputs: Inputs, key: Key, captured: Mapping[str, str]) -> Inpu
         return inputs
     updated = replace(observed, outputs={**observed.outputs, **captured})
     return replace(inputs, world={**inputs.world, key: updated})
+
+
+@contextmanager
+def simulated_credentials() -> Iterator[None]:
+    """Have credentials for a simulated account in the environment, and nothing else of AWS."""
+    with mock.patch.dict(os.environ):
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            del os.environ[name]
+        os.environ.update(AWS_ACCESS_KEY_ID="simulated", AWS_SECRET_ACCESS_KEY="simulated")
+        os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
+        yield
 
 
 def served() -> Iterator[Simulator]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 import textwrap
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from unittest import mock
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -67,11 +65,7 @@ def each(among: Sequence[Kind]) -> pytest.MarkDecorator:
 @pytest.fixture(scope="module")
 def simulator() -> Iterator[Simulator]:
     """A simulated account, with credentials for it in the environment."""
-    with mock.patch.dict(os.environ):
-        for name in [name for name in os.environ if name.startswith("AWS_")]:
-            del os.environ[name]
-        os.environ.update(AWS_ACCESS_KEY_ID="simulated", AWS_SECRET_ACCESS_KEY="simulated")
-        os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
+    with conformance.simulated_credentials():
         yield from conformance.served()
 
 

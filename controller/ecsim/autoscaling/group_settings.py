@@ -38,6 +38,8 @@ SEPARATE = (
     "LaunchTemplate", "MixedInstancesPolicy", "VPCZoneIdentifier", "AvailabilityZones", "AvailabilityZoneIds",
     *SOURCES,
 )  # fmt: skip
+LAUNCHES = ("LaunchTemplate", "MixedInstancesPolicy", "LaunchConfigurationName", "InstanceId")
+ONE_TEMPLATE = "Valid requests must contain either launchTemplateId or LaunchTemplateName"
 SENTINELS = {"DefaultInstanceWarmup": -1, "MaxInstanceLifetime": 0, "PlacementGroup": ""}  # values that unset a member
 
 
@@ -50,7 +52,7 @@ def declared(call: Call) -> Body:
         "DesiredCapacity": params.get("DesiredCapacity", params["MinSize"]),
         **{member: value for member, value in params.items() if member not in SEPARATE},
     }
-    if not any(params.get(member) for member in ("LaunchTemplate", "MixedInstancesPolicy", "LaunchConfigurationName")):
+    if sum(bool(params.get(member)) for member in LAUNCHES) != 1 or params.get("InstanceId"):
         raise validation_error(
             "Valid requests must contain either LaunchTemplate, LaunchConfigurationName, InstanceId or"
             " MixedInstancesPolicy parameter."
@@ -100,6 +102,8 @@ def _finished(call: Call, body: Body) -> Body:
 
 def _template(call: Call, specification: Body) -> Body:
     """Return a specification as AWS returns it: ID, name, and the version of the request."""
+    if bool(specification.get("LaunchTemplateId")) == bool(specification.get("LaunchTemplateName")):
+        raise validation_error(ONE_TEMPLATE)
     found = launch_templates.find(call.world, call.region, specification)
     if found is None:
         wanted = specification.get("LaunchTemplateId") or specification.get("LaunchTemplateName")
@@ -158,23 +162,32 @@ def security_groups(data: Body) -> list[str]:
 def _mixed(call: Call, given: Body, before: Body) -> Body:
     """Return a mixed instances policy after an update; omitted members are kept."""
     kept = before.get("MixedInstancesPolicy", {})
-    template = {**kept.get("LaunchTemplate", {}), **given.get("LaunchTemplate", {})}
-    overrides = [
-        {**one, "LaunchTemplateSpecification": _template(call, one["LaunchTemplateSpecification"])}
-        if one.get("LaunchTemplateSpecification")
-        else one
-        for one in template.get("Overrides", [])
-    ]
+    template = {**kept.get("LaunchTemplate", {}), **_launched(call, given.get("LaunchTemplate", {}))}
+    overrides = template.get("Overrides", [])
+    if not template.get("LaunchTemplateSpecification"):
+        raise validation_error(ONE_TEMPLATE)
     by_attributes = any(one.get("InstanceRequirements") for one in overrides)
     by_price = {"OnDemandAllocationStrategy": "lowest-price"} if by_attributes else {}
     distribution = {**kept.get("InstancesDistribution", {}), **given.get("InstancesDistribution", {})}
     return {
-        "LaunchTemplate": {
-            "LaunchTemplateSpecification": _template(call, template["LaunchTemplateSpecification"]),
-            "Overrides": overrides,
-        },
+        "LaunchTemplate": {**template, "Overrides": overrides},
         "InstancesDistribution": _distribution({**DISTRIBUTION, **by_price, **distribution}),
     }
+
+
+def _launched(call: Call, given: Body) -> Body:
+    """Return the template and the overrides of a request as AWS returns them."""
+    completed = dict(given)
+    if given.get("LaunchTemplateSpecification"):
+        completed["LaunchTemplateSpecification"] = _template(call, given["LaunchTemplateSpecification"])
+    if "Overrides" in given:
+        completed["Overrides"] = [
+            {**one, "LaunchTemplateSpecification": _template(call, one["LaunchTemplateSpecification"])}
+            if one.get("LaunchTemplateSpecification")
+            else one
+            for one in given["Overrides"]
+        ]
+    return completed
 
 
 def _distribution(merged: Body) -> Body:
@@ -198,11 +211,15 @@ def _zones(call: Call) -> Body:
     found = [subnet for subnet in subnets.values() if subnet is not None]
     if len({subnet.vpc_id for subnet in found}) > 1:
         raise validation_error("The subnets must belong to the same VPC.")
-    return {
-        "VPCZoneIdentifier": ",".join(shuffled(subnets)),
+    zones = {
         "AvailabilityZones": sorted({str(subnet.availability_zone) for subnet in found}),
         "AvailabilityZoneIds": sorted({str(subnet._availability_zone.zone_id) for subnet in found}),
     }
+    if any(params.get(member) and sorted(params[member]) != names for member, names in zones.items()):
+        raise validation_error(
+            "The availability zones of the specified subnets and the Auto Scaling group do not match"
+        )
+    return {"VPCZoneIdentifier": ",".join(shuffled(subnets)), **zones}
 
 
 def check_delete(body: Body, *, force: bool) -> None:

@@ -7,7 +7,7 @@ from functools import partial
 from ecsim.account.errors import AwsError, validation_error
 from ecsim.account.paging import by_token, filtered
 from ecsim.account.world import Body, Call, Handler
-from ecsim.autoscaling import group_settings, instances, scaler, tags, traffic_sources
+from ecsim.autoscaling import group_settings, instances, lifecycle_hooks, scaler, tags, traffic_sources
 from ecsim.autoscaling.store import AutoScalingRegion, Group
 
 
@@ -28,6 +28,7 @@ def create_auto_scaling_group(call: Call) -> Body:
     arn = f"arn:aws:autoscaling:{call.region}:{region.account}:autoScalingGroup:{world.uuid()}"
     group = Group(arn=f"{arn}:autoScalingGroupName/{name}", name=name, body=body, created_at=world.iso)
     tags.put(group, params.get("Tags", []))
+    group.hooks = lifecycle_hooks.declared(name, params.get("LifecycleHookSpecificationList", []))
     group.wake = partial(scaler.wake, world, region, group)
     region.groups[name] = group
     group.wake()

@@ -46,6 +46,7 @@ class Group:
     created_at: str
     tags: dict[str, tuple[str, bool]] = field(default_factory=dict)  # key → value, PropagateAtLaunch
     metrics: set[str] = field(default_factory=set)
+    hooks: list[Body] = field(default_factory=list)  # lifecycle hooks, as described
     instances: list[Instance] = field(default_factory=list)
     activities: list[Body] = field(default_factory=list)  # newest first
     suspended: set[str] = field(default_factory=set)

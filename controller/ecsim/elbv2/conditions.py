@@ -29,6 +29,9 @@ def _condition(given: Body) -> Body:
     if field not in CONFIGS:
         valid = ",".join(CONFIGS)
         raise validation_error(f"Condition field '{field}' must be one of '[{valid}]'")
+    foreign = [member for member in CONFIGS.values() if member in given and member != CONFIGS[field]]
+    if foreign:
+        raise validation_error(f"The condition field '{field}' cannot have {foreign[0]}")
     config = dict(given.get(CONFIGS[field], {}))
     values = config.get("Values") or given.get("Values") or []
     if "RegexValues" in config or given.get("RegexValues"):

@@ -10,6 +10,7 @@ from ecsim.elbv2.defaults import SSL_POLICY, listener_attributes
 from ecsim.elbv2.store import ElbRegion
 
 SECURE = ("HTTPS", "TLS")
+ENCRYPTED = ("SslPolicy", "Certificates", "MutualAuthentication")  # members of a listener with TLS
 
 
 def create_listener(call: Call) -> Body:
@@ -52,9 +53,13 @@ def create_listener(call: Call) -> Body:
 def _secure(body: Body, params: Body) -> None:
     """Set the members of a listener with TLS, or remove them."""
     if body.get("Protocol") not in SECURE:
-        for member in ("SslPolicy", "Certificates", "MutualAuthentication"):
+        for member in ENCRYPTED:
+            if params.get(member) and params[member] != {"Mode": "off"}:
+                raise validation_error(f"{member} can only be specified for HTTPS and TLS listeners")
             body.pop(member, None)
         return
+    if any(certificate.get("IsDefault") is not None for certificate in params.get("Certificates", [])):
+        raise validation_error("You cannot set the isDefault parameter for a certificate")
     certificates = params.get("Certificates") or body.get("Certificates")
     if not certificates:
         raise validation_error(f"A certificate must be specified for {body['Protocol']} listeners")

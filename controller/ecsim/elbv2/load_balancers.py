@@ -31,8 +31,7 @@ def create_load_balancer(call: Call) -> Body:
         "IpAddressType": params.get("IpAddressType", "ipv4"),
         "EnablePrefixForIpv6SourceNat": params.get("EnablePrefixForIpv6SourceNat", "off"),
     }
-    if "CustomerOwnedIpv4Pool" in params:
-        settings["CustomerOwnedIpv4Pool"] = params["CustomerOwnedIpv4Pool"]
+    settings |= {member: params[member] for member in ("CustomerOwnedIpv4Pool", "IpamPools") if member in params}
     existing = next((b for b in elb.load_balancers.values() if b["LoadBalancerName"] == name), None)
     if existing is not None:
         if {**existing, **settings} != existing:
@@ -89,7 +88,10 @@ def _zones(call: Call, kind: str) -> tuple[list[Body], str]:
             raise AwsError("SubnetNotFound", f"The subnet ID '{subnet_id}' does not exist")
         own = {name: mapping[name] for name in ADDRESSES if name in mapping}
         addresses = [own] if own else []  # AWS does not return addresses that it chooses
-        zones.append({"ZoneName": subnet.availability_zone, "SubnetId": subnet_id, "LoadBalancerAddresses": addresses})
+        zone = {"ZoneName": subnet.availability_zone, "SubnetId": subnet_id, "LoadBalancerAddresses": addresses}
+        if mapping.get("SourceNatIpv6Prefix"):
+            zone["SourceNatIpv6Prefixes"] = [mapping["SourceNatIpv6Prefix"]]
+        zones.append(zone)
         vpcs.append(str(subnet.vpc_id))
     if len({zone["ZoneName"] for zone in zones}) < len(zones):
         raise AwsError(

@@ -14,8 +14,6 @@ def create_rule(call: Call) -> Body:
     elb, params = call.store(ElbRegion), call.params
     listener = elb.get("listeners", params["ListenerArn"])
     priority = int(params["Priority"])
-    if not 1 <= priority <= 50000:
-        raise validation_error(f"Priority '{priority}' is not in the range 1 to 50000")
     if any(rule["Priority"] == str(priority) for rule in elb.rules_of(listener["ListenerArn"])):
         raise AwsError("PriorityInUse", f"Priority '{priority}' is currently in use")
     arn = listener["ListenerArn"].replace(":listener/", ":listener-rule/", 1) + f"/{call.world.hex(16)}"

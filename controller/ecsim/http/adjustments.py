@@ -15,7 +15,7 @@ from ecsim.autoscaling import instances
 from ecsim.autoscaling.store import AutoScalingRegion
 from ecsim.ecs.store import EcsRegion
 from ecsim.elbv2.store import ElbRegion
-from ecsim.moto import ecr, iam, logs, s3, seams
+from ecsim.moto import ecr, iam, logs, s3, seams, security_groups
 
 Before = Callable[[Call], None]
 After = Callable[[Call, Response], Response]
@@ -46,6 +46,8 @@ def _wake_tagged(call: Call) -> None:
 
 
 BEFORE: dict[tuple[str, str], Before] = {
+    ("ec2", "AuthorizeSecurityGroupEgress"): security_groups.check_rules,
+    ("ec2", "AuthorizeSecurityGroupIngress"): security_groups.check_rules,
     ("ec2", "DeleteSecurityGroup"): _check_delete_security_group,
     ("ecr", "PutImage"): ecr.check_put_image,
     ("iam", "AttachRolePolicy"): iam.load_policy,
@@ -53,7 +55,6 @@ BEFORE: dict[tuple[str, str], Before] = {
     ("iam", "GetPolicyVersion"): iam.load_policy,
     ("iam", "ListPolicies"): iam.load_policies,
     ("iam", "ListPolicyVersions"): iam.load_policy,
-    ("logs", "CreateLogGroup"): logs.check_create_log_group,
     ("logs", "DeleteLogGroup"): logs.check_delete_log_group,
     ("logs", "PutRetentionPolicy"): logs.check_retention,
     ("resourcegroupstaggingapi", "GetResources"): _wake_tagged,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ecsim.account.world import Handler
 from ecsim.application_autoscaling import scalable_targets, scaling_policies, scheduled_actions
-from ecsim.autoscaling import groups, instances, metrics, processes, traffic_sources
+from ecsim.autoscaling import groups, instances, lifecycle_hooks, metrics, processes, traffic_sources
 from ecsim.autoscaling import tags as asg_tags
 from ecsim.cloudwatch import alarms
 from ecsim.ec2 import launch_templates
@@ -24,6 +24,7 @@ OPERATIONS: dict[str, dict[str, Handler]] = {
     "autoscaling": {
         **groups.OPERATIONS,
         **instances.OPERATIONS,
+        **lifecycle_hooks.OPERATIONS,
         **metrics.OPERATIONS,
         **processes.OPERATIONS,
         **traffic_sources.OPERATIONS,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
@@ -100,6 +101,12 @@ def _element(shape: Any, name: str, value: Any) -> str:
     if shape.type_name == "list":
         member = shape.member.serialization.get("name", "member")
         return f"<{name}>{''.join(_element(shape.member, member, item) for item in value)}</{name}>"
+    if shape.type_name == "map":
+        key, item = (one.serialization.get("name", name) for one, name in ((shape.key, "key"), (shape.value, "value")))
+        entries = (f"{_element(shape.key, key, k)}{_element(shape.value, item, v)}" for k, v in value.items())
+        return f"<{name}>{''.join(f'<entry>{entry}</entry>' for entry in entries)}</{name}>"
+    if shape.type_name == "timestamp" and isinstance(value, datetime):
+        value = value.strftime("%Y-%m-%dT%H:%M:%S.000Z")
     if shape.type_name == "boolean":
         value = "true" if value else "false"
     return f"<{name}>{escape(str(value))}</{name}>"

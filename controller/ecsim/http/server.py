@@ -125,8 +125,9 @@ class Gateway:
         call = Call(self._account.world, request.region, request.params, request.caller)
         handler = operations.find(request.service, request.operation)
         try:
-            if handler is not None:
+            if request.protocol != "rest":  # of a REST request the body is not decoded
                 validation.check(request.service, request.operation, request.params)
+            if handler is not None:
                 return protocol.encode(request, handler(call))
             adjustments.before(request, environ, call)
             response = self._ask_moto(environ, body)

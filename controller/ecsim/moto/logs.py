@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from typing import Any
 
 from ecsim.account.errors import AwsError, invalid_parameter
 from ecsim.account.exchange import Response
@@ -13,7 +14,6 @@ from ecsim.moto import seams
 RETENTIONS = (
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 )  # fmt: skip
-CLASSES = ("STANDARD", "INFREQUENT_ACCESS", "DELIVERY")
 
 
 @dataclass
@@ -23,12 +23,6 @@ class LogsRegion:
     region: str
     account: str
     groups: dict[str, Body] = field(default_factory=dict)  # by name
-
-
-def check_create_log_group(call: Call) -> None:
-    """Refuse an invalid log class."""
-    if call.params.get("logGroupClass", "STANDARD") not in CLASSES:
-        raise invalid_parameter(f"logGroupClass must be one of [{', '.join(CLASSES)}]")
 
 
 def check_retention(call: Call) -> None:
@@ -77,7 +71,7 @@ def complete_log_groups(call: Call, response: Response) -> Response:
 
 def put_deletion_protection(call: Call) -> Body:
     """Set the deletion protection of a log group. moto does not implement this operation."""
-    name = call.params["logGroupIdentifier"].split(":log-group:")[-1].removesuffix(":*")
+    name = _name(call.params["logGroupIdentifier"])
     if name not in seams.log_groups(call.account, call.region):
         raise AwsError("ResourceNotFoundException", "The specified log group does not exist.")
     kept = call.store(LogsRegion).groups.setdefault(name, {})
@@ -85,4 +79,32 @@ def put_deletion_protection(call: Call) -> Body:
     return {}
 
 
-OPERATIONS: dict[str, Handler] = {"PutLogGroupDeletionProtection": put_deletion_protection}
+def associate_kms_key(call: Call) -> Body:
+    """Encrypt a log group with a key. moto does not implement this operation."""
+    _group(call).kms_key_id = call.params["kmsKeyId"]
+    return {}
+
+
+def disassociate_kms_key(call: Call) -> Body:
+    """Encrypt a log group without a key of the account. moto does not implement this operation."""
+    _group(call).kms_key_id = None
+    return {}
+
+
+def _group(call: Call) -> Any:
+    reference = call.params.get("logGroupName") or call.params.get("resourceIdentifier", "")
+    found = seams.log_groups(call.account, call.region).get(_name(reference))
+    if found is None:
+        raise AwsError("ResourceNotFoundException", "The specified log group does not exist.")
+    return found
+
+
+def _name(reference: str) -> str:
+    return reference.split(":log-group:")[-1].removesuffix(":*")
+
+
+OPERATIONS: dict[str, Handler] = {
+    "AssociateKmsKey": associate_kms_key,
+    "DisassociateKmsKey": disassociate_kms_key,
+    "PutLogGroupDeletionProtection": put_deletion_protection,
+}

@@ -1,0 +1,42 @@
+"""The simulated AWS returns every member that a manifest may declare, or refuses it: it drops nothing silently."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from ecsync.core.kind import Kind
+from tests.kinds.conformance import Account, simulated_credentials, writable
+from tests.kinds.kept import account_in_process, bench
+from tests.kinds.member_values import ALONE, NOT_RETURNED, REFUSED
+from tests.kinds.members import members
+from tests.kinds.shaped import body_shape
+
+# First those that share an account.
+KINDS = sorted(writable(), key=lambda kind: not kind.name_member or kind.name in ALONE)
+
+
+@pytest.fixture(scope="module")
+def account() -> Iterator[Account]:
+    """A simulated account in this process."""
+    with simulated_credentials():
+        yield account_in_process()
+
+
+@pytest.mark.parametrize("kind", [pytest.param(kind, id=kind.name) for kind in KINDS])
+def test_a_member_is_returned_or_refused(kind: Kind, account: Account) -> None:
+    """Each member is tried alone, beside the required ones and what it needs; the exceptions have a reason."""
+    place = bench(account, kind)
+    tried = {str(member): place.tried(member) for member in members(body_shape(kind))}
+    dropped = {member: one.why for member, one in tried.items() if one.verdict == "dropped"}
+    refused = {member: one.why for member, one in tried.items() if one.verdict == "refused"}
+    assert {member: why for member, why in dropped.items() if member not in NOT_RETURNED.get(kind.name, {})} == {}, (
+        "the simulated AWS must keep these members and return them, or refuse them with an error; if AWS itself does "
+        "not return one, add it to NOT_RETURNED with the source of that fact"
+    )
+    assert {member: why for member, why in refused.items() if member not in REFUSED.get(kind.name, {})} == {}, (
+        "a value that AWS takes must be among those that are tried: add it to VALUES, or what it needs to BESIDE"
+    )
+    assert {*NOT_RETURNED.get(kind.name, {})} <= {*dropped}
+    assert {*REFUSED.get(kind.name, {})} <= {*refused}
