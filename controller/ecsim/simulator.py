@@ -85,6 +85,18 @@ class Simulator(Account):
         """Make a service one of Express Mode, as AWS returns it: `resourceManagementType` is ECS."""
         owner.make_express(self, cluster, service, region)
 
+    def code_deploy(
+        self,
+        cluster: str,
+        service: str,
+        task_definition: str,
+        group: str,
+        wait: float = 0.0,
+        region: str | None = None,
+    ) -> None:
+        """Let CodeDeploy deploy a task definition behind another target group; the old tasks stop later."""
+        owner.code_deploy(self, cluster, service, task_definition, group, wait, region)
+
     def stop_task(self, cluster: str, service: str, count: int = 1, region: str | None = None) -> tuple[str, ...]:
         """Stop running tasks of a service as if their hosts had failed. Returns their ARNs."""
         return owner.stop_task(self, cluster, service, count, region)
