@@ -184,7 +184,7 @@ def test_the_rest_of_the_rule_and_of_the_service_is_compared(deployed: Deployed)
 
 
 def test_a_new_image_in_the_manifest_is_registered_and_held(deployed: Deployed) -> None:
-    """UpdateService cannot deploy it: the reason says that CodeDeploy must."""
+    """UpdateService cannot deploy it: the reason names CodeDeploy."""
     path = deployed.environment.manifests / "app.yaml"
     path.write_text(path.read_text().replace("nginx:1", "nginx:2"))
     deployed.controller.read()

@@ -55,7 +55,8 @@ def inquire(reader: Reader, body: Body, present: Present, fields: Sequence[Field
     if any(one.path[0] == "taskDefinition" for one in fields):
         running, wanted = present.body.get("taskDefinition"), body.get("taskDefinition")
         owner = facts["runningRevisionOwner"] = _owner_of_revision(reader, running, wanted)
-        facts["deployedByOther"] = controller_of(present.body) in _DEPLOYED_BY and not _is_ours(owner, present)
+        if controller_of(present.body) in _DEPLOYED_BY:
+            facts["deployedByOther"] = not _is_ours(owner, present)
     if controller_of(present.body) == "ECS":
         record = _recorded(reader, present)
         facts["newestDeployment"] = record[0] if record else None
