@@ -1,4 +1,4 @@
-"""Checks that every AWS service makes first: what members and values must be as in the model of the operation."""
+"""Checks that every AWS service makes first: members and values must be as in the model of the operation."""
 
 from __future__ import annotations
 
