@@ -29,6 +29,7 @@ DEFAULTS = (
     '"EvaluationWindow": {"SlidingWindow": {}}',
     '"TreatMissingData": "missing"',
     '"CapacityRebalance": false',
+    '"ScaleInCooldown": 300',
 )
 REVISION = re.compile(r"(task-definition/[\w-]+):\d+")
 
