@@ -6,7 +6,7 @@ from typing import Any
 
 from ecsim.account.account import Account
 from ecsim.application_autoscaling import target_tracking
-from ecsim.ecs import image_outcomes, task_lifecycle
+from ecsim.ecs import image_outcomes, task_lifecycle, task_set_deployments
 from ecsim.ecs.capacity.provider_changes import ProviderFailures
 from ecsim.ecs.store import EcsRegion
 from ecsim.elbv2 import traffic
@@ -41,6 +41,26 @@ def make_express(account: Account, cluster: str, service: str, region: str | Non
     with account.lock:
         ecs = account.world.store(EcsRegion, region or account.settings.region)
         ecs.services[cluster, service].kept_by = "ECS"
+
+
+def code_deploy(
+    account: Account,
+    cluster: str,
+    service: str,
+    task_definition: str,
+    group: str,
+    wait: float = 0.0,
+    region: str | None = None,
+) -> None:
+    """Let CodeDeploy deploy a task definition behind another target group (its ARN).
+
+    The traffic moves when the new tasks are healthy; the old ones stop `wait` seconds later.
+    """
+    with account.lock:
+        account.world.run()
+        ecs = account.world.store(EcsRegion, region or account.settings.region)
+        found = ecs.service(ecs.cluster(cluster), service)
+        task_set_deployments.begin(account.world, ecs, found, task_definition, group, wait)
 
 
 def stop_task(

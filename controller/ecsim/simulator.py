@@ -36,7 +36,7 @@ class Simulator(Account):
 
     def __init__(self, settings: Settings | None = None, clock: Clock | None = None) -> None:
         seams.check()
-        super().__init__(settings or Settings(), clock, self._connect)
+        super().__init__(settings or Settings(), clock, self._connect, self._clear)
         self.gateway = Gateway(self, Control(self))
         self._server: BaseWSGIServer | None = None
         self._threads: list[threading.Thread] = []
@@ -85,6 +85,18 @@ class Simulator(Account):
         """Make a service one of Express Mode, as AWS returns it: `resourceManagementType` is ECS."""
         owner.make_express(self, cluster, service, region)
 
+    def code_deploy(
+        self,
+        cluster: str,
+        service: str,
+        task_definition: str,
+        group: str,
+        wait: float = 0.0,
+        region: str | None = None,
+    ) -> None:
+        """Let CodeDeploy deploy a task definition behind another target group; the old tasks stop later."""
+        owner.code_deploy(self, cluster, service, task_definition, group, wait, region)
+
     def stop_task(self, cluster: str, service: str, count: int = 1, region: str | None = None) -> tuple[str, ...]:
         """Stop running tasks of a service as if their hosts had failed. Returns their ARNs."""
         return owner.stop_task(self, cluster, service, count, region)
@@ -104,25 +116,29 @@ class Simulator(Account):
         """Set the average utilisation of a service's tasks in percent. Scaling policies react to it."""
         owner.set_load(self, cluster, service, cpu, memory, region)
 
-    def _connect(self, world: World) -> None:
-        """Prepare a new world: empty moto's backends, and let Amazon ECS listen to Auto Scaling."""
+    def _clear(self) -> None:
+        """Empty moto's backends."""
         seams.install(self._ecs_tagged, self._elb_tagged)
         seams.reset(self.settings.seed)
+
+    def _connect(self, world: World) -> None:
+        """Prepare a new world: let Amazon ECS listen to Auto Scaling."""
         world.state(InstanceListeners).listeners.append(ContainerAgents(world))
 
     def _tick_forever(self) -> None:
         while not self._stopping.wait(TICK):
             self.tick()
 
-    def _ecs_tagged(self, region: str) -> Iterator[tuple[str, dict[str, str], str]]:
-        for arn, tags in list(self.world.store(EcsRegion, region).tags.items()):
+    def _ecs_tagged(self, account: str, region: str) -> Iterator[tuple[str, dict[str, str], str]]:
+        world = self.world_of(account)
+        for arn, tags in list(world.store(EcsRegion, region).tags.items()):
             yield arn, tags, f"ecs:{arn.split(':')[5].split('/')[0]}"
-        for arn, tags in list(self.world.store(CloudWatchRegion, region).tags.items()):
+        for arn, tags in list(world.store(CloudWatchRegion, region).tags.items()):
             yield arn, tags, "cloudwatch:alarm"
-        for target in list(self.world.store(AppAutoScalingRegion, region).targets.values()):
+        for target in list(world.store(AppAutoScalingRegion, region).targets.values()):
             yield target.arn, target.tags, "application-autoscaling:scalable-target"
-        yield from seams.tagged_repositories(self.settings.account, region)
+        yield from seams.tagged_repositories(account, region)
 
-    def _elb_tagged(self, region: str) -> Iterator[tuple[str, dict[str, str], str]]:
-        for arn, tags in list(self.world.store(ElbRegion, region).tags.items()):
+    def _elb_tagged(self, account: str, region: str) -> Iterator[tuple[str, dict[str, str], str]]:
+        for arn, tags in list(self.world_of(account).store(ElbRegion, region).tags.items()):
             yield arn, tags, f"elasticloadbalancing:{elb_tags.kind(arn)}"

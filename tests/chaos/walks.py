@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.chaos.account import add_look_alikes, contents, difference
+from tests.chaos.account import add_look_alikes, contents, difference, masked
 from tests.chaos.forks import Broken, in_copies
 from tests.chaos.run import run
 from tests.chaos.stage import Stage, World
@@ -28,6 +28,8 @@ DEFAULTS = (
     '"configuration": {"executeCommandConfiguration": {"logging": "DEFAULT"}}',
     '"EvaluationWindow": {"SlidingWindow": {}}',
     '"TreatMissingData": "missing"',
+    '"CapacityRebalance": false',
+    '"ScaleInCooldown": 300',
 )
 REVISION = re.compile(r"(task-definition/[\w-]+):\d+")
 
@@ -51,6 +53,7 @@ FIRST: Mapping[str, Body] = {
     "Cluster/main": {"clusterName": "walk"},
     "LogGroup/web": {"logGroupName": "/walk/web"},
     "SecurityGroup/web": {"GroupName": "walk-web", "Description": "of a walk", "VpcId": "${Network/main}"},
+    "SecurityGroup/other": {"GroupName": "walk-other", "Description": "of a walk", "VpcId": "${Network/main}"},
     "TargetGroup/web": {
         "Name": "walk-web", "Protocol": "HTTP", "Port": 80, "TargetType": "ip", "VpcId": "${Network/main}",
         "HealthCheckIntervalSeconds": 10,
@@ -73,7 +76,33 @@ FIRST: Mapping[str, Body] = {
             "assignPublicIp": "ENABLED",
         }},
     },
+    "LoadBalancer/web": {
+        "Name": "walk-web", "Subnets": "${Network/main.publicSubnetIds}", "SecurityGroups": ["${SecurityGroup/web}"],
+    },
+    "Listener/web": {"LoadBalancerArn": "${LoadBalancer/web}", "Protocol": "HTTP", "Port": 80, "DefaultActions": [
+        {"Type": "forward", "TargetGroupArn": "${TargetGroup/web}"}]},
+    "ListenerRule/web": {
+        "ListenerArn": "${Listener/web}", "Priority": 10, "Conditions": [{"Field": "path-pattern", "Values": ["/a"]}],
+        "Actions": [{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}],
+    },
+    "Repository/web": {"repositoryName": "walk-web"},
+    "LaunchTemplate/nodes": {
+        "LaunchTemplateName": "walk-nodes", "LaunchTemplateData": {"ImageId": "ami-1", "InstanceType": "t3.small"},
+    },
+    "AutoScalingGroup/nodes": {
+        "AutoScalingGroupName": "walk-nodes", "MinSize": 0, "MaxSize": 2,
+        "VPCZoneIdentifier": "${Network/main.publicSubnetIds}",
+        "LaunchTemplate": {"LaunchTemplateId": "${LaunchTemplate/nodes}", "Version": "$Default"},
+    },
+    "ScalingPolicy/cpu": {
+        "PolicyName": "walk-cpu", "Service": "${Service/web}", "PolicyType": "TargetTrackingScaling",
+        "TargetTrackingScalingPolicyConfiguration": {
+            "TargetValue": 60,
+            "PredefinedMetricSpecification": {"PredefinedMetricType": "ECSServiceAverageCPUUtilization"},
+        },
+    },
 }  # fmt: skip
+WAITING = {"ScalingPolicy/cpu": "ScalableTarget/web"}  # left out of the manifests while the other is
 TAGS = (ABSENT, {"team": "a"}, {"team": "b", "tier": "web"}, {"tier": "web"})
 LIST_OF_TAGS = (ABSENT, [{"Key": "team", "Value": "a"}], [{"Key": "team", "Value": "b"}, {"Key": "x", "Value": "y"}])
 
@@ -91,6 +120,26 @@ def _second(port: int) -> Body:
     }
     return {**FIRST["SecurityGroup/web"], "GroupName": "walk-two", "IpPermissions": [pairs]}
 
+
+_CERTIFICATES = [{"CertificateArn": f"arn:aws:acm:eu-west-1:123456789012:certificate/{one}"} for one in "ab"]
+_TLS = {"LoadBalancerArn": "${LoadBalancer/web}", "Protocol": "HTTPS", "Port": 443,
+        "DefaultActions": FIRST["Listener/web"]["DefaultActions"]}  # fmt: skip
+_FORWARD = {"Type": "forward", "TargetGroupArn": "${TargetGroup/web}"}
+_FIXED = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}
+_TEXT = {**_FIXED, "FixedResponseConfig": {"StatusCode": "503", "ContentType": "text/plain", "MessageBody": "busy"}}
+_REDIRECT = {"Type": "redirect", "RedirectConfig": {"Protocol": "HTTPS", "Port": "443", "StatusCode": "HTTP_301"}}
+_STICKY = {"Type": "forward", "ForwardConfig": {
+    "TargetGroups": [{"TargetGroupArn": "${TargetGroup/web}", "Weight": 1}],
+    "TargetGroupStickinessConfig": {"Enabled": True, "DurationSeconds": 60}}}  # fmt: skip
+_OIDC = {"Type": "authenticate-oidc", "Order": 1, "AuthenticateOidcConfig": {
+    "Issuer": "https://i", "AuthorizationEndpoint": "https://a", "TokenEndpoint": "https://t",
+    "UserInfoEndpoint": "https://u", "ClientId": "c", "ClientSecret": "s",
+    "AuthenticationRequestExtraParams": {"prompt": "login"}}}  # fmt: skip
+_RULES = {"rules": [{"rulePriority": 1, "selection": {"tagStatus": "any", "countType": "imageCountMoreThan",
+                                                      "countNumber": 9}, "action": {"type": "expire"}}]}  # fmt: skip
+_PULL = {"Version": "2012-10-17", "Statement": [
+    {"Effect": "Allow", "Principal": "*", "Action": "ecr:BatchGetImage"}]}  # fmt: skip
+_TRACKING = "TargetTrackingScalingPolicyConfiguration"
 
 # What a change sets: a path from the key of a document, and the values among which it chooses.
 CHOICES: tuple[tuple[tuple[str | int, ...], tuple[Any, ...]], ...] = (
@@ -140,6 +189,66 @@ CHOICES: tuple[tuple[tuple[str | int, ...], tuple[Any, ...]], ...] = (
     (("Alarm/cpu", "EvaluationWindow"), (ABSENT, {"WallClockWindow": {"Timezone": "UTC"}}, {"SlidingWindow": {}})),
     (("Alarm/cpu", "AlarmDescription"), (ABSENT, "one", "two")),
     (("Alarm/cpu", "TreatMissingData"), (ABSENT, "ignore", "breaching")),
+    (("SecurityGroup/web", "IpPermissionsEgress"), (ABSENT, [], [_port(443, "0.0.0.0/0")],
+        [{**_port(443, "0.0.0.0/0"), "IpRanges": [{"CidrIp": "0.0.0.0/0", "Description": "out"}]}],
+        [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "10.0.0.0/8"}], "Ipv6Ranges": [{"CidrIpv6": "2001:db8::/32"}]}])),
+    (("LoadBalancer/web", "Attributes"), (ABSENT, {"idle_timeout.timeout_seconds": 90},
+        {"routing.http2.enabled": False, "routing.http.drop_invalid_header_fields.enabled": True})),
+    (("LoadBalancer/web", "IpAddressType"), (ABSENT, "ipv4", "dualstack")),
+    (("LoadBalancer/web", "SecurityGroups"), (["${SecurityGroup/web}"], ["${SecurityGroup/other}"],
+                                              ["${SecurityGroup/web}", "${SecurityGroup/other}"])),
+    (("LoadBalancer/web", "Tags"), LIST_OF_TAGS),
+    (("Listener/web", "DefaultActions"), ([_FORWARD], [_FIXED], [_TEXT], [_REDIRECT], [_STICKY])),
+    (("Listener/web", "Attributes"), (ABSENT, {"routing.http.response.server.enabled": False},
+        {"routing.http.response.x_frame_options.header_value": "DENY"})),
+    (("Listener/web", "Tags"), LIST_OF_TAGS),
+    (("Listener/tls",), (ABSENT, {**_TLS, "Certificates": _CERTIFICATES[:1]},
+        {**_TLS, "Certificates": _CERTIFICATES, "SslPolicy": "ELBSecurityPolicy-TLS13-1-2-2021-06"},
+        {**_TLS, "Certificates": _CERTIFICATES[1:], "MutualAuthentication": {"Mode": "passthrough"}},
+        {**_TLS, "Certificates": _CERTIFICATES[:1], "DefaultActions": [_OIDC, {**_FORWARD, "Order": 2}]})),
+    (("ListenerRule/web", "Priority"), (10, 20)),
+    (("ListenerRule/web", "Conditions"), ([{"Field": "path-pattern", "Values": ["/a"]}],
+        [{"Field": "path-pattern", "PathPatternConfig": {"Values": ["/a", "/b"]}}],
+        [{"Field": "host-header", "Values": ["a.example"]}, {"Field": "source-ip", "SourceIpConfig": {
+            "Values": ["10.0.0.0/8"]}}],
+        [{"Field": "query-string", "QueryStringConfig": {"Values": [{"Key": "k", "Value": "v"}, {"Value": "w"}]}}],
+        [{"Field": "http-header", "HttpHeaderConfig": {"HttpHeaderName": "X-A", "Values": ["b", "a"]}},
+         {"Field": "http-request-method", "HttpRequestMethodConfig": {"Values": ["PUT", "GET"]}}])),
+    (("ListenerRule/web", "Actions"), ([_FORWARD], [_FIXED], [_TEXT], [_REDIRECT], [_STICKY])),
+    (("ListenerRule/web", "Transforms"), (ABSENT, [{"Type": "url-rewrite", "UrlRewriteConfig": {
+        "Rewrites": [{"Regex": "^/a", "Replace": "/b"}]}}])),
+    (("ListenerRule/web", "Tags"), LIST_OF_TAGS),
+    (("Repository/web", "imageTagMutability"), (ABSENT, "IMMUTABLE", "MUTABLE")),
+    (("Repository/web", "imageScanningConfiguration"), (ABSENT, {"scanOnPush": True}, {"scanOnPush": False})),
+    (("Repository/web", "lifecyclePolicy"), (ABSENT, _RULES)),
+    (("Repository/web", "policy"), (ABSENT, _PULL)),
+    (("Repository/web", "tags"), TAGS),
+    (("LaunchTemplate/nodes", "LaunchTemplateData", "InstanceType"), ("t3.small", "t3.large")),
+    (("LaunchTemplate/nodes", "LaunchTemplateData", "Monitoring"), (ABSENT, {"Enabled": True}, {"Enabled": False})),
+    (("LaunchTemplate/nodes", "LaunchTemplateData", "MetadataOptions"), (ABSENT, {"HttpTokens": "required"},
+        {"HttpTokens": "required", "HttpPutResponseHopLimit": 2})),
+    (("LaunchTemplate/nodes", "LaunchTemplateData", "BlockDeviceMappings"), (ABSENT, [
+        {"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 30, "VolumeType": "gp3", "Encrypted": True}}])),
+    (("LaunchTemplate/nodes", "LaunchTemplateData", "UserData"), (ABSENT, "#!/bin/sh\n", "#!/bin/sh\ntrue\n")),
+    (("LaunchTemplate/nodes", "Tags"), LIST_OF_TAGS),
+    (("AutoScalingGroup/nodes", "MaxSize"), (1, 2, 3)),
+    (("AutoScalingGroup/nodes", "DefaultCooldown"), (ABSENT, 60, 300)),
+    (("AutoScalingGroup/nodes", "HealthCheckGracePeriod"), (ABSENT, 30, 0)),
+    (("AutoScalingGroup/nodes", "TerminationPolicies"), (ABSENT, ["OldestInstance"], ["Default"])),
+    (("AutoScalingGroup/nodes", "NewInstancesProtectedFromScaleIn"), (ABSENT, True, False)),
+    (("AutoScalingGroup/nodes", "CapacityRebalance"), (ABSENT, True, False)),
+    (("AutoScalingGroup/nodes", "MaxInstanceLifetime"), (ABSENT, 86400)),
+    (("AutoScalingGroup/nodes", "DefaultInstanceWarmup"), (ABSENT, 0, 30)),
+    (("AutoScalingGroup/nodes", "EnabledMetrics"), (ABSENT, [{"Metric": "GroupMinSize"}],
+        [{"Metric": "GroupMinSize"}, {"Metric": "GroupMaxSize"}])),
+    (("AutoScalingGroup/nodes", "InstanceMaintenancePolicy"), (ABSENT, {"MinHealthyPercentage": 90,
+                                                                       "MaxHealthyPercentage": 120})),
+    (("AutoScalingGroup/nodes", "Tags"), (ABSENT, [{"Key": "team", "Value": "a", "PropagateAtLaunch": True}],
+        [{"Key": "team", "Value": "a", "PropagateAtLaunch": False},
+         {"Key": "x", "Value": "", "PropagateAtLaunch": True}])),
+    (("ScalingPolicy/cpu", _TRACKING, "TargetValue"), (40, 60)),
+    (("ScalingPolicy/cpu", _TRACKING, "ScaleInCooldown"), (ABSENT, 0, 60, 300)),
+    (("ScalingPolicy/cpu", _TRACKING, "DisableScaleIn"), (ABSENT, True, False)),
     (("TargetGroup/two",), (ABSENT, {"Name": "walk-two", "Protocol": "HTTP", "Port": 81, "TargetType": "ip",
                                      "VpcId": "${Network/main}"})),
     (("SecurityGroup/two",), (ABSENT, _second(80), _second(90))),
@@ -177,7 +286,9 @@ class Walk:
     def write(self, manifests: Path) -> None:
         """Write the manifests."""
         manifests.mkdir(exist_ok=True)
-        stack = {"apiVersion": "ecsync/v1", "resources": self.documents}
+        waiting = {one for one, other in WAITING.items() if other not in self.documents}
+        resources = {name: body for name, body in self.documents.items() if name not in waiting}
+        stack = {"apiVersion": "ecsync/v1", "resources": resources}
         (manifests / "application.json").write_text(json.dumps(APPLICATION))
         (manifests / "stack.json").write_text(json.dumps(stack))
 
@@ -256,9 +367,12 @@ def _lines(stage: Stage) -> list[str]:
     stage.simulator.advance(SETTLE_SECONDS)
     text = APPLIED.sub("…", REVISION.sub(r"\1", contents(stage.aws)))
     text = re.sub(r'"revision": \d+', '"revision": …', text)
+    text = re.sub(r'"(Latest|Default)VersionNumber": \d+', "", text)
     for default in DEFAULTS:
         text = text.replace(f"{default}, ", "").replace(f", {default}", "")
-    return [one for one in text.splitlines() if not one.startswith("inactive")]
+    versions = stage.aws("ec2").describe_launch_template_versions(Versions=["$Default"])["LaunchTemplateVersions"]
+    lines = [one for one in text.splitlines() if not one.startswith(("inactive", "versions"))]
+    return [*lines, *(f"default version {masked(one['LaunchTemplateData'])}" for one in versions)]
 
 
 # ---------------------------------------------------------------- other clients

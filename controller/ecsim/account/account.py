@@ -1,13 +1,18 @@
-"""A simulated account: its state, its ledger and its faults, and the commands that change them."""
+"""A simulated account: its state, its ledger and its faults, and the commands that change them.
+
+The account can assume roles of other accounts: each has a state of its own, and they share clock, ledger and faults.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 from ecsim.account.clock import Clock, SpeedClock, VirtualClock
 from ecsim.account.faults import Fault, Faults
 from ecsim.account.ledger import Ledger
+from ecsim.account.sessions import Sessions
 from ecsim.account.settings import Settings
 from ecsim.account.world import World
 
@@ -17,30 +22,50 @@ Hook = Callable[[str, str], None]
 class Account:
     """One simulated account. `lock` guards all of its state.
 
-    `prepare` gets each new world before the first call: at the start and after each reset.
+    `prepare` gets each new world before the first call in it; `clear` is called before the first one, at each reset.
     """
 
-    def __init__(self, settings: Settings, clock: Clock | None, prepare: Callable[[World], None]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock | None,
+        prepare: Callable[[World], None],
+        clear: Callable[[], None] = lambda: None,
+    ) -> None:
         self.settings = settings
         self.clock: Clock = clock or SpeedClock(settings.speed)
         self.lock = threading.RLock()
-        self._prepare = prepare
+        self._prepare, self._clear = prepare, clear
         self.reset()
 
     def reset(self) -> None:
         """Start again with an empty account and its default VPC, an empty ledger, no faults and no hooks."""
         with self.lock:
-            self.world = World(self.settings, self.clock)
+            self.worlds: dict[str, World] = {}  # by account
+            self._sessions = Sessions(self.settings.account)
+            self._clear()
+            self.world = self.world_of(self.settings.account)
             self.ledger = Ledger()
             self.faults = Faults()
             self.before_call: Hook | None = None
             self.after_call: Hook | None = None
-            self._prepare(self.world)
+
+    def world_of(self, account: str) -> World:
+        """Return the state of an account; it is empty at first."""
+        if account not in self.worlds:
+            self.worlds[account] = World(replace(self.settings, account=account), self.clock, self._sessions)
+            self._prepare(self.worlds[account])
+        return self.worlds[account]
+
+    def world_for(self, access_key: str) -> World:
+        """Return the state of the account in which the calls with an access key land."""
+        return self.world_of(self._sessions.account_of(access_key))
 
     def tick(self) -> None:
         """Run everything that is due. Every request does the same first."""
         with self.lock:
-            self.world.run()
+            for world in list(self.worlds.values()):
+                world.run()
 
     def advance(self, seconds: float) -> None:
         """Advance simulated time. Raises TypeError without a VirtualClock."""

@@ -21,6 +21,11 @@ class Request:
     caller: str
 
     @property
+    def access_key(self) -> str:
+        """The access key that signed the request."""
+        return self.caller.partition(" ")[0]
+
+    @property
     def name(self) -> str:
         """`service:Operation`."""
         return f"{self.service}:{self.operation}"

@@ -40,6 +40,7 @@ class LedgerEntry:
     error_code: str | None
     caller: str
     region: str = ""
+    account: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Return the entry for the control endpoint."""

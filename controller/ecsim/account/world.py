@@ -1,4 +1,4 @@
-"""The state of one simulated account, and the timers that change it."""
+"""The state of one account, and the timers that change it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
 
 from ecsim.account.clock import Clock
+from ecsim.account.sessions import Sessions
 from ecsim.account.settings import Settings
 
 Body = dict[str, Any]
@@ -24,9 +25,10 @@ class World:
     A service keeps its state in a class of its own, so that this module imports no service.
     """
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    def __init__(self, settings: Settings, clock: Clock, sessions: Sessions | None = None) -> None:
         self.settings = settings
         self.clock = clock
+        self.sessions = sessions or Sessions(settings.account)  # of all accounts
         self.random = random.Random(settings.seed)  # noqa: S311  # identifiers, not secrets
         self._states: dict[tuple[object, str], object] = {}
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
@@ -95,6 +97,11 @@ class Call:
     def account(self) -> str:
         """The account ID."""
         return self.world.settings.account
+
+    @property
+    def access_key(self) -> str:
+        """The access key that signed the request."""
+        return self.caller.partition(" ")[0]
 
     def store(self, kind: Callable[[str, str], State]) -> State:
         """Return the state of a service in the Region of this call."""

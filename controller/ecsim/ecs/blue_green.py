@@ -7,7 +7,7 @@ the weights of the production rule change at once. The old tasks stop after the 
 from __future__ import annotations
 
 from ecsim.account.world import Body, World
-from ecsim.ecs import task_lifecycle
+from ecsim.ecs import code_deploy, task_lifecycle
 from ecsim.ecs.store import Deployment, EcsRegion, Service
 from ecsim.elbv2 import targets
 from ecsim.elbv2.store import ElbRegion
@@ -25,6 +25,11 @@ def pairs(body: Body) -> list[tuple[Body, tuple[str, str]]]:
         for balancer in body["loadBalancers"]
         if balancer.get("advancedConfiguration", {}).get(ALTERNATE) and balancer.get("targetGroupArn")
     ]
+
+
+def moves_traffic(service: Service) -> bool:
+    """Return whether the deployment of a service moves the traffic when all its tasks are healthy."""
+    return bool(pairs(service.body)) or service.primary.successor is not None
 
 
 def begin(world: World, ecs: EcsRegion, service: Service, deployment: Deployment) -> None:
@@ -64,11 +69,13 @@ def taken_over(world: World, ecs: EcsRegion, service: Service) -> bool:
         if sum(task_lifecycle.is_healthy(world, ecs, task) for task in tasks) < service.desired:
             return False
         primary.shifted_at = world.now
+        if primary.successor is not None:
+            code_deploy.shift(world, ecs, service, primary.successor)
         for advanced, pair in pairs(service.body):
             _weigh(world.store(ElbRegion, ecs.region), advanced, pair, primary.group(pair[0]))
         targets.usage_changed(world, world.store(ElbRegion, ecs.region))
     bake = 60.0 * service.body["deploymentConfiguration"].get("bakeTimeInMinutes", 0)
-    left = primary.shifted_at + bake - world.now
+    left = primary.shifted_at + max(bake, primary.wait) - world.now
     if left <= 0 or len(service.deployments) == 1:
         return True
     world.after(left, service.wake)

@@ -105,7 +105,7 @@ def _step(world: World, ecs: EcsRegion, service: Service) -> bool:
     most = math.floor(desired * limits["maximumPercent"] / 100)
     least = math.ceil(desired * limits["minimumHealthyPercent"] / 100)
     primary, *older = service.deployments
-    pairs = bool(blue_green.pairs(service.body)) and service.status == "ACTIVE"
+    pairs = blue_green.moves_traffic(service) and service.status == "ACTIVE"
     if pairs:
         most = 2 * desired
     primary.desired = desired

@@ -6,7 +6,7 @@ from ecsim.account.errors import AwsError, invalid_parameter
 from ecsim.account.paging import by_token
 from ecsim.account.tags import tags_to_dict, tags_to_list
 from ecsim.account.world import Body, Call, Handler
-from ecsim.ecs import rollouts, scheduler, service_checks, service_defaults
+from ecsim.ecs import code_deploy, rollouts, scheduler, service_checks, service_defaults
 from ecsim.ecs import tags as ecs_tags
 from ecsim.ecs.store import Deployment, EcsRegion, Service, running_and_pending
 
@@ -53,7 +53,7 @@ def create_service(call: Call) -> Body:
     )
     ecs.services[service.cluster, name] = service
     ecs.tags[service.arn] = tags_to_dict(params.get("tags"))
-    if body["deploymentController"]["type"] == "ECS":
+    if body["deploymentController"]["type"] != "EXTERNAL":
         rollouts.begin(call.world, ecs, service)
         scheduler.wake(call.world, ecs, service)
     return {"service": show(ecs, service, tags=True)}
@@ -108,6 +108,7 @@ def update_service(call: Call) -> Body:
         raise AwsError("ServiceNotActiveException", "Service was not ACTIVE.")
     if service.body["schedulingStrategy"] == "REPLICA":
         service_checks.check_request(params)
+    code_deploy.check_update(service.body, params)
     before = service.body
     resets = world.settings.unnamed == "reset"
     body = service_defaults.updated(ecs, before, params, service.launch_type, resets=resets)
@@ -120,7 +121,7 @@ def update_service(call: Call) -> Body:
         )
     service.body = body
     changed = any(body.get(member) != before.get(member) for member in rollouts.REVISION_MEMBERS)
-    if body["deploymentController"]["type"] == "ECS":
+    if body["deploymentController"]["type"] != "EXTERNAL":
         if changed or params.get("forceNewDeployment"):
             rollouts.begin(world, ecs, service)
         service.primary.desired = service.desired
@@ -173,6 +174,9 @@ def show(ecs: EcsRegion, service: Service, *, tags: bool) -> Body:
     ongoing = next((r for r in service.history if r["status"] in rollouts.UNFINISHED), None)
     if ongoing is not None:
         shown["currentServiceDeployment"] = ongoing["serviceDeploymentArn"]
+    if code_deploy.is_deployed_by(service.body):
+        shown.update(deployments=[], currentServiceRevisions=[], taskSets=code_deploy.task_sets(ecs, service))
+        shown.pop("currentServiceDeployment", None)
     if tags:
         shown["tags"] = tags_to_list(ecs.tags.get(service.arn, {}))
     return shown

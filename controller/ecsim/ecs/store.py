@@ -30,6 +30,8 @@ class Deployment:
     healthy_seen: set[str] = field(default_factory=set)
     groups: dict[str, str] = field(default_factory=dict)  # declared target group → the one of its pair in use
     shifted_at: float | None = None  # when a blue/green deployment got the traffic
+    successor: Body | None = None  # of CodeDeploy: the body of the service when it has the traffic
+    wait: float = 0.0  # of CodeDeploy: seconds from then until the old tasks stop
     rolling_back: Body | None = None  # the record of the service deployment that this one rolls back
     rollout_state: str = "IN_PROGRESS"
     rollout_reason: str = ""

@@ -36,6 +36,7 @@ class Control:
             "POST /_sim/capacity-providers": self.capacity_providers,
             "POST /_sim/load": self.load,
             "POST /_sim/express": self.express,
+            "POST /_sim/code-deploy": self.code_deploy,
         }
 
     def answer(self, environ: dict[str, Any], body: bytes) -> Response:
@@ -122,6 +123,13 @@ class Control:
     def express(self, params: dict[str, Any]) -> Answer:
         """Make `service` in `cluster` a service of Express Mode, as AWS returns it."""
         owner.make_express(self._account, params["cluster"], params["service"], params.get("region"))
+        return {"cluster": params["cluster"], "service": params["service"]}
+
+    def code_deploy(self, params: dict[str, Any]) -> Answer:
+        """Let CodeDeploy deploy `taskDefinition` to `service` in `cluster`, behind the target group `group`."""
+        wait = float(params.get("wait", 0.0))
+        wanted = params["cluster"], params["service"], params["taskDefinition"], params["group"], wait
+        owner.code_deploy(self._account, *wanted, params.get("region"))
         return {"cluster": params["cluster"], "service": params["service"]}
 
     def load(self, params: dict[str, Any]) -> Answer:

@@ -13,7 +13,7 @@ from ecsim.ecs import tags as ecs_tags
 from ecsim.ecs.capacity import container_instances, providers
 from ecsim.elbv2 import attributes, listeners, load_balancers, rules, target_groups, targets
 from ecsim.elbv2 import tags as elb_tags
-from ecsim.moto import logs
+from ecsim.moto import logs, sts
 
 OPERATIONS: dict[str, dict[str, Handler]] = {
     "application-autoscaling": {
@@ -52,6 +52,7 @@ OPERATIONS: dict[str, dict[str, Handler]] = {
         **targets.OPERATIONS,
     },
     "logs": logs.OPERATIONS,
+    "sts": sts.OPERATIONS,
 }
 
 

@@ -18,7 +18,7 @@ from ecsim.account.errors import AwsError
 from ecsim.account.exchange import Request, Response
 from ecsim.account.faults import Fault
 from ecsim.account.ledger import LedgerEntry, is_mutating
-from ecsim.account.world import Call
+from ecsim.account.world import Call, World
 from ecsim.http import adjustments, operations, protocol, validation
 from ecsim.http.consistency import Replica
 from ecsim.http.control import Control
@@ -81,11 +81,12 @@ class Gateway:
             self._wait(fault.seconds)
         with account.lock:
             _call(account.before_call, request)
-            account.world.run()
+            account.tick()
+            world = account.world_for(request.access_key)
             if fault and fault.kind == "reset":
                 raise Dropped
-            response = self._refused(request, fault) or self._replied(request, environ, body)
-            self._record(request, response.error_code)
+            response = self._refused(world, request, fault) or self._replied(world, request, environ, body)
+            self._record(world, request, response.error_code)
             _call(account.after_call, request)
         if fault and fault.kind == "lost-response":
             raise Dropped
@@ -99,30 +100,24 @@ class Gateway:
         else:
             time.sleep(seconds / self._account.settings.speed)
 
-    def _refused(self, request: Request, fault: Fault | None) -> Response | None:
-        if self._throttled(request):
+    def _refused(self, world: World, request: Request, fault: Fault | None) -> Response | None:
+        if _throttled(world, request):
             fault = Fault("throttle")
         if fault is None or fault.kind not in ("throttle", "error", "deny"):
             return None
         return protocol.encode_error(request, AwsError(*fault.error(request.service, request.operation)))
 
-    def _throttled(self, request: Request) -> bool:
-        world = self._account.world
-        take = world.state(Buckets).take
-        return world.settings.throttling and not take(request.region, request.service, request.operation, world.now)
-
-    def _replied(self, request: Request, environ: dict[str, Any], body: bytes) -> Response:
+    def _replied(self, world: World, request: Request, environ: dict[str, Any], body: bytes) -> Response:
         """Return the account's answer, or the stale one of a replica."""
-        world = self._account.world
         replica, lags, now = world.state(Replica), world.settings.lags, world.now
         response = replica.stale(request, lags, now)
         if response is None:
-            response = self._served(request, environ, body)
+            response = self._served(world, request, environ, body)
             replica.note(request, response, lags, now)
         return response
 
-    def _served(self, request: Request, environ: dict[str, Any], body: bytes) -> Response:
-        call = Call(self._account.world, request.region, request.params, request.caller)
+    def _served(self, world: World, request: Request, environ: dict[str, Any], body: bytes) -> Response:
+        call = Call(world, request.region, request.params, request.caller)
         handler = operations.find(request.service, request.operation)
         try:
             if request.protocol != "rest":  # of a REST request the body is not decoded
@@ -130,7 +125,7 @@ class Gateway:
             if handler is not None:
                 return protocol.encode(request, handler(call))
             adjustments.before(request, environ, call)
-            response = self._ask_moto(environ, body)
+            response = self._ask_moto(call.account, environ, body)
             if response.status < 400:
                 response = adjustments.after(request, response, call)
         except AwsError as error:
@@ -142,14 +137,14 @@ class Gateway:
             return protocol.encode_error(request, AwsError("InternalFailure", message, 500))
         return response
 
-    def _ask_moto(self, environ: dict[str, Any], body: bytes) -> Response:
+    def _ask_moto(self, account: str, environ: dict[str, Any], body: bytes) -> Response:
         started: list[Any] = []
 
         def start_response(status: str, headers: list[tuple[str, str]], *_: Any) -> Callable[[bytes], None]:
             started[:] = [int(status.split(" ", 1)[0]), dict(headers)]
             return lambda _: None
 
-        environ["HTTP_X_MOTO_ACCOUNT_ID"] = self._account.settings.account
+        environ["HTTP_X_MOTO_ACCOUNT_ID"] = account
         environ["wsgi.input"] = io.BytesIO(body)
         parts = self._moto(environ, start_response)
         answer = b"".join(parts)
@@ -157,10 +152,10 @@ class Gateway:
             parts.close()
         return Response(started[0], answer, started[1])
 
-    def _record(self, request: Request, error_code: str | None) -> None:
+    def _record(self, world: World, request: Request, error_code: str | None) -> None:
         self._account.ledger.append(
             LedgerEntry(
-                time=self._account.world.now,
+                time=world.now,
                 service=request.service,
                 operation=request.operation,
                 params=request.params,
@@ -169,8 +164,14 @@ class Gateway:
                 error_code=error_code,
                 caller=request.caller,
                 region=request.region,
+                account=world.settings.account,
             )
         )
+
+
+def _throttled(world: World, request: Request) -> bool:
+    take = world.state(Buckets).take
+    return world.settings.throttling and not take(request.region, request.service, request.operation, world.now)
 
 
 def _call(hook: Hook | None, request: Request) -> None:

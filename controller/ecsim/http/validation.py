@@ -1,4 +1,4 @@
-"""Checks that every AWS service makes first: members and their values by the model of the operation."""
+"""Checks that every AWS service makes first: members and values must be as in the model of the operation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ecsim.moto import seams
 # Values that a service accepts although its model does not list them.
 # ecs.RegisterTaskDefinition, networkMode: "for Windows <default> or awsvpc can be used".
 BEYOND = {"NetworkMode": ("default",)}
-# Members that a service requires although its model does not require them.
+# Members that a service requires although they are optional in its model.
 REQUIRED = {
     "LoadBalancerAttribute": ("Key",),  # elbv2: of the attributes of listeners and target groups too
     "ListenerAttribute": ("Key",),

@@ -30,7 +30,7 @@ from moto.moto_api._internal import mock_random
 from moto.moto_server import werkzeug_app
 
 RequestHandler = werkzeug_app.MotoRequestHandler
-TaggedLookup = Callable[[str], Iterator[tuple[str, dict[str, str], str]]]
+TaggedLookup = Callable[[str, str], Iterator[tuple[str, dict[str, str], str]]]
 
 # Object, attribute, required parameters: checked at the start.
 SEAMS: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
@@ -92,7 +92,7 @@ def install(ecs_tagged: TaggedLookup, elb_tagged: TaggedLookup) -> None:
 
     def tagged(lookup: TaggedLookup) -> Callable[[Any], Iterator[Any]]:
         def iter_tagged_resources(self: Any) -> Iterator[Any]:
-            for arn, tags, kind in lookup(self.region_name):
+            for arn, tags, kind in lookup(self.account_id, self.region_name):
                 yield resource_tagging.TaggedResource(arn=arn, tags=tags, resource_type=kind)
 
         return iter_tagged_resources

@@ -46,6 +46,7 @@ def inquire(reader: Reader, body: Body, present: Present, fields: Sequence[Field
 
     Empty unless a change starts a deployment. `body` is the adjusted body. `attempt` is the newest deployment that
     targeted the desired content, with those after it; None without one. `newestDeployment` is the newest of all.
+    `deployedByOther`: CodeDeploy, or an external controller, deployed a revision that is not ours.
     """
     rolling = _rolling(fields)
     if not rolling or present.facts.get("status") == "DRAINING":
@@ -53,7 +54,9 @@ def inquire(reader: Reader, body: Body, present: Present, fields: Sequence[Field
     facts: dict[str, Json] = {}
     if any(one.path[0] == "taskDefinition" for one in fields):
         running, wanted = present.body.get("taskDefinition"), body.get("taskDefinition")
-        facts["runningRevisionOwner"] = _owner_of_revision(reader, running, wanted)
+        owner = facts["runningRevisionOwner"] = _owner_of_revision(reader, running, wanted)
+        if controller_of(present.body) in _DEPLOYED_BY:
+            facts["deployedByOther"] = not _is_ours(owner, present)
     if controller_of(present.body) == "ECS":
         record = _recorded(reader, present)
         facts["newestDeployment"] = record[0] if record else None
@@ -166,10 +169,13 @@ def reason(path: Path, present: Present) -> Reason | None:
     owner = present.facts.get("runningRevisionOwner")
     if path[0] != "taskDefinition" or owner is None:
         return None
+    return "pending" if _is_ours(owner, present) else "drift"
+
+
+def _is_ours(owner: str, present: Present) -> bool:
+    """Return whether the owner mark of a revision is of the installation of the service."""
     parsed, service = marks.key_of(owner), marks.key_of(present.marks.owner) if present.marks else None
-    if parsed is None or (service is not None and parsed[0] != service[0]):
-        return "drift"
-    return "pending"
+    return parsed is not None and (service is None or parsed[0] == service[0])
 
 
 # Gate ----------------------------------------------------------------------------------------------------------------

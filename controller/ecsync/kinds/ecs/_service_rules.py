@@ -87,6 +87,12 @@ _IDENTITY: Rules = (
         source="required, except where task sets or another tool deploy the service",
         cases=("pipecd-sv-ignore-params",),
     ),
+    Delegated(
+        path="taskDefinition",
+        when=lambda facts: bool(facts.get("deployedByOther")),
+        owner="CodeDeploy, or the external deployment controller",
+        source="ecs.UpdateService: with these controllers the task definition changes by a deployment or a task set",
+    ),
     Rewrite(path="role", to=role_name, source=NAME_OR_ARN),
     Computed(
         path="role",
