@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ecsync.engine.reconciler import PassOptions
 from tests.chaos.account import add_look_alikes, add_network, contents
 from tests.chaos.faults import FAULTS, READS_ONLY, Call, Fault
 from tests.chaos.forks import PROCESSES, Broken, Copy, handing_over, in_copies
@@ -142,6 +143,7 @@ def begin(world: World, scenario: Scenario, folder: Path) -> tuple[Stage, Contro
     assert controller.catalogue.applications
     assert not controller.catalogue.problems, controller.catalogue.problems
     contents(stage.aws)  # loads what the copies need
+    stage.controller().run_pass(PassOptions(enforce=False))  # the copies know what it reads
     return stage, controller
 
 
@@ -175,6 +177,7 @@ def _cases(
             copy = Copy.start()
             if copy.inside:
                 own.append(copy)
+                stage.world.stale.remembers = False
                 return fault
             copies.append((Case(scenario.name, fault, index, call), copy))
         return None

@@ -85,6 +85,7 @@ class Gateway:
             if fault and fault.kind == "reset":
                 raise Dropped
             response = self._refused(request, fault) or self._replied(request, environ, body)
+            account.world.changes += is_mutating(request.operation)
             self._record(request, response.error_code)
             _call(account.after_call, request)
         if fault and fault.kind == "lost-response":
