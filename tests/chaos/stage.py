@@ -12,6 +12,7 @@ from typing import Any
 
 from ecsim import Simulator, VirtualClock
 from ecsync.aws.clients import Access, Clients
+from ecsync.core.inputs import CHECKED_WITHIN
 from ecsync.core.ports import AwsError
 from ecsync.engine.reconciler import Refused
 from tests.chaos import wire
@@ -92,13 +93,11 @@ class Stage:
 
     def controller(self) -> Controller:
         """Return a controller that has just started, with an empty memory."""
-        return self.environment.controller()
+        return Controller(self.environment, str(self.manifests), checked_within=CHECKED_WITHIN)
 
     def restarted(self, old: Controller) -> Controller:
         """Return the controller of a new process. The recorded events go on."""
-        new = Controller(self.environment, old.where, old.installation, wrap=old.wrap, events=old.events)
-        new.read()
-        return new
+        return Controller(self.environment, old.where, events=old.events, checked_within=old.checked_within)
 
     def edit(self, old: str, new: str, file: str = "service.yaml") -> None:
         """Replace the only occurrence of a text in a manifest."""
