@@ -99,6 +99,11 @@ class Stage:
         """Return the controller of a new process. The recorded events go on."""
         return Controller(self.environment, old.where, events=old.events, checked_within=old.checked_within)
 
+    def move(self, controller: Controller, manifests: Path) -> None:
+        """Let this copy of the process have manifests of its own."""
+        controller.where = str(manifests)
+        self.environment.manifests = self.manifests = manifests
+
     def edit(self, old: str, new: str, file: str = "service.yaml") -> None:
         """Replace the only occurrence of a text in a manifest."""
         self.environment.edit(old, new, file)
