@@ -115,7 +115,11 @@ class Answers:
             return "written", self._written[service]
         if service == "ec2":
             groups = self.simulator.world.store(AutoScalingRegion, region).groups.values()
-            return "written", self._written[service], *((one.id, one.state) for group in groups for one in group.instances)
+            return (
+                "written",
+                self._written[service],
+                *((one.id, one.state) for group in groups for one in group.instances),
+            )
         snapshot = self.stale.snapshot(service)
         return ("now", self.simulator.world.changes) if snapshot is None else ("snapshot", snapshot.number)
 

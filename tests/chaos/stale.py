@@ -17,6 +17,7 @@ from tests.chaos.wire import Environ
 
 SERVICES = frozenset({"ecs", "elbv2", "autoscaling", "application-autoscaling"})  # moto has no part in their reads
 
+
 @dataclass(frozen=True)
 class Snapshot:
     """The account as it was before a write."""
