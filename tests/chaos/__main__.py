@@ -16,6 +16,7 @@ from tests.chaos.forks import Broken
 from tests.chaos.report import failure, table
 from tests.chaos.scenarios.catalogue import SCENARIOS
 from tests.chaos.scenarios.scenario import Scenario
+from tests.chaos.schedules import schedules
 from tests.chaos.stage import Stage, World
 from tests.chaos.sweep import Choose, Result, broken, every, one_each, stale, sweep
 from tests.chaos.walks import walks
@@ -25,6 +26,8 @@ from tests.whole.support.environment import Controller, use_simulated_aws
 STALE = (1.0, 5.0, 40.0)  # seconds
 FAULTS_SHARE, STALE_SHARE = 0.65, 0.6  # of the minutes: until then, and the rest for the chains
 WALKS = 420  # chains: more than 10,000 changes
+
+SCHEDULES = 2000
 
 Part = Callable[[World, argparse.Namespace, float], int]
 
@@ -43,9 +46,13 @@ def main(arguments: Sequence[str]) -> int:
 
 def _parts(options: argparse.Namespace) -> list[Part]:
     """Return what is asked for; without a choice, everything."""
-    of_scenarios = not (options.walk or options.walks)
-    narrowed = options.scenario or options.fault or options.index >= 0 or options.stale
-    return [*([_scenarios] if of_scenarios else []), *([] if narrowed and of_scenarios else [_walks])]
+    of_scenarios = options.scenario or options.fault or options.index >= 0 or options.stale
+    asked = {
+        _scenarios: of_scenarios,
+        _walks: options.walk or options.walks,
+        _schedules: options.schedule or options.schedules,
+    }
+    return [part for part, wanted in asked.items() if wanted] or list(asked)
 
 
 def _scenarios(world: World, options: argparse.Namespace, began: float) -> int:
@@ -90,6 +97,19 @@ def _walks(world: World, options: argparse.Namespace, began: float) -> int:
     return broken
 
 
+def _schedules(world: World, options: argparse.Namespace, began: float) -> int:
+    """Play the generated schedules of two controllers; return the number of failures."""
+    seeds = options.schedule or [f"{options.seed}-{number}" for number in range(options.schedules or SCHEDULES)]
+    played = broken = 0
+    for one in schedules(world, seeds, lambda: _is_over(options, began)):
+        played += one.ended
+        if one.violations:
+            broken += 1
+            print("\n    ".join([f"FAILED python -m tests.chaos --schedule {one.seed}", *one.violations]), flush=True)
+    print(f"\nschedules of two controllers: {played}, {broken} failures", flush=True)
+    return broken
+
+
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
@@ -101,6 +121,8 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--stale", action="append", type=float, help="reads that are so many seconds old, no faults")
     parser.add_argument("--walks", type=int, default=0, help="so many generated chains of changes only")
     parser.add_argument("--walk", action="append", help="one generated chain, by its seed")
+    parser.add_argument("--schedules", type=int, default=0, help="so many schedules of two controllers only")
+    parser.add_argument("--schedule", action="append", help="one schedule, by its seed")
     parser.add_argument("--verbose", action="store_true", help="print each scenario when it has ended")
     parser.add_argument("--explain", action="store_true", help="print the state of each resource after a failure")
     return parser.parse_args(arguments)

@@ -19,6 +19,7 @@ from tests.chaos.stale import StaleReads
 from tests.chaos.wire import Exchange, Wire
 
 OF_MOTO = frozenset({"iam", "logs", "ecr", "ssm", "sts"})  # only their own writes change them
+NOT_KEPT = frozenset({"s3", "dynamodb"})  # their answers may be streams
 CHECKED = 250  # of the answers that are known, one in so many is compared with what the wire returns
 
 State = tuple[object, ...]  # of the account, as far as the reads of a service depend on it
@@ -58,6 +59,8 @@ class Answers:
     stale: StaleReads
     wire: Wire
     remembers: bool = True  # False: every call goes the whole way
+    before: Callable[[Call], None] = lambda _: None  # each call; it may raise
+    after: Callable[[Call], None] = lambda _: None
     _known: dict[str, Known] = field(default_factory=dict)
     _written: Counter[str] = field(default_factory=Counter)  # calls, by service
     _repeated: int = 0
@@ -74,18 +77,20 @@ class Answers:
 
     def _called(self, call: Call, params: dict[str, Any], way: Way) -> dict[str, Any]:
         self.injector.before(call)
+        self.before(call)
         try:
             answer = self._answer(call, params, way)
         except ClientError as error:
             self.injector.after(call, error.response)
             raise
         self.injector.after(call, answer)
+        self.after(call)
         return answer
 
     def _answer(self, call: Call, params: dict[str, Any], way: Way) -> dict[str, Any]:
         if call.writes:
             self._written[call.service] += 1
-        if call.writes or not self.remembers:
+        if call.writes or not self.remembers or call.service in NOT_KEPT:
             return way.send(call.operation, params)
         key = f"{way.region} {call} {json.dumps(params, default=str)}"
         self.simulator.tick()

@@ -35,6 +35,7 @@ FAULTS: tuple[Fault, ...] = get_args(Fault)
 READS_ONLY = frozenset({"short", "stale"})
 LASTING: Mapping[Fault, float] = {"throttled-long": 60.0, "denied": 600.0}  # seconds
 CLOCKS = (3600.0, -3600.0, 86_400.0, -86_400.0)
+COUNTED = ("Create", "Delete", "Register", "Deregister", "Run", "Terminate")  # operations: as often as without a fault
 _URL = "https://aws.invalid/"
 
 

@@ -17,7 +17,7 @@ from ecsync.aws.clients import Clients
 URL = "http://127.0.0.1:9"  # no process listens there
 SERVICES = (
     "ecs", "elbv2", "iam", "ec2", "logs", "autoscaling", "application-autoscaling", "ecr", "sts", "ssm", "cloudwatch",
-    "resourcegroupstaggingapi",
+    "resourcegroupstaggingapi", "s3", "dynamodb",
 )  # fmt: skip
 
 Environ = dict[str, Any]
