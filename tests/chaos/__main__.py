@@ -7,21 +7,27 @@ import random
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import get_args
 
+from tests.chaos.bases import of_each
 from tests.chaos.faults import Call, Fault
+from tests.chaos.forks import Broken
 from tests.chaos.report import failure, table
 from tests.chaos.scenarios.catalogue import SCENARIOS
 from tests.chaos.scenarios.scenario import Scenario
-from tests.chaos.stage import World
-from tests.chaos.sweep import Choose, Result, every, one_each, stale, sweep
+from tests.chaos.schedules import schedules
+from tests.chaos.stage import Stage, World
+from tests.chaos.sweep import Choose, Result, broken, every, one_each, stale, sweep
 from tests.chaos.walks import walks
 from tests.chaos.wire import URL
-from tests.whole.support.environment import use_simulated_aws
+from tests.whole.support.environment import Controller, use_simulated_aws
 
 STALE = (1.0, 5.0, 40.0)  # seconds
-FAULTS_SHARE, STALE_SHARE = 0.6, 0.7  # of the minutes: until then, and the rest for the chains
+FAULTS_SHARE, STALE_SHARE = 0.65, 0.6  # of the minutes: until then, and the rest for the chains
 WALKS = 420  # chains: more than 10,000 changes
+
+SCHEDULES = 2000
 
 Part = Callable[[World, argparse.Namespace, float], int]
 
@@ -33,48 +39,49 @@ def main(arguments: Sequence[str]) -> int:
     print(f"seed {options.seed}", flush=True)
     with use_simulated_aws(URL):
         world = World.make()
-        broken = sum(part(world, options, began) for part in _parts(options))
-    print(f"{broken} failures, seed {options.seed}, {time.monotonic() - began:.0f} s")
-    return 1 if broken else 0
+        failures = sum(part(world, options, began) for part in _parts(options))
+    print(f"{failures} failures, seed {options.seed}, {time.monotonic() - began:.0f} s")
+    return 1 if failures else 0
 
 
 def _parts(options: argparse.Namespace) -> list[Part]:
     """Return what is asked for; without a choice, everything."""
-    narrowed = options.scenario or options.fault or options.index >= 0
-    parts: list[tuple[bool, Part]] = [
-        (not (options.stale or options.walk or options.walks), _faults),
-        (bool(options.stale) or not (narrowed or options.walk or options.walks), _stale),
-        (bool(options.walk or options.walks) or not (narrowed or options.stale), _walks),
-    ]
-    return [part for asked, part in parts if asked]
+    of_scenarios = options.scenario or options.fault or options.index >= 0 or options.stale
+    asked = {
+        _scenarios: of_scenarios,
+        _walks: options.walk or options.walks,
+        _schedules: options.schedule or options.schedules,
+    }
+    return [part for part, wanted in asked.items() if wanted] or list(asked)
 
 
-def _faults(world: World, options: argparse.Namespace, began: float) -> int:
-    """Let one call of a scenario go wrong, call after call; return the number of failures."""
+def _scenarios(world: World, options: argparse.Namespace, began: float) -> int:
+    """Let calls of scenarios go wrong and reads be stale; return the number of failures."""
     choose = _choose(options)
-    return _tabled(
-        "faults", options, lambda one: sweep(world, one, choose, lambda: _is_over(options, began, FAULTS_SHARE))
-    )
+    only_faults = options.fault or options.index >= 0
 
+    def make(stage: Stage, controller: Controller, scenario: Scenario) -> list[Result]:
+        seconds = options.stale or (() if only_faults or is_over(STALE_SHARE) else STALE)
+        results = [stale(stage, controller, scenario, seconds)] if seconds else []  # in copies: nothing happens here
+        if not options.stale:
+            results.append(sweep(stage, controller, scenario, choose, lambda: is_over(FAULTS_SHARE)))
+        return results
 
-def _stale(world: World, options: argparse.Namespace, began: float) -> int:
-    """Run each scenario with stale reads; return the number of failures."""
-    seconds = options.stale or STALE
-    return _tabled(
-        "stale reads", options, lambda one: stale(world, one, () if _is_over(options, began, STALE_SHARE) else seconds)
-    )
-
-
-def _tabled(title: str, options: argparse.Namespace, make: Callable[[Scenario], Result]) -> int:
-    results = []
-    for name in options.scenario or SCENARIOS:
-        results.append(make(SCENARIOS[name]))
-        for one in results[-1].failures:
+    is_over = partial(_is_over, options, began)
+    scenarios = [SCENARIOS[name] for name in options.scenario or SCENARIOS]
+    found: dict[str, list[Result]] = {}
+    for scenario, results in of_each(world, scenarios, make):
+        found[scenario.name] = (
+            [broken(scenario, results.why, results.explained)] if isinstance(results, Broken) else results
+        )
+        for one in (one for result in found[scenario.name] for one in result.failures):
             print(failure(one, options.explain), flush=True)
         if options.verbose:
-            print(table(results[-1:], heading=False), flush=True)
-    print(f"\n{title}\n{table(results)}", flush=True)
-    return sum(len(one.failures) for one in results)
+            print(table(found[scenario.name], heading=False), flush=True)
+    ordered = [result for one in scenarios for result in found[one.name]]
+    for part in dict.fromkeys(one.part for one in ordered):
+        print(f"\n{part}\n{table([one for one in ordered if one.part == part])}", flush=True)
+    return sum(len(one.failures) for one in ordered)
 
 
 def _walks(world: World, options: argparse.Namespace, began: float) -> int:
@@ -90,6 +97,19 @@ def _walks(world: World, options: argparse.Namespace, began: float) -> int:
     return broken
 
 
+def _schedules(world: World, options: argparse.Namespace, began: float) -> int:
+    """Play the generated schedules of two controllers; return the number of failures."""
+    seeds = options.schedule or [f"{options.seed}-{number}" for number in range(options.schedules or SCHEDULES)]
+    played = broken = 0
+    for one in schedules(world, seeds, lambda: _is_over(options, began)):
+        played += one.ended
+        if one.violations:
+            broken += 1
+            print("\n    ".join([f"FAILED python -m tests.chaos --schedule {one.seed}", *one.violations]), flush=True)
+    print(f"\nschedules of two controllers: {played}, {broken} failures", flush=True)
+    return broken
+
+
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
@@ -101,6 +121,8 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--stale", action="append", type=float, help="reads that are so many seconds old, no faults")
     parser.add_argument("--walks", type=int, default=0, help="so many generated chains of changes only")
     parser.add_argument("--walk", action="append", help="one generated chain, by its seed")
+    parser.add_argument("--schedules", type=int, default=0, help="so many schedules of two controllers only")
+    parser.add_argument("--schedule", action="append", help="one schedule, by its seed")
     parser.add_argument("--verbose", action="store_true", help="print each scenario when it has ended")
     parser.add_argument("--explain", action="store_true", help="print the state of each resource after a failure")
     return parser.parse_args(arguments)

@@ -1,4 +1,4 @@
-"""What goes wrong at one call, and the hooks of botocore that make it go wrong there."""
+"""What goes wrong at one call, before its effect or after it."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ FAULTS: tuple[Fault, ...] = get_args(Fault)
 READS_ONLY = frozenset({"short", "stale"})
 LASTING: Mapping[Fault, float] = {"throttled-long": 60.0, "denied": 600.0}  # seconds
 CLOCKS = (3600.0, -3600.0, 86_400.0, -86_400.0)
+COUNTED = ("Create", "Delete", "Register", "Deregister", "Run", "Terminate")  # operations: as often as without a fault
 _URL = "https://aws.invalid/"
 
 
@@ -77,11 +78,6 @@ class Injector:
     _lasting: tuple[Fault, Call] | None = None
     _after: Fault | None = None
 
-    def connect(self, events: Any) -> None:
-        """Hook into the calls of all clients."""
-        events.register_first("before-call", self._before_call)
-        events.register_first("after-call", self._after_call)
-
     def start(self, visit: Callable[[int, Call], Fault | None]) -> None:
         """Count from zero."""
         self.visit, self.calls, self.happened, self.ends_at = visit, [], -1, 0.0
@@ -92,10 +88,10 @@ class Injector:
         """Return whether the fault still affects calls."""
         return self.simulator.clock.now() < self.ends_at
 
-    def _before_call(self, model: Any, **_: Any) -> None:
+    def before(self, call: Call) -> None:
+        """Count a call, and raise what goes wrong before its effect."""
         if not self.active:
             return
-        call = Call(model.service_model.service_name, model.name)
         index = len(self.calls)
         self.calls.append(call)
         fault = self.visit(index, call)
@@ -128,11 +124,11 @@ class Injector:
             raise error
         self._after = fault
 
-    def _after_call(self, parsed: dict[str, Any], model: Any, **_: Any) -> None:
+    def after(self, call: Call, parsed: dict[str, Any]) -> None:
+        """Change the answer, or raise what goes wrong after the effect of a call."""
         fault, self._after = self._after, None
         if fault is None or not self.active:
             return
-        call = Call(model.service_model.service_name, model.name)
         self.set_stale(False)
         if fault == "slow":
             self.simulator.advance(400.0)

@@ -5,14 +5,43 @@ from __future__ import annotations
 import gc
 import os
 import pickle
+import select
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-PROCESSES = 2
+PROCESSES = 2  # that work at the same time
 Given = TypeVar("Given")
+
+
+class Cores:
+    """One token for each process that may work: a copy takes one at its start, and gives it back at its end."""
+
+    def __init__(self, count: int) -> None:
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._read, False)
+        os.write(self._write, b"x" * count)
+
+    def take(self) -> bool:
+        """Take a token; return False if there is none."""
+        try:
+            return bool(os.read(self._read, 1))
+        except BlockingIOError:
+            return False
+
+    def wait(self) -> None:
+        """Take a token, as soon as there is one."""
+        while not self.take():
+            select.select([self._read], [], [])
+
+    def give(self) -> None:
+        """Give a token back."""
+        os.write(self._write, b"x")
+
+
+CORES = Cores(PROCESSES)
 
 
 @dataclass(frozen=True)
@@ -30,23 +59,24 @@ class Copy:
     inside: bool  # in the copy itself
     pipe: int
     process: int = 0
+    holds: bool = False  # a token
 
     @classmethod
-    def start(cls) -> Copy:
-        """Copy the process."""
+    def start(cls, *, holds: bool = False) -> Copy:
+        """Copy the process. With `holds`, the copy has the token that this process took for it."""
         read, write = os.pipe()
         process = os.fork()
         if process == 0:
             gc.disable()  # it would copy the pages that it looks at
             os.close(read)
-            return cls(True, write)
+            return cls(True, write, holds=holds)
         os.close(write)
-        return cls(False, read, process)
+        return cls(False, read, process, holds)
 
     @classmethod
-    def of(cls, make: Callable[[], Any]) -> Copy:
+    def of(cls, make: Callable[[], Any], *, holds: bool = False) -> Copy:
         """Make a result in a copy."""
-        copy = cls.start()
+        copy = cls.start(holds=holds)
         with handing_over([copy] if copy.inside else []):
             if copy.inside:
                 copy.end(make())
@@ -54,9 +84,16 @@ class Copy:
 
     def end(self, result: Any) -> None:
         """Hand over the result, and end this copy."""
+        data = pickle.dumps(result)
+        if self.holds:
+            CORES.give()
         with os.fdopen(self.pipe, "wb") as pipe:
-            pickle.dump(result, pipe)
+            pipe.write(data)
         os._exit(0)
+
+    def has_ended(self) -> bool:
+        """Return whether the result can be read."""
+        return bool(select.select([self.pipe], [], [], 0)[0])
 
     def result(self) -> Any:
         """Wait for the result."""
@@ -78,11 +115,12 @@ def handing_over(own: Sequence[Copy]) -> Iterator[None]:
 
 
 def in_copies(make: Callable[[Given], Any], items: Iterable[Given]) -> Iterator[tuple[Given, Any]]:
-    """Yield the result of each item, made in its own copy; two at a time."""
+    """Yield the result of each item, made in its own copy; as many at a time as there are tokens."""
     running: list[tuple[Given, Copy]] = []
     for item in items:
-        running.append((item, Copy.of(lambda item=item: make(item))))  # type: ignore[misc]
-        if len(running) == PROCESSES:
+        CORES.wait()
+        running.append((item, Copy.of(lambda item=item: make(item), holds=True)))  # type: ignore[misc]
+        while running and running[0][1].has_ended():
             first, copy = running.pop(0)
             yield first, copy.result()
     for item, copy in running:

@@ -11,7 +11,7 @@ from ecsim import LedgerEntry
 from ecsync.core.outcome import Failed
 from ecsync.engine.requeue import delay
 from tests.chaos.account import ID, contents, difference
-from tests.chaos.faults import Call, Fault, Killed
+from tests.chaos.faults import COUNTED, Call, Fault, Killed
 from tests.chaos.stage import Stage
 from tests.whole.support.environment import SETTLE_SECONDS, Controller, is_converged
 
@@ -19,7 +19,6 @@ MOST_PASSES = 200
 MOST_EXTRA = 3  # passes beyond those of the clean run, after the fault
 LISTED_WITHIN = 4000.0  # seconds in which everything that is ours is listed again
 QUIET = 3  # passes without a write that end a run; the first is the one that finds nothing to do
-COUNTED = ("Create", "Delete", "Register", "Deregister", "Run", "Terminate")
 IDEMPOTENT = frozenset({
     "ecs.CreateCluster", "elbv2.CreateTargetGroup", "elbv2.CreateLoadBalancer", "elbv2.CreateListener",
     "application-autoscaling.RegisterScalableTarget",

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from ecsim import Simulator, VirtualClock
-from ecsync.aws.clients import Clients
+from ecsync.aws.clients import Access, Clients
+from ecsync.core.inputs import CHECKED_WITHIN
 from ecsync.core.ports import AwsError
 from ecsync.engine.reconciler import Refused
 from tests.chaos import wire
+from tests.chaos.answers import Answers
 from tests.chaos.faults import Injector
 from tests.chaos.stale import StaleReads
 from tests.whole.support.environment import Controller, Environment, SimulatedTime
@@ -46,6 +48,7 @@ class World:
     clients: Clients
     injector: Injector
     stale: StaleReads
+    answers: Answers
     clock: WallClock
 
     @classmethod
@@ -55,16 +58,18 @@ class World:
         assert isinstance(simulator.clock, VirtualClock)
         clock = WallClock(simulator.clock)
         stale = StaleReads(simulator)
-        clients = wire.connected(simulator, "eu-west-1", stale)
+        clients, sends = Clients(Access(region="eu-west-1", endpoint_url=wire.URL)), wire.Wire(stale)
+        sends.connect(clients)
 
         def set_stale(value: bool) -> None:
             stale.once = value
 
         injector = Injector(simulator, clock.set_by, set_stale)
-        injector.connect(wire.emitter(clients))  # each client copies the hooks when it is made
-        wire.warm(clients, *REGIONS.values())
         stale.active = lambda: injector.active
-        return cls(simulator, clients, injector, stale, clock)
+        answers = Answers(simulator, injector, stale, sends)
+        for client in wire.warm(clients, *REGIONS.values()):
+            answers.connect(client)
+        return cls(simulator, clients, injector, stale, answers, clock)
 
 
 class Stage:
@@ -77,6 +82,7 @@ class Stage:
         self.environment.time = world.clock
         world.clock.ahead = 0.0
         world.stale.forget()
+        world.answers.forget()
         self.simulator = world.simulator
         self.manifests = manifests
         self.foreign: frozenset[str] = frozenset()  # the lines of the contents that are of other owners
@@ -87,13 +93,16 @@ class Stage:
 
     def controller(self) -> Controller:
         """Return a controller that has just started, with an empty memory."""
-        return self.environment.controller()
+        return Controller(self.environment, str(self.manifests), checked_within=CHECKED_WITHIN)
 
     def restarted(self, old: Controller) -> Controller:
         """Return the controller of a new process. The recorded events go on."""
-        new = Controller(self.environment, old.where, old.installation, wrap=old.wrap, events=old.events)
-        new.read()
-        return new
+        return Controller(self.environment, old.where, events=old.events, checked_within=old.checked_within)
+
+    def move(self, controller: Controller, manifests: Path) -> None:
+        """Let this copy of the process have manifests of its own."""
+        controller.where = str(manifests)
+        self.environment.manifests = self.manifests = manifests
 
     def edit(self, old: str, new: str, file: str = "service.yaml") -> None:
         """Replace the only occurrence of a text in a manifest."""

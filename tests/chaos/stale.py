@@ -1,4 +1,4 @@
-"""Reads that are answered from the account as it was some seconds ago, and reads that are the same as before."""
+"""Reads that are answered from the account as it was some seconds ago."""
 
 from __future__ import annotations
 
@@ -16,10 +16,15 @@ from ecsim.http.throttling import Buckets
 from tests.chaos.wire import Environ
 
 SERVICES = frozenset({"ecs", "elbv2", "autoscaling", "application-autoscaling"})  # moto has no part in their reads
-UNCHANGED = frozenset({"ec2", "iam", "logs", "ecr", "ssm", "sts"})  # their reads are the same until the next write
 
-Asked = tuple[str, str, str, str, bytes]
-Known = dict[Asked, tuple[str, list[tuple[str, str]], list[bytes]]]
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The account as it was before a write."""
+
+    number: int
+    at: float
+    world: World
 
 
 @dataclass
@@ -35,57 +40,45 @@ class StaleReads:
     once: bool = False
     remembers: bool = False  # take snapshots for `once`
     active: Callable[[], bool] = lambda: True  # False: another client reads, and gets what is there
-    _snapshots: list[tuple[float, World]] = field(default_factory=list)
-    _known: dict[str, Known] = field(default_factory=dict)  # by service
+    _snapshots: list[Snapshot] = field(default_factory=list)
+    _taken: int = 0
 
     def __call__(self, environ: Environ, start: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request."""
+        if not (self.seconds or self.remembers or self.once):
+            return self.simulator.gateway(environ, start)
         body = environ["wsgi.input"].getvalue()
         request = protocol.decode(dict(environ), body, self.simulator.settings.region)
-        writes = is_mutating(request.operation)
-        if request.service in UNCHANGED:
-            known = self._known.setdefault(request.service, {})
-            if writes:
-                known.clear()
-            else:
-                key = request.operation, request.region, environ["PATH_INFO"], environ["QUERY_STRING"], body
-                return self._repeated(known, key, environ, start)
+        if not is_mutating(request.operation):
+            snapshot = self.snapshot(request.service)
+            return self.simulator.gateway(environ, start) if snapshot is None else self._by(snapshot, environ, start)
         if request.service in SERVICES and (self.seconds or self.remembers):
-            if writes:
-                self._remember()
-            elif self.active() and (snapshot := self._snapshot()) is not None:
-                return self._answered_by(snapshot, environ, start)
+            self._remember()
         return self.simulator.gateway(environ, start)
 
     def forget(self) -> None:
         """Forget every snapshot."""
         self._snapshots.clear()
-        self._known.clear()
 
-    def _repeated(self, known: Known, key: Asked, environ: Environ, start: Callable[..., Any]) -> Iterable[bytes]:
-        """Answer as before, where nothing was written since: moto's answers are most of the time of a pass."""
-        if key not in known:
-            started: list[Any] = []
-            body = list(self.simulator.gateway(environ, lambda *answer: started.extend(answer)))
-            known[key] = (*started, body)
-        status, headers, body = known[key]
-        start(status, headers)
-        return body
+    def snapshot(self, service: str) -> Snapshot | None:
+        """Return the snapshot that answers the reads of a service now; None if the account answers them."""
+        if service not in SERVICES or not self.active():
+            return None
+        if self.once and self._snapshots:
+            return self._snapshots[-1]
+        now = self.simulator.clock.now()
+        return next((one for one in self._snapshots if now - one.at < self.seconds), None)
 
     def _remember(self) -> None:
         now = self.simulator.clock.now()
-        kept = [one for one in self._snapshots if now - one[0] < self.seconds] if self.seconds else []
-        self._snapshots = [*kept, (now, _copy(self.simulator.world))]
+        self._snapshots = [one for one in self._snapshots if now - one.at < self.seconds]
+        self._taken += 1
+        self._snapshots.append(Snapshot(self._taken, now, _copy(self.simulator.world)))
 
-    def _snapshot(self) -> World | None:
-        now = self.simulator.clock.now()
-        if self.once and self._snapshots:
-            return self._snapshots[-1][1]
-        return next((world for at, world in self._snapshots if now - at < self.seconds), None)
-
-    def _answered_by(self, snapshot: World, environ: Environ, start: Callable[..., Any]) -> Iterable[bytes]:
+    def _by(self, snapshot: Snapshot, environ: Environ, start: Callable[..., Any]) -> Iterable[bytes]:
+        """Answer a request from a snapshot."""
         live = self.simulator.world
-        self.simulator.world = snapshot
+        self.simulator.world = snapshot.world
         try:
             return list(self.simulator.gateway(environ, start))
         finally:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import gc
 import random
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import partial
+from zlib import crc32
 
-from tests.chaos.account import add_look_alikes, add_network, contents
 from tests.chaos.faults import FAULTS, READS_ONLY, Call, Fault
-from tests.chaos.forks import PROCESSES, Broken, Copy, handing_over, in_copies
+from tests.chaos.forks import CORES, Broken, Copy, handing_over
 from tests.chaos.run import Run, daemon_pace, judge, judge_stale, run, same_work, with_contents
 from tests.chaos.scenarios.scenario import Scenario
-from tests.chaos.stage import REGIONS, Stage, World, copy_of
-from tests.whole.support.environment import SETTLE_SECONDS, Controller
+from tests.chaos.stage import Stage
+from tests.whole.support.environment import Controller
 
 SAMPLED = 10  # of the cases that wrote what the clean run wrote, one in so many compares the account all the same
+THOROUGH = 20  # one case in so many takes no short way
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,11 @@ class Case:
     fault: Fault
     index: int
     call: Call
+
+    @property
+    def is_thorough(self) -> bool:
+        """Whether every call goes over the wire, and every resource is compared in full in each pass."""
+        return crc32(str(self).encode()) % THOROUGH == 0
 
     def __str__(self) -> str:
         return f'--scenario "{self.scenario}" --fault {self.fault} --index {self.index}  # {self.call}'
@@ -58,6 +63,7 @@ class Result:
     """The cases of one scenario, and their failures."""
 
     scenario: str
+    part: str
     calls: int = 0
     cases: int = 0
     most_extra: int = 0  # passes beyond those of the clean run
@@ -82,67 +88,50 @@ def one_each(seed: int) -> Choose:
     return choose
 
 
-def sweep(world: World, scenario: Scenario, choose: Choose, until: Callable[[], bool]) -> Result:
-    """Run every chosen case of a scenario, until the time is over."""
-    with tempfile.TemporaryDirectory() as folder:
-        stage, controller = begin(world, scenario, Path(folder))
-        clean = _reference(stage, controller)
-        result = Result(scenario.name, calls=len(clean.calls))
-        changed = stage.foreign - set(clean.contents.splitlines())
-        if changed and not clean.problem:
-            clean.problem = f"changed what is of other owners: {sorted(changed)}"
-        if clean.problem:
-            case = Case(scenario.name, "error", -1, Call("no", "fault"))
-            result.failures.append(Failure(case, clean.problem, tuple(clean.explained)))
-            return result
-        for case, found in _cases(stage, controller, scenario, clean, choose, until):
-            result.cases += 1
-            result.most_extra = max(result.most_extra, found.passes - clean.passes - found.during)
-            problem = judge(found, clean)
-            if problem:
-                result.failures.append(Failure(case, problem, tuple(found.explained)))
-        return result
+def sweep(
+    stage: Stage, controller: Controller, scenario: Scenario, choose: Choose, until: Callable[[], bool]
+) -> Result:
+    """Run every chosen case of a scenario that has begun, until the time is over."""
+    clean = _reference(stage, controller)
+    result = Result(scenario.name, "faults", calls=len(clean.calls))
+    changed = stage.foreign - set(clean.contents.splitlines())
+    if changed and not clean.problem:
+        clean.problem = f"changed what is of other owners: {sorted(changed)}"
+    if clean.problem:
+        return broken(scenario, clean.problem, clean.explained)
+    for case, found in _cases(stage, controller, scenario, clean, choose, until):
+        result.cases += 1
+        result.most_extra = max(result.most_extra, found.passes - clean.passes - found.during)
+        problem = judge(found, clean)
+        if problem:
+            result.failures.append(Failure(case, problem, tuple(found.explained)))
+    return result
 
 
-def stale(world: World, scenario: Scenario, seconds: Sequence[float]) -> Result:
+def broken(scenario: Scenario, why: str, explained: Sequence[str]) -> Result:
+    """Return the result of a scenario that fails without a fault."""
+    case = Case(scenario.name, "error", -1, Call("no", "fault"))
+    return Result(scenario.name, "faults", failures=[Failure(case, why, tuple(explained))])
+
+
+def stale(stage: Stage, controller: Controller, scenario: Scenario, seconds: Sequence[float]) -> Result:
     """Run a scenario at the daemon's pace, with reads that are stale for so many seconds after each write."""
-    with tempfile.TemporaryDirectory() as folder:
-        stage, controller = begin(world, scenario, Path(folder))
-        result = Result(scenario.name)
+    result = Result(scenario.name, "stale reads")
 
-        def make(lag: float) -> Run:
-            world.stale.seconds = lag
-            return run(stage, controller, pace=daemon_pace)
+    def make(lag: float) -> Run:
+        stage.world.stale.seconds = lag
+        return run(stage, controller, pace=daemon_pace)
 
-        found = {lag: _as_run(one) for lag, one in in_copies(make, (0.0, *seconds))}
-        clean = found.pop(0.0)
-        result.calls = len(clean.calls)
-        for lag, one in found.items():
-            result.cases += 1
-            result.most_extra = max(result.most_extra, one.passes - clean.passes)
-            problem = clean.problem or judge_stale(one, clean)
-            if problem:
-                result.failures.append(Failure(StaleCase(scenario.name, lag), problem, tuple(one.explained)))
-        return result
-
-
-def begin(world: World, scenario: Scenario, folder: Path) -> tuple[Stage, Controller]:
-    """Return the stage and the controller of a scenario, after its act."""
-    stage = Stage(world, copy_of(scenario.example, folder), REGIONS[scenario.example])
-    if scenario.example == "tilog":
-        add_network(stage.aws("ec2"), stage.region)
-    add_look_alikes(stage.aws)
-    stage.foreign = frozenset(contents(stage.aws).splitlines())
-    scenario.prepare(stage)
-    controller = stage.controller()
-    if not scenario.empty:
-        controller.converge(pause=SETTLE_SECONDS)
-    scenario.act(stage)
-    controller.read()
-    assert controller.catalogue.applications
-    assert not controller.catalogue.problems, controller.catalogue.problems
-    contents(stage.aws)  # loads what the copies need
-    return stage, controller
+    found = {lag: _as_run(Copy.of(partial(make, lag)).result()) for lag in (0.0, *seconds)}
+    clean = found.pop(0.0)
+    result.calls = len(clean.calls)
+    for lag, one in found.items():
+        result.cases += 1
+        result.most_extra = max(result.most_extra, one.passes - clean.passes)
+        problem = clean.problem or judge_stale(one, clean)
+        if problem:
+            result.failures.append(Failure(StaleCase(scenario.name, lag), problem, tuple(one.explained)))
+    return result
 
 
 def _reference(stage: Stage, controller: Controller) -> Run:
@@ -162,8 +151,8 @@ def _cases(
     done: list[tuple[Case, Run]] = []
     own: list[Copy] = []  # in a copy: the copy that this process is
 
-    def wait(most: int) -> None:
-        while len(copies) > most:
+    def collect(*, everything: bool) -> None:
+        while copies and (everything or copies[0][1].has_ended()):
             case, first = copies.pop(0)
             done.append((case, _as_run(first.result())))
 
@@ -171,12 +160,16 @@ def _cases(
         if own or until():
             return None
         for fault in choose(index, call):
-            wait(PROCESSES - 1)
-            copy = Copy.start()
+            case, holds = Case(scenario.name, fault, index, call), CORES.take()
+            copy = Copy.start(holds=holds)
             if copy.inside:
                 own.append(copy)
+                stage.world.stale.remembers = fault == "stale"
+                if case.is_thorough:
+                    stage.world.answers.remembers, controller.checked_within = False, 1
                 return fault
-            copies.append((Case(scenario.name, fault, index, call), copy))
+            copies.append((case, copy))
+            collect(everything=not holds)  # without a token, this process waits for its copy
         return None
 
     stage.world.stale.remembers = True
@@ -191,5 +184,5 @@ def _cases(
     finally:
         stage.world.stale.remembers = False
         gc.unfreeze()
-    wait(0)
+    collect(everything=True)
     yield from done

@@ -304,27 +304,28 @@ class Walked:
 
 
 def walks(world: World, seeds: Iterable[str], until: Callable[[], bool]) -> Iterator[Walked]:
-    """Make a chain for each seed, in a copy of the process."""
+    """Make a chain for each seed, in a copy of the process. All of them begin with the same converged account."""
     with tempfile.TemporaryDirectory() as folder:
-        stage = Stage(world, Path(folder) / "none", "eu-west-1")
+        stage = Stage(world, Path(folder) / "manifests", "eu-west-1")
         add_look_alikes(stage.aws)
+        Walk("").write(stage.manifests)
+        controller = stage.controller()
+        problem = run(stage, controller).problem
+        assert not problem, problem
+        contents(stage.aws)  # loads what the copies need
 
         def make(one: str) -> Walked:
-            return walked(stage, one, Path(folder) / one) if not until() else Walked(one, 0)
+            return walked(stage, controller, one, Path(folder) / one) if not until() else Walked(one, 0)
 
         for one, found in in_copies(make, seeds):
             yield Walked(one, 0, found.why, found.explained) if isinstance(found, Broken) else found
 
 
-def walked(stage: Stage, seed: str, folder: Path) -> Walked:
-    """Walk, and compare the end with the same manifests in an empty account."""
-    walk = Walk(seed)
+def walked(stage: Stage, controller: Controller, seed: str, folder: Path) -> Walked:
+    """Walk from the converged first manifests, and compare the end with the same manifests in an empty account."""
+    walk, acts, problem = Walk(seed), _acts(stage), ""
     folder.mkdir()
-    stage.environment.manifests = stage.manifests = folder / "manifests"
-    walk.write(stage.manifests)
-    controller = stage.controller()
-    problem = run(stage, controller).problem
-    acts = _acts(stage)
+    stage.move(controller, folder / "manifests")
     while not problem and walk.changes < CHANGES:
         walk.step()
         if walk.random.random() < ACTED:

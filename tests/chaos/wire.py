@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import ConnectionClosedError
 
-from ecsim import Simulator
-from ecsync.aws.clients import Access, Clients
+from ecsync.aws import lean
+from ecsync.aws.clients import Clients
 
 URL = "http://127.0.0.1:9"  # no process listens there
 SERVICES = (
     "ecs", "elbv2", "iam", "ec2", "logs", "autoscaling", "application-autoscaling", "ecr", "sts", "ssm", "cloudwatch",
-    "resourcegroupstaggingapi",
+    "resourcegroupstaggingapi", "s3", "dynamodb",
 )  # fmt: skip
 
 Environ = dict[str, Any]
 Answer = Callable[[Environ, Callable[..., Any]], Any]  # a WSGI application
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A request and its response."""
+
+    environ: Environ
+    sent: bytes
+    status: int
+    headers: Mapping[str, str]
+    received: bytes
 
 
 class _Raw(io.BytesIO):
@@ -30,41 +42,48 @@ class _Raw(io.BytesIO):
         yield self.read()
 
 
-def connected(simulator: Simulator, region: str, answer: Answer | None = None) -> Clients:
-    """Return clients that send every request to `answer`, by default the simulator."""
-    clients = Clients(Access(region=region, endpoint_url=URL))
-    gateway = answer or simulator.gateway
+@dataclass
+class Wire:
+    """Sends every request of some clients to `answer`, a WSGI application."""
 
-    def send(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+    answer: Answer
+    last: Exchange | None = None
+
+    def connect(self, clients: Clients) -> None:
+        """Send the requests of these clients."""
+        clients._session.get_component("event_emitter").register("before-send", self._send)
+
+    def again(self, exchange: Exchange, protocol: str) -> bool:
+        """Send the same request once more; return whether the answer is the same but for the id of its request."""
+        now = self._exchanged(exchange.environ, exchange.sent)
+        return now.status == exchange.status and (
+            now.received == exchange.received
+            or lean.digest_of(now.received, protocol) == lean.digest_of(exchange.received, protocol)
+        )
+
+    def _send(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+        self.last = exchange = self._exchanged(*_environ(request))
+        return AWSResponse(request.url, exchange.status, exchange.headers, _Raw(exchange.received))
+
+    def _exchanged(self, environ: Environ, sent: bytes) -> Exchange:
         started: list[Any] = []
-
-        def start(status: str, headers: list[tuple[str, str]]) -> None:
-            started[:] = int(status.split()[0]), dict(headers)
-
+        request = {**environ, "wsgi.input": io.BytesIO(sent), "wsgi.errors": io.StringIO()}
         try:
-            body = b"".join(gateway(_environ(request), start))
+            received = b"".join(self.answer(request, lambda *start: started.extend(start)))
         except ConnectionAbortedError as error:
             raise ConnectionClosedError(endpoint_url=URL, error=error) from error
-        return AWSResponse(request.url, started[0], started[1], _Raw(body))
-
-    emitter(clients).register("before-send", send)
-    return clients
+        return Exchange(environ, sent, int(started[0].split()[0]), dict(started[1]), received)
 
 
-def emitter(clients: Clients) -> Any:
-    """Return botocore's event emitter, which all clients share."""
-    return clients._session.get_component("event_emitter")
-
-
-def warm(clients: Clients, *regions: str) -> None:
+def warm(clients: Clients, *regions: str) -> Iterator[Any]:
     """Make every client once, before a process is copied."""
     for region in regions:
         for service in SERVICES:
             for once in (False, True):
-                clients.get(service, region, once=once)
+                yield clients.get(service, region, once=once)
 
 
-def _environ(request: AWSPreparedRequest) -> Environ:
+def _environ(request: AWSPreparedRequest) -> tuple[Environ, bytes]:
     parts = urlsplit(request.url)
     body = request.body or b""
     body = body.read() if hasattr(body, "read") else body
@@ -81,8 +100,6 @@ def _environ(request: AWSPreparedRequest) -> Environ:
         "CONTENT_LENGTH": str(len(body)),
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": "http",
-        "wsgi.input": io.BytesIO(body),
-        "wsgi.errors": io.StringIO(),
         "wsgi.multithread": False,
         "wsgi.multiprocess": False,
         "wsgi.run_once": False,
@@ -91,4 +108,4 @@ def _environ(request: AWSPreparedRequest) -> Environ:
         text = value.decode() if isinstance(value, bytes) else str(value)
         key = name.upper().replace("-", "_")
         environ[key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"] = text
-    return environ
+    return environ, body

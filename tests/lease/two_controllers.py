@@ -47,8 +47,8 @@ class Turns:
         self._killed = False
         self.over = False
         self.raised: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, args=(work,), daemon=True)
-        self._thread.start()
+        self.thread = threading.Thread(target=self._run, args=(work,), daemon=True)
+        self.thread.start()
 
     def give(self) -> None:
         """Let the thread run until it gives the turn back."""

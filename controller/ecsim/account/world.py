@@ -34,6 +34,7 @@ class World:
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._sequence = itertools.count()
         self._now = clock.now()
+        self.changes = 0  # writes that were answered, and timers that ran: nothing else changes the answer to a read
 
     def store(self, kind: Callable[[str, str], State], region: str) -> State:
         """Return the state of a service in one Region; the first use creates it as `kind(region, account)`."""
@@ -67,6 +68,7 @@ class World:
         while self._timers and self._timers[0][0] <= until:
             when, _, action = heapq.heappop(self._timers)
             self._now = max(self._now, when)
+            self.changes += 1
             action()
         self._now = max(self._now, until)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from ecsim.account.errors import AwsError, validation_error
 from ecsim.account.paging import by_marker
-from ecsim.account.world import Body, Call, Handler, World
+from ecsim.account.world import Body, Call, Handler
 from ecsim.elbv2 import tags, targets
 from ecsim.elbv2.defaults import DENY_IPV6, LOAD_BALANCER
 from ecsim.elbv2.store import ElbRegion
@@ -39,7 +41,7 @@ def create_load_balancer(call: Call) -> Body:
                 "DuplicateLoadBalancerName",
                 f"A load balancer with the same name '{name}' exists, but with different settings",
             )
-        return {"LoadBalancers": [_show(world, elb, existing)]}
+        return {"LoadBalancers": [_show(elb, existing)]}
     identifier = world.hex(16)
     arn = elb.arn(f"loadbalancer/{PREFIXES[kind]}/{name}/{identifier}")
     tags.put(elb, arn, params.get("Tags"))
@@ -54,8 +56,9 @@ def create_load_balancer(call: Call) -> Body:
         body["EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic"] = "on"
     elb.attributes[arn] = dict(LOAD_BALANCER[kind])
     _follow_address_type(elb, body)
-    elb.active_at[arn] = world.now + world.settings.timings.load_balancer
-    return {"LoadBalancers": [_show(world, elb, body)]}
+    elb.provisioning.add(arn)
+    world.after(world.settings.timings.load_balancer, partial(elb.provisioning.discard, arn))
+    return {"LoadBalancers": [_show(elb, body)]}
 
 
 def _dns_name(call: Call, settings: Body, identifier: str) -> str:
@@ -126,7 +129,7 @@ def describe_load_balancers(call: Call) -> Body:
         found = [balancer for balancer in found if balancer["LoadBalancerName"] in names]
         if len(found) < len(set(names)):
             raise AwsError("LoadBalancerNotFound", f"Load balancers '[{', '.join(names)}]' not found")
-    return by_marker("LoadBalancers", [_show(call.world, elb, balancer) for balancer in found], params)
+    return by_marker("LoadBalancers", [_show(elb, balancer) for balancer in found], params)
 
 
 def delete_load_balancer(call: Call) -> Body:
@@ -177,9 +180,9 @@ def _follow_address_type(elb: ElbRegion, body: Body) -> None:
         attributes.setdefault(DENY_IPV6, "false")
 
 
-def _show(world: World, elb: ElbRegion, body: Body) -> Body:
-    active = world.now >= elb.active_at[body["LoadBalancerArn"]]
-    return {**body, "State": {"Code": "active" if active else "provisioning"}}
+def _show(elb: ElbRegion, body: Body) -> Body:
+    code = "provisioning" if body["LoadBalancerArn"] in elb.provisioning else "active"
+    return {**body, "State": {"Code": code}}
 
 
 OPERATIONS: dict[str, Handler] = {

@@ -43,7 +43,7 @@ class ElbRegion:
     targets: dict[str, dict[tuple[str, int], TargetState]] = field(default_factory=dict)
     attributes: dict[str, dict[str, str]] = field(default_factory=dict)
     certificates: dict[str, list[str]] = field(default_factory=dict)  # listener → additional certificates
-    active_at: dict[str, float] = field(default_factory=dict)
+    provisioning: set[str] = field(default_factory=set)  # load balancers
     tags: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def arn(self, path: str) -> str:
@@ -84,8 +84,9 @@ class ElbRegion:
 
     def forget(self, arn: str) -> None:
         """Drop attributes, certificates, state and tags of a deleted resource."""
-        for collection in (self.attributes, self.certificates, self.active_at, self.tags):
+        for collection in (self.attributes, self.certificates, self.tags):
             collection.pop(arn, None)
+        self.provisioning.discard(arn)
 
 
 def listener_of(rule_arn: str) -> str:

@@ -86,6 +86,7 @@ class Gateway:
             if fault and fault.kind == "reset":
                 raise Dropped
             response = self._refused(world, request, fault) or self._replied(world, request, environ, body)
+            world.changes += is_mutating(request.operation)
             self._record(world, request, response.error_code)
             _call(account.after_call, request)
         if fault and fault.kind == "lost-response":

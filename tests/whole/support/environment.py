@@ -161,6 +161,7 @@ class Controller:
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     step_states: dict[str, StepState] = field(default_factory=dict)
     patient: bool = False  # False: a pass reads everything again, whatever the cadence
+    checked_within: int = 1  # passes in which what an earlier one settled is compared in full, as a check
 
     def __post_init__(self) -> None:
         settings = Settings(installation=self.installation, account=ACCOUNT, region=REGION, enforce=True)
@@ -193,8 +194,8 @@ class Controller:
         cloud = self.wrap(destination.cloud)
         if cloud is not destination.cloud:
             destination = replace(destination, cloud=cloud, inventory=None)
-        # Everything that an earlier pass settled is compared in full, as a check on the shortcut.
-        step_state = self.step_states.setdefault(name, StepState(checked_within=1))
+        step_state = self.step_states.setdefault(name, StepState())
+        step_state.checked_within = self.checked_within
         outcome = reconcile(application, self.catalogue, destination, step_state, options)
         assert outcome.plan.mismatches == ()
         context = Context(
