@@ -46,13 +46,17 @@ class EngineClock:
         return self._seconds
 
 
+def new_workspace(clock: Clock, pace: float = UNLIMITED) -> Workspace:
+    """Return the workspace of a controller that may write."""
+    settings = Settings(installation=INSTALLATION, account=ACCOUNT, region=REGION, enforce=True)
+    return Workspace(settings=settings, clouds=Clouds(settings=settings, read_only=False, pace=pace), clock=clock)
+
+
 class Controller:
     """One controller: its state between passes is kept from round to round."""
 
     def __init__(self, fleets: Iterable[Fleet], clock: Clock, pace: float = UNLIMITED) -> None:
-        settings = Settings(installation=INSTALLATION, account=ACCOUNT, region=REGION, enforce=True)
-        self.clouds = Clouds(settings=settings, read_only=False, pace=pace)
-        self.workspace = Workspace(settings=settings, clouds=self.clouds, clock=clock)
+        self.workspace = new_workspace(clock, pace)
         self._states: dict[str, StepState] = {}
         self.catalogue = self.read(fleets)
 

@@ -15,6 +15,7 @@ REGION = "eu-west-1"
 REGIONS = (REGION, "eu-central-1", "us-east-1", "us-west-2")  # each is one site: AWS counts rates by Region
 ACCOUNT = "123456789012"
 INSTALLATION = "bench"
+RETENTION = 14  # days, of every log group
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/bench-execution"  # exists already: applications declare no roles by default
 SERVICES_OF_A_BALANCER = 50
 
@@ -51,7 +52,7 @@ _BALANCER = """\
       - {{Type: fixed-response, FixedResponseConfig: {{StatusCode: 404, ContentType: text/plain, MessageBody: none}}}}
 """
 _SERVICE = """\
-  LogGroup/web-{number}: {{logGroupName: /bench/web-{number}, retentionInDays: 14}}
+  LogGroup/web-{number}: {{logGroupName: /bench/web-{number}, retentionInDays: {retention}}}
   TaskDefinition/web-{number}:
     family: bench-web-{number}
     requiresCompatibilities: [FARGATE]
@@ -188,6 +189,7 @@ class Fleet:
         return _SERVICE.format(
             number=number,
             role=ROLE,
+            retention=RETENTION,
             region=self.region,
             image=self.image,
             shared=f"app:{self.shared}/" if application else "",

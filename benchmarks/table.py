@@ -299,7 +299,7 @@ def unmeasured(bench: Bench) -> Rows:
     del bench
     yield Row(
         "24 simulated hours of 500 services: memory slope after the first hour",
-        "not measured: no benchmark yet",
+        "not measured here: `python -m benchmarks.soak`, an hour or more",
         "< 1 MiB/h",
     )
     yield Row("staleness of drift; shortcut equals the full comparison", "not measured here: these are tests")

@@ -1,18 +1,17 @@
-"""The daemon in simulated time on one thread: a wait for work or for a rate moves the clock of the simulated AWS."""
+"""The daemon in simulated time on one thread: a wait for work or for a rate moves the clock."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import inf
 
 from benchmarks.controller import is_steady
-from ecsim import Simulator
 from ecsync.core.model import Snapshot
-from ecsync.core.ports import SourceError
+from ecsync.core.ports import Sink, SourceError
 from ecsync.engine.daemon import Daemon
-from ecsync.engine.daemon_parts import DaemonParts
+from ecsync.engine.daemon_parts import DaemonParts, LastGood
 from ecsync.engine.queue import MemoryQueue
 from ecsync.engine.store import Store
 from ecsync.engine.ticks import Ticks
@@ -24,7 +23,7 @@ from ecsync.wiring.http_view import Heartbeats
 
 @dataclass(kw_only=True)
 class Manifests:
-    """The source of the daemon, and the result of each read of it."""
+    """A source in memory, and the result of each read of it."""
 
     snapshot: Snapshot | None = None
     error: SourceError | None = None
@@ -40,18 +39,25 @@ class Manifests:
 
 
 class VirtualDaemon:
-    """A daemon with one thread: its passes are made one after another."""
+    """A daemon with one thread: its passes are made one after another. `advance` lets its time pass."""
 
-    def __init__(self, simulator: Simulator, workspace: Workspace) -> None:
-        self._simulator = simulator
+    def __init__(
+        self,
+        workspace: Workspace,
+        advance: Callable[[float], None],
+        last_good: LastGood,
+        sinks: Mapping[str, Sink] | None = None,
+    ) -> None:
+        self._advance = advance
         self._clock = workspace.clock
-        self._manifests = Manifests()
         self._store = Store()
         self._apart: list[Callable[[], None]] = []  # passes that may wait
-        metrics = daemon.build_metrics()
+        self.metrics = daemon.build_metrics()
+        workspace.clouds.observer = daemon.metrics_observer(self.metrics)
+        every: dict[str, Sink] = {"metrics": self.metrics.record, "store": self._store.record, **(sinks or {})}
         self._daemon = Daemon(
             DaemonParts(
-                last_good=self._manifests,
+                last_good=last_good,
                 read=workspace.catalogue,
                 destination_for=workspace.destination_for,
                 consents=lambda _: True,
@@ -62,8 +68,8 @@ class VirtualDaemon:
                 store=self._store,
                 recorder=DaemonEventRecorder(
                     workspace=workspace,
-                    events=Recorder(fan_out({}, metrics.delivered)),
-                    metrics=metrics,
+                    events=Recorder(fan_out(every, self.metrics.delivered)),
+                    metrics=self.metrics,
                     heartbeats=Heartbeats(self._clock),
                     clock=self._clock,
                     source_kind="disk",
@@ -74,22 +80,21 @@ class VirtualDaemon:
             )
         )
 
-    def declare(self, files: dict[str, bytes], revision: str) -> None:
-        """Write the source, and have the daemon read it."""
-        self._manifests.snapshot = Snapshot(revision=revision, files=files)
+    def read_source(self) -> None:
+        """Read the source."""
         self._daemon.read_source()
 
     def work(self, seconds: float = inf) -> int:
         """Make passes until so many seconds have passed, or until all is steady. Return their number."""
         until, count = self._clock.monotonic() + seconds, 0
-        while self._clock.monotonic() < until and (seconds < inf or not self._steady()):
+        while self._clock.monotonic() < until and (seconds < inf or not self.is_steady()):
             self._daemon.work(1.0)
             while self._apart:
                 self._apart.pop()()
             count += 1
         return count
 
-    def _steady(self) -> bool:
+    def is_steady(self) -> bool:
         """Return whether the last pass of each application had nothing to do, at the current revision."""
         revision = self._daemon.catalogue.revision
         return all(
@@ -99,7 +104,7 @@ class VirtualDaemon:
 
     def _idle(self, _: threading.Condition, seconds: float | None) -> None:
         assert seconds is not None, "no work is due"
-        self._simulator.advance(seconds)
+        self._advance(seconds)
 
     def _later(self, name: str, work: Callable[[], None]) -> threading.Thread:
         """Do the work on this thread when the daemon has handed it over."""

@@ -13,12 +13,13 @@ import time
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
 
-from benchmarks.controller import Controller, use
+from benchmarks.controller import new_workspace, use
 from benchmarks.converge import SimulatedTime, converge, new_fleet
 from benchmarks.fleet import ACCOUNT, REGION, Fleet
 from benchmarks.limit import seconds
-from benchmarks.virtual_daemon import VirtualDaemon
+from benchmarks.virtual_daemon import Manifests, VirtualDaemon
 from ecsim import Settings, Simulator, VirtualClock
+from ecsync.core.model import Snapshot
 
 SHARE = 0.5  # the controller's default share of AWS's rates
 STEADY = 600.0  # virtual seconds before the new image: the slow reads are spread, and the buckets are full
@@ -87,16 +88,19 @@ def new_image(simulator: Simulator, fleet: Fleet) -> Writes:
     assert isinstance(simulator.clock, VirtualClock)
     world, virtual = simulator.world, VirtualSeconds(simulator)
     world.settings = replace(world.settings, throttling=True)
-    controller = Controller([fleet], SimulatedTime(simulator.clock), pace=1.0)
-    controller.clouds.wait = virtual.wait
-    running = VirtualDaemon(simulator, controller.workspace)
+    workspace = new_workspace(SimulatedTime(simulator.clock), pace=1.0)
+    workspace.clouds.wait = virtual.wait
+    manifests = Manifests()
+    running = VirtualDaemon(workspace, simulator.advance, manifests)
     real, time.monotonic = time.monotonic, virtual.monotonic  # the limiter's clock
     try:
-        running.declare(fleet.files(), "1")
+        manifests.snapshot = Snapshot(revision="1", files=fleet.files())
+        running.read_source()
         running.work()
         running.work(STEADY)
         mark, began = len(simulator.ledger), simulator.clock.now()
-        running.declare(replace(fleet, image="1.28").files(), "2")
+        manifests.snapshot = Snapshot(revision="2", files=replace(fleet, image="1.28").files())
+        running.read_source()
         count = running.work()
     finally:
         time.monotonic = real

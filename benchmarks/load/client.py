@@ -22,6 +22,7 @@ class Received:
     calls: Mapping[str, int]
     throttles: Mapping[str, int]
     writes: Mapping[str, int]
+    repairs: Mapping[str, int]
     errors: Mapping[str, int]
 
     @property

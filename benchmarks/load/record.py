@@ -133,7 +133,7 @@ def _texts(account: Account, events: int) -> Iterator[tuple[str, str]]:
     body, _ = account.read("application-autoscaling", "describe_scaling_policies", **named)
     yield "policy", json.dumps(json.loads(body)["ScalingPolicies"][0])
     body, _ = account.read("logs", "describe_log_groups", logGroupIdentifiers=[f"/bench/{name}"])
-    yield "logs", json.dumps(json.loads(body)["logGroups"][0])
+    yield "logs", json.dumps({**json.loads(body)["logGroups"][0], "retentionInDays": "@retention@"})
     logs = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/bench/{name}"
     yield "logs tags", account.read("logs", "list_tags_for_resource", resourceArn=logs)[0]
 
@@ -243,6 +243,7 @@ def _known(texts: Mapping[str, str], tags: Mapping[str, Mapping[str, str]]) -> d
         f"lb-{BALANCER}": "balancer key",
         REGION: "region",
         "@priority@": "priority",
+        '"@retention@"': "retention",
     }
 
 

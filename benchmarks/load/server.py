@@ -1,7 +1,8 @@
 """The load AWS as a process: `python -m benchmarks.load.server`. It prints its port, and serves until its input ends.
 
 One thread. The hot reads are answered from templates, all other reads by the simulator, once for each request. Writes
-are refused and counted. Control: `GET /_load/counts`, `POST /_load/settings` with the fields of `Options`.
+are refused and counted, except the repair of a log group that the settings let drift. Control: `GET /_load/counts`,
+`POST /_load/settings` with the fields of `Options`, `fleets` and `drifts`.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ class Counts:
     calls: Counter[str] = field(default_factory=Counter)  # `eu-west-1 ecs.DescribeServices`
     throttles: Counter[str] = field(default_factory=Counter)
     writes: Counter[str] = field(default_factory=Counter)
+    repairs: Counter[str] = field(default_factory=Counter)  # writes that undo a drift; all others are refused
     errors: Counter[str] = field(default_factory=Counter)  # with the message
 
     def as_json(self) -> dict[str, dict[str, int]]:
@@ -69,12 +71,17 @@ class LoadAws:
         self.counts = Counts()
 
     def set(self, wanted: dict[str, Any]) -> None:
-        """Change options or, with `fleets`, the sites. Counts begin again, and every bucket is full."""
+        """Change options or, with `fleets`, the sites. Counts begin again, and every bucket is full.
+
+        `drifts` has the retention of log groups, as a person sets it: by Region and number.
+        """
         wanted = dict(wanted)
         fleets = wanted.pop("fleets", None)
         if fleets is not None:
             made = [Fleet(**fleet) for fleet in fleets]
             self._sites = {fleet.region: Site(fleet, self._recording) for fleet in made}
+        for region, retentions in wanted.pop("drifts", {}).items():
+            self._sites[region].drifted |= {int(number): days for number, days in retentions.items()}
         if "throttled" in wanted:
             wanted["throttled"] = tuple(wanted["throttled"])
         self.options = replace(self.options, **wanted)
@@ -108,6 +115,9 @@ class LoadAws:
             raise AwsError(*Fault("throttle").error(request.service, request.operation))
         if is_mutating(request.operation):
             self.counts.writes[where] += 1
+            if site.repair(name, request.params):
+                self.counts.repairs[where] += 1
+                return 200, JSON, b"{}"
             raise AwsError(*Fault("deny").error(request.service, request.operation))
         answer = site.answer(name, request.params) if name in site.operations else None
         if answer is not None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from benchmarks.fleet import ACCOUNT, REGION, Fleet
+from benchmarks.fleet import ACCOUNT, REGION, RETENTION, Fleet
 from benchmarks.load.record import FLEET, Recording
 from benchmarks.load.values import Values, mark_id
 from ecsim.account.errors import AwsError, invalid_parameter, validation_error, validation_exception
@@ -37,10 +37,14 @@ OF_THE_SITE, OF_A_BALANCER = ("SecurityGroup", "Cluster"), ("LoadBalancer", "Lis
 
 
 class Site:
-    """The converged fleet of one account and Region. `answer` returns the body of an answer or raises AwsError."""
+    """The converged fleet of one account and Region. `answer` returns the body of an answer or raises AwsError.
+
+    `drifted` has the retention in days of each log group that a person changed, by the number of its service.
+    """
 
     def __init__(self, fleet: Fleet, recording: Recording) -> None:
         self.fleet = fleet
+        self.drifted: dict[int, int] = {}
         self._recording = recording
         self._values = Values(fleet, recording.applied)
         self._rules = {self._values.hexadecimal("rule", number): number for number in fleet.numbers}
@@ -90,6 +94,12 @@ class Site:
                 f"</ResponseMetadata></{operation}Response>".encode(),
             )
         )
+
+    def repair(self, name: str, params: Params) -> bool:
+        """Undo what a person did to a log group, if a write does that; return whether it did."""
+        number = self._number(str(params.get("logGroupName")))
+        declared = name == "logs.PutRetentionPolicy" and params.get("retentionInDays") == RETENTION
+        return declared and number is not None and self.drifted.pop(number, None) is not None
 
     def localised(self, body: bytes) -> bytes:
         """Return an answer of the simulator as this site would give it: its Region, and the marks of what is shared."""
@@ -248,8 +258,12 @@ class Site:
         if prefix:
             numbers = [number for number in numbers if f"/bench/web-{number}".startswith(prefix)]
         shown, token = _page(numbers, min(50, int(params.get("limit", 50))), params.get("nextToken"), invalid_parameter)
-        items = b", ".join(self._fill("logs", number) for number in shown)
+        items = b", ".join(map(self._log_group, shown))
         return b'{"logGroups": [%b]%b}' % (items, f', "nextToken": "{token}"'.encode() if token else b"")
+
+    def _log_group(self, number: int) -> bytes:
+        retention = str(self.drifted.get(number, RETENTION)).encode()
+        return self._recording.templates["logs"].fill({**self._values.of(number), "retention": retention})
 
     def _log_tags(self, params: Params) -> bytes:
         number = self._number(str(params.get("resourceArn")))

@@ -318,6 +318,27 @@ class TestLimits:
             reader(aws)("ecs", "update_service", cluster="bench", service="web-1", desiredCount=2)
         assert aws.counts.writes == {"eu-west-1 ecs.UpdateService": 1}
 
+    def test_a_drift_is_read_until_a_write_undoes_it(self, aws: LoadAws) -> None:
+        """Any other write to the group is refused, also a second repair."""
+        read, groups = reader(aws), ["/bench/web-6", "/bench/web-7"]
+
+        def retentions() -> list[int]:
+            return [
+                group["retentionInDays"]
+                for group in read("logs", "describe_log_groups", logGroupIdentifiers=groups)["logGroups"]
+            ]
+
+        aws.set({"drifts": {REGION: {"7": 30}}})
+        assert retentions() == [14, 30]
+        with pytest.raises(ClientError, match="AccessDenied"):
+            read("logs", "put_retention_policy", logGroupName="/bench/web-7", retentionInDays=90)
+        read("logs", "put_retention_policy", logGroupName="/bench/web-7", retentionInDays=14)
+        assert retentions() == [14, 14]
+        with pytest.raises(ClientError, match="AccessDenied"):
+            read("logs", "put_retention_policy", logGroupName="/bench/web-7", retentionInDays=14)
+        assert aws.counts.writes == {"eu-west-1 logs.PutRetentionPolicy": 3}
+        assert aws.counts.repairs == {"eu-west-1 logs.PutRetentionPolicy": 1}
+
     def test_a_throttled_operation_is_an_error_of_its_service(self, aws: LoadAws) -> None:
         """The codes are those of the services: they differ."""
         aws.set({"throttled": ["ecs.ListServices", "elbv2.DescribeTargetGroups"]})
