@@ -12,6 +12,7 @@ from typing import get_args
 
 from tests.chaos.bases import of_each
 from tests.chaos.faults import Call, Fault
+from tests.chaos.forgetful import forgetful
 from tests.chaos.forks import Broken
 from tests.chaos.report import failure, table
 from tests.chaos.scenarios.catalogue import SCENARIOS
@@ -51,6 +52,7 @@ def _parts(options: argparse.Namespace) -> list[Part]:
         _scenarios: of_scenarios,
         _walks: options.walk or options.walks,
         _schedules: options.schedule or options.schedules,
+        _forgetful: options.forgetful,
     }
     return [part for part, wanted in asked.items() if wanted] or list(asked)
 
@@ -110,6 +112,18 @@ def _schedules(world: World, options: argparse.Namespace, began: float) -> int:
     return broken
 
 
+def _forgetful(world: World, options: argparse.Namespace, began: float) -> int:
+    """Let AWS forget each value after each write; return the number of failures."""
+    values = writes = broken = 0
+    for one in forgetful(world, options.seed, lambda: _is_over(options, began)):
+        values, writes = values + one.values, writes + one.writes
+        if one.problems:
+            broken += 1
+            print("\n    ".join([f"FAILED --forgetful --seed {options.seed}: {one.name}", *one.problems]), flush=True)
+    print(f"\nforgotten values: {values}, {writes} writes, {broken} failures", flush=True)
+    return broken
+
+
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
@@ -123,6 +137,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--walk", action="append", help="one generated chain, by its seed")
     parser.add_argument("--schedules", type=int, default=0, help="so many schedules of two controllers only")
     parser.add_argument("--schedule", action="append", help="one schedule, by its seed")
+    parser.add_argument("--forgetful", action="store_true", help="AWS that forgets values after each write only")
     parser.add_argument("--verbose", action="store_true", help="print each scenario when it has ended")
     parser.add_argument("--explain", action="store_true", help="print the state of each resource after a failure")
     return parser.parse_args(arguments)

@@ -24,7 +24,7 @@ def of_each(world: World, scenarios: Sequence[Scenario], make: Make[Made]) -> It
 
     def alone(one: Scenario) -> Made:
         with tempfile.TemporaryDirectory() as folder:
-            return make(*_acted(*_base(world, one, Path(folder)), one), one)
+            return make(*_acted(*base(world, one, Path(folder)), one), one)
 
     shared = [[one for one in scenarios if _shares(one) and one.example == example] for example in REGIONS]
     for group in shared:
@@ -46,7 +46,7 @@ def _shares(scenario: Scenario) -> bool:
 def _of_group(world: World, group: Sequence[Scenario], make: Make[Made]) -> Iterator[tuple[Scenario, Made | Broken]]:
     """Yield what is made of each scenario of a group with one base."""
     with tempfile.TemporaryDirectory() as folder:
-        stage, controller = _base(world, group[0], Path(folder))
+        stage, controller = base(world, group[0], Path(folder))
 
         def from_base(one: Scenario) -> Made:
             with tempfile.TemporaryDirectory() as own:
@@ -56,7 +56,7 @@ def _of_group(world: World, group: Sequence[Scenario], make: Make[Made]) -> Iter
         yield from in_copies(from_base, group)
 
 
-def _base(world: World, scenario: Scenario, folder: Path) -> tuple[Stage, Controller]:
+def base(world: World, scenario: Scenario, folder: Path) -> tuple[Stage, Controller]:
     """Return the stage and the controller of a scenario before its act."""
     stage = Stage(world, copy_of(scenario.example, folder), REGIONS[scenario.example])
     if scenario.example == "tilog":
