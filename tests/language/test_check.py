@@ -137,6 +137,17 @@ def test_duplicate_keys_are_rejected() -> None:
     assert messages(checked(tags)) == ['duplicate "a" in X.tags: already declared on line 1; remove one of them']
 
 
+def test_an_element_without_its_key_is_rejected() -> None:
+    """AWS's model does not require the member, but nothing else identifies the element; a patch may lack it."""
+    rules = (Keyed(path="containerDefinitions", key=("name",)),)
+    body = {"cpu": 256, "containerDefinitions": [{"image": "a"}], "tags": [{"value": "1"}]}
+    assert messages(checked(body, TASK, rules=rules)) == [
+        'missing required field "name" in X.containerDefinitions[0]',
+        'missing required field "key" in X.tags[0]',
+    ]
+    assert messages(checked(body, TASK, rules=rules, partial=True)) == []
+
+
 def test_fields_of_the_describe_output_are_ignored_with_a_note() -> None:
     """Server-owned fields and tokens are accepted in a manifest."""
     body = {"serviceName": "a", "serviceArn": "x", "runningCount": 2, "status": "ACTIVE", "clientToken": "t"}

@@ -1,4 +1,4 @@
-"""Two accounts: the operator's own, and one whose role is assumed with an external id."""
+"""Two accounts: the operator's own, and one in which a role is assumed with an external id."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whose call it is: the account of an access key, and the roles that were assumed."""
+"""Callers: the account of an access key, and the roles that were assumed."""
 
 from __future__ import annotations
 

@@ -249,9 +249,11 @@ class _Checker:
 
     def _unique(self, elements: Sequence[Node], key: tuple[str, ...], path: Path) -> None:
         first: dict[tuple[Json, ...], Node] = {}
-        for element in elements if key else ():
+        for index, element in enumerate(elements if key else ()):
             parts = tuple(element.get(member) for member in key)
             values = tuple(part.value if part is not None else None for part in parts)
+            if len(key) == 1 and parts[0] is None and isinstance(element.value, dict) and element.value:
+                self._keyless(key[0], element, (*path, index))
             if not any(values) or any(isinstance(value, (list, dict)) for value in values):
                 continue
             if values in first:
@@ -260,6 +262,11 @@ class _Checker:
                 message = f"duplicate {quoted(text)} in {self._label(path)}: {where}; remove one of them"
                 self._problem(path, element.origin, message)
             first.setdefault(values, element)
+
+    def _keyless(self, member: str, element: Node, path: Path) -> None:
+        """Refuse an element without the member that identifies it, although AWS's model does not require that."""
+        if self.closed and not self.partial:
+            self._problem(path, element.origin, f"missing required field {quoted(member)} in {self._label(path)}")
 
     # ------------------------------------------------------------ maps
 

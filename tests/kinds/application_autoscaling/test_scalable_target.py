@@ -131,6 +131,8 @@ class TestIdentity:
             ({"Service": "web"}, ("Service",)),
             ({"MinCapacity": 5}, ("MinCapacity",)),
             ({"Service": None, "ResourceId": "table/t", "ScalableDimension": "d"}, ("ServiceNamespace",)),
+            ({"ServiceNamespace": "dynamodb"}, ("ServiceNamespace",)),
+            ({"ScalableDimension": "dynamodb:table:ReadCapacityUnits"}, ("ScalableDimension",)),
         ],
     )
     def test_check(self, body: dict[str, Any], path: Any) -> None:

@@ -50,6 +50,10 @@ def check_target(body: Body) -> Iterator[tuple[Path, str]]:
         yield (), "declare either Service: ${Service/name} or ResourceId"
     if isinstance(service, str) and resource_id({"Service": service}) is None:
         yield ("Service",), "Service must be ${Service/name}, the ARN of a service, or cluster/service"
+    if service is not None:
+        for member, value in _ECS.items():
+            if body.get(member) not in (None, value):
+                yield (member,), f"{member} of a Service is {value}: leave it out, or declare ResourceId"
     if isinstance(resource, str) and not resource.startswith("service/"):
         for member in ("ServiceNamespace", "ScalableDimension"):
             if body.get(member) is None:
