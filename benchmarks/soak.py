@@ -20,11 +20,19 @@ from benchmarks.fleet import Fleet
 from benchmarks.limit import Counts, limit, mean_limit, slow_limit
 from benchmarks.load.client import LoadAws, Remote
 from benchmarks.rounds import INTERVAL
-from benchmarks.soak_life import HOUR, Hour
+from benchmarks.soak_life import EDIT_AT, HOUR, Hour
 
 MOST_GROWTH = 1.0  # MiB in an hour
 MOST_CALLS = 1.15  # times those that are computed
 MIB = 2**20
+# What is ours is listed for each new revision, and after ten minutes: these reads are made for it alone.
+LISTINGS = len(EDIT_AT)  # an hour: there is an edit each ten minutes
+LISTED = (
+    "application-autoscaling.DescribeScalableTargets",
+    "application-autoscaling.DescribeScalingPolicies",
+    "ecs.ListServices",
+    "resourcegroupstaggingapi.GetResources",
+)
 COLUMNS = (
     *("hour", "calls", "computed", "calls / computed", "throttles", "drifts", "repairs", "writes"),
     *("MiB", "1,000 blocks", "CPU s"),
@@ -56,12 +64,18 @@ def computed(hour: Hour, fleet: Fleet) -> float:
     """Return the calls that an hour needs: each read at its cadence, and everything once at the start of a life.
 
     A write makes what its application read before it invalid (docs/architecture.md), so each repair costs one more
-    reading of that application. Edits cost nothing.
+    reading of that application. An edit costs a listing of what is ours.
     """
-    counts = fleet.counts
-    steady = HOUR / INTERVAL * sum(mean_limit(counts, INTERVAL).values())
-    start = sum(limit(counts).values()) + sum(slow_limit(counts).values())
-    return steady + hour.first * start + hour.repairs * (1 + sum(limit(_of_an_application(fleet)).values()))
+    once = limit(fleet.counts)
+    start = sum(once.values()) + sum(slow_limit(fleet.counts).values())
+    listed = LISTINGS * sum(once[name] for name in LISTED)
+    repair = 1 + sum(limit(_of_an_application(fleet)).values())
+    return at_cadence(fleet) + listed + hour.first * start + hour.repairs * repair
+
+
+def at_cadence(fleet: Fleet) -> float:
+    """Return the fewest calls of an hour in which nothing happens."""
+    return HOUR / INTERVAL * sum(mean_limit(fleet.counts, INTERVAL).values())
 
 
 def _of_an_application(fleet: Fleet) -> Counts:
@@ -127,7 +141,9 @@ def summary(hours: Sequence[Hour], fleet: Fleet) -> Iterator[str]:
     worst = max(hour.total / computed(hour, fleet) for hour in hours)
     slopes = [growth(life) for life in lives_of(hours)]
     yield f"memory after the first hour, by life: {', '.join(f'{slope:+.2f}' for slope in slopes)} MiB/h"
+    least = len(hours) * at_cadence(fleet)
     yield f"calls: {total:,} / {expected:,.0f} = {total / expected:.2f}; the worst hour {worst:.2f}"
+    yield f"the same over the limit of a day in which nothing happens: {total / least:.2f}"
     drifts, repairs, writes = (sum(getattr(hour, name) for hour in hours) for name in ("drifts", "repairs", "writes"))
     yield f"drifts {drifts}, repairs {repairs}, other writes {writes - repairs}"
 
