@@ -46,6 +46,7 @@ def hour(
         events={},
         steady=True,
         memory=round(memory * MIB),
+        blocks=1,
         cpu=1.0,
     )
     return replace(made, calls={"ecs.DescribeServices": round(calls * computed(made, LARGE))})

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import threading
-from collections.abc import Iterator, Mapping
+import weakref
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,7 +60,7 @@ class Zoo:
     def call(self, _service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
         self.calls.append((operation, params.get("names") or params.get("arns") or params))
         if operation in self.failing:
-            raise self.failing[operation]
+            raise self.failing[operation].again()
         if operation == "DescribeWidgets":
             gone = [name for name in params["names"] if name not in self.colours]
             return {
@@ -82,7 +84,7 @@ class Zoo:
         if operation == "GetResources":
             self.calls.append((operation, params["ResourceTypeFilters"]))
             if operation in self.failing:
-                raise self.failing[operation]
+                raise self.failing[operation].again()
             listed = ((arn, tags) for arn, tags in self.tags.items() if OWNER in tags)
             yield from ({"ResourceARN": arn, "Tags": spelled(tags, "Key/Value")} for arn, tags in listed)
             return
@@ -340,6 +342,34 @@ class TestFailures:
             with pytest.raises(AwsError):
                 looking(inventory).call("zoo", "DescribeTags", arns=["arn:a"])
         assert zoo.calls == [("GetResources", ["zoo:widget"])]
+
+    @pytest.mark.parametrize(
+        "ask",
+        [
+            lambda reader: reader.call("zoo", "DescribeCages"),
+            lambda reader: reader.call("zoo", "DescribeWidgets", names=["a"]),
+            lambda reader: reader.call("zoo", "DescribeTags", arns=["arn:a"]),
+            lambda reader: list(reader.pages("zoo", "ListWidgets", "names")),
+        ],
+        ids=["call", "batch", "tags", "listing"],
+    )
+    def test_a_failure_that_is_kept_keeps_nothing_of_the_passes_that_met_it(
+        self, zoo: Zoo, inventory: Inventory, ask: Callable[[InventoryReader], object]
+    ) -> None:
+        """Neither of the one that read, nor of the one that shares it: their live resources would stay in memory."""
+        for name in ("DescribeCages", "DescribeWidgets", "GetResources"):
+            zoo.failing[name] = error("throttled")
+        zoo.breaks_after, zoo.breaks_with = 0, "throttled"
+
+        def world() -> weakref.ref[Zoo]:
+            seen = Zoo()
+            with pytest.raises(AwsError):
+                ask(looking(inventory))
+            return weakref.ref(seen)
+
+        worlds = [world(), world()]
+        gc.collect()
+        assert [one() for one in worlds] == [None, None]
 
     def test_the_failure_of_a_batch_is_shared_too(self, zoo: Zoo, inventory: Inventory, clock: FakeClock) -> None:
         """By who asks for the same; what was not asked for is not failed."""

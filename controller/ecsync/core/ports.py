@@ -34,6 +34,10 @@ class AwsError(Exception):
         self.message = message
         self.operation = operation  # `ecs.UpdateService`
 
+    def again(self) -> AwsError:
+        """Return the same failure without its traceback, which has the frames of a pass and so all that it read."""
+        return AwsError(self.kind, self.code, self.message, self.operation)
+
 
 class Deferred(Exception):
     """A call was not made: its token of our rate limit comes later than this pass may wait. It is not a failure.

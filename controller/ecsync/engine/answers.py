@@ -151,7 +151,7 @@ def tried(read: Callable[[], Any]) -> Any:
     try:
         return read()
     except AwsError as error:
-        return Failed(error)
+        return Failed(error.again())
 
 
 class Pages:
@@ -198,7 +198,7 @@ class Pages:
 
     def _advance(self) -> None:
         if self.error is not None:
-            raise self.error  # a listing that broke off is not complete
+            raise self.error.again()  # a listing that broke off is not complete
         if self._under_way:
             raise AwsError("transient", "ListingBrokeOff", "a page of the listing could not be read", "Listing")
         self._under_way = True
@@ -208,7 +208,7 @@ class Pages:
             self._content = content_of(self._read)
             self._complete = True
         except AwsError as error:
-            self.error = error
+            self.error = error.again()
             raise
         self._under_way = False
 
@@ -314,9 +314,10 @@ class Batch:
         """Keep the failure of the call for these identifiers, so that other applications do not repeat it."""
         if error.kind == "missing" and len(ids) > 1:
             return  # one of them fails the call for all: then each one is asked for alone
+        kept = error.again()
         for one in ids:
             asked = self.items.pop(one).asked
-            self.items[one] = Item(asked, read, error=error)
+            self.items[one] = Item(asked, read, error=kept)
 
     def answer(self, collection: Collection, ids: Iterable[str]) -> dict[str, Any]:
         """Return what is kept of these identifiers, as AWS would return it. Raises AwsError."""
@@ -324,7 +325,7 @@ class Batch:
         kept = {one: self.items[one] for one in ids}
         error = next((one.error for one in kept.values() if one.error is not None), None)
         if error is not None:
-            raise error
+            raise error.again()
         found: dict[str, Any] = {
             collection.items: [item for one in kept for item in (fresh.get(one) or kept[one].items)]
         }

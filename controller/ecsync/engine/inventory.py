@@ -210,7 +210,7 @@ class Inventory:
                 value = answer.value if with_answer or answer.failed else None
             content = answer.content
         if isinstance(value, Failed):
-            raise value.error
+            raise value.error.again()
         return value, content
 
     def _begin(self, operation: str, view: View) -> ReadAt:
@@ -221,7 +221,7 @@ class Inventory:
         with self._lock:
             at, throttled = self._throttled.get(operation, (float("-inf"), None))
             if throttled is not None and view.reason != "fresh" and self._monotonic() - at < MOMENT:
-                raise throttled
+                raise throttled.again()
             self._order += 1
             if "." in operation:  # a listing of what is ours is made of other reads
                 self.reads[operation, view.reason] += 1
@@ -231,7 +231,7 @@ class Inventory:
         """Note that AWS throttles an operation."""
         if error.kind == "throttled":
             with self._lock:
-                self._throttled[operation] = self._monotonic(), error
+                self._throttled[operation] = self._monotonic(), error.again()
 
     # ---------------------------------------------------------------- answers by identifier
 
