@@ -30,7 +30,7 @@ from tests.chaos.account import contents, difference
 from tests.chaos.faults import COUNTED, Call
 from tests.chaos.forks import Broken, Copy, in_copies
 from tests.chaos.stage import Stage, World
-from tests.chaos.walks import FIRST, Body
+from tests.chaos.walks import FIRST, Body, port_rule, second_group
 from tests.chaos.wire import URL
 from tests.lease.memory_store import holder
 from tests.lease.two_controllers import Turns
@@ -47,7 +47,8 @@ BUCKET, TABLE = "leases", "leases"
 NAMES = ("Network/main", "Cluster/main", "LogGroup/web", "SecurityGroup/web", "TargetGroup/web", "TaskDefinition/web")
 STACK: dict[str, Body] = {
     **{name: FIRST[name] for name in NAMES[:-1]},
-    "SecurityGroup/two": {**FIRST["SecurityGroup/web"], "GroupName": "walk-two"},
+    "SecurityGroup/web": {**FIRST["SecurityGroup/web"], "IpPermissions": [port_rule(80, "0.0.0.0/0")]},
+    "SecurityGroup/two": second_group(80),
     "TaskDefinition/web": {
         "family": "walk-web", "requiresCompatibilities": ["FARGATE"], "networkMode": "awsvpc", "cpu": 256,
         "memory": 1024, "containerDefinitions": [{"name": "web", "image": "nginx:1"}],
