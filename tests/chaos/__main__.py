@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import sys
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import count, takewhile
+from math import ceil
 from typing import get_args
 
 from tests.chaos.bases import of_each
 from tests.chaos.faults import Call, Fault
 from tests.chaos.forgetful import forgetful
 from tests.chaos.forks import Broken
+from tests.chaos.kills import OF_A_LANE, kills
 from tests.chaos.report import failure, table
 from tests.chaos.scenarios.catalogue import SCENARIOS
 from tests.chaos.scenarios.scenario import Scenario
@@ -26,9 +30,11 @@ from tests.whole.support.environment import Controller, use_simulated_aws
 
 STALE = (1.0, 5.0, 40.0)  # seconds
 FAULTS_SHARE, STALE_SHARE = 0.65, 0.6  # of the minutes: until then, and the rest for the chains
-WALKS = 420  # chains: more than 10,000 changes
+SKIPPED = 5  # of the calls of a scenario, one in so many has no fault: another seed skips others
+CHANGES = 10_000  # generated, in as many chains as that needs
+SCHEDULES = 200
+KILLS = 100
 
-SCHEDULES = 2000
 
 Part = Callable[[World, argparse.Namespace, float], int]
 
@@ -40,7 +46,11 @@ def main(arguments: Sequence[str]) -> int:
     print(f"seed {options.seed}", flush=True)
     with use_simulated_aws(URL):
         world = World.make()
-        failures = sum(part(world, options, began) for part in _parts(options))
+        failures = 0
+        for part in _parts(options):
+            used = sum(os.times()[:4])
+            failures += part(world, options, began)
+            print(f"{sum(os.times()[:4]) - used:.0f} s of CPU, {time.monotonic() - began:.0f} s so far", flush=True)
     print(f"{failures} failures, seed {options.seed}, {time.monotonic() - began:.0f} s")
     return 1 if failures else 0
 
@@ -53,6 +63,7 @@ def _parts(options: argparse.Namespace) -> list[Part]:
         _walks: options.walk or options.walks,
         _schedules: options.schedule or options.schedules,
         _forgetful: options.forgetful,
+        _kills: options.kills,
     }
     return [part for part, wanted in asked.items() if wanted] or list(asked)
 
@@ -88,8 +99,11 @@ def _scenarios(world: World, options: argparse.Namespace, began: float) -> int:
 
 def _walks(world: World, options: argparse.Namespace, began: float) -> int:
     """Make the generated chains; return the number of failures."""
-    seeds = options.walk or [f"{options.seed}-{number}" for number in range(options.walks or WALKS)]
+    numbers = range(options.walks) if options.walks else count()
     changes = chains = broken = 0
+    seeds = options.walk or (
+        f"{options.seed}-{number}" for number in takewhile(lambda _: options.walks or changes < CHANGES, numbers)
+    )
     for one in walks(world, seeds, lambda: _is_over(options, began)):
         changes, chains = changes + one.changes, chains + bool(one.changes)
         if one.problem:
@@ -124,6 +138,19 @@ def _forgetful(world: World, options: argparse.Namespace, began: float) -> int:
     return broken
 
 
+def _kills(world: World, options: argparse.Namespace, began: float) -> int:
+    """Kill real processes; return the number of failures."""
+    lanes = ceil((options.kills or KILLS) / OF_A_LANE)
+    killed = broken = 0
+    for one in kills(world, [f"{options.seed}-{number}" for number in range(lanes)], lambda: _is_over(options, began)):
+        killed += one.kills
+        if one.problem:
+            broken += 1
+            print(f"FAILED lane {one.seed}\n    {one.problem}", flush=True)
+    print(f"\nprocesses killed: {killed} in {lanes} accounts, {broken} failures", flush=True)
+    return broken
+
+
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
@@ -138,6 +165,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--schedules", type=int, default=0, help="so many schedules of two controllers only")
     parser.add_argument("--schedule", action="append", help="one schedule, by its seed")
     parser.add_argument("--forgetful", action="store_true", help="AWS that forgets values after each write only")
+    parser.add_argument("--kills", type=int, default=0, help="SIGKILL of so many real processes only")
     parser.add_argument("--verbose", action="store_true", help="print each scenario when it has ended")
     parser.add_argument("--explain", action="store_true", help="print the state of each resource after a failure")
     return parser.parse_args(arguments)
@@ -153,7 +181,8 @@ def _choose(options: argparse.Namespace) -> Choose:
     chosen = every(options.fault) if options.fault else one_each(options.seed)
 
     def choose(index: int, call: Call) -> Sequence[Fault]:
-        if options.index not in (-1, index) or index % options.stride:
+        skipped = not (options.fault or options.index >= 0) and (index + options.seed) % SKIPPED == 0
+        if options.index not in (-1, index) or index % options.stride or skipped:
             return ()
         return chosen(index, call)
 

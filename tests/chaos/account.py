@@ -26,15 +26,21 @@ def contents(aws: Aws) -> str:
 
 
 def difference(wanted: Iterable[str], found: Iterable[str]) -> str:
-    """Return the parts of lines that are in one of two contents only; empty if they are the same."""
+    """Return in what two contents differ, each line beside the nearest one of the other; empty if in nothing."""
     before, after = Counter(wanted), Counter(found)
-    missing, more = _parts(before - after), _parts(after - before)
-    shown = [f"- {one}" for one in missing if one not in more] + [f"+ {one}" for one in more if one not in missing]
-    return " | ".join(shown or (["other numbers of the same"] if before != after else []))
-
-
-def _parts(lines: Counter[str]) -> list[str]:
-    return [f"{line[:12]}… {part}" for line in lines.elements() for part in line.split(", ")]
+    missing, more = sorted((before - after).elements()), sorted((after - before).elements())
+    shown: list[str] = []
+    for line in missing:
+        parts = Counter(line.split(", "))
+        near = max(more, key=lambda one: (parts & Counter(one.split(", "))).total(), default="")
+        others = Counter(near.split(", "))
+        if not (parts & others) or parts == others:
+            shown.append(f"- {line}")
+            continue
+        more.remove(near)
+        shown += [f"- {line[:12]}… {part}" for part in (parts - others).elements()]
+        shown += [f"+ {near[:12]}… {part}" for part in (others - parts).elements()]
+    return " | ".join([*shown, *(f"+ {line}" for line in more)])
 
 
 def _sorted(tree: Any) -> Any:

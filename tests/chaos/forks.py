@@ -59,24 +59,24 @@ class Copy:
     inside: bool  # in the copy itself
     pipe: int
     process: int = 0
-    holds: bool = False  # a token
+    cores: Cores | None = None  # whose token it has
 
     @classmethod
-    def start(cls, *, holds: bool = False) -> Copy:
-        """Copy the process. With `holds`, the copy has the token that this process took for it."""
+    def start(cls, cores: Cores | None = None) -> Copy:
+        """Copy the process. With `cores`, the copy has the token that this process took for it."""
         read, write = os.pipe()
         process = os.fork()
         if process == 0:
             gc.disable()  # it would copy the pages that it looks at
             os.close(read)
-            return cls(True, write, holds=holds)
+            return cls(True, write, cores=cores)
         os.close(write)
-        return cls(False, read, process, holds)
+        return cls(False, read, process, cores)
 
     @classmethod
-    def of(cls, make: Callable[[], Any], *, holds: bool = False) -> Copy:
+    def of(cls, make: Callable[[], Any], cores: Cores | None = None) -> Copy:
         """Make a result in a copy."""
-        copy = cls.start(holds=holds)
+        copy = cls.start(cores)
         with handing_over([copy] if copy.inside else []):
             if copy.inside:
                 copy.end(make())
@@ -85,8 +85,8 @@ class Copy:
     def end(self, result: Any) -> None:
         """Hand over the result, and end this copy."""
         data = pickle.dumps(result)
-        if self.holds:
-            CORES.give()
+        if self.cores is not None:
+            self.cores.give()
         with os.fdopen(self.pipe, "wb") as pipe:
             pipe.write(data)
         os._exit(0)
@@ -114,12 +114,14 @@ def handing_over(own: Sequence[Copy]) -> Iterator[None]:
         own[0].end(Broken(f"{type(error).__name__}: {error}", tuple(traceback.format_exc().splitlines()[-12:])))
 
 
-def in_copies(make: Callable[[Given], Any], items: Iterable[Given]) -> Iterator[tuple[Given, Any]]:
+def in_copies(
+    make: Callable[[Given], Any], items: Iterable[Given], cores: Cores = CORES
+) -> Iterator[tuple[Given, Any]]:
     """Yield the result of each item, made in its own copy; as many at a time as there are tokens."""
     running: list[tuple[Given, Copy]] = []
     for item in items:
-        CORES.wait()
-        running.append((item, Copy.of(lambda item=item: make(item), holds=True)))  # type: ignore[misc]
+        cores.wait()
+        running.append((item, Copy.of(lambda item=item: make(item), cores)))  # type: ignore[misc]
         while running and running[0][1].has_ended():
             first, copy = running.pop(0)
             yield first, copy.result()

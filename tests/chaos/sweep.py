@@ -161,7 +161,7 @@ def _cases(
             return None
         for fault in choose(index, call):
             case, holds = Case(scenario.name, fault, index, call), CORES.take()
-            copy = Copy.start(holds=holds)
+            copy = Copy.start(CORES if holds else None)
             if copy.inside:
                 own.append(copy)
                 stage.world.stale.remembers = fault == "stale"

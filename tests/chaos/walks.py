@@ -107,11 +107,13 @@ TAGS = (ABSENT, {"team": "a"}, {"team": "b", "tier": "web"}, {"tier": "web"})
 LIST_OF_TAGS = (ABSENT, [{"Key": "team", "Value": "a"}], [{"Key": "team", "Value": "b"}, {"Key": "x", "Value": "y"}])
 
 
-def _port(number: int, cidr: str) -> Body:
+def port_rule(number: int, cidr: str) -> Body:
+    """Return the rule of a security group that opens a port."""
     return {"IpProtocol": "tcp", "FromPort": number, "ToPort": number, "IpRanges": [{"CidrIp": cidr}]}
 
 
-def _second(port: int) -> Body:
+def second_group(port: int) -> Body:
+    """Return a security group that the first one may reach."""
     pairs = {
         "IpProtocol": "tcp",
         "FromPort": 80,
@@ -151,8 +153,8 @@ CHOICES: tuple[tuple[tuple[str | int, ...], tuple[Any, ...]], ...] = (
                                                    for one in ("NONE", "DEFAULT")))),
     (("LogGroup/web", "retentionInDays"), (ABSENT, 1, 7, 14, 30, 365)),
     (("LogGroup/web", "tags"), TAGS),
-    (("SecurityGroup/web", "IpPermissions"), (ABSENT, [], [_port(80, "0.0.0.0/0")], [_port(80, "10.0.0.0/8")],
-                                               [_port(80, "10.0.0.0/8"), _port(443, "0.0.0.0/0")])),
+    (("SecurityGroup/web", "IpPermissions"), (ABSENT, [], [port_rule(80, "0.0.0.0/0")], [port_rule(80, "10.0.0.0/8")],
+                                               [port_rule(80, "10.0.0.0/8"), port_rule(443, "0.0.0.0/0")])),
     (("SecurityGroup/web", "Tags"), LIST_OF_TAGS),
     (("TargetGroup/web", "HealthCheckPath"), (ABSENT, "/", "/health", "/ready")),
     (("TargetGroup/web", "HealthCheckIntervalSeconds"), (ABSENT, 5, 10, 30)),
@@ -251,7 +253,7 @@ CHOICES: tuple[tuple[tuple[str | int, ...], tuple[Any, ...]], ...] = (
     (("ScalingPolicy/cpu", _TRACKING, "DisableScaleIn"), (ABSENT, True, False)),
     (("TargetGroup/two",), (ABSENT, {"Name": "walk-two", "Protocol": "HTTP", "Port": 81, "TargetType": "ip",
                                      "VpcId": "${Network/main}"})),
-    (("SecurityGroup/two",), (ABSENT, _second(80), _second(90))),
+    (("SecurityGroup/two",), (ABSENT, second_group(80), second_group(90))),
 )  # fmt: skip
 
 
@@ -391,7 +393,9 @@ def _acts(stage: Stage) -> Mapping[str, Callable[[], object]]:
         groups = [one for one in ec2.describe_security_groups()["SecurityGroups"] if one["GroupName"] == "walk-web"]
         held = [one.get("FromPort") for one in groups[0]["IpPermissions"]]
         port = next(number for number in range(2000, 3000) if number not in held)
-        ec2.authorize_security_group_ingress(GroupId=groups[0]["GroupId"], IpPermissions=[_port(port, "10.1.0.0/16")])
+        ec2.authorize_security_group_ingress(
+            GroupId=groups[0]["GroupId"], IpPermissions=[port_rule(port, "10.1.0.0/16")]
+        )
 
     return {
         "a person scales": lambda: ecs.update_service(cluster="walk", service="web", desiredCount=2),
