@@ -12,6 +12,7 @@ from botocore import xform_name
 
 from ecsim import Settings, Simulator, VirtualClock
 from ecsync import kinds, wiring
+from ecsync.aws.clients import Access, Clients
 from ecsync.aws.cloud import BotoCloud
 from ecsync.aws.limits import Limiter
 from ecsync.core import marks, plan
@@ -176,8 +177,10 @@ class Bench:
 def account_in_process() -> Account:
     """Return a simulated account in this process."""
     simulator = Simulator(Settings(region=REGION, account=ACCOUNT, settling=False), VirtualClock())
+    clients = Clients(Access(region=REGION, endpoint_url=wire.URL))
+    wire.Wire(simulator.gateway).connect(clients)
     cloud = BotoCloud(
-        wire.connected(simulator, REGION),
+        clients,
         region=REGION,
         reads=wiring.all_reads(),
         limiter=Limiter(monotonic=lambda: 0.0, wait=lambda _: None),
