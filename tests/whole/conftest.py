@@ -43,6 +43,12 @@ def simulated_aws(simulator: Simulator) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(params=["keep", "reset"])
+def both_readings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run a test under both readings of UpdateService: what it does not name is kept, or reset (docs/rules.md R15)."""
+    monkeypatch.setattr(Environment, "unnamed", request.param)
+
+
 @pytest.fixture
 def environment(simulator: Simulator, clients: Clients, tmp_path: Path) -> Environment:
     """An empty account, and a copy of the quickstart's manifests."""

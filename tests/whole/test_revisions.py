@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.whole.support.environment import SETTLE_SECONDS, Controller, Environment, operations
+
+pytestmark = pytest.mark.usefixtures("both_readings")
 
 FAMILY = "quickstart-web"
 

@@ -7,6 +7,8 @@ import pytest
 from tests.whole.support.environment import SETTLE_SECONDS, Controller, operations
 from tests.whole.support.rollouts import BAD, BETTER, GOOD, until_stopped
 
+pytestmark = pytest.mark.usefixtures("both_readings")
+
 
 def deploy(converged: Controller, old: str, new: str) -> None:
     """Declare another image."""

@@ -12,6 +12,8 @@ from ecsim import Simulator
 from ecsync.aws.clients import Clients
 from tests.whole.support.environment import Controller, Environment, operations
 
+pytestmark = pytest.mark.usefixtures("both_readings")
+
 MANIFEST = """\
 apiVersion: ecsync/v1
 kind: Application

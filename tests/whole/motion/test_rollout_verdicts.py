@@ -1,7 +1,4 @@
-"""ECS's own record decides whether a revision is deployed; everything else of its service goes out at once.
-
-Every test runs under both readings of UpdateService: what it does not name is kept, or is reset (docs/rules.md R15).
-"""
+"""ECS's own record decides whether a revision is deployed; everything else of its service goes out at once."""
 
 from __future__ import annotations
 
@@ -16,10 +13,12 @@ from tests.whole.support.rollouts import BAD, BETTER, GOOD, until_stopped
 NAME = {"cluster": "quickstart", "service": "web"}
 
 
-@pytest.fixture(params=["keep", "reset"])
-def converged(environment: Environment, request: pytest.FixtureRequest) -> Controller:
+pytestmark = pytest.mark.usefixtures("both_readings")
+
+
+@pytest.fixture
+def converged(environment: Environment) -> Controller:
     """A controller that has converged the quickstart, with a platform version of its own."""
-    environment.reset(unnamed=request.param)
     environment.edit("launchType: FARGATE\n", "launchType: FARGATE\n    platformVersion: 1.3.0\n")
     controller = environment.controller()
     controller.converge(pause=SETTLE_SECONDS)

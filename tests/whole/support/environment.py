@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal
 from unittest import mock
 
 from ecsim import LedgerEntry, Simulator, VirtualClock
@@ -99,6 +99,8 @@ class SharedClouds(wiring.Clouds):
 class Environment:
     """The account, other clients of it, and a copy of the quickstart's manifests to edit."""
 
+    unnamed: ClassVar[Literal["keep", "reset"]] = "keep"  # what UpdateService does to what it does not name
+
     def __init__(self, simulator: Simulator, clients: Clients, manifests: Path) -> None:
         assert isinstance(simulator.clock, VirtualClock)
         self.simulator = simulator
@@ -109,7 +111,8 @@ class Environment:
 
     def reset(self, *, settling: bool = False, **settings: Any) -> None:
         """Empty the account. With `settling`, it refuses some calls at first, as a new account does."""
-        self.simulator.settings = Account(region=REGION, account=ACCOUNT, settling=settling, **settings)
+        own = {"unnamed": self.unnamed, **settings}
+        self.simulator.settings = Account(region=REGION, account=ACCOUNT, settling=settling, **own)
         self.simulator.reset()
 
     def aws(self, service: str) -> Any:
