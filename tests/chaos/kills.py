@@ -81,7 +81,7 @@ def _stage(world: World, folder: Path) -> Stage:
 
 
 def _of_one_controller(world: World, folder: Path) -> Made:
-    """Return what one controller makes that nobody kills."""
+    """Return what one controller makes that is not killed."""
     stage, creates = _stage(world, folder), {}
     controller = Controller(stage.environment, str(stage.manifests))
     for name, act in CHANGES.items():
@@ -213,7 +213,7 @@ def _nurse() -> None:
 
     wiring.all_kinds()
     import_module("ecsync.wiring.daemon")
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for their exit codes
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # their exit codes are not read
     for line in sys.stdin:
         manifests, log = line.rstrip("\n").split("\t")
         process = os.fork()

@@ -204,7 +204,7 @@ class Schedule:
             held = any(one.lease.held() for one in self.running.values())
             waited = 0.0 if held else waited + seconds
             if waited > TIMING.period:
-                self.violations.append(f"nobody holds the lease after {waited:g} s")
+                self.violations.append(f"no process holds the lease after {waited:g} s")
             for one in self.running.values() if number % PASSES_EVERY == 0 else ():
                 self._pass_of(one)
             self.stage.simulator.advance(seconds)
@@ -261,7 +261,7 @@ class Schedule:
                 raise _lost()
             others = [other.name for other in self.running.values() if other is not one and other.lease.held()]
             if others or not one.lease.held():
-                self.violations.append(f"{one.name} sends {call} while {others or 'nobody'} holds the lease")
+                self.violations.append(f"{one.name} sends {call} while {others or ['no process']} hold the lease")
 
     def after(self, call: Call) -> None:
         """Switch after the effect of a call; the answer of a call to the place of the lease may be lost."""
