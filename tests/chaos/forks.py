@@ -59,7 +59,7 @@ class Copy:
     inside: bool  # in the copy itself
     pipe: int
     process: int = 0
-    cores: Cores | None = None  # the one that its token is of
+    cores: Cores | None = None  # of its token
 
     @classmethod
     def start(cls, cores: Cores | None = None) -> Copy:

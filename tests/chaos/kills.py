@@ -81,7 +81,7 @@ def _stage(world: World, folder: Path) -> Stage:
 
 
 def _of_one_controller(world: World, folder: Path) -> Made:
-    """Return what one controller makes that is never killed."""
+    """Return what one controller makes that is not killed."""
     stage, creates = _stage(world, folder), {}
     controller = Controller(stage.environment, str(stage.manifests))
     for name, act in CHANGES.items():

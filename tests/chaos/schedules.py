@@ -261,7 +261,7 @@ class Schedule:
                 raise _lost()
             others = [other.name for other in self.running.values() if other is not one and other.lease.held()]
             if others or not one.lease.held():
-                self.violations.append(f"{one.name} sends {call} while {others or 'no process'} holds the lease")
+                self.violations.append(f"{one.name} sends {call} while {others or ['no process']} hold the lease")
 
     def after(self, call: Call) -> None:
         """Switch after the effect of a call; the answer of a call to the place of the lease may be lost."""

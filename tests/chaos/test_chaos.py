@@ -17,8 +17,9 @@ from tests.chaos.stage import ROOT
         ("--scenario", "target group port", "--fault", "killed-after", "--stride", "60"),
         ("--scenario", "first converge of the quickstart", "--stale", "5"),
         ("--walks", "1"),
+        ("--schedules", "4"),
     ],
-    ids=["faults", "killed", "stale", "walk"],
+    ids=["faults", "killed", "stale", "walk", "schedules"],
 )
 def test_a_slice(arguments: tuple[str, ...]) -> None:
     """No case fails."""
