@@ -7,8 +7,9 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
+from ecsync.core.inputs import digest as digest_of
 from ecsync.core.kind import Collection
 from ecsync.core.model import Tags
 from ecsync.core.ports import AwsError
@@ -46,20 +47,12 @@ def _unpacked(value: Any) -> Any:
     return value.value if isinstance(value, _Packed) else value
 
 
-def _renewed(kept: Any, value: Any) -> Any:
-    """Return what is kept if its content is that of the value, and else the value, packed."""
-    packed = _packed(value)
-    if not isinstance(kept, _Packed) or not isinstance(packed, _Packed):
-        return packed
-    return kept if kept.data == packed.data or _is_equal(kept.value, value) else packed
+NEVER = b""  # the content of a failure, and of what is not plain data
 
 
-def _is_equal(one: Any, other: Any) -> bool:
-    """Return whether plain data is equal, in its types and order too."""
-    try:
-        return marshal.dumps(one, 2) == marshal.dumps(other, 2)  # version 2 writes values only
-    except ValueError:
-        return False
+def content_of(value: Any) -> bytes:
+    """Return 16 bytes that are equal for equal plain data, in its types and order too; `NEVER` for other data."""
+    return digest_of(value) or NEVER
 
 
 @dataclass(slots=True)
@@ -72,6 +65,7 @@ class Answer:
     lasts: float = 0.0  # seconds: the age up to which it is of use to those who asked
     digest: bytes = b""  # of the answer, as AWS gave it; empty: not known
     _kept: Any = None
+    _content: bytes = NEVER
 
     @property
     def known(self) -> bytes:
@@ -89,25 +83,27 @@ class Answer:
         return isinstance(self._kept, Failed)
 
     @property
-    def content(self) -> object:
-        """What is the same object until an answer differs; of a listing, the listing. A failure is never the same."""
-        return object() if self.failed else self._kept
+    def content(self) -> Content:
+        """What is equal until an answer differs; of a listing, the listing."""
+        return self._kept if isinstance(self._kept, Pages) else self._content
 
     def keep(self, read: ReadAt, value: Any, digest: bytes = b"") -> Any:
         """Keep an answer with its digest, and return it. None is the answer that is kept already."""
+        self.read = read
         if value is None:
-            self.read = read
             return self.value
         self.digest = digest
-        if isinstance(value, Pages):
-            value.replaces(self._kept)
-        self.read, self._kept = read, _renewed(self._kept, value) if type(value) is dict else value
+        content = content_of(value)
+        if content == NEVER:
+            self._kept = value
+        elif content != self._content:
+            self._kept = _packed(value)
+        self._content = content
         return value
 
     def useless(self, now: float) -> bool:
-        """Return whether no view takes it any more, and none reads it now."""
-        since = self.read.seconds if self.read is not None else self.asked
-        return now - since >= self.lasts and not self.lock.locked()
+        """Return whether it was not asked for while views took it, and none reads it now."""
+        return now - self.asked >= self.lasts and not self.lock.locked()
 
     def taken(self, view: View, collection: Collection, now: float, key: str) -> bool:
         """Return whether a view takes the answer. A failure is an answer too, but not for an exact view."""
@@ -151,18 +147,13 @@ class Pages:
         self._complete = False
         self._lock = threading.Lock()
         self._under_way = False  # it stays so after an exception that is no answer of AWS
-        self._before: Pages | None = None
-        self._content = object()
+        self._content = NEVER
         self.error: AwsError | None = None
 
-    def replaces(self, before: object) -> None:
-        """Note the listing that was read before: if both are complete and equal, their content is one."""
-        self._before = before if isinstance(before, Pages) and before.complete else None
-
     @property
-    def content(self) -> object:
-        """What is the same object until a listing differs; never the same while it is not complete."""
-        return self._content if self._complete else object()
+    def content(self) -> bytes:
+        """What is equal until a listing differs; `NEVER` while it is not complete."""
+        return self._content
 
     @property
     def broken(self) -> bool:
@@ -198,9 +189,7 @@ class Pages:
         try:
             self._read.append(next(self._items))
         except StopIteration:
-            if self._before is not None and _is_equal(self._before._read, self._read):
-                self._read, self._content = self._before._read, self._before._content
-            self._before = None
+            self._content = content_of(self._read)
             self._complete = True
         except AwsError as error:
             self.error = error
@@ -223,6 +212,7 @@ class Item:
     asked: float
     read: ReadAt | None = None
     kept: Any = ()
+    content: bytes = NEVER  # of `kept`
     failure: Any = None
     error: AwsError | None = None  # of the call that asked for it
     body: Body | None = None  # that it is of
@@ -298,9 +288,10 @@ class Batch:
         self._fresh = {one: tuple(items.get(one, ())) for one in ids}
         for one, found in self._fresh.items():
             before = self.items.pop(one, None)
-            asked = before.asked if before else read.seconds
-            kept = _renewed(before.kept if before else (), found) if found else ()
-            self.items[one] = Item(asked, read, kept, failures.get(one), body=body)
+            asked, content = before.asked if before else read.seconds, content_of(found)
+            same = before is not None and content == before.content != NEVER
+            kept = before.kept if before is not None and same else _packed(found) if found else ()
+            self.items[one] = Item(asked, read, kept, content, failures.get(one), body=body)
 
     def fail(self, ids: Sequence[str], error: AwsError, read: ReadAt) -> None:
         """Keep the failure of the call for these identifiers, so that other applications do not repeat it.
@@ -327,10 +318,11 @@ class Batch:
             found[collection.failures] = [one.failure for one in kept.values() if one.failure is not None]
         return found
 
-    def contents(self, ids: Iterable[str]) -> tuple[object, ...]:
-        """Return, for each identifier, what is the same object until its items differ. A failure is never the same."""
-        kept = (self.items[one] for one in ids)
-        return tuple(one.kept if one.error is None and one.failure is None else object() for one in kept)
+    def content(self, ids: Iterable[str]) -> bytes:
+        """Return what is equal until the items of an identifier differ; `NEVER` if one of them failed."""
+        kept = [self.items[one] for one in ids]
+        failed = any(one.error is not None or one.failure is not None for one in kept)
+        return NEVER if failed else joined(one.content for one in kept)
 
     def drop(self, ids: Iterable[str]) -> None:
         """Forget identifiers."""
@@ -350,9 +342,8 @@ def _name(failure: Mapping[str, Any]) -> str:
 class Marked:
     """What the tagging API lists with an owner mark: the tags by ARN, and the marks of each application."""
 
-    def __init__(self, tags: Mapping[str, Tags], owner: str, before: Marked | None = None) -> None:
-        known: Mapping[str, Tags] = before.tags if before else {}
-        self.tags: Mapping[str, Tags] = {arn: _same_tags(known.get(arn), of) for arn, of in tags.items() if owner in of}
+    def __init__(self, tags: Mapping[str, Tags], owner: str) -> None:
+        self.tags: Mapping[str, Tags] = {arn: of for arn, of in tags.items() if owner in of}
         self._owner = owner
 
     @cached_property
@@ -365,6 +356,10 @@ class Marked:
         return found
 
 
-def _same_tags(known: Tags | None, tags: Tags) -> Tags:
-    """Return the tags that were listed before, if these are the same in the same order."""
-    return known if known is not None and list(known.items()) == list(tags.items()) else tags
+Content: TypeAlias = bytes | Pages  # of an answer: of a listing, the listing, because its content is known at its end
+
+
+def joined(contents: Iterable[bytes]) -> bytes:
+    """Return one content for several; `NEVER` if one of them is."""
+    parts = tuple(contents)
+    return NEVER if NEVER in parts else content_of(parts)

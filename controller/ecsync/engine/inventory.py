@@ -17,15 +17,15 @@ from ecsync.core.kind import Cadence, Collection, Kind, Owned
 from ecsync.core.model import Tags
 from ecsync.core.ports import AwsError, Cloud
 from ecsync.core.trees import canonical
-from ecsync.engine.answers import Answer, Batch, Failed, Marked, Pages, tried
-from ecsync.engine.trace import Asked, InventoryReader, Reply, Trace, content_of
+from ecsync.engine.answers import NEVER, Answer, Batch, Failed, Marked, Pages, content_of, joined, tried
+from ecsync.engine.trace import Asked, InventoryReader, Reply, Trace, ended
 from ecsync.engine.views import MOMENT, ReadAt, View
 
 TAGS_LAG = 120.0  # seconds: the tagging API may return older tags than a direct read before
 _UNUSED = 3600.0  # seconds after which what was not asked for is dropped
 _SWEEP = 60.0
 _IN_USE = 600.0  # seconds since an answer was last asked for
-_FOR_EVER = object()  # the content of what AWS never changes
+_FOR_EVER = content_of(True)  # the content of what AWS never changes
 _GET_RESOURCES = ("resourcegroupstaggingapi", "GetResources")
 
 _MARKED = {cadence: Collection(operation=".".join(_GET_RESOURCES), cadence=cadence) for cadence in get_args(Cadence)}
@@ -147,16 +147,16 @@ class Inventory:
         self._keep(*contains(found), read)
         return found, _FOR_EVER
 
-    def content(self, view: View, asked: Asked) -> object:
+    def content(self, view: View, asked: Asked) -> bytes:
         """Read what a view does not take any more, and return the content of the answer. Raises AwsError."""
         if asked.for_ever:
-            return _FOR_EVER if self._cloud.keeps(asked.service, asked.operation, **asked.params) else object()
+            return _FOR_EVER if self._cloud.keeps(asked.service, asked.operation, **asked.params) else NEVER
         if not asked.result:
-            return self.answer(view, asked, with_answer=False)[1]
+            return ended(self.answer(view, asked, with_answer=False)[1])
         items, content = self.items(view, asked)
         for _ in items:
             pass
-        return content_of(content)
+        return ended(content)
 
     def _keep(self, name: str, params: Mapping[str, Any], value: Mapping[str, Any], read: ReadAt) -> None:
         """Keep an answer, unless a newer one is kept."""
@@ -250,7 +250,7 @@ class Inventory:
             if due:
                 fill = [] if view.exact else batch.oldest(view, collection, now, collection.size - len(due), due)
                 self._describe(view, collection, batch, (due, fill), describe)
-            return batch.answer(collection, ids) if with_answer or due else None, batch.contents(ids)
+            return batch.answer(collection, ids) if with_answer or due else None, batch.content(ids)
 
     def _describe(
         self,
@@ -288,17 +288,17 @@ class Inventory:
         listed = {} if view.exact else self._listed_tags(view, collection, arns)
         if not collection.ids:
             if of in listed:
-                return collection.as_tagged(of, listed[of]), listed[of]
+                return collection.as_tagged(of, listed[of]), content_of(listed[of])
             return self._kept(view, collection, collection.operation, asked.params, self._calling(asked))
         rest = [arn for arn in arns if arn not in listed]
         items = [collection.as_tagged(arn, tags) for arn, tags in listed.items()]
-        contents: tuple[object, ...] = tuple(listed.values())
+        content = content_of(listed)
         if rest:
             answer, direct = self._batch(
                 view, collection, asked._replace(params={**asked.params, collection.ids: rest})
             )
-            items, contents = [*items, *answer[collection.items]], (contents, direct)
-        return {collection.items: items}, contents
+            items, content = [*items, *answer[collection.items]], joined((content, ended(direct)))
+        return {collection.items: items}, content
 
     def _listed_tags(self, view: View, collection: Collection, arns: Sequence[str]) -> dict[str, Tags]:
         """Return the tags of those ARNs that the tagging API lists with our mark and that were not read lately.
@@ -340,13 +340,9 @@ class Inventory:
             params = {"ResourceTypeFilters": list(types), "TagFilters": [{"Key": marks.OWNER}]}
             listed = self._cloud.pages(*_GET_RESOURCES, "ResourceTagMappingList", **params)
             found = {one["ResourceARN"]: marks.tag_map(one.get("Tags")) for one in listed}
-            kept = self._answers.get(key)
-            before = kept.value if kept else None
-            last = before[0] if isinstance(before, tuple) else None
-            return b"", (Marked(found, marks.OWNER, last), began)
+            return b"", (Marked(found, marks.OWNER), began)
 
         name, params = f"{collection.operation} marked", {"of": ",".join(types)}
-        key = _key(name, params)
         marked: tuple[Marked, ReadAt] = self._kept(view, collection, name, params, read)[0]
         return marked
 

@@ -1,19 +1,23 @@
 """The trace of a pass: what it asked the inventory, and the content of each answer.
 
 If a pass would get the same answers in the same order, it would ask the same. So it is enough to ask again, and to
-compare contents: nothing needs to be read from the answers.
+compare contents: nothing needs to be read from the answers. Between two passes a trace is packed: there is an entry for
+each answer of each resource.
 """
 
 from __future__ import annotations
 
+import marshal
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from ecsync.core.ports import AwsError
-from ecsync.engine.answers import Pages
+from ecsync.engine.answers import NEVER, Content, Pages
 from ecsync.engine.views import View
 
-Reply: TypeAlias = tuple[Any, object]  # an answer, and its content: the same object until the answer differs
+Reply: TypeAlias = tuple[Any, Content]  # an answer, and its content
+_SIZE = 16  # bytes of a content
 
 
 class Asked(NamedTuple):
@@ -32,53 +36,58 @@ class Asked(NamedTuple):
 
 
 class Trace:
-    """What was asked, and the content of each answer: an object, or a tuple of contents."""
+    """What was asked, and the content of each answer."""
 
     def __init__(self) -> None:
-        # By operation, result and names of parameters: their values, and the content. There is one for each answer of
-        # each resource.
-        self._replies: dict[tuple[str, str, str, bool, tuple[str, ...]], list[tuple[tuple[Any, ...], object]]] = {}
+        # By operation, result and names of parameters: the values of each call.
+        self._asked: dict[tuple[str, str, str, bool, tuple[str, ...]], list[tuple[Any, ...]]] = {}
+        self._replies: dict[tuple[str, str, str, bool, tuple[str, ...]], list[Content]] = {}
+        self._packed = b""  # after `end`: what was asked
+        self._contents = b""  # after `end`
         self._failed = False
 
-    def add(self, asked: Asked, content: object) -> None:
+    def add(self, asked: Asked, content: Content) -> None:
         """Note an answer."""
         service, operation, params, result, for_ever = asked
-        before = self._replies.setdefault((service, operation, result, for_ever, tuple(params)), [])
-        before.append((tuple(params.values()), content))
+        key = service, operation, result, for_ever, tuple(params)
+        self._asked.setdefault(key, []).append(tuple(params.values()))
+        self._replies.setdefault(key, []).append(content)
 
     def fail(self) -> None:
         """Note that a read failed: what was made of this trace cannot be made again."""
         self._failed = True
 
     def end(self) -> None:
-        """Note that everything has been read: the contents of listings are known now."""
-        for before in self._replies.values():
-            before[:] = [(values, content_of(content)) for values, content in before]
+        """Note that everything has been read: the contents of listings are known now. Nothing is added after it."""
+        contents = [ended(content) for replies in self._replies.values() for content in replies]
+        try:
+            self._packed = zlib.compress(marshal.dumps(self._asked), 1)
+        except ValueError:
+            self._failed = True  # a parameter that is not plain data
+        self._failed = self._failed or NEVER in contents
+        self._contents = b"".join(contents)
+        self._asked, self._replies = {}, {}
 
-    def _each(self) -> Iterator[tuple[Asked, object]]:
-        for (service, operation, result, for_ever, names), before in self._replies.items():
-            for values, content in before:
-                yield Asked(service, operation, dict(zip(names, values, strict=True)), result, for_ever), content
+    def _each(self) -> Iterator[tuple[Asked, bytes]]:
+        all_asked = marshal.loads(zlib.decompress(self._packed))  # noqa: S302  # made by `end`, in this process
+        position = 0
+        for (service, operation, result, for_ever, names), calls in all_asked.items():
+            for values in calls:
+                asked = Asked(service, operation, dict(zip(names, values, strict=True)), result, for_ever)
+                yield asked, self._contents[position : position + _SIZE]
+                position += _SIZE
 
-    def holds(self, content: Callable[[Asked], object]) -> bool:
+    def holds(self, content: Callable[[Asked], bytes]) -> bool:
         """Return whether each answer is what it was. `content` reads it, and may raise AwsError."""
         try:
-            return not self._failed and all(_same(content(asked), before) for asked, before in self._each())
+            return not self._failed and all(content(asked) == before for asked, before in self._each())
         except AwsError:
             return False  # the pass meets the error again
 
 
-def content_of(content: object) -> object:
-    """Return the content of what may be a listing."""
+def ended(content: Content) -> bytes:
+    """Return the content of an answer that has been read to its end."""
     return content.content if isinstance(content, Pages) else content
-
-
-def _same(one: object, other: object) -> bool:
-    if one is other:
-        return True
-    if not isinstance(one, tuple) or not isinstance(other, tuple) or len(one) != len(other):
-        return False
-    return all(map(_same, one, other))
 
 
 class Answers(Protocol):
@@ -93,7 +102,7 @@ class Answers(Protocol):
     def cached(self, view: View, asked: Asked) -> Reply:
         """Return what AWS never changes."""
 
-    def content(self, view: View, asked: Asked) -> object:
+    def content(self, view: View, asked: Asked) -> bytes:
         """Return the content of an answer alone."""
 
 
@@ -120,7 +129,7 @@ class InventoryReader:
         answer: Mapping[str, Any] = self._noted(Asked(service, operation, params, for_ever=True), self._answers.cached)
         return answer
 
-    def content(self, asked: Asked) -> object:
+    def content(self, asked: Asked) -> bytes:
         """Return the content of an answer alone."""
         return self._answers.content(self._view, asked)
 

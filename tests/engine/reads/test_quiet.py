@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from ecsync.core.inputs import CHECKED_WITHIN
-from ecsync.core.kind import Collection
+from ecsync.core.kind import Cadence, Collection
 from ecsync.core.model import Application, Key
 from ecsync.core.outcome import Outcome, Plan
 from ecsync.core.ports import AwsError
 from ecsync.core.trees import leaves, thaw
-from ecsync.engine.answers import Answer, Batch, Marked, Pages
+from ecsync.engine.answers import NEVER, Answer, Batch, Pages, content_of
 from ecsync.engine.inventory import Inventory
 from ecsync.engine.orphans import RELIST
 from ecsync.engine.reconciler import Catalogue, Destination, PassOptions, reconcile
@@ -277,30 +277,29 @@ def test_the_content_of_an_answer_is_the_same_until_a_leaf_differs() -> None:
     answer.keep(AT, thaw(TREE))
     content = answer.content
     answer.keep(AT, thaw(TREE))
-    assert answer.content is content
+    assert answer.content == content != NEVER
     for other in others():
         changed = Answer()
         changed.keep(AT, thaw(TREE))
         before = changed.content
         changed.keep(AT, other)
-        assert changed.content is not before, other
+        assert changed.content != before, other
         assert changed.value == other
 
 
 def test_the_content_of_a_listing_is_the_same_until_an_item_differs() -> None:
     """And it is none before every page has been read."""
 
-    def listed(*items: Any, after: Pages | None = None) -> Pages:
+    def listed(*items: Any) -> bytes:
         pages = Pages(iter(items))
-        pages.replaces(after)
-        assert pages.content is not pages.content
+        assert pages.content == NEVER
         list(pages)
-        return pages
+        return pages.content
 
     first = listed(thaw(TREE), {"a": 1})
-    assert listed(thaw(TREE), {"a": 1}, after=first).content is first.content
-    assert listed(thaw(TREE), after=first).content is not first.content
-    assert all(listed(other, {"a": 1}, after=first).content is not first.content for other in others())
+    assert listed(thaw(TREE), {"a": 1}) == first != NEVER
+    assert listed(thaw(TREE)) != first
+    assert all(listed(other, {"a": 1}) != first for other in others())
 
 
 def test_an_identifier_keeps_its_content_beside_one_that_changes() -> None:
@@ -308,12 +307,12 @@ def test_an_identifier_keeps_its_content_beside_one_that_changes() -> None:
     batch = Batch()
     batch.ask(["a", "b", "c"], 0.0)
     batch.keep(WIDGETS, ["a", "b", "c"], {"found": [{"name": "a"}, {"name": "b", "x": 1}]}, AT)
-    first = batch.contents(["a", "b", "c"])
+    first = [batch.content([one]) for one in "abc"]
     batch.keep(WIDGETS, ["a", "b", "c"], {"found": [{"name": "a"}, {"name": "b", "x": True}]}, AT)
-    second = batch.contents(["a", "b", "c"])
-    assert [one is other for one, other in zip(first, second, strict=True)] == [True, False, True]
+    second = [batch.content([one]) for one in "abc"]
+    assert [one == other for one, other in zip(first, second, strict=True)] == [True, False, True]
     batch.keep(WIDGETS, ["c"], {"found": [], "failures": [{"arn": "arn/c", "reason": "MISSING"}]}, AT)
-    assert batch.contents(["c"])[0] is not batch.contents(["c"])[0]
+    assert batch.content(["c"]) == batch.content(["a", "c"]) == NEVER != batch.content(["a", "b"])
 
 
 def test_the_digest_of_a_batch_is_known_while_all_its_items_are_of_that_answer() -> None:
@@ -338,33 +337,53 @@ def test_the_digest_of_an_answer_is_forgotten_with_the_answer() -> None:
     assert answer.known == b""
 
 
-def test_the_tags_of_an_arn_are_the_same_object_in_the_next_listing_until_they_differ() -> None:
-    """A change beside them does not matter."""
-    first = Marked({"a": {"o": "1", "t": "x"}, "b": {"o": "1"}}, "o")
-    second = Marked({"a": {"o": "1", "t": "y"}, "b": {"o": "1"}, "c": {"t": "x"}}, "o", first)
-    assert second.tags["a"] is not first.tags["a"]
-    assert second.tags["b"] is first.tags["b"]
-    assert second.tags.keys() == {"a", "b"}
-
-
 def test_a_trace_holds_while_each_content_is_the_same() -> None:
-    """A tuple is compared by its parts; a trace with a failure never holds."""
-    asked, part = Asked("zoo", "DescribeWidgets", {"names": ["a"], "more": True}), object()
+    """A trace with a failure never holds."""
+    asked = [Asked("zoo", "DescribeWidgets", {"names": [name], "more": True}) for name in "ab"]
+    contents = {one.params["names"][0]: content_of(one.params["names"]) for one in asked}
     trace = Trace()
-    trace.add(asked, (part, part))
+    for one in asked:
+        trace.add(one, contents[one.params["names"][0]])
     trace.end()
     again: list[Asked] = []
 
-    def content(one: Asked) -> object:
+    def content(one: Asked) -> bytes:
         again.append(one)
-        return part, part
+        return contents[one.params["names"][0]]
 
     assert trace.holds(content)
-    assert again == [asked]
-    assert not trace.holds(lambda _: (part, object()))
-    assert not trace.holds(lambda _: (part,))
+    assert again == asked
+    assert not trace.holds(lambda one: content(one)[::-1])
+    assert not trace.holds(lambda _: contents["a"])
+    assert not trace.holds(lambda _: NEVER)
     trace.fail()
-    assert not trace.holds(lambda _: (part, part))
+    assert not trace.holds(content)
+
+
+def test_a_trace_with_what_is_never_the_same_never_holds() -> None:
+    """Such as a failure of one identifier."""
+    trace = Trace()
+    trace.add(Asked("zoo", "DescribeWidgets", {"names": ["a"]}), NEVER)
+    trace.end()
+    assert not trace.holds(lambda _: NEVER)
+
+
+@pytest.mark.parametrize("cadence", get_args(Cadence))
+def test_an_answer_that_is_read_again_and_is_the_same_leaves_the_pass_quiet(cadence: Cadence) -> None:
+    """At every cadence: an answer that is due is not forgotten before it is read again."""
+    controller = Controller()
+    listed = tuple(f"memory.Describe{name}" for name in KINDS)
+    controller.kinds = {
+        name: replace(kind, collections=tuple(Collection(operation=one, cadence=cadence) for one in listed))
+        for name, kind in controller.kinds.items()
+    }
+    controller.inventory = Inventory(controller.cloud, controller.clock.monotonic, controller.kinds)
+    controller.quiet()
+    full = 0
+    for _ in range(40):
+        controller.round()
+        full += bool(controller.read)
+    assert full <= 40 * 60 / RELIST
 
 
 def test_a_lookup_that_changes_is_seen(controller: Controller) -> None:
