@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import marshal
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Container, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
@@ -34,7 +34,7 @@ class Inputs:
     revision: str = ""
     lookups: tuple[Desired, ...] = ()  # resources of other applications that this one refers to
     orphans: tuple[Owned, ...] = ()  # owned by us, and declared in no application of the latest complete snapshot
-    others: frozenset[str] = frozenset()  # the owner marks of every document of this installation
+    others: Container[str] = frozenset()  # the owner marks of every document of this installation
     # Created by this process and not observed complete yet: a field that they lack is pending, not drift.
     newly_created: frozenset[Key] = frozenset()
     # Per resource that has no tags: what was applied when it was last in sync.

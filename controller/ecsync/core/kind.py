@@ -24,7 +24,7 @@ from ecsync.core.model import (
     Tags,
     Update,
 )
-from ecsync.core.outcome import LOOK_AGAIN, Health
+from ecsync.core.outcome import HEALTHY, LOOK_AGAIN, Health
 from ecsync.core.ports import Reader
 from ecsync.core.rules import Rules
 from ecsync.core.trees import Body, Path
@@ -183,7 +183,7 @@ Gate: TypeAlias = Proceed | Wait | GiveUp | Hold
 
 
 def _healthy(_: Desired, __: Present) -> Health:
-    return Health(status="Healthy")
+    return HEALTHY
 
 
 def _no_outputs(_: Body) -> Mapping[str, str]:

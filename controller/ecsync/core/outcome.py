@@ -214,6 +214,10 @@ class Health:
     progress: Progress | None = None
 
 
+_NO_FIELDS: Mapping[str, str] = {}  # one for all: most resources are in sync
+HEALTHY = Health(status="Healthy")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceStatus:
     """One resource of one application after a pass."""
@@ -225,7 +229,7 @@ class ResourceStatus:
     message: str = ""
     physical: str = ""  # its primary output, where it has one
     origin: str = ""  # file:line of its document
-    origins: Mapping[str, str] = field(default_factory=dict)  # JSON pointer of a field -> file:line
+    origins: Mapping[str, str] = field(default_factory=lambda: _NO_FIELDS)  # JSON pointer of a field -> file:line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

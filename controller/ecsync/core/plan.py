@@ -43,7 +43,7 @@ from ecsync.core.model import (
 )
 from ecsync.core.outcome import LOOK_AGAIN, Phase, Plan, Settled, Step, StepId, Unmanaged, Withheld
 from ecsync.core.resource_diff import declares, difference, with_ignored
-from ecsync.core.trees import Json, canonical
+from ecsync.core.trees import Json, Path, canonical
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,7 @@ class _Draft:
     steps: list[Step] = field(default_factory=list)
     withheld: list[Withheld] = field(default_factory=list)
     unmanaged: list[Unmanaged] = field(default_factory=list)
+    paths: dict[Path, Path] = field(default_factory=dict)  # of those values: each once, because services repeat them
     unreadable: dict[Key, str] = field(default_factory=dict)
     behind: dict[Key, Key] = field(default_factory=dict)  # for each of those the resource that made it so
     stopped: dict[Key, str] = field(default_factory=dict)
@@ -240,9 +241,9 @@ def _reconcile(inputs: Inputs, draft: _Draft, desired: Desired, written: Desired
     found = difference(inputs, desired, written, observed, draft.changing)
     if found.fields:
         draft.differing.add(desired.key)
-    draft.unmanaged.extend(
-        Unmanaged(key=desired.key, path=one.path, value=one.value, owner=one.owner) for one in found.unmanaged
-    )
+    for one in found.unmanaged:
+        path = draft.paths.setdefault(one.path, one.path)
+        draft.unmanaged.append(Unmanaged(key=desired.key, path=path, value=one.value, owner=one.owner))
     change = Update(
         desired=desired,
         observed=observed,

@@ -21,6 +21,7 @@ from ecsync.core.model import (
 )
 from ecsync.core.origins import where
 from ecsync.core.outcome import (
+    HEALTHY,
     Done,
     Failed,
     Health,
@@ -219,7 +220,7 @@ def _orphans(inputs: Inputs, plan: Plan) -> Iterator[ResourceStatus]:
         yield ResourceStatus(
             key=step.id.key,
             sync="OutOfSync",
-            health=Health(status="Healthy"),
+            health=HEALTHY,
             message=message,
             physical=step.change.observed.called,
         )

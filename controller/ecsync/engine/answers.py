@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import marshal
+import pickle
 import threading
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from ecsync.core.inputs import digest as digest_of
-from ecsync.core.kind import Collection
+from ecsync.core.kind import Collection, Owned
 from ecsync.core.model import Tags
 from ecsync.core.ports import AwsError
 from ecsync.engine.views import ReadAt, View
+
+_LEVEL, _WINDOW, _MEMORY = 1, -13, 5  # of the compression: fast, and its own memory is small
 
 
 @dataclass(slots=True)
@@ -25,22 +29,33 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class _Packed:
-    """Plain data as bytes: a third of its size as dicts. Each `value` is a new tree."""
+    """Plain data as bytes: a tenth of its size as dicts. Each `value` is a new tree."""
 
     data: bytes
+    example: bytes
 
     @property
     def value(self) -> Any:
         """The data."""
-        return marshal.loads(self.data)  # noqa: S302  # made by `_packed`, in this process
+        plain = zlib.decompressobj(_WINDOW, zdict=self.example).decompress(self.data)
+        return marshal.loads(plain)  # noqa: S302  # made by `Packer`, in this process
 
 
-def _packed(value: Any) -> Any:
-    """Return plain data packed, and any other value itself."""
-    try:
-        return _Packed(marshal.dumps(value))
-    except ValueError:
-        return value
+class Packer:
+    """Packs the answers to one operation. They are alike, so the first one is the dictionary for the others."""
+
+    def __init__(self) -> None:
+        self._example = b""
+
+    def pack(self, value: Any) -> Any:
+        """Return plain data packed, and any other value itself."""
+        try:
+            plain = marshal.dumps(value)
+        except ValueError:
+            return value
+        self._example = self._example or plain
+        packing = zlib.compressobj(_LEVEL, zlib.DEFLATED, _WINDOW, _MEMORY, zdict=self._example)
+        return _Packed(packing.compress(plain) + packing.flush(), self._example)
 
 
 def _unpacked(value: Any) -> Any:
@@ -59,6 +74,7 @@ def content_of(value: Any) -> bytes:
 class Answer:
     """The last answer to one call. Its lock is held while it is read: the other askers wait for it."""
 
+    packer: Packer = field(default_factory=Packer)
     lock: threading.Lock = field(default_factory=threading.Lock)
     read: ReadAt | None = None
     asked: float = 0.0
@@ -97,7 +113,7 @@ class Answer:
         if content == NEVER:
             self._kept = value
         elif content != self._content:
-            self._kept = _packed(value)
+            self._kept = self.packer.pack(value)
         self._content = content
         return value
 
@@ -229,6 +245,7 @@ class Batch:
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
+        self._packer = Packer()
         self.items: dict[str, Item] = {}
         self._fresh: dict[str, tuple[Any, ...]] = {}  # of the last call, until the next answer
 
@@ -290,16 +307,13 @@ class Batch:
             before = self.items.pop(one, None)
             asked, content = before.asked if before else read.seconds, content_of(found)
             same = before is not None and content == before.content != NEVER
-            kept = before.kept if before is not None and same else _packed(found) if found else ()
+            kept = before.kept if before is not None and same else self._packer.pack(found) if found else ()
             self.items[one] = Item(asked, read, kept, content, failures.get(one), body=body)
 
     def fail(self, ids: Sequence[str], error: AwsError, read: ReadAt) -> None:
-        """Keep the failure of the call for these identifiers, so that other applications do not repeat it.
-
-        One missing identifier can fail the call for all: then each one is asked for alone.
-        """
+        """Keep the failure of the call for these identifiers, so that other applications do not repeat it."""
         if error.kind == "missing" and len(ids) > 1:
-            return
+            return  # one of them fails the call for all: then each one is asked for alone
         for one in ids:
             asked = self.items.pop(one).asked
             self.items[one] = Item(asked, read, error=error)
@@ -321,8 +335,7 @@ class Batch:
     def content(self, ids: Iterable[str]) -> bytes:
         """Return what is equal until the items of an identifier differ; `NEVER` if one of them failed."""
         kept = [self.items[one] for one in ids]
-        failed = any(one.error is not None or one.failure is not None for one in kept)
-        return NEVER if failed else joined(one.content for one in kept)
+        return joined(NEVER if one.error or one.failure else one.content for one in kept)
 
     def drop(self, ids: Iterable[str]) -> None:
         """Forget identifiers."""
@@ -337,6 +350,26 @@ class Batch:
 def _name(failure: Mapping[str, Any]) -> str:
     """Return the name of what AWS could not describe: the last part of its ARN."""
     return str(failure.get("arn", "")).rpartition("/")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A live resource with our mark, in a listing of what is ours. It is packed, because few of them are orphans."""
+
+    owner: str
+    id: str
+    natural: str
+    packed: bytes
+
+    @classmethod
+    def of(cls, owned: Owned) -> Listed:
+        """Return a live resource, packed."""
+        return cls(owned.marks.owner, owned.marks.id, owned.natural, zlib.compress(pickle.dumps(owned), _LEVEL))
+
+    @property
+    def owned(self) -> Owned:
+        """The live resource."""
+        return cast(Owned, pickle.loads(zlib.decompress(self.packed)))  # noqa: S301  # made by `of`, in this process
 
 
 class Marked:

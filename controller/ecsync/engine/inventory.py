@@ -10,14 +10,14 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias, TypeVar, get_args
+from typing import Any, TypeVar, get_args
 
 from ecsync.core import marks
-from ecsync.core.kind import Cadence, Collection, Kind, Owned
+from ecsync.core.kind import Cadence, Collection, Kind
 from ecsync.core.model import Tags
 from ecsync.core.ports import AwsError, Cloud
 from ecsync.core.trees import canonical
-from ecsync.engine.answers import NEVER, Answer, Batch, Failed, Marked, Pages, content_of, joined, tried
+from ecsync.engine.answers import NEVER, Answer, Batch, Failed, Listed, Marked, Packer, Pages, content_of, joined, tried
 from ecsync.engine.trace import Asked, InventoryReader, Reply, Trace, ended
 from ecsync.engine.views import MOMENT, ReadAt, View
 
@@ -31,7 +31,6 @@ _GET_RESOURCES = ("resourcegroupstaggingapi", "GetResources")
 _MARKED = {cadence: Collection(operation=".".join(_GET_RESOURCES), cadence=cadence) for cadence in get_args(Cadence)}
 
 T = TypeVar("T")
-Listed: TypeAlias = tuple[Owned, ...]
 
 
 class Inventory:
@@ -47,6 +46,7 @@ class Inventory:
         self._lock = threading.Lock()
         self._order = 0
         self._answers: dict[str, Answer] = {}
+        self._packers: dict[str, Packer] = {}  # by operation
         self._batches: dict[str, Batch] = {}
         self._throttled: dict[str, tuple[float, AwsError]] = {}  # by operation: when AWS throttled it last
         self._swept = monotonic()
@@ -160,12 +160,18 @@ class Inventory:
 
     def _keep(self, name: str, params: Mapping[str, Any], value: Mapping[str, Any], read: ReadAt) -> None:
         """Keep an answer, unless a newer one is kept."""
-        with self._lock:
-            answer = self._answers.setdefault(_key(name, params), Answer())
+        answer = self._answer(_key(name, params), name)
         with answer.lock:
             if answer.read is None or answer.read.order < read.order:
                 answer.keep(read, value)
                 answer.asked, answer.lasts = read.seconds, _UNUSED
+
+    def _answer(self, key: str, name: str) -> Answer:
+        """Return the answer of a key, where it is kept; else an empty one, which is kept from now on."""
+        with self._lock:
+            if key not in self._answers:
+                self._answers[key] = Answer(self._packers.setdefault(name, Packer()))
+            return self._answers[key]
 
     def _collection(self, service: str, operation: str) -> Collection:
         name = f"{service}.{operation}"
@@ -188,8 +194,7 @@ class Inventory:
         `read` gets the digest of the kept answer. It returns a digest and the answer, or None if it is the kept one.
         """
         key = _key(name, params)
-        with self._lock:
-            answer = self._answers.setdefault(key, Answer())
+        answer = self._answer(key, name)
         with answer.lock:
             now = self._monotonic()
             answer.asked = now
@@ -346,7 +351,7 @@ class Inventory:
         marked: tuple[Marked, ReadAt] = self._kept(view, collection, name, params, read)[0]
         return marked
 
-    def owned(self, view: View, kind: Kind, scope: str) -> Listed:
+    def owned(self, view: View, kind: Kind, scope: str) -> tuple[Listed, ...]:
         """Return the live resources of a kind with a mark of this scope (`Kind.owned`). Raises AwsError."""
         if kind.owned is None:
             return ()
@@ -356,8 +361,9 @@ class Inventory:
         key, last = _key(name, params), self._monotonic() + view.ages["fast"]
         with self._lock:
             self._listings[key] = max(last, self._listings.get(key, last))
-        listed: Listed = self._kept(
-            view, Collection(operation=name), name, params, lambda _: (b"", tuple(list_(reader, scope)))
+        collection = Collection(operation=name)
+        listed: tuple[Listed, ...] = self._kept(
+            view, collection, name, params, lambda _: (b"", tuple(map(Listed.of, list_(reader, scope))))
         )[0]
         return listed
 
@@ -366,7 +372,7 @@ class Inventory:
     def _sweep(self) -> None:
         """Drop what no view takes any more: listings of what is ours at once, other answers after a minute or two.
 
-        A listing has whole live resources, and an application asks for it every ten minutes (`orphans.RELIST`).
+        An application asks for a listing every ten minutes only (`orphans.RELIST`).
         """
         now = self._monotonic()
         with self._lock:

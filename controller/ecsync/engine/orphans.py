@@ -17,7 +17,7 @@ from ecsync.core.kind import Kind, Owned
 from ecsync.core.model import Delete, Desired, Forget, Key, PhysicalId, Present, Unreadable
 from ecsync.core.outcome import Step, WithheldReason
 from ecsync.core.ports import AwsError, Reader
-from ecsync.engine.answers import Marked
+from ecsync.engine.answers import Listed, Marked
 from ecsync.engine.inventory import Inventory
 from ecsync.engine.views import View
 
@@ -62,7 +62,7 @@ def listing(inventory: Inventory, view: View, inputs: Inputs, last: Listing | No
     for kind in inputs.kinds.values():
         try:
             owned = _owned(inventory, view, inputs, kind, unread)
-            orphans += [one for one in owned if _is_orphan(inputs, kind, one)]
+            orphans += [one.owned for one in owned if _is_orphan(inputs, kind, one)]
         except AwsError as failure:
             if failure.kind == "credentials":
                 raise
@@ -77,7 +77,7 @@ def listing(inventory: Inventory, view: View, inputs: Inputs, last: Listing | No
     return Listing(revision=inputs.revision, at=now, orphans=tuple(orphans), incomplete=incomplete)
 
 
-def _owned(inventory: Inventory, view: View, inputs: Inputs, kind: Kind, unread: set[Key]) -> Iterator[Owned]:
+def _owned(inventory: Inventory, view: View, inputs: Inputs, kind: Kind, unread: set[Key]) -> Iterator[Listed]:
     """Yield the live resources of a kind that may be orphans of the application.
 
     Where the tagging API lists the kind, only the marks that it returns and that no document explains are verified.
@@ -117,33 +117,33 @@ def _is_unread(inputs: Inputs, key: Key) -> bool:
     return isinstance(inputs.world.get(key), Unreadable)
 
 
-def _is_orphan(inputs: Inputs, kind: Kind, owned: Owned) -> bool:
+def _is_orphan(inputs: Inputs, kind: Kind, listed: Listed) -> bool:
     """Return whether the mark is of this application, belongs to this resource, and no document has its key."""
-    key = _key_of(owned)
-    if key is None or key.kind != kind.name or not _is_own(inputs, owned, key) or _copied(inputs, kind, owned):
+    key = _key_of(listed.owner)
+    if key is None or key.kind != kind.name or not _is_own(inputs, listed, key) or _copied(inputs, kind, listed):
         return False
-    declared = owned.marks.owner in inputs.others
-    return not declared or _means_another(inputs, kind, key, owned)
+    declared = listed.owner in inputs.others
+    return not declared or _means_another(inputs, kind, key, listed)
 
 
-def _is_own(inputs: Inputs, owned: Owned, key: Key) -> bool:
+def _is_own(inputs: Inputs, listed: Listed, key: Key) -> bool:
     application = inputs.application
-    own = owned.marks.owner == marks.owner(inputs.installation, key)
+    own = listed.owner == marks.owner(inputs.installation, key)
     return own and key.application in (application.name, *application.formerly)
 
 
-def _copied(inputs: Inputs, kind: Kind, owned: Owned) -> bool:
+def _copied(inputs: Inputs, kind: Kind, listed: Listed) -> bool:
     """Return whether the id in the mark is of another resource: then the mark was copied and is foreign."""
     if kind.tagging is None:
         return False  # the kind has the mark of its parent, which is checked with the parent
-    return owned.marks.id != marks.identity(inputs.physical(kind.name, owned.natural))
+    return listed.id != marks.identity(inputs.physical(kind.name, listed.natural))
 
 
-def _means_another(inputs: Inputs, kind: Kind, key: Key, owned: Owned) -> bool:
+def _means_another(inputs: Inputs, kind: Kind, key: Key, listed: Listed) -> bool:
     """Return whether the document of the key has another natural name, cluster or Region now (docs/rules.md R5)."""
     desired = inputs.desired(key)
     natural = kind.natural(inputs.resolved(desired).body) if desired else None
-    return natural is not None and natural != owned.natural
+    return natural is not None and natural != listed.natural
 
 
 # ---------------------------------------------------------------- decide
@@ -192,13 +192,13 @@ def _uncertain_kinds(inputs: Inputs, documents: Iterable[Desired]) -> frozenset[
     )
 
 
-def _key_of(owned: Owned) -> Key | None:
-    parsed = marks.key_of(owned.marks.owner)
+def _key_of(owner: str) -> Key | None:
+    parsed = marks.key_of(owner)
     return parsed[1] if parsed else None
 
 
 def _kind(owned: Owned) -> str:
-    key = _key_of(owned)
+    key = _key_of(owned.marks.owner)
     return key.kind if key else ""
 
 

@@ -78,16 +78,9 @@ class Catalogue:
         return replace(self, pruning=WithheldReason("invalid_manifest", reason))
 
     @cached_property
-    def _owners(self) -> dict[str, frozenset[str]]:
-        return {}
-
-    def owners(self, installation: str) -> frozenset[str]:
-        """Return the owner marks of all documents; computed once for all applications."""
-        if installation not in self._owners:
-            self._owners[installation] = frozenset(
-                marks.owner(installation, desired.key) for desired in self.documents()
-            )
-        return self._owners[installation]
+    def keys(self) -> frozenset[Key]:
+        """The keys of all documents; computed once for all applications."""
+        return frozenset(desired.key for desired in self.documents())
 
     def _document(self, key: Key) -> Desired | None:
         application = self.applications.get(key.application)
@@ -104,6 +97,18 @@ class Catalogue:
                     found[ref.key] = other
                     pending.append(other)
         return tuple(found.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Owners:
+    """The owner marks of the documents with these keys, without a text for each."""
+
+    keys: frozenset[Key]
+    installation: str
+
+    def __contains__(self, mark: object) -> bool:
+        parsed = marks.key_of(mark) if isinstance(mark, str) else None
+        return parsed is not None and parsed[0] == self.installation and parsed[1] in self.keys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,7 +276,7 @@ def _unobserved(
         retried=step_state.retried_of(application.resources),
         last_applied=dict(step_state.last_synced_marks),
         last_lookups=dict(step_state.last_lookup_values),
-        others=catalogue.owners(destination.installation),
+        others=Owners(catalogue.keys, destination.installation),
         settled=step_state.settled,
         turn=step_state.turn,
         turns=step_state.repeated + 1,

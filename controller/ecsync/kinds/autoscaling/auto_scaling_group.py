@@ -25,7 +25,7 @@ from ecsync.core.model import (
     Tags,
     Update,
 )
-from ecsync.core.outcome import Health
+from ecsync.core.outcome import HEALTHY, Health
 from ecsync.core.ports import Reader
 from ecsync.core.trees import Body, Json, locate, pattern, thaw
 from ecsync.kinds._common import batches, belongs, operations, pick, read_tags, without_nones
@@ -310,7 +310,7 @@ def _health(_: Desired, present: Present) -> Health:
         return Health(status="Degraded", why=f"{facts['stale']} of {total} instances run an older launch template")
     if in_service < desired:
         return Health(status="Progressing", why=f"{in_service} of {desired} instances are in service")
-    return Health(status="Healthy")
+    return HEALTHY
 
 
 KIND = Kind(

@@ -10,7 +10,7 @@ from ecsync.core import marks
 from ecsync.core.kind import Kind, Owned, ShapeOf, Wanted, World
 from ecsync.core.marks import with_marks
 from ecsync.core.model import Absent, Call, Create, Delete, Desired, Key, Observed, Present, Replace, Tags, Update
-from ecsync.core.outcome import Health
+from ecsync.core.outcome import HEALTHY, Health
 from ecsync.core.ports import Reader
 from ecsync.core.rules import Computed, Default, Immutable, Refers, Rewrite, Unordered
 from ecsync.core.trees import Body, Json, Path
@@ -268,7 +268,7 @@ def _health(_: Desired, present: Present) -> Health:
         return Health(status="Progressing", why="AWS is provisioning it")
     if state in ("failed", "active_impaired"):
         return Health(status="Degraded", why=why or state)
-    return Health(status="Healthy")
+    return HEALTHY
 
 
 # The members of AWS's shapes that the rules take into account; `make review` prints those that a newer botocore has.
