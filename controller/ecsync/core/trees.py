@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as stdlib_json
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from itertools import chain
 from typing import Any, TypeAlias
 
 # The shape of a body comes from botocore and is checked at run time (`schema.py`). A recursive alias would be no
@@ -172,3 +173,38 @@ def canonical(value: Json) -> str:
 def same(one: Json, other: Json) -> bool:
     """Return whether two canonical trees are equal."""
     return canonical(one) == canonical(other)
+
+
+class Pool:
+    """Equal parts of trees, each once: services repeat most of what they have. What it returns is never changed.
+
+    Numbers of different types are not equal here. `leaf` returns what stands for any other leaf.
+    """
+
+    def __init__(self, leaf: Callable[[Json], Json] = lambda value: value) -> None:
+        self._leaf = leaf
+        self._strings: dict[str, str] = {}
+        self._integers: dict[int, int] = {}
+        self._floats: dict[str, float] = {}  # by its digits: 0.0 equals -0.0
+        self._trees: dict[tuple[object, ...], Json] = {}  # by type, and by the identities of what is in it
+
+    def tree(self, value: Json) -> Json:
+        """Return an equal tree. A sequence or a map of a class of its own stays as it is."""
+        kind = type(value)
+        if kind is str:
+            return self._strings.setdefault(value, value)
+        if kind is dict:
+            members = [(self.string(name), self.tree(below)) for name, below in value.items()]
+            return self._trees.setdefault((dict, *map(id, chain.from_iterable(members))), dict(members))
+        if kind is list or kind is tuple:
+            elements = kind(map(self.tree, value))
+            return self._trees.setdefault((kind, *map(id, elements)), elements)
+        if kind is int:
+            return self._integers.setdefault(value, value)
+        if kind is float:
+            return self._floats.setdefault(repr(value), value)
+        return self._leaf(value)
+
+    def string(self, value: str) -> str:
+        """Return an equal text."""
+        return self._strings.setdefault(value, value)

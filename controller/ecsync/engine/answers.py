@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import marshal
-import pickle
 import threading
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeAlias, cast
+from itertools import chain, islice
+from typing import Any, TypeAlias
 
-from ecsync.core.inputs import digest as digest_of
-from ecsync.core.kind import Collection, Owned
+from ecsync.core.kind import Collection
 from ecsync.core.model import Tags
 from ecsync.core.ports import AwsError
+from ecsync.engine.packing import NEVER, Packed, Packer, chunks, content_of, joined, unpacked
 from ecsync.engine.views import ReadAt, View
-
-_LEVEL, _WINDOW, _MEMORY = 1, -13, 5  # of the compression: fast, and its own memory is small
 
 
 @dataclass(slots=True)
@@ -25,49 +21,6 @@ class Failed:
     """A read that failed."""
 
     error: AwsError
-
-
-@dataclass(frozen=True, slots=True)
-class _Packed:
-    """Plain data as bytes: a tenth of its size as dicts. Each `value` is a new tree."""
-
-    data: bytes
-    example: bytes
-
-    @property
-    def value(self) -> Any:
-        """The data."""
-        plain = zlib.decompressobj(_WINDOW, zdict=self.example).decompress(self.data)
-        return marshal.loads(plain)  # noqa: S302  # made by `Packer`, in this process
-
-
-class Packer:
-    """Packs the answers to one operation. They are alike, so the first one is the dictionary for the others."""
-
-    def __init__(self) -> None:
-        self._example = b""
-
-    def pack(self, value: Any) -> Any:
-        """Return plain data packed, and any other value itself."""
-        try:
-            plain = marshal.dumps(value)
-        except ValueError:
-            return value
-        self._example = self._example or plain
-        packing = zlib.compressobj(_LEVEL, zlib.DEFLATED, _WINDOW, _MEMORY, zdict=self._example)
-        return _Packed(packing.compress(plain) + packing.flush(), self._example)
-
-
-def _unpacked(value: Any) -> Any:
-    return value.value if isinstance(value, _Packed) else value
-
-
-NEVER = b""  # the content of a failure, and of what is not plain data
-
-
-def content_of(value: Any) -> bytes:
-    """Return 16 bytes that are equal for equal plain data, in its types and order too; `NEVER` for other data."""
-    return digest_of(value) or NEVER
 
 
 @dataclass(slots=True)
@@ -86,12 +39,12 @@ class Answer:
     @property
     def known(self) -> bytes:
         """The digest of the answer that is kept; empty where none is, or where it is not known."""
-        return self.digest if isinstance(self._kept, _Packed) else b""
+        return self.digest if isinstance(self._kept, Packed) else b""
 
     @property
     def value(self) -> Any:
         """The answer, or the failure in its place. Each asker gets a tree of its own."""
-        return _unpacked(self._kept)
+        return unpacked(self._kept)
 
     @property
     def failed(self) -> bool:
@@ -109,6 +62,8 @@ class Answer:
         if value is None:
             return self.value
         self.digest = digest
+        if isinstance(value, Pages):
+            value.replaces(self._kept)
         content = content_of(value)
         if content == NEVER:
             self._kept = value
@@ -155,16 +110,25 @@ def tried(read: Callable[[], Any]) -> Any:
 
 
 class Pages:
-    """The items of a listing. A page is read when its items are asked for, and once for all who ask."""
+    """The items of a listing. A page is read when its items are asked for, and once for all who ask.
+
+    When it is complete it is packed, and each asker gets trees of its own.
+    """
 
     def __init__(self, items: Iterator[Any]) -> None:
         self._items = items
+        self._before: Pages | None = None
         self._read: list[Any] = []
+        self._packed: tuple[Any, ...] = ()
         self._complete = False
         self._lock = threading.Lock()
         self._under_way = False  # it stays so after an exception that is no answer of AWS
         self._content = NEVER
         self.error: AwsError | None = None
+
+    def replaces(self, before: object) -> None:
+        """Note the listing that was read before: if it is equal, it is packed already."""
+        self._before = before if isinstance(before, Pages) else None
 
     @property
     def content(self) -> bytes:
@@ -183,7 +147,10 @@ class Pages:
         return self._complete
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self._read) if self._complete else self._reading()
+        return self._unpacked() if self._complete else self._reading()
+
+    def _unpacked(self) -> Iterator[Any]:
+        return chain.from_iterable(map(unpacked, self._packed))
 
     def _reading(self) -> Iterator[Any]:
         position = 0
@@ -194,7 +161,7 @@ class Pages:
                 ready = self._read[position:]
             yield from ready
             position += len(ready)
-        yield from self._read[position:]
+        yield from islice(self._unpacked(), position, None)
 
     def _advance(self) -> None:
         if self.error is not None:
@@ -205,8 +172,10 @@ class Pages:
         try:
             self._read.append(next(self._items))
         except StopIteration:
-            self._content = content_of(self._read)
-            self._complete = True
+            self._content, before = content_of(self._read), self._before
+            same = before is not None and before.content == self._content != NEVER
+            self._packed = before._packed if before is not None and same else chunks(self._read)
+            self._complete, self._read, self._before = True, [], None
         except AwsError as error:
             self.error = error
             raise
@@ -236,7 +205,7 @@ class Item:
     @property
     def items(self) -> tuple[Any, ...]:
         """The items. Each asker gets trees of its own."""
-        found: tuple[Any, ...] = _unpacked(self.kept)
+        found: tuple[Any, ...] = unpacked(self.kept)
         return found
 
 
@@ -352,26 +321,6 @@ def _name(failure: Mapping[str, Any]) -> str:
     return str(failure.get("arn", "")).rpartition("/")[2]
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """A live resource with our mark, in a listing of what is ours. It is packed, because few of them are orphans."""
-
-    owner: str
-    id: str
-    natural: str
-    packed: bytes
-
-    @classmethod
-    def of(cls, owned: Owned) -> Listed:
-        """Return a live resource, packed."""
-        return cls(owned.marks.owner, owned.marks.id, owned.natural, zlib.compress(pickle.dumps(owned), _LEVEL))
-
-    @property
-    def owned(self) -> Owned:
-        """The live resource."""
-        return cast(Owned, pickle.loads(zlib.decompress(self.packed)))  # noqa: S301  # made by `of`, in this process
-
-
 class Marked:
     """What the tagging API lists with an owner mark: the tags by ARN, and the marks of each application."""
 
@@ -390,9 +339,3 @@ class Marked:
 
 
 Content: TypeAlias = bytes | Pages  # of an answer: of a listing, the listing, because its content is known at its end
-
-
-def joined(contents: Iterable[bytes]) -> bytes:
-    """Return one content for several; `NEVER` if one of them is."""
-    parts = tuple(contents)
-    return NEVER if NEVER in parts else content_of(parts)

@@ -18,9 +18,8 @@ from ecsync.core.resolve import resolve
 from ecsync.core.trees import Json, at
 from ecsync.engine import orphans
 from ecsync.engine.inventory import Inventory
-from ecsync.engine.needs import adds, makes, needs, unmet
 from ecsync.engine.observe import neighbours, observe
-from ecsync.engine.retries import content_digest
+from ecsync.engine.retries import adds, content_digest, makes, needs, unmet
 from ecsync.engine.step_state import StepState
 from ecsync.engine.views import MOMENT, View, around, confirmed, fresh
 

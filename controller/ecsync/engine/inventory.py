@@ -17,7 +17,8 @@ from ecsync.core.kind import Cadence, Collection, Kind
 from ecsync.core.model import Tags
 from ecsync.core.ports import AwsError, Cloud
 from ecsync.core.trees import canonical
-from ecsync.engine.answers import NEVER, Answer, Batch, Failed, Listed, Marked, Packer, Pages, content_of, joined, tried
+from ecsync.engine.answers import Answer, Batch, Failed, Marked, Pages, tried
+from ecsync.engine.packing import NEVER, Listed, Packer, content_of, joined
 from ecsync.engine.trace import Asked, InventoryReader, Reply, Trace, ended
 from ecsync.engine.views import MOMENT, ReadAt, View
 

@@ -12,6 +12,7 @@ from ecsync.core.kind import Kind, Wanted
 from ecsync.core.model import Absent, Desired, Key, Observed, Present, Unreadable
 from ecsync.core.ports import AwsError, Reader
 from ecsync.core.resource_diff import fields_of, with_ignored
+from ecsync.core.trees import Pool
 
 
 def observe(reader: Reader, inputs: Inputs, now: datetime, only: Collection[Key] | None = None) -> dict[Key, Observed]:
@@ -23,6 +24,7 @@ def observe(reader: Reader, inputs: Inputs, now: datetime, only: Collection[Key]
     world: dict[Key, Observed] = dict(inputs.world)
     every = (*inputs.lookups, *inputs.application.resources)
     resources = every if only is None else [desired for key in only if (desired := inputs.desired(key))]
+    pool = Pool()
     by_kind: dict[str, list[Desired]] = {}
     for desired in resources:
         by_kind.setdefault(desired.key.kind, []).append(desired)
@@ -38,10 +40,16 @@ def observe(reader: Reader, inputs: Inputs, now: datetime, only: Collection[Key]
             wanted = _wanted(here, kind, (desired for desired in every if desired.key.kind == name))
         for key, observed in _read(reader, kind, wanted, world):
             if key in identified:
-                world[key] = replace(observed, read_at=now) if isinstance(observed, Present) else observed
+                world[key] = _pooled(observed, pool, now) if isinstance(observed, Present) else observed
     seen = replace(inputs, world=world, settled=inputs.settled if only is None else {})
     _inquire(reader, seen, world, resources)
     return world
+
+
+def _pooled(observed: Present, pool: Pool, now: datetime) -> Present:
+    """Return a live resource as of now. Equal parts are one object: a pass keeps all resources until it ends."""
+    body, facts, outputs = pool.tree(observed.body), pool.tree(observed.facts), pool.tree(observed.outputs)
+    return replace(observed, body=body, facts=facts, outputs=outputs, read_at=now)
 
 
 def neighbours(inputs: Inputs, keys: Collection[Key]) -> tuple[Key, ...]:

@@ -17,8 +17,9 @@ from ecsync.core.kind import Kind, Owned
 from ecsync.core.model import Delete, Desired, Forget, Key, PhysicalId, Present, Unreadable
 from ecsync.core.outcome import Step, WithheldReason
 from ecsync.core.ports import AwsError, Reader
-from ecsync.engine.answers import Listed, Marked
+from ecsync.engine.answers import Marked
 from ecsync.engine.inventory import Inventory
+from ecsync.engine.packing import Listed
 from ecsync.engine.views import View
 
 _MOST_ALONE = 5  # marks that are verified one by one; more of them take one listing of the kind

@@ -1,4 +1,4 @@
-"""The retries of one application: when each step of a resource is sent again after an error (docs/rules.md R24).
+"""When each step of a resource is sent: what it waits for, and when it is sent again (docs/rules.md R24).
 
 The unit of retry is the resource. A resource has one row for each of its steps, because a deletion of what it
 superseded must not delay its repair.
@@ -11,7 +11,10 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Literal, TypeAlias
 
-from ecsync.core.model import Delete, Desired, Forget, Key
+from ecsync.core.graph import references
+from ecsync.core.inputs import Inputs
+from ecsync.core.kind import World
+from ecsync.core.model import Absent, Create, Delete, Desired, Forget, Key, Replace, Update
 from ecsync.core.outcome import Failed, Progressing, Result, Skipped, Step, StepId
 from ecsync.core.ports import AwsError, ErrorClass
 from ecsync.core.trees import canonical
@@ -188,3 +191,49 @@ def _digest(value: object) -> str:
 def changed_since(changed_at: dict[Key, float], keys: frozenset[Key]) -> Callable[[float], bool]:
     """Return a function: whether one of the resources has changed after a time."""
     return lambda since: any(changed_at.get(key, since) > since for key in keys)
+
+
+# ---------------------------------------------------------------- what a step depends on
+
+
+@dataclass(frozen=True, slots=True)
+class Unmet:
+    """A need that is not met. `under_way`: AWS is at work on it."""
+
+    why: str
+    under_way: bool = False
+
+
+def needs(step: Step) -> frozenset[Key]:
+    """Return the resources that a step depends on."""
+    found = {other.key for other in step.after} | step.needs
+    if isinstance(step.change, Create | Update):
+        found |= {ref.key for call in step.calls for _, ref in references(call.params)}
+    return frozenset(found)
+
+
+def unmet(step: Step, inputs: Inputs, world: World) -> Unmet | None:
+    """Return the first declared resource that a step needs and that is not there, or not usable yet."""
+    if not isinstance(step.change, Create | Update | Replace):
+        return None
+    for key in sorted(step.needs):
+        desired, observed = inputs.desired(key), world.get(key)
+        if desired is None or desired.options.state == "absent":
+            continue
+        if isinstance(observed, Absent):
+            return Unmet(f"waits for {key}, which is not there")
+        condition = inputs.kind(key).condition(observed)
+        if condition is not None and not condition.usable:
+            return Unmet(f"waits for {key}: {condition.why}", condition.state == "in progress")
+    return None
+
+
+def adds(step: Step) -> bool:
+    """Return whether a step changes nothing that exists: it creates a resource, or a revision of it."""
+    revises = isinstance(step.change, Update) and any(one.effect == "revise" for one in step.fields)
+    return isinstance(step.change, Create) or revises
+
+
+def makes(step: Step, operation: str) -> bool:
+    """Return whether a step has a call of an operation (`ecs.UpdateService`)."""
+    return any(call.name == operation for call in step.calls)

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from ecsync.core.ports import AwsError
-from ecsync.engine.answers import NEVER, Content, Pages
+from ecsync.engine.answers import Content, Pages
+from ecsync.engine.packing import NEVER
 from ecsync.engine.views import View
 
 Reply: TypeAlias = tuple[Any, Content]  # an answer, and its content

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain
 from typing import Any, NamedTuple
 
+from ecsync.core import trees
 from ecsync.core.model import Key, Origin, Ref, Text
 from ecsync.core.trees import Json, Path
 
@@ -167,18 +167,15 @@ class Pool:
     """The values of one load, each once. What it returns must never be changed."""
 
     def __init__(self) -> None:
-        self._strings: dict[str, str] = {}
-        self._integers: dict[int, int] = {}
-        self._floats: dict[str, float] = {}  # by its digits: 0.0 equals -0.0
         self._keys: dict[Key, Key] = {}
         self._texts: dict[Text, Text] = {}
-        self._trees: dict[tuple[object, ...], Json] = {}  # by type, and by the identities of what is in it
+        self._plain = trees.Pool(self._text)
 
     def key(self, key: Key) -> Key:
         """Return the key."""
         known = self._keys.get(key)
         if known is None:
-            known = self._keys[key] = Key(*map(self._string, key))
+            known = self._keys[key] = Key(*map(self._plain.string, key))
         return known
 
     def keys(self, keys: Iterable[Key]) -> tuple[Key, ...]:
@@ -187,28 +184,16 @@ class Pool:
 
     def tree(self, value: Json) -> Json:
         """Return an equal tree of plain dicts and lists. Numbers of different types are not equal here."""
-        if type(value) is str:
-            return self._string(value)
-        if type(value) is dict:
-            members = [(self._string(name), self.tree(below)) for name, below in value.items()]
-            return self._trees.setdefault((dict, *map(id, chain.from_iterable(members))), dict(members))
-        if type(value) is list:
-            elements = [self.tree(below) for below in value]
-            return self._trees.setdefault((list, *map(id, elements)), elements)
-        if type(value) is int:
-            return self._integers.setdefault(value, value)
-        if type(value) is float:
-            return self._floats.setdefault(repr(value), value)
-        return self._text(value) if type(value) is Text else value
+        return self._plain.tree(value)
 
-    def _string(self, value: str) -> str:
-        return self._strings.setdefault(value, value)
-
-    def _text(self, text: Text) -> Text:
+    def _text(self, text: Json) -> Json:
+        if type(text) is not Text:
+            return text
         known = self._texts.get(text)
         if known is None:
             known = self._texts[text] = Text(tuple(map(self._part, text.parts)))
         return known
 
     def _part(self, part: str | Ref) -> str | Ref:
-        return Ref(self.key(part.key), self._string(part.output)) if isinstance(part, Ref) else self._string(part)
+        string = self._plain.string
+        return Ref(self.key(part.key), string(part.output)) if isinstance(part, Ref) else string(part)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any, get_args
 
 import pytest
@@ -14,9 +15,10 @@ from ecsync.core.model import Application, Key
 from ecsync.core.outcome import Outcome, Plan
 from ecsync.core.ports import AwsError
 from ecsync.core.trees import leaves, thaw
-from ecsync.engine.answers import NEVER, Answer, Batch, Pages, content_of
+from ecsync.engine.answers import Answer, Batch, Pages
 from ecsync.engine.inventory import Inventory
 from ecsync.engine.orphans import RELIST
+from ecsync.engine.packing import NEVER, content_of
 from ecsync.engine.reconciler import Catalogue, Destination, PassOptions, reconcile
 from ecsync.engine.trace import Asked, Trace
 from ecsync.engine.views import ReadAt
@@ -300,6 +302,27 @@ def test_the_content_of_a_listing_is_the_same_until_an_item_differs() -> None:
     assert listed(thaw(TREE), {"a": 1}) == first != NEVER
     assert listed(thaw(TREE)) != first
     assert all(listed(other, {"a": 1}) != first for other in others())
+
+
+def test_who_asks_while_another_one_completes_the_listing_gets_the_rest_of_it() -> None:
+    """It is packed then: each later asker gets every item, in trees of its own."""
+    items = [{**thaw(TREE), "number": number} for number in range(120)]
+    pages = Pages(iter(thaw(items)))
+    first = iter(pages)
+    begun = [next(first) for _ in range(7)]
+    assert list(pages) == items
+    assert [*begun, *first] == items
+    one, other = list(pages), list(pages)
+    assert one == other == items
+    assert one[0]["map"] is not other[0]["map"]
+
+
+def test_a_listing_of_what_is_not_plain_data_has_no_content() -> None:
+    """And its items stay."""
+    item = {"at": datetime(2026, 1, 1, tzinfo=UTC)}
+    pages = Pages(iter([item]))
+    assert list(pages) == [item] == list(pages)
+    assert pages.content == NEVER
 
 
 def test_an_identifier_keeps_its_content_beside_one_that_changes() -> None:
