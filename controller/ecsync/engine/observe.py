@@ -24,13 +24,12 @@ def observe(reader: Reader, inputs: Inputs, now: datetime, only: Collection[Key]
     world: dict[Key, Observed] = dict(inputs.world)
     every = (*inputs.lookups, *inputs.application.resources)
     resources = every if only is None else [desired for key in only if (desired := inputs.desired(key))]
-    pool = Pool()
     by_kind: dict[str, list[Desired]] = {}
     for desired in resources:
         by_kind.setdefault(desired.key.kind, []).append(desired)
     for name, kind in inputs.kinds.items():
         of_kind = by_kind.get(name, [])
-        here = replace(inputs, world=world)
+        here, pool = replace(inputs, world=world), Pool()
         wanted = _wanted(here, kind, of_kind)
         identified = {want.key for want in wanted}
         for desired in of_kind:
@@ -47,7 +46,7 @@ def observe(reader: Reader, inputs: Inputs, now: datetime, only: Collection[Key]
 
 
 def _pooled(observed: Present, pool: Pool, now: datetime) -> Present:
-    """Return a live resource as of now. Equal parts are one object: a pass keeps all resources until it ends."""
+    """Return a live resource as of now. Equal parts of a kind are one object: a pass keeps them until it ends."""
     body, facts, outputs = pool.tree(observed.body), pool.tree(observed.facts), pool.tree(observed.outputs)
     return replace(observed, body=body, facts=facts, outputs=outputs, read_at=now)
 
