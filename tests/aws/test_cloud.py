@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+import botocore
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from ecsync.aws.clients import Access
+from ecsync.aws.clients import Access, Clients
 from ecsync.aws.hooks import Observer
 from ecsync.aws.lean import NEWEST_EVENTS
 from ecsync.aws.limits import Limiter, Limiters
@@ -34,6 +35,13 @@ def test_a_response_comes_without_metadata(aws: fake_aws.FakeAws) -> None:
     cloud = fake_aws.cloud()
     assert cloud.call("ecs", "DescribeServices", services=["web"]) == {"services": [{"serviceName": "web"}]}
     assert aws.sent[0].params == {"services": ["web"]}
+
+
+def test_a_request_names_ecsync_first(aws: fake_aws.FakeAws) -> None:
+    """In CloudTrail a person sees who called."""
+    aws.answer("DescribeServices", {"services": []})
+    fake_aws.cloud(through=Clients(Access(), version="1.2.3")).call("ecs", "DescribeServices", services=["web"])
+    assert aws.sent[-1].headers["user-agent"] == f"ecsync/1.2.3 Botocore/{botocore.__version__}"
 
 
 def test_only_the_newest_events_are_kept_and_times_are_text(aws: fake_aws.FakeAws) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import weakref
 
 import pytest
 
@@ -79,6 +80,19 @@ def test_a_pool_makes_no_value_another_one() -> None:
     for _ in range(2):
         for tree in trees:
             assert repr(pool.tree(tree)) == repr(tree)
+
+
+def test_a_pool_is_let_go_at_once() -> None:
+    """It is no part of a cycle: a load starts no collection, and a pool is as large as what it made."""
+    pool = Pool()
+    pool.tree({"a": Text(("b",))})
+    gone = weakref.ref(pool)
+    gc.disable()
+    try:
+        del pool
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 BLOCK = "resources:\n  LogGroup/a: {retentionInDays: 7}\n  LogGroup/b:\n    retentionInDays: 14\n"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from botocore import __version__ as botocore_version
 from botocore.config import Config
 from botocore.credentials import CredentialProvider, CredentialResolver, DeferredRefreshableCredentials
 from botocore.exceptions import DataNotFoundError
@@ -93,7 +94,7 @@ class Clients:
             retries={"mode": "standard", "total_max_attempts": attempts},
             max_pool_connections=32,
             tcp_keepalive=True,
-            user_agent_extra=self._agent,
+            user_agent=f"{self._agent} Botocore/{botocore_version}",  # botocore's own is made again for each request
         )
         client = self._session.create_client(
             service, region_name=region, endpoint_url=self._access.endpoint_url or None, config=config

@@ -178,32 +178,31 @@ def same(one: Json, other: Json) -> bool:
 class Pool:
     """Equal parts of trees, each once: services repeat most of what they have. What it returns is never changed.
 
-    Numbers of different types are not equal here. `leaf` returns what stands for any other leaf.
+    Numbers of different types are not equal here.
     """
 
-    def __init__(self, leaf: Callable[[Json], Json] = lambda value: value) -> None:
-        self._leaf = leaf
+    def __init__(self) -> None:
         self._strings: dict[str, str] = {}
         self._integers: dict[int, int] = {}
         self._floats: dict[str, float] = {}  # by its digits: 0.0 equals -0.0
         self._trees: dict[tuple[object, ...], Json] = {}  # by type, and by the identities of what is in it
 
-    def tree(self, value: Json) -> Json:
-        """Return an equal tree. A sequence or a map of a class of its own stays as it is."""
+    def tree(self, value: Json, leaf: Callable[[Json], Json] = lambda value: value) -> Json:
+        """Return an equal tree; `leaf` returns what stands for what is no plain data."""
         kind = type(value)
         if kind is str:
             return self._strings.setdefault(value, value)
         if kind is dict:
-            members = [(self.string(name), self.tree(below)) for name, below in value.items()]
+            members = [(self.string(name), self.tree(below, leaf)) for name, below in value.items()]
             return self._trees.setdefault((dict, *map(id, chain.from_iterable(members))), dict(members))
         if kind is list or kind is tuple:
-            elements = kind(map(self.tree, value))
+            elements = kind([self.tree(below, leaf) for below in value])
             return self._trees.setdefault((kind, *map(id, elements)), elements)
         if kind is int:
             return self._integers.setdefault(value, value)
         if kind is float:
             return self._floats.setdefault(repr(value), value)
-        return self._leaf(value)
+        return leaf(value)
 
     def string(self, value: str) -> str:
         """Return an equal text."""

@@ -169,7 +169,7 @@ class Pool:
     def __init__(self) -> None:
         self._keys: dict[Key, Key] = {}
         self._texts: dict[Text, Text] = {}
-        self._plain = trees.Pool(self._text)
+        self._plain = trees.Pool()
 
     def key(self, key: Key) -> Key:
         """Return the key."""
@@ -184,7 +184,7 @@ class Pool:
 
     def tree(self, value: Json) -> Json:
         """Return an equal tree of plain dicts and lists. Numbers of different types are not equal here."""
-        return self._plain.tree(value)
+        return self._plain.tree(value, self._text)
 
     def _text(self, text: Json) -> Json:
         if type(text) is not Text:
