@@ -141,9 +141,9 @@ class RunningDaemon:
 @contextmanager
 def run(environment: Environment, where: str, **settings: Any) -> Iterator[RunningDaemon]:
     """Run a daemon for the block."""
-    loop = LoopSettings(interval=INTERVAL, source_interval=INTERVAL, workers=2, jitter=0.0)
+    loop = LoopSettings.model_construct(interval=INTERVAL, source_interval=INTERVAL, workers=2, jitter=0.0)
     values = {"installation": INSTALLATION, "account": ACCOUNT, "region": REGION, "enforce": True, **settings}
-    daemon_settings = Settings(**values, http=HttpSettings(port=0), loop=loop)
+    daemon_settings = Settings(**values, http=HttpSettings(port=0)).model_copy(update={"loop": loop})
     metrics = daemon.build_metrics()
     clouds = SharedClouds(settings=daemon_settings, read_only=False, clients=environment.clients)
     workspace = _FastWorkspace(
