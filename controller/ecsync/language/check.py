@@ -215,6 +215,7 @@ class _Checker:
         inner = describe.element if describe is not None else None
         checked = self._elements(written.value, element, pair, path, inner)
         self._unique(checked, self._element_key(pair, path), path)
+        self._identified(checked, element, path)
         if not any(isinstance(below.value, Text) for below in checked):
             self._bounds(len(checked), " elements", shape, node.origin, path)
         same = len(checked) == len(written.value) and all(map(is_, checked, written.value))
@@ -249,11 +250,9 @@ class _Checker:
 
     def _unique(self, elements: Sequence[Node], key: tuple[str, ...], path: Path) -> None:
         first: dict[tuple[Json, ...], Node] = {}
-        for index, element in enumerate(elements if key else ()):
+        for element in elements if key else ():
             parts = tuple(element.get(member) for member in key)
             values = tuple(part.value if part is not None else None for part in parts)
-            if len(key) == 1 and parts[0] is None and isinstance(element.value, dict) and element.value:
-                self._keyless(key[0], element, (*path, index))
             if not any(values) or any(isinstance(value, (list, dict)) for value in values):
                 continue
             if values in first:
@@ -263,10 +262,15 @@ class _Checker:
                 self._problem(path, element.origin, message)
             first.setdefault(values, element)
 
-    def _keyless(self, member: str, element: Node, path: Path) -> None:
-        """Refuse an element without the member that identifies it, although AWS's model does not require that."""
-        if self.closed and not self.partial:
-            self._problem(path, element.origin, f"missing required field {quoted(member)} in {self._label(path)}")
+    def _identified(self, elements: Sequence[Node], shape: Shape, path: Path) -> None:
+        """Refuse an element without the one member that identifies it: AWS's model does not always require it."""
+        key = next((row.key for row in self.keyed if _is_at(row.segments, path)), ())
+        if len(key) != 1 or key[0] in shape.required or self.partial or not self.closed:
+            return
+        for index, element in enumerate(elements):
+            at = (*path, index)
+            if isinstance(element.value, dict) and element.value and key[0] not in element.value:
+                self._problem(at, element.origin, f"missing required field {quoted(key[0])} in {self._label(at)}")
 
     # ------------------------------------------------------------ maps
 
