@@ -37,8 +37,8 @@ def trust(principal: str = "arn:aws:iam::123456789012:root", **condition: Any) -
 def role(simulator: Simulator) -> Any:
     """IAM of another account, which has a role that asks for an external id."""
     iam = client(simulator, "iam", OTHER)
-    only = {"Condition": {"StringEquals": {"sts:ExternalId": "x1"}}}
-    iam.create_role(RoleName="ecsync", AssumeRolePolicyDocument=trust(**only))
+    only = {"StringEquals": {"sts:ExternalId": "x1"}}
+    iam.create_role(RoleName="ecsync", AssumeRolePolicyDocument=trust(Condition=only))
     return iam
 
 
