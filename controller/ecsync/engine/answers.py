@@ -164,6 +164,8 @@ class Pages:
         yield from islice(self._unpacked(), position, None)
 
     def _advance(self) -> None:
+        if self._complete:
+            return  # another asker has read the end
         if self.error is not None:
             raise self.error.again()  # a listing that broke off is not complete
         if self._under_way:

@@ -423,3 +423,24 @@ def test_a_source_without_a_change_leaves_the_catalogue() -> None:
     first = harness.daemon.catalogue
     harness.daemon.read_source()
     assert harness.daemon.catalogue is first
+
+
+def test_a_listing_is_whole_for_one_who_waits_while_another_reads_its_end() -> None:
+    """The end is read once: what was read is packed by then."""
+    pages = Pages(iter([{"a": 1}, {"a": 2}]))
+    lock = pages._lock
+
+    class Held:
+        """A lock that is free only after another asker has read the whole listing."""
+
+        def __enter__(self) -> None:
+            if not pages.complete:
+                pages._lock = lock
+                assert list(pages) == [{"a": 1}, {"a": 2}]
+            lock.acquire()
+
+        def __exit__(self, *_: object) -> None:
+            lock.release()
+
+    pages._lock = Held()  # type: ignore[assignment]
+    assert list(pages) == [{"a": 1}, {"a": 2}]
