@@ -75,10 +75,18 @@ class Account:
         self, *applications: Application, options: PassOptions | None = None, pruning: str = "", **more: Any
     ) -> Outcome:
         """Make one enforcing pass over the first of the applications."""
+        catalogue = self.declared(*applications, pruning=pruning)
+        return self.reconcile(applications[0].name, catalogue, options, **more)
+
+    def declared(self, *applications: Application, pruning: str = "") -> Catalogue:
+        """Return the catalogue of these applications, with a revision of its own."""
         revision = sha256(repr(applications).encode()).hexdigest()
-        catalogue = Catalogue(applications={one.name: one for one in applications}, pruning=pruning, revision=revision)
+        return Catalogue(applications={one.name: one for one in applications}, pruning=pruning, revision=revision)
+
+    def reconcile(self, name: str, catalogue: Catalogue, options: PassOptions | None = None, **more: Any) -> Outcome:
+        """Make one enforcing pass over an application of a catalogue."""
         options = options or PassOptions(enforce=True, **more)
-        return reconcile(applications[0], catalogue, self.destination(), self.step_state, options)
+        return reconcile(catalogue.applications[name], catalogue, self.destination(), self.step_state, options)
 
     def destination(self) -> Destination:
         """Return where passes are made."""

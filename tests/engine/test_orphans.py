@@ -11,11 +11,13 @@ import pytest
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind, Owned
 from ecsync.core.marks import APPLIED, OWNER
-from ecsync.core.model import Application, Options
+from ecsync.core.model import Application, Desired, Options
 from ecsync.core.ports import AwsError, Reader
+from ecsync.core.trees import Body
 from ecsync.engine import orphans
 from ecsync.engine.inventory import Inventory
 from ecsync.engine.orphans import RELIST, RETRY, Listing
+from ecsync.engine.step_state import StepState
 from ecsync.engine.views import at_cadence
 from ecsync.testing import MemoryCloud, memory_kind
 from tests.engine.passes import ALL_THERE, KINDS, TARGET, Account, document, ref, shop, stack
@@ -40,6 +42,19 @@ def inputs(application: Application, *declared: str, kinds: Mapping[str, Kind] =
     owners = frozenset(f"v1/prod/shop/{path}" for path in declared)
     return Inputs(
         application=application, kinds=kinds, world={}, target=TARGET, installation="prod", others=owners, **more
+    )
+
+
+def in_store() -> tuple[Desired, ...]:
+    """Return three documents of the stack in the application `store`."""
+
+    def here(path: str, **members: Any) -> Desired:
+        return document(path, application="store", **members)
+
+    return (
+        here("Base/base", size=3, peers=[ref("App/app", application="store")]),
+        here("App/app", base=ref("Base/base", application="store"), tags={"team": "a"}),
+        here("Leaf/leaf", app=ref("App/app", application="store"), colour="red"),
     )
 
 
@@ -136,9 +151,8 @@ class TestRemovable:
         account.cloud.write("memory", "CreateBare", name="old", tags={OWNER: "v1/prod/shop/Bare/old"})
         account.cloud.write("memory", "CreateBare", name="new", tags={OWNER: "v1/prod/shop/Bare/x"})
         found = inputs(application, kinds={**KINDS, "Bare": self.BARE})
-        documents = [desired for one in (application, *others) for desired in one.resources]
         listing = listed(account.cloud, found, None, 0.0)
-        return [owned.natural for owned in orphans.removable(found, listing, documents)]
+        return [owned.natural for owned in orphans.removable(found, listing, (application, *others), {})]
 
     def test_a_claimed_name_is_kept_whatever_its_mark(self) -> None:
         """A renamed document claims the same resource under another key."""
@@ -182,11 +196,40 @@ class TestPrune:
         expected = "App resources with our marks could not be listed: memory.ListApp: Code: no"
         assert outcome.plan.incomplete == expected
 
-    def test_a_resource_that_moved_to_another_application_stays(self, running: Account) -> None:
-        """The document of the other application claims it."""
-        moved = shop(*stack()[:3], name="store")
-        running.run(shop(document("Leaf/alone"), prune=True), moved)
+    @pytest.mark.parametrize("first", ["shop", "store"])
+    def test_a_resource_that_moved_to_another_application_stays(self, running: Account, first: str) -> None:
+        """Whichever application has the first pass. Its marks are those of the other application then."""
+        old, new = shop(document("Leaf/alone"), prune=True), shop(*in_store(), name="store")
+        old_passes, new_passes = running, replace(running, step_state=StepState())
+        catalogue = running.declared(old, new)
+        for _ in range(4):
+            for name in (first, "store" if first == "shop" else "shop"):
+                passes = old_passes if name == "shop" else new_passes
+                passes.reconcile(name, catalogue)
+                running.clock.advance(120)
         assert running.there() == ALL_THERE
+        assert running.body("Leaf/leaf")["tags"][OWNER] == "v1/prod/store/Leaf/leaf"
+
+    def test_what_another_application_may_mean_is_deleted_after_its_pass(self, account: Account) -> None:
+        """A name that only its pass can resolve is in doubt until then. The other one is another branch."""
+        account.kinds = {**KINDS, "Leaf": _of_a_branch()}
+        account.settle(shop(document("Leaf/a", branch="oak"), document("Leaf/b", branch="oak")))
+        branch = document("Leaf/b", application="store", branch=ref("Base/base", application="store"))
+        store = shop(document("Base/base", application="store"), branch, name="store")
+        catalogue = account.declared(shop(document("Leaf/a", branch="oak"), prune=True), store)
+        outcome = account.reconcile("shop", catalogue)
+        (held,) = outcome.plan.withheld
+        assert held.reason.startswith("not deleted yet: Leaf/b of store may mean it")
+        replace(account, step_state=StepState()).reconcile("store", catalogue)
+        account.reconcile("shop", catalogue)
+        assert [one["branch"] for one in account.cloud.objects.values() if one["name"] == "b"] != ["oak"]
+
+    def test_a_name_in_another_region_is_no_doubt(self, account: Account) -> None:
+        """Applications of two Regions often declare the same names."""
+        account.settle(shop(document("Leaf/a"), document("Leaf/b"), region="eu-west-1"))
+        there = replace(shop(document("Leaf/b", application="store"), name="store"), region="us-east-1")
+        account.run(shop(document("Leaf/a"), prune=True, region="eu-west-1"), there)
+        assert account.there() == {"Leaf": ["a"]}
 
     def test_a_resource_to_retain_only_loses_our_marks(self, account: Account) -> None:
         """The mark holds the option of the document that is gone."""
@@ -234,6 +277,10 @@ def _of_a_branch() -> Kind:
         for one in leaf.owned(reader, installation) if leaf.owned else ():
             yield replace(one, natural=one.present.body["branch"])
 
-    return replace(
-        leaf, natural=lambda body: body["branch"], claim=lambda body: f"{body['branch']}/{body['name']}", owned=owned
-    )
+    def natural(body: Body) -> str | None:
+        return body["branch"] if isinstance(body["branch"], str) else None
+
+    def claim(body: Body) -> str | None:
+        return f"{body['branch']}/{body['name']}" if natural(body) else None
+
+    return replace(leaf, natural=natural, claim=claim, owned=owned)

@@ -101,29 +101,24 @@ def _pruning(workspace: Workspace, catalogue: Catalogue, *, confirmed: bool, lim
 
     A yes to the list allows any number of them. `--yes` allows few, or the number of the limit.
     """
+    from ecsync.cli.plan import looks
     from ecsync.core.model import Delete, Forget
-    from ecsync.core.ports import AwsError
-    from ecsync.engine.reconciler import Refused, look
-    from ecsync.engine.step_state import StepState
+    from ecsync.engine.reconciler import ObservedPlan
 
-    pruned_steps = []
-    applications = {}
-    for name, application in catalogue.applications.items():
-        allowed = limit if confirmed else sys.maxsize
-        pruned = replace(application, sync=replace(application.sync, prune=True, prune_limit=allowed))
-        applications[name] = pruned
-        if catalogue.holds(name):
-            continue
-        try:
-            seen = look(pruned, catalogue, workspace.destination_for(pruned), StepState())
-        except (AwsError, Refused):
-            continue  # its passes report it
-        pruned_steps += [step for step in seen.plan.steps if isinstance(step.change, Delete | Forget)]
+    allowed = limit if confirmed else sys.maxsize
+    applications = {
+        name: replace(one, sync=replace(one.sync, prune=True, prune_limit=allowed))
+        for name, one in catalogue.applications.items()
+    }
+    pruning = replace(catalogue, applications=applications)
+    # An error is reported by the passes.
+    plans = {one.name: seen.plan for one, seen in looks(workspace, pruning) if isinstance(seen, ObservedPlan)}
+    pruned_steps = [step for one in plans.values() for step in one.steps if isinstance(step.change, Delete | Forget)]
     for step in pruned_steps:
         _show.message(f"  - {step.id}: {type(step.change).__name__.lower()}", "danger")
     if pruned_steps and not confirmed:
         typer.confirm(f"Prune {_show.counted(len(pruned_steps), 'resource')}?", abort=True, err=True)
-    return replace(catalogue, applications=applications)
+    return pruning
 
 
 def _confirm(workspace: Workspace, catalogue: Catalogue, digest: str) -> None:

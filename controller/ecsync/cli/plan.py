@@ -10,9 +10,12 @@ import typer
 from ecsync.cli import _exits, _options, _show
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ecsync.core.model import Application
     from ecsync.core.outcome import Plan
     from ecsync.core.ports import AwsError
-    from ecsync.engine.reconciler import Catalogue, Refused
+    from ecsync.engine.reconciler import Catalogue, ObservedPlan, Refused
     from ecsync.report.plan_json import Planned
     from ecsync.wiring import Workspace
 
@@ -84,31 +87,49 @@ def plans(workspace: Workspace, catalogue: Catalogue, path: str) -> tuple[list[P
     from ecsync.core import status
     from ecsync.core.origins import locator
     from ecsync.core.outcome import Outcome
+    from ecsync.engine.reconciler import ObservedPlan
+    from ecsync.report.plan_json import Planned
+
+    found: dict[str, Planned] = {}
+    failures: dict[str, AwsError | Refused] = {}
+    for application, seen in looks(workspace, catalogue):
+        if not isinstance(seen, ObservedPlan):
+            failures[application.name] = seen
+            continue
+        outcome = Outcome(plan=seen.plan, statuses=status.statuses(seen.inputs, seen.plan, {}))
+        found[application.name] = Planned(
+            plan=seen.plan,
+            kinds=seen.inputs.kinds,
+            where=locator(application.resources, seen.inputs.kinds),
+            source=path,
+            sync=outcome.sync,
+            health=outcome.health,
+            notes=status.stays(seen.inputs),
+        )
+    return [one for name, one in found.items() if name not in failures], failures
+
+
+def looks(
+    workspace: Workspace, catalogue: Catalogue
+) -> Iterator[tuple[Application, ObservedPlan | AwsError | Refused]]:
+    """Yield what is seen of each valid application, or its error.
+
+    One with orphans that others may mean is yielded once more, after all others: then it is known what they mean.
+    """
     from ecsync.core.ports import AwsError
     from ecsync.engine.reconciler import Refused, look
     from ecsync.engine.step_state import StepState
-    from ecsync.report.plan_json import Planned
 
-    found, failures = [], {}
-    for application in catalogue.applications.values():
-        if catalogue.holds(application.name):
-            continue
-        try:
-            destination = workspace.destination_for(application)
-            seen = look(application, catalogue, destination, StepState())
-        except (AwsError, Refused) as error:
-            failures[application.name] = error
-            continue
-        outcome = Outcome(plan=seen.plan, statuses=status.statuses(seen.inputs, seen.plan, {}))
-        found.append(
-            Planned(
-                plan=seen.plan,
-                kinds=destination.kinds,
-                where=locator(application.resources, destination.kinds),
-                source=path,
-                sync=outcome.sync,
-                health=outcome.health,
-                notes=status.stays(seen.inputs),
-            )
-        )
-    return found, failures
+    pending = [one for one in catalogue.applications.values() if not catalogue.holds(one.name)]
+    for _ in range(2):
+        doubted = []
+        for application in pending:
+            try:
+                seen = look(application, catalogue, workspace.destination_for(application), StepState())
+            except (AwsError, Refused) as error:
+                yield application, error
+                continue
+            if seen.inputs.doubts:
+                doubted.append(application)
+            yield application, seen
+        pending = doubted

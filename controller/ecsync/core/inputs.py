@@ -59,6 +59,7 @@ class Inputs:
     revision: str = ""
     lookups: tuple[Desired, ...] = ()  # resources of other applications that this one refers to
     orphans: tuple[Owned, ...] = ()  # owned by us, and declared in no application of the latest complete snapshot
+    doubts: Mapping[Key, str] = field(default_factory=dict)  # why some are not removed yet, by the key of their mark
     others: Container[str] = frozenset()  # the owner marks of every document of this installation
     # Created by this process and not observed complete yet: a field that they lack is pending, not drift.
     newly_created: frozenset[Key] = frozenset()

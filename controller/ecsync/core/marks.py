@@ -14,7 +14,7 @@ import base64
 import binascii
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import combinations
 from sys import intern
@@ -46,6 +46,18 @@ def key_of(owner_value: str) -> tuple[str, Key] | None:
     if len(parts) != 5 or parts[0] != "v1" or not all(_PART.fullmatch(part) for part in parts[1:]):
         return None
     return parts[1], Key(application=parts[2], kind=parts[3], name=parts[4])
+
+
+@dataclass(frozen=True, slots=True)
+class Owners:
+    """The owner marks of the documents with these keys, without a text for each."""
+
+    keys: frozenset[Key]
+    installation: str
+
+    def __contains__(self, mark: object) -> bool:
+        parsed = key_of(mark) if isinstance(mark, str) else None
+        return parsed is not None and parsed[0] == self.installation and parsed[1] in self.keys
 
 
 def in_scope(owner_value: str, scope: str) -> bool:

@@ -58,6 +58,8 @@ def pruning(step: Step, inputs: Inputs, forbidden: str) -> str:
         )
     if forbidden:
         return forbidden if isinstance(forbidden, WithheldReason) else WithheldReason("stale_source", forbidden)
+    if step.id.key in inputs.doubts:
+        return WithheldReason("not_listed", f"not deleted yet: {inputs.doubts[step.id.key]}")
     return _too_many(inputs) if isinstance(step.change, Delete) else ""
 
 

@@ -7,14 +7,14 @@ The order of the removals is decided in `core/deletes.py`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from ecsync.core import marks
 from ecsync.core.deletes import deletion
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind, Owned
-from ecsync.core.model import Delete, Desired, Forget, Key, PhysicalId, Present, Unreadable
+from ecsync.core.model import Application, Delete, Desired, Forget, Key, Present, Unreadable
 from ecsync.core.outcome import Step, WithheldReason
 from ecsync.core.ports import AwsError, Reader
 from ecsync.engine.answers import Marked
@@ -150,32 +150,94 @@ def _means_another(inputs: Inputs, kind: Kind, key: Key, listed: Listed) -> bool
 # ---------------------------------------------------------------- decide
 
 
-def removable(inputs: Inputs, listed: Listing, documents: Iterable[Desired]) -> tuple[Owned, ...]:
-    """Return the listed orphans that no document claims by its natural name. `documents` are of all applications."""
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What the documents of an application are in AWS, as a pass resolved their names (docs/rules.md R5)."""
+
+    ids: frozenset[int]  # hashes of PhysicalId
+    unread: frozenset[str]  # kinds with a document of which the name is not known, because a read failed
+
+
+def claims(inputs: Inputs) -> Claims:
+    """Return what the documents of the application are in AWS, whatever marks the live resources carry."""
+    ids, unread = set(), set()
+    for desired in inputs.application.resources:
+        name = _claimed_name(inputs, desired)
+        if name is not None:
+            ids.add(hash(inputs.physical(desired.key.kind, name)))
+        elif _is_unread(inputs, desired.key):
+            unread.add(desired.key.kind)
+    return Claims(frozenset(ids), frozenset(unread))
+
+
+def _claimed_name(inputs: Inputs, desired: Desired) -> str | None:
+    kind = inputs.kind(desired.key)
+    return (kind.claim or kind.natural)(inputs.resolved(desired).body)
+
+
+def removable(
+    inputs: Inputs, listed: Listing, applications: Collection[Application], known: Mapping[str, Claims]
+) -> tuple[Owned, ...]:
+    """Return the listed orphans that no document of any application claims.
+
+    `known` has the claims of the applications with a pass over these manifests.
+    """
     if not listed.orphans:
         return ()
-    claimed = _claimed_ids(inputs)
-    uncertain = _uncertain_kinds(inputs, documents)
-    return tuple(one for one in listed.orphans if not (_is_claimed(inputs, one, claimed) or _kind(one) in uncertain))
+    claimed = claims(inputs).ids.union(*(one.ids for one in known.values()))
+    uncertain = _uncertain_kinds(inputs, (desired for one in applications for desired in one.resources))
+    return tuple(
+        one for one in listed.orphans if not (_claimed_hash(inputs, one) in claimed or _kind(one) in uncertain)
+    )
 
 
-def _claimed_ids(inputs: Inputs) -> frozenset[PhysicalId]:
-    """Return what the documents of the application are in AWS, whatever marks the live resources carry."""
-    found = set()
-    for desired in inputs.application.resources:
-        kind = inputs.kind(desired.key)
-        name = (kind.claim or kind.natural)(inputs.resolved(desired).body)
-        if name is not None:
-            found.add(inputs.physical(kind.name, name))
-    return frozenset(found)
+def _claimed_hash(inputs: Inputs, owned: Owned) -> int | None:
+    name = _name_of(inputs, owned)
+    return hash(inputs.physical(_kind(owned), name)) if name is not None else None
 
 
-def _is_claimed(inputs: Inputs, owned: Owned, claimed: frozenset[PhysicalId]) -> bool:
+def _name_of(inputs: Inputs, owned: Owned) -> str | None:
+    """Return the name by which documents claim a live resource."""
     kind = inputs.kinds.get(_kind(owned))
     if kind is None:
-        return False
-    name = kind.claim(owned.present.body) if kind.claim else owned.natural
-    return name is not None and inputs.physical(kind.name, name) in claimed
+        return None
+    return kind.claim(owned.present.body) if kind.claim else owned.natural
+
+
+def doubts(
+    inputs: Inputs, orphans: Iterable[Owned], applications: Collection[Application], known: Mapping[str, Claims]
+) -> Mapping[Key, str]:
+    """Return why orphans are not removed yet, by the key of their mark: a document may claim them.
+
+    That is one of another application that has had no pass over these manifests, or that could not be read.
+    """
+    by_kind: dict[str, list[Owned]] = {}
+    for one in orphans:
+        by_kind.setdefault(_kind(one), []).append(one)
+    others = [one for one in applications if _may_claim(inputs.application, one)] if by_kind else []
+    beside = replace(inputs, lookups=(*inputs.lookups, *(desired for one in others for desired in one.resources)))
+    found: dict[Key, str] = {}
+    for desired in (desired for one in others for desired in _undecided(one, by_kind, known.get(one.name))):
+        name = _claimed_name(beside, desired)
+        for one in by_kind[desired.key.kind]:
+            key = _key_of(one.marks.owner)
+            if key is not None and name in (None, _name_of(inputs, one)):
+                who = f"{desired.key} of {desired.key.application}"
+                found[key] = f"{who} may mean it, and was not looked at since the manifests changed"
+    return found
+
+
+def _may_claim(own: Application, other: Application) -> bool:
+    """Return whether documents of another application may be in the Region of this one."""
+    return other.name != own.name and (not other.region or not own.region or other.region == own.region)
+
+
+def _undecided(application: Application, kinds: Container[str], claims: Claims | None) -> Iterator[Desired]:
+    """Yield the documents of these kinds of which it is not known what they are in AWS."""
+    for desired in application.resources:
+        kind = desired.key.kind
+        if kind in kinds and (claims is None or kind in claims.unread):
+            yield desired
 
 
 def _uncertain_kinds(inputs: Inputs, documents: Iterable[Desired]) -> frozenset[str]:

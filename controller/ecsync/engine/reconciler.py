@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 
@@ -56,6 +56,7 @@ class Catalogue:
     problems: tuple[Problem, ...] = ()
     revision: str = ""
     pruning: str = NO_WARRANT
+    claims: dict[str, orphans.Claims] = field(default_factory=dict, compare=False)  # by application, of its last pass
 
     def held(self, pruning: str) -> Catalogue:
         """Return the catalogue with this reason: itself, if it has it already, so that passes know it again."""
@@ -97,18 +98,6 @@ class Catalogue:
                     found[ref.key] = other
                     pending.append(other)
         return tuple(found.values())
-
-
-@dataclass(frozen=True, slots=True)
-class Owners:
-    """The owner marks of the documents with these keys, without a text for each."""
-
-    keys: frozenset[Key]
-    installation: str
-
-    def __contains__(self, mark: object) -> bool:
-        parsed = marks.key_of(mark) if isinstance(mark, str) else None
-        return parsed is not None and parsed[0] == self.installation and parsed[1] in self.keys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,9 +238,14 @@ def _planned(
     now = destination.clock.monotonic()
     listing = orphans.listing(destination.inventory, view, inputs, step_state.orphan_listing, now)
     step_state.orphan_listing = listing
+    applications = catalogue.applications.values()
+    if len(applications) > 1:
+        catalogue.claims[inputs.application.name] = orphans.claims(inputs)
+    removable = orphans.removable(inputs, listing, applications, catalogue.claims)
     inputs = replace(
         inputs,
-        orphans=orphans.removable(inputs, listing, catalogue.documents()),
+        orphans=removable,
+        doubts=orphans.doubts(inputs, removable, applications, catalogue.claims),
         policies=policy.standard(
             prune=catalogue.pruning or listing.incomplete, not_converging=step_state.not_converging(now)
         ),
@@ -277,7 +271,7 @@ def _unobserved(
         retried=step_state.retried_of(application.resources),
         last_applied=dict(step_state.last_synced_marks),
         last_lookups=dict(step_state.last_lookup_values),
-        others=Owners(catalogue.keys, destination.installation),
+        others=marks.Owners(catalogue.keys, destination.installation),
         settled=step_state.settled,
         turn=step_state.turn,
         turns=step_state.repeated + 1,
