@@ -272,6 +272,7 @@ VALUES: Mapping[str, Mapping[str, Sequence[Any]]] = {
     },
     "AutoScalingGroup": {
         **{member: ["nowhere"] for member in _TEMPLATE_NAMES},
+        "MixedInstancesPolicy.LaunchTemplate.Overrides[].ImageId": ["ami-12345678"],
         "MixedInstancesPolicy.LaunchTemplate.LaunchTemplateSpecification.LaunchTemplateId": [
             "${LaunchTemplate/web.id}"
         ],
@@ -383,6 +384,7 @@ _IDENTITY = {
 }
 # Kind -> member that is refused beside everything that is tried here -> why.
 REFUSED: Mapping[str, Mapping[str, str]] = {
+    "Repository": {"registryId": "another account than that of the call"},
     "SecurityGroup": {f"{rules}[].PrefixListIds[].Description": "not simulated" for rules in _PERMISSIONS},
     "LaunchTemplate": {"DefaultVersion": "a member of the controller with values of its own"},
     "AutoScalingGroup": {
