@@ -292,7 +292,10 @@ VALUES: Mapping[str, Mapping[str, Sequence[Any]]] = {
         "capacityProviders[]": ["FARGATE"],
         "defaultCapacityProviderStrategy[].capacityProvider": ["FARGATE"],
     },
-    "LoadBalancer": {"SubnetMappings[].SubnetId": ["${Network/main.subnetIds}"]},
+    "LoadBalancer": {
+        "CustomerOwnedIpv4Pool": ["ipv4pool-coip-1"],
+        "SubnetMappings[].SubnetId": ["${Network/main.subnetIds}"],
+    },
     "Service": {
         "cluster": ["${Cluster/fargate.name}"],
         "taskDefinition": ["${TaskDefinition/port.arn}"],
@@ -309,11 +312,13 @@ VALUES: Mapping[str, Mapping[str, Sequence[Any]]] = {
         "containerDefinitions[].dependsOn[].containerName": ["web"],
     },
     "Listener": {
+        "DefaultActions[].FixedResponseConfig.StatusCode": ["503"],
         "DefaultActions[].TargetGroupArn": [_FREE],
         "DefaultActions[].ForwardConfig.TargetGroups[].TargetGroupArn": [_FREE],
         "Attributes[].Key": ["routing.http.response.x_frame_options.header_value"],
     },
     "ListenerRule": {
+        "Actions[].FixedResponseConfig.StatusCode": ["503"],
         "Actions[].TargetGroupArn": [_FREE],
         "Actions[].ForwardConfig.TargetGroups[].TargetGroupArn": [_FREE],
     },
