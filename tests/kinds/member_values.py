@@ -294,6 +294,7 @@ VALUES: Mapping[str, Mapping[str, Sequence[Any]]] = {
     },
     "LoadBalancer": {
         "CustomerOwnedIpv4Pool": ["ipv4pool-coip-1"],
+        "IpamPools.Ipv4IpamPoolId": ["ipam-pool-1"],
         "SubnetMappings[].SubnetId": ["${Network/main.subnetIds}"],
     },
     "Service": {
@@ -312,12 +313,14 @@ VALUES: Mapping[str, Mapping[str, Sequence[Any]]] = {
         "containerDefinitions[].dependsOn[].containerName": ["web"],
     },
     "Listener": {
+        "DefaultActions[].RedirectConfig.Protocol": ["HTTPS"],
         "DefaultActions[].FixedResponseConfig.StatusCode": ["503"],
         "DefaultActions[].TargetGroupArn": [_FREE],
         "DefaultActions[].ForwardConfig.TargetGroups[].TargetGroupArn": [_FREE],
         "Attributes[].Key": ["routing.http.response.x_frame_options.header_value"],
     },
     "ListenerRule": {
+        "Actions[].RedirectConfig.Protocol": ["HTTPS"],
         "Actions[].FixedResponseConfig.StatusCode": ["503"],
         "Actions[].TargetGroupArn": [_FREE],
         "Actions[].ForwardConfig.TargetGroups[].TargetGroupArn": [_FREE],
