@@ -272,6 +272,7 @@ VALUES: Mapping[str, Mapping[str, Sequence[Any]]] = {
     },
     "AutoScalingGroup": {
         **{member: ["nowhere"] for member in _TEMPLATE_NAMES},
+        "MixedInstancesPolicy.LaunchTemplate.Overrides[].ImageId": ["ami-12345678"],
         "MixedInstancesPolicy.LaunchTemplate.LaunchTemplateSpecification.LaunchTemplateId": [
             "${LaunchTemplate/web.id}"
         ],
@@ -291,7 +292,11 @@ VALUES: Mapping[str, Mapping[str, Sequence[Any]]] = {
         "capacityProviders[]": ["FARGATE"],
         "defaultCapacityProviderStrategy[].capacityProvider": ["FARGATE"],
     },
-    "LoadBalancer": {"SubnetMappings[].SubnetId": ["${Network/main.subnetIds}"]},
+    "LoadBalancer": {
+        "CustomerOwnedIpv4Pool": ["ipv4pool-coip-1"],
+        "IpamPools.Ipv4IpamPoolId": ["ipam-pool-1"],
+        "SubnetMappings[].SubnetId": ["${Network/main.subnetIds}"],
+    },
     "Service": {
         "cluster": ["${Cluster/fargate.name}"],
         "taskDefinition": ["${TaskDefinition/port.arn}"],
@@ -308,11 +313,15 @@ VALUES: Mapping[str, Mapping[str, Sequence[Any]]] = {
         "containerDefinitions[].dependsOn[].containerName": ["web"],
     },
     "Listener": {
+        "DefaultActions[].RedirectConfig.Protocol": ["HTTPS"],
+        "DefaultActions[].FixedResponseConfig.StatusCode": ["503"],
         "DefaultActions[].TargetGroupArn": [_FREE],
         "DefaultActions[].ForwardConfig.TargetGroups[].TargetGroupArn": [_FREE],
         "Attributes[].Key": ["routing.http.response.x_frame_options.header_value"],
     },
     "ListenerRule": {
+        "Actions[].RedirectConfig.Protocol": ["HTTPS"],
+        "Actions[].FixedResponseConfig.StatusCode": ["503"],
         "Actions[].TargetGroupArn": [_FREE],
         "Actions[].ForwardConfig.TargetGroups[].TargetGroupArn": [_FREE],
     },
@@ -383,6 +392,7 @@ _IDENTITY = {
 }
 # Kind -> member that is refused beside everything that is tried here -> why.
 REFUSED: Mapping[str, Mapping[str, str]] = {
+    "Repository": {"registryId": "another account than that of the call"},
     "SecurityGroup": {f"{rules}[].PrefixListIds[].Description": "not simulated" for rules in _PERMISSIONS},
     "LaunchTemplate": {"DefaultVersion": "a member of the controller with values of its own"},
     "AutoScalingGroup": {
