@@ -17,7 +17,7 @@ from tests.chaos.stage import Stage, World
 from tests.chaos.walks import Walk
 from tests.whole.support.forgetful import PACES, Changes, Forgetful, Stack, halves
 
-PROCESSES = 3  # one after another: a controller that is restarted twice
+PROCESSES = 3  # one after another, in a quarter of the waves: a controller that is restarted twice
 CHAINS = 3  # stacks at the end of a generated chain
 STEPS = 12  # of such a chain
 
@@ -55,7 +55,8 @@ def _forgot(
         return 0, 0, ()
     forgotten, drifted = halves(waves[number])[half]
     account = Forgetful(stack, forgotten, drifted)
-    account.live(PACES[(number + half + seed) % len(PACES)], PROCESSES)
+    restarts = number // len(PACES) % 4 == seed % 4
+    account.live(PACES[(number + half + seed) % len(PACES)], PROCESSES if restarts else 1)
     return len(forgotten), account.cloud.count, tuple(dict.fromkeys(account.problems))
 
 
