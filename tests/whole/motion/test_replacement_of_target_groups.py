@@ -13,8 +13,6 @@ from tests.whole.motion.shapes import SHAPES, Stack
 from tests.whole.support.environment import Body, Controller, Environment
 from tests.whole.support.killed import converge_with_a_kill_after_each_call
 
-pytestmark = pytest.mark.usefixtures("both_readings")
-
 PAUSE = 50  # seconds between two passes
 MOST_PASSES = 400  # with a look each two seconds while a service moves
 SPEEDS = [(5, 0), (5, 300), (30, 0), (30, 300)]  # seconds between health checks, deregistration delay
@@ -45,6 +43,7 @@ def groups(account: Environment) -> list[Body]:
     return found
 
 
+@pytest.mark.usefixtures("both_readings")
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_replacement_is_no_outage(account: Environment, shape: str) -> None:
     """At every moment each group with weight has a healthy target, and in the end only the new groups exist."""
