@@ -10,8 +10,6 @@ from ecsim import LedgerEntry
 from ecsync.core.model import Update
 from tests.whole.support.environment import SETTLE_SECONDS, Body, Controller, operations
 
-pytestmark = pytest.mark.usefixtures("both_readings")
-
 MARKS = {"ecsync:owner", "ecsync:id", "ecsync:applied"}
 
 

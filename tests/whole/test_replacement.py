@@ -11,8 +11,6 @@ from tests.whole.support.after_writes import AfterWrites
 from tests.whole.support.environment import Body, Controller, Environment, operations
 from tests.whole.support.killed import Killed
 
-pytestmark = pytest.mark.usefixtures("both_readings")
-
 SEQUENCE = [
     "elbv2.CreateTargetGroup",
     "elbv2.ModifyTargetGroupAttributes",

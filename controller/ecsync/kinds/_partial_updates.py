@@ -16,7 +16,7 @@ from ecsync.core.diff import walk
 from ecsync.core.model import Update
 from ecsync.core.normalise import keyed, normalise
 from ecsync.core.rules import Clears, Computed, Keyed, Rules
-from ecsync.core.trees import Elements, Json, Path, at, matches, thaw
+from ecsync.core.trees import Elements, Json, Path, at, contains, matches, take_out, thaw
 
 
 def member_to_send(change: Update, member: str, rules: Rules) -> Json:
@@ -30,10 +30,11 @@ def member_to_send(change: Update, member: str, rules: Rules) -> Json:
 def _additions(change: Update, member: str, rules: Rules) -> Iterator[tuple[Path, Json]]:
     """Yield the values to add to the declared member: live values that were left alone, and defaults."""
     live_body, declared_body = change.observed.body, change.desired.body
-    live, desired = (normalise(body, rules).get(member) for body in (live_body, declared_body))
+    live, desired = (normalise(body, rules) for body in (live_body, declared_body))
     declared = normalise(declared_body, rules, fill=False)
+    _without_computed(live, desired, declared, rules)
     differing = {field.path for field in change.fields}
-    for path, before, after in walk(live, desired, (member,)):
+    for path, before, after in walk(live.get(member), desired.get(member), (member,)):
         left_alone = not any(_within(path, other) or _within(other, path) for other in differing)
         if left_alone and not _computed(path, rules):
             as_returned = at(live_body, path)
@@ -42,6 +43,14 @@ def _additions(change: Update, member: str, rules: Rules) -> Iterator[tuple[Path
             value = _clearing(path, rules) if after is None else after
             if value is not None:
                 yield path, value
+
+
+def _without_computed(live: Json, desired: Json, declared: Json, rules: Rules) -> None:
+    """Take out what AWS computes, where it is not declared: a list that differs in nothing else is as declared."""
+    for rule in rules:
+        if isinstance(rule, Computed) and (rule.when is None or rule.when(desired)):
+            for tree in (live, desired):
+                take_out(tree, rule.segments, lambda path: contains(declared, path))
 
 
 def _within(path: Path, other: Path) -> bool:

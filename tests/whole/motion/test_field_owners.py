@@ -14,8 +14,6 @@ from ecsync.core.outcome import Event
 from ecsync.engine.reconciler import PassOptions
 from tests.whole.support.environment import Controller, Environment, operations
 
-pytestmark = pytest.mark.usefixtures("both_readings")
-
 APPLICATION = """\
 apiVersion: ecsync/v1
 kind: Application

@@ -11,8 +11,6 @@ from ecsync.aws.clients import Clients
 from tests.whole.motion.shapes import APPLICATION, NOTHING, listener
 from tests.whole.support.environment import Controller, Environment, operations
 
-pytestmark = pytest.mark.usefixtures("both_readings")
-
 CANARY = "{strategy: CANARY, bakeTimeInMinutes: 0, canaryConfiguration: {canaryPercent: 9, canaryBakeTimeInMinutes: 1}}"
 LINEAR = "{strategy: LINEAR, bakeTimeInMinutes: 0, linearConfiguration: {stepPercent: 50, stepBakeTimeInMinutes: 1}}"
 BLUE_GREEN = "{strategy: BLUE_GREEN, bakeTimeInMinutes: 0}"
