@@ -17,6 +17,7 @@ RULES: Rules = (
     Default(path="block.zone", value="any"),
     Clears(path="block.price", value=""),
     Computed(path="block.id"),
+    Computed(path="block.parts[].id"),
     Keyed(path="block.disks[].tags", key=("k",), value="v"),
     Keyed(path="block.disks", key=("name",)),
 )
@@ -43,10 +44,23 @@ def value_sent(declared: Any, live: Any, *, undeclared: bool = True, ignore: tup
         ({"colour": "red"}, {"colour": "blue", "size": 5}, {"colour": "red", "size": 1}),
         ({"colour": "red"}, {"colour": "red", "price": "9"}, {"colour": "red", "price": ""}),
         ({"colour": "red"}, {"colour": "blue", "id": "x"}, {"colour": "red"}),
+        (
+            {"colour": "red", "parts": [{"name": "a"}]},
+            {"colour": "blue", "parts": [{"name": "a", "id": "x"}]},
+            {"colour": "red", "parts": [{"name": "a"}]},
+        ),
         (None, {"size": 5}, None),
         ({"size": 2}, None, {"size": 2}),
     ],
-    ids=["as declared", "to the default", "cleared", "computed", "no row clears the block", "nothing live"],
+    ids=[
+        "as declared",
+        "to the default",
+        "cleared",
+        "computed",
+        "computed in a list",
+        "no row clears the block",
+        "nothing live",
+    ],
 )
 def test_a_block_is_sent_so_that_it_becomes_the_declared_one(declared: Any, live: Any, sent: Any) -> None:
     """The result is the same if AWS replaces the block whole and if AWS keeps what an update leaves out."""
