@@ -43,7 +43,6 @@ def groups(account: Environment) -> list[Body]:
     return found
 
 
-@pytest.mark.usefixtures("both_readings")
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_replacement_is_no_outage(account: Environment, shape: str) -> None:
     """At every moment each group with weight has a healthy target, and in the end only the new groups exist."""
