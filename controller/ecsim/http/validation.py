@@ -21,6 +21,7 @@ REQUIRED = {
     "SubnetMapping": ("SubnetId",),
     "ManagedInstancesNetworkConfiguration": ("subnets",),
 }
+PATTERN_FREE = ("TagKey", "TagValue")  # tags of real services have other characters than the pattern of the model
 # What Java's patterns have and Python's have not, and the nearest that Python has.
 JAVA = (
     (r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010FFFF"),
@@ -91,7 +92,7 @@ def _size_problem(shape: Any, size: float, value: Any, path: str, what: str) -> 
 
 
 def _pattern_problem(shape: Any, value: str, path: str) -> str | None:
-    text = shape.metadata.get("pattern")
+    text = "" if shape.name in PATTERN_FREE else shape.metadata.get("pattern")
     if not text or _compiled(text).fullmatch(value):
         return None
     return f"Value '{value}' at '{path}' failed to satisfy constraint: Member must satisfy regular expression {text}"
