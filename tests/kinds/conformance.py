@@ -175,16 +175,20 @@ def converged(simulator: Simulator, file: str) -> Account:
     """Return an account in which every resource of a manifest was created."""
     simulator.reset()
     clients = Clients(Access(region=REGION, endpoint_url=simulator.url), loader=_LOADER)
-    cloud = BotoCloud(
+    account = Account(simulator, unlimited(clients))
+    account.converge(application(file))
+    return account
+
+
+def unlimited(clients: Clients) -> BotoCloud:
+    """Return a cloud of these clients without a rate limit."""
+    return BotoCloud(
         clients,
         region=REGION,
         reads=wiring.all_reads(),
         limiter=Limiter(monotonic=lambda: 0.0, wait=lambda _: None),
         account=ACCOUNT,
     )
-    account = Account(simulator, cloud)
-    account.converge(application(file))
-    return account
 
 
 _LOADER = create_loader()

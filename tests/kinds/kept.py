@@ -11,10 +11,9 @@ from typing import Any, Literal
 from botocore import xform_name
 
 from ecsim import Settings, Simulator, VirtualClock
-from ecsync import kinds, wiring
+from ecsync import kinds
 from ecsync.aws.clients import Access, Clients
 from ecsync.aws.cloud import BotoCloud
-from ecsync.aws.limits import Limiter
 from ecsync.core import marks, plan
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind, Wanted
@@ -22,7 +21,7 @@ from ecsync.core.model import Absent, Application, Delete, Desired, Key, Observe
 from ecsync.core.ports import AwsError
 from ecsync.core.trees import Json, pattern, transform
 from tests.chaos import wire
-from tests.kinds.conformance import ACCOUNT, LONG, REGION, Account, application
+from tests.kinds.conformance import ACCOUNT, LONG, REGION, Account, application, unlimited
 from tests.kinds.member_values import ALONE, BESIDE, MORE_READS, RETURNED_AS, VALUES
 from tests.kinds.members import Member, Returned, as_text, put, returned
 from tests.kinds.shaped import body_shape
@@ -179,14 +178,7 @@ def account_in_process() -> Account:
     simulator = Simulator(Settings(region=REGION, account=ACCOUNT, settling=False), VirtualClock())
     clients = Clients(Access(region=REGION, endpoint_url=wire.URL))
     wire.Wire(simulator.gateway).connect(clients)
-    cloud = BotoCloud(
-        clients,
-        region=REGION,
-        reads=wiring.all_reads(),
-        limiter=Limiter(monotonic=lambda: 0.0, wait=lambda _: None),
-        account=ACCOUNT,
-    )
-    return Account(simulator, cloud)
+    return Account(simulator, unlimited(clients))
 
 
 def bench(account: Account, kind: Kind) -> Bench:
