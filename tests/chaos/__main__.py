@@ -30,7 +30,7 @@ from tests.whole.support.environment import Controller, use_simulated_aws
 
 STALE = (1.0, 5.0, 40.0)  # seconds
 FAULTS_SHARE, STALE_SHARE = 0.65, 0.6  # of the minutes: until then, and the rest for the chains
-SKIPPED = 5  # of the calls of a scenario, one in so many has no fault: another seed skips others
+SKIPPED = 3  # of the calls of a scenario, one in so many has no fault: another seed skips others
 CHANGES = 10_000  # generated, in as many chains as that needs
 SCHEDULES = 50
 KILLS = 100

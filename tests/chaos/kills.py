@@ -41,7 +41,7 @@ CHANGES: Mapping[str, Act] = {
 OF_A_LANE = 10  # kills: of each change, in turn
 MOST_CALLS = 60  # of a process, until it is killed
 REPLACED = re.compile(r"(quickstart-web)-[0-9a-f]{6}\b")
-AT_ONCE = 5  # lanes: a process waits most of its time
+AT_ONCE = 10  # lanes: a process waits most of its time
 SECONDS = 120.0  # that a process may need for what is asked of it
 
 

@@ -77,12 +77,12 @@ class StaleReads:
 
     def _by(self, snapshot: Snapshot, environ: Environ, start: Callable[..., Any]) -> Iterable[bytes]:
         """Answer a request from a snapshot."""
-        live = self.simulator.world
-        self.simulator.world = snapshot.world
+        worlds, account = self.simulator.worlds, self.simulator.settings.account
+        live, worlds[account] = worlds[account], snapshot.world
         try:
             return list(self.simulator.gateway(environ, start))
         finally:
-            self.simulator.world = live
+            worlds[account] = live
 
 
 def _copy(live: World) -> World:

@@ -17,7 +17,7 @@ from tests.chaos.stage import Stage
 from tests.whole.support.environment import Controller
 
 SAMPLED = 10  # of the cases that wrote what the clean run wrote, one in so many compares the account all the same
-THOROUGH = 20  # one case in so many takes no short way
+THOROUGH = 40  # one case in so many takes no short way
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,9 @@ def sweep(
     changed = stage.foreign - set(clean.contents.splitlines())
     if changed and not clean.problem:
         clean.problem = f"changed what is of other owners: {sorted(changed)}"
+    deleted = sorted(name for name in clean.writes if ".Delete" in name)
+    if deleted and not scenario.deletes and not clean.problem:
+        clean.problem = f"deleted what moves: {', '.join(deleted)}"
     if clean.problem:
         return broken(scenario, clean.problem, clean.explained)
     for case, found in _cases(stage, controller, scenario, clean, choose, until):

@@ -61,3 +61,21 @@ def test_an_instance_of_a_group_changes_the_answers_of_ec2(stage: Stage) -> None
     before = subnets(stage)[0]["AvailableIpAddressCount"]
     stage.simulator.advance(60.0)
     assert subnets(stage)[0]["AvailableIpAddressCount"] == before - 1
+
+
+@pytest.mark.parametrize("remembers", [True, False])
+def test_a_stale_read_shows_the_account_before_the_write(stage: Stage, remembers: bool) -> None:
+    """For five seconds after it the controller does not see a write, and another client does."""
+    stage.world.answers.remembers, stage.world.stale.seconds = remembers, 5.0
+    try:
+        ecs = stage.aws("ecs")
+        ecs.create_cluster(clusterName="one")
+        seen = []
+        for seconds in (0.0, 4.0, 1.0):
+            stage.simulator.advance(seconds)
+            with stage.injected():
+                seen.append(len(ecs.list_clusters()["clusterArns"]))
+            assert len(ecs.list_clusters()["clusterArns"]) == 1
+        assert seen == [0, 0, 1]
+    finally:
+        stage.world.answers.remembers, stage.world.stale.seconds = True, 0.0

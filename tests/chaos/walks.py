@@ -18,7 +18,7 @@ from tests.chaos.stage import Stage, World
 from tests.whole.support.environment import SETTLE_SECONDS, Controller
 
 Body = dict[str, Any]
-CHANGES = 24  # of properties, in one chain
+CHANGES = 36  # of properties, in one chain
 MOST_AT_ONCE = 10
 ACTED = 0.3  # of the steps, after an act of another client
 ABSENT: Any = object()
@@ -125,6 +125,7 @@ def second_group(port: int) -> Body:
 
 _CERTIFICATES = [{"CertificateArn": f"arn:aws:acm:eu-west-1:123456789012:certificate/{one}"} for one in "ab"]
 _TLS = {"LoadBalancerArn": "${LoadBalancer/web}", "Protocol": "HTTPS", "Port": 443,
+        "SslPolicy": "ELBSecurityPolicy-2016-08",  # it stays, once declared
         "DefaultActions": FIRST["Listener/web"]["DefaultActions"]}  # fmt: skip
 _FORWARD = {"Type": "forward", "TargetGroupArn": "${TargetGroup/web}"}
 _FIXED = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}
@@ -328,6 +329,7 @@ def walked(stage: Stage, controller: Controller, seed: str, folder: Path) -> Wal
     walk, acts, problem = Walk(seed), _acts(stage), ""
     folder.mkdir()
     stage.move(controller, folder / "manifests")
+    walk.write(stage.manifests)  # an act may read them before the first change
     while not problem and walk.changes < CHANGES:
         walk.step()
         if walk.random.random() < ACTED:

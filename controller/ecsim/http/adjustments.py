@@ -49,6 +49,7 @@ BEFORE: dict[tuple[str, str], Before] = {
     ("ec2", "AuthorizeSecurityGroupEgress"): security_groups.check_rules,
     ("ec2", "AuthorizeSecurityGroupIngress"): security_groups.check_rules,
     ("ec2", "DeleteSecurityGroup"): _check_delete_security_group,
+    ("ec2", "RevokeSecurityGroupEgress"): security_groups.check_revoked,
     ("ecr", "PutImage"): ecr.check_put_image,
     ("iam", "AttachRolePolicy"): iam.load_policy,
     ("iam", "GetPolicy"): iam.load_policy,
@@ -60,6 +61,7 @@ BEFORE: dict[tuple[str, str], Before] = {
     ("resourcegroupstaggingapi", "GetResources"): _wake_tagged,
 }
 AFTER: dict[tuple[str, str], After] = {
+    ("ec2", "RevokeSecurityGroupEgress"): security_groups.remove_revoked,
     ("ec2", "TerminateInstances"): _replace_terminated,
     ("iam", "AddRoleToInstanceProfile"): iam.remember_profile,
     ("iam", "CreateInstanceProfile"): iam.remember_profile,

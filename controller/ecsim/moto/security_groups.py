@@ -1,9 +1,13 @@
-"""Checks of security group rules that moto does not make."""
+"""Checks and removals of security group rules that moto does not make."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from ecsim.account.errors import AwsError
+from ecsim.account.exchange import Response
 from ecsim.account.world import Call
+from ecsim.moto import seams
 
 PROTOCOLS = ("tcp", "udp", "icmp", "icmpv6", "-1")
 SOURCES = ("IpRanges", "Ipv6Ranges", "PrefixListIds", "UserIdGroupPairs")
@@ -22,3 +26,36 @@ def check_rules(call: Call) -> None:
                 raise AwsError("MissingParameter", "The request must contain the parameter groupName or groupId")
         if any(one.get("Description") for one in rule.get("PrefixListIds", [])):
             raise AwsError("Unsupported", "The description of a prefix list in a rule is not simulated")
+
+
+def check_revoked(call: Call) -> None:
+    """Refuse to revoke an IPv6 rule for outgoing traffic that is not there."""
+    group, named = _of(call), _named(call)
+    if group is not None and not named.issubset(map(_identity, group.egress_rules)):
+        raise AwsError("InvalidPermission.NotFound", "The specified rule does not exist in this security group")
+
+
+def remove_revoked(call: Call, response: Response) -> Response:
+    """Remove the IPv6 rules for outgoing traffic: moto keeps them in a VPC without IPv6 addresses."""
+    group, named = _of(call), _named(call)
+    if group is not None:
+        group.egress_rules = [rule for rule in group.egress_rules if _identity(rule) not in named]
+    return response
+
+
+def _of(call: Call) -> Any | None:
+    return seams.security_group(call.account, call.region, str(call.params.get("GroupId", "")))
+
+
+def _named(call: Call) -> set[tuple[object, ...]]:
+    """Return the IPv6 rules that a call names: protocol, ports and range."""
+    found: set[tuple[object, ...]] = set()
+    for rule in call.params.get("IpPermissions", []):
+        protocol = str(rule.get("IpProtocol", "")).lower()
+        ports = (None, None) if protocol == "-1" else (int(rule["FromPort"]), int(rule["ToPort"]))
+        found |= {(protocol, *ports, one["CidrIpv6"]) for one in rule.get("Ipv6Ranges", [])}
+    return found
+
+
+def _identity(rule: Any) -> tuple[object, ...]:
+    return rule.ip_protocol, rule.from_port, rule.to_port, rule.cidr_ipv6

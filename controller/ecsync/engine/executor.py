@@ -55,6 +55,7 @@ class _Run:
     world: dict[Key, Observed]
     steps: Sequence[Step] = ()
     before: int = 0  # the place of the last write before this pass
+    looked: int = 0  # the place after everything that the plan was made from
     read: dict[Key, float] = field(default_factory=dict)  # when the resource of a step was last read
     removes: bool = False  # whether a step removes something
     depended: frozenset[Key] = frozenset()  # resources that a step about another one depends on
@@ -74,7 +75,8 @@ def execute(
     Returns the result of each step, and the world as last observed.
     """
     run = _Run(inputs=inputs, context=context, world=dict(inputs.world), steps=in_groups(plan_.steps))
-    run.before, now = context.step_state.written, context.clock.monotonic()
+    run.before, run.looked = context.step_state.written, context.inventory.mark()
+    now = context.clock.monotonic()
     run.read = {key: now for key in context.confirmed if not inputs.is_without_parent(key)}
     run.removes = any(isinstance(step.change, Delete | Forget) for step in plan_.steps)
     run.depended = frozenset(key for step in plan_.steps for key in needs(step) if key != step.id.key)
@@ -191,7 +193,7 @@ def _planned_again(run: _Run, step: Step) -> Step | Result:
     if not adds(step):
         _read(run, fresh(inventory.mark()), (key,))
     elif not lately or key in run.written:
-        _read(run, confirmed(run.written.get(key, 0)), _creates_like(run, step))
+        _read(run, confirmed(run.written.get(key, run.looked)), _creates_like(run, step))
     decided = plan.replan(replace(inputs, world=run.world), step)
     again = next((one for one in decided.steps if one.id == step.id), None)
     if again is None:
@@ -210,7 +212,7 @@ def _read(run: _Run, view: View, keys: Sequence[Key]) -> None:
 
 
 def _read_lately(run: _Run, key: Key) -> bool:
-    """Return whether a resource was read within a moment. Then it may be created: AWS refuses to create what exists."""
+    """Return whether a resource was read within a moment, to confirm the plan or for its step."""
     return run.context.clock.monotonic() - run.read.get(key, float("-inf")) < MOMENT
 
 

@@ -13,7 +13,7 @@ from ecsync.core import marks, plan, policy, status
 from ecsync.core.graph import in_groups
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind
-from ecsync.core.model import Application, Desired, Key, Problem, Target, Unreadable
+from ecsync.core.model import Absent, Application, Desired, Key, Problem, Target, Unreadable
 from ecsync.core.outcome import Outcome, Plan, Result, StepId, WithheldReason
 from ecsync.core.ports import Clock, Cloud, Reader
 from ecsync.engine import orphans, progress, quiet
@@ -172,6 +172,7 @@ def look(
     `expected` is the outcome that a quiet pass would have now: where the plan differs from it, that is a mismatch.
     """
     destination = destination.shared()
+    assert destination.inventory is not None
     inputs = _unobserved(application, catalogue, destination, step_state)
     began = destination.clock.monotonic()
     looking = at_cadence(application.sync.interval, written=step_state.written, began=began)
@@ -194,9 +195,11 @@ def look(
     if differing:
         with timer("observe"):
             written = step_state.written
+            absent = any(isinstance(inputs.world.get(key), Absent) for key in differing)
+            after = destination.inventory.mark() if absent else written  # what is not there is read twice
             beside = around(application.sync.interval, written=written)
             inputs = _observed(inputs, destination, beside, neighbours(inputs, differing))
-            inputs = _observed(inputs, destination, confirmed(written), tuple(differing))
+            inputs = _observed(inputs, destination, confirmed(after), tuple(differing))
         with timer("plan"):
             inputs, planned = _planned(inputs, catalogue, destination, step_state, looking)
         step_state.record_confirmed(inputs, planned, differing)

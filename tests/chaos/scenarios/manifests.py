@@ -15,6 +15,7 @@ metadata: {name: other}
 spec:
   target: {region: eu-west-1}
   manage: [all]
+  vars: {image: public.ecr.aws/nginx/nginx:1.27}
   sync: {mode: enforce, prune: true, pruneLimit: 100, interval: 30s}
 """
 SECOND = """
@@ -135,6 +136,24 @@ def move_log_group(stage: Stage) -> None:
     path.write_text(path.read_text() + LOG_GROUP)
 
 
+def move_to_a_later_application(stage: Stage) -> None:
+    """Move a document from the application that is reconciled first into the other one."""
+    text = "  LogGroup/other: {logGroupName: /other, retentionInDays: 7}\n"
+    stage.edit(text, "  LogGroup/new: {logGroupName: /new}\n", "other/logs.yaml")
+    path = stage.manifests / "shop" / SERVICE
+    path.write_text(path.read_text() + text)
+
+
+def stack_moves(first: str, second: str) -> Act:
+    """Return an act that moves the whole quickstart from one application to the other."""
+
+    def act(stage: Stage) -> None:
+        for file in (NETWORK, SERVICE):
+            shutil.move(stage.manifests / first / file, stage.manifests / second / file)
+
+    return act
+
+
 def container_port(stage: Stage) -> None:
     """Let the container listen on another port, behind another target group port."""
     stage.edit("portMappings: [{containerPort: 80}]", "portMappings: [{containerPort: 8080}]")
@@ -159,13 +178,18 @@ SCENARIOS = (
              "    Protocol: HTTP\n    ProtocolVersion: HTTP2\n    Port: 80\n    TargetType"))),
     Scenario("health check", edits((NETWORK, "HealthCheckPath: /", "HealthCheckPath: /health"))),
     Scenario("rename of a service", edits((SERVICE, "serviceName: web", "serviceName: web2")), prepare=may_prune),
-    Scenario("rename of documents", rename_key, prepare=may_prune),
+    Scenario("rename of documents", rename_key, prepare=may_prune, deletes=False),
     Scenario("prune a service", remove_service, prepare=may_prune),
     Scenario("prune all but a log group", keep_the_log, prepare=may_prune),
     Scenario("listener rule", edits(RULE, (NETWORK, "Priority: 100", "Priority: 50"))),
     Scenario("role policy", edits((SERVICE, MANAGED, "arn:aws:iam::aws:policy/CloudWatchLogsFullAccess"))),
     Scenario("another role", both(adds(ROLE), edits((SERVICE, "${Role/execution.arn}", "${Role/second.arn}")))),
-    Scenario("move to another application", move_log_group, prepare=two_applications),
+    Scenario("move to another application", move_log_group, prepare=two_applications, deletes=False),
+    Scenario("move to a later application", move_to_a_later_application, prepare=two_applications, deletes=False),
+    Scenario("the stack moves to an earlier application", stack_moves("shop", "other"),
+             prepare=two_applications, deletes=False),
+    Scenario("the stack moves to a later application", stack_moves("other", "shop"),
+             prepare=both(two_applications, stack_moves("shop", "other")), deletes=False),
     Scenario("log retention", edits(RETENTION)),
     Scenario("tags", edits((SERVICE, "tags: {team: quickstart}", "tags: {team: shop, tier: web}"))),
     Scenario("environment", edits((SERVICE, "GREETING: hello", "GREETING: hallo"))),

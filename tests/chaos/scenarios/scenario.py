@@ -23,6 +23,7 @@ class Scenario:
     example: str = "quickstart"
     prepare: Act = nothing
     empty: bool = False
+    deletes: bool = True  # whether a run may delete; False: what moves stays
     wrongs: bool = False  # the clean run may report drift: another client makes it
 
 

@@ -60,6 +60,23 @@ def test_a_security_group_keeps_its_permissions(aws: Aws) -> None:
     assert aws.ec2.describe_security_groups(GroupIds=[front])["SecurityGroups"][0]["IpPermissions"] == []
 
 
+def test_a_revoked_range_of_ipv6_addresses_is_gone(aws: Aws) -> None:
+    """Incoming or outgoing, for a protocol with ports or for all; what is not there is refused."""
+    group = security_group(aws)
+    everything = {"IpProtocol": "-1", "Ipv6Ranges": [{"CidrIpv6": "2001:db8::/32"}]}
+    https = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "Ipv6Ranges": [{"CidrIpv6": "::/0"}]}
+    for way in ("ingress", "egress"):
+        authorize, revoke = (getattr(aws.ec2, f"{verb}_security_group_{way}") for verb in ("authorize", "revoke"))
+        authorize(GroupId=group, IpPermissions=[everything, https])
+        for rules in ([everything], [https]):
+            revoke(GroupId=group, IpPermissions=rules)
+            with refused("InvalidPermission.NotFound"):
+                revoke(GroupId=group, IpPermissions=rules)
+    found = aws.ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"][0]
+    assert found["IpPermissions"] == []
+    assert [one["IpRanges"] for one in found["IpPermissionsEgress"]] == [[{"CidrIp": "0.0.0.0/0"}]]
+
+
 def test_a_security_group_in_use_is_not_deleted(aws: Aws) -> None:
     """A load balancer, a task or another group's rule prevents the deletion; without them it succeeds."""
     group = security_group(aws)

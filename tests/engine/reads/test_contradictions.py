@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from ecsync.core.model import Application
 from ecsync.engine.reconciler import PassOptions
 from tests.engine.passes import Account, SharedAccount, document, ref, shop
@@ -31,3 +33,29 @@ def test_a_resource_that_another_controller_created_is_not_created_again() -> No
     make_pass(ours, application, enforce=True)
     assert ours.cloud.refused == []
     assert ours.cloud.writes == ["UpdateLeaf leaf"]
+
+
+@pytest.mark.parametrize("process", ["the same process", "a new process"])
+def test_one_answer_that_leaves_resources_out_creates_nothing(process: str) -> None:
+    """What is not there is read twice, however many resources: AWS need not refuse to create what it left out."""
+    application = shop(*(document(f"Leaf/n{number}", colour="red") for number in range(30)))
+    account = SharedAccount()
+    account.settle(application)
+    if process == "a new process":
+        account.restart()
+        account.inventory = None
+    account.cloud.writes.clear()
+    account.clock.advance(60)
+    there, looked = account.cloud.objects, False
+
+    def leave_out(operation: str, _: object) -> None:
+        nonlocal looked
+        if operation == "DescribeLeaf":
+            account.cloud.objects = there if looked else {}
+            looked = True
+
+    account.cloud.before = leave_out
+    account.run(application)
+    assert looked
+    assert account.run(application).sync == "Synced"
+    assert (account.cloud.writes, account.cloud.refused) == ([], [])
