@@ -24,8 +24,9 @@ IDEMPOTENT = frozenset({
     "application-autoscaling.RegisterScalableTarget",
 })  # fmt: skip
 
-COVERED = frozenset({  # DeregisterScalableTarget deletes them too
+COVERED = frozenset({  # DeregisterScalableTarget, DeleteLoadBalancer and DeleteListener delete them too
     "application-autoscaling.DeleteScalingPolicy", "application-autoscaling.DeleteScheduledAction",
+    "elbv2.DeleteListener", "elbv2.DeleteRule",
 })  # fmt: skip
 
 Pace = Callable[[Controller], float]

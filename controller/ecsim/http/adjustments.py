@@ -62,6 +62,8 @@ BEFORE: dict[tuple[str, str], Before] = {
 }
 AFTER: dict[tuple[str, str], After] = {
     ("ec2", "RevokeSecurityGroupEgress"): security_groups.remove_revoked,
+    ("ec2", "UpdateSecurityGroupRuleDescriptionsEgress"): security_groups.remove_outgoing_descriptions,
+    ("ec2", "UpdateSecurityGroupRuleDescriptionsIngress"): security_groups.remove_incoming_descriptions,
     ("ec2", "TerminateInstances"): _replace_terminated,
     ("iam", "AddRoleToInstanceProfile"): iam.remember_profile,
     ("iam", "CreateInstanceProfile"): iam.remember_profile,

@@ -30,16 +30,35 @@ def check_rules(call: Call) -> None:
 
 def check_revoked(call: Call) -> None:
     """Refuse to revoke an IPv6 rule for outgoing traffic that is not there."""
-    group, named = _of(call), _named(call)
-    if group is not None and not named.issubset(map(_identity, group.egress_rules)):
+    group, named = _of(call), _named(call, "Ipv6Ranges")
+    if group is not None and not named.keys() <= set(map(_identity, group.egress_rules)):
         raise AwsError("InvalidPermission.NotFound", "The specified rule does not exist in this security group")
 
 
 def remove_revoked(call: Call, response: Response) -> Response:
     """Remove the IPv6 rules for outgoing traffic: moto keeps them in a VPC without IPv6 addresses."""
-    group, named = _of(call), _named(call)
+    group, named = _of(call), _named(call, "Ipv6Ranges")
     if group is not None:
         group.egress_rules = [rule for rule in group.egress_rules if _identity(rule) not in named]
+    return response
+
+
+def remove_incoming_descriptions(call: Call, response: Response) -> Response:
+    """Remove the description of each rule for incoming traffic that was named without one: moto keeps it."""
+    return _without_descriptions(call, response, "ingress_rules")
+
+
+def remove_outgoing_descriptions(call: Call, response: Response) -> Response:
+    """Remove the description of each rule for outgoing traffic that was named without one: moto keeps it."""
+    return _without_descriptions(call, response, "egress_rules")
+
+
+def _without_descriptions(call: Call, response: Response, rules: str) -> Response:
+    group, named = _of(call), _named(call, *SOURCES)
+    for rule in getattr(group, rules, ()):
+        if named.get(_identity(rule)) == "":
+            rule.ip_range.pop("Description", None)
+            rule.source_group.pop("Description", None)
     return response
 
 
@@ -47,15 +66,18 @@ def _of(call: Call) -> Any | None:
     return seams.security_group(call.account, call.region, str(call.params.get("GroupId", "")))
 
 
-def _named(call: Call) -> set[tuple[object, ...]]:
-    """Return the IPv6 rules that a call names: protocol, ports and range."""
-    found: set[tuple[object, ...]] = set()
+def _named(call: Call, *sources: str) -> dict[tuple[object, ...], str]:
+    """Return the description of each rule that a call names, by protocol, ports and source."""
+    found: dict[tuple[object, ...], str] = {}
     for rule in call.params.get("IpPermissions", []):
         protocol = str(rule.get("IpProtocol", "")).lower()
         ports = (None, None) if protocol == "-1" else (int(rule["FromPort"]), int(rule["ToPort"]))
-        found |= {(protocol, *ports, one["CidrIpv6"]) for one in rule.get("Ipv6Ranges", [])}
+        for one in (one for source in sources for one in rule.get(source, [])):
+            names = (one.get("CidrIp"), one.get("CidrIpv6"), one.get("GroupId"), one.get("PrefixListId"))
+            found[protocol, *ports, *names] = one.get("Description", "")
     return found
 
 
 def _identity(rule: Any) -> tuple[object, ...]:
-    return rule.ip_protocol, rule.from_port, rule.to_port, rule.cidr_ipv6
+    names = (rule.cidr_ipv4, rule.cidr_ipv6, rule.source_group.get("GroupId"), rule.prefix_list_id)
+    return rule.ip_protocol, rule.from_port, rule.to_port, *names

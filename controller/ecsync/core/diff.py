@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from ecsync.core.model import Effect, Facts, FieldChange, Reason, Text
-from ecsync.core.normalise import normalise
+from ecsync.core.normalise import SCALARS, normalise
 from ecsync.core.redact import masked
 from ecsync.core.rules import Computed, Delegated, Immutable, NewTasks, Rolls, Rules
 from ecsync.core.trees import Body, Elements, Json, Path, contains, leads_to, take_out
@@ -97,7 +97,9 @@ def walk(before: Json, after: Json, path: Path = ()) -> Iterator[tuple[Path, Jso
     """
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         for key in sorted({*before, *after}, key=str):
-            yield from walk(before.get(key), after.get(key), (*path, key))
+            one, other = before.get(key), after.get(key)
+            if type(one) not in SCALARS or type(one) is not type(other) or one != other:
+                yield from walk(one, other, (*path, key))
     elif _differs(_something(before), _something(after)):
         yield path, before, after
 

@@ -39,17 +39,18 @@ def normalise(body: Body, rules: Rules, *, fill: bool = True, write_only: bool =
     """
     table = table_of(rules)
     tree: dict[str, Json] = _copied(body, table.verbatim, keep_empty=False) or {}
-    for handler, row in table.rows[fill, write_only]:
-        if _may_apply(row, tree):
+    for member, handler, row in table.rows[fill, write_only]:
+        if not member or member in tree:
             handler(tree, row)
     _sweep(tree)
     return tree
 
 
-def _may_apply(row: Rule, tree: Mapping[str, Json]) -> bool:
-    """Return False where no place of the row can exist: most rows are about members that the body does not have."""
+def _member_of(row: Rule) -> str:
+    """Return the member without which a row has no place; empty if there is none. Most rows have no place in a body."""
     first = row.segments[0]
-    return first in tree or first == ANY or (len(row.segments) == 1 and isinstance(row, (Default, Derived)))
+    adds = len(row.segments) == 1 and isinstance(row, (Default, Derived))
+    return "" if adds or first == ANY else first
 
 
 # ---------------------------------------------------------------- one handler per type of row
@@ -58,7 +59,7 @@ def _may_apply(row: Rule, tree: Mapping[str, Json]) -> bool:
 def _fill(tree: dict[str, Json], row: Default) -> None:
     if row.when is not None and not row.when(tree):
         return
-    for container, key in list(_places(tree, row.segments)):
+    for container, key in _places(tree, row.segments):
         if isinstance(container, dict) and container.get(key) is None:
             value = row.value(container, tree) if callable(row.value) else thaw(row.value)
             if value is not None:
@@ -96,7 +97,7 @@ def _key(tree: dict[str, Json], row: Keyed) -> None:
 
 
 def _sort(tree: dict[str, Json], row: Unordered) -> None:
-    _change_lists(tree, row.segments, lambda value: sorted(value, key=canonical))
+    _change_lists(tree, row.segments, lambda value: sorted(value, key=canonical) if len(value) > 1 else value)
 
 
 Handler: TypeAlias = Callable[[dict[str, Json], Any], None]  # (tree, a row of the handler's type): changes the tree
@@ -115,7 +116,7 @@ _HANDLERS: Mapping[type[Rule], Handler] = {
 
 def _substitute(tree: dict[str, Json], segments: tuple[str, ...], to: Callable[[Json], Json]) -> None:
     """Replace the values at the places; None removes the member. A reference stays: its value is not known yet."""
-    for container, key in list(_places(tree, segments)):
+    for container, key in _places(tree, segments):
         value = _get(container, key)
         if value is None or isinstance(value, Text):
             continue
@@ -127,13 +128,13 @@ def _substitute(tree: dict[str, Json], segments: tuple[str, ...], to: Callable[[
 
 
 def _remove(tree: dict[str, Json], segments: tuple[str, ...]) -> None:
-    for container, key in list(_places(tree, segments)):
+    for container, key in _places(tree, segments):
         if isinstance(container, dict):
             container.pop(key, None)
 
 
 def _change_lists(tree: dict[str, Json], segments: tuple[str, ...], to: Callable[[list[Json]], Json]) -> None:
-    for container, key in list(_places(tree, segments)):
+    for container, key in _places(tree, segments):
         value = _get(container, key)
         if isinstance(value, list):
             container[key] = to(value)
@@ -144,10 +145,13 @@ def _change_lists(tree: dict[str, Json], segments: tuple[str, ...], to: Callable
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The rows of a table by what they are for; those that shape a body with their handlers, by (fill, write_only)."""
+    """The rows of a table by what they are for; those that shape a body by (fill, write_only).
+
+    Each of these has the member without which it has no place, and its handler.
+    """
 
     rules: Rules  # keeps the tuple alive, so that its id stays unique
-    rows: Mapping[tuple[bool, bool], tuple[tuple[Handler, Rule], ...]]
+    rows: Mapping[tuple[bool, bool], tuple[tuple[str, Handler, Rule], ...]]
     verbatim: tuple[tuple[str, ...], ...]
     sensitive: tuple[Sensitive, ...]
     comma_lists: tuple[tuple[str, ...], ...]
@@ -176,11 +180,11 @@ def table_of(rules: Rules) -> Table:
     return found
 
 
-def _select(rules: Rules, fill: bool, write_only: bool) -> Iterator[tuple[Handler, Rule]]:
+def _select(rules: Rules, fill: bool, write_only: bool) -> Iterator[tuple[str, Handler, Rule]]:
     for row in rules:
         unused = (isinstance(row, Default) and not fill) or (isinstance(row, WriteOnly) and write_only)
         if type(row) in _HANDLERS and not unused:
-            yield _HANDLERS[type(row)], row
+            yield _member_of(row), _HANDLERS[type(row)], row
 
 
 # ---------------------------------------------------------------- trees
@@ -213,6 +217,9 @@ def _text(value: Json) -> str:
     return str(value) if isinstance(value, (str, int, float, Text)) else canonical(value)
 
 
+SCALARS = frozenset({str, int, float, bool, type(None)})  # a test of the type is faster than one of Mapping
+
+
 def _copied(tree: Any, verbatim: tuple[tuple[str, ...], ...], *, keep_empty: bool) -> Any:
     """Return a copy without empty values. In a list, only empty blocks and nulls are removed: `command: [""]` stays.
 
@@ -223,6 +230,10 @@ def _copied(tree: Any, verbatim: tuple[tuple[str, ...], ...], *, keep_empty: boo
         # A map in place of a list of such blocks: its values are the values of the blocks.
         keep_empty = keep_empty or isinstance(tree, Elements) or (EACH,) in verbatim
         for key, value in tree.items():
+            if type(value) in SCALARS:
+                if value is not None and (keep_empty or value != ""):
+                    copy[key] = value
+                continue
             if isinstance(value, (Mapping, list, tuple)):
                 below = _step(verbatim, str(key)) if verbatim else ()
                 value = _copied(value, below, keep_empty=() in below)
@@ -234,7 +245,8 @@ def _copied(tree: Any, verbatim: tuple[tuple[str, ...], ...], *, keep_empty: boo
         keep_empty = () in below
         kept = []
         for item in tree:
-            value = _copied(item, below, keep_empty=keep_empty) if isinstance(item, (Mapping, list, tuple)) else item
+            scalar = type(item) in SCALARS or not isinstance(item, (Mapping, list, tuple))
+            value = item if scalar else _copied(item, below, keep_empty=keep_empty)
             if value is not None:
                 kept.append(value)
         return kept or None
@@ -264,27 +276,30 @@ def _sweep(tree: Any) -> None:
             tree[:] = [value for value in tree if value or not isinstance(value, (dict, list))]
 
 
-def _places(tree: Any, segments: tuple[str, ...], at: int = 0) -> Iterator[tuple[Any, str | int]]:
-    """Yield (container, key) as `locate` does, without the path, which would double the time."""
-    head = segments[at]
-    keys: Sequence[str | int]
-    if head in (EACH, ANY):
-        if isinstance(tree, dict):
-            keys = list(tree)
-        elif isinstance(tree, list) and head == EACH:
-            keys = range(len(tree))
-        else:
-            return
-    elif isinstance(tree, dict):
-        keys = (head,)
-    else:
-        return
-    last = at + 1 == len(segments)
-    for key in keys:
-        if last:
-            yield tree, key
-        elif not isinstance(tree, dict) or key in tree:
-            yield from _places(tree[key], segments, at + 1)
+def _places(tree: Any, segments: tuple[str, ...]) -> list[tuple[Any, str | int]]:
+    """Return (container, key) as `locate` does, without the path, which would double the time."""
+    head = segments[-1]
+    if len(segments) == 1 and isinstance(tree, dict) and head not in (EACH, ANY):
+        return [(tree, head)]  # most rows
+    level = [tree]
+    for part in segments[:-1]:
+        below: list[Any] = []
+        for one in level:
+            if isinstance(one, dict):
+                if part in (EACH, ANY):
+                    below.extend(one.values())
+                elif part in one:
+                    below.append(one[part])
+            elif isinstance(one, list) and part == EACH:
+                below.extend(one)
+        level = below
+    places: list[tuple[Any, str | int]] = []
+    for one in level:
+        if isinstance(one, dict):
+            places.extend([(one, key) for key in one] if head in (EACH, ANY) else [(one, head)])
+        elif isinstance(one, list) and head == EACH:
+            places.extend((one, number) for number in range(len(one)))
+    return places
 
 
 def _get(container: Any, key: str | int) -> Json:

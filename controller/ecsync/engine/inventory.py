@@ -155,8 +155,9 @@ class Inventory:
         if not asked.result:
             return ended(self.answer(view, asked, with_answer=False)[1])
         items, content = self.items(view, asked)
-        for _ in items:
-            pass
+        if not (isinstance(content, Pages) and content.complete):  # else each asker would unpack what all share
+            for _ in items:
+                pass
         return ended(content)
 
     def _keep(self, name: str, params: Mapping[str, Any], value: Mapping[str, Any], read: ReadAt) -> None:

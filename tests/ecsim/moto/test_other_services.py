@@ -77,6 +77,33 @@ def test_a_revoked_range_of_ipv6_addresses_is_gone(aws: Aws) -> None:
     assert [one["IpRanges"] for one in found["IpPermissionsEgress"]] == [[{"CidrIp": "0.0.0.0/0"}]]
 
 
+def test_a_description_that_an_update_leaves_out_is_gone(aws: Aws) -> None:
+    """Of a range of either family and of a reference to a group; of incoming or of outgoing traffic alone."""
+    group = security_group(aws)
+    sources = {
+        "IpRanges": {"CidrIp": "10.0.0.0/8"},
+        "Ipv6Ranges": {"CidrIpv6": "2001:db8::/32"},
+        "UserIdGroupPairs": {"GroupId": group},
+    }
+    ports = {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80}
+    described = {**ports, **{name: [{**one, "Description": "why"}] for name, one in sources.items()}}
+    for way in ("ingress", "egress"):
+        getattr(aws.ec2, f"authorize_security_group_{way}")(GroupId=group, IpPermissions=[described])
+    for name, one in sources.items():
+        for way, other in (("ingress", "IpPermissionsEgress"), ("egress", "IpPermissions")):
+            rule = {**ports, name: [one]}
+            getattr(aws.ec2, f"update_security_group_rule_descriptions_{way}")(GroupId=group, IpPermissions=[rule])
+            found = aws.ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"][0]
+            mine = next(
+                it
+                for it in found[{"ingress": "IpPermissions"}.get(way, "IpPermissionsEgress")]
+                if it["IpProtocol"] == "tcp"
+            )
+            theirs = next(it for it in found[other] if it["IpProtocol"] == "tcp")
+            assert "Description" not in mine[name][0]
+            assert ("Description" in theirs[name][0]) == (way == "ingress")
+
+
 def test_a_security_group_in_use_is_not_deleted(aws: Aws) -> None:
     """A load balancer, a task or another group's rule prevents the deletion; without them it succeeds."""
     group = security_group(aws)
