@@ -330,6 +330,14 @@ class Marked:
     def __init__(self, tags: Mapping[str, Tags], owner: str) -> None:
         self.tags: Mapping[str, Tags] = {arn: of for arn, of in tags.items() if owner in of}
         self._owner = owner
+        self._contents: dict[str, bytes] = {}
+
+    def content(self, arn: str) -> bytes:
+        """Return what is equal until the tags of an ARN differ: many ask for it."""
+        found = self._contents.get(arn)
+        if found is None:
+            found = self._contents[arn] = content_of(self.tags[arn])
+        return found
 
     @cached_property
     def by_application(self) -> Mapping[str, Sequence[tuple[str, str]]]:

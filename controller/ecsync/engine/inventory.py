@@ -14,11 +14,10 @@ from typing import Any, TypeVar, get_args
 
 from ecsync.core import marks
 from ecsync.core.kind import Cadence, Collection, Kind
-from ecsync.core.model import Tags
 from ecsync.core.ports import AwsError, Cloud
 from ecsync.core.trees import canonical
 from ecsync.engine.answers import Answer, Batch, Failed, Marked, Pages, tried
-from ecsync.engine.packing import NEVER, Listed, Packer, content_of, joined
+from ecsync.engine.packing import NEVER, Listed, Packer, by_application, content_of, joined
 from ecsync.engine.trace import Asked, InventoryReader, Reply, Trace, ended
 from ecsync.engine.views import MOMENT, ReadAt, View
 
@@ -292,14 +291,14 @@ class Inventory:
         assert collection.as_tagged is not None
         of = asked.params[collection.tags_of]
         arns = of if collection.ids else [of]
-        listed = {} if view.exact else self._listed_tags(view, collection, arns)
+        listing, listed = self._listed_tags(view, collection, arns) if not view.exact else (Marked({}, ""), [])
         if not collection.ids:
-            if of in listed:
-                return collection.as_tagged(of, listed[of]), content_of(listed[of])
+            if listed:
+                return collection.as_tagged(of, listing.tags[of]), listing.content(of)
             return self._kept(view, collection, collection.operation, asked.params, self._calling(asked))
         rest = [arn for arn in arns if arn not in listed]
-        items = [collection.as_tagged(arn, tags) for arn, tags in listed.items()]
-        content = content_of(listed)
+        items = [collection.as_tagged(arn, listing.tags[arn]) for arn in listed]
+        content = joined(map(listing.content, listed))
         if rest:
             answer, direct = self._batch(
                 view, collection, asked._replace(params={**asked.params, collection.ids: rest})
@@ -307,8 +306,8 @@ class Inventory:
             items, content = [*items, *answer[collection.items]], joined((content, ended(direct)))
         return {collection.items: items}, content
 
-    def _listed_tags(self, view: View, collection: Collection, arns: Sequence[str]) -> dict[str, Tags]:
-        """Return the tags of those ARNs that the tagging API lists with our mark and that were not read lately.
+    def _listed_tags(self, view: View, collection: Collection, arns: Sequence[str]) -> tuple[Marked, list[str]]:
+        """Return what the tagging API lists with our mark, and those ARNs of it that were not read directly lately.
 
         A direct read wins until the listing is so much newer that it cannot be older.
         """
@@ -317,22 +316,16 @@ class Inventory:
         except AwsError as error:
             if error.kind in ("credentials", "throttled"):
                 raise  # without the listing each resource has a call of its own: throttled, AWS would get more calls
-            return {}
-        found = {}
+            return Marked({}, ""), []
+        batch = self._batches.get(_key(collection.operation, {})) if collection.ids else None
+        found = []
         for arn in arns:
-            tags = listing.tags.get(arn)
-            if tags is not None and read.seconds - self._read_directly(collection, arn) >= TAGS_LAG:
-                found[arn] = tags
-        return found
-
-    def _read_directly(self, collection: Collection, arn: str) -> float:
-        """Return when the tags of an ARN were last read by their own call; minus infinity if never."""
-        if collection.ids:
-            batch = self._batches.get(_key(collection.operation, {}))
-            item = batch.items.get(arn) if batch else None
-            return item.read.seconds if item and item.read else float("-inf")
-        answer = self._answers.get(_key(collection.operation, {collection.tags_of: arn}))
-        return answer.read.seconds if answer and answer.read else float("-inf")
+            if arn in listing.tags:
+                key = "" if collection.ids else _key(collection.operation, {collection.tags_of: arn})
+                direct = batch.items.get(arn) if batch else self._answers.get(key)
+                if direct is None or direct.read is None or read.seconds - direct.read.seconds >= TAGS_LAG:
+                    found.append(arn)
+        return listing, found
 
     def marked(self, view: View, kind: Kind) -> Marked:
         """Return what the tagging API lists of a kind with an owner mark, and maybe of others. Raises AwsError."""
@@ -353,10 +346,10 @@ class Inventory:
         marked: tuple[Marked, ReadAt] = self._kept(view, collection, name, params, read)[0]
         return marked
 
-    def owned(self, view: View, kind: Kind, scope: str) -> tuple[Listed, ...]:
-        """Return the live resources of a kind with a mark of this scope (`Kind.owned`). Raises AwsError."""
+    def owned(self, view: View, kind: Kind, scope: str) -> Mapping[str, Sequence[Listed]]:
+        """Return the live resources of a kind with a mark of this scope, by application. Raises AwsError."""
         if kind.owned is None:
-            return ()
+            return {}
         list_, name = kind.owned, f"{kind.name} with our marks"
         reader = self.reader(view)
         params = {"scope": scope}
@@ -364,10 +357,10 @@ class Inventory:
         with self._lock:
             self._listings[key] = max(last, self._listings.get(key, last))
         collection = Collection(operation=name)
-        listed: tuple[Listed, ...] = self._kept(
-            view, collection, name, params, lambda _: (b"", tuple(map(Listed.of, list_(reader, scope))))
+        listed: tuple[Mapping[str, Sequence[Listed]]] = self._kept(
+            view, collection, name, params, lambda _: (b"", (by_application(map(Listed.of, list_(reader, scope))),))
         )[0]
-        return listed
+        return listed[0]
 
     # ---------------------------------------------------------------- what is not asked for any more
 

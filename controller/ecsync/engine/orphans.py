@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
 from ecsync.core import marks
 from ecsync.core.deletes import deletion
@@ -17,14 +18,15 @@ from ecsync.core.kind import Kind, Owned
 from ecsync.core.model import Application, Delete, Desired, Forget, Key, Present, Unreadable
 from ecsync.core.outcome import Step, WithheldReason
 from ecsync.core.ports import AwsError, Reader
-from ecsync.engine.answers import Marked
 from ecsync.engine.inventory import Inventory
-from ecsync.engine.packing import Listed
+from ecsync.engine.packing import NEVER, Listed, content_of
 from ecsync.engine.views import View
 
 _MOST_ALONE = 5  # marks that are verified one by one; more of them take one listing of the kind
 RETRY = 60.0  # seconds until a list that is incomplete is read again
 RELIST = 600.0  # seconds: within one revision the list changes only if another client copies our marks
+
+_Mark: TypeAlias = tuple[str, str, str]  # owner mark, ARN or id, and id in the mark or name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,7 @@ class Listing:
     orphans: tuple[Owned, ...] = ()
     incomplete: str = ""
     unread: frozenset[Key] = frozenset()  # documents with our mark in AWS that could not be read: the only reason
+    content: bytes = NEVER  # of the marks that it was made from, where nothing but the world was compared with them
 
     def stands(self, revision: str, now: float) -> bool:
         """Return whether the list is complete, and can be used again."""
@@ -50,6 +53,35 @@ class Listing:
         return now - self.at <= (RETRY if self.incomplete else RELIST)
 
 
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose marks are listed: those of an application of an installation."""
+
+    inventory: Inventory
+    view: View
+    kinds: Mapping[str, Kind]
+    installation: str
+    application: Application
+
+    @property
+    def prefixes(self) -> Iterator[str]:
+        """The first parts of its owner marks."""
+        for name in (self.application.name, *self.application.formerly):
+            yield f"v1/{self.installation}/{name}"
+
+    def marks(self, kind: Kind) -> list[_Mark]:
+        """Return the marks of a kind that the tagging API lists."""
+        marked = self.inventory.marked(self.view, kind)
+        found = (one for prefix in self.prefixes for one in marked.by_application.get(prefix, ()))
+        part = f"/{kind.name}/"
+        return [(owner, arn, marked.tags[arn].get(marks.ID, "")) for owner, arn in found if part in owner]
+
+    def listed(self, kind: Kind) -> list[Listed]:
+        """Return the live resources with marks of a kind that the tagging API does not list."""
+        by_application = self.inventory.owned(self.view, kind, self.installation)
+        return [one for prefix in self.prefixes for one in by_application.get(prefix, ())]
+
+
 # ---------------------------------------------------------------- list
 
 
@@ -57,52 +89,74 @@ def listing(inventory: Inventory, view: View, inputs: Inputs, last: Listing | No
     """Return the last list while it is usable, else a new one. Raises AwsError only for lost credentials."""
     if last is not None and last.usable(inputs, now):
         return last
+    scope = Scope(inventory, view, inputs.kinds, inputs.installation, inputs.application)
     orphans: list[Owned] = []
     incomplete = ""
-    unread: set[Key] = set()
+    suspects: set[Key] = set()
+    contents: list[Any] = []
     for kind in inputs.kinds.values():
         try:
-            owned = _owned(inventory, view, inputs, kind, unread)
+            owned = _owned(scope, inputs, kind, suspects, contents)
             orphans += [one.owned for one in owned if _is_orphan(inputs, kind, one)]
         except AwsError as failure:
             if failure.kind == "credentials":
                 raise
             text = f"{kind.name} resources with our marks could not be listed: {failure}"
             incomplete = WithheldReason("not_listed", text)
+    unread = frozenset(key for key in suspects if _is_unread(inputs, key))
+    found = Listing(revision=inputs.revision, at=now, orphans=tuple(orphans), incomplete=incomplete)
     if unread and not incomplete:
         text = f"{min(unread)} cannot be read: it is not known which resource its mark in AWS is on"
-        why = WithheldReason("not_listed", text)
-        return Listing(
-            revision=inputs.revision, at=now, orphans=tuple(orphans), incomplete=why, unread=frozenset(unread)
-        )
-    return Listing(revision=inputs.revision, at=now, orphans=tuple(orphans), incomplete=incomplete)
+        return replace(found, incomplete=WithheldReason("not_listed", text), unread=unread)
+    return found if suspects or incomplete else replace(found, content=content_of(contents))
 
 
-def _owned(inventory: Inventory, view: View, inputs: Inputs, kind: Kind, unread: set[Key]) -> Iterator[Listed]:
-    """Yield the live resources of a kind that may be orphans of the application.
+def renewed(last: Listing, scope: Scope, now: float) -> Listing | None:
+    """Return the last list as of now, if AWS has the same marks. Then the orphans are the same in the same world."""
+    if last.content == NEVER:
+        return None
+    try:
+        contents = [
+            scope.marks(kind) if kind.tagged_as else _content(scope.listed(kind)) for kind in scope.kinds.values()
+        ]
+    except AwsError:
+        return None  # the pass meets it again
+    return replace(last, at=now) if content_of(contents) == last.content else None
 
-    Where the tagging API lists the kind, only the marks that it returns and that no document explains are verified.
-    Those of documents that cannot be read are not: AWS would get a call for each. Their keys are added to `unread`.
+
+def _owned(scope: Scope, inputs: Inputs, kind: Kind, suspects: set[Key], contents: list[Any]) -> Iterator[Listed]:
+    """Yield the live resources of a kind that may be orphans of the application. Adds the marks to `contents`.
+
+    Where the tagging API lists the kind, only the marks that it returns and that no document explains are verified:
+    the `suspects`. Those of documents that cannot be read are not: AWS would get a call for each.
     """
     if not kind.tagged_as:
-        yield from inventory.owned(view, kind, inputs.installation)
+        listed = scope.listed(kind)
+        contents.append(_content(listed))
+        yield from listed
         return
-    suspects = _unexplained(inputs, kind, inventory.marked(view, kind))
-    unread |= {key for key in suspects.values() if _is_unread(inputs, key)}
-    scopes = [owner.removeprefix("v1/") for owner, key in sorted(suspects.items()) if key not in unread]
-    for scope in scopes if len(scopes) <= _MOST_ALONE else [inputs.installation]:
-        yield from inventory.owned(view, kind, scope)
+    found = scope.marks(kind)
+    contents.append(found)
+    unexplained = _unexplained(inputs, kind, found)
+    suspects |= set(unexplained.values())
+    wanted = [owner.removeprefix("v1/") for owner, key in sorted(unexplained.items()) if not _is_unread(inputs, key)]
+    for one in wanted if len(wanted) <= _MOST_ALONE else [inputs.installation]:
+        for verified in scope.inventory.owned(scope.view, kind, one).values():
+            yield from verified
 
 
-def _unexplained(inputs: Inputs, kind: Kind, marked: Marked) -> dict[str, Key]:
+def _content(listed: Iterable[Listed]) -> list[_Mark]:
+    return [(one.owner, one.id, one.natural) for one in listed]
+
+
+def _unexplained(inputs: Inputs, kind: Kind, found: Iterable[_Mark]) -> dict[str, Key]:
     """Return the owner marks of the application on resources that are not those that its documents were read as."""
-    found = {}
-    for name in (inputs.application.name, *inputs.application.formerly):
-        for owner, arn in marked.by_application.get(f"v1/{inputs.installation}/{name}", ()):
-            parsed = marks.key_of(owner)
-            if parsed and parsed[1].kind == kind.name and not _explained(inputs, kind, parsed[1], owner, arn):
-                found[owner] = parsed[1]
-    return found
+    unexplained = {}
+    for owner, arn, _ in found:
+        parsed = marks.key_of(owner)
+        if parsed and parsed[1].kind == kind.name and not _explained(inputs, kind, parsed[1], owner, arn):
+            unexplained[owner] = parsed[1]
+    return unexplained
 
 
 def _explained(inputs: Inputs, kind: Kind, key: Key, owner: str, arn: str) -> bool:

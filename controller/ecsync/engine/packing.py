@@ -95,3 +95,11 @@ class Listed:
     def owned(self) -> Owned:
         """The live resource."""
         return cast(Owned, pickle.loads(zlib.decompress(self.packed)))  # noqa: S301  # made by `of`, in this process
+
+
+def by_application(listed: Iterable[Listed]) -> dict[str, list[Listed]]:
+    """Return the live resources by `v1/<installation>/<application>` of their owner mark."""
+    found: dict[str, list[Listed]] = {}
+    for one in listed:
+        found.setdefault(one.owner.rsplit("/", 2)[0], []).append(one)
+    return found

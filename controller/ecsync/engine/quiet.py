@@ -11,11 +11,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from weakref import ref
 
+from ecsync.core.kind import Kind
 from ecsync.core.model import Application, Key, Target
 from ecsync.core.outcome import Outcome, Plan
 from ecsync.engine.inventory import Inventory
+from ecsync.engine.orphans import Listing, Scope, renewed
 from ecsync.engine.trace import Trace
-from ecsync.engine.views import View
+from ecsync.engine.views import View, at_cadence
+
+_IN_FULL = 3600.0  # seconds since the last pass in full: the next listing makes one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +28,7 @@ class Ground:
 
     application: Application
     catalogue: ref[object]  # the documents of all applications; a kept outcome does not keep them
-    kinds: Mapping[str, object]
+    kinds: Mapping[str, Kind]
     inventory: Inventory
     target: Target
     installation: str
@@ -42,6 +46,11 @@ class Ground:
         return all(one is another for one, another in objects) and self._values == other._values
 
     @property
+    def view(self) -> View:
+        """The answers that a pass takes."""
+        return at_cadence(self.application.sync.interval, written=self.written)
+
+    @property
     def _values(self) -> tuple[object, ...]:
         return self.target, self.installation, self.newly_created, self.written
 
@@ -53,10 +62,19 @@ class Quiet:
     ground: Ground
     trace: Trace
     outcome: Outcome
+    at: float  # monotonic seconds: when the pass in full was made
 
-    def repeats(self, ground: Ground, view: View) -> bool:
-        """Return whether a pass on this ground has this outcome too. Reads what the view does not take any more."""
-        return self.ground.same(ground) and self.trace.holds(ground.inventory.reader(view).content)
+    def repeats(self, ground: Ground) -> bool:
+        """Return whether a pass on this ground has this outcome too. Reads what it does not take any more."""
+        return self.ground.same(ground) and self.trace.holds(ground.inventory.reader(ground.view).content)
+
+    def listed_again(self, listing: Listing, revision: str, now: float) -> Listing | None:
+        """Return the list of what is ours as of now, if it is the same; None if a pass in full has to look at it."""
+        if listing.revision != revision or now - self.at > _IN_FULL:
+            return None
+        ground = self.ground
+        scope = Scope(ground.inventory, ground.view, ground.kinds, ground.installation, ground.application)
+        return renewed(listing, scope, now)
 
     def missed(self, plan: Plan) -> tuple[Key, ...]:
         """Return what a pass in full decided otherwise, although it repeats this outcome: each one is a bug."""
@@ -64,7 +82,7 @@ class Quiet:
         return tuple(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
 
 
-def of(ground: Ground, trace: Trace, outcome: Outcome) -> Quiet | None:
+def of(ground: Ground, trace: Trace, outcome: Outcome, at: float) -> Quiet | None:
     """Return the outcome of a pass for the next one, if it had nothing to do and is certain; else None."""
     plan = outcome.plan
     open_ = plan.steps or plan.withheld or plan.unreadable or plan.stopped or plan.mismatches or plan.incomplete
@@ -72,4 +90,4 @@ def of(ground: Ground, trace: Trace, outcome: Outcome) -> Quiet | None:
         return None
     trace.end()
     decided = replace(plan, unchanged=len(plan.settled))
-    return Quiet(ground=ground, trace=trace, outcome=replace(outcome, plan=decided))
+    return Quiet(ground=ground, trace=trace, outcome=replace(outcome, plan=decided), at=at)

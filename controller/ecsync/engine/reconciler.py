@@ -294,8 +294,8 @@ def reconcile(
     destination = destination.shared()
     ground = _ground(application, catalogue, destination, step_state)
     with options.timer("observe"):
-        last = _repeated(ground, step_state)
-    if last is not None and _stands(catalogue, destination, step_state, options):
+        last = step_state.quiet if step_state.quiet and step_state.quiet.repeats(ground) else None
+    if last is not None and _stands(last, catalogue, destination, step_state, options):
         step_state.record_repeated()
         options.planned(last.outcome.plan)
         return last.outcome
@@ -326,8 +326,8 @@ def reconcile(
         if one.health.status not in _AT_REST and not isinstance(inputs.world.get(one.key), Unreadable)
     )
     outcome = Outcome(plan=observed.plan, results=results, statuses=statuses)
-    if observed.trace is not None and step_state.is_fixed(observed.inputs, observed.plan):
-        step_state.quiet = quiet.of(ground, observed.trace, outcome)
+    if observed.trace is not None and step_state.is_fixed(observed.inputs):
+        step_state.quiet = quiet.of(ground, observed.trace, outcome, destination.clock.monotonic())
     return outcome
 
 
@@ -347,18 +347,18 @@ def _ground(
     )
 
 
-def _repeated(ground: quiet.Ground, step_state: StepState) -> Quiet | None:
-    """Return the last outcome, if a pass has it again; else None."""
-    looking = at_cadence(ground.application.sync.interval, written=step_state.written)
-    last = step_state.quiet
-    return last if last is not None and last.repeats(ground, looking) else None
-
-
-def _stands(catalogue: Catalogue, destination: Destination, step_state: StepState, options: PassOptions) -> bool:
-    """Return whether an outcome may be repeated: what is ours was listed lately, and no guard has to be asked."""
-    listing = step_state.orphan_listing
-    listed = listing is not None and listing.stands(catalogue.revision, destination.clock.monotonic())
-    return listed and bool(destination.installation) and options.adopt is None and not options.only_digest
+def _stands(
+    last: Quiet, catalogue: Catalogue, destination: Destination, step_state: StepState, options: PassOptions
+) -> bool:
+    """Return whether an outcome may be repeated: what is ours is still as listed, and no guard has to be asked."""
+    listing, now = step_state.orphan_listing, destination.clock.monotonic()
+    if listing is None or not destination.installation or options.adopt is not None or options.only_digest:
+        return False
+    if not listing.stands(catalogue.revision, now):
+        compared_late = 2 * (step_state.repeated + 1) > step_state.checked_within  # when it is due the next time
+        listing = None if compared_late else last.listed_again(listing, catalogue.revision, now)
+        step_state.orphan_listing = listing or step_state.orphan_listing
+    return listing is not None
 
 
 def _guard(observed: ObservedPlan, destination: Destination, options: PassOptions) -> None:

@@ -93,10 +93,13 @@ class StepState:
         self.turn += 1
         self.repeated += 1
 
-    def is_fixed(self, inputs: Inputs, plan: Plan) -> bool:
-        """Return whether the pass with these inputs changed none of them, and left AWS at rest."""
-        before = (inputs.newly_created, inputs.last_applied, inputs.last_lookups, inputs.settled)
-        now = (frozenset(self.unconfirmed), self.last_synced_marks, self.last_lookup_values, plan.settled)
+    def is_fixed(self, inputs: Inputs) -> bool:
+        """Return whether the next pass asks and decides the same in the same world, and this one left AWS at rest.
+
+        Of what was settled only the revisions decide what is asked: the rest saves making a decision again.
+        """
+        before = (inputs.newly_created, inputs.last_applied, inputs.last_lookups, _revisions(inputs.settled))
+        now = (frozenset(self.unconfirmed), self.last_synced_marks, self.last_lookup_values, _revisions(self.settled))
         return before == now and not self.unread and not self.unsettled and not self.watches
 
     def order_of(self, inputs: Inputs) -> tuple[Desired, ...]:
@@ -193,3 +196,7 @@ def _differences(inputs: Inputs, steps: Iterable[Step]) -> dict[Key, str]:
         content = content_digest(step, inputs.desired(step.id.key))
         found[step.id.key] = " ".join((found.get(step.id.key, ""), content, live_digest(step)))
     return found
+
+
+def _revisions(settled: Mapping[Key, Settled]) -> dict[Key, str]:
+    return {key: one.revision for key, one in settled.items() if one.revision}

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any, get_args
 
 import pytest
 
 from ecsync.core.inputs import CHECKED_WITHIN
 from ecsync.core.kind import Cadence, Collection
-from ecsync.core.model import Application, Key
+from ecsync.core.marks import identity
+from ecsync.core.model import Application, Key, PhysicalId
 from ecsync.core.outcome import Outcome, Plan
 from ecsync.core.ports import AwsError
 from ecsync.core.trees import leaves, thaw
@@ -197,12 +199,64 @@ def test_a_pass_with_a_request_of_a_person_is_made_in_full(controller: Controlle
 
 
 def test_what_is_ours_is_listed_as_often_as_before(controller: Controller) -> None:
-    """A pass in which the listing is due is made in full."""
+    """A pass in which the listing is due is quiet where AWS has the same marks."""
+    controller.round(RELIST + 1)
+    assert controller.read, "the first list was made while resources were created"
+    controller.quiet()
     listed: list[str] = []
     controller.cloud.before = lambda operation, _: listed.append(operation) if operation.startswith("List") else None
     controller.round(RELIST + 1)
-    assert controller.read
     assert listed
+    assert not controller.read
+    listed.clear()
+    controller.round()
+    assert not listed, "the list of before stands again"
+
+
+def test_another_mark_makes_a_pass_in_full(controller: Controller) -> None:
+    """A resource with our mark that no document declares is found when the listing is due."""
+    controller.round(RELIST + 1)
+    controller.quiet()
+    owned = controller.body("Leaf/alone")
+    found = {**thaw(owned), "name": "lost", "tags": {**owned["tags"], "ecsync:owner": "v1/prod/shop/Leaf/lost"}}
+    found["tags"]["ecsync:id"] = identity(
+        PhysicalId(account=TARGET.account, region=TARGET.region, kind="Leaf", natural="lost")
+    )
+    controller.cloud.objects["Leaf-lost"] = found
+    outcome = controller.round(RELIST + 1)
+    assert controller.read
+    assert [one.step.id.key.name for one in outcome.plan.withheld] == ["lost"]
+
+
+def test_a_listing_that_fails_is_met_by_the_pass(controller: Controller) -> None:
+    """The last list does not stand in for it."""
+    controller.round(RELIST + 1)
+    controller.quiet()
+
+    def fail(operation: str, _: object) -> None:
+        if operation.startswith("List"):
+            raise AwsError("denied", "No", "it failed", operation)
+
+    controller.cloud.before = fail
+    outcome = controller.round(RELIST + 1)
+    assert controller.read
+    assert "could not be listed" in outcome.plan.incomplete
+
+
+@pytest.mark.parametrize(("interval", "most"), [(60.0, 71), (10.0, CHECKED_WITHIN), (5.0, CHECKED_WITHIN)])
+def test_a_pass_is_made_in_full_now_and_then(controller: Controller, interval: float, most: int) -> None:
+    """By the first listing after an hour, and before a resource has not been compared for so many passes."""
+    controller.application = replace(SHOP, sync=replace(SHOP.sync, interval=interval))
+    controller.catalogue = catalogue(controller.application, "2")
+    controller.quiet()
+    in_full = []
+    for number in range(3 * most):
+        controller.round(interval)
+        if controller.read:
+            in_full.append(number)
+    between = [after - before for before, after in pairwise(in_full[1:])]
+    assert between
+    assert most / 2 < max(between) <= most
 
 
 def test_an_answer_that_fails_is_met_by_the_pass(controller: Controller) -> None:
