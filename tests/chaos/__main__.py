@@ -16,8 +16,8 @@ from typing import get_args
 from tests.chaos.bases import of_each
 from tests.chaos.faults import Call, Fault
 from tests.chaos.forgetful import forgetful
-from tests.chaos.forks import Broken
-from tests.chaos.kills import OF_A_LANE, kills
+from tests.chaos.forks import Broken, Copy
+from tests.chaos.kills import OF_A_LANE, Lane, kills
 from tests.chaos.report import failure, table
 from tests.chaos.scenarios.catalogue import SCENARIOS
 from tests.chaos.scenarios.scenario import Scenario
@@ -34,6 +34,7 @@ SKIPPED = 3  # of the calls of a scenario, one in so many has no fault: another 
 CHANGES = 10_000  # generated, in as many chains as that needs
 SCHEDULES = 50
 KILLS = 100
+FORGOTTEN = 2  # one half wave of so many is made where everything is made; `--forgetful` makes all
 
 
 Part = Callable[[World, argparse.Namespace, float], int]
@@ -47,25 +48,32 @@ def main(arguments: Sequence[str]) -> int:
     with use_simulated_aws(URL):
         world = World.make()
         failures = 0
+        killing = Copy.of(partial(_killed, world, options, began)) if _kills_too(options) else None
         for part in _parts(options):
             used = sum(os.times()[:4])
             failures += part(world, options, began)
             print(f"{sum(os.times()[:4]) - used:.0f} s of CPU, {time.monotonic() - began:.0f} s so far", flush=True)
+        if killing is not None:  # beside the other parts: these processes wait most of their time
+            failures += _report_kills(killing.result())
     print(f"{failures} failures, seed {options.seed}, {time.monotonic() - began:.0f} s")
     return 1 if failures else 0
 
 
 def _parts(options: argparse.Namespace) -> list[Part]:
-    """Return what is asked for; without a choice, everything."""
+    """Return what is asked for; without a choice, everything. Kills have a process of their own."""
     of_scenarios = options.scenario or options.fault or options.index >= 0 or options.stale
-    asked = {
+    asked: dict[Part, object] = {
         _scenarios: of_scenarios,
         _walks: options.walk or options.walks,
         _schedules: options.schedule or options.schedules,
         _forgetful: options.forgetful,
-        _kills: options.kills,
     }
-    return [part for part, wanted in asked.items() if wanted] or list(asked)
+    chosen = [part for part, wanted in asked.items() if wanted]
+    return chosen or ([] if options.kills else list(asked))
+
+
+def _kills_too(options: argparse.Namespace) -> bool:
+    return bool(options.kills) or len(_parts(options)) > 1
 
 
 def _scenarios(world: World, options: argparse.Namespace, began: float) -> int:
@@ -129,7 +137,7 @@ def _schedules(world: World, options: argparse.Namespace, began: float) -> int:
 def _forgetful(world: World, options: argparse.Namespace, began: float) -> int:
     """Let AWS forget each value after each write; return the number of failures."""
     values = writes = broken = 0
-    for one in forgetful(world, options.seed, lambda: _is_over(options, began)):
+    for one in forgetful(world, options.seed, 1 if options.forgetful else FORGOTTEN, lambda: _is_over(options, began)):
         values, writes = values + one.values, writes + one.writes
         if one.problems:
             broken += 1
@@ -138,16 +146,21 @@ def _forgetful(world: World, options: argparse.Namespace, began: float) -> int:
     return broken
 
 
-def _kills(world: World, options: argparse.Namespace, began: float) -> int:
-    """Kill real processes; return the number of failures."""
+def _killed(world: World, options: argparse.Namespace, began: float) -> list[Lane]:
+    """Kill real processes; return each lane."""
     lanes = ceil((options.kills or KILLS) / OF_A_LANE)
-    killed = broken = 0
-    for one in kills(world, [f"{options.seed}-{number}" for number in range(lanes)], lambda: _is_over(options, began)):
-        killed += one.kills
-        if one.problem:
-            broken += 1
-            print(f"FAILED lane {one.seed}\n    {one.problem}", flush=True)
-    print(f"\nprocesses killed: {killed} in {lanes} accounts, {broken} failures", flush=True)
+    return list(kills(world, [f"{options.seed}-{number}" for number in range(lanes)], lambda: _is_over(options, began)))
+
+
+def _report_kills(found: list[Lane] | Broken) -> int:
+    """Print the lanes; return the number of failures."""
+    lanes = [Lane("", problem=found.why)] if isinstance(found, Broken) else found
+    for one in (one for one in lanes if one.problem):
+        print(f"FAILED lane {one.seed}\n    {one.problem}", flush=True)
+    broken = sum(bool(one.problem) for one in lanes)
+    print(
+        f"\nprocesses killed: {sum(one.kills for one in lanes)} in {len(lanes)} accounts, {broken} failures", flush=True
+    )
     return broken
 
 

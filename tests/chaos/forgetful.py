@@ -32,13 +32,17 @@ class Forgot:
     problems: tuple[str, ...] = ()
 
 
-def forgetful(world: World, seed: int, until: Callable[[], bool]) -> Iterator[Forgot]:
-    """Let each value be forgotten once, at a pace that the seed chooses, while drift of the rest is to be repaired."""
+def forgetful(world: World, seed: int, share: int, until: Callable[[], bool]) -> Iterator[Forgot]:
+    """Let each value be forgotten once, at a pace that the seed chooses, while drift of the rest is to be repaired.
+
+    Of the halves of all waves, one of `share` is made: another seed makes others.
+    """
     seen: set[tuple[str, Leaf]] = set()
     for name, stack in _stacks(world, seed):
         waves = list(stack.waves(lambda key, leaf: (key.kind, leaf) not in seen))
         seen.update((key.kind, leaf) for wave in waves for key, (leaf, _) in wave.items())
         both = [(number, half) for number in range(len(waves)) for half in range(2)]
+        both = [one for at, one in enumerate(both, seed) if at % share == 0]
         for (number, half), found in in_copies(partial(_forgot, stack, waves, seed, until), both):
             what = f"{name}, wave {number}, half {half}"
             problems = found.explained or (found.why,) if isinstance(found, Broken) else found[2]

@@ -66,6 +66,15 @@ def _fill(tree: dict[str, Json], row: Default) -> None:
                 container[str(key)] = value
 
 
+def _fill_member(tree: dict[str, Json], row: Default) -> None:
+    """As `_fill`, for a row about a member of the body itself: most rows are."""
+    key = row.segments[0]
+    if tree.get(key) is None and (row.when is None or row.when(tree)):
+        value = row.value(tree, tree) if callable(row.value) else thaw(row.value)
+        if value is not None:
+            tree[key] = value
+
+
 def _derive(tree: dict[str, Json], row: Derived) -> None:
     if row.path in tree:
         return
@@ -184,7 +193,8 @@ def _select(rules: Rules, fill: bool, write_only: bool) -> Iterator[tuple[str, H
     for row in rules:
         unused = (isinstance(row, Default) and not fill) or (isinstance(row, WriteOnly) and write_only)
         if type(row) in _HANDLERS and not unused:
-            yield _member_of(row), _HANDLERS[type(row)], row
+            of_member = isinstance(row, Default) and len(row.segments) == 1 and row.segments[0] not in (EACH, ANY)
+            yield _member_of(row), _fill_member if of_member else _HANDLERS[type(row)], row
 
 
 # ---------------------------------------------------------------- trees

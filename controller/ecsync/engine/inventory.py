@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from math import inf
 from typing import Any, TypeVar, get_args
 
 from ecsync.core import marks
@@ -49,6 +50,7 @@ class Inventory:
         self._packers: dict[str, Packer] = {}  # by operation
         self._batches: dict[str, Batch] = {}
         self._throttled: dict[str, tuple[float, AwsError]] = {}  # by operation: when AWS throttled it last
+        self._taken: tuple[View | None, Marked, ReadAt] = (None, Marked({}, ""), ReadAt(0.0, 0))  # of marks, by a pass
         self._swept = monotonic()
         self._listings: dict[str, float] = {}  # of what is ours: when no view takes them any more
         self.reads: Counter[tuple[str, str]] = Counter()  # requests to AWS by operation and reason
@@ -98,7 +100,7 @@ class Inventory:
         """Return the answer to one call, with its content. `with_answer`: else it is only read."""
         collection = self._collection(asked.service, asked.operation)
         if collection.tags_of and collection.tags_of in asked.params:
-            return self._tags(view, collection, asked)
+            return self._tags(view, collection, asked, with_answer=with_answer)
         if collection.ids and collection.ids in asked.params:
             return self._batch(view, collection, asked, with_answer=with_answer)
         return self._kept(view, collection, asked.name, asked.params, self._calling(asked), with_answer=with_answer)
@@ -286,7 +288,7 @@ class Inventory:
 
     # ---------------------------------------------------------------- tags
 
-    def _tags(self, view: View, collection: Collection, asked: Asked) -> Reply:
+    def _tags(self, view: View, collection: Collection, asked: Asked, *, with_answer: bool = True) -> Reply:
         """Return the tags of one ARN or of several: from the tagging API for what carries our mark, else directly."""
         assert collection.as_tagged is not None
         of = asked.params[collection.tags_of]
@@ -294,10 +296,10 @@ class Inventory:
         listing, listed = self._listed_tags(view, collection, arns) if not view.exact else (Marked({}, ""), [])
         if not collection.ids:
             if listed:
-                return collection.as_tagged(of, listing.tags[of]), listing.content(of)
+                return collection.as_tagged(of, listing.tags[of]) if with_answer else None, listing.content(of)
             return self._kept(view, collection, collection.operation, asked.params, self._calling(asked))
         rest = [arn for arn in arns if arn not in listed]
-        items = [collection.as_tagged(arn, listing.tags[arn]) for arn in listed]
+        items = [collection.as_tagged(arn, listing.tags[arn]) for arn in listed if with_answer]
         content = joined(map(listing.content, listed))
         if rest:
             answer, direct = self._batch(
@@ -311,12 +313,16 @@ class Inventory:
 
         A direct read wins until the listing is so much newer that it cannot be older.
         """
-        try:
-            listing, read = self._marked(view, self._types, "medium")
-        except AwsError as error:
-            if error.kind in ("credentials", "throttled"):
-                raise  # without the listing each resource has a call of its own: throttled, AWS would get more calls
-            return Marked({}, ""), []
+        taken_by, listing, read = self._taken
+        if taken_by is not view:
+            try:
+                listing, read = self._marked(view, self._types, "medium")
+            except AwsError as error:
+                if error.kind in ("credentials", "throttled"):
+                    raise  # without the listing each resource has a call of its own: throttled, AWS would get more
+                return Marked({}, ""), []
+            if view.began < inf:  # what the pass takes now, it takes until its end
+                self._taken = (view, listing, read)
         batch = self._batches.get(_key(collection.operation, {})) if collection.ids else None
         found = []
         for arn in arns:

@@ -55,7 +55,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Whose marks are listed: those of an application of an installation."""
+    """The marks that are listed: those of an application of an installation."""
 
     inventory: Inventory
     view: View

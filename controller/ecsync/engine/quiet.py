@@ -45,10 +45,9 @@ class Ground:
         )
         return all(one is another for one, another in objects) and self._values == other._values
 
-    @property
-    def view(self) -> View:
-        """The answers that a pass takes."""
-        return at_cadence(self.application.sync.interval, written=self.written)
+    def view(self, now: float) -> View:
+        """Return the answers that a pass takes which begins now."""
+        return at_cadence(self.application.sync.interval, written=self.written, began=now)
 
     @property
     def _values(self) -> tuple[object, ...]:
@@ -64,16 +63,16 @@ class Quiet:
     outcome: Outcome
     at: float  # monotonic seconds: when the pass in full was made
 
-    def repeats(self, ground: Ground) -> bool:
+    def repeats(self, ground: Ground, now: float) -> bool:
         """Return whether a pass on this ground has this outcome too. Reads what it does not take any more."""
-        return self.ground.same(ground) and self.trace.holds(ground.inventory.reader(ground.view).content)
+        return self.ground.same(ground) and self.trace.holds(ground.inventory.reader(ground.view(now)).content)
 
     def listed_again(self, listing: Listing, revision: str, now: float) -> Listing | None:
         """Return the list of what is ours as of now, if it is the same; None if a pass in full has to look at it."""
         if listing.revision != revision or now - self.at > _IN_FULL:
             return None
         ground = self.ground
-        scope = Scope(ground.inventory, ground.view, ground.kinds, ground.installation, ground.application)
+        scope = Scope(ground.inventory, ground.view(now), ground.kinds, ground.installation, ground.application)
         return renewed(listing, scope, now)
 
     def missed(self, plan: Plan) -> tuple[Key, ...]:

@@ -294,7 +294,8 @@ def reconcile(
     destination = destination.shared()
     ground = _ground(application, catalogue, destination, step_state)
     with options.timer("observe"):
-        last = step_state.quiet if step_state.quiet and step_state.quiet.repeats(ground) else None
+        last, now = step_state.quiet, destination.clock.monotonic()
+        last = last if last is not None and last.repeats(ground, now) else None
     if last is not None and _stands(last, catalogue, destination, step_state, options):
         step_state.record_repeated()
         options.planned(last.outcome.plan)
