@@ -97,6 +97,25 @@ def test_with_prune_orphans_are_deleted_and_nothing_else_is(extra: Controller) -
     assert _without_extra(contents(environment)) == _without_extra(before)
 
 
+def test_a_service_behind_no_load_balancer_any_more_is_deleted(converged: Controller) -> None:
+    """A person has deleted its rule: ECS refuses to change its count, so it is not scaled to 0 before."""
+    environment = converged.environment
+    elb = environment.aws("elbv2")
+    balancer = elb.describe_load_balancers()["LoadBalancers"][0]["LoadBalancerArn"]
+    listener = elb.describe_listeners(LoadBalancerArn=balancer)["Listeners"][0]["ListenerArn"]
+    rules = elb.describe_rules(ListenerArn=listener)["Rules"]
+    elb.delete_rule(RuleArn=next(one["RuleArn"] for one in rules if not one["IsDefault"]))
+    enable_prune(converged, limit=20)
+    for file, start in (("network.yaml", "  ListenerRule/web:"), ("service.yaml", "  Service/web:")):
+        path = environment.manifests / file
+        path.write_text(path.read_text().partition(start)[0])
+    converged.read()
+    with environment.writes() as writes:
+        settle(converged)
+    assert [one for one in operations(writes) if one.startswith("ecs.")] == ["ecs.DeleteService"]
+    assert services(environment) == []
+
+
 def _without_extra(text: str) -> list[str]:
     """Return the lines that do not depend on the second service."""
     return [line for line in text.splitlines() if not re.search(r"extra|Count|RUNNING|logGroup|Bytes", line)]

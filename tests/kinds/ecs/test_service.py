@@ -15,6 +15,7 @@ from ecsync.core.marks import OWNER
 from ecsync.core.model import Absent, Create, Delete, Desired, Documents, Key, Present, Ref, Replace, Text, Unreadable
 from ecsync.core.ports import AwsError
 from ecsync.core.trees import Body, thaw
+from ecsync.kinds._common import without
 from ecsync.kinds.ecs._service_read import present_of
 from ecsync.kinds.ecs.service import KIND
 from tests.kinds.ecs import answers
@@ -367,13 +368,17 @@ def test_another_launch_type_is_a_replacement() -> None:
         ({"desiredCount": 0}, [("ecs.DeleteService", ADDRESS)]),
         ({"schedulingStrategy": "DAEMON"}, [("ecs.DeleteService", ADDRESS)]),
         ({"status": "DRAINING"}, []),
+        ({"detached": True}, [("ecs.DeleteService", {**ADDRESS, "force": True})]),
+        ({"detached": True, "desiredCount": 0}, [("ecs.DeleteService", ADDRESS)]),
     ],
 )
 def test_a_delete_is_the_next_safe_call(more: Mapping[str, Any], expected: list[Any]) -> None:
     assert KIND.calls is not None
-    calls = KIND.calls(Delete(key=key(KIND), observed=live(**more)))
+    observed = live(**without(more, "detached"))
+    observed = replace(observed, facts={**observed.facts, "detached": more.get("detached", False)})
+    calls = KIND.calls(Delete(key=key(KIND), observed=observed))
     assert compiled(calls) == expected
-    assert KIND.calls(Replace(desired=desired(KIND, BODY), observed=live(**more), fields=(), marks={})) == calls
+    assert KIND.calls(Replace(desired=desired(KIND, BODY), observed=observed, fields=(), marks={})) == calls
 
 
 def test_calls_may_contain_unresolved_references_anywhere() -> None:

@@ -160,7 +160,23 @@ def owned(reader: Reader, scope: str) -> Iterator[Owned]:
         present = present_of(service, {})
         if present.marks and belongs(present, scope):
             natural = f"{short_name(service['clusterArn'])}/{service['serviceName']}"
-            yield Owned(marks=present.marks, natural=natural, present=present)
+            facts = {**present.facts, "detached": _is_detached(reader, service)}
+            yield Owned(marks=present.marks, natural=natural, present=replace(present, facts=facts))
+
+
+def _is_detached(reader: Reader, service: Body) -> bool:
+    """Return whether a target group of a service has no load balancer: ECS refuses to update such a service."""
+    wanted = {one["targetGroupArn"] for one in service.get("loadBalancers") or () if one.get("targetGroupArn")}
+    if not wanted:
+        return False
+    try:
+        groups = list(reader.pages("elbv2", "DescribeTargetGroups", "TargetGroups"))
+    except AwsError as error:
+        if error.kind != "denied":
+            raise
+        return False  # not known
+    found = {one["TargetGroupArn"]: one.get("LoadBalancerArns") for one in groups}
+    return not all(found.get(arn) for arn in wanted)
 
 
 def every_service(reader: Reader) -> Iterator[Body]:

@@ -118,11 +118,16 @@ def _resent(body: Body, observed: Present, sent: Body) -> dict[str, Json]:
 
 
 def _delete(observed: Present) -> tuple[Call, ...]:
-    """Return the next safe call: scale to 0, then delete. No call while the service drains."""
+    """Return the next safe call: scale to 0, then delete. No call while the service drains.
+
+    A service that ECS refuses to update is deleted at once: no load balancer sends requests to it.
+    """
     if observed.facts.get("status") == "DRAINING":
         return ()
     params = {"cluster": cluster_of(observed.body), "service": observed.outputs["name"]}
     if observed.body.get("desiredCount") and not is_daemon(observed.body):
+        if observed.facts.get("detached"):
+            return (Call(service="ecs", operation="DeleteService", params={**params, "force": True}),)
         return (Call(service="ecs", operation="UpdateService", params={**params, "desiredCount": 0}),)
     return (Call(service="ecs", operation="DeleteService", params=params),)
 
@@ -368,6 +373,7 @@ Service/web:
         "ListServices",
     )
     | operations("application-autoscaling", "DescribeScalableTargets")
+    | operations("elbv2", "DescribeTargetGroups")
     | operations("servicediscovery", "ListNamespaces"),
     calls=_calls,
     needs=_needs,
