@@ -76,8 +76,7 @@ def execute(
     """
     run = _Run(inputs=inputs, context=context, world=dict(inputs.world), steps=in_groups(plan_.steps))
     run.before, run.looked = context.step_state.written, context.inventory.mark()
-    now = context.clock.monotonic()
-    run.read = {key: now for key in context.confirmed if not inputs.is_without_parent(key)}
+    run.read = {key: context.clock.monotonic() for key in context.confirmed if not inputs.is_without_parent(key)}
     run.removes = any(isinstance(step.change, Delete | Forget) for step in plan_.steps)
     run.depended = frozenset(key for step in plan_.steps for key in needs(step) if key != step.id.key)
     for step in run.steps:
@@ -193,7 +192,8 @@ def _planned_again(run: _Run, step: Step) -> Step | Result:
     if not adds(step):
         _read(run, fresh(inventory.mark()), (key,))
     elif not lately or key in run.written:
-        _read(run, confirmed(run.written.get(key, run.looked)), _creates_like(run, step))
+        after = run.looked if isinstance(run.world.get(key), Absent) else 0  # what is not there is read twice
+        _read(run, confirmed(run.written.get(key, after)), _creates_like(run, step))
     decided = plan.replan(replace(inputs, world=run.world), step)
     again = next((one for one in decided.steps if one.id == step.id), None)
     if again is None:
