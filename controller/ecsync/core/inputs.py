@@ -102,6 +102,11 @@ class Inputs:
         owners = ((key_of(orphan.marks.owner), orphan.present) for orphan in self.orphans)
         return {**{owner[1]: present for owner, present in owners if owner is not None}, **self.world}
 
+    def only_removes(self, step: Step) -> bool:
+        """Return whether a step only takes away what nothing needs any more: no other step waits for it."""
+        of = self.kind(step.id.key).only_removes
+        return of is not None and isinstance(step.change, Update) and of(step.change)
+
     def looks_up(self, ref: Ref) -> bool:
         """Return whether a reference is to a lookup."""
         found = self.desired(ref.key)

@@ -262,6 +262,7 @@ class Kind:
     gate: Callable[[Desired, Present, Sequence[FieldChange], World], Gate] | None = None
 
     # Writes
+    only_removes: Callable[[Update], bool] | None = None  # a change that nothing needs: no other step waits for it
     unsettled: Callable[[Present], Unsettled | None] | None = None  # for a kind that AWS changes after the call
     # Why no call of a delete can be made now; empty: one can.
     delete_waits: Callable[[Present], str] | None = None

@@ -84,7 +84,7 @@ def execute(
             result: Result = Skipped(reason=_other_mode(context))  # blocks no step: the resource exists
         else:
             result = _in_turn(run, step)
-            if isinstance(result, Failed | Skipped):
+            if isinstance(result, Failed | Skipped) and not inputs.only_removes(step):
                 run.blocking.setdefault(step.id, "was not done")
         run.results[step.id] = result
         context.announce(step, result)
@@ -251,7 +251,7 @@ def _result_without_calls(run: _Run, step: Step) -> Result | None:
     if unknown is not None:
         return Skipped(reason=f"{unknown} is not known yet")
     if step.waiting and not step.calls:
-        if step.fields or isinstance(step.change, Create | Delete):
+        if (step.fields or isinstance(step.change, Create | Delete)) and not run.inputs.only_removes(step):
             run.blocking[step.id] = f"is waiting: {step.waiting}"
         return Progressing(why=step.waiting, after=step.again)
     return None

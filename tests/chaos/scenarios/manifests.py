@@ -160,6 +160,23 @@ def container_port(stage: Stage) -> None:
     stage.edit("containerName: web, containerPort: 80", "containerName: web, containerPort: 8080")
 
 
+def providers(cluster: str, service: str) -> Act:
+    """Return an act that declares the capacity providers of the cluster, and the one of the service."""
+
+    def act(stage: Stage) -> None:
+        lines = (stage.manifests / SERVICE).read_text().splitlines(keepends=True)
+        named = ("capacityProviders:", "capacityProviderStrategy:", "launchType:")
+        text = "".join(line for line in lines if not line.strip().startswith(named))
+        strategy = f"    capacityProviderStrategy: [{{capacityProvider: {service}, weight: 1}}]\n"
+        text = text.replace(CLUSTER, f"{CLUSTER}    capacityProviders: {cluster}\n")
+        (stage.manifests / SERVICE).write_text(
+            text.replace("    serviceName: web\n", f"    serviceName: web\n{strategy}")
+        )
+
+    return act
+
+
+CLUSTER = "    clusterName: quickstart\n"
 TG_PORT = (NETWORK, "    Port: 80\n    TargetType: ip", "    Port: 8080\n    TargetType: ip")
 IMAGE = (APPLICATION, "nginx:1.27", "nginx:1.28")
 COUNT = (SERVICE, "desiredCount: 2", "desiredCount: 3")
@@ -205,6 +222,10 @@ SCENARIOS = (
              prepare=both(adds(SECOND), may_prune)),
     Scenario("scaling", adds(SCALING)),
     Scenario("remove scaling", lambda stage: stage.edit(SCALING, ""), prepare=both(adds(SCALING), may_prune)),
+    Scenario("the cluster gives up a capacity provider", providers("[FARGATE]", "FARGATE"),
+             prepare=providers("[FARGATE, FARGATE_SPOT]", "FARGATE_SPOT")),
+    Scenario("another capacity provider", providers("[FARGATE_SPOT]", "FARGATE_SPOT"),
+             prepare=providers("[FARGATE]", "FARGATE")),
     Scenario("name of a log group", edits((SERVICE, "logGroupName: /quickstart/web", "logGroupName: /quickstart/two")),
              prepare=may_prune),
     Scenario("five changes at once", edits(IMAGE, COUNT, RULE, RETENTION, (SERVICE, "GREETING: hello", "GREETING: a"))),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from ecsync.core.kind import Wait
+from ecsync.core.kind import Proceed, Wait
 from ecsync.core.marks import OWNER
 from ecsync.core.model import Absent, Create, Delete, Present, Replace, Unreadable
 from ecsync.core.ports import AwsError
@@ -294,7 +294,7 @@ def test_a_change_of_providers_waits_while_ecs_updates_them() -> None:
     change = update(KIND, {"clusterName": "web", "capacityProviders": ["FARGATE"]}, live)
     assert isinstance(KIND.decide(change.desired, live, change.fields, {}), Wait)
     change = update(KIND, {"clusterName": "web", "serviceConnectDefaults": {"namespace": "n"}}, live)
-    assert KIND.decide(change.desired, live, change.fields, {}) is None
+    assert KIND.decide(change.desired, live, change.fields, {}) == Proceed(body=change.desired.body)
 
 
 @pytest.mark.parametrize(

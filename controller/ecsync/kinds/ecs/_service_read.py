@@ -44,6 +44,7 @@ _DEPLOYMENT = (
     "rolloutState",
     "rolloutStateReason",
     "taskDefinition",
+    "capacityProviderStrategy",
     "desiredCount",
     "runningCount",
     "pendingCount",

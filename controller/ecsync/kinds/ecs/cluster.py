@@ -34,6 +34,7 @@ from ecsync.kinds._common import (
     without,
     without_nones,
 )
+from ecsync.kinds.ecs._cluster_providers import MEMBERS, association, gate, only_removes
 from ecsync.kinds.ecs._shared import (
     NAME_OR_ARN,
     arn_by_name,
@@ -47,7 +48,6 @@ from ecsync.kinds.ecs._shared import (
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
 
 TAGGING = arn_tagging("ecs", "key/value")
-_LATE = ("capacityProviders", "defaultCapacityProviderStrategy")
 _BUILT_IN = ("FARGATE", "FARGATE_SPOT")
 
 
@@ -124,9 +124,9 @@ RULES = (
     Computed(path="defaultCapacityProviderStrategy", source="as capacityProviders: the same call replaces it"),
     *(
         Reverts(path=path, value=lambda _: [], source="ecs.CreateCluster associates no provider that is not declared")
-        for path in _LATE
+        for path in MEMBERS
     ),
-    *(Late(path=path, source="the group behind a provider may refer back to the cluster") for path in _LATE),
+    *(Late(path=path, source="the group behind a provider may refer back to the cluster") for path in MEMBERS),
     Immutable(path="clusterName", source="ecs.UpdateCluster has no name to change"),
     Refers(path="capacityProviders[]", kind="CapacityProvider"),
     Refers(path="defaultCapacityProviderStrategy[].capacityProvider", kind="CapacityProvider"),
@@ -184,7 +184,7 @@ def _observed(cluster: Body, named: Mapping[str, Sequence[str]]) -> Present | Ab
 def present_of(cluster: Body, named: Mapping[str, Sequence[str]] | None = None) -> Present:
     """Return a cluster from DescribeClusters in the shape of CreateCluster."""
     tags, our_marks, foreign = read_tags(cluster.get("tags"))
-    members = ("clusterName", "settings", "configuration", "serviceConnectDefaults", *_LATE)
+    members = ("clusterName", "settings", "configuration", "serviceConnectDefaults", *MEMBERS)
     body = without_nones({**pick(cluster, *members), "tags": tags})
     facts = {
         **pick(cluster, "status", "attachmentsStatus", *_CONTENT_COUNTS),
@@ -212,7 +212,7 @@ def _owned(reader: Reader, scope: str) -> Iterator[Owned]:
 def _calls(change: Create | Update | Replace | Delete) -> tuple[Call, ...]:
     match change:
         case Create(desired=desired, marks=marks):
-            body = with_marks(TAGGING, without(desired.body, *_LATE), marks)
+            body = with_marks(TAGGING, without(desired.body, *MEMBERS), marks)
             captures = {"name": ("cluster", "clusterName"), "arn": ("cluster", "clusterArn")}
             return (Call(service="ecs", operation="CreateCluster", params=body, captures=captures),)
         case Update():
@@ -225,11 +225,11 @@ def _update(change: Update) -> tuple[Call, ...]:
     differing = dict.fromkeys(str(one.path[0]) for one in change.fields)
     cluster = _natural(change.desired.body)
     calls = []
-    sent = {member: _sent(change, member) for member in differing if member not in _LATE}
+    sent = {member: _sent(change, member) for member in differing if member not in MEMBERS}
     if sent:
         calls.append(Call(service="ecs", operation="UpdateCluster", params={"cluster": cluster, **without_nones(sent)}))
-    if any(member in _LATE for member in differing):
-        params = {"cluster": cluster, **_association(change.desired.body, change.observed.body)}
+    if any(member in MEMBERS for member in differing):
+        params = {"cluster": cluster, **association(change.desired.body, change.observed.body)}
         calls.append(Call(service="ecs", operation="PutClusterCapacityProviders", params=params))
     return tuple(calls)
 
@@ -241,19 +241,6 @@ def _sent(change: Update, member: str) -> Json:
     declared = {one["name"]: one for one in change.desired.body.get("settings") or ()}
     live = {one["name"]: one for one in change.observed.body.get("settings") or ()}
     return list({**live, **declared}.values())
-
-
-def _association(desired: Body, live: Body) -> dict[str, Json]:
-    """Return both lists: the call replaces them whole, so the live value is sent for an undeclared one."""
-    providers = desired.get("capacityProviders")
-    if providers is None:
-        providers = live.get("capacityProviders") or []
-    strategy = desired.get("defaultCapacityProviderStrategy")
-    if strategy is None:
-        names = {short_name(name) for name in providers}
-        live_strategy = live.get("defaultCapacityProviderStrategy") or []
-        strategy = [one for one in live_strategy if short_name(one["capacityProvider"]) in names]
-    return {"capacityProviders": providers, "defaultCapacityProviderStrategy": strategy}
 
 
 def _delete(observed: Present) -> tuple[Call, ...]:
@@ -301,12 +288,12 @@ def _unsettled(present: Present) -> Unsettled | None:
     """Return ECS's own work on a cluster. Services can use it meanwhile, unless ECS is still creating it."""
     status, attachments = present.facts.get("status"), present.facts.get("attachmentsStatus")
     if status == "FAILED" or attachments == "UPDATE_FAILED":
-        return Unsettled(state="failed", why="ECS failed to attach the cluster's capacity providers", members=_LATE)
+        return Unsettled(state="failed", why="ECS failed to attach the cluster's capacity providers", members=MEMBERS)
     if status == "DEPROVISIONING":
         return Unsettled(state="in progress", why="ECS is deleting the cluster", usable=False)
     if status == "PROVISIONING" or _updating(present):
         why = "ECS is attaching the cluster's capacity providers"
-        return Unsettled(state="in progress", why=why, usable=status != "PROVISIONING", members=_LATE)
+        return Unsettled(state="in progress", why=why, usable=status != "PROVISIONING", members=MEMBERS)
     return None
 
 
@@ -354,6 +341,8 @@ Cluster/main:
     | operations("servicediscovery", "ListNamespaces"),
     calls=_calls,
     adjust=_adjust,
+    gate=gate,
+    only_removes=only_removes,
     unsettled=_unsettled,
     delete_waits=_delete_waits,
     serial_domain=lambda body: str(_natural(body)),
