@@ -6,6 +6,7 @@ import json
 import pickle
 from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,8 +79,10 @@ class Answers:
     def _called(self, call: Call, params: dict[str, Any], way: Way) -> dict[str, Any]:
         self.injector.before(call)
         self.before(call)
+        cut = lean.unless(b"", call.service, call.operation) if self.injector.shortens else nullcontext()
         try:
-            answer = self._answer(call, params, way)
+            with cut:
+                answer = self._answer(call, params, way)
         except ClientError as error:
             self.injector.after(call, error.response)
             raise

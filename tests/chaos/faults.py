@@ -88,6 +88,11 @@ class Injector:
         """Return whether the fault still affects calls."""
         return self.simulator.clock.now() < self.ends_at
 
+    @property
+    def shortens(self) -> bool:
+        """Whether the answer to the call that is made now will be cut: then it is another one than AWS gave."""
+        return self.active and self._after == "short"
+
     def before(self, call: Call) -> None:
         """Count a call, and raise what goes wrong before its effect."""
         if not self.active:

@@ -19,7 +19,7 @@ from tests.whole.support.environment import SETTLE_SECONDS, Controller
 
 Body = dict[str, Any]
 CHANGES = 36  # of properties, in one chain
-MOST_AT_ONCE = 10
+MOST_AT_ONCE = 14
 ACTED = 0.3  # of the steps, after an act of another client
 ABSENT: Any = object()
 APPLIED = re.compile(r'"1r?:[\w+/=-]+"')  # a declared value that AWS has already is not noted: that is no write

@@ -7,18 +7,16 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from ecsync.core import marks, plan
+from ecsync.core import plan
 from ecsync.core.graph import in_groups, references
 from ecsync.core.inputs import Inputs
-from ecsync.core.kind import Kind
-from ecsync.core.model import Absent, Adopt, Call, Create, Delete, Forget, Key, Observed, Present, Ref, Replace
+from ecsync.core.model import Absent, Adopt, Create, Delete, Forget, Key, Observed, Present, Ref, Replace
 from ecsync.core.outcome import DELETING, Done, Failed, Plan, Progressing, Result, Skipped, Step, StepId
 from ecsync.core.ports import AwsError, Clock, Cloud, Deferred, WritesStopped
 from ecsync.core.resolve import resolve
-from ecsync.core.trees import Json, at
 from ecsync.engine import orphans
 from ecsync.engine.inventory import Inventory
-from ecsync.engine.observe import neighbours, observe
+from ecsync.engine.observe import as_created, captures, neighbours, observe
 from ecsync.engine.retries import adds, content_digest, makes, needs, unmet
 from ecsync.engine.step_state import StepState
 from ecsync.engine.views import MOMENT, View, around, confirmed, fresh
@@ -198,6 +196,8 @@ def _planned_again(run: _Run, step: Step) -> Step | Result:
     again = next((one for one in decided.steps if one.id == step.id), None)
     if again is None:
         return _result_without_step(decided, step.id.key)
+    if isinstance(again.change, Create) and not isinstance(step.change, Create):
+        return Skipped(reason="AWS does not show it any more: the next pass looks again before it is created")
     return run.context.step_state.awaited(
         replace(again, after=step.after, needs=step.needs), inputs, run.context.clock.monotonic()
     )
@@ -225,7 +225,7 @@ def _read_beside(run: _Run, key: Key) -> None:
 def _creates_like(run: _Run, step: Step) -> list[Key]:
     """Return the resource of a step, and those of the steps after it that create the same kind: one read for all."""
     if run.inputs.kind(step.id.key).apart:
-        return [step.id.key]  # its resources need a call each
+        return [step.id.key]
     following = (one.id.key for one in run.steps if adds(one) and one.id not in run.results)
     alike = (key for key in following if key.kind == step.id.key.kind and key != step.id.key)
     return [step.id.key, *islice(alike, _READ_AHEAD)]
@@ -309,7 +309,7 @@ def _call(run: _Run, step: Step) -> dict[str, str] | None:
         finally:
             if sent:  # also after an error: AWS may have done it
                 _note_write(run, step)
-        captured |= _captures(call, response)
+        captured |= captures(call, response)
         if isinstance(step.change, Replace) and captured and not _is_ours(run, step.id.key, captured):
             return {}  # the rest is for a later pass, which reads what AWS has then
     return captured
@@ -335,11 +335,6 @@ def _note_write(run: _Run, step: Step) -> None:
     state.known_marks.sent(step, run.context.clock.monotonic())
 
 
-def _captures(call: Call, response: Json) -> dict[str, str]:
-    found = {output: at(response, path) for output, path in call.captures.items()}
-    return {output: str(value) for output, value in found.items() if value is not None}
-
-
 # ---------------------------------------------------------------- afterwards
 
 
@@ -354,7 +349,7 @@ def _after_write(run: _Run, step: Step, captured: Mapping[str, str]) -> Result:
     """Let the steps after this one see the resource: as the response has it, or read again."""
     key, change = step.id.key, step.change
     kind = run.inputs.kind(key)
-    created = _as_created(kind, change, captured) if isinstance(change, Create) else None
+    created = as_created(kind, change, captured) if isinstance(change, Create) else None
     shown = created or run.world[key]
     if not step.waiting and kind.unsettled is None and isinstance(shown, Present) and _shows_enough(run, step, shown):
         run.world[key] = replace(shown, read_at=None)  # the next pass reads it
@@ -389,12 +384,7 @@ def _shows_enough(run: _Run, step: Step, shown: Present) -> bool:
     """
     if run.removes:
         return False
-    if step.id.key not in run.depended:
-        return True
-    return isinstance(step.change, Create) and all(one in shown.outputs for one in run.inputs.kind(step.id.key).outputs)
-
-
-def _as_created(kind: Kind, change: Create, captured: Mapping[str, str]) -> Present:
-    """Return a resource as its create call left it: the response has the outputs that other steps need."""
-    body = change.desired.body
-    return Present(body=body, outputs={**kind.known(body), **captured}, marks=marks.read(change.marks))
+    known = isinstance(step.change, Create) and all(
+        one in shown.outputs for one in run.inputs.kind(step.id.key).outputs
+    )
+    return known or step.id.key not in run.depended

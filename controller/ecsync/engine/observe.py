@@ -9,10 +9,12 @@ from datetime import datetime
 from ecsync.core import marks
 from ecsync.core.inputs import Inputs, basis, blocked, known_revision, unmoved, waits_for
 from ecsync.core.kind import Kind, Wanted
-from ecsync.core.model import Absent, Desired, Key, Observed, Present, Unreadable
+from ecsync.core.model import Absent, Call, Create, Desired, Key, Observed, Present, Unreadable
 from ecsync.core.ports import AwsError, Reader
 from ecsync.core.resource_diff import fields_of, with_ignored
-from ecsync.core.trees import Pool
+from ecsync.core.trees import Json, Pool, at
+from ecsync.engine.inventory import Inventory
+from ecsync.engine.views import confirmed
 
 
 def observe(reader: Reader, inputs: Inputs, now: datetime, only: Collection[Key] | None = None) -> dict[Key, Observed]:
@@ -43,6 +45,26 @@ def observe(reader: Reader, inputs: Inputs, now: datetime, only: Collection[Key]
     seen = replace(inputs, world=world, settled=inputs.settled if only is None else {})
     _inquire(reader, seen, world, resources)
     return world
+
+
+def observe_again(
+    inventory: Inventory, inputs: Inputs, now: datetime, keys: Collection[Key], *, written: int
+) -> dict[Key, Observed]:
+    """Return the world with these resources as they are now, after the place `written`: they are to change.
+
+    One that is not there is read twice: an answer may leave out what exists, and AWS need not refuse to create it.
+    """
+    before = _absent(inputs.world, keys)
+    after = inventory.mark() if before else written
+    world = observe(inventory.reader(confirmed(after)), inputs, now, keys)
+    vanished = _absent(world, keys) - before
+    if not vanished:
+        return world
+    return observe(inventory.reader(confirmed(inventory.mark())), replace(inputs, world=world), now, vanished)
+
+
+def _absent(world: Mapping[Key, Observed], keys: Collection[Key]) -> set[Key]:
+    return {key for key in keys if isinstance(world.get(key), Absent)}
 
 
 def _pooled(observed: Present, pool: Pool, now: datetime) -> Present:
@@ -132,3 +154,15 @@ def _inquire(reader: Reader, inputs: Inputs, world: dict[Key, Observed], resourc
             world[desired.key] = Unreadable(str(failure))
         else:
             world[desired.key] = replace(observed, facts={**observed.facts, **facts})
+
+
+def captures(call: Call, response: Json) -> dict[str, str]:
+    """Return the outputs that a response has."""
+    found = {output: at(response, path) for output, path in call.captures.items()}
+    return {output: str(value) for output, value in found.items() if value is not None}
+
+
+def as_created(kind: Kind, change: Create, captured: Mapping[str, str]) -> Present:
+    """Return a resource as its create call left it: the response has the outputs that other steps need."""
+    body = change.desired.body
+    return Present(body=body, outputs={**kind.known(body), **captured}, marks=marks.read(change.marks))

@@ -13,18 +13,18 @@ from ecsync.core import marks, plan, policy, status
 from ecsync.core.graph import in_groups
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind
-from ecsync.core.model import Absent, Application, Desired, Key, Problem, Target, Unreadable
+from ecsync.core.model import Application, Desired, Key, Problem, Target, Unreadable
 from ecsync.core.outcome import Outcome, Plan, Result, StepId, WithheldReason
 from ecsync.core.ports import Clock, Cloud, Reader
 from ecsync.engine import orphans, progress, quiet
 from ecsync.engine.ahead import Threads, read_ahead
 from ecsync.engine.executor import Announce, ExecutionContext, execute
 from ecsync.engine.inventory import Inventory
-from ecsync.engine.observe import neighbours, observe
+from ecsync.engine.observe import neighbours, observe, observe_again
 from ecsync.engine.quiet import Quiet
 from ecsync.engine.step_state import StepState
 from ecsync.engine.trace import Trace
-from ecsync.engine.views import View, around, at_cadence, confirmed, fresh
+from ecsync.engine.views import View, around, at_cadence, fresh
 
 Timer = Callable[[str], AbstractContextManager[object]]
 
@@ -194,12 +194,11 @@ def look(
     differing = first & step_state.new_differences(inputs, steps)
     if differing:
         with timer("observe"):
-            written = step_state.written
-            absent = any(isinstance(inputs.world.get(key), Absent) for key in differing)
-            after = destination.inventory.mark() if absent else written  # what is not there is read twice
-            beside = around(application.sync.interval, written=written)
+            beside = around(application.sync.interval, written=step_state.written)
             inputs = _observed(inputs, destination, beside, neighbours(inputs, differing))
-            inputs = _observed(inputs, destination, confirmed(after), tuple(differing))
+            wall, keys = destination.clock.now(), tuple(differing)
+            world = observe_again(destination.inventory, inputs, wall, keys, written=step_state.written)
+            inputs = replace(inputs, world=world)
         with timer("plan"):
             inputs, planned = _planned(inputs, catalogue, destination, step_state, looking)
         step_state.record_confirmed(inputs, planned, differing)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -59,3 +60,33 @@ def test_one_answer_that_leaves_resources_out_creates_nothing(process: str) -> N
     assert looked
     assert account.run(application).sync == "Synced"
     assert (account.cloud.writes, account.cloud.refused) == ([], [])
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+def test_a_resource_that_one_answer_leaves_out_before_its_change_is_not_created(number: int) -> None:
+    """Whichever answer of the pass it is: the first one, the one that confirms the change, or the one of its step."""
+    application = shop(*(document(f"Leaf/n{count:02}", colour="red") for count in range(25)))
+    account = SharedAccount()
+    account.settle(application)
+    changed = shop(*(document(f"Leaf/n{count:02}", colour="blue") for count in range(25)))
+    account.cloud.writes.clear()
+    account.clock.advance(60)
+    there, seen = account.cloud.objects, 0
+
+    def leave_out(operation: str, _: object) -> None:
+        nonlocal seen
+        if operation == "DescribeLeaf":
+            seen += 1
+            account.cloud.objects = {} if seen == number else there
+        else:
+            account.cloud.objects = there
+
+    account.cloud.before = leave_out
+    account.run(changed)
+    account.cloud.before = lambda *_: None
+    account.cloud.objects = there
+    account.clock.advance(60)
+    account.settle(changed)
+    assert seen > number
+    assert account.cloud.refused == []
+    assert Counter(write.partition(" ")[0] for write in account.cloud.writes) == {"UpdateLeaf": 25, "TagLeaf": 25}
