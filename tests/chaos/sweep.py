@@ -17,7 +17,7 @@ from tests.chaos.stage import Stage
 from tests.whole.support.environment import Controller
 
 SAMPLED = 10  # of the cases that wrote what the clean run wrote, one in so many compares the account all the same
-THOROUGH = 40  # one case in so many takes no short way
+THOROUGH = 60  # one case in so many takes no short way
 
 
 @dataclass(frozen=True)

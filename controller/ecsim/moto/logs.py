@@ -36,10 +36,11 @@ def check_retention(call: Call) -> None:
 
 
 def check_delete_log_group(call: Call) -> None:
-    """Refuse to delete a log group with deletion protection."""
+    """Refuse to delete a log group with deletion protection; else let its tags go first."""
     kept = call.store(LogsRegion).groups.get(call.params["logGroupName"], {})
     if kept.get("deletionProtectionEnabled"):
         raise AwsError("ValidationException", "Cannot delete log group with deletion protection enabled")
+    seams.forget_log_group_tags(call.account, call.region, call.params["logGroupName"])
 
 
 def remember_log_group(call: Call, response: Response) -> Response:

@@ -287,6 +287,13 @@ def tagged_repositories(account: str, region: str) -> Iterator[tuple[str, dict[s
         yield repository.arn, backend.tagger.get_tag_dict_for_resource(repository.arn), "ecr:repository"
 
 
+def forget_log_group_tags(account: str, region: str, name: str) -> None:
+    """Remove the tags of a log group: moto keeps them for the next one with that name."""
+    backend = logs_backends[account][region]
+    if name in backend.groups:
+        backend.tagger.delete_all_tags_for_resource(backend.groups[name].arn)
+
+
 def log_groups(account: str, region: str) -> Any:
     """Return the log groups of one Region by name."""
     return logs_backends[account][region].groups

@@ -173,6 +173,15 @@ def test_the_policies_of_aws_can_be_attached(aws: Aws) -> None:
     aws.iam.delete_role(RoleName="instance")
 
 
+def test_a_new_log_group_has_no_tags_of_the_last_one_with_its_name(aws: Aws) -> None:
+    """It is another resource with the same ARN."""
+    for tags in ({"team": "web"}, {}):
+        aws.logs.create_log_group(logGroupName="/again", **({"tags": tags} if tags else {}))
+        arn = aws.logs.describe_log_groups(logGroupNamePrefix="/again")["logGroups"][0]["logGroupArn"]
+        assert aws.logs.list_tags_for_resource(resourceArn=arn)["tags"] == tags
+        aws.logs.delete_log_group(logGroupName="/again")
+
+
 def test_a_log_group_keeps_class_protection_and_tags(aws: Aws) -> None:
     """Members that moto drops are returned, and only AWS's retention periods are accepted."""
     aws.logs.create_log_group(
