@@ -32,9 +32,9 @@ STALE = (1.0, 5.0, 40.0)  # seconds
 FAULTS_SHARE, STALE_SHARE = 0.65, 0.6  # of the minutes: until then, and the rest for the chains
 SKIPPED = 5, 14  # so many of so many calls of a scenario have no fault: another seed skips others
 CHANGES = 10_000  # generated, in as many chains as that needs
-SCHEDULES = 40
+SCHEDULES = 20
 KILLS = 100
-FORGOTTEN = 3  # one half wave of so many is made where everything is made; `--forgetful` makes all
+FORGOTTEN = 4  # one half wave of so many is made where everything is made; `--forgetful` makes all
 
 
 Part = Callable[[World, argparse.Namespace, float], int]

@@ -18,7 +18,7 @@ from tests.chaos.stage import Stage, World
 from tests.whole.support.environment import SETTLE_SECONDS, Controller
 
 Body = dict[str, Any]
-CHANGES = 36  # of properties, in one chain
+CHANGES = 48  # of properties, in one chain
 MOST_AT_ONCE = 14
 ACTED = 0.3  # of the steps, after an act of another client
 ABSENT: Any = object()
