@@ -126,11 +126,11 @@ class TestListing:
     @pytest.mark.parametrize(
         ("last", "reads"),
         [
-            (Listing(revision="1", at=0.0), False),
-            (Listing(revision="0", at=0.0), True),
-            (Listing(revision="1", at=-RELIST - 1), True),
-            (Listing(revision="1", at=-RETRY, incomplete="denied"), False),
-            (Listing(revision="1", at=-RETRY - 1, incomplete="denied"), True),
+            (Listing(revision="1", at=0.0, made=0.0), False),
+            (Listing(revision="0", at=0.0, made=0.0), True),
+            (Listing(revision="1", at=-RELIST - 1, made=0.0), True),
+            (Listing(revision="1", at=-RETRY, made=0.0, incomplete="denied"), False),
+            (Listing(revision="1", at=-RETRY - 1, made=0.0, incomplete="denied"), True),
         ],
         ids=["usable", "another revision", "too old", "incomplete", "incomplete for a minute"],
     )

@@ -35,6 +35,7 @@ class Listing:
 
     revision: str  # of the manifests that the live resources were compared with
     at: float  # monotonic seconds
+    made: float  # when the marks were compared with the world; `at` may be later, see `renewed`
     orphans: tuple[Owned, ...] = ()
     incomplete: str = ""
     unread: frozenset[Key] = frozenset()  # documents with our mark in AWS that could not be read: the only reason
@@ -104,7 +105,7 @@ def listing(inventory: Inventory, view: View, inputs: Inputs, last: Listing | No
             text = f"{kind.name} resources with our marks could not be listed: {failure}"
             incomplete = WithheldReason("not_listed", text)
     unread = frozenset(key for key in suspects if _is_unread(inputs, key))
-    found = Listing(revision=inputs.revision, at=now, orphans=tuple(orphans), incomplete=incomplete)
+    found = Listing(revision=inputs.revision, at=now, made=now, orphans=tuple(orphans), incomplete=incomplete)
     if unread and not incomplete:
         text = f"{min(unread)} cannot be read: it is not known which resource its mark in AWS is on"
         return replace(found, incomplete=WithheldReason("not_listed", text), unread=unread)

@@ -61,7 +61,7 @@ class Quiet:
     ground: Ground
     trace: Trace
     outcome: Outcome
-    at: float  # monotonic seconds: when the pass in full was made
+    began: float  # monotonic seconds: when the pass in full began
 
     def repeats(self, ground: Ground, now: float) -> bool:
         """Return whether a pass on this ground has this outcome too. Reads what it does not take any more."""
@@ -69,8 +69,8 @@ class Quiet:
 
     def listed_again(self, listing: Listing, revision: str, now: float) -> Listing | None:
         """Return the list of what is ours as of now, if it is the same; None if a pass in full has to look at it."""
-        if listing.revision != revision or now - self.at > _IN_FULL:
-            return None
+        if listing.revision != revision or listing.made < self.began or now - self.began > _IN_FULL:
+            return None  # the list was compared with another world, or long ago
         ground = self.ground
         scope = Scope(ground.inventory, ground.view(now), ground.kinds, ground.installation, ground.application)
         return renewed(listing, scope, now)
@@ -81,7 +81,7 @@ class Quiet:
         return tuple(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
 
 
-def of(ground: Ground, trace: Trace, outcome: Outcome, at: float) -> Quiet | None:
+def of(ground: Ground, trace: Trace, outcome: Outcome, began: float) -> Quiet | None:
     """Return the outcome of a pass for the next one, if it had nothing to do and is certain; else None."""
     plan = outcome.plan
     open_ = plan.steps or plan.withheld or plan.unreadable or plan.stopped or plan.mismatches or plan.incomplete
@@ -89,4 +89,4 @@ def of(ground: Ground, trace: Trace, outcome: Outcome, at: float) -> Quiet | Non
         return None
     trace.end()
     decided = replace(plan, unchanged=len(plan.settled))
-    return Quiet(ground=ground, trace=trace, outcome=replace(outcome, plan=decided), at=at)
+    return Quiet(ground=ground, trace=trace, outcome=replace(outcome, plan=decided), began=began)

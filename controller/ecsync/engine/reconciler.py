@@ -327,7 +327,7 @@ def reconcile(
     )
     outcome = Outcome(plan=observed.plan, results=results, statuses=statuses)
     if observed.trace is not None and step_state.is_fixed(observed.inputs):
-        step_state.quiet = quiet.of(ground, observed.trace, outcome, destination.clock.monotonic())
+        step_state.quiet = quiet.of(ground, observed.trace, outcome, now)
     return outcome
 
 

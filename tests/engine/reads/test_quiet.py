@@ -228,6 +228,20 @@ def test_another_mark_makes_a_pass_in_full(controller: Controller) -> None:
     assert [one.step.id.key.name for one in outcome.plan.withheld] == ["lost"]
 
 
+def test_a_list_that_was_compared_with_an_older_world_is_made_again(controller: Controller) -> None:
+    """Since then a document may mean another resource, and leave the one with its mark."""
+    controller.round(RELIST + 1)
+    controller.quiet()
+    controller.body("Leaf/alone")["colour"] = "manual"
+    controller.round()
+    controller.quiet()
+    controller.round(RELIST + 1)
+    assert controller.read
+    controller.quiet()
+    controller.round(RELIST + 1)
+    assert not controller.read
+
+
 def test_a_listing_that_fails_is_met_by_the_pass(controller: Controller) -> None:
     """The last list does not stand in for it."""
     controller.round(RELIST + 1)
