@@ -29,7 +29,7 @@ demo: install  ## Converge, break four things, watch them repaired; under a minu
 	$(BIN)/ecsync demo
 
 test: install  ## All tests, in a few minutes
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 editor: $(SERVER)/.installed  ## Install yaml-language-server, with which `ecsync schema` is tested; needs npm
 
