@@ -24,7 +24,7 @@ from ecsync.engine.observe import neighbours, observe, observe_again
 from ecsync.engine.quiet import Quiet
 from ecsync.engine.step_state import StepState
 from ecsync.engine.trace import Trace
-from ecsync.engine.views import View, around, at_cadence, fresh
+from ecsync.engine.views import View, around, at_cadence, at_interval, fresh
 
 Timer = Callable[[str], AbstractContextManager[object]]
 
@@ -174,15 +174,18 @@ def look(
     destination = destination.shared()
     assert destination.inventory is not None
     inputs = _unobserved(application, catalogue, destination, step_state)
-    began = destination.clock.monotonic()
-    looking = at_cadence(application.sync.interval, written=step_state.written, began=began)
+    began, interval = destination.clock.monotonic(), application.sync.interval
+    looking = at_cadence(interval, written=step_state.written, began=began)
+    beside = around(interval, written=step_state.written)
     trace = Trace()
     with timer("observe"):
         _read_ahead(inputs, destination, looking)
         inputs = _observed(inputs, destination, looking, trace=trace)
-        only_looked = not step_state.unsettled and not step_state.unread
+        only_looked = not (step_state.unsettled or step_state.unread or step_state.left)
+        if step_state.left:
+            sooner = at_interval(interval, written=step_state.written)
+            inputs = _observed(inputs, destination, sooner, step_state.some_left(_CONFIRMED))
         if step_state.unsettled:
-            beside = around(application.sync.interval, written=step_state.written)
             inputs = _observed(inputs, destination, beside, step_state.unsettled)
         if step_state.unread:
             inputs = _observed(inputs, destination, fresh(step_state.written), tuple(step_state.unread))
@@ -194,7 +197,6 @@ def look(
     differing = first & step_state.new_differences(inputs, steps)
     if differing:
         with timer("observe"):
-            beside = around(application.sync.interval, written=step_state.written)
             inputs = _observed(inputs, destination, beside, neighbours(inputs, differing))
             wall, keys = destination.clock.now(), tuple(differing)
             world = observe_again(destination.inventory, inputs, wall, keys, written=step_state.written)
@@ -325,6 +327,7 @@ def reconcile(
         for one in statuses
         if one.health.status not in _AT_REST and not isinstance(inputs.world.get(one.key), Unreadable)
     )
+    step_state.record_left(observed.inputs, observed.plan, writes=options.writes)
     outcome = Outcome(plan=observed.plan, results=results, statuses=statuses)
     if observed.trace is not None and step_state.is_fixed(observed.inputs):
         step_state.quiet = quiet.of(ground, observed.trace, outcome, now)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from ecsync.core import plan as planning
 from ecsync.core.inputs import CHECKED_WITHIN, Inputs, InVain, LookupValues, PartInVain, Policy
 from ecsync.core.marks import applied_for
-from ecsync.core.model import Applied, Desired, Documents, Key, Present, Update
+from ecsync.core.model import Absent, Applied, Desired, Documents, Key, Present, Update
 from ecsync.core.outcome import Failed, Plan, Progressing, Result, Settled, Step, StepId
 from ecsync.core.ports import AwsError
 from ecsync.engine.convergence import KnownMarks, Writes
@@ -43,6 +43,7 @@ class StepState:
     orphan_listing: Listing | None = None
     unread: set[Key] = field(default_factory=set)  # written by us, and not read since
     unsettled: frozenset[Key] = frozenset()  # not healthy after the last pass: AWS may be at work
+    left: tuple[Key, ...] = ()  # by the last pass to another process, which may change or create them at any time
     written: int = 0  # the place of the last write in the order of the inventory's reads
     differences: dict[Key, str] = field(default_factory=dict)  # that were confirmed: a digest of each
     watches: Watches = field(default_factory=dict)  # what was under way after the last pass
@@ -87,6 +88,20 @@ class StepState:
     def record_confirmed(self, inputs: Inputs, plan: Plan, keys: Collection[Key]) -> None:
         """Note the differences of resources that were read again for a plan."""
         self.differences |= _differences(inputs, (step for step in plan.steps if step.id.key in keys))
+
+    def record_left(self, inputs: Inputs, plan: Plan, *, writes: bool) -> None:
+        """Note what another process has to change or create: this one only looks, or only looks it up."""
+        open_ = {key for key, observed in inputs.world.items() if isinstance(observed, Absent)}
+        open_ |= {step.id.key for step in plan.steps}
+        declared = (one for one in (*inputs.lookups, *inputs.application.resources) if one.key in open_)
+        self.left = tuple(one.key for one in declared if not writes or not inputs.writable(one))
+
+    def some_left(self, most: int) -> tuple[Key, ...]:
+        """Return up to `most` of what is left to another process: others in each pass."""
+        if len(self.left) <= most:
+            return self.left
+        first = self.turn * most % len(self.left)
+        return (*self.left, *self.left)[first : first + most]
 
     def record_repeated(self) -> None:
         """Note a pass with the outcome of the last one."""

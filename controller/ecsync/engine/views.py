@@ -87,6 +87,11 @@ def around(interval: float, *, written: int = 0) -> View:
     return View("cadence", {**view.ages, "fast": MOMENT}, written, guarding=True)
 
 
+def at_interval(interval: float, *, written: int = 0) -> View:
+    """Return the view for a difference that this process does not repair: another one may do so at any time."""
+    return View("cadence", dict.fromkeys(("fast", "medium", "slow"), interval * _SHARE), written)
+
+
 def fresh(now: int) -> View:
     """Return the view of a step: read after this place in the order (docs/rules.md R25)."""
     return View("fresh", dict.fromkeys(("fast", "medium", "slow"), float("inf")), now)

@@ -94,15 +94,16 @@ def test_a_difference_is_confirmed_once(account: Account) -> None:
 def test_a_difference_that_is_another_one_is_confirmed(account: Account) -> None:
     """Of the document or of the live resource."""
     account.settle(leaves("red", 3))
+    account.restart()  # into a process that only looks
     read: list[list[str]] = []
 
     def note(operation: str, params: Mapping[str, Any]) -> None:
         if operation == "DescribeLeaf":
             read.append(sorted(params["names"]))
+            account.clock.advance(MOMENT + 1)
 
     account.cloud.before = note
     for colour, live in (("blue", "red"), ("green", "red"), ("green", "black"), ("green", "black")):
-        account.clock.advance(MOMENT + 1)
         account.body("Leaf/n1")["colour"] = live
         account.run(leaves(colour, 3), options=PassOptions())
     names = ["n0", "n1", "n2"]
