@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ecsync.core.model import Application, Problem, Snapshot, Target
-from ecsync.core.outcome import Outcome, Pass, PassResult, Plan
+from ecsync.core.outcome import LeftBehind, Outcome, Pass, PassResult, Plan
 from ecsync.core.ports import AwsError, Deferred, SourceError
 from ecsync.engine.daemon import Daemon
 from ecsync.engine.daemon_parts import DaemonParts
@@ -44,6 +44,8 @@ class Recorded:
     beats: list[str] = field(default_factory=list)
     deferrals: list[tuple[str, str]] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
+    left: dict[str, LeftBehind | None] = field(default_factory=dict)
+    moves: list[tuple[str, list[str], str]] = field(default_factory=list)
     on_finished: Callable[[], None] = lambda: None
 
     def source_read(self, source_state: Any) -> None:
@@ -82,9 +84,14 @@ class Recorded:
         """Keep the name of the loop."""
         self.beats.append(loop)
 
-    def forget(self, application: str) -> None:
-        """Keep the name of an application that is not declared any more."""
+    def forget(self, application: str, left: LeftBehind | None) -> None:
+        """Keep the name of an application that is not declared any more, and what it had."""
         self.forgotten.append(application)
+        self.left[application] = left
+
+    def moved(self, application: Application, left: LeftBehind, to: Target) -> None:
+        """Keep what an application leaves behind, and where it is now."""
+        self.moves.append((application.name, sorted(map(str, left.resources)), str(to)))
 
     def timer(self, phase: str) -> AbstractContextManager[object]:
         """Keep the name of the phase."""
@@ -111,6 +118,7 @@ class Harness:
         self.broken_loader: Exception | None = None
         self.before_destination: Callable[[], None] = lambda: None
         self.consents = True
+        self.target = TARGET
         self.unheld = ""  # why the lease is not held
         clock = self.account.clock
         self.queue = MemoryQueue(clock, wait=wait or clock.skip)
@@ -153,7 +161,7 @@ class Harness:
         if application.name in self.broken:
             raise ZeroDivisionError("the exception of the test")
         self.before_destination()
-        return self.account.destination()
+        return replace(self.account.destination(), target=self.target)
 
     def target_of(self, _: Application) -> Target:
         """Return the target of every application."""

@@ -14,8 +14,9 @@ from ecsync.core.outcome import PassResult, WithheldReason
 from ecsync.core.ports import AwsError, SourceError
 from ecsync.engine.reconciler import Catalogue
 from ecsync.engine.requeue import AFTER_CHANGE
+from ecsync.testing import MemoryCloud
 from tests.engine.harness import Harness, SourceState
-from tests.engine.passes import ALL_THERE, document, shop, stack
+from tests.engine.passes import ALL_THERE, TARGET, document, shop, stack
 
 PATIENCE = 5.0  # real seconds that a thread may take before a test fails
 
@@ -336,8 +337,38 @@ class TestSource:
         running.work(300)
         assert running.account.there() == ALL_THERE
         assert running.recorded.forgotten == ["shop"]
+        left = running.recorded.left["shop"]
+        assert left is not None
+        assert left.target == TARGET
+        assert sorted(map(str, left.resources)) == ["App/app", "Base/base", "Leaf/alone", "Leaf/leaf"]
         assert [state.name for state in running.store.applications()] == ["other"]
         assert running.recorded.passes.count(("shop", "changed")) == 1
+
+
+@pytest.mark.parametrize("part", ["account", "region"])
+def test_an_application_that_moves_shows_what_it_leaves_until_it_is_back(harness: Harness, part: str) -> None:
+    """What is only looked up is not left behind, and nothing that was known of the old place is used."""
+    net = document("Net/net")
+    harness.account.cloud.objects["Net-0"] = {"name": "net"}
+    harness.declare(shop(net, *stack()))
+    harness.work()
+    there = harness.account.cloud
+    harness.account.cloud = MemoryCloud()
+    harness.target = replace(TARGET, **{part: "999999999999"})
+    harness.work(120)
+    names = ["App/app", "Base/base", "Leaf/alone", "Leaf/leaf"]
+    assert harness.recorded.moves == [("shop", names, str(harness.target))]
+    state = harness.store.application("shop")
+    assert state is not None
+    (left,) = state.left_behind
+    assert (left.target, sorted(map(str, left.resources))) == (TARGET, names)
+    assert harness.account.there() == ALL_THERE
+    harness.account.cloud, harness.target = there, TARGET
+    harness.work(120)
+    state = harness.store.application("shop")
+    assert state is not None
+    assert [one.target for one in state.left_behind] == [replace(TARGET, **{part: "999999999999"})]
+    assert len(harness.recorded.moves) == 2
 
 
 @pytest.mark.parametrize(("kind", "result"), [("throttled", "throttled"), ("transient", "error"), ("denied", "error")])

@@ -231,6 +231,17 @@ class TestPrune:
         account.run(shop(document("Leaf/a"), prune=True, region="eu-west-1"), there)
         assert account.there() == {"Leaf": ["a"]}
 
+    def test_a_name_of_the_account_may_be_meant_in_another_region(self, account: Account) -> None:
+        """A role has one name for all Regions: it is not removed while an application of another Region declares it."""
+        account.kinds = {**KINDS, "Leaf": memory_kind("Leaf", regional=False)}
+        account.settle(shop(document("Leaf/a"), document("Leaf/b"), region="eu-west-1"))
+        own = shop(document("Leaf/a"), prune=True, region="eu-west-1")
+        there = replace(shop(document("Leaf/b", application="store"), name="store"), region="us-east-1")
+        outcome = account.run(own, there)
+        (held,) = outcome.plan.withheld
+        assert held.reason.startswith("not deleted yet: Leaf/b of store may mean it")
+        assert account.there() == {"Leaf": ["a", "b"]}
+
     def test_a_resource_to_retain_only_loses_our_marks(self, account: Account) -> None:
         """The mark holds the option of the document that is gone."""
         account.settle(shop(document("Leaf/alone", Options(deletion="retain"))))

@@ -156,6 +156,7 @@ ROLE = Kind(
     name="Role",
     natural=_named("RoleName"),
     name_member="RoleName",
+    regional=False,
     primary="name",
     outputs=("name", "arn", "instanceProfileArn"),
     retain_default=True,

@@ -224,3 +224,18 @@ def test_composites_are_expanded_before_references() -> None:
     messages = [problem.message for problem in loaded({"app.yaml": wrong}, composites={"Web": web}).problems]
     assert 'unknown field "imgae" in Web; did you mean "image"?' in messages
     assert 'missing required field "image" in Web' in messages
+
+
+def test_one_name_of_a_role_in_two_regions_is_one_role() -> None:
+    """Its names are of the account. A log group of the same name is another one in each Region."""
+    there = STORE.replace("ap-northeast-2", "eu-west-1")
+    files = {"shop/app.yaml": SHOP, "store/app.yaml": there}
+    groups = {f"{name}/x.yaml": GROUP.format("x") for name in ("shop", "store")}
+    assert loaded(files | groups).problems == ()
+    roles = {
+        f"{name}/x.yaml": 'resources: {Role/x: {RoleName: exec, AssumeRolePolicyDocument: {Version: "2012-10-17"}}}\n'
+        for name in ("shop", "store")
+    }
+    found = loaded(files | roles).problems
+    assert sorted(one.application for one in found) == ["shop", "store"]
+    assert all("only one document may declare it" in one.message for one in found)

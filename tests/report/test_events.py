@@ -280,7 +280,7 @@ def test_the_recorder_returns_the_drift_that_has_not_ended() -> None:
         seen.append(set(recorder.drift("shop")))
     assert seen == [set(), {API, WEB}, {API, WEB}, {WEB}]
     assert recorder.drift("blog") == {}
-    recorder.application_removed("shop", NOW)
+    recorder.application_removed("shop", None, NOW)
     assert recorder.drift("shop") == {}
 
 
@@ -478,7 +478,7 @@ def test_the_recorder_remembers_each_application_separately() -> None:
     for context in (CONTEXT, blog, CONTEXT, blog):
         recorder.pass_ended(DRIFTED, context)
     assert [event.application for event in seen] == ["shop", "blog"]
-    recorder.application_removed("shop", NOW)
+    recorder.application_removed("shop", None, NOW)
     recorder.manifests_read((), CONTEXT)
     recorder.pass_started(DRIFTED.plan, CONTEXT)
     recorder.pass_ended(DRIFTED, CONTEXT)

@@ -46,6 +46,7 @@ METRICS = {
     "ecsync_events_dropped",
     "ecsync_heartbeat_timestamp_seconds",
     "ecsync_lease_held",
+    "ecsync_left_behind_resources",
     "ecsync_plan_changes",
     "ecsync_prune_blocked",
     "ecsync_reconcile",

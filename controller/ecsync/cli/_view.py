@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 _STYLE = {"Healthy": "good", "Progressing": "change", "Degraded": "danger", "Missing": "change", "Unknown": "danger"}
 _SHOWN = (
-    "drift.", "resource.", "leftover.", "sync.failed", "pass.", "deployment.", "source.failed", "app.invalid", "lease.",
+    "drift.", "resource.", "leftover.", "sync.failed", "pass.", "deployment.", "source.failed", "app.invalid",
+    "app.moved", "lease.",
 )  # fmt: skip
 
 

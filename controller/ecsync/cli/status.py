@@ -141,6 +141,11 @@ def _lines(one: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield f"  {last['onlyLooked']}", ""
     if one.get("incomplete"):
         yield f"  nothing will be pruned: {one['incomplete']}", ""
+    for left in one.get("leftBehind", ()):
+        there = f"{left['target']['account'] or '?'}/{left['target']['region']}"
+        yield f"  {len(left['resources'])} resources were left behind in {there}, as seen at {left['seen']}:", "change"
+        for resource in left["resources"]:
+            yield f"    {resource['key']}  {resource['physical']}".rstrip(), ""
     for resource in one["resources"]:
         yield from _resource(resource)
 

@@ -114,7 +114,7 @@ class Inputs:
 
     def physical(self, kind: str, natural: str) -> PhysicalId:
         """Return the identity of a resource in the target."""
-        return PhysicalId(account=self.target.account, region=self.target.region, kind=kind, natural=natural)
+        return self.kinds[kind].physical(self.target, natural)
 
     def value_of(self, ref: Ref) -> Value:
         """Return the live value of an output, or the value that follows from the body alone; None if it is unknown."""

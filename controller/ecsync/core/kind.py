@@ -18,10 +18,12 @@ from ecsync.core.model import (
     Key,
     Marks,
     Observed,
+    PhysicalId,
     Present,
     Reason,
     Replace,
     Tags,
+    Target,
     Update,
 )
 from ecsync.core.outcome import HEALTHY, LOOK_AGAIN, Health
@@ -205,6 +207,7 @@ class Kind:
     claim: Callable[[Body], str | None] | None = None  # a value that two documents cannot share; None: the natural name
     name_member: str = ""  # the member that gets metadata.name where spec has no name
     name_limit: int = 255  # the longest name, in characters
+    regional: bool = True  # False: its names are of the account, for all Regions
     primary: str  # the output that `${Kind/name}` without an output means
     outputs: tuple[str, ...]  # the outputs that other documents can refer to
     list_outputs: frozenset[str] = frozenset()  # those of them that are lists
@@ -289,6 +292,11 @@ class Kind:
     def has_health(self) -> bool:
         """Whether a live resource can be other than healthy."""
         return self.health is not _healthy or self.unsettled is not None
+
+    def physical(self, target: Target, natural: str) -> PhysicalId:
+        """Return the identity of a resource of this name in a target."""
+        region = target.region if self.regional else ""
+        return PhysicalId(account=target.account, region=region, kind=self.name, natural=natural)
 
     def condition(self, observed: Observed | None) -> Unsettled | None:
         """Return what AWS prints about its own work on a live resource; None if it is at rest."""

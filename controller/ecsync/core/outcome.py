@@ -282,6 +282,15 @@ class Pass:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LeftBehind:
+    """What an application had in an account and Region that its manifests do not mean any more. Nothing deletes it."""
+
+    target: Target
+    seen: datetime | None  # when its last pass there ended
+    resources: Mapping[Key, str]  # its managed resources there, each with its primary output where it has one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ApplicationState:
     """The current state of one application. `outcome` is of the last pass with a plan, which may be an earlier pass."""
 
@@ -294,6 +303,7 @@ class ApplicationState:
     last_pass: Pass | None = None
     last_success: datetime | None = None
     next_pass: datetime | None = None
+    left_behind: tuple[LeftBehind, ...] = ()  # as this process saw it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

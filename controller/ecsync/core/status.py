@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from ecsync.core.inputs import Inputs
+from ecsync.core.kind import Kind
 from ecsync.core.model import (
     Absent,
     Adopt,
+    Application,
     Create,
     Delete,
     Desired,
@@ -25,6 +27,7 @@ from ecsync.core.outcome import (
     Done,
     Failed,
     Health,
+    Outcome,
     Plan,
     Progressing,
     ResourceStatus,
@@ -58,6 +61,24 @@ def stays(inputs: Inputs) -> dict[Key, str]:
     """Return, by resource, why its superseded parts are not deleted yet, where no step is planned for it."""
     observed = {desired.key: inputs.world.get(desired.key) for desired in inputs.application.resources}
     return {key: why for key, one in observed.items() if (why := _stays(one))}
+
+
+def owned(
+    application: Application, kinds: Mapping[str, Kind], outcome: Outcome, *, regional: bool = False
+) -> dict[Key, str]:
+    """Return our resources by an outcome, each with its primary output. What could not be read may be there.
+
+    `regional`: only those that are in one Region.
+    """
+    unclaimed = {step.id.key for step in outcome.plan.steps if isinstance(step.change, Adopt)}
+    found: dict[Key, str] = {}
+    for one in outcome.statuses:
+        desired = application.documents.get(one.key)
+        kind = kinds[one.key.kind]
+        ours = desired is not None and desired.options.manage and kind.calls is not None
+        if ours and (kind.regional or not regional) and one.key not in unclaimed and one.health.status != "Missing":
+            found[one.key] = one.physical
+    return found
 
 
 def _stays(observed: Observed | None) -> str:

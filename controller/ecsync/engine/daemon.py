@@ -10,21 +10,21 @@ from datetime import datetime, timedelta
 from functools import partial
 from math import inf
 
-from ecsync.core.model import Application, Key
-from ecsync.core.outcome import ApplicationState, Done, Failed, Outcome, Pass, PassResult, Plan, WithheldReason
+from ecsync.core.model import Application, Key, Target
+from ecsync.core.outcome import ApplicationState, LeftBehind, Outcome, Pass, PassResult, Plan
 from ecsync.core.ports import AwsError, Deferred, SourceError
+from ecsync.core.status import owned
 from ecsync.core.wording import internal_error
 from ecsync.engine.ahead import counting
-from ecsync.engine.daemon_parts import DaemonParts, SourceState
+from ecsync.engine.daemon_parts import DaemonParts, Place, SourceState, pruning, result, result_of_error
 from ecsync.engine.ordering import Ordering
 from ecsync.engine.queue import Claim, Priority
-from ecsync.engine.reconciler import Catalogue, PassOptions, Refused, reconcile
+from ecsync.engine.reconciler import Catalogue, Destination, PassOptions, Refused, reconcile
 from ecsync.engine.requeue import (
     BACKOFF,
     PASS_WAIT,
     backoff,
     delay,
-    failed_transiently,
     jittered,
     lengthened,
     priority,
@@ -61,6 +61,7 @@ class Daemon:
         self._catalogue = Catalogue(applications={})
         self._source_state: SourceState | None = None
         self._step_states: dict[str, StepState] = {}
+        self._places: dict[str, Place] = {}  # of the last pass of each application
         self._started: dict[str, datetime] = {}  # passes under way
         self._to_retry: dict[str, set[Key | None]] = {}  # by application; None: all of its resources
         self._ordering = Ordering(parts.store, wake=partial(parts.queue.add, priority="change"))
@@ -165,9 +166,12 @@ class Daemon:
         """Make a catalogue the current one: queue what differs from the one before, and forget what is not declared."""
         states = [self._state(application, read) for application in read.applications.values()]
         before, self._catalogue = self._catalogue, read
+        gone = before.applications.keys() - read.applications.keys()
+        left = {name: self._left_behind(name) for name in gone}
         for name in self._parts.store.declare(states):
             self._parts.queue.discard(name)
-            self._parts.recorder.forget(name)
+            self._parts.recorder.forget(name, left.get(name))
+            self._places.pop(name, None)
             self._step_states.pop(name, None)
             self._ordering.forget(name)
         for name in read.applications:
@@ -256,7 +260,7 @@ class Daemon:
             cause = error if isinstance(error, AwsError) else None
             if cause and cause.kind == "credentials":
                 self._step_state(name).retries.forget_denied()
-            self._finish(name, _result_of_error(error), after, error=str(error), cause=cause, reconcile_id=reconcile_id)
+            self._finish(name, result_of_error(error), after, error=str(error), cause=cause, reconcile_id=reconcile_id)
             self._ordering.ended(application, self._catalogue, None)
             return _Next(after=after)
         self._parts.recorder.ended(application, outcome, reconcile_id)
@@ -298,12 +302,35 @@ class Daemon:
                 timer=recorder.timer,
             )
             destination = self._parts.destination_for(application)
+            self._place(application, destination)
             self._parts.queue.place(application.name, (destination.target.account, destination.target.region))
             readers = self._parts.readers if claim.patient else None
             with counting(readers, partial(self._parts.wait_limit, inf)) as threads:
                 destination = replace(destination, threads=threads)
                 outcome = reconcile(application, catalogue, destination, self._step_state(application.name), options)
         return outcome, max(waited, threads.waited if threads else 0.0) > PASS_WAIT
+
+    def _place(self, application: Application, destination: Destination) -> None:
+        """Note where a pass is made. If the last one was elsewhere, nothing that was known is of use."""
+        name, to = application.name, destination.target
+        before = self._places.get(name)
+        if before is not None and before.site != (to.account, to.region):
+            left = self._left_behind(name, to)
+            if left is not None:
+                self._parts.store.moved(name, left, to)
+                self._parts.recorder.moved(application, left, to)
+            self._step_states.pop(name, None)
+        self._places[name] = Place(application, destination)
+
+    def _left_behind(self, name: str, to: Target | None = None) -> LeftBehind | None:
+        """Return what an application had in its last pass and does not have in `to`; None if no pass made a plan."""
+        place, state = self._places.get(name), self._parts.store.application(name)
+        if place is None or state is None or state.outcome is None:
+            return None
+        target, kinds = place.destination.target, place.destination.kinds
+        regional = to is not None and to.account == target.account
+        resources = owned(place.application, kinds, state.outcome, regional=regional)
+        return LeftBehind(target=target, seen=state.last_pass.ended if state.last_pass else None, resources=resources)
 
     def _read_only_reason(self, application: Application) -> str:
         """Return the reason why nothing may be written to an application now; empty if it may."""
@@ -361,33 +388,3 @@ class Daemon:
 
     def _jittered(self, seconds: float) -> float:
         return jittered(seconds, self._parts.jitter)
-
-
-def pruning(source_state: SourceState, catalogue: Catalogue) -> str:
-    """Return the reason why nothing may be pruned now; empty if it may (docs/rules.md R5, R27)."""
-    if source_state.error is not None:
-        reason = source_state.error.reason
-        text = f"nothing will be deleted: the source cannot be read ({reason})"
-        return WithheldReason("empty" if reason == "empty" else "stale_source", text)
-    if not source_state.complete:
-        text = "nothing will be deleted: the source must first return the same files twice, 60 s apart"
-        return WithheldReason("stale_source", text)
-    return catalogue.warranted().pruning
-
-
-def result(outcome: Outcome) -> PassResult:
-    """Return the result of a pass as one of a closed set."""
-    results = outcome.results.values()
-    if failed_transiently(outcome):
-        return "error"
-    if any(isinstance(one, Failed) for one in results) or outcome.plan.stopped:
-        return "terminal"
-    if any(isinstance(one, Done) for one in results):
-        return "changed"
-    return "synced" if outcome.sync == "Synced" else "skipped"
-
-
-def _result_of_error(error: AwsError | Refused) -> PassResult:
-    if isinstance(error, Refused):
-        return "frozen"
-    return "throttled" if error.kind == "throttled" else "error"

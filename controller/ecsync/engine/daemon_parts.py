@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 from ecsync.core.model import Application, Problem, Snapshot, Target
-from ecsync.core.outcome import Outcome, PassResult, Plan
+from ecsync.core.outcome import Done, Failed, LeftBehind, Outcome, PassResult, Plan, WithheldReason
 from ecsync.core.ports import Allowance, AwsError, Clock, Deferred, SourceError
 from ecsync.engine.queue import MemoryQueue
-from ecsync.engine.reconciler import Catalogue, Destination
+from ecsync.engine.reconciler import Catalogue, Destination, Refused
+from ecsync.engine.requeue import failed_transiently
 from ecsync.engine.store import Store
 from ecsync.engine.ticks import Ticks
 
@@ -90,8 +91,11 @@ class EventRecorder(Protocol):
     def heartbeat(self, loop: str) -> None:
         """A loop began its next round."""
 
-    def forget(self, application: str) -> None:
-        """An application is not declared any more."""
+    def forget(self, application: str, left: LeftBehind | None) -> None:
+        """An application is not declared any more; `left` is what it had."""
+
+    def moved(self, application: Application, left: LeftBehind, to: Target) -> None:
+        """The manifests of an application mean another account or Region than in its last pass."""
 
     def timer(self, phase: str) -> AbstractContextManager[object]:
         """Time a phase of a pass."""
@@ -123,3 +127,47 @@ class DaemonParts:
     workers: int = 4
     source_interval: float = 30.0  # seconds
     jitter: float = 0.1  # share of an interval or backoff
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An application as a pass had it, and where the pass was made."""
+
+    application: Application
+    destination: Destination
+
+    @property
+    def site(self) -> tuple[str, str]:
+        """The account and Region."""
+        return self.destination.target.account, self.destination.target.region
+
+
+def pruning(source_state: SourceState, catalogue: Catalogue) -> str:
+    """Return the reason why nothing may be pruned now; empty if it may (docs/rules.md R5, R27)."""
+    if source_state.error is not None:
+        reason = source_state.error.reason
+        text = f"nothing will be deleted: the source cannot be read ({reason})"
+        return WithheldReason("empty" if reason == "empty" else "stale_source", text)
+    if not source_state.complete:
+        text = "nothing will be deleted: the source must first return the same files twice, 60 s apart"
+        return WithheldReason("stale_source", text)
+    return catalogue.warranted().pruning
+
+
+def result(outcome: Outcome) -> PassResult:
+    """Return the result of a pass as one of a closed set."""
+    results = outcome.results.values()
+    if failed_transiently(outcome):
+        return "error"
+    if any(isinstance(one, Failed) for one in results) or outcome.plan.stopped:
+        return "terminal"
+    if any(isinstance(one, Done) for one in results):
+        return "changed"
+    return "synced" if outcome.sync == "Synced" else "skipped"
+
+
+def result_of_error(error: AwsError | Refused) -> PassResult:
+    """Return the result of a pass that made no plan as one of a closed set."""
+    if isinstance(error, Refused):
+        return "frozen"
+    return "throttled" if error.kind == "throttled" else "error"

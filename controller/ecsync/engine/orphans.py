@@ -269,10 +269,12 @@ def doubts(
     by_kind: dict[str, list[Owned]] = {}
     for one in orphans:
         by_kind.setdefault(_kind(one), []).append(one)
-    others = [one for one in applications if _may_claim(inputs.application, one)] if by_kind else []
+    own = inputs.application
+    others = [one for one in applications if one.name != own.name] if by_kind else []
     beside = replace(inputs, lookups=(*inputs.lookups, *(desired for one in others for desired in one.resources)))
     found: dict[Key, str] = {}
-    for desired in (desired for one in others for desired in _undecided(one, by_kind, known.get(one.name))):
+    undecided = ((one, desired) for one in others for desired in _undecided(one, by_kind, known.get(one.name)))
+    for desired in (desired for one, desired in undecided if _may_claim(inputs.kind(desired.key), own, one)):
         name = _claimed_name(beside, desired)
         for one in by_kind[desired.key.kind]:
             key = _key_of(one.marks.owner)
@@ -282,9 +284,9 @@ def doubts(
     return found
 
 
-def _may_claim(own: Application, other: Application) -> bool:
-    """Return whether documents of another application may be in the Region of this one."""
-    return other.name != own.name and (not other.region or not own.region or other.region == own.region)
+def _may_claim(kind: Kind, own: Application, other: Application) -> bool:
+    """Return whether documents of another application may mean the same resource: it may be in the same Region."""
+    return not (kind.regional and own.region and other.region and own.region != other.region)
 
 
 def _undecided(application: Application, kinds: Container[str], claims: Claims | None) -> Iterator[Desired]:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from ecsync.core.outcome import ApplicationState, Event, Outcome, Pass, PassResult
+from ecsync.core.model import Target
+from ecsync.core.outcome import ApplicationState, Event, LeftBehind, Outcome, Pass, PassResult
 
 _GOOD: frozenset[PassResult] = frozenset({"synced", "changed"})
 
@@ -60,6 +61,16 @@ class Store:
                     last_success=done.ended if done.result in _GOOD else state.last_success,
                     next_pass=next_pass,
                 )
+
+    def moved(self, name: str, left: LeftBehind, to: Target) -> None:
+        """Keep what an application leaves behind, in place of what was known of either account and Region."""
+        with self._lock:
+            state = self._states.get(name)
+            if state is not None:
+                places = [(one.account, one.region) for one in (left.target, to)]
+                known = [one for one in state.left_behind if (one.target.account, one.target.region) not in places]
+                found = (*known, left) if left.resources else known
+                self._states[name] = replace(state, outcome=None, left_behind=tuple(found))
 
     def record(self, event: Event) -> None:
         """Keep an event (a sink)."""

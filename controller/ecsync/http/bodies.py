@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ecsync.core.model import FieldChange, Origin, Problem
-from ecsync.core.outcome import ApplicationState, Event, Outcome, Pass, ResourceStatus
+from ecsync.core.outcome import ApplicationState, Event, LeftBehind, Outcome, Pass, ResourceStatus
 from ecsync.core.trees import Json, plain, pointer
 from ecsync.http.view import SourceView
 
@@ -49,6 +49,7 @@ def application(app: ApplicationState, source: SourceView) -> dict[str, Json]:
         "unreadable": {key.full: error for key, error in outcome.plan.unreadable.items()} if outcome else {},
         "stopped": {key.full: why for key, why in outcome.plan.stopped.items()} if outcome else {},
         "incomplete": outcome.plan.incomplete if outcome else "",
+        "leftBehind": [_left_behind(one) for one in app.left_behind],
         "source": source_state(source),
     }
 
@@ -95,6 +96,14 @@ def _resource(status: ResourceStatus) -> dict[str, Json]:
         "physical": status.physical,
         "origin": status.origin or None,
         "fields": [_field(change, status.origins) for change in status.fields],
+    }
+
+
+def _left_behind(left: LeftBehind) -> dict[str, Json]:
+    return {
+        "target": {"account": left.target.account, "region": left.target.region, "name": left.target.name},
+        "seen": _time(left.seen),
+        "resources": [{"key": key.full, "physical": physical} for key, physical in left.resources.items()],
     }
 
 

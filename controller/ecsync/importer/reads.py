@@ -8,7 +8,7 @@ from hashlib import sha256
 
 from ecsync.core import marks
 from ecsync.core.kind import Kind, Wanted
-from ecsync.core.model import Absent, Key, Observed, PhysicalId, Present, Unreadable
+from ecsync.core.model import Absent, Key, Observed, Present, Unreadable
 from ecsync.core.ports import AwsError
 from ecsync.core.trees import Body, Json
 from ecsync.importer import display_names, gaps
@@ -173,7 +173,6 @@ class Collector:
             return f"installation {parsed[0]} manages it as {parsed[1].full}"
         kind, target = self.kinds[kind_name], self.context.target
         natural = str(kind.natural(present.body))
-        physical = PhysicalId(account=target.account, region=target.region, kind=kind_name, natural=natural)
-        if kind.tagging and live.id and live.id != marks.identity(physical):
+        if kind.tagging and live.id and live.id != marks.identity(kind.physical(target, natural)):
             return "its ecsync:owner tag was copied from another resource"
         return ""

@@ -184,7 +184,8 @@ class Links:
             claimed = kind.claim or kind.natural
             natural = claimed(desired.body) or claimed(_Settled(desired.body, value_of))
             if natural is not None:
-                claims.append(((settings.account, settings.region, kind.name, natural), desired))
+                region = settings.region if kind.regional else ""
+                claims.append(((settings.account, region, kind.name, natural), desired))
         for claim, desired in claims:
             self._claims[claim] = (*self._claims.get(claim, ()), desired)
             if len(self._claims[claim]) > 1:

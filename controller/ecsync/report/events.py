@@ -180,12 +180,6 @@ def source_read(before: SourceState | None, after: SourceState, time: datetime) 
     return (_event("source.updated", context, text, detail={"before": revision_before}),)
 
 
-def application_removed(application: str, time: datetime) -> Event:
-    """Return the event that an application left the source: its resources stay in AWS (docs/rules.md R5)."""
-    text = f"nothing is deleted: {application} is no longer declared; its resources keep their ecsync tags"
-    return _event("app.removed", Context(time=time, application=application), text, severity="warning")
-
-
 # ---------------------------------------------------------------- parts of `pass_ended`
 
 

@@ -70,6 +70,11 @@ class Applications(Collector):
         changes = _family("plan_changes", "Changes in the last plan by action, and those held", "app", "action")
         blocked = _family("prune_blocked", "Deletions that are held, by reason", "app", "reason")
         held = _family("held_changes", "Changes of declared resources that are held, by reason", "app", "reason")
+        left = _family(
+            "left_behind_resources",
+            "Resources in an account or Region that the manifests of the application do not mean any more",
+            "app",
+        )
         source_ready = self._source_ready()
         for app in self._applications():
             name, outcome, drift = app.name, app.outcome, self._drift(app.name)
@@ -81,6 +86,7 @@ class Applications(Collector):
                 success.add_metric([name], app.last_success.timestamp())
             if app.last_pass is not None:
                 reconciled.add_metric([name], app.last_pass.ended.timestamp())
+            left.add_metric([name], sum(len(one.resources) for one in app.left_behind))
             for kind, count in Counter(key.kind for key in drift).items():
                 drifted.add_metric([name, kind], count)
             for action, count in _planned(outcome).items():
@@ -89,7 +95,7 @@ class Applications(Collector):
                 blocked.add_metric([name, reason], count)
             for reason, count in _held(outcome).items():
                 held.add_metric([name, reason], count)
-        yield from (info, condition, success, reconciled, drifted, changes, blocked, held)
+        yield from (info, condition, success, reconciled, drifted, changes, blocked, held, left)
 
 
 def _family(name: str, text: str, *labels: str) -> GaugeMetricFamily:

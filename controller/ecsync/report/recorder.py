@@ -6,11 +6,11 @@ import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from ecsync.core.model import Problem
-from ecsync.core.outcome import Event, Outcome, Plan
+from ecsync.core.model import Problem, Target
+from ecsync.core.outcome import Event, LeftBehind, Outcome, Plan
 from ecsync.core.ports import Sink
 from ecsync.core.trees import Json
-from ecsync.report import events
+from ecsync.report import events, left_behind
 from ecsync.report.drift import Drifted
 from ecsync.report.events import Context, Reported, SourceState
 
@@ -50,16 +50,25 @@ class Recorder:
         """The lease was taken or lost, or another process holds it."""
         self._send((events.lease_changed(before, now, state, detail, time),))
 
-    def application_removed(self, application: str, time: datetime) -> None:
-        """An application is no longer in the source."""
-        with self._lock:
-            self._reported.pop(application, None)
-        self._send((events.application_removed(application, time),))
+    def application_removed(self, application: str, left: LeftBehind | None, time: datetime) -> None:
+        """An application is no longer in the source; `left` is what it had."""
+        self._forget(application)
+        self._send((left_behind.application_removed(application, left, time),))
+
+    def application_moved(self, application: str, left: LeftBehind, to: Target, time: datetime) -> None:
+        """The manifests of an application mean another account or Region: what was reported is about the other one."""
+        self._forget(application)
+        if left.resources:
+            self._send((left_behind.application_moved(application, left, to, time),))
 
     def drift(self, application: str) -> Drifted:
         """Return the drift of an application that was reported and has not ended."""
         with self._lock:
             return self._reported.get(application, Reported()).drift
+
+    def _forget(self, application: str) -> None:
+        with self._lock:
+            self._reported.pop(application, None)
 
     def _of(self, context: Context) -> Reported:
         with self._lock:

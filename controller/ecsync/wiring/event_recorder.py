@@ -11,9 +11,9 @@ from typing import Any, cast
 import structlog
 
 from ecsync import kinds
-from ecsync.core.model import Application, Problem
+from ecsync.core.model import Application, Problem, Target
 from ecsync.core.origins import locator
-from ecsync.core.outcome import Outcome, PassResult, Plan
+from ecsync.core.outcome import LeftBehind, Outcome, PassResult, Plan
 from ecsync.core.ports import AwsError, Clock, Deferred
 from ecsync.core.wording import internal_error
 from ecsync.report.events import Context
@@ -99,10 +99,14 @@ class DaemonEventRecorder:
         self.heartbeats.beat(loop)
         self.metrics.beat(loop, self.clock.now())
 
-    def forget(self, application: str) -> None:
+    def forget(self, application: str, left: LeftBehind | None) -> None:
         """Record that an application is not declared any more."""
-        self.events.application_removed(application, self.clock.now())
+        self.events.application_removed(application, left, self.clock.now())
         self.metrics.forget(application)
+
+    def moved(self, application: Application, left: LeftBehind, to: Target) -> None:
+        """Record that an application is in another account or Region now."""
+        self.events.application_moved(application.name, left, to, self.clock.now())
 
     @contextmanager
     def timer(self, phase: str) -> Iterator[None]:

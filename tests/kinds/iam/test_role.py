@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 from moto import mock_aws
 
-from ecsync.core.model import Absent, Create, Delete, Present, Ref, Replace, Text
+from ecsync.core.model import Absent, Create, Delete, Present, Ref, Replace, Target, Text
 from ecsync.core.normalise import normalise
 from ecsync.core.ports import AwsError
 from ecsync.kinds.iam._policy_documents import as_text, policy
@@ -305,3 +305,10 @@ class TestMoto:
         for call in KIND.calls(Delete(key=key(KIND), observed=owned.present)):  # type: ignore[misc]
             cloud.write(call, {})
         assert observe(KIND, cloud, body) == Absent()
+
+
+def test_a_role_has_one_identity_in_all_regions_of_an_account() -> None:
+    """IAM has no Regions: an application that moves to another Region keeps its roles."""
+    here, there = (Target(account="111111111111", region=region) for region in ("eu-west-1", "us-east-1"))
+    assert KIND.physical(here, "exec") == KIND.physical(there, "exec")
+    assert KIND.physical(here, "exec") != KIND.physical(Target(account="222222222222", region="eu-west-1"), "exec")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ecsync.core.outcome import Failed
-from ecsync.engine.daemon import result
+from ecsync.engine.daemon_parts import result
 from tests.whole.support.environment import REGION, SETTLE_SECONDS, Controller, Environment, operations
 
 APPLICATION = f"""

@@ -274,6 +274,7 @@ Role/execution:
     natural=_natural,
     name_member="RoleName",
     name_limit=64,
+    regional=False,
     primary="name",
     outputs=("name", "arn", "instanceProfileArn"),
     known=lambda body: {"name": body["RoleName"]} if isinstance(body.get("RoleName"), str) else {},
