@@ -81,7 +81,8 @@ def _lines(files: Files, random: Random, change: Callable[[list[bytes], int], No
 
 
 def _insert_blank(files: Files, random: Random) -> None:
-    _lines(files, random, lambda lines, at: lines.insert(0 if random.random() < 0.5 else at, b"\n"))
+    line = random.choice((b"\n", b"# a comment\n", b"      # a comment\n"))
+    _lines(files, random, lambda lines, at: lines.insert(0 if random.random() < 0.5 else at, line))
 
 
 def _delete_line(files: Files, random: Random) -> None:

@@ -143,6 +143,39 @@ def test_one_changed_file_is_parsed_and_its_changed_documents_are_compiled(work:
     assert all(name.startswith("TaskDefinition/") for name in work["compiled"])
 
 
+@pytest.mark.parametrize("at", [0, len(FILES[CHANGED]) // 2], ids=["all", "half"])
+def test_a_document_on_other_lines_is_not_compiled_again(work: dict[str, list[str]], at: int) -> None:
+    """Its places are those of a full load, and its body is the object before."""
+    cache, content = LoadCache(), FILES[CHANGED]
+    before = by_name(loaded(FILES, cache))["app-1"]
+    at = content.rindex(b"\n", 0, at) + 1 if at else 0
+    work["compiled"].clear()
+    files = {**FILES, CHANGED: content[:at] + b"# a comment\n\n" + content[at:]}
+    after = loaded(files, cache)
+    assert len(work["compiled"]) <= (1 if at else 0), "the comment is in the text of the document before it"
+    assert_same(after, loaded(files))
+    bodies = {one.key: one.body for one in before.resources}
+    others = [one.key for one in by_name(after)["app-1"].resources if one.body is not bodies[one.key]]
+    assert len(others) <= (1 if at else 0)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"metadata: {annotations: {ecsync/suspend: 'true'}}", b"metadata: {annotations: {ecsync/suspend: 'false'}}"),
+        (b"metadata: {annotations: {ecsync/after: Cluster/a}}", b"metadata: {annotations: {ecsync/after: Cluster/c}}"),
+        (b"apiVersion: ecsync/v1", b"apiVersion: ecsync/v2"),
+    ],
+    ids=["another value", "another order", "another version"],
+)
+def test_a_change_above_the_documents_concerns_them(before: bytes, after: bytes) -> None:
+    """Their own text is the same, and on other lines."""
+    cache, body = LoadCache(), b"\nresources:\n  Cluster/a: {}\n  Cluster/b: {}\n  Cluster/c: {}\n"
+    for content in (before + body, b"# a comment\n" + after + body, before + body):
+        files = {"a.yaml": content}
+        assert_same(loaded(files, cache), loaded(files))
+
+
 def test_an_unchanged_snapshot_parses_and_compiles_nothing(work: dict[str, list[str]]) -> None:
     """Also if the source read the same bytes again."""
     cache = LoadCache()

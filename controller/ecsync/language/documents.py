@@ -67,7 +67,7 @@ class Held:
         self._node: Node | None = node
         self._again: Again | None = None
         self._number = 0
-        self.digest = b""  # of its line and text; empty: not known
+        self.digest = b""  # of its text, see `ParsedFile`; empty: not known
 
     @property
     def node(self) -> Node:

@@ -135,10 +135,10 @@ def parse_file(name: str, content: bytes) -> ParsedFile:
 
 
 def _digests(text: str, extent: Extent, node: Node, declared: Sequence[Document]) -> Iterator[bytes]:
-    """Yield a digest for each document of a YAML document. If two are equal, so are the specs, with their places.
+    """Yield a digest for each document of a YAML document. If two are equal, so are the specs but for their first line.
 
-    It is of the line and the text of the whole YAML document. In a map of resources with one below the other, it is of
-    the text before the first one, and of the lines of the resource itself. An anchor could carry a value into it.
+    It is of the text of the whole YAML document. In a map of resources with one below the other, it is of the text
+    before the first one, without comments, and of the lines of the resource. An anchor could carry a value into it.
     """
     whole = text[extent.start : extent.end]
     resources = node.get("resources")
@@ -146,14 +146,17 @@ def _digests(text: str, extent: Extent, node: Node, declared: Sequence[Document]
     lines = whole.split("\n")
     starts = [one.origin.line - 1 - extent.line for one in entries]
     if not entries or extent.anchors or _OTHER_BREAK.search(whole) or not _apart(lines, starts, entries):
-        yield from [_digest(extent.line, whole)] * len(declared)
+        yield from [_digest(whole)] * len(declared)
         return
     ends = dict(zip(starts, [*starts[1:], len(lines)], strict=True))
-    head = "\n".join(lines[: starts[0]])
+    head = "\n".join(line for line in lines[: starts[0]] if not _COMMENT.match(line))
     for document in declared:
         start = document.origin.line - 1 - extent.line
         own = "\n".join(lines[start : ends[start]]) if start in ends else whole
-        yield _digest(document.origin.line, head, own)
+        yield _digest(head, own)
+
+
+_COMMENT = re.compile(r"\s*(#|$)")
 
 
 def _apart(lines: Sequence[str], starts: Sequence[int], entries: Sequence[Node]) -> bool:

@@ -12,7 +12,7 @@ where nothing changed. Its result is equal to that of a load without a cache.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
@@ -28,7 +28,7 @@ from ecsync.language.links import Links
 from ecsync.language.nodes import Pool
 from ecsync.language.outline import Outline, Outliner
 from ecsync.language.references import Asked
-from ecsync.language.resources import Compiled, Compiler, Part, part_of
+from ecsync.language.resources import Compiled, Compiler, Part, moved, part_of
 from ecsync.language.settings import Settings, settings
 
 _NODES = 1_000_000  # bytes of new files that keep their nodes until they are compiled; other files are parsed again
@@ -234,21 +234,26 @@ def _parts(
     known = {part.section: part for part in before}
     gone = known.keys() - set(outline.sections)
     usable = [known[section] for section in gone if section.settings is compiler.settings]
-    moved = {id(one.document): one for part in usable for one in part.compiled}
+    of_gone = _by_name(one for part in usable for one in part.compiled)
     for index, section in enumerate(outline.sections):
         repeated = outline.repeated.get(index, frozenset())
         part = known.get(section)
         if part is None or part.repeated != repeated or is_stale(part):
-            compiled = moved if part is None else {id(one.document): one for one in part.compiled}
+            compiled = of_gone if part is None else _by_name(part.compiled)
             ones: list[Compiled] = []
             for number, document in enumerate(section.documents):
                 if number not in repeated:
-                    one = compiled.get(id(document))
+                    one = compiled.get((document.kind, document.name))
+                    one = moved(one, document) if one is not None else None
                     ones.append(compiler.compile(document) if one is None or is_stale(one) else one)
             part = part_of(section, repeated, ones)
             for file in section.files:
                 file.let_go()
         yield part
+
+
+def _by_name(compiled: Iterable[Compiled]) -> dict[tuple[str, str], Compiled]:
+    return {(one.key.kind, one.key.name): one for one in compiled}
 
 
 def _changed(before: Mapping[str, Outline], after: Mapping[str, Outline]) -> set[Asked]:

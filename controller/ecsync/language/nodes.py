@@ -83,6 +83,15 @@ class Origins(Mapping[Path, Origin]):
             self._places = bytes(places.tolist()) if min(places) >= 0 and max(places) < 256 else places
             self._root, self._first = body, first
 
+    def moved(self, lines: int) -> Origins | None:
+        """Return the same places so many lines further down; None where they are not packed."""
+        if self._first is None:
+            return None
+        found = object.__new__(Origins)
+        found._root, found._places = self._root, self._places
+        found._first = self._first._replace(line=self._first.line + lines)
+        return found
+
     def __getitem__(self, path: Path) -> Origin:
         if self._first is not None:
             position = 2 * _position(self._root, path)

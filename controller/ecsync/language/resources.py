@@ -70,6 +70,30 @@ def part_of(section: Section, repeated: frozenset[int], compiled: Sequence[Compi
     )
 
 
+def moved(one: Compiled, document: Document) -> Compiled | None:
+    """Return what is compiled, for the same document or one with the same text on other lines; None for another one."""
+    before, desired = one.document, one.desired
+    if before is document:
+        return one
+    same = document.held.digest and document.held.digest == before.held.digest and _values(document) == _values(before)
+    if not same or desired is None or one.problems or one.notes or before.origin.file != document.origin.file:
+        return None
+    lines = document.origin.line - before.origin.line
+    origins = desired.origins.moved(lines) if isinstance(desired.origins, Origins) else None
+    if origins is None:
+        return None
+    return replace(
+        one,
+        document=document,
+        desired=replace(desired, origin=document.origin, origins=origins),
+        after_place=after_origin(document.annotations, document.origin),
+    )
+
+
+def _values(document: Document) -> dict[str, Json]:
+    return {name: plain(node) for name, node in document.annotations.items()}
+
+
 @dataclass(slots=True)
 class Compiler:
     """Compiles documents of one application, one after the other."""
