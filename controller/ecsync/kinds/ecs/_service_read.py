@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
+from typing import TypeAlias
 
 from ecsync.core.kind import Collection, Owned, Wanted, World
 from ecsync.core.model import Absent, Key, Observed, Present, Unreadable
@@ -12,6 +13,8 @@ from ecsync.core.ports import AwsError, Reader
 from ecsync.core.trees import Body, Json
 from ecsync.kinds._common import batches, belongs, missing, pick, read_tags, without_nones
 from ecsync.kinds.ecs._shared import arn_by_name, namespaces, short_name
+
+Attached: TypeAlias = Callable[[str], bool]  # whether the target group of an ARN has a load balancer
 
 # A newer member of CreateService that is not in this list is read if it is declared.
 _MEMBERS = (
@@ -157,27 +160,27 @@ def _revision(reader: Reader, service: Body, declared: Body) -> Body | None:
 
 def owned(reader: Reader, scope: str) -> Iterator[Owned]:
     """Yield every service with a mark of the scope, in every cluster."""
+    attached: Attached | None = None  # listed once for all services, where one has a target group
     for service in every_service(reader):
         present = present_of(service, {})
         if present.marks and belongs(present, scope):
             natural = f"{short_name(service['clusterArn'])}/{service['serviceName']}"
-            facts = {**present.facts, "detached": _is_detached(reader, service)}
+            groups = {one["targetGroupArn"] for one in service.get("loadBalancers") or () if one.get("targetGroupArn")}
+            if groups and attached is None:
+                attached = _attached(reader)
+            facts = {**present.facts, "detached": attached is not None and not all(map(attached, groups))}
             yield Owned(marks=present.marks, natural=natural, present=replace(present, facts=facts))
 
 
-def _is_detached(reader: Reader, service: Body) -> bool:
-    """Return whether a target group of a service has no load balancer: ECS refuses to update such a service."""
-    wanted = {one["targetGroupArn"] for one in service.get("loadBalancers") or () if one.get("targetGroupArn")}
-    if not wanted:
-        return False
+def _attached(reader: Reader) -> Attached:
+    """Return whether a target group has a load balancer, by ARN: ECS refuses to update a service with another one."""
     try:
         groups = list(reader.pages("elbv2", "DescribeTargetGroups", "TargetGroups"))
     except AwsError as error:
         if error.kind != "denied":
             raise
-        return False  # not known
-    found = {one["TargetGroupArn"]: one.get("LoadBalancerArns") for one in groups}
-    return not all(found.get(arn) for arn in wanted)
+        return lambda _: True  # not known
+    return {one["TargetGroupArn"] for one in groups if one.get("LoadBalancerArns")}.__contains__
 
 
 def every_service(reader: Reader) -> Iterator[Body]:
