@@ -9,13 +9,13 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import count, takewhile
+from itertools import chain, count, takewhile
 from math import ceil
 from typing import get_args
 
 from tests.chaos.bases import of_each
 from tests.chaos.faults import Call, Fault
-from tests.chaos.forgetful import forgetful
+from tests.chaos.forgetful import forgetful, of_kinds
 from tests.chaos.forks import Broken, Copy
 from tests.chaos.kills import OF_A_LANE, Lane, kills
 from tests.chaos.report import failure, table
@@ -34,7 +34,7 @@ SKIPPED = 5, 14  # so many of so many calls of a scenario have no fault: another
 CHANGES = 10_000  # generated, in as many chains as that needs
 SCHEDULES = 20
 KILLS = 100
-FORGOTTEN = 4  # one half wave of so many is made where everything is made; `--forgetful` makes all
+FORGOTTEN = 8  # one half wave of so many is made where everything is made; `--forgetful` makes all
 
 
 Part = Callable[[World, argparse.Namespace, float], int]
@@ -137,7 +137,9 @@ def _schedules(world: World, options: argparse.Namespace, began: float) -> int:
 def _forgetful(world: World, options: argparse.Namespace, began: float) -> int:
     """Let AWS forget each value after each write; return the number of failures."""
     values = writes = broken = 0
-    for one in forgetful(world, options.seed, 1 if options.forgetful else FORGOTTEN, lambda: _is_over(options, began)):
+    over = partial(_is_over, options, began)
+    stacks = forgetful(world, options.seed, 1 if options.forgetful else FORGOTTEN, over)
+    for one in chain(stacks, of_kinds(options.seed, 1 if options.forgetful else FORGOTTEN, over)):
         values, writes = values + one.values, writes + one.writes
         if one.problems:
             broken += 1

@@ -1,4 +1,4 @@
-"""AWS that forgets or rewrites one value after each write: each leaf of each resource of some stacks."""
+"""AWS that forgets or rewrites one value after each write: each leaf of some stacks, and each member of each kind."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ from functools import partial
 from pathlib import Path
 
 from ecsync.core.trees import Path as Leaf
+from ecsync.kinds import BY_NAME
 from tests.chaos.bases import base
 from tests.chaos.forks import Broken, in_copies
+from tests.chaos.members import stacks
 from tests.chaos.run import run
 from tests.chaos.scenarios.scenario import Scenario, nothing
 from tests.chaos.stage import Stage, World
 from tests.chaos.walks import Walk
+from tests.kinds.conformance import simulated_credentials
+from tests.kinds.kept import account_in_process
 from tests.whole.support.forgetful import PACES, Changes, Forgetful, Stack, halves
 
 PROCESSES = 3  # one after another, in a quarter of the waves: a controller that is restarted twice
@@ -48,6 +52,35 @@ def forgetful(world: World, seed: int, share: int, until: Callable[[], bool]) ->
             problems = found.explained or (found.why,) if isinstance(found, Broken) else found[2]
             values, writes = (0, 0) if isinstance(found, Broken) else found[:2]
             yield Forgot(what, values, writes, problems)
+
+
+def of_kinds(seed: int, share: int, until: Callable[[], bool]) -> Iterator[Forgot]:
+    """Let each member of each kind be forgotten once, in a stack with it alone.
+
+    Of the kinds, one of `share` is made, and of its values too: another seed makes others.
+    """
+    chosen = [kind for number, kind in enumerate(sorted(BY_NAME), seed) if number % share == 0 and BY_NAME[kind].calls]
+    for name, found in in_copies(partial(_of_kind, seed, share, until), chosen):
+        what = f"each member of {name}"
+        problems = found.explained or (found.why,) if isinstance(found, Broken) else found[2]
+        values, writes = (0, 0) if isinstance(found, Broken) else found[:2]
+        yield Forgot(what, values, writes, problems)
+
+
+def _of_kind(seed: int, share: int, until: Callable[[], bool], kind: str) -> tuple[int, int, tuple[str, ...]]:
+    """Return the number of values, the writes, and the problems."""
+    values = writes = 0
+    problems: dict[str, None] = {}
+    with simulated_credentials():
+        for name, stack, changes in stacks(account_in_process(), BY_NAME[kind]):
+            for change in (one for number, one in enumerate(changes, seed) if number % share == 0 and not until()):
+                values += 1
+                pace = PACES[(values + seed) % len(PACES)]
+                account = Forgetful(stack, change)
+                account.live(pace, PROCESSES if (values + seed) % 4 == 0 else 1)
+                writes += account.cloud.count
+                problems |= {f"{name} at {pace}: {one}": None for one in account.problems}
+    return values, writes, tuple(problems)
 
 
 def _forgot(

@@ -19,7 +19,7 @@ from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind, Wanted
 from ecsync.core.model import Absent, Application, Delete, Desired, Key, Observed, Present, Unreadable
 from ecsync.core.ports import AwsError
-from ecsync.core.trees import Json, pattern, transform
+from ecsync.core.trees import Json, dotted, pattern, transform
 from tests.chaos import wire
 from tests.kinds.conformance import ACCOUNT, LONG, REGION, Account, application, unlimited
 from tests.kinds.member_values import ALONE, BESIDE, MORE_READS, RETURNED_AS, VALUES
@@ -33,11 +33,27 @@ REFERENCE = re.compile(r"\$\{(\w+/\w+)\.(\w+)\}")
 
 
 @dataclass(frozen=True)
+class Made:
+    """A resource that was created: what AWS returns of it, and the inputs of a plan with it alone."""
+
+    returned: Returned
+    inputs: Inputs
+    key: Key
+
+    @property
+    def left(self) -> list[str]:
+        """The fields that a plan would change now, with the live and the declared value."""
+        fields = [one for step in plan.build(self.inputs).steps for one in step.fields]
+        return [f"{dotted(one.path)}: {one.before} → {one.after}" for one in fields]
+
+
+@dataclass(frozen=True)
 class Tried:
     """What became of one member."""
 
     verdict: Verdict
     why: str
+    made: Made | None = None  # of a member that is kept
 
 
 @dataclass
@@ -75,8 +91,8 @@ class Bench:
         return self.inputs.kind(self.document.key)
 
     @cached_property
-    def _plain(self) -> Returned:
-        """What AWS returns of the document itself."""
+    def plain(self) -> Made:
+        """The document itself."""
         return self._created(self.document.body)
 
     def tried(self, member: Member) -> Tried:
@@ -92,16 +108,17 @@ class Bench:
                 refusals.append(f"in a manifest: {problems[0]}")
                 continue
             try:
-                found = self._created(body, name)
+                made = self._created(body, name)
             except AwsError as error:
                 if error.code in FAILURES:
                     return Tried("dropped", f"{error.code}: {error.message}")
                 refusals.append(f"{error.code}: {error.message}")
                 continue
+            found = made.returned
             name, other = RETURNED_AS.get(self.kind.name, {}).get(str(member), (member.name, ""))
             pair = name, other or as_text(sent)
-            if (found - self._plain)[pair]:
-                return Tried("kept", str(value))
+            if (found - self.plain.returned)[pair]:
+                return Tried("kept", str(value), made)
             if not found[pair]:
                 return Tried("dropped", f"AWS took {value!r}, and does not return it")
             refusals.append(f"{value!r} is AWS's own value")
@@ -118,8 +135,8 @@ class Bench:
                     found[at] = {**found.get(at, {}), **self._known(block)}
         return found
 
-    def _created(self, body: Mapping[str, Any], name: str = "") -> Returned:
-        """Create a resource with a body; return what AWS returns of it. Raises AWS's error.
+    def _created(self, body: Mapping[str, Any], name: str = "") -> Made:
+        """Create a resource with a body, and read it. Raises AWS's error.
 
         Without a name it gets one of its own.
         """
@@ -134,8 +151,9 @@ class Bench:
         )
         recording = Recording(self.account.cloud)
         try:
-            for step in plan.build(now).steps:
-                now = self.account.carry_out(now, step)
+            for _ in range(2):  # a security group is created, and its rules are changed then
+                for step in plan.build(now).steps:
+                    now = self.account.carry_out(now, step)
             observed = now.world[key]
             if isinstance(observed, Unreadable):
                 raise AwsError("invalid", "Unreadable", observed.error, "read")
@@ -151,7 +169,7 @@ class Bench:
         finally:
             if not named or self.kind.name in ALONE:
                 self._delete(now.world.get(key))
-        return returned(recording.answers)
+        return Made(returned(recording.answers), now, key)
 
     def _delete(self, observed: Observed | None) -> None:
         """Delete a resource without a name, so that the next one can be created in its place."""

@@ -91,6 +91,9 @@ def _conditions() -> Mapping[str, Blocks]:
             ("HttpRequestMethodConfig", "http-request-method", {}),
             ("SourceIpConfig", "source-ip", {"Values": ["10.0.0.0/8"]}),
         )
+    } | {
+        "Conditions[].RegexValues": {"Conditions[]": {"Values": None, "PathPatternConfig": None}},
+        "Conditions[].HttpHeaderConfig.RegexValues": {"Conditions[].HttpHeaderConfig": {"Values": None}},
     }
 
 

@@ -38,5 +38,7 @@ def test_a_member_is_returned_or_refused(kind: Kind, account: Account) -> None:
     assert {member: why for member, why in refused.items() if member not in REFUSED.get(kind.name, {})} == {}, (
         "a value that AWS takes must be among those that are tried: add it to VALUES, or what it needs to BESIDE"
     )
+    differing = {member: one.made.left for member, one in tried.items() if one.made is not None and one.made.left}
+    assert differing == {}, "what was created and read back is in sync"
     assert {*NOT_RETURNED.get(kind.name, {})} <= {*dropped}
     assert {*REFUSED.get(kind.name, {})} <= {*refused}

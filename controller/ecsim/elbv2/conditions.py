@@ -35,6 +35,8 @@ def _condition(given: Body) -> Body:
     config = dict(given.get(CONFIGS[field], {}))
     values = config.get("Values") or given.get("Values") or []
     if "RegexValues" in config or given.get("RegexValues"):
+        if values:
+            raise validation_error(f"The condition field '{field}' cannot have both values and regular expressions")
         return {**given, "Field": field, "Values": []}
     if not values:
         raise validation_error("A condition value must be specified")

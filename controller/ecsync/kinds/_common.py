@@ -74,6 +74,12 @@ def moment(text: Json) -> datetime | None:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
+def instant(value: Json) -> Json:
+    """Return a time in UTC, to the second; text that is no time is unchanged."""
+    found = moment(value)
+    return value if found is None else found.astimezone(UTC).isoformat(timespec="seconds")
+
+
 def nonzero(value: Json) -> Json:
     """Return the value, or None for 0: AWS treats 0 as not specified."""
     return value or None

@@ -290,3 +290,28 @@ class TestMoto:
         assert [name for name in back if name != "ec2.CreateTags"] == ["ec2.ModifyLaunchTemplate"]
         assert [one.natural for one in KIND.owned(cloud, "prod")] == ["web"]  # type: ignore[misc]
         assert isinstance(dict(KIND.read(cloud, [wanted(KIND, BODY)], {}))[key(KIND)], Present)
+
+
+def _until(time: str) -> dict[str, Any]:
+    spot = {"MarketType": "spot", "SpotOptions": {"ValidUntil": time}}
+    return {**BODY, "LaunchTemplateData": {**BODY["LaunchTemplateData"], "InstanceMarketOptions": spot}}
+
+
+class TestTimes:
+    """`ValidUntil` of spot instances."""
+
+    @pytest.mark.parametrize("time", ["2031-02-03T04:05:06Z", "2031-02-03T05:05:06+01:00", "2031-02-03T04:05:06"])
+    def test_the_same_instant_is_in_sync_and_is_sent_in_utc(self, time: str) -> None:
+        """EC2 returns it with milliseconds. boto3 takes a time without a zone for that of the machine."""
+        declared, live = _until(time), _until("2031-02-03T04:05:06.000Z")["LaunchTemplateData"]
+        assert compare(KIND, declared, _live(live)).fields == ()
+        (call,) = KIND.calls(Create(desired=desired(KIND, declared), marks={}))  # type: ignore[misc]
+        sent = call.params["LaunchTemplateData"]["InstanceMarketOptions"]["SpotOptions"]["ValidUntil"]
+        assert sent == "2031-02-03T04:05:06+00:00"
+
+    def test_another_instant_is_a_difference_and_other_text_is_a_problem(self) -> None:
+        """The next second, and a word."""
+        live = _until("2031-02-03T04:05:07.000Z")["LaunchTemplateData"]
+        assert len(compare(KIND, _until("2031-02-03T04:05:06Z"), _live(live)).fields) == 1
+        ((path, message),) = KIND.check(_until("tomorrow"))
+        assert (path[-1], message[:24]) == ("ValidUntil", "ValidUntil must be a tim")

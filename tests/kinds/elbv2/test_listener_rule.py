@@ -94,6 +94,22 @@ class TestEquivalence:
         assert not compare(KIND, {**BODY, "Conditions": [one]}, _live(Conditions=[other])).fields
 
 
+@pytest.mark.parametrize(
+    ("condition", "problems"),
+    [
+        ({"Field": "path-pattern", "Values": ["/a"], "RegexValues": ["^/b"]}, 1),
+        ({"Field": "path-pattern", "Values": ["/a"], "PathPatternConfig": {"RegexValues": ["^/b"]}}, 1),
+        ({"Field": "host-header", "HostHeaderConfig": {"Values": ["a.com"], "RegexValues": ["^b"]}}, 1),
+        ({"Field": "path-pattern", "Values": ["/a"], "PathPatternConfig": {"Values": ["/a"]}}, 0),
+        ({"Field": "path-pattern", "Values": [], "RegexValues": ["^/b"]}, 0),
+        ("not a condition", 0),
+    ],
+)
+def test_a_condition_has_values_or_regular_expressions(condition: Any, problems: int) -> None:
+    """AWS keeps one of the two, so a manifest with both would never be in sync."""
+    assert len(list(KIND.check({**BODY, "Conditions": [condition]}))) == problems
+
+
 def _live(**body: Any) -> Present:
     return Present(body={**BODY, **body}, outputs={"arn": rule_arn(1)})
 

@@ -16,8 +16,8 @@ from ecsync.core.model import Absent, Call, Create, Delete, Desired, Key, Marks,
 from ecsync.core.outcome import Health
 from ecsync.core.ports import Reader
 from ecsync.core.rules import Default, Immutable, Resets, Rewrite, Rules
-from ecsync.core.trees import Body, Json, Path
-from ecsync.kinds._common import installation_in, moment, operations, pick
+from ecsync.core.trees import Body, Path
+from ecsync.kinds._common import installation_in, instant, moment, operations, pick
 from ecsync.kinds.application_autoscaling import scalable_target
 from ecsync.kinds.application_autoscaling._children import Children, Parents, child_marks
 from ecsync.kinds.application_autoscaling._shared import (
@@ -63,17 +63,11 @@ def _check(body: Body) -> Iterator[tuple[Path, str]]:
 # 3 RULES ---------------------------------------------------------------------------------------------------------
 
 
-def _instant(value: Json) -> Json:
-    """Return a time in UTC, to the second; text that is no time is unchanged."""
-    found = moment(value)
-    return value if found is None else found.astimezone(UTC).isoformat(timespec="seconds")
-
-
 _PUT_WHOLE = "PutScheduledAction deletes the times that it leaves out, so the action is sent whole"
 
 RULES: Rules = (
     *identity_rows(),
-    *(Rewrite(path=member, to=_instant, source="AWS returns the instant, not the declared text") for member in _TIMES),
+    *(Rewrite(path=member, to=instant, source="AWS returns the instant, not the declared text") for member in _TIMES),
     Default(path="Timezone", value="UTC", source="PutScheduledAction: UTC is used by default"),
     *(Resets(path=member, source=_PUT_WHOLE) for member in (*_TIMES, "Timezone", "Schedule")),
     Resets(path="ScalableTargetAction", source=_PUT_WHOLE),
@@ -158,7 +152,7 @@ def _calls(change: Create | Update | Replace | Delete) -> tuple[Call, ...]:
 def _put(body: Body) -> Call:
     """Return the Put. A time without a zone is sent in UTC: boto3 takes it for the local time of the machine."""
     declared = {member: body[member] for member in _TIMES if isinstance(body.get(member), str)}
-    times = {member: time if _has_zone(time) else _instant(time) for member, time in declared.items()}
+    times = {member: time if _has_zone(time) else instant(time) for member, time in declared.items()}
     return Call(service=SERVICE, operation="PutScheduledAction", params={**body, **times})
 
 

@@ -16,11 +16,13 @@ from ecsync.core.model import Absent, Call, Create, Delete, Key, Observed, Prese
 from ecsync.core.normalise import normalise
 from ecsync.core.ports import Reader
 from ecsync.core.rules import Drop, Immutable, Keyed, Refers, Rewrite, Sensitive, Unordered, Verbatim
-from ecsync.core.trees import Body, Json, Path, locate, pattern, thaw
+from ecsync.core.trees import Body, Json, Path, at, locate, pattern, thaw
 from ecsync.kinds._common import (
     batches,
     belongs,
+    instant,
     medium,
+    moment,
     name_characters,
     operations,
     pick,
@@ -59,6 +61,7 @@ SHAPE = ShapeOf(
 )
 
 _MODES = ("latest", "keep")
+_VALID_UNTIL = (_DATA, "InstanceMarketOptions", "SpotOptions", "ValidUntil")
 
 
 def _check(body: Body) -> Iterator[tuple[Path, str]]:
@@ -67,6 +70,9 @@ def _check(body: Body) -> Iterator[tuple[Path, str]]:
             ("DefaultVersion",),
             "DefaultVersion must be latest (the default follows the declaration) or keep (it stays)",
         )
+    until = at(body, _VALID_UNTIL)
+    if isinstance(until, str) and moment(until) is None:
+        yield _VALID_UNTIL, "ValidUntil must be a time like 2027-01-01T09:00:00Z; a time without a zone is UTC"
 
 
 # 3 RULES ---------------------------------------------------------------------------------------------------------
@@ -86,6 +92,11 @@ RULES = (
         path=f"{_DATA}.UserData",
         to=plain,
         source="ec2.RequestLaunchTemplateData: AWS accepts and returns user data as base64",
+    ),
+    Rewrite(
+        path=".".join(_VALID_UNTIL),
+        to=instant,
+        source="EC2 returns the instant with milliseconds, not the declared text",
     ),
     Unordered(path=f"{_DATA}.SecurityGroupIds", source=_STORED),
     Unordered(path=f"{_DATA}.SecurityGroups", source=_STORED),
@@ -255,7 +266,14 @@ def _update(change: Update) -> Iterator[Call]:
 
 
 def _encoded(data: Body) -> Json:
-    return {**data, "UserData": encoded(data["UserData"])} if data.get("UserData") else data
+    """Return the data as it is sent. A time is sent in UTC: boto3 takes one without a zone for the machine's time."""
+    sent: dict[str, Json] = thaw(data)
+    if data.get("UserData"):
+        sent["UserData"] = encoded(data["UserData"])
+    for container, key, _ in locate(sent, _VALID_UNTIL[1:]):
+        if key in container:
+            container[key] = instant(container[key])
+    return sent
 
 
 # The members of AWS's shapes that the rules take into account; `make review` prints those that a newer botocore has.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 from ecsync.core.normalise import keyed
-from ecsync.core.trees import Body, Json, canonical
+from ecsync.core.trees import Body, Json, Path, canonical
 
 _CONFIGS = {
     "host-header": "HostHeaderConfig",
@@ -14,6 +16,16 @@ _CONFIGS = {
     "source-ip": "SourceIpConfig",
 }
 _LISTS = ("Values", "RegexValues")
+
+
+def mixed(conditions: Json) -> Iterator[tuple[Path, str]]:
+    """Yield a problem for each condition with values and regular expressions."""
+    places = enumerate(conditions if isinstance(conditions, list) else ())
+    for index, condition in ((index, one) for index, one in places if isinstance(one, Mapping)):
+        config = condition.get(_CONFIGS.get(str(condition.get("Field")), ""))
+        blocks = [condition, config if isinstance(config, Mapping) else {}]
+        if all(any(block.get(member) for block in blocks) for member in _LISTS):
+            yield ("Conditions", index), "a condition has Values or RegexValues, not both; make a rule of each"
 
 
 def canonical_conditions(conditions: Json) -> Json:

@@ -34,7 +34,7 @@ from ecsync.kinds.elbv2._actions import (
     contradictions,
     presents,
 )
-from ecsync.kinds.elbv2._conditions import canonical_conditions
+from ecsync.kinds.elbv2._conditions import canonical_conditions, mixed
 from ecsync.kinds.elbv2._delegated import Delegation, delegation, reason, with_live_weights
 from ecsync.kinds.elbv2._shared import (
     TAGGING,
@@ -82,6 +82,7 @@ SHAPE = ShapeOf(operation="elbv2.CreateRule", describe="elbv2.DescribeRules:Rule
 
 def _check(body: Body) -> Iterator[tuple[Path, str]]:
     yield from contradictions(body.get(_ACTIONS), _ACTIONS)
+    yield from mixed(body.get("Conditions"))
 
 
 # 3 RULES ---------------------------------------------------------------------------------------------------------
