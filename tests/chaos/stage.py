@@ -23,6 +23,7 @@ from tests.whole.support.environment import Controller, Environment, SimulatedTi
 
 ROOT = Path(__file__).resolve().parents[2]
 REGIONS = {"quickstart": "eu-west-1", "tilog": "ap-northeast-2"}
+ELSEWHERE = "us-west-2"  # where an application moves to
 
 
 class WallClock(SimulatedTime):
@@ -67,7 +68,7 @@ class World:
         injector = Injector(simulator, clock.set_by, set_stale)
         stale.active = lambda: injector.active
         answers = Answers(simulator, injector, stale, sends)
-        for client in wire.warm(clients, *REGIONS.values()):
+        for client in wire.warm(clients, *REGIONS.values(), ELSEWHERE):
             answers.connect(client)
         return cls(simulator, clients, injector, stale, answers, clock)
 

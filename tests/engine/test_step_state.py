@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from ecsync.core.model import Desired, Mark, Present
+from ecsync.core.model import Desired, Mark, Present, Target
 from ecsync.core.outcome import Failed, Progressing, Step, StepId
 from ecsync.core.ports import AwsError, ErrorClass
-from ecsync.engine.retries import CONFLICT, SETTLING
+from ecsync.engine.retries import CONFLICT, SETTLING, Retries
 from ecsync.engine.step_state import StepState
 from tests.engine.passes import key
 
@@ -89,3 +89,22 @@ def test_invalid_is_retried_after_a_change_of_what_it_needs() -> None:
     assert isinstance(step_state.result_of(STEP, error("invalid"), needs, 1299), Progressing)
     assert isinstance(step_state.result_of(STEP, error("invalid"), needs, 1301), Failed)
     assert isinstance(step_state.result_of(STEP, error("invalid"), frozenset(), 1001), Failed)
+
+
+@pytest.mark.parametrize(
+    ("target", "kept"),
+    [
+        (Target(account="1", region="eu-west-1", name="production"), True),
+        (Target(account="1", region="us-east-1"), False),
+        (Target(account="2", region="eu-west-1"), False),
+    ],
+)
+def test_a_pass_elsewhere_begins_with_an_empty_memory(target: Target, kept: bool) -> None:
+    """The keys are the same in another account or Region, the resources are not. Another name is the same place."""
+    step_state = StepState(retries=Retries(jitter=0.1))
+    step_state.enter(Target(account="1", region="eu-west-1"))
+    step_state.result_of(STEP, error("denied"), frozenset(), 0)
+    step_state.unconfirmed.add(STEP.key)
+    step_state.enter(target)
+    assert (STEP in step_state.retries.rows, step_state.unconfirmed) == (kept, {STEP.key} if kept else set())
+    assert step_state.retries.jitter == 0.1

@@ -311,7 +311,7 @@ class Daemon:
         return outcome, max(waited, threads.waited if threads else 0.0) > PASS_WAIT
 
     def _place(self, application: Application, destination: Destination) -> None:
-        """Note where a pass is made. If the last one was elsewhere, nothing that was known is of use."""
+        """Note where a pass is made, and what stays where the last one was."""
         name, to = application.name, destination.target
         before = self._places.get(name)
         if before is not None and before.site != (to.account, to.region):
@@ -319,7 +319,6 @@ class Daemon:
             if left is not None:
                 self._parts.store.moved(name, left, to)
                 self._parts.recorder.moved(application, left, to)
-            self._step_states.pop(name, None)
         self._places[name] = Place(application, destination)
 
     def _left_behind(self, name: str, to: Target | None = None) -> LeftBehind | None:

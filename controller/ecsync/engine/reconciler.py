@@ -291,8 +291,8 @@ def reconcile(
     options: PassOptions | None = None,
 ) -> Outcome:
     """Make one pass. Raises Refused where a guard stops it, AwsError for lost credentials."""
-    options = options or PassOptions()
-    destination = destination.shared()
+    options, destination = options or PassOptions(), destination.shared()
+    step_state.enter(destination.target)
     ground = _ground(application, catalogue, destination, step_state)
     with options.timer("observe"):
         last, now = step_state.quiet, destination.clock.monotonic()

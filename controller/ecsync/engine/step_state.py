@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from ecsync.core import plan as planning
 from ecsync.core.inputs import CHECKED_WITHIN, Inputs, InVain, LookupValues, PartInVain, Policy
 from ecsync.core.marks import applied_for
-from ecsync.core.model import Absent, Applied, Desired, Documents, Key, Present, Update
+from ecsync.core.model import Absent, Applied, Desired, Documents, Key, Present, Target, Update
 from ecsync.core.outcome import Failed, Plan, Progressing, Result, Settled, Step, StepId
 from ecsync.core.ports import AwsError
 from ecsync.engine.convergence import KnownMarks, Writes
@@ -49,6 +49,16 @@ class StepState:
     watches: Watches = field(default_factory=dict)  # what was under way after the last pass
     retried: set[Key | None] = field(default_factory=set)  # for the next pass that writes; None: all
     failures: int = 0  # passes in a row that failed as a whole
+    site: tuple[str, str] = ("", "")  # account and Region of the last pass
+
+    def enter(self, target: Target) -> None:
+        """Forget everything if the last pass was in another account or Region: its resources are other ones."""
+        site = target.account, target.region
+        if self.site not in (("", ""), site):
+            new = StepState(retries=Retries(jitter=self.retries.jitter))
+            for name in self.__slots__:
+                setattr(self, name, getattr(new, name))
+        self.site = site
 
     def record_success(self, step: Step, content: str, now: float) -> None:
         """Note that the calls of a step succeeded; `content` is the digest of what is declared."""

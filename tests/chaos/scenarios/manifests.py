@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 
 from tests.chaos.scenarios.scenario import Act, Scenario, may_prune
-from tests.chaos.stage import Stage
+from tests.chaos.stage import ELSEWHERE, Stage
 
 APPLICATION, NETWORK, SERVICE = "application.yaml", "network.yaml", "service.yaml"
 LOG_GROUP = "  LogGroup/web:\n    logGroupName: /quickstart/web\n    retentionInDays: 14\n"
@@ -207,6 +207,8 @@ SCENARIOS = (
              prepare=two_applications, deletes=False),
     Scenario("the stack moves to a later application", stack_moves("other", "shop"),
              prepare=both(two_applications, stack_moves("shop", "other")), deletes=False),
+    Scenario("move to another Region", edits((APPLICATION, "region: eu-west-1", f"region: {ELSEWHERE}")),
+             deletes=False),
     Scenario("log retention", edits(RETENTION)),
     Scenario("tags", edits((SERVICE, "tags: {team: quickstart}", "tags: {team: shop, tier: web}"))),
     Scenario("environment", edits((SERVICE, "GREETING: hello", "GREETING: hallo"))),
