@@ -12,7 +12,7 @@ from ecsync.core.trees import Path as Leaf
 from ecsync.kinds import BY_NAME
 from tests.chaos.bases import base
 from tests.chaos.forks import Broken, in_copies
-from tests.chaos.members import stacks
+from tests.chaos.members import kept
 from tests.chaos.run import run
 from tests.chaos.scenarios.scenario import Scenario, nothing
 from tests.chaos.stage import Stage, World
@@ -55,7 +55,7 @@ def forgetful(world: World, seed: int, share: int, until: Callable[[], bool]) ->
 
 
 def of_kinds(seed: int, share: int, until: Callable[[], bool]) -> Iterator[Forgot]:
-    """Let each member of each kind be forgotten once, in a stack with it alone.
+    """Add each member of each kind to a resource and remove it, and let AWS forget it in a stack with it alone.
 
     Of the kinds, one of `share` is made, and of its values too: another seed makes others.
     """
@@ -72,14 +72,16 @@ def _of_kind(seed: int, share: int, until: Callable[[], bool], kind: str) -> tup
     values = writes = 0
     problems: dict[str, None] = {}
     with simulated_credentials():
-        for name, stack, changes in stacks(account_in_process(), BY_NAME[kind]):
-            for change in (one for number, one in enumerate(changes, seed) if number % share == 0 and not until()):
+        for number, member in enumerate(kept(account_in_process(), BY_NAME[kind]), seed):
+            if number % share == 0 and not until():
+                problems |= dict.fromkeys(member.added_and_removed())
+            for change in (one for at, one in enumerate(member.changes, number) if at % share == 0 and not until()):
                 values += 1
                 pace = PACES[(values + seed) % len(PACES)]
-                account = Forgetful(stack, change)
+                account = Forgetful(member.stack, change)
                 account.live(pace, PROCESSES if (values + seed) % 4 == 0 else 1)
                 writes += account.cloud.count
-                problems |= {f"{name} at {pace}: {one}": None for one in account.problems}
+                problems |= {f"{member.name} at {pace}: {one}": None for one in account.problems}
     return values, writes, tuple(problems)
 
 

@@ -2,43 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from ecsync.core import plan
 from ecsync.core.kind import Kind
-from ecsync.core.model import Key, Present
-from ecsync.core.trees import Json, Path, leaves
+from ecsync.core.model import Present
+from ecsync.core.trees import Json, Path, dotted, leaves
 from ecsync.engine.reconciler import Catalogue, ObservedPlan
 from tests.kinds.conformance import Account
-from tests.kinds.kept import Made, bench
+from tests.kinds.kept import Bench, Made, bench
 from tests.kinds.members import members
 from tests.kinds.shaped import body_shape
 from tests.whole.support.forgetful import Changes, Stack
 
 
-def stacks(account: Account, kind: Kind) -> Iterator[tuple[str, Stack, list[Changes]]]:
-    """Yield each member of a kind that AWS keeps, a stack with it, and what AWS may make of it."""
+@dataclass(frozen=True)
+class Kept:
+    """One member of a kind that AWS keeps."""
+
+    name: str
+    place: Bench
+    made: Made
+    before: Mapping[Path, Json]  # the values of a resource without it
+
+    @property
+    def stack(self) -> Stack:
+        """A stack with a resource that has the member."""
+        inputs = self.made.inputs
+        application = replace(inputs.application, sync=replace(inputs.application.sync, mode="enforce"))
+        catalogue = Catalogue(applications={application.name: application}, revision=self.name)
+        observed = ObservedPlan(inputs=replace(inputs, application=application), plan=plan.build(inputs))
+        return Stack(catalogue, observed)
+
+    @property
+    def changes(self) -> list[Changes]:
+        """What AWS may make of the values that the member adds."""
+        values = _values(self.made)
+        added = {path for path, value in values.items() if value != self.before.get(path)}
+        return list(self.stack.waves(lambda key, path: key == self.made.key and path in added))
+
+    def added_and_removed(self) -> list[str]:
+        """Add the member to a live resource by updates, and remove it again; return what is left to change then.
+
+        A change that waits is none: a service does not leave a target group that has traffic.
+        """
+        before = self.place.created(self.place.document.body, stays=True)
+        (plain,), (document,) = before.inputs.application.resources, self.made.inputs.application.resources
+        name = {self.place.kind.name_member: plain.body.get(self.place.kind.name_member)}
+        inputs, problems = before.inputs, []
+        try:
+            for what, body in (
+                ("added", {**document.body, **(name if plain.body.keys() & name else {})}),
+                ("removed", plain.body),
+            ):
+                application = replace(inputs.application, resources=(replace(plain, body=body),))
+                inputs = self.place.settled(replace(inputs, application=application))
+                left = [step for step in plan.build(inputs).steps if not step.waiting]
+                problems += [f"{self.name} {what}: {dotted(one.path)}" for step in left for one in step.fields]
+        finally:
+            if self.place.is_alone:
+                self.place.delete(inputs.world.get(before.key))
+        return problems
+
+
+def kept(account: Account, kind: Kind) -> Iterator[Kept]:
+    """Yield each member of a kind that AWS keeps; first the document that they are added to."""
     place = bench(account, kind)
     plain = _values(place.plain)
-    yield from _stack(kind.name, place.plain, {})
+    yield Kept(kind.name, place, place.plain, {})
     for member in members(body_shape(kind)):
         made = place.tried(member).made
         if made is not None:
-            yield from _stack(f"{kind.name} {member}", made, plain)
-
-
-def _stack(name: str, made: Made, before: dict[Path, Json]) -> Iterator[tuple[str, Stack, list[Changes]]]:
-    planned = plan.build(made.inputs)
-    application = replace(made.inputs.application, sync=replace(made.inputs.application.sync, mode="enforce"))
-    inputs = replace(made.inputs, application=application)
-    catalogue = Catalogue(applications={application.name: application}, revision=name)
-    stack = Stack(catalogue, ObservedPlan(inputs=inputs, plan=planned))
-
-    def added(key: Key, path: Path) -> bool:
-        return key == made.key and _values(made).get(path) != before.get(path)
-
-    yield name, stack, list(stack.waves(added))
+            yield Kept(f"{kind.name} {member}", place, made, plain)
 
 
 def _values(made: Made) -> dict[Path, Json]:

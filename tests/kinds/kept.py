@@ -20,8 +20,9 @@ from ecsync.core.kind import Kind, Wanted
 from ecsync.core.model import Absent, Application, Delete, Desired, Key, Observed, Present, Unreadable
 from ecsync.core.ports import AwsError
 from ecsync.core.trees import Json, dotted, pattern, transform
+from ecsync.engine.observe import observe
 from tests.chaos import wire
-from tests.kinds.conformance import ACCOUNT, LONG, REGION, Account, application, unlimited
+from tests.kinds.conformance import ACCOUNT, LONG, NOW, REGION, Account, application, unlimited
 from tests.kinds.member_values import ALONE, BESIDE, MORE_READS, RETURNED_AS, VALUES
 from tests.kinds.members import Member, Returned, as_text, put, returned
 from tests.kinds.shaped import body_shape
@@ -90,10 +91,15 @@ class Bench:
         """The kind."""
         return self.inputs.kind(self.document.key)
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether one resource of the kind takes the place of another."""
+        return not self.kind.name_member or self.kind.name in ALONE
+
     @cached_property
     def plain(self) -> Made:
         """The document itself."""
-        return self._created(self.document.body)
+        return self.created(self.document.body)
 
     def tried(self, member: Member) -> Tried:
         """Try values of a member one after the other, until AWS takes one that is not its own."""
@@ -108,7 +114,7 @@ class Bench:
                 refusals.append(f"in a manifest: {problems[0]}")
                 continue
             try:
-                made = self._created(body, name)
+                made = self.created(body, name)
             except AwsError as error:
                 if error.code in FAILURES:
                     return Tried("dropped", f"{error.code}: {error.message}")
@@ -135,10 +141,10 @@ class Bench:
                     found[at] = {**found.get(at, {}), **self._known(block)}
         return found
 
-    def _created(self, body: Mapping[str, Any], name: str = "") -> Made:
-        """Create a resource with a body, and read it. Raises AWS's error.
+    def created(self, body: Mapping[str, Any], name: str = "", *, stays: bool = False) -> Made:
+        """Create a resource with a body, and read it; without a name it gets one of its own. Raises AWS's error.
 
-        Without a name it gets one of its own.
+        One that takes the place of others is deleted again, unless it `stays`.
         """
         self.attempts += 1
         key = self.document.key._replace(name=f"kept{self.attempts}")
@@ -167,11 +173,24 @@ class Bench:
                     getattr(client, xform_name(operation))(**{member: document.body[self.kind.name_member]})
                 )
         finally:
-            if not named or self.kind.name in ALONE:
-                self._delete(now.world.get(key))
+            if not stays and self.is_alone:
+                self.delete(now.world.get(key))
         return Made(returned(recording.answers), now, key)
 
-    def _delete(self, observed: Observed | None) -> None:
+    def settled(self, inputs: Inputs) -> Inputs:
+        """Carry out the plans of a document until nothing is left, at most four; return the last inputs."""
+        (document,) = inputs.application.resources
+        for _ in range(4):
+            steps = [step for step in plan.build(inputs).steps if step.calls]
+            for step in steps:
+                inputs = self.account.carry_out(inputs, step)
+            self.account.simulator.advance(LONG)
+            inputs = replace(inputs, world=observe(self.account.cloud, inputs, NOW, only=[document.key]))
+            if not steps:
+                break
+        return inputs
+
+    def delete(self, observed: Observed | None) -> None:
         """Delete a resource without a name, so that the next one can be created in its place."""
         if isinstance(observed, Present):
             assert self.kind.calls is not None

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from ecsync.core.kind import Kind
+from tests.chaos.members import kept
 from tests.kinds.conformance import Account, simulated_credentials, writable
 from tests.kinds.kept import account_in_process, bench
 from tests.kinds.member_values import ALONE, NOT_RETURNED, REFUSED
@@ -42,3 +43,10 @@ def test_a_member_is_returned_or_refused(kind: Kind, account: Account) -> None:
     assert differing == {}, "what was created and read back is in sync"
     assert {*NOT_RETURNED.get(kind.name, {})} <= {*dropped}
     assert {*REFUSED.get(kind.name, {})} <= {*refused}
+
+
+@pytest.mark.parametrize("kind", [pytest.param(kind, id=kind.name) for kind in KINDS])
+def test_a_member_is_added_and_removed_by_updates(kind: Kind, account: Account) -> None:
+    """One of eight, and nothing is left to change then. `make chaos CHAOS=--forgetful` has every member."""
+    chosen = (one for number, one in enumerate(kept(account, kind)) if number % 8 == 1)
+    assert [problem for one in chosen for problem in one.added_and_removed()] == []

@@ -153,7 +153,19 @@ def set_subnets(call: Call) -> Body:
     """Replace the subnets."""
     body = call.store(ElbRegion).get("load_balancers", call.params["LoadBalancerArn"])
     body["AvailabilityZones"], _ = _zones(call, body["Type"])
-    return {"AvailabilityZones": body["AvailabilityZones"], "IpAddressType": body["IpAddressType"]}
+    prefix = "EnablePrefixForIpv6SourceNat"
+    body[prefix] = call.params.get(prefix, body[prefix])
+    return {name: body[name] for name in ("AvailabilityZones", "IpAddressType", prefix)}
+
+
+def modify_ip_pools(call: Call) -> Body:
+    """Replace or remove the pool of addresses."""
+    body = call.store(ElbRegion).get("load_balancers", call.params["LoadBalancerArn"])
+    if "ipv4" in call.params.get("RemoveIpamPools", ()):
+        body.pop("IpamPools", None)
+    if "IpamPools" in call.params:
+        body["IpamPools"] = call.params["IpamPools"]
+    return {"IpamPools": body.get("IpamPools", {})}
 
 
 def set_security_groups(call: Call) -> Body:
@@ -189,6 +201,7 @@ OPERATIONS: dict[str, Handler] = {
     "CreateLoadBalancer": create_load_balancer,
     "DeleteLoadBalancer": delete_load_balancer,
     "DescribeLoadBalancers": describe_load_balancers,
+    "ModifyIpPools": modify_ip_pools,
     "SetIpAddressType": set_ip_address_type,
     "SetSecurityGroups": set_security_groups,
     "SetSubnets": set_subnets,

@@ -288,3 +288,16 @@ def test_everything_comes_in_pages(aws: Aws, operation: str) -> None:
     second = call(PageSize=1, Marker=first["NextMarker"], **asked.get(operation, {}))
     assert "NextMarker" not in second
     assert first != second
+
+
+def test_the_prefix_and_the_pool_of_a_load_balancer_can_be_changed(aws: Aws) -> None:
+    """SetSubnets keeps the prefix if it does not name it. ModifyIpPools replaces or removes the pool."""
+    arn = aws.load_balancer()
+    subnets = aws.network["subnets"]
+    aws.elbv2.set_subnets(LoadBalancerArn=arn, Subnets=subnets[:2], EnablePrefixForIpv6SourceNat="on")
+    aws.elbv2.set_subnets(LoadBalancerArn=arn, Subnets=subnets[1:3])
+    aws.elbv2.modify_ip_pools(LoadBalancerArn=arn, IpamPools={"Ipv4IpamPoolId": "ipam-pool-1"})
+    (shown,) = aws.elbv2.describe_load_balancers()["LoadBalancers"]
+    assert (shown["EnablePrefixForIpv6SourceNat"], shown["IpamPools"]) == ("on", {"Ipv4IpamPoolId": "ipam-pool-1"})
+    aws.elbv2.modify_ip_pools(LoadBalancerArn=arn, RemoveIpamPools=["ipv4"])
+    assert "IpamPools" not in aws.elbv2.describe_load_balancers()["LoadBalancers"][0]
