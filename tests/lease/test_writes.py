@@ -9,6 +9,7 @@ import pytest
 from ecsync.core.outcome import Outcome, Progressing, Skipped
 from ecsync.core.ports import WritesStopped
 from ecsync.lease.keeper import Keeper, State, Timing
+from ecsync.lease.records import RecordLease
 from ecsync.testing import FakeClock
 from tests.aws import fake_aws
 from tests.engine.harness import Harness
@@ -163,3 +164,30 @@ class TestKeeper:
         keeper.start()
         keeper.stop(10)
         assert lease(store, "other", clock).keep() is None
+
+
+@pytest.mark.parametrize("died", [0.0, 0.02, 0.3, 0.6, 0.98])  # of a round, after the other one had looked
+@pytest.mark.parametrize("period", [10.0, 40.0, 600.0])
+def test_the_lease_of_a_process_that_died_is_taken_over_within_its_period(died: float, period: float) -> None:
+    """Whenever it died: also right after the other one had looked, and each call takes a tenth of a second."""
+    timing, clock, store = Timing(period=period), FakeClock(), MemoryStore()
+    one, other = (
+        RecordLease(store, holder(name), nonce=name, term=timing.term, monotonic=clock.monotonic)
+        for name in ("one", "other")
+    )
+    keeper = Keeper(other, timing)
+    one.keep()
+    keeper.round()
+    clock.advance(died * timing.every)
+    one.keep()  # its last renewal, of which the other one knows nothing
+    began = clock.monotonic()
+    clock.advance((1 - died) * timing.every)
+
+    def slow() -> None:
+        clock.advance(0.1)
+
+    store.on_read = store.before = slow
+    while not keeper.round().held:
+        clock.advance(timing.every)
+    assert clock.monotonic() - began <= period
+    assert not one.held()

@@ -14,19 +14,23 @@ CALL = 20.0  # seconds that a write may take until its client gives up (`aws.cli
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """The times of a lease, in seconds, of the period within which another process takes a lost one over."""
+    """The times of a lease, in seconds, of the period within which another process takes a lost one over.
+
+    A process that waits sees the last renewal within one round, waits for the term, and notices within another round.
+    So a term and two rounds, with their calls, are at most a period.
+    """
 
     period: float
 
     @property
     def term(self) -> float:
         """Return the time for which it is held after it was written."""
-        return self.period * 7 / 8
+        return self.period * 3 / 4
 
     @property
     def every(self) -> float:
         """Return the time between two rounds: a process that waits notices a stale lease within it."""
-        return self.period / 8
+        return self.period / 10
 
     @property
     def needed(self) -> float:
