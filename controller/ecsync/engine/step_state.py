@@ -102,7 +102,7 @@ class StepState:
     def record_left(self, inputs: Inputs, plan: Plan, *, writes: bool) -> None:
         """Note what another process has to change or create: this one only looks, or only looks it up."""
         open_ = {key for key, observed in inputs.world.items() if isinstance(observed, Absent)}
-        open_ |= {step.id.key for step in plan.steps}
+        open_ |= {step.id.key for step in plan.steps if step.fields}  # an adoption alone is no difference
         declared = (one for one in (*inputs.lookups, *inputs.application.resources) if one.key in open_)
         self.left = tuple(one.key for one in declared if not writes or not inputs.writable(one))
 

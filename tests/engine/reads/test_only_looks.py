@@ -91,6 +91,18 @@ def test_many_differences_are_read_in_turn() -> None:
     assert looking.look(application).sync == "Synced"
 
 
+def test_what_only_has_to_be_adopted_is_read_at_its_cadence() -> None:
+    """It does not differ: many resources wait for `ecsync adopt` while a team looks at them first."""
+    application, looking = leaves(3), Looking()
+    other = settled(application)
+    for name in ("n000", "n001", "n002"):
+        other.body(f"Leaf/{name}").pop("tags")
+    looking.cloud.objects = other.cloud.objects
+    for _ in range(3):
+        assert len(looking.look(application).plan.steps) == 3
+    assert looking.asked("memory.DescribeLeaf") <= 2
+
+
 def test_a_site_at_rest_is_read_at_its_cadences() -> None:
     """Only what differs is read more often."""
     looking, application = Looking(), leaves(3)
