@@ -89,9 +89,9 @@ class Recorded:
         self.forgotten.append(application)
         self.left[application] = left
 
-    def moved(self, application: Application, left: LeftBehind, to: Target) -> None:
+    def moved(self, application: Application, left: LeftBehind | None, to: Target) -> None:
         """Keep what an application leaves behind, and where it is now."""
-        self.moves.append((application.name, sorted(map(str, left.resources)), str(to)))
+        self.moves.append((application.name, sorted(map(str, left.resources)) if left else [], str(to)))
 
     def timer(self, phase: str) -> AbstractContextManager[object]:
         """Keep the name of the phase."""

@@ -371,6 +371,27 @@ def test_an_application_that_moves_shows_what_it_leaves_until_it_is_back(harness
     assert len(harness.recorded.moves) == 2
 
 
+def test_an_application_that_is_back_before_a_pass_elsewhere_made_a_plan_leaves_nothing_behind(
+    harness: Harness,
+) -> None:
+    """Elsewhere its credentials were refused."""
+    harness.declare(shop(*stack()))
+    harness.work()
+    harness.account.cloud.before = expired
+    harness.target = replace(TARGET, region="us-east-1")
+    harness.work(120)
+    state = harness.store.application("shop")
+    assert state is not None
+    assert [one.target for one in state.left_behind] == [TARGET]
+    harness.account.cloud.before = lambda *_: None
+    harness.target = TARGET
+    harness.work(120)
+    state = harness.store.application("shop")
+    assert state is not None
+    assert state.outcome is not None
+    assert (state.left_behind, state.outcome.sync) == ((), "Synced")
+
+
 @pytest.mark.parametrize(("kind", "result"), [("throttled", "throttled"), ("transient", "error"), ("denied", "error")])
 def test_a_pass_without_a_plan_has_the_result_of_its_error(harness: Harness, kind: Any, result: PassResult) -> None:
     """Throttled calls are counted apart from other errors."""

@@ -316,9 +316,8 @@ class Daemon:
         before = self._places.get(name)
         if before is not None and before.site != (to.account, to.region):
             left = self._left_behind(name, to)
-            if left is not None:
-                self._parts.store.moved(name, left, to)
-                self._parts.recorder.moved(application, left, to)
+            self._parts.store.moved(name, left, to)
+            self._parts.recorder.moved(application, left, to)
         self._places[name] = Place(application, destination)
 
     def _left_behind(self, name: str, to: Target | None = None) -> LeftBehind | None:

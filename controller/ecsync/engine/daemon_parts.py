@@ -94,8 +94,8 @@ class EventRecorder(Protocol):
     def forget(self, application: str, left: LeftBehind | None) -> None:
         """An application is not declared any more; `left` is what it had."""
 
-    def moved(self, application: Application, left: LeftBehind, to: Target) -> None:
-        """The manifests of an application mean another account or Region than in its last pass."""
+    def moved(self, application: Application, left: LeftBehind | None, to: Target) -> None:
+        """The manifests mean another account or Region than in the last pass; `left` is what the application had."""
 
     def timer(self, phase: str) -> AbstractContextManager[object]:
         """Time a phase of a pass."""

@@ -62,14 +62,14 @@ class Store:
                     next_pass=next_pass,
                 )
 
-    def moved(self, name: str, left: LeftBehind, to: Target) -> None:
-        """Keep what an application leaves behind, in place of what was known of either account and Region."""
+    def moved(self, name: str, left: LeftBehind | None, to: Target) -> None:
+        """Keep what an application leaves behind; None: no pass there made a plan. Nothing is behind in `to`."""
         with self._lock:
             state = self._states.get(name)
             if state is not None:
-                places = [(one.account, one.region) for one in (left.target, to)]
+                places = [(one.account, one.region) for one in (to, left.target if left else to)]
                 known = [one for one in state.left_behind if (one.target.account, one.target.region) not in places]
-                found = (*known, left) if left.resources else known
+                found = (*known, left) if left and left.resources else known
                 self._states[name] = replace(state, outcome=None, left_behind=tuple(found))
 
     def record(self, event: Event) -> None:

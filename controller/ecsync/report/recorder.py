@@ -55,10 +55,10 @@ class Recorder:
         self._forget(application)
         self._send((left_behind.application_removed(application, left, time),))
 
-    def application_moved(self, application: str, left: LeftBehind, to: Target, time: datetime) -> None:
+    def application_moved(self, application: str, left: LeftBehind | None, to: Target, time: datetime) -> None:
         """The manifests of an application mean another account or Region: what was reported is about the other one."""
         self._forget(application)
-        if left.resources:
+        if left is not None and left.resources:
             self._send((left_behind.application_moved(application, left, to, time),))
 
     def drift(self, application: str) -> Drifted:

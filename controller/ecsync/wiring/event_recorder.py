@@ -104,7 +104,7 @@ class DaemonEventRecorder:
         self.events.application_removed(application, left, self.clock.now())
         self.metrics.forget(application)
 
-    def moved(self, application: Application, left: LeftBehind, to: Target) -> None:
+    def moved(self, application: Application, left: LeftBehind | None, to: Target) -> None:
         """Record that an application is in another account or Region now."""
         self.events.application_moved(application.name, left, to, self.clock.now())
 
