@@ -51,7 +51,7 @@ bench: install  ## Measure against controls and limits of the same run, in one t
 	$(BIN)/python -m benchmarks.start
 	$(BIN)/python -m benchmarks.parsing
 
-chaos: install  ## Faults at calls of 70 scenarios, stale reads, 10,000 changes, two controllers, kills: CHAOS="--seed 7"; docs/reliability.md
+chaos: install  ## Faults at calls of 71 scenarios, stale reads, 10,000 changes, two controllers, kills: CHAOS="--seed 7"; docs/reliability.md
 	$(BIN)/python -m tests.chaos $(CHAOS)
 
 check: install  ## ruff, mypy strict, and the rules about imports

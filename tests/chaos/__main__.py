@@ -30,11 +30,11 @@ from tests.whole.support.environment import Controller, use_simulated_aws
 
 STALE = (1.0, 5.0, 40.0)  # seconds
 FAULTS_SHARE, STALE_SHARE = 0.65, 0.6  # of the minutes: until then, and the rest for the chains
-SKIPPED = 5, 14  # so many of so many calls of a scenario have no fault: another seed skips others
+SKIPPED = 7, 19  # so many of so many calls of a scenario have no fault: another seed skips others
 CHANGES = 10_000  # generated, in as many chains as that needs
-SCHEDULES = 20
+SCHEDULES = 10
 KILLS = 100
-FORGOTTEN = 8  # one half wave of so many is made where everything is made; `--forgetful` makes all
+FORGOTTEN = 16  # one half wave of so many is made where everything is made; `--forgetful` makes all
 
 
 Part = Callable[[World, argparse.Namespace, float], int]
@@ -196,7 +196,9 @@ def _choose(options: argparse.Namespace) -> Choose:
     chosen = every(options.fault) if options.fault else one_each(options.seed)
 
     def choose(index: int, call: Call) -> Sequence[Fault]:
-        skipped = not (options.fault or options.index >= 0) and 5 * (index + options.seed) % SKIPPED[1] < SKIPPED[0]
+        skipped = (
+            not (options.fault or options.index >= 0) and SKIPPED[0] * (index + options.seed) % SKIPPED[1] < SKIPPED[0]
+        )
         if options.index not in (-1, index) or index % options.stride or skipped:
             return ()
         return chosen(index, call)
