@@ -11,7 +11,7 @@ from ecsync.core.model import Present
 from ecsync.core.trees import Json, Path, dotted, leaves
 from ecsync.engine.reconciler import Catalogue, ObservedPlan
 from tests.kinds.conformance import Account
-from tests.kinds.kept import Bench, Made, bench
+from tests.kinds.kept import Bench, Made, bench, is_alone
 from tests.kinds.members import members
 from tests.kinds.shaped import body_shape
 from tests.whole.support.forgetful import Changes, Stack
@@ -61,7 +61,7 @@ class Kept:
                 left = [step for step in plan.build(inputs).steps if not step.waiting]
                 problems += [f"{self.name} {what}: {dotted(one.path)}" for step in left for one in step.fields]
         finally:
-            if self.place.is_alone:
+            if is_alone(self.place.kind):
                 self.place.delete(inputs.world.get(before.key))
         return problems
 

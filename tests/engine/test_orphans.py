@@ -17,6 +17,7 @@ from ecsync.core.trees import Body
 from ecsync.engine import orphans
 from ecsync.engine.inventory import Inventory
 from ecsync.engine.orphans import RELIST, RETRY, Listing
+from ecsync.engine.reconciler import PassOptions, reconcile
 from ecsync.engine.step_state import StepState
 from ecsync.engine.views import at_cadence
 from ecsync.testing import MemoryCloud, memory_kind
@@ -241,6 +242,25 @@ class TestPrune:
         (held,) = outcome.plan.withheld
         assert held.reason.startswith("not deleted yet: Leaf/b of store may mean it")
         assert account.there() == {"Leaf": ["a", "b"]}
+
+    @pytest.mark.parametrize("order", [("shop", "store"), ("store", "shop")], ids=["old first", "new first"])
+    def test_a_name_of_the_account_moves_to_an_application_of_another_region(
+        self, account: Account, order: tuple[str, str]
+    ) -> None:
+        """Both may prune, and either has its pass first: the mark changes, and nothing is deleted."""
+        account.kinds = {**KINDS, "Leaf": memory_kind("Leaf", regional=False)}
+        account.settle(shop(document("Leaf/a"), document("Leaf/b"), region="eu-west-1", prune=True))
+        account.cloud.writes.clear()
+        there = shop(document("Leaf/b", application="store"), name="store", region="us-east-1", prune=True)
+        catalogue = account.declared(shop(document("Leaf/a"), region="eu-west-1", prune=True), there)
+        states = {"shop": StepState(), "store": StepState()}
+        for name in order * 4:
+            application = catalogue.applications[name]
+            where = replace(account.destination(), target=replace(TARGET, region=application.region))
+            reconcile(application, catalogue, where, states[name], PassOptions(enforce=True))
+            account.clock.advance(120)
+        assert account.cloud.writes == ["TagLeaf b"]
+        assert account.body("Leaf/b")["tags"][OWNER] == "v1/prod/store/Leaf/b"
 
     def test_a_resource_to_retain_only_loses_our_marks(self, account: Account) -> None:
         """The mark holds the option of the document that is gone."""

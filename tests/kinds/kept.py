@@ -91,11 +91,6 @@ class Bench:
         """The kind."""
         return self.inputs.kind(self.document.key)
 
-    @property
-    def is_alone(self) -> bool:
-        """Whether one resource of the kind takes the place of another."""
-        return not self.kind.name_member or self.kind.name in ALONE
-
     @cached_property
     def plain(self) -> Made:
         """The document itself."""
@@ -173,7 +168,7 @@ class Bench:
                     getattr(client, xform_name(operation))(**{member: document.body[self.kind.name_member]})
                 )
         finally:
-            if not stays and self.is_alone:
+            if not stays and is_alone(self.kind):
                 self.delete(now.world.get(key))
         return Made(returned(recording.answers), now, key)
 
@@ -210,6 +205,11 @@ class Bench:
         return transform(tree, lambda leaf: REFERENCE.sub(value, leaf) if isinstance(leaf, str) else leaf)
 
 
+def is_alone(kind: Kind) -> bool:
+    """Return whether one resource of a kind takes the place of another."""
+    return not kind.name_member or kind.name in ALONE
+
+
 def account_in_process() -> Account:
     """Return a simulated account in this process."""
     simulator = Simulator(Settings(region=REGION, account=ACCOUNT, settling=False), VirtualClock())
@@ -222,7 +222,7 @@ def bench(account: Account, kind: Kind) -> Bench:
     """Return one for a kind. Resources with names stand beside those of the manifests; others take their place."""
     whole = application("plain.yaml", "members.yaml")
     document = next(one for one in whole.resources if one.key.kind == kind.name)
-    if not kind.name_member or kind.name in ALONE:
+    if is_alone(kind):
         whole = replace(whole, resources=tuple(_independent(whole, document.key)))
     if account.application != whole:
         account.simulator.reset()

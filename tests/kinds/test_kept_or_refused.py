@@ -9,13 +9,13 @@ import pytest
 from ecsync.core.kind import Kind
 from tests.chaos.members import kept
 from tests.kinds.conformance import Account, simulated_credentials, writable
-from tests.kinds.kept import account_in_process, bench
-from tests.kinds.member_values import ALONE, NOT_RETURNED, REFUSED
+from tests.kinds.kept import account_in_process, bench, is_alone
+from tests.kinds.member_values import NOT_RETURNED, REFUSED
 from tests.kinds.members import members
 from tests.kinds.shaped import body_shape
 
 # First those that share an account.
-KINDS = sorted(writable(), key=lambda kind: not kind.name_member or kind.name in ALONE)
+KINDS = sorted(writable(), key=is_alone)
 
 
 @pytest.fixture(scope="module")
