@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from ecsync.core.outcome import Done, Failed, Outcome, Plan, Progressing, Result, Skipped
+from ecsync.core.outcome import Done, Failed, Health, Outcome, Plan, Progressing, Result, Skipped
 from ecsync.core.ports import AwsError, Deferred
 from ecsync.engine.requeue import AFTER_CHANGE
 from tests.engine.harness import Harness
-from tests.engine.passes import ALL_THERE, Account, document, shop, stack
+from tests.engine.passes import ALL_THERE, KINDS, Account, SharedAccount, document, shop, stack
 
 PATIENCE = 5.0  # real seconds that a thread may take before a test fails
 Hook = Callable[[str, Mapping[str, Any]], None]
@@ -156,6 +156,25 @@ class TestStep:
         expected = Failed(error="memory.CreateLeaf: ServerException: no", retry="soon", after=4.0, sent=False)
         assert results(outcome) == {"Leaf/a": expected}
         assert outcome.health == "Degraded"
+
+    @pytest.mark.parametrize(("put_off", "looked"), [(True, 0), (False, 1)])
+    def test_what_is_not_healthy_yet_is_not_read_again_while_a_change_waits(self, put_off: bool, looked: int) -> None:
+        """The passes of a roll-out come with the tokens: their reads would use up the rates of the whole site."""
+        kinds = {**KINDS, "Leaf": replace(KINDS["Leaf"], health=lambda *_: Health(status="Progressing", why="starts"))}
+        account = SharedAccount(kinds=kinds)
+        declared = [shop(document("Leaf/a"), document("Base/base", size=size)) for size in (1, 2)]
+        for seconds in (0.0, 15.0, 15.0):
+            account.run(declared[0])
+            account.clock.advance(seconds)
+        account.cloud.before = short("UpdateBase", times=2) if put_off else lambda *_: None
+        account.run(declared[1])
+        account.clock.advance(11)
+        assert account.inventory is not None
+        before = account.inventory.reads.copy()
+        outcome = account.run(declared[1])
+        assert outcome.health == "Progressing"
+        read = account.inventory.reads - before
+        assert sum(count for (name, _), count in read.items() if name == "memory.DescribeLeaf") == looked
 
 
 def test_a_pass_that_may_wait_has_a_thread_of_its_own_and_the_stop_waits_for_it() -> None:

@@ -190,8 +190,8 @@ def _planned_again(run: _Run, step: Step) -> Step | Result:
     if not adds(step):
         _read(run, fresh(inventory.mark()), (key,))
     elif not lately or key in run.written:
-        after = run.looked if isinstance(run.world.get(key), Absent) else 0  # what is not there is read twice
-        _read(run, confirmed(run.written.get(key, after)), _creates_like(run, step))
+        # What is not there is read twice: once before the step.
+        _read(run, confirmed(run.written.get(key, run.looked)), _creates_like(run, step))
     decided = plan.replan(replace(inputs, world=run.world), step)
     again = next((one for one in decided.steps if one.id == step.id), None)
     if again is None:

@@ -48,16 +48,22 @@ def observe(reader: Reader, inputs: Inputs, now: datetime, only: Collection[Key]
 
 
 def observe_again(
-    inventory: Inventory, inputs: Inputs, now: datetime, keys: Collection[Key], *, written: int
+    inventory: Inventory,
+    inputs: Inputs,
+    now: datetime,
+    keys: Collection[Key],
+    *,
+    added: Collection[Key],
+    written: int,
 ) -> dict[Key, Observed]:
     """Return the world with these resources as they are now, after the place `written`: they are to change.
 
-    One that is not there is read twice: an answer may leave out what exists, and AWS need not refuse to create it.
+    What is not there is read twice, as a resource and as a revision (`added`): an answer may leave out what exists, and
+    AWS need not refuse to create it.
     """
-    before = _absent(inputs.world, keys)
-    after = inventory.mark() if before else written
+    after = inventory.mark() if added else written
     world = observe(inventory.reader(confirmed(after)), inputs, now, keys)
-    vanished = _absent(world, keys) - before
+    vanished = _absent(world, keys) - _absent(inputs.world, keys)
     if not vanished:
         return world
     return observe(inventory.reader(confirmed(inventory.mark())), replace(inputs, world=world), now, vanished)

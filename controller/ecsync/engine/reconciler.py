@@ -13,7 +13,7 @@ from ecsync.core import marks, plan, policy, status
 from ecsync.core.graph import in_groups
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind
-from ecsync.core.model import Application, Desired, Key, Problem, Target, Unreadable
+from ecsync.core.model import Application, Desired, Key, Problem, Target
 from ecsync.core.outcome import Outcome, Plan, Result, StepId, WithheldReason
 from ecsync.core.ports import Clock, Cloud, Reader
 from ecsync.engine import orphans, progress, quiet
@@ -22,6 +22,7 @@ from ecsync.engine.executor import Announce, ExecutionContext, execute
 from ecsync.engine.inventory import Inventory
 from ecsync.engine.observe import neighbours, observe, observe_again
 from ecsync.engine.quiet import Quiet
+from ecsync.engine.retries import added
 from ecsync.engine.step_state import StepState
 from ecsync.engine.trace import Trace
 from ecsync.engine.views import View, around, at_cadence, at_interval, fresh
@@ -29,7 +30,6 @@ from ecsync.engine.views import View, around, at_cadence, at_interval, fresh
 Timer = Callable[[str], AbstractContextManager[object]]
 
 _CONFIRMED = 20  # resources with a difference that are read again before a plan is reported; the others at their step
-_AT_REST = ("Healthy", "Suspended")
 NO_WARRANT = WithheldReason(
     "stale_source", "not deleted: only a complete reading of a source may delete, and these manifests are not one"
 )
@@ -185,7 +185,7 @@ def look(
         if step_state.left:
             sooner = at_interval(interval, written=step_state.written)
             inputs = _observed(inputs, destination, sooner, step_state.some_left(_CONFIRMED))
-        if step_state.unsettled:
+        if step_state.unsettled and not step_state.waits_for_rate:
             inputs = _observed(inputs, destination, beside, step_state.unsettled)
         if step_state.unread:
             inputs = _observed(inputs, destination, fresh(step_state.written), tuple(step_state.unread))
@@ -199,11 +199,13 @@ def look(
         with timer("observe"):
             inputs = _observed(inputs, destination, beside, neighbours(inputs, differing))
             wall, keys = destination.clock.now(), tuple(differing)
-            world = observe_again(destination.inventory, inputs, wall, keys, written=step_state.written)
+            new, written = added(steps) & differing, step_state.written
+            world = observe_again(destination.inventory, inputs, wall, keys, added=new, written=written)
             inputs = replace(inputs, world=world)
         with timer("plan"):
             inputs, planned = _planned(inputs, catalogue, destination, step_state, looking)
         step_state.record_confirmed(inputs, planned, differing)
+        differing -= added(planned.steps) - added(steps)  # missing in one answer of two
     if expected is not None:
         planned = replace(planned, mismatches=(*planned.mismatches, *expected.missed(planned)))
     now = destination.clock.monotonic()
@@ -322,11 +324,7 @@ def reconcile(
         destination.clock.monotonic(),
         destination.clock.now(),
     )
-    step_state.unsettled = frozenset(
-        one.key
-        for one in statuses
-        if one.health.status not in _AT_REST and not isinstance(inputs.world.get(one.key), Unreadable)
-    )
+    step_state.record_unsettled(statuses, inputs, results)
     step_state.record_left(observed.inputs, observed.plan, writes=options.writes)
     outcome = Outcome(plan=observed.plan, results=results, statuses=statuses)
     if observed.trace is not None and step_state.is_fixed(observed.inputs):

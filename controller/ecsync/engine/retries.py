@@ -6,7 +6,7 @@ superseded must not delay its repair.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Literal, TypeAlias
@@ -232,6 +232,11 @@ def adds(step: Step) -> bool:
     """Return whether a step changes nothing that exists: it creates a resource, or a revision of it."""
     revises = isinstance(step.change, Update) and any(one.effect == "revise" for one in step.fields)
     return isinstance(step.change, Create) or revises
+
+
+def added(steps: Iterable[Step]) -> set[Key]:
+    """Return the resources of which a step creates one, or a revision."""
+    return {step.id.key for step in steps if adds(step)}
 
 
 def makes(step: Step, operation: str) -> bool:

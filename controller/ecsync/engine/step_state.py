@@ -8,14 +8,16 @@ from dataclasses import dataclass, field, replace
 from ecsync.core import plan as planning
 from ecsync.core.inputs import CHECKED_WITHIN, Inputs, InVain, LookupValues, PartInVain, Policy
 from ecsync.core.marks import applied_for
-from ecsync.core.model import Absent, Applied, Desired, Documents, Key, Present, Target, Update
-from ecsync.core.outcome import Failed, Plan, Progressing, Result, Settled, Step, StepId
+from ecsync.core.model import Absent, Applied, Desired, Documents, Key, Present, Target, Unreadable, Update
+from ecsync.core.outcome import Failed, Plan, Progressing, ResourceStatus, Result, Settled, Step, StepId
 from ecsync.core.ports import AwsError
 from ecsync.engine.convergence import KnownMarks, Writes
 from ecsync.engine.orphans import Listing
 from ecsync.engine.progress import Watches
 from ecsync.engine.quiet import Quiet
 from ecsync.engine.retries import SETTLING, Retries, changed_since, content_digest, live_digest
+
+_AT_REST = ("Healthy", "Suspended")
 
 
 @dataclass(slots=True)
@@ -43,6 +45,7 @@ class StepState:
     orphan_listing: Listing | None = None
     unread: set[Key] = field(default_factory=set)  # written by us, and not read since
     unsettled: frozenset[Key] = frozenset()  # not healthy after the last pass: AWS may be at work
+    waits_for_rate: bool = False  # whether a step of the last pass waits for our rate limit
     left: tuple[Key, ...] = ()  # by the last pass to another process, which may change or create them at any time
     written: int = 0  # the place of the last write in the order of the inventory's reads
     differences: dict[Key, str] = field(default_factory=dict)  # that were confirmed: a digest of each
@@ -105,6 +108,20 @@ class StepState:
         open_ |= {step.id.key for step in plan.steps if step.fields}  # an adoption alone is no difference
         declared = (one for one in (*inputs.lookups, *inputs.application.resources) if one.key in open_)
         self.left = tuple(one.key for one in declared if not writes or not inputs.writable(one))
+
+    def record_unsettled(
+        self, statuses: Iterable[ResourceStatus], inputs: Inputs, results: Mapping[StepId, Result]
+    ) -> None:
+        """Note what is not healthy: the next pass reads it again, unless a step waits for the rate limit.
+
+        Then passes come often, and the reads of a roll-out would take the rates that it waits for.
+        """
+        self.unsettled = frozenset(
+            one.key
+            for one in statuses
+            if one.health.status not in _AT_REST and not isinstance(inputs.world.get(one.key), Unreadable)
+        )
+        self.waits_for_rate = any(isinstance(one, Progressing) and one.deferred for one in results.values())
 
     def some_left(self, most: int) -> tuple[Key, ...]:
         """Return up to `most` of what is left to another process: others in each pass."""

@@ -73,7 +73,7 @@ def test_not_all_is_read_again_before_the_first_change(account: Account) -> None
 
 
 def test_a_difference_is_confirmed_once(account: Account) -> None:
-    """While the changes wait for a rate limit, the later passes read for the first step alone, before and in it."""
+    """While the changes wait for a rate limit, the later passes read for the first step alone."""
     account.settle(leaves("red"))
     read: list[int] = []
 
@@ -84,10 +84,10 @@ def test_a_difference_is_confirmed_once(account: Account) -> None:
             read.append(len(params["names"]))
 
     account.cloud.before = short
-    for before in (20, 1, 1):
+    for confirmed in ([20], [], []):
         account.clock.advance(MOMENT + 1)
         account.run(leaves("blue"))
-        assert read == [120, before, 1]
+        assert read == [120, *confirmed, 1]
         read.clear()
 
 

@@ -351,3 +351,22 @@ class TestConvergence:
             ]
             moved = converges(KIND, cloud, {**body, "Port": 8080})
             assert moved == ["elbv2.CreateTargetGroup", "elbv2.ModifyTargetGroupAttributes", "elbv2.DeleteTargetGroup"]
+
+
+@pytest.mark.parametrize(
+    ("states", "cadence"),
+    [
+        (["healthy", "healthy"], "slow"),
+        (["healthy", "draining"], "slow"),
+        (["draining"], "fast"),
+        (["healthy", "initial"], "fast"),
+        (["healthy", "unhealthy"], "fast"),
+        ([], "fast"),
+    ],
+)
+def test_targets_are_read_seldom_while_all_that_stay_are_healthy(states: list[str], cadence: str) -> None:
+    """A target drains for 300 s by default: after a roll-out most groups have one that leaves."""
+    answer = {"TargetHealthDescriptions": [{"TargetHealth": {"State": state}} for state in states]}
+    collection = next(one for one in KIND.collections if one.operation == "elbv2.DescribeTargetHealth")
+    assert collection.settled is not None
+    assert (collection.cadence if collection.settled(answer) else "fast") == cadence

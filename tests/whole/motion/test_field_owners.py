@@ -13,6 +13,7 @@ from ecsync.aws.clients import Clients
 from ecsync.core.outcome import Event
 from ecsync.engine.reconciler import PassOptions
 from tests.whole.support.environment import Controller, Environment, operations
+from tests.whole.support.left_out import LeavesOut
 
 APPLICATION = """\
 apiVersion: ecsync/v1
@@ -239,6 +240,21 @@ def test_the_deploy_of_a_rival_is_drift(account: Environment, with_tags: bool) -
     controller.converge(pause=60)
     assert running(account) == declared
     assert [str(one.key) for one in drift(controller)] == ["Service/web"]
+
+
+def test_one_listing_without_our_revision_registers_no_other_one(account: Environment) -> None:
+    """It has the revision of a rival with our tags alone. Like a resource that is not there, ours is read twice."""
+    converge(account, APPLICATION + RESOURCES)
+    declared = running(account)
+    deploy(account, "nginx:2", with_tags=True)
+    listings: list[str] = []
+    controller = account.controller()
+    controller.wrap = lambda cloud: LeavesOut(cloud, "ecs.ListTaskDefinitions", listings)
+    with account.writes() as writes:
+        controller.converge(pause=60)
+    assert listings[:2] == ["first item only", "whole"]
+    assert operations(writes) == ["ecs.UpdateService"]
+    assert running(account) == declared
 
 
 def test_an_older_revision_of_ours_is_no_drift(account: Environment) -> None:

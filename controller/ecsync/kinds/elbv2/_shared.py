@@ -69,9 +69,12 @@ TAGS = Collection(
 
 
 def _healthy_targets(answer: Body) -> bool:
-    """Return whether a group has targets, and all of them are healthy: such a group changes with its service."""
-    targets = answer["TargetHealthDescriptions"]
-    return bool(targets) and all(target["TargetHealth"]["State"] == "healthy" for target in targets)
+    """Return whether a group has healthy targets, and no others but those that leave it.
+
+    Such a group changes with its service. A target leaves for up to an hour (`deregistration_delay`).
+    """
+    states = {target["TargetHealth"]["State"] for target in answer["TargetHealthDescriptions"]} - {"draining"}
+    return states == {"healthy"}
 
 
 TARGET_HEALTH = Collection(
