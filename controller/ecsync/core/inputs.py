@@ -194,18 +194,17 @@ def basis(inputs: Inputs, written: Desired, observed: Present) -> tuple[bytes, b
     the live resource                   each member of Present but `read_at` and `revision`
     our identity                        installation, account, Region
     the owner in its mark               whether a document with that mark is declared
-    newly created, last applied,        they decide the reason of a difference
-    last lookups
+    newly created                       its create may have a part that is still to come
 
-    These are not part of it. Whether a referenced resource is unreadable or changes in the same plan, and which other
-    live resources still use a superseded one: `plan` looks at that each time. Gates, and what they see of other live
+    These are not part of it. What was last applied and last looked up: they decide the reason of a difference, and
+    there is none. Whether a referenced resource is unreadable or changes in the same plan, and which other live
+    resources still use a superseded one: `plan` looks at that each time. Gates, and what they see of other live
     resources: they are asked about a difference, and a resource with one is not settled, even if nothing is to do.
     Policies: they are asked about a step. Rules, kinds and AWS's model: they are constant in a process.
 
     None where a value is not plain data: such a resource is compared in full each time.
     """
     marks, applied = observed.marks, observed.marks.applied if observed.marks else None
-    before = inputs.last_lookups.get(written.key, {})
     rest = digest(
         observed.body,
         observed.outputs,
@@ -217,8 +216,6 @@ def basis(inputs: Inputs, written: Desired, observed: Present) -> tuple[bytes, b
         inputs.target.account,
         inputs.target.region,
         written.key in inputs.newly_created,
-        _plain(inputs.last_applied.get(written.key)),
-        [(ref.key.full, ref.output, value) for ref, value in before.items()] if before else (),
     )
     values = _values(inputs, written)
     return None if rest is None or values is None else (values, rest)

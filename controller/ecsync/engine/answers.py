@@ -305,7 +305,11 @@ class Batch:
         return found
 
     def content(self, ids: Iterable[str]) -> bytes:
-        """Return what is equal until the items of an identifier differ; `NEVER` if one of them failed."""
+        """Return what is equal until the items of an identifier differ; `NEVER` if one of them failed.
+
+        Drops the trees of the last call: who wants them has them.
+        """
+        self._fresh = {}
         kept = [self.items[one] for one in ids]
         return joined(NEVER if one.error or one.failure else one.content for one in kept)
 
@@ -331,12 +335,21 @@ class Marked:
         self.tags: Mapping[str, Tags] = {arn: of for arn, of in tags.items() if owner in of}
         self._owner = owner
         self._contents: dict[str, bytes] = {}
+        self._joined: dict[tuple[str, ...], bytes] = {}
 
     def content(self, arn: str) -> bytes:
         """Return what is equal until the tags of an ARN differ: many ask for it."""
         found = self._contents.get(arn)
         if found is None:
             found = self._contents[arn] = content_of(self.tags[arn])
+        return found
+
+    def joined(self, arns: Sequence[str]) -> bytes:
+        """Return what is equal until the tags of one of these ARNs differ: applications with one listener ask alike."""
+        key = tuple(arns)
+        found = self._joined.get(key)
+        if found is None:
+            found = self._joined[key] = joined(map(self.content, key))
         return found
 
     @cached_property

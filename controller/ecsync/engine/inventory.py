@@ -153,7 +153,7 @@ class Inventory:
         """Read what a view does not take any more, and return the content of the answer. Raises AwsError."""
         if asked.for_ever:
             return _FOR_EVER if self._cloud.keeps(asked.service, asked.operation, **asked.params) else NEVER
-        if not asked.result:
+        if not asked.result or self._collection(asked.service, asked.operation).ids in asked.params:
             return ended(self.answer(view, asked, with_answer=False)[1])
         items, content = self.items(view, asked)
         if not (isinstance(content, Pages) and content.complete):  # else each asker would unpack what all share
@@ -258,7 +258,7 @@ class Inventory:
             if due:
                 fill = [] if view.exact else batch.oldest(view, collection, now, collection.size - len(due), due)
                 self._describe(view, collection, batch, (due, fill), describe)
-            return batch.answer(collection, ids) if with_answer or due else None, batch.content(ids)
+            return batch.answer(collection, ids) if with_answer else None, batch.content(ids)
 
     def _describe(
         self,
@@ -298,9 +298,9 @@ class Inventory:
             if listed:
                 return collection.as_tagged(of, listing.tags[of]) if with_answer else None, listing.content(of)
             return self._kept(view, collection, collection.operation, asked.params, self._calling(asked))
-        rest = [arn for arn in arns if arn not in listed]
+        rest = [arn for arn in arns if arn not in listed] if len(listed) < len(arns) else []
         items = [collection.as_tagged(arn, listing.tags[arn]) for arn in listed if with_answer]
-        content = joined(map(listing.content, listed))
+        content = listing.joined(listed)
         if rest:
             answer, direct = self._batch(
                 view, collection, asked._replace(params={**asked.params, collection.ids: rest})
@@ -324,13 +324,15 @@ class Inventory:
             if view.began < inf:  # what the pass takes now, it takes until its end
                 self._taken = (view, listing, read)
         batch = self._batches.get(_key(collection.operation, {})) if collection.ids else None
+        marked = [arn for arn in arns if arn in listing.tags]
+        if collection.ids and not (batch and batch.items):
+            return listing, marked
         found = []
-        for arn in arns:
-            if arn in listing.tags:
-                key = "" if collection.ids else _key(collection.operation, {collection.tags_of: arn})
-                direct = batch.items.get(arn) if batch else self._answers.get(key)
-                if direct is None or direct.read is None or read.seconds - direct.read.seconds >= TAGS_LAG:
-                    found.append(arn)
+        for arn in marked:
+            key = "" if collection.ids else _key(collection.operation, {collection.tags_of: arn})
+            direct = batch.items.get(arn) if batch else self._answers.get(key)
+            if direct is None or direct.read is None or read.seconds - direct.read.seconds >= TAGS_LAG:
+                found.append(arn)
         return listing, found
 
     def marked(self, view: View, kind: Kind) -> Marked:
@@ -357,8 +359,7 @@ class Inventory:
         if kind.owned is None:
             return {}
         list_, name = kind.owned, f"{kind.name} with our marks"
-        reader = self.reader(view)
-        params = {"scope": scope}
+        reader, params = self.reader(view), {"scope": scope}
         key, last = _key(name, params), self._monotonic() + view.ages["fast"]
         with self._lock:
             self._listings[key] = max(last, self._listings.get(key, last))

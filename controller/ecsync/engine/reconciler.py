@@ -327,7 +327,7 @@ def reconcile(
     step_state.record_unsettled(statuses, inputs, results)
     step_state.record_left(observed.inputs, observed.plan, writes=options.writes)
     outcome = Outcome(plan=observed.plan, results=results, statuses=statuses)
-    if observed.trace is not None and step_state.is_fixed(observed.inputs):
+    if observed.trace is not None and step_state.is_fixed:
         step_state.quiet = quiet.of(ground, observed.trace, outcome, now)
     return outcome
 

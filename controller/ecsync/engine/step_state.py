@@ -135,14 +135,13 @@ class StepState:
         self.turn += 1
         self.repeated += 1
 
-    def is_fixed(self, inputs: Inputs) -> bool:
-        """Return whether the next pass asks and decides the same in the same world, and this one left AWS at rest.
+    @property
+    def is_fixed(self) -> bool:
+        """Whether the next pass decides the same in the same world: this one left AWS at rest.
 
-        Of what was settled only the revisions decide what is asked: the rest saves making a decision again.
+        What it noted of resources in sync decides the reason of a later difference, and which comparisons are saved.
         """
-        before = (inputs.newly_created, inputs.last_applied, inputs.last_lookups, _revisions(inputs.settled))
-        now = (frozenset(self.unconfirmed), self.last_synced_marks, self.last_lookup_values, _revisions(self.settled))
-        return before == now and not self.unread and not self.unsettled and not self.watches
+        return not self.unread and not self.unsettled and not self.watches
 
     def order_of(self, inputs: Inputs) -> tuple[Desired, ...]:
         """Return the order in which the documents are decided, computed once for them. Raises graph.Cycle."""
@@ -238,7 +237,3 @@ def _differences(inputs: Inputs, steps: Iterable[Step]) -> dict[Key, str]:
         content = content_digest(step, inputs.desired(step.id.key))
         found[step.id.key] = " ".join((found.get(step.id.key, ""), content, live_digest(step)))
     return found
-
-
-def _revisions(settled: Mapping[Key, Settled]) -> dict[Key, str]:
-    return {key: one.revision for key, one in settled.items() if one.revision}

@@ -112,6 +112,17 @@ def test_a_quiet_pass_reads_aws_as_often_as_a_pass_in_full(controller: Controlle
     assert quiet == sorted(made) != []
 
 
+def test_the_second_pass_of_a_process_is_quiet(controller: Controller) -> None:
+    """What the first one noted of resources in sync explains later differences, and decides nothing."""
+    controller.restart()
+    first = controller.round()
+    assert controller.read
+    second = controller.round()
+    assert controller.read == []
+    assert second == replace(first, plan=replace(first.plan, unchanged=5))
+    assert controller.step_state.last_synced_marks.keys() | controller.step_state.last_lookup_values.keys()
+
+
 def changes(controller: Controller) -> Iterator[str]:
     """Make one manual change after the other: each member of each object changed, deleted, or of a look-alike type."""
     for one in controller.cloud.objects.values():
