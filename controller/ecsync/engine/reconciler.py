@@ -29,7 +29,9 @@ from ecsync.engine.views import View, around, at_cadence, at_interval, fresh
 
 Timer = Callable[[str], AbstractContextManager[object]]
 
-_CONFIRMED = 20  # resources with a difference that are read again before a plan is reported; the others at their step
+_CONFIRMED = (
+    20  # differing resources that are read again before a plan is reported, and all that vanished; others later
+)
 NO_WARRANT = WithheldReason(
     "stale_source", "not deleted: only a complete reading of a source may delete, and these manifests are not one"
 )
@@ -194,7 +196,7 @@ def look(
         inputs, planned = _planned(inputs, catalogue, destination, step_state, looking)
     steps = in_groups([step for step in planned.steps if step.id.phase != "prune"])
     first = set(islice(dict.fromkeys(step.id.key for step in steps), _CONFIRMED))
-    differing = first & step_state.new_differences(inputs, steps)
+    differing = (first | step_state.vanished(steps)) & step_state.new_differences(inputs, steps)
     if differing:
         with timer("observe"):
             inputs = _observed(inputs, destination, beside, neighbours(inputs, differing))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from ecsync.core import plan as planning
 from ecsync.core.inputs import CHECKED_WITHIN, Inputs, InVain, LookupValues, PartInVain, Policy
 from ecsync.core.marks import applied_for
-from ecsync.core.model import Absent, Applied, Desired, Documents, Key, Present, Target, Unreadable, Update
+from ecsync.core.model import Absent, Applied, Create, Desired, Documents, Key, Present, Target, Unreadable, Update
 from ecsync.core.outcome import Failed, Plan, Progressing, ResourceStatus, Result, Settled, Step, StepId
 from ecsync.core.ports import AwsError
 from ecsync.engine.convergence import KnownMarks, Writes
@@ -97,6 +97,10 @@ class StepState:
         now = _differences(inputs, steps)
         self.differences = {key: digest for key, digest in self.differences.items() if now.get(key) == digest}
         return now.keys() - self.differences.keys()
+
+    def vanished(self, steps: Iterable[Step]) -> set[Key]:
+        """Return the resources that steps create, and that were there and in sync after the last pass."""
+        return {step.id.key for step in steps if isinstance(step.change, Create) and step.id.key in self.settled}
 
     def record_confirmed(self, inputs: Inputs, plan: Plan, keys: Collection[Key]) -> None:
         """Note the differences of resources that were read again for a plan."""
