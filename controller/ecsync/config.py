@@ -20,6 +20,7 @@ from ecsync.core.wording import printable, suggestion
 PREFIX = "ECSYNC_"
 VARIABLES = "ECSYNC_VAR_"  # prefix of the variables that `${env:NAME}` in a manifest can use
 TESTS = ("ECSYNC_CASES", "ECSYNC_CORPUS", "ECSYNC_YAML_LS")  # inputs of the project's own tests
+GIT_TOKEN = "ECSYNC_GIT_TOKEN"  # noqa: S105  # the name of a variable; its value is a secret, so it is no setting
 CONFIG = "ECSYNC_CONFIG"  # path of the file, unless a flag is given
 
 _MAPS = ("targets", "variables")  # settings that no environment variable can hold
@@ -93,6 +94,17 @@ class LimitSettings(_Settings):
     share: float = Field(default=0.5, gt=0, le=1)  # of the published rates: the rest is for other clients
 
 
+class GitSettings(_Settings):
+    """How a git source is read. The token is in ECSYNC_GIT_TOKEN or in a file, and never in the settings themselves."""
+
+    token_file: str = ""  # read for each request: a token may be rotated in it
+    username: str = "x-access-token"  # beside a token; GitHub takes this one, GitLab any
+    ca_file: str = ""  # certificate authorities in PEM; empty: those of the system
+    ssh_key: str = ""  # the file of a deploy key
+    known_hosts: str = ""  # the file with the keys of the hosts that ssh may connect to
+    history: Literal["rewrite-held", "rewrite-allowed"] = "rewrite-held"  # of a branch that was force-pushed
+
+
 class HttpSettings(_Settings):
     """The address of metrics, health and the API. Default: this machine only."""
 
@@ -118,7 +130,7 @@ class Settings(_Settings):
     enforce: bool = False  # as in `targets`, for applications that name no target
     budget: int = Field(default=10, ge=1, le=10_000)  # as in `targets`
     first_time: bool = False  # without `account`, allow a plan that only creates resources (docs/rules.md R11)
-    source: str = ""  # a path or s3://bucket/prefix
+    source: str = ""  # a path, s3://bucket/prefix or git+https://host/org/repo.git@main#subdirectory=FOLDER
     source_owner: AccountId = ""  # the account that must own the bucket
     # What keeps a second process from writing (docs/rules.md R32): auto (beside the source), none, file:PATH, or
     # dynamodb:TABLE.
@@ -128,6 +140,7 @@ class Settings(_Settings):
     targets: dict[str, TargetSettings] = Field(default_factory=dict)
     loop: LoopSettings = Field(default_factory=LoopSettings)
     limits: LimitSettings = Field(default_factory=LimitSettings)
+    git: GitSettings = Field(default_factory=GitSettings)
     http: HttpSettings = Field(default_factory=HttpSettings)
     log: LogSettings = Field(default_factory=LogSettings)
 
@@ -184,6 +197,16 @@ def template_environment(environment: Mapping[str, str] | None = None) -> dict[s
     return {name.removeprefix(VARIABLES): value for name, value in variables.items() if name.startswith(VARIABLES)}
 
 
+def git_token(settings: Settings) -> str:
+    """Return the token for git over https: of its file, else of the environment. Raises ConfigError."""
+    if not settings.git.token_file:
+        return os.environ.get(GIT_TOKEN, "").strip()
+    try:
+        return Path(settings.git.token_file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"git.token_file: cannot be read ({error})") from error
+
+
 def default_region() -> str:
     """Return the Region of `AWS_REGION` or `AWS_DEFAULT_REGION`; empty if neither is set."""
     return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
@@ -230,7 +253,7 @@ def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, str
     """Yield (name, value, variable). An unknown variable is an error; a misspelt one would have no effect."""
     known = {PREFIX + name.replace(".", "_").upper(): name for name in _names() if name not in _MAPS}
     for variable, value in sorted(environment.items()):
-        if not variable.startswith(PREFIX) or variable.startswith(VARIABLES) or variable in (CONFIG, *TESTS):
+        if not variable.startswith(PREFIX) or variable.startswith(VARIABLES) or variable in (CONFIG, GIT_TOKEN, *TESTS):
             continue
         if variable not in known:
             hint = suggestion(variable, known)

@@ -130,6 +130,9 @@ def _lines(one: dict[str, Any]) -> Iterator[tuple[str, str]]:
     revision = one["statusRevision"] or one["revision"]
     seen = f"   {last['ended']}" if last and not last["error"] else ""
     yield f"{one['name']:<38} {one['sync']} · {one['health']}   {where} @ {revision}{seen}", "title"
+    commit = (one.get("source") or {}).get("commit")
+    if commit and commit["sha"].startswith(one["revision"]):
+        yield f"  commit {commit['sha'][:12]} of {commit['author']}: {commit['subject']}", ""
     for problem in one["problems"]:
         yield f"  ✖ {problem['file']}:{problem['line']}:{problem['column']}: {problem['message']}", "danger"
     if last.get("error"):

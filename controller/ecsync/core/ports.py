@@ -71,12 +71,28 @@ class Allowance:
         self.waited += seconds
 
 
+# It cannot be reached; it refuses us; there is no such repository, branch or tag; its identity cannot be proved; its
+# history was rewritten; not all of it is there; it exceeds our limits; a name or a link in it may mean something else;
+# it has no manifest; it changes now; a fault of ours.
+Unread: TypeAlias = Literal[
+    "unreachable",
+    "denied",
+    "missing",
+    "untrusted",
+    "rewritten",
+    "partial",
+    "too_large",
+    "unsafe",
+    "empty",
+    "changing",
+    "internal",
+]
+
+
 class SourceError(Exception):
     """A source could not be read completely: the last good snapshot stays in use, and nothing is deleted."""
 
-    def __init__(
-        self, message: str, *, reason: Literal["unreachable", "denied", "partial", "empty", "changing", "internal"]
-    ) -> None:
+    def __init__(self, message: str, *, reason: Unread) -> None:
         super().__init__(message)
         self.reason = reason
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from ecsync.core.model import FieldChange, Origin, Problem
+from ecsync.core.model import Commit, FieldChange, Origin, Problem
 from ecsync.core.outcome import ApplicationState, Event, LeftBehind, Outcome, Pass, ResourceStatus
 from ecsync.core.trees import Json, plain, pointer
 from ecsync.http.view import SourceView
@@ -59,6 +59,7 @@ def source_state(source: SourceView) -> dict[str, Json]:
     return {
         "url": source.url,
         "revision": source.revision,
+        "commit": _commit(source.commit) if source.commit else None,
         "fetchedAt": _time(source.fetched_at),
         "ageSeconds": None if source.age is None else round(source.age, 1),
         "ready": not source.reason,
@@ -97,6 +98,10 @@ def _resource(status: ResourceStatus) -> dict[str, Json]:
         "origin": status.origin or None,
         "fields": [_field(change, status.origins) for change in status.fields],
     }
+
+
+def _commit(commit: Commit) -> dict[str, Json]:
+    return {"sha": commit.sha, "author": commit.author, "subject": commit.subject, "time": _time(commit.at)}
 
 
 def _left_behind(left: LeftBehind) -> dict[str, Json]:

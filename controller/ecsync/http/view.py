@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from ecsync.core.model import Commit
 from ecsync.core.outcome import ApplicationState, Event
 
 
@@ -20,6 +21,7 @@ class SourceView:
     age: float | None = None  # seconds
     reason: str = ""
     error: str = ""
+    commit: Commit | None = None  # of the revision, if it is one of git
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

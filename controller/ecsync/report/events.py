@@ -171,13 +171,18 @@ def source_read(before: SourceState | None, after: SourceState, time: datetime) 
     if after.error is not None:
         if after.error.reason == reason_before:
             return ()
-        detail = {"reason": after.error.reason}
-        return (_event("source.failed", context, str(after.error), severity="error", detail=detail),)
+        failed = {"reason": after.error.reason}
+        return (_event("source.failed", context, str(after.error), severity="error", detail=failed),)
     if after.snapshot is None or (revision == revision_before and not reason_before):
         return ()
     new = revision != revision_before
     text = f"revision {revision} of {after.snapshot.source}" if new else f"{after.snapshot.source} can be read again"
-    return (_event("source.updated", context, text, detail={"before": revision_before}),)
+    detail: dict[str, Json] = {"before": revision_before}
+    commit = after.snapshot.commit
+    if commit is not None:
+        detail |= {"commit": commit.sha, "author": commit.author, "subject": commit.subject}
+        text += f": {commit.subject} ({commit.author})" if new else ""
+    return (_event("source.updated", context, text, detail=detail),)
 
 
 # ---------------------------------------------------------------- parts of `pass_ended`

@@ -16,6 +16,7 @@ from prometheus_client.exposition import choose_encoder
 
 from ecsync.core.model import Delete
 from ecsync.core.outcome import ApplicationState, Done, Event, Failed, Outcome
+from ecsync.core.ports import Unread
 from ecsync.report.gauges import ACTIONS, Applications, Drift
 from ecsync.report.rates import Buckets, Reading
 from ecsync.report.reads import Inventories, Inventory
@@ -26,7 +27,7 @@ Reason: TypeAlias = Literal[
     "missing", "denied", "throttled", "transient", "conflict", "exists", "settling", "invalid", "credentials",
     "manifest", "source", "panic", "other",
 ]  # fmt: skip
-Fetch: TypeAlias = Literal["ok", "unreachable", "denied", "partial", "empty", "changing", "internal"]
+Fetch: TypeAlias = Literal["ok", Unread]
 Mishap: TypeAlias = Literal["missed", "skipped", "error"]
 Code: TypeAlias = Literal["2xx", "4xx", "5xx", "throttled", "error"]
 

@@ -29,6 +29,7 @@ from ecsync.wiring import lease, targets
 from ecsync.wiring.event_recorder import DaemonEventRecorder
 from ecsync.wiring.http_view import DaemonView, Heartbeats
 from ecsync.wiring.registry import all_reads
+from ecsync.wiring.sources import kind_of
 from ecsync.wiring.workspace import Workspace
 
 _PASS = 60.0  # seconds that a pass may take between two of its writes, if the interval is not longer
@@ -86,7 +87,7 @@ def start(settings: Settings, where: str, workspace: Workspace, metrics: Metrics
             metrics=metrics,
             heartbeats=heartbeats,
             clock=clock,
-            source_kind="s3" if where.startswith("s3://") else "disk",
+            source_kind=kind_of(where),
         ),
         wait_limit=workspace.clouds.patience.limited,
         readers=partial(ThreadPoolExecutor, _READERS),

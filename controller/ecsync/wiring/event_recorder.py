@@ -32,7 +32,7 @@ class DaemonEventRecorder:
     metrics: Metrics
     heartbeats: Heartbeats
     clock: Clock
-    source_kind: str  # disk or s3
+    source_kind: str  # disk, s3 or git
 
     def source_read(self, source_state: Any) -> None:
         """Record a read of the source."""

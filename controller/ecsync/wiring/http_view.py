@@ -69,6 +69,7 @@ class DaemonView:
             age=state.age,
             reason=state.error.reason if state.error else "",
             error=str(state.error) if state.error else "",
+            commit=state.snapshot.commit if state.snapshot else None,
         )
 
     def events(
