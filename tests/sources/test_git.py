@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ecsync.core.model import Snapshot
-from ecsync.core.ports import SourceError
+from ecsync.core.ports import Snapshot, SourceError
 from ecsync.sources import git_url
 from ecsync.sources.git import GitSource
 from ecsync.sources.git_remote import Access
@@ -151,7 +150,7 @@ class TestWhatIsRefused:
     def test_a_folder_that_is_not_there_is_empty(self, server: HttpsServer) -> None:
         assert refused(https(server, "@main#subdirectory=env/prod")) == "empty"
 
-    def test_a_certificate_of_nobody_we_know_is_untrusted(self, server: HttpsServer) -> None:
+    def test_a_certificate_of_an_unknown_authority_is_untrusted(self, server: HttpsServer) -> None:
         access = Access(token=lambda: TOKEN)
         assert refused(GitSource(git_url.parse(server.url()), access)) == "untrusted"
         assert server.tokens == []
@@ -175,9 +174,9 @@ class TestWhatIsRefused:
         with ssh_server(tmp_path / "ssh") as running, ssh_server(tmp_path / "other") as other:
             known = Path(other.known_hosts).read_text().replace(f":{other.port}", f":{running.port}")
             (tmp_path / "changed").write_text(known)
-            (tmp_path / "nobody").write_text("")
+            (tmp_path / "none").write_text("")
             assert refused(over_ssh(repository, running, known_hosts=str(tmp_path / "changed"))) == "untrusted"
-            assert refused(over_ssh(repository, running, known_hosts=str(tmp_path / "nobody"))) == "untrusted"
+            assert refused(over_ssh(repository, running, known_hosts=str(tmp_path / "none"))) == "untrusted"
             assert refused(over_ssh(repository, running, known_hosts="")) == "untrusted"
             assert refused(over_ssh(repository, running, ssh_key=other.key)) == "denied"
 

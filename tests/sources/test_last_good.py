@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ecsync.core.model import Snapshot
-from ecsync.core.ports import SourceError
+from ecsync.core.ports import Snapshot, SourceError
 from ecsync.sources.last_good import LastGood
 from ecsync.testing import FakeClock
 

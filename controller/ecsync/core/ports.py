@@ -8,7 +8,6 @@ from datetime import datetime
 from math import inf
 from typing import Any, Literal, Protocol, TypeAlias
 
-from ecsync.core.model import Snapshot
 from ecsync.core.outcome import Event
 
 ErrorClass: TypeAlias = Literal[
@@ -172,6 +171,27 @@ class Cloud(Reader, Protocol):
 
     def write(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
         """Make one mutating call; return its response without metadata. Raises AwsError."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """A commit of a git repository, for people. `author` and `subject` are printable, short texts of who wrote it."""
+
+    sha: str
+    author: str = ""
+    subject: str = ""
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """The complete content of a source at one moment: file name (relative, with slashes) to content."""
+
+    revision: str
+    files: Mapping[str, bytes]
+    source: str = ""  # the source, as in the operator's config
+    commit: Commit | None = None  # that it is of
+    durable: bool = False  # from an index or a git commit: complete by construction (docs/rules.md R27)
 
 
 class Source(Protocol):

@@ -9,9 +9,9 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
-from ecsync.core.model import Application, Problem, Snapshot, Target
+from ecsync.core.model import Application, Problem, Target
 from ecsync.core.outcome import Done, Failed, LeftBehind, Outcome, PassResult, Plan, WithheldReason
-from ecsync.core.ports import Allowance, AwsError, Clock, Deferred, SourceError
+from ecsync.core.ports import Allowance, AwsError, Clock, Deferred, Snapshot, SourceError
 from ecsync.engine.queue import MemoryQueue
 from ecsync.engine.reconciler import Catalogue, Destination, Refused
 from ecsync.engine.requeue import failed_transiently

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from ecsync.core.model import Commit, FieldChange, Origin, Problem
+from ecsync.core.model import FieldChange, Origin, Problem
 from ecsync.core.outcome import ApplicationState, Event, LeftBehind, Outcome, Pass, ResourceStatus
+from ecsync.core.ports import Commit
 from ecsync.core.trees import Json, plain, pointer
 from ecsync.http.view import SourceView
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from ecsync.core.model import Commit
 from ecsync.core.outcome import ApplicationState, Event
+from ecsync.core.ports import Commit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

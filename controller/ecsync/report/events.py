@@ -10,21 +10,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal, Protocol, TypeAlias
 
-from ecsync.core.model import (
-    Adopt,
-    Create,
-    Delete,
-    FieldChange,
-    Forget,
-    Key,
-    Problem,
-    Replace,
-    Snapshot,
-    Target,
-    Update,
-)
+from ecsync.core.model import Adopt, Create, Delete, FieldChange, Forget, Key, Problem, Replace, Target, Update
 from ecsync.core.outcome import Done, Event, Failed, HealthStatus, Outcome, Plan, Progressing, Step, StepId, Withheld
-from ecsync.core.ports import SourceError
+from ecsync.core.ports import Snapshot, SourceError
 from ecsync.core.trees import Json, Path, dotted, pointer
 from ecsync.report import deletions, drift
 from ecsync.report.changes import short_changes

@@ -66,12 +66,16 @@ class Metrics:
             "drift_detected", "Resources found changed or deleted outside ecsync", "app", "kind", "action"
         )
         self._changes = self._counter("changes", "Changes applied to resources, by result", "kind", "action", "result")
+        self._shown = ("", "")  # of `source_info`
         self._fetches = self._counter("source_fetch", "Reads of the source, by result", "result")
         self._fetch_seconds = self._histogram(
             "source_fetch_duration_seconds", "Seconds of a read of the source", _SECONDS
         )
         self._fetched = self._gauge(
             "source_last_success_timestamp_seconds", "Time of the last successful read of the source", "source"
+        )
+        self._source = self._gauge(
+            "source_info", "The revision that was read last: of git the commit; always 1", "source", "revision"
         )
         self._requests = self._counter("aws_requests", "Calls to AWS, by result", "service", "operation", "code")
         self._request_seconds = self._histogram(
@@ -188,9 +192,13 @@ class Metrics:
         self._fetches.labels(result).inc()
         self._fetch_seconds.observe(seconds)
 
-    def source_good(self, source: str, at: datetime) -> None:
-        """The source was read completely; `source` is its type (disk, s3)."""
+    def source_good(self, source: str, at: datetime, revision: str = "") -> None:
+        """The source was read completely; `source` is its type (disk, s3, git). One revision has a series at a time."""
         self._fetched.labels(source).set(at.timestamp())
+        if (source, revision) != self._shown:
+            self._source.clear()
+            self._source.labels(source, revision).set(1)
+            self._shown = source, revision
 
     # ------------------------------------------------------------ AWS
 

@@ -7,8 +7,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 
-from ecsync.core.model import Snapshot
-from ecsync.core.ports import SourceError
+from ecsync.core.ports import Snapshot, SourceError
 
 INDEX = "ecsync.index.json"
 OBJECTS = "ecsync.objects"  # a published file may be here under its digest, so that a release is always whole

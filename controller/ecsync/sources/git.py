@@ -13,8 +13,7 @@ from dulwich.errors import GitProtocolError, NotGitRepository, ObjectFormatExcep
 from dulwich.objects import Commit as GitCommit
 from dulwich.objects import ObjectID, Tag
 
-from ecsync.core.model import Commit, Snapshot
-from ecsync.core.ports import SourceError
+from ecsync.core.ports import Commit, Snapshot, SourceError
 from ecsync.core.wording import printable
 from ecsync.sources import git_remote
 from ecsync.sources.files import Digests, snapshot

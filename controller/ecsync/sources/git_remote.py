@@ -307,7 +307,7 @@ class _OpenSsh:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},
+            env={"LC_ALL": "C"},
         )
         self._running.append(_Process(process))
         return self._running[-1]

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from ecsync.core.model import Snapshot
-from ecsync.core.ports import Clock, Source, SourceError
+from ecsync.core.ports import Clock, Snapshot, Source, SourceError
 
 APART = 60.0  # seconds between two identical reads, before what they lack counts as deleted (docs/rules.md R27)
 

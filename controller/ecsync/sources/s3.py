@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ecsync.core.model import Snapshot
-from ecsync.core.ports import AwsError, Reader, SourceError
+from ecsync.core.ports import AwsError, Reader, Snapshot, SourceError
 from ecsync.sources.files import INDEX, OBJECTS, Digests, check_size, indexed, is_manifest, parse_index, snapshot
 
 

@@ -38,7 +38,7 @@ class DaemonEventRecorder:
         """Record a read of the source."""
         self.events.source_read(source_state, self.clock.now())
         if source_state.error is None:
-            self.metrics.source_good(self.source_kind, self.clock.now())
+            self.metrics.source_good(self.source_kind, self.clock.now(), source_state.snapshot.revision)
         else:
             self.metrics.error("source")
 

@@ -12,8 +12,8 @@ from ecsync import config
 from ecsync.awsmodel import shapes
 from ecsync.config import Settings
 from ecsync.core.kind import ShapeOf
-from ecsync.core.model import Application, Snapshot, Target
-from ecsync.core.ports import Clock, Cloud, Source
+from ecsync.core.model import Application, Target
+from ecsync.core.ports import Clock, Cloud, Snapshot, Source
 from ecsync.core.schema import Shape
 from ecsync.engine.inventory import Inventory
 from ecsync.engine.reconciler import Catalogue, Destination
