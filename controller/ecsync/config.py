@@ -23,7 +23,7 @@ TESTS = ("ECSYNC_CASES", "ECSYNC_CORPUS", "ECSYNC_YAML_LS")  # inputs of the pro
 GIT_TOKEN = "ECSYNC_GIT_TOKEN"  # noqa: S105  # the name of a variable; its value is a secret, so it is no setting
 CONFIG = "ECSYNC_CONFIG"  # path of the file, unless a flag is given
 
-_MAPS = ("targets", "variables")  # settings that no environment variable can hold
+_MAPS = ("targets", "variables", "windows")  # settings that no environment variable can hold
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
@@ -94,6 +94,17 @@ class LimitSettings(_Settings):
     share: float = Field(default=0.5, gt=0, le=1)  # of the published rates: the rest is for other clients
 
 
+class WindowSettings(_Settings):
+    """A time in which nothing is written (`deny`), or outside which nothing is (`allow`): a cron expression."""
+
+    allow: str = ""
+    deny: str = ""
+    duration: Seconds = Field(gt=0, le=366 * 86_400)
+    zone: str = "UTC"  # of the cron expression, such as Asia/Seoul
+    applications: Names = ("*",)  # patterns of names
+    reason: str = ""
+
+
 class GitSettings(_Settings):
     """How a git source is read. The token is in ECSYNC_GIT_TOKEN or in a file, and never in the settings themselves."""
 
@@ -136,6 +147,9 @@ class Settings(_Settings):
     # dynamodb:TABLE.
     lease: str = Field(default="auto", pattern=r"^(auto|none|file:.+|dynamodb:[A-Za-z0-9_.-]{3,255})$")
     lease_period: Seconds = Field(default=40.0, ge=1, le=600)  # a lost lease is taken over within this time
+    windows: tuple[WindowSettings, ...] = ()  # a deny wins; where windows allow, nothing is written outside them
+    # Where freezes and overrides are that people set: file:PATH or ssm:NAME, a parameter in the operator's account.
+    freeze: str = Field(default="", pattern=r"^(file:.+|ssm:[A-Za-z0-9_./-]+)?$")
     variables: dict[str, str] = Field(default_factory=dict)  # values of ${var:NAME}, in place of those of Applications
     targets: dict[str, TargetSettings] = Field(default_factory=dict)
     loop: LoopSettings = Field(default_factory=LoopSettings)
