@@ -10,7 +10,7 @@ import pytest
 from ecsync.guards import guard
 from tests.whole.support import in_process_daemon
 from tests.whole.support.command import Command
-from tests.whole.support.environment import Controller, Environment, operations
+from tests.whole.support.environment import REGION, Controller, Environment, operations
 from tests.whole.support.in_process_daemon import RunningDaemon, wait_until
 
 NEVER = {"allow": "0 0 1 1 *", "duration": 60, "reason": "only in the first minute of a year"}
@@ -33,11 +33,13 @@ def only_looked(daemon: RunningDaemon) -> str:
     return str(last["onlyLooked"]) if last else ""
 
 
+@pytest.mark.parametrize("place", ["file:{}/freeze.json", "ssm:/ecsync/freeze"])
 def test_a_freeze_stops_the_repair_until_it_ends(
-    converged: Controller, tmp_path: Path, ecsync: Command, monkeypatch: pytest.MonkeyPatch
+    place: str, converged: Controller, tmp_path: Path, ecsync: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Drift is still reported. The status and an event name the person and the reason."""
-    environment, record = converged.environment, f"file:{tmp_path / 'freeze.json'}"
+    environment, record = converged.environment, place.format(tmp_path)
+    monkeypatch.setenv("ECSYNC_REGION", REGION)
     monkeypatch.setenv("ECSYNC_FREEZE", record)
     with in_process_daemon.run(environment, str(environment.manifests), freeze=record, lease="none") as daemon:
         wait_until(daemon.is_converged)
@@ -47,7 +49,8 @@ def test_a_freeze_stops_the_repair_until_it_ends(
         scale(environment, 1)
         wait_until(lambda: daemon.running.store.events(of_type="drift.detected"))
         daemon.wait_for_passes(5)
-        assert operations(environment.simulator.ledger.mutations(before)) == ["ecs.UpdateService"]  # that of the person
+        calls = operations(environment.simulator.ledger.mutations(before))
+        assert [one for one in calls if not one.startswith("ssm.")] == ["ecs.UpdateService"]  # that of the person
         (began,) = daemon.running.store.events(of_type="freeze.began")
         assert began.detail["why"] == "incident 4711"
         assert "@" in str(began.detail["who"])
