@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from ecsync.core.model import Key, Origin, Problem
 from ecsync.core.outcome import ApplicationState, Done, Event, Failed, Pass, Withheld, WithheldReason
-from ecsync.core.ports import ErrorClass
+from ecsync.core.ports import ErrorClass, SourceReason
 from ecsync.report.metrics import Fetch, Metrics, Reason
 from tests.report.outcomes import API, NOW, TARGET, WEB, create, delete, outcome, status, step, update
 from tests.report.outcomes import field as change
@@ -59,7 +59,7 @@ def test_fixed_label_sets_start_at_zero(metrics: Metrics) -> None:
 def test_reasons_are_those_of_the_ports() -> None:
     """Every class of AWS error and every reason of a source is a label value."""
     assert set(get_args(ErrorClass)) < set(get_args(Reason))
-    assert set(get_args(Fetch)) == {"ok", "unreachable", "denied", "partial", "empty", "changing", "internal"}
+    assert set(get_args(Fetch)) == {"ok", *get_args(SourceReason)}
 
 
 def test_what_happens_is_counted(metrics: Metrics) -> None:

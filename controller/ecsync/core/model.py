@@ -1,7 +1,6 @@
 """The vocabulary: every noun of the project. Read this first.
 
-AWS bodies are plain trees with AWS's own field names (`trees.py`); our nouns are frozen dataclasses. A body contains
-`Text` where the manifest has a reference with a value that is not known yet.
+Nouns are frozen dataclasses. AWS bodies are plain trees (`trees.py`), with `Text` where a reference has no value yet.
 """
 
 from __future__ import annotations
@@ -228,6 +227,7 @@ class Snapshot:
     revision: str
     files: Mapping[str, bytes]
     source: str = ""  # the source, as in the operator's config
+    about: Mapping[str, str] = field(default_factory=dict)  # for people: commit, author, subject; decides nothing
     durable: bool = False  # from an index or a git commit: complete by construction (docs/rules.md R27)
 
 

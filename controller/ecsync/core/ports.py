@@ -71,12 +71,22 @@ class Allowance:
         self.waited += seconds
 
 
+SourceReason: TypeAlias = Literal[
+    "unreachable",  # no answer, or an error of the server
+    "missing",  # the bucket does not exist, or the index of its releases is gone
+    "denied",  # the credentials lack the permission, or the bucket has another owner
+    "throttled",  # too many calls
+    "partial",  # not all of it can be read
+    "empty",  # it has no manifest
+    "changing",  # it changes during the read
+    "internal",  # a bug in reading or loading
+]
+
+
 class SourceError(Exception):
     """A source could not be read completely: the last good snapshot stays in use, and nothing is deleted."""
 
-    def __init__(
-        self, message: str, *, reason: Literal["unreachable", "denied", "partial", "empty", "changing", "internal"]
-    ) -> None:
+    def __init__(self, message: str, *, reason: SourceReason) -> None:
         super().__init__(message)
         self.reason = reason
 

@@ -59,6 +59,7 @@ def source_state(source: SourceView) -> dict[str, Json]:
     return {
         "url": source.url,
         "revision": source.revision,
+        "about": dict(source.about),
         "fetchedAt": _time(source.fetched_at),
         "ageSeconds": None if source.age is None else round(source.age, 1),
         "ready": not source.reason,

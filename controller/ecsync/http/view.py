@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -16,6 +16,7 @@ class SourceView:
 
     url: str
     revision: str = ""
+    about: Mapping[str, str] = field(default_factory=dict)  # commit, author, subject of the revision
     fetched_at: datetime | None = None
     age: float | None = None  # seconds
     reason: str = ""

@@ -26,6 +26,7 @@ from ecsync.core.model import (
 from ecsync.core.outcome import Done, Event, Failed, HealthStatus, Outcome, Plan, Progressing, Step, StepId, Withheld
 from ecsync.core.ports import SourceError
 from ecsync.core.trees import Json, Path, dotted, pointer
+from ecsync.core.wording import released
 from ecsync.report import deletions, drift
 from ecsync.report.changes import short_changes
 from ecsync.report.deletions import Deletions
@@ -176,8 +177,10 @@ def source_read(before: SourceState | None, after: SourceState, time: datetime) 
     if after.snapshot is None or (revision == revision_before and not reason_before):
         return ()
     new = revision != revision_before
+    about = after.snapshot.about
     text = f"revision {revision} of {after.snapshot.source}" if new else f"{after.snapshot.source} can be read again"
-    return (_event("source.updated", context, text, detail={"before": revision_before}),)
+    text += f": {released(about)}" if about else ""
+    return (_event("source.updated", context, text, detail={"before": revision_before, **about}),)
 
 
 # ---------------------------------------------------------------- parts of `pass_ended`

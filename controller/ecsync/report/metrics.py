@@ -26,7 +26,9 @@ Reason: TypeAlias = Literal[
     "missing", "denied", "throttled", "transient", "conflict", "exists", "settling", "invalid", "credentials",
     "manifest", "source", "panic", "other",
 ]  # fmt: skip
-Fetch: TypeAlias = Literal["ok", "unreachable", "denied", "partial", "empty", "changing", "internal"]
+Fetch: TypeAlias = Literal[
+    "ok", "unreachable", "missing", "denied", "throttled", "partial", "empty", "changing", "internal",
+]  # fmt: skip
 Mishap: TypeAlias = Literal["missed", "skipped", "error"]
 Code: TypeAlias = Literal["2xx", "4xx", "5xx", "throttled", "error"]
 

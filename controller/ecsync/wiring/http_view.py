@@ -65,6 +65,7 @@ class DaemonView:
         return SourceView(
             url=self.where,
             revision=state.snapshot.revision if state.snapshot else "",
+            about=state.snapshot.about if state.snapshot else {},
             fetched_at=state.fetched_at,
             age=state.age,
             reason=state.error.reason if state.error else "",
