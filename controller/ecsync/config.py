@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from ecsync.core.wording import printable, suggestion
 
@@ -23,6 +23,7 @@ TESTS = ("ECSYNC_CASES", "ECSYNC_CORPUS", "ECSYNC_YAML_LS")  # inputs of the pro
 CONFIG = "ECSYNC_CONFIG"  # path of the file, unless a flag is given
 
 _MAPS = ("targets", "variables")  # settings that no environment variable can hold
+_SECRET = ("webhooks.github", "webhooks.gitlab", "webhooks.generic")  # settings that only the environment may hold
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
@@ -45,7 +46,13 @@ def _names_in(value: object) -> object:
     return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
 
 
+def _secrets_in(value: object) -> object:
+    """Return the secrets in a text, which has white space between them."""
+    return value.split() if isinstance(value, str) else value
+
+
 Names: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_names_in)]
+Secrets: TypeAlias = Annotated[tuple[SecretStr, ...], BeforeValidator(_secrets_in), Field(max_length=2)]
 Seconds: TypeAlias = Annotated[float, BeforeValidator(_seconds)]
 AccountId: TypeAlias = Annotated[str, Field(pattern=r"^(\d{12})?$")]
 
@@ -101,6 +108,17 @@ class HttpSettings(_Settings):
     port: int = Field(default=8080, ge=0, le=65_535)  # 0: any free port
 
 
+class WebhookSettings(_Settings):
+    """The secrets of webhooks: one, or two while one is replaced. Each from the environment, or from a file of it."""
+
+    github: Secrets = ()
+    github_file: str = ""
+    gitlab: Secrets = ()
+    gitlab_file: str = ""
+    generic: Secrets = ()
+    generic_file: str = ""
+
+
 class LogSettings(_Settings):
     """The level and the format of the log. `auto` is text on a terminal, and JSON elsewhere."""
 
@@ -129,6 +147,7 @@ class Settings(_Settings):
     loop: LoopSettings = Field(default_factory=LoopSettings)
     limits: LimitSettings = Field(default_factory=LimitSettings)
     http: HttpSettings = Field(default_factory=HttpSettings)
+    webhooks: WebhookSettings = Field(default_factory=WebhookSettings)
     log: LogSettings = Field(default_factory=LogSettings)
 
     @field_validator("installation")
@@ -157,6 +176,9 @@ def load(file: Path | None, environment: Mapping[str, str], overrides: Mapping[s
     tree: dict[str, Any] = {}
     places: dict[str, str] = {}  # dotted name of a setting -> the source of its value
     for name, value in _from_file(file):
+        if name in _SECRET:
+            variable = PREFIX + name.replace(".", "_").upper()
+            raise ConfigError(f"{file}: {name}: a secret must not be in this file; set {variable} or {name}_file")
         _put(tree, name, value)
         places[name] = str(file)
     for name, value, variable in _from_environment(environment):
@@ -273,5 +295,6 @@ def _explain(error: Any, places: Mapping[str, str], file: Path | None) -> str:
         hint = suggestion(location[-1], TargetSettings.model_fields) if in_target else suggestion(name, _names())
         return f"{place}: {printable(name)}: not a setting{hint}"
     message = error["msg"].removeprefix("Value error, ")
-    given = "" if error["type"] == "missing" else f" (it is {printable(repr(error['input']))})"
+    hidden = error["type"] == "missing" or name.startswith(_SECRET)
+    given = "" if hidden else f" (it is {printable(repr(error['input']))})"
     return f"{place}: {printable(name)}: {message[0].lower()}{message[1:]}{given}"

@@ -49,6 +49,7 @@ def test_fixed_label_sets_start_at_zero(metrics: Metrics) -> None:
     assert value(metrics, "ecsync_scheduler_jobs_missed_total", job="poll") == 0
     assert value(metrics, "ecsync_source_fetch_total", result="empty") == 0
     assert value(metrics, "ecsync_events_total", sink="log", result="error") == 0
+    assert value(metrics, "ecsync_webhooks_total", hook="generic", result="forged") == 0
     assert value(metrics, "ecsync_events_dropped_total", sink="log") == 0
     metrics.declare_kinds(["Service"])
     assert value(metrics, "ecsync_changes_total", kind="Service", action="delete", result="failed") == 0

@@ -91,6 +91,20 @@ class SourceError(Exception):
         self.reason = reason
 
 
+HookResult: TypeAlias = Literal[
+    "accepted",  # the source is read now
+    "repeated",  # a message with this id was accepted already
+    "forged",  # the signature is not of our secret
+    "expired",  # the time of the message is too far from ours
+    "malformed",  # a header is missing, or not of its form
+    "wrong_type",  # the body is not JSON
+    "oversized",  # the body is too large
+    "slow",  # the body did not come in time
+    "limited",  # too many requests
+    "unknown",  # no such hook, or none with a secret
+]
+
+
 class WritesStopped(Exception):
     """A write was not made: another process may write now, or this one cannot prove that it still may.
 
