@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ecsync.sources.files import is_manifest
 
-CHANGED = "-dirty"  # the end of a commit whose files are not the given ones, as `git describe` writes it
+CHANGED = "-dirty"  # the end of a commit that has other files, as `git describe` writes it
 _SECONDS = 20.0
 # The commands print objects. They run no hook, filter, pager or file system monitor, and reach no other machine.
 _GIT = ("git", "--no-pager", "--no-replace-objects", "-c", "core.fsmonitor=false", "-c", "protocol.allow=never")

@@ -368,7 +368,7 @@ def test_a_reader_without_the_extension_reads_the_index(environment: Environment
 
 
 def test_the_text_of_a_release_is_safe_and_short(environment: Environment) -> None:
-    """Whoever may publish chooses it, so control characters are removed, and unknown members ignored."""
+    """The publisher chooses it, so control characters are removed, and unknown members ignored."""
     bucket.publish(environment, bucket.put(environment), commit="\x1b[31m" + "x" * 1000, subject="a\nb", other="y")
     about = bucket.reader(environment).fetch().about
     assert about.keys() == {"commit", "subject"}
