@@ -56,8 +56,8 @@ def publish(
 ) -> Published:
     """Put every object of a release, and then its index. Raises NotPublished.
 
-    Objects are never changed or removed, and the index is one put. So at every moment the index names one
-    release, and each object of it is there, also if another process publishes at the same time. `progress` receives the number of
+    Objects are never changed or removed, and the index is one put. So at every moment the index names one release, and
+    each object of it is there, also if another process publishes at the same time. `progress` receives the number of
     objects that are there, and of all. `wait` waits for seconds before a put is sent again.
     """
     digests = {name: digest(content) for name, content in release.files.items()}
