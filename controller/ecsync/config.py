@@ -295,6 +295,6 @@ def _explain(error: Any, places: Mapping[str, str], file: Path | None) -> str:
         hint = suggestion(location[-1], TargetSettings.model_fields) if in_target else suggestion(name, _names())
         return f"{place}: {printable(name)}: not a setting{hint}"
     message = error["msg"].removeprefix("Value error, ")
-    hidden = error["type"] == "missing" or name.startswith(_SECRET)
+    hidden = error["type"] == "missing" or location[0] == "webhooks"
     given = "" if hidden else f" (it is {printable(repr(error['input']))})"
     return f"{place}: {printable(name)}: {message[0].lower()}{message[1:]}{given}"

@@ -286,7 +286,7 @@ def test_a_hook_without_a_secret_does_not_exist(clock: FakeClock) -> None:
     assert receiver.post("generic", generic(clock, key=b""))[0] == 404
     assert receiver.post("github", github())[0] == 202
     none = Receiver(clock, github=())
-    assert asyncio.run(post(none.app, "/hooks/github", github(key=b""), [BODY]))[0] == 404
+    assert none.post("github", github(key=b""))[0] == 404
     assert none.reads == 0
 
 

@@ -56,9 +56,12 @@ def publish(
         _show.message(f"{path}: declares no resource; nothing was published: check the path", "danger")
         return _exits.INVALID
     about = publishing.about(Path(path), snapshot, revision)
+    if not about and revision is None and publishing.in_work_tree(Path(path)):
+        _show.message(f"no commit is stated, because git cannot read the work tree: try git -C {path} show", "change")
     try:
         published = publishing.publish(settings, to, snapshot, about, _progress)
     except publishing.NotPublished as error:
+        _progress(1, 1)
         _show.message(_explained(to, error), "danger")
         return _exits.ERROR
     if output == "json":

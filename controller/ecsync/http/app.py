@@ -179,8 +179,8 @@ class _Guard:
 
         if scope["type"] != "http":
             return
-        hook = scope["path"].startswith(_HOOKS)
-        if scope["method"] not in (("POST",) if hook or scope["path"].endswith(_RETRY) else _METHODS):
+        hook = scope["path"].startswith(_HOOKS) and scope["method"] == "POST"
+        if not hook and scope["method"] not in (("POST",) if scope["path"].endswith(_RETRY) else _METHODS):
             await _error(405, "only reads, POST …/retry and hooks", allow="GET, HEAD")(
                 scope, receive, send_with_headers
             )
@@ -234,12 +234,12 @@ def _limit(text: str) -> int:
     return int(text)
 
 
-def _rejected(_request: Request, error: Exception) -> Response:
+async def _rejected(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return _error(error.status_code, "this path does not exist" if error.detail == "Not Found" else error.detail)
 
 
-def _internal_error(_request: Request, _exception: Exception) -> Response:
+async def _internal_error(_request: Request, _exception: Exception) -> Response:
     return _error(500, "internal error; see the log of the daemon")
 
 

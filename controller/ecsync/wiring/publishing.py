@@ -14,14 +14,24 @@ from ecsync.core.model import Snapshot
 from ecsync.sources import publishing, worktree
 from ecsync.sources.publishing import NotPublished, Published
 
-__all__ = ["NotPublished", "Published", "about", "publish"]
+__all__ = ["NotPublished", "Published", "about", "in_work_tree", "publish"]
 
 _ANY = "us-east-1"  # S3 redirects from it to the Region of the bucket
 
 
 def about(path: Path, release: Snapshot, text: str | None) -> Mapping[str, str]:
-    """Return what a release is for people: the given text, else the commit of the work tree; empty without both."""
-    return {"commit": text} if text is not None else worktree.about(path, release.files)
+    """Return what a release is for people: the given text, else the commit of the work tree; empty without both.
+
+    A release that was published before (a directory with an index) keeps what it is.
+    """
+    if text is not None:
+        return {"commit": text} if text else {}
+    return worktree.about(path, release.files) or release.about
+
+
+def in_work_tree(path: Path) -> bool:
+    """Return whether a path is below a folder with `.git`, which git may refuse to read: that of another user."""
+    return any((folder / ".git").exists() for folder in (path.resolve(), *path.resolve().parents))
 
 
 def publish(

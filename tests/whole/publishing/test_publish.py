@@ -308,7 +308,9 @@ def test_objects_have_a_type_and_a_checksum(environment: Environment) -> None:
     """A person who opens an object sees text; S3 has checked its content."""
     bucket.publish(environment, bucket.put(environment))
     s3 = environment.aws("s3")
-    types = {name: s3.head_object(Bucket=BUCKET, Key=name)["ContentType"] for name in keys(environment)}
+    heads = {name: s3.head_object(Bucket=BUCKET, Key=name, ChecksumMode="ENABLED") for name in keys(environment)}
+    assert all(head["ChecksumCRC32"] for head in heads.values())
+    types = {name: head["ContentType"] for name, head in heads.items()}
     assert types.pop("prod/ecsync.index.json") == "application/json"
     assert set(types.values()) == {"application/yaml"}
 
@@ -356,6 +358,31 @@ def test_the_release_states_the_commit_of_the_work_tree(environment: Environment
     environment.edit(*NEW_IMAGE)
     assert ecsync("publish", tree, WHERE, "-o", "json").json["about"]["commit"] == f"{commit}-dirty"
     assert not (tree.parent / "hook-was-run").exists()
+
+
+def test_a_work_tree_that_git_refuses_is_published_without_a_commit(environment: Environment, ecsync: Command) -> None:
+    """As that of another user, or a broken one. A line states it, and `--revision` is the way out."""
+    (environment.manifests / ".git").mkdir()
+    done = ecsync("publish", environment.manifests, WHERE)
+    assert done.code == 0
+    assert "no commit is stated" in done.err
+    assert bucket.reader(environment).fetch().about == {}
+    done = ecsync("publish", environment.manifests, WHERE, "--revision", "build 7")
+    assert (done.err, "build 7" in done.out) == ("", True)
+
+
+def test_one_file_is_published_with_its_commit(environment: Environment, ecsync: Command) -> None:
+    """Other files of its folder do not matter. Its application is named after the end of the prefix."""
+    tree = environment.manifests
+    git(tree, "init", "-q")
+    (tree / "group.yaml").write_text("apiVersion: ecsync/v1\nresources: {LogGroup/a: {retentionInDays: 7}}\n")
+    git(tree, "add", ".")
+    git(tree, "commit", "-q", "-m", "one")
+    environment.edit(*NEW_IMAGE)
+    assert ecsync("publish", tree / "group.yaml", WHERE, "-o", "json").json["about"]["commit"] == git(
+        tree, "rev-parse", "HEAD"
+    )
+    assert [one["name"] for one in ecsync("validate", WHERE, "-o", "json").json["applications"]] == ["prod"]
 
 
 def test_a_reader_without_the_extension_reads_the_index(environment: Environment) -> None:

@@ -132,6 +132,10 @@ def test_the_config_file_holds_no_secret(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="ECSYNC_WEBHOOKS_GITHUB") as caught:
         load(file)
     assert SECRET not in str(caught.value)
+    file.write_text(f"webhooks: {SECRET}")
+    with pytest.raises(ConfigError) as caught:
+        load(file)
+    assert SECRET not in str(caught.value)
     file.write_text("webhooks: {github_file: /run/secrets/github}")
     assert load(file).webhooks.github_file == "/run/secrets/github"
 
