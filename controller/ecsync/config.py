@@ -13,17 +13,18 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from ecsync.core.wording import printable, suggestion
 
 PREFIX = "ECSYNC_"
 VARIABLES = "ECSYNC_VAR_"  # prefix of the variables that `${env:NAME}` in a manifest can use
 TESTS = ("ECSYNC_CASES", "ECSYNC_CORPUS", "ECSYNC_YAML_LS")  # inputs of the project's own tests
-GIT_TOKEN = "ECSYNC_GIT_TOKEN"  # noqa: S105  # the name of a variable; its value is a secret, so it is no setting
 CONFIG = "ECSYNC_CONFIG"  # path of the file, unless a flag is given
 
 _MAPS = ("targets", "variables", "windows")  # settings that no environment variable can hold
+# Settings that only the environment may hold.
+_SECRET = ("git.token", "webhooks.github", "webhooks.gitlab", "webhooks.generic")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
@@ -46,7 +47,13 @@ def _names_in(value: object) -> object:
     return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
 
 
+def _secrets_in(value: object) -> object:
+    """Return the secrets in a text, which has white space between them."""
+    return value.split() if isinstance(value, str) else value
+
+
 Names: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_names_in)]
+Secrets: TypeAlias = Annotated[tuple[SecretStr, ...], BeforeValidator(_secrets_in), Field(max_length=2)]
 Seconds: TypeAlias = Annotated[float, BeforeValidator(_seconds)]
 AccountId: TypeAlias = Annotated[str, Field(pattern=r"^(\d{12})?$")]
 
@@ -106,8 +113,9 @@ class WindowSettings(_Settings):
 
 
 class GitSettings(_Settings):
-    """How a git source is read. The token is in ECSYNC_GIT_TOKEN or in a file, and never in the settings themselves."""
+    """How a git source is read. The token is from the environment, or from a file of it."""
 
+    token: SecretStr = SecretStr("")  # for https
     token_file: str = ""  # read for each request: a token may be rotated in it
     username: str = "x-access-token"  # beside a token; GitHub takes this one, GitLab any
     ca_file: str = ""  # certificate authorities in PEM; empty: those of the system
@@ -122,6 +130,17 @@ class HttpSettings(_Settings):
     host: str = "127.0.0.1"
     hosts: Names = ()  # under which clients reach it, beside localhost and IP addresses: others are rejected
     port: int = Field(default=8080, ge=0, le=65_535)  # 0: any free port
+
+
+class WebhookSettings(_Settings):
+    """The secrets of webhooks: one, or two while one is replaced. Each from the environment, or from a file of it."""
+
+    github: Secrets = ()
+    github_file: str = ""
+    gitlab: Secrets = ()
+    gitlab_file: str = ""
+    generic: Secrets = ()
+    generic_file: str = ""
 
 
 class LogSettings(_Settings):
@@ -156,6 +175,7 @@ class Settings(_Settings):
     limits: LimitSettings = Field(default_factory=LimitSettings)
     git: GitSettings = Field(default_factory=GitSettings)
     http: HttpSettings = Field(default_factory=HttpSettings)
+    webhooks: WebhookSettings = Field(default_factory=WebhookSettings)
     log: LogSettings = Field(default_factory=LogSettings)
 
     @field_validator("installation")
@@ -184,6 +204,9 @@ def load(file: Path | None, environment: Mapping[str, str], overrides: Mapping[s
     tree: dict[str, Any] = {}
     places: dict[str, str] = {}  # dotted name of a setting -> the source of its value
     for name, value in _from_file(file):
+        if name in _SECRET:
+            variable = PREFIX + name.replace(".", "_").upper()
+            raise ConfigError(f"{file}: {name}: a secret must not be in this file; set {variable} or {name}_file")
         _put(tree, name, value)
         places[name] = str(file)
     for name, value, variable in _from_environment(environment):
@@ -214,7 +237,7 @@ def template_environment(environment: Mapping[str, str] | None = None) -> dict[s
 def git_token(settings: Settings) -> str:
     """Return the token for git over https: of its file, else of the environment. Raises ConfigError."""
     if not settings.git.token_file:
-        return os.environ.get(GIT_TOKEN, "").strip()
+        return settings.git.token.get_secret_value().strip()
     try:
         return Path(settings.git.token_file).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
@@ -267,7 +290,7 @@ def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, str
     """Yield (name, value, variable). An unknown variable is an error; a misspelt one would have no effect."""
     known = {PREFIX + name.replace(".", "_").upper(): name for name in _names() if name not in _MAPS}
     for variable, value in sorted(environment.items()):
-        if not variable.startswith(PREFIX) or variable.startswith(VARIABLES) or variable in (CONFIG, GIT_TOKEN, *TESTS):
+        if not variable.startswith(PREFIX) or variable.startswith(VARIABLES) or variable in (CONFIG, *TESTS):
             continue
         if variable not in known:
             hint = suggestion(variable, known)
@@ -310,5 +333,6 @@ def _explain(error: Any, places: Mapping[str, str], file: Path | None) -> str:
         hint = suggestion(location[-1], TargetSettings.model_fields) if in_target else suggestion(name, _names())
         return f"{place}: {printable(name)}: not a setting{hint}"
     message = error["msg"].removeprefix("Value error, ")
-    given = "" if error["type"] == "missing" else f" (it is {printable(repr(error['input']))})"
+    hidden = error["type"] == "missing" or name in _SECRET or location[0] == "webhooks"
+    given = "" if hidden else f" (it is {printable(repr(error['input']))})"
     return f"{place}: {printable(name)}: {message[0].lower()}{message[1:]}{given}"

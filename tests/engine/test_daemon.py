@@ -437,6 +437,29 @@ class TestThreads:
         assert not stopper.is_alive()
         assert threaded.account.cloud.writes == ["CreateBase base"]
 
+    def test_a_read_that_is_asked_for_waits_for_no_interval(self, threaded: Harness) -> None:
+        """Of many that are asked for during a read, one read follows it."""
+        begun, go_on, twice = threading.Event(), threading.Event(), threading.Event()
+        reads: list[int] = []
+
+        def refresh() -> SourceState:
+            reads.append(len(reads))
+            begun.set()
+            assert go_on.wait(PATIENCE)
+            if len(reads) == 2:
+                twice.set()
+            return threaded.source_state
+
+        threaded.refresh = refresh  # type: ignore[method-assign]
+        threaded.daemon.start()  # the interval is 30 s
+        assert begun.wait(PATIENCE)
+        for _ in range(1000):
+            threaded.daemon.read_now()
+        go_on.set()
+        assert twice.wait(PATIENCE)
+        assert threaded.daemon.stop(PATIENCE)
+        assert reads == [0, 1]
+
     def test_stop_returns_false_for_a_worker_that_does_not_end(self, threaded: Harness) -> None:
         """`stop` waits no longer than it may."""
         under_way, release = threading.Event(), threading.Event()

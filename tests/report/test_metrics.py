@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from ecsync.core.model import Key, Origin, Problem
 from ecsync.core.outcome import ApplicationState, Done, Event, Failed, Pass, Withheld, WithheldReason
-from ecsync.core.ports import ErrorClass, Unread
+from ecsync.core.ports import ErrorClass, SourceReason
 from ecsync.report.metrics import Fetch, Metrics, Reason
 from tests.report.outcomes import API, NOW, TARGET, WEB, create, delete, outcome, status, step, update
 from tests.report.outcomes import field as change
@@ -49,6 +49,7 @@ def test_fixed_label_sets_start_at_zero(metrics: Metrics) -> None:
     assert value(metrics, "ecsync_scheduler_jobs_missed_total", job="poll") == 0
     assert value(metrics, "ecsync_source_fetch_total", result="empty") == 0
     assert value(metrics, "ecsync_events_total", sink="log", result="error") == 0
+    assert value(metrics, "ecsync_webhooks_total", hook="generic", result="forged") == 0
     assert value(metrics, "ecsync_events_dropped_total", sink="log") == 0
     metrics.declare_kinds(["Service"])
     assert value(metrics, "ecsync_changes_total", kind="Service", action="delete", result="failed") == 0
@@ -59,7 +60,7 @@ def test_fixed_label_sets_start_at_zero(metrics: Metrics) -> None:
 def test_reasons_are_those_of_the_ports() -> None:
     """Every class of AWS error and every reason of a source is a label value."""
     assert set(get_args(ErrorClass)) < set(get_args(Reason))
-    assert set(get_args(Fetch)) == {"ok", *get_args(Unread)}
+    assert set(get_args(Fetch)) == {"ok", *get_args(SourceReason)}
 
 
 def test_what_happens_is_counted(metrics: Metrics) -> None:

@@ -85,9 +85,7 @@ class TestWhatIsRead:
         assert found.files == {"web.yaml": manifest().encode()}
         assert found.revision == sha[:12]
         assert found.durable
-        assert found.commit is not None
-        assert (found.commit.sha, found.commit.author) == (sha, "Ada")
-        assert found.commit.subject == "the first commit"
+        assert found.about == {"commit": sha, "author": "Ada", "subject": "the first commit"}
 
     def test_a_branch_is_followed_and_an_unchanged_one_is_not_fetched_again(
         self, repository: Repository, server: HttpsServer

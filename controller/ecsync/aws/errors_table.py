@@ -113,6 +113,8 @@ _CODES = (
         "FailedResourceAccessException KmsAccessDeniedException BlockedByOrganizationPolicyException",
         f"{_COMMON}; {_MODEL}",
     ),
+    _codes("denied", "AllAccessDisabled AccountProblem", "S3, Error responses", "s3"),
+    _codes("invalid", "PermanentRedirect BadDigest EntityTooLarge", "S3, Error responses", "s3"),
     _codes("settling", "ServiceLinkedRoleFailure", f"{_MODEL}: is not yet ready for use", "autoscaling"),
     _codes(
         "conflict",

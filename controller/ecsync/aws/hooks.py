@@ -66,6 +66,16 @@ def guard(events: BaseEventHooks, reads: frozenset[str]) -> None:
     events.register_first("before-call", refuse)
 
 
+def only_bucket(events: BaseEventHooks, bucket: str) -> None:
+    """Refuse every call of an S3 client that names another bucket, before it is signed."""
+
+    def refuse(params: Any, **_: Any) -> None:
+        if params.get("Bucket") != bucket:
+            raise WriteRefused(f"{params.get('Bucket')} is not the bucket {bucket}")
+
+    events.register_first("before-parameter-build.s3", refuse)
+
+
 def watch(events: BaseEventHooks, service: str, region: str, on_attempt: Callable[[Attempt], None]) -> None:
     """Report every attempt of a client's calls, also the retries inside botocore."""
 

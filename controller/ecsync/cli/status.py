@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ecsync.cli import _api, _exits, _options, _show
+from ecsync.core.wording import released
 
 if TYPE_CHECKING:
     from ecsync.config import Settings
@@ -80,8 +81,9 @@ def _from_aws(path: str, settings: Settings, only: str | None) -> tuple[list[dic
     from ecsync.http.view import SourceView
 
     workspace = wiring.workspace(settings, path, read_only=True)
-    catalogue = workspace.catalogue(workspace.source(path).fetch()).warranted()
-    source = SourceView(url=path, revision=catalogue.revision)
+    snapshot = workspace.source(path).fetch()
+    catalogue = workspace.catalogue(snapshot).warranted()
+    source = SourceView(url=path, revision=catalogue.revision, about=snapshot.about)
     found, codes = [], []
     for name in _selected(catalogue.applications, only):
         application = catalogue.applications[name]
@@ -130,9 +132,8 @@ def _lines(one: dict[str, Any]) -> Iterator[tuple[str, str]]:
     revision = one["statusRevision"] or one["revision"]
     seen = f"   {last['ended']}" if last and not last["error"] else ""
     yield f"{one['name']:<38} {one['sync']} · {one['health']}   {where} @ {revision}{seen}", "title"
-    commit = (one.get("source") or {}).get("commit")
-    if commit and commit["sha"].startswith(one["revision"]):
-        yield f"  commit {commit['sha'][:12]} of {commit['author']}: {commit['subject']}", ""
+    if one["source"].get("about") and one["source"]["revision"] == revision:
+        yield f"  {released(one['source']['about'])}", "dim"
     for problem in one["problems"]:
         yield f"  ✖ {problem['file']}:{problem['line']}:{problem['column']}: {problem['message']}", "danger"
     if last.get("error"):

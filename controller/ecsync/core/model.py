@@ -1,7 +1,6 @@
 """The vocabulary: every noun of the project. Read this first.
 
-AWS bodies are plain trees with AWS's own field names (`trees.py`); our nouns are frozen dataclasses. A body contains
-`Text` where the manifest has a reference with a value that is not known yet.
+Nouns are frozen dataclasses. AWS bodies are plain trees (`trees.py`), with `Text` where a reference has no value yet.
 """
 
 from __future__ import annotations

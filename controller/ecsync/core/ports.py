@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from math import inf
 from typing import Any, Literal, Protocol, TypeAlias
@@ -70,30 +70,42 @@ class Allowance:
         self.waited += seconds
 
 
-# It cannot be reached; it refuses us; there is no such repository, branch or tag; its identity cannot be proved; its
-# history was rewritten; not all of it is there; it exceeds our limits; a name or a link in it may mean something else;
-# it has no manifest; it changes now; a fault of ours.
-Unread: TypeAlias = Literal[
-    "unreachable",
-    "denied",
-    "missing",
-    "untrusted",
-    "rewritten",
-    "partial",
-    "too_large",
-    "unsafe",
-    "empty",
-    "changing",
-    "internal",
+SourceReason: TypeAlias = Literal[
+    "unreachable",  # no answer, or an error of the server
+    "missing",  # there is no such bucket, repository, branch or tag, or the index of releases is gone
+    "denied",  # the credentials lack the permission, or the bucket has another owner
+    "throttled",  # too many calls
+    "untrusted",  # the identity of a server cannot be proved
+    "rewritten",  # the applied commit is not in the history of the branch any more
+    "partial",  # not all of it can be read
+    "too_large",  # it exceeds our limits
+    "unsafe",  # a name or a link in it may mean something else
+    "empty",  # it has no manifest
+    "changing",  # it changes during the read
+    "internal",  # a bug in reading or loading
 ]
 
 
 class SourceError(Exception):
     """A source could not be read completely: the last good snapshot stays in use, and nothing is deleted."""
 
-    def __init__(self, message: str, *, reason: Unread) -> None:
+    def __init__(self, message: str, *, reason: SourceReason) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+HookResult: TypeAlias = Literal[
+    "accepted",  # the source is read now
+    "repeated",  # a message with this id was accepted already
+    "forged",  # the signature is not of our secret
+    "expired",  # the time of the message is too far from ours
+    "malformed",  # a header is missing, or not of its form
+    "wrong_type",  # the body is not JSON
+    "oversized",  # the body is too large
+    "slow",  # the body did not come in time
+    "limited",  # too many requests
+    "unknown",  # no such hook, or none with a secret
+]
 
 
 class WritesStopped(Exception):
@@ -174,23 +186,13 @@ class Cloud(Reader, Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Commit:
-    """A commit of a git repository, for people. `author` and `subject` are printable, short texts of who wrote it."""
-
-    sha: str
-    author: str = ""
-    subject: str = ""
-    at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """The complete content of a source at one moment: file name (relative, with slashes) to content."""
 
     revision: str
     files: Mapping[str, bytes]
     source: str = ""  # the source, as in the operator's config
-    commit: Commit | None = None  # that it is of
+    about: Mapping[str, str] = field(default_factory=dict)  # for people: commit, author, subject; decides nothing
     durable: bool = False  # from an index or a git commit: complete by construction (docs/rules.md R27)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_COMMIT = re.compile(r"[0-9a-f]{40,64}")
 _LONGEST = 60
 MOST_OPTIONS = 1000  # above this, the search for the nearest takes too long
 MOST_PROBLEMS = 100  # per document; the rest is left out
@@ -49,6 +50,14 @@ def listed(names: Sequence[str], most: int = 12) -> str:
     """Return the names with commas; above the limit, the number of the rest."""
     shown = [printable(name) for name in names[:most]]
     return ", ".join(shown) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def released(about: Mapping[str, str]) -> str:
+    """Return what a snapshot is for people (`Snapshot.about`): `3f9c1d2a4b5c Fix the check (Ann)`; empty without it."""
+    commit, dash, changed = about.get("commit", "").partition("-")
+    short = f"{commit[:12]}{dash}{changed}" if _COMMIT.fullmatch(commit) else about.get("commit", "")
+    author = f"({about['author']})" if about.get("author") else ""
+    return " ".join(part for part in (short, about.get("subject", ""), author) if part)
 
 
 def internal_error(error: BaseException) -> str:

@@ -132,6 +132,10 @@ class Daemon:
                 except Deferred:
                     return  # the process stops
 
+    def read_now(self) -> None:
+        """Have the source read at once. Of several requests during a read, one read follows it."""
+        self._source_due.set()
+
     def read_source(self) -> None:
         """Read the source, and queue the applications that are new or changed. Raises Deferred.
 

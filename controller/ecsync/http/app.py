@@ -1,23 +1,26 @@
-"""The routes: reads, and `retry` from this machine; the same security headers on every response, errors as JSON."""
+"""The routes: reads, `retry` from this machine, hooks; the same security headers on every response, errors as JSON."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from ipaddress import ip_address
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ecsync.core.ports import HookResult
 from ecsync.core.trees import Json
 from ecsync.http import bodies
+from ecsync.http.hooks import LARGEST, Hooks
 from ecsync.http.view import View
 
 Exposition = Callable[[str], tuple[bytes, str]]  # Accept header -> the metrics, their content type
@@ -30,21 +33,35 @@ _HEADERS = (
     (b"x-frame-options", b"DENY"),
 )
 _METHODS = ("GET", "HEAD")
-_RETRY = "/retry"  # the end of the only path that takes POST
+_RETRY = "/retry"  # the end of a path that takes POST
+_HOOKS = "/hooks/"  # the start of the other paths that take POST
 RETRY_HEADER = "x-ecsync-retry"
 _HEALTH = ("/healthz", "/readyz")
 _MOST_REQUESTS = 20  # at a time, health checks apart: fewer than the threads that answer requests
 _LATE = 3  # intervals without a heartbeat after which a loop counts as stuck
 _MOST_EVENTS = 1000
 _EVENT_FILTERS = ("application", "type", "since", "limit")
+_OF_HOOKS: Mapping[HookResult, tuple[int, str]] = {
+    "accepted": (202, ""),
+    "repeated": (200, ""),  # the sender may have lost our answer: it must not send it again
+    "forged": (401, "the signature is not of this secret"),
+    "expired": (401, "the time of this message is more than 5 minutes away: check the clocks"),
+    "malformed": (400, "a header of the signature is missing or malformed"),
+    "wrong_type": (415, "the content type must be application/json"),
+    "oversized": (413, f"the body must not be larger than {LARGEST} bytes"),
+    "slow": (408, "the body did not come in time"),
+    "limited": (429, "too many requests; the source is read at its interval too"),
+    "unknown": (404, "this path does not exist"),
+}
 
 
-def create_app(view: View, metrics: Exposition, hosts: Collection[str] = ()) -> ASGIApp:
-    """Build the application. Each request runs on a thread: `view` and `metrics` must be thread-safe.
+def create_app(view: View, metrics: Exposition, hosts: Collection[str] = (), hooks: Hooks | None = None) -> ASGIApp:
+    """Build the application. Each read runs on a thread: `view` and `metrics` must be thread-safe.
 
     `hosts` are the names under which clients may reach it, beside `localhost` and every IP address.
     """
     routes = _Routes(view, metrics)
+    hooked = [Route("/hooks/{hook}", partial(_hook, hooks), methods=["POST"])] if hooks else []
     starlette = Starlette(
         routes=[
             Route("/metrics", routes.metrics, methods=["GET"]),
@@ -54,6 +71,7 @@ def create_app(view: View, metrics: Exposition, hosts: Collection[str] = ()) -> 
             Route("/api/v1/applications/{name}", routes.application, methods=["GET"]),
             Route("/api/v1/applications/{name}/retry", routes.retry, methods=["POST"]),
             Route("/api/v1/events", routes.events, methods=["GET"]),
+            *hooked,
         ],
         exception_handlers={HTTPException: _rejected, Exception: _internal_error},
     )
@@ -126,10 +144,26 @@ class _Routes:
         return _json(bodies.envelope("EventList", items=[bodies.event(event) for event in found]))
 
 
+async def _hook(hooks: Hooks, request: Request) -> Response:
+    """Receive a hook. It has limits of its own, so that it takes no place of another request."""
+    result = await hooks.receive(request.path_params["hook"], request.headers, _body(request))
+    status, message = _OF_HOOKS[result]
+    return _json(bodies.envelope("Hook", result=result), status) if status < 400 else _error(status, message)
+
+
+async def _body(request: Request) -> AsyncIterator[bytes]:
+    """Yield the parts of a body. Raises ConnectionError if the client leaves."""
+    try:
+        async for chunk in request.stream():
+            yield chunk
+    except ClientDisconnect:
+        raise ConnectionError from None
+
+
 class _Guard:
     """Rejects other methods, unknown hosts and too many requests, and adds the security headers to every response.
 
-    A health check is always admitted: a busy API is no reason to restart the daemon.
+    A health check is always admitted: a busy API is no reason to restart the daemon. Hooks have limits of their own.
     """
 
     def __init__(self, app: ASGIApp, hosts: Collection[str]) -> None:
@@ -145,13 +179,16 @@ class _Guard:
 
         if scope["type"] != "http":
             return
-        if scope["method"] not in (("POST",) if scope["path"].endswith(_RETRY) else _METHODS):
-            await _error(405, "only reads, and POST …/retry", allow="GET, HEAD")(scope, receive, send_with_headers)
+        hook = scope["path"].startswith(_HOOKS) and scope["method"] == "POST"
+        if not hook and scope["method"] not in (("POST",) if scope["path"].endswith(_RETRY) else _METHODS):
+            await _error(405, "only reads, POST …/retry and hooks", allow="GET, HEAD")(
+                scope, receive, send_with_headers
+            )
             return
         if not self._knows(Headers(scope=scope).get("host", "")):
             await _error(421, "this host name is not served: add it to http.hosts")(scope, receive, send_with_headers)
             return
-        if scope["path"] in _HEALTH:
+        if hook or scope["path"] in _HEALTH:
             await self._app(scope, receive, send_with_headers)
             return
         if self._running >= _MOST_REQUESTS:
@@ -197,12 +234,12 @@ def _limit(text: str) -> int:
     return int(text)
 
 
-def _rejected(_request: Request, error: Exception) -> Response:
+async def _rejected(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return _error(error.status_code, "this path does not exist" if error.detail == "Not Found" else error.detail)
 
 
-def _internal_error(_request: Request, _exception: Exception) -> Response:
+async def _internal_error(_request: Request, _exception: Exception) -> Response:
     return _error(500, "internal error; see the log of the daemon")
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from ecsync.core.model import FieldChange, Origin, Problem
 from ecsync.core.outcome import ApplicationState, Event, LeftBehind, Outcome, Pass, ResourceStatus
-from ecsync.core.ports import Commit
 from ecsync.core.trees import Json, plain, pointer
 from ecsync.http.view import SourceView
 
@@ -60,7 +59,7 @@ def source_state(source: SourceView) -> dict[str, Json]:
     return {
         "url": source.url,
         "revision": source.revision,
-        "commit": _commit(source.commit) if source.commit else None,
+        "about": dict(source.about),
         "fetchedAt": _time(source.fetched_at),
         "ageSeconds": None if source.age is None else round(source.age, 1),
         "ready": not source.reason,
@@ -99,10 +98,6 @@ def _resource(status: ResourceStatus) -> dict[str, Json]:
         "origin": status.origin or None,
         "fields": [_field(change, status.origins) for change in status.fields],
     }
-
-
-def _commit(commit: Commit) -> dict[str, Json]:
-    return {"sha": commit.sha, "author": commit.author, "subject": commit.subject, "time": _time(commit.at)}
 
 
 def _left_behind(left: LeftBehind) -> dict[str, Json]:

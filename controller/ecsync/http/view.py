@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from ecsync.core.outcome import ApplicationState, Event
-from ecsync.core.ports import Commit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,11 +16,11 @@ class SourceView:
 
     url: str
     revision: str = ""
+    about: Mapping[str, str] = field(default_factory=dict)  # commit, author, subject of the revision
     fetched_at: datetime | None = None
     age: float | None = None  # seconds
     reason: str = ""
     error: str = ""
-    commit: Commit | None = None  # of the revision, if it is one of git
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

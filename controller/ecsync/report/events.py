@@ -14,6 +14,7 @@ from ecsync.core.model import Adopt, Create, Delete, FieldChange, Forget, Key, P
 from ecsync.core.outcome import Done, Event, Failed, HealthStatus, Outcome, Plan, Progressing, Step, StepId, Withheld
 from ecsync.core.ports import Snapshot, SourceError
 from ecsync.core.trees import Json, Path, dotted, pointer
+from ecsync.core.wording import released
 from ecsync.report import deletions, drift
 from ecsync.report.changes import short_changes
 from ecsync.report.deletions import Deletions
@@ -164,13 +165,10 @@ def source_read(before: SourceState | None, after: SourceState, time: datetime) 
     if after.snapshot is None or (revision == revision_before and not reason_before):
         return ()
     new = revision != revision_before
+    about = after.snapshot.about
     text = f"revision {revision} of {after.snapshot.source}" if new else f"{after.snapshot.source} can be read again"
-    detail: dict[str, Json] = {"before": revision_before}
-    commit = after.snapshot.commit
-    if commit is not None:
-        detail |= {"commit": commit.sha, "author": commit.author, "subject": commit.subject}
-        text += f": {commit.subject} ({commit.author})" if new else ""
-    return (_event("source.updated", context, text, detail=detail),)
+    text += f": {released(about)}" if about else ""
+    return (_event("source.updated", context, text, detail={"before": revision_before, **about}),)
 
 
 # ---------------------------------------------------------------- parts of `pass_ended`

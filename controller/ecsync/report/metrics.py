@@ -16,7 +16,7 @@ from prometheus_client.exposition import choose_encoder
 
 from ecsync.core.model import Delete
 from ecsync.core.outcome import ApplicationState, Done, Event, Failed, Outcome
-from ecsync.core.ports import Unread
+from ecsync.core.ports import HookResult, SourceReason
 from ecsync.report.gauges import ACTIONS, Applications, Drift
 from ecsync.report.rates import Buckets, Reading
 from ecsync.report.reads import Inventories, Inventory
@@ -27,7 +27,8 @@ Reason: TypeAlias = Literal[
     "missing", "denied", "throttled", "transient", "conflict", "exists", "settling", "invalid", "credentials",
     "manifest", "source", "panic", "other",
 ]  # fmt: skip
-Fetch: TypeAlias = Literal["ok", Unread]
+Fetch: TypeAlias = Literal["ok", SourceReason]
+HOOKS = ("github", "gitlab", "generic", "other")
 Mishap: TypeAlias = Literal["missed", "skipped", "error"]
 Code: TypeAlias = Literal["2xx", "4xx", "5xx", "throttled", "error"]
 
@@ -71,6 +72,7 @@ class Metrics:
         self._fetch_seconds = self._histogram(
             "source_fetch_duration_seconds", "Seconds of a read of the source", _SECONDS
         )
+        self._hooks = self._counter("webhooks", "Requests of webhooks, by result", "hook", "result")
         self._fetched = self._gauge(
             "source_last_success_timestamp_seconds", "Time of the last successful read of the source", "source"
         )
@@ -192,6 +194,10 @@ class Metrics:
         self._fetches.labels(result).inc()
         self._fetch_seconds.observe(seconds)
 
+    def hook(self, hook: str, result: HookResult) -> None:
+        """A request of a hook was received; `other` for one that is unknown."""
+        self._hooks.labels(hook, result).inc()
+
     def source_good(self, source: str, at: datetime, revision: str = "") -> None:
         """The source was read completely; `source` is its type (disk, s3, git). One revision has a series at a time."""
         self._fetched.labels(source).set(at.timestamp())
@@ -251,6 +257,9 @@ class Metrics:
             self._errors.labels(reason)
         for fetch in get_args(Fetch):
             self._fetches.labels(fetch)
+        for hook in HOOKS:
+            for hooked in get_args(HookResult):
+                self._hooks.labels(hook, hooked)
         for counter in self._jobs.values():
             counter.labels("poll")
         for sink in sinks:

@@ -71,7 +71,7 @@ class DiskSource:
         source = str(self._path)
         files = self._stable()
         if INDEX in files:
-            found = indexed(parse_index(files[INDEX], source), files, files.__getitem__, self._digests, source)
+            found = indexed(parse_index(files[INDEX], source), files.get, self._digests, source)
         else:
             manifests = {name: content for name, content in files.items() if is_manifest(name)}
             found = snapshot(manifests, self._digests, source=source)

@@ -6,15 +6,20 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 from ecsync.core.ports import Snapshot, SourceError
+from ecsync.core.wording import printable
 
 INDEX = "ecsync.index.json"
+RELEASE = "ecsync.release"  # an entry of the index that is no manifest: the digest of what the release is, for people
 OBJECTS = "ecsync.objects"  # a published file may be here under its digest, so that a release is always whole
 SUFFIXES = (".yaml", ".yml", ".json")
 MAX_TOTAL = 25_000_000  # bytes, about 12,000 services; the parser has its own limit for one file
 MAX_FILES = 10_000
 
+_ABOUT = ("commit", "author", "subject")
+_LONGEST = 200  # characters of one of them
 _IGNORED_ENDINGS = ("~", ".swp", ".tmp")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -92,7 +97,10 @@ def check_size(source: str, count: int, total: int) -> None:
 
 
 def parse_index(content: bytes, source: str) -> dict[str, str]:
-    """Return the content of `ecsync.index.json`: a map from a manifest's relative name to its SHA-256."""
+    """Return the content of `ecsync.index.json`: a map from a manifest's relative name to its SHA-256.
+
+    It may have one entry more, `ecsync.release`: an object that describes the release (`about`).
+    """
     try:
         index = json.loads(content)
     except ValueError as error:
@@ -101,29 +109,61 @@ def parse_index(content: bytes, source: str) -> dict[str, str]:
         raise SourceError(
             f"{source}/{INDEX}: must map relative names to SHA-256 digests; publish again", reason="partial"
         )
-    return {name: sha for name, sha in index.items() if is_manifest(name)}
+    return {name: sha for name, sha in index.items() if is_manifest(name) or name == RELEASE}
 
 
-def indexed(
-    index: Mapping[str, str], available: Iterable[str], read: Callable[[str], bytes], digests: Digests, source: str
-) -> Snapshot:
+def index_of(digests: Mapping[str, str], release: str) -> bytes:
+    """Return the content of an index. `release` is the digest of `about_text`; empty without one.
+
+    Readers that do not know the entry ignore it: its name is not that of a manifest, and its value is a digest.
+    """
+    entries = dict(sorted(digests.items())) | ({RELEASE: release} if release else {})
+    return json.dumps(entries, indent=1).encode() + b"\n"
+
+
+def about_text(about: Mapping[str, str]) -> bytes:
+    """Return the object that describes a release."""
+    return json.dumps({name: about[name] for name in _ABOUT if about.get(name)}, sort_keys=True).encode()
+
+
+def about(content: bytes) -> dict[str, str]:
+    """Return what an object states of a release: commit, author, subject, safe to print. Nothing if it is malformed."""
+    try:
+        found = json.loads(content)
+    except ValueError:
+        return {}
+    texts = {name: found.get(name) for name in _ABOUT} if isinstance(found, dict) else {}
+    return {name: printable(text, _LONGEST) for name, text in texts.items() if isinstance(text, str) and text}
+
+
+def indexed(index: Mapping[str, str], read: Callable[[str], bytes | None], digests: Digests, source: str) -> Snapshot:
     """Return the snapshot of exactly the files that the index lists, each verified (docs/rules.md R27).
 
     A listed file is read from `ecsync.objects/<digest>` where that exists, else under its own name. Other files belong
-    to no release, or to the next one.
+    to no release, or to the next one. `read` returns None for a name that does not exist.
     """
-    names = set(available)
     files: dict[str, bytes] = {}
     for name, sha in sorted(index.items()):
-        stored = f"{OBJECTS}/{sha}" if f"{OBJECTS}/{sha}" in names else name
-        if stored not in names:
+        if name == RELEASE:
+            continue
+        stored = f"{OBJECTS}/{sha}"
+        content = read(stored)
+        if content is None:
+            stored, content = name, read(name)
+        if content is None:
             raise SourceError(f"{source}: {name} is in {INDEX} and does not exist; publish again", reason="partial")
-        files[name] = digests.same(name, read(stored))
-        if digests.of(name, files[name]) != sha:
+        files[name] = digests.same(name, content)
+        if digests.of(name, content) != sha:
             raise SourceError(
-                f"{source}: {name} does not have the digest in {INDEX}; a release may be in progress", reason="changing"
+                f"{source}: {name} does not have the digest in {INDEX}; a release may be in progress, or another "
+                f"client changed {stored}",
+                reason="changing",
             )
-    return snapshot(files, digests, source=source, durable=True)
+    found = snapshot(files, digests, source=source, durable=True)
+    described = read(f"{OBJECTS}/{index[RELEASE]}") if RELEASE in index else None
+    if described is None or digest(described) != index[RELEASE]:
+        return found
+    return replace(found, about=about(described))
 
 
 def _is_entry(name: object, sha: object) -> bool:

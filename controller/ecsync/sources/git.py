@@ -5,7 +5,6 @@ from __future__ import annotations
 import ssl
 import zlib
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import NoReturn
 
 from dulwich.client import HTTPUnauthorized
@@ -13,7 +12,7 @@ from dulwich.errors import GitProtocolError, NotGitRepository, ObjectFormatExcep
 from dulwich.objects import Commit as GitCommit
 from dulwich.objects import ObjectID, Tag
 
-from ecsync.core.ports import Commit, Snapshot, SourceError
+from ecsync.core.ports import Snapshot, SourceError
 from ecsync.core.wording import printable
 from ecsync.sources import git_remote
 from ecsync.sources.files import Digests, snapshot
@@ -32,9 +31,10 @@ _NOT_THERE = ("not found", "does not exist", "does not appear to be a git reposi
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """What the last good read found: the id that the reference had, and the snapshot of its commit."""
+    """What the last good read found: the id of the reference, that of its commit (a tag has its own), the snapshot."""
 
     sha: bytes
+    commit: bytes
     snapshot: Snapshot
 
 
@@ -72,12 +72,11 @@ class GitSource:
             return last.snapshot
         objects = remote.objects(sha)
         commit = _commit(objects, sha)
-        if last is not None and last.snapshot.commit is not None:
-            self._check_history(remote, commit.id, last.snapshot.commit.sha.encode())
+        if last is not None:
+            self._check_history(remote, commit.id, last.commit)
         files = manifests(objects, commit.tree, self._url.subdirectory, self.source)
         found = snapshot(files, self._digests, source=self.source, durable=True)
-        shown = _described(commit)
-        self._last = _Read(sha, replace(found, revision=shown.sha[:_SHOWN], commit=shown))
+        self._last = _Read(sha, commit.id, replace(found, revision=_short(commit.id), about=_about(commit)))
         self._digests.keep(files)
         return self._last.snapshot
 
@@ -133,17 +132,15 @@ def _commit(objects: Objects, sha: bytes) -> GitCommit:
     raise SourceError(f"{_short(sha)} is not a commit", reason="partial")
 
 
-def _described(commit: GitCommit) -> Commit:
+def _about(commit: GitCommit) -> dict[str, str]:
     """Return what people look at. Author and message are texts of anybody who may push."""
     author = commit.author.decode(errors="replace").partition(" <")[0]
     subject = commit.message.decode(errors="replace").strip().partition("\n")[0]
-    try:
-        at = datetime.fromtimestamp(commit.commit_time, UTC)
-    except (OverflowError, OSError, ValueError):
-        at = None
-    return Commit(
-        sha=commit.id.decode(), author=printable(author)[:_LONGEST], subject=printable(subject)[:_LONGEST], at=at
-    )
+    return {
+        "commit": commit.id.decode(),
+        "author": printable(author)[:_LONGEST],
+        "subject": printable(subject)[:_LONGEST],
+    }
 
 
 def _short(sha: bytes) -> str:

@@ -27,7 +27,7 @@ from ecsync.report.log import event_sink
 from ecsync.report.metrics import Code, Metrics
 from ecsync.report.recorder import Recorder, fan_out
 from ecsync.sources.last_good import LastGood
-from ecsync.wiring import guards, lease, targets
+from ecsync.wiring import guards, lease, targets, webhooks
 from ecsync.wiring.event_recorder import DaemonEventRecorder
 from ecsync.wiring.http_view import DaemonView, Heartbeats
 from ecsync.wiring.registry import all_reads
@@ -113,7 +113,9 @@ def start(settings: Settings, where: str, workspace: Workspace, metrics: Metrics
         ask_retry=daemon.retry,
         lease_state=lambda: str(keeper.state()) if keeper else "",
     )
-    server = Server(settings.http.host, settings.http.port, create_app(view, metrics.render, settings.http.hosts))
+    hooks = webhooks.hooks(settings, daemon.read_now, metrics, clock)
+    app = create_app(view, metrics.render, settings.http.hosts, hooks)
+    server = Server(settings.http.host, settings.http.port, app)
     port = server.start()
     if keeper is not None:
         keeper.start(taken=daemon.look_again)

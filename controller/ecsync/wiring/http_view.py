@@ -65,11 +65,11 @@ class DaemonView:
         return SourceView(
             url=self.where,
             revision=state.snapshot.revision if state.snapshot else "",
+            about=state.snapshot.about if state.snapshot else {},
             fetched_at=state.fetched_at,
             age=state.age,
             reason=state.error.reason if state.error else "",
             error=str(state.error) if state.error else "",
-            commit=state.snapshot.commit if state.snapshot else None,
         )
 
     def events(

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from ecsync.config import GIT_TOKEN
 from tests.git.repository import Repository, git
 from tests.git.servers import NO_SSHD, TOKEN, https_server, ssh_server
 from tests.whole.support import in_process_daemon
@@ -30,13 +29,18 @@ def repository(converged: Controller, tmp_path: Path) -> Repository:
     return made
 
 
+def token_of(repository: Repository) -> Path:
+    """Return the file of the token."""
+    return repository.bare.parent / "token"
+
+
 @contextmanager
-def served(how: str, repository: Repository, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, dict[str, Any]]]:
+def served(how: str, repository: Repository) -> Iterator[tuple[str, dict[str, Any]]]:
     """Serve the repository, and yield the address of env/prod and the settings to read it."""
     if how == "https":
-        monkeypatch.setenv(GIT_TOKEN, TOKEN)
+        token_of(repository).write_text(TOKEN)
         with https_server(repository.bare.parent, token=TOKEN) as server:
-            yield server.url(rest=f"@main{FOLDER}"), {"ca_file": server.ca}
+            yield server.url(rest=f"@main{FOLDER}"), {"ca_file": server.ca, "token_file": str(token_of(repository))}
     else:
         with ssh_server(repository.bare.parent / "ssh") as ssh:
             settings = {"ssh_key": ssh.key, "known_hosts": ssh.known_hosts}
@@ -44,12 +48,10 @@ def served(how: str, repository: Repository, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @contextmanager
-def daemon_of(
-    how: str, repository: Repository, converged: Controller, patch: pytest.MonkeyPatch
-) -> Iterator[RunningDaemon]:
+def daemon_of(how: str, repository: Repository, converged: Controller) -> Iterator[RunningDaemon]:
     """Run a daemon on the repository."""
     with (
-        served(how, repository, patch) as (where, settings),
+        served(how, repository) as (where, settings),
         in_process_daemon.run(converged.environment, where, git=settings, lease="none") as daemon,
     ):
         wait_until(daemon.is_converged)
@@ -66,11 +68,11 @@ def change(repository: Repository, old: str, new: str, folder: str = "env/prod")
 
 @pytest.mark.parametrize("how", ["https", pytest.param("ssh", marks=pytest.mark.skipif(bool(NO_SSHD), reason=NO_SSHD))])
 def test_a_push_of_an_image_deploys_one_service_and_names_the_commit(
-    how: str, repository: Repository, converged: Controller, monkeypatch: pytest.MonkeyPatch
+    how: str, repository: Repository, converged: Controller
 ) -> None:
     """In the ledger, the event, the metric and the status. A push to another folder deploys nothing."""
     environment = converged.environment
-    with daemon_of(how, repository, converged, monkeypatch) as daemon:
+    with daemon_of(how, repository, converged) as daemon:
         before = len(environment.simulator.ledger)
         sha = change(repository, "nginx:1.27", "nginx:1.28")
         wait_until(lambda: daemon.running.store.application("quickstart").revision == sha[:12])  # type: ignore[union-attr]
@@ -84,20 +86,18 @@ def test_a_push_of_an_image_deploys_one_service_and_names_the_commit(
         assert updated.message.endswith("nginx:1.28 for env/prod (Ada)")
         assert daemon.metric("ecsync_source_info", source="git", revision=sha[:12]) == 1.0
         source = daemon.get("/api/v1/applications")[1]["source"]
-        assert (source["commit"]["sha"], source["commit"]["author"]) == (sha, "Ada")
+        assert (source["about"]["commit"], source["about"]["author"]) == (sha, "Ada")
         other = change(repository, "nginx:1.27", "nginx:1.29", "env/test")
         wait_until(lambda: daemon.running.store.application("quickstart").revision == other[:12])  # type: ignore[union-attr]
         daemon.wait_for_passes()
         assert len(operations(environment.simulator.ledger.mutations(before))) == 2
 
 
-def test_whatever_happens_to_the_repository_nothing_is_changed(
-    repository: Repository, converged: Controller, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_whatever_happens_to_the_repository_nothing_is_changed(repository: Repository, converged: Controller) -> None:
     """Each has a reason of its own in status, event and metric; with the repository as it was, the daemon is ready."""
     environment = converged.environment
     first = git("rev-parse", "HEAD", at=repository.work)
-    with daemon_of("https", repository, converged, monkeypatch) as daemon:
+    with daemon_of("https", repository, converged) as daemon:
         before = len(environment.simulator.ledger)
 
         def reports(reason: str) -> None:
@@ -109,9 +109,9 @@ def test_whatever_happens_to_the_repository_nothing_is_changed(
         reports("missing")
         git("branch", "-m", "other", "main", at=repository.bare)
         wait_until(lambda: daemon.not_ready_because() == {})
-        monkeypatch.setenv(GIT_TOKEN, "expired")
+        token_of(repository).write_text("expired")
         reports("denied")
-        monkeypatch.setenv(GIT_TOKEN, TOKEN)
+        token_of(repository).write_text(TOKEN)
         git("checkout", "--quiet", "--orphan", "rewritten", at=repository.work)
         repository.commit({"env/prod/application.yaml": "not: [whole"}, "force-pushed")
         reports("rewritten")

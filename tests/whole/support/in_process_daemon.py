@@ -139,9 +139,11 @@ class RunningDaemon:
 
 
 @contextmanager
-def run(environment: Environment, where: str, **settings: Any) -> Iterator[RunningDaemon]:
+def run(
+    environment: Environment, where: str, source_interval: float = INTERVAL, **settings: Any
+) -> Iterator[RunningDaemon]:
     """Run a daemon for the block."""
-    loop = LoopSettings.model_construct(interval=INTERVAL, source_interval=INTERVAL, workers=2, jitter=0.0)
+    loop = LoopSettings.model_construct(interval=INTERVAL, source_interval=source_interval, workers=2, jitter=0.0)
     values = {"installation": INSTALLATION, "account": ACCOUNT, "region": REGION, "enforce": True, **settings}
     daemon_settings = Settings(**values, http=HttpSettings(port=0)).model_copy(update={"loop": loop})
     metrics = daemon.build_metrics()
