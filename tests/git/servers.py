@@ -10,7 +10,7 @@ import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -42,6 +42,8 @@ class HttpsServer:
     certificates: Path
     token: str = ""
     redirect: str = ""
+    status: int = 0  # of every answer, in place of what git would answer
+    answer: Callable[[bytes], bytes] = lambda content: content  # what becomes of the body of each answer to a POST
     requests: list[str] = field(default_factory=list)  # method and path
     tokens: list[str] = field(default_factory=list)  # that clients sent
     port: int = 0
@@ -123,6 +125,11 @@ class _Backend(BaseHTTPRequestHandler):
             self.send_header("WWW-Authenticate", 'Basic realm="git"')
             self.end_headers()
             return
+        if self.of.status:
+            self.send_response(self.of.status)
+            self.end_headers()
+            self.wfile.write(b"<html>not git</html>")
+            return
         environment = {
             "PATH": os.environ["PATH"],
             "GIT_PROJECT_ROOT": str(self.of.folder),
@@ -145,7 +152,7 @@ class _Backend(BaseHTTPRequestHandler):
             if name != "Status":
                 self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(content)
+        self.wfile.write(self.of.answer(content) if self.command == "POST" else content)
 
 
 def make_certificates(folder: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -206,6 +206,40 @@ class TestWhatIsRefused:
         repository.rewind(1)
         git("push", "--quiet", "--force", "origin", "HEAD:refs/heads/main", at=repository.work)
         assert refused(source) == "rewritten"
+
+
+class TestHostileServers:
+    """Whatever a server sends, the read fails as a read does, and the source works again afterwards."""
+
+    @pytest.mark.parametrize(
+        ("status", "reason"), [(500, "unreachable"), (403, "denied"), (404, "missing"), (200, "partial")]
+    )
+    def test_an_answer_that_is_not_of_git_has_a_reason(self, status: int, reason: str, server: HttpsServer) -> None:
+        source = https(server)
+        server.status = status
+        assert refused(source) in (reason, "unreachable") if status == 200 else refused(source) == reason
+        server.status = 0
+        assert source.fetch().files
+
+    @pytest.mark.parametrize(
+        "broken",
+        [
+            lambda _: b"",
+            lambda content: content[: len(content) // 2],
+            lambda content: content[:-30] + b"0000",
+            lambda _: b"\xff" * 100,
+            lambda _: b"0004" * 50,
+            lambda content: content.replace(b"PACK", b"JUNK"),
+            lambda content: bytes(byte ^ 1 for byte in content),
+        ],
+        ids=["nothing", "half", "cut", "junk", "empty lines", "no pack", "bits"],
+    )
+    def test_a_broken_answer_is_no_commit(self, broken: Callable[[bytes], bytes], server: HttpsServer) -> None:
+        source = https(server)
+        server.answer = broken
+        assert refused(source) in ("partial", "unreachable", "missing")
+        server.answer = lambda content: content
+        assert source.fetch().files
 
 
 class TestHostileTrees:
