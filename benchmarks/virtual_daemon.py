@@ -49,11 +49,11 @@ class VirtualDaemon:
     ) -> None:
         self._advance = advance
         self._clock = workspace.clock
-        self._store = Store()
+        self.store = Store()
         self._apart: list[Callable[[], None]] = []  # passes that may wait
         self.metrics = daemon.build_metrics()
         workspace.clouds.observer = daemon.metrics_observer(self.metrics)
-        every: dict[str, Sink] = {"metrics": self.metrics.record, "store": self._store.record, **(sinks or {})}
+        every: dict[str, Sink] = {"metrics": self.metrics.record, "store": self.store.record, **(sinks or {})}
         self._daemon = Daemon(
             DaemonParts(
                 last_good=last_good,
@@ -64,7 +64,7 @@ class VirtualDaemon:
                 clock=self._clock,
                 queue=MemoryQueue(self._clock, self._idle),
                 ticks=Ticks(self._clock),
-                store=self._store,
+                store=self.store,
                 recorder=DaemonEventRecorder(
                     workspace=workspace,
                     events=Recorder(fan_out(every, self.metrics.delivered)),
@@ -98,7 +98,7 @@ class VirtualDaemon:
         revision = self._daemon.catalogue.revision
         return all(
             one.outcome is not None and one.outcome.plan.revision == revision and is_steady(one.outcome)
-            for one in self._store.applications()
+            for one in self.store.applications()
         )
 
     def _idle(self, _: threading.Condition, seconds: float | None) -> None:

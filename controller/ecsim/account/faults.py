@@ -37,7 +37,7 @@ class Fault:
     """One fault: the calls that it affects, and its effect.
 
     It skips the first `skip` matching calls and affects the next `times`; `times=None` has no limit.
-    `service` and `operation` are botocore's names; `*` matches any.
+    `service` and `operation` are botocore's names; `*` matches any, also of `account`, which receives the calls.
 
     Kinds: `throttle` and `deny` return the error of the service. `error` returns `code`, `message` and `status`.
     `reset` drops the connection before the call is executed. `lost-response` executes the call and drops the
@@ -53,6 +53,7 @@ class Fault:
     message: str = "The service is having a bad day."
     status: int = 500
     seconds: float = 0.0
+    account: str = "*"
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
@@ -63,9 +64,10 @@ class Fault:
         """Return the fault of a request to the control endpoint."""
         return cls(**body)
 
-    def matches(self, service: str, operation: str) -> bool:
-        """Return whether a call matches the service and operation of this fault."""
-        return self.service in ("*", service) and self.operation in ("*", operation)
+    def matches(self, service: str, operation: str, account: str) -> bool:
+        """Return whether a call matches the service, the operation and the account of this fault."""
+        given = ((self.service, service), (self.operation, operation), (self.account, account))
+        return all(wanted in ("*", found) for wanted, found in given)
 
     def error(self, service: str, operation: str) -> tuple[str, str, int]:
         """Return code, message and HTTP status, for the kinds that return an error."""
@@ -95,10 +97,10 @@ class Faults:
         """Return the faults for the control endpoint."""
         return [{**asdict(fault), "met": met} for fault, met in self._faults]
 
-    def next(self, service: str, operation: str) -> Fault | None:
+    def next(self, service: str, operation: str, account: str) -> Fault | None:
         """Count one call, and return the fault that affects it, if any."""
         for index, (fault, met) in enumerate(self._faults):
-            if not fault.matches(service, operation):
+            if not fault.matches(service, operation, account):
                 continue
             if fault.times is not None and met >= fault.skip + fault.times:
                 continue

@@ -76,7 +76,8 @@ class Gateway:
         account = self._account
         request = protocol.decode(environ, body, account.settings.region)
         with account.lock:
-            fault = account.faults.next(request.service, request.operation)
+            receiver = account.world_for(request.access_key).settings.account
+            fault = account.faults.next(request.service, request.operation, receiver)
         if fault and fault.kind == "latency":
             self._wait(fault.seconds)
         with account.lock:
