@@ -19,7 +19,7 @@ from ecsync.sources.publishing import NotPublished, Put
 from tests.whole.publishing import bucket
 from tests.whole.publishing.bucket import BUCKET, WHERE
 from tests.whole.support import in_process_daemon
-from tests.whole.support.command import Command
+from tests.whole.support.command import ECSYNC, Command
 from tests.whole.support.environment import ACCOUNT, SETTLE_SECONDS, Environment, operations
 from tests.whole.support.in_process_daemon import wait_until
 from tests.whole.support.killed import Killed
@@ -410,3 +410,38 @@ def test_progress_counts_the_objects(environment: Environment) -> None:
     release = bucket.release(environment)
     publishing.publish(release, {}, bucket.put(environment), progress=lambda done, of: seen.append((done, of)))
     assert seen == [(number, 3) for number in (1, 2, 3)]
+
+
+# ---------------------------------------------------------------- a process that is killed
+
+
+@pytest.mark.parametrize("moment", ["before_call", "after_call"])
+def test_a_process_that_is_killed_leaves_one_release(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """SIGKILL at the first object, at the last one and at the index, as S3 receives the put or has done it."""
+    simulator = environment.simulator
+    through = bucket.put(environment)
+    bucket.publish(environment, through)
+    puts = len(files(environment)) + 1
+    for number in (0, puts - 2, puts - 1):
+        old = files(environment)
+        environment.edit("retentionInDays:", f"# {number}\n    retentionInDays:")
+        new = files(environment)
+        with subprocess.Popen([ECSYNC, "publish", environment.manifests, WHERE], stderr=subprocess.PIPE) as process:
+            count = iter(range(100))
+
+            def kill(
+                _service: str, operation: str, process: Any = process, count: Any = count, at: int = number
+            ) -> None:
+                if operation == "PutObject" and next(count) == at:
+                    process.kill()
+                    raise ConnectionResetError
+
+            monkeypatch.setattr(simulator, moment, kill)
+            assert process.wait(30) == -9
+        monkeypatch.setattr(simulator, moment, None)
+        done = number == puts - 1 and moment == "after_call"
+        assert bucket.contents(environment) == (new if done else old)
+        bucket.publish(environment, through)
+        assert bucket.contents(environment) == new
