@@ -215,7 +215,26 @@ def test_a_wrong_order_is_a_usage_error(ecsync: Command, arguments: tuple[str, .
     assert "s3://bucket/prefix" in done.err
 
 
+def test_an_owner_that_is_no_account_is_a_usage_error(ecsync: Command) -> None:
+    """The message names the flag."""
+    done = ecsync("publish", "x", WHERE, "--expected-owner", "12")
+    assert done.code == 64
+    assert "--expected-owner 12" in done.err
+
+
 # ---------------------------------------------------------------- failures
+
+
+@pytest.mark.parametrize(
+    ("to", "advice"),
+    [("s3://no-such-bucket/prod", "check the name of the bucket"), ("s3://b_!/x", "check the names of the bucket")],
+)
+def test_a_bucket_that_does_not_exist_is_named(environment: Environment, ecsync: Command, to: str, advice: str) -> None:
+    """It is not tried again."""
+    done = ecsync("publish", environment.manifests, to)
+    assert done.code == 1
+    assert to in done.err
+    assert advice in done.err
 
 
 def test_the_bucket_of_another_account_is_not_written(environment: Environment, ecsync: Command) -> None:
