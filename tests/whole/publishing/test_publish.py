@@ -15,6 +15,7 @@ from ecsim import Fault
 from ecsync.aws.hooks import WriteRefused
 from ecsync.core.ports import AwsError
 from ecsync.sources import publishing
+from ecsync.sources.disk import DiskSource
 from ecsync.sources.publishing import NotPublished, Put
 from tests.whole.publishing import bucket
 from tests.whole.publishing.bucket import BUCKET, WHERE
@@ -176,6 +177,35 @@ def test_an_older_commit_that_is_published_again_is_the_way_back(environment: En
         (environment.manifests / name).write_bytes(content)
     assert bucket.publish(environment, through).added == 0
     assert bucket.contents(environment) == old
+
+
+def test_a_prefix_with_plain_files_becomes_a_release_at_the_first_index(environment: Environment) -> None:
+    """Until then a reader sees the plain files, also if a publisher was killed; then it ignores them."""
+    s3, old = environment.aws("s3"), files(environment)
+    for name, content in old.items():
+        s3.put_object(Bucket=BUCKET, Key=f"prod/{name}", Body=content)
+    environment.edit(*NEW_IMAGE)
+    with pytest.raises(Killed):
+        bucket.publish(environment, bucket.dying(bucket.put(environment), 2, before=False))
+    assert bucket.contents(environment) == old
+    bucket.publish(environment, bucket.put(environment))
+    assert bucket.contents(environment) == files(environment)
+
+
+def test_a_directory_with_a_copy_of_the_prefix_is_the_same_release(
+    environment: Environment, ecsync: Command, tmp_path: Path
+) -> None:
+    """With its description. It can be published again elsewhere, such as from a test account to production."""
+    bucket.publish(environment, bucket.put(environment), commit="abc", subject="The subject")
+    for name in keys(environment):
+        path = tmp_path / "copy" / name.removeprefix("prod/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(environment.aws("s3").get_object(Bucket=BUCKET, Key=name)["Body"].read())
+    first = bucket.reader(environment).fetch()
+    copy = DiskSource(tmp_path / "copy", pause=0.0, settle=0.0).fetch()
+    assert (copy.files, copy.about, copy.revision) == (first.files, first.about, first.revision)
+    done = ecsync("publish", tmp_path / "copy", f"s3://{BUCKET}/elsewhere", "-o", "json").json
+    assert (done["revision"], done["about"]) == (first.revision, {"commit": "abc", "subject": "The subject"})
 
 
 # ---------------------------------------------------------------- what may not be published
