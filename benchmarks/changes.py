@@ -19,7 +19,7 @@ import yaml
 from benchmarks.fleet import Fleet
 from ecsync import cli, wiring
 from ecsync.config import Settings
-from ecsync.core.model import Snapshot
+from ecsync.core.ports import Snapshot
 
 SIZES = ((10, 1), (100, 1), (100, 10), (1000, 1), (1000, 100))  # services, applications
 ROUNDS = 10

@@ -14,9 +14,8 @@ from benchmarks.fleet import ACCOUNT, INSTALLATION, REGION, Fleet, files_of
 from ecsync import config
 from ecsync.cli import COLLECTION
 from ecsync.config import Settings
-from ecsync.core.model import Snapshot
 from ecsync.core.outcome import Outcome
-from ecsync.core.ports import Clock
+from ecsync.core.ports import Clock, Snapshot
 from ecsync.engine.ordering import in_order
 from ecsync.engine.reconciler import Catalogue, PassOptions, reconcile
 from ecsync.engine.step_state import StepState

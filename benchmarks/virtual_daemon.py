@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from math import inf
 
 from benchmarks.controller import is_steady
-from ecsync.core.model import Snapshot
-from ecsync.core.ports import Sink, SourceError
+from ecsync.core.ports import Sink, Snapshot, SourceError
 from ecsync.engine.daemon import Daemon
 from ecsync.engine.daemon_parts import DaemonParts, LastGood
 from ecsync.engine.queue import MemoryQueue

@@ -19,7 +19,7 @@ from benchmarks.fleet import ACCOUNT, REGION, Fleet
 from benchmarks.limit import seconds
 from benchmarks.virtual_daemon import Manifests, VirtualDaemon
 from ecsim import Settings, Simulator, VirtualClock
-from ecsync.core.model import Snapshot
+from ecsync.core.ports import Snapshot
 
 SHARE = 0.5  # the controller's default share of AWS's rates
 STEADY = 600.0  # virtual seconds before the new image: the slow reads are spread, and the buckets are full

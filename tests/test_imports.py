@@ -27,6 +27,7 @@ PARTS: dict[str, set[str]] = {
     "engine": {"core"},
     "sources": {"core"},
     "lease": {"core", "sources"},
+    "guards": {"core"},
     "report": {"core"},
     "http": {"core"},
     "importer": {"core", "language"},
@@ -40,13 +41,14 @@ PARTS: dict[str, set[str]] = {
         "engine",
         "sources",
         "lease",
+        "guards",
         "report",
         "http",
         "aws",
         "config",
     },
     # A verb asks `wiring` for what it works with. It never builds a client or reads a source by itself.
-    "cli": {"core", "language", "engine", "report", "http", "importer", "offline", "config", "wiring"},
+    "cli": {"core", "language", "engine", "report", "http", "importer", "offline", "config", "guards", "wiring"},
 }
 # The same for `ecsim`: the account is the ground floor, the wire is on top, `simulator` puts them together.
 ROOMS: dict[str, set[str]] = {

@@ -22,8 +22,9 @@ VARIABLES = "ECSYNC_VAR_"  # prefix of the variables that `${env:NAME}` in a man
 TESTS = ("ECSYNC_CASES", "ECSYNC_CORPUS", "ECSYNC_YAML_LS")  # inputs of the project's own tests
 CONFIG = "ECSYNC_CONFIG"  # path of the file, unless a flag is given
 
-_MAPS = ("targets", "variables")  # settings that no environment variable can hold
-_SECRET = ("webhooks.github", "webhooks.gitlab", "webhooks.generic")  # settings that only the environment may hold
+_MAPS = ("targets", "variables", "windows")  # settings that no environment variable can hold
+# Settings that only the environment may hold.
+_SECRET = ("git.token", "webhooks.github", "webhooks.gitlab", "webhooks.generic")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
@@ -100,6 +101,29 @@ class LimitSettings(_Settings):
     share: float = Field(default=0.5, gt=0, le=1)  # of the published rates: the rest is for other clients
 
 
+class WindowSettings(_Settings):
+    """A time in which nothing is written (`deny`), or outside which nothing is (`allow`): a cron expression."""
+
+    allow: str = ""
+    deny: str = ""
+    duration: Seconds = Field(gt=0, le=366 * 86_400)
+    zone: str = "UTC"  # of the cron expression, such as Asia/Seoul
+    applications: Names = ("*",)  # patterns of names
+    reason: str = ""
+
+
+class GitSettings(_Settings):
+    """How a git source is read. The token is from the environment, or from a file of it."""
+
+    token: SecretStr = SecretStr("")  # for https
+    token_file: str = ""  # read for each request: a token may be rotated in it
+    username: str = "x-access-token"  # beside a token; GitHub takes this one, GitLab any
+    ca_file: str = ""  # certificate authorities in PEM; empty: those of the system
+    ssh_key: str = ""  # the file of a deploy key
+    known_hosts: str = ""  # the file with the keys of the hosts that ssh may connect to
+    history: Literal["rewrite-held", "rewrite-allowed"] = "rewrite-held"  # of a branch that was force-pushed
+
+
 class HttpSettings(_Settings):
     """The address of metrics, health and the API. Default: this machine only."""
 
@@ -136,16 +160,20 @@ class Settings(_Settings):
     enforce: bool = False  # as in `targets`, for applications that name no target
     budget: int = Field(default=10, ge=1, le=10_000)  # as in `targets`
     first_time: bool = False  # without `account`, allow a plan that only creates resources (docs/rules.md R11)
-    source: str = ""  # a path or s3://bucket/prefix
+    source: str = ""  # a path, s3://bucket/prefix or git+https://host/org/repo.git@main#subdirectory=FOLDER
     source_owner: AccountId = ""  # the account that must own the bucket
     # What keeps a second process from writing (docs/rules.md R32): auto (beside the source), none, file:PATH, or
     # dynamodb:TABLE.
     lease: str = Field(default="auto", pattern=r"^(auto|none|file:.+|dynamodb:[A-Za-z0-9_.-]{3,255})$")
     lease_period: Seconds = Field(default=40.0, ge=1, le=600)  # a lost lease is taken over within this time
+    windows: tuple[WindowSettings, ...] = ()  # a deny wins; where windows allow, nothing is written outside them
+    # Where freezes and overrides are that people set: file:PATH or ssm:NAME, a parameter in the operator's account.
+    freeze: str = Field(default="", pattern=r"^(file:.+|ssm:[A-Za-z0-9_./-]+)?$")
     variables: dict[str, str] = Field(default_factory=dict)  # values of ${var:NAME}, in place of those of Applications
     targets: dict[str, TargetSettings] = Field(default_factory=dict)
     loop: LoopSettings = Field(default_factory=LoopSettings)
     limits: LimitSettings = Field(default_factory=LimitSettings)
+    git: GitSettings = Field(default_factory=GitSettings)
     http: HttpSettings = Field(default_factory=HttpSettings)
     webhooks: WebhookSettings = Field(default_factory=WebhookSettings)
     log: LogSettings = Field(default_factory=LogSettings)
@@ -204,6 +232,16 @@ def template_environment(environment: Mapping[str, str] | None = None) -> dict[s
     """Return the values of `${env:NAME}`: each `ECSYNC_VAR_NAME` by NAME. Default: the environment of this process."""
     variables = os.environ if environment is None else environment
     return {name.removeprefix(VARIABLES): value for name, value in variables.items() if name.startswith(VARIABLES)}
+
+
+def git_token(settings: Settings) -> str:
+    """Return the token for git over https: of its file, else of the environment. Raises ConfigError."""
+    if not settings.git.token_file:
+        return settings.git.token.get_secret_value().strip()
+    try:
+        return Path(settings.git.token_file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"git.token_file: cannot be read ({error})") from error
 
 
 def default_region() -> str:
@@ -295,6 +333,6 @@ def _explain(error: Any, places: Mapping[str, str], file: Path | None) -> str:
         hint = suggestion(location[-1], TargetSettings.model_fields) if in_target else suggestion(name, _names())
         return f"{place}: {printable(name)}: not a setting{hint}"
     message = error["msg"].removeprefix("Value error, ")
-    hidden = error["type"] == "missing" or location[0] == "webhooks"
+    hidden = error["type"] == "missing" or name in _SECRET or location[0] == "webhooks"
     given = "" if hidden else f" (it is {printable(repr(error['input']))})"
     return f"{place}: {printable(name)}: {message[0].lower()}{message[1:]}{given}"

@@ -12,7 +12,7 @@ from benchmarks.fleet import Fleet, files_of, sites
 from benchmarks.limit import Counts, cadences, limit, mean_limit, seconds, slow_limit
 from benchmarks.size import shortest_interval, use_of_buckets
 from ecsync.awsmodel import shapes
-from ecsync.core.model import Snapshot
+from ecsync.core.ports import Snapshot
 from ecsync.kinds import BY_NAME
 from ecsync.language.manifest import load
 

@@ -13,7 +13,7 @@ from benchmarks.load.client import LoadAws
 from benchmarks.soak import MIB, MOST_GROWTH, computed, faults, growth, soak
 from benchmarks.soak_life import DRIFTS, EDIT_AT, Hour, edited
 from ecsync.awsmodel import shapes
-from ecsync.core.model import Snapshot
+from ecsync.core.ports import Snapshot
 from ecsync.kinds import BY_NAME
 from ecsync.language.manifest import load
 

@@ -13,8 +13,9 @@ from ecsync.aws.clients import Clients
 from ecsync.aws.cloud import BotoCloud
 from ecsync.aws.limits import Limiter
 from ecsync.awsmodel import shapes
-from ecsync.core.model import Adopt, Application, Snapshot, Target
+from ecsync.core.model import Adopt, Application, Target
 from ecsync.core.outcome import Failed, Plan
+from ecsync.core.ports import Snapshot
 from ecsync.core.trees import dotted
 from ecsync.engine.reconciler import Catalogue, Destination, ObservedPlan, PassOptions, look, reconcile
 from ecsync.engine.step_state import StepState

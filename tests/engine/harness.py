@@ -9,9 +9,9 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ecsync.core.model import Application, Problem, Snapshot, Target
+from ecsync.core.model import Application, Problem, Target
 from ecsync.core.outcome import LeftBehind, Outcome, Pass, PassResult, Plan
-from ecsync.core.ports import AwsError, Deferred, SourceError
+from ecsync.core.ports import AwsError, Deferred, Snapshot, SourceError
 from ecsync.engine.daemon import Daemon
 from ecsync.engine.daemon_parts import DaemonParts
 from ecsync.engine.queue import MemoryQueue

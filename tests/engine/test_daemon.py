@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from ecsync.core.model import Options, Origin, Problem, Snapshot
+from ecsync.core.model import Options, Origin, Problem
 from ecsync.core.outcome import PassResult, WithheldReason
-from ecsync.core.ports import AwsError, SourceError
+from ecsync.core.ports import AwsError, Snapshot, SourceError
 from ecsync.engine.reconciler import Catalogue
 from ecsync.engine.requeue import AFTER_CHANGE
 from ecsync.testing import MemoryCloud

@@ -11,9 +11,9 @@ import pytest
 
 from ecsync.aws.limits import Limiter, Patience
 from ecsync.core.kind import Kind, Wanted
-from ecsync.core.model import Application, Key, Observed, Present, Snapshot, Sync, Target
+from ecsync.core.model import Application, Key, Observed, Present, Sync, Target
 from ecsync.core.outcome import Pass
-from ecsync.core.ports import Reader, SourceError
+from ecsync.core.ports import Reader, Snapshot, SourceError
 from ecsync.engine.daemon import Daemon
 from ecsync.engine.daemon_parts import DaemonParts
 from ecsync.engine.inventory import Inventory

@@ -13,9 +13,9 @@ from ecsync.aws.clients import Clients
 from ecsync.aws.cloud import BotoCloud
 from ecsync.aws.limits import Limiter
 from ecsync.awsmodel import shapes
-from ecsync.core.model import Adopt, Application, Snapshot, Target
+from ecsync.core.model import Adopt, Application, Target
 from ecsync.core.outcome import Outcome, Plan
-from ecsync.core.ports import Reader
+from ecsync.core.ports import Reader, Snapshot
 from ecsync.core.trees import pointer
 from ecsync.engine.observe import observe
 from ecsync.engine.reconciler import Catalogue, Destination, PassOptions, look, reconcile

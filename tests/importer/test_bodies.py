@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from ecsync import wiring
 from ecsync.awsmodel import shapes
 from ecsync.core.kind import Kind
-from ecsync.core.model import Key, Present, Snapshot, Target
+from ecsync.core.model import Key, Present, Target
+from ecsync.core.ports import Snapshot
 from ecsync.core.trees import Body
 from ecsync.importer.manifests import generate
 from ecsync.importer.survey import ImportContext, LiveResource, Survey

@@ -25,8 +25,9 @@ from ecsync.awsmodel import shapes
 from ecsync.core import plan
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind
-from ecsync.core.model import Application, Call, Create, Key, Observed, Present, Snapshot, Target, Text
+from ecsync.core.model import Application, Call, Create, Key, Observed, Present, Target, Text
 from ecsync.core.outcome import Step
+from ecsync.core.ports import Snapshot
 from ecsync.core.resolve import resolve
 from ecsync.core.trees import at, thaw, transform
 from ecsync.engine.observe import observe

@@ -18,8 +18,9 @@ from ecsync.awsmodel import shapes
 from ecsync.core.diff import differences
 from ecsync.core.kind import Kind
 from ecsync.core.marks import spelled
-from ecsync.core.model import Call, Delete, Desired, Key, Present, Snapshot, Update
+from ecsync.core.model import Call, Delete, Desired, Key, Present, Update
 from ecsync.core.normalise import normalise
+from ecsync.core.ports import Snapshot
 from ecsync.core.rules import Computed, Immutable, Keyed, Refers, Released, Reverts
 from ecsync.core.trees import pattern, thaw
 from ecsync.language.manifest import Loaded, load

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ecsync.awsmodel import shapes
-from ecsync.core.model import Snapshot
+from ecsync.core.ports import Snapshot
 from ecsync.kinds import BY_NAME
 from ecsync.language.manifest import Loaded, load
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from ecsync.awsmodel import shapes
-from ecsync.core.model import Desired, Key, Snapshot
+from ecsync.core.model import Desired, Key
+from ecsync.core.ports import Snapshot
 from ecsync.language.manifest import Loaded, load
 from tests.language.sample_kinds import KINDS
 

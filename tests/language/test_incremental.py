@@ -10,7 +10,8 @@ import pytest
 from benchmarks.fleet import Fleet
 from ecsync.awsmodel import shapes
 from ecsync.core.kind import Kind
-from ecsync.core.model import Application, Desired, Snapshot
+from ecsync.core.model import Application, Desired
+from ecsync.core.ports import Snapshot
 from ecsync.core.schema import STRING, structure
 from ecsync.kinds import BY_NAME
 from ecsync.language import manifest

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ecsync.awsmodel import shapes
-from ecsync.core.model import Problem, Snapshot
+from ecsync.core.model import Problem
+from ecsync.core.ports import Snapshot
 from ecsync.language.manifest import LoadCache, load, parse_file
 from tests.language.sample_kinds import KINDS
 from tests.language.test_documents import loaded, resources

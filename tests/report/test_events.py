@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from ecsync.core.model import Adopt, Change, Desired, Mark, Origin, Problem, Snapshot
+from ecsync.core.model import Adopt, Change, Desired, Mark, Origin, Problem
 from ecsync.core.outcome import Done, Event, Failed, Outcome, Phase, Progressing, WithheldReason
-from ecsync.core.ports import SourceError
+from ecsync.core.ports import Snapshot, SourceError
 from ecsync.core.redact import Redacted
 from ecsync.report import events
 from ecsync.report.events import Reported

@@ -70,7 +70,8 @@ def test_what_happens_is_counted(metrics: Metrics) -> None:
     metrics.panic()
     metrics.mishap("missed", "poll")
     metrics.fetched("ok", 0.1)
-    metrics.source_good("s3", NOW)
+    metrics.source_good("s3", NOW, "abc")
+    metrics.source_good("s3", NOW, "def")
     metrics.observe_request("ecs", "DescribeServices", "2xx", 0.02)
     metrics.retried("ecs", 2)
     metrics.limited("ecs", 1.5)
@@ -84,6 +85,8 @@ def test_what_happens_is_counted(metrics: Metrics) -> None:
     assert value(metrics, "ecsync_scheduler_jobs_missed_total", job="poll") == 1
     assert value(metrics, "ecsync_source_fetch_total", result="ok") == 1
     assert value(metrics, "ecsync_source_last_success_timestamp_seconds", source="s3") == NOW.timestamp()
+    assert value(metrics, "ecsync_source_info", source="s3", revision="abc") is None
+    assert value(metrics, "ecsync_source_info", source="s3", revision="def") == 1
     assert value(metrics, "ecsync_aws_requests_total", service="ecs", operation="DescribeServices", code="2xx") == 1
     assert value(metrics, "ecsync_aws_request_duration_seconds_count", service="ecs", operation="DescribeServices") == 1
     assert value(metrics, "ecsync_aws_retries_total", service="ecs") == 2

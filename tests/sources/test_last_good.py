@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import NoReturn
-
 import pytest
 
-from ecsync.core.model import Snapshot
-from ecsync.core.ports import SourceError
-from ecsync.sources.disk import DiskSource
-from ecsync.sources.last_good import LastGood, open_source
+from ecsync.core.ports import Snapshot, SourceError
+from ecsync.sources.last_good import LastGood
 from ecsync.testing import FakeClock
 
 
@@ -126,20 +121,3 @@ def test_each_read_is_observed(source: Scripted, clock: FakeClock) -> None:
     source.next = SourceError("no", reason="denied")
     last_good.refresh()
     assert seen == [("ok", 1.0), ("denied", 1.0)]
-
-
-def no_reader() -> NoReturn:
-    """Fail if a client is requested."""
-    raise AssertionError("a path needs no AWS client")
-
-
-def test_a_path_opens_without_a_client(tmp_path: Path) -> None:
-    """Only S3 needs a client, so a directory works without AWS settings."""
-    assert isinstance(open_source(str(tmp_path), no_reader), DiskSource)
-
-
-@pytest.mark.parametrize("where", ["git://host/repo", "s3://", "https://example.com/x"])
-def test_an_unknown_scheme_is_refused(where: str) -> None:
-    """Nothing is fetched from an address that is not a path or an S3 prefix."""
-    with pytest.raises(SourceError, match="use a path or s3://"):
-        open_source(where, no_reader)

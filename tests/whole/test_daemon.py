@@ -59,6 +59,7 @@ METRICS = {
     "ecsync_scheduler_jobs_skipped",
     "ecsync_source_fetch",
     "ecsync_source_fetch_duration_seconds",
+    "ecsync_source_info",
     "ecsync_source_last_success_timestamp_seconds",
     "ecsync_webhooks",
     "ecsync_workqueue_depth",

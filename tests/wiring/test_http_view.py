@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from ecsync.core.model import Snapshot
-from ecsync.core.ports import SourceError
+from ecsync.core.ports import Snapshot, SourceError
 from ecsync.engine.store import Store
 from ecsync.sources.last_good import LastGood
 from ecsync.testing import FakeClock

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.fleet import Fleet
 from ecsync import wiring
 from ecsync.config import Settings
-from ecsync.core.model import Snapshot
+from ecsync.core.ports import Snapshot
 from ecsync.wiring.system import without_collection
 
 

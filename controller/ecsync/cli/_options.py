@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from ecsync.config import Settings
 
 Where = Annotated[
-    str, typer.Argument(metavar="PATH", help="The manifests: a directory, a file, or s3://bucket/prefix.")
+    str,
+    typer.Argument(metavar="PATH", help="The manifests: a directory, a file, s3://bucket/prefix, or git+https://…."),
 ]
 Config = Annotated[FilePath | None, typer.Option("--config", help="The config file of the operator (YAML).")]
 Installation = Annotated[

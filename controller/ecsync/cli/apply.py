@@ -70,6 +70,7 @@ def apply(
     Example: ecsync apply manifests/shop --timeout 600
     """
     from ecsync import wiring
+    from ecsync.wiring import guards
 
     settings = _options.settings(
         config,
@@ -92,7 +93,8 @@ def apply(
     if digest:
         _confirm(workspace, catalogue, digest)
     with wiring.lease.held(settings, path, workspace.clouds, "apply", force) as lost:
-        code = converge(workspace, catalogue, timeout=timeout, wait=wait, lost=lost)
+        guard = guards.guard(settings, workspace.clouds, workspace.clock)
+        code = converge(workspace, catalogue, timeout=timeout, wait=wait, lost=lost, frozen=guard.reason)
     return _exits.worst([code, _exits.INVALID] if catalogue.problems else [code])
 
 
@@ -145,7 +147,13 @@ class _Run:
 
 
 def converge(
-    workspace: Workspace, catalogue: Catalogue, *, timeout: float, wait: bool, lost: Callable[[], str] = lambda: ""
+    workspace: Workspace,
+    catalogue: Catalogue,
+    *,
+    timeout: float,
+    wait: bool,
+    lost: Callable[[], str] = lambda: "",
+    frozen: Callable[[str], str] = lambda _application: "",
 ) -> int:
     """Make passes over every valid application until each has ended, and return the worst exit code.
 
@@ -177,6 +185,10 @@ def converge(
         if pause > 0:
             time.sleep(min(pause, _POLL))
             workspace.forget_reads()  # a person waits for what AWS does now
+        if why := frozen(run.application.name):
+            _show.message(f"{run.application.name}: not applied: {why}; `ecsync override` ignores windows", "danger")
+            run.code = _exits.GUARD
+            continue
         _make_pass(run, workspace, catalogue, deadline, wait=wait)
         if why := lost():
             raise WritesStopped(f"nothing more was written: the lease is {why}")

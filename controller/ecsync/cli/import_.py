@@ -88,7 +88,7 @@ def _place(cluster: str, region: str | None) -> tuple[str, str | None, str]:
 
 def _before(workspace: Workspace, directory: FilePath, name: str, *, force: bool) -> dict[str, bytes]:
     """Return the manifests in the directory. Raises Unwritable if nothing may be written to it."""
-    from ecsync.core.model import Snapshot
+    from ecsync.core.ports import Snapshot
     from ecsync.core.wording import listed
     from ecsync.importer import writing
 
@@ -142,7 +142,7 @@ def _report(drawn: GeneratedManifests) -> None:
 
 def _beside(workspace: Workspace, before: Mapping[str, bytes], drawn: GeneratedManifests) -> int:
     """Report the files that were in the directory before, and whether they are valid together with the new ones."""
-    from ecsync.core.model import Snapshot
+    from ecsync.core.ports import Snapshot
 
     others = {name: content for name, content in before.items() if name not in drawn.files}
     for name in sorted(others):

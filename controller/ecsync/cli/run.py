@@ -25,7 +25,8 @@ def run(
     path: Annotated[
         str | None,
         typer.Argument(
-            metavar="[PATH]", help="The manifests: a directory or s3://bucket/prefix. Default: the setting `source`."
+            metavar="[PATH]",
+            help="The manifests: a directory, s3://bucket/prefix or git+https://…. Default: the setting `source`.",
         ),
     ] = None,
     config: _options.Config = None,
@@ -82,7 +83,9 @@ def run(
         flags["lease"] = "none"  # no other process knows this account
     settings = _options.settings(config, variables=var, **flags)  # type: ignore[arg-type]  # names of settings
     if not settings.source:
-        raise typer.BadParameter("PATH is missing: set it to a directory or s3://bucket/prefix")
+        raise typer.BadParameter(
+            "PATH is missing: set it to a directory, s3://bucket/prefix or git+https://host/org/repo.git@main"
+        )
     if settings.enforce:
         settings.installation_to_write()
     return _serve(settings, simulated_aws, stop)

@@ -220,17 +220,6 @@ class Application:
         return Documents(self.resources)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
-    """The complete content of a source at one moment: file name (relative, with slashes) to content."""
-
-    revision: str
-    files: Mapping[str, bytes]
-    source: str = ""  # the source, as in the operator's config
-    about: Mapping[str, str] = field(default_factory=dict)  # for people: commit, author, subject; decides nothing
-    durable: bool = False  # from an index or a git commit: complete by construction (docs/rules.md R27)
-
-
 # ---------------------------------------------------------------- observed
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from math import inf
 from typing import Any, Literal, Protocol, TypeAlias
 
-from ecsync.core.model import Snapshot
 from ecsync.core.outcome import Event
 
 ErrorClass: TypeAlias = Literal[
@@ -73,10 +72,14 @@ class Allowance:
 
 SourceReason: TypeAlias = Literal[
     "unreachable",  # no answer, or an error of the server
-    "missing",  # the bucket does not exist, or the index of its releases is gone
+    "missing",  # there is no such bucket, repository, branch or tag, or the index of releases is gone
     "denied",  # the credentials lack the permission, or the bucket has another owner
     "throttled",  # too many calls
+    "untrusted",  # the identity of a server cannot be proved
+    "rewritten",  # the applied commit is not in the history of the branch any more
     "partial",  # not all of it can be read
+    "too_large",  # it exceeds our limits
+    "unsafe",  # a name or a link in it may mean something else
     "empty",  # it has no manifest
     "changing",  # it changes during the read
     "internal",  # a bug in reading or loading
@@ -180,6 +183,17 @@ class Cloud(Reader, Protocol):
 
     def write(self, service: str, operation: str, /, **params: Any) -> Mapping[str, Any]:
         """Make one mutating call; return its response without metadata. Raises AwsError."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """The complete content of a source at one moment: file name (relative, with slashes) to content."""
+
+    revision: str
+    files: Mapping[str, bytes]
+    source: str = ""  # the source, as in the operator's config
+    about: Mapping[str, str] = field(default_factory=dict)  # for people: commit, author, subject; decides nothing
+    durable: bool = False  # from an index or a git commit: complete by construction (docs/rules.md R27)
 
 
 class Source(Protocol):

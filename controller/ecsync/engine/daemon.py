@@ -297,7 +297,8 @@ class Daemon:
 
             def may_go_on() -> bool:
                 alive()
-                return not self._stopping.is_set() and claim.renew()
+                stopped = self._stopping.is_set() or self._parts.frozen(application.name)
+                return not stopped and claim.renew()
 
             options = PassOptions(
                 enforce=enforce,
@@ -345,6 +346,8 @@ class Daemon:
             )
         if unheld := self._parts.unheld():
             return f"read-only: the lease is {unheld}"
+        if frozen := self._parts.frozen(application.name):
+            return f"read-only: {frozen}"
         return f"read-only: {waits}" if waits else ""
 
     def _finish(

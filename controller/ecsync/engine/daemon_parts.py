@@ -9,9 +9,9 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
-from ecsync.core.model import Application, Problem, Snapshot, Target
+from ecsync.core.model import Application, Problem, Target
 from ecsync.core.outcome import Done, Failed, LeftBehind, Outcome, PassResult, Plan, WithheldReason
-from ecsync.core.ports import Allowance, AwsError, Clock, Deferred, SourceError
+from ecsync.core.ports import Allowance, AwsError, Clock, Deferred, Snapshot, SourceError
 from ecsync.engine.queue import MemoryQueue
 from ecsync.engine.reconciler import Catalogue, Destination, Refused
 from ecsync.engine.requeue import failed_transiently
@@ -107,7 +107,8 @@ class DaemonParts:
 
     `destination_for` raises AwsError (credentials) or Refused (wrong account, no Region). `consents` returns whether
     the operator enabled writes to the application's target (docs/rules.md R26). `target_of` makes no AWS call. `unheld`
-    returns why this process may not write (docs/rules.md R32); empty: it may.
+    returns why this process may not write (docs/rules.md R32); empty: it may. `frozen` returns why nothing may be
+    written to an application now: a freeze or a window.
     """
 
     last_good: LastGood
@@ -116,6 +117,7 @@ class DaemonParts:
     consents: Callable[[Application], bool]
     target_of: Callable[[Application], Target]
     unheld: Callable[[], str] = lambda: ""
+    frozen: Callable[[str], str] = lambda _application: ""
     clock: Clock
     queue: MemoryQueue
     ticks: Ticks

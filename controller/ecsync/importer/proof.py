@@ -11,7 +11,8 @@ from typing import TypeAlias
 from ecsync.core import plan as planning
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import World
-from ecsync.core.model import Application, FieldChange, Snapshot
+from ecsync.core.model import Application, FieldChange
+from ecsync.core.ports import Snapshot
 from ecsync.core.trees import Json, dotted
 from ecsync.importer.gaps import Gap
 from ecsync.importer.model import ImportContext

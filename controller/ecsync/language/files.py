@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import pairwise, zip_longest
 
-from ecsync.core.model import Origin, Problem, Snapshot
+from ecsync.core.model import Origin, Problem
+from ecsync.core.ports import Snapshot
 from ecsync.core.wording import printable
 from ecsync.language import documents, yaml12
 from ecsync.language.documents import Document

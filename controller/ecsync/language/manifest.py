@@ -17,7 +17,8 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from ecsync.core.kind import Kind, ShapeOf
-from ecsync.core.model import Application, Key, Problem, Snapshot
+from ecsync.core.model import Application, Key, Problem
+from ecsync.core.ports import Snapshot
 from ecsync.core.schema import Shape
 from ecsync.language import crosscheck, files
 from ecsync.language.documents import Document

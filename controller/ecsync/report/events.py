@@ -10,21 +10,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal, Protocol, TypeAlias
 
-from ecsync.core.model import (
-    Adopt,
-    Create,
-    Delete,
-    FieldChange,
-    Forget,
-    Key,
-    Problem,
-    Replace,
-    Snapshot,
-    Target,
-    Update,
-)
+from ecsync.core.model import Adopt, Create, Delete, FieldChange, Forget, Key, Problem, Replace, Target, Update
 from ecsync.core.outcome import Done, Event, Failed, HealthStatus, Outcome, Plan, Progressing, Step, StepId, Withheld
-from ecsync.core.ports import SourceError
+from ecsync.core.ports import Snapshot, SourceError
 from ecsync.core.trees import Json, Path, dotted, pointer
 from ecsync.core.wording import released
 from ecsync.report import deletions, drift
@@ -172,8 +160,8 @@ def source_read(before: SourceState | None, after: SourceState, time: datetime) 
     if after.error is not None:
         if after.error.reason == reason_before:
             return ()
-        detail = {"reason": after.error.reason}
-        return (_event("source.failed", context, str(after.error), severity="error", detail=detail),)
+        failed = {"reason": after.error.reason}
+        return (_event("source.failed", context, str(after.error), severity="error", detail=failed),)
     if after.snapshot is None or (revision == revision_before and not reason_before):
         return ()
     new = revision != revision_before

@@ -16,7 +16,7 @@ from prometheus_client.exposition import choose_encoder
 
 from ecsync.core.model import Delete
 from ecsync.core.outcome import ApplicationState, Done, Event, Failed, Outcome
-from ecsync.core.ports import HookResult
+from ecsync.core.ports import HookResult, SourceReason
 from ecsync.report.gauges import ACTIONS, Applications, Drift
 from ecsync.report.rates import Buckets, Reading
 from ecsync.report.reads import Inventories, Inventory
@@ -27,9 +27,7 @@ Reason: TypeAlias = Literal[
     "missing", "denied", "throttled", "transient", "conflict", "exists", "settling", "invalid", "credentials",
     "manifest", "source", "panic", "other",
 ]  # fmt: skip
-Fetch: TypeAlias = Literal[
-    "ok", "unreachable", "missing", "denied", "throttled", "partial", "empty", "changing", "internal",
-]  # fmt: skip
+Fetch: TypeAlias = Literal["ok", SourceReason]
 HOOKS = ("github", "gitlab", "generic", "other")
 Mishap: TypeAlias = Literal["missed", "skipped", "error"]
 Code: TypeAlias = Literal["2xx", "4xx", "5xx", "throttled", "error"]
@@ -69,6 +67,7 @@ class Metrics:
             "drift_detected", "Resources found changed or deleted outside ecsync", "app", "kind", "action"
         )
         self._changes = self._counter("changes", "Changes applied to resources, by result", "kind", "action", "result")
+        self._shown = ("", "")  # of `source_info`
         self._fetches = self._counter("source_fetch", "Reads of the source, by result", "result")
         self._fetch_seconds = self._histogram(
             "source_fetch_duration_seconds", "Seconds of a read of the source", _SECONDS
@@ -76,6 +75,9 @@ class Metrics:
         self._hooks = self._counter("webhooks", "Requests of webhooks, by result", "hook", "result")
         self._fetched = self._gauge(
             "source_last_success_timestamp_seconds", "Time of the last successful read of the source", "source"
+        )
+        self._source = self._gauge(
+            "source_info", "The revision that was read last: of git the commit; always 1", "source", "revision"
         )
         self._requests = self._counter("aws_requests", "Calls to AWS, by result", "service", "operation", "code")
         self._request_seconds = self._histogram(
@@ -196,9 +198,13 @@ class Metrics:
         """A request of a hook was received; `other` for one that is unknown."""
         self._hooks.labels(hook, result).inc()
 
-    def source_good(self, source: str, at: datetime) -> None:
-        """The source was read completely; `source` is its type (disk, s3)."""
+    def source_good(self, source: str, at: datetime, revision: str = "") -> None:
+        """The source was read completely; `source` is its type (disk, s3, git). One revision has a series at a time."""
         self._fetched.labels(source).set(at.timestamp())
+        if (source, revision) != self._shown:
+            self._source.clear()
+            self._source.labels(source, revision).set(1)
+            self._shown = source, revision
 
     # ------------------------------------------------------------ AWS
 

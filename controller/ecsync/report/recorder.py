@@ -61,6 +61,10 @@ class Recorder:
         if left is not None and left.resources:
             self._send((left_behind.application_moved(application, left, to, time),))
 
+    def send(self, found: tuple[Event, ...]) -> None:
+        """Send events that need no state."""
+        self._send(found)
+
     def drift(self, application: str) -> Drifted:
         """Return the drift of an application that was reported and has not ended."""
         with self._lock:

@@ -6,12 +6,8 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 
-from ecsync.core.model import Snapshot
-from ecsync.core.ports import Clock, Reader, Source, SourceError
-from ecsync.sources.disk import DiskSource
-from ecsync.sources.s3 import S3Source
+from ecsync.core.ports import Clock, Snapshot, Source, SourceError
 
 APART = 60.0  # seconds between two identical reads, before what they lack counts as deleted (docs/rules.md R27)
 
@@ -91,14 +87,3 @@ class LastGood:
             seen_at=started,
             identical_since=before.identical_since if same else self._clock.monotonic(),
         )
-
-
-def open_source(where: str, reader: Callable[[], Reader], *, expected_owner: str = "") -> Source:
-    """Return the source at `s3://bucket/prefix` or at a path. Only S3 calls `reader`."""
-    scheme, separator, rest = where.partition("://")
-    if not separator:
-        return DiskSource(Path(where))
-    bucket, _, prefix = rest.partition("/")
-    if scheme != "s3" or not bucket:
-        raise SourceError(f"{where}: not a source; use a path or s3://bucket/prefix", reason="unreachable")
-    return S3Source(reader(), bucket, prefix, expected_owner)

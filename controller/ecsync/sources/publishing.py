@@ -8,8 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
-from ecsync.core.model import Snapshot
-from ecsync.core.ports import AwsError
+from ecsync.core.ports import AwsError, Snapshot
 from ecsync.sources.files import INDEX, OBJECTS, about_text, digest, index_of
 
 PARALLEL = 8  # puts at a time

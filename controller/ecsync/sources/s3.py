@@ -8,8 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from ecsync.core.model import Snapshot
-from ecsync.core.ports import AwsError, Reader, SourceError
+from ecsync.core.ports import AwsError, Reader, Snapshot, SourceError
 from ecsync.sources.files import (
     INDEX,
     OBJECTS,

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from ecsync.wiring import lease
 from ecsync.wiring.clouds import Clouds
 from ecsync.wiring.registry import all_kinds, all_reads
+from ecsync.wiring.sources import root_name
 from ecsync.wiring.system import Locks, SystemClock
-from ecsync.wiring.workspace import Workspace, root_name
+from ecsync.wiring.workspace import Workspace
 
 if TYPE_CHECKING:
     from ecsync.aws.hooks import Observer

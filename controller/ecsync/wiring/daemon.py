@@ -12,23 +12,26 @@ from ecsync import kinds
 from ecsync.aws.errors import classify
 from ecsync.aws.hooks import Observer
 from ecsync.config import Settings
-from ecsync.core.ports import Sink
+from ecsync.core.ports import Clock, Sink
 from ecsync.engine.daemon import Daemon
 from ecsync.engine.daemon_parts import DaemonParts
 from ecsync.engine.queue import MemoryQueue
 from ecsync.engine.store import Store
 from ecsync.engine.ticks import Ticks
+from ecsync.guards.records import Record
 from ecsync.http.app import create_app
 from ecsync.http.server import Server
 from ecsync.lease.keeper import Keeper, State
+from ecsync.report import guards as guard_events
 from ecsync.report.log import event_sink
 from ecsync.report.metrics import Code, Metrics
 from ecsync.report.recorder import Recorder, fan_out
 from ecsync.sources.last_good import LastGood
-from ecsync.wiring import lease, targets, webhooks
+from ecsync.wiring import guards, lease, targets, webhooks
 from ecsync.wiring.event_recorder import DaemonEventRecorder
 from ecsync.wiring.http_view import DaemonView, Heartbeats
 from ecsync.wiring.registry import all_reads
+from ecsync.wiring.sources import kind_of
 from ecsync.wiring.workspace import Workspace
 
 _PASS = 60.0  # seconds that a pass may take between two of its writes, if the interval is not longer
@@ -69,12 +72,14 @@ def start(settings: Settings, where: str, workspace: Workspace, metrics: Metrics
     every: dict[str, Sink] = {"log": event_sink(), "metrics": metrics.record, "store": store.record, **sinks}
     events = Recorder(fan_out(every, metrics.delivered))
     keeper = _keeper(settings, where, workspace, events)
+    guard = guards.guard(settings, workspace.clouds, clock, partial(_guard_changed, events, clock))
     parts = DaemonParts(
         last_good=last_good,
         read=workspace.catalogue,
         destination_for=workspace.destination_for,
         consents=lambda application: targets.consents(settings, application),
         target_of=workspace.target_of,
+        frozen=guard.reason,
         unheld=lambda: "" if keeper is None or keeper.state().held else str(keeper.state()),
         clock=clock,
         queue=MemoryQueue(clock, workers=settings.loop.workers),
@@ -86,7 +91,7 @@ def start(settings: Settings, where: str, workspace: Workspace, metrics: Metrics
             metrics=metrics,
             heartbeats=heartbeats,
             clock=clock,
-            source_kind="s3" if where.startswith("s3://") else "disk",
+            source_kind=kind_of(where),
         ),
         wait_limit=workspace.clouds.patience.limited,
         readers=partial(ThreadPoolExecutor, _READERS),
@@ -117,6 +122,11 @@ def start(settings: Settings, where: str, workspace: Workspace, metrics: Metrics
     daemon.start()
     url = f"http://{settings.http.host}:{port}"
     return Running(daemon=daemon, server=server, store=store, url=url, keeper=keeper)
+
+
+def _guard_changed(events: Recorder, clock: Clock, before: Record, now: Record) -> None:
+    events.send(guard_events.changed("freeze", before.frozen, now.frozen, clock.now()))
+    events.send(guard_events.changed("override", before.overrides, now.overrides, clock.now()))
 
 
 def _keeper(settings: Settings, where: str, workspace: Workspace, events: Recorder) -> Keeper | None:

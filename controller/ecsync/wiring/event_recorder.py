@@ -32,13 +32,13 @@ class DaemonEventRecorder:
     metrics: Metrics
     heartbeats: Heartbeats
     clock: Clock
-    source_kind: str  # disk or s3
+    source_kind: str  # disk, s3 or git
 
     def source_read(self, source_state: Any) -> None:
         """Record a read of the source."""
         self.events.source_read(source_state, self.clock.now())
         if source_state.error is None:
-            self.metrics.source_good(self.source_kind, self.clock.now())
+            self.metrics.source_good(self.source_kind, self.clock.now(), source_state.snapshot.revision)
         else:
             self.metrics.error("source")
 

@@ -21,6 +21,7 @@ from ecsync.lease.keeper import Keeper, State, Timing
 from ecsync.lease.records import RecordLease, Store
 from ecsync.lease.stores import DynamoDbStore, S3Store
 from ecsync.wiring.clouds import Clouds
+from ecsync.wiring.sources import kind_of
 
 STOP = 3.0  # seconds to give the lease back; after them it ends by itself
 _LONGEST = 200  # characters of the reason of --force
@@ -71,6 +72,11 @@ def _lease(settings: Settings, where: str, clouds: Clouds, holder: Holder, timin
         return _over(DynamoDbStore(clouds.of_lease(_region(settings)), place, name), holder, timing)
     if kind == "file":
         return FileLease(Path(place), holder)
+    if kind_of(where) == "git":
+        raise config.ConfigError(
+            "lease: a git source has no place for it, and without it two processes may write: set lease to "
+            "dynamodb:TABLE, or to file:PATH where all processes run on one machine, or to none"
+        )
     if where.startswith("s3://"):
         bucket, _, prefix = where.removeprefix("s3://").partition("/")
         key = "/".join(part for part in (prefix.strip("/"), _file(name)) if part)

@@ -10,7 +10,7 @@ from ecsync import config
 from ecsync.aws.bucket import WriteOnlyBucket
 from ecsync.aws.clients import Access
 from ecsync.config import Settings
-from ecsync.core.model import Snapshot
+from ecsync.core.ports import Snapshot
 from ecsync.sources import publishing, worktree
 from ecsync.sources.publishing import NotPublished, Published
 

@@ -13,11 +13,12 @@ from ecsync.core.rules import Keyed, Sensitive
 
 SOURCE_READS = frozenset({"s3.ListObjectsV2", "s3.GetObject"})
 LEASE_READS = frozenset({"s3.GetObject", "dynamodb.GetItem"})
+GUARD_READS = frozenset({"ssm.GetParameter"})
 
 
 def all_reads() -> frozenset[str]:
-    """Return every operation that a kind, a source or a lease declares as a read."""
-    return SOURCE_READS.union(LEASE_READS, *(kind.reads for kind in kinds.ALL))
+    """Return every operation that a kind, a source, a lease or a freeze declares as a read."""
+    return SOURCE_READS.union(LEASE_READS, GUARD_READS, *(kind.reads for kind in kinds.ALL))
 
 
 def all_kinds() -> Mapping[str, Kind]:

@@ -7,22 +7,21 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from ecsync import config
 from ecsync.awsmodel import shapes
 from ecsync.config import Settings
 from ecsync.core.kind import ShapeOf
-from ecsync.core.model import Application, Snapshot, Target
-from ecsync.core.ports import Clock, Cloud, Source
+from ecsync.core.model import Application, Target
+from ecsync.core.ports import Clock, Cloud, Snapshot, Source
 from ecsync.core.schema import Shape
 from ecsync.engine.inventory import Inventory
 from ecsync.engine.reconciler import Catalogue, Destination
 from ecsync.language.manifest import LoadCache, Loaded, load
-from ecsync.sources.last_good import open_source
 from ecsync.wiring import registry, targets
 from ecsync.wiring.clouds import Clouds
 from ecsync.wiring.registry import all_kinds
+from ecsync.wiring.sources import open_source
 from ecsync.wiring.system import Locks, SystemClock, without_collection
 
 
@@ -118,12 +117,6 @@ class Workspace:
             self.threads.submit(self.clouds.prepare, region, registry.listed_services())
 
     def source(self, where: str) -> Source:
-        """Return the source at a path or `s3://bucket/prefix`."""
+        """Return the source at a path, `s3://bucket/prefix` or `git+https://host/repository`. Raises SourceError."""
         region = self.settings.region or config.default_region()
-        return open_source(where, lambda: self.clouds.of("", region), expected_owner=self.settings.source_owner)
-
-
-def root_name(where: str) -> str:
-    """Return the last part of a path or of `s3://bucket/prefix`."""
-    name = where.rstrip("/").rpartition("/")[2] if "://" in where else Path(where).resolve().name
-    return name or "default"
+        return open_source(where, lambda: self.clouds.of("", region), self.settings)

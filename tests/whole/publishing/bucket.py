@@ -11,8 +11,7 @@ from ecsync.aws.bucket import WriteOnlyBucket
 from ecsync.aws.clients import Access
 from ecsync.aws.cloud import BotoCloud
 from ecsync.aws.limits import Limiter
-from ecsync.core.model import Snapshot
-from ecsync.core.ports import SourceError
+from ecsync.core.ports import Snapshot, SourceError
 from ecsync.sources import publishing
 from ecsync.sources.disk import DiskSource
 from ecsync.sources.publishing import Put

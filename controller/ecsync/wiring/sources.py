@@ -1,0 +1,64 @@
+"""Where manifests come from: a path, S3 or git, by the form of its address."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from ecsync import config
+from ecsync.config import ConfigError, Settings
+from ecsync.core.ports import Reader, Source, SourceError
+from ecsync.sources import git_url
+from ecsync.sources.disk import DiskSource
+from ecsync.sources.s3 import S3Source
+
+
+def kind_of(where: str) -> Literal["disk", "s3", "git"]:
+    """Return what is at an address."""
+    if where.startswith(git_url.PREFIX):
+        return "git"
+    return "s3" if where.startswith("s3://") else "disk"
+
+
+def open_source(where: str, reader: Callable[[], Reader], settings: Settings) -> Source:
+    """Return the source at an address. Only S3 calls `reader`. Raises SourceError."""
+    kind = kind_of(where)
+    if kind == "git":
+        return _git(where, settings)
+    scheme, separator, rest = where.partition("://")
+    if not separator:
+        return DiskSource(Path(where))
+    bucket, _, prefix = rest.partition("/")
+    if kind != "s3" or not bucket:
+        raise SourceError(
+            f"{where if '@' not in where else scheme + '://…'}: not a source; use a path, s3://bucket/prefix or "
+            "git+https://host/org/repo.git@main",
+            reason="unreachable",
+        )
+    return S3Source(reader(), bucket, prefix, settings.source_owner)
+
+
+def _git(where: str, settings: Settings) -> Source:
+    from ecsync.sources.git import GitSource  # dulwich takes 100 ms, and most sources are no git
+    from ecsync.sources.git_remote import Access
+
+    def token() -> str:
+        try:
+            return config.git_token(settings)
+        except ConfigError as error:
+            raise SourceError(str(error), reason="denied") from error
+
+    git = settings.git
+    access = Access(
+        token=token, username=git.username, ca_file=git.ca_file, ssh_key=git.ssh_key, known_hosts=git.known_hosts
+    )
+    return GitSource(git_url.parse(where), access, rewrites=git.history == "rewrite-allowed")
+
+
+def root_name(where: str) -> str:
+    """Return the name of documents without an Application: the last part of the address."""
+    if kind_of(where) == "git":
+        return git_url.parse(where).name or "default"
+    name = where.rstrip("/").rpartition("/")[2] if "://" in where else Path(where).resolve().name
+    return name or "default"
