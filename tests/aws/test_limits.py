@@ -45,6 +45,7 @@ def _limiter(clock: FakeClock, share: float = 0.5) -> tuple[Limiter, list[float]
         ("ec2", "DescribeSubnets", ("ec2-read/ec2.DescribeSubnets",)),
         ("ec2", "CreateSecurityGroup", ("ec2-modify/ec2.CreateSecurityGroup",)),
         ("logs", "TagResource", ("logs/logs.TagResource",)),
+        ("s3", "GetObject", ("s3",)),
         ("sqs", "ReceiveMessage", ("other/sqs",)),
     ],
 )

@@ -127,7 +127,8 @@ def test_an_object_that_changes_during_the_read_gives_no_partial_revision(bucket
             assert_last_good_revision(daemon, "changing")
             assert daemon.get("/api/v1/applications/quickstart")[1]["revision"] == before
         wait_until(lambda: daemon.not_ready_because() == {})
-        assert daemon.get("/api/v1/applications/quickstart")[1]["revision"] != before
+        # The source is ready before its manifests are parsed.
+        wait_until(lambda: daemon.get("/api/v1/applications/quickstart")[1]["revision"] != before)
         wait_until(daemon.is_converged)
     assert aws_writes(bucket, since) == []
 

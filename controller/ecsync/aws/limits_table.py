@@ -48,6 +48,7 @@ BUCKETS: dict[str, Rate] = {
     "logs": Rate(burst=10, refill=5, source="assumed: each operation has its own"),
     "iam": Rate(burst=20, refill=10, source="assumed: one for all Regions"),
     "ecr": Rate(burst=20, refill=10, source="assumed"),
+    "s3": Rate(burst=200, refill=200, source="S3, Performance: 3,500 writes and 5,500 reads a second for each prefix"),
     "other": Rate(burst=20, refill=10, source="assumed: each service has its own"),
 }
 
@@ -89,5 +90,6 @@ OPERATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("logs.*", ("logs/operation",)),
     ("iam.*", ("iam",)),
     ("ecr.*", ("ecr",)),
+    ("s3.*", ("s3",)),
     ("*", ("other/service",)),
 )

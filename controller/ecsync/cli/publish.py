@@ -44,6 +44,8 @@ def publish(
     _options.choice(output, "text", "json")
     if "://" in path or not to.startswith("s3://") or not to.removeprefix("s3://").partition("/")[0]:
         raise typer.BadParameter("give a directory and then s3://bucket/prefix, in this order")
+    if owner is not None and not (len(owner) == 12 and owner.isdecimal()):
+        raise typer.BadParameter(f"--expected-owner {owner}: must be the 12 digits of an account")
     settings = _options.settings(config, region=region, profile=profile, variables=var, source_owner=owner)
     workspace = wiring.workspace(settings, to, read_only=True)  # documents without an Application are named after `to`
     snapshot = workspace.source(path).fetch()
@@ -94,6 +96,7 @@ def _explained(to: str, error: NotPublished) -> str:
     advice = {
         "denied": "; allow s3:PutObject there, and check --expected-owner",
         "missing": "; check the name of the bucket",
+        "invalid": "; check the names of the bucket and of its Region",
         "credentials": "; check your credentials: AWS_PROFILE, or --profile",
     }.get(cause.kind, "; publish again: what is there already is kept")
     return f"{to}: not published, {error} ({cause}){advice}"

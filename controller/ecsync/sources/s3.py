@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from ecsync.core.ports import AwsError, Reader, Snapshot, SourceError
-from ecsync.sources.files import INDEX, OBJECTS, Digests, check_size, indexed, is_manifest, parse_index, snapshot
+from ecsync.sources.files import (
+    INDEX,
+    OBJECTS,
+    RELEASE,
+    Digests,
+    check_size,
+    indexed,
+    is_manifest,
+    parse_index,
+    snapshot,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +28,7 @@ class _Listed:
     size: int
 
 
+_PARALLEL = 8  # objects of a release at a time
 _DENIED = ("denied", "credentials")
 _GONE = ("NoSuchKey", "404")
 _CHANGED = ("PreconditionFailed", "412", *_GONE)  # of a key that was just listed
@@ -58,17 +71,22 @@ class S3Source:
         """Return the files that an index lists."""
         check_size(self.source, len(index), 0)
         budget = Budget(self.source)
-        kept, stored = self._stored or {}, {}
+        kept = self._stored or {}
+        new = sorted({f"{OBJECTS}/{sha}" for sha in index.values()} - kept.keys())
+        with ThreadPoolExecutor(_PARALLEL, "get") as pool:
+            got = dict(zip(new, pool.map(lambda name: self._get(name, budget), new), strict=True))
 
         def read(name: str) -> bytes | None:
-            content = kept[name] if name in kept else self._get(name, budget)
-            if content is not None and name.startswith(f"{OBJECTS}/"):
-                stored[name] = content
-            return content
+            if name in kept:
+                return kept[name]
+            return got[name] if name in got else self._get(name, budget)
 
         found = indexed(index, read, self._digests, self.source)
         # A file that is there under its own name is kept as that object too: it has been verified.
-        self._stored = stored | {f"{OBJECTS}/{index[name]}": content for name, content in found.files.items()}
+        self._stored = {f"{OBJECTS}/{index[name]}": content for name, content in found.files.items()}
+        described = read(f"{OBJECTS}/{index[RELEASE]}") if RELEASE in index else None
+        if described is not None:
+            self._stored[f"{OBJECTS}/{index[RELEASE]}"] = described
         return found
 
     def _listing(self) -> Snapshot:
@@ -137,18 +155,20 @@ class S3Source:
 
 
 class Budget:
-    """The bytes that one fetch may still download."""
+    """The bytes that one fetch may still download. Safe across threads."""
 
     def __init__(self, source: str) -> None:
         self._source = source
         self._count = 0
         self._total = 0
+        self._lock = threading.Lock()
 
     def spend(self, size: int) -> None:
         """Note a download before it begins. Raises SourceError beyond the limits."""
-        self._count += 1
-        self._total += size
-        check_size(self._source, self._count, self._total)
+        with self._lock:
+            self._count += 1
+            self._total += size
+            check_size(self._source, self._count, self._total)
 
 
 def drain(body: Any, where: str, budget: Budget | None = None, size: int = 0) -> bytes:

@@ -15,11 +15,12 @@ from ecsim import Fault
 from ecsync.aws.hooks import WriteRefused
 from ecsync.core.ports import AwsError
 from ecsync.sources import publishing
+from ecsync.sources.disk import DiskSource
 from ecsync.sources.publishing import NotPublished, Put
 from tests.whole.publishing import bucket
 from tests.whole.publishing.bucket import BUCKET, WHERE
 from tests.whole.support import in_process_daemon
-from tests.whole.support.command import Command
+from tests.whole.support.command import ECSYNC, Command
 from tests.whole.support.environment import ACCOUNT, SETTLE_SECONDS, Environment, operations
 from tests.whole.support.in_process_daemon import wait_until
 from tests.whole.support.killed import Killed
@@ -178,6 +179,35 @@ def test_an_older_commit_that_is_published_again_is_the_way_back(environment: En
     assert bucket.contents(environment) == old
 
 
+def test_a_prefix_with_plain_files_becomes_a_release_at_the_first_index(environment: Environment) -> None:
+    """Until then a reader sees the plain files, also if a publisher was killed; then it ignores them."""
+    s3, old = environment.aws("s3"), files(environment)
+    for name, content in old.items():
+        s3.put_object(Bucket=BUCKET, Key=f"prod/{name}", Body=content)
+    environment.edit(*NEW_IMAGE)
+    with pytest.raises(Killed):
+        bucket.publish(environment, bucket.dying(bucket.put(environment), 2, before=False))
+    assert bucket.contents(environment) == old
+    bucket.publish(environment, bucket.put(environment))
+    assert bucket.contents(environment) == files(environment)
+
+
+def test_a_directory_with_a_copy_of_the_prefix_is_the_same_release(
+    environment: Environment, ecsync: Command, tmp_path: Path
+) -> None:
+    """With its description. It can be published again elsewhere, such as from a test account to production."""
+    bucket.publish(environment, bucket.put(environment), commit="abc", subject="The subject")
+    for name in keys(environment):
+        path = tmp_path / "copy" / name.removeprefix("prod/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(environment.aws("s3").get_object(Bucket=BUCKET, Key=name)["Body"].read())
+    first = bucket.reader(environment).fetch()
+    copy = DiskSource(tmp_path / "copy", pause=0.0, settle=0.0).fetch()
+    assert (copy.files, copy.about, copy.revision) == (first.files, first.about, first.revision)
+    done = ecsync("publish", tmp_path / "copy", f"s3://{BUCKET}/elsewhere", "-o", "json").json
+    assert (done["revision"], done["about"]) == (first.revision, {"commit": "abc", "subject": "The subject"})
+
+
 # ---------------------------------------------------------------- what may not be published
 
 
@@ -215,7 +245,26 @@ def test_a_wrong_order_is_a_usage_error(ecsync: Command, arguments: tuple[str, .
     assert "s3://bucket/prefix" in done.err
 
 
+def test_an_owner_that_is_no_account_is_a_usage_error(ecsync: Command) -> None:
+    """The message names the flag."""
+    done = ecsync("publish", "x", WHERE, "--expected-owner", "12")
+    assert done.code == 64
+    assert "--expected-owner 12" in done.err
+
+
 # ---------------------------------------------------------------- failures
+
+
+@pytest.mark.parametrize(
+    ("to", "advice"),
+    [("s3://no-such-bucket/prod", "check the name of the bucket"), ("s3://b_!/x", "check the names of the bucket")],
+)
+def test_a_bucket_that_does_not_exist_is_named(environment: Environment, ecsync: Command, to: str, advice: str) -> None:
+    """It is not tried again."""
+    done = ecsync("publish", environment.manifests, to)
+    assert done.code == 1
+    assert to in done.err
+    assert advice in done.err
 
 
 def test_the_bucket_of_another_account_is_not_written(environment: Environment, ecsync: Command) -> None:
@@ -410,3 +459,38 @@ def test_progress_counts_the_objects(environment: Environment) -> None:
     release = bucket.release(environment)
     publishing.publish(release, {}, bucket.put(environment), progress=lambda done, of: seen.append((done, of)))
     assert seen == [(number, 3) for number in (1, 2, 3)]
+
+
+# ---------------------------------------------------------------- a process that is killed
+
+
+@pytest.mark.parametrize("moment", ["before_call", "after_call"])
+def test_a_process_that_is_killed_leaves_one_release(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """SIGKILL at the first object, at the last one and at the index, as S3 receives the put or has done it."""
+    simulator = environment.simulator
+    through = bucket.put(environment)
+    bucket.publish(environment, through)
+    puts = len(files(environment)) + 1
+    for number in (0, puts - 2, puts - 1):
+        old = files(environment)
+        environment.edit("retentionInDays:", f"# {number}\n    retentionInDays:")
+        new = files(environment)
+        with subprocess.Popen([ECSYNC, "publish", environment.manifests, WHERE], stderr=subprocess.PIPE) as process:
+            count = iter(range(100))
+
+            def kill(
+                _service: str, operation: str, process: Any = process, count: Any = count, at: int = number
+            ) -> None:
+                if operation == "PutObject" and next(count) == at:
+                    process.kill()
+                    raise ConnectionResetError
+
+            monkeypatch.setattr(simulator, moment, kill)
+            assert process.wait(30) == -9
+        monkeypatch.setattr(simulator, moment, None)
+        done = number == puts - 1 and moment == "after_call"
+        assert bucket.contents(environment) == (new if done else old)
+        bucket.publish(environment, through)
+        assert bucket.contents(environment) == new

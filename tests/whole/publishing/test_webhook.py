@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import http.client
+from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import structlog
 
 from ecsync import config
 from ecsync.config import ConfigError
-from ecsync.wiring import webhooks
+from ecsync.http.hooks import BURST
+from ecsync.testing import FakeClock
+from ecsync.wiring import daemon, webhooks
 from tests.whole.publishing import bucket
 from tests.whole.publishing.bucket import WHERE
 from tests.whole.support import in_process_daemon
@@ -48,28 +53,51 @@ def test_a_hook_deploys_what_is_published_without_waiting(
     file = tmp_path / "secret"
     file.write_text(f"{SECRET}\n")
     settings = {"webhooks": {"github_file": str(file)}}
-    with in_process_daemon.run(environment, WHERE, HOUR, **settings) as daemon:
-        wait_until(daemon.is_converged)
+    with in_process_daemon.run(environment, WHERE, HOUR, **settings) as running:
+        wait_until(running.is_converged)
         environment.edit("nginx/nginx:1.27", "nginx/nginx:1.28", "application.yaml")
         with environment.writes() as writes:
             bucket.publish(environment, through)
             for _ in range(5):
-                assert post(daemon, "a secret of another one") == 401
-                assert post(daemon, SECRET, "/hooks/gitlab") == 404
-            daemon.wait_for_passes()
-            reads = daemon.metric("ecsync_source_fetch_total", result="ok")
+                assert post(running, "a secret of another one") == 401
+                assert post(running, SECRET, "/hooks/gitlab") == 404
+            running.wait_for_passes()
+            reads = running.metric("ecsync_source_fetch_total", result="ok")
             assert reads == 1
-            assert post(daemon, SECRET) == 202
+            assert post(running, SECRET) == 202
             wait_until(lambda: any(one.operation == "UpdateService" for one in environment.simulator.ledger))
-            wait_until(daemon.is_converged)
+            wait_until(running.is_converged)
         made = [name for name in operations(writes) if not name.startswith("s3.")]
         assert made == ["ecs.RegisterTaskDefinition", "ecs.UpdateService"]
-        assert daemon.metric("ecsync_source_fetch_total", result="ok") == 2
+        assert running.metric("ecsync_source_fetch_total", result="ok") == 2
         counts = {"accepted": 1, "forged": 5}
         for result, count in counts.items():
-            assert daemon.metric("ecsync_webhooks_total", hook="github", result=result) == count
-        assert daemon.metric("ecsync_webhooks_total", hook="other", result="unknown") == 5
-        assert not [one for one in daemon.running.store.events(limit=1000) if "hook" in one.type]
+            assert running.metric("ecsync_webhooks_total", hook="github", result=result) == count
+        assert running.metric("ecsync_webhooks_total", hook="other", result="unknown") == 5
+        assert not [one for one in running.running.store.events(limit=1000) if "hook" in one.type]
+
+
+def test_a_thousand_refused_requests_are_one_line_of_the_log() -> None:
+    """And one more a minute, with the number of the others. No line has a header, a body or a secret."""
+    clock, metrics = FakeClock(), daemon.build_metrics()
+    settings = load(ECSYNC_WEBHOOKS_GITLAB=SECRET)
+    hooks = webhooks.hooks(settings, lambda: None, metrics, clock)
+
+    async def body() -> AsyncIterator[bytes]:
+        yield BODY
+
+    async def send() -> None:
+        for _ in range(1000):
+            clock.advance(0.001)
+            await hooks.receive("gitlab", {"content-type": "application/json", "x-gitlab-token": "wrong"}, body())
+        clock.advance(60)
+        await hooks.receive("gitlab", {"content-type": "application/json", "x-gitlab-token": "wrong"}, body())
+
+    with structlog.testing.capture_logs() as lines:
+        asyncio.run(send())
+    found = [(line["result"], line["since_last"]) for line in lines]
+    assert found == [("forged", 0), ("limited", 0), ("forged", BURST - 1)]
+    assert {name for line in lines for name in line} == {"event", "log_level", "hook", "result", "since_last"}
 
 
 # ---------------------------------------------------------------- the secrets
