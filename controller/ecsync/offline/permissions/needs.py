@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from ecsync.core.kind import Kind
 from ecsync.core.model import Application, Desired
-from ecsync.core.trees import Body
+from ecsync.core.trees import Body, leaves
 from ecsync.offline.permissions.places import OWN, Forms, Place, Places, expanded
 from ecsync.offline.permissions.rights import Condition, rights
 from ecsync.offline.permissions.table import ANY, BY_TAG, CREATE_ACTION, DIMENSION, action_of, types_of
@@ -49,8 +49,8 @@ class Life:
     places: Places
     kinds: Mapping[str, Kind]
     installation: str
+    home: Place  # of the operator: of the source and the lease
     beside: Beside = field(default_factory=Beside)
-    home: Place = Place("", "")  # of the operator: of the lease
 
     def needs(self, mode: Mode) -> tuple[Need, ...]:
         """Return what a mode needs, each once and in order."""
@@ -73,11 +73,11 @@ class Life:
 
     def _listed(self, place: Place) -> Iterator[Need]:
         """Yield the reads of every pass: it lists what carries our marks, of every kind."""
-        yield _need("observe", "resourcegroupstaggingapi.GetResources", {}, place)
+        yield from _needs("observe", "resourcegroupstaggingapi.GetResources", {}, place)
         for kind in self.kinds.values():
             if kind.owned is not None and not kind.tagged_as:
                 forms = {"iam.role": (self._own_roles(place),), "iam.instance-profile": self._own_profiles(place)}
-                for operation in sorted(kind.reads):
+                for operation in _reads(kind, {}):
                     yield from _needs("observe", operation, forms, place)
 
     def _own_roles(self, place: Place) -> str:
@@ -94,7 +94,7 @@ class Life:
             "iam.role": tuple(place.one("iam.role", path) for path in (str(name), f"*/{name}")),
             "iam.instance-profile": tuple(place.one("iam.instance-profile", path) for path in (str(name), f"*/{name}")),
         }
-        for operation in sorted(kind.reads):
+        for operation in _reads(kind, body):
             yield from _needs("observe", operation, forms, place, document=desired.key.full)
 
     # ---------------------------------------------------------------- writes
@@ -158,6 +158,15 @@ class Life:
 def manages(application: Application, kind: str) -> bool:
     """Return whether an application writes a kind (`manage`); without `manage`, all but Role."""
     return kind in application.manage if application.manage else kind != "Role"
+
+
+def _reads(kind: Kind, body: Body) -> list[str]:
+    """Return the reads of a document; namespaces are looked up only where one is declared by name."""
+    named = any(path[-1] == "namespace" and not str(leaf).startswith("arn:") for path, leaf in leaves(body))
+    return sorted(one for one in kind.reads if named or one != _NAMESPACES)
+
+
+_NAMESPACES = "servicediscovery.ListNamespaces"
 
 
 def _removes(operation: str) -> bool:
@@ -230,10 +239,6 @@ def _needs(
                     purpose=purpose,
                     document=document,
                 )
-
-
-def _need(mode: Mode, operation: str, forms: Forms, place: Place) -> Need:
-    return next(_needs(mode, operation, forms, place))
 
 
 def _source_and_lease(beside: Beside, home: Place) -> Iterator[Need]:

@@ -1,4 +1,4 @@
-"""From needs to IAM policies: statements that are grouped without granting more, in a fixed order, below AWS's limit."""
+"""From needs to IAM policies: statements are grouped without granting more, in a fixed order, below AWS's limit."""
 
 from __future__ import annotations
 

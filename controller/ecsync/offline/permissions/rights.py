@@ -1,7 +1,7 @@
 """What AWS asks of the caller beside the action of a call: passed roles, service-linked roles, calls in its name.
 
-Source: the column "Dependent actions" of the Service Authorization Reference, and the pages named below. A kind declares
-the names of these actions (`Kind.rights`). Here is when they are needed, and on what.
+Source: the column "Dependent actions" of the Service Authorization Reference, and the pages named below. A kind
+declares the names of these actions (`Kind.rights`). Here is when they are needed, and on what.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def _is_text(value: Json) -> bool:
     return isinstance(value, Text)
 
 
-def _auto_scaling_group(desired: Desired, body: Body, places: Places, place: Place) -> Iterator[Right]:
+def _auto_scaling_group(desired: Desired, _: Body, places: Places, place: Place) -> Iterator[Right]:
     """Yield what EC2 Auto Scaling checks for the caller that names a launch template.
 
     Source: EC2 Auto Scaling User Guide, "Control launch template usage": ec2:RunInstances, ec2:CreateTags for tags of
