@@ -72,13 +72,17 @@ class Life:
     # ---------------------------------------------------------------- reads
 
     def _listed(self, place: Place) -> Iterator[Need]:
-        """Yield the reads of every pass: it lists what carries our marks, of every kind."""
+        """Yield the reads of every pass: it lists what carries our marks, of every kind.
+
+        The tags of what is listed are in the answers of the tagging API.
+        """
         yield from _needs("observe", "resourcegroupstaggingapi.GetResources", {}, place)
         for kind in self.kinds.values():
             if kind.owned is not None and not kind.tagged_as:
                 forms = {"iam.role": (self._own_roles(place),), "iam.instance-profile": self._own_profiles(place)}
                 for operation in _reads(kind, {}):
-                    yield from _needs("observe", operation, forms, place)
+                    if not operation.endswith(".ListTagsForResource"):
+                        yield from _needs("observe", operation, forms, place)
 
     def _own_roles(self, place: Place) -> str:
         return place.one("iam.role", f"ecsync/{self.installation or '*'}/*")
@@ -162,7 +166,7 @@ def manages(application: Application, kind: str) -> bool:
 
 def _reads(kind: Kind, body: Body) -> list[str]:
     """Return the reads of a document; namespaces are looked up only where one is declared by name."""
-    named = any(path[-1] == "namespace" and not str(leaf).startswith("arn:") for path, leaf in leaves(body))
+    named = any(path[-1:] == ("namespace",) and not str(leaf).startswith("arn:") for path, leaf in leaves(body))
     return sorted(one for one in kind.reads if named or one != _NAMESPACES)
 
 

@@ -124,7 +124,9 @@ def _auto_scaling_group(desired: Desired, _: Body, places: Places, place: Place)
     """
     call = "autoscaling.CreateAutoScalingGroup"
     yield from _linked(call, place, "autoscaling.amazonaws.com")
-    templates = [leaf for path, leaf in leaves(desired.body) if path[-1] in ("LaunchTemplateId", "LaunchTemplateName")]
+    templates = [
+        leaf for path, leaf in leaves(desired.body) if path and path[-1] in ("LaunchTemplateId", "LaunchTemplateName")
+    ]
     if not templates:
         return
     conditions: tuple[Condition, ...] = (("ArnLike", "ec2:LaunchTemplate", (place.every("ec2.launch-template"),)),)
@@ -177,7 +179,7 @@ def _role(desired: Desired, body: Body, places: Places, _: Place) -> Iterator[Ri
 def _cognito(call: str) -> Callable[[Desired, Body, Places, Place], Iterator[Right]]:
     def found(_: Desired, body: Body, __: Places, ___: Place) -> Iterator[Right]:
         for path, leaf in leaves(body):
-            if path[-1] == "UserPoolArn" and isinstance(leaf, str):
+            if path and path[-1] == "UserPoolArn" and isinstance(leaf, str):
                 yield Right(call, "cognito-idp:DescribeUserPoolClient", leaf)
 
     return found
@@ -210,7 +212,9 @@ def service_name(body: Body) -> str:
 
 def _alarm(_: Desired, body: Body, __: Places, place: Place) -> Iterator[Right]:
     """Yield the service-linked role of alarms that act on instances (cloudwatch.PutMetricAlarm)."""
-    actions = [leaf for path, leaf in leaves(body) if str(path[0]).endswith("Actions") and isinstance(leaf, str)]
+    actions = [
+        leaf for path, leaf in leaves(body) if path and str(path[0]).endswith("Actions") and isinstance(leaf, str)
+    ]
     if any(":ec2:" in one or ":swf:" in one for one in actions):
         yield from _linked("cloudwatch.PutMetricAlarm", place, "events.amazonaws.com")
 
