@@ -27,25 +27,29 @@ def life(simulator: Simulator, clients: Clients, tmp_path_factory: pytest.TempPa
     use(environment, "quickstart")
     environment.reset(settling=True)
     life = Life(environment, REGION)
-    _create_and_look(life)
-    _drift_and_change(life)
+    _create(life)
+    _drift(life)
+    life.look(policies_of(STACK, "observe"))
+    _repair_change_and_replace(life)
     _adopt(life)
     _prune(life)
     return life
 
 
-def _create_and_look(life: Life) -> None:
+def _create(life: Life) -> None:
     with life.enforced("apply", policies_of(STACK, "apply")):
         life.controller.converge()
-    life.look(policies_of(STACK, "observe"))
 
 
-def _drift_and_change(life: Life) -> None:
-    ecs, elb = life.owner("ecs"), life.owner("elbv2")
-    ecs.update_service(cluster="quickstart", service="web", desiredCount=1)
-    elb.modify_target_group(
-        TargetGroupArn=elb.describe_target_groups()["TargetGroups"][0]["TargetGroupArn"], HealthCheckPath="/other"
-    )
+def _drift(life: Life) -> None:
+    elb = life.owner("elbv2")
+    group = elb.describe_target_groups()["TargetGroups"][0]["TargetGroupArn"]
+    elb.modify_target_group(TargetGroupArn=group, HealthCheckPath="/other")
+    life.owner("ecs").update_service(cluster="quickstart", service="web", desiredCount=1)
+    life.owner("logs").put_retention_policy(logGroupName="/quickstart/web", retentionInDays=1)
+
+
+def _repair_change_and_replace(life: Life) -> None:
     with life.enforced("apply", policies_of(STACK, "apply")):
         life.controller.converge(pause=SETTLE_SECONDS)
         edit(life, "tags: {team: quickstart}", "tags: {team: changed}")
@@ -101,7 +105,7 @@ def test_no_call_of_the_life_is_denied(life: Life, mode: str) -> None:
 def test_plan_and_status_need_the_observe_policy_alone(life: Life) -> None:
     """Both end as they do without a policy, and so does a pass of a daemon without --enforce."""
     assert {one.code for one in life.answers} == {0}, life.answers
-    assert "Synced" in life.answers[0].out + life.answers[1].out
+    assert all("desiredCount: 1 → 2 [drift]" in one.out for one in life.answers)
 
 
 @pytest.mark.parametrize("mode", ["observe", "apply", "prune"])
