@@ -43,6 +43,7 @@ class Life:
     """A stack in an account that enforces the policies of one mode after the other."""
 
     environment: Environment
+    stack: Path
     region: str
     calls: dict[Mode, list[LedgerEntry]] = field(default_factory=lambda: {"observe": [], "apply": [], "prune": []})
     answers: list[Result] = field(default_factory=list)  # of the commands
@@ -129,6 +130,9 @@ def use(environment: Environment, name: str) -> None:
     """Replace the manifests of an environment by those of a stack."""
     shutil.rmtree(environment.manifests)
     shutil.copytree(MANIFESTS / name, environment.manifests)
+    application = environment.manifests / "application.yaml"
+    if "mode: enforce" not in application.read_text():
+        application.write_text(f"{application.read_text()}  sync: {{mode: enforce}}\n")
 
 
 def keys(controller: Controller) -> list[Key]:

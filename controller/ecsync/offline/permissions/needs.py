@@ -74,14 +74,15 @@ class Life:
     def _listed(self, place: Place) -> Iterator[Need]:
         """Yield the reads of every pass: it lists what carries our marks, of every kind.
 
-        The tags of what is listed are in the answers of the tagging API.
+        The tags of what is listed are in the answers of the tagging API. Which target groups have a load balancer is
+        read for services with one, and may be denied (kinds/ecs/_service_read.py).
         """
         yield from _needs("observe", "resourcegroupstaggingapi.GetResources", {}, place)
         for kind in self.kinds.values():
             if kind.owned is not None and not kind.tagged_as:
                 forms = {"iam.role": (self._own_roles(place),), "iam.instance-profile": self._own_profiles(place)}
                 for operation in _reads(kind, {}):
-                    if not operation.endswith(".ListTagsForResource"):
+                    if not operation.endswith((".ListTagsForResource", ".DescribeTargetGroups")):
                         yield from _needs("observe", operation, forms, place)
 
     def _own_roles(self, place: Place) -> str:
