@@ -75,30 +75,23 @@ class Life:
         """Yield the reads of every pass: it lists what carries our marks, of every kind.
 
         The tags of what is listed are in the answers of the tagging API. Which target groups have a load balancer is
-        read for services with one, and may be denied (kinds/ecs/_service_read.py).
+        read for services with one, and may be denied (kinds/ecs/_service_read.py). IAM lists no tags: our roles
+        have a path of their own, and a profile with the name of such a role may have any path.
         """
         yield from _needs("observe", "resourcegroupstaggingapi.GetResources", {}, place)
+        own_roles = place.one("iam.role", f"ecsync/{self.installation or '*'}/*")
         for kind in self.kinds.values():
             if kind.owned is not None and not kind.tagged_as:
-                forms = {"iam.role": (self._own_roles(place),), "iam.instance-profile": self._own_profiles(place)}
+                forms = {"iam.role": (own_roles,)}
                 for operation in _reads(kind, {}):
                     if not operation.endswith((".ListTagsForResource", ".DescribeTargetGroups")):
                         yield from _needs("observe", operation, forms, place)
-
-    def _own_roles(self, place: Place) -> str:
-        return place.one("iam.role", f"ecsync/{self.installation or '*'}/*")
-
-    def _own_profiles(self, place: Place) -> tuple[str, ...]:
-        return (place.one("iam.instance-profile", f"ecsync/{self.installation or '*'}/*"),)
 
     def _read(self, desired: Desired, place: Place) -> Iterator[Need]:
         """Yield the reads of a document. All but those of IAM are of a type: the listings of ours read all of it."""
         kind, body = self.kinds[desired.key.kind], self.places.body(desired.key)
         name = body.get("RoleName", "*")
-        forms = {
-            "iam.role": tuple(place.one("iam.role", path) for path in (str(name), f"*/{name}")),
-            "iam.instance-profile": tuple(place.one("iam.instance-profile", path) for path in (str(name), f"*/{name}")),
-        }
+        forms = {"iam.role": tuple(place.one("iam.role", path) for path in (str(name), f"*/{name}"))}
         for operation in _reads(kind, body):
             yield from _needs("observe", operation, forms, place, document=desired.key.full)
 
