@@ -104,8 +104,10 @@ def _policy(file: FilePath) -> Any:
 
 def _checked(needs: Sequence[Need], given: Any) -> int:
     """Print what the given statements lack, and return the exit code."""
-    from ecsync.offline.permissions.check import lacking
+    from ecsync.offline.permissions.check import lacking, undecided
 
+    if undecided(given):
+        _show.message("a Deny statement with conditions counts only where its conditions are known to be met")
     found = list(lacking(needs, given))
     for one in found:
         print(one)

@@ -12,6 +12,7 @@ from typing import Any
 
 from ecsync.offline.permissions.match import matches, overlaps
 from ecsync.offline.permissions.needs import Need
+from ecsync.offline.permissions.rights import Condition
 
 _LIKE = ("StringLike", "ArnLike", "ArnEquals")  # IAM: ArnEquals and ArnLike behave identically
 _EQUAL = "StringEquals"
@@ -24,15 +25,18 @@ class NotAPolicy(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lack:
-    """A call that is not allowed, and the documents that need it (empty: every pass)."""
+    """A call that is not allowed, and the documents that need it (none: every pass)."""
 
     call: str
     action: str
     resource: str
+    conditions: tuple[Condition, ...]
     documents: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"{self.call}: allow {self.action} on {self.resource} ({', '.join(self.documents) or 'every pass'})"
+        cases = " and ".join(map(_as_text, self.conditions))
+        where = f"{self.resource} where {cases}" if cases else self.resource
+        return f"{self.call}: allow {self.action} on {where} ({', '.join(self.documents) or 'every pass'})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ class Statement:
     effect: str
     actions: tuple[str, ...]
     resources: tuple[str, ...]
-    conditions: tuple[tuple[str, str, tuple[str, ...]], ...]
+    conditions: tuple[Condition, ...]
     all_but: bool = False  # NotAction
     everywhere_but: bool = False  # NotResource
 
@@ -80,14 +84,31 @@ def _statement(one: Any) -> Statement:
 
 def lacking(needs: Iterable[Need], statements: Sequence[Statement]) -> Iterator[Lack]:
     """Yield what the statements do not allow, each call and resource once, in the order of the needs."""
-    documents: dict[tuple[str, str, str], dict[str, None]] = {}
+    documents: dict[tuple[str, str, str, tuple[Condition, ...]], dict[str, None]] = {}
     for need in needs:
         if not allows(statements, need):
-            place = documents.setdefault((need.call, need.action, need.resource), {})
-            if need.document:
-                place[need.document] = None
-    for (call, action, resource), names in documents.items():
-        yield Lack(call=call, action=action, resource=resource, documents=tuple(names))
+            place = documents.setdefault((need.call, need.action, need.resource, need.conditions), {})
+            place[need.document] = None
+    for (call, action, resource, conditions), names in documents.items():
+        yield Lack(
+            call=call,
+            action=action,
+            resource=resource,
+            conditions=conditions,
+            documents=() if "" in names else tuple(names),
+        )
+
+
+def _as_text(condition: Condition) -> str:
+    operator, key, values = condition
+    if operator == "Null":
+        return f"{key} is not set"
+    return f"{key} is {' or '.join(values)}"
+
+
+def undecided(statements: Iterable[Statement]) -> int:
+    """Return the number of Deny statements with conditions: whether they are met is known in part only."""
+    return sum(one.effect == "Deny" and bool(one.conditions) for one in statements)
 
 
 def allows(statements: Iterable[Statement], need: Need) -> bool:
@@ -121,7 +142,7 @@ def _names(one: Statement, need: Need) -> bool:
     return named != one.all_but
 
 
-def _implied(condition: tuple[str, str, tuple[str, ...]], need: Need) -> bool:
+def _implied(condition: Condition, need: Need) -> bool:
     """Return whether a condition of a statement holds in every case of a need.
 
     The cases of a need are those of its own conditions: each of their values may occur.
