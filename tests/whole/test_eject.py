@@ -48,8 +48,8 @@ def marks_in(environment: Environment) -> list[str]:
     return re.findall(r"v1/test/[A-Za-z0-9/-]+", contents(environment))
 
 
-def test_only_our_tags_are_taken_off(converged: Controller, ecsync: Command) -> None:
-    """Each resource stays as it is, and the calls write no more than tags."""
+def test_our_tags_are_taken_off_once_and_adopt_brings_them_back(converged: Controller, ecsync: Command) -> None:
+    """Nothing else changes, a second eject asks and writes nothing, and after `adopt` all is ours and in sync again."""
     environment = converged.environment
     before = without_marks(environment)
     assert marks_in(environment)
@@ -60,37 +60,28 @@ def test_only_our_tags_are_taken_off(converged: Controller, ecsync: Command) -> 
     assert {one.operation for one in writes} == UNTAGS
     assert marks_in(environment) == []
     assert without_marks(environment) == before
-
-
-def test_a_second_eject_finds_nothing(converged: Controller, ecsync: Command) -> None:
-    """It asks nothing, writes nothing and exits 0."""
-    environment = converged.environment
-    assert ecsync("eject", environment.manifests, "--yes").code == 0
     with environment.writes() as writes:
-        answer = ecsync("eject", environment.manifests)
-    assert (answer.code, answer.out) == (0, ""), answer
-    assert operations(writes) == []
-
-
-def test_adopt_reverses_it(converged: Controller, ecsync: Command) -> None:
-    """After it, everything is in sync and ours again; a daemon adopts the log group by itself, and writes no more."""
-    environment = converged.environment
-    before = without_marks(environment)
-    ecsync("eject", environment.manifests, "--yes")
+        again = ecsync("eject", environment.manifests)
+    assert (again.code, again.out, operations(writes)) == (0, "", [])
     assert ecsync("adopt", environment.manifests).code == 0
-    answer = ecsync("plan", environment.manifests, "-o", "json")
-    steps = [(step["key"], step["action"]) for step in answer.json["applications"][0]["steps"]]
-    assert steps == [("LogGroup/quickstart/web", "mark")]
+    planned = ecsync("plan", environment.manifests, "-o", "json").json
+    steps = [(step["key"], step["action"]) for step in planned["applications"][0]["steps"]]
+    assert steps == [("LogGroup/quickstart/web", "mark")]  # a daemon adopts a log group by itself
     environment.controller().converge()
     assert without_marks(environment) == before
 
 
-def test_without_a_yes_nothing_is_written(converged: Controller, ecsync: Command) -> None:
-    """It lists what it would release, and ends as an interrupted command."""
-    with converged.environment.writes() as writes:
-        answer = ecsync("eject", converged.environment.manifests)
-    assert answer.code == 130
-    assert "Service/web" in answer.err
+def test_without_a_yes_or_the_lease_nothing_is_written(converged: Controller, ecsync: Command) -> None:
+    """It lists what it would release, and stops: a process that writes would put our tags on new revisions."""
+    environment = converged.environment
+    settings = Settings(installation=INSTALLATION, account=ACCOUNT, region=REGION)
+    clouds = wiring.Clouds(settings=settings, read_only=False)
+    with environment.writes() as writes:
+        unsure = ecsync("eject", environment.manifests)
+        with wiring.lease.held(settings, str(environment.manifests), clouds, "run", ""):
+            late = ecsync("eject", environment.manifests, "--yes")
+    assert (unsure.code, late.code) == (130, 7)
+    assert "Service/web" in unsure.err
     assert operations(writes) == []
 
 
@@ -119,23 +110,16 @@ def test_the_marks_of_another_application_stay(environment: Environment, ecsync:
     assert operations(writes) == []
 
 
-def test_a_copied_mark_stays(converged: Controller, ecsync: Command) -> None:
-    """A security group with a copy of the tags of another one is not ours: it keeps them."""
+def test_what_fails_is_released_by_a_second_run_and_a_copy_of_our_tags_stays(
+    converged: Controller, ecsync: Command
+) -> None:
+    """The exit code is 6. A security group with the tags of another one is not ours, so it keeps them."""
     environment = converged.environment
     ec2 = environment.aws("ec2")
-    (group,) = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": ["quickstart-web"]}])[
-        "SecurityGroups"
-    ]
+    named = [{"Name": "group-name", "Values": ["quickstart-web"]}]
+    (group,) = ec2.describe_security_groups(Filters=named)["SecurityGroups"]
     copied = ec2.create_security_group(GroupName="copy", Description="a copy", VpcId=group["VpcId"])["GroupId"]
     ec2.create_tags(Resources=[copied], Tags=group["Tags"])
-    assert ecsync("eject", environment.manifests, "--yes").code == 0
-    left = ec2.describe_security_groups(GroupIds=[copied])["SecurityGroups"][0]["Tags"]
-    assert sorted(tag["Key"] for tag in left) == sorted(tag["Key"] for tag in group["Tags"])
-
-
-def test_a_failed_call_is_reported_and_the_others_go_on(converged: Controller, ecsync: Command) -> None:
-    """The exit code is 6, and a second run releases the rest."""
-    environment = converged.environment
     environment.simulator.fault(Fault("deny", "iam", "UntagRole", times=1))
     first = ecsync("eject", environment.manifests, "--yes")
     assert first.code == 6, first
@@ -143,17 +127,5 @@ def test_a_failed_call_is_reported_and_the_others_go_on(converged: Controller, e
     assert "Service/web: released" in first.out
     second = ecsync("eject", environment.manifests, "--yes")
     assert (second.code, second.out) == (0, "Role/execution: released\n")
-
-
-def test_another_process_with_the_lease_stops_it(converged: Controller, ecsync: Command) -> None:
-    """While a daemon writes, nothing is released: it would register revisions that have our tags again."""
-    environment = converged.environment
-    settings = Settings(installation=INSTALLATION, account=ACCOUNT, region=REGION)
-    clouds = wiring.Clouds(settings=settings, read_only=False)
-    with (
-        wiring.lease.held(settings, str(environment.manifests), clouds, "run", ""),
-        environment.writes() as writes,
-    ):
-        answer = ecsync("eject", environment.manifests, "--yes")
-    assert answer.code == 7, answer
-    assert operations(writes) == []
+    left = ec2.describe_security_groups(GroupIds=[copied])["SecurityGroups"][0]["Tags"]
+    assert sorted(tag["Key"] for tag in left) == sorted(tag["Key"] for tag in group["Tags"])
