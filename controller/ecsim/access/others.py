@@ -185,8 +185,11 @@ def s3(call: Call, operation: str) -> Iterator[Check]:
     if operation.startswith("ListObjects"):
         prefix = {"s3:prefix": (str(params["Prefix"]),)} if params.get("Prefix") else {}
         yield Check("s3:ListBucket", bucket, prefix)
-    else:
-        yield Check(f"s3:{operation}", f"{bucket}/{params['Key']}" if params.get("Key") else bucket)
+        return
+    key = params.get("Key")
+    yield Check(f"s3:{operation}", f"{bucket}/{key}" if key else bucket)
+    if operation == "GetObject" and not seams.has_object(call.account, params["Bucket"], params["Key"]):
+        yield Check("s3:ListBucket", bucket)  # without it S3 answers 403, and not that there is no such key
 
 
 def dynamodb(call: Call, operation: str) -> Iterator[Check]:
