@@ -251,7 +251,7 @@ class TestPolicy:
 
     @STACKS
     def test_a_mode_contains_the_one_before(self, stack: str) -> None:
-        """Whoever may prune may apply, and whoever may apply may observe."""
+        """A caller that may prune may apply, and one that may apply may observe."""
         life = life_in(MANIFESTS / stack)
         for smaller, larger in (("observe", "apply"), ("apply", "prune")):
             granted = statements_of(policies(life.needs(larger)))  # type: ignore[arg-type]
@@ -278,7 +278,7 @@ class TestPolicy:
         assert list(lacking(life.needs("prune"), statements_of(found))) == []
         assert "the permissions are longer than a managed policy may be" in "".join(notes(life, (), found))
 
-    def test_what_is_not_known_is_said(self, shop: Any) -> None:
+    def test_what_is_not_known_has_a_note(self, shop: Any) -> None:
         """Without account, Region and installation, ARNs have `*`, and a note names each setting."""
         where = shop("  Cluster/main: {}\n", HEAD.replace("target: {region: eu-west-1}, ", ""))
         life = life_in(where, account="", installation="")

@@ -158,14 +158,14 @@ EVERY: Mapping[str, str] = {
     "logs.log-group-tags": "logs:{region}:{account}:log-group:*",
 }
 
-# Services of which a tag call says at which create it is made -> the condition key with the create operation.
+# Services with a condition key for tags that are written with a create -> that key; its value is the operation.
 CREATE_ACTION = {
     "ec2": "ec2:CreateAction",
     "ecs": "ecs:CreateAction",
     "elbv2": "elasticloadbalancing:CreateAction",
 }
 
-# Types with an id of AWS's in their ARN, and not the declared name: only our tag tells which one is declared.
+# Types with an id of AWS's in their ARN, and not the declared name: only our tag shows which one is declared.
 BY_TAG = frozenset({"ec2.launch-template", "ec2.security-group"})
 
 # Application Auto Scaling: the condition keys of the one dimension that manifests can declare.
