@@ -18,6 +18,7 @@ from ecsync.offline.permissions.needs import Life, Mode
 from ecsync.offline.permissions.places import OWN, Place
 from ecsync.offline.permissions.policy import LIMIT, Policy, policies, size
 from ecsync.offline.permissions.table import ALL_OPERATIONS, EVERY, types_of
+from ecsync.sources.disk import DiskSource
 
 ACCOUNT = "123456789012"
 MANIFESTS = Path(__file__).resolve().parents[2] / "manifests"
@@ -44,7 +45,7 @@ def _project(where: Path) -> Life:
 def _read(where: Path, **settings: Any) -> Life:
     given = Settings(**{"installation": "prod", "account": ACCOUNT, **settings})
     workspace = wiring.workspace(given, str(where), read_only=True)
-    loaded = workspace.loaded(workspace.source(str(where)).fetch())
+    loaded = workspace.loaded(DiskSource(where, pause=0.0, settle=0.0).fetch())
     assert loaded.problems == ()
     return life_of(
         loaded.applications,

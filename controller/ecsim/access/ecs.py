@@ -51,7 +51,9 @@ def _resources(call: Call, operation: str) -> Iterator[str]:
     elif operation == "DescribeClusters":
         yield from (_named(call, "cluster", one) for one in params.get("clusters") or ["default"])
     elif operation == "DescribeCapacityProviders":
-        yield from (_named(call, "capacity-provider", one) for one in params.get("capacityProviders") or ["*"])
+        named = params.get("capacityProviders") or ()
+        yield from (_named(call, "capacity-provider", one) for one in named)
+        yield from () if named else ("*",)
     elif operation == "RegisterTaskDefinition":
         revision = len(call.store(EcsRegion).families.get(params["family"], ())) + 1
         yield arn(call, "ecs", f"task-definition/{params['family']}:{revision}")

@@ -20,6 +20,7 @@ from ecsync.engine.reconciler import PassOptions
 from ecsync.offline.permissions.life import life_of
 from ecsync.offline.permissions.needs import Mode
 from ecsync.offline.permissions.policy import Policy, policies
+from ecsync.sources.disk import DiskSource
 from tests.whole.support.command import Command, Result
 from tests.whole.support.environment import ACCOUNT, INSTALLATION, Controller, Environment
 
@@ -32,7 +33,7 @@ NOT_DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
 def policies_of(where: Path, mode: Mode) -> list[Policy]:
     """Return the policies that `ecsync permissions` prints for manifests."""
     workspace = wiring.workspace(Settings(installation=INSTALLATION, account=ACCOUNT), str(where), read_only=True)
-    loaded = workspace.loaded(workspace.source(str(where)).fetch())
+    loaded = workspace.loaded(DiskSource(where, pause=0.0, settle=0.0).fetch())
     assert not loaded.problems, loaded.problems
     life = life_of(loaded.applications, wiring.all_kinds(), workspace.target_of, installation=INSTALLATION)
     return policies(life.needs(mode))

@@ -64,10 +64,17 @@ class Life:
             for desired in application.resources:
                 yield from self._read(desired, self.places.of(application))
         yield from _source_and_lease(self.beside, self.home)
+        owners = self._owners
         for application in applications:
             for desired in application.resources:
                 if desired.options.manage and manages(application, desired.key.kind):
-                    yield from self._written(application, desired)
+                    yield from self._written(application, desired, owners)
+
+    @property
+    def _owners(self) -> tuple[str, ...]:
+        """The marks of all applications: a document may move from one to another, and its resource with it."""
+        names = {name for one in self.places.applications for name in (one.name, *one.formerly)}
+        return tuple(f"v1/{self.installation or '*'}/{name}/*" for name in sorted(names))
 
     # ---------------------------------------------------------------- reads
 
@@ -97,10 +104,9 @@ class Life:
 
     # ---------------------------------------------------------------- writes
 
-    def _written(self, application: Application, desired: Desired) -> Iterator[Need]:
+    def _written(self, application: Application, desired: Desired, owners: tuple[str, ...]) -> Iterator[Need]:
         kind, place = self.kinds[desired.key.kind], self.places.of(application)
         forms, body, name = self.places.forms(desired.key), self.places.body(desired.key), desired.key.full
-        owners = tuple(f"v1/{self.installation or '*'}/{one}/*" for one in (application.name, *application.formerly))
         creates = kind.shape.operation if kind.shape else ""
         for operation in sorted(kind.writes):
             if _may_occur(operation, body):

@@ -130,7 +130,7 @@ def _auto_scaling_group(desired: Desired, _: Body, places: Places, place: Place)
     if not templates:
         return
     conditions: tuple[Condition, ...] = (("ArnLike", "ec2:LaunchTemplate", (place.every("ec2.launch-template"),)),)
-    for resource in _LAUNCHED:
+    for resource in (*_LAUNCHED, *_launched_from(templates, places)):
         yield Right(call, "ec2:RunInstances", place.arn(resource), conditions)
     for resource in _TAGGED_AT_LAUNCH:
         at_launch: Condition = ("StringEquals", "ec2:CreateAction", ("RunInstances",))
@@ -138,6 +138,17 @@ def _auto_scaling_group(desired: Desired, _: Body, places: Places, place: Place)
     for template in templates:
         for role in _roles_of_template(template, places, place):
             yield pass_role(call, role, _EC2)
+
+
+def _launched_from(templates: list[Json], places: Places) -> Iterator[str]:
+    """Yield what only some templates use: snapshots and placement groups."""
+    refs = [ref for template in templates if _is_text(template) for ref in template.refs]
+    declared = [one.body for one in (places.document(ref.key) for ref in refs) if one]
+    members = {path[-1] for body in declared for path, _ in leaves(body)}
+    if "SnapshotId" in members:
+        yield "ec2:{region}::snapshot/*"
+    if members & {"GroupName", "GroupId"} and any("Placement" in path for body in declared for path, _ in leaves(body)):
+        yield "ec2:{region}:{account}:placement-group/*"
 
 
 _LAUNCHED = tuple(

@@ -60,13 +60,13 @@ _OPERATIONS: Mapping[str, Mapping[str, str]] = {
         ),
     },
     "ecs": {
+        # DescribeCapacityProviders has a type, but is also called without a name, for all of them.
         ANY: (
-            "DeregisterTaskDefinition DescribeTaskDefinition ListAccountSettings ListClusters ListServices "
-            "ListTaskDefinitions"
+            "DeregisterTaskDefinition DescribeCapacityProviders DescribeTaskDefinition ListAccountSettings ListClusters "
+            "ListServices ListTaskDefinitions"
         ),
         "capacity-provider": (
-            "CreateCapacityProvider DeleteCapacityProvider DescribeCapacityProviders TagResource UntagResource "
-            "UpdateCapacityProvider"
+            "CreateCapacityProvider DeleteCapacityProvider TagResource UntagResource UpdateCapacityProvider"
         ),
         "cluster": (
             "CreateCluster DeleteCluster DescribeClusters PutClusterCapacityProviders TagResource UntagResource "
