@@ -9,6 +9,9 @@ from typing import Any
 from ecsim import Fault
 from ecsync import wiring
 from ecsync.config import Settings
+from ecsync.core.model import Key, Present
+from ecsync.engine.reconciler import look
+from ecsync.engine.step_state import StepState
 from tests.whole.support.account_contents import contents
 from tests.whole.support.command import Command
 from tests.whole.support.environment import (
@@ -20,6 +23,7 @@ from tests.whole.support.environment import (
     Environment,
     operations,
 )
+from tests.whole.test_field_drift import MANIFESTS as EVERY_FIELD
 from tests.whole.test_prune import EXTRA
 
 UNTAGS = {"UntagResource", "UntagRole", "RemoveTags", "DeleteTags"}
@@ -129,3 +133,31 @@ def test_what_fails_is_released_by_a_second_run_and_a_copy_of_our_tags_stays(
     assert (second.code, second.out) == (0, "Role/execution: released\n")
     left = ec2.describe_security_groups(GroupIds=[copied])["SecurityGroups"][0]["Tags"]
     assert sorted(tag["Key"] for tag in left) == sorted(tag["Key"] for tag in group["Tags"])
+
+
+def test_every_kind_with_tags_is_released(environment: Environment, ecsync: Command) -> None:
+    """After it, a plan adopts each resource that was ours, and each line of the output has one of them."""
+    for file in environment.manifests.iterdir():
+        file.unlink()
+    for file in EVERY_FIELD.iterdir():
+        (environment.manifests / file.name).write_text(file.read_text())
+    controller = environment.controller()
+    controller.converge(pause=SETTLE_SECONDS)
+    tagged = {
+        str(key) for key, one in _present(controller).items() if one.marks is not None and _has_tags(controller, key)
+    }
+    answer = ecsync("eject", environment.manifests, "--yes")
+    assert answer.code == 0, answer
+    assert {line.removesuffix(": released") for line in answer.out.splitlines()} == tagged
+    assert [str(key) for key, one in _present(environment.controller()).items() if one.marks is not None] == []
+
+
+def _present(controller: Controller) -> dict[Key, Present]:
+    application = controller.catalogue.applications["all-fields"]
+    seen = look(application, controller.catalogue, controller.workspace.destination_for(application), StepState())
+    return {key: one for key, one in seen.inputs.world.items() if isinstance(one, Present)}
+
+
+def _has_tags(controller: Controller, key: Key) -> bool:
+    application = controller.catalogue.applications["all-fields"]
+    return controller.workspace.destination_for(application).kinds[key.kind].tagging is not None

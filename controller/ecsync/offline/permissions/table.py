@@ -62,8 +62,8 @@ _OPERATIONS: Mapping[str, Mapping[str, str]] = {
     "ecs": {
         # DescribeCapacityProviders has a type, but is also called without a name, for all of them.
         ANY: (
-            "DeregisterTaskDefinition DescribeCapacityProviders DescribeTaskDefinition ListAccountSettings ListClusters "
-            "ListServices ListTaskDefinitions"
+            "DeregisterTaskDefinition DescribeCapacityProviders DescribeTaskDefinition ListAccountSettings "
+            "ListClusters ListServices ListTaskDefinitions"
         ),
         "capacity-provider": (
             "CreateCapacityProvider DeleteCapacityProvider TagResource UntagResource UpdateCapacityProvider"
