@@ -16,7 +16,7 @@ from ecsync.offline.permissions.check import NotAPolicy, lacking, statements_of
 from ecsync.offline.permissions.life import life_of, notes
 from ecsync.offline.permissions.needs import Life, Mode
 from ecsync.offline.permissions.places import OWN, Place
-from ecsync.offline.permissions.policy import LIMIT, Policy, policies, size
+from ecsync.offline.permissions.policy import LIMIT, PER_ROLE, Policy, fitting, policies, size
 from ecsync.offline.permissions.table import ALL_OPERATIONS, EVERY, types_of
 from ecsync.sources.disk import DiskSource
 
@@ -278,6 +278,19 @@ class TestPolicy:
         assert all(size(policy) <= LIMIT for policy in found)
         assert list(lacking(life.needs("prune"), statements_of(found))) == []
         assert "the permissions are longer than a managed policy may be" in "".join(notes(life, (), found))
+
+    def test_names_become_a_pattern_where_a_role_cannot_have_so_many_policies(self, shop: Any) -> None:
+        """The pattern is their common beginning, and a note has it. Everything that is needed is allowed."""
+        names = [f"a-repository-with-a-long-name-{n:03}" for n in range(900)]
+        life = life_in(shop("".join(f"  Repository/{name}: {{}}\n" for name in names)))
+        needs = life.needs("apply")
+        assert len(policies(needs)) > PER_ROLE
+        found, patterns = fitting(needs)
+        pattern = f"arn:aws:ecr:eu-west-1:{ACCOUNT}:repository/a-repository-with-a-long-name-*"
+        assert patterns == {pattern: 900}
+        assert len(found) == 1
+        assert list(lacking(needs, statements_of(found))) == []
+        assert f"{pattern} stands for 900 ARNs" in "".join(notes(life, needs, found, patterns))
 
     def test_what_is_not_known_has_a_note(self, shop: Any) -> None:
         """Without account, Region and installation, ARNs have `*`, and a note names each setting."""

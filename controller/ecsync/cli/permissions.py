@@ -45,7 +45,7 @@ def permissions(
     Example: ecsync permissions manifests/shop --mode apply --installation prod --account 123456789012
     """
     from ecsync.offline.permissions.life import notes
-    from ecsync.offline.permissions.policy import policies
+    from ecsync.offline.permissions.policy import fitting
 
     chosen: Mode = _options.choice(mode, "observe", "apply", "prune")  # type: ignore[assignment]
     given = _policy(check) if check is not None else None
@@ -58,8 +58,8 @@ def permissions(
     needs = life.needs(chosen)
     if given is not None:
         return _checked(needs, given)
-    made = policies(needs)
-    for note in notes(life, needs, made):
+    made, patterns = fitting(needs)
+    for note in notes(life, needs, made, patterns):
         _show.message(note)
     print(json.dumps(made[0] if len(made) == 1 else made, indent=2, ensure_ascii=False))
     return _exits.OK

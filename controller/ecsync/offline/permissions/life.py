@@ -49,8 +49,10 @@ def _dynamo(lease: str) -> bool:
     return lease.startswith("dynamodb:")
 
 
-def notes(life: Life, needs: Iterable[Need], policies: Sequence[Policy]) -> Iterator[str]:
-    """Yield what a person must know about the policies: what is not known, and how many there are."""
+def notes(
+    life: Life, needs: Iterable[Need], policies: Sequence[Policy], patterns: Mapping[str, int] | None = None
+) -> Iterator[str]:
+    """Yield what a person must know about the policies: what is not known, how many there are, what is not exact."""
     places = [life.places.of(one) for one in life.places.applications]
     if not all(one.account for one in places):
         yield "the account is not known, so ARNs have `*` in its place: set --account, or target.account"
@@ -67,3 +69,5 @@ def notes(life: Life, needs: Iterable[Need], policies: Sequence[Policy]) -> Iter
     if len(policies) > 1:
         text = f"the permissions are longer than a managed policy may be: they are a list of {len(policies)} policies"
         yield f"{text}; a role may have {PER_ROLE} by default" if len(policies) > PER_ROLE else text
+    for pattern, count in (patterns or {}).items():
+        yield f"not exact, because a role cannot have so many policies: {pattern} stands for {count} ARNs"

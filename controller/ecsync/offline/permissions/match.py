@@ -11,11 +11,19 @@ def matches(pattern: str, text: str) -> bool:
 
     A `*` of the text is contained only in a `*`, and a `?` in a `?` or a `*`.
     """
-    return _compiled(pattern).fullmatch(text) is not None
+    if pattern in (text, "*"):
+        return True
+    return text.startswith(head(pattern)) and _compiled(pattern).fullmatch(text) is not None
+
+
+@cache
+def head(pattern: str) -> str:
+    """Return what stands before the first wildcard: most patterns differ there."""
+    return re.split(r"[*?]", pattern, maxsplit=1)[0]
 
 
 def overlaps(one: str, other: str) -> bool:
-    """Return whether two patterns may have a text in common: one contains the other, or both have a `*` inside."""
+    """Return whether one of two patterns contains the other: two that only cross (`a*`, `*b`) do not count."""
     return matches(one, other) or matches(other, one)
 
 

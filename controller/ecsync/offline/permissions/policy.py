@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ecsync.offline.permissions.match import matches
+from ecsync.offline.permissions.match import head, matches
 from ecsync.offline.permissions.needs import MODES, Mode, Need
 from ecsync.offline.permissions.rights import Condition
 from ecsync.offline.permissions.table import checked_on
@@ -40,6 +40,36 @@ def policies(needs: Iterable[Need]) -> list[Policy]:
     groups = _merged(_grouped(_necessary(_with_create_actions(needs))))
     statements = list(_statements(groups))
     return [{"Version": _VERSION, "Statement": part} for part in _parts(statements)]
+
+
+def fitting(needs: Sequence[Need]) -> tuple[list[Policy], dict[str, int]]:
+    """Return policies that one role can have, and each pattern in them that stands for many ARNs, with the number.
+
+    The policies are exact, unless there would be more of them than a role may have.
+    """
+    exact = policies(needs)
+    if len(exact) <= PER_ROLE:
+        return exact, {}
+    names: dict[str, set[str]] = {}
+    for need in needs:
+        if need.of and need.mode != "observe":
+            names.setdefault(need.of, set()).add(need.resource)
+    patterns = {of: f"{_prefix(found)}*" for of, found in names.items() if len(found) > _FEW}
+    wide = [replace(one, resource=patterns[one.of]) if _named_in(one, patterns) else one for one in needs]
+    return policies(wide), {patterns[of]: len(names[of]) for of in sorted(patterns)}
+
+
+_FEW = 8  # names of one type that stay apart in policies that are too many
+
+
+def _named_in(need: Need, patterns: Mapping[str, str]) -> bool:
+    return need.of in patterns and need.mode != "observe"
+
+
+def _prefix(texts: Collection[str]) -> str:
+    """Return the characters with which all texts begin."""
+    first, last = min(texts), max(texts)
+    return first[: next((at for at, pair in enumerate(zip(first, last, strict=False)) if len({*pair}) > 1), len(first))]
 
 
 def size(policy: Policy) -> int:
@@ -77,10 +107,19 @@ def _necessary(needs: Iterable[Need]) -> list[Need]:
     found: dict[tuple[str, str, tuple[Condition, ...]], Need] = {}
     for need in sorted(needs, key=lambda one: MODES.index(one.mode)):
         found.setdefault((need.action, need.resource, need.conditions), need)
-    by_action: dict[str, list[Need]] = {}
+    # A need can be covered only by one with the same beginning: there are few lengths of beginnings for an action.
+    by_head: dict[tuple[str, str], list[Need]] = {}
+    lengths: dict[str, set[int]] = {}
     for need in found.values():
-        by_action.setdefault(need.action, []).append(need)
-    return [one for one in found.values() if not any(_covers(other, one) for other in by_action[one.action])]
+        beginning = head(need.resource)
+        by_head.setdefault((need.action, beginning), []).append(need)
+        lengths.setdefault(need.action, set()).add(len(beginning))
+
+    def near(need: Need) -> Iterator[Need]:
+        for length in lengths[need.action]:
+            yield from by_head.get((need.action, need.resource[:length]), ())
+
+    return [one for one in found.values() if not any(_covers(other, one) for other in near(one))]
 
 
 def _covers(other: Need, need: Need) -> bool:
