@@ -25,6 +25,18 @@ def test_a_list_is_printed_where_one_policy_is_too_long(environment: Environment
     assert answer.err.startswith("the permissions are longer than a managed policy may be: they are a list of 2")
 
 
+def test_a_role_that_is_assumed_is_named(ecsync: Command, small: Path, tmp_path: Path) -> None:
+    """The account is that of the target in the settings."""
+    config = tmp_path / "ecsync.yaml"
+    role = "arn:aws:iam::111111111111:role/ecsync"
+    config.write_text(f'targets: {{prod: {{account: "111111111111", role: "{role}"}}}}\n')
+    text = (small / "all.yaml").read_text()
+    (small / "all.yaml").write_text(text.replace("target: {", "target: {account: prod, "))
+    answer = ecsync("permissions", small, "--mode", "apply", "--config", config)
+    assert answer.err == f"small: {role} needs its permissions, and ecsync sts:AssumeRole on that\n"
+    assert "arn:aws:ecs:eu-west-1:111111111111:cluster/small" in answer.out
+
+
 def test_check_exits_with_2_and_a_line_for_each_missing_permission(
     ecsync: Command, small: Path, tmp_path: Path
 ) -> None:

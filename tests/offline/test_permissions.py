@@ -175,6 +175,14 @@ class TestResources:
         condition = {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
         assert allowed(policy_of(where, "apply"), "iam:PassRole") == [(roles, condition)]
 
+    def test_a_role_of_an_instance_is_passed_to_ec2_of_its_partition(self, shop: Any) -> None:
+        """In China EC2 has two names."""
+        where = shop(RIGHTS.replace("eu-west-1", "cn-north-1"), HEAD.replace("eu-west-1", "cn-north-1"))
+        role = f"arn:aws-cn:iam::{ACCOUNT}:role/ecsync/prod/node"
+        names = ["ec2.amazonaws.com", "ec2.amazonaws.com.cn"]
+        condition = {"StringEquals": {"iam:PassedToService": names}}
+        assert allowed(policy_of(where, "apply"), "iam:PassRole") == [([role], condition)]
+
     def test_names_come_from_references(self) -> None:
         """A service is in the cluster that it refers to, and a rule is below the load balancer of its listener."""
         found = policy_of(MANIFESTS / "quickstart", "prune")

@@ -58,6 +58,10 @@ def permissions(
     needs = life.needs(chosen)
     if given is not None:
         return _checked(needs, given)
+    for application in life.places.applications:
+        target = settings.targets.get(application.account)
+        if target is not None and target.role:
+            _show.message(f"{application.name}: {target.role} needs its permissions, and ecsync sts:AssumeRole on that")
     made, patterns = fitting(needs)
     for note in notes(life, needs, made, patterns):
         _show.message(note)

@@ -48,8 +48,9 @@ def rights(kind: Kind, desired: Desired, places: Places, place: Place) -> Iterat
 
 
 def pass_role(call: str, arn: str, service: str) -> Right:
-    """Return the right to pass a role to a service."""
-    return Right(call, "iam:PassRole", arn, (("StringEquals", "iam:PassedToService", (service,)),))
+    """Return the right to pass a role to a service. EC2 has another name in China."""
+    names = (service, f"{service}.cn") if service == _EC2 and arn.startswith("arn:aws-cn:") else (service,)
+    return Right(call, "iam:PassRole", arn, (("StringEquals", "iam:PassedToService", names),))
 
 
 def _passed_roles(kind: Kind, body: Body, place: Place) -> Iterator[Right]:
