@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 from ecsim import Fault
@@ -12,6 +13,7 @@ from ecsync.config import Settings
 from ecsync.core.model import Key, Present
 from ecsync.engine.reconciler import look
 from ecsync.engine.step_state import StepState
+from tests.whole.permissions.recorded import CALLER, policies_of
 from tests.whole.support.account_contents import contents
 from tests.whole.support.command import Command
 from tests.whole.support.environment import (
@@ -53,12 +55,19 @@ def marks_in(environment: Environment) -> list[str]:
 
 
 def test_our_tags_are_taken_off_once_and_adopt_brings_them_back(converged: Controller, ecsync: Command) -> None:
-    """Nothing else changes, a second eject asks and writes nothing, and after `adopt` all is ours and in sync again."""
+    """Nothing else changes, a second eject asks and writes nothing, and after `adopt` all is ours and in sync again.
+
+    The policy of the manifests for `apply` allows both.
+    """
     environment = converged.environment
     before = without_marks(environment)
     assert marks_in(environment)
+    simulator = environment.simulator
+    granted = policies_of(environment.manifests, "apply")
+    simulator.settings = replace(simulator.settings, policies={CALLER: granted})
     with environment.writes() as writes:
         answer = ecsync("eject", environment.manifests, "--yes")
+    simulator.settings = replace(simulator.settings, policies={})
     assert answer.code == 0, answer
     assert "Service/web: released" in answer.out
     assert {one.operation for one in writes} == UNTAGS
@@ -70,7 +79,9 @@ def test_our_tags_are_taken_off_once_and_adopt_brings_them_back(converged: Contr
     with environment.writes() as writes:
         converged.run_passes(2)
     assert operations(writes) == ["logs.TagResource"]  # a daemon adopts a log group by itself
+    simulator.settings = replace(simulator.settings, policies={CALLER: granted})
     assert ecsync("adopt", environment.manifests).code == 0
+    simulator.settings = replace(simulator.settings, policies={})
     assert ecsync("plan", environment.manifests, "-o", "json").json["applications"][0]["steps"] == []
     assert without_marks(environment) == before
 
