@@ -1,4 +1,4 @@
-"""The policy of manifests with every field allows each repair of a manual change, and their deletion."""
+"""The policy of manifests with every field allows each repair of a manual change."""
 
 from __future__ import annotations
 
@@ -35,14 +35,3 @@ def test_no_repair_is_denied(simulator: Simulator, clients: Clients, tmp_path: P
         life.controller.converge(pause=SETTLE_SECONDS)
     assert denied(life.calls["apply"]) == []
     assert len({one.operation for one in life.calls["apply"] if one.mutating}) > 25
-    (manifests / "application.yaml").write_text(
-        (manifests / "application.yaml")
-        .read_text()
-        .replace("mode: enforce", "mode: enforce, prune: true, pruneLimit: 50")
-    )
-    for name in ("fleet.yaml", "scaling.yaml"):
-        (manifests / name).write_text("apiVersion: ecsync/v1\nresources: {}\n")
-    life.controller.read()
-    with life.enforced("prune", policies_of(MANIFESTS, "prune")):
-        life.settle()
-    assert denied(life.calls["prune"]) == []
