@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ecsim.account.policy import Check
+
 # An operation with one of these prefixes is a read ...
 READ_PREFIXES = (
     "BatchGet", "Check", "Describe", "Discover", "Download", "Estimate", "Filter", "Generate", "Get",
@@ -41,6 +43,7 @@ class LedgerEntry:
     caller: str
     region: str = ""
     account: str = ""
+    checks: tuple[Check, ...] = ()  # what IAM was asked; empty for a caller without policies
 
     def as_json(self) -> dict[str, Any]:
         """Return the entry for the control endpoint."""

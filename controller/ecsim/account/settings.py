@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,9 @@ class Settings:
 
     With `throttling` on, each call takes a token from AWS's token buckets. `lags` are the seconds after a write
     during which a repeated read is stale: `{"ecs:DescribeServices": 3}`, or `{"ecs:*": 3}` for all reads of ECS.
+
+    `policies` are policies of IAM by access key. A caller with an entry may do only what its policies allow; every
+    other caller may do everything.
     """
 
     account: str = "123456789012"
@@ -65,5 +68,6 @@ class Settings:
     unnamed: Literal["keep", "reset"] = "keep"
     throttling: bool = False
     lags: Mapping[str, float] = field(default_factory=dict)
+    policies: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     seed: int = 7
     timings: Timings = field(default_factory=Timings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -35,6 +36,7 @@ class Control:
             "POST /_sim/images": self.images,
             "POST /_sim/capacity-providers": self.capacity_providers,
             "POST /_sim/load": self.load,
+            "POST /_sim/policies": self.policies,
             "POST /_sim/express": self.express,
             "POST /_sim/code-deploy": self.code_deploy,
         }
@@ -119,6 +121,12 @@ class Control:
     def capacity_providers(self, params: dict[str, Any]) -> Answer:
         """Make ECS give up the changes of the capacity provider `name`, with a `reason`; without one, make them."""
         return {"capacityProviders": owner.fail_provider(self._account, params["name"], params.get("reason"))}
+
+    def policies(self, params: dict[str, Any]) -> Answer:
+        """Set the `policies` of callers: by access key, a list of IAM policies. Other callers may do everything."""
+        found = {key: tuple(policies) for key, policies in params["policies"].items()}
+        self._account.settings = replace(self._account.settings, policies=found)
+        return {"callers": sorted(found)}
 
     def express(self, params: dict[str, Any]) -> Answer:
         """Make `service` in `cluster` a service of Express Mode, as AWS returns it."""

@@ -1,4 +1,4 @@
-"""The HTTP server: each request passes faults, throttling, ecsim or moto, and the ledger; one at a time."""
+"""The HTTP server: each request passes faults, throttling, policies, ecsim or moto, and the ledger; one at a time."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from typing import Any
 
 from werkzeug.serving import BaseWSGIServer, make_server
 
+from ecsim.access import requests as access
 from ecsim.account.account import Account, Hook
 from ecsim.account.clock import VirtualClock
 from ecsim.account.errors import AwsError
 from ecsim.account.exchange import Request, Response
 from ecsim.account.faults import Fault
 from ecsim.account.ledger import LedgerEntry, is_mutating
+from ecsim.account.policy import Check
 from ecsim.account.world import Call, World
 from ecsim.http import adjustments, operations, protocol, validation
 from ecsim.http.consistency import Replica
@@ -86,9 +88,14 @@ class Gateway:
             world = account.world_for(request.access_key)
             if fault and fault.kind == "reset":
                 raise Dropped
-            response = self._refused(world, request, fault) or self._replied(world, request, environ, body)
+            asked = self._asked(world, request)
+            response = (
+                self._refused(world, request, fault)
+                or self._denied(world, request, asked)
+                or self._replied(world, request, environ, body)
+            )
             world.changes += is_mutating(request.operation)
-            self._record(world, request, response.error_code)
+            self._record(world, request, response.error_code, asked)
             _call(account.after_call, request)
         if fault and fault.kind == "lost-response":
             raise Dropped
@@ -108,6 +115,17 @@ class Gateway:
         if fault is None or fault.kind not in ("throttle", "error", "deny"):
             return None
         return protocol.encode_error(request, AwsError(*fault.error(request.service, request.operation)))
+
+    def _asked(self, world: World, request: Request) -> tuple[Check, ...]:
+        """Return what IAM is asked about a request: nothing, if the caller may do everything."""
+        if request.access_key not in self._account.settings.policies:
+            return ()
+        return access.checks(Call(world, request.region, request.params, request.caller), request)
+
+    def _denied(self, world: World, request: Request, asked: tuple[Check, ...]) -> Response | None:
+        policies = self._account.settings.policies.get(request.access_key, ())
+        error = access.denial(policies, request, asked, world.sessions.caller(request.access_key))
+        return protocol.encode_error(request, error) if error else None
 
     def _replied(self, world: World, request: Request, environ: dict[str, Any], body: bytes) -> Response:
         """Return the account's answer, or the stale one of a replica."""
@@ -154,7 +172,7 @@ class Gateway:
             parts.close()
         return Response(started[0], answer, started[1])
 
-    def _record(self, world: World, request: Request, error_code: str | None) -> None:
+    def _record(self, world: World, request: Request, error_code: str | None, asked: tuple[Check, ...]) -> None:
         self._account.ledger.append(
             LedgerEntry(
                 time=world.now,
@@ -167,6 +185,7 @@ class Gateway:
                 caller=request.caller,
                 region=request.region,
                 account=world.settings.account,
+                checks=asked,
             )
         )
 

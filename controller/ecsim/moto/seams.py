@@ -28,6 +28,7 @@ from moto.iam.models import AWSManagedPolicy, IAMBackend, iam_backends
 from moto.logs.models import LogsBackend, logs_backends
 from moto.moto_api._internal import mock_random
 from moto.moto_server import werkzeug_app
+from moto.s3.models import FakeBucket, s3_backends
 
 RequestHandler = werkzeug_app.MotoRequestHandler
 TaggedLookup = Callable[[str, str], Iterator[tuple[str, dict[str, str], str]]]
@@ -64,6 +65,7 @@ SEAMS: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
     (ECRBackend, "put_image", ("repository_name", "image_manifest", "image_tag")),
     (EC2ContainerServiceBackend, "iter_tagged_resources", ()),
     (ELBv2Backend, "iter_tagged_resources", ()),
+    (FakeBucket, "__init__", ("name", "account_id", "region_name")),
 )
 
 
@@ -302,6 +304,12 @@ def log_groups(account: str, region: str) -> Any:
 def create_log_group(account: str, region: str, name: str) -> None:
     """Create a log group as the awslogs driver does."""
     logs_backends[account][region].create_log_group(name, {})
+
+
+def has_object(account: str, bucket: str, key: str) -> bool:
+    """Return whether a bucket of moto's S3 has an object."""
+    found = s3_backends[account]["aws"].buckets.get(bucket)
+    return found is not None and key in found.keys
 
 
 def group_is_referenced(account: str, region: str, group_id: str) -> bool:

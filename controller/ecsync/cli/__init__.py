@@ -16,20 +16,19 @@ from ecsync.cli import (
     adopt,
     apply,
     demo,
-    diff,
+    eject,
     events,
-    explain,
     freeze,
     import_,
     plan,
     publish,
     retry,
     run,
-    schema,
     simulate,
     status,
     validate,
 )
+from ecsync.cli.offline import diff, explain, permissions, schema
 
 # The default of 700 new objects until a collection is for small programs: a start would visit its modules 100 times.
 COLLECTION = (10_000, 10, 10)
@@ -50,6 +49,7 @@ _VERBS: tuple[tuple[str, Any], ...] = (
     ("plan", plan.plan),
     ("apply", apply.apply),
     ("adopt", adopt.adopt),
+    ("eject", eject.eject),
     ("import", import_.import_),
     ("publish", publish.publish),
     ("run", run.run),
@@ -61,6 +61,7 @@ _VERBS: tuple[tuple[str, Any], ...] = (
     ("suspend", freeze.suspend),
     ("resume", freeze.resume),
     ("override", freeze.override),
+    ("permissions", permissions.permissions),
     ("diff", diff.diff),
     ("explain", explain.explain),
     ("schema", schema.schema),
