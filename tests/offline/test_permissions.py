@@ -56,6 +56,7 @@ def _read(where: Path, **settings: Any) -> Life:
         region=given.region,
         source=given.source,
         lease=given.lease,
+        freeze=given.freeze,
     )
 
 
@@ -106,7 +107,7 @@ class TestTable:
             )
         }
         assert declared - set(ALL_OPERATIONS) == set()
-        beside = {"*", "s3.bucket", "s3.object", "dynamodb.table"}  # their names come from settings
+        beside = {"*", "s3.bucket", "s3.object", "dynamodb.table", "ssm.parameter"}  # their names come from settings
         assert {of for one in ALL_OPERATIONS for of in types_of(one)} - beside == set(EVERY)
 
     def test_it_has_the_resource_type_of_every_kind_with_tags(self) -> None:
@@ -242,6 +243,9 @@ class TestResources:
         table = f"arn:aws:dynamodb:eu-west-1:{ACCOUNT}:table/leases"
         in_table = policy_of(where, "apply", **given, lease="dynamodb:leases")
         assert allowed(in_table, "dynamodb:PutItem") == [([table], None)]
+        frozen = policy_of(where, "apply", **given, freeze="ssm:/ecsync/freeze")
+        parameter = f"arn:aws:ssm:eu-west-1:{ACCOUNT}:parameter/ecsync/freeze"
+        assert allowed(frozen, "ssm:GetParameter") == [([parameter], None)]
         assert allowed(in_table, "s3:PutObject") == []
 
 

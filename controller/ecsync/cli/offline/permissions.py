@@ -89,6 +89,7 @@ def _life(settings: Settings, path: str) -> Life | None:
         region=settings.region or default_region(),
         source=settings.source or path,
         lease=settings.lease,
+        freeze=settings.freeze,
     )
 
 

@@ -21,27 +21,32 @@ def life_of(
     region: str = "",
     source: str = "",
     lease: str = "none",
+    freeze: str = "",
 ) -> Life:
     """Return the life of applications.
 
-    `account` and `region` are those of the operator. `source` is where a daemon reads the manifests, and `lease` is
-    the setting of that name (docs/cli.md).
+    `account` and `region` are those of the operator. `source` is where a daemon reads the manifests; `lease` and
+    `freeze` are the settings of these names (docs/cli.md).
     """
     return Life(
         places=Places(applications, kinds, target_of, installation),
         kinds=kinds,
         installation=installation,
         home=Place(account, region, installation),
-        beside=_beside(installation, source, lease),
+        beside=_beside(installation, source, lease, freeze),
     )
 
 
-def _beside(installation: str, source: str, lease: str) -> Beside:
+def _beside(installation: str, source: str, lease: str, freeze: str) -> Beside:
     bucket, _, rest = source.removeprefix("s3://").partition("/") if source.startswith("s3://") else ("", "", "")
     prefix = f"{rest.strip('/')}/" if rest.strip("/") else ""
     key = f"{prefix}.ecsync-lease-{installation or '*'}" if bucket and lease == "auto" else ""
     return Beside(
-        bucket=bucket, prefix=prefix, lease_key=key, lease_table=lease.removeprefix("dynamodb:") * _dynamo(lease)
+        bucket=bucket,
+        prefix=prefix,
+        lease_key=key,
+        lease_table=lease.removeprefix("dynamodb:") * _dynamo(lease),
+        freeze=freeze.removeprefix("ssm:") if freeze.startswith("ssm:") else "",
     )
 
 

@@ -34,12 +34,13 @@ class Need:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beside:
-    """What is used beside AWS's kinds: the source and the lease, as settings name them."""
+    """What is used beside AWS's kinds: the source, the lease and the freeze, as settings name them."""
 
     bucket: str = ""
     prefix: str = ""  # ends with a slash, if it is not empty
     lease_key: str = ""  # of an object in the bucket
     lease_table: str = ""
+    freeze: str = ""  # the name of a parameter of Systems Manager
 
 
 @dataclass(slots=True, kw_only=True)
@@ -279,3 +280,7 @@ def _source_and_lease(beside: Beside, home: Place) -> Iterator[Need]:
         table = home.arn("dynamodb:{region}:{account}:table/" + beside.lease_table)
         for name in ("GetItem", "PutItem"):
             yield Need(mode="apply", call=f"dynamodb.{name}", action=f"dynamodb:{name}", resource=table)
+    if beside.freeze:
+        # The ARN of a parameter has one slash before its name, also where the name begins with one.
+        parameter = home.arn("ssm:{region}:{account}:parameter/" + beside.freeze.removeprefix("/"))
+        yield Need(mode="apply", call="ssm.GetParameter", action="ssm:GetParameter", resource=parameter)

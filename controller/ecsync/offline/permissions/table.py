@@ -36,6 +36,7 @@ _OPERATIONS: Mapping[str, Mapping[str, str]] = {
         "alarm": "DeleteAlarms ListTagsForResource PutMetricAlarm TagResource UntagResource",
     },
     "dynamodb": {"table": "GetItem PutItem"},
+    "ssm": {"parameter": "GetParameter"},
     "ec2": {
         ANY: (
             "DescribeLaunchTemplateVersions DescribeLaunchTemplates DescribeRouteTables DescribeSecurityGroups "
