@@ -23,11 +23,12 @@ from tests.report.outcomes import API, TARGET, WEB, delete, step, update
 HOSTILE = (
     "`", "```", "\n````\n", "~~~", "\n~~~\n", "|", "\\|", "\\", "<", ">", "</details>", "\n\n</details>\n\n",
     "<details>", "<summary>", "</summary>", "</code>", "<img src=x>", "<script>", "<!--", "-->",
-    "<!-- ecsync plan x -->", "&lt;", "&#60;", "@octocat", "@org/team", "#123", "GH-12", "!45", "org/repo#7", "http://evil.example",
-    "www.evil.example", "<http://evil.example>", "[a](http://b.example)", "![a](http://b.example/c.png)", "[r]: http://b.example",
-    "[r]", "\n# heading\n", "\n- item", "\n1. item", "\n> quote", "\n---\n", "\n===\n", "\n/close\n", "/merge", "**", "__x__",
-    "$`x`$", "\r", "\x00", "\x1b[31m", "\x85", "\u2028", "\u202e", "\u2066", "\u200b", "\ufeff", "\ud800", "\U000e0041",
-    "\t", "    ", "w" * 300, "::error::", ":tada:", "(sensitive) #ab12", " ",
+    "<!-- ecsync plan x -->", "&lt;", "&#60;", "@octocat", "@org/team", "#123", "GH-12", "!45", "org/repo#7",
+    "http://evil.example", "www.evil.example", "<http://evil.example>", "[a](http://b.example)",
+    "![a](http://b.example/c.png)", "[r]: http://b.example", "[r]", "\n# heading\n", "\n- item", "\n1. item",
+    "\n> quote", "\n---\n", "\n===\n", "\n/close\n", "/merge", "**", "__x__", "$`x`$", "\r", "\x00", "\x1b[31m",
+    "\x85", "\u2028", "\u202e", "\u2066", "\u200b", "\ufeff", "\ud800", "\U000e0041", "\t", "    ", "w" * 300,
+    "::error::", ":tada:", "(sensitive) #ab12", " ",
 )  # fmt: skip
 texts = st.lists(st.sampled_from(HOSTILE) | st.text(max_size=4), min_size=1, max_size=6).map("".join)
 names = texts.map(lambda text: text.encode(errors="replace").decode())  # of applications and accounts
