@@ -227,13 +227,13 @@ def credentials(job: Job, env: Environment) -> Iterator[Environment | None]:
             token = Path(folder) / "token"
             token.write_text(job.identity(), encoding="utf-8")
             kept = {name: value for name, value in env.items() if name not in OTHER_CREDENTIALS}
-            region = env.get("AWS_DEFAULT_REGION") or env.get("AWS_REGION") or "us-east-1"
+            if env.get("AWS_REGION"):
+                kept.setdefault("AWS_DEFAULT_REGION", env["AWS_REGION"])  # botocore has no other for STS
             yield {
                 **kept,
                 "AWS_ROLE_ARN": role,
                 "AWS_WEB_IDENTITY_TOKEN_FILE": str(token),
                 "AWS_ROLE_SESSION_NAME": "ecsync-plan",
-                "AWS_DEFAULT_REGION": region,
             }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -137,3 +138,23 @@ def test_the_hook_of_pre_commit_runs_validate() -> None:
     assert command in project["scripts"]
     assert (ROOT / "controller" / "ecsync" / "cli" / f"{verb}.py").exists()
     assert all(isinstance(argument, str) for argument in hook["args"])
+
+
+def test_the_trust_policies_of_the_documentation_are_for_one_project() -> None:
+    """Each one is JSON, and checks the audience and the subject of the token."""
+    blocks = re.findall(r"```json\n(.*?)```", (ROOT / "docs" / "ci.md").read_text(), re.DOTALL)
+    assert len(blocks) == 2
+    for block in blocks:
+        (statement,) = json.loads(block)["Statement"]
+        assert statement["Action"] == "sts:AssumeRoleWithWebIdentity"
+        checked = {name for test in statement["Condition"].values() for name in test}
+        assert {name.rpartition(":")[2] for name in checked} == {"aud", "sub"}
+
+
+def test_the_documentation_names_each_input() -> None:
+    """And each file is there."""
+    text = (ROOT / "docs" / "ci.md").read_text()
+    for name in content(ACTION)["inputs"]:
+        assert f"`{name}`" in text
+    for file in re.findall(r"\]\(\.\./(deploy/[^)]+)\)", text):
+        assert (ROOT / file).exists(), file
