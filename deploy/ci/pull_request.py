@@ -36,6 +36,7 @@ from urllib.request import Request, urlopen
 
 CHANGES = 2
 USAGE = 64
+EVENTS = {"pull_request", "push", "merge_group", "schedule", "workflow_dispatch"}  # with others a fork may have rights
 SECONDS = 30  # for one answer
 LONGEST = 65_000  # characters of a comment
 OF_THE_JOB = ("PLAN_", "ACTIONS_", "CI_JOB_TOKEN", "GITHUB_TOKEN")  # variables that ecsync does not get
@@ -84,7 +85,7 @@ class Job:
 
 def github(env: Environment) -> Job:
     """Return the job of GitHub Actions. Raises CannotPlan for an event with which a fork has our rights."""
-    if env["GITHUB_EVENT_NAME"] in {"pull_request_target", "workflow_run", "issue_comment"}:
+    if env["GITHUB_EVENT_NAME"] not in EVENTS:
         raise CannotPlan(f"the event {env['GITHUB_EVENT_NAME']} is not safe here: use pull_request", USAGE)
     event = json.loads(Path(env["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
     request = event.get("pull_request")
