@@ -176,6 +176,17 @@ def test_summary_digest_deletions_and_replacements_are_never_cut_away() -> None:
     assert len(markdown) > 0.95 * plan_markdown.LIMIT
 
 
+def test_a_cut_inside_an_application_closes_its_fold() -> None:
+    """What comes behind it is counted, and not begun."""
+    change = FieldChange(path=("description",), before="a" * 90, after="b" * 90)
+    updates = [step(key(f"changed-{at}"), update(key(f"changed-{at}"), change)) for at in range(3000)]
+    markdown = plan_markdown.render([application("shop", *updates), application("blog", *updates)])
+    assert_harmless(markdown)
+    assert "<code>shop</code>" in markdown
+    assert "<code>blog</code>" not in markdown
+    assert re.search(r"\n… \d+ more lines are left out\n```\n\n</details>\n\n\d+ lines are left out: ", markdown)
+
+
 def test_long_and_unchanged_parts_are_folded() -> None:
     """A few lines are open, many are folded, and what is in sync is one line in a fold."""
     change = FieldChange(path=("cpu",), before=1, after=2)
@@ -218,8 +229,12 @@ def test_two_processes_print_the_same_comment(monkeypatch: pytest.MonkeyPatch) -
         other = [*rows[:4], {"name": "N4", "value": redact.fingerprint("hunter2")}, *rows[5:]]
         change = FieldChange(path=("environment",), before=rows, after=other)
         short = FieldChange(path=("command",), before=redact.fingerprint("a"), after=redact.fingerprint("b"))
+        # A long value is cut at any place of a fingerprint.
+        cut = [
+            FieldChange(path=("x",), before=None, after={"k" * at: redact.fingerprint("d")}) for at in range(70, 100)
+        ]
         # A reason for people quotes values as they are printed.
-        waits = replace(step(API, update(API, change, short)), waiting=f"not yet {redact.fingerprint('c')}")
+        waits = replace(step(API, update(API, change, short, *cut)), waiting=f"not yet {redact.fingerprint('c')}")
         return plan_markdown.render([application("shop", waits)])
 
     first = comment(b"one")
