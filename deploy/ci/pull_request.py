@@ -45,6 +45,7 @@ FAILED = (
     "No plan: `ecsync {verb}` ended with exit code {code}. The log of the job has the reason, "
     "docs/cli.md the meaning of the code.\n"
 )
+NO_ROLE = "No plan: there are no credentials of the role. The log of the job has the reason.\n"
 VALIDATED = "The manifests are valid. There is no plan: {why}.\n"
 
 Environment = Mapping[str, str]
@@ -246,15 +247,18 @@ def planned(job: Job, env: Environment) -> tuple[int, str]:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,63}", name):
         raise CannotPlan("PLAN_NAME: must be 1 to 64 of A-Z a-z 0-9 . _ / - after a letter or digit", USAGE)
     head = f"<!-- ecsync plan {name} -->\n### Plan of `{name}`\n\n"
-    with credentials(job, env) as able:
-        if able is None:
-            code, _ = run("validate", [path], env)
-            why = "a fork gets no credentials" if job.fork else "no role is set, and there are no credentials"
-            return code, head + (FAILED.format(verb="validate", code=code) if code else VALIDATED.format(why=why))
-        code, text = run("plan", [path, "-o", "markdown", "--name", name, "--detailed-exitcode"], able)
-    return code, text if text.startswith(head) and len(text) <= LONGEST else head + FAILED.format(
-        verb="plan", code=code
-    )
+    try:
+        with credentials(job, env) as able:
+            if able is not None:
+                code, text = run("plan", [path, "-o", "markdown", "--name", name, "--detailed-exitcode"], able)
+                whole = text.startswith(head) and len(text) <= LONGEST
+                return code, text if whole else head + FAILED.format(verb="plan", code=code)
+    except CannotPlan as error:
+        print(f"ecsync: {error}", file=sys.stderr)
+        return error.code, head + NO_ROLE
+    code, _ = run("validate", [path], env)
+    why = "a fork gets no credentials" if job.fork else "no role is set, and there are no credentials"
+    return code, head + (FAILED.format(verb="validate", code=code) if code else VALIDATED.format(why=why))
 
 
 def job_of(env: Environment) -> Job:

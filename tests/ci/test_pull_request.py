@@ -26,6 +26,7 @@ MARKER = "<!-- ecsync plan prod -->"
 
 
 PLAN = f"{MARKER}\n### Plan of `prod`\n\nPlan: 2 to create\n"
+LOG = "The log of the job has the reason.\n"
 STAND_IN = """#!/bin/sh
 echo "$@" > "$0.arguments"
 env > "$0.environment"
@@ -300,9 +301,11 @@ def test_a_push_has_a_summary_and_no_comment(job: Job) -> None:
 
 
 def test_a_role_without_the_right_to_a_token_is_reported(job: Job) -> None:
-    """The message has the permission to add."""
+    """The message has the permission to add, and the comment is not the plan of an older commit."""
+    job.forge.add(f"{MARKER}\nthe plan of an older commit")
     done = job.run(ACTIONS_ID_TOKEN_REQUEST_URL="")
     assert done.returncode == 64
+    assert job.forge.bodies == [f"{MARKER}\n### Plan of `prod`\n\nNo plan: there are no credentials of the role. {LOG}"]
     assert "`permissions: id-token: write`" in done.stderr
 
 
