@@ -36,8 +36,8 @@ def test_an_unknown_state_is_not_in_sync() -> None:
         assert "Service/api" in text
         assert "AccessDenied" in text
         assert "TargetGroup/web" in text
-    assert "rolled \\| back" in both(planned(stopped={WEB: "rolled | back"}))[1]
-    assert all("n sync: nothing to do" in text for text in both(planned()))
+        assert "rolled | back" in text
+    assert all("n sync: " in text for text in both(planned()))
 
 
 def test_an_incomplete_list_of_owned_resources_is_reported() -> None:
@@ -68,7 +68,7 @@ def test_a_change_has_the_same_line_as_text_and_as_markdown(reason: Reason) -> N
     text, markdown = both(planned(step(API, update(API, change))))
     line = f'cpu: "256" → "512" [{reason}] (rolls tasks) api.yaml:9'
     assert f"\n        {line}\n" in text
-    assert f"| update | `Service/api` | `{line}` |  |" in markdown
+    assert f"\n      {line}\n" in markdown
     assert "update (rolls tasks)" in text
 
 
@@ -87,10 +87,3 @@ def test_an_adoption_prints_what_enforcing_would_change() -> None:
         assert "cpu: 1 → 2 (would be changed; rolls tasks) api.yaml:9" in text
         assert "memory: 3 → (not set) (would be reset) api.yaml:9" in text
         assert "adopt (" not in text
-
-
-def test_markdown_shows_values_with_pipes_and_backticks() -> None:
-    """Neither ends the cell or the code."""
-    change = FieldChange(path=("command",), before="a | b", after="`c`")
-    markdown = plan_markdown.render([planned(step(API, update(API, change)))])
-    assert '`` command: "a \\| b" → "`c`" [drift] api.yaml:9 ``' in markdown

@@ -36,6 +36,9 @@ def plan(
     full: Annotated[
         bool, typer.Option("--full", help="Also list the values that AWS sets and ecsync does not manage.")
     ] = False,
+    name: Annotated[
+        str, typer.Option("--name", help="The name in a plan as Markdown and in its marker. Default: the installation.")
+    ] = "",
     detailed_exitcode: Annotated[
         bool, typer.Option("--detailed-exitcode", help="Exit with 2 when changes are pending.")
     ] = False,
@@ -51,6 +54,10 @@ def plan(
     from ecsync.report import plan_json, plan_markdown, plan_text
 
     _options.choice(output, "text", "json", "markdown")
+    if name and not plan_markdown.NAME.fullmatch(name):
+        raise typer.BadParameter(
+            f"--name {name}: must be 1 to 64 of A-Z a-z 0-9 . _ / - and begin with a letter or digit"
+        )
     settings = _options.settings(
         config, installation=installation, account=account, region=region, profile=profile, variables=var
     )
@@ -63,7 +70,8 @@ def plan(
     if output == "json":
         _show.put_json(plan_json.document(planned, catalogue.problems, failed))
     elif output == "markdown":
-        print(plan_markdown.render(planned, catalogue.problems, failed))
+        named = name or settings.installation or "default"
+        print(plan_markdown.render(planned, catalogue.problems, failed, name=named), end="")
     else:
         _show.problems(catalogue.problems)
         _show.put(plan_text.lines(planned, calls=calls, full=full))

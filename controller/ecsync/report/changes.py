@@ -15,7 +15,7 @@ from typing import Any
 from ecsync.core.model import Effect, FieldChange, Text
 from ecsync.core.outcome import Event
 from ecsync.core.redact import Redacted
-from ecsync.core.trees import Json, Path, canonical, dotted, plain, pointer, same
+from ecsync.core.trees import Json, Path, canonical, dotted, plain, pointer, same, transform
 
 WIDTH = 100  # characters of a value in a line
 LONGEST = 500  # characters of a value in an event
@@ -33,14 +33,28 @@ EFFECTS: Mapping[Effect, str] = {
 _REDACTED = re.compile(r"\(sensitive\)(?: #(?P<fingerprint>[0-9a-f]+))?")  # `str` of a Redacted
 
 
-def change_lines(change: FieldChange, origin: str = "", *, tag: bool = True, note: str = "") -> list[str]:
+def change_lines(
+    change: FieldChange, origin: str = "", *, tag: bool = True, note: str = "", fingerprints: bool = True
+) -> list[str]:
     """Return the lines that every output prints for a change: one, or one for each member that differs.
 
-    `tag` is False where the reason is not known. `note` is printed in front of the effect.
+    `tag` is False where the reason is not known. `note` is printed in front of the effect. Without `fingerprints`, two
+    processes print the same lines: the key of a fingerprint is that of its process.
     """
     effect = "; ".join(text for text in (note, EFFECTS[change.effect]) if text)
     end = (f"[{change.reason}]" if tag else "", f"({effect})" if effect else "", origin)
-    return [" ".join(text for text in (_values(part), *end) if text) for part in parts(change, WIDTH)]
+    found = parts(change, WIDTH)
+    shown = found if fingerprints else map(_without_fingerprints, found)
+    return [" ".join(text for text in (_values(part), *end) if text) for part in shown]
+
+
+def _without_fingerprints(change: FieldChange) -> FieldChange:
+    before, after = (transform(side, _bare) for side in (change.before, change.after))
+    return replace(change, before=before, after=after)
+
+
+def _bare(leaf: Json) -> Json:
+    return Redacted("") if isinstance(leaf, Redacted) else leaf
 
 
 def event_lines(event: Event) -> list[str]:

@@ -62,9 +62,9 @@ def _application(one: Planned, *, calls: bool, full: bool) -> Iterator[Line]:
     title = f"app {plan.application}  ({one.source or 'manifests'} @ {plan.revision}, {plan.target})"
     yield Line(f"{title:<{COLUMN + 20}} {one.sync} · {one.health}   plan {plan.digest}", "title")
     for step in plan.steps:
-        yield from _step(step, one, calls=calls)
+        yield from step_lines(step, one, calls=calls)
     for held in plan.withheld:
-        yield from _step(held.step, one, calls=False, held=held.reason)
+        yield from step_lines(held.step, one, held=held.reason)
     for key, why in plan.unreadable.items():
         yield Line(f"  ✖ {key!s:<{COLUMN - 4}} unknown: {why}", "danger")
     for key, why in plan.stopped.items():
@@ -78,7 +78,10 @@ def _application(one: Planned, *, calls: bool, full: bool) -> Iterator[Line]:
         yield Line("  in sync: nothing to do", "good")
 
 
-def _step(step: Step, one: Planned, *, calls: bool, held: str = "") -> Iterator[Line]:
+def step_lines(
+    step: Step, one: Planned, *, calls: bool = False, held: str = "", fingerprints: bool = True
+) -> Iterator[Line]:
+    """Yield the line of a step, and one for each field that it changes. `held` is why it is withheld."""
     symbol, action, style = _ACTIONS[type(step.change)]
     if step.fields and all(change.reason == "drift" for change in step.fields) and isinstance(step.change, Update):
         symbol = "!"
@@ -86,7 +89,7 @@ def _step(step: Step, one: Planned, *, calls: bool, held: str = "") -> Iterator[
     text = f"  {symbol:<3} {step.id!s:<{COLUMN - 6}} {action}{_detail(step)}{reason}"
     yield Line(text.rstrip(), "dim" if held else style)
     for change in step.fields:
-        for line in planned_change_lines(step, change, one):
+        for line in _planned_change_lines(step, change, one, fingerprints=fingerprints):
             yield Line(f"        {line}", "change")
     if calls:
         for call in step.calls:
@@ -102,13 +105,14 @@ def _detail(step: Step) -> str:
     return next((f" ({EFFECTS[effect]})" for effect in _STEP_EFFECTS if effect in effects), "")
 
 
-def planned_change_lines(step: Step, change: FieldChange, one: Planned) -> list[str]:
+def _planned_change_lines(step: Step, change: FieldChange, one: Planned, *, fingerprints: bool) -> list[str]:
     """Return the lines of a change. An adoption changes no field: they state what enforcing would change."""
     origin = one.where(step.id.key, change.path)
     if not isinstance(step.change, Adopt):
-        return change_lines(change, origin)
+        return change_lines(change, origin, fingerprints=fingerprints)
     reset = any(change.path == other.path for other in step.change.resets)
-    return change_lines(change, origin, tag=False, note="would be reset" if reset else "would be changed")
+    note = "would be reset" if reset else "would be changed"
+    return change_lines(change, origin, tag=False, note=note, fingerprints=fingerprints)
 
 
 def _unmanaged(plan: Plan, *, full: bool) -> Iterator[Line]:
