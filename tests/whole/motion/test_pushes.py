@@ -12,6 +12,7 @@ import pytest
 
 from tests.git.repository import Repository, git
 from tests.git.servers import NO_SSHD, TOKEN, https_server, ssh_server
+from tests.whole.publishing.test_webhook import HOUR, SECRET, post
 from tests.whole.support import in_process_daemon
 from tests.whole.support.environment import Controller, operations
 from tests.whole.support.in_process_daemon import RunningDaemon, wait_until
@@ -27,6 +28,13 @@ def repository(converged: Controller, tmp_path: Path) -> Repository:
         shutil.copytree(converged.environment.manifests, made.work / folder)
     made.commit({}, "the quickstart")
     return made
+
+
+def tmp_file(repository: Repository, name: str, content: str) -> str:
+    """Write a file beside the repository, and return its path."""
+    path = repository.bare.parent / name
+    path.write_text(content)
+    return str(path)
 
 
 def token_of(repository: Repository) -> Path:
@@ -91,6 +99,31 @@ def test_a_push_of_an_image_deploys_one_service_and_names_the_commit(
         wait_until(lambda: daemon.running.store.application("quickstart").revision == other[:12])  # type: ignore[union-attr]
         daemon.wait_for_passes()
         assert len(operations(environment.simulator.ledger.mutations(before))) == 2
+
+
+def test_a_hook_reads_the_repository_at_once(
+    repository: Repository, converged: Controller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The source is read at an interval of an hour, or now."""
+    # The simulated wall time is faster than the intervals: for the daemon it would be a clock that is set.
+    monkeypatch.setattr("ecsync.engine.ticks.Ticks.keep_time", lambda _: None)
+    environment, secret = converged.environment, tmp_file(repository, "secret", SECRET)
+    with (
+        served("https", repository) as (where, git_settings),
+        in_process_daemon.run(
+            environment, where, HOUR, git=git_settings, lease="none", webhooks={"github_file": secret}
+        ) as daemon,
+    ):
+        wait_until(daemon.is_converged)
+        before = len(environment.simulator.ledger)
+        sha = change(repository, "nginx:1.27", "nginx:1.28")
+        assert post(daemon, SECRET) == 202
+        wait_until(lambda: environment.service()["taskDefinition"].endswith(":2"))
+        assert daemon.running.store.events(of_type="source.updated", limit=1)[0].detail["commit"] == sha
+        assert operations(environment.simulator.ledger.mutations(before)) == [
+            "ecs.RegisterTaskDefinition",
+            "ecs.UpdateService",
+        ]
 
 
 def test_whatever_happens_to_the_repository_nothing_is_changed(repository: Repository, converged: Controller) -> None:
