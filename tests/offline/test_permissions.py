@@ -234,8 +234,8 @@ class TestResources:
         """S3 is read below the prefix; only the lease is written, and not by an observer."""
         where, given = MANIFESTS / "nightly", {"source": "s3://bucket/production", "region": "eu-west-1"}
         observe, apply = policy_of(where, "observe", **given), policy_of(where, "apply", **given)
-        listed = {"StringLike": {"s3:prefix": "production/*"}}
-        assert allowed(observe, "s3:ListBucket") == [(["arn:aws:s3:::bucket"], listed)]
+        listed, missing = {"StringLike": {"s3:prefix": "production/*"}}, {"Null": {"s3:prefix": "true"}}
+        assert allowed(observe, "s3:ListBucket") == [(["arn:aws:s3:::bucket"], one) for one in (listed, missing)]
         assert allowed(observe, "s3:GetObject") == [(["arn:aws:s3:::bucket/production/*"], None)]
         assert allowed(observe, "s3:PutObject") == []
         lease = "arn:aws:s3:::bucket/production/.ecsync-lease-prod"

@@ -48,7 +48,7 @@ def small(environment: Environment) -> Path:
     return environment.manifests
 
 
-@pytest.mark.parametrize(("lease", "count"), [("auto", 4), (f"dynamodb:{TABLE}", 3)])
+@pytest.mark.parametrize(("lease", "count"), [("auto", 4), (f"dynamodb:{TABLE}", 4)])
 def test_apply_from_s3_needs_no_more_than_its_policy(
     environment: Environment, ecsync: Command, small: Path, lease: str, count: int
 ) -> None:

@@ -265,11 +265,11 @@ def _source_and_lease(beside: Beside, home: Place) -> Iterator[Need]:
         if beside.lease_key:
             lease = f"{bucket}/{beside.lease_key}"
             yield Need(mode="apply", call="s3.PutObject", action="s3:PutObject", resource=lease)
-        if beside.lease_key and listed:
-            # s3.GetObject: without s3:ListBucket, a lease that is not there yet is "denied". Such a call has no prefix.
+        if listed:
+            # s3.GetObject: without s3:ListBucket, an index or a lease that is not there is "denied". It has no prefix.
             missing: tuple[Condition, ...] = (("Null", "s3:prefix", ("true",)),)
             yield Need(
-                mode="apply",
+                mode="observe",
                 call="s3.GetObject",
                 action="s3:ListBucket",
                 resource=bucket,
