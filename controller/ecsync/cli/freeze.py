@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import re
-import socket
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -96,13 +94,13 @@ def _set(
     what: str, application: str, reason: str, time: str, config: _options.Config, profile: _options.Profile
 ) -> int:
     from ecsync.guards.records import Entry
+    from ecsync.wiring.system import person
 
     if not reason.strip():
         raise typer.BadParameter("--reason is empty")
     now = datetime.now(UTC)
     until = now + _duration(time) if time else None
-    who = f"{getpass.getuser()}@{socket.gethostname()}"
-    entry = Entry(who=who, why=" ".join(reason.split())[:_LONGEST], since=now, until=until)
+    entry = Entry(who=person(), why=" ".join(reason.split())[:_LONGEST], since=now, until=until)
 
     def change(entries: Mapping[str, Entry]) -> Mapping[str, Entry]:
         return {**entries, application: entry}

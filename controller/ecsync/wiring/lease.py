@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
-import socket
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -22,6 +20,7 @@ from ecsync.lease.records import RecordLease, Store
 from ecsync.lease.stores import DynamoDbStore, S3Store
 from ecsync.wiring.clouds import Clouds
 from ecsync.wiring.sources import kind_of
+from ecsync.wiring.system import person
 
 STOP = 3.0  # seconds to give the lease back; after them it ends by itself
 _LONGEST = 200  # characters of the reason of --force
@@ -104,12 +103,8 @@ def _region(settings: Settings) -> str:
 
 
 def _holder(operation: str, reason: str) -> Holder:
-    try:
-        user = pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:  # a container's user may have no name
-        user = str(os.getuid())
     return Holder(
-        who=f"{user}@{socket.gethostname()}, process {os.getpid()}",
+        who=f"{person()}, process {os.getpid()}",
         operation=operation,
         version=version("ecsync"),
         since=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),

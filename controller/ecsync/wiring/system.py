@@ -1,8 +1,11 @@
-"""The clock, the locks and the garbage collector of this process."""
+"""The clock, the locks, the user and the garbage collector of this process."""
 
 from __future__ import annotations
 
 import gc
+import os
+import pwd
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -55,3 +58,12 @@ def without_collection() -> Iterator[None]:
         yield
     finally:
         gc.enable()
+
+
+def person() -> str:
+    """Return the user and the host of this process: `ada@laptop`."""
+    try:
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container's user may have no name
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
