@@ -9,7 +9,6 @@ import socket
 import ssl
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,15 +19,19 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.whole.support.in_process_daemon import wait_until
+
 TOKEN = "a-token-of-the-tests"  # not a secret
 _SSHD = shutil.which("sshd") or shutil.which("sshd", path="/usr/sbin:/usr/local/sbin")
-NO_SSHD = "" if _SSHD and shutil.which("ssh") and shutil.which("ssh-keygen") else "sshd, ssh and ssh-keygen are needed"
-_STARTED = 10.0  # seconds at most
+_COMMANDS = bool(_SSHD and shutil.which("ssh") and shutil.which("ssh-keygen"))
+needs_sshd = pytest.mark.skipif(not _COMMANDS, reason="a real sshd is tested: needs sshd, ssh and ssh-keygen")
+SSH = pytest.param("ssh", marks=needs_sshd)
 
 
 # ---------------------------------------------------------------- https
@@ -258,13 +261,13 @@ def ssh_server(folder: Path) -> Iterator[SshServer]:
 
 def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
     """Wait until a port can be reached."""
-    until = time.monotonic() + _STARTED
-    while True:
+
+    def is_open() -> bool:
+        assert process.poll() is None, process.stderr.read().decode() if process.stderr else ""
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
         except OSError:
-            assert process.poll() is None, process.stderr.read().decode() if process.stderr else ""
-            assert time.monotonic() < until, "sshd does not start"
-            time.sleep(0.02)
-        else:
-            return
+            return False
+        return True
+
+    wait_until(is_open)

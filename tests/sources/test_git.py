@@ -14,9 +14,7 @@ from ecsync.sources import git_url
 from ecsync.sources.git import GitSource
 from ecsync.sources.git_remote import Access
 from tests.git.repository import Repository, git, manifest
-from tests.git.servers import NO_SSHD, TOKEN, HttpsServer, SshServer, https_server, ssh_server
-
-SSH = pytest.param("ssh", marks=pytest.mark.skipif(bool(NO_SSHD), reason=NO_SSHD))
+from tests.git.servers import SSH, TOKEN, HttpsServer, SshServer, https_server, needs_sshd, ssh_server
 
 
 @pytest.fixture
@@ -69,9 +67,7 @@ def names(snapshot: Snapshot) -> list[str]:
 class TestWhatIsRead:
     """The manifests of one commit, and who made it."""
 
-    @pytest.mark.parametrize(
-        "how", ["https", "file", pytest.param("ssh", marks=pytest.mark.skipif(bool(NO_SSHD), reason=NO_SSHD))]
-    )
+    @pytest.mark.parametrize("how", ["https", "file", SSH])
     def test_every_transport_reads_the_same(
         self, how: str, repository: Repository, server: HttpsServer, tmp_path: Path
     ) -> None:
@@ -164,7 +160,7 @@ class TestWhatIsRefused:
             assert refused(https(server)) == "untrusted"
             assert elsewhere.requests == []
 
-    @pytest.mark.skipif(bool(NO_SSHD), reason=NO_SSHD)
+    @needs_sshd
     def test_a_host_with_another_key_is_untrusted_and_a_strange_key_is_denied(
         self, repository: Repository, tmp_path: Path
     ) -> None:
@@ -197,6 +193,18 @@ class TestWhatIsRefused:
         git("reset", "--quiet", "--hard", applied, at=repository.work)
         following = repository.commit({"web.yaml": manifest(days=60)}, "on top of what is applied")
         assert source.fetch().revision == following[:12]
+
+    @pytest.mark.parametrize("rest", ["@prod", "@refs/tags/prod"])
+    def test_a_tag_that_was_moved_is_taken(self, rest: str, repository: Repository) -> None:
+        """Forwards or back: nothing but a person moves a tag."""
+        later = repository.commit({"web.yaml": manifest(days=14)})
+        git("tag", "prod", at=repository.work)
+        git("push", "--quiet", "origin", "prod", at=repository.work)
+        source = local(repository, rest)
+        assert source.fetch().revision == later[:12]
+        git("tag", "--force", "prod", "HEAD~1", at=repository.work)
+        git("push", "--quiet", "--force", "origin", "prod", at=repository.work)
+        assert source.fetch().files["web.yaml"] == manifest().encode()
 
     def test_a_branch_that_was_rewound_is_held(self, repository: Repository) -> None:
         """The way back is a commit that reverts."""

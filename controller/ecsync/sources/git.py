@@ -7,8 +7,8 @@ import zlib
 from dataclasses import dataclass, replace
 from typing import NoReturn
 
-from dulwich.client import HTTPUnauthorized
-from dulwich.errors import GitProtocolError, NotGitRepository, ObjectFormatException
+from dulwich.client import HTTPProxyUnauthorized, HTTPUnauthorized
+from dulwich.errors import ApplyDeltaError, ChecksumMismatch, FileFormatException, GitProtocolError, NotGitRepository
 from dulwich.objects import Commit as GitCommit
 from dulwich.objects import ObjectID, Tag
 
@@ -17,7 +17,7 @@ from ecsync.core.wording import printable
 from ecsync.sources import git_remote
 from ecsync.sources.files import Digests, snapshot
 from ecsync.sources.git_pack import NotAPack, TooLarge
-from ecsync.sources.git_remote import Access, Refs, Remote
+from ecsync.sources.git_remote import Access, Remote
 from ecsync.sources.git_tree import Objects, manifests
 from ecsync.sources.git_url import GitUrl
 
@@ -36,6 +36,25 @@ class _Read:
     sha: bytes
     commit: bytes
     snapshot: Snapshot
+
+
+# What dulwich and the network raise for what a repository or its server is or sends; anything else is a bug of ours.
+OF_REMOTES = (
+    TooLarge,
+    NotAPack,
+    GitProtocolError,
+    NotGitRepository,
+    HTTPUnauthorized,
+    HTTPProxyUnauthorized,
+    ApplyDeltaError,
+    ChecksumMismatch,
+    FileFormatException,
+    OSError,
+    zlib.error,
+    ValueError,
+    LookupError,
+    AssertionError,
+)
 
 
 class GitSource:
@@ -62,17 +81,17 @@ class GitSource:
         except SourceError as error:
             known = str(error).startswith(self.source)
             raise error if known else SourceError(f"{self.source}: {error}", reason=error.reason) from error
-        except Exception as error:  # noqa: BLE001  # dulwich raises many types for what a server sends
+        except OF_REMOTES as error:
             failed(self.source, error)
 
     def _fetch(self) -> Snapshot:
         remote = self._remote = self._remote or git_remote.remote(self._url, self._access)
-        last, sha = self._last, self._resolved(remote)
+        last, (name, sha) = self._last, self._resolved(remote)
         if last is not None and last.sha == sha:
             return last.snapshot
         objects = remote.objects(sha)
         commit = _commit(objects, sha)
-        if last is not None:
+        if last is not None and not name.startswith(b"refs/tags/"):  # a tag is moved on purpose
             self._check_history(remote, commit.id, last.commit)
         files = manifests(objects, commit.tree, self._url.subdirectory, self.source)
         found = snapshot(files, self._digests, source=self.source, durable=True)
@@ -80,14 +99,14 @@ class GitSource:
         self._digests.keep(files)
         return self._last.snapshot
 
-    def _resolved(self, remote: Remote) -> bytes:
-        """Return the id that the reference has now."""
+    def _resolved(self, remote: Remote) -> tuple[bytes, bytes]:
+        """Return the full name of the reference, and the id that it has now."""
         if self._url.is_commit:
-            return self._url.ref.encode()
+            return b"", self._url.ref.encode()
         ref = self._url.ref.encode()
         names = [ref] if ref.startswith(b"refs/") else [b"refs/heads/" + ref, b"refs/tags/" + ref] if ref else []
         refs = remote.refs(names)
-        found = _found(refs, names or [b"HEAD"])
+        found = [(name, refs[name]) for name in names or [b"HEAD"] if name in refs]
         if len(found) > 1:
             raise SourceError(
                 f"{self._url.ref} is a branch and a tag; write refs/heads/… or refs/tags/…", reason="missing"
@@ -99,8 +118,7 @@ class GitSource:
 
     def _check_history(self, remote: Remote, sha: bytes, before: bytes) -> None:
         """Raise SourceError for a branch that was rewritten: the commit that is applied is not in its history."""
-        follows_branch = not self._url.is_commit and not self._url.ref.startswith("refs/tags/")
-        if self._rewrites or not follows_branch or sha == before:
+        if self._rewrites or sha == before:
             return
         if self._rewritten != (sha, before) and remote.descends(sha, before):
             return
@@ -110,10 +128,6 @@ class GitSource:
             "that does, or set git.history: rewrite-allowed",
             reason="rewritten",
         )
-
-
-def _found(refs: Refs, names: list[bytes]) -> list[bytes]:
-    return [refs[name] for name in names if name in refs]
 
 
 def _commit(objects: Objects, sha: bytes) -> GitCommit:
@@ -148,13 +162,13 @@ def _short(sha: bytes) -> str:
 
 
 def failed(source: str, error: Exception) -> NoReturn:
-    """Raise the SourceError of what went wrong. Raises what is no fault of a repository or of its server."""
+    """Raise the SourceError of what went wrong."""
     chain = _causes(error)
     text = " ".join(str(error).split())[:300]
     lower = text.lower()
     if any(isinstance(one, TooLarge) for one in chain):
         raise SourceError(f"{source}: the pack is too large: {error}", reason="too_large") from error
-    if any(isinstance(one, NotAPack | zlib.error | ObjectFormatException) for one in chain):
+    if any(isinstance(one, NotAPack | zlib.error | FileFormatException) for one in chain):
         raise SourceError(f"{source}: the server sent no whole pack: {text}", reason="partial") from error
     if any(isinstance(one, ssl.SSLCertVerificationError) for one in chain):
         raise SourceError(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.git.repository import Repository, git
-from tests.git.servers import NO_SSHD, TOKEN, https_server, ssh_server
+from tests.git.servers import SSH, TOKEN, https_server, ssh_server
 from tests.whole.publishing.test_webhook import HOUR, SECRET, post
 from tests.whole.support import in_process_daemon
 from tests.whole.support.environment import Controller, operations
@@ -74,7 +74,7 @@ def change(repository: Repository, old: str, new: str, folder: str = "env/prod")
     return repository.commit({f"{folder}/application.yaml": text.replace(old, new)}, f"{new} for {folder}")
 
 
-@pytest.mark.parametrize("how", ["https", pytest.param("ssh", marks=pytest.mark.skipif(bool(NO_SSHD), reason=NO_SSHD))])
+@pytest.mark.parametrize("how", ["https", SSH])
 def test_a_push_of_an_image_deploys_one_service_and_names_the_commit(
     how: str, repository: Repository, converged: Controller
 ) -> None:
