@@ -213,6 +213,7 @@ class Application:
     formerly: tuple[str, ...] = ()
     resources: tuple[Desired, ...] = ()
     origin: Origin = NOWHERE
+    source: str = ""  # the name of its source in the operator's config; empty: the only one
 
     @cached_property
     def documents(self) -> Documents:
