@@ -16,8 +16,9 @@ from ecsync.cli import COLLECTION
 from ecsync.config import Settings
 from ecsync.core.outcome import Outcome
 from ecsync.core.ports import Clock, Snapshot
+from ecsync.engine.catalogue import Catalogue
 from ecsync.engine.ordering import in_order
-from ecsync.engine.reconciler import Catalogue, PassOptions, reconcile
+from ecsync.engine.reconciler import PassOptions, reconcile
 from ecsync.engine.step_state import StepState
 from ecsync.language import files
 from ecsync.wiring import Clouds, Workspace

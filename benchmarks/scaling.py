@@ -24,7 +24,7 @@ from ecsync.core import graph, marks, ownership, plan, status
 from ecsync.core.inputs import Inputs
 from ecsync.core.model import Absent, Application, Desired, Documents, Key, Marks, Observed, Present, Target
 from ecsync.core.ports import Snapshot
-from ecsync.engine.reconciler import Catalogue
+from ecsync.engine.catalogue import Catalogue
 from ecsync.kinds import BY_NAME
 from ecsync.kinds.application_autoscaling._shared import with_identity
 from ecsync.language.manifest import Loaded, load

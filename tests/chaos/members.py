@@ -9,7 +9,8 @@ from ecsync.core import plan
 from ecsync.core.kind import Kind
 from ecsync.core.model import Present
 from ecsync.core.trees import Json, Path, dotted, leaves
-from ecsync.engine.reconciler import Catalogue, ObservedPlan
+from ecsync.engine.catalogue import Catalogue
+from ecsync.engine.reconciler import ObservedPlan
 from tests.kinds.conformance import Account
 from tests.kinds.kept import Bench, Made, bench, is_alone
 from tests.kinds.members import members

@@ -17,7 +17,8 @@ from ecsync.core.model import Adopt, Application, Target
 from ecsync.core.outcome import Failed, Plan
 from ecsync.core.ports import Snapshot
 from ecsync.core.trees import dotted
-from ecsync.engine.reconciler import Catalogue, Destination, ObservedPlan, PassOptions, look, reconcile
+from ecsync.engine.catalogue import Catalogue
+from ecsync.engine.reconciler import Destination, ObservedPlan, PassOptions, look, reconcile
 from ecsync.engine.step_state import StepState
 from ecsync.language.manifest import Loaded, load
 from tests.whole.support.environment import SimulatedTime

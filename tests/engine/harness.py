@@ -12,10 +12,11 @@ from typing import Any
 from ecsync.core.model import Application, Problem, Target
 from ecsync.core.outcome import LeftBehind, Outcome, Pass, PassResult, Plan
 from ecsync.core.ports import AwsError, Deferred, Snapshot, SourceError
+from ecsync.engine.catalogue import Catalogue
 from ecsync.engine.daemon import Daemon
 from ecsync.engine.daemon_parts import DaemonParts
 from ecsync.engine.queue import MemoryQueue
-from ecsync.engine.reconciler import Catalogue, Destination
+from ecsync.engine.reconciler import Destination
 from ecsync.engine.store import Store
 from ecsync.engine.ticks import Ticks
 from tests.engine.passes import TARGET, Account

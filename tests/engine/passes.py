@@ -11,8 +11,9 @@ from ecsync.core.kind import Kind
 from ecsync.core.model import Application, Desired, Key, Options, Ref, Sync, Target, Text
 from ecsync.core.outcome import Outcome
 from ecsync.core.rules import Default, Immutable, Late, Refers, Rolls
+from ecsync.engine.catalogue import Catalogue
 from ecsync.engine.inventory import Inventory
-from ecsync.engine.reconciler import Catalogue, Destination, PassOptions, reconcile
+from ecsync.engine.reconciler import Destination, PassOptions, reconcile
 from ecsync.engine.step_state import StepState
 from ecsync.testing import FakeClock, MemoryCloud, memory_kind
 

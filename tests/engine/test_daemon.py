@@ -12,7 +12,7 @@ import pytest
 from ecsync.core.model import Options, Origin, Problem
 from ecsync.core.outcome import PassResult, WithheldReason
 from ecsync.core.ports import AwsError, Snapshot, SourceError
-from ecsync.engine.reconciler import Catalogue
+from ecsync.engine.catalogue import Catalogue
 from ecsync.engine.requeue import AFTER_CHANGE
 from ecsync.testing import MemoryCloud
 from tests.engine.harness import Harness, SourceState

@@ -10,7 +10,8 @@ import pytest
 
 from ecsync.core.outcome import Done, Failed, Outcome, Progressing, Result, Skipped, StepId
 from ecsync.core.ports import AwsError, ErrorClass
-from ecsync.engine.reconciler import Catalogue, Destination, PassOptions, reconcile
+from ecsync.engine.catalogue import Catalogue
+from ecsync.engine.reconciler import Destination, PassOptions, reconcile
 from ecsync.engine.step_state import StepState
 from tests.engine.passes import ALL_THERE, KINDS, TARGET, Account, document, shop, stack
 

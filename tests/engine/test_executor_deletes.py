@@ -10,7 +10,8 @@ import pytest
 
 from ecsync.core.model import Options
 from ecsync.core.ports import AwsError
-from ecsync.engine.reconciler import Catalogue, PassOptions, reconcile
+from ecsync.engine.catalogue import Catalogue
+from ecsync.engine.reconciler import PassOptions, reconcile
 from tests.engine.passes import Account, document, ref, shop
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import gc
 import tracemalloc
 
-from ecsync.engine.reconciler import Catalogue, PassOptions, reconcile
+from ecsync.engine.catalogue import Catalogue
+from ecsync.engine.reconciler import PassOptions, reconcile
 from tests.engine.passes import Account, shop, stack
 
 

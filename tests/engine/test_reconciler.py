@@ -11,7 +11,8 @@ from ecsync.core.marks import OWNER
 from ecsync.core.model import Options
 from ecsync.core.outcome import Done, Outcome, Skipped
 from ecsync.core.ports import AwsError
-from ecsync.engine.reconciler import Catalogue, PassOptions, Refused, look
+from ecsync.engine.catalogue import Catalogue
+from ecsync.engine.reconciler import PassOptions, Refused, look
 from ecsync.testing import memory_kind
 from tests.engine.passes import ALL_THERE, Account, document, key, ref, shop, stack
 

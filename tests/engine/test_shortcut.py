@@ -12,7 +12,8 @@ from ecsync.core.inputs import CHECKED_WITHIN, basis
 from ecsync.core.model import Application, Desired, Present
 from ecsync.core.outcome import Settled
 from ecsync.core.ports import Reader
-from ecsync.engine.reconciler import Catalogue, ObservedPlan, look
+from ecsync.engine.catalogue import Catalogue
+from ecsync.engine.reconciler import ObservedPlan, look
 from tests.engine.passes import KINDS, Account, document, key, ref, shop, stack
 
 SHOP = shop(document("Net/net"), document("App/other", net=ref("Net/net")), *stack())

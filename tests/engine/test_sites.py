@@ -14,11 +14,12 @@ from ecsync.core.kind import Kind, Wanted
 from ecsync.core.model import Application, Key, Observed, Present, Sync, Target
 from ecsync.core.outcome import Pass
 from ecsync.core.ports import Reader, Snapshot, SourceError
+from ecsync.engine.catalogue import Catalogue
 from ecsync.engine.daemon import Daemon
 from ecsync.engine.daemon_parts import DaemonParts
 from ecsync.engine.inventory import Inventory
 from ecsync.engine.queue import MemoryQueue
-from ecsync.engine.reconciler import Catalogue, Destination
+from ecsync.engine.reconciler import Destination
 from ecsync.engine.store import Store
 from ecsync.engine.ticks import Ticks
 from ecsync.testing import SERVICE, MemoryCloud, memory_kind

@@ -17,8 +17,9 @@ from ecsync.core.model import Adopt, Application, Target
 from ecsync.core.outcome import Outcome, Plan
 from ecsync.core.ports import Reader, Snapshot
 from ecsync.core.trees import pointer
+from ecsync.engine.catalogue import Catalogue
 from ecsync.engine.observe import observe
-from ecsync.engine.reconciler import Catalogue, Destination, PassOptions, look, reconcile
+from ecsync.engine.reconciler import Destination, PassOptions, look, reconcile
 from ecsync.engine.step_state import StepState
 from ecsync.importer.manifests import GeneratedManifests, generate
 from ecsync.importer.survey import ImportContext, survey

@@ -17,7 +17,8 @@ from typing import Any, TypeAlias, TypeVar
 
 from ecsync.core.model import Application
 from ecsync.core.ports import AwsError, WritesStopped
-from ecsync.engine.reconciler import Catalogue, PassOptions, reconcile
+from ecsync.engine.catalogue import Catalogue
+from ecsync.engine.reconciler import PassOptions, reconcile
 from ecsync.engine.step_state import StepState
 from ecsync.lease.keeper import Keeper, Timing
 from ecsync.lease.records import Record, RecordLease

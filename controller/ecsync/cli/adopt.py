@@ -12,7 +12,7 @@ from ecsync.cli import _exits, _options, _show
 if TYPE_CHECKING:
     from ecsync.core.model import Application
     from ecsync.core.outcome import Result
-    from ecsync.engine.reconciler import Catalogue
+    from ecsync.engine.catalogue import Catalogue
     from ecsync.wiring import Workspace
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ecsync.core.model import Application
     from ecsync.core.outcome import Outcome, Result, Step
-    from ecsync.engine.reconciler import Catalogue
+    from ecsync.engine.catalogue import Catalogue
     from ecsync.engine.step_state import StepState
     from ecsync.wiring import Workspace
 

@@ -10,7 +10,8 @@ import typer
 from ecsync.cli import _exits, _options, _show
 
 if TYPE_CHECKING:
-    from ecsync.engine.reconciler import Catalogue, Destination
+    from ecsync.engine.catalogue import Catalogue
+    from ecsync.engine.reconciler import Destination
     from ecsync.wiring import Workspace
     from ecsync.wiring.ejecting import Marked
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from ecsync.core.model import Application
     from ecsync.core.outcome import Plan
     from ecsync.core.ports import AwsError
-    from ecsync.engine.reconciler import Catalogue, ObservedPlan, Refused
+    from ecsync.engine.catalogue import Catalogue
+    from ecsync.engine.reconciler import ObservedPlan, Refused
     from ecsync.report.plan_json import Planned
     from ecsync.wiring import Workspace
 

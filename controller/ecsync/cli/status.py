@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ecsync.config import Settings
     from ecsync.core.model import Application
     from ecsync.core.outcome import Outcome
-    from ecsync.engine.reconciler import Catalogue
+    from ecsync.engine.catalogue import Catalogue
     from ecsync.wiring import Workspace
 
 

@@ -16,10 +16,11 @@ from ecsync.core.ports import AwsError, Deferred, SourceError
 from ecsync.core.status import owned
 from ecsync.core.wording import internal_error
 from ecsync.engine.ahead import counting
+from ecsync.engine.catalogue import Catalogue
 from ecsync.engine.daemon_parts import DaemonParts, Place, SourceState, pruning, result, result_of_error
 from ecsync.engine.ordering import Ordering
 from ecsync.engine.queue import Claim, Priority
-from ecsync.engine.reconciler import Catalogue, Destination, PassOptions, Refused, reconcile
+from ecsync.engine.reconciler import Destination, PassOptions, Refused, reconcile
 from ecsync.engine.requeue import (
     BACKOFF,
     PASS_WAIT,

@@ -12,8 +12,9 @@ from typing import Any, Protocol, TypeAlias
 from ecsync.core.model import Application, Problem, Target
 from ecsync.core.outcome import Done, Failed, LeftBehind, Outcome, PassResult, Plan, WithheldReason
 from ecsync.core.ports import Allowance, AwsError, Clock, Deferred, Snapshot, SourceError
+from ecsync.engine.catalogue import Catalogue
 from ecsync.engine.queue import MemoryQueue
-from ecsync.engine.reconciler import Catalogue, Destination, Refused
+from ecsync.engine.reconciler import Destination, Refused
 from ecsync.engine.requeue import failed_transiently
 from ecsync.engine.store import Store
 from ecsync.engine.ticks import Ticks

@@ -8,7 +8,7 @@ from graphlib import CycleError, TopologicalSorter
 
 from ecsync.core.model import Application, Key
 from ecsync.core.outcome import Done, Outcome
-from ecsync.engine.reconciler import Catalogue
+from ecsync.engine.catalogue import Catalogue
 from ecsync.engine.store import Store
 
 

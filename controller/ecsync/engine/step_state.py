@@ -11,9 +11,9 @@ from ecsync.core.marks import applied_for
 from ecsync.core.model import Absent, Applied, Create, Desired, Documents, Key, Present, Target, Unreadable, Update
 from ecsync.core.outcome import Failed, Plan, Progressing, ResourceStatus, Result, Settled, Step, StepId
 from ecsync.core.ports import AwsError
+from ecsync.core.status import Watches
 from ecsync.engine.convergence import KnownMarks, Writes
 from ecsync.engine.orphans import Listing
-from ecsync.engine.progress import Watches
 from ecsync.engine.quiet import Quiet
 from ecsync.engine.retries import SETTLING, Retries, changed_since, content_digest, live_digest
 

@@ -10,7 +10,8 @@ from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind
 from ecsync.core.model import Application, Call, Forget, Key, Marks, Present
 from ecsync.core.ports import AwsError, Cloud
-from ecsync.engine.reconciler import Catalogue, Destination, look
+from ecsync.engine.catalogue import Catalogue
+from ecsync.engine.reconciler import Destination, look
 from ecsync.engine.step_state import StepState
 from ecsync.engine.views import at_cadence
 

@@ -9,7 +9,7 @@ from ecsync.aws.clients import Access, Clients
 from ecsync.config import Settings
 from ecsync.core.model import Application, Desired, Text
 from ecsync.core.trees import Json
-from ecsync.engine.reconciler import Catalogue
+from ecsync.engine.catalogue import Catalogue
 from ecsync.wiring import targets
 from ecsync.wiring.registry import all_kinds
 

@@ -15,8 +15,9 @@ from ecsync.core.kind import ShapeOf
 from ecsync.core.model import Application, Target
 from ecsync.core.ports import Clock, Cloud, Snapshot, Source
 from ecsync.core.schema import Shape
+from ecsync.engine.catalogue import Catalogue
 from ecsync.engine.inventory import Inventory
-from ecsync.engine.reconciler import Catalogue, Destination
+from ecsync.engine.reconciler import Destination
 from ecsync.language.manifest import LoadCache, Loaded, load
 from ecsync.wiring import registry, targets
 from ecsync.wiring.clouds import Clouds

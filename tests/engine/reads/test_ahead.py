@@ -16,7 +16,8 @@ from ecsync.core.model import Application, Key, Observed, Unreadable
 from ecsync.core.outcome import Plan
 from ecsync.core.ports import AwsError, Reader
 from ecsync.core.trees import Body
-from ecsync.engine.reconciler import Catalogue, look
+from ecsync.engine.catalogue import Catalogue
+from ecsync.engine.reconciler import look
 from ecsync.engine.step_state import StepState
 from tests.engine.passes import KINDS, Account, document, key, shop, stack
 

@@ -18,10 +18,11 @@ from ecsync.core.outcome import Outcome, Plan
 from ecsync.core.ports import AwsError
 from ecsync.core.trees import leaves, thaw
 from ecsync.engine.answers import Answer, Batch, Pages
+from ecsync.engine.catalogue import Catalogue
 from ecsync.engine.inventory import Inventory
 from ecsync.engine.orphans import RELIST
 from ecsync.engine.packing import NEVER, content_of
-from ecsync.engine.reconciler import Catalogue, Destination, PassOptions, reconcile
+from ecsync.engine.reconciler import Destination, PassOptions, reconcile
 from ecsync.engine.trace import Asked, Trace
 from ecsync.engine.views import ReadAt
 from tests.corpus.shortcut import changed as with_leaf

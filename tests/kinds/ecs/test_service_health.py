@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ecsync.core.outcome import Health, ResourceStatus
-from ecsync.engine.progress import Watches, judged
+from ecsync.core.status import Watches, judged
 from ecsync.kinds.ecs.service import KIND
 from tests.kinds.ecs.test_service_rollout import BODY, NOW, deployment, live
 from tests.kinds.infra import desired, key

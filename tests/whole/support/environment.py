@@ -22,7 +22,8 @@ from ecsync.config import Settings
 from ecsync.core.origins import locator
 from ecsync.core.outcome import Event, Outcome, Plan, ResourceStatus
 from ecsync.core.ports import Cloud, Source
-from ecsync.engine.reconciler import Catalogue, PassOptions, look, reconcile
+from ecsync.engine.catalogue import Catalogue
+from ecsync.engine.reconciler import PassOptions, look, reconcile
 from ecsync.engine.requeue import delay
 from ecsync.engine.step_state import StepState
 from ecsync.report.events import Context

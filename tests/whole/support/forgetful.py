@@ -16,8 +16,9 @@ from ecsync.core.outcome import Outcome, Progressing, Result, Step
 from ecsync.core.plan import build
 from ecsync.core.ports import Reader
 from ecsync.core.trees import Path, canonical, dotted, leaves
+from ecsync.engine.catalogue import Catalogue
 from ecsync.engine.inventory import Inventory
-from ecsync.engine.reconciler import Catalogue, Destination, ObservedPlan, PassOptions, look, reconcile
+from ecsync.engine.reconciler import Destination, ObservedPlan, PassOptions, look, reconcile
 from ecsync.engine.requeue import delay
 from ecsync.engine.step_state import StepState
 from ecsync.testing import FakeClock, MemoryCloud

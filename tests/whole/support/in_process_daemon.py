@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from ecsync import wiring
 from ecsync.config import HttpSettings, LoopSettings, Settings
 from ecsync.core.ports import Snapshot
-from ecsync.engine.reconciler import Catalogue
+from ecsync.engine.catalogue import Catalogue
 from ecsync.wiring import daemon
 from tests.whole.support.environment import ACCOUNT, INSTALLATION, REGION, Environment, SharedClouds
 

@@ -1,0 +1,70 @@
+"""What the sources declare, in the engine's form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from ecsync.core.model import Application, Desired, Key, Problem
+from ecsync.core.outcome import WithheldReason
+from ecsync.engine import orphans
+
+NO_WARRANT = WithheldReason(
+    "stale_source", "not deleted: only a complete reading of a source may delete, and these manifests are not one"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Catalogue:
+    """All applications of the last good snapshot.
+
+    `pruning` is the reason why nothing may be pruned now. Only who has a complete reading of a source may clear it.
+    """
+
+    applications: Mapping[str, Application]
+    problems: tuple[Problem, ...] = ()
+    revision: str = ""
+    pruning: str = NO_WARRANT
+    claims: dict[str, orphans.Claims] = field(default_factory=dict, compare=False)  # by application, of its last pass
+
+    def held(self, pruning: str) -> Catalogue:
+        """Return the catalogue with this reason: itself, if it has it already, so that passes know it again."""
+        return self if self.pruning == pruning else replace(self, pruning=pruning)
+
+    def holds(self, name: str) -> tuple[Problem, ...]:
+        """Return the problems that keep an application from being reconciled."""
+        return tuple(one for one in self.problems if one.application in ("", name))
+
+    def documents(self) -> Iterator[Desired]:
+        """Yield the resources of all applications."""
+        for application in self.applications.values():
+            yield from application.resources
+
+    def warranted(self) -> Catalogue:
+        """Return the catalogue as one complete reading of a source, which may prune unless a manifest is invalid."""
+        if not self.problems:
+            return replace(self, pruning="")
+        reason = f"nothing will be deleted: {self.problems[0].origin} is not valid"
+        return replace(self, pruning=WithheldReason("invalid_manifest", reason))
+
+    @cached_property
+    def keys(self) -> frozenset[Key]:
+        """The keys of all documents; computed once for all applications."""
+        return frozenset(desired.key for desired in self.documents())
+
+    def _document(self, key: Key) -> Desired | None:
+        application = self.applications.get(key.application)
+        return application.documents.get(key) if application is not None else None
+
+    def lookups(self, application: Application) -> tuple[Desired, ...]:
+        """Return the resources of other applications that this one refers to, and what those refer to."""
+        found: dict[Key, Desired] = {}
+        pending = list(application.resources)
+        while pending:
+            for ref in pending.pop().refs:
+                other = self._document(ref.key) if ref.key not in found else None
+                if other is not None and application.documents.get(ref.key) is None:
+                    found[ref.key] = other
+                    pending.append(other)
+        return tuple(found.values())
