@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from math import inf
 
 from benchmarks.controller import is_steady
@@ -27,6 +28,14 @@ class Manifests:
     snapshot: Snapshot | None = None
     error: SourceError | None = None
     complete: bool = True
+    fetched_at: datetime | None = None
+    seen_at: float | None = 0.0
+    identical_since: float | None = 0.0
+
+    @property
+    def each(self) -> Mapping[str, Manifests]:
+        """Itself, as the only source."""
+        return {"": self}
 
     def refresh(self) -> Manifests:
         """Read the source."""
@@ -71,7 +80,7 @@ class VirtualDaemon:
                     metrics=self.metrics,
                     heartbeats=Heartbeats(self._clock),
                     clock=self._clock,
-                    source_kind="disk",
+                    source_kinds={"": "disk"},
                 ),
                 wait_limit=workspace.clouds.patience.limited,
                 start_thread=self._later,

@@ -154,3 +154,30 @@ def test_settings_are_read_from_the_process_environment_and_the_file(
     settings = load_from_process(overrides={"http.port": 0})
     assert (settings.region, settings.installation, settings.http.port) == ("from-file", "main", 0)
     assert template_environment()["HOST"] == "example.com"
+
+
+def test_each_source_has_its_own_settings_before_the_common_ones(tmp_path: Path) -> None:
+    """What an entry of `sources` does not set is as for the only source."""
+    own = "{source: s3://b/a, source_owner: '210987654321', git: {token_file: /b}}"
+    common = "source_owner: '123456789012'\ngit: {token_file: /a}\n"
+    file = write(tmp_path, f"{common}sources:\n  shop: {own}\n  web: {{source: s3://b/c}}\n")
+    settings = load(file, {}, {})
+    shop, web = settings.source_of("shop"), settings.source_of("web")
+    assert (shop.source, shop.source_owner, shop.git.token_file) == ("s3://b/a", "210987654321", "/b")
+    assert (web.source, web.source_owner, web.git.token_file) == ("s3://b/c", "123456789012", "/a")
+
+
+@pytest.mark.parametrize(
+    ("entry", "part"),
+    [
+        ("'a/b': {source: x}", "must be 1 to 63 of"),
+        ("a: {}", "sources.a.source: field required"),
+        ("a: {source: x, sorce_owner: y}", "sources.a.sorce_owner: not a setting"),
+        ("a: {source: x, git: {token: hunter2}}", "a secret must not be in this file"),
+    ],
+)
+def test_an_error_of_a_source_names_it_and_no_secret(tmp_path: Path, entry: str, part: str) -> None:
+    """The value is not repeated: it may hold a token."""
+    found = refusal(write(tmp_path, f"sources:\n  {entry}\n"))
+    assert part in found
+    assert "hunter2" not in found

@@ -37,8 +37,8 @@ class FakeView:
     def application(self, name: str) -> ApplicationState | None:
         return next((app for app in self.apps if app.name == name), None)
 
-    def source(self) -> SourceView:
-        return self.source_view
+    def sources(self) -> Sequence[SourceView]:
+        return [self.source_view]
 
     def events(
         self, *, application: str | None, of_type: str | None, since: datetime | None, limit: int

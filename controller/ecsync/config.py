@@ -22,7 +22,7 @@ VARIABLES = "ECSYNC_VAR_"  # prefix of the variables that `${env:NAME}` in a man
 TESTS = ("ECSYNC_CASES", "ECSYNC_CORPUS", "ECSYNC_YAML_LS")  # inputs of the project's own tests
 CONFIG = "ECSYNC_CONFIG"  # path of the file, unless a flag is given
 
-_MAPS = ("targets", "variables", "windows")  # settings that no environment variable can hold
+_MAPS = ("sources", "targets", "variables", "windows")  # settings that no environment variable can hold
 # Settings that only the environment may hold.
 _SECRET = ("git.token", "webhooks.github", "webhooks.gitlab", "webhooks.generic")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
@@ -124,6 +124,21 @@ class GitSettings(_Settings):
     history: Literal["rewrite-held", "rewrite-allowed"] = "rewrite-held"  # of a branch that was force-pushed
 
 
+class SourceSettings(_Settings):
+    """One entry of `sources`. What is not set here is as for the only source."""
+
+    source: str = Field(min_length=1)  # as the setting `source`
+    source_owner: AccountId = ""
+    git: GitSettings = Field(default_factory=GitSettings)  # its secrets are in files
+
+    @field_validator("git")
+    @classmethod
+    def _without_secret(cls, value: GitSettings) -> GitSettings:
+        if value.token.get_secret_value():
+            raise ValueError("a secret must not be in this file; set token_file")
+        return value
+
+
 class HttpSettings(_Settings):
     """The address of metrics, health and the API. Default: this machine only."""
 
@@ -162,6 +177,7 @@ class Settings(_Settings):
     first_time: bool = False  # without `account`, allow a plan that only creates resources (docs/rules.md R11)
     source: str = ""  # a path, s3://bucket/prefix or git+https://host/org/repo.git@main#subdirectory=FOLDER
     source_owner: AccountId = ""  # the account that must own the bucket
+    sources: dict[str, SourceSettings] = Field(default_factory=dict)  # several in place of `source`, each with a name
     # What keeps a second process from writing (docs/rules.md R32): auto (beside the source), none, file:PATH, or
     # dynamodb:TABLE.
     lease: str = Field(default="auto", pattern=r"^(auto|none|file:.+|dynamodb:[A-Za-z0-9_.-]{3,255})$")
@@ -184,6 +200,22 @@ class Settings(_Settings):
         if value and not _NAME.fullmatch(value):
             raise ValueError("must be 1 to 63 of A-Z a-z 0-9 _ . - and begin with a letter or digit")
         return value
+
+    @field_validator("sources")
+    @classmethod
+    def _with_names(cls, value: dict[str, SourceSettings]) -> dict[str, SourceSettings]:
+        for name in value:
+            if not _NAME.fullmatch(name):
+                raise ValueError(
+                    f"{printable(name)}: must be 1 to 63 of A-Z a-z 0-9 _ . - and begin with a letter or digit"
+                )
+        return value
+
+    def source_of(self, name: str) -> Settings:
+        """Return the settings with those of one of `sources` in place of those of the only source."""
+        own = self.sources[name]
+        given = {"source": own.source, "source_owner": own.source_owner or self.source_owner}
+        return self.model_copy(update=given | ({"git": own.git} if "git" in own.model_fields_set else {}))
 
     def installation_to_write(self) -> str:
         """Return the installation. Raises ConfigError if it is not set, because a mark requires an owner."""
@@ -333,6 +365,6 @@ def _explain(error: Any, places: Mapping[str, str], file: Path | None) -> str:
         hint = suggestion(location[-1], TargetSettings.model_fields) if in_target else suggestion(name, _names())
         return f"{place}: {printable(name)}: not a setting{hint}"
     message = error["msg"].removeprefix("Value error, ")
-    hidden = error["type"] == "missing" or name in _SECRET or location[0] == "webhooks"
+    hidden = error["type"] == "missing" or name in _SECRET or location[0] in ("webhooks", "sources")
     given = "" if hidden else f" (it is {printable(repr(error['input']))})"
     return f"{place}: {printable(name)}: {message[0].lower()}{message[1:]}{given}"

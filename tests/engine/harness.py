@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -29,6 +29,13 @@ class SourceState:
     snapshot: Snapshot | None = None
     error: SourceError | None = None
     complete: bool = True
+    seen_at: float | None = 0.0
+    identical_since: float | None = 0.0
+
+    @property
+    def each(self) -> Mapping[str, SourceState]:
+        """Itself, as the only source."""
+        return {"": self}
 
 
 @dataclass

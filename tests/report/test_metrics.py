@@ -35,7 +35,7 @@ def metrics() -> Metrics:
     return Metrics(version="1.2.3", revision="abc")
 
 
-def value(metrics: Metrics, name: str, **labels: str) -> float | None:
+def value(metrics: Metrics, name: str, /, **labels: str) -> float | None:
     """Return a sample; None if it does not exist."""
     return metrics.registry.get_sample_value(name, labels)
 
@@ -84,9 +84,9 @@ def test_what_happens_is_counted(metrics: Metrics) -> None:
     assert value(metrics, "ecsync_reconcile_errors_total", reason="panic") == 1
     assert value(metrics, "ecsync_scheduler_jobs_missed_total", job="poll") == 1
     assert value(metrics, "ecsync_source_fetch_total", result="ok") == 1
-    assert value(metrics, "ecsync_source_last_success_timestamp_seconds", source="s3") == NOW.timestamp()
-    assert value(metrics, "ecsync_source_info", source="s3", revision="abc") is None
-    assert value(metrics, "ecsync_source_info", source="s3", revision="def") == 1
+    assert value(metrics, "ecsync_source_last_success_timestamp_seconds", source="s3", name="") == NOW.timestamp()
+    assert value(metrics, "ecsync_source_info", source="s3", name="", revision="abc") is None
+    assert value(metrics, "ecsync_source_info", source="s3", name="", revision="def") == 1
     assert value(metrics, "ecsync_aws_requests_total", service="ecs", operation="DescribeServices", code="2xx") == 1
     assert value(metrics, "ecsync_aws_request_duration_seconds_count", service="ecs", operation="DescribeServices") == 1
     assert value(metrics, "ecsync_aws_retries_total", service="ecs") == 2

@@ -21,7 +21,12 @@ def view(clock: FakeClock, last_good: LastGood, heartbeats: Heartbeats | None = 
     """Return a view in which a read of the source is late after 90 s."""
     beats = heartbeats or Heartbeats(clock)
     return DaemonView(
-        store=Store(), last_good=last_good, heartbeats=beats, where="manifests", late=90.0, ask_retry=lambda *_: ""
+        store=Store(),
+        last_good=last_good,
+        heartbeats=beats,
+        addresses={"": "manifests"},
+        late=90.0,
+        ask_retry=lambda *_: "",
     )
 
 

@@ -26,7 +26,7 @@ def run(
         str | None,
         typer.Argument(
             metavar="[PATH]",
-            help="The manifests: a directory, s3://bucket/prefix or git+https://…. Default: the setting `source`.",
+            help="The manifests: a directory, s3://bucket/prefix or git+https://…. Default: `source` or `sources`.",
         ),
     ] = None,
     config: _options.Config = None,
@@ -82,9 +82,11 @@ def run(
         flags |= {"installation": installation or "simulated", "account": simulated_aws.account, "enforce": True}
         flags["lease"] = "none"  # no other process knows this account
     settings = _options.settings(config, variables=var, **flags)  # type: ignore[arg-type]  # names of settings
-    if not settings.source:
+    if bool(settings.source) == bool(settings.sources):
         raise typer.BadParameter(
-            "PATH is missing: set it to a directory, s3://bucket/prefix or git+https://host/org/repo.git@main"
+            "there are two answers to where the manifests are: remove PATH and the setting source, or sources"
+            if settings.source
+            else "PATH is missing: set it to a directory, s3://bucket/prefix or git+https://host/org/repo.git@main"
         )
     if settings.enforce:
         settings.installation_to_write()
@@ -127,8 +129,10 @@ def _may_write(settings: Settings) -> bool:
 
 
 def _introduction(running: Running, settings: Settings) -> Iterator[str]:
+    from ecsync.wiring.sources import described
+
     mode = "writes are allowed" if _may_write(settings) else "read-only: --enforce allows writes"
-    yield f"ecsync runs with {settings.source}: {mode}"
+    yield f"ecsync runs with {described(settings)}: {mode}"
     yield f"metrics and API: {running.url}/metrics  {running.url}/api/v1/applications"
 
 
@@ -139,12 +143,14 @@ def _prepare(workspace: Workspace, settings: Settings, simulated_aws: Simulated)
 
     url = simulated_aws.url
     lines = [f"simulated AWS: {url}  (account {simulated_aws.account}; calls so far: {url}/_sim/ledger)"]
-    try:
-        catalogue = workspace.catalogue(workspace.source(settings.source).fetch())
-    except SourceError:
-        return lines  # the daemon reports it, and tries again
-    lines += seeding.seed(catalogue, settings, url)
-    drift = seeding.drift(catalogue, settings, url)
+    drift = ""
+    for source in workspace.sources(settings.source).values():
+        try:
+            catalogue = workspace.catalogue(source.fetch())
+        except SourceError:
+            continue  # the daemon reports it, and tries again
+        lines += seeding.seed(catalogue, settings, url)
+        drift = drift or seeding.drift(catalogue, settings, url)
     if drift:
         lines += ["run this in another terminal to cause drift; ecsync repairs it:", f'  {sys.executable} -c "{drift}"']
     return lines

@@ -43,32 +43,36 @@ def status(
         raise typer.BadParameter(f"{'--health' if health else '--url'} needs a running daemon: remove PATH")
     settings = _options.settings(config, installation=installation, region=region, profile=profile)
     codes: list[int] = []
+    warnings: list[str] = []
     if path is not None:
-        (found, codes), warning = _from_aws(path, settings, application), ""
+        found, codes = _from_aws(path, settings, application)
     else:
         url = url or _api.near(settings.http)
         if health:
             _api.get(url, "/healthz")
             return _exits.OK
-        found, warning = _from_daemon(url, application)
+        found, warnings = _from_daemon(url, application)
     if output == "json":
         _show.put_json({"apiVersion": "ecsync/v1", "kind": "Status", "applications": found})
     else:
-        _show.put([(warning, "danger")] if warning else [])
+        _show.put((one, "danger") for one in warnings)
         _show.put(line for one in found for line in _lines(one))
     return _exits.worst(codes)
 
 
-def _from_daemon(url: str, only: str | None) -> tuple[list[dict[str, Any]], str]:
-    """Return each application from a daemon, and a warning about its source."""
+def _from_daemon(url: str, only: str | None) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return each application from a daemon, and warnings about its sources."""
     listed = _api.get(url, "/api/v1/applications")
     names = _selected([one["name"] for one in listed["items"]], only)
-    source, warning = listed["source"], ""
+    warnings = [_warning(source) for source in listed["sources"]]
+    return [_api.get(url, f"/api/v1/applications/{name}") for name in names], [one for one in warnings if one]
+
+
+def _warning(source: dict[str, Any]) -> str:
     if source["error"]:
-        warning = f"✖ the source cannot be read: {source['error']}"
-    elif not source["revision"]:
-        warning = f"{source['url']} is not read yet"
-    return [_api.get(url, f"/api/v1/applications/{name}") for name in names], warning
+        which = f"the source {source['name']}".rstrip()
+        return f"✖ {which} cannot be read: {source['error']}"
+    return "" if source["revision"] else f"{source['url']} is not read yet"
 
 
 def _from_aws(path: str, settings: Settings, only: str | None) -> tuple[list[dict[str, Any]], list[int]]:

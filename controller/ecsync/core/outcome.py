@@ -297,6 +297,7 @@ class ApplicationState:
     name: str
     target: Target
     sync: Sync = field(default_factory=Sync)
+    source: str = ""  # the name of its source, where there are several
     revision: str = ""
     problems: tuple[Problem, ...] = ()
     outcome: Outcome | None = None

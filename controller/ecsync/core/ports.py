@@ -194,6 +194,8 @@ class Snapshot:
     source: str = ""  # the source, as in the operator's config
     about: Mapping[str, str] = field(default_factory=dict)  # for people: commit, author, subject; decides nothing
     durable: bool = False  # from an index or a git commit: complete by construction (docs/rules.md R27)
+    # Of several sources: the revision of each by its name, with which the names of its files begin.
+    revisions: Mapping[str, str] = field(default_factory=dict)
 
 
 class Source(Protocol):

@@ -20,6 +20,7 @@ class Catalogue:
     """All applications of the last good snapshot.
 
     `pruning` is the reason why nothing may be pruned now. Only who has a complete reading of a source may clear it.
+    `sources` has, of several sources, the same catalogue with the revision and the reason of each one.
     """
 
     applications: Mapping[str, Application]
@@ -27,14 +28,29 @@ class Catalogue:
     revision: str = ""
     pruning: str = NO_WARRANT
     claims: dict[str, orphans.Claims] = field(default_factory=dict, compare=False)  # by application, of its last pass
+    sources: Mapping[str, Catalogue] = field(default_factory=dict)
 
-    def held(self, pruning: str) -> Catalogue:
-        """Return the catalogue with this reason: itself, if it has it already, so that passes know it again."""
-        return self if self.pruning == pruning else replace(self, pruning=pruning)
+    def of(self, name: str) -> Catalogue:
+        """Return the catalogue with what its source has for an application."""
+        application = self.applications.get(name)
+        return self.sources.get(application.source, self) if application is not None else self
+
+    def held(self, reasons: Mapping[str, str]) -> Catalogue:
+        """Return the catalogue with these reasons, by source: itself if it has them, so that passes know it again."""
+        sources = {name: one.held({"": reasons[name]}) for name, one in self.sources.items()}
+        pruning = reasons.get("", self.pruning)
+        same = pruning == self.pruning and all(one is self.sources[name] for name, one in sources.items())
+        return self if same else replace(self, pruning=pruning, sources=sources)
 
     def holds(self, name: str) -> tuple[Problem, ...]:
         """Return the problems that keep an application from being reconciled."""
-        return tuple(one for one in self.problems if one.application in ("", name))
+        application = self.applications.get(name)
+        source = application.source if application is not None else ""
+        return tuple(one for one in self.problems if one.application == name or _is_of(one, source))
+
+    def with_sources(self, revisions: Mapping[str, str]) -> Catalogue:
+        """Return the catalogue of several sources, of which these are the revisions."""
+        return replace(self, sources={name: replace(self, revision=one) for name, one in revisions.items()})
 
     def documents(self) -> Iterator[Desired]:
         """Yield the resources of all applications."""
@@ -68,3 +84,8 @@ class Catalogue:
                     found[ref.key] = other
                     pending.append(other)
         return tuple(found.values())
+
+
+def _is_of(problem: Problem, source: str) -> bool:
+    """Return whether a problem holds all applications of a source."""
+    return not problem.application and (not source or problem.origin.file.partition("/")[0] in (source, "--var"))

@@ -182,7 +182,7 @@ class Daemon:
         for name in read.applications:
             changed = before.applications.get(name) != read.applications[name]
             if changed or before.holds(name) != read.holds(name):
-                self._parts.recorder.problems(name, read.holds(name), read.revision)
+                self._parts.recorder.problems(name, read.holds(name), read.of(name).revision)
                 target = self._parts.target_of(read.applications[name])
                 self._parts.queue.place(name, (target.account or target.name, target.region))
                 self._parts.queue.add(name, priority="change")
@@ -197,7 +197,8 @@ class Daemon:
             name=application.name,
             target=self._parts.target_of(application),
             sync=application.sync,
-            revision=catalogue.revision,
+            source=application.source,
+            revision=catalogue.of(application.name).revision,
             problems=catalogue.holds(application.name),
         )
 
@@ -243,7 +244,7 @@ class Daemon:
 
     def _pass(self, claim: Claim, alive: Callable[[], None]) -> _Next:
         """Make a pass, and return when the next one comes. Raises Deferred."""
-        name, catalogue = claim.key, self._catalogue
+        name, catalogue = claim.key, self._catalogue.of(claim.key)
         application = catalogue.applications.get(name)
         if application is None:
             return _Next(after=None)

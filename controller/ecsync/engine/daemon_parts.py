@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from math import inf
 from typing import Any, Protocol, TypeAlias
 
 from ecsync.core.model import Application, Problem, Target
@@ -36,12 +37,8 @@ def start_thread(name: str, work: Callable[[], None]) -> threading.Thread:
     return thread
 
 
-class SourceState(Protocol):
-    """The result of the latest read of the source."""
-
-    @property
-    def snapshot(self) -> Snapshot | None:
-        """The last good snapshot."""
+class OneState(Protocol):
+    """The result of the latest read of one source."""
 
     @property
     def error(self) -> SourceError | None:
@@ -50,6 +47,30 @@ class SourceState(Protocol):
     @property
     def complete(self) -> bool:
         """Whether a document that is not in the snapshot is deleted for certain."""
+
+    @property
+    def seen_at(self) -> float | None:
+        """The monotonic time of the start of the last good read."""
+
+    @property
+    def identical_since(self) -> float | None:
+        """The monotonic time of the end of the first read of the same revision."""
+
+
+class SourceState(Protocol):
+    """The result of the latest read of the source, or of several."""
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """The last good snapshot; of several sources, the files of all."""
+
+    @property
+    def error(self) -> SourceError | None:
+        """The error of the latest read; None if it succeeded."""
+
+    @property
+    def each(self) -> Mapping[str, OneState]:
+        """The states of the sources by name; the only one has no name."""
 
 
 class LastGood(Protocol):
@@ -145,16 +166,30 @@ class Place:
         return self.destination.target.account, self.destination.target.region
 
 
-def pruning(source_state: SourceState, catalogue: Catalogue) -> str:
-    """Return the reason why nothing may be pruned now; empty if it may (docs/rules.md R5, R27)."""
-    if source_state.error is not None:
-        reason = source_state.error.reason
-        text = f"nothing will be deleted: the source cannot be read ({reason})"
+def pruning(source_state: SourceState, catalogue: Catalogue) -> Mapping[str, str]:
+    """Return, by source, the reason why nothing may be pruned now; empty if it may (docs/rules.md R5, R27)."""
+    invalid = catalogue.warranted().pruning
+    return {name: _pruning(name, source_state.each) or invalid for name in source_state.each}
+
+
+def _pruning(name: str, each: Mapping[str, OneState]) -> str:
+    """Return why a source does not allow to prune what it lacks.
+
+    What it lacks may have moved to another source: all others are read after it first lacked that.
+    """
+    own, which = each[name], f"the source {name}".rstrip()
+    if own.error is not None:
+        reason = own.error.reason
+        text = f"nothing will be deleted: {which} cannot be read ({reason})"
         return WithheldReason("empty" if reason == "empty" else "stale_source", text)
-    if not source_state.complete:
-        text = "nothing will be deleted: the source must first return the same files twice, 60 s apart"
+    if not own.complete or own.identical_since is None:
+        text = f"nothing will be deleted: {which} must first return the same files twice, 60 s apart"
         return WithheldReason("stale_source", text)
-    return catalogue.warranted().pruning
+    for other, state in each.items():
+        if other != name and (state.error is not None or (state.seen_at or -inf) <= own.identical_since):
+            text = f"nothing will be deleted: it may have moved to the source {other}, which is not read since"
+            return WithheldReason("stale_source", text)
+    return ""
 
 
 def result(outcome: Outcome) -> PassResult:

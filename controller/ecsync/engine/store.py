@@ -102,7 +102,9 @@ class Store:
 
 
 def _redeclared(known: ApplicationState, now: ApplicationState) -> ApplicationState:
-    return replace(known, target=now.target, sync=now.sync, revision=now.revision, problems=now.problems)
+    return replace(
+        known, target=now.target, sync=now.sync, source=now.source, revision=now.revision, problems=now.problems
+    )
 
 
 def _type_filter(type_: str | None) -> Callable[[str], bool]:

@@ -107,15 +107,20 @@ class _Routes:
 
     def applications(self, _request: Request) -> Response:
         items = [bodies.summary(app) for app in self._view.applications()]
-        source = bodies.source_state(self._view.source())
-        return _json(bodies.envelope("ApplicationList", items=items, source=source, lease=self._view.lease()))
+        states = self._view.sources()
+        source = bodies.source_state(next((one for one in states if one.error), states[0]))
+        sources = [bodies.source_state(one) for one in states]
+        lease = self._view.lease()
+        return _json(bodies.envelope("ApplicationList", items=items, source=source, sources=sources, lease=lease))
 
     def application(self, request: Request) -> Response:
         name = request.path_params["name"]
         app = self._view.application(name)
         if app is None:
             raise HTTPException(404, f"application {name!r} does not exist; /api/v1/applications lists all")
-        return _json(bodies.envelope("Application", **bodies.application(app, self._view.source())))
+        sources = self._view.sources()
+        source = next((one for one in sources if one.name == app.source), sources[0])
+        return _json(bodies.envelope("Application", **bodies.application(app, source)))
 
     def retry(self, request: Request) -> Response:
         """Have an application, or one resource of it, tried at once. It gives no right that the daemon does not have.

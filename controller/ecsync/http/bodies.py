@@ -57,6 +57,7 @@ def application(app: ApplicationState, source: SourceView) -> dict[str, Json]:
 def source_state(source: SourceView) -> dict[str, Json]:
     """Return the state of the source."""
     return {
+        "name": source.name,
         "url": source.url,
         "revision": source.revision,
         "about": dict(source.about),

@@ -15,6 +15,7 @@ class SourceView:
     """The state of the source; `error` and `reason` are empty while it can be read."""
 
     url: str
+    name: str = ""  # where there are several
     revision: str = ""
     about: Mapping[str, str] = field(default_factory=dict)  # commit, author, subject of the revision
     fetched_at: datetime | None = None
@@ -40,8 +41,8 @@ class View(Protocol):
     def application(self, name: str) -> ApplicationState | None:
         """Return one application; None if it does not exist."""
 
-    def source(self) -> SourceView:
-        """Return the state of the source."""
+    def sources(self) -> Sequence[SourceView]:
+        """Return the state of each source; there is at least one."""
 
     def events(
         self, *, application: str | None, of_type: str | None, since: datetime | None, limit: int

@@ -39,9 +39,14 @@ class _Draft:
     twins: list[str] = field(default_factory=list)
 
 
-def group(parsed: Mapping[str, ParsedFile], root_name: str, make: MakeSettings) -> list[Draft]:
-    """Return one draft for each application, with its files and the problems of its settings."""
-    by_directory = _declared(parsed, make)
+def group(
+    parsed: Mapping[str, ParsedFile], root_name: str, make: MakeSettings, sources: Mapping[str, str]
+) -> list[Draft]:
+    """Return one draft for each application, with its files and the problems of its settings.
+
+    `root_name` is the name of the application for files that have none; with several sources, `sources` has one each.
+    """
+    by_directory = _declared(parsed, make, sources)
     owners = {name: _owner(name, by_directory) for name in parsed}
     for name, owner in owners.items():
         if owner is not None:
@@ -50,9 +55,11 @@ def group(parsed: Mapping[str, ParsedFile], root_name: str, make: MakeSettings) 
     alone = [parsed[name] for name, owner in owners.items() if owner is None and name not in shared]
     rest = [file.name for file in alone if file.documents or file.problems]
     drafts = list(by_directory.values())
-    if rest:
-        root = Settings(name=_safe(root_name), origin=Origin(rest[0]), declared=False)
-        drafts.append(_Draft(settings=root, files=rest))
+    for source, name in (sources or {"": root_name}).items():
+        files = [file for file in rest if source_of(file, sources) == source]
+        if files:
+            root = Settings(name=_safe(name), origin=Origin(files[0]), directory=source, declared=False, source=source)
+            drafts.append(_Draft(settings=root, files=files))
     return [
         Draft(
             settings=draft.settings,
@@ -74,7 +81,12 @@ def same_group(one: ParsedFile, other: ParsedFile) -> bool:
     )
 
 
-def _declared(parsed: Mapping[str, ParsedFile], make: MakeSettings) -> dict[str, _Draft]:
+def source_of(path: str, sources: Mapping[str, str]) -> str:
+    """Return the name of the source of a file or a directory; empty where there is only one."""
+    return path.partition("/")[0] if sources else ""
+
+
+def _declared(parsed: Mapping[str, ParsedFile], make: MakeSettings, sources: Mapping[str, str]) -> dict[str, _Draft]:
     """Return a draft for every directory with an Application document, also if that document is unreadable."""
     drafts: dict[str, _Draft] = {}
     for name, file in parsed.items():
@@ -91,7 +103,9 @@ def _declared(parsed: Mapping[str, ParsedFile], make: MakeSettings) -> dict[str,
         directory = posixpath.dirname(name)
         if file.application and directory not in drafts:
             label = file.application if file.application != "?" else _safe(posixpath.basename(directory))
-            drafts[directory] = _Draft(settings=Settings(name=label, origin=Origin(name), directory=directory))
+            source = source_of(directory, sources)
+            lost = Settings(name=label, origin=Origin(name), directory=directory, source=source)
+            drafts[directory] = _Draft(settings=lost)
     return drafts
 
 

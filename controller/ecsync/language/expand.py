@@ -38,7 +38,8 @@ def included(settings: Settings, path: Node, files: Collection[str]) -> tuple[tu
     if "://" in text or text.startswith("/") or "\\" in text:
         return (), f"include {quoted(text)} must be a path relative to this file's directory"
     target = posixpath.normpath(posixpath.join(settings.directory, text))
-    if target == ".." or target.startswith("../"):
+    inside = not settings.source or target == settings.source or target.startswith(settings.source + "/")
+    if target == ".." or target.startswith("../") or not inside:
         return (), f"include {quoted(text)} is outside the source; name a file or directory inside it"
     found = tuple(name for name in files if name == target or target == "." or name.startswith(target + "/"))
     return (

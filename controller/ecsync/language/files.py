@@ -102,7 +102,7 @@ def select(files: Iterable[str]) -> Selected:
 def refused(snapshot: Snapshot, names: Iterable[str]) -> Problem | None:
     """Return why the whole snapshot is rejected: these manifests are too large; None if they are not."""
     size = sum(len(snapshot.files[name]) for name in names)
-    if size <= LARGEST_SNAPSHOT:
+    if size <= LARGEST_SNAPSHOT or snapshot.revisions:  # of several sources, each has checked its own files
         return None
     limit = f"at most {LARGEST_SNAPSHOT // 10**6} MB are read"
     message = f"the manifests have {size / 1e6:.1f} MB in total; {limit}: remove files from the source"

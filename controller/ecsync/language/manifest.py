@@ -22,7 +22,7 @@ from ecsync.core.ports import Snapshot
 from ecsync.core.schema import Shape
 from ecsync.language import crosscheck, files
 from ecsync.language.documents import Document
-from ecsync.language.drafts import Draft, group, same_group
+from ecsync.language.drafts import Draft, group, same_group, source_of
 from ecsync.language.expand import Composite
 from ecsync.language.files import ParsedFile, Selected, parse_file
 from ecsync.language.links import Links
@@ -56,6 +56,7 @@ class _Given:
     root_name: str
     composites: Mapping[str, Composite]
     variables: Mapping[str, str]
+    sources: Mapping[str, str]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -90,13 +91,14 @@ def load(
     root_name: str,
     composites: Mapping[str, Composite] | None = None,
     variables: Mapping[str, str] | None = None,
+    sources: Mapping[str, str] | None = None,
     cache: LoadCache | None = None,
 ) -> Loaded:
     """Return the applications of the snapshot and every problem, by file and line.
 
     `environment` has the values of `${env:NAME}`, by name without the prefix ECSYNC_VAR_. `root_name` is the name of
-    the application for files without an Application document. `variables` replace `vars` of Applications. `cache` is
-    used and updated.
+    the application for files without an Application document. `variables` replace `vars` of Applications. `sources`
+    has such a name for each source of a snapshot of several. `cache` is used and updated.
     """
     given = _Given(
         kinds=kinds,
@@ -105,6 +107,7 @@ def load(
         root_name=root_name,
         composites=composites or {},
         variables=dict(variables or {}),
+        sources=dict(sources or {}),
     )
     cache = cache if cache is not None else LoadCache()
     try:
@@ -176,12 +179,13 @@ def _group(same: bool, given: _Given, cache: LoadCache) -> None:
         known = cache.settings.get(id(document))
         if known is None or known[1].directory != directory:
             fresh, problems = settings(document, directory, tuple(given.kinds), given.environment, given.variables)
+            fresh = replace(fresh, source=source_of(directory, given.sources)) if given.sources else fresh
             old = before.get(fresh.name)
             known = (document, old.settings if old is not None and old.settings == fresh else fresh, problems)
         made[id(document)] = known
         return known[1:]
 
-    drafts = group(cache.parsed, given.root_name, make)
+    drafts = group(cache.parsed, given.root_name, make, given.sources)
     cache.settings = made
     cache.drafts = [before[new.settings.name] if before.get(new.settings.name) == new else new for new in drafts]
 
@@ -298,6 +302,7 @@ def _built(own: Settings, cache: LoadCache) -> tuple[Settings, tuple[Part, ...],
         formerly=own.formerly,
         resources=tuple(chain.from_iterable(part.resources for part in parts)),
         origin=own.origin,
+        source=own.source,
     )
     return own, parts, application
 

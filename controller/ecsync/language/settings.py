@@ -112,6 +112,7 @@ class Settings:
     formerly: tuple[str, ...] = ()
     sync: Sync = field(default_factory=Sync)
     ignore: tuple[Ignore, ...] = ()
+    source: str = ""  # the name of its source, where there are several
 
 
 def settings(

@@ -151,24 +151,25 @@ class SourceState(Protocol):
         """The error of the last read; None if it succeeded."""
 
 
-def source_read(before: SourceState | None, after: SourceState, time: datetime) -> tuple[Event, ...]:
+def source_read(before: SourceState | None, after: SourceState, time: datetime, name: str = "") -> tuple[Event, ...]:
     """Report that a source has a new revision, cannot be read, or can be read again."""
     reason_before = before.error.reason if before and before.error else ""
     revision_before = before.snapshot.revision if before and before.snapshot else ""
     revision = after.snapshot.revision if after.snapshot else ""
     context = Context(time=time, application="", revision=revision)
+    named, which = ({"source": name}, f"{name}: ") if name else ({}, "")
     if after.error is not None:
         if after.error.reason == reason_before:
             return ()
-        failed = {"reason": after.error.reason}
-        return (_event("source.failed", context, str(after.error), severity="error", detail=failed),)
+        failed = {"reason": after.error.reason, **named}
+        return (_event("source.failed", context, which + str(after.error), severity="error", detail=failed),)
     if after.snapshot is None or (revision == revision_before and not reason_before):
         return ()
     new = revision != revision_before
     about = after.snapshot.about
     text = f"revision {revision} of {after.snapshot.source}" if new else f"{after.snapshot.source} can be read again"
     text += f": {released(about)}" if about else ""
-    return (_event("source.updated", context, text, detail={"before": revision_before, **about}),)
+    return (_event("source.updated", context, which + text, detail={"before": revision_before, **about, **named}),)
 
 
 # ---------------------------------------------------------------- parts of `pass_ended`

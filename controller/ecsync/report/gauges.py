@@ -40,11 +40,14 @@ class Applications(Collector):
     """The state gauges, computed at each scrape."""
 
     def __init__(
-        self, applications: Callable[[], Sequence[ApplicationState]], drift: Drift, source_ready: Callable[[], bool]
+        self,
+        applications: Callable[[], Sequence[ApplicationState]],
+        drift: Drift,
+        sources_ready: Callable[[], Collection[str]],
     ) -> None:
         self._applications = applications
         self._drift = drift
-        self._source_ready = source_ready
+        self._sources_ready = sources_ready
 
     def collect(self) -> Iterator[Metric]:
         """Yield every family, those without series too."""
@@ -75,12 +78,12 @@ class Applications(Collector):
             "Resources in an account or Region that the manifests of the application do not mean any more",
             "app",
         )
-        source_ready = self._source_ready()
+        sources_ready = self._sources_ready()
         for app in self._applications():
             name, outcome, drift = app.name, app.outcome, self._drift(app.name)
             sync, health = (outcome.sync, outcome.health) if outcome else ("Unknown", "Unknown")
             info.add_metric([name, app.target.account, app.target.region, sync, health, app.sync.mode], 1)
-            for condition_type, holds in _conditions(app, bool(drift), source_ready).items():
+            for condition_type, holds in _conditions(app, bool(drift), app.source in sources_ready).items():
                 condition.add_metric([name, condition_type], float(holds))
             if app.last_success is not None:
                 success.add_metric([name], app.last_success.timestamp())

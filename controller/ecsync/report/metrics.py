@@ -7,7 +7,7 @@ message or other unbounded value is a label.
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Literal, TypeAlias, get_args
 
@@ -67,17 +67,17 @@ class Metrics:
             "drift_detected", "Resources found changed or deleted outside ecsync", "app", "kind", "action"
         )
         self._changes = self._counter("changes", "Changes applied to resources, by result", "kind", "action", "result")
-        self._shown = ("", "")  # of `source_info`
+        self._shown: dict[str, tuple[str, str]] = {}  # of `source_info`, by the name of the source
         self._fetches = self._counter("source_fetch", "Reads of the source, by result", "result")
         self._fetch_seconds = self._histogram(
             "source_fetch_duration_seconds", "Seconds of a read of the source", _SECONDS
         )
         self._hooks = self._counter("webhooks", "Requests of webhooks, by result", "hook", "result")
         self._fetched = self._gauge(
-            "source_last_success_timestamp_seconds", "Time of the last successful read of the source", "source"
+            "source_last_success_timestamp_seconds", "Time of the last successful read of the source", "source", "name"
         )
         self._source = self._gauge(
-            "source_info", "The revision that was read last: of git the commit; always 1", "source", "revision"
+            "source_info", "The revision that was read last: of git the commit; always 1", "source", "revision", "name"
         )
         self._requests = self._counter("aws_requests", "Calls to AWS, by result", "service", "operation", "code")
         self._request_seconds = self._histogram(
@@ -178,10 +178,10 @@ class Metrics:
         self,
         applications: Callable[[], Sequence[ApplicationState]],
         drift: Drift,
-        source_ready: Callable[[], bool] = lambda: True,
+        sources_ready: Callable[[], Collection[str]] = lambda: ("",),
     ) -> None:
         """Read the state and the drift of every application at each scrape."""
-        self.registry.register(Applications(applications, drift, source_ready))
+        self.registry.register(Applications(applications, drift, sources_ready))
 
     def forget(self, application: str) -> None:
         """An application was removed: remove its series."""
@@ -198,13 +198,18 @@ class Metrics:
         """A request of a hook was received; `other` for one that is unknown."""
         self._hooks.labels(hook, result).inc()
 
-    def source_good(self, source: str, at: datetime, revision: str = "") -> None:
-        """The source was read completely; `source` is its type (disk, s3, git). One revision has a series at a time."""
-        self._fetched.labels(source).set(at.timestamp())
-        if (source, revision) != self._shown:
-            self._source.clear()
-            self._source.labels(source, revision).set(1)
-            self._shown = source, revision
+    def source_good(self, source: str, at: datetime, revision: str = "", name: str = "") -> None:
+        """A source was read completely. One revision of it has a series at a time.
+
+        `source` is its type (disk, s3, git), and `name` its name where there are several.
+        """
+        self._fetched.labels(source, name).set(at.timestamp())
+        before = self._shown.get(name)
+        if (source, revision) != before:
+            if before is not None:
+                self._source.remove(*before, name)
+            self._source.labels(source, revision, name).set(1)
+            self._shown[name] = source, revision
 
     # ------------------------------------------------------------ AWS
 

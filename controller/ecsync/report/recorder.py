@@ -21,7 +21,7 @@ class Recorder:
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
         self._reported: dict[str, Reported] = {}
-        self._source: SourceState | None = None
+        self._sources: dict[str, SourceState] = {}
         self._lock = threading.Lock()
 
     def pass_started(self, plan: Plan, context: Context) -> None:
@@ -40,11 +40,11 @@ class Recorder:
         """The manifests of an application were read; without problems they are valid."""
         self._record(context, *events.manifests_read(self._of(context), problems, context))
 
-    def source_read(self, source_state: SourceState, time: datetime) -> None:
-        """The source was read, or could not be read."""
+    def source_read(self, source_state: SourceState, time: datetime, name: str = "") -> None:
+        """The source was read, or could not be read; with several, the one of a name."""
         with self._lock:
-            before, self._source = self._source, source_state
-        self._send(events.source_read(before, source_state, time))
+            before, self._sources[name] = self._sources.get(name), source_state
+        self._send(events.source_read(before, source_state, time, name))
 
     def lease_changed(self, before: bool, now: bool, state: str, detail: Mapping[str, Json], time: datetime) -> None:
         """The lease was taken or lost, or another process holds it."""

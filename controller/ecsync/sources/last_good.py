@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -22,6 +22,11 @@ class SourceState:
     seen_at: float | None = None  # monotonic time of the start of the same read
     identical_since: float | None = None  # monotonic time of the end of the first read of this revision
     age: float | None = None  # seconds since the last good read
+
+    @property
+    def each(self) -> Mapping[str, SourceState]:
+        """Itself, as the only source."""
+        return {"": self}
 
     @property
     def complete(self) -> bool:
@@ -72,6 +77,10 @@ class LastGood:
         with self._reading:
             self._kept = replace(self._kept, error=error)
         return self.current()
+
+    def states(self) -> Mapping[str, SourceState]:
+        """Return the current state, as that of the only source."""
+        return {"": self.current()}
 
     def current(self) -> SourceState:
         """Return the state as of the latest read, with the age as of now."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ecsync.wiring import lease
 from ecsync.wiring.clouds import Clouds
 from ecsync.wiring.registry import all_kinds, all_reads
-from ecsync.wiring.sources import root_name
+from ecsync.wiring.sources import root_name, root_names
 from ecsync.wiring.system import Locks, SystemClock
 from ecsync.wiring.workspace import Workspace
 
@@ -23,4 +23,4 @@ def workspace(
 ) -> Workspace:
     """Return the workspace of a verb, for manifests at a path or `s3://bucket/prefix`."""
     clouds = Clouds(settings=settings, read_only=read_only, observer=observer, pace=pace)
-    return Workspace(settings=settings, clouds=clouds, root_name=root_name(where))
+    return Workspace(settings=settings, clouds=clouds, root_name=root_name(where), root_names=root_names(settings))

@@ -27,6 +27,7 @@ from ecsync.report.log import event_sink
 from ecsync.report.metrics import Code, Metrics
 from ecsync.report.recorder import Recorder, fan_out
 from ecsync.sources.last_good import LastGood
+from ecsync.sources.several import Several
 from ecsync.wiring import guards, lease, targets, webhooks
 from ecsync.wiring.event_recorder import DaemonEventRecorder
 from ecsync.wiring.http_view import DaemonView, Heartbeats
@@ -64,7 +65,9 @@ def start(settings: Settings, where: str, workspace: Workspace, metrics: Metrics
     """Start the daemon and its HTTP server. `sinks` are added to log, metrics and store."""
     clock = workspace.clock
     store = Store()
-    last_good = LastGood(workspace.source(where), clock, metrics.fetched)
+    addresses = {name: one.source for name, one in settings.sources.items()} or {"": where}
+    sources = {name: LastGood(one, clock, metrics.fetched) for name, one in workspace.sources(where).items()}
+    last_good = Several(sources) if settings.sources else sources[""]
     heartbeats = Heartbeats(clock)
     heartbeats.expect("source", settings.loop.source_interval)
     for number in range(settings.loop.workers):
@@ -91,7 +94,7 @@ def start(settings: Settings, where: str, workspace: Workspace, metrics: Metrics
             metrics=metrics,
             heartbeats=heartbeats,
             clock=clock,
-            source_kind=kind_of(where),
+            source_kinds={name: kind_of(one) for name, one in addresses.items()},
         ),
         wait_limit=workspace.clouds.patience.limited,
         readers=partial(ThreadPoolExecutor, _READERS),
@@ -100,7 +103,9 @@ def start(settings: Settings, where: str, workspace: Workspace, metrics: Metrics
         jitter=settings.loop.jitter,
     )
     daemon = Daemon(parts)
-    _declare_metrics(metrics, parts, daemon, events)
+    if isinstance(last_good, Several):
+        last_good.late, last_good.failed = daemon.read_now, partial(parts.recorder.internal_error, "")
+    _declare_metrics(metrics, parts, last_good, events)
     metrics.watch_buckets(workspace.clouds.limiters.readings)
     metrics.watch_inventories(workspace.inventories)
     metrics.watch_lease(lambda: keeper is not None and keeper.state().held)
@@ -108,7 +113,7 @@ def start(settings: Settings, where: str, workspace: Workspace, metrics: Metrics
         store=store,
         last_good=last_good,
         heartbeats=heartbeats,
-        where=where,
+        addresses=addresses,
         late=max(_LATE_READ, _LATE_READS * settings.loop.source_interval),
         ask_retry=daemon.retry,
         lease_state=lambda: str(keeper.state()) if keeper else "",
@@ -169,13 +174,14 @@ def _code(service: str, operation: str, code: str) -> Code:
     return "5xx" if kind == "transient" else "4xx"
 
 
-def _declare_metrics(metrics: Metrics, parts: DaemonParts, daemon: Daemon, events: Recorder) -> None:
+def _declare_metrics(metrics: Metrics, parts: DaemonParts, last_good: LastGood | Several, events: Recorder) -> None:
     """Start the counters at 0, and connect the gauges to what they show."""
     metrics.declare_kinds(kind.name for kind in kinds.ALL)
     metrics.declare_services({operation.partition(".")[0] for operation in all_reads()})
     metrics.watch_queue(parts.queue.depth, parts.queue.active, parts.queue.longest_running)
-    metrics.watch_applications(
-        parts.store.applications,
-        events.drift,
-        lambda: daemon.source_state is not None and daemon.source_state.error is None,
-    )
+    metrics.watch_applications(parts.store.applications, events.drift, partial(_ready, last_good))
+
+
+def _ready(last_good: LastGood | Several) -> set[str]:
+    """Return the names of the sources that could be read."""
+    return {name for name, state in last_good.states().items() if state.error is None and state.snapshot is not None}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
@@ -32,15 +32,20 @@ class DaemonEventRecorder:
     metrics: Metrics
     heartbeats: Heartbeats
     clock: Clock
-    source_kind: str  # disk, s3 or git
+    source_kinds: Mapping[str, str]  # disk, s3 or git, by the name of the source
 
     def source_read(self, source_state: Any) -> None:
         """Record a read of the source."""
-        self.events.source_read(source_state, self.clock.now())
-        if source_state.error is None:
-            self.metrics.source_good(self.source_kind, self.clock.now(), source_state.snapshot.revision)
-        else:
-            self.metrics.error("source")
+        for name, state in source_state.each.items():
+            if state.error is None and state.snapshot is None:
+                continue  # its first read is under way
+            now = self.clock.now()
+            self.events.source_read(state, now, name)
+            if state.error is None:
+                at = state.fetched_at or now
+                self.metrics.source_good(self.source_kinds[name], at, state.snapshot.revision, name)
+            else:
+                self.metrics.error("source")
 
     def problems(self, application: str, found: tuple[Problem, ...], revision: str) -> None:
         """Record the problems of an application's manifests; none is recorded too."""

@@ -10,7 +10,8 @@ from ecsync.core.outcome import ApplicationState, Event
 from ecsync.core.ports import Clock
 from ecsync.engine.store import Store
 from ecsync.http.view import Beat, SourceView
-from ecsync.sources.last_good import LastGood
+from ecsync.sources.last_good import LastGood, SourceState
+from ecsync.sources.several import Several
 
 
 class Heartbeats:
@@ -44,9 +45,9 @@ class DaemonView:
     """
 
     store: Store
-    last_good: LastGood
+    last_good: LastGood | Several
     heartbeats: Heartbeats
-    where: str
+    addresses: Mapping[str, str]  # of the sources, by name
     late: float
     ask_retry: Callable[[str, str], str]
     lease_state: Callable[[], str] = lambda: ""
@@ -59,11 +60,14 @@ class DaemonView:
         """Return one application; None where it is not declared."""
         return self.store.application(name)
 
-    def source(self) -> SourceView:
-        """Return the state of the source."""
-        state = self.last_good.current()
+    def sources(self) -> Sequence[SourceView]:
+        """Return the state of each source."""
+        return [self._source(name, state) for name, state in self.last_good.states().items()]
+
+    def _source(self, name: str, state: SourceState) -> SourceView:
         return SourceView(
-            url=self.where,
+            name=name,
+            url=self.addresses[name],
             revision=state.snapshot.revision if state.snapshot else "",
             about=state.snapshot.about if state.snapshot else {},
             fetched_at=state.fetched_at,
@@ -98,7 +102,10 @@ class DaemonView:
         return "; ".join(str(one) for state in self.store.applications() for one in state.problems[:1])
 
     def _source_error(self) -> str:
-        state = self.last_good.current()
+        reasons = {name: self._unread(state) for name, state in self.last_good.states().items()}
+        return "; ".join(f"{name}: {why}" if name else why for name, why in reasons.items() if why)
+
+    def _unread(self, state: SourceState) -> str:
         if state.error is not None:
             return f"nothing will be deleted, and the last good revision is kept: {state.error.reason}: {state.error}"
         if state.age is None:

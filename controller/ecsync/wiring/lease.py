@@ -71,9 +71,10 @@ def _lease(settings: Settings, where: str, clouds: Clouds, holder: Holder, timin
         return _over(DynamoDbStore(clouds.of_lease(_region(settings)), place, name), holder, timing)
     if kind == "file":
         return FileLease(Path(place), holder)
-    if kind_of(where) == "git":
+    if settings.sources or kind_of(where) == "git":
+        what = "with several sources it has no place" if settings.sources else "a git source has no place for it"
         raise config.ConfigError(
-            "lease: a git source has no place for it, and without it two processes may write: set lease to "
+            f"lease: {what}, and without it two processes may write: set lease to "
             "dynamodb:TABLE, or to file:PATH where all processes run on one machine, or to none"
         )
     if where.startswith("s3://"):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from ecsync import config
 from ecsync.config import ConfigError, Settings
-from ecsync.core.ports import Reader, Source, SourceError
+from ecsync.core.ports import Reader, Snapshot, Source, SourceError
 from ecsync.sources import git_url
 from ecsync.sources.disk import DiskSource
 from ecsync.sources.s3 import S3Source
@@ -54,6 +55,38 @@ def _git(where: str, settings: Settings) -> Source:
         token=token, username=git.username, ca_file=git.ca_file, ssh_key=git.ssh_key, known_hosts=git.known_hosts
     )
     return GitSource(git_url.parse(where), access, rewrites=git.history == "rewrite-allowed")
+
+
+def open_sources(where: str, reader: Callable[[], Reader], settings: Settings) -> dict[str, Source]:
+    """Return the sources of a controller by name; the only one has none. Raises SourceError for the only one."""
+    if not settings.sources:
+        return {"": open_source(where, reader, settings)}
+    return {name: _Lazy(one.source, reader, settings.source_of(name)) for name, one in settings.sources.items()}
+
+
+@dataclass(slots=True)
+class _Lazy:
+    """A source that is opened when it is read: one with a wrong address does not keep the others from starting."""
+
+    where: str
+    reader: Callable[[], Reader]
+    settings: Settings
+    opened: Source | None = None
+
+    def fetch(self) -> Snapshot:
+        """Return the complete snapshot. Raises SourceError."""
+        self.opened = self.opened or open_source(self.where, self.reader, self.settings)
+        return self.opened.fetch()
+
+
+def described(settings: Settings) -> str:
+    """Return where the manifests come from, for people."""
+    return ", ".join(f"{name}: {one.source}" for name, one in settings.sources.items()) or settings.source
+
+
+def root_names(settings: Settings) -> dict[str, str]:
+    """Return, for several sources, the name of the application of documents without an Application in each."""
+    return {name: root_name(one.source) for name, one in settings.sources.items()}
 
 
 def root_name(where: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -22,19 +22,23 @@ from ecsync.language.manifest import LoadCache, Loaded, load
 from ecsync.wiring import registry, targets
 from ecsync.wiring.clouds import Clouds
 from ecsync.wiring.registry import all_kinds
-from ecsync.wiring.sources import open_source
+from ecsync.wiring.sources import open_source, open_sources
 from ecsync.wiring.system import Locks, SystemClock, without_collection
 
 
 @dataclass(kw_only=True)
 class Workspace:
-    """What every verb works with. `root_name` names the application of documents that have none."""
+    """What every verb works with.
+
+    `root_name` names the application of documents that have none; `root_names` does for each of several sources.
+    """
 
     settings: Settings
     clouds: Clouds
     clock: Clock = field(default_factory=SystemClock)
     serial: Callable[[str], AbstractContextManager[object]] = field(default_factory=Locks)
     root_name: str = "default"
+    root_names: Mapping[str, str] = field(default_factory=dict)
     threads: Executor | None = None  # that passes read ahead with
 
     def __post_init__(self) -> None:
@@ -94,17 +98,19 @@ class Workspace:
                 environment=config.template_environment(),
                 root_name=self.root_name,
                 variables=self.settings.variables,
+                sources=self.root_names if snapshot.revisions else None,
                 cache=self._cache,
             )
 
     def catalogue(self, snapshot: Snapshot) -> Catalogue:
         """Return what a snapshot declares, in the engine's form."""
         loaded = self.loaded(snapshot)
-        return Catalogue(
+        found = Catalogue(
             applications={application.name: application for application in loaded.applications},
             problems=loaded.problems,
             revision=snapshot.revision,
         )
+        return found.with_sources(snapshot.revisions) if snapshot.revisions else found
 
     @staticmethod
     def shape_of(of: ShapeOf) -> Shape:
@@ -119,5 +125,12 @@ class Workspace:
 
     def source(self, where: str) -> Source:
         """Return the source at a path, `s3://bucket/prefix` or `git+https://host/repository`. Raises SourceError."""
-        region = self.settings.region or config.default_region()
-        return open_source(where, lambda: self.clouds.of("", region), self.settings)
+        return open_source(where, self._operators, self.settings)
+
+    def sources(self, where: str) -> dict[str, Source]:
+        """Return the sources of the settings by name; the only one, at `where`, has none. Raises SourceError."""
+        return open_sources(where, self._operators, self.settings)
+
+    def _operators(self) -> Cloud:
+        """Return the cloud of the operator's own account, from which manifests in S3 are read."""
+        return self.clouds.of("", self.settings.region or config.default_region())

@@ -92,7 +92,7 @@ def test_a_push_of_an_image_deploys_one_service_and_names_the_commit(
         (updated,) = daemon.running.store.events(of_type="source.updated", limit=1)
         assert updated.detail["commit"] == sha
         assert updated.message.endswith("nginx:1.28 for env/prod (Ada)")
-        assert daemon.metric("ecsync_source_info", source="git", revision=sha[:12]) == 1.0
+        assert daemon.metric("ecsync_source_info", source="git", name="", revision=sha[:12]) == 1.0
         source = daemon.get("/api/v1/applications")[1]["source"]
         assert (source["about"]["commit"], source["about"]["author"]) == (sha, "Ada")
         other = change(repository, "nginx:1.27", "nginx:1.29", "env/test")

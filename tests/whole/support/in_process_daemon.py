@@ -20,6 +20,7 @@ from ecsync.config import HttpSettings, LoopSettings, Settings
 from ecsync.core.ports import Snapshot
 from ecsync.engine.catalogue import Catalogue
 from ecsync.wiring import daemon
+from ecsync.wiring.sources import root_names
 from tests.whole.support.environment import ACCOUNT, INSTALLATION, REGION, Environment, SharedClouds
 
 INTERVAL = 0.2  # seconds between two passes, and between two fetches of the source
@@ -47,7 +48,7 @@ def get(url: str) -> tuple[int, str]:
             return error.code, error.read().decode()
 
 
-def metric(url: str, name: str, **labels: str) -> float | None:
+def metric(url: str, name: str, /, **labels: str) -> float | None:
     """Return the value of a series; None if it does not exist."""
     for family in text_string_to_metric_families(get(f"{url}/metrics")[1]):
         for sample in family.samples:
@@ -97,7 +98,8 @@ class _FastWorkspace(wiring.Workspace):
             name: replace(one, sync=replace(one.sync, interval=INTERVAL))
             for name, one in catalogue.applications.items()
         }
-        return replace(catalogue, applications=applications)
+        sources = {name: replace(one, applications=applications) for name, one in catalogue.sources.items()}
+        return replace(catalogue, applications=applications, sources=sources)
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ class RunningDaemon:
         because: Mapping[str, str] = body["because"]
         return because
 
-    def metric(self, name: str, **labels: str) -> float | None:
+    def metric(self, name: str, /, **labels: str) -> float | None:
         """Return the value of a series."""
         return metric(self.running.url, name, **labels)
 
@@ -149,7 +151,11 @@ def run(
     metrics = daemon.build_metrics()
     clouds = SharedClouds(settings=daemon_settings, read_only=False, clients=environment.clients)
     workspace = _FastWorkspace(
-        settings=daemon_settings, clouds=clouds, clock=_DaemonClock(environment), root_name="manifests"
+        settings=daemon_settings,
+        clouds=clouds,
+        clock=_DaemonClock(environment),
+        root_name="manifests",
+        root_names=root_names(daemon_settings),
     )
     with advancing_time(environment):
         running = daemon.start(daemon_settings, where, workspace, metrics, {})
