@@ -148,7 +148,8 @@ def pruning(source_state: SourceState, catalogue: Catalogue) -> str:
     """Return the reason why nothing may be pruned now; empty if it may (docs/rules.md R5, R27)."""
     if source_state.error is not None:
         reason = source_state.error.reason
-        text = f"nothing will be deleted: the source cannot be read ({reason})"
+        problem = "has a newer commit that is not signed" if reason == "unsigned" else f"cannot be read ({reason})"
+        text = f"nothing will be deleted: the source {problem}"
         return WithheldReason("empty" if reason == "empty" else "stale_source", text)
     if not source_state.complete:
         text = "nothing will be deleted: the source must first return the same files twice, 60 s apart"
