@@ -49,6 +49,7 @@ class HttpsServer:
     answer: Callable[[bytes], bytes] = lambda content: content  # what becomes of the body of each answer to a POST
     requests: list[str] = field(default_factory=list)  # method and path
     tokens: list[str] = field(default_factory=list)  # that clients sent
+    sent: list[int] = field(default_factory=list)  # bytes of each answer of git
     port: int = 0
 
     @property
@@ -155,6 +156,7 @@ class _Backend(BaseHTTPRequestHandler):
             if name != "Status":
                 self.send_header(name, value)
         self.end_headers()
+        self.of.sent.append(len(content))
         self.wfile.write(self.of.answer(content) if self.command == "POST" else content)
 
 

@@ -20,13 +20,13 @@ class PublicKeys:
         """Read armored public keys, one block after another. Raises BadKey."""
         self._certificates: list[Cert] = []
         for block in _KEY.finditer(armored.replace(b"\r\n", b"\n")):
+            if block[1] != b"PUBLIC KEY BLOCK":
+                raise BadKey("it has a block that is not a public key; list the output of gpg --armor --export alone")
             try:
                 self._certificates += Cert.split_bytes(block[0])
             except RuntimeError as error:
                 raise BadKey(f"a block is not an OpenPGP key ({_first_line(error)})") from error
         for one in self._certificates:
-            if one.has_secret_keys:
-                raise BadKey(f"{one.fingerprint} is a private key; export the public one (gpg --armor --export)")
             if any(part.key_algorithm == PublicKeyAlgorithm.DSA for part in PacketPile.from_bytes(bytes(one))):
                 raise BadKey(f"{one.fingerprint} is a DSA key, which is too weak; use ed25519 or rsa")
         if not self._certificates:
