@@ -96,7 +96,7 @@ class GitSource:
         objects = remote.objects(counted.commit)
         commit = commit_of(objects, counted.commit)
         if last is not None and not name.startswith(b"refs/tags/"):  # a tag is moved on purpose
-            self._check_history(remote, commit.id, last.commit)
+            self._check_history(remote, commit, last.commit)
         files = manifests(objects, commit.tree, self._url.subdirectory, self.source)
         found = snapshot(files, self._digests, source=self.source, durable=True)
         found = replace(found, revision=short(commit.id), about=_about(commit))
@@ -133,9 +133,10 @@ class GitSource:
             raise SourceError(f"has no {what}; nothing will be deleted", reason="missing")
         return found[0]
 
-    def _check_history(self, remote: Remote, sha: bytes, before: bytes) -> None:
+    def _check_history(self, remote: Remote, commit: GitCommit, before: bytes) -> None:
         """Raise SourceError for a branch that was rewritten: the commit that is applied is not in its history."""
-        if self._rewrites or sha == before:
+        sha = commit.id
+        if self._rewrites or sha == before or before in commit.parents:
             return
         if self._rewritten != (sha, before) and remote.descends(sha, before):
             return

@@ -8,6 +8,7 @@ from typing import NoReturn
 
 from dulwich.client import HTTPProxyUnauthorized, HTTPUnauthorized
 from dulwich.errors import ApplyDeltaError, ChecksumMismatch, FileFormatException, GitProtocolError, NotGitRepository
+from dulwich.pack import UnresolvedDeltas
 
 from ecsync.core.ports import SourceError
 from ecsync.sources.git_pack import NotAPack, TooLarge
@@ -24,6 +25,7 @@ OF_REMOTES = (
     HTTPUnauthorized,
     HTTPProxyUnauthorized,
     ApplyDeltaError,
+    UnresolvedDeltas,
     ChecksumMismatch,
     FileFormatException,
     OSError,
@@ -41,7 +43,7 @@ def failed(source: str, error: Exception) -> NoReturn:
     lower = text.lower()
     if any(isinstance(one, TooLarge) for one in chain):
         raise SourceError(f"{source}: the pack is too large: {error}", reason="too_large") from error
-    if any(isinstance(one, NotAPack | zlib.error | FileFormatException) for one in chain):
+    if any(isinstance(one, NotAPack | zlib.error | FileFormatException | UnresolvedDeltas) for one in chain):
         raise SourceError(f"{source}: the server sent no whole pack: {text}", reason="partial") from error
     if any(isinstance(one, ssl.SSLCertVerificationError) for one in chain):
         raise SourceError(
