@@ -26,7 +26,7 @@ class SshKey:
     def create(cls, folder: Path, name: str = "ada", kind: str = "ed25519", bits: int = 0) -> SshKey:
         """Make a key."""
         size = ["-b", str(bits)] if bits else []
-        command = ["ssh-keygen", "-q", "-t", kind, *size, "-N", "", "-C", name, "-f", folder / name]
+        command = ["ssh-keygen", "-q", "-t", kind, *size, "-N", "", "-C", name, "-f", str(folder / name)]
         subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
         return cls(folder / name)
 
@@ -51,7 +51,7 @@ class SshKey:
 
     def sign(self, payload: bytes, namespace: str = "git", digest: str = "sha512") -> bytes:
         """Return ssh-keygen's signature."""
-        command = ["ssh-keygen", "-q", "-Y", "sign", "-O", f"hashalg={digest}", "-n", namespace, "-f", self.path]
+        command = ["ssh-keygen", "-q", "-Y", "sign", "-O", f"hashalg={digest}", "-n", namespace, "-f", str(self.path)]
         return subprocess.run(command, input=payload, capture_output=True, check=True).stdout
 
 

@@ -249,6 +249,14 @@ class TestHostileServers:
         server.answer = lambda content: content
         assert source.fetch().files
 
+    def test_an_answer_that_ends_before_its_size_is_unreachable(self, server: HttpsServer) -> None:
+        """A connection that is lost."""
+        source = https(server)
+        server.announced, server.answer = True, lambda content: content[: len(content) // 2]
+        assert refused(source) == "unreachable"
+        server.answer = lambda content: content
+        assert source.fetch().files
+
 
 class TestHostileTrees:
     """What a checkout would follow, or would write elsewhere."""

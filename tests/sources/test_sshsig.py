@@ -107,9 +107,9 @@ class TestForgeries:
 
     def test_weak_and_strange_keys_are_refused(self) -> None:
         """As a listed key, and in a signature."""
-        numbers = dsa.generate_private_key(1024).public_key().public_numbers()
+        numbers = dsa.generate_private_key(1024).public_key().public_numbers()  # noqa: S505  # that it is refused
         group = numbers.parameter_numbers
-        small = rsa.generate_private_key(65_537, 1024).public_key().public_numbers()
+        small = rsa.generate_private_key(65_537, 1024).public_key().public_numbers()  # noqa: S505
         for key, text in (
             (packed(b"ssh-dss", *map(integer, (group.p, group.q, group.g, numbers.y))), "are not supported"),
             (packed(b"ssh-rsa", integer(small.e), integer(small.n)), "1024 bits is not accepted"),

@@ -9,6 +9,7 @@ from typing import NoReturn
 from dulwich.client import HTTPProxyUnauthorized, HTTPUnauthorized
 from dulwich.errors import ApplyDeltaError, ChecksumMismatch, FileFormatException, GitProtocolError, NotGitRepository
 from dulwich.pack import UnresolvedDeltas
+from urllib3.exceptions import HTTPError
 
 from ecsync.core.ports import SourceError
 from ecsync.sources.git_pack import NotAPack, TooLarge
@@ -29,6 +30,7 @@ OF_REMOTES = (
     ChecksumMismatch,
     FileFormatException,
     OSError,
+    HTTPError,
     zlib.error,
     ValueError,
     LookupError,
@@ -64,7 +66,7 @@ def failed(source: str, error: Exception) -> NoReturn:
             f"{source}: no repository is there, or the token or key may not see it; nothing will be deleted",
             reason="missing",
         ) from error
-    if isinstance(error, GitProtocolError | OSError | TimeoutError):
+    if isinstance(error, GitProtocolError | OSError | HTTPError):
         raise SourceError(f"{source}: cannot be reached: {text}", reason="unreachable") from error
     raise SourceError(f"{source}: cannot be read: {type(error).__name__}: {text}", reason="partial") from error
 

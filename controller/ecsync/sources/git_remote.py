@@ -21,6 +21,7 @@ from dulwich.client import GitClient, HTTPProxyUnauthorized, HTTPUnauthorized, U
 from dulwich.object_store import MemoryObjectStore
 from dulwich.objects import Commit, ObjectID
 from dulwich.repo import Repo
+from urllib3.exceptions import HTTPError
 from urllib3.util import Timeout, parse_url
 
 from ecsync.core.ports import SourceError
@@ -116,7 +117,7 @@ class Server:
         """Return the objects of a commit: those that are held, and what the server adds. None if any is missing."""
         try:
             store = self._fetched(sha, _Walker(held.commit), 1, _WITHOUT_LARGE_FILES, held.copy())
-        except (OSError, HTTPUnauthorized, HTTPProxyUnauthorized):
+        except (OSError, HTTPError, HTTPUnauthorized, HTTPProxyUnauthorized):
             raise
         except OF_REMOTES:
             return None

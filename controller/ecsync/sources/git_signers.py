@@ -1,7 +1,7 @@
 """Who may sign commits and tags: keys that the operator lists, and what counts as signed by one of them.
 
-SSH keys are listed in the format of `allowed_signers` (ssh-keygen), OpenPGP keys as armored public keys. A key is judged
-at the time that the commit or tag states, as git does: a key that expires does not undo what it has signed before.
+SSH keys are listed in the format of `allowed_signers` (ssh-keygen), OpenPGP keys as armored public keys. A key is
+judged at the time that the commit or tag states, as git does: a key that expires does not undo what it has signed.
 """
 
 from __future__ import annotations
