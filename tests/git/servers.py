@@ -237,8 +237,8 @@ class SshServer:
 
 
 @contextmanager
-def ssh_server(folder: Path) -> Iterator[SshServer]:
-    """Run an sshd. Its key is made anew each time."""
+def ssh_server(folder: Path, *, accepted: str = "GIT_PROTOCOL") -> Iterator[SshServer]:
+    """Run an sshd. Its key is made anew each time. `accepted` is the variable that it takes from a client."""
     assert _SSHD
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("host", "client"):
@@ -261,7 +261,7 @@ def ssh_server(folder: Path) -> Iterator[SshServer]:
         "StrictModes": "no",
         "UsePAM": "no",
         "PasswordAuthentication": "no",
-        "AcceptEnv": "GIT_PROTOCOL",
+        "AcceptEnv": accepted,
         "LogLevel": "ERROR",
     }
     arguments = [part for name, value in options.items() for part in ("-o", f"{name}={value}")]

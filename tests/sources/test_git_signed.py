@@ -14,7 +14,7 @@ from ecsync.sources.git import GitSource
 from ecsync.sources.git_remote import Access
 from ecsync.sources.git_signers import SignerFiles
 from tests.git.repository import Repository, git, manifest
-from tests.git.servers import https_server
+from tests.git.servers import https_server, needs_sshd, ssh_server
 from tests.git.signing import Gpg, SshKey, needs_ssh_keygen
 
 pytestmark = needs_ssh_keygen
@@ -98,6 +98,20 @@ def test_a_new_process_finds_the_newest_signed_commit_below_others(
         server.sent.clear()
         assert unsigned(read) is kept
         assert len(server.sent) == (2 if how == "https" else 0), "the references alone"
+
+
+@needs_sshd
+def test_a_server_of_the_old_protocol_gives_the_signed_commit_too(
+    repository: Repository, key: SshKey, tmp_path: Path
+) -> None:
+    """It refuses every commit but the newest one. What it sends of the history has the files."""
+    signed = repository.commit({"web.yaml": manifest(days=3)}, "signed", signed=key.settings)
+    repository.commit({"web.yaml": manifest(days=30)}, "not signed")
+    with ssh_server(tmp_path / "ssh", accepted="NOTHING") as server:
+        access = Access(ssh_key=server.key, known_hosts=server.known_hosts)
+        kept = unsigned(source(repository, where=server.url(repository.bare), access=access))
+        assert kept is not None
+        assert (kept.revision, kept.files) == (signed[:12], {"web.yaml": manifest(days=3).encode()})
 
 
 def test_the_search_has_an_end(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import partial
 
+from dulwich.errors import GitProtocolError
 from dulwich.objects import Commit as GitCommit
 
 from ecsync.core.ports import Snapshot, SourceError
@@ -15,7 +16,7 @@ from ecsync.sources.git_errors import OF_REMOTES, failed
 from ecsync.sources.git_remote import Access, Remote
 from ecsync.sources.git_signed import Counted
 from ecsync.sources.git_signers import SignerFiles, Signers
-from ecsync.sources.git_tree import commit_of, manifests, short
+from ecsync.sources.git_tree import Objects, commit_of, manifests, short
 from ecsync.sources.git_url import GitUrl
 
 _LONGEST = 120  # characters of an author and of a subject
@@ -93,7 +94,7 @@ class GitSource:
         if last is not None and last.commit == counted.commit:
             self._last = replace(last, sha=sha, signers=signers, unsigned=counted.unsigned)
             return self._last.result()
-        objects = remote.objects(counted.commit)
+        objects = _objects(remote, counted)
         commit = commit_of(objects, counted.commit)
         if last is not None and not name.startswith(b"refs/tags/"):  # a tag is moved on purpose
             self._check_history(remote, commit, last.commit)
@@ -146,6 +147,22 @@ class GitSource:
             "that does, or set git.history: rewrite-allowed",
             reason="rewritten",
         )
+
+
+def _objects(remote: Remote, counted: Counted) -> Objects:
+    """Return the objects of a commit. A server of an old protocol gives the newest one alone, and filters nothing."""
+    try:
+        return remote.objects(counted.commit)
+    except GitProtocolError:
+        if counted.history is None:
+            raise
+        try:
+            counted.history[commit_of(counted.history, counted.commit).tree]
+        except KeyError:
+            pass
+        else:
+            return counted.history
+        raise
 
 
 def _about(commit: GitCommit) -> dict[str, str]:

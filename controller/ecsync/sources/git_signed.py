@@ -19,10 +19,14 @@ DEPTHS = (1, 10, 100)  # commits that are looked at, each time if none of them c
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """The commit that counts, and why a newer one does not; empty: there is no newer one."""
+    """The commit that counts, and why a newer one does not; empty: there is no newer one.
+
+    `history` is where it was found: without its files, where the server can filter.
+    """
 
     commit: bytes
     unsigned: str = ""
+    history: Objects | None = None
 
 
 def newest(
@@ -40,7 +44,7 @@ def newest(
             refused = _refused(signers, commit, objects[ObjectID(sha)] if number == 0 else None, name)
             if not refused:
                 unsigned = f"{why}; {short(commit.id)} is the newest commit that counts, and nothing will be deleted"
-                return Counted(commit.id, unsigned if number else "")
+                return Counted(commit.id, unsigned if number else "", objects)
             why = why or f"{short(commit.id)} does not count: {refused}"
             if commit.id == applied:
                 raise SourceError(f"{why}; nor does any commit back to the applied one, which stays", reason="unsigned")
