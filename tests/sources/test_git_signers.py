@@ -11,8 +11,8 @@ import pytest
 from dulwich.objects import Commit, Tag
 
 from ecsync.core.ports import SourceError
+from ecsync.sources.git_errors import BadSignature
 from ecsync.sources.git_signers import SignerFiles, Signers
-from ecsync.sources.sshsig import BadSignature
 from tests.git.signing import Gpg, MadeKey, SshKey, needs_ssh_keygen
 
 TIME = 1_780_000_000  # 2026-05-28

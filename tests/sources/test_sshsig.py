@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from ecsync.sources.sshsig import BadKey, BadSignature, signer, verifier
+from ecsync.sources.git_errors import BadKey, BadSignature
+from ecsync.sources.sshsig import signer, verifier
 from tests.git.signing import MadeKey, SshKey, armored, blob, needs_ssh_keygen, packed, to_sign
 
 PAYLOAD = b"tree 1\n\na commit\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from dulwich.errors import GitProtocolError
 from dulwich.objects import Commit as GitCommit
@@ -15,9 +16,11 @@ from ecsync.sources.files import Digests, snapshot
 from ecsync.sources.git_errors import OF_REMOTES, failed
 from ecsync.sources.git_remote import Access, Remote
 from ecsync.sources.git_signed import Counted
-from ecsync.sources.git_signers import SignerFiles, Signers
 from ecsync.sources.git_tree import Objects, commit_of, manifests, short
 from ecsync.sources.git_url import GitUrl
+
+if TYPE_CHECKING:
+    from ecsync.sources.git_signers import SignerFiles, Signers
 
 _LONGEST = 120  # characters of an author and of a subject
 

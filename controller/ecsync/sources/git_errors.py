@@ -1,4 +1,4 @@
-"""What goes wrong with a repository of a server, and its SourceError."""
+"""What goes wrong with a repository of a server, and its SourceError; what is wrong with keys and signatures."""
 
 from __future__ import annotations
 
@@ -36,6 +36,14 @@ OF_REMOTES = (
     LookupError,
     AssertionError,
 )
+
+
+class BadKey(Exception):
+    """A public key is malformed, too weak or of a type that is not supported."""
+
+
+class BadSignature(Exception):
+    """A commit or tag does not count: it has no signature, or a wrong one, or that of another key."""
 
 
 def failed(source: str, error: Exception) -> NoReturn:

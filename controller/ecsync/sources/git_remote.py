@@ -36,6 +36,7 @@ Refs: TypeAlias = Mapping[bytes, bytes]
 
 _SILENT = Timeout(connect=10.0, read=20.0)
 _REDIRECTS = 3
+_PIECE = 65_536
 _ANCESTORS = 1000  # commits that are looked at for the applied one
 _WITHOUT_LARGE_FILES = b"blob:limit=%d" % git_pack.MAX_OBJECT
 
@@ -283,13 +284,24 @@ class _Answer:
 
     def read(self, size: int | None = None) -> bytes:
         """Return some bytes."""
-        data = self._response.read(size or self._left + 1)
+        data = read(self._response, size or self._left + 1, self._until)
         self._left -= len(data)
         if self._left < 0:
             raise git_pack.TooLarge(f"the answer has more than {git_pack.MAX_PACK} bytes")
-        if time.monotonic() > self._until:
-            raise TimeoutError(f"the server needs more than {DEADLINE:.0f} s")
         return data
+
+
+def read(response: urllib3.BaseHTTPResponse, size: int, until: float) -> bytes:
+    """Return the next bytes of an answer, all that are left at most. Raises TimeoutError, also if they trickle."""
+    found = bytearray()
+    while len(found) < size:
+        piece = response.read1(min(size - len(found), _PIECE))
+        if time.monotonic() > until:
+            raise TimeoutError(f"the server needs more than {DEADLINE:.0f} s")
+        if not piece:
+            break
+        found += piece
+    return bytes(found)
 
 
 # ---------------------------------------------------------------- a local repository

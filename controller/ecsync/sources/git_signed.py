@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from dulwich.objects import Commit, ObjectID, Tag
 
 from ecsync.core.ports import SourceError
-from ecsync.sources.git_signers import Signers
+from ecsync.sources.git_errors import BadSignature
 from ecsync.sources.git_tree import Objects, commit_of, short
-from ecsync.sources.sshsig import BadSignature
+
+if TYPE_CHECKING:
+    from ecsync.sources.git_signers import Signers  # cryptography takes 7 MiB, and most sources have no signers
 
 TAGS = b"refs/tags/"
 DEPTHS = (1, 10, 100)  # commits that are looked at, each time if none of them counts
@@ -37,7 +40,7 @@ def newest(
     Of a branch (`name`), the first parents are followed, to the commit that is applied and no further: that one is
     never left for an older one. Of a tag and of a commit that is named, nothing else counts. `history` takes a depth.
     """
-    why = ""
+    why, root = "", False
     for depth in DEPTHS if name and not name.startswith(TAGS) else DEPTHS[:1]:
         objects = history(depth)
         for number, commit in enumerate(islice(_line(objects, sha), depth)):
@@ -48,8 +51,9 @@ def newest(
             why = why or f"{short(commit.id)} does not count: {refused}"
             if commit.id == applied:
                 raise SourceError(f"{why}; nor does any commit back to the applied one, which stays", reason="unsigned")
-            if not commit.parents:
-                break
+            root = not commit.parents
+        if root:
+            break
     raise SourceError(f"{why}; sign it with a key of git.signers or git.signers_gpg", reason="unsigned")
 
 

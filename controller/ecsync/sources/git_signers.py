@@ -18,7 +18,8 @@ from dulwich.objects import Commit, Tag
 
 from ecsync.core.ports import SourceError
 from ecsync.core.wording import printable
-from ecsync.sources.sshsig import BEGIN, NAMESPACE, BadKey, BadSignature, signer, verifier
+from ecsync.sources.git_errors import BadKey, BadSignature
+from ecsync.sources.sshsig import BEGIN, NAMESPACE, signer, verifier
 
 if TYPE_CHECKING:
     from ecsync.sources.openpgp import PublicKeys

@@ -23,7 +23,8 @@ from urllib3.util import Timeout
 
 from ecsync.core.ports import SourceError, SourceReason
 from ecsync.sources.git_errors import failed
-from ecsync.sources.git_remote import https_pool
+from ecsync.sources.git_remote import https_pool, read
+from ecsync.sources.git_ssh import DEADLINE
 from ecsync.sources.git_url import GitUrl
 
 _BACK, _LIFE = 60, 540  # seconds before and after now in which a JWT is valid; GitHub takes 600 at most
@@ -167,7 +168,7 @@ class AppTokens:
                 preload_content=False,
             )
             try:
-                raw = response.read(_MAX_ANSWER + 1)
+                raw = read(response, _MAX_ANSWER + 1, time.monotonic() + DEADLINE)
             finally:
                 response.close()
         except (urllib3.exceptions.HTTPError, OSError) as error:

@@ -7,7 +7,7 @@ import re
 from pysequoia import Cert, Sig, verify
 from pysequoia.packet import PacketPile, PublicKeyAlgorithm, SignatureType, Tag
 
-from ecsync.sources.sshsig import BadKey, BadSignature
+from ecsync.sources.git_errors import BadKey, BadSignature
 
 _KEY = re.compile(rb"-----BEGIN PGP ([A-Z ]+)-----\n.*?\n-----END PGP \1-----", re.DOTALL)
 _SIGNATURE = re.compile(rb"-----BEGIN PGP SIGNATURE-----\n[^-]+\n-----END PGP SIGNATURE-----")

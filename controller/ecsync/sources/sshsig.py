@@ -12,6 +12,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
+from ecsync.sources.git_errors import BadKey, BadSignature
+
 BEGIN, END = b"-----BEGIN SSH SIGNATURE-----\n", b"-----END SSH SIGNATURE-----"
 NAMESPACE = b"git"
 
@@ -29,14 +31,6 @@ _CURVES: dict[bytes, tuple[ec.EllipticCurve, hashes.HashAlgorithm]] = {
 _RSA: dict[bytes, hashes.HashAlgorithm] = {b"rsa-sha2-256": hashes.SHA256(), b"rsa-sha2-512": hashes.SHA512()}
 
 Verify: TypeAlias = Callable[[bytes, bytes, bytes], None]  # (signed bytes, algorithm, rest of the signature)
-
-
-class BadKey(Exception):
-    """A public key is malformed, too weak or of a type that is not supported."""
-
-
-class BadSignature(Exception):
-    """A signature is malformed, or not of these bytes."""
 
 
 def signer(armored: bytes, payload: bytes) -> bytes:

@@ -16,6 +16,7 @@ from ecsync.sources.git_url import GitUrl
 from ecsync.sources.s3 import S3Source
 
 if TYPE_CHECKING:
+    from ecsync.sources.git_signers import SignerFiles
     from ecsync.sources.github_app import AppTokens
 
 
@@ -47,7 +48,6 @@ def open_source(where: str, reader: Callable[[], Reader], settings: Settings) ->
 def _git(where: str, settings: Settings) -> Source:
     from ecsync.sources.git import GitSource  # dulwich takes 100 ms, and most sources are no git
     from ecsync.sources.git_remote import Access
-    from ecsync.sources.git_signers import SignerFiles
 
     def token() -> str:
         try:
@@ -62,8 +62,15 @@ def _git(where: str, settings: Settings) -> Source:
     if git.app_id and url.scheme == "https":
         tokens = _app_tokens(git, url)
         access = replace(access, token=tokens.token, refused=tokens.forget)
-    signers = SignerFiles(git.signers, git.signers_gpg) if git.signers or git.signers_gpg else None
-    return GitSource(url, access, rewrites=git.history == "rewrite-allowed", signers=signers)
+    return GitSource(url, access, rewrites=git.history == "rewrite-allowed", signers=_signers(git))
+
+
+def _signers(git: GitSettings) -> SignerFiles | None:
+    if not git.signers and not git.signers_gpg:
+        return None
+    from ecsync.sources.git_signers import SignerFiles
+
+    return SignerFiles(git.signers, git.signers_gpg)
 
 
 def _app_tokens(git: GitSettings, url: GitUrl) -> AppTokens:
