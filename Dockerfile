@@ -1,5 +1,5 @@
 # The daemon, its runtime dependencies and nothing else. How to build and run it: docs/container.md.
-# `--target ssh` adds OpenSSH's client, for manifests behind git+ssh. `--build-arg LOCK=gpg` adds OpenPGP signatures.
+# `--build-arg LOCK=gpg` adds OpenPGP signatures.
 #
 # BASE needs Python >= 3.11 with venv, and CA certificates. Pin it by digest for production; where no registry is
 # reachable, deploy/container/base.sh makes one out of Debian's packages.
@@ -30,7 +30,7 @@ RUN pip="/opt/tools/bin/python -m pip" \
     && $pip --python /opt/ecsync/bin/python install --quiet --no-index --no-deps --compile /wheels/*.whl \
     && $pip --python /opt/ecsync/bin/python check
 
-FROM ${BASE} AS plain
+FROM ${BASE}
 ARG VERSION=unknown
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="ecsync" \
@@ -55,14 +55,3 @@ HEALTHCHECK --interval=30s --timeout=10s --start-period=60s --retries=3 \
   CMD ["/opt/ecsync/bin/ecsync", "status", "--health"]
 ENTRYPOINT ["/opt/ecsync/bin/ecsync"]
 CMD ["run"]
-
-FROM plain AS ssh
-USER 0:0
-# ssh refuses to run as a uid that has no name. A base that has ssh already needs no package list.
-RUN { command -v ssh || { apt-get update -q && apt-get install -qy --no-install-recommends openssh-client; }; } \
-    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log \
-    && echo 'ecsync:x:65532:65532::/:/usr/sbin/nologin' >> /etc/passwd
-USER 65532:65532
-
-# The default: without ssh.
-FROM plain

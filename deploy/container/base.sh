@@ -5,7 +5,7 @@
 #     docker import base.tar.gz ecsync-base      # or: podman import
 #
 # SUITE: default bookworm (Python 3.11); trixie has Python 3.13. MIRROR: default that of debootstrap.
-# PACKAGES=a,b: also install these packages, such as openssh-client for the target `ssh` of the Dockerfile.
+# PACKAGES=a,b: also install these packages, such as openssh-client for ssh.Dockerfile.
 # APT_SOURCES=FILE: also install updates from this list (a plain mirror does not have bookworm-security).
 set -euo pipefail
 

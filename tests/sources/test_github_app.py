@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from pathlib import Path
 
 import pytest
 from cryptography.exceptions import InvalidSignature
@@ -94,13 +93,19 @@ def github(key: rsa.RSAPrivateKey) -> GitHub:
     return GitHub(key.public_key())
 
 
-@pytest.fixture
-def server(github: GitHub, key: rsa.RSAPrivateKey, tmp_path: Path) -> Iterator[HttpsServer]:
-    """The API and a git server, which takes no token until the API has issued one."""
-    (tmp_path / "app.pem").write_bytes(pem(key))
-    with https_server(tmp_path, token="none", api=github) as running:
-        github.server = running
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpsServer]:
+    """One server for all tests."""
+    with https_server(tmp_path_factory.mktemp("app")) as running:
         yield running
+
+
+@pytest.fixture
+def server(running: HttpsServer, github: GitHub, key: rsa.RSAPrivateKey) -> HttpsServer:
+    """The API and a git server, which takes no token until the API has issued one."""
+    (running.folder / "app.pem").write_bytes(pem(key))
+    running.token, running.api, github.server = "none", github, running
+    return running
 
 
 class Clock:
