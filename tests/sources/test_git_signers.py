@@ -224,6 +224,23 @@ class TestOpenPgp:
         ssh_alone = signers(tmp_path, MadeKey.create().listed())
         assert refused(ssh_alone, signed("ada")) == "it is signed with OpenPGP, and git.signers_gpg is not set"
 
+    def test_a_key_counts_in_its_time(self, gpg: Gpg, tmp_path: Path) -> None:
+        """At the time of the signature: what was signed before the key's end stays signed, and nothing after it counts."""
+        then = ("--faked-system-time", "20260501T000000!")
+        gpg.run(*then, "--quick-gen-key", "past <past@example.com>", "ed25519", "sign", "1d")
+        listed = gpg.run("--armor", "--export", "past")
+        in_time = gpg.run(*then, "--armor", "--detach-sign", "-u", "past", given=HEAD + MESSAGE)
+        from ecsync.sources.openpgp import PublicKeys
+
+        fingerprint = PublicKeys(listed).signer(in_time, HEAD + MESSAGE)
+        gpg.run("--quick-set-expire", fingerprint, "10y")
+        late = gpg.run("--armor", "--detach-sign", "-u", "past", given=HEAD + MESSAGE)
+        who = signers(tmp_path, "", listed)
+        assert who.of_commit(Commit.from_string(HEAD + header(in_time) + MESSAGE)) == fingerprint
+        refused(who, HEAD + header(late) + MESSAGE)
+        extended = signers(tmp_path, "", gpg.run("--armor", "--export", "past"))
+        assert extended.of_commit(Commit.from_string(HEAD + header(late) + MESSAGE)) == fingerprint
+
     def test_keys_that_are_weak_private_or_none_refuse_the_file(self, gpg: Gpg, tmp_path: Path) -> None:
         for content, text in (
             (gpg.run("--armor", "--export", "d"), "DSA"),
