@@ -69,7 +69,7 @@ def test_what_is_not_signed_is_held_until_a_signed_commit_follows(repository: Re
     assert kept is first
     assert unsigned(read) is first
     assert text(read) == (
-        f": {tip[:12]} does not count: it is not signed; {first.revision} is the newest commit that counts, and "
+        f": {tip[:12]} does not count: it is not signed; {first.about['commit']} is the newest one that counts, and "
         "nothing will be deleted"
     )
     signed = repository.commit({"db.yaml": manifest("db")}, "signed", signed=key.settings)

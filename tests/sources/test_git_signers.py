@@ -225,7 +225,7 @@ class TestOpenPgp:
         assert refused(ssh_alone, signed("ada")) == "it is signed with OpenPGP, and git.signers_gpg is not set"
 
     def test_a_key_counts_in_its_time(self, gpg: Gpg, tmp_path: Path) -> None:
-        """At the time of the signature: what was signed before the key's end stays signed, and nothing after it counts."""
+        """At the time of the signature: what was signed before the key's end stays signed, and nothing after it."""
         then = ("--faked-system-time", "20260501T000000!")
         gpg.run(*then, "--quick-gen-key", "past <past@example.com>", "ed25519", "sign", "1d")
         listed = gpg.run("--armor", "--export", "past")

@@ -46,7 +46,7 @@ def newest(
         for number, commit in enumerate(islice(_line(objects, sha), depth)):
             refused = _refused(signers, commit, objects[ObjectID(sha)] if number == 0 else None, name)
             if not refused:
-                unsigned = f"{why}; {short(commit.id)} is the newest commit that counts, and nothing will be deleted"
+                unsigned = f"{why}; {commit.id.decode()} is the newest one that counts, and nothing will be deleted"
                 return Counted(commit.id, unsigned if number else "", objects)
             why = why or f"{short(commit.id)} does not count: {refused}"
             if commit.id == applied:
