@@ -1,4 +1,5 @@
 # The daemon, its runtime dependencies and nothing else. How to build and run it: docs/container.md.
+# `--build-arg LOCK=gpg` adds OpenPGP signatures.
 #
 # BASE needs Python >= 3.11 with venv, and CA certificates. Pin it by digest for production; where no registry is
 # reachable, deploy/container/base.sh makes one out of Debian's packages.
@@ -12,13 +13,14 @@ RUN python3 -m venv /opt/tools && python3 -m venv --without-pip /opt/ecsync
 
 # A package index of your own, its credentials and its CA come in as secrets: they are in no layer and no history.
 WORKDIR /src
-COPY locks/build.txt locks/run.txt locks/
+COPY locks/build.txt locks/run.txt locks/gpg.txt locks/
+ARG LOCK=run
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
     --mount=type=secret,id=ca,target=/run/secrets/ca.crt \
     if [ -s /run/secrets/ca.crt ]; then export PIP_CERT=/run/secrets/ca.crt; fi \
     && pip="/opt/tools/bin/python -m pip" \
     && $pip install --quiet --require-hashes --only-binary :all: -r locks/build.txt \
-    && $pip --python /opt/ecsync/bin/python install --quiet --require-hashes --only-binary :all: --compile -r locks/run.txt
+    && $pip --python /opt/ecsync/bin/python install --quiet --require-hashes --only-binary :all: --compile -r "locks/$LOCK.txt"
 
 COPY pyproject.toml README.md LICENSE ./
 COPY controller controller

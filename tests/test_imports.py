@@ -302,11 +302,12 @@ class TestLazy:
         ("statement", "absent"),
         [
             ("import ecsync.cli; ecsync.cli.build()", LAZY),
+            ("import ecsync.sources.git", ("boto3", "cryptography", "pysequoia")),
             ("import ecsync.kinds", ("boto3", "botocore", "pydantic")),
             ("import ecsync.language.manifest", ("boto3", "botocore", "pydantic", "structlog")),
             ("import ecsync", ("boto3", "botocore", "pydantic", "structlog", "moto")),
         ],
-        ids=["cli", "kinds", "core", "ecsync"],
+        ids=["cli", "git", "kinds", "core", "ecsync"],
     )
     def test_importing_stays_light(self, statement: str, absent: tuple[str, ...]) -> None:
         """Heavy libraries come when they are used."""

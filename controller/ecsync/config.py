@@ -52,6 +52,11 @@ def _secrets_in(value: object) -> object:
     return value.split() if isinstance(value, str) else value
 
 
+def _number_as_text(value: object) -> object:
+    """Return the text of an id that YAML read as a number."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 Names: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_names_in)]
 Secrets: TypeAlias = Annotated[tuple[SecretStr, ...], BeforeValidator(_secrets_in), Field(max_length=2)]
 Seconds: TypeAlias = Annotated[float, BeforeValidator(_seconds)]
@@ -113,15 +118,23 @@ class WindowSettings(_Settings):
 
 
 class GitSettings(_Settings):
-    """How a git source is read. The token is from the environment, or from a file of it."""
+    """How a git source is read. The token is from the environment, from a file of it, or of a GitHub App."""
 
     token: SecretStr = SecretStr("")  # for https
     token_file: str = ""  # read for each request: a token may be rotated in it
     username: str = "x-access-token"  # beside a token; GitHub takes this one, GitLab any
+    # A GitHub App in place of a token: its id or client id, and the file of its private key (PEM).
+    app_id: Annotated[str, BeforeValidator(_number_as_text)] = Field(default="", pattern=r"^[A-Za-z0-9._-]*$")
+    app_key_file: str = ""
+    app_installation: Annotated[str, BeforeValidator(_number_as_text)] = Field(default="", pattern=r"^\d*$")
+    app_api: str = "https://api.github.com"  # of GitHub Enterprise: https://HOST/api/v3
     ca_file: str = ""  # certificate authorities in PEM; empty: those of the system
     ssh_key: str = ""  # the file of a deploy key
     known_hosts: str = ""  # the file with the keys of the hosts that ssh may connect to
     history: Literal["rewrite-held", "rewrite-allowed"] = "rewrite-held"  # of a branch that was force-pushed
+    # Only commits that a key of these files has signed count: allowed_signers of ssh, armored OpenPGP public keys.
+    signers: str = ""
+    signers_gpg: str = ""
 
 
 class SourceSettings(_Settings):
@@ -249,9 +262,23 @@ def load(file: Path | None, environment: Mapping[str, str], overrides: Mapping[s
             _put(tree, name, value)
             places[name] = "--" + name.replace(".", "-").replace("_", "-")
     try:
-        return Settings.model_validate(tree)
+        settings = Settings.model_validate(tree)
     except ValidationError as error:
         raise ConfigError("\n".join(_explain(each, places, file) for each in error.errors())) from None
+    for name in ("", *settings.sources):
+        _check_app(settings.sources[name].git if name else settings.git, f"sources.{name}." if name else "")
+    return settings
+
+
+def _check_app(git: GitSettings, where: str) -> None:
+    """Raise ConfigError for half of a GitHub App, and for one beside a token."""
+    if bool(git.app_id) != bool(git.app_key_file):
+        missing = "app_key_file" if git.app_id else "app_id"
+        raise ConfigError(f"{where}git.{missing}: not set; a GitHub App needs git.app_id and git.app_key_file")
+    if git.app_id and (git.token_file or git.token.get_secret_value()):
+        raise ConfigError(
+            f"{where}git.app_id: a token is set too (git.token_file or ECSYNC_GIT_TOKEN); set one of them"
+        )
 
 
 def load_from_process(file: Path | None = None, overrides: Mapping[str, object] | None = None) -> Settings:

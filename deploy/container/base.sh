@@ -5,6 +5,7 @@
 #     docker import base.tar.gz ecsync-base      # or: podman import
 #
 # SUITE: default bookworm (Python 3.11); trixie has Python 3.13. MIRROR: default that of debootstrap.
+# PACKAGES=a,b: also install these packages, such as openssh-client for ssh.Dockerfile.
 # APT_SOURCES=FILE: also install updates from this list (a plain mirror does not have bookworm-security).
 set -euo pipefail
 
@@ -20,7 +21,7 @@ root=$(mktemp -d)
 trap 'rm -rf --one-file-system "$root"' EXIT
 chmod 755 "$root"  # it becomes /, so every user must have access
 
-debootstrap --variant=minbase --keyring="$keyring" --include=python3,python3-venv,ca-certificates \
+debootstrap --variant=minbase --keyring="$keyring" --include="python3,python3-venv,ca-certificates${PACKAGES:+,$PACKAGES}" \
   "$suite" "$root" ${mirror:+"$mirror"} >&2
 
 if [ -n "${APT_SOURCES:-}" ]; then

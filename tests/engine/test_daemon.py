@@ -272,6 +272,18 @@ class TestSource:
         assert isinstance(pruning, WithheldReason)
         assert pruning.obstacle == ("empty" if reason == "empty" else "stale_source")
 
+    def test_a_newer_commit_that_is_not_signed_holds_deletions(self, running: Harness) -> None:
+        """The older revision is taken. What it lacks may be declared by the newer one."""
+        running.catalogue = Catalogue(applications={"shop": shop(document("Leaf/alone"), prune=True)}, revision="2")
+        signed = Snapshot(revision="2", files={}, durable=True)
+        running.source_state = SourceState(signed, SourceError("no", reason="unsigned", snapshot=signed))
+        running.daemon.read_source()
+        running.work(60)
+        assert running.daemon.catalogue.revision == "2"
+        assert [one for one in running.account.cloud.writes if one.startswith("Delete")] == []
+        text = "nothing will be deleted: the source has a newer commit that is not signed"
+        assert running.daemon.catalogue.pruning == text
+
     @pytest.mark.parametrize("broken", ["broken_reader", "broken_loader"])
     def test_an_exception_of_the_reader_or_the_loader_is_a_failed_source(self, running: Harness, broken: str) -> None:
         """The last good manifests stay in force: drift is repaired, and nothing is deleted."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,14 +44,22 @@ class Repository:
         git("checkout", "--quiet", "-B", "main", at=made.work)
         return made
 
-    def commit(self, files: dict[str, str | bytes], subject: str = "a change", *, branch: str = "main") -> str:
-        """Write files, commit everything, push, and return the id of the commit."""
+    def commit(
+        self,
+        files: dict[str, str | bytes],
+        subject: str = "a change",
+        *,
+        branch: str = "main",
+        signed: Sequence[str] = (),
+    ) -> str:
+        """Write files, commit everything, push, and return the id of the commit. `signed`: settings of git for it."""
         for name, content in files.items():
             path = self.work / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content if isinstance(content, bytes) else content.encode())
         git("add", "--all", at=self.work)
-        git("commit", "--quiet", "--allow-empty", "-m", subject, at=self.work)
+        sign = ["--gpg-sign"] if signed else []
+        git(*signed, "commit", *sign, "--quiet", "--allow-empty", "-m", subject, at=self.work)
         git("push", "--quiet", "--force", "origin", f"HEAD:refs/heads/{branch}", at=self.work)
         return git("rev-parse", "HEAD", at=self.work)
 

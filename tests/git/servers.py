@@ -47,8 +47,12 @@ class HttpsServer:
     redirect: str = ""
     status: int = 0  # of every answer, in place of what git would answer
     answer: Callable[[bytes], bytes] = lambda content: content  # what becomes of the body of each answer to a POST
+    announced: bool = False  # whether each answer states its size, as before `answer`
+    # Answers to requests below /api, with the headers and the body: status, headers, body.
+    api: Callable[[str, dict[str, str], bytes], tuple[int, dict[str, str], bytes]] | None = None
     requests: list[str] = field(default_factory=list)  # method and path
     tokens: list[str] = field(default_factory=list)  # that clients sent
+    sent: list[int] = field(default_factory=list)  # bytes of each answer of git
     port: int = 0
 
     @property
@@ -115,6 +119,14 @@ class _Backend(BaseHTTPRequestHandler):
     def _serve(self, body: bytes) -> None:
         path, _, query = self.path.partition("?")
         self.of.requests.append(f"{self.command} {path}")
+        if self.of.api is not None and path.startswith("/api/"):
+            status, more, answered = self.of.api(f"{self.command} {path}", dict(self.headers), body)
+            self.send_response_only(status)
+            for name, value in more.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(answered)
+            return
         given = self.headers.get("Authorization", "").removeprefix("Basic ")
         token = base64.b64decode(given).decode().partition(":")[2]
         self.of.tokens += [token] if token else []
@@ -149,12 +161,15 @@ class _Backend(BaseHTTPRequestHandler):
         done = subprocess.run(["git", "http-backend"], env=environment, input=body, capture_output=True, check=False)
         head, _, content = done.stdout.partition(b"\r\n\r\n")
         headers = [line.decode().split(": ", 1) for line in head.split(b"\r\n") if line]
-        status = next((value for name, value in headers if name == "Status"), "200 OK")
-        self.send_response(int(status.split()[0]))
+        code = next((value for name, value in headers if name == "Status"), "200 OK")
+        self.send_response(int(code.split()[0]))
         for name, value in headers:
             if name != "Status":
                 self.send_header(name, value)
+        if self.of.announced:
+            self.send_header("Content-Length", str(len(content)))
         self.end_headers()
+        self.of.sent.append(len(content))
         self.wfile.write(self.of.answer(content) if self.command == "POST" else content)
 
 
@@ -222,8 +237,8 @@ class SshServer:
 
 
 @contextmanager
-def ssh_server(folder: Path) -> Iterator[SshServer]:
-    """Run an sshd. Its key is made anew each time."""
+def ssh_server(folder: Path, *, accepted: str = "GIT_PROTOCOL") -> Iterator[SshServer]:
+    """Run an sshd. Its key is made anew each time. `accepted` is the variable that it takes from a client."""
     assert _SSHD
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("host", "client"):
@@ -246,7 +261,7 @@ def ssh_server(folder: Path) -> Iterator[SshServer]:
         "StrictModes": "no",
         "UsePAM": "no",
         "PasswordAuthentication": "no",
-        "AcceptEnv": "GIT_PROTOCOL",
+        "AcceptEnv": accepted,
         "LogLevel": "ERROR",
     }
     arguments = [part for name, value in options.items() for part in ("-o", f"{name}={value}")]

@@ -465,6 +465,27 @@ def test_a_source_is_reported_when_it_changes_fails_and_recovers() -> None:
     ]
 
 
+def test_a_revision_beside_a_failure_is_reported_too() -> None:
+    """The newest signed commit is applied, and a newer one is not. The failure is reported once."""
+    states = [
+        SourceState(ONE),
+        SourceState(ONE, SourceError("3 is not signed", reason="unsigned", snapshot=ONE)),
+        SourceState(TWO, SourceError("4 is not signed", reason="unsigned", snapshot=TWO)),
+        SourceState(TWO, SourceError("4 is not signed", reason="unsigned", snapshot=TWO)),
+        SourceState(TWO),
+    ]
+    seen: list[str] = []
+    recorder = Recorder(lambda event: seen.append(f"{event.type} {event.message}"))
+    for state in states:
+        recorder.source_read(state, NOW)
+    assert seen == [
+        "source.updated revision 1 of s3://bucket/prod",
+        "source.failed 3 is not signed",
+        "source.updated revision 2 of s3://bucket/prod",
+        "source.updated s3://bucket/prod can be read again",
+    ]
+
+
 def types(found: Iterable[Event]) -> list[str]:
     """Return the types of the events."""
     return [event.type for event in found]

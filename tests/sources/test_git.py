@@ -6,13 +6,16 @@ import dataclasses
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
+import urllib3
 
 from ecsync.core.ports import Snapshot, SourceError
-from ecsync.sources import git_url
+from ecsync.sources import git_remote, git_url
 from ecsync.sources.git import GitSource
 from ecsync.sources.git_remote import Access
+from ecsync.testing import FakeClock
 from tests.git.repository import Repository, git, manifest
 from tests.git.servers import SSH, TOKEN, HttpsServer, SshServer, https_server, needs_sshd, ssh_server
 
@@ -248,6 +251,27 @@ class TestHostileServers:
         assert refused(source) in ("partial", "unreachable", "missing")
         server.answer = lambda content: content
         assert source.fetch().files
+
+    def test_an_answer_that_ends_before_its_size_is_unreachable(self, server: HttpsServer) -> None:
+        """A connection that is lost."""
+        source = https(server)
+        server.announced, server.answer = True, lambda content: content[: len(content) // 2]
+        assert refused(source) == "unreachable"
+        server.answer = lambda content: content
+        assert source.fetch().files
+
+    def test_an_answer_that_trickles_ends_at_the_deadline(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """However soon each byte comes."""
+        clock = FakeClock()
+
+        class Trickling:
+            def read1(self, _: int) -> bytes:
+                clock.advance(19)
+                return b"x"
+
+        monkeypatch.setattr(git_remote, "time", clock)
+        with pytest.raises(TimeoutError):
+            git_remote.read(cast(urllib3.BaseHTTPResponse, Trickling()), 1000, clock.monotonic() + 120)
 
 
 class TestHostileTrees:

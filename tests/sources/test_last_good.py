@@ -121,3 +121,16 @@ def test_each_read_is_observed(source: Scripted, clock: FakeClock) -> None:
     source.next = SourceError("no", reason="denied")
     last_good.refresh()
     assert seen == [("ok", 1.0), ("denied", 1.0)]
+
+
+def test_an_older_revision_beside_a_failure_is_the_last_good_one(last_good: LastGood, source: Scripted) -> None:
+    """It is taken and is as new as the read, and nothing may be deleted by it: a newer one cannot be used."""
+    last_good.refresh()
+    source.next = SourceError("not signed", reason="unsigned", snapshot=release("2", durable=True))
+    kept = last_good.refresh()
+    assert kept.snapshot == release("2", durable=True)
+    assert kept.error is source.next
+    assert kept.age == 1.0
+    assert not kept.complete
+    source.next = release("3", durable=True)
+    assert last_good.refresh().complete

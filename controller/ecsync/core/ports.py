@@ -77,6 +77,7 @@ SourceReason: TypeAlias = Literal[
     "throttled",  # too many calls
     "untrusted",  # the identity of a server cannot be proved
     "rewritten",  # the applied commit is not in the history of the branch any more
+    "unsigned",  # no listed key has signed the newest commit
     "partial",  # not all of it can be read
     "too_large",  # it exceeds our limits
     "unsafe",  # a name or a link in it may mean something else
@@ -87,11 +88,15 @@ SourceReason: TypeAlias = Literal[
 
 
 class SourceError(Exception):
-    """A source could not be read completely: the last good snapshot stays in use, and nothing is deleted."""
+    """A source could not be read completely: the last good snapshot stays in use, and nothing is deleted.
 
-    def __init__(self, message: str, *, reason: SourceReason) -> None:
+    `snapshot` is a good one that is newer than the last, where something that is newer still cannot be used.
+    """
+
+    def __init__(self, message: str, *, reason: SourceReason, snapshot: Snapshot | None = None) -> None:
         super().__init__(message)
         self.reason = reason
+        self.snapshot = snapshot
 
 
 HookResult: TypeAlias = Literal[

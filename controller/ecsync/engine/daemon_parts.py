@@ -180,7 +180,8 @@ def _pruning(name: str, each: Mapping[str, OneState]) -> str:
     own, which = each[name], f"the source {name}".rstrip()
     if own.error is not None:
         reason = own.error.reason
-        text = f"nothing will be deleted: {which} cannot be read ({reason})"
+        problem = "has a newer commit that is not signed" if reason == "unsigned" else f"cannot be read ({reason})"
+        text = f"nothing will be deleted: {which} {problem}"
         return WithheldReason("empty" if reason == "empty" else "stale_source", text)
     if not own.complete or own.identical_since is None:
         text = f"nothing will be deleted: {which} must first return the same files twice, 60 s apart"

@@ -152,24 +152,31 @@ class SourceState(Protocol):
 
 
 def source_read(before: SourceState | None, after: SourceState, time: datetime, name: str = "") -> tuple[Event, ...]:
-    """Report that a source has a new revision, cannot be read, or can be read again."""
+    """Report that a source has a new revision, cannot be read, or can be read again.
+
+    Both where an older revision than the newest is new.
+    """
     reason_before = before.error.reason if before and before.error else ""
     revision_before = before.snapshot.revision if before and before.snapshot else ""
     revision = after.snapshot.revision if after.snapshot else ""
     context = Context(time=time, application="", revision=revision)
     named, which = ({"source": name}, f"{name}: ") if name else ({}, "")
-    if after.error is not None:
-        if after.error.reason == reason_before:
-            return ()
+    read = after.error is None or after.error.snapshot is not None
+    new = read and revision != revision_before
+    found: list[Event] = []
+    if after.error is not None and after.error.reason != reason_before:
         failed = {"reason": after.error.reason, **named}
-        return (_event("source.failed", context, which + str(after.error), severity="error", detail=failed),)
-    if after.snapshot is None or (revision == revision_before and not reason_before):
-        return ()
-    new = revision != revision_before
-    about = after.snapshot.about
-    text = f"revision {revision} of {after.snapshot.source}" if new else f"{after.snapshot.source} can be read again"
-    text += f": {released(about)}" if about else ""
-    return (_event("source.updated", context, which + text, detail={"before": revision_before, **about, **named}),)
+        found.append(_event("source.failed", context, which + str(after.error), severity="error", detail=failed))
+    if after.snapshot is not None and (new or (reason_before and after.error is None)):
+        about = after.snapshot.about
+        text = (
+            f"revision {revision} of {after.snapshot.source}" if new else f"{after.snapshot.source} can be read again"
+        )
+        text += f": {released(about)}" if about else ""
+        found.append(
+            _event("source.updated", context, which + text, detail={"before": revision_before, **about, **named})
+        )
+    return tuple(found)
 
 
 # ---------------------------------------------------------------- parts of `pass_ended`

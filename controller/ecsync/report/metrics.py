@@ -198,12 +198,12 @@ class Metrics:
         """A request of a hook was received; `other` for one that is unknown."""
         self._hooks.labels(hook, result).inc()
 
-    def source_good(self, source: str, at: datetime, revision: str = "", name: str = "") -> None:
-        """A source was read completely. One revision of it has a series at a time.
-
-        `source` is its type (disk, s3, git), and `name` its name where there are several.
-        """
+    def source_good(self, source: str, at: datetime, name: str = "") -> None:
+        """A source was read completely: its type (disk, s3, git), and its name where there are several."""
         self._fetched.labels(source, name).set(at.timestamp())
+
+    def source_at(self, source: str, revision: str, name: str = "") -> None:
+        """A revision of a source is in use. One has a series at a time."""
         before = self._shown.get(name)
         if (source, revision) != before:
             if before is not None:

@@ -6,11 +6,7 @@ sends is unpacked before its size is known.
 
 from __future__ import annotations
 
-import os
-import shutil
 import ssl
-import subprocess
-import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,31 +17,39 @@ from typing import Any, Protocol, TypeAlias, cast
 from urllib.parse import urljoin
 
 import urllib3
-from dulwich.client import GitClient, SSHGitClient, SSHVendor, SubprocessWrapper, Urllib3HttpGitClient
+from dulwich.client import GitClient, HTTPProxyUnauthorized, HTTPUnauthorized, Urllib3HttpGitClient
 from dulwich.object_store import MemoryObjectStore
 from dulwich.objects import Commit, ObjectID
 from dulwich.repo import Repo
+from urllib3.exceptions import HTTPError
 from urllib3.util import Timeout, parse_url
 
 from ecsync.core.ports import SourceError
-from ecsync.sources import git_pack
+from ecsync.sources import git_held, git_pack
+from ecsync.sources.git_errors import OF_REMOTES
+from ecsync.sources.git_held import Held
+from ecsync.sources.git_ssh import DEADLINE, OpenSsh
 from ecsync.sources.git_tree import Objects
 from ecsync.sources.git_url import GitUrl
 
 Refs: TypeAlias = Mapping[bytes, bytes]
 
-_DEADLINE = 120.0  # seconds for one request to a server, with its answer
 _SILENT = Timeout(connect=10.0, read=20.0)
 _REDIRECTS = 3
+_PIECE = 65_536
 _ANCESTORS = 1000  # commits that are looked at for the applied one
 _WITHOUT_LARGE_FILES = b"blob:limit=%d" % git_pack.MAX_OBJECT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """How to reach a repository: files of the operator, and a token that is read for each request."""
+    """How to reach a repository: files of the operator, and a token that is read for each request.
+
+    `refused` is called when the server has refused the token.
+    """
 
     token: Callable[[], str] = lambda: ""
+    refused: Callable[[], None] = lambda: None
     username: str = "x-access-token"
     ca_file: str = ""  # empty: the system's certificate authorities
     ssh_key: str = ""
@@ -61,6 +65,9 @@ class Remote(Protocol):
     def objects(self, sha: bytes) -> Objects:
         """Return the objects of a commit or an annotated tag."""
 
+    def history(self, sha: bytes, depth: int) -> Objects:
+        """Return a commit and those before it, without the others' files."""
+
     def descends(self, sha: bytes, ancestor: bytes) -> bool:
         """Return whether a commit is known to descend from another one."""
 
@@ -70,48 +77,78 @@ def remote(url: GitUrl, access: Access) -> Remote:
     if url.scheme == "file":
         return Local(Path(url.path))
     if url.scheme == "ssh":
-        ssh = _OpenSsh(url, access)
-        return Server(lambda: ssh.client(url), url.path)
-    return Server(lambda: _http(url, access), url.repository)
+        ssh = OpenSsh(url, key=access.ssh_key, known_hosts=access.known_hosts)
+        return Server(lambda thin: ssh.client(url, thin), url.path)
+    return Server(lambda thin: _http(url, access, thin), url.repository)
 
 
 # ---------------------------------------------------------------- a server
 
 
 class Server:
-    """A repository of a server. Each fetch has the objects of one commit, without its history."""
+    """A repository of a server. Each fetch has the objects of one commit, without its history.
 
-    def __init__(self, client: Callable[[], AbstractContextManager[GitClient]], path: str) -> None:
-        self._client = client
+    Where the commit before is held, only what is new is asked for. The server may then send differences to what is held
+    (a thin pack). What does not make a whole commit of both is dropped, and everything is asked for.
+    """
+
+    def __init__(self, client: Callable[[bool], AbstractContextManager[GitClient]], path: str) -> None:
+        self._client = client  # its argument: whether the server may send differences to what is held
         self._path = path
+        self._held: Held | None = None
 
     def refs(self, prefixes: Sequence[bytes]) -> Refs:
         """Return the references with these prefixes, and HEAD."""
-        with self._client() as client:
+        with self._client(False) as client:
             found = client.get_refs(self._path.encode(), ref_prefix=[b"HEAD", *prefixes]).refs
         return {name: sha for name, sha in found.items() if sha is not None}
 
     def objects(self, sha: bytes) -> Objects:
         """Return the objects of a commit or an annotated tag, but none of large files where the server can filter."""
-        return self._fetched(sha, _Walker(), 1, _WITHOUT_LARGE_FILES)
+        held, self._held = self._held, None
+        if held is not None:
+            store = self._added(sha, held)
+            if store is not None:
+                return store
+        whole = self._fetched(sha, _Walker(), 1, _WITHOUT_LARGE_FILES)
+        self._held = git_held.hold(whole, sha)
+        return whole
+
+    def _added(self, sha: bytes, held: Held) -> MemoryObjectStore | None:
+        """Return the objects of a commit: those that are held, and what the server adds. None if any is missing."""
+        try:
+            store = self._fetched(sha, _Walker(held.commit), 1, _WITHOUT_LARGE_FILES, held.copy())
+        except (OSError, HTTPError, HTTPUnauthorized, HTTPProxyUnauthorized):
+            raise
+        except OF_REMOTES:
+            return None
+        self._held = git_held.hold(store, sha, lacking=held.lacking)
+        return store if self._held is not None else None
+
+    def history(self, sha: bytes, depth: int) -> Objects:
+        """Return a commit and those before it, without files where the server can filter."""
+        return self._fetched(sha, _Walker(), depth, b"tree:0")
 
     def descends(self, sha: bytes, ancestor: bytes) -> bool:
         """Return whether a commit is known to descend from another one: the newest commits alone are asked for."""
         found = self._fetched(sha, _Walker(ancestor), _ANCESTORS, b"tree:0")
         return _reaches(found, sha, ancestor)
 
-    def _fetched(self, sha: bytes, walker: _Walker, depth: int, only: bytes) -> MemoryObjectStore:
-        pack, until = bytearray(), time.monotonic() + _DEADLINE
+    def _fetched(
+        self, sha: bytes, walker: _Walker, depth: int, only: bytes, store: MemoryObjectStore | None = None
+    ) -> MemoryObjectStore:
+        """Return the objects that the server sends, and those of the store, if one is given."""
+        pack, until = bytearray(), time.monotonic() + DEADLINE
 
         def add(data: bytes) -> int:
             pack.extend(data)
             if len(pack) > git_pack.MAX_PACK:
                 raise git_pack.TooLarge(f"it has more than {git_pack.MAX_PACK} bytes")
             if time.monotonic() > until:
-                raise TimeoutError(f"the server needs more than {_DEADLINE:.0f} s")
+                raise TimeoutError(f"the server needs more than {DEADLINE:.0f} s")
             return len(data)
 
-        with self._client() as client:
+        with self._client(store is not None) as client:
             client.fetch_pack(
                 self._path.encode(),
                 lambda *_, **__: [ObjectID(sha)],
@@ -123,7 +160,7 @@ class Server:
             )
         whole = bytes(pack)
         git_pack.check(whole)
-        store = MemoryObjectStore()
+        store = store or MemoryObjectStore()
         file, commit, abort = store.add_pack()
         try:
             file.write(whole)
@@ -178,16 +215,26 @@ def _reaches(objects: Objects, sha: bytes, ancestor: bytes) -> bool:
 
 
 @contextmanager
-def _http(url: GitUrl, access: Access) -> Iterator[GitClient]:
+def _http(url: GitUrl, access: Access, thin: bool) -> Iterator[GitClient]:
     token = access.token()
     host = _OneHost(url, access.ca_file)
     pool, username = cast(urllib3.PoolManager, host), access.username if token else None
     try:
         yield Urllib3HttpGitClient(
-            url.repository, pool_manager=pool, thin_packs=False, quiet=True, username=username, password=token or None
+            url.repository, pool_manager=pool, thin_packs=thin, quiet=True, username=username, password=token or None
         )
+    except (HTTPUnauthorized, SourceError):
+        access.refused()
+        raise
     finally:
         host.close()
+
+
+def https_pool(host: str, ca_file: str) -> urllib3.PoolManager:
+    """Return the connections to a host, by the proxy of the environment if it has one. An empty file: the system's."""
+    options: dict[str, Any] = {"ssl_context": ssl.create_default_context(cafile=ca_file or None)}
+    proxy = "" if urllib.request.proxy_bypass(host) else urllib.request.getproxies().get("https", "")
+    return urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
 
 
 class _OneHost:
@@ -196,11 +243,9 @@ class _OneHost:
     def __init__(self, url: GitUrl, ca_file: str) -> None:
         self.headers = {"User-Agent": "git/ecsync"}  # GitHub answers agents of this form only
         self._origin = parse_url(url.repository)[:4]
-        self._until = time.monotonic() + _DEADLINE
+        self._until = time.monotonic() + DEADLINE
         self._responses: list[urllib3.BaseHTTPResponse] = []
-        options: dict[str, Any] = {"ssl_context": ssl.create_default_context(cafile=ca_file or None)}
-        proxy = "" if urllib.request.proxy_bypass(url.host) else urllib.request.getproxies().get("https", "")
-        self._pool = urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
+        self._pool = https_pool(url.host, ca_file)
 
     def close(self) -> None:
         """Close the connections, also those with an answer that is not read."""
@@ -239,98 +284,24 @@ class _Answer:
 
     def read(self, size: int | None = None) -> bytes:
         """Return some bytes."""
-        data = self._response.read(size or self._left + 1)
+        data = read(self._response, size or self._left + 1, self._until)
         self._left -= len(data)
         if self._left < 0:
             raise git_pack.TooLarge(f"the answer has more than {git_pack.MAX_PACK} bytes")
-        if time.monotonic() > self._until:
-            raise TimeoutError(f"the server needs more than {_DEADLINE:.0f} s")
         return data
 
 
-# ---------------------------------------------------------------- ssh
-
-
-class _OpenSsh:
-    """Runs OpenSSH with the operator's key, for hosts with a key in the operator's file alone (dulwich's SSHVendor)."""
-
-    def __init__(self, url: GitUrl, access: Access) -> None:
-        if not access.known_hosts or not access.ssh_key:
-            raise SourceError(
-                f"{url}: ssh needs git.ssh_key, and git.known_hosts with the key of {url.host} (ssh-keyscan prints it)",
-                reason="untrusted",
-            )
-        self._command = shutil.which("ssh") or ""
-        if not self._command:
-            raise SourceError(f"{url}: there is no ssh here; install openssh-client", reason="unreachable")
-        options = {
-            "BatchMode": "yes",
-            "StrictHostKeyChecking": "yes",
-            "UserKnownHostsFile": access.known_hosts,
-            "GlobalKnownHostsFile": os.devnull,
-            "UpdateHostKeys": "no",
-            "IdentitiesOnly": "yes",
-            "IdentityAgent": "none",
-            "IdentityFile": access.ssh_key,
-            "ConnectTimeout": "10",
-            "ServerAliveInterval": "10",
-            "ServerAliveCountMax": "2",
-            "ForwardAgent": "no",
-            "PermitLocalCommand": "no",
-        }
-        self._running: list[_Process] = []
-        self._options = [part for name, value in options.items() for part in ("-o", f"{name}={value}")]
-
-    @contextmanager
-    def client(self, url: GitUrl) -> Iterator[GitClient]:
-        """Yield a client, and end the processes that it has started."""
-        try:
-            yield SSHGitClient(url.host, url.port, url.user, vendor=cast(SSHVendor, self), thin_packs=False, quiet=True)
-        finally:
-            while self._running:
-                self._running.pop().end()
-
-    def run_command(
-        self,
-        host: str,
-        command: bytes,
-        username: str | None = None,
-        port: int | None = None,
-        **_: Any,
-    ) -> _Process:
-        """Start a command on a host."""
-        where = ["-p", str(port)] if port else []
-        arguments = [self._command, "-F", os.devnull, "-x", "-T", *self._options, *where]
-        process = subprocess.Popen(  # noqa: S603  # the host and the user are checked by git_url
-            [*arguments, "--", f"{username}@{host}" if username else host, command],
-            bufsize=0,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={"LC_ALL": "C"},
-        )
-        self._running.append(_Process(process))
-        return self._running[-1]
-
-
-class _Process:
-    """A process as dulwich talks to it. It is killed when its time is over. `_OpenSsh` ends it, so `close` is None."""
-
-    close = None
-
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self._wrapped = SubprocessWrapper(process)
-        self.read, self.write, self.can_read = self._wrapped.read, self._wrapped.write, self._wrapped.can_read
-        self.stderr = process.stderr
-        self._timer = threading.Timer(_DEADLINE, process.kill)
-        self._timer.daemon = True
-        self._timer.start()
-
-    def end(self) -> None:
-        """End the process, and close its pipes."""
-        self._timer.cancel()
-        self._wrapped.proc.terminate()
-        self._wrapped.close(timeout=5)
+def read(response: urllib3.BaseHTTPResponse, size: int, until: float) -> bytes:
+    """Return the next bytes of an answer, all that are left at most. Raises TimeoutError, also if they trickle."""
+    found = bytearray()
+    while len(found) < size:
+        piece = response.read1(min(size - len(found), _PIECE))
+        if time.monotonic() > until:
+            raise TimeoutError(f"the server needs more than {DEADLINE:.0f} s")
+        if not piece:
+            break
+        found += piece
+    return bytes(found)
 
 
 # ---------------------------------------------------------------- a local repository
@@ -351,6 +322,10 @@ class Local:
     def objects(self, _: bytes) -> Objects:
         """Return the objects of the repository."""
         return Repo(str(self._path)).object_store
+
+    def history(self, sha: bytes, _: int) -> Objects:
+        """Return the objects of the repository."""
+        return self.objects(sha)
 
     def descends(self, sha: bytes, ancestor: bytes) -> bool:
         """Return whether a commit descends from another one."""

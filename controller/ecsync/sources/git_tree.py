@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
-from dulwich.objects import Blob, ObjectID, ShaFile, Tree
+from dulwich.objects import Blob, Commit, ObjectID, ShaFile, Tag, Tree
 
 from ecsync.core.ports import SourceError
 from ecsync.core.wording import printable
@@ -14,6 +14,8 @@ from ecsync.sources.files import SUFFIXES, check_size, is_ignored, is_manifest
 _FOLDER, _LINK, _SUBMODULE = 0o040000, 0o120000, 0o160000
 _FILES = (0o100644, 0o100755, 0o100664)
 _MAX_DEPTH = 32
+_MAX_TAGS = 5  # tags of tags
+_SHOWN = 12  # characters of the id of a commit
 _MAX_ENTRIES = 100_000
 _LFS = b"version https://git-lfs.github.com/spec/"
 
@@ -23,6 +25,27 @@ class Objects(Protocol):
 
     def __getitem__(self, sha: ObjectID, /) -> ShaFile:
         """Return an object."""
+
+
+def short(sha: bytes) -> str:
+    """Return the id of a commit as it is shown."""
+    return sha.decode()[:_SHOWN]
+
+
+def commit_of(objects: Objects, sha: bytes) -> Commit:
+    """Return the commit of an id, which may be that of an annotated tag. Raises SourceError."""
+    one = ObjectID(sha)
+    for _ in range(_MAX_TAGS):
+        try:
+            found = objects[one]
+        except KeyError:
+            raise SourceError(f"the server did not send {short(one)}", reason="partial") from None
+        if isinstance(found, Commit):
+            return found
+        if not isinstance(found, Tag):
+            break
+        one = found.object[1]
+    raise SourceError(f"{short(sha)} is not a commit", reason="partial")
 
 
 def manifests(objects: Objects, tree: ObjectID, subdirectory: str, source: str) -> dict[str, bytes]:

@@ -64,7 +64,8 @@ class LastGood:
                 snapshot = self._source.fetch()
             except SourceError as error:
                 result = error.reason
-                self._kept = replace(self._kept, error=error)
+                kept = self._kept if error.snapshot is None else self._seen(error.snapshot, started)
+                self._kept = replace(kept, error=error)
             else:
                 result = "ok"
                 self._kept = self._seen(snapshot, started)

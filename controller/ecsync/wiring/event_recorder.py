@@ -41,9 +41,10 @@ class DaemonEventRecorder:
                 continue  # its first read is under way
             now = self.clock.now()
             self.events.source_read(state, now, name)
+            if state.snapshot is not None:
+                self.metrics.source_at(self.source_kinds[name], state.snapshot.revision, name)
             if state.error is None:
-                at = state.fetched_at or now
-                self.metrics.source_good(self.source_kinds[name], at, state.snapshot.revision, name)
+                self.metrics.source_good(self.source_kinds[name], state.fetched_at or now, name)
             else:
                 self.metrics.error("source")
 

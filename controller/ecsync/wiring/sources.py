@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ecsync import config
-from ecsync.config import ConfigError, Settings
+from ecsync.config import ConfigError, GitSettings, Settings
 from ecsync.core.ports import Reader, Snapshot, Source, SourceError
 from ecsync.sources import git_url
 from ecsync.sources.disk import DiskSource
+from ecsync.sources.git_url import GitUrl
 from ecsync.sources.s3 import S3Source
+
+if TYPE_CHECKING:
+    from ecsync.sources.git_signers import SignerFiles
+    from ecsync.sources.github_app import AppTokens
 
 
 def kind_of(where: str) -> Literal["disk", "s3", "git"]:
@@ -50,11 +55,37 @@ def _git(where: str, settings: Settings) -> Source:
         except ConfigError as error:
             raise SourceError(str(error), reason="denied") from error
 
-    git = settings.git
+    git, url = settings.git, git_url.parse(where)
     access = Access(
         token=token, username=git.username, ca_file=git.ca_file, ssh_key=git.ssh_key, known_hosts=git.known_hosts
     )
-    return GitSource(git_url.parse(where), access, rewrites=git.history == "rewrite-allowed")
+    if git.app_id and url.scheme == "https":
+        tokens = _app_tokens(git, url)
+        access = replace(access, token=tokens.token, refused=tokens.forget)
+    return GitSource(url, access, rewrites=git.history == "rewrite-allowed", signers=_signers(git))
+
+
+def _signers(git: GitSettings) -> SignerFiles | None:
+    if not git.signers and not git.signers_gpg:
+        return None
+    from ecsync.sources.git_signers import SignerFiles
+
+    return SignerFiles(git.signers, git.signers_gpg)
+
+
+def _app_tokens(git: GitSettings, url: GitUrl) -> AppTokens:
+    from ecsync.sources.github_app import App, AppTokens
+
+    return AppTokens(
+        App(
+            id=git.app_id,
+            key_file=git.app_key_file,
+            installation=git.app_installation,
+            api=git.app_api,
+            ca_file=git.ca_file,
+        ),
+        url,
+    )
 
 
 def open_sources(where: str, reader: Callable[[], Reader], settings: Settings) -> dict[str, Source]:

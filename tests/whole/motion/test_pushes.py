@@ -12,6 +12,7 @@ import pytest
 
 from tests.git.repository import Repository, git
 from tests.git.servers import SSH, TOKEN, https_server, ssh_server
+from tests.git.signing import SshKey, needs_ssh_keygen
 from tests.whole.publishing.test_webhook import HOUR, SECRET, post
 from tests.whole.support import in_process_daemon
 from tests.whole.support.environment import Controller, operations
@@ -104,26 +105,55 @@ def test_a_push_of_an_image_deploys_one_service_and_names_the_commit(
 def test_a_hook_reads_the_repository_at_once(
     repository: Repository, converged: Controller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The source is read at an interval of an hour, or now."""
+    """The source is read at an interval of a day, or now: the hook alone makes the daemon read what was pushed."""
     # The simulated wall time is faster than the intervals: for the daemon it would be a clock that is set.
     monkeypatch.setattr("ecsync.engine.ticks.Ticks.keep_time", lambda _: None)
     environment, secret = converged.environment, tmp_file(repository, "secret", SECRET)
     with (
         served("https", repository) as (where, git_settings),
         in_process_daemon.run(
-            environment, where, HOUR, git=git_settings, lease="none", webhooks={"github_file": secret}
+            environment, where, 24 * HOUR, git=git_settings, lease="none", webhooks={"github_file": secret}
         ) as daemon,
     ):
         wait_until(daemon.is_converged)
         before = len(environment.simulator.ledger)
         sha = change(repository, "nginx:1.27", "nginx:1.28")
+        daemon.wait_for_passes()
+        assert daemon.metric("ecsync_source_fetch_total", result="ok") == 1
         assert post(daemon, SECRET) == 202
         wait_until(lambda: environment.service()["taskDefinition"].endswith(":2"))
+        assert daemon.metric("ecsync_source_fetch_total", result="ok") == 2
         assert daemon.running.store.events(of_type="source.updated", limit=1)[0].detail["commit"] == sha
         assert operations(environment.simulator.ledger.mutations(before)) == [
             "ecs.RegisterTaskDefinition",
             "ecs.UpdateService",
         ]
+
+
+@needs_ssh_keygen
+def test_with_signers_a_push_that_is_not_signed_deploys_nothing(
+    repository: Repository, converged: Controller, tmp_path: Path
+) -> None:
+    """It is reported. The signed commit stays applied, and a signed one is deployed with what is below it."""
+    environment, key = converged.environment, SshKey.create(tmp_path)
+    signers = tmp_file(repository, "signers", key.listed('namespaces="git"'))
+    repository.commit({}, "the quickstart, signed", signed=key.settings)
+    with (
+        served("https", repository) as (where, settings),
+        in_process_daemon.run(environment, where, git={**settings, "signers": signers}, lease="none") as daemon,
+    ):
+        wait_until(daemon.is_converged)
+        before = len(environment.simulator.ledger)
+        change(repository, "nginx:1.27", "nginx:1.28")
+        wait_until(lambda: ": unsigned: " in daemon.not_ready_because().get("source", ""))
+        assert (daemon.metric("ecsync_source_fetch_total", result="unsigned") or 0) > 0
+        assert daemon.running.store.events(of_type="source.failed", limit=1)[0].detail["reason"] == "unsigned"
+        daemon.wait_for_passes()
+        assert operations(environment.simulator.ledger.mutations(before)) == []
+        sha = repository.commit({}, "seen and signed", signed=key.settings)
+        wait_until(lambda: environment.service()["taskDefinition"].endswith(":2"))
+        assert daemon.running.store.application("quickstart").revision == sha[:12]  # type: ignore[union-attr]
+        wait_until(lambda: daemon.not_ready_because() == {})
 
 
 def test_whatever_happens_to_the_repository_nothing_is_changed(repository: Repository, converged: Controller) -> None:
