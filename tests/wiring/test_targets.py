@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from ecsync.config import Settings, TargetSettings
+from ecsync.accounts import TargetSettings
+from ecsync.config import Settings
 from ecsync.core.model import Application
 from ecsync.core.ports import Cloud
 from ecsync.engine.reconciler import Refused

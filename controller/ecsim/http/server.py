@@ -185,6 +185,7 @@ class Gateway:
                 caller=request.caller,
                 region=request.region,
                 account=world.settings.account,
+                identity=world.sessions.caller(request.access_key),
                 checks=asked,
             )
         )

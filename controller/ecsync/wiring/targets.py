@@ -5,10 +5,59 @@ A manifest names a target. The operator's config decides what the name means; no
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from ecsync import config
-from ecsync.config import Settings, TargetSettings
+from ecsync.accounts import RoleSettings, TargetSettings
+from ecsync.config import Settings
 from ecsync.core.model import Application, Target
 from ecsync.engine.reconciler import Refused
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roles:
+    """The ARNs of the roles of a target, by mode. Without any, the process's own credentials do everything."""
+
+    observe: str = ""
+    apply: str = ""
+    prune: str = ""
+    external_id: str = ""
+    session_tags: bool = False
+
+    @property
+    def write(self) -> bool:
+        """Whether roles write, or nothing does: not the credentials that observe."""
+        return bool(self.observe or self.apply or self.prune)
+
+
+def roles_of(settings: Settings, target: str) -> Roles:
+    """Return the roles of a target; an empty target is the operator's own account. `role` is the role of all modes."""
+    entry = settings.targets.get(target)
+    if entry is None:
+        own = settings.roles
+        if target or not own.given:
+            return Roles()
+        return Roles(apply=own.apply, prune=own.prune, session_tags=settings.session_tags)
+    roles = entry.roles
+    if entry.role:
+        roles = RoleSettings(observe=entry.role, apply=entry.role, prune=entry.role)
+    elif not roles.given:
+        return Roles()
+    return Roles(
+        observe=roles.observe,
+        apply=roles.apply,
+        prune=roles.prune,
+        external_id=entry.external_id,
+        session_tags=entry.session_tags,
+    )
+
+
+def passes_at(settings: Settings, site: object) -> int:
+    """Return how many passes may be under way in an account and Region (`concurrency` of its targets); 0: any."""
+    named = [one for one in settings.targets.values() if one.concurrency and (one.account, one.region) == site]
+    if not named and isinstance(site, tuple):  # an application has another Region than its target
+        named = [one for one in settings.targets.values() if one.concurrency and one.account == site[0]]
+    return min((one.concurrency for one in named), default=0)
 
 
 def expected_account(settings: Settings, target: str) -> str:
