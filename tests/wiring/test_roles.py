@@ -187,11 +187,24 @@ class TestRolesOfATarget:
         assert roles.apply == ""
 
     def test_the_operators_own_account_may_have_roles_that_write(self) -> None:
-        """An account that is named by its id has the credentials of the process."""
+        """Also where a manifest names its id: the credentials are the same."""
         own = Settings(roles=RoleSettings(apply=ROLE + "write"), session_tags=True)
-        assert targets.roles_of(own, "").apply == ROLE + "write"
-        assert targets.roles_of(own, "").session_tags
-        assert not targets.roles_of(own, OTHER).write
+        for target in ("", OTHER):
+            assert targets.roles_of(own, target).apply == ROLE + "write"
+            assert targets.roles_of(own, target).session_tags
+
+
+def test_the_passes_at_a_time_of_an_account_and_region() -> None:
+    """The lowest of its targets; that of the account, where an application has another Region."""
+    entries = {"a": ("eu-west-1", 3), "b": ("eu-west-1", 2), "c": ("us-east-1", 5), "d": ("us-east-2", 0)}
+    settings = Settings(
+        targets={
+            name: TargetSettings(account=OTHER, region=region, concurrency=most)
+            for name, (region, most) in entries.items()
+        }
+    )
+    sites = [(OTHER, "eu-west-1"), (OTHER, "us-east-1"), (OTHER, "eu-north-1"), ("333333333333", "eu-west-1"), None]
+    assert [targets.passes_at(settings, site) for site in sites] == [2, 5, 2, 0, 0]
 
 
 @pytest.fixture

@@ -31,11 +31,11 @@ class Roles:
 
 
 def roles_of(settings: Settings, target: str) -> Roles:
-    """Return the roles of a target; an empty target is the operator's own account. `role` is the role of all modes."""
+    """Return the roles of a target. One that is no entry has the process's own credentials. `role` is for all modes."""
     entry = settings.targets.get(target)
     if entry is None:
         own = settings.roles
-        if target or not own.given:
+        if not own.given:
             return Roles()
         return Roles(apply=own.apply, prune=own.prune, session_tags=settings.session_tags)
     roles = entry.roles

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ecsync import config
 from ecsync.awsmodel import shapes
@@ -18,7 +18,7 @@ from ecsync.core.schema import Shape
 from ecsync.engine.inventory import Inventory
 from ecsync.engine.reconciler import Catalogue, Destination
 from ecsync.language.manifest import LoadCache, Loaded, load
-from ecsync.wiring import registry, targets
+from ecsync.wiring import projects, registry, targets
 from ecsync.wiring.clouds import Clouds
 from ecsync.wiring.registry import all_kinds
 from ecsync.wiring.sources import open_source
@@ -84,9 +84,9 @@ class Workspace:
         return targets.target_of(self.settings, application)
 
     def loaded(self, snapshot: Snapshot) -> Loaded:
-        """Return what a snapshot declares, with every problem."""
+        """Return what a snapshot declares, with every problem; what no project of the operator allows is one."""
         with without_collection():
-            return load(
+            found = load(
                 snapshot,
                 kinds=self._kinds,
                 shape_of=shapes.load,
@@ -95,6 +95,8 @@ class Workspace:
                 variables=self.settings.variables,
                 cache=self._cache,
             )
+        refused = projects.problems(self.settings.projects, found.applications, self._kinds, self.target_of)
+        return replace(found, problems=tuple(sorted({*found.problems, *refused})))
 
     def catalogue(self, snapshot: Snapshot) -> Catalogue:
         """Return what a snapshot declares, in the engine's form."""
