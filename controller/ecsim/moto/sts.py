@@ -28,6 +28,7 @@ def assume_role(call: Call) -> Body:
             )
     assert role is not None
     key, session = f"ASIA{call.world.hex(16).upper()}", call.params["RoleSessionName"]
+    sessions.roles[key] = arn
     sessions.arns[key] = f"arn:aws:sts::{account}:assumed-role/{name}/{session}"
     # botocore compares it with the clock of the machine, which is not the simulated one.
     ends = datetime.now(UTC) + timedelta(seconds=call.params.get("DurationSeconds", 3600))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,23 @@ apiVersion: ecsync/v1
 resources:
   LogGroup/web: {{logGroupName: /shop/web, retentionInDays: {days}}}
   Cluster/main: {{clusterName: shop}}
+"""
+SERVICE = """\
+apiVersion: ecsync/v1
+resources:
+  Network/main: {default: true}
+  TaskDefinition/web:
+    requiresCompatibilities: [FARGATE]
+    networkMode: awsvpc
+    cpu: 256
+    memory: 512
+    containerDefinitions: [{name: web, image: nginx}]
+  Service/web:
+    cluster: ${Cluster/main}
+    taskDefinition: ${TaskDefinition/web}
+    launchType: FARGATE
+    desiredCount: 1
+    networkConfiguration: {awsvpcConfiguration: {subnets: "${Network/main.publicSubnetIds}"}}
 """
 OLD = "  Cluster/old: {clusterName: old}\n"
 
@@ -239,3 +257,30 @@ def test_the_operators_own_account_may_have_roles_that_write(
     assert ecsync("apply", folder, "--yes").code == 0
     writes = [one for one in accounts.simulator.ledger.mutations(mark) if one.service != "iam"]
     assert {(one.account, role_and_session(one)[0]) for one in writes} == {(ACCOUNT, "write")}
+
+
+def test_the_printed_policy_of_each_mode_suffices_for_its_role(ecsync: Command, accounts: Environment) -> None:
+    """A service is created and deleted by three roles that may do what `permissions` prints, and no more."""
+    folder, simulator = accounts.manifests / "live", accounts.simulator
+    (folder / "service.yaml").write_text(SERVICE)
+    granted = {
+        arn("live", role): statements(ecsync("permissions", folder, "--mode", mode).json)
+        for mode, role in MODES.items()
+    }
+    simulator.settings = replace(simulator.settings, policies=granted)
+    mark = len(simulator.ledger)
+    done = ecsync("apply", folder, "--yes")
+    assert done.code == 0, done.err
+    (folder / "service.yaml").write_text(SERVICE.partition("  Service/web:")[0])
+    done = ecsync("apply", folder, "--yes", "--prune")
+    assert done.code == 0, done.err
+    calls = list(made(simulator, mark))
+    assert [one for one in calls if one.error_code in ("AccessDenied", "AccessDeniedException")] == []
+    deleted = {one.operation for one in calls if role_and_session(one)[0] == MODES["prune"]}
+    assert deleted == {"UpdateService", "DeleteService"}
+    assert all(one.mutating for one in calls if role_and_session(one)[0] != MODES["observe"])
+
+
+def statements(printed: Any) -> list[Any]:
+    """Return policies as a list."""
+    return printed if isinstance(printed, list) else [printed]
