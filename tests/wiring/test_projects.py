@@ -112,6 +112,16 @@ def test_a_name_with_a_reference_cannot_be_checked() -> None:
     assert found({"names": ["*"]}, reference) == []
 
 
+def test_a_daemon_holds_the_application_alone_and_deletes_nothing() -> None:
+    """Its catalogue is that of all verbs."""
+    other = SHOP.replace("shop-", "bank-")
+    settings = Settings(targets=TARGETS, projects={"bank": ProjectSettings(applications=("bank-*",))})
+    files = {"shop/app.yaml": SHOP.encode(), "bank/app.yaml": other.encode()}
+    catalogue = wiring.workspace(settings, ".", read_only=True).catalogue(Snapshot(revision="1", files=files))
+    assert [bool(catalogue.holds(name)) for name in ("shop-web", "bank-web")] == [True, False]
+    assert "nothing will be deleted: shop/app.yaml:2 is not valid" in catalogue.warranted().pruning
+
+
 def test_one_project_must_allow_all_of_it() -> None:
     """Two that allow one half each do not; the one with the fewest problems is reported."""
     halves: dict[str, Any] = {"one": {"kinds": ["Cluster"], "targets": ["other"]}, "two": {"kinds": ["LogGroup"]}}

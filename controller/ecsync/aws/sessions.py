@@ -29,6 +29,8 @@ _NOT_IN_NAME = re.compile(r"[^A-Za-z0-9_+=,.@-]")  # STS, AssumeRole, RoleSessio
 _NOT_IN_TAG = re.compile(r"[^\w .:/=+@-]")  # STS, Tag
 _TAG_LENGTH = 256
 
+_FIX = "check the trust policy of the role, and external_id and session_tags of the target in the operator's config"
+
 _SIGNS: ContextVar[Credentials | None] = ContextVar("signs", default=None)
 
 Assume = Callable[[Mapping[str, Any]], Mapping[str, Any]]  # the parameters of AssumeRole -> its response
@@ -105,10 +107,12 @@ class RoleSessions:
         try:
             made = self._assumed(key[0], purpose)
         except AwsError as error:
-            if error.kind in ("denied", "invalid"):
-                with self._lock:
-                    self._refused[key] = error.again(), now + REFUSED
-            raise
+            if error.kind not in ("denied", "invalid"):
+                raise
+            refusal = AwsError(error.kind, error.code, f"{error.message}; {_FIX}", error.operation)
+            with self._lock:
+                self._refused[key] = refusal, now + REFUSED
+            raise refusal.again() from None
         with self._lock:
             self._sessions[key] = made
             self._sessions.move_to_end(key)

@@ -60,9 +60,13 @@ def permissions(
     if given is not None:
         return _checked(needs, given)
     for application in life.places.applications:
-        role = getattr(targets.roles_of(settings, application.account), chosen)
+        roles = targets.roles_of(settings, application.account)
+        role = getattr(roles, chosen)
         if role:
-            _show.message(f"{application.name}: {role} needs its permissions, and ecsync sts:AssumeRole on that")
+            own = (
+                "sts:AssumeRole and sts:TagSession" if roles.session_tags and chosen != "observe" else "sts:AssumeRole"
+            )
+            _show.message(f"{application.name}: {role} needs its permissions, and ecsync {own} on that")
     made, patterns = fitting(needs)
     for note in notes(life, needs, made, patterns):
         _show.message(note)
