@@ -5,6 +5,7 @@ A manifest names a target. The operator's config decides what the name means; no
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ecsync import config
@@ -52,12 +53,21 @@ def roles_of(settings: Settings, target: str) -> Roles:
     )
 
 
-def passes_at(settings: Settings, site: object) -> int:
-    """Return how many passes may be under way in an account and Region (`concurrency` of its targets); 0: any."""
-    named = [one for one in settings.targets.values() if one.concurrency and (one.account, one.region) == site]
-    if not named and isinstance(site, tuple):  # an application has another Region than its target
-        named = [one for one in settings.targets.values() if one.concurrency and one.account == site[0]]
-    return min((one.concurrency for one in named), default=0)
+def passes_at(settings: Settings) -> Callable[[object], int]:
+    """Return how many passes may be under way at a site, an account and Region (`concurrency` of targets); 0: any.
+
+    Where no target has the Region, those of the account count: an application may name another Region than its target.
+    """
+    most: dict[object, int] = {}
+    for one in settings.targets.values():
+        for site in ((one.account, one.region), one.account) if one.concurrency else ():
+            most[site] = min(one.concurrency, most.get(site, one.concurrency))
+
+    def at(site: object) -> int:
+        account = site[0] if isinstance(site, tuple) else site
+        return most.get(site, most.get(account, 0))
+
+    return at
 
 
 def expected_account(settings: Settings, target: str) -> str:
