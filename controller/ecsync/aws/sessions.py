@@ -20,7 +20,7 @@ from botocore.hooks import BaseEventHooks
 
 from ecsync.core.ports import AwsError, Purpose
 
-MOST = 256  # sessions; each is about 3 KB
+MOST = 256  # sessions; each is about 2 KB
 USED = 3000.0  # seconds that a session is used; AWS ends it after an hour
 REFUSED = 5.0  # seconds after a refusal in which STS is not asked again: the steps of a pass would all ask
 NAME_LENGTH = 64
