@@ -12,6 +12,7 @@ from ecsync import config
 from ecsync.accounts import RoleSettings, TargetSettings
 from ecsync.config import Settings
 from ecsync.core.model import Application, Target
+from ecsync.core.outcome import WithheldReason
 from ecsync.engine.reconciler import Refused
 
 
@@ -131,6 +132,19 @@ def budget(settings: Settings, application: Application) -> int:
     """Return how many resources one pass of the application may delete or replace."""
     entry = _entry(settings, application)
     return entry.budget if entry else settings.budget
+
+
+def pruning(settings: Settings, application: Application) -> str:
+    """Return why nothing may be pruned in the application's target: it has roles, and none that deletes; else empty."""
+    roles = roles_of(settings, application.account)
+    if roles.prune or not roles.write:
+        return ""
+    fix = (
+        f"set targets.{application.account}.roles.prune"
+        if application.account in settings.targets
+        else "set roles.prune"
+    )
+    return WithheldReason("off", f"not deleted: its target has no role that deletes ({fix} in the operator's config)")
 
 
 def _region(settings: Settings, application: Application) -> str:

@@ -57,6 +57,7 @@ class Workspace:
             clock=self.clock,
             asserted=targets.is_asserted(self.settings, application),
             budget=targets.budget(self.settings, application),
+            pruning=targets.pruning(self.settings, application),
             serial=self.serial,
             inventory=self._inventory(cloud, account, region),
             threads=self.threads,
