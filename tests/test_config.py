@@ -49,6 +49,22 @@ def test_targets_are_read_from_the_file(tmp_path: Path) -> None:
     assert (target.account, target.region, target.role, target.enforce) == ("123456789012", "eu-central-1", role, True)
 
 
+def test_roles_of_a_target_are_one_for_each_mode(tmp_path: Path) -> None:
+    """Those of the operator's own account are a group, so each has a variable."""
+    role = "arn:aws:iam::123456789012:role/"
+    roles = f'{{observe: "{role}look", apply: "{role}write", prune: "{role}remove"}}'
+    text = (
+        f'targets:\n  prod: {{account: "123456789012", roles: {roles}, enforce: true}}\nroles: {{apply: "{role}a"}}\n'
+    )
+    settings = load(write(tmp_path, text), {"ECSYNC_ROLES_PRUNE": role + "b"}, {})
+    assert settings.targets["prod"].roles.prune == role + "remove"
+    assert (settings.roles.apply, settings.roles.prune) == (role + "a", role + "b")
+
+
+ROLES = 'account: "123456789012"'
+WRITE, LOOK = (f'{mode}: "arn:aws:iam::123456789012:role/x"' for mode in ("apply", "observe"))
+
+
 @pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("90s", 90), ("1.5m", 90), ("1h", 3600), ("5m", 300)])
 def test_a_time_may_have_a_unit(text: str, seconds: float) -> None:
     """A time is a number of seconds, or has a unit."""
@@ -75,6 +91,15 @@ def test_a_file_may_be_empty(tmp_path: Path, text: str) -> None:
         ('targets: {prod: {acount: "1"}}', ["ecsync.yaml", "targets.prod.acount", '"account"']),
         ("targets: {prod: {region: x}}", ["ecsync.yaml", "targets.prod.account", "field required"]),
         ("targets: {prod: {account: 123456789012}}", ["targets.prod.account", "in quotes"]),
+        (f"targets: {{prod: {{{ROLES}, roles: {{aply: x}}}}}}", ["targets.prod.roles.aply", '"apply"']),
+        (
+            f"targets: {{prod: {{{ROLES}, {WRITE.replace('apply', 'role')}, roles: {{{WRITE}}}}}}}",
+            ["either role or roles"],
+        ),
+        (f"targets: {{prod: {{{ROLES}, enforce: true, roles: {{{LOOK}}}}}}}", ["targets.prod", "needs roles.apply"]),
+        (f"targets: {{prod: {{{ROLES}, roles: {{{WRITE.replace('apply', 'prune')}}}}}}}", ["needs roles.apply"]),
+        (f"roles: {{{LOOK}}}", ["ecsync.yaml", "roles", "the process's own credentials read"]),
+        ("projects: {shop: {kind: [Service]}}", ["projects.shop.kind", '"kinds"']),
         ("http: {port: 99999}", ["ecsync.yaml", "http.port", "65535", "99999"]),
         ("http: 8080", ["ecsync.yaml", "http"]),
         ("log: {level: loud}", ["log.level", "'debug'", "loud"]),

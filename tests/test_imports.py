@@ -20,7 +20,8 @@ PARTS: dict[str, set[str]] = {
     "core": set(),
     "language": {"core"},
     "testing": {"core"},
-    "config": {"core"},
+    "accounts": set(),
+    "config": {"core", "accounts"},
     "kinds": {"core"},
     "awsmodel": {"core"},
     "aws": {"core", "awsmodel"},
@@ -45,6 +46,7 @@ PARTS: dict[str, set[str]] = {
         "report",
         "http",
         "aws",
+        "accounts",
         "config",
     },
     # A verb asks `wiring` for what it works with. It never builds a client or reads a source by itself.
@@ -87,7 +89,7 @@ ROOMS: dict[str, set[str]] = {
     },
 }
 PACKAGES: dict[str, dict[str, set[str]]] = {"ecsync": PARTS, "ecsim": ROOMS}
-TOP = {"ecsync": {"testing", "config"}, "ecsim": {"owner", "simulator"}}  # modules beside the folders
+TOP = {"ecsync": {"testing", "accounts", "config"}, "ecsim": {"owner", "simulator"}}  # modules beside the folders
 AWS_LIBRARIES = {"boto3", "botocore"}
 IMPURE = {"boto3", "botocore", "logging", "structlog", "threading", "time", "os", "socket", "subprocess", "asyncio"}
 MOST_FILES = 22  # in one folder, `__init__.py` apart

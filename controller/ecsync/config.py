@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, Field, SecretStr, ValidationError, field_validator
 
+from ecsync.accounts import AccountId, Names, ProjectSettings, RoleSettings, TargetSettings
+from ecsync.accounts import Strict as _Settings
 from ecsync.core.wording import printable, suggestion
 
 PREFIX = "ECSYNC_"
@@ -22,7 +24,7 @@ VARIABLES = "ECSYNC_VAR_"  # prefix of the variables that `${env:NAME}` in a man
 TESTS = ("ECSYNC_CASES", "ECSYNC_CORPUS", "ECSYNC_YAML_LS")  # inputs of the project's own tests
 CONFIG = "ECSYNC_CONFIG"  # path of the file, unless a flag is given
 
-_MAPS = ("sources", "targets", "variables", "windows")  # settings that no environment variable can hold
+_MAPS = ("projects", "sources", "targets", "variables", "windows")  # settings that no environment variable can hold
 # Settings that only the environment may hold.
 _SECRET = ("git.token", "webhooks.github", "webhooks.gitlab", "webhooks.generic")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
@@ -42,11 +44,6 @@ def _seconds(value: object) -> object:
     return value
 
 
-def _names_in(value: object) -> object:
-    """Return the names in a text such as `a.example.com,b.example.com`."""
-    return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
-
-
 def _secrets_in(value: object) -> object:
     """Return the secrets in a text, which has white space between them."""
     return value.split() if isinstance(value, str) else value
@@ -57,35 +54,8 @@ def _number_as_text(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-Names: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_names_in)]
 Secrets: TypeAlias = Annotated[tuple[SecretStr, ...], BeforeValidator(_secrets_in), Field(max_length=2)]
 Seconds: TypeAlias = Annotated[float, BeforeValidator(_seconds)]
-AccountId: TypeAlias = Annotated[str, Field(pattern=r"^(\d{12})?$")]
-
-
-class _Settings(BaseModel):
-    """The base of all settings: unknown names are errors, and values never change."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    @field_validator("account", mode="before", check_fields=False)
-    @classmethod
-    def _as_text(cls, value: object) -> object:
-        """Reject an account id that YAML read as a number: its leading zeros are lost."""
-        if isinstance(value, int):
-            raise ValueError('must be in quotes: account: "123456789012"')
-        return value
-
-
-class TargetSettings(_Settings):
-    """One entry of `targets`: an account and Region that manifests can name. Roles are set here, not in manifests."""
-
-    account: AccountId
-    region: str = ""
-    role: str = Field(default="", pattern=r"^(arn:aws[a-z-]*:iam::\d{12}:role/\S+)?$")
-    external_id: str = ""
-    enforce: bool = False  # allow writes; the application must also set `mode: enforce` (docs/rules.md R26)
-    budget: int = Field(default=10, ge=1, le=10_000)  # resources that one pass of an application may delete or replace
 
 
 class LoopSettings(_Settings):
@@ -186,6 +156,8 @@ class Settings(_Settings):
     region: str = ""
     profile: str = ""
     enforce: bool = False  # as in `targets`, for applications that name no target
+    roles: RoleSettings = Field(default_factory=RoleSettings)  # as in `targets`; the process's own credentials observe
+    session_tags: bool = False  # as in `targets`
     budget: int = Field(default=10, ge=1, le=10_000)  # as in `targets`
     first_time: bool = False  # without `account`, allow a plan that only creates resources (docs/rules.md R11)
     source: str = ""  # a path, s3://bucket/prefix or git+https://host/org/repo.git@main#subdirectory=FOLDER
@@ -200,6 +172,7 @@ class Settings(_Settings):
     freeze: str = Field(default="", pattern=r"^(file:.+|ssm:[A-Za-z0-9_./-]+)?$")
     variables: dict[str, str] = Field(default_factory=dict)  # values of ${var:NAME}, in place of those of Applications
     targets: dict[str, TargetSettings] = Field(default_factory=dict)
+    projects: dict[str, ProjectSettings] = Field(default_factory=dict)  # if any is set, it must allow an application
     loop: LoopSettings = Field(default_factory=LoopSettings)
     limits: LimitSettings = Field(default_factory=LimitSettings)
     git: GitSettings = Field(default_factory=GitSettings)
@@ -229,6 +202,13 @@ class Settings(_Settings):
         own = self.sources[name]
         given = {"source": own.source, "source_owner": own.source_owner or self.source_owner}
         return self.model_copy(update=given | ({"git": own.git} if "git" in own.model_fields_set else {}))
+
+    @field_validator("roles")
+    @classmethod
+    def _own_observe(cls, value: RoleSettings) -> RoleSettings:
+        if value.observe:
+            raise ValueError("observe is for an entry of targets: here the process's own credentials read")
+        return value
 
     def installation_to_write(self) -> str:
         """Return the installation. Raises ConfigError if it is not set, because a mark requires an owner."""
@@ -388,10 +368,16 @@ def _explain(error: Any, places: Mapping[str, str], file: Path | None) -> str:
         (places[p] for p in (name, ".".join(location[:2]), location[0]) if p in places), str(file or "settings")
     )
     if error["type"] == "extra_forbidden":
-        in_target = location[0] == "targets"
-        hint = suggestion(location[-1], TargetSettings.model_fields) if in_target else suggestion(name, _names())
+        entries: dict[str, type[BaseModel]] = {
+            "targets": TargetSettings,
+            "projects": ProjectSettings,
+            "sources": SourceSettings,
+        }
+        model = RoleSettings if location[-2:-1] == ["roles"] else entries.get(location[0])
+        hint = suggestion(location[-1], model.model_fields) if model else suggestion(name, _names())
         return f"{place}: {printable(name)}: not a setting{hint}"
     message = error["msg"].removeprefix("Value error, ")
-    hidden = error["type"] == "missing" or name in _SECRET or location[0] in ("webhooks", "sources")
+    hidden = error["type"] == "missing" or isinstance(error["input"], dict) or name in _SECRET
+    hidden = hidden or location[0] in ("webhooks", "sources")
     given = "" if hidden else f" (it is {printable(repr(error['input']))})"
     return f"{place}: {printable(name)}: {message[0].lower()}{message[1:]}{given}"

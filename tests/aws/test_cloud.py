@@ -196,7 +196,7 @@ def test_calls_count_for_the_account_of_the_credentials(aws: fake_aws.FakeAws) -
     assert cloud.account == fake_aws.ACCOUNT
     cloud.call("ecs", "DescribeServices", services=["web"])
     assert [(one.account, one.region, one.bucket) for one in limiters.readings()] == [
-        ("", fake_aws.REGION, "other/sts"),
+        ("", fake_aws.REGION, "sts"),
         (fake_aws.ACCOUNT, fake_aws.REGION, "ecs-service-read"),
     ]
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from ecsync.core.model import Options
-from ecsync.core.ports import AwsError
+from ecsync.core.model import Call, Delete, Options
+from ecsync.core.ports import AwsError, Purpose
 from ecsync.engine.catalogue import Catalogue
 from ecsync.engine.reconciler import PassOptions, reconcile
-from tests.engine.passes import Account, document, ref, shop
+from tests.engine.passes import APP, BASE, KINDS, Account, document, ref, shop
 
 
 @pytest.fixture
@@ -93,6 +93,46 @@ class TestDeletes:
         outcome = account.run(shop(document("Base/base", zone="b")))
         assert account.cloud.writes == []
         assert "ecsync/replace" in outcome.plan.withheld[0].reason
+
+
+def test_the_purpose_of_a_write_decides_its_role(account: Account) -> None:
+    """All calls of a delete are deletes, also one that an update makes too; a create in a replacement is none."""
+
+    def calls(change: Any) -> tuple[Call, ...]:
+        made = APP.calls(change) if APP.calls else ()
+        id_ = change.observed.outputs["id"] if isinstance(change, Delete) else ""
+        return (Call(service="memory", operation="UpdateApp", params={"id": id_}), *made) if id_ else made
+
+    deletes = frozenset({"memory.UpdateApp", "memory.DeleteApp", "memory.DeleteBase"})
+    account.kinds = {**KINDS, "App": replace(APP, calls=calls, deletes=deletes), "Base": replace(BASE, deletes=deletes)}
+    purposes: list[tuple[str, str, bool]] = []
+
+    def note(operation: str, _: Mapping[str, Any]) -> None:
+        now = Purpose.now()
+        if operation.startswith(("Describe", "List")):
+            assert now == Purpose()
+        else:
+            assert now.revision == revision
+            purposes.append((now.application, operation, now.deletes))
+
+    account.cloud.before = note
+    for application in (
+        shop(document("App/app", count=1), document("Base/base", Options(replace="allow"), zone="a")),
+        shop(document("App/app", count=2), document("Base/base", Options(replace="allow"), zone="b")),
+        shop(document("Base/base", Options(replace="allow"), zone="b"), prune=True),
+    ):
+        revision = account.declared(application).revision
+        account.settle(application)
+    assert {f"{'prune' if deletes else 'apply'} {operation}" for _, operation, deletes in purposes} == {
+        "apply CreateBase",
+        "apply CreateApp",
+        "apply UpdateApp",
+        "apply TagApp",
+        "prune DeleteBase",
+        "prune UpdateApp",
+        "prune DeleteApp",
+    }
+    assert {name for name, _, _ in purposes} == {"shop"}
 
 
 def test_a_pass_removes_no_more_than_the_budget_of_its_target() -> None:

@@ -64,6 +64,15 @@ class TestFairness:
         put(queue, "a1", "a2", "b1", "b2", "c1", "d1", "e1")
         assert taken(queue) == ["a1", "b1", "c1", "d1", "e1"]
 
+    def test_a_site_may_have_a_limit_of_its_own(self, clock: FakeClock) -> None:
+        """The others have the workers that it leaves; a name that was done makes place for the next."""
+        queue = MemoryQueue(clock, wait=clock.skip, workers=4, most_at={"a": 1, "b": 0}.get)  # type: ignore[arg-type]
+        put(queue, "a1", "a2", "a3", "b1", "b2", "b3")
+        first = take(queue)
+        assert taken(queue) == ["b1", "b2", "b3"]
+        first.done()
+        assert taken(queue) == ["a2"]
+
     def test_the_only_site_has_all_workers(self, queue: MemoryQueue) -> None:
         """A site counts no longer when its last application is not declared any more."""
         put(queue, "a1", "a2", "a3", "a4", "a5", "b1")

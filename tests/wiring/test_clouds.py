@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from ecsync.accounts import TargetSettings
 from ecsync.aws.cloud import BotoCloud
-from ecsync.config import LimitSettings, Settings, TargetSettings
+from ecsync.config import LimitSettings, Settings
 from ecsync.wiring import Clouds
 from tests.aws import fake_aws
 from tests.aws.test_cloud import ASSUMED

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from ecsync.config import Settings, TargetSettings
+from ecsync.accounts import RoleSettings, TargetSettings
+from ecsync.config import Settings
 from ecsync.core.model import Application
 from ecsync.core.ports import Cloud
 from ecsync.engine.reconciler import Refused
@@ -67,6 +68,23 @@ def test_an_unknown_target_is_refused() -> None:
 def test_each_target_has_its_own_consent(application: Application, consent: bool) -> None:
     """`enforce` of the settings does not enable writes to an entry of `targets`."""
     assert targets.consents(SETTINGS, application) is consent
+
+
+def test_without_a_role_that_deletes_nothing_is_pruned() -> None:
+    """The reason names the setting. One role is for deletes too, and so are the credentials of the process."""
+    role = "arn:aws:iam::222222222222:role/ecsync"
+    write = RoleSettings(apply=role)
+    entries = {
+        "one": TargetSettings(account=OTHER, role=role),
+        "write": TargetSettings(account=OTHER, roles=write),
+        "all": TargetSettings(account=OTHER, roles=RoleSettings(apply=role, prune=role)),
+    }
+    settings = Settings(targets=entries)
+    assert [bool(targets.pruning(settings, shop(name))) for name in ("one", "write", "all", "")] == [
+        False, True, False, False,
+    ]  # fmt: skip
+    assert "(set targets.write.roles.prune in" in targets.pruning(settings, shop("write"))
+    assert "(set roles.prune in" in targets.pruning(Settings(roles=write), shop())
 
 
 @dataclass(kw_only=True)

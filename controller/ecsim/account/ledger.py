@@ -43,6 +43,7 @@ class LedgerEntry:
     caller: str
     region: str = ""
     account: str = ""
+    identity: str = ""  # the ARN of the caller, as CloudTrail has it: it ends with the name of a role session
     checks: tuple[Check, ...] = ()  # what IAM was asked; empty for a caller without policies
 
     def as_json(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ class Sessions:
 
     account: str  # of every other access key
     arns: dict[str, str] = field(default_factory=dict)
+    roles: dict[str, str] = field(default_factory=dict)  # ARNs of the roles themselves
 
     def account_of(self, access_key: str) -> str:
         """Return the account in which the calls with an access key land."""
@@ -24,3 +25,7 @@ class Sessions:
     def caller(self, access_key: str) -> str:
         """Return the ARN of who calls with an access key."""
         return self.arns.get(access_key) or f"arn:aws:sts::{self.account_of(access_key)}:user/moto"
+
+    def subject(self, access_key: str) -> str:
+        """Return by what policies are found: the ARN of an assumed role, else the access key."""
+        return self.roles.get(access_key, access_key)

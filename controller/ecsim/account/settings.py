@@ -52,8 +52,8 @@ class Settings:
     With `throttling` on, each call takes a token from AWS's token buckets. `lags` are the seconds after a write
     during which a repeated read is stale: `{"ecs:DescribeServices": 3}`, or `{"ecs:*": 3}` for all reads of ECS.
 
-    `policies` are policies of IAM by access key. A caller with an entry may do only what its policies allow; every
-    other caller may do everything.
+    `policies` are policies of IAM by access key, or by the ARN of a role for its sessions. A caller with an entry may
+    do only what its policies allow; every other caller may do everything.
     """
 
     account: str = "123456789012"

@@ -123,7 +123,7 @@ class Control:
         return {"capacityProviders": owner.fail_provider(self._account, params["name"], params.get("reason"))}
 
     def policies(self, params: dict[str, Any]) -> Answer:
-        """Set the `policies` of callers: by access key, a list of IAM policies. Other callers may do everything."""
+        """Set the `policies` of callers: by access key or role, lists of policies. Other callers may do everything."""
         found = {key: tuple(policies) for key, policies in params["policies"].items()}
         self._account.settings = replace(self._account.settings, policies=found)
         return {"callers": sorted(found)}

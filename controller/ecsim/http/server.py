@@ -118,12 +118,12 @@ class Gateway:
 
     def _asked(self, world: World, request: Request) -> tuple[Check, ...]:
         """Return what IAM is asked about a request: nothing, if the caller may do everything."""
-        if request.access_key not in self._account.settings.policies:
+        if world.sessions.subject(request.access_key) not in self._account.settings.policies:
             return ()
         return access.checks(Call(world, request.region, request.params, request.caller), request)
 
     def _denied(self, world: World, request: Request, asked: tuple[Check, ...]) -> Response | None:
-        policies = self._account.settings.policies.get(request.access_key, ())
+        policies = self._account.settings.policies.get(world.sessions.subject(request.access_key), ())
         error = access.denial(policies, request, asked, world.sessions.caller(request.access_key))
         return protocol.encode_error(request, error) if error else None
 
@@ -185,6 +185,7 @@ class Gateway:
                 caller=request.caller,
                 region=request.region,
                 account=world.settings.account,
+                identity=world.sessions.caller(request.access_key),
                 checks=asked,
             )
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -15,13 +16,15 @@ from botocore.exceptions import DataNotFoundError
 from botocore.loaders import Loader
 from botocore.session import Session
 
-from ecsync.aws import hooks, lean
-from ecsync.aws.errors import is_throttle
+from ecsync.aws import hooks, lean, sessions
+from ecsync.aws.errors import FAILURES, from_exception, is_throttle
 from ecsync.awsmodel import models
 
 CONNECT_SECONDS = 5
 READ_SECONDS = 15
 READ_ATTEMPTS = 3
+
+Assumed = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +44,10 @@ class Access:
 
 
 class Clients:
-    """The clients of one set of credentials; safe across threads. With `reads`, they refuse every other operation."""
+    """The clients of one set of credentials; safe across threads. With `reads`, they refuse every other operation.
+
+    `assumed` receives the code and the seconds of each request for credentials of a role.
+    """
 
     def __init__(
         self,
@@ -50,17 +56,19 @@ class Clients:
         version: str = "",
         reads: frozenset[str] | None = None,
         loader: Loader | None = None,
+        assumed: Assumed = lambda _code, _seconds: None,
     ) -> None:
         self.read_only = reads is not None
         self._access = access
         self._agent = f"ecsync/{version}" if version else "ecsync"
         self.loader = loader or models.shared_loader()  # the service models are most of the cost of a session
-        self._session = session_for(access, self.loader, agent=self._agent)
+        self._session = session_for(access, self.loader, agent=self._agent, assumed=assumed)
         self._lock = threading.Lock()  # creating a client is not thread-safe, using one is
         self._clients: dict[tuple[str, str, bool], Any] = {}
         self._on_attempt: list[Callable[[hooks.Attempt], None]] = []
         if reads is not None:
             hooks.guard(self._session.get_component("event_emitter"), reads)
+        sessions.sign_calls(self._session.get_component("event_emitter"))
         lean.read_lean(self._session.get_component("event_emitter"))
         hooks.plain_times(self._session.get_component("response_parser_factory"))
 
@@ -110,7 +118,9 @@ class Clients:
             callback(attempt)
 
 
-def session_for(access: Access, loader: Loader, *, agent: str = "ecsync") -> Session:
+def session_for(
+    access: Access, loader: Loader, *, agent: str = "ecsync", assumed: Assumed = lambda _code, _seconds: None
+) -> Session:
     """Return a new session with the credentials that `access` describes. Makes no call to AWS."""
     own = Session(profile=access.profile or None)
     own.register_component("data_loader", loader)
@@ -118,7 +128,7 @@ def session_for(access: Access, loader: Loader, *, agent: str = "ecsync") -> Ses
         return own
     session = Session()
     session.register_component("data_loader", loader)
-    session.register_component("credential_provider", CredentialResolver([_AssumedRole(own, access, agent)]))
+    session.register_component("credential_provider", CredentialResolver([_AssumedRole(own, access, agent, assumed)]))
     return session
 
 
@@ -128,11 +138,12 @@ class _AssumedRole(CredentialProvider):  # type: ignore[misc]  # botocore has no
     METHOD = "assume-role"
     CANONICAL_NAME = "custom-assume-role"
 
-    def __init__(self, source: Session, access: Access, agent: str) -> None:
+    def __init__(self, source: Session, access: Access, agent: str, assumed: Assumed) -> None:
         super().__init__()
         self._source = source
         self._access = access
         self._agent = agent
+        self._assumed = assumed
 
     def load(self) -> DeferredRefreshableCredentials:
         return DeferredRefreshableCredentials(self._assume, self.METHOD)
@@ -147,7 +158,14 @@ class _AssumedRole(CredentialProvider):  # type: ignore[misc]  # botocore has no
         params = {"RoleArn": self._access.role, "RoleSessionName": self._access.session_name}
         if self._access.external_id:
             params["ExternalId"] = self._access.external_id
-        credentials = sts.assume_role(**params)["Credentials"]
+        began, code = time.monotonic(), "OK"
+        try:
+            credentials = sts.assume_role(**params)["Credentials"]
+        except FAILURES as error:
+            code = from_exception(error, "sts", "AssumeRole").code
+            raise
+        finally:
+            self._assumed(code, time.monotonic() - began)
         return {
             "access_key": credentials["AccessKeyId"],
             "secret_key": credentials["SecretAccessKey"],

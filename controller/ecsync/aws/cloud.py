@@ -16,7 +16,8 @@ from ecsync.aws.errors import FAILURES, Secrets, classify, from_exception
 from ecsync.aws.hooks import Attempt, Observer, WriteRefused
 from ecsync.aws.identity import WHO, Identity, caller
 from ecsync.aws.limits import Limiter, Limits
-from ecsync.core.ports import AwsError
+from ecsync.aws.sessions import RoleSessions, signed_with
+from ecsync.core.ports import AwsError, Purpose
 from ecsync.core.trees import Path, at, canonical
 
 OK = "OK"  # the code of a request that succeeded
@@ -27,9 +28,9 @@ class BotoCloud:
 
     `reads` are the declared reads: `call`, `pages` and `cached` make no other call. `account` is the account of the
     target: while the credentials belong to another one, nothing is written. `permit` is called right before a write is
-    sent, and raises WritesStopped if this process may not write. Clients may be shared by all Regions of the same
-    credentials, and a limiter by all callers of the same account and Region. `secrets` returns the texts in the
-    parameters of a call that no message may repeat.
+    sent, and raises WritesStopped if this process may not write. With `sessions`, their roles write.
+    Clients may be shared by all Regions of the same credentials, and a limiter by all callers of the same account and
+    Region. `secrets` returns the texts in the parameters of a call that no message may repeat.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class BotoCloud:
         limiter: Limits,
         account: str = "",
         permit: Callable[[], None] = lambda: None,
+        sessions: RoleSessions | None = None,
         observer: Observer | None = None,
         secrets: Secrets = lambda _: (),
         monotonic: Callable[[], float] = time.monotonic,
@@ -50,6 +52,7 @@ class BotoCloud:
         self._reads = reads | {WHO}
         self._limits = limiter
         self._permit = permit
+        self._sessions = sessions
         self._observer = observer or Observer()
         self._secrets = secrets
         self._monotonic = monotonic
@@ -99,8 +102,11 @@ class BotoCloud:
         """Make one mutating call, a single time, and return its response without metadata. Raises WritesStopped too."""
         if self._clients.read_only:
             raise WriteRefused(f"{service}.{operation} is refused: this cloud is read-only")
-        self._identity.assert_account(f"{service}.{operation}")
-        return self._send(service, operation, params, once=True)
+        name = f"{service}.{operation}"
+        self._identity.assert_account(name)
+        role = self._sessions.credentials(self.account, name, Purpose.now()) if self._sessions else None
+        with signed_with(role):
+            return self._send(service, operation, params, once=True)
 
     def _send(self, service: str, operation: str, params: Mapping[str, Any], *, once: bool) -> Mapping[str, Any]:
         """Make a call. A read that is throttled is sent once more, after the slower bucket has a token.
@@ -142,6 +148,8 @@ class BotoCloud:
             failure = from_exception(error, service, operation, params, self._secrets)
             if failure.kind == "credentials":
                 self._identity.forget()
+                if self._sessions:
+                    self._sessions.forget()
             raise failure from None  # the original quotes the values that were just removed
 
     def _limiter(self, service: str) -> Limiter:

@@ -49,6 +49,7 @@ BUCKETS: dict[str, Rate] = {
     "iam": Rate(burst=20, refill=10, source="assumed: one for all Regions"),
     "ecr": Rate(burst=20, refill=10, source="assumed"),
     "s3": Rate(burst=200, refill=200, source="S3, Performance: 3,500 writes and 5,500 reads a second for each prefix"),
+    "sts": Rate(burst=600, refill=600, source="IAM and STS quotas: 600 requests a second"),
     "other": Rate(burst=20, refill=10, source="assumed: each service has its own"),
 }
 
@@ -91,5 +92,6 @@ OPERATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("iam.*", ("iam",)),
     ("ecr.*", ("ecr",)),
     ("s3.*", ("s3",)),
+    ("sts.*", ("sts",)),
     ("*", ("other/service",)),
 )

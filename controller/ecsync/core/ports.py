@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import inf
@@ -153,6 +155,32 @@ class Lease(Protocol):
 
     def release(self) -> None:
         """Give it back, if it is held. Raises AwsError or LeaseError."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purpose:
+    """For what a write is made: it decides the role and the name of the session in AWS's audit log."""
+
+    application: str = ""
+    revision: str = ""
+    deletes: bool = False
+
+    @staticmethod
+    def now() -> Purpose:
+        """Return the purpose of the writes of this thread."""
+        return _PURPOSE.get() or Purpose()
+
+    @contextmanager
+    def applies(self) -> Iterator[None]:
+        """Make it the purpose of the writes inside. Clouds that wrap others need not pass it on."""
+        token = _PURPOSE.set(self)
+        try:
+            yield
+        finally:
+            _PURPOSE.reset(token)
+
+
+_PURPOSE: ContextVar[Purpose | None] = ContextVar("purpose", default=None)
 
 
 class Reader(Protocol):

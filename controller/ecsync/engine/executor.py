@@ -10,9 +10,9 @@ from itertools import islice
 from ecsync.core import plan
 from ecsync.core.graph import in_groups, references
 from ecsync.core.inputs import Inputs
-from ecsync.core.model import Absent, Adopt, Create, Delete, Forget, Key, Observed, Present, Ref, Replace
+from ecsync.core.model import Absent, Adopt, Call, Create, Delete, Forget, Key, Observed, Present, Ref, Replace
 from ecsync.core.outcome import DELETING, Done, Failed, Plan, Progressing, Result, Skipped, Step, StepId
-from ecsync.core.ports import AwsError, Clock, Cloud, Deferred, WritesStopped
+from ecsync.core.ports import AwsError, Clock, Cloud, Deferred, Purpose, WritesStopped
 from ecsync.core.resolve import resolve
 from ecsync.engine import orphans
 from ecsync.engine.inventory import Inventory
@@ -302,7 +302,8 @@ def _call(run: _Run, step: Step) -> dict[str, str] | None:
             return None
         sent = True
         try:
-            response = run.context.cloud.write(call.service, call.operation, **resolve(call.params, value, ()))
+            with _purpose(run, step, call).applies():
+                response = run.context.cloud.write(call.service, call.operation, **resolve(call.params, value, ()))
         except (Deferred, WritesStopped):
             sent = False
             raise
@@ -313,6 +314,11 @@ def _call(run: _Run, step: Step) -> dict[str, str] | None:
         if isinstance(step.change, Replace) and captured and not _is_ours(run, step.id.key, captured):
             return {}  # the rest is for a later pass, which reads what AWS has then
     return captured
+
+
+def _purpose(run: _Run, step: Step, call: Call) -> Purpose:
+    deletes = isinstance(step.change, Delete | Replace) and call.name in run.inputs.kind(step.id.key).deletes
+    return Purpose(application=run.inputs.application.name, revision=run.inputs.revision, deletes=deletes)
 
 
 def _is_ours(run: _Run, key: Key, captured: Mapping[str, str]) -> bool:

@@ -79,6 +79,7 @@ class MemoryQueue:
       others: it leaves one for each, where there are enough.
     - `Claim.deferred` shuts the site for a time. After it few names of the site are taken at a time (`TOGETHER`), until
       a pass is done that did not wait for the rate limit.
+    - `most_at` returns the most names of a site that may be claimed at a time; 0: it has no limit of its own.
     - `close` wakes every worker and ends every claim: a pass stops before its next mutating call.
 
     `wait` is `Condition.wait`, or a replacement in tests (`FakeClock.skip`, `FakeClock.hold`).
@@ -90,10 +91,12 @@ class MemoryQueue:
         wait: Callable[[threading.Condition, float | None], object] = threading.Condition.wait,
         *,
         workers: int = 4,
+        most_at: Callable[[Hashable], int] = lambda _site: 0,
     ) -> None:
         self._clock = clock
         self._wait = wait
         self._workers = workers
+        self._most_at = most_at
         self._changed = threading.Condition()
         self._waiting: dict[str, _Due] = {}
         self._later: list[tuple[float, int, str]] = []  # a heap of (time, order, name); some are stale
@@ -218,7 +221,9 @@ class MemoryQueue:
         """Yield the sites that have a name for a worker now."""
         most = max(1, self._workers - (len(self._sites) - 1))
         for site in self._sites.values():
-            if now >= site.shut_until and site.active < (TOGETHER if site.short else most) and self._has_ready(site):
+            together = TOGETHER if site.short else most
+            together = min(together, self._most_at(site.name) or together)
+            if now >= site.shut_until and site.active < together and self._has_ready(site):
                 yield site
 
     def _has_ready(self, site: _Site) -> bool:

@@ -29,9 +29,7 @@ from ecsync.engine.views import View, around, at_cadence, at_interval, fresh
 
 Timer = Callable[[str], AbstractContextManager[object]]
 
-_CONFIRMED = (
-    20  # differing resources that are read again before a plan is reported, and all that vanished; others later
-)
+_CONFIRMED = 20  # resources that differ and are read again before a report, and all that vanished; others later
 UNASSERTED = (
     "no resource here carries our marks, and the account is not asserted: set ECSYNC_ACCOUNT to its id "
     "(now {account}), or pass --first-time"
@@ -55,6 +53,7 @@ class Destination:
     clock: Clock
     asserted: bool = True
     budget: int = 10  # resources that one pass may delete or replace
+    pruning: str = ""  # why nothing may be pruned here; empty: it may
     serial: Callable[[str], AbstractContextManager[object]] = untimed
     inventory: Inventory | None = None  # what other applications share; None: nothing is kept between passes
     threads: Threads | None = None  # to read ahead with; None: a pass makes one call after another
@@ -197,7 +196,8 @@ def _planned(
         orphans=removable,
         doubts=orphans.doubts(inputs, removable, applications, catalogue.claims),
         policies=policy.standard(
-            prune=catalogue.pruning or listing.incomplete, not_converging=step_state.not_converging(now)
+            prune=catalogue.pruning or destination.pruning or listing.incomplete,
+            not_converging=step_state.not_converging(now),
         ),
         in_vain=step_state.in_vain(now),
     )

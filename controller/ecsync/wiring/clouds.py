@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -16,18 +17,24 @@ from ecsync.config import Settings
 from ecsync.core.ports import AwsError, Cloud
 from ecsync.wiring import targets
 from ecsync.wiring.registry import all_reads, secrets_in
+from ecsync.wiring.targets import Roles
 
 if TYPE_CHECKING:
     from ecsync.aws.clients import Clients
+    from ecsync.aws.cloud import BotoCloud
     from ecsync.aws.hooks import Observer
+    from ecsync.aws.sessions import RoleSessions
+
+_ASSUME = ("sts", "AssumeRole")
 
 
 @dataclass(kw_only=True)
 class Clouds:
     """Makes each cloud when it is first needed. Safe for any number of threads.
 
-    Targets with the same role share one cloud in a Region, and one session and its clients in all Regions. All clouds
-    of an account and Region share one limiter. `patience` limits the waits of a thread.
+    Targets with the same roles share one cloud in a Region, and one session and its clients in all Regions; the roles
+    that write have no clients of their own (`aws/sessions.py`). All clouds of an account and Region share one limiter.
+    `patience` limits the waits of a thread.
 
     `permit` is called before each write, and raises WritesStopped (`lease.keeper`).
 
@@ -46,20 +53,23 @@ class Clouds:
         self.patience = Patience()
         self.limiters = Limiters(self._limiter)
         self._lock = threading.Lock()
-        self._clouds: dict[tuple[str, str, str, str], Cloud] = {}
+        self._clouds: dict[tuple[Roles, str, str], Cloud] = {}
         self._sessions: dict[tuple[str, str], Clients] = {}
+        self._writing: dict[Roles, RoleSessions] = {}
+        self._sts: BotoCloud | None = None
 
     def of(self, target: str, region: str) -> Cloud:
         """Return the cloud of an entry of `targets` in a Region; an empty target is the operator's own account."""
-        key = (*self._role(target), targets.expected_account(self.settings, target), region)
+        account = targets.expected_account(self.settings, target)
+        roles = targets.roles_of(self.settings, target)
         with self._lock:
-            if key not in self._clouds:
-                account = targets.expected_account(self.settings, target)
-                self._clouds[key] = self._make(target, region, account=account, permit=lambda: self.permit())
-            return self._clouds[key]
+            if (roles, account, region) not in self._clouds:
+                guards = {"account": account, "permit": lambda: self.permit(), "sessions": self._writes(roles, region)}
+                self._clouds[roles, account, region] = self._make(target, region, **guards)
+            return self._clouds[roles, account, region]
 
     def of_lease(self, region: str) -> Cloud:
-        """Return a cloud of the operator's own credentials that needs no permit: it writes the lease."""
+        """Return a cloud of the process's own credentials that needs no permit: it writes the lease."""
         with self._lock:
             return self._make("", region)
 
@@ -90,25 +100,60 @@ class Clouds:
         )
 
     def _session(self, target: str, region: str) -> Clients:
-        """Return the clients of the target's credentials. The role is assumed at STS of the operator's own Region."""
+        """Return the clients of the credentials that observe the target."""
+        roles = targets.roles_of(self.settings, target)
+        key = (roles.observe, roles.external_id if roles.observe else "")
+        if key not in self._sessions:
+            self._sessions[key] = self._clients(*key, region)
+        return self._sessions[key]
+
+    def _clients(self, role: str, external_id: str, region: str) -> Clients:
+        """Return new clients. The role is assumed at STS of the operator's own Region."""
         from ecsync.aws.clients import Access, Clients
 
-        role, external_id = self._role(target)
-        if (role, external_id) not in self._sessions:
-            access = Access(
-                profile=self.settings.profile,
-                role=role,
-                external_id=external_id,
-                region=self.settings.region or config.default_region() or region,
-            )
-            reads = all_reads() if self.read_only else None
-            loader = models.shared_loader()
-            self._sessions[role, external_id] = Clients(access, version=version("ecsync"), reads=reads, loader=loader)
-        return self._sessions[role, external_id]
+        access = Access(
+            profile=self.settings.profile, role=role, external_id=external_id, region=self._sts_region(region)
+        )
+        reads = all_reads() if self.read_only else None
+        loader = models.shared_loader()
+        return Clients(access, version=version("ecsync"), reads=reads, loader=loader, assumed=self._assumed)
 
-    def _role(self, target: str) -> tuple[str, str]:
-        entry = self.settings.targets.get(target)
-        return (entry.role, entry.external_id) if entry else ("", "")
+    def _sts_region(self, region: str) -> str:
+        return self.settings.region or config.default_region() or region
+
+    def _writes(self, roles: Roles, region: str) -> RoleSessions | None:
+        """Return the sessions of the roles that write; None if the credentials that observe do it."""
+        from ecsync.aws.sessions import RoleSessions
+
+        if self.read_only or not roles.write:
+            return None
+        if roles not in self._writing:
+            self._writing[roles] = RoleSessions(
+                partial(self._assume, self._sts_region(region)),
+                {False: roles.apply, True: roles.prune},
+                external_id=roles.external_id,
+                tags=roles.session_tags,
+                installation=self.settings.installation,
+                monotonic=time.monotonic,
+            )
+        return self._writing[roles]
+
+    def _assume(self, region: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Assume a role with the process's own credentials. Raises AwsError."""
+        from ecsync.aws.cloud import BotoCloud
+
+        with self._lock:
+            if self._sts is None:
+                clients, reads = self._clients("", "", region), frozenset({".".join(_ASSUME)})
+                self._sts = BotoCloud(
+                    clients, region=region, reads=reads, limiter=self.limiters, observer=self.observer
+                )
+            sts = self._sts
+        return sts.call(*_ASSUME, **params)
+
+    def _assumed(self, code: str, seconds: float) -> None:
+        if self.observer is not None:
+            self.observer.on_request(*_ASSUME, code, seconds)
 
     def _limiter(self) -> Limiter:
         return Limiter(

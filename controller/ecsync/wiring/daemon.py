@@ -85,7 +85,7 @@ def start(settings: Settings, where: str, workspace: Workspace, metrics: Metrics
         frozen=guard.reason,
         unheld=lambda: "" if keeper is None or keeper.state().held else str(keeper.state()),
         clock=clock,
-        queue=MemoryQueue(clock, workers=settings.loop.workers),
+        queue=MemoryQueue(clock, workers=settings.loop.workers, most_at=targets.passes_at(settings)),
         ticks=Ticks(clock, metrics.mishap, jitter=settings.loop.jitter),
         store=store,
         recorder=DaemonEventRecorder(

@@ -9,7 +9,7 @@ from ecsync.core import marks
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind
 from ecsync.core.model import Application, Call, Forget, Key, Marks, Present
-from ecsync.core.ports import AwsError, Cloud
+from ecsync.core.ports import AwsError, Cloud, Purpose
 from ecsync.engine.catalogue import Catalogue
 from ecsync.engine.reconciler import Destination, look
 from ecsync.engine.step_state import StepState
@@ -63,7 +63,8 @@ def take_off(cloud: Cloud, one: Marked) -> None:
     """Take our marks off a resource; one that is gone has none. Raises AwsError."""
     for call in one.calls:
         try:
-            cloud.write(call.service, call.operation, **call.params)
+            with Purpose(application=one.key.application).applies():
+                cloud.write(call.service, call.operation, **call.params)
         except AwsError as error:
             if error.kind != "missing":
                 raise

@@ -5,10 +5,70 @@ A manifest names a target. The operator's config decides what the name means; no
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from ecsync import config
-from ecsync.config import Settings, TargetSettings
+from ecsync.accounts import RoleSettings, TargetSettings
+from ecsync.config import Settings
 from ecsync.core.model import Application, Target
+from ecsync.core.outcome import WithheldReason
 from ecsync.engine.reconciler import Refused
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roles:
+    """The ARNs of the roles of a target, by mode. Without any, the process's own credentials do everything."""
+
+    observe: str = ""
+    apply: str = ""
+    prune: str = ""
+    external_id: str = ""
+    session_tags: bool = False
+
+    @property
+    def write(self) -> bool:
+        """Whether roles write, or nothing does: not the credentials that observe."""
+        return bool(self.observe or self.apply or self.prune)
+
+
+def roles_of(settings: Settings, target: str) -> Roles:
+    """Return the roles of a target. One that is no entry has the process's own credentials. `role` is for all modes."""
+    entry = settings.targets.get(target)
+    if entry is None:
+        own = settings.roles
+        if not own.given:
+            return Roles()
+        return Roles(apply=own.apply, prune=own.prune, session_tags=settings.session_tags)
+    roles = entry.roles
+    if entry.role:
+        roles = RoleSettings(observe=entry.role, apply=entry.role, prune=entry.role)
+    elif not roles.given:
+        return Roles()
+    return Roles(
+        observe=roles.observe,
+        apply=roles.apply,
+        prune=roles.prune,
+        external_id=entry.external_id,
+        session_tags=entry.session_tags,
+    )
+
+
+def passes_at(settings: Settings) -> Callable[[object], int]:
+    """Return how many passes may be under way at a site, an account and Region (`concurrency` of targets); 0: any.
+
+    Where no target has the Region, those of the account count: an application may name another Region than its target.
+    """
+    most: dict[object, int] = {}
+    for one in settings.targets.values():
+        for site in ((one.account, one.region), one.account) if one.concurrency else ():
+            most[site] = min(one.concurrency, most.get(site, one.concurrency))
+
+    def at(site: object) -> int:
+        account = site[0] if isinstance(site, tuple) else site
+        return most.get(site, most.get(account, 0))
+
+    return at
 
 
 def expected_account(settings: Settings, target: str) -> str:
@@ -72,6 +132,19 @@ def budget(settings: Settings, application: Application) -> int:
     """Return how many resources one pass of the application may delete or replace."""
     entry = _entry(settings, application)
     return entry.budget if entry else settings.budget
+
+
+def pruning(settings: Settings, application: Application) -> str:
+    """Return why nothing may be pruned in the application's target: it has roles, and none that deletes; else empty."""
+    roles = roles_of(settings, application.account)
+    if roles.prune or not roles.write:
+        return ""
+    fix = (
+        f"set targets.{application.account}.roles.prune"
+        if application.account in settings.targets
+        else "set roles.prune"
+    )
+    return WithheldReason("off", f"not deleted: its target has no role that deletes ({fix} in the operator's config)")
 
 
 def _region(settings: Settings, application: Application) -> str:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ecsync import config
 from ecsync.awsmodel import shapes
@@ -19,7 +19,7 @@ from ecsync.engine.catalogue import Catalogue
 from ecsync.engine.inventory import Inventory
 from ecsync.engine.reconciler import Destination
 from ecsync.language.manifest import LoadCache, Loaded, load
-from ecsync.wiring import registry, targets
+from ecsync.wiring import projects, registry, targets
 from ecsync.wiring.clouds import Clouds
 from ecsync.wiring.registry import all_kinds
 from ecsync.wiring.sources import open_source, open_sources
@@ -62,6 +62,7 @@ class Workspace:
             clock=self.clock,
             asserted=targets.is_asserted(self.settings, application),
             budget=targets.budget(self.settings, application),
+            pruning=targets.pruning(self.settings, application),
             serial=self.serial,
             inventory=self._inventory(cloud, account, region),
             threads=self.threads,
@@ -89,9 +90,9 @@ class Workspace:
         return targets.target_of(self.settings, application)
 
     def loaded(self, snapshot: Snapshot) -> Loaded:
-        """Return what a snapshot declares, with every problem."""
+        """Return what a snapshot declares, with every problem; what no project of the operator allows is one."""
         with without_collection():
-            return load(
+            found = load(
                 snapshot,
                 kinds=self._kinds,
                 shape_of=shapes.load,
@@ -101,6 +102,8 @@ class Workspace:
                 sources=self.root_names if snapshot.revisions else None,
                 cache=self._cache,
             )
+        refused = projects.problems(self.settings.projects, found.applications, self._kinds, self.target_of)
+        return replace(found, problems=tuple(sorted({*found.problems, *refused})))
 
     def catalogue(self, snapshot: Snapshot) -> Catalogue:
         """Return what a snapshot declares, in the engine's form."""

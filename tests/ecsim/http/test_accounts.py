@@ -87,6 +87,23 @@ def test_a_role_that_is_not_there_or_does_not_trust_the_caller_is_denied(aws: Aw
         aws.sts.assume_role(RoleArn=f"arn:aws:iam::{OTHER}:role/closed", RoleSessionName="session")
 
 
+def test_session_tags_need_a_permission_of_their_own(aws: Aws, role: Any) -> None:
+    """sts:TagSession in the trust policy; the ledger has the tags, and who calls."""
+    tags = {"Tags": [{"Key": "revision", "Value": "1"}]}
+    with refused("AccessDenied", "sts:TagSession"):
+        aws.sts.assume_role(RoleArn=ROLE, RoleSessionName="session", ExternalId="x1", **tags)
+    both = trust().replace('"sts:AssumeRole"', '["sts:AssumeRole", "sts:TagSession"]')
+    role.create_role(RoleName="tagged", AssumeRolePolicyDocument=both)
+    found = aws.sts.assume_role(RoleArn=f"arn:aws:iam::{OTHER}:role/tagged", RoleSessionName="shop", **tags)
+    keys = found["Credentials"]
+    client(aws.simulator, "ecs", keys["AccessKeyId"], keys["SessionToken"]).create_cluster(clusterName="main")
+    asked, created = (
+        [one for one in aws.simulator.ledger if one.operation == name][-1] for name in ("AssumeRole", "CreateCluster")
+    )
+    assert asked.params["Tags"] == tags["Tags"]
+    assert created.identity == f"arn:aws:sts::{OTHER}:assumed-role/tagged/shop"
+
+
 def test_a_reset_forgets_every_account(aws: Aws, role: Any) -> None:
     """The role is gone with its account."""
     del role

@@ -19,7 +19,7 @@ from ecsync.core.ports import Snapshot
 from ecsync.wiring import Clouds, Workspace
 from tests.whole.support.environment import ACCOUNT, REGION, SimulatedTime
 
-FIRST, SECOND, THIRD, FAILING, THROTTLED = (str(number) * 12 for number in (2, 3, 4, 5, 6))
+FIRST, SECOND, THIRD, FAILING, THROTTLED, DENIED = (str(number) * 12 for number in (2, 3, 4, 5, 6, 9))
 INTERVAL = 30.0
 # Name of a target -> account and Region that it names, and the account of its role.
 TARGETS = {
@@ -31,6 +31,7 @@ TARGETS = {
     "other-account": ("8" * 12, REGION, FIRST),
     "failing": (FAILING, REGION, FAILING),
     "throttled": (THROTTLED, REGION, THROTTLED),
+    "denied": (DENIED, REGION, DENIED),
 }
 WELL = ("first", "first-elsewhere", "second", "third")
 APPLICATION = """\
@@ -59,7 +60,7 @@ def accounts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
         monkeypatch.setenv(name, value)
     statement = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    for account in (FIRST, SECOND, THIRD, FAILING, THROTTLED):
+    for account in (FIRST, SECOND, THIRD, FAILING, THROTTLED, DENIED):
         owner(found, account, "iam").create_role(RoleName="ecsync", AssumeRolePolicyDocument=policy)
     found.fault(Fault("error", times=None, account=FAILING))
     found.fault(Fault("throttle", times=None, account=THROTTLED))
@@ -80,11 +81,16 @@ def found_clock(simulator: Simulator) -> VirtualClock:
 
 
 def test_the_other_accounts_are_reconciled_on_time(accounts: Simulator) -> None:
-    """For ten minutes one role is not there, one is of another account, one account fails, and one throttles."""
-    targets = {
+    """For ten minutes one role is not there, one is of another account, one account fails, and one throttles.
+
+    In another account the role that reads is there, and the one that writes is not: it is read on time too.
+    """
+    targets: dict[str, dict[str, Any]] = {
         name: {"account": account, "region": region, "role": f"arn:aws:iam::{of}:role/ecsync", "enforce": True}
         for name, (account, region, of) in TARGETS.items()
     }
+    reads = targets["denied"].pop("role")
+    targets["denied"]["roles"] = {"observe": reads, "apply": f"arn:aws:iam::{DENIED}:role/other"}
     settings = Settings.model_validate(
         {"installation": "prod", "account": ACCOUNT, "region": REGION, "enforce": True, "targets": targets}
     )
@@ -101,8 +107,9 @@ def test_the_other_accounts_are_reconciled_on_time(accounts: Simulator) -> None:
         for state in daemon.store.applications():
             if state.last_pass is not None:
                 passes[state.name].add(state.last_pass.reconcile_id or str(state.last_pass.ended))
-    for name in WELL:
+    for name in (*WELL, "denied"):
         assert len(passes[name]) / (600.0 / INTERVAL) > 0.95, name
+    for name in WELL:
         assert daemon.store.application(name).outcome.sync == "Synced"  # type: ignore[union-attr]
     writes = {(one.account, one.region) for one in accounts.ledger if one.mutating and one.service != "iam" and one.ok}
     assert writes == {TARGETS[name][:2] for name in WELL}

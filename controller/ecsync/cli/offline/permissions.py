@@ -46,6 +46,7 @@ def permissions(
     """
     from ecsync.offline.permissions.life import notes
     from ecsync.offline.permissions.policy import fitting
+    from ecsync.wiring import targets
 
     chosen: Mode = _options.choice(mode, "observe", "apply", "prune")  # type: ignore[assignment]
     given = _policy(check) if check is not None else None
@@ -59,9 +60,13 @@ def permissions(
     if given is not None:
         return _checked(needs, given)
     for application in life.places.applications:
-        target = settings.targets.get(application.account)
-        if target is not None and target.role:
-            _show.message(f"{application.name}: {target.role} needs its permissions, and ecsync sts:AssumeRole on that")
+        roles = targets.roles_of(settings, application.account)
+        role = getattr(roles, chosen)
+        if role:
+            own = (
+                "sts:AssumeRole and sts:TagSession" if roles.session_tags and chosen != "observe" else "sts:AssumeRole"
+            )
+            _show.message(f"{application.name}: {role} needs its permissions, and ecsync {own} on that")
     made, patterns = fitting(needs)
     for note in notes(life, needs, made, patterns):
         _show.message(note)
