@@ -14,6 +14,7 @@ from botocore.loaders import create_loader
 
 from ecsync import config
 from ecsync.aws.clients import Access, Clients
+from tests.chaos.wire import Wire
 from tests.corpus.account import REGION, Account, simulator
 from tests.corpus.checks import Corpus
 from tests.corpus.results import REJECTED, SKIPPED, Result
@@ -25,6 +26,7 @@ def opened(directory: Path) -> Iterator[Corpus]:
     served = simulator()
     config.use_simulated(served.url, REGION)
     clients = Clients(Access(region=REGION, endpoint_url=served.url), loader=create_loader())
+    Wire(served.gateway).connect(clients)
     try:
         yield Corpus(directory, Account(served, clients))
     finally:
