@@ -25,3 +25,4 @@ def pytest_collection_finish() -> None:
     """Leave the modules out of every later garbage collection: they are most of what it would visit, and stay."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
