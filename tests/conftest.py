@@ -1,6 +1,4 @@
-"""For the whole suite: what takes longest begins first, so that no worker is left with it at the end; less garbage
-collection.
-"""
+"""For the whole suite: what takes longest begins first, so that no worker ends late; less garbage collection."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def simulator() -> Iterator[Simulator]:
 def clients(simulator: Simulator) -> Clients:
     """Clients of the simulator, for controllers and for other clients of the account.
 
-    Their requests take no socket, in a third of the time. Those of commands and of daemons do, as do those of ecsim's tests.
+    Their requests take no socket, which saves a third of the time. Those of commands, daemons and tests/ecsim do.
     """
     made = Clients(Access(region=REGION, endpoint_url=simulator.url))
     Wire(simulator.gateway).connect(made)

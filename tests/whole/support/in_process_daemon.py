@@ -30,7 +30,7 @@ _open = build_opener(ProxyHandler({})).open
 
 
 def wait_until(condition: Callable[[], object], timeout: float = TIMEOUT) -> None:
-    """Wait until the condition is true. It is asked less often the longer it takes: most conditions are HTTP requests."""
+    """Wait until the condition is true. It is asked less often the longer it takes: most ask over HTTP."""
     began = time.monotonic()
     while not condition():
         waited = time.monotonic() - began
