@@ -24,3 +24,9 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let `--dist loadfile` keep this order: xdist would begin with the files that have most tests."""
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
