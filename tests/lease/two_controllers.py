@@ -244,10 +244,12 @@ class Controller:
     def _keep(self) -> None:
         while not self.passing.over:
             self.keeper.round()
-            until = self.world.now + TIMING.every
             if not self.passing.over:
-                self.keeping.back(lambda until=until: self.world.now < until and not self.passing.over)
+                self.keeping.back(partial(self._waits, self.world.now + TIMING.every))
         self.keeper.release()
+
+    def _waits(self, until: float) -> bool:
+        return self.world.now < until and not self.passing.over
 
     def _pass(self) -> None:
         one_pass = self._passes(self)

@@ -134,8 +134,8 @@ def application() -> Any:
     # moto lists its own directory for each request: a third of the time of a read.
     application.get_backend_for_host = functools.cache(application.get_backend_for_host)
     # And it lists the operations of the service: a sixth of what is left.
-    of_class: Any = functools.cache(moto_utils.method_names_from_class)
-    responses.method_names_from_class = of_class
+    requests: Any = responses
+    requests.method_names_from_class = functools.cache(moto_utils.method_names_from_class)
     return application
 
 
