@@ -168,7 +168,7 @@ def _unmovable(move: _Move, desired: Body, services: _Services) -> str:
 
 def _serving(world: World, groups: Container[Json]) -> set[tuple[str, ...]]:
     """Return the protocols and types of IP addresses of those of the groups that are known."""
-    found = set()
+    found: set[tuple[str, ...]] = set()
     for _, group in presents(world, "TargetGroup"):
         if group.outputs["arn"] in groups:
             found.add(serves(group.body))
