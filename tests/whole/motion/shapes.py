@@ -15,7 +15,7 @@ apiVersion: ecsync/v1
 resources:
   Network/main: {default: true}
   Cluster/main: {clusterName: motion}
-  LoadBalancer/lb: {Name: motion, Type: %s, Subnets: "${Network/main.publicSubnetIds}"}
+  LoadBalancer/lb: {Name: motion, Type: application, Subnets: "${Network/main.publicSubnetIds}"}
 """
 
 
@@ -37,7 +37,8 @@ class Stack:
         annotated = f"---\n{self._annotated()}" if self.replace else ""
         shape = {**SHAPES, **NETWORK_SHAPES}[self.shape]
         kind = "network" if self.shape in NETWORK_SHAPES else "application"
-        (folder / "app.yaml").write_text(APPLICATION % kind + shape(self) + annotated)
+        application = APPLICATION.replace("Type: application", f"Type: {kind}")
+        (folder / "app.yaml").write_text(application + shape(self) + annotated)
 
     def group(self, name: str = "web", port: int = 0) -> str:
         """Return a target group; `web` has the stack's port, and an annotation makes it a document of its own."""
