@@ -6,6 +6,7 @@ import gc
 
 import pytest
 
+gc.disable()  # until all is imported
 SLOW_FIRST = ("whole", "corpus", "importer", "ecsim", "kinds")
 
 
@@ -20,10 +21,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Leave the modules out of every later garbage collection: they are most of what it would visit, and stay."""
+    """Leave the modules out of every garbage collection: they are most of what it would visit, and stay."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+    gc.enable()
 
 
 def pytest_configure(config: pytest.Config) -> None:
