@@ -43,7 +43,9 @@ def deployment(account: Environment) -> Body:
 
 
 @pytest.mark.parametrize("stage", ["POST_SCALE_UP", "POST_PRODUCTION_TRAFFIC_SHIFT"])
-def test_a_paused_deployment_names_its_hook_and_goes_on_when_a_person_says_so(account: Environment, stage: str) -> None:
+def test_a_paused_deployment_names_its_hook_and_goes_on_when_a_person_continues_it(
+    account: Environment, stage: str
+) -> None:
     """The command in the words is the one that AWS takes. One event reports it."""
     controller = paused(account, stage, "ROLLBACK")
     status, waiting = controller.status("Service/web"), deployment(account)
@@ -63,7 +65,7 @@ def test_a_paused_deployment_names_its_hook_and_goes_on_when_a_person_says_so(ac
     assert len({event.message for event in controller.events if "paused at" in event.message}) == 1
 
 
-def test_a_pause_that_nobody_ends_rolls_back_after_its_time(account: Environment) -> None:
+def test_a_pause_that_no_person_ends_rolls_back_after_its_time(account: Environment) -> None:
     """Then the service is Degraded with the reason of ECS, and nothing is deployed again."""
     controller = paused(account, "POST_SCALE_UP", "ROLLBACK")
     with account.writes() as writes:
