@@ -19,7 +19,7 @@ REJECTED = "Service deployment rolled back because of a lifecycle hook."
 
 
 def passed(world: World, service: Service, stages: tuple[str, ...]) -> bool:
-    """Return whether the PRIMARY deployment may go on after these stages; it begins to wait where a hook says so."""
+    """Return whether the PRIMARY deployment may go on after these stages. It begins to wait where a hook is a pause."""
     primary = service.primary
     hooks = primary.history.get("deploymentConfiguration", {}).get("lifecycleHooks", []) if primary.history else []
     places = [(stage, number) for stage in stages for number in range(len(hooks))]
