@@ -52,6 +52,7 @@ class Account:
     def empty(self) -> None:
         """Remove all resources and all state."""
         self.memory = StepState()
+        self.clients._on_attempt.clear()  # each pass had a cloud of its own
         self.simulator.settings = Settings(region=REGION, account=ACCOUNT, settling=False)
         self.simulator.reset()
 

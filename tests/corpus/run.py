@@ -10,10 +10,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from botocore.loaders import create_loader
-
 from ecsync import config
 from ecsync.aws.clients import Access, Clients
+from tests.chaos.wire import Wire
 from tests.corpus.account import REGION, Account, simulator
 from tests.corpus.checks import Corpus
 from tests.corpus.results import REJECTED, SKIPPED, Result
@@ -24,7 +23,8 @@ def opened(directory: Path) -> Iterator[Corpus]:
     """Open the corpus, with a simulated account that runs until the end of the block."""
     served = simulator()
     config.use_simulated(served.url, REGION)
-    clients = Clients(Access(region=REGION, endpoint_url=served.url), loader=create_loader())
+    clients = Clients(Access(region=REGION, endpoint_url=served.url))
+    Wire(served.gateway).connect(clients)
     try:
         yield Corpus(directory, Account(served, clients))
     finally:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from botocore.loaders import create_loader
 
 from ecsim import Settings, Simulator, VirtualClock
 from ecsync.aws.clients import Access, Clients
+from tests.chaos.wire import Wire
 from tests.importer.account import ACCOUNT, REGION, SimulatedAccount
 from tests.importer.account_builder import AccountBuilder
 from tests.whole.support.environment import use_simulated_aws
@@ -25,8 +25,10 @@ def simulator() -> Iterator[Simulator]:
 
 @pytest.fixture(scope="session")
 def clients(simulator: Simulator) -> Clients:
-    """Clients of the simulator."""
-    return Clients(Access(region=REGION, endpoint_url=simulator.url), loader=create_loader())
+    """Clients of the simulator. Their requests take no socket; those of commands do."""
+    made = Clients(Access(region=REGION, endpoint_url=simulator.url))
+    Wire(simulator.gateway).connect(made)
+    return made
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +42,7 @@ def simulated_aws(simulator: Simulator) -> Iterator[None]:
 def account(simulator: Simulator, clients: Clients) -> SimulatedAccount:
     """An empty account."""
     simulator.reset()
+    clients._on_attempt.clear()  # of the clouds of other tests
     return SimulatedAccount(simulator, clients)
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from botocore.loaders import create_loader
 from botocore.model import ServiceModel
 from botocore.validate import ParamValidator
 
@@ -21,7 +20,7 @@ from ecsync import kinds, wiring
 from ecsync.aws.clients import Access, Clients
 from ecsync.aws.cloud import BotoCloud
 from ecsync.aws.limits import Limiter
-from ecsync.awsmodel import shapes
+from ecsync.awsmodel import models, shapes
 from ecsync.core import plan
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind
@@ -32,6 +31,7 @@ from ecsync.core.resolve import resolve
 from ecsync.core.trees import at, thaw, transform
 from ecsync.engine.observe import observe
 from ecsync.language.manifest import load
+from tests.chaos import wire
 
 CASES = Path(__file__).parent.parent / "cases" / "conformance"
 REGION, ACCOUNT = "eu-west-1", "123456789012"
@@ -175,7 +175,8 @@ def served() -> Iterator[Simulator]:
 def converged(simulator: Simulator, file: str) -> Account:
     """Return an account in which every resource of a manifest was created."""
     simulator.reset()
-    clients = Clients(Access(region=REGION, endpoint_url=simulator.url), loader=_LOADER)
+    clients = Clients(Access(region=REGION, endpoint_url=simulator.url))
+    wire.Wire(simulator.gateway).connect(clients)
     account = Account(simulator, unlimited(clients))
     account.converge(application(file))
     return account
@@ -190,9 +191,6 @@ def unlimited(clients: Clients) -> BotoCloud:
         limiter=Limiter(monotonic=lambda: 0.0, wait=lambda _: None),
         account=ACCOUNT,
     )
-
-
-_LOADER = create_loader()
 
 
 def writable() -> list[Kind]:
@@ -212,7 +210,7 @@ def refused(calls: Iterable[Call]) -> list[str]:
 
 @cache
 def _model(service: str) -> ServiceModel:
-    return ServiceModel(_LOADER.load_service_model(service, "service-2"), service)
+    return ServiceModel(models.shared_loader().load_service_model(service, "service-2"), service)
 
 
 def _input(service: str, operation: str) -> Any:

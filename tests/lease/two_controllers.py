@@ -7,6 +7,7 @@ lost, which writes arrive late, and who is paused, killed or stopped.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -39,12 +40,19 @@ class Ended(BaseException):
     """Ends a thread, as a kill ends a process."""
 
 
+def _never() -> bool:
+    return False
+
+
 class Turns:
     """A thread that runs only when it is given the turn."""
 
     def __init__(self, work: Callable[[], None]) -> None:
-        self._go = threading.Semaphore(0)
-        self._back = threading.Semaphore(0)
+        self._go = threading.Lock()  # both are taken, except while the turn changes; a Semaphore costs twice as much
+        self._back = threading.Lock()
+        self._go.acquire()
+        self._back.acquire()
+        self._idle: Callable[[], bool] = _never
         self._killed = False
         self.over = False
         self.raised: BaseException | None = None
@@ -52,8 +60,8 @@ class Turns:
         self.thread.start()
 
     def give(self) -> None:
-        """Let the thread run until it gives the turn back."""
-        if not self.over:
+        """Let the thread run until it gives the turn back. While it is idle, that is at once."""
+        if not self.over and (self._killed or not self._idle()):
             self._go.release()
             assert self._back.acquire(timeout=PATIENCE)
             if self.raised is not None:
@@ -64,8 +72,12 @@ class Turns:
         self._killed = True
         self.give()
 
-    def back(self) -> None:
-        """Give the turn back, and wait for the next one. Called by the thread."""
+    def back(self, idle: Callable[[], bool] = _never) -> None:
+        """Give the turn back, and wait for the next one in which it is not idle. Called by the thread.
+
+        `idle` is asked on the thread that gives the turn: a switch between threads costs more than all else here.
+        """
+        self._idle = idle
         self._back.release()
         self._go.acquire()
         if self._killed:
@@ -194,6 +206,7 @@ class Controller:
         self.world = world
         self.stopping = False
         self.paused = 0  # turns of the schedule for which it does not run
+        self.idle: Callable[[], bool] = _never  # between two passes: whether the next one would ask and do nothing
         self._passes = passes
         clock = world.account.clock
         store = SharedStore(world, self)
@@ -232,17 +245,19 @@ class Controller:
     def _keep(self) -> None:
         while not self.passing.over:
             self.keeper.round()
-            until = self.world.now + TIMING.every
-            while self.world.now < until and not self.passing.over:
-                self.keeping.back()
+            if not self.passing.over:
+                self.keeping.back(partial(self._waits, self.world.now + TIMING.every))
         self.keeper.release()
+
+    def _waits(self, until: float) -> bool:
+        return self.world.now < until and not self.passing.over
 
     def _pass(self) -> None:
         one_pass = self._passes(self)
         while not self.stopping:
             with suppress(AwsError, WritesStopped):
                 one_pass()
-            self.passing.back()
+            self.passing.back(self.idle)
 
 
 def simple(*names: str) -> Passes:
@@ -250,6 +265,7 @@ def simple(*names: str) -> Passes:
 
     def passes(controller: Controller) -> Callable[[], None]:
         made = controller.world.made
+        controller.idle = lambda: not controller.stopping and not controller.keeper.state().held
 
         def one_pass() -> None:
             if not controller.keeper.state().held:
@@ -283,6 +299,21 @@ def of_the_engine(application: Application) -> Passes:
     return passes
 
 
+@contextmanager
+def one_core() -> Iterator[None]:
+    """Keep this thread, and those that it starts, on one core: a turn goes to another thread in half the time."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
+
+
+@one_core()
 def play(seed: int, first: Passes, second: Passes, steps: int = 160) -> World:
     """Play one schedule: faults for so many steps, then a calm end in which the last controllers converge."""
     random = Random(seed)  # noqa: S311  # a seed makes a schedule that can be repeated

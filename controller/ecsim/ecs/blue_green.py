@@ -7,7 +7,7 @@ the weights of the production rule change at once. The old tasks stop after the 
 from __future__ import annotations
 
 from ecsim.account.world import Body, World
-from ecsim.ecs import code_deploy, task_lifecycle
+from ecsim.ecs import code_deploy, pauses, task_lifecycle
 from ecsim.ecs.store import Deployment, EcsRegion, Service
 from ecsim.elbv2 import targets
 from ecsim.elbv2.store import ElbRegion
@@ -68,12 +68,16 @@ def taken_over(world: World, ecs: EcsRegion, service: Service) -> bool:
         tasks = service.tasks_of(primary)
         if sum(task_lifecycle.is_healthy(world, ecs, task) for task in tasks) < service.desired:
             return False
+        if not pauses.passed(world, service, pauses.BEFORE):
+            return False
         primary.shifted_at = world.now
         if primary.successor is not None:
             code_deploy.shift(world, ecs, service, primary.successor)
         for advanced, pair in pairs(service.body):
             _weigh(world.store(ElbRegion, ecs.region), advanced, pair, primary.group(pair[0]))
         targets.usage_changed(world, world.store(ElbRegion, ecs.region))
+    if not pauses.passed(world, service, pauses.AFTER):
+        return False
     bake = 60.0 * service.body["deploymentConfiguration"].get("bakeTimeInMinutes", 0)
     left = primary.shifted_at + max(bake, primary.wait) - world.now
     if left <= 0 or len(service.deployments) == 1:

@@ -9,7 +9,7 @@ import math
 from functools import partial
 
 from ecsim.account.world import Body, World
-from ecsim.ecs import blue_green, rollouts, service_events, task_lifecycle
+from ecsim.ecs import blue_green, pauses, rollouts, service_events, task_lifecycle
 from ecsim.ecs.capacity import managed_instances, managed_scaling
 from ecsim.ecs.capacity import placement as ecs_placement
 from ecsim.ecs.capacity.providers import FARGATE
@@ -42,6 +42,8 @@ def reconcile(world: World, ecs: EcsRegion, service: Service) -> None:
         if not service.deployments:  # the EXTERNAL controller has task sets instead
             return
         _check_failures(world, ecs, service)
+        if pauses.expire(world, service) and service.last_completed is not None:
+            rollouts.roll_back(world, service, service.last_completed, pauses.REJECTED, automatic=False)
     while service.deployments and _step(world, ecs, service):
         service.steady = False
     _drop_drained(service)

@@ -8,7 +8,7 @@ from typing import Any
 from ecsim.account.errors import AwsError, client_exception, invalid_parameter
 from ecsim.account.paging import by_token
 from ecsim.account.world import Body, Call, Handler
-from ecsim.ecs import rollouts, scheduler
+from ecsim.ecs import pauses, rollouts, scheduler
 from ecsim.ecs.store import EcsRegion, Service
 
 BRIEF = (
@@ -118,7 +118,24 @@ def stop_service_deployment(call: Call) -> Body:
     return {"serviceDeploymentArn": arn}
 
 
+def continue_service_deployment(call: Call) -> Body:
+    """Continue a deployment that waits at a hook, or roll it back."""
+    ecs, params = call.store(EcsRegion), call.params
+    arn = params["serviceDeploymentArn"]
+    known = {record["serviceDeploymentArn"]: (service, record) for service, record in _records(ecs)}
+    if arn not in known:
+        raise AwsError("ServiceDeploymentNotFoundException", "The service deploy ARN that you specified doesn't exist.")
+    service, record = known[arn]
+    for detail in record.get("lifecycleHookDetails", []):
+        if detail["hookId"] == params["hookId"] and detail["status"] == pauses.WAITS:
+            detail["status"] = "FAILED" if params.get("action") == "ROLLBACK" else "SUCCEEDED"
+            scheduler.wake(call.world, ecs, service)
+            return {"serviceDeploymentArn": arn}
+    raise invalid_parameter("The lifecycle hook is not awaiting an action.")
+
+
 OPERATIONS: dict[str, Handler] = {
+    "ContinueServiceDeployment": continue_service_deployment,
     "DescribeServiceDeployments": describe_service_deployments,
     "DescribeServiceRevisions": describe_service_revisions,
     "ListServiceDeployments": list_service_deployments,

@@ -32,6 +32,7 @@ class Deployment:
     shifted_at: float | None = None  # when a blue/green deployment got the traffic
     successor: Body | None = None  # of CodeDeploy: the body of the service when it has the traffic
     wait: float = 0.0  # of CodeDeploy: seconds from then until the old tasks stop
+    hooks: dict[tuple[str, int], Body] = field(default_factory=dict)  # by stage and number: as AWS describes it
     rolling_back: Body | None = None  # the record of the service deployment that this one rolls back
     rollout_state: str = "IN_PROGRESS"
     rollout_reason: str = ""

@@ -25,9 +25,8 @@ def actions(elb: ElbRegion, given: list[Body], balancer: Body) -> list[Body]:
     """Check the actions of a rule of `balancer`, and return them with AWS's defaults."""
     if not given:
         raise validation_error("You must specify a list of actions")
-    weighted = balancer["Type"] == "application"
     ordered = sorted(given, key=lambda action: action.get("Order", 0))
-    completed = [_action(elb, action, weighted=weighted) for action in ordered]
+    completed = [_action(elb, action, balancer["Type"]) for action in ordered]
     if len(completed) > 1:
         completed = [{**action, "Order": action.get("Order", n)} for n, action in enumerate(completed, start=1)]
     for action in completed:
@@ -42,10 +41,10 @@ def actions(elb: ElbRegion, given: list[Body], balancer: Body) -> list[Body]:
     return completed
 
 
-def _action(elb: ElbRegion, given: Body, *, weighted: bool) -> Body:
+def _action(elb: ElbRegion, given: Body, balancer: str) -> Body:
     kind = given.get("Type")
     if kind == "forward":
-        return _forward(elb, given, weighted=weighted)
+        return _forward(elb, given, balancer)
     if kind == "redirect":
         return {**given, "RedirectConfig": {**REDIRECT, **given.get("RedirectConfig", {})}}
     if kind in ("authenticate-oidc", "authenticate-cognito"):
@@ -59,12 +58,15 @@ def _action(elb: ElbRegion, given: Body, *, weighted: bool) -> Body:
     return dict(given)
 
 
-def _forward(elb: ElbRegion, given: Body, *, weighted: bool) -> Body:
+def _forward(elb: ElbRegion, given: Body, balancer: str) -> Body:
     config = given.get("ForwardConfig", {})
     groups = config.get("TargetGroups") or [{"TargetGroupArn": given.get("TargetGroupArn")}]
     for group in groups:
         if group["TargetGroupArn"] not in elb.target_groups:
             raise AwsError("TargetGroupNotFound", f"Target groups '{group['TargetGroupArn']}' not found")
+    if len(groups) > 1:
+        _check_several(balancer, [elb.target_groups[group["TargetGroupArn"]] for group in groups])
+    weighted = balancer == "application" or len(groups) > 1
     sticky = {"Enabled": False, **config.get("TargetGroupStickinessConfig", {})}
     forward: Body = {
         **{member: value for member, value in given.items() if member != "TargetGroupArn"},
@@ -76,3 +78,12 @@ def _forward(elb: ElbRegion, given: Body, *, weighted: bool) -> Body:
     if len(groups) == 1:
         forward["TargetGroupArn"] = groups[0]["TargetGroupArn"]
     return forward
+
+
+def _check_several(balancer: str, groups: list[Body]) -> None:
+    """Check what AWS takes together; the text of its errors is not documented."""
+    if balancer == "gateway":
+        raise validation_error("A Gateway Load Balancer forwards to one target group")
+    for member in ("Protocol", "IpAddressType") if balancer == "network" else ():
+        if len({group.get(member) for group in groups}) > 1:
+            raise AwsError("InvalidConfigurationRequest", f"The target groups of an action must have the same {member}")

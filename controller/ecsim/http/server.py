@@ -211,8 +211,10 @@ def _read(environ: dict[str, Any], length: int) -> bytes:
 
 
 def _reset(environ: dict[str, Any]) -> None:
-    """Reset the caller's connection without a response, as a failing host does."""
-    connection = environ["werkzeug.socket"]
+    """Reset the caller's connection without a response, as a failing host does. A caller in this process has none."""
+    connection = environ.get("werkzeug.socket")
+    if connection is None:
+        return
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.shutdown(socket.SHUT_RDWR)
 

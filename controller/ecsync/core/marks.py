@@ -217,8 +217,23 @@ def removed_keys(
 # ---------------------------------------------------------------- what a mark records of a document
 
 
+_last_form: tuple[Body, Rules, dict[str, Json]] = {}, (), {}  # each resource is asked for its form several times
+
+
 def declared_form(written: Body, rules: Rules) -> dict[str, Json]:
-    """Return what a mark records of a document: its canonical form, without values that it leaves to AWS."""
+    """Return what a mark records of a document: its canonical form, without values that it leaves to AWS.
+
+    The last result is kept for the same object: neither a body nor what is returned is ever changed.
+    """
+    global _last_form
+    body, by, form = _last_form
+    if body is not written or by is not rules:
+        form = _declared_form(written, rules)
+        _last_form = written, rules, form
+    return form
+
+
+def _declared_form(written: Body, rules: Rules) -> dict[str, Json]:
     form = normalise(written, rules, write_only=True)
     declared = normalise(written, rules, fill=False, write_only=True)
     for rule in rules:

@@ -218,11 +218,15 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """The health of a live resource: apart from its sync status. `progress` is of one that is Progressing."""
+    """The health of a live resource: apart from its sync status. `progress` is of one that is Progressing.
+
+    `awaits` is the id of what waits for a person: it is reported once, although the status stays.
+    """
 
     status: HealthStatus
     why: str = ""
     progress: Progress | None = None
+    awaits: str = ""
 
 
 _NO_FIELDS: Mapping[str, str] = {}  # one for all: most resources are in sync

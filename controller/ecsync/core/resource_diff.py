@@ -236,6 +236,8 @@ def _moved(inputs: Inputs, written: Desired, ref: Ref) -> bool:
 
 def _references_at(kind: Kind, written: Desired, path: Path) -> frozenset[Ref]:
     """Return the references of the document at a canonical path; in a list keyed by a reference, of the whole list."""
+    if not written.refs:
+        return frozenset()
     tree: Json = normalise(written.body, kind.rules, fill=False)
     for part in path:
         if not isinstance(tree, Mapping) or (part not in tree and isinstance(tree, Elements)):

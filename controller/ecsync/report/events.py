@@ -41,6 +41,7 @@ class Reported:
     drift: Drifted = field(default_factory=dict)
     present: Present = field(default_factory=dict)
     health: Mapping[Key, HealthStatus] = field(default_factory=dict)
+    awaiting: frozenset[tuple[Key, str]] = frozenset()  # what waits for a person
     deletions: Deletions = field(default_factory=dict)
     accepted: Mapping[StepId, Step] = field(default_factory=dict)  # the steps with a change that AWS works on
     stopped: frozenset[Key] = frozenset()
@@ -100,6 +101,7 @@ def pass_ended(reported: Reported, outcome: Outcome, context: Context) -> tuple[
             drift=drifted,
             present=drift.alive(reported.present, outcome),
             health={status.key: status.health.status for status in outcome.statuses},
+            awaiting=frozenset((one.key, one.health.awaits) for one in outcome.statuses if one.health.awaits),
             stopped=frozenset(outcome.plan.stopped),
             not_converging=frozenset(one.step.id.key for one in _written_in_vain(outcome)),
             sync="idle" if over else reported.sync,
@@ -284,10 +286,11 @@ def _written_in_vain(outcome: Outcome) -> list[Withheld]:
 
 
 def _health(reported: Reported, outcome: Outcome, context: Context) -> Iterator[Event]:
-    """Yield the changes of health. The first health of a resource is reported only if it is Degraded."""
+    """Yield the changes of health, and what waits for a person. The first health is reported only if it is Degraded."""
     for status in outcome.statuses:
         before, now = reported.health.get(status.key), status.health.status
-        if before == now or (before is None and now != "Degraded"):
+        awaits = bool(status.health.awaits) and (status.key, status.health.awaits) not in reported.awaiting
+        if not awaits and (before == now or (before is None and now != "Degraded")):
             continue
         text = f"{status.key} is {now}" + (f": {status.health.why}" if status.health.why else "")
         severity: Severity = "warning" if now in ("Degraded", "Missing", "Unknown") else "info"

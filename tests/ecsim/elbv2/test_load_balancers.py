@@ -140,6 +140,27 @@ def test_a_forward_is_returned_in_both_forms(aws: Aws) -> None:
     assert (default["Priority"], default["IsDefault"], default["Actions"]) == ("default", True, [action])
 
 
+def test_a_network_listener_takes_weights_of_groups_that_are_alike(aws: Aws) -> None:
+    """A single group has no weight; groups of two protocols are refused, and a gateway takes one group."""
+    balancer = aws.load_balancer(Type="network")
+    groups = [aws.target_group(name, Protocol="TCP") for name in ("blue", "green")]
+    listener = aws.listener(balancer, groups[0], Protocol="TCP")
+    (action,) = aws.elbv2.describe_listeners(ListenerArns=[listener])["Listeners"][0]["DefaultActions"]
+    assert action["ForwardConfig"]["TargetGroups"] == [{"TargetGroupArn": groups[0]}]
+    both = [{"TargetGroupArn": groups[0], "Weight": 100}, {"TargetGroupArn": groups[1], "Weight": 0}]
+    forward = [{"Type": "forward", "ForwardConfig": {"TargetGroups": both}}]
+    aws.elbv2.modify_listener(ListenerArn=listener, DefaultActions=forward)
+    (action,) = aws.elbv2.describe_listeners(ListenerArns=[listener])["Listeners"][0]["DefaultActions"]
+    assert action["ForwardConfig"]["TargetGroups"] == both
+    other = aws.target_group("other", Protocol="TCP_UDP")
+    mixed = [{"Type": "forward", "ForwardConfig": {"TargetGroups": [*both, {"TargetGroupArn": other}]}}]
+    with refused("InvalidConfigurationRequest", "the same Protocol"):
+        aws.elbv2.modify_listener(ListenerArn=listener, DefaultActions=mixed)
+    gateway = aws.load_balancer("gateway", Type="gateway")
+    with refused("ValidationError", "forwards to one target group"):
+        aws.elbv2.create_listener(LoadBalancerArn=gateway, DefaultActions=forward)
+
+
 def test_a_redirect_gets_defaults(aws: Aws) -> None:
     """Host, path, port, protocol and query default to those of the request."""
     listener = aws.listener(

@@ -523,6 +523,22 @@ def test_a_service_revision_is_read_only_for_members_that_nothing_else_returns()
     assert compare(KIND, body, found(reader, {"web": body})[key(KIND)]).fields == ()
 
 
+def test_a_deployment_is_described_only_while_it_can_wait_at_a_pause() -> None:
+    """A denied read of it makes nothing unreadable: the hook is not known then."""
+    hooked = {"deploymentConfiguration": {"lifecycleHooks": [{"targetType": "PAUSE", "lifecycleStages": ["S"]}]}}
+    running = {"currentServiceDeployment": "d1", "deployments": [{"status": "PRIMARY", "rolloutState": "IN_PROGRESS"}]}
+    waits = {"targetType": "PAUSE", "status": "AWAITING_ACTION", "hookId": "h2"}
+    details = [{"targetType": "AWS_LAMBDA", "status": "IN_PROGRESS"}, {**waits, "status": "SUCCEEDED"}, waits]
+    described = {"serviceDeployments": [{"lifecycleStage": "S", "lifecycleHookDetails": details}]}
+    for more, asked in ((hooked, 0), (running, 0), ({**hooked, **running}, 1)):
+        reader = Account({"prod": {"web": more}}, ecs_DescribeServiceDeployments=described)
+        pause = found(reader, {"web": BODY})[key(KIND)].facts.get("pause")
+        assert reader.asked_of("DescribeServiceDeployments") == asked
+        assert pause == ({"hookId": "h2", "stage": "S", "deployment": "d1"} if asked else None)
+    denying = Account({"prod": {"web": {**hooked, **running}}}, ecs_DescribeServiceDeployments=denied())
+    assert "pause" not in found(denying, {"web": BODY})[key(KIND)].facts
+
+
 def test_a_namespace_that_is_declared_by_name_is_read_and_its_dns_names_are_compared() -> None:
     space = "arn:aws:servicediscovery:us-east-1:1:namespace/ns-1"
     connect = {"enabled": True, "services": [{"portName": "http", "clientAliases": [{"port": 80}]}]}

@@ -85,6 +85,17 @@ def test_the_newest_deployment_of_the_content_decides(newest: Mapping[str, Any] 
     assert "because" in str(gate) or isinstance(gate, Proceed)
 
 
+@pytest.mark.parametrize(("deployed", "named"), [("d1", True), ("d2", False)])
+def test_a_change_that_waits_for_a_paused_deployment_names_its_hook(deployed: str, named: bool) -> None:
+    """Only if it is that deployment which waits."""
+    pause = {"hookId": "hook-1", "stage": "POST_SCALE_UP", "deployment": "d1"}
+    observed = live()
+    observed = replace(observed, facts={**observed.facts, "pause": pause})
+    gate = decided(BODY, observed, {**deployment("IN_PROGRESS"), "serviceDeploymentArn": deployed})
+    assert isinstance(gate, Wait)
+    assert ("paused at POST_SCALE_UP by hook hook-1;" in gate.why) == named
+
+
 def test_every_member_of_the_deployment_target_is_compared() -> None:
     body = {**BODY, "taskDefinition": SEVEN, **BALANCERS}
     failed = deployment("ROLLBACK_SUCCESSFUL", taskDefinition=SEVEN)

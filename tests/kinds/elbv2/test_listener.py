@@ -9,6 +9,7 @@ import pytest
 from moto import mock_aws
 
 from ecsync.core import marks
+from ecsync.core.kind import Hold, Proceed
 from ecsync.core.marks import declared_form
 from ecsync.core.model import Absent, Create, Delete, Marks, Present, Ref, Text
 from ecsync.core.normalise import normalise
@@ -18,7 +19,7 @@ from ecsync.core.redact import masked
 from ecsync.core.trees import leaves
 from ecsync.kinds.elbv2.listener import KIND, RULES, body_of
 from tests.kinds.elbv2 import answers
-from tests.kinds.elbv2.answers import LB, LISTENER, NEW, OLD, mine, tags_answer
+from tests.kinds.elbv2.answers import LB, LISTENER, NEW, OLD, forward, group, mine, service, tags_answer
 from tests.kinds.infra import (
     Answers,
     Case,
@@ -28,6 +29,7 @@ from tests.kinds.infra import (
     converges,
     denied,
     desired,
+    field,
     key,
     missing,
     observe,
@@ -36,6 +38,7 @@ from tests.kinds.infra import (
     wanted,
 )
 
+HEALTHY = {"healthyTargets": {OLD: 2}}
 BODY: dict[str, Any] = {
     "LoadBalancerArn": LB,
     "Port": 443,
@@ -249,6 +252,31 @@ class TestRead:
         described = {**body, "ListenerArn": LISTENER}
         assert isinstance(observe(KIND, _reader(described), body), Present)
         assert KIND.natural(body) == f"{LB}:0"
+
+    @pytest.mark.parametrize(
+        ("protocol", "held"),
+        [("HTTPS", ""), ("TCP", ""), ("TLS", ""), ("UDP", ""), ("TCP_UDP", ""), ("QUIC", "QUIC"), (None, "GENEVE")],
+    )
+    def test_traffic_is_moved_where_aws_takes_weights(self, protocol: str | None, held: str) -> None:
+        body = {**BODY, "Protocol": protocol, "DefaultActions": forward(new=1)}
+        live = Present(body={**body, "DefaultActions": forward(old=1)}, outputs={"arn": LISTENER}, facts=HEALTHY)
+        want = desired(KIND, {name: value for name, value in body.items() if value is not None})
+        gate = KIND.gate(want, live, [field("DefaultActions")], dict([service(OLD)]))  # type: ignore[misc]
+        if held:
+            assert isinstance(gate, Hold)
+            assert f"a listener with the protocol {held} takes weights" in gate.reason
+        else:
+            assert isinstance(gate, Proceed)
+            assert gate.body["DefaultActions"] == forward(old=100, new=0)
+
+    def test_groups_of_two_protocols_are_not_put_into_one_action_of_a_network_listener(self) -> None:
+        body = {**BODY, "Protocol": "TCP", "DefaultActions": forward(new=1)}
+        live = Present(body={**body, "DefaultActions": forward(old=1)}, outputs={"arn": LISTENER}, facts=HEALTHY)
+        for old, held in ((("HTTP", "ipv4"), False), (("TLS", "ipv4"), True), (("HTTP", "ipv6"), True)):
+            replacing = group(superseded=[{"arn": OLD, "name": "web", "in_use": True, "serves": old}])
+            world = dict([replacing, service(OLD)])
+            gate = KIND.gate(desired(KIND, body), live, [field("DefaultActions")], world)  # type: ignore[misc]
+            assert isinstance(gate, Hold) == held
 
     def test_without_its_load_balancer_it_is_absent(self) -> None:
         assert isinstance(observe(KIND, _reader(elbv2_DescribeListeners=missing("LoadBalancerNotFound")), BODY), Absent)

@@ -215,7 +215,8 @@ class TestRead:
         found = _present(reader, {**BODY, "Port": 8080})
         assert found.outputs == {"arn": NEW, "name": "web-0a1b2c"}
         assert found.body["Name"] == "web"
-        assert found.facts["superseded"] == [{"arn": OLD, "name": "web", "in_use": True}]
+        (old,) = found.facts["superseded"]
+        assert old == {"arn": OLD, "name": "web", "in_use": True, "serves": ("HTTP", "ipv4")}
         back = _present(reader, BODY)
         assert (back.outputs["arn"], back.facts["superseded"][0]["arn"]) == (OLD, NEW)
 

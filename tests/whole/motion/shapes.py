@@ -15,7 +15,7 @@ apiVersion: ecsync/v1
 resources:
   Network/main: {default: true}
   Cluster/main: {clusterName: motion}
-  LoadBalancer/lb: {Name: motion, Subnets: "${Network/main.publicSubnetIds}"}
+  LoadBalancer/lb: {Name: motion, Type: application, Subnets: "${Network/main.publicSubnetIds}"}
 """
 
 
@@ -29,12 +29,16 @@ class Stack:
     port: int = 80
     container_port: int = 80
     replace: str = ""  # `ecsync/replace` of the target group
+    protocol: str = ""  # of the target group `web`; empty: that of the shape
 
     def write(self, folder: Path) -> None:
         """Write the manifest into a folder."""
         folder.mkdir(parents=True, exist_ok=True)
         annotated = f"---\n{self._annotated()}" if self.replace else ""
-        (folder / "app.yaml").write_text(APPLICATION + SHAPES[self.shape](self) + annotated)
+        shape = {**SHAPES, **NETWORK_SHAPES}[self.shape]
+        kind = "network" if self.shape in NETWORK_SHAPES else "application"
+        application = APPLICATION.replace("Type: application", f"Type: {kind}")
+        (folder / "app.yaml").write_text(application + shape(self) + annotated)
 
     def group(self, name: str = "web", port: int = 0) -> str:
         """Return a target group; `web` has the stack's port, and an annotation makes it a document of its own."""
@@ -49,10 +53,15 @@ class Stack:
 
     def _group(self, name: str, port: int) -> str:
         return (
-            f'{{Name: motion-{name}, Protocol: HTTP, Port: {port}, TargetType: ip, VpcId: "${{Network/main}}", '
+            f"{{Name: motion-{name}, Protocol: {self._protocol(name)}, Port: {port}, "
+            f'TargetType: ip, VpcId: "${{Network/main}}", '
             f"HealthCheckIntervalSeconds: {self.interval}, HealthCheckTimeoutSeconds: 2, HealthyThresholdCount: 5, "
             f"Attributes: {{deregistration_delay.timeout_seconds: {self.delay}}}}}"
         )
+
+    def _protocol(self, name: str) -> str:
+        own = self.protocol if name == "web" else ""
+        return own or ("TCP" if self.shape in NETWORK_SHAPES else "HTTP")
 
     def service(self, *groups: str, name: str = "web") -> str:
         """Return a service of two tasks that registers with the groups, and its task definition."""
@@ -78,11 +87,16 @@ class Stack:
 """
 
 
-def listener(name: str, port: int, action: str) -> str:
+def listener(name: str, port: int, action: str, protocol: str = "HTTP") -> str:
     """Return a listener with one default action."""
+    certificate = f"    Certificates: [{{CertificateArn: {CERTIFICATE}}}]\n" if protocol == "TLS" else ""
     return f"""\
-  Listener/{name}: {{LoadBalancerArn: "${{LoadBalancer/lb}}", Protocol: HTTP, Port: {port}, DefaultActions: [{action}]}}
-"""
+  Listener/{name}:
+    LoadBalancerArn: ${{LoadBalancer/lb}}
+    Protocol: {protocol}
+    Port: {port}
+    DefaultActions: [{action}]
+{certificate}"""
 
 
 def rule(name: str, priority: int, action: str) -> str:
@@ -105,6 +119,7 @@ def forward(*groups: str) -> str:
     return f"{{Type: forward, ForwardConfig: {{TargetGroups: [{shares}]}}}}"
 
 
+CERTIFICATE = "arn:aws:acm:eu-west-1:123456789012:certificate/00000000-0000-0000-0000-000000000000"
 NOTHING = '{Type: fixed-response, FixedResponseConfig: {StatusCode: "404"}}'
 
 
@@ -151,3 +166,17 @@ SHAPES = {
     "two services": _two_services,
     "weighted": _weighted,
 }
+
+
+def _tcp(stack: Stack) -> str:
+    routes = listener("tcp", 80, forward("web"), "TCP") + listener("tls", 443, forward("web"), "TLS")
+    return stack.group() + routes + stack.service("web")
+
+
+def _weighted_tls(stack: Stack) -> str:
+    services = stack.service("web") + stack.service("next", name="next")
+    routes = listener("tls", 443, forward("web 90", "next 10"), "TLS")
+    return stack.group() + stack.group("next", 80) + routes + services
+
+
+NETWORK_SHAPES = {"TCP and TLS": _tcp, "TLS, weighted": _weighted_tls}  # behind a Network Load Balancer

@@ -28,8 +28,8 @@ def scale(environment: Environment, count: int) -> None:
 
 
 def only_looked(daemon: RunningDaemon) -> str:
-    """Return why the last pass only looked."""
-    last: Any = daemon.get("/api/v1/applications/quickstart")[1]["lastPass"]
+    """Return why the last pass only looked; empty before the first one."""
+    last: Any = daemon.get("/api/v1/applications/quickstart")[1].get("lastPass")
     return str(last["onlyLooked"]) if last else ""
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from ecsim import Simulator
 from ecsync.aws.clients import Clients
-from tests.whole.motion.shapes import SHAPES, Stack
+from tests.whole.motion.shapes import NETWORK_SHAPES, SHAPES, Stack
 from tests.whole.support.environment import Body, Controller, Environment
 from tests.whole.support.killed import converge_with_a_kill_after_each_call
 
@@ -108,3 +108,42 @@ def test_another_container_port_without_a_word_changes_in_two_ways_without_an_ou
     controller.converge(pause=PAUSE)
     assert outages(account) == before
     assert {group["Port"] for group in groups(account) if "web" in group["TargetGroupName"]} == {8080}
+
+
+CHECKS = [(5, 0), (30, 300)]  # seconds between health checks, deregistration delay
+
+
+@pytest.mark.parametrize(("interval", "delay"), CHECKS)
+@pytest.mark.parametrize("shape", NETWORK_SHAPES)
+@pytest.mark.parametrize("dies", [False, True], ids=["", "dies after each call"])
+def test_a_replacement_behind_a_network_load_balancer_is_no_outage(
+    account: Environment, shape: str, interval: int, delay: int, dies: bool
+) -> None:
+    """Its listeners take weights too, so the groups are side by side until the new one has healthy targets."""
+    stack = Stack(shape, interval=interval, delay=delay)
+    controller = running(account, stack)
+    before, old = outages(account), groups(account)
+    replace(stack, port=8080).write(account.manifests)
+    if dies:
+        converge_with_a_kill_after_each_call(account, pause=PAUSE)
+    else:
+        controller.read()
+        controller.converge(pause=PAUSE)
+    assert outages(account) == before
+    assert len(groups(account)) == len(old)
+    assert {group["Port"] for group in groups(account) if "web" in group["TargetGroupName"]} == {8080}
+
+
+def test_another_protocol_behind_a_network_load_balancer_is_held(account: Environment) -> None:
+    """AWS takes no groups of two protocols in one action: the traffic stays where it is, and no call is refused."""
+    stack = Stack("TCP and TLS")
+    controller = running(account, stack)
+    before = outages(account)
+    replace(stack, protocol="TCP_UDP").write(account.manifests)
+    controller.read()
+    with account.writes() as writes:
+        controller.run_passes(10)
+    assert all(one.ok for one in writes)
+    assert outages(account) == before
+    held = {str(one.step.id): one.reason for one in controller.plan("motion").withheld}
+    assert "the same Protocol and the same IpAddressType" in held["Listener/tcp"]

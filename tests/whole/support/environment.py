@@ -108,6 +108,7 @@ class Environment:
         self.clients = clients
         self.manifests = manifests
         self.time = SimulatedTime(simulator.clock)
+        clients._on_attempt.clear()  # of the controllers of other tests
         self.reset()
 
     def reset(self, *, settling: bool = False, **settings: Any) -> None:

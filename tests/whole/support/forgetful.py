@@ -9,7 +9,6 @@ from itertools import zip_longest
 from typing import Any, Literal, TypeAlias
 
 from ecsync.cli.apply import ended
-from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Wanted, World
 from ecsync.core.model import Application, Key, Observed, Present, Update
 from ecsync.core.outcome import Outcome, Progressing, Result, Step
@@ -81,7 +80,7 @@ class Stack:
                 for path, value in leaves(found.body)
                 if chosen(key, path)
                 for made in _values(path, value)
-                if _differs(self.observed.inputs, key, replace(found, body=changed(found.body, path, made(0))))
+                if _differs(self.observed, key, replace(found, body=changed(found.body, path, made(0))))
             ]
             for key, found in self.observed.inputs.world.items()
             if isinstance(found, Present)
@@ -100,10 +99,11 @@ def _values(path: Path, value: Any) -> tuple[Value, ...]:
     return (lambda _: other, lambda writes: other + (f"{writes}" if isinstance(other, str) else writes), lambda _: None)
 
 
-def _differs(inputs: Inputs, key: Key, found: Present) -> bool:
+def _differs(observed: ObservedPlan, key: Key, found: Present) -> bool:
     """Return whether the plan with this resource has a write. A body that AWS would never return has none."""
+    inputs = observed.inputs
     try:
-        planned = build(replace(inputs, world={**inputs.world, key: found}, settled={}))
+        planned = build(replace(inputs, world={**inputs.world, key: found}, settled=observed.plan.settled))
     except (TypeError, ValueError, AttributeError, KeyError):
         return False
     return any(step.calls for step in planned.steps)

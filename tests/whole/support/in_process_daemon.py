@@ -31,11 +31,12 @@ _open = build_opener(ProxyHandler({})).open
 
 
 def wait_until(condition: Callable[[], object], timeout: float = TIMEOUT) -> None:
-    """Wait until the condition is true."""
-    deadline = time.monotonic() + timeout
+    """Wait until the condition is true. It is asked less often the longer it takes: most ask over HTTP."""
+    began = time.monotonic()
     while not condition():
-        assert time.monotonic() < deadline, "the condition did not become true in time"
-        threading.Event().wait(0.01)
+        waited = time.monotonic() - began
+        assert waited < timeout, "the condition did not become true in time"
+        threading.Event().wait(min(0.01 + waited / 20, 0.1))
 
 
 def get(url: str) -> tuple[int, str]:
@@ -50,7 +51,8 @@ def get(url: str) -> tuple[int, str]:
 
 def metric(url: str, name: str, /, **labels: str) -> float | None:
     """Return the value of a series; None if it does not exist."""
-    for family in text_string_to_metric_families(get(f"{url}/metrics")[1]):
+    lines = (line for line in get(f"{url}/metrics")[1].splitlines(keepends=True) if name in line)  # all take 10 ms
+    for family in text_string_to_metric_families("".join(lines)):
         for sample in family.samples:
             if sample.name == name and labels.items() <= sample.labels.items():
                 return sample.value

@@ -10,7 +10,7 @@ from ecsync.core.model import Desired, Present
 from ecsync.core.outcome import Health, Progress
 from ecsync.core.trees import Body, Json
 from ecsync.kinds._common import moment
-from ecsync.kinds.ecs._service_rollout import IN_FLIGHT
+from ecsync.kinds.ecs._service_rollout import IN_FLIGHT, paused
 
 _REPLACEMENT = 300.0  # seconds in which ECS replaces a stopped task
 _DEPLOYMENT = 1800.0  # seconds in which a deployment starts or stops one more task; pauses that it declares come on top
@@ -68,7 +68,7 @@ def _rolling_out(present: Present, primary: Body, counts: str) -> Health:
     failed = primary.get("failedTasks", 0)
     if "circuit breaker" in reason and "rolling back" in reason:
         return Health(status="Degraded", why=reason)
-    why = f"{counts}{f', {failed} failed' if failed else ''}: {_message(present) or reason}"
+    why = f"{counts}{f', {failed} failed' if failed else ''}: {paused(present.facts) or _message(present) or reason}"
     if failed >= max(3, min(200, math.ceil(primary.get("desiredCount", 0) / 2))):
         return Health(status="Degraded", why=why)
     running = primary.get("runningCount", 0)
@@ -78,7 +78,8 @@ def _rolling_out(present: Present, primary: Body, counts: str) -> Health:
         within=_DEPLOYMENT + 60 * _pauses(present.body.get("deploymentConfiguration") or {}),
         since=moment(primary.get("createdAt")) if failed and not running else None,
     )
-    return Health(status="Progressing", why=why, progress=progress)
+    awaits = str((present.facts.get("pause") or {}).get("hookId", ""))
+    return Health(status="Progressing", why=why, progress=progress, awaits=awaits)
 
 
 def _old_tasks(present: Present) -> int:

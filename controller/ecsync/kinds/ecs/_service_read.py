@@ -108,8 +108,8 @@ def _batch(
             yield want.key, Absent()
         elif service is not None:
             revision = _revision(reader, service, want.body)
-            target = targets.get(scalable_id(service))
-            yield want.key, present_of(service, want.body, revision=revision, target=target, named=named)
+            target, pause = targets.get(scalable_id(service)), _pause(reader, service)
+            yield want.key, present_of(service, want.body, revision=revision, target=target, named=named, pause=pause)
 
 
 def _described(reader: Reader, cluster: str, names: Iterable[str]) -> tuple[dict[str, Body], dict[str, str]]:
@@ -156,6 +156,29 @@ def _revision(reader: Reader, service: Body, declared: Body) -> Body | None:
         return None
     response = reader.call("ecs", "DescribeServiceRevisions", serviceRevisionArns=[current[-1]["arn"]])
     return next(iter(response.get("serviceRevisions", ())), None)
+
+
+def _pause(reader: Reader, service: Body) -> Body | None:
+    """Return the PAUSE hook at which the deployment in progress waits; None if it waits at none.
+
+    Only then is it asked for: while a deployment of a service with such a hook is in progress.
+    """
+    hooks = (service.get("deploymentConfiguration") or {}).get("lifecycleHooks") or ()
+    arn = service.get("currentServiceDeployment")
+    if not arn or settled(service) or all(one.get("targetType") != "PAUSE" for one in hooks):
+        return None
+    try:
+        response = reader.call("ecs", "DescribeServiceDeployments", serviceDeploymentArns=[arn])
+    except AwsError as error:
+        if error.kind != "denied":
+            raise
+        return None  # not known
+    record: Body = next(iter(response.get("serviceDeployments", ())), {})
+    for hook in record.get("lifecycleHookDetails") or ():
+        if (hook.get("targetType"), hook.get("status")) == ("PAUSE", "AWAITING_ACTION"):
+            found = pick(hook, "hookId", "expiresAt", "timeoutAction")
+            return {**found, "stage": record.get("lifecycleStage"), "deployment": arn}
+    return None
 
 
 def owned(reader: Reader, scope: str) -> Iterator[Owned]:
@@ -222,6 +245,7 @@ def present_of(
     revision: Body | None = None,
     target: Body | None = None,
     named: Mapping[str, Sequence[str]] | None = None,
+    pause: Body | None = None,
 ) -> Present:
     """Return a service from DescribeServices in the shape of CreateService."""
     primary = _primary(service)
@@ -242,6 +266,7 @@ def present_of(
     returned = (*_ON_DEPLOYMENT, *(_ON_REVISION if revision is not None else ()))
     facts = {
         **_facts(service),
+        **({"pause": pause} if pause else {}),
         "scalableTarget": target,
         "hasCapacityProviderStrategy": bool(service.get("capacityProviderStrategy")),
         "namespaceArnByName": arn_by_name(named or {}, _namespace(body)),

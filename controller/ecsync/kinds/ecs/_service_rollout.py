@@ -202,9 +202,26 @@ def gate(desired: Desired, body: Body, present: Present, fields: Sequence[FieldC
         return Proceed(body=desired.body)  # after a success, another client changed the service
     why = attempt.get("statusReason") or attempt["status"].replace("_", " ").lower()
     if attempt["status"] in IN_FLIGHT:
+        pause = present.facts.get("pause")
+        if pause and pause["deployment"] == attempt.get("serviceDeploymentArn"):
+            why = paused(present.facts)
         return Wait(why=f"ECS is deploying this change: {why}")
     rest = () if replaced else tuple(one for one in fields if one not in rolling)
     return GiveUp(why=f"{_verdict(attempt['status'])}: {why}", rest=rest)
+
+
+def paused(facts: Mapping[str, Json]) -> str:
+    """Return at which hook the deployment in progress waits, and what to do; empty if it waits at none."""
+    pause = facts.get("pause")
+    if not pause:
+        return ""
+    then = "continues" if pause.get("timeoutAction") == "CONTINUE" else "rolls back"
+    until = f" until {pause['expiresAt']}, then ECS {then}" if pause.get("expiresAt") else ""
+    return (
+        f"paused at {pause.get('stage')} by hook {pause.get('hookId')}{until}; to go on, run `aws ecs "
+        f"continue-service-deployment --service-deployment-arn {pause['deployment']} --hook-id {pause.get('hookId')}`, "
+        "with `--action ROLLBACK` to go back"
+    )
 
 
 def _verdict(status: str) -> str:

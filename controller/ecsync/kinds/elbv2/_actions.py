@@ -211,6 +211,11 @@ def services_behind(world: World, arns: Iterable[Json]) -> list[tuple[Key, Prese
     return [(key, service) for key, service in presents(world, "Service") if wanted & set(registered_groups(service))]
 
 
+def serves(group: Body) -> tuple[str, str]:
+    """Return the protocol of a target group and the type of its targets' IP addresses."""
+    return str(group.get("Protocol")), str(group.get("IpAddressType") or "ipv4")
+
+
 def registered_groups(service: Present) -> list[str]:
     """Return the target groups that a live service registers its tasks with."""
     return [one["targetGroupArn"] for one in service.body.get("loadBalancers") or () if one.get("targetGroupArn")]

@@ -17,7 +17,7 @@ as many healthy targets as the old one has left, or as the service's minimum ask
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -31,6 +31,7 @@ from ecsync.kinds.elbv2._actions import (
     forward,
     presents,
     registered_groups,
+    serves,
     services_behind,
     target_groups,
     unread,
@@ -51,9 +52,15 @@ _TOO_MANY = (
     f"traffic is not moved: the old and the new target groups together are more than {_MOST_GROUPS}, the most of one "
     "action; change fewer of them at a time"
 )
-_NETWORK = (
-    "traffic is not moved: a listener of a Network Load Balancer forwards to one target group, so the targets of the "
-    "new one are not checked before they have the traffic; change the actions manually"
+# https://aws.amazon.com/about-aws/whats-new/2025/11/network-load-balancer-weighted-target-groups/
+_NETWORK = ("TCP", "TLS", "UDP", "TCP_UDP")
+_UNWEIGHTED = (
+    "traffic is not moved: AWS does not state that a listener with the protocol {} takes weights, and without them the "
+    "targets of the new target group are not checked before they have the traffic; change the actions manually"
+)
+_UNLIKE = (
+    "traffic is not moved: the target groups of one action of a Network Load Balancer have the same Protocol and the "
+    "same IpAddressType, and these have not; change the actions manually"
 )
 
 
@@ -151,8 +158,22 @@ def _unmovable(move: _Move, desired: Body, services: _Services) -> str:
         return _NOT_A_SINGLE_FORWARD
     if len({*move.shares, *move.goal}) > _MOST_GROUPS:
         return _TOO_MANY
-    network = desired.get("Protocol", "HTTP") not in ("HTTP", "HTTPS")
-    return _NETWORK if network and move.arriving else ""
+    protocol = desired.get("Protocol") or ("GENEVE" if "LoadBalancerArn" in desired else "HTTP")  # a rule has none
+    if protocol in ("HTTP", "HTTPS") or not move.arriving:
+        return ""
+    if protocol not in _NETWORK:
+        return _UNWEIGHTED.format(protocol)
+    return _UNLIKE if len(_serving(move.world, {*move.shares, *move.goal})) > 1 else ""
+
+
+def _serving(world: World, groups: Container[Json]) -> set[tuple[str, ...]]:
+    """Return the protocols and types of IP addresses of those of the groups that are known."""
+    found: set[tuple[str, ...]] = set()
+    for _, group in presents(world, "TargetGroup"):
+        if group.outputs["arn"] in groups:
+            found.add(serves(group.body))
+        found |= {tuple(old["serves"]) for old in group.facts.get("superseded", ()) if old["arn"] in groups}
+    return found
 
 
 def _next_stage(member: str, body: Body, live: Json, move: _Move) -> Proceed:

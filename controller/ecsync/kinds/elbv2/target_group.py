@@ -36,6 +36,7 @@ from ecsync.core.ports import Reader
 from ecsync.core.rules import Immutable, Refers
 from ecsync.core.trees import Body, Json, Path, canonical
 from ecsync.kinds._common import changed, operations, read_tags, tag_rows, without
+from ecsync.kinds.elbv2._actions import serves
 from ecsync.kinds.elbv2._attributes import of_target_group
 from ecsync.kinds.elbv2._health_checks import ROWS as DEFAULTS
 from ecsync.kinds.elbv2._replacement import interrupts, superseded
@@ -207,7 +208,12 @@ def _observed(reader: Reader, want: Wanted, live: Sequence[_Tagged]) -> Observed
     if not found:
         return Absent()
     superseded = [
-        {"arn": group["TargetGroupArn"], "name": group["TargetGroupName"], "in_use": bool(_balancers(group))}
+        {
+            "arn": group["TargetGroupArn"],
+            "name": group["TargetGroupName"],
+            "in_use": bool(_balancers(group)),
+            "serves": serves(group),
+        }
         for group, tags in owned[1:]
         if tags.get(marks.ID) == owned[0][1].get(marks.ID)  # another id: the mark was copied, never delete that group
     ]
