@@ -24,7 +24,7 @@ CONFIG = "ECSYNC_CONFIG"  # path of the file, unless a flag is given
 
 _MAPS = ("targets", "variables", "windows")  # settings that no environment variable can hold
 # Settings that only the environment may hold.
-_SECRET = ("git.token", "webhooks.github", "webhooks.gitlab", "webhooks.generic")
+_SECRET = ("git.token", "http.token", "webhooks.github", "webhooks.gitlab", "webhooks.generic")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
@@ -53,6 +53,7 @@ def _secrets_in(value: object) -> object:
 
 
 Names: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_names_in)]
+Effects: TypeAlias = Annotated[tuple[Literal["replace", "delete"], ...], BeforeValidator(_names_in)]
 Secrets: TypeAlias = Annotated[tuple[SecretStr, ...], BeforeValidator(_secrets_in), Field(max_length=2)]
 Seconds: TypeAlias = Annotated[float, BeforeValidator(_seconds)]
 AccountId: TypeAlias = Annotated[str, Field(pattern=r"^(\d{12})?$")]
@@ -81,6 +82,9 @@ class TargetSettings(_Settings):
     external_id: str = ""
     enforce: bool = False  # allow writes; the application must also set `mode: enforce` (docs/rules.md R26)
     budget: int = Field(default=10, ge=1, le=10_000)  # resources that one pass of an application may delete or replace
+    removals_per_hour: int | None = Field(default=None, ge=0)  # None: as for all; also the next two
+    changes_per_hour: int | None = Field(default=None, ge=0)
+    approval: Effects | None = None
 
 
 class LoopSettings(_Settings):
@@ -130,6 +134,8 @@ class HttpSettings(_Settings):
     host: str = "127.0.0.1"
     hosts: Names = ()  # under which clients reach it, beside localhost and IP addresses: others are rejected
     port: int = Field(default=8080, ge=0, le=65_535)  # 0: any free port
+    token: SecretStr = SecretStr("")  # for requests that set a guard, such as a freeze; empty: none is accepted
+    token_file: str = ""
 
 
 class WebhookSettings(_Settings):
@@ -159,6 +165,10 @@ class Settings(_Settings):
     profile: str = ""
     enforce: bool = False  # as in `targets`, for applications that name no target
     budget: int = Field(default=10, ge=1, le=10_000)  # as in `targets`
+    # Resources that a daemon may delete or replace, or change at all, within an hour in one account and Region; 0: any.
+    removals_per_hour: int = Field(default=60, ge=0)
+    changes_per_hour: int = Field(default=0, ge=0)
+    approval: Effects = ()  # replace, delete: a daemon does these after a person has approved them
     first_time: bool = False  # without `account`, allow a plan that only creates resources (docs/rules.md R11)
     source: str = ""  # a path, s3://bucket/prefix or git+https://host/org/repo.git@main#subdirectory=FOLDER
     source_owner: AccountId = ""  # the account that must own the bucket

@@ -198,6 +198,7 @@ class Daemon:
             sync=application.sync,
             revision=catalogue.revision,
             problems=catalogue.holds(application.name),
+            suspended=application.suspend,
         )
 
     # ---------------------------------------------------------------- the workers
@@ -346,6 +347,8 @@ class Daemon:
             )
         if unheld := self._parts.unheld():
             return f"read-only: the lease is {unheld}"
+        if application.suspend:
+            return f"read-only: suspended by ecsync/suspend in its Application document: {application.suspend}"
         if frozen := self._parts.frozen(application.name):
             return f"read-only: {frozen}"
         return f"read-only: {waits}" if waits else ""

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 
-from ecsync.core import marks, plan, policy, status
+from ecsync.core import marks, policy, status
 from ecsync.core.graph import in_groups
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind
 from ecsync.core.model import Application, Desired, Key, Problem, Target
 from ecsync.core.outcome import Outcome, Plan, Result, StepId, WithheldReason
-from ecsync.core.ports import Clock, Cloud, Reader
+from ecsync.core.ports import UNLIMITED, Budget, Clock, Cloud, Reader
 from ecsync.engine import orphans, progress, quiet
 from ecsync.engine.ahead import Threads, read_ahead
 from ecsync.engine.executor import Announce, ExecutionContext, execute
@@ -39,12 +39,6 @@ UNASSERTED = (
     "no resource here carries our marks, and the account is not asserted: set ECSYNC_ACCOUNT to its id "
     "(now {account}), or pass --first-time"
 )
-
-
-@contextmanager
-def untimed(_: str) -> Iterator[None]:
-    """Time nothing."""
-    yield
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +107,9 @@ class Destination:
     clock: Clock
     asserted: bool = True
     budget: int = 10  # resources that one pass may delete or replace
-    serial: Callable[[str], AbstractContextManager[object]] = untimed
+    hourly: Budget = UNLIMITED
+    approval: policy.Approval | None = None
+    serial: Callable[[str], AbstractContextManager[object]] = nullcontext
     inventory: Inventory | None = None  # what other applications share; None: nothing is kept between passes
     threads: Threads | None = None  # to read ahead with; None: a pass makes one call after another
 
@@ -139,7 +135,7 @@ class PassOptions:
     may_go_on: Callable[[], bool] = lambda: True
     planned: Callable[[Plan], None] = lambda _: None
     announce: Announce = lambda *_: None
-    timer: Timer = untimed
+    timer: Timer = nullcontext
 
     @property
     def writes(self) -> bool:
@@ -166,7 +162,7 @@ def look(
     catalogue: Catalogue,
     destination: Destination,
     step_state: StepState,
-    timer: Timer = untimed,
+    timer: Timer = nullcontext,
     expected: Quiet | None = None,
 ) -> ObservedPlan:
     """Observe an application and plan it. Raises AwsError only for lost credentials.
@@ -260,7 +256,8 @@ def _planned(
         in_vain=step_state.in_vain(now),
     )
     inputs = replace(inputs, order=step_state.order_of(inputs))
-    return inputs, replace(plan.build(inputs), incomplete=str(listing.incomplete))
+    inputs, planned = policy.decided(inputs, destination.approval)
+    return inputs, replace(planned, incomplete=str(listing.incomplete))
 
 
 def _unobserved(
@@ -387,6 +384,7 @@ def _context(
         may_go_on=options.may_go_on,
         serial=destination.serial,
         budget=destination.budget,
+        hourly=destination.hourly,
         announce=options.announce,
         adopting=options.adopt is not None,
         confirmed=lately,

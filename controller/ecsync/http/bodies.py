@@ -28,6 +28,7 @@ def summary(app: ApplicationState) -> dict[str, Json]:
         "sync": outcome.sync if outcome else "Unknown",
         "health": outcome.health if outcome else "Unknown",
         "mode": app.sync.mode,
+        "suspended": app.suspended,
         "prune": app.sync.prune,
         "interval": app.sync.interval,
         "revision": app.revision,
@@ -48,6 +49,7 @@ def application(app: ApplicationState, source: SourceView) -> dict[str, Json]:
         "held": _held(outcome),
         "unreadable": {key.full: error for key, error in outcome.plan.unreadable.items()} if outcome else {},
         "stopped": {key.full: why for key, why in outcome.plan.stopped.items()} if outcome else {},
+        "approval": outcome.plan.approval if outcome else "",
         "incomplete": outcome.plan.incomplete if outcome else "",
         "leftBehind": [_left_behind(one) for one in app.left_behind],
         "source": source_state(source),
@@ -121,7 +123,7 @@ def _field(change: FieldChange, origins: Mapping[str, str]) -> dict[str, Json]:
 
 
 def _held(outcome: Outcome | None) -> list[dict[str, Any]]:
-    withheld = outcome.plan.withheld if outcome else ()
+    withheld = outcome.held if outcome else ()
     return [{"key": held.step.id.key.full, "reason": str(held.reason), "obstacle": held.obstacle} for held in withheld]
 
 

@@ -296,6 +296,7 @@ def _built(own: Settings, cache: LoadCache) -> tuple[Settings, tuple[Part, ...],
         manage=own.manage,
         after=tuple(crosscheck.afters(own)),
         formerly=own.formerly,
+        suspend=own.suspend,
         resources=tuple(chain.from_iterable(part.resources for part in parts)),
         origin=own.origin,
     )

@@ -45,6 +45,7 @@ class Reported:
     accepted: Mapping[StepId, Step] = field(default_factory=dict)  # the steps with a change that AWS works on
     stopped: frozenset[Key] = frozenset()
     not_converging: frozenset[Key] = frozenset()
+    approval: str = ""  # the digest of what needs an approval
     sync: Literal["idle", "working"] = "idle"
     revision: str = ""  # of the sync that was started
     failures: frozenset[tuple[StepId, str]] = frozenset()
@@ -92,6 +93,7 @@ def pass_ended(reported: Reported, outcome: Outcome, context: Context) -> tuple[
     events += _deleted(deleted, outcome, context)
     events += _stopped(reported, outcome, context)
     events += _not_converging(reported, outcome, context)
+    events += _approval(reported, outcome, context)
     events += _health(reported, outcome, context)
     events += _sync(reported, outcome, failures, over, context)
     return (
@@ -102,6 +104,7 @@ def pass_ended(reported: Reported, outcome: Outcome, context: Context) -> tuple[
             health={status.key: status.health.status for status in outcome.statuses},
             stopped=frozenset(outcome.plan.stopped),
             not_converging=frozenset(one.step.id.key for one in _written_in_vain(outcome)),
+            approval=outcome.plan.approval,
             sync="idle" if over else reported.sync,
             failures=_fingerprint(failures) or (frozenset() if over else reported.failures),
             deletions=under_way,
@@ -273,6 +276,15 @@ def _not_converging(reported: Reported, outcome: Outcome, context: Context) -> I
 
 def _written_in_vain(outcome: Outcome) -> list[Withheld]:
     return [one for one in outcome.plan.withheld if one.obstacle == "not_converging"]
+
+
+def _approval(reported: Reported, outcome: Outcome, context: Context) -> Iterator[Event]:
+    digest, named = outcome.plan.approval, [str(one.step.id) for one in outcome.plan.withheld if one.named]
+    if digest and digest != reported.approval:
+        command = f"`ecsync approve {context.application} --digest {digest}`"
+        text = f"{_some(named)}: not done without an approval: {command}"
+        detail = {"digest": digest, "steps": named}
+        yield _event("approval.needed", context, text, severity="warning", detail=detail)
 
 
 def _health(reported: Reported, outcome: Outcome, context: Context) -> Iterator[Event]:

@@ -13,10 +13,12 @@ from ecsync.awsmodel import shapes
 from ecsync.config import Settings
 from ecsync.core.kind import ShapeOf
 from ecsync.core.model import Application, Target
-from ecsync.core.ports import Clock, Cloud, Snapshot, Source
+from ecsync.core.policy import Approval
+from ecsync.core.ports import UNLIMITED, Budget, Clock, Cloud, Snapshot, Source
 from ecsync.core.schema import Shape
 from ecsync.engine.inventory import Inventory
 from ecsync.engine.reconciler import Catalogue, Destination
+from ecsync.guards.budget import Counts, HourlyBudget
 from ecsync.language.manifest import LoadCache, Loaded, load
 from ecsync.wiring import registry, targets
 from ecsync.wiring.clouds import Clouds
@@ -35,11 +37,14 @@ class Workspace:
     serial: Callable[[str], AbstractContextManager[object]] = field(default_factory=Locks)
     root_name: str = "default"
     threads: Executor | None = None  # that passes read ahead with
+    approves: Callable[[str, frozenset[str]], bool] = lambda _application, _steps: False  # what needs an approval
+    hourly: bool = False  # whether the budgets of an hour hold
 
     def __post_init__(self) -> None:
         self._cache = LoadCache()
         self._kinds = all_kinds()
         self._inventories: dict[Cloud, tuple[str, str, Inventory]] = {}
+        self._counts: dict[tuple[str, str], Counts] = {}  # by account and Region
         self._lock = threading.Lock()
 
     def destination_for(self, application: Application) -> Destination:
@@ -57,6 +62,8 @@ class Workspace:
             clock=self.clock,
             asserted=targets.is_asserted(self.settings, application),
             budget=targets.budget(self.settings, application),
+            hourly=self._hourly(application, account, region),
+            approval=Approval(targets.approval(self.settings, application), self.approves),
             serial=self.serial,
             inventory=self._inventory(cloud, account, region),
             threads=self.threads,
@@ -78,6 +85,14 @@ class Workspace:
             if cloud not in self._inventories:
                 self._inventories[cloud] = account, region, Inventory(cloud, self.clock.monotonic, self._kinds)
             return self._inventories[cloud][2]
+
+    def _hourly(self, application: Application, account: str, region: str) -> Budget:
+        if not self.hourly:
+            return UNLIMITED
+        with self._lock:
+            counts = self._counts.setdefault((account, region), Counts(self.clock))
+        allowed = targets.per_hour(self.settings, application)
+        return HourlyBudget(counts=counts, changes=allowed.changes, removals=allowed.removals)
 
     def target_of(self, application: Application) -> Target:
         """Return the target of an application as far as the settings determine it, without a call to AWS."""
