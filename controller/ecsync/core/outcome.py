@@ -177,7 +177,9 @@ class Plan:
             [str(step.id), type(step.change).__name__, [[call.name, call.params] for call in step.calls]]
             for step in (*self.steps, *(one.step for one in self.withheld if one.named))
         ]
-        content = canonical([self.application, self.target.account, self.target.region, steps])
+        content = canonical(
+            [self.application, self.target.account, self.target.region, steps, *sorted(self.unapproved)]
+        )
         return sha256(content.encode()).hexdigest()[:12]
 
 
