@@ -259,7 +259,7 @@ class TestApproval:
         assert self.decided("replace", "delete", a=other).digest != held.digest
 
     def test_what_another_policy_holds_is_not_asked_for(self) -> None:
-        """Nobody is asked for what would not be done."""
+        """A person is asked only for what would be done."""
         held = doc("Widget/a", zone="a")
         found = self.decided("replace", a=held, policies=standard())
         assert ([one.obstacle for one in found.withheld if one.step.id.key.name == "a"], found.approval) == (
