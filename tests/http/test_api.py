@@ -161,6 +161,7 @@ def test_applications_are_listed(get: Get) -> None:
             "health": "Unknown",
             "mode": "observe",
             "suspended": "",
+            "approval": "",
             "prune": False,
             "interval": 60.0,
             "revision": "3f9c1d2",

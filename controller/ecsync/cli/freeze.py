@@ -10,7 +10,7 @@ import typer
 from ecsync.cli import _api, _exits, _options, _show
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Mapping
 
     from ecsync.config import Settings
     from ecsync.guards.requests import Verb
@@ -119,34 +119,43 @@ def _ask(verb: Verb, application: str, config: _options.Config, profile: _option
         raise typer.BadParameter(f"--{error}") from None
     store = guards.store(settings, wiring.Clouds(settings=settings, read_only=False))
     _show.message(guards.ask(store, request, datetime.now(UTC)))
-    if verb in ("suspend", "override", "approve") and application:
-        _note_unknown(application, settings)
+    if application and verb != "resume":
+        _note_unknown(application, settings, more.get("digest", ""))
     return _exits.OK
 
 
-def _note_unknown(application: str, settings: Settings) -> None:
-    """Print a note if the application is not declared, as far as that is known. It may be declared later."""
+def _note_unknown(application: str, settings: Settings, digest: str) -> None:
+    """Print a note if the application is not declared, as far as that is known. It may be declared later.
+
+    Also if nothing waits for the approval of a digest.
+    """
     from ecsync.core.wording import suggestion
 
-    names = _declared(settings)
-    if names is not None and application not in names:
-        hint = suggestion(application, names)
+    found = _declared(settings)
+    if found is not None and application not in found:
+        hint = suggestion(application, found)
         _show.message(f"note: no application {application!r} is declared{hint}; it is set for the name", "change")
+    elif found and digest and found[application] not in (digest, None):
+        waits = f"it waits for the digest {found[application]}" if found[application] else "it waits for no approval"
+        _show.message(f"note: {application} does not wait for this digest: {waits}", "change")
 
 
-def _declared(settings: Settings) -> Collection[str] | None:
-    """Return the names of a daemon on this machine, or of the setting `source`; None if neither can be read."""
+def _declared(settings: Settings) -> Mapping[str, str | None] | None:
+    """Return the applications of a daemon on this machine, or of the setting `source`; None if neither can be read.
+
+    Of a daemon, with the digest that each one waits for.
+    """
     from ecsync import wiring
     from ecsync.core.ports import AwsError, SourceError
 
     try:
         found = _api.get(_api.near(settings.http), "/api/v1/applications")
-        return [one["name"] for one in found["items"]]
+        return {one["name"]: one["approval"] for one in found["items"]}
     except _api.NoDaemon:
         if not settings.source:
             return None
     try:
         workspace = wiring.workspace(settings, settings.source, read_only=True)
-        return workspace.catalogue(workspace.source(settings.source).fetch()).applications.keys()
+        return dict.fromkeys(workspace.catalogue(workspace.source(settings.source).fetch()).applications)
     except (SourceError, AwsError):
         return None

@@ -176,7 +176,8 @@ def _named_digest(step: Step, inputs: Inputs) -> str:
     Of a deletion: which resource. Of a replacement: which one, the document, what it looks up, and the fields.
     """
     assert isinstance(step.change, Delete | Replace)
-    content = [_named_effect(step), step.id.key.full, step.change.observed.called]
+    site = [inputs.target.account, inputs.target.region]
+    content = [_named_effect(step), *site, step.id.key.full, step.change.observed.called]
     written = inputs.desired(step.id.key)
     if isinstance(step.change, Replace) and written is not None:
         looked_up = [(str(ref), inputs.value_of(ref)) for ref in written.refs if inputs.looks_up(ref)]

@@ -107,13 +107,15 @@ class HourlyBudget:
         """Take a place for a step; return how it waits if there is none."""
         if not step.calls:
             return None
-        removes = isinstance(step.change, Delete | Replace)
+        # What a change leaves behind (an old revision, a replaced group) is its end, and no removal of its own.
+        removes = isinstance(step.change, Replace) or (isinstance(step.change, Delete) and step.id.phase != "late")
         wait, which = self.counts.take(step.id.key, changes=self.changes, removals=self.removals if removes else 0)
         if not wait:
             return None
         most, done = (self.removals, "deleted or replaced") if which == "removals" else (self.changes, "changed")
         goes_on = (self.counts.clock.now() + timedelta(seconds=wait)).isoformat(timespec="minutes")
-        why = f"waits for the budget: {which}_per_hour allows {most} resources to be {done} here; goes on at {goes_on}"
+        what = f"{most} resources to be {done} within an hour in this account and Region"
+        why = f"waits for the budget: {which}_per_hour allows {what}; goes on at {goes_on}"
         return Progressing(why=why, after=wait, budget=True)
 
     def give_back(self, step: Step, *, changed: bool) -> None:

@@ -29,6 +29,7 @@ def summary(app: ApplicationState) -> dict[str, Json]:
         "health": outcome.health if outcome else "Unknown",
         "mode": app.sync.mode,
         "suspended": app.suspended,
+        "approval": outcome.plan.approval if outcome else "",  # the digest that it waits for
         "prune": app.sync.prune,
         "interval": app.sync.interval,
         "revision": app.revision,
@@ -49,7 +50,6 @@ def application(app: ApplicationState, source: SourceView) -> dict[str, Json]:
         "held": _held(outcome),
         "unreadable": {key.full: error for key, error in outcome.plan.unreadable.items()} if outcome else {},
         "stopped": {key.full: why for key, why in outcome.plan.stopped.items()} if outcome else {},
-        "approval": outcome.plan.approval if outcome else "",
         "incomplete": outcome.plan.incomplete if outcome else "",
         "leftBehind": [_left_behind(one) for one in app.left_behind],
         "source": source_state(source),

@@ -73,7 +73,7 @@ def start(settings: Settings, where: str, workspace: Workspace, metrics: Metrics
     events = Recorder(fan_out(every, metrics.delivered))
     keeper = _keeper(settings, where, workspace, events)
     guard = guards.guard(settings, workspace.clouds, clock, partial(_guard_changed, events, clock))
-    workspace.approves, workspace.hourly = guard.approves, True
+    workspace.approves, workspace.counts = guard.approves, {}
     parts = DaemonParts(
         last_good=last_good,
         read=workspace.catalogue,

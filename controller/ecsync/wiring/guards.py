@@ -64,6 +64,8 @@ def api(settings: Settings, clouds: Clouds, clock: Clock, changed: Callable[[], 
     place, lock = store(settings, clouds), threading.Lock()
 
     def asked(verb: str, given: Mapping[str, str], who: str) -> Answer:
+        if clouds.read_only and isinstance(place, ParameterStore):
+            return "unset", "this daemon makes no write (--enforce): use the command, which writes the parameter itself"
         try:
             request = Request(
                 verb=cast(Verb, verb),

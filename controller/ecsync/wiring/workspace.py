@@ -38,13 +38,13 @@ class Workspace:
     root_name: str = "default"
     threads: Executor | None = None  # that passes read ahead with
     approves: Callable[[str, frozenset[str]], bool] = lambda _application, _steps: False  # what needs an approval
-    hourly: bool = False  # whether the budgets of an hour hold
+    # What was changed within the hour, by account and Region; None: the budgets of an hour do not hold.
+    counts: dict[tuple[str, str], Counts] | None = None
 
     def __post_init__(self) -> None:
         self._cache = LoadCache()
         self._kinds = all_kinds()
         self._inventories: dict[Cloud, tuple[str, str, Inventory]] = {}
-        self._counts: dict[tuple[str, str], Counts] = {}  # by account and Region
         self._lock = threading.Lock()
 
     def destination_for(self, application: Application) -> Destination:
@@ -87,10 +87,10 @@ class Workspace:
             return self._inventories[cloud][2]
 
     def _hourly(self, application: Application, account: str, region: str) -> Budget:
-        if not self.hourly:
+        if self.counts is None:
             return UNLIMITED
         with self._lock:
-            counts = self._counts.setdefault((account, region), Counts(self.clock))
+            counts = self.counts.setdefault((account, region), Counts(self.clock))
         allowed = targets.per_hour(self.settings, application)
         return HourlyBudget(counts=counts, changes=allowed.changes, removals=allowed.removals)
 

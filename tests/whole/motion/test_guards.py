@@ -14,7 +14,7 @@ from ecsim.account.faults import Fault
 from ecsync.config import HttpSettings
 from tests.whole.support import in_process_daemon
 from tests.whole.support.command import Command
-from tests.whole.support.environment import REGION, Controller, Environment, operations
+from tests.whole.support.environment import REGION, Environment, operations
 from tests.whole.support.in_process_daemon import wait_until
 from tests.whole.support.stepped_daemon import SteppedDaemon
 
@@ -366,13 +366,13 @@ def test_a_name_that_is_not_declared_is_noted(stage: Stage, ecsync: Command, mon
     assert "note" not in ecsync("suspend", "shpo", "--reason", "x").err
 
 
-def test_a_client_with_the_token_freezes_and_resumes(converged: Controller, tmp_path: Path) -> None:
+def test_a_client_with_the_token_suspends_and_resumes(stage: Stage) -> None:
     """At once, with an event; the record is the one that the command uses. Without the token nothing happens."""
-    environment, record = converged.environment, tmp_path / "record.json"
+    stage.declare(shop="ab")
     http = HttpSettings(port=0, token=TOKEN)  # type: ignore[arg-type]  # pydantic makes a secret of it
-    settings: dict[str, Any] = {"freeze": f"file:{record}", "lease": "none", "http": http}
-    with in_process_daemon.run(environment, str(environment.manifests), **settings) as daemon:
-        wait_until(daemon.is_converged)
+    settings: dict[str, Any] = {"freeze": f"file:{stage.record}", "lease": "none", "http": http}
+    with in_process_daemon.run(stage.account, str(stage.folder), **settings) as daemon:
+        wait_until(lambda: daemon.is_converged("shop"))
 
         def ask(verb: str, token: str = TOKEN, **body: str) -> int:
             headers = {"authorization": f"Bearer {token}"}
@@ -385,32 +385,15 @@ def test_a_client_with_the_token_freezes_and_resumes(converged: Controller, tmp_
                 error.close()
                 return error.code
 
-        assert ask("suspend", "wrong", application="quickstart", reason="incident 4711") == 401
-        assert ask("suspend", application="quickstart") == 400
-        assert not record.exists()
-        assert ask("suspend", application="quickstart", reason="incident 4711", by="ada") == 200
-        assert "ada by the API from 127.0.0.1" in record.read_text()
+        assert ask("suspend", "wrong", application="shop", reason="incident 4711") == 401
+        assert ask("suspend", application="shop") == 400
+        assert not stage.record.exists()
+        assert ask("suspend", application="shop", reason="incident 4711", by="ada") == 200
+        assert "ada by the API from 127.0.0.1" in stage.record.read_text()
         wait_until(lambda: daemon.running.store.events(of_type="freeze.began"))
-        environment.aws("ecs").update_service(cluster="quickstart", service="web", desiredCount=1)
+        stage.account.aws("ecs").delete_cluster(cluster="a")
         wait_until(lambda: daemon.running.store.events(of_type="drift.detected"))
         daemon.wait_for_passes(3)
-        assert environment.service()["desiredCount"] == 1
-        assert ask("resume", application="quickstart") == 200
-        wait_until(lambda: environment.service()["desiredCount"] == 2)
-
-
-@pytest.mark.parametrize(("settings", "status"), [({}, 403), ({"http": HttpSettings(port=0, token=TOKEN)}, 409)])  # type: ignore[arg-type]
-def test_the_api_needs_its_settings(environment: Environment, settings: dict[str, Any], status: int) -> None:
-    """A token, and a place for the record; the message names the setting."""
-    empty = environment.manifests.parent / "empty"
-    empty.mkdir()
-    with in_process_daemon.run(environment, str(empty), lease="none", **settings) as daemon:
-        headers = {"authorization": f"Bearer {TOKEN}"}
-        url = f"{daemon.running.url}/api/v1/guards/freeze"
-        request = Request(url, b'{"reason": "x"}', headers, method="POST")  # noqa: S310  # our own URL
-        with pytest.raises(HTTPError) as refused:
-            build_opener(ProxyHandler({})).open(request, timeout=5)
-        with refused.value as error:
-            message = json.loads(error.read())["message"]
-    assert refused.value.code == status
-    assert ("http.token_file" if status == 403 else "freeze is not set") in message
+        assert stage.alive() == "b"
+        assert ask("resume", application="shop") == 200
+        wait_until(lambda: stage.alive() == "ab")

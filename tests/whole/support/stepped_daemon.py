@@ -52,7 +52,7 @@ class SteppedDaemon:
         if self.kinds:
             self.workspace._kinds = {name: self.workspace._kinds[name] for name in self.kinds}
         self.guard: Guard = guards.guard(settings, clouds, clock)
-        self.workspace.approves, self.workspace.hourly = self.guard.approves, True
+        self.workspace.approves, self.workspace.counts = self.guard.approves, {}
         self.source: Source = DiskSource(self.folder, pause=0.0, settle=0.0)
         self.queue = MemoryQueue(clock, wait=self._skip)
         self.store = Store()
