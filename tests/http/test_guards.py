@@ -118,7 +118,7 @@ def test_what_cannot_be_set_has_its_reason(answer: Answer, status: int) -> None:
 
 
 def test_an_unknown_verb_does_not_exist() -> None:
-    """Only with the token: without it, nothing is told about the paths."""
+    """A client without the token does not learn which paths there are."""
     receiver = Receiver()
     assert receiver.post("delete", GIVEN)[0] == 404
     assert receiver.post("delete", {})[0] == 401

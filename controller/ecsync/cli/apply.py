@@ -53,7 +53,10 @@ def apply(
         ),
     ] = 0,
     digest: Annotated[
-        str, typer.Option("--digest", help="Apply only the plan with this digest (`ecsync plan` prints it).")
+        str,
+        typer.Option(
+            "--digest", help="Apply only the plan with this digest (`ecsync plan` prints it): it is approved."
+        ),
     ] = "",
     force: Annotated[
         str,

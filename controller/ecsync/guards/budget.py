@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import islice
 
 from ecsync.core.model import Delete, Key, Replace
 from ecsync.core.outcome import Progressing, Step
@@ -34,14 +35,14 @@ class _Places:
             self._taken.add(key)
             return 0.0
         before = self._before(key.application)
-        free = most - len(self._changed.keys() | self._taken)
+        free = most - len(self._changed) - sum(one not in self._changed for one in self._taken)
         if free > before:
             self._taken.add(key)
             self._waiting.pop(key.application, None)
             return 0.0
         self._waiting[key.application] = now  # keeps its turn
-        ends = list(self._changed.values())[before - free :][:1]
-        return max(_SOONEST, ends[0] + HOUR - now) if ends else _SOONEST
+        end = next(islice(self._changed.values(), max(0, before - free), None), now - HOUR)
+        return max(_SOONEST, end + HOUR - now)
 
     def give_back(self, key: Key, now: float, *, changed: bool) -> None:
         """End a change. Without one, the place is free again."""

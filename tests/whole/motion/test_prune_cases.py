@@ -215,6 +215,7 @@ def approve(stage: Stage) -> None:
 
 A_THIRD = ("shop/a.yaml", "shop/b.yaml", "shop/c.yaml")
 NO_PRUNE = put("shop/app.yaml", application("shop", prune=False))
+OBSERVES = application("bank").replace("enforce", "observe")
 PRUNE = put("shop/app.yaml", application("shop"))
 FORMERLY, SUSPENDED = ", formerly: [shop]", ", annotations: {ecsync/suspend: load test}"
 CLOSED = [{"deny": "* * * * *", "duration": 3600, "applications": ["sh*"]}]
@@ -252,6 +253,15 @@ CASES = [
         (put("bank/app.yaml", application("bank", prune=False)), SOON, ""),
         (move("shop/a.yaml", "bank/a.yaml"), 2 * LATER, "")),
         owners={"a": "bank/Cluster/a"}),
+    Case("a move into an application that only observes", (
+        (put("bank/app.yaml", OBSERVES), SOON, ""), (move("shop/a.yaml", "bank/a.yaml"), 2 * LATER, "")),
+        owners={"a": "shop/Cluster/a"}),
+    Case("a move in a release with an index", (
+        (with_index(), SOON, ""), (with_index(move("shop/a.yaml", "bank/a.yaml")), 2 * LATER, "")),
+        owners={"a": "bank/Cluster/a"}),
+    Case("a move the other way in a release with an index", (
+        (with_index(), SOON, ""), (with_index(move("bank/x.yaml", "shop/x.yaml")), 2 * LATER, "")),
+        owners={"x": "shop/Cluster/x"}),
     Case("a document is renamed", ((both(drop("shop/a.yaml"), put("shop/n.yaml", cluster("n", "a"))), LATER, ""),),
         owners={"a": "shop/Cluster/n"}),
     Case("two documents change their names", (
