@@ -253,6 +253,14 @@ class TestApproval:
         assert done == ["ecs.UpdateService", "ecs.DeleteService", "ecs.CreateService"]
         assert [one.type for one in daemon.events].count("approval.needed") == 1
 
+    def test_an_application_that_only_observes_asks_for_none(self, stage: Stage, daemon: SteppedDaemon) -> None:
+        """Nothing would be done."""
+        asked = len([one for one in daemon.events if one.type == "approval.needed"])
+        path = stage.folder / "shop" / "app.yaml"
+        path.write_text(application("shop", "cdef").replace("enforce", "observe"))
+        daemon.run(600.0)
+        assert len([one for one in daemon.events if one.type == "approval.needed"]) == asked
+
     def test_other_changes_go_on(self, stage: Stage, daemon: SteppedDaemon) -> None:
         """A creation needs none."""
         stage.declare(shop="bcdefz")
@@ -287,6 +295,7 @@ class TestApply:
         """That of the plan, and that for a daemon."""
         found = ecsync("plan", folder, "-o", "json").json
         assert found["applications"][0]["approval"] in ecsync("plan", folder).out
+        assert f"ecsync approve shop --digest {found['applications'][0]['approval']}" in ecsync("status", folder).out
         (held,) = found["applications"][0]["held"]
         assert (held["key"], held["obstacle"]) == ("Cluster/shop/a", "approval")
         assert ecsync("apply", folder, "--prune", "--yes", "--digest", found["digest"]).code == 0
