@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
@@ -13,6 +13,7 @@ def _names_in(value: object) -> object:
 
 
 Names: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_names_in)]
+Effects: TypeAlias = Annotated[tuple[Literal["replace", "delete"], ...], BeforeValidator(_names_in)]
 AccountId: TypeAlias = Annotated[str, Field(pattern=r"^(\d{12})?$")]
 RoleArn: TypeAlias = Annotated[str, Field(pattern=r"^(arn:aws[a-z-]*:iam::\d{12}:role/\S+)?$")]
 
@@ -66,6 +67,9 @@ class TargetSettings(Strict):
     concurrency: int = Field(default=0, ge=0, le=64)  # passes at a time in each Region of the account; 0: no own limit
     enforce: bool = False  # allow writes; the application must also set `mode: enforce` (docs/rules.md R26)
     budget: int = Field(default=10, ge=1, le=10_000)  # resources that one pass of an application may delete or replace
+    removals_per_hour: int | None = Field(default=None, ge=0)  # None: as for all; also the next two
+    changes_per_hour: int | None = Field(default=None, ge=0)
+    approval: Effects | None = None
 
     @model_validator(mode="after")
     def _one_way(self) -> TargetSettings:

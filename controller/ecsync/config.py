@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 import yaml
 from pydantic import BaseModel, BeforeValidator, Field, SecretStr, ValidationError, field_validator
 
-from ecsync.accounts import AccountId, Names, ProjectSettings, RoleSettings, TargetSettings
+from ecsync.accounts import AccountId, Effects, Names, ProjectSettings, RoleSettings, TargetSettings
 from ecsync.accounts import Strict as _Settings
 from ecsync.core.wording import printable, suggestion
 
@@ -26,7 +26,7 @@ CONFIG = "ECSYNC_CONFIG"  # path of the file, unless a flag is given
 
 _MAPS = ("projects", "sources", "targets", "variables", "windows")  # settings that no environment variable can hold
 # Settings that only the environment may hold.
-_SECRET = ("git.token", "webhooks.github", "webhooks.gitlab", "webhooks.generic")
+_SECRET = ("git.token", "http.token", "webhooks.github", "webhooks.gitlab", "webhooks.generic")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
@@ -128,6 +128,8 @@ class HttpSettings(_Settings):
     host: str = "127.0.0.1"
     hosts: Names = ()  # under which clients reach it, beside localhost and IP addresses: others are rejected
     port: int = Field(default=8080, ge=0, le=65_535)  # 0: any free port
+    token: SecretStr = SecretStr("")  # for requests that set a guard, such as a freeze; empty: none is accepted
+    token_file: str = ""
 
 
 class WebhookSettings(_Settings):
@@ -159,6 +161,10 @@ class Settings(_Settings):
     roles: RoleSettings = Field(default_factory=RoleSettings)  # as in `targets`; the process's own credentials observe
     session_tags: bool = False  # as in `targets`
     budget: int = Field(default=10, ge=1, le=10_000)  # as in `targets`
+    # Resources that a daemon may delete or replace, or change at all, within an hour in one account and Region; 0: any.
+    removals_per_hour: int = Field(default=60, ge=0)
+    changes_per_hour: int = Field(default=0, ge=0)
+    approval: Effects = ()  # replace, delete: a daemon does these after a person has approved them
     first_time: bool = False  # without `account`, allow a plan that only creates resources (docs/rules.md R11)
     source: str = ""  # a path, s3://bucket/prefix or git+https://host/org/repo.git@main#subdirectory=FOLDER
     source_owner: AccountId = ""  # the account that must own the bucket

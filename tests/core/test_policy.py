@@ -12,7 +12,7 @@ from ecsync.core.inputs import Policy
 from ecsync.core.kind import Hold, Owned
 from ecsync.core.model import Absent, Application, Create, Key, Options, Sync
 from ecsync.core.outcome import Plan, Step, StepId, WithheldReason
-from ecsync.core.policy import finds_no_owned_resource, standard
+from ecsync.core.policy import Approval, NamedEffect, finds_no_owned_resource, standard
 from tests.core.tiny import KINDS, TARGET, at, bare, doc, inputs, live, plan_of, to
 
 
@@ -212,3 +212,64 @@ class TestNoOwnedResource:
     def test_an_empty_plan_is_not_guarded(self) -> None:
         """It writes nothing."""
         assert not finds_no_owned_resource(Plan(application="shop", target=TARGET, revision=""), {})
+
+
+class TestApproval:
+    """Named effects are withheld until a person has approved exactly them."""
+
+    A = doc("Widget/a", Options(replace="allow"), zone="a")
+    WORLD = {"Widget/a": live(A, zone="b"), "Widget/b": live(doc("Widget/b"))}  # noqa: RUF012  # a constant
+
+    def decided(self, *effects: NamedEffect, given: bool = False, a: Any = A, **more: Any) -> Plan:
+        """Return the plan of a replacement and of the deletion of an orphan."""
+        orphan = live(doc("Widget/b"))
+        assert orphan.marks is not None
+        owned = Owned(present=orphan, marks=orphan.marks, natural="b")
+        seen = inputs(a, world=more.pop("world", self.WORLD), prune=True, orphans=(owned,), **more)
+        return policy.decided(seen, Approval(frozenset(effects), lambda *_: given))[1]
+
+    @pytest.mark.parametrize(
+        ("effects", "held"),
+        [((), []), (("replace",), ["a"]), (("delete",), ["b"]), (("replace", "delete"), ["a", "b"])],
+    )
+    def test_only_the_named_effects_are_withheld(self, effects: tuple[NamedEffect, ...], held: list[str]) -> None:
+        """With the obstacle `approval`."""
+        found = self.decided(*effects)
+        assert [one.step.id.key.name for one in found.withheld] == held
+        assert {one.obstacle for one in found.withheld} <= {"approval"}
+        assert bool(found.approval) == bool(held)
+
+    def test_what_is_approved_is_done(self) -> None:
+        """And nothing is held any more."""
+        found = self.decided("replace", "delete", given=True)
+        assert (len(found.steps), found.withheld, found.approval) == (2, (), "")
+
+    def test_the_digest_is_that_of_what_would_be_lost(self) -> None:
+        """Another document or another field gives another one; the state of the live resource does not."""
+        digest = self.decided("replace").approval
+        assert self.decided("replace", "delete").approval != digest
+        assert self.decided("replace", a=replace(self.A, body={**self.A.body, "size": 7})).approval != digest
+        under_way = {**self.WORLD, "Widget/a": live(self.A, zone="b", size=0)}
+        assert self.decided("replace", world=under_way).approval == digest
+
+    def test_the_digest_of_the_plan_contains_it(self) -> None:
+        """`apply --digest` approves what the plan prints as held, although the first call is the same."""
+        held = self.decided("replace", "delete")
+        other = replace(self.A, body={**self.A.body, "zone": "c"})
+        assert self.decided("replace", "delete", a=other).digest != held.digest
+
+    def test_what_another_policy_holds_is_not_asked_for(self) -> None:
+        """A person is asked only for what would be done."""
+        held = doc("Widget/a", zone="a")
+        found = self.decided("replace", a=held, policies=standard())
+        assert ([one.obstacle for one in found.withheld if one.step.id.key.name == "a"], found.approval) == (
+            ["replacement"], "",
+        )  # fmt: skip
+
+    def test_an_approval_of_one_step_does_not_cover_what_follows_from_it(self) -> None:
+        """The executor plans a step again with the same inputs: only what was approved is let through."""
+        seen = inputs(self.A, world=self.WORLD)
+        allowed, _ = policy.decided(seen, Approval(frozenset({"replace"}), lambda *_: True))
+        other = replace(self.A, body={**self.A.body, "size": 9})
+        again = replace(allowed, application=replace(allowed.application, resources=(other,)))
+        assert [one.obstacle for one in plan.build(again).withheld] == ["approval"]

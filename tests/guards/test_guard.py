@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from ecsync.core.outcome import approval_of
 from ecsync.guards.guard import AGE, Guard, edit
-from ecsync.guards.records import Entry, Record, Unusable
+from ecsync.guards.records import Entry, Record, Unusable, approved
 from ecsync.guards.stores import FileStore, Unreadable
 from ecsync.guards.windows import Window
 from ecsync.testing import FakeClock
@@ -106,7 +108,7 @@ def test_a_record_is_read_as_it_was_written() -> None:
     """Each member."""
     since = datetime(2026, 11, 30, 3, 0, tzinfo=UTC)
     one = Entry(who="a", why="b", since=since, until=since + timedelta(hours=1))
-    record = Record({"*": one, "shop": Entry(who="c", why="d", since=since)}, {"x": one})
+    record = Record({"*": one, "shop": Entry(who="c", why="d", since=since)}, {"x": one}, {"shop/0123": one})
     assert Record.of(record.text()) == record
 
 
@@ -125,3 +127,59 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     """Its folder is not there."""
     with pytest.raises(Unreadable, match="cannot be written"):
         FileStore(tmp_path / "none" / "freeze.json").save("{}")
+
+
+def approve(store: FileStore, clock: FakeClock, application: str, *steps: str, seconds: float = 600.0) -> None:
+    """Approve steps together."""
+    name = approved(application, approval_of(steps))
+    edit(store, lambda record: replace(record, approvals={**record.approvals, name: entry(clock, seconds)}))
+    clock.advance(AGE)
+
+
+def test_an_approval_is_for_exactly_its_steps_and_what_is_left_of_them(store: FileStore) -> None:
+    """One more step, and none of them is approved. Of another application none is."""
+    clock = FakeClock()
+    guard = Guard([], store, clock)
+    both = frozenset({"1", "2"})
+    assert not guard.approves("shop", both)
+    approve(store, clock, "shop", *both)
+    assert not guard.approves("shop", both | {"3"})
+    assert not guard.approves("shop", frozenset({"1"})), "it is not known yet that it is one of them"
+    assert not guard.approves("bank", both)
+    assert guard.approves("shop", both)
+    assert guard.approves("shop", frozenset({"1"}))
+    assert not guard.approves("shop", both | {"3"})
+    assert not guard.approves("bank", frozenset({"1"}))
+
+
+def test_an_approval_outlives_the_process_and_ends_by_itself(store: FileStore) -> None:
+    """What is left of it needs another approval after a restart."""
+    clock = FakeClock()
+    steps = frozenset({"1", "2"})
+    approve(store, clock, "shop", *steps)
+    assert Guard([], store, clock).approves("shop", steps)
+    guard = Guard([], store, clock)
+    assert not guard.approves("shop", frozenset({"2"}))
+    assert guard.approves("shop", steps)
+    clock.advance(600.0)
+    assert not guard.approves("shop", steps)
+    assert not guard.approves("shop", frozenset({"2"}))
+
+
+def test_several_approvals_stand_beside_each_other(store: FileStore) -> None:
+    """A later one does not end what is left of an earlier one."""
+    clock = FakeClock()
+    guard = Guard([], store, clock)
+    approve(store, clock, "shop", "1", "2")
+    assert guard.approves("shop", frozenset({"1", "2"}))
+    approve(store, clock, "shop", "3")
+    assert guard.approves("shop", frozenset({"3"}))
+    assert guard.approves("shop", frozenset({"2"}))
+    put(store)
+    clock.advance(AGE)
+    assert not guard.approves("shop", frozenset({"2"}))
+
+
+def test_without_a_place_nothing_is_approved() -> None:
+    """There is nowhere to approve it."""
+    assert not Guard([], None, FakeClock()).approves("shop", frozenset({"1"}))

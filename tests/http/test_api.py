@@ -160,6 +160,8 @@ def test_applications_are_listed(get: Get) -> None:
             "sync": "Unknown",
             "health": "Unknown",
             "mode": "observe",
+            "suspended": "",
+            "approval": "",
             "prune": False,
             "interval": 60.0,
             "revision": "3f9c1d2",

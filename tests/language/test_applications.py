@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ecsync.core.model import Key, Ref, Sync, Text
 from ecsync.core.schema import STRING, Fixed, structure
 from ecsync.language.documents import Document, Held
@@ -239,3 +241,36 @@ def test_one_name_of_a_role_in_two_regions_is_one_role() -> None:
     found = loaded(files | roles).problems
     assert sorted(one.application for one in found) == ["shop", "store"]
     assert all("only one document may declare it" in one.message for one in found)
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ('"load test until Friday"', "load test until Friday"),
+        ("load\\ntest", "load\\ntest"),
+        ('"true"', "no reason is given"),
+        ("true", "no reason is given"),
+        ('"false"', ""),
+        ("", ""),
+    ],
+)
+def test_an_application_is_suspended_by_its_annotation(value: str, reason: str) -> None:
+    """The value is the reason."""
+    text = SHOP.replace("{name: shop}", f"{{name: shop, annotations: {{ecsync/suspend: {value}}}}}")
+    result = loaded({"shop/app.yaml": text})
+    assert [one.suspend for one in result.applications if one.name == "shop"] == [reason]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "problem"),
+    [
+        ("ecsync/suspend: {a: b}", "must be the reason as text"),
+        ("ecsync/suspnd: x", 'did you mean "ecsync/suspend"?'),
+        ("ecsync/replace: allow", "an Application has no other ecsync annotation"),
+    ],
+)
+def test_an_application_has_no_other_annotation(annotation: str, problem: str) -> None:
+    """Those of other tools are ignored."""
+    text = SHOP.replace("{name: shop}", f"{{name: shop, annotations: {{{annotation}, other/x: y}}}}")
+    (found,) = loaded({"shop/app.yaml": text}).problems
+    assert problem in found.message

@@ -126,6 +126,7 @@ def test_every_annotation_is_in_the_schema_with_a_description() -> None:
     assert wrong("kind: TaskDefinition\nmetadata: {name: a, annotations: {ecsync/keep-revisions: 3}}\n") == []
     assert wrong("kind: Cluster\nmetadata: {name: a, annotations: {ecsync/keep-revisions: 3}}\n")
     assert wrong("kind: Application\nmetadata: {name: a, annotations: {ecsync/deletion: retain}}\n")
+    assert wrong("kind: Application\nmetadata: {name: a, annotations: {ecsync/suspend: load test}}\n") == []
 
 
 def test_a_plain_aws_document_matches_the_schema() -> None:

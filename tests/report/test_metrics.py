@@ -231,7 +231,7 @@ def test_held_deletions_are_counted_by_a_fixed_set_of_reasons(metrics: Metrics) 
     }
     assert found == {
         "off": 1, "empty": 0, "stale_source": 0, "invalid_manifest": 1, "not_listed": 0, "not_managed": 0,
-        "suspended": 0, "no_ownership": 1, "budget": 0,
+        "suspended": 0, "no_ownership": 1, "budget": 0, "approval": 0,
     }  # fmt: skip
 
 

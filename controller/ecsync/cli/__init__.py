@@ -61,6 +61,7 @@ _VERBS: tuple[tuple[str, Any], ...] = (
     ("suspend", freeze.suspend),
     ("resume", freeze.resume),
     ("override", freeze.override),
+    ("approve", freeze.approve),
     ("permissions", permissions.permissions),
     ("diff", diff.diff),
     ("explain", explain.explain),

@@ -53,7 +53,10 @@ def apply(
         ),
     ] = 0,
     digest: Annotated[
-        str, typer.Option("--digest", help="Apply only the plan with this digest (`ecsync plan` prints it).")
+        str,
+        typer.Option(
+            "--digest", help="Apply only the plan with this digest (`ecsync plan` prints it): it is approved."
+        ),
     ] = "",
     force: Annotated[
         str,
@@ -90,8 +93,10 @@ def apply(
         catalogue = _pruning(workspace, catalogue.warranted(), confirmed=yes, limit=prune_limit)
     else:
         catalogue = replace(catalogue, pruning=_NOT_ASKED)
-    if digest:
-        _confirm(workspace, catalogue, digest)
+    approved = _approved(workspace, catalogue, digest)
+    if approved is None:
+        return _exits.HELD
+    workspace.approves = lambda _application, steps: steps <= approved
     with wiring.lease.held(settings, path, workspace.clouds, "apply", force) as lost:
         guard = guards.guard(settings, workspace.clouds, workspace.clock)
         code = converge(workspace, catalogue, timeout=timeout, wait=wait, lost=lost, frozen=guard.reason)
@@ -123,16 +128,35 @@ def _pruning(workspace: Workspace, catalogue: Catalogue, *, confirmed: bool, lim
     return pruning
 
 
-def _confirm(workspace: Workspace, catalogue: Catalogue, digest: str) -> None:
-    """Raise Refused unless the plans of all applications together have this digest."""
+def _approved(workspace: Workspace, catalogue: Catalogue, digest: str) -> frozenset[str] | None:
+    """Return what is approved of the steps that need it: by the digest, or by a person on a terminal; None: it is not.
+
+    Raises Refused unless the plans of all applications together have the digest, if one is given.
+    """
     from ecsync.cli.plan import plans
     from ecsync.engine.reconciler import Refused
     from ecsync.report import plan_json
+    from ecsync.wiring import targets
 
-    planned, _ = plans(workspace, catalogue, "")
-    found = plan_json.digest([one.plan for one in planned])
-    if found != digest:
+    applications = catalogue.applications.values()
+    if not digest and not any(targets.approval(workspace.settings, one) for one in applications):
+        return frozenset()
+    planned = [one.plan for one in plans(workspace, catalogue, "")[0]]
+    found = plan_json.digest(planned)
+    if digest and found != digest:
         raise Refused(f"the plan has changed: its digest is {found}, not {digest}; review it again")
+    named = {held.named: f"{one.application}: {held.step.id}" for one in planned for held in one.withheld if held.named}
+    if not digest and named:
+        for text in named.values():
+            _show.message(f"  - {text}", "danger")
+        if not sys.stdin.isatty():
+            command = f"the same command with --digest {found}"
+            _show.message(
+                f"nothing was applied: the plan deletes or replaces these. To approve it: {command}", "danger"
+            )
+            return None
+        typer.confirm(f"Delete or replace {_show.counted(len(named), 'resource')}?", abort=True, err=True)
+    return frozenset(named)
 
 
 @dataclass(slots=True)
@@ -185,14 +209,20 @@ def converge(
         if pause > 0:
             time.sleep(min(pause, _POLL))
             workspace.forget_reads()  # a person waits for what AWS does now
-        if why := frozen(run.application.name):
-            _show.message(f"{run.application.name}: not applied: {why}; `ecsync override` ignores windows", "danger")
+        if why := _suspended(run.application) or frozen(run.application.name):
+            _show.message(f"{run.application.name}: not applied: {why}", "danger")
             run.code = _exits.GUARD
             continue
         _make_pass(run, workspace, catalogue, deadline, wait=wait)
         if why := lost():
             raise WritesStopped(f"nothing more was written: the lease is {why}")
     return _exits.worst(run.code or _exits.OK for run in runs.values())
+
+
+def _suspended(application: Application) -> str:
+    if not application.suspend:
+        return ""
+    return f"suspended by ecsync/suspend in its Application document: {application.suspend}"
 
 
 def _behind(run: _Run, runs: Mapping[str, _Run]) -> _Run | None:

@@ -1,27 +1,25 @@
-"""`ecsync freeze`, `unfreeze`, `suspend`, `resume` and `override`: people keep controllers from writing, for a time."""
+"""`ecsync freeze`, `unfreeze`, `suspend`, `resume`, `override` and `approve`: what people set for controllers."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ecsync.cli import _exits, _options, _show
+from ecsync.cli import _api, _exits, _options, _show
 
 if TYPE_CHECKING:
-    from ecsync.guards.records import Entry, Record
+    from collections.abc import Mapping
+
+    from ecsync.config import Settings
+    from ecsync.guards.requests import Verb
 
 Reason = Annotated[str, typer.Option("--reason", help="Why: status, events and the log have it.")]
 For = Annotated[
     str, typer.Option("--for", metavar="TIME", help="End by itself after this time: 90s, 30m or 2h. Default: never.")
 ]
 Name = Annotated[str, typer.Argument(metavar="APP", help="The name of an application.")]
-_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
-_LONGEST = 200  # characters of a reason
 
 
 def freeze(reason: Reason, time: For = "", config: _options.Config = None, profile: _options.Profile = None) -> int:
@@ -33,7 +31,7 @@ def freeze(reason: Reason, time: For = "", config: _options.Config = None, profi
 
     Example: ecsync freeze --reason "incident 4711" --for 2h
     """
-    return _set("frozen", "*", reason, time, config, profile)
+    return _ask("freeze", "", config, profile, reason=reason, time=time)
 
 
 def unfreeze(config: _options.Config = None, profile: _options.Profile = None) -> int:
@@ -43,7 +41,7 @@ def unfreeze(config: _options.Config = None, profile: _options.Profile = None) -
 
     Example: ecsync unfreeze
     """
-    return _unset("frozen", "*", config, profile)
+    return _ask("unfreeze", "", config, profile)
 
 
 def suspend(
@@ -59,7 +57,7 @@ def suspend(
 
     Example: ecsync suspend shop --reason "load test" --for 30m
     """
-    return _set("frozen", application, reason, time, config, profile)
+    return _ask("suspend", application, config, profile, reason=reason, time=time)
 
 
 def resume(application: Name, config: _options.Config = None, profile: _options.Profile = None) -> int:
@@ -69,13 +67,13 @@ def resume(application: Name, config: _options.Config = None, profile: _options.
 
     Example: ecsync resume shop
     """
-    return _unset("frozen", application, config, profile)
+    return _ask("resume", application, config, profile)
 
 
 def override(
     reason: Reason,
-    time: For,
-    application: Annotated[str, typer.Argument(metavar="[APP]", help="Only this application.")] = "*",
+    time: For = "",
+    application: Annotated[str, typer.Argument(metavar="[APP]", help="Only this application.")] = "",
     config: _options.Config = None,
     profile: _options.Profile = None,
 ) -> int:
@@ -85,79 +83,79 @@ def override(
 
     Example: ecsync override shop --reason "fix of incident 4711" --for 1h
     """
-    if not time:
-        raise typer.BadParameter("--for is missing: an override ends by itself")
-    return _set("overrides", application, reason, time, config, profile)
+    return _ask("override", "" if application == "*" else application, config, profile, reason=reason, time=time)
 
 
-def _set(
-    what: str, application: str, reason: str, time: str, config: _options.Config, profile: _options.Profile
+def approve(
+    application: Name,
+    digest: Annotated[str, typer.Option("--digest", help="What is approved: `ecsync status` prints it.")],
+    reason: Reason,
+    time: Annotated[
+        str, typer.Option("--for", metavar="TIME", help="How long the approval lasts: 30m or 2h. Default: 24h.")
+    ] = "",
+    config: _options.Config = None,
+    profile: _options.Profile = None,
 ) -> int:
-    from ecsync.guards.records import Entry
+    """Approve what an application may replace or delete.
+
+    It is for exactly the steps of the digest: another step beside them needs another approval. It needs the setting
+    `freeze`, as `freeze` does. Controllers ask for it with the setting `approval`, and report it as an event.
+
+    Example: ecsync approve shop --digest 3f2a9c1b7d0e --reason "CHG-1234"
+    """
+    return _ask("approve", application, config, profile, reason=reason, time=time, digest=digest)
+
+
+def _ask(verb: Verb, application: str, config: _options.Config, profile: _options.Profile, **more: str) -> int:
+    from ecsync import wiring
+    from ecsync.guards.requests import Invalid, Request
+    from ecsync.wiring import guards
     from ecsync.wiring.system import person
 
-    if not reason.strip():
-        raise typer.BadParameter("--reason is empty")
-    now = datetime.now(UTC)
-    until = now + _duration(time) if time else None
-    entry = Entry(who=person(), why=" ".join(reason.split())[:_LONGEST], since=now, until=until)
-
-    def change(entries: Mapping[str, Entry]) -> Mapping[str, Entry]:
-        return {**entries, application: entry}
-
-    _edit(what, change, config, profile)
-    _show.message(f"{_named(what, application)} {entry}")
-    return _exits.OK
-
-
-def _unset(what: str, application: str, config: _options.Config, profile: _options.Profile) -> int:
-    there = False
-
-    def change(entries: Mapping[str, Entry]) -> Mapping[str, Entry]:
-        nonlocal there
-        there = application in entries
-        return {name: one for name, one in entries.items() if name != application}
-
-    _edit(what, change, config, profile)
-    _show.message(f"{_named(what, application)}: ended" if there else f"{_named(what, application)}: it was not set")
-    return _exits.OK
-
-
-def _edit(
-    what: str,
-    change: Callable[[Mapping[str, Entry]], Mapping[str, Entry]],
-    config: _options.Config,
-    profile: _options.Profile,
-) -> None:
-    from ecsync import wiring
-    from ecsync.config import ConfigError
-    from ecsync.guards.guard import edit
-    from ecsync.guards.records import Unusable
-    from ecsync.guards.stores import Unreadable
-    from ecsync.wiring import guards
-
     settings = _options.settings(config, profile=profile)
+    try:
+        request = Request(verb=verb, application=application, who=person(), **more).checked()
+    except Invalid as error:
+        raise typer.BadParameter(f"--{error}") from None
     store = guards.store(settings, wiring.Clouds(settings=settings, read_only=False))
-    if store is None:
-        raise ConfigError("freeze is not set: use file:PATH or ssm:NAME, the same for this command and the controllers")
+    _show.message(guards.ask(store, request, datetime.now(UTC)))
+    if application and verb != "resume":
+        _note_unknown(application, settings, more.get("digest", ""))
+    return _exits.OK
 
-    def edited(record: Record) -> Record:
-        current = record.current(datetime.now(UTC))
-        return replace(current, **{what: change(getattr(current, what))})
+
+def _note_unknown(application: str, settings: Settings, digest: str) -> None:
+    """Print a note if the application is not declared, as far as that is known. It may be declared later.
+
+    Also if nothing waits for the approval of a digest.
+    """
+    from ecsync.core.wording import suggestion
+
+    found = _declared(settings)
+    if found is not None and application not in found:
+        hint = suggestion(application, found)
+        _show.message(f"note: no application {application!r} is declared{hint}; it is set for the name", "change")
+    elif found and digest and found[application] not in (digest, None):
+        waits = f"it waits for the digest {found[application]}" if found[application] else "it waits for no approval"
+        _show.message(f"note: {application} does not wait for this digest: {waits}", "change")
+
+
+def _declared(settings: Settings) -> Mapping[str, str | None] | None:
+    """Return the applications of a daemon on this machine, or of the setting `source`; None if neither can be read.
+
+    Of a daemon, with the digest that each one waits for.
+    """
+    from ecsync import wiring
+    from ecsync.core.ports import AwsError, SourceError
 
     try:
-        edit(store, edited)
-    except (Unreadable, Unusable) as error:
-        raise ConfigError(f"freeze: {error}") from error
-
-
-def _named(what: str, application: str) -> str:
-    name = "all applications" if application == "*" else application
-    return f"{name}: {'frozen' if what == 'frozen' else 'windows are ignored'}"
-
-
-def _duration(text: str) -> timedelta:
-    found = re.fullmatch(r"(\d+)([smhd]?)", text.strip())
-    if found is None or int(found[1]) == 0:
-        raise typer.BadParameter("--for must be a time such as 90s, 30m, 2h or 1d")
-    return timedelta(seconds=int(found[1]) * _UNITS[found[2]])
+        found = _api.get(_api.near(settings.http), "/api/v1/applications")
+        return {one["name"]: one["approval"] for one in found["items"]}
+    except _api.NoDaemon:
+        if not settings.source:
+            return None
+    try:
+        workspace = wiring.workspace(settings, settings.source, read_only=True)
+        return dict.fromkeys(workspace.catalogue(workspace.source(settings.source).fetch()).applications)
+    except (SourceError, AwsError):
+        return None

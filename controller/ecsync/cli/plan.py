@@ -98,6 +98,7 @@ def plans(workspace: Workspace, catalogue: Catalogue, path: str) -> tuple[list[P
     from ecsync.core.outcome import Outcome
     from ecsync.engine.reconciler import ObservedPlan
     from ecsync.report.plan_json import Planned
+    from ecsync.wiring import targets
 
     found: dict[str, Planned] = {}
     failures: dict[str, AwsError | Refused] = {}
@@ -114,6 +115,7 @@ def plans(workspace: Workspace, catalogue: Catalogue, path: str) -> tuple[list[P
             sync=outcome.sync,
             health=outcome.health,
             notes=status.stays(seen.inputs),
+            remarks=targets.remarks(workspace.settings, application, seen.plan),
         )
     return [one for name, one in found.items() if name not in failures], failures
 

@@ -107,6 +107,7 @@ def _from_aws(path: str, settings: Settings, only: str | None) -> tuple[list[dic
             revision=catalogue.revision,
             problems=problems,
             outcome=outcome,
+            suspended=application.suspend,
         )
         found.append(bodies.application(state, source))
     return found, codes
@@ -147,6 +148,11 @@ def _lines(one: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield f"  revision {one['revision']} is not reconciled yet", "change"
     if last.get("onlyLooked"):
         yield f"  {last['onlyLooked']}", ""
+    elif one.get("suspended"):
+        yield f"  suspended by ecsync/suspend in its Application document: {one['suspended']}", ""
+    if one.get("approval"):
+        command = f"ecsync approve {one['name']} --digest {one['approval']}"
+        yield f"  what is held for an approval below is done after: {command}", "change"
     if one.get("incomplete"):
         yield f"  nothing will be pruned: {one['incomplete']}", ""
     for left in one.get("leftBehind", ()):

@@ -211,6 +211,7 @@ class Application:
     manage: tuple[str, ...] = ()  # kinds that may be written; empty: all but Role
     after: tuple[str, ...] = ()
     formerly: tuple[str, ...] = ()
+    suspend: str = ""  # why nothing of it is written; empty: it may be
     resources: tuple[Desired, ...] = ()
     origin: Origin = NOWHERE
     source: str = ""  # the name of its source in the operator's config; empty: the only one

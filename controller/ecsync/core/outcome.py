@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -62,21 +62,30 @@ class Step:
 
 Obstacle: TypeAlias = Literal[
     "off", "empty", "stale_source", "invalid_manifest", "not_listed", "not_managed", "suspended", "no_ownership",
-    "replacement", "lookup", "not_converging", "budget", "unsafe",
+    "replacement", "lookup", "not_converging", "budget", "approval", "unsafe",
 ]  # fmt: skip
 
 
 class WithheldReason(str):
-    """The reason why a step is withheld, as text for people; `obstacle` is one of a closed set, for programs."""
+    """The reason why a step is withheld, as text for people; `obstacle` is one of a closed set, for programs.
 
-    __slots__ = ("obstacle",)
+    `named` is the digest of a step that needs an approval.
+    """
+
+    __slots__ = ("named", "obstacle")
     obstacle: Obstacle
+    named: str
 
-    def __new__(cls, obstacle: Obstacle, text: str) -> WithheldReason:
+    def __new__(cls, obstacle: Obstacle, text: str, *, named: str = "") -> WithheldReason:
         """Return the text with its obstacle."""
         made = super().__new__(cls, text)
-        made.obstacle = obstacle
+        made.obstacle, made.named = obstacle, named
         return made
+
+
+def approval_of(named: Iterable[str]) -> str:
+    """Return the digest by which steps are approved together."""
+    return sha256(" ".join(sorted(named)).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +101,11 @@ class Withheld:
         if isinstance(self.reason, WithheldReason):
             return self.reason.obstacle
         return "unsafe" if isinstance(self.step.change, Update | Replace) else "no_ownership"
+
+    @property
+    def named(self) -> str:
+        """Return the digest of the step if it needs an approval; else an empty text."""
+        return self.reason.named if isinstance(self.reason, WithheldReason) else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,13 +158,28 @@ class Plan:
         return all(isinstance(step.change, Adopt) for step in self.steps)
 
     @property
+    def unapproved(self) -> frozenset[str]:
+        """Return the digests of the steps that need an approval."""
+        return frozenset(one.named for one in self.withheld if one.named)
+
+    @property
+    def approval(self) -> str:
+        """Return the digest for `ecsync approve`; empty if no step needs an approval."""
+        return approval_of(self.unapproved) if self.unapproved else ""
+
+    @property
     def digest(self) -> str:
-        """Return a short hash of what the plan would do and where: `apply --digest` applies no other plan."""
+        """Return a short hash of what the plan would do and where: `apply --digest` applies no other plan.
+
+        What needs an approval is a part of it.
+        """
         steps = [
             [str(step.id), type(step.change).__name__, [[call.name, call.params] for call in step.calls]]
-            for step in self.steps
+            for step in (*self.steps, *(one.step for one in self.withheld if one.named))
         ]
-        content = canonical([self.application, self.target.account, self.target.region, steps])
+        content = canonical(
+            [self.application, self.target.account, self.target.region, steps, *sorted(self.unapproved)]
+        )
         return sha256(content.encode()).hexdigest()[:12]
 
 
@@ -167,12 +196,14 @@ class Progressing:
     """No error so far; requeue after `after` seconds.
 
     `deferred`: a call of the step waits for our rate limit. `accepted`: AWS answered the calls, and works on it.
+    `budget`: the step waits for the budget of an hour.
     """
 
     why: str
     after: float = LOOK_AGAIN
     deferred: bool = False
     accepted: bool = False
+    budget: bool = False
 
 
 DELETING = "deleting"  # AWS accepted a deletion; a later pass observes that the resource is absent
@@ -264,6 +295,16 @@ class Outcome:
         return "Unknown" if "Unknown" in seen or self.plan.incomplete else "Synced"
 
     @property
+    def held(self) -> tuple[Withheld, ...]:
+        """Return what the plan withholds, and the steps that wait for the budget of an hour."""
+        waiting = ((step, self.results.get(step.id)) for step in self.plan.steps)
+        return self.plan.withheld + tuple(
+            Withheld(step=step, reason=WithheldReason("budget", result.why))
+            for step, result in waiting
+            if isinstance(result, Progressing) and result.budget
+        )
+
+    @property
     def health(self) -> HealthStatus:
         """Return the worst health of the resources."""
         seen = {status.health.status for status in self.statuses}
@@ -309,6 +350,7 @@ class ApplicationState:
     last_success: datetime | None = None
     next_pass: datetime | None = None
     left_behind: tuple[LeftBehind, ...] = ()  # as this process saw it
+    suspended: str = ""  # why, by its Application document
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

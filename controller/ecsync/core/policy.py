@@ -6,10 +6,17 @@ first, then what a person can do.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import Literal, TypeAlias
+
+from ecsync.core import plan
 from ecsync.core.inputs import Inputs, Policy
 from ecsync.core.kind import World
 from ecsync.core.model import Adopt, Change, Create, Delete, Mark, Present, Replace, Update
 from ecsync.core.outcome import Plan, Step, WithheldReason
+from ecsync.core.trees import canonical
 
 _FEW = 5  # resources: of fewer than these, any share may be pruned, but not all of them
 
@@ -113,6 +120,70 @@ def moved_lookups(step: Step, _: Inputs) -> str:
         "not applied: a looked-up value changed, and applying it would restart tasks; "
         "set `ecsync/refresh: follow` on this document to apply it",
     )
+
+
+# ---------------------------------------------------------------- approval
+
+NamedEffect: TypeAlias = Literal["replace", "delete"]
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """The effects that need a person. `given` returns whether an application may do all of these steps (digests)."""
+
+    effects: frozenset[NamedEffect]
+    given: Callable[[str, frozenset[str]], bool]
+
+
+def decided(inputs: Inputs, approval: Approval | None) -> tuple[Inputs, Plan]:
+    """Return the plan, and the inputs with its policies: without the steps that need an approval and have none.
+
+    An approval is for the steps that are named together: one more of them, and none is approved.
+    """
+    if approval is None or not approval.effects:
+        return inputs, plan.build(inputs)
+    held = _with(inputs, approval.effects, frozenset())
+    planned = plan.build(held)
+    named = planned.unapproved
+    if not named or not approval.given(inputs.application.name, named):
+        return held, planned
+    allowed = _with(inputs, approval.effects, named)
+    return allowed, plan.build(allowed)
+
+
+def _with(inputs: Inputs, effects: frozenset[NamedEffect], approved: frozenset[str]) -> Inputs:
+    def unapproved(step: Step, seen: Inputs) -> str:
+        effect = _named_effect(step)
+        digest = _named_digest(step, seen) if effect in effects else ""
+        if not digest or digest in approved:
+            return ""
+        text = f"not {effect}d: that needs an approval here; `ecsync status` has the command"
+        return WithheldReason("approval", text, named=digest)
+
+    return replace(inputs, policies=(*inputs.policies, unapproved))
+
+
+def _named_effect(step: Step) -> NamedEffect | None:
+    """Return the effect of a step that may need an approval. What a replacement leaves behind is a part of it."""
+    if isinstance(step.change, Replace):
+        return "replace"
+    return "delete" if isinstance(step.change, Delete) and step.id.phase != "late" else None
+
+
+def _named_digest(step: Step, inputs: Inputs) -> str:
+    """Return a digest of what a person approves. It stays the same while the step is under way.
+
+    Of a deletion: which resource. Of a replacement: which one, the document, what it looks up, and the fields.
+    """
+    assert isinstance(step.change, Delete | Replace)
+    site = [inputs.target.account, inputs.target.region]
+    content = [_named_effect(step), *site, step.id.key.full, step.change.observed.called]
+    written = inputs.desired(step.id.key)
+    if isinstance(step.change, Replace) and written is not None:
+        looked_up = [(str(ref), inputs.value_of(ref)) for ref in written.refs if inputs.looks_up(ref)]
+        fields = sorted(str(one.path) for one in step.change.fields if one.effect == "replace")
+        content += [canonical([written.body, looked_up, fields])]
+    return sha256(canonical(content).encode()).hexdigest()[:12]
 
 
 def finds_no_owned_resource(plan: Plan, world: World) -> bool:

@@ -10,7 +10,7 @@ from datetime import datetime
 from math import inf
 from typing import Any, Literal, Protocol, TypeAlias
 
-from ecsync.core.outcome import Event
+from ecsync.core.outcome import Event, Progressing, Step
 
 ErrorClass: TypeAlias = Literal[
     "missing",  # the resource does not exist
@@ -120,6 +120,28 @@ class WritesStopped(Exception):
 
     The text is the reason. It is no AwsError, because AWS was not asked.
     """
+
+
+class Budget(Protocol):
+    """How many resources may be changed within an hour, in the account and Region of a pass. Safe across threads."""
+
+    def take(self, step: Step) -> Progressing | None:
+        """Take a place for the resource of a step; return how the step waits if there is none."""
+
+    def give_back(self, step: Step, *, changed: bool) -> None:
+        """End a step that may have a place. Its resource keeps the place for an hour if AWS may have changed it."""
+
+
+class _Unlimited:
+    def take(self, step: Step) -> Progressing | None:
+        del step
+        return None
+
+    def give_back(self, step: Step, *, changed: bool) -> None:
+        del step, changed
+
+
+UNLIMITED: Budget = _Unlimited()
 
 
 class LeaseError(Exception):

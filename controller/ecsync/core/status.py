@@ -57,7 +57,7 @@ def statuses(inputs: Inputs, plan: Plan, results: Mapping[StepId, Result]) -> tu
         _status(inputs, plan, results, desired, steps.get(desired.key, []), held.get(desired.key, []))
         for desired in inputs.application.resources
     ]
-    return (*declared, *_orphans(inputs, plan))
+    return (*declared, *_orphans(inputs, plan, results))
 
 
 def stays(inputs: Inputs) -> dict[Key, str]:
@@ -209,7 +209,8 @@ def _health(inputs: Inputs, desired: Desired, observed: Observed, results: list[
             if observed.read_at is None and kind.has_health and any(isinstance(one, Done) for one in results):
                 return Health(status="Progressing", why="written in this pass, and not read since")
             health = kind.judge(desired, observed)
-            progress = next((one for one in results if isinstance(one, Progressing)), None)
+            under_way = (one for one in results if isinstance(one, Progressing) and not one.budget)
+            progress = next(under_way, None)
             if progress and health.status == "Healthy":
                 return Health(status="Progressing", why=progress.why)
             return health
@@ -235,8 +236,8 @@ def _origins(inputs: Inputs, desired: Desired, fields: Iterable[FieldChange]) ->
     return {path: str(place) for path, place in places.items() if place.file}
 
 
-def _orphans(inputs: Inputs, plan: Plan) -> Iterator[ResourceStatus]:
-    planned = [(step, step.waiting or _TO_DELETE) for step in plan.steps]
+def _orphans(inputs: Inputs, plan: Plan, results: Mapping[StepId, Result]) -> Iterator[ResourceStatus]:
+    planned = [(step, step.waiting or _over_budget(results.get(step.id)) or _TO_DELETE) for step in plan.steps]
     for step, message in [*planned, *((one.step, one.reason) for one in plan.withheld)]:
         if step.id.phase != "prune" or inputs.desired(step.id.key) is not None:
             continue
@@ -248,6 +249,10 @@ def _orphans(inputs: Inputs, plan: Plan) -> Iterator[ResourceStatus]:
             message=message,
             physical=step.change.observed.called,
         )
+
+
+def _over_budget(result: Result | None) -> str:
+    return result.why if isinstance(result, Progressing) and result.budget else ""
 
 
 def summary(plan: Plan) -> dict[str, int]:

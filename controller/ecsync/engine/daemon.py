@@ -200,6 +200,7 @@ class Daemon:
             source=application.source,
             revision=catalogue.of(application.name).revision,
             problems=catalogue.holds(application.name),
+            suspended=application.suspend,
         )
 
     # ---------------------------------------------------------------- the workers
@@ -348,6 +349,8 @@ class Daemon:
             )
         if unheld := self._parts.unheld():
             return f"read-only: the lease is {unheld}"
+        if application.suspend:
+            return f"read-only: suspended by ecsync/suspend in its Application document: {application.suspend}"
         if frozen := self._parts.frozen(application.name):
             return f"read-only: {frozen}"
         return f"read-only: {waits}" if waits else ""

@@ -10,14 +10,14 @@ from itertools import islice
 from ecsync.core import plan
 from ecsync.core.graph import in_groups, references
 from ecsync.core.inputs import Inputs
-from ecsync.core.model import Absent, Adopt, Call, Create, Delete, Forget, Key, Observed, Present, Ref, Replace
+from ecsync.core.model import Absent, Adopt, Create, Delete, Forget, Key, Observed, Present, Ref, Replace
 from ecsync.core.outcome import DELETING, Done, Failed, Plan, Progressing, Result, Skipped, Step, StepId
-from ecsync.core.ports import AwsError, Clock, Cloud, Deferred, Purpose, WritesStopped
+from ecsync.core.ports import UNLIMITED, AwsError, Budget, Clock, Cloud, Deferred, WritesStopped
 from ecsync.core.resolve import resolve
 from ecsync.engine import orphans
 from ecsync.engine.inventory import Inventory
 from ecsync.engine.observe import as_created, captures, neighbours, observe
-from ecsync.engine.retries import adds, content_digest, makes, needs, unmet
+from ecsync.engine.retries import adds, content_digest, is_unknown, makes, needs, purpose, unmet
 from ecsync.engine.step_state import StepState
 from ecsync.engine.views import MOMENT, View, around, confirmed, fresh
 
@@ -41,6 +41,7 @@ class ExecutionContext:
     may_go_on: Callable[[], bool]
     serial: Callable[[str], AbstractContextManager[object]]
     budget: int = 10  # resources that this pass may delete or replace
+    hourly: Budget = UNLIMITED
     announce: Announce = lambda *_: None
     adopting: bool = False  # `ecsync adopt`: adoption steps, and nothing else
     confirmed: Collection[Key] = ()  # resources that were read for the plan a moment ago, with what they depend on
@@ -61,6 +62,7 @@ class _Run:
     results: dict[StepId, Result] = field(default_factory=dict)
     blocking: dict[StepId, str] = field(default_factory=dict)  # steps that the steps after them wait for, and why
     removed: int = 0  # resources deleted or replaced in this pass
+    changed: set[Key] = field(default_factory=set)  # resources that AWS may have changed
     halted: str = ""  # why no further step is tried in this pass
     throttled: dict[str, str] = field(default_factory=dict)  # kinds of which no further step is tried, and why
 
@@ -112,6 +114,8 @@ def _in_turn(run: _Run, step: Step) -> Result:
         return _noted(run, step, Progressing(why=missing.why, after=5.0))
     if missing is not None:
         return state.retries.not_sent(step.id, missing.why)
+    if over := run.context.hourly.take(step):  # before anything is read for it
+        return _noted(run, step, over)
     try:
         return _apply(run, step)
     except Deferred as deferred:
@@ -121,6 +125,8 @@ def _in_turn(run: _Run, step: Step) -> Result:
         return _noted(run, step, Progressing(why=run.halted, after=_LOOK_AGAIN))
     except AwsError as error:
         return _failed(run, step, error)
+    finally:
+        run.context.hourly.give_back(step, changed=step.id.key in run.changed)
 
 
 def _failed(run: _Run, step: Step, error: AwsError) -> Result:
@@ -135,6 +141,8 @@ def _failed(run: _Run, step: Step, error: AwsError) -> Result:
         state.retries.forget_denied()
     elif error.kind == "throttled" and step.id not in state.retries.rows:
         run.throttled[step.id.key.kind] = f"stopped after {error}"
+    if error.kind == "transient" and step.id.key in run.written:
+        run.changed.add(step.id.key)  # AWS may have done it
     now = run.context.clock.monotonic()
     return _noted(run, step, state.result_of(step.id, error, needs(step), now, _content(run, step)))
 
@@ -247,7 +255,7 @@ def _result_without_calls(run: _Run, step: Step) -> Result | None:
     if adopting != isinstance(step.change, Adopt):
         # `adopt`: it was marked since the plan, with its parent. Otherwise: it has lost its marks since the plan.
         return Done() if adopting else Skipped(reason=_other_mode(run.context))
-    unknown = next((ref for call in step.calls for _, ref in references(call.params) if _unknown(step, ref)), None)
+    unknown = next((ref for call in step.calls for _, ref in references(call.params) if is_unknown(step, ref)), None)
     if unknown is not None:
         return Skipped(reason=f"{unknown} is not known yet")
     if step.waiting and not step.calls:
@@ -257,22 +265,18 @@ def _result_without_calls(run: _Run, step: Step) -> Result | None:
     return None
 
 
-def _unknown(step: Step, ref: Ref) -> bool:
-    """Return whether a reference stays unresolved: the only values still to come are those that the step captures."""
-    return ref.key != step.id.key or not any(ref.output in call.captures for call in step.calls)
-
-
 # ---------------------------------------------------------------- call
 
 
 def _make_calls(run: _Run, step: Step) -> Result:
     """Make the calls of a step inside the lock of its domain, and note the result."""
-    if isinstance(step.change, Delete | Replace):
-        if run.removed >= run.context.budget:
-            run.blocking[step.id] = "waits for the next pass"
-            why = f"waits for the next pass: this one has removed {run.removed} resources, as many as the budget allows"
-            return Progressing(why=why, after=2.0)
-        run.removed += 1
+    removes = isinstance(step.change, Delete | Replace)
+    if removes and run.removed >= run.context.budget:
+        why = f"waits for the next pass: this one has removed {run.removed} resources, as many as the budget allows"
+        return _noted(run, step, Progressing(why=why, after=2.0))
+    if over := run.context.hourly.take(step):  # again: it may have had no calls before
+        return _noted(run, step, over)
+    run.removed += removes
     with run.context.serial(_serial_domain(run, step)):
         captured = _call(run, step)
     if captured is None:
@@ -302,7 +306,7 @@ def _call(run: _Run, step: Step) -> dict[str, str] | None:
             return None
         sent = True
         try:
-            with _purpose(run, step, call).applies():
+            with purpose(run.inputs, step, call).applies():
                 response = run.context.cloud.write(call.service, call.operation, **resolve(call.params, value, ()))
         except (Deferred, WritesStopped):
             sent = False
@@ -310,15 +314,11 @@ def _call(run: _Run, step: Step) -> dict[str, str] | None:
         finally:
             if sent:  # also after an error: AWS may have done it
                 _note_write(run, step)
+        run.changed.add(step.id.key)
         captured |= captures(call, response)
         if isinstance(step.change, Replace) and captured and not _is_ours(run, step.id.key, captured):
             return {}  # the rest is for a later pass, which reads what AWS has then
     return captured
-
-
-def _purpose(run: _Run, step: Step, call: Call) -> Purpose:
-    deletes = isinstance(step.change, Delete | Replace) and call.name in run.inputs.kind(step.id.key).deletes
-    return Purpose(application=run.inputs.application.name, revision=run.inputs.revision, deletes=deletes)
 
 
 def _is_ours(run: _Run, key: Key, captured: Mapping[str, str]) -> bool:

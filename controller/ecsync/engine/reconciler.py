@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from ecsync.core import marks, plan, policy, status
+from ecsync.core import marks, policy, status
 from ecsync.core.graph import in_groups
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind
 from ecsync.core.model import Application, Key, Target
 from ecsync.core.outcome import Outcome, Plan, Result, StepId
-from ecsync.core.ports import Clock, Cloud, Reader
+from ecsync.core.ports import UNLIMITED, Budget, Clock, Cloud, Reader
 from ecsync.engine import orphans, quiet
 from ecsync.engine.ahead import Threads, read_ahead
 from ecsync.engine.catalogue import Catalogue
@@ -36,12 +36,6 @@ UNASSERTED = (
 )
 
 
-@contextmanager
-def untimed(_: str) -> Iterator[None]:
-    """Time nothing."""
-    yield
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
     """The account and Region of an application, and our identity there. `asserted`: the operator named the account."""
@@ -54,7 +48,9 @@ class Destination:
     asserted: bool = True
     budget: int = 10  # resources that one pass may delete or replace
     pruning: str = ""  # why nothing may be pruned here; empty: it may
-    serial: Callable[[str], AbstractContextManager[object]] = untimed
+    hourly: Budget = UNLIMITED
+    approval: policy.Approval | None = None
+    serial: Callable[[str], AbstractContextManager[object]] = nullcontext
     inventory: Inventory | None = None  # what other applications share; None: nothing is kept between passes
     threads: Threads | None = None  # to read ahead with; None: a pass makes one call after another
 
@@ -80,7 +76,7 @@ class PassOptions:
     may_go_on: Callable[[], bool] = lambda: True
     planned: Callable[[Plan], None] = lambda _: None
     announce: Announce = lambda *_: None
-    timer: Timer = untimed
+    timer: Timer = nullcontext
 
     @property
     def writes(self) -> bool:
@@ -107,7 +103,7 @@ def look(
     catalogue: Catalogue,
     destination: Destination,
     step_state: StepState,
-    timer: Timer = untimed,
+    timer: Timer = nullcontext,
     expected: Quiet | None = None,
 ) -> ObservedPlan:
     """Observe an application and plan it. Raises AwsError only for lost credentials.
@@ -202,7 +198,8 @@ def _planned(
         in_vain=step_state.in_vain(now),
     )
     inputs = replace(inputs, order=step_state.order_of(inputs))
-    return inputs, replace(plan.build(inputs), incomplete=str(listing.incomplete))
+    inputs, planned = policy.decided(inputs, destination.approval)
+    return inputs, replace(planned, incomplete=str(listing.incomplete))
 
 
 def _unobserved(
@@ -329,6 +326,7 @@ def _context(
         may_go_on=options.may_go_on,
         serial=destination.serial,
         budget=destination.budget,
+        hourly=destination.hourly,
         announce=options.announce,
         adopting=options.adopt is not None,
         confirmed=lately,

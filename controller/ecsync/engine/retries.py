@@ -14,9 +14,9 @@ from typing import Literal, TypeAlias
 from ecsync.core.graph import references
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import World
-from ecsync.core.model import Absent, Create, Delete, Desired, Forget, Key, Replace, Update
+from ecsync.core.model import Absent, Call, Create, Delete, Desired, Forget, Key, Ref, Replace, Update
 from ecsync.core.outcome import Failed, Progressing, Result, Skipped, Step, StepId
-from ecsync.core.ports import AwsError, ErrorClass
+from ecsync.core.ports import AwsError, ErrorClass, Purpose
 from ecsync.core.trees import canonical
 from ecsync.engine.requeue import BACKOFF, SLOW, backoff, lengthened
 
@@ -242,3 +242,14 @@ def added(steps: Iterable[Step]) -> set[Key]:
 def makes(step: Step, operation: str) -> bool:
     """Return whether a step has a call of an operation (`ecs.UpdateService`)."""
     return any(call.name == operation for call in step.calls)
+
+
+def purpose(inputs: Inputs, step: Step, call: Call) -> Purpose:
+    """Return for what a call of a step is made."""
+    deletes = isinstance(step.change, Delete | Replace) and call.name in inputs.kind(step.id.key).deletes
+    return Purpose(application=inputs.application.name, revision=inputs.revision, deletes=deletes)
+
+
+def is_unknown(step: Step, ref: Ref) -> bool:
+    """Return whether a reference stays unresolved: the only values still to come are those that the step captures."""
+    return ref.key != step.id.key or not any(ref.output in call.captures for call in step.calls)

@@ -1,10 +1,11 @@
-"""Whether something may be written to an application now, by windows and by what people have set."""
+"""Whether something may be written to an application now, by windows and by what people have set or approved."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
 
+from ecsync.core.outcome import approval_of
 from ecsync.core.ports import Clock
 from ecsync.guards.records import Record, Unusable
 from ecsync.guards.stores import Store, Unreadable
@@ -35,6 +36,7 @@ class Guard:
         self._record: Record | None = None if store else Record()
         self._error = ""
         self._read_at = float("-inf")
+        self._approved: dict[tuple[str, str], frozenset[str]] = {}  # the steps of an approval, once they were seen
 
     def reason(self, application: str) -> str:
         """Return why nothing may be written to an application now; empty: it may."""
@@ -45,6 +47,27 @@ class Guard:
         if frozen is not None:
             return f"frozen {frozen}"
         return "" if record.override_of(application, now) else closed(self._windows, application, now)
+
+    def approves(self, application: str, named: frozenset[str]) -> bool:
+        """Return whether steps (digests) may be done now: those of an approval, or what is left of them.
+
+        An approval has the digest of its steps. Which ones these are is known once they were all there, and is
+        forgotten with the process: then what is left of them needs another approval.
+        """
+        record, now = self._current(), self._clock.now()
+        digests = record.approvals_of(application, now) if record is not None else frozenset()
+        with self._lock:
+            self._approved = {
+                key: one for key, one in self._approved.items() if key[0] != application or key[1] in digests
+            }
+            if (digest := approval_of(named)) in digests:
+                self._approved[application, digest] = named
+            return any(of == application and named <= steps for (of, _), steps in self._approved.items())
+
+    def look_again(self) -> None:
+        """Read the record again before the next answer: it was changed here."""
+        with self._lock:
+            self._read_at = float("-inf")
 
     def _current(self) -> Record | None:
         """Return the record, which is read again where it is too old."""

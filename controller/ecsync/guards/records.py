@@ -1,4 +1,4 @@
-"""Freezes and overrides that people set: who, why and until when, as a record that outlives the process."""
+"""Freezes, overrides and approvals of people: who, why and until when, as a record that outlives the process."""
 
 from __future__ import annotations
 
@@ -36,10 +36,14 @@ class Unusable(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The entries by application; `*` is all. A freeze stops writes, an override ignores the windows."""
+    """The entries by application; `*` is all. A freeze stops writes, an override ignores the windows.
+
+    An approval is of one digest of one application (`approved`).
+    """
 
     frozen: Mapping[str, Entry] = field(default_factory=dict)
     overrides: Mapping[str, Entry] = field(default_factory=dict)
+    approvals: Mapping[str, Entry] = field(default_factory=dict)
 
     def freeze_of(self, application: str, now: datetime) -> Entry | None:
         """Return the freeze of an application that is in force."""
@@ -49,17 +53,20 @@ class Record:
         """Return the override of an application that is in force."""
         return _in_force(self.overrides, application, now)
 
+    def approvals_of(self, application: str, now: datetime) -> frozenset[str]:
+        """Return the digests that are approved now."""
+        names = (name.rpartition("/") for name, one in self.approvals.items() if one.lasts(now))
+        return frozenset(digest for of, _, digest in names if of == application)
+
     def current(self, now: datetime) -> Record:
         """Return the record without what is over."""
-        return Record(
-            {name: one for name, one in self.frozen.items() if one.lasts(now)},
-            {name: one for name, one in self.overrides.items() if one.lasts(now)},
-        )
+        parts = (self.frozen, self.overrides, self.approvals)
+        return Record(*({name: one for name, one in part.items() if one.lasts(now)} for part in parts))
 
     def text(self) -> str:
         """Return it as JSON."""
-        tree = {"version": _VERSION, "frozen": _plain(self.frozen), "overrides": _plain(self.overrides)}
-        return json.dumps(tree, sort_keys=True)
+        parts = {"frozen": self.frozen, "overrides": self.overrides, "approvals": self.approvals}
+        return json.dumps({"version": _VERSION, **{name: _plain(part) for name, part in parts.items()}}, sort_keys=True)
 
     @classmethod
     def of(cls, text: str) -> Record:
@@ -68,11 +75,16 @@ class Record:
             tree = json.loads(text)
             if tree["version"] != _VERSION:
                 raise Unusable(f"version {tree['version']!r} is not known")
-            return cls(_entries(tree.get("frozen") or {}), _entries(tree.get("overrides") or {}))
+            return cls(*(_entries(tree.get(name) or {}) for name in ("frozen", "overrides", "approvals")))
         except Unusable:
             raise
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise Unusable(f"it cannot be read ({type(error).__name__}: {error})") from error
+
+
+def approved(application: str, digest: str) -> str:
+    """Return the name of an approval in a record."""
+    return f"{application}/{digest}"
 
 
 def _in_force(entries: Mapping[str, Entry], application: str, now: datetime) -> Entry | None:

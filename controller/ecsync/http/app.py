@@ -1,4 +1,4 @@
-"""The routes: reads, `retry` from this machine, hooks; the same security headers on every response, errors as JSON."""
+"""The routes: reads, `retry` from this machine, hooks, guards; security headers on every response, errors as JSON."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ecsync.core.ports import HookResult
 from ecsync.core.trees import Json
 from ecsync.http import bodies
+from ecsync.http.guards import Guards, Refused
 from ecsync.http.hooks import LARGEST, Hooks
 from ecsync.http.view import View
 
@@ -34,7 +35,8 @@ _HEADERS = (
 )
 _METHODS = ("GET", "HEAD")
 _RETRY = "/retry"  # the end of a path that takes POST
-_HOOKS = "/hooks/"  # the start of the other paths that take POST
+_HOOKS = "/hooks/"  # the start of other paths that take POST
+_GUARDS = "/api/v1/guards/"  # the same
 RETRY_HEADER = "x-ecsync-retry"
 _HEALTH = ("/healthz", "/readyz")
 _MOST_REQUESTS = 20  # at a time, health checks apart: fewer than the threads that answer requests
@@ -55,13 +57,20 @@ _OF_HOOKS: Mapping[HookResult, tuple[int, str]] = {
 }
 
 
-def create_app(view: View, metrics: Exposition, hosts: Collection[str] = (), hooks: Hooks | None = None) -> ASGIApp:
+def create_app(
+    view: View,
+    metrics: Exposition,
+    hosts: Collection[str] = (),
+    hooks: Hooks | None = None,
+    guards: Guards | None = None,
+) -> ASGIApp:
     """Build the application. Each read runs on a thread: `view` and `metrics` must be thread-safe.
 
     `hosts` are the names under which clients may reach it, beside `localhost` and every IP address.
     """
     routes = _Routes(view, metrics)
-    hooked = [Route("/hooks/{hook}", partial(_hook, hooks), methods=["POST"])] if hooks else []
+    posts = [Route("/hooks/{hook}", partial(_hook, hooks), methods=["POST"])] if hooks else []
+    posts += [Route(_GUARDS + "{verb}", partial(_guard, guards), methods=["POST"])] if guards else []
     starlette = Starlette(
         routes=[
             Route("/metrics", routes.metrics, methods=["GET"]),
@@ -71,7 +80,7 @@ def create_app(view: View, metrics: Exposition, hosts: Collection[str] = (), hoo
             Route("/api/v1/applications/{name}", routes.application, methods=["GET"]),
             Route("/api/v1/applications/{name}/retry", routes.retry, methods=["POST"]),
             Route("/api/v1/events", routes.events, methods=["GET"]),
-            *hooked,
+            *posts,
         ],
         exception_handlers={HTTPException: _rejected, Exception: _internal_error},
     )
@@ -156,6 +165,17 @@ async def _hook(hooks: Hooks, request: Request) -> Response:
     return _json(bodies.envelope("Hook", result=result), status) if status < 400 else _error(status, message)
 
 
+async def _guard(guards: Guards, request: Request) -> Response:
+    """Set what a person with the token asks for."""
+    client = request.client.host if request.client else "?"
+    try:
+        status, message = await guards.receive(request.path_params["verb"], request.headers, _body(request), client)
+    except Refused as refused:
+        more = {"www-authenticate": "Bearer"} if refused.status == 401 else {}
+        return _error(refused.status, str(refused), **more)
+    return _json(bodies.envelope("Guard", message=message), status)
+
+
 async def _body(request: Request) -> AsyncIterator[bytes]:
     """Yield the parts of a body. Raises ConnectionError if the client leaves."""
     try:
@@ -185,8 +205,9 @@ class _Guard:
         if scope["type"] != "http":
             return
         hook = scope["path"].startswith(_HOOKS) and scope["method"] == "POST"
-        if not hook and scope["method"] not in (("POST",) if scope["path"].endswith(_RETRY) else _METHODS):
-            await _error(405, "only reads, POST …/retry and hooks", allow="GET, HEAD")(
+        post = scope["path"].endswith(_RETRY) or scope["path"].startswith(_GUARDS)
+        if not hook and scope["method"] not in (("POST",) if post else _METHODS):
+            await _error(405, "only reads, POST …/retry, hooks and guards", allow="GET, HEAD")(
                 scope, receive, send_with_headers
             )
             return

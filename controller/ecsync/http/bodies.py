@@ -28,6 +28,8 @@ def summary(app: ApplicationState) -> dict[str, Json]:
         "sync": outcome.sync if outcome else "Unknown",
         "health": outcome.health if outcome else "Unknown",
         "mode": app.sync.mode,
+        "suspended": app.suspended,
+        "approval": outcome.plan.approval if outcome else "",  # the digest that it waits for
         "prune": app.sync.prune,
         "interval": app.sync.interval,
         "revision": app.revision,
@@ -122,7 +124,7 @@ def _field(change: FieldChange, origins: Mapping[str, str]) -> dict[str, Json]:
 
 
 def _held(outcome: Outcome | None) -> list[dict[str, Any]]:
-    withheld = outcome.plan.withheld if outcome else ()
+    withheld = outcome.held if outcome else ()
     return [{"key": held.step.id.key.full, "reason": str(held.reason), "obstacle": held.obstacle} for held in withheld]
 
 

@@ -68,7 +68,7 @@ class Hooks:
         self._reading += 1
         try:
             async with asyncio.timeout(PATIENCE):
-                body = await _read(chunks)
+                body = await read_body(chunks)
         except TimeoutError:
             return "slow"
         except ConnectionError:  # the client left
@@ -109,7 +109,7 @@ class Hooks:
         return "accepted"
 
 
-async def _read(chunks: AsyncIterator[bytes]) -> bytes | None:
+async def read_body(chunks: AsyncIterator[bytes]) -> bytes | None:
     """Return a body; None if it is too large."""
     parts, size = [], 0
     async for chunk in chunks:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ecsync.core.kind import Kind
 from ecsync.core.model import Key, Options, Origin, Problem
-from ecsync.core.wording import nearest, quoted
+from ecsync.core.wording import nearest, printable, quoted
 from ecsync.language.documents import NAME
 from ecsync.language.nodes import Node
 
@@ -22,6 +22,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "ecsync/suspend": ("true", "false"),
 }
 AFTER = "ecsync/after"
+SUSPEND = "ecsync/suspend"  # of an Application, the value is the reason
 KEEP_REVISIONS = "ecsync/keep-revisions"
 _LITERAL = ("replace", "refresh", "state", "undeclared")
 KNOWN = (*CHOICES, AFTER, KEEP_REVISIONS)
@@ -50,6 +51,17 @@ def options(
     return result, (*misspelt(annotations), *wrong_choices, *wrong_after, *wrong_keep)
 
 
+def suspension(annotations: Mapping[str, Node]) -> tuple[str, tuple[Problem, ...]]:
+    """Return why an application is suspended (empty: it is not), and the problems of its annotations."""
+    node, problems = annotations.get(SUSPEND), misspelt(annotations, known=(SUSPEND,))
+    if node is None or node.value is None:
+        return "", problems
+    if isinstance(node.value, (dict, list)):
+        return "", (*problems, Problem(node.origin, f'{SUSPEND} must be the reason as text, "true" or "false"'))
+    text = " ".join(printable(_text(node)).split())
+    return {"true": "no reason is given", "false": ""}.get(text, text), problems
+
+
 def _choices(annotations: Mapping[str, Node]) -> tuple[dict[str, str], list[Problem]]:
     """Return the values of the annotations in CHOICES, by name without the prefix, and the problems."""
     chosen: dict[str, str] = {}
@@ -74,7 +86,7 @@ def misspelt(annotations: Mapping[str, Node], known: tuple[str, ...] = KNOWN) ->
         if name in known:
             continue
         ours = name.startswith("ecsync/")
-        close = nearest(name, known, cutoff=0.6 if ours else _NEAR)
+        close = nearest(name, known, cutoff=0.6 if ours and len(known) > 1 else _NEAR)
         if ours or close is not None:
             problems.append(Problem(node.origin, f"unknown annotation {quoted(name)}; {_hint(close, known)}"))
     return tuple(problems)
@@ -83,7 +95,9 @@ def misspelt(annotations: Mapping[str, Node], known: tuple[str, ...] = KNOWN) ->
 def _hint(close: str | None, known: tuple[str, ...]) -> str:
     if close is not None:
         return f"did you mean {quoted(close)}?"
-    return f"use one of: {', '.join(known)}" if known else "an Application has no ecsync annotations: remove it"
+    if known == (SUSPEND,):
+        return f"an Application has no other ecsync annotation than {SUSPEND}: remove it"
+    return f"use one of: {', '.join(known)}"
 
 
 def _text(node: Node) -> str:

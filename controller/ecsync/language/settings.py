@@ -10,7 +10,7 @@ from ecsync.core.model import Origin, Problem, Sync
 from ecsync.core.schema import ANY, BOOLEAN, INTEGER, STRING, choice, documented, listing, mapping, structure
 from ecsync.core.trees import Json
 from ecsync.core.wording import quoted, suggestion
-from ecsync.language.annotations import misspelt
+from ecsync.language.annotations import suspension
 from ecsync.language.check import check
 from ecsync.language.documents import NAME, Document, bad_name
 from ecsync.language.nodes import Node, plain
@@ -110,6 +110,7 @@ class Settings:
     manage: tuple[str, ...] = ()
     after: tuple[Node, ...] = ()
     formerly: tuple[str, ...] = ()
+    suspend: str = ""
     sync: Sync = field(default_factory=Sync)
     ignore: tuple[Ignore, ...] = ()
     source: str = ""  # the name of its source, where there are several
@@ -129,7 +130,8 @@ def settings(
     filled, wrong = _filled(document.spec, environment)
     checked = check(filled, SHAPE, name="Application", who="ecsync")
     problems = [Problem(finding.origin, finding.message) for finding in checked.problems]
-    problems += [*wrong, *misspelt(document.annotations, known=())]
+    suspend, misspelt = suspension(document.annotations)
+    problems += [*wrong, *misspelt]
     spec = checked.node
     target = spec.get("target") or Node({}, document.origin)
     result = Settings(
@@ -146,6 +148,7 @@ def settings(
         manage=_manage(spec.get("manage"), kinds, problems),
         after=_after(spec.get("after"), problems),
         formerly=document.formerly,
+        suspend=suspend,
         sync=_sync(spec.get("sync"), problems),
         ignore=_ignore(spec.get("ignore"), kinds, problems),
     )

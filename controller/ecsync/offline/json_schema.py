@@ -15,7 +15,7 @@ from ecsync.awsmodel import shapes
 from ecsync.core.kind import Kind, ShapeOf
 from ecsync.core.schema import BOOLEAN, STRING, documented, mapping, structure
 from ecsync.core.wording import suggestion
-from ecsync.language.annotations import AFTER, CHOICES, KEEP_REVISIONS
+from ecsync.language.annotations import AFTER, CHOICES, KEEP_REVISIONS, SUSPEND
 from ecsync.language.check import TOKENS
 from ecsync.language.documents import API_VERSION, NAME, NAME_RULE
 from ecsync.language.settings import SHAPE as APPLICATION
@@ -70,7 +70,7 @@ def _whole(some: Sequence[Kind], *, application: bool) -> Schema:
     definitions = SHARED | {
         "annotations": _annotations([*_ANNOTATIONS]),
         "annotations.plain": _annotations([name for name in _ANNOTATIONS if name != KEEP_REVISIONS]),
-        "annotations.Application": _annotations([]),
+        "annotations.Application": _of_application(),
     }
     by_kind = [_resource(kind, definitions) for kind in some]
     names = [kind.name for kind in some]
@@ -187,6 +187,11 @@ def _annotations(known: Sequence[str]) -> Schema:
         "patternProperties": {"^(?!ecsync/)": True},
         "additionalProperties": False,
     }
+
+
+def _of_application() -> Schema:
+    text = "Why nothing of the application is written. true: without a reason; false: it is written."
+    return _annotations([]) | {"properties": {SUSPEND: {"description": text, "anyOf": [ref("text")]}}}
 
 
 def _annotation(name: str) -> Schema:

@@ -8,13 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from ecsync.core.model import Adopt, Create, Delete, FieldChange, Forget, Key, Problem, Replace, Target, Update
 from ecsync.core.outcome import Done, Event, Failed, HealthStatus, Outcome, Plan, Progressing, Step, StepId, Withheld
-from ecsync.core.ports import Snapshot, SourceError
 from ecsync.core.trees import Json, Path, dotted, pointer
-from ecsync.core.wording import released
 from ecsync.report import deletions, drift
 from ecsync.report.changes import short_changes
 from ecsync.report.deletions import Deletions
@@ -46,6 +44,7 @@ class Reported:
     accepted: Mapping[StepId, Step] = field(default_factory=dict)  # the steps with a change that AWS works on
     stopped: frozenset[Key] = frozenset()
     not_converging: frozenset[Key] = frozenset()
+    approval: str = ""  # the digest of what needs an approval
     sync: Literal["idle", "working"] = "idle"
     revision: str = ""  # of the sync that was started
     failures: frozenset[tuple[StepId, str]] = frozenset()
@@ -63,6 +62,7 @@ class Context:
     revision: str = ""
     reconcile_id: str = ""
     where: Callable[[Key, Path], str] = lambda _key, _path: ""
+    observes: bool = False  # nothing would be done, also if a person approved it
 
 
 def pass_started(reported: Reported, plan: Plan, context: Context) -> tuple[Reported, tuple[Event, ...]]:
@@ -93,6 +93,7 @@ def pass_ended(reported: Reported, outcome: Outcome, context: Context) -> tuple[
     events += _deleted(deleted, outcome, context)
     events += _stopped(reported, outcome, context)
     events += _not_converging(reported, outcome, context)
+    events += _approval(reported, outcome, context)
     events += _health(reported, outcome, context)
     events += _sync(reported, outcome, failures, over, context)
     return (
@@ -104,6 +105,7 @@ def pass_ended(reported: Reported, outcome: Outcome, context: Context) -> tuple[
             awaiting=frozenset((one.key, one.health.awaits) for one in outcome.statuses if one.health.awaits),
             stopped=frozenset(outcome.plan.stopped),
             not_converging=frozenset(one.step.id.key for one in _written_in_vain(outcome)),
+            approval=outcome.plan.approval,
             sync="idle" if over else reported.sync,
             failures=_fingerprint(failures) or (frozenset() if over else reported.failures),
             deletions=under_way,
@@ -139,46 +141,6 @@ def manifests_read(
     text = str(problems[0]) + (f" (and {len(problems) - 1} more)" if len(problems) > 1 else "")
     detail = {"problems": [str(problem) for problem in problems[:20]]}
     return reported, (_event("app.invalid", context, text, severity="error", detail=detail),)
-
-
-class SourceState(Protocol):
-    """What `source_read` needs of a source (`sources.last_good.SourceState`)."""
-
-    @property
-    def snapshot(self) -> Snapshot | None:
-        """The last good one."""
-
-    @property
-    def error(self) -> SourceError | None:
-        """The error of the last read; None if it succeeded."""
-
-
-def source_read(before: SourceState | None, after: SourceState, time: datetime, name: str = "") -> tuple[Event, ...]:
-    """Report that a source has a new revision, cannot be read, or can be read again.
-
-    Both where an older revision than the newest is new.
-    """
-    reason_before = before.error.reason if before and before.error else ""
-    revision_before = before.snapshot.revision if before and before.snapshot else ""
-    revision = after.snapshot.revision if after.snapshot else ""
-    context = Context(time=time, application="", revision=revision)
-    named, which = ({"source": name}, f"{name}: ") if name else ({}, "")
-    read = after.error is None or after.error.snapshot is not None
-    new = read and revision != revision_before
-    found: list[Event] = []
-    if after.error is not None and after.error.reason != reason_before:
-        failed = {"reason": after.error.reason, **named}
-        found.append(_event("source.failed", context, which + str(after.error), severity="error", detail=failed))
-    if after.snapshot is not None and (new or (reason_before and after.error is None)):
-        about = after.snapshot.about
-        text = (
-            f"revision {revision} of {after.snapshot.source}" if new else f"{after.snapshot.source} can be read again"
-        )
-        text += f": {released(about)}" if about else ""
-        found.append(
-            _event("source.updated", context, which + text, detail={"before": revision_before, **about, **named})
-        )
-    return tuple(found)
 
 
 # ---------------------------------------------------------------- parts of `pass_ended`
@@ -283,6 +245,15 @@ def _not_converging(reported: Reported, outcome: Outcome, context: Context) -> I
 
 def _written_in_vain(outcome: Outcome) -> list[Withheld]:
     return [one for one in outcome.plan.withheld if one.obstacle == "not_converging"]
+
+
+def _approval(reported: Reported, outcome: Outcome, context: Context) -> Iterator[Event]:
+    digest, named = outcome.plan.approval, [str(one.step.id) for one in outcome.plan.withheld if one.named]
+    if digest and digest != reported.approval and not context.observes:
+        command = f"`ecsync approve {context.application} --digest {digest}`"
+        text = f"{_some(named)}: not done without an approval: {command}"
+        detail = {"digest": digest, "steps": named}
+        yield _event("approval.needed", context, text, severity="warning", detail=detail)
 
 
 def _health(reported: Reported, outcome: Outcome, context: Context) -> Iterator[Event]:

@@ -26,13 +26,14 @@ Drift = Callable[[str], Collection[Key]]  # application -> the resources that dr
 
 # The obstacles of a change. Each has a series from the start.
 _HELD: tuple[Obstacle, ...] = (
-    "not_managed", "suspended", "no_ownership", "replacement", "lookup", "not_converging", "unsafe",
+    "not_managed", "suspended", "no_ownership", "replacement", "lookup", "not_converging", "budget", "approval",
+    "unsafe",
 )  # fmt: skip
 
 # The obstacles of a deletion. Each has a series from the start.
 _PRUNE_BLOCKED: tuple[Obstacle, ...] = (
     "off", "empty", "stale_source", "invalid_manifest", "not_listed", "not_managed", "suspended", "no_ownership",
-    "budget",
+    "budget", "approval",
 )  # fmt: skip
 
 
@@ -124,13 +125,13 @@ def _conditions(app: ApplicationState, drifted: bool, source_ready: bool) -> dic
 def _planned(outcome: Outcome | None) -> dict[str, int]:
     steps = outcome.plan.steps if outcome else ()
     counts = Counter(ACTIONS[type(step.change)] for step in steps)
-    held = len(outcome.plan.withheld) if outcome else 0
+    held = len(outcome.held) if outcome else 0
     return {action: counts[action] for action in ACTIONS.values()} | {"held": held}
 
 
 def _blocked(outcome: Outcome | None) -> dict[Obstacle, int]:
     """Count by obstacle the held deletions, and the held releases of resources that are no longer declared."""
-    withheld = outcome.plan.withheld if outcome else ()
+    withheld = outcome.held if outcome else ()
     counts = Counter(
         held.obstacle for held in withheld if isinstance(held.step.change, Delete) or held.step.id.phase == "prune"
     )
@@ -139,7 +140,7 @@ def _blocked(outcome: Outcome | None) -> dict[Obstacle, int]:
 
 def _held(outcome: Outcome | None) -> dict[Obstacle, int]:
     """Count the held changes by obstacle, without the deletions that `_blocked` counts."""
-    withheld = outcome.plan.withheld if outcome else ()
+    withheld = outcome.held if outcome else ()
     counts = Counter(
         held.obstacle for held in withheld if not isinstance(held.step.change, Delete) and held.step.id.phase != "prune"
     )

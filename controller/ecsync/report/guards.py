@@ -1,4 +1,4 @@
-"""Events of freezes and overrides: who, why and until when."""
+"""Events of freezes, overrides and approvals: who, why and until when."""
 
 from __future__ import annotations
 
@@ -28,17 +28,22 @@ class Entry(Protocol):
 
 
 def changed(type_: str, before: Mapping[str, Entry], now: Mapping[str, Entry], time: datetime) -> tuple[Event, ...]:
-    """Return an event for each entry that is new, was changed or has ended; `type_` is `freeze` or `override`."""
+    """Return an event for each entry that is new, was changed or has ended.
+
+    `type_` is `freeze`, `override` or `approval`. The name of an approval has its digest after the application.
+    """
     found = []
     for name in sorted(before.keys() | now.keys()):
         entry = now.get(name)
         if entry == before.get(name):
             continue
-        application = "" if name == "*" else name
-        what = "all applications" if name == "*" else name
-        state = "began" if entry is not None else "ended"
+        of, _, digest = name.rpartition("/") if type_ == "approval" else (name, "", "")
+        application = "" if of == "*" else of
+        what = (application or "all applications") + (f" ({digest})" if digest else "")
+        state = ("given" if type_ == "approval" else "began") if entry is not None else "ended"
         one = entry or before[name]
         detail = {"who": one.who, "why": one.why, "until": one.until.isoformat() if one.until else ""}
+        detail |= {"digest": digest} if digest else {}
         text = f"the {type_} of {what} {state}: {one}" if entry is not None else f"the {type_} of {what} has ended"
         found.append(
             Event(

@@ -26,6 +26,7 @@ class Planned:
     sync: SyncStatus = "Unknown"
     health: HealthStatus = "Unknown"
     notes: Mapping[Key, str] = field(default_factory=dict)  # resources without a step: why an old one of theirs is kept
+    remarks: tuple[str, ...] = ()  # why not all of it is done, or not at once
 
 
 def digest(plans: Sequence[Plan]) -> str:
@@ -67,6 +68,7 @@ def _application(one: Planned) -> dict[str, Json]:
         "revision": plan.revision,
         "target": {"account": plan.target.account, "region": plan.target.region},
         "digest": plan.digest,
+        "approval": plan.approval,
         "sync": one.sync,
         "health": one.health,
         "steps": [_step(step, one) for step in plan.steps],
@@ -76,6 +78,7 @@ def _application(one: Planned) -> dict[str, Json]:
         "unreadable": [{"key": key.full, "reason": why} for key, why in plan.unreadable.items()],
         "stopped": [{"key": key.full, "reason": why} for key, why in plan.stopped.items()],
         "incomplete": plan.incomplete,
+        "remarks": list(one.remarks),
         "unmanaged": [
             {"key": left.key.full, "path": pointer(left.path), "value": plain(left.value), "owner": left.owner}
             for left in plan.unmanaged

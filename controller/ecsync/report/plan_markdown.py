@@ -124,5 +124,8 @@ def _lines(one: Planned) -> Iterator[str]:
         yield from (line.text[2:] for line in step_lines(step, one, held=held, fingerprints=False))
     if one.plan.incomplete:
         yield f"≈ nothing will be pruned: {one.plan.incomplete}"
+    if one.plan.approval:
+        yield f"≈ a daemon needs: ecsync approve {one.plan.application} --digest {one.plan.approval}"
+    yield from (f"≈ {remark}" for remark in one.remarks)
     for key, note in sorted(one.notes.items()):
         yield f"≈ {key} {note}"

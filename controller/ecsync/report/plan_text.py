@@ -71,6 +71,10 @@ def _application(one: Planned, *, calls: bool, full: bool) -> Iterator[Line]:
         yield Line(f"  ✖ {key!s:<{COLUMN - 4}} will not be retried until its manifest changes: {why}", "danger")
     if plan.incomplete:
         yield Line(f"  ≈ nothing will be pruned: {plan.incomplete}", "dim")
+    if plan.approval:
+        yield Line(f"  ≈ a daemon needs: ecsync approve {plan.application} --digest {plan.approval}", "change")
+    for remark in one.remarks:
+        yield Line(f"  ≈ {remark}", "dim")
     for key, note in one.notes.items():
         yield Line(f"  ≈ {key!s:<{COLUMN - 4}} {note}", "dim")
     yield from _unmanaged(plan, full=full)

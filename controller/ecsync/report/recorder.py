@@ -10,9 +10,10 @@ from ecsync.core.model import Problem, Target
 from ecsync.core.outcome import Event, LeftBehind, Outcome, Plan
 from ecsync.core.ports import Sink
 from ecsync.core.trees import Json
-from ecsync.report import events, left_behind
+from ecsync.report import events, left_behind, source_events
 from ecsync.report.drift import Drifted
-from ecsync.report.events import Context, Reported, SourceState
+from ecsync.report.events import Context, Reported
+from ecsync.report.source_events import SourceState
 
 
 class Recorder:
@@ -44,7 +45,7 @@ class Recorder:
         """The source was read, or could not be read; with several, the one of a name."""
         with self._lock:
             before, self._sources[name] = self._sources.get(name), source_state
-        self._send(events.source_read(before, source_state, time, name))
+        self._send(source_events.source_read(before, source_state, time, name))
 
     def lease_changed(self, before: bool, now: bool, state: str, detail: Mapping[str, Json], time: datetime) -> None:
         """The lease was taken or lost, or another process holds it."""

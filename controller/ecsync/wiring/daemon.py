@@ -76,6 +76,7 @@ def start(settings: Settings, where: str, workspace: Workspace, metrics: Metrics
     events = Recorder(fan_out(every, metrics.delivered))
     keeper = _keeper(settings, where, workspace, events)
     guard = guards.guard(settings, workspace.clouds, clock, partial(_guard_changed, events, clock))
+    workspace.approves, workspace.counts = guard.approves, {}
     parts = DaemonParts(
         last_good=last_good,
         read=workspace.catalogue,
@@ -119,7 +120,13 @@ def start(settings: Settings, where: str, workspace: Workspace, metrics: Metrics
         lease_state=lambda: str(keeper.state()) if keeper else "",
     )
     hooks = webhooks.hooks(settings, daemon.read_now, metrics, clock)
-    app = create_app(view, metrics.render, settings.http.hosts, hooks)
+
+    def guard_changed() -> None:
+        guard.look_again()
+        daemon.look_again()
+
+    asked = guards.api(settings, workspace.clouds, clock, guard_changed)
+    app = create_app(view, metrics.render, settings.http.hosts, hooks, asked)
     server = Server(settings.http.host, settings.http.port, app)
     port = server.start()
     if keeper is not None:
@@ -132,6 +139,7 @@ def start(settings: Settings, where: str, workspace: Workspace, metrics: Metrics
 def _guard_changed(events: Recorder, clock: Clock, before: Record, now: Record) -> None:
     events.send(guard_events.changed("freeze", before.frozen, now.frozen, clock.now()))
     events.send(guard_events.changed("override", before.overrides, now.overrides, clock.now()))
+    events.send(guard_events.changed("approval", before.approvals, now.approvals, clock.now()))
 
 
 def _keeper(settings: Settings, where: str, workspace: Workspace, events: Recorder) -> Keeper | None:

@@ -131,4 +131,5 @@ class DaemonEventRecorder:
             revision=plan.revision,
             reconcile_id=reconcile_id,
             where=locator(application.resources, {kind.name: kind for kind in kinds.ALL}),
+            observes=application.sync.mode != "enforce",
         )

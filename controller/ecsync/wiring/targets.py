@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from ecsync import config
 from ecsync.accounts import RoleSettings, TargetSettings
 from ecsync.config import Settings
-from ecsync.core.model import Application, Target
-from ecsync.core.outcome import WithheldReason
+from ecsync.core.model import Adopt, Application, Delete, Replace, Target
+from ecsync.core.outcome import Plan, WithheldReason
 from ecsync.engine.reconciler import Refused
 
 
@@ -145,6 +146,44 @@ def pruning(settings: Settings, application: Application) -> str:
         else "set roles.prune"
     )
     return WithheldReason("off", f"not deleted: its target has no role that deletes ({fix} in the operator's config)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PerHour:
+    """How many resources of the target of an application may be changed within an hour; 0: any number."""
+
+    changes: int
+    removals: int
+
+
+def per_hour(settings: Settings, application: Application) -> PerHour:
+    """Return the budgets of an hour: those of the target, else those of all."""
+    entry = _entry(settings, application)
+    changes, removals = (entry.changes_per_hour, entry.removals_per_hour) if entry else (None, None)
+    return PerHour(
+        changes=settings.changes_per_hour if changes is None else changes,
+        removals=settings.removals_per_hour if removals is None else removals,
+    )
+
+
+def approval(settings: Settings, application: Application) -> frozenset[Literal["replace", "delete"]]:
+    """Return the effects that need an approval: those of the target, else those of all."""
+    entry = _entry(settings, application)
+    return frozenset(settings.approval if entry is None or entry.approval is None else entry.approval)
+
+
+def remarks(settings: Settings, application: Application, plan: Plan) -> tuple[str, ...]:
+    """Return why not all of a plan is done, or not within an hour: a suspension, a budget."""
+    found = []
+    if application.suspend:
+        found.append(f"nothing is done: suspended by ecsync/suspend in its Application document: {application.suspend}")
+    allowed = per_hour(settings, application)
+    removed = len({step.id.key for step in plan.steps if isinstance(step.change, Delete | Replace)})
+    changed = len({step.id.key for step in plan.steps if step.calls and not isinstance(step.change, Adopt)})
+    for name, most, planned in (("removals", allowed.removals, removed), ("changes", allowed.changes, changed)):
+        if 0 < most < planned:
+            found.append(f"a daemon takes hours: {name}_per_hour allows {most} resources, and these are {planned}")
+    return tuple(found)
 
 
 def _region(settings: Settings, application: Application) -> str:

@@ -13,11 +13,13 @@ from ecsync.awsmodel import shapes
 from ecsync.config import Settings
 from ecsync.core.kind import ShapeOf
 from ecsync.core.model import Application, Target
-from ecsync.core.ports import Clock, Cloud, Snapshot, Source
+from ecsync.core.policy import Approval
+from ecsync.core.ports import UNLIMITED, Budget, Clock, Cloud, Snapshot, Source
 from ecsync.core.schema import Shape
 from ecsync.engine.catalogue import Catalogue
 from ecsync.engine.inventory import Inventory
 from ecsync.engine.reconciler import Destination
+from ecsync.guards.budget import Counts, HourlyBudget
 from ecsync.language.manifest import LoadCache, Loaded, load
 from ecsync.wiring import projects, registry, targets
 from ecsync.wiring.clouds import Clouds
@@ -40,6 +42,9 @@ class Workspace:
     root_name: str = "default"
     root_names: Mapping[str, str] = field(default_factory=dict)
     threads: Executor | None = None  # that passes read ahead with
+    approves: Callable[[str, frozenset[str]], bool] = lambda _application, _steps: False  # what needs an approval
+    # What was changed within the hour, by account and Region; None: the budgets of an hour do not hold.
+    counts: dict[tuple[str, str], Counts] | None = None
 
     def __post_init__(self) -> None:
         self._cache = LoadCache()
@@ -63,6 +68,8 @@ class Workspace:
             asserted=targets.is_asserted(self.settings, application),
             budget=targets.budget(self.settings, application),
             pruning=targets.pruning(self.settings, application),
+            hourly=self._hourly(application, account, region),
+            approval=Approval(targets.approval(self.settings, application), self.approves),
             serial=self.serial,
             inventory=self._inventory(cloud, account, region),
             threads=self.threads,
@@ -84,6 +91,14 @@ class Workspace:
             if cloud not in self._inventories:
                 self._inventories[cloud] = account, region, Inventory(cloud, self.clock.monotonic, self._kinds)
             return self._inventories[cloud][2]
+
+    def _hourly(self, application: Application, account: str, region: str) -> Budget:
+        if self.counts is None:
+            return UNLIMITED
+        with self._lock:
+            counts = self.counts.setdefault((account, region), Counts(self.clock))
+        allowed = targets.per_hour(self.settings, application)
+        return HourlyBudget(counts=counts, changes=allowed.changes, removals=allowed.removals)
 
     def target_of(self, application: Application) -> Target:
         """Return the target of an application as far as the settings determine it, without a call to AWS."""

@@ -149,7 +149,7 @@ def run(
     """Run a daemon for the block."""
     loop = LoopSettings.model_construct(interval=INTERVAL, source_interval=source_interval, workers=2, jitter=0.0)
     values = {"installation": INSTALLATION, "account": ACCOUNT, "region": REGION, "enforce": True, **settings}
-    daemon_settings = Settings(**values, http=HttpSettings(port=0)).model_copy(update={"loop": loop})
+    daemon_settings = Settings(**{"http": HttpSettings(port=0), **values}).model_copy(update={"loop": loop})
     metrics = daemon.build_metrics()
     clouds = SharedClouds(settings=daemon_settings, read_only=False, clients=environment.clients)
     workspace = _FastWorkspace(
