@@ -54,7 +54,7 @@ def _read(where: Path, **settings: Any) -> Life:
         installation=given.installation,
         account=given.account,
         region=given.region,
-        source=given.source,
+        sources=[one.source for one in given.sources.values()] or [given.source],
         lease=given.lease,
         freeze=given.freeze,
     )
@@ -247,6 +247,13 @@ class TestResources:
         parameter = f"arn:aws:ssm:eu-west-1:{ACCOUNT}:parameter/ecsync/freeze"
         assert allowed(frozen, "ssm:GetParameter") == [([parameter], None)]
         assert allowed(in_table, "s3:PutObject") == []
+
+    def test_each_source_in_s3_is_read(self) -> None:
+        """Those in git need no permission of AWS, and several sources have no lease beside them."""
+        sources = {"a": {"source": "s3://one/x"}, "b": {"source": "s3://two"}, "c": {"source": "git+https://h/o/r.git"}}
+        found = policy_of(MANIFESTS / "nightly", "apply", sources=sources, region="eu-west-1")
+        assert allowed(found, "s3:GetObject") == [(["arn:aws:s3:::one/x/*", "arn:aws:s3:::two/*"], None)]
+        assert allowed(found, "s3:PutObject") == []
 
 
 class TestPolicy:

@@ -92,7 +92,7 @@ def _life(settings: Settings, path: str) -> Life | None:
         installation=settings.installation,
         account=settings.account,
         region=settings.region or default_region(),
-        source=settings.source or path,
+        sources=[one.source for one in settings.sources.values()] or [settings.source or path],
         lease=settings.lease,
         freeze=settings.freeze,
     )

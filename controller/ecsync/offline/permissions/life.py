@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from ecsync.core.kind import Kind
 from ecsync.core.model import Application, Target
-from ecsync.offline.permissions.needs import Beside, Life, Need
+from ecsync.offline.permissions.needs import Beside, Life, Need, Prefix
 from ecsync.offline.permissions.places import Place, Places
 from ecsync.offline.permissions.policy import PER_ROLE, Policy
 
@@ -19,32 +19,34 @@ def life_of(
     installation: str = "",
     account: str = "",
     region: str = "",
-    source: str = "",
+    sources: Sequence[str] = (),
     lease: str = "none",
     freeze: str = "",
 ) -> Life:
     """Return the life of applications.
 
-    `account` and `region` are those of the operator. `source` is where a daemon reads the manifests; `lease` and
-    `freeze` are the settings of these names (docs/cli.md).
+    `account` and `region` are those of the operator. `sources` are where a daemon reads the manifests; `lease`
+    and `freeze` are the settings of these names (docs/cli.md).
     """
     return Life(
         places=Places(applications, kinds, target_of, installation),
         kinds=kinds,
         installation=installation,
         home=Place(account, region, installation),
-        beside=_beside(installation, source, lease, freeze),
+        beside=_beside(installation, sources, lease, freeze),
     )
 
 
-def _beside(installation: str, source: str, lease: str, freeze: str) -> Beside:
-    bucket, _, rest = source.removeprefix("s3://").partition("/") if source.startswith("s3://") else ("", "", "")
-    prefix = f"{rest.strip('/')}/" if rest.strip("/") else ""
-    key = f"{prefix}.ecsync-lease-{installation or '*'}" if bucket and lease == "auto" else ""
+def _beside(installation: str, sources: Sequence[str], lease: str, freeze: str) -> Beside:
+    found: list[Prefix] = []
+    for source in sources:
+        if source.startswith("s3://"):
+            bucket, _, rest = source.removeprefix("s3://").partition("/")
+            prefix = f"{rest.strip('/')}/" if rest.strip("/") else ""
+            key = f"{prefix}.ecsync-lease-{installation or '*'}" if lease == "auto" and len(sources) == 1 else ""
+            found.append(Prefix(bucket=bucket, prefix=prefix, lease_key=key))
     return Beside(
-        bucket=bucket,
-        prefix=prefix,
-        lease_key=key,
+        sources=tuple(found),
         lease_table=lease.removeprefix("dynamodb:") * _dynamo(lease),
         freeze=freeze.removeprefix("ssm:") if freeze.startswith("ssm:") else "",
     )

@@ -33,12 +33,19 @@ class Need:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Beside:
-    """What is used beside AWS's kinds: the source, the lease and the freeze, as settings name them."""
+class Prefix:
+    """Manifests in S3."""
 
-    bucket: str = ""
-    prefix: str = ""  # ends with a slash, if it is not empty
-    lease_key: str = ""  # of an object in the bucket
+    bucket: str
+    prefix: str  # ends with a slash, if it is not empty
+    lease_key: str  # of an object in the bucket; empty: the lease is elsewhere
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """What is used beside AWS's kinds: the sources, the lease and the freeze, as settings name them."""
+
+    sources: tuple[Prefix, ...] = ()
     lease_table: str = ""
     freeze: str = ""  # the name of a parameter of Systems Manager
 
@@ -64,7 +71,9 @@ class Life:
             yield from self._listed(self.places.of(application))
             for desired in application.resources:
                 yield from self._read(desired, self.places.of(application))
-        yield from _source_and_lease(self.beside, self.home)
+        for source in self.beside.sources:
+            yield from _source(source, self.home)
+        yield from _lease_and_freeze(self.beside, self.home)
         owners = self._owners
         for application in applications:
             for desired in application.resources:
@@ -246,36 +255,38 @@ def _needs(
                 )
 
 
-def _source_and_lease(beside: Beside, home: Place) -> Iterator[Need]:
-    if beside.bucket:
-        bucket = f"arn:{home.partition}:s3:::{beside.bucket}"
-        listed: tuple[Condition, ...] = ()
-        if beside.prefix:
-            listed = (("StringLike", "s3:prefix", (f"{beside.prefix}*",)),)
+def _source(source: Prefix, home: Place) -> Iterator[Need]:
+    bucket = f"arn:{home.partition}:s3:::{source.bucket}"
+    listed: tuple[Condition, ...] = ()
+    if source.prefix:
+        listed = (("StringLike", "s3:prefix", (f"{source.prefix}*",)),)
+    yield Need(
+        mode="observe",
+        call="s3.ListObjectsV2",
+        action="s3:ListBucket",
+        resource=bucket,
+        conditions=listed,
+        purpose="List" if listed else "",
+    )
+    objects = f"{bucket}/{source.prefix}*"
+    yield Need(mode="observe", call="s3.GetObject", action="s3:GetObject", resource=objects)
+    if source.lease_key:
+        lease = f"{bucket}/{source.lease_key}"
+        yield Need(mode="apply", call="s3.PutObject", action="s3:PutObject", resource=lease)
+    if listed:
+        # s3.GetObject: without s3:ListBucket, an index or a lease that is not there is "denied". It has no prefix.
+        missing: tuple[Condition, ...] = (("Null", "s3:prefix", ("true",)),)
         yield Need(
             mode="observe",
-            call="s3.ListObjectsV2",
+            call="s3.GetObject",
             action="s3:ListBucket",
             resource=bucket,
-            conditions=listed,
-            purpose="List" if listed else "",
+            conditions=missing,
+            purpose="Missing",
         )
-        objects = f"{bucket}/{beside.prefix}*"
-        yield Need(mode="observe", call="s3.GetObject", action="s3:GetObject", resource=objects)
-        if beside.lease_key:
-            lease = f"{bucket}/{beside.lease_key}"
-            yield Need(mode="apply", call="s3.PutObject", action="s3:PutObject", resource=lease)
-        if listed:
-            # s3.GetObject: without s3:ListBucket, an index or a lease that is not there is "denied". It has no prefix.
-            missing: tuple[Condition, ...] = (("Null", "s3:prefix", ("true",)),)
-            yield Need(
-                mode="observe",
-                call="s3.GetObject",
-                action="s3:ListBucket",
-                resource=bucket,
-                conditions=missing,
-                purpose="Missing",
-            )
+
+
+def _lease_and_freeze(beside: Beside, home: Place) -> Iterator[Need]:
     if beside.lease_table:
         table = home.arn("dynamodb:{region}:{account}:table/" + beside.lease_table)
         for name in ("GetItem", "PutItem"):
