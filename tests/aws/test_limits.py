@@ -107,6 +107,9 @@ def test_a_longer_wait_than_a_pass_may_make_defers_it_and_takes_no_token() -> No
         for _ in range(11):
             limiter.take("ecs", "RegisterTaskDefinition")
         assert (allowance.left, allowance.waited) == (1.0, 2.0)
+        with pytest.raises(Deferred, match=r"waits 10\.0 s for the rate limit ecs-definition-modify"):
+            limiter.check("ecs", "RegisterTaskDefinition")
+        limiter.check("ecs", "UpdateService")
         for _ in range(2):
             with pytest.raises(Deferred, match=r"waits 10\.0 s for the rate limit ecs-definition-modify") as caught:
                 limiter.take("ecs", "RegisterTaskDefinition")
@@ -114,6 +117,7 @@ def test_a_longer_wait_than_a_pass_may_make_defers_it_and_takes_no_token() -> No
         assert caught.value.after == pytest.approx(10.0)
         assert [caught.value.after_for(calls) for calls in (1, 3, 100)] == pytest.approx([2.0, 6.0, 10.0])
         clock.advance(caught.value.after)
+        limiter.check("ecs", "RegisterTaskDefinition")
         assert [limiter.take("ecs", "RegisterTaskDefinition") for _ in range(5)] == [0.0] * 5
     assert limiter.take("ecs", "RegisterTaskDefinition") == pytest.approx(2.0)
 

@@ -11,6 +11,7 @@ import pytest
 
 from ecsync.core.outcome import Done, Failed, Health, Outcome, Plan, Progressing, Result, Skipped
 from ecsync.core.ports import AwsError, Deferred
+from ecsync.engine.reconciler import PassOptions, reconcile
 from ecsync.engine.requeue import AFTER_CHANGE
 from tests.engine.harness import Harness
 from tests.engine.passes import ALL_THERE, KINDS, Account, SharedAccount, document, shop, stack
@@ -98,6 +99,29 @@ class TestStep:
         account.cloud.before = hook
         found = results(account.run(shop(*(document(f"Leaf/n{number}") for number in range(4)))))
         assert found["Leaf/n1"] == replace(self.WAITS, why=found["Leaf/n1"].why, after=6.0)  # type: ignore[union-attr]
+
+    def test_a_change_that_must_wait_reads_nothing_first(self, account: Account) -> None:
+        """What is read before a change is for nothing if the change is not made."""
+        account.settle(shop(document("Base/base"), document("Leaf/a")))
+        account.clock.advance(60)
+        changed = account.declared(shop(document("Base/base", size=5), document("Leaf/a", colour="red")))
+        asked: list[str] = []
+
+        def planned(_: Plan) -> None:
+            account.cloud.before = lambda called, _params: asked.append(called)
+
+        def ready(service: str, operation: str) -> None:
+            if operation == "UpdateLeaf":
+                raise Deferred("a-bucket", 4.0, f"{service}.{operation}")
+
+        destination = replace(account.destination(), ready=ready)
+        options = PassOptions(enforce=True, planned=planned)
+        application = changed.applications["shop"]
+        found = results(reconcile(application, changed, destination, account.step_state, options))
+        why = self.WAITS.why.replace("CreateLeaf", "UpdateLeaf")
+        assert found == {"Base/base": Done(), "Leaf/a": replace(self.WAITS, why=why)}
+        assert "UpdateBase" in asked
+        assert not [name for name in asked if "Leaf" in name]
 
     def test_what_depends_on_it_waits(self, account: Account) -> None:
         """As for any step that is not complete."""

@@ -186,23 +186,30 @@ class Limiter:
         """
         return self._take(service, operation, Bucket.take)[0]
 
+    def check(self, service: str, operation: str) -> None:
+        """Raise Deferred if `take` would. No token is taken."""
+        with self._lock:
+            self._delay(service, operation, self._monotonic())
+
+    def _delay(self, service: str, operation: str, now: float) -> tuple[str, Bucket, float, dict[str, Bucket]]:
+        """Return the slowest bucket of an operation, its seconds, and all buckets. Raises Deferred."""
+        buckets = self._of(service, operation, now)
+        name, last = max(buckets.items(), key=lambda item: item[1].delay(now))
+        seconds = last.delay(now)
+        if seconds > self._patience.now().left:
+            after, each = max(bucket.pause(now) for bucket in buckets.values()), 1.0 / last.rate(now)
+            raise Deferred(name, after, f"{service}.{operation}", first=seconds, each=each)
+        return name, last, seconds, buckets
+
     def _take(self, service: str, operation: str, take: Callable[[Bucket], None]) -> tuple[float, list[Bucket]]:
         """Take a token of each bucket of the operation, and wait until they are there."""
-        allowance = self._patience.now()
         with self._lock:
-            now = self._monotonic()
-            buckets = self._of(service, operation, now)
-            name, last = max(buckets.items(), key=lambda item: item[1].delay(now))
-            seconds = last.delay(now)
-            if seconds > allowance.left:
-                after = max(bucket.pause(now) for bucket in buckets.values())
-                each = 1.0 / last.rate(now)
-                raise Deferred(name, after, f"{service}.{operation}", first=seconds, each=each)
+            name, last, seconds, buckets = self._delay(service, operation, self._monotonic())
             for bucket in buckets.values():
                 take(bucket)
             last.waited += seconds
         if seconds:
-            allowance.spend(seconds)
+            self._patience.now().spend(seconds)
             if self._wait(seconds):
                 raise Deferred(name, 0.0, f"{service}.{operation}")  # the process stops: nothing is counted any more
         return seconds, list(buckets.values())

@@ -24,6 +24,7 @@ from ecsync.engine.views import MOMENT, View, around, confirmed, fresh
 _READ_AHEAD = 49  # resources of the same kind that are read with one that is created
 _LOOK_AGAIN = 5.0  # seconds until the next pass, if this process may not write now
 Announce = Callable[[Step, Result], None]
+Ready = Callable[[str, str], None]  # raises Deferred where a call of (service, operation) would
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,7 @@ class ExecutionContext:
     serial: Callable[[str], AbstractContextManager[object]]
     budget: int = 10  # resources that this pass may delete or replace
     hourly: Budget = UNLIMITED
+    ready: Ready = lambda *_: None
     announce: Announce = lambda *_: None
     adopting: bool = False  # `ecsync adopt`: adoption steps, and nothing else
     confirmed: Collection[Key] = ()  # resources that were read for the plan a moment ago, with what they depend on
@@ -176,6 +178,8 @@ def _content(run: _Run, step: Step) -> str:
 
 def _apply(run: _Run, step: Step) -> Result:
     """Plan the step again from a fresh read, then make its calls, unless the plan or the mode prevents them."""
+    for call in step.calls[:1]:
+        run.context.ready(call.service, call.operation)  # before anything is read for it
     again = _planned_again(run, step)
     if not isinstance(again, Step):
         return again

@@ -18,7 +18,7 @@ from ecsync.core.ports import UNLIMITED, Budget, Clock, Cloud, Reader
 from ecsync.engine import orphans, quiet
 from ecsync.engine.ahead import Threads, read_ahead
 from ecsync.engine.catalogue import Catalogue
-from ecsync.engine.executor import Announce, ExecutionContext, execute
+from ecsync.engine.executor import Announce, ExecutionContext, Ready, execute
 from ecsync.engine.inventory import Inventory
 from ecsync.engine.observe import neighbours, observe, observe_again
 from ecsync.engine.quiet import Quiet
@@ -49,6 +49,7 @@ class Destination:
     budget: int = 10  # resources that one pass may delete or replace
     pruning: str = ""  # why nothing may be pruned here; empty: it may
     hourly: Budget = UNLIMITED
+    ready: Ready = lambda *_: None
     approval: policy.Approval | None = None
     serial: Callable[[str], AbstractContextManager[object]] = nullcontext
     inventory: Inventory | None = None  # what other applications share; None: nothing is kept between passes
@@ -181,7 +182,10 @@ def _planned(
     """Plan what was observed, with what is to be removed; return the inputs of the plan too."""
     assert destination.inventory is not None
     now = destination.clock.monotonic()
-    listing = orphans.listing(destination.inventory, view, inputs, step_state.orphan_listing, now)
+    last = step_state.orphan_listing
+    # What the application has written since is declared. After a deletion, and with another revision, there is no last.
+    seen = replace(view, after=0) if last is not None and last.revision == inputs.revision else view
+    listing = orphans.listing(destination.inventory, seen, inputs, last, now)
     step_state.orphan_listing = listing
     applications = catalogue.applications.values()
     if len(applications) > 1:
@@ -327,6 +331,7 @@ def _context(
         serial=destination.serial,
         budget=destination.budget,
         hourly=destination.hourly,
+        ready=destination.ready,
         announce=options.announce,
         adopting=options.adopt is not None,
         confirmed=lately,

@@ -69,6 +69,9 @@ class Workspace:
             budget=targets.budget(self.settings, application),
             pruning=targets.pruning(self.settings, application),
             hourly=self._hourly(application, account, region),
+            ready=lambda service, operation: self.clouds.limiters.of(account, region, service).check(
+                service, operation
+            ),
             approval=Approval(targets.approval(self.settings, application), self.approves),
             serial=self.serial,
             inventory=self._inventory(cloud, account, region),

@@ -13,6 +13,7 @@ from ecsync.core.model import Application, Unreadable
 from ecsync.core.outcome import Outcome
 from ecsync.core.ports import AwsError
 from ecsync.engine.orphans import RELIST
+from ecsync.engine.step_state import StepState
 from ecsync.testing import MemoryCloud, memory_kind
 from tests.engine.passes import APP, Account, SharedAccount, document, shop
 
@@ -111,3 +112,25 @@ def _alone(reader: Any, wanted: Any, world: Any) -> Iterator[Any]:
             yield from LEAF.read(reader, [want], world)
         except AwsError as error:
             yield want.key, Unreadable(str(error))
+
+
+def test_a_write_of_its_own_is_no_reason_to_list_what_is_ours_again() -> None:
+    """What an application has written since is declared. A listing that another one made a moment ago is taken."""
+    account = SharedAccount(cloud=TaggedCloud(), kinds={"App": APP, "Leaf": LEAF})
+    other = shop(document("Leaf/b", application="other"), name="other")
+    catalogue = account.declared(shop(document("Leaf/a", colour="red")), other)
+    counts = refuse(account, "none")
+    account.reconcile("shop", catalogue)
+    account.clock.advance(RELIST - 30)
+    before = counts["GetResources"]
+    own, account.step_state = account.step_state, StepState()
+    account.reconcile("other", catalogue)
+    assert counts["GetResources"] == before + 1
+    account.body("Leaf/a")["colour"], account.step_state = "blue", own
+    account.reconcile("shop", catalogue)
+    assert account.body("Leaf/a")["colour"] == "red"
+    account.clock.advance(31)
+    account.reconcile("shop", catalogue)
+    assert account.step_state.orphan_listing is not None
+    assert account.step_state.orphan_listing.at == account.clock.monotonic()
+    assert counts["GetResources"] == before + 1
