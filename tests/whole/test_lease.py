@@ -15,6 +15,7 @@ from ecsync import wiring
 from ecsync.config import Settings
 from ecsync.lease.records import Record, Store
 from ecsync.lease.stores import DynamoDbStore, S3Store
+from tests.git.repository import git
 from tests.lease.memory_store import holder
 from tests.whole.support.command import Command
 from tests.whole.support.daemon_process import Process, daemon
@@ -53,11 +54,19 @@ def in_s3(environment: Environment, _: object = None) -> str:
     return f"s3://{BUCKET}/prod"
 
 
-def in_dynamodb(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The source is a directory, and the lease is in a table."""
+def in_git(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The source is a git repository, and the lease is in a table."""
     create_table(environment)
     monkeypatch.setenv("ECSYNC_LEASE", f"dynamodb:{TABLE}")
-    return str(environment.manifests)
+    git("init", "--quiet", "--initial-branch=main", at=environment.manifests)
+    commit(environment)
+    return f"git+file://{environment.manifests}@main"
+
+
+def commit(environment: Environment) -> None:
+    """Commit the manifests."""
+    git("add", "--all", at=environment.manifests)
+    git("commit", "--quiet", "--message=a change", at=environment.manifests)
 
 
 def create_bucket(environment: Environment) -> None:
@@ -75,7 +84,7 @@ def create_table(environment: Environment) -> None:
     )
 
 
-@pytest.fixture(params=[on_disk, in_s3, in_dynamodb])
+@pytest.fixture(params=[on_disk, in_s3, in_git])
 def where(environment: Environment, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
     """The source: the quickstart, looked at every 5 s."""
     environment.edit("interval: 30s", "interval: 5s", "application.yaml")
@@ -192,6 +201,8 @@ def test_two_daemons_with_different_manifests_do_not_fight(environment: Environm
         if where.startswith("s3://"):
             body = (environment.manifests / "application.yaml").read_bytes()
             environment.aws("s3").put_object(Bucket=BUCKET, Key="prod/application.yaml", Body=body)
+        if where.startswith("git+"):
+            commit(environment)
         new = both.enter_context(daemon(where))
         wait_until(lambda: waits(new) and application(new)["sync"] == "OutOfSync")
         assert aws_writes(environment, since) == []

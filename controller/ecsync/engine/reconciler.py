@@ -25,7 +25,7 @@ from ecsync.engine.quiet import Quiet
 from ecsync.engine.retries import added
 from ecsync.engine.step_state import StepState
 from ecsync.engine.trace import Trace
-from ecsync.engine.views import View, around, at_cadence, at_interval, fresh
+from ecsync.engine.views import View, around, at_cadence, at_interval, fresh, relisted
 
 Timer = Callable[[str], AbstractContextManager[object]]
 
@@ -183,9 +183,8 @@ def _planned(
     assert destination.inventory is not None
     now = destination.clock.monotonic()
     last = step_state.orphan_listing
-    # What the application has written since is declared. After a deletion, and with another revision, there is no last.
-    seen = replace(view, after=0) if last is not None and last.revision == inputs.revision else view
-    listing = orphans.listing(destination.inventory, seen, inputs, last, now)
+    same = last is not None and last.revision == inputs.revision
+    listing = orphans.listing(destination.inventory, relisted(view) if same else view, inputs, last, now)
     step_state.orphan_listing = listing
     applications = catalogue.applications.values()
     if len(applications) > 1:

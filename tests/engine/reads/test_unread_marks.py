@@ -115,13 +115,13 @@ def _alone(reader: Any, wanted: Any, world: Any) -> Iterator[Any]:
 
 
 def test_a_write_of_its_own_is_no_reason_to_list_what_is_ours_again() -> None:
-    """What an application has written since is declared. A listing that another one made a moment ago is taken."""
+    """What an application has written since is declared. The listing that another one made lately is taken."""
     account = SharedAccount(cloud=TaggedCloud(), kinds={"App": APP, "Leaf": LEAF})
     other = shop(document("Leaf/b", application="other"), name="other")
     catalogue = account.declared(shop(document("Leaf/a", colour="red")), other)
     counts = refuse(account, "none")
     account.reconcile("shop", catalogue)
-    account.clock.advance(RELIST - 30)
+    account.clock.advance(RELIST - 90)
     before = counts["GetResources"]
     own, account.step_state = account.step_state, StepState()
     account.reconcile("other", catalogue)
@@ -129,7 +129,7 @@ def test_a_write_of_its_own_is_no_reason_to_list_what_is_ours_again() -> None:
     account.body("Leaf/a")["colour"], account.step_state = "blue", own
     account.reconcile("shop", catalogue)
     assert account.body("Leaf/a")["colour"] == "red"
-    account.clock.advance(31)
+    account.clock.advance(91)
     account.reconcile("shop", catalogue)
     assert account.step_state.orphan_listing is not None
     assert account.step_state.orphan_listing.at == account.clock.monotonic()
