@@ -183,8 +183,8 @@ def _planned(
     assert destination.inventory is not None
     now = destination.clock.monotonic()
     last = step_state.orphan_listing
-    same = last is not None and last.revision == inputs.revision
-    listing = orphans.listing(destination.inventory, relisted(view) if same else view, inputs, last, now)
+    seen = relisted(view, same=last.revision == inputs.revision) if last is not None else view
+    listing = orphans.listing(destination.inventory, seen, inputs, last, now)
     step_state.orphan_listing = listing
     applications = catalogue.applications.values()
     if len(applications) > 1:

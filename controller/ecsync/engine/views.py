@@ -72,13 +72,14 @@ def at_cadence(interval: float, *, written: int = 0, began: float = inf) -> View
     return View("cadence", ages, written, began=began)
 
 
-def relisted(view: View) -> View:
-    """Return the view in which what is ours is listed again, within the same revision and without a deletion.
+def relisted(view: View, *, same: bool) -> View:
+    """Return the view in which what is ours is listed again, without a deletion in between.
 
-    What the application has written since is declared, so a list is not older for it. In a roll-out the applications
-    ask for one at different times: they share it for the time of a medium cadence.
+    In a roll-out the applications ask for a list at different times: they share it for the time of a medium cadence.
+    Within the same revision, what the application has written since is declared: a list is not too old for that.
     """
-    return View(view.reason, {**view.ages, "fast": view.ages["medium"]}, began=view.began)
+    after = 0 if same else view.after
+    return View(view.reason, {**view.ages, "fast": view.ages["medium"]}, after, began=view.began)
 
 
 def _within(interval: float, times: int, least: float, most: float) -> float:

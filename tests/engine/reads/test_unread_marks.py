@@ -134,3 +134,23 @@ def test_a_write_of_its_own_is_no_reason_to_list_what_is_ours_again() -> None:
     assert account.step_state.orphan_listing is not None
     assert account.step_state.orphan_listing.at == account.clock.monotonic()
     assert counts["GetResources"] == before + 1
+
+
+def test_with_another_revision_the_list_is_of_after_its_own_last_write() -> None:
+    """What it has created may be no longer declared. Without a write since, the listing of another one is taken."""
+    account = SharedAccount(cloud=TaggedCloud(), kinds={"App": APP, "Leaf": LEAF})
+    counts = refuse(account, "none")
+    account.settle(shop(document("Leaf/a"), document("Leaf/b"), prune=True))
+    account.clock.advance(60)
+    before = counts["GetResources"]
+    account.run(shop(document("Leaf/a", colour="red"), document("Leaf/b"), prune=True))
+    account.clock.advance(60)
+    account.run(shop(document("Leaf/a", colour="red"), prune=True))
+    assert counts["GetResources"] == before + 2
+    assert account.there() == {"Leaf": ["a"]}
+    account.clock.advance(60)
+    account.settle(shop(document("Leaf/a", colour="red"), prune=True))
+    before = counts["GetResources"]
+    account.clock.advance(60)
+    account.run(shop(document("Leaf/a", colour="blue"), prune=True))
+    assert counts["GetResources"] == before
