@@ -93,6 +93,8 @@ def test_a_slow_source_keeps_no_other_waiting() -> None:
     found.late, found.patience = announced.set, 0.01
     for _ in range(3):
         state = found.refresh()
+    refused = found.refuse(SourceError("an internal error", reason="internal"))
+    assert {name: one.error is None for name, one in refused.each.items()} == {"blue": True, "red": False}
     assert state.snapshot is not None
     assert list(state.snapshot.files) == ["red/b.yaml"]
     assert blue.reads == 1

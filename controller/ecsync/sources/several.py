@@ -55,9 +55,11 @@ class Several:
         return self._current()
 
     def refuse(self, error: SourceError) -> SourcesState:
-        """Note that what was read last cannot be used, and return the state."""
-        for source in self.sources.values():
-            source.refuse(error)
+        """Note that what was read last cannot be used, and return the state. It waits for no read that is under way."""
+        with self._changed:
+            idle = self.sources.keys() - self._under_way
+        for name in idle:
+            self.sources[name].refuse(error)
         return self._current()
 
     def states(self) -> Mapping[str, SourceState]:
