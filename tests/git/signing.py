@@ -13,7 +13,10 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-needs_ssh_keygen = pytest.mark.skipif(not shutil.which("ssh-keygen"), reason="real signatures are tested: ssh-keygen")
+needs_ssh_keygen = pytest.mark.skipif(
+    not shutil.which("ssh-keygen"),
+    reason="ssh-keygen makes the real signatures that are verified, and it is not installed",
+)
 
 
 @dataclass(frozen=True)

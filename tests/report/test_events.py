@@ -452,17 +452,22 @@ def test_a_source_is_reported_when_it_changes_fails_and_recovers() -> None:
         SourceState(ONE, SourceError("no", reason="denied")),
         SourceState(ONE),
     ]
-    seen: list[str] = []
-    recorder = Recorder(lambda event: seen.append(f"{event.type} {event.message}"))
-    for state in states:
-        recorder.source_read(state, NOW)
-    assert seen == [
+    assert reported(states) == [
         "source.updated revision 1 of s3://bucket/prod",
         "source.updated revision 2 of s3://bucket/prod",
         "source.failed gone",
         "source.failed no",
         "source.updated s3://bucket/prod can be read again",
     ]
+
+
+def reported(states: Iterable[SourceState]) -> list[str]:
+    """Return the events of reads of a source that have these results."""
+    seen: list[str] = []
+    recorder = Recorder(lambda event: seen.append(f"{event.type} {event.message}"))
+    for state in states:
+        recorder.source_read(state, NOW)
+    return seen
 
 
 def test_a_revision_beside_a_failure_is_reported_too() -> None:
@@ -474,11 +479,7 @@ def test_a_revision_beside_a_failure_is_reported_too() -> None:
         SourceState(TWO, SourceError("4 is not signed", reason="unsigned", snapshot=TWO)),
         SourceState(TWO),
     ]
-    seen: list[str] = []
-    recorder = Recorder(lambda event: seen.append(f"{event.type} {event.message}"))
-    for state in states:
-        recorder.source_read(state, NOW)
-    assert seen == [
+    assert reported(states) == [
         "source.updated revision 1 of s3://bucket/prod",
         "source.failed 3 is not signed",
         "source.updated revision 2 of s3://bucket/prod",

@@ -197,7 +197,7 @@ def test_commits_that_gpg_has_signed_count(
     """As git makes them."""
     pytest.importorskip("pysequoia", reason="the extra gpg is not installed")
     if not shutil.which("gpg"):
-        pytest.skip("real signatures are tested: gpg")
+        pytest.skip("gpg makes the real signatures that are verified, and it is not installed")
     (tmp_path / "home").mkdir(mode=0o700)
     gpg = Gpg(tmp_path / "home")
     request.addfinalizer(gpg.close)

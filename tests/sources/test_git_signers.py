@@ -184,7 +184,7 @@ def gpg(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gpg]:
     """A home of gpg with keys of ada (ed25519), rsa, weak (rsa of 1024 bits) and eve."""
     pytest.importorskip("pysequoia", reason="the extra gpg is not installed")
     if not shutil.which("gpg"):
-        pytest.skip("real signatures are tested: gpg")
+        pytest.skip("gpg makes the real signatures that are verified, and it is not installed")
     made = Gpg(tmp_path_factory.mktemp("gpg"))
     for name, kind in (
         ("ada", "ed25519"),
