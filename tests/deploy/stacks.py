@@ -76,7 +76,7 @@ class Stacks:
             made.delete()
             return replaced
         if kind == "AWS::ECS::Service":
-            wanted = _camel(properties)
+            wanted = camel(properties)
             fixed = ("serviceName", "launchType")
             self.client("ecs").update_service(
                 service=wanted["serviceName"], **{key: one for key, one in wanted.items() if key not in fixed}
@@ -88,12 +88,12 @@ class Stacks:
         raise NotImplementedError(f"an update of {kind} is not known to the tests")
 
 
-def _camel(node: Any) -> Any:
+def camel(node: Any) -> Any:
     """Return the properties of ECS in the names of its API."""
     if isinstance(node, list):
-        return [_camel(one) for one in node]
+        return [camel(one) for one in node]
     if isinstance(node, dict):
-        return {key[0].lower() + key[1:]: one if key in _OPEN else _camel(one) for key, one in node.items()}
+        return {key[0].lower() + key[1:]: one if key in _OPEN else camel(one) for key, one in node.items()}
     return node
 
 
@@ -217,18 +217,18 @@ def _rules(given: list[Body]) -> list[Body]:
 
 def _cluster(stacks: Stacks, given: Body) -> Made:
     ecs, name = stacks.client("ecs"), given["ClusterName"]
-    arn = ecs.create_cluster(**_camel(given))["cluster"]["clusterArn"]
+    arn = ecs.create_cluster(**camel(given))["cluster"]["clusterArn"]
     return Made(name, {"Arn": arn}, lambda: ecs.delete_cluster(cluster=name))
 
 
 def _task_definition(stacks: Stacks, given: Body) -> Made:
     ecs = stacks.client("ecs")
-    arn = ecs.register_task_definition(**_camel(given))["taskDefinition"]["taskDefinitionArn"]
+    arn = ecs.register_task_definition(**camel(given))["taskDefinition"]["taskDefinitionArn"]
     return Made(arn, {"TaskDefinitionArn": arn}, lambda: ecs.deregister_task_definition(taskDefinition=arn))
 
 
 def _service(stacks: Stacks, given: Body) -> Made:
-    ecs, wanted = stacks.client("ecs"), _camel(given)
+    ecs, wanted = stacks.client("ecs"), camel(given)
     made = ecs.create_service(**wanted)["service"]
     cluster, name = wanted["cluster"], wanted["serviceName"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,13 +70,16 @@ class AwsCommand:
         return ""
 
     def _call(self, service: str, operation: str, options: dict[str, list[str]]) -> str:
-        client = self.stacks.client(service)
+        client = self.stacks.client("s3" if service == "s3api" else service)
         methods = {xform_name(name, "-"): name for name in client.meta.service_model.operation_names}
         model = client.meta.service_model.operation_model(methods[operation])
         params = _parameters(model.input_shape, options)
         for file in options.get("cli-input-json", []):
             params = {**json.loads(self._text(file)), **params}
-        params = {name: self._text(one) if isinstance(one, str) else one for name, one in params.items()}
+        for name, one in params.items():
+            if isinstance(one, str) and one.startswith("file://"):
+                text = self._text(one)
+                params[name] = text if model.input_shape.members[name].type_name == "string" else json.loads(text)
         answer = getattr(client, xform_name(methods[operation]))(**params)
         answer.pop("ResponseMetadata", None)
         return _printed(answer, options)
@@ -107,19 +111,40 @@ def _parameters(shape: Any, options: dict[str, list[str]]) -> dict[str, Any]:
 
 
 def _typed(shape: Any, values: list[str]) -> Any:
-    """Return the value of an option: text, numbers, lists, and the short form of structures (`Name=a,Values=b`)."""
+    """Return the value of an option: text, numbers, lists, files, and the short form of structures."""
     match shape.type_name:
         case "list":
             return [_typed(shape.member, [one]) for one in values]
-        case "structure":
-            pairs = dict(one.split("=", 1) for one in values[0].split(","))
-            return {name: _typed(shape.members[name], [one]) for name, one in pairs.items()}
+        case "structure" if not values[0].startswith("file://"):
+            tree, rest = _short(f"{{{values[0]}}}", shape)
+            assert rest == "", f"{values[0]}: {rest} is left over"
+            return tree
         case "boolean":
             return values in ([], ["true"])
         case "integer" | "long":
             return int(values[0])
         case _:
             return values[0]
+
+
+def _short(text: str, shape: Any) -> tuple[Any, str]:
+    """Return a value in the short form (`Name=a,Values=b`, `{…}`, `[…]`), and the text that follows it."""
+    if shape.type_name == "structure":
+        found, rest = {}, text.removeprefix("{")
+        while not rest.startswith("}"):
+            name, _, rest = rest.removeprefix(",").partition("=")
+            found[name], rest = _short(rest, shape.members[name])
+        return found, rest[1:]
+    if shape.type_name == "list" and text.startswith("["):
+        items, rest = [], text[1:]
+        while not rest.startswith("]"):
+            item, rest = _short(rest.removeprefix(","), shape.member)
+            items.append(item)
+        return items, rest[1:]
+    value = re.match(r"[^,}\]]*", text)
+    assert value is not None
+    plain = _typed(shape, [value[0]])
+    return plain, text[value.end() :]
 
 
 def _printed(answer: Any, options: dict[str, list[str]]) -> str:

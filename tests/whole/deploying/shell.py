@@ -65,20 +65,23 @@ class Operator:
                 self._write(folder / program, _SHIM, server.getsockname()[1], program)
             own = {"PATH": f"{folder}:{Path(sys.executable).parent}:{os.environ['PATH']}", **self.environment}
             script = f"set -euo pipefail\n{block}\nenv -0 > {kept}\n"
-            shell = subprocess.Popen(
-                ["bash", "-c", script],
-                cwd=self.work,
-                env={**os.environ, **own},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
-            try:
-                while shell.poll() is None:
-                    self._answer(server)
-            finally:
-                shell.kill()
-            out = shell.communicate()[0]
+            with (self.work / ".out").open("w+") as printed:  # a pipe would be full before the end
+                shell = subprocess.Popen(
+                    ["bash", "-c", script],
+                    cwd=self.work,
+                    env={**os.environ, **own},
+                    stdin=subprocess.DEVNULL,
+                    stdout=printed,
+                    stderr=subprocess.STDOUT,
+                )
+                try:
+                    while shell.poll() is None:
+                        self._answer(server)
+                finally:
+                    shell.kill()
+                    shell.wait()
+                printed.seek(0)
+                out = printed.read()
         assert shell.returncode == 0, f"{block}\n{out}"
         self.environment |= dict(
             one.partition("=")[::2] for one in kept.read_text().split("\0") if one.startswith(_EXPORTS)
@@ -104,7 +107,7 @@ class Operator:
 
 
 _OURS = ("AWS_", "ECSYNC_")
-_EXPORTS = (*_OURS, "IMAGE=", "VPC=", "SUBNETS=", "SOURCE=", "TASK=")
+_EXPORTS = (*_OURS, "IMAGE=", "VPC=", "SUBNETS=", "SOURCE=", "BUCKET=", "GROUP=")
 
 
 @contextmanager

@@ -1,0 +1,73 @@
+"""The other ways of docs/deploy.md: each makes what the stack of CloudFormation makes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.deploy.stacks import Stacks
+from tests.whole.deploying.aws_command import AwsCommand
+from tests.whole.deploying.made import made
+from tests.whole.deploying.shell import Operator, blocks
+from tests.whole.support.command import Command
+from tests.whole.support.environment import ACCOUNT, REGION, Environment
+from tests.whole.support.in_process_daemon import advancing_time
+
+ROOT = Path(__file__).resolve().parents[3]
+PAGE = blocks(ROOT / "docs" / "deploy.md")
+PLUGINS = os.environ.get("ECSYNC_TERRAFORM", "")
+# The provider waits for a minute until the rule of a bucket is everywhere, and reaches buckets by their DNS names.
+OVERRIDES = {
+    "override.tf": 'resource "aws_s3_bucket_lifecycle_configuration" "manifests" {\n  count = 0\n}\n',
+    "example/override.tf": 'provider "aws" {\n  s3_use_path_style = true\n}\n',
+}
+
+
+@pytest.fixture
+def operator(
+    environment: Environment, ecsync: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Operator]:
+    """A person with a clone of the repository; time goes by."""
+    work = tmp_path / "clone"
+    for folder in ("deploy", "manifests"):
+        shutil.copytree(ROOT / folder, work / folder)
+    monkeypatch.chdir(work)
+    aws = AwsCommand(Stacks(environment.aws, ACCOUNT, REGION), work)
+    with advancing_time(environment):
+        yield Operator({"aws": aws, "ecsync": lambda arguments: ecsync(*arguments)}, work)
+
+
+def by_cloudformation(environment: Environment, operator: Operator) -> dict[str, Any]:
+    """Return what the stack makes, and empty the account."""
+    operator.follow(PAGE["2. The stack"])
+    found = made(environment)
+    environment.reset()
+    return found
+
+
+def test_the_aws_cli_makes_what_the_stack_makes(environment: Environment, operator: Operator) -> None:
+    """With the files of deploy/ecs: botocore validates each parameter."""
+    expected = by_cloudformation(environment, operator)
+    operator.follow(PAGE["AWS CLI"])
+    assert made(environment) == expected
+
+
+@pytest.mark.skipif(not PLUGINS, reason="ECSYNC_TERRAFORM names no folder with Terraform's provider of AWS")
+def test_terraform_makes_what_the_stack_makes(environment: Environment, operator: Operator) -> None:
+    """Terraform itself, with its provider of AWS, applies the example; all but the lifecycle rule of the bucket."""
+    expected = by_cloudformation(environment, operator)
+    module = operator.work / "deploy" / "terraform"
+    for file, text in OVERRIDES.items():
+        (module / file).write_text(text)
+    operator.environment |= {
+        "TF_CLI_ARGS_init": f"-plugin-dir={PLUGINS} -input=false",
+        "TF_CLI_ARGS_apply": "-auto-approve -input=false -no-color",
+        "CHECKPOINT_DISABLE": "1",
+    }
+    operator.follow(PAGE["Terraform"])
+    assert made(environment) == expected
