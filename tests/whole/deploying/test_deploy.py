@@ -56,7 +56,7 @@ class Deployment:
         """Return the newest task of the controller."""
         return list(self.agent.tasks.values())[-1]
 
-    def wait(self, condition: Any, timeout: float = 60.0) -> None:
+    def wait(self, condition: Any, timeout: float = 120.0) -> None:
         """Wait until a condition is true, and fail with what the controller has logged."""
         try:
             wait_until(condition, timeout)
@@ -137,15 +137,15 @@ def test_the_page_deploys_upgrades_and_removes_the_controller(deployment: Deploy
     deployment.follow("Upgrade")
     deployment.wait(lambda: len(deployment.agent.tasks) == 3 and is_settled(deployment))
     assert deployment.newest().image.endswith("ecsync:0.2.0")
-    deployment.operator.follow(
-        ["sed -i s/InDays:.14/InDays:\\ 7/ shop/quickstart/service.yaml; ecsync publish shop $SOURCE"]
-    )
-    deployment.wait(lambda: retention(deployment) == 7)  # the new task writes
 
-    publishing, *removing = PAGE["Remove"]
+    deployment.environment.simulator.set_image_outcome("ecsync:0.3.0", "pull")  # it cannot be pulled
+    change = "sed -i 's|/ecsync:0.2.0|/ecsync:0.3.0|' shop/controller/application.yaml"
+    deployment.operator.follow([f"{change}\necsync publish shop $SOURCE"])
+    deployment.wait(lambda: len(deployment.agent.tasks) == 4 and deployment.state("controller")[1] == "Degraded")
+    assert deployment.newest().image.endswith("ecsync:0.2.0")  # ECS has rolled back, and the controller reports it
     change = "sed -i 's/InDays: 14/InDays: 7/' shop/quickstart/service.yaml"
     deployment.operator.follow([f"{change}\necsync publish shop $SOURCE"])
-    deployment.wait(lambda: retention(deployment) == 7)  # the new task writes
+    deployment.wait(lambda: retention(deployment) == 7)  # and goes on with everything else
 
     publishing, *removing = PAGE["Remove"]
     deployment.operator.follow([publishing])
@@ -156,7 +156,7 @@ def test_the_page_deploys_upgrades_and_removes_the_controller(deployment: Deploy
 
     written = writes(deployment.agent)
     assert [str(one) for one in written if one.holder != one.task] == []
-    assert {one.task for one in written} == {"task-2", "task-3"}
+    assert {one.task for one in written} == {"task-2", "task-3", "task-4"}
     # Nothing was deleted, so the role that deletes was never used.
     assert {one.call.identity.split("/")[1] for one in written} == {f"{NAME}-apply"}
     assert [str(one) for task, one in deployment.agent.calls() if task and one.error_code in NOT_DENIED] == []
