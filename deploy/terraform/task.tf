@@ -36,6 +36,7 @@ resource "aws_ecs_task_definition" "controller" {
       portMappings = [{ containerPort = 8080, protocol = "tcp" }]
       environment = concat(
         [
+          { name = "AWS_REGION", value = local.region },
           { name = "ECSYNC_INSTALLATION", value = var.installation },
           { name = "ECSYNC_ACCOUNT", value = local.account },
           { name = "ECSYNC_ENFORCE", value = tostring(var.enforce) },

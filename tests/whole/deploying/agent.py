@@ -17,7 +17,7 @@ from ecsim import LedgerEntry
 from ecsync.config import Settings
 from ecsync.core.trees import Body
 from tests.whole.support.command import ECSYNC
-from tests.whole.support.environment import ACCOUNT, REGION, Environment
+from tests.whole.support.environment import ACCOUNT, Environment
 
 IN_THE_IMAGE = "/opt/ecsync/bin/ecsync"  # the entry point of the Dockerfile
 _KEY = "ASIA"  # the beginning of the access keys of tasks: ASIAtask-1
@@ -130,7 +130,7 @@ class Agent:
             own.pop("ECSYNC_METRICS_EMF", "")  # this version writes no metrics for CloudWatch yet
         given = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "ECSYNC_"))}
         given |= {key: os.environ[key] for key in ("AWS_ENDPOINT_URL", "AWS_EC2_METADATA_DISABLED")}
-        given |= {**FASTER, **own, **self._credentials(definition["taskRoleArn"], name), "AWS_REGION": REGION}
+        given |= {**FASTER, **own, **self._credentials(definition["taskRoleArn"], name)}
         command = [str(ECSYNC), *container["command"]]
         pipe = subprocess.PIPE
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=pipe, text=True, env=given)

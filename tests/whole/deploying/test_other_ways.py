@@ -21,10 +21,18 @@ from tests.whole.support.in_process_daemon import advancing_time
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = blocks(ROOT / "docs" / "deploy.md")
 PLUGINS = os.environ.get("ECSYNC_TERRAFORM", "")
+REPOSITORY = "acme/deploy"
 # The provider waits for a minute until the rule of a bucket is everywhere, and reaches buckets by their DNS names.
 OVERRIDES = {
     "override.tf": 'resource "aws_s3_bucket_lifecycle_configuration" "manifests" {\n  count = 0\n}\n',
-    "example/override.tf": 'provider "aws" {\n  s3_use_path_style = true\n}\n',
+    "example/override.tf": f"""
+provider "aws" {{
+  s3_use_path_style = true
+}}
+module "ecsync" {{
+  github_repository = "{REPOSITORY}"
+}}
+""",
 }
 
 
@@ -42,9 +50,13 @@ def operator(
         yield Operator({"aws": aws, "ecsync": lambda arguments: ecsync(*arguments)}, work)
 
 
-def by_cloudformation(environment: Environment, operator: Operator) -> dict[str, Any]:
-    """Return what the stack makes, and empty the account."""
+def by_cloudformation(environment: Environment, operator: Operator, *parameters: str) -> dict[str, Any]:
+    """Return what the stack makes, also with further parameters, and empty the account."""
     operator.follow(PAGE["2. The stack"])
+    if parameters:
+        update = "aws cloudformation deploy --stack-name ecsync --template-file deploy/cloudformation/ecsync.yaml"
+        overrides = f"--capabilities CAPABILITY_NAMED_IAM --parameter-overrides {' '.join(parameters)}"
+        operator.follow([f"{update} {overrides}"])
     found = made(environment)
     environment.reset()
     return found
@@ -59,8 +71,12 @@ def test_the_aws_cli_makes_what_the_stack_makes(environment: Environment, operat
 
 @pytest.mark.skipif(not PLUGINS, reason="ECSYNC_TERRAFORM names no folder with Terraform's provider of AWS")
 def test_terraform_makes_what_the_stack_makes(environment: Environment, operator: Operator) -> None:
-    """Terraform itself, with its provider of AWS, applies the example; all but the lifecycle rule of the bucket."""
-    expected = by_cloudformation(environment, operator)
+    """Terraform itself, with its provider of AWS, applies the example, here with a role for CI.
+
+    All but the lifecycle rule of the bucket.
+    """
+    expected = by_cloudformation(environment, operator, f"GitHubRepository={REPOSITORY}")
+    assert "ecsync-production-publish" in expected["roles"]
     module = operator.work / "deploy" / "terraform"
     for file, text in OVERRIDES.items():
         (module / file).write_text(text)
