@@ -130,14 +130,14 @@ class Agent:
             own.pop("ECSYNC_METRICS_EMF", "")  # this version writes no metrics for CloudWatch yet
         given = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "ECSYNC_"))}
         given |= {key: os.environ[key] for key in ("AWS_ENDPOINT_URL", "AWS_EC2_METADATA_DISABLED")}
-        given |= {**FASTER, **own, **self._credentials(definition["taskRoleArn"], name)}
+        given |= {**FASTER, **own, **self.credentials(definition["taskRoleArn"], name)}
         command = [str(ECSYNC), *container["command"]]
         pipe = subprocess.PIPE
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=pipe, text=True, env=given)
         return Task(name, container["image"], process, given)
 
-    def _credentials(self, role: str, name: str) -> dict[str, str]:
-        """Return what a task gets for its role."""
+    def credentials(self, role: str, name: str) -> dict[str, str]:
+        """Return what a task, or another client with this name, gets for a role."""
         sessions, key = self.environment.simulator.world_of(ACCOUNT).sessions, f"{_KEY}{name}"
         sessions.roles[key] = role
         sessions.arns[key] = f"arn:aws:sts::{ACCOUNT}:assumed-role/{role.rsplit('/', 1)[1]}/{name}"

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from tests.deploy.stacks import Stacks
+from tests.whole.deploying.agent import Agent
 from tests.whole.deploying.aws_command import AwsCommand
-from tests.whole.deploying.made import made
+from tests.whole.deploying.made import BUCKET, NAME, made
 from tests.whole.deploying.shell import Operator, blocks
+from tests.whole.permissions.recorded import NOT_DENIED
 from tests.whole.support.command import Command
 from tests.whole.support.environment import ACCOUNT, REGION, Environment
 from tests.whole.support.in_process_daemon import advancing_time
@@ -22,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[3]
 PAGE = blocks(ROOT / "docs" / "deploy.md")
 PLUGINS = os.environ.get("ECSYNC_TERRAFORM", "")
 REPOSITORY = "acme/deploy"
+DENIED = (*NOT_DENIED, "403")  # the answer to HEAD has no code
 # The provider waits for a minute until the rule of a bucket is everywhere, and reaches buckets by their DNS names.
 OVERRIDES = {
     "override.tf": 'resource "aws_s3_bucket_lifecycle_configuration" "manifests" {\n  count = 0\n}\n',
@@ -50,16 +53,42 @@ def operator(
         yield Operator({"aws": aws, "ecsync": lambda arguments: ecsync(*arguments)}, work)
 
 
-def by_cloudformation(environment: Environment, operator: Operator, *parameters: str) -> dict[str, Any]:
-    """Return what the stack makes, also with further parameters, and empty the account."""
+def stacked(operator: Operator, *parameters: str) -> None:
+    """Follow the page until the stack is there, and give it further parameters."""
     operator.follow(PAGE["2. The stack"])
     if parameters:
         update = "aws cloudformation deploy --stack-name ecsync --template-file deploy/cloudformation/ecsync.yaml"
         overrides = f"--capabilities CAPABILITY_NAMED_IAM --parameter-overrides {' '.join(parameters)}"
         operator.follow([f"{update} {overrides}"])
+
+
+def by_cloudformation(environment: Environment, operator: Operator, *parameters: str) -> dict[str, Any]:
+    """Return what the stack makes, also with further parameters, and empty the account."""
+    stacked(operator, *parameters)
     found = made(environment)
     environment.reset()
     return found
+
+
+def test_the_role_of_ci_publishes_and_does_nothing_else(environment: Environment, operator: Operator) -> None:
+    """It cannot read what it has put, and cannot put anything beside releases."""
+    stacked(operator, f"GitHubRepository={REPOSITORY}")
+    agent = Agent(environment, NAME)
+    agent.enforce()
+    operator.environment |= agent.credentials(f"arn:aws:iam::{ACCOUNT}:role/{NAME}-publish", "ci")
+    operator.follow([f"mkdir shop && cp -r manifests/quickstart shop/ && ecsync publish shop s3://{BUCKET}/manifests"])
+    stored = environment.aws("s3").list_objects_v2(Bucket=BUCKET)["Contents"]
+    assert "manifests/ecsync.index.json" in {one["Key"] for one in stored}
+    operator.follow(
+        [
+            f"if ecsync validate s3://{BUCKET}/manifests; then exit 1; fi",
+            f"if ecsync publish shop s3://{BUCKET}/elsewhere; then exit 1; fi",
+        ]
+    )
+    ledger = environment.simulator.ledger.entries(0)
+    refused = [entry for entry in ledger if entry.error_code in DENIED]
+    assert {entry.operation for entry in refused} >= {"GetObject", "PutObject"}
+    assert environment.aws("s3").list_objects_v2(Bucket=BUCKET)["Contents"] == stored
 
 
 def test_the_aws_cli_makes_what_the_stack_makes(environment: Environment, operator: Operator) -> None:
