@@ -215,8 +215,8 @@ def test_an_application_has_every_part_of_its_state(view: FakeView, get: Get) ->
     assert resource["origin"] == "api.yaml:1"
     common = {"effect": "in-place", "reason": "drift"}
     assert resource["fields"] == [
-        {"path": "/cpu", "before": "256", "after": "512", "origin": "api.yaml:4"} | common,
-        {"path": "/env/KEY", "before": "(sensitive) #a1", "after": None, "origin": None} | common,
+        {"path": "/cpu", "shown": "cpu", "before": "256", "after": "512", "origin": "api.yaml:4"} | common,
+        {"path": "/env/KEY", "shown": "env.KEY", "before": "(sensitive) #a1", "after": None, "origin": None} | common,
     ]
     assert body["problems"] == [{"file": "a.yaml", "line": 9, "column": 5, "message": "unknown field"}]
     (held_step,) = body["held"]

@@ -31,7 +31,7 @@ class StepId:
     phase: Phase = "main"
 
     def __str__(self) -> str:
-        return f"{self.key} (late)" if self.phase == "late" else str(self.key)
+        return f"{self.key} (second step)" if self.phase == "late" else str(self.key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
