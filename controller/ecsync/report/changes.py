@@ -116,7 +116,7 @@ def from_json(field: Mapping[str, Any]) -> FieldChange:
 
 
 def _path(text: str, shown: str) -> Path:
-    """Return the path of a JSON pointer. `shown` is the same for people: it tells which parts are names of elements."""
+    """Return the path of a JSON pointer. `shown` is the same for people: it shows which parts are names of elements."""
     path: list[str] = []
     for part in (one.replace("~1", "/").replace("~0", "~") for one in text.split("/")[1:]):
         named = shown.startswith(dotted((*path, Name(part))))
