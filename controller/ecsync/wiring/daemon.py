@@ -23,13 +23,14 @@ from ecsync.http.app import create_app
 from ecsync.http.server import Server
 from ecsync.lease.keeper import Keeper, State
 from ecsync.report import guards as guard_events
+from ecsync.report.collectors.emf import Emf
 from ecsync.report.collectors.labels import Code
 from ecsync.report.log import event_sink
 from ecsync.report.metrics import Metrics
 from ecsync.report.recorder import Recorder, fan_out
 from ecsync.sources.last_good import LastGood
 from ecsync.sources.several import Several
-from ecsync.wiring import guards, lease, targets, watched, webhooks
+from ecsync.wiring import emf, guards, lease, targets, watched, webhooks
 from ecsync.wiring.event_recorder import DaemonEventRecorder
 from ecsync.wiring.http_view import DaemonView, Heartbeats
 from ecsync.wiring.sources import kind_of
@@ -51,13 +52,16 @@ class Running:
     store: Store
     url: str
     keeper: Keeper | None  # of the lease; None: the daemon needs none
+    emf_writer: emf.EmfWriter | None = None  # None: no lines for CloudWatch
 
     def stop(self, within: float) -> bool:
         """Finish the calls under way and end. Return False if something did not end in time."""
-        ended = self.daemon.stop(max(0.0, within - _HTTP_STOP - lease.STOP))
+        ended = self.daemon.stop(max(0.0, within - _HTTP_STOP - lease.STOP - emf.STOP))
         self.server.stop(_HTTP_STOP)
         if self.keeper is not None and ended:  # else a call may be under way: the lease ends by itself
             self.keeper.stop(lease.STOP)
+        if self.emf_writer is not None:
+            self.emf_writer.stop(emf.STOP)
         return ended
 
 
@@ -147,8 +151,11 @@ def start(settings: Settings, where: str, workspace: Workspace, metrics: Metrics
     if keeper is not None:
         keeper.start(taken=daemon.look_again)
     daemon.start()
+    lines = emf.writer(settings.metrics, Emf(metrics.registry, settings.installation), clock)
+    if lines is not None:
+        lines.start()
     url = f"http://{settings.http.host}:{port}"
-    return Running(daemon=daemon, server=server, store=store, url=url, keeper=keeper)
+    return Running(daemon=daemon, server=server, store=store, url=url, keeper=keeper, emf_writer=lines)
 
 
 def _guard_changed(events: Recorder, clock: Clock, before: Record, now: Record) -> None:
