@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # jsonschema has no types
 
 from ecsync.core.model import Key
 from ecsync.core.outcome import ApplicationState, Event
@@ -69,7 +69,7 @@ def check(line: str) -> dict[str, Any]:
     assert "\n" not in line, "a line is one event of the log"
     assert len(line.encode()) < 256 * 1024
     document: dict[str, Any] = json.loads(line)
-    jsonschema.validate(document, SPECIFICATION)
+    Draft202012Validator(SPECIFICATION).validate(document)
     for directive in document["_aws"]["CloudWatchMetrics"]:
         names = [one["Name"] for one in directive["Metrics"]]
         assert len(names) == len(set(names))

@@ -57,8 +57,8 @@ class State:
 class Keeper:
     """Renews a lease, or takes it when it is free. Any thread may ask for `state` and `permit`.
 
-    `changed` receives the states before and after a change, `looked` the state after each round, on the thread of the
-    keeper; they must not raise.
+    `changed` receives the states before and after a change, `looked` what each round found (`held`: it was taken
+    or renewed), on the thread of the keeper; they must not raise.
     """
 
     def __init__(
@@ -115,8 +115,8 @@ class Keeper:
             now = State(holder=self._lease.keep(force=force))
         except _FAILURES as error:
             now = State(error=str(error))
+        self._looked(State(held=True) if now == State() else now)
         self._latest = now = State(held=True) if self._lease.held() else now
-        self._looked(now)
         if (now.held, now.holder, bool(now.error)) != (before.held, before.holder, bool(before.error)):
             self._changed(before, now)
         if now.held and not before.held:
