@@ -107,6 +107,19 @@ def test_the_end_of_drift_is_a_repair_only_if_ecsync_changed_the_resource(betwee
     assert one.value("drift_duration_seconds_sum", by=by) == 90
 
 
+def test_what_is_open_ends_with_a_move_and_what_was_counted_stays() -> None:
+    """In another account or Region the key is another resource."""
+    one = Clocked(drift=[API])
+    one.metrics.record(event("drift.detected", detail={"action": "modified"}))
+    one.ended(0, status(API), steps=(step(API, update(API, ROLLS)),))
+    one.metrics.moved("shop")
+    one.ended(60, status(API))
+    one.now += 100
+    assert one.value("drift_oldest_age_seconds", app="shop") == 0
+    assert one.value("deployments_total", app="shop", outcome="completed") == 0
+    assert one.value("drift_detected_total", app="shop", action="modified") == 1
+
+
 # ---------------------------------------------------------------- deployments
 
 

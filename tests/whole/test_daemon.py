@@ -57,6 +57,7 @@ def canary_environment(simulator: Simulator, clients: Clients, tmp_path_factory:
     return environment
 
 
+HOME = "/api/v1/applications/{name}"
 PATHS = ("/metrics", "/healthz", "/readyz", "/api/v1/applications", "/api/v1/applications/quickstart", "/api/v1/events")
 
 
@@ -130,6 +131,15 @@ def test_the_metrics_count_drift_and_calls(daemon_run: DaemonRun) -> None:
     created = ("ecsync_aws_requests_total", ("code", "2xx"), ("operation", "CreateService"), ("service", "ecs"))
     assert samples[created] == 1
     assert samples[("ecsync_reconcile_panics_total",)] == 0
+    assert samples[("ecsync_drift_resolved_total", ("by", "ecsync"))] == 1
+    assert samples[("ecsync_drift_duration_seconds_count", ("by", "ecsync"))] == 1
+    assert samples[("ecsync_deployments_total", ("app", "quickstart"), ("outcome", "completed"))] == 1
+    assert samples[("ecsync_apps", ("health_status", "Healthy"), ("sync_status", "Synced"))] == 1
+    assert samples[("ecsync_source_ready", ("name", ""))] == 1
+    assert samples[("ecsync_lease_held",)] == samples[("ecsync_lease_required",)] == 1
+    assert samples[("ecsync_lease_renewals_total", ("result", "held"))] > 0
+    assert samples[("ecsync_http_requests_total", ("code", "200"), ("method", "GET"), ("route", HOME))] > 0
+    assert samples[("process_resident_memory_bytes",)] > 0
 
 
 def test_status_and_events_show_the_daemons_state(daemon_run: DaemonRun) -> None:

@@ -242,7 +242,12 @@ class Metrics:
 
     def forget(self, application: str) -> None:
         """An application was removed: another one with its name begins anew."""
-        for one in (self._counts, self._drift_times, self._lead_times, self._deployments):
+        self._counts.forget(application)
+        self.moved(application)
+
+    def moved(self, application: str) -> None:
+        """An application is in another account or Region now: what was open there does not end here."""
+        for one in (self._drift_times, self._lead_times, self._deployments):
             one.forget(application)
 
     # ------------------------------------------------------------ the source

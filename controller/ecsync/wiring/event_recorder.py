@@ -116,6 +116,7 @@ class DaemonEventRecorder:
     def moved(self, application: Application, left: LeftBehind | None, to: Target) -> None:
         """Record that an application is in another account or Region now."""
         self.events.application_moved(application.name, left, to, self.clock.now())
+        self.metrics.moved(application.name)
 
     @contextmanager
     def timer(self, phase: str, reconcile_id: str = "") -> Iterator[None]:
