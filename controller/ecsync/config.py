@@ -23,7 +23,6 @@ PREFIX = "ECSYNC_"
 VARIABLES = "ECSYNC_VAR_"  # prefix of the variables that `${env:NAME}` in a manifest can use
 TESTS = ("ECSYNC_CASES", "ECSYNC_CORPUS", "ECSYNC_YAML_LS")  # inputs of the project's own tests
 CONFIG = "ECSYNC_CONFIG"  # path of the file, unless a flag is given
-REVISION = "ECSYNC_REVISION"  # commit of the image, shown in a metric
 
 _MAPS = ("projects", "sources", "targets", "variables", "windows")  # settings that no environment variable can hold
 # Settings that only the environment may hold.
@@ -293,11 +292,6 @@ def default_region() -> str:
     return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
 
 
-def build_revision() -> str:
-    """Return the commit of ecsync that the image states; empty if none does."""
-    return os.environ.get(REVISION, "")
-
-
 def no_colour() -> bool:
     """Return whether the user turned colours off (no-color.org)."""
     return bool(os.environ.get("NO_COLOR"))
@@ -339,7 +333,7 @@ def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, str
     """Yield (name, value, variable). An unknown variable is an error; a misspelt one would have no effect."""
     known = {PREFIX + name.replace(".", "_").upper(): name for name in _names() if name not in _MAPS}
     for variable, value in sorted(environment.items()):
-        if not variable.startswith(PREFIX) or variable.startswith(VARIABLES) or variable in (CONFIG, REVISION, *TESTS):
+        if not variable.startswith(PREFIX) or variable.startswith(VARIABLES) or variable in (CONFIG, *TESTS):
             continue
         if variable not in known:
             hint = suggestion(variable, known)

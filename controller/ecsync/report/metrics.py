@@ -66,7 +66,7 @@ class Metrics:
         self._drift_times, self._lead_times, self._deployments = DriftTimes(now), LeadTimes(), Deployments()
         build = make.gauge(
             "build_info",
-            "Version of ecsync, its commit if the image states it, and the version of Python; always 1",
+            "Version of ecsync, the commit that it was built from, and the version of Python; always 1",
             "version",
             "revision",
             "python",

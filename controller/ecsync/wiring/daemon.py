@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 
-from ecsync import config
 from ecsync.aws.errors import classify, without_response
 from ecsync.aws.hooks import Observer
 from ecsync.config import Settings
@@ -183,7 +182,7 @@ def _keeper(
 
 def build_metrics(*, per_app: bool = True) -> Metrics:
     """Return the metrics of one process. Without `per_app` no series is of one application."""
-    return Metrics(version=version("ecsync"), revision=config.build_revision(), per_app=per_app)
+    return Metrics(version=version("ecsync"), per_app=per_app)
 
 
 def metrics_observer(metrics: Metrics) -> Observer:

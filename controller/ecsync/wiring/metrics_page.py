@@ -48,7 +48,7 @@ _VALUES: Mapping[str, tuple[str, ...] | str] = {
     "ecsync_app_info source": "the name of the source; empty for the only one",
     "name": "the name of a source; empty for the only one",
     "revision": "the revision; of git the commit. One series at a time",
-    "ecsync_build_info revision": "the commit of ecsync, from `ECSYNC_REVISION`; empty without it",
+    "ecsync_build_info revision": "the commit that this ecsync was built from, if it is known",
     "version": "the version of ecsync",
     "python": "the version of Python",
     "sync_status": get_args(SyncStatus),
@@ -141,6 +141,7 @@ Every metric of `ecsync run`, at `/metrics`. `make metrics` writes this page fro
 - An application has at most 40 series. `metrics.per_app: false` (`--metrics-per-app=false`) leaves out the label
   `app`: there are sums under the same names, and what has no sum is left out (`ecsync_app_…`).
   `sum by (kind) (ecsync_drifted_resources)` works in both cases.
+- Each metric is there since 0.1.0, unless its meaning states a later version.
 - A histogram has `_bucket`, `_sum` and `_count`.
 - Without Prometheus, a few of them go to CloudWatch ([cli.md](cli.md#metrics-without-prometheus)).
 """
