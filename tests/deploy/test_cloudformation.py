@@ -11,6 +11,7 @@ import pytest
 from cfnlint.api import ManualArgs, lint
 
 from deploy.cloudformation import permissions
+from ecsync.report.collectors import emf
 from tests.deploy.rendered import BUCKET, DEPLOY, NAME, PROVIDER, TEMPLATE, files, rendered
 from tests.deploy.template import Invalid
 
@@ -139,7 +140,6 @@ def test_no_policy_of_the_stack_has_a_wildcard_for_everything() -> None:
 
 def test_the_alarms_are_on_metrics_that_the_controller_writes() -> None:
     """Names, namespace and dimension; without alarms it writes none, because CloudWatch charges for them."""
-    emf = pytest.importorskip("ecsync.report.collectors.emf", reason="this version writes no metrics for CloudWatch")
     stack = rendered(AlarmTopic=TOPIC)
     alarms = [stack.properties(name) for name, one in stack.resources().items() if "CloudWatch" in one["Type"]]
     assert len(alarms) == 3

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ecsim import LedgerEntry
-from ecsync.config import Settings
 from ecsync.core.trees import Body
 from tests.whole.support.command import ECSYNC
 from tests.whole.support.environment import ACCOUNT, Environment
@@ -126,8 +125,6 @@ class Agent:
         (container,) = definition["containerDefinitions"]
         name = f"task-{len(self.tasks) + 1}"
         own = {one["name"]: one["value"] for one in container["environment"]}
-        if not hasattr(Settings(), "metrics"):
-            own.pop("ECSYNC_METRICS_EMF", "")  # this version writes no metrics for CloudWatch yet
         given = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "ECSYNC_"))}
         given |= {key: os.environ[key] for key in ("AWS_ENDPOINT_URL", "AWS_EC2_METADATA_DISABLED")}
         given |= {**FASTER, **own, **self.credentials(definition["taskRoleArn"], name)}
