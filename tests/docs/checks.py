@@ -83,11 +83,22 @@ def _words(text: str) -> list[str]:
 
 
 def transcript(block: Block) -> Iterator[str]:
-    """Yield the problems of a `console` block: the options of its `ecsync` commands are parsed."""
+    """Yield the problems of a `console` or `sh` block: the options of its `ecsync` commands are parsed."""
     for line, words in commands_in(block):
         error = parse(words)
         if error:
-            yield f"{block.at(line)}: console: `ecsync {' '.join(words)}`: {error}"
+            yield f"{block.at(line)}: {block.language}: `ecsync {' '.join(words)}`: {error}"
+
+
+def not_printed(block: Block, output: str) -> list[str]:
+    """Return a problem for each line of a `text` block that the output before it does not have."""
+    printed = [" ".join(line.split()) for line in output.splitlines()]
+    found = []
+    for number, line in enumerate(block.text.splitlines(), start=1):
+        expected = re.escape(" ".join(line.split())).replace("…", ".*")
+        if not any(re.fullmatch(expected, one) for one in printed):
+            found.append(f"{block.at(number)}: text: the block before does not print this line; it prints:\n{output}")
+    return found
 
 
 def as_json(block: Block) -> Iterator[str]:

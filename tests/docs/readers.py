@@ -39,6 +39,15 @@ def quickstart(_: Shell, environment: Environment) -> None:
     environment.controller(installation="prod").converge(pause=150.0)
 
 
+def without_a_rule(_: Shell, environment: Environment) -> None:
+    """Delete the listener rule of the quickstart, as a person does."""
+    elb = environment.aws("elbv2")
+    balancer = elb.describe_load_balancers(Names=["quickstart"])["LoadBalancers"][0]["LoadBalancerArn"]
+    listener = elb.describe_listeners(LoadBalancerArn=balancer)["Listeners"][0]["ListenerArn"]
+    rules = elb.describe_rules(ListenerArn=listener)["Rules"]
+    elb.delete_rule(RuleArn=next(one["RuleArn"] for one in rules if not one["IsDefault"]))
+
+
 def services(_: Shell, environment: Environment) -> None:
     """Create a cluster `shop` with a service, without ecsync."""
     ecs = environment.aws("ecs")
@@ -103,7 +112,7 @@ READERS: Mapping[str, tuple[Prepare, ...]] = {
     "docs/start/tilog.md": (seoul,),
     "docs/how-to/push-to-deploy.md": (repository,),
     "docs/how-to/roll-back.md": (settings, repository),
-    "docs/how-to/restore.md": (quickstart,),
+    "docs/how-to/restore.md": (quickstart, without_a_rule),
     "docs/how-to/leave.md": (quickstart,),
     "docs/concepts/compromised.md": (quickstart,),
     "docs/container.md": (settings, secrets),

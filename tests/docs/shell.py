@@ -56,6 +56,7 @@ class Shell:
     scratch: Path
     environment: dict[str, str]
     run: Run
+    output: str = ""  # of the last block
 
     def __post_init__(self) -> None:
         self.programs = self.scratch / "bin"
@@ -93,13 +94,13 @@ class Shell:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
             ) as process:
-                output = self._answer(listener, process)
+                self.output = self._answer(listener, process)
         if process.returncode == 0:
             self._keep(state)
             return ""
         line = int(state["failed"].read_text()) if state["failed"].exists() else 1
         line = max(line - _PROLOGUE.count("\n"), 1)
-        return f"{block.at(line)}: exit code {process.returncode}\n{output.strip()}"
+        return f"{block.at(line)}: sh: exit code {process.returncode}\n{self.output.strip()}"
 
     def _answer(self, listener: socket.socket, process: subprocess.Popen[bytes]) -> str:
         """Answer the programs until bash has ended, and return its output."""

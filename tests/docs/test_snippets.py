@@ -20,7 +20,7 @@ import pytest
 from ecsync.cli import run as run_verb
 from tests.cli.conftest import clients, ecsync, environment, simulated_aws, simulator
 from tests.docs import aws_cli, checks, readers
-from tests.docs.exceptions import NOT_RUN, PARSED_ONLY
+from tests.docs.exceptions import NOT_RUN, PARSED_ONLY, RUN_ELSEWHERE
 from tests.docs.pages import ROOT, Block, blocks, inline_code, pages
 from tests.docs.shell import Answer, Shell
 from tests.whole.support.command import Command
@@ -32,7 +32,9 @@ _TARGETS = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="ut
 # A translation has the commands of its original, which run once.
 TRANSLATIONS = {"README.ko.md": "README.md"}
 WITH_SHELL = [
-    page for page in pages() if page not in TRANSLATIONS and any(one.language == "sh" for one in blocks(page))
+    page
+    for page in pages()
+    if page not in {*TRANSLATIONS, *RUN_ELSEWHERE} and any(one.language == "sh" for one in blocks(page))
 ]
 
 
@@ -46,7 +48,7 @@ class Reader:
 
     def __call__(self, words: list[str], folder: Path, environment: Mapping[str, str]) -> Answer:
         """Run `ecsync`, or return what a program that is not run returns."""
-        if words[0] == "aws":
+        if words[0] == "aws" and not _is_listed(words):
             return aws_cli.answer(words, self._clients, environment.get("AWS_REGION", REGION))
         if not words[0].endswith("ecsync"):
             return self._not_run(words)
@@ -67,12 +69,17 @@ class Reader:
 
     def _not_run(self, words: list[str]) -> Answer:
         text = " ".join(words)
-        if not any(f"{text} ".startswith(one if one.endswith(".") else f"{one} ") for one in NOT_RUN):
+        if not _is_listed(words):
             return 127, "", f"{text}: run it in tests/docs/shell.py, or add it to NOT_RUN in tests/docs/exceptions.py"
         if words[0] == "make":
             unknown = [one for one in words[1:] if "=" not in one and one not in _TARGETS]
             return (2 if unknown else 0), "", "".join(f"the Makefile has no target {one}" for one in unknown)
         return 0, "", ""
+
+
+def _is_listed(words: list[str]) -> bool:
+    text = f"{' '.join(words)} "
+    return any(text.startswith(one if one.endswith(".") else f"{one} ") for one in NOT_RUN)
 
 
 @pytest.fixture
@@ -109,12 +116,17 @@ def _read_once(settings: object, *_: object) -> int:
 
 @pytest.mark.parametrize("page", WITH_SHELL)
 def test_every_sh_block_of_a_page_runs(page: str, shell: Shell, environment: Environment) -> None:
-    """In order, in one folder; the failure names page and line."""
+    """In order, in one folder. A `text` block right after one has lines of its output, with `…` for any text."""
     readers.prepare(page, shell, environment)
+    before = ""
     for block in blocks(page):
         if block.language == "sh":
             failure = shell.block(block)
             assert not failure, failure
+        elif block.language == "text" and before == "sh":
+            missing = checks.not_printed(block, shell.output)
+            assert not missing, "\n".join(missing)
+        before = block.language
 
 
 @pytest.mark.parametrize(("page", "original"), TRANSLATIONS.items())
@@ -139,9 +151,9 @@ def test_every_other_block_of_a_page_is_valid(page: str, tmp_path: Path) -> None
 
 def _problems(block: Block, folder: Path) -> Iterator[str]:
     match block.language:
-        case "sh" | "text" | "mermaid":
+        case "text" | "mermaid":
             return
-        case "console":
+        case "console" | "sh":
             yield from checks.transcript(block)
         case "json":
             yield from checks.as_json(block)
