@@ -108,12 +108,10 @@ def _row(place: explain.Place) -> tuple[str, str, str, str]:
         facts.setdefault(label, []).append(text)
     more = [f"decided by {text}" for text in facts.get("owner", ())] + facts.get("note", [])
     change = "; ".join([*facts.get("change", ()), *more])
-    return (
-        code(_dotted(place)),
-        _type(place.shape, place.required),
-        code("; ".join(facts.get("default", ()))),
-        cell(change),
-    )
+    named = place.segments == (place.kind.name_member,)
+    default = code("metadata.name" if named else "; ".join(facts.get("default", ())))
+    filled_in = named or (place.kind.shape is not None and place.segments[0] in place.kind.shape.optional)
+    return code(_dotted(place)), _type(place.shape, place.required and not filled_in), default, cell(change)
 
 
 def _dotted(place: explain.Place) -> str:

@@ -101,7 +101,7 @@ def not_printed(block: Block, output: str) -> list[str]:
     return found
 
 
-def as_json(block: Block) -> Iterator[str]:
+def as_json(block: Block, folder: Path) -> Iterator[str]:
     """Yield the problems of a `json` block. A policy must be one, a task definition must be valid."""
     try:
         found = json.loads(_replaced(block))
@@ -113,6 +113,8 @@ def as_json(block: Block) -> Iterator[str]:
             statements_of(found)
         except NotAPolicy as error:
             yield f"{block}: json: not a policy of IAM: {error}"
+    if isinstance(found, dict) and "containerDefinitions" in found:
+        yield from _manifest(block, folder, "snippet.json")
 
 
 def _statements(found: Mapping[str, Any]) -> list[Any]:
@@ -141,21 +143,21 @@ def as_yaml(block: Block, folder: Path) -> Iterator[str]:
         )
 
 
-def _manifest(block: Block, folder: Path) -> Iterator[str]:
+def _manifest(block: Block, folder: Path, name: str = "snippet.yaml") -> Iterator[str]:
     folder.mkdir(parents=True, exist_ok=True)
     text = _replaced(block)
-    (folder / "snippet.yaml").write_text(text, encoding="utf-8")
+    (folder / name).write_text(text, encoding="utf-8")
     if "kind: Application" not in text:
         (folder / "app.yaml").write_text(_APPLICATION, encoding="utf-8")
     workspace = wiring.workspace(Settings(), str(folder), read_only=True)
     try:
         problems = workspace.loaded(DiskSource(folder, pause=0.0, settle=0.0).fetch()).problems
     except SourceError as error:
-        yield f"{block}: yaml: {error}"
+        yield f"{block}: {block.language}: {error}"
         return
     for one in problems:
         if not _ELSEWHERE.search(one.message):
-            yield f"{block.at(one.origin.line)}: yaml: {one.message}"
+            yield f"{block.at(one.origin.line)}: {block.language}: {one.message}"
 
 
 def _settings(block: Block, folder: Path) -> Iterator[str]:

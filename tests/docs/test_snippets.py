@@ -18,13 +18,13 @@ from unittest import mock
 import pytest
 
 from ecsync.cli import run as run_verb
-from tests.cli.conftest import clients, ecsync, environment, simulated_aws, simulator
 from tests.docs import aws_cli, checks, readers
 from tests.docs.exceptions import NOT_RUN, PARSED_ONLY, RUN_ELSEWHERE
 from tests.docs.pages import ROOT, Block, blocks, inline_code, pages
 from tests.docs.shell import Answer, Shell
+from tests.whole.conftest import clients, ecsync, environment, simulated_aws, simulator
 from tests.whole.support.command import Command
-from tests.whole.support.environment import REGION, Environment, use_simulated_aws
+from tests.whole.support.environment import REGION, Environment
 
 __all__ = ["clients", "ecsync", "environment", "simulated_aws", "simulator"]
 
@@ -83,9 +83,7 @@ def _is_listed(words: list[str]) -> bool:
 
 
 @pytest.fixture
-def shell(
-    ecsync: Command, environment: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Shell]:
+def shell(ecsync: Command, environment: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
     """A folder as a clone of the project has it, as far as the pages use it."""
     monkeypatch.setattr(run_verb, "_serve", _read_once)
     monkeypatch.setattr("signal.signal", lambda *_: None)
@@ -96,8 +94,7 @@ def shell(
     for name in {one.split()[0] for one in NOT_RUN} | {"aws", "ecsync", "venv/bin/ecsync", ".venv/bin/ecsync"}:
         where, _, program = name.rpartition("/")
         shell.serve(name, folder / where / program if where else None)
-    yield shell
-    use_simulated_aws(environment.simulator.url)
+    return shell
 
 
 def _read_once(settings: object, *_: object) -> int:
@@ -156,7 +153,7 @@ def _problems(block: Block, folder: Path) -> Iterator[str]:
         case "console" | "sh":
             yield from checks.transcript(block)
         case "json":
-            yield from checks.as_json(block)
+            yield from checks.as_json(block, folder)
         case "yaml":
             yield from checks.as_yaml(block, folder)
         case "python":
