@@ -14,6 +14,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 ROOT = Path(__file__).resolve().parents[2]
+_FOLDERS = ("benchmarks", "controller", "deploy", "docs", "manifests", "tests")
 _HTML_LINK = re.compile(r"""(?:href|src)=["']([^"']+)["']""")
 
 
@@ -47,12 +48,22 @@ class Link:
 
 
 @cache
+def files() -> tuple[str, ...]:
+    """Return every file that git tracks or does not ignore, as a path from the root; of an archive, every file."""
+    if (ROOT / ".git").exists():
+        command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
+    else:
+        paths = (path.relative_to(ROOT) for folder in _FOLDERS for path in (ROOT / folder).rglob("*"))
+        listed = [*map(str, paths), *(path.name for path in ROOT.iterdir())]
+        listed = [name for name in listed if "node_modules" not in name and "__pycache__" not in name]
+    return tuple(sorted({name for name in listed if name and (ROOT / name).is_file()}))
+
+
+@cache
 def pages() -> tuple[str, ...]:
-    """Return every Markdown page that is tracked by git or new, as a path from the root of the project."""
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "*.md"]
-    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    names = (name for name in listed.split("\0") if name and not name.startswith("tests/"))
-    return tuple(sorted(name for name in names if (ROOT / name).is_file()))
+    """Return every Markdown page, but for those below `tests/`, which are data."""
+    return tuple(name for name in files() if name.endswith(".md") and not name.startswith("tests/"))
 
 
 @cache

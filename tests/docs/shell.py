@@ -12,6 +12,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +60,7 @@ class Shell:
     output: str = ""  # of the last block
 
     def __post_init__(self) -> None:
+        self._address = str(Path(tempfile.mkdtemp(prefix="ecsync-")) / "s")  # the path of a socket has 100 characters
         self.programs = self.scratch / "bin"
         self.programs.mkdir(parents=True)
         for name in PROGRAMS:
@@ -67,12 +69,16 @@ class Shell:
                 (self.programs / name).symlink_to(found)
         self.environment |= {"PATH": str(self.programs), "HOME": str(self.scratch), "LC_ALL": "C.UTF-8"}
 
+    def close(self) -> None:
+        """Remove what is not in the folders of the test."""
+        Path(self._address).parent.rmdir()
+
     def serve(self, name: str, path: Path | None = None) -> None:
         """Make a program, by default one on the PATH: the test answers for it, by this name."""
         path = path or self.programs / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        address = str(self.scratch / "socket")
-        path.write_text(_CLIENT.format(python=sys.executable, address=address, name=name), encoding="utf-8")
+        text = _CLIENT.format(python=sys.executable, address=self._address, name=name)
+        path.write_text(text, encoding="utf-8")
         path.chmod(0o755)
 
     def block(self, block: Block) -> str:
@@ -82,8 +88,7 @@ class Shell:
             path.unlink(missing_ok=True)
         script = _PROLOGUE.format(**state) + block.text
         with socket.socket(socket.AF_UNIX) as listener:
-            (self.scratch / "socket").unlink(missing_ok=True)
-            listener.bind(str(self.scratch / "socket"))
+            listener.bind(self._address)
             listener.listen()
             listener.settimeout(0.02)
             with subprocess.Popen(
@@ -95,6 +100,7 @@ class Shell:
                 stderr=subprocess.STDOUT,
             ) as process:
                 self.output = self._answer(listener, process)
+        Path(self._address).unlink()
         if process.returncode == 0:
             self._keep(state)
             return ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from posixpath import normpath
@@ -12,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from tests.docs.exceptions import NOT_IN_NAVIGATION, NOT_OURS
-from tests.docs.pages import ROOT, Link, anchors, links, pages
+from tests.docs.pages import ROOT, Link, anchors, files, links, pages
 
 _NAMED = re.compile(r"(?<![\w/.-])((?:docs|deploy|manifests)/[\w./-]+\.md)(#[\w-]+)?")
 _CODE = (".py", ".sh", ".toml", ".yaml", ".yml", ".json")
@@ -53,10 +52,9 @@ def test_every_page_is_in_the_navigation_once() -> None:
 
 def named_in_code() -> Iterator[tuple[str, str, str]]:
     """Yield place, page and anchor of each page that code or a message names."""
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for name in listed.split("\0"):
+    for name in files():
         path = ROOT / name
-        if (path.suffix in _CODE or path.name in ("Makefile", "Dockerfile")) and path.is_file():
+        if path.suffix in _CODE or path.name in ("Makefile", "Dockerfile"):
             for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
                 yield from (
                     (f"{name}:{number}", page, anchor[1:])

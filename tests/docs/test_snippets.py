@@ -83,7 +83,9 @@ def _is_listed(words: list[str]) -> bool:
 
 
 @pytest.fixture
-def shell(ecsync: Command, environment: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
+def shell(
+    ecsync: Command, environment: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Shell]:
     """A folder as a clone of the project has it, as far as the pages use it."""
     monkeypatch.setattr(run_verb, "_serve", _read_once)
     monkeypatch.setattr("signal.signal", lambda *_: None)
@@ -94,7 +96,8 @@ def shell(ecsync: Command, environment: Environment, tmp_path: Path, monkeypatch
     for name in {one.split()[0] for one in NOT_RUN} | {"aws", "ecsync", "venv/bin/ecsync", ".venv/bin/ecsync"}:
         where, _, program = name.rpartition("/")
         shell.serve(name, folder / where / program if where else None)
-    return shell
+    yield shell
+    shell.close()
 
 
 def _read_once(settings: object, *_: object) -> int:
