@@ -24,6 +24,7 @@ ENTRIES: Mapping[str, tuple[str, type[BaseModel]]] = {
     "projects": ("projects.NAME", accounts.ProjectSettings),
     "windows": ("windows[]", config.WindowSettings),
 }
+_REFUSED = ("sources.git.token",)  # a secret, and entries are in the file
 _NAMED = re.compile(r"`([a-z_.]+)`")
 
 
@@ -68,6 +69,7 @@ def _groups(meanings: Mapping[str, _Meaning]) -> Iterator[str]:
         rows4 = (
             (code(key), _type(field), _default(field), _meaning(key, owner, own, _of_entry(meanings, name), {}))
             for key, owner, own, field in _leaves(model, "")
+            if f"{name}.{key}" not in _REFUSED
         )
         yield from table(("key", "type and limits", "default", "meaning"), rows4)
 
@@ -193,4 +195,6 @@ def _comment(model: type[BaseModel], own: str) -> str:
     while not comment and number > 0 and lines[number - 1].strip().startswith("# "):
         number -= 1
         above.insert(0, lines[number].strip().removeprefix("# "))
-    return comment or " ".join(above)
+    text = re.sub(r"docs/rules\.md (R\d+)|\b(R\d+)\b", r"[\1\2](../rules.md)", comment or " ".join(above))
+    first = text.split(" ")[0]
+    return (text[:1].lower() + text[1:] if first.istitle() else text).removesuffix(".")

@@ -61,7 +61,10 @@ def _top(command: Any) -> Iterator[str]:
     yield HEAD.format(source="the verb in controller/ecsync/cli, or the table in docs/cli.md")
     yield "# Verbs"
     yield ""
-    yield "`ecsync VERB --help` prints the same. [The command](../cli.md) explains the verbs, the output and the API."
+    yield (
+        "`ecsync VERB --help` prints the same. [The command](../cli.md) explains the verbs, the output and the API. "
+        "`ecsync --version` prints the version."
+    )
     yield ""
     yield from table(("verb", "effect"), ((f"[`{name}`](#{name})", _first(verb)) for name, verb in _verbs(command)))
     yield ""

@@ -82,6 +82,11 @@ class TestGenerated:
         ]
         assert missing == [], "add it to the table of settings in docs/cli.md"
 
+    def test_every_setting_has_a_meaning(self) -> None:
+        """From the manual, else from the comment of the field."""
+        page = (DOCS / "reference" / "settings.md").read_text(encoding="utf-8")
+        assert re.findall(r"^\| `([^`]+)` .*\| \|$", page, re.MULTILINE) == [], "add a comment to the field"
+
     def test_a_kind_has_a_line_for_each_of_its_fields(self) -> None:
         """As many rows as members at the top of its shape, at least; what AWS cannot change is marked."""
         page = (DOCS / "reference" / "kinds" / "TargetGroup.md").read_text(encoding="utf-8")
