@@ -22,7 +22,12 @@ myst_heading_anchors = 6  # as GitHub makes them
 nitpicky = True
 
 _HERE = Path(__file__).parent
+_CONTENTS = "\n```{{toctree}}\n:hidden:\n:glob:\n\n{}\n```\n"
 _LINK = re.compile(r"\[([^\]]+)\]\(([^)\s#]+)(#[^)]*)?\)")
+
+
+# Folders of pages that are below another page than an `index.md` of their own.
+_BELOW = {"alerts": "runbooks"}
 
 
 def navigation(text: str) -> Iterator[str]:
@@ -45,7 +50,9 @@ def prepare(_app: object, page: str, source: list[str]) -> None:
     if page == "index":
         source[0] = "\n".join(navigation(source[0]))
     elif page.endswith("/index"):  # the pages beside it are below it
-        source[0] += "\n```{toctree}\n:hidden:\n:glob:\n\n*\n```\n"
+        source[0] += _CONTENTS.format("*")
+    elif (_HERE / _BELOW.get(page, "-")).is_dir():
+        source[0] += _CONTENTS.format(f"{_BELOW[page]}/*")
     folder = (_HERE / page).parent
 
     def in_site(found: re.Match[str]) -> str:

@@ -33,7 +33,7 @@ def answer(words: Sequence[str], clients: Clients, region: str) -> tuple[int, st
             return 252, "", f"aws: {service} {operation} has no option --{option}"
         else:
             member, shape = by_option[option]
-            params[member] = _value(shape.type_name, values)
+            params[member] = _value(shape, values)
     found = getattr(client, name)(**params)
     found.pop("ResponseMetadata", None)
     result = jmespath.search(query, found) if query else found
@@ -47,11 +47,30 @@ def _options(words: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
         yield words[start][2:], list(words[start + 1 : end])
 
 
-def _value(type_name: str, values: list[str]) -> Any:
+def _value(shape: Any, values: list[str]) -> Any:
     if values and values[0][:1] in "{[":
         return json.loads(values[0])
-    if type_name == "list":
-        return values
-    if type_name == "boolean":
+    if shape.type_name == "list":
+        return [_shorthand(shape.member, one) if shape.member.type_name == "structure" else one for one in values]
+    if shape.type_name == "structure":
+        return _shorthand(shape, values[0])
+    if shape.type_name == "boolean":
         return True
-    return int(values[0]) if type_name in ("integer", "long") else values[0]
+    return int(values[0]) if shape.type_name in ("integer", "long") else values[0]
+
+
+def _shorthand(shape: Any, text: str) -> dict[str, Any]:
+    """Return the structure of `Name=default,Values=a,b`: a part without `=` is one more element of the last list."""
+    found: dict[str, Any] = {}
+    name = ""
+    for part in text.split(","):
+        given, equals, value = part.partition("=")
+        if not equals:
+            found[name].append(given)
+            continue
+        name, below = given, shape.members[given]
+        if below.type_name == "list":
+            found[name] = [value]
+        else:
+            found[name] = value == "true" if below.type_name == "boolean" else value
+    return found

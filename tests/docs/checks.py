@@ -32,6 +32,12 @@ _ELSEWHERE = re.compile(
     r"\S+/\S+ is not declared|(variable|image) \S+ is not set|unknown application |ignore matches no document"
 )
 
+# An absolute path, but not in a URL or an ARN; the root itself; what is far above. What may be read: secrets of a task,
+# and facts of the kernel. The home is a folder of the test.
+_ABSOLUTE = re.compile(
+    r"(?<![\w./:}*@#~-])/(?!run/secrets/|proc/|dev/null\b)(?:[\w.*-][^\s\"';|)]*|(?=\s|$))|(?:\.\./){2}"
+)
+
 
 @cache
 def command() -> Any:
@@ -41,17 +47,25 @@ def command() -> Any:
 
 def parse(arguments: Sequence[str]) -> str:
     """Parse the arguments of `ecsync` without running it. Return the error; empty if there is none."""
+    return _parsed(arguments)[0]
+
+
+def asks_a_daemon(arguments: Sequence[str]) -> bool:
+    """Return whether the command is `status` without a PATH."""
+    return arguments[:1] == ["status"] and _parsed(arguments)[1].get("path") is None
+
+
+def _parsed(arguments: Sequence[str]) -> tuple[str, Mapping[str, Any]]:
+    """Return the error, and the parameters of the verb by name."""
     context = command().make_context("ecsync", list(arguments), resilient_parsing=False)
     with context:
         try:
             name, verb, rest = command().resolve_command(context, [*context._protected_args, *context.args])
-            if verb is not None:
-                verb.make_context(name, list(rest), parent=context)
-        except typer.Exit:
-            return ""
+            return "", verb.make_context(name, list(rest), parent=context).params
+        except typer.Exit:  # --help
+            return "", {}
         except typer.TyperException as error:
-            return str(error.format_message())
-    return ""
+            return str(error.format_message()), {}
 
 
 def commands_in(block: Block) -> Iterator[tuple[int, list[str]]]:
@@ -104,7 +118,7 @@ def not_printed(block: Block, output: str) -> list[str]:
 def as_json(block: Block, folder: Path) -> Iterator[str]:
     """Yield the problems of a `json` block. A policy must be one, a task definition must be valid."""
     try:
-        found = json.loads(_replaced(block))
+        found = json.loads(replaced(block))
     except json.JSONDecodeError as error:
         yield f"{block.at(error.lineno)}: json: {error.msg}"
         return
@@ -125,7 +139,7 @@ def _statements(found: Mapping[str, Any]) -> list[Any]:
 def as_yaml(block: Block, folder: Path) -> Iterator[str]:
     """Yield the problems of a `yaml` block: a manifest, settings, or a file that `OTHER_YAML` names."""
     try:
-        documents = [one for one in yaml.safe_load_all(_replaced(block)) if one is not None]
+        documents = [one for one in yaml.safe_load_all(replaced(block)) if one is not None]
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         yield f"{block.at(mark.line + 1 if mark else 1)}: yaml: {error}"
@@ -145,7 +159,7 @@ def as_yaml(block: Block, folder: Path) -> Iterator[str]:
 
 def _manifest(block: Block, folder: Path, name: str = "snippet.yaml") -> Iterator[str]:
     folder.mkdir(parents=True, exist_ok=True)
-    text = _replaced(block)
+    text = replaced(block)
     (folder / name).write_text(text, encoding="utf-8")
     if "kind: Application" not in text:
         (folder / "app.yaml").write_text(_APPLICATION, encoding="utf-8")
@@ -163,14 +177,26 @@ def _manifest(block: Block, folder: Path, name: str = "snippet.yaml") -> Iterato
 def _settings(block: Block, folder: Path) -> Iterator[str]:
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "settings.yaml"
-    file.write_text(_replaced(block), encoding="utf-8")
+    file.write_text(replaced(block), encoding="utf-8")
     try:
         load(file, {}, {})
     except ConfigError as error:
         yield f"{block}: yaml: settings: {error}"
 
 
-def _replaced(block: Block) -> str:
+def outside(block: Block) -> str:
+    """Return the problem of a script that names a path of the machine: such a block must not run in a test."""
+    for number, line in enumerate(replaced(block).splitlines(), start=1):
+        found = _ABSOLUTE.search(line.partition(" #")[0])
+        if found:
+            return (
+                f"{block.at(number)}: sh: {found[0]} is outside the folder of the test, so the block is not run: use a "
+                "relative path, or add the page to RUN_ELSEWHERE or PLACEHOLDERS in tests/docs/exceptions.py"
+            )
+    return ""
+
+
+def replaced(block: Block) -> str:
     """Return the text of a block with the placeholders of its page replaced."""
     text = block.text
     for placeholder, value in PLACEHOLDERS.get(block.page, {}).items():

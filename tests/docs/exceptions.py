@@ -15,11 +15,15 @@ NOT_RUN: Mapping[str, str] = {
     "curl": "it sends a request to a host of the reader; tests/http sends the same requests",
     "deploy/container/smoke.sh": "it needs Docker",
     "terraform": "it needs providers from the network",
+    "aws cloudformation": "the simulated AWS has no CloudFormation",
     "python3 -m venv": "the tests run in a virtual environment that exists",
     "venv/bin/pip install": "it reads a package index",
     "pip install": "it reads a package index",
     "make": "it would run the tests in themselves; the target must exist in the Makefile",
     "gh": "it needs GitHub",
+    "amtool": "it is a program of Alertmanager",
+    "promtool": "it is a program of Prometheus",
+    "systemctl": "there is no systemd in the tests",
     ".venv/bin/python -m benchmarks.": "it measures for minutes",
     ".venv/bin/python -m tests.": "it runs for minutes",
 }
@@ -48,11 +52,21 @@ OTHER_YAML: Mapping[str, str] = {
     "receivers": "the config of Alertmanager",
 }
 
-# Placeholders of a page that the reader replaces: replaced in the same way before a block is checked.
+# Placeholders of a page that the reader replaces: replaced in the same way before a block is run or checked.
 PLACEHOLDERS: Mapping[str, Mapping[str, str]] = {}
 
-# Pages in `docs/` that are not in the navigation of docs/index.md.
-NOT_IN_NAVIGATION: Mapping[str, str] = {"docs/index.md": "it is the navigation"}
+# Languages of blocks that nothing here checks.
+OTHER_LANGUAGES: Mapping[str, str] = {
+    "text": "output; right after an `sh` block, it is compared with what that block prints",
+    "mermaid": "a picture",
+    "hcl": "Terraform's language, which only Terraform reads",
+}
+
+# Pages in `docs/`, or folders of them, that are not in the navigation of docs/index.md.
+NOT_IN_NAVIGATION: Mapping[str, str] = {
+    "docs/index.md": "it is the navigation",
+    "docs/runbooks/": "docs/conf.py lists them below the page of the alerts",
+}
 
 # Pages that code names and that are not of this project.
 NOT_OURS: Mapping[str, str] = {"docs/README.md": "a file in a repository that tests/sources/test_git.py makes"}

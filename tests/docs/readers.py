@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -19,8 +20,10 @@ def prepare(page: str, shell: Shell, environment: Environment) -> None:
     """Give a reader what every page assumes, and what this page assumes."""
     environment.reset(settling=False)
     _bucket(environment)
-    for one in READERS.get(page, ()):
-        one(shell, environment)
+    for place, needs in READERS.items():
+        if page == place or (place.endswith("/") and page.startswith(place)):
+            for one in needs:
+                one(shell, environment)
 
 
 def _bucket(environment: Environment) -> None:
@@ -37,6 +40,14 @@ def settings(shell: Shell, _: Environment) -> None:
 def quickstart(_: Shell, environment: Environment) -> None:
     """Run the quickstart, as an earlier page has left it."""
     environment.controller(installation="prod").converge(pause=150.0)
+
+
+def shop(shell: Shell, _: Environment) -> None:
+    """Make the manifests of an application `shop`, which the runbooks use as their example."""
+    folder = shell.folder / "manifests" / "shop"
+    shutil.copytree(shell.folder / "manifests" / "quickstart", folder)
+    file = folder / "application.yaml"
+    file.write_text(file.read_text(encoding="utf-8").replace("name: quickstart", "name: shop"), encoding="utf-8")
 
 
 def without_a_rule(_: Shell, environment: Environment) -> None:
@@ -104,7 +115,8 @@ def repository(shell: Shell, _: Environment) -> None:
     }
 
 
-# What a page assumes, beside a copy of `manifests/`, credentials, a Region and the bucket `shop-manifests`.
+# What a page, or each page of a folder, assumes: beside a copy of `manifests/` and `deploy/`, credentials, a Region and
+# the bucket `shop-manifests`.
 READERS: Mapping[str, tuple[Prepare, ...]] = {
     "README.md": (services,),
     "docs/cli.md": (secrets,),
@@ -115,5 +127,6 @@ READERS: Mapping[str, tuple[Prepare, ...]] = {
     "docs/how-to/restore.md": (quickstart, without_a_rule),
     "docs/how-to/leave.md": (quickstart,),
     "docs/concepts/compromised.md": (quickstart,),
+    "docs/runbooks/": (settings, shop),
     "docs/container.md": (settings, secrets),
 }

@@ -13,6 +13,8 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,9 +26,10 @@ Answer = tuple[int, str, str]  # exit code, stdout, stderr
 Run = Callable[[list[str], Path, Mapping[str, str]], Answer]  # words of the command, folder, environment
 
 PROGRAMS = (
-    "awk", "base64", "basename", "bash", "cat", "chmod", "cp", "cut", "date", "diff", "dirname", "env", "find", "git",
-    "grep", "head", "jq", "ls", "mkdir", "mktemp", "mv", "od", "openssl", "rm", "sed", "sort", "tail", "tee", "touch",
-    "tr", "uname", "uniq", "wc", "xargs",
+    "awk", "base64", "basename", "bash", "cat", "chmod", "cmp", "cp", "cut", "date", "diff", "dirname", "env",
+    "find", "git", "grep", "gzip", "head", "id", "install", "jq", "ln", "ls", "mkdir", "mktemp", "mv", "od",
+    "openssl", "printf", "rm", "rmdir", "sed", "seq", "sleep", "sort", "stat", "tail", "tar", "tee", "touch",
+    "tr", "true", "uname", "uniq", "wc", "xargs",
 )  # fmt: skip
 _CLIENT = """#!{python} -IS
 import json, os, socket, sys
@@ -46,7 +49,7 @@ _PROLOGUE = """set -eEuo pipefail
 trap 'printf "%s\\n" "$LINENO" > "{failed}"' ERR
 trap 'env -0 > "{environment}"; pwd > "{folder}"' EXIT
 """
-_TIMEOUT = 60.0  # seconds of one block
+_TIMEOUT = 300.0  # seconds of one block, on a busy machine: only a block that waits for something takes as long
 
 
 @dataclass
@@ -113,8 +116,11 @@ class Shell:
         assert process.stdout is not None
         os.set_blocking(process.stdout.fileno(), False)
         output: list[bytes] = []
+        began = time.monotonic()
         while True:
             ended = process.poll() is not None
+            if not ended and time.monotonic() - began > _TIMEOUT:
+                process.kill()
             part = process.stdout.read()
             if part:
                 output.append(part)
@@ -127,7 +133,14 @@ class Shell:
             with connection:
                 connection.settimeout(_TIMEOUT)
                 words, folder, environment = _request(connection)
-                connection.sendall(json.dumps(self.run(words, Path(folder), environment)).encode())
+                connection.sendall(json.dumps(self._run(words, Path(folder), environment)).encode())
+
+    def _run(self, words: list[str], folder: Path, environment: Mapping[str, str]) -> Answer:
+        """Answer a program. An error of the test is its answer: bash waits for one."""
+        try:
+            return self.run(words, folder, environment)
+        except Exception:  # noqa: BLE001  # it is printed as the output of the block
+            return 255, "", f"{' '.join(words)}: {traceback.format_exc()}"
 
     def _keep(self, state: Mapping[str, Path]) -> None:
         pairs = (pair.split("=", 1) for pair in state["environment"].read_text().split("\0") if "=" in pair)

@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
@@ -19,7 +20,7 @@ import pytest
 
 from ecsync.cli import run as run_verb
 from tests.docs import aws_cli, checks, readers
-from tests.docs.exceptions import NOT_RUN, PARSED_ONLY, RUN_ELSEWHERE
+from tests.docs.exceptions import NOT_RUN, OTHER_LANGUAGES, PARSED_ONLY, RUN_ELSEWHERE
 from tests.docs.pages import ROOT, Block, blocks, inline_code, pages
 from tests.docs.shell import Answer, Shell
 from tests.whole.conftest import clients, ecsync, environment, simulated_aws, simulator
@@ -53,8 +54,7 @@ class Reader:
         if not words[0].endswith("ecsync"):
             return self._not_run(words)
         verb = words[1] if len(words) > 1 else ""
-        daemon = verb == "status" and not any(not one.startswith("-") for one in words[2:])
-        if verb in PARSED_ONLY or daemon or (verb == "run" and "--aws" in words):
+        if verb in PARSED_ONLY or checks.asks_a_daemon(words[1:]) or (verb == "run" and "--aws" in words):
             error = checks.parse(words[1:])
             return (64 if error else 0), "", error
         before = Path.cwd()
@@ -90,7 +90,8 @@ def shell(
     monkeypatch.setattr(run_verb, "_serve", _read_once)
     monkeypatch.setattr("signal.signal", lambda *_: None)
     folder = tmp_path / "clone"
-    shutil.copytree(ROOT / "manifests", folder / "manifests")
+    for name in ("manifests", "deploy"):
+        shutil.copytree(ROOT / name, folder / name)
     given = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
     shell = Shell(folder=folder, scratch=tmp_path / "scratch", environment=given, run=Reader(ecsync, environment))
     for name in {one.split()[0] for one in NOT_RUN} | {"aws", "ecsync", "venv/bin/ecsync", ".venv/bin/ecsync"}:
@@ -121,12 +122,29 @@ def test_every_sh_block_of_a_page_runs(page: str, shell: Shell, environment: Env
     before = ""
     for block in blocks(page):
         if block.language == "sh":
-            failure = shell.block(block)
+            failure = checks.outside(block) or shell.block(replace(block, text=checks.replaced(block)))
             assert not failure, failure
         elif block.language == "text" and before == "sh":
             missing = checks.not_printed(block, shell.output)
             assert not missing, "\n".join(missing)
         before = block.language
+
+
+@pytest.mark.parametrize(
+    ("script", "runs"),
+    [
+        ("cp rules.yaml /etc/prometheus/", False),
+        ("rm -rf /", False),
+        ("tee >/opt/a", False),
+        ('export A="/srv/a"', False),
+        ("rm ../../../a", False),
+        ("cat ~/.aws/config ./a/b https://a/b s3://a/b git+file:///srv/a ssm:/a/b arn:aws:iam::1:role/a $PWD/a", True),
+        ("export A=/run/secrets/a && cat /proc/sys/kernel/random/uuid >/dev/null", True),
+    ],
+)
+def test_a_block_that_names_a_path_of_the_machine_is_not_run(script: str, runs: bool) -> None:
+    """The tests run pages as the user who runs them: a page must not change the machine."""
+    assert (checks.outside(Block(page="a.md", language="sh", line=1, text=script)) == "") == runs
 
 
 @pytest.mark.parametrize(("page", "original"), TRANSLATIONS.items())
@@ -151,8 +169,6 @@ def test_every_other_block_of_a_page_is_valid(page: str, tmp_path: Path) -> None
 
 def _problems(block: Block, folder: Path) -> Iterator[str]:
     match block.language:
-        case "text" | "mermaid":
-            return
         case "console" | "sh":
             yield from checks.transcript(block)
         case "json":
@@ -164,8 +180,11 @@ def _problems(block: Block, folder: Path) -> Iterator[str]:
                 ast.parse(block.text)
             except SyntaxError as error:
                 yield f"{block.at(error.lineno or 1)}: python: {error.msg}"
-        case _:
-            yield f"{block}: the block has the language {block.language!r}: use sh, console, yaml, json, python or text"
+        case _ if block.language not in OTHER_LANGUAGES:
+            yield (
+                f"{block}: the block has the language {block.language!r}: use sh, console, yaml, json, python or text, "
+                "or add it to OTHER_LANGUAGES in tests/docs/exceptions.py with a reason"
+            )
 
 
 def test_a_verb_that_a_text_names_exists() -> None:
