@@ -59,6 +59,7 @@ PLACEHOLDERS: Mapping[str, Mapping[str, str]] = {}
 OTHER_LANGUAGES: Mapping[str, str] = {
     "text": "output; right after an `sh` block, it is compared with what that block prints",
     "mermaid": "a picture",
+    "dockerfile": "it needs a builder of images",
     "hcl": "Terraform's language, which only Terraform reads",
 }
 
