@@ -5,9 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SERVER := tests/editor/node_modules
+SITE := .venv-docs
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test editor corpus dashboards review metrics bench chaos check fix lock clean
+.PHONY: help install run demo test editor corpus dashboards review metrics bench chaos check fix lock docs reference clean
 
 help:  ## This list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -81,5 +82,20 @@ lock: install  ## Resolve the dependencies anew into locks/
 	  | $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	  - -o locks/build.txt
 
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --group pyproject.toml:docs -o locks/docs.txt
+
+docs: $(SITE)/.installed  ## Build the documentation as a site in build/site; a warning is an error
+	$(SITE)/bin/python -m sphinx -b dirhtml -E -W --keep-going -n -q docs build/site
+	@echo "open build/site/index.html"
+
+$(SITE)/.installed: locks/docs.txt
+	$(PYTHON) -m venv $(SITE)
+	$(SITE)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/docs.txt
+	@touch $@
+
+reference: install  ## Write the generated pages of docs/reference and the picture of the demo
+	$(BIN)/python -m docs.generate
+
 clean:  ## Remove what the other targets made
-	rm -rf $(VENV) $(SERVER) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
+	rm -rf $(VENV) $(SITE) $(SERVER) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build

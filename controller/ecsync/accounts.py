@@ -50,8 +50,8 @@ class RoleSettings(Strict):
     Without `observe`, the process's own credentials read.
     """
 
-    observe: RoleArn = ""
-    apply: RoleArn = ""
+    observe: RoleArn = ""  # reads; only in an entry of `targets`
+    apply: RoleArn = ""  # creates and updates; sets and removes tags
     prune: RoleArn = ""  # makes the deletes; empty: nothing is deleted
 
     @field_validator("prune")
@@ -77,11 +77,11 @@ class TargetSettings(Strict):
     external_id: str = ""  # of all roles
     session_tags: bool = False  # of the sessions that write; the trust policies must allow sts:TagSession
     concurrency: int = Field(default=0, ge=0, le=64)  # passes at a time in each Region of the account; 0: no own limit
-    enforce: bool = False  # allow writes; the application must also set `mode: enforce` (docs/rules.md R26)
+    enforce: bool = False  # allows writes; the application must also set `mode: enforce` (R26)
     budget: int = Field(default=10, ge=1, le=10_000)  # resources that one pass of an application may delete or replace
-    removals_per_hour: int | None = Field(default=None, ge=0)  # None: as for all; also the next two
-    changes_per_hour: int | None = Field(default=None, ge=0)
-    approval: Effects | None = None
+    removals_per_hour: int | None = Field(default=None, ge=0)  # without it as for all
+    changes_per_hour: int | None = Field(default=None, ge=0)  # without it as for all
+    approval: Effects | None = None  # without it as for all
 
     @model_validator(mode="after")
     def _one_way(self) -> TargetSettings:
@@ -98,6 +98,6 @@ class ProjectSettings(Strict):
     sources: Names = ("*",)  # names of sources
     applications: Names = ("*",)  # patterns of names
     targets: Names = ("*",)  # entries of `targets`, or account ids
-    regions: Names = ("*",)
-    kinds: Names = ("*",)
+    regions: Names = ("*",)  # names of Regions
+    kinds: Names = ("*",)  # names of kinds
     names: Names = ("*",)  # patterns of AWS's names

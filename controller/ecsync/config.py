@@ -68,12 +68,12 @@ class LimitSettings(_Settings):
 class WindowSettings(_Settings):
     """A time in which nothing is written (`deny`), or outside which nothing is (`allow`): a cron expression."""
 
-    allow: str = ""
-    deny: str = ""
-    duration: Seconds = Field(gt=0, le=366 * 86_400)
+    allow: str = ""  # when the time begins, outside which nothing is written
+    deny: str = ""  # when the time begins, in which nothing is written
+    duration: Seconds = Field(gt=0, le=366 * 86_400)  # how long it lasts
     zone: str = "UTC"  # of the cron expression, such as Asia/Seoul
     applications: Names = ("*",)  # patterns of names
-    reason: str = ""
+    reason: str = ""  # for the status
 
 
 class GitSettings(_Settings):
@@ -84,7 +84,8 @@ class GitSettings(_Settings):
     username: str = "x-access-token"  # beside a token; GitHub takes this one, GitLab any
     # A GitHub App in place of a token: its id or client id, and the file of its private key (PEM).
     app_id: Annotated[str, BeforeValidator(_number_as_text)] = Field(default="", pattern=r"^[A-Za-z0-9._-]*$")
-    app_key_file: str = ""
+    app_key_file: str = ""  # the private key of the App in PEM; read for each token
+    # The id of the installation; without it, it is looked up.
     app_installation: Annotated[str, BeforeValidator(_number_as_text)] = Field(default="", pattern=r"^\d*$")
     app_api: str = "https://api.github.com"  # of GitHub Enterprise: https://HOST/api/v3
     ca_file: str = ""  # certificate authorities in PEM; empty: those of the system
@@ -93,14 +94,14 @@ class GitSettings(_Settings):
     history: Literal["rewrite-held", "rewrite-allowed"] = "rewrite-held"  # of a branch that was force-pushed
     # Only commits that a key of these files has signed count: allowed_signers of ssh, armored OpenPGP public keys.
     signers: str = ""
-    signers_gpg: str = ""
+    signers_gpg: str = ""  # armored OpenPGP public keys
 
 
 class SourceSettings(_Settings):
     """One entry of `sources`. What is not set here is as for the only source."""
 
     source: str = Field(min_length=1)  # as the setting `source`
-    source_owner: AccountId = ""
+    source_owner: AccountId = ""  # as the setting `source_owner`
     git: GitSettings = Field(default_factory=GitSettings)  # its secrets are in files
 
     @field_validator("git")
@@ -124,11 +125,11 @@ class HttpSettings(_Settings):
 class WebhookSettings(_Settings):
     """The secrets of webhooks: one, or two while one is replaced. Each from the environment, or from a file of it."""
 
-    github: Secrets = ()
+    github: Secrets = ()  # the secret of a webhook of GitHub
     github_file: str = ""
-    gitlab: Secrets = ()
+    gitlab: Secrets = ()  # the secret token of a webhook of GitLab
     gitlab_file: str = ""
-    generic: Secrets = ()
+    generic: Secrets = ()  # the secret of Standard Webhooks
     generic_file: str = ""
 
 
