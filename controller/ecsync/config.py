@@ -17,7 +17,7 @@ from pydantic import BaseModel, BeforeValidator, Field, SecretStr, ValidationErr
 
 from ecsync.accounts import AccountId, Effects, Names, ProjectSettings, RoleSettings, TargetSettings
 from ecsync.accounts import Strict as _Settings
-from ecsync.core.wording import printable, suggestion
+from ecsync.core.wording import printable, seconds, suggestion
 
 PREFIX = "ECSYNC_"
 VARIABLES = "ECSYNC_VAR_"  # prefix of the variables that `${env:NAME}` in a manifest can use
@@ -28,7 +28,6 @@ _MAPS = ("projects", "sources", "targets", "variables", "windows")  # settings t
 # Settings that only the environment may hold.
 _SECRET = ("git.token", "http.token", "webhooks.github", "webhooks.gitlab", "webhooks.generic")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
-_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 
 class ConfigError(Exception):
@@ -37,11 +36,7 @@ class ConfigError(Exception):
 
 def _seconds(value: object) -> object:
     """Return the seconds of a time such as `90`, `90s`, `5m` or `1h`."""
-    if isinstance(value, str) and (match := re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", value.strip())):
-        return float(match[1]) * _UNITS[match[2]]
-    if isinstance(value, str):
-        raise ValueError("must be a time such as 90s, 5m or 1h")
-    return value
+    return seconds(value) if isinstance(value, str) else value
 
 
 def _secrets_in(value: object) -> object:

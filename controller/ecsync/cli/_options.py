@@ -74,6 +74,18 @@ def _variable(text: str) -> tuple[str, str]:
     return name, value
 
 
+def time(value: object) -> float:
+    """Return the seconds of a time of the command line, such as `30`, `30s` or `5m`. Raises a usage error."""
+    from ecsync.core.wording import seconds
+
+    if isinstance(value, float):  # the default of an option
+        return value
+    try:
+        return seconds(str(value))
+    except ValueError as error:
+        raise typer.BadParameter(f"{value!r} {error}") from None
+
+
 def choice(value: str, *allowed: str) -> str:
     """Return the value. Raises a usage error that lists the allowed values."""
     if value not in allowed:

@@ -39,7 +39,16 @@ def apply(
     wait: Annotated[
         bool, typer.Option("--wait/--no-wait", help="Wait until all is healthy, or only until all is applied.")
     ] = True,
-    timeout: Annotated[float, typer.Option("--timeout", help="The longest time to wait, in seconds.")] = 900.0,
+    timeout: Annotated[
+        float,
+        typer.Option(
+            "--timeout",
+            parser=_options.time,
+            metavar="TIME",
+            show_default=False,
+            help="The longest time to wait: 30, 30s, 5m or 2h. Default: 15m.",
+        ),
+    ] = 900.0,
     prune: Annotated[
         bool, typer.Option("--prune", help="Delete owned resources that are no longer declared; lists them and asks.")
     ] = False,
@@ -70,7 +79,7 @@ def apply(
     Exit codes: 4 a change is held, 5 the timeout ended, 6 a change failed, 7 another process holds the lease, 10 ECS
     rolled a deployment back.
 
-    Example: ecsync apply manifests/shop --timeout 600
+    Example: ecsync apply manifests/shop --timeout 10m
     """
     from ecsync import wiring
     from ecsync.wiring import guards

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ecsync.cli import _exits, _show
+from ecsync.cli import _exits, _options, _show
 
 if TYPE_CHECKING:
     from ecsync.core.outcome import Event, Outcome
@@ -22,7 +22,16 @@ _PAUSE = 0.25  # seconds between two passes; a daemon waits for the interval
 
 def demo(
     speed: Annotated[float, typer.Option("--speed", help="Simulated seconds in one second.")] = 25.0,
-    timeout: Annotated[float, typer.Option("--timeout", help="The longest time for each chapter, in seconds.")] = 55.0,
+    timeout: Annotated[
+        float,
+        typer.Option(
+            "--timeout",
+            parser=_options.time,
+            metavar="TIME",
+            show_default=False,
+            help="The longest time for each chapter: 30, 30s or 2m. Default: 55s.",
+        ),
+    ] = 55.0,
 ) -> int:
     """Show drift and repair on a simulated AWS.
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 Reason = Annotated[str, typer.Option("--reason", help="Why: status, events and the log have it.")]
 For = Annotated[
-    str, typer.Option("--for", metavar="TIME", help="End by itself after this time: 90s, 30m or 2h. Default: never.")
+    str,
+    typer.Option("--for", metavar="TIME", help="End by itself after this time: 90s, 30m, 2h or 1d. Default: never."),
 ]
 Name = Annotated[str, typer.Argument(metavar="APP", help="The name of an application.")]
 
@@ -91,7 +92,7 @@ def approve(
     digest: Annotated[str, typer.Option("--digest", help="What is approved: `ecsync status` prints it.")],
     reason: Reason,
     time: Annotated[
-        str, typer.Option("--for", metavar="TIME", help="How long the approval lasts: 30m or 2h. Default: 24h.")
+        str, typer.Option("--for", metavar="TIME", help="How long the approval lasts: 30m, 2h or 1d. Default: 24h.")
     ] = "",
     config: _options.Config = None,
     profile: _options.Profile = None,
