@@ -182,7 +182,8 @@ def test_the_metrics_count_drift_and_calls(daemon_run: DaemonRun) -> None:
 def test_status_and_events_show_the_daemons_state(daemon_run: DaemonRun) -> None:
     """`status` and `events` print the daemon's state, also as JSON."""
     assert {name: answer.code for name, answer in daemon_run.commands.items()} == dict.fromkeys(daemon_run.commands, 0)
-    assert "Synced · Healthy" in daemon_run.commands["status"].out
+    (row,) = (line for line in daemon_run.commands["status"].out.splitlines() if line.startswith("quickstart "))
+    assert row.split()[:3] == ["quickstart", "Synced", "Healthy"]
     assert daemon_run.commands["status json"].json["applications"][0]["sync"] == "Synced"
     types = [event["type"] for event in daemon_run.commands["events json"].json["events"]]
     assert {"sync.started", "resource.created", "drift.detected", "drift.resolved"} <= set(types)
