@@ -108,7 +108,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     atexit.register(gc.freeze)  # else the interpreter visits every object once more before it ends
     command = typer.main.get_command(build())
     given = _with_values(sys.argv[1:] if arguments is None else arguments)
-    sys.exit(_exits.guarded(lambda: command.main(args=given, prog_name="ecsync", standalone_mode=False)))
+    sys.exit(_exits.guarded(lambda: _invoked(command, given)))
+
+
+def _invoked(command: Any, arguments: list[str]) -> Any:
+    """Return the result of a verb. Unlike `command.main` it passes KeyboardInterrupt on, with its text."""
+    with command.make_context("ecsync", arguments) as context:
+        return command.invoke(context)
 
 
 def _with_values(arguments: Sequence[str]) -> list[str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ecsync.cli import _exits, _options, _show
+from ecsync.cli._interrupts import leaving
 
 if TYPE_CHECKING:
     from ecsync.core.outcome import Event, Outcome
@@ -44,7 +45,8 @@ def demo(
     started = time.monotonic()
     stage = _Stage(simulated.start(speed=speed, settles_in=_SETTLES_IN), timeout=timeout)
     try:
-        _story(stage)
+        with leaving(lambda: "the simulated AWS ended with this process, and nothing else was changed"):
+            _story(stage)
     finally:
         stage.simulated.simulator.stop()
     stage.table(time.monotonic() - started)

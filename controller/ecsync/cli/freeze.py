@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ecsync.cli import _api, _exits, _options, _show
+from ecsync.cli._interrupts import leaving
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -119,9 +120,11 @@ def _ask(verb: Verb, application: str, config: _options.Config, profile: _option
     except Invalid as error:
         raise typer.BadParameter(f"--{error}") from None
     store = guards.store(settings, wiring.Clouds(settings=settings, read_only=False))
-    _show.message(guards.ask(store, request, datetime.now(UTC)))
-    if application and verb != "resume":
-        _note_unknown(application, settings, more.get("digest", ""))
+    with leaving(lambda: f"{verb} may have been done or not. The same command does it again, and harms nothing."):
+        _show.message(guards.ask(store, request, datetime.now(UTC)))
+    with leaving(lambda: f"{verb} is done"):
+        if application and verb != "resume":
+            _note_unknown(application, settings, more.get("digest", ""))
     return _exits.OK
 
 
