@@ -6,12 +6,20 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from ecsync.core.wording import seconds
+
 
 def _names_in(value: object) -> object:
     """Return the names in a text such as `a.example.com,b.example.com`."""
     return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
 
 
+def _seconds(value: object) -> object:
+    """Return the seconds of a time such as `90`, `90s`, `5m` or `1h`."""
+    return seconds(value) if isinstance(value, str) else value
+
+
+Seconds: TypeAlias = Annotated[float, BeforeValidator(_seconds)]
 Names: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_names_in)]
 Effects: TypeAlias = Annotated[tuple[Literal["replace", "delete"], ...], BeforeValidator(_names_in)]
 AccountId: TypeAlias = Annotated[str, Field(pattern=r"^(\d{12})?$")]

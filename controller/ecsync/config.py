@@ -15,9 +15,9 @@ from typing import Annotated, Any, Literal, TypeAlias
 import yaml
 from pydantic import BaseModel, BeforeValidator, Field, SecretStr, ValidationError, field_validator
 
-from ecsync.accounts import AccountId, Effects, Names, ProjectSettings, RoleSettings, TargetSettings
+from ecsync.accounts import AccountId, Effects, Names, ProjectSettings, RoleSettings, Seconds, TargetSettings
 from ecsync.accounts import Strict as _Settings
-from ecsync.core.wording import printable, seconds, suggestion
+from ecsync.core.wording import printable, suggestion
 
 PREFIX = "ECSYNC_"
 VARIABLES = "ECSYNC_VAR_"  # prefix of the variables that `${env:NAME}` in a manifest can use
@@ -34,11 +34,6 @@ class ConfigError(Exception):
     """The operator's settings are not valid. The text has one problem per line: place, problem, fix."""
 
 
-def _seconds(value: object) -> object:
-    """Return the seconds of a time such as `90`, `90s`, `5m` or `1h`."""
-    return seconds(value) if isinstance(value, str) else value
-
-
 def _secrets_in(value: object) -> object:
     """Return the secrets in a text, which has white space between them."""
     return value.split() if isinstance(value, str) else value
@@ -50,7 +45,6 @@ def _number_as_text(value: object) -> object:
 
 
 Secrets: TypeAlias = Annotated[tuple[SecretStr, ...], BeforeValidator(_secrets_in), Field(max_length=2)]
-Seconds: TypeAlias = Annotated[float, BeforeValidator(_seconds)]
 
 
 class LoopSettings(_Settings):
@@ -145,6 +139,14 @@ class LogSettings(_Settings):
     format: Literal["auto", "json", "text"] = "auto"
 
 
+class MetricsSettings(_Settings):
+    """The metrics: those by application, and a few of them as lines for CloudWatch (`report.collectors.emf`)."""
+
+    per_app: bool = True  # false: sums over all applications in place of a series for each
+    emf: str = Field(default="", pattern=r"^(stdout|file:.+)?$")
+    emf_interval: Seconds = Field(default=60.0, ge=1, le=3600)
+
+
 class Settings(_Settings):
     """All settings of the operator, except the endpoint: boto3 reads `AWS_ENDPOINT_URL` itself."""
 
@@ -180,6 +182,7 @@ class Settings(_Settings):
     http: HttpSettings = Field(default_factory=HttpSettings)
     webhooks: WebhookSettings = Field(default_factory=WebhookSettings)
     log: LogSettings = Field(default_factory=LogSettings)
+    metrics: MetricsSettings = Field(default_factory=MetricsSettings)
 
     @field_validator("installation")
     @classmethod
