@@ -317,7 +317,7 @@ def test_a_terminal_is_drawn_again(capsys: pytest.CaptureFixture[str]) -> None:
             clock=FakeClock(3),
         )
     first, second, third = capsys.readouterr().out.removeprefix("\x1b[2J\x1b[H").split("\x1b[H")
-    assert [line.removesuffix("\x1b[K") for line in first.removesuffix("\x1b[J").splitlines()] == lines("""
+    assert [line.removeprefix("\x1b[2K") for line in first.removesuffix("\x1b[J").splitlines()] == lines("""
 every 5s 12:00:00Z
 
 APP   SYNC    HEALTH   REVISION  LAST PASS  AGE  MESSAGE

@@ -62,7 +62,7 @@ def redraw(
         if len(lines) > rows - 1:
             more = f"… {_show.counted(len(lines) - rows + 2, 'more line')}: --not-ready shows fewer"
             lines = [*lines[: max(rows - 2, 1)], ((more[:columns], "dim"),)]
-        shown = "".join(f"{_show.in_line(line)}\x1b[K\n" for line in lines)
+        shown = "".join(f"\x1b[2K{_show.in_line(line)}\n" for line in lines)  # cleared first: it may be full
         print(f"{front}\x1b[H{shown}\x1b[J", end="", flush=True)
         front = ""
         clock.sleep(every)
