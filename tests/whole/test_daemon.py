@@ -192,6 +192,10 @@ def test_a_daemon_ends_in_order_on_every_signal_that_asks_for_it(environment: En
         wait_until(lambda: process.url and get(f"{process.url}/healthz")[0] == 200, timeout=30)
         code, seconds = process.terminate(by)
     assert (code, seconds < 10) == (0, True)
+    messages = [json.loads(line).get("message", "") for line in process.err]
+    stopping, stopped = (text for text in messages if text.startswith("stop"))
+    assert stopping.startswith("stopping: calls under way end within 20 s (loop.drain)")
+    assert stopped.startswith("stopped: no call is under way")
 
 
 def test_a_daemon_of_another_installation_writes_nothing(environment: Environment) -> None:
