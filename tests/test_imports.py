@@ -20,7 +20,7 @@ PARTS: dict[str, set[str]] = {
     "core": set(),
     "language": {"core"},
     "testing": {"core"},
-    "accounts": set(),
+    "accounts": {"core"},
     "health": set(),
     "__main__": {"health", "cli"},
     "config": {"core", "accounts"},

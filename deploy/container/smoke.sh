@@ -55,7 +55,7 @@ trap tidy EXIT
 inside() { "$engine" exec "$name" "$@"; }
 inspected() { "$engine" inspect --format "$1" "$name"; }
 answers() { $ecsync status --url "http://127.0.0.1:$http_port" >"$work/status" 2>/dev/null; }
-converged() { answers && grep -q '^quickstart  *Synced · Healthy' "$work/status"; }
+converged() { answers && grep -q '^quickstart  *Synced  *Healthy  ' "$work/status"; }
 healthy() {
   [ "$engine" != podman ] || podman healthcheck run "$name" >/dev/null || return 1  # podman runs the check automatically only with systemd
   [ "$(inspected '{{.State.Health.Status}}')" = healthy ]

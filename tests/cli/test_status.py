@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -195,8 +196,8 @@ def test_a_change_has_its_place_in_the_manifest(ecsync: Command, url: str, view:
     drifted = resource(sync="OutOfSync", fields=(CHANGE,), origins={"/desiredCount": "api.yaml:9"})
     view.apps = [state(outcome=outcome(drifted), last_pass=PASS)]
     text = ecsync("status", "--url", url).out
-    assert "shop                                   OutOfSync · Healthy" in text
-    assert "      desiredCount: 0 → 2 [drift] api.yaml:9\n" in text
+    assert [line.split()[:3] for line in text.splitlines()[1:2]] == [["shop", "OutOfSync", "Healthy"]]
+    assert "    desiredCount: 0 → 2 [drift] api.yaml:9\n" in text
     (found,) = ecsync("status", "--url", url, "-o", "json").json["applications"][0]["resources"]
     assert found["fields"][0]["origin"] == "api.yaml:9"
 
@@ -205,13 +206,11 @@ def test_a_pass_without_a_plan_is_reported(ecsync: Command, url: str, view: Fake
     """The state below it is older, and the line states that."""
     failed = replace(PASS, result="error", error="sts.X: ExpiredToken: expired")
     view.apps = [state(outcome=outcome(resource(), revision="0a1b2c3"), last_pass=failed)]
-    lines = ecsync("status", "--url", url).out.splitlines()
-    assert lines[0].endswith("@ 0a1b2c3")
-    assert lines[1] == (
-        "  ✖ no plan was made at 2026-01-01T12:00:00.000Z: sts.X: ExpiredToken: expired; "
-        "the state below is older, of revision 0a1b2c3"
-    )
-    assert "Service/api" in lines[2]
+    titles, row, _, _, resource_row = ecsync("status", "--url", url).out.splitlines()
+    assert titles.split() == ["APP", "SYNC", "HEALTH", "REVISION", "LAST", "PASS", "AGE", "MESSAGE"]
+    assert row.split()[:4] == ["shop", "Synced", "Healthy", "0a1b2c3"]
+    assert row.endswith("  no plan was made: sts.X: ExpiredToken: expired; the state is older, of revision 0a1b2c3")
+    assert resource_row.startswith("Service/api  Synced")
 
 
 def test_reasons_why_nothing_changes_are_reported(ecsync: Command, url: str, view: FakeView) -> None:
@@ -221,14 +220,13 @@ def test_reasons_why_nothing_changes_are_reported(ecsync: Command, url: str, vie
     view.apps = [broken, state(name="blog", revision="2", outcome=outcome(revision="1"), last_pass=looked)]
     text = ecsync("status", "--url", url).out
     assert "  ✖ a.yaml:9:5: unknown field\n" in text
-    assert "  revision 2 is not reconciled yet\n" in text
-    assert "  read-only: sync.mode is observe\n" in text
+    assert "  revision 2 is not reconciled yet; read-only: sync.mode is observe\n" in text
 
 
 def test_a_source_that_cannot_be_read_is_reported(ecsync: Command, url: str, view: FakeView) -> None:
     """The output is of the last good revision, or empty if none was read."""
     view.source_view = SourceView(url="s3://bucket/prod", revision="3f9c1d2", reason="denied", error="AccessDenied")
-    assert ecsync("status", "--url", url).out.startswith("✖ the source cannot be read: AccessDenied\nshop ")
+    assert ecsync("status", "--url", url).out.startswith("✖ the source cannot be read: AccessDenied\nAPP ")
     view.source_view, view.apps = SourceView(url="s3://bucket/prod"), []
     assert ecsync("status", "--url", url).out == "s3://bucket/prod is not read yet\n"
 
@@ -237,9 +235,9 @@ def test_each_reason_is_printed_once(ecsync: Command, url: str, view: FakeView) 
     """The reason of the step and the reason of the health, unless they are equal."""
     unhealthy = Health(status="Progressing", why="1 of 2 running")
     view.apps = [state(outcome=outcome(resource(health=unhealthy, message="in use")))]
-    assert "Synced · Progressing  in use; 1 of 2 running\n" in ecsync("status", "--url", url).out
+    assert "  Progressing  -    in use; 1 of 2 running\n" in ecsync("status", "--url", url).out
     view.apps = [state(outcome=outcome(resource(health=unhealthy, message="1 of 2 running")))]
-    assert "Synced · Progressing  1 of 2 running\n" in ecsync("status", "--url", url).out
+    assert "  Progressing  -    1 of 2 running\n" in ecsync("status", "--url", url).out
 
 
 def test_app_selects_one_application(ecsync: Command, url: str, view: FakeView, small: Path) -> None:
@@ -253,6 +251,57 @@ def test_app_selects_one_application(ecsync: Command, url: str, view: FakeView, 
         assert 'did you mean "blog"' in answer.err or 'did you mean "small"' in answer.err
 
 
+def test_the_options_select_rows(ecsync: Command, url: str, view: FakeView) -> None:
+    """Kinds and states in any case, repeated or with commas; JSON has the same rows."""
+    web = resource(key=API._replace(name="web"), health=Health(status="Degraded"))
+    main = resource(key=API._replace(kind="Cluster", name="main"))
+    view.apps = [state(outcome=outcome(resource(), web, main))]
+
+    def names(*options: str) -> list[str]:
+        answer = ecsync("status", "--url", url, "-o", "json", *options)
+        return [each["name"] for one in answer.json["applications"] for each in one["resources"]]
+
+    assert names() == ["api", "web", "main"]
+    assert names("--kind", "service") == ["api", "web"]
+    assert names("--kind", "service,cluster", "--health", "degraded") == ["web"]
+    assert names("--health=Healthy", "--health", "Degraded", "--sync", "synced") == ["api", "web", "main"]
+    assert names("--not-ready") == ["web"]
+    assert "Cluster/main" not in ecsync("status", "--url", url, "--limit", "2").out
+    for options in (("--sync", "sync"), ("--health", "ill"), ("--limit", "-1"), ("--every", "0"), ("--every", "soon")):
+        answer = ecsync("status", "--url", url, *options)
+        assert (answer.code, answer.out) == (64, ""), options
+
+
+def test_an_empty_selection_has_a_reason(ecsync: Command, url: str, view: FakeView) -> None:
+    """On stderr, with exit code 0; a misspelt kind has a suggestion."""
+    view.apps = [state(outcome=outcome(resource()))]
+    for options, text in (
+        (("--not-ready",), "everything is Synced and Healthy"),
+        (("--kind", "Servce"), 'no resource is of this kind; did you mean "Service"?'),
+        (("--health", "Missing"), "no application or resource fits the options"),
+    ):
+        answer = ecsync("status", "--url", url, *options)
+        assert (answer.code, answer.out, answer.err) == (0, "", text + "\n")
+
+
+def test_a_watch_ends_with_0(
+    ecsync: Command, url: str, view: FakeView, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By Ctrl-C. It needs a daemon, and prints no JSON."""
+
+    def interrupt(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ecsync.cli.tables.watch.SystemClock.sleep", lambda _self, seconds: interrupt(seconds))
+    view.apps = [state(outcome=outcome(resource()))]
+    answer = ecsync("status", "--watch", "--every", "1m", "--url", url)
+    assert (answer.code, answer.err) == (0, "")
+    assert [line.split()[2] for line in answer.out.splitlines()] == ["RESOURCE", "-", "Service/api"]
+    assert ecsync("status", "--watch", "--url", url, "-o", "json").code == 64
+    assert ecsync("status", "--watch", small).code == 64
+    assert ecsync("status", "--watch", "--url", "http://127.0.0.1:9").code == 1
+
+
 def test_events_print_changes_as_plans_do(ecsync: Command, url: str, view: FakeView) -> None:
     """Values as JSON, with file:line; for a deleted resource the line of its document."""
     gone = FieldChange(path=(), before=None, after="declared")
@@ -262,13 +311,19 @@ def test_events_print_changes_as_plans_do(ecsync: Command, url: str, view: FakeV
         Event(**common, message="changed", fields=(CHANGE, replace(CHANGE, before=None, after={"a": True}))),
     ]
     assert ecsync("events", "--url", url).out.splitlines() == [
-        "2026-01-01T12:00:00.000Z  shop                 drift.detected       changed",
+        "TIME                      SEVERITY  TYPE            APP   MESSAGE",
+        "2026-01-01T12:00:00.000Z  info      drift.detected  shop  changed",
         "    desiredCount: 0 → 2 [drift]",
         '    desiredCount: (not set) → {"a": true} [drift]',
-        "2026-01-01T12:00:00.000Z  shop                 drift.detected       removed",
+        "2026-01-01T12:00:00.000Z  info      drift.detected  shop  removed",
         "    (resource): missing → declared [drift] api.yaml:1",
     ]
     assert ecsync("events", "--url", url, "--limit", "0").code == 64
+    assert ecsync("events", "--url", url, "--since", "2h").code == 0
+    assert view.query["since"] < datetime.now(UTC) - timedelta(hours=1.9)
+    view.found = []
+    answer = ecsync("events", "--url", url, "--type", "drift.*")
+    assert (answer.code, answer.out, answer.err) == (0, "", "no event fits the options\n")
 
 
 # ---------------------------------------------------------------- retry

@@ -9,8 +9,19 @@ from typing import Any
 
 import pytest
 
-from ecsync.core.model import Origin, Problem, Target
-from ecsync.core.outcome import ApplicationState, Event, Outcome, Pass, PassResult, Plan
+from ecsync.core.model import Key, Origin, Problem, Target
+from ecsync.core.outcome import (
+    ApplicationState,
+    Changed,
+    Event,
+    Health,
+    HealthStatus,
+    Outcome,
+    Pass,
+    PassResult,
+    Plan,
+    ResourceStatus,
+)
 from ecsync.engine.store import Store
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -74,6 +85,57 @@ def test_a_failed_pass_keeps_the_last_outcome_and_success(store: Store) -> None:
     assert app.outcome == outcome("1")
     assert app.last_success == NOW
     assert app.last_pass == done("error", 60)
+
+
+API = Key(application="shop", kind="Service", name="api")
+WEB = Key(application="shop", kind="Service", name="web")
+
+
+def healths(**found: HealthStatus) -> Outcome:
+    """Return an outcome with a service for each name."""
+    statuses = (
+        ResourceStatus(
+            key=Key(application="shop", kind="Service", name=name), sync="Synced", health=Health(status=health)
+        )
+        for name, health in found.items()
+    )
+    return Outcome(plan=Plan(application="shop", target=TARGET, revision="1"), statuses=tuple(statuses))
+
+
+def test_a_state_is_as_old_as_the_pass_that_first_saw_it(store: Store) -> None:
+    """Each resource by itself, and the application; a pass without a plan changes no age."""
+
+    def ages() -> tuple[datetime | None, dict[str, datetime]]:
+        app = store.application("shop")
+        assert app is not None
+        return app.since, {key.name: when for key, when in app.resources_since.items()}
+
+    at = [NOW + timedelta(seconds=second) for second in (0, 1, 2, 3)]
+    store.finish("shop", done("synced", 0), healths(api="Healthy", web="Healthy"))
+    assert ages() == (at[0], {"api": at[0], "web": at[0]})
+    store.finish("shop", done("synced", 1), healths(api="Healthy", web="Degraded"))
+    assert ages() == (at[1], {"api": at[0], "web": at[1]})
+    store.finish("shop", done("error", 2))
+    store.finish("shop", done("synced", 3), healths(api="Healthy", web="Degraded", new="Healthy"))
+    assert ages() == (at[1], {"api": at[0], "web": at[1], "new": at[3]})
+
+
+def test_the_last_change_of_a_resource_is_kept(store: Store) -> None:
+    """From its event; that of a resource that is gone is not."""
+    store.finish("shop", done("synced"), healths(api="Healthy", web="Healthy"))
+    for key, type_ in ((API, "resource.created"), (WEB, "resource.updated"), (API, "drift.detected")):
+        store.record(Event(type=type_, time=NOW, application="shop", message="", key=key, revision="2"))
+    store.finish("shop", done("changed", 1), healths(api="Healthy", web="Healthy"))
+    app = store.application("shop")
+    assert app is not None
+    assert app.changes == {
+        API: Changed(time=NOW, action="created", revision="2"),
+        WEB: Changed(time=NOW, action="updated", revision="2"),
+    }
+    store.finish("shop", done("changed", 2), healths(api="Healthy"))
+    app = store.application("shop")
+    assert app is not None
+    assert list(app.changes) == [API]
 
 
 def test_declaring_again_keeps_what_passes_found(store: Store) -> None:

@@ -26,6 +26,8 @@ def request(verb: Verb, **more: str) -> Request:
         (request("suspend", application="shop", reason="x", time="2h"), "frozen", "shop", 2.0),
         (request("override", reason="x", time="30m"), "overrides", "*", 0.5),
         (request("override", application="shop", reason="x", time="1d"), "overrides", "shop", 24.0),
+        (request("override", application="shop", reason="x", time="1h30m"), "overrides", "shop", 1.5),
+        (request("override", application="shop", reason="x", time="1800"), "overrides", "shop", 0.5),
         (request("approve", application="shop", reason="x", digest=DIGEST), "approvals", f"shop/{DIGEST}", 24.0),
         (request("approve", application="shop", reason="x", digest=DIGEST, time="1h"), "approvals",
          f"shop/{DIGEST}", 1.0),

@@ -19,6 +19,7 @@ import pytest
 
 from ecsync.core.model import Create, Desired, FieldChange, Key, Origin, Problem
 from ecsync.core.outcome import (
+    Changed,
     Event,
     Health,
     Outcome,
@@ -160,6 +161,7 @@ def test_applications_are_listed(get: Get) -> None:
             "target": {"account": "123456789012", "region": "eu-central-1", "name": "prod"},
             "sync": "Unknown",
             "health": "Unknown",
+            "since": None,
             "mode": "observe",
             "suspended": "",
             "approval": "",
@@ -204,6 +206,9 @@ def test_an_application_has_every_part_of_its_state(view: FakeView, get: Get) ->
             problems=(Problem(Origin("a.yaml", 9, 5), "unknown field"),),
             last_pass=PASS,
             last_success=NOW,
+            since=NOW,
+            resources_since={API: NOW + timedelta(seconds=1)},
+            changes={API: Changed(time=NOW, action="updated", revision="0a1b2c3")},
             next_pass=NOW + timedelta(seconds=60),
         )
     ]
@@ -214,6 +219,8 @@ def test_an_application_has_every_part_of_its_state(view: FakeView, get: Get) ->
     assert (resource["key"], resource["why"], resource["physical"]) == ("Service/shop/api", "1 of 2", "arn:api")
     assert (body["revision"], body["statusRevision"]) == ("3f9c1d2", "0a1b2c3")
     assert resource["origin"] == "api.yaml:1"
+    assert (body["since"], resource["since"]) == ("2026-01-01T12:00:00.000Z", "2026-01-01T12:00:01.000Z")
+    assert resource["lastChange"] == {"time": "2026-01-01T12:00:00.000Z", "action": "updated", "revision": "0a1b2c3"}
     common = {"effect": "in-place", "reason": "drift"}
     assert resource["fields"] == [
         {"path": "/cpu", "shown": "cpu", "before": "256", "after": "512", "origin": "api.yaml:4"} | common,

@@ -145,7 +145,8 @@ def test_the_metrics_count_drift_and_calls(daemon_run: DaemonRun) -> None:
 def test_status_and_events_show_the_daemons_state(daemon_run: DaemonRun) -> None:
     """`status` and `events` print the daemon's state, also as JSON."""
     assert {name: answer.code for name, answer in daemon_run.commands.items()} == dict.fromkeys(daemon_run.commands, 0)
-    assert "Synced · Healthy" in daemon_run.commands["status"].out
+    (row,) = (line for line in daemon_run.commands["status"].out.splitlines() if line.startswith("quickstart "))
+    assert row.split()[:3] == ["quickstart", "Synced", "Healthy"]
     assert daemon_run.commands["status json"].json["applications"][0]["sync"] == "Synced"
     types = [event["type"] for event in daemon_run.commands["events json"].json["events"]]
     assert {"sync.started", "resource.created", "drift.detected", "drift.resolved"} <= set(types)
@@ -191,6 +192,10 @@ def test_a_daemon_ends_in_order_on_every_signal_that_asks_for_it(environment: En
         wait_until(lambda: process.url and get(f"{process.url}/healthz")[0] == 200, timeout=30)
         code, seconds = process.terminate(by)
     assert (code, seconds < 10) == (0, True)
+    messages = [json.loads(line).get("message", "") for line in process.err]
+    stopping, stopped = (text for text in messages if text.startswith("stop"))
+    assert stopping.startswith("stopping: calls under way end within 20 s (loop.drain)")
+    assert stopped.startswith("stopped: no call is under way")
 
 
 def test_a_daemon_of_another_installation_writes_nothing(environment: Environment) -> None:

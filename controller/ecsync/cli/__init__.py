@@ -107,4 +107,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
     gc.set_threshold(*COLLECTION)
     atexit.register(gc.freeze)  # else the interpreter visits every object once more before it ends
     command = typer.main.get_command(build())
-    sys.exit(_exits.guarded(lambda: command.main(args=arguments, prog_name="ecsync", standalone_mode=False)))
+    given = _with_values(sys.argv[1:] if arguments is None else arguments)
+    sys.exit(_exits.guarded(lambda: _invoked(command, given)))
+
+
+def _invoked(command: Any, arguments: list[str]) -> Any:
+    """Return the result of a verb. Unlike `command.main` it passes KeyboardInterrupt on, with its text."""
+    with command.make_context("ecsync", arguments) as context:
+        return command.invoke(context)
+
+
+def _with_values(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments with `status --health` as `--health=daemon` where no state follows.
+
+    typer has no option with a value that may be left out.
+    """
+    given = list(arguments)
+    if given[:1] == ["status"]:
+        for at, one in enumerate(given):
+            if one == "--health" and (at + 1 == len(given) or given[at + 1].startswith("-")):
+                given[at] = f"--health={status.DAEMON}"
+    return given

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Callable, Iterable
@@ -40,12 +41,17 @@ def guarded(action: Callable[[], Any]) -> int:
         code = action()
     except typer.Exit as done:
         return done.exit_code
-    except (KeyboardInterrupt, typer.Abort):
+    except KeyboardInterrupt as stopped:
+        _print(f"interrupted: {stopped if stopped.args else 'nothing was written'}")
+        return INTERRUPTED
+    except (typer.Abort, EOFError):  # a question without a yes
+        _print("not confirmed: nothing was written")
         return INTERRUPTED
     except typer.TyperException as error:  # every usage error; typer contains its own copy of click
         _print(f"{error.format_message()}\nTry `ecsync --help`.")
         return USAGE
     except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the interpreter flushes, and fails
         return OK
     except Exception as error:  # noqa: BLE001  # the edge of the process: a person gets a message, not a traceback
         return explained(error)

@@ -39,6 +39,38 @@ Lease = Annotated[
 Url = Annotated[str | None, typer.Option("--url", help="The URL of the daemon. Default: from http.host and http.port.")]
 Output = Annotated[str, typer.Option("-o", "--output", help="Format: text, json or markdown.")]
 Data = Annotated[str, typer.Option("-o", "--output", help="Format: text or json.")]
+Wide = Annotated[str, typer.Option("-o", "--output", help="Format: text, wide (more columns) or json.")]
+
+
+def time(value: object) -> float:
+    """Return the seconds of a time of the command line, such as `30`, `30s` or `5m`. Raises a usage error."""
+    from ecsync.core.wording import seconds
+
+    if isinstance(value, float):  # the default of an option
+        return value
+    try:
+        return seconds(str(value))
+    except ValueError as error:
+        raise typer.BadParameter(f"{value!r} {error}") from None
+
+
+def _every(value: object) -> float:
+    found = time(value)
+    if found < 1:
+        raise typer.BadParameter(f"{value!r} must be 1s or more")
+    return found
+
+
+Every = Annotated[
+    float,
+    typer.Option(
+        "--every",
+        parser=_every,
+        metavar="TIME",
+        show_default=False,
+        help="The time between two looks of --watch: 5, 5s or 1m. Default: 5s.",
+    ),
+]
 
 
 def settings(

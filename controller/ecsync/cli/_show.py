@@ -24,8 +24,18 @@ def coloured(stream: TextIO) -> bool:
 
 def styled(text: str, style: str, stream: TextIO = sys.stdout) -> str:
     """Return the text in a style, plain if the stream shows no colour; control characters become visible."""
-    safe = "".join(char if char.isprintable() or char == "\t" else f"\\u{ord(char):04x}" for char in text)
+    safe = visible(text)
     return f"\x1b[{_COLOURS[style]}m{safe}\x1b[0m" if style in _COLOURS and coloured(stream) else safe
+
+
+def visible(text: str) -> str:
+    """Return the text with control characters as escapes: a value cannot control the terminal."""
+    return "".join(char if char.isprintable() or char == "\t" else f"\\u{ord(char):04x}" for char in text)
+
+
+def width() -> int | None:
+    """Return the columns of the terminal; None where stdout is none: lines are whole there."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def message(text: str, style: str = "") -> None:
@@ -49,6 +59,17 @@ def wrapped(text: str, columns: int) -> list[str]:
     return textwrap.wrap(
         text.lstrip(), columns, initial_indent=" " * start, subsequent_indent=" " * (start + 4), break_on_hyphens=False
     )
+
+
+def in_line(parts: Iterable[tuple[str, str]]) -> str:
+    """Return a line of data from its parts, each in its style."""
+    return "".join(styled(text, style, sys.stdout) if text.strip() else text for text, style in parts)
+
+
+def put_lines(lines: Iterable[Iterable[tuple[str, str]]]) -> None:
+    """Print lines of data, each of parts with their styles."""
+    for line in lines:
+        print(in_line(line))
 
 
 def joined(*reasons: str) -> str:

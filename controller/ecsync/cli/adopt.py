@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ecsync.cli import _exits, _options, _show
+from ecsync.cli._interrupts import Stop, leaving
 
 if TYPE_CHECKING:
     from ecsync.core.model import Application
-    from ecsync.core.outcome import Result
+    from ecsync.core.outcome import Plan, Result, Step
     from ecsync.engine.catalogue import Catalogue
     from ecsync.wiring import Workspace
 
@@ -47,27 +48,45 @@ def adopt(
     if chosen - declared:
         raise typer.BadParameter(f"not declared in the manifests: {', '.join(sorted(chosen - declared))}")
     codes = [_exits.INVALID] if catalogue.problems else []
-    for name, application in catalogue.applications.items():
-        if catalogue.holds(name):
-            continue
-        try:
-            codes.append(_adopted(workspace, catalogue, application, chosen))
-        except (AwsError, Refused) as error:
-            codes.append(_exits.explained(error, name))
+    adopted: list[str] = []
+    with Stop() as stop, leaving(lambda: stop.left(adopted, (), ())):
+        for name, application in catalogue.applications.items():
+            if catalogue.holds(name):
+                continue
+            try:
+                codes.append(_adopted(workspace, catalogue, application, chosen, stop, adopted))
+            except (AwsError, Refused) as error:
+                codes.append(_exits.explained(error, name))
+            stop.check()
     return _exits.worst(codes)
 
 
-def _adopted(workspace: Workspace, catalogue: Catalogue, application: Application, chosen: Collection[str]) -> int:
-    """Tag the chosen resources of an application, or all of them, and return the exit code."""
+def _adopted(
+    workspace: Workspace,
+    catalogue: Catalogue,
+    application: Application,
+    chosen: Collection[str],
+    stop: Stop,
+    adopted: list[str],
+) -> int:
+    """Tag the chosen resources of an application, or all of them, note their names, and return the exit code."""
     from ecsync.core.model import Adopt
-    from ecsync.core.outcome import Failed
+    from ecsync.core.outcome import Done, Failed
     from ecsync.engine.reconciler import PassOptions, reconcile
     from ecsync.engine.step_state import StepState
 
     keys = frozenset(one.key for one in application.resources if not chosen or str(one.key) in chosen)
     if not keys:
         return _exits.OK
-    options = PassOptions(adopt=keys)
+
+    def planned(_plan: Plan) -> None:
+        stop.writing = True
+
+    def announce(step: Step, result: Result) -> None:
+        if isinstance(result, Done):
+            adopted.append(str(step.id))
+
+    options = PassOptions(adopt=keys, planned=planned, announce=announce, may_go_on=lambda: not stop.asked)
     outcome = reconcile(application, catalogue, workspace.destination_for(application), StepState(), options)
     code = _exits.OK
     for step in outcome.plan.steps:

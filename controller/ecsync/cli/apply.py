@@ -5,18 +5,19 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ecsync.cli import _exits, _options, _show
+from ecsync.cli._interrupts import Stop, leaving
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from ecsync.core.model import Application
-    from ecsync.core.outcome import Outcome, Result, Step
+    from ecsync.core.outcome import Outcome, Plan, Result, Step, StepId
     from ecsync.engine.catalogue import Catalogue
     from ecsync.engine.step_state import StepState
     from ecsync.wiring import Workspace
@@ -39,7 +40,16 @@ def apply(
     wait: Annotated[
         bool, typer.Option("--wait/--no-wait", help="Wait until all is healthy, or only until all is applied.")
     ] = True,
-    timeout: Annotated[float, typer.Option("--timeout", help="The longest time to wait, in seconds.")] = 900.0,
+    timeout: Annotated[
+        float,
+        typer.Option(
+            "--timeout",
+            parser=_options.time,
+            metavar="TIME",
+            show_default=False,
+            help="The longest time to wait: 30, 30s, 5m or 2h. Default: 15m.",
+        ),
+    ] = 900.0,
     prune: Annotated[
         bool, typer.Option("--prune", help="Delete owned resources that are no longer declared; lists them and asks.")
     ] = False,
@@ -70,7 +80,7 @@ def apply(
     Exit codes: 4 a change is held, 5 the timeout ended, 6 a change failed, 7 another process holds the lease, 10 ECS
     rolled a deployment back.
 
-    Example: ecsync apply manifests/shop --timeout 600
+    Example: ecsync apply manifests/shop --timeout 10m
     """
     from ecsync import wiring
     from ecsync.wiring import guards
@@ -160,7 +170,7 @@ def _approved(workspace: Workspace, catalogue: Catalogue, digest: str) -> frozen
 
 
 @dataclass(slots=True)
-class _Run:
+class Run:
     """The passes over one application, until it has an exit code."""
 
     application: Application
@@ -168,6 +178,29 @@ class _Run:
     due: float  # monotonic seconds
     outcome: Outcome | None = None
     code: int | None = None
+    plan: Plan | None = None  # of the last pass, also of one that did not end
+    written: set[StepId] = field(default_factory=set)
+
+    def note(self, step: Step, result: Result) -> None:
+        """Note a step that AWS has taken."""
+        from ecsync.core.outcome import Done, Progressing
+
+        if isinstance(result, Done) or (isinstance(result, Progressing) and result.accepted):
+            self.written.add(step.id)
+
+
+def _left(runs: Iterable[Run], stop: Stop) -> str:
+    """Return what was written, what was not, and what was not reached."""
+    from ecsync.core.model import Adopt
+
+    written, unwritten, unread = [], [], []
+    for run in runs:
+        written += [str(step) for step in sorted(run.written)]
+        if run.plan is None and run.code is None:
+            unread.append(run.application.name)
+        steps = run.plan.steps if run.plan else ()
+        unwritten += [str(one.id) for one in steps if one.id not in run.written and not isinstance(one.change, Adopt)]
+    return stop.left(written, unwritten, unread)
 
 
 def converge(
@@ -185,15 +218,32 @@ def converge(
     timeout (seconds). `lost` returns why this process does not hold the lease any more; empty: it does. Raises
     WritesStopped.
     """
-    from ecsync.core.ports import WritesStopped
     from ecsync.engine.ordering import in_order
     from ecsync.engine.step_state import StepState
 
     began = time.monotonic()
-    deadline = began + timeout
     valid = {name: one for name, one in catalogue.applications.items() if not catalogue.holds(name)}
     ordered = in_order(valid)
-    runs = {one.name: _Run(one, StepState(), began) for one in ordered}
+    runs = {one.name: Run(one, StepState(), began) for one in ordered}
+    with Stop() as stop, leaving(lambda: _left(runs.values(), stop)):
+        _take_turns(runs, workspace, catalogue, began + timeout, stop, wait=wait, lost=lost, frozen=frozen)
+    return _exits.worst(run.code or _exits.OK for run in runs.values())
+
+
+def _take_turns(
+    runs: Mapping[str, Run],
+    workspace: Workspace,
+    catalogue: Catalogue,
+    deadline: float,
+    stop: Stop,
+    *,
+    wait: bool,
+    lost: Callable[[], str],
+    frozen: Callable[[str], str],
+) -> None:
+    """Make passes until each run has an exit code. Raises WritesStopped, KeyboardInterrupt."""
+    from ecsync.core.ports import WritesStopped
+
     while left := [run for run in runs.values() if run.code is None]:
         for run in left:
             _end_behind(run, runs)
@@ -213,10 +263,9 @@ def converge(
             _show.message(f"{run.application.name}: not applied: {why}", "danger")
             run.code = _exits.GUARD
             continue
-        _make_pass(run, workspace, catalogue, deadline, wait=wait)
+        _make_pass(run, workspace, catalogue, deadline, stop, wait=wait)
         if why := lost():
             raise WritesStopped(f"nothing more was written: the lease is {why}")
-    return _exits.worst(run.code or _exits.OK for run in runs.values())
 
 
 def _suspended(application: Application) -> str:
@@ -225,13 +274,13 @@ def _suspended(application: Application) -> str:
     return f"suspended by ecsync/suspend in its Application document: {application.suspend}"
 
 
-def _behind(run: _Run, runs: Mapping[str, _Run]) -> _Run | None:
+def _behind(run: Run, runs: Mapping[str, Run]) -> Run | None:
     """Return an application that comes first, and is not in sync."""
     first = (runs[name] for name in run.application.after if name in runs)
     return next((one for one in first if one.outcome is None or one.outcome.sync != "Synced"), None)
 
 
-def _end_behind(run: _Run, runs: Mapping[str, _Run]) -> None:
+def _end_behind(run: Run, runs: Mapping[str, Run]) -> None:
     """End an application that comes after one that is invalid, or that ended out of sync."""
     invalid = next((name for name in run.application.after if name not in runs), "")
     behind = _behind(run, runs)
@@ -242,24 +291,43 @@ def _end_behind(run: _Run, runs: Mapping[str, _Run]) -> None:
         run.code = _exits.HELD
 
 
-def _make_pass(run: _Run, workspace: Workspace, catalogue: Catalogue, deadline: float, *, wait: bool) -> None:
+def _make_pass(
+    run: Run, workspace: Workspace, catalogue: Catalogue, deadline: float, stop: Stop, *, wait: bool
+) -> None:
     """Make a pass over an application, and set its exit code or the time of its next pass."""
+    from ecsync.core.outcome import Done, Failed
     from ecsync.core.ports import AwsError, Deferred
     from ecsync.engine.reconciler import PassOptions, Refused, reconcile
     from ecsync.engine.requeue import delay
 
-    options = PassOptions(enforce=True, announce=_announce, may_go_on=lambda: time.monotonic() < deadline)
+    def planned(plan: Plan) -> None:
+        run.plan, stop.writing = plan, True
+
+    def announce(step: Step, result: Result) -> None:
+        run.note(step, result)
+        if not stop.asked or isinstance(result, Done | Failed):
+            _announce(step, result)
+
+    options = PassOptions(
+        enforce=True,
+        announce=announce,
+        planned=planned,
+        may_go_on=lambda: not stop.asked and time.monotonic() < deadline,
+    )
     began = time.monotonic()
     try:
         with workspace.clouds.patience.limited(max(0.0, min(deadline - began, _TURN))):
             destination = workspace.destination_for(run.application)
             run.outcome = reconcile(run.application, catalogue, destination, run.step_state, options)
     except Deferred as deferred:
+        stop.check()
         run.due = time.monotonic() + deferred.after
         return
     except (AwsError, Refused) as error:
         run.code = _exits.explained(error, run.application.name)
+        stop.check()
         return
+    stop.check()
     code = ended(run.outcome, wait=wait)
     late = time.monotonic() >= deadline  # then steps may have been left out
     if code is not None or late:
@@ -267,7 +335,7 @@ def _make_pass(run: _Run, workspace: Workspace, catalogue: Catalogue, deadline: 
     run.due = time.monotonic() + delay(run.outcome, interval=_POLL, jitter=lambda seconds: seconds)
 
 
-def _end(run: _Run, code: int) -> None:
+def _end(run: Run, code: int) -> None:
     """Set the exit code of an application, and print its state."""
     from ecsync.core.outcome import Failed
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ecsync.cli import _exits, _show
+from ecsync.cli import _exits, _options, _show
+from ecsync.cli._interrupts import leaving
 
 if TYPE_CHECKING:
     from ecsync.core.outcome import Event, Outcome
@@ -22,7 +23,16 @@ _PAUSE = 0.25  # seconds between two passes; a daemon waits for the interval
 
 def demo(
     speed: Annotated[float, typer.Option("--speed", help="Simulated seconds in one second.")] = 25.0,
-    timeout: Annotated[float, typer.Option("--timeout", help="The longest time for each chapter, in seconds.")] = 55.0,
+    timeout: Annotated[
+        float,
+        typer.Option(
+            "--timeout",
+            parser=_options.time,
+            metavar="TIME",
+            show_default=False,
+            help="The longest time for each chapter: 30, 30s or 2m. Default: 55s.",
+        ),
+    ] = 55.0,
 ) -> int:
     """Show drift and repair on a simulated AWS.
 
@@ -35,7 +45,8 @@ def demo(
     started = time.monotonic()
     stage = _Stage(simulated.start(speed=speed, settles_in=_SETTLES_IN), timeout=timeout)
     try:
-        _story(stage)
+        with leaving(lambda: "the simulated AWS ended with this process, and nothing else was changed"):
+            _story(stage)
     finally:
         stage.simulated.simulator.stop()
     stage.table(time.monotonic() - started)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ecsync.cli import _exits, _options, _show
+from ecsync.cli._interrupts import Stop, leaving
 
 if TYPE_CHECKING:
     from ecsync.engine.catalogue import Catalogue
@@ -91,15 +92,21 @@ def _eject(found: Chosen, lost: Callable[[], str]) -> int:
     from ecsync.core.ports import AwsError, WritesStopped
     from ecsync.wiring.ejecting import take_off
 
-    code = _exits.OK
-    for destination, one in found:
-        if lost():
-            raise WritesStopped(f"stopped before {one}: the lease is {lost()}")
-        try:
-            take_off(destination.cloud, one)
-        except AwsError as error:
-            code = _exits.PARTIAL
-            print(f"{one}: {error}")
-        else:
-            print(f"{one}: released")
+    code, released = _exits.OK, list[str]()
+    left = [str(one) for _, one in found]
+    with Stop() as stop, leaving(lambda: stop.left(released, left, ())):
+        for destination, one in found:
+            if lost():
+                raise WritesStopped(f"stopped before {one}: the lease is {lost()}")
+            stop.writing = True
+            try:
+                take_off(destination.cloud, one)
+            except AwsError as error:
+                code = _exits.PARTIAL
+                print(f"{one}: {error}")
+            else:
+                print(f"{one}: released")
+                released.append(str(one))
+            left.remove(str(one))
+            stop.check()
     return code

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import typer
 
 from ecsync.cli import _api, _exits, _options, _show
+
+_MOST = 1000  # events of one answer
 
 
 def events(
@@ -16,29 +18,56 @@ def events(
     of_type: Annotated[
         str | None, typer.Option("--type", help="Only this type; `drift.*` is every type of drift.")
     ] = None,
+    since: Annotated[
+        float | None,
+        typer.Option(
+            "--since", parser=_options.time, metavar="TIME", help="Only those of this time: 30, 30s, 5m or 2h."
+        ),
+    ] = None,
     limit: Annotated[
-        int, typer.Option("--limit", min=1, max=1000, help="The number of events; the newest are printed.")
+        int, typer.Option("--limit", min=1, max=_MOST, help="The number of events; the newest are printed.")
     ] = 50,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Also print new events, until Ctrl-C.")] = False,
+    every: _options.Every = 5.0,
     config: _options.Config = None,
-    output: _options.Data = "text",
+    output: _options.Wide = "text",
 ) -> int:
     """Print the latest events of a running daemon, oldest first.
 
-    Example: ecsync events --type 'drift.*' --limit 10
+    A terminal shows ages, a pipe the times. `-o wide` adds the target, the revision and the pass.
+
+    Examples:
+      ecsync events --app shop --since 2h
+      ecsync events --type 'drift.*' --limit 10
+      ecsync events --watch --app shop
     """
-    _options.choice(output, "text", "json")
-    url = url or _api.near(_options.settings(config).http)
-    found = _api.get(url, "/api/v1/events", application=application, type=of_type, limit=limit)["items"]
+    _options.choice(output, "text", "wide", "json")
+    if watch and output == "json":
+        raise typer.BadParameter("--watch prints text: remove -o json, or repeat the command without --watch")
+    address = url or _api.near(_options.settings(config).http)
+    began = None if since is None else (datetime.now(UTC) - timedelta(seconds=since)).isoformat()
+
+    def look(after: str | None = None) -> list[dict[str, Any]]:
+        most = _MOST if after else limit
+        query = {"application": application, "type": of_type, "since": after or began, "limit": most}
+        found: list[dict[str, Any]] = _api.get(address, "/api/v1/events", **query)["items"]
+        return found[::-1]
+
     if output == "json":
-        _show.put_json({"apiVersion": "ecsync/v1", "kind": "Events", "events": found})
+        _show.put_json({"apiVersion": "ecsync/v1", "kind": "Events", "events": look()[::-1]})
+        return _exits.OK
+    from ecsync.cli.tables.events import Table, follow
+    from ecsync.cli.tables.watch import SystemClock
+
+    width = _show.width()
+    table = Table(aged=width is not None and not watch, wide=output == "wide", width=width)
+    if watch:
+        try:
+            follow(look, table, every=every, clock=SystemClock())
+        except KeyboardInterrupt:
+            return _exits.OK
+    if found := look():
+        _show.put_lines(table.lines(found, datetime.now(UTC)))
     else:
-        _show.put(line for one in reversed(found) for line in _lines(one))
+        _show.message("no event fits the options" if application or of_type or since else "no event yet")
     return _exits.OK
-
-
-def _lines(one: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    style = {"error": "danger", "warning": "change"}.get(one["severity"], "")
-    yield f"{one['time']}  {one['application']:<20} {one['type']:<20} {one['message']}", style
-    for field in one["fields"]:
-        for line in _show.change(field):
-            yield f"    {line}", "dim"

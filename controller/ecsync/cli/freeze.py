@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ecsync.cli import _api, _exits, _options, _show
+from ecsync.cli._interrupts import leaving
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
 Reason = Annotated[str, typer.Option("--reason", help="Why: status, events and the log have it.")]
 For = Annotated[
-    str, typer.Option("--for", metavar="TIME", help="End by itself after this time: 90s, 30m or 2h. Default: never.")
+    str,
+    typer.Option("--for", metavar="TIME", help="End by itself after this time: 90s, 30m, 2h or 1d. Default: never."),
 ]
 Name = Annotated[str, typer.Argument(metavar="APP", help="The name of an application.")]
 
@@ -91,7 +93,7 @@ def approve(
     digest: Annotated[str, typer.Option("--digest", help="What is approved: `ecsync status` prints it.")],
     reason: Reason,
     time: Annotated[
-        str, typer.Option("--for", metavar="TIME", help="How long the approval lasts: 30m or 2h. Default: 24h.")
+        str, typer.Option("--for", metavar="TIME", help="How long the approval lasts: 30m, 2h or 1d. Default: 24h.")
     ] = "",
     config: _options.Config = None,
     profile: _options.Profile = None,
@@ -118,9 +120,11 @@ def _ask(verb: Verb, application: str, config: _options.Config, profile: _option
     except Invalid as error:
         raise typer.BadParameter(f"--{error}") from None
     store = guards.store(settings, wiring.Clouds(settings=settings, read_only=False))
-    _show.message(guards.ask(store, request, datetime.now(UTC)))
-    if application and verb != "resume":
-        _note_unknown(application, settings, more.get("digest", ""))
+    with leaving(lambda: f"{verb} may have been done or not. The same command does it again, and harms nothing."):
+        _show.message(guards.ask(store, request, datetime.now(UTC)))
+    with leaving(lambda: f"{verb} is done"):
+        if application and verb != "resume":
+            _note_unknown(application, settings, more.get("digest", ""))
     return _exits.OK
 
 

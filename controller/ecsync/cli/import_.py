@@ -13,6 +13,7 @@ import typer
 
 from ecsync.cli import _exits, _options, _show
 from ecsync.cli import adopt as adopting
+from ecsync.cli._interrupts import leaving
 
 if TYPE_CHECKING:
     from ecsync.core.inputs import Inputs
@@ -66,10 +67,14 @@ def import_(
     if not drawn.documents:
         _show.message("ecsync: nothing was written: no resource could be read", "danger")
         return _exits.ERROR
-    code = _beside(workspace, before, drawn)
+    with leaving(lambda: f"the manifests are in {directory}; nothing was adopted"):
+        code = _beside(workspace, before, drawn)
     if adopt and code == _exits.OK:
         names = [str(key) for key in drawn.documents]
-        with contextlib.redirect_stdout(sys.stderr):
+        with (
+            contextlib.redirect_stdout(sys.stderr),
+            leaving(lambda: f"the manifests are in {directory}; nothing was adopted"),
+        ):
             code = adopting.adopt(str(directory), names, config, installation, account, region, profile)
     return code or (_exits.OK if drawn.complete else _exits.PARTIAL)
 

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ecsync.cli import _exits, _options, _show
+from ecsync.cli._interrupts import leaving
 from ecsync.core.wording import released
 
 if TYPE_CHECKING:
     from ecsync.wiring.publishing import NotPublished
+
+_UNSURE = "readers of {} see the release before or this one, never a mixture. The same command publishes this one."
 
 
 def publish(
@@ -61,7 +64,8 @@ def publish(
     if not about and revision is None and publishing.in_work_tree(Path(path)):
         _show.message(f"no commit is stated, because git cannot read the work tree: try git -C {path} show", "change")
     try:
-        published = publishing.publish(settings, to, snapshot, about, _progress)
+        with leaving(lambda: _UNSURE.format(to)):
+            published = publishing.publish(settings, to, snapshot, about, _progress)
     except publishing.NotPublished as error:
         _progress(1, 1)
         _show.message(_explained(to, error), "danger")

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ecsync.cli import _api, _exits, _options, _show
+from ecsync.cli._interrupts import leaving
 
 
 def retry(
@@ -22,6 +23,8 @@ def retry(
     Example: ecsync retry shop/Service/web
     """
     application, _, resource = what.partition("/")
-    _api.retry(url or _api.near(_options.settings(config).http), application, resource)
+    address = url or _api.near(_options.settings(config).http)
+    with leaving(lambda: "the daemon may have been asked or not. The same command asks again, and harms nothing."):
+        _api.retry(address, application, resource)
     _show.message(f"{what} is tried again in the next pass, which begins now; `ecsync events` shows the result")
     return _exits.OK

@@ -130,8 +130,13 @@ def _serve(settings: Settings, simulated_aws: Simulated | None, stop: threading.
     while not stop.wait(0.5):
         view.refresh()
     view.stop()
-    show("stopping: running calls are finished, no new ones start")
-    return _exits.OK if running.stop(settings.loop.drain) else _exits.ERROR
+    drain = settings.loop.drain
+    show(f"stopping: calls under way end within {drain:g} s (loop.drain), and no new ones start")
+    if running.stop(drain):
+        show("stopped: no call is under way; the next start goes on from what is in AWS")
+        return _exits.OK
+    show(f"stopped: a pass did not end within {drain:g} s; the next start reads AWS, and goes on from what it did")
+    return _exits.ERROR
 
 
 def _may_write(settings: Settings) -> bool:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
 from ecsync.cli import _api, _exits, _options, _show
-from ecsync.core.wording import released
+from ecsync.cli.tables import selection
 
 if TYPE_CHECKING:
+    from ecsync.cli.tables.status import Screen
     from ecsync.config import Settings
     from ecsync.core.model import Application
     from ecsync.core.outcome import Outcome
     from ecsync.engine.catalogue import Catalogue
     from ecsync.wiring import Workspace
+
+_LIMIT = 50  # rows of a table on a terminal
+DAEMON = "daemon"  # the value of --health that only checks the daemon
 
 
 def status(
@@ -23,41 +29,150 @@ def status(
         str | None, typer.Argument(metavar="[PATH]", help="The manifests, to read AWS without a daemon.")
     ] = None,
     url: _options.Url = None,
-    health: Annotated[bool, typer.Option("--health", help="Only check the daemon: exit with 0 or 1.")] = False,
     application: Annotated[str | None, typer.Option("--app", help="Only this application.")] = None,
+    not_ready: Annotated[bool, typer.Option("--not-ready", help="Only what is not Synced and Healthy.")] = False,
+    kind: Annotated[
+        list[str] | None, typer.Option("--kind", metavar="KIND", help="Only resources of this kind; may be repeated.")
+    ] = None,
+    sync: Annotated[
+        list[str] | None,
+        typer.Option("--sync", metavar="STATE", help="Only this state: Synced, OutOfSync or Unknown; may be repeated."),
+    ] = None,
+    health: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--health",
+            metavar="[STATE]",
+            help="Only this state: Healthy, Progressing, Degraded, Suspended, Missing or Unknown; may be repeated. "
+            "Without STATE only check the daemon: exit with 0 or 1.",
+        ),
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option("--limit", min=0, help="The most rows of a table. 0: all. Default: 50 on a terminal, else all."),
+    ] = None,
+    watch: Annotated[
+        bool,
+        typer.Option("--watch", "-w", help="Show the state until Ctrl-C; a pipe gets the rows that change."),
+    ] = False,
+    every: _options.Every = 5.0,
     config: _options.Config = None,
     installation: _options.Installation = None,
     region: _options.Region = None,
     profile: _options.Profile = None,
-    output: _options.Data = "text",
+    output: _options.Wide = "text",
 ) -> int:
     """Print the state of each application and resource.
+
+    AGE is how long the state is as it is, as the daemon saw it since its start. `-o wide` adds the name in AWS, the
+    file:line, the last change by ecsync, and the target.
 
     Examples:
       ecsync status                           from the daemon on this machine
       ecsync status manifests/shop            from AWS, without a daemon
+      ecsync status --not-ready --watch       what is left to do, until Ctrl-C
+      ecsync status --kind Service --health Degraded,Missing
+      ecsync status --app shop -o wide
       ecsync status --health                  the health check of a container
     """
-    _options.choice(output, "text", "json")
-    if path is not None and (health or url):
-        raise typer.BadParameter(f"{'--health' if health else '--url'} needs a running daemon: remove PATH")
+    from ecsync.core.outcome import WORST_FIRST, SyncStatus
+
+    _options.choice(output, "text", "wide", "json")
+    only_check = health == [DAEMON]
+    if path is not None and (only_check or url or watch):
+        named = "--health without a state" if only_check else "--url" if url else "--watch"
+        raise typer.BadParameter(f"{named} needs a running daemon: remove PATH")
+    if watch and output == "json":
+        raise typer.BadParameter("--watch prints text: remove -o json, or repeat the command without --watch")
+    wanted = selection.Selection(
+        kinds=frozenset(one.casefold() for one in selection.split(kind)),
+        syncs=selection.chosen("--sync", sync, get_args(SyncStatus)),
+        healths=frozenset() if only_check else selection.chosen("--health", health, sorted(WORST_FIRST)),
+        not_ready=not_ready,
+    )
     settings = _options.settings(config, installation=installation, region=region, profile=profile)
-    codes: list[int] = []
-    warnings: list[str] = []
-    if path is not None:
-        found, codes = _from_aws(path, settings, application)
-    else:
+    show = _Show(wide=output == "wide", limit=limit, wanted=wanted)
+    if path is None:
         url = url or _api.near(settings.http)
-        if health:
+        if only_check:
             _api.get(url, "/healthz")
             return _exits.OK
+        if watch:
+            return _watch(url, application, show, every)
         found, warnings = _from_daemon(url, application)
-    if output == "json":
-        _show.put_json({"apiVersion": "ecsync/v1", "kind": "Status", "applications": found})
+        codes: list[int] = []
     else:
-        _show.put((one, "danger") for one in warnings)
-        _show.put(line for one in found for line in _lines(one))
+        warnings = []
+        found, codes = _from_aws(path, settings, application)
+    if output == "json":
+        _show.put_json({"apiVersion": "ecsync/v1", "kind": "Status", "applications": wanted.of(found)})
+    else:
+        _show.put_lines(show.screen(found, warnings).lines(_now()))
+        show.note_empty(found)
     return _exits.worst(codes)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Show:
+    """How the state is printed."""
+
+    wanted: selection.Selection
+    wide: bool
+    limit: int | None
+
+    def screen(self, found: list[dict[str, Any]], warnings: list[str]) -> Screen:
+        """Return what is printed of applications."""
+        from ecsync.cli.tables.status import Screen
+
+        width = _show.width()
+        limit = self.limit if self.limit is not None else _LIMIT if width else 0
+        return Screen(applications=self.wanted.of(found), warnings=warnings, wide=self.wide, limit=limit, width=width)
+
+    def note_empty(self, found: list[dict[str, Any]]) -> None:
+        """Print why nothing is shown of what there is."""
+        from ecsync.core.wording import suggestion
+
+        if not found or self.wanted.of(found):
+            return
+        kinds = {resource["kind"] for one in found for resource in one["resources"]}
+        unknown = self.wanted.kinds - {kind.casefold() for kind in kinds}
+        if self.wanted.kinds and unknown == self.wanted.kinds:
+            _show.message(f"no resource is of this kind{suggestion(min(unknown), kinds)}")
+        elif self.wanted == selection.Selection(not_ready=True):
+            _show.message("everything is Synced and Healthy")
+        else:
+            _show.message("no application or resource fits the options")
+
+
+def _watch(url: str, application: str | None, show: _Show, every: float) -> int:
+    """Show the state until Ctrl-C."""
+    import shutil
+
+    from ecsync.cli.tables import watch
+
+    def look() -> watch.Found:
+        return _from_daemon(url, application)
+
+    clock = watch.SystemClock()
+    try:
+        if _show.width() is None:
+            watch.follow(look, watch.Follower(show.wanted), every=every, clock=clock)
+        else:
+            heading = f"ecsync status of {url}, every {every:g}s; Ctrl-C ends"
+            watch.redraw(
+                look,
+                lambda found: show.screen(*found),
+                heading=heading,
+                size=shutil.get_terminal_size,
+                every=every,
+                clock=clock,
+            )
+    except KeyboardInterrupt:
+        return _exits.OK
 
 
 def _from_daemon(url: str, only: str | None) -> tuple[list[dict[str, Any]], list[str]]:
@@ -129,47 +244,3 @@ def _outcome(workspace: Workspace, catalogue: Catalogue, application: Applicatio
 
     seen = look(application, catalogue, workspace.destination_for(application), StepState())
     return Outcome(plan=seen.plan, statuses=statuses.statuses(seen.inputs, seen.plan, {}))
-
-
-def _lines(one: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    target, last = one["target"], one["lastPass"] or {}
-    where = f"{target['account'] or '?'}/{target['region']}"
-    revision = one["statusRevision"] or one["revision"]
-    seen = f"   {last['ended']}" if last and not last["error"] else ""
-    yield f"{one['name']:<38} {one['sync']} · {one['health']}   {where} @ {revision}{seen}", "title"
-    if one["source"].get("about") and one["source"]["revision"] == revision:
-        yield f"  {released(one['source']['about'])}", "dim"
-    for problem in one["problems"]:
-        yield f"  ✖ {problem['file']}:{problem['line']}:{problem['column']}: {problem['message']}", "danger"
-    if last.get("error"):
-        older = f"; the state below is older, of revision {revision}" if one["resources"] else ""
-        yield f"  ✖ no plan was made at {last['ended']}: {last['error']}{older}", "danger"
-    elif last and revision != one["revision"]:
-        yield f"  revision {one['revision']} is not reconciled yet", "change"
-    if last.get("onlyLooked"):
-        yield f"  {last['onlyLooked']}", ""
-    elif one.get("suspended"):
-        yield f"  suspended by ecsync/suspend in its Application document: {one['suspended']}", ""
-    if one.get("approval"):
-        command = f"ecsync approve {one['name']} --digest {one['approval']}"
-        yield f"  what is held for an approval below is done after: {command}", "change"
-    if one.get("incomplete"):
-        yield f"  nothing will be pruned: {one['incomplete']}", ""
-    for left in one.get("leftBehind", ()):
-        there = f"{left['target']['account'] or '?'}/{left['target']['region']}"
-        yield f"  {len(left['resources'])} resources were left behind in {there}, as seen at {left['seen']}:", "change"
-        for resource in left["resources"]:
-            yield f"    {resource['key']}  {resource['physical']}".rstrip(), ""
-    for resource in one["resources"]:
-        yield from _resource(resource)
-
-
-def _resource(resource: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    good = resource["sync"] == "Synced" and resource["health"] == "Healthy"
-    reasons = _show.joined(resource["message"], resource["why"])
-    name = f"{resource['kind']}/{resource['name']}"
-    head = f"  {name:<36} {resource['sync']} · {resource['health']}  {reasons}".rstrip()
-    yield head, "good" if good else "change"
-    for field in resource["fields"]:
-        for line in _show.change(field):
-            yield f"      {line}", ""

@@ -352,6 +352,15 @@ class LeftBehind:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """The last change that this process made to a resource."""
+
+    time: datetime
+    action: str  # created, updated, replaced, adopted
+    revision: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ApplicationState:
     """The current state of one application. `outcome` is of the last pass with a plan, which may be an earlier pass."""
 
@@ -367,6 +376,10 @@ class ApplicationState:
     next_pass: datetime | None = None
     left_behind: tuple[LeftBehind, ...] = ()  # as this process saw it
     suspended: str = ""  # why, by its Application document
+    # The rest is as this process saw it: a state is at least as old.
+    since: datetime | None = None  # sync and health of the application are as they are
+    resources_since: Mapping[Key, datetime] = field(default_factory=dict)  # the same of each resource
+    changes: Mapping[Key, Changed] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Parts of messages: the nearest name, lists of names, durations, and text that is safe to print."""
+"""Parts of messages: the nearest name, lists of names, text that is safe to print; times as people write them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _COMMIT = re.compile(r"[0-9a-f]{40,64}")
+_TIME = re.compile(r"(?:[0-9]{1,9}(?:\.[0-9]{1,3})?\s*[smhd]\s*)+|[0-9]{1,9}(?:\.[0-9]{1,3})?")
+_PART = re.compile(r"([0-9.]+)\s*([smhd]?)")
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 _LONGEST = 60
+A_TIME = "a time such as 30s, 5m, 2h or 1d (a number alone is seconds)"
 MOST_OPTIONS = 1000  # above this, the search for the nearest takes too long
 MOST_PROBLEMS = 100  # per document; the rest is left out
 
@@ -63,6 +67,17 @@ def released(about: Mapping[str, str]) -> str:
 def internal_error(error: BaseException) -> str:
     """Return the message about an unexpected exception, without its text: it may hold a secret."""
     return f"an internal error ({type(error).__name__}): see the log"
+
+
+def seconds(text: str) -> float:
+    """Return the seconds of a time that a person wrote: `30`, `30s`, `5m`, `1h30m`, `1d`. Raises ValueError.
+
+    Every option, setting and manifest with a time is read by this function.
+    """
+    found = text.strip()
+    if len(found) > _LONGEST or not _TIME.fullmatch(found):
+        raise ValueError(f"must be {A_TIME}")
+    return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(found))
 
 
 def duration(seconds: float) -> str:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from ecsync.core.model import Target
-from ecsync.core.outcome import ApplicationState, Event, LeftBehind, Outcome, Pass, PassResult
+from ecsync.core.model import Key, Target
+from ecsync.core.outcome import ApplicationState, Changed, Event, LeftBehind, Outcome, Pass, PassResult
 
 _GOOD: frozenset[PassResult] = frozenset({"synced", "changed"})
+_CHANGES = {f"resource.{action}": action for action in ("created", "updated", "replaced", "adopted")}
 
 
 class Store:
@@ -23,6 +24,7 @@ class Store:
         self._per_application = per_application
         self._all: deque[Event] = deque(maxlen=overall)
         self._of: dict[str, deque[Event]] = {}
+        self._changed: dict[str, dict[Key, Changed]] = {}  # since the last pass of the application ended
 
     def applications(self) -> tuple[ApplicationState, ...]:
         """Return every application, by name."""
@@ -47,16 +49,16 @@ class Store:
             gone = tuple(sorted(before.keys() - self._states.keys()))
             for name in gone:
                 self._of.pop(name, None)
+                self._changed.pop(name, None)
             return gone
 
     def finish(self, name: str, done: Pass, outcome: Outcome | None = None, next_pass: datetime | None = None) -> None:
         """Keep the result of a pass, unless the application is not declared any more."""
         with self._lock:
-            state = self._states.get(name)
+            state, changed = self._states.get(name), self._changed.pop(name, {})
             if state is not None:
                 self._states[name] = replace(
-                    state,
-                    outcome=outcome or state.outcome,
+                    _with_outcome(state, outcome, changed, done.ended),
                     last_pass=done,
                     last_success=done.ended if done.result in _GOOD else state.last_success,
                     next_pass=next_pass,
@@ -70,7 +72,9 @@ class Store:
                 places = [(one.account, one.region) for one in (to, left.target if left else to)]
                 known = [one for one in state.left_behind if (one.target.account, one.target.region) not in places]
                 found = (*known, left) if left and left.resources else known
-                self._states[name] = replace(state, outcome=None, left_behind=tuple(found))
+                self._states[name] = replace(
+                    state, outcome=None, left_behind=tuple(found), since=None, resources_since={}, changes={}
+                )
 
     def record(self, event: Event) -> None:
         """Keep an event (a sink)."""
@@ -78,6 +82,9 @@ class Store:
             self._all.append(event)
             if event.application in self._states:
                 self._of.setdefault(event.application, deque(maxlen=self._per_application)).append(event)
+                if event.key and event.type in _CHANGES:
+                    changed = Changed(time=event.time, action=_CHANGES[event.type], revision=event.revision)
+                    self._changed.setdefault(event.application, {})[event.key] = changed
 
     def events(
         self,
@@ -99,6 +106,29 @@ class Store:
             and (since is None or event.time >= since)
         ]
         return tuple(found[:limit])
+
+
+def _with_outcome(
+    state: ApplicationState, outcome: Outcome | None, changed: Mapping[Key, Changed], now: datetime
+) -> ApplicationState:
+    """Return the state with an outcome, and since when each state is as it is; an equal one keeps its time."""
+    before = state.outcome
+    if outcome is None or (outcome is before and not changed):
+        return state
+    same = before is not None and (before.sync, before.health) == (outcome.sync, outcome.health)
+    known = {one.key: (one.sync, one.health.status) for one in before.statuses} if before else {}
+    since = {
+        one.key: state.resources_since.get(one.key, now) if known.get(one.key) == (one.sync, one.health.status) else now
+        for one in outcome.statuses
+    }
+    changes = {key: one for key, one in {**state.changes, **changed}.items() if key in since}
+    return replace(
+        state,
+        outcome=outcome,
+        since=state.since or now if same else now,
+        resources_since=since,
+        changes=changes,
+    )
 
 
 def _redeclared(known: ApplicationState, now: ApplicationState) -> ApplicationState:

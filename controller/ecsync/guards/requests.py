@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias, get_args
 
+from ecsync.core.wording import A_TIME, seconds
 from ecsync.guards.records import ALL, Entry, Record, approved
 
 Verb: TypeAlias = Literal["freeze", "unfreeze", "suspend", "resume", "override", "approve"]
@@ -16,7 +17,6 @@ VERBS: tuple[Verb, ...] = get_args(Verb)
 APPROVED_FOR = "24h"  # where a person states no time
 _LONGEST = 200  # characters of a reason
 _LONGEST_NAME = 200
-_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 _LONGEST_TIME = 366 * 86_400  # seconds
 _DIGEST = re.compile(r"[0-9a-f]{12}")
 _OF_ONE: tuple[Verb, ...] = ("suspend", "resume", "approve")
@@ -81,8 +81,10 @@ def _short(text: str) -> str:
 
 
 def _duration(text: str) -> timedelta:
-    found = re.fullmatch(r"([0-9]{1,9})([smhd]?)", text.strip())
-    seconds = int(found[1]) * _UNITS[found[2]] if found else 0
-    if not 0 < seconds <= _LONGEST_TIME:
-        raise Invalid("for must be a time such as 90s, 30m, 2h or 1d, of at most a year")
-    return timedelta(seconds=seconds)
+    try:
+        found = seconds(text)
+    except ValueError:
+        found = 0
+    if not 0 < found <= _LONGEST_TIME:
+        raise Invalid(f"for must be {A_TIME}, of at most a year")
+    return timedelta(seconds=found)

@@ -8,7 +8,7 @@ from typing import Any
 
 from ecsync.core.diff import place, readable
 from ecsync.core.model import FieldChange, Origin, Problem
-from ecsync.core.outcome import ApplicationState, Event, LeftBehind, Outcome, Pass, ResourceStatus
+from ecsync.core.outcome import ApplicationState, Changed, Event, LeftBehind, Outcome, Pass, ResourceStatus
 from ecsync.core.trees import Json, dotted, plain, pointer
 from ecsync.http.view import SourceView
 
@@ -28,6 +28,7 @@ def summary(app: ApplicationState) -> dict[str, Json]:
         "target": {"account": app.target.account, "region": app.target.region, "name": app.target.name},
         "sync": outcome.sync if outcome else "Unknown",
         "health": outcome.health if outcome else "Unknown",
+        "since": _time(app.since),  # sync and health are as they are, as this process saw it
         "mode": app.sync.mode,
         "suspended": app.suspended,
         "approval": outcome.plan.approval if outcome else "",  # the digest that it waits for
@@ -47,7 +48,7 @@ def application(app: ApplicationState, source: SourceView) -> dict[str, Json]:
     outcome = app.outcome
     return summary(app) | {
         "problems": [_problem(problem) for problem in app.problems],
-        "resources": [_resource(status) for status in outcome.statuses] if outcome else [],
+        "resources": [_resource(app, status) for status in outcome.statuses] if outcome else [],
         "held": _held(outcome),
         "unreadable": {key.full: error for key, error in outcome.plan.unreadable.items()} if outcome else {},
         "stopped": {key.full: why for key, why in outcome.plan.stopped.items()} if outcome else {},
@@ -89,7 +90,7 @@ def event(one: Event) -> dict[str, Json]:
     }
 
 
-def _resource(status: ResourceStatus) -> dict[str, Json]:
+def _resource(app: ApplicationState, status: ResourceStatus) -> dict[str, Json]:
     return {
         "key": status.key.full,
         "kind": status.key.kind,
@@ -98,10 +99,16 @@ def _resource(status: ResourceStatus) -> dict[str, Json]:
         "health": status.health.status,
         "why": status.health.why,
         "message": status.message,
+        "since": _time(app.resources_since.get(status.key)),
+        "lastChange": _changed(app.changes.get(status.key)),
         "physical": status.physical,
         "origin": status.origin or None,
         "fields": [_field(part, status.origins) for part in readable(status.fields)],
     }
+
+
+def _changed(last: Changed | None) -> dict[str, Json] | None:
+    return {"time": _time(last.time), "action": last.action, "revision": last.revision} if last else None
 
 
 def _left_behind(left: LeftBehind) -> dict[str, Json]:

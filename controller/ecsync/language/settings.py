@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from ecsync.core.model import Origin, Problem, Sync
 from ecsync.core.schema import ANY, BOOLEAN, INTEGER, STRING, choice, documented, listing, mapping, structure
 from ecsync.core.trees import Json
-from ecsync.core.wording import quoted, suggestion
+from ecsync.core.wording import quoted, seconds, suggestion
 from ecsync.language.annotations import suspension
 from ecsync.language.check import check
 from ecsync.language.documents import NAME, Document, bad_name
@@ -55,7 +54,7 @@ SHAPE = structure(
                         "The most resources that may be deleted together although they are all of the application, or "
                         "more than a third. Default: 0, none.",
                     ),
-                    "interval": documented(STRING, "The time between two passes: 60s, 5m or 1h."),
+                    "interval": documented(STRING, "The time between two passes: 60, 60s, 5m or 1h."),
                 }
             ),
             "Whether and how often AWS is reconciled with the manifest.",
@@ -76,8 +75,6 @@ SHAPE = structure(
         ),
     }
 )
-_INTERVAL = re.compile(r"([0-9]{1,6})\s*(s|m|h)?")
-_SECONDS = {"s": 1, "m": 60, "h": 3600}
 _SHORTEST, _LONGEST = 5, 24 * 3600
 _MOST_PRUNED = 100_000
 
@@ -248,14 +245,16 @@ def _prune_limit(node: Node, problems: list[Problem]) -> int:
 
 
 def _interval(node: Node, problems: list[Problem]) -> float:
-    found = _INTERVAL.fullmatch(_string(node))
-    seconds = int(found[1]) * _SECONDS[found[2] or "s"] if found is not None else 0
-    if found is None or not _SHORTEST <= seconds <= _LONGEST:
+    try:
+        found = seconds(_string(node))
+    except ValueError:
+        found = 0.0
+    if not _SHORTEST <= found <= _LONGEST:
         limits = f"from {_SHORTEST}s to {_LONGEST // 3600}h"
         message = f"interval must be a time {limits}, such as 60s, 5m or 1h, not {quoted(node.value)}"
         problems.append(Problem(node.origin, message))
         return Sync().interval
-    return float(seconds)
+    return found
 
 
 def _ignore(node: Node | None, kinds: Collection[str], problems: list[Problem]) -> tuple[Ignore, ...]:
