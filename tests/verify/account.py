@@ -118,10 +118,8 @@ class Contents:
         return str(imported["CertificateArn"])
 
     def limit(self, **quotas: int) -> None:
-        """Set quotas of the account; a name has `_` for `-`."""
-        own = {name.replace("_", "-"): value for name, value in quotas.items()}
-        simulator = self.environment.simulator
-        simulator.settings = replace(simulator.settings, quotas=own)
+        """Empty the account, and set its quotas; a name has `_` for `-`."""
+        self.environment.reset(quotas={name.replace("_", "-"): value for name, value in quotas.items()})
 
     def deny(self, *actions: str) -> None:
         """Deny actions to the command; everything else is allowed."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.verify.account import Contents
+from tests.verify.clean import clean
 from tests.whole.conftest import clients, ecsync, environment, simulated_aws, simulator
 from tests.whole.support.environment import Environment
 
-__all__ = ["clients", "contents", "ecsync", "environment", "simulated_aws", "simulator"]
+__all__ = ["clean", "clients", "contents", "ecsync", "environment", "simulated_aws", "simulator"]
 
 
 @pytest.fixture

@@ -25,18 +25,19 @@ class Ask:
 
     def call(self, service: str, operation: str, /, **params: Any) -> Body:
         """Return the answer to one call. Raises AwsError."""
-        return self._once(
+        return self.once(
             ("call", service, operation, canonical(params)), lambda: self._reader.call(service, operation, **params)
         )
 
     def items(self, service: str, operation: str, result: str, /, **params: Any) -> Sequence[Any]:
         """Return the items of all pages. Raises AwsError."""
-        return self._once(
+        return self.once(
             ("items", service, operation, canonical(params)),
             lambda: tuple(self._reader.pages(service, operation, result, **params)),
         )
 
-    def _once(self, key: tuple[str, ...], make: Callable[[], T]) -> T:
+    def once(self, key: tuple[str, ...], make: Callable[[], T]) -> T:
+        """Return what a function returns, made once for the key. Raises AwsError as the function does."""
         with self._lock:
             mine = key not in self._answers
             answer: Future[T] = self._answers.setdefault(key, Future())

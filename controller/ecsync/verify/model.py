@@ -161,21 +161,23 @@ class Scope:
                 found.setdefault((document.key.kind, name), document)
         return found
 
+    @cached_property
+    def _by_output(self) -> Mapping[tuple[str, str], Document]:
+        found: dict[tuple[str, str], Document] = {}
+        for document in self.documents:
+            for output in document.live.outputs.values() if document.live is not None else ():
+                if isinstance(output, str):
+                    found.setdefault((document.key.kind, output), document)
+        return found
+
     def declared(self, kind: str, value: Json) -> Document | None:
         """Return the document that a value means: a reference, an ARN or a name."""
         if isinstance(value, Text):
             return next((self._by_key[ref.key] for ref in value.refs if ref.key in self._by_key), None)
         if not isinstance(value, str):
             return None
-        found = self._by_name.get((kind, value)) or self._by_name.get((kind, value.rsplit("/", 1)[-1]))
-        return found or next(
-            (
-                document
-                for document in self.of_kind(kind)
-                if document.live is not None and value in document.live.outputs.values()
-            ),
-            None,
-        )
+        name = value.rsplit("/", 1)[-1]
+        return self._by_name.get((kind, value)) or self._by_name.get((kind, name)) or self._by_output.get((kind, value))
 
     def why_unknown(self, value: Json) -> str:
         """Return why a value is not known: what it refers to, and that this does not exist yet or cannot be read."""

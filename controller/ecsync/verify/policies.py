@@ -19,7 +19,7 @@ from ecsync.offline.permissions.needs import Need
 from ecsync.offline.permissions.rights import Condition
 
 Decision = Literal["allowed", "not allowed", "depends"]
-_ASSUME = "sts:AssumeRole"
+_ASSUME, _ACCOUNT = "sts:AssumeRole", "aws:SourceAccount"
 _NO_RESOURCE = "\ue000"  # a text that no ARN contains
 
 
@@ -42,14 +42,25 @@ def decide(grants: Grants, action: str, resource: str) -> Decision:
     return "depends" if "depends" in found else "allowed"
 
 
-def trusts(document: Json, service: str, conditions: Sequence[Condition]) -> Decision:
-    """Return whether a trust policy lets a service assume the role; `conditions` has what AWS sends with it."""
+def trusts(document: Json, service: str, account: str, source: str) -> Decision:
+    """Return whether a trust policy lets a service assume the role for an account; `source` is a pattern of ARNs."""
     statements = [
         Statement(one.effect, one.actions, ("*",), one.conditions, all_but=one.all_but)
         for raw, one in _trust_statements(document)
-        if _names_service(raw.get("Principal"), service)
+        if _names_service(raw.get("Principal"), service) and not _for_another(one, account)
     ]
-    return _weighed(statements, statements, replace(_need(_ASSUME, "*"), conditions=tuple(conditions)))
+    sent: tuple[Condition, ...] = (
+        ("StringEquals", _ACCOUNT, (account,)),
+        ("ArnLike", "aws:SourceArn", (source,)),
+    )
+    return _weighed(statements, statements, replace(_need(_ASSUME, "*"), conditions=sent))
+
+
+def _for_another(one: Statement, account: str) -> bool:
+    return any(
+        (operator, key.lower()) == ("StringEquals", _ACCOUNT.lower()) and account not in values
+        for operator, key, values in one.conditions
+    )
 
 
 def parsed(document: Json) -> Json:

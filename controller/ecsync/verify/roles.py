@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from ecsync.core.ports import AwsError
 from ecsync.core.trees import Body, Json
-from ecsync.offline.permissions.rights import Condition
 from ecsync.verify.ask import Ask, refusal
 from ecsync.verify.model import Check, Document, Finding, Place, Refusal, Scope, is_known
 from ecsync.verify.needs import Need, of_execution, of_task
@@ -242,12 +241,8 @@ def _grants(ask: Ask, name: str, found: Body) -> Grants:
 
 
 def _of_trust(scope: Scope, role: _Role, name: str, document: Json) -> Iterator[Finding]:
-    sent: list[Condition] = [
-        ("StringEquals", "aws:SourceAccount", (scope.account,)),
-        ("ArnLike", "aws:SourceArn", (scope.arn("ecs", "*"),)),
-    ]
     for use in role.uses:
-        decision = trusts(document, use.principal, sent)
+        decision = trusts(document, use.principal, scope.account, scope.arn("ecs", "*"))
         if decision == "allowed":
             yield CHECK.passed(use.place, name, f"{use.principal} can assume {use.purpose}")
         elif decision == "depends":
@@ -270,7 +265,7 @@ def _of_needs(role: _Role, name: str, decisions: _Decisions) -> Iterator[Finding
                 message = f"whether {name} allows it depends on conditions, or on what does not exist yet{note}"
                 yield CHECK.unchecked(need.place, subject, message)
             else:
-                advice = f"allow {need.action} on {need.resource} in a policy of {use.purpose}"
+                advice = f"allow it in a policy of {use.purpose}"
                 yield CHECK.failed(need.place, subject, f"{use.purpose} {name} does not allow it{note}", advice)
 
 

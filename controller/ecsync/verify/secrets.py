@@ -109,23 +109,28 @@ def parameter(scope: Scope, ask: Ask, source: Source) -> Body | Refusal | None:
     """Return what AWS has of a parameter but its value; None if it does not exist. All of them are asked at once."""
     if source.account not in ("", scope.account):
         return Refusal(f"the parameter is of account {source.account}")
+    return ask.once(("parameters",), lambda: _parameters(scope, ask)).get(source.name)
+
+
+def _parameters(scope: Scope, ask: Ask) -> Mapping[str, Body | Refusal]:
+    """Return what AWS has of each parameter that a task definition names; one that does not exist is left out."""
+    sources = (use.source for document in scope.of_kind("TaskDefinition") for use in uses(document))
     names = {
-        use.source.name
-        for document in scope.of_kind("TaskDefinition")
-        for use in uses(document)
-        if use.source is not None and use.source.service == _PARAMETER
-        if use.source.region in ("", scope.region) and use.source.account in ("", scope.account)
+        source.name
+        for source in sources
+        if source is not None and source.service == _PARAMETER
+        if source.region in ("", scope.region) and source.account in ("", scope.account)
     }
+    found: dict[str, Body | Refusal] = {}
     for part in parts(sorted(names), _MOST):
-        if source.name not in part:
-            continue
         wanted = [{"Key": "Name", "Option": "Equals", "Values": list(part)}]
         try:
-            found = ask.items(_PARAMETER, "DescribeParameters", "Parameters", ParameterFilters=wanted)
+            listed = ask.items(_PARAMETER, "DescribeParameters", "Parameters", ParameterFilters=wanted)
         except AwsError as error:
-            return refusal(error)
-        return next((one for one in found if one.get("Name") == source.name), None)
-    return None
+            found.update(dict.fromkeys(part, refusal(error)))
+            continue
+        found.update({str(one["Name"]): one for one in listed})
+    return found
 
 
 def _of_parameter(scope: Scope, ask: Ask, place: Place, source: Source) -> Finding:
