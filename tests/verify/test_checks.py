@@ -229,6 +229,22 @@ class TestRoles:
         )
         assert [found for found, _ in _results(roles, aws, task)] == ["passed", "passed", verdict]
 
+    @pytest.mark.parametrize(
+        ("compatibilities", "verdicts"),
+        [(["FARGATE"], ["failed", "failed", "failed", "failed"]), (["EC2"], [*3 * ["not checked"], "failed"])],
+    )
+    def test_without_an_execution_role_no_image_is_pulled_on_fargate(
+        self, compatibilities: list[str], verdicts: list[str]
+    ) -> None:
+        """On EC2 the role of the instance does, but it gives no secret to a container."""
+        task = _document(
+            "TaskDefinition",
+            requiresCompatibilities=compatibilities,
+            containerDefinitions=[{"image": f"{REGISTRY}/a:1", "secrets": [{"name": "A", "valueFrom": "/a"}]}],
+        )
+        found = _results(roles, Aws({"DescribeParameters": {"Parameters": [{"Name": "/a"}]}}), task)
+        assert [verdict for verdict, _ in found] == verdicts
+
 
 ROUTED = {"Associations": [{"SubnetId": "subnet-1"}], "RouteTableId": "rtb-1"}
 MAIN = {"Associations": [{"Main": True}], "RouteTableId": "rtb-0"}

@@ -31,9 +31,10 @@ def verify(
     output: _options.Data = "text",
     all_: Annotated[bool, typer.Option("--all", help="Also print the checks that passed.")] = False,
 ) -> int:
-    """Ask AWS what only AWS knows: images, roles, secrets, routes, log groups, certificates, quotas. Read-only.
+    """Ask AWS what only AWS knows. Read-only.
 
-    Each finding is one line: `file:line: Kind/name: subject: what AWS has; what to do`. Values of secrets are never
+    It asks about images, roles, secrets, routes, log groups, certificates and quotas, before anything is written. Each
+    finding is one line: `file:line: Kind/name: subject: what AWS has; what to do`. Values of secrets are never
     read. Exit code 1: something will not work. What could not be checked is listed with the reason.
 
     Example: ecsync verify manifests/shop

@@ -186,6 +186,8 @@ class Scope:
             document = self._by_key.get(ref.key)
             if document is not None and document.unread:
                 return f"{ref} has no value: {document.unread}"
+            if document is not None and not document.managed:
+                return f"{ref} has no value: {ref.key} is only looked up, and was not found"
         return f"{refs[0]} does not exist yet" if refs else "the value is not known"
 
     def arn(self, service: str, path: str, *, region: str | None = None, account: str | None = None) -> str:

@@ -62,7 +62,7 @@ def _of_logs(scope: Scope, use: logs.Use) -> Iterator[Need]:
     stream = f"{group}:log-stream:{use.prefix or 'task'}"
     yield Need(use.place, "logs:CreateLogStream", stream)
     yield Need(use.place, "logs:PutLogEvents", stream)
-    if use.creates:
+    if use.creates and declared is None:  # the driver creates it only if it is not there
         yield Need(use.place, "logs:CreateLogGroup", f"{group}:*")
 
 

@@ -20,10 +20,11 @@ def lines(findings: Sequence[Finding], *, passed: bool = False) -> Iterator[tupl
     for one in shown:
         yield _line(one), _STYLES[one.verdict]
     unchecked = [one for one in findings if one.verdict == "not checked"]
-    alike = Counter(map(_question, unchecked))
-    for question, first in {_question(one): one for one in reversed(unchecked)}.items():
-        more = f" (and {alike[question] - 1} more)" if alike[question] > 1 else ""
-        yield _line(first) + more, _STYLES["not checked"]
+    alike: dict[tuple[str, str, str], list[Finding]] = {}
+    for one in unchecked:
+        alike.setdefault(_question(one), []).append(one)
+    for first, *others in alike.values():
+        yield _line(first) + (f" (and {len(others)} more)" if others else ""), _STYLES["not checked"]
     yield summary(findings), ""
 
 

@@ -8,12 +8,13 @@ from typing import NamedTuple
 
 from ecsync.core.ports import AwsError
 from ecsync.core.trees import Body, Json
-from ecsync.verify.ask import Ask, refusal
+from ecsync.verify.ask import Ask, parts, refusal
 from ecsync.verify.model import Check, Document, Finding, Place, Refusal, Scope, is_known
 from ecsync.verify.needs import Need, of_execution, of_task
 from ecsync.verify.policies import Decision, Grants, decide, parsed, trusts
 
 CHECK = Check("roles")
+_MOST = 50  # resources in one simulation, so that a request stays small
 _TASKS, _ECS = "ecs-tasks.amazonaws.com", "ecs.amazonaws.com"
 
 
@@ -53,6 +54,7 @@ class _Role:
 
 def roles(scope: Scope, ask: Ask) -> Iterator[Finding]:
     """Yield findings for each role that a task definition, a service or a capacity provider names."""
+    yield from _without_execution_role(scope, ask)
     by_value: dict[str, _Role] = {}
     for use in _uses(scope, ask):
         by_value.setdefault(str(use.value), _Role()).uses.append(use)
@@ -93,6 +95,25 @@ def _uses(scope: Scope, ask: Ask) -> Iterator[Use]:
             for path, value in _roles_in(document.body):
                 # ECS Developer Guide, Infrastructure IAM role: ecs.amazonaws.com assumes it.
                 yield Use(document.place(*path), value, "an infrastructure role", _ECS)
+
+
+def _without_execution_role(scope: Scope, ask: Ask) -> Iterator[Finding]:
+    """Yield findings for what a task needs an execution role for, and has none.
+
+    Source: ECS Developer Guide, Task execution IAM role: on EC2, the role of the instance pulls images and writes logs.
+    """
+    for document in scope.of_kind("TaskDefinition"):
+        if document.get("executionRoleArn") is not None:
+            continue
+        on_instances = "FARGATE" not in (document.get("requiresCompatibilities") or ())
+        for need in of_execution(scope, ask, document):
+            subject = f"{need.action} on {need.resource}"
+            if on_instances and need.action.startswith(("ecr:", "logs:")):
+                message = "there is no execution role, so the role of the instance must allow it"
+                yield CHECK.unchecked(need.place, subject, message)
+            else:
+                message = "the task definition has no execution role for it"
+                yield CHECK.failed(need.place, subject, message, "declare executionRoleArn")
 
 
 def _with_exec(scope: Scope) -> set[object]:
@@ -198,7 +219,8 @@ def _simulated(ask: Ask, role: _Role, found: Body) -> _Decisions | Refusal:
     for resource, names in actions.items():
         groups.setdefault(tuple(sorted(names)), []).append(resource)
     decisions: dict[tuple[str, str], _Asked] = {}
-    for wanted, resources in groups.items():
+    calls = [(wanted, part) for wanted, found_on in groups.items() for part in parts(sorted(found_on), _MOST)]
+    for wanted, resources in calls:
         try:
             results = ask.items(
                 "iam",
@@ -206,7 +228,7 @@ def _simulated(ask: Ask, role: _Role, found: Body) -> _Decisions | Refusal:
                 "EvaluationResults",
                 PolicySourceArn=found["Arn"],
                 ActionNames=list(wanted),
-                ResourceArns=sorted(resources),
+                ResourceArns=list(resources),
             )
         except AwsError as error:
             return refusal(error)
