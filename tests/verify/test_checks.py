@@ -229,6 +229,21 @@ class TestRoles:
         )
         assert [found for found, _ in _results(roles, aws, task)] == ["passed", "passed", verdict]
 
+    def test_a_declared_role_with_a_policy_that_does_not_exist_fails(self) -> None:
+        """AWS would refuse to attach it."""
+        aws = Aws({"GetPolicy": _missing("NoSuchEntity")})
+        trust = {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}]}
+        role = _document(
+            "Role",
+            RoleName="r",
+            AssumeRolePolicyDocument=trust,
+            ManagedPolicyArns=["arn:aws:iam::aws:policy/Gone"],
+        )
+        task = _document("TaskDefinition", executionRoleArn="r", containerDefinitions=[])
+        found = _results(roles, aws, role, task)
+        assert [verdict for verdict, _ in found] == ["passed", "failed"]
+        assert found[1][1].startswith("a policy of Role/a does not exist")
+
     @pytest.mark.parametrize(
         ("compatibilities", "verdicts"),
         [(["FARGATE"], ["failed", "failed", "failed", "failed"]), (["EC2"], [*3 * ["not checked"], "failed"])],

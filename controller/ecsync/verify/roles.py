@@ -152,7 +152,12 @@ def _of_declared(scope: Scope, ask: Ask, role: _Role, document: Document) -> Ite
         boundary = body.get("PermissionsBoundary")
         limit = _policy(ask, str(boundary)) if boundary else None
     except AwsError as error:
-        yield from _needs_refused(role, refusal(error))
+        if error.kind == "missing":
+            message = f"a policy of {document.key} does not exist ({error.message})"
+            place = document.place("ManagedPolicyArns")
+            yield CHECK.failed(place, str(document.key), message, "correct its ARN")
+        else:
+            yield from _needs_refused(role, refusal(error))
         return
     grants = Grants((*attached, *(body.get("Policies") or {}).values()), limit)
     yield from _of_needs(role, str(document.key), _by_policies(role, grants, "by its declared policies"))
