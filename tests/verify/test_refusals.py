@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from ecsim import Fault
 from ecsync.verify.rights import RIGHTS
-from tests.verify.account import Contents
+from tests.verify.account import CALLER, Contents
 from tests.whole.support.command import Command
 
 # The rights that only `verify` needs, and the check that asks. Those of a plan are tested with the plan.
@@ -49,6 +50,19 @@ def test_a_right_that_the_caller_lacks_is_named_and_no_other_check_is_lost(
             name: rows for name, rows in before.items() if name != check
         }
     assert set(OWN) < set(RIGHTS.values())
+
+
+def test_the_policy_for_verify_allows_every_question(clean: Path, contents: Contents, ecsync: Command) -> None:
+    """What `ecsync permissions --mode verify` prints is enough; the policy for `observe` is not."""
+    simulator = contents.environment.simulator
+    before = ecsync("verify", clean, "-o", "json").json
+    for mode, enough in (("verify", True), ("observe", False)):
+        policy = ecsync("permissions", clean, "--mode", mode).json
+        simulator.settings = replace(simulator.settings, policies={CALLER: (policy,)})
+        answer = ecsync("verify", clean, "-o", "json")
+        assert (answer.code, answer.json["failed"]) == (0, 0)
+        assert (answer.json == before) is enough, answer
+        contents.allow_all()
 
 
 def test_text_has_one_line_for_a_right_that_many_documents_need(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+
+from ecsync.offline.permissions.needs import Need
+from ecsync.offline.permissions.places import Place
 
 # docs/cli.md has the same table.
 RIGHTS: Mapping[str, str] = {
@@ -32,4 +35,25 @@ RIGHTS: Mapping[str, str] = {
     "service-quotas.ListServiceQuotas": "servicequotas:ListServiceQuotas",
     "ssm.DescribeParameters": "ssm:DescribeParameters",
 }
+# What IAM can limit an action to, as the end of an ARN; every other one has `*`. Repositories may be of other accounts.
+LIMITED: Mapping[str, str] = {
+    "acm:DescribeCertificate": "acm:{region}:{account}:certificate/*",
+    "ecr:BatchGetImage": "ecr:{region}:*:repository/*",
+    "ecr:DescribeImages": "ecr:{region}:*:repository/*",
+    "ecs:DescribeClusters": "ecs:{region}:{account}:cluster/*",
+    "iam:GetRole": "iam::{account}:role/*",
+    "iam:GetRolePolicy": "iam::{account}:role/*",
+    "iam:ListAttachedRolePolicies": "iam::{account}:role/*",
+    "iam:ListRolePolicies": "iam::{account}:role/*",
+    "iam:SimulatePrincipalPolicy": "iam::{account}:role/*",
+    "secretsmanager:DescribeSecret": "secretsmanager:{region}:{account}:secret:*",
+}
 VERIFY_READS = frozenset(RIGHTS)
+
+
+def needs(places: Iterable[Place]) -> Iterator[Need]:
+    """Yield what `verify` needs in some places besides a plan. It reads, so its mode is `observe`."""
+    for place in dict.fromkeys(places):
+        for operation, action in RIGHTS.items():
+            resource = place.arn(LIMITED[action]) if action in LIMITED else "*"
+            yield Need(mode="observe", call=operation, action=action, resource=resource)
