@@ -219,6 +219,6 @@ SERVICES: dict[str, Checks] = {
     "ecr": ecr,
     "iam": iam,
     "logs": logs,
-    "s3": s3,
     "secretsmanager": secretsmanager,
+    "s3": s3,
 }
