@@ -35,6 +35,7 @@ PARTS: dict[str, set[str]] = {
     "http": {"core"},
     "importer": {"core", "language"},
     "offline": {"core", "language", "kinds", "awsmodel"},
+    "verify": {"core", "offline"},
     "wiring": {
         "core",
         "language",
@@ -50,9 +51,22 @@ PARTS: dict[str, set[str]] = {
         "aws",
         "accounts",
         "config",
+        "verify",
     },
     # A verb asks `wiring` for what it works with. It never builds a client or reads a source by itself.
-    "cli": {"core", "language", "engine", "report", "http", "importer", "offline", "config", "guards", "wiring"},
+    "cli": {
+        "core",
+        "language",
+        "engine",
+        "report",
+        "http",
+        "importer",
+        "offline",
+        "config",
+        "guards",
+        "verify",
+        "wiring",
+    },
 }
 # The same for `ecsim`: the account is the ground floor, the wire is on top, `simulator` puts them together.
 ROOMS: dict[str, set[str]] = {

@@ -154,7 +154,7 @@ def iam(call: Call, operation: str) -> Iterator[Check]:
         if operation == "AddRoleToInstanceProfile":
             yield from passed(call, name, "ec2.amazonaws.com")
     elif name is None:
-        yield Check(action)
+        yield Check(action, str(params.get("PolicySourceArn", "*")))
     else:
         created = arn(call, "iam", f"role{path}{name}", region=False)
         role = created if operation == "CreateRole" else role_arn(call, name)
@@ -192,6 +192,18 @@ def s3(call: Call, operation: str) -> Iterator[Check]:
         yield Check("s3:ListBucket", bucket)  # without it S3 answers 403, and not that there is no such key
 
 
+def acm(call: Call, operation: str) -> Iterator[Check]:
+    """Yield the checks of a request to Certificate Manager."""
+    yield Check(f"acm:{operation}", str(call.params.get("CertificateArn", "*")))
+
+
+def secretsmanager(call: Call, operation: str) -> Iterator[Check]:
+    """Yield the checks of a request to Secrets Manager; an ARN ends with six characters that AWS chooses."""
+    named = str(call.params.get("SecretId", "*"))
+    full = named if named.startswith("arn:") else arn(call, "secretsmanager", f"secret:{named}-{NEW[:6]}")
+    yield Check(f"secretsmanager:{operation}", full)
+
+
 def dynamodb(call: Call, operation: str) -> Iterator[Check]:
     """Yield the checks of a request to DynamoDB."""
     yield Check(f"dynamodb:{operation}", arn(call, "dynamodb", f"table/{call.params.get('TableName', '*')}"))
@@ -204,6 +216,7 @@ def ssm(call: Call, operation: str) -> Iterator[Check]:
 
 
 SERVICES: dict[str, Checks] = {
+    "acm": acm,
     "application-autoscaling": application_autoscaling,
     "autoscaling": autoscaling,
     "cloudwatch": cloudwatch,
@@ -212,6 +225,7 @@ SERVICES: dict[str, Checks] = {
     "ecr": ecr,
     "iam": iam,
     "logs": logs,
+    "secretsmanager": secretsmanager,
     "s3": s3,
     "ssm": ssm,
 }

@@ -13,7 +13,7 @@ from ecsim.account.policy import Check, allowed
 from ecsim.account.world import Call
 
 SERVICES: dict[str, others.Checks] = {**others.SERVICES, "ecs": ecs.checks, "elbv2": elbv2.checks}
-PREFIXES = {"resourcegroupstaggingapi": "tag"}
+PREFIXES = {"resourcegroupstaggingapi": "tag", "service-quotas": "servicequotas"}
 FREE = "sts"  # GetCallerIdentity needs no permission; the trust of a role decides about AssumeRole (moto/sts.py)
 
 

@@ -52,6 +52,8 @@ class Settings:
     With `throttling` on, each call takes a token from AWS's token buckets. `lags` are the seconds after a write
     during which a repeated read is stale: `{"ecs:DescribeServices": 3}`, or `{"ecs:*": 3}` for all reads of ECS.
 
+    `quotas` are quotas by name or code, in place of AWS's defaults.
+
     `policies` are policies of IAM by access key, or by the ARN of a role for its sessions. A caller with an entry may
     do only what its policies allow; every other caller may do everything.
     """
@@ -69,5 +71,6 @@ class Settings:
     throttling: bool = False
     lags: Mapping[str, float] = field(default_factory=dict)
     policies: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    quotas: Mapping[str, int] = field(default_factory=dict)
     seed: int = 7
     timings: Timings = field(default_factory=Timings)

@@ -15,7 +15,7 @@ from ecsim.autoscaling import instances
 from ecsim.autoscaling.store import AutoScalingRegion
 from ecsim.ecs.store import EcsRegion
 from ecsim.elbv2.store import ElbRegion
-from ecsim.moto import ecr, iam, logs, s3, seams, security_groups
+from ecsim.moto import default_vpc, ecr, iam, logs, s3, seams, security_groups
 
 Before = Callable[[Call], None]
 After = Callable[[Call, Response], Response]
@@ -48,6 +48,8 @@ def _wake_tagged(call: Call) -> None:
 BEFORE: dict[tuple[str, str], Before] = {
     ("ec2", "AuthorizeSecurityGroupEgress"): security_groups.check_rules,
     ("ec2", "AuthorizeSecurityGroupIngress"): security_groups.check_rules,
+    ("ec2", "DescribeInternetGateways"): default_vpc.connect,
+    ("ec2", "DescribeRouteTables"): default_vpc.connect,
     ("ec2", "DeleteSecurityGroup"): _check_delete_security_group,
     ("ec2", "RevokeSecurityGroupEgress"): security_groups.check_revoked,
     ("ecr", "PutImage"): ecr.check_put_image,
@@ -65,6 +67,7 @@ AFTER: dict[tuple[str, str], After] = {
     ("ec2", "UpdateSecurityGroupRuleDescriptionsEgress"): security_groups.remove_outgoing_descriptions,
     ("ec2", "UpdateSecurityGroupRuleDescriptionsIngress"): security_groups.remove_incoming_descriptions,
     ("ec2", "TerminateInstances"): _replace_terminated,
+    ("ecr", "DescribeImages"): ecr.complete_images,
     ("iam", "AddRoleToInstanceProfile"): iam.remember_profile,
     ("iam", "CreateInstanceProfile"): iam.remember_profile,
     ("iam", "CreateRole"): iam.remember_role,

@@ -8,12 +8,12 @@ from ecsim.autoscaling import groups, instances, lifecycle_hooks, metrics, proce
 from ecsim.autoscaling import tags as asg_tags
 from ecsim.cloudwatch import alarms
 from ecsim.ec2 import launch_templates
-from ecsim.ecs import clusters, service_deployments, services, task_definitions, tasks
+from ecsim.ecs import clusters, quotas, service_deployments, services, task_definitions, tasks
 from ecsim.ecs import tags as ecs_tags
 from ecsim.ecs.capacity import container_instances, providers
-from ecsim.elbv2 import attributes, listeners, load_balancers, rules, target_groups, targets
+from ecsim.elbv2 import attributes, limits, listeners, load_balancers, rules, target_groups, targets
 from ecsim.elbv2 import tags as elb_tags
-from ecsim.moto import logs, sts
+from ecsim.moto import ecr, logs, simulation, sts
 
 OPERATIONS: dict[str, dict[str, Handler]] = {
     "application-autoscaling": {
@@ -32,6 +32,7 @@ OPERATIONS: dict[str, dict[str, Handler]] = {
     },
     "cloudwatch": alarms.OPERATIONS,
     "ec2": launch_templates.OPERATIONS,
+    "ecr": ecr.OPERATIONS,
     "ecs": {
         **clusters.OPERATIONS,
         **service_deployments.OPERATIONS,
@@ -44,6 +45,7 @@ OPERATIONS: dict[str, dict[str, Handler]] = {
     },
     "elbv2": {
         **attributes.OPERATIONS,
+        **limits.OPERATIONS,
         **listeners.OPERATIONS,
         **load_balancers.OPERATIONS,
         **rules.OPERATIONS,
@@ -51,7 +53,9 @@ OPERATIONS: dict[str, dict[str, Handler]] = {
         **target_groups.OPERATIONS,
         **targets.OPERATIONS,
     },
+    "iam": simulation.OPERATIONS,
     "logs": logs.OPERATIONS,
+    "service-quotas": quotas.OPERATIONS,
     "sts": sts.OPERATIONS,
 }
 

@@ -14,7 +14,12 @@ from ecsim.account.exchange import Request, Response
 from ecsim.moto import seams
 
 # Signing name of a service → botocore's name, where they differ.
-SIGNING_NAMES = {"elasticloadbalancing": "elbv2", "tagging": "resourcegroupstaggingapi", "monitoring": "cloudwatch"}
+SIGNING_NAMES = {
+    "elasticloadbalancing": "elbv2",
+    "tagging": "resourcegroupstaggingapi",
+    "monitoring": "cloudwatch",
+    "servicequotas": "service-quotas",
+}
 CREDENTIAL = re.compile(r"Credential=([^/]+)/[^/]+/([^/]+)/([^/]+)/aws4_request")
 RPC_PATH = re.compile(r"/operation/(\w+)$")
 XML = {"Content-Type": "text/xml"}

@@ -1,9 +1,12 @@
-"""Corrections of moto's ECR."""
+"""Corrections of moto's ECR, and what it does not have."""
 
 from __future__ import annotations
 
+import json
+
 from ecsim.account.errors import AwsError
-from ecsim.account.world import Call
+from ecsim.account.exchange import Response
+from ecsim.account.world import Body, Call, Handler
 from ecsim.moto import seams
 
 
@@ -17,3 +20,22 @@ def check_put_image(call: Call) -> None:
             f"The image tag '{tag}' already exists in the '{name}' repository and cannot be overwritten because the"
             " repository is immutable.",
         )
+
+
+def complete_images(call: Call, response: Response) -> Response:
+    """Add the media types of the manifests to moto's response."""
+    result = json.loads(response.body)
+    types = seams.image_media_types(call.account, call.region, call.params["repositoryName"])
+    for detail in result["imageDetails"]:
+        media_type = types.get(detail["imageDigest"])
+        detail.update({"imageManifestMediaType": media_type} if media_type else {})
+    return Response(response.status, json.dumps(result).encode(), response.headers)
+
+
+def describe_pull_through_cache_rules(call: Call) -> Body:
+    """Return no rule: this account has none."""
+    del call
+    return {"pullThroughCacheRules": []}
+
+
+OPERATIONS: dict[str, Handler] = {"DescribePullThroughCacheRules": describe_pull_through_cache_rules}

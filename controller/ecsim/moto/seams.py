@@ -56,6 +56,10 @@ SEAMS: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
     (EC2Backend, "terminate_instances", ("instance_ids",)),
     (EC2Backend, "get_instance_by_id", ("instance_id",)),
     (EC2Backend, "get_default_security_group", ("vpc_id",)),
+    (EC2Backend, "get_default_vpc", ()),
+    (EC2Backend, "create_internet_gateway", ()),
+    (EC2Backend, "attach_internet_gateway", ("internet_gateway_id", "vpc_id")),
+    (EC2Backend, "create_route", ("route_table_id", "destination_cidr_block", "gateway_id")),
     (IAMBackend, "get_role", ("role_name",)),
     (IAMBackend, "get_instance_profiles", ()),
     (AWSManagedPolicy, "from_data", ("name", "account_id", "region_name", "data")),
@@ -238,6 +242,18 @@ def instance_profile(account: str, reference: str) -> Any | None:
     return None
 
 
+def connect_default_vpc(account: str, region: str) -> None:
+    """Give the default VPC an internet gateway and a default route to it, unless it has a gateway."""
+    backend = ec2_backends[account][region]
+    vpc = backend.get_default_vpc()
+    if vpc is None or any(one.vpc and one.vpc.id == vpc.id for one in backend.internet_gateways.values()):
+        return
+    gateway = backend.create_internet_gateway()
+    backend.attach_internet_gateway(gateway.id, vpc.id)
+    main = [one for one in backend.route_tables.values() if one.vpc_id == vpc.id and one.main_association_id]
+    backend.create_route(main[0].id, "0.0.0.0/0", gateway_id=gateway.id)
+
+
 def security_group(account: str, region: str, group_id: str) -> Any | None:
     """Return a security group of moto's EC2, or None."""
     return ec2_backends[account][region].get_security_group_from_id(group_id)
@@ -255,6 +271,15 @@ def role(account: str, name: str) -> Any | None:
         if candidate.name == name:
             return candidate
     return None
+
+
+def policies_of(role: Any) -> list[str]:
+    """Return the documents of the attached and inline policies of a role of moto's IAM."""
+    attached = [
+        next(version.document for version in policy.versions if version.version_id == policy.default_version_id)
+        for policy in role.managed_policies.values()
+    ]
+    return [*attached, *role.policies.values()]
 
 
 @functools.cache
@@ -284,6 +309,13 @@ def tagged_image(account: str, region: str, repository: str, tag: str) -> str | 
     if found is None or found.image_tag_mutability != "IMMUTABLE":
         return None
     return next((str(image.image_manifest) for image in found.images if tag in image.image_tags), None)
+
+
+def image_media_types(account: str, region: str, repository: str) -> dict[str, str]:
+    """Return the media types of the manifests in a repository of moto's ECR, by digest."""
+    found = ecr_backends[account][region].repositories.get(repository)
+    types = {image.get_image_digest(): image.image_manifest_media_type for image in (found.images if found else ())}
+    return {digest: str(media_type) for digest, media_type in types.items() if media_type}
 
 
 def tagged_repositories(account: str, region: str) -> Iterator[tuple[str, dict[str, str], str]]:

@@ -78,7 +78,7 @@ class PackedFiles:
     def _packed(self, file_path: str, text: bytes) -> dict[str, Any]:
         # Botocore merges a file of extras into the dictionaries of the model, which then have to be dictionaries.
         is_model = file_path.endswith("service-2") and not self.exists(f"{file_path}.sdk-extras")
-        sliced = _sliced(_DOCUMENTATION.sub(_comma, text)) if is_model else None
+        sliced = _sliced(_undocumented(text)) if is_model else None
         if sliced is not None:
             return sliced
         content: dict[str, Any] = json.loads(text)
@@ -103,8 +103,15 @@ def _without_documentation(value: Any) -> Any:
 
 # A documentation on a line of its own, as in botocore's files.
 _DOCUMENTATION = re.compile(rb'(,?)\n *"documentation":"[^"\\\n]*(?:\\.[^"\\\n]*)*"(,?)(?=\n)')
+_CONTEXT = b'\n  "clientContextParams":'  # botocore needs the documentation of its members (ACM)
 _SHAPES, _END = b'\n  "shapes":{', b"\n  }"
 _SHAPE = re.compile(rb'\n    "(\w+)":(?=\{)')
+
+
+def _undocumented(text: bytes) -> bytes:
+    """Return a model without documentation, up to the parameters of its clients."""
+    model, context, rest = text.partition(_CONTEXT)
+    return _DOCUMENTATION.sub(_comma, model) + context + rest
 
 
 def _comma(documentation: re.Match[bytes]) -> bytes:

@@ -27,6 +27,7 @@ from ecsync.cli import (
     simulate,
     status,
     validate,
+    verify,
 )
 from ecsync.cli.offline import diff, explain, permissions, schema
 
@@ -38,6 +39,7 @@ GitOps for Amazon ECS: keep AWS in the state that YAML manifests declare.
 
 Examples:
   ecsync validate manifests/            check the manifests, without a call to AWS
+  ecsync verify manifests/              ask AWS what only AWS knows: images, roles, secrets, routes, quotas
   ecsync plan manifests/ --calls        print what would change, and the exact API calls
   ecsync apply manifests/shop           apply the manifests once, and wait
   ecsync run s3://bucket/prefix         run the daemon; it writes only with --enforce
@@ -46,6 +48,7 @@ Examples:
 
 _VERBS: tuple[tuple[str, Any], ...] = (
     ("validate", validate.validate),
+    ("verify", verify.verify),
     ("plan", plan.plan),
     ("apply", apply.apply),
     ("adopt", adopt.adopt),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ecsync.wiring import Workspace
 
 
-_READERS = 16  # threads: AWS's rates limit a plan, and one thread waits for one answer at a time
+READERS = 16  # threads: AWS's rates limit a plan, and one thread waits for one answer at a time
 
 
 def plan(
@@ -64,7 +64,7 @@ def plan(
         config, installation=installation, account=account, region=region, profile=profile, variables=var
     )
     workspace = wiring.workspace(settings, path, read_only=True)
-    with ThreadPoolExecutor(_READERS) as workspace.threads:
+    with ThreadPoolExecutor(READERS) as workspace.threads:
         workspace.prepare()
         catalogue = workspace.catalogue(workspace.source(path).fetch()).warranted()
         planned, failures = plans(workspace, catalogue, path)

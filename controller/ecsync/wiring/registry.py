@@ -10,6 +10,7 @@ from ecsync.awsmodel import reviewed
 from ecsync.core import redact
 from ecsync.core.kind import Kind
 from ecsync.core.rules import Keyed, Sensitive
+from ecsync.verify.rights import VERIFY_READS
 
 SOURCE_READS = frozenset({"s3.ListObjectsV2", "s3.GetObject"})
 LEASE_READS = frozenset({"s3.GetObject", "dynamodb.GetItem"})
@@ -17,8 +18,8 @@ GUARD_READS = frozenset({"ssm.GetParameter"})
 
 
 def all_reads() -> frozenset[str]:
-    """Return every operation that a kind, a source, a lease or a freeze declares as a read."""
-    return SOURCE_READS.union(LEASE_READS, GUARD_READS, *(kind.reads for kind in kinds.ALL))
+    """Return every operation that a kind, a source, a lease, a freeze or a check of `verify` declares as a read."""
+    return SOURCE_READS.union(LEASE_READS, GUARD_READS, VERIFY_READS, *(kind.reads for kind in kinds.ALL))
 
 
 def all_operations() -> frozenset[str]:

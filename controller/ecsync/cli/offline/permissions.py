@@ -21,7 +21,9 @@ def permissions(
     mode: Annotated[
         str,
         typer.Option(
-            "--mode", help="observe: plan, status, a daemon without --enforce. apply: writes too. prune: deletes too."
+            "--mode",
+            help="observe: plan, status, a daemon without --enforce. verify: what `ecsync verify` asks too. "
+            "apply: writes too. prune: deletes too.",
         ),
     ] = "prune",
     check: Annotated[
@@ -39,16 +41,19 @@ def permissions(
 ) -> int:
     """Print the IAM policy that these manifests need, and no more. Makes no call to AWS.
 
-    A policy for `apply` contains that for `observe`, and one for `prune` that for `apply`. If it is longer than AWS
+    A policy for `apply` contains that for `observe`, and one for `prune` that for `apply`. One for `verify` contains
+    that for `observe`, and is contained in no other. If it is longer than AWS
     allows, a list of policies is printed. With --check, each call that the given policy lacks is printed on a line.
 
     Example: ecsync permissions manifests/shop --mode apply --installation prod --account 123456789012
     """
     from ecsync.offline.permissions.life import notes
     from ecsync.offline.permissions.policy import fitting
+    from ecsync.verify import rights
     from ecsync.wiring import targets
 
-    chosen: Mode = _options.choice(mode, "observe", "apply", "prune")  # type: ignore[assignment]
+    verifies = _options.choice(mode, "observe", "verify", "apply", "prune") == "verify"
+    chosen: Mode = "observe" if verifies else mode  # type: ignore[assignment]
     given = _policy(check) if check is not None else None
     settings = _options.settings(
         config, installation=installation, account=account, region=region, variables=var, source=source, lease=lease
@@ -57,6 +62,8 @@ def permissions(
     if life is None:
         return _exits.INVALID
     needs = life.needs(chosen)
+    if verifies:
+        needs = (*needs, *rights.needs(map(life.places.of, life.places.applications)))
     if given is not None:
         return _checked(needs, given)
     for application in life.places.applications:
