@@ -21,6 +21,7 @@ PARTS: dict[str, set[str]] = {
     "language": {"core"},
     "testing": {"core"},
     "accounts": set(),
+    "version": set(),
     "config": {"core", "accounts"},
     "kinds": {"core"},
     "awsmodel": {"core"},
@@ -47,10 +48,23 @@ PARTS: dict[str, set[str]] = {
         "http",
         "aws",
         "accounts",
+        "version",
         "config",
     },
     # A verb asks `wiring` for what it works with. It never builds a client or reads a source by itself.
-    "cli": {"core", "language", "engine", "report", "http", "importer", "offline", "config", "guards", "wiring"},
+    "cli": {
+        "core",
+        "language",
+        "engine",
+        "report",
+        "http",
+        "importer",
+        "offline",
+        "config",
+        "guards",
+        "version",
+        "wiring",
+    },
 }
 # The same for `ecsim`: the account is the ground floor, the wire is on top, `simulator` puts them together.
 ROOMS: dict[str, set[str]] = {
@@ -89,7 +103,10 @@ ROOMS: dict[str, set[str]] = {
     },
 }
 PACKAGES: dict[str, dict[str, set[str]]] = {"ecsync": PARTS, "ecsim": ROOMS}
-TOP = {"ecsync": {"testing", "accounts", "config"}, "ecsim": {"owner", "simulator"}}  # modules beside the folders
+TOP = {
+    "ecsync": {"testing", "accounts", "config", "version"},
+    "ecsim": {"owner", "simulator"},
+}  # modules beside the folders
 AWS_LIBRARIES = {"boto3", "botocore"}
 IMPURE = {"boto3", "botocore", "logging", "structlog", "threading", "time", "os", "socket", "subprocess", "asyncio"}
 MOST_FILES = 22  # in one folder, `__init__.py` apart

@@ -85,11 +85,11 @@ def build() -> typer.Typer:
     )
 
     @app.callback(invoke_without_command=True)
-    def root(version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
+    def root(version: bool = typer.Option(False, "--version", help="Print version and commit, and exit.")) -> None:
         if version:
-            from importlib.metadata import version as version_of
+            from ecsync import version as built
 
-            typer.echo(f"ecsync {version_of('ecsync')}")
+            typer.echo(f"ecsync {built.version()} (commit {built.commit()})")
             raise typer.Exit
 
     for name, verb in _VERBS:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 
 from ecsync import kinds
 from ecsync.aws.errors import classify
@@ -28,6 +27,7 @@ from ecsync.report.metrics import Code, Metrics
 from ecsync.report.recorder import Recorder, fan_out
 from ecsync.sources.last_good import LastGood
 from ecsync.sources.several import Several
+from ecsync.version import version
 from ecsync.wiring import guards, lease, targets, webhooks
 from ecsync.wiring.event_recorder import DaemonEventRecorder
 from ecsync.wiring.http_view import DaemonView, Heartbeats
@@ -159,7 +159,7 @@ def _keeper(settings: Settings, where: str, workspace: Workspace, events: Record
 
 def build_metrics() -> Metrics:
     """Return the metrics of one process."""
-    return Metrics(version=version("ecsync"))
+    return Metrics(version=version())
 
 
 def metrics_observer(metrics: Metrics) -> Observer:
