@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 SERVER := tests/editor/node_modules
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test oldest editor corpus review bench chaos check fix lock wheel sbom clean
+.PHONY: help install run demo test oldest newest editor corpus review bench chaos check fix lock wheel sbom clean
 
 help:  ## This list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -36,6 +36,11 @@ oldest:  ## The tests with the lowest versions that pyproject.toml allows, in .v
 	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/oldest.txt
 	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	.venv-oldest/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+newest:  ## The tests with the newest versions of today, in .venv-newest
+	$(PYTHON) -m venv --clear .venv-newest
+	.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	.venv-newest/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 editor: $(SERVER)/.installed  ## Install yaml-language-server, with which `ecsync schema` is tested; needs npm
 
@@ -92,4 +97,4 @@ sbom: install  ## The bill of materials of the locked dependencies: dist/ecsync-
 	$(BIN)/python -m deploy.release.sbom dist
 
 clean:  ## Remove what the other targets made
-	rm -rf $(VENV) .venv-oldest $(SERVER) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
+	rm -rf $(VENV) .venv-oldest .venv-newest $(SERVER) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build

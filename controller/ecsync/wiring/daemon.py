@@ -27,7 +27,7 @@ from ecsync.report.metrics import Code, Metrics
 from ecsync.report.recorder import Recorder, fan_out
 from ecsync.sources.last_good import LastGood
 from ecsync.sources.several import Several
-from ecsync.version import version
+from ecsync.version import commit, version
 from ecsync.wiring import guards, lease, targets, webhooks
 from ecsync.wiring.event_recorder import DaemonEventRecorder
 from ecsync.wiring.http_view import DaemonView, Heartbeats
@@ -159,7 +159,7 @@ def _keeper(settings: Settings, where: str, workspace: Workspace, events: Record
 
 def build_metrics() -> Metrics:
     """Return the metrics of one process."""
-    return Metrics(version=version())
+    return Metrics(version=version(), revision=commit())
 
 
 def metrics_observer(metrics: Metrics) -> Observer:
