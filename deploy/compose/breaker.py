@@ -11,15 +11,16 @@ import os
 import sys
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import cycle
+from functools import partial
 from typing import Any
 
 import boto3
 
 PATIENCE = 300.0  # seconds until a state that does not come is reported
 POLL = 1.0
+TASKS = (0, 1, 3, 4, 5, 6, 7, 8, 9, 10)  # the manifest has 2
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,11 @@ class Change:
     live: Callable[[], object]  # the value that was changed, as AWS has it
 
 
-def changes() -> tuple[Change, ...]:
-    """Return the changes to manifests/quickstart, in their order."""
+def changes(number: int) -> Iterator[Change]:
+    """Yield changes to manifests/quickstart without an end; `number` is that of the first one.
+
+    No value comes again soon: ecsync repairs the same change three times within an hour, and then holds the resource.
+    """
     ecs, elb = (boto3.client(service, region_name=os.environ["AWS_REGION"]) for service in ("ecs", "elbv2"))
 
     def service() -> dict[str, Any]:
@@ -43,20 +47,23 @@ def changes() -> tuple[Change, ...]:
         found: dict[str, Any] = elb.describe_target_groups(Names=["quickstart-web"])["TargetGroups"][0]
         return found
 
-    return (
-        Change(
-            "scale the service web to 0 tasks",
-            lambda: ecs.update_service(
-                cluster="quickstart", service="web", desiredCount=0, healthCheckGracePeriodSeconds=30
-            ),
-            lambda: service()["desiredCount"],
-        ),
-        Change(
+    def scale(tasks: int) -> None:
+        ecs.update_service(cluster="quickstart", service="web", desiredCount=tasks, healthCheckGracePeriodSeconds=30)
+
+    def check(path: str) -> None:
+        elb.modify_target_group(TargetGroupArn=group()["TargetGroupArn"], HealthCheckPath=path)
+
+    while True:
+        tasks, path = TASKS[number % len(TASKS)], f"/wrong-{number}"
+        yield Change(
+            f"scale the service web to {tasks} tasks", partial(scale, tasks), lambda: service()["desiredCount"]
+        )
+        yield Change(
             "change the health check path of the target group quickstart-web",
-            lambda: elb.modify_target_group(TargetGroupArn=group()["TargetGroupArn"], HealthCheckPath="/wrong"),
+            partial(check, path),
             lambda: group()["HealthCheckPath"],
-        ),
-    )
+        )
+        number += 1
 
 
 def in_sync(controller: str) -> bool:
@@ -102,7 +109,7 @@ def main() -> None:
     once = sys.argv[1:] == ["once"]
     converged = until("Synced and Healthy", lambda: in_sync(controller))
     _print(f"Synced · Healthy after {converged:.0f} s")
-    for change in cycle(changes()):
+    for change in changes(int(time.time()) if once else 0):
         if not once:
             time.sleep(pause)
         demonstrate(change, controller)

@@ -7,6 +7,7 @@ import re
 import subprocess
 import threading
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 import yaml
 
-from deploy.compose import git_server
+from deploy.compose import breaker, git_server
+from ecsync.engine import convergence
 from ecsync.sources import git_url
 from ecsync.sources.git import GitSource
 from ecsync.sources.git_remote import Access
@@ -87,6 +89,34 @@ def test_the_readme_names_each_service_port_and_file() -> None:
             assert f"localhost:{default}" in text
     for place in re.findall(r"\]\((\.\./[^)#]+)", text):
         assert (FOLDER / place).exists(), place
+
+
+def test_the_breaker_makes_no_change_that_ecsync_would_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A value comes again only when the controller has forgotten it: after more values than it remembers."""
+    made: list[tuple[str, object]] = []
+
+    class Client:
+        def update_service(self, **params: Any) -> None:
+            made.append(("tasks", params["desiredCount"]))
+
+        def modify_target_group(self, **params: Any) -> None:
+            made.append(("path", params["HealthCheckPath"]))
+
+        def describe_target_groups(self, **_: Any) -> dict[str, Any]:
+            return {"TargetGroups": [{"TargetGroupArn": "arn", "HealthCheckPath": "/"}]}
+
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setattr("boto3.client", lambda *_, **__: Client())
+    for change in islice(breaker.changes(0), 60):
+        change.make()
+    declared = yaml.safe_load((QUICKSTART / "service.yaml").read_text())["resources"]["Service/web"]["desiredCount"]
+    for kind in ("tasks", "path"):
+        values = [value for name, value in made if name == kind]
+        assert len(values) == 30
+        assert declared not in values
+        for start in range(len(values) - convergence._MOST):
+            window = values[start : start + convergence._MOST + 1]
+            assert len(set(window)) == len(window)
 
 
 @pytest.fixture
