@@ -17,8 +17,8 @@ from ecsync import kinds
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 DATA = Path(botocore.__file__).parent / "data"
-# Calls as they stand in the source: `cloud.call("s3", "GetObject", …)`, `get("s3", region)`, ("sts", "AssumeRole").
-CALLED = re.compile(r"""["(](?:call|write|get|create_client)?\(?\s*["']([a-z0-9-]+)["'],\s*["'][A-Z]\w+["']""")
+# Calls as they stand in the source: `cloud.call("s3", "GetObject", …)`, ("sts", "AssumeRole"), "ecs.ListServices".
+CALLED = re.compile(r"""["']([a-z0-9-]+)(?:["'],\s*["']|\.)[A-Z][A-Za-z]+["']""")
 
 
 @pytest.fixture
