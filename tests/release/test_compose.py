@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import socket
+import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -155,6 +157,18 @@ def test_the_controller_reads_the_quickstart_and_then_what_was_pushed(
     second = source.fetch()
     assert second.revision != first.revision
     assert b"GREETING: hi" in second.files["service.yaml"]
+
+
+def test_the_certificate_is_one_that_newer_pythons_take(server: tuple[git_server.Server, Path]) -> None:
+    """Python 3.13 checks strictly by default."""
+    running, tls = server
+    context = ssl.create_default_context(cafile=str(tls / "ca.pem"))
+    context.verify_flags |= ssl.VERIFY_X509_STRICT
+    with (
+        socket.create_connection(("localhost", running.server_address[1]), timeout=10) as connection,
+        context.wrap_socket(connection, server_hostname="localhost") as secured,
+    ):
+        assert secured.version() == "TLSv1.3"
 
 
 def test_the_key_of_the_server_is_its_own(server: tuple[git_server.Server, Path]) -> None:
