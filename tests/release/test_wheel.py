@@ -85,7 +85,7 @@ def test_the_metadata_is_complete(built: Path) -> None:
         folder = next(name.split("/")[0] for name in wheel.namelist() if ".dist-info/" in name)
         metadata = Parser().parsestr(wheel.read(f"{folder}/METADATA").decode())
         assert wheel.read(f"{folder}/licenses/LICENSE") == (ROOT / "LICENSE").read_bytes()
-        assert "ecsync = ecsync.cli:main" in wheel.read(f"{folder}/entry_points.txt").decode()
+        assert f"ecsync = {project['scripts']['ecsync']}" in wheel.read(f"{folder}/entry_points.txt").decode()
         assert "Tag: py3-none-any" in wheel.read(f"{folder}/WHEEL").decode()
     assert metadata["Name"] == "ecsync"
     assert metadata["Version"] == project["version"]
