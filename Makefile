@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 SERVER := tests/editor/node_modules
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test oldest newest editor corpus review bench chaos check fix lock wheel sbom clean
+.PHONY: help install run demo test oldest newest editor corpus dashboards review metrics bench chaos check fix lock wheel sbom clean
 
 help:  ## This list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -52,8 +52,14 @@ $(SERVER)/.installed: tests/editor/package.json tests/editor/package-lock.json
 corpus: install  ## Real definitions (ECSYNC_CORPUS) against the simulated AWS, as a table
 	$(BIN)/python -m tests.corpus.run
 
+dashboards: install  ## Write the dashboards of Grafana again, after a change of deploy/grafana/*.py
+	$(BIN)/python -m deploy.grafana.make
+
 review: install  ## Members of AWS's shapes that no kind has reviewed, after an upgrade of botocore
 	$(BIN)/python -m ecsync.offline.review
+
+metrics: install  ## Write docs/metrics.md from the registry of the metrics
+	$(BIN)/python -m ecsync.wiring.metrics_page > docs/metrics.md.new && mv docs/metrics.md.new docs/metrics.md
 
 bench: install  ## Measure against controls and limits of the same run, in one table; see docs/performance.md
 	$(BIN)/python -m benchmarks.table

@@ -7,7 +7,7 @@ import gc
 import pytest
 
 gc.disable()  # until all is imported
-SLOW_FIRST = ("whole", "corpus", "importer", "ecsim", "kinds")
+SLOW_FIRST = ("observability", "whole", "corpus", "importer", "ecsim", "kinds")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

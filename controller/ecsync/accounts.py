@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
@@ -12,6 +13,17 @@ def _names_in(value: object) -> object:
     return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
 
 
+def _seconds(value: object) -> object:
+    """Return the seconds of a time such as `90`, `90s`, `5m` or `1h`."""
+    if isinstance(value, str) and (match := re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", value.strip())):
+        return float(match[1]) * _UNITS[match[2]]
+    if isinstance(value, str):
+        raise ValueError("must be a time such as 90s, 5m or 1h")
+    return value
+
+
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
+Seconds: TypeAlias = Annotated[float, BeforeValidator(_seconds)]
 Names: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_names_in)]
 Effects: TypeAlias = Annotated[tuple[Literal["replace", "delete"], ...], BeforeValidator(_names_in)]
 AccountId: TypeAlias = Annotated[str, Field(pattern=r"^(\d{12})?$")]

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 import yaml
 from pydantic import BaseModel, BeforeValidator, Field, SecretStr, ValidationError, field_validator
 
-from ecsync.accounts import AccountId, Effects, Names, ProjectSettings, RoleSettings, TargetSettings
+from ecsync.accounts import AccountId, Effects, Names, ProjectSettings, RoleSettings, Seconds, TargetSettings
 from ecsync.accounts import Strict as _Settings
 from ecsync.core.wording import printable, suggestion
 
@@ -28,20 +28,10 @@ _MAPS = ("projects", "sources", "targets", "variables", "windows")  # settings t
 # Settings that only the environment may hold.
 _SECRET = ("git.token", "http.token", "webhooks.github", "webhooks.gitlab", "webhooks.generic")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
-_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 
 class ConfigError(Exception):
     """The operator's settings are not valid. The text has one problem per line: place, problem, fix."""
-
-
-def _seconds(value: object) -> object:
-    """Return the seconds of a time such as `90`, `90s`, `5m` or `1h`."""
-    if isinstance(value, str) and (match := re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", value.strip())):
-        return float(match[1]) * _UNITS[match[2]]
-    if isinstance(value, str):
-        raise ValueError("must be a time such as 90s, 5m or 1h")
-    return value
 
 
 def _secrets_in(value: object) -> object:
@@ -55,7 +45,6 @@ def _number_as_text(value: object) -> object:
 
 
 Secrets: TypeAlias = Annotated[tuple[SecretStr, ...], BeforeValidator(_secrets_in), Field(max_length=2)]
-Seconds: TypeAlias = Annotated[float, BeforeValidator(_seconds)]
 
 
 class LoopSettings(_Settings):
@@ -150,6 +139,14 @@ class LogSettings(_Settings):
     format: Literal["auto", "json", "text"] = "auto"
 
 
+class MetricsSettings(_Settings):
+    """The metrics: those by application, and a few of them as lines for CloudWatch (`report.collectors.emf`)."""
+
+    per_app: bool = True  # false: sums over all applications in place of a series for each
+    emf: str = Field(default="", pattern=r"^(stdout|file:.+)?$")
+    emf_interval: Seconds = Field(default=60.0, ge=1, le=3600)
+
+
 class Settings(_Settings):
     """All settings of the operator, except the endpoint: boto3 reads `AWS_ENDPOINT_URL` itself."""
 
@@ -185,6 +182,7 @@ class Settings(_Settings):
     http: HttpSettings = Field(default_factory=HttpSettings)
     webhooks: WebhookSettings = Field(default_factory=WebhookSettings)
     log: LogSettings = Field(default_factory=LogSettings)
+    metrics: MetricsSettings = Field(default_factory=MetricsSettings)
 
     @field_validator("installation")
     @classmethod

@@ -46,19 +46,19 @@ def test_a_reference_to_another_application_is_no_edge() -> None:
 def test_after_adds_an_edge() -> None:
     """`ecsync/after`."""
     gadget = doc("Gadget/a", Options(after=(at("Widget/w"),)))
-    assert behind("Gadget/a", gadget, doc("Widget/w")) == {"Widget/w", "Widget/w (late)"}
+    assert behind("Gadget/a", gadget, doc("Widget/w")) == {"Widget/w", "Widget/w (second step)"}
 
 
 def test_needs_are_edges() -> None:
     """To the main step and the late step of the needed resource."""
     kinds = {**KINDS, "Gadget": replace(GADGET, needs=lambda _, others: [one.key for one in others])}
-    assert ordered(doc("Gadget/a"), doc("Widget/w"), kinds=kinds) == ["Widget/w", "Widget/w (late)", "Gadget/a"]
+    assert ordered(doc("Gadget/a"), doc("Widget/w"), kinds=kinds) == ["Widget/w", "Widget/w (second step)", "Gadget/a"]
 
 
 def test_only_the_late_step_waits_for_the_references_of_late_members() -> None:
     """Two resources that refer to each other there are no cycle."""
     documents = (doc("Widget/a", peers=[to("Widget/b")]), doc("Widget/b", peers=[to("Widget/a")]))
-    assert ordered(*documents) == ["Widget/a", "Widget/b", "Widget/a (late)", "Widget/b (late)"]
+    assert ordered(*documents) == ["Widget/a", "Widget/b", "Widget/a (second step)", "Widget/b (second step)"]
 
 
 def test_security_groups_may_refer_to_each_other() -> None:

@@ -71,8 +71,8 @@ class TestTable:
         assert steps(found) == [
             ("Widget/a", "Create"),
             ("Widget/b", "Create"),
-            ("Widget/a (late)", "Update"),
-            ("Widget/b (late)", "Update"),
+            ("Widget/a (second step)", "Update"),
+            ("Widget/b (second step)", "Update"),
         ]
         assert found.steps[2].calls[0].params == {"id": to("Widget/a"), "peers": [to("Widget/b")]}
         assert found.steps[2].after == {StepId(key=at("Widget/a")), StepId(key=at("Widget/b"))}
@@ -157,7 +157,9 @@ class TestTable:
     def test_a_difference_in_late_members_is_a_late_step_alone(self) -> None:
         """The main step is left out."""
         widget = doc("Widget/w", peers=["a"])
-        assert steps(plan_of(widget, world={"Widget/w": live(widget, peers=["b"])})) == [("Widget/w (late)", "Update")]
+        assert steps(plan_of(widget, world={"Widget/w": live(widget, peers=["b"])})) == [
+            ("Widget/w (second step)", "Update")
+        ]
 
     def test_an_immutable_difference_is_a_replacement(self) -> None:
         """The kind compiles the next safe call."""

@@ -111,7 +111,7 @@ class TestSuperseded:
         """In a separate step."""
         found = self.plan("")
         assert [(str(step.id), [call.params for call in step.calls]) for step in found.steps] == [
-            ("Widget/w (late)", [{"id": "widget-0"}])
+            ("Widget/w (second step)", [{"id": "widget-0"}])
         ]
 
     def test_it_waits_while_it_is_used(self) -> None:

@@ -75,7 +75,7 @@ class Recorded:
         """Keep the error of a pass without a plan."""
         self.failures.append((application.name, str(error)))
 
-    def finished(self, application: str, result: PassResult, _error: AwsError | None) -> None:
+    def finished(self, application: str, result: PassResult, _error: AwsError | None, _reconcile_id: str) -> None:
         """Keep the result of a pass."""
         self.passes.append((application, result))
         self.on_finished()
@@ -101,8 +101,9 @@ class Recorded:
         """Keep what an application leaves behind, and where it is now."""
         self.moves.append((application.name, sorted(map(str, left.resources)) if left else [], str(to)))
 
-    def timer(self, phase: str) -> AbstractContextManager[object]:
+    def timer(self, phase: str, reconcile_id: str = "") -> AbstractContextManager[object]:
         """Keep the name of the phase."""
+        del reconcile_id
         self.timed.append(phase)
         return nullcontext()
 

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from ecsync.core.model import Options, Origin, Problem
-from ecsync.core.outcome import PassResult, WithheldReason
+from ecsync.core.outcome import PassResult, ReadOnly, WithheldReason
 from ecsync.core.ports import AwsError, Snapshot, SourceError
 from ecsync.engine.catalogue import Catalogue
+from ecsync.engine.daemon_parts import read_only_reason
 from ecsync.engine.requeue import AFTER_CHANGE
 from ecsync.testing import MemoryCloud
 from tests.engine.harness import Harness, SourceState
@@ -68,6 +69,7 @@ class TestApplications:
         harness.declare(replace(observed, sync=replace(observed.sync, mode="observe")))
         harness.work(1)
         assert harness.last_pass().only_looked == "read-only: sync.mode is observe"
+        assert isinstance(harness.last_pass().only_looked, ReadOnly)
         base = shop(document("Leaf/alone", application="base"), name="base")
         harness.declare(replace(base, sync=replace(base.sync, mode="observe")), replace(observed, after=("base",)))
         harness.work(120)
@@ -544,3 +546,31 @@ def denied(operation: str, _params: object) -> None:
     """Refuse every creation."""
     if operation.startswith("Create"):
         raise AwsError("denied", "AccessDenied", "no", f"memory.{operation}")
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({}, ""),
+        ({"mode": "observe"}, "observe"),
+        ({"consents": False}, "not_enabled"),
+        ({"unheld": "held by other"}, "lease"),
+        ({"suspend": "load test"}, "suspended"),
+        ({"frozen": "frozen by ada"}, "frozen"),
+        ({"waits": "it comes after base"}, "after"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_the_reason_why_nothing_is_written_has_a_code(harness: Harness, change: dict[str, Any], code: str) -> None:
+    """One of a closed set, for metrics; the first of several."""
+    application = shop()
+    application = replace(
+        application,
+        sync=replace(application.sync, mode=change.get("mode", "enforce")),
+        suspend=change.get("suspend", ""),
+    )
+    harness.consents, harness.unheld = change.get("consents", True), change.get("unheld", "")
+    parts = replace(harness.daemon._parts, frozen=lambda _: change.get("frozen", ""))
+    found = read_only_reason(parts, application, change.get("waits", ""))
+    assert getattr(found, "code", "") == code
+    assert found.startswith("read-only: ") == bool(code)

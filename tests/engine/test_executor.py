@@ -51,7 +51,7 @@ class TestFailures:
             error="memory.CreateApp: Denied: the error of the test", retry="slow", after=900.0
         )
         assert found["Leaf/leaf"] == Skipped(reason="waits for App/app, which was not done")
-        assert found["Base/base (late)"] == Skipped(reason="waits for App/app, which was not done")
+        assert found["Base/base (second step)"] == Skipped(reason="waits for App/app, which was not done")
         assert (found["Base/base"], found["Leaf/alone"]) == (Done(), Done())
         assert account.there() == {"Base": ["base"], "Leaf": ["alone"]}
 
@@ -119,7 +119,7 @@ class TestFailures:
         account.cloud.before = refuse("credentials", "CreateApp")
         found = results(account.run(shop(*stack())))
         assert isinstance(found["App/app"], Failed)
-        assert isinstance(found["Base/base (late)"], Skipped)
+        assert isinstance(found["Base/base (second step)"], Skipped)
         assert account.there().get("App") is None
 
     def test_without_credentials_there_is_no_pass(self, account: Account) -> None:

@@ -274,3 +274,17 @@ def test_many_workers_never_share_a_name() -> None:
     work()  # a worker may have left while the others held every name
     assert shared == []
     assert passes == dict.fromkeys(names, 20)
+
+
+def test_the_time_for_which_a_name_is_due_is_known(clock: FakeClock) -> None:
+    """Of the oldest while it waits, and of each when it is taken."""
+    waited: list[float] = []
+    queue = MemoryQueue(clock, wait=clock.skip, waited=waited.append)
+    assert queue.oldest() == 0
+    queue.add("a", after=10)
+    queue.add("b")
+    clock.advance(25)
+    assert queue.oldest() == 25
+    assert {take(queue).key for _ in range(2)} == {"a", "b"}
+    assert sorted(waited) == [15, 25]
+    assert queue.oldest() == 0

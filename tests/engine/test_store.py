@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -144,3 +145,14 @@ def test_reading_while_writing_never_fails(store: Store) -> None:
     for reader in readers:
         reader.join(5)
     assert errors == []
+
+
+def test_a_suspension_that_is_declared_later_is_kept(store: Store) -> None:
+    """As every other setting of the application: with the results of its passes."""
+    store.finish("shop", done("synced"))
+    known = store.application("shop")
+    assert known is not None
+    store.declare([replace(known, suspended="load test", last_pass=None)])
+    now = store.application("shop")
+    assert now is not None
+    assert (now.suspended, now.last_pass) == ("load test", known.last_pass)

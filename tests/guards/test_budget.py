@@ -148,3 +148,14 @@ def test_the_reason_names_the_setting_and_when_it_goes_on(removals: int) -> None
     assert (waits.after, waits.budget) == (HOUR, True)
     assert ("removals_per_hour allows 1" if removals else "changes_per_hour allows 1") in waits.why
     assert budget.take(step("b", calls=0)) is None
+
+
+def test_what_is_used_is_what_was_changed_within_the_hour() -> None:
+    """Only what has a limit is counted; a removal is a change too."""
+    site = Site(changes=9, removals=9)
+    assert site.changed("ab") == "ab"
+    assert site.changed("c", removes=True) == "c"
+    assert site.changed("d", changed=False) == "d"
+    assert site.counts.used() == (3, 1)
+    site.clock.advance(HOUR)
+    assert site.counts.used() == (0, 0)

@@ -183,3 +183,17 @@ def test_several_approvals_stand_beside_each_other(store: FileStore) -> None:
 def test_without_a_place_nothing_is_approved() -> None:
     """There is nowhere to approve it."""
     assert not Guard([], None, FakeClock()).approves("shop", frozenset({"1"}))
+
+
+def test_the_known_record_is_the_last_one_that_was_read(store: FileStore) -> None:
+    """Without a read: a scrape of the metrics must not wait for it."""
+    clock = FakeClock()
+    guard = Guard([], store, clock)
+    assert guard.known() is None
+    put(store, frozen={"shop": entry(clock)})
+    assert guard.reason("shop")
+    put(store)
+    known = guard.known()
+    assert known is not None
+    assert list(known.frozen) == ["shop"]
+    assert Guard([], None, clock).known() == Record()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gzip
 import http.client
 import json
 import signal
@@ -215,8 +216,8 @@ def test_an_application_has_every_part_of_its_state(view: FakeView, get: Get) ->
     assert resource["origin"] == "api.yaml:1"
     common = {"effect": "in-place", "reason": "drift"}
     assert resource["fields"] == [
-        {"path": "/cpu", "before": "256", "after": "512", "origin": "api.yaml:4"} | common,
-        {"path": "/env/KEY", "before": "(sensitive) #a1", "after": None, "origin": None} | common,
+        {"path": "/cpu", "shown": "cpu", "before": "256", "after": "512", "origin": "api.yaml:4"} | common,
+        {"path": "/env/KEY", "shown": "env.KEY", "before": "(sensitive) #a1", "after": None, "origin": None} | common,
     ]
     assert body["problems"] == [{"file": "a.yaml", "line": 9, "column": 5, "message": "unknown field"}]
     (held_step,) = body["held"]
@@ -502,3 +503,52 @@ def test_stopping_ends_the_thread() -> None:
     assert not [thread for thread in threading.enumerate() if thread is server._thread]
     with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port), timeout=1):
         pass
+
+
+@pytest.mark.parametrize(
+    ("accepted", "packed"),
+    [
+        ("gzip", True),
+        ("deflate, GZIP;q=0.5", True),
+        ("", False),
+        ("br", False),
+        ("gzip;q=0", False),
+        ("gzip; q=0", False),
+    ],
+)
+def test_metrics_are_compressed_for_those_who_ask(get: Get, accepted: str, packed: bool) -> None:
+    """A scrape of many applications is megabytes of text that repeats."""
+    response = get("/metrics", **{"accept": "text/plain", "accept-encoding": accepted})
+    assert (response.headers.get("content-encoding") == "gzip") == packed
+    assert (gzip.decompress(response.body) if packed else response.body) == b"text/plain"
+    assert response.headers["vary"] == "accept, accept-encoding"
+    assert int(response.headers["content-length"]) == len(response.body)
+
+
+def test_each_answer_is_counted_by_the_template_of_its_route() -> None:
+    """A path of a client is no label: a name may be anything."""
+    seen: list[tuple[str, str, int]] = []
+
+    def answered(route: str, method: str, status: int, seconds: float) -> None:
+        assert seconds >= 0
+        seen.append((route, method, status))
+
+    server = Server("127.0.0.1", 0, create_app(FakeView(), lambda _: (b"", "text/plain"), answered=answered))
+    port = server.start()
+    for method, path in [
+        ("GET", "/metrics"), ("HEAD", "/healthz"), ("GET", "/api/v1/applications/unknown"), ("GET", "/nothing/at/all"),
+        ("DELETE", "/metrics"), ("GET", "/api/v1/events?limit=x"),
+    ]:  # fmt: skip
+        client = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        client.request(method, path)
+        client.getresponse().read()
+        client.close()
+    assert server.stop()
+    assert seen == [
+        ("/metrics", "GET", 200),
+        ("/healthz", "HEAD", 200),
+        ("/api/v1/applications/{name}", "GET", 404),
+        ("other", "GET", 404),
+        ("other", "DELETE", 405),
+        ("/api/v1/events", "GET", 400),
+    ]

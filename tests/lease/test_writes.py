@@ -10,7 +10,9 @@ from ecsync.core.outcome import Outcome, Progressing, Skipped
 from ecsync.core.ports import WritesStopped
 from ecsync.lease.keeper import Keeper, State, Timing
 from ecsync.lease.records import RecordLease
+from ecsync.report.metrics import Metrics
 from ecsync.testing import FakeClock
+from ecsync.wiring.watched import LeaseRounds
 from tests.aws import fake_aws
 from tests.engine.harness import Harness
 from tests.engine.passes import ALL_THERE, Account, shop, stack
@@ -138,6 +140,37 @@ class TestKeeper:
         keeper.round()
         assert changes == [State(held=True), State(holder=holder("forced", "incident 7")), State(held=True)]
         assert len(taken) == 2
+
+    def test_every_round_is_counted_by_what_it_found(self) -> None:
+        """Held, held by another process, or an error; the age is that of the last round that held it."""
+        clock, store = FakeClock(), MemoryStore()
+        metrics = Metrics(version="1")
+        rounds = LeaseRounds(metrics=metrics, clock=clock)
+        keeper = Keeper(lease(store, "one", clock), self.TIMING, looked=rounds.looked)
+        assert rounds.read(keeper) == (True, False, None)
+        keeper.round()
+        clock.advance(1)
+        keeper.round()
+        forced = lease(store, "forced", clock, reason="incident 7")
+        forced.keep(force=True)
+        clock.advance(3)
+        keeper.round()
+        forced.release()
+        keeper.round()
+
+        def down() -> None:
+            raise lost()
+
+        store.on_read = store.before = down
+        clock.advance(2)
+        keeper.round()
+        found = {
+            result: metrics.registry.get_sample_value("ecsync_lease_renewals_total", {"result": result})
+            for result in ("held", "other", "error")
+        }
+        assert found == {"held": 3, "other": 1, "error": 1}
+        assert rounds.read(keeper) == (True, True, 2), "it is still held, and was not renewed"
+        assert rounds.read(None) == (False, False, 2)
 
     def test_a_store_that_is_down_stops_the_writes_when_the_time_is_over(self) -> None:
         """Until then the lease is held; the reason is the error."""

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from ecsync.core.diff import readable
 from ecsync.core.model import Effect, FieldChange, Key, Ref, Text
 from ecsync.core.redact import Redacted
-from ecsync.core.trees import plain, pointer, same
+from ecsync.core.trees import Elements, Name, dotted, plain, pointer, same
 from ecsync.report.changes import EFFECTS, WIDTH, change_lines, from_json
 from ecsync.report.drift import GONE
 
@@ -48,19 +49,19 @@ def test_a_change_is_one_line(changed: FieldChange, line: str) -> None:
 
 def groups(blue: int, green: int) -> list[Any]:
     """Return the actions of a rule that forwards to two target groups with these weights, in canonical form."""
-    weights = {
-        f"arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/{name}/1": {"Weight": weight}
+    weights = Elements(
+        (f"arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/{name}/1", {"Weight": weight})
         for name, weight in (("blue", blue), ("green", green))
-    }
+    )
     return [{"Type": "forward", "ForwardConfig": {"TargetGroups": weights}}]
 
 
 def test_a_value_too_long_for_a_line_is_printed_by_the_members_that_differ() -> None:
     """One line for each member: what differs is never behind the end of a line."""
-    group = "Actions[0].ForwardConfig.TargetGroups[arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup"
+    group = "Actions[0].ForwardConfig.TargetGroups"
     assert change_lines(change(groups(0, 100), groups(100, 0), ("Actions",)), "a.yaml:3") == [
-        f"{group}/blue/1].Weight: 0 → 100 [drift] a.yaml:3",
-        f"{group}/green/1].Weight: 100 → 0 [drift] a.yaml:3",
+        f"{group}[blue].Weight: 0 → 100 [drift] a.yaml:3",
+        f"{group}[green].Weight: 100 → 0 [drift] a.yaml:3",
     ]
 
 
@@ -74,6 +75,49 @@ def test_the_elements_of_a_long_list_are_paired_around_the_equal_ones() -> None:
         'ports[3].name: "a long name" → "b" [drift]',
         'ports[10]: (not set) → {"b": 1} [drift]',
     ]
+
+
+SIDECAR = {"name": "sidecar", "image": "busybox", "healthCheck": {"interval": 5}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "lines"),
+    [
+        pytest.param(
+            [change([{"containerName": "web", "port": 8080}], [{"containerName": "web", "port": 80}])],
+            ["cpu[web].port: 8080 → 80 [drift]"],
+            id="an element of a list without a key has the name that people know",
+        ),
+        pytest.param(
+            [
+                change({"containerName": "web", "containerPort": 80}, None, ("loadBalancers", Name("80"))),
+                change(None, {"containerName": "web", "containerPort": 8080}, ("loadBalancers", Name("8080"))),
+            ],
+            ["loadBalancers[web].containerPort: 80 → 8080 [drift]"],
+            id="an element with another key is one change",
+        ),
+        pytest.param(
+            [change(None, SIDECAR, ("containerDefinitions", Name("sidecar")))],
+            [
+                'containerDefinitions[sidecar].healthCheck: (not set) → {"interval": 5} [drift]',
+                'containerDefinitions[sidecar].image: (not set) → "busybox" [drift]',
+                'containerDefinitions[sidecar].name: (not set) → "sidecar" [drift]',
+            ],
+            id="a block with blocks in it is printed by its members",
+        ),
+        pytest.param(
+            [change(["a", "b"], ["a", "c"])], ['cpu: ["a", "b"] → ["a", "c"] [drift]'], id="a short list is one value"
+        ),
+        pytest.param(
+            [change([{"name": "a"}, {"name": "b"}], [{"name": "b"}, {"name": "a"}])],
+            ['cpu: ["a", "b"] → ["b", "a"] [drift]'],
+            id="another order is printed by the names",
+        ),
+    ],
+)
+def test_a_difference_is_read_by_its_leaves(changes: list[FieldChange], lines: list[str]) -> None:
+    """One line for each member that differs, elements by their names; never a block beside a block."""
+    assert [line for one in readable(changes) for line in change_lines(one)] == lines
 
 
 def _json(leaves: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
@@ -111,6 +155,7 @@ def test_every_effect_has_a_text() -> None:
     [
         change("256", None, effect="rolls-tasks", reason="pending"),
         change(Redacted("a1"), Redacted(""), ("a/b", "c~d", 0)),
+        change(1, 2, ("containerDefinitions", Name("web"), "environment", Name("a.b"), "name")),
         GONE,
     ],
 )
@@ -118,6 +163,7 @@ def test_the_line_of_the_api_is_the_line_of_the_engine(changed: FieldChange) -> 
     """The JSON of a change has all that the line needs; a redacted value stays unquoted."""
     field = {
         "path": pointer(changed.path),
+        "shown": dotted(changed.path),
         "before": plain(changed.before),
         "after": plain(changed.after),
         "effect": changed.effect,

@@ -84,8 +84,8 @@ def test_an_event_is_one_line_of_json(clock: FakeClock) -> None:
         "revision": "1",
         "reconcile_id": "r1",
         "fields": [
-            {"path": "/cpu", "before": "256", "after": "512", "origin": "api.yaml:4"},
-            {"path": "/secret", "before": "(sensitive) #a1", "after": None},
+            {"path": "/cpu", "shown": "cpu", "before": "256", "after": "512", "origin": "api.yaml:4"},
+            {"path": "/secret", "shown": "secret", "before": "(sensitive) #a1", "after": None},
         ],
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import cast
 
@@ -84,7 +85,14 @@ class TestWhatIsRead:
         assert found.files == {"web.yaml": manifest().encode()}
         assert found.revision == sha[:12]
         assert found.durable
-        assert found.about == {"commit": sha, "author": "Ada", "subject": "the first commit"}
+        when = datetime.fromisoformat(found.about["committed"]).timestamp()
+        assert when == int(git("show", "-s", "--format=%ct", at=repository.work))
+        assert {**found.about, "committed": ""} == {
+            "commit": sha,
+            "author": "Ada",
+            "subject": "the first commit",
+            "committed": "",
+        }
 
     def test_a_branch_is_followed_and_an_unchanged_one_is_not_fetched_again(
         self, repository: Repository, server: HttpsServer

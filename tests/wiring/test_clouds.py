@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from ecsync.accounts import TargetSettings
@@ -87,3 +89,17 @@ def test_a_role_is_assumed_where_the_controller_runs(aws: fake_aws.FakeAws, monk
     assert [sent.url for sent in aws.sent if sent.operation == "AssumeRole"] == [
         "https://sts.eu-central-1.amazonaws.com/"
     ]
+
+
+def test_the_expiry_of_credentials_is_known_once_they_were_used(aws: fake_aws.FakeAws) -> None:
+    """By target, without a call to AWS; credentials that do not expire have none."""
+    found = clouds(a=target("ecsync"), b=target("ecsync"), c=target("other"))
+    for name in ("", "a", "c"):
+        cloud(found, name)
+    sent = len(aws.sent)
+    assert found.expiries() == []
+    assert len(aws.sent) == sent, "a scrape makes no call"
+    for name in ("", "a"):
+        cloud(found, name).call("ecs", "DescribeServices", services=["web"])
+    expires = datetime(2099, 1, 1, tzinfo=UTC).timestamp()
+    assert found.expiries() == [(name, fake_aws.ACCOUNT, expires) for name in ("a", "b")]

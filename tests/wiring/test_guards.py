@@ -106,6 +106,10 @@ def test_budgets_and_approvals_are_those_of_the_target_or_of_all(tmp_path: Path)
     assert targets.approval(found, own) == set()
     assert targets.per_hour(found, plain) == targets.PerHour(changes=0, removals=5)
     assert targets.per_hour(found, own) == targets.PerHour(changes=9, removals=0)
+    assert targets.lowest_per_hour(found, "123456789012") == targets.PerHour(changes=9, removals=5)
+    assert targets.lowest_per_hour(settings(REMOVALS_PER_HOUR="0"), "123456789012") == targets.PerHour(
+        changes=0, removals=0
+    )
     assert targets.approval(settings(APPROVAL="replace, delete"), plain) == {"replace", "delete"}
     with pytest.raises(ConfigError, match="approval"):
         settings(APPROVAL="update")

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -83,6 +84,15 @@ class Clients:
     def on_attempt(self, callback: Callable[[hooks.Attempt], None]) -> None:
         """Call back after every HTTP request from now on. The callback must not raise or block."""
         self._on_attempt.append(callback)
+
+    def expires(self) -> datetime | None:
+        """Return when the credentials expire; None if they do not, or if none were needed yet. Makes no call.
+
+        botocore has no public name for it: `RefreshableCredentials` of `botocore/credentials.py`.
+        """
+        held = getattr(self._session, "_credentials", None)  # get_credentials() may call AWS
+        found = getattr(held, "_expiry_time", None)
+        return found if isinstance(found, datetime) else None
 
     def page_tokens(self, service: str, operation: str) -> tuple[str, str] | None:
         """Return the request and response members of the page token, by botocore's paginators; None without one."""

@@ -59,6 +59,12 @@ def classify(service: str, operation: str, code: str, status: int = 400, message
     return "throttled" if status == 429 else "transient"
 
 
+def without_response(code: str) -> bool:
+    """Return whether a code is the name of an exception that botocore raises where no response came."""
+    raised = getattr(boto, code, None)
+    return isinstance(raised, type) and issubclass(raised, boto.HTTPClientError)
+
+
 def is_throttle(service: str, operation: str, response: Mapping[str, Any]) -> bool:
     """Return whether a parsed error response means that too many calls were made."""
     error, status = response.get("Error", {}), response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)

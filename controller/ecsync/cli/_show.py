@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable
 from typing import Any, TextIO
 
+NARROWEST = 40  # columns; a narrower terminal wraps by itself
 _COLOURS = {"good": "32", "change": "33", "danger": "31", "dim": "2", "title": "1"}
 
 
@@ -31,9 +34,21 @@ def message(text: str, style: str = "") -> None:
 
 
 def put(lines: Iterable[tuple[str, str]]) -> None:
-    """Print lines of data with their styles."""
+    """Print lines of data with their styles. On a terminal a longer line goes on below, four columns further in."""
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
     for text, style in lines:
-        print(styled(text, style))
+        for line in wrapped(text, columns):
+            print(styled(line, style))
+
+
+def wrapped(text: str, columns: int) -> list[str]:
+    """Return a line as lines of so many columns at most, broken at spaces; with 0, as it is."""
+    if columns < NARROWEST or len(text) <= columns:
+        return [text]
+    start = len(text) - len(text.lstrip())
+    return textwrap.wrap(
+        text.lstrip(), columns, initial_indent=" " * start, subsequent_indent=" " * (start + 4), break_on_hyphens=False
+    )
 
 
 def joined(*reasons: str) -> str:

@@ -35,7 +35,8 @@ def plan(
     output: _options.Output = "text",
     calls: Annotated[bool, typer.Option("--calls", help="Print the exact API calls.")] = False,
     full: Annotated[
-        bool, typer.Option("--full", help="Also list the values that AWS sets and ecsync does not manage.")
+        bool,
+        typer.Option("--full", help="Also list the fields of what is created, and the values that are left alone."),
     ] = False,
     name: Annotated[
         str, typer.Option("--name", help="The name in a plan as Markdown and in its marker. Default: the installation.")

@@ -46,6 +46,14 @@ def run(
         int | None, typer.Option("--http-port", help="The port of metrics and API; 0 is any free one.")
     ] = None,
     log_format: Annotated[str | None, typer.Option("--log-format", help="Log format: auto, json or text.")] = None,
+    metrics_per_app: Annotated[
+        str | None,
+        typer.Option("--metrics-per-app", metavar="true|false", help="Metrics of each application; false: sums only."),
+    ] = None,
+    metrics_emf: Annotated[
+        str | None,
+        typer.Option("--metrics-emf", help="A few metrics as lines for CloudWatch: stdout, or file:PATH."),
+    ] = None,
 ) -> int:
     """Run the daemon: keep AWS as the manifests declare.
 
@@ -73,6 +81,8 @@ def run(
         "http.host": host,
         "http.port": port,
         "log.format": log_format,
+        "metrics.per_app": metrics_per_app,
+        "metrics.emf": metrics_emf,
     }
     simulated_aws = None
     if aws == "simulated":
@@ -99,9 +109,9 @@ def _serve(settings: Settings, simulated_aws: Simulated | None, stop: threading.
     from ecsync.report import log
     from ecsync.wiring import daemon
 
-    view = View(sys.stdout)
+    view = View(sys.stderr if settings.metrics.emf == "stdout" else sys.stdout)  # such lines are alone on a stream
     log.configure(view.errors, wiring.SystemClock(), level=settings.log.level, format=settings.log.format)
-    metrics = daemon.build_metrics()
+    metrics = daemon.build_metrics(per_app=settings.metrics.per_app)
     workspace = wiring.workspace(
         settings,
         settings.source,

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
 from functools import cache
+from typing import TypeAlias
 
 from ecsync.core.model import Effect, Facts, FieldChange, Reason, Text
 from ecsync.core.normalise import SCALARS, normalise
 from ecsync.core.redact import masked
 from ecsync.core.rules import Computed, Delegated, Immutable, NewTasks, Rolls, Rules
-from ecsync.core.trees import Body, Elements, Json, Path, contains, leads_to, take_out
+from ecsync.core.trees import (
+    Body,
+    Elements,
+    Json,
+    Name,
+    Path,
+    canonical,
+    contains,
+    element_names,
+    leads_to,
+    plain,
+    pointer,
+    same,
+    take_out,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,10 +112,11 @@ def walk(before: Json, after: Json, path: Path = ()) -> Iterator[tuple[Path, Jso
     A list that is not keyed differs as a whole. A block that is on one side only differs as a whole.
     """
     if isinstance(before, Mapping) and isinstance(after, Mapping):
+        keyed = isinstance(before, Elements) or isinstance(after, Elements)
         for key in sorted({*before, *after}, key=str):
             one, other = before.get(key), after.get(key)
             if type(one) not in SCALARS or type(one) is not type(other) or one != other:
-                yield from walk(one, other, (*path, key))
+                yield from walk(one, other, (*path, Name(key) if keyed else key))
     elif _differs(_something(before), _something(after)):
         yield path, before, after
 
@@ -160,3 +177,120 @@ def _restrict(want: Json, have: Json, written: Json, path: Path = ()) -> Iterato
                 yield (*path, key), have.pop(key)
         else:
             yield from _restrict(want.get(key), have.get(key), written.get(key), (*path, key))
+
+
+# ---------------------------------------------------------------- the members of a change that differ
+
+LINE = 100  # characters of a value in a line
+_Part: TypeAlias = tuple[Path, Json, Json]  # path, before, after
+
+
+def readable(changes: Iterable[FieldChange], longest: int = LINE) -> Iterator[FieldChange]:
+    """Yield the changes as people read them: one for each member that differs, an element paired with its successor."""
+    for change in _paired(changes):
+        yield from parts(change, longest)
+
+
+def _paired(changes: Iterable[FieldChange]) -> Iterator[FieldChange]:
+    """Yield the changes; an element that was removed under one key and added under another is one change."""
+    lists: dict[Path, list[FieldChange]] = {}
+    every = list(changes)
+    for change in every:
+        if change.path and isinstance(change.path[-1], Name) and (change.before is None) != (change.after is None):
+            lists.setdefault(change.path[:-1], []).append(change)
+    merged: dict[int, FieldChange] = {}  # by the identity of the change that adds an element
+    dropped: set[int] = set()
+    for path, found in lists.items():
+        gone = [one for one in found if isinstance(one.before, Mapping)]
+        came = [one for one in found if isinstance(one.after, Mapping)]
+        for name, one, other in _successors(gone, came):
+            dropped.add(id(one))
+            merged[id(other)] = replace(other, path=(*path, name), before=one.before)
+    for change in every:
+        if id(change) not in dropped:
+            yield merged.get(id(change), change)
+
+
+def _successors(
+    gone: Sequence[FieldChange], came: Sequence[FieldChange]
+) -> Iterator[tuple[Name, FieldChange, FieldChange]]:
+    """Yield (name, removed element, added element) of those with one name; of one and one, whatever it is."""
+    names, others = ([*element_names(side)] for side in ([one.before for one in gone], [one.after for one in came]))
+    if len(gone) == len(came) == 1:
+        name = Name(names[0]) if names and names == others else gone[0].path[-1]
+        yield Name(name), gone[0], came[0]
+    elif names and others:
+        came_by = dict(zip(others, came, strict=True))
+        for name, one in zip(names, gone, strict=True):
+            if name in came_by:
+                yield Name(name), one, came_by[name]
+
+
+def parts(change: FieldChange, longest: int) -> Iterator[FieldChange]:
+    """Yield one change for each member that differs. A list of plain values that fits is one change.
+
+    A block or list that is on one side only is split where a side is longer than the limit, in characters, or has
+    blocks in it.
+    """
+    found = list(_parts(change.path, change.before, change.after, longest))
+    if not found:  # equal as JSON
+        yield change
+    for path, before, after in found:
+        yield replace(change, path=path, before=before, after=after)
+
+
+def place(origins: Mapping[str, str], path: Path) -> str:
+    """Return the place of a path, or of the nearest path above it that has one. `origins` are by JSON pointer."""
+    above = (pointer(path[:length]) for length in range(len(path), -1, -1))
+    return next((origins[one] for one in above if one in origins), "")
+
+
+def _fits(before: Json, after: Json, longest: int) -> bool:
+    return all(len(canonical(plain(side))) <= longest for side in (before, after))
+
+
+def _parts(path: Path, before: Json, after: Json, longest: int) -> Iterator[_Part]:
+    """Yield (path, before, after) of the members that differ."""
+    one_side = before is None or after is None
+    some = after if before is None else before
+    limit = max(longest, LINE) if isinstance(some, list) else longest
+    whole = not _has_blocks(before) and not _has_blocks(after) and _fits(before, after, limit)
+    if isinstance(some, Mapping) and some and (not whole if one_side else isinstance(after, Mapping)):
+        yield from _members(path, before or {}, after or {}, longest)
+    elif isinstance(some, list) and some and not whole and (one_side or isinstance(after, list)):
+        yield from _elements(path, before or [], after or [], longest)
+    else:
+        yield path, before, after
+
+
+def _has_blocks(value: Json) -> bool:
+    """Return whether a block or list contains blocks."""
+    inside = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    return any(isinstance(one, (Mapping, list)) and one for one in inside)
+
+
+def _members(path: Path, before: Mapping[str, Json], after: Mapping[str, Json], longest: int) -> Iterator[_Part]:
+    elements = isinstance(before, Elements) or isinstance(after, Elements)
+    for key in sorted({*before, *after}, key=str):
+        if not same(before.get(key), after.get(key)):
+            name = Name(key) if elements else key
+            yield from _parts((*path, name), before.get(key), after.get(key), longest)
+
+
+def _elements(path: Path, before: list[Json], after: list[Json], longest: int) -> Iterator[_Part]:
+    """Yield the parts of the elements: paired by their names, else around the equal ones."""
+    old, new = element_names(before), element_names(after)
+    if len(old) == len(before) and len(new) == len(after):
+        ones, others = dict(zip(old, before, strict=True)), dict(zip(new, after, strict=True))
+        for name in dict.fromkeys((*new, *old)):
+            if not same(ones.get(name), others.get(name)):
+                yield from _parts((*path, Name(name)), ones.get(name), others.get(name), longest)
+        if list(ones) != list(others) and sorted(ones) == sorted(others):
+            yield path, old, new  # another order
+        return
+    lefts, rights = ([canonical(element) for element in side] for side in (before, after))
+    for what, at, end, to, until in SequenceMatcher(None, lefts, rights, autojunk=False).get_opcodes():
+        for offset in range(max(end - at, until - to) if what != "equal" else 0):
+            one = before[at + offset] if at + offset < end else None
+            other = after[to + offset] if to + offset < until else None
+            yield from _parts((*path, (to if other is not None else at) + offset), one, other, longest)

@@ -8,7 +8,7 @@ from ecsync.core.kind import Kind
 from ecsync.core.model import Desired, Key, Origin
 from ecsync.core.normalise import keyed
 from ecsync.core.rules import Keyed, Rules
-from ecsync.core.trees import Json, Path
+from ecsync.core.trees import Json, Path, element_names
 
 
 def where(desired: Desired, path: Path, rules: Rules) -> Origin:
@@ -44,7 +44,8 @@ def _index(elements: Sequence[Json], name: str, path: Path, rules: Rules) -> int
         if isinstance(rule, Keyed) and len(rule.segments) == len(path) and rule.covers(path):
             names = [next(iter(keyed([element], rule.key)), "") for element in elements]
             return names.index(name) if name in names else None
-    return None
+    names = element_names(elements)
+    return names.index(name) if name in names else int(name) if name.isdecimal() and int(name) < len(elements) else None
 
 
 def locator(resources: Sequence[Desired], kinds: Mapping[str, Kind]) -> Callable[[Key, Path], str]:

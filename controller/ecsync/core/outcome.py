@@ -31,7 +31,7 @@ class StepId:
     phase: Phase = "main"
 
     def __str__(self) -> str:
-        return f"{self.key} (late)" if self.phase == "late" else str(self.key)
+        return f"{self.key} (second step)" if self.phase == "late" else str(self.key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -312,6 +312,22 @@ class Outcome:
 
 
 PassResult: TypeAlias = Literal["synced", "changed", "error", "terminal", "throttled", "frozen", "skipped"]
+
+
+ReadOnlyCode: TypeAlias = Literal["observe", "not_enabled", "lease", "suspended", "frozen", "after"]
+
+
+class ReadOnly(str):
+    """Why a pass may write nothing, as text for people; `code` is one of a closed set, for programs."""
+
+    __slots__ = ("code",)
+    code: ReadOnlyCode
+
+    def __new__(cls, code: ReadOnlyCode, text: str) -> ReadOnly:
+        """Return the text with its code."""
+        made = super().__new__(cls, f"read-only: {text}")
+        made.code = code
+        return made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -21,7 +21,9 @@ from ecsync.core.model import (
     Mark,
     Observed,
     Present,
+    Replace,
     Unreadable,
+    Update,
 )
 from ecsync.core.origins import where
 from ecsync.core.outcome import (
@@ -255,12 +257,23 @@ def _over_budget(result: Result | None) -> str:
     return result.why if isinstance(result, Progressing) and result.budget else ""
 
 
+def first_steps(plan: Plan) -> frozenset[Key]:
+    """Return the resources that a step of the plan creates, updates or replaces."""
+    changes = (Create, Update, Replace)
+    return frozenset(one.id.key for one in plan.steps if one.id.phase == "main" and isinstance(one.change, changes))
+
+
+def is_second(step: Step, begun: Collection[Key]) -> bool:
+    """Return whether a step completes a change that is counted already; `begun` is from `first_steps`."""
+    return step.id.phase == "late" and isinstance(step.change, Update) and step.id.key in begun
+
+
 def summary(plan: Plan) -> dict[str, int]:
     """Return the counts of what a plan would do, by the names of its last line."""
     counts = {"create": 0, "update": 0, "replace": 0, "delete": 0, "adopt": 0, "mark": 0, "forget": 0}
-    created = {step.id.key for step in plan.steps if isinstance(step.change, Create)}
+    begun = first_steps(plan)
     for step in plan.steps:
-        if step.id.phase != "late" or step.id.key not in created:
+        if not is_second(step, begun):
             counts[type(step.change).__name__.lower()] += 1
     counts["held"] = len(plan.withheld)
     counts["calls"] = sum(len(step.calls) for step in plan.steps if not isinstance(step.change, Adopt))

@@ -24,6 +24,12 @@ class Elements(dict[str, Json]):
     """A keyed list: the elements of a list as a map by their key. It compares as a dict."""
 
 
+class Name(str):
+    """The key of an element in a path: `containerDefinitions[web]`. It is equal to the same text."""
+
+    __slots__ = ()
+
+
 def pattern(text: str) -> tuple[str, ...]:
     """Split `a.b[].c.*` into its segments. A key that contains dots is reached through `*` or `[]`."""
     segments: list[str] = []
@@ -157,12 +163,33 @@ def pointer(path: Path) -> str:
 
 
 def dotted(path: Path) -> str:
-    """Return the path as text for people: `containerDefinitions[web].image`."""
+    """Return the path as text for people: `containerDefinitions[web].image`. An ARN is shown by its name."""
     text = ""
     for part in path:
-        plain = isinstance(part, str) and part.isidentifier()
-        text += (f".{part}" if text else str(part)) if plain else f"[{part}]"
+        plain = isinstance(part, str) and not isinstance(part, Name) and part.isidentifier()
+        text += (f".{part}" if text else str(part)) if plain else f"[{_called(str(part))}]"
     return text
+
+
+def element_names(elements: Sequence[Json]) -> list[str]:
+    """Return the names of the elements of a list, as people call them; empty where not each one has its own name."""
+    for member in ("name", "Name", "containerName", "Key", "key", "Sid", "Field"):
+        if all(isinstance(one, Mapping) and isinstance(one.get(member), str) for one in elements):
+            names = [one[member] for one in elements]
+            return names if len(set(names)) == len(names) else []
+    return []
+
+
+def _called(part: str) -> str:
+    """Return the name in an ARN: `blue` of `arn:aws:elasticloadbalancing:…:targetgroup/blue/6d0ecf831eec9f09`."""
+    if part.count(":") < 5 or not part.startswith("arn:"):
+        return part
+    resource = part.split(":", 5)[5]
+    match resource.split("/"):
+        case ["targetgroup", name, _] | ["loadbalancer", _, name, _]:
+            return name
+        case _:
+            return resource.rpartition("/")[2].rpartition(":")[2] or part
 
 
 def canonical(value: Json) -> str:

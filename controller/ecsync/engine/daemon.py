@@ -17,7 +17,15 @@ from ecsync.core.status import owned
 from ecsync.core.wording import internal_error
 from ecsync.engine.ahead import counting
 from ecsync.engine.catalogue import Catalogue
-from ecsync.engine.daemon_parts import DaemonParts, Place, SourceState, pruning, result, result_of_error
+from ecsync.engine.daemon_parts import (
+    DaemonParts,
+    Place,
+    SourceState,
+    pruning,
+    read_only_reason,
+    result,
+    result_of_error,
+)
 from ecsync.engine.ordering import Ordering
 from ecsync.engine.queue import Claim, Priority
 from ecsync.engine.reconciler import Destination, PassOptions, Refused, reconcile
@@ -289,7 +297,10 @@ class Daemon:
         """Make the pass, and return its outcome and whether its reads waited for the rate limit. Raises Deferred."""
         recorder = self._parts.recorder
         # Such a pass may wait until it has read everything: it is not on a worker's thread.
-        with self._parts.wait_limit(inf if claim.patient else PASS_WAIT) as allowance, recorder.timer("total"):
+        with (
+            self._parts.wait_limit(inf if claim.patient else PASS_WAIT) as allowance,
+            recorder.timer("total", reconcile_id),
+        ):
             waited = 0.0
 
             def planned(plan: Plan) -> None:
@@ -307,7 +318,7 @@ class Daemon:
                 enforce=enforce,
                 may_go_on=may_go_on,
                 planned=planned,
-                timer=recorder.timer,
+                timer=partial(recorder.timer, reconcile_id=reconcile_id),
             )
             destination = self._parts.destination_for(application)
             self._place(application, destination)
@@ -341,19 +352,7 @@ class Daemon:
     def _read_only_reason(self, application: Application) -> str:
         """Return the reason why nothing may be written to an application now; empty if it may."""
         waits = self._ordering.waits(application, self._catalogue)
-        if application.sync.mode != "enforce":
-            return "read-only: sync.mode is observe"
-        if not self._parts.consents(application):
-            return (
-                "read-only: the operator has not enabled writes to this target (--enforce, or `enforce` in its config)"
-            )
-        if unheld := self._parts.unheld():
-            return f"read-only: the lease is {unheld}"
-        if application.suspend:
-            return f"read-only: suspended by ecsync/suspend in its Application document: {application.suspend}"
-        if frozen := self._parts.frozen(application.name):
-            return f"read-only: {frozen}"
-        return f"read-only: {waits}" if waits else ""
+        return read_only_reason(self._parts, application, waits)
 
     def _finish(
         self,
@@ -378,7 +377,7 @@ class Daemon:
             only_looked=read_only,
         )
         self._parts.store.finish(name, done, outcome, now + timedelta(seconds=after))
-        self._parts.recorder.finished(name, pass_result, cause)
+        self._parts.recorder.finished(name, pass_result, cause, reconcile_id)
 
     # ---------------------------------------------------------------- the time of the next pass
 

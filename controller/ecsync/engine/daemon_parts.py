@@ -11,7 +11,7 @@ from math import inf
 from typing import Any, Protocol, TypeAlias
 
 from ecsync.core.model import Application, Problem, Target
-from ecsync.core.outcome import Done, Failed, LeftBehind, Outcome, PassResult, Plan, WithheldReason
+from ecsync.core.outcome import Done, Failed, LeftBehind, Outcome, PassResult, Plan, ReadOnly, WithheldReason
 from ecsync.core.ports import Allowance, AwsError, Clock, Deferred, Snapshot, SourceError
 from ecsync.engine.catalogue import Catalogue
 from ecsync.engine.queue import MemoryQueue
@@ -101,7 +101,7 @@ class EventRecorder(Protocol):
     def failed(self, application: Application, error: Exception, reconcile_id: str) -> None:
         """A pass ended without a plan: lost credentials, or a guard that refused."""
 
-    def finished(self, application: str, result: PassResult, error: AwsError | None) -> None:
+    def finished(self, application: str, result: PassResult, error: AwsError | None, reconcile_id: str) -> None:
         """A pass is over, with or without an outcome."""
 
     def deferred(self, application: str, deferred: Deferred) -> None:
@@ -119,7 +119,7 @@ class EventRecorder(Protocol):
     def moved(self, application: Application, left: LeftBehind | None, to: Target) -> None:
         """The manifests mean another account or Region than in the last pass; `left` is what the application had."""
 
-    def timer(self, phase: str) -> AbstractContextManager[object]:
+    def timer(self, phase: str, reconcile_id: str = "") -> AbstractContextManager[object]:
         """Time a phase of a pass."""
 
 
@@ -191,6 +191,22 @@ def _pruning(name: str, each: Mapping[str, OneState]) -> str:
             text = f"nothing will be deleted: it may have moved to the source {other}, which is not read since"
             return WithheldReason("stale_source", text)
     return ""
+
+
+def read_only_reason(parts: DaemonParts, application: Application, waits: str) -> str:
+    """Return why nothing may be written to an application now; empty if it may. `waits` is for which other one."""
+    if application.sync.mode != "enforce":
+        return ReadOnly("observe", "sync.mode is observe")
+    if not parts.consents(application):
+        text = "the operator has not enabled writes to this target (--enforce, or `enforce` in its config)"
+        return ReadOnly("not_enabled", text)
+    if unheld := parts.unheld():
+        return ReadOnly("lease", f"the lease is {unheld}")
+    if application.suspend:
+        return ReadOnly("suspended", f"suspended by ecsync/suspend in its Application document: {application.suspend}")
+    if frozen := parts.frozen(application.name):
+        return ReadOnly("frozen", frozen)
+    return ReadOnly("after", waits) if waits else ""
 
 
 def result(outcome: Outcome) -> PassResult:

@@ -82,7 +82,8 @@ class MemoryQueue:
     - `most_at` returns the most names of a site that may be claimed at a time; 0: it has no limit of its own.
     - `close` wakes every worker and ends every claim: a pass stops before its next mutating call.
 
-    `wait` is `Condition.wait`, or a replacement in tests (`FakeClock.skip`, `FakeClock.hold`).
+    `wait` is `Condition.wait`, or a replacement in tests (`FakeClock.skip`, `FakeClock.hold`). `waited` receives the
+    seconds for which a name was due when it is taken; it must not block.
     """
 
     def __init__(
@@ -92,11 +93,13 @@ class MemoryQueue:
         *,
         workers: int = 4,
         most_at: Callable[[Hashable], int] = lambda _site: 0,
+        waited: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
         self._clock = clock
         self._wait = wait
         self._workers = workers
         self._most_at = most_at
+        self._waited = waited
         self._changed = threading.Condition()
         self._waiting: dict[str, _Due] = {}
         self._later: list[tuple[float, int, str]] = []  # a heap of (time, order, name); some are stale
@@ -157,6 +160,12 @@ class MemoryQueue:
         with self._changed:
             now = self._clock.monotonic()
             return sum(due.at <= now for due in self._waiting.values())
+
+    def oldest(self) -> float:
+        """Return for how many seconds a name is due and waits for a worker; 0 if none waits."""
+        with self._changed:
+            now = self._clock.monotonic()
+            return max((now - due.at for due in self._waiting.values() if due.at <= now), default=0.0)
 
     def active(self) -> int:
         """Return how many names are claimed."""
@@ -248,6 +257,7 @@ class MemoryQueue:
     def _claim(self, site: _Site, now: float) -> Claim:
         _, _, key = heapq.heappop(site.ready)
         due = self._waiting.pop(key)
+        self._waited(max(0.0, now - due.at))
         self._taken += 1
         site.served = self._taken
         site.active += 1

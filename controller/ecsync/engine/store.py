@@ -103,7 +103,13 @@ class Store:
 
 def _redeclared(known: ApplicationState, now: ApplicationState) -> ApplicationState:
     return replace(
-        known, target=now.target, sync=now.sync, source=now.source, revision=now.revision, problems=now.problems
+        known,
+        target=now.target,
+        sync=now.sync,
+        source=now.source,
+        revision=now.revision,
+        problems=now.problems,
+        suspended=now.suspended,
     )
 
 

@@ -51,6 +51,11 @@ class _Places:
             self._changed.move_to_end(key)
         self._taken.discard(key)
 
+    def used(self, now: float) -> int:
+        """Return how many places are taken."""
+        self._forget(now)
+        return len(self._changed.keys() | self._taken)
+
     def _before(self, application: str) -> int:
         """Return how many applications come before this one."""
         names = list(self._waiting)
@@ -87,6 +92,15 @@ class Counts:
                     self._removals.give_back(key, now, changed=False)
                     return wait, name
             return 0.0, ""
+
+    def used(self) -> tuple[int, int]:
+        """Return how many resources were changed within the hour, and how many of these were removed.
+
+        Only what has a budget is counted.
+        """
+        with self._lock:
+            now = self.clock.monotonic()
+            return self._changes.used(now), self._removals.used(now)
 
     def give_back(self, key: Key, *, changed: bool) -> None:
         """End a change. Without one, its places are free again."""

@@ -64,6 +64,10 @@ class Guard:
                 self._approved[application, digest] = named
             return any(of == application and named <= steps for (of, _), steps in self._approved.items())
 
+    def known(self) -> Record | None:
+        """Return the record as it was read last, without reading it; None before it could be read."""
+        return self._record
+
     def look_again(self) -> None:
         """Read the record again before the next answer: it was changed here."""
         with self._lock:

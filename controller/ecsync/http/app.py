@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from datetime import UTC, datetime
 from functools import partial
@@ -25,6 +27,7 @@ from ecsync.http.hooks import LARGEST, Hooks
 from ecsync.http.view import View
 
 Exposition = Callable[[str], tuple[bytes, str]]  # Accept header -> the metrics, their content type
+Answered = Callable[[str, str, int, float], None]  # template of the route, method, status, seconds
 
 _HEADERS = (
     (b"cache-control", b"no-store"),
@@ -34,6 +37,15 @@ _HEADERS = (
     (b"x-frame-options", b"DENY"),
 )
 _METHODS = ("GET", "HEAD")
+READS = (  # the routes of reads, in the order of `_Routes.reads`
+    "/metrics",
+    "/healthz",
+    "/readyz",
+    "/api/v1/applications",
+    "/api/v1/applications/{name}",
+    "/api/v1/events",
+)
+_FAST = 1  # level of gzip: a scrape comes each 15 s, and text of metrics shrinks to a tenth at any level
 _RETRY = "/retry"  # the end of a path that takes POST
 _HOOKS = "/hooks/"  # the start of other paths that take POST
 _GUARDS = "/api/v1/guards/"  # the same
@@ -63,29 +75,26 @@ def create_app(
     hosts: Collection[str] = (),
     hooks: Hooks | None = None,
     guards: Guards | None = None,
+    answered: Answered = lambda _route, _method, _status, _seconds: None,
 ) -> ASGIApp:
     """Build the application. Each read runs on a thread: `view` and `metrics` must be thread-safe.
 
-    `hosts` are the names under which clients may reach it, beside `localhost` and every IP address.
+    `hosts` are the names under which clients may reach it, beside `localhost` and every IP address. `answered` receives
+    each answer, and must not block.
     """
     routes = _Routes(view, metrics)
     posts = [Route("/hooks/{hook}", partial(_hook, hooks), methods=["POST"])] if hooks else []
     posts += [Route(_GUARDS + "{verb}", partial(_guard, guards), methods=["POST"])] if guards else []
     starlette = Starlette(
         routes=[
-            Route("/metrics", routes.metrics, methods=["GET"]),
-            Route("/healthz", routes.healthz, methods=["GET"]),
-            Route("/readyz", routes.readyz, methods=["GET"]),
-            Route("/api/v1/applications", routes.applications, methods=["GET"]),
-            Route("/api/v1/applications/{name}", routes.application, methods=["GET"]),
+            *(Route(path, read, methods=["GET"]) for path, read in zip(READS, routes.reads, strict=True)),
             Route("/api/v1/applications/{name}/retry", routes.retry, methods=["POST"]),
-            Route("/api/v1/events", routes.events, methods=["GET"]),
             *posts,
         ],
         exception_handlers={HTTPException: _rejected, Exception: _internal_error},
     )
     starlette.router.redirect_slashes = False  # a redirect would repeat the Host header of the client
-    return _Guard(starlette, {"localhost", *(host.lower() for host in hosts)})
+    return _Guard(starlette, {"localhost", *(host.lower() for host in hosts)}, answered)
 
 
 class _Routes:
@@ -94,10 +103,16 @@ class _Routes:
     def __init__(self, view: View, metrics: Exposition) -> None:
         self._view = view
         self._metrics = metrics
+        self.reads = (
+            self.metrics, self.healthz, self.readyz, self.applications, self.application, self.events,
+        )  # fmt: skip
 
     def metrics(self, request: Request) -> Response:
         content, content_type = self._metrics(request.headers.get("accept", ""))
-        return Response(content, headers={"content-type": content_type})
+        headers = {"content-type": content_type, "vary": "accept, accept-encoding"}
+        if _takes_gzip(request.headers.get("accept-encoding", "")):
+            content, headers["content-encoding"] = gzip.compress(content, _FAST), "gzip"
+        return Response(content, headers=headers)
 
     def healthz(self, _request: Request) -> Response:
         """Return 200 while every loop makes iterations: an open port does not prove that."""
@@ -191,38 +206,49 @@ class _Guard:
     A health check is always admitted: a busy API is no reason to restart the daemon. Hooks have limits of their own.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Collection[str]) -> None:
+    def __init__(self, app: ASGIApp, hosts: Collection[str], answered: Answered) -> None:
         self._app = app
         self._hosts = hosts
+        self._answered = answered
         self._running = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        began, status = time.monotonic(), 0
+
         async def send_with_headers(message: Message) -> None:
+            nonlocal status
             if message["type"] == "http.response.start":
+                status = message["status"]
                 message["headers"] = [*message.get("headers", ()), *_HEADERS]
             await send(message)
 
-        if scope["type"] != "http":
-            return
+        try:
+            await self._answer(scope, receive, send_with_headers)
+        finally:
+            if status:  # else the client left
+                route = getattr(scope.get("route"), "path", "other")
+                self._answered(route, scope["method"], status, time.monotonic() - began)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         hook = scope["path"].startswith(_HOOKS) and scope["method"] == "POST"
         post = scope["path"].endswith(_RETRY) or scope["path"].startswith(_GUARDS)
         if not hook and scope["method"] not in (("POST",) if post else _METHODS):
-            await _error(405, "only reads, POST …/retry, hooks and guards", allow="GET, HEAD")(
-                scope, receive, send_with_headers
-            )
+            await _error(405, "only reads, POST …/retry, hooks and guards", allow="GET, HEAD")(scope, receive, send)
             return
         if not self._knows(Headers(scope=scope).get("host", "")):
-            await _error(421, "this host name is not served: add it to http.hosts")(scope, receive, send_with_headers)
+            await _error(421, "this host name is not served: add it to http.hosts")(scope, receive, send)
             return
         if hook or scope["path"] in _HEALTH:
-            await self._app(scope, receive, send_with_headers)
+            await self._app(scope, receive, send)
             return
         if self._running >= _MOST_REQUESTS:
-            await _error(503, "too many requests; try again")(scope, receive, send_with_headers)
+            await _error(503, "too many requests; try again")(scope, receive, send)
             return
         self._running += 1
         try:
-            await self._app(scope, receive, send_with_headers)
+            await self._app(scope, receive, send)
         finally:
             self._running -= 1
 
@@ -237,6 +263,15 @@ class _Guard:
         except ValueError:
             return not host or name.lower() in self._hosts
         return True
+
+
+def _takes_gzip(accepted: str) -> bool:
+    """Return whether an Accept-Encoding header names gzip, and does not refuse it with `q=0` (RFC 9110, 12.5.3)."""
+    for one in accepted.split(","):
+        coding, _, weight = one.partition(";")
+        if coding.strip().lower() == "gzip":
+            return weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False
 
 
 def _is_here(request: Request) -> bool:

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from ecsync.core.diff import place, readable
 from ecsync.core.model import FieldChange, Origin, Problem
 from ecsync.core.outcome import ApplicationState, Event, LeftBehind, Outcome, Pass, ResourceStatus
-from ecsync.core.trees import Json, plain, pointer
+from ecsync.core.trees import Json, dotted, plain, pointer
 from ecsync.http.view import SourceView
 
 VERSION = "ecsync/v1"
@@ -99,7 +100,7 @@ def _resource(status: ResourceStatus) -> dict[str, Json]:
         "message": status.message,
         "physical": status.physical,
         "origin": status.origin or None,
-        "fields": [_field(change, status.origins) for change in status.fields],
+        "fields": [_field(part, status.origins) for part in readable(status.fields)],
     }
 
 
@@ -112,14 +113,14 @@ def _left_behind(left: LeftBehind) -> dict[str, Json]:
 
 
 def _field(change: FieldChange, origins: Mapping[str, str]) -> dict[str, Json]:
-    path = pointer(change.path)
     return {
-        "path": path,
+        "path": pointer(change.path),
+        "shown": dotted(change.path),
         "before": plain(change.before),
         "after": plain(change.after),
         "effect": change.effect,
         "reason": change.reason,
-        "origin": origins.get(path),
+        "origin": place(origins, change.path) or None,
     }
 
 

@@ -57,7 +57,8 @@ class State:
 class Keeper:
     """Renews a lease, or takes it when it is free. Any thread may ask for `state` and `permit`.
 
-    `changed` receives the states before and after a change, on the thread of the keeper; it must not raise.
+    `changed` receives the states before and after a change, `looked` what each round found (`held`: it was taken
+    or renewed), on the thread of the keeper; they must not raise.
     """
 
     def __init__(
@@ -65,10 +66,12 @@ class Keeper:
         lease: Lease,
         timing: Timing,
         changed: Callable[[State, State], None] = lambda _before, _now: None,
+        looked: Callable[[State], None] = lambda _now: None,
     ) -> None:
         self._lease = lease
         self._timing = timing
         self._changed = changed
+        self._looked = looked
         self._latest = State()
         self._stopping = threading.Event()
         self._taken: Callable[[], None] = lambda: None
@@ -112,6 +115,7 @@ class Keeper:
             now = State(holder=self._lease.keep(force=force))
         except _FAILURES as error:
             now = State(error=str(error))
+        self._looked(State(held=True) if now == State() else now)
         self._latest = now = State(held=True) if self._lease.held() else now
         if (now.held, now.holder, bool(now.error)) != (before.held, before.holder, bool(before.error)):
             self._changed(before, now)

@@ -1,29 +1,29 @@
 """A change of a field, as people read it: `path: before → after [drift] (rolls tasks) api.yaml:9`.
 
-A value that is too long for a line is printed by the members that differ. A text is cut around the first difference.
+A block is printed by the members that differ, a list by its elements. A text is cut around the first difference.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from difflib import SequenceMatcher
 from typing import Any
 
+from ecsync.core.diff import LINE, parts, place, readable
 from ecsync.core.model import Effect, FieldChange, Text
 from ecsync.core.outcome import Event
 from ecsync.core.redact import Redacted
-from ecsync.core.trees import Json, Path, canonical, dotted, plain, pointer, same, transform
+from ecsync.core.trees import Json, Name, Path, canonical, dotted, plain, transform
 
-WIDTH = 100  # characters of a value in a line
+WIDTH = LINE
 LONGEST = 500  # characters of a value in an event
 CONTEXT = 20  # characters that stay in front of the first difference
 
 EFFECTS: Mapping[Effect, str] = {
     "in-place": "",
-    "new-tasks": "new tasks only; running ones after a forced deployment",
+    "new-tasks": "tasks started from now on; a forced deployment rolls the others",
     "rolls-tasks": "rolls tasks",
     "needs-force": "needs a forced deployment",
     "revise": "new revision",
@@ -59,39 +59,7 @@ def _bare(leaf: Json) -> Json:
 
 def event_lines(event: Event) -> list[str]:
     """Return the lines of each change of an event."""
-    return [
-        line for change in event.fields for line in change_lines(change, event.origins.get(pointer(change.path), ""))
-    ]
-
-
-def parts(change: FieldChange, longest: int) -> Iterator[FieldChange]:
-    """Yield the change; one for each member that differs where a side is longer than the limit, in characters."""
-    if _fits(change.before, change.after, longest):
-        yield change
-        return
-    for path, before, after in _parts(change.path, change.before, change.after, longest):
-        yield replace(change, path=path, before=before, after=after)
-
-
-def _fits(before: Json, after: Json, longest: int) -> bool:
-    return len(_text(before)) <= longest and len(_text(after)) <= longest
-
-
-def _parts(path: Path, before: Json, after: Json, longest: int) -> Iterator[tuple[Path, Json, Json]]:
-    """Yield (path, before, after) of the members that differ. Elements of a list are paired around the equal ones."""
-    if isinstance(before, Mapping) and isinstance(after, Mapping):
-        for key in sorted({*before, *after}, key=str):
-            if not same(before.get(key), after.get(key)):
-                yield from _parts((*path, key), before.get(key), after.get(key), longest)
-    elif isinstance(before, list) and isinstance(after, list) and not _fits(before, after, longest):
-        old, new = ([canonical(element) for element in side] for side in (before, after))
-        for what, at, end, to, until in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-            for offset in range(max(end - at, until - to) if what != "equal" else 0):
-                one = before[at + offset] if at + offset < end else None
-                other = after[to + offset] if to + offset < until else None
-                yield from _parts((*path, (to if other is not None else at) + offset), one, other, longest)
-    else:
-        yield path, before, after
+    return [line for change in event.fields for line in change_lines(change, place(event.origins, change.path))]
 
 
 def _values(change: FieldChange) -> str:
@@ -139,7 +107,7 @@ def _window(text: str, start: int, longest: int) -> str:
 def from_json(field: Mapping[str, Any]) -> FieldChange:
     """Return the change that a member of `fields` in the HTTP API states."""
     return FieldChange(
-        path=_path(field["path"]),
+        path=_path(field["path"], field.get("shown", "")),
         before=_value(field["before"]),
         after=_value(field["after"]),
         effect=field["effect"],
@@ -147,8 +115,13 @@ def from_json(field: Mapping[str, Any]) -> FieldChange:
     )
 
 
-def _path(text: str) -> Path:
-    return tuple(part.replace("~1", "/").replace("~0", "~") for part in text.split("/")[1:])
+def _path(text: str, shown: str) -> Path:
+    """Return the path of a JSON pointer. `shown` is the same for people: it shows which parts are names of elements."""
+    path: list[str] = []
+    for part in (one.replace("~1", "/").replace("~0", "~") for one in text.split("/")[1:]):
+        named = shown.startswith(dotted((*path, Name(part))))
+        path.append(Name(part) if named else part)
+    return tuple(path)
 
 
 def _value(value: Json) -> Json:
@@ -162,9 +135,9 @@ def short(value: Json) -> Json:
     return value if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text)} characters)"
 
 
-def short_changes(change: FieldChange) -> Iterator[FieldChange]:
-    """Yield the change as an event has it: by the members that differ where it is too long, and long texts cut."""
-    for part in parts(change, LONGEST):
+def short_changes(changes: Iterable[FieldChange]) -> Iterator[FieldChange]:
+    """Yield the changes as an event has them: by the members that differ, and long texts cut."""
+    for part in readable(changes, LONGEST):
         before, after = _plain_text(part.before), _plain_text(part.after)
         cut = _cut(before, after, LONGEST)
         yield replace(

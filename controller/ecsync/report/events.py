@@ -327,7 +327,7 @@ def _over(outcome: Outcome, failures: Mapping[StepId, Failed]) -> bool:
 
 
 def _fields(key: Key, changes: tuple[FieldChange, ...], context: Context) -> dict[str, Any]:
-    fields = tuple(part for change in changes for part in short_changes(change))
+    fields = tuple(short_changes(changes))
     places = {pointer(part.path): context.where(key, part.path) for part in fields}
     return {
         "fields": fields,

@@ -13,7 +13,7 @@ from typing import Any, Literal, TextIO, TypeAlias
 from ecsync.core.model import FieldChange
 from ecsync.core.outcome import Event
 from ecsync.core.ports import Clock, Sink
-from ecsync.core.trees import canonical, plain, pointer
+from ecsync.core.trees import canonical, dotted, plain, pointer
 from ecsync.report.changes import event_lines, short
 from ecsync.report.log_throttle import Repeats
 
@@ -138,7 +138,7 @@ def canonical_in_order(line: Mapping[str, Any]) -> str:
 
 def _field(change: FieldChange, origins: Mapping[str, str]) -> dict[str, Any]:
     path = pointer(change.path)
-    field = {"path": path, "before": plain(change.before), "after": plain(change.after)}
+    field = {"path": path, "shown": dotted(change.path), "before": plain(change.before), "after": plain(change.after)}
     return field | ({"origin": origins[path]} if path in origins else {})
 
 

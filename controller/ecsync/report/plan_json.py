@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from ecsync.core import redact, status
+from ecsync.core.diff import readable
 from ecsync.core.kind import Kind
 from ecsync.core.model import Call, FieldChange, Key, Problem
 from ecsync.core.outcome import HealthStatus, Plan, Step, SyncStatus
-from ecsync.core.trees import Json, Path, canonical, plain, pointer
+from ecsync.core.trees import Json, Path, canonical, dotted, plain, pointer
 
 Where = Callable[[Key, Path], str]  # `file:line` of a field, or of its document
 
@@ -93,7 +94,7 @@ def _step(step: Step, one: Planned) -> dict[str, Json]:
         "key": step.id.key.full,
         "phase": step.id.phase,
         "action": type(step.change).__name__.lower(),
-        "fields": [_field(change, step.id.key, one.where) for change in step.fields],
+        "fields": [_field(part, step.id.key, one.where) for part in readable(step.fields)],
         "calls": [_call(call, one.kinds[step.id.key.kind]) for call in step.calls],
         "after": sorted(other.key.full for other in step.after),
         "waiting": step.waiting,
@@ -103,6 +104,7 @@ def _step(step: Step, one: Planned) -> dict[str, Json]:
 def _field(change: FieldChange, key: Key, where: Where) -> dict[str, Json]:
     return {
         "path": pointer(change.path),
+        "shown": dotted(change.path),
         "before": plain(change.before),
         "after": plain(change.after),
         "effect": change.effect,

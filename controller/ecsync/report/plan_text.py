@@ -7,9 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from ecsync.core import redact, status
+from ecsync.core.diff import parts, readable
 from ecsync.core.model import Adopt, Create, Delete, Effect, FieldChange, Forget, Mark, Replace, Update
+from ecsync.core.normalise import normalise
 from ecsync.core.outcome import Plan, Step, Unmanaged
-from ecsync.core.trees import dotted, plain
+from ecsync.core.trees import Json, Path, dotted, plain
 from ecsync.report.changes import EFFECTS, change_lines, shown
 from ecsync.report.plan_json import Planned, digest
 
@@ -36,7 +38,10 @@ _STEP_EFFECTS: tuple[Effect, ...] = ("revise", "rolls-tasks", "needs-force")  # 
 
 
 def lines(planned: Sequence[Planned], *, calls: bool = False, full: bool = False) -> Iterator[Line]:
-    """Yield the plans of all applications. `calls` adds the exact API calls, `full` the values that AWS decides."""
+    """Yield the plans of all applications.
+
+    `calls` adds the exact API calls. `full` adds the fields of what is created, and the values that are left alone.
+    """
     for one in planned:
         yield from _application(one, calls=calls, full=full)
     plans = [one.plan for one in planned]
@@ -62,9 +67,9 @@ def _application(one: Planned, *, calls: bool, full: bool) -> Iterator[Line]:
     title = f"app {plan.application}  ({one.source or 'manifests'} @ {plan.revision}, {plan.target})"
     yield Line(f"{title:<{COLUMN + 20}} {one.sync} · {one.health}   plan {plan.digest}", "title")
     for step in plan.steps:
-        yield from step_lines(step, one, calls=calls)
+        yield from step_lines(step, one, calls=calls, full=full)
     for held in plan.withheld:
-        yield from step_lines(held.step, one, held=held.reason)
+        yield from step_lines(held.step, one, held=held.reason, full=full)
     for key, why in plan.unreadable.items():
         yield Line(f"  ✖ {key!s:<{COLUMN - 4}} unknown: {why}", "danger")
     for key, why in plan.stopped.items():
@@ -83,22 +88,42 @@ def _application(one: Planned, *, calls: bool, full: bool) -> Iterator[Line]:
 
 
 def step_lines(
-    step: Step, one: Planned, *, calls: bool = False, held: str = "", fingerprints: bool = True
+    step: Step, one: Planned, *, calls: bool = False, full: bool = False, held: str = "", fingerprints: bool = True
 ) -> Iterator[Line]:
     """Yield the line of a step, and one for each field that it changes. `held` is why it is withheld."""
     symbol, action, style = _ACTIONS[type(step.change)]
     if step.fields and all(change.reason == "drift" for change in step.fields) and isinstance(step.change, Update):
         symbol = "!"
-    reason = f"   (held: {held})" if held else f"   ({step.waiting})" if step.waiting else ""
-    text = f"  {symbol:<3} {step.id!s:<{COLUMN - 6}} {action}{_detail(step)}{reason}"
+    waits = step.waiting
+    if status.is_second(step, status.first_steps(one.plan)):
+        # It completes what its first step began, and is counted there.
+        names = sorted({str(other.key) for other in step.after if other.key != step.id.key})
+        symbol, action, waits = "↳", "then set", waits or (f"waits for {', '.join(names)}" if names else "")
+    reason = f"   (held: {held})" if held else f"   ({waits})" if waits else ""
+    created = _created(step, one)
+    count = f"   {len(created)} field{'s' * (len(created) != 1)}" if created else ""
+    text = f"  {symbol:<3} {step.id.key!s:<{COLUMN - 6}} {action}{_detail(step)}{count}{reason}"
     yield Line(text.rstrip(), "dim" if held else style)
-    for change in step.fields:
+    for change in readable(step.fields):
         for line in _planned_change_lines(step, change, one, fingerprints=fingerprints):
             yield Line(f"        {line}", "change")
+    for path, value in created if full else ():
+        yield Line(f"        {dotted(path)}: {shown(value)}  {one.where(step.id.key, path)}".rstrip(), "good")
     if calls:
         for call in step.calls:
             params = redact.params(call.params, one.kinds[step.id.key.kind].rules)
             yield Line(f"        → {call.name} {json.dumps(plain(params), ensure_ascii=False, default=str)}", "dim")
+
+
+def _created(step: Step, one: Planned) -> list[tuple[Path, Json]]:
+    """Return the fields that a create declares, with their values, redacted."""
+    kind = one.kinds.get(step.id.key.kind)
+    if not isinstance(step.change, Create) or kind is None:
+        return []
+    body = normalise(step.change.desired.body, kind.rules, fill=False)
+    whole = (FieldChange(path=(name,), before=None, after=value) for name, value in body.items())
+    fields = (part for change in whole for part in parts(change, 0))
+    return [(part.path, redact.masked(part.after, part.path, kind.rules)) for part in fields]
 
 
 def _detail(step: Step) -> str:
@@ -114,18 +139,18 @@ def _planned_change_lines(step: Step, change: FieldChange, one: Planned, *, fing
     origin = one.where(step.id.key, change.path)
     if not isinstance(step.change, Adopt):
         return change_lines(change, origin, fingerprints=fingerprints)
-    reset = any(change.path == other.path for other in step.change.resets)
+    reset = any(change.path[: len(other.path)] == other.path for other in step.change.resets)
     note = "would be reset" if reset else "would be changed"
     return change_lines(change, origin, tag=False, note=note, fingerprints=fingerprints)
 
 
 def _unmanaged(plan: Plan, *, full: bool) -> Iterator[Line]:
-    decided_by_aws = [value for value in plan.unmanaged if value.owner == "AWS"]
-    for value in plan.unmanaged:
-        if full or value.owner != "AWS":
-            yield _unmanaged_line(value)
-    if decided_by_aws and not full:
-        yield Line(f"  ({len(decided_by_aws)} values are set by AWS and not managed; --full lists them)", "dim")
+    """Yield what is left alone, or how many values that are."""
+    if full:
+        yield from map(_unmanaged_line, plan.unmanaged)
+    elif plan.unmanaged:
+        count = len(plan.unmanaged)
+        yield Line(f"  ({count} value{'s are' if count > 1 else ' is'} left alone; --full lists them)", "dim")
 
 
 def _unmanaged_line(value: Unmanaged) -> Line:

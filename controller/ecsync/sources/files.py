@@ -18,7 +18,7 @@ SUFFIXES = (".yaml", ".yml", ".json")
 MAX_TOTAL = 25_000_000  # bytes, about 12,000 services; the parser has its own limit for one file
 MAX_FILES = 10_000
 
-_ABOUT = ("commit", "author", "subject")
+_ABOUT = ("commit", "author", "subject", "committed")
 _LONGEST = 200  # characters of one of them
 _IGNORED_ENDINGS = ("~", ".swp", ".tmp")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -127,7 +127,7 @@ def about_text(about: Mapping[str, str]) -> bytes:
 
 
 def about(content: bytes) -> dict[str, str]:
-    """Return what an object states of a release: commit, author, subject, safe to print. Nothing if it is malformed."""
+    """Return what an object states of a release (`_ABOUT`), safe to print. Nothing if it is malformed."""
     try:
         found = json.loads(content)
     except ValueError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -176,4 +177,14 @@ def _about(commit: GitCommit) -> dict[str, str]:
         "commit": commit.id.decode(),
         "author": printable(author)[:_LONGEST],
         "subject": printable(subject)[:_LONGEST],
+        **_committed(commit),
     }
+
+
+def _committed(commit: GitCommit) -> dict[str, str]:
+    """Return the time of a commit in UTC; nothing if it is no time: the committer may write any number."""
+    try:
+        at = datetime.fromtimestamp(int(commit.commit_time), UTC)
+    except (ValueError, OverflowError, OSError):
+        return {}
+    return {"committed": at.isoformat().replace("+00:00", "Z")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 from ecsync.sources.files import is_manifest
@@ -16,9 +17,10 @@ _GIT = ("git", "--no-pager", "--no-replace-objects", "-c", "core.fsmonitor=false
 
 
 def about(path: Path, files: Mapping[str, bytes]) -> dict[str, str]:
-    """Return commit, author and subject of the work tree that a path is in; empty if it is in none, or without git.
+    """Return commit, author, subject and time of the work tree that a path is in; empty in none, or without git.
 
-    The commit ends with `-dirty` where it does not have exactly these files (name relative to the path to content).
+    The commit ends with `-dirty`, and has no time, where it does not have exactly these files (name relative to the
+    path to content).
     """
     folder = path if path.is_dir() else path.parent
     commit = _git(folder, "rev-parse", "--verify", "--end-of-options", "HEAD^{commit}").strip().decode()
@@ -33,7 +35,18 @@ def about(path: Path, files: Mapping[str, bytes]) -> dict[str, str]:
     else:
         same = all(committed.get(name) == _blob(content, commit) for name, content in files.items())
     name = author.removeprefix("author ").partition(" <")[0]
-    return {"commit": commit if same else commit + CHANGED, "author": name, "subject": subject}
+    found = {"commit": commit if same else commit + CHANGED, "author": name, "subject": subject}
+    return found | (_committer_time(head) if same else {})
+
+
+def _committer_time(head: str) -> dict[str, str]:
+    """Return the time of a commit in UTC, by its header; nothing if it is malformed."""
+    line = next((line for line in head.splitlines() if line.startswith("committer ")), "")
+    try:
+        at = datetime.fromtimestamp(int(line.split()[-2]), UTC)
+    except (ValueError, IndexError, OverflowError, OSError):
+        return {}
+    return {"committed": at.isoformat().replace("+00:00", "Z")}
 
 
 def _committed(folder: Path, commit: str) -> dict[str, str]:

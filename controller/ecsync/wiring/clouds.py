@@ -73,6 +73,21 @@ class Clouds:
         with self._lock:
             return self._make("", region)
 
+    def expiries(self) -> list[tuple[str, str, float]]:
+        """Return when the credentials that observe each target expire, as (target, expected account, Unix time).
+
+        Targets with credentials that do not expire, or that were not needed yet, are left out. Makes no call.
+        """
+        with self._lock:
+            times = {key: clients.expires() for key, clients in self._sessions.items()}
+        found = []
+        for target in ("", *sorted(self.settings.targets)):
+            roles = targets.roles_of(self.settings, target)
+            until = times.get((roles.observe, roles.external_id if roles.observe else ""))
+            if until is not None:
+                found.append((target, targets.expected_account(self.settings, target), until.timestamp()))
+        return found
+
     def prepare(self, region: str, services: Iterable[str]) -> None:
         """Do what the first calls need anyway: load botocore, read the account, and make clients.
 

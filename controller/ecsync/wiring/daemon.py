@@ -7,8 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
-from ecsync import kinds
-from ecsync.aws.errors import classify
+from ecsync.aws.errors import classify, without_response
 from ecsync.aws.hooks import Observer
 from ecsync.config import Settings
 from ecsync.core.ports import Clock, Sink
@@ -22,16 +21,17 @@ from ecsync.http.app import create_app
 from ecsync.http.server import Server
 from ecsync.lease.keeper import Keeper, State
 from ecsync.report import guards as guard_events
+from ecsync.report.collectors.emf import Emf
+from ecsync.report.collectors.labels import Code
 from ecsync.report.log import event_sink
-from ecsync.report.metrics import Code, Metrics
+from ecsync.report.metrics import Metrics
 from ecsync.report.recorder import Recorder, fan_out
 from ecsync.sources.last_good import LastGood
 from ecsync.sources.several import Several
 from ecsync.version import commit, version
-from ecsync.wiring import guards, lease, targets, webhooks
+from ecsync.wiring import emf, guards, lease, targets, watched, webhooks
 from ecsync.wiring.event_recorder import DaemonEventRecorder
 from ecsync.wiring.http_view import DaemonView, Heartbeats
-from ecsync.wiring.registry import all_reads
 from ecsync.wiring.sources import kind_of
 from ecsync.wiring.workspace import Workspace
 
@@ -51,13 +51,16 @@ class Running:
     store: Store
     url: str
     keeper: Keeper | None  # of the lease; None: the daemon needs none
+    emf_writer: emf.EmfWriter | None = None  # None: no lines for CloudWatch
 
     def stop(self, within: float) -> bool:
         """Finish the calls under way and end. Return False if something did not end in time."""
-        ended = self.daemon.stop(max(0.0, within - _HTTP_STOP - lease.STOP))
+        ended = self.daemon.stop(max(0.0, within - _HTTP_STOP - lease.STOP - emf.STOP))
         self.server.stop(_HTTP_STOP)
         if self.keeper is not None and ended:  # else a call may be under way: the lease ends by itself
             self.keeper.stop(lease.STOP)
+        if self.emf_writer is not None:
+            self.emf_writer.stop(emf.STOP)
         return ended
 
 
@@ -66,7 +69,9 @@ def start(settings: Settings, where: str, workspace: Workspace, metrics: Metrics
     clock = workspace.clock
     store = Store()
     addresses = {name: one.source for name, one in settings.sources.items()} or {"": where}
-    sources = {name: LastGood(one, clock, metrics.fetched) for name, one in workspace.sources(where).items()}
+    sources = {
+        name: LastGood(one, clock, partial(_fetched, metrics, name)) for name, one in workspace.sources(where).items()
+    }
     last_good = Several(sources) if settings.sources else sources[""]
     heartbeats = Heartbeats(clock)
     heartbeats.expect("source", settings.loop.source_interval)
@@ -74,7 +79,8 @@ def start(settings: Settings, where: str, workspace: Workspace, metrics: Metrics
         heartbeats.expect(f"worker-{number}", max(settings.loop.interval, _PASS))
     every: dict[str, Sink] = {"log": event_sink(), "metrics": metrics.record, "store": store.record, **sinks}
     events = Recorder(fan_out(every, metrics.delivered))
-    keeper = _keeper(settings, where, workspace, events)
+    rounds = watched.LeaseRounds(metrics=metrics, clock=clock)
+    keeper = _keeper(settings, where, workspace, events, rounds)
     guard = guards.guard(settings, workspace.clouds, clock, partial(_guard_changed, events, clock))
     workspace.approves, workspace.counts = guard.approves, {}
     parts = DaemonParts(
@@ -86,7 +92,9 @@ def start(settings: Settings, where: str, workspace: Workspace, metrics: Metrics
         frozen=guard.reason,
         unheld=lambda: "" if keeper is None or keeper.state().held else str(keeper.state()),
         clock=clock,
-        queue=MemoryQueue(clock, workers=settings.loop.workers, most_at=targets.passes_at(settings)),
+        queue=MemoryQueue(
+            clock, workers=settings.loop.workers, most_at=targets.passes_at(settings), waited=metrics.queued
+        ),
         ticks=Ticks(clock, metrics.mishap, jitter=settings.loop.jitter),
         store=store,
         recorder=DaemonEventRecorder(
@@ -106,10 +114,20 @@ def start(settings: Settings, where: str, workspace: Workspace, metrics: Metrics
     daemon = Daemon(parts)
     if isinstance(last_good, Several):
         last_good.late, last_good.failed = daemon.read_now, partial(parts.recorder.internal_error, "")
-    _declare_metrics(metrics, parts, last_good, events)
-    metrics.watch_buckets(workspace.clouds.limiters.readings)
-    metrics.watch_inventories(workspace.inventories)
-    metrics.watch_lease(lambda: keeper is not None and keeper.state().held)
+    watched.declare(metrics, sources)
+    metrics.watch(
+        watched.watched(
+            settings,
+            workspace,
+            parts,
+            last_good=last_good,
+            events=events,
+            heartbeats=heartbeats,
+            guard=guard,
+            keeper=keeper,
+            rounds=rounds,
+        )
+    )
     view = DaemonView(
         store=store,
         last_good=last_good,
@@ -126,14 +144,17 @@ def start(settings: Settings, where: str, workspace: Workspace, metrics: Metrics
         daemon.look_again()
 
     asked = guards.api(settings, workspace.clouds, clock, guard_changed)
-    app = create_app(view, metrics.render, settings.http.hosts, hooks, asked)
+    app = create_app(view, metrics.render, settings.http.hosts, hooks, asked, metrics.answered)
     server = Server(settings.http.host, settings.http.port, app)
     port = server.start()
     if keeper is not None:
         keeper.start(taken=daemon.look_again)
     daemon.start()
+    lines = emf.writer(settings.metrics, Emf(metrics.registry, settings.installation), clock)
+    if lines is not None:
+        lines.start()
     url = f"http://{settings.http.host}:{port}"
-    return Running(daemon=daemon, server=server, store=store, url=url, keeper=keeper)
+    return Running(daemon=daemon, server=server, store=store, url=url, keeper=keeper, emf_writer=lines)
 
 
 def _guard_changed(events: Recorder, clock: Clock, before: Record, now: Record) -> None:
@@ -142,7 +163,9 @@ def _guard_changed(events: Recorder, clock: Clock, before: Record, now: Record) 
     events.send(guard_events.changed("approval", before.approvals, now.approvals, clock.now()))
 
 
-def _keeper(settings: Settings, where: str, workspace: Workspace, events: Recorder) -> Keeper | None:
+def _keeper(
+    settings: Settings, where: str, workspace: Workspace, events: Recorder, rounds: watched.LeaseRounds
+) -> Keeper | None:
     """Return the keeper of the daemon's lease; None if it writes nothing, or if the operator wants none."""
     if workspace.clouds.read_only or settings.lease == "none":
         return None
@@ -151,15 +174,15 @@ def _keeper(settings: Settings, where: str, workspace: Workspace, events: Record
         detail = {"holder": now.holder.who, "reason": now.holder.reason} if now.holder else {}
         events.lease_changed(before.held, now.held, str(now), detail, workspace.clock.now())
 
-    return lease.keeper(settings, where, workspace.clouds, "run", changed)
+    return lease.keeper(settings, where, workspace.clouds, "run", changed, looked=rounds.looked)
 
 
 # ---------------------------------------------------------------- metrics
 
 
-def build_metrics() -> Metrics:
-    """Return the metrics of one process."""
-    return Metrics(version=version(), revision=commit())
+def build_metrics(*, per_app: bool = True) -> Metrics:
+    """Return the metrics of one process. Without `per_app` no series is of one application."""
+    return Metrics(version=version(), revision=commit(), per_app=per_app)
 
 
 def metrics_observer(metrics: Metrics) -> Observer:
@@ -176,20 +199,13 @@ def metrics_observer(metrics: Metrics) -> Observer:
 def _code(service: str, operation: str, code: str) -> Code:
     if code == "OK":
         return "2xx"
+    if without_response(code):
+        return "error"
     kind = classify(service, operation, code)
     if kind == "throttled":
         return "throttled"
     return "5xx" if kind == "transient" else "4xx"
 
 
-def _declare_metrics(metrics: Metrics, parts: DaemonParts, last_good: LastGood | Several, events: Recorder) -> None:
-    """Start the counters at 0, and connect the gauges to what they show."""
-    metrics.declare_kinds(kind.name for kind in kinds.ALL)
-    metrics.declare_services({operation.partition(".")[0] for operation in all_reads()})
-    metrics.watch_queue(parts.queue.depth, parts.queue.active, parts.queue.longest_running)
-    metrics.watch_applications(parts.store.applications, events.drift, partial(_ready, last_good))
-
-
-def _ready(last_good: LastGood | Several) -> set[str]:
-    """Return the names of the sources that could be read."""
-    return {name for name, state in last_good.states().items() if state.error is None and state.snapshot is not None}
+def _fetched(metrics: Metrics, name: str, result: str, seconds: float) -> None:
+    metrics.fetched(result, seconds, name)

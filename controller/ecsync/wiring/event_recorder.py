@@ -16,8 +16,9 @@ from ecsync.core.origins import locator
 from ecsync.core.outcome import LeftBehind, Outcome, PassResult, Plan
 from ecsync.core.ports import AwsError, Clock, Deferred
 from ecsync.core.wording import internal_error
+from ecsync.report.collectors.labels import Phase, Reason
 from ecsync.report.events import Context
-from ecsync.report.metrics import Metrics, Phase, Reason
+from ecsync.report.metrics import Metrics
 from ecsync.report.recorder import Recorder
 from ecsync.wiring.http_view import Heartbeats
 from ecsync.wiring.workspace import Workspace
@@ -42,7 +43,8 @@ class DaemonEventRecorder:
             now = self.clock.now()
             self.events.source_read(state, now, name)
             if state.snapshot is not None:
-                self.metrics.source_at(self.source_kinds[name], state.snapshot.revision, name)
+                shot = state.snapshot
+                self.metrics.source_at(self.source_kinds[name], shot.revision, name, shot.about)
             if state.error is None:
                 self.metrics.source_good(self.source_kinds[name], state.fetched_at or now, name)
             else:
@@ -62,6 +64,7 @@ class DaemonEventRecorder:
         """Record the outcome of a pass."""
         self.events.pass_ended(outcome, self._context(application, outcome.plan, reconcile_id))
         self.metrics.executed(outcome)
+        self.metrics.followed(outcome, self.clock.now(), reconcile_id)
         self.metrics.decided(outcome)
         for key in outcome.plan.mismatches:
             structlog.get_logger("ecsync").error(
@@ -80,10 +83,10 @@ class DaemonEventRecorder:
         )
         self.events.pass_failed(str(error), context)
 
-    def finished(self, application: str, result: PassResult, error: AwsError | None) -> None:
+    def finished(self, application: str, result: PassResult, error: AwsError | None, reconcile_id: str) -> None:
         """Count a pass."""
         del application  # no label: it would be a series per application, which the gauges have already
-        self.metrics.reconciled(result, self.clock.now())
+        self.metrics.reconciled(result, self.clock.now(), reconcile_id)
         if error is not None:
             self.metrics.error(cast(Reason, error.kind))
 
@@ -113,15 +116,16 @@ class DaemonEventRecorder:
     def moved(self, application: Application, left: LeftBehind | None, to: Target) -> None:
         """Record that an application is in another account or Region now."""
         self.events.application_moved(application.name, left, to, self.clock.now())
+        self.metrics.moved(application.name)
 
     @contextmanager
-    def timer(self, phase: str) -> Iterator[None]:
+    def timer(self, phase: str, reconcile_id: str = "") -> Iterator[None]:
         """Time a phase of a pass."""
         started = time.monotonic()
         try:
             yield
         finally:
-            self.metrics.phase(cast(Phase, phase), time.monotonic() - started)
+            self.metrics.phase(cast(Phase, phase), time.monotonic() - started, reconcile_id)
 
     def _context(self, application: Application, plan: Plan, reconcile_id: str) -> Context:
         return Context(

@@ -33,13 +33,14 @@ def keeper(
     operation: str,
     changed: Callable[[State, State], None] = lambda _before, _now: None,
     reason: str = "",
+    looked: Callable[[State], None] = lambda _now: None,
 ) -> Keeper:
     """Return the keeper of the lease on the manifests at a path or `s3://bucket/prefix`; it is not started.
 
     From now on the clouds write only while the lease is held. `reason` is why it is taken from another holder.
     """
     timing = Timing(period=settings.lease_period)
-    made = Keeper(_lease(settings, where, clouds, _holder(operation, reason), timing), timing, changed)
+    made = Keeper(_lease(settings, where, clouds, _holder(operation, reason), timing), timing, changed, looked)
     clouds.permit = made.permit
     return made
 

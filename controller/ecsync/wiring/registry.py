@@ -21,6 +21,12 @@ def all_reads() -> frozenset[str]:
     return SOURCE_READS.union(LEASE_READS, GUARD_READS, *(kind.reads for kind in kinds.ALL))
 
 
+def all_operations() -> frozenset[str]:
+    """Return every operation that is called: the reads, what kinds declare to write, and what asks for credentials."""
+    writes = (kind.writes | kind.deletes for kind in kinds.ALL)
+    return all_reads().union({"sts.AssumeRole", "sts.GetCallerIdentity", "s3.PutObject"}, *writes)
+
+
 def all_kinds() -> Mapping[str, Kind]:
     """Return the kinds by name, in the order in which they are observed."""
     return {kind.name: reviewed.with_unreviewed(kind) for kind in kinds.ALL}

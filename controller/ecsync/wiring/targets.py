@@ -166,6 +166,22 @@ def per_hour(settings: Settings, application: Application) -> PerHour:
     )
 
 
+def lowest_per_hour(settings: Settings, account: str) -> PerHour:
+    """Return the lowest budgets of an hour of the targets that are, or may be, of an account; 0: none has one."""
+    own = [(settings.changes_per_hour, settings.removals_per_hour)] if settings.account in ("", account) else []
+    for entry in settings.targets.values():
+        if entry.account in ("", account):
+            changes, removals = entry.changes_per_hour, entry.removals_per_hour
+            own.append(
+                (
+                    settings.changes_per_hour if changes is None else changes,
+                    settings.removals_per_hour if removals is None else removals,
+                )
+            )
+    changes_of, removals_of = ({one[part] for one in own if one[part]} for part in (0, 1))
+    return PerHour(changes=min(changes_of, default=0), removals=min(removals_of, default=0))
+
+
 def approval(settings: Settings, application: Application) -> frozenset[Literal["replace", "delete"]]:
     """Return the effects that need an approval: those of the target, else those of all."""
     entry = _entry(settings, application)

@@ -79,7 +79,7 @@ def change(repository: Repository, old: str, new: str, folder: str = "env/prod")
 def test_a_push_of_an_image_deploys_one_service_and_names_the_commit(
     how: str, repository: Repository, converged: Controller
 ) -> None:
-    """In the ledger, the event, the metric and the status. A push to another folder deploys nothing."""
+    """In the ledger, event, metrics and status, with its lead time. A push to another folder deploys nothing."""
     environment = converged.environment
     with daemon_of(how, repository, converged) as daemon:
         before = len(environment.simulator.ledger)
@@ -96,10 +96,13 @@ def test_a_push_of_an_image_deploys_one_service_and_names_the_commit(
         assert daemon.metric("ecsync_source_info", source="git", name="", revision=sha[:12]) == 1.0
         source = daemon.get("/api/v1/applications")[1]["source"]
         assert (source["about"]["commit"], source["about"]["author"]) == (sha, "Ada")
+        wait_until(lambda: daemon.metric("ecsync_lead_time_seconds_count") == 1)
+        assert daemon.metric("ecsync_deployments_total", app="quickstart", outcome="completed") == 1
         other = change(repository, "nginx:1.27", "nginx:1.29", "env/test")
         wait_until(lambda: daemon.running.store.application("quickstart").revision == other[:12])  # type: ignore[union-attr]
         daemon.wait_for_passes()
         assert len(operations(environment.simulator.ledger.mutations(before))) == 2
+        assert daemon.metric("ecsync_lead_time_seconds_count") == 1, "it changes nothing of the application"
 
 
 def test_a_hook_reads_the_repository_at_once(

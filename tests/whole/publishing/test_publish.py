@@ -6,6 +6,7 @@ import json
 import subprocess
 import threading
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -399,13 +400,21 @@ def test_the_release_states_the_commit_of_the_work_tree(environment: Environment
         path.chmod(0o755)
     git(tree, "config", "core.fsmonitor", str(tree / ".git" / "hooks" / "fsmonitor-watchman"))
     done = ecsync("publish", tree, WHERE, "-o", "json")
-    expected = {"commit": commit, "author": "Ann Example", "subject": "Raise the limit of all services"}
+    when = datetime.fromtimestamp(int(git(tree, "show", "-s", "--format=%ct")), UTC).isoformat().replace("+00:00", "Z")
+    expected = {
+        "commit": commit,
+        "author": "Ann Example",
+        "subject": "Raise the limit of all services",
+        "committed": when,
+    }
     assert done.json["about"] == expected
     found = bucket.reader(environment).fetch()
     assert found.about == expected
     assert found.revision == bucket.release(environment).revision == done.json["revision"]
     environment.edit(*NEW_IMAGE)
-    assert ecsync("publish", tree, WHERE, "-o", "json").json["about"]["commit"] == f"{commit}-dirty"
+    changed = ecsync("publish", tree, WHERE, "-o", "json").json["about"]
+    assert changed["commit"] == f"{commit}-dirty"
+    assert "committed" not in changed, "what differs from the commit was not committed then"
     assert not (tree.parent / "hook-was-run").exists()
 
 

@@ -19,6 +19,7 @@ from ecsync.engine.store import Store
 from ecsync.engine.ticks import Ticks
 from ecsync.guards.guard import Guard
 from ecsync.report import metrics
+from ecsync.report.collectors.watched import Watched
 from ecsync.report.recorder import Recorder
 from ecsync.sources.disk import DiskSource
 from ecsync.sources.last_good import LastGood
@@ -81,7 +82,7 @@ class SteppedDaemon:
                 jitter=0.0,
             )
         )
-        self.metrics.watch_applications(self.store.applications, events.drift)
+        self.metrics.watch(Watched(applications=self.store.applications, drift=events.drift))
 
     def _receive(self, event: Event) -> None:
         self.events.append(event)

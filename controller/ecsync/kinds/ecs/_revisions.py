@@ -13,7 +13,8 @@ from ecsync.kinds.ecs._shared import short_name
 
 _NEWEST = 10  # revisions that are described to find the live one
 _PAGE = 100  # revisions of one call of ListTaskDefinitions
-LISTING = Collection(operation="ecs.ListTaskDefinitions", cadence="medium")
+# Only a revision that is not found otherwise is looked for in a listing, and a step reads it again: it may be old.
+LISTING = Collection(operation="ecs.ListTaskDefinitions", cadence="slow")
 _LISTED_ALONE = 50  # families that are listed one by one; for more of them all revisions are listed
 
 
