@@ -197,6 +197,12 @@ def dynamodb(call: Call, operation: str) -> Iterator[Check]:
     yield Check(f"dynamodb:{operation}", arn(call, "dynamodb", f"table/{call.params.get('TableName', '*')}"))
 
 
+def ssm(call: Call, operation: str) -> Iterator[Check]:
+    """Yield the check of a request to Systems Manager on one parameter."""
+    name = str(call.params.get("Name", "*")).lstrip("/")
+    yield Check(f"ssm:{operation}", arn(call, "ssm", f"parameter/{name}"))
+
+
 SERVICES: dict[str, Checks] = {
     "application-autoscaling": application_autoscaling,
     "autoscaling": autoscaling,
@@ -207,4 +213,5 @@ SERVICES: dict[str, Checks] = {
     "iam": iam,
     "logs": logs,
     "s3": s3,
+    "ssm": ssm,
 }

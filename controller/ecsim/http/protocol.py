@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
@@ -105,7 +105,8 @@ def _element(shape: Any, name: str, value: Any) -> str:
         key, item = (one.serialization.get("name", name) for one, name in ((shape.key, "key"), (shape.value, "value")))
         entries = (f"{_element(shape.key, key, k)}{_element(shape.value, item, v)}" for k, v in value.items())
         return f"<{name}>{''.join(f'<entry>{entry}</entry>' for entry in entries)}</{name}>"
-    if shape.type_name == "timestamp" and isinstance(value, datetime):
+    if shape.type_name == "timestamp" and not isinstance(value, str):
+        value = value if isinstance(value, datetime) else datetime.fromtimestamp(value, UTC)
         value = value.strftime("%Y-%m-%dT%H:%M:%S.000Z")
     if shape.type_name == "boolean":
         value = "true" if value else "false"

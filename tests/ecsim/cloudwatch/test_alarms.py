@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ecsim.account.exchange import Request
+from ecsim.http import protocol
 from tests.ecsim.aws import Aws, refused
 
 CPU: dict[str, Any] = {
@@ -96,3 +98,11 @@ def test_log_groups_are_described_by_identifier(aws: Aws) -> None:
     found = aws.logs.describe_log_groups(logGroupIdentifiers=["/59", "/missing", "/01"])
     assert [one["logGroupName"] for one in found["logGroups"]] == ["/01", "/59"]
     assert "nextToken" not in found
+
+
+def test_a_time_is_text_for_clients_that_still_use_the_query_protocol() -> None:
+    """As AWS writes it in XML: Terraform's provider cannot read a number there."""
+    request = Request("cloudwatch", "DescribeAlarms", "eu-west-1", "query", {}, "simulated")
+    answer = {"MetricAlarms": [{"AlarmName": "cpu", "StateUpdatedTimestamp": 1767225600.0}]}
+    text = protocol.encode(request, answer).body.decode()
+    assert "<StateUpdatedTimestamp>2026-01-01T00:00:00.000Z</StateUpdatedTimestamp>" in text
