@@ -8,7 +8,7 @@ SERVER := tests/editor/node_modules
 SITE := .venv-docs
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test editor corpus dashboards review metrics bench chaos check fix lock docs reference clean
+.PHONY: help install run demo test oldest newest editor corpus dashboards review metrics bench chaos check fix lock docs reference wheel sbom clean
 
 help:  ## This list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -31,6 +31,17 @@ demo: install  ## Converge, break four things, watch them repaired; under a minu
 
 test: install  ## All tests, in a few minutes
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+oldest:  ## The tests with the lowest versions that pyproject.toml allows, in .venv-oldest
+	$(PYTHON) -m venv --clear .venv-oldest
+	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/oldest.txt
+	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	.venv-oldest/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+newest:  ## The tests with the newest versions of today, in .venv-newest
+	$(PYTHON) -m venv --clear .venv-newest
+	.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	.venv-newest/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 editor: $(SERVER)/.installed  ## Install yaml-language-server, with which `ecsync schema` is tested; needs npm
 
@@ -78,10 +89,13 @@ lock: install  ## Resolve the dependencies anew into locks/
 	  --extra gpg --constraint locks/run.txt pyproject.toml -o locks/gpg.txt
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	  --extra simulator --extra dev pyproject.toml -o locks/dev.txt
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --extra simulator --constraint locks/dev.txt pyproject.toml -o locks/simulator.txt
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --resolution lowest-direct --extra simulator --extra dev pyproject.toml -o locks/oldest.txt
 	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
 	  | $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	  - -o locks/build.txt
-
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	  --group pyproject.toml:docs -o locks/docs.txt
 
@@ -97,5 +111,11 @@ $(SITE)/.installed: locks/docs.txt
 reference: install  ## Write the generated pages of docs/reference and the picture of the demo
 	$(BIN)/python -m docs.generate
 
+wheel: install  ## Build wheel and sdist into dist/, install the wheel into an empty environment, and try it; needs a package index
+	deploy/release/wheel.sh $(BIN)/python
+
+sbom: install  ## The bill of materials of the locked dependencies: dist/ecsync-VERSION.cdx.json
+	$(BIN)/python -m deploy.release.sbom dist
+
 clean:  ## Remove what the other targets made
-	rm -rf $(VENV) $(SITE) $(SERVER) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
+	rm -rf $(VENV) $(SITE) .venv-oldest .venv-newest $(SERVER) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build

@@ -21,6 +21,7 @@ PARTS: dict[str, set[str]] = {
     "language": {"core"},
     "testing": {"core"},
     "accounts": {"core"},
+    "version": set(),
     "health": set(),
     "__main__": {"health", "cli"},
     "config": {"core", "accounts"},
@@ -50,6 +51,7 @@ PARTS: dict[str, set[str]] = {
         "http",
         "aws",
         "accounts",
+        "version",
         "config",
         "verify",
     },
@@ -65,6 +67,7 @@ PARTS: dict[str, set[str]] = {
         "config",
         "guards",
         "verify",
+        "version",
         "wiring",
     },
 }
@@ -106,7 +109,7 @@ ROOMS: dict[str, set[str]] = {
 }
 PACKAGES: dict[str, dict[str, set[str]]] = {"ecsync": PARTS, "ecsim": ROOMS}
 TOP = {
-    "ecsync": {"testing", "accounts", "config", "health", "__main__"},
+    "ecsync": {"testing", "accounts", "config", "version", "health", "__main__"},
     "ecsim": {"owner", "simulator"},
 }  # modules beside the folders
 AWS_LIBRARIES = {"boto3", "botocore"}

@@ -24,11 +24,12 @@ from ecsim.http.control import Control
 from ecsim.http.server import Gateway, serve
 from ecsim.moto import seams
 
+LOOPBACK = "127.0.0.1"
 TICK = 0.1  # wall-clock seconds between two ticks with a SpeedClock
 
 
 class Simulator(Account):
-    """One simulated account, served over HTTP on the loopback interface.
+    """One simulated account, served over HTTP, by default on the loopback interface.
 
     moto's backends are global to the process: use one Simulator at a time. One lock guards all state.
     With a VirtualClock time passes only by `advance`. With a SpeedClock a thread ticks.
@@ -42,12 +43,12 @@ class Simulator(Account):
         self._threads: list[threading.Thread] = []
         self._stopping = threading.Event()
 
-    def start(self, port: int = 0) -> str:
-        """Serve on 127.0.0.1 and return the URL. Port 0 is any free port."""
+    def start(self, port: int = 0, host: str = LOOPBACK) -> str:
+        """Serve on this address and return the URL for this machine. Port 0 is any free port."""
         if self._server is not None:
             raise RuntimeError(f"already serving at {self.url}")
         self._stopping.clear()
-        self._server, thread = serve(self.gateway, port)
+        self._server, thread = serve(self.gateway, port, host)
         self._threads = [thread]
         if not isinstance(self.clock, VirtualClock):
             ticker = threading.Thread(target=self._tick_forever, daemon=True)
@@ -71,7 +72,8 @@ class Simulator(Account):
         """The `endpoint_url` for boto3."""
         if self._server is None:
             raise RuntimeError("not started")
-        return f"http://127.0.0.1:{self._server.server_port}"
+        host = self._server.host
+        return f"http://{LOOPBACK if host == '0.0.0.0' else host}:{self._server.server_port}"  # noqa: S104  # every address
 
     def set_image_outcome(self, match: str, outcome: str) -> None:
         """Set the outcome of tasks with an image that contains `match`: pull, exit, unhealthy or ok."""

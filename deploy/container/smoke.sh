@@ -124,7 +124,9 @@ echo "exit $code after $took ms"
 
 title "size"
 "$engine" image inspect --format '{{.Size}}' "$image" | awk '{printf "%.1f MB unpacked\n", $1 / 1e6}'
-"$engine" save "$image" | gzip -c | wc -c | awk '{printf "%.1f MB compressed\n", $1 / 1e6}'
+compressed=$("$engine" save "$image" | gzip -c | wc -c)
+echo "$compressed" | awk '{printf "%.1f MB compressed\n", $1 / 1e6}'
+[ "$compressed" -lt 90000000 ] || fail "the image has more than 90 MB compressed"
 "$engine" image inspect "$image" >"$work/image.json"
 ! "$engine" history --no-trunc "$image" | cat - "$work/image.json" | grep -qiE 'https?://|index.url|PIP_' \
   || fail "the image contains addresses from its build"

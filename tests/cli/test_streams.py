@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -78,10 +79,10 @@ def _processor_seconds(program: list[str]) -> float:
 
 
 def test_version(ecsync: Command) -> None:
-    """`--version` prints one line."""
+    """`--version` prints one line: the version, and the commit of the build, which a checkout has not."""
     answer = ecsync("--version")
     assert (answer.code, answer.err) == (0, "")
-    assert answer.out.startswith("ecsync ")
+    assert re.fullmatch(r"ecsync \d+\.\d+\.\d+ \(commit (?:unknown|[0-9a-f]{40})\)\n", answer.out)
 
 
 def test_json_stays_json_with_problems(small: Path, ecsync: Command) -> None:

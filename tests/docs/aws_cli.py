@@ -56,6 +56,8 @@ def _value(shape: Any, values: list[str]) -> Any:
         return _shorthand(shape, values[0])
     if shape.type_name == "boolean":
         return True
+    if shape.type_name in ("float", "double"):
+        return float(values[0])
     return int(values[0]) if shape.type_name in ("integer", "long") else values[0]
 
 

@@ -14,7 +14,7 @@ import typer
 import yaml
 
 from ecsync import wiring
-from ecsync.cli import build
+from ecsync.cli import build, with_values
 from ecsync.config import ConfigError, Settings, load
 from ecsync.core.ports import SourceError
 from ecsync.offline.permissions.check import NotAPolicy, statements_of
@@ -57,7 +57,7 @@ def asks_a_daemon(arguments: Sequence[str]) -> bool:
 
 def _parsed(arguments: Sequence[str]) -> tuple[str, Mapping[str, Any]]:
     """Return the error, and the parameters of the verb by name."""
-    context = command().make_context("ecsync", list(arguments), resilient_parsing=False)
+    context = command().make_context("ecsync", with_values(arguments), resilient_parsing=False)
     with context:
         try:
             name, verb, rest = command().resolve_command(context, [*context._protected_args, *context.args])

@@ -219,12 +219,12 @@ def _reset(environ: dict[str, Any]) -> None:
     connection.shutdown(socket.SHUT_RDWR)
 
 
-def serve(gateway: Gateway, port: int) -> tuple[BaseWSGIServer, threading.Thread]:
-    """Serve on the loopback interface, in a new thread."""
+def serve(gateway: Gateway, port: int, host: str = "127.0.0.1") -> tuple[BaseWSGIServer, threading.Thread]:
+    """Serve on an address of this machine, in a new thread. Raises OSError if the port is in use."""
     try:
-        server = make_server("127.0.0.1", port, gateway, threaded=True, request_handler=QuietHandler)
+        server = make_server(host, port, gateway, threaded=True, request_handler=QuietHandler)
     except SystemExit:  # werkzeug exits the process
-        raise OSError(f"port {port} of 127.0.0.1 is in use") from None
+        raise OSError(f"port {port} of {host} is in use") from None
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     return server, thread

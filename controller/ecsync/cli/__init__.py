@@ -88,11 +88,11 @@ def build() -> typer.Typer:
     )
 
     @app.callback(invoke_without_command=True)
-    def root(version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
+    def root(version: bool = typer.Option(False, "--version", help="Print version and commit, and exit.")) -> None:
         if version:
-            from importlib.metadata import version as version_of
+            from ecsync import version as built
 
-            typer.echo(f"ecsync {version_of('ecsync')}")
+            typer.echo(f"ecsync {built.version()} (commit {built.commit()})")
             raise typer.Exit
 
     for name, verb in _VERBS:
@@ -110,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     gc.set_threshold(*COLLECTION)
     atexit.register(gc.freeze)  # else the interpreter visits every object once more before it ends
     command = typer.main.get_command(build())
-    given = _with_values(sys.argv[1:] if arguments is None else arguments)
+    given = with_values(sys.argv[1:] if arguments is None else arguments)
     sys.exit(_exits.guarded(lambda: _invoked(command, given)))
 
 
@@ -120,7 +120,7 @@ def _invoked(command: Any, arguments: list[str]) -> Any:
         return command.invoke(context)
 
 
-def _with_values(arguments: Sequence[str]) -> list[str]:
+def with_values(arguments: Sequence[str]) -> list[str]:
     """Return the arguments with `status --health` as `--health=daemon` where no state follows.
 
     typer has no option with a value that may be left out.

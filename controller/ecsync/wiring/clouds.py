@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from ecsync import config
@@ -15,6 +14,7 @@ from ecsync.aws.limits import Limiter, Limiters, Patience
 from ecsync.awsmodel import models
 from ecsync.config import Settings
 from ecsync.core.ports import AwsError, Cloud
+from ecsync.version import version
 from ecsync.wiring import targets
 from ecsync.wiring.registry import all_reads, secrets_in
 from ecsync.wiring.targets import Roles
@@ -131,7 +131,7 @@ class Clouds:
         )
         reads = all_reads() if self.read_only else None
         loader = models.shared_loader()
-        return Clients(access, version=version("ecsync"), reads=reads, loader=loader, assumed=self._assumed)
+        return Clients(access, version=version(), reads=reads, loader=loader, assumed=self._assumed)
 
     def _sts_region(self, region: str) -> str:
         return self.settings.region or config.default_region() or region

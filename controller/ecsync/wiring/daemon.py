@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 
 from ecsync.aws.errors import classify, without_response
 from ecsync.aws.hooks import Observer
@@ -29,6 +28,7 @@ from ecsync.report.metrics import Metrics
 from ecsync.report.recorder import Recorder, fan_out
 from ecsync.sources.last_good import LastGood
 from ecsync.sources.several import Several
+from ecsync.version import commit, version
 from ecsync.wiring import emf, guards, lease, targets, watched, webhooks
 from ecsync.wiring.event_recorder import DaemonEventRecorder
 from ecsync.wiring.http_view import DaemonView, Heartbeats
@@ -182,7 +182,7 @@ def _keeper(
 
 def build_metrics(*, per_app: bool = True) -> Metrics:
     """Return the metrics of one process. Without `per_app` no series is of one application."""
-    return Metrics(version=version("ecsync"), per_app=per_app)
+    return Metrics(version=version(), revision=commit(), per_app=per_app)
 
 
 def metrics_observer(metrics: Metrics) -> Observer:

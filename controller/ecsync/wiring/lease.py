@@ -8,7 +8,6 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 from ecsync import config
@@ -18,6 +17,7 @@ from ecsync.lease.files import FileLease
 from ecsync.lease.keeper import Keeper, State, Timing
 from ecsync.lease.records import RecordLease, Store
 from ecsync.lease.stores import DynamoDbStore, S3Store
+from ecsync.version import version
 from ecsync.wiring.clouds import Clouds
 from ecsync.wiring.sources import kind_of
 from ecsync.wiring.system import person
@@ -108,7 +108,7 @@ def _holder(operation: str, reason: str) -> Holder:
     return Holder(
         who=f"{person()}, process {os.getpid()}",
         operation=operation,
-        version=version("ecsync"),
+        version=version(),
         since=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         reason=reason[:_LONGEST],
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from importlib.metadata import version
 from pathlib import Path
 
 from ecsync import config
@@ -13,6 +12,7 @@ from ecsync.config import Settings
 from ecsync.core.ports import Snapshot
 from ecsync.sources import publishing, worktree
 from ecsync.sources.publishing import NotPublished, Published
+from ecsync.version import version
 
 __all__ = ["NotPublished", "Published", "about", "in_work_tree", "publish"]
 
@@ -45,7 +45,5 @@ def publish(
     bucket, _, prefix = where.removeprefix("s3://").partition("/")
     access = Access(profile=settings.profile)
     region = settings.region or config.default_region() or _ANY
-    to = WriteOnlyBucket(
-        access, region, bucket, prefix, expected_owner=settings.source_owner, version=version("ecsync")
-    )
+    to = WriteOnlyBucket(access, region, bucket, prefix, expected_owner=settings.source_owner, version=version())
     return publishing.publish(release, about, to.put, progress=progress)

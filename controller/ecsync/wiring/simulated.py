@@ -26,7 +26,13 @@ class Simulated:
 
 
 def start(
-    *, port: int = 0, speed: float = 1.0, settling: bool = True, settles_in: float = 0.0, region: str = REGION
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    speed: float = 1.0,
+    settling: bool = True,
+    settles_in: float = 0.0,
+    region: str = REGION,
 ) -> Simulated:
     """Start a simulated AWS and make it the endpoint of this process. Raises ConfigError if it is not installed.
 
@@ -42,7 +48,7 @@ def start(
     if settles_in:
         settings = replace(settings, role_seconds=settles_in, service_linked_role_seconds=settles_in)
     simulator = Simulator(settings, SpeedClock(speed))
-    url = simulator.start(port)
+    url = simulator.start(port, host)
     config.use_simulated(url, region)
     return Simulated(simulator=simulator, url=url, account=settings.account, speed=speed)
 

@@ -215,6 +215,20 @@ def test_a_port_in_use_is_an_error(aws: Aws, capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().out == ""
 
 
+def test_another_address_is_served_if_it_is_asked_for(aws: Aws) -> None:
+    """By default only 127.0.0.1 is: anyone who reaches the simulated AWS controls it."""
+    server, thread = serve(aws.simulator.gateway, 0, "127.0.0.2")
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.2:{server.server_port}/_sim/health", timeout=10) as answer:
+            assert answer.status == 200
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(timeout=5)
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(aws.simulator.url.replace("127.0.0.1", "127.0.0.2") + "/_sim/health", timeout=10)  # noqa: S310
+
+
 def test_time_does_not_run_backwards() -> None:
     """A negative advance and a speed of 0 are ValueErrors."""
     with pytest.raises(ValueError, match="backwards"):
