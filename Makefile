@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 SERVER := tests/editor/node_modules
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test editor corpus review bench chaos check fix lock clean
+.PHONY: constraints help install run demo test editor corpus review bench chaos check fix lock clean
 
 help:  ## This list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -43,6 +43,9 @@ corpus: install  ## Real definitions (ECSYNC_CORPUS) against the simulated AWS, 
 
 review: install  ## Members of AWS's shapes that no kind has reviewed, after an upgrade of botocore
 	$(BIN)/python -m ecsync.offline.review
+
+constraints: install  ## Write docs/constraints.md from the rows of the kinds
+	$(BIN)/python -m ecsync.offline.constraints_page > docs/constraints.md
 
 bench: install  ## Measure against controls and limits of the same run, in one table; see docs/performance.md
 	$(BIN)/python -m benchmarks.table

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TypeGuard
 
 from ecsync.core.constraints.find import is_placeholder
-from ecsync.core.constraints.rows import Constraint, Constraints, Length, Level, OneOf, Pattern, Range, Spot
+from ecsync.core.constraints.rows import Constraint, Constraints, Length, Level, OneOf, Pattern, Range, Spot, Test
 from ecsync.core.model import Desired, Documents, Text
 from ecsync.core.trees import Body, Json
 from ecsync.core.wording import listed, nearest, quoted
@@ -73,6 +73,11 @@ def choose(value: str, options: Iterable[str], what: str) -> str:
     return f"use one of {listed(known)}" if known else f"declare {what} first"
 
 
+def has_network(value: Json) -> bool:
+    """Return whether a list has an element that is not known: it may stand for several."""
+    return isinstance(value, (list, tuple)) and any(is_unknown(one) for one in value)
+
+
 # ---------------------------------------------------------------- formats
 
 
@@ -105,11 +110,11 @@ def no_id(prefix: str, what: str) -> Callable[[Spot], str]:
     return test
 
 
-def id_constraints(path: str, prefix: str, what: str, *, source: str, says: str = "") -> Constraints:
+def id_constraints(path: str, prefix: str, what: str, *, source: str, answer: str = "") -> Constraints:
     """Return the rows of an id of EC2: the id of another thing is an error, a text that is no id a note."""
     rule = f"{what[0].lower()}{what[1:]}"
     return (
-        Constraint(path=path, rule=rule, test=other_id(prefix, what), source=source, says=says),
+        Constraint(path=path, rule=rule, test=other_id(prefix, what), source=source, answer=answer),
         Constraint(path=path, rule=rule, test=no_id(prefix, what), source=source, level="note"),
     )
 
@@ -140,10 +145,10 @@ def no_arn(what: str) -> Callable[[Spot], str]:
     return test
 
 
-def arn_constraints(path: str, service: str, resource: str, what: str, *, source: str, says: str = "") -> Constraints:
+def arn_constraints(path: str, service: str, resource: str, what: str, *, source: str, answer: str = "") -> Constraints:
     """Return the rows of an ARN: that of another thing is an error, a text that is no ARN a note."""
     return (
-        Constraint(path=path, rule=what, test=other_arn(service, resource, what), source=source, says=says),
+        Constraint(path=path, rule=what, test=other_arn(service, resource, what), source=source, answer=answer),
         Constraint(path=path, rule=what, test=no_arn(what), source=source, level="note"),
     )
 
@@ -223,12 +228,14 @@ def tag_constraints(path: str, key: str = "key", value: str = "value", *, servic
 def row(
     path: str,
     rule: str,
-    test: Callable[[Spot], str] | Pattern | Range | OneOf | Length,
+    test: Test | Pattern | Range | OneOf | Length,
     source: str,
-    says: str = "",
+    answer: str = "",
     level: Level = "error",
     when: Callable[[Body], bool] | None = None,
     absent: bool = False,
 ) -> Constraint:
     """Return a row, in short form."""
-    return Constraint(path=path, rule=rule, test=test, source=source, says=says, level=level, when=when, absent=absent)
+    return Constraint(
+        path=path, rule=rule, test=test, source=source, answer=answer, level=level, when=when, absent=absent
+    )

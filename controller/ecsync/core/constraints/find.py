@@ -108,9 +108,11 @@ def _elements(value: Json) -> Iterator[tuple[str | int, Json]]:
 def _tested(row: Constraint, spot: Spot, name: str) -> Iterator[Breach]:
     if is_placeholder(spot.value) or (row.when is not None and not row.when(spot.body)):
         return
-    text = _declarative(row, spot) if not callable(row.test) else row.test(spot)
+    found = _declarative(row, spot) if not callable(row.test) else row.test(spot)
+    below, text = found if isinstance(found, tuple) else ((), found)
     if text:
-        yield Breach(spot.path, _message(row, spot.body, spot.path, text, name), row.level, row)
+        path = (*spot.path, *below)
+        yield Breach(path, _message(row, spot.body, path, text, name), row.level, row)
 
 
 def is_placeholder(value: Json) -> bool:
@@ -119,8 +121,8 @@ def is_placeholder(value: Json) -> bool:
 
 
 def _message(row: Row, body: Body, path: Path, text: str, name: str) -> str:
-    says = f" (AWS: {row.says})" if row.says else ""
-    return f"{label(name, body, path)}: {text}{says}"
+    answer = f" (AWS: {row.answer})" if row.answer else ""
+    return f"{label(name, body, path)}: {text}{answer}"
 
 
 def label(name: str, body: Body, path: Path) -> str:

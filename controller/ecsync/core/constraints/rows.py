@@ -64,7 +64,8 @@ class OneOf:
     values: tuple[Json, ...]
 
 
-Test: TypeAlias = Callable[[Spot], str]  # the problem and the fix, as `problem; fix`; empty: nothing is wrong
+# The problem and the fix, as `problem; fix`; empty: nothing is wrong. With a path, it is about a place below the spot.
+Test: TypeAlias = Callable[[Spot], str | tuple[Path, str]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +76,7 @@ class Constraint:
     rule: str  # what must hold, for docs and `explain`
     test: Pattern | Range | Length | OneOf | Test
     source: str  # the AWS fact: `botocore ecs-2014-11-13 …`, `API Reference …`, `developer guide …`
-    says: str = ""  # what AWS answers, as far as its words are known
+    answer: str = ""  # what AWS answers, as far as its words are known
     level: Level = "error"
     when: Callable[[Body], bool] | None = None  # of the whole body; None: always
     absent: bool = False  # also tested where the member is absent, in a block that is there
@@ -103,7 +104,7 @@ class Across:
     rule: str
     test: Callable[[Desired, Documents], Iterable[tuple[Path, str]]]
     source: str
-    says: str = ""
+    answer: str = ""
     level: Level = "error"
 
     @cached_property

@@ -181,7 +181,7 @@ def _forwards(router: Desired, _: Documents) -> Iterator[Hashable]:
 def _groups_are_joined(service: Desired, documents: Documents) -> Found:
     """Yield the target groups of the application that no listener of it forwards to.
 
-    A listener of another application, or one that is made by hand, may forward to it: then nothing is known.
+    A listener of another application, or one that people made, may forward to it: then nothing is known.
     """
     for index, balancer in _balancers(service):
         group = balancer.get("targetGroupArn")
@@ -337,30 +337,30 @@ _CREATE = "API Reference ecs.CreateService"
 
 ROWS: Constraints = (
     Across(path="loadBalancers[].containerName", rule="a container of the task definition", test=_containers_exist,
-           source="API Reference ecs.LoadBalancer", says="The container does not exist in the task definition"),
+           source="API Reference ecs.LoadBalancer", answer="The container does not exist in the task definition"),
     Across(path="loadBalancers[].containerPort", rule="a port of that container", test=_ports_exist,
-           source="API Reference ecs.LoadBalancer", says="The container did not have a container port defined"),
+           source="API Reference ecs.LoadBalancer", answer="The container did not have a container port defined"),
     Across(path="serviceConnectConfiguration.services[].portName", rule="a named port of the task definition",
            test=_port_names_exist, source="API Reference ecs.ServiceConnectService"),
     Across(path="networkConfiguration", rule="required with network mode awsvpc", test=_network_fits, source=_CREATE,
-           says="Network Configuration must be provided when networkMode 'awsvpc' is specified"),
+           answer="Network Configuration must be provided when networkMode 'awsvpc' is specified"),
     Across(path="networkConfiguration", rule="with network mode awsvpc alone", test=_network_not_needed, source=_CREATE,
-           says="Network Configuration is not valid for the given networkMode of this task definition"),
+           answer="Network Configuration is not valid for the given networkMode of this task definition"),
     Across(path="launchType", rule="one that the task definition supports", test=_launch_type_fits, source=_CREATE,
-           says="Task definition does not support launch_type FARGATE"),
+           answer="Task definition does not support launch_type FARGATE"),
     Across(path="loadBalancers[].targetGroupArn", rule="target type ip with awsvpc, else instance",
            test=_target_types_fit, source="botocore ecs-2014-11-13 CreateService.loadBalancers",
-           says="The provided target group has a target type that is incompatible with the network mode"),
+           answer="The provided target group has a target type that is incompatible with the network mode"),
     Across(path="loadBalancers[].targetGroupArn", rule="a target group that a listener forwards to",
            test=_groups_are_joined, source=_CREATE, level="note",
-           says="The target group does not have an associated load balancer"),
+           answer="The target group does not have an associated load balancer"),
     Across(path="volumeConfigurations[].name", rule="a volume with configuredAtLaunch", test=_volumes_fit,
            source="API Reference ecs.ServiceVolumeConfiguration"),
     Across(path="enableExecuteCommand", rule="with taskRoleArn in the task definition", test=_exec_needs_role,
            source="developer guide, ECS Exec: the task role needs ssmmessages", level="note"),
     Across(path="capacityProviderStrategy[].capacityProvider", rule="a provider of the cluster", test=_providers_fit,
            source="API Reference ecs.CapacityProviderStrategyItem: it must be associated with the cluster",
-           says="The specified capacity provider was not found"),
+           answer="The specified capacity provider was not found"),
     Across(path="schedulingStrategy", rule="REPLICA with a ScalableTarget", test=_daemon_is_not_scaled, level="note",
            source="developer guide, service auto scaling"),
     Across(path="loadBalancers[].containerPort", rule="open in a security group of the service",

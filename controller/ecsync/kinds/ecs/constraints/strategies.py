@@ -43,7 +43,7 @@ def strategy_constraints(path: str) -> Constraints:
     item = "API Reference ecs.CapacityProviderStrategyItem"
     return (
         Constraint(path=path, rule="Fargate or Auto Scaling groups, not both", test=one_kind_of_provider, source=item,
-                   says="A capacity provider strategy cannot contain a mix of capacity providers using Auto Scaling"
+                   answer="A capacity provider strategy cannot contain a mix of capacity providers using Auto Scaling"
                    " groups and Fargate providers"),
         Constraint(path=path, rule="one weight above 0", test=some_weight, source=item),
         Constraint(path=path, rule="one base", test=one_base, source=item),

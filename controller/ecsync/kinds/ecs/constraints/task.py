@@ -264,20 +264,20 @@ ROWS: Constraints = (
     *tag_constraints("tags", service="ecs"),
     Constraint(path="family", rule="1 to 255 characters", test=Length(least=1, most=255), source=_REGISTER),
     Constraint(path="cpu", rule="CPU units, or a number and vCPU", test=_is_cpu, source=_REGISTER,
-               says="Invalid 'cpu' setting for task"),
+               answer="Invalid 'cpu' setting for task"),
     Constraint(path="memory", rule="MiB, or a number and GB", test=_is_memory, source=_REGISTER,
-               says="Invalid 'memory' setting for task"),
+               answer="Invalid 'memory' setting for task"),
     Constraint(path="cpu", rule="128 to 196608 on instances", test=_cpu_on_instances, source=_REGISTER, level="note"),
     Constraint(path="cpu", rule="on Fargate 256, 512, 1024, 2048, 4096, 8192 or 16384", test=_cpu_of_fargate,
-               when=is_fargate, source=_SIZES, says="No Fargate configuration exists for given values"),
+               when=is_fargate, source=_SIZES, answer="No Fargate configuration exists for given values"),
     Constraint(path="cpu", rule="1024 or more for Windows on Fargate", test=_windows_cpu, source=_SIZES,
                when=lambda body: is_fargate(body) and is_windows(body),
-               says="No Fargate configuration exists for given values"),
+               answer="No Fargate configuration exists for given values"),
     Constraint(path="memory", rule="on Fargate a value that its cpu allows", test=_pair, when=is_fargate,
-               source=_SIZES, says="No Fargate configuration exists for given values"),
+               source=_SIZES, answer="No Fargate configuration exists for given values"),
     *(
         Constraint(path=name, rule="required on Fargate", test=_needed_on_fargate, when=is_fargate, absent=True,
-                   source=_REGISTER, says=f"Fargate requires that '{name}' be defined at the task level")
+                   source=_REGISTER, answer=f"Fargate requires that '{name}' be defined at the task level")
         for name in ("cpu", "memory")
     ),
     Constraint(path="memory", rule="at least what the containers reserve together", test=_memory_sum,
@@ -286,14 +286,14 @@ ROWS: Constraints = (
                source="botocore ecs-2014-11-13 ContainerDefinition.cpu: the total must be lower than the task's"),
     Constraint(path="containerDefinitions", rule="the whole task definition has at most 64 KiB", test=_bytes,
                source="developer guide, service quotas: task definition size",
-               says="Max allowed length is '65536' bytes"),
+               answer="Max allowed length is '65536' bytes"),
     Constraint(path="containerDefinitions", rule="1 to 10 containers", test=Length(least=1, most=10),
                source="developer guide, service quotas: containers in a task definition"),
     Constraint(path="containerDefinitions", rule="one container at least is essential", test=_one_is_essential,
                source="API Reference ecs.ContainerDefinition: all tasks must have at least one essential container",
-               says="At least one container must be essential"),
+               answer="At least one container must be essential"),
     Constraint(path="networkMode", rule="awsvpc on Fargate", test=_mode_of_fargate, when=is_fargate, source=_REGISTER,
-               says="Fargate only supports network mode 'awsvpc'"),
+               answer="Fargate only supports network mode 'awsvpc'"),
     Constraint(path="networkMode", rule="not awsvpc on external instances", test=_mode_of_external, when=is_external,
                source="developer guide, external instances: the awsvpc network mode is not supported"),
     Constraint(path="pidMode", rule="task on Fargate", test=_pid_mode, when=is_fargate,
@@ -317,12 +317,13 @@ ROWS: Constraints = (
                source="developer guide: Amazon Elastic Inference is no longer available"),
     Constraint(path="executionRoleArn", rule="required on Fargate for awslogs, ECR images and private registries",
                test=_needs_execution_role, when=is_fargate, absent=True, source="developer guide, task execution role",
-               says="Fargate requires task definition to have execution role ARN"),
+               answer="Fargate requires task definition to have execution role ARN"),
     Constraint(path="executionRoleArn", rule="required for secrets", test=_role_for_secrets, absent=True,
                source="developer guide, task execution role",
-               says="When you are specifying container secrets, you must also specify a value for 'executionRoleArn'"),
+               answer="When you are specifying container secrets, you must also specify a value for"
+               " 'executionRoleArn'"),
     *(
-        Constraint(path=name, rule="a role", test=_is_role, source=_REGISTER, says="Role is not valid")
+        Constraint(path=name, rule="a role", test=_is_role, source=_REGISTER, answer="Role is not valid")
         for name in ("executionRoleArn", "taskRoleArn")
     ),
     Constraint(path="containerDefinitions[].logConfiguration.options.awslogs-region",
