@@ -114,12 +114,6 @@ def _one_metric(spot: Spot) -> str:
     return f"it has {what}; declare PredefinedMetricSpecification or CustomizedMetricSpecification"
 
 
-def _adjustment(spot: Spot) -> str:
-    known = ("ChangeInCapacity", "PercentChangeInCapacity", "ExactCapacity")
-    value = text(spot.value)
-    return "" if not value or value in known else f"{quoted(value)} is no kind of adjustment{suggestion(value, known)}"
-
-
 def _magnitude(spot: Spot) -> str:
     if spot.value is None or spot.block.get("AdjustmentType") == "PercentChangeInCapacity":
         return ""
@@ -176,7 +170,6 @@ SCALING_POLICY: Constraints = (
         for name in ("ScaleInCooldown", "ScaleOutCooldown")
     ),
     row(f"{_STEPS}.Cooldown", "0 or more", Range(least=0, most=2**31 - 1), _STEP),
-    row(f"{_STEPS}.AdjustmentType", "a kind of adjustment", _adjustment, _STEP),
     row(f"{_STEPS}.MinAdjustmentMagnitude", "with PercentChangeInCapacity", _magnitude, _STEP),
     row(f"{_STEPS}.StepAdjustments", "1 to 20", Length(least=1, most=20), _STEP),
     row(f"{_STEPS}.StepAdjustments", "no gap and no overlap", _apart, _STEP),

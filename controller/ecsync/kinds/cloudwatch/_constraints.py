@@ -63,7 +63,7 @@ def _fast_period(spot: Spot) -> str:
     return "AWS's own metrics have a value each minute, so the alarm has no data; use 60"
 
 
-def _tells_no_one(spot: Spot) -> str:
+def _actions_are_off(spot: Spot) -> str:
     if spot.value is False and (spot.body.get("AlarmActions") or spot.body.get("OKActions")):
         return "ActionsEnabled false turns the actions off; use true, or leave the actions out"
     return ""
@@ -86,7 +86,7 @@ ROWS: Constraints = (
         OneOf(("breaching", "notBreaching", "ignore", "missing")), _PUT),
     row("ExtendedStatistic", "a percentile or a trimmed statistic", _statistic, _PUT),
     row("EvaluateLowSampleCountPercentile", "evaluate or ignore", OneOf(("evaluate", "ignore")), _PUT),
-    row("ActionsEnabled", "true with actions", _tells_no_one, _PUT, level="note"),
+    row("ActionsEnabled", "true with actions", _actions_are_off, _PUT, level="note"),
     row("Dimensions", "at most 30", Length(most=30), "botocore cloudwatch-2010-08-01 Dimensions"),
     *(
         row(f"{name}[]", "an ARN", Pattern(allowed=r"arn:.+", text="an ARN, such as that of an SNS topic"), _PUT,

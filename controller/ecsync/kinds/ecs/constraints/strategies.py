@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ecsync.core.constraints.rows import Constraint, Constraints, Length, Range, Spot
-from ecsync.core.wording import quoted
 from ecsync.kinds._constraint_parts import blocks, is_whole, text
 
 _FARGATE = ("FARGATE", "FARGATE_SPOT")
@@ -31,13 +30,6 @@ def one_base(spot: Spot) -> str:
     return f"{len(bases)} providers have a base; keep the base of one of them" if len(bases) > 1 else ""
 
 
-def provider_once(spot: Spot) -> str:
-    """Return the problem of a provider that is named twice."""
-    names = [text(one.get("capacityProvider")) for one in blocks(spot.value)]
-    twice = next((name for index, name in enumerate(names) if name and name in names[:index]), "")
-    return f"{quoted(twice)} is declared twice; keep one of the entries" if twice else ""
-
-
 def strategy_constraints(path: str) -> Constraints:
     """Return the rows of a capacity provider strategy, of a cluster or of a service."""
     item = "API Reference ecs.CapacityProviderStrategyItem"
@@ -47,7 +39,6 @@ def strategy_constraints(path: str) -> Constraints:
                    " groups and Fargate providers"),
         Constraint(path=path, rule="one weight above 0", test=some_weight, source=item),
         Constraint(path=path, rule="one base", test=one_base, source=item),
-        Constraint(path=path, rule="each provider once", test=provider_once, source=item),
         Constraint(path=path, rule="at most 20 providers", test=Length(most=20), source=item),
         Constraint(path=f"{path}[].weight", rule="0 to 1000", test=Range(least=0, most=1000), source=item),
         Constraint(path=f"{path}[].base", rule="0 to 100000", test=Range(least=0, most=100000), source=item),

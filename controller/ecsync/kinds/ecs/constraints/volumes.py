@@ -24,14 +24,6 @@ def _volume_exists(spot: Spot) -> str:
     return f"no volume has the name {quoted(spot.value)}; {fix}"
 
 
-def _mounted_once(spot: Spot) -> str:
-    paths = [text(one.get("containerPath")) for one in blocks(own(spot).get("mountPoints"))]
-    index = int(spot.path[3])
-    if not text(spot.value) or spot.value not in paths[:index]:
-        return ""
-    return f"{quoted(spot.value)} is the path of another mount point, too; use another path"
-
-
 def _source_exists(spot: Spot) -> str:
     names = [name for name in containers(spot) if name != own(spot).get("name")]
     if not text(spot.value) or not containers(spot) or spot.value in names:
@@ -105,8 +97,6 @@ _EFS = "API Reference ecs.EFSVolumeConfiguration"
 ROWS: Constraints = (
     row(f"{_C}.mountPoints[].sourceVolume", "a volume of the task", _volume_exists, "API Reference ecs.MountPoint",
          "Unknown volume"),
-    row(f"{_C}.mountPoints[].containerPath", "each path once", _mounted_once, "API Reference ecs.MountPoint",
-         level="note"),
     row(f"{_C}.volumesFrom[].sourceContainer", "another container of the task", _source_exists,
          "API Reference ecs.VolumeFrom"),
     row("volumes[]", "one configuration", _one_configuration, "API Reference ecs.Volume"),
