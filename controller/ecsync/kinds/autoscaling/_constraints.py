@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ecsync.core.constraints.rows import Constraints, Length, Pattern, Range, Spot
+from ecsync.core.constraints.rows import Constraints, Length, OneOf, Pattern, Range, Spot
 from ecsync.core.wording import listed, quoted, suggestion
 from ecsync.kinds._constraint_parts import arn_constraints, is_unknown, number, row, text
 
@@ -105,6 +105,8 @@ ROWS: Constraints = (
     row("VPCZoneIdentifier", "required, or AvailabilityZones", _place, _CREATE,
         "At least one Availability Zone or VPC Subnet is required", absent=True),
     row("VPCZoneIdentifier", "subnets", _subnets, _CREATE),
+    row("EnabledMetrics[].Granularity", "1Minute", OneOf(("1Minute",)),
+        "API Reference autoscaling.EnableMetricsCollection: the only valid value is 1Minute"),
     row("MaxInstanceLifetime", "0, or 86400 to 31536000", _lifetime, _CREATE),
     row("HealthCheckType", "EC2, ELB, EBS or VPC_LATTICE", _check_type, _CREATE, "Invalid HealthCheckType"),
     row("TerminationPolicies[]", "a known policy, or a function", _termination, _CREATE, level="note"),

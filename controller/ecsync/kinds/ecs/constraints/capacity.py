@@ -64,6 +64,12 @@ def _steps(spot: Spot) -> str:
     return f"minimumScalingStepSize {least} is above maximumScalingStepSize {most}; use {most} or less"
 
 
+def _cluster_of_instances(spot: Spot) -> str:
+    if spot.value or not spot.body.get("managedInstancesProvider"):
+        return ""
+    return "a provider of managed instances belongs to a cluster; declare cluster, such as ${Cluster/main}"
+
+
 def _group_protects(provider: Desired, documents: Documents) -> Iterator[tuple[Path, str]]:
     block = provider.body.get("autoScalingGroupProvider")
     if not isinstance(block, dict) or block.get("managedTerminationProtection") != "ENABLED":
@@ -93,6 +99,8 @@ _SCALING = "autoScalingGroupProvider.managedScaling"
 CAPACITY_PROVIDER: Constraints = (
     *tag_constraints("tags", service="ecs"),
     row("name", "letters, digits, - and _, at most 255", _NAME, "API Reference ecs.CreateCapacityProvider"),
+    row("cluster", "required with managedInstancesProvider", _cluster_of_instances,
+        "API Reference ecs.CreateCapacityProvider", absent=True),
     *arn_constraints("autoScalingGroupProvider.autoScalingGroupArn", "autoscaling", "autoScalingGroup:",
                      "an Auto Scaling group", source=_PROVIDER),
     row(f"{_SCALING}.targetCapacity", "1 to 100", Range(least=1, most=100), "API Reference ecs.ManagedScaling"),

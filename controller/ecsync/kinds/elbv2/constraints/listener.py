@@ -40,6 +40,10 @@ def _secure_alone(spot: Spot) -> str:
     return f"a listener with {kind} has no {spot.path[-1]}; leave it out, or use HTTPS"
 
 
+def _no_default(spot: Spot) -> str:
+    return "the first certificate is the default; leave IsDefault out" if spot.value is not None else ""
+
+
 def _alpn(spot: Spot) -> str:
     kind = protocol(spot.body)
     return f"a listener with {kind} has no AlpnPolicy; leave it out" if spot.value and kind not in ("", "TLS") else ""
@@ -131,6 +135,9 @@ ROWS: Constraints = (
     ),
     *arn_constraints("Certificates[].CertificateArn", "(acm|iam)", "(server-)?certificate/", "a certificate",
                      source="API Reference elbv2.Certificate"),
+    Constraint(path="Certificates[].IsDefault", rule="not declared", test=_no_default,
+               source="API Reference elbv2.Certificate: do not set IsDefault in an input",
+               answer="You cannot set the isDefault parameter for a certificate"),
     Constraint(path="AlpnPolicy", rule="with TLS alone", test=_alpn, source=_LISTENER),
     Constraint(path="MutualAuthentication.TrustStoreArn", rule="required with mode verify", test=_client_certificates,
                absent=True, source="API Reference elbv2.MutualAuthenticationAttributes"),

@@ -33,10 +33,22 @@ _CONFIG = {
 
 
 def _condition_has_values(spot: Spot) -> str:
-    field, block = text(spot.value), spot.block
-    if field not in _CONFIG or block.get("Values") or block.get("RegexValues") or block.get(_CONFIG[field]):
+    field = text(spot.value)
+    if field not in _CONFIG:
+        return ""
+    config = spot.block.get(_CONFIG[field])
+    if any(member(block, name) for block in (spot.block, config) for name in ("Values", "RegexValues")):
         return ""
     return f"{field} has no values; declare {_CONFIG[field]}: {{Values: [...]}}"
+
+
+def _own_values(spot: Spot) -> str:
+    """Return the problem of a condition with the values of another field."""
+    field = text(spot.value)
+    others = [name for of, name in _CONFIG.items() if of != field and spot.block.get(name)]
+    if field not in _CONFIG or not others or not spot.block.get(_CONFIG[field]):
+        return ""
+    return f"{field} has no {others[0]}; keep {_CONFIG[field]}, and use a condition of its own for the rest"
 
 
 def _values(conditions: Json) -> int:
@@ -95,6 +107,7 @@ ROWS: Constraints = (
     row("Conditions[].Field", "a field of requests", OneOf(_FIELDS), "API Reference elbv2.RuleCondition",
         "Condition field must be one of host-header, path-pattern, ..."),
     row("Conditions[].Field", "with values", _condition_has_values, "API Reference elbv2.RuleCondition"),
+    row("Conditions[].Field", "with the values of this field alone", _own_values, "API Reference elbv2.RuleCondition"),
     row("Conditions[].PathPatternConfig.Values[]", "a path", _PATH, "API Reference elbv2.RuleCondition"),
     row("Conditions[].PathPatternConfig.Values[]", "begins with /", _slash, "API Reference elbv2.RuleCondition",
         level="note"),
