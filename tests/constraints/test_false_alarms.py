@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from ecsync.awsmodel import shapes
-from ecsync.core.constraints.find import Breach, breaches
+from ecsync.core.constraints.find import Breach, breaches, constraint_table
 from ecsync.kinds import ALL, BY_NAME
 from ecsync.language.check import check
 from tests.language.cases import contents, load_files
@@ -55,7 +55,7 @@ def _found(kind: str, body: Mapping[str, Any]) -> Iterator[Breach]:
     own = BY_NAME[kind]
     assert own.shape is not None
     checked = check(body, shapes.load(own.shape), name=kind, rules=own.rules)
-    return breaches(own.constraints, checked.body, name=kind)
+    return breaches(constraint_table(own.constraints), checked.body, name=kind)
 
 
 @pytest.mark.skipif("ECSYNC_CORPUS" not in os.environ, reason="ECSYNC_CORPUS is not set")

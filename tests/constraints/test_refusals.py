@@ -73,7 +73,7 @@ BOTH: Mapping[str, str] = {
     "The parameter DatapointsToAlarm": "DatapointsToAlarm: 5",
     "The provided target group": "TargetType: instance",
     "The specified capacity provider '…' is not in": "capacityProviders: [FARGATE]",
-    "The target group with targetGroupArn": '- {TargetGroupArn: "arn:aws:elasticloadbalancing:eu-west-1:123456789012:ta',
+    "The target group with targetGroupArn": '- {TargetGroupArn: "arn:aws:elasticloadbalancing:eu-west-1:123456789012:t',
     "Valid requests must contain either LaunchTemplate": "DefaultCooldown: 60",
     "When networkMode=awsvpc, the host ports": "- {containerPort: 8081, hostPort: 80, name: admin}",
     "When you are specifying container secrets": "pidMode: task",

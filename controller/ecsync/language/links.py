@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ecsync.core.constraints.find import across, has_across
+from ecsync.core.constraints.find import across, constraint_table
 from ecsync.core.constraints.rows import Level
 from ecsync.core.kind import Kind
 from ecsync.core.model import Desired, Key, Origin, Problem, Ref
@@ -66,7 +66,7 @@ class Links:
     def __init__(self, kinds: Mapping[str, Kind]) -> None:
         self._kinds = kinds
         self._late = {name: [row for row in kind.rules if isinstance(row, Late)] for name, kind in kinds.items()}
-        self._across = {name: kind.constraints if has_across(kind.constraints) else () for name, kind in kinds.items()}
+        self._tables = {name: constraint_table(kind.constraints) for name, kind in kinds.items()}
         self._parts: dict[str, tuple[Part, ...]] = {}
         self._documents: dict[str, WatchedDocuments] = {}
         self._facts: dict[Part, _Facts] = {}
@@ -239,8 +239,7 @@ class Links:
     def _constrained(self, part: Part, documents: WatchedDocuments) -> Iterator[tuple[Level, Problem]]:
         """Yield what AWS refuses of several documents together, and what is surely not meant."""
         for desired in part.resources:
-            rows = self._across[desired.key.kind]
-            for one in across(rows, desired, documents) if rows else ():
+            for one in across(self._tables[desired.key.kind], desired, documents):
                 yield one.level, Problem(_origin(desired, one.path), one.message, part.application)
 
     def _find_cycles(self, added: Iterable[Part]) -> None:

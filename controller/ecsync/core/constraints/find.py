@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 
 from ecsync.core.constraints.rows import (
     Across,
@@ -47,8 +46,16 @@ class _Branch:
     below: dict[str, _Branch] = field(default_factory=dict)
 
 
-@cache
-def _tree(constraints: Constraints) -> _Branch:
+@dataclass(frozen=True, slots=True)
+class ConstraintTable:
+    """The constraints of a kind, ready to be evaluated on many bodies."""
+
+    root: _Branch
+    across: tuple[Across, ...]
+
+
+def constraint_table(constraints: Constraints) -> ConstraintTable:
+    """Return the table of constraints. It takes longer than one evaluation: make it once for many."""
     root = _Branch()
     for row in constraints:
         if isinstance(row, Constraint):
@@ -58,26 +65,19 @@ def _tree(constraints: Constraints) -> _Branch:
             branch.rows.append(row)
             if row.absent:
                 branch.absent.append(row)
-    return root
+    return ConstraintTable(root, tuple(row for row in constraints if isinstance(row, Across)))
 
 
-def breaches(constraints: Constraints, body: Body, *, name: str) -> Iterator[Breach]:
+def breaches(table: ConstraintTable, body: Body, *, name: str) -> Iterator[Breach]:
     """Yield the constraints within a document that its body does not meet. Messages call the body `name`."""
-    if constraints:
-        yield from _walk(_tree(constraints), body, body, body, (), name)
+    yield from _walk(table.root, body, body, body, (), name)
 
 
-def across(constraints: Constraints, desired: Desired, documents: Documents) -> Iterator[Breach]:
+def across(table: ConstraintTable, desired: Desired, documents: Documents) -> Iterator[Breach]:
     """Yield the constraints across documents that a document does not meet."""
-    for row in constraints:
-        if isinstance(row, Across):
-            for path, text in row.test(desired, documents):
-                yield Breach(path, _message(row, desired.body, path, text, desired.key.kind), row.level, row)
-
-
-def has_across(constraints: Constraints) -> bool:
-    """Return whether a kind has constraints across documents."""
-    return any(isinstance(row, Across) for row in constraints)
+    for row in table.across:
+        for path, text in row.test(desired, documents):
+            yield Breach(path, _message(row, desired.body, path, text, desired.key.kind), row.level, row)
 
 
 def _walk(branch: _Branch, value: Json, block: Body, body: Body, path: Path, name: str) -> Iterator[Breach]:

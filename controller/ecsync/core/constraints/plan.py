@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ecsync.core.constraints.find import Breach, across, breaches
+from ecsync.core.constraints.find import Breach, ConstraintTable, across, breaches, constraint_table
 from ecsync.core.inputs import Inputs
-from ecsync.core.model import Key
+from ecsync.core.model import Desired, Key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,17 +20,18 @@ class Refused:
 
 def of_plan(inputs: Inputs) -> tuple[Refused, ...]:
     """Return the breaches of every document that is written, in order."""
-    documents = inputs.application.documents
+    tables: dict[str, ConstraintTable] = {}
     return tuple(
         Refused(key=written.key, breach=breach)
-        for written in documents
+        for written in inputs.application.documents
         if inputs.writable(written)
-        for breach in _of(inputs, written.key)
+        for breach in _of(inputs, written, tables)
     )
 
 
-def _of(inputs: Inputs, key: Key) -> Iterator[Breach]:
-    written, kind = inputs.desired(key), inputs.kind(key)
-    if written is not None and kind.constraints:
-        yield from breaches(kind.constraints, inputs.resolved(written).body, name=kind.name)
-        yield from across(kind.constraints, written, inputs.application.documents)
+def _of(inputs: Inputs, written: Desired, tables: dict[str, ConstraintTable]) -> Iterator[Breach]:
+    name = written.key.kind
+    if name not in tables:
+        tables[name] = constraint_table(inputs.kind(written.key).constraints)
+    yield from breaches(tables[name], inputs.resolved(written).body, name=name)
+    yield from across(tables[name], written, inputs.application.documents)
