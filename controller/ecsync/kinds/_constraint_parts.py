@@ -22,7 +22,9 @@ _OURS = 3  # ecsync:owner, ecsync:id, ecsync:applied
 
 def blocks(value: Json) -> list[Body]:
     """Return the blocks of a list; empty for what is no list."""
-    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, (list, tuple)) else []
+    if not isinstance(value, (list, tuple)):
+        return []
+    return [one for one in value if type(one) is dict or isinstance(one, Mapping)]
 
 
 def is_whole(value: Json) -> bool:

@@ -146,9 +146,6 @@ class Compiler:
 
     def _refused(self, kind: Kind, body: Body, node: Node, reported: Collection[Origin]) -> list[Problem]:
         """Return what AWS refuses, without places that have a problem already; keep the notes."""
-        rows = (
-            with_patterns(kind.constraints, self.shape_of(kind.shape), kind.rules) if kind.shape else kind.constraints
-        )
         if kind.name not in self.tables:
             rows = kind.constraints
             rows = with_patterns(rows, self.shape_of(kind.shape), kind.rules) if kind.shape is not None else rows

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeAlias
 
 from ecsync.core.constraints.rows import (
     Across,
@@ -17,8 +19,10 @@ from ecsync.core.constraints.rows import (
     Range,
     Row,
     Spot,
+    Test,
 )
 from ecsync.core.model import Desired, Documents, Text
+from ecsync.core.rules import When
 from ecsync.core.trees import ANY, EACH, Body, Json, Path, at
 from ecsync.core.wording import listed, nearest, printable, quoted
 
@@ -37,12 +41,15 @@ class Breach:
     row: Row
 
 
+_Tested: TypeAlias = tuple[Constraint, Test, When | None]
+
+
 @dataclass(slots=True)
 class _Branch:
     """The rows of one place, and the places below it."""
 
-    rows: list[Constraint] = field(default_factory=list)
-    absent: list[Constraint] = field(default_factory=list)
+    rows: list[_Tested] = field(default_factory=list)
+    absent: list[_Tested] = field(default_factory=list)
     below: dict[str, _Branch] = field(default_factory=dict)
 
 
@@ -62,15 +69,18 @@ def constraint_table(constraints: Constraints) -> ConstraintTable:
             branch = root
             for segment in row.segments:
                 branch = branch.below.setdefault(segment, _Branch())
-            branch.rows.append(row)
+            test = row.test if callable(row.test) else partial(_declarative, row)
+            branch.rows.append((row, test, row.when))
             if row.absent:
-                branch.absent.append(row)
+                branch.absent.append((row, test, row.when))
     return ConstraintTable(root, tuple(row for row in constraints if isinstance(row, Across)))
 
 
 def breaches(table: ConstraintTable, body: Body, *, name: str) -> Iterator[Breach]:
     """Yield the constraints within a document that its body does not meet. Messages call the body `name`."""
-    yield from _walk(table.root, body, body, body, (), name)
+    found: list[Breach] = []
+    _walk(table.root, body, body, _Body(body, name, found), ())
+    yield from found
 
 
 def across(table: ConstraintTable, desired: Desired, documents: Documents) -> Iterator[Breach]:
@@ -80,44 +90,62 @@ def across(table: ConstraintTable, desired: Desired, documents: Documents) -> It
             yield Breach(path, _message(row, desired.body, path, text, desired.key.kind), row.level, row)
 
 
-def _walk(branch: _Branch, value: Json, block: Body, body: Body, path: Path, name: str) -> Iterator[Breach]:
-    for row in branch.rows:
-        yield from _tested(row, Spot(value, block, body, path), name)
-    inner: Body = value if isinstance(value, Mapping) else {}
-    for head, below in branch.below.items():
-        if head in (EACH, ANY):
-            for key, element in _elements(value):
-                if element is not None and not isinstance(element, Text):
-                    yield from _walk(below, element, inner, body, (*path, key), name)
-        elif isinstance(value, Mapping):
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """A whole body, and what is found in it."""
+
+    tree: Body
+    name: str
+    found: list[Breach]
+
+
+def _walk(branch: _Branch, value: Json, block: Body, whole: _Body, path: Path) -> None:
+    if branch.rows:
+        _test(branch.rows, value, block, whole, path)
+    if not branch.below:
+        return
+    if isinstance(value, dict):
+        for head, below in branch.below.items():
+            if head in (EACH, ANY):
+                _each(below, value.items(), value, whole, path)
+                continue
             member = value.get(head)
             if member is None:
-                for row in below.absent:
-                    yield from _tested(row, Spot(None, value, body, (*path, head)), name)
-            elif not isinstance(member, Text):
-                yield from _walk(below, member, value, body, (*path, head), name)
+                if below.absent:
+                    _test(below.absent, None, value, whole, (*path, head))
+            elif type(member) is not Text:
+                _walk(below, member, value, whole, (*path, head))
+    elif isinstance(value, (list, tuple)) and EACH in branch.below:
+        _each(branch.below[EACH], enumerate(value), {}, whole, path)
 
 
-def _elements(value: Json) -> Iterator[tuple[str | int, Json]]:
-    if isinstance(value, Mapping):
-        yield from value.items()
-    elif isinstance(value, (list, tuple)):
-        yield from enumerate(value)
+def _each(below: _Branch, elements: Iterable[tuple[str | int, Json]], block: Body, whole: _Body, path: Path) -> None:
+    for key, element in elements:
+        if element is not None and type(element) is not Text:
+            _walk(below, element, block, whole, (*path, key))
 
 
-def _tested(row: Constraint, spot: Spot, name: str) -> Iterator[Breach]:
-    if is_placeholder(spot.value) or (row.when is not None and not row.when(spot.body)):
+def _test(rows: Sequence[_Tested], value: Json, block: Body, whole: _Body, path: Path) -> None:
+    if is_placeholder(value):
         return
-    found = _declarative(row, spot) if not callable(row.test) else row.test(spot)
-    below, text = found if isinstance(found, tuple) else ((), found)
-    if text:
-        path = (*spot.path, *below)
-        yield Breach(path, _message(row, spot.body, path, text, name), row.level, row)
+    spot = Spot(value, block, whole.tree, path)
+    for row, test, when in rows:
+        if when is not None and not when(whole.tree):
+            continue
+        found = test(spot)
+        if not found:
+            continue
+        below, text = found if isinstance(found, tuple) else ((), found)
+        if text:
+            place = (*path, *below)
+            whole.found.append(Breach(place, _message(row, whole.tree, place, text, whole.name), row.level, row))
 
 
 def is_placeholder(value: Json) -> bool:
     """Return whether a text is filled in by another tool before it is sent: `{{ .Name }}`, `$TAG`, `<ARN>`."""
-    return isinstance(value, str) and _PLACEHOLDER.search(value) is not None
+    if type(value) is not str or not ("$" in value or "{{" in value or "<" in value or "%" in value or "__" in value):
+        return False  # most values; a search takes longer
+    return _PLACEHOLDER.search(value) is not None
 
 
 def _message(row: Row, body: Body, path: Path, text: str, name: str) -> str:
@@ -142,28 +170,26 @@ def label(name: str, body: Body, path: Path) -> str:
 
 
 def _declarative(row: Constraint, spot: Spot) -> str:
-    value = spot.value
+    value, test = spot.value, row.test
     if value is None or value == "":  # AWS reads an empty text as no value
         return ""
-    match row.test:
-        case Pattern(text=text):
-            fits = not isinstance(value, str) or row.whole.fullmatch(value) is not None
-            return "" if fits else f"{_shown(spot)} is not what AWS accepts; use {text}"
-        case Range(least=least, most=most, also=also):
-            if not isinstance(value, _NUMBER) or isinstance(value, bool) or least <= value <= most or value in also:
-                return ""
-            more = f", or {listed([f'{one:.15g}' for one in also])}" if also else ""
-            return f"{value:.15g} is out of range; use {least:.15g} to {most:.15g}{more}"
-        case Length(least=least, most=most):
-            if not isinstance(value, (str, list, tuple, Mapping)) or has_reference(value):
-                return ""
-            unit = "characters" if isinstance(value, str) else "elements"
-            fits = least <= len(value) <= most
-            return "" if fits else f"it has {len(value)} {unit}; use {least} to {most}"
-        case OneOf(values=values):
-            if isinstance(value, (Mapping, list, tuple)) or value in values:
-                return ""
-            return f"{_shown(spot)} is not a value that AWS accepts; {instead(value, values)}"
+    if isinstance(test, Pattern):
+        fits = not isinstance(value, str) or row.whole.fullmatch(value) is not None
+        return "" if fits else f"{_shown(spot)} is not what AWS accepts; use {test.text}"
+    if isinstance(test, Range):
+        if not isinstance(value, _NUMBER) or test.least <= value <= test.most or value in test.also:
+            return ""
+        more = f", or {listed([f'{one:.15g}' for one in test.also])}" if test.also else ""
+        return f"{value:.15g} is out of range; use {test.least:.15g} to {test.most:.15g}{more}"
+    if isinstance(test, Length):
+        if not isinstance(value, (str, list, tuple, Mapping)) or test.least <= len(value) <= test.most:
+            return ""
+        if has_reference(value):
+            return ""
+        unit = "characters" if isinstance(value, str) else "elements"
+        return f"it has {len(value)} {unit}; use {test.least} to {test.most}"
+    if isinstance(test, OneOf) and not isinstance(value, (Mapping, list, tuple)) and value not in test.values:
+        return f"{_shown(spot)} is not a value that AWS accepts; {instead(value, test.values)}"
     return ""
 
 

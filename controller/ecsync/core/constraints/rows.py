@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from ecsync.core.model import Desired, Documents
 from ecsync.core.trees import Body, Json, Path, pattern
@@ -19,9 +19,8 @@ from ecsync.core.trees import Body, Json, Path, pattern
 Level: TypeAlias = Literal["error", "note"]
 
 
-@dataclass(frozen=True, slots=True)
-class Spot:
-    """One place of a body that a row looks at."""
+class Spot(NamedTuple):
+    """One place of a body that a row looks at. A tuple, because there is one for each value that is tested."""
 
     value: Json  # None: absent, or null
     block: Body  # the block around it

@@ -121,13 +121,16 @@ def _has(what: str, example: str) -> Json:
 
 
 def _no_role(spot: Spot) -> str:
-    if not spot.value:
+    balancers = blocks(spot.body.get("loadBalancers"))
+    if not spot.value or not (member(spot.body.get("networkConfiguration"), "awsvpcConfiguration") or balancers[1:]):
         return ""
-    if not spot.body.get("loadBalancers"):
-        return "a role is for load balancers, and the service has none; leave role out"
-    if member(spot.body.get("networkConfiguration"), "awsvpcConfiguration") or len(spot.body["loadBalancers"]) > 1:
-        return "ECS uses its service-linked role here; leave role out"
-    return ""
+    return "ECS uses its service-linked role here; leave role out"
+
+
+def _role_of_balancer(spot: Spot) -> str:
+    if not spot.value or spot.body.get("loadBalancers"):
+        return ""
+    return "a role is for load balancers, and the service has none; leave role out"
 
 
 def _registry_port(spot: Spot) -> str:
@@ -203,7 +206,7 @@ def _throughput(spot: Spot) -> str:
 _SC = "serviceConnectConfiguration"
 _SERVICE_CONNECT = "API Reference ecs.ServiceConnectService"
 _DEPLOYMENT = "API Reference ecs.DeploymentConfiguration"
-_DNS = r"(?!-)[a-z0-9_.-]{1,127}"
+_DNS = r"(?!-)[A-Za-z0-9_.-]{1,127}"  # ECS fills in names of namespaces with upper case
 
 ROWS: Constraints = (
     *tag_constraints("tags", service="ecs"),
@@ -271,6 +274,7 @@ ROWS: Constraints = (
                absent=True, source="API Reference ecs.LoadBalancer", when=_with_ecs),
     Constraint(path="loadBalancers[].containerPort", rule="1 to 65535", test=Range(least=1, most=65535),
                source="API Reference ecs.LoadBalancer"),
+    Constraint(path="role", rule="with a load balancer", test=_role_of_balancer, source=_CREATE, level="note"),
     Constraint(path="role", rule="with one load balancer, and not with awsvpc", test=_no_role, source=_CREATE,
                answer="You cannot specify an IAM role for services that require a service linked role"),
     Constraint(path="serviceRegistries", rule="at most one", test=Length(most=1), source=_CREATE),
@@ -283,8 +287,8 @@ ROWS: Constraints = (
                             text="lower-case letters, digits, _ and -, at most 64"),
                source=_SERVICE_CONNECT),
     Constraint(path=f"{_SC}.services[].clientAliases[].dnsName",
-               rule="lower-case letters, digits, _, - and ., at most 127",
-               test=Pattern(allowed=_DNS, text="lower-case letters, digits, _, - and ., at most 127"),
+               rule="letters, digits, _, - and ., at most 127",
+               test=Pattern(allowed=_DNS, text="letters, digits, _, - and ., at most 127"),
                source="API Reference ecs.ServiceConnectClientAlias"),
     Constraint(path=f"{_SC}.services[].clientAliases[].port", rule="1 to 65535", test=Range(least=1, most=65535),
                source="API Reference ecs.ServiceConnectClientAlias"),
