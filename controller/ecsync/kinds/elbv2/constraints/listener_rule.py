@@ -89,7 +89,7 @@ def _ip(spot: Spot) -> str:
     return cidr_problem(value, version=6 if ":" in value else 4)
 
 
-_PATH = Pattern(allowed=r"[A-Za-z0-9_\-.$/~\"'@:+&*?%!,;=()]{1,128}",
+_PATH = Pattern(allowed=r"""[A-Za-z0-9_\-.$/~"'@:+&*?%!,;=()]{1,128}""",
                 text="1 to 128 of letters, digits and _ - . $ / ~ \" ' @ : + & * ?")  # fmt: skip
 _HOST = Pattern(allowed=r"[A-Za-z0-9\-.*?_]{1,128}", text="1 to 128 of letters, digits and - . * ?")
 _METHOD = Pattern(allowed=r"[A-Z_-]{1,40}", text="a method in upper case, such as GET")
