@@ -44,7 +44,7 @@ def test_the_reason_of_an_invalid_document_is_reported(results: list[Result], wh
 
 def test_an_edit_changes_exactly_its_paths_in_one_revision(results: list[Result]) -> None:
     """Also for a resource with a new name, and for a service that requires a replacement."""
-    assert len(of(results, "task definition, edited", "exact")) >= 40
+    assert len(of(results, "task definition, edited", "exact")) >= 39
     assert len(of(results, "service, edited", "exact")) >= 21
     assert of(results, "task definition, edited", "exact, new resource")
     assert of(results, "service, edited", "exact, replacement held")

@@ -122,13 +122,15 @@ def _has(what: str, example: str) -> Json:
 
 def _no_role(spot: Spot) -> str:
     balancers = blocks(spot.body.get("loadBalancers"))
-    if not spot.value or not (member(spot.body.get("networkConfiguration"), "awsvpcConfiguration") or balancers[1:]):
+    if not text(spot.value) or "AWSServiceRoleForECS" in spot.value:
+        return ""
+    if not member(spot.body.get("networkConfiguration"), "awsvpcConfiguration") and len(balancers) < 2:
         return ""
     return "ECS uses its service-linked role here; leave role out"
 
 
 def _role_of_balancer(spot: Spot) -> str:
-    if not spot.value or spot.body.get("loadBalancers"):
+    if not text(spot.value) or "AWSServiceRoleForECS" in spot.value or spot.body.get("loadBalancers"):
         return ""
     return "a role is for load balancers, and the service has none; leave role out"
 
