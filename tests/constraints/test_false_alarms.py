@@ -94,7 +94,8 @@ FRAGMENTS = (
     "it has no memory", "no container has the name", "no other container has the name", "the options lack",
     "no volume has the name", "it has containerPort and containerPortRange", "is in environment too", "it is missing",
     "it has no port", "needs a certificate", "is not in capacityProviders", "a role is for load balancers",
-    "ECS uses its service-linked role here", "tasks on Fargate use awsvpc", "it has 0 elements", "names nothing to start", "it names no target group",
+    "ECS uses its service-linked role here", "tasks on Fargate use awsvpc", "it has 0 elements",
+    "names nothing to start", "it names no target group",
 )  # fmt: skip
 
 
