@@ -281,7 +281,7 @@ ROWS: Constraints = (
                answer="You cannot specify an IAM role for services that require a service linked role"),
     Constraint(path="serviceRegistries", rule="at most one", test=Length(most=1), source=_CREATE),
     Constraint(path="serviceRegistries[]", rule="containerName with containerPort", test=_registry_port,
-               source="API Reference ecs.ServiceRegistry"),
+               source="API Reference ecs.ServiceRegistry", level="note"),
     *arn_constraints("serviceRegistries[].registryArn", "servicediscovery", "service/", "a Cloud Map service",
                      source="API Reference ecs.ServiceRegistry"),
     Constraint(path=f"{_SC}.services[].discoveryName", rule="lower-case letters, digits, _ and -, at most 64",
