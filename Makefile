@@ -8,7 +8,7 @@ SERVER := tests/editor/node_modules
 SITE := .venv-docs
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test oldest newest editor corpus dashboards review metrics bench chaos check fix lock docs reference wheel sbom clean
+.PHONY: help install run demo test oldest newest editor corpus constraints dashboards review metrics bench chaos check fix lock docs reference wheel sbom clean
 
 help:  ## This list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -61,6 +61,9 @@ review: install  ## Members of AWS's shapes that no kind has reviewed, after an 
 
 metrics: install  ## Write docs/metrics.md from the registry of the metrics
 	$(BIN)/python -m ecsync.wiring.metrics_page > docs/metrics.md.new && mv docs/metrics.md.new docs/metrics.md
+
+constraints: install  ## Write docs/constraints.md from the rows of the kinds
+	$(BIN)/python -m ecsync.offline.constraints_page > docs/constraints.md
 
 bench: install  ## Measure against controls and limits of the same run, in one table; see docs/performance.md
 	$(BIN)/python -m benchmarks.table

@@ -12,7 +12,7 @@ from typing import Any
 from tests.corpus import edits, filling, shortcut
 from tests.corpus.account import Account, Body, left, loaded
 from tests.corpus.filling import Services
-from tests.corpus.results import SKIPPED, Entry, Result
+from tests.corpus.results import SKIPPED, Entry, Result, rejection
 
 
 @dataclass
@@ -71,7 +71,7 @@ def _document(
     problems = [problem.message for problem in loaded(json.dumps(body)).problems]
     tried = {"file": file, "what": what, "filled": tuple(dict.fromkeys(filled))}
     if problems:
-        return Result(**tried, outcome="rejected", why="; ".join(problems))
+        return Result(**tried, outcome=rejection(file, problems), why="; ".join(problems))
     obstacle = corpus.account.keep(body)
     if obstacle:
         return Result(**tried, outcome="not applied", why=obstacle)

@@ -16,7 +16,7 @@ from ecsync.core.trees import Path, thaw
 from tests.corpus import filling, places
 from tests.corpus.account import Account, Body, left, loaded
 from tests.corpus.filling import Services
-from tests.corpus.results import REJECTED, Entry, Result
+from tests.corpus.results import REJECTED, Entry, Result, rejection
 
 _TASK = kinds.BY_NAME["TaskDefinition"]
 
@@ -27,6 +27,7 @@ class Edit:
 
     account: Account
     kind: Kind
+    file: str
     old: Body
     new: Body
     changed: Sequence[str]
@@ -66,7 +67,9 @@ def chain(account: Account, entry: Entry, read: Callable[[str], Mapping[str, Any
         if before is not None:
             account.empty()
             old, new = _filled(account, kind, (before, after), entry["repo"].partition("/")[2])
-            outcome, why = _tried(Edit(account=account, kind=kind, old=old, new=new, changed=changed))
+            outcome, why = _tried(
+                Edit(account=account, kind=kind, file=revision["file"], old=old, new=new, changed=changed)
+            )
             yield Result(**tried, outcome=outcome, why=why)
         before, changed = after, []
 
@@ -100,7 +103,7 @@ def _tried(edit: Edit) -> tuple[str, str]:
     """Apply the old side, then plan and apply the new side. Return the outcome and the reason."""
     rejected = [problem for one in (edit.old, edit.new) for problem in _problems(one)]
     if rejected:
-        return "rejected", "; ".join(rejected)
+        return rejection(edit.file, rejected), "; ".join(rejected)
     obstacle = edit.account.keep(edit.old)
     if obstacle:
         return "not applied", obstacle

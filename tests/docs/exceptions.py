@@ -31,7 +31,7 @@ NOT_RUN: Mapping[str, str] = {
 # Pages of which another test runs the `sh` blocks: here their `ecsync` lines are parsed. The reason names that test.
 RUN_ELSEWHERE: Mapping[str, str] = {
     "docs/deploy.md": "tests/whole/deploying/test_deploy.py follows it",
-    "docs/alerts.md": "it copies into /etc; tests/observability/test_prometheus.py starts Prometheus with the same files",
+    "docs/alerts.md": "it copies into /etc; tests/observability/test_prometheus.py uses the same files",
 }
 
 # Verbs that are parsed only: they run until they are stopped, or ask a daemon.

@@ -24,7 +24,8 @@ from ecsync.language.manifest import load
 from ecsync.offline.compare import difference
 
 CASES = Path(__file__).resolve().parents[1] / "cases" / "equivalence"
-KINDS = wiring.all_kinds()
+# The bodies are fragments: what AWS requires of a whole one is not tested.
+KINDS = {name: replace(kind, constraints=()) for name, kind in wiring.all_kinds().items()}
 KNOWN = ImportContext(
     kinds=KINDS, shape_of=shapes.load, application="prod", target=Target(account="111111111111", region="us-east-1")
 )

@@ -158,7 +158,9 @@ def test_references_are_allowed_in_a_plain_document() -> None:
         "networkConfiguration": {"awsvpcConfiguration": {"subnets": "${Network/main.subnetIds}"}},
     }
     others = {"resources": {"Network/main": {"default": True}, "TargetGroup/web": {"Port": 80, "Protocol": "HTTP"}}}
-    found = problems_of(service, more={"b.json": TASK, "c.json": others})
+    ports = [{"containerPort": 256}]
+    task = {**TASK, "networkMode": "awsvpc", "containerDefinitions": [{**CONTAINER, "portMappings": ports}]}
+    found = problems_of(service, more={"b.json": task, "c.json": others})
     assert [one for one in found if "Service" in one] == []
 
 

@@ -13,7 +13,12 @@ resources:
     tags: {설명: 웹 서버}
     containerDefinitions: [{name: web, image: a, memory: 128, environment: {인사: 안녕}}]
   SecurityGroup/g: {GroupName: "a b", Description: "Web (80/tcp): [a]", VpcId: vpc-1}
-  Role/r: {RoleName: "a+=,.@-_", Description: "Rôle d'exécution", AssumeRolePolicyDocument: {Version: "2012-10-17"}}
+  Role/r:
+    RoleName: "a+=,.@-_"
+    Description: Rôle d'exécution
+    AssumeRolePolicyDocument:
+      Version: "2012-10-17"
+      Statement: [{Effect: Allow, Principal: {Service: ecs-tasks.amazonaws.com}, Action: "sts:AssumeRole"}]
   LogGroup/l: {logGroupName: "/ecs/a.b#c"}
   Repository/r: {repositoryName: shop/web_1.a}
 """

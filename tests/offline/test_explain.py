@@ -30,6 +30,7 @@ def test_a_field_has_its_type_default_and_effect() -> None:
     assert facts("Service.deploymentConfiguration.minimumHealthyPercent") == {
         "type": "integer",
         "default": "100 with schedulingStrategy REPLICA, 0 with DAEMON",
+        "accepted": "0 or more",
         "change": "in place, no deployment",
     }
 

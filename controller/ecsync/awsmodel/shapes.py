@@ -27,6 +27,7 @@ _SIMPLE_SHAPES: Mapping[str, Shape] = {
     "map": mapping(STRING),
 }
 _TYPES: Mapping[str, Type] = {"bigdecimal": "double", "bigint": "long", "short": "integer", "character": "string"}
+_ONLY_JAVA = (r"\p{", r"\uD800")  # classes of characters, and halves of characters
 _MEMBER = re.compile(r"[^.\[\]{}]+|\[\]|\{\}")
 
 FILE = Path(__file__).with_name("beyond_the_model.json")
@@ -88,6 +89,13 @@ class ModelShape:
         """Least and greatest value of a number, or length of a string or list; None if AWS states no limit."""
         return self._raw.get("min"), self._raw.get("max")
 
+    @cached_property
+    def pattern(self) -> str:
+        """The pattern of a string; empty where it is written for Java alone, or where AWS does not check it (tags)."""
+        found: str = self._raw.get("pattern", "")
+        known = not any(part in found for part in _ONLY_JAVA) and not self.shape_name.lower().startswith("tag")
+        return found if known else ""
+
     @property
     def documentation(self) -> str:
         """AWS's documentation of the member; of the shape if the member has none."""
@@ -111,6 +119,7 @@ class BodyShape:
     element: Shape | None = None
     enum: tuple[str, ...] = ()
     bounds: tuple[float | None, float | None] = (None, None)
+    pattern: str = ""
 
     @property
     def name(self) -> str:

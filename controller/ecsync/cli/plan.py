@@ -95,6 +95,7 @@ def _pending(plan: Plan) -> bool:
 def plans(workspace: Workspace, catalogue: Catalogue, path: str) -> tuple[list[Planned], dict[str, AwsError | Refused]]:
     """Return the plan of each application that is valid, and the error of each one that could not be planned."""
     from ecsync.core import status
+    from ecsync.core.constraints.plan import of_plan
     from ecsync.core.origins import locator
     from ecsync.core.outcome import Outcome
     from ecsync.engine.reconciler import ObservedPlan
@@ -116,6 +117,7 @@ def plans(workspace: Workspace, catalogue: Catalogue, path: str) -> tuple[list[P
             sync=outcome.sync,
             health=outcome.health,
             notes=status.stays(seen.inputs),
+            refused=of_plan(seen.inputs),
             remarks=targets.remarks(workspace.settings, application, seen.plan),
         )
     return [one for name, one in found.items() if name not in failures], failures

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from ecsync.core.constraints.rows import Constraints
 from ecsync.core.model import (
     Call,
     Create,
@@ -221,6 +222,7 @@ class Kind:
     # AWS's shape -> the members that `rules` take into account.
     reviewed: Mapping[str, str] = field(default_factory=dict)
     check: Callable[[Body], Iterable[tuple[tuple[str | int, ...], str]]] = lambda _: ()  # errors: (path, message)
+    constraints: Constraints = ()  # what AWS accepts beyond the shape, see `constraints/rows.py`
 
     # 3 RULES
     rules: Rules = ()  # see `rules.py`

@@ -43,6 +43,10 @@ class Shape(Protocol):
         """The least and greatest value of a number, or length of a string or list; None: no limit in the model."""
 
     @property
+    def pattern(self) -> str:
+        """The pattern of a string, where AWS's model has one that AWS checks; empty: any text."""
+
+    @property
     def documentation(self) -> str:
         """AWS's documentation, as HTML."""
 
@@ -61,6 +65,7 @@ class Fixed:
     required: frozenset[str] = frozenset()
     enum: tuple[str, ...] = ()
     bounds: tuple[float | None, float | None] = (None, None)
+    pattern: str = ""
     documentation: str = ""
 
 

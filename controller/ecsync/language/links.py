@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from ecsync.core.constraints.find import across, constraint_table
+from ecsync.core.constraints.rows import Level
 from ecsync.core.kind import Kind
 from ecsync.core.model import Desired, Key, Origin, Problem, Ref
 from ecsync.core.resolve import resolve
@@ -35,7 +37,8 @@ class _Facts:
     claims: Sequence[tuple[Claim, Desired]] = ()
     looked_up: frozenset[Ref] = frozenset()  # their values decide `claims`
     problems: tuple[Problem, ...] = ()  # of the checks of its kinds
-    asked: frozenset[Hashable] = frozenset()  # the answers decide `problems`
+    notes: tuple[Problem, ...] = ()
+    asked: frozenset[Hashable] = frozenset()  # the answers decide `problems` and `notes`
 
 
 class _Settled(Mapping[str, Json]):
@@ -63,6 +66,7 @@ class Links:
     def __init__(self, kinds: Mapping[str, Kind]) -> None:
         self._kinds = kinds
         self._late = {name: [row for row in kind.rules if isinstance(row, Late)] for name, kind in kinds.items()}
+        self._tables = {name: constraint_table(kind.constraints) for name, kind in kinds.items()}
         self._parts: dict[str, tuple[Part, ...]] = {}
         self._documents: dict[str, WatchedDocuments] = {}
         self._facts: dict[Part, _Facts] = {}
@@ -105,6 +109,11 @@ class Links:
             positions = {id(desired): position for position, desired in enumerate(everything)}
             for claim in self._clashes:
                 yield from duplicate_claim(claim, sorted(self._claims[claim], key=lambda one: positions[id(one)]))
+
+    def notes(self) -> Iterator[Problem]:
+        """Yield the notes between documents."""
+        for facts in self._facts.values():
+            yield from facts.notes
 
     # ---------------------------------------------------------------- references, names and claims
 
@@ -216,6 +225,9 @@ class Links:
             documents = self._documents[part.application]
             with documents.recorded() as asked:
                 facts.problems = tuple(self._checked(part, documents))
+                refused = tuple(self._constrained(part, documents))
+            facts.problems += tuple(problem for level, problem in refused if level == "error")
+            facts.notes = tuple(problem for level, problem in refused if level == "note")
             facts.asked = frozenset(asked)
 
     def _checked(self, part: Part, documents: WatchedDocuments) -> Iterator[Problem]:
@@ -224,6 +236,12 @@ class Links:
             for path, message in cross_check(desired, documents) if cross_check is not None else ():
                 yield Problem(desired.origins.get(path, desired.origin), message, part.application)
 
+    def _constrained(self, part: Part, documents: WatchedDocuments) -> Iterator[tuple[Level, Problem]]:
+        """Yield what AWS refuses of several documents together, and what is surely not meant."""
+        for desired in part.resources:
+            for one in across(self._tables[desired.key.kind], desired, documents):
+                yield one.level, Problem(_origin(desired, one.path), one.message, part.application)
+
     def _find_cycles(self, added: Iterable[Part]) -> None:
         """Find the cycles of references. Without a cycle before, a new one goes through a document that is new."""
         if self._cycles or leads_into_a_cycle((one.key for part in added for one in part.resources), self._edges):
@@ -231,6 +249,13 @@ class Links:
                 one.key: self._edges_of(one) for own in self._parts.values() for part in own for one in _valid(part)
             }
             self._cycles = tuple(reference_cycles(ordered))
+
+
+def _origin(desired: Desired, path: Path) -> Origin:
+    """Return the place of a path, or of the nearest one above it that is written."""
+    while path and path not in desired.origins:
+        path = path[:-1]
+    return desired.origins.get(path, desired.origin)
 
 
 def _valid(part: Part) -> list[Compiled]:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
+from ecsync.core.constraints.find import ConstraintTable
 from ecsync.core.kind import Kind, ShapeOf
 from ecsync.core.model import Application, Key, Problem
 from ecsync.core.ports import Snapshot
@@ -73,6 +74,7 @@ class LoadCache:
     incomplete: frozenset[str] = frozenset()
     parts: dict[str, tuple[Part, ...]] = field(default_factory=dict)
     links: Links = field(default_factory=lambda: Links({}))
+    tables: dict[str, ConstraintTable] = field(default_factory=dict)
     built: dict[str, tuple[Settings, tuple[Part, ...], Application]] = field(default_factory=dict)
 
     def clear(self) -> None:
@@ -133,6 +135,7 @@ def _load(snapshot: Snapshot, given: _Given, cache: LoadCache) -> Loaded:
     cache.built = {draft.settings.name: _built(draft.settings, cache) for draft in cache.drafts}
     problems = {*cache.selected.problems, *_problems(cache)}
     notes = {*cache.selected.notes, *(note for own in cache.parts.values() for part in own for note in part.notes)}
+    notes.update(cache.links.notes())
     return Loaded(
         applications=tuple(application for _, _, application in cache.built.values()),
         problems=tuple(sorted(problems)),
@@ -226,7 +229,7 @@ def _compile(given: _Given, cache: LoadCache) -> None:
             parts[name] = own
             continue
         scope = replace(outliner.scope(outline.draft.settings), declared=declared, incomplete=incomplete, asked=set())
-        compiler = Compiler(outline.draft.settings, scope, given.kinds, given.shape_of, pool)
+        compiler = Compiler(outline.draft.settings, scope, given.kinds, given.shape_of, pool, cache.tables)
         found = tuple(_parts(outline, own, compiler, lambda one: _is_stale(one, changed, unsure)))
         parts[name] = own if own == found else found
     cache.parts = parts

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from ecsync.core.constraints.find import ConstraintTable, breaches, constraint_table
+from ecsync.core.constraints.model import with_patterns
 from ecsync.core.kind import Kind, ShapeOf
 from ecsync.core.marks import MOST_KEYS, released_maps, tag_map
 from ecsync.core.model import Desired, Key, Options, Origin, Problem, Ref, Text
@@ -103,6 +105,7 @@ class Compiler:
     kinds: Mapping[str, Kind]
     shape_of: Callable[[ShapeOf], Shape]
     pool: Pool
+    tables: dict[str, ConstraintTable]  # by kind: its constraints; kept between loads
     notes: list[Problem] = field(default_factory=list)  # of the document that is being compiled
     plain_options: dict[str, Options] = field(default_factory=dict)  # by kind: of a document without annotations
     refers: dict[str, list[tuple[Refers, str]]] = field(default_factory=dict)  # by kind: with the primary output
@@ -124,6 +127,7 @@ class Compiler:
         body: Body = self._with_outputs(kind, plain(node))
         if not wrong and not wrong_body and not partial:
             wrong_body = [Problem(origin_at(node, path), message) for path, message in _unfit(kind, body)]
+            wrong_body += self._refused(kind, body, node, {one.origin for one in wrong_body})
         desired = None
         if not wrong and not wrong_body:
             origins, body = Origins(node), self.pool.tree(body)
@@ -139,6 +143,16 @@ class Compiler:
             after_place=after_origin(document.annotations, document.origin),
             asked=self.pool.keys(self.scope.asked),
         )
+
+    def _refused(self, kind: Kind, body: Body, node: Node, reported: Collection[Origin]) -> list[Problem]:
+        """Return what AWS refuses, without places that have a problem already; keep the notes."""
+        if kind.name not in self.tables:
+            rows = kind.constraints
+            rows = with_patterns(rows, self.shape_of(kind.shape), kind.rules) if kind.shape is not None else rows
+            self.tables[kind.name] = constraint_table(rows)
+        found = [(origin_at(node, one.path), one) for one in breaches(self.tables[kind.name], body, name=kind.name)]
+        self.notes += [Problem(place, one.message, self.settings.name) for place, one in found if one.level == "note"]
+        return [Problem(place, one.message) for place, one in found if one.level == "error" and place not in reported]
 
     def _options(self, document: Document, kind: Kind) -> tuple[Options, tuple[Problem, ...]]:
         """Return the options of a document; of one without annotations, those of its kind."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ecsync import kinds
 from ecsync.awsmodel import shapes
+from ecsync.core.constraints.rows import Across
 from ecsync.core.diff import effect_of
 from ecsync.core.kind import Kind
 from ecsync.core.model import Effect
@@ -116,6 +117,7 @@ def lines(place: Place) -> Iterator[str]:
 def _facts(place: Place) -> Iterator[tuple[str, str]]:
     if not place.segments:
         yield from _of_kind(place.kind)
+        yield from _constraints(place)
         return
     assert place.shape is not None
     rows = [row for row in place.kind.rules if row.segments == place.segments]
@@ -123,11 +125,23 @@ def _facts(place: Place) -> Iterator[tuple[str, str]]:
     if place.shape.enum:
         yield "values", ", ".join(place.shape.enum)
     yield from (("default", text) for text in _defaults(rows))
+    yield from _constraints(place)
     yield "change", change(place)
     yield from (("owner", text) for text in _owners(place))
     yield from (("note", text) for row in rows for text in _notes(row))
     if any(isinstance(row, Sensitive) and _hides(row, place.segments) for row in place.kind.rules):
         yield "note", "sensitive: masked in plans, events and logs"
+
+
+def _constraints(place: Place) -> Iterator[tuple[str, str]]:
+    """Yield what AWS accepts of a place, or of each element of it."""
+    for row in place.kind.constraints:
+        segments = row.segments
+        while segments and segments[-1] in (EACH, ANY) and len(segments) > len(place.segments):
+            segments = segments[:-1]
+        if segments == place.segments:
+            label = "accepted" if row.level == "error" else "meant"
+            yield label, row.rule + ("; checked across documents" if isinstance(row, Across) else "")
 
 
 def _hides(row: Sensitive, segments: tuple[str, ...]) -> bool:

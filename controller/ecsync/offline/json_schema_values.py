@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ecsync import kinds
+from ecsync.core.constraints.rows import Constraint, OneOf, Pattern, Range
 from ecsync.core.kind import Kind
 from ecsync.core.rules import CommaList
 from ecsync.core.schema import Shape
@@ -73,6 +74,10 @@ class Export:
         self._prefix = name
         self._definitions = definitions
         self._tags = kind.tagging.member if kind and kind.tagging else ""
+        self._constraints: dict[tuple[str, ...], list[Constraint]] = {}
+        for row in kind.constraints if kind else ():
+            if isinstance(row, Constraint) and row.level == "error" and row.when is None and not callable(row.test):
+                self._constraints.setdefault(row.segments, []).append(row)
         self._commas = [row.segments for row in kind.rules if isinstance(row, CommaList)] if kind else []
 
     def body(self, shape: Shape, description: str, printed: Shape | None = None) -> Schema:
@@ -85,7 +90,20 @@ class Export:
         """Return the schema of a shape at a path."""
         if printed is not None and printed.name == shape.name:
             printed = None
-        return _description(shape) | self._value(shape, path, printed)
+        return _description(shape) | self._constrained(self._value(shape, path, printed), path)
+
+    def _constrained(self, made: Schema, path: tuple[str, ...]) -> Schema:
+        """Add what the rows of the kind accept at a path, as far as a schema can express it for every body."""
+        for row in self._constraints.get(path, ()):
+            if isinstance(row.test, Range) and not row.test.also:
+                made["minimum"] = max(row.test.least, made.get("minimum", row.test.least))
+                made["maximum"] = min(row.test.most, made.get("maximum", row.test.most))
+            elif isinstance(row.test, Pattern):
+                made["pattern"] = rf"^(?:{row.test.allowed})$|^$|\$|\{{\{{|<"
+                made["errorMessage"] = f"Must be {row.test.text}, or a reference."
+            elif isinstance(row.test, OneOf):
+                made |= {"anyOf": choice([str(one) for one in row.test.values])} if _is_text(row.test) else {}
+        return made
 
     def _value(self, shape: Shape, path: tuple[str, ...], printed: Shape | None) -> Schema:
         if (names := _KIND_NAMES.get((self._prefix, *path))) is not None:
@@ -150,6 +168,10 @@ class Export:
             return choice(("true", "false"))
         is_comma_list = any(len(comma) == len(path) and matches(path, comma) for comma in self._commas)
         return [ref("texts" if is_comma_list else "text")]
+
+
+def _is_text(test: OneOf) -> bool:
+    return all(isinstance(one, str) for one in test.values)
 
 
 def _number(shape: Shape) -> Schema:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from ecsync.core import redact, status
+from ecsync.core.constraints.plan import Refused
 from ecsync.core.diff import readable
 from ecsync.core.kind import Kind
 from ecsync.core.model import Call, FieldChange, Key, Problem
@@ -27,7 +28,14 @@ class Planned:
     sync: SyncStatus = "Unknown"
     health: HealthStatus = "Unknown"
     notes: Mapping[Key, str] = field(default_factory=dict)  # resources without a step: why an old one of theirs is kept
+    refused: tuple[Refused, ...] = ()  # what AWS will refuse, and what is surely not meant
     remarks: tuple[str, ...] = ()  # why not all of it is done, or not at once
+
+
+def refusal(found: Refused, where: Where) -> str:
+    """Return what AWS will refuse, or what is surely not meant, as one line."""
+    sign, word = ("✖", "AWS will refuse it") if found.breach.level == "error" else ("≈", "note")
+    return f"{sign} {found.key}: {word}: {found.breach.message} {where(found.key, found.breach.path)}".rstrip()
 
 
 def digest(plans: Sequence[Plan]) -> str:
@@ -83,6 +91,16 @@ def _application(one: Planned) -> dict[str, Json]:
         "unmanaged": [
             {"key": left.key.full, "path": pointer(left.path), "value": plain(left.value), "owner": left.owner}
             for left in plan.unmanaged
+        ],
+        "constraints": [
+            {
+                "key": found.key.full,
+                "level": found.breach.level,
+                "path": pointer(found.breach.path),
+                "message": found.breach.message,
+                "origin": one.where(found.key, found.breach.path),
+            }
+            for found in one.refused
         ],
         "notes": [{"key": key.full, "message": note} for key, note in one.notes.items()],
         "summary": status.summary(plan),

@@ -13,7 +13,7 @@ from ecsync.core import status
 from ecsync.core.model import Delete, Problem, Replace
 from ecsync.core.outcome import Step
 from ecsync.report.markdown import Fold, Section, inline, rendered
-from ecsync.report.plan_json import Planned, digest
+from ecsync.report.plan_json import Planned, digest, refusal
 from ecsync.report.plan_text import conclusion, step_lines
 
 LIMIT = 65_000  # characters; GitHub accepts 65,536 in a comment
@@ -126,6 +126,7 @@ def _lines(one: Planned) -> Iterator[str]:
         yield f"≈ nothing will be pruned: {one.plan.incomplete}"
     if one.plan.approval:
         yield f"≈ a daemon needs: ecsync approve {one.plan.application} --digest {one.plan.approval}"
+    yield from (refusal(found, one.where) for found in one.refused)
     yield from (f"≈ {remark}" for remark in one.remarks)
     for key, note in sorted(one.notes.items()):
         yield f"≈ {key} {note}"

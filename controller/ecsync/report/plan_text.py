@@ -13,7 +13,7 @@ from ecsync.core.normalise import normalise
 from ecsync.core.outcome import Plan, Step, Unmanaged
 from ecsync.core.trees import Json, Path, dotted, plain
 from ecsync.report.changes import EFFECTS, change_lines, shown
-from ecsync.report.plan_json import Planned, digest
+from ecsync.report.plan_json import Planned, digest, refusal
 
 COLUMN = 42
 
@@ -78,6 +78,8 @@ def _application(one: Planned, *, calls: bool, full: bool) -> Iterator[Line]:
         yield Line(f"  ≈ nothing will be pruned: {plan.incomplete}", "dim")
     if plan.approval:
         yield Line(f"  ≈ a daemon needs: ecsync approve {plan.application} --digest {plan.approval}", "change")
+    for found in one.refused:
+        yield Line(f"  {refusal(found, one.where)}", "danger" if found.breach.level == "error" else "dim")
     for remark in one.remarks:
         yield Line(f"  ≈ {remark}", "dim")
     for key, note in one.notes.items():

@@ -153,10 +153,13 @@ class RandomTaskDefinitions(RandomValues):
             ours |= self.any_of(
                 0.15,
                 privileged=self.flag,
-                extraHosts=lambda: [{"hostname": "db", "ipAddress": "10.0.0.1"}],
+                extraHosts=lambda: [{"hostname": "db", "ipAddress": "10.0.0.1"}] if mode != "awsvpc" else "",
                 dnsServers=lambda: ["10.0.0.2"],
                 hostname=lambda: "h" if mode == "bridge" else "",
             )
+        log = ours.get("logConfiguration")
+        if fargate and log and log["logDriver"] == "json-file":
+            del ours["logConfiguration"]  # Fargate has no such driver
         return {name: value for name, value in ours.items() if value not in ("", {})}
 
     def logging(self) -> Body:

@@ -42,6 +42,7 @@ from ecsync.kinds._common import (
     without_nones,
 )
 from ecsync.kinds._partial_updates import member_to_send
+from ecsync.kinds.application_autoscaling import _constraints
 from ecsync.kinds.application_autoscaling._shared import (
     IDENTITY,
     SERVICE,
@@ -290,6 +291,7 @@ ScalableTarget/web:
     ),
     reviewed=REVIEWED,
     check=_check,
+    constraints=_constraints.SCALABLE_TARGET,
     rules=RULES,
     read=_read,
     owned=owned,

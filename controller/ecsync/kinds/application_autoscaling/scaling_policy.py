@@ -15,7 +15,7 @@ from ecsync.core.ports import Reader
 from ecsync.core.rules import Default, Immutable, Keyed, Rewrite, Rules
 from ecsync.core.trees import Body, Json, Path
 from ecsync.kinds._common import installation_in, nonzero, operations, pick
-from ecsync.kinds.application_autoscaling import scalable_target
+from ecsync.kinds.application_autoscaling import _constraints, scalable_target
 from ecsync.kinds.application_autoscaling._children import Children, Parents, child_marks
 from ecsync.kinds.application_autoscaling._shared import (
     IDENTITY,
@@ -251,6 +251,7 @@ ScalingPolicy/cpu:
     ),
     reviewed=REVIEWED,
     check=_check,
+    constraints=_constraints.SCALING_POLICY,
     rules=RULES,
     read=_read,
     owned=_owned,

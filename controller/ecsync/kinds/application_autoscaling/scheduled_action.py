@@ -18,7 +18,7 @@ from ecsync.core.ports import Reader
 from ecsync.core.rules import Default, Immutable, Resets, Rewrite, Rules
 from ecsync.core.trees import Body, Path
 from ecsync.kinds._common import installation_in, instant, moment, operations, pick
-from ecsync.kinds.application_autoscaling import scalable_target
+from ecsync.kinds.application_autoscaling import _constraints, scalable_target
 from ecsync.kinds.application_autoscaling._children import Children, Parents, child_marks
 from ecsync.kinds.application_autoscaling._shared import (
     IDENTITY,
@@ -207,6 +207,7 @@ ScheduledAction/evening:
     ),
     reviewed=REVIEWED,
     check=_check,
+    constraints=_constraints.SCHEDULED_ACTION,
     rules=RULES,
     read=_read,
     owned=_owned,

@@ -28,6 +28,7 @@ from ecsync.kinds._common import (
     without_nones,
 )
 from ecsync.kinds._partial_updates import member_to_send
+from ecsync.kinds.cloudwatch import _constraints
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
 
@@ -241,6 +242,7 @@ Alarm/errors:
     reviewed=REVIEWED,
     check=_check,
     # 3 RULES
+    constraints=_constraints.ROWS,
     rules=RULES,
     referred_by={"Service": ("deploymentConfiguration.alarms.alarmNames[]",)},
     # 4 READ

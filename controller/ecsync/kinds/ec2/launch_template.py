@@ -31,6 +31,7 @@ from ecsync.kinds._common import (
     without_nones,
 )
 from ecsync.kinds._partial_updates import member_to_send
+from ecsync.kinds.ec2 import _constraints
 from ecsync.kinds.ec2._tags import ec2_tagging, tag_specifications
 from ecsync.kinds.ec2._user_data import decoded, encoded, plain
 
@@ -46,8 +47,7 @@ def _natural(body: Body) -> str | None:
 
 
 def _known(body: Body) -> Mapping[str, str]:
-    name = _natural(body)
-    return {} if name is None else {"name": name}
+    return {} if (name := _natural(body)) is None else {"name": name}
 
 
 # 2 SHAPE ---------------------------------------------------------------------------------------------------------
@@ -66,10 +66,8 @@ _VALID_UNTIL = (_DATA, "InstanceMarketOptions", "SpotOptions", "ValidUntil")
 
 def _check(body: Body) -> Iterator[tuple[Path, str]]:
     if body.get("DefaultVersion") not in (None, *_MODES):
-        yield (
-            ("DefaultVersion",),
-            "DefaultVersion must be latest (the default follows the declaration) or keep (it stays)",
-        )
+        message = "DefaultVersion must be latest (the default follows the declaration) or keep (it stays)"
+        yield ("DefaultVersion",), message
     until = at(body, _VALID_UNTIL)
     if isinstance(until, str) and moment(until) is None:
         yield _VALID_UNTIL, "ValidUntil must be a time like 2027-01-01T09:00:00Z; a time without a zone is UTC"
@@ -386,6 +384,7 @@ LaunchTemplate/main:
     shape=SHAPE,
     reviewed=REVIEWED,
     check=_check,
+    constraints=_constraints.LAUNCH_TEMPLATE,
     rules=RULES,
     read=_read,
     owned=_owned,

@@ -28,6 +28,7 @@ from ecsync.kinds._common import (
     without,
     without_nones,
 )
+from ecsync.kinds.ec2 import _constraints
 from ecsync.kinds.ec2._permissions import (
     ALL_TRAFFIC,
     ALL_TRAFFIC_V6,
@@ -254,6 +255,7 @@ SecurityGroup/web:
     tagging=TAGGING,
     shape=SHAPE,
     reviewed=REVIEWED,
+    constraints=_constraints.SECURITY_GROUP,
     rules=RULES,
     read=_read,
     owned=_owned,

@@ -26,6 +26,7 @@ from ecsync.kinds._common import (
     without,
     without_nones,
 )
+from ecsync.kinds.ecr import _constraints
 from ecsync.kinds.iam._policy_documents import as_text, parsed, policy
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
@@ -292,6 +293,7 @@ Repository/web:
     tagging=TAGGING,
     shape=SHAPE,
     reviewed=REVIEWED,
+    constraints=_constraints.ROWS,
     rules=RULES,
     read=_read,
     owned=_owned,

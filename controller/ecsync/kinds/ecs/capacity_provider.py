@@ -41,6 +41,7 @@ from ecsync.kinds._common import (
 )
 from ecsync.kinds._partial_updates import member_to_send
 from ecsync.kinds.ecs._shared import NAME_OR_ARN, short_name
+from ecsync.kinds.ecs.constraints import capacity
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
 
@@ -330,6 +331,7 @@ CapacityProvider/main:
     ),
     reviewed=REVIEWED,
     check=_check,
+    constraints=capacity.CAPACITY_PROVIDER,
     rules=RULES,
     read=_read,
     owned=_owned,

@@ -44,6 +44,7 @@ from ecsync.kinds.ecs._shared import (
     value_to_send,
     with_namespace_arn,
 )
+from ecsync.kinds.ecs.constraints import capacity
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
 
@@ -332,6 +333,7 @@ Cluster/main:
     tagging=TAGGING,
     shape=ShapeOf(operation="ecs.CreateCluster", describe="ecs.DescribeClusters:clusters[]"),
     reviewed=REVIEWED,
+    constraints=capacity.CLUSTER,
     rules=RULES,
     read=_read,
     owned=_owned,

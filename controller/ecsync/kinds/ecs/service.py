@@ -19,6 +19,8 @@ from ecsync.kinds.ecs._service_rollout import gate, inquire, reason
 from ecsync.kinds.ecs._service_rules import RULES, controller_of
 from ecsync.kinds.ecs._service_traffic import moves_targets, serves, staged
 from ecsync.kinds.ecs._shared import short_name, value_to_send, with_namespace_arn
+from ecsync.kinds.ecs.constraints import deployments, service_documents
+from ecsync.kinds.ecs.constraints import service as constraints
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
 
@@ -356,6 +358,7 @@ Service/web:
     ),
     reviewed=REVIEWED,
     check=_check,
+    constraints=(*constraints.ROWS, *deployments.ROWS, *service_documents.ROWS),
     rules=RULES,
     read=read,
     owned=owned,

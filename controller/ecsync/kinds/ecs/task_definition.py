@@ -16,6 +16,7 @@ from ecsync.kinds.ecs._revision_read import owned, printed, read
 from ecsync.kinds.ecs._revision_state import COLLECTIONS
 from ecsync.kinds.ecs._revisions import LISTING
 from ecsync.kinds.ecs._task_definition_rules import REVIEWED, RULES
+from ecsync.kinds.ecs.constraints import containers, ports_and_logs, service_documents, task, volumes
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
 
@@ -153,6 +154,13 @@ TaskDefinition/web:
     ),
     reviewed=REVIEWED,
     check=_check,
+    constraints=(
+        *task.ROWS,
+        *containers.ROWS,
+        *ports_and_logs.ROWS,
+        *volumes.ROWS,
+        *service_documents.OF_TASK_DEFINITION,
+    ),
     rules=RULES,
     read=read,
     owned=owned,

@@ -56,6 +56,7 @@ from ecsync.kinds.elbv2._shared import (
     with_tags,
 )
 from ecsync.kinds.elbv2._traffic_shift import healthy_targets, staged
+from ecsync.kinds.elbv2.constraints import listener as constraints
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
 
@@ -359,6 +360,7 @@ Listener/http:
     shape=SHAPE,
     reviewed=REVIEWED,
     check=_check,
+    constraints=constraints.ROWS,
     rules=RULES,
     read=_read,
     owned=_owned,

@@ -47,6 +47,7 @@ from ecsync.kinds.elbv2._shared import (
     with_tags,
 )
 from ecsync.kinds.elbv2._traffic_shift import healthy_targets, staged
+from ecsync.kinds.elbv2.constraints import listener_rule as constraints
 from ecsync.kinds.elbv2.listener import every_listener
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
@@ -338,6 +339,7 @@ ListenerRule/web:
     shape=SHAPE,
     reviewed=REVIEWED,
     check=_check,
+    constraints=constraints.ROWS,
     rules=RULES,
     read=_read,
     owned=_owned,

@@ -35,6 +35,7 @@ from ecsync.kinds.elbv2._shared import (
     released_row,
     with_tags,
 )
+from ecsync.kinds.elbv2.constraints import load_balancer as constraints
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
 
@@ -304,6 +305,7 @@ LoadBalancer/web:
     shape=SHAPE,
     reviewed=REVIEWED,
     check=_check,
+    constraints=constraints.ROWS,
     rules=RULES,
     read=_read,
     owned=_owned,

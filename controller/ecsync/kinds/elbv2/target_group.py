@@ -61,6 +61,8 @@ from ecsync.kinds.elbv2._shared import (
     released_row,
     tags_of,
 )
+from ecsync.kinds.elbv2.constraints import listener as of_listeners
+from ecsync.kinds.elbv2.constraints import target_group
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
 
@@ -372,6 +374,7 @@ TargetGroup/web:
     shape=SHAPE,
     reviewed=REVIEWED,
     check=_check,
+    constraints=(*target_group.ROWS, *of_listeners.OF_TARGET_GROUP),
     rules=RULES,
     read=_read,
     owned=_owned,

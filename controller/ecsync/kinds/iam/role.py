@@ -29,6 +29,7 @@ from ecsync.kinds._common import (
     tag_rows,
     without_nones,
 )
+from ecsync.kinds.iam import _constraints
 from ecsync.kinds.iam._policy_documents import parsed, policy
 from ecsync.kinds.iam._role_calls import create_calls, delete_calls, update_calls
 
@@ -283,6 +284,7 @@ Role/execution:
     shape=SHAPE,
     reviewed=REVIEWED,
     check=_check,
+    constraints=_constraints.ROWS,
     rules=RULES,
     read=_read,
     owned=_owned,

@@ -37,6 +37,7 @@ from ecsync.kinds._common import (
     without,
     without_nones,
 )
+from ecsync.kinds.logs import _constraints
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
 
@@ -240,6 +241,7 @@ LogGroup/web:
     shape=SHAPE,
     reviewed=REVIEWED,
     # 3 RULES
+    constraints=_constraints.ROWS,
     rules=RULES,
     # 4 READ
     read=_read,

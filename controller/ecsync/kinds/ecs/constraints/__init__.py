@@ -1,0 +1,1 @@
+"""What ECS accepts: the constraints of its kinds, by part of the body."""

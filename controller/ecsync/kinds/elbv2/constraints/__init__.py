@@ -1,0 +1,1 @@
+"""What Elastic Load Balancing accepts: the constraints of its kinds."""
