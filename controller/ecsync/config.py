@@ -21,7 +21,8 @@ from ecsync.core.wording import printable, suggestion
 
 PREFIX = "ECSYNC_"
 VARIABLES = "ECSYNC_VAR_"  # prefix of the variables that `${env:NAME}` in a manifest can use
-TESTS = ("ECSYNC_CASES", "ECSYNC_CORPUS", "ECSYNC_TERRAFORM", "ECSYNC_YAML_LS")  # inputs of the project's own tests
+# Inputs of the project's own tests.
+TESTS = ("ECSYNC_CASES", "ECSYNC_CORPUS", "ECSYNC_ENGINE", "ECSYNC_IMAGE", "ECSYNC_TERRAFORM", "ECSYNC_YAML_LS")
 CONFIG = "ECSYNC_CONFIG"  # path of the file, unless a flag is given
 
 _MAPS = ("projects", "sources", "targets", "variables", "windows")  # settings that no environment variable can hold

@@ -1,4 +1,7 @@
-"""What Fargate does for the controller: a process for each running task, with the credentials of its role."""
+"""What Fargate does for the controller: a process for each running task, with the credentials of its role.
+
+With `ECSYNC_IMAGE`, the name of a local image of ecsync, a task is a container of that image.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import shlex
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -128,10 +131,21 @@ class Agent:
         given = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "ECSYNC_"))}
         given |= {key: os.environ[key] for key in ("AWS_ENDPOINT_URL", "AWS_EC2_METADATA_DISABLED")}
         given |= {**FASTER, **own, **self.credentials(definition["taskRoleArn"], name)}
-        command = [str(ECSYNC), *container["command"]]
+        command = self._command(container, [name for name in given if name.startswith(("AWS_", "ECSYNC_"))])
         pipe = subprocess.PIPE
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=pipe, text=True, env=given)
         return Task(name, container["image"], process, given)
+
+    @staticmethod
+    def _command(container: Body, names: Sequence[str]) -> list[str]:
+        """Return the command of a task: a process, or a container of the image that `ECSYNC_IMAGE` names."""
+        image = os.environ.get("ECSYNC_IMAGE")
+        if not image:
+            return [str(ECSYNC), *container["command"]]
+        assert container["readonlyRootFilesystem"] is True
+        engine = os.environ.get("ECSYNC_ENGINE", "docker")
+        given = [part for name in names for part in ("--env", name)]
+        return [engine, "run", "--rm", "--read-only", "--network=host", *given, image, *container["command"]]
 
     def credentials(self, role: str, name: str) -> dict[str, str]:
         """Return what a task, or another client with this name, gets for a role."""
