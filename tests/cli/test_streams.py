@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 import typer
+from rich.cells import cell_len
 
 from ecsync import cli
+from ecsync.cli._show import wrapped
 from tests.whole.support import command
 from tests.whole.support.command import ECSYNC, Command
 
@@ -144,3 +146,14 @@ def test_a_variable_of_the_command_line_replaces_that_of_the_application(small: 
     assert answer.code == 3
     assert 'no Application declares "day" in vars; did you mean "days"?' in answer.err
     assert ecsync("validate", small, "--var", "days").code == 64
+
+
+@pytest.mark.parametrize("columns", [40, 80, 120])
+def test_a_line_is_wrapped_at_the_width_of_the_terminal(columns: int) -> None:
+    """Nothing is lost, no line is wider, and a Korean syllable takes two columns."""
+    text = '        Description: "' + "한국어" * 30 + '" → "x" [pending] (new revision) service.yaml:32'
+    lines = wrapped(text, columns)
+    assert len(lines) > 1
+    assert max(cell_len(line) for line in lines) <= columns
+    assert "".join("".join(lines).split()) == "".join(text.split())
+    assert wrapped(text, 0) == [text]

@@ -101,8 +101,8 @@ def test_the_example_manifests_have_no_problem(editor: LanguageServer, file: Pat
     assert editor.diagnostics(file.read_text()) == []
 
 
-def test_there_are_three_example_manifests() -> None:
-    assert {file.parent.name for file in MANIFESTS} == {"quickstart", "tilog", "nightly"}
+def test_all_example_manifests_are_read() -> None:
+    assert {file.parent.name for file in MANIFESTS} == {"quickstart", "tilog", "nightly", "controller"}
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,8 @@ class TestTable:
 RIGHTS = """
   Network/main: {default: true}
   Role/node:
-    AssumeRolePolicyDocument: {Version: "2012-10-17", Statement: []}
+    AssumeRolePolicyDocument:
+      Statement: [{Effect: Allow, Principal: {Service: ecs-tasks.amazonaws.com}, Action: "sts:AssumeRole"}]
     InstanceProfile: true
   LaunchTemplate/node:
     LaunchTemplateData:
@@ -139,8 +140,9 @@ RIGHTS = """
   LoadBalancer/web: {Subnets: "${Network/main.subnetIds}"}
   Listener/web:
     LoadBalancerArn: ${LoadBalancer/web}
-    Protocol: HTTP
-    Port: 80
+    Protocol: HTTPS
+    Port: 443
+    Certificates: [{CertificateArn: "arn:aws:acm:eu-west-1:123456789012:certificate/11111111-1111-1111-1111-111111111111"}]
     DefaultActions:
       - Type: authenticate-cognito
         Order: 1
@@ -165,7 +167,10 @@ class TestResources:
     def test_a_role_is_passed_to_its_service_only(self, shop: Any) -> None:
         """A declared role has the path that it is created with; a literal ARN stays as it is."""
         where = shop("""
-  Role/task: {RoleName: shop-task, AssumeRolePolicyDocument: {Version: "2012-10-17", Statement: []}}
+  Role/task:
+    RoleName: shop-task
+    AssumeRolePolicyDocument:
+      Statement: [{Effect: Allow, Principal: {Service: ecs-tasks.amazonaws.com}, Action: "sts:AssumeRole"}]
   TaskDefinition/web:
     family: web
     taskRoleArn: ${Role/task.arn}
@@ -215,7 +220,10 @@ class TestResources:
         """A role of an application without `manage` is only read."""
         where = shop(
             """
-  Role/task: {RoleName: task, AssumeRolePolicyDocument: {Version: "2012-10-17", Statement: []}}
+  Role/task:
+    RoleName: task
+    AssumeRolePolicyDocument:
+      Statement: [{Effect: Allow, Principal: {Service: ecs-tasks.amazonaws.com}, Action: "sts:AssumeRole"}]
   Cluster/main: {clusterName: main}
 """,
             HEAD.replace(", manage: [all]", ""),

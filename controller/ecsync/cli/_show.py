@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
-import textwrap
 from collections.abc import Iterable
 from typing import Any, TextIO
 
@@ -53,12 +53,23 @@ def put(lines: Iterable[tuple[str, str]]) -> None:
 
 def wrapped(text: str, columns: int) -> list[str]:
     """Return a line as lines of so many columns at most, broken at spaces; with 0, as it is."""
-    if columns < NARROWEST or len(text) <= columns:
+    if columns < NARROWEST:
+        return [text]
+    from rich.cells import cell_len, chop_cells  # a Korean syllable takes two columns
+
+    if cell_len(text) <= columns:
         return [text]
     start = len(text) - len(text.lstrip())
-    return textwrap.wrap(
-        text.lstrip(), columns, initial_indent=" " * start, subsequent_indent=" " * (start + 4), break_on_hyphens=False
-    )
+    front = " " * (start + 4)
+    lines, line = [], " " * start
+    for word in re.findall(r"\S+\s*", text):
+        if line.strip() and cell_len(line) + cell_len(word.rstrip()) > columns:
+            lines.append(line.rstrip())
+            line = front
+        *whole, rest = chop_cells(word, columns - len(front)) if cell_len(word) > columns - len(front) else [word]
+        lines += [front + part for part in whole]
+        line += rest
+    return [*lines, line.rstrip()]
 
 
 def in_line(parts: Iterable[tuple[str, str]]) -> str:

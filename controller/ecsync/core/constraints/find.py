@@ -61,8 +61,21 @@ class ConstraintTable:
     across: tuple[Across, ...]
 
 
+_TABLES: dict[int, tuple[Constraints, ConstraintTable]] = {}  # by identity; the rows are kept, so it stays theirs
+_MOST_TABLES = 500  # kinds are few; tests make rows of their own
+
+
 def constraint_table(constraints: Constraints) -> ConstraintTable:
-    """Return the table of constraints. It takes longer than one evaluation: make it once for many."""
+    """Return the table of constraints, made once for the same rows."""
+    found = _TABLES.get(id(constraints))
+    if found is None:
+        if len(_TABLES) >= _MOST_TABLES:
+            _TABLES.clear()
+        found = _TABLES[id(constraints)] = constraints, _table(constraints)
+    return found[1]
+
+
+def _table(constraints: Constraints) -> ConstraintTable:
     root = _Branch()
     for row in constraints:
         if isinstance(row, Constraint):

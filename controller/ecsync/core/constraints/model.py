@@ -12,8 +12,24 @@ from ecsync.core.trees import ANY, EACH
 _DEEPEST = 10
 
 
+_EXTENDED: dict[tuple[int, int, int], tuple[Constraints, Shape, Rules, Constraints]] = {}  # by identity
+_MOST = 500  # kinds are few; tests make rows of their own
+
+
 def with_patterns(constraints: Constraints, shape: Shape, rules: Rules) -> Constraints:
-    """Return the rows of a kind, plus one for each pattern of its shape at a place without a row for text."""
+    """Return the rows of a kind, plus one for each pattern of its shape at a place without a row for text.
+
+    They are made once for the same rows and shape.
+    """
+    key = id(constraints), id(shape), id(rules)
+    if key not in _EXTENDED:
+        if len(_EXTENDED) >= _MOST:
+            _EXTENDED.clear()
+        _EXTENDED[key] = constraints, shape, rules, _extended(constraints, shape, rules)
+    return _EXTENDED[key][3]
+
+
+def _extended(constraints: Constraints, shape: Shape, rules: Rules) -> Constraints:
     own = {row.segments for row in rules if isinstance(row, Characters)}
     own |= {row.segments for row in constraints if isinstance(row, Constraint)}
     return (*constraints, *_rows(shape, (), own, ()))
