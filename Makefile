@@ -30,18 +30,18 @@ demo: install  ## Converge, break four things, watch them repaired; under a minu
 	$(BIN)/ecsync demo
 
 test: install  ## All tests, in a few minutes
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 oldest:  ## The tests with the lowest versions that pyproject.toml allows, in .venv-oldest
 	$(PYTHON) -m venv --clear .venv-oldest
 	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/oldest.txt
 	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	.venv-oldest/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	.venv-oldest/bin/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 newest:  ## The tests with the newest versions of today, in .venv-newest
 	$(PYTHON) -m venv --clear .venv-newest
 	.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
-	.venv-newest/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	.venv-newest/bin/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 editor: $(SERVER)/.installed  ## Install yaml-language-server, with which `ecsync schema` is tested; needs npm
 

@@ -142,7 +142,7 @@ RIGHTS = """
     LoadBalancerArn: ${LoadBalancer/web}
     Protocol: HTTPS
     Port: 443
-    Certificates: [{CertificateArn: "arn:aws:acm:eu-west-1:123456789012:certificate/11111111-1111-1111-1111-111111111111"}]
+    Certificates: [{CertificateArn: "arn:aws:acm:eu-west-1:123456789012:certificate/1"}]
     DefaultActions:
       - Type: authenticate-cognito
         Order: 1
