@@ -19,7 +19,7 @@ from ecsync.core.schema import Shape
 from ecsync.core.trees import Body, Json, Path, matches
 from ecsync.core.wording import MOST_PROBLEMS, listed, nearest, quoted, suggestion
 from ecsync.language.coerce import coerced, comma_list, list_to_map, map_to_list, pair_members
-from ecsync.language.labels import is_hidden, named, numbered, shown, type_name
+from ecsync.language.labels import is_hidden, named, numbered, of_compose, shown, type_name
 from ecsync.language.nodes import Node, plain, to_nodes
 
 _NO_BOUNDS = (None, None)
@@ -200,7 +200,7 @@ class _Checker:
         elif describe is not None and key in describe.members:
             self._note((*path, key), node.origin, f"ignored {quoted(key)}: AWS sets it")
         else:
-            hint = suggestion(key, shape.members)
+            hint = of_compose(key, shape.members) or suggestion(key, shape.members)
             self._problem((*path, key), node.origin, f"unknown field {quoted(key)} in {self._label(path)}{hint}")
 
     # ------------------------------------------------------------ lists
@@ -362,6 +362,8 @@ class _Checker:
         hint = ""
         if shape.type == "list" and not isinstance(node.value, (dict, list)):
             hint = "; write it as a list: [" + ("…" if is_hidden(path, self.rules) else self._shown(node, path)) + "]"
+        elif shape.type == "structure" and path[-2:-1] == ("environment",) and "=" in str(node.value):
+            hint = "; write the variables as a map, environment: {NAME: value}, or each as {name: NAME, value: value}"
         message = f"{self._label(path)} must be {type_name(shape)}, not {self._shown(node, path)}{hint}"
         self._problem(path, node.origin, message)
         return node

@@ -148,22 +148,37 @@ def read(node: Node) -> Reading:
     elif "resources" in value:
         _resources(node, reading)
     elif not _bare(node, reading):
-        close = next((near for key in value if (near := nearest(key, ("kind", "resources"), cutoff=0.7))), None)
-        hint = (
-            f"did you mean {quoted(close)}?"
-            if close
-            else "move the file out of the source, or hide it with a dot before its name"
-        )
-        reading.problem(node.origin, f'not an ecsync document: it has neither "kind" nor "resources"; {hint}')
+        reading.problem(node.origin, f"not an ecsync document: {_instead(value)}")
     return reading
+
+
+_KUBERNETES = ("ConfigMap", "CronJob", "DaemonSet", "Deployment", "Ingress", "Job", "Pod", "Service", "StatefulSet")
+_OUT = "move the file out of the source, or hide it with a dot before its name"
+
+
+def _instead(fields: Mapping[str, Node]) -> str:
+    """Return what a file is that declares nothing, and what to do."""
+    if isinstance(_value(fields, "services"), dict):
+        return (
+            "it is a file of Docker Compose. Write a TaskDefinition with a container for each service, and a Service "
+            f"(`ecsync explain TaskDefinition` has an example); {_OUT}"
+        )
+    if "taskDefinition" in fields and ("desiredCount" in fields or "cluster" in fields):
+        return (
+            'it is the input of CreateService, without "serviceName"; add it, or put the fields below '
+            "`resources: {Service/NAME: …}`"
+        )
+    close = next((near for key in fields if (near := nearest(key, ("kind", "resources"), cutoff=0.7))), None)
+    return 'it has neither "kind" nor "resources"; ' + (f"did you mean {quoted(close)}?" if close else _OUT)
 
 
 def _envelope(node: Node, reading: Reading) -> None:
     kind = node.value["kind"]
     version = node.get("apiVersion")
     if version is not None and isinstance(version.value, str) and not version.value.startswith("ecsync/"):
-        hint = f"write {API_VERSION}, or move the file out of the source"
-        reading.problem(version.origin, f"apiVersion {quoted(version.value)} belongs to another tool; {hint}")
+        tool = "Kubernetes" if _value(node.value, "kind") in _KUBERNETES else "another tool"
+        hint = f"write {API_VERSION} and the fields of ECS, or move the file out of the source"
+        reading.problem(version.origin, f"apiVersion {quoted(version.value)} belongs to {tool}; {hint}")
         return
     checked = _checked(node, _APPLICATION if kind.value == "Application" else _ENVELOPE, "the document", reading)
     metadata = checked.get("metadata")

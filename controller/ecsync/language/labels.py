@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from ecsync.core.model import Text
 from ecsync.core.rules import Rules, Sensitive
 from ecsync.core.schema import Shape
@@ -73,3 +75,48 @@ def _step(node: Node | None, part: str | int) -> tuple[Node | None, str]:
     names = (below.get(member) for member in ("name", "Name", "key", "Key")) if below is not None else ()
     name = next((one.value for one in names if one is not None and isinstance(one.value, str)), str(part))
     return below, name
+
+
+# Words of a service in Docker Compose, and what a container of ECS has in their place.
+_COMPOSE = {
+    "build": "image, and the image is built and pushed before",
+    "cap_add": "linuxParameters.capabilities.add",
+    "cap_drop": "linuxParameters.capabilities.drop",
+    "container_name": "name",
+    "cpus": "cpu, in units: 1024 are one CPU",
+    "depends_on": "dependsOn: [{containerName: db, condition: START}]",
+    "deploy": "desiredCount and deploymentConfiguration of the Service",
+    "devices": "linuxParameters.devices",
+    "dns": "dnsServers",
+    "entrypoint": "entryPoint",
+    "env_file": "environmentFiles, in S3",
+    "expose": "portMappings: [{containerPort: 80}]",
+    "extra_hosts": "extraHosts: [{hostname: db, ipAddress: 10.0.0.1}]",
+    "healthcheck": "healthCheck, with command in place of test",
+    "init": "linuxParameters.initProcessEnabled",
+    "labels": "dockerLabels",
+    "logging": "logConfiguration: {logDriver: awslogs, options: {…}}",
+    "mem_limit": "memory, in MiB",
+    "mem_reservation": "memoryReservation, in MiB",
+    "networks": "networkMode of the TaskDefinition, and securityGroups of the Service",
+    "ports": "portMappings: [{containerPort: 80, hostPort: 0}]",
+    "read_only": "readonlyRootFilesystem",
+    "restart": "nothing: the Service starts a task again; restartPolicy restarts a container",
+    "shm_size": "linuxParameters.sharedMemorySize, in MiB",
+    "stdin_open": "interactive",
+    "stop_grace_period": "stopTimeout, in seconds",
+    "sysctls": 'systemControls: [{namespace: net.core.somaxconn, value: "1024"}]',
+    "test": 'command: [CMD-SHELL, "curl -f http://localhost/"]',
+    "tmpfs": "linuxParameters.tmpfs",
+    "tty": "pseudoTerminal",
+    "volumes": "mountPoints here, and volumes of the TaskDefinition",
+    "working_dir": "workingDirectory",
+}
+
+
+def of_compose(key: str, members: Container[str]) -> str:
+    """Return the end of a message about a word of Docker Compose in a container; empty for another field."""
+    in_check = key == "test" and "startPeriod" in members
+    in_container = "containerDefinitions" not in members and "essential" in members and key != "test"
+    there = _COMPOSE.get(key) if in_check or in_container else None
+    return f"; in place of this word of Docker Compose, ECS has {there}" if there else ""
