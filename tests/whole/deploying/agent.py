@@ -21,6 +21,7 @@ from ecsync.core.trees import Body
 from tests.whole.support.command import ECSYNC
 from tests.whole.support.environment import ACCOUNT, Environment
 
+IMAGE, ENGINE = os.environ.get("ECSYNC_IMAGE", ""), os.environ.get("ECSYNC_ENGINE", "docker")
 IN_THE_IMAGE = "/opt/ecsync/bin/ecsync"  # the entry point of the Dockerfile
 _KEY = "ASIA"  # the beginning of the access keys of tasks: ASIAtask-1
 # Time runs a hundred times as fast as on the clock by which the processes wait. And all tasks share one network here.
@@ -139,13 +140,11 @@ class Agent:
     @staticmethod
     def _command(container: Body, names: Sequence[str]) -> list[str]:
         """Return the command of a task: a process, or a container of the image that `ECSYNC_IMAGE` names."""
-        image = os.environ.get("ECSYNC_IMAGE")
-        if not image:
+        if not IMAGE:
             return [str(ECSYNC), *container["command"]]
         assert container["readonlyRootFilesystem"] is True
-        engine = os.environ.get("ECSYNC_ENGINE", "docker")
         given = [part for name in names for part in ("--env", name)]
-        return [engine, "run", "--rm", "--read-only", "--network=host", *given, image, *container["command"]]
+        return [ENGINE, "run", "--rm", "--read-only", "--network=host", *given, IMAGE, *container["command"]]
 
     def credentials(self, role: str, name: str) -> dict[str, str]:
         """Return what a task, or another client with this name, gets for a role."""
