@@ -6,10 +6,8 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 import tomllib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,6 +17,7 @@ from ecsync.config import load
 from ecsync.http.app import create_app
 from ecsync.http.server import Server
 from ecsync.http.view import Beat
+from tests.cli.other_server import other_server
 from tests.views import FakeView
 
 EVERY = "0.0.0.0"  # noqa: S104  # nothing is bound here
@@ -152,22 +151,6 @@ def test_no_daemon_is_a_problem_and_the_exit_code_is_1() -> None:
     done = run("import sys; from ecsync import health; sys.exit(health.main())", ECSYNC_HTTP_PORT=str(free))
     assert (done.returncode, done.stdout) == (1, "")
     assert f"no daemon at http://127.0.0.1:{free}" in done.stderr
-
-
-@contextmanager
-def other_server(response: bytes) -> Iterator[int]:
-    """Yield the port of a server that sends these bytes to its first client; nothing: it never answers."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def respond() -> None:
-            connection, _ = listener.accept()
-            with connection:
-                connection.recv(1000)
-                connection.sendall(response)
-
-        if response:
-            threading.Thread(target=respond, daemon=True).start()
-        yield listener.getsockname()[1]
 
 
 @pytest.mark.parametrize(

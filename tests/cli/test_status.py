@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import socket
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +16,7 @@ from ecsync.core.outcome import Event, Health, Outcome, Pass, Plan, ResourceStat
 from ecsync.http.app import create_app
 from ecsync.http.server import Server
 from ecsync.http.view import Beat, SourceView
+from tests.cli.other_server import other_server
 from tests.views import NOW, FakeView, state
 from tests.whole.support.command import Command
 
@@ -39,22 +37,6 @@ def url(view: FakeView) -> Iterator[str]:
     server = Server("127.0.0.1", 0, create_app(view, lambda _: (b"", "text/plain")))
     yield f"http://127.0.0.1:{server.start()}"
     assert server.stop()
-
-
-@contextmanager
-def other_server(response: bytes) -> Iterator[str]:
-    """Yield the URL of a server that is not ecsync: it sends these bytes to its first client, or never answers."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def respond() -> None:
-            connection, _ = listener.accept()
-            with connection:
-                connection.recv(1000)
-                connection.sendall(response)
-
-        if response:
-            threading.Thread(target=respond, daemon=True).start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 def http(body: str, status: str = "200 OK") -> bytes:
@@ -90,7 +72,7 @@ def test_a_daemon_that_does_not_answer_is_not_healthy(ecsync: Command, monkeypat
     """1: it accepts the connection, but sends no response before the timeout."""
     monkeypatch.setattr("ecsync.cli._api._SECONDS", 0.1)
     with other_server(b"") as there:
-        answer = ecsync("status", "--health", "--url", there)
+        answer = ecsync("status", "--health", "--url", f"http://127.0.0.1:{there}")
     assert (answer.code, answer.out) == (1, "")
     assert "timed out" in answer.err
 
@@ -111,9 +93,9 @@ def test_a_daemon_that_does_not_answer_is_not_healthy(ecsync: Command, monkeypat
 def test_another_server_is_not_healthy(ecsync: Command, response: bytes) -> None:
     """1, not an internal error, for any response."""
     with other_server(response) as there:
-        answer = ecsync("status", "--health", "--url", there)
+        answer = ecsync("status", "--health", "--url", f"http://127.0.0.1:{there}")
     assert (answer.code, answer.out) == (1, "")
-    assert there in answer.err
+    assert f"http://127.0.0.1:{there}" in answer.err
 
 
 @pytest.mark.parametrize(
@@ -172,7 +154,7 @@ def test_an_error_of_a_daemon_is_printed(ecsync: Command) -> None:
     """The message in the body is printed, without control characters."""
     error = {"apiVersion": "ecsync/v1", "kind": "Error", "status": 503, "message": "too busy \x1b[31m now"}
     with other_server(http(json.dumps(error), "503 Service Unavailable")) as there:
-        answer = ecsync("events", "--url", there)
+        answer = ecsync("events", "--url", f"http://127.0.0.1:{there}")
     assert answer.code == 1
     assert answer.err.endswith("503 Service Unavailable: too busy �[31m now\n")
 

@@ -117,7 +117,7 @@ class Stack:
             if function is not None:
                 return function(self, argument)
             if str(name).startswith("Fn::"):
-                raise NotImplementedError(f"the function {name} is not known to the tests")
+                raise AssertionError(f"the template uses {name}: a test has to know what it returns")
         evaluated = {name: self.value(one) for name, one in node.items()}
         return {name: one for name, one in evaluated.items() if one is not NO_VALUE}
 

@@ -170,3 +170,25 @@ def test_the_line_of_the_api_is_the_line_of_the_engine(changed: FieldChange) -> 
         "reason": changed.reason,
     }
     assert change_lines(from_json(json.loads(json.dumps(field)))) == change_lines(changed)
+
+
+_NAMED = st.lists(
+    st.fixed_dictionaries({"name": st.sampled_from("abc")}, optional={"port": st.integers(0, 2), "on": st.booleans()}),
+    max_size=4,
+)
+_LISTS = st.none() | _NAMED | st.dictionaries(st.sampled_from(("x", "y.z")), _NAMED, max_size=2).map(Elements)
+
+
+@given(_LISTS, _LISTS)
+def test_the_leaves_of_a_change_state_all_of_it_and_survive_the_api(before: Any, after: Any) -> None:
+    """Each leaf differs, no place is stated twice, and a line made from the JSON of the API is the same."""
+    assume(not same(before, after))
+    leaves = list(readable([change(before, after)], 0))
+    assert leaves
+    assert all(not same(one.before, one.after) for one in leaves)
+    places = [dotted(one.path) for one in leaves]
+    assert len(set(places)) == len(places)
+    for one in leaves:
+        field = {"path": pointer(one.path), "shown": dotted(one.path), "before": plain(one.before)}
+        again = from_json({**field, "after": plain(one.after), "effect": one.effect, "reason": one.reason})
+        assert change_lines(again) == change_lines(one)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from functools import cache
+from itertools import zip_longest
 from typing import TypeAlias
 
 from ecsync.core.model import Effect, Facts, FieldChange, Reason, Text
@@ -288,9 +289,19 @@ def _elements(path: Path, before: list[Json], after: list[Json], longest: int) -
         if list(ones) != list(others) and sorted(ones) == sorted(others):
             yield path, old, new  # another order
         return
+    pairs = list(_aligned(before, after))
+    if len({place for place, _, _ in pairs}) < len(pairs):  # one number for two elements: they are paired as they stand
+        pairs = [(at, *both) for at, both in enumerate(zip_longest(before, after))]
+    for place, one, other in pairs:
+        if not same(one, other):
+            yield from _parts((*path, place), one, other, longest)
+
+
+def _aligned(before: list[Json], after: list[Json]) -> Iterator[tuple[int, Json, Json]]:
+    """Yield (number, before, after) of the elements that differ, paired around the equal ones."""
     lefts, rights = ([canonical(element) for element in side] for side in (before, after))
     for what, at, end, to, until in SequenceMatcher(None, lefts, rights, autojunk=False).get_opcodes():
         for offset in range(max(end - at, until - to) if what != "equal" else 0):
             one = before[at + offset] if at + offset < end else None
             other = after[to + offset] if to + offset < until else None
-            yield from _parts((*path, (to if other is not None else at) + offset), one, other, longest)
+            yield (to if other is not None else at) + offset, one, other

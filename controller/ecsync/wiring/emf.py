@@ -11,6 +11,7 @@ import structlog
 
 from ecsync.config import MetricsSettings
 from ecsync.core.ports import Clock
+from ecsync.core.wording import internal_error
 from ecsync.report.collectors.emf import Emf
 
 STOP = 1.0  # seconds for the last line
@@ -40,8 +41,11 @@ class EmfWriter:
         """Write a line now."""
         try:
             self._write(self._emf.line(self._clock.now().timestamp()))
-        except Exception as error:  # noqa: BLE001  # the edge of a thread: the next line may succeed
+        except OSError as error:
             structlog.get_logger("ecsync").error("metrics.emf: no line was written", error=str(error))
+        except Exception as error:  # noqa: BLE001  # the edge of a thread: the next line may succeed
+            text = internal_error(error)
+            structlog.get_logger("ecsync").error("metrics.emf: no line was written", error=text, exc_info=error)
 
     def _loop(self) -> None:
         while not self._stopping.wait(self._interval):
