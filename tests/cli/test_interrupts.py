@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,14 @@ import pytest
 from ecsync.cli._interrupts import Stop, leaving
 from tests.whole.support.command import Command
 from tests.whole.support.environment import Environment, operations
+
+
+@pytest.fixture(autouse=True)
+def terminal() -> Iterator[None]:
+    """SIGINT does what it does in a shell: it is ignored where the tests run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def interrupts(monkeypatch: pytest.MonkeyPatch, where: str, *, after: bool, times: int = 1) -> None:
