@@ -11,7 +11,7 @@ from ecsync.core.kind import ShapeOf
 from ecsync.core.model import Origin
 from ecsync.core.rules import Keyed
 from ecsync.language.nodes import plain, to_nodes
-from ecsync.language.patching import patched
+from ecsync.language.expand import patched
 
 RULES = (
     Keyed(path="containerDefinitions", key=("name",)),

@@ -44,7 +44,7 @@ def adopt(
     catalogue = workspace.catalogue(workspace.source(path).fetch())
     _show.problems(catalogue.problems)
     chosen = frozenset(names or ())
-    declared = {str(one.key) for one in catalogue.documents()}
+    declared = {str(key) for key in catalogue.keys}
     if chosen - declared:
         raise typer.BadParameter(f"not declared in the manifests: {', '.join(sorted(chosen - declared))}")
     codes = [_exits.INVALID] if catalogue.problems else []
@@ -75,7 +75,7 @@ def _adopted(
     from ecsync.engine.reconciler import PassOptions, reconcile
     from ecsync.engine.step_state import StepState
 
-    keys = frozenset(one.key for one in application.resources if not chosen or str(one.key) in chosen)
+    keys = frozenset(key for key in application.keys if not chosen or str(key) in chosen)
     if not keys:
         return _exits.OK
 

@@ -229,7 +229,7 @@ def _values(inputs: Inputs, written: Desired) -> bytes | None:
 def known_revision(inputs: Inputs, written: Desired) -> str:
     """Return the revision that the last pass settled with the content of this same body; empty if there is none."""
     last = inputs.settled.get(written.key)
-    if last is None or not last.revision or last.values != _values(inputs, written) or not _same(last.desired, written):
+    if last is None or not last.revision or last.values != _values(inputs, written) or last.content != written.content:
         return ""
     return last.revision
 
@@ -250,14 +250,9 @@ def digest(*parts: Json) -> bytes | None:
 def unmoved(inputs: Inputs, written: Desired, made_from: tuple[bytes, bytes] | None) -> Settled | None:
     """Return what the last pass settled of a resource, where the document and the basis are those of that pass."""
     last = inputs.settled.get(written.key)
-    if last is None or made_from != (last.values, last.rest) or not _same(last.desired, written):
+    if last is None or made_from != (last.values, last.rest) or last.content != written.content:
         return None
-    return last if last.desired is written else replace(last, desired=written)
-
-
-def _same(one: Desired, other: Desired) -> bool:
-    """Return whether two documents of one key declare the same. In their text `1`, `1.0` and `True` differ."""
-    return one is other or (one.options == other.options and repr(one.body) == repr(other.body))
+    return last
 
 
 def due(inputs: Inputs, key: Key) -> bool:

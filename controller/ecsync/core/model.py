@@ -5,10 +5,12 @@ Nouns are frozen dataclasses. AWS bodies are plain trees (`trees.py`), with `Tex
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
+from hashlib import blake2b
 from typing import Literal, NamedTuple, TypeAlias
 
 from ecsync.core.trees import Body, Json, Path, leaves
@@ -128,6 +130,20 @@ class Desired:
     origin: Origin = NOWHERE
     origins: Mapping[Path, Origin] = field(default_factory=dict, compare=False, repr=False, hash=False)
     _refs: tuple[tuple[Ref, ...], tuple[str, ...]] | None = field(default=None, init=False, compare=False, repr=False)
+    _content: bytes = field(default=b"", init=False, compare=False, repr=False)
+
+    @property
+    def content(self) -> bytes:
+        """Return 16 bytes that are equal for equal options and bodies. `1`, `1.0` and `True` differ."""
+        if not self._content:
+            text = repr((self.options, self.body)).encode("utf-8", "surrogatepass")
+            object.__setattr__(self, "_content", blake2b(text, digest_size=16).digest())
+        return self._content
+
+    def derive(self) -> None:
+        """Have what is derived of the document ready."""
+        self._found()
+        assert self.content
 
     @property
     def refs(self) -> tuple[Ref, ...]:
@@ -145,6 +161,18 @@ class Desired:
             refs = tuple(dict.fromkeys(ref for _, text in texts for ref in text.refs))
             object.__setattr__(self, "_refs", (refs, tuple(dict.fromkeys(name for name, _ in texts))))
         return self._refs or ((), ())
+
+
+class PackedResources(Sequence[Desired], ABC):
+    """The resources of an application, packed: each iteration makes new objects."""
+
+    @abstractmethod
+    def keys(self) -> Collection[Key]:
+        """Return the keys of all, without making one."""
+
+    @abstractmethod
+    def of(self, keys: Collection[Key]) -> Mapping[Key, Desired]:
+        """Return the resources of these keys that there are."""
 
 
 class Documents:
@@ -212,13 +240,30 @@ class Application:
     after: tuple[str, ...] = ()
     formerly: tuple[str, ...] = ()
     suspend: str = ""  # why nothing of it is written; empty: it may be
-    resources: tuple[Desired, ...] = ()
+    resources: tuple[Desired, ...] | PackedResources = ()
     origin: Origin = NOWHERE
     source: str = ""  # the name of its source in the operator's config; empty: the only one
 
+    def opened(self) -> Application:
+        """Return the application with its resources as objects that stay: for one pass."""
+        return self if isinstance(self.resources, tuple) else replace(self, resources=tuple(self.resources))
+
+    @property
+    def keys(self) -> Collection[Key]:
+        """The keys of the resources."""
+        if isinstance(self.resources, PackedResources):
+            return self.resources.keys()
+        return [one.key for one in self.resources]
+
+    def declared_as(self, keys: Collection[Key]) -> Mapping[Key, Desired]:
+        """Return the resources of these keys that are declared."""
+        if isinstance(self.resources, PackedResources):
+            return self.resources.of(keys)
+        return {key: found for key in keys if (found := self.documents.get(key)) is not None}
+
     @cached_property
     def documents(self) -> Documents:
-        """The resources with their indexes."""
+        """The resources with their indexes. Of an application that is not `opened`, they stay in memory."""
         return Documents(self.resources)
 
 

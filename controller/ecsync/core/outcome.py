@@ -8,7 +8,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Literal, TypeAlias
 
-from ecsync.core.model import Adopt, Call, Change, Desired, FieldChange, Key, Problem, Replace, Sync, Target, Update
+from ecsync.core.model import Adopt, Call, Change, FieldChange, Key, Problem, Replace, Sync, Target, Update
 from ecsync.core.trees import Json, Path, canonical
 
 LOOK_AGAIN = 15.0  # seconds until the next look at what is under way, where nothing else is given
@@ -126,7 +126,7 @@ class Settled:
     digests, no bodies.
     """
 
-    desired: Desired
+    content: bytes  # of its document, `Desired.content`
     values: bytes  # digest of the values of its references; empty: it has none
     rest: bytes  # digest of everything else
     unmanaged: tuple[Unmanaged, ...] = ()

@@ -139,7 +139,11 @@ def _decide(inputs: Inputs, draft: _Draft, written: Desired) -> None:
         draft.mismatches.append(key)
     if nothing and made_from is not None:
         draft.settled[key] = Settled(
-            desired=written, values=made_from[0], rest=made_from[1], unmanaged=unmanaged, revision=observed.revision
+            content=written.content,
+            values=made_from[0],
+            rest=made_from[1],
+            unmanaged=unmanaged,
+            revision=observed.revision,
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -67,23 +67,26 @@ class Catalogue:
     @cached_property
     def keys(self) -> frozenset[Key]:
         """The keys of all documents; computed once for all applications."""
-        return frozenset(desired.key for desired in self.documents())
-
-    def _document(self, key: Key) -> Desired | None:
-        application = self.applications.get(key.application)
-        return application.documents.get(key) if application is not None else None
+        return frozenset(key for application in self.applications.values() for key in application.keys)
 
     def lookups(self, application: Application) -> tuple[Desired, ...]:
         """Return the resources of other applications that this one refers to, and what those refer to."""
         found: dict[Key, Desired] = {}
-        pending = list(application.resources)
-        while pending:
-            for ref in pending.pop().refs:
-                other = self._document(ref.key) if ref.key not in found else None
-                if other is not None and application.documents.get(ref.key) is None:
-                    found[ref.key] = other
-                    pending.append(other)
+        own = frozenset(application.keys)
+        new: Iterable[Desired] = application.resources
+        while new:
+            wanted = dict.fromkeys(ref.key for one in new for ref in one.refs)
+            by_name: dict[str, list[Key]] = {}
+            for key in wanted:
+                if key not in own and key not in found and key.application in self.applications:
+                    by_name.setdefault(key.application, []).append(key)
+            others = {key: one for name, keys in by_name.items() for key, one in self._declared(name, keys).items()}
+            found |= others
+            new = others.values()
         return tuple(found.values())
+
+    def _declared(self, name: str, keys: list[Key]) -> Mapping[Key, Desired]:
+        return self.applications[name].declared_as(keys)
 
 
 def _is_of(problem: Problem, source: str) -> bool:

@@ -119,7 +119,7 @@ class Daemon:
         application = self._catalogue.applications.get(name)
         if application is None:
             return f"application {name!r} is not declared; /api/v1/applications lists all"
-        key = next((one.key for one in application.resources if str(one.key) == resource), None)
+        key = next((key for key in application.keys if str(key) == resource), None)
         if resource and key is None:
             return f"{resource!r} is not declared in application {name!r}"
         with self._lock:

@@ -209,6 +209,7 @@ def _unobserved(
     application: Application, catalogue: Catalogue, destination: Destination, step_state: StepState
 ) -> Inputs:
     """Return the inputs of a plan before anything is read."""
+    application = application.opened()
     return Inputs(
         application=application,
         kinds=destination.kinds,
@@ -218,7 +219,7 @@ def _unobserved(
         revision=catalogue.revision,
         lookups=catalogue.lookups(application),
         newly_created=frozenset(step_state.unconfirmed),
-        retried=step_state.retried_of(application.resources),
+        retried=step_state.retried_of(application.keys),
         last_applied=dict(step_state.last_synced_marks),
         last_lookups=dict(step_state.last_lookup_values),
         others=marks.Owners(catalogue.keys, destination.installation),

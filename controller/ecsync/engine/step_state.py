@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from ecsync.core import plan as planning
 from ecsync.core.inputs import CHECKED_WITHIN, Inputs, InVain, LookupValues, PartInVain, Policy
 from ecsync.core.marks import applied_for
-from ecsync.core.model import Absent, Applied, Create, Desired, Documents, Key, Present, Target, Unreadable, Update
+from ecsync.core.model import Absent, Applied, Create, Desired, Key, Present, Target, Unreadable, Update
 from ecsync.core.outcome import Failed, Plan, Progressing, ResourceStatus, Result, Settled, Step, StepId
 from ecsync.core.ports import AwsError
 from ecsync.core.status import Watches
@@ -35,8 +35,8 @@ class StepState:
         default_factory=dict
     )  # of resources with lookups, when last in sync
     settled: Mapping[Key, Settled] = field(default_factory=dict)  # of the last pass
-    order: tuple[Desired, ...] = ()  # of the documents `ordered`
-    ordered: Documents | None = None
+    order: tuple[Key, ...] = ()  # in which the documents `ordered` are decided
+    ordered: bytes = b""  # their contents
     turn: int = 0  # passes with a plan
     quiet: Quiet | None = None  # the last outcome, if the next pass may have it too
     repeated: int = 0  # passes since the last one that was made in full
@@ -150,9 +150,11 @@ class StepState:
     def order_of(self, inputs: Inputs) -> tuple[Desired, ...]:
         """Return the order in which the documents are decided, computed once for them. Raises graph.Cycle."""
         documents = inputs.application.documents
-        if self.ordered is not documents:
-            self.ordered, self.order = documents, planning.decision_order(inputs)
-        return self.order
+        contents = b"".join(one.content for one in documents)
+        if self.ordered != contents:
+            self.order = tuple(one.key for one in planning.decision_order(inputs))
+            self.ordered = contents
+        return tuple(one for one in map(documents.get, self.order) if one is not None)
 
     def _is_recorded(self, plan: Plan, desired: Desired) -> bool:
         """Return whether an earlier pass recorded the same: the resource is settled since then."""
@@ -215,9 +217,9 @@ class StepState:
         self.retries.forget(key)
         self.retried.add(key)
 
-    def retried_of(self, resources: Iterable[Desired]) -> frozenset[Key]:
+    def retried_of(self, keys: Collection[Key]) -> frozenset[Key]:
         """Return the resources that the next pass tries although they were given up."""
-        return frozenset(one.key for one in resources if one.key in self.retried or None in self.retried)
+        return frozenset(keys) if None in self.retried else frozenset(key for key in keys if key in self.retried)
 
     def held(self, step: Step, content: str, needs: frozenset[Key], now: float) -> Result | None:
         """Return the result of a step that is not sent yet; None if it is sent now (docs/rules.md R24).

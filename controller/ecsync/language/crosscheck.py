@@ -11,7 +11,7 @@ from typing import TypeVar
 from ecsync.core.model import Desired, Key, Origin, Problem, Ref, Text
 from ecsync.core.trees import Body, Json, Path
 from ecsync.core.wording import printable, quoted, suggestion
-from ecsync.language.resources import Part
+from ecsync.language.parts import Part
 from ecsync.language.settings import Settings
 
 _MOST_CYCLES = 20
@@ -44,7 +44,7 @@ def _gather(value: Json, path: Path, found: list[tuple[Path, Ref]]) -> None:
 def unknown_after_keys(parts: Iterable[Part], declared: Set[tuple[str, str]]) -> Iterator[Problem]:
     """Yield a problem for every `ecsync/after` in an application that names a resource without a document."""
     names: list[str] = []
-    waiting = ((own.application, one) for own in parts for one in own.waiting)
+    waiting = ((own.application, one) for own in parts if own.waits for one in own.compiled)
     for application, one in waiting:
         for key in one.desired.options.after if one.desired is not None else ():
             if (key.kind, key.name) not in declared:

@@ -86,11 +86,6 @@ class Held:
         if self._again is not None:
             self._node = None
 
-    def same_as(self, other: Held) -> None:
-        """Make the nodes from the text of an equal one from now on: its own file may be gone."""
-        if self._again is not None and other._again is not None:
-            self._again, self._number = other._again, other._number
-
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Held):
             return NotImplemented

@@ -31,31 +31,34 @@ class Nodes:
     name: str
     content: bytes
     parsed: tuple[Document, ...] | None = None
-    gone: bool = False  # whether the documents of the file have let theirs go
 
     def spec(self, number: int) -> Node:
         """Return the body of a document."""
         if self.parsed is None:
-            self.parsed = parse_file(self.name, self.content).documents
+            self.parsed = tuple(parse_file(self.name, self.content).there)
         return self.parsed[number].spec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedFile:
-    """The documents of one file. They depend on its name and content only, not on the application."""
+    """What one file declares. It depends on its name and content only, not on the application."""
 
     name: str
     content: bytes
     nodes: Nodes
-    documents: tuple[Document, ...] = ()
+    there: list[Document]  # its documents, until `close`
+    kinds: frozenset[str] = frozenset()  # of its documents
+    applications: tuple[Document, ...] = ()  # the Application documents
     problems: tuple[Problem, ...] = ()
     whole: bool = True  # False: part of the file is unreadable, so it may declare more than this
     application: str = ""  # of an unreadable file: the name of the Application that it seems to contain
 
     @property
-    def applications(self) -> tuple[Document, ...]:
-        """The Application documents."""
-        return tuple(document for document in self.documents if document.kind == "Application")
+    def documents(self) -> Sequence[Document]:
+        """The documents. After `close` the file is parsed again."""
+        if self.kinds and not self.there:
+            self.there.extend(parse_file(self.name, self.content).there)
+        return self.there
 
     def let_go(self) -> None:
         """Let the nodes of its documents go: it is parsed again where one of them must be compiled again.
@@ -63,12 +66,14 @@ class ParsedFile:
         Those of an Application and of plain AWS documents in JSON stay.
         """
         self.nodes.parsed = None
-        if self.nodes.gone:
-            return
-        self.nodes.gone = True
-        for document in self.documents:
+        for document in self.there:
             if document.kind != "Application" and document.written is None:
                 document.held.let_go()
+
+    def close(self) -> None:
+        """Let the documents go too, at the end of a load."""
+        self.let_go()
+        self.there.clear()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,15 +128,17 @@ def parse_file(name: str, content: bytes) -> ParsedFile:
                 document.held.written_as(digest, nodes, number)
         found += reading.documents
         problems += reading.problems
-    readable = any(document.kind == "Application" for document in found)
+    applications = tuple(document for document in found if document.kind == "Application")
     return ParsedFile(
         name=name,
         content=content,
         nodes=nodes,
-        documents=tuple(found),
+        there=found,
+        kinds=frozenset(document.kind for document in found),
+        applications=applications,
         problems=tuple(problems),
         whole=parsed.whole and not problems,
-        application="" if readable or not problems else _lost_application(content),
+        application="" if applications or not problems else _lost_application(content),
     )
 
 

@@ -7,7 +7,7 @@ asked for something that changed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ecsync.core.constraints.find import across, constraint_table
@@ -25,7 +25,8 @@ from ecsync.language.crosscheck import (
     reference_cycles,
     references,
 )
-from ecsync.language.resources import Compiled, Part
+from ecsync.language.parts import Part, hashes
+from ecsync.language.resources import Compiled
 from ecsync.language.watched import WatchedDocuments
 
 
@@ -34,11 +35,11 @@ class _Facts:
     """The links of a part."""
 
     known: Mapping[Ref, str]  # outputs that follow from a document alone: mostly names
-    claims: Sequence[tuple[Claim, Desired]] = ()
-    looked_up: frozenset[Ref] = frozenset()  # their values decide `claims`
+    claims: Sequence[tuple[Claim, Key]] = ()
+    looked_up: Sequence[int] = ()  # hashes of the references with the values that decide `claims`
     problems: tuple[Problem, ...] = ()  # of the checks of its kinds
     notes: tuple[Problem, ...] = ()
-    asked: frozenset[Hashable] = frozenset()  # the answers decide `problems` and `notes`
+    asked: Sequence[int] = ()  # hashes of what was asked: the answers decide `problems` and `notes`
 
 
 class _Settled(Mapping[str, Json]):
@@ -72,7 +73,7 @@ class Links:
         self._facts: dict[Part, _Facts] = {}
         self._edges: dict[Key, tuple[Key, ...]] = {}  # the resources that each refers to
         self._known: dict[Ref, str] = {}
-        self._claims: dict[Claim, tuple[Desired, ...]] = {}
+        self._claims: dict[Claim, tuple[Key, ...]] = {}
         self._clashes: set[Claim] = set()
         self._cycles: tuple[Problem, ...] = ()
 
@@ -80,7 +81,7 @@ class Links:
         """Take over the parts of each application, and check what a change can have altered."""
         gone: list[Part] = []
         added: list[Part] = []
-        touched: dict[str, frozenset[Hashable]] = {}
+        touched: dict[str, set[int]] = {}
         for name in [*parts, *(name for name in self._parts if name not in parts)]:
             own = parts.get(name, ())
             if own != self._parts.get(name, ()):
@@ -88,7 +89,7 @@ class Links:
                 gone_here, added_here, touched_here = documents.replace(own)
                 gone += gone_here
                 added += added_here
-                touched[name] = frozenset(touched_here)
+                touched[name] = set(hashes(touched_here))
         reordered = list(parts) != list(self._parts)
         self._parts = dict(parts)
         self._documents = {name: self._documents.setdefault(name, WatchedDocuments()) for name in parts}
@@ -105,10 +106,14 @@ class Links:
             yield from facts.problems
         yield from self._cycles
         if self._clashes:
-            everything = (desired for own in self._parts.values() for part in own for desired in part.resources)
-            positions = {id(desired): position for position, desired in enumerate(everything)}
+            claimed = {key for claim in self._clashes for key in self._claims[claim]}
+            found: dict[Key, Desired] = {}  # in their order
+            for part in (part for own in self._parts.values() for part in own if not claimed.isdisjoint(part.declared)):
+                found |= {desired.key: desired for desired in part.resources if desired.key in claimed}
+            positions = {key: position for position, key in enumerate(found)}
             for claim in self._clashes:
-                yield from duplicate_claim(claim, sorted(self._claims[claim], key=lambda one: positions[id(one)]))
+                of = sorted(self._claims[claim], key=positions.__getitem__)
+                yield from duplicate_claim(claim, [found[key] for key in of])
 
     def notes(self) -> Iterator[Problem]:
         """Yield the notes between documents."""
@@ -120,34 +125,34 @@ class Links:
     def _replace_facts(self, gone: Sequence[Part], added: Sequence[Part]) -> None:
         before: dict[Ref, str] = {}
         after: dict[Ref, str] = {}
-        edges: dict[Compiled, tuple[Key, ...]] = {}
         for part in gone:
             facts = self._facts.pop(part)
             self._withdraw(facts)
-            edges |= {one: self._edges.pop(one.key) for one in _valid(part)}
+            for key in part.declared:
+                del self._edges[key]
             for ref, value in facts.known.items():
                 before[ref] = value
                 del self._known[ref]
         for part in added:
             facts = self._facts[part] = _Facts(self._known_of(part))
-            self._edges.update((one.key, edges.get(one) or self._targets_of(one)) for one in _valid(part))
+            self._edges.update((desired.key, self._targets_of(desired)) for desired in part.resources)
             self._known.update(facts.known)
             after.update(facts.known)
         fresh = list(added)
         other = {ref for ref, _ in before.items() ^ after.items()}
         if other:
-            new = set(fresh)
-            fresh += [
-                part for part, facts in self._facts.items() if part not in new and not facts.looked_up.isdisjoint(other)
-            ]
+            new, hashed = set(fresh), set(hashes(other))
+            others = ((part, facts) for part, facts in self._facts.items() if part not in new)
+            fresh += [part for part, facts in others if not hashed.isdisjoint(facts.looked_up)]
         for part in fresh:
             self._withdraw(self._facts[part])
             self._claim(part)
 
-    def _targets_of(self, one: Compiled) -> tuple[Key, ...]:
+    def _targets_of(self, desired: Desired) -> tuple[Key, ...]:
         """Return the resources that a document refers to."""
-        assert one.desired is not None
-        return tuple(dict.fromkeys((*(ref.key for _, ref in self._ordering(one.desired)), *one.desired.options.after)))
+        late = self._late[desired.key.kind]
+        refs = (ref for _, ref in self._ordering(desired)) if late else desired.refs
+        return tuple(dict.fromkeys((*(ref.key for ref in refs), *desired.options.after)))
 
     def _edges_of(self, one: Compiled) -> dict[Key, Origin]:
         """Return the same with the place of each reference."""
@@ -179,7 +184,7 @@ class Links:
     def _claim(self, part: Part) -> None:
         """Set the claims of a part, with the names that are known now."""
         settings = part.section.settings
-        claims: list[tuple[Claim, Desired]] = []
+        claims: list[tuple[Claim, Key]] = []
         looked_up: set[Ref] = set()
 
         def value_of(ref: Ref) -> str | None:
@@ -194,18 +199,18 @@ class Links:
             natural = claimed(desired.body) or claimed(_Settled(desired.body, value_of))
             if natural is not None:
                 region = settings.region if kind.regional else ""
-                claims.append(((settings.account, region, kind.name, natural), desired))
-        for claim, desired in claims:
-            self._claims[claim] = (*self._claims.get(claim, ()), desired)
+                claims.append(((settings.account, region, kind.name, natural), desired.key))
+        for claim, key in claims:
+            self._claims[claim] = (*self._claims.get(claim, ()), key)
             if len(self._claims[claim]) > 1:
                 self._clashes.add(claim)
         facts = self._facts[part]
-        facts.claims, facts.looked_up = claims, frozenset(looked_up)
+        facts.claims, facts.looked_up = tuple(claims), hashes(looked_up)
 
     def _withdraw(self, facts: _Facts) -> None:
         """Remove the claims of a part."""
-        for claim, desired in facts.claims:
-            left = tuple(other for other in self._claims[claim] if other is not desired)
+        for claim, key in facts.claims:
+            left = tuple(other for other in self._claims[claim] if other != key)
             if left:
                 self._claims[claim] = left
             else:
@@ -216,11 +221,11 @@ class Links:
 
     # ---------------------------------------------------------------- checks of kinds, and cycles
 
-    def _check(self, parts: Iterable[Part], touched: frozenset[Hashable], added: set[Part]) -> None:
+    def _check(self, parts: Iterable[Part], touched: set[int], added: set[Part]) -> None:
         """Repeat the checks of the kinds in each part that is new, or that asked for something that was touched."""
         for part in parts:
             facts = self._facts[part]
-            if part not in added and facts.asked.isdisjoint(touched):
+            if part not in added and touched.isdisjoint(facts.asked):
                 continue
             documents = self._documents[part.application]
             with documents.recorded() as asked:
@@ -228,7 +233,7 @@ class Links:
                 refused = tuple(self._constrained(part, documents))
             facts.problems += tuple(problem for level, problem in refused if level == "error")
             facts.notes = tuple(problem for level, problem in refused if level == "note")
-            facts.asked = frozenset(asked)
+            facts.asked = hashes(asked)
 
     def _checked(self, part: Part, documents: WatchedDocuments) -> Iterator[Problem]:
         for desired in part.resources:
@@ -244,10 +249,9 @@ class Links:
 
     def _find_cycles(self, added: Iterable[Part]) -> None:
         """Find the cycles of references. Without a cycle before, a new one goes through a document that is new."""
-        if self._cycles or leads_into_a_cycle((one.key for part in added for one in part.resources), self._edges):
-            ordered = {
-                one.key: self._edges_of(one) for own in self._parts.values() for part in own for one in _valid(part)
-            }
+        if self._cycles or leads_into_a_cycle((key for part in added for key in part.declared), self._edges):
+            every = (one for own in self._parts.values() for part in own for one in part.compiled)
+            ordered = {one.key: self._edges_of(one) for one in every if one.desired is not None}
             self._cycles = tuple(reference_cycles(ordered))
 
 
@@ -256,8 +260,3 @@ def _origin(desired: Desired, path: Path) -> Origin:
     while path and path not in desired.origins:
         path = path[:-1]
     return desired.origins.get(path, desired.origin)
-
-
-def _valid(part: Part) -> list[Compiled]:
-    """Return the documents of a part with a valid body."""
-    return [one for one in part.compiled if one.desired is not None]

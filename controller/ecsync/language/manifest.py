@@ -29,8 +29,9 @@ from ecsync.language.files import ParsedFile, Selected, parse_file
 from ecsync.language.links import Links
 from ecsync.language.nodes import Pool
 from ecsync.language.outline import Outline, Outliner
+from ecsync.language.parts import Part, Resources, Shelf, hashes
 from ecsync.language.references import Asked
-from ecsync.language.resources import Compiled, Compiler, Part, moved, part_of
+from ecsync.language.resources import Compiled, Compiler, moved
 from ecsync.language.settings import Settings, settings
 
 _NODES = 1_000_000  # bytes of new files that keep their nodes until they are compiled; other files are parsed again
@@ -73,6 +74,7 @@ class LoadCache:
     outlines: dict[str, Outline] = field(default_factory=dict)
     incomplete: frozenset[str] = frozenset()
     parts: dict[str, tuple[Part, ...]] = field(default_factory=dict)
+    shelf: Shelf = field(default_factory=Shelf)
     links: Links = field(default_factory=lambda: Links({}))
     tables: dict[str, ConstraintTable] = field(default_factory=dict)
     built: dict[str, tuple[Settings, tuple[Part, ...], Application]] = field(default_factory=dict)
@@ -130,10 +132,11 @@ def _load(snapshot: Snapshot, given: _Given, cache: LoadCache) -> Loaded:
     _group(_parse(snapshot, cache), given, cache)
     _compile(given, cache)
     cache.links.update(cache.parts)
-    for file in cache.parsed.values():
-        file.let_go()
     cache.built = {draft.settings.name: _built(draft.settings, cache) for draft in cache.drafts}
     problems = {*cache.selected.problems, *_problems(cache)}
+    cache.shelf.clear()
+    for file in cache.parsed.values():
+        file.close()
     notes = {*cache.selected.notes, *(note for own in cache.parts.values() for part in own for note in part.notes)}
     notes.update(cache.links.notes())
     return Loaded(
@@ -230,14 +233,37 @@ def _compile(given: _Given, cache: LoadCache) -> None:
             continue
         scope = replace(outliner.scope(outline.draft.settings), declared=declared, incomplete=incomplete, asked=set())
         compiler = Compiler(outline.draft.settings, scope, given.kinds, given.shape_of, pool, cache.tables)
-        found = tuple(_parts(outline, own, compiler, lambda one: _is_stale(one, changed, unsure)))
+        found = tuple(_parts(outline, own, compiler, _Stale(changed, unsure), cache.shelf))
         parts[name] = own if own == found else found
     cache.parts = parts
 
 
-def _parts(
-    outline: Outline, before: Sequence[Part], compiler: Compiler, is_stale: Callable[[Part | Compiled], bool]
-) -> Iterator[Part]:
+class _Stale:
+    """What may mean something else now, or have another message: what asked for one of the names that changed."""
+
+    def __init__(self, changed: set[Asked], unsure: set[str]) -> None:
+        self._changed = changed
+        self._unsure = unsure
+        self._hashes = set(hashes(changed))
+
+    def part(self, part: Part) -> bool:
+        """Return whether a document of a part may be stale."""
+        if not self._changed and not self._unsure:
+            return False
+        if part.problems or not self._hashes.isdisjoint(part.asked):
+            return True
+        return not self._unsure.isdisjoint(part.applications)
+
+    def document(self, one: Compiled) -> bool:
+        """Return whether a compiled document is stale."""
+        if not self._changed and not self._unsure:
+            return False
+        if one.problems or not self._changed.isdisjoint(one.asked):
+            return True
+        return any(application in self._unsure for application, _, _ in one.asked)
+
+
+def _parts(outline: Outline, before: Sequence[Part], compiler: Compiler, stale: _Stale, shelf: Shelf) -> Iterator[Part]:
     """Yield the parts of an application; of those before, each part and each compiled document that is not stale."""
     known = {part.section: part for part in before}
     gone = known.keys() - set(outline.sections)
@@ -246,15 +272,15 @@ def _parts(
     for index, section in enumerate(outline.sections):
         repeated = outline.repeated.get(index, frozenset())
         part = known.get(section)
-        if part is None or part.repeated != repeated or is_stale(part):
+        if part is None or part.repeated != repeated or stale.part(part):
             compiled = of_gone if part is None else _by_name(part.compiled)
             ones: list[Compiled] = []
             for number, document in enumerate(section.documents):
                 if number not in repeated:
                     one = compiled.get((document.kind, document.name))
                     one = moved(one, document) if one is not None else None
-                    ones.append(compiler.compile(document) if one is None or is_stale(one) else one)
-            part = part_of(section, repeated, ones)
+                    ones.append(compiler.compile(document) if one is None or stale.document(one) else one)
+            part = Part(section, repeated, ones, compiler.pool, shelf)
             for file in section.files:
                 file.let_go()
         yield part
@@ -276,15 +302,6 @@ def _changed(before: Mapping[str, Outline], after: Mapping[str, Outline]) -> set
     return changed
 
 
-def _is_stale(part: Part | Compiled, changed: set[Asked], unsure: set[str]) -> bool:
-    """Return whether a reference may mean something else now, or a message about one may be another."""
-    if not changed and not unsure:
-        return False
-    if part.problems or not changed.isdisjoint(part.asked):
-        return True
-    return bool(unsure) and any(application in unsure for application, _, _ in part.asked)
-
-
 # ---------------------------------------------------------------- the result
 
 
@@ -304,7 +321,7 @@ def _built(own: Settings, cache: LoadCache) -> tuple[Settings, tuple[Part, ...],
         after=tuple(crosscheck.afters(own)),
         formerly=own.formerly,
         suspend=own.suspend,
-        resources=tuple(chain.from_iterable(part.resources for part in parts)),
+        resources=Resources(parts),
         origin=own.origin,
         source=own.source,
     )

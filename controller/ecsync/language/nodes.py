@@ -41,6 +41,10 @@ class WrittenFloat(float):
         number.text = text
         return number
 
+    def __getnewargs__(self) -> tuple[float, str]:  # type: ignore[override]  # float has one argument
+        """Return the arguments of `__new__`, for pickle."""
+        return float(self), self.text
+
 
 def to_nodes(value: Json, origin: Origin) -> Node:
     """Return the value as nodes that all have this origin; nodes that are already inside it keep their own."""

@@ -31,11 +31,19 @@ class Section:
 
     settings: Settings
     files: tuple[ParsedFile, ...]
-    written: tuple[Document, ...]
-    documents: tuple[Document, ...]
-    names: frozenset[Name]  # of `documents`
+    expanded: tuple[Document, ...] | None  # None: the documents of the files, as they are
+    skipped: frozenset[str]  # kinds that are no resources
+    written: frozenset[str]  # names in the files, where patches are for them
+    names: tuple[Name, ...]  # of `documents`
     problems: tuple[Problem, ...]
     incomplete: bool  # True: part of it is unreadable or of an unknown kind, so it may declare more than this
+
+    @property
+    def documents(self) -> tuple[Document, ...]:
+        """The documents of single resources. Files that are closed are parsed again."""
+        if self.expanded is not None:
+            return self.expanded
+        return tuple(one for file in self.files for one in file.documents if one.kind not in self.skipped)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -94,26 +102,22 @@ class Outliner:
         self, settings: Settings, files: tuple[ParsedFile, ...], before: Outline | None
     ) -> tuple[Section, ...]:
         known = {_identity(section.files): section for section in before.sections} if before is not None else {}
-        whole = bool(self.composites) and any(
-            document.kind in self.composites for file in files for document in file.documents
-        )
+        whole = any(not file.kinds.isdisjoint(self.composites) for file in files)
         parts = [files] if whole else [(file,) for file in files]
-        old = {_names(section.files): section for section in known.values()}
         sections: list[Section] = []
         for part in parts:
             section = known.get(_identity(part))
             if section is None or section.settings is not settings:
-                section = self._section(settings, part, old.get(_names(part)))
+                section = self._section(settings, part)
             sections.append(section)
         return tuple(sections)
 
-    def _section(self, settings: Settings, files: tuple[ParsedFile, ...], before: Section | None) -> Section:
+    def _section(self, settings: Settings, files: tuple[ParsedFile, ...]) -> Section:
         problems = [problem for file in files for problem in self._unknown(file)]
         unreadable = bool(problems) or not all(file.whole for file in files)
-        written: Sequence[Document] = [
-            document for file in files for document in file.documents if self._is_resource(document)
-        ]
-        documents = written
+        skipped = frozenset(kind for file in files for kind in file.kinds if not self._is_resource(kind))
+        documents = [document for file in files for document in file.documents if document.kind not in skipped]
+        written, expanded = frozenset[str](), False
         if self.composites or settings.patches:
             expansion = Expansion(
                 settings=settings,
@@ -123,27 +127,32 @@ class Outliner:
                 shape_of=self.shape_of,
                 problems=problems,
             )
-            written, documents = expansion.run(written)
+            before, documents = expansion.run(documents)
+            written, expanded = frozenset(map(str, before)), True
         return Section(
             settings=settings,
             files=files,
-            written=tuple(written),
-            documents=tuple(_kept(documents, before)),
-            names=frozenset((document.kind, document.name) for document in documents),
+            expanded=tuple(documents) if expanded else None,
+            skipped=skipped,
+            written=written,
+            names=tuple((document.kind, document.name) for document in documents),
             problems=tuple(problems),
             incomplete=unreadable,
         )
 
-    def _is_resource(self, document: Document) -> bool:
-        return document.kind in self.kinds or document.kind in self.composites
+    def _is_resource(self, kind: str) -> bool:
+        return kind in self.kinds or kind in self.composites
 
     def _unknown(self, file: ParsedFile) -> list[Problem]:
         """Return a problem for each document of an unknown kind."""
         return [
             Problem(document.origin, f"unknown kind {quoted(document.kind)}{self._hint(document.kind)}")
-            for document in file.documents
-            if document.kind != "Application" and not self._is_resource(document)
+            for document in (file.documents if any(not self._is_known(kind) for kind in file.kinds) else ())
+            if not self._is_known(document.kind)
         ]
+
+    def _is_known(self, kind: str) -> bool:
+        return kind == "Application" or self._is_resource(kind)
 
     def _hint(self, kind: str) -> str:
         return suggestion(kind, (*self.kinds, *self.composites, "Application"))
@@ -182,23 +191,6 @@ class Outliner:
         )
 
 
-def _kept(documents: Sequence[Document], before: Section | None) -> Iterator[Document]:
-    """Yield the documents; the object before for one that is equal, also in its places."""
-    old = before.documents if before is not None else ()
-    known = {(document.kind, document.name): document for document in old}
-    for document in documents:
-        same = known.get((document.kind, document.name))
-        if same is not None and same == document:
-            same.held.same_as(document.held)
-            yield same
-        else:
-            yield document
-
-
-def _names(files: Sequence[ParsedFile]) -> tuple[str, ...]:
-    return tuple(file.name for file in files)
-
-
 def _identity(files: tuple[ParsedFile, ...]) -> tuple[int, ...]:
     return tuple(map(id, files))
 
@@ -216,28 +208,28 @@ def _declared(
     """
     if before is not None and not before.repeated and len(sections) == len(before.sections):
         pairs = zip(sections, before.sections, strict=True)
-        if all(new is old or (new.names == old.names and _each_once(new)) for new, old in pairs):
+        if all(new is old or (set(new.names) == set(old.names) and _each_once(new)) for new, old in pairs):
             return before.declared, {}
     declared = frozenset[Name]().union(*(section.names for section in sections))
     if before is not None and declared == before.declared:
         declared = before.declared
-    if len(declared) == sum(len(section.documents) for section in sections):
+    if len(declared) == sum(len(section.names) for section in sections):
         return declared, {}
     taken: set[Name] = set()
     repeated: dict[int, frozenset[int]] = {}
     for index, section in enumerate(sections):
         again: set[int] = set()
-        for number, document in enumerate(section.documents):
-            if (document.kind, document.name) in taken:
+        for number, name in enumerate(section.names):
+            if name in taken:
                 again.add(number)
-            taken.add((document.kind, document.name))
+            taken.add(name)
         if again:
             repeated[index] = frozenset(again)
     return declared, repeated
 
 
 def _each_once(section: Section) -> bool:
-    return len(section.names) == len(section.documents)
+    return len(section.names) == len(set(section.names))
 
 
 def _repeated_names(sections: Sequence[Section], repeated: Mapping[int, frozenset[int]]) -> list[Problem]:
@@ -258,8 +250,8 @@ def _unused_patches(settings: Settings, sections: Sequence[Section]) -> list[Pro
     """Return a problem for each patch that matches no document."""
     if not settings.patches:
         return []
-    declared = [str(document) for section in sections for document in section.written]
-    declared += [str(document) for section in sections for document in section.documents]
+    declared = [name for section in sections for name in section.written]
+    declared += [f"{kind}/{name}" for section in sections for kind, name in section.names]
     unused = settings.patches.keys() - set(declared)
     problems: list[Problem] = []
     for key in unused:

@@ -20,7 +20,7 @@ from ecsync.language.aws_types import mistyped
 from ecsync.language.check import Finding, Rows, check, rows_of
 from ecsync.language.documents import Document
 from ecsync.language.nodes import Node, Origins, Pool, plain
-from ecsync.language.outline import Section, segments
+from ecsync.language.outline import segments
 from ecsync.language.references import Asked, Scope, substitute
 from ecsync.language.settings import Settings
 
@@ -38,45 +38,13 @@ class Compiled:
     asked: tuple[Asked, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Part:
-    """The resources of a section, without the documents with a name that is taken."""
-
-    section: Section
-    repeated: frozenset[int]
-    compiled: tuple[Compiled, ...]
-    resources: tuple[Desired, ...]
-    problems: tuple[Problem, ...]
-    notes: tuple[Problem, ...]
-    waiting: tuple[Compiled, ...]  # those with `ecsync/after`
-    asked: frozenset[Asked]
-
-    @property
-    def application(self) -> str:
-        """The name of the application."""
-        return self.section.settings.name
-
-
-def part_of(section: Section, repeated: frozenset[int], compiled: Sequence[Compiled]) -> Part:
-    """Return the compiled documents of a section as one part."""
-    resources = tuple(one.desired for one in compiled if one.desired is not None)
-    return Part(
-        section=section,
-        repeated=repeated,
-        compiled=tuple(compiled),
-        resources=resources,
-        problems=tuple(problem for one in compiled for problem in one.problems),
-        notes=tuple(note for one in compiled for note in one.notes),
-        waiting=tuple(one for one in compiled if one.desired is not None and one.desired.options.after),
-        asked=frozenset().union(*(one.asked for one in compiled)),
-    )
-
-
 def moved(one: Compiled, document: Document) -> Compiled | None:
     """Return what is compiled, for the same document or one with the same text on other lines; None for another one."""
     before, desired = one.document, one.desired
     if before is document:
         return one
+    if before == document:
+        return replace(one, document=document)
     same = document.held.digest and document.held.digest == before.held.digest and _values(document) == _values(before)
     if not same or desired is None or one.problems or one.notes or before.origin.file != document.origin.file:
         return None

@@ -6,12 +6,12 @@ part asks, and returns which answers a change can have altered.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ecsync.core.model import Desired, Documents, Key, Values
-from ecsync.language.resources import Part
+from ecsync.language.parts import Part, hashes
 
 _Index = tuple[str, Values]  # a kind, and a function that returns the values of its documents
 _EVERYTHING = "every document"
@@ -21,8 +21,9 @@ _EVERYTHING = "every document"
 class _Share:
     """What a part adds to an index, and what its values depend on."""
 
-    entries: Mapping[Hashable, tuple[Desired, ...]]
-    asked: frozenset[Hashable]
+    values: tuple[Hashable, ...]
+    entries: int  # hash of the documents of each value
+    asked: Sequence[int]  # hashes
 
 
 class WatchedDocuments(Documents):
@@ -31,8 +32,8 @@ class WatchedDocuments(Documents):
     def __init__(self) -> None:
         super().__init__(())
         self._positions: dict[Part, int] = {}
-        self._documents: dict[Key, Desired] = {}
-        self._found: dict[_Index, dict[Hashable, tuple[Part, ...]]] = {}  # the parts that have a value
+        self._part_of: dict[Key, Part] = {}
+        self._found: dict[_Index, dict[Hashable, tuple[Key, ...]]] = {}  # the documents that have a value
         self._shares: dict[_Index, dict[Part, _Share]] = {}
         self._asked: set[Hashable] = set()
 
@@ -46,7 +47,8 @@ class WatchedDocuments(Documents):
     def get(self, key: Key) -> Desired | None:
         """Return the document of a key; None if it is not declared."""
         self._asked.add(key)
-        return self._documents.get(key)
+        part = self._part_of.get(key)
+        return part.get(key) if part is not None else None
 
     def find(self, kind: str, values: Values, value: Hashable) -> Sequence[Desired]:
         """Return the documents of a kind that have the value among their `values`, in order."""
@@ -56,11 +58,12 @@ class WatchedDocuments(Documents):
             for part in self._positions:
                 self._add(index, part)
         self._asked.add((index, value))
-        parts, shares = self._found[index].get(value, ()), self._shares[index]
-        if len(parts) == 1:
-            return shares[parts[0]].entries[value]
-        ordered = sorted(parts, key=self._positions.__getitem__)
-        return [desired for part in ordered for desired in shares[part].entries[value]]
+        keys = self._found[index].get(value, ())
+        parts = [(self._part_of[key], key) for key in keys]
+        if len(parts) > 1:
+            parts.sort(key=lambda one: self._positions[one[0]])  # those of one part are in its order
+        found = (part.get(key) for part, key in parts)
+        return [desired for desired in found if desired is not None]
 
     @contextmanager
     def recorded(self) -> Iterator[set[Hashable]]:
@@ -83,15 +86,15 @@ class WatchedDocuments(Documents):
             gone, added = list(self._positions), list(parts)  # another order gives other answers
         touched: set[Hashable] = {_EVERYTHING}
         for part in gone:
-            for desired in part.resources:
-                del self._documents[desired.key]
-                touched.add(desired.key)
+            for key in part.declared:
+                del self._part_of[key]
+                touched.add(key)
             touched |= {(index, value) for index in self._found for value in self._remove(index, part)}
         self._positions = {part: position for position, part in enumerate(parts)}
         for part in added:
-            for desired in part.resources:
-                self._documents[desired.key] = desired
-                touched.add(desired.key)
+            for key in part.declared:
+                self._part_of[key] = part
+                touched.add(key)
         for part in added:
             touched |= {(index, value) for index in list(self._found) for value in self._add(index, part)}
         self._settle(touched)
@@ -101,17 +104,19 @@ class WatchedDocuments(Documents):
         """Update the shares that depend on what was touched, until no other share depends on what that touches."""
         fresh: set[Hashable] = touched
         while fresh:
+            hashed = set(hashes(fresh))
             stale = [
                 (index, part)
                 for index, shares in self._shares.items()
                 for part, share in shares.items()
-                if share.asked and not share.asked.isdisjoint(fresh)
+                if share.asked and not hashed.isdisjoint(share.asked)
             ]
             fresh = set()
             for index, part in stale:
                 before = self._shares[index][part].entries
                 values = {*self._remove(index, part), *self._add(index, part)}
-                if self._shares[index][part].entries != before:
+                now = self._shares[index].get(part)
+                if now is None or now.entries != before:
                     fresh |= {(index, value) for value in values}
             fresh -= touched
             touched |= fresh
@@ -119,29 +124,30 @@ class WatchedDocuments(Documents):
     def _add(self, index: _Index, part: Part) -> Iterable[Hashable]:
         """Add a part to an index, and return its values."""
         kind, values = index
-        having: dict[Hashable, list[Desired]] = {}
+        having: dict[Hashable, list[Key]] = {}
         with self.recorded() as asked:
-            for desired in part.resources:
-                for value in dict.fromkeys(values(desired, self)) if desired.key.kind == kind else ():
-                    having.setdefault(value, []).append(desired)
-        entries = {value: tuple(documents) for value, documents in having.items()}
-        if not entries and not asked:
+            for key in part.declared:
+                desired = part.get(key) if key.kind == kind else None
+                for value in dict.fromkeys(values(desired, self)) if desired is not None else ():
+                    having.setdefault(value, []).append(key)
+        if not having and not asked:
             return ()
         found = self._found[index]
-        for value in entries:
-            found[value] = (*found.get(value, ()), part)
-        self._shares[index][part] = _Share(entries, frozenset(asked))
-        return entries
+        for value, keys in having.items():
+            found[value] = (*found.get(value, ()), *keys)
+        entries = hash(tuple((value, *keys) for value, keys in having.items()))
+        self._shares[index][part] = _Share(tuple(having), entries, hashes(asked))
+        return having
 
     def _remove(self, index: _Index, part: Part) -> Iterable[Hashable]:
         """Remove a part from an index, and return the values that it had."""
         share = self._shares[index].pop(part, None)
-        entries = share.entries if share is not None else {}
-        found = self._found[index]
-        for value in entries:
-            left = tuple(one for one in found[value] if one is not part)
+        values = share.values if share is not None else ()
+        found, own = self._found[index], set(part.declared)
+        for value in values:
+            left = tuple(key for key in found[value] if key not in own)
             if left:
                 found[value] = left
             else:
                 del found[value]
-        return entries
+        return values

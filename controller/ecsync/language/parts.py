@@ -1,0 +1,224 @@
+"""Parts: the compiled documents of each section, packed between two loads."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import zlib
+from array import array
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
+from typing import Any, cast, overload
+
+from ecsync.core.model import Desired, Key, PackedResources
+from ecsync.language.files import Nodes, ParsedFile
+from ecsync.language.nodes import Pool
+from ecsync.language.outline import Section
+from ecsync.language.references import Asked
+from ecsync.language.resources import Compiled
+
+_LEVEL = 1  # of the compression: the fastest
+
+
+class Part:
+    """The resources of a section, without the documents with a name that is taken.
+
+    Between two loads its documents are packed: a tenth of their size. What a load asks for stays on its shelf.
+    """
+
+    __slots__ = (
+        "_by_key",
+        "_open",
+        "_packed",
+        "_shelf",
+        "applications",
+        "asked",
+        "declared",
+        "keys",
+        "notes",
+        "problems",
+        "repeated",
+        "section",
+        "size",
+        "waits",
+    )
+
+    def __init__(
+        self, section: Section, repeated: frozenset[int], compiled: Sequence[Compiled], pool: Pool, shelf: Shelf
+    ) -> None:
+        asked = pool.keys(frozenset[Asked]().union(*(one.asked for one in compiled)))
+        self.section = section
+        self.repeated = repeated
+        self.size = len(compiled)
+        self.declared = pool.keys(one.key for one in compiled if one.desired is not None)  # with a valid body
+        self.keys = tuple(dict.fromkeys((*self.declared, *asked)))
+        self.problems = tuple(problem for one in compiled for problem in one.problems)
+        self.notes = tuple(note for one in compiled for note in one.notes)
+        self.waits = any(one.desired is not None and one.desired.options.after for one in compiled)
+        self.asked = hashes(asked)
+        self.applications = frozenset(key.application for key in asked)  # that its documents ask for
+        self._packed = b""
+        self._open: tuple[Compiled, ...] | None = tuple(compiled)
+        self._by_key: dict[Key, Desired] = {}  # while it is open, from the first question on
+        self._shelf = shelf
+        shelf.put(self)
+
+    @property
+    def application(self) -> str:
+        """The name of the application."""
+        return self.section.settings.name
+
+    @property
+    def compiled(self) -> tuple[Compiled, ...]:
+        """The documents, for the load."""
+        if self._open is None:
+            self._open = self.read()
+            self._shelf.put(self)
+        return self._open
+
+    @property
+    def resources(self) -> Iterator[Desired]:
+        """The valid ones of them, for the load."""
+        return (one.desired for one in self.compiled if one.desired is not None)
+
+    def get(self, key: Key) -> Desired | None:
+        """Return the valid document of a key, for the load; None if there is none."""
+        if not self._by_key:
+            self._by_key = {desired.key: desired for desired in self.resources}
+        return self._by_key.get(key)
+
+    def read(self) -> tuple[Compiled, ...]:
+        """Return the documents, for any thread: new objects."""
+        there = self._open
+        return there if there is not None else unpacked(self._packed, self.keys, self.section.files)
+
+    def close(self) -> None:
+        """Pack the documents."""
+        if self._open is not None:
+            self._packed = self._packed or packed(self._open, self.keys)
+            self._open, self._by_key = None, {}
+
+
+class Shelf:
+    """The parts that are not packed: those that a load asked for last."""
+
+    def __init__(self, room: int = 10_000) -> None:
+        self._room = room  # documents
+        self._size = 0
+        self._parts: dict[Part, None] = {}
+
+    def put(self, part: Part) -> None:
+        """Add a part, and pack the oldest ones if there is no room for all."""
+        self._parts[part] = None
+        self._size += part.size
+        while self._size > self._room and len(self._parts) > 1:
+            self._close(next(iter(self._parts)))
+
+    def clear(self) -> None:
+        """Pack all."""
+        while self._parts:
+            self._close(next(iter(self._parts)))
+
+    def _close(self, part: Part) -> None:
+        del self._parts[part]
+        self._size -= part.size
+        part.close()
+
+
+class Resources(PackedResources):
+    """The valid documents of an application, packed: each one who asks gets new objects."""
+
+    __slots__ = ("_part_of", "_parts", "_size")
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        self._parts = parts
+        self._size = sum(len(part.declared) for part in parts)
+        self._part_of = {key: part for part in reversed(parts) for key in part.declared}  # of two, the first
+
+    def __iter__(self) -> Iterator[Desired]:
+        return (one.desired for part in self._parts for one in part.read() if one.desired is not None)
+
+    def __len__(self) -> int:
+        return self._size
+
+    @overload
+    def __getitem__(self, index: int) -> Desired: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Desired, ...]: ...
+    def __getitem__(self, index: int | slice) -> Desired | tuple[Desired, ...]:
+        return tuple(self)[index]
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, (Resources, tuple)) and tuple(self) == tuple(other))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def keys(self) -> Collection[Key]:
+        """Return the keys of the documents."""
+        return self._part_of.keys()
+
+    def of(self, keys: Collection[Key]) -> dict[Key, Desired]:
+        """Return the documents of these keys that there are. Their parts alone are unpacked."""
+        parts = dict.fromkeys(self._part_of[key] for key in keys if key in self._part_of)
+        every = (one.desired for part in parts for one in part.read() if one.desired is not None)
+        return {desired.key: desired for desired in every if desired.key in keys}
+
+
+# ---------------------------------------------------------------- packing
+
+
+def hashes(values: Iterable[Hashable]) -> array[int]:
+    """Return the hashes of the values: 8 bytes each. Two values with one hash cost a check too many, no more."""
+    return array("q", map(hash, values))
+
+
+class _Pickler(pickle.Pickler):
+    """Leaves out what stays in memory: keys, by their place, and how to parse a file again, by its name."""
+
+    def __init__(self, into: io.BytesIO, keys: Sequence[Key]) -> None:
+        super().__init__(into, pickle.HIGHEST_PROTOCOL)
+        self._places = {key: place for place, key in enumerate(keys)}
+
+    def reducer_override(self, obj: Any) -> Any:
+        """Return how a dataclass with slots is made again: faster than its own way."""
+        if not hasattr(obj, "__dataclass_fields__") or isinstance(obj, type):
+            return NotImplemented
+        return _made, (type(obj), *(getattr(obj, name) for name in type(obj).__slots__))
+
+    def persistent_id(self, obj: Any) -> int | str | None:
+        """Return what stands for an object; None: it is packed."""
+        if type(obj) is Key:
+            return self._places.get(obj)
+        return obj.name if type(obj) is Nodes else None
+
+
+def _made(of: type, *values: object) -> object:
+    one: object = object.__new__(of)
+    for name, value in zip(of.__slots__, values, strict=True):  # type: ignore[attr-defined]
+        object.__setattr__(one, name, value)
+    return one
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, data: bytes, keys: Sequence[Key], files: Iterable[ParsedFile]) -> None:
+        super().__init__(io.BytesIO(data))
+        self._keys = keys
+        self._nodes = {file.name: file.nodes for file in files}
+
+    def persistent_load(self, pid: int | str) -> Key | Nodes:
+        """Return the object that an id stands for."""
+        return self._nodes[pid] if isinstance(pid, str) else self._keys[pid]
+
+
+def packed(compiled: Sequence[Compiled], keys: Sequence[Key]) -> bytes:
+    """Return documents as bytes, with what passes derive of each one."""
+    for one in compiled:
+        if one.desired is not None:
+            one.desired.derive()
+    into = io.BytesIO()
+    _Pickler(into, keys).dump(tuple(compiled))
+    return zlib.compress(into.getvalue(), _LEVEL)
+
+
+def unpacked(data: bytes, keys: Sequence[Key], files: Iterable[ParsedFile]) -> tuple[Compiled, ...]:
+    """Return the documents that `packed` has packed, in this process."""
+    return cast("tuple[Compiled, ...]", _Unpickler(zlib.decompress(data), keys, files).load())
