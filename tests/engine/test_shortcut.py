@@ -108,7 +108,7 @@ def settled_wrongly(account: Account) -> None:
     assert document is not None
     assert isinstance(live, Present)
     values, rest = basis(inputs, document, live) or (b"", b"")
-    account.step_state.settled = {at: Settled(desired=document, values=values, rest=rest)}
+    account.step_state.settled = {at: Settled(content=document.content, values=values, rest=rest)}
 
 
 def test_a_settled_resource_is_not_inquired_until_it_differs(account: Account) -> None:

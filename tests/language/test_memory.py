@@ -1,4 +1,4 @@
-"""What a load leaves in memory: bodies and places, no nodes."""
+"""What a load leaves in memory: packed documents, no nodes."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import weakref
 import pytest
 
 from benchmarks.fleet import Fleet
-from ecsync.core.model import Key, Origin, Ref, Text
+from ecsync.core.model import Desired, Key, Origin, PackedResources, Ref, Text
 from ecsync.language import yaml12
 from ecsync.language.files import parse_file
 from ecsync.language.manifest import LoadCache
 from ecsync.language.nodes import Node, Origins, Pool, plain
+from ecsync.language.parts import packed, unpacked
 from tests.language.test_incremental import loaded
 
 FILES = Fleet(services=20, applications=2).files()
@@ -53,14 +54,54 @@ def test_nodes_of_two_files_are_not_packed() -> None:
     assert origins["b",] == Origin("two.yaml", 7)
 
 
-def test_equal_parts_of_bodies_are_one_object() -> None:
-    """A service repeats most of what the others declare: settings, names of members, references."""
-    resources = loaded(FILES).applications[1].resources
-    for one, other in zip(resources[-14:-7], resources[-7:], strict=True):
-        assert one.key.kind is other.key.kind
-        for name, value in one.body.items():
-            if value == other.body[name] and not isinstance(value, int):
-                assert value is other.body[name]
+def test_a_document_is_packed_between_two_loads() -> None:
+    """Of 140 documents, no body is left; each one who asks gets new ones, with the same places."""
+    gc.collect()
+    before = _bodies()
+    cache = LoadCache()
+    found = loaded(FILES, cache).applications[1].resources
+    assert isinstance(found, PackedResources)
+    gc.collect()
+    assert _bodies() == before
+    one, other = list(found), list(found)
+    assert len(one) == len(found) == len(set(found.keys()))
+    for desired, again in zip(one, other, strict=True):
+        assert desired == again
+        assert desired.body is not again.body
+        assert dict(desired.origins) == dict(again.origins)
+        assert (desired.refs, desired.content) == (again.refs, again.content)
+
+
+def test_documents_are_found_by_their_keys() -> None:
+    """Those that are declared: without the others."""
+    found = loaded(FILES).applications[1]
+    assert isinstance(found.resources, PackedResources)
+    wanted = [*found.keys][-3:]
+    by_key = found.declared_as([*wanted, Key("app-1", "Cluster", "nothing")])
+    assert list(by_key) == wanted
+    assert [*by_key.values()] == list(found.resources)[-3:]
+
+
+def test_what_is_packed_is_what_it_was() -> None:
+    """Numbers keep their types and their written form, references their documents, places their files."""
+    content = """
+kind: Cluster
+metadata: {name: a, annotations: {ecsync/after: Cluster/b}}
+spec: {tags: {float: 1.10, one: "1", text: "x-${Cluster/b.arn}", all: "${Cluster/b}"}}
+---
+resources: {Cluster/b: {tags: {이름: 서비스}}}
+""".encode()
+    whole = loaded({"a.yaml": content})
+    assert whole.problems == ()
+    first, second = whole.applications[0].resources
+    parts = LoadCache()
+    loaded({"a.yaml": content}, parts)
+    (part,) = parts.parts["here"]
+    assert [one.desired for one in part.read()] == [first, second]
+    again = unpacked(packed(part.read(), part.keys), part.keys, part.section.files)
+    assert [repr(one.desired) for one in again] == [repr(first), repr(second)]
+    assert [one.document for one in again] == [one.document for one in part.read()]
+    assert first.options.after == (second.key,)
 
 
 def test_a_pool_makes_no_value_another_one() -> None:
@@ -129,6 +170,11 @@ def test_documents_without_nodes_are_equal_only_if_their_specs_are(before: str, 
         if ours == theirs:
             assert nodes.spec == theirs.spec
     assert any(ours != theirs for ours, theirs in zip(kept.documents, new.documents, strict=True))
+
+
+def _bodies() -> int:
+    """Return the number of bodies of documents."""
+    return sum(type(one) is Desired for one in gc.get_objects())
 
 
 def _count() -> tuple[int, int]:

@@ -10,8 +10,8 @@ from ecsync.awsmodel import shapes
 from ecsync.core.kind import ShapeOf
 from ecsync.core.model import Origin
 from ecsync.core.rules import Keyed
-from ecsync.language.nodes import plain, to_nodes
 from ecsync.language.expand import patched
+from ecsync.language.nodes import plain, to_nodes
 
 RULES = (
     Keyed(path="containerDefinitions", key=("name",)),

@@ -17,6 +17,7 @@ from ecsync.language.nodes import Node
 from ecsync.language.yaml12 import Extent
 
 LARGEST_SNAPSHOT = 25 * 1000 * 1000  # about 12,000 services with seven documents each
+Name = tuple[str, str]  # kind and name of a document
 _MANIFEST = (".yaml", ".yml", ".json")
 _INDEX = "ecsync.index.json"  # written by `publish`: the list of the manifests, not a manifest
 _TEMPORARY = re.compile(r"(?:.*~|#.*#|.*\.(?:swp|swo|swx|tmp|bak|orig|part))", re.DOTALL)
@@ -47,16 +48,21 @@ class ParsedFile:
     content: bytes
     nodes: Nodes
     there: list[Document]  # its documents, until `close`
-    kinds: frozenset[str] = frozenset()  # of its documents
+    names: tuple[Name, ...] = ()  # of its documents
     applications: tuple[Document, ...] = ()  # the Application documents
     problems: tuple[Problem, ...] = ()
     whole: bool = True  # False: part of the file is unreadable, so it may declare more than this
     application: str = ""  # of an unreadable file: the name of the Application that it seems to contain
 
     @property
+    def kinds(self) -> set[str]:
+        """The kinds of its documents."""
+        return {kind for kind, _ in self.names}
+
+    @property
     def documents(self) -> Sequence[Document]:
         """The documents. After `close` the file is parsed again."""
-        if self.kinds and not self.there:
+        if self.names and not self.there:
             self.there.extend(parse_file(self.name, self.content).there)
         return self.there
 
@@ -134,7 +140,7 @@ def parse_file(name: str, content: bytes) -> ParsedFile:
         content=content,
         nodes=nodes,
         there=found,
-        kinds=frozenset(document.kind for document in found),
+        names=tuple((document.kind, document.name) for document in found),
         applications=applications,
         problems=tuple(problems),
         whole=parsed.whole and not problems,

@@ -34,7 +34,7 @@ from ecsync.language.references import Asked
 from ecsync.language.resources import Compiled, Compiler, moved
 from ecsync.language.settings import Settings, settings
 
-_NODES = 1_000_000  # bytes of new files that keep their nodes until they are compiled; other files are parsed again
+_DOCUMENTS = 1_000_000  # bytes of new files that keep their documents until they are compiled; others are parsed again
 
 __all__ = ["LoadCache", "Loaded", "ParsedFile", "load", "parse_file"]
 
@@ -165,8 +165,8 @@ def _parse(snapshot: Snapshot, cache: LoadCache) -> bool:
         if known is None or known.content != snapshot.files[name]:
             fresh = parse_file(name, snapshot.files[name])
             size += len(fresh.content)
-            if size > _NODES:
-                fresh.let_go()
+            if size > _DOCUMENTS:
+                fresh.close()
             same = same and known is not None and same_group(known, fresh)
             known = fresh
         parsed[name] = known
@@ -281,8 +281,9 @@ def _parts(outline: Outline, before: Sequence[Part], compiler: Compiler, stale: 
                     one = moved(one, document) if one is not None else None
                     ones.append(compiler.compile(document) if one is None or stale.document(one) else one)
             part = Part(section, repeated, ones, compiler.pool, shelf)
+            compiler.pool.end_part()
             for file in section.files:
-                file.let_go()
+                file.close()
         yield part
 
 

@@ -183,13 +183,18 @@ class Pool:
         self._keys: dict[Key, Key] = {}
         self._texts: dict[Text, Text] = {}
         self._plain = trees.Pool()
+        self._names = trees.Pool()  # of keys
 
     def key(self, key: Key) -> Key:
         """Return the key."""
         known = self._keys.get(key)
         if known is None:
-            known = self._keys[key] = Key(*map(self._plain.string, key))
+            known = self._keys[key] = Key(*map(self._names.string, key))
         return known
+
+    def end_part(self) -> None:
+        """Let all go but the keys: what another part repeats is packed apart."""
+        self._texts, self._plain = {}, trees.Pool()
 
     def keys(self, keys: Iterable[Key]) -> tuple[Key, ...]:
         """Return these keys."""

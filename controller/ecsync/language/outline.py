@@ -18,11 +18,9 @@ from ecsync.core.wording import nearest, quoted, suggestion
 from ecsync.language.documents import Document
 from ecsync.language.drafts import Draft
 from ecsync.language.expand import Composite, Expansion
-from ecsync.language.files import ParsedFile
+from ecsync.language.files import Name, ParsedFile
 from ecsync.language.references import Scope
 from ecsync.language.settings import Ignore, Settings
-
-Name = tuple[str, str]  # kind and name of a document
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -116,8 +114,8 @@ class Outliner:
         problems = [problem for file in files for problem in self._unknown(file)]
         unreadable = bool(problems) or not all(file.whole for file in files)
         skipped = frozenset(kind for file in files for kind in file.kinds if not self._is_resource(kind))
-        documents = [document for file in files for document in file.documents if document.kind not in skipped]
-        written, expanded = frozenset[str](), False
+        names = tuple(name for file in files for name in file.names if name[0] not in skipped)
+        written, expanded = frozenset[str](), None
         if self.composites or settings.patches:
             expansion = Expansion(
                 settings=settings,
@@ -127,15 +125,17 @@ class Outliner:
                 shape_of=self.shape_of,
                 problems=problems,
             )
-            before, documents = expansion.run(documents)
-            written, expanded = frozenset(map(str, before)), True
+            documents = (one for file in files for one in file.documents if one.kind not in skipped)
+            before, single = expansion.run(documents)
+            written, expanded = frozenset(map(str, before)), tuple(single)
+            names = tuple((document.kind, document.name) for document in single)
         return Section(
             settings=settings,
             files=files,
-            expanded=tuple(documents) if expanded else None,
+            expanded=expanded,
             skipped=skipped,
             written=written,
-            names=tuple((document.kind, document.name) for document in documents),
+            names=names,
             problems=tuple(problems),
             incomplete=unreadable,
         )
