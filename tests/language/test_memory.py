@@ -8,7 +8,9 @@ import weakref
 import pytest
 
 from benchmarks.fleet import Fleet
-from ecsync.core.model import Desired, Key, Origin, PackedResources, Ref, Text
+from ecsync.core.model import Desired, Key, Origin, Ref, Text
+from ecsync.core.ports import PackedResources
+from ecsync.engine.catalogue import declared_as, keys_of
 from ecsync.language import yaml12
 from ecsync.language.files import parse_file
 from ecsync.language.manifest import LoadCache
@@ -76,8 +78,8 @@ def test_documents_are_found_by_their_keys() -> None:
     """Those that are declared: without the others."""
     found = loaded(FILES).applications[1]
     assert isinstance(found.resources, PackedResources)
-    wanted = [*found.keys][-3:]
-    by_key = found.declared_as([*wanted, Key("app-1", "Cluster", "nothing")])
+    wanted = [*keys_of(found)][-3:]
+    by_key = declared_as(found, [*wanted, Key("app-1", "Cluster", "nothing")])
     assert list(by_key) == wanted
     assert [*by_key.values()] == list(found.resources)[-3:]
 

@@ -72,10 +72,11 @@ def _adopted(
     """Tag the chosen resources of an application, or all of them, note their names, and return the exit code."""
     from ecsync.core.model import Adopt
     from ecsync.core.outcome import Done, Failed
+    from ecsync.engine.catalogue import keys_of
     from ecsync.engine.reconciler import PassOptions, reconcile
     from ecsync.engine.step_state import StepState
 
-    keys = frozenset(key for key in application.keys if not chosen or str(key) in chosen)
+    keys = frozenset(key for key in keys_of(application) if not chosen or str(key) in chosen)
     if not keys:
         return _exits.OK
 

@@ -5,9 +5,8 @@ Nouns are frozen dataclasses. AWS bodies are plain trees (`trees.py`), with `Tex
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from hashlib import blake2b
@@ -84,6 +83,7 @@ class Origin(NamedTuple):
 
 
 NOWHERE = Origin("")
+Facts: TypeAlias = Mapping[str, Json]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -136,14 +136,9 @@ class Desired:
     def content(self) -> bytes:
         """Return 16 bytes that are equal for equal options and bodies. `1`, `1.0` and `True` differ."""
         if not self._content:
-            text = repr((self.options, self.body)).encode("utf-8", "surrogatepass")
+            text = repr((self.options, self.body)).encode(errors="surrogatepass")
             object.__setattr__(self, "_content", blake2b(text, digest_size=16).digest())
         return self._content
-
-    def derive(self) -> None:
-        """Have what is derived of the document ready."""
-        self._found()
-        assert self.content
 
     @property
     def refs(self) -> tuple[Ref, ...]:
@@ -161,18 +156,6 @@ class Desired:
             refs = tuple(dict.fromkeys(ref for _, text in texts for ref in text.refs))
             object.__setattr__(self, "_refs", (refs, tuple(dict.fromkeys(name for name, _ in texts))))
         return self._refs or ((), ())
-
-
-class PackedResources(Sequence[Desired], ABC):
-    """The resources of an application, packed: each iteration makes new objects."""
-
-    @abstractmethod
-    def keys(self) -> Collection[Key]:
-        """Return the keys of all, without making one."""
-
-    @abstractmethod
-    def of(self, keys: Collection[Key]) -> Mapping[Key, Desired]:
-        """Return the resources of these keys that there are."""
 
 
 class Documents:
@@ -240,30 +223,13 @@ class Application:
     after: tuple[str, ...] = ()
     formerly: tuple[str, ...] = ()
     suspend: str = ""  # why nothing of it is written; empty: it may be
-    resources: tuple[Desired, ...] | PackedResources = ()
+    resources: Sequence[Desired] = ()  # between passes `ports.PackedResources`
     origin: Origin = NOWHERE
     source: str = ""  # the name of its source in the operator's config; empty: the only one
 
-    def opened(self) -> Application:
-        """Return the application with its resources as objects that stay: for one pass."""
-        return self if isinstance(self.resources, tuple) else replace(self, resources=tuple(self.resources))
-
-    @property
-    def keys(self) -> Collection[Key]:
-        """The keys of the resources."""
-        if isinstance(self.resources, PackedResources):
-            return self.resources.keys()
-        return [one.key for one in self.resources]
-
-    def declared_as(self, keys: Collection[Key]) -> Mapping[Key, Desired]:
-        """Return the resources of these keys that are declared."""
-        if isinstance(self.resources, PackedResources):
-            return self.resources.of(keys)
-        return {key: found for key in keys if (found := self.documents.get(key)) is not None}
-
     @cached_property
     def documents(self) -> Documents:
-        """The resources with their indexes. Of an application that is not `opened`, they stay in memory."""
+        """The resources with their indexes."""
         return Documents(self.resources)
 
 
@@ -287,9 +253,6 @@ class Marks:
     owner: str
     id: str
     applied: Applied | None = None
-
-
-Facts: TypeAlias = Mapping[str, Json]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

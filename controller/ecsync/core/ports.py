@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from datetime import datetime
 from math import inf
 from typing import Any, Literal, Protocol, TypeAlias
 
+from ecsync.core.model import Desired, Key
 from ecsync.core.outcome import Event, Progressing, Step
 
 ErrorClass: TypeAlias = Literal[
@@ -271,3 +273,15 @@ class Clock(Protocol):
 
 
 Sink: TypeAlias = Callable[[Event], None]  # must not raise and must not block
+
+
+class PackedResources(Sequence[Desired], ABC):
+    """The resources of an application, packed: each iteration makes new objects."""
+
+    @abstractmethod
+    def keys(self) -> Collection[Key]:
+        """Return the keys of all, without making one."""
+
+    @abstractmethod
+    def of(self, keys: Collection[Key]) -> Mapping[Key, Desired]:
+        """Return the resources of these keys that there are."""

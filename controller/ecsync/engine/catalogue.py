@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from ecsync.core.model import Application, Desired, Key, Problem
 from ecsync.core.outcome import WithheldReason
+from ecsync.core.ports import PackedResources
 from ecsync.engine import orphans
 
 NO_WARRANT = WithheldReason(
     "stale_source", "not deleted: only a complete reading of a source may delete, and these manifests are not one"
 )
+
+
+def opened(application: Application) -> Application:
+    """Return the application with its resources as objects that stay: for one pass."""
+    packed = isinstance(application.resources, PackedResources)
+    return replace(application, resources=tuple(application.resources)) if packed else application
+
+
+def keys_of(application: Application) -> Collection[Key]:
+    """Return the keys of the resources."""
+    resources = application.resources
+    return resources.keys() if isinstance(resources, PackedResources) else [one.key for one in resources]
+
+
+def declared_as(application: Application, keys: Collection[Key]) -> Mapping[Key, Desired]:
+    """Return the resources of these keys that are declared."""
+    resources = application.resources
+    if isinstance(resources, PackedResources):
+        return resources.of(keys)
+    return {key: found for key in keys if (found := application.documents.get(key)) is not None}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,12 +88,12 @@ class Catalogue:
     @cached_property
     def keys(self) -> frozenset[Key]:
         """The keys of all documents; computed once for all applications."""
-        return frozenset(key for application in self.applications.values() for key in application.keys)
+        return frozenset(key for application in self.applications.values() for key in keys_of(application))
 
     def lookups(self, application: Application) -> tuple[Desired, ...]:
         """Return the resources of other applications that this one refers to, and what those refer to."""
         found: dict[Key, Desired] = {}
-        own = frozenset(application.keys)
+        own = frozenset(keys_of(application))
         new: Iterable[Desired] = application.resources
         while new:
             wanted = dict.fromkeys(ref.key for one in new for ref in one.refs)
@@ -80,13 +101,12 @@ class Catalogue:
             for key in wanted:
                 if key not in own and key not in found and key.application in self.applications:
                     by_name.setdefault(key.application, []).append(key)
-            others = {key: one for name, keys in by_name.items() for key, one in self._declared(name, keys).items()}
+            others: dict[Key, Desired] = {}
+            for name, keys in by_name.items():
+                others |= declared_as(self.applications[name], keys)
             found |= others
             new = others.values()
         return tuple(found.values())
-
-    def _declared(self, name: str, keys: list[Key]) -> Mapping[Key, Desired]:
-        return self.applications[name].declared_as(keys)
 
 
 def _is_of(problem: Problem, source: str) -> bool:

@@ -16,7 +16,7 @@ from ecsync.core.ports import AwsError, Deferred, SourceError
 from ecsync.core.status import owned
 from ecsync.core.wording import internal_error
 from ecsync.engine.ahead import counting
-from ecsync.engine.catalogue import Catalogue
+from ecsync.engine.catalogue import Catalogue, keys_of
 from ecsync.engine.daemon_parts import (
     DaemonParts,
     Place,
@@ -119,7 +119,7 @@ class Daemon:
         application = self._catalogue.applications.get(name)
         if application is None:
             return f"application {name!r} is not declared; /api/v1/applications lists all"
-        key = next((key for key in application.keys if str(key) == resource), None)
+        key = next((key for key in keys_of(application) if str(key) == resource), None)
         if resource and key is None:
             return f"{resource!r} is not declared in application {name!r}"
         with self._lock:

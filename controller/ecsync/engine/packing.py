@@ -5,12 +5,15 @@ from __future__ import annotations
 import marshal
 import pickle
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from ecsync.core.inputs import digest
 from ecsync.core.kind import Owned
+from ecsync.core.model import Key
+
+V = TypeVar("V")
 
 NEVER = b""  # the content of a failure, and of what is not plain data
 _CHUNK = 50  # items of a listing that are packed together
@@ -95,6 +98,30 @@ class Listed:
     def owned(self) -> Owned:
         """The live resource."""
         return cast(Owned, pickle.loads(zlib.decompress(self.packed)))  # noqa: S301  # made by `of`, in this process
+
+
+class Folded(Mapping[Key, V]):
+    """A mapping that is packed until it is asked for something: it then stays as it is."""
+
+    def __init__(self, values: Mapping[Key, V]) -> None:
+        self._packed = zlib.compress(pickle.dumps(dict(values)), _LEVEL)
+        self._size = len(values)
+        self._there: dict[Key, V] | None = None
+
+    @property
+    def _values(self) -> dict[Key, V]:
+        if self._there is None:
+            self._there = pickle.loads(zlib.decompress(self._packed))  # noqa: S301  # made here, in this process
+        return cast("dict[Key, V]", self._there)
+
+    def __getitem__(self, key: Key) -> V:
+        return self._values[key]
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return self._size
 
 
 def by_application(listed: Iterable[Listed]) -> dict[str, list[Listed]]:

@@ -16,6 +16,7 @@ from ecsync.core.model import Application, Key, Target
 from ecsync.core.outcome import Outcome, Plan
 from ecsync.engine.inventory import Inventory
 from ecsync.engine.orphans import Listing, Scope, renewed
+from ecsync.engine.packing import Folded
 from ecsync.engine.trace import Trace
 from ecsync.engine.views import View, at_cadence
 
@@ -88,5 +89,5 @@ def of(ground: Ground, trace: Trace, outcome: Outcome, began: float) -> Quiet | 
     if open_ or outcome.results:
         return None
     trace.end()
-    decided = replace(plan, unchanged=len(plan.settled))
+    decided = replace(plan, unchanged=len(plan.settled), settled=Folded(plan.settled))
     return Quiet(ground=ground, trace=trace, outcome=replace(outcome, plan=decided), began=began)

@@ -17,7 +17,7 @@ from ecsync.core.outcome import Outcome, Plan, Result, StepId
 from ecsync.core.ports import UNLIMITED, Budget, Clock, Cloud, Reader
 from ecsync.engine import orphans, quiet
 from ecsync.engine.ahead import Threads, read_ahead
-from ecsync.engine.catalogue import Catalogue
+from ecsync.engine.catalogue import Catalogue, keys_of, opened
 from ecsync.engine.executor import Announce, ExecutionContext, Ready, execute
 from ecsync.engine.inventory import Inventory
 from ecsync.engine.observe import neighbours, observe, observe_again
@@ -209,7 +209,7 @@ def _unobserved(
     application: Application, catalogue: Catalogue, destination: Destination, step_state: StepState
 ) -> Inputs:
     """Return the inputs of a plan before anything is read."""
-    application = application.opened()
+    application = opened(application)
     return Inputs(
         application=application,
         kinds=destination.kinds,
@@ -219,7 +219,7 @@ def _unobserved(
         revision=catalogue.revision,
         lookups=catalogue.lookups(application),
         newly_created=frozenset(step_state.unconfirmed),
-        retried=step_state.retried_of(application.keys),
+        retried=step_state.retried_of(keys_of(application)),
         last_applied=dict(step_state.last_synced_marks),
         last_lookups=dict(step_state.last_lookup_values),
         others=marks.Owners(catalogue.keys, destination.installation),
@@ -274,6 +274,8 @@ def reconcile(
     outcome = Outcome(plan=observed.plan, results=results, statuses=statuses)
     if observed.trace is not None and step_state.is_fixed:
         step_state.quiet = quiet.of(ground, observed.trace, outcome, now)
+    if step_state.quiet is not None:
+        step_state.settled = step_state.quiet.outcome.plan.settled  # packed
     return outcome
 
 

@@ -9,7 +9,8 @@ from array import array
 from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 from typing import Any, cast, overload
 
-from ecsync.core.model import Desired, Key, PackedResources
+from ecsync.core.model import Desired, Key
+from ecsync.core.ports import PackedResources
 from ecsync.language.files import Nodes, ParsedFile
 from ecsync.language.nodes import Pool
 from ecsync.language.outline import Section
@@ -211,9 +212,8 @@ class _Unpickler(pickle.Unpickler):
 
 def packed(compiled: Sequence[Compiled], keys: Sequence[Key]) -> bytes:
     """Return documents as bytes, with what passes derive of each one."""
-    for one in compiled:
-        if one.desired is not None:
-            one.desired.derive()
+    derived = [(one.desired.refs, one.desired.content) for one in compiled if one.desired is not None]
+    assert all(content for _, content in derived)
     into = io.BytesIO()
     _Pickler(into, keys).dump(tuple(compiled))
     return zlib.compress(into.getvalue(), _LEVEL)
