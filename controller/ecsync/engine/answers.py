@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from ecsync.core.kind import Collection
 from ecsync.core.model import Tags
 from ecsync.core.ports import AwsError
-from ecsync.engine.packing import NEVER, Packed, Packer, chunks, content_of, joined, unpacked
+from ecsync.engine.packing import NEVER, Flat, Packed, Packer, chunks, content_of, joined, unpacked
 from ecsync.engine.views import ReadAt, View
 
 
@@ -332,7 +332,7 @@ class Marked:
     """What the tagging API lists with an owner mark: the tags by ARN, and the marks of each application."""
 
     def __init__(self, tags: Mapping[str, Tags], owner: str) -> None:
-        self.tags: Mapping[str, Tags] = {arn: of for arn, of in tags.items() if owner in of}
+        self.tags: Mapping[str, Tags] = Flat({arn: of for arn, of in tags.items() if owner in of})
         self._owner = owner
         self._contents: dict[str, bytes] = {}
         self._joined: dict[tuple[str, ...], bytes] = {}

@@ -100,6 +100,25 @@ class Listed:
         return cast(Owned, pickle.loads(zlib.decompress(self.packed)))  # noqa: S301  # made by `of`, in this process
 
 
+class Flat(Mapping[str, Mapping[str, str]]):
+    """Small maps of text by name, each as bytes: a third of their size. Who asks for one gets a new map."""
+
+    def __init__(self, maps: Mapping[str, Mapping[str, str]]) -> None:
+        self._flat = {name: marshal.dumps(dict(of)) for name, of in maps.items()}
+
+    def __getitem__(self, name: str) -> Mapping[str, str]:
+        return cast("dict[str, str]", marshal.loads(self._flat[name]))  # noqa: S302  # made here, in this process
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._flat)
+
+    def __len__(self) -> int:
+        return len(self._flat)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._flat
+
+
 class Folded(Mapping[Key, V]):
     """A mapping that is packed until it is asked for something: it then stays as it is."""
 
