@@ -300,6 +300,7 @@ class FieldChange:
     after: Json
     effect: Effect = "in-place"
     reason: Reason = "drift"
+    note: str = ""  # why `after` is not the value in the manifest: another controller bounds it
 
 
 Tags: TypeAlias = Mapping[str, str]
