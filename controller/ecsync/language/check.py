@@ -3,7 +3,7 @@
 A number or boolean becomes text where AWS requires text, in its written form (`1.10` stays `1.10`). Digits become a
 number, and "true" becomes a boolean. No other conversion is made. `null` is allowed everywhere. At the top level it
 stays in the body, because there it means AWS's default. Below the top level it is removed: it means the same as an
-absent field. For plain AWS documents in JSON, `aws_types.py` adds a stricter check.
+absent field. For plain AWS documents in JSON, `plain_aws/aws_types.py` adds a stricter check.
 """
 
 from __future__ import annotations

@@ -49,6 +49,7 @@ class ParsedFile:
     nodes: Nodes
     documents: tuple[Document, ...] = ()
     problems: tuple[Problem, ...] = ()
+    notes: tuple[Problem, ...] = ()
     whole: bool = True  # False: part of the file is unreadable, so it may declare more than this
     application: str = ""  # of an unreadable file: the name of the Application that it seems to contain
 
@@ -113,6 +114,7 @@ def parse_file(name: str, content: bytes) -> ParsedFile:
     """Return the documents and problems of the file. Never raises."""
     parsed = yaml12.parse(name, content)
     problems = list(parsed.problems)
+    notes: list[Problem] = []
     found: list[Document] = []
     nodes = Nodes(name, content)
     for node, extent in zip_longest(parsed.documents, parsed.extents):
@@ -123,6 +125,7 @@ def parse_file(name: str, content: bytes) -> ParsedFile:
                 document.held.written_as(digest, nodes, number)
         found += reading.documents
         problems += reading.problems
+        notes += reading.notes
     readable = any(document.kind == "Application" for document in found)
     return ParsedFile(
         name=name,
@@ -130,6 +133,7 @@ def parse_file(name: str, content: bytes) -> ParsedFile:
         nodes=nodes,
         documents=tuple(found),
         problems=tuple(problems),
+        notes=tuple(notes),
         whole=parsed.whole and not problems,
         application="" if readable or not problems else _lost_application(content),
     )

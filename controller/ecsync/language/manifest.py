@@ -135,6 +135,7 @@ def _load(snapshot: Snapshot, given: _Given, cache: LoadCache) -> Loaded:
     cache.built = {draft.settings.name: _built(draft.settings, cache) for draft in cache.drafts}
     problems = {*cache.selected.problems, *_problems(cache)}
     notes = {*cache.selected.notes, *(note for own in cache.parts.values() for part in own for note in part.notes)}
+    notes.update(note for file in cache.parsed.values() for note in file.notes)
     notes.update(cache.links.notes())
     return Loaded(
         applications=tuple(application for _, _, application in cache.built.values()),
