@@ -150,7 +150,8 @@ class Desired:
 class Documents:
     """The documents of one application, in order. Each index is built once, so a check of all is linear."""
 
-    def __init__(self, documents: Iterable[Desired]) -> None:
+    def __init__(self, documents: Iterable[Desired], region: str = "") -> None:
+        self.region = region  # of the target; empty: not known
         self._all = tuple(documents)
         self._by_key = {desired.key: desired for desired in reversed(self._all)}  # of two with one key, the first
         self._indexes: dict[tuple[str, Values], dict[Hashable, list[Desired]]] = {}
@@ -219,7 +220,7 @@ class Application:
     @cached_property
     def documents(self) -> Documents:
         """The resources with their indexes."""
-        return Documents(self.resources)
+        return Documents(self.resources, self.region)
 
 
 # ---------------------------------------------------------------- observed
