@@ -209,8 +209,14 @@ def _too_many_tags(spot: Spot) -> str:
     return f"{len(spot.value)} tags are too many; use at most {most}: AWS takes {MOST_TAGS}, and ecsync writes {_OURS}"
 
 
-# Services with the pattern [\p{L}\p{Z}\p{N}_.:/=+\-@]* in the model. EC2, Auto Scaling and CloudWatch take any text.
-_STRICT_TAGS = frozenset(("ecs", "elbv2", "iam", "logs"))
+# Services that are known to answer with an error. The models of Elastic Load Balancing and CloudWatch Logs have the
+# same pattern, and it is not known that they apply it. EC2, Auto Scaling and CloudWatch take any text.
+_TAG_ANSWERS = {
+    "ecs": "Some tags contain invalid characters",
+    "iam": "Member must satisfy regular expression pattern: [\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*",
+    "ecr": "InvalidTagParameterException",
+}
+_TAG_DOUBTS = ("elbv2", "logs")
 _TAG_MARKS = "_.:/=+-@"
 
 
@@ -232,7 +238,7 @@ def _tag_characters(spot: Spot) -> str | tuple[Path, str]:
         bad = _bad_character(value)
         if bad:
             use = f"letters, digits, spaces and {' '.join(_TAG_MARKS)}"
-            return place, f"{quoted(str(value))} has {quoted(bad)}, which AWS refuses in a tag; use {use}"
+            return place, f"{quoted(str(value))} has {quoted(bad)}, which is no character of a tag; use {use}"
     return ""
 
 
@@ -247,9 +253,11 @@ def tag_constraints(path: str, key: str = "key", value: str = "value", *, servic
             source=source,
         )
     ]
-    if service in _STRICT_TAGS:
-        pattern = f"botocore {service}: the pattern of a tag"
-        rows.append(row(path, "tags of letters, digits, spaces and _ . : / = + - @", _tag_characters, pattern))
+    if service in _TAG_ANSWERS or service in _TAG_DOUBTS:
+        level: Level = "error" if service in _TAG_ANSWERS else "note"
+        where = f"API Reference {service}, Tag: the characters of keys and values"
+        rule = "tags of letters, digits, spaces and _ . : / = + - @"
+        rows.append(row(path, rule, _tag_characters, where, _TAG_ANSWERS.get(service, ""), level))
     if key:
         rows.append(row(f"{path}[].{key}", "1 to 128 characters", Length(least=1, most=128), source))
         rows.append(row(f"{path}[].{value}", "at most 256 characters", Length(most=256), source))
