@@ -22,6 +22,7 @@ PARTS: dict[str, set[str]] = {
     "testing": {"core"},
     "accounts": {"core"},
     "version": set(),
+    "installed": set(),
     "health": set(),
     "__main__": {"health", "cli"},
     "config": {"core", "accounts"},
@@ -29,7 +30,7 @@ PARTS: dict[str, set[str]] = {
     "awsmodel": {"core"},
     "aws": {"core", "awsmodel"},
     "engine": {"core"},
-    "sources": {"core"},
+    "sources": {"core", "installed"},
     "lease": {"core", "sources"},
     "guards": {"core"},
     "report": {"core"},
@@ -52,6 +53,7 @@ PARTS: dict[str, set[str]] = {
         "aws",
         "accounts",
         "version",
+        "installed",
         "config",
         "verify",
     },
@@ -109,7 +111,7 @@ ROOMS: dict[str, set[str]] = {
 }
 PACKAGES: dict[str, dict[str, set[str]]] = {"ecsync": PARTS, "ecsim": ROOMS}
 TOP = {
-    "ecsync": {"testing", "accounts", "config", "version", "health", "__main__"},
+    "ecsync": {"testing", "accounts", "config", "version", "installed", "health", "__main__"},
     "ecsim": {"owner", "simulator"},
 }  # modules beside the folders
 AWS_LIBRARIES = {"boto3", "botocore"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -192,6 +193,19 @@ def test_an_adoption_that_has_fields_is_a_change(folder: Path, ecsync: Command, 
     answer = ecsync("plan", folder, "--detailed-exitcode")
     assert "retentionInDays: 30 → 14 (would be changed)" in answer.out
     assert answer.code == 2
+
+
+def test_a_plan_has_the_command_that_adopts(folder: Path, ecsync: Command, environment: Environment) -> None:
+    """To paste: with the path, the options of the plan and the resources. After it nothing is unclaimed."""
+    environment.aws("logs").create_log_group(logGroupName="/shop")
+    declare_unclaimed(folder, "shop")
+    answer = ecsync("plan", folder, "--region", "eu-west-1")
+    (line,) = [one for one in answer.out.splitlines() if "ecsync adopt" in one]
+    assert "1 resource exists and has no mark of ours" in line
+    command = line.partition("you run: ")[2]
+    assert command == f"ecsync adopt {folder} --region eu-west-1 LogGroup/shop"
+    assert ecsync(*shlex.split(command)[1:]).out == "LogGroup/shop: adopted\n"
+    assert "ecsync adopt" not in ecsync("plan", folder).out
 
 
 @pytest.mark.parametrize("days", [14, 30], ids=["equal", "different"])

@@ -255,15 +255,41 @@ def test_the_options_select_rows(ecsync: Command, url: str, view: FakeView) -> N
 
 
 def test_an_empty_selection_has_a_reason(ecsync: Command, url: str, view: FakeView) -> None:
-    """On stderr, with exit code 0; a misspelt kind has a suggestion."""
+    """On stderr, with exit code 0."""
     view.apps = [state(outcome=outcome(resource()))]
     for options, text in (
         (("--not-ready",), "everything is Synced and Healthy"),
-        (("--kind", "Servce"), 'no resource is of this kind; did you mean "Service"?'),
+        (("--kind", "Cluster"), "no application or resource fits the options"),
         (("--health", "Missing"), "no application or resource fits the options"),
     ):
         answer = ecsync("status", "--url", url, *options)
         assert (answer.code, answer.out, answer.err) == (0, "", text + "\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (("status", "--kind", "Servce"), 'did you mean "Service"?'),
+        (("status", "--kind", "Service,Pod"), "--kind Pod: not one of Alarm, AutoScalingGroup"),
+        (("status", "--health", "Degrade"), 'did you mean "Degraded"?'),
+        (("events", "--type", "drift.detectd"), 'no event has this type; did you mean "drift.detected"?'),
+        (("events", "--type", "drft.*"), 'did you mean "drift.*"?'),
+    ],
+)
+def test_a_filter_that_fits_nothing_at_all_is_a_usage_error(
+    ecsync: Command, url: str, command: tuple[str, ...], message: str
+) -> None:
+    """With the nearest value: an empty answer would look like good news."""
+    answer = ecsync(*command, "--url", url)
+    assert (answer.code, answer.out) == (64, "")
+    assert message in answer.err.replace("\n", " ")
+
+
+@pytest.mark.parametrize("of_type", ["drift.detected", "drift.*", "sync.*"])
+def test_a_type_of_event_or_a_group_of_them_is_taken(ecsync: Command, url: str, of_type: str) -> None:
+    """As the API takes it."""
+    answer = ecsync("events", "--url", url, "--type", of_type)
+    assert (answer.code, answer.err) == (0, "no event fits the options\n")
 
 
 def test_a_watch_ends_with_0(

@@ -16,7 +16,18 @@ from ecsync.cli.tables.layout import Row, table, wrapped
 from ecsync.cli.tables.selection import Selection
 from ecsync.cli.tables.status import Screen
 from ecsync.core.model import FieldChange, Key, Origin, Problem
-from ecsync.core.outcome import Changed, Event, Health, HealthStatus, LeftBehind, Outcome, Pass, Plan, ResourceStatus
+from ecsync.core.outcome import (
+    Changed,
+    Event,
+    Health,
+    HealthStatus,
+    LeftBehind,
+    Outcome,
+    Pass,
+    Plan,
+    ResourceStatus,
+    Unmanaged,
+)
 from ecsync.http import bodies
 from ecsync.http.view import SourceView
 from tests.views import NOW, TARGET, state
@@ -112,6 +123,20 @@ shop  LogGroup/주문-서비스  Unknown    Unknown      4d4h  로그 그룹을 
                                                           권한을 추가하세요
 """)
     assert max(map(cell_len, found)) <= 80
+
+
+def test_what_the_autoscaler_decides_is_under_its_service() -> None:
+    """With the declared value; the change that it bounds has a note."""
+    left = Unmanaged(key=API, path=("desiredCount",), value=5, owner="the autoscaler (2 to 6)", declared=2)
+    bounded = FieldChange(path=("MinCapacity",), before=1, after=2, note="clamped to MinCapacity")
+    plan = Plan(application="shop", target=TARGET, revision="3f9c1d2", unmanaged=(left,))
+    outcome = Outcome(plan=plan, statuses=(resource("Service/api", fields=(bounded,)), resource("Cluster/main")))
+    found = shown([bodies.application(state(outcome=outcome), SOURCE)], None)
+    at = next(number for number, line in enumerate(found) if "Service/api" in line)
+    assert found[at + 1 : at + 3] == [
+        "    MinCapacity: 1 → 2 [drift] (clamped to MinCapacity)",
+        "    ≈ desiredCount: 5, left to the autoscaler (2 to 6); declared: 2",
+    ]
 
 
 def test_the_wide_screen_on_120_columns() -> None:

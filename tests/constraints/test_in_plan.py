@@ -11,6 +11,7 @@ from ecsync.core.model import Absent, Application, Desired, Key, Observed, Prese
 from ecsync.kinds import BY_NAME
 from ecsync.report import plan_json, plan_markdown, plan_text
 from ecsync.report.plan_json import Planned
+from tests.language.cases import load_files
 
 NETWORK, GROUP, LOGS = (Key("shop", kind, "web") for kind in ("Network", "SecurityGroup", "LogGroup"))
 
@@ -72,3 +73,35 @@ def test_a_lookup_is_not_tested() -> None:
 def with_last(given: Inputs, desired: Desired) -> Inputs:
     resources = (*given.application.resources[:-1], desired)
     return replace(given, application=replace(given.application, resources=resources))
+
+
+def test_an_image_or_a_log_group_of_another_region_is_a_note_where_the_region_is_known() -> None:
+    """In a plan it is always known; `validate` knows what the Application declares."""
+    image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/shop/web:1"
+    logs = {"logDriver": "awslogs", "options": {"awslogs-group": "/shop", "awslogs-region": "us-east-1"}}
+    containers = {
+        "web": {"name": "web", "memory": 64, "image": image},
+        "log": {"name": "web", "memory": 64, "image": "nginx", "logConfiguration": logs},
+    }
+    given = inputs("vpc-0123456789abcdef0")
+    tasks = [
+        Desired(key=Key("shop", "TaskDefinition", name), body={"family": name, "containerDefinitions": [one]})
+        for name, one in containers.items()
+    ]
+    application = Application(name="shop", resources=tuple(tasks), manage=("TaskDefinition",))
+    found = of_plan(replace(given, application=application, world={one.key: Absent() for one in tasks}))
+    assert [(one.key.name, one.breach.level) for one in found] == [("web", "note"), ("log", "note")]
+    assert "the image is in us-east-1, and the tasks run in eu-west-1" in found[0].breach.message
+    assert "use eu-west-1 if us-east-1 is not meant" in found[1].breach.message
+    same = replace(given, application=application, target=Target(account="123456789012", region="us-east-1"))
+    assert of_plan(replace(same, world={one.key: Absent() for one in tasks})) == ()
+    manifest = """
+kind: Application
+metadata: {name: shop}
+spec: {target: {region: eu-west-1}}
+---
+resources:
+  TaskDefinition/web: {containerDefinitions: [{name: web, memory: 64, image: "%s"}]}
+"""
+    loaded = load_files({"a.yaml": (manifest % image).encode()})
+    assert any("each pull crosses Regions" in str(one) for one in loaded.notes)

@@ -115,7 +115,7 @@ class TestNotEnforced:
         rules = (Delegated(path="count", when=lambda facts: bool(facts.get("target")), owner="autoscaling"),)
         found = differences({"count": 2}, {"count": 3}, rules, facts={"target": {}, "more": 1} | {"target": {"min": 2}})
         assert found.fields == ()
-        assert found.unmanaged == (UnmanagedValue(path=("count",), value=3, owner="autoscaling"),)
+        assert found.unmanaged == (UnmanagedValue(path=("count",), value=3, owner="autoscaling", declared=2),)
         assert changes({"count": 2}, {"count": 3}, rules) == [(("count",), 3, 2)]
 
     def test_an_ignored_path_is_reported_and_not_compared(self) -> None:

@@ -35,6 +35,7 @@ from ecsync.http.hooks import Hooks
 from ecsync.http.view import SourceView
 from ecsync.kinds import ALL
 from ecsync.report.drift import Transition
+from ecsync.report.event_types import TYPES
 from ecsync.report.events import _VERBS
 from ecsync.wiring import SystemClock
 from tests.docs.pages import ROOT, inline_code
@@ -159,6 +160,7 @@ def test_every_type_of_event_is_in_the_reference() -> None:
         text for _, text in inline_code(EVENTS) if re.fullmatch(r"[a-z]+\.[a-z]+", text) and not text.startswith("git.")
     }
     assert set(event_types()) == listed, "correct the tables in docs/reference/events.md"
+    assert set(TYPES) == listed, "correct report/event_types.py"
 
 
 def test_an_event_has_the_members_of_the_reference() -> None:

@@ -221,7 +221,7 @@ def test_an_application_has_every_part_of_its_state(view: FakeView, get: Get) ->
     assert resource["origin"] == "api.yaml:1"
     assert (body["since"], resource["since"]) == ("2026-01-01T12:00:00.000Z", "2026-01-01T12:00:01.000Z")
     assert resource["lastChange"] == {"time": "2026-01-01T12:00:00.000Z", "action": "updated", "revision": "0a1b2c3"}
-    common = {"effect": "in-place", "reason": "drift"}
+    common = {"effect": "in-place", "reason": "drift", "note": ""}
     assert resource["fields"] == [
         {"path": "/cpu", "shown": "cpu", "before": "256", "after": "512", "origin": "api.yaml:4"} | common,
         {"path": "/env/KEY", "shown": "env.KEY", "before": "(sensitive) #a1", "after": None, "origin": None} | common,

@@ -13,7 +13,7 @@ from botocore import xform_name
 from botocore.exceptions import ClientError
 
 from ecsync.core import plan
-from ecsync.core.diff import Difference, differences
+from ecsync.core.diff import Difference
 from ecsync.core.inputs import Inputs
 from ecsync.core.kind import Kind, Wanted
 from ecsync.core.model import (
@@ -31,6 +31,7 @@ from ecsync.core.model import (
 )
 from ecsync.core.outcome import Plan
 from ecsync.core.ports import AwsError
+from ecsync.core.resource_diff import between
 from ecsync.core.trees import thaw, transform
 
 OWNER = "v1/prod/shop/{kind}/{name}"
@@ -60,8 +61,7 @@ def field(*path: str | int, before: Any = None, after: Any = None) -> FieldChang
 
 def compare(kind: Kind, body: Mapping[str, Any], present: Present, *, undeclared: bool = True) -> Difference:
     """Compare a document with the live resource, as a plan does."""
-    adjusted = kind.adjust(body, present) if kind.adjust else body
-    return differences(adjusted, present.body, kind.rules, facts=present.facts, undeclared=undeclared)
+    return between(kind, body, present, undeclared=undeclared)
 
 
 def update(kind: Kind, body: Mapping[str, Any], present: Present) -> Update:

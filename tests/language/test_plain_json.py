@@ -15,8 +15,8 @@ from ecsync.awsmodel import shapes
 from ecsync.core.model import Origin
 from ecsync.core.schema import Fixed, Shape, Type, structure
 from ecsync.kinds import BY_NAME
-from ecsync.language.aws_types import mistyped
 from ecsync.language.nodes import to_nodes
+from ecsync.language.plain_aws.aws_types import mistyped
 from tests.language.cases import load_files, messages
 
 CONTAINER = {"name": "web", "image": "nginx", "memory": 64}

@@ -9,7 +9,7 @@ import pytest
 
 from ecsync.core.kind import Kind
 from ecsync.core.model import Adopt, Desired, FieldChange, Key, Present, Reason
-from ecsync.core.outcome import Phase, Plan, Step
+from ecsync.core.outcome import Phase, Plan, Step, Unmanaged
 from ecsync.report import plan_markdown, plan_text
 from ecsync.report.plan_json import Planned
 from tests.report.outcomes import API, TARGET, WEB, delete, step, update
@@ -70,6 +70,20 @@ def test_a_change_has_the_same_line_as_text_and_as_markdown(reason: Reason) -> N
     assert f"\n        {line}\n" in text
     assert f"\n      {line}\n" in markdown
     assert "update (rolls tasks)" in text
+
+
+def test_what_is_left_to_another_controller_has_a_line_with_the_declared_value() -> None:
+    """On a terminal also without `--full`; on a pull request beside changes."""
+    left = Unmanaged(key=API, path=("desiredCount",), value=5, owner="the autoscaler (2 to 6)", declared=2)
+    other = Unmanaged(key=API, path=("platformVersion",), value="1.4.0")
+    bounded = FieldChange(path=("desiredCount",), before=1, after=2, note="clamped to MinCapacity")
+    for text in both(planned(step(API, update(API, bounded)), unmanaged=(left, other))):
+        assert "5   left to the autoscaler (2 to 6); declared: 2 api.yaml:9\n" in text
+        assert "desiredCount: 1 → 2 [drift] (clamped to MinCapacity) api.yaml:9\n" in text
+    text, markdown = both(planned(unmanaged=(left, other)))
+    assert "declared: 2" in text
+    assert "(1 value is left alone; --full lists them)" in text
+    assert "declared: 2" not in markdown, "an application in sync has one line"
 
 
 def test_an_adoption_prints_what_enforcing_would_change() -> None:

@@ -53,12 +53,25 @@ def test_the_lines_are_appended_to_a_file_that_may_be_rotated(tmp_path: Path) ->
 def test_a_line_that_cannot_be_written_ends_nothing(tmp_path: Path) -> None:
     """The next one may be written: the directory is there again."""
     folder = tmp_path / "away"
+    folder.mkdir()
     made = writer(MetricsSettings(emf=f"file:{folder}/metrics.json"), emf(), FakeClock())
     assert made is not None
+    folder.rename(tmp_path / "moved")
     made.once()
     folder.mkdir()
     made.once()
     assert len((folder / "metrics.json").read_text().splitlines()) == 1
+
+
+def test_a_file_that_cannot_be_written_is_an_error_at_the_start(tmp_path: Path) -> None:
+    """Not at the first line, a minute later; a file that can be written stays as it is."""
+    with pytest.raises(ConfigError, match=r"metrics\.emf: .*/away/m\.json: cannot be written \(No such file"):
+        writer(MetricsSettings(emf=f"file:{tmp_path}/away/m.json"), emf(), FakeClock())
+    with pytest.raises(ConfigError, match="Is a directory"):
+        writer(MetricsSettings(emf=f"file:{tmp_path}"), emf(), FakeClock())
+    (tmp_path / "m.json").write_text("{}\n")
+    assert writer(MetricsSettings(emf=f"file:{tmp_path}/m.json"), emf(), FakeClock()) is not None
+    assert (tmp_path / "m.json").read_text() == "{}\n"
 
 
 def test_the_last_line_is_written_when_the_process_ends(tmp_path: Path) -> None:

@@ -95,6 +95,13 @@ def change(field: dict[str, Any]) -> list[str]:
     return change_lines(from_json(field), field["origin"] or "")
 
 
+def left(value: dict[str, Any]) -> str:
+    """Return the line for a value of the API that another controller decides in place of the manifest."""
+    from ecsync.report.changes import left_to, shown
+
+    return f"≈ {value['shown']}: {shown(value['value'])}, {left_to(value['owner'], value['declared'])}"
+
+
 def put_json(document: Any) -> None:
     """Print a document as JSON."""
     print(json.dumps(document, indent=2, ensure_ascii=False, default=str))

@@ -36,6 +36,7 @@ def adopt(
     """
     from ecsync import wiring
     from ecsync.core.ports import AwsError
+    from ecsync.core.wording import suggestion
     from ecsync.engine.reconciler import Refused
 
     settings = _options.settings(config, installation=installation, account=account, region=region, profile=profile)
@@ -45,8 +46,9 @@ def adopt(
     _show.problems(catalogue.problems)
     chosen = frozenset(names or ())
     declared = {str(key) for key in catalogue.keys}
-    if chosen - declared:
-        raise typer.BadParameter(f"not declared in the manifests: {', '.join(sorted(chosen - declared))}")
+    if unknown := sorted(chosen - declared):
+        close = suggestion(unknown[0], declared)
+        raise typer.BadParameter(f"not declared in the manifests: {', '.join(unknown)}{close}")
     codes = [_exits.INVALID] if catalogue.problems else []
     adopted: list[str] = []
     with Stop() as stop, leaving(lambda: stop.left(adopted, (), ())):

@@ -44,6 +44,8 @@ def events(
     _options.choice(output, "text", "wide", "json")
     if watch and output == "json":
         raise typer.BadParameter("--watch prints text: remove -o json, or repeat the command without --watch")
+    if of_type:
+        _known(of_type)
     address = url or _api.near(_options.settings(config).http)
     began = None if since is None else (datetime.now(UTC) - timedelta(seconds=since)).isoformat()
 
@@ -71,3 +73,15 @@ def events(
     else:
         _show.message("no event fits the options" if application or of_type or since else "no event yet")
     return _exits.OK
+
+
+def _known(of_type: str) -> None:
+    """Raise a usage error for a type that no event has; `drift.*` is a part of some."""
+    from ecsync.core.wording import suggestion
+    from ecsync.report.event_types import TYPES
+
+    begin = of_type.removesuffix("*")
+    if of_type not in TYPES and not (begin != of_type and any(one.startswith(begin) for one in TYPES)):
+        groups = {f"{one.partition('.')[0]}.*" for one in TYPES}
+        close = suggestion(of_type, sorted({*TYPES, *groups}))
+        raise typer.BadParameter(f"--type {of_type}: no event has this type{close}")

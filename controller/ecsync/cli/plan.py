@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,7 +12,7 @@ import typer
 from ecsync.cli import _exits, _options, _show
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from ecsync.core.model import Application
     from ecsync.core.outcome import Plan
@@ -68,6 +70,9 @@ def plan(
         workspace.prepare()
         catalogue = workspace.catalogue(workspace.source(path).fetch()).warranted()
         planned, failures = plans(workspace, catalogue, path)
+    given = {"config": config, "installation": installation, "account": account, "region": region, "profile": profile}
+    command = _command(path, given)
+    planned = [replace(one, remarks=(*one.remarks, *unclaimed(one.plan, command))) for one in planned]
     failed = {name: str(error) for name, error in failures.items()}
     if output == "json":
         _show.put_json(plan_json.document(planned, catalogue.problems, failed))
@@ -85,6 +90,26 @@ def plan(
     if detailed_exitcode and any(_pending(one.plan) for one in planned):
         codes.append(_exits.CHANGES)
     return _exits.worst(codes)
+
+
+MOST_NAMES = 8  # of resources in a command; without names it adopts all
+
+
+def _command(path: str, options: Mapping[str, object]) -> str:
+    """Return the command that adopts, with the options of this one."""
+    given = [part for name, value in options.items() if value is not None for part in (f"--{name}", str(value))]
+    return shlex.join(["ecsync", "adopt", path, *given])
+
+
+def unclaimed(plan: Plan, command: str) -> Iterator[str]:
+    """Yield what exists and is not ours, with the command that adopts it. What another tool marks stays held."""
+    from ecsync.core.model import Adopt
+
+    names = sorted({str(step.id.key) for step in plan.steps if isinstance(step.change, Adopt)})
+    if names:
+        exist = "resource exists and has" if len(names) == 1 else "resources exist and have"
+        only = f" {shlex.join(names)}" if len(names) <= MOST_NAMES else ""
+        yield f"{len(names)} {exist} no mark of ours: nothing is written there before you run: {command}{only}"
 
 
 def _pending(plan: Plan) -> bool:

@@ -85,7 +85,7 @@ def status(
     if watch and output == "json":
         raise typer.BadParameter("--watch prints text: remove -o json, or repeat the command without --watch")
     wanted = selection.Selection(
-        kinds=frozenset(one.casefold() for one in selection.split(kind)),
+        kinds=_kinds(kind),
         syncs=selection.chosen("--sync", sync, get_args(SyncStatus)),
         healths=frozenset() if only_check else selection.chosen("--health", health, sorted(WORST_FIRST)),
         not_ready=not_ready,
@@ -112,6 +112,15 @@ def status(
     return _exits.worst(codes)
 
 
+def _kinds(given: list[str] | None) -> frozenset[str]:
+    """Return the kinds of `--kind`, casefolded. Raises a usage error for one that does not exist."""
+    if not given:
+        return frozenset()
+    from ecsync import wiring
+
+    return frozenset(one.casefold() for one in selection.chosen("--kind", given, sorted(wiring.all_kinds())))
+
+
 def _now() -> datetime:
     return datetime.now(UTC)
 
@@ -134,15 +143,9 @@ class _Show:
 
     def note_empty(self, found: list[dict[str, Any]]) -> None:
         """Print why nothing is shown of what there is."""
-        from ecsync.core.wording import suggestion
-
         if not found or self.wanted.of(found):
             return
-        kinds = {resource["kind"] for one in found for resource in one["resources"]}
-        unknown = self.wanted.kinds - {kind.casefold() for kind in kinds}
-        if self.wanted.kinds and unknown == self.wanted.kinds:
-            _show.message(f"no resource is of this kind{suggestion(min(unknown), kinds)}")
-        elif self.wanted == selection.Selection(not_ready=True):
+        if self.wanted == selection.Selection(not_ready=True):
             _show.message("everything is Synced and Healthy")
         else:
             _show.message("no application or resource fits the options")

@@ -19,6 +19,7 @@ from ecsync.core.trees import (
     Json,
     Name,
     Path,
+    at,
     canonical,
     contains,
     element_names,
@@ -37,6 +38,7 @@ class UnmanagedValue:
     path: Path
     value: Json
     owner: str
+    declared: Json = None  # what the document has there, where that is another value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +81,8 @@ def differences(
     unmanaged: list[UnmanagedValue] = []
     for rule in rules:
         if isinstance(rule, Delegated) and rule.when(facts):
-            unmanaged += _leave(want, have, rule.segments, rule.owner)
+            left = _leave(want, have, rule.segments, rule.owner)
+            unmanaged += [replace(one, declared=_other(written(), one)) for one in left]
         elif isinstance(rule, Computed) and (rule.when is None or rule.when(want)):
             unmanaged += _leave(want, have, rule.segments, "AWS", declared)
     for segments in newer:
@@ -102,7 +105,8 @@ def differences(
         for path, before, after in walk(have, want)
     )
     seen = tuple(
-        UnmanagedValue(path=one.path, value=masked(one.value, one.path, rules), owner=one.owner) for one in unmanaged
+        replace(one, value=masked(one.value, one.path, rules), declared=masked(one.declared, one.path, rules))
+        for one in unmanaged
     )
     return Difference(fields=fields, unmanaged=seen)
 
@@ -165,6 +169,12 @@ def _leave(
     taken = take_out(have, segments, stays)
     take_out(want, segments, stays)
     return [UnmanagedValue(path=path, value=value, owner=owner) for path, value in taken]
+
+
+def _other(written: Body, left: UnmanagedValue) -> Json:
+    """Return what the document has at a value that is left alone; None if it has none, or the same."""
+    declared = at(written, left.path) if contains(written, left.path) else None
+    return None if same(declared, left.value) else declared
 
 
 def _restrict(want: Json, have: Json, written: Json, path: Path = ()) -> Iterator[tuple[Path, Json]]:
@@ -300,8 +310,8 @@ def _elements(path: Path, before: list[Json], after: list[Json], longest: int) -
 def _aligned(before: list[Json], after: list[Json]) -> Iterator[tuple[int, Json, Json]]:
     """Yield (number, before, after) of the elements that differ, paired around the equal ones."""
     lefts, rights = ([canonical(element) for element in side] for side in (before, after))
-    for what, at, end, to, until in SequenceMatcher(None, lefts, rights, autojunk=False).get_opcodes():
-        for offset in range(max(end - at, until - to) if what != "equal" else 0):
-            one = before[at + offset] if at + offset < end else None
+    for what, start, end, to, until in SequenceMatcher(None, lefts, rights, autojunk=False).get_opcodes():
+        for offset in range(max(end - start, until - to) if what != "equal" else 0):
+            one = before[start + offset] if start + offset < end else None
             other = after[to + offset] if to + offset < until else None
-            yield (to if other is not None else at) + offset, one, other
+            yield (to if other is not None else start) + offset, one, other

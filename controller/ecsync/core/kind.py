@@ -140,6 +140,15 @@ class Unsettled:
         return not self.members or path[0] in self.members
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """A value that `adjust` took from another controller, in place of the declared one."""
+
+    path: Path
+    owner: str  # the controller, for people
+    note: str = ""  # why the value is written, where the live one is not what the controller allows
+
+
 # ---------------------------------------------------------------- what a gate returns
 
 
@@ -260,6 +269,8 @@ class Kind:
     # Comparison
     any_change: Effect | None = None  # every change has this effect (a task definition is revised)
     adjust: Callable[[Body, Present], Body] | None = None  # the desired body, after another controller's decisions
+
+    decided: Callable[[Body, Present], Iterable[Decided]] = lambda *_: ()  # which of them, to be reported
 
     # A resource that differs: more facts, then the reason per path, then what may be written now
     inquire: Callable[[Reader, Desired, Present, Sequence[FieldChange]], Facts] | None = None  # reads (R15)

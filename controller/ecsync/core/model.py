@@ -161,7 +161,8 @@ class Desired:
 class Documents:
     """The documents of one application, in order. Each index is built once, so a check of all is linear."""
 
-    def __init__(self, documents: Iterable[Desired]) -> None:
+    def __init__(self, documents: Iterable[Desired], region: str = "") -> None:
+        self.region = region  # of the target; empty: not known
         self._all = tuple(documents)
         self._by_key = {desired.key: desired for desired in reversed(self._all)}  # of two with one key, the first
         self._indexes: dict[tuple[str, Values], dict[Hashable, list[Desired]]] = {}
@@ -230,7 +231,7 @@ class Application:
     @cached_property
     def documents(self) -> Documents:
         """The resources with their indexes."""
-        return Documents(self.resources)
+        return Documents(self.resources, self.region)
 
 
 # ---------------------------------------------------------------- observed
@@ -297,6 +298,7 @@ Observed: TypeAlias = Present | Absent | Unreadable
 
 Effect: TypeAlias = Literal["in-place", "new-tasks", "rolls-tasks", "needs-force", "revise", "replace"]
 Reason: TypeAlias = Literal["drift", "pending", "lookup"]
+Tags: TypeAlias = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -308,9 +310,7 @@ class FieldChange:
     after: Json
     effect: Effect = "in-place"
     reason: Reason = "drift"
-
-
-Tags: TypeAlias = Mapping[str, str]
+    note: str = ""  # why `after` is not the value in the manifest: another controller bounds it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -116,6 +116,7 @@ class Unmanaged:
     path: Path
     value: Json
     owner: str = "AWS"
+    declared: Json = None  # what the manifest has there, where that is another value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,9 +145,8 @@ class Plan:
     withheld: tuple[Withheld, ...] = ()
     unmanaged: tuple[Unmanaged, ...] = ()
     unreadable: Mapping[Key, str] = field(default_factory=dict)
-    stopped: Mapping[Key, str] = field(
-        default_factory=dict
-    )  # not retried until the manifest changes (docs/rules.md R15)
+    # Not retried until the manifest changes (docs/rules.md R15).
+    stopped: Mapping[Key, str] = field(default_factory=dict)
     incomplete: str = ""  # the reason why orphans may be missing; nothing is pruned then
     settled: Mapping[Key, Settled] = field(default_factory=dict, compare=False, repr=False)  # for the next pass
     unchanged: int = field(default=0, compare=False)  # resources that were not compared: nothing of them has moved

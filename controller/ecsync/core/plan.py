@@ -236,7 +236,8 @@ def _reconcile(inputs: Inputs, draft: _Draft, desired: Desired, written: Desired
         draft.differing.add(desired.key)
     for one in found.unmanaged:
         path = draft.paths.setdefault(one.path, one.path)
-        draft.unmanaged.append(Unmanaged(key=desired.key, path=path, value=one.value, owner=one.owner))
+        left = Unmanaged(key=desired.key, path=path, value=one.value, owner=one.owner, declared=one.declared)
+        draft.unmanaged.append(left)
     change = Update(
         desired=desired,
         observed=observed,

@@ -8,15 +8,15 @@ from types import NoneType
 from typing import TypeAlias
 
 from ecsync.core import graph, marks
-from ecsync.core.diff import Difference, differences, effect_of
+from ecsync.core.diff import Difference, UnmanagedValue, differences, effect_of
 from ecsync.core.inputs import Inputs
-from ecsync.core.kind import Kind
+from ecsync.core.kind import Decided, Kind
 from ecsync.core.marks import declared_form, leaves_undeclared, reverted, with_released
 from ecsync.core.model import Applied, Desired, FieldChange, Key, Present, Reason, Ref, Update
 from ecsync.core.normalise import keyed, normalise
 from ecsync.core.redact import masked
 from ecsync.core.rules import Keyed, Rules, WriteOnly
-from ecsync.core.trees import ANY, EACH, Body, Elements, Json, Path, at, locate, matches, thaw
+from ecsync.core.trees import ANY, EACH, Body, Elements, Json, Path, at, locate, matches, same, thaw
 
 NOT_RETURNED = "(not returned by AWS)"
 
@@ -73,11 +73,28 @@ def between(
         reason=reason,
         whole=kind.any_change,
     )
+    found = _with_decisions(found, tuple(kind.decided(desired, observed)), desired, observed)
     if kind.tagging is None or kind.any_change is None:
         return found
     tags = kind.tagging.member  # a change of tags alone makes no new revision
     fields = tuple(replace(one, effect="in-place") if one.path[0] == tags else one for one in found.fields)
     return replace(found, fields=fields)
+
+
+def _with_decisions(found: Difference, decided: Sequence[Decided], desired: Body, observed: Present) -> Difference:
+    """Return the difference with what another controller decides: a note on a change, else a value left alone."""
+    if not decided:
+        return found
+    notes = {one.path: one.note for one in decided}
+    changed = {one.path for one in found.fields}
+    fields = tuple(replace(one, note=notes.get(one.path, "")) for one in found.fields)
+    unmanaged = [one for one in found.unmanaged if one.path not in notes]
+    for one in decided:
+        live, declared = at(observed.body, one.path), at(desired, one.path)
+        if one.path not in changed:
+            other = None if same(live, declared) else declared
+            unmanaged.append(UnmanagedValue(path=one.path, value=live, owner=one.owner, declared=other))
+    return replace(found, fields=fields, unmanaged=tuple(unmanaged))
 
 
 def declares(desired: Desired, kind: Kind) -> Callable[[Path], bool]:

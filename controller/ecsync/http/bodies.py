@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from ecsync.core.diff import place, readable
-from ecsync.core.model import FieldChange, Origin, Problem
-from ecsync.core.outcome import ApplicationState, Changed, Event, LeftBehind, Outcome, Pass, ResourceStatus
+from ecsync.core.model import FieldChange, Key, Origin, Problem
+from ecsync.core.outcome import ApplicationState, Changed, Event, LeftBehind, Outcome, Pass, ResourceStatus, Unmanaged
 from ecsync.core.trees import Json, dotted, plain, pointer
 from ecsync.http.view import SourceView
 
@@ -46,9 +46,13 @@ def summary(app: ApplicationState) -> dict[str, Json]:
 def application(app: ApplicationState, source: SourceView) -> dict[str, Json]:
     """Return an application with its resources and problems."""
     outcome = app.outcome
+    left: dict[Key, list[Unmanaged]] = {}
+    for one in outcome.plan.unmanaged if outcome else ():
+        if one.declared is not None:
+            left.setdefault(one.key, []).append(one)
     return summary(app) | {
         "problems": [_problem(problem) for problem in app.problems],
-        "resources": [_resource(app, status) for status in outcome.statuses] if outcome else [],
+        "resources": [_resource(app, one, left.get(one.key, ())) for one in outcome.statuses] if outcome else [],
         "held": _held(outcome),
         "unreadable": {key.full: error for key, error in outcome.plan.unreadable.items()} if outcome else {},
         "stopped": {key.full: why for key, why in outcome.plan.stopped.items()} if outcome else {},
@@ -90,7 +94,7 @@ def event(one: Event) -> dict[str, Json]:
     }
 
 
-def _resource(app: ApplicationState, status: ResourceStatus) -> dict[str, Json]:
+def _resource(app: ApplicationState, status: ResourceStatus, left: Sequence[Unmanaged]) -> dict[str, Json]:
     return {
         "key": status.key.full,
         "kind": status.key.kind,
@@ -104,6 +108,17 @@ def _resource(app: ApplicationState, status: ResourceStatus) -> dict[str, Json]:
         "physical": status.physical,
         "origin": status.origin or None,
         "fields": [_field(part, status.origins) for part in readable(status.fields)],
+        "left": [_left(one) for one in left],  # what another controller decides in place of the manifest
+    }
+
+
+def _left(one: Unmanaged) -> dict[str, Json]:
+    return {
+        "path": pointer(one.path),
+        "shown": dotted(one.path),
+        "value": plain(one.value),
+        "owner": one.owner,
+        "declared": plain(one.declared),
     }
 
 
@@ -127,6 +142,7 @@ def _field(change: FieldChange, origins: Mapping[str, str]) -> dict[str, Json]:
         "after": plain(change.after),
         "effect": change.effect,
         "reason": change.reason,
+        "note": change.note,
         "origin": place(origins, change.path) or None,
     }
 

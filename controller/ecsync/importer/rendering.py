@@ -109,8 +109,12 @@ class BodyRenderer:
                 return {name: render(as_map[name]) for name in sorted(as_map)}
             value = sorted(value, key=lambda one: str(one.get(pair[0])))
         rendered = [self.render(one, element, (*at, "[]")) for one in value]
-        is_set = any(isinstance(rule, Unordered) and rule.segments == at for rule in self.rules)
-        return sorted(rendered, key=canonical) if is_set else rendered
+        return sorted(rendered, key=canonical) if self._is_set(at) else rendered
+
+    def _is_set(self, at: tuple[str, ...]) -> bool:
+        """Return whether AWS returns a list in any order: a set, or the target groups of an action."""
+        rows = [rule for rule in self.rules if isinstance(rule, (Unordered, Keyed)) and rule.segments == at]
+        return any(isinstance(rule, Unordered) or rule.key == ("TargetGroupArn",) for rule in rows)
 
     def _is_keyed(self, at: tuple[str, ...], pair: tuple[str, str]) -> bool:
         rows = (rule for rule in self.rules if isinstance(rule, Keyed) and rule.segments == at)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeGuard
 
 from ecsync.core.constraints.find import is_placeholder
 from ecsync.core.constraints.rows import Constraint, Constraints, Length, Level, OneOf, Pattern, Range, Spot, Test
 from ecsync.core.model import Desired, Documents, Text
-from ecsync.core.trees import Body, Json
+from ecsync.core.trees import Body, Json, Path
 from ecsync.core.wording import listed, nearest, quoted
 
 MOST_TAGS = 50
@@ -208,6 +209,39 @@ def _too_many_tags(spot: Spot) -> str:
     return f"{len(spot.value)} tags are too many; use at most {most}: AWS takes {MOST_TAGS}, and ecsync writes {_OURS}"
 
 
+# Services that are known to answer with an error. The models of Elastic Load Balancing and CloudWatch Logs have the
+# same pattern, and it is not known that they apply it. EC2, Auto Scaling and CloudWatch take any text.
+_TAG_ANSWERS = {
+    "ecs": "Some tags contain invalid characters",
+    "iam": "Member must satisfy regular expression pattern: [\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*",
+    "ecr": "InvalidTagParameterException",
+}
+_TAG_DOUBTS = ("elbv2", "logs")
+_TAG_MARKS = "_.:/=+-@"
+
+
+def _bad_character(value: Json) -> str:
+    """Return the first character that a tag cannot have."""
+    if not isinstance(value, str) or is_placeholder(value):
+        return ""
+    return next((one for one in value if one not in _TAG_MARKS and unicodedata.category(one)[0] not in "LNZ"), "")
+
+
+def _tag_characters(spot: Spot) -> str | tuple[Path, str]:
+    """Return the problem of a character in a tag: tags are a map, or AWS's list of pairs."""
+    pairs: list[tuple[Path, Json]] = []
+    if isinstance(spot.value, Mapping):
+        pairs = [((key,), text) for key, value in spot.value.items() for text in (key, value)]
+    for index, one in enumerate(blocks(spot.value)):
+        pairs += [((index, name), value) for name, value in one.items() if name in ("key", "value", "Key", "Value")]
+    for place, value in pairs:
+        bad = _bad_character(value)
+        if bad:
+            use = f"letters, digits, spaces and {' '.join(_TAG_MARKS)}"
+            return place, f"{quoted(str(value))} has {quoted(bad)}, which is no character of a tag; use {use}"
+    return ""
+
+
 def tag_constraints(path: str, key: str = "key", value: str = "value", *, service: str) -> Constraints:
     """Return the rows of tags: their number, and the lengths of keys and values."""
     source = f"API Reference {service}, Tag: 1 to 128 characters in a key, at most 256 in a value, 50 on a resource"
@@ -219,6 +253,11 @@ def tag_constraints(path: str, key: str = "key", value: str = "value", *, servic
             source=source,
         )
     ]
+    if service in _TAG_ANSWERS or service in _TAG_DOUBTS:
+        level: Level = "error" if service in _TAG_ANSWERS else "note"
+        where = f"API Reference {service}, Tag: the characters of keys and values"
+        rule = "tags of letters, digits, spaces and _ . : / = + - @"
+        rows.append(row(path, rule, _tag_characters, where, _TAG_ANSWERS.get(service, ""), level))
     if key:
         rows.append(row(f"{path}[].{key}", "1 to 128 characters", Length(least=1, most=128), source))
         rows.append(row(f"{path}[].{value}", "at most 256 characters", Length(most=256), source))

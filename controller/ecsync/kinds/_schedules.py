@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 
 from ecsync.core.wording import quoted
 
@@ -25,13 +26,21 @@ _EXAMPLE = "cron(0 9 ? * MON-FRI *)"
 def schedule_problem(text: str) -> str:
     """Return what is wrong with an expression, and the fix; empty if nothing is, or the text is empty."""
     if text.startswith("at("):
-        return (
-            "" if _ONCE.fullmatch(text) else f"{quoted(text)} is no time; write at(2027-01-01T09:00:00), without a zone"
-        )
+        return "" if _is_time(text) else f"{quoted(text)} is no time; write at(2027-01-01T09:00:00), without a zone"
     if text.startswith("rate("):
         return _rate_problem(text)
     found = _CRON.fullmatch(text)
     return _cron_problem(found.group(1)) if found else ""
+
+
+def _is_time(text: str) -> bool:
+    if not _ONCE.fullmatch(text):
+        return False
+    try:
+        datetime.fromisoformat(text[3:-1])
+    except ValueError:  # no day of that month, for example
+        return False
+    return True
 
 
 def _rate_problem(text: str) -> str:

@@ -3,7 +3,7 @@
 A number or boolean becomes text where AWS requires text, in its written form (`1.10` stays `1.10`). Digits become a
 number, and "true" becomes a boolean. No other conversion is made. `null` is allowed everywhere. At the top level it
 stays in the body, because there it means AWS's default. Below the top level it is removed: it means the same as an
-absent field. For plain AWS documents in JSON, `aws_types.py` adds a stricter check.
+absent field. For plain AWS documents in JSON, `plain_aws/aws_types.py` adds a stricter check.
 """
 
 from __future__ import annotations
@@ -216,7 +216,8 @@ class _Checker:
         checked = self._elements(written.value, element, pair, path, inner)
         self._unique(checked, self._element_key(pair, path), path)
         self._identified(checked, element, path)
-        if not any(isinstance(below.value, Text) for below in checked):
+        # ecsync adds tags of its own, so an empty list of tags is never sent.
+        if not any(isinstance(below.value, Text) for below in checked) and (checked or path != (self.tags,)):
             self._bounds(len(checked), " elements", shape, node.origin, path)
         same = len(checked) == len(written.value) and all(map(is_, checked, written.value))
         return written if same and written.origin is node.origin else Node(checked, node.origin)

@@ -11,9 +11,10 @@ from typing import Protocol
 from ecsync.core.model import Origin, Problem
 from ecsync.core.schema import ANY, STRING, Shape, choice, listing, mapping, structure
 from ecsync.core.wording import nearest, printable, quoted
-from ecsync.language.aws_types import mistyped
 from ecsync.language.check import check
 from ecsync.language.nodes import Node
+from ecsync.language.plain_aws import described
+from ecsync.language.plain_aws.aws_types import mistyped
 
 API_VERSION = "ecsync/v1"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
@@ -43,7 +44,6 @@ _RESOURCES = structure(
         "resources": mapping(ANY),
     }
 )
-_ON_DEPLOYMENT = ("serviceConnectConfiguration", "volumeConfigurations", "vpcLatticeConfigurations")
 
 
 def bad_name(name: object) -> str:
@@ -136,7 +136,10 @@ def read(node: Node) -> Reading:
     value = node.value
     if value is None:
         return reading
-    if not isinstance(value, dict):
+    if isinstance(value, list) and value and all(_is_bare(one) for one in value):
+        for one in value:  # of `--query`
+            _bare(one, reading)
+    elif not isinstance(value, dict):
         reading.problem(node.origin, "a document must be a map of fields: apiVersion, kind, metadata, spec")
     elif "kind" in value:
         _envelope(node, reading)
@@ -215,7 +218,7 @@ def _add(
     origin: Origin,
     annotations: Mapping[str, Node],
     formerly: tuple[str, ...] = (),
-    written: Node | None = None,
+    plain_json: bool = False,
     bare: bool = False,
 ) -> None:
     if not isinstance(name.value, str) or not NAME.fullmatch(name.value):
@@ -227,17 +230,24 @@ def _add(
     if not isinstance(spec.value, dict):
         reading.problem(spec.origin, f"{printable(kind)}/{name.value} must be a map of fields")
         return
+    created = described.as_created(kind, spec)
+    reading.notes += described.notes(kind, spec)
     reading.documents.append(
         Document(
             kind=sys.intern(kind),
             name=sys.intern(name.value),
-            held=Held(spec),
+            held=Held(created),
             origin=origin,
             annotations=annotations,
             formerly=formerly,
-            written=written,
+            written=_in_place(spec, created) if plain_json else None,
         )
     )
+
+
+def _in_place(spec: Node, created: Node) -> Node:
+    """Return the members of a plain AWS document as they are created, without those that are printed elsewhere."""
+    return Node({name: created.value[name] for name in spec.value if name in created.value}, spec.origin)
 
 
 def _checked(node: Node, shape: Shape, name: str, reading: Reading) -> Node:
@@ -267,9 +277,9 @@ def _bare(node: Node, reading: Reading) -> bool:
     """Read a plain AWS document, as the AWS CLI accepts or prints it. Return False if the node is not one."""
     fields: dict[str, Node] = node.value
     if "family" in fields and "containerDefinitions" in fields:
-        _bare_document("TaskDefinition", "family", node, node, reading)
+        _bare_document("TaskDefinition", "family", node, reading)
     elif "serviceName" in fields:
-        _bare_document("Service", "serviceName", node, _as_created(node), reading)
+        _bare_document("Service", "serviceName", node, reading)
     elif isinstance(_value(fields, "taskDefinition"), dict):
         inner = fields["taskDefinition"]
         tags = {"tags": fields["tags"]} if "tags" in fields else {}
@@ -281,21 +291,45 @@ def _bare(node: Node, reading: Reading) -> bool:
     elif "containerDefinitions" in fields:
         reading.problem(node.origin, _NO_FAMILY)
     else:
-        return False
+        return _described(node, reading)
     return True
+
+
+def _is_bare(node: Node) -> bool:
+    return isinstance(node.value, dict) and _bare(node, Reading())
+
+
+def _described(node: Node, reading: Reading) -> bool:
+    """Read an output of `describe`, or one element of it. Return False if the node is neither."""
+    found = list(described.elements(node))
+    for one in found:
+        if one.left_out:
+            reading.notes.append(Problem(one.spec.origin, f"left out: {one.left_out}"))
+            continue
+        _add(
+            reading,
+            kind=one.kind,
+            name=one.name,
+            spec=one.spec,
+            origin=one.spec.origin,
+            annotations={},
+            plain_json=one.spec.origin.file.endswith(".json"),
+            bare=True,
+        )
+    return bool(found) or described.is_empty(node)
 
 
 def _value(fields: Mapping[str, Node], key: str) -> object:
     return fields[key].value if key in fields else None
 
 
-def _bare_document(kind: str, member: str, written: Node, spec: Node, reading: Reading) -> None:
+def _bare_document(kind: str, member: str, spec: Node, reading: Reading) -> None:
     """Add a plain AWS document. In JSON its name must have AWS's type; the strict check of the body comes later."""
-    name: Node = written.value[member]
-    in_json = written.origin.file.endswith(".json")
+    name: Node = spec.value[member]
+    in_json = spec.origin.file.endswith(".json")
     if in_json:
         shape = structure({member: STRING}, member)
-        wrong = mistyped(Node({member: name}, written.origin), shape, name=kind)
+        wrong = mistyped(Node({member: name}, spec.origin), shape, name=kind)
         reading.problems += [Problem(finding.origin, finding.message) for finding in wrong]
         if wrong:
             return
@@ -306,24 +340,6 @@ def _bare_document(kind: str, member: str, written: Node, spec: Node, reading: R
         spec=spec,
         origin=name.origin,
         annotations={},
-        written=written if in_json else None,
+        plain_json=in_json,
         bare=True,
     )
-
-
-def _as_created(service: Node) -> Node:
-    """Return a described service in the form of the CreateService input.
-
-    ecs.DescribeServices returns the cluster as `clusterArn`, and three blocks only on the PRIMARY deployment. Without
-    those blocks in the body, ecsync would turn their features off.
-    """
-    fields: dict[str, Node] = dict(service.value)
-    if "cluster" not in fields and "clusterArn" in fields:
-        fields["cluster"] = fields["clusterArn"]
-    deployments = fields["deployments"].value if "deployments" in fields else []
-    for deployment in deployments if isinstance(deployments, list) else []:
-        status = deployment.get("status")
-        if status is not None and status.value == "PRIMARY":
-            moved = {name: deployment.value[name] for name in _ON_DEPLOYMENT if name in deployment.value}
-            fields = moved | fields
-    return Node(fields, service.origin)

@@ -51,6 +51,7 @@ class ParsedFile:
     names: tuple[Name, ...] = ()  # of its documents
     applications: tuple[Document, ...] = ()  # the Application documents
     problems: tuple[Problem, ...] = ()
+    notes: tuple[Problem, ...] = ()
     whole: bool = True  # False: part of the file is unreadable, so it may declare more than this
     application: str = ""  # of an unreadable file: the name of the Application that it seems to contain
 
@@ -124,6 +125,7 @@ def parse_file(name: str, content: bytes) -> ParsedFile:
     """Return the documents and problems of the file. Never raises."""
     parsed = yaml12.parse(name, content)
     problems = list(parsed.problems)
+    notes: list[Problem] = []
     found: list[Document] = []
     nodes = Nodes(name, content)
     for node, extent in zip_longest(parsed.documents, parsed.extents):
@@ -134,6 +136,7 @@ def parse_file(name: str, content: bytes) -> ParsedFile:
                 document.held.written_as(digest, nodes, number)
         found += reading.documents
         problems += reading.problems
+        notes += reading.notes
     applications = tuple(document for document in found if document.kind == "Application")
     return ParsedFile(
         name=name,
@@ -143,6 +146,7 @@ def parse_file(name: str, content: bytes) -> ParsedFile:
         names=tuple((document.kind, document.name) for document in found),
         applications=applications,
         problems=tuple(problems),
+        notes=tuple(notes),
         whole=parsed.whole and not problems,
         application="" if applications or not problems else _lost_application(content),
     )

@@ -86,6 +86,7 @@ class Links:
             own = parts.get(name, ())
             if own != self._parts.get(name, ()):
                 documents = self._documents.setdefault(name, WatchedDocuments())
+                documents.region = next((part.section.settings.region for part in own), "")
                 gone_here, added_here, touched_here = documents.replace(own)
                 gone += gone_here
                 added += added_here

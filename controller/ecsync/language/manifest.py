@@ -138,6 +138,7 @@ def _load(snapshot: Snapshot, given: _Given, cache: LoadCache) -> Loaded:
     for file in cache.parsed.values():
         file.close()
     notes = {*cache.selected.notes, *(note for own in cache.parts.values() for part in own for note in part.notes)}
+    notes.update(note for file in cache.parsed.values() for note in file.notes)
     notes.update(cache.links.notes())
     return Loaded(
         applications=tuple(application for _, _, application in cache.built.values()),

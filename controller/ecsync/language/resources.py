@@ -16,11 +16,11 @@ from ecsync.core.schema import Shape
 from ecsync.core.trees import Body, Json, Path, at, locate
 from ecsync.core.wording import quoted
 from ecsync.language.annotations import after_origin, options
-from ecsync.language.aws_types import mistyped
 from ecsync.language.check import Finding, Rows, check, rows_of
 from ecsync.language.documents import Document
 from ecsync.language.nodes import Node, Origins, Pool, plain
 from ecsync.language.outline import segments
+from ecsync.language.plain_aws.aws_types import mistyped
 from ecsync.language.references import Asked, Scope, substitute
 from ecsync.language.settings import Settings
 

@@ -41,7 +41,7 @@ def change_lines(
     `tag` is False where the reason is not known. `note` is printed in front of the effect. Without `fingerprints`, two
     processes print the same lines: the key of a fingerprint is that of its process.
     """
-    effect = "; ".join(text for text in (note, EFFECTS[change.effect]) if text)
+    effect = "; ".join(text for text in (note, change.note, EFFECTS[change.effect]) if text)
     end = (f"[{change.reason}]" if tag else "", f"({effect})" if effect else "", origin)
     found = parts(change, WIDTH)
     shown = found if fingerprints else map(_without_fingerprints, found)
@@ -67,6 +67,11 @@ def _values(change: FieldChange) -> str:
         return "(resource): missing → declared"
     before, after = _cut(_text(change.before), _text(change.after), WIDTH)
     return f"{dotted(change.path)}: {before} → {after}"
+
+
+def left_to(owner: str, declared: Json) -> str:
+    """Return who decides a value in place of the manifest, and what the manifest has."""
+    return f"left to {owner}; declared: {shown(declared)}"
 
 
 def shown(value: Json) -> str:
@@ -112,6 +117,7 @@ def from_json(field: Mapping[str, Any]) -> FieldChange:
         after=_value(field["after"]),
         effect=field["effect"],
         reason=field["reason"],
+        note=field.get("note", ""),  # a daemon of an earlier release has none
     )
 
 

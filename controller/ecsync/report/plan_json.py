@@ -89,7 +89,13 @@ def _application(one: Planned) -> dict[str, Json]:
         "incomplete": plan.incomplete,
         "remarks": list(one.remarks),
         "unmanaged": [
-            {"key": left.key.full, "path": pointer(left.path), "value": plain(left.value), "owner": left.owner}
+            {
+                "key": left.key.full,
+                "path": pointer(left.path),
+                "value": plain(left.value),
+                "owner": left.owner,
+                "declared": plain(left.declared),
+            }
             for left in plan.unmanaged
         ],
         "constraints": [
@@ -127,6 +133,7 @@ def _field(change: FieldChange, key: Key, where: Where) -> dict[str, Json]:
         "after": plain(change.after),
         "effect": change.effect,
         "reason": change.reason,
+        "note": change.note,
         "origin": where(key, change.path),
     }
 

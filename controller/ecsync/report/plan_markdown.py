@@ -14,7 +14,7 @@ from ecsync.core.model import Delete, Problem, Replace
 from ecsync.core.outcome import Step
 from ecsync.report.markdown import Fold, Section, inline, rendered
 from ecsync.report.plan_json import Planned, digest, refusal
-from ecsync.report.plan_text import conclusion, step_lines
+from ecsync.report.plan_text import conclusion, left_lines, step_lines
 
 LIMIT = 65_000  # characters; GitHub accepts 65,536 in a comment
 LONG = 40  # lines of an application that a reader has to open
@@ -128,5 +128,7 @@ def _lines(one: Planned) -> Iterator[str]:
         yield f"≈ a daemon needs: ecsync approve {one.plan.application} --digest {one.plan.approval}"
     yield from (refusal(found, one.where) for found in one.refused)
     yield from (f"≈ {remark}" for remark in one.remarks)
+    if not _in_sync(one):
+        yield from (line.text[2:] for line in left_lines(one))
     for key, note in sorted(one.notes.items()):
         yield f"≈ {key} {note}"

@@ -12,7 +12,7 @@ from ecsync.core.model import Adopt, Create, Delete, Effect, FieldChange, Forget
 from ecsync.core.normalise import normalise
 from ecsync.core.outcome import Plan, Step, Unmanaged
 from ecsync.core.trees import Json, Path, dotted, plain
-from ecsync.report.changes import EFFECTS, change_lines, shown
+from ecsync.report.changes import EFFECTS, change_lines, left_to, shown
 from ecsync.report.plan_json import Planned, digest, refusal
 
 COLUMN = 42
@@ -84,7 +84,7 @@ def _application(one: Planned, *, calls: bool, full: bool) -> Iterator[Line]:
         yield Line(f"  ≈ {remark}", "dim")
     for key, note in one.notes.items():
         yield Line(f"  ≈ {key!s:<{COLUMN - 4}} {note}", "dim")
-    yield from _unmanaged(plan, full=full)
+    yield from _unmanaged(one, full=full)
     if not (plan.steps or plan.withheld or plan.unreadable or plan.stopped):
         yield Line("  in sync: nothing to do", "good")
 
@@ -146,13 +146,25 @@ def _planned_change_lines(step: Step, change: FieldChange, one: Planned, *, fing
     return change_lines(change, origin, tag=False, note=note, fingerprints=fingerprints)
 
 
-def _unmanaged(plan: Plan, *, full: bool) -> Iterator[Line]:
-    """Yield what is left alone, or how many values that are."""
+def _unmanaged(one: Planned, *, full: bool) -> Iterator[Line]:
+    """Yield what is left alone in place of a declared value, then the rest, or how many values that is."""
+    yield from left_lines(one)
+    rest = [value for value in one.plan.unmanaged if value.declared is None]
     if full:
-        yield from map(_unmanaged_line, plan.unmanaged)
-    elif plan.unmanaged:
-        count = len(plan.unmanaged)
+        yield from map(_unmanaged_line, rest)
+    elif rest:
+        count = len(rest)
         yield Line(f"  ({count} value{'s are' if count > 1 else ' is'} left alone; --full lists them)", "dim")
+
+
+def left_lines(one: Planned) -> Iterator[Line]:
+    """Yield a line for each live value that another controller decides in place of the declared one."""
+    for value in one.plan.unmanaged:
+        if value.declared is not None:
+            name = f"{value.key} {dotted(value.path)}"
+            decided = left_to(value.owner, value.declared)
+            origin = one.where(value.key, value.path)
+            yield Line(f"  ≈ {name:<{COLUMN - 4}} {shown(value.value)}   {decided} {origin}".rstrip(), "dim")
 
 
 def _unmanaged_line(value: Unmanaged) -> Line:

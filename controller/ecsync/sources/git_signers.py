@@ -18,6 +18,7 @@ from dulwich.objects import Commit, Tag
 
 from ecsync.core.ports import SourceError
 from ecsync.core.wording import printable
+from ecsync.installed import command_for
 from ecsync.sources.git_errors import BadKey, BadSignature
 from ecsync.sources.sshsig import BEGIN, NAMESPACE, signer, verifier
 
@@ -131,7 +132,7 @@ def _public(content: bytes, path: str) -> PublicKeys | None:
     try:
         from ecsync.sources.openpgp import PublicKeys
     except ImportError:
-        _refuse("git.signers_gpg", "needs the extra ecsync[gpg], which is not installed")
+        _refuse("git.signers_gpg", f"needs the extra ecsync[gpg], which is not installed: {command_for('gpg')}")
     try:
         return PublicKeys(content)
     except BadKey as error:

@@ -145,12 +145,12 @@ def start(settings: Settings, where: str, workspace: Workspace, metrics: Metrics
 
     asked = guards.api(settings, workspace.clouds, clock, guard_changed)
     app = create_app(view, metrics.render, settings.http.hosts, hooks, asked, metrics.answered)
+    lines = emf.writer(settings.metrics, Emf(metrics.registry, settings.installation), clock)
     server = Server(settings.http.host, settings.http.port, app)
     port = server.start()
     if keeper is not None:
         keeper.start(taken=daemon.look_again)
     daemon.start()
-    lines = emf.writer(settings.metrics, Emf(metrics.registry, settings.installation), clock)
     if lines is not None:
         lines.start()
     url = f"http://{settings.http.host}:{port}"

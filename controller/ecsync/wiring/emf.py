@@ -9,7 +9,7 @@ from pathlib import Path
 
 import structlog
 
-from ecsync.config import MetricsSettings
+from ecsync.config import ConfigError, MetricsSettings
 from ecsync.core.ports import Clock
 from ecsync.core.wording import internal_error
 from ecsync.report.collectors.emf import Emf
@@ -54,12 +54,18 @@ class EmfWriter:
 
 
 def writer(settings: MetricsSettings, emf: Emf, clock: Clock) -> EmfWriter | None:
-    """Return the writer of the settings; None if they have none."""
+    """Return the writer of the settings; None if they have none. Raises ConfigError for a file that it cannot write."""
     if not settings.emf:
         return None
     kind, _, path = settings.emf.partition(":")
-    write = _to_stdout if kind == "stdout" else _appends(Path(path))
-    return EmfWriter(emf, clock, write, settings.emf_interval)
+    if kind == "stdout":
+        return EmfWriter(emf, clock, _to_stdout, settings.emf_interval)
+    try:
+        Path(path).open("a", encoding="utf-8").close()
+    except OSError as error:
+        fix = "make its folder, and let ecsync write there"
+        raise ConfigError(f"metrics.emf: {path}: cannot be written ({error.strerror}); {fix}") from None
+    return EmfWriter(emf, clock, _appends(Path(path)), settings.emf_interval)
 
 
 def _to_stdout(line: str) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ecsync import config
 from ecsync.config import ConfigError
+from ecsync.installed import command_for
 
 if TYPE_CHECKING:
     from ecsim import Simulator
@@ -42,7 +43,7 @@ def start(
         from ecsim import Settings, Simulator, SpeedClock
     except ImportError as error:
         raise ConfigError(
-            f"the simulated AWS is not installed ({error.name} is missing): pip install 'ecsync[simulator]'"
+            f"the simulated AWS is not installed ({error.name} is missing): {command_for('simulator')}"
         ) from error
     settings = Settings(region=region, speed=speed, settling=settling)
     if settles_in:

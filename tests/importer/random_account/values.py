@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from random import Random
@@ -26,6 +27,7 @@ TEXTS = (
 )  # fmt: skip
 NAMES = ("A", "a", "no", "ON", "with.dots", "with space", "1", "null", "${Cluster/prod}", "a:b", "#x", "<<", "=")
 TAG_KEYS = ("team", "Team", "a b", "a:b/c=+-@", "yes", "1", "null", "<<", "cost.center", "é")
+IN_TAGS_OF_ECS = re.compile(r"[\w\s.:/=+@-]*")
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/"
 CERTIFICATE = f"arn:aws:acm:{REGION}:{ACCOUNT}:certificate/"
 NAMESPACE = f"arn:aws:servicediscovery:{REGION}:{ACCOUNT}:namespace/ns-abcdefgh12345678"
@@ -79,4 +81,9 @@ class RandomValues:
         return self.maybe()
 
     def tags(self, name: str = "key", value: str = "value") -> list[Body]:
-        return [{name: key, value: self.pick(("", *TEXTS[:20], "${Cluster/prod}"))} for key in self.sample(TAG_KEYS)]
+        keys: Sequence[str] = TAG_KEYS
+        texts: Sequence[str] = ("", *TEXTS[:20], "${Cluster/prod}")
+        if name == "key":  # ECS refuses the others: "Some tags contain invalid characters"
+            keys = tuple(filter(IN_TAGS_OF_ECS.fullmatch, keys))
+            texts = tuple(filter(IN_TAGS_OF_ECS.fullmatch, texts))
+        return [{name: key, value: self.pick(texts)} for key in self.sample(keys)]

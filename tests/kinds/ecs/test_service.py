@@ -14,10 +14,11 @@ from ecsync.core.diff import UnmanagedValue, differences
 from ecsync.core.marks import OWNER
 from ecsync.core.model import Absent, Create, Delete, Desired, Documents, Key, Present, Ref, Replace, Text, Unreadable
 from ecsync.core.ports import AwsError
-from ecsync.core.trees import Body, thaw
+from ecsync.core.trees import Body, dotted, thaw
 from ecsync.kinds._common import without
 from ecsync.kinds.ecs._service_read import present_of
 from ecsync.kinds.ecs.service import KIND
+from ecsync.report.changes import change_lines, left_to
 from tests.kinds.ecs import answers
 from tests.kinds.ecs.answers import Reader
 from tests.kinds.elbv2.answers import refused
@@ -212,6 +213,33 @@ def test_the_autoscaler_decides_the_count_in_its_range_and_outside_the_nearest_b
     assert sent(BODY, observed) == expected
     undeclared = {name: value for name, value in BODY.items() if name != "desiredCount"}
     assert sent(undeclared, observed) == expected
+
+
+BEYOND = "3, left to the autoscaler (2 to 4), and the declared count is beyond its MaxCapacity; declared: 9"
+
+
+@pytest.mark.parametrize(
+    ("observed", "declared", "expected"),
+    [
+        (scaled(2, 4, 3), 2, "3, left to the autoscaler (2 to 4); declared: 2"),
+        (scaled(2, 4, 3), 9, BEYOND),
+        (scaled(2, 4, 3), 3, ""),
+        (scaled(2, 4, 3), None, ""),
+        (scaled(2, 4, 1), 3, "1 → 2 [drift] (clamped to MinCapacity of the autoscaler (2 to 4); declared: 3)"),
+        (scaled(2, 4, 7), None, "7 → 4 [drift] (clamped to MaxCapacity of the autoscaler (2 to 4))"),
+    ],
+)
+def test_what_the_autoscaler_decides_is_a_value_left_to_it_or_a_note_on_the_change(
+    observed: Present, declared: int | None, expected: str
+) -> None:
+    found = compare(KIND, {**BODY, "desiredCount": declared}, observed)
+    lines = [line for one in found.fields for line in change_lines(one)]
+    lines += [
+        f"{dotted(one.path)}: {one.value}, {left_to(one.owner, one.declared)}"
+        for one in found.unmanaged
+        if one.declared is not None
+    ]
+    assert lines == ([f"desiredCount: {expected}"] if expected else [])
 
 
 def test_the_manifest_decides_the_count_while_scaling_is_suspended() -> None:

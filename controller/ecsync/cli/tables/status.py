@@ -142,7 +142,7 @@ def resource_titles(*, many: bool, wide: bool) -> tuple[str, ...]:
 
 
 def resource_row(application: str, one: dict[str, Any], now: datetime, *, wide: bool) -> Row:
-    """Return the row of a resource, with its changes under it."""
+    """Return the row of a resource, with its changes, and what is left to others, under it."""
     cells: list[Cell] = [(application, "")] if application else []
     cells += [
         (f"{one['kind']}/{one['name']}", ""),
@@ -154,7 +154,8 @@ def resource_row(application: str, one: dict[str, Any], now: datetime, *, wide: 
         cells += [(one["physical"] or "-", ""), (one["origin"] or "-", ""), (_last_change(one, now), "")]
     why = (_show.joined(one["message"], one["why"]), "")
     changes = tuple((f"  {line}", "") for field in one["fields"] for line in _show.change(field))
-    return Row(cells=(*cells, why), below=changes, mark=one["key"])
+    left = tuple((f"  {_show.left(value)}", "dim") for value in one.get("left", ()))
+    return Row(cells=(*cells, why), below=(*changes, *left), mark=one["key"])
 
 
 def _last_change(one: dict[str, Any], now: datetime) -> str:

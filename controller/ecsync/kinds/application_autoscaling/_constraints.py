@@ -14,6 +14,7 @@ from ecsync.core.wording import MOST_OPTIONS, nearest, quoted, suggestion
 from ecsync.kinds._common import moment
 from ecsync.kinds._constraint_parts import blocks, member, number, row, text
 from ecsync.kinds._schedules import schedule_problem
+from ecsync.kinds.application_autoscaling._shared import without_target
 
 _TARGET = "API Reference application-autoscaling.RegisterScalableTarget"
 _POLICY = "API Reference application-autoscaling.PutScalingPolicy"
@@ -152,7 +153,20 @@ def _edge(value: Json, absent: float) -> float:
 _CONFIG = "API Reference application-autoscaling.TargetTrackingScalingPolicyConfiguration"
 _STEP = "API Reference application-autoscaling.StepScalingPolicyConfiguration"
 
+
+def _steps(spot: Spot) -> str:
+    return "" if spot.value else "it has no step; declare one: [{MetricIntervalLowerBound: 0, ScalingAdjustment: 1}]"
+
+
+_SCALED = (
+    Across(path="", rule="with a ScalableTarget of its service", test=without_target, level="note",
+           source="API Reference application-autoscaling: the scalable target must be registered first",
+           answer="No scalable target found for service namespace"),
+)  # fmt: skip
+
 SCALING_POLICY: Constraints = (
+    *_SCALED,
+    row(f"{_STEPS}.StepAdjustments", "required", _steps, _STEP, absent=True),
     row("ResourceId", "service/cluster/name for ECS", _resource_id, _TARGET),
     row("PolicyName", "1 to 256 printable characters of ASCII",
         Pattern(allowed=r"[ -~]{1,256}", text="1 to 256 printable characters of ASCII"),
@@ -220,6 +234,7 @@ def _low_and_high(spot: Spot) -> str:
 
 
 SCHEDULED_ACTION: Constraints = (
+    *_SCALED,
     row("ResourceId", "service/cluster/name for ECS", _resource_id, _TARGET),
     row("ScheduledActionName", "no : / |, and no space at either end",
         Pattern(allowed=r"(?! )[^:/|\x00-\x1f\x7f-\x9f]{1,256}(?<! )",

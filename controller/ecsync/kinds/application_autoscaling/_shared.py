@@ -147,6 +147,18 @@ def _declared_target(body: Body) -> Hashable:
     return target_of(body) or (body.get("Service"), body.get("ResourceId"), body.get("ScalableDimension"))
 
 
+def without_target(desired: Desired, documents: Documents) -> Iterator[tuple[Path, str]]:
+    """Yield that no document registers the scalable target of a policy or a scheduled action."""
+    if desired.options.manage and not documents.find(
+        "ScalableTarget", _targets, _target_in_documents(desired.body, documents)
+    ):
+        yield (), "no ScalableTarget is declared for its service; declare one, if no other application has it"
+
+
+def _targets(target: Desired, documents: Documents) -> Iterator[Hashable]:
+    yield _target_in_documents(target.body, documents)
+
+
 def declared_once(member: str = "") -> Callable[[Desired, Documents], Iterator[tuple[Path, str]]]:
     """Return a check that no other document declares the same resource; `member` holds the name of a child.
 

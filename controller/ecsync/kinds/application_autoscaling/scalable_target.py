@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from ecsync.core import marks
-from ecsync.core.kind import Collection, Gate, Kind, Owned, Proceed, ShapeOf, Wanted, World
+from ecsync.core.kind import Collection, Decided, Gate, Kind, Owned, Proceed, ShapeOf, Wanted, World
 from ecsync.core.marks import with_marks
 from ecsync.core.model import (
     Absent,
@@ -223,6 +223,14 @@ def _adjust(body: Body, present: Present) -> Body:
     return found
 
 
+def _decided(body: Body, present: Present) -> Iterator[Decided]:
+    """Yield the bounds that a live scheduled action has set in place of the declared ones."""
+    adjusted_body = _adjust(body, present)
+    for member in _BOUNDS:
+        if adjusted_body.get(member) != body.get(member):
+            yield Decided(path=(member,), owner="a scheduled action, which has set it")
+
+
 def _bounds_of_actions(facts: Body, member: str) -> list[Json]:
     actions = facts.get("scheduledActions") or ()
     return [action[member] for action in actions if action.get(member) is not None]
@@ -303,6 +311,7 @@ ScalableTarget/web:
     needs=needs_service,
     cross_check=declared_once(),
     adjust=_adjust,
+    decided=_decided,
     gate=_gate,
     health=_health,
     serial_domain=lambda body: f"scaling/{resource_id(body)}",

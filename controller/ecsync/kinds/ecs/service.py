@@ -12,6 +12,7 @@ from ecsync.core.rules import Resets
 from ecsync.core.trees import Body, Json, Path
 from ecsync.kinds._common import arn_tagging, operations, without
 from ecsync.kinds.ecs._revisions import family_of
+from ecsync.kinds.ecs._service_count import complete_create, cross_check, decided, decided_count
 from ecsync.kinds.ecs._service_deployment_rules import is_daemon
 from ecsync.kinds.ecs._service_health import draining, health
 from ecsync.kinds.ecs._service_read import SERVICES, cluster_of, owned, printed, read
@@ -140,7 +141,7 @@ def _delete(observed: Present) -> tuple[Call, ...]:
 def adjust(body: Body, present: Present) -> Body:
     """Return the desired body with the values that the autoscaler, Cloud Map and the task definition family decide."""
     adjusted = without(body, *present.facts.get("notReturned", ()))
-    count = _count(present)
+    count = decided_count(present)
     if count is not None:
         adjusted["desiredCount"] = count
     if isinstance(body.get("serviceConnectConfiguration"), Mapping):
@@ -152,54 +153,6 @@ def adjust(body: Body, present: Present) -> Body:
     if isinstance(wanted, str) and ":" not in wanted and isinstance(live, str) and family_of(live) == wanted:
         adjusted["taskDefinition"] = live  # a family alone matches each of its revisions
     return adjusted
-
-
-def band(desired: Desired, documents: Documents) -> tuple[int, int] | None:
-    """Return (MinCapacity, MaxCapacity) of the ScalableTarget document for the service; None without one."""
-    for other in documents.find("ScalableTarget", _scaled, desired.key):
-        low, high = other.body.get("MinCapacity"), other.body.get("MaxCapacity")
-        if isinstance(low, int) and isinstance(high, int):
-            return low, high
-    return None
-
-
-def _scaled(target: Desired, _: Documents) -> Iterator[Key]:
-    """Yield the service that a scalable target refers to."""
-    service = target.body.get("Service")
-    if isinstance(service, Text) and service.sole is not None:
-        yield service.sole.key
-
-
-def _cross_check(desired: Desired, documents: Documents) -> Iterator[tuple[Path, str]]:
-    count, bounds = desired.body.get("desiredCount"), band(desired, documents)
-    if isinstance(count, int) and bounds and not bounds[0] <= count <= bounds[1]:
-        problem = f"desiredCount {count} is outside the range of its ScalableTarget, {bounds[0]} to {bounds[1]}"
-        yield ("desiredCount",), f"{problem}: leave it out, or declare a number in that range"
-
-
-def _complete_create(desired: Desired, documents: Documents) -> Body:
-    """Return the body of a create with a count: the declared one, else MinCapacity (docs/rules.md R13)."""
-    bounds = band(desired, documents)
-    if bounds is None or is_daemon(desired.body) or desired.body.get("desiredCount") is not None:
-        return desired.body
-    return {**desired.body, "desiredCount": bounds[0]}
-
-
-_SCALING_ACTIVITIES = ("DynamicScalingIn", "DynamicScalingOut", "ScheduledScaling")
-
-
-def _count(present: Present) -> Json:
-    """Return the count that the autoscaler decides; None where the manifest decides (docs/rules.md R13).
-
-    The live count, or the nearest bound if it is outside the bounds. The manifest decides while scaling is suspended.
-    """
-    target, live = present.facts.get("scalableTarget"), present.body.get("desiredCount")
-    if not target or live is None or is_daemon(present.body):
-        return None
-    suspended = target.get("SuspendedState") or {}
-    if all(suspended.get(f"{activity}Suspended") for activity in _SCALING_ACTIVITIES):
-        return None
-    return min(max(live, target.get("MinCapacity", live)), target.get("MaxCapacity", live))
 
 
 def _connected(block: Body, present: Present) -> Body:
@@ -382,9 +335,10 @@ Service/web:
     needs=_needs,
     inquire=lambda reader, desired, present, fields: inquire(reader, adjust(desired.body, present), present, fields),
     reason=reason,
-    cross_check=_cross_check,
-    complete_create=_complete_create,
+    cross_check=cross_check,
+    complete_create=complete_create,
     adjust=adjust,
+    decided=decided,
     gate=_gate,
     serves=serves,
     health=health,

@@ -16,7 +16,7 @@ from ecsync.kinds.ecs._revision_read import owned, printed, read
 from ecsync.kinds.ecs._revision_state import COLLECTIONS
 from ecsync.kinds.ecs._revisions import LISTING
 from ecsync.kinds.ecs._task_definition_rules import REVIEWED, RULES
-from ecsync.kinds.ecs.constraints import containers, ports_and_logs, service_documents, task, volumes
+from ecsync.kinds.ecs.constraints import containers, ports_and_logs, regions, service_documents, task, volumes
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
 
@@ -160,6 +160,7 @@ TaskDefinition/web:
         *ports_and_logs.ROWS,
         *volumes.ROWS,
         *service_documents.OF_TASK_DEFINITION,
+        *regions.OF_TASKS,
     ),
     rules=RULES,
     read=read,

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+
+from ecsync.core.constraints.find import is_placeholder
 from ecsync.core.constraints.rows import Constraints, Length, Pattern, Range, Spot
+from ecsync.core.trees import Path
+from ecsync.core.wording import quoted
 from ecsync.kinds._constraint_parts import arn_constraints, row, tag_constraints, text
 from ecsync.kinds._policy_constraints import grant_constraints, trust_constraints
 
@@ -20,10 +26,23 @@ def _service_linked(spot: Spot) -> str:
     return f"{name} is AWS's own policy; use arn:aws:iam::aws:policy/{path}{name}"
 
 
+_POLICY_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]{1,128}")
+
+
+def _policy_names(spot: Spot) -> str | tuple[Path, str]:
+    for name in spot.value if isinstance(spot.value, Mapping) else ():
+        if not is_placeholder(name) and not _POLICY_NAME.fullmatch(name):
+            use = "1 to 128 letters, digits and _ + = , . @ -"
+            return (name,), f"{quoted(name)} is not a valid name of a policy; use {use}"
+    return ""
+
+
 ROWS: Constraints = (
     *tag_constraints("Tags", "Key", "Value", service="iam"),
     *trust_constraints("AssumeRolePolicyDocument"),
     *grant_constraints("Policies.*"),
+    row("Policies", "names of letters, digits and _ + = , . @ -", _policy_names,
+        "botocore iam-2010-05-08 policyNameType"),
     row("RoleName", "at most 64 characters", Length(least=1, most=64), "botocore iam-2010-05-08 roleNameType"),
     row("Path", "/, or text between two /", Pattern(allowed=r"/|/[!-~]+/", text="/, or a path such as /team/"),
         "botocore iam-2010-05-08 pathType"),

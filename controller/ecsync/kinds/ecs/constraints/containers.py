@@ -204,13 +204,22 @@ def _swappiness(spot: Spot) -> str:
 
 
 def _check_command(spot: Spot) -> str:
-    if not isinstance(spot.value, (list, tuple)) or not spot.value or not is_whole(spot.value):
+    if not isinstance(spot.value, (list, tuple)) or not is_whole(spot.value):
         return ""
+    if not spot.value:
+        return 'there is no command; write ["CMD-SHELL", "curl -f http://localhost/ || exit 1"]'
     first, rest = str(spot.value[0]).strip(), spot.value[1:]
     if first == "NONE" or first.split(" ")[0] in ("CMD", "CMD-SHELL"):
         lacks = first in ("CMD", "CMD-SHELL") and not rest
         return f"there is nothing after {first}; add the command" if lacks else ""
     return 'the first element is no CMD or CMD-SHELL; write ["CMD-SHELL", "curl -f http://localhost/ || exit 1"]'
+
+
+def _variable_name(spot: Spot) -> str:
+    name = spot.value if isinstance(spot.value, str) else "?"
+    if name and "=" not in name:
+        return ""
+    return f"{quoted(name)} is no name of a variable (Docker reads it up to the first =); use letters, digits and _"
 
 
 def _check_timeout(spot: Spot) -> str:
@@ -309,6 +318,10 @@ ROWS: Constraints = (
     row(f"{_C}.ulimits[].name", "nofile on Fargate", _ulimit_of_fargate,
          "botocore ecs-2014-11-13 ContainerDefinition.ulimits: Fargate overrides nofile alone", level="note",
          when=is_fargate),
+    *(
+        row(f"{_C}.{name}[].name", "not empty, and without =", _variable_name, "Docker: --env NAME=VALUE", level="note")
+        for name in ("environment", "secrets")
+    ),
     row(f"{_C}.healthCheck.command", "CMD, CMD-SHELL or NONE first", _check_command, _CHECK, level="note"),
     row(f"{_C}.healthCheck.interval", "5 to 300", Range(least=5, most=300), _CHECK),
     row(f"{_C}.healthCheck.timeout", "2 to 60", Range(least=2, most=60), _CHECK),

@@ -76,6 +76,15 @@ def _host_port_is_free(spot: Spot) -> str:
     return ""
 
 
+_AGENT_PORTS = frozenset((22, 2375, 2376, 51678, 51679, 51680))
+
+
+def _host_port_of_the_agent(spot: Spot) -> str:
+    if number(spot.value) not in _AGENT_PORTS or str(spot.block.get("protocol") or "tcp") != "tcp":
+        return ""
+    return f"an instance has {spot.value} for SSH, Docker or the ECS agent, so no task starts; use another port"
+
+
 def _name_once(spot: Spot) -> str:
     at = _at(spot)
     if not text(spot.value):
@@ -200,6 +209,9 @@ ROWS: Constraints = (
                answer="When networkMode=host, the host ports and container ports in port mappings must match"),
     Constraint(path=f"{_P}.hostPort", rule="each port once", test=_host_port_is_free, level="note", absent=True,
                source=_MAPPING),
+    Constraint(path=f"{_P}.hostPort", rule="no port of SSH, Docker or the ECS agent", test=_host_port_of_the_agent,
+               when=in_modes("bridge", "host"), level="note",
+               source="API Reference ecs.PortMapping: the default reserved ports"),
     Constraint(path=f"{_P}.containerPortRange", rule="first-last", test=_port_range, source=_MAPPING),
     Constraint(path=f"{_P}.name", rule="lower-case letters, digits, _ and -, not - first, at most 64",
                test=Pattern(allowed=r"[a-z0-9_][a-z0-9_-]{0,63}",

@@ -212,6 +212,15 @@ def _volumes_fit(service: Desired, documents: Documents) -> Found:
             )
 
 
+def _volumes_configured(service: Desired, documents: Documents) -> Found:
+    definition = definition_of(service, documents)
+    for one in blocks(definition.get("volumes") if definition is not None else None):
+        name = text(one.get("name"))
+        if one.get("configuredAtLaunch") is True and not service.body.get("volumeConfigurations"):
+            fix = f"declare volumeConfigurations: [{{name: {name}, managedEBSVolume: ...}}]"
+            yield ("volumeConfigurations",), f"the volume {quoted(name)} is configured at launch, and not here; {fix}"
+
+
 def _exec_needs_role(service: Desired, documents: Documents) -> Found:
     definition = definition_of(service, documents)
     has_role = definition is None or definition.get("taskRoleArn")
@@ -356,6 +365,8 @@ ROWS: Constraints = (
            answer="The target group does not have an associated load balancer"),
     Across(path="volumeConfigurations[].name", rule="a volume with configuredAtLaunch", test=_volumes_fit,
            source="API Reference ecs.ServiceVolumeConfiguration"),
+    Across(path="volumeConfigurations", rule="required with a volume that has configuredAtLaunch", level="note",
+           test=_volumes_configured, source="API Reference ecs.Volume: specify volumeConfigurations"),
     Across(path="enableExecuteCommand", rule="with taskRoleArn in the task definition", test=_exec_needs_role,
            source="developer guide, ECS Exec: the task role needs ssmmessages", level="note"),
     Across(path="capacityProviderStrategy[].capacityProvider", rule="a provider of the cluster", test=_providers_fit,

@@ -11,6 +11,7 @@ from ecsync.core.model import Text
 from ecsync.core.trees import Body, Json, leaves
 from ecsync.core.wording import listed, quoted
 from ecsync.kinds._constraint_parts import blocks, choose, is_whole, number, tag_constraints, text
+from ecsync.kinds.ecs.constraints.regions import image_region
 
 _REGISTER = "API Reference ecs.RegisterTaskDefinition"
 _SIZES = "botocore ecs-2014-11-13 RegisterTaskDefinition: the list of memory values for each cpu value"
@@ -251,13 +252,12 @@ def _region_of_logs(spot: Spot) -> str:
     """Return the note of a log group in another Region than the image."""
     region = text(spot.value)
     for container in blocks(spot.body.get("containerDefinitions")):
-        found = _ECR.match(text(container.get("image")))
-        if found and region and found.group(1) != region:
-            return f"the logs go to {region}, and an image is in {found.group(1)}; use one Region if this is not meant"
+        found = image_region(container.get("image"))
+        if found and region and found != region:
+            return f"the logs go to {region}, and an image is in {found}; use one Region if this is not meant"
     return ""
 
 
-_ECR = re.compile(r"\d{12}\.dkr\.ecr\.([a-z0-9-]+)\.")
 _FARGATE_ONLY = "API Reference ecs: not supported for tasks that use Fargate"
 
 ROWS: Constraints = (

@@ -92,6 +92,13 @@ def _autoprovision(spot: Spot) -> str:
     return "autoprovision has an effect with scope: shared alone; declare that scope, or leave it out"
 
 
+def _one_at_launch(spot: Spot) -> str:
+    names = [text(one.get("name")) for one in blocks(spot.value) if one.get("configuredAtLaunch") is True]
+    if len(names) < 2:
+        return ""
+    return f"{listed(names)} are configured at launch; keep one, the other as a volume of EFS or of the host"
+
+
 _EFS = "API Reference ecs.EFSVolumeConfiguration"
 
 ROWS: Constraints = (
@@ -99,6 +106,8 @@ ROWS: Constraints = (
          "Unknown volume"),
     row(f"{_C}.volumesFrom[].sourceContainer", "another container of the task", _source_exists,
          "API Reference ecs.VolumeFrom"),
+    row("volumes", "one volume with configuredAtLaunch", _one_at_launch,
+         "botocore ecs-2014-11-13 Volume.configuredAtLaunch: only one volume of a revision"),
     row("volumes[]", "one configuration", _one_configuration, "API Reference ecs.Volume"),
     row("volumes[].name", "mounted by a container", _volume_is_used, "API Reference ecs.Volume", level="note"),
     row("volumes[].name", "1 to 255 characters", Length(least=1, most=255), "API Reference ecs.Volume"),

@@ -122,6 +122,18 @@ def _one_balancer(group: Desired, documents: Documents) -> Found:
         yield (), f"listeners of {listed([str(key) for key in found])} forward to it; {fix}"
 
 
+def _ip_version(group: Desired, documents: Documents) -> Found:
+    if group.body.get("IpAddressType") != "ipv6":
+        return
+    for kind in ("Listener", "ListenerRule"):
+        for router in documents.find(kind, _users, group.key):
+            balancer = _balancer_behind(router, documents)
+            if balancer is not None and balancer.body.get("IpAddressType") in (None, "ipv4"):
+                problem = f"targets with IPv6 need a dualstack load balancer, and {balancer.key} has ipv4"
+                yield ("IpAddressType",), f"{problem}; set IpAddressType: dualstack there"
+                return
+
+
 ROWS: Constraints = (
     *tag_constraints("Tags", "Key", "Value", service="elbv2"),
     *action_constraints("DefaultActions"),
@@ -152,4 +164,6 @@ OF_TARGET_GROUP: Constraints = (
     Across(path="", rule="behind one load balancer", test=_one_balancer,
            source="developer guide, target groups: one load balancer",
            answer="The following target groups cannot be associated with more than one load balancer"),
+    Across(path="IpAddressType", rule="ipv6 behind a dualstack load balancer", test=_ip_version,
+           source="developer guide, target groups: IPv6 target groups can only be used with dualstack load balancers"),
 )  # fmt: skip

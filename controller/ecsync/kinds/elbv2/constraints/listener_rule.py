@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
+from ecsync.core.constraints.find import is_placeholder
 from ecsync.core.constraints.rows import Across, Constraints, Length, OneOf, Pattern, Range, Spot
-from ecsync.core.trees import Json
+from ecsync.core.trees import Json, Path
 from ecsync.core.wording import quoted
 from ecsync.kinds._constraint_parts import (
     arn_constraints,
@@ -92,6 +94,19 @@ def _ip(spot: Spot) -> str:
 _PATH = Pattern(allowed=r"""[A-Za-z0-9_\-.$/~"'@:+&*?%!,;=()]{1,128}""",
                 text="1 to 128 of letters, digits and _ - . $ / ~ \" ' @ : + & * ?")  # fmt: skip
 _HOST = Pattern(allowed=r"[A-Za-z0-9\-.*?_]{1,128}", text="1 to 128 of letters, digits and - . * ?")
+_OF_VALUES = {"path-pattern": _PATH, "host-header": _HOST}
+
+
+def _short_values(spot: Spot) -> str | tuple[Path, str]:
+    """Test `Values`, the short form of two fields."""
+    pattern = _OF_VALUES.get(text(spot.block.get("Field")))
+    for index, one in enumerate(spot.value if pattern is not None and isinstance(spot.value, (list, tuple)) else ()):
+        value = text(one)
+        if pattern is not None and value and not is_placeholder(value) and not re.fullmatch(pattern.allowed, value):
+            return (index,), f"{quoted(value)} is not what AWS accepts; use {pattern.text}"
+    return ""
+
+
 _METHOD = Pattern(allowed=r"[A-Z_-]{1,40}", text="a method in upper case, such as GET")
 
 
@@ -110,6 +125,7 @@ ROWS: Constraints = (
     row("Conditions[].Field", "with values", _condition_has_values, "API Reference elbv2.RuleCondition"),
     row("Conditions[].Field", "with the values of this field alone", _own_values, "API Reference elbv2.RuleCondition"),
     row("Conditions[].PathPatternConfig.Values[]", "a path", _PATH, "API Reference elbv2.RuleCondition"),
+    row("Conditions[].Values", "a path or a host name", _short_values, "API Reference elbv2.RuleCondition"),
     row("Conditions[].PathPatternConfig.Values[]", "begins with /", _slash, "API Reference elbv2.RuleCondition",
         level="note"),
     row("Conditions[].HostHeaderConfig.Values[]", "a host name", _HOST, "API Reference elbv2.RuleCondition"),

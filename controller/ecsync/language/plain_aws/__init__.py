@@ -1,0 +1,1 @@
+"""Plain AWS documents: what the AWS CLI takes and prints, as manifests."""
