@@ -103,6 +103,17 @@ class Collection:
     as_tagged: Callable[[str, Tags], Body] | None = None  # (ARN, its tags) -> the answer, or with `ids` the item
 
 
+Derive: TypeAlias = Callable[[Mapping[str, str | tuple[str, ...]]], str | None]  # from the outputs that are read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """An output that takes a call of its own. `read` gets the resource; None: this resource has no such output."""
+
+    operation: str  # `elbv2.DescribeRules`; it is one of the kind's `reads`
+    read: Callable[[Reader, Present], str | None]
+
+
 Printed: TypeAlias = Callable[[Body, Body], Present]  # (the output of describe, the declared body) -> the resource
 
 
@@ -210,9 +221,11 @@ class Kind:
     name_limit: int = 255  # the longest name, in characters
     regional: bool = True  # False: its names are of the account, for all Regions
     primary: str  # the output that `${Kind/name}` without an output means
-    outputs: tuple[str, ...]  # the outputs that other documents can refer to
+    outputs: Mapping[str, str]  # the outputs that other documents can refer to, each with what it is for
     list_outputs: frozenset[str] = frozenset()  # those of them that are lists
     known: Callable[[Body], Mapping[str, str]] = _no_outputs  # outputs that follow from the body alone (names)
+    derived: Mapping[str, Derive] = field(default_factory=dict)  # outputs that are a part of another one: of the ARN
+    asked: Mapping[str, Asked] = field(default_factory=dict)  # outputs that are read only where a document uses them
     # Outputs that get another value by an update, a new revision or a replacement (default for a replacement: all).
     invalidates: Mapping[Literal["update", "revise", "replace"], tuple[str, ...]] = field(default_factory=dict)
     tagging: Tagging | None = None  # None: AWS has no tags on this kind

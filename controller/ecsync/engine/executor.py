@@ -395,6 +395,6 @@ def _shows_enough(run: _Run, step: Step, shown: Present) -> bool:
     if run.removes:
         return False
     known = isinstance(step.change, Create) and all(
-        one in shown.outputs for one in run.inputs.kind(step.id.key).outputs
+        one in shown.outputs for one in run.inputs.read_outputs(step.id.key)
     )
     return known or step.id.key not in run.depended

@@ -11,6 +11,7 @@ from ecsync.core.model import Call, Create, Delete, Desired, Documents, FieldCha
 from ecsync.core.rules import Resets
 from ecsync.core.trees import Body, Json, Path
 from ecsync.kinds._common import arn_tagging, operations, without
+from ecsync.kinds._outputs import OUTPUTS
 from ecsync.kinds.ecs._revisions import family_of
 from ecsync.kinds.ecs._service_deployment_rules import is_daemon
 from ecsync.kinds.ecs._service_health import draining, health
@@ -346,7 +347,7 @@ Service/web:
     natural=_natural,
     name_member="serviceName",
     primary="name",
-    outputs=("name", "arn"),
+    outputs=OUTPUTS["Service"],
     known=_known,
     invalidates={"replace": ("name", "arn")},
     tagging=TAGGING,
