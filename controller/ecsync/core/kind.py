@@ -30,6 +30,7 @@ from ecsync.core.model import (
 from ecsync.core.outcome import HEALTHY, LOOK_AGAIN, Health
 from ecsync.core.ports import Reader
 from ecsync.core.rules import Rules
+from ecsync.core.schema import Shape
 from ecsync.core.trees import Body, Path
 
 World: TypeAlias = Mapping[Key, Observed]  # the observed resources of the application, as far as they are read
@@ -232,6 +233,8 @@ class Kind:
 
     # 2 SHAPE
     shape: ShapeOf | None = None  # None: a document of our own (Network); only `check` validates it
+    own_shape: Shape | None = None  # of such a document, for people and editors
+    notes: Mapping[str, str] = field(default_factory=dict)  # what the language adds to a field, by path (`_notes.py`)
     # AWS's shape -> the members that `rules` take into account.
     reviewed: Mapping[str, str] = field(default_factory=dict)
     check: Callable[[Body], Iterable[tuple[tuple[str | int, ...], str]]] = lambda _: ()  # errors: (path, message)

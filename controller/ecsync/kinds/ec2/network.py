@@ -13,6 +13,7 @@ from ecsync.core import marks
 from ecsync.core.kind import Asked, Kind, Wanted, World
 from ecsync.core.model import Absent, Key, Observed, Present, Text, Unreadable
 from ecsync.core.ports import Reader
+from ecsync.core.schema import BOOLEAN, STRING, documented, mapping, structure
 from ecsync.core.trees import Body, Json, Path, canonical, leaves
 from ecsync.core.wording import listed, quoted, suggestion
 from ecsync.kinds._common import medium, operations, without_nones
@@ -32,7 +33,31 @@ def _natural(body: Body) -> str | None:
 
 # 2 SHAPE ---------------------------------------------------------------------------------------------------------
 
-# AWS's model has no such shape: `_check` alone decides what a document may declare.
+# AWS's model has no such shape. `_check` alone decides what a document may declare, and OWN_SHAPE describes it.
+
+_TAGS = structure({"tags": documented(mapping(STRING), "Tags that a subnet must have, all of them.")}, "tags")
+OWN_SHAPE = documented(
+    structure(
+        {
+            "id": documented(STRING, "The id of the VPC. Declare one of id, tags and default."),
+            "tags": documented(
+                mapping(STRING), "Tags that the VPC must have, all of them; exactly one VPC must match."
+            ),
+            "default": documented(BOOLEAN, "true: the default VPC of the Region."),
+            "subnets": documented(
+                structure(
+                    {
+                        "public": documented(_TAGS, "The subnets of publicSubnetIds.", "by their route tables"),
+                        "private": documented(_TAGS, "The subnets of privateSubnetIds.", "by their route tables"),
+                    }
+                ),
+                "The public and the private subnets, by their tags. Where one is declared, subnetIds has no others.",
+                "all subnets of the VPC",
+            ),
+        }
+    ),
+    "A VPC and its subnets: read from the account, never changed.",
+)
 
 
 def _check(body: Body) -> Iterator[tuple[Path, str]]:
@@ -233,6 +258,7 @@ Network/main:
     list_outputs=frozenset({"subnetIds", "publicSubnetIds", "privateSubnetIds", "availabilityZones"}),
     known=lambda body: {"vpcId": body["id"]} if isinstance(body.get("id"), str) else {},
     asked={"defaultSecurityGroupId": Asked(operation=f"ec2.{_GROUPS_READ}", read=_default_security_group)},
+    own_shape=OWN_SHAPE,
     check=_check,
     read=_read,
     looks_for=_looks_for,
