@@ -183,10 +183,16 @@ def waits_for(inputs: Inputs, key: Key) -> str:
     """Return the text about what waits for a resource. That resource has the reason, where the plan shows it."""
     if inputs.application.documents.get(key) is not None:
         return f"waits for {key}"
-    return f"waits for {key} of {key.application}: {_why_unknown(inputs, key)}"
+    return f"waits for {key} of {key.application}: {_why_unreadable(inputs, key)}"
 
 
-def _why_unknown(inputs: Inputs, key: Key) -> str:
+def why_unknown(inputs: Inputs, ref: Ref) -> str:
+    """Return why the value of a reference is not known: a live resource need not have every output of its kind."""
+    lacks = isinstance(inputs.world.get(ref.key), Present) and inputs.value_of(ref) is None
+    return f"{ref.key} has no {ref.output} in AWS" if lacks else f"{ref} is not known yet"
+
+
+def _why_unreadable(inputs: Inputs, key: Key) -> str:
     observed, desired = inputs.world.get(key), inputs.desired(key)
     if isinstance(observed, Unreadable):
         return observed.error

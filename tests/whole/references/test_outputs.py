@@ -145,6 +145,18 @@ def test_every_output_of_every_kind_has_its_value_in_the_account(
     assert metric["ResourceLabel"] == f"{balancer}/{group}"
 
 
+def test_a_resource_without_an_output_is_named(environment: Environment) -> None:
+    """In place of a wait that never ends: not each VPC has a range of IPv6."""
+    rule = '{IpProtocol: tcp, FromPort: 443, ToPort: 443, Ipv6Ranges: [{CidrIpv6: "${Network/main.ipv6Cidr}"}]}'
+    inside = (
+        f"  SecurityGroup/inside:\n    VpcId: ${{Network/main}}\n    Description: in\n    IpPermissions: [{rule}]\n"
+    )
+    (environment.manifests / "inside.yaml").write_text(f"apiVersion: ecsync/v1\nresources:\n{inside}")
+    controller = environment.controller()
+    controller.run_passes(3)
+    assert controller.status("SecurityGroup/inside").message == "Network/main has no ipv6Cidr in AWS"
+
+
 # ---------------------------------------------------------------- what is read for it
 
 
