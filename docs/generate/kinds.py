@@ -18,6 +18,7 @@ _ABSENT = {  # short forms, explained above the table
     "a mistake: the field is required": "required",
     "the default": "default",
     "not set: a live value is removed": "not set",
+    "not set: removing a live value replaces the resource": "not set",
     "no tag is ours: those that other clients set stay": "no tag is ours",
 }
 

@@ -86,6 +86,7 @@ def test_a_conditional_default_is_shown_with_the_other_owner() -> None:
         ("Service.healthCheckGracePeriodSeconds", "the default"),
         ("Service.tags", "no tag is ours: those that other clients set stay"),
         ("Service.placementStrategy", "not set: a live value is removed"),
+        ("TargetGroup.VpcId", "not set: removing a live value replaces the resource"),
         ("TaskDefinition.containerDefinitions", "a mistake: the field is required"),
         ("LaunchTemplate.DefaultVersion", "not compared"),
         ("Network.subnets", "the default"),

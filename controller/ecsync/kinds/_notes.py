@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 _SCALED = {
-    "Service": "in place of ServiceNamespace, ResourceId and ScalableDimension: `${Service/web}`, an ARN, or "
-    "cluster/service",
+    "Service": "required without `ResourceId`, in place of the three members that identify what is scaled: "
+    "`${Service/web}`, the ARN of a service, or cluster/service",
     "ResourceId": "required without `Service`: `service/CLUSTER/NAME`",
     "ServiceNamespace": "filled in for a service of ECS",
     "ScalableDimension": "filled in for a service of ECS",

@@ -51,6 +51,7 @@ _EFFECTS: dict[Effect, str] = {
     "revise": "registers a new revision",
     "replace": "replaces the resource; held unless `ecsync/replace: allow` is set",
 }
+_REPLACES = (_EFFECTS["replace"], "replaces the resource: ecsync creates a second one and moves the traffic to it")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,7 +208,7 @@ def _replacement(kind: Kind, *, immutable: bool) -> str:
     if not immutable:
         return "in place, or a replacement: it depends on the field below"
     if kind.replaces_itself:
-        return "replaces the resource: ecsync creates a second one and moves the traffic to it"
+        return _REPLACES[1]
     return _EFFECTS["replace"]
 
 
@@ -232,7 +233,10 @@ def absent(place: Place) -> str:
         reverts = any(isinstance(row, Reverts | Released) for row in rows)
         left = "left alone" + ("; what ecsync applied goes back to AWS's own value" if reverts else "")
         return f"the default, or {left}" if any(isinstance(row, Default) for row in rows) else left
-    return "the default" if any(isinstance(row, Default) for row in rows) else "not set: a live value is removed"
+    if any(isinstance(row, Default) for row in rows):
+        return "the default"
+    replaces = change(place) in _REPLACES
+    return "not set: removing a live value replaces the resource" if replaces else "not set: a live value is removed"
 
 
 def _is_at(place: Place, segments: Sequence[str]) -> bool:
