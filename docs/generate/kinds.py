@@ -57,7 +57,6 @@ def _page(kind: Kind) -> Iterator[str]:
     yield f"# {kind.name}"
     yield ""
     yield from (f"- {label}: {cell(text)}" for label, text in explain.facts(place))
-    yield from _handling(kind)
     yield ""
     yield "An example, below `resources:` of a manifest:"
     yield ""
@@ -86,16 +85,6 @@ def _page(kind: Kind) -> Iterator[str]:
     )
     yield ""
     yield from table(("field", "type", "default", "absent", "a change"), _rows(place, ()))
-
-
-def _handling(kind: Kind) -> Iterator[str]:
-    """Yield a line for each default of an annotation that is not the usual one."""
-    if kind.adopt_default == "if-untagged":
-        yield "- adoption: an existing one without an owner is adopted, unless `ecsync/adopt: never` is set"
-    if kind.retain_default:
-        yield "- pruning: our tags come off and the resource stays, unless `ecsync/deletion: delete` is set"
-    if kind.tagging is None and kind.shape is not None:
-        yield "- tags: AWS has none on this kind; it belongs to what it refers to"
 
 
 def _rows(place: explain.Place, above: tuple[str, ...]) -> Iterator[tuple[str, str, str, str, str]]:

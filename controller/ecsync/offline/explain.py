@@ -182,6 +182,12 @@ def _of_kind(kind: Kind) -> Iterator[tuple[str, str]]:
         yield "kind", f"the input of {kind.shape.operation}, plus the fields that other calls set"
     if kind.name_member:
         yield "name", f"{kind.name_member}; default: metadata.name"
+    if kind.adopt_default == "if-untagged":
+        yield "adoption", "an existing one without an owner is adopted, unless `ecsync/adopt: never` is set"
+    if kind.retain_default:
+        yield "pruning", "our tags come off and the resource stays, unless `ecsync/deletion: delete` is set"
+    if kind.tagging is None and kind.shape is not None:
+        yield "tags", "AWS has none on this kind; it belongs to what it refers to"
 
 
 def change(place: Place) -> str:
