@@ -1,4 +1,4 @@
-"""docs/reference/application.md and annotations.md: what a manifest can have beside the bodies of AWS's resources."""
+"""docs/reference/application.md, annotations.md and references.md: what a manifest has beside the bodies of resources."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from docs.generate.markdown import HEAD, cell, code, table
 from ecsync.core.schema import Fixed, Shape
 from ecsync.language.annotations import ANNOTATIONS, OF_APPLICATION
 from ecsync.language.documents import DOCUMENT
+from ecsync.language.references import FORMS
 from ecsync.language.settings import SHAPE
 from ecsync.offline import explain
 
@@ -35,6 +36,23 @@ def application() -> str:
 def options() -> str:
     """Return the page of the annotations: the options of a document."""
     return "\n".join(_annotations()) + "\n"
+
+
+def references() -> str:
+    """Return the page of the forms of references."""
+    return "\n".join(_references()) + "\n"
+
+
+def _references() -> Iterator[str]:
+    yield HEAD.format(source="FORMS in controller/ecsync/language/references.py")
+    yield "# References"
+    yield ""
+    yield (
+        "They are in texts inside a `spec`. [Manifests](../manifests.md#references-and-values) has how values are "
+        "filled in, and [each kind](kinds/index.md) its outputs. `ecsync explain references` prints the same."
+    )
+    yield ""
+    yield from table(("form", "value"), ((code(form), cell(text)) for form, text in FORMS.items()))
 
 
 def _application() -> Iterator[str]:

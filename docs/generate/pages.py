@@ -18,6 +18,7 @@ def generated() -> Mapping[Path, str]:
         reference / "settings.md": settings.page(),
         reference / "application.md": language.application(),
         reference / "annotations.md": language.options(),
+        reference / "references.md": language.references(),
         reference / "iam.md": permissions.page(DOCS.parent / "manifests"),
         DOCS / "demo.svg": picture.svg(DOCS / "demo.txt"),
     }

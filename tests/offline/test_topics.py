@@ -11,6 +11,7 @@ from ecsync.core.kind import Kind
 from ecsync.core.schema import Shape
 from ecsync.language.annotations import ANNOTATIONS, CHOICES, KNOWN, OF_APPLICATION
 from ecsync.language.documents import DOCUMENT
+from ecsync.language.references import FORMS, holds_reference
 from ecsync.language.settings import SHAPE as APPLICATION
 from ecsync.offline import explain, operator_settings, topics
 from tests.kinds.shaped import body_shape
@@ -114,6 +115,13 @@ def test_examples_of_what_can_be_asked() -> None:
     }
     assert facts("ECSYNC_HTTP_TOKEN")["variable"] == "ECSYNC_HTTP_TOKEN (never in the file)"
     assert facts("config.targets.role") == facts("config.targets.NAME.role")
+
+
+def test_every_form_of_a_reference_is_explained() -> None:
+    """And each one is a reference: it is read, or is literal text."""
+    lines = list(topics.lines("references"))
+    assert [line.split("  ")[2] for line in lines[1:]] == list(FORMS)
+    assert [form for form in FORMS if not holds_reference(form.replace("Kind", "Service"))] == []
 
 
 def test_without_a_name_everything_is_listed() -> None:

@@ -10,14 +10,16 @@ from ecsync.core.schema import Fixed, Shape
 from ecsync.core.wording import suggestion
 from ecsync.language.annotations import ANNOTATIONS, OF_APPLICATION, Annotation
 from ecsync.language.documents import DOCUMENT
+from ecsync.language.references import FORMS
 from ecsync.language.settings import SHAPE as APPLICATION
 from ecsync.offline import explain
 
 _SHAPES: Mapping[str, Shape] = {"Application": APPLICATION, "document": DOCUMENT}
-_ANNOTATIONS, _CONFIG, _PREFIX, _VARIABLE = "annotations", "config", "ecsync/", "ECSYNC_"
+_ANNOTATIONS, _REFERENCES, _CONFIG, _PREFIX, _VARIABLE = "annotations", "references", "config", "ecsync/", "ECSYNC_"
 TOPICS: Mapping[str, str] = {
     "Application": "the settings of an application, and `Application.sync.interval` and the like",
     "document": "what is around a body: apiVersion, kind, metadata, resources",
+    _REFERENCES: "the forms of a reference: `${Kind/name.output}`, `${var:NAME}` and the like",
     _ANNOTATIONS: "the options of a document, and `ecsync/adopt` and the like",
     _CONFIG: "the operator's settings, and `config.http.port` and the like",
 }
@@ -35,6 +37,9 @@ def lines(text: str) -> Iterator[str]:
         yield from _annotation(text.removeprefix(f"{_ANNOTATIONS}.") if path else text)
     elif name == _CONFIG or text.startswith(_VARIABLE):
         yield from _setting(text if text.startswith(_VARIABLE) else path)
+    elif text == _REFERENCES:
+        yield _REFERENCES
+        yield from explain.titled(FORMS.items())
     elif name in _SHAPES:
         yield from _field(text, _SHAPES[name], path)
     elif name in kinds.BY_NAME:

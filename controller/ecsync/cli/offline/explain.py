@@ -14,7 +14,7 @@ def explain(
         str,
         typer.Argument(
             metavar="[WHAT]",
-            help="A kind or a field (`Service.desiredCount`), `Application`, `annotations`, `config`, or one of these: "
+            help="A kind or a field (`Service.desiredCount`), `Application`, `references`, `annotations`, `config`, or "
             "`ecsync/adopt`, `config.http.port`. Without it, a list of all.",
         ),
     ] = "",
