@@ -1,4 +1,4 @@
-"""docs/reference/application.md, annotations.md and references.md: what a manifest has beside the bodies of resources."""
+"""docs/reference/application.md, annotations.md, references.md: what a manifest has beside the bodies of resources."""
 
 from __future__ import annotations
 
