@@ -322,7 +322,7 @@ def documentation(kind: str, *path: str) -> str:
         (manifest("TargetGroup", *TARGETS, "Proto¦col: HTTP"), documentation("TargetGroup", "Protocol")),
         ("resources:\n  LogGroup/api:\n    logGroup¦Name: api\n", documentation("LogGroup", "logGroupName")),
         ("resources:\n  LogGroup/¦api:\n    logGroupName: api\n", "logs.CreateLogGroup"),
-        (manifest("Cluster", annotations="{ecsync/¦deletion: retain}"), "delete it, or retain it"),
+        (manifest("Cluster", annotations="{ecsync/¦deletion: retain}"), "Whether pruning deletes the resource"),
         (manifest("Application", "sync: {mo¦de: enforce}"), "observe reports and writes nothing"),
         (manifest("Network", "def¦ault: true"), "the default VPC"),
         (SEVERAL.replace("Port: 80", "Po¦rt: 80"), documentation("TargetGroup", "Port")),
