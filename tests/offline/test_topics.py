@@ -124,6 +124,15 @@ def test_every_form_of_a_reference_is_explained() -> None:
     assert [form for form in FORMS if not holds_reference(form.replace("Kind", "Service"))] == []
 
 
+def test_every_output_is_explained() -> None:
+    """Where a field has the same name, the field is."""
+    for kind in kinds.ALL:
+        for output in kind.outputs:
+            lines = " ".join(topics.lines(f"{kind.name}.{output}"))
+            assert "${" + f"{kind.name}/name.{output}" + "}" in lines or "  absent  " in lines
+    assert facts("Listener.defaultRule") == {"output": "${Listener/name.defaultRule}"}
+
+
 def test_without_a_name_everything_is_listed() -> None:
     text = " ".join(topics.lines(""))
     assert [name for name in (*kinds.BY_NAME, *topics.TOPICS) if name not in text] == []

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 
 from ecsync import kinds
+from ecsync.core.kind import Kind
 from ecsync.core.schema import Fixed, Shape
 from ecsync.core.wording import suggestion
 from ecsync.language.annotations import ANNOTATIONS, OF_APPLICATION, Annotation
@@ -43,7 +44,7 @@ def lines(text: str) -> Iterator[str]:
     elif name in _SHAPES:
         yield from _field(text, _SHAPES[name], path)
     elif name in kinds.BY_NAME:
-        yield from explain.lines(explain.find(text))
+        yield from _of_kind(text, kinds.BY_NAME[name], path)
     else:
         known = (*kinds.BY_NAME, *TOPICS)
         raise ValueError(f"unknown kind {name!r}{suggestion(name, known)} (`ecsync explain` lists what is known)")
@@ -55,6 +56,19 @@ def _everything() -> Iterator[str]:
     yield ""
     yield "beside the kinds"
     yield from explain.titled(TOPICS.items())
+
+
+def _of_kind(text: str, kind: Kind, path: str) -> Iterator[str]:
+    """Yield the description of a kind, of a field, or of an output where no field has its name."""
+    try:
+        place = explain.find(text)
+    except ValueError:
+        output = next((about for one, _, about in explain.outputs(kind) if one == path), "")
+        if not output:
+            raise
+        yield from _described(text, [("output", f"${{{kind.name}/name.{path}}}")], f"{output[0].upper()}{output[1:]}.")
+    else:
+        yield from explain.lines(place)
 
 
 # ---------------------------------------------------------------- Applications, and what is around a body
