@@ -25,7 +25,8 @@ PARTS: dict[str, set[str]] = {
     "installed": set(),
     "health": set(),
     "__main__": {"health", "cli"},
-    "config": {"core", "accounts"},
+    "settings": {"core", "accounts"},
+    "config": {"core", "accounts", "settings"},
     "kinds": {"core"},
     "awsmodel": {"core"},
     "aws": {"core", "awsmodel"},
@@ -36,7 +37,7 @@ PARTS: dict[str, set[str]] = {
     "report": {"core"},
     "http": {"core"},
     "importer": {"core", "language"},
-    "offline": {"core", "language", "kinds", "awsmodel"},
+    "offline": {"core", "language", "kinds", "awsmodel", "config"},
     "verify": {"core", "offline"},
     "wiring": {
         "core",
@@ -111,7 +112,7 @@ ROOMS: dict[str, set[str]] = {
 }
 PACKAGES: dict[str, dict[str, set[str]]] = {"ecsync": PARTS, "ecsim": ROOMS}
 TOP = {
-    "ecsync": {"testing", "accounts", "config", "version", "installed", "health", "__main__"},
+    "ecsync": {"testing", "accounts", "config", "settings", "version", "installed", "health", "__main__"},
     "ecsim": {"owner", "simulator"},
 }  # modules beside the folders
 AWS_LIBRARIES = {"boto3", "botocore"}

@@ -11,7 +11,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 from typer.models import OptionInfo
 
-from ecsync.accounts import _seconds
+from ecsync.accounts import read_seconds
 from ecsync.cli import build
 from ecsync.config import Settings
 from ecsync.guards.requests import Invalid, _duration
@@ -43,7 +43,7 @@ def _types(annotation: Any) -> Iterator[Any]:
 
 def is_time(field: FieldInfo) -> bool:
     """Return whether a setting is read as a time."""
-    return any(getattr(one, "func", None) is _seconds for one in field.metadata)
+    return any(getattr(one, "func", None) is read_seconds for one in field.metadata)
 
 
 def options() -> Iterator[tuple[str, Any, OptionInfo]]:
@@ -84,7 +84,7 @@ def _named(path: str) -> bool:
 @pytest.mark.parametrize("path", TIMES)
 def test_a_setting_takes_each_form(path: str) -> None:
     """Numbers and texts, of a file and of variables of the environment."""
-    bounds = [one for one in TIMES[path].metadata if getattr(one, "func", None) is _seconds]
+    bounds = [one for one in TIMES[path].metadata if getattr(one, "func", None) is read_seconds]
     adapter: TypeAdapter[float] = TypeAdapter(_annotated(bounds))
     assert {text: adapter.validate_python(text) for text in WRITTEN} == WRITTEN
     assert adapter.validate_python(90) == 90

@@ -14,12 +14,12 @@ def _names_in(value: object) -> object:
     return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
 
 
-def _seconds(value: object) -> object:
+def read_seconds(value: object) -> object:
     """Return the seconds of a time such as `90`, `90s`, `5m` or `1h`."""
     return seconds(value) if isinstance(value, str) else value
 
 
-Seconds: TypeAlias = Annotated[float, BeforeValidator(_seconds)]
+Seconds: TypeAlias = Annotated[float, BeforeValidator(read_seconds)]
 Names: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_names_in)]
 Effects: TypeAlias = Annotated[tuple[Literal["replace", "delete"], ...], BeforeValidator(_names_in)]
 AccountId: TypeAlias = Annotated[str, Field(pattern=r"^(\d{12})?$")]
@@ -46,9 +46,18 @@ class RoleSettings(Strict):
     Without `observe`, the process's own credentials read.
     """
 
-    observe: RoleArn = ""  # reads; only in an entry of `targets`
-    apply: RoleArn = ""  # creates and updates; sets and removes tags
-    prune: RoleArn = ""  # makes the deletes; empty: nothing is deleted
+    observe: RoleArn = Field(
+        default="", description="reads; in an entry of `targets` only. Without it, the process's own credentials read"
+    )
+    apply: RoleArn = Field(
+        default="",
+        description="creates, updates, and sets and removes tags. `enforce: true` needs it, if any of `roles` is set",
+    )
+    prune: RoleArn = Field(
+        default="",
+        description="deletes: what is no longer declared, `ecsync/state: absent`, replaced resources and old "
+        "revisions. Without it nothing is pruned, with that reason, and other deletes fail with it",
+    )
 
     @field_validator("prune")
     @classmethod
@@ -66,18 +75,40 @@ class RoleSettings(Strict):
 class TargetSettings(Strict):
     """One entry of `targets`: an account and Region that manifests can name. Roles are set here, not in manifests."""
 
-    account: AccountId
-    region: str = ""
-    role: RoleArn = ""  # for everything
-    roles: RoleSettings = Field(default_factory=RoleSettings)  # in place of `role`
-    external_id: str = ""  # of all roles
-    session_tags: bool = False  # of the sessions that write; the trust policies must allow sts:TagSession
-    concurrency: int = Field(default=0, ge=0, le=64)  # passes at a time in each Region of the account; 0: no own limit
-    enforce: bool = False  # allows writes; the application must also set `mode: enforce` (R26)
-    budget: int = Field(default=10, ge=1, le=10_000)  # resources that one pass of an application may delete or replace
-    removals_per_hour: int | None = Field(default=None, ge=0)  # without it as for all
-    changes_per_hour: int | None = Field(default=None, ge=0)  # without it as for all
-    approval: Effects | None = None  # without it as for all
+    account: AccountId = Field(description="the account that the credentials must belong to")
+    region: str = Field(default="", description="the Region of applications that name none")
+    role: RoleArn = Field(
+        default="", description="one role for everything. Without a role the process's own credentials do everything"
+    )
+    roles: RoleSettings = Field(default_factory=RoleSettings)
+    external_id: str = Field(default="", description="sent with each request for a role of this target")
+    session_tags: bool = Field(
+        default=False, description="tags the sessions that write; the trust policies must allow sts:TagSession"
+    )
+    concurrency: int = Field(
+        default=0,
+        ge=0,
+        le=64,
+        description="the number of passes at a time in each Region of the account. 0: as many as there are workers, "
+        "less one for each other account and Region",
+    )
+    enforce: bool = Field(
+        default=False,
+        description="allows writes in its applications, if they set `sync.mode: enforce` ([R26](rules.md))",
+    )
+    budget: int = Field(
+        default=10,
+        ge=1,
+        le=10_000,
+        description="the number of resources that one pass over an application may delete or replace",
+    )
+    removals_per_hour: int | None = Field(
+        default=None, ge=0, description="as the setting of this name, which holds without it"
+    )
+    changes_per_hour: int | None = Field(
+        default=None, ge=0, description="as the setting of this name, which holds without it"
+    )
+    approval: Effects | None = Field(default=None, description="as the setting of this name, which holds without it")
 
     @model_validator(mode="after")
     def _one_way(self) -> TargetSettings:
@@ -91,9 +122,9 @@ class TargetSettings(Strict):
 class ProjectSettings(Strict):
     """What some applications may deploy, and where. A list that is not set allows everything; `*` is any text."""
 
-    sources: Names = ("*",)  # names of sources
-    applications: Names = ("*",)  # patterns of names
-    targets: Names = ("*",)  # entries of `targets`, or account ids
-    regions: Names = ("*",)  # names of Regions
-    kinds: Names = ("*",)  # names of kinds
-    names: Names = ("*",)  # patterns of AWS's names
+    sources: Names = Field(default=("*",), description="names of `sources`")
+    applications: Names = Field(default=("*",), description="patterns of the names of applications")
+    targets: Names = Field(default=("*",), description="entries of `targets`, or account ids")
+    regions: Names = Field(default=("*",), description="names of Regions")
+    kinds: Names = Field(default=("*",), description="names of kinds")
+    names: Names = Field(default=("*",), description="patterns of AWS's names of resources")

@@ -1,4 +1,4 @@
-"""The operator's settings: frozen, in groups. Only this module reads `os.environ`.
+"""Reads the operator's settings (`settings.py`). Only this module reads `os.environ`.
 
 Later sources override earlier ones: defaults, a YAML file, `ECSYNC_*` variables, flags. A setting has the same name in
 each: `http.port` in the file is `ECSYNC_HTTP_PORT` and `--http-port`.
@@ -7,19 +7,43 @@ each: `http.port` in the file is `ECSYNC_HTTP_PORT` and `--http-port`.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ValidationError
 
-from ecsync.accounts import AccountId, Effects, Names, ProjectSettings, RoleSettings, Seconds, TargetSettings
-from ecsync.accounts import Strict as _Settings
+from ecsync.accounts import ProjectSettings, RoleSettings, TargetSettings, read_seconds
 from ecsync.core.wording import printable, suggestion
+from ecsync.settings import (
+    PREFIX,
+    ConfigError,
+    GitSettings,
+    HttpSettings,
+    LimitSettings,
+    LoopSettings,
+    MetricsSettings,
+    Settings,
+    SourceSettings,
+    WebhookSettings,
+    WindowSettings,
+)
 
-PREFIX = "ECSYNC_"
+__all__ = [
+    "PREFIX",
+    "ConfigError",
+    "GitSettings",
+    "HttpSettings",
+    "LimitSettings",
+    "LoopSettings",
+    "MetricsSettings",
+    "Settings",
+    "SourceSettings",
+    "WebhookSettings",
+    "WindowSettings",
+    "read_seconds",
+]
 VARIABLES = "ECSYNC_VAR_"  # prefix of the variables that `${env:NAME}` in a manifest can use
 # Inputs of the project's own tests.
 TESTS = ("ECSYNC_CASES", "ECSYNC_CORPUS", "ECSYNC_ENGINE", "ECSYNC_IMAGE", "ECSYNC_TERRAFORM", "ECSYNC_YAML_LS")
@@ -28,203 +52,6 @@ CONFIG = "ECSYNC_CONFIG"  # path of the file, unless a flag is given
 _MAPS = ("projects", "sources", "targets", "variables", "windows")  # settings that no environment variable can hold
 # Settings that only the environment may hold.
 _SECRET = ("git.token", "http.token", "webhooks.github", "webhooks.gitlab", "webhooks.generic")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
-
-
-class ConfigError(Exception):
-    """The operator's settings are not valid. The text has one problem per line: place, problem, fix."""
-
-
-def _secrets_in(value: object) -> object:
-    """Return the secrets in a text, which has white space between them."""
-    return value.split() if isinstance(value, str) else value
-
-
-def _number_as_text(value: object) -> object:
-    """Return the text of an id that YAML read as a number."""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-Secrets: TypeAlias = Annotated[tuple[SecretStr, ...], BeforeValidator(_secrets_in), Field(max_length=2)]
-
-
-class LoopSettings(_Settings):
-    """The intervals and the parallelism of passes."""
-
-    # Between two passes, for an application without its own interval.
-    interval: Seconds = Field(default=60.0, ge=5, le=86_400)
-    jitter: float = Field(default=0.1, ge=0, le=0.5)  # random part of the interval, to spread the passes
-    source_interval: Seconds = Field(default=30.0, ge=1, le=86_400)  # between two reads of the source
-    workers: int = Field(default=4, ge=1, le=64)
-    # Time to finish after SIGTERM. ECS sends SIGKILL after the stopTimeout of the container, by default 30 s.
-    drain: Seconds = Field(default=20.0, ge=0, le=110)
-
-
-class LimitSettings(_Settings):
-    """The use of AWS's request rates, which all clients of an account and Region share."""
-
-    share: float = Field(default=0.5, gt=0, le=1)  # of the published rates: the rest is for other clients
-
-
-class WindowSettings(_Settings):
-    """A time in which nothing is written (`deny`), or outside which nothing is (`allow`): a cron expression."""
-
-    allow: str = ""  # when the time begins, outside which nothing is written
-    deny: str = ""  # when the time begins, in which nothing is written
-    duration: Seconds = Field(gt=0, le=366 * 86_400)  # how long it lasts
-    zone: str = "UTC"  # of the cron expression, such as Asia/Seoul
-    applications: Names = ("*",)  # patterns of names
-    reason: str = ""  # for the status
-
-
-class GitSettings(_Settings):
-    """How a git source is read. The token is from the environment, from a file of it, or of a GitHub App."""
-
-    token: SecretStr = SecretStr("")  # for https
-    token_file: str = ""  # read for each request: a token may be rotated in it
-    username: str = "x-access-token"  # beside a token; GitHub takes this one, GitLab any
-    # A GitHub App in place of a token: its id or client id, and the file of its private key (PEM).
-    app_id: Annotated[str, BeforeValidator(_number_as_text)] = Field(default="", pattern=r"^[A-Za-z0-9._-]*$")
-    app_key_file: str = ""  # the private key of the App in PEM; read for each token
-    # The id of the installation; without it, it is looked up.
-    app_installation: Annotated[str, BeforeValidator(_number_as_text)] = Field(default="", pattern=r"^\d*$")
-    app_api: str = "https://api.github.com"  # of GitHub Enterprise: https://HOST/api/v3
-    ca_file: str = ""  # certificate authorities in PEM; empty: those of the system
-    ssh_key: str = ""  # the file of a deploy key
-    known_hosts: str = ""  # the file with the keys of the hosts that ssh may connect to
-    history: Literal["rewrite-held", "rewrite-allowed"] = "rewrite-held"  # of a branch that was force-pushed
-    # Only commits that a key of these files has signed count: allowed_signers of ssh, armored OpenPGP public keys.
-    signers: str = ""
-    signers_gpg: str = ""  # armored OpenPGP public keys
-
-
-class SourceSettings(_Settings):
-    """One entry of `sources`. What is not set here is as for the only source."""
-
-    source: str = Field(min_length=1)  # as the setting `source`
-    source_owner: AccountId = ""  # as the setting `source_owner`
-    git: GitSettings = Field(default_factory=GitSettings)  # its secrets are in files
-
-    @field_validator("git")
-    @classmethod
-    def _without_secret(cls, value: GitSettings) -> GitSettings:
-        if value.token.get_secret_value():
-            raise ValueError("a secret must not be in this file; set token_file")
-        return value
-
-
-class HttpSettings(_Settings):
-    """The address of metrics, health and the API. Default: this machine only."""
-
-    host: str = "127.0.0.1"
-    hosts: Names = ()  # under which clients reach it, beside localhost and IP addresses: others are rejected
-    port: int = Field(default=8080, ge=0, le=65_535)  # 0: any free port
-    token: SecretStr = SecretStr("")  # for requests that set a guard, such as a freeze; empty: none is accepted
-    token_file: str = ""
-
-
-class WebhookSettings(_Settings):
-    """The secrets of webhooks: one, or two while one is replaced. Each from the environment, or from a file of it."""
-
-    github: Secrets = ()  # the secret of a webhook of GitHub
-    github_file: str = ""
-    gitlab: Secrets = ()  # the secret token of a webhook of GitLab
-    gitlab_file: str = ""
-    generic: Secrets = ()  # the secret of Standard Webhooks
-    generic_file: str = ""
-
-
-class LogSettings(_Settings):
-    """The level and the format of the log. `auto` is text on a terminal, and JSON elsewhere."""
-
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    format: Literal["auto", "json", "text"] = "auto"
-
-
-class MetricsSettings(_Settings):
-    """The metrics: those by application, and a few of them as lines for CloudWatch (`report.collectors.emf`)."""
-
-    per_app: bool = True  # false: sums over all applications in place of a series for each
-    emf: str = Field(default="", pattern=r"^(stdout|file:.+)?$")
-    emf_interval: Seconds = Field(default=60.0, ge=1, le=3600)
-
-
-class Settings(_Settings):
-    """All settings of the operator, except the endpoint: boto3 reads `AWS_ENDPOINT_URL` itself."""
-
-    installation: str = ""  # name of this installation, part of every mark; required to write
-    account: AccountId = ""  # the expected account; checked before the first write
-    region: str = ""
-    profile: str = ""
-    enforce: bool = False  # as in `targets`, for applications that name no target
-    roles: RoleSettings = Field(default_factory=RoleSettings)  # as in `targets`; the process's own credentials observe
-    session_tags: bool = False  # as in `targets`
-    budget: int = Field(default=10, ge=1, le=10_000)  # as in `targets`
-    # Resources that a daemon may delete or replace, or change at all, within an hour in one account and Region; 0: any.
-    removals_per_hour: int = Field(default=60, ge=0)
-    changes_per_hour: int = Field(default=0, ge=0)
-    approval: Effects = ()  # replace, delete: a daemon does these after a person has approved them
-    first_time: bool = False  # without `account`, allow a plan that only creates resources (docs/rules.md R11)
-    source: str = ""  # a path, s3://bucket/prefix or git+https://host/org/repo.git@main#subdirectory=FOLDER
-    source_owner: AccountId = ""  # the account that must own the bucket
-    sources: dict[str, SourceSettings] = Field(default_factory=dict)  # several in place of `source`, each with a name
-    # What keeps a second process from writing (docs/rules.md R32): auto (beside the source), none, file:PATH, or
-    # dynamodb:TABLE.
-    lease: str = Field(default="auto", pattern=r"^(auto|none|file:.+|dynamodb:[A-Za-z0-9_.-]{3,255})$")
-    lease_period: Seconds = Field(default=40.0, ge=1, le=600)  # a lost lease is taken over within this time
-    windows: tuple[WindowSettings, ...] = ()  # a deny wins; where windows allow, nothing is written outside them
-    # Where freezes and overrides are that people set: file:PATH or ssm:NAME, a parameter in the operator's account.
-    freeze: str = Field(default="", pattern=r"^(file:.+|ssm:[A-Za-z0-9_./-]+)?$")
-    variables: dict[str, str] = Field(default_factory=dict)  # values of ${var:NAME}, in place of those of Applications
-    targets: dict[str, TargetSettings] = Field(default_factory=dict)
-    projects: dict[str, ProjectSettings] = Field(default_factory=dict)  # if any is set, it must allow an application
-    loop: LoopSettings = Field(default_factory=LoopSettings)
-    limits: LimitSettings = Field(default_factory=LimitSettings)
-    git: GitSettings = Field(default_factory=GitSettings)
-    http: HttpSettings = Field(default_factory=HttpSettings)
-    webhooks: WebhookSettings = Field(default_factory=WebhookSettings)
-    log: LogSettings = Field(default_factory=LogSettings)
-    metrics: MetricsSettings = Field(default_factory=MetricsSettings)
-
-    @field_validator("installation")
-    @classmethod
-    def _well_named(cls, value: str) -> str:
-        if value and not _NAME.fullmatch(value):
-            raise ValueError("must be 1 to 63 of A-Z a-z 0-9 _ . - and begin with a letter or digit")
-        return value
-
-    @field_validator("sources")
-    @classmethod
-    def _with_names(cls, value: dict[str, SourceSettings]) -> dict[str, SourceSettings]:
-        for name in value:
-            if not _NAME.fullmatch(name):
-                raise ValueError(
-                    f"{printable(name)}: must be 1 to 63 of A-Z a-z 0-9 _ . - and begin with a letter or digit"
-                )
-        return value
-
-    def source_of(self, name: str) -> Settings:
-        """Return the settings with those of one of `sources` in place of those of the only source."""
-        own = self.sources[name]
-        given = {"source": own.source, "source_owner": own.source_owner or self.source_owner}
-        return self.model_copy(update=given | ({"git": own.git} if "git" in own.model_fields_set else {}))
-
-    @field_validator("roles")
-    @classmethod
-    def _own_observe(cls, value: RoleSettings) -> RoleSettings:
-        if value.observe:
-            raise ValueError("observe is for an entry of targets: here the process's own credentials read")
-        return value
-
-    def installation_to_write(self) -> str:
-        """Return the installation. Raises ConfigError if it is not set, because a mark requires an owner."""
-        if not self.installation:
-            raise ConfigError(
-                "nothing can be written: installation is not set, and it is part of the mark on every resource. "
-                "Choose a name, and never change it: set `installation: NAME` in the config file, "
-                f"{PREFIX}INSTALLATION=NAME or --installation NAME."
-            )
-        return self.installation
 
 
 def load(file: Path | None, environment: Mapping[str, str], overrides: Mapping[str, object]) -> Settings:

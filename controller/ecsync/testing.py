@@ -227,7 +227,7 @@ def memory_kind(name: str, *, rules: Rules = (), second: Sequence[str] = (), **p
         "natural": lambda body: body["name"] if isinstance(body.get("name"), str) else None,
         "name_member": "name",
         "primary": "id",
-        "outputs": ("id", "name"),
+        "outputs": {"id": "", "name": ""},
         "known": lambda body: {"name": body["name"]} if isinstance(body.get("name"), str) else {},
         "invalidates": {"replace": ("id", "name")},
         "tagging": tagging,

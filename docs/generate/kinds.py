@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from docs.generate import sections
 from docs.generate.markdown import HEAD, cell, code, table
 from ecsync.core.kind import Kind
-from ecsync.core.schema import Shape
+from ecsync.core.schema import Fixed, Shape
 from ecsync.core.trees import EACH
 from ecsync.kinds import ALL
 from ecsync.offline import explain
 
 _SOURCE = "the kind in controller/ecsync/kinds"
 _DEEPEST = 9
+_ABSENT = {  # short forms, explained above the table
+    "a mistake: the field is required": "required",
+    "the default": "default",
+    "not set: a live value is removed": "not set",
+    "not set: removing a live value replaces the resource": "not set",
+    "no tag is ours: those that other clients set stay": "no tag is ours",
+}
 
 
 def pages() -> Iterator[tuple[str, str]]:
@@ -40,7 +48,7 @@ def _made_of(kind: Kind) -> str:
 
 
 def _outputs(kind: Kind) -> str:
-    return ", ".join(f"`{one}`" for one in (kind.primary, *(one for one in kind.outputs if one != kind.primary)))
+    return ", ".join(f"`{name}`" for name, _, _ in explain.outputs(kind))
 
 
 def _page(kind: Kind) -> Iterator[str]:
@@ -48,8 +56,7 @@ def _page(kind: Kind) -> Iterator[str]:
     yield HEAD.format(source=_SOURCE)
     yield f"# {kind.name}"
     yield ""
-    yield from (f"- {label}: {cell(text)}" for label, text in explain._facts(place))
-    yield from _handling(kind)
+    yield from (f"- {label}: {cell(text)}" for label, text in explain.facts(place))
     yield ""
     yield "An example, below `resources:` of a manifest:"
     yield ""
@@ -57,30 +64,30 @@ def _page(kind: Kind) -> Iterator[str]:
     yield "resources:"
     yield from (f"  {line}" for line in kind.example.strip().splitlines())
     yield "```"
-    if place.shape is None:
-        return
+    yield from sections.BY_KIND.get(kind.name, "").rstrip().splitlines()
+    yield ""
+    yield "## Outputs"
+    yield ""
+    yield f"`${{{kind.name}/name}}` is the first one, or the one that AWS requires in that place."
+    yield ""
+    reference = f"${{{kind.name}/name.%s}}"
+    yield from table(
+        ("output", "for"), ((code(reference % name), cell(text)) for name, _, text in explain.outputs(kind))
+    )
     yield ""
     yield "## Fields"
     yield ""
     yield (
-        "`[]` is each element of a list, `*` each value of a map. A field without a default is left to AWS, or is not "
-        "set. The last column is the effect of a change, and what is particular about the field."
+        "`[]` is each element of a list, `*` each value of a map. The column *absent* has what it means that a field "
+        "is not declared: AWS's default is set (default), the field is left alone, it is not set and a live value is "
+        "removed (not set), or ecsync fills it in. On an adopted resource, fields that are not declared are left alone "
+        "([`ecsync/undeclared`](../annotations.md)). The last column is the effect of a change, and what is particular."
     )
     yield ""
-    yield from table(("field", "type", "default", "a change"), _rows(place, ()))
+    yield from table(("field", "type", "default", "absent", "a change"), _rows(place, ()))
 
 
-def _handling(kind: Kind) -> Iterator[str]:
-    """Yield a line for each default of an annotation that is not the usual one."""
-    if kind.adopt_default == "if-untagged":
-        yield "- adoption: an existing one without an owner is adopted, unless `ecsync/adopt: never` is set"
-    if kind.retain_default:
-        yield "- pruning: our tags come off and the resource stays, unless `ecsync/deletion: delete` is set"
-    if kind.tagging is None and kind.shape is not None:
-        yield "- tags: AWS has none on this kind; it belongs to what it refers to"
-
-
-def _rows(place: explain.Place, above: tuple[str, ...]) -> Iterator[tuple[str, str, str, str]]:
+def _rows(place: explain.Place, above: tuple[str, ...]) -> Iterator[tuple[str, str, str, str, str]]:
     """Yield a row for each field below a place, depth first. A shape that contains itself is not repeated."""
     shape = place.shape
     while shape is not None and shape.type == "list":
@@ -89,7 +96,7 @@ def _rows(place: explain.Place, above: tuple[str, ...]) -> Iterator[tuple[str, s
         return
     inside = (*above, shape.name) if shape.name else above
     for name in sorted(shape.members):
-        below = explain._below(place, name)
+        below = explain.below(place, name)
         yield _row(below)
         yield from _rows(_of_map(below), inside)
 
@@ -102,16 +109,23 @@ def _of_map(place: explain.Place) -> explain.Place:
     return explain.Place(kind=place.kind, segments=(*place.segments, "*"), shape=shape.element)
 
 
-def _row(place: explain.Place) -> tuple[str, str, str, str]:
+def _row(place: explain.Place) -> tuple[str, str, str, str, str]:
     facts: dict[str, list[str]] = {}
-    for label, text in explain._facts(place):
+    for label, text in explain.facts(place):
         facts.setdefault(label, []).append(text)
     more = [f"decided by {text}" for text in facts.get("owner", ())] + facts.get("note", [])
-    change = "; ".join([*facts.get("change", ()), *more])
-    named = place.segments == (place.kind.name_member,)
-    default = code("metadata.name" if named else "; ".join(facts.get("default", ())))
-    filled_in = named or (place.kind.shape is not None and place.segments[0] in place.kind.shape.optional)
-    return code(_dotted(place)), _type(place.shape, place.required and not filled_in), default, cell(change)
+    own = [place.shape.documentation] if isinstance(place.shape, Fixed) and place.shape.documentation else []
+    change = " ".join([*own, "; ".join([*facts.get("change", ()), *more])])
+    default = code("; ".join(facts.get("default", ())))
+    (absent,) = facts["absent"]
+    short = _ABSENT.get(absent, absent)
+    return (
+        code(_dotted(place)),
+        _type(place.shape, place.required and short == "required"),
+        default,
+        short,
+        cell(change),
+    )
 
 
 def _dotted(place: explain.Place) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from docs.generate import kinds, permissions, picture, settings, verbs
+from docs.generate import kinds, language, permissions, picture, settings, verbs
 
 DOCS = Path(__file__).resolve().parents[1]
 
@@ -15,7 +15,10 @@ def generated() -> Mapping[Path, str]:
     reference = DOCS / "reference"
     pages = {
         reference / "cli.md": verbs.page(DOCS / "cli.md"),
-        reference / "settings.md": settings.page((DOCS / "cli.md", DOCS / "container.md")),
+        reference / "settings.md": settings.page(),
+        reference / "application.md": language.application(),
+        reference / "annotations.md": language.options(),
+        reference / "references.md": language.references(),
         reference / "iam.md": permissions.page(DOCS.parent / "manifests"),
         DOCS / "demo.svg": picture.svg(DOCS / "demo.txt"),
     }

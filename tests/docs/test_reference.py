@@ -11,7 +11,7 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
-from docs.generate import permissions, settings, verbs
+from docs.generate import permissions, verbs
 from docs.generate.pages import DOCS, generated
 from ecsync.core.model import Create, Desired, FieldChange, Key, Origin, Problem
 from ecsync.core.outcome import (
@@ -34,6 +34,7 @@ from ecsync.http.guards import _MEMBERS, Guards
 from ecsync.http.hooks import Hooks
 from ecsync.http.view import SourceView
 from ecsync.kinds import ALL
+from ecsync.offline import operator_settings
 from ecsync.report.drift import Transition
 from ecsync.report.event_types import TYPES
 from ecsync.report.events import _VERBS
@@ -71,22 +72,10 @@ class TestGenerated:
         """A new code in cli/_exits.py has a line in docs/generate/verbs.py."""
         assert verbs.exit_codes() - verbs._CODES.keys() == set()
 
-    def test_every_setting_is_in_the_manual(self) -> None:
-        """By its key, or as a variable if it may be in the environment only."""
-        named = " ".join(text for _, text in inline_code(MANUAL))
-        prefixes = ("roles.observe",)  # of an entry of `targets` only
-        missing = [
-            one
-            for one in settings.names()
-            if one not in prefixes and one not in named and f"…_{one.rpartition('.')[2].upper()}" not in named
-            if f"ECSYNC_{one.replace('.', '_').upper()}" not in named
-        ]
-        assert missing == [], "add it to the table of settings in docs/cli.md"
-
     def test_every_setting_has_a_meaning(self) -> None:
-        """From the manual, else from the comment of the field."""
-        page = (DOCS / "reference" / "settings.md").read_text(encoding="utf-8")
-        assert re.findall(r"^\| `([^`]+)` .*\| \|$", page, re.MULTILINE) == [], "add a comment to the field"
+        """In the model; `ecsync explain config` and the page print it. So has each group."""
+        assert [one.name for one in operator_settings.settings() if not one.text] == [], "add a description"
+        assert [name for name, text in operator_settings.groups().items() if not text] == []
 
     def test_a_kind_has_a_line_for_each_of_its_fields(self) -> None:
         """As many rows as members at the top of its shape, at least; what AWS cannot change is marked."""

@@ -74,6 +74,7 @@ def editor(start: list[str], workspace: Path) -> Iterator[LanguageServer]:
     """An editor with the documented settings for manifests."""
     settings = {key.removeprefix("yaml."): value for key, value in SETTINGS.items()}
     with LanguageServer(start, workspace, settings) as server:
+        server.diagnostics("kind: Cluster\n")  # its answer has the schema; a hover before it is empty
         yield server
 
 
@@ -322,7 +323,7 @@ def documentation(kind: str, *path: str) -> str:
         (manifest("TargetGroup", *TARGETS, "Proto¦col: HTTP"), documentation("TargetGroup", "Protocol")),
         ("resources:\n  LogGroup/api:\n    logGroup¦Name: api\n", documentation("LogGroup", "logGroupName")),
         ("resources:\n  LogGroup/¦api:\n    logGroupName: api\n", "logs.CreateLogGroup"),
-        (manifest("Cluster", annotations="{ecsync/¦deletion: retain}"), "delete it, or retain it"),
+        (manifest("Cluster", annotations="{ecsync/¦deletion: retain}"), "Whether pruning deletes the resource"),
         (manifest("Application", "sync: {mo¦de: enforce}"), "observe reports and writes nothing"),
         (manifest("Network", "def¦ault: true"), "the default VPC"),
         (SEVERAL.replace("Port: 80", "Po¦rt: 80"), documentation("TargetGroup", "Port")),

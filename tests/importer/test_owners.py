@@ -95,6 +95,28 @@ def test_a_blue_green_service_refers_to_its_rule(builder: AccountBuilder) -> Non
     assert changes(imported.plan()) == []
 
 
+def test_a_blue_green_service_without_a_rule_refers_to_the_default_rule(builder: AccountBuilder) -> None:
+    """It is an output of the listener, and no document."""
+    blue, green = builder.target_group("blue"), builder.target_group("green")
+    listener, weights = builder.listener(), (100, 0)
+    builder.elb.modify_listener(ListenerArn=listener, DefaultActions=[forward(blue, green, weights=weights)])
+    (rule,) = builder.elb.describe_rules(ListenerArn=listener)["Rules"]
+    advanced = {
+        "alternateTargetGroupArn": green,
+        "productionListenerRule": rule["RuleArn"],
+        "roleArn": builder.role("infrastructure"),
+    }
+    balanced = {"targetGroupArn": blue, "containerName": "app", "containerPort": 80, "advancedConfiguration": advanced}
+    strategy = {"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 5}
+    builder.service("api", loadBalancers=[balanced], deploymentConfiguration=strategy)
+    builder.account.simulator.advance(600)
+    imported = _imported(builder)
+    text = imported.files["services/api.yaml"]
+    assert "productionListenerRule: ${Listener/" in text
+    assert ".defaultRule}" in text
+    assert changes(imported.plan()) == []
+
+
 def test_two_revisions_of_a_family_are_one_document(builder: AccountBuilder) -> None:
     """The newest revision is written; a service on an older one refers to it by ARN."""
     builder.service("old", taskDefinition=builder.task("app"))

@@ -30,6 +30,7 @@ def test_a_field_has_its_type_default_and_effect() -> None:
     assert facts("Service.deploymentConfiguration.minimumHealthyPercent") == {
         "type": "integer",
         "default": "100 with schedulingStrategy REPLICA, 0 with DAEMON",
+        "absent": "the default",
         "accepted": "0 or more",
         "change": "in place, no deployment",
     }
@@ -76,6 +77,36 @@ def test_a_conditional_default_is_shown_with_the_other_owner() -> None:
     assert found["owner"] == "AWS, while the field is not declared: with strategy BLUE_GREEN, LINEAR or CANARY"
 
 
+@pytest.mark.parametrize(
+    ("text", "absent"),
+    [
+        ("Service.serviceName", "filled in"),
+        ("Service.desiredCount", "left alone"),
+        ("Service.platformVersion", "left alone; what ecsync applied goes back to AWS's own value"),
+        ("Service.healthCheckGracePeriodSeconds", "the default"),
+        ("Service.tags", "no tag is ours: those that other clients set stay"),
+        ("Service.placementStrategy", "not set: a live value is removed"),
+        ("TargetGroup.VpcId", "not set: removing a live value replaces the resource"),
+        ("TaskDefinition.containerDefinitions", "a mistake: the field is required"),
+        ("LaunchTemplate.DefaultVersion", "not compared"),
+        ("Network.subnets", "the default"),
+    ],
+)
+def test_what_an_absent_field_means_is_shown(text: str, absent: str) -> None:
+    assert facts(text)["absent"] == absent
+
+
+def test_what_the_language_adds_is_a_note() -> None:
+    """Own members, other forms of AWS's members, and references that are natural in a place."""
+    assert "inline policies as a map" in facts("Role.Policies")["note"]
+    assert "/ecsync/INSTALLATION/" in facts("Role.Path")["note"]
+    notes = [text for label, text in explain.facts(explain.find("TaskDefinition.containerDefinitions.secrets"))]
+    assert "can be declared as a map of name to valueFrom: {NAME: valueFrom}" in notes
+    assert "the ARN of" not in facts("Role.Policies.read")["note"]
+    rule = "Service.loadBalancers.advancedConfiguration.productionListenerRule"
+    assert any("${Listener/name.defaultRule}" in text for _, text in explain.facts(explain.find(rule)))
+
+
 def test_the_documentation_of_aws_has_no_html() -> None:
     text = "\n".join(explain.lines(explain.find("Service.deploymentConfiguration")))
     assert "<" not in text
@@ -85,7 +116,8 @@ def test_the_documentation_of_aws_has_no_html() -> None:
 
 def test_a_kind_lists_its_outputs_and_fields() -> None:
     text = "\n".join(explain.lines(explain.find("TaskDefinition")))
-    assert "arn (primary), family, revision" in text
+    assert re.search(r"  outputs\n    arn \(primary\)  the newest revision: `taskDefinition` of a Service\n", text)
+    assert re.search(r"\n    familyArn +the ARN without a revision", text)
     assert re.search(r"containerDefinitions +list of ContainerDefinition  required", text)
     assert facts("Network")["kind"].startswith("a lookup")
 
@@ -96,7 +128,7 @@ def test_a_kind_lists_its_outputs_and_fields() -> None:
         ("Servce", 'did you mean "Service"?'),
         ("Service.desiredcount", "Service has no field 'desiredcount'; did you mean \"desiredCount\"?"),
         ("Service.desiredCount.more", "Service.desiredCount has no field 'more'"),
-        ("Network.id", "Network has no field 'id'"),
+        ("Network.ids", "Network has no field 'ids'; did you mean \"id\"?"),
     ],
 )
 def test_the_message_about_a_typo_contains_the_nearest_name(text: str, message: str) -> None:

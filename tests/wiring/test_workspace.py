@@ -52,3 +52,21 @@ def test_the_catalogue_of_a_changed_snapshot_keeps_what_did_not_change() -> None
     assert after.revision == "2"
     assert after.applications["app-0"] is before.applications["app-0"]
     assert after.applications["app-1"] != before.applications["app-1"]
+
+
+def test_an_application_without_an_interval_has_that_of_the_settings() -> None:
+    """Also one without an Application document, and one with other settings of `sync`."""
+    workspace = wiring.workspace(Settings.model_validate({"loop": {"interval": "5m"}}), ".", read_only=True)
+    document = "apiVersion: ecsync/v1\nkind: Application\nmetadata: {{name: {}}}\nspec: {}\n"
+    files = {
+        "own/app.yaml": document.format("own", "{sync: {interval: 10s}}").encode(),
+        "mode/app.yaml": document.format("mode", "{sync: {mode: enforce}}").encode(),
+        "none/app.yaml": document.format("none", "{}").encode(),
+        "loose.yaml": b"apiVersion: ecsync/v1\nresources: {LogGroup/loose: {}}\n",
+    }
+    loaded = workspace.loaded(Snapshot(revision="1", files=files))
+    assert loaded.problems == ()
+    found = {application.name: application.sync.interval for application in loaded.applications}
+    assert found.pop("own") == 10.0
+    assert set(found.values()) == {300.0}
+    assert len(found) == 3

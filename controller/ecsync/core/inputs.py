@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import marshal
-from collections.abc import Callable, Collection, Container, Mapping
+from collections.abc import Callable, Collection, Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
@@ -119,13 +119,32 @@ class Inputs:
     def value_of(self, ref: Ref) -> Value:
         """Return the live value of an output, or the value that follows from the body alone; None if it is unknown."""
         observed = self.world.get(ref.key)
-        if isinstance(observed, Present) and ref.output in observed.outputs:
-            return observed.outputs[ref.output]
+        if isinstance(observed, Present):
+            if ref.output in observed.outputs:
+                return observed.outputs[ref.output]
+            if derive := self.kind(ref.key).derived.get(ref.output):
+                return derive(observed.outputs)
         desired = self.desired(ref.key)
         if desired is None:
             return None
         known = self.kind(ref.key).known(desired.body).get(ref.output)
         return known if isinstance(known, str) else None
+
+    def asked_of(self, kind: Kind) -> Mapping[Key, frozenset[str]]:
+        """Return the outputs of `Kind.asked` that documents refer to, by the resource that has them."""
+        found: dict[Key, frozenset[str]] = {}
+        if kind.asked:
+            for desired in (*self.lookups, *self.application.resources):
+                for ref in desired.refs:
+                    if ref.output in kind.asked and ref.key.kind == kind.name:
+                        found[ref.key] = found.get(ref.key, frozenset()) | {ref.output}
+        return found
+
+    def read_outputs(self, key: Key) -> Iterator[str]:
+        """Return the outputs that a read returns: none that follow from others, and of the asked ones those in use."""
+        kind = self.kind(key)
+        asked = self.asked_of(kind).get(key, frozenset())
+        return (one for one in kind.outputs if one not in kind.derived and (one not in kind.asked or one in asked))
 
     def is_without_parent(self, key: Key) -> bool:
         """Return whether a resource cannot be identified, because what it refers to is not known."""
@@ -164,10 +183,16 @@ def waits_for(inputs: Inputs, key: Key) -> str:
     """Return the text about what waits for a resource. That resource has the reason, where the plan shows it."""
     if inputs.application.documents.get(key) is not None:
         return f"waits for {key}"
-    return f"waits for {key} of {key.application}: {_why_unknown(inputs, key)}"
+    return f"waits for {key} of {key.application}: {_why_unreadable(inputs, key)}"
 
 
-def _why_unknown(inputs: Inputs, key: Key) -> str:
+def why_unknown(inputs: Inputs, ref: Ref) -> str:
+    """Return why the value of a reference is not known: a live resource need not have every output of its kind."""
+    lacks = isinstance(inputs.world.get(ref.key), Present) and inputs.value_of(ref) is None
+    return f"{ref.key} has no {ref.output} in AWS" if lacks else f"{ref} is not known yet"
+
+
+def _why_unreadable(inputs: Inputs, key: Key) -> str:
     observed, desired = inputs.world.get(key), inputs.desired(key)
     if isinstance(observed, Unreadable):
         return observed.error

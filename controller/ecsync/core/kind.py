@@ -30,6 +30,7 @@ from ecsync.core.model import (
 from ecsync.core.outcome import HEALTHY, LOOK_AGAIN, Health
 from ecsync.core.ports import Reader
 from ecsync.core.rules import Rules
+from ecsync.core.schema import Shape
 from ecsync.core.trees import Body, Path
 
 World: TypeAlias = Mapping[Key, Observed]  # the observed resources of the application, as far as they are read
@@ -101,6 +102,17 @@ class Collection:
     # For `Reader.cached`: another answer that this one contains, as (operation, its parameters, its answer).
     contains: Callable[[Body], tuple[str, Body, Body]] | None = None
     as_tagged: Callable[[str, Tags], Body] | None = None  # (ARN, its tags) -> the answer, or with `ids` the item
+
+
+Derive: TypeAlias = Callable[[Mapping[str, str | tuple[str, ...]]], str | None]  # from the outputs that are read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """An output that takes a call of its own. `read` gets the resource; None: this resource has no such output."""
+
+    operation: str  # `elbv2.DescribeRules`; it is one of the kind's `reads`
+    read: Callable[[Reader, Present], str | None]
 
 
 Printed: TypeAlias = Callable[[Body, Body], Present]  # (the output of describe, the declared body) -> the resource
@@ -219,15 +231,19 @@ class Kind:
     name_limit: int = 255  # the longest name, in characters
     regional: bool = True  # False: its names are of the account, for all Regions
     primary: str  # the output that `${Kind/name}` without an output means
-    outputs: tuple[str, ...]  # the outputs that other documents can refer to
+    outputs: Mapping[str, str]  # the outputs that other documents can refer to, each with what it is for
     list_outputs: frozenset[str] = frozenset()  # those of them that are lists
     known: Callable[[Body], Mapping[str, str]] = _no_outputs  # outputs that follow from the body alone (names)
+    derived: Mapping[str, Derive] = field(default_factory=dict)  # outputs that are a part of another one: of the ARN
+    asked: Mapping[str, Asked] = field(default_factory=dict)  # outputs that are read only where a document uses them
     # Outputs that get another value by an update, a new revision or a replacement (default for a replacement: all).
     invalidates: Mapping[Literal["update", "revise", "replace"], tuple[str, ...]] = field(default_factory=dict)
     tagging: Tagging | None = None  # None: AWS has no tags on this kind
 
     # 2 SHAPE
     shape: ShapeOf | None = None  # None: a document of our own (Network); only `check` validates it
+    own_shape: Shape | None = None  # of such a document, for people and editors
+    notes: Mapping[str, str] = field(default_factory=dict)  # what the language adds to a field, by path (`_notes.py`)
     # AWS's shape -> the members that `rules` take into account.
     reviewed: Mapping[str, str] = field(default_factory=dict)
     check: Callable[[Body], Iterable[tuple[tuple[str | int, ...], str]]] = lambda _: ()  # errors: (path, message)

@@ -314,7 +314,7 @@ def _replace(inputs: Inputs, draft: _Draft, change: Update) -> None:
     new = Replace(desired=asked, observed=change.observed, fields=change.fields, marks=tags)
     why = kind.interrupts(new, inputs.world, inputs.application.documents)
     step = Step(id=StepId(key=desired.key), change=new, calls=kind.calls(new) if kind.calls else (), waiting=why)
-    _admit(inputs, draft, step, kind.invalidates.get("replace", kind.outputs))
+    _admit(inputs, draft, step, kind.invalidates.get("replace", tuple(kind.outputs)))
 
 
 def _update(inputs: Inputs, draft: _Draft, change: Update, waiting: str, again: float) -> None:

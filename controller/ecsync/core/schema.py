@@ -67,6 +67,7 @@ class Fixed:
     bounds: tuple[float | None, float | None] = (None, None)
     pattern: str = ""
     documentation: str = ""
+    default: str = ""  # the value of an absent field, as text
 
 
 ANY = Fixed(type="any")
@@ -75,9 +76,9 @@ BOOLEAN = Fixed(type="boolean")
 INTEGER = Fixed(type="integer")
 
 
-def documented(shape: Fixed, text: str) -> Fixed:
-    """Return the shape with a description for people."""
-    return replace(shape, documentation=text)
+def documented(shape: Fixed, text: str, default: str = "") -> Fixed:
+    """Return the shape with a description for people, and its default as text."""
+    return replace(shape, documentation=text, default=default)
 
 
 def structure(members: Mapping[str, Shape], *required: str) -> Fixed:

@@ -9,7 +9,7 @@ from itertools import islice
 
 from ecsync.core import plan
 from ecsync.core.graph import in_groups, references
-from ecsync.core.inputs import Inputs
+from ecsync.core.inputs import Inputs, why_unknown
 from ecsync.core.model import Absent, Adopt, Create, Delete, Forget, Key, Observed, Present, Ref, Replace
 from ecsync.core.outcome import DELETING, Done, Failed, Plan, Progressing, Result, Skipped, Step, StepId
 from ecsync.core.ports import UNLIMITED, AwsError, Budget, Clock, Cloud, Deferred, WritesStopped
@@ -261,7 +261,7 @@ def _result_without_calls(run: _Run, step: Step) -> Result | None:
         return Done() if adopting else Skipped(reason=_other_mode(run.context))
     unknown = next((ref for call in step.calls for _, ref in references(call.params) if is_unknown(step, ref)), None)
     if unknown is not None:
-        return Skipped(reason=f"{unknown} is not known yet")
+        return Skipped(reason=why_unknown(replace(run.inputs, world=run.world), unknown))
     if step.waiting and not step.calls:
         if (step.fields or isinstance(step.change, Create | Delete)) and not run.inputs.only_removes(step):
             run.blocking[step.id] = f"is waiting: {step.waiting}"
@@ -395,6 +395,6 @@ def _shows_enough(run: _Run, step: Step, shown: Present) -> bool:
     if run.removes:
         return False
     known = isinstance(step.change, Create) and all(
-        one in shown.outputs for one in run.inputs.kind(step.id.key).outputs
+        one in shown.outputs for one in run.inputs.read_outputs(step.id.key)
     )
     return known or step.id.key not in run.depended

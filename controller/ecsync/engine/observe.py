@@ -39,9 +39,11 @@ def observe(reader: Reader, inputs: Inputs, now: datetime, only: Collection[Key]
                 world[desired.key] = _without_parent(replace(inputs, world=world), desired)
         if wanted and only is not None and kind.asked_together:
             wanted = _wanted(here, kind, (desired for desired in every if desired.key.kind == name))
+        asked = inputs.asked_of(kind)
         for key, observed in _read(reader, kind, wanted, world):
             if key in identified:
-                world[key] = _pooled(observed, pool, now) if isinstance(observed, Present) else observed
+                whole = _answered(reader, kind, observed, asked[key]) if key in asked else observed
+                world[key] = _pooled(whole, pool, now) if isinstance(whole, Present) else whole
     seen = replace(inputs, world=world, settled=inputs.settled if only is None else {})
     _inquire(reader, seen, world, resources)
     return world
@@ -131,6 +133,20 @@ def _read(
             error = str(failure)
     for key in sorted(missing):
         yield key, Unreadable(error)
+
+
+def _answered(reader: Reader, kind: Kind, observed: Observed, asked: Iterable[str]) -> Observed:
+    """Return a resource with the outputs that take calls of their own."""
+    if not isinstance(observed, Present):
+        return observed
+    try:
+        found = {output: kind.asked[output].read(reader, observed) for output in sorted(asked)}
+    except AwsError as failure:
+        if failure.kind == "credentials":
+            raise
+        return Unreadable(str(failure))
+    more = {output: value for output, value in found.items() if value is not None}
+    return replace(observed, outputs={**observed.outputs, **more})
 
 
 def _without_parent(inputs: Inputs, desired: Desired) -> Observed:

@@ -9,7 +9,7 @@ from ecsync.core.ports import AwsError
 from ecsync.core.trees import Body, Json
 from ecsync.importer import display_names, routing
 from ecsync.importer.reads import Collector
-from ecsync.importer.references import ATTRIBUTES, read_body
+from ecsync.importer.references import ATTRIBUTES, DEFAULT_OF, DEFAULT_RULE, places, read_body
 from ecsync.importer.routing import Routing
 
 # Who shifts the traffic of a service, by the type of its deployment controller. ECS itself is not in the table.
@@ -29,6 +29,7 @@ def read_load_balancing(collector: Collector) -> None:
     collector.read("Listener", [_listener_body(listener) for listener in routes.listeners])
     rules = [_rule_body(arn, rule) for arn, rules in routes.rules.items() for rule in rules]
     collector.read("ListenerRule", rules)
+    _name_default_rules(collector)
     _leave_shifted_traffic(collector)
     for balancer in balancers:
         if balancer.present.outputs["arn"] in shared:
@@ -74,6 +75,22 @@ def _read_other_target_groups(collector: Collector, routes: Routing, group_arns:
     others = sorted(frozenset().union(*forwarded) - group_arns)
     bodies = [read_body(collector.kinds["TargetGroup"], arn) or {} for arn in others]
     collector.read("TargetGroup", bodies, lookup_reason="no service of this cluster registers tasks in it")
+
+
+def _name_default_rules(collector: Collector) -> None:
+    """Add the default rule to the outputs of each listener of which a service names it."""
+    services, kind = collector.survey.of_kind("Service"), collector.kinds["Service"]
+    named = {value for one in services for row, _, _, value in places(kind, one.present.body) if row.kind == DEFAULT_OF}
+    named -= {str(rule.present.outputs["arn"]) for rule in collector.survey.of_kind(DEFAULT_OF)}
+    for listener in collector.survey.of_kind("Listener") if named else ():
+        try:
+            found = collector.kinds["Listener"].asked[DEFAULT_RULE].read(collector.reader, listener.present)
+        except AwsError as failure:
+            collector.add_gap(display_names.listener(listener.present.body), failure, left_out=False)
+            continue
+        if found in named:
+            present = replace(listener.present, outputs={**listener.present.outputs, DEFAULT_RULE: str(found)})
+            collector.survey.resources[listener.key] = replace(listener, present=present)
 
 
 def _leave_shifted_traffic(collector: Collector) -> None:

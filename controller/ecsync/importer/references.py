@@ -13,6 +13,9 @@ from ecsync.core.trees import Body, Json, locate
 ATTRIBUTES: Body = {"Attributes": [{"Key": "", "Value": ""}]}
 
 
+DEFAULT_OF, DEFAULT_RULE = "ListenerRule", "defaultRule"  # the output of a listener that stands for one of this kind
+
+
 def read_body(kind: Kind, value: str) -> Body | None:
     """Return the body that a read of the kind needs, from a name or ARN; None: never a document, it stays a literal."""
     body = kind.from_reference(value) if kind.from_reference else None

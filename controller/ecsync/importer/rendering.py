@@ -13,8 +13,8 @@ from ecsync.core.schema import Shape
 from ecsync.core.trees import Json, canonical
 from ecsync.importer.bodies import meaning
 from ecsync.importer.model import LiveResource
+from ecsync.importer.references import DEFAULT_OF, DEFAULT_RULE, places
 from ecsync.importer.references import names as names_of
-from ecsync.importer.references import places
 from ecsync.importer.text import Reference, fits_on_one_line
 from ecsync.language.coerce import pair_members
 from ecsync.language.references import holds_reference
@@ -32,6 +32,8 @@ def by_name(resources: Iterable[LiveResource]) -> ByName:
     for resource in resources:
         for name in names_of(resource.present):
             result.setdefault(resource.key.kind, {}).setdefault(name, resource)
+        if DEFAULT_RULE in resource.present.outputs:  # a listener stands for its default rule, which is no document
+            result.setdefault(DEFAULT_OF, {})[str(resource.present.outputs[DEFAULT_RULE])] = resource
     return result
 
 
@@ -57,14 +59,14 @@ def insert_references(
         if other is None or other.key == resource.key:
             continue
         # `${Kind/name}` takes the output that the row names, else the primary one; other outputs are written out.
-        primary, outputs = kinds[row.kind].primary, other.present.outputs
+        primary, outputs = kinds[other.key.kind].primary, other.present.outputs
         default = row.output or primary
         same_value = (name for name in outputs if outputs[name] == value and name != primary)
         for output in dict.fromkeys([default, *same_value]):
             container[key] = outputs.get(output, value)
             if output in outputs and meaning(kind, body, resource.present) == original:
                 suffix = "" if output == default else f".{output}"
-                reference = Reference(f"${{{row.kind}/{document_names[other.key]}{suffix}}}")
+                reference = Reference(f"${{{other.key.kind}/{document_names[other.key]}{suffix}}}")
                 references.append((container, key, reference))
                 break
             container[key] = value

@@ -8,6 +8,7 @@ from importlib import import_module
 
 from ecsync.core.kind import Kind
 from ecsync.core.rules import Refers
+from ecsync.kinds._notes import NOTES
 
 # In the order in which kinds are observed: a kind comes after the kinds that identify it. Service comes before Listener
 # and ListenerRule, because ECS may own their weights for it, and before TaskDefinition, because the revision that a
@@ -49,6 +50,10 @@ def with_references(kinds: Sequence[Kind]) -> tuple[Kind, ...]:
     return tuple(replace(kind, rules=(*kind.rules, *rows[kind.name])) if kind.name in rows else kind for kind in kinds)
 
 
-ALL: tuple[Kind, ...] = with_references([_load(module) for module in MODULES])
+def _noted(kind: Kind) -> Kind:
+    return replace(kind, notes=NOTES.get(kind.name, {}))
+
+
+ALL: tuple[Kind, ...] = with_references([_noted(_load(module)) for module in MODULES])
 
 BY_NAME = {kind.name: kind for kind in ALL}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ecsync.core.kind import Kind
@@ -11,21 +12,77 @@ from ecsync.core.wording import nearest, printable, quoted
 from ecsync.language.documents import NAME
 from ecsync.language.nodes import Node
 
-CHOICES: Mapping[str, tuple[str, ...]] = {
-    "ecsync/adopt": ("never", "if-untagged"),
-    "ecsync/replace": ("hold", "allow"),
-    "ecsync/deletion": ("delete", "retain"),
-    "ecsync/state": ("present", "absent"),
-    "ecsync/undeclared": ("default", "ignore"),
-    "ecsync/manage": ("read",),
-    "ecsync/refresh": ("hold", "follow"),
-    "ecsync/suspend": ("true", "false"),
-}
 AFTER = "ecsync/after"
-SUSPEND = "ecsync/suspend"  # of an Application, the value is the reason
+SUSPEND = "ecsync/suspend"
 KEEP_REVISIONS = "ecsync/keep-revisions"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Annotation:
+    """What an annotation does: for `ecsync explain`, the JSON Schema and docs/reference/annotations.md."""
+
+    text: str
+    values: tuple[str, ...] = ()  # empty: any text
+    default: str = ""
+    on: str = ""  # the kind that has it; empty: every kind
+
+
+ANNOTATIONS: Mapping[str, Annotation] = {
+    "ecsync/adopt": Annotation(
+        text="Whether ecsync adopts an existing resource without an owner.",
+        values=("never", "if-untagged"),
+        default="never; on a LogGroup if-untagged",
+    ),
+    "ecsync/replace": Annotation(
+        text="Whether a change that requires a replacement is held or made. On a TargetGroup: whether it may be "
+        "replaced together with the container port, with a gap of seconds (docs/rules.md R9).",
+        values=("hold", "allow"),
+        default="hold",
+    ),
+    "ecsync/deletion": Annotation(
+        text="Whether pruning deletes the resource when it is no longer declared. retain: our tags come off, and the "
+        "resource stays.",
+        values=("delete", "retain"),
+        default="delete; on a LogGroup, Repository, Role or TaskDefinition retain",
+    ),
+    "ecsync/state": Annotation(
+        text="absent: the resource is deleted, also without pruning.", values=("present", "absent"), default="present"
+    ),
+    "ecsync/undeclared": Annotation(
+        text="Whether fields that are not declared are reset to AWS's default, or ignored.",
+        values=("default", "ignore"),
+        default="ignore on an adopted resource, default on others",
+    ),
+    "ecsync/manage": Annotation(
+        text="read: a lookup; the resource is read, and never changed. The rest of its body may be absent.",
+        values=("read",),
+    ),
+    "ecsync/refresh": Annotation(
+        text="When the value of a lookup changes and the new value restarts tasks: hold the change, or follow it.",
+        values=("hold", "follow"),
+        default="hold",
+    ),
+    SUSPEND: Annotation(
+        text="true: the resource is reported, but not changed.", values=("true", "false"), default="false"
+    ),
+    AFTER: Annotation(text="Resources that this one waits for: Kind/name, separated by commas."),
+    KEEP_REVISIONS: Annotation(
+        text="The number of revisions of the family to keep: ecsync deregisters its own beyond the newest ones, the "
+        "oldest first, one per pass; never one that a service runs.",
+        default="all are kept",
+        on="TaskDefinition",
+    ),
+}
+OF_APPLICATION: Mapping[str, Annotation] = {
+    SUSPEND: Annotation(
+        text="Why nothing of the application is written. true: without a reason; false: it is written.",
+        default="false",
+        on="Application",
+    ),
+}
+CHOICES: Mapping[str, tuple[str, ...]] = {name: one.values for name, one in ANNOTATIONS.items() if one.values}
 _LITERAL = ("replace", "refresh", "state", "undeclared")
-KNOWN = (*CHOICES, AFTER, KEEP_REVISIONS)
+KNOWN = tuple(ANNOTATIONS)
 _NEAR = 0.85  # high, so that the key of another tool does not count as a misspelt key of ecsync
 
 

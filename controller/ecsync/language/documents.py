@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ecsync.core.model import Origin, Problem
-from ecsync.core.schema import ANY, STRING, Shape, choice, listing, mapping, structure
+from ecsync.core.schema import ANY, STRING, Shape, choice, documented, listing, mapping, structure
 from ecsync.core.wording import nearest, printable, quoted
 from ecsync.language.check import check
 from ecsync.language.nodes import Node
@@ -21,27 +21,52 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 NAME_RULE = "letters, digits, _ . and -, starting with a letter or digit, at most 63 characters"
 
 _NO_FAMILY = 'missing required field "family" in a task definition; add it, or use an envelope with metadata.name'
-_VERSION = choice(API_VERSION)
-_ANNOTATIONS = mapping(ANY)
-_METADATA = {"name": STRING, "annotations": _ANNOTATIONS, "labels": mapping(STRING)}
-_ENVELOPE = structure(
-    {"apiVersion": _VERSION, "kind": STRING, "metadata": structure(_METADATA, "name"), "spec": ANY}, "kind", "metadata"
-)
-_APPLICATION = structure(
+_METADATA = structure(
     {
-        "apiVersion": _VERSION,
-        "kind": STRING,
-        "metadata": structure(_METADATA | {"formerly": listing(STRING)}, "name"),
-        "spec": ANY,
+        "name": documented(STRING, "The name in the application; also the AWS name, unless spec has one."),
+        "annotations": documented(
+            mapping(ANY), "The options of the document. Annotations of other tools are ignored.", "none"
+        ),
+        "labels": documented(mapping(STRING), "Free-form labels of the document; ecsync ignores them.", "none"),
+        "formerly": documented(
+            listing(STRING), "The earlier names of the application; on an Application only.", "none"
+        ),
     },
-    "kind",
-    "metadata",
+    "name",
 )
+# Everything around a body. A document has either `kind` and `metadata`, or `resources`.
+DOCUMENT = documented(
+    structure(
+        {
+            "apiVersion": documented(choice(API_VERSION), "The version of the manifest language."),
+            "kind": documented(STRING, "A kind of AWS resource, or Application."),
+            "metadata": documented(_METADATA, "The name and the options of the document."),
+            "spec": documented(ANY, "The body: `ecsync explain KIND` has its fields.", "an empty body"),
+            "resources": documented(
+                mapping(ANY), "Resources without an envelope. The key is that of a reference: Kind/name."
+            ),
+        },
+        "kind",
+        "metadata",
+    ),
+    "What is around the body of a document. With `resources`, it has no kind, name and spec.",
+)
+_WHOLE, _IN_METADATA = DOCUMENT.members, _METADATA.members
+
+
+def _around(*metadata: str) -> Shape:
+    members = {name: _WHOLE[name] for name in ("apiVersion", "kind", "spec")}
+    below = structure({name: _IN_METADATA[name] for name in metadata}, "name")
+    return structure({**members, "metadata": below}, "kind", "metadata")
+
+
+_ENVELOPE = _around("name", "annotations", "labels")
+_APPLICATION = _around("name", "annotations", "labels", "formerly")
 _RESOURCES = structure(
     {
-        "apiVersion": _VERSION,
-        "metadata": structure({"annotations": _ANNOTATIONS, "labels": mapping(STRING)}),
-        "resources": mapping(ANY),
+        "apiVersion": _WHOLE["apiVersion"],
+        "metadata": structure({name: _IN_METADATA[name] for name in ("annotations", "labels")}),
+        "resources": _WHOLE["resources"],
     }
 )
 

@@ -18,7 +18,7 @@ from itertools import chain
 
 from ecsync.core.constraints.find import ConstraintTable
 from ecsync.core.kind import Kind, ShapeOf
-from ecsync.core.model import Application, Key, Problem
+from ecsync.core.model import Application, Key, Problem, Sync
 from ecsync.core.ports import Snapshot
 from ecsync.core.schema import Shape
 from ecsync.language import crosscheck, files
@@ -59,6 +59,7 @@ class _Given:
     composites: Mapping[str, Composite]
     variables: Mapping[str, str]
     sources: Mapping[str, str]
+    interval: float
 
 
 @dataclass(slots=True, kw_only=True)
@@ -96,13 +97,15 @@ def load(
     composites: Mapping[str, Composite] | None = None,
     variables: Mapping[str, str] | None = None,
     sources: Mapping[str, str] | None = None,
+    interval: float = Sync().interval,
     cache: LoadCache | None = None,
 ) -> Loaded:
     """Return the applications of the snapshot and every problem, by file and line.
 
     `environment` has the values of `${env:NAME}`, by name without the prefix ECSYNC_VAR_. `root_name` is the name of
     the application for files without an Application document. `variables` replace `vars` of Applications. `sources`
-    has such a name for each source of a snapshot of several. `cache` is used and updated.
+    has such a name for each source of a snapshot of several. `interval` is the time between two passes, in seconds,
+    where an Application has none. `cache` is used and updated.
     """
     given = _Given(
         kinds=kinds,
@@ -112,6 +115,7 @@ def load(
         composites=composites or {},
         variables=dict(variables or {}),
         sources=dict(sources or {}),
+        interval=interval,
     )
     cache = cache if cache is not None else LoadCache()
     try:
@@ -313,12 +317,13 @@ def _built(own: Settings, cache: LoadCache) -> tuple[Settings, tuple[Part, ...],
     known = cache.built.get(own.name)
     if known is not None and known[0] is own and known[1] is parts:
         return known
+    assert cache.given is not None
     application = Application(
         name=own.name,
         account=own.account,
         region=own.region,
         declared=own.declared,
-        sync=own.sync,
+        sync=replace(own.sync, interval=own.sync.interval or cache.given.interval),
         manage=own.manage,
         after=tuple(crosscheck.afters(own)),
         formerly=own.formerly,

@@ -27,6 +27,17 @@ _RESOURCE = re.compile(
 )
 _VALUE = re.compile(r"(?P<source>var|image|env):(?P<name>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})")
 
+# Each form of a reference, and its value: for `ecsync explain references` and docs/reference/references.md.
+FORMS: Mapping[str, str] = {
+    "${Kind/name}": "the output that AWS requires in this place: the primary output of the kind, or an ARN",
+    "${Kind/name.output}": "a named output: `${Network/main.publicSubnetIds}`; `ecsync explain KIND` lists them",
+    "${app:NAME/Kind/name.output}": "an output of a resource of another application",
+    "${var:NAME}": "a value of `vars` of the Application, or of `variables` of the operator's config",
+    "${image:NAME}": "a value of `images` of the Application",
+    "${env:NAME}": "the environment variable `ECSYNC_VAR_NAME` of the controller",
+    "$${": "a literal `${`",
+}
+
 Declared = Mapping[str, frozenset[tuple[str, str]]]  # application -> (kind, name) of its documents
 Asked = Key  # whether it is declared decides what a reference is
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from ecsync.core.model import Origin, Problem, Sync
 from ecsync.core.schema import ANY, BOOLEAN, INTEGER, STRING, choice, documented, listing, mapping, structure
@@ -16,13 +17,22 @@ from ecsync.language.nodes import Node, plain
 from ecsync.language.references import Scope, fill_environment
 from ecsync.language.scalars import resolve_plain
 
+_SHORTEST, _LONGEST = 5, 24 * 3600
+_MOST_PRUNED = 100_000
 SHAPE = structure(
     {
         "target": documented(
             structure(
                 {
-                    "account": documented(STRING, "An entry of `targets` in the operator's config, or an account id."),
-                    "region": documented(STRING, "The AWS Region."),
+                    "account": documented(
+                        STRING,
+                        "An entry of `targets` in the operator's config, or an account id. The credentials must be "
+                        "of it.",
+                        "the account of the credentials",
+                    ),
+                    "region": documented(
+                        STRING, "The AWS Region.", "that of the entry of `targets`, else of the operator's config"
+                    ),
                 }
             ),
             "The account and the Region of the application.",
@@ -30,31 +40,51 @@ SHAPE = structure(
         "include": documented(
             listing(STRING),
             "Further files or directories of the source, relative to this file; several applications can share them.",
+            "none: the files below this directory only",
         ),
         "names": documented(
-            STRING, "The AWS name of resources that have none in their spec, such as shop-prod-{name}."
+            STRING,
+            "The AWS name of resources that have none in their spec, such as shop-prod-{name}; not of lookups.",
+            "{name}",
         ),
         "vars": documented(mapping(ANY), "The values of ${var:NAME}."),
         "images": documented(mapping(STRING), "The values of ${image:NAME}."),
-        "patches": documented(mapping(ANY), "Changes to documents, by Kind/name: a map merges, null removes."),
-        "manage": documented(
-            listing(STRING), "Kinds that may be changed; `all` includes Role. Default: all except Role."
+        "patches": documented(
+            mapping(ANY),
+            "Changes to documents, by Kind/name: a map merges, null removes, a list of AWS merges by the names of its "
+            "elements.",
         ),
-        "after": documented(listing(STRING), "Applications that this one waits for."),
+        "manage": documented(
+            listing(STRING),
+            "Kinds that may be changed; the others are read. `all` includes Role.",
+            "all kinds but Role",
+        ),
+        "after": documented(
+            listing(STRING),
+            "Applications that this one waits for: nothing of it is written while one of them is not in sync.",
+        ),
         "sync": documented(
             structure(
                 {
                     "mode": documented(
                         choice("observe", "enforce"),
                         "observe reports and writes nothing; enforce changes AWS, if the operator also sets --enforce.",
+                        Sync().mode,
                     ),
-                    "prune": documented(BOOLEAN, "Whether resources that are no longer declared are deleted."),
+                    "prune": documented(
+                        BOOLEAN, "Whether resources that are no longer declared are deleted.", str(Sync().prune).lower()
+                    ),
                     "pruneLimit": documented(
                         INTEGER,
                         "The most resources that may be deleted together although they are all of the application, or "
-                        "more than a third. Default: 0, none.",
+                        f"more than a third: up to {_MOST_PRUNED:,}.",
+                        f"{Sync().prune_limit}, none",
                     ),
-                    "interval": documented(STRING, "The time between two passes: 60, 60s, 5m or 1h."),
+                    "interval": documented(
+                        STRING,
+                        f"The time between two passes: 60, 60s, 5m or 1h; from {_SHORTEST}s to {_LONGEST // 3600}h.",
+                        "`loop.interval` of the operator's config",
+                    ),
                 }
             ),
             "Whether and how often AWS is reconciled with the manifest.",
@@ -64,19 +94,17 @@ SHAPE = structure(
                 structure(
                     {
                         "kind": documented(STRING, "The kind of the documents."),
-                        "name": documented(STRING, "The name of the document; without it, all documents of the kind."),
+                        "name": documented(STRING, "The name of the document.", "all documents of the kind"),
                         "paths": documented(listing(STRING), "JSON pointers, such as /desiredCount."),
                     },
                     "kind",
                     "paths",
                 )
             ),
-            "Fields that status, plan and apply ignore.",
+            "Fields that another client decides: they are not compared, and a write leaves them as they are.",
         ),
     }
 )
-_SHORTEST, _LONGEST = 5, 24 * 3600
-_MOST_PRUNED = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +136,7 @@ class Settings:
     after: tuple[Node, ...] = ()
     formerly: tuple[str, ...] = ()
     suspend: str = ""
-    sync: Sync = field(default_factory=Sync)
+    sync: Sync = field(default_factory=partial(Sync, interval=0.0))  # without an interval of its own, 0
     ignore: tuple[Ignore, ...] = ()
     source: str = ""  # the name of its source, where there are several
 
@@ -226,13 +254,13 @@ def _after(node: Node | None, problems: list[Problem]) -> tuple[Node, ...]:
 
 def _sync(node: Node | None, problems: list[Problem]) -> Sync:
     if node is None or not isinstance(node.value, dict):
-        return Sync()
+        return Sync(interval=0.0)
     mode, prune, interval, limit = (node.get(name) for name in ("mode", "prune", "interval", "pruneLimit"))
     return Sync(
         mode="enforce" if _string(mode) == "enforce" else "observe",
         prune=prune is not None and prune.value is True,
         prune_limit=_prune_limit(limit, problems) if limit is not None else 0,
-        interval=_interval(interval, problems) if interval is not None else Sync().interval,
+        interval=_interval(interval, problems) if interval is not None else 0.0,
     )
 
 

@@ -1,11 +1,11 @@
-"""The description of a field: type, default, effect of a change, owner, and AWS's own documentation."""
+"""The description of a field of a kind: type, default, effect of a change, owner, and AWS's own documentation."""
 
 from __future__ import annotations
 
 import html
 import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ecsync import kinds
@@ -25,6 +25,7 @@ from ecsync.core.rules import (
     Keyed,
     Late,
     Refers,
+    Released,
     Resets,
     Reverts,
     Rolls,
@@ -33,9 +34,10 @@ from ecsync.core.rules import (
     Unordered,
     WriteOnly,
 )
-from ecsync.core.schema import Shape
-from ecsync.core.trees import ANY, EACH, canonical, pattern
+from ecsync.core.schema import Fixed, Shape
+from ecsync.core.trees import ANY, EACH, canonical, matches, pattern
 from ecsync.core.wording import suggestion
+from ecsync.language.coerce import pair_members
 
 WIDTH = 100
 _EFFECTS: dict[Effect, str] = {
@@ -49,6 +51,7 @@ _EFFECTS: dict[Effect, str] = {
     "revise": "registers a new revision",
     "replace": "replaces the resource; held unless `ecsync/replace: allow` is set",
 }
+_REPLACES = (_EFFECTS["replace"], "replaces the resource: ecsync creates a second one and moves the traffic to it")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,19 +75,22 @@ def find(text: str) -> Place:
     kind = kinds.BY_NAME.get(name)
     if kind is None:
         raise ValueError(f"unknown kind {name!r}{suggestion(name, kinds.BY_NAME)}")
-    shape = shapes.load(kind.shape) if kind.shape else None
+    shape = shapes.load(kind.shape) if kind.shape else kind.own_shape
     place = Place(kind=kind, segments=(), shape=shape)
     for part in pattern(path):
         if part != EACH:
-            place = _below(place, part)
+            place = below(place, part)
     return place
 
 
-def _below(place: Place, part: str) -> Place:
+def below(place: Place, part: str) -> Place:
+    """Return a field of a block, of each element of a list, or of a map. Raises ValueError if there is none."""
     shape, segments = place.shape, list(place.segments)
     while shape is not None and shape.type == "list":
         segments.append(EACH)
         shape = shape.element
+    if shape is not None and shape.type == "any":  # free-form: a policy document
+        return Place(kind=place.kind, segments=(*segments, part), shape=shape)
     if shape is not None and shape.type == "map":
         return Place(kind=place.kind, segments=(*segments, part), shape=shape.element)
     members = shape.members if shape is not None and shape.type == "structure" else {}
@@ -96,25 +102,43 @@ def _below(place: Place, part: str) -> Place:
 def lines(place: Place) -> Iterator[str]:
     """Yield the description of a place, line by line."""
     yield place.name
-    yield from (f"  {label:<10} {text}" for label, text in _facts(place))
+    yield from (f"  {label:<10} {text}" for label, text in facts(place))
     documentation = plain_text(place.shape.documentation) if place.shape else ""
     if documentation:
         yield ""
         yield from textwrap.wrap(documentation, WIDTH, initial_indent="  ", subsequent_indent="  ")
     if not place.segments:
         yield ""
+        yield "  outputs"
+        yield from titled((f"{one} (primary)" if primary else one, text) for one, primary, text in outputs(place.kind))
+        yield ""
         yield "  example, below `resources:` of a manifest"
         yield from (f"    {line}" for line in place.kind.example.strip().splitlines())
-    below = _members(place.shape)
-    if below:
+    members = _members(place.shape)
+    if members:
         yield ""
         yield "  fields"
-        width = max(map(len, below))
-        for name, (shape, required) in below.items():
-            yield f"    {name:<{width}}  {type_of(shape)}{'  required' if required else ''}"
+        rows = members.items()
+        yield from titled((name, f"{type_of(shape)}{'  required' if needed else ''}") for name, (shape, needed) in rows)
 
 
-def _facts(place: Place) -> Iterator[tuple[str, str]]:
+def titled(rows: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Yield a line for each name and its text, the texts below each other."""
+    every = list(rows)
+    width = max((len(name) for name, _ in every), default=0)
+    yield from (f"    {name:<{width}}  {text}".rstrip() for name, text in every)
+
+
+def outputs(kind: Kind) -> Iterator[tuple[str, bool, str]]:
+    """Yield each output of a kind, the primary one first: its name, whether it is the primary one, what it is for."""
+    for one in sorted(kind.outputs, key=lambda output: output != kind.primary):
+        form = "a list: " if one in kind.list_outputs else ""
+        asked = f"; read by a call of its own, {kind.asked[one].operation}, if used" if one in kind.asked else ""
+        yield one, one == kind.primary, f"{form}{kind.outputs[one]}{asked}"
+
+
+def facts(place: Place) -> Iterator[tuple[str, str]]:
+    """Yield the label and the text of each short line about a place."""
     if not place.segments:
         yield from _of_kind(place.kind)
         yield from _constraints(place)
@@ -124,10 +148,13 @@ def _facts(place: Place) -> Iterator[tuple[str, str]]:
     yield "type", type_of(place.shape) + (", required" if place.required else "")
     if place.shape.enum:
         yield "values", ", ".join(place.shape.enum)
-    yield from (("default", text) for text in _defaults(rows))
+    yield from (("default", text) for text in _defaults(place, rows))
+    yield "absent", absent(place)
     yield from _constraints(place)
     yield "change", change(place)
     yield from (("owner", text) for text in _owners(place))
+    yield from (("note", text) for path, text in place.kind.notes.items() if _is_at(place, pattern(path)))
+    yield from (("note", text) for text in _as_map(place))
     yield from (("note", text) for row in rows for text in _notes(row))
     if any(isinstance(row, Sensitive) and _hides(row, place.segments) for row in place.kind.rules):
         yield "note", "sensitive: masked in plans, events and logs"
@@ -153,14 +180,21 @@ def _of_kind(kind: Kind) -> Iterator[tuple[str, str]]:
         yield "kind", "a lookup: read from the account, never changed"
     else:
         yield "kind", f"the input of {kind.shape.operation}, plus the fields that other calls set"
-    yield "outputs", ", ".join([f"{kind.primary} (primary)", *(one for one in kind.outputs if one != kind.primary)])
     if kind.name_member:
         yield "name", f"{kind.name_member}; default: metadata.name"
+    if kind.adopt_default == "if-untagged":
+        yield "adoption", "an existing one without an owner is adopted, unless `ecsync/adopt: never` is set"
+    if kind.retain_default:
+        yield "pruning", "our tags come off and the resource stays, unless `ecsync/deletion: delete` is set"
+    if kind.tagging is None and kind.shape is not None:
+        yield "tags", "AWS has none on this kind; it belongs to what it refers to"
 
 
 def change(place: Place) -> str:
     """Return the effect of a change of the field."""
     kind, segments = place.kind, place.segments
+    if kind.calls is None:
+        return "what refers to its outputs gets those of the new lookup"
     covering = [row for row in kind.rules if row.covers(segments)]
     if kind.tagging and segments[0] == kind.tagging.member:
         return _EFFECTS["in-place"]
@@ -180,11 +214,56 @@ def _replacement(kind: Kind, *, immutable: bool) -> str:
     if not immutable:
         return "in place, or a replacement: it depends on the field below"
     if kind.replaces_itself:
-        return "replaces the resource: ecsync creates a second one and moves the traffic to it"
+        return _REPLACES[1]
     return _EFFECTS["replace"]
 
 
-def _defaults(rows: Sequence[Rule]) -> Iterator[str]:
+def absent(place: Place) -> str:
+    """Return what it means that a field is not declared, unless undeclared fields are ignored (`ecsync/undeclared`)."""
+    kind, segments = place.kind, place.segments
+    rows = [row for row in kind.rules if row.segments == segments]
+    filled_in = kind.shape is not None and len(segments) == 1 and segments[0] in kind.shape.optional
+    if segments == (kind.name_member,) or filled_in:
+        return "filled in"
+    if place.required:
+        return "a mistake: the field is required"
+    if kind.calls is None:
+        return "the default" if isinstance(place.shape, Fixed) and place.shape.default else "not part of the lookup"
+    if any(isinstance(row, Drop) and row.when is None for row in rows):
+        return "not compared"
+    if kind.tagging and segments == (kind.tagging.member,):
+        return "no tag is ours: those that other clients set stay"
+    if any(isinstance(row, WriteOnly) for row in kind.rules if row.covers(segments)):
+        return "left alone"
+    if any(isinstance(row, Computed) for row in rows):
+        reverts = any(isinstance(row, Reverts | Released) for row in rows)
+        left = "left alone" + ("; what ecsync applied goes back to AWS's own value" if reverts else "")
+        return f"the default, or {left}" if any(isinstance(row, Default) for row in rows) else left
+    if any(isinstance(row, Default) for row in rows):
+        return "the default"
+    replaces = change(place) in _REPLACES
+    return "not set: removing a live value replaces the resource" if replaces else "not set: a live value is removed"
+
+
+def _is_at(place: Place, segments: Sequence[str]) -> bool:
+    return len(segments) == len(place.segments) and matches(place.segments, segments)
+
+
+def _as_map(place: Place) -> Iterator[str]:
+    """Yield the form of a list of pairs that the language takes beside AWS's."""
+    shape, kind = place.shape, place.kind
+    if shape is None or shape.type != "list" or shape.element is None:
+        return
+    pair = pair_members(shape.element, tags=kind.tagging is not None and place.segments == (kind.tagging.member,))
+    if pair is not None:
+        yield f"can be declared as a map of {pair[0]} to {pair[1]}: {{{pair[0].upper()}: {pair[1]}}}"
+
+
+def _defaults(place: Place, rows: Sequence[Rule]) -> Iterator[str]:
+    if place.segments == (place.kind.name_member,):
+        yield "metadata.name"
+    if isinstance(place.shape, Fixed) and place.shape.default:
+        yield place.shape.default
     for row in rows:
         if isinstance(row, Default):
             yield row.description or canonical(row.value)
@@ -225,7 +304,7 @@ def _members(shape: Shape | None) -> dict[str, tuple[Shape, bool]]:
         shape = shape.element
     if shape is None or shape.type != "structure":
         return {}
-    return {name: (below, name in shape.required) for name, below in sorted(shape.members.items())}
+    return {name: (inner, name in shape.required) for name, inner in sorted(shape.members.items())}
 
 
 def type_of(shape: Shape) -> str:
@@ -233,7 +312,7 @@ def type_of(shape: Shape) -> str:
     if shape.type in ("list", "map") and shape.element is not None:
         return f"{shape.type} of {type_of(shape.element)}"
     if shape.type == "structure":
-        return shape.name
+        return shape.name or "block"
     return {"any": "anything", "long": "integer", "double": "number", "float": "number"}.get(shape.type, shape.type)
 
 

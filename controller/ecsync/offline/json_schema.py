@@ -8,50 +8,20 @@ type or value that is listed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from ecsync import kinds
 from ecsync.awsmodel import shapes
 from ecsync.core.kind import Kind, ShapeOf
-from ecsync.core.schema import BOOLEAN, STRING, documented, mapping, structure
+from ecsync.core.schema import Shape
 from ecsync.core.wording import suggestion
-from ecsync.language.annotations import AFTER, CHOICES, KEEP_REVISIONS, SUSPEND
+from ecsync.language.annotations import ANNOTATIONS, CHOICES, KEEP_REVISIONS, OF_APPLICATION, SUSPEND, Annotation
 from ecsync.language.check import TOKENS
-from ecsync.language.documents import API_VERSION, NAME, NAME_RULE
+from ecsync.language.documents import API_VERSION, DOCUMENT, NAME, NAME_RULE
 from ecsync.language.settings import SHAPE as APPLICATION
 from ecsync.offline.json_schema_values import SHARED, Export, Schema, choice, ref
 
 _DRAFT = "http://json-schema.org/draft-07/schema#"
-_TAGS = structure({"tags": documented(mapping(STRING), "Tags that a subnet must have, all of them.")}, "tags")
-# Network is not in AWS's model.
-_NETWORK = structure(
-    {
-        "id": documented(STRING, "The id of the VPC."),
-        "tags": documented(mapping(STRING), "Tags that the VPC must have, all of them."),
-        "default": documented(BOOLEAN, "true: the default VPC of the Region."),
-        "subnets": documented(
-            structure(
-                {
-                    "public": documented(_TAGS, "The subnets of publicSubnetIds; default: by their route tables."),
-                    "private": documented(_TAGS, "The subnets of privateSubnetIds; default: by their route tables."),
-                }
-            ),
-            "The public and the private subnets, by their tags.",
-        ),
-    }
-)
-_ANNOTATIONS: Mapping[str, str] = {
-    "ecsync/adopt": "Whether ecsync adopts an existing resource: never, or if-untagged.",
-    "ecsync/replace": "Whether a change that requires a replacement is held (hold), or made (allow).",
-    "ecsync/deletion": "When the resource is no longer declared, pruning must delete it, or retain it.",
-    "ecsync/state": "absent: the resource is deleted.",
-    "ecsync/undeclared": "Fields that are not declared: reset to AWS's default (default), or ignored (ignore).",
-    "ecsync/manage": "read: a lookup; the resource is read, and never changed.",
-    "ecsync/refresh": "When the value of a lookup changes and the new value restarts tasks: hold, or follow.",
-    "ecsync/suspend": "true: the resource is reported, but not changed.",
-    AFTER: "Resources that this one waits for: Kind/name, separated by commas.",
-    KEEP_REVISIONS: "Number of revisions of the family to keep; ecsync deregisters its older ones.",
-}
 
 
 def for_kind(name: str) -> Schema:
@@ -68,8 +38,8 @@ def for_all() -> Schema:
 
 def _whole(some: Sequence[Kind], *, application: bool) -> Schema:
     definitions = SHARED | {
-        "annotations": _annotations([*_ANNOTATIONS]),
-        "annotations.plain": _annotations([name for name in _ANNOTATIONS if name != KEEP_REVISIONS]),
+        "annotations": _annotations([*ANNOTATIONS]),
+        "annotations.plain": _annotations([name for name, one in ANNOTATIONS.items() if not one.on]),
         "annotations.Application": _of_application(),
     }
     by_kind = [_resource(kind, definitions) for kind in some]
@@ -81,10 +51,10 @@ def _whole(some: Sequence[Kind], *, application: bool) -> Schema:
         "title": "ecsync manifest" if application else f"ecsync {names[0]}",
         "type": ["object", "null"],
         "properties": {
-            "apiVersion": {"enum": [API_VERSION], "description": "The version of the manifest language."},
+            "apiVersion": {"enum": [API_VERSION], "description": _about("apiVersion")},
             "kind": {
                 "enum": [*names, *(["Application"] if application else [])],
-                "description": "A kind of AWS resource, or Application.",
+                "description": _about("kind"),
             },
             # These two depend on the kind, see below.
             "metadata": {"type": "object", "doNotSuggest": True},
@@ -96,11 +66,20 @@ def _whole(some: Sequence[Kind], *, application: bool) -> Schema:
     }
 
 
+def _about(*path: str) -> str:
+    """Return the text of a member of the envelope."""
+    shape: Shape = DOCUMENT
+    for name in path:
+        shape = shape.members[name]
+    return shape.documentation
+
+
 def _resource(kind: Kind, definitions: Schema) -> Schema:
     """Add the definitions of the kind, and return the schema of its documents."""
     export = Export(kind.name, definitions, kind)
     if kind.shape is None:
-        body = export.body(_NETWORK, "A VPC and its subnets: read from the account, never changed.")
+        assert kind.own_shape is not None
+        body = export.body(kind.own_shape, kind.own_shape.documentation)
     else:
         describe = kind.shape.describe
         printed = shapes.load(ShapeOf(operation="", describe=describe)) if describe else None
@@ -147,23 +126,23 @@ def _of_kind(name: str, metadata: Schema) -> Schema:
 
 def _metadata(*members: str, annotations: str = "annotations") -> Schema:
     known: Schema = {
-        "name": _name("The name in the application; also the AWS name, unless spec has one."),
+        "name": _name(_about("metadata", "name")),
         "annotations": ref(annotations),
         "labels": {
             "type": ["object", "null"],
             "additionalProperties": ref("text"),
-            "description": "Free-form labels of the document; ecsync ignores them.",
+            "description": _about("metadata", "labels"),
         },
         "formerly": {
             "type": ["array", "null"],
             "items": _name("An earlier name."),
-            "description": "The earlier names of the application.",
+            "description": _about("metadata", "formerly"),
         },
     }
     return {
         "title": "metadata",
         "type": "object",
-        "description": "The name and the options of the document.",
+        "description": _about("metadata"),
         "properties": {member: known[member] for member in members},
         "additionalProperties": False,
     }
@@ -182,16 +161,20 @@ def _annotations(known: Sequence[str]) -> Schema:
     """Return the schema of annotations: the known ones with the prefix `ecsync/`, and any others."""
     return {
         "type": ["object", "null"],
-        "description": "The options of the document. Annotations of other tools are ignored.",
-        "properties": {name: {"description": _ANNOTATIONS[name]} | _annotation(name) for name in known},
+        "description": _about("metadata", "annotations"),
+        "properties": {name: {"description": _text(ANNOTATIONS[name])} | _annotation(name) for name in known},
         "patternProperties": {"^(?!ecsync/)": True},
         "additionalProperties": False,
     }
 
 
 def _of_application() -> Schema:
-    text = "Why nothing of the application is written. true: without a reason; false: it is written."
+    text = _text(OF_APPLICATION[SUSPEND])
     return _annotations([]) | {"properties": {SUSPEND: {"description": text, "anyOf": [ref("text")]}}}
+
+
+def _text(one: Annotation) -> str:
+    return f"{one.text} Default: {one.default}." if one.default else one.text
 
 
 def _annotation(name: str) -> Schema:
@@ -205,7 +188,7 @@ def _annotation(name: str) -> Schema:
 def _resources(names: Sequence[str]) -> Schema:
     return {
         "type": ["object", "null"],
-        "description": "Resources without an envelope. The key is that of a reference: Kind/name.",
+        "description": _about("resources"),
         "patternProperties": {f"^{name}/{NAME.pattern}$": ref(name) for name in names},
         "additionalProperties": False,
         "defaultSnippets": [{"label": f"{name}/", "body": {f"{name}/${{1:name}}": {}}} for name in names],

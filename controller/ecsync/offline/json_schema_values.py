@@ -9,8 +9,8 @@ from ecsync import kinds
 from ecsync.core.constraints.rows import Constraint, OneOf, Pattern, Range
 from ecsync.core.kind import Kind
 from ecsync.core.rules import CommaList
-from ecsync.core.schema import Shape
-from ecsync.core.trees import matches
+from ecsync.core.schema import Fixed, Shape
+from ecsync.core.trees import matches, pattern
 from ecsync.language.coerce import pair_members
 from ecsync.offline.explain import plain_text
 
@@ -78,6 +78,7 @@ class Export:
         for row in kind.constraints if kind else ():
             if isinstance(row, Constraint) and row.level == "error" and row.when is None and not callable(row.test):
                 self._constraints.setdefault(row.segments, []).append(row)
+        self._notes = {pattern(path): text for path, text in kind.notes.items()} if kind else {}
         self._commas = [row.segments for row in kind.rules if isinstance(row, CommaList)] if kind else []
 
     def body(self, shape: Shape, description: str, printed: Shape | None = None) -> Schema:
@@ -90,7 +91,9 @@ class Export:
         """Return the schema of a shape at a path."""
         if printed is not None and printed.name == shape.name:
             printed = None
-        return _description(shape) | self._constrained(self._value(shape, path, printed), path)
+        return _description(shape, self._notes.get(path, "")) | self._constrained(
+            self._value(shape, path, printed), path
+        )
 
     def _constrained(self, made: Schema, path: tuple[str, ...]) -> Schema:
         """Add what the rows of the kind accept at a path, as far as a schema can express it for every body."""
@@ -184,8 +187,15 @@ def _number(shape: Shape) -> Schema:
     return made
 
 
-def _description(shape: Shape) -> Schema:
-    text = plain_text(shape.documentation)
+def _description(shape: Shape, note: str) -> Schema:
+    """Return the note of the language, the documentation, and the default of a shape of our own."""
+    default = shape.default if isinstance(shape, Fixed) else ""
+    parts = (
+        note and f"{note[0].upper()}{note[1:]}.",
+        plain_text(shape.documentation),
+        default and f"Default: {default}.",
+    )
+    text = " ".join(part for part in parts if part)
     if not text:
         return {}
     return {"description": text if len(text) <= _LONGEST else text[: _LONGEST - 1].rstrip() + "…"}

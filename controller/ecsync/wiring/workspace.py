@@ -118,6 +118,7 @@ class Workspace:
                 root_name=self.root_name,
                 variables=self.settings.variables,
                 sources=self.root_names if snapshot.revisions else None,
+                interval=self.settings.loop.interval,
                 cache=self._cache,
             )
         refused = projects.problems(self.settings.projects, found.applications, self._kinds, self.target_of)

@@ -87,7 +87,14 @@ class TestRead:
             "publicSubnetIds": ("subnet-2", "subnet-1"),
             "privateSubnetIds": ("subnet-3", "subnet-4"),
             "availabilityZones": ("us-east-1a", "us-east-1b"),
+            "cidr": "10.0.0.0/16",
         }
+
+    def test_a_range_of_ipv6_is_an_output_while_it_is_associated(self) -> None:
+        gone = {"Ipv6CidrBlock": "2600:1::/56", "Ipv6CidrBlockState": {"State": "disassociated"}}
+        used = {"Ipv6CidrBlock": "2600:2::/56", "Ipv6CidrBlockState": {"State": "associated"}}
+        vpc = {**VPC, "Ipv6CidrBlockAssociationSet": [gone, used]}
+        assert _outputs(observe(KIND, _answers([vpc]), {"id": "vpc-1"}))["ipv6Cidr"] == "2600:2::/56"
 
     def test_a_subnet_without_its_own_route_table_uses_the_main_one(self) -> None:
         found = observe(KIND, _answers([VPC], [_subnet("1", "a")], [_table(IGW, main=True)]), {"id": "vpc-1"})

@@ -1,4 +1,4 @@
-"""`ecsync explain`: the description of a field, without a call to AWS."""
+"""`ecsync explain`: the description of what can be written, without a call to AWS."""
 
 from __future__ import annotations
 
@@ -10,20 +10,27 @@ from ecsync.cli import _exits
 
 
 def explain(
-    what: Annotated[str, typer.Argument(metavar="KIND[.path]", help="For example Service.deploymentConfiguration.")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="[WHAT]",
+            help="A kind or a field (`Service.desiredCount`), `Application`, `references`, `annotations`, `config`, or "
+            "`ecsync/adopt`, `config.http.port`. Without it, a list of all.",
+        ),
+    ] = "",
 ) -> int:
-    """Explain a kind or a field: type, default, effect of a change.
+    """Explain a kind, a field, an annotation or a setting.
 
-    Also printed: who decides the value if it is not declared, and the documentation of AWS.
+    Printed are type, default, what an absent field means, the effect of a change, who decides the value if it is not
+    declared, and the documentation of AWS. A kind has its outputs: what `${Kind/name.output}` can be.
 
     Example: ecsync explain Service.deploymentConfiguration.minimumHealthyPercent
     """
-    from ecsync.offline import explain as explaining
+    from ecsync.offline import topics
 
     try:
-        place = explaining.find(what)
+        lines = list(topics.lines(what))
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    for line in explaining.lines(place):
-        print(line)
+    print(*lines, sep="\n")
     return _exits.OK

@@ -37,7 +37,7 @@ def identity_rows() -> Rules:
         *(Default(path=member, value=value, source="the values of an ECS service") for member, value in _ECS.items()),
         *(
             Immutable(path=member, source="RegisterScalableTarget: identifies the scalable target")
-            for member in IDENTITY
+            for member in (*IDENTITY, "Service")
         ),
         Refers(path="Service", kind="Service", output="arn"),
     )

@@ -41,6 +41,7 @@ from ecsync.kinds._common import (
     tags_by_arn,
     without_nones,
 )
+from ecsync.kinds._outputs import OUTPUTS
 from ecsync.kinds._partial_updates import member_to_send
 from ecsync.kinds.application_autoscaling import _constraints
 from ecsync.kinds.application_autoscaling._shared import (
@@ -164,7 +165,7 @@ def _present(reader: Reader, live: Body, actions: Sequence[Body], managed: bool 
     tags, our_marks, foreign = read_tags(answer.get("Tags"))
     body = {**pick(live, *IDENTITY, *_BOUNDS, "SuspendedState"), "Tags": tags}
     facts = {"arn": arn, "scheduledActions": tuple(actions), "managed": managed}
-    outputs = {"resourceId": live["ResourceId"]}
+    outputs = without_nones({"resourceId": live["ResourceId"], "arn": arn})
     return Present(body=without_nones(body), outputs=outputs, marks=our_marks, facts=facts, foreign=foreign)
 
 
@@ -183,7 +184,8 @@ def _calls(change: Create | Update | Replace | Delete) -> tuple[Call, ...]:
     match change:
         case Create(desired=desired, marks=our_marks):
             params = with_marks(TAGGING, with_identity(desired.body), our_marks)
-            return (Call(service=SERVICE, operation="RegisterScalableTarget", params=params),)
+            captures = {"arn": ("ScalableTargetARN",)}
+            return (Call(service=SERVICE, operation="RegisterScalableTarget", params=params, captures=captures),)
         case Update():
             return (_update(change),)
         case Replace(observed=observed) | Delete(observed=observed):
@@ -286,9 +288,9 @@ ScalableTarget/web:
 """,
     natural=natural,
     primary="resourceId",
-    outputs=("resourceId",),
+    outputs=OUTPUTS["ScalableTarget"],
     known=lambda body: {"resourceId": found} if (found := resource_id(body)) else {},
-    invalidates={"replace": ("resourceId",)},
+    invalidates={"replace": ("resourceId", "arn")},
     tagging=TAGGING,
     shape=ShapeOf(
         operation="application-autoscaling.RegisterScalableTarget",

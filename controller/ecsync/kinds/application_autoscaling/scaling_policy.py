@@ -15,6 +15,7 @@ from ecsync.core.ports import Reader
 from ecsync.core.rules import Default, Immutable, Keyed, Rewrite, Rules
 from ecsync.core.trees import Body, Json, Path
 from ecsync.kinds._common import installation_in, nonzero, operations, pick
+from ecsync.kinds._outputs import OUTPUTS
 from ecsync.kinds.application_autoscaling import _constraints, scalable_target
 from ecsync.kinds.application_autoscaling._children import Children, Parents, child_marks
 from ecsync.kinds.application_autoscaling._shared import (
@@ -241,7 +242,7 @@ ScalingPolicy/cpu:
     name_member="PolicyName",
     name_limit=256,
     primary="arn",
-    outputs=("arn",),
+    outputs=OUTPUTS["ScalingPolicy"],
     invalidates={"replace": ("arn",)},
     shape=ShapeOf(
         operation="application-autoscaling.PutScalingPolicy",

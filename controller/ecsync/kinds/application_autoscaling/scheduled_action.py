@@ -18,6 +18,7 @@ from ecsync.core.ports import Reader
 from ecsync.core.rules import Default, Immutable, Resets, Rewrite, Rules
 from ecsync.core.trees import Body, Path
 from ecsync.kinds._common import installation_in, instant, moment, operations, pick
+from ecsync.kinds._outputs import OUTPUTS
 from ecsync.kinds.application_autoscaling import _constraints, scalable_target
 from ecsync.kinds.application_autoscaling._children import Children, Parents, child_marks
 from ecsync.kinds.application_autoscaling._shared import (
@@ -196,7 +197,7 @@ ScheduledAction/evening:
     name_member="ScheduledActionName",
     name_limit=256,
     primary="arn",
-    outputs=("arn",),
+    outputs=OUTPUTS["ScheduledAction"],
     invalidates={"replace": ("arn",)},
     shape=ShapeOf(
         operation="application-autoscaling.PutScheduledAction",

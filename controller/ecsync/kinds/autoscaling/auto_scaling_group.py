@@ -29,6 +29,7 @@ from ecsync.core.outcome import HEALTHY, Health
 from ecsync.core.ports import Reader
 from ecsync.core.trees import Body, Json, locate, pattern, thaw
 from ecsync.kinds._common import batches, belongs, operations, pick, read_tags, without_nones
+from ecsync.kinds._outputs import OUTPUTS
 from ecsync.kinds.autoscaling import _constraints
 from ecsync.kinds.autoscaling._group_calls import create_calls, delete_calls, tag_of_group, update_calls
 from ecsync.kinds.autoscaling._group_rules import REVIEWED, RULES, TEMPLATES, propagated_keys
@@ -327,7 +328,7 @@ AutoScalingGroup/main:
     natural=_natural,
     name_member="AutoScalingGroupName",
     primary="name",
-    outputs=("name", "arn"),
+    outputs=OUTPUTS["AutoScalingGroup"],
     known=_known,
     invalidates={"replace": ("name", "arn")},
     tagging=TAGGING,

@@ -27,6 +27,7 @@ from ecsync.kinds._common import (
     without,
     without_nones,
 )
+from ecsync.kinds._outputs import OUTPUTS
 from ecsync.kinds._partial_updates import member_to_send
 from ecsync.kinds.cloudwatch import _constraints
 
@@ -233,7 +234,7 @@ Alarm/errors:
     name_member="AlarmName",
     name_limit=255,
     primary="name",
-    outputs=("name", "arn"),
+    outputs=OUTPUTS["Alarm"],
     known=_known,
     invalidates={"replace": ("name", "arn")},
     tagging=TAGGING,

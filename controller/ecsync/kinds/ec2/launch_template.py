@@ -30,6 +30,7 @@ from ecsync.kinds._common import (
     tag_rows,
     without_nones,
 )
+from ecsync.kinds._outputs import OUTPUTS
 from ecsync.kinds._partial_updates import member_to_send
 from ecsync.kinds.ec2 import _constraints
 from ecsync.kinds.ec2._tags import ec2_tagging, tag_specifications
@@ -377,7 +378,7 @@ LaunchTemplate/main:
     name_member="LaunchTemplateName",
     name_limit=128,
     primary="id",
-    outputs=("id", "name", "latestVersion"),
+    outputs=OUTPUTS["LaunchTemplate"],
     known=_known,
     invalidates={"replace": ("id", "name", "latestVersion")},
     tagging=TAGGING,

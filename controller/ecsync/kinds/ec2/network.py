@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ecsync.core import marks
-from ecsync.core.kind import Kind, Wanted, World
+from ecsync.core.kind import Asked, Kind, Wanted, World
 from ecsync.core.model import Absent, Key, Observed, Present, Text, Unreadable
 from ecsync.core.ports import Reader
+from ecsync.core.schema import BOOLEAN, STRING, documented, mapping, structure
 from ecsync.core.trees import Body, Json, Path, canonical, leaves
 from ecsync.core.wording import listed, quoted, suggestion
-from ecsync.kinds._common import medium, operations
+from ecsync.kinds._common import medium, operations, without_nones
+from ecsync.kinds._outputs import OUTPUTS
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
 
@@ -31,7 +33,31 @@ def _natural(body: Body) -> str | None:
 
 # 2 SHAPE ---------------------------------------------------------------------------------------------------------
 
-# AWS's model has no such shape: `_check` alone decides what a document may declare.
+# AWS's model has no such shape. `_check` alone decides what a document may declare, and OWN_SHAPE describes it.
+
+_TAGS = structure({"tags": documented(mapping(STRING), "Tags that a subnet must have, all of them.")}, "tags")
+OWN_SHAPE = documented(
+    structure(
+        {
+            "id": documented(STRING, "The id of the VPC. Declare one of id, tags and default."),
+            "tags": documented(
+                mapping(STRING), "Tags that the VPC must have, all of them; exactly one VPC must match."
+            ),
+            "default": documented(BOOLEAN, "true: the default VPC of the Region."),
+            "subnets": documented(
+                structure(
+                    {
+                        "public": documented(_TAGS, "The subnets of publicSubnetIds.", "by their route tables"),
+                        "private": documented(_TAGS, "The subnets of privateSubnetIds.", "by their route tables"),
+                    }
+                ),
+                "The public and the private subnets, by their tags. Where one is declared, subnetIds has no others.",
+                "all subnets of the VPC",
+            ),
+        }
+    ),
+    "A VPC and its subnets: read from the account, never changed.",
+)
 
 
 def _check(body: Body) -> Iterator[tuple[Path, str]]:
@@ -81,6 +107,8 @@ def _check_tags(path: Path, tags: Json) -> Iterator[tuple[Path, str]]:
 # None: a lookup is never compared.
 
 # 4 READ ----------------------------------------------------------------------------------------------------------
+
+_GROUPS_READ = "DescribeSecurityGroups"
 
 
 def _read(reader: Reader, wanted: Sequence[Wanted], _: World) -> Iterator[tuple[Key, Observed]]:
@@ -143,9 +171,25 @@ def _present(reader: Reader, body: Body, vpc: Body) -> Present | Unreadable:
         "publicSubnetIds": _ids(_one_per_zone(groups["public"])),
         "privateSubnetIds": _ids(_one_per_zone(groups["private"])),
         "availabilityZones": tuple(dict.fromkeys(subnet["AvailabilityZone"] for subnet in chosen)),
+        **without_nones({"cidr": vpc.get("CidrBlock"), "ipv6Cidr": _ipv6(vpc)}),
     }
     facts = {"subnets": {name: _ids(group) for name, group in groups.items()}, "cidr": vpc.get("CidrBlock", "")}
     return Present(body=body, outputs=outputs, facts=facts)  # the declared body: a lookup never differs
+
+
+def _ipv6(vpc: Body) -> str | None:
+    """Return the first IPv6 range that is associated with the VPC."""
+    ranges = (
+        one.get("Ipv6CidrBlock")
+        for one in vpc.get("Ipv6CidrBlockAssociationSet", ())
+        if (one.get("Ipv6CidrBlockState") or {}).get("State", "associated") == "associated"
+    )
+    return next((one for one in ranges if one), None)
+
+
+def _default_security_group(reader: Reader, network: Present) -> str | None:
+    filters = [_filter("vpc-id", network.outputs["vpcId"]), _filter("group-name", "default")]
+    return next((one["GroupId"] for one in reader.pages("ec2", _GROUPS_READ, "SecurityGroups", Filters=filters)), None)
 
 
 def _zone_and_id(subnet: Body) -> tuple[str, str]:
@@ -210,14 +254,16 @@ Network/main:
 """,
     natural=_natural,
     primary="vpcId",
-    outputs=("vpcId", "subnetIds", "publicSubnetIds", "privateSubnetIds", "availabilityZones"),
+    outputs=OUTPUTS["Network"],
     list_outputs=frozenset({"subnetIds", "publicSubnetIds", "privateSubnetIds", "availabilityZones"}),
     known=lambda body: {"vpcId": body["id"]} if isinstance(body.get("id"), str) else {},
+    asked={"defaultSecurityGroupId": Asked(operation=f"ec2.{_GROUPS_READ}", read=_default_security_group)},
+    own_shape=OWN_SHAPE,
     check=_check,
     read=_read,
     looks_for=_looks_for,
     apart=True,
-    collections=medium("ec2", "DescribeVpcs", "DescribeSubnets", "DescribeRouteTables"),
-    reads=operations("ec2", "DescribeVpcs", "DescribeSubnets", "DescribeRouteTables"),
+    collections=medium("ec2", "DescribeVpcs", "DescribeSubnets", "DescribeRouteTables", _GROUPS_READ),
+    reads=operations("ec2", "DescribeVpcs", "DescribeSubnets", "DescribeRouteTables", _GROUPS_READ),
     from_reference=lambda vpc: {"id": vpc} if vpc.startswith("vpc-") else None,  # subnets stay ids
 )

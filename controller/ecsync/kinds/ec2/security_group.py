@@ -28,6 +28,7 @@ from ecsync.kinds._common import (
     without,
     without_nones,
 )
+from ecsync.kinds._outputs import OUTPUTS
 from ecsync.kinds.ec2 import _constraints
 from ecsync.kinds.ec2._permissions import (
     ALL_TRAFFIC,
@@ -250,7 +251,7 @@ SecurityGroup/web:
     natural=_natural,
     name_member="GroupName",
     primary="id",
-    outputs=("id",),
+    outputs=OUTPUTS["SecurityGroup"],
     invalidates={"replace": ("id",)},
     tagging=TAGGING,
     shape=SHAPE,

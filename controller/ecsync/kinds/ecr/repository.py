@@ -26,6 +26,7 @@ from ecsync.kinds._common import (
     without,
     without_nones,
 )
+from ecsync.kinds._outputs import OUTPUTS
 from ecsync.kinds.ecr import _constraints
 from ecsync.kinds.iam._policy_documents import as_text, parsed, policy
 
@@ -287,7 +288,7 @@ Repository/web:
     name_member="repositoryName",
     name_limit=256,
     primary="uri",
-    outputs=("uri", "arn", "name"),
+    outputs=OUTPUTS["Repository"],
     known=lambda body: {"name": body["repositoryName"]} if isinstance(body.get("repositoryName"), str) else {},
     invalidates={"replace": ("uri", "arn", "name")},
     tagging=TAGGING,

@@ -39,6 +39,7 @@ from ecsync.kinds._common import (
     without,
     without_nones,
 )
+from ecsync.kinds._outputs import OUTPUTS
 from ecsync.kinds._partial_updates import member_to_send
 from ecsync.kinds.ecs._shared import NAME_OR_ARN, short_name
 from ecsync.kinds.ecs.constraints import capacity
@@ -320,7 +321,7 @@ CapacityProvider/main:
     natural=_natural,
     name_member="name",
     primary="name",
-    outputs=("name", "arn"),
+    outputs=OUTPUTS["CapacityProvider"],
     known=lambda body: {"name": body["name"]} if isinstance(body.get("name"), str) else {},
     invalidates={"replace": ("name", "arn")},
     tagging=TAGGING,

@@ -34,6 +34,7 @@ from ecsync.kinds._common import (
     without,
     without_nones,
 )
+from ecsync.kinds._outputs import OUTPUTS
 from ecsync.kinds.ecs._cluster_providers import MEMBERS, association, gate, only_removes
 from ecsync.kinds.ecs._shared import (
     NAME_OR_ARN,
@@ -327,7 +328,7 @@ Cluster/main:
     natural=_natural,
     name_member="clusterName",
     primary="name",
-    outputs=("name", "arn"),
+    outputs=OUTPUTS["Cluster"],
     known=_known,
     invalidates={"replace": ("name", "arn")},
     tagging=TAGGING,

@@ -11,6 +11,7 @@ from ecsync.core.model import Call, Create, Delete, Desired, Documents, FieldCha
 from ecsync.core.rules import Resets
 from ecsync.core.trees import Body, Json, Path
 from ecsync.kinds._common import arn_tagging, operations, without
+from ecsync.kinds._outputs import OUTPUTS
 from ecsync.kinds.ecs._revisions import family_of
 from ecsync.kinds.ecs._service_count import complete_create, cross_check, decided, decided_count
 from ecsync.kinds.ecs._service_deployment_rules import is_daemon
@@ -299,7 +300,7 @@ Service/web:
     natural=_natural,
     name_member="serviceName",
     primary="name",
-    outputs=("name", "arn"),
+    outputs=OUTPUTS["Service"],
     known=_known,
     invalidates={"replace": ("name", "arn")},
     tagging=TAGGING,

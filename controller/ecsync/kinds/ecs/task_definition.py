@@ -11,6 +11,7 @@ from ecsync.core.marks import with_marks
 from ecsync.core.model import Call, Create, Delete, Present, Replace, Tags, Update
 from ecsync.core.trees import Body, Json, Path
 from ecsync.kinds._common import arn_tagging, operations, without
+from ecsync.kinds._outputs import OUTPUTS, family_arn
 from ecsync.kinds.ecs._old_revisions import leftovers
 from ecsync.kinds.ecs._revision_read import owned, printed, read
 from ecsync.kinds.ecs._revision_state import COLLECTIONS
@@ -21,7 +22,6 @@ from ecsync.kinds.ecs.constraints import containers, ports_and_logs, regions, se
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
 
 _ON_LIVE = arn_tagging("ecs", "key/value")
-_OUTPUTS = ("arn", "family", "revision")
 
 
 def _put(present: Present, tags: Tags) -> tuple[Call, ...]:
@@ -143,7 +143,8 @@ TaskDefinition/web:
     natural=_natural,
     name_member="family",
     primary="arn",
-    outputs=_OUTPUTS,
+    outputs=OUTPUTS["TaskDefinition"],
+    derived={"familyArn": family_arn},
     known=_known,
     invalidates={"update": ("arn", "revision"), "revise": ("arn", "revision"), "replace": ("arn", "revision")},
     tagging=TAGGING,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
-from ecsync.core.kind import Gate, Kind, Owned, ShapeOf, Wanted, World
+from ecsync.core.kind import Asked, Gate, Kind, Owned, ShapeOf, Wanted, World
 from ecsync.core.marks import applied_equals, with_marks
 from ecsync.core.model import (
     Absent,
@@ -31,6 +31,7 @@ from ecsync.core.ports import Reader
 from ecsync.core.rules import Clears, Computed, Default, Drop, Immutable, Refers, Rewrite
 from ecsync.core.trees import Body, Json, Path, canonical
 from ecsync.kinds._common import changed, operations, read_tags, tag_rows, without
+from ecsync.kinds._outputs import OUTPUTS
 from ecsync.kinds.elbv2._actions import (
     action_rows,
     contradictions,
@@ -164,6 +165,7 @@ _READS = (
     "DescribeLoadBalancers",
     "DescribeTags",
     "DescribeTargetHealth",
+    "DescribeRules",
 )
 _READ_MEMBERS = (
     "LoadBalancerArn", "Port", "Protocol", "SslPolicy", "Certificates", "DefaultActions", "AlpnPolicy",
@@ -202,6 +204,11 @@ def _present(reader: Reader, listener: Body, live_tags: Body, declared: Body, mo
         body["Attributes"] = read_attributes(reader, "Listener", arn)
     facts = moved.facts(listener.get(_ACTIONS), declared.get(_ACTIONS))
     return Present(body=body, outputs={"arn": arn}, marks=mark, facts=facts, foreign=foreign)
+
+
+def _default_rule(reader: Reader, listener: Present) -> str | None:
+    rules = all_pages(reader, "DescribeRules", "Rules", ListenerArn=listener.outputs["arn"])
+    return next((str(rule["RuleArn"]) for rule in rules if rule.get("IsDefault")), None)
 
 
 def _managed_certificates(
@@ -354,8 +361,9 @@ Listener/http:
 """,
     natural=_natural,
     primary="arn",
-    outputs=("arn",),
-    invalidates={"replace": ("arn",)},
+    outputs=OUTPUTS["Listener"],
+    asked={"defaultRule": Asked(operation="elbv2.DescribeRules", read=_default_rule)},
+    invalidates={"replace": ("arn", "defaultRule")},
     tagging=TAGGING,
     shape=SHAPE,
     reviewed=REVIEWED,

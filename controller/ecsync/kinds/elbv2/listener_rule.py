@@ -29,6 +29,7 @@ from ecsync.core.ports import Reader
 from ecsync.core.rules import Immutable, Keyed, Refers, Rewrite, Sensitive, Verbatim
 from ecsync.core.trees import Body, Json, Path, canonical
 from ecsync.kinds._common import changed, operations, pick, read_tags, tag_rows, without
+from ecsync.kinds._outputs import OUTPUTS
 from ecsync.kinds.elbv2._actions import (
     action_rows,
     contradictions,
@@ -333,7 +334,7 @@ ListenerRule/web:
     natural=_natural,
     claim=claim,
     primary="arn",
-    outputs=("arn",),
+    outputs=OUTPUTS["ListenerRule"],
     invalidates={"replace": ("arn",)},
     tagging=TAGGING,
     shape=SHAPE,

@@ -15,6 +15,7 @@ from ecsync.core.ports import Reader
 from ecsync.core.rules import Computed, Default, Immutable, Refers, Rewrite, Unordered
 from ecsync.core.trees import Body, Json, Path
 from ecsync.kinds._common import changed, operations, pick, read_tags, tag_rows, without, without_nones
+from ecsync.kinds._outputs import OUTPUTS, end_of
 from ecsync.kinds.elbv2._attributes import of_load_balancer
 from ecsync.kinds.elbv2._shared import (
     ATTRIBUTE_ROWS,
@@ -298,9 +299,10 @@ LoadBalancer/web:
     name_member="Name",
     name_limit=_MAX_NAME,
     primary="arn",
-    outputs=("arn", "dnsName", "zoneId", "name"),
+    outputs=OUTPUTS["LoadBalancer"],
+    derived={"fullName": partial(end_of, "arn", ":loadbalancer/")},
     known=lambda body: {"name": body["Name"]},
-    invalidates={"replace": ("arn", "dnsName", "zoneId")},
+    invalidates={"replace": ("arn", "dnsName", "zoneId", "fullName")},
     tagging=TAGGING,
     shape=SHAPE,
     reviewed=REVIEWED,

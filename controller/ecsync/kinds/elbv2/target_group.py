@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from hashlib import sha256
 
 from ecsync.core import marks
@@ -36,6 +37,7 @@ from ecsync.core.ports import Reader
 from ecsync.core.rules import Immutable, Refers
 from ecsync.core.trees import Body, Json, Path, canonical
 from ecsync.kinds._common import changed, operations, read_tags, tag_rows, without
+from ecsync.kinds._outputs import OUTPUTS, end_of
 from ecsync.kinds.elbv2._actions import serves
 from ecsync.kinds.elbv2._attributes import of_target_group
 from ecsync.kinds.elbv2._health_checks import ROWS as DEFAULTS
@@ -368,8 +370,9 @@ TargetGroup/web:
     name_member="Name",
     name_limit=_MAX_NAME,
     primary="arn",
-    outputs=("arn", "name"),
-    invalidates={"replace": ("arn", "name")},
+    outputs=OUTPUTS["TargetGroup"],
+    derived={"fullName": partial(end_of, "arn", ":")},
+    invalidates={"replace": ("arn", "name", "fullName")},
     tagging=TAGGING,
     shape=SHAPE,
     reviewed=REVIEWED,

@@ -8,6 +8,7 @@ A policy document is declared as a map or as text. It is compared by what it gra
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 from ecsync.core import marks
 from ecsync.core.kind import Kind, Owned, ShapeOf, Wanted, World
@@ -29,6 +30,7 @@ from ecsync.kinds._common import (
     tag_rows,
     without_nones,
 )
+from ecsync.kinds._outputs import OUTPUTS, end_of
 from ecsync.kinds.iam import _constraints
 from ecsync.kinds.iam._policy_documents import parsed, policy
 from ecsync.kinds.iam._role_calls import create_calls, delete_calls, update_calls
@@ -277,9 +279,10 @@ Role/execution:
     name_limit=64,
     regional=False,
     primary="name",
-    outputs=("name", "arn", "instanceProfileArn"),
+    outputs=OUTPUTS["Role"],
+    derived={"instanceProfileName": partial(end_of, "instanceProfileArn", "/")},
     known=lambda body: {"name": body["RoleName"]} if isinstance(body.get("RoleName"), str) else {},
-    invalidates={"replace": ("name", "arn", "instanceProfileArn")},
+    invalidates={"replace": ("name", "arn", "instanceProfileArn", "instanceProfileName")},
     tagging=TAGGING,
     shape=SHAPE,
     reviewed=REVIEWED,

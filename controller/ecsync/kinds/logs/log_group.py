@@ -37,6 +37,7 @@ from ecsync.kinds._common import (
     without,
     without_nones,
 )
+from ecsync.kinds._outputs import OUTPUTS
 from ecsync.kinds.logs import _constraints
 
 # 1 IDENTITY ------------------------------------------------------------------------------------------------------
@@ -233,7 +234,7 @@ LogGroup/web:
     name_member="logGroupName",
     name_limit=512,
     primary="name",
-    outputs=("name", "arn"),
+    outputs=OUTPUTS["LogGroup"],
     known=_known,
     invalidates={"replace": ("name", "arn")},  # a replacement changes these outputs
     tagging=TAGGING,

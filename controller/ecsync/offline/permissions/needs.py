@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal, get_args
 
 from ecsync.core.kind import Kind
-from ecsync.core.model import Application, Desired
+from ecsync.core.model import Application, Desired, Ref
 from ecsync.core.trees import Body, leaves
 from ecsync.offline.permissions.places import OWN, Forms, Place, Places, expanded
 from ecsync.offline.permissions.rights import Condition, rights
@@ -50,7 +51,7 @@ class Beside:
     freeze: str = ""  # the name of a parameter of Systems Manager
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(kw_only=True)
 class Life:
     """The documents, and what their places and owners are called."""
 
@@ -86,6 +87,12 @@ class Life:
         names = {name for one in self.places.applications for name in (one.name, *one.formerly)}
         return tuple(f"v1/{self.installation or '*'}/{name}/*" for name in sorted(names))
 
+    @cached_property
+    def _referred(self) -> frozenset[Ref]:
+        """The outputs that documents refer to."""
+        every = (desired for one in self.places.applications for desired in one.resources)
+        return frozenset(ref for desired in every for ref in desired.refs)
+
     # ---------------------------------------------------------------- reads
 
     def _listed(self, place: Place) -> Iterator[Need]:
@@ -109,8 +116,10 @@ class Life:
         kind, body = self.kinds[desired.key.kind], self.places.body(desired.key)
         name = body.get("RoleName", "*")
         forms = {"iam.role": tuple(place.one("iam.role", path) for path in (str(name), f"*/{name}"))}
+        unused = {one.operation for output, one in kind.asked.items() if Ref(desired.key, output) not in self._referred}
         for operation in _reads(kind, body):
-            yield from _needs("observe", operation, forms, place, document=desired.key.full)
+            if operation not in unused:
+                yield from _needs("observe", operation, forms, place, document=desired.key.full)
 
     # ---------------------------------------------------------------- writes
 
